@@ -1,0 +1,132 @@
+"""A derivation: an ordered list of steps, each with equations and an exact check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import sympy as sp
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One displayed equation.
+
+    Attributes
+    ----------
+    label : str
+        Unique in the derivation; prose refers to it as ``[eq:label]``.
+    expression : sympy.Basic
+        A relation or expression, printed as it stands.
+    condition : sympy.Basic or None
+        Where it holds, printed behind it.
+    """
+
+    label: str
+    expression: sp.Basic
+    condition: sp.Basic | None = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """An exact check that was run when the step was derived.
+
+    Attributes
+    ----------
+    statement : str
+        What was verified, in prose (same markup as the prose of a step).
+    method : str
+        How: ``"expansion"`` (a numerator expanded to zero), ``"exact evaluation"``
+        (exact rational evaluation at random points), or another short name.
+    passed : bool
+    seconds : float
+    """
+
+    statement: str
+    method: str
+    passed: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a derivation.
+
+    Attributes
+    ----------
+    identifier : str
+        Unique, ``[a-z0-9-]+``; other steps refer to it as ``[step:identifier]``.
+    section : str
+        Heading under which a document groups the step.
+    title : str
+    prose : str
+        Paragraphs separated by blank lines.  ``{name}`` stands for ``symbols[name]``
+        typeset inline, ``[eq:label]`` and ``[step:identifier]`` for cross-references.
+        No other mark-up: a back end escapes everything else.
+    symbols : Mapping[str, sympy.Basic]
+        Inline mathematics of the prose and of the assumptions.
+    equations : tuple of Equation
+        Displayed after the prose.
+    assumptions : tuple of str
+        In the same mark-up as the prose.
+    checks : tuple of Check
+    seconds : float
+        Time that deriving and checking the step took.
+    """
+
+    identifier: str
+    section: str
+    title: str
+    prose: str
+    symbols: Mapping[str, sp.Basic] = field(default_factory=lambda: MappingProxyType({}))
+    equations: tuple[Equation, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Notation:
+    """One row of the notation table: a symbol, its role, what it means, its shape."""
+
+    role: str
+    symbol: sp.Basic
+    meaning: str
+    shape: str = ""
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Everything derived for one study, in the order in which a paper would tell it.
+
+    Attributes
+    ----------
+    study : str
+        Name of the study.
+    title : str
+    notation : tuple of Notation
+    steps : tuple of Step
+    symbol_names : Mapping[sympy.Symbol, str]
+        LaTeX of each symbol, for ``sympy.latex(..., symbol_names=...)``.
+    """
+
+    study: str
+    title: str
+    notation: tuple[Notation, ...]
+    steps: tuple[Step, ...]
+    symbol_names: Mapping[sp.Basic, str]
+
+    def __getitem__(self, identifier: str) -> Step:
+        for step in self.steps:
+            if step.identifier == identifier:
+                return step
+        raise KeyError(identifier)
+
+    def equation(self, label: str) -> Equation:
+        """The equation with this label."""
+        for step in self.steps:
+            for equation in step.equations:
+                if equation.label == label:
+                    return equation
+        raise KeyError(label)

@@ -1,0 +1,29 @@
+"""The two ways in which symdrift says no."""
+
+
+class RequestError(ValueError):
+    """A request that cannot be met: bad input, or a case outside the theory.
+
+    The message is one sentence that names the field, the value and what is
+    allowed.  The command line prints it and exits with code 2.
+
+    Parameters
+    ----------
+    field : str
+        Dotted path of the study field (``"learning.rate"``) or the name of the
+        argument at fault.
+    problem : str
+        What is wrong and what is allowed, as the rest of the sentence.
+    """
+
+    def __init__(self, field: str, problem: str) -> None:
+        self.field = field
+        self.problem = problem
+        super().__init__(f"{field} {problem}" if field else problem)
+
+
+class CheckFailed(AssertionError):
+    """An exact check of a derivation, or a validation, did not hold.
+
+    The message names the step.  The command line exits with code 1.
+    """

@@ -1,0 +1,70 @@
+"""A fully numerical learning problem: what every numerical road starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symdrift.inputs import InputDistribution
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """A named input whose hidden representation is followed.
+
+    Attributes
+    ----------
+    name : str
+    vector : Array
+        Shape ``(n,)``.
+    """
+
+    name: str
+    vector: Array
+
+
+@dataclass(frozen=True)
+class LearningProblem:
+    """Network, inputs, teacher and learning rule with every number filled in.
+
+    Attributes
+    ----------
+    study : str
+        Name of the study, for messages and results.
+    hidden : int
+        Hidden units ``p``.
+    inputs : InputDistribution
+        Inputs of dimension ``n`` (second and fourth moments, sampler).
+    teacher : Array
+        Teacher map ``A``, shape ``(m, n)``.
+    label_noise : Array
+        Label-noise variances, shape ``(m,)``.
+    learning_rate, weight_decay : float
+        ``eta`` and ``gamma``, per SGD step.
+    batch : int
+        Samples per SGD step.
+    synaptic_noise : float
+        Variance added to each weight at each step.
+    stimuli : tuple of Stimulus
+        Stimuli whose drift is reported.
+    """
+
+    study: str
+    hidden: int
+    inputs: InputDistribution
+    teacher: Array
+    label_noise: Array
+    learning_rate: float
+    weight_decay: float
+    batch: int
+    synaptic_noise: float
+    stimuli: tuple[Stimulus, ...]
+
+    @property
+    def input_covariance(self) -> Array:
+        """Second moment ``Sigma`` of the inputs, shape ``(n, n)``."""
+        return self.inputs.covariance
