@@ -1,0 +1,67 @@
+"""Writing files so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from symdrift.errors import RequestError
+
+
+@contextmanager
+def replacing(target: str | Path) -> Iterator[Path]:
+    """Path of a temporary file that takes the place of ``target`` on success.
+
+    The temporary file lies beside the target (the rename is then atomic) and keeps
+    its suffix (savers that look at the suffix work).  Missing parent directories are
+    made.  When the body raises, the temporary file is removed and an existing target
+    stays as it was.
+
+    Raises
+    ------
+    RequestError
+        When the file cannot be written.
+    """
+    path = Path(target)
+    # A leading dot keeps the temporary file out of globs and listings.
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(6)}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Opened here, not by tempfile: the mode then follows the umask of the user.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RequestError("out", f"= {path} cannot be written: {reason}") from error
+    finally:
+        # Not there after a successful rename; not reachable when a parent is a file.
+        if temporary.parent.is_dir():
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(target: str | Path, content: bytes) -> Path:
+    """Write ``content`` to ``target``, all or nothing; returns the path.
+
+    Raises
+    ------
+    RequestError
+        When the file cannot be written.
+    """
+    with replacing(target) as temporary:
+        temporary.write_bytes(content)
+    return Path(target)
+
+
+def write_text(target: str | Path, content: str) -> Path:
+    """Write ``content`` as UTF-8 with ``\\n`` line ends, all or nothing; returns the path.
+
+    Raises
+    ------
+    RequestError
+        When the file cannot be written.
+    """
+    return write_bytes(target, content.encode("utf-8"))

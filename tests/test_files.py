@@ -1,0 +1,65 @@
+"""A reader sees the old file or the new one, never half of one, and no debris."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from symdrift.errors import RequestError
+from symdrift.files import replacing, write_bytes, write_text
+
+
+def test_text_is_written_as_utf8_without_translation_of_line_ends(tmp_path: Path) -> None:
+    target = write_text(tmp_path / "deep" / "note.txt", "γ = 1\nη = 2\n")
+    assert target.read_bytes() == "γ = 1\nη = 2\n".encode()
+    assert [path.name for path in target.parent.iterdir()] == ["note.txt"]
+
+
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    target = write_bytes(tmp_path / "data.bin", b"old")
+    with pytest.raises(ZeroDivisionError), replacing(target) as temporary:
+        temporary.write_bytes(b"half of the new")
+        raise ZeroDivisionError
+    assert target.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["data.bin"]
+
+
+def test_an_interrupt_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "new.txt") as temporary:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_target_is_untouched_until_the_body_ends(tmp_path: Path) -> None:
+    target = write_text(tmp_path / "a.txt", "old")
+    with replacing(target) as temporary:
+        temporary.write_text("new")
+        assert target.read_text() == "old"
+        assert temporary.suffix == ".txt"
+        assert temporary.parent == target.parent
+    assert target.read_text() == "new"
+
+
+def test_the_mode_follows_the_umask(tmp_path: Path) -> None:
+    previous = os.umask(0o022)
+    try:
+        target = write_text(tmp_path / "a.txt", "x")
+    finally:
+        os.umask(previous)
+    assert target.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_parent_that_is_a_file_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    write_text(tmp_path / "plain", "x")
+    with pytest.raises(RequestError, match=r"cannot be written") as caught:
+        write_text(tmp_path / "plain" / "b.txt", "y")
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["plain"]
+
+
+def test_a_directory_as_target_is_refused_and_no_temporary_stays(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(RequestError, match=r"taken cannot be written"):
+        write_text(tmp_path / "taken", "y")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
