@@ -1,0 +1,76 @@
+"""Why the hidden representations of a trained two-layer linear network keep drifting.
+
+>>> import symdrift
+>>> study = symdrift.read_study("anisotropic_autoencoder")
+>>> symdrift.evaluate(study.problem()).drift.diffusion  # doctest: +SKIP
+
+Names are imported on first use, so that ``import symdrift`` costs nothing and no
+numerical command loads SymPy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from symdrift.chain import derive as derive
+    from symdrift.derivation import Derivation as Derivation
+    from symdrift.errors import CheckFailed as CheckFailed
+    from symdrift.errors import RequestError as RequestError
+    from symdrift.evaluation import Evaluation as Evaluation
+    from symdrift.problem import LearningProblem as LearningProblem
+    from symdrift.problem import Stimulus as Stimulus
+    from symdrift.roads import evaluate as evaluate
+    from symdrift.simulation import simulate as simulate
+    from symdrift.study import Study as Study
+    from symdrift.study import read_study as read_study
+    from symdrift.study import shipped_studies as shipped_studies
+    from symdrift.sweeps import sweep as sweep
+    from symdrift.validation import validate as validate
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "CheckFailed": "symdrift.errors",
+    "Derivation": "symdrift.derivation",
+    "Evaluation": "symdrift.evaluation",
+    "LearningProblem": "symdrift.problem",
+    "RequestError": "symdrift.errors",
+    "Stimulus": "symdrift.problem",
+    "Study": "symdrift.study",
+    "derive": "symdrift.chain",
+    "evaluate": "symdrift.roads",
+    "read_study": "symdrift.study",
+    "shipped_studies": "symdrift.study",
+    "simulate": "symdrift.simulation",
+    "sweep": "symdrift.sweeps",
+    "validate": "symdrift.validation",
+}
+
+__all__ = [
+    "CheckFailed",
+    "Derivation",
+    "Evaluation",
+    "LearningProblem",
+    "RequestError",
+    "Stimulus",
+    "Study",
+    "derive",
+    "evaluate",
+    "read_study",
+    "shipped_studies",
+    "simulate",
+    "sweep",
+    "validate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,456 @@
+"""Arithmetic in named symbols, read from text without ever evaluating code.
+
+The language is names, decimal numbers, ``+ - * / **``, parentheses and
+``sqrt(...)``.  Numbers are kept exactly as they are written: ``0.2`` is one fifth.
+An exponent is a rational number, so that ``x**2``, ``x**-1`` and ``x**(3/2)`` are
+expressions and ``x**y`` is not.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from symdrift.errors import RequestError
+
+if TYPE_CHECKING:
+    import sympy as sp
+
+LONGEST_TEXT = 500
+"""Characters in one expression."""
+DEEPEST_NESTING = 40
+"""Parentheses, signs and powers inside one another."""
+LARGEST_EXPONENT = 64
+"""Magnitude of the exponents along one path of an expression, multiplied together."""
+LARGEST_NUMBER = 1e100
+"""Magnitude of a number as written; the smallest is its inverse."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<operator>\*\*|[-+*/()]))",
+    re.ASCII,
+)
+_ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
+_BINDING = {"+": 1, "-": 1, "*": 2, "/": 2}
+
+
+class _Malformed(ValueError):
+    """Rest of the sentence that says what is wrong with an expression."""
+
+
+class Expression(ABC):
+    """A number written as arithmetic in named symbols; immutable and hashable."""
+
+    @property
+    @abstractmethod
+    def symbols(self) -> tuple[str, ...]:
+        """Names of the symbols, each once, in order of appearance."""
+
+    @abstractmethod
+    def _float(self, values: Mapping[str, float]) -> float: ...
+
+    @abstractmethod
+    def _sympy(self, symbols: Mapping[str, sp.Symbol]) -> sp.Expr: ...
+
+    @abstractmethod
+    def _text(self, binding: int) -> str:
+        """Text, parenthesised unless it binds at least as tightly as ``binding``."""
+
+    def __str__(self) -> str:
+        return self._text(0)
+
+    def evaluate(self, values: Mapping[str, float], field: str = "the expression") -> float:
+        """Number for given values of the symbols.
+
+        Parameters
+        ----------
+        values : Mapping of str to float
+            A value for each of ``symbols``; others are ignored.
+        field : str
+            What an error message calls the expression.
+
+        Raises
+        ------
+        RequestError
+            When a value is missing, or the result is not a finite real number.
+        """
+        try:
+            result = self._float(values)
+        except KeyError as error:
+            raise RequestError(field, f'= "{self}" needs a value for {error.args[0]}') from None
+        except ZeroDivisionError:
+            raise RequestError(field, f'= "{self}" divides by zero') from None
+        except OverflowError:
+            result = math.inf
+        except ValueError:
+            result = math.nan
+        if not math.isfinite(result):
+            raise RequestError(field, f'= "{self}" is not a finite real number at these values')
+        return result
+
+    def to_sympy(self, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
+        """Exact SymPy expression.
+
+        Parameters
+        ----------
+        symbols : Mapping of str to sympy.Symbol
+            A symbol for each of ``symbols``.
+
+        Raises
+        ------
+        RequestError
+            When the expression divides by something that is identically zero.
+        KeyError
+            When a symbol is missing.
+        """
+        import sympy
+
+        result = self._sympy(symbols)
+        if result.has(sympy.zoo, sympy.nan):
+            raise RequestError("the expression", f'= "{self}" divides by zero')
+        return result
+
+
+@dataclass(frozen=True)
+class Number(Expression):
+    """An exact rational number."""
+
+    value: Fraction
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return ()
+
+    def _float(self, values: Mapping[str, float]) -> float:
+        return float(self.value)
+
+    def _sympy(self, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
+        import sympy
+
+        return sympy.Rational(self.value.numerator, self.value.denominator)
+
+    def _text(self, binding: int) -> str:
+        decimal = _decimal(self.value)
+        return f"({decimal})" if self.value < 0 and binding > 0 else decimal
+
+
+@dataclass(frozen=True)
+class Symbol(Expression):
+    """A named quantity."""
+
+    name: str
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return (self.name,)
+
+    def _float(self, values: Mapping[str, float]) -> float:
+        return float(values[self.name])
+
+    def _sympy(self, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
+        return symbols[self.name]
+
+    def _text(self, binding: int) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Operation(Expression):
+    """Sum, difference, product or quotient of two expressions."""
+
+    operator: str
+    left: Expression
+    right: Expression
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self.left.symbols + self.right.symbols))
+
+    def _float(self, values: Mapping[str, float]) -> float:
+        return _ARITHMETIC[self.operator](self.left._float(values), self.right._float(values))
+
+    def _sympy(self, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
+        left, right = self.left._sympy(symbols), self.right._sympy(symbols)
+        if self.operator == "+":
+            return left + right
+        if self.operator == "-":
+            return left - right
+        return left * right if self.operator == "*" else left / right
+
+    def _text(self, binding: int) -> str:
+        own = _BINDING[self.operator]
+        space = " " if own == 1 else ""
+        right = self.right._text(own + 1)
+        text = f"{self.left._text(own)}{space}{self.operator}{space}{right}"
+        return f"({text})" if own < binding else text
+
+
+@dataclass(frozen=True)
+class Negation(Expression):
+    """An expression with the opposite sign."""
+
+    operand: Expression
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return self.operand.symbols
+
+    def _float(self, values: Mapping[str, float]) -> float:
+        return -self.operand._float(values)
+
+    def _sympy(self, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
+        return -self.operand._sympy(symbols)
+
+    def _text(self, binding: int) -> str:
+        text = f"-{self.operand._text(2)}"
+        return f"({text})" if binding > 0 else text
+
+
+@dataclass(frozen=True)
+class Power(Expression):
+    """An expression raised to a rational number; a square root is the power one half."""
+
+    base: Expression
+    exponent: Fraction
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return self.base.symbols
+
+    def _float(self, values: Mapping[str, float]) -> float:
+        base = self.base._float(values)
+        if self.exponent == Fraction(1, 2):
+            return math.sqrt(base)
+        return math.pow(base, self.exponent) if base or self.exponent > 0 else 1 / base
+
+    def _sympy(self, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
+        import sympy
+
+        exponent = sympy.Rational(self.exponent.numerator, self.exponent.denominator)
+        return self.base._sympy(symbols) ** exponent
+
+    def _text(self, binding: int) -> str:
+        if self.exponent == Fraction(1, 2):
+            return f"sqrt({self.base._text(0)})"
+        plain = self.exponent.denominator == 1 and self.exponent > 0
+        exponent = f"{self.exponent}" if plain else f"({self.exponent})"
+        text = f"{self.base._text(4)}**{exponent}"
+        return f"({text})" if binding > 3 else text
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can name a symbol: letters, digits and underscores; not ``sqrt``."""
+    return _NAME.fullmatch(text) is not None and text != "sqrt"
+
+
+def number(value: int | float, field: str = "the number") -> Number:
+    """Exact expression of a number; a float means its shortest decimal representation.
+
+    Raises
+    ------
+    RequestError
+        When the number is not finite, or absurdly large or small.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        raise RequestError(field, f"= {value} must be a finite number")
+    try:
+        return Number(_exact(repr(float(value)) if isinstance(value, float) else str(value)))
+    except _Malformed as problem:
+        raise RequestError(field, str(problem)) from None
+
+
+def parse(text: str, field: str = "the expression") -> Expression:
+    """Read an expression.
+
+    Parameters
+    ----------
+    text : str
+        For example ``"lambda_1"``, ``"2/n"`` or ``"sqrt(1 - rho**2)"``.
+    field : str
+        What an error message calls the expression.
+
+    Raises
+    ------
+    RequestError
+        When the text is too long or is not an expression.
+    """
+    if len(text) > LONGEST_TEXT:
+        raise RequestError(
+            field, f"is an expression of {len(text)} characters; at most {LONGEST_TEXT} are allowed"
+        )
+    try:
+        expression = _Parser(text).expression_to_the_end()
+        _bound_powers(expression)
+    except _Malformed as problem:
+        raise RequestError(
+            field, f"= {_quoted(text)} is not an arithmetic expression: {problem}"
+        ) from None
+    return expression
+
+
+def _quoted(text: str) -> str:
+    printable = "".join(c if c.isprintable() else "?" for c in text)
+    return f'"{printable}"' if len(printable) <= 60 else f'"{printable[:57]}..."'
+
+
+def _exact(text: str) -> Fraction:
+    """Exact value of a decimal literal of sane magnitude."""
+    magnitude = abs(float(text))
+    if magnitude > LARGEST_NUMBER or (0 < magnitude < 1 / LARGEST_NUMBER):
+        raise _Malformed(
+            f"has the number {text[:20]}, outside the range "
+            f"{1 / LARGEST_NUMBER:g} to {LARGEST_NUMBER:g}"
+        )
+    if magnitude == 0:
+        return Fraction(0)
+    return Fraction(text)
+
+
+def _decimal(value: Fraction) -> str:
+    """Shortest text of a rational number: a decimal when that is exact."""
+    if value.denominator == 1 and abs(value) < 10**16:
+        return str(value.numerator)
+    decimal = repr(float(value))
+    return decimal if Fraction(decimal) == value else f"{value.numerator}/{value.denominator}"
+
+
+def _bound_powers(expression: Expression) -> Fraction:
+    """Largest product of exponents along a path, refused when exact powers would explode."""
+    if isinstance(expression, Operation):
+        return max(_bound_powers(expression.left), _bound_powers(expression.right))
+    if isinstance(expression, Negation):
+        return _bound_powers(expression.operand)
+    if not isinstance(expression, Power):
+        return Fraction(1)
+    degree = max(abs(expression.exponent), Fraction(1)) * _bound_powers(expression.base)
+    if degree > LARGEST_EXPONENT or expression.exponent.denominator > LARGEST_EXPONENT:
+        raise _Malformed(f"its powers multiply to more than {LARGEST_EXPONENT}")
+    return degree
+
+
+class _Parser:
+    """Recursive descent over the tokens of one expression."""
+
+    def __init__(self, text: str) -> None:
+        self._tokens = _tokenize(text)
+        self._position = 0
+        self._depth = 0
+
+    def expression_to_the_end(self) -> Expression:
+        expression = self._sum()
+        if self._position < len(self._tokens):
+            raise _Malformed(f'"{self._tokens[self._position]}" is not expected there')
+        return expression
+
+    def _peek(self) -> str:
+        return self._tokens[self._position] if self._position < len(self._tokens) else ""
+
+    def _take(self) -> str:
+        token = self._peek()
+        self._position += 1
+        return token
+
+    def _expect(self, token: str) -> None:
+        if self._take() != token:
+            raise _Malformed(f'a "{token}" is missing')
+
+    def _sum(self) -> Expression:
+        left = self._product()
+        while self._peek() in ("+", "-"):
+            left = Operation(self._take(), left, self._product())
+        return left
+
+    def _product(self) -> Expression:
+        left = self._signed()
+        while self._peek() in ("*", "/"):
+            left = Operation(self._take(), left, self._signed())
+        return left
+
+    def _signed(self) -> Expression:
+        self._depth += 1
+        if self._depth > DEEPEST_NESTING:
+            raise _Malformed(f"it is nested more than {DEEPEST_NESTING} levels deep")
+        expression = self._signed_within_bounds()
+        self._depth -= 1
+        return expression
+
+    def _signed_within_bounds(self) -> Expression:
+        if self._peek() in ("+", "-"):
+            sign, operand = self._take(), self._signed()
+            if sign == "+":
+                return operand
+            if isinstance(operand, Number):
+                return Number(-operand.value)
+            return Negation(operand)
+        base = self._atom()
+        if self._peek() != "**":
+            return base
+        self._take()
+        return Power(base, _rational(self._signed()))
+
+    def _atom(self) -> Expression:
+        token = self._take()
+        if token == "(":
+            inside = self._sum()
+            self._expect(")")
+            return inside
+        if token == "sqrt":
+            self._expect("(")
+            inside = self._sum()
+            self._expect(")")
+            return Power(inside, Fraction(1, 2))
+        if _NAME.fullmatch(token):
+            if self._peek() == "(":
+                raise _Malformed(f'"{token}(" is not allowed; the only function is sqrt')
+            return Symbol(token)
+        if token and token[0] in "0123456789.":
+            return Number(_exact(token))
+        raise _Malformed(f'"{token}" is not expected there' if token else "it ends too early")
+
+
+def _tokenize(text: str) -> tuple[str, ...]:
+    tokens = []
+    text = text.rstrip()
+    position = 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            raise _Malformed(
+                f"{_quoted(text[position:].lstrip()[:1])} is not allowed in it; names, numbers, "
+                "+ - * / **, parentheses and sqrt are"
+            )
+        tokens.append(match.group().lstrip())
+        position = match.end()
+    return tuple(tokens)
+
+
+def _rational(expression: Expression) -> Fraction:
+    """Exact value of an exponent."""
+    if isinstance(expression, Number):
+        return expression.value
+    if isinstance(expression, Negation):
+        return -_rational(expression.operand)
+    if isinstance(expression, Operation):
+        left, right = _rational(expression.left), _rational(expression.right)
+        if expression.operator == "+":
+            return left + right
+        if expression.operator == "-":
+            return left - right
+        if expression.operator == "*":
+            return left * right
+        if right == 0:
+            raise _Malformed("an exponent divides by zero")
+        return left / right
+    raise _Malformed(f'the exponent "{expression}" is not a rational number')

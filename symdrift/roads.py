@@ -1,0 +1,61 @@
+"""The two roads to the numbers, and which one a problem can take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from symdrift.errors import RequestError
+
+if TYPE_CHECKING:
+    from symdrift.evaluation import Evaluation
+    from symdrift.problem import LearningProblem
+
+METHODS = ("auto", "closed-form", "dense")
+APPROXIMATIONS = ("exact", "white")
+
+
+def evaluate(
+    problem: LearningProblem, method: str = "auto", approximation: str = "exact"
+) -> Evaluation:
+    """Every number of a problem: minimum, fluctuation, drift, stimuli.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    method : {"auto", "closed-form", "dense"}
+        ``"closed-form"`` evaluates the derived formulas, which need a teacher aligned
+        with Gaussian inputs; ``"dense"`` solves full matrix equations for any problem;
+        ``"auto"`` takes the closed form where it applies.
+    approximation : {"exact", "white"}
+        ``"white"`` treats noise and fluctuation as uncorrelated in time; it is off by
+        tens of percent and is there for comparison.
+
+    Returns
+    -------
+    Evaluation
+        All rates per SGD step, at leading order in the learning rate.
+
+    Raises
+    ------
+    RequestError
+        When an argument is unknown, the closed form is asked for and does not apply, or
+        the problem is outside the theory.
+    """
+    if method not in METHODS:
+        raise RequestError("method", f'= "{method}" is unknown; allowed are {", ".join(METHODS)}')
+    if approximation not in APPROXIMATIONS:
+        allowed = ", ".join(APPROXIMATIONS)
+        raise RequestError(
+            "approximation", f'= "{approximation}" is unknown; allowed are {allowed}'
+        )
+    if method != "dense":
+        from symdrift import closed_form
+
+        obstacle = closed_form.applies(problem)
+        if obstacle is None:
+            return closed_form.evaluate(problem, approximation)
+        if method == "closed-form":
+            raise RequestError("method", f'= "closed-form" does not apply: {obstacle}')
+    from symdrift import dense
+
+    return dense.evaluate(problem, approximation)

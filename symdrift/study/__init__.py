@@ -1,0 +1,32 @@
+"""Studies: a network, its inputs and its learning rule, as read from a TOML file."""
+
+from symdrift.study.model import (
+    NOTATION_ROLES,
+    EllipticalInputs,
+    GaussianInputs,
+    InputsSpecification,
+    Learning,
+    NamedStimulus,
+    Network,
+    SampleInputs,
+    StimulusInputs,
+    Study,
+    Teacher,
+)
+from symdrift.study.shelf import read_study, shipped_studies
+
+__all__ = [
+    "NOTATION_ROLES",
+    "EllipticalInputs",
+    "GaussianInputs",
+    "InputsSpecification",
+    "Learning",
+    "NamedStimulus",
+    "Network",
+    "SampleInputs",
+    "StimulusInputs",
+    "Study",
+    "Teacher",
+    "read_study",
+    "shipped_studies",
+]

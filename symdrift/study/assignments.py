@@ -1,0 +1,105 @@
+"""Setting fields and symbols of a study, as ``--set`` does."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from copy import deepcopy
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from symdrift.errors import RequestError
+from symdrift.study.reader import TOP_LEVEL, study_from_document, symbols_of
+
+if TYPE_CHECKING:
+    from symdrift.study.model import Study
+
+
+def assign(study: Study, assignments: Mapping[str, str | float]) -> Study:
+    """The study after all assignments, validated again; see :meth:`Study.with_values`."""
+    document: dict[str, Any] = deepcopy(dict(study.document))
+    values = dict(document.pop("values", {}))
+    named = {}
+    for path, value in assignments.items():
+        steps = path.split(".")
+        if len(steps) == 1:
+            named[path] = _toml(path, value)
+        elif steps[0] == "values":
+            named[".".join(steps[1:])] = _toml(path, value)
+        else:
+            _assign(document, steps, _toml(path, value))
+            mirror = _mirror(document, steps)
+            if mirror and ".".join(mirror) not in assignments:
+                _assign(document, mirror, _toml(path, value))
+    symbols = symbols_of(document, study.name, study.source)
+    for name in named:
+        if name not in symbols:
+            raise _unknown(name, symbols)
+    # A symbol whose last use was replaced takes its value along.
+    kept = {name: value for name, value in values.items() if name in symbols}
+    if kept or named:
+        document["values"] = kept | named
+    return study_from_document(document, study.name, study.source)
+
+
+def _toml(path: str, value: str | float) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if not text.startswith("["):
+        return text
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError):
+        raise RequestError(
+            path, f'= {text[:60]} is not a list such as [2, 0.7] or ["a", "b"]'
+        ) from None
+
+
+def _assign(document: dict[str, Any], steps: list[str], value: Any) -> None:
+    if steps[0] not in TOP_LEVEL:
+        raise _unknown(".".join(steps), ())
+    node: Any = document
+    for depth, step in enumerate(steps[:-1]):
+        if depth == 0:
+            node = node.setdefault(step, {})
+        elif isinstance(node, list):
+            node = node[_index(node, step, steps[:depth])]
+        elif isinstance(node, dict) and step in node:
+            node = node[step]
+        else:
+            node = None
+        if not isinstance(node, (dict, list)):
+            whole = ".".join(steps[: depth + 1])
+            raise RequestError(".".join(steps), f"cannot be set: {whole} is not a list")
+    if isinstance(node, list):
+        node[_index(node, steps[-1], steps[:-1])] = value
+    else:
+        node[steps[-1]] = value
+
+
+def _index(entries: list[Any], step: str, steps: list[str]) -> int:
+    path = ".".join(steps)
+    if not step.isascii() or not step.isdigit() or int(step) >= len(entries):
+        raise RequestError(
+            f"{path}.{step}", f"is not an entry; {path} has entries 0 to {len(entries) - 1}"
+        )
+    return int(step)
+
+
+def _mirror(document: Mapping[str, Any], steps: list[str]) -> list[str] | None:
+    """Path of the transposed entry when an entry of a covariance matrix was set."""
+    if steps[:2] == ["inputs", "covariance"] and len(steps) == 4:
+        return [*steps[:2], steps[3], steps[2]]
+    return None
+
+
+def _unknown(name: str, symbols: tuple[str, ...]) -> RequestError:
+    known = (*symbols, *TOP_LEVEL) if "." not in name else TOP_LEVEL
+    close = get_close_matches(name.split(".")[0], known, n=1)
+    hint = f'did you mean "{close[0]}"? ' if close else ""
+    return RequestError(
+        name,
+        f"cannot be set; {hint}allowed are dotted fields such as learning.rate"
+        + (f" and the symbols {', '.join(symbols)}" if symbols else ""),
+    )

@@ -1,0 +1,223 @@
+"""The parts of a study.  Every number is an :class:`Expression`; nothing here has units
+other than those of one SGD step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from symdrift.expressions import Expression
+
+if TYPE_CHECKING:
+    from symdrift.problem import LearningProblem
+
+Vector = tuple[Expression, ...]
+Matrix = tuple[Vector, ...]
+
+NOTATION_ROLES = (
+    "inputs",
+    "outputs",
+    "hidden",
+    "first_layer",
+    "second_layer",
+    "input",
+    "label_noise_sample",
+    "input_covariance",
+    "teacher",
+    "residual_map",
+    "learning_rate",
+    "weight_decay",
+    "batch",
+    "input_variance",
+    "gain",
+    "label_noise",
+    "singular_value",
+    "hessian",
+    "gradient_noise",
+    "fluctuation",
+    "generator",
+    "metric",
+    "rotation_covariance",
+    "diffusion_tensor",
+    "mean_rotation",
+    "decay",
+    "time",
+)
+"""What ``[notation]`` can rename: the roles of :mod:`symdrift.notation`, kept here as well
+because a study must be readable without SymPy."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """Sizes ``n``, ``m`` and ``p`` of a two-layer linear network."""
+
+    inputs: Expression
+    outputs: Expression
+    hidden: Expression
+
+
+@dataclass(frozen=True)
+class GaussianInputs:
+    """Gaussian inputs; ``covariance`` is one variance, the eigenvalues, or a matrix."""
+
+    covariance: Expression | Vector | Matrix
+    distribution: ClassVar[str] = "gaussian"
+
+
+@dataclass(frozen=True)
+class EllipticalInputs:
+    """Elliptical inputs, whose fourth moments are ``1 + kurtosis`` times the Gaussian ones."""
+
+    covariance: Expression | Vector | Matrix
+    kurtosis: Expression
+    distribution: ClassVar[str] = "elliptical"
+
+
+@dataclass(frozen=True)
+class StimulusInputs:
+    """A finite set of stimuli, one per row, shown with these probabilities."""
+
+    stimuli: Matrix
+    probabilities: Vector
+    distribution: ClassVar[str] = "stimuli"
+
+
+@dataclass(frozen=True)
+class SampleInputs:
+    """Rows of a file, shown with equal probability."""
+
+    file: Path
+    distribution: ClassVar[str] = "samples"
+
+
+InputsSpecification = GaussianInputs | EllipticalInputs | StimulusInputs | SampleInputs
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """Target ``y = A x + noise``.
+
+    ``map`` is ``"identity"``, the gains on the diagonal, or the whole matrix, shape
+    ``(m, n)``; ``label_noise`` is one variance for all outputs, or one per output.
+    """
+
+    map: str | Vector | Matrix
+    label_noise: Expression | Vector
+
+
+@dataclass(frozen=True)
+class Learning:
+    """Online SGD: rate ``eta``, weight decay ``gamma``, samples and weight noise per step."""
+
+    rate: Expression
+    weight_decay: Expression
+    batch: Expression
+    synaptic_noise: Expression
+
+
+@dataclass(frozen=True)
+class NamedStimulus:
+    """An input whose representation is followed."""
+
+    name: str
+    vector: Vector
+
+
+@dataclass(frozen=True)
+class Study:
+    """A network, its inputs and its learning rule; symbolic where it names symbols.
+
+    Attributes
+    ----------
+    name : str
+        Stem of the study's file.
+    title : str
+    source : Path
+        The study's file.
+    network, inputs, teacher, learning
+        What is derived from.
+    stimulus : tuple of NamedStimulus
+        Stimuli to follow; empty stands for the input axes.
+    notation : Mapping of str to str
+        LaTeX by role, one of ``NOTATION_ROLES``.
+    values : Mapping of str to Expression
+        Numbers for the symbols, where known; they never enter a derivation.
+    document : Mapping
+        The table that the study was read from.
+    """
+
+    name: str
+    title: str
+    source: Path
+    network: Network
+    inputs: InputsSpecification
+    teacher: Teacher
+    learning: Learning
+    stimulus: tuple[NamedStimulus, ...]
+    notation: Mapping[str, str]
+    values: Mapping[str, Expression]
+    document: Mapping[str, Any] = field(repr=False, compare=False)
+
+    @cached_property
+    def numbers(self) -> Mapping[str, Expression]:
+        """Every number of the study by its dotted field, in the order of the study."""
+        parts = ("network", "inputs", "teacher", "learning", "stimulus")
+        return dict(leaf for part in parts for leaf in _leaves(part, getattr(self, part)))
+
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """Names of the symbols, in order of appearance."""
+        return tuple(
+            dict.fromkeys(name for number in self.numbers.values() for name in number.symbols)
+        )
+
+    @cached_property
+    def missing(self) -> tuple[str, ...]:
+        """Symbols that have no value yet."""
+        return tuple(name for name in self.symbols if name not in self.values)
+
+    def with_values(self, assignments: Mapping[str, str | float]) -> Study:
+        """The study with some fields or symbols set, validated again.
+
+        Parameters
+        ----------
+        assignments : Mapping of str to str or float
+            Keys are symbols of the study (``"gamma"``: sets its value) or dotted fields
+            (``"learning.rate"``, ``"inputs.covariance.0"``: replaces what is there).
+            Values are numbers, expressions, or lists in TOML (``"[2, 0.7]"``).  Entry
+            ``i.j`` of a covariance sets entry ``j.i`` too.
+
+        Raises
+        ------
+        RequestError
+            When there is no such field, or the study becomes invalid.
+        """
+        from symdrift.study.assignments import assign
+
+        return assign(self, assignments)
+
+    def problem(self) -> LearningProblem:
+        """The study with every number filled in.
+
+        Raises
+        ------
+        RequestError
+            When symbols lack values (all are named), or a file of samples is unusable.
+        """
+        from symdrift.study.numbers import learning_problem
+
+        return learning_problem(self)
+
+
+def _leaves(path: str, part: object) -> Iterator[tuple[str, Expression]]:
+    if isinstance(part, Expression):
+        yield path, part
+    elif isinstance(part, tuple):
+        for index, entry in enumerate(part):
+            yield from _leaves(f"{path}.{index}", entry)
+    elif is_dataclass(part):
+        for entry in fields(part):
+            yield from _leaves(f"{path}.{entry.name}", getattr(part, entry.name))

@@ -1,0 +1,317 @@
+"""The numbers of a study: that they make sense together, and as arrays."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symdrift.errors import RequestError
+from symdrift.expressions import Expression
+from symdrift.study.model import (
+    EllipticalInputs,
+    GaussianInputs,
+    SampleInputs,
+    StimulusInputs,
+    Study,
+    Teacher,
+)
+
+if TYPE_CHECKING:
+    from symdrift.inputs import InputDistribution
+    from symdrift.problem import LearningProblem
+
+Array = NDArray[np.float64]
+LARGEST_SIZE = 4096
+"""Units of one layer; beyond that the arrays of a study alone take gigabytes."""
+_PROBABILITY_TOLERANCE = 1e-9
+
+
+def check_numbers(study: Study) -> None:
+    """Check shapes, ranges and the input covariance, as far as values are known.
+
+    Raises
+    ------
+    RequestError
+        Naming the field, the value and what is allowed.
+    """
+    _check_shapes(study)
+    numbers = _known_numbers(study)
+    _check_ranges(numbers)
+    _check_probabilities(study, numbers)
+    _check_covariance(study, numbers)
+
+
+def learning_problem(study: Study) -> LearningProblem:
+    """The study with every number filled in; see :meth:`Study.problem`."""
+    from symdrift.problem import LearningProblem, Stimulus
+
+    if study.missing:
+        examples = " ".join(f"--set {name}=..." for name in study.missing)
+        raise RequestError(
+            "study",
+            f'"{study.name}" needs values for {", ".join(study.missing)}; give them with '
+            f"{examples} or in its [values] table",
+        )
+    numbers = _known_numbers(study)
+    inputs = int(numbers["network.inputs"])
+    outputs = int(numbers["network.outputs"])
+    stimuli = tuple(
+        Stimulus(stimulus.name, _array(numbers, f"stimulus.{index}.vector", stimulus.vector))
+        for index, stimulus in enumerate(study.stimulus)
+    )
+    axes = tuple(Stimulus(f"axis {i + 1}", axis) for i, axis in enumerate(np.eye(inputs)))
+    noise = _array(numbers, "teacher.label_noise", study.teacher.label_noise)
+    return LearningProblem(
+        study=study.name,
+        hidden=int(numbers["network.hidden"]),
+        inputs=_distribution(study, numbers, inputs),
+        teacher=_teacher_map(study.teacher, numbers, outputs, inputs),
+        label_noise=np.broadcast_to(noise, (outputs,)).copy(),
+        learning_rate=numbers["learning.rate"],
+        weight_decay=numbers["learning.weight_decay"],
+        batch=int(numbers["learning.batch"]),
+        synaptic_noise=numbers["learning.synaptic_noise"],
+        stimuli=stimuli or axes,
+    )
+
+
+def _known_numbers(study: Study) -> dict[str, float]:
+    """Numbers of the fields whose symbols all have values, by dotted field."""
+    values = {name: value.evaluate({}, f"values.{name}") for name, value in study.values.items()}
+    return {
+        field: expression.evaluate(values, field)
+        for field, expression in study.numbers.items()
+        if all(name in values for name in expression.symbols)
+    }
+
+
+def _check_shapes(study: Study) -> None:
+    network, inputs, teacher = study.network, study.inputs, study.teacher
+    n, m = ("network.inputs", network.inputs), ("network.outputs", network.outputs)
+    if isinstance(inputs, (GaussianInputs, EllipticalInputs)):
+        covariance = inputs.covariance
+        if isinstance(covariance, tuple):
+            _check_length("inputs.covariance", len(covariance), *n)
+            if isinstance(covariance[0], tuple):
+                _check_length("inputs.covariance.0", len(covariance[0]), *n)
+    elif isinstance(inputs, StimulusInputs):
+        _check_length("inputs.stimuli.0", len(inputs.stimuli[0]), *n)
+        if len(inputs.probabilities) != len(inputs.stimuli):
+            raise RequestError(
+                "inputs.probabilities",
+                f"has {len(inputs.probabilities)} entries; "
+                f"one for each of the {len(inputs.stimuli)} stimuli is needed",
+            )
+    if isinstance(teacher.map, tuple):
+        if isinstance(teacher.map[0], tuple):
+            _check_length("teacher.map", len(teacher.map), *m)
+            _check_length("teacher.map.0", len(teacher.map[0]), *n)
+        else:
+            sizes = (_fixed_size("teacher.map", *n), _fixed_size("teacher.map", *m))
+            if len(teacher.map) != min(sizes):
+                raise RequestError(
+                    "teacher.map",
+                    f"has {len(teacher.map)} gains; {min(sizes)} are needed, the smaller of "
+                    "network.inputs and network.outputs",
+                )
+    if isinstance(teacher.label_noise, tuple):
+        _check_length("teacher.label_noise", len(teacher.label_noise), *m)
+    for index, stimulus in enumerate(study.stimulus):
+        _check_length(f"stimulus.{index}.vector", len(stimulus.vector), *n)
+
+
+def _check_length(field: str, length: int, size_field: str, size: Expression) -> None:
+    needed = _fixed_size(field, size_field, size)
+    if length != needed:
+        raise RequestError(field, f"has {length} entries; {size_field} = {size} are needed")
+
+
+def _fixed_size(field: str, size_field: str, size: Expression) -> float:
+    if size.symbols:
+        raise RequestError(
+            field,
+            f'is a list and fixes the size, so {size_field} = "{size}" must be a number',
+        )
+    return size.evaluate({}, size_field)
+
+
+def _check_ranges(numbers: dict[str, float]) -> None:
+    for field, value in numbers.items():
+        if field.startswith("network."):
+            if not value.is_integer() or not 1 <= value <= LARGEST_SIZE:
+                raise RequestError(
+                    field, f"= {value:.12g} must be a whole number from 1 to {LARGEST_SIZE}"
+                )
+        elif field == "learning.batch":
+            if not value.is_integer() or not 1 <= value < 2**53:
+                raise RequestError(field, f"= {value:.12g} must be a positive whole number")
+        elif field == "learning.rate":
+            if value <= 0:
+                raise RequestError(field, f"= {value:g} must be positive")
+        elif (
+            field.startswith(("teacher.label_noise", "learning.", "inputs.probabilities"))
+            and value < 0
+        ):
+            raise RequestError(field, f"= {value:g} must not be negative")
+    kurtosis, size = numbers.get("inputs.kurtosis"), numbers.get("network.inputs")
+    if kurtosis is not None and size is not None and kurtosis <= -2 / (size + 2):
+        raise RequestError(
+            "inputs.kurtosis",
+            f"= {kurtosis:g} must be above -2/(n + 2) = {-2 / (size + 2):.4g}",
+        )
+
+
+def _check_probabilities(study: Study, numbers: dict[str, float]) -> None:
+    if not isinstance(study.inputs, StimulusInputs):
+        return
+    fields = [f"inputs.probabilities.{k}" for k in range(len(study.inputs.probabilities))]
+    if all(field in numbers for field in fields):
+        total = math.fsum(numbers[field] for field in fields)
+        if abs(total - 1) > _PROBABILITY_TOLERANCE:
+            raise RequestError("inputs.probabilities", f"sum to {total:.12g} and must sum to 1")
+
+
+def _check_covariance(study: Study, numbers: dict[str, float]) -> None:
+    field = "inputs.covariance"
+    if isinstance(study.inputs, StimulusInputs):
+        if _complete(numbers, study, "inputs."):
+            second_moment = _second_moment(study.inputs, numbers)
+            _require_positive_definite(second_moment, "inputs.stimuli", "do not span all inputs")
+        return
+    if isinstance(study.inputs, SampleInputs):
+        return
+    covariance = study.inputs.covariance
+    if not isinstance(covariance, tuple) or not isinstance(covariance[0], tuple):
+        for path in numbers:
+            if path.startswith(field) and numbers[path] <= 0:
+                raise RequestError(path, f"= {numbers[path]:g} must be positive: it is a variance")
+        return
+    _require_symmetric(covariance, numbers)
+    if _complete(numbers, study, field):
+        matrix = _array(numbers, field, covariance)
+        _require_positive_definite(matrix, field, "is not positive definite")
+
+
+def _complete(numbers: dict[str, float], study: Study, prefix: str) -> bool:
+    return all(path in numbers for path in study.numbers if path.startswith(prefix))
+
+
+def _require_symmetric(covariance: tuple[object, ...], numbers: dict[str, float]) -> None:
+    rows = [row for row in covariance if isinstance(row, tuple)]
+    for i, row in enumerate(rows):
+        for j in range(i):
+            upper, lower = f"inputs.covariance.{j}.{i}", f"inputs.covariance.{i}.{j}"
+            if upper in numbers and lower in numbers:
+                same = numbers[upper] == numbers[lower]
+            else:
+                # Without values, symmetric means written alike.
+                same = row[j] == rows[j][i]
+            if not same:
+                raise RequestError(
+                    lower,
+                    f"= {row[j]} must equal {upper} = {rows[j][i]}: covariances are symmetric",
+                )
+
+
+def _require_positive_definite(matrix: Array, field: str, otherwise: str) -> None:
+    eigenvalues = np.linalg.eigvalsh(matrix)
+    if eigenvalues[0] <= len(matrix) * np.finfo(float).eps * max(eigenvalues[-1], 0):
+        raise RequestError(
+            field,
+            f"{otherwise}: the smallest eigenvalue of the input covariance is "
+            f"{eigenvalues[0]:.4g} and must be positive",
+        )
+
+
+def _array(numbers: dict[str, float], field: str, part: object) -> Array:
+    """Numbers of a scalar, a vector or a matrix of expressions."""
+    if not isinstance(part, tuple):
+        return np.array(numbers[field])
+    return np.array([_array(numbers, f"{field}.{i}", entry) for i, entry in enumerate(part)])
+
+
+def _second_moment(inputs: StimulusInputs, numbers: dict[str, float]) -> Array:
+    stimuli = _array(numbers, "inputs.stimuli", inputs.stimuli)
+    probabilities = _array(numbers, "inputs.probabilities", inputs.probabilities)
+    moment: Array = (stimuli.T * probabilities) @ stimuli
+    return moment
+
+
+def _teacher_map(teacher: Teacher, numbers: dict[str, float], outputs: int, inputs: int) -> Array:
+    if not isinstance(teacher.map, tuple):
+        return np.eye(outputs, inputs)
+    given = _array(numbers, "teacher.map", teacher.map)
+    if given.ndim == 2:
+        return given
+    gains = np.zeros((outputs, inputs))
+    np.fill_diagonal(gains, given)
+    return gains
+
+
+def _distribution(study: Study, numbers: dict[str, float], inputs: int) -> InputDistribution:
+    from symdrift.inputs import Elliptical, Gaussian, Samples, StimulusSet
+
+    if isinstance(study.inputs, SampleInputs):
+        return Samples(_read_samples(study.inputs.file, inputs))
+    if isinstance(study.inputs, StimulusInputs):
+        return StimulusSet(
+            _array(numbers, "inputs.stimuli", study.inputs.stimuli),
+            _array(numbers, "inputs.probabilities", study.inputs.probabilities),
+        )
+    covariance = _array(numbers, "inputs.covariance", study.inputs.covariance)
+    if covariance.ndim < 2:
+        covariance = np.diag(np.broadcast_to(covariance, (inputs,)))
+    if isinstance(study.inputs, EllipticalInputs):
+        return Elliptical(covariance, numbers["inputs.kurtosis"])
+    return Gaussian(covariance)
+
+
+def _read_samples(path: Path, inputs: int) -> Array:
+    field = "inputs.file"
+    try:
+        rows = _read_npy(path) if path.suffix.lower() == ".npy" else _read_csv(path)
+    except (OSError, ValueError, csv.Error) as error:
+        raise RequestError(field, f'= "{path.name}" cannot be read: {error}') from None
+    if rows.ndim != 2 or rows.shape[1] != inputs or not len(rows):
+        shape = " x ".join(map(str, rows.shape))
+        raise RequestError(
+            field,
+            f'= "{path.name}" holds {shape} numbers; rows of network.inputs = {inputs} '
+            "numbers are needed",
+        )
+    bad = np.argwhere(~np.isfinite(rows))
+    if len(bad):
+        raise RequestError(
+            field,
+            f'= "{path.name}" has {rows[tuple(bad[0])]} in row {bad[0][0] + 1}, column '
+            f"{bad[0][1] + 1}; every sample must be finite",
+        )
+    _require_positive_definite(rows.T @ rows / len(rows), field, "does not vary in all directions")
+    return rows
+
+
+def _read_npy(path: Path) -> Array:
+    return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
+
+
+def _read_csv(path: Path) -> Array:
+    """Rows of numbers; a first row of column names is skipped."""
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = [row for row in csv.reader(stream) if row]
+    header = bool(rows) and not _are_numbers(rows[0])
+    return np.array([[float(entry) for entry in row] for row in rows[header:]], dtype=np.float64)
+
+
+def _are_numbers(entries: Iterable[str]) -> bool:
+    try:
+        for entry in entries:
+            float(entry)
+    except ValueError:
+        return False
+    return True
