@@ -1,0 +1,269 @@
+"""Printing SymPy expressions as LaTeX in the order in which the theory writes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sympy as sp
+from sympy.printing.latex import LatexPrinter
+from sympy.printing.precedence import PRECEDENCE, precedence_traditional
+
+_SINGLE = re.compile(r"(\\[A-Za-z]+ ?|[A-Za-z0-9])$")
+
+
+class TheoryPrinter(LatexPrinter):
+    r"""LaTeX printer with the notation of a derivation and a fixed, readable order.
+
+    Factors of a product: number, symbols in the order of ``symbol_names``, other
+    symbols by name, functions and sums, brackets.  Terms of a sum: ascending powers of
+    the ``ascending`` symbols, then SymPy's own (deterministic) order; a sum never opens
+    with a minus sign when one of its terms has none.
+
+    Parameters
+    ----------
+    symbol_names : mapping of sympy.Basic to str
+        LaTeX of each symbol; the order of the mapping is the order of factors.
+    ascending : sequence of sympy.Symbol
+        Small parameters, such as the weight decay.
+    """
+
+    def __init__(
+        self, symbol_names: Mapping[sp.Basic, str], ascending: Sequence[sp.Basic] = ()
+    ) -> None:
+        super().__init__(
+            {"symbol_names": dict(symbol_names), "mat_str": "matrix", "mat_delim": "("}
+        )
+        self._names = dict(symbol_names)
+        self._rank = {symbol: rank for rank, symbol in enumerate(symbol_names)}
+        self._ascending = tuple(ascending)
+
+    def with_names(self, names: Mapping[sp.Basic, str]) -> TheoryPrinter:
+        """The same printer with names for further symbols."""
+        return TheoryPrinter({**self._names, **names}, self._ascending)
+
+    # -- order ------------------------------------------------------------------
+
+    def ordered_terms(self, expression: sp.Expr) -> list[sp.Expr]:
+        """Terms of a sum in the order in which they are printed."""
+        terms = list(expression.as_ordered_terms(order="lex"))
+        terms.sort(key=lambda term: tuple(_degree(term, s) for s in self._ascending))
+        if terms[0].could_extract_minus_sign():
+            first = next(
+                (k for k, term in enumerate(terms) if not term.could_extract_minus_sign()), 0
+            )
+            terms.insert(0, terms.pop(first))
+        return terms
+
+    def grouped_terms(self, terms: Sequence[sp.Expr]) -> list[sp.Expr]:
+        """Terms of a long sum collected by powers of the first small parameter in it.
+
+        Terms without the parameter come first and stay as they are.
+        """
+        for symbol in self._ascending:
+            groups: dict[sp.Expr, list[sp.Expr]] = {}
+            for term in terms:
+                groups.setdefault(_degree(term, symbol), []).append(term)
+            if 1 < len(groups) < len(terms):
+                powers = sorted(power for power in groups if power != 0)
+                return groups.get(sp.Integer(0), []) + [
+                    _group(symbol, power, groups[power]) for power in powers
+                ]
+        return list(terms)
+
+    def negated(self, expression: sp.Expr) -> sp.Expr:
+        """``-expression`` without expanding a product of a power and a bracket."""
+        if isinstance(expression, sp.Mul):
+            return sp.Mul(
+                *[-f if f.is_Number and f.is_negative else f for f in expression.args]
+                if any(f.is_Number and f.is_negative for f in expression.args)
+                else [-expression],
+                evaluate=False,
+            )
+        return -expression
+
+    def ordered_factors(self, factors: Sequence[sp.Expr]) -> list[sp.Expr]:
+        """Commuting factors in the order in which they are printed."""
+        return sorted(factors, key=self._factor_key)
+
+    def _factor_key(self, factor: sp.Expr) -> tuple[Any, ...]:
+        base = factor.base if isinstance(factor, sp.Pow) else factor
+        if base.is_number:
+            return (0, 0, "", factor.sort_key())
+        if base in self._rank:
+            return (1, self._rank[base], "", factor.sort_key())
+        if isinstance(base, sp.Symbol | sp.Indexed):
+            return (1, len(self._rank), str(base), factor.sort_key())
+        if isinstance(base, sp.Add):
+            return (3, 0, "", factor.sort_key())
+        if isinstance(base, sp.Sum | sp.Integral | sp.Product):
+            return (4, 0, "", factor.sort_key())
+        return (2, 0, "", factor.sort_key())
+
+    # -- sums, products, quotients ----------------------------------------------
+
+    def _print_Add(self, expr: sp.Add, order: object = None) -> str:
+        pieces = []
+        for position, term in enumerate(self.ordered_terms(expr)):
+            negative = term.could_extract_minus_sign()
+            body = self.term(-term if negative else term)
+            if position:
+                pieces.append("- " if negative else "+ ")
+            elif negative:
+                pieces.append("- ")
+            pieces.append(body + " ")
+        return "".join(pieces).rstrip()
+
+    def term(self, term: sp.Expr) -> str:
+        """A term of a sum, bracketed when it would otherwise be misread."""
+        body = self._print(term)
+        loose = isinstance(term, sp.Add | sp.Piecewise) or getattr(term, "is_Relational", False)
+        return rf"\left({body}\right)" if loose else body
+
+    def quotient(self, expr: sp.Expr) -> tuple[list[sp.Expr], list[sp.Expr]]:
+        """Ordered factors of numerator and denominator of a product without its sign."""
+        numerator: list[sp.Expr] = []
+        denominator: list[sp.Expr] = []
+        for factor in sp.Mul.make_args(expr):
+            if isinstance(factor, sp.Rational):
+                if factor.p != 1:
+                    numerator.append(sp.Integer(factor.p))
+                if factor.q != 1:
+                    denominator.append(sp.Integer(factor.q))
+            elif (
+                isinstance(factor, sp.Pow)
+                and factor.exp.is_Rational
+                and factor.exp.is_negative
+                and factor.base.is_commutative
+            ):
+                denominator.append(sp.Pow(factor.base, -factor.exp, evaluate=False)
+                                   if factor.exp != -1 else factor.base)  # fmt: skip
+            else:
+                numerator.append(factor)
+        return self.ordered_factors(numerator), self.ordered_factors(denominator)
+
+    def product(self, factors: Sequence[sp.Expr]) -> str:
+        """Factors side by side, bracketed where needed; ``1`` when there is none."""
+        pieces: list[str] = []
+        for position, factor in enumerate(factors):
+            body = self.factor(factor, last=position == len(factors) - 1, alone=len(factors) == 1)
+            if pieces and body[:1].isdigit() and pieces[-1][-1:] in "0123456789}":
+                body = r"\cdot " + body
+            pieces.append(body)
+        return " ".join(pieces) if pieces else "1"
+
+    def factor(self, factor: sp.Expr, last: bool, alone: bool = False) -> str:
+        """One factor of a product, bracketed where needed."""
+        body = self._print(factor)
+        if alone:
+            return body
+        open_ended = isinstance(factor, sp.Sum | sp.Integral | sp.Product | sp.Limit) and not last
+        loose = precedence_traditional(factor) < PRECEDENCE["Mul"] or open_ended
+        if isinstance(factor, sp.Sum) and last:
+            loose = False
+        return rf"\left({body}\right)" if loose else body
+
+    def matrix_factor(self, factor: sp.Basic) -> str:
+        """One factor of an ordered product, bracketed when it is a sum."""
+        body = str(self._print(factor))
+        return rf"\left({body}\right)" if isinstance(factor, sp.Add | sp.MatAdd) else body
+
+    def sum_sign(self, expression: sp.Sum) -> str:
+        """The summation sign with its ranges."""
+        signs = []
+        for index, *bounds in expression.limits:
+            if len(bounds) == 2:
+                low, high = (self._print(bound) for bound in bounds)
+                signs.append(rf"\sum_{{{self._print(index)}={low}}}^{{{high}}}")
+            else:
+                signs.append(rf"\sum_{{{self._print(index)}}}")
+        return " ".join(signs)
+
+    def _print_Sum(self, expr: sp.Sum) -> str:
+        body = self._print(expr.function)
+        if isinstance(expr.function, sp.Add):
+            body = rf"\left({body}\right)"
+        return f"{self.sum_sign(expr)} {body}"
+
+    def _print_Mul(self, expr: sp.Mul) -> str:
+        if not expr.is_commutative:
+            return str(super()._print_Mul(expr))
+        if expr.could_extract_minus_sign():
+            positive = -expr
+            body = self._print(positive)
+            return rf"- \left({body}\right)" if isinstance(positive, sp.Add) else f"- {body}"
+        numerator, denominator = self.quotient(expr)
+        if not denominator:
+            return self.product(numerator)
+        if len(numerator) > 1 and isinstance(numerator[-1], sp.Sum):
+            # Sums stay behind the fraction bar: c/q * sum reads better than one tall numerator.
+            head = rf"\frac{{{self.product(numerator[:-1])}}}{{{self.product(denominator)}}}"
+            return f"{head} {self._print(numerator[-1])}"
+        if len(numerator) == 1 and isinstance(numerator[0], sp.Sum):
+            return rf"\frac{{1}}{{{self.product(denominator)}}} {self._print(numerator[0])}"
+        return rf"\frac{{{self.product(numerator)}}}{{{self.product(denominator)}}}"
+
+    # -- objects of the theory --------------------------------------------------
+
+    def _print_Indexed(self, expr: sp.Indexed) -> str:
+        return self._indexed(self._print(expr.base), expr.indices)
+
+    def _print_MatrixElement(self, expr: Any) -> str:
+        base = self.parenthesize(expr.parent, PRECEDENCE["Atom"], strict=True)
+        # SymPy counts rows and columns from 0, the theory from 1.
+        places = [k + 1 if k.is_Integer else k for k in (expr.i, expr.j)]
+        return self._indexed(base, places)
+
+    def _indexed(self, base: str, indices: Sequence[sp.Basic]) -> str:
+        printed = [self._print(index) for index in indices]
+        separator = "" if all(_SINGLE.match(text) for text in printed) else ","
+        if "_" in base or "^" in base:
+            base = rf"\left({base}\right)"
+        return f"{base}_{{{separator.join(printed)}}}"
+
+    def _print_KroneckerDelta(self, expr: Any, exp: str | None = None) -> str:
+        body = self._indexed(r"\delta", expr.args[:2])
+        return body if exp is None else f"{body}^{{{exp}}}"
+
+    def _print_Transpose(self, expr: Any) -> str:
+        base = self.parenthesize(expr.arg, precedence_traditional(expr), strict=True)
+        return rf"{base}^{{\mathsf{{T}}}}"
+
+    def _print_Trace(self, expr: Any, exp: str | None = None) -> str:
+        power = "" if exp is None else f"^{{{exp}}}"
+        return rf"\operatorname{{tr}}{power}\left({self._print(expr.arg)}\right)"
+
+    def _print_And(self, expr: Any) -> str:
+        parts = sorted(expr.args, key=sp.default_sort_key)
+        return r" \quad\text{and}\quad ".join(self._print(part) for part in parts)
+
+    def _print_Or(self, expr: Any) -> str:
+        parts = sorted(expr.args, key=sp.default_sort_key)
+        return r" \quad\text{or}\quad ".join(self._print(part) for part in parts)
+
+    def _print_Piecewise(self, expr: sp.Piecewise) -> str:
+        branches = []
+        for value, condition in expr.args:
+            when = r"\text{otherwise}" if condition == sp.true else (
+                rf"\text{{if }} {self._print(condition)}"
+            )  # fmt: skip
+            branches.append(f"{self._print(value)} & {when}")
+        return r"\begin{cases} " + r" \\ ".join(branches) + r" \end{cases}"
+
+
+def _group(symbol: sp.Basic, power: sp.Expr, terms: Sequence[sp.Expr]) -> sp.Expr:
+    """``symbol**power * (terms)``, not expanded."""
+    if len(terms) == 1:
+        return terms[0]
+    rest = sp.Add(*[term / symbol**power for term in terms])
+    return sp.Mul(symbol**power, rest, evaluate=False)
+
+
+def _degree(term: sp.Expr, symbol: sp.Basic) -> Any:
+    """Power of ``symbol`` in a product (0 when it sits inside something else)."""
+    for factor in sp.Mul.make_args(term):
+        base, exponent = factor.as_base_exp()
+        if base == symbol and exponent.is_Rational:
+            return exponent
+    return sp.Integer(0)

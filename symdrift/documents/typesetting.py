@@ -1,0 +1,521 @@
+r"""Displayed equations that fit their line, however long the expression.
+
+A wide equation is broken, in this order of preference: after its left-hand side, at
+the signs of a sum, between the factors of a product, inside the brackets of a factor.
+A quotient is written as ``\frac{c}{Q} [P]`` with ``P`` broken.  What has no place to
+break (a denominator, an entry of a matrix, a branch of a case distinction) is named
+and defined below the equation.  The type size never changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import sympy as sp
+from sympy.matrices import MatrixBase
+
+from symdrift.documents.metrics import delimiter_size, measure
+from symdrift.documents.printer import TheoryPrinter
+
+GROUP_ABOVE = 16
+"""Sums of more terms than this are grouped by powers of the small parameter."""
+
+_SIZE_NAMES = ("big", "big", "Big", "bigg", "Bigg")
+_BRACKETS = ((r"[", r"]"), (r"\{", r"\}"), ("(", ")"))
+_WIDEST_MARGIN = 0.34
+"""A left-hand side wider than this part of the line does not set the alignment."""
+_RELATIONS = {
+    sp.Eq: "=", sp.Ne: r"\neq", sp.Lt: "<", sp.Le: r"\leq", sp.Gt: ">", sp.Ge: r"\geq",
+}  # fmt: skip
+_ENTRY_STEMS = {r"\Gamma": "g", r"\Sigma": "s", r"\Lambda": "l", r"\Omega": "w", r"\Delta": "d"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A displayed equation, broken into rows, and the parts named in it.
+
+    Attributes
+    ----------
+    rows : tuple of (str, str)
+        LaTeX left and right of the alignment point.
+    definitions : tuple of Layout
+        Displays of the named parts, in the order of their appearance.
+    remark : str
+        Plain text that completes the definitions, possibly empty.
+    """
+
+    rows: tuple[tuple[str, str], ...]
+    definitions: tuple[Layout, ...] = ()
+    remark: str = ""
+
+    @property
+    def width(self) -> float:
+        """Estimated width of the aligned rows, in em."""
+        return max(_width(left) for left, _ in self.rows) + max(
+            _width("{}" + right) for _, right in self.rows
+        )
+
+    def all_definitions(self) -> tuple[Layout, ...]:
+        """Definitions of the named parts, and of the parts named in those."""
+        return tuple(
+            inner for part in self.definitions for inner in (part, *part.all_definitions())
+        )
+
+
+@dataclass
+class Names:
+    """Names for parts of equations, each given out once per document."""
+
+    taken: set[str] = field(default_factory=set)
+
+    def entry(self, stem: str, row: int, column: int) -> str:
+        """Name of a matrix entry, such as ``h_{12}``, primed while it is taken."""
+        index = f"{row}{column}" if max(row, column) < 10 else f"{row},{column}"
+        name = f"{stem}_{{{index}}}"
+        count = 1
+        while name in self.taken:
+            count += 1
+            name = f"{stem}^{{({count})}}_{{{index}}}"
+        self.taken.add(name)
+        return name
+
+    def part(self, letter: str) -> str:
+        r"""Name of a part, such as ``\mathcal{Q}_{3}``."""
+        count = 1
+        while (name := rf"\mathcal{{{letter}}}_{{{count}}}") in self.taken:
+            count += 1
+        self.taken.add(name)
+        return name
+
+
+def lay_out(
+    expression: sp.Basic,
+    printer: TheoryPrinter,
+    width: float,
+    names: Names,
+    condition: sp.Basic | None = None,
+) -> Layout:
+    """Break a relation or expression into rows no wider than ``width`` (em).
+
+    Parameters
+    ----------
+    expression : sympy.Basic
+        Relation, expression, matrix, or a conjunction of these.
+    printer : TheoryPrinter
+    width : float
+        Room for the rows, in em of the text size.
+    names : Names
+        Source of names for parts that cannot be broken.
+    condition : sympy.Basic or None
+        Printed behind the equation.
+    """
+    tail = ""
+    if condition is not None and condition != sp.true:
+        tail = rf", \qquad {printer.doprint(condition)}"
+    operator = _relation(expression)
+    if operator is None:
+        writer = _Writer(printer, width, names, stem="m")
+        writer.emit(expression, tail, 1)
+        return writer.layout("")
+    left, right = printer.doprint(expression.args[0]), expression.args[1]
+    stem = _entry_stem(left, printer)
+    if _width(f"{left} {operator}") <= _WIDEST_MARGIN * width or _fits_whole(
+        printer, left, operator, right, tail, width
+    ):
+        writer = _Writer(printer, width - _width(left) - 0.3, names, stem)
+        writer.put(operator)
+        writer.emit(right, tail, 1)
+        return writer.layout(left)
+    writer = _Writer(printer, width, names, stem)
+    writer.emit(expression.args[0], "", 1)
+    writer.relate(operator, right, tail)
+    return writer.layout("")
+
+
+def typeset(
+    expression: sp.Basic,
+    symbol_names: Mapping[sp.Basic, str],
+    width: float,
+    ascending: Sequence[sp.Basic] = (),
+) -> str:
+    r"""LaTeX display of an expression, every line within ``width`` em.
+
+    An unnumbered ``align*``, followed by the definitions of the parts that had to be
+    named.  Documents, which number their equations, use :func:`lay_out`.
+    """
+    layout = lay_out(expression, TheoryPrinter(symbol_names, ascending), width, Names())
+    text = align(layout.rows)
+    if layout.definitions:
+        rows = [row for part in layout.all_definitions() for row in part.rows]
+        text += "\nwhere\n" + align(rows)
+    return text
+
+
+def align(rows: Iterable[tuple[str, str]], label: str = "") -> str:
+    """An ``align`` whose last row carries the number when there is a label."""
+    environment = "align" if label else "align*"
+    lines = [f"{left} & {right}".strip() for left, right in rows]
+    number = f" \\label{{{label}}}" if label else ""
+    separator = " \\notag \\\\\n" if label else " \\\\\n"
+    return f"\\begin{{{environment}}}\n{separator.join(lines)}{number}\n\\end{{{environment}}}"
+
+
+@lru_cache(maxsize=4096)
+def _width(latex: str) -> float:
+    return measure(latex).width
+
+
+def _relation(expression: sp.Basic) -> str | None:
+    for kind, operator in _RELATIONS.items():
+        if isinstance(expression, kind):
+            return operator
+    return None
+
+
+def _fits_whole(
+    printer: TheoryPrinter, left: str, operator: str, right: sp.Basic, tail: str, width: float
+) -> bool:
+    return _width(f"{left} {operator} {printer.doprint(right)}{tail}") <= width
+
+
+def _entry_stem(left: str, printer: TheoryPrinter) -> str:
+    """Letter for the entries of a matrix called ``left``: ``H_{il}`` gives ``h``."""
+    head = left.strip("{ ")
+    for capital, letter in _ENTRY_STEMS.items():
+        if head.startswith(capital):
+            return letter
+    return head[0].lower() if head[:1].isascii() and head[:1].isupper() else "m"
+
+
+class _Writer:
+    """Fills rows with pieces of one expression."""
+
+    def __init__(self, printer: TheoryPrinter, width: float, names: Names, stem: str) -> None:
+        self._printer = printer
+        self._limit = width
+        self._names = names
+        self._stem = stem
+        self._rows: list[str] = []
+        self._current = ""
+        self._fresh = True
+        self._nesting = 0
+        self._definitions: list[Layout] = []
+        self._full_width = width
+        self._remark = ""
+
+    # -- rows ---------------------------------------------------------------------
+
+    def put(self, latex: str) -> None:
+        """Append to the current row whatever its width."""
+        self._current = f"{self._current} {latex}".strip()
+        self._fresh = False
+
+    def new_row(self, depth: int) -> None:
+        """End the current row; the next one is indented by ``depth``."""
+        if not self._fresh:
+            self._rows.append(self._current)
+        self._current = self._indent(depth)
+        self._fresh = True
+
+    def layout(self, left: str) -> Layout:
+        """The rows written so far, the first one behind ``left``."""
+        rows = [*self._rows, self._current]
+        aligned = tuple((left if k == 0 else "", row) for k, row in enumerate(rows))
+        return Layout(aligned, tuple(self._definitions), self._remark)
+
+    def relate(self, operator: str, right: sp.Basic, tail: str) -> None:
+        """Append ``operator right`` behind a wide left-hand side, in rows of its own if need be."""
+        flat = f"{operator} {self._printer.doprint(right)}{tail}"
+        if not self._fits(flat):
+            self.new_row(1)
+        self.put(operator)
+        self.emit(right, tail, 2)
+
+    def _indent(self, depth: int) -> str:
+        return r"\quad" * min(depth, 4) + ("{}" if depth else "")
+
+    def _fits(self, latex: str) -> bool:
+        return _width(f"{self._current} {latex}") <= self._limit
+
+    def _fits_fresh(self, latex: str, depth: int) -> bool:
+        return _width(f"{self._indent(depth)} {latex}") <= self._limit
+
+    # -- expressions --------------------------------------------------------------
+
+    def emit(self, expression: sp.Basic, tail: str, depth: int) -> None:
+        """Write an expression, broken where it must be; ``tail`` stays with its end."""
+        flat = self._printer.doprint(expression)
+        if self._fits(flat + tail):
+            self.put(flat + tail)
+        elif isinstance(expression, sp.Add | sp.MatAdd):
+            self._sum(self._terms(expression), tail, depth)
+        elif isinstance(expression, sp.MatMul) or (
+            isinstance(expression, sp.Mul) and not expression.is_commutative
+        ):
+            self._ordered_product(expression, tail, depth)
+        elif isinstance(expression, sp.Mul):
+            self._product(expression, tail, depth)
+        elif isinstance(expression, sp.Sum):
+            self._big_sum(expression, tail, depth)
+        elif isinstance(expression, sp.Pow) and isinstance(expression.base, sp.Add):
+            self._power(expression, tail, depth)
+        elif isinstance(expression, sp.Trace):
+            self._bracketed(r"\operatorname{tr}", expression.arg, tail, depth)
+        elif isinstance(expression, MatrixBase):
+            self._matrix(expression, tail, depth)
+        elif isinstance(expression, sp.Piecewise):
+            self._cases(expression, tail, depth)
+        elif isinstance(expression, sp.And | sp.Or | sp.Tuple):
+            self._list(expression, tail, depth)
+        elif _relation(expression) is not None:
+            self.emit(expression.args[0], "", depth)
+            self.relate(str(_relation(expression)), expression.args[1], tail)
+        else:
+            self._unbreakable(expression, tail, depth)
+
+    def _terms(self, expression: sp.Basic) -> list[tuple[str, sp.Basic]]:
+        """Signed terms, grouped by powers of the small parameter when they are many."""
+        if isinstance(expression, sp.MatAdd):
+            return [("+" if k else "", term) for k, term in enumerate(expression.args)]
+        terms = self._printer.ordered_terms(expression)
+        if len(terms) > GROUP_ABOVE:
+            terms = self._printer.grouped_terms(terms)
+        signed = []
+        for position, term in enumerate(terms):
+            negative = term.could_extract_minus_sign() and not isinstance(term, sp.Add)
+            sign = "-" if negative else "+" if position else ""
+            signed.append((sign, self._printer.negated(term) if negative else term))
+        return signed
+
+    def _sum(self, terms: Sequence[tuple[str, sp.Basic]], tail: str, depth: int) -> None:
+        for position, (sign, term) in enumerate(terms):
+            end = tail if position == len(terms) - 1 else ""
+            flat = f"{sign} {self._printer.term(term)}{end}"
+            if self._fits(flat):
+                self.put(flat)
+                continue
+            if not self._fresh and (position or self._fits_fresh(flat, depth)):
+                self.new_row(depth)
+            if self._fits(flat):
+                self.put(flat)
+            else:
+                self.put(sign)
+                self._loose_or_emit(term, end, depth + 1)
+
+    def _loose_or_emit(self, term: sp.Basic, tail: str, depth: int) -> None:
+        if isinstance(term, sp.Add):
+            self._bracketed("", term, tail, depth)
+        else:
+            self.emit(term, tail, depth)
+
+    def _product(self, expression: sp.Mul, tail: str, depth: int) -> None:
+        if expression.could_extract_minus_sign():
+            self.put("-")
+            expression = self._printer.negated(expression)
+        numerator, denominator = self._printer.quotient(expression)
+        simple = [factor for factor in numerator if _is_simple(factor)]
+        breakable = [factor for factor in numerator if not _is_simple(factor)]
+        if not breakable and numerator:
+            simple, breakable = numerator[:-1], numerator[-1:]
+        if denominator:
+            head = self._fraction_head(simple, denominator, depth)
+        else:
+            head = self._printer.product(simple) if simple else ""
+        if head:
+            if not self._fits(head) and self._fits_fresh(head, depth):
+                self.new_row(depth)
+            self.put(head)
+        for position, factor in enumerate(breakable):
+            last = position == len(breakable) - 1
+            self._factor(factor, tail if last else "", depth, last, first=not head and not position)
+        if not breakable:
+            self.put(tail)
+
+    def _fraction_head(
+        self, simple: Sequence[sp.Expr], denominator: Sequence[sp.Expr], depth: int
+    ) -> str:
+        top, bottom = self._printer.product(simple), self._printer.product(denominator)
+        head = rf"\frac{{{top}}}{{{bottom}}}"
+        if self._fits_fresh(head, depth):
+            return head
+        return rf"\frac{{{top}}}{{{self._define('Q', sp.Mul(*denominator, evaluate=False))}}}"
+
+    def _factor(self, factor: sp.Expr, tail: str, depth: int, last: bool, first: bool) -> None:
+        flat = self._printer.factor(factor, last=last) + tail
+        if self._fits(flat):
+            self.put(flat)
+            return
+        times = "" if first else r"\times "
+        if not self._fresh and self._fits_fresh(times + flat, depth):
+            self.new_row(depth)
+            self.put(times + flat)
+        elif isinstance(factor, sp.Add):
+            self._bracketed("", factor, tail, depth)
+        else:
+            self.emit(factor, tail, depth)
+
+    def _ordered_product(self, expression: sp.Basic, tail: str, depth: int) -> None:
+        factors = expression.args
+        for position, factor in enumerate(factors):
+            end = tail if position == len(factors) - 1 else ""
+            flat = self._printer.matrix_factor(factor) + end
+            if self._fits(flat):
+                self.put(flat)
+            elif not self._fresh and self._fits_fresh(rf"\cdot {flat}", depth):
+                self.new_row(depth)
+                self.put(flat if position == 0 else rf"{{}}\cdot {flat}")
+            elif isinstance(factor, sp.Add | sp.MatAdd):
+                self._bracketed("", factor, end, depth)
+            else:
+                self.emit(factor, end, depth)
+
+    def _big_sum(self, expression: sp.Sum, tail: str, depth: int) -> None:
+        head = self._printer.sum_sign(expression)
+        if not self._fits(head) and not self._fresh:
+            self.new_row(depth)
+        self.put(head)
+        if isinstance(expression.function, sp.Add):
+            self._bracketed("", expression.function, tail, depth)
+        else:
+            self.emit(expression.function, tail, depth)
+
+    def _power(self, expression: sp.Pow, tail: str, depth: int) -> None:
+        exponent = self._printer.doprint(expression.exp)
+        self._bracketed("", expression.base, f"^{{{exponent}}}{tail}", depth)
+
+    def _bracketed(self, head: str, inside: sp.Basic, tail: str, depth: int) -> None:
+        reach = measure(self._printer.doprint(inside)).reach
+        size = _SIZE_NAMES[delimiter_size(reach)]
+        left, right = _BRACKETS[self._nesting % len(_BRACKETS)]
+        self.put(rf"{head}\{size}l{left}")
+        self._nesting += 1
+        self.emit(inside, rf" \{size}r{right}{tail}", depth + 1)
+        self._nesting -= 1
+
+    def _list(self, expression: sp.Basic, tail: str, depth: int) -> None:
+        joint = {sp.And: r"\text{and}\quad", sp.Or: r"\text{or}\quad"}.get(expression.func, "")
+        parts = expression.args
+        if not isinstance(expression, sp.Tuple):
+            parts = sorted(parts, key=sp.default_sort_key)
+        for position, part in enumerate(parts):
+            end = tail if position == len(parts) - 1 else ", " if not joint else r" \quad"
+            flat = f"{joint if position else ''} {self._printer.doprint(part)}{end}"
+            if position and not self._fits(flat):
+                self.new_row(depth)
+            if position and joint:
+                self.put(joint)
+            self.emit(part, end, depth + 1)
+
+    # -- naming -------------------------------------------------------------------
+
+    def _define(self, letter: str, expression: sp.Basic) -> str:
+        name = self._names.part(letter)
+        self._add_definition(name, expression)
+        return name
+
+    def _add_definition(self, name: str, expression: sp.Basic) -> None:
+        width = max(self._full_width, 12.0)
+        writer = _Writer(self._printer, width - _width(name) - 0.3, self._names, "m")
+        writer.put("=")
+        writer.emit(expression, "", 1)
+        self._definitions.append(writer.layout(name))
+
+    def _named(self, latex: str, tail: str, depth: int) -> None:
+        if not self._fits(latex + tail) and not self._fresh:
+            self.new_row(depth)
+        self.put(latex + tail)
+
+    def _matrix(self, matrix: MatrixBase, tail: str, depth: int) -> None:
+        cells = {
+            (row, column): self._printer.doprint(matrix[row, column])
+            for row in range(matrix.rows)
+            for column in range(matrix.cols)
+        }
+        named: dict[str, str] = {}
+
+        def grid() -> str:
+            rows = (
+                " & ".join(named.get(cells[r, c], cells[r, c]) for c in range(matrix.cols))
+                for r in range(matrix.rows)
+            )
+            return r"\left(\begin{matrix} " + r" \\ ".join(rows) + r" \end{matrix}\right)"
+
+        order = sorted(cells, key=lambda place: (-_width(cells[place]), place))
+        for place in order:
+            if self._fits(grid() + tail) or (
+                not self._fresh and self._fits_fresh(grid() + tail, depth) and named
+            ):
+                break
+            latex = cells[place]
+            if latex not in named and _width(latex) > 2.0:
+                name = self._names.entry(self._stem, place[0] + 1, place[1] + 1)
+                named[latex] = name
+                self._add_definition(name, matrix[place])
+        if not self._fits_fresh(grid() + tail, depth):
+            self._large_matrix(matrix, tail, depth)
+            return
+        self._named(grid(), tail, depth)
+
+    def _large_matrix(self, matrix: MatrixBase, tail: str, depth: int) -> None:
+        """Name a matrix of too many columns and list its entries that do not vanish."""
+        self._definitions.clear()
+        name = self._names.part("M")
+        for row in range(matrix.rows):
+            for column in range(matrix.cols):
+                if matrix[row, column] != 0:
+                    entry = rf"\left({name}\right)_{{{row + 1},{column + 1}}}"
+                    self._add_definition(entry, matrix[row, column])
+        self._remark = "All other entries vanish."
+        self._named(name, tail, depth)
+
+    def _cases(self, expression: sp.Piecewise, tail: str, depth: int) -> None:
+        branches = list(expression.args)
+        order = sorted(
+            range(len(branches)), key=lambda k: -_width(self._printer.doprint(branches[k][0]))
+        )
+        printer = self._printer
+        for k in order:
+            if self._fits_fresh(printer.doprint(sp.Piecewise(*branches, evaluate=False)), depth):
+                break
+            name = self._define("P", branches[k][0])
+            part = sp.Symbol(name)
+            printer = printer.with_names({part: name})
+            branches[k] = (part, branches[k][1])
+        self._named(printer.doprint(sp.Piecewise(*branches, evaluate=False)), tail, depth)
+
+    def _unbreakable(self, expression: sp.Basic, tail: str, depth: int) -> None:
+        """Name the widest parts of an expression until it fits a row of its own."""
+        printer = self._printer
+        while not self._fits_fresh(printer.doprint(expression) + tail, depth):
+            part = _widest_part(expression, printer)
+            if part is None:
+                break
+            name = self._define("P", part)
+            stand_in = _stand_in(part, name)
+            expression = expression.xreplace({part: stand_in})
+            printer = printer.with_names({stand_in: name})
+        self._named(printer.doprint(expression), tail, depth)
+
+
+def _is_simple(factor: sp.Basic) -> bool:
+    """Whether a factor stays in the numerator of a fraction whose other factors are broken."""
+    base = factor.base if isinstance(factor, sp.Pow) else factor
+    return bool(base.is_Symbol or base.is_number or isinstance(base, sp.Indexed))
+
+
+def _widest_part(expression: sp.Basic, printer: TheoryPrinter) -> sp.Basic | None:
+    parts = [
+        part
+        for part in expression.args
+        if isinstance(part, sp.Expr | sp.MatrixExpr | MatrixBase) and part.args
+    ]
+    return max(parts, key=lambda part: _width(printer.doprint(part)), default=None)
+
+
+def _stand_in(part: sp.Basic, name: str) -> sp.Basic:
+    """Symbol of the same shape as ``part``, called ``name`` (names are unique)."""
+    if isinstance(part, sp.MatrixExpr | MatrixBase):
+        return sp.MatrixSymbol(name, *part.shape)
+    return sp.Symbol(name, commutative=bool(getattr(part, "is_commutative", True)))

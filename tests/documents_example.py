@@ -1,0 +1,116 @@
+"""A derivation with every kind of mathematics that a document has to cope with."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from symdrift.derivation import Check, Derivation, Equation, Notation, Step
+
+ETA, GAMMA = sp.symbols("eta gamma", positive=True)
+EIGENVALUES = sp.symbols("lambda_1:4", positive=True)
+L1, L2, L3 = EIGENVALUES
+N, I, J, L = sp.symbols("n i j l", integer=True, positive=True)
+S, LAMBDA, V = sp.IndexedBase("s"), sp.IndexedBase("lambda"), sp.IndexedBase("V")
+SYMBOL_NAMES: dict[sp.Basic, str] = {
+    ETA: r"\eta",
+    GAMMA: r"\gamma",
+    L1: r"\lambda_{1}",
+    L2: r"\lambda_{2}",
+    L3: r"\lambda_{3}",
+    LAMBDA.label: r"\lambda",
+    S.label: "s",
+    V.label: "V",
+}
+PASSED = Check("Both sides agree: {zero} & 100% of [eq:stationary]", "expansion", True, 0.25)
+
+
+def rational_function(power: int) -> sp.Expr:
+    """A rational function with a long expanded numerator over a factored denominator."""
+    numerator = sp.expand((L1 + 2 * L2 + 3 * L3 + 5 * GAMMA) ** power)
+    return numerator / (64 * L1**2 * (L2 + L3) * (L1 + L2 - GAMMA) ** 2)
+
+
+def wide_block() -> sp.Matrix:
+    """A symmetric 2 x 2 block whose entries are too long to stand side by side."""
+    diagonal = [sum(L**k * GAMMA ** (5 - k) for k in range(6)) for L in (L1, L2)]
+    coupling = sp.expand((L1 + L2 + GAMMA) ** 3)
+    return sp.Matrix([[diagonal[0], coupling], [coupling, diagonal[1]]])
+
+
+def hidden_area() -> sp.Basic:
+    """A trace of long products of matrix symbols."""
+    names = "YCYGHZ"
+    matrices = [sp.MatrixSymbol(name, 2, 2) for name in names]
+    product = matrices[0].T
+    for matrix in matrices[1:] * 5:
+        product = product * matrix
+    return sp.Eq(
+        V[I, J], ETA**2 / 4 * sp.Trace(product + matrices[1].T * matrices[0]), evaluate=False
+    )
+
+
+def sum_over_inputs() -> sp.Basic:
+    """The diffusion tensor as a sum over input directions."""
+    weight = S[I] * S[J] / ((S[I] + S[L]) * (S[J] + S[L]))
+    inner = (
+        (S[I] + S[L]) ** 3 * LAMBDA[I] ** 2 * LAMBDA[L]
+        + (S[J] + S[L]) ** 3 * LAMBDA[J] ** 2 * LAMBDA[L]
+        + GAMMA**2 * (LAMBDA[I] + LAMBDA[L]) * (LAMBDA[J] + LAMBDA[L])
+    )
+    prefactor = ETA**2 / (4 * (S[I] + S[J]) ** 2)
+    return sp.Eq(V[I, J], prefactor * sp.Sum(weight * inner, (L, 1, N)))
+
+
+def example_derivation() -> Derivation:
+    """The example."""
+    singular = sp.Piecewise((1 - GAMMA / L1, L1 > GAMMA), (0, True))
+    weights, rotation = sp.MatrixSymbol("W", 3, 3), sp.MatrixSymbol("Q", 3, 3)
+    hessian = sp.MatrixSymbol("H", 2, 2)
+    steps = (
+        Step(
+            "minimum",
+            "The minimum-loss manifold",
+            "Stationarity & strictness",
+            "At a minimum with weight decay {gamma} the gradient vanishes, see [eq:stationary] "
+            "and [step:drift]. Special characters: 50% & $5 #1 a_b ^ ~ \\ < > “γ” {zero}.\n\n"
+            "A second paragraph.",
+            {"gamma": GAMMA, "zero": sp.Integer(0)},
+            (
+                Equation("stationary", sp.Eq(S[1], singular)),
+                Equation("orbit", sp.Eq(weights, rotation * weights, evaluate=False)),
+                Equation("active", L1 > GAMMA, sp.And(GAMMA > 0, L1 > 0)),
+            ),
+            ("Inputs are Gaussian with {gamma} below every eigenvalue.",),
+            (PASSED,),
+            1.0,
+        ),
+        Step(
+            "hessian",
+            "Normal fluctuations",
+            "Hessian block",
+            "The Hessian of [step:minimum] splits into blocks.",
+            {},
+            (Equation("hessian", sp.Eq(hessian, wide_block(), evaluate=False)),),
+            (),
+            (Check("The block is symmetric", "exact evaluation", True, 0.1),),
+        ),
+        Step(
+            "drift",
+            "Drift on the manifold",
+            "Diffusion tensor",
+            "Insert [eq:hessian] into the area.",
+            {},
+            (
+                Equation("area", hidden_area()),
+                Equation("sum", sum_over_inputs()),
+                Equation("long", sp.Eq(V[1, 2], ETA**3 * rational_function(10))),
+                Equation("short", sp.Eq(V[1, 2], ETA**3 * GAMMA**4 / (16 * L1)), L1 > GAMMA),
+            ),
+        ),
+    )
+    notation = (
+        Notation("learning_rate", ETA, "learning rate", "per step"),
+        Notation("weight_decay", GAMMA, "weight decay (L2), 100% positive", "scalar"),
+        Notation("diffusion_tensor", V[I, J], "covariance of rotations", "rad^2/step"),
+    )
+    return Derivation("example", "An example & its 100% derivation", notation, steps, SYMBOL_NAMES)
