@@ -1,21 +1,297 @@
-"""Input distributions: exact moments on one side, a sampler on the other."""
+"""Input distributions: exact moments on one side, a sampler on the other.
+
+Only the second moment ``Sigma = E[x x']`` and the fourth moment of the inputs enter
+the theory (label noise is independent of the inputs, so odd moments drop out).  "Zero
+mean" is therefore no restriction: a finite set of stimuli with a mean is covered by
+its second moment about zero.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from symdrift.errors import RequestError
+
 Array = NDArray[np.float64]
+
+SYMMETRY_TOLERANCE = 1e-12
+"""Asymmetry of a covariance, relative to its largest entry, that counts as rounding."""
+
+PROBABILITY_TOLERANCE = 1e-9
+"""Deviation of a sum of probabilities from 1 that counts as rounding."""
+
+ROWS_PER_BLOCK = 4096
+"""Samples whose products are held in memory at a time."""
 
 
 class InputDistribution(Protocol):
-    """Zero-mean inputs of dimension ``n``, as moments and as a sampler."""
+    """Inputs of dimension ``n``, as moments and as a sampler."""
 
     @property
     def covariance(self) -> Array:
         """Second moment ``Sigma = E[x x']``, shape ``(n, n)``."""
 
+    def product_covariance(self, left: Array, right: Array) -> Array:
+        """Covariance of products of linear forms, ``z_k = (left_k . x)(right_k . x)``.
+
+        Every component of a per-sample gradient is such a product, so this is all that
+        the gradient noise needs of the fourth moment, and no ``n**4`` tensor is built.
+
+        Parameters
+        ----------
+        left, right : Array
+            Coefficients of the linear forms, shape ``(K, n)`` each.
+
+        Returns
+        -------
+        Array
+            ``Cov(z)``, shape ``(K, K)``.
+        """
+
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
         """Independent inputs, shape ``size + (n,)``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussian:
+    """Gaussian inputs; the closed form applies to these when teacher and inputs align.
+
+    Attributes
+    ----------
+    covariance : Array
+        Shape ``(n, n)``, symmetric and positive definite.
+
+    Raises
+    ------
+    RequestError
+        When the covariance is not finite, square, symmetric and positive definite.
+    """
+
+    covariance: Array
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "covariance", _checked_covariance(self.covariance))
+
+    def product_covariance(self, left: Array, right: Array) -> Array:
+        """Isserlis: ``Cov = (L S L')*(R S R') + (L S R')*(R S L')`` (entrywise products)."""
+        return _paired_moments(self.covariance, left, right)
+
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
+        """Independent inputs, shape ``size + (n,)``."""
+        return _gaussian_sample(self.covariance, rng, size)
+
+
+@dataclass(frozen=True, eq=False)
+class Elliptical:
+    """Heavy-tailed elliptical inputs, a scale mixture ``x = sqrt(v) z`` of Gaussians.
+
+    ``v`` is gamma distributed with mean 1 and variance ``kurtosis``; the fourth moment
+    is then ``(1 + kurtosis)`` times the Gaussian one.  Only non-negative kurtosis can be
+    a scale mixture; zero is the Gaussian.
+
+    Attributes
+    ----------
+    covariance : Array
+        Shape ``(n, n)``, symmetric and positive definite.
+    kurtosis : float
+        Excess ``kappa >= 0`` (a third of the excess kurtosis of each component).
+
+    Raises
+    ------
+    RequestError
+        When the covariance is not symmetric positive definite or the kurtosis negative.
+    """
+
+    covariance: Array
+    kurtosis: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "covariance", _checked_covariance(self.covariance))
+        if not (np.isfinite(self.kurtosis) and self.kurtosis >= 0):
+            raise RequestError(
+                "inputs.kurtosis", f"= {self.kurtosis:g} must be a finite number of at least 0"
+            )
+
+    def product_covariance(self, left: Array, right: Array) -> Array:
+        """Scaled Isserlis: ``(1 + kappa) Cov_gauss(z) + kappa E[z] E[z]'``."""
+        means = np.einsum("ka,ab,kb->k", left, self.covariance, right)
+        gaussian = _paired_moments(self.covariance, left, right)
+        return (1 + self.kurtosis) * gaussian + self.kurtosis * np.outer(means, means)
+
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
+        """Independent inputs, shape ``size + (n,)``."""
+        normal = _gaussian_sample(self.covariance, rng, size)
+        if self.kurtosis == 0:
+            return normal
+        scale = rng.gamma(1 / self.kurtosis, self.kurtosis, size)
+        return np.sqrt(scale)[..., np.newaxis] * normal
+
+
+@dataclass(frozen=True, eq=False)
+class StimulusSet:
+    """A finite set of stimuli, each presented with its probability.
+
+    The second moment may be singular (fewer stimuli than inputs): weight decay keeps
+    the minimum strict along inputs that are never seen.
+
+    Attributes
+    ----------
+    stimuli : Array
+        One stimulus per row, shape ``(K, n)``.
+    probabilities : Array
+        Shape ``(K,)``, non-negative, summing to 1 (rescaled to do so exactly).
+
+    Raises
+    ------
+    RequestError
+        When shapes disagree, entries are not finite, every stimulus is zero, or the
+        probabilities are negative or do not sum to 1.
+    """
+
+    stimuli: Array
+    probabilities: Array
+
+    def __post_init__(self) -> None:
+        stimuli = _checked_rows("inputs.stimuli", self.stimuli)
+        probabilities = _frozen(self.probabilities)
+        if probabilities.shape != (len(stimuli),):
+            raise RequestError(
+                "inputs.probabilities",
+                f"must hold one number for each of the {len(stimuli)} stimuli, "
+                f"not an array of shape {probabilities.shape}",
+            )
+        if not np.all(np.isfinite(probabilities)) or np.any(probabilities < 0):
+            raise RequestError("inputs.probabilities", "must be finite and not negative")
+        total = float(probabilities.sum())
+        if abs(total - 1) > PROBABILITY_TOLERANCE:
+            raise RequestError("inputs.probabilities", f"sum to {total:.12g} and must sum to 1")
+        if not np.any(stimuli[probabilities > 0]):
+            raise RequestError("inputs.stimuli", "are all zero; at least one must not be")
+        object.__setattr__(self, "stimuli", stimuli)
+        object.__setattr__(self, "probabilities", _frozen(probabilities / total))
+
+    @property
+    def covariance(self) -> Array:
+        """Second moment ``sum_k f_k x_k x_k'``, shape ``(n, n)``."""
+        return _weighted_second_moment(self.stimuli, self.probabilities)
+
+    def product_covariance(self, left: Array, right: Array) -> Array:
+        """``sum_k f_k (z_k - E[z]) (z_k - E[z])'`` over the stimuli."""
+        return _weighted_product_covariance(self.stimuli, self.probabilities, left, right)
+
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
+        """Independent presentations, shape ``size + (n,)``."""
+        chosen = rng.choice(len(self.stimuli), size=size, p=self.probabilities)
+        return np.asarray(self.stimuli[chosen])
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """The empirical distribution of a data set: every row equally probable.
+
+    Attributes
+    ----------
+    rows : Array
+        One sample per row, shape ``(K, n)``.
+
+    Raises
+    ------
+    RequestError
+        When the rows are not a finite matrix with at least one non-zero entry.
+    """
+
+    rows: Array
+
+    def __post_init__(self) -> None:
+        rows = _checked_rows("inputs.file", self.rows)
+        if not np.any(rows):
+            raise RequestError("inputs.file", "holds only zeros; at least one sample must not be 0")
+        object.__setattr__(self, "rows", rows)
+
+    @property
+    def covariance(self) -> Array:
+        """Second moment ``mean_k x_k x_k'``, shape ``(n, n)``."""
+        return _weighted_second_moment(self.rows, self._weights())
+
+    def product_covariance(self, left: Array, right: Array) -> Array:
+        """``mean_k (z_k - E[z]) (z_k - E[z])'`` over the samples."""
+        return _weighted_product_covariance(self.rows, self._weights(), left, right)
+
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
+        """Rows drawn with replacement, shape ``size + (n,)``."""
+        return np.asarray(self.rows[rng.integers(len(self.rows), size=size)])
+
+    def _weights(self) -> Array:
+        return np.full(len(self.rows), 1 / len(self.rows))
+
+
+def _frozen(values: Array) -> Array:
+    """A read-only float64 copy."""
+    array = np.array(values, dtype=np.float64)
+    array.setflags(write=False)
+    return array
+
+
+def _checked_covariance(values: Array) -> Array:
+    covariance = _frozen(values)
+    if covariance.ndim != 2 or covariance.shape[0] != covariance.shape[1] or not covariance.size:
+        raise RequestError(
+            "inputs.covariance", f"must be a square matrix, not of shape {covariance.shape}"
+        )
+    if not np.all(np.isfinite(covariance)):
+        raise RequestError("inputs.covariance", "must be finite")
+    asymmetry = np.max(np.abs(covariance - covariance.T))
+    if asymmetry > SYMMETRY_TOLERANCE * np.max(np.abs(covariance)):
+        raise RequestError(
+            "inputs.covariance", f"must be symmetric; entries differ by {asymmetry:.3g}"
+        )
+    covariance = 0.5 * (covariance + covariance.T)
+    smallest, largest = np.linalg.eigvalsh(covariance)[[0, -1]]
+    if smallest <= len(covariance) * np.finfo(float).eps * largest:
+        raise RequestError(
+            "inputs.covariance",
+            f"must be positive definite; its smallest eigenvalue is {smallest:.3g}",
+        )
+    return _frozen(covariance)
+
+
+def _checked_rows(field: str, values: Array) -> Array:
+    rows = _frozen(values)
+    if rows.ndim != 2 or not rows.size:
+        raise RequestError(
+            field, f"must be a matrix with one row per sample, not of shape {rows.shape}"
+        )
+    if not np.all(np.isfinite(rows)):
+        raise RequestError(field, "must be finite")
+    return rows
+
+
+def _gaussian_sample(covariance: Array, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
+    factor = np.linalg.cholesky(covariance)
+    return np.asarray(rng.standard_normal((*size, len(covariance))) @ factor.T)
+
+
+def _paired_moments(covariance: Array, left: Array, right: Array) -> Array:
+    """Covariance of products of linear forms of a Gaussian vector (Isserlis)."""
+    crossed = left @ covariance @ right.T
+    return (left @ covariance @ left.T) * (right @ covariance @ right.T) + crossed * crossed.T
+
+
+def _weighted_second_moment(rows: Array, weights: Array) -> Array:
+    moment = (rows * weights[:, np.newaxis]).T @ rows
+    return 0.5 * (moment + moment.T)
+
+
+def _weighted_product_covariance(rows: Array, weights: Array, left: Array, right: Array) -> Array:
+    means = np.einsum("ka,ab,kb->k", left, _weighted_second_moment(rows, weights), right)
+    total = np.zeros((len(left), len(left)))
+    for start in range(0, len(rows), ROWS_PER_BLOCK):
+        block = slice(start, start + ROWS_PER_BLOCK)
+        products = (rows[block] @ left.T) * (rows[block] @ right.T) - means
+        products *= np.sqrt(weights[block])[:, np.newaxis]
+        total += products.T @ products
+    return total
