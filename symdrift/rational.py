@@ -1,0 +1,184 @@
+"""Exact rational functions: cancel, factor and decide zero with FLINT.
+
+SymPy's ``cancel`` takes minutes on the contribution of one index to the diffusion
+tensor; FLINT's multivariate polynomials take milliseconds, and a numerator that is
+the zero polynomial is a proof.  Square roots of symbols are adjoined as generators,
+so everything stays in a field of rational functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import flint
+import sympy as sp
+
+Fraction = tuple[Any, Any]
+"""Numerator and denominator, ``fmpz_mpoly`` without common factor."""
+
+
+class RationalField:
+    """Field of rational functions in the symbols of some expressions.
+
+    Parameters
+    ----------
+    expressions : iterable of sympy.Expr
+        Their symbols, and the square roots of symbols in them, are the generators.
+
+    Raises
+    ------
+    TypeError
+        When an expression is not rational in symbols and square roots of symbols.
+    """
+
+    def __init__(self, expressions: Iterable[sp.Expr]) -> None:
+        expressions = [sp.sympify(expression) for expression in expressions]
+        symbols = sorted(
+            set().union(*(expression.free_symbols for expression in expressions)),
+            key=lambda item: item.name,
+        )
+        rooted = {
+            power.base
+            for expression in expressions
+            for power in expression.atoms(sp.Pow)
+            if power.exp.is_Rational and power.exp.q == 2 and power.base.is_Symbol
+        }
+        self._context = flint.fmpz_mpoly_ctx.get(
+            [f"x{position}" for position in range(max(1, len(symbols)))], flint.Ordering.lex
+        )
+        self._one = self._context.constant(1)
+        self._zero = self._context.constant(0)
+        self._generators: dict[sp.Symbol, Any] = {}
+        self._back: list[sp.Expr] = []
+        for item, generator in zip(symbols, self._context.gens(), strict=False):
+            self._generators[item] = generator
+            self._back.append(sp.sqrt(item) if item in rooted else item)
+        self._rooted = rooted
+        self._known: dict[sp.Expr, Fraction] = {}
+
+    def fraction(self, expression: sp.Expr) -> Fraction:
+        """Numerator and denominator in lowest terms."""
+        known = self._known.get(expression)
+        if known is None:
+            known = self._known[expression] = self._convert(expression)
+        return known
+
+    def _convert(self, expression: sp.Expr) -> Fraction:
+        if expression.is_Rational:
+            return (
+                self._context.constant(int(expression.p)),
+                self._context.constant(int(expression.q)),
+            )
+        if expression.is_Symbol:
+            generator = self._generators[expression]
+            return (generator**2 if expression in self._rooted else generator), self._one
+        if expression.is_Add:
+            return self._fold(expression.args, self._add)
+        if expression.is_Mul:
+            return self._fold(expression.args, self._multiply)
+        if expression.is_Pow and expression.exp.is_Rational:
+            base, exponent = expression.base, expression.exp
+            if exponent.is_Integer:
+                return self._power(self.fraction(base), int(exponent))
+            if exponent.q == 2 and base.is_Symbol:
+                return self._power((self._generators[base], self._one), int(exponent.p))
+        raise TypeError(f"not a rational function: {expression}")
+
+    def _fold(self, arguments: tuple[sp.Expr, ...], combine: Any) -> Fraction:
+        result = self.fraction(arguments[0])
+        for argument in arguments[1:]:
+            result = combine(result, self.fraction(argument))
+        return result
+
+    def _power(self, value: Fraction, exponent: int) -> Fraction:
+        numerator, denominator = value
+        if exponent >= 0:
+            return numerator**exponent, denominator**exponent
+        if numerator == 0:
+            raise ZeroDivisionError("division by an expression that is identically zero")
+        return denominator**-exponent, numerator**-exponent
+
+    def _multiply(self, first: Fraction, second: Fraction) -> Fraction:
+        (a, b), (c, d) = first, second
+        if a == 0 or c == 0:
+            return self._zero, self._one
+        left, right = a.gcd(d), c.gcd(b)
+        return (a // left) * (c // right), (b // right) * (d // left)
+
+    def _add(self, first: Fraction, second: Fraction) -> Fraction:
+        (a, b), (c, d) = first, second
+        common = b.gcd(d)
+        b_rest, d_rest = b // common, d // common
+        numerator = a * d_rest + c * b_rest
+        if numerator == 0:
+            return self._zero, self._one
+        # Only the common part of the denominators can cancel against the sum.
+        cancelled = numerator.gcd(common)
+        return numerator // cancelled, b_rest * d_rest * (common // cancelled)
+
+    def expand(self, polynomial: Any) -> sp.Expr:
+        """A FLINT polynomial as an expanded SymPy expression."""
+        return sp.Add(
+            *(
+                sp.Integer(int(coefficient)) * self._monomial(exponents)
+                for exponents, coefficient in polynomial.terms()
+            )
+        )
+
+    def _monomial(self, exponents: Iterable[int]) -> sp.Expr:
+        return sp.Mul(
+            *(base**int(k) for base, k in zip(self._back, exponents, strict=False) if int(k))
+        )
+
+    def factors(self, polynomial: Any) -> sp.Expr:
+        """A FLINT polynomial as a product of irreducible factors."""
+        content, parts = polynomial.factor()
+        return sp.Mul(
+            sp.Integer(int(content)),
+            *(self.expand(part) ** int(multiplicity) for part, multiplicity in parts),
+        )
+
+
+def is_zero(expression: sp.Expr) -> bool:
+    """Decide exactly whether a rational expression is identically zero."""
+    return bool(RationalField([expression]).fraction(sp.sympify(expression))[0] == 0)
+
+
+def cancel(expression: sp.Expr) -> sp.Expr:
+    """Quotient of two expanded polynomials without common factor."""
+    field = RationalField([expression])
+    numerator, denominator = field.fraction(sp.sympify(expression))
+    return field.expand(numerator) / field.expand(denominator)
+
+
+def factor(expression: sp.Expr) -> sp.Expr:
+    """Quotient of two products of irreducible polynomials without common factor."""
+    field = RationalField([expression])
+    numerator, denominator = field.fraction(sp.sympify(expression))
+    if numerator == 0:
+        return sp.Integer(0)
+    return field.factors(numerator) / field.factors(denominator)
+
+
+def leading_term(expression: sp.Expr, small: sp.Symbol) -> tuple[sp.Expr, int]:
+    """Leading order as ``small`` tends to zero.
+
+    Returns
+    -------
+    coefficient : sympy.Expr
+        Factored, free of ``small``.
+    exponent : int
+        So that the expression is ``coefficient * small**exponent`` to leading order.
+    """
+    field = RationalField([expression])
+    numerator, denominator = field.fraction(sp.sympify(expression))
+    (top, top_order) = _lowest(field.expand(numerator), small)
+    (bottom, bottom_order) = _lowest(field.expand(denominator), small)
+    return factor(top / bottom), top_order - bottom_order
+
+
+def _lowest(polynomial: sp.Expr, small: sp.Symbol) -> tuple[sp.Expr, int]:
+    terms = sp.Poly(polynomial, small).terms()
+    (order,), coefficient = terms[-1]
+    return coefficient, int(order)
