@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from symdrift.errors import RequestError
 
 if TYPE_CHECKING:
@@ -48,6 +50,15 @@ def evaluate(
         raise RequestError(
             "approximation", f'= "{approximation}" is unknown; allowed are {allowed}'
         )
+    evaluation = _evaluate(problem, method, approximation)
+    if not _is_finite(evaluation):
+        raise RequestError(
+            "study", f'"{problem.study}" leads to numbers beyond double precision; rescale it'
+        )
+    return evaluation
+
+
+def _evaluate(problem: LearningProblem, method: str, approximation: str) -> Evaluation:
     if method != "dense":
         from symdrift import closed_form
 
@@ -59,3 +70,14 @@ def evaluate(
     from symdrift import dense
 
     return dense.evaluate(problem, approximation)
+
+
+def _is_finite(evaluation: Evaluation) -> bool:
+    minimum, fluctuation, drift = evaluation.minimum, evaluation.fluctuation, evaluation.drift
+    scalars = [minimum.loss, minimum.hessian_min, minimum.hessian_max]
+    scalars += [fluctuation.weight_variance, fluctuation.excess_loss]
+    for stimulus in evaluation.stimuli:
+        scalars += [stimulus.squared_norm, stimulus.diffusion]
+        scalars += [stimulus.decay_rate, stimulus.mean_speed]
+    arrays = (scalars, minimum.singular_values, drift.covariance, drift.mean_rotation)
+    return all(np.isfinite(array).all() for array in arrays)

@@ -1,7 +1,6 @@
 """Studies: a network, its inputs and its learning rule, as read from a TOML file."""
 
 from symdrift.study.model import (
-    NOTATION_ROLES,
     EllipticalInputs,
     GaussianInputs,
     InputsSpecification,
@@ -16,7 +15,6 @@ from symdrift.study.model import (
 from symdrift.study.shelf import read_study, shipped_studies
 
 __all__ = [
-    "NOTATION_ROLES",
     "EllipticalInputs",
     "GaussianInputs",
     "InputsSpecification",

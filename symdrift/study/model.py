@@ -1,5 +1,4 @@
-"""The parts of a study.  Every number is an :class:`Expression`; nothing here has units
-other than those of one SGD step."""
+"""The parts of a study; every number is an :class:`Expression`, every rate per SGD step."""
 
 from __future__ import annotations
 
@@ -16,38 +15,6 @@ if TYPE_CHECKING:
 
 Vector = tuple[Expression, ...]
 Matrix = tuple[Vector, ...]
-
-NOTATION_ROLES = (
-    "inputs",
-    "outputs",
-    "hidden",
-    "first_layer",
-    "second_layer",
-    "input",
-    "label_noise_sample",
-    "input_covariance",
-    "teacher",
-    "residual_map",
-    "learning_rate",
-    "weight_decay",
-    "batch",
-    "input_variance",
-    "gain",
-    "label_noise",
-    "singular_value",
-    "hessian",
-    "gradient_noise",
-    "fluctuation",
-    "generator",
-    "metric",
-    "rotation_covariance",
-    "diffusion_tensor",
-    "mean_rotation",
-    "decay",
-    "time",
-)
-"""What ``[notation]`` can rename: the roles of :mod:`symdrift.notation`, kept here as well
-because a study must be readable without SymPy."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +109,7 @@ class Study:
     stimulus : tuple of NamedStimulus
         Stimuli to follow; empty stands for the input axes.
     notation : Mapping of str to str
-        LaTeX by role, one of ``NOTATION_ROLES``.
+        LaTeX by role, one of :data:`symdrift.roles.ROLES`.
     values : Mapping of str to Expression
         Numbers for the symbols, where known; they never enter a derivation.
     document : Mapping

@@ -10,8 +10,8 @@ from typing import Any
 
 from symdrift.errors import RequestError
 from symdrift.expressions import Expression, is_name, number, parse
+from symdrift.roles import ROLES
 from symdrift.study.model import (
-    NOTATION_ROLES,
     EllipticalInputs,
     GaussianInputs,
     InputsSpecification,
@@ -216,8 +216,8 @@ def _stimuli(tables: Any) -> tuple[NamedStimulus, ...]:
 def _notation(table: Mapping[str, Any]) -> Mapping[str, str]:
     for role, latex in table.items():
         field = f"notation.{role}"
-        if role not in NOTATION_ROLES:
-            raise RequestError(field, f"is no role; {_suggest(role, NOTATION_ROLES, 'roles')}")
+        if role not in ROLES:
+            raise RequestError(field, f"is no role; {_suggest(role, ROLES, 'roles')}")
         if not isinstance(latex, str) or not latex.strip() or len(latex) > _LONGEST_LABEL:
             raise RequestError(
                 field, f"= {_shown(latex)} must be LaTeX of 1 to {_LONGEST_LABEL} characters"

@@ -1,0 +1,5 @@
+"""``python -m symdrift`` is the command line."""
+
+from symdrift.cli import main
+
+main()

@@ -1,0 +1,160 @@
+"""Evaluations over a grid of parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from symdrift.errors import RequestError
+from symdrift.expressions import parse
+
+if TYPE_CHECKING:
+    from symdrift.evaluation import Evaluation
+    from symdrift.study import Study
+
+MOST_POINTS = 100_000
+"""Points of one sweep."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Values that one field or symbol of a study takes.
+
+    Attributes
+    ----------
+    path : str
+        Dotted field or symbol, as :meth:`Study.with_values` takes it.
+    values : tuple of float
+    logarithmic : bool
+        Whether the values are equally spaced in their logarithm.
+    """
+
+    path: str
+    values: tuple[float, ...]
+    logarithmic: bool = False
+
+
+@dataclass(frozen=True)
+class SweepPoint:
+    """One point of a sweep.
+
+    Attributes
+    ----------
+    swept : Mapping of str to float
+        Where the point lies on each axis; empty for a single evaluation.
+    symbols : Mapping of str to float
+        Values of the study's symbols at the point.
+    evaluation : Evaluation
+    """
+
+    swept: Mapping[str, float]
+    symbols: Mapping[str, float]
+    evaluation: Evaluation
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record of the evaluation, whose parameters include the point."""
+        record = self.evaluation.to_dict()
+        record["parameters"] = {**self.swept, **self.symbols, **record["parameters"]}
+        return record
+
+
+def linear_axis(path: str, low: float, high: float, count: int) -> Axis:
+    """Equally spaced values, both ends included; decimal steps stay decimal."""
+    first, last = Fraction(repr(low)), Fraction(repr(high))
+    step = (last - first) / max(count - 1, 1)
+    return Axis(path, tuple(float(first + index * step) for index in range(count)))
+
+
+def logarithmic_axis(path: str, low: float, high: float, count: int) -> Axis:
+    """Values in equal ratios, both ends included; the ends must be positive."""
+    ratio = math.log(high / low) / max(count - 1, 1)
+    inner = tuple(low * math.exp(index * ratio) for index in range(1, count - 1))
+    return Axis(path, (low, *inner, high)[:count], logarithmic=True)
+
+
+def parse_axis(text: str) -> Axis:
+    """Axis of a ``--sweep`` argument, ``PATH=LO:HI:NUM`` or ``PATH=LO:HI:NUM:log``.
+
+    Raises
+    ------
+    RequestError
+        When the text has another form.
+    """
+    path, equals, values = text.partition("=")
+    parts = [part.strip() for part in values.split(":")]
+    if not equals or not path.strip() or len(parts) not in (3, 4) or parts[3:] not in ([], ["log"]):
+        raise RequestError(
+            "--sweep", f'"{text[:80]}" must have the form PATH=LO:HI:NUM or PATH=LO:HI:NUM:log'
+        )
+    path = path.strip()
+    field = f"--sweep {path}"
+    low = parse(parts[0], field).evaluate({}, field)
+    high = parse(parts[1], field).evaluate({}, field)
+    if not parts[2].isascii() or not parts[2].isdigit() or not 1 <= int(parts[2]) <= MOST_POINTS:
+        raise RequestError(
+            field, f"= {parts[2]} points must be a whole number from 1 to {MOST_POINTS}"
+        )
+    count = int(parts[2])
+    if len(parts) == 3:
+        return linear_axis(path, low, high, count)
+    if low <= 0 or high <= 0:
+        raise RequestError(
+            field, f"from {low:g} to {high:g} cannot be logarithmic: both ends must be positive"
+        )
+    return logarithmic_axis(path, low, high, count)
+
+
+def sweep(
+    study: Study,
+    axes: Sequence[Axis],
+    method: str = "auto",
+    approximation: str = "exact",
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[SweepPoint, ...]:
+    """Evaluate a study at every point of the grid that the axes span.
+
+    Parameters
+    ----------
+    study : Study
+    axes : sequence of Axis
+        None gives a single point; the last axis varies fastest.
+    method, approximation : str
+        As for :func:`symdrift.roads.evaluate`.
+    progress : callable, optional
+        Called with the number of finished points and of all points.
+
+    Raises
+    ------
+    RequestError
+        When the grid is too large, or one of its points cannot be evaluated; the
+        message names the point.
+    """
+    from symdrift.roads import evaluate
+
+    paths = [axis.path for axis in axes]
+    repeated = [path for path in paths if paths.count(path) > 1]
+    if repeated:
+        raise RequestError("--sweep", f"names {repeated[0]} twice; each axis must be another field")
+    total = math.prod(len(axis.values) for axis in axes)
+    if total > MOST_POINTS:
+        raise RequestError("--sweep", f"asks for {total} points; at most {MOST_POINTS} are allowed")
+    points = []
+    for values in product(*(axis.values for axis in axes)):
+        swept = dict(zip(paths, values, strict=True))
+        try:
+            here = study.with_values(swept) if swept else study
+            evaluation = evaluate(here.problem(), method, approximation)
+        except RequestError as error:
+            if not swept:
+                raise
+            where = ", ".join(f"{path} = {value:g}" for path, value in swept.items())
+            raise RequestError("--sweep", f"fails at {where}: {error}") from None
+        symbols = {name: here.values[name].evaluate({}) for name in here.symbols}
+        points.append(SweepPoint(swept, symbols, evaluation))
+        if progress is not None:
+            progress(len(points), total)
+    return tuple(points)

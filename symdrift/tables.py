@@ -1,0 +1,196 @@
+"""Evaluations as tables: flat records, CSV, and what a terminal shows."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from symdrift.evaluation import Evaluation
+    from symdrift.sweeps import SweepPoint
+    from symdrift.validation import Validation
+
+Record = dict[str, float | int | str]
+
+
+def quantities(evaluation: Evaluation) -> Record:
+    """Every number of an evaluation by a dotted name, in the order of the theory.
+
+    Of the covariance of rotations only the diagonal is listed, by plane (``1-2``).
+    """
+    minimum, fluctuation, drift = evaluation.minimum, evaluation.fluctuation, evaluation.drift
+    record: Record = {
+        "minimum.rank": minimum.rank,
+        "minimum.loss": minimum.loss,
+        "minimum.hessian_min": minimum.hessian_min,
+        "minimum.hessian_max": minimum.hessian_max,
+    }
+    for index, value in enumerate(minimum.singular_values, start=1):
+        record[f"minimum.singular_values.{index}"] = float(value)
+    record["fluctuation.weight_variance"] = fluctuation.weight_variance
+    record["fluctuation.excess_loss"] = fluctuation.excess_loss
+    for name, values in (
+        ("covariance", drift.covariance.diagonal()),
+        ("diffusion", drift.diffusion),
+        ("mean_rotation", drift.mean_rotation),
+    ):
+        for (i, j), value in zip(drift.planes, values, strict=True):
+            record[f"drift.{name}.{i}-{j}"] = float(value)
+    for stimulus in evaluation.stimuli:
+        record[f"stimuli.{stimulus.name}.squared_norm"] = stimulus.squared_norm
+        record[f"stimuli.{stimulus.name}.diffusion"] = stimulus.diffusion
+        record[f"stimuli.{stimulus.name}.decay_rate"] = stimulus.decay_rate
+        record[f"stimuli.{stimulus.name}.mean_speed"] = stimulus.mean_speed
+    return record
+
+
+def parameters(point: SweepPoint) -> Record:
+    """Parameters of a point: where it lies, its symbols, and the single-valued settings."""
+    settings = {
+        name: value
+        for name, value in point.evaluation.parameters.items()
+        if isinstance(value, (int, float, str))
+    }
+    return {**point.swept, **point.symbols, **settings}
+
+
+def write_csv(points: Sequence[SweepPoint], stream: TextIO) -> None:
+    """Write one row per point, one column per parameter and per quantity.
+
+    Quantities that exist at some points only (the rank may change) are blank elsewhere.
+    """
+    columns: dict[str, None] = {}
+    rows = []
+    for point in points:
+        evaluation = point.evaluation
+        row: Record = {
+            **parameters(point),
+            "method": evaluation.method,
+            "approximation": evaluation.approximation,
+            **quantities(evaluation),
+        }
+        columns.update(dict.fromkeys(row))
+        rows.append(row)
+    writer = csv.DictWriter(stream, list(columns), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+def evaluation_tables(evaluation: Evaluation) -> list[Table]:
+    """Tables of one evaluation for a terminal."""
+    minimum, fluctuation, drift = evaluation.minimum, evaluation.fluctuation, evaluation.drift
+    overview = _table("Minimum and fluctuation", ("quantity", "value", "unit"))
+    overview.add_row("rank", str(minimum.rank), "")
+    singular_values = ", ".join(_shown(value) for value in minimum.singular_values)
+    overview.add_row("singular values", singular_values, "")
+    overview.add_row("loss at the minimum", _shown(minimum.loss), "")
+    overview.add_row("smallest normal Hessian eigenvalue", _shown(minimum.hessian_min), "")
+    overview.add_row("largest Hessian eigenvalue", _shown(minimum.hessian_max), "")
+    overview.add_row("weight variance, tr Gamma", _shown(fluctuation.weight_variance), "")
+    overview.add_row("excess loss", _shown(fluctuation.excess_loss), "")
+    planes = _table(
+        "Drift by plane of the hidden layer",
+        (
+            "plane",
+            "covariance V\nrad^2/step",
+            "diffusion V/2\nrad^2/step",
+            "mean rotation\nrad/step",
+        ),
+    )
+    rows = zip(
+        drift.planes, drift.covariance.diagonal(), drift.diffusion, drift.mean_rotation, strict=True
+    )
+    for (i, j), *values in rows:
+        planes.add_row(f"{i}, {j}", *(_shown(value) for value in values))
+    stimuli = _table(
+        "Drift by stimulus",
+        (
+            "stimulus",
+            "squared norm",
+            "diffusion\n1/step",
+            "decay rate\n1/step",
+            "mean speed\n1/step",
+        ),
+    )
+    for stimulus in evaluation.stimuli:
+        stimuli.add_row(
+            stimulus.name,
+            _shown(stimulus.squared_norm),
+            _shown(stimulus.diffusion),
+            _shown(stimulus.decay_rate),
+            _shown(stimulus.mean_speed),
+        )
+    return [overview, planes, stimuli]
+
+
+def sweep_table(points: Sequence[SweepPoint], most_columns: int) -> tuple[Table, int]:
+    """Table of a sweep, and how many of its quantities did not fit.
+
+    One row per point: where it lies, then the diffusion of each plane (rad^2/step) and
+    the decay rate of each stimulus (1/step).
+    """
+    rows = [
+        {
+            name: value
+            for name, value in quantities(point.evaluation).items()
+            if name.startswith("drift.diffusion") or name.endswith(".decay_rate")
+        }
+        for point in points
+    ]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    names.sort(key=lambda name: name.endswith(".decay_rate"))
+    axes = list(points[0].swept)
+    shown = names[: max(most_columns - len(axes), 1)]
+    table = _table("Diffusion and decay rates", (*axes, *map(_heading, shown)))
+    for point, row in zip(points, rows, strict=True):
+        cells = [_shown(point.swept[axis]) for axis in axes]
+        table.add_row(*cells, *(_cell(row, name) for name in shown))
+    return table, len(names) - len(shown)
+
+
+def validation_table(validation: Validation) -> Table:
+    """Theory beside simulation for a terminal."""
+    table = _table(
+        "Theory and simulation",
+        ("quantity", "theory", "simulation", "standard error", "z", "ratio"),
+    )
+    for row in validation.to_dict()["rows"]:
+        table.add_row(
+            row["quantity"],
+            _shown(row["theory"]),
+            _shown(row["simulation"]),
+            _shown(row["standard_error"]),
+            _shown(row["z"]),
+            _shown(row["ratio"]),
+        )
+    return table
+
+
+def _table(title: str, headings: Sequence[str]) -> Table:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(escape(headings[0]), overflow="fold")
+    for heading in headings[1:]:
+        table.add_column(escape(heading), justify="right", overflow="fold")
+    return table
+
+
+def _heading(name: str) -> str:
+    if name.startswith("drift.diffusion."):
+        return f"D {name.removeprefix('drift.diffusion.')}\nrad^2/step"
+    stimulus = name.removeprefix("stimuli.").removesuffix(".decay_rate")
+    return f"{stimulus}\n1/step"
+
+
+def _cell(row: Mapping[str, float | int | str], name: str) -> str:
+    return _shown(row[name]) if name in row else ""
+
+
+def _shown(value: object) -> str:
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
