@@ -1,0 +1,45 @@
+"""What several test modules share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ANISOTROPIC = """
+title = "Three inputs"
+[network]
+inputs = 3
+outputs = 3
+hidden = 3
+[inputs]
+covariance = ["lambda_1", "lambda_2", "lambda_3"]
+[learning]
+rate = "eta"
+weight_decay = "gamma"
+[values]
+lambda_1 = 2.0
+lambda_2 = 1.0
+lambda_3 = 0.7
+gamma = 0.3
+eta = 0.005
+"""
+
+
+@pytest.fixture
+def write_study(tmp_path: Path) -> Callable[[str], Path]:
+    """Writer of a study file; returns its path."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "example.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def anisotropic(write_study: Callable[[str], Path]) -> Path:
+    """File of a valid symbolic study whose symbols all have values."""
+    return write_study(ANISOTROPIC)

@@ -1,0 +1,200 @@
+"""Expressions mean what arithmetic says, exactly, and nothing else can be written."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import pytest
+import sympy as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from symdrift.errors import RequestError
+from symdrift.expressions import Expression, Number, is_name, number, parse
+
+NAMES = ("a", "lambda", "x_1")
+SYMBOLS = {name: sp.Symbol(name, positive=True) for name in NAMES}
+
+numbers = st.one_of(
+    st.integers(0, 10**6).map(str),
+    st.decimals(0, 1000, places=3, allow_nan=False, allow_infinity=False).map(str),
+)
+
+
+def _texts(operators: str, wrappers: tuple[str, ...]) -> st.SearchStrategy[str]:
+    return st.recursive(
+        st.one_of(numbers, st.sampled_from(NAMES)),
+        lambda inner: st.one_of(
+            st.builds("({} {} {})".format, inner, st.sampled_from(operators), inner),
+            st.builds(str.format, st.sampled_from(wrappers), inner),
+        ),
+        max_leaves=8,
+    )
+
+
+texts = _texts("+-*/", ("-{}", "({})**2", "({})**-1", "sqrt({})"))
+# Without signs nothing cancels, and floats are accurate to rounding.
+positive_texts = _texts("+*/", ("({})**2", "({})**-1", "sqrt({})"))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1 + 2*3", 7),
+        ("2 - 3 - 4", -5),
+        ("8/4/2", 1),
+        ("-2**2", -4),
+        ("(-2)**2", 4),
+        ("2**-1", 0.5),
+        ("2*-3", -6),
+        ("--3", 3),
+        ("4**(1/2) + sqrt(9)", 5),
+        ("8**(-1/3)", 0.5),
+        ("1.5e-3*2", 0.003),
+        (".5 + 5.", 5.5),
+    ],
+)
+def test_arithmetic_has_its_usual_precedence(text: str, value: float) -> None:
+    assert parse(text).evaluate({}) == pytest.approx(value, rel=1e-15)
+    assert float(parse(text).to_sympy({})) == pytest.approx(value, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("text", "exact"),
+    [("0.2", Fraction(1, 5)), ("0.7", Fraction(7, 10)), ("1e-3", Fraction(1, 1000))],
+)
+def test_decimals_are_exact_rationals(text: str, exact: Fraction) -> None:
+    assert parse(text) == Number(exact)
+    assert number(float(text)) == Number(exact)
+    assert parse(text).to_sympy({}) == sp.Rational(exact.numerator, exact.denominator)
+
+
+def test_symbols_come_in_order_of_appearance() -> None:
+    assert parse("z*a + b/z - a").symbols == ("z", "a", "b")
+
+
+def test_python_keywords_are_names() -> None:
+    assert parse("lambda/2").evaluate({"lambda": 3.0}) == 1.5
+
+
+def test_names_are_letters_digits_and_underscores() -> None:
+    assert all(map(is_name, ("lambda_1", "_x", "E2")))
+    assert not any(map(is_name, ("1a", "a.b", "", "a b", "λ", "sqrt")))
+
+
+@given(texts)
+def test_text_of_an_expression_means_the_expression(text: str) -> None:
+    expression = _parsed(text)
+    if expression is None:
+        return
+    again = parse(str(expression))
+    values = dict(zip(NAMES, (0.3, 1.7, 2.9), strict=True))
+    try:
+        expected = expression.evaluate(values)
+    except RequestError:
+        with pytest.raises(RequestError):
+            again.evaluate(values)
+        return
+    assert again.evaluate(values) == pytest.approx(expected, rel=1e-12)
+
+
+@given(positive_texts)
+def test_floats_agree_with_exact_algebra(text: str) -> None:
+    expression = _parsed(text)
+    if expression is None:
+        return
+    values = dict(zip(NAMES, (0.25, 1.5, 3.0), strict=True))
+    try:
+        ours = expression.evaluate(values)
+        theirs = expression.to_sympy(SYMBOLS)
+    except RequestError as error:
+        assert "0" in text, f"only a zero can make {text} fail: {error}"
+        return
+    exact = theirs.xreplace({SYMBOLS[name]: sp.Rational(value) for name, value in values.items()})
+    assert ours == pytest.approx(float(exact.evalf(30)), rel=1e-12)
+
+
+def _parsed(text: str) -> Expression | None:
+    """The expression, unless the generated text went beyond a stated bound."""
+    try:
+        return parse(text)
+    except RequestError as error:
+        assert "powers" in str(error) or "at most" in str(error)
+        return None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "a b",
+        "2x",
+        "a +",
+        "* a",
+        "(a",
+        "a)",
+        "()",
+        "a.b",
+        "f(a)",
+        "sqrt",
+        "sqrt a",
+        "sqrt(a, b)",
+        "x**y",
+        "2**2**a",
+        "a^2",
+        "a == b",
+        "a if b else c",
+        "a[0]",
+        "a;b",
+        "λ",
+        "1_000",
+        "1e",
+        "0x10",
+        "1j",
+        "__import__('os').system('true')",
+        "(lambda: 0)()",
+        "exp(a)",
+        "a\n+\0",
+    ],
+)
+def test_everything_else_is_refused(text: str) -> None:
+    with pytest.raises(RequestError, match=r"^learning\.rate = .* is not an arithmetic"):
+        parse(text, "learning.rate")
+
+
+@pytest.mark.parametrize("text", ["x" * 501, "(" * 41 + "x" + ")" * 41, "-" * 41 + "x"])
+def test_length_and_nesting_are_bounded(text: str) -> None:
+    with pytest.raises(RequestError, match=r"500|40"):
+        parse(text)
+
+
+@pytest.mark.parametrize("text", ["x**65", "(x**9)**9", "9**9**9", "2**-65", "2**0.001", "1e999"])
+def test_powers_that_would_explode_are_refused(text: str) -> None:
+    with pytest.raises(RequestError):
+        parse(text)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e300, 10**400])
+def test_numbers_must_be_finite_and_sane(value: float) -> None:
+    with pytest.raises(RequestError):
+        number(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1/x", 0.0), ("sqrt(x)", -1.0), ("x**-1", 0.0), ("x**64", 1e90)]
+)
+def test_results_must_be_finite_real_numbers(text: str, value: float) -> None:
+    with pytest.raises(RequestError, match=r"divides by zero|finite real"):
+        parse(text).evaluate({"x": value})
+
+
+def test_a_missing_value_is_named() -> None:
+    with pytest.raises(RequestError, match="needs a value for beta"):
+        parse("alpha + beta").evaluate({"alpha": 1.0})
+
+
+def test_division_by_an_identical_zero_is_refused_in_algebra() -> None:
+    with pytest.raises(RequestError, match="divides by zero"):
+        parse("a/(1 - 1)").to_sympy(SYMBOLS)
