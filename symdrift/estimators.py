@@ -1,0 +1,241 @@
+"""Estimates with standard errors from the windows of many independent replicas.
+
+In a stationary run the rotations ``X_k`` of successive windows of ``T`` steps form a stationary
+sequence.  Its variance is not ``V T``: the ends of a window contribute a constant as long as
+the fluctuation remembers (one part in ``T / tau``).  Comparing windows of ``T`` and of ``2 T``
+steps from the same data removes that constant:
+
+    ``V T = Var(X_k + X_{k+1}) - Var(X_k) = Var(X_k) + 2 Cov(X_k, X_{k+1})``
+
+up to the correlation of windows that do not touch, which is exponentially small in ``T / tau``.
+The price is a factor of three in variance at equal ``T``, repaid because ``T`` may be a few
+relaxation times instead of dozens.
+
+Replicas are independent, so that the scatter of their own estimates gives standard errors that
+need no model of the correlations in time.  A run of few replicas is cut into long segments
+that count as replicas.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from symdrift.problem import Array
+
+ALL_PAIRS_UP_TO = 10
+"""Planes up to which every entry of the rotation covariance is estimated, not its diagonal."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number measured in a simulation, with one standard error."""
+
+    value: float
+    standard_error: float
+
+
+@dataclass(frozen=True)
+class Observables:
+    """What is estimated from the rotations.
+
+    Attributes
+    ----------
+    pairs : tuple of pairs of int
+        Entries of the rotation covariance, as indices of planes.
+    generators_on_stimuli : Array
+        ``Omega_plane w`` for each stimulus ``w = W* x``, shape ``(stimuli, r, planes)``.
+    """
+
+    pairs: tuple[tuple[int, int], ...]
+    generators_on_stimuli: Array
+
+
+def planes_of(rank: int) -> tuple[tuple[int, int], ...]:
+    """Pairs of hidden axes ``i < j``, counted from 1, in lexicographic order."""
+    return tuple((i, j) for i in range(1, rank + 1) for j in range(i + 1, rank + 1))
+
+
+def observables(rank: int, representations: Array) -> Observables:
+    """Everything worth estimating for a rank and the stimuli's representations.
+
+    Parameters
+    ----------
+    representations : Array
+        ``w = W* x`` of each stimulus, shape ``(stimuli, r)``.
+    """
+    planes = planes_of(rank)
+    acting = np.zeros((len(representations), rank, len(planes)))
+    for plane, (i, j) in enumerate(planes):
+        acting[:, i - 1, plane] = representations[:, j - 1]
+        acting[:, j - 1, plane] = -representations[:, i - 1]
+    indices = range(len(planes))
+    if len(planes) <= ALL_PAIRS_UP_TO:
+        pairs = tuple((k, other) for k in indices for other in indices if k <= other)
+    else:
+        pairs = tuple((k, k) for k in indices)
+    return Observables(pairs=pairs, generators_on_stimuli=acting)
+
+
+@dataclass(frozen=True)
+class WindowSums:
+    """Sums over the windows of each unit (a replica, or a segment of one); units come last.
+
+    Attributes
+    ----------
+    windows, neighbours : Array
+        Number of windows, and of pairs of successive windows, shape ``(units,)``.
+    angle : Array
+        Sum of rotations ``X``, shape ``(planes, units)``.
+    product, lagged : Array
+        Sums of ``X_a X_b`` in one window, and symmetrised in successive ones, shape
+        ``(pairs, units)``.
+    displacement, displacement_lagged : Array
+        Sums of ``|X w|^2``, and of the product in successive windows, ``(stimuli, units)``.
+    distance, loss : Array
+        Sums of the squared distance from the manifold and of the loss at window ends.
+    """
+
+    windows: Array
+    neighbours: Array
+    angle: Array
+    product: Array
+    lagged: Array
+    displacement: Array
+    displacement_lagged: Array
+    distance: Array
+    loss: Array
+
+    def __add__(self, other: WindowSums) -> WindowSums:
+        """Further windows of the same units."""
+        return WindowSums(
+            *(getattr(self, f.name) + getattr(other, f.name) for f in fields(self))
+        )
+
+    def beside(self, other: WindowSums) -> WindowSums:
+        """Both sets of units."""
+        return WindowSums(
+            *(
+                np.concatenate([getattr(self, f.name), getattr(other, f.name)], axis=-1)
+                for f in fields(self)
+            )
+        )
+
+
+def sum_windows(
+    observed: Observables, angles: Array, distance: Array, loss: Array
+) -> WindowSums:
+    """Sums over successive windows of independent units.
+
+    Parameters
+    ----------
+    angles : Array
+        Rotations in each window, shape ``(windows, planes, units)``.
+    distance, loss : Array
+        At the end of each window, shape ``(windows, units)``.
+    """
+    windows, _, units = angles.shape
+    left = [pair[0] for pair in observed.pairs]
+    right = [pair[1] for pair in observed.pairs]
+    before, after = angles[:-1], angles[1:]
+    moved = np.einsum("srp,kpu->ksru", observed.generators_on_stimuli, angles)
+    return WindowSums(
+        windows=np.full(units, float(windows)),
+        neighbours=np.full(units, float(windows - 1)),
+        angle=angles.sum(axis=0),
+        product=np.einsum("kpu,kpu->pu", angles[:, left], angles[:, right]),
+        lagged=0.5
+        * (
+            np.einsum("kpu,kpu->pu", before[:, left], after[:, right])
+            + np.einsum("kpu,kpu->pu", after[:, left], before[:, right])
+        ),
+        displacement=np.einsum("ksru,ksru->su", moved, moved),
+        displacement_lagged=np.einsum("ksru,ksru->su", moved[:-1], moved[1:]),
+        distance=distance.sum(axis=0),
+        loss=loss.sum(axis=0),
+    )
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Everything estimated from one run, per SGD step.
+
+    Attributes
+    ----------
+    mean_rotation : tuple of Estimate
+        ``mu`` of each plane.
+    covariance : tuple of Estimate
+        Entries of ``V`` in the order of ``Observables.pairs``.
+    stimulus_diffusion : tuple of Estimate
+        ``w' Delta w`` of each stimulus.
+    weight_variance, excess_loss : Estimate
+        ``tr(Gamma)`` and the loss above the minimum.
+    """
+
+    mean_rotation: tuple[Estimate, ...]
+    covariance: tuple[Estimate, ...]
+    stimulus_diffusion: tuple[Estimate, ...]
+    weight_variance: Estimate
+    excess_loss: Estimate
+
+
+def weighted_mean(values: Array, weights: Array) -> Estimate:
+    """Mean of independent values of unequal weight, with the error from their scatter.
+
+    Raises
+    ------
+    ValueError
+        With fewer than two values of positive weight.
+    """
+    used = weights > 0
+    values, weights = values[used], weights[used]
+    count = len(values)
+    if count < 2:
+        raise ValueError("a standard error needs at least two independent units")
+    share = weights / weights.sum()
+    mean = float(share @ values)
+    variance = float(share**2 @ (values - mean) ** 2) * count / (count - 1)
+    return Estimate(mean, float(np.sqrt(variance)))
+
+
+def estimate(
+    observed: Observables, sums: WindowSums, window: int, minimum_loss: float
+) -> Estimates:
+    """Estimates from the sums over windows of ``window`` steps each.
+
+    The mean rotation is subtracted with its estimate from all windows; the factor
+    ``1 / (1 - 3 / N)`` undoes what this takes from a covariance over ``N`` windows.
+    """
+    total = float(sums.windows.sum())
+    mean = sums.angle.sum(axis=1) / total
+    unbiased = 1.0 / (1.0 - 3.0 / total)
+    usable = sums.neighbours > 0
+    sums = replace(sums, windows=np.where(usable, sums.windows, 0.0))
+    count = np.maximum(sums.windows, 1.0)
+    adjacent = np.maximum(sums.neighbours, 1.0)
+
+    def long_run(product: Array, lagged: Array, centre: float) -> Estimate:
+        per_unit = product / count + 2.0 * lagged / adjacent - 3.0 * centre
+        return weighted_mean(unbiased * per_unit / window, sums.windows)
+
+    centres = np.einsum("srp,p->sr", observed.generators_on_stimuli, mean)
+    return Estimates(
+        mean_rotation=tuple(
+            weighted_mean(angle / (count * window), sums.windows) for angle in sums.angle
+        ),
+        covariance=tuple(
+            long_run(product, lagged, mean[left] * mean[right])
+            for (left, right), product, lagged in zip(
+                observed.pairs, sums.product, sums.lagged, strict=True
+            )
+        ),
+        stimulus_diffusion=tuple(
+            long_run(0.5 * moved, 0.5 * lagged, 0.5 * float(centre @ centre))
+            for moved, lagged, centre in zip(
+                sums.displacement, sums.displacement_lagged, centres, strict=True
+            )
+        ),
+        weight_variance=weighted_mean(sums.distance / count, sums.windows),
+        excess_loss=weighted_mean(sums.loss / count - minimum_loss, sums.windows),
+    )

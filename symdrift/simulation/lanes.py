@@ -1,0 +1,232 @@
+"""Vectors of eight lanes as a value type of Numba-compiled code.
+
+A compiled function that uses them becomes vector code by construction instead of by the
+luck of an automatic vectoriser: `float64` lanes are the LLVM type ``<8 x double>``, `uint64`
+lanes ``<8 x i64>``.  A processor with 512-bit registers holds one in a register; LLVM splits
+it on any other processor.  Each lane belongs to one replica and never meets another lane.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
+
+LANES = 8
+"""Lanes per vector."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compiled(function: Function) -> Function:
+    """Compile with Numba when first called, cached on disk; releases the interpreter lock.
+
+    Multiplications and additions may be fused, which changes the last bit of a result from
+    one kind of processor to another; no other reordering is allowed.
+    """
+    result: Function = numba.njit(
+        cache=True, nogil=True, error_model="numpy", fastmath={"contract"}
+    )(function)
+    return result
+
+
+def inlined(function: Function) -> Function:
+    """Compile as a part of its caller."""
+    result: Function = numba.njit(
+        error_model="numpy", fastmath={"contract"}, forceinline=True
+    )(function)
+    return result
+
+
+class LaneType(types.Type):
+    """Numba type of a vector of lanes."""
+
+    def __init__(self, name: str, element: ir.Type) -> None:
+        self.element = element
+        super().__init__(name=name)
+
+
+FLOATS = LaneType("float64_lanes", ir.DoubleType())
+WORDS = LaneType("uint64_lanes", ir.IntType(64))
+
+
+@register_model(LaneType)
+class _LaneModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, lane_type: LaneType) -> None:
+        super().__init__(manager, lane_type, ir.VectorType(lane_type.element, LANES))
+
+
+def _define_operator(symbol: Any, operand: LaneType, instruction: str, **options: Any) -> None:
+    template = type(
+        f"{operand.name}_{symbol.__name__}",
+        (ConcreteTemplate,),
+        {"cases": [signature(operand, operand, operand)]},
+    )
+    infer_global(symbol)(template)
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return getattr(builder, instruction)(*args, **options)
+
+    lower_builtin(symbol, operand, operand)(build)
+
+
+for _symbol, _instruction in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+):
+    _define_operator(_symbol, FLOATS, _instruction, flags=("contract",))
+for _symbol, _instruction in (
+    (operator.add, "add"),
+    (operator.sub, "sub"),
+    (operator.and_, "and_"),
+    (operator.or_, "or_"),
+    (operator.xor, "xor"),
+):
+    _define_operator(_symbol, WORDS, _instruction)
+
+
+def _broadcast(builder: Any, scalar: Any) -> Any:
+    vector = ir.VectorType(scalar.type, LANES)
+    single = builder.insert_element(
+        ir.Constant(vector, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0)
+    )
+    order = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return builder.shuffle_vector(single, ir.Constant(vector, ir.Undefined), order)
+
+
+def _cast_scalar(context: Any, builder: Any, value: Any, source: Any, target: Any) -> Any:
+    return context.cast(builder, value, source, target)
+
+
+@intrinsic
+def floats(typing_context: Any, scalar: Any) -> Any:
+    """The same number in every lane."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        number = _cast_scalar(context, builder, args[0], sig.args[0], types.float64)
+        return _broadcast(builder, number)
+
+    return FLOATS(scalar), build
+
+
+@intrinsic
+def words(typing_context: Any, scalar: Any) -> Any:
+    """The same 64-bit word in every lane."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        word = _cast_scalar(context, builder, args[0], sig.args[0], types.uint64)
+        return _broadcast(builder, word)
+
+    return WORDS(scalar), build
+
+
+@intrinsic
+def pointer(typing_context: Any, array: Any) -> Any:
+    """Address of a contiguous array's first element.
+
+    Vectors are read and written through pointers: passing arrays on would count references
+    in the inner loop.  The array must outlive the pointer.
+    """
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return context.make_array(sig.args[0])(context, builder, args[0]).data
+
+    return types.CPointer(array.dtype)(array), build
+
+
+def _vector_address(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    element = context.get_data_type(sig.args[0].dtype)
+    index = _cast_scalar(context, builder, args[1], sig.args[1], types.intp)
+    base = builder.bitcast(args[0], ir.VectorType(element, LANES).as_pointer())
+    return builder.gep(base, [index], inbounds=True)
+
+
+@intrinsic
+def load(typing_context: Any, address: Any, vector: Any) -> Any:
+    """Vector number ``vector`` behind an address."""
+    lane_type = WORDS if address.dtype == types.uint64 else FLOATS
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.load(_vector_address(context, builder, sig, args), align=8)
+
+    return lane_type(address, vector), build
+
+
+@intrinsic
+def store(typing_context: Any, address: Any, vector: Any, lanes: Any) -> Any:
+    """Write vector number ``vector`` behind an address."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.store(args[2], _vector_address(context, builder, sig, args), align=8)
+        return context.get_dummy_value()
+
+    return types.void(address, vector, lanes), build
+
+
+@intrinsic
+def square_root(typing_context: Any, lanes: Any) -> Any:
+    """Square root, lane by lane."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        vector = args[0].type
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(vector, [vector]), f"llvm.sqrt.v{LANES}f64"
+        )
+        return builder.call(function, args)
+
+    return FLOATS(lanes), build
+
+
+@intrinsic
+def as_floats(typing_context: Any, lanes: Any) -> Any:
+    """The same bits, read as float64."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.VectorType(ir.DoubleType(), LANES))
+
+    return FLOATS(lanes), build
+
+
+@intrinsic
+def as_words(typing_context: Any, lanes: Any) -> Any:
+    """The same bits, read as uint64."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.VectorType(ir.IntType(64), LANES))
+
+    return WORDS(lanes), build
+
+
+@intrinsic
+def signed_to_floats(typing_context: Any, lanes: Any) -> Any:
+    """Nearest float64 of each word, read as a signed integer."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.sitofp(args[0], ir.VectorType(ir.DoubleType(), LANES))
+
+    return FLOATS(lanes), build
+
+
+def _define_shift(instruction: str) -> Any:
+    def shift(typing_context: Any, lanes: Any, bits: Any) -> Any:
+        def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            count = _cast_scalar(context, builder, args[1], sig.args[1], types.uint64)
+            return getattr(builder, instruction)(args[0], _broadcast(builder, count))
+
+        return WORDS(lanes, bits), build
+
+    return intrinsic(shift)
+
+
+shift_left = _define_shift("shl")
+shift_right = _define_shift("lshr")
+shift_right_signed = _define_shift("ashr")

@@ -1,0 +1,220 @@
+"""From a learning problem to the arrays that the compiled loops work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import roots_genlaguerre
+
+from symdrift.errors import RequestError
+from symdrift.inputs import Elliptical, Gaussian, Samples, StimulusSet
+from symdrift.problem import Array, LearningProblem
+from symdrift.simulation.kernels import Shape
+from symdrift.simulation.lanes import LANES
+
+ALIGNMENT = 64
+"""Bytes to which buffers are aligned: one vector of eight float64."""
+
+LENGTH_NODES = 32
+"""Nodes of the quadrature that stands for the random length of elliptical inputs."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A finite distribution in the form of Walker's alias method.
+
+    A row ``k`` is drawn uniformly, and replaced by ``alias[k]`` with probability
+    ``1 - acceptance[k]``.
+
+    Attributes
+    ----------
+    rows : Array
+        Shape ``(K, columns)``.
+    acceptance : Array
+        Shape ``(K,)``.
+    alias : NDArray[np.int64]
+        Shape ``(K,)``.
+    """
+
+    rows: Array
+    acceptance: Array
+    alias: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Model:
+    """Online SGD of one learning problem, ready to run.
+
+    Gaussian and elliptical inputs are simulated in the eigenbasis of their covariance, where
+    components are independent: ``W`` becomes ``W @ basis``, an exact change of variables.
+
+    Attributes
+    ----------
+    shape : Shape
+    basis : Array
+        Columns are the axes in which inputs are simulated, shape ``(n, n)``.
+    covariance : Array
+        Second moment of the inputs in that basis, shape ``(n, n)``.
+    scales : Array
+        Standard deviations of the components, shape ``(n,)``; unused for tabulated inputs.
+    table : Table
+        The stimuli, or the lengths of elliptical inputs.
+    teacher : Array
+        Teacher map in that basis, shape ``(m, n)``.
+    label_deviations : Array
+        Standard deviations of the label noise, shape ``(m,)``.
+    learning_rate, weight_decay : float
+    synaptic_deviation : float
+        Standard deviation of the noise added to every weight at each step.
+    """
+
+    shape: Shape
+    basis: Array
+    covariance: Array
+    scales: Array
+    table: Table
+    teacher: Array
+    label_deviations: Array
+    learning_rate: float
+    weight_decay: float
+    synaptic_deviation: float
+
+    def pack(self, first: Array, second: Array) -> Array:
+        """Layer weights of some replicas as the memory of a block.
+
+        Parameters
+        ----------
+        first, second : Array
+            ``W`` and ``U``, shapes ``(R, p, n)`` and ``(R, m, p)``.
+
+        Returns
+        -------
+        Array
+            Aligned, shape ``(groups * weights * LANES,)``; spare lanes repeat the last replica.
+        """
+        replicas = len(first)
+        flat = np.concatenate(
+            [(first @ self.basis).reshape(replicas, -1), second.reshape(replicas, -1)], axis=1
+        )
+        groups = -(-replicas // LANES)
+        lanes = np.minimum(np.arange(groups * LANES), replicas - 1)
+        grouped = flat[lanes].reshape(groups, LANES, -1).swapaxes(1, 2)
+        return aligned(grouped)
+
+    def unpack(self, memory: Array, replicas: int) -> tuple[Array, Array]:
+        """Layer weights ``(W, U)`` of the first ``replicas`` replicas of a block."""
+        shape = self.shape
+        grouped = memory.reshape(-1, shape.weights, LANES).swapaxes(1, 2)
+        flat = grouped.reshape(-1, shape.weights)[:replicas]
+        split = shape.hidden * shape.inputs
+        first = flat[:, :split].reshape(replicas, shape.hidden, shape.inputs) @ self.basis.T
+        second = flat[:, split:].reshape(replicas, shape.outputs, shape.hidden)
+        return first, second.copy()
+
+
+def model_of(problem: LearningProblem, hidden: int) -> Model:
+    """The simulated model of a problem, with ``hidden`` hidden units.
+
+    Hidden units without weights stay without them (their gradient is zero), so a simulation
+    that starts with silent units may leave them out.
+
+    Raises
+    ------
+    RequestError
+        When the kind of inputs is none that can be simulated.
+    """
+    outputs, inputs = problem.teacher.shape
+    distribution = problem.inputs
+    covariance = problem.input_covariance
+    basis = np.eye(inputs)
+    scales = np.zeros(inputs)
+    table = _alias_table(np.zeros((1, 1)), np.ones(1))
+    tabulated = elliptical = False
+    if isinstance(distribution, Gaussian | Elliptical):
+        if np.any(covariance - np.diag(np.diagonal(covariance))):
+            _, basis = np.linalg.eigh(covariance)
+            covariance = np.diag(np.diagonal(basis.T @ covariance @ basis))
+        scales = np.sqrt(np.diagonal(covariance))
+        if isinstance(distribution, Elliptical) and distribution.kurtosis > 0:
+            elliptical = True
+            table = _lengths(distribution.kurtosis)
+    elif isinstance(distribution, StimulusSet):
+        tabulated = True
+        table = _alias_table(distribution.stimuli, distribution.probabilities)
+    elif isinstance(distribution, Samples):
+        tabulated = True
+        count = len(distribution.rows)
+        table = _alias_table(distribution.rows, np.full(count, 1.0 / count))
+    else:
+        raise RequestError(
+            "inputs.distribution",
+            f"of type {type(distribution).__name__} cannot be simulated; Gaussian, Elliptical, "
+            "StimulusSet and Samples can",
+        )
+    teacher = problem.teacher @ basis
+    shared = min(inputs, outputs)
+    square = np.zeros_like(teacher)
+    square[range(shared), range(shared)] = np.diagonal(teacher)
+    shape = Shape(
+        inputs=inputs,
+        hidden=hidden,
+        outputs=outputs,
+        batch=problem.batch,
+        tabulated=tabulated,
+        elliptical=elliptical,
+        dense=bool(np.any(teacher != square)),
+        noisy=bool(np.any(problem.label_noise > 0)),
+        noisy_synapses=problem.synaptic_noise > 0,
+    )
+    return Model(
+        shape=shape,
+        basis=basis,
+        covariance=covariance,
+        scales=scales,
+        table=table,
+        teacher=teacher,
+        label_deviations=np.sqrt(problem.label_noise),
+        learning_rate=problem.learning_rate,
+        weight_decay=problem.weight_decay,
+        synaptic_deviation=float(np.sqrt(problem.synaptic_noise)),
+    )
+
+
+def aligned(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """A flat copy that starts at a multiple of `ALIGNMENT` bytes."""
+    flat = np.ascontiguousarray(values).reshape(-1)
+    buffer = np.empty(flat.nbytes + ALIGNMENT, dtype=np.uint8)
+    offset = -buffer.ctypes.data % ALIGNMENT
+    result = buffer[offset : offset + flat.nbytes].view(flat.dtype)
+    result[:] = flat
+    return result
+
+
+def _lengths(kurtosis: float) -> Table:
+    """Lengths ``sqrt(v)``, where the finite distribution of ``v`` stands for a gamma law.
+
+    Gauss-Laguerre nodes and weights reproduce the moments of ``v`` up to order
+    ``2 * LENGTH_NODES - 1`` exactly, far beyond the second, which is all that the fourth
+    moment of the inputs involves.
+    """
+    shape = 1.0 / kurtosis
+    nodes, weights = roots_genlaguerre(LENGTH_NODES, shape - 1.0)
+    return _alias_table(np.sqrt(kurtosis * nodes)[:, np.newaxis], weights / weights.sum())
+
+
+def _alias_table(rows: Array, probabilities: Array) -> Table:
+    count = len(rows)
+    acceptance = probabilities * count
+    alias = np.arange(count)
+    small = [k for k in range(count) if acceptance[k] < 1.0]
+    large = [k for k in range(count) if acceptance[k] >= 1.0]
+    while small and large:
+        poor, rich = small.pop(), large[-1]
+        alias[poor] = rich
+        acceptance[rich] -= 1.0 - acceptance[poor]
+        if acceptance[rich] < 1.0:
+            small.append(large.pop())
+    acceptance[small + large] = 1.0
+    return Table(rows=np.ascontiguousarray(rows), acceptance=acceptance, alias=alias)
