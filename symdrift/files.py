@@ -57,7 +57,7 @@ def write_bytes(target: str | Path, content: bytes) -> Path:
 
 
 def write_text(target: str | Path, content: str) -> Path:
-    """Write ``content`` as UTF-8 with ``\\n`` line ends, all or nothing; returns the path.
+    """Write ``content`` as UTF-8, line ends as they are, all or nothing; returns the path.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from symdrift.derivation import Check, Derivation, Equation, Notation, Step
 ETA, GAMMA = sp.symbols("eta gamma", positive=True)
 EIGENVALUES = sp.symbols("lambda_1:4", positive=True)
 L1, L2, L3 = EIGENVALUES
-N, I, J, L = sp.symbols("n i j l", integer=True, positive=True)
+N, FIRST, SECOND, INPUT = sp.symbols("n i j l", integer=True, positive=True)
 S, LAMBDA, V = sp.IndexedBase("s"), sp.IndexedBase("lambda"), sp.IndexedBase("V")
 SYMBOL_NAMES: dict[sp.Basic, str] = {
     ETA: r"\eta",
@@ -32,7 +32,7 @@ def rational_function(power: int) -> sp.Expr:
 
 def wide_block() -> sp.Matrix:
     """A symmetric 2 x 2 block whose entries are too long to stand side by side."""
-    diagonal = [sum(L**k * GAMMA ** (5 - k) for k in range(6)) for L in (L1, L2)]
+    diagonal = [sum(x**k * GAMMA ** (5 - k) for k in range(6)) for x in (L1, L2)]
     coupling = sp.expand((L1 + L2 + GAMMA) ** 3)
     return sp.Matrix([[diagonal[0], coupling], [coupling, diagonal[1]]])
 
@@ -45,20 +45,20 @@ def hidden_area() -> sp.Basic:
     for matrix in matrices[1:] * 5:
         product = product * matrix
     return sp.Eq(
-        V[I, J], ETA**2 / 4 * sp.Trace(product + matrices[1].T * matrices[0]), evaluate=False
+        V[FIRST, SECOND], ETA**2 / 4 * sp.Trace(product + matrices[1].T * matrices[0]), evaluate=False
     )
 
 
 def sum_over_inputs() -> sp.Basic:
     """The diffusion tensor as a sum over input directions."""
-    weight = S[I] * S[J] / ((S[I] + S[L]) * (S[J] + S[L]))
+    weight = S[FIRST] * S[SECOND] / ((S[FIRST] + S[INPUT]) * (S[SECOND] + S[INPUT]))
     inner = (
-        (S[I] + S[L]) ** 3 * LAMBDA[I] ** 2 * LAMBDA[L]
-        + (S[J] + S[L]) ** 3 * LAMBDA[J] ** 2 * LAMBDA[L]
-        + GAMMA**2 * (LAMBDA[I] + LAMBDA[L]) * (LAMBDA[J] + LAMBDA[L])
+        (S[FIRST] + S[INPUT]) ** 3 * LAMBDA[FIRST] ** 2 * LAMBDA[INPUT]
+        + (S[SECOND] + S[INPUT]) ** 3 * LAMBDA[SECOND] ** 2 * LAMBDA[INPUT]
+        + GAMMA**2 * (LAMBDA[FIRST] + LAMBDA[INPUT]) * (LAMBDA[SECOND] + LAMBDA[INPUT])
     )
-    prefactor = ETA**2 / (4 * (S[I] + S[J]) ** 2)
-    return sp.Eq(V[I, J], prefactor * sp.Sum(weight * inner, (L, 1, N)))
+    prefactor = ETA**2 / (4 * (S[FIRST] + S[SECOND]) ** 2)
+    return sp.Eq(V[FIRST, SECOND], prefactor * sp.Sum(weight * inner, (INPUT, 1, N)))
 
 
 def example_derivation() -> Derivation:
@@ -111,6 +111,6 @@ def example_derivation() -> Derivation:
     notation = (
         Notation("learning_rate", ETA, "learning rate", "per step"),
         Notation("weight_decay", GAMMA, "weight decay (L2), 100% positive", "scalar"),
-        Notation("diffusion_tensor", V[I, J], "covariance of rotations", "rad^2/step"),
+        Notation("diffusion_tensor", V[FIRST, SECOND], "covariance of rotations", "rad^2/step"),
     )
     return Derivation("example", "An example & its 100% derivation", notation, steps, SYMBOL_NAMES)

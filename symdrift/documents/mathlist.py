@@ -119,7 +119,17 @@ class Accented:
 
 
 Node = (
-    Symbol | Space | Row | Letters | Scripts | Fraction | Root | Fenced | Delimiter | Grid | Accented
+    Symbol
+    | Space
+    | Row
+    | Letters
+    | Scripts
+    | Fraction
+    | Root
+    | Fenced
+    | Delimiter
+    | Grid
+    | Accented
 )
 
 

@@ -52,7 +52,7 @@ _DELIMITER_REACH = (0.5, 0.6, 0.9, 1.2, 1.5)
 _FRACTION_PADDING = 0.26
 _COLUMN_GAP = 1.02
 _ROW_GAP = 0.25
-_LETTER_WIDTH = {"rm": 0.53, "text": 0.5, "sf": 0.52, "bf": 0.62, "cal": 0.85, "bb": 0.72,
+_LETTER_WIDTH = {"rm": 0.53, "text": 0.53, "sf": 0.52, "bf": 0.62, "cal": 0.62, "bb": 0.54,
                  "it": 0.56}  # fmt: skip
 _NARROW, _BROAD = frozenset("fijlrt ,.;:'()[]I|!1"), frozenset("mwMW")
 

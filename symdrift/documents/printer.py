@@ -10,10 +10,17 @@ import sympy as sp
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE, precedence_traditional
 
+from symdrift.documents.metrics import measure
+
+_FLAT_REACH = 0.75
+"""Formulas that reach no further than this (scripts, but no fractions) get plain brackets."""
+_LONG_NUMERATOR, _NUMERATOR_EXCESS = 8.0, 4.0
+"""A bracket wider than this (em, and times the denominator) leaves the fraction."""
+
 _SINGLE = re.compile(r"(\\[A-Za-z]+ ?|[A-Za-z0-9])$")
 
 
-class TheoryPrinter(LatexPrinter):
+class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
     r"""LaTeX printer with the notation of a derivation and a fixed, readable order.
 
     Factors of a product: number, symbols in the order of ``symbol_names``, other
@@ -49,10 +56,8 @@ class TheoryPrinter(LatexPrinter):
         """Terms of a sum in the order in which they are printed."""
         terms = list(expression.as_ordered_terms(order="lex"))
         terms.sort(key=lambda term: tuple(_degree(term, s) for s in self._ascending))
-        if terms[0].could_extract_minus_sign():
-            first = next(
-                (k for k, term in enumerate(terms) if not term.could_extract_minus_sign()), 0
-            )
+        if split_sign(terms[0])[0]:
+            first = next((k for k, term in enumerate(terms) if not split_sign(term)[0]), 0)
             terms.insert(0, terms.pop(first))
         return terms
 
@@ -72,17 +77,6 @@ class TheoryPrinter(LatexPrinter):
                 ]
         return list(terms)
 
-    def negated(self, expression: sp.Expr) -> sp.Expr:
-        """``-expression`` without expanding a product of a power and a bracket."""
-        if isinstance(expression, sp.Mul):
-            return sp.Mul(
-                *[-f if f.is_Number and f.is_negative else f for f in expression.args]
-                if any(f.is_Number and f.is_negative for f in expression.args)
-                else [-expression],
-                evaluate=False,
-            )
-        return -expression
-
     def ordered_factors(self, factors: Sequence[sp.Expr]) -> list[sp.Expr]:
         """Commuting factors in the order in which they are printed."""
         return sorted(factors, key=self._factor_key)
@@ -101,13 +95,18 @@ class TheoryPrinter(LatexPrinter):
             return (4, 0, "", factor.sort_key())
         return (2, 0, "", factor.sort_key())
 
+    def _add_parens(self, s: str) -> str:
+        if measure(s).reach <= _FLAT_REACH:
+            return f"({s})"
+        return rf"\left({s}\right)"
+
     # -- sums, products, quotients ----------------------------------------------
 
     def _print_Add(self, expr: sp.Add, order: object = None) -> str:
         pieces = []
         for position, term in enumerate(self.ordered_terms(expr)):
-            negative = term.could_extract_minus_sign()
-            body = self.term(-term if negative else term)
+            negative, size = split_sign(term)
+            body = self.term(size)
             if position:
                 pieces.append("- " if negative else "+ ")
             elif negative:
@@ -119,7 +118,7 @@ class TheoryPrinter(LatexPrinter):
         """A term of a sum, bracketed when it would otherwise be misread."""
         body = self._print(term)
         loose = isinstance(term, sp.Add | sp.Piecewise) or getattr(term, "is_Relational", False)
-        return rf"\left({body}\right)" if loose else body
+        return self._add_parens(body) if loose else body
 
     def quotient(self, expr: sp.Expr) -> tuple[list[sp.Expr], list[sp.Expr]]:
         """Ordered factors of numerator and denominator of a product without its sign."""
@@ -145,29 +144,32 @@ class TheoryPrinter(LatexPrinter):
 
     def product(self, factors: Sequence[sp.Expr]) -> str:
         """Factors side by side, bracketed where needed; ``1`` when there is none."""
+        if len(factors) == 1:
+            return str(self._print(factors[0]))
+        return self._side_by_side(factors) if factors else "1"
+
+    def _side_by_side(self, factors: Sequence[sp.Expr]) -> str:
         pieces: list[str] = []
         for position, factor in enumerate(factors):
-            body = self.factor(factor, last=position == len(factors) - 1, alone=len(factors) == 1)
+            body = self.factor(factor, last=position == len(factors) - 1)
             if pieces and body[:1].isdigit() and pieces[-1][-1:] in "0123456789}":
                 body = r"\cdot " + body
             pieces.append(body)
-        return " ".join(pieces) if pieces else "1"
+        return " ".join(pieces)
 
-    def factor(self, factor: sp.Expr, last: bool, alone: bool = False) -> str:
+    def factor(self, factor: sp.Expr, last: bool) -> str:
         """One factor of a product, bracketed where needed."""
         body = self._print(factor)
-        if alone:
-            return body
         open_ended = isinstance(factor, sp.Sum | sp.Integral | sp.Product | sp.Limit) and not last
         loose = precedence_traditional(factor) < PRECEDENCE["Mul"] or open_ended
         if isinstance(factor, sp.Sum) and last:
             loose = False
-        return rf"\left({body}\right)" if loose else body
+        return self._add_parens(body) if loose else body
 
     def matrix_factor(self, factor: sp.Basic) -> str:
         """One factor of an ordered product, bracketed when it is a sum."""
         body = str(self._print(factor))
-        return rf"\left({body}\right)" if isinstance(factor, sp.Add | sp.MatAdd) else body
+        return self._add_parens(body) if isinstance(factor, sp.Add | sp.MatAdd) else body
 
     def sum_sign(self, expression: sp.Sum) -> str:
         """The summation sign with its ranges."""
@@ -183,26 +185,38 @@ class TheoryPrinter(LatexPrinter):
     def _print_Sum(self, expr: sp.Sum) -> str:
         body = self._print(expr.function)
         if isinstance(expr.function, sp.Add):
-            body = rf"\left({body}\right)"
+            body = self._add_parens(body)
         return f"{self.sum_sign(expr)} {body}"
 
     def _print_Mul(self, expr: sp.Mul) -> str:
         if not expr.is_commutative:
             return str(super()._print_Mul(expr))
-        if expr.could_extract_minus_sign():
-            positive = -expr
-            body = self._print(positive)
-            return rf"- \left({body}\right)" if isinstance(positive, sp.Add) else f"- {body}"
+        negative, size = split_sign(expr)
+        if negative:
+            return f"- {self.term(size)}"
         numerator, denominator = self.quotient(expr)
         if not denominator:
             return self.product(numerator)
-        if len(numerator) > 1 and isinstance(numerator[-1], sp.Sum):
-            # Sums stay behind the fraction bar: c/q * sum reads better than one tall numerator.
-            head = rf"\frac{{{self.product(numerator[:-1])}}}{{{self.product(denominator)}}}"
-            return f"{head} {self._print(numerator[-1])}"
-        if len(numerator) == 1 and isinstance(numerator[0], sp.Sum):
-            return rf"\frac{{1}}{{{self.product(denominator)}}} {self._print(numerator[0])}"
-        return rf"\frac{{{self.product(numerator)}}}{{{self.product(denominator)}}}"
+        bottom = self.product(denominator)
+        simple = [factor for factor in numerator if is_simple(factor)]
+        large = [factor for factor in numerator if not is_simple(factor)]
+        long = max(_LONG_NUMERATOR, _NUMERATOR_EXCESS * measure(bottom).width)
+        if large and (isinstance(large[-1], sp.Sum) or measure(self.product(large)).width > long):
+            # A sign of summation, or a long bracket over a short denominator, reads better
+            # behind the fraction: c/q * sum.
+            head = rf"\frac{{{self.product(simple)}}}{{{bottom}}}"
+            return f"{head} {self._side_by_side(large)}"
+        return rf"\frac{{{self.product(numerator)}}}{{{bottom}}}"
+
+    def _print_MatMul(self, expr: Any) -> str:
+        coefficient, factors = expr.as_coeff_matrices()
+        if coefficient.could_extract_minus_sign():
+            return f"- {self._print(-expr)}"
+        body = " ".join(self.matrix_factor(factor) for factor in factors)
+        if coefficient == 1:
+            return body
+        head = self._print(coefficient)
+        return f"{self._add_parens(head) if isinstance(coefficient, sp.Add) else head} {body}"
 
     # -- objects of the theory --------------------------------------------------
 
@@ -219,7 +233,7 @@ class TheoryPrinter(LatexPrinter):
         printed = [self._print(index) for index in indices]
         separator = "" if all(_SINGLE.match(text) for text in printed) else ","
         if "_" in base or "^" in base:
-            base = rf"\left({base}\right)"
+            base = self._add_parens(base)
         return f"{base}_{{{separator.join(printed)}}}"
 
     def _print_KroneckerDelta(self, expr: Any, exp: str | None = None) -> str:
@@ -232,7 +246,7 @@ class TheoryPrinter(LatexPrinter):
 
     def _print_Trace(self, expr: Any, exp: str | None = None) -> str:
         power = "" if exp is None else f"^{{{exp}}}"
-        return rf"\operatorname{{tr}}{power}\left({self._print(expr.arg)}\right)"
+        return rf"\operatorname{{tr}}{power}{self._add_parens(self._print(expr.arg))}"
 
     def _print_And(self, expr: Any) -> str:
         parts = sorted(expr.args, key=sp.default_sort_key)
@@ -250,6 +264,45 @@ class TheoryPrinter(LatexPrinter):
             )  # fmt: skip
             branches.append(f"{self._print(value)} & {when}")
         return r"\begin{cases} " + r" \\ ".join(branches) + r" \end{cases}"
+
+
+def split_sign(expression: sp.Basic) -> tuple[bool, sp.Basic]:
+    """Whether a term is printed with a minus sign, and the term without it.
+
+    A sum in a product counts as negative when all of its terms do.
+    """
+    if isinstance(expression, sp.Number):
+        return bool(expression.is_negative), abs(expression)
+    if not isinstance(expression, sp.Mul):
+        return False, expression
+    negative = False
+    factors = []
+    for factor in expression.args:
+        flipped, size = _factor_sign(factor)
+        negative ^= flipped
+        if size != 1:
+            factors.append(size)
+    if not factors:
+        return negative, sp.S.One
+    # Not evaluated: SymPy would multiply numbers into sums.
+    return negative, factors[0] if len(factors) == 1 else sp.Mul(*factors, evaluate=False)
+
+
+def _factor_sign(factor: sp.Basic) -> tuple[bool, sp.Basic]:
+    if isinstance(factor, sp.Number):
+        return bool(factor.is_negative), abs(factor)
+    base, exponent = factor.as_base_exp() if isinstance(factor, sp.Pow) else (factor, sp.S.One)
+    if not (isinstance(base, sp.Add) and exponent.is_odd):
+        return False, factor
+    if not all(split_sign(term)[0] for term in base.args):
+        return False, factor
+    return True, sp.Pow(sp.Add(*[-term for term in base.args]), exponent)
+
+
+def is_simple(factor: sp.Basic) -> bool:
+    """Whether a factor is a number, a symbol or a power of one: never worth breaking."""
+    base = factor.base if isinstance(factor, sp.Pow) else factor
+    return bool(base.is_Symbol or base.is_number or isinstance(base, sp.Indexed))
 
 
 def _group(symbol: sp.Basic, power: sp.Expr, terms: Sequence[sp.Expr]) -> sp.Expr:

@@ -33,21 +33,15 @@ _SPECIAL = {
     "ᵀ": r"$^{\mathsf{T}}$", "‖": r"$\Vert$", "⟨": r"$\langle$", "⟩": r"$\rangle$",
     "≪": r"$\ll$", "≫": r"$\gg$", "∈": r"$\in$", "∑": r"$\sum$",
 }  # fmt: skip
-_GREEK_NAMES = (
-    "alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi o pi rho "
-    "varsigma sigma tau upsilon varphi chi psi omega"
-).split()
-_SPECIAL |= {
-    chr(0x3B1 + k): "o" if name == "o" else rf"$\{name}$" for k, name in enumerate(_GREEK_NAMES)
-}
-_SPECIAL |= {
-    capital: rf"$\{name}$"
-    for capital, name in zip(
-        "ΓΔΘΛΞΠΣΥΦΨΩ",
-        "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split(),
-        strict=True,
-    )
-}
+_GREEK = {
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "ζ": "zeta",
+    "η": "eta", "θ": "theta", "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu",
+    "ξ": "xi", "π": "pi", "ρ": "rho", "ς": "varsigma", "σ": "sigma", "τ": "tau",
+    "υ": "upsilon", "φ": "varphi", "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma",
+    "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma",
+    "Υ": "Upsilon", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
+}  # fmt: skip
+_SPECIAL |= {letter: rf"$\{name}$" for letter, name in _GREEK.items()}
 # What pdfTeX's UTF-8 input and the T1 encoding print: Latin letters and common punctuation.
 _PRINTABLE = re.compile(r"[ -~¡-¬®-ÿĀ-ąĆ-ćČ-ěĞ-ğİ-ıĹ-ŉŐ-ŕŘ-śŞ-ťŮ-űŸ-ž]")
 

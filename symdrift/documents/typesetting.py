@@ -17,7 +17,7 @@ import sympy as sp
 from sympy.matrices import MatrixBase
 
 from symdrift.documents.metrics import delimiter_size, measure
-from symdrift.documents.printer import TheoryPrinter
+from symdrift.documents.printer import TheoryPrinter, is_simple, split_sign
 
 GROUP_ABOVE = 16
 """Sums of more terms than this are grouped by powers of the small parameter."""
@@ -278,15 +278,14 @@ class _Writer:
     def _terms(self, expression: sp.Basic) -> list[tuple[str, sp.Basic]]:
         """Signed terms, grouped by powers of the small parameter when they are many."""
         if isinstance(expression, sp.MatAdd):
-            return [("+" if k else "", term) for k, term in enumerate(expression.args)]
+            return [_signed_matrix(term, first=k == 0) for k, term in enumerate(expression.args)]
         terms = self._printer.ordered_terms(expression)
         if len(terms) > GROUP_ABOVE:
             terms = self._printer.grouped_terms(terms)
         signed = []
         for position, term in enumerate(terms):
-            negative = term.could_extract_minus_sign() and not isinstance(term, sp.Add)
-            sign = "-" if negative else "+" if position else ""
-            signed.append((sign, self._printer.negated(term) if negative else term))
+            negative, size = split_sign(term)
+            signed.append(("-" if negative else "+" if position else "", size))
         return signed
 
     def _sum(self, terms: Sequence[tuple[str, sp.Basic]], tail: str, depth: int) -> None:
@@ -311,13 +310,13 @@ class _Writer:
             self.emit(term, tail, depth)
 
     def _product(self, expression: sp.Mul, tail: str, depth: int) -> None:
-        if expression.could_extract_minus_sign():
+        negative, expression = split_sign(expression)
+        if negative:
             self.put("-")
-            expression = self._printer.negated(expression)
         numerator, denominator = self._printer.quotient(expression)
-        simple = [factor for factor in numerator if _is_simple(factor)]
-        breakable = [factor for factor in numerator if not _is_simple(factor)]
-        if not breakable and numerator:
+        simple = [factor for factor in numerator if is_simple(factor)]
+        breakable = [factor for factor in numerator if not is_simple(factor)]
+        if not breakable and not denominator:
             simple, breakable = numerator[:-1], numerator[-1:]
         if denominator:
             head = self._fraction_head(simple, denominator, depth)
@@ -499,10 +498,11 @@ class _Writer:
         self._named(printer.doprint(expression), tail, depth)
 
 
-def _is_simple(factor: sp.Basic) -> bool:
-    """Whether a factor stays in the numerator of a fraction whose other factors are broken."""
-    base = factor.base if isinstance(factor, sp.Pow) else factor
-    return bool(base.is_Symbol or base.is_number or isinstance(base, sp.Indexed))
+def _signed_matrix(term: sp.Basic, first: bool) -> tuple[str, sp.Basic]:
+    """Sign and absolute value of a term of a matrix sum."""
+    if term.as_coeff_mmul()[0].could_extract_minus_sign():
+        return "-", -term
+    return ("" if first else "+"), term
 
 
 def _widest_part(expression: sp.Basic, printer: TheoryPrinter) -> sp.Basic | None:

@@ -1,0 +1,197 @@
+"""Equations fit their line as TeX measures it, and still say what they said."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import documents_example as example
+import pytest
+import sympy as sp
+from tex import needs_tex, widths
+
+from symdrift.documents.mathlist import NotMathematics, parse
+from symdrift.documents.metrics import width
+from symdrift.documents.printer import TheoryPrinter
+from symdrift.documents.typesetting import Layout, Names, lay_out, typeset
+
+ETA, GAMMA = example.ETA, example.GAMMA
+L1, L2, L3 = example.EIGENVALUES
+NAMES = example.SYMBOL_NAMES
+
+SAMPLES = (
+    r"\lambda_{1} (s_{i} + s_{l}) + \gamma",
+    r"\frac{\eta^{2}}{4 (s_{i} + s_{l})^{2}} \sum_{l=1}^{n} V_{il} (\lambda_{1} + \gamma)",
+    r"\left(\begin{matrix}\gamma & \lambda_{1}\\\lambda_{2} & \frac{\gamma}{\lambda_{1}}"
+    r"\end{matrix}\right)",
+    r"\begin{cases} 1 - \frac{\gamma}{\lambda_{1}} & \text{if } \lambda_1 > \gamma "
+    r"\\ 0 & \text{otherwise} \end{cases}",
+    r"e^{- \gamma (\lambda_{1} + \lambda_{2})}",
+    r"\operatorname{tr}\left(Y^{\mathsf{T}} C Y \Gamma\right)",
+    r"\frac{\sqrt{s_{i} + s_{j}}}{\sqrt{s_{l}}}",
+    r"\Bigl[ 3265920 \lambda_{1} \lambda_{2}^{5} + 4898880 \lambda_{1} \lambda_{2}^{4} \Bigr]",
+    r"\left(\frac{\frac{a}{b}+1}{\frac{c}{d}}\right)^{2}",
+    r"\mathcal{Q}_{12} = \mathcal{P}_{3}",
+    "a b c d e f g h i j k l m n o p q r s t u v w x y z",
+    "A B C D E F G H I J K L M N O P Q R S T U V W X Y Z",
+    r"\alpha\beta\gamma\delta\epsilon\zeta\eta\theta\iota\kappa\lambda\mu\nu\xi\pi\rho\sigma\tau",
+    r"\Gamma\Delta\Theta\Lambda\Xi\Pi\Sigma\Upsilon\Phi\Psi\Omega\infty",
+    r"0123456789 \leq \geq \neq \in \approx \times \cdot \propto",
+    r"x \leq y, \quad\text{and}\quad z \neq 0",
+    r"\hat{W} + \tilde{U} - \bar{Q}",
+    r"\sqrt[3]{x+y} \ldots \max_{i} \lambda_i",
+    r"\lVert W \rVert^2 + \langle A, B \rangle",
+    r"a_{i_{j}} + b^{c^{d}}",
+)
+
+
+def printer() -> TheoryPrinter:
+    return TheoryPrinter(NAMES, [GAMMA])
+
+
+def rows_of(layout: Layout) -> list[str]:
+    parts = (layout, *layout.all_definitions())
+    return [left + right for part in parts for left, right in part.rows]
+
+
+@needs_tex
+def test_estimated_widths_are_never_below_those_of_tex_and_rarely_far_above(tmp_path: Path) -> None:
+    for sample, true in zip(SAMPLES, widths(SAMPLES, tmp_path), strict=True):
+        assert true - 0.15 <= width(sample) <= 1.15 * true + 0.1, sample
+
+
+@needs_tex
+@pytest.mark.parametrize("room", [18.0, 30.0, 38.0])
+def test_no_row_of_a_broken_equation_is_wider_than_its_room_in_tex(
+    room: float, tmp_path: Path
+) -> None:
+    equations = [
+        sp.Eq(example.V[1, 2], ETA**3 * example.rational_function(7)),
+        sp.Eq(example.V[1, 2], GAMMA / sp.expand((L1 + L2 + L3 + GAMMA) ** 4)),
+        sp.Eq(sp.MatrixSymbol("H", 2, 2), example.wide_block(), evaluate=False),
+        example.hidden_area(),
+        example.sum_over_inputs(),
+        sp.Eq(sp.Symbol("x"), (L1 + GAMMA) ** 2 * sp.expand((L1 + L2 + L3) ** 4), evaluate=False),
+    ]
+    for equation in equations:
+        layout = lay_out(equation, printer(), room, Names())
+        for part in (layout, *layout.all_definitions()):
+            left = max(widths([row[0] for row in part.rows], tmp_path))
+            right = max(widths(["{}" + row[1] for row in part.rows], tmp_path))
+            assert left + right <= room, equation.lhs
+
+
+def test_a_short_equation_stays_on_one_row() -> None:
+    layout = lay_out(sp.Eq(example.V[1, 2], GAMMA / L1), printer(), 38.0, Names())
+    assert layout.rows == (("V_{12}", r"= \frac{\gamma}{\lambda_{1}}"),)
+    assert layout.definitions == ()
+
+
+def monomials(latex: str) -> int:
+    """Number of terms of a sum of monomials with integer coefficients, grouped or not."""
+    return len(re.findall(r"[+-]", latex)) + 1
+
+
+def test_every_term_of_a_long_numerator_is_printed_exactly_once() -> None:
+    fraction = example.rational_function(6)
+    terms = sp.Poly(sp.numer(fraction), *example.EIGENVALUES, GAMMA).terms()
+    layout = lay_out(sp.Eq(example.V[1, 2], fraction), printer(), 38.0, Names())
+    text = " ".join(rows_of(layout)).split("[", 1)[1]
+    assert len(layout.rows) > 5
+    # Inside the brackets: as many monomials as the polynomial has; its groups add no signs.
+    assert monomials(text) == len(terms)
+    numbers = {int(number) for number in re.findall(r"(?<![\w{^])\d+(?= )", text)}
+    lost = {abs(int(c)) for _, c in terms} - numbers - {1}
+    assert not lost
+
+
+def test_long_sums_are_grouped_by_powers_of_the_weight_decay() -> None:
+    layout = lay_out(sp.Eq(sp.Symbol("P"), sp.expand((L1 + L2 + L3 + GAMMA) ** 5)), printer(),
+                     38.0, Names())  # fmt: skip
+    text = " ".join(rows_of(layout))
+    positions = [text.index(rf"+ \gamma{power}") for power in (" ", "^{2} ", "^{3} ", "^{4} ")]
+    assert positions == sorted(positions)
+    assert text.count(r"\gamma^{3}") == 1
+
+
+def test_brackets_are_balanced_across_rows() -> None:
+    equation = sp.Eq(example.V[1, 2], ETA**3 * example.rational_function(8))
+    text = " ".join(rows_of(lay_out(equation, printer(), 38.0, Names())))
+    for size in ("big", "Big", "bigg", "Bigg"):
+        assert len(re.findall(rf"\\{size}l\W", text)) == len(re.findall(rf"\\{size}r\W", text))
+    assert text.count(r"\left") == text.count(r"\right")
+
+
+def test_a_denominator_that_is_too_wide_is_named_and_defined() -> None:
+    denominator = sp.expand((L1 + L2 + L3 + GAMMA) ** 5)
+    layout = lay_out(sp.Eq(sp.Symbol("x"), ETA / denominator), printer(), 38.0, Names())
+    assert layout.rows == (("x", r"= \frac{\eta}{\mathcal{Q}_{1}}"),)
+    (definition,) = layout.definitions
+    assert definition.rows[0][0] == r"\mathcal{Q}_{1}"
+
+
+def test_equal_wide_entries_of_a_matrix_share_one_name() -> None:
+    block = sp.Eq(sp.MatrixSymbol("H", 2, 2), example.wide_block(), evaluate=False)
+    layout = lay_out(block, printer(), 30.0, Names())
+    (row,) = layout.rows
+    assert row[1].count("h_{12}") == 2
+    assert [part.rows[0][0] for part in layout.definitions].count("h_{12}") == 1
+
+
+def test_a_name_is_given_once_per_document() -> None:
+    names = Names({"h_{12}"})
+    assert names.entry("h", 1, 2) == "h^{(2)}_{12}"
+    assert names.entry("h", 1, 2) == "h^{(3)}_{12}"
+    assert names.part("Q") == r"\mathcal{Q}_{1}"
+    assert names.part("Q") == r"\mathcal{Q}_{2}"
+
+
+def test_a_matrix_with_too_many_columns_becomes_a_list_of_its_entries() -> None:
+    matrix = sp.diag(*[L1**k for k in range(1, 31)])
+    layout = lay_out(sp.Eq(sp.MatrixSymbol("H", 30, 30), matrix, evaluate=False), printer(),
+                     38.0, Names())  # fmt: skip
+    assert len(layout.definitions) == 30
+    assert layout.remark == "All other entries vanish."
+
+
+def test_a_condition_stands_behind_its_equation() -> None:
+    layout = lay_out(sp.Eq(sp.Symbol("x"), L1), printer(), 38.0, Names(), L1 > GAMMA)
+    assert layout.rows == (("x", r"= \lambda_{1}, \qquad \lambda_{1} > \gamma"),)
+
+
+def test_typeset_is_deterministic_and_complete() -> None:
+    equation = sp.Eq(example.V[1, 2], GAMMA / sp.expand((L1 + L2 + L3 + GAMMA) ** 5))
+    first, second = (typeset(equation, NAMES, 30.0, [GAMMA]) for _ in range(2))
+    assert first == second
+    assert "\nwhere\n" in first
+
+
+@pytest.mark.parametrize(
+    ("expression", "latex"),
+    [
+        (GAMMA + L1 * (L2 + L3), r"\lambda_{1} (\lambda_{2} + \lambda_{3}) + \gamma"),
+        (1 - GAMMA / L1, r"1 - \frac{\gamma}{\lambda_{1}}"),
+        (GAMMA - L1, r"\gamma - \lambda_{1}"),
+        (L1 - GAMMA, r"\lambda_{1} - \gamma"),
+        (ETA**3 * GAMMA**4 * L1, r"\eta^{3} \gamma^{4} \lambda_{1}"),
+        (example.V[1, 2], "V_{12}"),
+        (sp.MatrixSymbol("W", 3, 3)[0, 1], "W_{12}"),
+        (
+            sp.Trace(sp.MatrixSymbol("Y", 2, 2).T * sp.MatrixSymbol("C", 2, 2)),
+            r"\operatorname{tr}(Y^{\mathsf{T}} C)",
+        ),
+        (2**example.N * 3, r"3 \cdot 2^{n}"),
+        (ETA / (-L1 - L2) ** 3, r"- \frac{\eta}{(\lambda_{1} + \lambda_{2})^{3}}"),
+        (-(L1 + L2) * GAMMA / 2, r"- \frac{\gamma (\lambda_{1} + \lambda_{2})}{2}"),
+    ],
+)
+def test_terms_and_factors_stand_in_the_order_of_the_theory(
+    expression: sp.Basic, latex: str
+) -> None:
+    assert printer().doprint(expression) == latex
+
+
+def test_unknown_latex_is_refused_not_guessed() -> None:
+    for text in (r"\input{secret}", "x^2^3", r"\left( x", "{x", r"\text{a$b}", "γ", "a & b"):
+        with pytest.raises(NotMathematics):
+            parse(text)
