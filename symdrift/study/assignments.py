@@ -62,7 +62,7 @@ def _assign(document: dict[str, Any], steps: list[str], value: Any) -> None:
     node: Any = document
     for depth, step in enumerate(steps[:-1]):
         if depth == 0:
-            node = node.setdefault(step, {})
+            node = node.setdefault(step, [] if step == "stimulus" else {})
         elif isinstance(node, list):
             node = node[_index(node, step, steps[:depth])]
         elif isinstance(node, dict) and step in node:
@@ -82,7 +82,7 @@ def _index(entries: list[Any], step: str, steps: list[str]) -> int:
     path = ".".join(steps)
     if not step.isascii() or not step.isdigit() or int(step) >= len(entries):
         raise RequestError(
-            f"{path}.{step}", f"is not an entry; {path} has entries 0 to {len(entries) - 1}"
+            f"{path}.{step}", f"is not an entry; {path} has {len(entries)}, counted from 0"
         )
     return int(step)
 

@@ -40,9 +40,9 @@ def check_numbers(study: Study) -> None:
     RequestError
         Naming the field, the value and what is allowed.
     """
-    _check_shapes(study)
     numbers = _known_numbers(study)
     _check_ranges(numbers)
+    _check_shapes(study)
     _check_probabilities(study, numbers)
     _check_covariance(study, numbers)
 
@@ -117,7 +117,7 @@ def _check_shapes(study: Study) -> None:
             if len(teacher.map) != min(sizes):
                 raise RequestError(
                     "teacher.map",
-                    f"has {len(teacher.map)} gains; {min(sizes)} are needed, the smaller of "
+                    f"has {len(teacher.map)} gains; {min(sizes):g} are needed, the smaller of "
                     "network.inputs and network.outputs",
                 )
     if isinstance(teacher.label_noise, tuple):
