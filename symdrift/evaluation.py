@@ -112,6 +112,23 @@ class Evaluation:
         return record
 
 
+def parameters_of(problem: LearningProblem) -> dict[str, Any]:
+    """The parameters of an evaluation, by name, in plain Python types."""
+    outputs, inputs = problem.teacher.shape
+    return {
+        "inputs": inputs,
+        "outputs": outputs,
+        "hidden": int(problem.hidden),
+        "input_covariance": problem.input_covariance.tolist(),
+        "teacher": problem.teacher.tolist(),
+        "label_noise": problem.label_noise.tolist(),
+        "learning_rate": float(problem.learning_rate),
+        "weight_decay": float(problem.weight_decay),
+        "batch": int(problem.batch),
+        "synaptic_noise": float(problem.synaptic_noise),
+    }
+
+
 def stimulus_drift(
     name: str, representation: Array, delta: Array, mean_rotation: Array
 ) -> StimulusDrift:
