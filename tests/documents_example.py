@@ -32,7 +32,7 @@ def rational_function(power: int) -> sp.Expr:
 
 def wide_block() -> sp.Matrix:
     """A symmetric 2 x 2 block whose entries are too long to stand side by side."""
-    diagonal = [sum(x**k * GAMMA ** (5 - k) for k in range(6)) for x in (L1, L2)]
+    diagonal = [sum(x**k * GAMMA ** (5 - k) for k in range(6)) for x in EIGENVALUES[:2]]
     coupling = sp.expand((L1 + L2 + GAMMA) ** 3)
     return sp.Matrix([[diagonal[0], coupling], [coupling, diagonal[1]]])
 
