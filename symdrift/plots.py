@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.files import replacing
@@ -12,6 +14,7 @@ from symdrift.tables import quantities
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
     from symdrift.sweeps import Axis, SweepPoint
 
@@ -19,10 +22,15 @@ SUFFIXES = (".png", ".svg", ".pdf")
 _MOST_LEGEND_ENTRIES = 12
 # Okabe and Ito: distinguishable with every kind of colour vision.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_LINE_STYLES = ("-", "--", ":", "-.")
+_LINE_STYLES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
+_MARKERS = ".sv^D"
+_LOG_FROM = 20
+"""Ratio of largest to smallest value from which an axis is logarithmic."""
+_SAME = 1e-6
+"""Relative difference below which two curves are one."""
 _PANELS = (
-    ("drift.diffusion.", "", "diffusion of the plane (rad$^2$/step)", "plane"),
-    ("stimuli.", ".decay_rate", "decay rate of the stimulus (1/step)", "stimulus"),
+    ("drift.diffusion.", "", "diffusion by plane (rad$^2$/step)", "plane"),
+    ("stimuli.", ".decay_rate", "decay rate by stimulus (1/step)", "stimulus"),
 )
 
 
@@ -57,13 +65,11 @@ def plot(points: Sequence[SweepPoint], axes: Sequence[Axis], path: Path) -> None
     from matplotlib.figure import Figure
 
     check_suffix(path)
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    figure = Figure(figsize=(10, 4.8), layout="constrained")
     for panel, (prefix, suffix, label, what) in zip(figure.subplots(1, 2), _PANELS, strict=True):
         if axes:
-            _lines(panel, points, axes, prefix, suffix, what)
+            _lines(panel, points, axes, prefix, suffix)
             panel.set_xlabel(_literal(axes[0].path))
-            if axes[0].logarithmic:
-                panel.set_xscale("log")
         else:
             _bars(panel, points[0], prefix, suffix)
             panel.set_xlabel(what)
@@ -75,40 +81,74 @@ def plot(points: Sequence[SweepPoint], axes: Sequence[Axis], path: Path) -> None
 
 
 def _lines(
-    panel: Axes,
-    points: Sequence[SweepPoint],
-    axes: Sequence[Axis],
-    prefix: str,
-    suffix: str,
-    what: str,
+    panel: Axes, points: Sequence[SweepPoint], axes: Sequence[Axis], prefix: str, suffix: str
 ) -> None:
+    """Draw curves: colours tell quantities apart, line styles the values of the other axes."""
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import MaxNLocator
+
     groups: dict[str, list[SweepPoint]] = {}
     for point in points:
         others = ", ".join(f"{axis.path} = {point.swept[axis.path]:g}" for axis in axes[1:])
         groups.setdefault(others, []).append(point)
-    positive = True
-    for style, (others, members) in enumerate(groups.items()):
-        rows = [_selected(point, prefix, suffix) for point in members]
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        for colour, name in enumerate(names):
-            # A plane exists only where both of its directions are active.
-            there = [index for index, row in enumerate(rows) if name in row]
-            heights = [rows[index][name] for index in there]
-            positive = positive and min(heights) > 0
-            panel.plot(
-                [members[index].swept[axes[0].path] for index in there],
-                heights,
-                color=_COLOURS[colour % len(_COLOURS)],
-                linestyle=_LINE_STYLES[style % len(_LINE_STYLES)],
-                marker="." if len(members) <= 40 else "",
-                label=_literal(f"{what} {name}" + (f", {others}" if others else "")),
+    colours: dict[str, str] = {}
+    legend: list[Line2D] = []
+    everything: list[float] = []
+    for index, (others, members) in enumerate(groups.items()):
+        style = _LINE_STYLES[index % len(_LINE_STYLES)]
+        marker = _MARKERS[index // len(_LINE_STYLES) % len(_MARKERS)]
+        for names, places, heights in _curves(members, axes[0].path, prefix, suffix):
+            label = ", ".join(names)
+            colour = colours.setdefault(label, _COLOURS[len(colours) % len(_COLOURS)])
+            everything += heights
+            panel.plot(places, heights, color=colour, linestyle=style, marker=marker, markersize=4)
+        if others:
+            legend.append(
+                Line2D([], [], color="0.4", linestyle=style, marker=marker, label=_literal(others))
             )
-    lines = panel.get_lines()
-    if lines and positive:
+    names_first = [Line2D([], [], color=colours[name], label=_literal(name)) for name in colours]
+    _legend(panel, names_first + legend)
+    if everything and 0 < _LOG_FROM * min(everything) < max(everything):
         panel.set_yscale("log")
-    if lines:
-        panel.legend(handles=lines[:_MOST_LEGEND_ENTRIES], fontsize="small", frameon=False)
+    if axes[0].logarithmic:
+        panel.set_xscale("log")
+    elif all(value.is_integer() for value in axes[0].values):
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.grid(alpha=0.3)
+
+
+def _curves(
+    points: Sequence[SweepPoint], path: str, prefix: str, suffix: str
+) -> list[tuple[list[str], list[float], list[float]]]:
+    """Curves of the quantities, those that coincide as one: names, abscissae, heights."""
+    rows = [_selected(point, prefix, suffix) for point in points]
+    curves: list[tuple[list[str], list[float], list[float]]] = []
+    for name in dict.fromkeys(name for row in rows for name in row):
+        # A plane exists only where both of its directions are active.
+        there = [index for index, row in enumerate(rows) if name in row]
+        places = [points[index].swept[path] for index in there]
+        heights = [rows[index][name] for index in there]
+        for names, other_places, other_heights in curves:
+            if places == other_places and np.allclose(heights, other_heights, _SAME, atol=0):
+                names.append(name)
+                break
+        else:
+            curves.append(([name], places, heights))
+    return curves
+
+
+def _legend(panel: Axes, entries: list[Line2D]) -> None:
+    """Put a legend below the panel, where it hides no data."""
+    hidden = len(entries) - _MOST_LEGEND_ENTRIES
+    panel.legend(
+        handles=entries[:_MOST_LEGEND_ENTRIES],
+        title=f"and {hidden} more" if hidden > 0 else None,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.14),
+        ncols=2 if max(len(str(entry.get_label())) for entry in entries) > 14 else 4,
+        fontsize="small",
+        frameon=False,
+    )
 
 
 def _bars(panel: Axes, point: SweepPoint, prefix: str, suffix: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from symdrift.sweeps import SweepPoint
     from symdrift.validation import Validation
 
+_INDEX = re.compile(r"\.\d+(-\d+)?$")
 Record = dict[str, float | int | str]
 
 
@@ -62,7 +64,6 @@ def write_csv(points: Sequence[SweepPoint], stream: TextIO) -> None:
 
     Quantities that exist at some points only (the rank may change) are blank elsewhere.
     """
-    columns: dict[str, None] = {}
     rows = []
     for point in points:
         evaluation = point.evaluation
@@ -72,11 +73,23 @@ def write_csv(points: Sequence[SweepPoint], stream: TextIO) -> None:
             "approximation": evaluation.approximation,
             **quantities(evaluation),
         }
-        columns.update(dict.fromkeys(row))
         rows.append(row)
-    writer = csv.DictWriter(stream, list(columns), restval="", lineterminator="\n")
+    writer = csv.DictWriter(stream, _columns(rows), restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
+
+
+def _columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """Names of all rows: kinds in order of appearance, indices of one kind in order."""
+    kinds: dict[str, int] = {}
+    order: dict[str, tuple[int, list[int]]] = {}
+    for row in rows:
+        for name in row:
+            index = _INDEX.search(name)
+            kind = name[: index.start()] if index else name
+            numbers = [int(part) for part in index.group()[1:].split("-")] if index else []
+            order[name] = (kinds.setdefault(kind, len(kinds)), numbers)
+    return sorted(order, key=order.__getitem__)
 
 
 def evaluation_tables(evaluation: Evaluation) -> list[Table]:
@@ -140,8 +153,7 @@ def sweep_table(points: Sequence[SweepPoint], most_columns: int) -> tuple[Table,
         }
         for point in points
     ]
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    names.sort(key=lambda name: name.endswith(".decay_rate"))
+    names = _columns(rows)
     axes = list(points[0].swept)
     shown = names[: max(most_columns - len(axes), 1)]
     table = _table("Diffusion and decay rates", (*axes, *map(_heading, shown)))
