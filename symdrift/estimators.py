@@ -95,6 +95,9 @@ class WindowSums:
         Sums of ``|X w|^2``, and of the product in successive windows, ``(stimuli, units)``.
     distance, loss : Array
         Sums of the squared distance from the manifold and of the loss at window ends.
+    normal : Array
+        Sum of the weights' displacement from the minimum with the rotation undone,
+        ``(weights, units)``.
     """
 
     windows: Array
@@ -106,6 +109,7 @@ class WindowSums:
     displacement_lagged: Array
     distance: Array
     loss: Array
+    normal: Array
 
     def __add__(self, other: WindowSums) -> WindowSums:
         """Further windows of the same units."""
@@ -124,7 +128,7 @@ class WindowSums:
 
 
 def sum_windows(
-    observed: Observables, angles: Array, distance: Array, loss: Array
+    observed: Observables, angles: Array, distance: Array, loss: Array, normal: Array
 ) -> WindowSums:
     """Sums over successive windows of independent units.
 
@@ -134,6 +138,8 @@ def sum_windows(
         Rotations in each window, shape ``(windows, planes, units)``.
     distance, loss : Array
         At the end of each window, shape ``(windows, units)``.
+    normal : Array
+        Displacement at the end of each window, already summed, shape ``(weights, units)``.
     """
     windows, _, units = angles.shape
     left = [pair[0] for pair in observed.pairs]
@@ -154,6 +160,7 @@ def sum_windows(
         displacement_lagged=np.einsum("ksru,ksru->su", moved[:-1], moved[1:]),
         distance=distance.sum(axis=0),
         loss=loss.sum(axis=0),
+        normal=normal,
     )
 
 
@@ -170,7 +177,8 @@ class Estimates:
     stimulus_diffusion : tuple of Estimate
         ``w' Delta w`` of each stimulus.
     weight_variance, excess_loss : Estimate
-        ``tr(Gamma)`` and the loss above the minimum.
+        ``tr(Gamma)``, the variance of the displacement about its mean (which is of higher
+        order in the learning rate), and the loss above the minimum.
     """
 
     mean_rotation: tuple[Estimate, ...]
@@ -219,6 +227,8 @@ def estimate(
         per_unit = product / count + 2.0 * lagged / adjacent - 3.0 * centre
         return weighted_mean(unbiased * per_unit / window, sums.windows)
 
+    shift = sums.normal.sum(axis=1) / total
+    variance = (sums.distance - 2.0 * (shift @ sums.normal)) / count + float(shift @ shift)
     centres = np.einsum("srp,p->sr", observed.generators_on_stimuli, mean)
     return Estimates(
         mean_rotation=tuple(
@@ -236,6 +246,6 @@ def estimate(
                 sums.displacement, sums.displacement_lagged, centres, strict=True
             )
         ),
-        weight_variance=weighted_mean(sums.distance / count, sums.windows),
+        weight_variance=weighted_mean(variance, sums.windows),
         excess_loss=weighted_mean(sums.loss / count - minimum_loss, sums.windows),
     )

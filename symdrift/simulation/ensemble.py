@@ -16,14 +16,15 @@ from symdrift.estimators import Observables, WindowSums, sum_windows
 from symdrift.problem import Array
 from symdrift.simulation.kernels import kernel_for
 from symdrift.simulation.lanes import LANES
+from symdrift.dense.minimum import MinimumPoint
 from symdrift.simulation.model import Model, aligned
 from symdrift.simulation.observe import SCALARS, observe
 from symdrift.simulation.random import replica_streams
 
 Result = TypeVar("Result")
 
-Progress = Callable[[float], None]
-"""Called from time to time with the fraction done, between 0 and 1."""
+Progress = Callable[[int, int], None]
+"""Called from time to time with the replica-steps done and those planned."""
 
 CHECK_EVERY = 1000
 """Steps after which a diverging run is noticed at the latest."""
@@ -42,20 +43,6 @@ LARGEST_ROTATION = 0.3
 
 LARGEST_DEFECT = 1e-18
 """Squared change in the last step of the polar decomposition that counts as converged."""
-
-
-@dataclass(frozen=True)
-class Minimum:
-    """Where replicas start: a minimum in the canonical frame, without silent hidden units.
-
-    Attributes
-    ----------
-    first, second : Array
-        ``W*`` and ``U*``, shapes ``(r, n)`` and ``(m, r)``.
-    """
-
-    first: Array
-    second: Array
 
 
 @dataclass(frozen=True)
@@ -143,24 +130,20 @@ class _Meter:
     """Steps done by all blocks, and the wish to stop them."""
 
     def __init__(self, total: int) -> None:
-        self._total = total
-        self._done = 0
+        self.total = total
+        self.done = 0
         self._lock = threading.Lock()
         self.stopped = threading.Event()
 
     def add(self, steps: int) -> None:
         with self._lock:
-            self._done += steps
-
-    @property
-    def fraction(self) -> float:
-        return min(1.0, self._done / self._total)
+            self.done += steps
 
 
 class _Gauge:
     """Measures a block at window ends; remembers each replica's rotation."""
 
-    def __init__(self, model: Model, minimum: Minimum, block: Block) -> None:
+    def __init__(self, model: Model, minimum: MinimumPoint, block: Block) -> None:
         shape = model.shape
         rank = shape.hidden
         groups = -(-block.count // LANES)
@@ -168,6 +151,10 @@ class _Gauge:
         self._planes = rank * (rank - 1) // 2
         self._angles = aligned(np.zeros(groups * self._planes * LANES))
         self._scalars = aligned(np.zeros(groups * SCALARS * LANES))
+        self._unrotated = aligned(np.zeros(len(block.weights)))
+        self._star = np.concatenate(
+            [np.ravel(minimum.first_layer @ model.basis), np.ravel(minimum.second_layer)]
+        )
         identity = np.repeat(np.eye(rank).reshape(1, -1, 1), LANES, axis=2)
         self._arguments = (
             shape.inputs,
@@ -176,13 +163,14 @@ class _Gauge:
             block.weights,
             aligned(np.zeros(LANES * (5 * rank**2 + shape.inputs))),
             aligned(np.repeat(identity, groups, axis=0)),
-            np.ravel(minimum.first @ model.basis),
-            np.ravel(minimum.second),
+            self._star[: rank * shape.inputs].copy(),
+            self._star[rank * shape.inputs :].copy(),
             np.ravel(model.covariance),
             np.ravel(model.teacher),
             model.weight_decay,
             self._angles,
             self._scalars,
+            self._unrotated,
         )
 
     def read(self) -> tuple[Array, Array, Array]:
@@ -208,10 +196,24 @@ class _Gauge:
             )
         return angles.copy(), distance.copy(), loss.copy()
 
+    def take_displacement(self, readings: int) -> Array:
+        """Displacement from the minimum summed over the last readings, ``(weights, replicas)``.
+
+        Parameters
+        ----------
+        readings : int
+            Number of calls of `read` since this was last called.
+        """
+        size = len(self._star)
+        summed = self._unrotated.reshape(-1, size, LANES).swapaxes(0, 1).reshape(size, -1)
+        result = summed[:, : self._block.count] - readings * self._star[:, np.newaxis]
+        self._unrotated[:] = 0.0
+        return result
+
 
 def measure(
     model: Model,
-    minimum: Minimum,
+    minimum: MinimumPoint,
     observed: Observables,
     schedule: Schedule,
     replicas: int,
@@ -231,7 +233,7 @@ def measure(
     threads : int, optional
         Default: as many as there are processors to run on.
     progress : callable, optional
-        Receives the fraction done.
+        Receives replica-steps done and planned.
 
     Returns
     -------
@@ -257,7 +259,7 @@ def measure(
 
 def _run_block(
     model: Model,
-    minimum: Minimum,
+    minimum: MinimumPoint,
     observed: Observables,
     schedule: Schedule,
     first: int,
@@ -265,7 +267,7 @@ def _run_block(
     seed: int,
     meter: _Meter,
 ) -> list[WindowSums]:
-    start = (minimum.first[np.newaxis], minimum.second[np.newaxis])
+    start = (minimum.first_layer[np.newaxis], minimum.second_layer[np.newaxis])
     stacked = (np.repeat(start[0], count, axis=0), np.repeat(start[1], count, axis=0))
     block = Block(model, stacked, first, count, seed)
     gauge = _Gauge(model, minimum, block)
@@ -276,6 +278,7 @@ def _run_block(
         meter.add(stride * count)
         remaining -= stride
     gauge.read()
+    gauge.take_displacement(1)
     segments: list[WindowSums] = []
     bounds = np.linspace(0, schedule.windows, schedule.segments + 1).round().astype(int)
     for length in np.diff(bounds):
@@ -290,7 +293,9 @@ def _run_block(
                     break
             length -= len(readings)
             angles, distance, loss = (np.stack(column) for column in zip(*readings, strict=True))
-            part = sum_windows(observed, angles, distance, loss)
+            part = sum_windows(
+                observed, angles, distance, loss, gauge.take_displacement(len(readings))
+            )
             segment = part if segment is None else segment + part
         if segment is not None:
             segments.append(segment)
@@ -328,7 +333,7 @@ def _over_blocks(
                 if any(future.exception() is not None for future in done):
                     break
                 if progress is not None:
-                    progress(meter.fraction)
+                    progress(meter.done, meter.total)
         except KeyboardInterrupt:
             interrupted = True
         finally:

@@ -3,7 +3,8 @@
 Hidden axes are those of the minimum ``W*, U*`` without silent units (``r`` hidden units).  With
 ``Z = W W*' + U' U*`` the orthogonal polar factor ``Q`` of ``Z`` is the rotation of the hidden
 layer, ``log(Q' Q_next)`` the rotation in a window, and the squared distance from the manifold
-``|Q'W - W*|^2 + |UQ - U*|^2 = |W|^2 + |U|^2 + |W*|^2 + |U*|^2 - 2 tr(Q'Z)``.
+``|Q'W - W*|^2 + |UQ - U*|^2 = |W|^2 + |U|^2 + |W*|^2 + |U*|^2 - 2 tr(Q'Z)``.  The weights with the
+rotation undone, ``Q'W`` and ``UQ``, are summed up for the mean displacement.
 """
 
 from __future__ import annotations
@@ -132,6 +133,7 @@ def observe(
     weight_decay: float,
     angles_array: Any,
     scalars_array: Any,
+    unrotated_array: Any,
 ) -> None:
     """Measure every replica of a block and move its gauge to the present rotation.
 
@@ -154,6 +156,8 @@ def observe(
         Receives squared distance from the manifold, expected loss without the label noise,
         and the squared change in the last Newton step of the polar decomposition,
         ``(groups, 3, LANES)`` flattened.
+    unrotated_array : Array
+        To which ``(Q'W, UQ)`` is added, laid out as the memory of the block.
     """
     weights = pointer(weights_array)
     work = pointer(work_array)
@@ -164,6 +168,7 @@ def observe(
     teacher = pointer(teacher_array)
     angles = pointer(angles_array)
     scalars = pointer(scalars_array)
+    unrotated = pointer(unrotated_array)
     size = hidden * (inputs + outputs)
     square = hidden * hidden
     planes = square // 2 - hidden // 2
@@ -222,6 +227,22 @@ def observe(
                 store(work, overlap + i * hidden + j, total)
         for k in range(square):
             store(gauges, gauge + k, load(work, overlap + k))
+        for i in range(hidden):
+            for j in range(inputs):
+                total = load(unrotated, w + i * inputs + j)
+                for k in range(hidden):
+                    total = total + load(gauges, gauge + k * hidden + i) * load(
+                        weights, w + k * inputs + j
+                    )
+                store(unrotated, w + i * inputs + j, total)
+        for o in range(outputs):
+            for i in range(hidden):
+                total = load(unrotated, u + o * hidden + i)
+                for k in range(hidden):
+                    total = total + load(weights, u + o * hidden + k) * load(
+                        gauges, gauge + k * hidden + i
+                    )
+                store(unrotated, u + o * hidden + i, total)
         _logarithm(work, rotation, relative, third, fourth, hidden)
         plane = group * planes
         for i in range(hidden):

@@ -1,0 +1,75 @@
+"""How fast fluctuations around the minimum relax, without building the full Hessian."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from symdrift.dense.minimum import MinimumPoint
+from symdrift.problem import Array, LearningProblem
+
+DENSE_UP_TO = 400
+"""Reached directions up to which all eigenvalues are computed, not the extreme ones."""
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """Extreme Hessian eigenvalues on the directions that gradient noise reaches.
+
+    A mode of eigenvalue ``h`` relaxes by ``exp(-eta h)`` per SGD step.
+
+    Attributes
+    ----------
+    slowest, fastest : float
+    """
+
+    slowest: float
+    fastest: float
+
+
+def relaxation(problem: LearningProblem, minimum: MinimumPoint) -> Relaxation:
+    """Slowest and fastest modes of the fluctuation.
+
+    Every gradient at the minimum has the form ``(U' B, B W')`` with ``B`` an ``m x n`` matrix,
+    and the Hessian maps this space into itself.  In the singular frame of ``U W`` the matrix
+    ``b_ol = sqrt(s_o + s_l) B_ol`` is an orthonormal coordinate, in which the Hessian acts by
+    ``H b = f (f b Sigma) - (K B' S + S B' K) / f + gamma b`` with ``f = sqrt(s_o + s_l)`` and
+    ``K = E Sigma`` (products with ``f`` entry by entry).
+    """
+    outputs, inputs = problem.teacher.shape
+    product = minimum.second_layer @ minimum.first_layer
+    left, values, right = np.linalg.svd(product)
+    values[minimum.rank :] = 0.0
+    strengths = np.zeros((outputs, inputs))
+    np.fill_diagonal(strengths, values)
+    by_output = np.zeros(outputs)
+    by_input = np.zeros(inputs)
+    by_output[: len(values)] = values
+    by_input[: len(values)] = values
+    root = np.sqrt(by_output[:, np.newaxis] + by_input)
+    reached = root > 0
+    inverse = np.divide(1.0, root, out=np.zeros_like(root), where=reached)
+    covariance = right @ problem.input_covariance @ right.T
+    slope = left.T @ (minimum.error_map @ problem.input_covariance) @ right.T
+
+    def apply(coordinates: Array) -> Array:
+        b = np.zeros((outputs, inputs))
+        b[reached] = np.ravel(coordinates)
+        change = inverse * b
+        crossed = slope @ change.T @ strengths + strengths @ change.T @ slope
+        result = root * ((root * b) @ covariance) - inverse * crossed
+        return np.asarray((result + problem.weight_decay * b)[reached])
+
+    size = int(reached.sum())
+    if size <= DENSE_UP_TO:
+        matrix = np.stack([apply(unit) for unit in np.eye(size)])
+        eigenvalues = np.linalg.eigvalsh(matrix)
+    else:
+        operator = LinearOperator((size, size), matvec=apply, dtype=np.float64)
+        start = np.ones(size)
+        eigenvalues = np.sort(
+            eigsh(operator, k=2, which="BE", v0=start, tol=1e-2, return_eigenvectors=False)
+        )
+    return Relaxation(slowest=float(eigenvalues[0]), fastest=float(eigenvalues[-1]))
