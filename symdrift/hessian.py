@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 import sympy as sp
 
-from symdrift.manifold import AlignedMinimum
+from symdrift.errors import CheckFailed
+from symdrift.manifold import AlignedMinimum, active_direction, inactive_direction
 
 
 def hessian(minimum: AlignedMinimum) -> sp.ImmutableMatrix:
@@ -51,3 +52,49 @@ def connected_blocks(matrices: Iterable[sp.ImmutableMatrix]) -> tuple[tuple[int,
     return tuple(
         tuple(k for k in range(size) if label[k] == name) for name in sorted(set(label))
     )
+
+
+def unreached_curvature() -> sp.Expr:
+    """Hessian eigenvalue of the normal directions between active axes that noise misses.
+
+    Weights ``(i, j)`` and ``(j, i)`` of both layers span four directions: one tangent, two
+    gradients of the learned map, and one more, found here as what is orthogonal to them.
+
+    Raises
+    ------
+    CheckFailed
+        When that direction is no eigenvector of the Hessian.
+    """
+    minimum = AlignedMinimum((active_direction("i"), active_direction("j")), 2, 2, 2)
+    network = minimum.network
+    product = network.second_layer * network.first_layer
+    gradients = sp.Matrix([[sp.diff(entry, w) for w in network.coordinates] for entry in product])
+    known = sp.Matrix.vstack(gradients.xreplace(minimum.weights), minimum.tangent((0, 1)).T)
+    curvatures = set()
+    for direction in known.nullspace():
+        curved = (hessian(minimum) * direction).applyfunc(sp.expand)
+        curvature = sp.cancel((direction.T * curved)[0] / (direction.T * direction)[0])
+        if not (curved - curvature * direction).applyfunc(sp.cancel).is_zero_matrix:
+            raise CheckFailed("a normal direction that noise misses is no eigenvector")
+        curvatures.add(curvature)
+    (curvature,) = curvatures
+    return curvature
+
+
+def silent_curvatures() -> tuple[sp.Expr, sp.Expr]:
+    """Hessian eigenvalues of a silent hidden unit along an axis that is not learned.
+
+    Returns
+    -------
+    tuple of sympy.Expr
+        The smaller and the larger; the smaller closes at the threshold
+        ``lambda a = gamma``.
+    """
+    minimum = AlignedMinimum((inactive_direction("l"),), hidden=1, inputs=1, outputs=1)
+    curvature = hessian(minimum)
+    eigenvectors = [sp.Matrix([1, 1]), sp.Matrix([1, -1])]
+    lower, upper = ((v.T * curvature * v)[0] / 2 for v in eigenvectors)
+    for value, vector in zip((lower, upper), eigenvectors, strict=True):
+        if not (curvature * vector - value * vector).applyfunc(sp.expand).is_zero_matrix:
+            raise CheckFailed("the weights of a silent unit do not split evenly")
+    return sp.expand(lower), sp.expand(upper)

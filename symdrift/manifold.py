@@ -160,3 +160,19 @@ class AlignedMinimum:
     def tangent(self, plane: tuple[int, int]) -> sp.ImmutableMatrix:
         """Tangent vector of a hidden rotation at the canonical point."""
         return self.network.rotation(*plane) * self.point
+
+
+def loss_reduction() -> sp.Expr:
+    """By how much learning one direction lowers the expected loss, ``lambda s^2 / 2``.
+
+    The difference between a network without the direction and one that has learned it,
+    from the expected loss of a single direction; it decides which directions survive a
+    bottleneck.
+    """
+    gain, variance = symbol("gain"), symbol("input_variance")
+    value = symbol("singular_value")
+    left_out = Direction("", variance, sp.Integer(0), sp.Integer(0), gain)
+    learned = Direction("", variance, sp.Integer(0), value, gain - value)
+    losses = [AlignedMinimum((d,), hidden=1, inputs=1, outputs=1).loss for d in (left_out, learned)]
+    difference = sp.expand(losses[0] - losses[1]).subs(gain, value + GAMMA / variance)
+    return sp.expand(difference)

@@ -1,0 +1,151 @@
+"""Every number of an aligned problem from the generated kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from symdrift.closed_form import kernels
+from symdrift.closed_form.alignment import Alignment, align
+from symdrift.errors import RequestError
+from symdrift.evaluation import (
+    Drift,
+    Evaluation,
+    Fluctuation,
+    Minimum,
+    parameters_of,
+    stimulus_drift,
+    validity_warnings,
+)
+from symdrift.inputs import Gaussian
+from symdrift.problem import Array, LearningProblem
+
+TIE = 1e-12
+"""Relative distance below which a threshold or a tie counts as met with equality."""
+
+
+def applies(problem: LearningProblem) -> str | None:
+    """Why the closed form does not apply, as a sentence; ``None`` when it does."""
+    if not isinstance(problem.inputs, Gaussian):
+        return "the inputs are not Gaussian"
+    if problem.synaptic_noise != 0:
+        return "synaptic noise is not covered by it"
+    aligned = align(problem)
+    return aligned if isinstance(aligned, str) else None
+
+
+def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluation:
+    """Evaluate the closed form.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+        Aligned, with Gaussian inputs; see :func:`applies`.
+    approximation : {"exact", "white"}
+
+    Raises
+    ------
+    RequestError
+        When the problem is not aligned, the minimum is not strict, no direction is
+        active, or the learning rate is unstable.
+    """
+    aligned = align(problem)
+    if isinstance(aligned, str):
+        raise RequestError("method", f'= "closed-form" does not apply: {aligned}')
+    _refuse_degenerate(problem, aligned)
+    outputs, inputs = problem.teacher.shape
+    sizes = {"inputs": inputs, "outputs": outputs, "hidden": problem.hidden}
+    minimum_arguments = {
+        "covariance": aligned.input_variances,
+        "weight_decay": problem.weight_decay,
+        "gains": aligned.gains,
+        **sizes,
+    }
+    arguments = minimum_arguments | {
+        "learning_rate": problem.learning_rate,
+        "label_noise": aligned.label_noise,
+        "batch": problem.batch,
+    }
+    values = kernels.singular_values(**minimum_arguments)
+    axes = sorted(np.flatnonzero(values), key=lambda k: (-values[k], k))
+    smallest, largest = kernels.hessian_range(**minimum_arguments)
+    warnings = validity_warnings(problem, float(largest))
+    weight_variance, excess_loss = kernels.fluctuation(**arguments)
+    diffusion_tensor = (
+        kernels.diffusion_tensor
+        if approximation == "exact"
+        else kernels.diffusion_tensor_white_noise
+    )(**arguments)[np.ix_(axes, axes)]
+    rank = len(axes)
+    first, second = np.triu_indices(rank, 1)
+    roots = np.sqrt(values[axes])
+    representation = roots[:, None] * aligned.input_axes[:, axes].T
+    delta = np.diag(diffusion_tensor.sum(axis=1))
+    return Evaluation(
+        study=problem.study,
+        method="closed-form",
+        approximation=approximation,
+        parameters=parameters_of(problem),
+        minimum=Minimum(
+            rank=rank,
+            singular_values=values[axes],
+            loss=float(kernels.loss(**minimum_arguments, label_noise=aligned.label_noise)),
+            hessian_min=float(smallest),
+            hessian_max=float(largest),
+        ),
+        fluctuation=Fluctuation(float(weight_variance), float(excess_loss)),
+        drift=Drift(
+            planes=tuple((int(i) + 1, int(j) + 1) for i, j in zip(first, second, strict=True)),
+            covariance=2 * np.diag(diffusion_tensor[first, second]),
+            mean_rotation=np.zeros(first.size),
+        ),
+        stimuli=tuple(
+            stimulus_drift(
+                stimulus.name, representation @ stimulus.vector, delta, np.zeros((rank, rank))
+            )
+            for stimulus in problem.stimuli
+        ),
+        warnings=warnings,
+    )
+
+
+def _refuse_degenerate(problem: LearningProblem, aligned: Alignment) -> None:
+    """Refuse problems without a strict minimum or without any active direction."""
+    gamma = problem.weight_decay
+    if gamma == 0:
+        raise RequestError(
+            "learning.weight_decay",
+            "= 0 is refused: without weight decay the minimum manifold is larger than the orbit "
+            "of hidden rotations; give a positive value",
+        )
+    variances = aligned.input_variances[: aligned.gains.size]
+    strengths = variances * aligned.gains
+    met = np.abs(strengths - gamma) <= TIE * gamma
+    if met.any():
+        axis = int(np.flatnonzero(met)[0]) + 1
+        raise RequestError(
+            "learning.weight_decay",
+            f"= {gamma:g} meets the threshold of axis {axis} with equality (input variance times "
+            "gain equals weight decay), where the minimum is not strict; move it away from there",
+        )
+    if not (strengths > gamma).any():
+        raise RequestError(
+            "learning.weight_decay",
+            f"= {gamma:g} leaves no active direction: it must stay below the largest input "
+            f"variance times gain, {strengths.max():.6g}",
+        )
+    reductions = np.sort(_reductions(variances, aligned.gains, gamma))[::-1]
+    hidden = problem.hidden
+    if hidden < reductions.size and reductions[hidden - 1] - reductions[hidden] <= (
+        TIE * reductions[hidden - 1]
+    ):
+        raise RequestError(
+            "network.hidden",
+            f"= {hidden} cuts through a tie: axes that lower the loss equally compete for the "
+            "last hidden unit; change the number of hidden units, a gain or an input variance",
+        )
+
+
+def _reductions(variances: Array, gains: Array, weight_decay: float) -> Array:
+    """Loss reductions of the axes that are worth learning."""
+    learnable = variances * gains > weight_decay
+    return kernels.loss_reductions(variances[learnable], weight_decay, gains[learnable])

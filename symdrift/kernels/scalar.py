@@ -1,0 +1,131 @@
+"""One SymPy expression as one NumPy function: common subexpressions, names, docstring."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import sympy as sp
+from sympy.printing.numpy import NumPyPrinter
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a generated function.
+
+    Attributes
+    ----------
+    value : sympy.Expr
+        What the argument is in the expressions: a symbol, or the square of one.
+    name : str
+        Its Python name.
+    meaning : str
+        Unit included; one line of the docstring.
+    """
+
+    value: sp.Expr
+    name: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class ScalarFunction:
+    """A generated function of scalars that broadcasts over arrays.
+
+    Attributes
+    ----------
+    name : str
+    summary : str
+        First line of the docstring.
+    formula : str
+        The formula in words and plain symbols, for the docstring.
+    arguments : tuple of Argument
+    results : Mapping of str to sympy.Expr
+        Name of each result and its expression.
+    intermediates : Mapping of sympy.Symbol to sympy.Expr
+        Named quantities that the results contain, in order of evaluation.
+    """
+
+    name: str
+    summary: str
+    formula: str
+    arguments: tuple[Argument, ...]
+    results: Mapping[str, sp.Expr]
+    intermediates: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
+
+    def source(self) -> str:
+        """Python source of the function.
+
+        Raises
+        ------
+        ValueError
+            When an expression contains a symbol that is neither argument nor
+            intermediate.
+        """
+        renamed = {
+            root: value
+            for argument in self.arguments
+            for root, value in [_substitution(argument)]
+        }
+        expressions = [
+            expression.xreplace(renamed)
+            for expression in (*self.intermediates.values(), *self.results.values())
+        ]
+        known = {sp.Symbol(argument.name, positive=True) for argument in self.arguments}
+        unknown = set().union(*(e.free_symbols for e in expressions))
+        unknown -= known | set(self.intermediates)
+        if unknown:
+            names = ", ".join(sorted(item.name for item in unknown))
+            raise ValueError(f"{self.name}: no argument for {names}")
+        # Intermediates are opaque to the search, so that its names follow theirs.
+        count = len(self.intermediates)
+        shared, reduced = sp.cse(
+            expressions[count:], symbols=(sp.Symbol(f"t{k}") for k in range(10**6))
+        )
+        lines = [
+            f"{item.name} = {_code(expression)}"
+            for item, expression in zip(self.intermediates, expressions[:count], strict=True)
+        ]
+        lines += [f"{item.name} = {_code(expression)}" for item, expression in shared]
+        lines += [
+            f"{name} = {_code(expression)}"
+            for name, expression in zip(self.results, reduced, strict=True)
+        ]
+        lines.append(f"return {', '.join(self.results)}")
+        signature = ", ".join(argument.name for argument in self.arguments)
+        body = "\n".join([self._docstring(), *(_wrapped(line) for line in lines)])
+        return f"def {self.name}({signature}):\n" + textwrap.indent(body, "    ") + "\n"
+
+    def _docstring(self) -> str:
+        width = 88
+        lines = ['"""' + self.summary, "", *textwrap.wrap(self.formula, width), ""]
+        lines += ["Parameters", "----------"]
+        for argument in self.arguments:
+            lines += [f"{argument.name} : array_like", f"    {argument.meaning}"]
+        lines += ["", "Returns", "-------"]
+        lines += [f"{name} : ndarray" for name in self.results]
+        return "\n".join([*lines, '"""'])
+
+
+def _substitution(argument: Argument) -> tuple[sp.Expr, sp.Expr]:
+    named = sp.Symbol(argument.name, positive=True)
+    if argument.value.is_Pow:
+        return argument.value.base, named ** (1 / argument.value.exp)
+    return argument.value, named
+
+
+def _code(expression: sp.Expr) -> str:
+    printer = NumPyPrinter({"fully_qualified_modules": False, "allow_unknown_functions": False})
+    text: str = printer.doprint(expression)
+    for function in ("sqrt", "exp"):
+        text = text.replace(f"{function}(", f"np.{function}(")
+    return text
+
+
+def _wrapped(line: str) -> str:
+    if len(line) <= 94:
+        return line
+    name, _, expression = line.partition(" = ")
+    rows = textwrap.wrap(expression, 86, break_long_words=False, break_on_hyphens=False)
+    return "\n".join([f"{name} = (", *(f"    {row}" for row in rows), ")"])
