@@ -38,7 +38,7 @@ def hidden_drift(
     rank, size = point.shape
     planes = hidden_planes(rank)
     tangents = tangent_vectors(point, planes)
-    metric = tangents.T @ tangents
+    inverse_metric = np.linalg.inv(tangents.T @ tangents)
     stiffness = fluctuation.stiffness
     reached = len(stiffness)
     rows = fluctuation.basis.reshape(rank, size, reached)
@@ -58,13 +58,11 @@ def hidden_drift(
         swept = fluctuation.noise @ response[plane] @ fluctuation.covariance
         area_covariance[plane] = flat @ swept.ravel()
 
-    covariance = learning_rate**2 * np.linalg.solve(
-        metric, np.linalg.solve(metric, area_covariance).T
-    )
+    covariance = learning_rate**2 * inverse_metric @ area_covariance @ inverse_metric
     return Drift(
         planes=tuple((i + 1, j + 1) for i, j in planes),
         covariance=0.5 * (covariance + covariance.T),
-        mean_rotation=learning_rate * np.linalg.solve(metric, area_rate),
+        mean_rotation=learning_rate * inverse_metric @ area_rate,
     )
 
 

@@ -8,9 +8,7 @@ from symdrift.dense.coordinates import hidden_planes, joined, separated, tangent
 from symdrift.problem import Array
 
 
-def expected_loss(
-    point: Array, teacher: Array, covariance: Array, weight_decay: float
-) -> float:
+def expected_loss(point: Array, teacher: Array, covariance: Array, weight_decay: float) -> float:
     """``1/2 tr(E Sigma E') + gamma/2 (|W|^2 + |U|^2)`` without the constant of the label noise.
 
     Parameters
@@ -24,9 +22,7 @@ def expected_loss(
     """
     first, second = separated(point, teacher.shape[1])
     error = teacher - second @ first
-    return float(
-        0.5 * np.sum((error @ covariance) * error) + 0.5 * weight_decay * np.sum(point**2)
-    )
+    return float(0.5 * np.sum((error @ covariance) * error) + 0.5 * weight_decay * np.sum(point**2))
 
 
 def expected_gradient(

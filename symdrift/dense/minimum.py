@@ -287,7 +287,7 @@ def _refuse_threshold(point: Array, teacher: Array, covariance: Array, weight_de
 
 
 def _duality_gap(point: Array, teacher: Array, covariance: Array, weight_decay: float) -> float:
-    """Relative gap to the dual bound ``<Y, A Sigma^(1/2)> - |Y|^2/2``, ``|Y Sigma^(1/2)| <= gamma``.
+    """Relative gap to the bound ``<Y, A Sigma^(1/2)> - |Y|^2/2`` with ``|Y Sigma^(1/2)| <= gamma``.
 
     The dual point is the whitened error ``E Sigma^(1/2)``, scaled into the feasible set.
     """
@@ -323,7 +323,7 @@ def _capped_minimum(
     for loss, end in zip(exact, polished, strict=True):
         if _different(end, polished[best], teacher.shape[1]):
             others.append(loss)
-    runner_up = (min(others) - exact[best]) / scale if others else None
+    runner_up = float(min(others) - exact[best]) / scale if others else None
     if runner_up is not None and runner_up < THRESHOLD_TOLERANCE:
         raise _tie(hidden)
     return polished[best], len(ends), runner_up
@@ -333,9 +333,7 @@ def _different(one: Array, other: Array, inputs: int) -> bool:
     first, second = separated(one, inputs)
     other_first, other_second = separated(other, inputs)
     product_one, product_other = second @ first, other_second @ other_first
-    return bool(
-        np.linalg.norm(product_one - product_other) > 1e-5 * np.linalg.norm(product_other)
-    )
+    return bool(np.linalg.norm(product_one - product_other) > 1e-5 * np.linalg.norm(product_other))
 
 
 def _capped_starts(
