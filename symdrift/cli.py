@@ -241,7 +241,19 @@ def validate(
     else:
         from symdrift.tables import validation_table
 
-        _console().print(validation_table(validation))
+        console = _console()
+        console.print(validation_table(validation))
+        console.print(
+            f"{validation.replicas} replicas of {validation.steps} steps, windows of "
+            f"{validation.window} steps, seed {validation.seed}; {validation.rule}",
+            markup=False,
+        )
+    if validation.interrupted:
+        print(
+            f"interrupted after {validation.completed:.0%} of the run: the result is what was "
+            "measured until then",
+            file=sys.stderr,
+        )
     if not validation.passed:
         raise CheckFailed(f"theory and simulation of {problem.study} disagree")
 
@@ -288,7 +300,7 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     if code == 130:
-        return _refuse("interrupted; nothing was written", 130)
+        return _refuse("interrupted before it was done", 130)
     return code if isinstance(code, int) else 0
 
 

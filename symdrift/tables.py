@@ -96,14 +96,14 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table]:
     """Tables of one evaluation for a terminal."""
     minimum, fluctuation, drift = evaluation.minimum, evaluation.fluctuation, evaluation.drift
     overview = _table("Minimum and fluctuation", ("quantity", "value", "unit"))
-    overview.add_row("rank", str(minimum.rank), "")
+    _add(overview, "rank", str(minimum.rank), "")
     singular_values = ", ".join(_shown(value) for value in minimum.singular_values)
-    overview.add_row("singular values", singular_values, "")
-    overview.add_row("loss at the minimum", _shown(minimum.loss), "")
-    overview.add_row("smallest normal Hessian eigenvalue", _shown(minimum.hessian_min), "")
-    overview.add_row("largest Hessian eigenvalue", _shown(minimum.hessian_max), "")
-    overview.add_row("weight variance, tr Gamma", _shown(fluctuation.weight_variance), "")
-    overview.add_row("excess loss", _shown(fluctuation.excess_loss), "")
+    _add(overview, "singular values", singular_values, "")
+    _add(overview, "loss at the minimum", _shown(minimum.loss), "")
+    _add(overview, "smallest normal Hessian eigenvalue", _shown(minimum.hessian_min), "")
+    _add(overview, "largest Hessian eigenvalue", _shown(minimum.hessian_max), "")
+    _add(overview, "weight variance, tr Gamma", _shown(fluctuation.weight_variance), "")
+    _add(overview, "excess loss", _shown(fluctuation.excess_loss), "")
     planes = _table(
         "Drift by plane of the hidden layer",
         (
@@ -117,7 +117,7 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table]:
         drift.planes, drift.covariance.diagonal(), drift.diffusion, drift.mean_rotation, strict=True
     )
     for (i, j), *values in rows:
-        planes.add_row(f"{i}, {j}", *(_shown(value) for value in values))
+        _add(planes, f"{i}, {j}", *(_shown(value) for value in values))
     stimuli = _table(
         "Drift by stimulus",
         (
@@ -129,7 +129,8 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table]:
         ),
     )
     for stimulus in evaluation.stimuli:
-        stimuli.add_row(
+        _add(
+            stimuli,
             stimulus.name,
             _shown(stimulus.squared_norm),
             _shown(stimulus.diffusion),
@@ -159,7 +160,7 @@ def sweep_table(points: Sequence[SweepPoint], most_columns: int) -> tuple[Table,
     table = _table("Diffusion and decay rates", (*axes, *map(_heading, shown)))
     for point, row in zip(points, rows, strict=True):
         cells = [_shown(point.swept[axis]) for axis in axes]
-        table.add_row(*cells, *(_cell(row, name) for name in shown))
+        _add(table, *cells, *(_cell(row, name) for name in shown))
     return table, len(names) - len(shown)
 
 
@@ -169,14 +170,15 @@ def validation_table(validation: Validation) -> Table:
         "Theory and simulation",
         ("quantity", "theory", "simulation", "standard error", "z", "ratio"),
     )
-    for row in validation.to_dict()["rows"]:
-        table.add_row(
-            row["quantity"],
-            _shown(row["theory"]),
-            _shown(row["simulation"]),
-            _shown(row["standard_error"]),
-            _shown(row["z"]),
-            _shown(row["ratio"]),
+    for row in validation.rows:
+        _add(
+            table,
+            row.quantity,
+            _shown(row.theory),
+            _shown(row.simulation),
+            _shown(row.standard_error),
+            f"{row.z:.2f}",
+            "" if row.ratio is None else f"{row.ratio:.4f}",
         )
     return table
 
@@ -191,6 +193,13 @@ def _table(title: str, headings: Sequence[str]) -> Table:
     for heading in headings[1:]:
         table.add_column(escape(heading), justify="right", overflow="fold")
     return table
+
+
+def _add(table: Table, *cells: str) -> None:
+    """Add a row whose cells are plain text: brackets are no markup."""
+    from rich.markup import escape
+
+    table.add_row(*map(escape, cells))
 
 
 def _heading(name: str) -> str:

@@ -1,0 +1,423 @@
+"""The command line: its numbers, its formats, and its answers to wrong requests."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from symdrift.cli import run
+from symdrift.errors import CheckFailed
+
+COMMANDS = ("list", "derive", "evaluate", "simulate", "validate", "report")
+TWO_INPUTS = [
+    *("--set", "network.inputs=2", "--set", "network.outputs=2", "--set", "network.hidden=2"),
+    *("--set", "inputs.covariance=[2, 0.7]", "--set", "gamma=0.2", "--set", "eta=0.0025"),
+]
+
+
+def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "symdrift", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def printed_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    assert run(arguments) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_each_command_shows_an_example(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert run([command, "--help"]) == 0
+    assert f"Example: symdrift {command}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_help_names_every_command_and_nothing_stands_for_help(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"\n  {command} " in text for command in COMMANDS)
+    assert run([]) == 0
+    assert capsys.readouterr().out == text
+
+
+def test_help_answers_in_less_than_three_tenths_of_a_second() -> None:
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        assert program("--help").returncode == 0
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.3
+
+
+def test_list_has_one_line_per_study(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) >= 5
+    assert any(
+        re.fullmatch(r"bottleneck +Bottleneck with irrelevant inputs", line) for line in lines
+    )
+
+
+@pytest.mark.parametrize("method", ["closed-form", "dense"])
+@pytest.mark.parametrize(
+    ("settings", "covariance"),
+    [
+        (TWO_INPUTS, [1.3977e-11]),
+        ([*TWO_INPUTS[:-1], "eta=0.005"], [1.1182e-10]),
+        ([], [6.962e-10, 7.745e-10, 1.1397e-9]),
+    ],
+)
+def test_the_checked_numbers_of_the_theory(
+    capsys: pytest.CaptureFixture[str], method: str, settings: list[str], covariance: list[float]
+) -> None:
+    record = printed_json(
+        capsys, "evaluate", "anisotropic_autoencoder", *settings, "--method", method, "--json"
+    )
+    drift = record["drift"]
+    planes = len(covariance)
+    assert [drift["covariance"][k][k] for k in range(planes)] == pytest.approx(covariance, rel=1e-4)
+    assert [2 * value for value in drift["diffusion"]] == pytest.approx(covariance, rel=1e-4)
+    assert record["method"] == method
+
+
+def test_the_white_noise_approximation_is_offered_for_comparison(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    record = printed_json(
+        capsys,
+        *("evaluate", "anisotropic_autoencoder", *TWO_INPUTS, "--json"),
+        *("--approximation", "white"),
+    )
+    assert record["approximation"] == "white"
+    assert record["drift"]["covariance"][0][0] == pytest.approx(1.684e-11, rel=3e-4)
+
+
+def test_the_json_record_has_the_agreed_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    record = printed_json(capsys, "evaluate", "frequent_stimulus", "--json")
+    assert list(record) == [
+        *("study", "method", "approximation", "parameters", "minimum", "fluctuation", "drift"),
+        *("stimuli", "warnings"),
+    ]
+    assert set(record["minimum"]) == {
+        *("rank", "singular_values", "loss", "hessian_min", "hessian_max")
+    }
+    assert set(record["fluctuation"]) == {"weight_variance", "excess_loss"}
+    assert set(record["drift"]) == {"planes", "covariance", "diffusion", "mean_rotation"}
+    assert record["drift"]["planes"] == [[1, 2], [1, 3], [1, 4], [2, 3], [2, 4], [3, 4]]
+    assert [stimulus["name"] for stimulus in record["stimuli"]] == ["frequent", "rare"]
+    assert set(record["stimuli"][0]) == {
+        *("name", "squared_norm", "diffusion", "decay_rate", "mean_speed")
+    }
+    assert record["parameters"]["lambda_f"] == 2.0
+    assert record["warnings"] == []
+    frequent, rare = record["stimuli"]
+    assert frequent["decay_rate"] < rare["decay_rate"], "the frequent stimulus drifts more slowly"
+
+
+def test_a_sweep_shows_that_diffusion_grows_with_the_cube_of_the_rate(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    records = printed_json(
+        capsys,
+        *("evaluate", "bottleneck", "--json"),
+        *("--sweep", "learning.rate=0.0001:0.01:3:log", "--sweep", "learning.batch=1:2:2"),
+    )
+    points = [
+        (record["parameters"]["learning.rate"], record["parameters"]["learning.batch"])
+        for record in records
+    ]
+    assert points == [
+        (pytest.approx(rate, rel=1e-14), batch) for rate in (1e-4, 1e-3, 1e-2) for batch in (1, 2)
+    ]
+    diffusion = [record["drift"]["diffusion"][0] for record in records]
+    assert diffusion[2] / diffusion[0] == pytest.approx(1e3, rel=1e-9)
+    assert diffusion[4] / diffusion[2] == pytest.approx(1e3, rel=1e-9)
+    assert diffusion[0] / diffusion[1] == pytest.approx(4, rel=1e-9)
+
+
+def test_csv_has_a_column_for_whatever_some_point_has(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["evaluate", "isotropic_autoencoder", "--sweep", "n=2:3:2", "--csv"]
+    assert run(arguments) == 0
+    text = capsys.readouterr().out
+    header = next(csv.reader(io.StringIO(text)))
+    assert len(header) == len(set(header))
+    assert header[:2] == ["n", "lambda"]
+    first, second = csv.DictReader(io.StringIO(text))
+    planes = ["drift.diffusion.1-2", "drift.diffusion.1-3", "drift.diffusion.2-3"]
+    assert [name for name in header if name.startswith("drift.diffusion")] == planes
+    assert float(first["n"]) == 2
+    assert [first[plane] != "" for plane in planes] == [True, False, False]
+    # Isotropic: (n + 2)(2 gamma^2 + sigma2 lambda)^2 / (lambda s) + (n - 2) sigma2^2 lambda.
+    s = 1 - 0.2
+    for n, row in ((2, first), (3, second)):
+        formula = (n + 2) * (2 * 0.2**2 + 0.1) ** 2 / s + (n - 2) * 0.1**2
+        assert float(row[planes[0]]) == pytest.approx(0.005**3 / 64 * formula, rel=1e-12)
+
+
+def test_csv_and_json_hold_the_same_full_precision(capsys: pytest.CaptureFixture[str]) -> None:
+    record = printed_json(capsys, "evaluate", "teacher_label_noise", "--json")
+    assert run(["evaluate", "teacher_label_noise", "--csv"]) == 0
+    row = next(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert float(row["minimum.loss"]) == record["minimum"]["loss"]
+    assert float(row["drift.covariance.2-3"]) == record["drift"]["covariance"][2][2]
+    assert float(row["stimuli.axis 1.decay_rate"]) == record["stimuli"][0]["decay_rate"]
+
+
+def test_tables_show_planes_and_stimuli(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["evaluate", "anisotropic_autoencoder"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"2, 3 +1\.1397e-09 +5\.69\d+e-10", text)
+    assert "rad^2/step" in text
+    assert "axis 3" in text
+    assert run(["evaluate", "anisotropic_autoencoder", "--sweep", "gamma=0.1:0.3:3"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"\n 0\.2 ", text)
+    assert re.search(r"\n 0\.3 +3\.48\d+e-10", text)
+
+
+def test_brackets_in_names_are_no_markup(
+    write_study: Any, capsys: pytest.CaptureFixture[str], anisotropic: Path
+) -> None:
+    text = anisotropic.read_text(encoding="utf-8")
+    path = write_study(text + '[[stimulus]]\nname = "[red]$x"\nvector = [1, 0, 0]\n')
+    assert run(["evaluate", str(path), "--plot", str(path.with_suffix(".png"))]) == 0
+    assert "[red]$x" in capsys.readouterr().out
+
+
+def test_a_large_learning_rate_warns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["evaluate", "bottleneck", "--set", "learning.rate=0.1", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.startswith("warning: learning.rate")
+    assert json.loads(captured.out)["warnings"] == [captured.err.strip().removeprefix("warning: ")]
+    assert run(["evaluate", "bottleneck", "--sweep", "learning.rate=0.01:0.1:4"]) == 0
+    assert capsys.readouterr().err.count("warning: at learning.rate = 0.04") == 1
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_plots_are_written_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str
+) -> None:
+    path = tmp_path / f"drift.{suffix}"
+    sweep = ["--sweep", "gamma=0.1:0.5:4:log", "--sweep", "lambda_3=0.4:0.9:2"]
+    assert run(["evaluate", "anisotropic_autoencoder", *sweep, "--plot", str(path)]) == 0
+    start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[suffix]
+    assert path.read_bytes().startswith(start)
+    assert list(tmp_path.iterdir()) == [path]
+    capsys.readouterr()
+
+
+# Each case: arguments after a study, and what the one sentence must say.
+WRONG = [
+    (["--set", "gamma"], "--set .*must have the form PATH=VALUE"),
+    (["--set", "gamma="], "--set .*must have the form PATH=VALUE"),
+    (["--set", "gamma=1", "--set", "gamma=2"], "--set sets gamma twice"),
+    (["--set", "gama=1"], 'gama cannot be set; did you mean "gamma"'),
+    (["--set", "gamma=-1"], r"learning\.weight_decay = -1 must not be negative"),
+    (["--set", "gamma=0"], r"learning\.weight_decay = 0 "),
+    (["--set", "gamma=2"], r"learning\.weight_decay = 2 meets the threshold"),
+    (["--set", "gamma=0.7"], r"learning\.weight_decay = 0\.7 meets the threshold"),
+    (["--set", "gamma=9"], r"learning\.weight_decay = 9 leaves no active direction"),
+    (["--set", "eta=5"], r"learning\.rate = 5 is unstable"),
+    (["--sweep", "gamma=0.1:0.2"], "--sweep .*PATH=LO:HI:NUM"),
+    (["--sweep", "gamma=0.1:0.2:3:lin"], "--sweep .*PATH=LO:HI:NUM"),
+    (["--sweep", "gamma=a:0.2:3"], "--sweep gamma = .*needs a value for a"),
+    (["--sweep", "gamma=0.1:0.2:0"], "--sweep gamma = 0 points"),
+    (["--sweep", "gamma=0.1:0.2:x"], "--sweep gamma = x points"),
+    (["--sweep", "gamma=0:0.2:3:log"], "--sweep gamma from 0 to 0.2 cannot be logarithmic"),
+    (["--sweep", "gamma=0.1:0.2:999", "--sweep", "eta=0.1:0.2:999"], "asks for 998001 points"),
+    (["--sweep", "gamma=0.1:0.2:2", "--sweep", "gamma=0.1:0.2:2"], "names gamma twice"),
+    (["--sweep", "gamma=0.6:0.8:3"], r"--sweep fails at gamma = 0\.7: "),
+    (["--sweep", "network.inputs=3:4:3"], r"--sweep fails at network\.inputs = 3\.5: "),
+    (["--json", "--csv"], "--json and --csv exclude each other"),
+    (["--plot", "picture.jpg"], r'--plot = "picture.jpg" must end in .png, .svg, .pdf'),
+    (["--method", "magic"], 'method = "magic" is unknown; allowed are auto'),
+    (["--approximation", "grey"], 'approximation = "grey" is unknown; allowed are exact'),
+    (["--nonsense"], "No such option"),
+    (["extra"], "unexpected extra argument"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), WRONG)
+def test_a_wrong_request_gets_one_sentence_and_code_two(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+) -> None:
+    assert run(["evaluate", "anisotropic_autoencoder", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert re.match(rf"symdrift: .*{sentence}", captured.err)
+    assert captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["evaluate"], "Missing argument"),
+        (["evaluat"], "No such command"),
+        (["evaluate", "nothing.toml"], 'study "nothing.toml" is not there'),
+        (["derive", "bottleneck", "--format", "doc"], '--format = "doc" is unknown; allowed are'),
+        (["simulate", "bottleneck"], "Missing option '--out'"),
+        (["simulate", "bottleneck", "--out", "x.csv"], '--out = "x.csv" must end in .npz'),
+        (["validate", "bottleneck", "--steps", "many"], "Invalid value for '--steps'"),
+        (["validate", "bottleneck", "--replicas", "0"], "replicas"),
+    ],
+)
+def test_other_commands_refuse_in_one_sentence_too(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+) -> None:
+    assert run(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert re.match(f"symdrift: .*{sentence}", captured.err)
+    assert captured.err.count("\n") == 1
+
+
+def test_a_symbolic_study_without_values_asks_for_them_by_name(
+    anisotropic: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = anisotropic.read_text(encoding="utf-8").partition("[values]")[0]
+    anisotropic.write_text(text, encoding="utf-8")
+    assert run(["evaluate", str(anisotropic)]) == 2
+    message = capsys.readouterr().err
+    assert "lambda_1, lambda_2, lambda_3, eta, gamma" in message
+    assert "--set lambda_1=..." in message
+
+
+def test_nothing_is_written_when_a_sweep_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = ["--sweep", "gamma=0.6:0.8:3", "--plot", str(tmp_path / "drift.png")]
+    assert run(["evaluate", "anisotropic_autoencoder", *sweep]) == 2
+    assert list(tmp_path.iterdir()) == []
+    capsys.readouterr()
+
+
+def test_a_place_that_cannot_be_written_to_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    target = tmp_path / "file" / "drift.png"
+    assert run(["evaluate", "bottleneck", "--plot", str(target)]) == 2
+    captured = capsys.readouterr()
+    assert "cannot be written" in captured.err
+    assert captured.out == ""
+
+
+def stub_validation(passed: bool) -> SimpleNamespace:
+    row = SimpleNamespace(
+        quantity="V[12]", theory=1e-9, simulation=2e-9, standard_error=1e-11, z=100.0, ratio=2.0
+    )
+    return SimpleNamespace(
+        rows=(row,),
+        replicas=2,
+        steps=10,
+        window=5,
+        seed=7,
+        rule="a rule",
+        interrupted=False,
+        completed=1.0,
+        passed=passed,
+        to_dict=lambda: {"rows": [vars(row)], "passed": passed},
+    )
+
+
+@pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 1)])
+def test_validation_decides_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], passed: bool, code: int
+) -> None:
+    monkeypatch.setattr("symdrift.validation.validate", lambda *_, **__: stub_validation(passed))
+    assert run(["validate", "bottleneck", "--json"]) == code
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["passed"] is passed
+    assert ("disagree" in captured.err) is not passed
+    assert run(["validate", "bottleneck"]) == code
+    assert re.search(r"V\[12\] +1e-09 +2e-09", capsys.readouterr().out)
+
+
+def test_documents_go_below_generated_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls: list[tuple[object, ...]] = []
+
+    def write(study: Any, directory: Path, *rest: object) -> list[Path]:
+        calls.append((study.name, directory, *rest))
+        return [directory / "derivation.tex"]
+
+    monkeypatch.setattr("symdrift.documents.write_derivation", write, raising=False)
+    monkeypatch.setattr("symdrift.documents.write_report", write, raising=False)
+    assert run(["derive", "bottleneck", "--format", "tex,pdf"]) == 0
+    assert run(["report", "bottleneck", "--out", "elsewhere"]) == 0
+    here = Path("generated") / "bottleneck"
+    assert calls[0] == ("bottleneck", here, ("tex", "pdf"))
+    assert calls[1][:2] == ("bottleneck", Path("elsewhere"))
+    assert capsys.readouterr().out.splitlines()[0] == f"wrote {here / 'derivation.tex'}"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (CheckFailed("step minimum: the check did not hold"), 1, "step minimum"),
+    ],
+)
+def test_interrupts_and_failed_checks_have_their_own_codes(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    code: int,
+    sentence: str,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("symdrift.sweeps.sweep", fail)
+    assert run(["evaluate", "bottleneck"]) == code
+    assert re.fullmatch(f"symdrift: {sentence}.*\\.\n", capsys.readouterr().err)
+
+
+def test_the_process_returns_codes_and_prints_no_traceback() -> None:
+    assert program("--version").stdout.startswith("symdrift ")
+    wrong = program("evaluate", "nothing")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr.startswith('symdrift: study "nothing" is unknown')
+    assert "Traceback" not in wrong.stderr
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    sweep = "learning.rate=0.001:0.01:300"
+    command = [sys.executable, "-m", "symdrift", "evaluate", "bottleneck", "--sweep", sweep]
+    with subprocess.Popen(
+        [*command, "--csv"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.read(10)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        process.wait(timeout=60)
+
+
+def test_evaluation_by_closed_form_needs_no_sympy() -> None:
+    code = (
+        "import sys; from symdrift.cli import run; "
+        "code = run(['evaluate', 'anisotropic_autoencoder', '--method', 'closed-form', '--json']); "
+        "sys.exit(code or 3 * ('sympy' in sys.modules))"
+    )
+    environment = {**os.environ, "COLUMNS": "80"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, env=environment, check=False
+    )
+    assert done.returncode == 0
