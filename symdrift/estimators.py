@@ -249,3 +249,45 @@ def estimate(
         weight_variance=weighted_mean(variance, sums.windows),
         excess_loss=weighted_mean(sums.loss / count - minimum_loss, sums.windows),
     )
+
+
+@dataclass(frozen=True)
+class DisplacementCurve:
+    """Mean-squared displacement ``E|h_{t+lag} - h_t|^2`` of one representation.
+
+    Attributes
+    ----------
+    lags : Array
+        In the units of the time that was given, shape ``(lags,)``.
+    mean, standard_error : Array
+        Shape ``(lags,)``.
+    """
+
+    lags: Array
+    mean: Array
+    standard_error: Array
+
+
+def displacement_curve(times: Array, representation: Array) -> DisplacementCurve:
+    """Mean-squared displacement from a stationary trajectory, errors by replicas.
+
+    Parameters
+    ----------
+    times : Array
+        Evenly spaced, shape ``(records,)``.
+    representation : Array
+        Shape ``(records, replicas, p)``, at least two replicas.
+    """
+    records, replicas, _ = representation.shape
+    offsets = np.unique(np.geomspace(1, max(1, records // 2), 24).round().astype(int))
+    per_replica = np.array(
+        [
+            np.mean(np.sum((representation[k:] - representation[:-k]) ** 2, axis=-1), axis=0)
+            for k in offsets
+        ]
+    )
+    return DisplacementCurve(
+        lags=times[offsets] - times[0],
+        mean=per_replica.mean(axis=1),
+        standard_error=per_replica.std(axis=1, ddof=1) / np.sqrt(replicas),
+    )

@@ -11,12 +11,12 @@ from typing import TypeVar
 
 import numpy as np
 
+from symdrift.dense.minimum import MinimumPoint
 from symdrift.errors import RequestError
 from symdrift.estimators import Observables, WindowSums, sum_windows
 from symdrift.problem import Array
 from symdrift.simulation.kernels import kernel_for
 from symdrift.simulation.lanes import LANES
-from symdrift.dense.minimum import MinimumPoint
 from symdrift.simulation.model import Model, aligned
 from symdrift.simulation.observe import SCALARS, observe
 from symdrift.simulation.random import replica_streams
@@ -86,10 +86,11 @@ class Block:
     def __init__(
         self, model: Model, start: tuple[Array, Array], first: int, count: int, seed: int
     ) -> None:
+        """Begin with layers ``start = (W, U)``, the same for all replicas."""
         self._model = model
         self.count = count
         self.step = 0
-        self.weights = model.pack(*start)
+        self.weights = model.pack(*(np.repeat(layer[np.newaxis], count, axis=0) for layer in start))
         shape = model.shape
         self._limit = GROWTH_LIMIT * (1.0 + float(self.weights @ self.weights))
         self._kernel = kernel_for(shape)
@@ -126,7 +127,7 @@ class Block:
                 raise Diverged(self.step)
 
 
-class _Meter:
+class Meter:
     """Steps done by all blocks, and the wish to stop them."""
 
     def __init__(self, total: int) -> None:
@@ -208,7 +209,7 @@ class _Gauge:
         summed = self._unrotated.reshape(-1, size, LANES).swapaxes(0, 1).reshape(size, -1)
         result = summed[:, : self._block.count] - readings * self._star[:, np.newaxis]
         self._unrotated[:] = 0.0
-        return result
+        return np.asarray(result)
 
 
 def measure(
@@ -245,16 +246,26 @@ def measure(
     Diverged
         When weights grow without bound.
     """
-    meter = _Meter(schedule.steps * replicas)
+    meter = Meter(schedule.steps * replicas)
 
     def run(first: int, count: int) -> list[WindowSums]:
         return _run_block(model, minimum, observed, schedule, first, count, seed, meter)
 
-    parts, interrupted = _over_blocks(run, model, replicas, threads, meter, progress)
+    parts, interrupted = over_blocks(run, model, replicas, threads, meter, progress)
     sums = [segment for part in parts for segment in part]
     if not sums:
         raise KeyboardInterrupt
     return _join(sums), interrupted
+
+
+def advance_metered(block: Block, steps: int, meter: Meter) -> bool:
+    """Advance a block unless stopped; returns whether all steps were made."""
+    while steps > 0 and not meter.stopped.is_set():
+        stride = min(steps, CHECK_EVERY)
+        block.advance(stride)
+        meter.add(stride * block.count)
+        steps -= stride
+    return steps == 0
 
 
 def _run_block(
@@ -265,18 +276,12 @@ def _run_block(
     first: int,
     count: int,
     seed: int,
-    meter: _Meter,
+    meter: Meter,
 ) -> list[WindowSums]:
-    start = (minimum.first_layer[np.newaxis], minimum.second_layer[np.newaxis])
-    stacked = (np.repeat(start[0], count, axis=0), np.repeat(start[1], count, axis=0))
-    block = Block(model, stacked, first, count, seed)
+    start = (minimum.first_layer, minimum.second_layer)
+    block = Block(model, start, first, count, seed)
     gauge = _Gauge(model, minimum, block)
-    remaining = schedule.burn_in
-    while remaining > 0 and not meter.stopped.is_set():
-        stride = min(remaining, CHECK_EVERY)
-        block.advance(stride)
-        meter.add(stride * count)
-        remaining -= stride
+    advance_metered(block, schedule.burn_in, meter)
     gauge.read()
     gauge.take_displacement(1)
     segments: list[WindowSums] = []
@@ -286,11 +291,11 @@ def _run_block(
         while length > 0 and not meter.stopped.is_set():
             readings = []
             for _ in range(min(int(length), WINDOWS_AT_A_TIME)):
-                block.advance(schedule.window)
-                meter.add(schedule.window * count)
-                readings.append(gauge.read())
-                if meter.stopped.is_set():
+                if not advance_metered(block, schedule.window, meter):
                     break
+                readings.append(gauge.read())
+            if not readings:
+                break
             length -= len(readings)
             angles, distance, loss = (np.stack(column) for column in zip(*readings, strict=True))
             part = sum_windows(
@@ -309,12 +314,12 @@ def _join(sums: list[WindowSums]) -> WindowSums:
     return joined
 
 
-def _over_blocks(
+def over_blocks(
     run: Callable[[int, int], Result],
     model: Model,
     replicas: int,
     threads: int | None,
-    meter: _Meter,
+    meter: Meter,
     progress: Progress | None,
 ) -> tuple[list[Result], bool]:
     """Results of all blocks in order of replicas, and whether they were interrupted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from symdrift.inputs import Elliptical, Gaussian, Samples, StimulusSet
 from symdrift.problem import Array, LearningProblem
 from symdrift.simulation.kernels import Shape
 from symdrift.simulation.lanes import LANES
+
+Number = TypeVar("Number", np.float64, np.uint64)
 
 ALIGNMENT = 64
 """Bytes to which buffers are aligned: one vector of eight float64."""
@@ -182,7 +185,7 @@ def model_of(problem: LearningProblem, hidden: int) -> Model:
     )
 
 
-def aligned(values: NDArray[np.generic]) -> NDArray[np.generic]:
+def aligned(values: NDArray[Number]) -> NDArray[Number]:
     """A flat copy that starts at a multiple of `ALIGNMENT` bytes."""
     flat = np.ascontiguousarray(values).reshape(-1)
     buffer = np.empty(flat.nbytes + ALIGNMENT, dtype=np.uint8)

@@ -1,0 +1,231 @@
+"""Trajectories of an ensemble, thinned out so that they fit into memory."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from symdrift.dense.minimum import MinimumPoint, solve_minimum
+from symdrift.errors import RequestError
+from symdrift.files import replacing
+from symdrift.problem import Array, LearningProblem, Stimulus
+from symdrift.simulation.ensemble import (
+    Block,
+    Diverged,
+    Meter,
+    Progress,
+    advance_metered,
+    over_blocks,
+)
+from symdrift.simulation.model import Model, model_of
+from symdrift.simulation.timescales import relaxation
+
+MEMORY_LIMIT = 2**30
+"""Bytes that stored trajectories may take; fewer records are kept instead of more memory."""
+
+MOST_RECORDS = 1000
+FEWEST_RECORDS = 2
+
+DEFAULT_REPLICAS = 64
+DEFAULT_RELAXATIONS = 300.0
+"""Length of a run in units of the slowest relaxation time, unless steps are given."""
+
+BURN_IN_RELAXATIONS = 6.0
+"""Steps before the first record, in units of the slowest relaxation time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """Weights of every replica at evenly spaced steps of a stationary run.
+
+    Attributes
+    ----------
+    study : str
+    steps : Array
+        SGD steps at which weights were recorded, from 0, shape ``(records,)``.
+    first_layer, second_layer : Array
+        ``W`` and ``U``, shapes ``(records, replicas, p, n)`` and ``(records, replicas, m, p)``.
+    problem : LearningProblem
+    seed : int
+    interrupted : bool
+        Whether an interrupt ended the run before the steps that were asked for.
+    """
+
+    study: str
+    steps: Array
+    first_layer: Array
+    second_layer: Array
+    problem: LearningProblem
+    seed: int
+    interrupted: bool
+
+    def representation(self, stimulus: Stimulus) -> Array:
+        """Hidden representation ``h = W x``, shape ``(records, replicas, p)``."""
+        return np.asarray(self.first_layer @ stimulus.vector)
+
+    def save(self, path: str | Path) -> None:
+        """Write an ``.npz`` archive.
+
+        Its arrays are those of this class (``steps``, ``first_layer``, ``second_layer``) and what
+        was simulated: ``teacher``, ``input_covariance``, ``label_noise``, ``learning_rate``,
+        ``weight_decay``, ``batch``, ``synaptic_noise``, ``stimuli`` (one per row),
+        ``stimulus_names``, ``seed``, ``interrupted``.
+        """
+        problem = self.problem
+        with replacing(path) as temporary:
+            np.savez(
+                temporary,
+                steps=self.steps,
+                first_layer=self.first_layer,
+                second_layer=self.second_layer,
+                teacher=problem.teacher,
+                input_covariance=problem.input_covariance,
+                label_noise=problem.label_noise,
+                learning_rate=problem.learning_rate,
+                weight_decay=problem.weight_decay,
+                batch=problem.batch,
+                synaptic_noise=problem.synaptic_noise,
+                stimuli=np.array([stimulus.vector for stimulus in problem.stimuli]),
+                stimulus_names=np.array([stimulus.name for stimulus in problem.stimuli]),
+                seed=self.seed,
+                interrupted=self.interrupted,
+            )
+
+
+def simulate(
+    problem: LearningProblem,
+    steps: int | None = None,
+    replicas: int | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Trajectory:
+    """Run online SGD from the minimum and record weights.
+
+    Replicas start at the same minimum; recording begins after a burn-in of
+    `BURN_IN_RELAXATIONS` slowest relaxation times, when the fluctuation is stationary.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    steps : int, optional
+        SGD steps after the burn-in; default: `DEFAULT_RELAXATIONS` slowest relaxation times.
+    replicas : int, optional
+        Independent networks; default `DEFAULT_REPLICAS`.
+    seed : int
+        Replica ``k`` draws from stream ``(seed, k)``, so that results depend neither on the
+        number of replicas nor on threads.
+    threads : int, optional
+        Default: all processors.
+    progress : callable, optional
+        Receives replica-steps done and planned.
+
+    Raises
+    ------
+    RequestError
+        When there is no strict minimum, arguments are not positive, one record of all replicas
+        exceeds memory, or SGD diverges.
+    """
+    for field, value in (("steps", steps), ("replicas", replicas), ("threads", threads)):
+        if value is not None and value < 1:
+            raise RequestError(field, f"= {value} must be at least 1")
+    minimum = solve_minimum(
+        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
+    )
+    replicas = DEFAULT_REPLICAS if replicas is None else replicas
+    slowest = min(relaxation(problem, minimum).slowest, minimum.certificate.hessian_min)
+    time = 1.0 / (problem.learning_rate * slowest)
+    steps = math.ceil(DEFAULT_RELAXATIONS * time) if steps is None else steps
+    burn_in = math.ceil(BURN_IN_RELAXATIONS * time)
+    stride = _stride(problem, steps, replicas)
+    records = steps // stride + 1
+
+    # Silent hidden units stay silent unless their synapses fluctuate: leave them out.
+    hidden = problem.hidden if problem.synaptic_noise > 0 else minimum.rank
+    model = model_of(problem, hidden)
+    start = _padded(minimum, hidden)
+    meter = Meter(replicas * (burn_in + steps))
+
+    def run(first: int, count: int) -> tuple[Array, Array]:
+        return _record(model, start, first, count, seed, burn_in, stride, records, meter)
+
+    try:
+        parts, interrupted = over_blocks(run, model, replicas, threads, meter, progress)
+    except Diverged as error:
+        stiffness = problem.learning_rate * minimum.certificate.hessian_max
+        raise RequestError(
+            "learning.rate",
+            f"= {problem.learning_rate:g} makes SGD diverge within {error.step} steps (learning "
+            f"rate times the largest Hessian eigenvalue is {stiffness:.3g}); lower it",
+        ) from error
+    complete = min((len(first) for first, _ in parts), default=0)
+    if complete == 0:
+        raise KeyboardInterrupt
+    silent = problem.hidden - hidden
+    first_layer = np.concatenate([first[:complete] for first, _ in parts], axis=1)
+    second_layer = np.concatenate([second[:complete] for _, second in parts], axis=1)
+    return Trajectory(
+        study=problem.study,
+        steps=stride * np.arange(complete, dtype=np.float64),
+        first_layer=np.pad(first_layer, ((0, 0), (0, 0), (0, silent), (0, 0))),
+        second_layer=np.pad(second_layer, ((0, 0), (0, 0), (0, 0), (0, silent))),
+        problem=problem,
+        seed=seed,
+        interrupted=interrupted,
+    )
+
+
+def _record(
+    model: Model,
+    start: tuple[Array, Array],
+    first: int,
+    count: int,
+    seed: int,
+    burn_in: int,
+    stride: int,
+    records: int,
+    meter: Meter,
+) -> tuple[Array, Array]:
+    block = Block(model, start, first, count, seed)
+    recorded = []
+    interval = burn_in
+    for _ in range(records):
+        if not advance_metered(block, interval, meter):
+            break
+        recorded.append(model.unpack(block.weights, count))
+        interval = stride
+    if not recorded:
+        recorded_first, recorded_second = model.unpack(block.weights, count)
+        return recorded_first[np.newaxis][:0], recorded_second[np.newaxis][:0]
+    return (
+        np.stack([weights for weights, _ in recorded]),
+        np.stack([weights for _, weights in recorded]),
+    )
+
+
+def _padded(minimum: MinimumPoint, hidden: int) -> tuple[Array, Array]:
+    """Layers of the minimum with silent hidden units appended."""
+    silent = hidden - minimum.rank
+    return (
+        np.pad(minimum.first_layer, ((0, silent), (0, 0))),
+        np.pad(minimum.second_layer, ((0, 0), (0, silent))),
+    )
+
+
+def _stride(problem: LearningProblem, steps: int, replicas: int) -> int:
+    """Steps between records: as many records as memory allows, at most `MOST_RECORDS`."""
+    outputs, inputs = problem.teacher.shape
+    record = 8 * replicas * problem.hidden * (inputs + outputs)
+    affordable = MEMORY_LIMIT // record
+    if affordable < FEWEST_RECORDS:
+        raise RequestError(
+            "replicas",
+            f"= {replicas} is too many: one record of their weights takes "
+            f"{record / 2**20:.0f} MiB, and {FEWEST_RECORDS} records have to fit into "
+            f"{MEMORY_LIMIT / 2**20:.0f} MiB",
+        )
+    records = min(MOST_RECORDS, affordable) - 1
+    return -(-steps // records)
