@@ -6,11 +6,11 @@ bytes depend on the numbers only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -23,12 +23,13 @@ from symdrift.problem import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.typing import RcKeyType
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Palette of Okabe and Ito."""
 SUFFIXES = (".pdf", ".svg", ".png")
 
-_STYLE = {
+_STYLE: dict[RcKeyType, Any] = {
     "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",
     "font.size": 10,
@@ -237,8 +238,9 @@ def caption_learning_rate_sweep(data: LearningRateSweep) -> str:
     return (
         f"{_capitalised(data.quantity)} against the learning rate: theory (line) and direct "
         "simulation of SGD (points, one standard error), and their ratio below. The theory is of "
-        "leading order in the learning rate, so the ratio must approach 1 on the left; extrapolated "
-        f"to a vanishing learning rate it is {data.extrapolated_ratio:.3f} ± {data.ratio_error:.3f}."
+        "leading order in the learning rate, so the ratio must approach 1 on the left; "
+        "extrapolated to a vanishing learning rate it is "
+        f"{data.extrapolated_ratio:.3f} ± {data.ratio_error:.3f}."
     )
 
 
@@ -305,8 +307,8 @@ def caption_block_structure(data: BlockStructure) -> str:
     kinds = ", ".join(f"{data.blocks.count(size)} of size {size}" for size in sizes)
     return (
         "Hessian and covariance of the gradient noise on the normal space of the manifold, in the "
-        "basis of the derivation; blank entries vanish. The blocks (framed) were found as connected "
-        f"components of both matrices together, not assumed: {kinds}."
+        "basis of the derivation; blank entries vanish. The blocks (framed) were found as "
+        f"connected components of both matrices together, not assumed: {kinds}."
     )
 
 
@@ -332,8 +334,8 @@ def caption_displacement(data: Displacement) -> str:
     return (
         f"Mean-squared displacement of the representation of “{data.stimulus}” against the time "
         "lag. The fluctuation around the manifold saturates after the relaxation time of the loss; "
-        "the rotation along the manifold keeps growing, in proportion to time, and takes over, until "
-        "the representation has lost all memory of its direction."
+        "the rotation along the manifold keeps growing, in proportion to time, and takes over, "
+        "until the representation has lost all memory of its direction."
     )
 
 
@@ -357,8 +359,8 @@ def draw_validation(data: ValidationRatios) -> Figure:
 def caption_validation(data: ValidationRatios) -> str:
     """What the figure shows."""
     return (
-        "Direct simulation of SGD over theory, with one standard error. The line at 1 is the theory, "
-        "which has no free parameter; corrections of relative order η·h_max are expected."
+        "Direct simulation of SGD over theory, with one standard error. The line at 1 is the "
+        "theory, which has no free parameter; corrections of relative order η·h_max are expected."
     )
 
 
@@ -402,9 +404,3 @@ def _mathtext(text: str) -> str:
 
 def _capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def as_arrays(rows: Sequence[tuple[float, float]]) -> tuple[Array, Array]:
-    """Two columns of numbers as arrays."""
-    first, second = zip(*rows, strict=True) if rows else ((), ())
-    return np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)

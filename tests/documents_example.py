@@ -45,7 +45,9 @@ def hidden_area() -> sp.Basic:
     for matrix in matrices[1:] * 5:
         product = product * matrix
     return sp.Eq(
-        V[FIRST, SECOND], ETA**2 / 4 * sp.Trace(product + matrices[1].T * matrices[0]), evaluate=False
+        V[FIRST, SECOND],
+        ETA**2 / 4 * sp.Trace(product + matrices[1].T * matrices[0]),
+        evaluate=False,
     )
 
 

@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 from symdrift.derivation import Check, Derivation, Equation, Step
 from symdrift.documents import mathml
 from symdrift.documents.latex import EQUATION_WIDTH, sections, theory_printer
+from symdrift.documents.numbers import NO_NUMBERS, Cell, Formula, Numbers
 from symdrift.documents.prose import (
     EquationReference,
     Inline,
@@ -120,9 +121,7 @@ class _Page:
             step.title,
             self._prose(step.prose, step),
             tuple(self._equation(equation) for equation in step.equations),
-            tuple(
-                paragraph for text in step.assumptions for paragraph in self._prose(text, step)
-            ),
+            tuple(paragraph for text in step.assumptions for paragraph in self._prose(text, step)),
             tuple(self._check(check, step) for check in step.checks),
         )
 
@@ -140,8 +139,18 @@ class _Page:
         )
 
 
-def derivation_html(derivation: Derivation) -> str:
-    """HTML page that tells a derivation; no script, no external file.
+def _cell(cell: Cell) -> Markup:
+    return mathml.inline(cell.latex) if isinstance(cell, Formula) else escape(cell)
+
+
+def derivation_html(derivation: Derivation, numbers: Numbers = NO_NUMBERS) -> str:
+    """HTML page that tells a derivation; no script, nothing loaded but its own figures.
+
+    Parameters
+    ----------
+    derivation : Derivation
+    numbers : Numbers
+        Tables and figures that follow the derivation; figures as SVG.
 
     Raises
     ------
@@ -155,4 +164,16 @@ def derivation_html(derivation: Derivation) -> str:
         study=derivation.study,
         notation=page.notation(),
         sections=page.sections(),
+        tables=[
+            {
+                "caption": table.caption,
+                "head": table.head,
+                "rows": [[_cell(cell) for cell in row] for row in table.rows],
+            }
+            for table in numbers.tables
+        ],
+        figures=[
+            {"path": f"{figure.path}.svg", "caption": figure.caption} for figure in numbers.figures
+        ],
+        warnings=numbers.warnings,
     )

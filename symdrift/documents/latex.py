@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from symdrift.derivation import Check, Derivation, Equation, Step
+from symdrift.documents.numbers import NO_NUMBERS, Cell, Formula, Numbers, Table
 from symdrift.documents.printer import TheoryPrinter
 from symdrift.documents.prose import (
     EquationReference,
@@ -61,9 +62,7 @@ class SectionView:
 
 def theory_printer(derivation: Derivation) -> TheoryPrinter:
     """Printer with the notation of a derivation; sums ascend in its small parameters."""
-    small = [
-        row.symbol for role in _SMALL_ROLES for row in derivation.notation if row.role == role
-    ]
+    small = [row.symbol for role in _SMALL_ROLES for row in derivation.notation if row.role == role]
     return TheoryPrinter(derivation.symbol_names, small)
 
 
@@ -166,8 +165,44 @@ def _display(rows: Sequence[tuple[str, str]], label: str) -> str:
     return align(rows, label)
 
 
-def derivation_latex(derivation: Derivation) -> str:
+@dataclass(frozen=True)
+class LatexTable:
+    """A table, ready to print."""
+
+    caption: str
+    columns: Latex
+    head: Latex
+    rows: tuple[Latex, ...]
+
+
+def _table(table: Table) -> LatexTable:
+    columns = "".join(_column(title) for title in table.head)
+    return LatexTable(
+        caption=table.caption,
+        columns=Latex(f"@{{}}{columns}@{{}}"),
+        head=Latex(" & ".join(escape_latex(title) for title in table.head)),
+        rows=tuple(Latex(" & ".join(_cell(cell) for cell in row)) for row in table.rows),
+    )
+
+
+def _column(title: str) -> str:
+    if title == "meaning":
+        return r">{\raggedright\arraybackslash}p{14em}"
+    return "l" if title in ("symbol", "quantity", "value") else "r"
+
+
+def _cell(cell: Cell) -> Latex:
+    return Latex(f"${cell.latex}$") if isinstance(cell, Formula) else escape_latex(cell)
+
+
+def derivation_latex(derivation: Derivation, numbers: Numbers = NO_NUMBERS) -> str:
     """LaTeX source of the article that tells a derivation.
+
+    Parameters
+    ----------
+    derivation : Derivation
+    numbers : Numbers
+        Tables and figures that follow the derivation; figures as PDF.
 
     Raises
     ------
@@ -184,4 +219,10 @@ def derivation_latex(derivation: Derivation) -> str:
         equations=sum(len(step.equations) for step in derivation.steps),
         notation=typesetter.notation(),
         sections=typesetter.sections(),
+        tables=[_table(table) for table in numbers.tables],
+        figures=[
+            {"path": Latex(f"{figure.path}.pdf"), "caption": figure.caption}
+            for figure in numbers.figures
+        ],
+        warnings=numbers.warnings,
     )

@@ -1,0 +1,45 @@
+"""What follows the derivation in a report: tables and figures, without their layout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A cell with mathematics, as LaTeX."""
+
+    latex: str
+
+
+Cell = Formula | str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a caption."""
+
+    caption: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True)
+class FigureFile:
+    """A figure: its file beside the document, without suffix, and its caption."""
+
+    path: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Tables, figures and warnings of one report."""
+
+    tables: tuple[Table, ...]
+    figures: tuple[FigureFile, ...]
+    warnings: tuple[str, ...]
+
+
+NO_NUMBERS = Numbers((), (), ())
+"""Of a document that only derives."""

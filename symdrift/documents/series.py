@@ -1,0 +1,218 @@
+"""The numbers behind the figures of a report, from the numerical roads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import scipy.linalg
+from scipy.sparse.csgraph import connected_components
+
+from symdrift.dense.drift import angular_matrices
+from symdrift.dense.fluctuation import stationary_fluctuation
+from symdrift.dense.hessian import hessian_matrix
+from symdrift.dense.minimum import MinimumPoint, solve_minimum
+from symdrift.dense.noise import gradient_noise, reachable_basis
+from symdrift.errors import RequestError
+from symdrift.evaluation import Evaluation
+from symdrift.figures import (
+    BlockStructure,
+    DecayRates,
+    Displacement,
+    LearningRateSweep,
+    ValidationRatios,
+    WeightDecaySweep,
+)
+from symdrift.problem import Array, LearningProblem
+from symdrift.roads import evaluate
+from symdrift.validation import Extrapolation, Validation
+
+LARGEST_PATTERN = 80
+"""Directions up to which the block structure is drawn."""
+
+_SWEEP_POINTS = 41
+_ZERO = 1e-10
+
+
+def _minimum(problem: LearningProblem) -> MinimumPoint:
+    return solve_minimum(
+        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
+    )
+
+
+def weight_decay_sweep(problem: LearningProblem) -> WeightDecaySweep:
+    """Diffusion of every plane from a thirtieth of the weight decay to the last threshold."""
+    strongest = float(np.linalg.norm(problem.teacher @ problem.input_covariance, 2))
+    grid = np.geomspace(problem.weight_decay / 30, 0.98 * strongest, _SWEEP_POINTS)
+    planes: dict[tuple[int, int], Array] = {}
+    for place, weight_decay in enumerate(grid):
+        try:
+            drift = evaluate(replace(problem, weight_decay=float(weight_decay))).drift
+        except RequestError:
+            # A threshold met with equality, or an unstable rate: a gap in the line.
+            continue
+        for plane, diffusion in zip(drift.planes, drift.diffusion, strict=True):
+            planes.setdefault(plane, np.full(len(grid), np.nan))[place] = diffusion
+    return WeightDecaySweep(
+        weight_decay=grid,
+        diffusion=tuple((str(plane), values) for plane, values in sorted(planes.items())),
+        exponent=4 if _noise_vanishes_with_weight_decay(problem) else None,
+        at=problem.weight_decay,
+    )
+
+
+def _noise_vanishes_with_weight_decay(problem: LearningProblem) -> bool:
+    """Whether the errors left at the minimum are of the order of the weight decay.
+
+    Then noise and fluctuation both go with its square, the diffusion with its fourth power.
+    """
+    learnable = int(np.linalg.matrix_rank(problem.teacher))
+    return not np.any(problem.label_noise) and problem.hidden >= learnable
+
+
+def learning_rate_sweep(
+    problem: LearningProblem, extrapolation: Extrapolation
+) -> LearningRateSweep | None:
+    """Simulated rotation variance of the first plane beside the theory; None without planes."""
+    quantities = [name for name in extrapolation.quantities if name.startswith("V[")]
+    if not quantities:
+        return None
+    quantity = quantities[0]
+    intercept = extrapolation.intercepts[extrapolation.quantities.index(quantity)]
+    rows = [
+        (run.stiffness, next(row for row in run.rows if row.quantity == quantity))
+        for run in extrapolation.runs
+    ]
+    evaluation = evaluate(problem)
+    rates = np.array([stiffness / evaluation.minimum.hessian_max for stiffness, _ in rows])
+    grid = np.geomspace(rates.min() / 1.5, rates.max() * 1.5, 61)
+    theory = [
+        evaluate(replace(problem, learning_rate=float(rate))).drift.covariance[0, 0]
+        for rate in grid
+    ]
+    plane = ", ".join(str(axis) for axis in evaluation.drift.planes[0])
+    return LearningRateSweep(
+        learning_rate=grid,
+        theory=np.array(theory),
+        simulated_rate=rates,
+        simulation=np.array([row.simulation for _, row in rows]),
+        standard_error=np.array([row.standard_error for _, row in rows]),
+        extrapolated_ratio=intercept.value,
+        ratio_error=intercept.standard_error,
+        quantity=f"rotation variance of plane ({plane})",
+        unit="rad^2 / step",
+    )
+
+
+def decay_rates(exact: Evaluation, white: Evaluation) -> DecayRates:
+    """Decay rates of all stimuli that have a representation."""
+    pairs = [
+        (one, other)
+        for one, other in zip(exact.stimuli, white.stimuli, strict=True)
+        if one.squared_norm > 0
+    ]
+    return DecayRates(
+        stimuli=tuple(one.name for one, _ in pairs),
+        exact=np.array([one.decay_rate for one, _ in pairs]),
+        white=np.array([other.decay_rate for _, other in pairs]),
+    )
+
+
+def block_structure(problem: LearningProblem) -> BlockStructure | None:
+    """Hessian and noise in the basis ``u_ol``, grouped into the blocks that they form.
+
+    ``u_ol`` is the unit vector along ``(U'F, F W')`` with ``F = p_o r_l'`` in the singular
+    frame of the learned map.  None when there are too many directions to draw.
+    """
+    minimum = _minimum(problem)
+    outputs, inputs = minimum.error_map.shape
+    left, _, right = np.linalg.svd(minimum.second_layer @ minimum.first_layer)
+    vectors = []
+    for output in range(outputs):
+        for source in range(inputs):
+            force = np.outer(left[:, output], right[source])
+            vector = np.hstack([minimum.second_layer.T @ force, minimum.first_layer @ force.T])
+            if (norm := np.linalg.norm(vector)) > _ZERO * np.linalg.norm(minimum.point):
+                vectors.append(vector.ravel() / norm)
+    if len(vectors) > LARGEST_PATTERN:
+        return None
+    basis = np.array(vectors).T
+    hessian = basis.T @ _hessian(problem, minimum) @ basis
+    noise = basis.T @ _noise(problem, minimum) @ basis
+    coupled = (np.abs(hessian) > _ZERO * np.abs(hessian).max()) | (
+        np.abs(noise) > _ZERO * np.abs(noise).max()
+    )
+    _, labels = connected_components(coupled, directed=False)
+    sizes = np.bincount(labels)
+    order = sorted(range(len(labels)), key=lambda k: (sizes[labels[k]], labels[k], k))
+    members = list(dict.fromkeys(labels[k] for k in order))
+    return BlockStructure(
+        hessian=hessian[np.ix_(order, order)],
+        noise=noise[np.ix_(order, order)],
+        blocks=tuple(int(sizes[label]) for label in members),
+    )
+
+
+def _hessian(problem: LearningProblem, minimum: MinimumPoint) -> Array:
+    return hessian_matrix(
+        minimum.point, problem.teacher, problem.input_covariance, problem.weight_decay
+    )
+
+
+def _noise(problem: LearningProblem, minimum: MinimumPoint) -> Array:
+    return gradient_noise(minimum, problem.inputs, problem.label_noise, problem.batch)
+
+
+def displacement(problem: LearningProblem, evaluation: Evaluation) -> Displacement | None:
+    """Mean-squared displacement of the first stimulus that drifts; None without one.
+
+    ``2 w'(1 - E[Q_tau])w`` from the rotation and, from the fluctuation ``n x``,
+    ``2 tr[P (1 - exp(-eta H tau)) Gamma P']`` with ``P`` the map from normal coordinates to
+    the representation.
+    """
+    drifting = [k for k, entry in enumerate(evaluation.stimuli) if entry.diffusion > 0]
+    if not drifting:
+        return None
+    chosen = problem.stimuli[drifting[0]]
+    minimum = _minimum(problem)
+    fluctuation = stationary_fluctuation(
+        _hessian(problem, minimum),
+        _noise(problem, minimum),
+        reachable_basis(minimum),
+        problem.learning_rate,
+    )
+    outputs, inputs = minimum.error_map.shape
+    rows = fluctuation.basis.reshape(minimum.rank, inputs + outputs, -1)[:, :inputs]
+    onto = np.einsum("rnk,n->rk", rows, chosen.vector)
+    rates = problem.learning_rate * fluctuation.stiffness
+    weights = np.sum((onto @ fluctuation.covariance) * onto, axis=0)
+    representation = minimum.first_layer @ chosen.vector
+    delta, mean = angular_matrices(evaluation.drift, minimum.rank)
+    slowest = 20.0 / evaluation.stimuli[drifting[0]].decay_rate
+    time = np.geomspace(0.1 / rates.max(), max(slowest, 10 / rates.min()), 121)
+    drift = [
+        2 * representation @ (representation - scipy.linalg.expm((mean - delta) * lag)
+                              @ representation)
+        for lag in time
+    ]  # fmt: skip
+    return Displacement(
+        stimulus=chosen.name,
+        time=time,
+        drift=np.array(drift),
+        fluctuation=2 * -np.expm1(-np.outer(time, rates)) @ weights,
+    )
+
+
+def validation_ratios(validation: Validation) -> ValidationRatios:
+    """Ratios of all rows that have one."""
+    rows = [row for row in validation.rows if row.ratio is not None]
+    return ValidationRatios(
+        quantities=tuple(row.quantity for row in rows),
+        ratio=_array(row.simulation / row.theory for row in rows),
+        standard_error=_array(abs(row.standard_error / row.theory) for row in rows),
+    )
+
+
+def _array(values: Iterable[float]) -> Array:
+    return np.fromiter(values, dtype=np.float64)

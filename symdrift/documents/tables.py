@@ -1,0 +1,200 @@
+"""Tables of a report: parameters, results, validation; formulas as LaTeX, text as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from symdrift.documents.numbers import Cell, Formula, Table
+from symdrift.evaluation import Evaluation
+from symdrift.roles import ROLES
+from symdrift.validation import Row, Validation
+
+DIGITS = 5
+"""Significant digits of numbers in tables."""
+
+_MOST_ROWS = 12
+_LABEL = re.compile(r"(?P<stem>V|mu|D_h)\[(?P<index>.*)\]")
+
+
+def number(value: float, digits: int = DIGITS) -> Formula:
+    r"""A number with the given significant digits, such as ``1.3977 \times 10^{-11}``."""
+    if value == 0 or not np.isfinite(value):
+        return Formula("0" if value == 0 else r"\text{undefined}")
+    exponent = int(np.floor(np.log10(abs(value))))
+    if -3 <= exponent < digits:
+        return Formula(f"{value:.{digits}g}")
+    mantissa, power = f"{value:.{digits - 1}e}".split("e")
+    return Formula(rf"{mantissa} \times 10^{{{int(power)}}}")
+
+
+def parameter_table(parameters: Mapping[str, Any], notation: Mapping[str, str]) -> Table:
+    """What the study fixes: symbol, meaning, value."""
+    rows: list[tuple[Cell, ...]] = []
+
+    def row(role: str, latex: str, value: Cell, meaning: str = "") -> None:
+        rows.append((Formula(latex), meaning or ROLES[role].meaning, value))
+
+    def name(role: str) -> str:
+        return notation.get(role, ROLES[role].latex)
+
+    for role in ("inputs", "outputs", "hidden"):
+        row(role, name(role), Formula(str(parameters[role])))
+    covariance = np.array(parameters["input_covariance"])
+    teacher = np.array(parameters["teacher"])
+    if _is_diagonal(covariance):
+        row("input_variance", f"{name('input_variance')}_{{i}}", _list(np.diagonal(covariance)),
+            "input variance along each axis")  # fmt: skip
+    else:
+        row("input_covariance", name("input_covariance"), _matrix(covariance))
+    if _is_diagonal(teacher):
+        row("gain", f"{name('gain')}_{{i}}", _list(np.diagonal(teacher)),
+            "gain of the teacher along each axis")  # fmt: skip
+    else:
+        row("teacher", name("teacher"), _matrix(teacher))
+    row("label_noise", f"{name('label_noise')}_{{o}}^{{2}}", _list(parameters["label_noise"]),
+        "variance of the label noise of each output")  # fmt: skip
+    row("weight_decay", name("weight_decay"), number(parameters["weight_decay"]))
+    row("learning_rate", name("learning_rate"), number(parameters["learning_rate"]))
+    row("batch", name("batch"), Formula(str(parameters["batch"])))
+    return Table("Parameters.", ("symbol", "meaning", "value"), tuple(rows))
+
+
+def result_table(exact: Evaluation, white: Evaluation, notation: Mapping[str, str]) -> Table:
+    """What follows from the parameters, beside the white-noise approximation."""
+
+    def name(role: str) -> str:
+        return notation.get(role, ROLES[role].latex)
+
+    rows = [*_minimum_rows(exact, name("singular_value"), name("hessian"), name("fluctuation"))]
+    rows += _plane_rows(exact, white, name("diffusion_tensor"), name("mean_rotation"))
+    rows += _stimulus_rows(exact, white)
+    return Table(
+        "Results, exact at leading order in the learning rate, beside the white-noise "
+        "approximation where it differs. Rates are per step.",
+        ("symbol", "meaning", "exact", "white noise", "ratio"),
+        tuple(rows),
+    )
+
+
+def _minimum_rows(
+    evaluation: Evaluation, singular: str, hessian: str, fluctuation: str
+) -> Iterator[tuple[Cell, ...]]:
+    minimum = evaluation.minimum
+    for index, value in enumerate(minimum.singular_values[:_MOST_ROWS], start=1):
+        yield Formula(f"{singular}_{{{index}}}"), f"singular value {index}", number(value), "", ""
+    yield Formula("L"), "loss at the minimum", number(minimum.loss), "", ""
+    smallest = number(minimum.hessian_min)
+    yield Formula(rf"\min {hessian}"), "smallest Hessian eigenvalue, normal", smallest, "", ""
+    largest = number(minimum.hessian_max)
+    yield Formula(rf"\max {hessian}"), "largest Hessian eigenvalue", largest, "", ""
+    variance, excess = evaluation.fluctuation.weight_variance, evaluation.fluctuation.excess_loss
+    yield (
+        Formula(rf"\operatorname{{tr}} {fluctuation}"),
+        "variance of all weights",
+        number(variance),
+        "",
+        "",
+    )
+    yield Formula(r"\Delta L"), "excess loss", number(excess), "", ""
+
+
+def _plane_rows(
+    exact: Evaluation, white: Evaluation, diffusion: str, mean: str
+) -> Iterator[tuple[Cell, ...]]:
+    planes = exact.drift.planes[:_MOST_ROWS]
+    for k, plane in enumerate(planes):
+        yield (
+            Formula(f"{diffusion}_{{{_index(plane)}}}"),
+            f"diffusion in the plane ({plane[0]}, {plane[1]}), squared radians",
+            *_compared(exact.drift.diffusion[k], white.drift.diffusion[k]),
+        )
+    noise = 1e-12 * np.sqrt(np.abs(exact.drift.covariance).max(initial=0.0))
+    for k, plane in enumerate(planes):
+        if abs(exact.drift.mean_rotation[k]) > noise:
+            value = number(exact.drift.mean_rotation[k])
+            meaning = f"mean rotation in the plane ({plane[0]}, {plane[1]}), radians"
+            yield Formula(f"{mean}_{{{_index(plane)}}}"), meaning, value, "", ""
+    if len(exact.drift.planes) > _MOST_ROWS:
+        rest = len(exact.drift.planes) - _MOST_ROWS
+        yield "", f"and {rest} more planes, listed in numbers.json", "", "", ""
+
+
+def _stimulus_rows(exact: Evaluation, white: Evaluation) -> Iterator[tuple[Cell, ...]]:
+    pairs = list(zip(exact.stimuli, white.stimuli, strict=True))
+    for one, other in pairs[:_MOST_ROWS]:
+        if one.squared_norm > 0:
+            meaning = f"decay rate of “{one.name}”"
+            yield (
+                Formula("D_{h}/w^{2}"),
+                meaning,
+                *_compared(one.decay_rate, other.decay_rate),
+            )
+        else:
+            yield Formula("w"), f"“{one.name}” is not represented", number(0.0), "", ""
+
+
+def _compared(exact: float, white: float) -> tuple[Cell, Cell, Cell]:
+    ratio: Cell = number(white / exact, 4) if exact != 0 else ""
+    return number(exact), number(white), ratio
+
+
+def validation_table(validation: Validation) -> Table:
+    """Theory beside simulation."""
+    return Table(
+        f"Theory beside a simulation of {validation.replicas} networks over {validation.steps} "
+        f"steps each (windows of {validation.window} steps, seed {validation.seed}): "
+        f"{validation.rule}.",
+        ("quantity", "theory", "simulation", "standard error", "ratio", "z"),
+        tuple(_validation_row(row) for row in validation.rows),
+    )
+
+
+def _validation_row(row: Row) -> tuple[Cell, ...]:
+    return (
+        quantity(row.quantity),
+        number(row.theory),
+        number(row.simulation, 4),
+        number(row.standard_error, 2),
+        "" if row.ratio is None else Formula(f"{row.ratio:.3f}"),
+        Formula(f"{row.z:+.1f}"),
+    )
+
+
+def quantity(label: str) -> Cell:
+    """Typeset name of a validated quantity; names of stimuli stay text."""
+    match = _LABEL.fullmatch(label)
+    if match is None:
+        return label
+    if match["stem"] == "D_h":
+        return f"diffusion of “{match['index']}”"
+    stem = {"V": "V", "mu": r"\mu"}[match["stem"]]
+    return Formula(f"{stem}_{{{match['index'].replace(';', ',')}}}")
+
+
+def _index(plane: Sequence[int]) -> str:
+    return "".join(map(str, plane)) if max(plane) < 10 else ",".join(map(str, plane))
+
+
+def _is_diagonal(matrix: np.ndarray[Any, np.dtype[np.float64]]) -> bool:
+    off = matrix.copy()
+    np.fill_diagonal(off, 0.0)
+    return not np.any(off)
+
+
+def _list(values: Sequence[float] | np.ndarray[Any, np.dtype[np.float64]]) -> Formula:
+    entries = [float(value) for value in values]
+    if len(entries) > 1 and len(set(entries)) == 1:
+        return Formula(rf"{number(entries[0]).latex} \text{{ each}}")
+    shown = [number(value).latex for value in entries[:6]]
+    return Formula(r",\; ".join(shown + ([r"\ldots"] if len(entries) > 6 else [])))
+
+
+def _matrix(matrix: np.ndarray[Any, np.dtype[np.float64]]) -> Cell:
+    if max(matrix.shape) > 4:
+        return f"{matrix.shape[0]} by {matrix.shape[1]}, listed in numbers.json"
+    rows = (" & ".join(number(value, 4).latex for value in row) for row in matrix)
+    return Formula(r"\left(\begin{matrix} " + r" \\ ".join(rows) + r" \end{matrix}\right)")
