@@ -6,6 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Machines that run the tests are shared: how long one example takes says nothing.
+settings.register_profile("symdrift", deadline=None)
+settings.load_profile("symdrift")
 
 ANISOTROPIC = """
 title = "Three inputs"
