@@ -141,7 +141,7 @@ class Meter:
             self.done += steps
 
 
-class _Gauge:
+class Gauge:
     """Measures a block at window ends; remembers each replica's rotation."""
 
     def __init__(self, model: Model, minimum: MinimumPoint, block: Block) -> None:
@@ -280,7 +280,7 @@ def _run_block(
 ) -> list[WindowSums]:
     start = (minimum.first_layer, minimum.second_layer)
     block = Block(model, start, first, count, seed)
-    gauge = _Gauge(model, minimum, block)
+    gauge = Gauge(model, minimum, block)
     advance_metered(block, schedule.burn_in, meter)
     gauge.read()
     gauge.take_displacement(1)

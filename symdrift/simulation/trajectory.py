@@ -218,8 +218,8 @@ def _padded(minimum: MinimumPoint, hidden: int) -> tuple[Array, Array]:
 def _stride(problem: LearningProblem, steps: int, replicas: int) -> int:
     """Steps between records: as many records as memory allows, at most `MOST_RECORDS`."""
     outputs, inputs = problem.teacher.shape
-    record = 8 * replicas * problem.hidden * (inputs + outputs)
-    affordable = MEMORY_LIMIT // record
+    record: int = 8 * replicas * problem.hidden * (inputs + outputs)
+    affordable: int = MEMORY_LIMIT // record
     if affordable < FEWEST_RECORDS:
         raise RequestError(
             "replicas",
@@ -228,4 +228,4 @@ def _stride(problem: LearningProblem, steps: int, replicas: int) -> int:
             f"{MEMORY_LIMIT / 2**20:.0f} MiB",
         )
     records = min(MOST_RECORDS, affordable) - 1
-    return -(-steps // records)
+    return math.ceil(steps / records)

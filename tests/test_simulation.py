@@ -1,0 +1,348 @@
+"""The simulator is online SGD, driven by sound random numbers, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.linalg
+import scipy.stats
+from simulation_cases import ReferenceStream, problem
+
+from symdrift.dense import hessian_matrix, reachable_basis, solve_minimum
+from symdrift.errors import RequestError
+from symdrift.inputs import Elliptical, Samples, StimulusSet
+from symdrift.problem import Array, LearningProblem
+from symdrift.simulation import simulate
+from symdrift.simulation.ensemble import Block, Gauge
+from symdrift.simulation.model import Model, Table, model_of
+from symdrift.simulation.timescales import relaxation
+from symdrift.simulation.trajectory import MOST_RECORDS
+
+MISALIGNED = ([[1.5, 0.6], [0.6, 0.8]], np.diag([1.2, 0.8]))
+STIMULI = np.array([[1.0, 0.0, 0.3], [0.2, 1.0, 0.0], [0.0, 0.5, 1.0], [1.0, 1.0, 0.0]])
+
+
+def reference_step(
+    first: Array, second: Array, given: LearningProblem, inputs: Array, noise: Array
+) -> tuple[Array, Array]:
+    """One SGD step for a batch of inputs (rows) and label noise, as in a textbook."""
+    hidden = inputs @ first.T
+    error = inputs @ given.teacher.T + noise - hidden @ second.T
+    rate, decay, batch = given.learning_rate, given.weight_decay, len(inputs)
+    return (
+        first + rate * (second.T @ error.T @ inputs / batch - decay * first),
+        second + rate * (error.T @ hidden / batch - decay * second),
+    )
+
+
+def reference_inputs(stream: ReferenceStream, model: Model, normals: Array) -> Array:
+    """One input from the replica's random numbers."""
+
+    def row(table: Table) -> Array:
+        word = stream.word()
+        index = (word >> 32) * len(table.rows) >> 32
+        if (word & 0xFFFFFFFF) / 2**32 >= table.acceptance[index]:
+            index = int(table.alias[index])
+        return np.asarray(table.rows[index])
+
+    if model.shape.tabulated:
+        return row(model.table)
+    length = row(model.table)[0] if model.shape.elliptical else 1.0
+    return np.asarray(model.basis @ (length * model.scales * normals))
+
+
+def reference_run(
+    given: LearningProblem, model: Model, start: tuple[Array, Array], replica: int, steps: int
+) -> tuple[Array, Array]:
+    outputs, inputs = given.teacher.shape
+    first, second = start
+    stream = ReferenceStream(7, replica)
+    for _ in range(steps):
+        for_inputs = 0 if model.shape.tabulated else given.batch * inputs
+        for_labels = given.batch * outputs if model.shape.noisy else 0
+        normals = stream.normals(for_inputs + for_labels)
+        x = np.array(
+            [
+                reference_inputs(stream, model, normals[sample * inputs : (sample + 1) * inputs])
+                if for_inputs
+                else reference_inputs(stream, model, normals[:0])
+                for sample in range(given.batch)
+            ]
+        )
+        noise = np.zeros((given.batch, outputs))
+        if for_labels:
+            labels = normals[for_inputs:].reshape(given.batch, outputs)
+            noise = np.sqrt(given.label_noise) * labels
+        first, second = reference_step(first, second, given, x, noise)
+        if given.synaptic_noise > 0:
+            jitter = np.sqrt(given.synaptic_noise) * stream.normals(first.size + second.size)
+            # The simulator works in the eigenbasis of the inputs.
+            first = first + jitter[: first.size].reshape(first.shape) @ model.basis.T
+            second = second + jitter[first.size :].reshape(second.shape)
+    return first, second
+
+
+CASES = {
+    "autoencoder": problem([2.0, 0.7], weight_decay=0.2, learning_rate=0.05),
+    "odd number of normals": problem([2.0, 1.0, 0.7], weight_decay=0.3, learning_rate=0.05),
+    "misaligned": problem(*MISALIGNED, weight_decay=0.15, learning_rate=0.05),
+    "noisy labels in batches": problem(
+        [2.0, 1.0, 0.7],
+        np.diag([1.0, 0.9, 1.2])[:2],
+        weight_decay=0.3,
+        learning_rate=0.05,
+        label_noise=[0.1, 0.3],
+        batch=3,
+    ),
+    "elliptical": problem(
+        [2.0, 0.7],
+        weight_decay=0.2,
+        learning_rate=0.02,
+        inputs=Elliptical(np.diag([2.0, 0.7]), 0.5),
+        batch=2,
+    ),
+    "stimuli": problem(
+        np.eye(3),
+        weight_decay=0.1,
+        learning_rate=0.05,
+        inputs=StimulusSet(STIMULI, np.array([0.4, 0.3, 0.2, 0.1])),
+        label_noise=0.2,
+        batch=2,
+    ),
+    "samples": problem(np.eye(3), weight_decay=0.1, learning_rate=0.05, inputs=Samples(STIMULI)),
+    "synaptic noise": problem(
+        [2.0, 0.7], weight_decay=0.2, learning_rate=0.05, synaptic_noise=1e-4
+    ),
+    "more weights than get constant sizes": problem(
+        np.linspace(2.0, 1.0, 5), weight_decay=0.2, learning_rate=0.02, hidden=4, label_noise=0.1
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_steps_are_those_of_textbook_sgd_on_the_same_random_numbers(name: str) -> None:
+    given = CASES[name]
+    outputs, inputs = given.teacher.shape
+    rng = np.random.default_rng(0)
+    start = (rng.normal(size=(given.hidden, inputs)), rng.normal(size=(outputs, given.hidden)))
+    start = (0.3 * start[0], 0.3 * start[1])
+    model = model_of(given, given.hidden)
+    block = Block(model, start, first=4, count=9, seed=7)
+    block.advance(25)
+    first, second = model.unpack(block.weights, 9)
+    for lane in (0, 3, 8):
+        expected = reference_run(given, model, start, 4 + lane, 25)
+        np.testing.assert_allclose(first[lane], expected[0], rtol=0, atol=1e-9)
+        np.testing.assert_allclose(second[lane], expected[1], rtol=0, atol=1e-9)
+
+
+def test_a_run_depends_on_seed_and_replica_only() -> None:
+    given = CASES["misaligned"]
+    one = simulate(given, steps=300, replicas=5, seed=3, threads=1)
+    many = simulate(given, steps=300, replicas=150, seed=3, threads=2)
+    other = simulate(given, steps=300, replicas=5, seed=4, threads=1)
+    assert np.array_equal(one.first_layer, many.first_layer[:, :5])
+    assert np.array_equal(one.second_layer, many.second_layer[:, :5])
+    assert not np.any(one.first_layer == other.first_layer)
+    ends = many.first_layer[-1].reshape(150, -1)
+    assert len(np.unique(ends, axis=0)) == 150
+
+
+def test_silent_hidden_units_stay_silent() -> None:
+    given = problem([2.0, 1.5, 0.7], weight_decay=0.9, learning_rate=0.02, hidden=4)
+    trajectory = simulate(given, steps=200, replicas=3)
+    assert trajectory.first_layer.shape[2:] == (4, 3)
+    assert np.all(trajectory.first_layer[..., 2:, :] == 0)
+    assert np.all(trajectory.second_layer[..., :, 2:] == 0)
+    assert np.all(np.abs(trajectory.first_layer[..., :2, :]).sum(axis=-1) > 0)
+
+
+def test_synaptic_noise_moves_silent_hidden_units() -> None:
+    given = problem(
+        [2.0, 0.7], weight_decay=0.2, learning_rate=0.02, hidden=3, synaptic_noise=1e-6
+    )
+    trajectory = simulate(given, steps=100, replicas=3)
+    assert np.all(trajectory.first_layer[-1, :, 2] != 0)
+
+
+def test_records_are_evenly_spaced_and_bounded_in_number(tmp_path: Path) -> None:
+    given = CASES["autoencoder"]
+    trajectory = simulate(given, steps=12_345, replicas=4)
+    assert len(trajectory.steps) <= MOST_RECORDS
+    assert len(set(np.diff(trajectory.steps))) == 1
+    trajectory.save(tmp_path / "run.npz")
+    with np.load(tmp_path / "run.npz") as stored:
+        assert np.array_equal(stored["first_layer"], trajectory.first_layer)
+        assert list(stored["stimulus_names"]) == ["axis 1", "axis 2"]
+        assert stored["learning_rate"] == given.learning_rate
+
+
+def test_divergence_is_reported_with_step_and_stiffness() -> None:
+    # Stable for the mean (eta h_max < 2), unstable for the fourth moment of the inputs.
+    given = problem([3.0, 1.0], weight_decay=0.2, learning_rate=0.3)
+    with pytest.raises(RequestError, match=r"0\.3 makes SGD diverge within \d+ steps .* is 1\.\d+"):
+        simulate(given, steps=50_000, replicas=16)
+
+
+@pytest.mark.parametrize("field", ["steps", "replicas", "threads"])
+def test_counts_must_be_positive(field: str) -> None:
+    with pytest.raises(RequestError, match=f"{field} = 0 must be at least 1"):
+        simulate(CASES["autoencoder"], **{field: 0})
+
+
+def test_trajectories_beyond_memory_are_refused() -> None:
+    with pytest.raises(RequestError, match=r"replicas = 30000000 is too many: .* MiB"):
+        simulate(CASES["autoencoder"], steps=10, replicas=30_000_000)
+
+
+def test_an_interrupt_keeps_what_was_recorded() -> None:
+    given = problem([2.0, 0.7], weight_decay=0.2, learning_rate=1e-3)
+
+    def interrupt_halfway(done: int, total: int) -> None:
+        if done > total // 2:
+            raise KeyboardInterrupt
+
+    trajectory = simulate(given, steps=2_000_000, replicas=256, progress=interrupt_halfway)
+    assert trajectory.interrupted
+    assert 0 < len(trajectory.steps) < MOST_RECORDS - 1
+    assert len(trajectory.steps) == len(trajectory.first_layer) == len(trajectory.second_layer)
+
+
+def skew(rng: np.random.Generator, count: int, size: int, largest: float) -> Array:
+    generators = rng.normal(size=(count, size, size))
+    generators -= generators.swapaxes(1, 2)
+    return np.asarray(largest * generators / np.abs(generators).max())
+
+
+def gauged(size: int) -> tuple[Model, Block, Gauge]:
+    """Eleven replicas at the minimum of an autoencoder, and what measures them."""
+    given = problem(np.linspace(2.0, 1.0, size), weight_decay=0.2, learning_rate=0.01)
+    minimum = solve_minimum(given.teacher, given.input_covariance, 0.2, size)
+    model = model_of(given, size)
+    block = Block(model, (minimum.first_layer, minimum.second_layer), 0, 11, 0)
+    return model, block, Gauge(model, minimum, block)
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_the_gauge_reads_injected_rotations_of_the_minimum_exactly(size: int) -> None:
+    model, block, gauge = gauged(size)
+    first, second = model.unpack(block.weights, 11)
+    rng = np.random.default_rng(size)
+    rotation = np.stack([np.eye(size)] * 11)
+    for _ in range(40):
+        # Q_{t+1} = Q_t exp(X): the increment acts on the minimum's own axes, before Q_t.
+        increment = skew(rng, 11, size, 0.1)
+        turn = np.stack([scipy.linalg.expm(x) for x in increment])
+        rotation = rotation @ turn
+        block.weights[:] = model.pack(rotation @ first, second @ rotation.swapaxes(1, 2))
+        angles, distance, _loss = gauge.read()
+        upper = np.triu_indices(size, 1)
+        np.testing.assert_allclose(angles.T, increment[:, *upper], rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(distance, 0, atol=1e-12)
+    assert np.max(np.abs(rotation - np.eye(size))) > 0.2
+
+
+def test_the_gauge_is_the_polar_factor_also_away_from_the_minimum() -> None:
+    model, block, gauge = gauged(3)
+    first, second = model.unpack(block.weights, 11)
+    rng = np.random.default_rng(5)
+    moved = (
+        first + 0.03 * rng.normal(size=first.shape),
+        second + 0.03 * rng.normal(size=second.shape),
+    )
+    block.weights[:] = model.pack(*moved)
+    angles, distance, _ = gauge.read()
+    summed = gauge.take_displacement(1)
+    for replica in range(11):
+        overlap = moved[0][replica] @ first[0].T + moved[1][replica].T @ second[0]
+        rotation, _ = scipy.linalg.polar(overlap)
+        expected = scipy.linalg.logm(rotation)[np.triu_indices(3, 1)]
+        np.testing.assert_allclose(angles[:, replica], expected, rtol=0, atol=1e-8)
+        normal = np.concatenate(
+            [
+                np.ravel(rotation.T @ moved[0][replica] - first[0]),
+                np.ravel(moved[1][replica] @ rotation - second[0]),
+            ]
+        )
+        np.testing.assert_allclose(distance[replica], normal @ normal, rtol=1e-10)
+        np.testing.assert_allclose(summed[:, replica], normal, atol=1e-12)
+
+
+def test_the_gauge_reads_the_expected_loss() -> None:
+    given = CASES["misaligned"]
+    minimum = solve_minimum(given.teacher, given.input_covariance, given.weight_decay, 2)
+    model = model_of(given, 2)
+    block = Block(model, (minimum.first_layer, minimum.second_layer), 0, 8, 0)
+    gauge = Gauge(model, minimum, block)
+    rng = np.random.default_rng(0)
+    first = minimum.first_layer + 0.05 * rng.normal(size=(8, 2, 2))
+    second = minimum.second_layer + 0.05 * rng.normal(size=(8, 2, 2))
+    block.weights[:] = model.pack(first, second)
+    _, _, loss = gauge.read()
+    for replica in range(8):
+        error = given.teacher - second[replica] @ first[replica]
+        decay = np.sum(first[replica] ** 2) + np.sum(second[replica] ** 2)
+        expected = 0.5 * np.trace(error @ given.input_covariance @ error.T)
+        expected += 0.5 * given.weight_decay * decay
+        assert loss[replica] == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_rotation_too_large_for_a_window_is_refused() -> None:
+    model, block, gauge = gauged(2)
+    first, second = model.unpack(block.weights, 11)
+    turn = scipy.linalg.expm(np.array([[0.0, 0.5], [-0.5, 0.0]]))
+    block.weights[:] = model.pack(turn @ first, second @ turn.T)
+    with pytest.raises(RequestError, match=r"learning\.rate is too large .* turns by 0\.\d+ rad"):
+        gauge.read()
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "misaligned", "noisy labels in batches"])
+def test_relaxation_is_the_hessian_on_the_reached_directions(name: str) -> None:
+    given = CASES[name]
+    minimum = solve_minimum(
+        given.teacher, given.input_covariance, given.weight_decay, given.hidden
+    )
+    hessian = hessian_matrix(
+        minimum.point, given.teacher, given.input_covariance, given.weight_decay
+    )
+    basis = reachable_basis(minimum)
+    expected = np.linalg.eigvalsh(basis.T @ hessian @ basis)
+    found = relaxation(given, minimum)
+    assert found.slowest == pytest.approx(expected[0], rel=1e-9)
+    assert found.fastest == pytest.approx(expected[-1], rel=1e-9)
+
+
+def test_relaxation_of_a_large_network_is_found_without_its_hessian() -> None:
+    given = problem(np.linspace(2.0, 1.0, 24), weight_decay=0.2, learning_rate=0.01, hidden=6)
+    minimum = solve_minimum(given.teacher, given.input_covariance, 0.2, 6)
+    hessian = hessian_matrix(minimum.point, given.teacher, given.input_covariance, 0.2)
+    basis = reachable_basis(minimum)
+    expected = np.linalg.eigvalsh(basis.T @ hessian @ basis)
+    found = relaxation(given, minimum)
+    assert found.slowest == pytest.approx(expected[0], rel=0.05)
+    assert found.fastest == pytest.approx(expected[-1], rel=0.05)
+
+
+def test_elliptical_lengths_have_the_moments_of_the_gamma_law() -> None:
+    kurtosis = 0.5
+    table = model_of(CASES["elliptical"], 2).table
+    probabilities = table_probabilities(table)
+    v = table.rows[:, 0] ** 2
+    for order in range(1, 9):
+        expected = scipy.stats.gamma(1 / kurtosis, scale=kurtosis).moment(order)
+        assert probabilities @ v**order == pytest.approx(expected, rel=1e-9)
+
+
+def test_stimuli_are_drawn_with_their_probabilities() -> None:
+    table = model_of(CASES["stimuli"], 2).table
+    np.testing.assert_allclose(table_probabilities(table), [0.4, 0.3, 0.2, 0.1], atol=1e-15)
+
+
+def table_probabilities(table: Table) -> Array:
+    """Probability of each row, from the definition of the alias method."""
+    count = len(table.acceptance)
+    probabilities = table.acceptance / count
+    np.add.at(probabilities, table.alias, (1 - table.acceptance) / count)
+    return np.asarray(probabilities)
