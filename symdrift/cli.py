@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from symdrift.study import Study
     from symdrift.sweeps import SweepPoint
 
-FORMATS = ("tex", "html", "pdf")
 _WIDE = 160
 """Columns of a table that goes to a file or a pipe."""
 _COLUMN = 13
@@ -108,7 +107,7 @@ def derive(
 
     Writes the document of the derivation and the kernels that evaluate its results.
     """
-    wanted = _formats(formats)
+    wanted = tuple(dict.fromkeys(part.strip() for part in formats.split(",")))
     chosen = _study(study, assignments)
     from symdrift.documents import write_derivation
 
@@ -213,6 +212,8 @@ def simulate(
             progress=progress,
         )
     trajectory.save(out)
+    if trajectory.interrupted:
+        print(f"interrupted after {trajectory.steps[-1]:.0f} steps", file=sys.stderr)
     _announce([out])
 
 
@@ -328,16 +329,6 @@ def _study(name: str, assignments: Sequence[str] | None) -> Study:
         values[path.strip()] = value.strip()
     study = read_study(name)
     return study.with_values(values) if values else study
-
-
-def _formats(text: str) -> tuple[str, ...]:
-    wanted = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    for part in wanted:
-        if part not in FORMATS:
-            raise RequestError(
-                "--format", f'= "{part}" is unknown; allowed are {",".join(FORMATS)}'
-            )
-    return wanted
 
 
 def _directory(out: Path | None, study: Study) -> Path:
