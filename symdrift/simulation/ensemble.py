@@ -148,6 +148,7 @@ class Gauge:
         shape = model.shape
         rank = shape.hidden
         groups = -(-block.count // LANES)
+        self._groups = groups
         self._block = block
         self._planes = rank * (rank - 1) // 2
         self._angles = aligned(np.zeros(groups * self._planes * LANES))
@@ -184,8 +185,8 @@ class Gauge:
         """
         observe(*self._arguments)
         count = self._block.count
-        angles = self._angles.reshape(-1, self._planes, LANES).swapaxes(0, 1)
-        angles = angles.reshape(self._planes, -1)[:, :count]
+        angles = self._angles.reshape(self._groups, self._planes, LANES).swapaxes(0, 1)
+        angles = angles.reshape(self._planes, self._groups * LANES)[:, :count]
         scalars = self._scalars.reshape(-1, SCALARS, LANES).swapaxes(0, 1)
         distance, loss, defect = scalars.reshape(SCALARS, -1)[:, :count]
         largest = float(np.max(np.abs(angles), initial=0.0))
