@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from symdrift.errors import RequestError
+from symdrift.inputs import (
+    Array,
+    Elliptical,
+    Gaussian,
+    InputDistribution,
+    Samples,
+    StimulusSet,
+)
+
+COVARIANCE = np.array([[1.5, 0.6, 0.1], [0.6, 0.8, -0.2], [0.1, -0.2, 0.5]])
+STIMULI = np.array([[1.0, 0.0, 0.5], [0.2, -1.0, 0.0], [0.3, 0.4, 2.0], [0.0, 0.0, 0.0]])
+PROBABILITIES = np.array([0.4, 0.3, 0.2, 0.1])
+EVERY_DISTRIBUTION = [
+    Gaussian(COVARIANCE),
+    Elliptical(COVARIANCE, 0.5),
+    StimulusSet(STIMULI, PROBABILITIES),
+    Samples(STIMULI),
+]
+
+
+def fourth_moments(covariance: Array, scale: float) -> Array:
+    """``K_abcd`` index by index: the scaled sum over the three pairings."""
+    size = len(covariance)
+    moments = np.zeros((size,) * 4)
+    for a, b, c, d in product(range(size), repeat=4):
+        moments[a, b, c, d] = scale * (
+            covariance[a, b] * covariance[c, d]
+            + covariance[a, c] * covariance[b, d]
+            + covariance[a, d] * covariance[b, c]
+        )
+    return moments
+
+
+def contracted(moments: Array, covariance: Array, left: Array, right: Array) -> Array:
+    """``Cov[(l.x)(r.x)]`` from the full fourth-moment tensor."""
+    second = np.einsum("ka,kb,qc,qd,abcd->kq", left, right, left, right, moments)
+    means = np.einsum("ka,kb,ab->k", left, right, covariance)
+    return second - np.outer(means, means)
+
+
+def linear_forms(seed: int) -> tuple[Array, Array]:
+    generator = np.random.default_rng(seed)
+    return generator.standard_normal((5, 3)), generator.standard_normal((5, 3))
+
+
+@given(st.integers(0, 1000), st.floats(0, 3))
+def test_elliptical_fourth_moment_is_scaled_isserlis(seed: int, kurtosis: float) -> None:
+    left, right = linear_forms(seed)
+    expected = contracted(fourth_moments(COVARIANCE, 1 + kurtosis), COVARIANCE, left, right)
+    measured = Elliptical(COVARIANCE, kurtosis).product_covariance(left, right)
+    np.testing.assert_allclose(measured, expected, atol=1e-11)
+
+
+@given(st.integers(0, 1000))
+def test_gaussian_fourth_moment_is_isserlis(seed: int) -> None:
+    left, right = linear_forms(seed)
+    expected = contracted(fourth_moments(COVARIANCE, 1.0), COVARIANCE, left, right)
+    measured = Gaussian(COVARIANCE).product_covariance(left, right)
+    np.testing.assert_allclose(measured, expected, atol=1e-11)
+
+
+def test_stimulus_moments_are_sums_over_the_stimuli() -> None:
+    left, right = linear_forms(3)
+    moments = np.zeros((3, 3, 3, 3))
+    second = np.zeros((3, 3))
+    for stimulus, probability in zip(STIMULI, PROBABILITIES, strict=True):
+        second += probability * np.outer(stimulus, stimulus)
+        moments += probability * np.einsum("a,b,c,d->abcd", *[stimulus] * 4)
+    inputs = StimulusSet(STIMULI, PROBABILITIES)
+    np.testing.assert_allclose(inputs.covariance, second, atol=1e-15)
+    np.testing.assert_allclose(
+        inputs.product_covariance(left, right),
+        contracted(moments, second, left, right),
+        atol=1e-12,
+    )
+
+
+def test_samples_are_equally_probable_stimuli() -> None:
+    left, right = linear_forms(4)
+    twice = np.vstack([STIMULI[:2], STIMULI[:1], STIMULI[:1]])
+    samples = Samples(twice)
+    stimuli = StimulusSet(STIMULI[:2], np.array([0.75, 0.25]))
+    np.testing.assert_allclose(samples.covariance, stimuli.covariance, atol=1e-15)
+    np.testing.assert_allclose(
+        samples.product_covariance(left, right),
+        stimuli.product_covariance(left, right),
+        atol=1e-13,
+    )
+
+
+def test_many_samples_have_the_moments_of_their_distribution() -> None:
+    """More rows than fit in one block of the accumulation."""
+    rows = Gaussian(COVARIANCE).sample(np.random.default_rng(2), (10_001,))
+    left, right = linear_forms(5)
+    products = (rows @ left.T) * (rows @ right.T)
+    np.testing.assert_allclose(
+        Samples(rows).product_covariance(left, right),
+        np.cov(products.T, bias=True),
+        rtol=1e-10,
+        atol=1e-10,
+    )
+
+
+@pytest.mark.parametrize("inputs", EVERY_DISTRIBUTION, ids=lambda inputs: type(inputs).__name__)
+def test_sampler_has_the_stated_moments(inputs: InputDistribution) -> None:
+    """Second moments and the covariance of products, within five standard errors."""
+    draws = 200_000
+    rows = inputs.sample(np.random.default_rng(11), (draws,))
+    pairs = [(a, b) for a in range(3) for b in range(a, 3)]
+    left, right = np.eye(3)[[a for a, _ in pairs]], np.eye(3)[[b for _, b in pairs]]
+    products = (rows @ left.T) * (rows @ right.T)
+    means = np.array([inputs.covariance[a, b] for a, b in pairs])
+    error = products.std(axis=0) / np.sqrt(draws)
+    assert np.all(np.abs(products.mean(axis=0) - means) <= 5 * error)
+
+    centred = products - means
+    squares = np.einsum("tk,tq->tkq", centred, centred)
+    error = squares.std(axis=0) / np.sqrt(draws)
+    deviation = np.abs(squares.mean(axis=0) - inputs.product_covariance(left, right))
+    assert np.all(deviation <= 5 * error)
+
+
+@pytest.mark.parametrize("inputs", EVERY_DISTRIBUTION, ids=lambda inputs: type(inputs).__name__)
+def test_sampler_shape_and_reproducibility(inputs: InputDistribution) -> None:
+    first = inputs.sample(np.random.default_rng(1), (4, 5))
+    assert first.shape == (4, 5, 3)
+    np.testing.assert_array_equal(first, inputs.sample(np.random.default_rng(1), (4, 5)))
+
+
+def test_moments_cannot_be_changed_afterwards() -> None:
+    values = COVARIANCE.copy()
+    inputs = Gaussian(values)
+    values[0, 0] = 9
+    assert inputs.covariance[0, 0] == 1.5
+    with pytest.raises(ValueError, match="read-only"):
+        inputs.covariance[0, 0] = 9
+
+
+@pytest.mark.parametrize(
+    ("covariance", "message"),
+    [
+        ([[1.0, 0.2], [0.1, 1.0]], "inputs.covariance must be symmetric"),
+        ([[1.0, 2.0], [2.0, 1.0]], "inputs.covariance must be positive definite"),
+        ([[1.0, 0.0], [0.0, 0.0]], "inputs.covariance must be positive definite"),
+        ([[1.0, np.nan], [np.nan, 1.0]], "inputs.covariance must be finite"),
+        ([[1.0, 0.0]], "inputs.covariance must be a square matrix"),
+    ],
+)
+def test_impossible_covariances_are_refused(covariance: list[list[float]], message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        Gaussian(np.array(covariance))
+    with pytest.raises(RequestError, match=message):
+        Elliptical(np.array(covariance), 0.1)
+
+
+@pytest.mark.parametrize("kurtosis", [-0.1, np.inf, np.nan])
+def test_impossible_kurtosis_is_refused(kurtosis: float) -> None:
+    with pytest.raises(RequestError, match=r"inputs\.kurtosis"):
+        Elliptical(COVARIANCE, kurtosis)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "message"),
+    [
+        ([0.5, 0.5], "one number for each of the 4 stimuli"),
+        ([0.5, 0.6, -0.1, 0.0], "not negative"),
+        ([0.5, 0.6, 0.1, 0.0], "sum to 1.2 and must sum to 1"),
+        ([0.0, 0.0, 0.0, 1.0], "all zero"),
+    ],
+)
+def test_impossible_probabilities_are_refused(probabilities: list[float], message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        StimulusSet(STIMULI, np.array(probabilities))
+
+
+@pytest.mark.parametrize("rows", [np.zeros((3, 2)), np.ones(3), np.array([[1.0, np.inf]])])
+def test_impossible_samples_are_refused(rows: Array) -> None:
+    with pytest.raises(RequestError, match=r"inputs\.file"):
+        Samples(rows)
