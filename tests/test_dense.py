@@ -553,15 +553,23 @@ def test_large_learning_rates_are_warned_about_and_then_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "approximation", "message"),
+    ("problem", "approximation", "message"),
     [
-        ({"synaptic_noise": 1e-6}, "exact", r"learning\.synaptic_noise = 1e-06 is not covered"),
-        ({"weight_decay": 0.0}, "exact", r"learning\.weight_decay = 0 is refused"),
-        ({}, "grey", 'approximation = "grey" is unknown; allowed are exact, white'),
+        (
+            replace(MISALIGNED, synaptic_noise=1e-6),
+            "exact",
+            r"learning\.synaptic_noise = 1e-06 is not covered",
+        ),
+        (
+            replace(MISALIGNED, weight_decay=0.0),
+            "exact",
+            r"learning\.weight_decay = 0 is refused",
+        ),
+        (MISALIGNED, "grey", 'approximation = "grey" is unknown; allowed are exact, white'),
     ],
 )
 def test_what_the_road_does_not_cover_is_refused(
-    change: dict[str, float], approximation: str, message: str
+    problem: LearningProblem, approximation: str, message: str
 ) -> None:
     with pytest.raises(RequestError, match=message):
-        evaluate(replace(MISALIGNED, **change), approximation)  # type: ignore[arg-type]
+        evaluate(problem, approximation)
