@@ -50,7 +50,9 @@ def evaluate(
         raise RequestError(
             "approximation", f'= "{approximation}" is unknown; allowed are {allowed}'
         )
-    evaluation = _evaluate(problem, method, approximation)
+    # Overflow shows in the result, which is checked as a whole.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        evaluation = _evaluate(problem, method, approximation)
     if not _is_finite(evaluation):
         raise RequestError(
             "study", f'"{problem.study}" leads to numbers beyond double precision; rescale it'
@@ -60,16 +62,17 @@ def evaluate(
 
 def _evaluate(problem: LearningProblem, method: str, approximation: str) -> Evaluation:
     if method != "dense":
-        from symdrift import closed_form
+        from symdrift.closed_form import applies
+        from symdrift.closed_form import evaluate as evaluate_closed_form
 
-        obstacle = closed_form.applies(problem)
+        obstacle = applies(problem)
         if obstacle is None:
-            return closed_form.evaluate(problem, approximation)
+            return evaluate_closed_form(problem, approximation)
         if method == "closed-form":
             raise RequestError("method", f'= "closed-form" does not apply: {obstacle}')
-    from symdrift import dense
+    from symdrift.dense import evaluate as evaluate_dense
 
-    return dense.evaluate(problem, approximation)
+    return evaluate_dense(problem, approximation)
 
 
 def _is_finite(evaluation: Evaluation) -> bool:

@@ -1,0 +1,77 @@
+"""The road to the numbers is chosen by what applies, and both roads arrive at the same place."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import symdrift
+from symdrift.errors import RequestError
+from symdrift.roads import evaluate
+from symdrift.study import read_study, shipped_studies
+
+
+def test_aligned_gaussian_problems_take_the_closed_form() -> None:
+    assert evaluate(read_study("bottleneck").problem()).method == "closed-form"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"teacher.map": "[[1, 0.2, 0], [0, 1, 0], [0, 0, 1]]"},
+        {
+            "inputs.covariance": "[[2, 0.3, 0], [0.3, 1, 0], [0, 0, 0.7]]",
+            "teacher.map": "[1, 2, 1]",
+        },
+    ],
+)
+def test_misaligned_problems_take_the_dense_road(settings: dict[str, str]) -> None:
+    problem = read_study("anisotropic_autoencoder").with_values(settings).problem()
+    assert evaluate(problem).method == "dense"
+    with pytest.raises(RequestError, match=r'^method = "closed-form" does not apply: '):
+        evaluate(problem, "closed-form")
+
+
+@pytest.mark.parametrize("approximation", ["exact", "white"])
+@pytest.mark.parametrize("name", sorted(shipped_studies()))
+def test_both_roads_agree_on_the_shipped_studies(name: str, approximation: str) -> None:
+    problem = read_study(name).problem()
+    closed = evaluate(problem, "closed-form", approximation)
+    dense = evaluate(problem, "dense", approximation)
+    assert closed.drift.planes == dense.drift.planes
+    scale = closed.drift.covariance.max()
+    np.testing.assert_allclose(
+        closed.drift.covariance, dense.drift.covariance, rtol=1e-10, atol=1e-10 * scale
+    )
+    assert closed.minimum.loss == pytest.approx(dense.minimum.loss, rel=1e-12)
+    assert closed.minimum.hessian_max == pytest.approx(dense.minimum.hessian_max, rel=1e-10)
+    assert closed.fluctuation.excess_loss == pytest.approx(dense.fluctuation.excess_loss, rel=1e-10)
+
+
+@pytest.mark.parametrize("method", ["closed-form", "dense"])
+def test_numbers_beyond_double_precision_are_refused(method: str) -> None:
+    study = read_study("bottleneck").with_values(
+        {
+            "inputs.covariance": "[2e99, 1.5e99, 1e99, 1e99]",
+            "learning.weight_decay": 1e97,
+            "learning.rate": "1e-100",
+        }
+    )
+    with pytest.raises(RequestError, match="beyond double precision"):
+        evaluate(study.problem(), method)
+
+
+def test_the_public_names_are_all_there() -> None:
+    assert all(getattr(symdrift, name) is not None for name in symdrift.__all__)
+    assert set(symdrift.__all__) <= set(dir(symdrift))
+    misspelt = "evalute"
+    with pytest.raises(AttributeError, match="no attribute 'evalute'"):
+        getattr(symdrift, misspelt)
+
+
+def test_importing_the_package_imports_nothing_else() -> None:
+    code = "import sys, symdrift; sys.exit(bool({'numpy', 'sympy', 'typer'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
