@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import sympy as sp
 
@@ -79,7 +78,7 @@ class Step:
     section: str
     title: str
     prose: str
-    symbols: Mapping[str, sp.Basic] = field(default_factory=lambda: MappingProxyType({}))
+    symbols: Mapping[str, sp.Basic] = field(default_factory=dict)
     equations: tuple[Equation, ...] = ()
     assumptions: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()

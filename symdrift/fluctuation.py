@@ -16,6 +16,7 @@ from symdrift.hessian import connected_blocks, hessian
 from symdrift.manifold import AlignedMinimum
 from symdrift.noise import ReachedDirection, gradient_noise, reached_directions
 from symdrift.notation import ETA
+from symdrift.rational import cancel
 
 
 def solve_lyapunov(operator: sp.Matrix, source: sp.Matrix) -> sp.Matrix:
@@ -110,9 +111,9 @@ def normal_space(minimum: AlignedMinimum) -> NormalSpace:
     """
     full_hessian, full_noise = hessian(minimum), gradient_noise(minimum)
     reached = reached_directions(minimum)
-    basis = sp.ImmutableMatrix(sp.Matrix.hstack(*(d.vector for d in reached)))
+    basis = sp.Matrix.hstack(*(d.vector for d in reached))
     reduced = tuple(
-        (basis.T * matrix * basis).applyfunc(sp.factor) for matrix in (full_hessian, full_noise)
+        sp.ImmutableMatrix(basis.T * matrix * basis).applyfunc(cancel) for matrix in (full_hessian, full_noise)
     )
     blocks = []
     for members in connected_blocks(reduced):
@@ -121,7 +122,7 @@ def normal_space(minimum: AlignedMinimum) -> NormalSpace:
             raise ValueError("directions of one block differ in norm")
         hessian_block, noise_block = (
             sp.ImmutableMatrix(matrix.extract(list(members), list(members))).applyfunc(
-                lambda entry, norm=directions[0].squared_norm: sp.expand(sp.cancel(entry / norm))
+                lambda entry, norm=directions[0].squared_norm: sp.expand(cancel(entry / norm))
             )
             for matrix in reduced
         )

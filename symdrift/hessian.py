@@ -22,15 +22,32 @@ def hessian(minimum: AlignedMinimum) -> sp.ImmutableMatrix:
     sympy.ImmutableMatrix
         Shape ``(p (n + m), p (n + m))``.
     """
-    network = minimum.network
-    size = len(network.coordinates)
-    slopes = [sp.diff(network.expected_loss, weight) for weight in network.coordinates]
-    matrix = sp.zeros(size, size)
-    for a in range(size):
-        for b in range(a, size):
-            curvature = sp.diff(slopes[a], network.coordinates[b]).xreplace(minimum.weights)
-            matrix[a, b] = matrix[b, a] = sp.expand(curvature)
-    return sp.ImmutableMatrix(matrix)
+    weights = minimum.network.coordinates
+    values = [minimum.weights[weight] for weight in weights]
+    matrix = sp.zeros(len(weights), len(weights))
+    for exponents, coefficient in sp.Poly(minimum.network.expected_loss, *weights).terms():
+        present = [k for k, exponent in enumerate(exponents) if exponent]
+        vanishing = [k for k in present for _ in range(exponents[k]) if values[k] == 0]
+        # At the canonical point most weights are zero: a monomial with three of them is flat.
+        if len(vanishing) > 2:
+            continue
+        for a in present:
+            for b in present:
+                if exponents[a] > (a == b):
+                    matrix[a, b] += coefficient * _second_derivative(exponents, values, a, b)
+    return sp.ImmutableMatrix(matrix.applyfunc(sp.expand))
+
+
+def _second_derivative(
+    exponents: tuple[int, ...], values: list[sp.Expr], a: int, b: int
+) -> sp.Expr:
+    """Second derivative of a monomial by variables ``a`` and ``b``, at a point."""
+    remaining = list(exponents)
+    factor = remaining[a]
+    remaining[a] -= 1
+    factor *= remaining[b]
+    remaining[b] -= 1
+    return factor * sp.Mul(*(v**k for v, k in zip(values, remaining, strict=True) if k))
 
 
 def connected_blocks(matrices: Iterable[sp.ImmutableMatrix]) -> tuple[tuple[int, ...], ...]:

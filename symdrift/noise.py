@@ -19,15 +19,37 @@ def gradient_noise(minimum: AlignedMinimum) -> sp.ImmutableMatrix:
     sympy.ImmutableMatrix
         ``C``, shape ``(p (n + m), p (n + m))``; divide by the batch size for batches.
     """
-    gradient, mean = minimum.sample_gradient, minimum.mean_gradient
-    average = minimum.network.average
-    size = gradient.rows
+    network = minimum.network
+    variables = (*network.sample_input, *network.sample_label_noise)
+    entries = [
+        dict(sp.Poly(entry, *variables).terms()) if entry != 0 else {}
+        for entry in minimum.sample_gradient
+    ]
+    moments: dict[tuple[int, ...], sp.Expr] = {}
+
+    def moment(exponents: tuple[int, ...]) -> sp.Expr:
+        if exponents not in moments:
+            monomial = sp.Mul(*(v**k for v, k in zip(variables, exponents, strict=True)))
+            moments[exponents] = network.average(monomial)
+        return moments[exponents]
+
+    def covariance(first: tuple[int, ...], second: tuple[int, ...]) -> sp.Expr:
+        joint = tuple(k + l for k, l in zip(first, second, strict=True))
+        return moment(joint) - moment(first) * moment(second)
+
+    size = len(entries)
     matrix = sp.zeros(size, size)
     for a in range(size):
         for b in range(a, size):
-            if gradient[a] != 0 and gradient[b] != 0:
-                moment = average(sp.expand(gradient[a] * gradient[b]))
-                matrix[a, b] = matrix[b, a] = sp.expand(moment - mean[a] * mean[b])
+            matrix[a, b] = matrix[b, a] = sp.expand(
+                sp.Add(
+                    *(
+                        c * d * covariance(first, second)
+                        for first, c in entries[a].items()
+                        for second, d in entries[b].items()
+                    )
+                )
+            )
     return sp.ImmutableMatrix(matrix)
 
 

@@ -1,0 +1,470 @@
+"""Section 4 of a document: the normal space, and the Hessian on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sympy as sp
+
+from symdrift.aligned import block_of
+from symdrift.chain.examples import Examples
+from symdrift.chain.setting import evaluate_matrix
+from symdrift.chain.steps import Test, derived, holds, vanishes
+from symdrift.chain.vocabulary import (
+    CURVATURE,
+    FIRST_LAYER,
+    HESSIAN,
+    INPUT_COVARIANCE,
+    MINIMUM_POINT,
+    RESIDUAL,
+    SECOND_LAYER,
+    SIZE,
+    STEP_FIRST,
+    STEP_SECOND,
+    TURN,
+)
+from symdrift.derivation import Equation, Step
+from symdrift.fluctuation import NormalSpace, normal_space
+from symdrift.hessian import connected_blocks, hessian, silent_curvatures, unreached_curvature
+from symdrift.manifold import AlignedMinimum, active_direction, inactive_direction
+from symdrift.network import LinearNetwork
+from symdrift.noise import gradient_noise
+from symdrift.notation import GAMMA, symbol
+from symdrift.rational import cancel
+
+SECTION = "The normal space and its Hessian"
+
+U_IL, U_LI = (sp.Symbol(f"step_U_{index}") for index in ("il", "li"))
+W_IL, W_LI = (sp.Symbol(f"step_W_{index}") for index in ("il", "li"))
+NORMAL_IL, NORMAL_LI = (sp.Symbol(f"normal_{index}") for index in ("il", "li"))
+BLOCK = sp.MatrixSymbol("H_il", 2, 2)
+OWN = symbol("hessian", "ii")
+COUPLING = sp.Symbol("kappa_l", positive=True)
+DETERMINANT = sp.Symbol("det_H_il", real=True)
+SILENT_LOWER, SILENT_UPPER = sp.symbols("h_minus h_plus", real=True)
+WOULD_BE = sp.Symbol("s_l_lost", positive=True)
+
+LATEX = {
+    U_IL: r"\delta U_{il}",
+    U_LI: r"\delta U_{li}",
+    W_IL: r"\delta W_{il}",
+    W_LI: r"\delta W_{li}",
+    NORMAL_IL: "u_{il}",
+    NORMAL_LI: "u_{li}",
+    BLOCK: "H_{il}",
+    COUPLING: r"\kappa_l",
+    DETERMINANT: r"\det H_{il}",
+    SILENT_LOWER: "h_{-}",
+    SILENT_UPPER: "h_{+}",
+    WOULD_BE: r"\bar s_l",
+}
+
+
+def curvature(examples: Examples) -> Iterator[Step]:
+    """Second variation, blocks, the part that noise reaches, and strictness."""
+    yield _second_variation(examples.generic)
+    yield _flat_along_the_orbit(examples)
+    yield _blocks(examples)
+    yield _reached(examples)
+    yield _hessian_blocks(examples)
+    yield _unreached()
+    yield _strictness(examples)
+
+
+def _second_variation(network: LinearNetwork) -> Step:
+    change = STEP_SECOND * FIRST_LAYER + SECOND_LAYER * STEP_FIRST
+    formula = (
+        sp.Trace(change * INPUT_COVARIANCE * change.T)
+        - 2 * sp.Trace(INPUT_COVARIANCE * RESIDUAL.T * STEP_SECOND * STEP_FIRST)
+        + GAMMA * (sp.Trace(STEP_FIRST * STEP_FIRST.T) + sp.Trace(STEP_SECOND * STEP_SECOND.T))
+    )
+
+    def agrees() -> bool:
+        size = sp.Symbol("size")
+        steps = [sp.Symbol(f"d{k}") for k in range(len(network.coordinates))]
+        moved = {w: w + size * d for w, d in zip(network.coordinates, steps, strict=True)}
+        along = sp.Poly(sp.expand(network.expected_loss.xreplace(moved)), size)
+        count = network.hidden * network.inputs
+        entries = {
+            FIRST_LAYER: network.first_layer,
+            SECOND_LAYER: network.second_layer,
+            INPUT_COVARIANCE: network.input_covariance,
+            RESIDUAL: network.teacher - network.second_layer * network.first_layer,
+            STEP_FIRST: sp.ImmutableMatrix(network.hidden, network.inputs, steps[:count]),
+            STEP_SECOND: sp.ImmutableMatrix(network.outputs, network.hidden, steps[count:]),
+        }
+        return bool(sp.expand(2 * along.nth(2) - evaluate_matrix(formula, entries)) == 0)
+
+    return derived(
+        "second-variation",
+        SECTION,
+        "Second variation of the loss",
+        "For small changes of both layers the expected loss changes at second order by half of "
+        "[eq:second-variation]. The first term is the change of the learned map, the second the "
+        "gain from changing both layers together, the third weight decay.",
+        equations=(
+            Equation("second-variation", sp.Eq(CURVATURE, formula, evaluate=False)),
+        ),
+        tests=(
+            holds(
+                "The second-order coefficient of the expected loss along an arbitrary line in "
+                "weight space equals the formula, for a full teacher and a full covariance.",
+                "expansion",
+                agrees,
+            ),
+        ),
+    )
+
+
+def _flat_along_the_orbit(examples: Examples) -> Step:
+    cases = (
+        ("three learned axes", examples.all_active),
+        ("a bottleneck", examples.bottleneck),
+        ("a silent hidden unit", examples.silent_unit),
+    )
+    return derived(
+        "flat",
+        SECTION,
+        "The Hessian vanishes along the manifold",
+        "Equal loss along the orbit means that the Hessian {H} annihilates every tangent vector; "
+        "what is left is the normal space, the orthogonal complement. The gradient noise has no "
+        "tangent component either.",
+        equations=(
+            Equation(
+                "flat",
+                sp.Eq(HESSIAN * TURN * MINIMUM_POINT, sp.ZeroMatrix(SIZE, 1), evaluate=False),
+            ),
+        ),
+        tests=tuple(
+            vanishes(
+                f"Hessian and gradient noise, as full matrices in all weights, annihilate each "
+                f"tangent vector: {name}.",
+                *(
+                    matrix * space.minimum.tangent(plane)
+                    for plane in space.minimum.planes
+                    for matrix in (space.hessian, space.noise)
+                ),
+            )
+            for name, space in cases
+        ),
+    )
+
+
+def _blocks(examples: Examples) -> Step:
+    space = examples.all_active
+    network = space.minimum.network
+    first = [f"W{i + 1}{j + 1}" for i in range(3) for j in range(3)]
+    second = [f"U{i + 1}{j + 1}" for i in range(3) for j in range(3)]
+    names = [*first, *second]
+
+    def pairs_only(blocks: tuple[tuple[int, ...], ...], names: list[str]) -> bool:
+        return all(len({frozenset(names[k][1:]) for k in block}) == 1 for block in blocks)
+
+    def four_axes() -> bool:
+        minimum = AlignedMinimum(tuple(active_direction(k) for k in "1234"), 4, 4, 4)
+        labels = [
+            f"{layer}{i + 1}{j + 1}" for layer in "WU" for i in range(4) for j in range(4)
+        ]
+        blocks = connected_blocks((hessian(minimum), gradient_noise(minimum)))
+        return pairs_only(blocks, labels)
+
+    found = connected_blocks((space.hessian, space.noise))
+    sizes = sp.Tuple(*(sp.Integer(len(block)) for block in found))
+    return derived(
+        "blocks",
+        SECTION,
+        "Weight space falls into small blocks",
+        "Joining two weights whenever Hessian or gradient noise couples them, weight space falls "
+        "into connected components. They are found, not assumed: with three axes there are "
+        f"{len(found)} components, of {{sizes}} weights, and each contains exactly the weights "
+        "of both layers between two axes, or of one axis with itself. An entry of either matrix "
+        "involves two weights and therefore at most four axes, so that a network with four axes "
+        "shows every kind of entry there is; it falls apart in the same way, and so does any "
+        "larger network.",
+        symbols={"sizes": sizes},
+        equations=(Equation("pattern", _pattern(found, len(network.coordinates))),),
+        tests=(
+            holds(
+                "Every component of the network with three axes belongs to one pair of axes.",
+                "connected components",
+                lambda: pairs_only(found, names),
+            ),
+            holds(
+                "So does every component of the network with four axes.",
+                "connected components",
+                four_axes,
+            ),
+        ),
+    )
+
+
+def _pattern(blocks: tuple[tuple[int, ...], ...], size: int) -> sp.Basic:
+    """Sizes of the components as a sum that gives the number of weights."""
+    counts = sorted({len(block) for block in blocks})
+    terms = [
+        sp.Mul(sum(len(block) == count for block in blocks), count, evaluate=False)
+        for count in counts
+    ]
+    return sp.Eq(sp.Add(*terms, evaluate=False), size, evaluate=False)
+
+
+def _reached(examples: Examples) -> Step:
+    representative = examples.representative
+    first, second = representative.pair_block.directions
+    root = sp.sqrt(representative.pair_block.squared_norm)
+    s_i, s_l = symbol("singular_value", "i"), symbol("singular_value", "l")
+
+    def combination(u: sp.Symbol, w: sp.Symbol, of_u: sp.Expr, of_w: sp.Expr) -> sp.Expr:
+        return (of_u * u + of_w * w) / root
+
+    def spans(space: NormalSpace) -> bool:
+        """Hessian keeps the reached part; gradients lie in it, tangents are orthogonal."""
+        basis = sp.Matrix.hstack(*(block.basis for block in space.blocks))
+        squared = basis.T * basis
+        if not squared.is_diagonal():
+            return False
+        project = basis * squared.inv() * basis.T
+        curved = space.hessian * basis
+        normal = all((basis.T * space.minimum.tangent(p)).is_zero_matrix
+                     for p in space.minimum.planes)
+        kept = (curved - project * curved).applyfunc(cancel).is_zero_matrix
+        return bool(normal and kept)
+
+    def gradient_is_inside(space: NormalSpace) -> bool:
+        minimum = space.minimum
+        network = minimum.network
+        error = network.residual.xreplace(minimum.weights)
+        total = GAMMA * minimum.point
+        for block in space.blocks:
+            for d in block.directions:
+                total -= error[d.output] * network.sample_input[d.input] * d.vector
+        return bool((total - minimum.sample_gradient).applyfunc(sp.expand).is_zero_matrix)
+
+    cases: tuple[tuple[str, NormalSpace], ...] = (
+        ("three learned axes", examples.all_active),
+        ("a bottleneck", examples.bottleneck),
+        ("a silent hidden unit", examples.silent_unit),
+        ("more inputs than outputs", examples.more_inputs),
+        ("more outputs than inputs", examples.more_outputs),
+    )
+    tests: list[Test] = [
+        holds(
+            f"Orthogonal vectors, orthogonal to the tangent vectors, kept by the Hessian: {name}.",
+            "projection",
+            lambda space=space: spans(space),
+        )
+        for name, space in cases
+    ]
+    tests += [
+        holds(
+            f"Every sample's gradient is weight decay plus a combination of them: {name}.",
+            "expansion",
+            lambda space=space: gradient_is_inside(space),
+        )
+        for name, space in cases
+    ]
+    tests.append(
+        vanishes(
+            "The unit vectors displayed are the gradients of the entries of the learned map.",
+            first.squared_norm - (s_i + s_l),
+            second.squared_norm - (s_i + s_l),
+        )
+    )
+    return derived(
+        "reached",
+        SECTION,
+        "What the noise reaches",
+        "The gradient of one sample depends on the error of output {i} and on input {l} only "
+        "through the entry of the learned map between them. The gradients of these entries are "
+        "therefore all that noise can reach; normalised they are [eq:reached] for two axes, and "
+        "the same with equal indices for one axis. The Hessian keeps their span, so that the "
+        "remaining normal directions are never excited. Hidden units beyond the rank stay "
+        "silent: no sample pushes on them, and nothing that follows depends on their number.",
+        equations=(
+            Equation(
+                "reached",
+                sp.And(
+                    sp.Eq(
+                        NORMAL_IL,
+                        combination(U_IL, W_IL, sp.sqrt(s_l), sp.sqrt(s_i)),
+                        evaluate=False,
+                    ),
+                    sp.Eq(
+                        NORMAL_LI,
+                        combination(U_LI, W_LI, sp.sqrt(s_i), sp.sqrt(s_l)),
+                        evaluate=False,
+                    ),
+                ),
+            ),
+        ),
+        tests=tests,
+    )
+
+
+def _hessian_blocks(examples: Examples) -> Step:
+    representative = examples.representative
+    pair, own = representative.pair_block, representative.diagonal_block
+    coupling = symbol("input_variance", "l") * symbol("residual_map", "l")
+    displayed = pair.hessian.applyfunc(
+        lambda entry: sp.collect(entry.xreplace({coupling: COUPLING, -coupling: -COUPLING}),
+                                 symbol("input_variance", "i"))
+    ).applyfunc(lambda entry: sp.collect(entry, symbol("input_variance", "l")))
+    return derived(
+        "hessian-blocks",
+        SECTION,
+        "Hessian blocks",
+        "In the unit vectors [eq:reached] of an active direction {i} and any other direction {l} "
+        "the Hessian is the block [eq:hessian-pair]. The coupling [eq:coupling] is the input "
+        "variance times the residual of {l}: it equals the weight decay {gamma} when {l} is "
+        "active, and {lost} when it is not. An axis with itself has [eq:hessian-own].",
+        symbols={"lost": symbol("input_variance", "l") * symbol("gain", "l")},
+        equations=(
+            Equation("hessian-pair", sp.Eq(BLOCK, displayed, evaluate=False)),
+            Equation("coupling", sp.Eq(COUPLING, coupling, evaluate=False)),
+            Equation("hessian-own", sp.Eq(OWN, own.hessian[0], evaluate=False)),
+        ),
+        tests=(
+            vanishes(
+                "With three learned axes, the block found in the full Hessian is the displayed "
+                "one.",
+                _instance(displayed, coupling, "3", active=True)
+                - block_of(examples.all_active, 0, 2).hessian,
+            ),
+            vanishes(
+                "With one axis left out, too.",
+                _instance(displayed, coupling, "3", active=False)
+                - block_of(examples.bottleneck, 0, 2).hessian,
+            ),
+            vanishes(
+                "An input without output is a direction of gain zero, an output without input one "
+                "of input variance zero: the single entries found are those of the block.",
+                block_of(examples.more_inputs, 0, 2).hessian[0]
+                - _instance(displayed, coupling, "3", active=False)[0, 0],
+                block_of(examples.more_outputs, 2, 0).hessian[0]
+                - _instance(displayed, coupling, "3", active=False)[1, 1],
+            ),
+        ),
+    )
+
+
+def _instance(
+    displayed: sp.ImmutableMatrix, coupling: sp.Expr, other: str, *, active: bool
+) -> sp.ImmutableMatrix:
+    """The displayed block for axis 1 and another axis of an explicit network."""
+    direction = active_direction(other) if active else inactive_direction(other)
+    return displayed.xreplace({COUPLING: coupling}).xreplace(
+        {
+            symbol("input_variance", "i"): symbol("input_variance", "1"),
+            symbol("singular_value", "i"): symbol("singular_value", "1"),
+            symbol("input_variance", "l"): direction.input_variance,
+            symbol("singular_value", "l"): direction.singular_value,
+            symbol("residual_map", "l"): direction.residual,
+        }
+    )
+
+
+def _unreached() -> Step:
+    lower, upper = silent_curvatures()
+    between = unreached_curvature()
+    s = sp.Symbol("h", real=True)
+    return derived(
+        "unreached",
+        SECTION,
+        "Curvature of the remaining normal directions",
+        "The normal directions that noise never excites matter for stability alone. Between two "
+        "active axes, and within one, their curvature is {between}; a silent hidden unit has the "
+        "curvatures [eq:silent] along an axis {l} that is not learned.",
+        symbols={"between": between},
+        equations=(
+            Equation(
+                "silent",
+                sp.And(
+                    sp.Eq(SILENT_LOWER, lower, evaluate=False),
+                    sp.Eq(SILENT_UPPER, upper, evaluate=False),
+                ),
+            ),
+        ),
+        tests=(
+            vanishes(
+                "The two curvatures of a silent unit are the roots of the characteristic "
+                "polynomial of its Hessian.",
+                (s * sp.eye(2) - sp.Matrix(hessian(_left_out()))).det()
+                - (s - lower) * (s - upper),
+            ),
+            vanishes(
+                "All curvatures of two learned axes, with the tangent direction, add up to the "
+                "trace of the Hessian.",
+                _trace_defect(between),
+            ),
+        ),
+    )
+
+
+def _left_out() -> AlignedMinimum:
+    return AlignedMinimum((inactive_direction("l"),), hidden=1, inputs=1, outputs=1)
+
+
+def _trace_defect(between: sp.Expr) -> sp.Expr:
+    minimum = AlignedMinimum((active_direction("i"), active_direction("j")), 2, 2, 2)
+    space = normal_space(minimum)
+    return space.hessian.trace() - sum(b.hessian.trace() for b in space.blocks) - 3 * between
+
+
+def _strictness(examples: Examples) -> Step:
+    pair = examples.representative.pair_block
+    lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")
+    s_i, s_l = symbol("singular_value", "i"), symbol("singular_value", "l")
+    residual = symbol("residual_map", "l")
+    left_out = pair.hessian.xreplace({s_l: sp.Integer(0), residual: WOULD_BE + GAMMA / lam_l})
+    determinant = cancel(left_out.det())
+    arranged = lam_l * (lam_i * s_i**2 - lam_l * WOULD_BE**2) + GAMMA * (
+        s_i * (lam_i + lam_l) - 2 * lam_l * WOULD_BE
+    )
+    tie = arranged.subs(s_i, WOULD_BE * sp.sqrt(lam_l) / sp.sqrt(lam_i))
+    lower, _ = silent_curvatures()
+    return derived(
+        "strictness",
+        SECTION,
+        "When the minimum is strict",
+        "The curvature {own} of an active axis closes when its singular value does; that of a "
+        "silent unit, [eq:silent], closes at the same threshold from the other side. At a "
+        "bottleneck the block of an active {i} and a direction {l} that is left out has the "
+        "determinant [eq:determinant], where {lost} is the singular value that {l} would have. "
+        "Where the loss reductions tie, it is [eq:tie]: not negative, and zero only for equal "
+        "input variances. The minimum with the largest reductions is therefore strict, and at a "
+        "tie of unequal variances two separate orbits have the same loss.",
+        symbols={"own": 2 * symbol("input_variance") * symbol("singular_value"), "lost": WOULD_BE},
+        equations=(
+            Equation("determinant", sp.Eq(DETERMINANT, arranged, evaluate=False)),
+            Equation(
+                "tie",
+                sp.Eq(
+                    DETERMINANT,
+                    GAMMA
+                    * WOULD_BE
+                    * sp.sqrt(lam_l)
+                    / sp.sqrt(lam_i)
+                    * (sp.sqrt(lam_i) - sp.sqrt(lam_l)) ** 2,
+                    evaluate=False,
+                ),
+            ),
+        ),
+        tests=(
+            vanishes("The determinant of the block found is the displayed one.",
+                     determinant - arranged),
+            vanishes(
+                "At the tie it reduces to [eq:tie].",
+                tie
+                - GAMMA
+                * WOULD_BE
+                * sp.sqrt(lam_l)
+                / sp.sqrt(lam_i)
+                * (sp.sqrt(lam_i) - sp.sqrt(lam_l)) ** 2,
+            ),
+            vanishes(
+                "The curvature of a silent unit vanishes where input variance times gain equals "
+                "weight decay.",
+                lower.subs(symbol("gain", "l"), GAMMA / lam_l),
+            ),
+        ),
+    )
