@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from symdrift.errors import RequestError
 from symdrift.files import replacing
@@ -155,7 +156,10 @@ class Displacement:
 
 @dataclass(frozen=True)
 class ValidationRatios:
-    """Simulation over theory with one standard error, a row per quantity."""
+    """Simulation over theory with one standard error, a row per quantity.
+
+    ``quantities`` holds labels in Matplotlib's mark-up.
+    """
 
     quantities: tuple[str, ...]
     ratio: Array
@@ -203,8 +207,8 @@ def caption_weight_decay_sweep(data: WeightDecaySweep) -> str:
     )
     if data.exponent is not None:
         text += (
-            " For small weight decay the lines become parallel to the dashed guide, the power "
-            f"γ^{data.exponent} of the small-γ expansion."
+            " For small weight decay the lines become parallel to the dashed guide, power "
+            f"{data.exponent} of the weight decay, as the expansion in small weight decay has it."
         )
     return text
 
@@ -220,7 +224,7 @@ def draw_learning_rate_sweep(data: LearningRateSweep) -> Figure:
             color=COLOURS[1], label="simulation",
         )  # fmt: skip
         upper.set(xscale="log", yscale="log")
-        upper.set_ylabel(f"{_mathtext(data.quantity)}\n({_mathtext(data.unit)})")
+        upper.set_ylabel(f"{literal(data.quantity)}\n({literal(data.unit)})")
         upper.legend()
         theory = np.interp(data.simulated_rate, data.learning_rate, data.theory)
         lower.axhline(1.0, color=COLOURS[0])
@@ -228,6 +232,7 @@ def draw_learning_rate_sweep(data: LearningRateSweep) -> Figure:
             data.simulated_rate, data.simulation / theory, data.standard_error / theory, fmt="o",
             capsize=2, color=COLOURS[1],
         )  # fmt: skip
+        lower.xaxis.set_minor_formatter(NullFormatter())
         lower.set_xlabel(r"learning rate $\eta$")
         lower.set_ylabel("simulation / theory")
     return figure
@@ -253,7 +258,7 @@ def draw_decay_rates(data: DecayRates) -> Figure:
             places + 0.2, data.white, 0.4, color="white", edgecolor=COLOURS[1], hatch="///",
             label="white-noise approximation",
         )  # fmt: skip
-        names = [_mathtext(name) for name in data.stimuli]
+        names = [literal(name) for name in data.stimuli]
         axes.set_xticks(places, names, rotation=0 if sum(map(len, names)) < 60 else 60)
         axes.grid(axis="x", visible=False)
         axes.set_xlabel("stimulus")
@@ -350,7 +355,7 @@ def draw_validation(data: ValidationRatios) -> Figure:
         axes.errorbar(
             data.ratio, places, xerr=data.standard_error, fmt="o", capsize=2, color=COLOURS[1]
         )
-        axes.set_yticks(places, [_mathtext(name) for name in data.quantities])
+        axes.set_yticks(places, data.quantities)
         axes.set_ylim(-0.7, rows - 0.3)
         axes.set_xlabel("simulation / theory")
     return figure
@@ -360,7 +365,8 @@ def caption_validation(data: ValidationRatios) -> str:
     """What the figure shows."""
     return (
         "Direct simulation of SGD over theory, with one standard error. The line at 1 is the "
-        "theory, which has no free parameter; corrections of relative order η·h_max are expected."
+        "theory, which has no free parameter; corrections of the relative order of learning "
+        "rate times largest Hessian eigenvalue are expected."
     )
 
 
@@ -397,7 +403,7 @@ def _frame(axes: Axes, start: int, size: int) -> None:
     )
 
 
-def _mathtext(text: str) -> str:
+def literal(text: str) -> str:
     """Plain text in which Matplotlib sees no mathematics, with raised powers."""
     return text.replace("$", r"\$").replace("^2", "$^2$")
 

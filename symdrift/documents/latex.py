@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from symdrift.derivation import Check, Derivation, Equation, Step
+from symdrift.documents.mathlist import NotMathematics, parse
 from symdrift.documents.numbers import NO_NUMBERS, Cell, Formula, Numbers, Table
 from symdrift.documents.printer import TheoryPrinter
 from symdrift.documents.prose import (
@@ -22,6 +23,7 @@ from symdrift.documents.prose import (
 )
 from symdrift.documents.rendering import Latex, escape_latex, render_latex
 from symdrift.documents.typesetting import Layout, Names, align, lay_out
+from symdrift.errors import RequestError
 
 TEXT_WIDTH = 41.5
 """Width of the text, in em; 11 pt type on A4."""
@@ -61,7 +63,20 @@ class SectionView:
 
 
 def theory_printer(derivation: Derivation) -> TheoryPrinter:
-    """Printer with the notation of a derivation; sums ascend in its small parameters."""
+    """Printer with the notation of a derivation; sums ascend in its small parameters.
+
+    Raises
+    ------
+    RequestError
+        When the notation holds something else than mathematics.
+    """
+    for name in derivation.symbol_names.values():
+        try:
+            parse(name)
+        except NotMathematics as error:
+            raise RequestError(
+                "notation", f"holds {name!r}, which cannot be printed: {error}"
+            ) from error
     small = [row.symbol for role in _SMALL_ROLES for row in derivation.notation if row.role == role]
     return TheoryPrinter(derivation.symbol_names, small)
 

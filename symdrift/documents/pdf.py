@@ -24,7 +24,7 @@ TEX_MISSING = (
 _EPOCH = "1688342400"
 _TIMEOUT = 300.0
 _RUNS = 4
-_ERROR = re.compile(r"^! (?P<text>.*)$", re.MULTILINE)
+_ERROR = re.compile(r"^! (?P<text>(?! ==>).*)$", re.MULTILINE)
 _OVERFULL = re.compile(r"^Overfull \\[hv]box \((?P<excess>[\d.]+)pt too (?:wide|high)\).*$", re.M)
 _UNDEFINED = re.compile(
     r"^.*Warning: (?:(?:Reference|Citation) .* undefined|Label .* multiply defined).*$", re.M

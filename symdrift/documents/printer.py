@@ -54,7 +54,8 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
 
     def ordered_terms(self, expression: sp.Expr) -> list[sp.Expr]:
         """Terms of a sum in the order in which they are printed."""
-        terms = list(expression.as_ordered_terms(order="lex"))
+        matrices = isinstance(expression, sp.MatAdd)
+        terms = list(expression.args if matrices else expression.as_ordered_terms(order="lex"))
         terms.sort(key=lambda term: tuple(_degree(term, s) for s in self._ascending))
         if split_sign(terms[0])[0]:
             first = next((k for k, term in enumerate(terms) if not split_sign(term)[0]), 0)
@@ -208,6 +209,9 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
             return f"{head} {self._side_by_side(large)}"
         return rf"\frac{{{self.product(numerator)}}}{{{bottom}}}"
 
+    def _print_MatAdd(self, expr: sp.MatAdd) -> str:
+        return self._print_Add(expr)
+
     def _print_MatMul(self, expr: Any) -> str:
         coefficient, factors = expr.as_coeff_matrices()
         if coefficient.could_extract_minus_sign():
@@ -244,6 +248,9 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
         base = self.parenthesize(expr.arg, precedence_traditional(expr), strict=True)
         return rf"{base}^{{\mathsf{{T}}}}"
 
+    def _print_Identity(self, expr: Any) -> str:
+        return "I"
+
     def _print_Trace(self, expr: Any, exp: str | None = None) -> str:
         power = "" if exp is None else f"^{{{exp}}}"
         return rf"\operatorname{{tr}}{power}{self._add_parens(self._print(expr.arg))}"
@@ -273,6 +280,9 @@ def split_sign(expression: sp.Basic) -> tuple[bool, sp.Basic]:
     """
     if isinstance(expression, sp.Number):
         return bool(expression.is_negative), abs(expression)
+    if isinstance(expression, sp.MatMul):
+        negative = expression.as_coeff_mmul()[0].could_extract_minus_sign()
+        return negative, -expression if negative else expression
     if not isinstance(expression, sp.Mul):
         return False, expression
     negative = False
@@ -313,9 +323,15 @@ def _group(symbol: sp.Basic, power: sp.Expr, terms: Sequence[sp.Expr]) -> sp.Exp
     return sp.Mul(symbol**power, rest, evaluate=False)
 
 
+def _factors(term: sp.Basic) -> Sequence[sp.Basic]:
+    if isinstance(term, sp.MatMul):
+        return tuple(factor for factor in term.args if not isinstance(factor, sp.MatrixExpr))
+    return () if isinstance(term, sp.MatrixExpr) else sp.Mul.make_args(term)
+
+
 def _degree(term: sp.Expr, symbol: sp.Basic) -> Any:
     """Power of ``symbol`` in a product (0 when it sits inside something else)."""
-    for factor in sp.Mul.make_args(term):
+    for factor in _factors(term):
         base, exponent = factor.as_base_exp()
         if base == symbol and exponent.is_Rational:
             return exponent

@@ -14,6 +14,8 @@ from symdrift.dense.fluctuation import stationary_fluctuation
 from symdrift.dense.hessian import hessian_matrix
 from symdrift.dense.minimum import MinimumPoint, solve_minimum
 from symdrift.dense.noise import gradient_noise, reachable_basis
+from symdrift.documents.numbers import Formula
+from symdrift.documents.tables import quantity
 from symdrift.errors import RequestError
 from symdrift.evaluation import Evaluation
 from symdrift.figures import (
@@ -23,6 +25,7 @@ from symdrift.figures import (
     LearningRateSweep,
     ValidationRatios,
     WeightDecaySweep,
+    literal,
 )
 from symdrift.problem import Array, LearningProblem
 from symdrift.roads import evaluate
@@ -78,10 +81,10 @@ def learning_rate_sweep(
     quantities = [name for name in extrapolation.quantities if name.startswith("V[")]
     if not quantities:
         return None
-    quantity = quantities[0]
-    intercept = extrapolation.intercepts[extrapolation.quantities.index(quantity)]
+    first = quantities[0]
+    intercept = extrapolation.intercepts[extrapolation.quantities.index(first)]
     rows = [
-        (run.stiffness, next(row for row in run.rows if row.quantity == quantity))
+        (run.stiffness, next(row for row in run.rows if row.quantity == first))
         for run in extrapolation.runs
     ]
     evaluation = evaluate(problem)
@@ -208,10 +211,15 @@ def validation_ratios(validation: Validation) -> ValidationRatios:
     """Ratios of all rows that have one."""
     rows = [row for row in validation.rows if row.ratio is not None]
     return ValidationRatios(
-        quantities=tuple(row.quantity for row in rows),
+        quantities=tuple(_label(row.quantity) for row in rows),
         ratio=_array(row.simulation / row.theory for row in rows),
         standard_error=_array(abs(row.standard_error / row.theory) for row in rows),
     )
+
+
+def _label(name: str) -> str:
+    cell = quantity(name)
+    return f"${cell.latex}$" if isinstance(cell, Formula) else literal(cell)
 
 
 def _array(values: Iterable[float]) -> Array:

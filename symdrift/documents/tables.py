@@ -47,16 +47,16 @@ def parameter_table(parameters: Mapping[str, Any], notation: Mapping[str, str]) 
     teacher = np.array(parameters["teacher"])
     if _is_diagonal(covariance):
         row("input_variance", f"{name('input_variance')}_{{i}}", _list(np.diagonal(covariance)),
-            "input variance along each axis")  # fmt: skip
+            "input variance on each axis")  # fmt: skip
     else:
         row("input_covariance", name("input_covariance"), _matrix(covariance))
     if _is_diagonal(teacher):
         row("gain", f"{name('gain')}_{{i}}", _list(np.diagonal(teacher)),
-            "gain of the teacher along each axis")  # fmt: skip
+            "gain of the teacher on each axis")  # fmt: skip
     else:
         row("teacher", name("teacher"), _matrix(teacher))
     row("label_noise", f"{name('label_noise')}_{{o}}^{{2}}", _list(parameters["label_noise"]),
-        "variance of the label noise of each output")  # fmt: skip
+        "label-noise variance of each output")  # fmt: skip
     row("weight_decay", name("weight_decay"), number(parameters["weight_decay"]))
     row("learning_rate", name("learning_rate"), number(parameters["learning_rate"]))
     row("batch", name("batch"), Formula(str(parameters["batch"])))
@@ -88,7 +88,7 @@ def _minimum_rows(
         yield Formula(f"{singular}_{{{index}}}"), f"singular value {index}", number(value), "", ""
     yield Formula("L"), "loss at the minimum", number(minimum.loss), "", ""
     smallest = number(minimum.hessian_min)
-    yield Formula(rf"\min {hessian}"), "smallest Hessian eigenvalue, normal", smallest, "", ""
+    yield Formula(rf"\min {hessian}"), "smallest normal Hessian eigenvalue", smallest, "", ""
     largest = number(minimum.hessian_max)
     yield Formula(rf"\max {hessian}"), "largest Hessian eigenvalue", largest, "", ""
     variance, excess = evaluation.fluctuation.weight_variance, evaluation.fluctuation.excess_loss
@@ -109,14 +109,14 @@ def _plane_rows(
     for k, plane in enumerate(planes):
         yield (
             Formula(f"{diffusion}_{{{_index(plane)}}}"),
-            f"diffusion in the plane ({plane[0]}, {plane[1]}), squared radians",
+            f"diffusion, plane ({plane[0]}, {plane[1]}), rad²",
             *_compared(exact.drift.diffusion[k], white.drift.diffusion[k]),
         )
     noise = 1e-12 * np.sqrt(np.abs(exact.drift.covariance).max(initial=0.0))
     for k, plane in enumerate(planes):
         if abs(exact.drift.mean_rotation[k]) > noise:
             value = number(exact.drift.mean_rotation[k])
-            meaning = f"mean rotation in the plane ({plane[0]}, {plane[1]}), radians"
+            meaning = f"mean rotation, plane ({plane[0]}, {plane[1]}), rad"
             yield Formula(f"{mean}_{{{_index(plane)}}}"), meaning, value, "", ""
     if len(exact.drift.planes) > _MOST_ROWS:
         rest = len(exact.drift.planes) - _MOST_ROWS

@@ -277,10 +277,8 @@ class _Writer:
 
     def _terms(self, expression: sp.Basic) -> list[tuple[str, sp.Basic]]:
         """Signed terms, grouped by powers of the small parameter when they are many."""
-        if isinstance(expression, sp.MatAdd):
-            return [_signed_matrix(term, first=k == 0) for k, term in enumerate(expression.args)]
         terms = self._printer.ordered_terms(expression)
-        if len(terms) > GROUP_ABOVE:
+        if len(terms) > GROUP_ABOVE and not isinstance(expression, sp.MatAdd):
             terms = self._printer.grouped_terms(terms)
         signed = []
         for position, term in enumerate(terms):
@@ -496,13 +494,6 @@ class _Writer:
             expression = expression.xreplace({part: stand_in})
             printer = printer.with_names({stand_in: name})
         self._named(printer.doprint(expression), tail, depth)
-
-
-def _signed_matrix(term: sp.Basic, first: bool) -> tuple[str, sp.Basic]:
-    """Sign and absolute value of a term of a matrix sum."""
-    if term.as_coeff_mmul()[0].could_extract_minus_sign():
-        return "-", -term
-    return ("" if first else "+"), term
 
 
 def _widest_part(expression: sp.Basic, printer: TheoryPrinter) -> sp.Basic | None:

@@ -36,7 +36,7 @@ _LOGGER = logging.getLogger("symdrift")
 _THEORY_DIGITS = 10
 _SIMULATION_DIGITS = 6
 _RATE_FACTORS = (0.25, 0.5, 1.0)
-_RATE_PRECISION = 0.03
+_RATE_PRECISION = 0.015
 _SEED = 0
 
 

@@ -1,0 +1,359 @@
+"""Documents: complete, escaped, referee-proof, and the same bytes every time."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import types
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import jinja2
+import numpy as np
+import pytest
+import sympy as sp
+from documents_example import GAMMA, SYMBOL_NAMES, V, example_derivation, rational_function
+from tex import needs_tex
+
+from symdrift.derivation import Check, Derivation, Equation, Step
+from symdrift.documents import pdf, write_document, writing
+from symdrift.documents.html import derivation_html
+from symdrift.documents.latex import derivation_latex
+from symdrift.documents.pdf import compile_pdf
+from symdrift.documents.prose import DocumentError
+from symdrift.documents.rendering import escape_latex, render_latex
+from symdrift.documents.tables import number, quantity
+from symdrift.errors import CheckFailed, RequestError
+from symdrift.files import write_text
+from symdrift.study import read_study
+
+EXAMPLE = example_derivation()
+
+
+def with_step(**changes: object) -> Derivation:
+    """The example with its first step changed."""
+    first, *others = EXAMPLE.steps
+    return replace(EXAMPLE, steps=(replace(first, **changes), *others))
+
+
+# -- LaTeX ------------------------------------------------------------------------------
+
+
+def test_every_equation_is_labelled_once_and_every_reference_leads_to_a_label() -> None:
+    source = derivation_latex(EXAMPLE)
+    labels = re.findall(r"\\label\{([^}]*)\}", source)
+    equations = [equation for step in EXAMPLE.steps for equation in step.equations]
+    assert len(labels) == len(set(labels))
+    assert {f"eq:{equation.label}" for equation in equations} <= set(labels)
+    assert set(re.findall(r"\\(?:eq)?ref\{([^}]*)\}", source)) <= set(labels)
+
+
+def test_a_label_given_twice_is_refused() -> None:
+    twice = (Equation("stationary", V[1, 2]), Equation("stationary", GAMMA))
+    with pytest.raises(DocumentError, match="'stationary' occurs twice"):
+        derivation_latex(with_step(equations=twice))
+
+
+@pytest.mark.parametrize(
+    ("prose", "culprit"),
+    [
+        ("see [eq:absent]", r"unknown equation \[eq:absent\]"),
+        ("see [step:absent]", r"unknown step \[step:absent\]"),
+        ("by {absent}", r"unknown symbol \{absent\}"),
+    ],
+)
+@pytest.mark.parametrize("render", [derivation_latex, derivation_html])
+def test_prose_that_refers_to_nothing_is_refused(
+    render: types.FunctionType, prose: str, culprit: str
+) -> None:
+    with pytest.raises(DocumentError, match=culprit):
+        render(with_step(prose=prose))
+
+
+def test_a_template_may_not_use_an_undefined_name() -> None:
+    with pytest.raises(jinja2.UndefinedError, match="is undefined"):
+        render_latex("article.tex.jinja")
+
+
+def test_special_characters_of_prose_become_text() -> None:
+    assert escape_latex("50% & $5 #1 a_b ^ ~ \\ {}") == (
+        r"50\% \& \$5 \#1 a\_b \textasciicircum{} \textasciitilde{} \textbackslash{} \{\}"
+    )
+    assert escape_latex("γ² ≤ 1") == r"$\gamma$$^2$ $\leq$ 1"
+    assert escape_latex("日") == r"\texttt{U+65E5}"
+    assert escape_latex("line\u2028break\ttab") == "line break tab"
+
+
+def test_prose_cannot_smuggle_commands_into_a_document() -> None:
+    source = derivation_latex(with_step(title=r"\input{/etc/passwd}", prose=r"\write18 $x$ % y"))
+    assert r"\input" not in source
+    assert r"\write" not in source
+    assert r"\subsection{\textbackslash{}input\{/etc/passwd\}}" in source
+    assert r"\textbackslash{}write18 \$x\$ \% y" in source
+
+
+def test_notation_that_is_not_mathematics_is_refused_by_name() -> None:
+    names = {**SYMBOL_NAMES, GAMMA: r"\input{x}"}
+    for render in (derivation_latex, derivation_html):
+        with pytest.raises(RequestError, match=r"notation.*input"):
+            render(replace(EXAMPLE, symbol_names=names))
+
+
+def test_times_are_not_printed() -> None:
+    slower = tuple(
+        replace(step, seconds=99.125, checks=tuple(replace(c, seconds=99.125) for c in step.checks))
+        for step in EXAMPLE.steps
+    )
+    for render in (derivation_latex, derivation_html):
+        assert render(EXAMPLE) == render(replace(EXAMPLE, steps=slower))
+
+
+def test_each_check_is_stated_with_its_method() -> None:
+    source = derivation_latex(EXAMPLE)
+    verified = re.findall(r"\\verified\{(.*)\}", source)
+    assert len(verified) == sum(len(step.checks) for step in EXAMPLE.steps)
+    assert r"(expansion)" in verified[0]
+    assert r"(exact evaluation)" in verified[1]
+
+
+def test_a_failed_check_stops_the_document_and_names_the_step(tmp_path: Path) -> None:
+    failed = with_step(checks=(Check("Both sides agree", "expansion", False, 0.0),))
+    with pytest.raises(CheckFailed, match="step minimum failed its check: Both sides agree"):
+        write_document(failed, tmp_path, "derivation", ["tex", "html"])
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- PDF --------------------------------------------------------------------------------
+
+
+@needs_tex
+def test_the_example_compiles_without_anything_to_object_to(tmp_path: Path) -> None:
+    tex = write_text(tmp_path / "derivation.tex", derivation_latex(EXAMPLE))
+    result = compile_pdf(tex)
+    assert result.problems == ()
+    assert result.pdf == tmp_path / "derivation.pdf"
+    assert result.pdf.read_bytes().startswith(b"%PDF")
+    assert {path.name for path in tmp_path.iterdir()} == {"derivation.tex", "derivation.pdf"}
+
+
+@needs_tex
+def test_a_pdf_is_the_same_to_the_byte_wherever_it_is_compiled(tmp_path: Path) -> None:
+    source = derivation_latex(EXAMPLE)
+    results = [
+        compile_pdf(write_text(tmp_path / place / "derivation.tex", source)) for place in "ab"
+    ]
+    first, second = (result.pdf.read_bytes() for result in results if result.pdf)
+    assert first == second
+
+
+@needs_tex
+def test_a_rational_function_of_three_hundred_terms_compiles_without_overfull_boxes(
+    tmp_path: Path,
+) -> None:
+    function = rational_function(10)
+    terms = len(sp.Add.make_args(sp.numer(function)))
+    assert terms >= 280
+    step = Step("long", "Long", "Long", "", equations=(Equation("long", sp.Eq(V[1, 2], function)),))
+    tex = write_text(
+        tmp_path / "long.tex", derivation_latex(replace(EXAMPLE, steps=(step,), notation=()))
+    )
+    result = compile_pdf(tex)
+    assert result.pdf is not None
+    assert result.problems == ()
+
+
+BROKEN = {
+    "error": (r"\undefinedcommand", "errors", "Undefined control sequence"),
+    "overfull": (r"\noindent\hbox to 2\textwidth{x\hfil y}", "overfull", "Overfull"),
+    "reference": (r"\ref{nowhere}", "undefined", "nowhere"),
+    "citation": (r"\cite{nobody}", "undefined", "nobody"),
+    "label": (r"x\label{a}\label{a}", "undefined", "multiply defined"),
+}
+
+
+@needs_tex
+@pytest.mark.parametrize("kind", sorted(BROKEN))
+def test_what_a_referee_would_object_to_is_found_in_the_log(kind: str, tmp_path: Path) -> None:
+    body, group, message = BROKEN[kind]
+    source = rf"\documentclass{{article}}\begin{{document}}{body}\end{{document}}"
+    result = compile_pdf(write_text(tmp_path / "broken.tex", source))
+    assert len(getattr(result, group)) == 1
+    assert message in getattr(result, group)[0]
+    assert result.problems == getattr(result, group)
+    assert (result.pdf is None) == (kind == "error")
+
+
+@needs_tex
+def test_tex_runs_no_programs(tmp_path: Path) -> None:
+    source = r"\documentclass{article}\begin{document}x\immediate\write18{touch out}\end{document}"
+    compile_pdf(write_text(tmp_path / "shell.tex", source))
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_tex_the_source_is_written_and_the_user_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pdf.shutil, "which", lambda name: None)
+    written = write_document(EXAMPLE, tmp_path, "derivation", ["tex", "pdf"])
+    assert [path.name for path in written] == ["derivation.tex"]
+    assert "no pdflatex was found" in caplog.text
+
+
+def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match='format = "docx" is unknown; allowed are'):
+        write_document(EXAMPLE, tmp_path, "derivation", ["tex", "docx"])
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- HTML -------------------------------------------------------------------------------
+
+
+class Balance(HTMLParser):
+    """Open elements, identifiers, and internal links of a page."""
+
+    VOID = ("meta", "img", "br")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.identifiers: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in self.VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.identifiers.append(str(value))
+            if name == "href" and str(value).startswith("#"):
+                self.links.append(str(value)[1:])
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_balanced_and_its_links_lead_somewhere() -> None:
+    page = Balance()
+    page.feed(derivation_html(EXAMPLE))
+    assert page.open == []
+    assert len(page.identifiers) == len(set(page.identifiers))
+    assert page.links
+    assert set(page.links) <= set(page.identifiers)
+
+
+def test_the_page_escapes_prose_and_loads_nothing() -> None:
+    text = derivation_html(
+        with_step(title="<script>alert(1)</script>", prose="a < b & <img src=x>")
+    )
+    assert "<script" not in text
+    assert "<img" not in text
+    assert "a &lt; b &amp; &lt;img src=x&gt;" in text
+    assert not re.search(r'(?:src|href)="(?!#)', text)
+
+
+def test_formulas_of_the_page_are_well_formed_mathml_and_tell_the_same_as_the_article() -> None:
+    text = derivation_html(EXAMPLE)
+    formulas = re.findall(r"<math.*?</math>", text, re.DOTALL)
+    assert formulas
+    for formula in formulas:
+        ElementTree.fromstring(formula)
+    (short,) = (formula for formula in formulas if "<mn>16</mn>" in formula)
+    root = ElementTree.fromstring(short)
+    fraction = root.find(".//mfrac")
+    assert fraction is not None
+    assert "".join(fraction.itertext()) == "η3γ416λ1"
+    assert "".join(root.itertext()).startswith("V12=")
+
+
+# -- numbers and reports ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "latex"),
+    [
+        (1.3977e-11, r"1.3977 \times 10^{-11}"),
+        (-2.5e-7, r"-2.5000 \times 10^{-7}"),
+        (0.85, "0.85"),
+        (0.0, "0"),
+        (123456.0, r"1.2346 \times 10^{5}"),
+        (float("nan"), r"\text{undefined}"),
+    ],
+)
+def test_numbers_are_printed_with_powers_of_ten(value: float, latex: str) -> None:
+    assert number(value).latex == latex
+
+
+def test_quantities_of_a_validation_are_typeset_and_names_of_stimuli_stay_text() -> None:
+    assert quantity("V[12]") == writing.series.Formula("V_{12}")
+    assert quantity("mu[2,13]") == writing.series.Formula(r"\mu_{2,13}")
+    assert quantity("D_h[50% $x$]") == "diffusion of “50% $x$”"
+
+
+def test_records_are_rounded_to_significant_digits() -> None:
+    record = {"a": [1.23456789012345, 1e-20 / 3], "b": {"c": 7, "d": None, "e": True}}
+    assert writing.rounded(record, 10) == {
+        "a": [1.23456789, 3.333333333e-21],
+        "b": {"c": 7, "d": None, "e": True},
+    }
+
+
+@pytest.fixture
+def example_chain(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The example derivation in the place of the one derived from the study."""
+    chain = types.ModuleType("symdrift.chain")
+    chain.derive = lambda study: EXAMPLE  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "symdrift.chain", chain)
+    monkeypatch.setattr(
+        writing,
+        "_write_kernels",
+        lambda study, derivation, directory: write_text(directory / "kernels.py", "# kernels\n"),
+    )
+    yield
+
+
+def committed_files(directory: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and path.name != "report.pdf"
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("example_chain")
+def test_a_report_holds_derivation_numbers_and_figures_and_repeats_to_the_byte(
+    tmp_path: Path,
+) -> None:
+    study = read_study("anisotropic_autoencoder")
+    done: list[int] = []
+    for place in ("first", "second"):
+        written = writing.write_report(study, tmp_path / place, lambda at, of: done.append(at))
+        assert all(path.exists() for path in written)
+    assert done[-1] == 100
+    first, second = (committed_files(tmp_path / place) for place in ("first", "second"))
+    assert first == second
+    record = json.loads(first["numbers.json"])
+    # Theory of the isotropic check in the reference of the theory, row lambda = (2, 1, 0.7).
+    variances = np.diagonal(record["exact"]["drift"]["covariance"])
+    assert variances == pytest.approx([6.962e-10, 7.745e-10, 1.1397e-9], rel=1e-4)
+    assert record["validation"]["passed"]
+    source = first["report.tex"].decode()
+    assert re.findall(r"\\includegraphics.*\{(.*)\}", source) == sorted(
+        re.findall(r"\\includegraphics.*\{(.*)\}", source), key=source.index
+    )
+    for name in re.findall(r"\\includegraphics.*\{(.*)\}", source):
+        assert name in first
+
+
+@pytest.mark.usefixtures("example_chain")
+def test_a_study_without_values_gets_a_report_without_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pdf.shutil, "which", lambda name: None)
+    study = replace(read_study("anisotropic_autoencoder"), values={})
+    written = writing.write_report(study, tmp_path)
+    assert sorted(path.name for path in written) == ["kernels.py", "report.html", "report.tex"]

@@ -1,0 +1,173 @@
+"""Figures show the numbers they are given, with units, and repeat to the byte."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from symdrift import figures
+from symdrift.documents import series
+from symdrift.errors import RequestError
+from symdrift.figures import (
+    BlockStructure,
+    DecayRates,
+    Displacement,
+    LearningRateSweep,
+    ValidationRatios,
+    WeightDecaySweep,
+    save,
+)
+from symdrift.roads import evaluate
+from symdrift.study import read_study
+
+GRID = np.geomspace(0.01, 0.5, 12)
+RATES = np.array([0.0025, 0.005, 0.01])
+LAGS = np.geomspace(1, 1e6, 20)
+
+EXAMPLES: dict[str, Any] = {
+    "weight_decay_sweep": WeightDecaySweep(
+        GRID, (("(1, 2)", 1e-6 * GRID**4), ("(1, 3)", np.where(GRID < 0.3, 2e-6, np.nan))), 4, 0.1
+    ),
+    "learning_rate_sweep": LearningRateSweep(
+        RATES, RATES**3, RATES, RATES**3 * (1 + 4 * RATES), 0.02 * RATES**3, 1.003, 0.011,
+        "diffusion of plane (1, 2)", "rad^2 / step",
+    ),
+    "decay_rates": DecayRates(("frequent", "rare $5"), np.array([1e-6, 2e-6]), np.array([3e-6] * 2)),
+    "block_structure": BlockStructure(np.diag([1.0, 2.0, 3.0]), np.eye(3), (1, 2)),
+    "displacement": Displacement("frequent", LAGS, LAGS * 1e-6, 1 - np.exp(-LAGS)),
+    "validation": ValidationRatios(("$V_{12}$", "loss"), np.array([1.02, 0.97]), np.full(2, 0.02)),
+}  # fmt: skip
+
+
+def draw(kind: str) -> Figure:
+    drawing: Callable[[Any], Figure] = getattr(figures, f"draw_{kind}")
+    return drawing(EXAMPLES[kind])
+
+
+@pytest.mark.parametrize("kind", sorted(EXAMPLES))
+@pytest.mark.parametrize("suffix", [".pdf", ".svg"])
+def test_a_figure_repeats_to_the_byte(kind: str, suffix: str, tmp_path: Path) -> None:
+    first, second = (
+        save(draw(kind), tmp_path / f"{name}{suffix}").read_bytes() for name in ("one", "two")
+    )
+    assert first == second
+    assert len(first) > 1000
+
+
+@pytest.mark.parametrize("kind", sorted(EXAMPLES))
+def test_files_hold_no_date_and_no_version(kind: str, tmp_path: Path) -> None:
+    text = save(draw(kind), tmp_path / "figure.svg").read_text()
+    assert not re.search(r"<dc:date>|Matplotlib v", text)
+    assert b"CreationDate" not in save(draw(kind), tmp_path / "figure.pdf").read_bytes()
+
+
+@pytest.mark.parametrize("kind", sorted(EXAMPLES))
+def test_every_axis_says_what_it_shows(kind: str) -> None:
+    figure = draw(kind)
+    panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+    shared = {"learning_rate_sweep": panels[:1]}.get(kind, [])
+    for axes in panels:
+        assert axes.get_xlabel() or axes in shared
+        assert axes.get_ylabel() or kind in ("block_structure", "validation")
+
+
+def test_rates_carry_their_units() -> None:
+    (sweep,) = draw("weight_decay_sweep").axes
+    assert "rad$^2$ / step" in sweep.get_ylabel()
+    (rates,) = draw("decay_rates").axes
+    assert "1 / step" in rates.get_ylabel()
+    assert "rad$^2$ / step" in draw("learning_rate_sweep").axes[0].get_ylabel()
+
+
+@pytest.mark.parametrize("kind", sorted(EXAMPLES))
+def test_a_caption_is_prose_about_its_data(kind: str) -> None:
+    caption = getattr(figures, f"caption_{kind}")(EXAMPLES[kind])
+    assert caption.endswith(".")
+    assert "$" not in caption
+
+
+def test_captions_quote_the_numbers_they_are_about() -> None:
+    assert "1.003 ± 0.011" in figures.caption_learning_rate_sweep(EXAMPLES["learning_rate_sweep"])
+    rates = figures.caption_decay_rates(EXAMPLES["decay_rates"])
+    assert "slowest is “frequent”, the fastest “rare $5”" in rates
+    assert "1 of size 1, 1 of size 2" in figures.caption_block_structure(
+        EXAMPLES["block_structure"]
+    )
+
+
+def test_lines_show_exactly_the_data() -> None:
+    (axes,) = draw("displacement").axes
+    total, drift, fluctuation = axes.get_lines()
+    example = EXAMPLES["displacement"]
+    assert np.array_equal(np.asarray(drift.get_ydata()), example.drift)
+    assert np.array_equal(np.asarray(fluctuation.get_ydata()), example.fluctuation)
+    assert np.array_equal(np.asarray(total.get_ydata()), example.drift + example.fluctuation)
+
+
+def test_the_guide_of_small_weight_decay_has_the_stated_slope() -> None:
+    (axes,) = draw("weight_decay_sweep").axes
+    (guide,) = (line for line in axes.get_lines() if "propto" in str(line.get_label()))
+    x, y = (np.log(np.asarray(values, dtype=float)) for values in guide.get_data())
+    assert np.diff(y) / np.diff(x) == pytest.approx(4.0)
+
+
+def test_names_with_dollar_signs_are_printed_as_they_are() -> None:
+    (axes,) = draw("decay_rates").axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["frequent", r"rare \$5"]
+
+
+def test_an_unknown_suffix_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"must end in \.pdf, \.svg, \.png"):
+        save(draw("displacement"), tmp_path / "figure.bmp")
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- the numbers behind the figures -----------------------------------------------------
+
+PROBLEM = read_study("anisotropic_autoencoder").problem()
+
+
+def test_blocks_of_an_autoencoder_are_scalars_and_pairs() -> None:
+    structure = series.block_structure(PROBLEM)
+    assert structure is not None
+    assert structure.blocks == (1, 1, 1, 2, 2, 2)
+    # Scalar blocks of the theory: H_ii = 2 s_i lambda_i and C_ii = 4 s_i gamma^2 (no label noise).
+    singular = 1 - 0.3 / np.array([2.0, 1.0, 0.7])
+    assert np.diagonal(structure.hessian)[:3] == pytest.approx(
+        2 * singular * np.array([2.0, 1.0, 0.7])
+    )
+    assert np.diagonal(structure.noise)[:3] == pytest.approx(4 * singular * 0.09)
+
+
+def test_the_displacement_starts_as_diffusion_and_ends_at_twice_the_squared_norm() -> None:
+    evaluation = evaluate(PROBLEM)
+    moved = series.displacement(PROBLEM, evaluation)
+    assert moved is not None
+    first = evaluation.stimuli[0]
+    assert moved.drift[0] / moved.time[0] == pytest.approx(2 * first.diffusion, rel=1e-6)
+    assert moved.drift[-1] == pytest.approx(2 * first.squared_norm, rel=1e-6)
+    # Every weight that stimulus 1 reads fluctuates: twice the variance of W's first column.
+    assert 0 < moved.fluctuation[-1] < 2 * evaluation.fluctuation.weight_variance
+    assert np.all(np.diff(moved.fluctuation) >= 0)
+
+
+def test_the_weight_decay_sweep_approaches_its_power_and_loses_planes_at_thresholds() -> None:
+    sweep = series.weight_decay_sweep(PROBLEM)
+    assert sweep.exponent == 4
+    planes = dict(sweep.diffusion)
+    slope = np.diff(np.log(planes["(1, 2)"][:2])) / np.diff(np.log(sweep.weight_decay[:2]))
+    assert slope == pytest.approx(4.0, abs=0.05)
+    assert np.all(np.isnan(planes["(1, 3)"][sweep.weight_decay > 0.7]))
+    assert np.all(np.isfinite(planes["(1, 3)"][sweep.weight_decay < 0.69]))
+
+
+def test_the_power_law_is_not_claimed_where_noise_stays() -> None:
+    noisy = read_study("anisotropic_autoencoder").with_values({"teacher.label_noise": 0.1})
+    assert series.weight_decay_sweep(noisy.problem()).exponent is None
+    assert series.weight_decay_sweep(read_study("bottleneck").problem()).exponent is None
