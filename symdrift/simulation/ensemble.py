@@ -19,7 +19,7 @@ from symdrift.simulation.kernels import kernel_for
 from symdrift.simulation.lanes import LANES
 from symdrift.simulation.model import Model, aligned
 from symdrift.simulation.observe import SCALARS, observe
-from symdrift.simulation.random import replica_streams
+from symdrift.simulation.random import COEFFICIENTS, replica_streams
 
 Result = TypeVar("Result")
 
@@ -97,8 +97,8 @@ class Block:
         self._arguments = (
             self.weights,
             aligned(replica_streams(seed, first, count)),
-            aligned(np.zeros(shape.scratch)),
             aligned(np.zeros(LANES, dtype=np.uint64)),
+            COEFFICIENTS,
             model.scales,
             np.ravel(model.table.rows),
             model.table.acceptance,

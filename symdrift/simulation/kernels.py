@@ -1,9 +1,9 @@
 """Compiled online SGD: one block of replicas, a number of steps, nothing but arithmetic.
 
 Memory of a block, in vectors of eight lanes: for each group of eight replicas the weights
-``W`` (row by row), then ``U`` (row by row).  Every function here is written once for all
-shapes; `kernel_for` fixes the sizes of small networks as constants, so that the compiler
-unrolls their loops and keeps what it can in registers.
+``W`` (row by row), then ``U`` (row by row).  Everything is written once, in `_advance`, for all
+shapes.  A kernel made for one shape knows the sizes as constants and holds its working vectors
+in registers or on the stack; `_general` serves shapes whose working vectors are too many.
 """
 
 from __future__ import annotations
@@ -12,15 +12,29 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, NamedTuple
 
-from symdrift.simulation.lanes import LANES, compiled, floats, inlined, load, pointer, store
+import numpy as np
+
+from symdrift.simulation.lanes import (
+    LANES,
+    compiled,
+    floats,
+    inlined,
+    load,
+    local_floats,
+    pointer,
+    store,
+)
 from symdrift.simulation.random import fill_normals, next_words
 
-SPECIALISED_WEIGHTS = 32
-"""Networks with at most this many weights get kernels with constant sizes."""
+STACK_VECTORS = 4096
+"""Working vectors up to which a kernel keeps them on the stack (256 KiB)."""
+
+ROWS = 4
+"""Rows of a matrix that are worked on together: their sums do not wait for each other."""
 
 
 class Shape(NamedTuple):
-    """What a kernel is specialised for.
+    """What a kernel is made for.
 
     ``inputs``, ``hidden`` and ``outputs`` are the sizes ``n``, ``p`` and ``m``; ``tabulated``
     inputs are drawn from the rows of a table, others are scaled Gaussian vectors with
@@ -45,17 +59,18 @@ class Shape(NamedTuple):
         return self.hidden * (self.inputs + self.outputs)
 
     @property
-    def normals(self) -> int:
-        """Most normals that one step needs at a time, made even."""
-        per_sample = self.inputs + self.outputs
-        count = max(self.batch * per_sample, self.weights if self.noisy_synapses else 0)
-        return count + count % 2
-
-    @property
-    def scratch(self) -> int:
-        """Floats of working memory: normals, inputs, errors, hidden units and their errors."""
-        sample = self.inputs + self.outputs + 2 * self.hidden
-        return LANES * (self.normals + self.batch * sample)
+    def working_vectors(self) -> tuple[int, int, int, int, int]:
+        """Normals, inputs ``x``, hidden units ``h``, errors ``e``, hidden errors ``U' e``."""
+        drawn = self.batch * (self.inputs + self.outputs)
+        if self.noisy_synapses:
+            drawn = max(drawn, self.weights)
+        return (
+            drawn + drawn % 2,
+            self.batch * self.inputs,
+            self.batch * self.hidden,
+            self.batch * self.outputs,
+            self.batch * self.hidden,
+        )
 
 
 @inlined
@@ -65,21 +80,112 @@ def _draw_from_table(
     table: Any,
     acceptance: Any,
     alias: Any,
-    size: int,
+    rows: int,
     target: Any,
     first: int,
-    inputs: int,
+    columns: int,
     drawn: Any,
 ) -> None:
     """Write one row of the table per lane, chosen by Walker's alias method."""
     store(drawn, 0, next_words(states, group))
     for lane in range(LANES):
         bits = drawn[lane]
-        row = int(((bits >> 32) * size) >> 32)
+        row = int(((bits >> 32) * rows) >> 32)
         if (bits & 0xFFFFFFFF) * 2.0**-32 >= acceptance[row]:
             row = alias[row]
-        for column in range(inputs):
-            target[(first + column) * LANES + lane] = table[row * inputs + column]
+        for column in range(columns):
+            target[(first + column) * LANES + lane] = table[row * columns + column]
+
+
+@inlined
+def _multiply(
+    matrix: Any, first: int, rows: int, columns: int, vector: Any, at: int, target: Any, to: int
+) -> None:
+    """``target = matrix @ vector``."""
+    for i in range(0, rows - ROWS + 1, ROWS):
+        row = first + i * columns
+        a = floats(0.0)
+        b = floats(0.0)
+        c = floats(0.0)
+        d = floats(0.0)
+        for j in range(columns):
+            entry = load(vector, at + j)
+            a = a + load(matrix, row + j) * entry
+            b = b + load(matrix, row + columns + j) * entry
+            c = c + load(matrix, row + 2 * columns + j) * entry
+            d = d + load(matrix, row + 3 * columns + j) * entry
+        store(target, to + i, a)
+        store(target, to + i + 1, b)
+        store(target, to + i + 2, c)
+        store(target, to + i + 3, d)
+    for i in range(rows - rows % ROWS, rows):
+        total = floats(0.0)
+        for j in range(columns):
+            total = total + load(matrix, first + i * columns + j) * load(vector, at + j)
+        store(target, to + i, total)
+
+
+@inlined
+def _add_outer(
+    matrix: Any,
+    first: int,
+    rows: int,
+    columns: int,
+    keep: Any,
+    left: Any,
+    right: Any,
+    batch: int,
+) -> None:
+    """``matrix = keep * matrix + sum over samples of left right'``."""
+    for i in range(0, rows - ROWS + 1, ROWS):
+        row = first + i * columns
+        for j in range(columns):
+            a = keep * load(matrix, row + j)
+            b = keep * load(matrix, row + columns + j)
+            c = keep * load(matrix, row + 2 * columns + j)
+            d = keep * load(matrix, row + 3 * columns + j)
+            for sample in range(batch):
+                entry = load(right, sample * columns + j)
+                a = a + load(left, sample * rows + i) * entry
+                b = b + load(left, sample * rows + i + 1) * entry
+                c = c + load(left, sample * rows + i + 2) * entry
+                d = d + load(left, sample * rows + i + 3) * entry
+            store(matrix, row + j, a)
+            store(matrix, row + columns + j, b)
+            store(matrix, row + 2 * columns + j, c)
+            store(matrix, row + 3 * columns + j, d)
+    for i in range(rows - rows % ROWS, rows):
+        row = first + i * columns
+        for j in range(columns):
+            a = keep * load(matrix, row + j)
+            for sample in range(batch):
+                a = a + load(left, sample * rows + i) * load(right, sample * columns + j)
+            store(matrix, row + j, a)
+
+
+@inlined
+def _multiply_transposed(
+    matrix: Any, first: int, rows: int, columns: int, vector: Any, at: int, target: Any, to: int
+) -> None:
+    """``target = matrix' @ vector``."""
+    for j in range(columns):
+        store(target, to + j, floats(0.0))
+    for i in range(0, rows - ROWS + 1, ROWS):
+        row = first + i * columns
+        a = load(vector, at + i)
+        b = load(vector, at + i + 1)
+        c = load(vector, at + i + 2)
+        d = load(vector, at + i + 3)
+        for j in range(columns):
+            total = load(target, to + j) + load(matrix, row + j) * a
+            total = total + load(matrix, row + columns + j) * b
+            total = total + load(matrix, row + 2 * columns + j) * c
+            store(target, to + j, total + load(matrix, row + 3 * columns + j) * d)
+    for i in range(rows - rows % ROWS, rows):
+        entry = load(vector, at + i)
+        for j in range(columns):
+            total = load(target, to + j) + load(matrix, first + i * columns + j) * entry
+            store(target, to + j, total)
 
 
 @inlined
@@ -93,15 +199,20 @@ def _advance(
     dense: bool,
     noisy: bool,
     noisy_synapses: bool,
+    normals: Any,
+    x: Any,
+    h: Any,
+    e: Any,
+    v: Any,
     weights: Any,
     states: Any,
-    scratch: Any,
     drawn: Any,
+    coefficients: Any,
     scales: Any,
     table: Any,
     acceptance: Any,
     alias: Any,
-    rows: int,
+    table_rows: int,
     teacher: Any,
     label_deviations: Any,
     learning_rate: float,
@@ -111,105 +222,63 @@ def _advance(
     steps: int,
 ) -> None:
     size = hidden * (inputs + outputs)
-    normals = inputs * batch
+    count = inputs * batch
     if tabulated:
-        normals = 0
-    label_normals = normals
+        count = 0
+    labels_at = count
     if noisy:
-        normals += outputs * batch
-    pairs = (normals + 1) // 2
-    all_normals = batch * (inputs + outputs)
-    if noisy_synapses:
-        all_normals = max(all_normals, size)
-    x = all_normals + all_normals % 2
-    h = x + batch * inputs
-    e = h + batch * hidden
-    v = e + batch * outputs
+        count += outputs * batch
     keep = floats(1.0 - learning_rate * weight_decay)
     rate = floats(learning_rate / batch)
     for _ in range(steps):
         for group in range(groups):
             first_w = group * size
             first_u = first_w + hidden * inputs
-            fill_normals(states, group, scratch, pairs)
+            fill_normals(states, group, coefficients, normals, (count + 1) // 2)
             for sample in range(batch):
-                xs = x + sample * inputs
-                hs = h + sample * hidden
-                es = e + sample * outputs
-                vs = v + sample * hidden
+                at = sample * inputs
                 if tabulated:
                     _draw_from_table(
-                        states, group, table, acceptance, alias, rows, scratch, xs, inputs, drawn
+                        states, group, table, acceptance, alias, table_rows, x, at, inputs, drawn
                     )
                 elif elliptical:
                     _draw_from_table(
-                        states, group, table, acceptance, alias, rows, scratch, vs, 1, drawn
+                        states, group, table, acceptance, alias, table_rows, x, at, 1, drawn
                     )
-                    length = load(scratch, vs)
+                    length = load(x, at)
                     for j in range(inputs):
-                        z = load(scratch, sample * inputs + j)
-                        store(scratch, xs + j, length * floats(scales[j]) * z)
+                        z = load(normals, at + j)
+                        store(x, at + j, length * floats(scales[j]) * z)
                 else:
                     for j in range(inputs):
-                        z = load(scratch, sample * inputs + j)
-                        store(scratch, xs + j, floats(scales[j]) * z)
-                for i in range(hidden):
-                    total = load(weights, first_w + i * inputs) * load(scratch, xs)
-                    for j in range(1, inputs):
-                        total = total + load(weights, first_w + i * inputs + j) * load(
-                            scratch, xs + j
-                        )
-                    store(scratch, hs + i, total)
-                    store(scratch, vs + i, floats(0.0))
+                        store(x, at + j, floats(scales[j]) * load(normals, at + j))
+                _multiply(weights, first_w, hidden, inputs, x, at, h, sample * hidden)
+                _multiply(
+                    weights, first_u, outputs, hidden, h, sample * hidden, e, sample * outputs
+                )
                 for o in range(outputs):
-                    error = floats(0.0)
+                    label = floats(0.0)
                     if noisy:
-                        error = floats(label_deviations[o]) * load(
-                            scratch, label_normals + sample * outputs + o
+                        label = floats(label_deviations[o]) * load(
+                            normals, labels_at + sample * outputs + o
                         )
                     if dense:
                         for j in range(inputs):
-                            error = error + floats(teacher[o * inputs + j]) * load(
-                                scratch, xs + j
-                            )
+                            label = label + floats(teacher[o * inputs + j]) * load(x, at + j)
                     elif o < inputs:
-                        error = error + floats(teacher[o]) * load(scratch, xs + o)
-                    row = first_u + o * hidden
-                    for i in range(hidden):
-                        error = error - load(weights, row + i) * load(scratch, hs + i)
-                    error = rate * error
-                    store(scratch, es + o, error)
-                    for i in range(hidden):
-                        store(
-                            scratch,
-                            vs + i,
-                            load(scratch, vs + i) + load(weights, row + i) * error,
-                        )
-            for i in range(hidden):
-                for j in range(inputs):
-                    weight = keep * load(weights, first_w + i * inputs + j)
-                    for sample in range(batch):
-                        weight = weight + load(scratch, v + sample * hidden + i) * load(
-                            scratch, x + sample * inputs + j
-                        )
-                    store(weights, first_w + i * inputs + j, weight)
-            for o in range(outputs):
-                for i in range(hidden):
-                    weight = keep * load(weights, first_u + o * hidden + i)
-                    for sample in range(batch):
-                        weight = weight + load(scratch, e + sample * outputs + o) * load(
-                            scratch, h + sample * hidden + i
-                        )
-                    store(weights, first_u + o * hidden + i, weight)
+                        label = label + floats(teacher[o]) * load(x, at + o)
+                    output = load(e, sample * outputs + o)
+                    store(e, sample * outputs + o, rate * (label - output))
+                _multiply_transposed(
+                    weights, first_u, outputs, hidden, e, sample * outputs, v, sample * hidden
+                )
+            _add_outer(weights, first_w, hidden, inputs, keep, v, x, batch)
+            _add_outer(weights, first_u, outputs, hidden, keep, e, h, batch)
             if noisy_synapses:
-                fill_normals(states, group, scratch, (size + 1) // 2)
+                fill_normals(states, group, coefficients, normals, (size + 1) // 2)
                 for k in range(size):
-                    store(
-                        weights,
-                        first_w + k,
-                        load(weights, first_w + k)
-                        + floats(synaptic_deviation) * load(scratch, k),
-                    )
+                    jitter = floats(synaptic_deviation) * load(normals, k)
+                    store(weights, first_w + k, load(weights, first_w + k) + jitter)
 
 
 @compiled
@@ -223,10 +292,15 @@ def _general(
     dense: bool,
     noisy: bool,
     noisy_synapses: bool,
+    normals: Any,
+    x: Any,
+    h: Any,
+    e: Any,
+    v: Any,
     weights: Any,
     states: Any,
-    scratch: Any,
     drawn: Any,
+    coefficients: Any,
     scales: Any,
     table: Any,
     acceptance: Any,
@@ -240,22 +314,25 @@ def _general(
 ) -> None:
     _advance(
         inputs, hidden, outputs, batch, tabulated, elliptical, dense, noisy, noisy_synapses,
-        pointer(weights), pointer(states), pointer(scratch), pointer(drawn), pointer(scales),
-        pointer(table), pointer(acceptance), pointer(alias), len(acceptance), pointer(teacher),
-        pointer(label_deviations), learning_rate, weight_decay, synaptic_deviation,
-        len(weights) // (LANES * hidden * (inputs + outputs)), steps,
+        pointer(normals), pointer(x), pointer(h), pointer(e), pointer(v),
+        pointer(weights), pointer(states), pointer(drawn), pointer(coefficients),
+        pointer(scales), pointer(table), pointer(acceptance), pointer(alias), len(acceptance),
+        pointer(teacher), pointer(label_deviations), learning_rate, weight_decay,
+        synaptic_deviation, len(weights) // (LANES * hidden * (inputs + outputs)), steps,
     )  # fmt: skip
 
 
+@cache
 def _specialised(shape: Shape) -> Callable[..., None]:
     (inputs, hidden, outputs, batch, tabulated, elliptical, dense, noisy, noisy_synapses) = shape
+    normal_vectors, x_vectors, h_vectors, e_vectors, v_vectors = shape.working_vectors
 
     @compiled
     def advance(
         weights: Any,
         states: Any,
-        scratch: Any,
         drawn: Any,
+        coefficients: Any,
         scales: Any,
         table: Any,
         acceptance: Any,
@@ -269,18 +346,21 @@ def _specialised(shape: Shape) -> Callable[..., None]:
     ) -> None:
         _advance(
             inputs, hidden, outputs, batch, tabulated, elliptical, dense, noisy, noisy_synapses,
-            pointer(weights), pointer(states), pointer(scratch), pointer(drawn), pointer(scales),
-            pointer(table), pointer(acceptance), pointer(alias), len(acceptance),
-            pointer(teacher), pointer(label_deviations), learning_rate, weight_decay,
-            synaptic_deviation, len(weights) // (LANES * hidden * (inputs + outputs)), steps,
+            local_floats(normal_vectors), local_floats(x_vectors), local_floats(h_vectors),
+            local_floats(e_vectors), local_floats(v_vectors),
+            pointer(weights), pointer(states), pointer(drawn), pointer(coefficients),
+            pointer(scales), pointer(table), pointer(acceptance), pointer(alias),
+            len(acceptance), pointer(teacher), pointer(label_deviations), learning_rate,
+            weight_decay, synaptic_deviation,
+            len(weights) // (LANES * hidden * (inputs + outputs)), steps,
         )  # fmt: skip
 
     return advance
 
 
-@cache
 def kernel_for(shape: Shape) -> Callable[..., None]:
-    """The compiled step loop of a shape; takes the arguments of `_advance` after the shape."""
-    if shape.weights <= SPECIALISED_WEIGHTS:
+    """A step loop for one thread; takes the block and the model, see `Block`."""
+    if sum(shape.working_vectors) <= STACK_VECTORS:
         return _specialised(shape)
-    return partial(_general, *shape)
+    working = [np.zeros(LANES * vectors) for vectors in shape.working_vectors]
+    return partial(_general, *shape, *working)

@@ -143,6 +143,24 @@ def pointer(typing_context: Any, array: Any) -> Any:
     return types.CPointer(array.dtype)(array), build
 
 
+@intrinsic(prefer_literal=True)
+def local_floats(typing_context: Any, vectors: Any) -> Any:
+    """Address of a constant number of float64 vectors that live as long as the function runs.
+
+    The compiler knows that nothing else points there, and keeps in registers what it can.
+    """
+    if not isinstance(vectors, types.IntegerLiteral):
+        return None
+    size = ir.ArrayType(ir.VectorType(ir.DoubleType(), LANES), vectors.literal_value)
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        memory = cgutils.alloca_once(builder, size)
+        memory.align = 8 * LANES
+        return builder.bitcast(memory, ir.DoubleType().as_pointer())
+
+    return types.CPointer(types.float64)(vectors), build
+
+
 def _vector_address(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     element = context.get_data_type(sig.args[0].dtype)
     index = _cast_scalar(context, builder, args[1], sig.args[1], types.intp)
