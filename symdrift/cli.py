@@ -57,7 +57,9 @@ StepsOption = Annotated[
 ReplicasOption = Annotated[
     int | None, typer.Option(metavar="R", help="Independent networks; default: from theory.")
 ]
-SeedOption = Annotated[int, typer.Option(metavar="S", help="Seed of the random numbers.")]
+SeedOption = Annotated[
+    int, typer.Option(metavar="S", min=0, help="Seed of the random numbers, 0 or more.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 OutOption = Annotated[
     Path | None,

@@ -273,6 +273,7 @@ def test_a_wrong_request_gets_one_sentence_and_code_two(
         (["simulate", "bottleneck", "--out", "x.csv"], '--out = "x.csv" must end in .npz'),
         (["validate", "bottleneck", "--steps", "many"], "Invalid value for '--steps'"),
         (["validate", "bottleneck", "--replicas", "0"], "replicas"),
+        (["validate", "bottleneck", "--seed", "-1"], "Invalid value for '--seed'"),
     ],
 )
 def test_other_commands_refuse_in_one_sentence_too(

@@ -164,6 +164,16 @@ def test_everything_else_is_refused(text: str) -> None:
         parse(text, "learning.rate")
 
 
+@given(st.text(max_size=40) | st.text("a1.+-*/() sqrt", max_size=40))
+def test_any_text_is_an_expression_or_is_refused(text: str) -> None:
+    try:
+        expression = parse(text)
+    except RequestError:
+        return
+    assert all(map(is_name, expression.symbols))
+    assert parse(str(expression)).symbols == expression.symbols
+
+
 @pytest.mark.parametrize("text", ["x" * 501, "(" * 41 + "x" + ")" * 41, "-" * 41 + "x"])
 def test_length_and_nesting_are_bounded(text: str) -> None:
     with pytest.raises(RequestError, match=r"500|40"):
