@@ -164,28 +164,60 @@ def _add_outer(
 
 
 @inlined
-def _multiply_transposed(
-    matrix: Any, first: int, rows: int, columns: int, vector: Any, at: int, target: Any, to: int
+def _send_back(
+    matrix: Any,
+    first: int,
+    rows: int,
+    columns: int,
+    keep: Any,
+    errors: Any,
+    sources: Any,
+    targets: Any,
+    batch: int,
 ) -> None:
-    """``target = matrix' @ vector``."""
-    for j in range(columns):
-        store(target, to + j, floats(0.0))
+    """``targets = matrix' @ errors`` for each sample, then `_add_outer`, in one pass."""
+    for k in range(batch * columns):
+        store(targets, k, floats(0.0))
     for i in range(0, rows - ROWS + 1, ROWS):
         row = first + i * columns
-        a = load(vector, at + i)
-        b = load(vector, at + i + 1)
-        c = load(vector, at + i + 2)
-        d = load(vector, at + i + 3)
         for j in range(columns):
-            total = load(target, to + j) + load(matrix, row + j) * a
-            total = total + load(matrix, row + columns + j) * b
-            total = total + load(matrix, row + 2 * columns + j) * c
-            store(target, to + j, total + load(matrix, row + 3 * columns + j) * d)
+            a = load(matrix, row + j)
+            b = load(matrix, row + columns + j)
+            c = load(matrix, row + 2 * columns + j)
+            d = load(matrix, row + 3 * columns + j)
+            new_a = keep * a
+            new_b = keep * b
+            new_c = keep * c
+            new_d = keep * d
+            for sample in range(batch):
+                error_a = load(errors, sample * rows + i)
+                error_b = load(errors, sample * rows + i + 1)
+                error_c = load(errors, sample * rows + i + 2)
+                error_d = load(errors, sample * rows + i + 3)
+                source = load(sources, sample * columns + j)
+                total = load(targets, sample * columns + j) + a * error_a
+                total = total + b * error_b
+                total = total + c * error_c
+                store(targets, sample * columns + j, total + d * error_d)
+                new_a = new_a + error_a * source
+                new_b = new_b + error_b * source
+                new_c = new_c + error_c * source
+                new_d = new_d + error_d * source
+            store(matrix, row + j, new_a)
+            store(matrix, row + columns + j, new_b)
+            store(matrix, row + 2 * columns + j, new_c)
+            store(matrix, row + 3 * columns + j, new_d)
     for i in range(rows - rows % ROWS, rows):
-        entry = load(vector, at + i)
+        row = first + i * columns
         for j in range(columns):
-            total = load(target, to + j) + load(matrix, first + i * columns + j) * entry
-            store(target, to + j, total)
+            a = load(matrix, row + j)
+            new_a = keep * a
+            for sample in range(batch):
+                error_a = load(errors, sample * rows + i)
+                total = load(targets, sample * columns + j) + a * error_a
+                store(targets, sample * columns + j, total)
+                new_a = new_a + error_a * load(sources, sample * columns + j)
+            store(matrix, row + j, new_a)
 
 
 @inlined
@@ -269,11 +301,8 @@ def _advance(
                         label = label + floats(teacher[o]) * load(x, at + o)
                     output = load(e, sample * outputs + o)
                     store(e, sample * outputs + o, rate * (label - output))
-                _multiply_transposed(
-                    weights, first_u, outputs, hidden, e, sample * outputs, v, sample * hidden
-                )
+            _send_back(weights, first_u, outputs, hidden, keep, e, h, v, batch)
             _add_outer(weights, first_w, hidden, inputs, keep, v, x, batch)
-            _add_outer(weights, first_u, outputs, hidden, keep, e, h, batch)
             if noisy_synapses:
                 fill_normals(states, group, coefficients, normals, (size + 1) // 2)
                 for k in range(size):
