@@ -214,9 +214,10 @@ def simulate(
             progress=progress,
         )
     trajectory.save(out)
-    if trajectory.interrupted:
-        print(f"interrupted after {trajectory.steps[-1]:.0f} steps", file=sys.stderr)
     _announce([out])
+    if trajectory.interrupted:
+        print(f"it ends after {trajectory.steps[-1]:.0f} steps", file=sys.stderr)
+        raise KeyboardInterrupt
 
 
 @app.command(epilog="Example: symdrift validate anisotropic_autoencoder --seed 1 --json")
@@ -252,11 +253,8 @@ def validate(
             markup=False,
         )
     if validation.interrupted:
-        print(
-            f"interrupted after {validation.completed:.0%} of the run: the result is what was "
-            "measured until then",
-            file=sys.stderr,
-        )
+        print(f"this is what {validation.completed:.0%} of the run measured", file=sys.stderr)
+        raise KeyboardInterrupt
     if not validation.passed:
         raise CheckFailed(f"theory and simulation of {problem.study} disagree")
 

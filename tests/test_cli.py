@@ -317,7 +317,7 @@ def test_a_place_that_cannot_be_written_to_is_named(
     assert captured.out == ""
 
 
-def stub_validation(passed: bool) -> SimpleNamespace:
+def stub_validation(passed: bool, completed: float = 1.0) -> SimpleNamespace:
     row = SimpleNamespace(
         quantity="V[12]", theory=1e-9, simulation=2e-9, standard_error=1e-11, z=100.0, ratio=2.0
     )
@@ -328,8 +328,8 @@ def stub_validation(passed: bool) -> SimpleNamespace:
         window=5,
         seed=7,
         rule="a rule",
-        interrupted=False,
-        completed=1.0,
+        interrupted=completed < 1,
+        completed=completed,
         passed=passed,
         to_dict=lambda: {"rows": [vars(row)], "passed": passed},
     )
@@ -346,6 +346,17 @@ def test_validation_decides_the_exit_code(
     assert ("disagree" in captured.err) is not passed
     assert run(["validate", "bottleneck"]) == code
     assert re.search(r"V\[12\] +1e-09 +2e-09", capsys.readouterr().out)
+
+
+def test_an_interrupted_validation_shows_what_it_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    partial = stub_validation(passed=True, completed=0.25)
+    monkeypatch.setattr("symdrift.validation.validate", lambda *_, **__: partial)
+    assert run(["validate", "bottleneck"]) == 130
+    captured = capsys.readouterr()
+    assert "V[12]" in captured.out
+    assert captured.err.startswith("this is what 25% of the run measured\n")
 
 
 def test_documents_go_below_generated_unless_told_otherwise(
