@@ -16,6 +16,7 @@ from symdrift.inputs import Elliptical, Samples, StimulusSet
 from symdrift.problem import Array, LearningProblem
 from symdrift.simulation import simulate
 from symdrift.simulation.ensemble import Block, Gauge
+from symdrift.simulation.kernels import STACK_VECTORS
 from symdrift.simulation.model import Model, Table, model_of
 from symdrift.simulation.timescales import relaxation
 from symdrift.simulation.trajectory import MOST_RECORDS
@@ -115,8 +116,11 @@ CASES = {
     "synaptic noise": problem(
         [2.0, 0.7], weight_decay=0.2, learning_rate=0.05, synaptic_noise=1e-4
     ),
-    "more weights than get constant sizes": problem(
-        np.linspace(2.0, 1.0, 5), weight_decay=0.2, learning_rate=0.02, hidden=4, label_noise=0.1
+    "rows beyond a multiple of four": problem(
+        np.linspace(2.0, 1.0, 6), weight_decay=0.2, learning_rate=0.02, hidden=5, label_noise=0.1
+    ),
+    "working vectors beyond the stack": problem(
+        [2.0, 0.7], weight_decay=0.2, learning_rate=0.05, label_noise=0.1, batch=600
     ),
 }
 
@@ -130,12 +134,20 @@ def test_steps_are_those_of_textbook_sgd_on_the_same_random_numbers(name: str) -
     start = (0.3 * start[0], 0.3 * start[1])
     model = model_of(given, given.hidden)
     block = Block(model, start, first=4, count=9, seed=7)
-    block.advance(25)
+    steps = 25 if given.batch < 10 else 3
+    block.advance(steps)
     first, second = model.unpack(block.weights, 9)
     for lane in (0, 3, 8):
-        expected = reference_run(given, model, start, 4 + lane, 25)
+        expected = reference_run(given, model, start, 4 + lane, steps)
         np.testing.assert_allclose(first[lane], expected[0], rtol=0, atol=1e-9)
         np.testing.assert_allclose(second[lane], expected[1], rtol=0, atol=1e-9)
+
+
+def test_small_networks_work_on_the_stack_and_large_ones_do_not() -> None:
+    """So that the cases above cover both kinds of kernels."""
+    on_stack = model_of(CASES["autoencoder"], 2).shape.working_vectors
+    beyond = model_of(CASES["working vectors beyond the stack"], 2).shape.working_vectors
+    assert sum(on_stack) <= STACK_VECTORS < sum(beyond)
 
 
 def test_a_run_depends_on_seed_and_replica_only() -> None:

@@ -391,5 +391,5 @@ def kernel_for(shape: Shape) -> Callable[..., None]:
     """A step loop for one thread; takes the block and the model, see `Block`."""
     if sum(shape.working_vectors) <= STACK_VECTORS:
         return _specialised(shape)
-    working = [np.zeros(LANES * vectors) for vectors in shape.working_vectors]
-    return partial(_general, *shape, *working)
+    normals, x, h, e, v = (np.zeros(LANES * vectors) for vectors in shape.working_vectors)
+    return partial(_general, *shape, normals, x, h, e, v)
