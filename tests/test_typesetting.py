@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
 
 import documents_example as example
 import pytest
 import sympy as sp
+from latex_value import Reader
 from tex import needs_tex, widths
 
 from symdrift.documents.mathlist import NotMathematics, parse
@@ -152,6 +154,44 @@ def test_a_matrix_with_too_many_columns_becomes_a_list_of_its_entries() -> None:
                      38.0, Names())  # fmt: skip
     assert len(layout.definitions) == 30
     assert layout.remark == "All other entries vanish."
+
+
+SYMBOLS = (ETA, GAMMA, *example.EIGENVALUES, *sp.symbols("s_i s_j", positive=True))
+VALUES = dict(zip(SYMBOLS, (0.31, 0.27, 1.9, 1.3, 0.6, 0.85, 0.45), strict=True))
+
+
+def random_expression(rng: random.Random, depth: int) -> sp.Expr:
+    """A nested expression of the kinds that occur in the theory."""
+    if depth == 0:
+        return rng.choice(
+            [*SYMBOLS, sp.Integer(rng.randint(1, 40)), sp.Rational(rng.randint(1, 9), 7)]
+        )
+    parts = [random_expression(rng, depth - 1) for _ in range(rng.randint(2, 6))]
+    kind = rng.random()
+    if kind < 0.4:
+        return sp.Add(*(rng.choice([1, -1]) * part for part in parts))
+    if kind < 0.7:
+        return sp.Mul(*parts)
+    if kind < 0.9:
+        return parts[0] / (parts[1] + GAMMA**3)
+    if kind < 0.95:
+        return sp.sqrt(parts[0] ** 2 + GAMMA)
+    return parts[0] ** rng.randint(2, 3)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_broken_equation_still_means_what_it_meant(seed: int) -> None:
+    rng = random.Random(seed)
+    expression = random_expression(rng, rng.randint(2, 4))
+    layout = lay_out(sp.Eq(sp.Symbol("y"), expression, evaluate=False), printer(),
+                     rng.choice([16.0, 24.0, 38.0]), Names())  # fmt: skip
+    reader = Reader({printer().doprint(symbol): value for symbol, value in VALUES.items()})
+    parts = layout.all_definitions()
+    # A part may use parts that are defined after it, never the other way round.
+    for part in reversed(parts):
+        reader.define(part.rows[0][0], reader.value(" ".join(row[1] for row in part.rows)))
+    printed = reader.value(" ".join(row[1] for row in layout.rows))
+    assert printed == pytest.approx(float(expression.subs(VALUES)), rel=1e-9)
 
 
 def test_a_condition_stands_behind_its_equation() -> None:

@@ -163,18 +163,18 @@ def _box(node: Node, level: int, display: bool) -> Box:
         case Fraction():
             return _fraction(node, level, display)
         case Root(body=body, index=index):
-            inner = _row(body, level, display=False)
+            inner = _row(body, level, display)
             extra = 0.0 if index is None else _row(index, 2, display=False).width
-            return Box(inner.width + 0.85 * scale + extra, inner.above + 0.2, inner.below)
+            return Box(inner.width + 1.02 * scale + extra, inner.above + 0.2, inner.below)
         case Fenced():
             return _fenced(node, level, display)
         case Delimiter(character=character, size=size):
             reach = _DELIMITER_REACH[size]
             return Box(_delimiter_width(character, size) * scale, reach, reach)
         case Grid():
-            return _grid(node, level)
+            return _grid(node)
         case Accented(body=body):
-            inner = _row(body, level, display=False)
+            inner = _row(body, level, display)
             return Box(max(inner.width, 0.5 * scale) + 0.04, inner.above + 0.25, inner.below)
 
 
@@ -230,12 +230,13 @@ def _delimiter_width(character: str, size: int) -> float:
     return _DELIMITER_WIDTH[size]
 
 
-def _grid(node: Grid, level: int) -> Box:
+def _grid(node: Grid) -> Box:
+    """Box of a matrix; TeX sets it in text style even inside a script."""
     columns = max(len(row) for row in node.rows)
     widths = [0.0] * columns
     height = 0.0
     for row in node.rows:
-        cells = [_row(cell, level, display=False) for cell in row]
+        cells = [_row(cell, 0, display=False) for cell in row]
         for column, cell in enumerate(cells):
             widths[column] = max(widths[column], cell.width)
         above = max(0.7, max(cell.above for cell in cells))

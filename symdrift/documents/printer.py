@@ -45,10 +45,19 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
         self._names = dict(symbol_names)
         self._rank = {symbol: rank for rank, symbol in enumerate(symbol_names)}
         self._ascending = tuple(ascending)
+        self._printed: dict[sp.Basic, str] = {}
 
     def with_names(self, names: Mapping[sp.Basic, str]) -> TheoryPrinter:
         """The same printer with names for further symbols."""
         return TheoryPrinter({**self._names, **names}, self._ascending)
+
+    def _print(self, expr: Any, **kwargs: Any) -> str:
+        # Breaking an equation prints its parts again and again.
+        if kwargs or not isinstance(expr, sp.Basic):
+            return str(super()._print(expr, **kwargs))
+        if expr not in self._printed:
+            self._printed[expr] = str(super()._print(expr))
+        return self._printed[expr]
 
     # -- order ------------------------------------------------------------------
 
