@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
 
 from symdrift.dense.hessian import expected_loss
 from symdrift.dense.minimum import MinimumPoint, solve_minimum
@@ -128,8 +128,8 @@ class Validation:
         Chosen so that all rows together fail by chance as rarely as a single one at
         `TOLERATED_ERRORS`.
         """
-        tail = norm.sf(TOLERATED_ERRORS) / max(1, len(self.rows))
-        return float(norm.isf(tail))
+        tail = NormalDist().cdf(-TOLERATED_ERRORS) / max(1, len(self.rows))
+        return -NormalDist().inv_cdf(tail)
 
     @property
     def rule(self) -> str:

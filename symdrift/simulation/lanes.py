@@ -8,14 +8,18 @@ it on any other processor.  Each lane belongs to one replica and never meets ano
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import operator
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.caching import FunctionCache
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
@@ -25,16 +29,38 @@ LANES = 8
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+def _digest_of_sources() -> str:
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+
+
+SOURCES = _digest_of_sources()
+"""Digest of the files whose functions compile into one another."""
+
+
+class SourceCache(FunctionCache):
+    """Numba's cache on disk, for functions made of pieces from several files.
+
+    Numba only notices changes in the file of the outermost function; an entry here counts for
+    the same sources of all of them.
+    """
+
+    def _index_key(self, signature: Any, codegen: Any) -> Any:
+        return (*super()._index_key(signature, codegen), SOURCES)
+
+
 def compiled(function: Function) -> Function:
     """Compile with Numba when first called, cached on disk; releases the interpreter lock.
 
     Multiplications and additions may be fused, which changes the last bit of a result from
     one kind of processor to another; no other reordering is allowed.
     """
-    result: Function = numba.njit(
-        cache=True, nogil=True, error_model="numpy", fastmath={"contract"}
-    )(function)
-    return result
+    result = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(function)
+    # Where no directory can be written to, Numba keeps the code in memory only.
+    with contextlib.suppress(RuntimeError):
+        result._cache = SourceCache(function)
+    kernel: Function = result
+    return kernel
 
 
 def inlined(function: Function) -> Function:
