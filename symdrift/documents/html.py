@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from symdrift.derivation import Check, Derivation, Equation, Step
 from symdrift.documents import mathml
 from symdrift.documents.latex import EQUATION_WIDTH, sections, theory_printer
-from symdrift.documents.numbers import NO_NUMBERS, Cell, Formula, Numbers
+from symdrift.documents.numbers import NO_NUMBERS, Cell, Formula, Numbers, shape
 from symdrift.documents.prose import (
     EquationReference,
     Inline,
@@ -79,7 +79,7 @@ class _Page:
         for fragment in paragraph:
             match fragment:
                 case Text(text=text):
-                    pieces.append(escape(text))
+                    pieces.append(escape(text.replace(" - ", " – ")))
                 case Inline(expression=expression):
                     pieces.append(mathml.inline(self._printer.doprint(expression)))
                 case EquationReference(label=label):
@@ -132,9 +132,9 @@ class _Page:
             for number, (title, steps) in enumerate(grouped, start=1)
         )
 
-    def notation(self) -> tuple[tuple[Markup, str, str], ...]:
+    def notation(self) -> tuple[tuple[Markup, str, Markup], ...]:
         return tuple(
-            (mathml.inline(self._printer.doprint(row.symbol)), row.meaning, row.shape)
+            (mathml.inline(self._printer.doprint(row.symbol)), row.meaning, _cell(shape(row.shape)))
             for row in self._derivation.notation
         )
 

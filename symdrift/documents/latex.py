@@ -9,7 +9,7 @@ import sympy as sp
 
 from symdrift.derivation import Check, Derivation, Equation, Step
 from symdrift.documents.mathlist import NotMathematics, parse
-from symdrift.documents.numbers import NO_NUMBERS, Cell, Formula, Numbers, Table
+from symdrift.documents.numbers import NO_NUMBERS, Cell, Formula, Numbers, Table, shape
 from symdrift.documents.printer import TheoryPrinter
 from symdrift.documents.prose import (
     EquationReference,
@@ -39,7 +39,7 @@ class NotationRow:
 
     symbol: Latex
     meaning: Latex
-    shape: str
+    shape: Latex
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class LatexTypesetter:
         for fragment in paragraph:
             match fragment:
                 case Text(text=text):
-                    pieces.append(escape_latex(text))
+                    pieces.append(escape_latex(text.replace(" - ", " – ")))
                 case Inline(expression=expression):
                     pieces.append(self.math(expression))
                 case EquationReference(label=label):
@@ -156,7 +156,7 @@ class LatexTypesetter:
     def notation(self) -> tuple[NotationRow, ...]:
         """Rows of the notation table."""
         return tuple(
-            NotationRow(self.math(row.symbol), escape_latex(row.meaning), row.shape)
+            NotationRow(self.math(row.symbol), escape_latex(row.meaning), _cell(shape(row.shape)))
             for row in self._derivation.notation
         )
 

@@ -170,7 +170,9 @@ def _box(node: Node, level: int, display: bool) -> Box:
             return _fenced(node, level, display)
         case Delimiter(character=character, size=size):
             reach = _DELIMITER_REACH[size]
-            return Box(_delimiter_width(character, size) * scale, reach, reach)
+            # Sized delimiters do not shrink in scripts.
+            shrink = scale if size == 0 else 1.0
+            return Box(_delimiter_width(character, size) * shrink, reach, reach)
         case Grid():
             return _grid(node)
         case Accented(body=body):

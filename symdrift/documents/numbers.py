@@ -15,6 +15,14 @@ class Formula:
 Cell = Formula | str
 
 
+def shape(text: str) -> Cell:
+    """Shape of a symbol: ``p by n`` and ``n`` are mathematics, anything else is text."""
+    sizes = text.split(" by ")
+    if all(len(size) == 1 and size.isalpha() for size in sizes):
+        return Formula(r" \times ".join(sizes))
+    return text.replace("^2", "²")
+
+
 @dataclass(frozen=True)
 class Table:
     """A table with a caption."""

@@ -23,8 +23,9 @@ _SINGLE = re.compile(r"(\\[A-Za-z]+ ?|[A-Za-z0-9])$")
 class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
     r"""LaTeX printer with the notation of a derivation and a fixed, readable order.
 
-    Factors of a product: number, symbols in the order of ``symbol_names``, other
-    symbols by name, functions and sums, brackets.  Terms of a sum: ascending powers of
+    Factors of a product: number, symbols in the order in which their stems (``\lambda`` of
+    ``\lambda_{i}``) first appear in ``symbol_names`` and then by index, other symbols by
+    name, functions and sums, brackets.  Terms of a sum: ascending powers of
     the ``ascending`` symbols, then SymPy's own (deterministic) order; a sum never opens
     with a minus sign when one of its terms has none.
 
@@ -43,7 +44,12 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
             {"symbol_names": dict(symbol_names), "mat_str": "matrix", "mat_delim": "("}
         )
         self._names = dict(symbol_names)
-        self._rank = {symbol: rank for rank, symbol in enumerate(symbol_names)}
+        stems: dict[str, int] = {}
+        for latex in symbol_names.values():
+            stems.setdefault(_stem(latex), len(stems))
+        self._rank = {
+            symbol: (stems[_stem(latex)], latex) for symbol, latex in symbol_names.items()
+        }
         self._ascending = tuple(ascending)
         self._printed: dict[sp.Basic, str] = {}
 
@@ -96,7 +102,9 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
         if base.is_number:
             return (0, 0, "", factor.sort_key())
         if base in self._rank:
-            return (1, self._rank[base], "", factor.sort_key())
+            return (1, *self._rank[base], factor.sort_key())
+        if isinstance(base, sp.Indexed) and base.base.label in self._rank:
+            return (1, self._rank[base.base.label][0], str(base), factor.sort_key())
         if isinstance(base, sp.Symbol | sp.Indexed):
             return (1, len(self._rank), str(base), factor.sort_key())
         if isinstance(base, sp.Add):
@@ -107,7 +115,9 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
 
     def _add_parens(self, s: str) -> str:
         if measure(s).reach <= _FLAT_REACH:
-            return f"({s})"
+            depth = _nesting(s)
+            size = (r"\big", r"\Big")[min(depth, 2) - 1] if depth else ""
+            return f"{size}l({s}{size}r)" if depth else f"({s})"
         return rf"\left({s}\right)"
 
     # -- sums, products, quotients ----------------------------------------------
@@ -249,6 +259,11 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
             base = self._add_parens(base)
         return f"{base}_{{{separator.join(printed)}}}"
 
+    def _print_Determinant(self, expr: Any, exp: str | None = None) -> str:
+        body = self._print(expr.arg)
+        body = body if isinstance(expr.arg, sp.MatrixSymbol) else self._add_parens(body)
+        return rf"\det {body}" if exp is None else rf"\left(\det {body}\right)^{{{exp}}}"
+
     def _print_KroneckerDelta(self, expr: Any, exp: str | None = None) -> str:
         body = self._indexed(r"\delta", expr.args[:2])
         return body if exp is None else f"{body}^{{{exp}}}"
@@ -316,6 +331,19 @@ def _factor_sign(factor: sp.Basic) -> tuple[bool, sp.Basic]:
     if not all(split_sign(term)[0] for term in base.args):
         return False, factor
     return True, sp.Pow(sp.Add(*[-term for term in base.args]), exponent)
+
+
+def _stem(latex: str) -> str:
+    return latex.split("_", 1)[0]
+
+
+def _nesting(latex: str) -> int:
+    """How deep the round brackets of a formula are nested."""
+    deepest = depth = 0
+    for character in latex:
+        depth += (character == "(") - (character == ")")
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def is_simple(factor: sp.Basic) -> bool:
