@@ -43,6 +43,13 @@ TOLERATED_ERRORS = 3.0
 TOLERATED_STIFFNESS = 3.0
 """Corrections of relative order ``eta h_max`` are allowed this prefactor."""
 
+FEW_PLANES = 3
+VANISHING = 1e-6
+"""Correlations between planes below this are rows only where there are few planes."""
+
+MEMORY_LIMIT = 2**30
+"""Bytes that the sums of all replicas may take."""
+
 NEGLIGIBLE = 1e-3
 """A theoretical value this small beside the standard error has no meaningful ratio."""
 
@@ -211,6 +218,7 @@ def validate(
         [minimum.first_layer @ stimulus.vector for stimulus in problem.stimuli]
     ).reshape(len(problem.stimuli), minimum.rank)
     observed = observables(minimum.rank, representations)
+    _require_memory(problem, observed, schedule, replicas)
     stiffness = problem.learning_rate * theory.minimum.hessian_max
     try:
         sums, interrupted = measure(
@@ -272,11 +280,11 @@ def _rows(
         if left == right:
             yield row(f"V[{names[left]}]", drift.covariance[left, left], found)
     for (left, right), found in zip(observed.pairs, measured.covariance, strict=True):
-        if left != right:
-            scale = math.sqrt(variances[left] * variances[right])
-            yield row(
-                f"V[{names[left]};{names[right]}]", drift.covariance[left, right], found, scale
-            )
+        expected = drift.covariance[left, right]
+        scale = math.sqrt(variances[left] * variances[right])
+        shown = len(names) <= FEW_PLANES or abs(expected) > VANISHING * scale
+        if left != right and shown:
+            yield row(f"V[{names[left]};{names[right]}]", expected, found, scale)
     for name, expected, found in zip(
         names, drift.mean_rotation, measured.mean_rotation, strict=True
     ):
@@ -315,6 +323,22 @@ def _schedule(
             )
     segments = max(1, min(windows // FEWEST_WINDOWS, -(-UNITS // replicas)))
     return Schedule(burn_in=burn_in, window=window, windows=windows, segments=segments)
+
+
+def _require_memory(
+    problem: LearningProblem, observed: Observables, schedule: Schedule, replicas: int
+) -> None:
+    outputs, inputs = problem.teacher.shape
+    stimuli, rank, planes = observed.generators_on_stimuli.shape
+    per_unit = planes + 2 * len(observed.pairs) + 2 * stimuli + rank * (inputs + outputs)
+    # The sums of all units, the same while they are joined, and the weights themselves.
+    needed = 8 * replicas * (2 * schedule.segments * per_unit + 2 * rank * (inputs + outputs))
+    if needed > MEMORY_LIMIT:
+        raise RequestError(
+            "replicas",
+            f"= {replicas} is too many: their sums would take about {needed / 2**30:.1f} GiB, and "
+            f"{MEMORY_LIMIT / 2**30:.0f} GiB are allowed",
+        )
 
 
 def _speed(shape: Shape) -> float:

@@ -282,6 +282,17 @@ def test_a_run_too_short_for_its_windows_is_refused() -> None:
         compared(TWO, steps=100)
 
 
+def test_more_replicas_than_fit_into_memory_are_refused() -> None:
+    with pytest.raises(RequestError, match=r"replicas = 100000000 is too many: .* GiB"):
+        compared(TWO, steps=20_000, replicas=100_000_000)
+
+
+def test_vanishing_correlations_of_many_planes_are_no_rows() -> None:
+    given = problem([2.0, 1.5, 1.0, 0.7], weight_decay=0.3, learning_rate=0.005)
+    quantities = [found.quantity for found in compared(given, precision=0.05).rows]
+    assert sum(quantity.startswith("V[") for quantity in quantities) == 6
+
+
 def test_synaptic_noise_is_refused() -> None:
     with pytest.raises(RequestError, match=r"learning\.synaptic_noise = 1e-06"):
         validate(replace(TWO, synaptic_noise=1e-6), theory=dense.evaluate(TWO))
