@@ -66,8 +66,8 @@ class WeightDecaySweep:
     weight_decay : Array
         Shape ``(points,)``.
     diffusion : tuple of (str, Array)
-        Plane and its diffusion in rad^2/step, shape ``(points,)``; NaN where the plane
-        does not exist.
+        Plane, or planes that share a line, and their diffusion in rad^2/step, shape
+        ``(points,)``; NaN where the plane does not exist.
     exponent : int or None
         Power of the weight decay that the theory has for small weight decay; None
         where there is none to compare with.
@@ -202,8 +202,8 @@ def caption_weight_decay_sweep(data: WeightDecaySweep) -> str:
     """What the figure shows."""
     text = (
         "Diffusion of the hidden rotation against the weight decay, one line per plane of hidden "
-        "axes; the dotted line marks the study. A line ends where one of its directions is no "
-        "longer learned."
+        "axes (planes of equal diffusion share one); the dotted line marks the study. A line "
+        "ends where one of its directions is no longer learned."
     )
     if data.exponent is not None:
         text += (
@@ -263,8 +263,7 @@ def draw_decay_rates(data: DecayRates) -> Figure:
         axes.grid(axis="x", visible=False)
         axes.set_xlabel("stimulus")
         axes.set_ylabel("decay rate (1 / step)")
-        axes.legend()
-        axes.margins(y=0.18)
+        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0.2)
     return figure
 
 

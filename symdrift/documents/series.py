@@ -59,10 +59,27 @@ def weight_decay_sweep(problem: LearningProblem) -> WeightDecaySweep:
             planes.setdefault(plane, np.full(len(grid), np.nan))[place] = diffusion
     return WeightDecaySweep(
         weight_decay=grid,
-        diffusion=tuple((str(plane), values) for plane, values in sorted(planes.items())),
+        diffusion=_distinct((str(plane), values) for plane, values in sorted(planes.items())),
         exponent=4 if _noise_vanishes_with_weight_decay(problem) else None,
         at=problem.weight_decay,
     )
+
+
+def _distinct(curves: Iterable[tuple[str, Array]]) -> tuple[tuple[str, Array], ...]:
+    """Curves with those that coincide joined under one name."""
+    joined: list[tuple[list[str], Array]] = []
+    for name, values in curves:
+        for names, known in joined:
+            if np.allclose(values, known, rtol=1e-9, atol=0.0, equal_nan=True):
+                names.append(name)
+                break
+        else:
+            joined.append(([name], values))
+    return tuple((_abbreviated(names), values) for names, values in joined)
+
+
+def _abbreviated(names: list[str]) -> str:
+    return ", ".join(names if len(names) <= 3 else [*names[:2], "…", names[-1]])
 
 
 def _noise_vanishes_with_weight_decay(problem: LearningProblem) -> bool:

@@ -17,6 +17,7 @@ DIGITS = 5
 """Significant digits of numbers in tables."""
 
 _MOST_ROWS = 12
+_MOST_VANISHING = 3
 _LABEL = re.compile(r"(?P<stem>V|mu|D_h)\[(?P<index>.*)\]")
 
 
@@ -88,7 +89,7 @@ def _minimum_rows(
         yield Formula(f"{singular}_{{{index}}}"), f"singular value {index}", number(value), "", ""
     yield Formula("L"), "loss at the minimum", number(minimum.loss), "", ""
     smallest = number(minimum.hessian_min)
-    yield Formula(rf"\min {hessian}"), "smallest normal Hessian eigenvalue", smallest, "", ""
+    yield Formula(rf"\min {hessian}"), "smallest Hessian eigenvalue", smallest, "", ""
     largest = number(minimum.hessian_max)
     yield Formula(rf"\max {hessian}"), "largest Hessian eigenvalue", largest, "", ""
     variance, excess = evaluation.fluctuation.weight_variance, evaluation.fluctuation.excess_loss
@@ -149,8 +150,19 @@ def validation_table(validation: Validation) -> Table:
         f"steps each (windows of {validation.window} steps, seed {validation.seed}): "
         f"{validation.rule}.",
         ("quantity", "theory", "simulation", "standard error", "ratio", "z"),
-        tuple(_validation_row(row) for row in validation.rows),
+        _validation_rows(validation.rows),
     )
+
+
+def _validation_rows(rows: Sequence[Row]) -> tuple[tuple[Cell, ...], ...]:
+    """Rows of the table; many quantities that vanish in theory share one."""
+    vanishing = [row for row in rows if row.ratio is None]
+    if len(vanishing) <= _MOST_VANISHING:
+        return tuple(_validation_row(row) for row in rows)
+    largest = max((row.z for row in vanishing), key=abs)
+    summary = (f"{len(vanishing)} that vanish", Formula("0"), "", "", "largest:",
+               Formula(f"{largest:+.1f}"))  # fmt: skip
+    return (*(_validation_row(row) for row in rows if row.ratio is not None), summary)
 
 
 def _validation_row(row: Row) -> tuple[Cell, ...]:

@@ -1,0 +1,211 @@
+"""A derivation put together for a medium: the same parts for every kind of document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import sympy as sp
+
+from symdrift.derivation import Check, Derivation, Equation, Step
+from symdrift.documents.mathlist import NotMathematics, parse
+from symdrift.documents.numbers import Cell, Formula, shape
+from symdrift.documents.printer import TheoryPrinter
+from symdrift.documents.prose import (
+    EquationReference,
+    Inline,
+    Paragraph,
+    StepReference,
+    Text,
+    index,
+    read_prose,
+)
+from symdrift.documents.typesetting import Layout, Names, lay_out
+from symdrift.errors import RequestError
+
+EQUATION_WIDTH = 38.0
+"""Room for an equation in every medium, in em."""
+
+_SMALL_ROLES = ("weight_decay", "learning_rate")
+
+Markup = TypeVar("Markup")
+
+
+class Medium(Protocol[Markup]):
+    """How one kind of document writes the parts of a derivation."""
+
+    def text(self, text: str) -> Markup:
+        """Plain text, escaped."""
+
+    def math(self, latex: str) -> Markup:
+        """Inline mathematics."""
+
+    def equation_reference(self, label: str, number: int) -> Markup:
+        """Reference to an equation."""
+
+    def step_reference(self, identifier: str, number: str) -> Markup:
+        """Reference to a step."""
+
+    def join(self, pieces: Iterable[Markup]) -> Markup:
+        """Pieces one after the other."""
+
+    def display(self, layout: Layout, label: str, number: int) -> Markup:
+        """A numbered equation with the definitions of the parts named in it."""
+
+
+@dataclass(frozen=True)
+class StepView(Generic[Markup]):
+    """One step, ready to print."""
+
+    identifier: str
+    number: str
+    title: str
+    paragraphs: tuple[Markup, ...]
+    displays: tuple[Markup, ...]
+    assumptions: tuple[Markup, ...]
+    checks: tuple[Markup, ...]
+
+
+@dataclass(frozen=True)
+class SectionView(Generic[Markup]):
+    """The steps under one heading."""
+
+    number: int
+    title: str
+    steps: tuple[StepView[Markup], ...]
+
+
+@dataclass(frozen=True)
+class NotationView(Generic[Markup]):
+    """One line of the notation table, ready to print."""
+
+    symbol: Markup
+    meaning: Markup
+    shape: Markup
+
+
+@dataclass(frozen=True)
+class Assembly(Generic[Markup]):
+    """A whole derivation, ready to print."""
+
+    notation: tuple[NotationView[Markup], ...]
+    sections: tuple[SectionView[Markup], ...]
+
+
+def assemble(derivation: Derivation, medium: Medium[Markup]) -> Assembly[Markup]:
+    """Write every part of a derivation in a medium.
+
+    Raises
+    ------
+    DocumentError
+        When the prose refers to something that the derivation lacks.
+    RequestError
+        When the notation holds something else than mathematics.
+    """
+    return _Assembler(derivation, medium).assembly()
+
+
+def cell(content: Cell, medium: Medium[Markup]) -> Markup:
+    """Cell of a table."""
+    return medium.math(content.latex) if isinstance(content, Formula) else medium.text(content)
+
+
+def theory_printer(derivation: Derivation) -> TheoryPrinter:
+    """Printer with the notation of a derivation; sums ascend in its small parameters.
+
+    Raises
+    ------
+    RequestError
+        When the notation holds something else than mathematics.
+    """
+    for name in derivation.symbol_names.values():
+        try:
+            parse(name)
+        except NotMathematics as error:
+            raise RequestError(
+                "notation", f"holds {name!r}, which cannot be printed: {error}"
+            ) from error
+    small = [row.symbol for role in _SMALL_ROLES for row in derivation.notation if row.role == role]
+    return TheoryPrinter(derivation.symbol_names, small)
+
+
+class _Assembler(Generic[Markup]):
+    def __init__(self, derivation: Derivation, medium: Medium[Markup]) -> None:
+        self._derivation = derivation
+        self._medium = medium
+        self._printer = theory_printer(derivation)
+        self._names = Names(set(derivation.symbol_names.values()))
+        self._index = index(derivation)
+        self._sections: dict[str, list[Step]] = {}
+        for step in derivation.steps:
+            self._sections.setdefault(step.section, []).append(step)
+        self._equations: dict[str, int] = {}
+        self._steps: dict[str, str] = {}
+        for first, steps in enumerate(self._sections.values(), start=1):
+            for second, step in enumerate(steps, start=1):
+                self._steps[step.identifier] = f"{first}.{second}"
+                for equation in step.equations:
+                    self._equations[equation.label] = len(self._equations) + 1
+
+    def assembly(self) -> Assembly[Markup]:
+        return Assembly(
+            notation=tuple(
+                NotationView(
+                    self._math(row.symbol),
+                    self._medium.text(row.meaning),
+                    cell(shape(row.shape), self._medium),
+                )
+                for row in self._derivation.notation
+            ),
+            sections=tuple(
+                SectionView(number, title, tuple(self._step(step) for step in steps))
+                for number, (title, steps) in enumerate(self._sections.items(), start=1)
+            ),
+        )
+
+    def _step(self, step: Step) -> StepView[Markup]:
+        return StepView(
+            identifier=step.identifier,
+            number=self._steps[step.identifier],
+            title=step.title,
+            paragraphs=self._prose(step.prose, step),
+            displays=tuple(self._display(equation) for equation in step.equations),
+            assumptions=tuple(
+                paragraph for text in step.assumptions for paragraph in self._prose(text, step)
+            ),
+            checks=tuple(self._check(check, step) for check in step.checks),
+        )
+
+    def _math(self, expression: sp.Basic) -> Markup:
+        return self._medium.math(self._printer.doprint(expression))
+
+    def _prose(self, text: str, step: Step) -> tuple[Markup, ...]:
+        paragraphs = read_prose(text, step.symbols, self._index.labels, self._index.steps)
+        return tuple(self._paragraph(paragraph) for paragraph in paragraphs)
+
+    def _paragraph(self, paragraph: Paragraph) -> Markup:
+        return self._medium.join(self._pieces(paragraph))
+
+    def _pieces(self, paragraph: Paragraph) -> Iterable[Markup]:
+        for fragment in paragraph:
+            match fragment:
+                case Text(text=text):
+                    yield self._medium.text(text.replace(" - ", " – "))
+                case Inline(expression=expression):
+                    yield self._math(expression)
+                case EquationReference(label=label):
+                    yield self._medium.equation_reference(label, self._equations[label])
+                case StepReference(identifier=identifier):
+                    yield self._medium.step_reference(identifier, self._steps[identifier])
+
+    def _display(self, equation: Equation) -> Markup:
+        layout = lay_out(
+            equation.expression, self._printer, EQUATION_WIDTH, self._names, equation.condition
+        )
+        return self._medium.display(layout, equation.label, self._equations[equation.label])
+
+    def _check(self, check: Check, step: Step) -> Markup:
+        paragraphs = self._prose(check.statement.rstrip(". "), step)
+        method = self._medium.text(f" ({check.method}).")
+        return self._medium.join([*paragraphs, method])
