@@ -13,6 +13,7 @@ from simulation_cases import ReferenceStream
 from symdrift.problem import Array
 from symdrift.simulation.lanes import LANES, compiled, pointer, store
 from symdrift.simulation.random import (
+    COEFFICIENTS,
     STATE_VECTORS,
     fill_normals,
     next_words,
@@ -32,9 +33,9 @@ def draw_words(states: Any, words: Any, steps: int) -> None:
 
 
 @compiled
-def draw_normals(states: Any, normals: Any, steps: int) -> None:
+def draw_normals(states: Any, coefficients: Any, normals: Any, steps: int) -> None:
     # All pairs at once: their order is that of successive steps.
-    fill_normals(pointer(states), 0, pointer(normals), steps)
+    fill_normals(pointer(states), 0, pointer(coefficients), pointer(normals), steps)
 
 
 def words(seed: int, replicas: int, steps: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
@@ -49,7 +50,7 @@ def words(seed: int, replicas: int, steps: int) -> np.ndarray[Any, np.dtype[np.u
 def normals() -> Array:
     """Shape ``(steps, members of the pair, replicas)``."""
     drawn = np.empty(STEPS * 2 * LANES)
-    draw_normals(replica_streams(11, 0, LANES), drawn, STEPS)
+    draw_normals(replica_streams(11, 0, LANES), COEFFICIENTS, drawn, STEPS)
     return drawn.reshape(STEPS, 2, LANES)
 
 
