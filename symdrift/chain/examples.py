@@ -14,6 +14,7 @@ from functools import cached_property
 from symdrift.aligned import RepresentativeDrift, representative_drift
 from symdrift.chain.setting import explicit_network
 from symdrift.fluctuation import NormalSpace, normal_space
+from symdrift.limits import SmallWeightDecay, small_weight_decay
 from symdrift.manifold import AlignedMinimum, Direction, active_direction, inactive_direction
 from symdrift.network import LinearNetwork
 
@@ -31,6 +32,11 @@ class Examples:
     def representative(self) -> RepresentativeDrift:
         """Blocks and terms of the indices ``i``, ``j``, ``l``."""
         return representative_drift()
+
+    @cached_property
+    def small_weight_decay(self) -> SmallWeightDecay:
+        """Leading orders of the terms in the weight decay."""
+        return small_weight_decay(self.representative)
 
     @cached_property
     def all_active(self) -> NormalSpace:

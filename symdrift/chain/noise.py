@@ -12,6 +12,7 @@ from symdrift.chain.steps import derived, holds, vanishes
 from symdrift.chain.vocabulary import BLOCK_NOISE, NOISE
 from symdrift.derivation import Equation, Step
 from symdrift.gaussian import expectation
+from symdrift.manifold import active_direction, inactive_direction
 from symdrift.notation import BATCH, GAMMA, symbol
 
 SECTION = "Gradient noise"
@@ -82,12 +83,10 @@ def _blocks(examples: Examples) -> Step:
     inner = pair.noise.xreplace(to_residual).applyfunc(
         lambda entry: sp.expand(sp.cancel(entry / (s_i + s_l)))
     )
-    displayed = (s_i + s_l) * sp.ImmutableMatrix(inner)
+    displayed = sp.MatMul(s_i + s_l, inner, evaluate=False)
     own_displayed = sp.factor(own.noise[0].xreplace(to_residual))
 
     def explicit(other_active: bool) -> sp.ImmutableMatrix:
-        from symdrift.manifold import active_direction, inactive_direction
-
         other = active_direction("3") if other_active else inactive_direction("3")
         first = active_direction("1")
         values: dict[sp.Basic, sp.Expr] = {}

@@ -34,8 +34,7 @@ UNIT_I, UNIT_J = (sp.MatrixSymbol(f"unit_{index}", HIDDEN, 1) for index in "ij")
 SIZE = sp.Symbol("N", positive=True, integer=True)
 MINIMUM_POINT = sp.MatrixSymbol("theta_star", SIZE, 1)
 WEIGHTS = sp.MatrixSymbol("theta", SIZE, 1)
-NEXT_MINIMUM_POINT = sp.MatrixSymbol("theta_star", SIZE, 1)
-WEIGHTS = sp.MatrixSymbol("theta_next", SIZE, 1)
+NEXT_WEIGHTS = sp.MatrixSymbol("theta_next", SIZE, 1)
 GRADIENT = sp.MatrixSymbol("g", SIZE, 1)
 NORMAL = sp.MatrixSymbol("n_t", SIZE, 1)
 NEXT_NORMAL = sp.MatrixSymbol("n_next", SIZE, 1)
@@ -71,9 +70,9 @@ RIGHT_SOLUTION = sp.MatrixSymbol("Z", 2, 2)
 IDENTITY = sp.Identity(2)
 
 LATEX = {
-    NEXT_WEIGHTS: r"\theta_{t+1}",
     MINIMUM_POINT: r"\theta^{*}",
     WEIGHTS: r"\theta_t",
+    NEXT_WEIGHTS: r"\theta_{t+1}",
     NORMAL: "n_t",
     NEXT_NORMAL: "n_{t+1}",
     CENTRED_NOISE: r"\zeta_t",

@@ -1,0 +1,722 @@
+"""Section 7 of a document: fluctuation sweeps areas, and areas are rotations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sympy as sp
+
+from symdrift.aligned import DriftTerm, renaming
+from symdrift.chain.examples import Examples
+from symdrift.chain.setting import evaluate_matrix
+from symdrift.chain.steps import Test, derived, holds, vanishes
+from symdrift.chain.vocabulary import (
+    BLOCK_FLUCTUATION,
+    BLOCK_HESSIAN,
+    BLOCK_NOISE,
+    CENTRED_NOISE,
+    COLOURED,
+    CORRECTOR,
+    FLUCTUATION,
+    GRADIENT,
+    HESSIAN,
+    I_INDEX,
+    J_INDEX,
+    L_INDEX,
+    LEFT_SOLUTION,
+    METRIC,
+    MINIMUM_POINT,
+    NEXT_NORMAL,
+    NOISE,
+    NORMAL,
+    OTHER_COLOURED,
+    OTHER_METRIC,
+    RIGHT_SOLUTION,
+    ROTATION_STEP,
+    TERM,
+    TURN,
+)
+from symdrift.derivation import Equation, Step
+from symdrift.drift import couplings, mean_rotation, rotation_variance
+from symdrift.fluctuation import NormalSpace, solve_sylvester
+from symdrift.gaussian import expectation
+from symdrift.limits import autoencoder_direction
+from symdrift.manifold import AlignedMinimum, active_direction
+from symdrift.network import LinearNetwork
+from symdrift.noise import reached_directions
+from symdrift.notation import BATCH, ETA, GAMMA, symbol
+from symdrift.rational import factor, is_zero, leading_term
+
+SECTION = "Drift as a stochastic area"
+
+ROTATION_COVARIANCE = symbol("rotation_covariance")
+PLANE_VARIANCE = symbol("rotation_covariance", "ij")
+WHITE_VARIANCE = sp.Symbol("V_white", positive=True)
+SQUARED_LENGTH = symbol("metric", "ij")
+WHITE_RATIO = sp.Symbol("white_ratio", positive=True)
+MEAN_ROTATION = symbol("mean_rotation", real=True)
+PLANE_MEAN = symbol("mean_rotation", "ij", real=True)
+OVERLAP = sp.Symbol("o_ijl", positive=True)
+OWN_OVERLAP = sp.Symbol("o_iji", positive=True)
+DIRECTIONS = sp.Symbol("n_axes", positive=True, integer=True)
+OWN_HESSIAN, OWN_NOISE, OWN_FLUCTUATION = (
+    symbol(role, "ii") for role in ("hessian", "gradient_noise", "fluctuation")
+)
+MIXED_HESSIAN, MIXED_NOISE, MIXED_FLUCTUATION = (
+    sp.MatrixSymbol(f"{stem}_ji", 2, 2) for stem in ("H", "C", "Gamma")
+)
+ONES = sp.MatrixSymbol("ones", 1, 2)
+ROW_LEFT, ROW_RIGHT = sp.MatrixSymbol("y", 1, 2), sp.MatrixSymbol("z", 1, 2)
+
+LATEX = {
+    WHITE_VARIANCE: r"V^{\mathrm{white}}_{ij}",
+    WHITE_RATIO: r"T_{iji} / T^{\mathrm{white}}_{iji}",
+    OVERLAP: "o_{ijl}",
+    OWN_OVERLAP: "o_{iji}",
+    DIRECTIONS: r"\max(n, m)",
+    ONES: r"\mathbf{1}",
+}
+
+
+def drift(examples: Examples) -> Iterator[Step]:
+    """From the swept area to the diffusion tensor of an aligned network."""
+    yield _area(examples.generic)
+    yield _corrector()
+    yield _statistics()
+    yield _coupled_blocks(examples)
+    yield _sylvester()
+    yield _terms(examples)
+    yield _total(examples)
+    yield _no_mean_rotation(examples)
+    yield _white_noise(examples)
+
+
+def _area(network: LinearNetwork) -> Step:
+    offsets = [sp.Symbol(f"d{k}") for k in range(len(network.coordinates))]
+    deviation = sp.Matrix(offsets)
+    point = sp.Matrix(network.coordinates)
+    moved = dict(zip(network.coordinates, point + deviation, strict=True))
+    gradient = network.sample_gradient.xreplace(moved)
+    turn = network.rotation(0, 1)
+    return derived(
+        "area",
+        SECTION,
+        "A step rotates by the area it sweeps",
+        "Write the weights as a rotated copy of the canonical point {theta_star} plus a normal "
+        "deviation {n_t}. The gradient of a sample is orthogonal to the orbit through the point "
+        "where it is taken, [eq:orthogonal], which is not the orbit through the minimum; the "
+        "difference is [eq:transfer]. Projecting one step of descent on the tangent vector, whose "
+        "squared length is {G}, gives the rotation in that step at leading order, "
+        "[eq:rotation-step], with {Omega} the action of the generator on weight space. It is "
+        "bilinear in the deviation and its change: the area that the fluctuation sweeps in the "
+        "plane of the generator.",
+        symbols={"theta_star": MINIMUM_POINT},
+        equations=(
+            Equation(
+                "transfer",
+                sp.Eq(
+                    GRADIENT.T * TURN * MINIMUM_POINT,
+                    -GRADIENT.T * TURN * NORMAL,
+                    evaluate=False,
+                ),
+            ),
+            Equation(
+                "rotation-step",
+                sp.Eq(
+                    ROTATION_STEP,
+                    -sp.Trace((NEXT_NORMAL - NORMAL).T * TURN * NORMAL) / METRIC,
+                    evaluate=False,
+                ),
+            ),
+        ),
+        tests=(
+            vanishes(
+                "The gradient of one sample at an arbitrary deviation from an arbitrary point "
+                "satisfies [eq:transfer], as a polynomial in all weights, deviations and the "
+                "sample.",
+                (gradient.T * turn * point)[0] + (gradient.T * turn * deviation)[0],
+            ),
+            vanishes(
+                "The action of the generator on weight space is skew-symmetric, so that the "
+                "deviation alone sweeps nothing.",
+                turn + turn.T,
+            ),
+        ),
+    )
+
+
+def _corrector() -> Step:
+    h = sp.diag(*sp.symbols("h_1:4", positive=True))
+    entries = sp.symbols("w_12 w_13 w_23")
+    turn = sp.Matrix(
+        [[0, entries[0], entries[1]], [-entries[0], 0, entries[2]], [-entries[1], -entries[2], 0]]
+    )
+    corrector = sp.Matrix(
+        3, 3, lambda a, b: turn[a, b] * (h[a, a] - h[b, b]) / (2 * (h[a, a] + h[b, b]))
+    )
+    coloured = turn - 2 * corrector
+    n, z = sp.Matrix(sp.symbols("n_1:4")), sp.Matrix(sp.symbols("z_1:4"))
+    step = -ETA * (h * n + z)
+
+    def first_order(expression: sp.Expr) -> sp.Expr:
+        return sp.expand(expression).coeff(ETA, 1)
+
+    swept = -(step.T * turn * n)[0]
+    stored = ((n + step).T * corrector * (n + step))[0] - (n.T * corrector * n)[0]
+    kick = ETA * (z.T * coloured * n)[0]
+    first, second, third = (sp.Symbol(s, commutative=False) for s in ("H", "W", "K"))
+    bracket = (first * second - second * first) / 2
+    solved = sp.expand(
+        first * (second - 2 * third)
+        + (second - 2 * third) * first
+        + 2 * (first * third + third * first - bracket)
+        - 2 * second * first
+    )
+    return derived(
+        "corrector",
+        SECTION,
+        "What accumulates and what does not",
+        "The rotation contains the pull of the Hessian and the kick of the noise, and the two are "
+        "correlated over time: a kick that enlarges the area now is pulled back later. A "
+        "symmetric matrix {K} that solves [eq:corrector] separates them. At leading order the "
+        "area of one step is the change of a bounded quantity, which never accumulates, plus a "
+        "kick with the matrix {Y} in the place of {Omega}, [eq:martingale]; kicks of different "
+        "steps are uncorrelated. By its definition {Y} solves the Sylvester equation "
+        "[eq:sylvester].",
+        equations=(
+            Equation(
+                "corrector",
+                sp.Eq(
+                    HESSIAN * CORRECTOR + CORRECTOR * HESSIAN,
+                    (HESSIAN * TURN - TURN * HESSIAN) / 2,
+                    evaluate=False,
+                ),
+            ),
+            Equation(
+                "martingale",
+                sp.Eq(
+                    METRIC * ROTATION_STEP,
+                    sp.Trace(NORMAL.T * CORRECTOR * NORMAL)
+                    - sp.Trace(NEXT_NORMAL.T * CORRECTOR * NEXT_NORMAL)
+                    + ETA * sp.Trace(CENTRED_NOISE.T * COLOURED * NORMAL),
+                    evaluate=False,
+                ),
+            ),
+            Equation("coloured", sp.Eq(COLOURED, TURN - 2 * CORRECTOR, evaluate=False)),
+            Equation(
+                "sylvester",
+                sp.Eq(HESSIAN * COLOURED + COLOURED * HESSIAN, 2 * TURN * HESSIAN, evaluate=False),
+            ),
+        ),
+        tests=(
+            holds(
+                "The Sylvester equation follows from [eq:corrector] and [eq:coloured].",
+                "expansion in non-commuting symbols",
+                lambda: solved == 0,
+            ),
+            vanishes(
+                "In the eigenbasis of a Hessian of three rows the corrector is symmetric and "
+                "solves its equation.",
+                corrector - corrector.T,
+                h * corrector + corrector * h - (h * turn - turn * h) / 2,
+            ),
+            vanishes(
+                "Along every single step of the process the two sides of [eq:martingale] agree "
+                "to first order in the learning rate, for arbitrary deviation and noise.",
+                first_order(swept + stored - kick),
+            ),
+        ),
+    )
+
+
+def _statistics() -> Step:
+    names = ("C", "F")
+    cov = {
+        name: sp.Matrix(2, 2, lambda a, b, s=name: sp.Symbol(f"{s}_{min(a, b)}{max(a, b)}"))
+        for name in names
+    }
+    first, second, pull = (
+        sp.Matrix(2, 2, lambda a, b, s=name: sp.Symbol(f"{s}_{a}{b}")) for name in ("Y", "Z", "P")
+    )
+    n, z = sp.Matrix(sp.symbols("n_1:3")), sp.Matrix(sp.symbols("z_1:3"))
+    moments = {(z[a], z[b]): cov["C"][a, b] for a in range(2) for b in range(2)} | {
+        (n[a], n[b]): cov["F"][a, b] for a in range(2) for b in range(2)
+    }
+    product = expectation(
+        sp.expand((z.T * first * n)[0] * (z.T * second * n)[0]), moments
+    )
+    pulled = expectation(sp.expand((n.T * pull * n)[0]), moments)
+    variance = (
+        ETA**2
+        * sp.Trace(COLOURED.T * NOISE * OTHER_COLOURED * FLUCTUATION)
+        / (METRIC * OTHER_METRIC)
+    )
+    mean = ETA * sp.Trace(HESSIAN * TURN * FLUCTUATION) / METRIC
+    return derived(
+        "statistics",
+        SECTION,
+        "Covariance and mean of the rotation",
+        "Noise and deviation of one step are independent. The covariance per step of the "
+        "rotations in two planes, and their mean per step, are therefore [eq:covariance] and "
+        "[eq:mean]; primes mark the second plane. With {Gamma} of order {eta} the covariance is "
+        "of third order in the learning rate and the mean of second. Half the covariance is the "
+        "diffusion tensor. Both formulas hold for any teacher and any inputs.",
+        equations=(
+            Equation("covariance", sp.Eq(ROTATION_COVARIANCE, variance, evaluate=False)),
+            Equation("mean", sp.Eq(MEAN_ROTATION, mean, evaluate=False)),
+        ),
+        tests=(
+            vanishes(
+                "The covariance of two kicks, by pairings of independent Gaussian noise and "
+                "deviation with arbitrary covariances, is the trace in [eq:covariance].",
+                product - (first.T * cov["C"] * second * cov["F"]).trace(),
+            ),
+            vanishes(
+                "The mean of the pull is the trace in [eq:mean].",
+                pulled - (pull * cov["F"]).trace(),
+            ),
+        ),
+        assumptions=("Rotations within one relaxation time of the fluctuation are small.",),
+    )
+
+
+def _coupled_blocks(examples: Examples) -> Step:
+    representative = examples.representative
+    other, own = representative.other_term.couplings[0], representative.own_term.couplings[0]
+
+    def structure() -> bool:
+        """With four axes, plane (i, j) joins blocks {i, l} and {j, l}, and only these."""
+        minimum = AlignedMinimum(tuple(active_direction(k) for k in "1234"), 4, 4, 4)
+        reached = reached_directions(minimum)
+        pairs: dict[tuple[frozenset[int], frozenset[int]], set[tuple[int, int]]] = {}
+        for plane in minimum.planes:
+            rotation = minimum.network.rotation(*plane)
+            turned = [rotation * direction.vector for direction in reached]
+            for left in reached:
+                for right, image in zip(reached, turned, strict=True):
+                    if (left.vector.T * image)[0] != 0:
+                        blocks = frozenset((left.output, left.input)), frozenset(
+                            (right.output, right.input)
+                        )
+                        pairs.setdefault(blocks, set()).add(plane)
+                        expected = {frozenset((plane[0], k)) for k in range(4)}, {
+                            frozenset((plane[1], k)) for k in range(4)
+                        }
+                        joined = any(
+                            blocks[a] in expected[0] and blocks[1 - a] in expected[1]
+                            for a in (0, 1)
+                        )
+                        if not joined or blocks[0] == blocks[1]:
+                            return False
+        return all(len(planes) == 1 for planes in pairs.values())
+
+    return derived(
+        "couplings",
+        SECTION,
+        "A rotation couples two blocks for each third axis",
+        "The rotation of the hidden units {i} and {j} carries the block of the axes {i} and {l} "
+        "into that of {j} and {l}, for each {l}; between the unit vectors of the two blocks it "
+        "is a multiple of the identity, [eq:overlap]. For {l} equal to {i} the first block has a "
+        "single row, and the identity becomes a row of ones, [eq:own-overlap]. No two planes "
+        "share a pair of blocks.",
+        equations=(
+            Equation("overlap", sp.Eq(OVERLAP, other.overlap, evaluate=False)),
+            Equation("own-overlap", sp.Eq(OWN_OVERLAP, own.overlap, evaluate=False)),
+        ),
+        tests=(
+            holds(
+                "With four axes each plane couples exactly these blocks, never a block with "
+                "itself, and each pair of blocks belongs to one plane.",
+                "all entries inspected",
+                structure,
+            ),
+            vanishes(
+                "The rotation between the two blocks is the stated multiple of the identity and "
+                "of a row of ones.",
+                other.orientation - sp.eye(2),
+                own.orientation - sp.ones(1, 2),
+            ),
+        ),
+    )
+
+
+def _sylvester() -> Step:
+    p, q = BLOCK_HESSIAN["il"], BLOCK_HESSIAN["jl"]
+    pencil = (sp.Trace(p) + sp.Trace(q)) * q + (
+        sp.Determinant(p) - sp.Determinant(q)
+    ) * sp.Identity(2)
+    adjugate = sp.Trace(p) * sp.Identity(2) - p
+
+    def generic(source_left: bool) -> bool:
+        a, b, d, e, f, g = sp.symbols("a b d e f g")
+        left, right = sp.Matrix([[a, b], [b, d]]), sp.Matrix([[e, f], [f, g]])
+        source = 2 * (left if source_left else right)
+        found = solve_sylvester(left, right, source)
+        return all(is_zero(entry) for entry in left * found + found * right - source)
+
+    def pencil_form() -> bool:
+        a, b, d, e, f, g = sp.symbols("a b d e f g")
+        left, right = sp.Matrix([[a, b], [b, d]]), sp.Matrix([[e, f], [f, g]])
+        formula = 2 * (right * right + left.adjugate() * right)
+        matrix = (left.trace() + right.trace()) * right + (left.det() - right.det()) * sp.eye(2)
+        found = solve_sylvester(left, right, 2 * right)
+        return all(is_zero(entry) for entry in found * matrix - formula)
+
+    return derived(
+        "sylvester-blocks",
+        SECTION,
+        "Solving for two blocks",
+        "Between the two blocks the Sylvester equation is [eq:sylvester-left], and "
+        "[eq:sylvester-right] in the opposite direction. For blocks of two rows the theorem of "
+        "Cayley and Hamilton gives the solution [eq:sylvester-solution]; {Z} follows with "
+        "{left_block} in the place of the last factor {right_block} on the left.",
+        symbols={"left_block": p, "right_block": q},
+        equations=(
+            Equation(
+                "sylvester-left",
+                sp.Eq(p * LEFT_SOLUTION + LEFT_SOLUTION * q, 2 * q, evaluate=False),
+            ),
+            Equation(
+                "sylvester-right",
+                sp.Eq(p * RIGHT_SOLUTION + RIGHT_SOLUTION * q, 2 * p, evaluate=False),
+            ),
+            Equation(
+                "sylvester-solution",
+                sp.Eq(LEFT_SOLUTION * pencil, 2 * (q * q + adjugate * q), evaluate=False),
+            ),
+        ),
+        tests=(
+            holds(
+                "Substituted into [eq:sylvester-left] with arbitrary symmetric blocks, the "
+                "solution satisfies it.",
+                "numerator expanded to zero",
+                lambda: generic(False),
+            ),
+            holds(
+                "And into [eq:sylvester-right].",
+                "numerator expanded to zero",
+                lambda: generic(True),
+            ),
+            holds(
+                "It has the form [eq:sylvester-solution].",
+                "numerator expanded to zero",
+                pencil_form,
+            ),
+        ),
+    )
+
+
+def _terms(examples: Examples) -> Step:
+    representative = examples.representative
+    y, z = LEFT_SOLUTION, RIGHT_SOLUTION
+    other = OVERLAP**2 * (
+        sp.Trace(y.T * BLOCK_NOISE["il"] * y * BLOCK_FLUCTUATION["jl"])
+        + sp.Trace(z * BLOCK_NOISE["jl"] * z.T * BLOCK_FLUCTUATION["il"])
+    )
+    own = OWN_OVERLAP**2 * (
+        OWN_NOISE * sp.Trace(ROW_LEFT * MIXED_FLUCTUATION * ROW_LEFT.T)
+        + OWN_FLUCTUATION * sp.Trace(ROW_RIGHT * MIXED_NOISE * ROW_RIGHT.T)
+    )
+
+    def entries(term: DriftTerm, names: tuple[sp.Basic, ...]) -> dict[sp.Basic, sp.Matrix]:
+        forward, backward = term.couplings
+        left, right = forward.left, forward.right
+        values = (
+            forward.coloured_orientation,
+            # The way back is the transpose with reversed sign of the rotation.
+            -backward.coloured_orientation.T,
+            left.noise,
+            right.noise,
+            left.fluctuation,
+            right.fluctuation,
+        )
+        return dict(zip(names, values, strict=True))
+
+    def compare(term: DriftTerm, formula: sp.Expr, overlap: sp.Symbol,
+                names: tuple[sp.Basic, ...], scalars: tuple[sp.Symbol, ...]) -> bool:
+        known = entries(term, names)
+        given = {name: known[name][0] for name in scalars}
+        plain = {name: value for name, value in known.items() if name not in scalars}
+        value = evaluate_matrix(
+            formula.xreplace(given).xreplace({overlap: term.couplings[0].overlap}), plain
+        )
+        # Exact at a point where every entry is a different rational number.
+        symbols = sorted((value - term.exact).free_symbols, key=lambda item: item.name)
+        point = {item: sp.Rational(2 * k + 3, k + 2) for k, item in enumerate(symbols)}
+        return bool((value - term.exact).xreplace(point) == 0)
+
+    pair_names = (y, z, *BLOCK_NOISE.values(), *BLOCK_FLUCTUATION.values())
+    own_names = (ROW_LEFT, ROW_RIGHT, OWN_NOISE, MIXED_NOISE, OWN_FLUCTUATION, MIXED_FLUCTUATION)
+    return derived(
+        "terms",
+        SECTION,
+        "What each axis contributes",
+        "The trace in [eq:covariance] falls apart into one term for each {l}, [eq:term], with the "
+        "blocks [eq:hessian-pair], [eq:noise-pair] and [eq:lyapunov-solution]. For {l} equal to "
+        "{i} it is [eq:own-term], where the rows {y} and {z} solve [eq:own-sylvester]; for {l} "
+        "equal to {j} the indices change places.",
+        symbols={"y": ROW_LEFT, "z": ROW_RIGHT},
+        equations=(
+            Equation("term", sp.Eq(TERM[I_INDEX, J_INDEX, L_INDEX], other, evaluate=False)),
+            Equation(
+                "own-sylvester",
+                sp.And(
+                    sp.Eq(
+                        OWN_HESSIAN * ROW_LEFT + ROW_LEFT * MIXED_HESSIAN,
+                        2 * ONES * MIXED_HESSIAN,
+                        evaluate=False,
+                    ),
+                    sp.Eq(
+                        OWN_HESSIAN * ROW_RIGHT + ROW_RIGHT * MIXED_HESSIAN,
+                        2 * OWN_HESSIAN * ONES,
+                        evaluate=False,
+                    ),
+                ),
+            ),
+            Equation("own-term", sp.Eq(TERM[I_INDEX, J_INDEX, I_INDEX], own, evaluate=False)),
+        ),
+        tests=(
+            holds(
+                "The displayed term, with the explicit blocks put in, is the contribution found "
+                "in the full matrices.",
+                "exact evaluation at a rational point",
+                lambda: compare(representative.other_term, other, OVERLAP, pair_names, ()),
+            ),
+            holds(
+                "So is the displayed term for equal indices.",
+                "exact evaluation at a rational point",
+                lambda: compare(
+                    representative.own_term,
+                    own,
+                    OWN_OVERLAP,
+                    own_names,
+                    (OWN_NOISE, OWN_FLUCTUATION),
+                ),
+            ),
+        ),
+    )
+
+
+def _total(examples: Examples) -> Step:
+    representative = examples.representative
+    total = ETA**2 / (BATCH**2 * SQUARED_LENGTH**2) * sp.Sum(
+        TERM[I_INDEX, J_INDEX, L_INDEX], (L_INDEX, 1, DIRECTIONS)
+    )
+    cases: tuple[tuple[str, NormalSpace], ...] = (
+        ("three learned axes", examples.all_active),
+        ("a bottleneck", examples.bottleneck),
+        ("a silent hidden unit", examples.silent_unit),
+    )
+
+    def agree(space: NormalSpace) -> bool:
+        """The variance as one rational function, with label noise left out for size."""
+        quiet = {
+            symbol("label_noise", direction.index): sp.Integer(0)
+            for direction in space.minimum.directions
+        }
+        return is_zero(
+            (
+                rotation_variance(space, (0, 1))
+                - representative.rotation_variance(space.minimum.directions, 0, 1)
+            ).xreplace(quiet)
+        )
+
+    def same_ingredients(space: NormalSpace) -> bool:
+        """Label noise included: blocks, orientation and overlap of each coupled pair."""
+        directions = space.minimum.directions
+        for coupling in couplings(space, (0, 1)):
+            left_axes, right_axes = (
+                {axis for d in block.directions for axis in (d.output, d.input)}
+                for block in (coupling.left, coupling.right)
+            )
+            (l,) = left_axes & right_axes
+            if l < 2:
+                model = representative.own_term.couplings[coupling.left.hessian.rows - 1]
+                names = renaming(i=directions[l], j=directions[1 - l])
+            else:
+                model = representative.other_term.couplings[1 - (0 in left_axes)]
+                names = renaming(i=directions[0], j=directions[1], l=directions[l])
+            sign = coupling.orientation[0] * model.orientation[0]
+            if sign**2 * coupling.orientation != sign * model.orientation:
+                return False
+            pairs = (
+                (coupling.left.hessian, model.left.hessian),
+                (coupling.right.hessian, model.right.hessian),
+                (coupling.left.noise, model.left.noise),
+                (coupling.right.noise, model.right.noise),
+            )
+            for found, generic in pairs:
+                if not _equal_up_to_order(found, generic.xreplace(names)):
+                    return False
+            if not is_zero(coupling.overlap**2 - (model.overlap**2).xreplace(names)):
+                return False
+        return True
+
+    def silent_planes() -> bool:
+        space = examples.silent_unit
+        return all(not couplings(space, plane) for plane in space.minimum.planes if plane[1] == 2)
+
+    tests: list[Test] = []
+    for name, space in cases:
+        tests += [
+            holds(
+                "The full matrices of an explicit network and the sum over representative "
+                f"indices give the same rational function, without label noise: {name}.",
+                "numerator expanded to zero",
+                lambda space=space: agree(space),
+            ),
+            holds(
+                "With label noise they are built from the same blocks, entry by entry, and the "
+                f"same overlaps: {name}.",
+                "numerator expanded to zero",
+                lambda space=space: same_ingredients(space),
+            ),
+        ]
+    tests.append(
+        vanishes(
+            "Assembled from the blocks, the matrix that replaces the rotation satisfies "
+            "[eq:sylvester] as a full matrix on everything that noise reaches: three learned axes "
+            "and a bottleneck.",
+            _sylvester_residue(examples.all_active),
+            _sylvester_residue(examples.bottleneck),
+        )
+    )
+    tests.append(
+        holds(
+            "Planes that contain a silent hidden unit are coupled by nothing: they do not "
+            "diffuse, and a further hidden unit changes no other plane.",
+            "all entries inspected",
+            silent_planes,
+        )
+    )
+    return derived(
+        "total",
+        SECTION,
+        "The diffusion tensor",
+        "The rotation of the plane of {i} and {j} has the variance per step [eq:total], a sum "
+        "over all axes; different planes are uncorrelated. Half of it is the diffusion "
+        "coefficient of the plane. Axes without input or without output are included as axes of "
+        "zero input variance or zero gain, and silent hidden units add nothing.",
+        equations=(Equation("total", sp.Eq(PLANE_VARIANCE, total, evaluate=False)),),
+        tests=tests,
+    )
+
+
+def _equal_up_to_order(found: sp.ImmutableMatrix, generic: sp.ImmutableMatrix) -> bool:
+    """Equal entries, possibly with the two rows and columns of a block exchanged."""
+    if found.shape != generic.shape:
+        return False
+    turned = sp.ImmutableMatrix(found.rows, found.cols, lambda a, b: found[~a, ~b])
+    return any(
+        all(is_zero(entry) for entry in variant - generic) for variant in (found, turned)
+    )
+
+
+def _sylvester_residue(space: NormalSpace) -> sp.ImmutableMatrix:
+    """``B' (H Y + Y H - 2 Omega H) B`` for the first plane, in all weights.
+
+    Without the common factor ``sqrt(s_1 s_2)`` of the rotation.
+    """
+    minimum = space.minimum
+    weight = sp.sqrt(sp.Mul(*(d.singular_value for d in minimum.directions[:2])))
+    size = space.hessian.rows
+    coloured = sp.zeros(size, size)
+    for coupling in couplings(space, (0, 1)):
+        left, right = coupling.left, coupling.right
+        coloured += (left.basis * coupling.coloured_orientation * right.basis.T) / (
+            left.squared_norm * right.squared_norm
+        )
+    basis = sp.Matrix.hstack(*(block.basis for block in space.blocks))
+    turn = (minimum.network.rotation(0, 1) / weight).applyfunc(sp.cancel)
+    residue = space.hessian * coloured + coloured * space.hessian - 2 * turn * space.hessian
+    return sp.ImmutableMatrix(basis.T * residue * basis)
+
+
+def _no_mean_rotation(examples: Examples) -> Step:
+    spaces = (examples.all_active, examples.bottleneck, examples.more_outputs)
+    return derived(
+        "no-mean-rotation",
+        SECTION,
+        "No mean rotation",
+        "Hessian and fluctuation stay within a block and a rotation always leaves it: the trace in "
+        "[eq:mean] is empty, [eq:no-mean]. Aligned Gaussian inputs make representations diffuse "
+        "without a preferred sense of rotation.",
+        equations=(Equation("no-mean", sp.Eq(PLANE_MEAN, 0, evaluate=False)),),
+        tests=(
+            vanishes(
+                "The mean rotation of every plane vanishes, with full matrices: three learned "
+                "axes, a bottleneck, more outputs than inputs.",
+                *(
+                    mean_rotation(space, plane)
+                    for space in spaces
+                    for plane in space.minimum.planes
+                ),
+                *(
+                    (space.hessian * space.minimum.network.rotation(*plane) * space.noise).trace()
+                    for space in spaces
+                    for plane in space.minimum.planes
+                ),
+            ),
+        ),
+    )
+
+
+def _white_noise(examples: Examples) -> Step:
+    area = sp.Trace(NOISE * TURN * FLUCTUATION * TURN.T)
+    exact, approximate = (
+        leading_term(
+            term.xreplace(
+                renaming(
+                    i=autoencoder_direction("i", sp.Integer(0)),
+                    j=autoencoder_direction("j", sp.Integer(0)),
+                )
+            ),
+            GAMMA,
+        )
+        for term in (
+            examples.representative.own_term.exact,
+            examples.representative.own_term.white_noise,
+        )
+    )
+    shown = factor(exact[0] / approximate[0])
+    lam_i, lam_j = symbol("input_variance", "i"), symbol("input_variance", "j")
+    return derived(
+        "white-noise",
+        SECTION,
+        "The white-noise approximation",
+        "Treating noise and fluctuation as uncorrelated in time means putting {Omega} in the "
+        "place of {Y}, [eq:white]. It misses that kicks are pulled back. For the term of equal "
+        "indices of an autoencoder with small weight decay and without label noise, the exact "
+        "term is the approximate one times [eq:white-ratio]: equal input variances leave nothing "
+        "to miss, unequal ones do. The approximation is offered for comparison only.",
+        equations=(
+            Equation(
+                "white",
+                sp.Eq(WHITE_VARIANCE, ETA**2 * area / SQUARED_LENGTH**2, evaluate=False),
+            ),
+            Equation("white-ratio", sp.Eq(WHITE_RATIO, shown, evaluate=False)),
+        ),
+        tests=(
+            holds(
+                "The approximation is not exact: the ratio differs from one.",
+                "numerator expanded",
+                lambda: not is_zero(shown - 1),
+            ),
+            vanishes(
+                "The ratio is one for equal input variances.",
+                shown.subs(lam_i, lam_j) - 1,
+            ),
+            holds(
+                "Both terms have the same power of the weight decay.",
+                "leading order",
+                lambda: exact[1] == approximate[1],
+            ),
+            vanishes(
+                "Exact and approximate term agree when all Hessian eigenvalues are equal, where "
+                "the Sylvester equation has the rotation itself as its solution.",
+                solve_sylvester(sp.Symbol("h") * sp.eye(2), sp.Symbol("h") * sp.eye(2),
+                                2 * sp.Symbol("h") * sp.eye(2)) - sp.eye(2),
+            ),
+        ),
+    )
+

@@ -1,0 +1,304 @@
+"""Last section of a document: the general results in the symbols of the study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import sympy as sp
+
+from symdrift.chain.examples import Examples
+from symdrift.chain.steps import Test, derived, holds, vanishes
+from symdrift.chain.subject import Subject
+from symdrift.derivation import Equation, Step
+from symdrift.drift import rotation_variance
+from symdrift.fluctuation import normal_space
+from symdrift.limits import isotropic_diffusion, other_term, own_term
+from symdrift.manifold import AlignedMinimum, Direction
+from symdrift.notation import BATCH, ETA, GAMMA, INPUTS, symbol
+from symdrift.rational import RationalField, factor, is_zero
+
+SECTION = "Results for this study"
+
+EXPLICIT_AXES = 4
+"""Largest number of axes for which the study is checked with full matrices."""
+DISPLAYED_TERMS = 200
+"""Longest numerator that is written out."""
+DISPLAYED_SYMBOLS = 6
+"""Most symbols that a formula may have to be written out."""
+
+
+def results(examples: Examples, subject: Subject) -> Iterator[Step]:
+    """Singular values and diffusion tensor of the study."""
+    if subject.symbolic_size:
+        yield _isotropic(examples, subject)
+    else:
+        yield _minimum(subject)
+        if len(subject.active) > 1:
+            yield _drift(examples, subject)
+
+
+def in_study_symbols(subject: Subject) -> dict[sp.Symbol, sp.Expr]:
+    """What stands for the global symbols in the study."""
+    return {GAMMA: subject.weight_decay, ETA: subject.learning_rate, BATCH: subject.batch}
+
+
+def _isotropic(examples: Examples, subject: Subject) -> Step:
+    (axis,) = subject.directions
+    general = isotropic_diffusion(examples.representative)
+    substitution = {
+        symbol("input_variance"): axis.input_variance,
+        symbol("singular_value"): axis.singular_value,
+        symbol("label_noise"): sp.sqrt(axis.label_noise),
+        INPUTS: subject.inputs,
+    } | in_study_symbols(subject)
+    found = factor(general.xreplace(substitution))
+    rate = factor((subject.inputs - 1) * found)
+    value = symbol("singular_value")
+    diffusion, decay = symbol("diffusion_tensor"), symbol("decay")
+    point = {
+        item: sp.Rational(k + 3, 2 * k + 2)
+        for k, item in enumerate(sorted(found.free_symbols, key=lambda s: s.name))
+        if item != subject.inputs
+    } | {subject.inputs: sp.Integer(3)}
+    axes = (axis,) * 3
+    pairwise = examples.representative.rotation_variance(axes, 0, 1).xreplace(
+        in_study_symbols(subject)
+    )
+    return derived(
+        "study",
+        SECTION,
+        "Diffusion and decay rate",
+        "All axes of this study are alike. Every singular value is [eq:study-value], every plane "
+        "diffuses with [eq:study-diffusion], and the representation of every stimulus loses its "
+        "autocorrelation at the rate [eq:study-rate], the sum over the planes through its axis.",
+        equations=(
+            Equation("study-value", sp.Eq(value, axis.singular_value, evaluate=False)),
+            Equation("study-diffusion", sp.Eq(diffusion, found, evaluate=False)),
+            Equation("study-rate", sp.Eq(decay, rate, evaluate=False)),
+        ),
+        tests=(
+            holds(
+                "For three axes half the sum over representative indices, in the symbols of the "
+                "study, equals [eq:study-diffusion].",
+                "exact evaluation at a rational point",
+                lambda: is_zero(
+                    (pairwise / (2 * subject.batch**2)).xreplace(point) - found.xreplace(point)
+                ),
+            ),
+        ),
+        assumptions=("The weight decay is smaller than input variance times gain.",),
+    )
+
+
+def _minimum(subject: Subject) -> Step:
+    explicit, _ = _explicit_minimum(subject)
+    equations = []
+    seen: list[sp.Expr] = []
+    for k in subject.active:
+        value = subject.directions[k].singular_value
+        if value not in seen:
+            seen.append(value)
+            equations.append(
+                Equation(
+                    f"study-value-{k + 1}",
+                    sp.Eq(symbol("singular_value", k + 1), value, evaluate=False),
+                )
+            )
+    inactive = [d for d in subject.directions if not d.active]
+    names = sp.Tuple(*(sp.Integer(k + 1) for k in subject.active))
+    condition = [
+        sp.Gt(d.input_variance * d.gain, subject.weight_decay, evaluate=False)
+        for d in (subject.directions[k] for k in subject.active)
+    ]
+    text = (
+        "The active axes of this study, in the order of its input axes, are {axes}. Their "
+        "singular values follow from [eq:singular-value]; axes that are not listed repeat one "
+        "that is."
+    )
+    if inactive:
+        text += (
+            f" The other {len(inactive)} of its {len(subject.directions)} axes are left out and "
+            "keep their whole gain as residual."
+        )
+    return derived(
+        "study-minimum",
+        SECTION,
+        "Singular values",
+        text,
+        symbols={"axes": names, "conditions": sp.And(*dict.fromkeys(condition))},
+        equations=equations,
+        tests=(
+            vanishes(
+                "The mean gradient of the network of this study vanishes in every weight at the "
+                "canonical point.",
+                explicit.mean_gradient.xreplace({GAMMA: subject.weight_decay}),
+            ),
+        ),
+        assumptions=(
+            "These axes are active and the others are not: {conditions}"
+            if all(not c.is_Boolean or c not in (sp.true, sp.false) for c in condition)
+            else "The numbers of the study decide which axes are active",
+        ),
+    )
+
+
+def _explicit_minimum(
+    subject: Subject,
+) -> tuple[AlignedMinimum, dict[sp.Symbol, sp.Expr]]:
+    """The network of the study, active axes first, and what its singular values stand for.
+
+    The singular values stay symbols, so that their square roots do.
+    """
+    values: dict[sp.Symbol, sp.Expr] = {}
+    active, inactive = [], []
+    for k, direction in enumerate(subject.directions):
+        if direction.active:
+            value = symbol("singular_value", k + 1)
+            values[value] = direction.singular_value
+            active.append(replace(direction, singular_value=value))
+        else:
+            inactive.append(direction)
+    minimum = AlignedMinimum(
+        directions=(*active, *inactive),
+        hidden=int(subject.hidden),
+        inputs=int(subject.inputs),
+        outputs=int(subject.outputs),
+    )
+    return minimum, values
+
+
+def _drift(examples: Examples, subject: Subject) -> Step:
+    equations: list[Equation] = []
+    hidden = 0
+    for plane in _distinct_planes(subject):
+        for label, term in _plane_terms(examples, subject, plane):
+            shown = _displayable(term)
+            if shown is None:
+                hidden += 1
+            else:
+                i, j = (k + 1 for k in plane)
+                name = sp.IndexedBase("T")[i, j, label + 1]
+                equations.append(
+                    Equation(f"study-term-{i}-{j}-{label + 1}", sp.Eq(name, shown, evaluate=False))
+                )
+    text = (
+        "Different planes of this study are uncorrelated, and each has the variance [eq:total]. "
+    )
+    text += (
+        "The terms of the sum are written out below for planes and axes that differ; the "
+        "others follow by exchanging equal axes."
+        if equations
+        else "Its terms have too many symbols to be written out: the blocks of the previous "
+        "sections are the formula, and the kernels evaluate it."
+    )
+    if equations and hidden:
+        text += (
+            f" {hidden} of the terms are longer than {DISPLAYED_TERMS} summands and are left to "
+            "the kernels."
+        )
+    return derived(
+        "study",
+        SECTION,
+        "Diffusion tensor",
+        text,
+        equations=equations,
+        tests=_drift_tests(examples, subject),
+    )
+
+
+def _distinct_planes(subject: Subject) -> list[tuple[int, int]]:
+    """Planes of active axes, one of each kind: equal axes are interchangeable."""
+    found: list[tuple[int, int]] = []
+    kinds: list[frozenset[tuple[sp.Expr, ...]]] = []
+    for position, i in enumerate(subject.active):
+        for j in subject.active[position + 1 :]:
+            kind = frozenset((_kind(subject.directions[i]), _kind(subject.directions[j])))
+            if kind not in kinds:
+                kinds.append(kind)
+                found.append((i, j))
+    return found
+
+
+def _kind(direction: Direction) -> tuple[sp.Expr, ...]:
+    return (
+        direction.input_variance,
+        direction.label_noise,
+        direction.singular_value,
+        direction.residual,
+    )
+
+
+def _plane_terms(
+    examples: Examples, subject: Subject, plane: tuple[int, int]
+) -> Iterator[tuple[int, sp.Expr]]:
+    """The terms of a plane, one for each kind of axis ``l``."""
+    directions = subject.directions
+    i, j = (directions[k] for k in plane)
+    drift = examples.representative
+    values = in_study_symbols(subject)
+    yield plane[0], own_term(drift, i, j).xreplace(values)
+    if _kind(i) != _kind(j):
+        yield plane[1], own_term(drift, j, i).xreplace(values)
+    kinds = []
+    for l, direction in enumerate(directions):
+        if l not in plane and _kind(direction) not in kinds:
+            kinds.append(_kind(direction))
+            yield l, other_term(drift, i, j, direction).xreplace(values)
+
+
+def _displayable(term: sp.Expr) -> sp.Expr | None:
+    """The factored term, or nothing when it is too long to be read."""
+    if not term.free_symbols:
+        return sp.Float(term, 10)
+    if len(term.free_symbols) > DISPLAYED_SYMBOLS:
+        return None
+    field = RationalField([term])
+    numerator, denominator = field.fraction(term)
+    if len(numerator) > 4 * DISPLAYED_TERMS:
+        return None
+    shown = field.factors(numerator) / field.factors(denominator)
+    longest = max(
+        (len(part.args) for part in shown.atoms(sp.Add)),
+        default=0,
+    )
+    return shown if longest <= DISPLAYED_TERMS else None
+
+
+def _drift_tests(examples: Examples, subject: Subject) -> list[Test]:
+    minimum, singular_values = _explicit_minimum(subject)
+    values = in_study_symbols(subject)
+    representative = examples.representative
+
+    def vanishing(difference: sp.Expr) -> bool:
+        exact = difference.xreplace(singular_values).xreplace(values)
+        symbols = sorted(exact.free_symbols, key=lambda item: item.name)
+        if len(symbols) <= DISPLAYED_SYMBOLS:
+            return is_zero(exact)
+        point = {item: sp.Rational(k + 5, k + 3) for k, item in enumerate(symbols)}
+        return is_zero(exact.xreplace(point))
+
+    def general(i: int, j: int) -> sp.Expr:
+        return representative.rotation_variance(minimum.directions, i, j)
+
+    how = "numerator expanded to zero, or exact evaluation where there are many symbols"
+    tests = [
+        holds(
+            "The variance of a plane does not depend on the order of its units.",
+            how,
+            lambda: vanishing(general(0, 1) - general(1, 0)),
+        )
+    ]
+    if len(minimum.directions) <= EXPLICIT_AXES:
+        tests.append(
+            holds(
+                f"The full matrices of the network of this study, with "
+                f"{len(minimum.directions)} axes, give the same variance as the sum over "
+                "representative indices.",
+                how,
+                lambda: vanishing(
+                    rotation_variance(normal_space(minimum), (0, 1)) - general(0, 1)
+                ),
+            )
+        )
+    return tests

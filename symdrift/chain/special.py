@@ -1,0 +1,464 @@
+"""Section 9 of a document: special cases, limits and scaling laws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import sympy as sp
+
+from symdrift.aligned import DriftTerm
+from symdrift.chain.examples import Examples
+from symdrift.chain.steps import derived, holds, vanishes
+from symdrift.chain.vocabulary import I_INDEX, J_INDEX, L_INDEX, TERM
+from symdrift.derivation import Equation, Step
+from symdrift.drift import rotation_variance
+from symdrift.fluctuation import NormalBlock
+from symdrift.limits import (
+    autoencoder_direction,
+    frequency_effect,
+    isotropic_diffusion,
+    other_term,
+    own_term,
+)
+from symdrift.notation import BATCH, ETA, GAMMA, INPUTS, symbol
+from symdrift.rational import cancel, factor, is_zero, leading_term
+
+SECTION = "Special cases and limits"
+
+DIFFUSION = symbol("diffusion_tensor")
+QUIET_DIFFUSION = sp.Symbol("D_quiet", positive=True)
+EXTRA_DIFFUSION = sp.Symbol("D_extra", positive=True)
+IRRELEVANT_VARIANCE = sp.Symbol("nu", positive=True)
+IRRELEVANT = sp.Symbol("n_irrelevant", positive=True, integer=True)
+EXPONENTS = {
+    name: sp.Symbol(f"exponent_{name}", integer=True) for name in ("eta", "gamma", "B", "n")
+}
+FREQUENT_VARIANCE = symbol("input_variance", 1)
+RATE_SLOPE, DIFFERENCE_SLOPE, DIFFUSION_SLOPE = sp.symbols(
+    "slope_rate slope_difference slope_diffusion", real=True
+)
+CRITICAL_NOISE = sp.Symbol("sigma_critical", positive=True)
+
+LATEX = {
+    QUIET_DIFFUSION: r"D\big|_{\sigma = 0}",
+    EXTRA_DIFFUSION: r"\delta D",
+    IRRELEVANT_VARIANCE: r"\nu",
+    IRRELEVANT: r"n_{\perp}",
+    RATE_SLOPE: r"\frac{\partial k_1}{\partial \lambda_1}",
+    DIFFERENCE_SLOPE: r"\frac{\partial (k_1 - k_2)}{\partial \lambda_1}",
+    DIFFUSION_SLOPE: r"\frac{\partial D_h(x_1)}{\partial \lambda_1}",
+    CRITICAL_NOISE: r"\sigma_{\mathrm{c}}",
+    EXPONENTS["eta"]: r"\frac{\partial \ln D}{\partial \ln \eta}",
+    EXPONENTS["gamma"]: r"\frac{\partial \ln D|_{\sigma = 0}}{\partial \ln \gamma}",
+    EXPONENTS["B"]: r"\frac{\partial \ln D}{\partial \ln B}",
+    EXPONENTS["n"]: r"\deg_n D",
+}
+
+
+def special(examples: Examples) -> Iterator[Step]:
+    """Isotropic inputs, small weight decay, irrelevant inputs, exponents, frequency."""
+    isotropic = isotropic_diffusion(examples.representative)
+    yield _isotropic(examples, isotropic)
+    yield _small_weight_decay(examples)
+    yield _irrelevant(examples)
+    yield _exponents(examples, isotropic)
+    yield from _frequency(examples)
+
+
+def _isotropic(examples: Examples, found: sp.Expr) -> Step:
+    s, noise, gain = symbol("singular_value"), symbol("label_noise"), symbol("gain")
+    variance = symbol("input_variance")
+    # Partial fractions in s separate the two kinds of noise; gamma + lambda s is lambda a.
+    grouped = sp.Add(
+        *(factor(part) for part in sp.Add.make_args(sp.apart(found, s)))
+    ).xreplace({GAMMA + variance * s: variance * gain})
+    quiet = factor(found.xreplace({noise: sp.Integer(0)}))
+    equal = {
+        symbol(role, k): symbol(role)
+        for k in (1, 2, 3)
+        for role in ("input_variance", "singular_value", "label_noise")
+    }
+    explicit = rotation_variance(examples.all_active, (0, 1)).xreplace(equal)
+    return derived(
+        "isotropic",
+        SECTION,
+        "Isotropic inputs",
+        "When all {n} axes have the same input variance {lambda}, gain {a} and label noise "
+        "{sigma}, and all are active, the terms of equal indices and those of the {others} other "
+        "axes add up to [eq:isotropic] for every plane. Without label noise it is "
+        "[eq:isotropic-quiet].",
+        symbols={"others": INPUTS - 2},
+        equations=(
+            Equation("isotropic", sp.Eq(DIFFUSION, grouped, evaluate=False)),
+            Equation("isotropic-quiet", sp.Eq(QUIET_DIFFUSION, quiet, evaluate=False)),
+        ),
+        tests=(
+            vanishes(
+                "The grouped form equals the sum of the terms.",
+                grouped.xreplace({gain: s + GAMMA / variance}) - found,
+            ),
+            vanishes(
+                "At three axes it is half the rotation variance that the full matrices of an "
+                "explicit network give.",
+                2 * found.xreplace({INPUTS: sp.Integer(3), BATCH: sp.Integer(1)}) - explicit,
+            ),
+        ),
+    )
+
+
+def _small_weight_decay(examples: Examples) -> Step:
+    limits = examples.small_weight_decay
+    i, j, l = (autoencoder_direction(index, sp.Integer(0)) for index in "ijl")
+    terms = {
+        "own": (own_term(examples.representative, i, j), limits.own),
+        "other": (other_term(examples.representative, i, j, l), limits.other),
+    }
+
+    def approaches() -> bool:
+        """The relative error at a rational point is small and shrinks with weight decay."""
+        point = {
+            direction.input_variance: value
+            for direction, value in zip((i, j, l), sp.sympify((2, 3, 5)), strict=True)
+        }
+        for term, (coefficient, exponent) in terms.values():
+            errors = []
+            for size in (6, 7):
+                small = {**point, GAMMA: sp.Rational(1, 10**size)}
+                ratio = term.xreplace(small) / (coefficient * GAMMA**exponent).xreplace(small)
+                errors.append(abs(cancel(ratio) - 1))
+            if not (errors[0] < sp.Rational(1, 10**4) and 9 * errors[1] < errors[0]):
+                return False
+        return True
+
+    return derived(
+        "small-weight-decay",
+        SECTION,
+        "Small weight decay",
+        "For an autoencoder without label noise the residuals vanish with the weight decay. The "
+        "terms of the diffusion tensor are then, to leading order, [eq:small-own] for equal "
+        "indices and [eq:small-other] for any other active axis: rational functions of the input "
+        "variances times the fourth power of {gamma}.",
+        equations=tuple(
+            Equation(
+                f"small-{name}",
+                sp.Eq(
+                    TERM[I_INDEX, J_INDEX, I_INDEX if name == "own" else L_INDEX],
+                    coefficient * GAMMA**exponent,
+                    evaluate=False,
+                ),
+            )
+            for name, (_, (coefficient, exponent)) in terms.items()
+        ),
+        tests=(
+            holds(
+                "At a rational point the exact terms approach these, and ten times smaller weight "
+                "decay leaves about a tenth of the error.",
+                "exact evaluation at a rational point",
+                approaches,
+            ),
+            vanishes(
+                "With equal input variances they add up to the isotropic result.",
+                _isotropic_leading(examples, limits.own[0], limits.other[0]),
+            ),
+        ),
+        assumptions=("The network is an autoencoder without label noise.",),
+    )
+
+
+def _isotropic_leading(examples: Examples, own: sp.Expr, other: sp.Expr) -> sp.Expr:
+    equal = {symbol("input_variance", k): symbol("input_variance") for k in "ijl"}
+    total = ETA**2 * (2 * own + (INPUTS - 2) * other).xreplace(equal) / (2 * BATCH**2 * 4**2)
+    quiet = isotropic_diffusion(examples.representative).xreplace(
+        {symbol("label_noise"): sp.Integer(0)}
+    )
+    limit = quiet.xreplace({symbol("singular_value"): sp.Integer(1)}) / GAMMA**4
+    return total - limit
+
+
+def _irrelevant(examples: Examples) -> Step:
+    limits = examples.small_weight_decay
+    lam = symbol("input_variance")
+    renamed = {
+        symbol("input_variance", "i"): lam,
+        symbol("input_variance", "j"): lam,
+        symbol("input_variance", "l"): IRRELEVANT_VARIANCE,
+    }
+    term = factor(limits.left_out[0].xreplace(renamed))
+    extra = factor(ETA**2 * IRRELEVANT * term / (2 * BATCH**2 * 4**2))
+    unseen_term = factor(limits.unseen[0].xreplace(renamed))
+    unseen = factor(
+        ETA**2 * IRRELEVANT * unseen_term * GAMMA ** limits.unseen[1] / (2 * BATCH**2 * 4**2)
+    )
+    growth = leading_term(extra, IRRELEVANT_VARIANCE)
+    unseen_growth = leading_term(unseen, IRRELEVANT_VARIANCE)
+    return derived(
+        "irrelevant",
+        SECTION,
+        "A bottleneck with irrelevant inputs",
+        "Axes that do not fit through the bottleneck keep their whole gain as residual, and this "
+        "is noise for those that do. For an autoencoder whose learned axes have input variance "
+        "{lambda}, each of {count} axes of smaller variance {nu} that are left out adds the same "
+        "amount to the diffusion of every plane; to leading order in the weight decay the sum is "
+        "[eq:irrelevant]. It does not vanish with {gamma}, it grows with the number of irrelevant "
+        "axes and, while they are weak, with the square of their variance, and it diverges where "
+        "they begin to compete for a hidden unit. Inputs that no output asks for are milder: "
+        "they add [eq:unseen], linear in their variance.",
+        symbols={"count": IRRELEVANT, "nu": IRRELEVANT_VARIANCE},
+        equations=(
+            Equation(
+                "irrelevant",
+                sp.Eq(EXTRA_DIFFUSION, extra, evaluate=False),
+                condition=sp.Lt(IRRELEVANT_VARIANCE, lam),
+            ),
+            Equation("unseen", sp.Eq(EXTRA_DIFFUSION, unseen, evaluate=False)),
+        ),
+        tests=(
+            holds(
+                "The power of the weight decay is zero for axes that are left out and four for "
+                "inputs without output; the powers of their variance are two and one.",
+                "leading order",
+                lambda: (limits.left_out[1], limits.unseen[1], growth[1], unseen_growth[1])
+                == (0, 4, 2, 1),
+            ),
+            holds(
+                "The exact term of an explicit network with a bottleneck approaches the leading "
+                "order, and ten times smaller weight decay leaves about a tenth of the error.",
+                "exact evaluation at a rational point",
+                lambda: _irrelevant_approached(examples, term),
+            ),
+        ),
+        assumptions=("The network is an autoencoder without label noise.",),
+    )
+
+
+def _irrelevant_approached(examples: Examples, term: sp.Expr) -> bool:
+    """Variance of the explicit bottleneck minus that of its learned axes alone."""
+    representative = examples.representative
+    lam, nu = sp.Integer(3), sp.Integer(2)
+    errors = []
+    for size in (6, 7):
+        gamma = sp.Rational(1, 10**size)
+        values = {
+            symbol("input_variance", 1): lam,
+            symbol("input_variance", 2): lam,
+            symbol("input_variance", 3): nu,
+            symbol("gain", 3): sp.Integer(1),
+            symbol("singular_value", 1): 1 - gamma / lam,
+            symbol("singular_value", 2): 1 - gamma / lam,
+            **{symbol("label_noise", k): sp.Integer(0) for k in (1, 2, 3)},
+            GAMMA: gamma,
+            ETA: sp.Integer(1),
+        }
+        whole = rotation_variance(examples.bottleneck, (0, 1)).xreplace(values)
+        pair = examples.bottleneck.minimum.directions[:2]
+        alone = representative.rotation_variance(pair, 0, 1).xreplace(values)
+        expected = term.xreplace(
+            {symbol("input_variance"): lam, IRRELEVANT_VARIANCE: nu, ETA: sp.Integer(1)}
+        ) / 4**2
+        errors.append(abs((whole - alone) / expected - 1))
+    return bool(errors[0] < sp.Rational(1, 10**4) and 9 * errors[1] < errors[0])
+
+
+def _exponents(examples: Examples, isotropic: sp.Expr) -> Step:
+    noise = symbol("label_noise")
+    quiet = isotropic.xreplace({noise: sp.Integer(0)})
+
+    def exponent(expression: sp.Expr, variable: sp.Symbol) -> sp.Expr:
+        return cancel(sp.diff(expression, variable) * variable / expression)
+
+    in_eta = exponent(isotropic, ETA)
+    in_batch = exponent(isotropic, BATCH)
+    in_gamma = exponent(quiet, GAMMA)
+    in_inputs = sp.Poly(sp.fraction(isotropic)[0], INPUTS).degree()
+
+    def batch_law() -> bool:
+        """Dividing the noise blocks by the batch size divides each term by its square."""
+
+        def thinned(block: NormalBlock) -> NormalBlock:
+            return replace(block, noise=block.noise / BATCH)
+
+        for term in (examples.representative.own_term, examples.representative.other_term):
+            scaled = DriftTerm(
+                tuple(
+                    replace(c, left=thinned(c.left), right=thinned(c.right))
+                    for c in term.couplings
+                )
+            )
+            symbols = sorted(scaled.exact.free_symbols - {BATCH}, key=lambda item: item.name)
+            point = {item: sp.Rational(2 * k + 3, k + 2) for k, item in enumerate(symbols)}
+            ratio = scaled.exact.xreplace(point) * BATCH**2 - term.exact.xreplace(point)
+            if not is_zero(ratio):
+                return False
+        return True
+
+    return derived(
+        "exponents",
+        SECTION,
+        "Scaling laws",
+        "The scaling exponents of the isotropic result are [eq:exponents]: drift is of third "
+        "order in the learning rate {eta}, falls with the square of the batch size {batch}, "
+        "grows linearly with the number of inputs {n}, and without label noise it has the fourth "
+        "power of the weight decay {gamma} at fixed singular value. The first two hold for every "
+        "plane of every network here.",
+        equations=(
+            Equation(
+                "exponents",
+                sp.And(
+                    sp.Eq(EXPONENTS["eta"], in_eta, evaluate=False),
+                    sp.Eq(EXPONENTS["B"], in_batch, evaluate=False),
+                    sp.Eq(EXPONENTS["gamma"], in_gamma, evaluate=False),
+                    sp.Eq(EXPONENTS["n"], sp.Integer(in_inputs), evaluate=False),
+                ),
+            ),
+        ),
+        tests=(
+            holds(
+                "Dividing the gradient noise by the batch size divides every term by its square, "
+                "for arbitrary directions.",
+                "exact evaluation at a rational point",
+                batch_law,
+            ),
+            vanishes(
+                "Every term is proportional to the learning rate, which with the prefactor of "
+                "[eq:total] makes the third power.",
+                *(
+                    cancel(c.left.fluctuation.xreplace({ETA: 2 * ETA})[0])
+                    - 2 * cancel(c.left.fluctuation[0])
+                    for term in (examples.representative.own_term,)
+                    for c in term.couplings
+                ),
+            ),
+        ),
+    )
+
+
+def _frequency(examples: Examples) -> Iterator[Step]:
+    effect = frequency_effect(examples.representative)
+    quiet = {symbol("label_noise"): sp.Integer(0)}
+    silent = {
+        RATE_SLOPE: factor(effect.decay_rate.xreplace(quiet)),
+        DIFFERENCE_SLOPE: factor(effect.decay_rate_difference.xreplace(quiet)),
+        DIFFUSION_SLOPE: factor(effect.representation_diffusion.xreplace(quiet)),
+    }
+    lam = symbol("input_variance")
+    yield derived(
+        "frequency",
+        SECTION,
+        "A more frequent stimulus drifts more slowly",
+        "Let one of {n} equal inputs of an autoencoder appear more often, so that its variance "
+        "{first} exceeds the variance {lambda} of the others. At the isotropic point, and without "
+        "label noise, its decay rate changes by [eq:frequency-rate], and its lead over any other "
+        "stimulus by [eq:frequency-difference]. Both are negative: the frequent stimulus drifts "
+        "more slowly, and more slowly than the others when there are more than two. The "
+        "diffusion of its representation, which also grows with the learned weights, changes by "
+        "[eq:frequency-diffusion]; it falls as long as {bound}.",
+        symbols={
+            "first": FREQUENT_VARIANCE,
+            "bound": sp.Lt(4 * GAMMA * (INPUTS + 2), lam * (INPUTS + 6)),
+        },
+        equations=tuple(
+            Equation(label, sp.Eq(name, value, evaluate=False))
+            for label, (name, value) in zip(
+                ("frequency-rate", "frequency-difference", "frequency-diffusion"),
+                silent.items(),
+                strict=True,
+            )
+        ),
+        tests=(
+            holds(
+                "For three axes the slope of the decay rate agrees with exact differences of the "
+                "full-matrix result of an explicit network, with label noise.",
+                "exact evaluation at rational points",
+                lambda: _slope_agrees(examples, effect.decay_rate),
+            ),
+            vanishes(
+                "The slope of the diffusion vanishes at the stated bound.",
+                silent[DIFFUSION_SLOPE].subs(GAMMA, lam * (INPUTS + 6) / (4 * (INPUTS + 2))),
+            ),
+        ),
+        assumptions=("All axes are active: the weight decay is smaller than every variance.",),
+    )
+    scaled = sp.Symbol("scaled_noise", positive=True)
+    numerator, _ = sp.fraction(
+        effect.decay_rate_difference.xreplace(
+            {symbol("label_noise"): GAMMA * sp.sqrt(scaled)}
+        )
+    )
+    leading, _ = leading_term(numerator / (INPUTS - 2), GAMMA)
+    (root,) = [r for r in sp.solve(leading, scaled) if r.is_positive is not False]
+    critical = GAMMA**2 * root
+    yield derived(
+        "frequency-label-noise",
+        SECTION,
+        "Label noise reverses the order",
+        "With label noise the lead of the frequent stimulus changes by [eq:frequency-noise]. The "
+        "terms in the fourth power of {sigma} have the opposite sign: a frequent input multiplies "
+        "the label noise more often. For small weight decay the order turns at the critical "
+        "label-noise variance [eq:critical-noise]; above it the frequent stimulus drifts faster "
+        "than the others.",
+        equations=(
+            Equation(
+                "frequency-noise",
+                sp.Eq(DIFFERENCE_SLOPE, effect.decay_rate_difference, evaluate=False),
+            ),
+            Equation("critical-noise", sp.Eq(CRITICAL_NOISE**2, critical, evaluate=False)),
+        ),
+        tests=(
+            vanishes(
+                "At the critical variance the leading order of the slope vanishes.",
+                sp.expand(leading.subs(scaled, root)),
+            ),
+            holds(
+                "At a rational point the slope is negative well below the critical variance and "
+                "positive well above it.",
+                "exact evaluation at rational points",
+                lambda: _order_turns(effect.decay_rate_difference, critical),
+            ),
+        ),
+    )
+
+
+def _slope_agrees(examples: Examples, slope: sp.Expr) -> bool:
+    lam, gamma, noise = sp.Rational(3), sp.Rational(1, 3), sp.Rational(1, 5)
+    tiny = sp.Rational(1, 10**6)
+    planes = [rotation_variance(examples.all_active, plane) for plane in ((0, 1), (0, 2))]
+
+    def rate(first: sp.Expr) -> sp.Expr:
+        variances = {1: first, 2: lam, 3: lam}
+        values = {GAMMA: gamma, ETA: sp.Integer(1)}
+        for k, variance in variances.items():
+            values |= {
+                symbol("input_variance", k): variance,
+                symbol("singular_value", k): 1 - gamma / variance,
+                symbol("label_noise", k): noise,
+            }
+        return sum(plane.xreplace(values) for plane in planes) / 2
+
+    difference = (rate(lam + tiny) - rate(lam - tiny)) / (2 * tiny)
+    expected = slope.xreplace(
+        {
+            INPUTS: sp.Integer(3),
+            symbol("input_variance"): lam,
+            GAMMA: gamma,
+            symbol("label_noise"): noise,
+            ETA: sp.Integer(1),
+        }
+    )
+    return bool(abs(difference / expected - 1) < sp.Rational(1, 10**9))
+
+
+def _order_turns(slope: sp.Expr, critical: sp.Expr) -> bool:
+    point = {
+        INPUTS: sp.Integer(5),
+        symbol("input_variance"): sp.Integer(2),
+        GAMMA: sp.Rational(1, 100),
+        ETA: sp.Integer(1),
+    }
+    noise = symbol("label_noise")
+    values = [
+        slope.subs(noise, sp.sqrt(factor_) * sp.sqrt(critical)).xreplace(point)
+        for factor_ in (sp.Rational(1, 2), sp.Integer(2))
+    ]
+    return bool(values[0].evalf() < 0 < values[1].evalf())
+

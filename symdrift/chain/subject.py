@@ -1,0 +1,226 @@
+"""A study as the directions of an aligned network, in the study's own symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import sympy as sp
+
+from symdrift.closed_form import align, evaluate, kernels
+from symdrift.errors import RequestError
+from symdrift.expressions import Expression
+from symdrift.manifold import Direction
+from symdrift.roles import ROLES
+from symdrift.study import GaussianInputs, Study
+
+FIELD_ROLES: Mapping[str, str] = MappingProxyType(
+    {
+        "network.inputs": "inputs",
+        "network.outputs": "outputs",
+        "network.hidden": "hidden",
+        "inputs.covariance": "input_variance",
+        "teacher.map": "gain",
+        "teacher.label_noise": "label_noise",
+        "learning.rate": "learning_rate",
+        "learning.weight_decay": "weight_decay",
+        "learning.batch": "batch",
+    }
+)
+"""Which role the numbers of a field play."""
+
+
+Exact = Callable[[Expression], sp.Expr]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a study is about, ready to be put into the general results.
+
+    Attributes
+    ----------
+    directions : tuple of Direction
+        All axes in the order of the study, those of inputs without output and of
+        outputs without input included.  One axis stands for all when the size is a
+        symbol.
+    inputs, outputs, hidden : sympy.Expr
+        Sizes; symbols or integers.
+    learning_rate, weight_decay, batch : sympy.Expr
+    symbols : tuple of sympy.Symbol
+        The study's own symbols, in order of appearance.
+    """
+
+    directions: tuple[Direction, ...]
+    inputs: sp.Expr
+    outputs: sp.Expr
+    hidden: sp.Expr
+    learning_rate: sp.Expr
+    weight_decay: sp.Expr
+    batch: sp.Expr
+    symbols: tuple[sp.Symbol, ...]
+
+    @property
+    def active(self) -> tuple[int, ...]:
+        """Positions of the active directions."""
+        return tuple(k for k, d in enumerate(self.directions) if d.active)
+
+    @property
+    def symbolic_size(self) -> bool:
+        """Whether the number of inputs is a symbol, so that one axis stands for all."""
+        return not self.inputs.is_Integer
+
+
+def subject_of(study: Study) -> Subject:
+    """Read the directions of an aligned study.
+
+    Raises
+    ------
+    RequestError
+        When the study is not aligned, its inputs are not Gaussian, a size is a symbol
+        without the network being isotropic, or a symbol has the name of another role.
+    """
+    if not isinstance(study.inputs, GaussianInputs):
+        raise RequestError(
+            "inputs.distribution",
+            f'= "{study.inputs.distribution}" has no symbolic derivation; it needs "gaussian" '
+            "inputs (evaluate takes any distribution)",
+        )
+    if study.learning.synaptic_noise.symbols or study.learning.synaptic_noise.evaluate({}) != 0:
+        raise RequestError(
+            "learning.synaptic_noise",
+            f"= {study.learning.synaptic_noise} has no symbolic derivation and must be 0",
+        )
+    _refuse_borrowed_names(study)
+    names = {name: _symbol(study, name) for name in study.symbols}
+
+    def exact(value: Expression) -> sp.Expr:
+        return value.to_sympy({name: names[name] for name in value.symbols})
+
+    sizes = {
+        field: exact(getattr(study.network, field)) for field in ("inputs", "outputs", "hidden")
+    }
+    symbolic = [field for field, size in sizes.items() if not size.is_Integer]
+    if symbolic and not sizes["inputs"] == sizes["outputs"] == sizes["hidden"]:
+        raise RequestError(
+            f"network.{symbolic[0]}",
+            f"= {sizes[symbolic[0]]} is a symbol; then inputs, outputs and hidden must be the "
+            "same symbol",
+        )
+    count = 1 if symbolic else None
+    inputs = count or int(sizes["inputs"])
+    outputs = count or int(sizes["outputs"])
+    variances = _variances(study, inputs, exact)
+    gains = _gains(study, inputs, outputs, exact)
+    noise = study.teacher.label_noise
+    noises = (
+        [exact(noise)] * outputs if isinstance(noise, Expression) else [exact(v) for v in noise]
+    )
+    weight_decay = exact(study.learning.weight_decay)
+    active = _active(study, len(gains), int(sizes["hidden"]) if not symbolic else 1)
+    zero = sp.Integer(0)
+    directions = []
+    for k in range(max(inputs, outputs)):
+        variance = variances[k] if k < inputs else zero
+        gain = gains[k] if k < len(gains) else zero
+        value = gain - weight_decay / variance if k in active else zero
+        directions.append(
+            Direction(
+                index=str(k + 1) if not symbolic else "",
+                input_variance=variance,
+                label_noise=noises[k] if k < outputs else zero,
+                singular_value=value,
+                residual=weight_decay / variance if k in active else gain,
+            )
+        )
+    return Subject(
+        directions=tuple(directions),
+        learning_rate=exact(study.learning.rate),
+        weight_decay=weight_decay,
+        batch=exact(study.learning.batch),
+        symbols=tuple(names.values()),
+        **sizes,
+    )
+
+
+def _symbol(study: Study, name: str) -> sp.Symbol:
+    sizes = (study.network.inputs, study.network.outputs, study.network.hidden)
+    if any(name in size.symbols for size in sizes):
+        return sp.Symbol(name, positive=True, integer=True)
+    return sp.Symbol(name, positive=True)
+
+
+def _refuse_borrowed_names(study: Study) -> None:
+    stems = {role.name: key for key, role in ROLES.items()}
+    for field, value in study.numbers.items():
+        own = next((r for prefix, r in FIELD_ROLES.items() if field.startswith(prefix)), None)
+        for name in value.symbols:
+            role = stems.get(name.partition("_")[0])
+            sizes = {"inputs", "outputs", "hidden"}
+            if role is None or role == own or {role, own or ""} <= sizes:
+                continue
+            raise RequestError(
+                field,
+                f'names the symbol "{name}", which stands for the {ROLES[role].meaning} in the '
+                "derivation; choose another name",
+            )
+
+
+def _variances(study: Study, inputs: int, exact: Exact) -> list[sp.Expr]:
+    if not isinstance(study.inputs, GaussianInputs):
+        raise TypeError("only Gaussian inputs have variances along axes")
+    covariance = study.inputs.covariance
+    if isinstance(covariance, Expression):
+        return [exact(covariance)] * inputs
+    if isinstance(covariance[0], Expression):
+        return [exact(value) for value in covariance]
+    matrix = [[exact(value) for value in row] for row in covariance]
+    _require_diagonal("inputs.covariance", matrix)
+    return [matrix[k][k] for k in range(inputs)]
+
+
+def _gains(study: Study, inputs: int, outputs: int, exact: Exact) -> list[sp.Expr]:
+    teacher = study.teacher.map
+    if isinstance(teacher, str):
+        return [sp.Integer(1)] * min(inputs, outputs)
+    if isinstance(teacher[0], Expression):
+        gains = [exact(value) for value in teacher]
+    else:
+        matrix = [[exact(value) for value in row] for row in teacher]
+        _require_diagonal("teacher.map", matrix)
+        gains = [matrix[k][k] for k in range(min(inputs, outputs))]
+    # A negative gain is a positive one with its output axis reversed.
+    return [-gain if gain.is_negative else gain for gain in gains]
+
+
+def _require_diagonal(field: str, matrix: list[list[sp.Expr]]) -> None:
+    for row, values in enumerate(matrix):
+        for column, value in enumerate(values):
+            if row != column and value != 0:
+                raise RequestError(
+                    field,
+                    f"has the entry {value} off the diagonal; the symbolic derivation needs "
+                    "teacher and inputs on the same axes (evaluate takes any matrix)",
+                )
+
+
+def _active(study: Study, aligned: int, hidden: int) -> frozenset[int]:
+    """Active positions: by the study's numbers where there are any, else the first axes."""
+    if study.missing:
+        return frozenset(range(min(aligned, hidden)))
+    problem = study.problem()
+    # The closed form refuses studies without a strict minimum.
+    evaluate(problem)
+    aligned = align(problem)
+    if isinstance(aligned, str):
+        raise RequestError("inputs.covariance", f"cannot be derived symbolically: {aligned}")
+    values = kernels.singular_values(
+        aligned.input_variances,
+        problem.weight_decay,
+        aligned.gains,
+        inputs=aligned.input_variances.size,
+        outputs=problem.label_noise.size,
+        hidden=problem.hidden,
+    )
+    return frozenset(int(k) for k in np.flatnonzero(values))
