@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 
 from symdrift.errors import RequestError
-from symdrift.problem import Array, LearningProblem
+from symdrift.problem import Array, LearningProblem, Stimulus
 
 WARN_ABOVE = 0.1
 """``eta * h_max`` above which leading-order results carry a warning."""
+
+REPRESENTATION_TOLERANCE = 1e-12
+"""Size of a representation, relative to those of layer and stimulus, that is rounding."""
 
 
 @dataclass(frozen=True)
@@ -130,23 +133,35 @@ def parameters_of(problem: LearningProblem) -> dict[str, Any]:
 
 
 def stimulus_drift(
-    name: str, representation: Array, delta: Array, mean_rotation: Array
+    stimulus: Stimulus, first_layer: Array, delta: Array, mean_rotation: Array
 ) -> StimulusDrift:
     """Representation-level drift of one stimulus.
 
     Parameters
     ----------
-    representation : Array
-        ``w = W* x``, shape ``(rank,)``.
+    stimulus : Stimulus
+    first_layer : Array
+        ``W*`` in the canonical frame, shape ``(rank, n)``: row ``i`` has squared norm
+        ``s_i``.
     delta : Array
         ``Delta = -1/2 sum V_kk' Omega_k Omega_k'``, shape ``(rank, rank)``, per step.
     mean_rotation : Array
         ``sum mu_k Omega_k``, shape ``(rank, rank)``, per step.
+
+    Returns
+    -------
+    StimulusDrift
+        All zero for a stimulus without representation: what rounding leaves of it has a
+        direction, and hence a decay rate, without meaning.
     """
+    representation = first_layer @ stimulus.vector
+    largest = np.abs(first_layer).max() * np.abs(stimulus.vector).max()
+    if np.abs(representation).max() < REPRESENTATION_TOLERANCE * largest:
+        representation = np.zeros_like(representation)
     squared_norm = float(representation @ representation)
     diffusion = float(representation @ delta @ representation)
     return StimulusDrift(
-        name=name,
+        name=stimulus.name,
         squared_norm=squared_norm,
         diffusion=diffusion,
         decay_rate=diffusion / squared_norm if squared_norm > 0 else 0.0,

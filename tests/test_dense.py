@@ -514,6 +514,21 @@ def test_steady_rotation_needs_a_broken_mirror_symmetry() -> None:
     assert abs(symmetric.mean_rotation[0]) < 1e-12 * np.sqrt(symmetric.covariance[0, 0])
 
 
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e200])
+def test_a_stimulus_without_representation_does_not_drift(size: float) -> None:
+    """A bottleneck turned by 0.3 rad: what rounding leaves of the dropped axis is no stimulus."""
+    turn = np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
+    problem = problem_of(
+        Gaussian(turn @ np.diag([2.0, 0.5]) @ turn.T), np.eye(2), 0.2, 0.005, hidden=1
+    )
+    dropped, nearly = turn[:, 1], turn[:, 1] + 1e-9 * turn[:, 0]
+    stimuli = (Stimulus("dropped", size * dropped), Stimulus("nearly", 1e-3 * nearly))
+    nothing, little = evaluate(replace(problem, stimuli=stimuli)).stimuli
+    assert (nothing.squared_norm, nothing.diffusion, nothing.decay_rate) == (0, 0, 0)
+    assert nothing.mean_speed == 0
+    assert little.squared_norm == pytest.approx(0.9 * 1e-24, rel=1e-4)
+
+
 # --- The result -------------------------------------------------------------------------
 
 

@@ -17,9 +17,9 @@ from symdrift.evaluation import (
     validity_warnings,
 )
 from symdrift.inputs import Gaussian
-from symdrift.problem import Array, LearningProblem
+from symdrift.problem import LearningProblem
 
-TIE = 1e-12
+TIE = 1e-9
 """Relative distance below which a threshold or a tie counts as met with equality."""
 
 
@@ -78,7 +78,7 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
     rank = len(axes)
     first, second = np.triu_indices(rank, 1)
     roots = np.sqrt(values[axes])
-    representation = roots[:, None] * aligned.input_axes[:, axes].T
+    first_layer = roots[:, None] * aligned.input_axes[:, axes].T
     delta = np.diag(diffusion_tensor.sum(axis=1))
     return Evaluation(
         study=problem.study,
@@ -99,9 +99,7 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
             mean_rotation=np.zeros(first.size),
         ),
         stimuli=tuple(
-            stimulus_drift(
-                stimulus.name, representation @ stimulus.vector, delta, np.zeros((rank, rank))
-            )
+            stimulus_drift(stimulus, first_layer, delta, np.zeros((rank, rank)))
             for stimulus in problem.stimuli
         ),
         warnings=warnings,
@@ -111,41 +109,38 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
 def _refuse_degenerate(problem: LearningProblem, aligned: Alignment) -> None:
     """Refuse problems without a strict minimum or without any active direction."""
     gamma = problem.weight_decay
-    if gamma == 0:
+    if not gamma > 0:
         raise RequestError(
             "learning.weight_decay",
-            "= 0 is refused: without weight decay the minimum manifold is larger than the orbit "
-            "of hidden rotations; give a positive value",
+            f"= {gamma:g} is refused: without weight decay the minimum manifold is larger than "
+            "the orbit of hidden rotations; give a positive value",
         )
     variances = aligned.input_variances[: aligned.gains.size]
     strengths = variances * aligned.gains
-    met = np.abs(strengths - gamma) <= TIE * gamma
-    if met.any():
-        axis = int(np.flatnonzero(met)[0]) + 1
-        raise RequestError(
-            "learning.weight_decay",
-            f"= {gamma:g} meets the threshold of axis {axis} with equality (input variance times "
-            "gain equals weight decay), where the minimum is not strict; move it away from there",
-        )
-    if not (strengths > gamma).any():
+    learnable = strengths > gamma * (1 + TIE)
+    if not learnable.any():
         raise RequestError(
             "learning.weight_decay",
             f"= {gamma:g} leaves no active direction: it must stay below the largest input "
             f"variance times gain, {strengths.max():.6g}",
         )
-    reductions = np.sort(_reductions(variances, aligned.gains, gamma))[::-1]
+    reductions = np.sort(
+        kernels.loss_reductions(variances[learnable], gamma, aligned.gains[learnable])
+    )[::-1]
     hidden = problem.hidden
-    if hidden < reductions.size and reductions[hidden - 1] - reductions[hidden] <= (
-        TIE * reductions[hidden - 1]
-    ):
+    if hidden >= reductions.size:
+        met = ~learnable & (strengths >= gamma * (1 - TIE))
+        if met.any():
+            axis = int(np.flatnonzero(met)[0]) + 1
+            raise RequestError(
+                "learning.weight_decay",
+                f"= {gamma:g} meets the threshold of axis {axis} with equality (input variance "
+                "times gain equals weight decay), where the minimum is not strict; move it away "
+                "from there",
+            )
+    elif reductions[hidden - 1] - reductions[hidden] < TIE * 0.5 * (strengths @ aligned.gains):
         raise RequestError(
             "network.hidden",
             f"= {hidden} cuts through a tie: axes that lower the loss equally compete for the "
             "last hidden unit; change the number of hidden units, a gain or an input variance",
         )
-
-
-def _reductions(variances: Array, gains: Array, weight_decay: float) -> Array:
-    """Loss reductions of the axes that are worth learning."""
-    learnable = variances * gains > weight_decay
-    return kernels.loss_reductions(variances[learnable], weight_decay, gains[learnable])

@@ -78,9 +78,7 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
         ),
         drift=drift,
         stimuli=tuple(
-            stimulus_drift(
-                stimulus.name, minimum.first_layer @ stimulus.vector, delta, mean_rotation
-            )
+            stimulus_drift(stimulus, minimum.first_layer, delta, mean_rotation)
             for stimulus in problem.stimuli
         ),
         warnings=warnings,
