@@ -105,7 +105,7 @@ def example_derivation() -> Derivation:
             (
                 Equation("area", hidden_area()),
                 Equation("sum", sum_over_inputs()),
-                Equation("long", sp.Eq(V[1, 2], ETA**3 * rational_function(10))),
+                Equation("long", sp.Eq(V[1, 2], ETA**3 * rational_function(5))),
                 Equation("short", sp.Eq(V[1, 2], ETA**3 * GAMMA**4 / (16 * L1)), L1 > GAMMA),
             ),
         ),

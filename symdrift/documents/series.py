@@ -147,6 +147,8 @@ def block_structure(problem: LearningProblem) -> BlockStructure | None:
     """
     minimum = _minimum(problem)
     outputs, inputs = minimum.error_map.shape
+    if minimum.rank * (inputs + outputs - minimum.rank) > LARGEST_PATTERN:
+        return None
     left, _, right = np.linalg.svd(minimum.second_layer @ minimum.first_layer)
     vectors = []
     for output in range(outputs):
@@ -155,8 +157,6 @@ def block_structure(problem: LearningProblem) -> BlockStructure | None:
             vector = np.hstack([minimum.second_layer.T @ force, minimum.first_layer @ force.T])
             if (norm := np.linalg.norm(vector)) > _ZERO * np.linalg.norm(minimum.point):
                 vectors.append(vector.ravel() / norm)
-    if len(vectors) > LARGEST_PATTERN:
-        return None
     basis = np.array(vectors).T
     hessian = basis.T @ _hessian(problem, minimum) @ basis
     noise = basis.T @ _noise(problem, minimum) @ basis

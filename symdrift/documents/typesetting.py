@@ -50,13 +50,6 @@ class Layout:
     definitions: tuple[Layout, ...] = ()
     remark: str = ""
 
-    @property
-    def width(self) -> float:
-        """Estimated width of the aligned rows, in em."""
-        return max(_width(left) for left, _ in self.rows) + max(
-            _width("{}" + right) for _, right in self.rows
-        )
-
     def all_definitions(self) -> tuple[Layout, ...]:
         """Definitions of the named parts, and of the parts named in those."""
         return tuple(
@@ -431,6 +424,7 @@ class _Writer:
             for column in range(matrix.cols)
         }
         named: dict[str, str] = {}
+        before = len(self._definitions)
 
         def grid() -> str:
             rows = (
@@ -451,13 +445,13 @@ class _Writer:
                 named[latex] = name
                 self._add_definition(name, matrix[place])
         if not self._fits_fresh(grid() + tail, depth):
+            del self._definitions[before:]
             self._large_matrix(matrix, tail, depth)
             return
         self._named(grid(), tail, depth)
 
     def _large_matrix(self, matrix: MatrixBase, tail: str, depth: int) -> None:
         """Name a matrix of too many columns and list its entries that do not vanish."""
-        self._definitions.clear()
         name = self._names.part("M")
         for row in range(matrix.rows):
             for column in range(matrix.cols):
