@@ -21,6 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symdrift.problem import Array
 
@@ -268,12 +269,14 @@ class DisplacementCurve:
     standard_error: Array
 
 
-def displacement_curve(times: Array, representation: Array) -> DisplacementCurve:
+def displacement_curve(
+    times: Array | NDArray[np.int64], representation: Array
+) -> DisplacementCurve:
     """Mean-squared displacement from a stationary trajectory, errors by replicas.
 
     Parameters
     ----------
-    times : Array
+    times : Array or NDArray[np.int64]
         Evenly spaced, shape ``(records,)``.
     representation : Array
         Shape ``(records, replicas, p)``, at least two replicas.
@@ -287,7 +290,7 @@ def displacement_curve(times: Array, representation: Array) -> DisplacementCurve
         ]
     )
     return DisplacementCurve(
-        lags=times[offsets] - times[0],
+        lags=(times[offsets] - times[0]).astype(np.float64),
         mean=per_replica.mean(axis=1),
         standard_error=per_replica.std(axis=1, ddof=1) / np.sqrt(replicas),
     )

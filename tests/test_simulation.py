@@ -120,7 +120,7 @@ CASES = {
         np.linspace(2.0, 1.0, 6), weight_decay=0.2, learning_rate=0.02, hidden=5, label_noise=0.1
     ),
     "working vectors beyond the stack": problem(
-        [2.0, 0.7], weight_decay=0.2, learning_rate=0.05, label_noise=0.1, batch=600
+        [2.0, 0.7], weight_decay=0.2, learning_rate=0.05, label_noise=0.1, batch=350
     ),
 }
 
@@ -134,7 +134,7 @@ def test_steps_are_those_of_textbook_sgd_on_the_same_random_numbers(name: str) -
     start = (0.3 * start[0], 0.3 * start[1])
     model = model_of(given, given.hidden)
     block = Block(model, start, first=4, count=9, seed=7)
-    steps = 25 if given.batch < 10 else 3
+    steps = 25 if given.batch < 10 else 2
     block.advance(steps)
     first, second = model.unpack(block.weights, 9)
     for lane in (0, 3, 8):

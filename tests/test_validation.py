@@ -11,9 +11,11 @@ from simulation_cases import problem
 
 from symdrift import dense
 from symdrift.errors import RequestError
+from symdrift.estimators import displacement_curve
 from symdrift.evaluation import Drift, Evaluation
 from symdrift.inputs import Elliptical, StimulusSet
 from symdrift.problem import LearningProblem
+from symdrift.simulation import simulate
 from symdrift.validation import Row, Validation, extrapolate, validate
 
 TWO = problem([2.0, 0.7], weight_decay=0.2, learning_rate=0.005)
@@ -175,6 +177,28 @@ def test_the_excess_loss_is_a_quarter_of_the_rate_times_the_noise() -> None:
     expected = given.learning_rate / 4 * float(np.trace(noise))
     assert abs(found.simulation - expected) < 3 * found.standard_error
     assert found.standard_error < 0.01 * expected
+
+
+def test_the_autocorrelation_of_a_representation_decays_as_the_theory_says() -> None:
+    """``E[h_t . h_{t+T}]`` falls by ``exp(-decay_rate T)`` once the fluctuation is forgotten.
+
+    Of ``E|h_{t+T} - h_t|^2 = 2 E|h|^2 - 2 E[h_t . h_{t+T}]`` the fall is taken relative to the
+    first lag, which removes the shift of the mean representation at finite learning rate.
+    """
+    given = replace(BOTTLENECK, learning_rate=0.01)
+    trajectory = simulate(given, steps=300_000, replicas=512, seed=8)
+    representation = trajectory.representation(given.stimuli[0])
+    curve = displacement_curve(trajectory.steps, representation)
+    relaxed = (curve.lags > 3_000) & (curve.lags < 60_000)
+    lags, moved, error = (
+        values[relaxed] for values in (curve.lags, curve.mean, curve.standard_error)
+    )
+    first = np.mean(np.sum(representation**2, axis=-1)) - 0.5 * moved[0]
+    fall = 0.5 * (moved - moved[0]) / first
+    expected = -np.expm1(-dense.evaluate(given).stimuli[0].decay_rate * (lags - lags[0]))
+    tolerance = 3 * 0.5 * np.hypot(error, error[0]) / first
+    assert np.all(np.abs(fall - expected) <= tolerance + 0.02 * expected)
+    assert np.all(tolerance[-3:] < 0.15 * expected[-3:])
 
 
 def test_windows_three_times_as_long_give_the_same_estimate(

@@ -336,10 +336,10 @@ def over_blocks(
             pending = set(futures)
             while pending:
                 done, pending = wait(pending, timeout=0.1, return_when="FIRST_EXCEPTION")
-                if any(future.exception() is not None for future in done):
-                    break
                 if progress is not None:
                     progress(meter.done, meter.total)
+                if any(future.exception() is not None for future in done):
+                    break
         except KeyboardInterrupt:
             interrupted = True
         finally:

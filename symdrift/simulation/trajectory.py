@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symdrift.dense.minimum import MinimumPoint, solve_minimum
 from symdrift.errors import RequestError
@@ -44,7 +45,7 @@ class Trajectory:
     Attributes
     ----------
     study : str
-    steps : Array
+    steps : NDArray[np.int64]
         SGD steps at which weights were recorded, from 0, shape ``(records,)``.
     first_layer, second_layer : Array
         ``W`` and ``U``, shapes ``(records, replicas, p, n)`` and ``(records, replicas, m, p)``.
@@ -55,7 +56,7 @@ class Trajectory:
     """
 
     study: str
-    steps: Array
+    steps: NDArray[np.int64]
     first_layer: Array
     second_layer: Array
     problem: LearningProblem
@@ -169,7 +170,7 @@ def simulate(
     second_layer = np.concatenate([second[:complete] for _, second in parts], axis=1)
     return Trajectory(
         study=problem.study,
-        steps=stride * np.arange(complete, dtype=np.float64),
+        steps=stride * np.arange(complete, dtype=np.int64),
         first_layer=np.pad(first_layer, ((0, 0), (0, 0), (0, silent), (0, 0))),
         second_layer=np.pad(second_layer, ((0, 0), (0, 0), (0, 0), (0, silent))),
         problem=problem,
