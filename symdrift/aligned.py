@@ -8,7 +8,7 @@ stay a symbol.  Two directions contain the terms ``l = i`` and ``l = j``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -178,3 +178,40 @@ def representative_drift() -> RepresentativeDrift:
         other_term=other,
         squared_length=metric(space, (0, 1)),
     )
+
+
+@dataclass(frozen=True)
+class Counterpart:
+    """A coupled pair of blocks of an explicit network, and the generic pair it should be.
+
+    Attributes
+    ----------
+    found : BlockCoupling
+        From the full matrices of the explicit network.
+    generic : BlockCoupling
+        From the representative indices.
+    names : dict
+        Puts the directions of the explicit network into the generic pair.
+    """
+
+    found: BlockCoupling
+    generic: BlockCoupling
+    names: dict[sp.Symbol, sp.Expr]
+
+
+def counterparts(space: NormalSpace, drift: RepresentativeDrift) -> Iterator[Counterpart]:
+    """Pair what the first plane couples in an explicit network with the generic couplings."""
+    directions = space.minimum.directions
+    for found in couplings(space, (0, 1)):
+        left_axes, right_axes = (
+            {axis for direction in block.directions for axis in (direction.output, direction.input)}
+            for block in (found.left, found.right)
+        )
+        (l,) = left_axes & right_axes
+        if l < 2:
+            generic = drift.own_term.couplings[found.left.hessian.rows - 1]
+            names = renaming(i=directions[l], j=directions[1 - l])
+        else:
+            generic = drift.other_term.couplings[1 - (0 in left_axes)]
+            names = renaming(i=directions[0], j=directions[1], l=directions[l])
+        yield Counterpart(found, generic, names)

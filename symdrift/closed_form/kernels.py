@@ -53,6 +53,7 @@ def _singular_value(variance, gain, weight_decay):
     singular_value = gain - weight_decay/variance
     return singular_value
 
+
 def _loss(variance, label_noise, singular_value, residual, weight_decay):
     """Expected loss of one direction.
 
@@ -78,6 +79,7 @@ def _loss(variance, label_noise, singular_value, residual, weight_decay):
     loss = (1/2)*label_noise + (1/2)*residual**2*variance + singular_value*weight_decay
     return loss
 
+
 def _loss_reduction(variance, singular_value):
     """By how much learning a direction lowers the loss.
 
@@ -96,6 +98,7 @@ def _loss_reduction(variance, singular_value):
     """
     reduction = (1/2)*singular_value**2*variance
     return reduction
+
 
 def _batch_share(total, learning_rate, batch):
     """Total fluctuation from its value per eta and for B = 1.
@@ -118,6 +121,7 @@ def _batch_share(total, learning_rate, batch):
     share = learning_rate*total/batch
     return share
 
+
 def _excess_loss(noise, learning_rate, batch):
     """Excess loss from the total gradient noise for B = 1.
 
@@ -138,6 +142,7 @@ def _excess_loss(noise, learning_rate, batch):
     """
     excess = (1/4)*learning_rate*noise/batch
     return excess
+
 
 def _own_curvature(variance_i, label_noise_i, singular_value_i, weight_decay):
     """Hessian of the direction (i, i).
@@ -162,7 +167,16 @@ def _own_curvature(variance_i, label_noise_i, singular_value_i, weight_decay):
     curvature = 2*singular_value_i*variance_i
     return curvature
 
-def _pair_curvature(variance_i, label_noise_i, singular_value_i, variance_l, label_noise_l, singular_value_l, weight_decay):
+
+def _pair_curvature(
+    variance_i,
+    label_noise_i,
+    singular_value_i,
+    variance_l,
+    label_noise_l,
+    singular_value_l,
+    weight_decay,
+):
     """Diagonal of the Hessian of the block (i, l).
 
     H_11 = (s_i + s_l) lambda_l + gamma, H_22 = (s_i + s_l) lambda_i + gamma
@@ -193,6 +207,7 @@ def _pair_curvature(variance_i, label_noise_i, singular_value_i, variance_l, lab
     second = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
     return first, second
 
+
 def _unreached_curvature(weight_decay):
     """Hessian of normal directions between active axes that noise does not reach.
 
@@ -209,6 +224,7 @@ def _unreached_curvature(weight_decay):
     """
     curvature = 2*weight_decay
     return curvature
+
 
 def _silent_curvature(variance_l, gain_l, weight_decay):
     """Hessian of a silent hidden unit along an axis that is not learned.
@@ -233,6 +249,7 @@ def _silent_curvature(variance_l, gain_l, weight_decay):
     lower = -t0 + weight_decay
     upper = t0 + weight_decay
     return lower, upper
+
 
 def _own_fluctuation(variance_i, label_noise_i, singular_value_i, weight_decay):
     """Fluctuation and gradient noise of the direction (i, i), per eta and for B = 1.
@@ -260,7 +277,17 @@ def _own_fluctuation(variance_i, label_noise_i, singular_value_i, weight_decay):
     noise_ii = t0
     return variance_ii, noise_ii
 
-def _pair_fluctuation(variance_i, label_noise_i, singular_value_i, variance_l, label_noise_l, singular_value_l, residual_l, weight_decay):
+
+def _pair_fluctuation(
+    variance_i,
+    label_noise_i,
+    singular_value_i,
+    variance_l,
+    label_noise_l,
+    singular_value_l,
+    residual_l,
+    weight_decay,
+):
     """Fluctuation and gradient noise of the block (i, l), per eta and for B = 1.
 
     H Gamma + Gamma H = C for two rows: Gamma = (det(H) C + adj(H) C adj(H)) / (2 tr(H)
@@ -326,7 +353,16 @@ def _pair_fluctuation(variance_i, label_noise_i, singular_value_i, variance_l, l
     noise_li = t10
     return variance_il, variance_li, covariance_il, noise_il, noise_li
 
-def _own_term(variance_i, label_noise_i, singular_value_i, variance_j, label_noise_j, singular_value_j, weight_decay):
+
+def _own_term(
+    variance_i,
+    label_noise_i,
+    singular_value_i,
+    variance_j,
+    label_noise_j,
+    singular_value_j,
+    weight_decay,
+):
     """What index l = i adds to the swept area of (i, j).
 
     o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for B = 1, with H_P Y + Y
@@ -403,7 +439,20 @@ def _own_term(variance_i, label_noise_i, singular_value_i, variance_j, label_noi
     )
     return area
 
-def _other_term(variance_i, label_noise_i, singular_value_i, variance_j, label_noise_j, singular_value_j, variance_l, label_noise_l, singular_value_l, residual_l, weight_decay):
+
+def _other_term(
+    variance_i,
+    label_noise_i,
+    singular_value_i,
+    variance_j,
+    label_noise_j,
+    singular_value_j,
+    variance_l,
+    label_noise_l,
+    singular_value_l,
+    residual_l,
+    weight_decay,
+):
     """What index l adds to the swept area of (i, j).
 
     o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for B = 1, with H_P Y + Y
@@ -559,7 +608,16 @@ def _other_term(variance_i, label_noise_i, singular_value_i, variance_j, label_n
     )
     return area
 
-def _own_term_white_noise(variance_i, label_noise_i, singular_value_i, variance_j, label_noise_j, singular_value_j, weight_decay):
+
+def _own_term_white_noise(
+    variance_i,
+    label_noise_i,
+    singular_value_i,
+    variance_j,
+    label_noise_j,
+    singular_value_j,
+    weight_decay,
+):
     """What index l = i adds to the swept area of (i, j).
 
     o^2 (tr(J' C_P J Gamma_Q) + tr(J C_Q J' Gamma_P)) per eta and for B = 1: the white-noise
@@ -619,7 +677,20 @@ def _own_term_white_noise(variance_i, label_noise_i, singular_value_i, variance_
     )
     return area
 
-def _other_term_white_noise(variance_i, label_noise_i, singular_value_i, variance_j, label_noise_j, singular_value_j, variance_l, label_noise_l, singular_value_l, residual_l, weight_decay):
+
+def _other_term_white_noise(
+    variance_i,
+    label_noise_i,
+    singular_value_i,
+    variance_j,
+    label_noise_j,
+    singular_value_j,
+    variance_l,
+    label_noise_l,
+    singular_value_l,
+    residual_l,
+    weight_decay,
+):
     """What index l adds to the swept area of (i, j).
 
     o^2 (tr(J' C_P J Gamma_Q) + tr(J C_Q J' Gamma_P)) per eta and for B = 1: the white-noise
@@ -721,6 +792,7 @@ def _other_term_white_noise(variance_i, label_noise_i, singular_value_i, varianc
     )
     return area
 
+
 def _diffusion(area, singular_value_i, singular_value_j, learning_rate, batch):
     """Diffusion coefficient of one plane from its swept area.
 
@@ -748,6 +820,7 @@ def _diffusion(area, singular_value_i, singular_value_j, learning_rate, batch):
     )
     return diffusion
 
+
 def _squared_component(stimulus_i, singular_value_i):
     """Squared component w_i^2 of the representation along one hidden axis.
 
@@ -766,6 +839,7 @@ def _squared_component(stimulus_i, singular_value_i):
     """
     squared_component = singular_value_i*stimulus_i**2
     return squared_component
+
 
 def _drift_displacement(squared_component, decay, time):
     """Mean-squared displacement by drift along one hidden axis.
@@ -788,7 +862,17 @@ def _drift_displacement(squared_component, decay, time):
     displacement = 2*squared_component*(1 - np.exp(-decay*time))
     return displacement
 
-def _half_distance(variance_i, label_noise_i, singular_value_i, variance_l, label_noise_l, singular_value_l, residual_l, weight_decay):
+
+def _half_distance(
+    variance_i,
+    label_noise_i,
+    singular_value_i,
+    variance_l,
+    label_noise_l,
+    singular_value_l,
+    residual_l,
+    weight_decay,
+):
     """Half the distance of the two Hessian eigenvalues of the block (i, l).
 
     rho = sqrt((H_11 - H_22)^2 / 4 + H_12^2)
@@ -824,7 +908,15 @@ def _half_distance(variance_i, label_noise_i, singular_value_i, variance_l, labe
     )
     return rho
 
-def _own_weight_change(variance_i, label_noise_i, singular_value_i, weight_decay, learning_rate, time):
+
+def _own_weight_change(
+    variance_i,
+    label_noise_i,
+    singular_value_i,
+    weight_decay,
+    learning_rate,
+    time,
+):
     """Mean-squared change of the first-layer weight (i, i) by its fluctuation.
 
     E[(n_{t+tau} - n_t)^2] = 2 (1 - exp(-eta tau H)) Gamma / 2 for B = 1
@@ -855,7 +947,20 @@ def _own_weight_change(variance_i, label_noise_i, singular_value_i, weight_decay
     )
     return change
 
-def _pair_weight_change(variance_i, label_noise_i, singular_value_i, variance_l, label_noise_l, singular_value_l, residual_l, weight_decay, learning_rate, time, rho):
+
+def _pair_weight_change(
+    variance_i,
+    label_noise_i,
+    singular_value_i,
+    variance_l,
+    label_noise_l,
+    singular_value_l,
+    residual_l,
+    weight_decay,
+    learning_rate,
+    time,
+    rho,
+):
     """Mean-squared change of the first-layer weight (i, l) by its fluctuation.
 
     E[(n_{t+tau} - n_t)^2] = 2 s_i / (s_i + s_l) [(1 - exp(-eta tau H)) Gamma]_11, B = 1

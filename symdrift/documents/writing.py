@@ -23,6 +23,7 @@ from symdrift.documents.tables import parameter_table, result_table, validation_
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation import Evaluation
 from symdrift.files import write_text
+from symdrift.kernels import write_kernels
 from symdrift.problem import LearningProblem
 from symdrift.roads import evaluate
 from symdrift.study import Study
@@ -69,7 +70,7 @@ def write_derivation(study: Study, directory: Path, formats: Collection[str]) ->
     _require_formats(formats)
     derivation = derive(study)
     written = write_document(derivation, directory, "derivation", formats)
-    return [*written, _write_kernels(study, derivation, directory)]
+    return [*written, write_kernels(study, directory)]
 
 
 def write_document(
@@ -137,7 +138,7 @@ def write_report(study: Study, directory: Path, progress: Progress | None = None
     theory = None if problem is None else (evaluate(problem), evaluate(problem, "auto", "white"))
     derivation = derive(study)
     _require_passed(derivation)
-    written = [_write_kernels(study, derivation, directory)]
+    written = [write_kernels(study, directory)]
     meter.reach(20)
     numbers, validation = NO_NUMBERS, None
     if problem is not None and theory is not None:
@@ -270,12 +271,6 @@ def _draw(
         for suffix in (".pdf", ".svg")
     ]
     return tuple(FigureFile(f"figures/{stem}", text) for stem, _, text in drawings), written
-
-
-def _write_kernels(study: Study, derivation: Derivation, directory: Path) -> Path:
-    from symdrift.kernels import write_kernels
-
-    return write_kernels(study, derivation, directory)
 
 
 def _write_pdf(source: Path) -> list[Path]:

@@ -1,6 +1,5 @@
 """NumPy source generated from the derived expressions."""
 
-from symdrift.kernels.aligned import aligned_kernels
-from symdrift.kernels.writing import kernel_source, shipped_source
+from symdrift.kernels.writing import kernel_source, shipped_source, study_source, write_kernels
 
-__all__ = ["aligned_kernels", "kernel_source", "shipped_source"]
+__all__ = ["kernel_source", "shipped_source", "study_source", "write_kernels"]

@@ -280,7 +280,7 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             (*own_arguments, LEARNING_RATE, Argument(TIME, "time", "Time lag tau in steps.")),
             {
                 "change": 2
-                * _weight_share(own)
+                * weight_share(own)
                 * forgotten_variance(own.hessian, own.fluctuation, half_distance)
             },
         ),
@@ -296,7 +296,7 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             ),
             {
                 "change": 2
-                * _weight_share(pair)
+                * weight_share(pair)
                 * forgotten_variance(named.block.hessian, named.block.fluctuation, half_distance)
             },
             named.entries,
@@ -304,7 +304,7 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
     )
 
 
-def _weight_share(block: NormalBlock) -> sp.Expr:
+def weight_share(block: NormalBlock) -> sp.Expr:
     """Squared weight of the first layer in the first unit vector of a block."""
     direction = block.directions[0]
     hidden_first = direction.vector[: _first_layer_size(block)]

@@ -95,7 +95,11 @@ class ScalarFunction:
         lines.append(f"return {', '.join(self.results)}")
         signature = ", ".join(argument.name for argument in self.arguments)
         body = "\n".join([self._docstring(), *(_wrapped(line) for line in lines)])
-        return f"def {self.name}({signature}):\n" + textwrap.indent(body, "    ") + "\n"
+        head = f"def {self.name}({signature}):"
+        if len(head) > 98:
+            rows = "".join(f"    {argument.name},\n" for argument in self.arguments)
+            head = f"def {self.name}(\n{rows}):"
+        return head + "\n" + textwrap.indent(body, "    ") + "\n"
 
     def _docstring(self) -> str:
         width = 88

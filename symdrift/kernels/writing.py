@@ -1,22 +1,24 @@
-"""The kernel file of a study: layout by template, formulas by the derivation."""
+"""Kernel files: layout by template, formulas by the derivation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from pathlib import Path
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from symdrift.aligned import representative_drift
+from symdrift.expressions import Expression
+from symdrift.files import write_text
 from symdrift.kernels.aligned import aligned_kernels
+from symdrift.kernels.isotropic import isotropic_kernels
 from symdrift.kernels.scalar import ScalarFunction
+from symdrift.study import GaussianInputs, Study
 
 ARGUMENTS = ("covariance", "weight_decay", "learning_rate", "gains", "label_noise", "batch")
 SIZES = ("inputs", "outputs", "hidden")
-
-
-def _template(name: str) -> str:
-    return (resources.files("symdrift.kernels") / "templates" / name).read_text("utf-8")
+GENERAL_DEFAULTS: Mapping[str, str] = {"gains": "1.0", "label_noise": "0.0", "batch": "1"}
 
 
 def kernel_source(
@@ -29,7 +31,7 @@ def kernel_source(
 
     Parameters
     ----------
-    template : {"aligned.py.jinja", "isotropic.py.jinja"}
+    template : {"aligned", "isotropic"}
         Layout: array handling and the sum over directions.
     title : str
         First line of the module docstring.
@@ -37,32 +39,91 @@ def kernel_source(
     defaults : Mapping of str to str
         Python source of the default of an argument, for what the study fixes.
     """
+    by_name = {function.name: function for function in functions}
 
     def signature(names: Sequence[str], sizes: Sequence[str] = SIZES) -> str:
+        # A default may not stand before an argument without one.
         plain = [name for name in names if name not in defaults]
         given = [f"{name}={defaults[name]}" for name in names if name in defaults]
         only = [f"{name}={defaults[name]}" if name in defaults else name for name in sizes]
-        # A default may not stand before an argument without one.
         return ", ".join([*plain, *given, *(["*", *only] if only else [])])
+
+    def call(name: str) -> str:
+        return f"{name}({', '.join(argument.name for argument in by_name[name].arguments)})"
 
     environment = Environment(
         loader=FunctionLoader(_template), undefined=StrictUndefined, keep_trailing_newline=True
     )
-    environment.globals["signature"] = signature
-    source = environment.get_template(template).render(
+    environment.globals |= {"signature": signature, "call": call, "arguments": list(ARGUMENTS)}
+    source = environment.get_template(f"{template}.py.jinja").render(
         title=title,
         defaults=bool(defaults),
         functions=[function.source().rstrip() for function in functions],
     )
-    compile(source, template, "exec")
+    compile(source, f"{template}.py", "exec")
     return source
 
 
 def shipped_source() -> str:
     """Source of the kernels behind ``symdrift evaluate``: aligned networks of any size."""
     return kernel_source(
-        "aligned.py.jinja",
+        "aligned",
         "Drift in aligned networks of any size.",
         aligned_kernels(representative_drift()),
-        {"gains": "1.0", "label_noise": "0.0", "batch": "1"},
+        GENERAL_DEFAULTS,
     )
+
+
+def study_source(study: Study) -> str:
+    """Source of the kernels of one study; what the study fixes becomes a default."""
+    drift = representative_drift()
+    title = f"{study.title}."
+    defaults = dict(GENERAL_DEFAULTS) | _fixed(study)
+    if study.network.inputs.symbols:
+        return kernel_source("isotropic", title, isotropic_kernels(drift), defaults)
+    sizes = {name: str(int(getattr(study.network, name).evaluate({}))) for name in SIZES}
+    return kernel_source("aligned", title, aligned_kernels(drift), defaults | sizes)
+
+
+def write_kernels(study: Study, directory: Path) -> Path:
+    """Write ``kernels.py`` of a study into a directory."""
+    return write_text(Path(directory) / "kernels.py", study_source(study))
+
+
+def _template(name: str) -> str:
+    return (resources.files("symdrift.kernels") / "templates" / name).read_text("utf-8")
+
+
+def _fixed(study: Study) -> dict[str, str]:
+    """Arguments for which the study has numbers, as Python source."""
+    values: dict[str, object] = {
+        "weight_decay": study.learning.weight_decay,
+        "learning_rate": study.learning.rate,
+        "batch": study.learning.batch,
+        "label_noise": study.teacher.label_noise,
+    }
+    if isinstance(study.inputs, GaussianInputs):
+        values["covariance"] = _diagonal(study.inputs.covariance)
+    if not isinstance(study.teacher.map, str):
+        values["gains"] = _diagonal(study.teacher.map)
+    literals = {name: _literal(value) for name, value in values.items()}
+    return {name: literal for name, literal in literals.items() if literal is not None}
+
+
+def _diagonal(value: object) -> object:
+    if isinstance(value, tuple) and isinstance(value[0], tuple):
+        return tuple(row[k] for k, row in enumerate(value) if k < len(row))
+    return value
+
+
+def _literal(value: object) -> str | None:
+    if isinstance(value, Expression):
+        if value.symbols:
+            return None
+        number = value.evaluate({})
+        return repr(int(number)) if number == int(number) else repr(float(number))
+    if isinstance(value, tuple):
+        parts = [_literal(part) for part in value]
+        texts = [part for part in parts if part is not None]
+        return f"({', '.join(texts)},)" if len(texts) == len(parts) else None
+    return None
