@@ -153,7 +153,8 @@ def test_direct_sgd_rotates_as_predicted(problem: LearningProblem) -> None:
     def angle() -> Array:
         overlap = np.einsum("kar,la->klr", first, minimum.first_layer)
         overlap += np.einsum("okr,ol->klr", second, minimum.second_layer)
-        return np.arctan2(overlap[0, 1] - overlap[1, 0], overlap[0, 0] + overlap[1, 1])
+        turned = np.arctan2(overlap[0, 1] - overlap[1, 0], overlap[0, 0] + overlap[1, 1])
+        return np.asarray(turned)
 
     advance(transient)
     before = angle()

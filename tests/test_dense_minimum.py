@@ -76,7 +76,7 @@ def test_aligned_minimum_shrinks_each_gain(problem: LearningProblem) -> None:
     np.testing.assert_allclose(
         minimum.second_layer @ minimum.first_layer, product, atol=1e-14 * values.max()
     )
-    expected_axes = sorted(kept, key=lambda i: (-round(values[i], 9), i))
+    expected_axes = sorted(kept, key=lambda i: (-round(float(values[i]), 9), i))
     root = np.sqrt(values[expected_axes])[:, np.newaxis]
     axes = root * np.eye(problem.teacher.shape[1])[expected_axes]
     np.testing.assert_allclose(minimum.first_layer, axes, atol=1e-14 * root.max())

@@ -1,0 +1,268 @@
+"""The closed form against full matrices that share no formula with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import aligned_problems, orthogonal_matrices
+
+from symdrift import closed_form, dense
+from symdrift.errors import RequestError
+from symdrift.evaluation import Evaluation
+from symdrift.inputs import Elliptical, Gaussian
+from symdrift.problem import LearningProblem, Stimulus
+
+PRECISION = 1e-10
+
+
+def aligned(
+    variances: list[float],
+    gains: list[float],
+    weight_decay: float,
+    learning_rate: float = 0.002,
+    hidden: int | None = None,
+) -> LearningProblem:
+    size = len(variances)
+    return LearningProblem(
+        study="example",
+        hidden=size if hidden is None else hidden,
+        inputs=Gaussian(np.diag(variances)),
+        teacher=np.diag(np.array(gains, dtype=float)),
+        label_noise=np.zeros(size),
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        batch=1,
+        synaptic_noise=0.0,
+        stimuli=tuple(Stimulus(f"axis {k + 1}", axis) for k, axis in enumerate(np.eye(size))),
+    )
+
+
+def autoencoder(
+    variances: list[float], weight_decay: float, learning_rate: float, hidden: int | None = None
+) -> LearningProblem:
+    return aligned(variances, [1.0] * len(variances), weight_decay, learning_rate, hidden)
+
+
+def turned(
+    problem: LearningProblem, input_turn: np.ndarray, output_turn: np.ndarray
+) -> LearningProblem:
+    """The same problem in other coordinates of inputs and outputs."""
+    return replace(
+        problem,
+        inputs=Gaussian(input_turn @ problem.input_covariance @ input_turn.T),
+        teacher=output_turn @ problem.teacher @ input_turn.T,
+        stimuli=tuple(Stimulus(s.name, input_turn @ s.vector) for s in problem.stimuli),
+    )
+
+
+def assert_same_minimum_and_fluctuation(closed: Evaluation, full: Evaluation) -> None:
+    assert closed.minimum.rank == full.minimum.rank
+    np.testing.assert_allclose(
+        closed.minimum.singular_values, full.minimum.singular_values, rtol=PRECISION
+    )
+    for name in ("loss", "hessian_min", "hessian_max"):
+        expected = getattr(full.minimum, name)
+        assert getattr(closed.minimum, name) == pytest.approx(expected, rel=PRECISION), name
+    for name in ("weight_variance", "excess_loss"):
+        expected = getattr(full.fluctuation, name)
+        assert getattr(closed.fluctuation, name) == pytest.approx(expected, rel=PRECISION), name
+
+
+def assert_same_stimuli(closed: Evaluation, full: Evaluation) -> None:
+    fastest = max(s.decay_rate for s in full.stimuli)
+    for one, other in zip(closed.stimuli, full.stimuli, strict=True):
+        assert one.name == other.name
+        assert one.squared_norm == pytest.approx(other.squared_norm, rel=PRECISION)
+        assert one.diffusion == pytest.approx(other.diffusion, rel=PRECISION)
+        assert one.decay_rate == pytest.approx(other.decay_rate, rel=PRECISION)
+        # Zero in the closed form; full matrices leave rounding of sqrt(V).
+        assert one.mean_speed == 0
+        assert other.mean_speed**2 <= 1e-20 * fastest * max(other.squared_norm, 1e-300)
+
+
+def assert_same_drift(closed: Evaluation, full: Evaluation) -> None:
+    assert closed.drift.planes == full.drift.planes
+    np.testing.assert_allclose(closed.drift.diffusion, full.drift.diffusion, rtol=PRECISION)
+    largest = closed.drift.covariance.max(initial=0.0)
+    np.testing.assert_allclose(
+        closed.drift.covariance, full.drift.covariance, rtol=PRECISION, atol=PRECISION * largest
+    )
+    np.testing.assert_array_equal(closed.drift.mean_rotation, 0)
+    np.testing.assert_allclose(full.drift.mean_rotation, 0, atol=PRECISION * np.sqrt(largest))
+
+
+# --- Random problems --------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("approximation", ["exact", "white"])
+@settings(max_examples=200, deadline=None)
+@given(problem=aligned_problems())
+def test_closed_form_is_what_full_matrices_give(
+    approximation: str, problem: LearningProblem
+) -> None:
+    closed = closed_form.evaluate(problem, approximation)
+    full = dense.evaluate(problem, approximation)
+    assert closed.approximation == full.approximation == approximation
+    assert_same_minimum_and_fluctuation(closed, full)
+    assert_same_drift(closed, full)
+    assert_same_stimuli(closed, full)
+
+
+@settings(max_examples=50)
+@given(problem=aligned_problems(largest=4), data=st.data())
+def test_axes_in_any_position_are_found(problem: LearningProblem, data: st.DataObject) -> None:
+    """Teacher and inputs turned; label noise alike on all outputs, so that it stays aligned."""
+    outputs, inputs = problem.teacher.shape
+    problem = replace(problem, label_noise=np.full(outputs, problem.label_noise[0]))
+    other = turned(
+        problem,
+        data.draw(orthogonal_matrices(inputs), label="input axes"),
+        data.draw(orthogonal_matrices(outputs), label="output axes"),
+    )
+    assert closed_form.applies(other) is None
+    closed, full = closed_form.evaluate(other), dense.evaluate(other)
+    assert_same_minimum_and_fluctuation(closed, full)
+    assert_same_stimuli(closed, full)
+    # Hidden axes of equal singular value can be turned among each other.
+    values = closed.minimum.singular_values
+    if np.all(-np.diff(values) > 1e-6 * values[0]):
+        assert_same_drift(closed, full)
+
+
+@settings(max_examples=30)
+@given(problem=aligned_problems(largest=4), data=st.data())
+def test_negative_gains_drift_like_positive_ones(
+    problem: LearningProblem, data: st.DataObject
+) -> None:
+    size = len(problem.teacher)
+    sign = st.sampled_from([-1.0, 1.0])
+    signs = np.array(data.draw(st.lists(sign, min_size=size, max_size=size)))
+    flipped = replace(problem, teacher=signs[:, np.newaxis] * problem.teacher)
+    closed, full = closed_form.evaluate(flipped), dense.evaluate(flipped)
+    assert_same_minimum_and_fluctuation(closed, full)
+    assert_same_drift(closed, full)
+    np.testing.assert_array_equal(
+        closed.drift.covariance, closed_form.evaluate(problem).drift.covariance
+    )
+
+
+# --- Checked numbers --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("problem", "approximation", "printed"),
+    [
+        (autoencoder([2, 0.7], 0.2, 0.0025), "exact", ["1.3977e-11"]),
+        (autoencoder([2, 0.7], 0.2, 0.005), "exact", ["1.1182e-10"]),
+        (autoencoder([2, 0.7], 0.2, 0.01), "exact", ["8.9452e-10"]),
+        (autoencoder([2, 0.7], 0.2, 0.0025), "white", ["1.684e-11"]),
+        (
+            autoencoder([2, 1, 0.7], 0.3, 0.005),
+            "exact",
+            ["6.962e-10", "7.745e-10", "1.1397e-09"],
+        ),
+        (autoencoder([2, 1.5, 0.7, 0.7], 0.1, 0.02, hidden=2), "exact", ["1.0931e-06"]),
+    ],
+)
+def test_checked_rotation_variances(
+    problem: LearningProblem, approximation: str, printed: list[str]
+) -> None:
+    measured = np.diagonal(closed_form.evaluate(problem, approximation).drift.covariance)
+    assert len(measured) == len(printed)
+    for value, digits in zip(measured, printed, strict=True):
+        decimals = len(digits.split("e")[0].split(".")[1])
+        assert f"{value:.{decimals}e}" == digits
+
+
+def test_rotated_checked_number() -> None:
+    """A full covariance with eigenvalues 2 and 0.7, met through a rotation by 0.4 rad."""
+    problem = autoencoder([2, 0.7], 0.2, 0.0025)
+    turn = np.array([[np.cos(0.4), -np.sin(0.4)], [np.sin(0.4), np.cos(0.4)]])
+    result = closed_form.evaluate(turned(problem, turn, turn))
+    assert f"{result.drift.covariance[0, 0]:.4e}" == "1.3977e-11"
+
+
+# --- What applies and what is refused ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("problem", "obstacle"),
+    [
+        (replace(autoencoder([2, 1], 0.2, 0.01), inputs=Elliptical(np.eye(2), 0.1)), "Gaussian"),
+        (replace(autoencoder([2, 1], 0.2, 0.01), synaptic_noise=1e-9), "synaptic noise"),
+        (
+            replace(autoencoder([2, 1], 0.2, 0.01), teacher=np.array([[1, 0.1], [0, 1]])),
+            "share no axes",
+        ),
+        # Output axes at 45 degrees mix two outputs of unequal noise.
+        (
+            replace(
+                autoencoder([2, 1], 0.2, 0.01),
+                teacher=np.array([[1.0, -0.7], [1.0, 0.7]]),
+                label_noise=np.array([0.0, 0.1]),
+            ),
+            "label noise is correlated",
+        ),
+    ],
+)
+def test_what_the_closed_form_does_not_cover_is_said(
+    problem: LearningProblem, obstacle: str
+) -> None:
+    reason = closed_form.applies(problem)
+    assert reason is not None
+    assert obstacle in reason
+
+
+@pytest.mark.parametrize(
+    ("problem", "field"),
+    [
+        # Weight decay: absent, negative, above and at every threshold, at one threshold.
+        (aligned([2, 1], [1, 1], 0.0), "learning.weight_decay"),
+        (aligned([2, 1], [1, 1], -0.1), "learning.weight_decay"),
+        (aligned([2, 1], [1, 1], 2.5), "learning.weight_decay"),
+        (aligned([2, 1], [1, -1], 2.0), "learning.weight_decay"),
+        (aligned([2, 0.2], [1, 1], 0.2), "learning.weight_decay"),
+        (aligned([2, 0.2], [1, -1], 0.2, hidden=1), "learning.weight_decay"),
+        # Bottlenecks that cut through equal axes and through unlike axes of equal worth
+        # (lambda a - gamma)^2 / (2 lambda) = 2.
+        (aligned([2, 1, 1], [1, 1, 1], 0.2, hidden=2), "network.hidden"),
+        (aligned([2, 1, 1], [1, 1, -1], 0.2, hidden=2), "network.hidden"),
+        (aligned([1, 4], [3, 1.25], 1.0, hidden=1), "network.hidden"),
+        (aligned([1, 4], [3, 1.25 + 1e-11], 1.0, hidden=1), "network.hidden"),
+        # Largest Hessian eigenvalue 2 s lambda = 4 (1 - 0.1): unstable from 2 / 3.6 on.
+        (aligned([2, 1], [1, 1], 0.2, learning_rate=0.56), "learning.rate"),
+    ],
+)
+def test_both_roads_refuse_with_the_same_field(problem: LearningProblem, field: str) -> None:
+    for road in (closed_form.evaluate, dense.evaluate):
+        with pytest.raises(RequestError) as refusal:
+            road(problem)
+        assert refusal.value.field == field, road.__module__
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        # Just beside a threshold and a tie.
+        aligned([2, 0.2], [1, 1 + 1e-6], 0.2),
+        aligned([2, 0.2], [1, 1 - 1e-6], 0.2),
+        aligned([1, 4], [3, 1.25 + 1e-6], 1.0, hidden=1),
+        aligned([1, 4], [3, 1.25 - 1e-6], 1.0, hidden=1),
+        # A third axis at its threshold, which the bottleneck leaves out anyway.
+        aligned([3, 2, 0.2], [1, 1, 1], 0.2, hidden=1),
+        aligned([2, 1], [1, 1], 0.2, learning_rate=0.55),
+    ],
+)
+def test_both_roads_accept_what_is_strict(problem: LearningProblem) -> None:
+    closed, full = closed_form.evaluate(problem), dense.evaluate(problem)
+    assert_same_drift(closed, full)
+    np.testing.assert_allclose(
+        closed.minimum.singular_values, full.minimum.singular_values, rtol=1e-9
+    )
+    assert bool(closed.warnings) == bool(full.warnings)
+    assert bool(closed.warnings) == (problem.learning_rate > 0.1)
