@@ -72,10 +72,52 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
         matrices = isinstance(expression, sp.MatAdd)
         terms = list(expression.args if matrices else expression.as_ordered_terms(order="lex"))
         terms.sort(key=lambda term: tuple(_degree(term, s) for s in self._ascending))
-        if split_sign(terms[0])[0]:
-            first = next((k for k, term in enumerate(terms) if not split_sign(term)[0]), 0)
+        if self.split_sign(terms[0])[0]:
+            first = next((k for k, term in enumerate(terms) if not self.split_sign(term)[0]), 0)
             terms.insert(0, terms.pop(first))
         return terms
+
+    def split_sign(self, expression: sp.Basic) -> tuple[bool, sp.Basic]:
+        """Whether a term is printed with a minus sign, and the term without it.
+
+        A bracket in a product counts as negative when all of its terms of lowest order in
+        the small parameters are, so that ``(gamma - lambda)`` becomes ``-(lambda - gamma)``.
+        """
+        if isinstance(expression, sp.Number):
+            return bool(expression.is_negative), abs(expression)
+        if isinstance(expression, sp.MatMul):
+            negative = expression.as_coeff_mmul()[0].could_extract_minus_sign()
+            return negative, -expression if negative else expression
+        if not isinstance(expression, sp.Mul | sp.Pow):
+            return False, expression
+        negative = False
+        factors = []
+        for factor in sp.Mul.make_args(expression):
+            flipped, size = self._factor_sign(factor)
+            negative ^= flipped
+            if size != 1:
+                factors.append(size)
+        if not factors:
+            return negative, sp.S.One
+        # Not evaluated: SymPy would multiply numbers into sums.
+        return negative, factors[0] if len(factors) == 1 else sp.Mul(*factors, evaluate=False)
+
+    def _factor_sign(self, factor: sp.Basic) -> tuple[bool, sp.Basic]:
+        if isinstance(factor, sp.Number):
+            return bool(factor.is_negative), abs(factor)
+        base, exponent = factor.as_base_exp() if isinstance(factor, sp.Pow) else (factor, sp.S.One)
+        if not (isinstance(base, sp.Add) and exponent.is_Integer and self._opens_negative(base)):
+            return False, factor
+        return bool(exponent.is_odd), sp.Pow(sp.Add(*[-term for term in base.args]), exponent)
+
+    def _opens_negative(self, total: sp.Add) -> bool:
+        degrees = [tuple(_degree(term, s) for s in self._ascending) for term in total.args]
+        lowest = min(degrees)
+        return all(
+            self.split_sign(term)[0]
+            for term, degree in zip(total.args, degrees, strict=True)
+            if degree == lowest
+        )
 
     def grouped_terms(self, terms: Sequence[sp.Expr]) -> list[sp.Expr]:
         """Terms of a long sum collected by powers of the first small parameter in it.
@@ -125,7 +167,7 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
     def _print_Add(self, expr: sp.Add, order: object = None) -> str:
         pieces = []
         for position, term in enumerate(self.ordered_terms(expr)):
-            negative, size = split_sign(term)
+            negative, size = self.split_sign(term)
             body = self.term(size)
             if position:
                 pieces.append("- " if negative else "+ ")
@@ -211,10 +253,10 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
     def _print_Mul(self, expr: sp.Mul) -> str:
         if not expr.is_commutative:
             return str(super()._print_Mul(expr))
-        negative, size = split_sign(expr)
+        negative, size = self.split_sign(expr)
         if negative:
             return f"- {self.term(size)}"
-        numerator, denominator = self.quotient(expr)
+        numerator, denominator = self.quotient(size)
         if not denominator:
             return self.product(numerator)
         bottom = self.product(denominator)
@@ -227,6 +269,12 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
             head = rf"\frac{{{self.product(simple)}}}{{{bottom}}}"
             return f"{head} {self._side_by_side(large)}"
         return rf"\frac{{{self.product(numerator)}}}{{{bottom}}}"
+
+    def _print_Pow(self, expr: sp.Pow) -> str:
+        negative, size = self.split_sign(expr)
+        if negative or size != expr:
+            return f"- {self._print(size)}" if negative else self._print(size)
+        return str(super()._print_Pow(expr))
 
     def _print_MatAdd(self, expr: sp.MatAdd) -> str:
         return self._print_Add(expr)
@@ -295,42 +343,6 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
             )  # fmt: skip
             branches.append(f"{self._print(value)} & {when}")
         return r"\begin{cases} " + r" \\ ".join(branches) + r" \end{cases}"
-
-
-def split_sign(expression: sp.Basic) -> tuple[bool, sp.Basic]:
-    """Whether a term is printed with a minus sign, and the term without it.
-
-    A sum in a product counts as negative when all of its terms do.
-    """
-    if isinstance(expression, sp.Number):
-        return bool(expression.is_negative), abs(expression)
-    if isinstance(expression, sp.MatMul):
-        negative = expression.as_coeff_mmul()[0].could_extract_minus_sign()
-        return negative, -expression if negative else expression
-    if not isinstance(expression, sp.Mul):
-        return False, expression
-    negative = False
-    factors = []
-    for factor in expression.args:
-        flipped, size = _factor_sign(factor)
-        negative ^= flipped
-        if size != 1:
-            factors.append(size)
-    if not factors:
-        return negative, sp.S.One
-    # Not evaluated: SymPy would multiply numbers into sums.
-    return negative, factors[0] if len(factors) == 1 else sp.Mul(*factors, evaluate=False)
-
-
-def _factor_sign(factor: sp.Basic) -> tuple[bool, sp.Basic]:
-    if isinstance(factor, sp.Number):
-        return bool(factor.is_negative), abs(factor)
-    base, exponent = factor.as_base_exp() if isinstance(factor, sp.Pow) else (factor, sp.S.One)
-    if not (isinstance(base, sp.Add) and exponent.is_odd):
-        return False, factor
-    if not all(split_sign(term)[0] for term in base.args):
-        return False, factor
-    return True, sp.Pow(sp.Add(*[-term for term in base.args]), exponent)
 
 
 def _stem(latex: str) -> str:

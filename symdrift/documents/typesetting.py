@@ -17,7 +17,7 @@ import sympy as sp
 from sympy.matrices import MatrixBase
 
 from symdrift.documents.metrics import delimiter_size, measure
-from symdrift.documents.printer import TheoryPrinter, is_simple, split_sign
+from symdrift.documents.printer import TheoryPrinter, is_simple
 
 GROUP_ABOVE = 16
 """Sums of more terms than this are grouped by powers of the small parameter."""
@@ -275,7 +275,7 @@ class _Writer:
             terms = self._printer.grouped_terms(terms)
         signed = []
         for position, term in enumerate(terms):
-            negative, size = split_sign(term)
+            negative, size = self._printer.split_sign(term)
             signed.append(("-" if negative else "+" if position else "", size))
         return signed
 
@@ -301,7 +301,7 @@ class _Writer:
             self.emit(term, tail, depth)
 
     def _product(self, expression: sp.Mul, tail: str, depth: int) -> None:
-        negative, expression = split_sign(expression)
+        negative, expression = self._printer.split_sign(expression)
         if negative:
             self.put("-")
         numerator, denominator = self._printer.quotient(expression)
