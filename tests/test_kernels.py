@@ -1,0 +1,373 @@
+"""Generated kernels: the same bytes on every run, arrays like single networks, the right limits."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.linalg
+import sympy as sp
+from hypothesis import given, settings
+from strategies import aligned_problems
+
+from symdrift import dense
+from symdrift.closed_form import kernels
+from symdrift.dense import (
+    gradient_noise,
+    hessian_matrix,
+    reachable_basis,
+    solve_minimum,
+    stationary_fluctuation,
+)
+from symdrift.inputs import Gaussian
+from symdrift.kernels import shipped_source, study_source
+from symdrift.kernels.scalar import Argument, ScalarFunction
+from symdrift.problem import Array, LearningProblem, Stimulus
+from symdrift.study import read_study, shipped_studies
+
+ROOT = Path(__file__).parents[1]
+SIZES = {"inputs": 3, "outputs": 4, "hidden": 2}
+
+
+def arguments_of(problem: LearningProblem) -> dict[str, Any]:
+    """Arguments of the kernels for an aligned problem."""
+    outputs, inputs = problem.teacher.shape
+    return {
+        "covariance": np.diagonal(problem.input_covariance),
+        "weight_decay": problem.weight_decay,
+        "learning_rate": problem.learning_rate,
+        "gains": np.diagonal(problem.teacher),
+        "label_noise": problem.label_noise,
+        "batch": problem.batch,
+        "inputs": inputs,
+        "outputs": outputs,
+        "hidden": problem.hidden,
+    }
+
+
+def module_of(source: str) -> ModuleType:
+    module = ModuleType("generated")
+    exec(compile(source, "generated", "exec"), module.__dict__)
+    return module
+
+
+# --- Generation -------------------------------------------------------------------------
+
+
+def test_shipped_kernels_are_what_the_derivation_generates() -> None:
+    committed = (ROOT / "symdrift" / "closed_form" / "kernels.py").read_text(encoding="utf-8")
+    assert shipped_source() == committed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", ["1", "27182"])
+def test_generation_does_not_depend_on_the_order_of_sets(seed: str) -> None:
+    code = "from symdrift.kernels import shipped_source; print(shipped_source(), end='')"
+    printed = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        check=True,
+    )
+    committed = (ROOT / "symdrift" / "closed_form" / "kernels.py").read_bytes()
+    assert printed.stdout == committed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(shipped_studies()))
+def test_committed_kernels_of_a_study_are_what_it_generates(name: str) -> None:
+    committed = (ROOT / "generated" / name / "kernels.py").read_text(encoding="utf-8")
+    assert study_source(read_study(name)) == committed
+
+
+def test_kernels_import_numpy_and_nothing_of_ours() -> None:
+    imported = set()
+    for name in ("anisotropic_autoencoder", "isotropic_autoencoder"):
+        for node in ast.walk(ast.parse(study_source(read_study(name)))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module or ".")
+    assert imported == {"numpy", "typing"}
+
+
+def test_an_expression_without_argument_for_a_symbol_is_refused() -> None:
+    """Else the function would be generated and fail, or worse find a global, when called."""
+    known, unknown = sp.symbols("known unknown", positive=True)
+    function = ScalarFunction(
+        "f", "Summary.", "", (Argument(known, "known", "Known."),), {"y": known * unknown}
+    )
+    with pytest.raises(ValueError, match="f: no argument for unknown"):
+        function.source()
+
+
+def test_squares_of_symbols_are_arguments() -> None:
+    """Label noise is given as a variance and stands in the formulas as ``sigma``."""
+    sigma, gamma = sp.symbols("sigma gamma", positive=True)
+    noise = Argument(sigma**2, "noise", "Variance.")
+    decay = Argument(gamma, "decay", "Weight decay.")
+    function = ScalarFunction(
+        "f", "Summary.", "", (noise, decay), {"y": sigma**4 + gamma / sigma**2, "z": sp.exp(-gamma)}
+    )
+    namespace: dict[str, Any] = {"np": np}
+    exec(function.source(), namespace)
+    y, z = namespace["f"](np.array([2.0, 3.0]), 0.5)
+    np.testing.assert_allclose(y, [4.25, 9 + 0.5 / 3], rtol=1e-15)
+    assert z == pytest.approx(np.exp(-0.5), rel=1e-15)
+
+
+# --- Kernels of studies -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["anisotropic_autoencoder", "bottleneck", "teacher_label_noise"])
+def test_kernels_of_an_aligned_study_match_full_matrices(name: str) -> None:
+    """What the study fixes is a default; what it leaves as a symbol is an argument."""
+    study = read_study(name)
+    problem = study.problem()
+    module = module_of(study_source(study))
+    symbolic = {
+        "anisotropic_autoencoder": ("covariance", "weight_decay", "learning_rate"),
+        "bottleneck": (),
+        "teacher_label_noise": (
+            "covariance", "weight_decay", "learning_rate", "gains", "label_noise",
+        ),
+    }[name]  # fmt: skip
+    given_values = {key: arguments_of(problem)[key] for key in symbolic}
+    full = dense.evaluate(problem)
+    tensor = module.diffusion_tensor(**given_values)
+    for (i, j), expected in zip(full.drift.planes, full.drift.diffusion, strict=True):
+        pair = np.argsort(-module.singular_values(
+            **{k: v for k, v in given_values.items() if k not in ("learning_rate", "label_noise")}
+        ), kind="stable")[[i - 1, j - 1]]  # fmt: skip
+        assert tensor[tuple(pair)] == pytest.approx(expected, rel=1e-10)
+    variance, excess = module.fluctuation(**given_values)
+    assert variance == pytest.approx(full.fluctuation.weight_variance, rel=1e-10)
+    assert excess == pytest.approx(full.fluctuation.excess_loss, rel=1e-10)
+    for stimulus, expected_drift in zip(problem.stimuli, full.stimuli, strict=True):
+        rate = module.decay_rate(stimulus.vector, **given_values)
+        assert rate == pytest.approx(expected_drift.decay_rate, rel=1e-10)
+
+
+@pytest.mark.parametrize("size", [2, 3, 6])
+def test_kernels_of_the_isotropic_study_match_full_matrices(size: int) -> None:
+    study = read_study("isotropic_autoencoder").with_values({"n": float(size)})
+    problem = study.problem()
+    module = module_of(study_source(read_study("isotropic_autoencoder")))
+    arguments: dict[str, Any] = {
+        "inputs": size,
+        "covariance": problem.input_covariance[0, 0],
+        "weight_decay": problem.weight_decay,
+        "learning_rate": problem.learning_rate,
+        "label_noise": problem.label_noise[0],
+    }
+    full = dense.evaluate(problem)
+    np.testing.assert_allclose(
+        full.drift.diffusion, module.diffusion_tensor(**arguments), rtol=1e-10
+    )
+    variance, excess = module.fluctuation(**arguments)
+    assert variance == pytest.approx(full.fluctuation.weight_variance, rel=1e-10)
+    assert excess == pytest.approx(full.fluctuation.excess_loss, rel=1e-10)
+    assert module.decay_rate(**arguments) == pytest.approx(full.stimuli[0].decay_rate, rel=1e-10)
+    times = np.geomspace(1, 1e12, 7)
+    stimulus = np.arange(1.0, size + 1)
+    np.testing.assert_allclose(
+        module.mean_squared_displacement(times, stimulus, **arguments),
+        [displacement_by_matrices(problem, stimulus, time) for time in times],
+        rtol=1e-9,
+    )
+
+
+# --- Broadcasting -----------------------------------------------------------------------
+
+
+def calls(stimulus: Array, time: Array, arguments: dict[str, Any]) -> list[Array]:
+    """Every public kernel at these arguments."""
+    at_minimum = {key: arguments[key] for key in ("covariance", "weight_decay", "gains", *SIZES)}
+    return [
+        kernels.singular_values(**at_minimum),
+        *kernels.hessian_range(**at_minimum),
+        kernels.loss(**at_minimum, label_noise=arguments["label_noise"]),
+        *kernels.fluctuation(**arguments),
+        kernels.diffusion_tensor(**arguments),
+        kernels.diffusion_tensor_white_noise(**arguments),
+        kernels.representation_diffusion(stimulus, **arguments),
+        kernels.decay_rate(stimulus, **arguments),
+        kernels.mean_squared_displacement(time, stimulus, **arguments),
+    ]
+
+
+def test_leading_axes_broadcast_like_loops() -> None:
+    """Every argument with another leading shape: all of them make (5, 3, 2)."""
+    generator = np.random.default_rng(4)
+    parts = {
+        "covariance": generator.uniform(0.5, 3, (5, 1, 1, 3)),
+        "weight_decay": generator.uniform(0.1, 0.4, (3, 1)),
+        "learning_rate": np.array([0.001, 0.01]),
+        "gains": generator.uniform(-2, 2, (3, 1, 3)),
+        "label_noise": generator.uniform(0, 0.5, (2, 4)),
+        "batch": np.array(3.0),
+        "stimulus": generator.standard_normal((5, 1, 2, 3)),
+        "time": np.array([[10.0], [1e4], [1e9]]),
+    }
+    vectors = {"covariance", "gains", "label_noise", "stimulus"}
+    lead = (5, 3, 2)
+    together = calls(
+        parts["stimulus"],
+        parts["time"],
+        {k: v for k, v in parts.items() if k not in ("stimulus", "time")} | SIZES,
+    )
+    for index in np.ndindex(*lead):
+        single = {
+            name: np.broadcast_to(
+                value, (*lead, value.shape[-1]) if name in vectors else lead
+            )[index]
+            for name, value in parts.items()
+        }  # fmt: skip
+        alone = calls(
+            single["stimulus"],
+            single["time"],
+            {k: v for k, v in single.items() if k not in ("stimulus", "time")} | SIZES,
+        )
+        for whole, part in zip(together, alone, strict=True):
+            picked = np.broadcast_to(whole, (*lead, *part.shape))[index]
+            np.testing.assert_allclose(picked, part, rtol=1e-13, atol=0)
+
+
+def test_one_number_stands_for_equal_entries() -> None:
+    one = kernels.diffusion_tensor(2.0, 0.3, 0.01, inputs=3, outputs=4, hidden=5, label_noise=0.1)
+    spelt = kernels.diffusion_tensor(
+        np.full(3, 2.0), 0.3, 0.01, np.ones(3), np.full(4, 0.1), 1, inputs=3, outputs=4, hidden=5
+    )
+    assert np.count_nonzero(one) == 6
+    np.testing.assert_array_equal(one, spelt)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"covariance": [1.0, 2.0]}, "covariance has 2 entries on its last axis, not 3"),
+        ({"label_noise": [0.1, 0.1, 0.1]}, "label_noise has 3 entries on its last axis, not 4"),
+        ({"covariance": [1.0, 0.0, 1.0]}, "must be positive"),
+        ({"weight_decay": 0.0}, "must be positive"),
+    ],
+)
+def test_arguments_of_wrong_shape_or_sign_are_refused(change: dict[str, Any], message: str) -> None:
+    arguments = {"covariance": [2.0, 1.0, 0.7], "weight_decay": 0.3, "learning_rate": 0.005}
+    with pytest.raises(ValueError, match=message):
+        kernels.diffusion_tensor(**(arguments | change), **SIZES)
+
+
+# --- Mean-squared displacement ----------------------------------------------------------
+
+
+def displacement_by_matrices(problem: LearningProblem, stimulus: Array, time: float) -> float:
+    """``2 w' (1 - exp(-Delta t)) w`` plus fluctuation of the first layer, by matrix functions."""
+    arguments = (problem.teacher, problem.input_covariance, problem.weight_decay)
+    minimum = solve_minimum(*arguments, problem.hidden)
+    hessian = hessian_matrix(minimum.point, *arguments)
+    fluctuation = stationary_fluctuation(
+        hessian,
+        gradient_noise(minimum, problem.inputs, problem.label_noise, problem.batch),
+        reachable_basis(minimum),
+        problem.learning_rate,
+    )
+    gamma = fluctuation.basis @ fluctuation.covariance @ fluctuation.basis.T
+    forgotten = gamma - scipy.linalg.expm(-problem.learning_rate * time * hessian) @ gamma
+    outputs, inputs = problem.teacher.shape
+    forms = np.zeros((minimum.rank, minimum.rank, inputs + outputs))
+    for unit in range(minimum.rank):
+        forms[unit, unit, :inputs] = stimulus
+    flat = forms.reshape(minimum.rank, -1)
+    drift = dense.evaluate(problem).drift
+    delta, _ = dense.angular_matrices(drift, minimum.rank)
+    representation = minimum.first_layer @ stimulus
+    lost = -representation @ (scipy.linalg.expm(-time * delta) - np.eye(minimum.rank))
+    return float(2 * lost @ representation + 2 * np.trace(flat @ forgotten @ flat.T))
+
+
+@settings(max_examples=25)
+@given(aligned_problems(largest=4))
+def test_displacement_matches_matrix_exponentials(problem: LearningProblem) -> None:
+    arguments, stimulus = arguments_of(problem), problem.stimuli[-1].vector
+    stiffest = dense.evaluate(problem).minimum.hessian_max
+    for time in np.array([0.1, 1.0, 30.0]) / (problem.learning_rate * stiffest):
+        measured = kernels.mean_squared_displacement(time, stimulus, **arguments)
+        expected = displacement_by_matrices(problem, stimulus, time)
+        assert measured == pytest.approx(expected, rel=1e-9)
+
+
+def test_displacement_of_equal_inputs_of_which_one_has_no_output() -> None:
+    """The block of such a pair has two equal Hessian eigenvalues."""
+    problem = LearningProblem(
+        study="equal",
+        hidden=1,
+        inputs=Gaussian(0.3 * np.eye(2)),
+        teacher=np.array([[2.0, 0.0]]),
+        label_noise=np.array([0.1]),
+        learning_rate=0.01,
+        weight_decay=0.1,
+        batch=1,
+        synaptic_noise=0.0,
+        stimuli=(),
+    )
+    stimulus = np.array([1.0, 2.0])
+    for time in (1.0, 100.0, 1e4):
+        measured = kernels.mean_squared_displacement(time, stimulus, **arguments_of(problem))
+        expected = displacement_by_matrices(problem, stimulus, time)
+        assert measured == pytest.approx(expected, rel=1e-10)
+
+
+LIMITS = LearningProblem(
+    study="limits",
+    hidden=3,
+    inputs=Gaussian(np.diag([2.0, 1.0, 0.7])),
+    teacher=np.eye(3),
+    label_noise=np.array([0.1, 0.0, 0.2]),
+    learning_rate=0.005,
+    weight_decay=0.3,
+    batch=1,
+    synaptic_noise=0.0,
+    stimuli=(Stimulus("across", np.array([1.0, -2.0, 0.5])),),
+)
+
+
+def test_displacement_starts_at_zero_and_grows() -> None:
+    times = np.concatenate([[0.0], np.geomspace(1, 1e16, 60)])
+    stimulus = LIMITS.stimuli[0].vector
+    moved = kernels.mean_squared_displacement(times, stimulus, **arguments_of(LIMITS))
+    assert moved[0] == 0
+    # Up to the rounding of the final value: after the last memory nothing grows.
+    assert np.all(np.diff(moved) >= -1e-14 * moved[-1])
+    assert moved[1] > 0
+
+
+def test_displacement_has_slope_two_diffusions_between_relaxation_and_saturation() -> None:
+    full = dense.evaluate(LIMITS)
+    (stimulus,) = full.stimuli
+    relaxation = 1 / (LIMITS.learning_rate * full.minimum.hessian_min)
+    early, late = 40 * relaxation, 50 * relaxation
+    assert late * stimulus.decay_rate < 1e-4
+    moved = kernels.mean_squared_displacement(
+        np.array([early, late]), LIMITS.stimuli[0].vector, **arguments_of(LIMITS)
+    )
+    slope = (moved[1] - moved[0]) / (late - early)
+    assert slope == pytest.approx(2 * stimulus.diffusion, rel=1e-3)
+
+
+def test_displacement_saturates_at_twice_the_norm_and_the_plateau_of_fluctuation() -> None:
+    """Two independent points on the sphere, and two independent fluctuations."""
+    full = dense.evaluate(LIMITS)
+    (stimulus,) = full.stimuli
+    arguments, vector = arguments_of(LIMITS), LIMITS.stimuli[0].vector
+    relaxed = 60 / (LIMITS.learning_rate * full.minimum.hessian_min)
+    plateau = displacement_by_matrices(LIMITS, vector, relaxed) - 2 * stimulus.diffusion * relaxed
+    forgotten = kernels.mean_squared_displacement(1e18, vector, **arguments)
+    assert forgotten == pytest.approx(2 * stimulus.squared_norm + plateau, rel=1e-6)
+    assert plateau > 1e-3 * stimulus.squared_norm
