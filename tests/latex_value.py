@@ -7,7 +7,7 @@ other) and knows nothing of the expression that was printed.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from symdrift.documents.mathlist import (
     Delimiter,
@@ -50,7 +50,7 @@ class Reader:
         assert not rest
         return value
 
-    def _sum(self, nodes: list[Node]) -> tuple[Value, list[Node]]:
+    def _sum(self, nodes: Sequence[Node]) -> tuple[Value, Sequence[Node]]:
         total, sign = 0.0, 1.0
         if _is(nodes[0], "−+"):
             sign = -1.0 if _is(nodes[0], "−") else 1.0
@@ -63,7 +63,7 @@ class Reader:
             sign = -1.0 if _is(nodes[0], "−") else 1.0
             nodes = nodes[1:]
 
-    def _product(self, nodes: list[Node]) -> tuple[Value, list[Node]]:
+    def _product(self, nodes: Sequence[Node]) -> tuple[Value, Sequence[Node]]:
         value, nodes = self._factor(nodes)
         while nodes and not _is(nodes[0], "−+") and not _closes(nodes[0]):
             if _is(nodes[0], "×⋅"):
@@ -72,7 +72,7 @@ class Reader:
             value *= factor
         return value, nodes
 
-    def _factor(self, nodes: list[Node]) -> tuple[Value, list[Node]]:
+    def _factor(self, nodes: Sequence[Node]) -> tuple[Value, Sequence[Node]]:
         first = nodes[0]
         if isinstance(first, Symbol) and first.character.isdigit():
             return self._number(nodes)
@@ -86,7 +86,7 @@ class Reader:
             return self._raised(value, power), nodes[1:]
         return self._atom(first), nodes[1:]
 
-    def _number(self, nodes: list[Node]) -> tuple[Value, list[Node]]:
+    def _number(self, nodes: Sequence[Node]) -> tuple[Value, Sequence[Node]]:
         digits = ""
         while nodes and isinstance(nodes[0], Symbol) and nodes[0].character.isdigit():
             digits += nodes[0].character

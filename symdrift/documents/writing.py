@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from symdrift import figures
+from symdrift.chain import derive
 from symdrift.derivation import Derivation
 from symdrift.documents import series
 from symdrift.documents.html import derivation_html
@@ -65,8 +66,6 @@ def write_derivation(study: Study, directory: Path, formats: Collection[str]) ->
     CheckFailed
         When a step of the derivation or the compilation fails.
     """
-    from symdrift.chain import derive
-
     _require_formats(formats)
     derivation = derive(study)
     written = write_document(derivation, directory, "derivation", formats)
@@ -129,8 +128,6 @@ def write_report(study: Study, directory: Path, progress: Progress | None = None
         When a step of the derivation, the validation or the compilation fails; what was
         computed has then been written.
     """
-    from symdrift.chain import derive
-
     directory = Path(directory)
     meter = _Meter(progress)
     # Numbers first: a request outside the theory is then refused before the long work.
