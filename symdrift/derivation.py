@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
+from symdrift.simplification import AppliedRule
+
 
 @dataclass(frozen=True)
 class Equation:
@@ -20,11 +22,25 @@ class Equation:
         A relation or expression, printed as it stands.
     condition : sympy.Basic or None
         Where it holds, printed behind it.
+    symbol_names : Mapping[sympy.Basic, str]
+        LaTeX of its symbols; filled in when the derivation is complete.
     """
 
     label: str
     expression: sp.Basic
     condition: sp.Basic | None = None
+    symbol_names: Mapping[sp.Basic, str] = field(default_factory=dict, repr=False)
+
+    def latex(self) -> str:
+        """The equation as one line of LaTeX, in the notation of its derivation."""
+        names = dict(self.symbol_names)
+        text = sp.latex(self.expression, symbol_names=names)
+        if self.condition is not None:
+            text += r",\qquad " + sp.latex(self.condition, symbol_names=names)
+        return str(text)
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {self.latex()}$"
 
 
 @dataclass(frozen=True)
@@ -70,6 +86,8 @@ class Step:
     assumptions : tuple of str
         In the same mark-up as the prose.
     checks : tuple of Check
+    simplifications : tuple of AppliedRule
+        Rules that brought the equations into their form, in the order of application.
     seconds : float
         Time that deriving and checking the step took.
     """
@@ -82,7 +100,12 @@ class Step:
     equations: tuple[Equation, ...] = ()
     assumptions: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
+    simplifications: tuple[AppliedRule, ...] = ()
     seconds: float = 0.0
+
+    def _repr_latex_(self) -> str:
+        rows = r" \\[1ex] ".join(equation.latex() for equation in self.equations)
+        return rf"$\displaystyle \begin{{gathered}} {rows} \end{{gathered}}$"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import sympy as sp
 from symdrift.aligned import block_of
 from symdrift.chain.examples import Examples
 from symdrift.chain.setting import evaluate_matrix
-from symdrift.chain.steps import Test, derived, holds, vanishes
+from symdrift.chain.steps import derived, holds, vanishes
 from symdrift.chain.vocabulary import (
     CURVATURE,
     FIRST_LAYER,
@@ -117,11 +117,6 @@ def _second_variation(network: LinearNetwork) -> Step:
 
 
 def _flat_along_the_orbit(examples: Examples) -> Step:
-    cases = (
-        ("three learned axes", examples.all_active),
-        ("a bottleneck", examples.bottleneck),
-        ("a silent hidden unit", examples.silent_unit),
-    )
     return derived(
         "flat",
         SECTION,
@@ -135,17 +130,17 @@ def _flat_along_the_orbit(examples: Examples) -> Step:
                 sp.Eq(HESSIAN * TURN * MINIMUM_POINT, sp.ZeroMatrix(SIZE, 1), evaluate=False),
             ),
         ),
-        tests=tuple(
+        tests=(
             vanishes(
-                f"Hessian and gradient noise, as full matrices in all weights, annihilate each "
-                f"tangent vector: {name}.",
+                "Hessian and gradient noise, as full matrices in all weights, annihilate each "
+                "tangent vector: three learned axes, a bottleneck, a silent hidden unit.",
                 *(
                     matrix * space.minimum.tangent(plane)
+                    for space in (examples.all_active, examples.bottleneck, examples.silent_unit)
                     for plane in space.minimum.planes
                     for matrix in (space.hessian, space.noise)
                 ),
-            )
-            for name, space in cases
+            ),
         ),
     )
 
@@ -240,35 +235,34 @@ def _reached(examples: Examples) -> Step:
                 total -= error[d.output] * network.sample_input[d.input] * d.vector
         return bool((total - minimum.sample_gradient).applyfunc(sp.expand).is_zero_matrix)
 
-    cases: tuple[tuple[str, NormalSpace], ...] = (
-        ("three learned axes", examples.all_active),
-        ("a bottleneck", examples.bottleneck),
-        ("a silent hidden unit", examples.silent_unit),
-        ("more inputs than outputs", examples.more_inputs),
-        ("more outputs than inputs", examples.more_outputs),
+    spaces = (
+        examples.all_active,
+        examples.bottleneck,
+        examples.silent_unit,
+        examples.more_inputs,
+        examples.more_outputs,
     )
-    tests: list[Test] = [
+    named = (
+        "three learned axes, a bottleneck, a silent hidden unit, more inputs than outputs, more "
+        "outputs than inputs."
+    )
+    tests = (
         holds(
-            f"Orthogonal vectors, orthogonal to the tangent vectors, kept by the Hessian: {name}.",
+            "The vectors are orthogonal to each other and to the tangent vectors, and the Hessian "
+            f"keeps their span: {named}",
             "projection",
-            lambda space=space: spans(space),
-        )
-        for name, space in cases
-    ]
-    tests += [
+            lambda: all(spans(space) for space in spaces),
+        ),
         holds(
-            f"Every sample's gradient is weight decay plus a combination of them: {name}.",
+            f"Every sample's gradient is weight decay plus a combination of them: {named}",
             "expansion",
-            lambda space=space: gradient_is_inside(space),
-        )
-        for name, space in cases
-    ]
-    tests.append(
+            lambda: all(gradient_is_inside(space) for space in spaces),
+        ),
         vanishes(
             "The unit vectors displayed are the gradients of the entries of the learned map.",
-            first.squared_norm - (s_i + s_l),
-            second.squared_norm - (s_i + s_l),
-        )
+            *(direction.squared_norm - (s_i + s_l) for direction in (first, second)),
+            *_displayed_vectors(first.vector, second.vector),
+        ),
     )
     return derived(
         "reached",
@@ -299,6 +293,22 @@ def _reached(examples: Examples) -> Step:
         ),
         tests=tests,
     )
+
+
+def _displayed_vectors(first: sp.Matrix, second: sp.Matrix) -> list[sp.Expr]:
+    """Gradients of the entries ``il`` and ``li`` minus the displayed vectors.
+
+    In the sub-network of ``i``, ``j``, ``l`` the first layer comes first, row by row.
+    """
+    s_i, s_l = (sp.sqrt(symbol("singular_value", index)) for index in ("i", "l"))
+    size, i, l = 3, 0, 2
+    expected_first, expected_second = sp.zeros(2 * size**2, 1), sp.zeros(2 * size**2, 1)
+    second_layer = size**2
+    expected_first[i * size + l] = s_i
+    expected_first[second_layer + i * size + l] = s_l
+    expected_second[l * size + i] = s_l
+    expected_second[second_layer + l * size + i] = s_i
+    return [*(first - expected_first), *(second - expected_second)]
 
 
 def _hessian_blocks(examples: Examples) -> Step:

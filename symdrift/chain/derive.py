@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import sympy as sp
 
@@ -21,7 +22,7 @@ from symdrift.chain.setting import setting
 from symdrift.chain.steps import timed
 from symdrift.chain.subject import Subject, subject_of
 from symdrift.chain.symmetry import symmetry
-from symdrift.derivation import Derivation, Notation, Step
+from symdrift.derivation import Derivation, Equation, Notation, Step
 from symdrift.notation import latex_names, symbol
 from symdrift.roles import ROLES
 from symdrift.study import Study
@@ -64,13 +65,25 @@ def _derive(study: Study, subject: Subject, progress: Progress | None) -> Deriva
             progress(len(steps), max(STEPS, len(steps)))
     if progress is not None:
         progress(len(steps), len(steps))
+    names = _symbol_names(study, steps)
     return Derivation(
         study=study.name,
         title=study.title,
         notation=_notation_table(),
-        steps=tuple(steps),
-        symbol_names=_symbol_names(study, steps),
+        steps=tuple(_named(step, names) for step in steps),
+        symbol_names=names,
     )
+
+
+def _named(step: Step, names: dict[sp.Basic, str]) -> Step:
+    """The step with the print of its symbols attached to its equations."""
+
+    def own(equation: Equation) -> Equation:
+        used = equation.expression.atoms(sp.Symbol, sp.MatrixSymbol, sp.IndexedBase)
+        kept = {item: name for item, name in names.items() if item in used}
+        return replace(equation, symbol_names=kept)
+
+    return replace(step, equations=tuple(own(equation) for equation in step.equations))
 
 
 def _steps(subject: Subject) -> Iterator[Step]:

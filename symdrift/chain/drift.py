@@ -9,7 +9,7 @@ import sympy as sp
 from symdrift.aligned import DriftTerm, counterparts, renaming
 from symdrift.chain.examples import Examples
 from symdrift.chain.setting import evaluate_matrix
-from symdrift.chain.steps import Test, derived, holds, vanishes
+from symdrift.chain.steps import derived, holds, vanishes
 from symdrift.chain.vocabulary import (
     BLOCK_FLUCTUATION,
     BLOCK_HESSIAN,
@@ -357,10 +357,16 @@ def _sylvester() -> Step:
     def pencil_form() -> bool:
         a, b, d, e, f, g = sp.symbols("a b d e f g")
         left, right = sp.Matrix([[a, b], [b, d]]), sp.Matrix([[e, f], [f, g]])
-        formula = 2 * (right * right + left.adjugate() * right)
         matrix = (left.trace() + right.trace()) * right + (left.det() - right.det()) * sp.eye(2)
-        found = solve_sylvester(left, right, 2 * right)
-        return all(is_zero(entry) for entry in found * matrix - formula)
+        pairs = (
+            (right, right * right + left.adjugate() * right),
+            (left, left * right + left.det() * sp.eye(2)),
+        )
+        return all(
+            is_zero(entry)
+            for source, formula in pairs
+            for entry in solve_sylvester(left, right, 2 * source) * matrix - 2 * formula
+        )
 
     return derived(
         "sylvester-blocks",
@@ -368,9 +374,8 @@ def _sylvester() -> Step:
         "Solving for two blocks",
         "Between the two blocks the Sylvester equation is [eq:sylvester-left], and "
         "[eq:sylvester-right] in the opposite direction. For blocks of two rows the theorem of "
-        "Cayley and Hamilton gives the solution [eq:sylvester-solution]; {Z} follows with "
-        "{left_block} in the place of the last factor {right_block} on the left.",
-        symbols={"left_block": p, "right_block": q},
+        "Cayley and Hamilton gives the solutions [eq:sylvester-solution] and "
+        "[eq:sylvester-solution-right].",
         equations=(
             Equation(
                 "sylvester-left",
@@ -383,6 +388,14 @@ def _sylvester() -> Step:
             Equation(
                 "sylvester-solution",
                 sp.Eq(LEFT_SOLUTION * pencil, 2 * (q * q + adjugate * q), evaluate=False),
+            ),
+            Equation(
+                "sylvester-solution-right",
+                sp.Eq(
+                    RIGHT_SOLUTION * pencil,
+                    2 * (p * q + sp.Determinant(p) * sp.Identity(2)),
+                    evaluate=False,
+                ),
             ),
         ),
         tests=(
@@ -398,7 +411,7 @@ def _sylvester() -> Step:
                 lambda: generic(True),
             ),
             holds(
-                "It has the form [eq:sylvester-solution].",
+                "They have the forms [eq:sylvester-solution] and [eq:sylvester-solution-right].",
                 "numerator expanded to zero",
                 pencil_form,
             ),
@@ -502,11 +515,7 @@ def _total(examples: Examples) -> Step:
     total = ETA**2 / (BATCH**2 * SQUARED_LENGTH**2) * sp.Sum(
         TERM[I_INDEX, J_INDEX, L_INDEX], (L_INDEX, 1, DIRECTIONS)
     )
-    cases: tuple[tuple[str, NormalSpace], ...] = (
-        ("three learned axes", examples.all_active),
-        ("a bottleneck", examples.bottleneck),
-        ("a silent hidden unit", examples.silent_unit),
-    )
+    spaces = (examples.all_active, examples.bottleneck, examples.silent_unit)
 
     def agree(space: NormalSpace) -> bool:
         """Each contribution as a rational function, with label noise left out for size."""
@@ -545,38 +554,33 @@ def _total(examples: Examples) -> Step:
         space = examples.silent_unit
         return all(not couplings(space, plane) for plane in space.minimum.planes if plane[1] == 2)
 
-    tests: list[Test] = []
-    for name, space in cases:
-        tests += [
-            holds(
-                "Every term from the full matrices of an explicit network and from the "
-                f"representative indices is the same rational function, without label noise: {name}.",
-                "numerator expanded to zero",
-                lambda space=space: agree(space),
-            ),
-            holds(
-                "With label noise they are built from the same blocks, entry by entry, and the "
-                f"same overlaps: {name}.",
-                "numerator expanded to zero",
-                lambda space=space: same_ingredients(space),
-            ),
-        ]
-    tests.append(
+    named = "three learned axes, a bottleneck, a silent hidden unit."
+    tests = (
+        holds(
+            "Each term from the full matrices of an explicit network and from the representative "
+            f"indices is the same rational function, without label noise: {named}",
+            "numerator expanded to zero",
+            lambda: all(agree(space) for space in spaces),
+        ),
+        holds(
+            "With label noise they are built from the same blocks, entry by entry, and the same "
+            f"overlaps: {named}",
+            "numerator expanded to zero",
+            lambda: all(same_ingredients(space) for space in spaces),
+        ),
         vanishes(
             "Assembled from the blocks, the matrix that replaces the rotation satisfies "
             "[eq:sylvester] as a full matrix on everything that noise reaches: three learned axes "
             "and a bottleneck.",
             _sylvester_residue(examples.all_active),
             _sylvester_residue(examples.bottleneck),
-        )
-    )
-    tests.append(
+        ),
         holds(
             "Planes that contain a silent hidden unit are coupled by nothing: they do not "
             "diffuse, and a further hidden unit changes no other plane.",
             "all entries inspected",
             silent_planes,
-        )
+        ),
     )
     return derived(
         "total",

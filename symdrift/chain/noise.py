@@ -19,9 +19,13 @@ SECTION = "Gradient noise"
 
 OWN = symbol("gradient_noise", "ii")
 BATCH_NOISE = sp.MatrixSymbol("C_batch", *NOISE.shape)
-FOURTH = sp.Function("E")
+FOURTH_MOMENT, MIXED_MOMENT = sp.symbols("fourth_moment mixed_moment", positive=True)
 
-LATEX = {BATCH_NOISE: "C_B", FOURTH: r"\mathbb{E}"}
+LATEX = {
+    BATCH_NOISE: "C_B",
+    FOURTH_MOMENT: r"\mathbb{E}[x_i^4]",
+    MIXED_MOMENT: r"\mathbb{E}[x_i^2 x_l^2]",
+}
 
 
 def noise(examples: Examples) -> Iterator[Step]:
@@ -57,8 +61,8 @@ def _moments() -> Step:
             Equation(
                 "moments",
                 sp.And(
-                    sp.Eq(FOURTH(x**4), fourth, evaluate=False),
-                    sp.Eq(FOURTH(x**2 * y**2), mixed, evaluate=False),
+                    sp.Eq(FOURTH_MOMENT, fourth, evaluate=False),
+                    sp.Eq(MIXED_MOMENT, mixed, evaluate=False),
                 ),
             ),
         ),

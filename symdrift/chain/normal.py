@@ -130,17 +130,11 @@ def _solution(examples: Examples) -> Step:
                 "numerator expanded to zero",
                 generic,
             ),
-            *(
-                vanishes(
-                    "The fluctuation assembled from the blocks satisfies the Lyapunov equation "
-                    f"as a full matrix in all weights: {name}.",
-                    _residue(space),
-                )
-                for name, space in zip(
-                    ("three learned axes", "a bottleneck", "more outputs than inputs"),
-                    spaces,
-                    strict=True,
-                )
+            vanishes(
+                "The fluctuation assembled from the blocks satisfies the Lyapunov equation as a "
+                "full matrix in all weights: three learned axes, a bottleneck, more outputs than "
+                "inputs.",
+                *(_residue(space) for space in spaces),
             ),
         ),
     )

@@ -22,7 +22,8 @@ from symdrift.limits import (
     own_term,
 )
 from symdrift.notation import BATCH, ETA, GAMMA, INPUTS, symbol
-from symdrift.rational import cancel, factor, is_zero, leading_term
+from symdrift.rational import cancel, is_zero, leading_term
+from symdrift.simplification import FACTOR, partial_fractions, simplify_by, substitute
 
 SECTION = "Special cases and limits"
 
@@ -69,11 +70,16 @@ def special(examples: Examples) -> Iterator[Step]:
 def _isotropic(examples: Examples, found: sp.Expr) -> Step:
     s, noise, gain = symbol("singular_value"), symbol("label_noise"), symbol("gain")
     variance = symbol("input_variance")
-    # Partial fractions in s separate the two kinds of noise; gamma + lambda s is lambda a.
-    grouped = sp.Add(
-        *(factor(part) for part in sp.Add.make_args(sp.apart(found, s)))
-    ).xreplace({GAMMA + variance * s: variance * gain})
-    quiet = factor(found.xreplace({noise: sp.Integer(0)}))
+    # Partial fractions in s separate the two kinds of noise.
+    grouped_form = simplify_by(
+        found,
+        partial_fractions(s),
+        substitute("gain in the place of s + gamma / lambda", {GAMMA + variance * s: variance * gain}),
+    )
+    quiet_form = simplify_by(
+        found, substitute("no label noise", {noise: sp.Integer(0)}), FACTOR
+    )
+    grouped, quiet = grouped_form.expression, quiet_form.expression
     equal = {
         symbol(role, k): symbol(role)
         for k in (1, 2, 3)
@@ -104,6 +110,7 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
                 2 * found.xreplace({INPUTS: sp.Integer(3), BATCH: sp.Integer(1)}) - explicit,
             ),
         ),
+        simplified=(grouped_form, quiet_form),
     )
 
 
@@ -184,12 +191,15 @@ def _irrelevant(examples: Examples) -> Step:
         symbol("input_variance", "j"): lam,
         symbol("input_variance", "l"): IRRELEVANT_VARIANCE,
     }
-    term = factor(limits.left_out[0].xreplace(renamed))
-    extra = factor(ETA**2 * IRRELEVANT * term / (2 * BATCH**2 * 4**2))
-    unseen_term = factor(limits.unseen[0].xreplace(renamed))
-    unseen = factor(
-        ETA**2 * IRRELEVANT * unseen_term * GAMMA ** limits.unseen[1] / (2 * BATCH**2 * 4**2)
+    # Learned singular values tend to one, so that the squared length of a plane tends to four.
+    prefactor = ETA**2 * IRRELEVANT / (2 * BATCH**2 * 4**2)
+    equal = substitute("equal variances of the learned axes", renamed)
+    term = simplify_by(limits.left_out[0], equal, FACTOR).expression
+    extra_form = simplify_by(prefactor * limits.left_out[0], equal, FACTOR)
+    unseen_form = simplify_by(
+        prefactor * limits.unseen[0] * GAMMA ** limits.unseen[1], equal, FACTOR
     )
+    extra, unseen = extra_form.expression, unseen_form.expression
     growth = leading_term(extra, IRRELEVANT_VARIANCE)
     unseen_growth = leading_term(unseen, IRRELEVANT_VARIANCE)
     return derived(
@@ -228,6 +238,7 @@ def _irrelevant(examples: Examples) -> Step:
                 lambda: _irrelevant_approached(examples, term),
             ),
         ),
+        simplified=(extra_form, unseen_form),
         assumptions=("The network is an autoencoder without label noise.",),
     )
 
@@ -335,12 +346,13 @@ def _exponents(examples: Examples, isotropic: sp.Expr) -> Step:
 
 def _frequency(examples: Examples) -> Iterator[Step]:
     effect = frequency_effect(examples.representative)
-    quiet = {symbol("label_noise"): sp.Integer(0)}
-    silent = {
-        RATE_SLOPE: factor(effect.decay_rate.xreplace(quiet)),
-        DIFFERENCE_SLOPE: factor(effect.decay_rate_difference.xreplace(quiet)),
-        DIFFUSION_SLOPE: factor(effect.representation_diffusion.xreplace(quiet)),
+    quiet = substitute("no label noise", {symbol("label_noise"): sp.Integer(0)})
+    forms = {
+        RATE_SLOPE: simplify_by(effect.decay_rate, quiet, FACTOR),
+        DIFFERENCE_SLOPE: simplify_by(effect.decay_rate_difference, quiet, FACTOR),
+        DIFFUSION_SLOPE: simplify_by(effect.representation_diffusion, quiet, FACTOR),
     }
+    silent = {name: form.expression for name, form in forms.items()}
     lam = symbol("input_variance")
     yield derived(
         "frequency",
@@ -378,6 +390,7 @@ def _frequency(examples: Examples) -> Iterator[Step]:
             ),
         ),
         assumptions=("All axes are active: the weight decay is smaller than every variance.",),
+        simplified=tuple(forms.values()),
     )
     scaled = sp.Symbol("scaled_noise", positive=True)
     numerator, _ = sp.fraction(

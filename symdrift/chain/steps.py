@@ -13,6 +13,7 @@ from symdrift.chain.vocabulary import COMMON
 from symdrift.derivation import Check, Equation, Step
 from symdrift.errors import CheckFailed
 from symdrift.rational import is_zero
+from symdrift.simplification import Simplified
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def derived(
     tests: Iterable[Test],
     symbols: Mapping[str, sp.Basic] | None = None,
     assumptions: Iterable[str] = (),
+    simplified: Iterable[Simplified] = (),
 ) -> Step:
     """Run the checks and build the step.
 
@@ -89,6 +91,7 @@ def derived(
         equations=tuple(equations),
         assumptions=assumptions,
         checks=tuple(checks),
+        simplifications=tuple(rule for form in simplified for rule in form.applied),
     )
 
 
