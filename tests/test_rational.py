@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import pytest
+import sympy as sp
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from symdrift.rational import cancel, factor, is_zero, leading_term
+
+X, Y, Z = sp.symbols("x y z", positive=True)
+
+
+def combined(children: st.SearchStrategy[sp.Expr]) -> st.SearchStrategy[sp.Expr]:
+    pairs = st.tuples(children, children)
+    return st.one_of(
+        pairs.map(lambda pair: pair[0] + pair[1]),
+        pairs.map(lambda pair: pair[0] * pair[1]),
+        pairs.map(lambda pair: pair[0] - pair[1]),
+        pairs.map(lambda pair: pair[0] / pair[1] if pair[1] != 0 else pair[0]),
+        st.tuples(children, st.integers(2, 3)).map(lambda pair: pair[0] ** pair[1]),
+    )
+
+
+LEAVES = st.sampled_from([X, Y, Z]) | st.fractions(-3, 3, max_denominator=4).map(
+    lambda value: sp.Rational(value.numerator, value.denominator)
+)
+EXPRESSIONS = st.recursive(LEAVES, combined, max_leaves=8)
+ROOTED = st.recursive(LEAVES | st.just(sp.sqrt(X)), combined, max_leaves=6)
+
+
+def defined(expression: sp.Expr) -> sp.Expr:
+    """SymPy's own normal form, unless a denominator vanishes identically."""
+    assume(not expression.has(sp.zoo, sp.nan))
+    reduced = sp.cancel(sp.together(expression))
+    assume(not reduced.has(sp.zoo, sp.nan))
+    assume(sp.denom(reduced) != 0)
+    return reduced
+
+
+@settings(max_examples=150)
+@given(EXPRESSIONS)
+def test_cancel_gives_the_quotient_that_sympy_gives(expression: sp.Expr) -> None:
+    reference = defined(expression)
+    found = cancel(expression)
+    assert sp.expand(sp.numer(found) * sp.denom(reference)) == sp.expand(
+        sp.numer(reference) * sp.denom(found)
+    )
+    numerator, denominator = sp.fraction(found)
+    assert sp.Poly(numerator, X, Y, Z).gcd(sp.Poly(denominator, X, Y, Z)).is_ground
+    assert is_zero(expression) == (reference == 0)
+
+
+@settings(max_examples=60)
+@given(ROOTED)
+def test_square_roots_of_symbols_are_generators(expression: sp.Expr) -> None:
+    """With ``x = r^2`` everything is rational in ``r``, which SymPy can cancel."""
+    root = sp.Symbol("r", positive=True)
+    reference = defined(sp.sympify(expression).subs(X, root**2))
+    found = cancel(expression)
+    assert sp.cancel(sp.sympify(found).subs(X, root**2) - reference) == 0
+
+
+@settings(max_examples=60)
+@given(EXPRESSIONS)
+def test_factors_multiply_to_the_expression_and_are_irreducible(expression: sp.Expr) -> None:
+    reference = defined(expression)
+    found = factor(expression)
+    assert sp.cancel(found - reference) == 0
+    for part in (sp.numer(found), sp.denom(found)):
+        for base in sp.Mul.make_args(part):
+            base = base.base if base.is_Pow else base
+            if base.free_symbols:
+                _, factors = sp.factor_list(base)
+                assert sum(multiplicity for _, multiplicity in factors) == 1
+
+
+def test_common_factors_go() -> None:
+    expression = (X**2 - Y**2) / (X - Y) + (Z - 1) / (Z**2 - 1) * (Z + 1)
+    assert cancel(expression) == X + Y + 1
+    assert cancel((sp.sqrt(X) - sp.sqrt(Y)) / (X - Y)) == 1 / (sp.sqrt(X) + sp.sqrt(Y))
+
+
+@pytest.mark.parametrize(
+    ("expression", "zero"),
+    [
+        ((X + Y) ** 5 - sp.expand((X + Y) ** 5), True),
+        (1 / (X - Y) - 1 / (X + Y) - 2 * Y / (X**2 - Y**2), True),
+        (sp.sqrt(X) * sp.sqrt(Y) - sp.sqrt(Y) * X / sp.sqrt(X), True),
+        # A difference that floating-point evaluation cannot see.
+        ((X + sp.Integer(10) ** 40) / X - sp.Integer(10) ** 40 / X - 1, True),
+        ((X + sp.Integer(10) ** 40 + 1) / X - sp.Integer(10) ** 40 / X - 1, False),
+        (X - Y, False),
+        (sp.Integer(0), True),
+    ],
+)
+def test_zero_is_decided(expression: sp.Expr, zero: bool) -> None:
+    assert is_zero(expression) is zero
+
+
+@pytest.mark.parametrize("expression", [sp.sin(X), X**Y, sp.sqrt(X + 1), sp.exp(X), sp.pi * X])
+def test_what_is_not_rational_is_refused(expression: sp.Expr) -> None:
+    with pytest.raises(TypeError, match="not a rational function"):
+        cancel(expression)
+
+
+def test_division_by_an_identical_zero_is_refused() -> None:
+    vanishing = sp.Add(X**2, -(X**2 + X) * X / (X + 1), evaluate=False)
+    with pytest.raises(ZeroDivisionError):
+        cancel(1 / vanishing)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        (X**2 * Y + X**3) / (X + Y * X**4),
+        (Z + X) / (X**2 * Y + X**3),
+        (X * Y + X**2) / ((X + Z) * (X - Y)),
+        sp.Integer(3) * Y,
+    ],
+)
+def test_leading_term_is_the_limit(expression: sp.Expr) -> None:
+    coefficient, exponent = leading_term(expression, X)
+    assert X not in coefficient.free_symbols
+    assert coefficient != 0
+    assert sp.cancel(sp.limit(expression / X**exponent, X, 0) - coefficient) == 0
