@@ -65,10 +65,11 @@ class AlignedExample:
 
 
 def aligned_example(
-    active: int, inactive: int, hidden: int, inputs: int, outputs: int
+    active: int, inactive: int, hidden: int, inputs: int, outputs: int, slope: str = "0.2"
 ) -> AlignedExample:
-    """Active directions by decreasing singular value, then inactive ones with ``lambda a = 0.2``.
+    """Active directions by decreasing singular value, then inactive ones with ``lambda a = slope``.
 
+    The weight decay is 0.3: a larger slope is worth learning, and left out by a bottleneck.
     Directions beyond the inputs or outputs of the network have no input or output axis.
     """
     size = active + inactive
@@ -86,5 +87,5 @@ def aligned_example(
         values[symbol("input_variance", str(k + 1))] = variance
         values[symbol("label_noise", str(k + 1))] = sp.Rational(NOISES[k])
         values[symbol("singular_value", str(k + 1))] = sp.Rational(SINGULAR_VALUES[k])
-        values[symbol("gain", str(k + 1))] = sp.Rational("0.2") / variance
+        values[symbol("gain", str(k + 1))] = sp.Rational(slope) / variance
     return AlignedExample(AlignedMinimum(directions, hidden, inputs, outputs), values)

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.optimize
+import sympy as sp
+from aligned_examples import AlignedExample, aligned_example
+
+from symdrift.manifold import (
+    AlignedMinimum,
+    active_direction,
+    inactive_direction,
+    loss_reduction,
+)
+from symdrift.notation import GAMMA, symbol
+from symdrift.problem import Array
+from symdrift.rational import is_zero
+
+EXAMPLES = {
+    "all active": aligned_example(3, 0, 3, 3, 3),
+    "silent unit": aligned_example(2, 1, 3, 3, 3),
+    "bottleneck": aligned_example(2, 1, 2, 3, 3, slope="0.5"),
+    "more inputs": aligned_example(2, 1, 2, 3, 2),
+    "more outputs": aligned_example(2, 1, 2, 2, 3),
+}
+each_example = pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
+
+
+def loss(example: AlignedExample, first: Array, second: Array) -> float:
+    problem = example.problem
+    error = problem.teacher - second @ first
+    quadratic = np.trace(error @ problem.input_covariance @ error.T) + problem.label_noise.sum()
+    decay = problem.weight_decay * (np.sum(first**2) + np.sum(second**2))
+    return float(quadratic + decay) / 2
+
+
+@each_example
+def test_the_canonical_point_is_stationary(example: AlignedExample) -> None:
+    """For all values of the symbols: the mean gradient vanishes identically."""
+    assert all(is_zero(entry) for entry in example.minimum.mean_gradient)
+
+
+@each_example
+def test_loss_on_the_manifold(example: AlignedExample) -> None:
+    expected = loss(example, example.first_layer, example.second_layer)
+    assert example.number(example.minimum.loss) == pytest.approx(expected, rel=1e-13)
+
+
+@each_example
+def test_no_nearby_or_distant_start_ends_lower(example: AlignedExample) -> None:
+    shapes = example.first_layer.shape, example.second_layer.shape
+    split = example.first_layer.size
+
+    def flat_loss(flat: Array) -> float:
+        return loss(example, flat[:split].reshape(shapes[0]), flat[split:].reshape(shapes[1]))
+
+    generator = np.random.default_rng(1)
+    size = split + example.second_layer.size
+    best = min(
+        scipy.optimize.minimize(flat_loss, generator.standard_normal(size), method="BFGS").fun
+        for _ in range(6)
+    )
+    assert example.number(example.minimum.loss) == pytest.approx(best, rel=1e-9)
+
+
+@each_example
+def test_planes_are_the_rotations_that_move_the_point(example: AlignedExample) -> None:
+    """All others leave every weight where it is; dimension ``r p - r (r + 1) / 2``."""
+    minimum = example.minimum
+    rank, hidden = minimum.rank, minimum.network.hidden
+    assert len(minimum.planes) == rank * hidden - rank * (rank + 1) // 2
+    for i in range(hidden):
+        for j in range(i + 1, hidden):
+            moves = not minimum.tangent((i, j)).is_zero_matrix
+            assert moves == ((i, j) in minimum.planes)
+
+
+def test_an_active_direction_loses_weight_decay_over_variance() -> None:
+    direction = active_direction("i")
+    value, variance = symbol("singular_value", "i"), symbol("input_variance", "i")
+    assert direction.active
+    assert is_zero(direction.gain - value - GAMMA / variance)
+    assert direction.coupling == GAMMA
+
+
+def test_an_inactive_direction_keeps_its_whole_gain_as_residual() -> None:
+    direction = inactive_direction("l")
+    gain, variance = symbol("gain", "l"), symbol("input_variance", "l")
+    assert not direction.active
+    assert direction.residual == direction.gain == gain
+    assert direction.coupling == variance * gain
+
+
+def test_loss_reduction_is_half_variance_times_squared_value() -> None:
+    """And it is what a single direction with this gain gains by brute force."""
+    reduction = loss_reduction()
+    value, variance = symbol("singular_value"), symbol("input_variance")
+    assert is_zero(reduction - variance * value**2 / 2)
+    gain, decay, strength = 1.3, 0.4, 2.0
+
+    def one_direction(weights: Array) -> float:
+        return 0.5 * strength * (gain - weights[0] * weights[1]) ** 2 + 0.5 * decay * float(
+            weights @ weights
+        )
+
+    lowest = scipy.optimize.minimize(one_direction, np.ones(2), tol=1e-12).fun
+    numbers = {value: gain - decay / strength, variance: strength}
+    assert one_direction(np.zeros(2)) - lowest == pytest.approx(
+        float(reduction.subs(numbers)), rel=1e-8
+    )
+
+
+def test_weights_are_balanced_roots_of_singular_values() -> None:
+    minimum = AlignedMinimum((active_direction("1"), inactive_direction("2")), 2, 2, 2)
+    first = minimum.network.first_layer.xreplace(minimum.weights)
+    second = minimum.network.second_layer.xreplace(minimum.weights)
+    root = sp.sqrt(symbol("singular_value", "1"))
+    assert first == second == sp.ImmutableMatrix([[root, 0], [0, 0]])
