@@ -8,13 +8,13 @@ import os
 import pickle
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from symdrift.derivation import Derivation
+from symdrift.derivation import Step
 from symdrift.errors import RequestError
 from symdrift.files import write_bytes
-from symdrift.study import Study
 
 COMPUTED_WITH = ("sympy", "python-flint", "numpy")
 
@@ -28,10 +28,18 @@ def cache_directory() -> Path:
     return Path(base) / "symdrift"
 
 
-def cache_key(study: Study) -> str:
-    """Digest of the study, the package's source and the versions it computes with."""
+def cache_key(name: str, document: object) -> str:
+    """Digest of what is derived, the package's source and the versions it computes with.
+
+    Parameters
+    ----------
+    name : str
+        What is derived.
+    document : object
+        What it is derived from; anything that prints as JSON.
+    """
     digest = hashlib.sha256()
-    digest.update(json.dumps([study.name, study.document], sort_keys=True, default=str).encode())
+    digest.update(json.dumps([name, document], sort_keys=True, default=str).encode())
     digest.update(sys.version.encode())
     for package in COMPUTED_WITH:
         digest.update(f"{package} {version(package)}".encode())
@@ -42,23 +50,29 @@ def cache_key(study: Study) -> str:
     return digest.hexdigest()
 
 
-def cached(study: Study, derive: Callable[[], Derivation]) -> Derivation:
-    """The derivation of a study from the cache, or derived now and kept.
+def cached(
+    name: str, document: object, derive: Callable[[], tuple[Step, ...]]
+) -> tuple[Step, ...]:
+    """Steps from the cache, or derived now and kept.
 
     A file that cannot be read is derived again; a cache that cannot be written is no
     reason to fail.  The folder is private to the user: pickles are programs.
     """
-    path = cache_directory() / f"{cache_key(study)}.pickle"
-    try:
-        derivation = pickle.loads(path.read_bytes())
-        if isinstance(derivation, Derivation):
-            return derivation
-    except Exception:  # any damage to a cache file means that it has to be made again
-        pass
-    derivation = derive()
-    try:
+    path = cache_directory() / f"{cache_key(name, document)}.pickle"
+    kept = _load(path)
+    if kept is not None:
+        return kept
+    steps = derive()
+    with suppress(OSError, RequestError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_bytes(path, pickle.dumps(derivation))
-    except (OSError, RequestError):
-        return derivation
-    return derivation
+        write_bytes(path, pickle.dumps(steps))
+    return steps
+
+
+def _load(path: Path) -> tuple[Step, ...] | None:
+    # Whatever is wrong with a cache file, the remedy is the same: derive again.
+    with suppress(Exception):
+        steps = pickle.loads(path.read_bytes())
+        if isinstance(steps, tuple) and all(isinstance(step, Step) for step in steps):
+            return steps
+    return None

@@ -20,14 +20,14 @@ from symdrift.chain.minimum import minimum
 from symdrift.chain.results import results
 from symdrift.chain.setting import setting
 from symdrift.chain.steps import timed
-from symdrift.chain.subject import Subject, subject_of
+from symdrift.chain.subject import subject_of
 from symdrift.chain.symmetry import symmetry
 from symdrift.derivation import Derivation, Equation, Notation, Step
 from symdrift.notation import latex_names, symbol
 from symdrift.roles import ROLES
 from symdrift.study import Study
 
-STEPS = 32
+STEPS = 42
 """About how many steps a derivation has, for a progress bar."""
 
 Progress = Callable[[int, int], None]
@@ -54,17 +54,24 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
         When an exact check does not hold; the message names the step.
     """
     subject = subject_of(study)
-    return cached(study, lambda: _derive(study, subject, progress))
+    examples = Examples()
+    done = 0
 
+    def counted(steps: Iterator[Step]) -> tuple[Step, ...]:
+        nonlocal done
+        found = []
+        for step in timed(steps):
+            found.append(step)
+            done += 1
+            if progress is not None:
+                progress(done, max(STEPS, done))
+        return tuple(found)
 
-def _derive(study: Study, subject: Subject, progress: Progress | None) -> Derivation:
-    steps = []
-    for step in timed(_steps(subject)):
-        steps.append(step)
-        if progress is not None:
-            progress(len(steps), max(STEPS, len(steps)))
+    theory = cached("theory", None, lambda: counted(_theory(examples)))
+    own = cached(study.name, study.document, lambda: counted(results(examples, subject)))
     if progress is not None:
-        progress(len(steps), len(steps))
+        progress(len(theory) + len(own), len(theory) + len(own))
+    steps = (*theory, *own)
     names = _symbol_names(study, steps)
     return Derivation(
         study=study.name,
@@ -86,8 +93,8 @@ def _named(step: Step, names: dict[sp.Basic, str]) -> Step:
     return replace(step, equations=tuple(own(equation) for equation in step.equations))
 
 
-def _steps(subject: Subject) -> Iterator[Step]:
-    examples = Examples()
+def _theory(examples: Examples) -> Iterator[Step]:
+    """Everything that holds for any aligned study."""
     yield from setting(examples.generic)
     yield from minimum(examples.generic)
     yield from symmetry(examples.generic)
@@ -97,7 +104,6 @@ def _steps(subject: Subject) -> Iterator[Step]:
     yield from drift_section.drift(examples)
     yield from representation_section.representation(examples)
     yield from special_section.special(examples)
-    yield from results(examples, subject)
 
 
 def _notation_table() -> tuple[Notation, ...]:
@@ -131,7 +137,7 @@ def _notation_table() -> tuple[Notation, ...]:
     )
 
 
-def _symbol_names(study: Study, steps: list[Step]) -> dict[sp.Basic, str]:
+def _symbol_names(study: Study, steps: tuple[Step, ...]) -> dict[sp.Basic, str]:
     fixed: dict[sp.Basic, str] = dict(vocabulary.LATEX)
     for section in (
         curvature_section,

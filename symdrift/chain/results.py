@@ -106,6 +106,7 @@ def _minimum(subject: Subject) -> Step:
                 )
             )
     inactive = [d for d in subject.directions if not d.active]
+    hidden_axes = sp.Tuple(*(sp.Integer(k + 1) for k in subject.hidden_axes))
     names = sp.Tuple(*(sp.Integer(k + 1) for k in subject.active))
     condition = [
         sp.Gt(d.input_variance * d.gain, subject.weight_decay, evaluate=False)
@@ -115,6 +116,11 @@ def _minimum(subject: Subject) -> Step:
         "The active axes of this study, in the order of its input axes, are {axes}. Their "
         "singular values follow from [eq:singular-value]; axes that are not listed repeat one "
         "that is."
+    )
+    text += (
+        " Indices count the axes of the inputs. Tables and figures count the planes of hidden "
+        "axes, which stand in the order of decreasing singular value: at the numbers of the "
+        "study they belong to the axes {hidden}."
     )
     if inactive:
         text += (
@@ -126,7 +132,7 @@ def _minimum(subject: Subject) -> Step:
         SECTION,
         "Singular values",
         text,
-        symbols={"axes": names, "conditions": sp.And(*dict.fromkeys(condition))},
+        symbols={"axes": names, "hidden": hidden_axes, "conditions": sp.And(*dict.fromkeys(condition))},
         equations=equations,
         tests=(
             vanishes(

@@ -47,12 +47,16 @@ class Subject:
         symbol.
     inputs, outputs, hidden : sympy.Expr
         Sizes; symbols or integers.
+    hidden_axes : tuple of int
+        Positions of the active directions in the order of the hidden axes: by decreasing
+        singular value at the study's numbers, or as they stand where it has none.
     learning_rate, weight_decay, batch : sympy.Expr
     symbols : tuple of sympy.Symbol
         The study's own symbols, in order of appearance.
     """
 
     directions: tuple[Direction, ...]
+    hidden_axes: tuple[int, ...]
     inputs: sp.Expr
     outputs: sp.Expr
     hidden: sp.Expr
@@ -136,6 +140,7 @@ def subject_of(study: Study) -> Subject:
         )
     return Subject(
         directions=tuple(directions),
+        hidden_axes=active,
         learning_rate=exact(study.learning.rate),
         weight_decay=weight_decay,
         batch=exact(study.learning.batch),
@@ -205,10 +210,10 @@ def _require_diagonal(field: str, matrix: list[list[sp.Expr]]) -> None:
                 )
 
 
-def _active(study: Study, aligned: int, hidden: int) -> frozenset[int]:
+def _active(study: Study, aligned: int, hidden: int) -> tuple[int, ...]:
     """Active positions: by the study's numbers where there are any, else the first axes."""
     if study.missing:
-        return frozenset(range(min(aligned, hidden)))
+        return tuple(range(min(aligned, hidden)))
     problem = study.problem()
     # The closed form refuses studies without a strict minimum.
     evaluate(problem)
@@ -223,4 +228,6 @@ def _active(study: Study, aligned: int, hidden: int) -> frozenset[int]:
         outputs=problem.label_noise.size,
         hidden=problem.hidden,
     )
-    return frozenset(int(k) for k in np.flatnonzero(values))
+    if study.network.inputs.symbols:
+        return (0,)
+    return tuple(int(k) for k in sorted(np.flatnonzero(values), key=lambda k: (-values[k], k)))
