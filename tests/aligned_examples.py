@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import sympy as sp
 
+from symdrift.aligned import RepresentativeDrift, representative_drift
 from symdrift.inputs import Gaussian
 from symdrift.manifold import AlignedMinimum, active_direction, inactive_direction
 from symdrift.notation import BATCH, ETA, GAMMA, symbol
@@ -89,3 +90,9 @@ def aligned_example(
         values[symbol("singular_value", str(k + 1))] = sp.Rational(SINGULAR_VALUES[k])
         values[symbol("gain", str(k + 1))] = sp.Rational(slope) / variance
     return AlignedExample(AlignedMinimum(directions, hidden, inputs, outputs), values)
+
+
+@cache
+def representative() -> RepresentativeDrift:
+    """Blocks and terms of a generic plane, derived once for all tests."""
+    return representative_drift()
