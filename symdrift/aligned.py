@@ -101,9 +101,7 @@ class RepresentativeDrift:
             for l, direction in enumerate(directions)
             if l not in (i, j)
         )
-        squared_length = self.squared_length.xreplace(
-            renaming(i=directions[i], j=directions[j])
-        )
+        squared_length = self.squared_length.xreplace(renaming(i=directions[i], j=directions[j]))
         return ETA**2 * sp.Add(*own, *others) / squared_length**2
 
 

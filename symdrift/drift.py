@@ -74,9 +74,7 @@ def couplings(space: NormalSpace, plane: Plane) -> tuple[BlockCoupling, ...]:
             if not entries.is_zero_matrix:
                 orientation = entries.applyfunc(lambda entry: sp.cancel(entry / weight))
                 overlap = weight / sp.sqrt(left.squared_norm * right.squared_norm)
-                found.append(
-                    BlockCoupling(left, right, overlap, sp.ImmutableMatrix(orientation))
-                )
+                found.append(BlockCoupling(left, right, overlap, sp.ImmutableMatrix(orientation)))
     return tuple(found)
 
 

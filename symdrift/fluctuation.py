@@ -113,7 +113,8 @@ def normal_space(minimum: AlignedMinimum) -> NormalSpace:
     reached = reached_directions(minimum)
     basis = sp.Matrix.hstack(*(d.vector for d in reached))
     reduced = tuple(
-        sp.ImmutableMatrix(basis.T * matrix * basis).applyfunc(cancel) for matrix in (full_hessian, full_noise)
+        sp.ImmutableMatrix(basis.T * matrix * basis).applyfunc(cancel)
+        for matrix in (full_hessian, full_noise)
     )
     blocks = []
     for members in connected_blocks(reduced):

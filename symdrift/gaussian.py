@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import sympy as sp
 
 
-def expectation(polynomial: sp.Expr, covariance: Mapping[tuple[sp.Symbol, sp.Symbol], sp.Expr]) -> (
-    sp.Expr
-):
+def expectation(
+    polynomial: sp.Expr, covariance: Mapping[tuple[sp.Symbol, sp.Symbol], sp.Expr]
+) -> sp.Expr:
     """Expectation of a polynomial in zero-mean Gaussian variables.
 
     Parameters

@@ -66,9 +66,7 @@ def connected_blocks(matrices: Iterable[sp.ImmutableMatrix]) -> tuple[tuple[int,
             if any(matrix[a, b] != 0 for matrix in matrices) and label[a] != label[b]:
                 merged, kept = sorted((label[a], label[b]), reverse=True)
                 label = [kept if value == merged else value for value in label]
-    return tuple(
-        tuple(k for k in range(size) if label[k] == name) for name in sorted(set(label))
-    )
+    return tuple(tuple(k for k in range(size) if label[k] == name) for name in sorted(set(label)))
 
 
 def unreached_curvature() -> sp.Expr:

@@ -45,7 +45,7 @@ class Direction:
     @property
     def active(self) -> bool:
         """Whether the network has learned the direction."""
-        return self.singular_value != 0
+        return bool(self.singular_value != 0)
 
     @property
     def gain(self) -> sp.Expr:

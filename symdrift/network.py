@@ -59,9 +59,7 @@ class LinearNetwork:
     @cached_property
     def sample_input(self) -> sp.ImmutableMatrix:
         """``x``, shape ``(n, 1)``."""
-        return sp.ImmutableMatrix(
-            self.inputs, 1, lambda i, _: symbol("input", i + 1, real=True)
-        )
+        return sp.ImmutableMatrix(self.inputs, 1, lambda i, _: symbol("input", i + 1, real=True))
 
     @cached_property
     def sample_label_noise(self) -> sp.ImmutableMatrix:

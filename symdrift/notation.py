@@ -26,9 +26,7 @@ TIME = symbol("time")
 INPUTS = symbol("inputs", positive=True, integer=True)
 
 
-def latex_names(
-    overrides: Mapping[str, str], symbols: Iterable[sp.Symbol]
-) -> dict[sp.Basic, str]:
+def latex_names(overrides: Mapping[str, str], symbols: Iterable[sp.Symbol]) -> dict[sp.Basic, str]:
     """LaTeX of every symbol whose stem is the stem of a role.
 
     Parameters

@@ -128,7 +128,7 @@ class RationalField:
 
     def _monomial(self, exponents: Iterable[int]) -> sp.Expr:
         return sp.Mul(
-            *(base**int(k) for base, k in zip(self._back, exponents, strict=False) if int(k))
+            *(base ** int(k) for base, k in zip(self._back, exponents, strict=False) if int(k))
         )
 
     def factors(self, polynomial: Any) -> sp.Expr:

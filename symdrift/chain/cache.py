@@ -50,9 +50,7 @@ def cache_key(name: str, document: object) -> str:
     return digest.hexdigest()
 
 
-def cached(
-    name: str, document: object, derive: Callable[[], tuple[Step, ...]]
-) -> tuple[Step, ...]:
+def cached(name: str, document: object, derive: Callable[[], tuple[Step, ...]]) -> tuple[Step, ...]:
     """Steps from the cache, or derived now and kept.
 
     A file that cannot be read is derived again; a cache that cannot be written is no

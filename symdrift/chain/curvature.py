@@ -102,9 +102,7 @@ def _second_variation(network: LinearNetwork) -> Step:
         "For small changes of both layers the expected loss changes at second order by half of "
         "[eq:second-variation]. The first term is the change of the learned map, the second the "
         "gain from changing both layers together, the third weight decay.",
-        equations=(
-            Equation("second-variation", sp.Eq(CURVATURE, formula, evaluate=False)),
-        ),
+        equations=(Equation("second-variation", sp.Eq(CURVATURE, formula, evaluate=False)),),
         tests=(
             holds(
                 "The second-order coefficient of the expected loss along an arbitrary line in "
@@ -157,9 +155,7 @@ def _blocks(examples: Examples) -> Step:
 
     def four_axes() -> bool:
         minimum = AlignedMinimum(tuple(active_direction(k) for k in "1234"), 4, 4, 4)
-        labels = [
-            f"{layer}{i + 1}{j + 1}" for layer in "WU" for i in range(4) for j in range(4)
-        ]
+        labels = [f"{layer}{i + 1}{j + 1}" for layer in "WU" for i in range(4) for j in range(4)]
         blocks = connected_blocks((hessian(minimum), gradient_noise(minimum)))
         return pairs_only(blocks, labels)
 
@@ -220,8 +216,9 @@ def _reached(examples: Examples) -> Step:
             return False
         project = basis * squared.inv() * basis.T
         curved = space.hessian * basis
-        normal = all((basis.T * space.minimum.tangent(p)).is_zero_matrix
-                     for p in space.minimum.planes)
+        normal = all(
+            (basis.T * space.minimum.tangent(p)).is_zero_matrix for p in space.minimum.planes
+        )
         kept = (curved - project * curved).applyfunc(cancel).is_zero_matrix
         return bool(normal and kept)
 
@@ -316,8 +313,10 @@ def _hessian_blocks(examples: Examples) -> Step:
     pair, own = representative.pair_block, representative.diagonal_block
     coupling = symbol("input_variance", "l") * symbol("residual_map", "l")
     displayed = pair.hessian.applyfunc(
-        lambda entry: sp.collect(entry.xreplace({coupling: COUPLING, -coupling: -COUPLING}),
-                                 symbol("input_variance", "i"))
+        lambda entry: sp.collect(
+            entry.xreplace({coupling: COUPLING, -coupling: -COUPLING}),
+            symbol("input_variance", "i"),
+        )
     ).applyfunc(lambda entry: sp.collect(entry, symbol("input_variance", "l")))
     return derived(
         "hessian-blocks",
@@ -398,8 +397,7 @@ def _unreached() -> Step:
             vanishes(
                 "The two curvatures of a silent unit are the roots of the characteristic "
                 "polynomial of its Hessian.",
-                (s * sp.eye(2) - sp.Matrix(hessian(_left_out()))).det()
-                - (s - lower) * (s - upper),
+                (s * sp.eye(2) - sp.Matrix(hessian(_left_out()))).det() - (s - lower) * (s - upper),
             ),
             vanishes(
                 "All curvatures of two learned axes, with the tangent direction, add up to the "
@@ -460,8 +458,9 @@ def _strictness(examples: Examples) -> Step:
             ),
         ),
         tests=(
-            vanishes("The determinant of the block found is the displayed one.",
-                     determinant - arranged),
+            vanishes(
+                "The determinant of the block found is the displayed one.", determinant - arranged
+            ),
             vanishes(
                 "At the tie it reduces to [eq:tie].",
                 tie

@@ -242,9 +242,7 @@ def _statistics() -> Step:
     moments = {(z[a], z[b]): cov["C"][a, b] for a in range(2) for b in range(2)} | {
         (n[a], n[b]): cov["F"][a, b] for a in range(2) for b in range(2)
     }
-    product = expectation(
-        sp.expand((z.T * first * n)[0] * (z.T * second * n)[0]), moments
-    )
+    product = expectation(sp.expand((z.T * first * n)[0] * (z.T * second * n)[0]), moments)
     pulled = expectation(sp.expand((n.T * pull * n)[0]), moments)
     variance = (
         ETA**2
@@ -295,13 +293,15 @@ def _coupled_blocks(examples: Examples) -> Step:
             for left in reached:
                 for right, image in zip(reached, turned, strict=True):
                     if (left.vector.T * image)[0] != 0:
-                        blocks = frozenset((left.output, left.input)), frozenset(
-                            (right.output, right.input)
+                        blocks = (
+                            frozenset((left.output, left.input)),
+                            frozenset((right.output, right.input)),
                         )
                         pairs.setdefault(blocks, set()).add(plane)
-                        expected = {frozenset((plane[0], k)) for k in range(4)}, {
-                            frozenset((plane[1], k)) for k in range(4)
-                        }
+                        expected = (
+                            {frozenset((plane[0], k)) for k in range(4)},
+                            {frozenset((plane[1], k)) for k in range(4)},
+                        )
                         joined = any(
                             blocks[a] in expected[0] and blocks[1 - a] in expected[1]
                             for a in (0, 1)
@@ -445,8 +445,13 @@ def _terms(examples: Examples) -> Step:
         )
         return dict(zip(names, values, strict=True))
 
-    def compare(term: DriftTerm, formula: sp.Expr, overlap: sp.Symbol,
-                names: tuple[sp.Basic, ...], scalars: tuple[sp.Symbol, ...]) -> bool:
+    def compare(
+        term: DriftTerm,
+        formula: sp.Expr,
+        overlap: sp.Symbol,
+        names: tuple[sp.Basic, ...],
+        scalars: tuple[sp.Symbol, ...],
+    ) -> bool:
         known = entries(term, names)
         given = {name: known[name][0] for name in scalars}
         plain = {name: value for name, value in known.items() if name not in scalars}
@@ -512,8 +517,10 @@ def _terms(examples: Examples) -> Step:
 
 def _total(examples: Examples) -> Step:
     representative = examples.representative
-    total = ETA**2 / (BATCH**2 * SQUARED_LENGTH**2) * sp.Sum(
-        TERM[I_INDEX, J_INDEX, L_INDEX], (L_INDEX, 1, DIRECTIONS)
+    total = (
+        ETA**2
+        / (BATCH**2 * SQUARED_LENGTH**2)
+        * sp.Sum(TERM[I_INDEX, J_INDEX, L_INDEX], (L_INDEX, 1, DIRECTIONS))
     )
     spaces = (examples.all_active, examples.bottleneck, examples.silent_unit)
 
@@ -600,9 +607,7 @@ def _equal_up_to_order(found: sp.ImmutableMatrix, generic: sp.ImmutableMatrix) -
     if found.shape != generic.shape:
         return False
     turned = sp.ImmutableMatrix(found.rows, found.cols, lambda a, b: found[~a, ~b])
-    return any(
-        all(is_zero(entry) for entry in variant - generic) for variant in (found, turned)
-    )
+    return any(all(is_zero(entry) for entry in variant - generic) for variant in (found, turned))
 
 
 def _sylvester_residue(space: NormalSpace) -> sp.ImmutableMatrix:
@@ -707,9 +712,12 @@ def _white_noise(examples: Examples) -> Step:
             vanishes(
                 "Exact and approximate term agree when all Hessian eigenvalues are equal, where "
                 "the Sylvester equation has the rotation itself as its solution.",
-                solve_sylvester(sp.Symbol("h") * sp.eye(2), sp.Symbol("h") * sp.eye(2),
-                                2 * sp.Symbol("h") * sp.eye(2)) - sp.eye(2),
+                solve_sylvester(
+                    sp.Symbol("h") * sp.eye(2),
+                    sp.Symbol("h") * sp.eye(2),
+                    2 * sp.Symbol("h") * sp.eye(2),
+                )
+                - sp.eye(2),
             ),
         ),
     )
-

@@ -11,7 +11,6 @@ from symdrift.chain.steps import derived, holds, vanishes
 from symdrift.chain.vocabulary import (
     AXIS_LOSS,
     AXIS_SLOPE,
-    EXPECTED_LOSS,
     FIRST_LAYER,
     MEAN_FIRST,
     MEAN_SECOND,
@@ -80,7 +79,7 @@ def minimum(network: LinearNetwork) -> Iterator[Step]:
 
 
 def _aligned_minimum() -> Iterator[Step]:
-    variance, gain, value = (symbol(r) for r in ("input_variance", "gain", "singular_value"))
+    gain, value = symbol("gain"), symbol("singular_value")
     residual = symbol("residual_map")
     one = AlignedMinimum((any_direction(""),), hidden=1, inputs=1, outputs=1)
     slope = sp.factor(sum(one.mean_gradient).subs(residual, gain - value))
@@ -95,19 +94,14 @@ def _aligned_minimum() -> Iterator[Step]:
         "When teacher and inputs share axes, the balanced minimum can be turned so that every "
         "hidden unit serves one axis with equal weights in both layers: the singular value {s} "
         "of the learned map is the square of that weight. On an axis with input variance "
-        "{lambda} and gain {a} the loss changes with that weight as in [eq:axis-slope]. The slope vanishes for a direction "
-        "that is not learned, and for [eq:singular-value], which leaves the residual "
+        "{lambda} and gain {a} the loss changes with that weight as in [eq:axis-slope]. "
+        "The slope vanishes for a direction that is not learned, and for [eq:singular-value], which leaves the residual "
         "[eq:axis-residual] of the gain. Any further direction stays as it is: its residual is "
         "its gain.",
         equations=(
             Equation("axis-slope", sp.Eq(AXIS_SLOPE, slope, evaluate=False)),
-            *(
-                Equation("singular-value", sp.Eq(value, root, evaluate=False))
-                for root in roots
-            ),
-            Equation(
-                "axis-residual", sp.Eq(residual, sp.expand(gain - roots[0]), evaluate=False)
-            ),
+            *(Equation("singular-value", sp.Eq(value, root, evaluate=False)) for root in roots),
+            Equation("axis-residual", sp.Eq(residual, sp.expand(gain - roots[0]), evaluate=False)),
         ),
         tests=(
             vanishes(
@@ -132,7 +126,6 @@ def _aligned_minimum() -> Iterator[Step]:
 def _active_directions(one: AlignedMinimum, value_learned: sp.Expr) -> Iterator[Step]:
     variance, gain, value = (symbol(r) for r in ("input_variance", "gain", "singular_value"))
     residual = symbol("residual_map")
-    noise = symbol("label_noise") ** 2
     reduction = loss_reduction()
     left_out = one.loss.xreplace({value: sp.Integer(0), residual: gain})
     learned = one.loss.xreplace({residual: GAMMA / variance})

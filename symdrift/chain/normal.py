@@ -21,7 +21,7 @@ from symdrift.chain.vocabulary import (
 )
 from symdrift.derivation import Equation, Step
 from symdrift.fluctuation import NormalSpace, solve_lyapunov
-from symdrift.notation import BATCH, ETA, symbol
+from symdrift.notation import ETA, symbol
 from symdrift.rational import is_zero
 
 SECTION = "Fluctuation in the normal space"
@@ -47,9 +47,7 @@ def _lyapunov() -> Step:
         """One step maps Gamma to (1 - eta H) Gamma (1 - eta H) + eta^2 C; keep order eta^2."""
         h, c = sp.symbols("H C", commutative=False)
         scaled = sp.Symbol("Gamma_1", commutative=False)
-        change = sp.expand(
-            (1 - ETA * h) * ETA * scaled * (1 - ETA * h) + ETA**2 * c - ETA * scaled
-        )
+        change = sp.expand((1 - ETA * h) * ETA * scaled * (1 - ETA * h) + ETA**2 * c - ETA * scaled)
         leading = sp.expand(change).coeff(ETA, 2)
         return bool(sp.expand(leading - (c - h * scaled - scaled * h)) == 0)
 
@@ -64,8 +62,9 @@ def _lyapunov() -> Step:
         equations=(
             Equation(
                 "normal-step",
-                sp.Eq(NEXT_NORMAL, NORMAL - ETA * (HESSIAN * NORMAL + CENTRED_NOISE),
-                      evaluate=False),
+                sp.Eq(
+                    NEXT_NORMAL, NORMAL - ETA * (HESSIAN * NORMAL + CENTRED_NOISE), evaluate=False
+                ),
             ),
             Equation(
                 "covariance-step",

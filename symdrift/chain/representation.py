@@ -51,9 +51,7 @@ def representation(examples: Examples) -> Iterator[Step]:
 
 
 def _decay() -> Step:
-    variances = {
-        (i, j): sp.Symbol(f"V_{i + 1}{j + 1}") for i in range(3) for j in range(i + 1, 3)
-    }
+    variances = {(i, j): sp.Symbol(f"V_{i + 1}{j + 1}") for i in range(3) for j in range(i + 1, 3)}
     found = decay_matrix(variances, 3)
     expected = sp.diag(
         *(
@@ -69,9 +67,7 @@ def _decay() -> Step:
             (angle * generator(3, *plane) for plane, angle in angles.items()), sp.zeros(3, 3)
         )
         second = (turn**2 / 2).applyfunc(sp.expand)
-        averaged = second.applyfunc(
-            lambda entry: sp.Poly(entry, *angles.values()).as_expr()
-        )
+        averaged = second.applyfunc(lambda entry: sp.Poly(entry, *angles.values()).as_expr())
         for plane, angle in angles.items():
             averaged = averaged.xreplace({angle**2: variances[plane]})
         averaged = averaged.xreplace(dict.fromkeys(angles.values(), sp.Integer(0)))
@@ -121,9 +117,7 @@ def _stimulus(examples: Examples) -> Step:
     network = minimum.network
     stimulus = sp.Matrix(sp.symbols("x_1:4", real=True))
     hidden = network.first_layer.xreplace(minimum.weights) * stimulus
-    quadratic = sp.Sum(
-        INDEXED_DECAY[I_INDEX] * INDEXED_COMPONENT[I_INDEX] ** 2, (I_INDEX, 1, RANK)
-    )
+    quadratic = sp.Sum(INDEXED_DECAY[I_INDEX] * INDEXED_COMPONENT[I_INDEX] ** 2, (I_INDEX, 1, RANK))
     norm = sp.Sum(INDEXED_COMPONENT[I_INDEX] ** 2, (I_INDEX, 1, RANK))
     correlation = sp.Sum(
         INDEXED_COMPONENT[I_INDEX] ** 2 * sp.exp(-INDEXED_DECAY[I_INDEX] * TIME),
@@ -172,8 +166,10 @@ def _displacement(examples: Examples) -> Step:
         (I_INDEX, 1, RANK),
     )
     fluctuation = 2 * sp.Sum(
-        sp.Sum(INDEXED_STIMULUS[L_INDEX] ** 2 * MEMORY[I_INDEX, L_INDEX], (L_INDEX, 1,
-               symbol("inputs", positive=True, integer=True))),
+        sp.Sum(
+            INDEXED_STIMULUS[L_INDEX] ** 2 * MEMORY[I_INDEX, L_INDEX],
+            (L_INDEX, 1, symbol("inputs", positive=True, integer=True)),
+        ),
         (I_INDEX, 1, RANK),
     )
     s_i, s_l = symbol("singular_value", "i"), symbol("singular_value", "l")
@@ -198,9 +194,7 @@ def _displacement(examples: Examples) -> Step:
         # The half distance of the eigenvalues fixes one entry of the block.
         defect = splitting(block) ** 2 - half**2
         (coupling,) = sp.solve(defect.subs(b**2, sp.Symbol("b2")), sp.Symbol("b2"))
-        entries = [
-            sp.expand(sp.expand(entry).subs(b**2, coupling)) for entry in plain
-        ]
+        entries = [sp.expand(sp.expand(entry).subs(b**2, coupling)) for entry in plain]
         start = forward.xreplace({TIME: sp.Integer(0)})
         return all(is_zero(entry) for entry in entries) and all(
             is_zero(entry) for entry in start - sp.eye(2)

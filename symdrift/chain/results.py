@@ -9,6 +9,7 @@ import sympy as sp
 
 from symdrift.aligned import counterparts
 from symdrift.chain.examples import Examples
+from symdrift.chain.special import grouped_isotropic
 from symdrift.chain.steps import Test, derived, holds, vanishes
 from symdrift.chain.subject import Subject
 from symdrift.derivation import Equation, Step
@@ -16,7 +17,8 @@ from symdrift.fluctuation import normal_space
 from symdrift.limits import isotropic_diffusion, other_term, own_term
 from symdrift.manifold import AlignedMinimum, Direction
 from symdrift.notation import BATCH, ETA, GAMMA, INPUTS, symbol
-from symdrift.rational import RationalField, factor, is_zero
+from symdrift.rational import RationalField, is_zero
+from symdrift.simplification import simplify_by, substitute
 
 SECTION = "Results for this study"
 
@@ -45,20 +47,26 @@ def in_study_symbols(subject: Subject) -> dict[sp.Symbol, sp.Expr]:
 
 def _isotropic(examples: Examples, subject: Subject) -> Step:
     (axis,) = subject.directions
-    general = isotropic_diffusion(examples.representative)
-    substitution = {
-        symbol("input_variance"): axis.input_variance,
-        symbol("singular_value"): axis.singular_value,
-        symbol("label_noise"): sp.sqrt(axis.label_noise),
-        INPUTS: subject.inputs,
-    } | in_study_symbols(subject)
-    found = factor(general.xreplace(substitution))
-    rate = factor((subject.inputs - 1) * found)
-    value = symbol("singular_value")
-    diffusion, decay = symbol("diffusion_tensor"), symbol("decay")
+    value, diffusion, decay = (
+        symbol(role) for role in ("singular_value", "diffusion_tensor", "decay")
+    )
+    form = simplify_by(
+        grouped_isotropic(isotropic_diffusion(examples.representative)).expression,
+        substitute(
+            "the symbols of the study",
+            {
+                symbol("input_variance"): axis.input_variance,
+                symbol("label_noise"): sp.sqrt(axis.label_noise),
+                symbol("gain"): axis.gain,
+                INPUTS: subject.inputs,
+            }
+            | in_study_symbols(subject),
+        ),
+    )
+    explicit = form.expression.xreplace({value: axis.singular_value})
     point = {
         item: sp.Rational(k + 3, 2 * k + 2)
-        for k, item in enumerate(sorted(found.free_symbols, key=lambda s: s.name))
+        for k, item in enumerate(sorted(explicit.free_symbols, key=lambda s: s.name))
         if item != subject.inputs
     } | {subject.inputs: sp.Integer(3)}
     axes = (axis,) * 3
@@ -74,8 +82,8 @@ def _isotropic(examples: Examples, subject: Subject) -> Step:
         "autocorrelation at the rate [eq:study-rate], the sum over the planes through its axis.",
         equations=(
             Equation("study-value", sp.Eq(value, axis.singular_value, evaluate=False)),
-            Equation("study-diffusion", sp.Eq(diffusion, found, evaluate=False)),
-            Equation("study-rate", sp.Eq(decay, rate, evaluate=False)),
+            Equation("study-diffusion", sp.Eq(diffusion, form.expression, evaluate=False)),
+            Equation("study-rate", sp.Eq(decay, (subject.inputs - 1) * diffusion, evaluate=False)),
         ),
         tests=(
             holds(
@@ -83,11 +91,12 @@ def _isotropic(examples: Examples, subject: Subject) -> Step:
                 "study, equals [eq:study-diffusion].",
                 "exact evaluation at a rational point",
                 lambda: is_zero(
-                    (pairwise / (2 * subject.batch**2)).xreplace(point) - found.xreplace(point)
+                    (pairwise / (2 * subject.batch**2)).xreplace(point) - explicit.xreplace(point)
                 ),
             ),
         ),
         assumptions=("The weight decay is smaller than input variance times gain.",),
+        simplified=(form,),
     )
 
 
@@ -132,7 +141,11 @@ def _minimum(subject: Subject) -> Step:
         SECTION,
         "Singular values",
         text,
-        symbols={"axes": names, "hidden": hidden_axes, "conditions": sp.And(*dict.fromkeys(condition))},
+        symbols={
+            "axes": names,
+            "hidden": hidden_axes,
+            "conditions": sp.And(*dict.fromkeys(condition)),
+        },
         equations=equations,
         tests=(
             vanishes(
@@ -142,9 +155,10 @@ def _minimum(subject: Subject) -> Step:
             ),
         ),
         assumptions=(
-            "These axes are active and the others are not: {conditions}"
+            "These axes are active, {conditions}; axes that are left out are below their "
+            "threshold or have a smaller loss reduction [eq:reduction]."
             if all(not c.is_Boolean or c not in (sp.true, sp.false) for c in condition)
-            else "The numbers of the study decide which axes are active",
+            else "The numbers of the study decide which axes are active.",
         ),
     )
 
@@ -193,9 +207,7 @@ def _drift(examples: Examples, subject: Subject) -> Step:
                 equations.append(
                     Equation(f"study-term-{i}-{j}-{label + 1}", sp.Eq(name, shown, evaluate=False))
                 )
-    text = (
-        "Different planes of this study are uncorrelated, and each has the variance [eq:total]. "
-    )
+    text = "Different planes of this study are uncorrelated, and each has the variance [eq:total]. "
     text += (
         "The terms of the sum are written out below for planes and axes that differ; the "
         "others have the same form in the symbols of their axes."

@@ -23,7 +23,7 @@ from symdrift.limits import (
 )
 from symdrift.notation import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.rational import cancel, is_zero, leading_term
-from symdrift.simplification import FACTOR, partial_fractions, simplify_by, substitute
+from symdrift.simplification import FACTOR, Simplified, partial_fractions, simplify_by, substitute
 
 SECTION = "Special cases and limits"
 
@@ -67,18 +67,23 @@ def special(examples: Examples) -> Iterator[Step]:
     yield from _frequency(examples)
 
 
+def grouped_isotropic(found: sp.Expr) -> Simplified:
+    """The isotropic result as one term for each kind of noise.
+
+    Partial fractions in ``s`` separate them; ``gamma + lambda s`` is ``lambda a``.
+    """
+    s, variance = symbol("singular_value"), symbol("input_variance")
+    gain = {GAMMA + variance * s: variance * symbol("gain")}
+    return simplify_by(
+        found, partial_fractions(s), substitute("gain in the place of s + gamma / lambda", gain)
+    )
+
+
 def _isotropic(examples: Examples, found: sp.Expr) -> Step:
     s, noise, gain = symbol("singular_value"), symbol("label_noise"), symbol("gain")
     variance = symbol("input_variance")
-    # Partial fractions in s separate the two kinds of noise.
-    grouped_form = simplify_by(
-        found,
-        partial_fractions(s),
-        substitute("gain in the place of s + gamma / lambda", {GAMMA + variance * s: variance * gain}),
-    )
-    quiet_form = simplify_by(
-        found, substitute("no label noise", {noise: sp.Integer(0)}), FACTOR
-    )
+    grouped_form = grouped_isotropic(found)
+    quiet_form = simplify_by(found, substitute("no label noise", {noise: sp.Integer(0)}), FACTOR)
     grouped, quiet = grouped_form.expression, quiet_form.expression
     equal = {
         symbol(role, k): symbol(role)
@@ -228,8 +233,10 @@ def _irrelevant(examples: Examples) -> Step:
                 "The power of the weight decay is zero for axes that are left out and four for "
                 "inputs without output; the powers of their variance are two and one.",
                 "leading order",
-                lambda: (limits.left_out[1], limits.unseen[1], growth[1], unseen_growth[1])
-                == (0, 4, 2, 1),
+                lambda: (
+                    (limits.left_out[1], limits.unseen[1], growth[1], unseen_growth[1])
+                    == (0, 4, 2, 1)
+                ),
             ),
             holds(
                 "The exact term of an explicit network with a bottleneck approaches the leading "
@@ -264,9 +271,12 @@ def _irrelevant_approached(examples: Examples, term: sp.Expr) -> bool:
         whole = rotation_variance(examples.bottleneck, (0, 1)).xreplace(values)
         pair = examples.bottleneck.minimum.directions[:2]
         alone = representative.rotation_variance(pair, 0, 1).xreplace(values)
-        expected = term.xreplace(
-            {symbol("input_variance"): lam, IRRELEVANT_VARIANCE: nu, ETA: sp.Integer(1)}
-        ) / 4**2
+        expected = (
+            term.xreplace(
+                {symbol("input_variance"): lam, IRRELEVANT_VARIANCE: nu, ETA: sp.Integer(1)}
+            )
+            / 4**2
+        )
         errors.append(abs((whole - alone) / expected - 1))
     return bool(errors[0] < sp.Rational(1, 10**4) and 9 * errors[1] < errors[0])
 
@@ -290,12 +300,10 @@ def _exponents(examples: Examples, isotropic: sp.Expr) -> Step:
             return replace(block, noise=block.noise / BATCH)
 
         for term in (examples.representative.own_term, examples.representative.other_term):
-            scaled = DriftTerm(
-                tuple(
-                    replace(c, left=thinned(c.left), right=thinned(c.right))
-                    for c in term.couplings
-                )
+            forward, backward = (
+                replace(c, left=thinned(c.left), right=thinned(c.right)) for c in term.couplings
             )
+            scaled = DriftTerm((forward, backward))
             symbols = sorted(scaled.exact.free_symbols - {BATCH}, key=lambda item: item.name)
             point = {item: sp.Rational(2 * k + 3, k + 2) for k, item in enumerate(symbols)}
             ratio = scaled.exact.xreplace(point) * BATCH**2 - term.exact.xreplace(point)
@@ -394,9 +402,7 @@ def _frequency(examples: Examples) -> Iterator[Step]:
     )
     scaled = sp.Symbol("scaled_noise", positive=True)
     numerator, _ = sp.fraction(
-        effect.decay_rate_difference.xreplace(
-            {symbol("label_noise"): GAMMA * sp.sqrt(scaled)}
-        )
+        effect.decay_rate_difference.xreplace({symbol("label_noise"): GAMMA * sp.sqrt(scaled)})
     )
     leading, _ = leading_term(numerator / (INPUTS - 2), GAMMA)
     (root,) = [r for r in sp.solve(leading, scaled) if r.is_positive is not False]
@@ -474,4 +480,3 @@ def _order_turns(slope: sp.Expr, critical: sp.Expr) -> bool:
         for factor_ in (sp.Rational(1, 2), sp.Integer(2))
     ]
     return bool(values[0].evalf() < 0 < values[1].evalf())
-

@@ -217,14 +217,14 @@ def _active(study: Study, aligned: int, hidden: int) -> tuple[int, ...]:
     problem = study.problem()
     # The closed form refuses studies without a strict minimum.
     evaluate(problem)
-    aligned = align(problem)
-    if isinstance(aligned, str):
-        raise RequestError("inputs.covariance", f"cannot be derived symbolically: {aligned}")
+    axes = align(problem)
+    if isinstance(axes, str):
+        raise RequestError("inputs.covariance", f"cannot be derived symbolically: {axes}")
     values = kernels.singular_values(
-        aligned.input_variances,
+        axes.input_variances,
         problem.weight_decay,
-        aligned.gains,
-        inputs=aligned.input_variances.size,
+        axes.gains,
+        inputs=axes.input_variances.size,
         outputs=problem.label_noise.size,
         hidden=problem.hidden,
     )

@@ -131,9 +131,7 @@ def _tangents() -> Step:
         equations=(
             Equation(
                 "generator",
-                sp.Eq(
-                    PLANE_GENERATOR, UNIT_I * UNIT_J.T - UNIT_J * UNIT_I.T, evaluate=False
-                ),
+                sp.Eq(PLANE_GENERATOR, UNIT_I * UNIT_J.T - UNIT_J * UNIT_I.T, evaluate=False),
             ),
             Equation("metric", sp.Eq(SQUARED_LENGTH, lengths[0, 1], evaluate=False)),
             Equation("dimension", sp.Eq(DIMENSION, dimension, evaluate=False)),

@@ -93,7 +93,9 @@ def _term(name: str, term: DriftTerm, indices: str, white: bool) -> ScalarFuncti
     rotation = "J" if white else "Y"
     return ScalarFunction(
         name=name,
-        summary=f"What index {'l' if 'l' in indices else 'l = i'} adds to the swept area of (i, j).",
+        summary=(
+            f"What index {'l' if 'l' in indices else 'l = i'} adds to the swept area of (i, j)."
+        ),
         formula=(
             f"o^2 (tr({rotation}' C_P {rotation} Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for "
             "B = 1, with H_P Y + Y H_Q = 2 J H_Q, H_P Z + Z H_Q = 2 H_P J, H Gamma + Gamma H = C"
@@ -113,7 +115,7 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
     area = sp.Symbol("area", positive=True)
     variance, gain = symbol("input_variance"), symbol("gain")
     singular_value = gain - GAMMA / variance
-    s_i, s_j, s_l = (symbol("singular_value", index) for index in "ijl")
+    s_i, s_j = (symbol("singular_value", index) for index in "ij")
     gamma_pair = pair.fluctuation.xreplace({ETA: sp.Integer(1)})
     pair_arguments = (*axis_arguments("i"), *axis_arguments("l"), _residual("l"), WEIGHT_DECAY)
     own_arguments = (*axis_arguments("i"), WEIGHT_DECAY)
@@ -313,4 +315,4 @@ def weight_share(block: NormalBlock) -> sp.Expr:
 
 def _first_layer_size(block: NormalBlock) -> int:
     """Coordinates of the first layer, for a sub-network with as many inputs as outputs."""
-    return block.directions[0].vector.rows // 2
+    return int(block.directions[0].vector.rows) // 2

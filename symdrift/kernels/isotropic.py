@@ -41,11 +41,16 @@ def isotropic_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
     component = symbol("singular_value") * squared_norm
     rate = (INPUTS - 1) * diffusion
     lag = Argument(TIME, "time", "Time lag tau in steps.")
-    moved = drift_displacement(component, rate) + squared_norm * (
-        _weight_change(drift.diagonal_block, renaming(i=axis), sp.Integer(0))
-        + (INPUTS - 1)
-        * _weight_change(drift.pair_block, renaming(i=axis, l=axis), axis.coupling)
-    ) / BATCH
+    moved = (
+        drift_displacement(component, rate)
+        + squared_norm
+        * (
+            _weight_change(drift.diagonal_block, renaming(i=axis), sp.Integer(0))
+            + (INPUTS - 1)
+            * _weight_change(drift.pair_block, renaming(i=axis, l=axis), axis.coupling)
+        )
+        / BATCH
+    )
 
     def function(
         name: str, summary: str, formula: str, result: sp.Expr, *extra: Argument
@@ -60,19 +65,38 @@ def isotropic_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
         return ScalarFunction(name, summary, formula, tuple(taken), {name: expression})
 
     return (
-        function("_singular_value", "Singular value of every direction.", "s = a - gamma / lambda",
-                 symbol("singular_value")),
-        function("_weight_variance", "Total fluctuation tr(Gamma).",
-                 "n Gamma_ii + n (n - 1) Gamma_il, divided by B", weight_variance / BATCH),
+        function(
+            "_singular_value",
+            "Singular value of every direction.",
+            "s = a - gamma / lambda",
+            symbol("singular_value"),
+        ),
+        function(
+            "_weight_variance",
+            "Total fluctuation tr(Gamma).",
+            "n Gamma_ii + n (n - 1) Gamma_il, divided by B",
+            weight_variance / BATCH,
+        ),
         function("_excess_loss", "Excess loss.", "(eta / 4) tr(C) / B", ETA * noise / (4 * BATCH)),
-        function("_diffusion", "Diffusion coefficient of every plane.", _isotropic_text(),
-                 diffusion),
-        function("_representation_diffusion", "Diffusion of the representation of a stimulus.",
-                 "s |x|^2 (n - 1) D", component * rate, stimulus),
+        function(
+            "_diffusion", "Diffusion coefficient of every plane.", _isotropic_text(), diffusion
+        ),
+        function(
+            "_representation_diffusion",
+            "Diffusion of the representation of a stimulus.",
+            "s |x|^2 (n - 1) D",
+            component * rate,
+            stimulus,
+        ),
         function("_decay_rate", "Decay rate of every representation.", "(n - 1) D", rate),
-        function("_displacement", "Mean-squared displacement of a representation.",
-                 "2 s |x|^2 (1 - exp(-(n - 1) D tau)) plus the fluctuation of the first layer",
-                 moved, lag, stimulus),
+        function(
+            "_displacement",
+            "Mean-squared displacement of a representation.",
+            "2 s |x|^2 (1 - exp(-(n - 1) D tau)) plus the fluctuation of the first layer",
+            moved,
+            lag,
+            stimulus,
+        ),
     )
 
 

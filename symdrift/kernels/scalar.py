@@ -64,9 +64,7 @@ class ScalarFunction:
             intermediate.
         """
         renamed = {
-            root: value
-            for argument in self.arguments
-            for root, value in [_substitution(argument)]
+            root: value for argument in self.arguments for root, value in [_substitution(argument)]
         }
         expressions = [
             expression.xreplace(renamed)
