@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 import sympy as sp
 
-import symdrift.drift
-import symdrift.fluctuation
 import symdrift.gaussian
 from symdrift.chain.curvature import curvature
 from symdrift.chain.drift import drift
@@ -19,8 +17,11 @@ from symdrift.chain.normal import normal
 from symdrift.chain.symmetry import symmetry
 from symdrift.derivation import Step
 from symdrift.errors import CheckFailed
+from symdrift.fluctuation import solve_lyapunov, solve_sylvester
+from symdrift.hessian import hessian
 from symdrift.manifold import AlignedMinimum
 from symdrift.network import LinearNetwork, generator
+from symdrift.noise import gradient_noise
 
 Section = Callable[[Examples], Iterable[Step]]
 
@@ -30,7 +31,7 @@ def doubled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def hessian_with_extra_decay(minimum: AlignedMinimum) -> sp.ImmutableMatrix:
-    exact = ORIGINAL_HESSIAN(minimum)
+    exact = hessian(minimum)
     return sp.ImmutableMatrix(exact + sp.eye(exact.rows))
 
 
@@ -52,7 +53,6 @@ def symmetry_of_generic(examples: Examples) -> Iterable[Step]:
     return symmetry(examples.generic)
 
 
-ORIGINAL_HESSIAN = symdrift.fluctuation.hessian
 ORIGINAL_MOMENT = symdrift.gaussian._moment
 
 SECTIONS: dict[str, Section] = {
@@ -83,25 +83,25 @@ SECTIONS: dict[str, Section] = {
         ("symdrift.gaussian._moment", one_pairing_only, "noise", "moments"),
         (
             "symdrift.fluctuation.gradient_noise",
-            doubled(symdrift.fluctuation.gradient_noise),
+            doubled(gradient_noise),
             "noise",
             "batches",
         ),
         (
             "symdrift.fluctuation.solve_lyapunov",
-            doubled(symdrift.fluctuation.solve_lyapunov),
+            doubled(solve_lyapunov),
             "normal",
             "fluctuation-blocks",
         ),
         (
             "symdrift.chain.normal.solve_lyapunov",
-            doubled(symdrift.fluctuation.solve_lyapunov),
+            doubled(solve_lyapunov),
             "normal",
             "fluctuation-blocks",
         ),
         pytest.param(
             "symdrift.drift.solve_sylvester",
-            doubled(symdrift.drift.solve_sylvester),
+            doubled(solve_sylvester),
             "drift",
             "total",
             marks=pytest.mark.slow,

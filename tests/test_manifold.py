@@ -99,9 +99,8 @@ def test_loss_reduction_is_half_variance_times_squared_value() -> None:
     gain, decay, strength = 1.3, 0.4, 2.0
 
     def one_direction(weights: Array) -> float:
-        return 0.5 * strength * (gain - weights[0] * weights[1]) ** 2 + 0.5 * decay * float(
-            weights @ weights
-        )
+        error = gain - weights[0] * weights[1]
+        return float(0.5 * strength * error**2 + 0.5 * decay * weights @ weights)
 
     lowest = scipy.optimize.minimize(one_direction, np.ones(2), tol=1e-12).fun
     numbers = {value: gain - decay / strength, variance: strength}

@@ -1,0 +1,96 @@
+"""What the read-me says can be typed in works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from symdrift.cli import run
+from symdrift.study import read_study, shipped_studies
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    """Every call of symdrift, split as a shell would."""
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    lines += re.findall(r"`(\.venv/bin/symdrift [^`]*)`", TEXT)
+    return [
+        shlex.split(line)[1:] for line in lines if line.startswith(".venv/bin/symdrift ")
+    ]  # fmt: skip
+
+
+def test_the_set_up_commands_make_their_own_environment() -> None:
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    setup = [line for line in lines if "python3 -m venv" in line]
+    assert len(setup) == 2
+    assert all(line.startswith("python3 -m venv .venv && .venv/bin/pip install ") for line in setup)
+    assert setup[0].endswith(".venv/bin/symdrift report anisotropic_autoencoder")
+    assert setup[1].endswith(".venv/bin/python -m pytest")
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_python_examples_run(number: int, capsys: pytest.CaptureFixture[str]) -> None:
+    namespace: dict[str, object] = {}
+    source = blocks("python")[number]
+    exec(compile(source, f"README.md, example {number}", "exec"), namespace)
+    if number == 0:
+        rates = [float(line.split()[1]) for line in capsys.readouterr().out.splitlines()]
+        assert rates[0] < rates[1]
+    else:
+        assert getattr(namespace["diffusion"], "shape", None) == (25, 4, 4)
+
+
+@pytest.mark.slow
+def test_the_derivation_example_prints_its_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    (source,) = [block for block in blocks("python") if "symdrift.derive" in block]
+    assert len(blocks("python")) == 3
+    exec(compile(source, "README.md, derivation", "exec"), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 20
+    assert all(re.search(r"\([1-9]\d* checks, \d+\.\d\d s\)$", line) for line in lines)
+
+
+def test_the_study_of_the_example_is_valid(tmp_path: Path) -> None:
+    (text,) = blocks("toml")
+    path = tmp_path / "two_gains.toml"
+    path.write_text(text, encoding="utf-8")
+    study = read_study(str(path))
+    assert study.symbols == (
+        "lambda_1", "lambda_2", "a_1", "a_2", "sigma2", "eta", "gamma",
+    )  # fmt: skip
+
+
+def test_evaluations_of_the_read_me_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").mkdir()
+    evaluations = [arguments for arguments in commands() if arguments[0] == "evaluate"]
+    assert len(evaluations) == 3
+    for arguments in evaluations:
+        assert run(arguments) == 0, arguments
+        assert capsys.readouterr().out
+    assert (tmp_path / "docs" / "frequent_stimulus.png").stat().st_size > 10_000
+
+
+def test_other_commands_of_the_read_me_name_what_exists() -> None:
+    named = {arguments[1] for arguments in commands() if len(arguments) > 1}
+    assert named - {"two_gains.toml"} <= set(shipped_studies())
+    assert {arguments[0] for arguments in commands()} == {
+        "list", "derive", "evaluate", "validate",
+    }  # fmt: skip
+
+
+def test_pictures_are_there() -> None:
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", TEXT)
+    assert pictures
+    assert all((ROOT / picture).is_file() for picture in pictures)
