@@ -61,9 +61,12 @@ def cached(name: str, document: object, derive: Callable[[], tuple[Step, ...]]) 
     if kept is not None:
         return kept
     steps = derive()
-    with suppress(OSError, RequestError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_bytes(path, pickle.dumps(steps))
+    content = pickle.dumps(steps)
+    # SymPy may evaluate an expression while it is unpickled: what changes is not kept.
+    if pickle.loads(content) == steps:
+        with suppress(OSError, RequestError):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_bytes(path, content)
     return steps
 
 

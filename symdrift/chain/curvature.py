@@ -34,6 +34,8 @@ from symdrift.rational import cancel
 
 SECTION = "The normal space and its Hessian"
 
+AXES = sp.Symbol("N_axes", positive=True, integer=True)
+WEIGHT_COUNT = sp.Symbol("weight_count", positive=True, integer=True)
 U_IL, U_LI = (sp.Symbol(f"step_U_{index}") for index in ("il", "li"))
 W_IL, W_LI = (sp.Symbol(f"step_W_{index}") for index in ("il", "li"))
 NORMAL_IL, NORMAL_LI = (sp.Symbol(f"normal_{index}") for index in ("il", "li"))
@@ -45,6 +47,8 @@ SILENT_LOWER, SILENT_UPPER = sp.symbols("h_minus h_plus", real=True)
 WOULD_BE = sp.Symbol("s_l_lost", positive=True)
 
 LATEX = {
+    AXES: "N",
+    WEIGHT_COUNT: r"\#_{\mathrm{weights}}",
     U_IL: r"\delta U_{il}",
     U_LI: r"\delta U_{li}",
     W_IL: r"\delta W_{il}",
@@ -145,7 +149,6 @@ def _flat_along_the_orbit(examples: Examples) -> Step:
 
 def _blocks(examples: Examples) -> Step:
     space = examples.all_active
-    network = space.minimum.network
     first = [f"W{i + 1}{j + 1}" for i in range(3) for j in range(3)]
     second = [f"U{i + 1}{j + 1}" for i in range(3) for j in range(3)]
     names = [*first, *second]
@@ -160,6 +163,7 @@ def _blocks(examples: Examples) -> Step:
         return pairs_only(blocks, labels)
 
     found = connected_blocks((space.hessian, space.noise))
+    counted = 2 * AXES + 4 * AXES * (AXES - 1) / 2
     sizes = sp.Tuple(*(sp.Integer(len(block)) for block in found))
     return derived(
         "blocks",
@@ -171,14 +175,21 @@ def _blocks(examples: Examples) -> Step:
         "of both layers between two axes, or of one axis with itself. An entry of either matrix "
         "involves two weights and therefore at most four axes, so that a network with four axes "
         "shows every kind of entry there is; it falls apart in the same way, and so does any "
-        "larger network.",
-        symbols={"sizes": sizes},
-        equations=(Equation("pattern", _pattern(found, len(network.coordinates))),),
+        "larger network. A network with {axes} axes and as many hidden units has [eq:pattern] "
+        "weights: two for each axis and four for each pair.",
+        symbols={"sizes": sizes, "axes": AXES},
+        equations=(Equation("pattern", sp.Eq(WEIGHT_COUNT, counted, evaluate=False)),),
         tests=(
             holds(
                 "Every component of the network with three axes belongs to one pair of axes.",
                 "connected components",
                 lambda: pairs_only(found, names),
+            ),
+            vanishes(
+                "The components found with three axes have the stated sizes, and all weights "
+                "together are those of the two layers.",
+                sum(len(block) for block in found) - counted.subs(AXES, 3),
+                counted - 2 * AXES**2,
             ),
             holds(
                 "So does every component of the network with four axes.",
@@ -187,16 +198,6 @@ def _blocks(examples: Examples) -> Step:
             ),
         ),
     )
-
-
-def _pattern(blocks: tuple[tuple[int, ...], ...], size: int) -> sp.Basic:
-    """Sizes of the components as a sum that gives the number of weights."""
-    counts = sorted({len(block) for block in blocks})
-    terms = [
-        sp.Mul(sum(len(block) == count for block in blocks), count, evaluate=False)
-        for count in counts
-    ]
-    return sp.Eq(sp.Add(*terms, evaluate=False), size, evaluate=False)
 
 
 def _reached(examples: Examples) -> Step:

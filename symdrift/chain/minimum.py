@@ -95,9 +95,9 @@ def _aligned_minimum() -> Iterator[Step]:
         "hidden unit serves one axis with equal weights in both layers: the singular value {s} "
         "of the learned map is the square of that weight. On an axis with input variance "
         "{lambda} and gain {a} the loss changes with that weight as in [eq:axis-slope]. "
-        "The slope vanishes for a direction that is not learned, and for [eq:singular-value], which leaves the residual "
-        "[eq:axis-residual] of the gain. Any further direction stays as it is: its residual is "
-        "its gain.",
+        "The slope vanishes for a direction that is not learned, and for [eq:singular-value], "
+        "which leaves the residual [eq:axis-residual] of the gain. Any further direction stays "
+        "as it is: its residual is its gain.",
         equations=(
             Equation("axis-slope", sp.Eq(AXIS_SLOPE, slope, evaluate=False)),
             *(Equation("singular-value", sp.Eq(value, root, evaluate=False)) for root in roots),

@@ -80,8 +80,7 @@ def _moments() -> Step:
 def _blocks(examples: Examples) -> Step:
     representative = examples.representative
     pair, own = representative.pair_block, representative.diagonal_block
-    lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")
-    e_i, e_l = symbol("residual_map", "i"), symbol("residual_map", "l")
+    lam_i, e_i = symbol("input_variance", "i"), symbol("residual_map", "i")
     s_i, s_l = symbol("singular_value", "i"), symbol("singular_value", "l")
     to_residual = {GAMMA: lam_i * e_i}
     inner = pair.noise.xreplace(to_residual).applyfunc(

@@ -32,7 +32,7 @@ INDEXED_COMPONENT, INDEXED_STIMULUS, INDEXED_DECAY = (
 )
 MEMORY = sp.IndexedBase("F")
 FORGOTTEN = sp.Symbol("forgotten", positive=True)
-MEAN_DECAY = sp.Symbol("exp_decay")
+MEAN_DECAY = sp.MatrixSymbol("exp_decay", RANK, RANK)
 
 LATEX = {
     MEAN_ROTATION: r"\mathbb{E}[Q_\tau]",
@@ -79,8 +79,8 @@ def _decay() -> Step:
         "Average rotation",
         "Hidden units start in the canonical frame and rotate by independent small angles at each "
         "step. Their average over the noise is [eq:mean-rotation]; with different planes "
-        "uncorrelated the decay matrix {Delta} is diagonal, and along the hidden axis {i} it is the sum "
-        "of the diffusion coefficients of all planes through that axis, [eq:axis-decay].",
+        "uncorrelated the decay matrix {Delta} is diagonal, and along the hidden axis {i} it is "
+        "the sum of the diffusion coefficients of all planes through that axis, [eq:axis-decay].",
         symbols={"Delta": DECAY},
         equations=(
             Equation(

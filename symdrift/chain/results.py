@@ -343,7 +343,8 @@ def _drift_tests(examples: Examples, subject: Subject) -> list[Test]:
         tests.append(
             holds(
                 f"The full matrices of the network of this study, with "
-                f"{len(minimum.directions)} axes, give the same terms as the representative indices.",
+                f"{len(minimum.directions)} axes, give the same terms as the "
+                "representative indices.",
                 how,
                 explicit,
             )

@@ -109,7 +109,6 @@ def symmetry(network: LinearNetwork) -> Iterator[Step]:
 
 
 def _tangents() -> Step:
-    s_i, s_j = symbol("singular_value", "i"), symbol("singular_value", "j")
     minimum = AlignedMinimum(
         (active_direction("i"), active_direction("j"), inactive_direction("l")), 3, 3, 3
     )

@@ -1,0 +1,227 @@
+"""A derivation is complete, checked at every step, and stops at the first check that fails."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from symdrift.chain import derive
+from symdrift.chain.examples import Examples
+from symdrift.chain.normal import normal
+from symdrift.chain.steps import derived, vanishes
+from symdrift.derivation import Derivation, Equation
+from symdrift.errors import CheckFailed, RequestError
+from symdrift.roads import evaluate
+from symdrift.study import read_study, shipped_studies
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def derivations(cache: Path) -> dict[str, Derivation]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SYMDRIFT_CACHE", str(cache))
+        return {name: derive(read_study(name)) for name in shipped_studies()}
+
+
+def test_every_step_has_passed_a_check(derivations: dict[str, Derivation]) -> None:
+    for derivation in derivations.values():
+        for step in derivation.steps:
+            assert step.checks, step.identifier
+            assert all(check.passed for check in step.checks)
+            assert step.seconds >= sum(check.seconds for check in step.checks)
+
+
+def test_labels_are_unique_and_references_resolve(derivations: dict[str, Derivation]) -> None:
+    for derivation in derivations.values():
+        labels = [equation.label for step in derivation.steps for equation in step.equations]
+        assert len(labels) == len(set(labels))
+        for step in derivation.steps:
+            texts = (step.prose, *step.assumptions, *(check.statement for check in step.checks))
+            for text in texts:
+                for piece in text.split("[eq:")[1:]:
+                    assert piece.partition("]")[0] in labels
+                names = {name for _, name, _, _ in Formatter().parse(text) if name}
+                assert names <= set(step.symbols)
+
+
+def test_steps_come_in_the_order_of_the_theory(derivations: dict[str, Derivation]) -> None:
+    sections = list(dict.fromkeys(s.section for s in derivations["bottleneck"].steps))
+    assert sections == [
+        "Setting",
+        "The minimum",
+        "Symmetry and the manifold of minima",
+        "The normal space and its Hessian",
+        "Gradient noise",
+        "Fluctuation in the normal space",
+        "Drift as a stochastic area",
+        "Drift of representations",
+        "Special cases and limits",
+        "Results for this study",
+    ]
+
+
+def test_the_isotropic_result_is_the_published_closed_form(
+    derivations: dict[str, Derivation],
+) -> None:
+    equation = derivations["isotropic_autoencoder"].equation("isotropic").expression
+    eta, gamma, lam, s, a, sigma, batch = sp.symbols("eta gamma lambda s a sigma B", positive=True)
+    n = sp.Symbol("n", positive=True, integer=True)
+    first = (n + 2) * (2 * gamma**2 + sigma**2 * lam) ** 2 / (lam * s)
+    published = eta**3 / 64 * (first + (n - 2) * sigma**4 * lam**2 / (lam * a))
+    assert sp.expand(equation.rhs * batch**2 - published) == 0
+
+
+def test_displayed_terms_of_a_study_sum_to_the_dense_variance(
+    derivations: dict[str, Derivation],
+) -> None:
+    """The written-out terms, their permutations included, against full numerical matrices."""
+    derivation = derivations["anisotropic_autoencoder"]
+    own = derivation.equation("study-term-1-2-1").expression.rhs
+    other = derivation.equation("study-term-1-2-3").expression.rhs
+    problem = read_study("anisotropic_autoencoder").problem()
+    values = {"lambda_1": 2.0, "lambda_2": 1.0, "lambda_3": 0.7, "gamma": 0.3, "eta": 0.005}
+    symbols = {name: sp.Symbol(name, positive=True) for name in values}
+
+    def at(expression: sp.Expr, order: str) -> float:
+        swapped = {
+            symbols[f"lambda_{k}"]: values[f"lambda_{axis}"]
+            for k, axis in enumerate(order, start=1)
+        }
+        rest = {symbols[name]: values[name] for name in ("gamma", "eta")}
+        return float(expression.subs(swapped | rest))
+
+    s = [1 - 0.3 / values[f"lambda_{k}"] for k in (1, 2, 3)]
+    dense = evaluate(problem, "dense")
+    for (i, j), variance in zip(
+        ((1, 2), (1, 3), (2, 3)), np.diagonal(dense.drift.covariance), strict=True
+    ):
+        (l,) = {1, 2, 3} - {i, j}
+        area = at(own, f"{i}{j}{l}") + at(own, f"{j}{i}{l}") + at(other, f"{i}{j}{l}")
+        length = 2 * (s[i - 1] + s[j - 1])
+        assert 0.005**2 * area / length**2 == pytest.approx(variance, rel=1e-12)
+
+
+def test_a_frequent_stimulus_drifts_more_slowly_until_label_noise_reverses_it(
+    derivations: dict[str, Derivation],
+) -> None:
+    """Signs of the derived slopes against finite differences of the dense road."""
+    derivation = derivations["frequent_stimulus"]
+    critical = derivation.equation("critical-noise").expression.rhs
+    n, lam, gamma = 4, 1.0, 0.02
+    symbols = {"lambda": lam, "gamma": gamma}
+    variance = float(
+        critical.subs({sp.Symbol(k, positive=True): v for k, v in symbols.items()}).subs(
+            sp.Symbol("n", positive=True, integer=True), n
+        )
+    )
+    study = read_study("frequent_stimulus")
+    for factor, sign in ((0.5, -1), (2.0, 1)):
+        shifted = study.with_values(
+            {
+                "lambda_f": 1.001,
+                "lambda_r": 1.0,
+                "gamma": gamma,
+                "teacher.label_noise": factor * variance,
+            }
+        )
+        frequent, rare = evaluate(shifted.problem(), "dense").stimuli
+        assert np.sign(frequent.decay_rate - rare.decay_rate) == sign
+
+
+def test_a_derivation_comes_back_from_the_cache_unchanged_and_fast(
+    derivations: dict[str, Derivation], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYMDRIFT_CACHE", str(cache))
+    start = time.perf_counter()
+    again = derive(read_study("anisotropic_autoencoder"))
+    assert time.perf_counter() - start < 5
+    first = derivations["anisotropic_autoencoder"]
+    assert again == first
+    assert pickle.loads(pickle.dumps(again)) == again
+
+
+def test_a_damaged_cache_is_derived_again(
+    derivations: dict[str, Derivation], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYMDRIFT_CACHE", str(cache))
+    isotropic = derivations["isotropic_autoencoder"]
+    before = {path: path.read_bytes() for path in cache.iterdir()}
+    own = min(before, key=lambda path: len(before[path]))
+    own.write_bytes(b"no pickle")
+    again = derive(read_study(isotropic.study))
+    assert [s.equations for s in again.steps] == [s.equations for s in isotropic.steps]
+    own.write_bytes(before[own])
+
+
+def test_a_wrong_solution_of_the_lyapunov_equation_stops_the_derivation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import symdrift.chain.normal as section
+    import symdrift.fluctuation as fluctuation
+
+    right = fluctuation.solve_lyapunov
+
+    def wrong(operator: sp.Matrix, source: sp.Matrix) -> Any:
+        return 2 * right(operator, source)
+
+    monkeypatch.setattr(fluctuation, "solve_lyapunov", wrong)
+    monkeypatch.setattr(section, "solve_lyapunov", wrong)
+    with pytest.raises(CheckFailed, match='step "fluctuation-blocks"'):
+        list(normal(Examples()))
+
+
+def test_a_step_without_a_check_is_refused() -> None:
+    with pytest.raises(CheckFailed, match="has no check"):
+        derived("empty", "Section", "Title", "Nothing.", tests=())
+
+
+def test_a_failing_check_names_its_step() -> None:
+    x = sp.Symbol("x")
+    with pytest.raises(CheckFailed, match='step "wrong" failed its check: It is zero.'):
+        derived("wrong", "Section", "Title", "Text.", tests=(vanishes("It is zero.", x - 1),))
+
+
+def test_prose_may_not_name_an_unknown_symbol() -> None:
+    zero = vanishes("Zero is zero.", sp.Integer(0))
+    with pytest.raises(KeyError, match="nonsense"):
+        derived("unknown", "Section", "Title", "See {nonsense}.", tests=(zero,))
+
+
+def test_equations_show_themselves_in_the_notation_of_the_study(
+    derivations: dict[str, Derivation],
+) -> None:
+    derivation = derivations["bottleneck"]
+    assert r"\gamma" in derivation["singular-values"]._repr_latex_()
+    assert derivation.equation("singular-value").latex() == r"s = a - \frac{\gamma}{\lambda}"
+    bare = Equation("bare", sp.Symbol("x") > 0, sp.Symbol("y") > 1)
+    assert bare.latex() == r"x > 0,\qquad y > 1"
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"inputs.covariance": "[[2, 0.5, 0], [0.5, 1, 0], [0, 0, 1]]"}, "inputs.covariance"),
+        ({"learning.synaptic_noise": "0.1"}, "learning.synaptic_noise"),
+        ({"gamma": "5"}, "learning.weight_decay"),
+        ({"gamma": "1"}, "learning.weight_decay"),
+        ({"inputs.covariance.0": "gamma"}, "inputs.covariance.0"),
+    ],
+)
+def test_studies_outside_the_derivation_are_refused(
+    settings: dict[str, str], field: str, monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    monkeypatch.setenv("SYMDRIFT_CACHE", str(cache))
+    with pytest.raises(RequestError) as refusal:
+        derive(read_study("anisotropic_autoencoder").with_values(settings))
+    assert refusal.value.field == field
