@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -126,32 +128,52 @@ def test_squares_of_symbols_are_arguments() -> None:
 # --- Kernels of studies -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["anisotropic_autoencoder", "bottleneck", "teacher_label_noise"])
-def test_kernels_of_an_aligned_study_match_full_matrices(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "fixed", "symbolic"),
+    [
+        ("anisotropic_autoencoder", {}, ["covariance", "weight_decay", "learning_rate"]),
+        (
+            "teacher_label_noise",
+            {"learning.weight_decay": "0.2"},
+            ["covariance", "learning_rate", "gains", "label_noise"],
+        ),
+        (
+            "bottleneck",
+            {
+                "inputs.covariance": "[2.0, 1.5, 0.7, 0.7]",
+                "learning.weight_decay": "0.1",
+                "learning.rate": "0.02",
+            },
+            [],
+        ),
+    ],
+)
+def test_kernels_of_an_aligned_study_match_full_matrices(
+    name: str, fixed: dict[str, str | float], symbolic: list[str]
+) -> None:
     """What the study fixes is a default; what it leaves as a symbol is an argument."""
-    study = read_study(name)
+    study = read_study(name).with_values(fixed) if fixed else read_study(name)
     problem = study.problem()
     module = module_of(study_source(study))
-    symbolic = {
-        "anisotropic_autoencoder": ("covariance", "weight_decay", "learning_rate"),
-        "bottleneck": (),
-        "teacher_label_noise": (
-            "covariance", "weight_decay", "learning_rate", "gains", "label_noise",
-        ),
-    }[name]  # fmt: skip
-    given_values = {key: arguments_of(problem)[key] for key in symbolic}
+    values = arguments_of(problem)
+
+    def given(function: Callable[..., Any]) -> dict[str, Any]:
+        parameters = inspect.signature(function).parameters.values()
+        return {
+            p.name: values[p.name] for p in parameters if p.default is p.empty and p.name in values
+        }
+
+    assert set(given(module.diffusion_tensor)) == set(symbolic)
     full = dense.evaluate(problem)
-    tensor = module.diffusion_tensor(**given_values)
+    tensor = module.diffusion_tensor(**given(module.diffusion_tensor))
+    axes = np.argsort(-module.singular_values(**given(module.singular_values)), kind="stable")
     for (i, j), expected in zip(full.drift.planes, full.drift.diffusion, strict=True):
-        pair = np.argsort(-module.singular_values(
-            **{k: v for k, v in given_values.items() if k not in ("learning_rate", "label_noise")}
-        ), kind="stable")[[i - 1, j - 1]]  # fmt: skip
-        assert tensor[tuple(pair)] == pytest.approx(expected, rel=1e-10)
-    variance, excess = module.fluctuation(**given_values)
+        assert tensor[axes[i - 1], axes[j - 1]] == pytest.approx(expected, rel=1e-10)
+    variance, excess = module.fluctuation(**given(module.fluctuation))
     assert variance == pytest.approx(full.fluctuation.weight_variance, rel=1e-10)
     assert excess == pytest.approx(full.fluctuation.excess_loss, rel=1e-10)
     for stimulus, expected_drift in zip(problem.stimuli, full.stimuli, strict=True):
-        rate = module.decay_rate(stimulus.vector, **given_values)
+        rate = module.decay_rate(stimulus.vector, **given(module.decay_rate))
         assert rate == pytest.approx(expected_drift.decay_rate, rel=1e-10)
 
 

@@ -118,27 +118,28 @@ def _refuse_degenerate(problem: LearningProblem, aligned: Alignment) -> None:
     variances = aligned.input_variances[: aligned.gains.size]
     strengths = variances * aligned.gains
     learnable = strengths > gamma * (1 + TIE)
+    reductions = np.sort(
+        kernels.loss_reductions(variances[learnable], gamma, aligned.gains[learnable])
+    )[::-1]
+    hidden = problem.hidden
+    met = ~learnable & (strengths >= gamma * (1 - TIE))
+    # A bottleneck leaves out an axis at its threshold, and stays strict.
+    if met.any() and hidden >= reductions.size:
+        axis = int(np.flatnonzero(met)[0]) + 1
+        raise RequestError(
+            "learning.weight_decay",
+            f"= {gamma:g} meets the threshold of axis {axis} with equality (input variance times "
+            "gain equals weight decay), where the minimum is not strict; move it away from there",
+        )
     if not learnable.any():
         raise RequestError(
             "learning.weight_decay",
             f"= {gamma:g} leaves no active direction: it must stay below the largest input "
             f"variance times gain, {strengths.max():.6g}",
         )
-    reductions = np.sort(
-        kernels.loss_reductions(variances[learnable], gamma, aligned.gains[learnable])
-    )[::-1]
-    hidden = problem.hidden
-    if hidden >= reductions.size:
-        met = ~learnable & (strengths >= gamma * (1 - TIE))
-        if met.any():
-            axis = int(np.flatnonzero(met)[0]) + 1
-            raise RequestError(
-                "learning.weight_decay",
-                f"= {gamma:g} meets the threshold of axis {axis} with equality (input variance "
-                "times gain equals weight decay), where the minimum is not strict; move it away "
-                "from there",
-            )
-    elif reductions[hidden - 1] - reductions[hidden] < TIE * 0.5 * (strengths @ aligned.gains):
+    if hidden < reductions.size and reductions[hidden - 1] - reductions[hidden] < TIE * 0.5 * (
+        strengths @ aligned.gains
+    ):
         raise RequestError(
             "network.hidden",
             f"= {hidden} cuts through a tie: axes that lower the loss equally compete for the "
