@@ -68,7 +68,7 @@ def symdrift_route(size: int, threads: int) -> Route:
         stimuli=(),
     )
     model = model_of(problem, size)
-    count = replicas_per_block(model, 1 << 20, 1)
+    count = replicas_per_block(model)
     start = (0.9 * teacher(size), 0.9 * np.eye(size))
     blocks = [Block(model, start, count * k, count, seed=0) for k in range(threads)]
     pool = ThreadPoolExecutor(threads)

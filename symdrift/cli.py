@@ -19,10 +19,14 @@ import typer
 from symdrift.errors import CheckFailed, RequestError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from rich.console import Console
 
+    from symdrift.extrapolation import Extrapolation
     from symdrift.study import Study
     from symdrift.sweeps import SweepPoint
+    from symdrift.validation import Validation
 
 _WIDE = 160
 """Columns of a table that goes to a file or a pipe."""
@@ -59,6 +63,9 @@ ReplicasOption = Annotated[
 ]
 SeedOption = Annotated[
     int, typer.Option(metavar="S", min=0, help="Seed of the random numbers, 0 or more.")
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option(metavar="T", help="Threads; default: all processors.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 OutOption = Annotated[
@@ -193,9 +200,7 @@ def simulate(
     steps: StepsOption = None,
     replicas: ReplicasOption = None,
     seed: SeedOption = 0,
-    threads: Annotated[
-        int | None, typer.Option(metavar="T", help="Threads; default: all processors.")
-    ] = None,
+    threads: ThreadsOption = None,
     assignments: SetOption = None,
 ) -> None:
     """Run online SGD and store the trajectories."""
@@ -220,42 +225,89 @@ def simulate(
         raise KeyboardInterrupt
 
 
-@app.command(epilog="Example: symdrift validate anisotropic_autoencoder --seed 1 --json")
+@app.command(epilog="Example: symdrift validate anisotropic_autoencoder --precision 0.02 --json")
 def validate(
     study: StudyArgument,
-    steps: StepsOption = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="SGD steps of each replica, at the study's learning rate alone; default: several "
+            "rates, extrapolated to zero.",
+        ),
+    ] = None,
     replicas: ReplicasOption = None,
     seed: SeedOption = 0,
+    precision: Annotated[
+        float | None,
+        typer.Option(metavar="P", help="Standard error of the ratios; default: 0.01."),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Time to spend at most, as 60s or 2m; default: 60s."),
+    ] = None,
+    threads: ThreadsOption = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Run on the Dask cluster with this scheduler."),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a picture (.png, .svg or .pdf)."),
+    ] = None,
     as_json: JsonOption = False,
     assignments: SetOption = None,
 ) -> None:
     """Set theory beside simulation.
 
-    With standard errors; the exit code is 1 when they disagree.
+    Ratios with standard errors, at the study's learning rate and extrapolated to rate zero;
+    the exit code is 1 when they miss 1.
     """
+    if steps is not None:
+        for option, value in (("precision", precision), ("budget", budget), ("plot", plot)):
+            if value is not None:
+                raise RequestError(f"--{option}", "and --steps exclude each other")
+    if plot is not None:
+        from symdrift.plots import check_suffix
+
+        check_suffix(plot)
+    if threads is not None and threads < 1:
+        raise RequestError("threads", f"= {threads} must be at least 1")
+    seconds = None if budget is None else _seconds(budget)
     problem = _study(study, assignments).problem()
+    from symdrift.extrapolation import validate_limit
+    from symdrift.planning import PRECISION
     from symdrift.validation import validate as run_validation
 
-    with _progress("simulating") as progress:
-        validation = run_validation(
-            problem, steps=steps, replicas=replicas, seed=seed, progress=progress
-        )
-    if as_json:
-        typer.echo(json.dumps(validation.to_dict(), indent=2, allow_nan=False))
-    else:
-        from symdrift.tables import validation_table
+    result: Validation | Extrapolation
+    with _dask_executor(dask) as executor, _progress("simulating") as progress:
+        if steps is not None:
+            result = run_validation(
+                problem, steps, replicas, seed, progress, threads=threads, executor=executor
+            )
+        else:
+            result = limit = validate_limit(
+                problem,
+                replicas,
+                seed,
+                progress,
+                precision=PRECISION if precision is None else precision,
+                budget=seconds,
+                threads=threads,
+                executor=executor,
+            )
+    if plot is not None:
+        from symdrift.validation_report import plot_extrapolation
 
-        console = _console()
-        console.print(validation_table(validation))
-        console.print(
-            f"{validation.replicas} replicas of {validation.steps} steps, windows of "
-            f"{validation.window} steps, seed {validation.seed}; {validation.rule}",
-            markup=False,
-        )
-    if validation.interrupted:
-        print(f"this is what {validation.completed:.0%} of the run measured", file=sys.stderr)
+        plot_extrapolation(limit, plot)
+    if as_json:
+        typer.echo(json.dumps(result.to_dict(), indent=2, allow_nan=False))
+    else:
+        _print_validation(result)
+    if result.interrupted:
+        print(f"this is what {result.completed:.0%} of the run measured", file=sys.stderr)
         raise KeyboardInterrupt
-    if not validation.passed:
+    if not result.passed:
         raise CheckFailed(f"theory and simulation of {problem.study} disagree")
 
 
@@ -365,6 +417,54 @@ def _print_points(points: Sequence[SweepPoint]) -> None:
     )
     for table in evaluation_tables(evaluation):
         console.print(table)
+
+
+def _print_validation(result: Validation | Extrapolation) -> None:
+    from symdrift.validation import Validation
+
+    console = _console()
+    if isinstance(result, Validation):
+        from symdrift.tables import validation_table
+
+        console.print(validation_table(result))
+        console.print(
+            f"{result.replicas} replicas of {result.steps} steps, windows of {result.window} "
+            f"steps, seed {result.seed}; {result.rule}",
+            markup=False,
+        )
+        return
+    from symdrift.validation_report import extrapolation_table, summary
+
+    console.print(extrapolation_table(result))
+    console.print(f"{summary(result)}; seed {result.seed}", markup=False)
+
+
+def _seconds(text: str) -> float:
+    """Duration in seconds from ``90``, ``90s``, ``1.5m`` or ``1h``."""
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1.0)
+    try:
+        return unit * float(number)
+    except ValueError:
+        raise RequestError("--budget", f'= "{text}" must be a time such as 60s or 2m') from None
+
+
+@contextmanager
+def _dask_executor(address: str | None) -> Iterator[Executor | None]:
+    """The workers of a Dask cluster; without an address none."""
+    if address is None:
+        yield None
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise RequestError("--dask", "needs Dask: pip install 'symdrift[executors]'") from None
+    try:
+        client = Client(address, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise RequestError("--dask", f'= "{address}" cannot be reached: {error}') from error
+    with client:
+        yield client.get_executor()
 
 
 def _warn(points: Sequence[SweepPoint]) -> None:

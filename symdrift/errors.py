@@ -1,5 +1,7 @@
 """The two ways in which symdrift says no."""
 
+from __future__ import annotations
+
 
 class RequestError(ValueError):
     """A request that cannot be met: bad input, or a case outside the theory.
@@ -20,6 +22,10 @@ class RequestError(ValueError):
         self.field = field
         self.problem = problem
         super().__init__(f"{field} {problem}" if field else problem)
+
+    def __reduce__(self) -> tuple[type[RequestError], tuple[str, str]]:
+        """Travels between processes, field included."""
+        return type(self), (self.field, self.problem)
 
 
 class CheckFailed(AssertionError):

@@ -213,8 +213,9 @@ def estimate(
 ) -> Estimates:
     """Estimates from the sums over windows of ``window`` steps each.
 
-    The mean rotation is subtracted with its estimate from all windows; the factor
-    ``1 / (1 - 3 / N)`` undoes what this takes from a covariance over ``N`` windows.
+    The mean rotation is subtracted with its estimate from all windows, in each unit from the
+    unit's own windows, so that a unit's random mean does not count as scatter of its variance;
+    the factor ``1 / (1 - 3 / N)`` undoes what this takes from a covariance over ``N`` windows.
     """
     total = float(sums.windows.sum())
     mean = sums.angle.sum(axis=1) / total
@@ -223,28 +224,36 @@ def estimate(
     sums = replace(sums, windows=np.where(usable, sums.windows, 0.0))
     count = np.maximum(sums.windows, 1.0)
     adjacent = np.maximum(sums.neighbours, 1.0)
+    unit_mean = sums.angle / count
 
-    def long_run(product: Array, lagged: Array, centre: float) -> Estimate:
+    def long_run(product: Array, lagged: Array, centre: Array) -> Estimate:
         per_unit = product / count + 2.0 * lagged / adjacent - 3.0 * centre
         return weighted_mean(unbiased * per_unit / window, sums.windows)
 
+    def centre(left: int, right: int) -> Array:
+        crossed = mean[left] * unit_mean[right] + mean[right] * unit_mean[left]
+        return np.asarray(crossed - mean[left] * mean[right])
+
     shift = sums.normal.sum(axis=1) / total
     variance = (sums.distance - 2.0 * (shift @ sums.normal)) / count + float(shift @ shift)
-    centres = np.einsum("srp,p->sr", observed.generators_on_stimuli, mean)
+    moved_mean = np.einsum("srp,p->sr", observed.generators_on_stimuli, mean)
+    unit_moved = np.einsum("srp,pu->sru", observed.generators_on_stimuli, unit_mean)
+    moved_centres = 2.0 * np.einsum("sr,sru->su", moved_mean, unit_moved)
+    moved_centres -= np.sum(moved_mean**2, axis=1)[:, np.newaxis]
     return Estimates(
         mean_rotation=tuple(
             weighted_mean(angle / (count * window), sums.windows) for angle in sums.angle
         ),
         covariance=tuple(
-            long_run(product, lagged, mean[left] * mean[right])
+            long_run(product, lagged, centre(left, right))
             for (left, right), product, lagged in zip(
                 observed.pairs, sums.product, sums.lagged, strict=True
             )
         ),
         stimulus_diffusion=tuple(
-            long_run(0.5 * moved, 0.5 * lagged, 0.5 * float(centre @ centre))
-            for moved, lagged, centre in zip(
-                sums.displacement, sums.displacement_lagged, centres, strict=True
+            long_run(0.5 * moved, 0.5 * lagged, 0.5 * moved_centre)
+            for moved, lagged, moved_centre in zip(
+                sums.displacement, sums.displacement_lagged, moved_centres, strict=True
             )
         ),
         weight_variance=weighted_mean(variance, sums.windows),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any
@@ -11,33 +12,25 @@ from typing import Any
 import numpy as np
 
 from symdrift.dense.hessian import expected_loss
-from symdrift.dense.minimum import MinimumPoint, solve_minimum
 from symdrift.errors import RequestError
 from symdrift.estimators import Estimate, Estimates, Observables, estimate, observables
 from symdrift.evaluation import Evaluation
-from symdrift.problem import Array, LearningProblem
+from symdrift.execution import Diverged, Progress
+from symdrift.planning import (
+    DEFAULT_REPLICAS,
+    PRECISION,
+    WINDOW_RELAXATIONS,
+    mean_rotation_scales,
+    minimum_of,
+    plan_single,
+    positive,
+    require_memory,
+)
+from symdrift.problem import LearningProblem
 from symdrift.roads import evaluate
-from symdrift.simulation.ensemble import Diverged, Progress, Schedule, measure
-from symdrift.simulation.kernels import Shape
+from symdrift.simulation.ensemble import Schedule, measure
 from symdrift.simulation.model import model_of
 from symdrift.simulation.timescales import relaxation
-
-WINDOW_RELAXATIONS = 3.0
-"""Window length in units of the slowest relaxation time."""
-
-BURN_IN_RELAXATIONS = 6.0
-"""Steps before the first window, in units of the slowest relaxation time of any mode."""
-
-PRECISION = 0.01
-"""Standard error of a rotation variance, relative, that a planned run aims at."""
-
-BUDGET_SECONDS = 20.0
-"""Time that a planned run may take on two cores, by a rough model of the speed."""
-
-DEFAULT_REPLICAS = 256
-FEWEST_WINDOWS = 8
-UNITS = 64
-"""Independent units that standard errors should rest on at least."""
 
 TOLERATED_ERRORS = 3.0
 TOLERATED_STIFFNESS = 3.0
@@ -46,9 +39,6 @@ TOLERATED_STIFFNESS = 3.0
 FEW_PLANES = 3
 VANISHING = 1e-6
 """Correlations between planes below this are rows only where there are few planes."""
-
-MEMORY_LIMIT = 2**30
-"""Bytes that the sums of all replicas may take."""
 
 NEGLIGIBLE = 1e-3
 """A theoretical value this small beside the standard error has no meaningful ratio."""
@@ -65,6 +55,9 @@ class Row:
         Per SGD step.
     allowance : float
         Deviation allowed on top of the standard errors, for higher orders in the rate.
+    scale : float
+        Size beside which deviations are judged: that of the theory, or its natural size where
+        a quantity vanishes or nearly so.
     """
 
     quantity: str
@@ -72,6 +65,7 @@ class Row:
     simulation: float
     standard_error: float
     allowance: float
+    scale: float
 
     @property
     def z(self) -> float:
@@ -104,6 +98,7 @@ class Validation:
     Attributes
     ----------
     study : str
+    learning_rate : float
     rows : tuple of Row
     steps, replicas : int
         SGD steps of each replica, and replicas.
@@ -119,6 +114,7 @@ class Validation:
     """
 
     study: str
+    learning_rate: float
     rows: tuple[Row, ...]
     steps: int
     replicas: int
@@ -130,13 +126,8 @@ class Validation:
 
     @property
     def critical_z(self) -> float:
-        """Standard errors allowed per row.
-
-        Chosen so that all rows together fail by chance as rarely as a single one at
-        `TOLERATED_ERRORS`.
-        """
-        tail = NormalDist().cdf(-TOLERATED_ERRORS) / max(1, len(self.rows))
-        return -NormalDist().inv_cdf(tail)
+        """Standard errors allowed per row."""
+        return critical_z(len(self.rows))
 
     @property
     def rule(self) -> str:
@@ -172,6 +163,16 @@ class Validation:
         }
 
 
+def critical_z(rows: int) -> float:
+    """Standard errors allowed per row.
+
+    Chosen so that all rows together fail by chance as rarely as a single one at
+    `TOLERATED_ERRORS`.
+    """
+    tail = NormalDist().cdf(-TOLERATED_ERRORS) / max(1, rows)
+    return -NormalDist().inv_cdf(tail)
+
+
 def validate(
     problem: LearningProblem,
     steps: int | None = None,
@@ -182,15 +183,17 @@ def validate(
     threads: int | None = None,
     precision: float = PRECISION,
     theory: Evaluation | None = None,
+    relaxations: float = WINDOW_RELAXATIONS,
+    executor: Executor | None = None,
 ) -> Validation:
-    """Simulate a problem and compare with the theory.
+    """Simulate a problem at its own learning rate and compare with the theory.
 
     Parameters
     ----------
     problem : LearningProblem
     steps, replicas : int, optional
         SGD steps of each replica (burn-in included), and replicas.  Default: planned from the
-        theory's time scales for the precision, within `BUDGET_SECONDS`.
+        theory's time scales for the precision, within `planning.SINGLE_BUDGET_SECONDS`.
     seed : int
     progress : callable, optional
         Receives replica-steps done and planned.
@@ -200,25 +203,50 @@ def validate(
         Relative standard error of rotation variances to plan for.
     theory : Evaluation, optional
         What to compare with.  Default: the exact theory by the road that applies.
+    relaxations : float
+        Length of a window in slowest relaxation times.
+    executor : concurrent.futures.Executor, optional
+        Runs the replicas instead of this process; results are the same.
 
     Raises
     ------
     RequestError
         When the theory does not apply, the run is too short for its windows, or SGD diverges.
     """
-    if theory is None:
-        theory = evaluate(problem)
-    _refuse_synaptic_noise(problem)
-    minimum = solve_minimum(
-        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
+    replicas = DEFAULT_REPLICAS if replicas is None else positive("replicas", replicas)
+    schedule = plan_single(
+        problem, minimum_of(problem), steps, replicas, precision, relaxations
     )
-    replicas = DEFAULT_REPLICAS if replicas is None else _positive("replicas", replicas)
-    schedule = _schedule(problem, minimum, steps, replicas, precision)
+    return run_planned(
+        problem,
+        evaluate(problem) if theory is None else theory,
+        schedule,
+        replicas,
+        seed,
+        progress,
+        threads,
+        executor,
+    )
+
+
+def run_planned(
+    problem: LearningProblem,
+    theory: Evaluation,
+    schedule: Schedule,
+    replicas: int,
+    seed: int,
+    progress: Progress | None,
+    threads: int | None,
+    executor: Executor | None,
+) -> Validation:
+    """Simulate a problem as planned and compare with a theory; otherwise as `validate`."""
+    refuse_synaptic_noise(problem)
+    minimum = minimum_of(problem)
     representations = np.array(
         [minimum.first_layer @ stimulus.vector for stimulus in problem.stimuli]
     ).reshape(len(problem.stimuli), minimum.rank)
     observed = observables(minimum.rank, representations)
-    _require_memory(problem, observed, schedule, replicas)
+    require_memory(problem, observed, schedule, replicas)
     stiffness = problem.learning_rate * theory.minimum.hessian_max
     try:
         sums, interrupted = measure(
@@ -230,6 +258,7 @@ def validate(
             seed,
             threads,
             progress,
+            executor,
         )
     except Diverged as error:
         raise RequestError(
@@ -241,9 +270,11 @@ def validate(
         minimum.point, problem.teacher, problem.input_covariance, problem.weight_decay
     )
     measured = estimate(observed, sums, schedule.window, minimum_loss)
+    slowest_rate = problem.learning_rate * relaxation(problem, minimum).slowest
     return Validation(
         study=problem.study,
-        rows=tuple(_rows(problem, theory, observed, measured, stiffness)),
+        learning_rate=problem.learning_rate,
+        rows=tuple(_rows(theory, observed, measured, stiffness, slowest_rate)),
         steps=schedule.steps,
         replicas=replicas,
         window=schedule.window,
@@ -255,20 +286,20 @@ def validate(
 
 
 def _rows(
-    problem: LearningProblem,
     theory: Evaluation,
     observed: Observables,
     measured: Estimates,
     stiffness: float,
+    slowest_rate: float,
 ) -> Iterator[Row]:
-    def row(quantity: str, expected: float, found: Estimate, scale: float | None = None) -> Row:
-        size = abs(expected) if scale is None else scale
+    def row(quantity: str, expected: float, found: Estimate, scale: float) -> Row:
         return Row(
             quantity=quantity,
             theory=float(expected),
             simulation=found.value,
             standard_error=found.standard_error,
-            allowance=TOLERATED_STIFFNESS * stiffness * size,
+            allowance=TOLERATED_STIFFNESS * stiffness * scale,
+            scale=float(scale),
         )
 
     drift = theory.drift
@@ -278,190 +309,45 @@ def _rows(
     variances = np.diagonal(drift.covariance)
     for (left, right), found in zip(observed.pairs, measured.covariance, strict=True):
         if left == right:
-            yield row(f"V[{names[left]}]", drift.covariance[left, left], found)
+            yield row(f"V[{names[left]}]", variances[left], found, variances[left])
     for (left, right), found in zip(observed.pairs, measured.covariance, strict=True):
         expected = drift.covariance[left, right]
         scale = math.sqrt(variances[left] * variances[right])
         shown = len(names) <= FEW_PLANES or abs(expected) > VANISHING * scale
         if left != right and shown:
             yield row(f"V[{names[left]};{names[right]}]", expected, found, scale)
-    for name, expected, found in zip(
-        names, drift.mean_rotation, measured.mean_rotation, strict=True
+    for name, expected, scale, found in zip(
+        names,
+        drift.mean_rotation,
+        mean_rotation_scales(drift, slowest_rate),
+        measured.mean_rotation,
+        strict=True,
     ):
-        yield row(f"mu[{name}]", expected, found)
+        yield replace(
+            row(f"mu[{name}]", expected, found, scale),
+            allowance=TOLERATED_STIFFNESS * stiffness * abs(expected),
+        )
     for stimulus, found in zip(theory.stimuli, measured.stimulus_diffusion, strict=True):
         if stimulus.diffusion > 0:
-            yield row(f"D_h[{stimulus.name}]", stimulus.diffusion, found)
-    yield row("weight variance", theory.fluctuation.weight_variance, measured.weight_variance)
-    yield row("excess loss", theory.fluctuation.excess_loss, measured.excess_loss)
+            yield row(f"D_h[{stimulus.name}]", stimulus.diffusion, found, stimulus.diffusion)
+    fluctuation = theory.fluctuation
+    for quantity, size, found in (
+        ("weight variance", fluctuation.weight_variance, measured.weight_variance),
+        ("excess loss", fluctuation.excess_loss, measured.excess_loss),
+    ):
+        yield row(quantity, size, found, size)
 
 
-def _schedule(
-    problem: LearningProblem,
-    minimum: MinimumPoint,
-    steps: int | None,
-    replicas: int,
-    precision: float,
-) -> Schedule:
-    slowest = relaxation(problem, minimum).slowest
-    slowest_of_all = min(slowest, minimum.certificate.hessian_min, 2 * problem.weight_decay)
-    window = math.ceil(WINDOW_RELAXATIONS / (problem.learning_rate * slowest))
-    burn_in = math.ceil(BURN_IN_RELAXATIONS / (problem.learning_rate * slowest_of_all))
-    if steps is None:
-        shape = model_of(problem, minimum.rank).shape
-        wanted = math.ceil(6.0 / precision**2 / replicas)
-        affordable = BUDGET_SECONDS * _speed(shape) / replicas - burn_in
-        windows = max(FEWEST_WINDOWS, min(wanted, int(affordable / window)))
-    else:
-        windows = (_positive("steps", steps) - burn_in) // window
-        if windows < FEWEST_WINDOWS:
-            least = burn_in + FEWEST_WINDOWS * window
-            raise RequestError(
-                "steps",
-                f"= {steps} is too short: {burn_in} steps of burn-in and {FEWEST_WINDOWS} windows "
-                f"of {window} steps (three relaxation times) need at least {least}",
-            )
-    segments = max(1, min(windows // FEWEST_WINDOWS, -(-UNITS // replicas)))
-    return Schedule(burn_in=burn_in, window=window, windows=windows, segments=segments)
+def refuse_synaptic_noise(problem: LearningProblem) -> None:
+    """Refuse a problem whose drift is not that of SGD alone.
 
-
-def _require_memory(
-    problem: LearningProblem, observed: Observables, schedule: Schedule, replicas: int
-) -> None:
-    outputs, inputs = problem.teacher.shape
-    stimuli, rank, planes = observed.generators_on_stimuli.shape
-    per_unit = planes + 2 * len(observed.pairs) + 2 * stimuli + rank * (inputs + outputs)
-    # The sums of all units, the same while they are joined, and the weights themselves.
-    needed = 8 * replicas * (2 * schedule.segments * per_unit + 2 * rank * (inputs + outputs))
-    if needed > MEMORY_LIMIT:
-        raise RequestError(
-            "replicas",
-            f"= {replicas} is too many: their sums would take about {needed / 2**30:.1f} GiB, and "
-            f"{MEMORY_LIMIT / 2**30:.0f} GiB are allowed",
-        )
-
-
-def _speed(shape: Shape) -> float:
-    """Replica-steps per second to plan with, on two cores."""
-    vectors = 6 * shape.weights * shape.batch + 30 * shape.batch * (shape.inputs + shape.outputs)
-    return 2e10 / vectors
-
-
-def _refuse_synaptic_noise(problem: LearningProblem) -> None:
+    Raises
+    ------
+    RequestError
+    """
     if problem.synaptic_noise != 0:
         raise RequestError(
             "learning.synaptic_noise",
             f"= {problem.synaptic_noise:g} cannot be validated: it drives silent hidden units, "
             "which the rotation of active ones does not show; set it to 0",
         )
-
-
-def _positive(field: str, value: int) -> int:
-    if value < 1:
-        raise RequestError(field, f"= {value} must be at least 1")
-    return value
-
-
-@dataclass(frozen=True)
-class Extrapolation:
-    """Ratio of simulation to theory as the learning rate goes to zero.
-
-    The fit is ``ratio = intercept + slope * (eta h_max)``, weighted by the standard errors;
-    the theory holds at leading order exactly when every intercept is 1.
-
-    Attributes
-    ----------
-    quantities : tuple of str
-    stiffness : tuple of float
-        ``eta * h_max`` of each run.
-    runs : tuple of Validation
-    intercepts, slopes : tuple of Estimate
-        One of each per quantity.
-    """
-
-    quantities: tuple[str, ...]
-    stiffness: tuple[float, ...]
-    runs: tuple[Validation, ...]
-    intercepts: tuple[Estimate, ...]
-    slopes: tuple[Estimate, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether every intercept is 1 within `TOLERATED_ERRORS` standard errors."""
-        return all(
-            abs(intercept.value - 1) <= TOLERATED_ERRORS * intercept.standard_error
-            for intercept in self.intercepts
-        )
-
-
-def extrapolate(
-    problem: LearningProblem,
-    rates: Sequence[float],
-    replicas: int | None = None,
-    seed: int = 0,
-    progress: Progress | None = None,
-    *,
-    threads: int | None = None,
-    precision: float = PRECISION,
-) -> Extrapolation:
-    """Validate at several learning rates and extrapolate the ratio to rate zero.
-
-    Parameters
-    ----------
-    problem : LearningProblem
-        Its own learning rate is replaced.
-    rates : sequence of float
-        At least two different learning rates.
-
-    Raises
-    ------
-    RequestError
-        With fewer than two rates, or as `validate`.
-    """
-    if len(set(rates)) < 2:
-        raise RequestError("rates", "must be at least two different learning rates")
-    runs = tuple(
-        validate(
-            replace(problem, learning_rate=rate),
-            replicas=replicas,
-            seed=seed + index,
-            progress=progress,
-            threads=threads,
-            precision=precision,
-        )
-        for index, rate in enumerate(rates)
-    )
-    quantities = tuple(
-        row.quantity
-        for index, row in enumerate(runs[0].rows)
-        if all(run.rows[index].ratio is not None for run in runs)
-    )
-    stiffness = np.array([run.stiffness for run in runs])
-    fits = []
-    for quantity in quantities:
-        rows = [next(row for row in run.rows if row.quantity == quantity) for run in runs]
-        ratios = np.array([row.simulation / row.theory for row in rows])
-        errors = np.array([abs(row.standard_error / row.theory) for row in rows])
-        fits.append(_weighted_line(stiffness, ratios, errors))
-    return Extrapolation(
-        quantities=quantities,
-        stiffness=tuple(float(value) for value in stiffness),
-        runs=runs,
-        intercepts=tuple(fit[0] for fit in fits),
-        slopes=tuple(fit[1] for fit in fits),
-    )
-
-
-def _weighted_line(
-    x: Array,
-    y: Array,
-    errors: Array,
-) -> tuple[Estimate, Estimate]:
-    """Intercept and slope of a line through points with known standard errors."""
-    design = np.stack([np.ones_like(x), x], axis=1) / errors[:, np.newaxis]
-    covariance = np.linalg.inv(design.T @ design)
-    intercept, slope = covariance @ design.T @ (y / errors)
-    return (
-        Estimate(float(intercept), float(np.sqrt(covariance[0, 0]))),
-        Estimate(float(slope), float(np.sqrt(covariance[1, 1]))),
-    )

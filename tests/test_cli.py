@@ -11,13 +11,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from symdrift.cli import run
 from symdrift.errors import CheckFailed
+from symdrift.estimators import Estimate
+from symdrift.extrapolation import ExtrapolatedRow, Extrapolation
+from symdrift.validation import Row, Validation
 
 COMMANDS = ("list", "derive", "evaluate", "simulate", "validate", "report")
 TWO_INPUTS = [
@@ -274,6 +276,12 @@ def test_a_wrong_request_gets_one_sentence_and_code_two(
         (["validate", "bottleneck", "--steps", "many"], "Invalid value for '--steps'"),
         (["validate", "bottleneck", "--replicas", "0"], "replicas"),
         (["validate", "bottleneck", "--seed", "-1"], "Invalid value for '--seed'"),
+        (["validate", "bottleneck", "--budget", "soon"], '--budget = "soon" must be a time'),
+        (["validate", "bottleneck", "--budget", "-1s"], "budget = -1 must be a positive"),
+        (["validate", "bottleneck", "--precision", "0"], "precision = 0 must be a positive"),
+        (["validate", "bottleneck", "--threads", "0"], "threads = 0 must be at least 1"),
+        (["validate", "bottleneck", "--steps", "9", "--budget", "9s"], "--budget and --steps"),
+        (["validate", "bottleneck", "--plot", "x.jpg"], '--plot = "x.jpg" must end in'),
     ],
 )
 def test_other_commands_refuse_in_one_sentence_too(
@@ -317,33 +325,31 @@ def test_a_place_that_cannot_be_written_to_is_named(
     assert captured.out == ""
 
 
-def stub_validation(passed: bool, completed: float = 1.0) -> SimpleNamespace:
-    row = SimpleNamespace(
-        quantity="V[12]", theory=1e-9, simulation=2e-9, standard_error=1e-11, z=100.0, ratio=2.0
-    )
-    return SimpleNamespace(
-        rows=(row,),
-        replicas=2,
-        steps=10,
-        window=5,
-        seed=7,
-        rule="a rule",
-        interrupted=completed < 1,
-        completed=completed,
-        passed=passed,
-        to_dict=lambda: {"rows": [vars(row)], "passed": passed},
+def made_extrapolation(z: float, completed: float = 1.0) -> Extrapolation:
+    """A single quantity whose extrapolated ratio misses 1 by so many standard errors."""
+    row = Row("V[12]", 1e-9, 2e-9, 1e-11, 0.0, 1e-9)
+    run = Validation("made", 0.01, (row,), 10, 2, 5, 7, 0.02, False, 1.0)
+    extrapolated = ExtrapolatedRow(row, Estimate(0.01 * z, 0.01), Estimate(1.0, 0.1))
+    return Extrapolation(
+        (run, run), (True, True), 0, (extrapolated,), 7, (("V[12]", 12.0),), completed
     )
 
 
-@pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 1)])
-def test_validation_decides_the_exit_code(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], passed: bool, code: int
+@pytest.mark.parametrize(("z", "code"), [(2.9, 0), (-2.9, 0), (3.1, 1), (-3.1, 1)])
+def test_the_extrapolated_ratio_decides_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], z: float, code: int
 ) -> None:
-    monkeypatch.setattr("symdrift.validation.validate", lambda *_, **__: stub_validation(passed))
+    monkeypatch.setattr(
+        "symdrift.extrapolation.validate_limit", lambda *_, **__: made_extrapolation(z)
+    )
     assert run(["validate", "bottleneck", "--json"]) == code
     captured = capsys.readouterr()
-    assert json.loads(captured.out)["passed"] is passed
-    assert ("disagree" in captured.err) is not passed
+    record = json.loads(captured.out)
+    assert record["passed"] is (code == 0)
+    assert record["rows"][0]["extrapolated_ratio"] == pytest.approx(1 + 0.01 * z)
+    assert record["rows"][0]["extrapolated_standard_error"] == pytest.approx(0.01)
+    assert record["rows"][0]["ratio"] == pytest.approx(2.0)
+    assert ("disagree" in captured.err) is (code == 1)
     assert run(["validate", "bottleneck"]) == code
     assert re.search(r"V\[12\] +1e-09 +2e-09", capsys.readouterr().out)
 
@@ -351,12 +357,37 @@ def test_validation_decides_the_exit_code(
 def test_an_interrupted_validation_shows_what_it_measured(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    partial = stub_validation(passed=True, completed=0.25)
-    monkeypatch.setattr("symdrift.validation.validate", lambda *_, **__: partial)
+    monkeypatch.setattr(
+        "symdrift.extrapolation.validate_limit", lambda *_, **__: made_extrapolation(0.0, 0.25)
+    )
     assert run(["validate", "bottleneck"]) == 130
     captured = capsys.readouterr()
     assert "V[12]" in captured.out
     assert captured.err.startswith("this is what 25% of the run measured\n")
+
+
+def test_validation_of_a_given_length_keeps_to_the_rate_of_the_study(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    record = printed_json(
+        capsys, "validate", "bottleneck", "--steps", "20000", "--replicas", "64", "--json"
+    )
+    assert record["steps"] <= 20000
+    assert "extrapolated_ratio" not in record["rows"][0]
+    assert run(["validate", "bottleneck", "--steps", "20000", "--replicas", "64"]) == 0
+    assert "64 replicas of" in capsys.readouterr().out
+
+
+def test_validation_at_several_rates_with_a_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "ratios.svg"
+    arguments = ["validate", "bottleneck", "--precision", "0.1", "--budget", "20s"]
+    assert run([*arguments, "--seed", "3", "--plot", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert "ratio at 0" in text
+    assert re.search(r"0\.02 \(not fitted\)", text)
+    assert path.read_bytes().startswith(b"<?xml")
 
 
 def test_documents_go_below_generated_unless_told_otherwise(

@@ -18,6 +18,7 @@ from symdrift.documents.numbers import Formula
 from symdrift.documents.tables import quantity
 from symdrift.errors import RequestError
 from symdrift.evaluation import Evaluation
+from symdrift.extrapolation import Extrapolation
 from symdrift.figures import (
     BlockStructure,
     DecayRates,
@@ -29,7 +30,7 @@ from symdrift.figures import (
 )
 from symdrift.problem import Array, LearningProblem
 from symdrift.roads import evaluate
-from symdrift.validation import Extrapolation, Validation
+from symdrift.validation import Validation
 
 LARGEST_PATTERN = 80
 """Directions up to which the block structure is drawn."""

@@ -23,12 +23,13 @@ from symdrift.documents.pdf import TEX_MISSING, compile_pdf
 from symdrift.documents.tables import parameter_table, result_table, validation_table
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation import Evaluation
+from symdrift.extrapolation import Extrapolation, extrapolate
 from symdrift.files import write_text
 from symdrift.kernels import write_kernels
 from symdrift.problem import LearningProblem
 from symdrift.roads import evaluate
 from symdrift.study import Study
-from symdrift.validation import Extrapolation, Validation, extrapolate, validate
+from symdrift.validation import Validation, validate
 
 FORMATS = ("tex", "html", "pdf")
 

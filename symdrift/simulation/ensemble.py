@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
 from symdrift.dense.minimum import MinimumPoint
 from symdrift.errors import RequestError
 from symdrift.estimators import Observables, WindowSums, sum_windows
+from symdrift.execution import Blocks, Diverged, Meter, Progress, run_blocks
 from symdrift.problem import Array
 from symdrift.simulation.kernels import kernel_for
 from symdrift.simulation.lanes import LANES
@@ -21,16 +20,14 @@ from symdrift.simulation.model import Model, aligned
 from symdrift.simulation.observe import SCALARS, observe
 from symdrift.simulation.random import COEFFICIENTS, replica_streams
 
-Result = TypeVar("Result")
-
-Progress = Callable[[int, int], None]
-"""Called from time to time with the replica-steps done and those planned."""
-
 CHECK_EVERY = 1000
 """Steps after which a diverging run is noticed at the latest."""
 
 BLOCK_BYTES = 16384
 """Weights of a block should fit beside everything else in the first-level cache."""
+
+FEWEST_BLOCKS = 16
+"""Blocks that a run is cut into where its replicas suffice: work for as many processors."""
 
 WINDOWS_AT_A_TIME = 64
 """Windows whose rotations are held in memory before they are summed."""
@@ -70,14 +67,6 @@ class Schedule:
     def steps(self) -> int:
         """Steps of each replica."""
         return self.burn_in + self.window * self.windows
-
-
-class Diverged(ArithmeticError):
-    """Weights grew without bound; ``step`` is when this was noticed."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-        super().__init__(f"weights grew without bound by step {step}")
 
 
 class Block:
@@ -125,20 +114,6 @@ class Block:
             steps -= stride
             if not float(self.weights @ self.weights) < self._limit:
                 raise Diverged(self.step)
-
-
-class Meter:
-    """Steps done by all blocks, and the wish to stop them."""
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.done = 0
-        self._lock = threading.Lock()
-        self.stopped = threading.Event()
-
-    def add(self, steps: int) -> None:
-        with self._lock:
-            self.done += steps
 
 
 class Gauge:
@@ -222,11 +197,12 @@ def measure(
     seed: int,
     threads: int | None = None,
     progress: Progress | None = None,
+    executor: Executor | None = None,
 ) -> tuple[WindowSums, bool]:
     """Run an ensemble from the minimum and sum up what its windows show.
 
-    Every replica draws from its own stream, so that the result depends neither on the number
-    of threads nor on how replicas are shared out.
+    Every replica draws from its own stream, and blocks depend on the problem alone: the result
+    does not depend on the number of threads or on what executor runs it.
 
     Parameters
     ----------
@@ -236,6 +212,8 @@ def measure(
         Default: as many as there are processors to run on.
     progress : callable, optional
         Receives replica-steps done and planned.
+    executor : concurrent.futures.Executor, optional
+        Runs the blocks instead of threads of this process.
 
     Returns
     -------
@@ -247,12 +225,14 @@ def measure(
     Diverged
         When weights grow without bound.
     """
-    meter = Meter(schedule.steps * replicas)
-
-    def run(first: int, count: int) -> list[WindowSums]:
-        return _run_block(model, minimum, observed, schedule, first, count, seed, meter)
-
-    parts, interrupted = over_blocks(run, model, replicas, threads, meter, progress)
+    parts, interrupted = run_blocks(
+        partial(_run_block, model, minimum, observed, schedule, seed),
+        blocks_of(model, replicas),
+        Meter(schedule.steps * replicas),
+        progress,
+        threads=threads,
+        executor=executor,
+    )
     sums = [segment for part in parts for segment in part]
     if not sums:
         raise KeyboardInterrupt
@@ -274,11 +254,12 @@ def _run_block(
     minimum: MinimumPoint,
     observed: Observables,
     schedule: Schedule,
+    seed: int,
     first: int,
     count: int,
-    seed: int,
-    meter: Meter,
+    meter: Meter | None = None,
 ) -> list[WindowSums]:
+    meter = Meter(schedule.steps * count) if meter is None else meter
     start = (minimum.first_layer, minimum.second_layer)
     block = Block(model, start, first, count, seed)
     gauge = Gauge(model, minimum, block)
@@ -315,50 +296,15 @@ def _join(sums: list[WindowSums]) -> WindowSums:
     return joined
 
 
-def over_blocks(
-    run: Callable[[int, int], Result],
-    model: Model,
-    replicas: int,
-    threads: int | None,
-    meter: Meter,
-    progress: Progress | None,
-) -> tuple[list[Result], bool]:
-    """Results of all blocks in order of replicas, and whether they were interrupted."""
-    threads = available_processors() if threads is None else threads
-    size = replicas_per_block(model, replicas, threads)
-    interrupted = False
-    with ThreadPoolExecutor(threads) as pool:
-        futures = [
-            pool.submit(run, first, min(size, replicas - first))
-            for first in range(0, replicas, size)
-        ]
-        try:
-            pending = set(futures)
-            while pending:
-                done, pending = wait(pending, timeout=0.1, return_when="FIRST_EXCEPTION")
-                if progress is not None:
-                    progress(meter.done, meter.total)
-                if any(future.exception() is not None for future in done):
-                    break
-        except KeyboardInterrupt:
-            interrupted = True
-        finally:
-            if any(not future.done() for future in futures):
-                meter.stopped.set()
-                for future in futures:
-                    future.cancel()
-    return [future.result() for future in futures if not future.cancelled()], interrupted
+def replicas_per_block(model: Model) -> int:
+    """Replicas whose weights fit the cache together, a multiple of `LANES`."""
+    return LANES * max(1, BLOCK_BYTES // (8 * LANES * model.shape.weights))
 
 
-def available_processors() -> int:
-    """Processors on which this process may run."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def replicas_per_block(model: Model, replicas: int, threads: int) -> int:
-    """Replicas that share a block: fitting the cache, with work for every thread."""
+def blocks_of(model: Model, replicas: int) -> Blocks:
+    """First replica and number of replicas of each block, whatever machine runs them."""
     groups = -(-replicas // LANES)
-    fitting = max(1, BLOCK_BYTES // (8 * LANES * model.shape.weights))
-    return LANES * max(1, min(fitting, groups // threads))
+    fitting = replicas_per_block(model) // LANES
+    count = min(groups, max(FEWEST_BLOCKS, -(-groups // fitting)))
+    bounds = [LANES * (groups * k // count) for k in range(count)] + [replicas]
+    return [(first, end - first) for first, end in pairwise(bounds)]

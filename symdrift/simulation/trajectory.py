@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,10 @@ from numpy.typing import NDArray
 
 from symdrift.dense.minimum import MinimumPoint, solve_minimum
 from symdrift.errors import RequestError
+from symdrift.execution import Diverged, Meter, Progress, run_blocks
 from symdrift.files import replacing
 from symdrift.problem import Array, LearningProblem, Stimulus
-from symdrift.simulation.ensemble import (
-    Block,
-    Diverged,
-    Meter,
-    Progress,
-    advance_metered,
-    over_blocks,
-)
+from symdrift.simulation.ensemble import Block, advance_metered, blocks_of
 from symdrift.simulation.model import Model, model_of
 from symdrift.simulation.timescales import relaxation
 
@@ -148,13 +143,14 @@ def simulate(
     hidden = problem.hidden if problem.synaptic_noise > 0 else minimum.rank
     model = model_of(problem, hidden)
     start = _padded(minimum, hidden)
-    meter = Meter(replicas * (burn_in + steps))
-
-    def run(first: int, count: int) -> tuple[Array, Array]:
-        return _record(model, start, first, count, seed, burn_in, stride, records, meter)
-
     try:
-        parts, interrupted = over_blocks(run, model, replicas, threads, meter, progress)
+        parts, interrupted = run_blocks(
+            partial(_record, model, start, seed, burn_in, stride, records),
+            blocks_of(model, replicas),
+            Meter(replicas * (burn_in + stride * (records - 1))),
+            progress,
+            threads=threads,
+        )
     except Diverged as error:
         stiffness = problem.learning_rate * minimum.certificate.hessian_max
         raise RequestError(
@@ -182,14 +178,15 @@ def simulate(
 def _record(
     model: Model,
     start: tuple[Array, Array],
-    first: int,
-    count: int,
     seed: int,
     burn_in: int,
     stride: int,
     records: int,
-    meter: Meter,
+    first: int,
+    count: int,
+    meter: Meter | None = None,
 ) -> tuple[Array, Array]:
+    meter = Meter(count * (burn_in + stride * (records - 1))) if meter is None else meter
     block = Block(model, start, first, count, seed)
     recorded = []
     interval = burn_in

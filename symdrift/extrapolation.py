@@ -1,0 +1,382 @@
+"""Theory beside simulations at several learning rates, extrapolated to rate zero.
+
+The theory holds at leading order in the learning rate, so that a simulation at any one rate
+misses it by a few percent; what must be 1 is the limit of the ratio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from symdrift.errors import RequestError
+from symdrift.estimators import Estimate
+from symdrift.execution import Progress
+from symdrift.planning import (
+    DEFAULT_REPLICAS,
+    PRECISION,
+    Plan,
+    measured_speed,
+    minimum_of,
+    plan_extrapolation,
+    plan_single,
+    positive,
+)
+from symdrift.problem import Array, LearningProblem
+from symdrift.roads import evaluate
+from symdrift.validation import (
+    TOLERATED_ERRORS,
+    Row,
+    Validation,
+    critical_z,
+    refuse_synaptic_noise,
+    run_planned,
+)
+
+CERTAIN_RATIO = 0.1
+"""Standard error of an extrapolated ratio beyond which it says nothing."""
+
+
+@dataclass(frozen=True)
+class ExtrapolatedRow:
+    """One quantity at the study's learning rate, and its ratio as the rate goes to zero.
+
+    Attributes
+    ----------
+    measured : Row
+        At the study's learning rate.
+    deviation : Estimate or None
+        ``(simulation - theory) / scale`` extrapolated to rate zero, where theory says 0;
+        ``None`` when an interrupt left fewer than two learning rates.
+    slope : Estimate or None
+        Of that deviation against ``eta h_max``.
+    """
+
+    measured: Row
+    deviation: Estimate | None
+    slope: Estimate | None
+
+    @property
+    def quantity(self) -> str:
+        return self.measured.quantity
+
+    @property
+    def ratio(self) -> Estimate | None:
+        """Extrapolated simulation over theory, where theory is large enough for a ratio."""
+        if self.deviation is None:
+            return None
+        theory, scale = self.measured.theory, self.measured.scale
+        if abs(theory) * CERTAIN_RATIO < self.deviation.standard_error * scale:
+            return None
+        factor = scale / theory
+        return Estimate(
+            1.0 + factor * self.deviation.value, abs(factor) * self.deviation.standard_error
+        )
+
+    @property
+    def z(self) -> float | None:
+        """Extrapolated deviation in standard errors."""
+        if self.deviation is None:
+            return None
+        return self.deviation.value / self.deviation.standard_error
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python types, for JSON."""
+        ratio = self.ratio
+        return {
+            **self.measured.to_dict(),
+            "extrapolated_ratio": None if ratio is None else ratio.value,
+            "extrapolated_standard_error": None if ratio is None else ratio.standard_error,
+            "extrapolated_z": self.z,
+            "slope": None if self.slope is None else self.slope.value,
+            "slope_standard_error": None if self.slope is None else self.slope.standard_error,
+        }
+
+
+@dataclass(frozen=True)
+class Extrapolation:
+    """Simulations at several learning rates beside the theory, extrapolated to rate zero.
+
+    Deviations are fitted by ``intercept + slope * (eta h_max)``, weighted by the standard
+    errors; the theory is exact at leading order, so every intercept should be 0, that is,
+    every ratio 1.
+
+    Attributes
+    ----------
+    runs : tuple of Validation
+        In the order in which they were made.
+    fitted : tuple of bool
+        Which of them are at rates small enough for the fit.
+    own : int
+        Index of the run at the study's learning rate (or at that nearest to it).
+    rows : tuple of ExtrapolatedRow
+    seed : int
+    white_noise : tuple of pairs of str and float
+        Rotation variances, and by how many standard errors the same data miss the white-noise
+        approximation.
+    completed : float
+        Fraction of the planned steps that was made.
+    """
+
+    runs: tuple[Validation, ...]
+    fitted: tuple[bool, ...]
+    own: int
+    rows: tuple[ExtrapolatedRow, ...]
+    seed: int
+    white_noise: tuple[tuple[str, float], ...]
+    completed: float
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """Quantities that have an extrapolated ratio."""
+        return tuple(row.quantity for row in self.rows if row.ratio is not None)
+
+    @property
+    def intercepts(self) -> tuple[Estimate, ...]:
+        """Extrapolated ratio of each of `quantities`."""
+        return tuple(ratio for row in self.rows if (ratio := row.ratio) is not None)
+
+    @property
+    def stiffness(self) -> tuple[float, ...]:
+        """``eta h_max`` of each run."""
+        return tuple(run.stiffness for run in self.runs)
+
+    @property
+    def precision(self) -> float | None:
+        """Largest standard error of an extrapolated deviation."""
+        errors = [row.deviation.standard_error for row in self.rows if row.deviation is not None]
+        return max(errors, default=None)
+
+    @property
+    def interrupted(self) -> bool:
+        return self.completed < 1
+
+    @property
+    def rule(self) -> str:
+        """When the validation counts as passed, in a sentence."""
+        return (
+            f"passed when every extrapolated ratio is 1 within {critical_z(len(self.rows)):.2f} "
+            f"standard errors ({TOLERATED_ERRORS:g} for a single row, raised for "
+            f"{len(self.rows)} rows)"
+        )
+
+    @property
+    def passed(self) -> bool:
+        """Whether theory and simulation agree in the limit; see `rule`."""
+        allowed = critical_z(len(self.rows))
+        return all((z := row.z) is not None and abs(z) <= allowed for row in self.rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record of ``symdrift validate``."""
+        own = self.runs[self.own]
+        return {
+            "rows": [row.to_dict() for row in self.rows],
+            "steps": own.steps,
+            "replicas": own.replicas,
+            "window": own.window,
+            "seed": self.seed,
+            "passed": self.passed,
+            "rule": self.rule,
+            "interrupted": self.interrupted,
+            "completed": self.completed,
+            "precision": self.precision,
+            "white_noise_z": dict(self.white_noise),
+            "runs": [
+                {
+                    "learning_rate": run.learning_rate,
+                    "stiffness": run.stiffness,
+                    "fitted": fitted,
+                    **run.to_dict(),
+                }
+                for run, fitted in zip(self.runs, self.fitted, strict=True)
+            ],
+        }
+
+
+def validate_limit(
+    problem: LearningProblem,
+    replicas: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    *,
+    precision: float = PRECISION,
+    budget: float | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> Extrapolation:
+    """Validate at learning rates that the theory's time scales suggest, and extrapolate.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    replicas : int, optional
+    seed : int
+    progress : callable, optional
+        Receives replica-steps done and planned, of all runs together.
+    precision : float
+        Standard error of every extrapolated ratio to plan for.
+    budget : float, optional
+        Seconds, for the speed that this machine is found to have.  Default:
+        `planning.BUDGET_SECONDS` by a rough model of the speed, so that the same study gives
+        the same numbers on every machine.
+
+    Raises
+    ------
+    RequestError
+        As `validate` and `planning.plan_extrapolation`.
+    """
+    refuse_synaptic_noise(problem)
+    replicas = DEFAULT_REPLICAS if replicas is None else positive("replicas", replicas)
+    theory = evaluate(problem)
+    if budget is None:
+        plan = plan_extrapolation(problem, theory, precision=precision, replicas=replicas)
+    else:
+        plan = plan_extrapolation(
+            problem,
+            theory,
+            precision=precision,
+            budget=budget,
+            replicas=replicas,
+            speed=measured_speed(problem, threads),
+        )
+    return _extrapolate(problem, plan, seed, progress, threads, executor)
+
+
+def extrapolate(
+    problem: LearningProblem,
+    rates: Sequence[float],
+    replicas: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    *,
+    threads: int | None = None,
+    precision: float = PRECISION,
+    executor: Executor | None = None,
+) -> Extrapolation:
+    """Validate at several learning rates and extrapolate the ratio to rate zero.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    rates : sequence of float
+        At least two different learning rates.
+    precision : float
+        Relative standard error of rotation variances at each rate.
+
+    Raises
+    ------
+    RequestError
+        With fewer than two rates, or as `validate`.
+    """
+    if len(set(rates)) < 2:
+        raise RequestError("rates", "must be at least two different learning rates")
+    replicas = DEFAULT_REPLICAS if replicas is None else positive("replicas", replicas)
+    minimum = minimum_of(problem)
+    schedules = tuple(
+        plan_single(
+            replace(problem, learning_rate=rate), minimum, None, replicas, precision
+        )
+        for rate in rates
+    )
+    plan = Plan(tuple(rates), schedules, (True,) * len(schedules), replicas)
+    return _extrapolate(problem, plan, seed, progress, threads, executor)
+
+
+def _extrapolate(
+    problem: LearningProblem,
+    plan: Plan,
+    seed: int,
+    progress: Progress | None,
+    threads: int | None,
+    executor: Executor | None,
+) -> Extrapolation:
+    runs: list[Validation] = []
+    planned = [schedule.steps * plan.replicas for schedule in plan.schedules]
+
+    def report(done: int, _: int) -> None:
+        if progress is not None:
+            progress(sum(planned[: len(runs)]) + done, sum(planned))
+
+    for index, (rate, schedule) in enumerate(zip(plan.rates, plan.schedules, strict=True)):
+        at_rate = replace(problem, learning_rate=rate)
+        # Runs of one seed are independent of each other and of those of other seeds.
+        own_seed = int(np.random.SeedSequence((seed, index)).generate_state(1)[0])
+        try:
+            run = run_planned(
+                at_rate,
+                evaluate(at_rate),
+                schedule,
+                plan.replicas,
+                own_seed,
+                report,
+                threads,
+                executor,
+            )
+        except KeyboardInterrupt:
+            if not runs:
+                raise
+            break
+        runs.append(run)
+        if run.interrupted:
+            break
+    done = sum(steps * run.completed for steps, run in zip(planned, runs, strict=False))
+    own = min(
+        range(len(runs)), key=lambda index: abs(runs[index].learning_rate - problem.learning_rate)
+    )
+    rows = tuple(_extrapolated_rows(runs, plan.fitted, own))
+    return Extrapolation(
+        runs=tuple(runs),
+        fitted=plan.fitted[: len(runs)],
+        own=own,
+        rows=rows,
+        seed=seed,
+        white_noise=_white_noise(problem, rows),
+        completed=done / sum(planned),
+    )
+
+
+def _extrapolated_rows(
+    runs: Sequence[Validation], fitted: Sequence[bool], own: int
+) -> Iterator[ExtrapolatedRow]:
+    used = [run for run, small in zip(runs, fitted, strict=False) if small]
+    stiffness = np.array([run.stiffness for run in used])
+    for index, measured in enumerate(runs[own].rows):
+        if len(used) < 2:
+            yield ExtrapolatedRow(measured, None, None)
+            continue
+        rows = [run.rows[index] for run in used]
+        deviations = np.array([(row.simulation - row.theory) / row.scale for row in rows])
+        errors = np.array([row.standard_error / row.scale for row in rows])
+        yield ExtrapolatedRow(measured, *_weighted_line(stiffness, deviations, errors))
+
+
+def _white_noise(
+    problem: LearningProblem, rows: Sequence[ExtrapolatedRow]
+) -> tuple[tuple[str, float], ...]:
+    """Standard errors between extrapolated variances and the white-noise approximation."""
+    variances = np.diagonal(evaluate(problem, "auto", "white").drift.covariance)
+    exact = np.diagonal(evaluate(problem).drift.covariance)
+    return tuple(
+        (row.quantity, float((ratio.value - white / variance) / ratio.standard_error))
+        for row, white, variance in zip(rows, variances, exact, strict=False)
+        if (ratio := row.ratio) is not None
+    )
+
+
+def _weighted_line(
+    x: Array,
+    y: Array,
+    errors: Array,
+) -> tuple[Estimate, Estimate]:
+    """Intercept and slope of a line through points with known standard errors."""
+    design = np.stack([np.ones_like(x), x], axis=1) / errors[:, np.newaxis]
+    covariance = np.linalg.inv(design.T @ design)
+    intercept, slope = covariance @ design.T @ (y / errors)
+    return (
+        Estimate(float(intercept), float(np.sqrt(covariance[0, 0]))),
+        Estimate(float(slope), float(np.sqrt(covariance[1, 1]))),
+    )

@@ -1,0 +1,358 @@
+"""How long to simulate, at which learning rates: from the theory's own time scales.
+
+Three costs meet.  The relative variance of a rotation variance estimated from ``N`` windows is
+``6 / N``; a window of three relaxation times takes ``3 / (eta h_slow)`` steps; and the ratio of
+simulation to theory deviates from 1 by ``c eta + O(eta^2)``, of which a line through several
+learning rates removes the first term only.  So the rates are just small enough for the second
+term to be negligible beside the standard error that is asked for.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from symdrift.dense.minimum import MinimumPoint, solve_minimum
+from symdrift.dense.noise import gradient_noise
+from symdrift.errors import RequestError
+from symdrift.estimators import Observables
+from symdrift.evaluation import Drift, Evaluation
+from symdrift.execution import available_processors
+from symdrift.problem import Array, LearningProblem
+from symdrift.simulation.ensemble import Block, Schedule, replicas_per_block
+from symdrift.simulation.kernels import Shape
+from symdrift.simulation.model import model_of
+from symdrift.simulation.timescales import relaxation
+
+WINDOW_RELAXATIONS = 3.0
+"""Window length in units of the slowest relaxation time."""
+
+BURN_IN_RELAXATIONS = 6.0
+"""Steps before the first window, in units of the slowest relaxation time of any mode."""
+
+PRECISION = 0.01
+"""Relative standard error that a planned run aims at."""
+
+BUDGET_SECONDS = 60.0
+"""Time that a planned extrapolation may take."""
+
+SINGLE_BUDGET_SECONDS = 20.0
+"""Time that a single planned run may take on two cores, by a rough model of the speed."""
+
+DEFAULT_REPLICAS = 256
+FEWEST_WINDOWS = 8
+UNITS = 64
+"""Independent units that standard errors should rest on at least."""
+
+VARIANCE_PER_WINDOW = 6.0
+"""Relative variance of ``Var(X_k) + 2 Cov(X_k, X_{k+1})`` from one window of a random walk."""
+
+SAFETY = 1.2
+"""More windows than the theory asks for, since rotations are not quite Gaussian."""
+
+LADDER = (1.0, 0.5, 0.25)
+"""Learning rates of an extrapolation, relative to the largest."""
+
+INTERCEPT_VARIANCE = 1.5
+"""Variance of the intercept of a line through `LADDER`, in units of that of each point."""
+
+LARGEST_CORRECTION = 0.7
+"""Relative correction at the largest rate of a ladder, over the root of the precision."""
+
+CORRECTION_PER_STIFFNESS = 3.0
+"""Relative correction to the theory, over ``eta h_max``."""
+
+SLOWEST_MEAN_ROTATION = 0.05
+"""Mean rotation, over what diffusion does in a relaxation time, that is worth a percentage."""
+
+MEMORY_LIMIT = 2**30
+"""Bytes that the sums of all replicas may take."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Learning rates of an extrapolation to zero, and how long to run at each.
+
+    Attributes
+    ----------
+    rates : tuple of float
+        At least two learning rates, decreasing.
+    schedules : tuple of Schedule
+        One per rate.
+    fitted : tuple of bool
+        Which rates are small enough for the extrapolation.
+    replicas : int
+    """
+
+    rates: tuple[float, ...]
+    schedules: tuple[Schedule, ...]
+    fitted: tuple[bool, ...]
+    replicas: int
+
+    @property
+    def replica_steps(self) -> int:
+        """Steps of all replicas in all runs."""
+        return self.replicas * sum(schedule.steps for schedule in self.schedules)
+
+
+def plan_extrapolation(
+    problem: LearningProblem,
+    theory: Evaluation,
+    *,
+    precision: float = PRECISION,
+    budget: float = BUDGET_SECONDS,
+    replicas: int = DEFAULT_REPLICAS,
+    speed: float | None = None,
+) -> Plan:
+    """Plan runs whose extrapolated ratios have a given standard error.
+
+    The study's own rate is always among them; it takes part in the extrapolation when it is
+    small enough.  Where the budget is too small, precision is given up, and rates grow with
+    the standard error they need not exceed.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    theory : Evaluation
+        Of that problem.
+    precision : float
+        Standard error of every extrapolated ratio.
+    budget : float
+        Seconds.
+    replicas : int
+    speed : float, optional
+        Replica-steps per second; default: a rough model of two cores, so that the plan is the
+        same on every machine.
+
+    Raises
+    ------
+    RequestError
+        When precision or budget are not positive.
+    """
+    for field, value in (("precision", precision), ("budget", budget)):
+        if not (math.isfinite(value) and value > 0):
+            raise RequestError(field, f"= {value:g} must be a positive number")
+    minimum = minimum_of(problem)
+    shape = model_of(problem, minimum.rank).shape
+    speed = _speed(shape) if speed is None else speed
+    single = window_variance(problem, theory)
+    correction = _correction_per_rate(problem, theory, minimum)
+
+    def plan(aim: float) -> Plan:
+        top = LARGEST_CORRECTION * math.sqrt(min(aim, 0.1)) / correction
+        own = problem.learning_rate
+        if 0.5 * top <= own <= top:
+            top = own
+        rates = [top * factor for factor in LADDER]
+        windows = math.ceil(SAFETY * INTERCEPT_VARIANCE * single / aim**2 / replicas)
+        schedules = [schedule_of(problem, minimum, rate, windows, replicas) for rate in rates]
+        fitted = [True] * len(rates)
+        if own != top:
+            # The own rate, when tiny, gets no more steps than the smallest rate of the ladder.
+            longest = schedules[-1].steps
+            wish = schedule_of(problem, minimum, own, windows, replicas)
+            affordable = (longest - wish.burn_in) // wish.window
+            if wish.windows > affordable:
+                fewest = max(FEWEST_WINDOWS, affordable)
+                wish = schedule_of(problem, minimum, own, fewest, replicas)
+            rates.append(own)
+            schedules.append(wish)
+            fitted.append(own <= top)
+        order = sorted(range(len(rates)), key=lambda index: -rates[index])
+        return Plan(
+            rates=tuple(rates[index] for index in order),
+            schedules=tuple(schedules[index] for index in order),
+            fitted=tuple(fitted[index] for index in order),
+            replicas=replicas,
+        )
+
+    planned = plan(precision)
+    seconds = planned.replica_steps / speed
+    if seconds > budget:
+        # Time goes with the precision to the power -5/2: -2 for the windows, -1/2 for the rates.
+        planned = plan(precision * (seconds / budget) ** 0.4)
+    return planned
+
+
+def window_variance(problem: LearningProblem, theory: Evaluation) -> float:
+    """Largest relative variance of a quantity estimated from one window."""
+    slowest = relaxation(problem, minimum_of(problem)).slowest
+    window = WINDOW_RELAXATIONS / (problem.learning_rate * slowest)
+    largest = VARIANCE_PER_WINDOW
+    scales = mean_rotation_scales(theory.drift, problem.learning_rate * slowest)
+    for variance, scale in zip(np.diagonal(theory.drift.covariance), scales, strict=True):
+        largest = max(largest, float(variance / (window * scale**2)))
+    return largest
+
+
+def mean_rotation_scales(drift: Drift, slowest_rate: float) -> Array:
+    """Sizes beside which errors of the mean rotation are judged, one per plane, rad/step.
+
+    The fastest mean rotation, where there is one worth the name; otherwise what diffusion in
+    that plane does in a relaxation time, per step.
+
+    Parameters
+    ----------
+    drift : Drift
+    slowest_rate : float
+        ``eta h_slow``, per step.
+    """
+    natural = np.sqrt(np.diagonal(drift.covariance) * slowest_rate)
+    fastest = float(np.max(np.abs(drift.mean_rotation), initial=0.0))
+    if fastest > SLOWEST_MEAN_ROTATION * float(np.max(natural, initial=0.0)):
+        return np.full(len(natural), fastest)
+    return np.asarray(natural)
+
+
+def minimum_of(problem: LearningProblem) -> MinimumPoint:
+    """The minimum of a problem, which is also where its simulations start."""
+    return solve_minimum(
+        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
+    )
+
+
+def _correction_per_rate(
+    problem: LearningProblem, theory: Evaluation, minimum: MinimumPoint
+) -> float:
+    """Relative correction to the theory per unit of learning rate, roughly.
+
+    Two effects: the finite step, of order ``eta h_max``, and the imbalance ``W W' - U' U``,
+    which noise feeds at the rate ``eta^2 C`` and weight decay removes at the rate
+    ``2 eta gamma``, so that singular values ``s`` are off by ``eta C / (2 gamma)``.
+    """
+    noise = gradient_noise(minimum, problem.inputs, problem.label_noise, problem.batch)
+    inputs = problem.teacher.shape[1]
+    per_weight = np.diagonal(noise)
+    split = minimum.rank * inputs
+    first = per_weight[:split].reshape(minimum.rank, inputs).sum(axis=1)
+    second = per_weight[split:].reshape(-1, minimum.rank).sum(axis=0)
+    imbalance = float(np.max(np.abs(first - second) / theory.minimum.singular_values))
+    return (
+        CORRECTION_PER_STIFFNESS * theory.minimum.hessian_max
+        + imbalance / (2 * problem.weight_decay)
+    )
+
+
+def schedule_of(
+    problem: LearningProblem,
+    minimum: MinimumPoint,
+    rate: float,
+    windows: int,
+    replicas: int,
+    relaxations: float = WINDOW_RELAXATIONS,
+) -> Schedule:
+    """A run of so many windows per replica at a learning rate."""
+    slowest = relaxation(problem, minimum).slowest
+    slowest_of_all = min(slowest, minimum.certificate.hessian_min, 2 * problem.weight_decay)
+    windows = max(FEWEST_WINDOWS, windows)
+    return Schedule(
+        burn_in=math.ceil(BURN_IN_RELAXATIONS / (rate * slowest_of_all)),
+        window=math.ceil(relaxations / (rate * slowest)),
+        windows=windows,
+        segments=max(1, min(windows // FEWEST_WINDOWS, -(-UNITS // replicas))),
+    )
+
+
+def plan_single(
+    problem: LearningProblem,
+    minimum: MinimumPoint,
+    steps: int | None,
+    replicas: int,
+    precision: float,
+    relaxations: float = WINDOW_RELAXATIONS,
+) -> Schedule:
+    """A run at the problem's own learning rate: of given length, or for a given precision.
+
+    Raises
+    ------
+    RequestError
+        When the steps do not suffice for burn-in and windows.
+    """
+    rate = problem.learning_rate
+    shortest = schedule_of(problem, minimum, rate, FEWEST_WINDOWS, replicas, relaxations)
+    if steps is None:
+        speed = _speed(model_of(problem, minimum.rank).shape)
+        wanted = math.ceil(VARIANCE_PER_WINDOW / precision**2 / replicas)
+        affordable = SINGLE_BUDGET_SECONDS * speed / replicas - shortest.burn_in
+        windows = min(wanted, int(affordable / shortest.window))
+    else:
+        windows = (positive("steps", steps) - shortest.burn_in) // shortest.window
+        if windows < FEWEST_WINDOWS:
+            raise RequestError(
+                "steps",
+                f"= {steps} is too short: {shortest.burn_in} steps of burn-in and "
+                f"{FEWEST_WINDOWS} windows of {shortest.window} steps ({relaxations:g} relaxation "
+                f"times) need at least {shortest.steps}",
+            )
+    return schedule_of(problem, minimum, rate, windows, replicas, relaxations)
+
+
+def require_memory(
+    problem: LearningProblem, observed: Observables, schedule: Schedule, replicas: int
+) -> None:
+    """Refuse a run whose sums would not fit into memory.
+
+    Raises
+    ------
+    RequestError
+    """
+    outputs, inputs = problem.teacher.shape
+    stimuli, rank, planes = observed.generators_on_stimuli.shape
+    per_unit = planes + 2 * len(observed.pairs) + 2 * stimuli + rank * (inputs + outputs)
+    # The sums of all units, the same while they are joined, and the weights themselves.
+    needed = 8 * replicas * (2 * schedule.segments * per_unit + 2 * rank * (inputs + outputs))
+    if needed > MEMORY_LIMIT:
+        raise RequestError(
+            "replicas",
+            f"= {replicas} is too many: their sums would take about {needed / 2**30:.1f} GiB, and "
+            f"{MEMORY_LIMIT / 2**30:.0f} GiB are allowed",
+        )
+
+
+def positive(field: str, value: int) -> int:
+    """The value, when it is at least 1.
+
+    Raises
+    ------
+    RequestError
+        Otherwise.
+    """
+    if value < 1:
+        raise RequestError(field, f"= {value} must be at least 1")
+    return value
+
+
+def measured_speed(
+    problem: LearningProblem, threads: int | None = None, seconds: float = 0.2
+) -> float:
+    """Replica-steps per second of this machine for a problem, from a short run."""
+    # A small rate: the run is about time, and must not diverge.
+    slow = replace(problem, learning_rate=1e-3 * problem.learning_rate)
+    minimum = minimum_of(slow)
+    model = model_of(slow, minimum.rank)
+    threads = available_processors() if threads is None else threads
+    count = min(replicas_per_block(model), 16)
+    start = (minimum.first_layer, minimum.second_layer)
+    blocks = [Block(model, start, index * count, count, 0) for index in range(threads)]
+    # Compilation, or reading it from the cache, is not part of the speed.
+    blocks[0].advance(1)
+    with ThreadPoolExecutor(threads) as pool:
+        begin = time.perf_counter()
+        done = sum(pool.map(lambda block: _advance_for(block, begin + seconds), blocks))
+        return done / (time.perf_counter() - begin)
+
+
+def _advance_for(block: Block, end: float) -> int:
+    while time.perf_counter() < end:
+        block.advance(1000)
+    return block.step * block.count
+
+
+def _speed(shape: Shape) -> float:
+    """Replica-steps per second to plan with, on two cores."""
+    vectors = 6 * shape.weights * shape.batch + 30 * shape.batch * (shape.inputs + shape.outputs)
+    return 2e10 / vectors

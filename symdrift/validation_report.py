@@ -1,0 +1,127 @@
+"""An extrapolated validation as a terminal table and as a picture."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from symdrift.extrapolation import ExtrapolatedRow, Extrapolation
+from symdrift.figures import COLOURS, literal
+from symdrift.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COLUMNS = (
+    *("quantity", "theory", "simulation", "standard error"),
+    *("ratio", "ratio at 0", "z", "slope"),
+)
+_PANELS_PER_ROW = 3
+_MOST_PANELS = 24
+
+
+def extrapolation_table(extrapolation: Extrapolation) -> Table:
+    """Theory beside simulation at the study's learning rate, and the ratio at rate zero."""
+    table = Table(
+        title="Theory and simulation", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+    )
+    table.add_column(_COLUMNS[0], overflow="fold")
+    for heading in _COLUMNS[1:]:
+        table.add_column(heading, justify="right", overflow="fold")
+    for row in extrapolation.rows:
+        measured = row.measured
+        table.add_row(
+            escape(row.quantity),
+            f"{measured.theory:.5g}",
+            f"{measured.simulation:.5g}",
+            f"{measured.standard_error:.2g}",
+            "" if measured.ratio is None else f"{measured.ratio:.4f}",
+            "" if row.ratio is None else f"{row.ratio.value:.4f} ± {row.ratio.standard_error:.4f}",
+            "" if row.z is None else f"{row.z:.2f}",
+            "" if row.slope is None else f"{row.slope.value:.2g} ± {row.slope.standard_error:.1g}",
+        )
+    return table
+
+
+def summary(extrapolation: Extrapolation) -> str:
+    """What was run, how precise it is, and what it rejects, in sentences."""
+    runs = ", ".join(
+        f"{run.learning_rate:.4g}{'' if fitted else ' (not fitted)'}"
+        for run, fitted in zip(extrapolation.runs, extrapolation.fitted, strict=True)
+    )
+    own = extrapolation.runs[extrapolation.own]
+    sentences = [
+        f"{own.replicas} replicas at learning rates {runs}",
+        "ratio at 0, z and slope: extrapolated against eta h_max",
+        extrapolation.rule,
+    ]
+    if extrapolation.precision is not None:
+        sentences.append(f"standard errors are at most {extrapolation.precision:.2g}")
+    if extrapolation.white_noise:
+        quantity, errors = max(extrapolation.white_noise, key=lambda entry: abs(entry[1]))
+        sentences.append(
+            f"the white-noise approximation of {quantity} misses these data by {abs(errors):.1f} "
+            "standard errors"
+        )
+    return "; ".join(sentences)
+
+
+def plot_extrapolation(extrapolation: Extrapolation, path: Path) -> None:
+    """Draw the ratio of each quantity against the learning rate, with the fitted line.
+
+    Parameters
+    ----------
+    extrapolation : Extrapolation
+    path : Path
+        PNG, SVG or PDF, by suffix.
+
+    Raises
+    ------
+    RequestError
+        When the file cannot be written.
+    """
+    from matplotlib.figure import Figure
+
+    rows = [row for row in extrapolation.rows if row.ratio is not None][:_MOST_PANELS]
+    lines = max(1, math.ceil(len(rows) / _PANELS_PER_ROW))
+    figure = Figure(figsize=(10, 2.4 * lines + 0.6), layout="constrained")
+    panels = np.ravel(figure.subplots(lines, _PANELS_PER_ROW, sharex=True, squeeze=False))
+    for panel, row in zip(panels, rows, strict=False):
+        _draw(panel, extrapolation, row)
+    for panel in panels[len(rows) :]:
+        panel.set_visible(False)
+    figure.supxlabel(r"learning rate times largest Hessian eigenvalue, $\eta h_\mathrm{max}$")
+    figure.supylabel("simulation / theory")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=150)
+
+
+def _draw(panel: Axes, extrapolation: Extrapolation, row: ExtrapolatedRow) -> None:
+    index = extrapolation.rows.index(row)
+    runs = [run for run, used in zip(extrapolation.runs, extrapolation.fitted, strict=True) if used]
+    stiffness = np.array([run.stiffness for run in runs])
+    ratios = np.array([run.rows[index].simulation / run.rows[index].theory for run in runs])
+    errors = np.array(
+        [abs(run.rows[index].standard_error / run.rows[index].theory) for run in runs]
+    )
+    panel.axhline(1.0, color="0.6", linewidth=0.8)
+    panel.errorbar(stiffness, ratios, yerr=errors, fmt="o", capsize=2, color=COLOURS[0])
+    if row.ratio is not None and row.slope is not None:
+        slope = row.slope.value * row.measured.scale / row.measured.theory
+        ends = np.array([0.0, 1.05 * stiffness.max()])
+        panel.plot(ends, row.ratio.value + slope * ends, color=COLOURS[1], linestyle="--")
+        panel.errorbar(
+            [0.0],
+            [row.ratio.value],
+            yerr=[row.ratio.standard_error],
+            fmt="s",
+            capsize=2,
+            color=COLOURS[1],
+        )
+    panel.set_title(literal(row.quantity), fontsize="medium")
