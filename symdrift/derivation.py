@@ -31,6 +31,10 @@ class Equation:
     condition: sp.Basic | None = None
     symbol_names: Mapping[sp.Basic, str] = field(default_factory=dict, repr=False)
 
+    def __post_init__(self) -> None:
+        if self.expression in (sp.true, sp.false):
+            raise ValueError(f"equation {self.label} was evaluated to {self.expression}")
+
     def latex(self) -> str:
         """The equation as one line of LaTeX, in the notation of its derivation."""
         names = dict(self.symbol_names)

@@ -6,6 +6,7 @@ space are the entries of the first layer row by row, then those of the second la
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -138,5 +139,5 @@ def generator(size: int, i: int, j: int) -> sp.ImmutableMatrix:
     return sp.ImmutableMatrix(omega)
 
 
-def _entry(role: str):  # type: ignore[no-untyped-def]
+def _entry(role: str) -> Callable[[int, int], sp.Symbol]:
     return lambda i, j: symbol(role, f"{i + 1}{j + 1}", real=True)

@@ -208,6 +208,11 @@ def test_equations_show_themselves_in_the_notation_of_the_study(
     assert bare.latex() == r"x > 0,\qquad y > 1"
 
 
+def test_an_equation_that_sympy_has_decided_is_no_equation() -> None:
+    with pytest.raises(ValueError, match="sum was evaluated to True"):
+        Equation("sum", sp.Eq(sp.Integer(2), 2))
+
+
 @pytest.mark.parametrize(
     ("settings", "field"),
     [

@@ -14,6 +14,7 @@ from symdrift.chain import normal as normal_section
 from symdrift.chain import representation as representation_section
 from symdrift.chain import special as special_section
 from symdrift.chain import vocabulary
+from symdrift.chain.area import area
 from symdrift.chain.cache import cached
 from symdrift.chain.examples import Examples
 from symdrift.chain.minimum import minimum
@@ -101,6 +102,7 @@ def _theory(examples: Examples) -> Iterator[Step]:
     yield from curvature_section.curvature(examples)
     yield from noise_section.noise(examples)
     yield from normal_section.normal(examples)
+    yield from area(examples.generic)
     yield from drift_section.drift(examples)
     yield from representation_section.representation(examples)
     yield from special_section.special(examples)
