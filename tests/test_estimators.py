@@ -157,6 +157,23 @@ def test_intervals_of_95_percent_cover_the_truth_in_95_percent_of_runs() -> None
     assert np.all(np.abs(covered / runs - 0.95) < 0.03)
 
 
+def test_a_fast_mean_rotation_does_not_widen_the_error_of_the_variance() -> None:
+    """The mean is 40 times larger than in the other tests; the scatter about it is the same."""
+    observed = observables(3, np.eye(3))
+    rng = np.random.default_rng(17)
+    errors = []
+    for speed in (0.0, 40.0):
+        angles = rotations(rng, 30, 400, 1e-4, speed * TRUE_MEAN)
+        found = estimate(observed, sums_of(observed, angles), WINDOW, 0.0)
+        assert within(found.covariance[0], TRUE_COVARIANCE[0, 0])
+        diffusion = (TRUE_COVARIANCE[0, 0] + TRUE_COVARIANCE[1, 1]) / 2
+        assert within(found.stimulus_diffusion[0], diffusion)
+        errors.append(
+            (found.covariance[0].standard_error, found.stimulus_diffusion[0].standard_error)
+        )
+    np.testing.assert_allclose(errors[1], errors[0], rtol=0.25)
+
+
 def test_only_the_diagonal_is_estimated_for_many_planes() -> None:
     assert len(observables(4, np.eye(4)).pairs) == 6 * 7 // 2
     assert observables(6, np.eye(6)).pairs == tuple((k, k) for k in range(15))
@@ -177,7 +194,7 @@ def test_equal_weights_give_the_standard_error_of_the_mean() -> None:
 def test_displacement_of_a_random_walk_grows_in_proportion_to_time() -> None:
     rng = np.random.default_rng(9)
     walk = np.cumsum(rng.normal(size=(400, 300, 2)), axis=0)
-    curve = displacement_curve(10.0 * np.arange(400), walk)
+    curve = displacement_curve(10 * np.arange(400), walk)
     # Two components of unit variance per record, ten time units apart.
     assert np.all(np.abs(curve.mean - 0.2 * curve.lags) < 4 * curve.standard_error)
     assert curve.lags[0] == 10.0

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 from simulation_cases import problem
 
 from symdrift import dense
 from symdrift.errors import RequestError
 from symdrift.estimators import displacement_curve
 from symdrift.evaluation import Drift, Evaluation
-from symdrift.extrapolation import extrapolate
 from symdrift.inputs import Elliptical, StimulusSet
 from symdrift.problem import LearningProblem
 from symdrift.simulation import simulate
@@ -121,31 +121,6 @@ def test_theory_and_simulation_agree(given: LearningProblem) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("given", "rates"),
-    [
-        (TWO, (0.01, 0.005, 0.0025)),
-        (THREE, (0.01, 0.005, 0.0025)),
-        (BOTTLENECK, (0.01, 0.005, 0.0025)),
-        (MISALIGNED, (0.01, 0.005, 0.0025)),
-        (STIMULI, (0.02, 0.01, 0.005)),
-    ],
-    ids=["two", "three", "bottleneck", "misaligned", "stimuli"],
-)
-def test_the_ratio_tends_to_one_with_the_learning_rate(
-    given: LearningProblem, rates: tuple[float, ...]
-) -> None:
-    extrapolation = extrapolate(given, rates, seed=10, precision=0.007)
-    for quantity, intercept in zip(
-        extrapolation.quantities, extrapolation.intercepts, strict=True
-    ):
-        assert abs(intercept.value - 1) < 3 * intercept.standard_error, quantity
-    variance = extrapolation.quantities.index("V[12]")
-    assert extrapolation.intercepts[variance].standard_error < 0.025
-    assert extrapolation.passed
-
-
-@pytest.mark.slow
 def test_the_white_noise_approximation_is_rejected() -> None:
     """It is wrong by 19 % (the reference's number), far beyond corrections and errors."""
     given = replace(TWO, learning_rate=0.0025)
@@ -208,6 +183,22 @@ def test_windows_three_times_as_long_give_the_same_estimate() -> None:
     long = row(compared(TWO, precision=0.01, seed=7, relaxations=9.0), "V[12]")
     spread = np.hypot(short.standard_error, long.standard_error)
     assert abs(short.simulation - long.simulation) < 3 * spread
+
+
+@pytest.mark.slow
+def test_intervals_of_simulated_runs_cover_as_often_as_they_say() -> None:
+    """400 independent short runs; 95 % intervals about the mean of all of them.
+
+    That mean replaces the exact value at this learning rate, which differs from the theory's by
+    a few percent; its own error is a twentieth of that of a run.
+    """
+    runs = [compared(TWO, steps=11_000, replicas=32, seed=seed) for seed in range(400)]
+    quantile = scipy.stats.t.ppf(0.975, 2 * 32 - 1)
+    for index, found in enumerate(runs[0].rows):
+        values = np.array([run.rows[index].simulation for run in runs])
+        errors = np.array([run.rows[index].standard_error for run in runs])
+        covered = np.mean(np.abs(values - values.mean()) <= quantile * errors)
+        assert 0.93 <= covered <= 0.97, (found.quantity, covered)
 
 
 def test_results_do_not_depend_on_threads() -> None:
@@ -325,8 +316,3 @@ def test_divergence_names_rate_and_stiffness() -> None:
     given = problem([3.0, 1.0], weight_decay=0.2, learning_rate=0.3)
     with pytest.raises(RequestError, match=r"learning\.rate = 0\.3 .*"):
         compared(given)
-
-
-def test_extrapolation_needs_two_rates() -> None:
-    with pytest.raises(RequestError, match="two different"):
-        extrapolate(TWO, [0.01, 0.01])

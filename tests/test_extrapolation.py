@@ -1,0 +1,224 @@
+"""Planned validations reach their precision; extrapolated ratios are 1, and only for the truth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_validation import BOTTLENECK, MISALIGNED, NOISY, STIMULI, THREE, TWO
+
+from symdrift import dense
+from symdrift.errors import RequestError
+from symdrift.estimators import Estimate
+from symdrift.extrapolation import ExtrapolatedRow, Extrapolation, extrapolate, validate_limit
+from symdrift.planning import (
+    FEWEST_WINDOWS,
+    minimum_of,
+    plan_extrapolation,
+    schedule_of,
+)
+from symdrift.validation import Row
+from symdrift.validation_report import extrapolation_table, plot_extrapolation, summary
+
+CASES = {
+    "anisotropic": THREE,
+    "bottleneck": BOTTLENECK,
+    "label noise": NOISY,
+    "misaligned": MISALIGNED,
+    "stimuli": STIMULI,
+}
+
+
+@pytest.fixture(scope="module")
+def coarse() -> Extrapolation:
+    return validate_limit(BOTTLENECK, seed=4, precision=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_theory_is_confirmed_to_one_percent(name: str) -> None:
+    extrapolation = validate_limit(CASES[name], seed=20)
+    assert extrapolation.passed, extrapolation.rows
+    for row in extrapolation.rows:
+        assert row.deviation is not None
+        assert row.deviation.standard_error < 0.0105, row.quantity
+        if row.quantity == "V[12]" or row.quantity.startswith(("D_h", "w", "e")):
+            assert row.ratio is not None
+            assert abs(row.ratio.value - 1) < 3.5 * row.ratio.standard_error, row.quantity
+
+
+@pytest.mark.slow
+def test_the_white_noise_approximation_is_rejected_by_the_same_data() -> None:
+    """By more than ten standard errors; its error of 19 % is the reference's."""
+    extrapolation = validate_limit(TWO, seed=21)
+    ratio = dict(zip(extrapolation.quantities, extrapolation.intercepts, strict=True))["V[12]"]
+    expected = (ratio.value - 1.684 / 1.3977) / ratio.standard_error
+    assert expected < -10
+    assert dict(extrapolation.white_noise)["V[12]"] == pytest.approx(expected, rel=0.01)
+
+
+def test_a_coarse_validation_agrees_and_keeps_to_its_precision(coarse: Extrapolation) -> None:
+    assert coarse.passed, coarse.rows
+    assert coarse.precision is not None
+    assert 0.02 < coarse.precision < 0.055
+    assert not coarse.interrupted
+
+
+def test_the_rate_of_the_study_is_shown_but_not_fitted_when_it_is_large(
+    coarse: Extrapolation,
+) -> None:
+    own = coarse.runs[coarse.own]
+    assert own.learning_rate == BOTTLENECK.learning_rate
+    assert not coarse.fitted[coarse.own]
+    theory = dense.evaluate(BOTTLENECK)
+    for row, found in zip(coarse.rows, own.rows, strict=True):
+        assert row.measured == found
+    assert coarse.rows[0].measured.theory == pytest.approx(theory.drift.covariance[0, 0])
+
+
+def test_runs_at_different_rates_are_independent(coarse: Extrapolation) -> None:
+    assert len({run.seed for run in coarse.runs}) == len(coarse.runs)
+
+
+def test_the_record_has_the_agreed_fields_and_the_extrapolation(coarse: Extrapolation) -> None:
+    record = json.loads(json.dumps(coarse.to_dict(), allow_nan=False))
+    assert set(record) >= {"rows", "steps", "replicas", "window", "seed", "passed", "runs"}
+    assert set(record["rows"][0]) >= {
+        *("quantity", "theory", "simulation", "standard_error", "z", "ratio"),
+        *("extrapolated_ratio", "extrapolated_standard_error", "slope", "slope_standard_error"),
+    }
+    assert record["seed"] == 4
+    assert len(record["runs"]) == len(coarse.runs)
+
+
+def test_table_sentence_and_picture(coarse: Extrapolation, tmp_path: Path) -> None:
+    assert extrapolation_table(coarse).row_count == len(coarse.rows)
+    assert "standard errors are at most" in summary(coarse)
+    plot_extrapolation(coarse, tmp_path / "ratios.png")
+    assert (tmp_path / "ratios.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_exact_line_is_recovered() -> None:
+    """Ratios 1.02 + 3 eta h_max without scatter, whatever the errors claimed."""
+    row = ExtrapolatedRow(
+        Row("V", 2.0, 2.1, 0.1, 0.0, 2.0), Estimate(0.02, 0.01), Estimate(3.0, 0.5)
+    )
+    assert row.ratio == Estimate(1.02, 0.01)
+    assert row.z == pytest.approx(2.0)
+
+
+def test_a_vanishing_quantity_has_no_ratio_but_is_judged() -> None:
+    row = ExtrapolatedRow(
+        Row("mu", 1e-12, 1e-9, 1e-9, 0.0, 1e-6), Estimate(0.05, 0.01), Estimate(0.0, 0.5)
+    )
+    assert row.ratio is None
+    assert row.z == pytest.approx(5.0)
+
+
+def interrupt_after(fraction: float) -> Callable[[int, int], None]:
+    def progress(done: int, total: int) -> None:
+        if done > fraction * total:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def test_an_interrupt_keeps_the_rates_that_were_done() -> None:
+    extrapolation = validate_limit(
+        BOTTLENECK, seed=5, precision=0.02, progress=interrupt_after(0.5)
+    )
+    assert extrapolation.interrupted
+    assert 0.3 < extrapolation.completed < 1
+    assert extrapolation.rows[0].ratio is not None
+    json.dumps(extrapolation.to_dict(), allow_nan=False)
+
+
+def test_an_early_interrupt_leaves_ratios_without_a_limit() -> None:
+    extrapolation = validate_limit(
+        replace(BOTTLENECK, learning_rate=0.003),
+        seed=5,
+        precision=0.02,
+        progress=interrupt_after(0.01),
+    )
+    assert len(extrapolation.runs) == 1
+    assert extrapolation.rows[0].ratio is None
+    assert extrapolation.rows[0].measured.standard_error > 0
+    assert not extrapolation.passed
+    json.dumps(extrapolation.to_dict(), allow_nan=False)
+    assert extrapolation_table(extrapolation).row_count == len(extrapolation.rows)
+    assert "replicas" in summary(extrapolation)
+
+
+def test_progress_counts_all_rates_together() -> None:
+    seen: list[tuple[int, int]] = []
+    validate_limit(TWO, precision=0.05, progress=lambda done, total: seen.append((done, total)))
+    assert seen == sorted(seen)
+    assert len({total for _, total in seen}) == 1
+    assert seen[-1][0] == seen[-1][1]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_plans_have_three_small_rates_and_the_study_s_own(name: str) -> None:
+    given = CASES[name]
+    theory = dense.evaluate(given)
+    plan = plan_extrapolation(given, theory, budget=1e9)
+    fitted = [rate for rate, used in zip(plan.rates, plan.fitted, strict=True) if used]
+    assert len(fitted) >= 3
+    assert max(fitted) * theory.minimum.hessian_max < 0.03
+    assert given.learning_rate in plan.rates
+    assert list(plan.rates) == sorted(plan.rates, reverse=True)
+
+
+def test_a_tenth_of_the_budget_costs_precision_and_not_time() -> None:
+    theory = dense.evaluate(THREE)
+    speed = 1e8
+    free = plan_extrapolation(THREE, theory, budget=1e9, speed=speed)
+    seconds = free.replica_steps / speed
+    tight = plan_extrapolation(THREE, theory, budget=seconds / 10, speed=speed)
+    assert tight.replica_steps / speed == pytest.approx(seconds / 10, rel=0.25)
+    assert tight.rates[0] > free.rates[0]
+
+
+def test_a_tiny_rate_of_the_study_does_not_eat_the_budget() -> None:
+    """It gets what the smallest rate of the ladder gets; its ratio is just less precise."""
+    given = replace(THREE, learning_rate=1e-5)
+    plan = plan_extrapolation(given, dense.evaluate(given), budget=1e9)
+    own = plan.rates.index(1e-5)
+    minimum = minimum_of(given)
+    least = schedule_of(given, minimum, 1e-5, FEWEST_WINDOWS, plan.replicas).steps
+    assert plan.schedules[own].steps <= max(least, 1.01 * plan.schedules[own - 1].steps)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"precision": 0.0}, "precision = 0 must be a positive number"),
+        ({"precision": float("nan")}, "precision = nan must be a positive number"),
+        ({"budget": -3.0}, "budget = -3 must be a positive number"),
+    ],
+)
+def test_precision_and_budget_must_be_positive(options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(RequestError, match=sentence):
+        validate_limit(TWO, **options)
+
+
+def test_extrapolation_needs_two_rates() -> None:
+    with pytest.raises(RequestError, match="two different"):
+        extrapolate(TWO, [0.01, 0.01])
+
+
+def test_synaptic_noise_is_refused_before_anything_runs() -> None:
+    with pytest.raises(RequestError, match=r"learning\.synaptic_noise = 1e-06"):
+        validate_limit(replace(TWO, synaptic_noise=1e-6))
+
+
+def test_given_rates_are_extrapolated_too() -> None:
+    extrapolation = extrapolate(BOTTLENECK, (0.004, 0.002), seed=1, precision=0.05)
+    assert [run.learning_rate for run in extrapolation.runs] == [0.004, 0.002]
+    assert extrapolation.passed
+    assert np.all(np.array([e.standard_error for e in extrapolation.intercepts]) < 0.2)
