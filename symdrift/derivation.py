@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 
 import sympy as sp
 
@@ -142,6 +143,22 @@ class Derivation:
     notation: tuple[Notation, ...]
     steps: tuple[Step, ...]
     symbol_names: Mapping[sp.Basic, str]
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(step.section)}</td><td>{escape(step.title)}</td>"
+            f"<td>{escape(step.identifier)}</td><td>{len(step.equations)}</td>"
+            f"<td>{len(step.checks)}</td><td>{step.seconds:.2f}</td></tr>"
+            for step in self.steps
+        )
+        head = "".join(
+            f"<th>{name}</th>"
+            for name in ("section", "step", "identifier", "equations", "checks", "seconds")
+        )
+        return (
+            f"<p><b>{escape(self.title)}</b></p>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        )
 
     def __getitem__(self, identifier: str) -> Step:
         for step in self.steps:

@@ -188,7 +188,7 @@ def test_a_step_without_a_check_is_refused() -> None:
 
 def test_a_failing_check_names_its_step() -> None:
     x = sp.Symbol("x")
-    with pytest.raises(CheckFailed, match='step "wrong" failed its check: It is zero.'):
+    with pytest.raises(CheckFailed, match=r'step "wrong" failed its check: It is zero\.'):
         derived("wrong", "Section", "Title", "Text.", tests=(vanishes("It is zero.", x - 1),))
 
 
@@ -206,6 +206,21 @@ def test_equations_show_themselves_in_the_notation_of_the_study(
     assert derivation.equation("singular-value").latex() == r"s = a - \frac{\gamma}{\lambda}"
     bare = Equation("bare", sp.Symbol("x") > 0, sp.Symbol("y") > 1)
     assert bare.latex() == r"x > 0,\qquad y > 1"
+
+
+def test_a_derivation_lists_its_steps_in_a_notebook(derivations: dict[str, Derivation]) -> None:
+    derivation = derivations["bottleneck"]
+    html = derivation._repr_html_()
+    assert html.count("<tr>") == len(derivation.steps) + 1
+    assert "A step rotates by the area it sweeps" in html
+
+
+def test_forms_are_explained_by_named_and_timed_rules(
+    derivations: dict[str, Derivation],
+) -> None:
+    applied = derivations["bottleneck"]["isotropic"].simplifications
+    assert applied[0].rule == "partial fractions in s"
+    assert all(rule.seconds >= 0 and rule.operations_before > 0 for rule in applied)
 
 
 def test_an_equation_that_sympy_has_decided_is_no_equation() -> None:

@@ -10,9 +10,9 @@ import sympy as sp
 from symdrift.aligned import DriftTerm
 from symdrift.chain.examples import Examples
 from symdrift.chain.steps import derived, holds, vanishes
-from symdrift.chain.vocabulary import I_INDEX, J_INDEX, L_INDEX, TERM
+from symdrift.chain.vocabulary import HIDDEN, I_INDEX, J_INDEX, L_INDEX, RANK, TERM
 from symdrift.derivation import Equation, Step
-from symdrift.drift import rotation_variance
+from symdrift.drift import couplings, rotation_variance
 from symdrift.fluctuation import NormalBlock
 from symdrift.limits import (
     autoencoder_direction,
@@ -28,6 +28,7 @@ from symdrift.simplification import FACTOR, Simplified, partial_fractions, simpl
 SECTION = "Special cases and limits"
 
 DIFFUSION = symbol("diffusion_tensor")
+WIDER_VARIANCE, PLANE_VARIANCE = sp.symbols("V_wider V_plane", positive=True)
 QUIET_DIFFUSION = sp.Symbol("D_quiet", positive=True)
 EXTRA_DIFFUSION = sp.Symbol("D_extra", positive=True)
 IRRELEVANT_VARIANCE = sp.Symbol("nu", positive=True)
@@ -42,6 +43,8 @@ RATE_SLOPE, DIFFERENCE_SLOPE, DIFFUSION_SLOPE = sp.symbols(
 CRITICAL_NOISE = sp.Symbol("sigma_critical", positive=True)
 
 LATEX = {
+    WIDER_VARIANCE: r"V_{ij}^{(p + 1)}",
+    PLANE_VARIANCE: r"V_{ij}^{(p)}",
     QUIET_DIFFUSION: r"D\big|_{\sigma = 0}",
     EXTRA_DIFFUSION: r"\delta D",
     IRRELEVANT_VARIANCE: r"\nu",
@@ -63,6 +66,7 @@ def special(examples: Examples) -> Iterator[Step]:
     yield _isotropic(examples, isotropic)
     yield _small_weight_decay(examples)
     yield _irrelevant(examples)
+    yield _hidden_units(examples)
     yield _exponents(examples, isotropic)
     yield from _frequency(examples)
 
@@ -279,6 +283,53 @@ def _irrelevant_approached(examples: Examples, term: sp.Expr) -> bool:
         )
         errors.append(abs((whole - alone) / expected - 1))
     return bool(errors[0] < sp.Rational(1, 10**4) and 9 * errors[1] < errors[0])
+
+
+def _hidden_units(examples: Examples) -> Step:
+    wide, narrow = (
+        [(c.left, c.right, c.overlap) for c in couplings(space, (0, 1))]
+        for space in (examples.silent_unit, examples.bottleneck)
+    )
+
+    def same() -> bool:
+        """Blocks and overlaps of the learned plane, entry by entry, label noise included."""
+        if len(wide) != len(narrow):
+            return False
+        pairs = zip(wide, narrow, strict=True)
+        return all(
+            is_zero(entry)
+            for (*first, overlap), (*second, other) in pairs
+            for a, b in zip(first, second, strict=True)
+            for entry in (
+                *(a.hessian - b.hessian),
+                *(a.noise - b.noise),
+                overlap**2 - other**2,
+            )
+        )
+
+    return derived(
+        "hidden-units",
+        SECTION,
+        "More hidden units than needed",
+        "Hidden units beyond the {r} active directions stay silent, and one unit more or less "
+        "leaves the drift of every learned plane as it is, [eq:hidden-units].",
+        equations=(
+            Equation(
+                "hidden-units",
+                sp.Eq(WIDER_VARIANCE, PLANE_VARIANCE, evaluate=False),
+                condition=sp.Ge(HIDDEN, RANK),
+            ),
+        ),
+        tests=(
+            holds(
+                "Two learned axes and one that is left out, once with two and once with three "
+                "hidden units: everything that the rotation of the learned plane couples is the "
+                "same.",
+                "numerator expanded to zero",
+                same,
+            ),
+        ),
+    )
 
 
 def _exponents(examples: Examples, isotropic: sp.Expr) -> Step:

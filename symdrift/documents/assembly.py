@@ -65,6 +65,7 @@ class StepView(Generic[Markup]):
     displays: tuple[Markup, ...]
     assumptions: tuple[Markup, ...]
     checks: tuple[Markup, ...]
+    rules: tuple[Markup, ...]
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,10 @@ class _Assembler(Generic[Markup]):
                 paragraph for text in step.assumptions for paragraph in self._prose(text, step)
             ),
             checks=tuple(self._check(check, step) for check in step.checks),
+            rules=tuple(
+                self._medium.text(rule)
+                for rule in dict.fromkeys(applied.rule for applied in step.simplifications)
+            ),
         )
 
     def _math(self, expression: sp.Basic) -> Markup:
