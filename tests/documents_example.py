@@ -84,7 +84,7 @@ def example_derivation() -> Derivation:
             ),
             ("Inputs are Gaussian with {gamma} below every eigenvalue.",),
             (PASSED,),
-            1.0,
+            seconds=1.0,
         ),
         Step(
             "hessian",

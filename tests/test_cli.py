@@ -163,10 +163,10 @@ def test_csv_has_a_column_for_whatever_some_point_has(capsys: pytest.CaptureFixt
     assert [name for name in header if name.startswith("drift.diffusion")] == planes
     assert float(first["n"]) == 2
     assert [first[plane] != "" for plane in planes] == [True, False, False]
-    # Isotropic: (n + 2)(2 gamma^2 + sigma2 lambda)^2 / (lambda s) + (n - 2) sigma2^2 lambda.
-    s = 1 - 0.2
+    # Isotropic: (n + 2)(2 gamma^2 + sigma^2 lambda)^2 / (lambda s) + (n - 2) sigma^4 lambda.
+    s, variance = 1 - 0.2, 0.3**2
     for n, row in ((2, first), (3, second)):
-        formula = (n + 2) * (2 * 0.2**2 + 0.1) ** 2 / s + (n - 2) * 0.1**2
+        formula = (n + 2) * (2 * 0.2**2 + variance) ** 2 / s + (n - 2) * variance**2
         assert float(row[planes[0]]) == pytest.approx(0.005**3 / 64 * formula, rel=1e-12)
 
 

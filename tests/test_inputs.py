@@ -45,7 +45,7 @@ def contracted(moments: Array, covariance: Array, left: Array, right: Array) -> 
     """``Cov[(l.x)(r.x)]`` from the full fourth-moment tensor."""
     second = np.einsum("ka,kb,qc,qd,abcd->kq", left, right, left, right, moments)
     means = np.einsum("ka,kb,ab->k", left, right, covariance)
-    return second - np.outer(means, means)
+    return np.asarray(second - np.outer(means, means))
 
 
 def linear_forms(seed: int) -> tuple[Array, Array]:

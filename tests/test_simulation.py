@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -200,8 +201,9 @@ def test_divergence_is_reported_with_step_and_stiffness() -> None:
 
 @pytest.mark.parametrize("field", ["steps", "replicas", "threads"])
 def test_counts_must_be_positive(field: str) -> None:
+    counts: dict[str, Any] = {field: 0}
     with pytest.raises(RequestError, match=f"{field} = 0 must be at least 1"):
-        simulate(CASES["autoencoder"], **{field: 0})
+        simulate(CASES["autoencoder"], **counts)
 
 
 def test_trajectories_beyond_memory_are_refused() -> None:

@@ -1382,8 +1382,8 @@ def mean_squared_displacement(
     lag = time[..., None, None]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         rho = _half_distance(*row, *others, residual, gamma)
-        # A block whose two eigenvalues coincide is diagonal: any rho gives its propagator.
-        rho = np.where(rho > 0, rho, 1.0)
+        # A block whose two eigenvalues coincide is diagonal: the limit of vanishing rho.
+        rho = np.where(rho > 0, rho, np.finfo(float).tiny)
         change = _pair_weight_change(*row, *others, residual, gamma, eta, lag, rho)
         own = _own_weight_change(*row, gamma, eta, lag)
     change = np.where(np.eye(active.shape[-2], dtype=bool), own, change)

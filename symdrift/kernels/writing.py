@@ -78,7 +78,7 @@ def study_source(study: Study) -> str:
     """Source of the kernels of one study; what the study fixes becomes a default."""
     drift = representative_drift()
     title = f"{study.title}."
-    defaults = dict(GENERAL_DEFAULTS) | _fixed(study)
+    defaults = _fixed(study)
     if study.network.inputs.symbols:
         return kernel_source("isotropic", title, isotropic_kernels(drift), defaults)
     sizes = {name: str(int(getattr(study.network, name).evaluate({}))) for name in SIZES}
@@ -107,7 +107,9 @@ def _fixed(study: Study) -> dict[str, str]:
     if not isinstance(study.teacher.map, str):
         values["gains"] = _diagonal(study.teacher.map)
     literals = {name: _literal(value) for name, value in values.items()}
-    return {name: literal for name, literal in literals.items() if literal is not None}
+    # An autoencoder has the gain 1; what else has no number stays an argument.
+    fixed = {"gains": "1.0"} if isinstance(study.teacher.map, str) else {}
+    return fixed | {name: literal for name, literal in literals.items() if literal is not None}
 
 
 def _diagonal(value: object) -> object:
