@@ -45,12 +45,12 @@ class Observables:
     ----------
     pairs : tuple of pairs of int
         Entries of the rotation covariance, as indices of planes.
-    generators_on_stimuli : Array
-        ``Omega_plane w`` for each stimulus ``w = W* x``, shape ``(stimuli, r, planes)``.
+    representations : Array
+        ``w = W* x`` of each stimulus, shape ``(stimuli, r)``.
     """
 
     pairs: tuple[tuple[int, int], ...]
-    generators_on_stimuli: Array
+    representations: Array
 
 
 def planes_of(rank: int) -> tuple[tuple[int, int], ...]:
@@ -67,16 +67,32 @@ def observables(rank: int, representations: Array) -> Observables:
         ``w = W* x`` of each stimulus, shape ``(stimuli, r)``.
     """
     planes = planes_of(rank)
-    acting = np.zeros((len(representations), rank, len(planes)))
-    for plane, (i, j) in enumerate(planes):
-        acting[:, i - 1, plane] = representations[:, j - 1]
-        acting[:, j - 1, plane] = -representations[:, i - 1]
     indices = range(len(planes))
     if len(planes) <= ALL_PAIRS_UP_TO:
         pairs = tuple((k, other) for k in indices for other in indices if k <= other)
     else:
         pairs = tuple((k, k) for k in indices)
-    return Observables(pairs=pairs, generators_on_stimuli=acting)
+    return Observables(pairs=pairs, representations=representations)
+
+
+def rotation_matrices(angles: Array, rank: int) -> Array:
+    """Antisymmetric ``X = sum X_ij Omega_ij`` from angles by plane.
+
+    Parameters
+    ----------
+    angles : Array
+        Shape ``(planes, ...)``.
+
+    Returns
+    -------
+    Array
+        Shape ``(r, r, ...)``.
+    """
+    first, second = np.triu_indices(rank, 1)
+    matrices = np.zeros((rank, rank, *angles.shape[1:]))
+    matrices[first, second] = angles
+    matrices[second, first] = -angles
+    return matrices
 
 
 @dataclass(frozen=True)
@@ -99,6 +115,8 @@ class WindowSums:
     normal : Array
         Sum of the weights' displacement from the minimum with the rotation undone,
         ``(weights, units)``.
+    similarity : Array
+        Sum of ``h_a . h_b`` at window ends for stimuli ``a``, ``b``, ``(stimuli, stimuli, units)``.
     """
 
     windows: Array
@@ -111,6 +129,7 @@ class WindowSums:
     distance: Array
     loss: Array
     normal: Array
+    similarity: Array
 
     def __add__(self, other: WindowSums) -> WindowSums:
         """Further windows of the same units."""
@@ -129,7 +148,12 @@ class WindowSums:
 
 
 def sum_windows(
-    observed: Observables, angles: Array, distance: Array, loss: Array, normal: Array
+    observed: Observables,
+    angles: Array,
+    distance: Array,
+    loss: Array,
+    normal: Array,
+    similarity: Array,
 ) -> WindowSums:
     """Sums over successive windows of independent units.
 
@@ -141,12 +165,21 @@ def sum_windows(
         At the end of each window, shape ``(windows, units)``.
     normal : Array
         Displacement at the end of each window, already summed, shape ``(weights, units)``.
+    similarity : Array
+        Likewise ``h_a . h_b``, shape ``(stimuli, stimuli, units)``.
     """
     windows, _, units = angles.shape
     left = [pair[0] for pair in observed.pairs]
     right = [pair[1] for pair in observed.pairs]
     before, after = angles[:-1], angles[1:]
-    moved = np.einsum("srp,kpu->ksru", observed.generators_on_stimuli, angles)
+    stimuli, rank = observed.representations.shape
+    turned = rotation_matrices(angles.swapaxes(0, 1), rank)
+    displacement, displacement_lagged = np.zeros((2, stimuli, units))
+    for index, representation in enumerate(observed.representations):
+        # One stimulus at a time: all together would not fit for wide networks.
+        moved = np.einsum("ijku,j->iku", turned, representation)
+        displacement[index] = np.einsum("iku,iku->u", moved, moved)
+        displacement_lagged[index] = np.einsum("iku,iku->u", moved[:, :-1], moved[:, 1:])
     return WindowSums(
         windows=np.full(units, float(windows)),
         neighbours=np.full(units, float(windows - 1)),
@@ -157,11 +190,12 @@ def sum_windows(
             np.einsum("kpu,kpu->pu", before[:, left], after[:, right])
             + np.einsum("kpu,kpu->pu", after[:, left], before[:, right])
         ),
-        displacement=np.einsum("ksru,ksru->su", moved, moved),
-        displacement_lagged=np.einsum("ksru,ksru->su", moved[:-1], moved[1:]),
+        displacement=displacement,
+        displacement_lagged=displacement_lagged,
         distance=distance.sum(axis=0),
         loss=loss.sum(axis=0),
         normal=normal,
+        similarity=similarity,
     )
 
 
@@ -180,6 +214,8 @@ class Estimates:
     weight_variance, excess_loss : Estimate
         ``tr(Gamma)``, the variance of the displacement about its mean (which is of higher
         order in the learning rate), and the loss above the minimum.
+    similarity : tuple of tuple of Estimate
+        Mean of ``h_a . h_b`` for stimuli ``a``, ``b``, which rotations leave alone.
     """
 
     mean_rotation: tuple[Estimate, ...]
@@ -187,6 +223,7 @@ class Estimates:
     stimulus_diffusion: tuple[Estimate, ...]
     weight_variance: Estimate
     excess_loss: Estimate
+    similarity: tuple[tuple[Estimate, ...], ...]
 
 
 def weighted_mean(values: Array, weights: Array) -> Estimate:
@@ -236,10 +273,14 @@ def estimate(
 
     shift = sums.normal.sum(axis=1) / total
     variance = (sums.distance - 2.0 * (shift @ sums.normal)) / count + float(shift @ shift)
-    moved_mean = np.einsum("srp,p->sr", observed.generators_on_stimuli, mean)
-    unit_moved = np.einsum("srp,pu->sru", observed.generators_on_stimuli, unit_mean)
-    moved_centres = 2.0 * np.einsum("sr,sru->su", moved_mean, unit_moved)
-    moved_centres -= np.sum(moved_mean**2, axis=1)[:, np.newaxis]
+    rank = observed.representations.shape[1]
+    mean_matrix, unit_matrices = rotation_matrices(mean, rank), rotation_matrices(unit_mean, rank)
+
+    def moved_centre(representation: Array) -> Array:
+        moved = mean_matrix @ representation
+        crossed = 2.0 * np.einsum("iju,j,i->u", unit_matrices, representation, moved)
+        return np.asarray(crossed - moved @ moved)
+
     return Estimates(
         mean_rotation=tuple(
             weighted_mean(angle / (count * window), sums.windows) for angle in sums.angle
@@ -251,13 +292,20 @@ def estimate(
             )
         ),
         stimulus_diffusion=tuple(
-            long_run(0.5 * moved, 0.5 * lagged, 0.5 * moved_centre)
-            for moved, lagged, moved_centre in zip(
-                sums.displacement, sums.displacement_lagged, moved_centres, strict=True
+            long_run(0.5 * moved, 0.5 * lagged, 0.5 * moved_centre(representation))
+            for moved, lagged, representation in zip(
+                sums.displacement,
+                sums.displacement_lagged,
+                observed.representations,
+                strict=True,
             )
         ),
         weight_variance=weighted_mean(variance, sums.windows),
         excess_loss=weighted_mean(sums.loss / count - minimum_loss, sums.windows),
+        similarity=tuple(
+            tuple(weighted_mean(entry / count, sums.windows) for entry in row)
+            for row in sums.similarity
+        ),
     )
 
 

@@ -23,8 +23,14 @@ from symdrift.estimators import Observables
 from symdrift.evaluation import Drift, Evaluation
 from symdrift.execution import available_processors
 from symdrift.problem import Array, LearningProblem
-from symdrift.simulation.ensemble import Block, Schedule, replicas_per_block
+from symdrift.simulation.ensemble import (
+    WINDOWS_AT_A_TIME,
+    Block,
+    Schedule,
+    replicas_per_block,
+)
 from symdrift.simulation.kernels import Shape
+from symdrift.simulation.lanes import LANES
 from symdrift.simulation.model import model_of
 from symdrift.simulation.timescales import relaxation
 
@@ -301,14 +307,19 @@ def require_memory(
     RequestError
     """
     outputs, inputs = problem.teacher.shape
-    stimuli, rank, planes = observed.generators_on_stimuli.shape
-    per_unit = planes + 2 * len(observed.pairs) + 2 * stimuli + rank * (inputs + outputs)
+    stimuli, rank = observed.representations.shape
+    weights, planes = rank * (inputs + outputs), rank * (rank - 1) // 2
+    per_unit = planes + 2 * len(observed.pairs) + 2 * stimuli + weights + stimuli**2
     # The sums of all units, the same while they are joined, and the weights themselves.
-    needed = 8 * replicas * (2 * schedule.segments * per_unit + 2 * rank * (inputs + outputs))
+    kept = replicas * (2 * schedule.segments * per_unit + 2 * weights)
+    # In every thread: rotations of some windows as matrices, products of inputs.
+    block = min(replicas, max(LANES, replicas_per_block(model_of(problem, rank))))
+    passing = block * (2 * WINDOWS_AT_A_TIME * (rank**2 + rank) + 2 * inputs**2 + 2 * weights)
+    needed = 8 * (kept + available_processors() * passing)
     if needed > MEMORY_LIMIT:
         raise RequestError(
             "replicas",
-            f"= {replicas} is too many: their sums would take about {needed / 2**30:.1f} GiB, and "
+            f"= {replicas} is too many: they would take about {needed / 2**30:.1f} GiB, and "
             f"{MEMORY_LIMIT / 2**30:.0f} GiB are allowed",
         )
 

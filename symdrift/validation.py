@@ -26,7 +26,7 @@ from symdrift.planning import (
     positive,
     require_memory,
 )
-from symdrift.problem import LearningProblem
+from symdrift.problem import Array, LearningProblem
 from symdrift.roads import evaluate
 from symdrift.simulation.ensemble import Schedule, measure
 from symdrift.simulation.model import model_of
@@ -91,6 +91,30 @@ class Row:
         }
 
 
+@dataclass(frozen=True, eq=False)
+class Similarity:
+    """Similarity matrix ``h_a . h_b`` of the stimuli, which drift leaves alone.
+
+    Attributes
+    ----------
+    minimum : Array
+        At the minimum, shape ``(stimuli, stimuli)``.
+    simulation : tuple of tuple of Estimate
+        Mean over the run, which differs from the minimum at first order in the rate.
+    """
+
+    minimum: Array
+    simulation: tuple[tuple[Estimate, ...], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python types, for JSON."""
+        return {
+            "minimum": self.minimum.tolist(),
+            "simulation": [[entry.value for entry in row] for row in self.simulation],
+            "standard_error": [[entry.standard_error for entry in row] for row in self.simulation],
+        }
+
+
 @dataclass(frozen=True)
 class Validation:
     """A simulation set beside the theory.
@@ -111,6 +135,7 @@ class Validation:
         Whether the run was ended before its time; ``completed`` says how far it came.
     completed : float
         Fraction of the planned windows that was measured.
+    similarity : Similarity
     """
 
     study: str
@@ -123,6 +148,7 @@ class Validation:
     stiffness: float
     interrupted: bool
     completed: float
+    similarity: Similarity
 
     @property
     def critical_z(self) -> float:
@@ -160,6 +186,7 @@ class Validation:
             "rule": self.rule,
             "interrupted": self.interrupted,
             "completed": self.completed,
+            "similarity": self.similarity.to_dict(),
         }
 
 
@@ -242,9 +269,9 @@ def run_planned(
     """Simulate a problem as planned and compare with a theory; otherwise as `validate`."""
     refuse_synaptic_noise(problem)
     minimum = minimum_of(problem)
-    representations = np.array(
-        [minimum.first_layer @ stimulus.vector for stimulus in problem.stimuli]
-    ).reshape(len(problem.stimuli), minimum.rank)
+    count, inputs = len(problem.stimuli), problem.teacher.shape[1]
+    stimuli = np.array([stimulus.vector for stimulus in problem.stimuli]).reshape(count, inputs)
+    representations = stimuli @ minimum.first_layer.T
     observed = observables(minimum.rank, representations)
     require_memory(problem, observed, schedule, replicas)
     stiffness = problem.learning_rate * theory.minimum.hessian_max
@@ -253,6 +280,7 @@ def run_planned(
             model_of(problem, minimum.rank),
             minimum,
             observed,
+            stimuli,
             schedule,
             replicas,
             seed,
@@ -282,6 +310,7 @@ def run_planned(
         stiffness=stiffness,
         interrupted=interrupted,
         completed=float(sums.windows.sum()) / (schedule.windows * replicas),
+        similarity=Similarity(representations @ representations.T, measured.similarity),
     )
 
 

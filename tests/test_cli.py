@@ -13,13 +13,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from symdrift.cli import run
 from symdrift.errors import CheckFailed
 from symdrift.estimators import Estimate
 from symdrift.extrapolation import ExtrapolatedRow, Extrapolation
-from symdrift.validation import Row, Validation
+from symdrift.validation import Row, Similarity, Validation
 
 COMMANDS = ("list", "derive", "evaluate", "simulate", "validate", "report")
 TWO_INPUTS = [
@@ -328,7 +329,8 @@ def test_a_place_that_cannot_be_written_to_is_named(
 def made_extrapolation(z: float, completed: float = 1.0) -> Extrapolation:
     """A single quantity whose extrapolated ratio misses 1 by so many standard errors."""
     row = Row("V[12]", 1e-9, 2e-9, 1e-11, 0.0, 1e-9)
-    run = Validation("made", 0.01, (row,), 10, 2, 5, 7, 0.02, False, 1.0)
+    similarity = Similarity(np.zeros((0, 0)), ())
+    run = Validation("made", 0.01, (row,), 10, 2, 5, 7, 0.02, False, 1.0, similarity)
     extrapolated = ExtrapolatedRow(row, Estimate(0.01 * z, 0.01), Estimate(1.0, 0.1))
     return Extrapolation(
         (run, run), (True, True), 0, (extrapolated,), 7, (("V[12]", 12.0),), completed

@@ -41,7 +41,15 @@ def rotations(
 def sums_of(observed: Observables, angles: Array) -> WindowSums:
     windows, _, units = angles.shape
     nothing = np.zeros((windows, units))
-    return sum_windows(observed, angles, nothing, nothing, np.zeros((1, units)))
+    stimuli = len(observed.representations)
+    return sum_windows(
+        observed,
+        angles,
+        nothing,
+        nothing,
+        np.zeros((1, units)),
+        np.zeros((stimuli, stimuli, units)),
+    )
 
 
 def within(found: Estimate, truth: float, errors: float = 3.5) -> bool:
@@ -131,6 +139,7 @@ def test_fluctuation_is_the_variance_about_the_mean_displacement() -> None:
         distance,
         7.0 + distance,
         displacement.sum(axis=0),
+        np.zeros((0, 0, 100)),
     )
     found = estimate(observed, sums, WINDOW, 7.0)
     assert within(found.weight_variance, 4 * deviation**2)

@@ -33,7 +33,7 @@ def measured(executor: Executor | None = None, threads: int | None = None) -> Wi
     model = model_of(GIVEN, 3)
     observed = observables(3, minimum.first_layer.T)
     sums, interrupted = measure(
-        model, minimum, observed, SCHEDULE, REPLICAS, 5, threads, executor=executor
+        model, minimum, observed, np.eye(3), SCHEDULE, REPLICAS, 5, threads, executor=executor
     )
     assert not interrupted
     return sums

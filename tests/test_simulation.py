@@ -13,10 +13,11 @@ from simulation_cases import ReferenceStream, problem
 
 from symdrift.dense import hessian_matrix, reachable_basis, solve_minimum
 from symdrift.errors import RequestError
+from symdrift.execution import Diverged
 from symdrift.inputs import Elliptical, Samples, StimulusSet
 from symdrift.problem import Array, LearningProblem
 from symdrift.simulation import simulate
-from symdrift.simulation.ensemble import Block, Gauge
+from symdrift.simulation.ensemble import CHECK_EVERY, Block, Gauge
 from symdrift.simulation.kernels import STACK_VECTORS
 from symdrift.simulation.model import Model, Table, model_of
 from symdrift.simulation.timescales import relaxation
@@ -301,6 +302,41 @@ def test_the_gauge_reads_the_expected_loss() -> None:
         expected = 0.5 * np.trace(error @ given.input_covariance @ error.T)
         expected += 0.5 * given.weight_decay * decay
         assert loss[replica] == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_gauge_sums_the_similarity_of_representations() -> None:
+    given = CASES["misaligned"]
+    minimum = solve_minimum(given.teacher, given.input_covariance, given.weight_decay, 2)
+    model = model_of(given, 2)
+    block = Block(model, (minimum.first_layer, minimum.second_layer), 0, 11, 0)
+    gauge = Gauge(model, minimum, block)
+    rng = np.random.default_rng(1)
+    stimuli = rng.normal(size=(3, 2))
+    expected = np.zeros((3, 3, 11))
+    for _ in range(2):
+        first = minimum.first_layer + 0.05 * rng.normal(size=(11, 2, 2))
+        block.weights[:] = model.pack(first, np.stack([minimum.second_layer] * 11))
+        gauge.read()
+        representation = np.einsum("rpn,sn->rsp", first, stimuli)
+        expected += np.einsum("rap,rbp->abr", representation, representation)
+    np.testing.assert_allclose(gauge.take_similarity(stimuli), expected, rtol=1e-10)
+    assert np.all(gauge.take_similarity(stimuli) == 0)
+
+
+def test_divergence_is_noticed_within_a_thousand_steps_of_its_start() -> None:
+    """Nothing has grown yet a thousand steps before the report."""
+    given = problem([3.0, 1.0], weight_decay=0.2, learning_rate=0.25)
+    minimum = solve_minimum(given.teacher, given.input_covariance, 0.2, 2)
+    start = (minimum.first_layer, minimum.second_layer)
+    for seed in range(5):
+        block = Block(model_of(given, 2), start, 0, 16, seed)
+        with pytest.raises(Diverged) as noticed:
+            block.advance(10**8)
+        again = Block(model_of(given, 2), start, 0, 16, seed)
+        again.advance(noticed.value.step - CHECK_EVERY)
+        largest = float(np.max(np.abs(again.weights)))
+        assert largest < 1e3, "else the weights had grown before"
+        assert CHECK_EVERY <= 1000
 
 
 def test_a_rotation_too_large_for_a_window_is_refused() -> None:

@@ -18,7 +18,7 @@ from symdrift.evaluation import Drift, Evaluation
 from symdrift.inputs import Elliptical, StimulusSet
 from symdrift.problem import LearningProblem
 from symdrift.simulation import simulate
-from symdrift.validation import Row, Validation, validate
+from symdrift.validation import Row, Similarity, Validation, validate
 
 TWO = problem([2.0, 0.7], weight_decay=0.2, learning_rate=0.005)
 THREE = problem([2.0, 1.0, 0.7], weight_decay=0.3, learning_rate=0.005)
@@ -178,6 +178,26 @@ def test_the_autocorrelation_of_a_representation_decays_as_the_theory_says() -> 
     assert np.all(tolerance[-3:] < 0.15 * expected[-3:])
 
 
+def test_the_similarity_of_representations_stays_that_of_the_minimum() -> None:
+    """Up to corrections in proportion to the rate, while the representations turn."""
+    excess = []
+    for rate in (0.02, 0.01):
+        validation = compared(replace(STIMULI, learning_rate=rate), precision=0.02, seed=9)
+        similarity = validation.similarity
+        simulation = np.array([[entry.value for entry in row] for row in similarity.simulation])
+        errors = np.array(
+            [[entry.standard_error for entry in row] for row in similarity.simulation]
+        )
+        assert np.array_equal(simulation, simulation.T)
+        assert np.all(errors < 1e-3 * np.diagonal(similarity.minimum).max())
+        excess.append((simulation - similarity.minimum, errors))
+    (fast, fast_errors), (slow, slow_errors) = excess
+    assert np.max(np.abs(fast)) < 0.03 * np.diagonal(validation.similarity.minimum).min()
+    assert np.max(np.abs(fast) / fast_errors) > 6
+    spread = np.hypot(fast_errors, 2 * slow_errors)
+    assert np.all(np.abs(fast - 2 * slow) < 4 * spread + 0.1 * np.abs(fast))
+
+
 def test_windows_three_times_as_long_give_the_same_estimate() -> None:
     short = row(compared(TWO, precision=0.01, seed=6), "V[12]")
     long = row(compared(TWO, precision=0.01, seed=7, relaxations=9.0), "V[12]")
@@ -249,6 +269,7 @@ def test_the_rule_for_one_row_is_three_standard_errors_and_stricter_for_more() -
             stiffness=0.01,
             interrupted=False,
             completed=1.0,
+            similarity=Similarity(np.zeros((0, 0)), ()),
         )
 
     assert made(1).critical_z == pytest.approx(3.0)

@@ -129,6 +129,8 @@ class Gauge:
         self._angles = aligned(np.zeros(groups * self._planes * LANES))
         self._scalars = aligned(np.zeros(groups * SCALARS * LANES))
         self._unrotated = aligned(np.zeros(len(block.weights)))
+        self._similarity = aligned(np.zeros(groups * shape.inputs**2 * LANES))
+        self._basis = model.basis
         self._star = np.concatenate(
             [np.ravel(minimum.first_layer @ model.basis), np.ravel(minimum.second_layer)]
         )
@@ -148,6 +150,7 @@ class Gauge:
             self._angles,
             self._scalars,
             self._unrotated,
+            self._similarity,
         )
 
     def read(self) -> tuple[Array, Array, Array]:
@@ -187,11 +190,28 @@ class Gauge:
         self._unrotated[:] = 0.0
         return np.asarray(result)
 
+    def take_similarity(self, stimuli: Array) -> Array:
+        """``h_a . h_b`` summed over the last readings, ``(stimuli, stimuli, replicas)``.
+
+        Parameters
+        ----------
+        stimuli : Array
+            Shape ``(stimuli, n)``.
+        """
+        inputs = len(self._basis)
+        summed = self._similarity.reshape(-1, inputs, inputs, LANES)
+        products = summed.transpose(1, 2, 0, 3).reshape(inputs, inputs, -1)
+        turned = stimuli @ self._basis
+        result = np.einsum("ai,iju,bj->abu", turned, products, turned, optimize=True)
+        self._similarity[:] = 0.0
+        return np.asarray(result[..., : self._block.count])
+
 
 def measure(
     model: Model,
     minimum: MinimumPoint,
     observed: Observables,
+    stimuli: Array,
     schedule: Schedule,
     replicas: int,
     seed: int,
@@ -206,6 +226,8 @@ def measure(
 
     Parameters
     ----------
+    stimuli : Array
+        Inputs whose similarities are followed, shape ``(stimuli, n)``.
     replicas : int
     seed : int
     threads : int, optional
@@ -226,7 +248,7 @@ def measure(
         When weights grow without bound.
     """
     parts, interrupted = run_blocks(
-        partial(_run_block, model, minimum, observed, schedule, seed),
+        partial(_run_block, model, minimum, observed, stimuli, schedule, seed),
         blocks_of(model, replicas),
         Meter(schedule.steps * replicas),
         progress,
@@ -253,6 +275,7 @@ def _run_block(
     model: Model,
     minimum: MinimumPoint,
     observed: Observables,
+    stimuli: Array,
     schedule: Schedule,
     seed: int,
     first: int,
@@ -266,6 +289,7 @@ def _run_block(
     advance_metered(block, schedule.burn_in, meter)
     gauge.read()
     gauge.take_displacement(1)
+    gauge.take_similarity(stimuli)
     segments: list[WindowSums] = []
     bounds = np.linspace(0, schedule.windows, schedule.segments + 1).round().astype(int)
     for length in np.diff(bounds):
@@ -281,7 +305,12 @@ def _run_block(
             length -= len(readings)
             angles, distance, loss = (np.stack(column) for column in zip(*readings, strict=True))
             part = sum_windows(
-                observed, angles, distance, loss, gauge.take_displacement(len(readings))
+                observed,
+                angles,
+                distance,
+                loss,
+                gauge.take_displacement(len(readings)),
+                gauge.take_similarity(stimuli),
             )
             segment = part if segment is None else segment + part
         if segment is not None:

@@ -134,6 +134,7 @@ def observe(
     angles_array: Any,
     scalars_array: Any,
     unrotated_array: Any,
+    similarity_array: Any,
 ) -> None:
     """Measure every replica of a block and move its gauge to the present rotation.
 
@@ -158,6 +159,8 @@ def observe(
         ``(groups, 3, LANES)`` flattened.
     unrotated_array : Array
         To which ``(Q'W, UQ)`` is added, laid out as the memory of the block.
+    similarity_array : Array
+        To which ``W'W`` is added, ``(groups, n, n, LANES)`` flattened.
     """
     weights = pointer(weights_array)
     work = pointer(work_array)
@@ -169,6 +172,7 @@ def observe(
     angles = pointer(angles_array)
     scalars = pointer(scalars_array)
     unrotated = pointer(unrotated_array)
+    similarity = pointer(similarity_array)
     size = hidden * (inputs + outputs)
     square = hidden * hidden
     planes = square // 2 - hidden // 2
@@ -243,6 +247,14 @@ def observe(
                         gauges, gauge + k * hidden + i
                     )
                 store(unrotated, u + o * hidden + i, total)
+        for i in range(inputs):
+            for j in range(inputs):
+                total = load(similarity, (group * inputs + i) * inputs + j)
+                for k in range(hidden):
+                    total = total + load(weights, w + k * inputs + i) * load(
+                        weights, w + k * inputs + j
+                    )
+                store(similarity, (group * inputs + i) * inputs + j, total)
         _logarithm(work, rotation, relative, third, fourth, hidden)
         plane = group * planes
         for i in range(hidden):
