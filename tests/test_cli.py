@@ -392,6 +392,21 @@ def test_validation_at_several_rates_with_a_picture(
     assert path.read_bytes().startswith(b"<?xml")
 
 
+# Its servers and their sockets are closed late, which is no concern of ours.
+@pytest.mark.filterwarnings("ignore")
+def test_validation_on_a_cluster_prints_the_same_numbers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    distributed: Any = pytest.importorskip("distributed")
+    arguments = ["validate", "bottleneck", "--steps", "9000", "--replicas", "64", "--json"]
+    here = printed_json(capsys, *arguments)
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+    ) as cluster:
+        there = printed_json(capsys, *arguments, "--dask", cluster.scheduler_address)
+    assert there == here
+
+
 def test_documents_go_below_generated_unless_told_otherwise(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

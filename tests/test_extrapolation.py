@@ -10,18 +10,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from simulation_cases import problem
 from test_validation import BOTTLENECK, MISALIGNED, NOISY, STIMULI, THREE, TWO
 
 from symdrift import dense
 from symdrift.errors import RequestError
-from symdrift.estimators import Estimate
+from symdrift.estimators import Estimate, observables
 from symdrift.extrapolation import ExtrapolatedRow, Extrapolation, extrapolate, validate_limit
 from symdrift.planning import (
     FEWEST_WINDOWS,
     minimum_of,
     plan_extrapolation,
+    require_memory,
     schedule_of,
 )
+from symdrift.simulation.ensemble import Schedule
 from symdrift.validation import Row
 from symdrift.validation_report import extrapolation_table, plot_extrapolation, summary
 
@@ -130,7 +133,7 @@ def interrupt_after(fraction: float) -> Callable[[int, int], None]:
 
 def test_an_interrupt_keeps_the_rates_that_were_done() -> None:
     extrapolation = validate_limit(
-        BOTTLENECK, seed=5, precision=0.02, progress=interrupt_after(0.5)
+        BOTTLENECK, seed=5, precision=0.04, progress=interrupt_after(0.5)
     )
     assert extrapolation.interrupted
     assert 0.3 < extrapolation.completed < 1
@@ -205,6 +208,14 @@ def test_a_tiny_rate_of_the_study_does_not_eat_the_budget() -> None:
 def test_precision_and_budget_must_be_positive(options: dict[str, Any], sentence: str) -> None:
     with pytest.raises(RequestError, match=sentence):
         validate_limit(TWO, **options)
+
+
+def test_a_network_too_wide_for_its_rotations_is_refused() -> None:
+    """Long before anything is allocated."""
+    given = problem(np.linspace(2.0, 1.0, 600), weight_decay=0.2, learning_rate=0.001)
+    schedule = Schedule(burn_in=1, window=1, windows=8, segments=1)
+    with pytest.raises(RequestError, match=r"replicas = 8 is too many: .* GiB"):
+        require_memory(given, observables(600, np.eye(600)), schedule, 8)
 
 
 def test_extrapolation_needs_two_rates() -> None:
