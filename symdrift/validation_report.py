@@ -91,7 +91,7 @@ def plot_extrapolation(extrapolation: Extrapolation, path: Path) -> None:
     rows = [row for row in extrapolation.rows if row.ratio is not None][:_MOST_PANELS]
     lines = max(1, math.ceil(len(rows) / _PANELS_PER_ROW))
     figure = Figure(figsize=(10, 2.4 * lines + 0.6), layout="constrained")
-    panels = np.ravel(figure.subplots(lines, _PANELS_PER_ROW, sharex=True, squeeze=False))
+    panels = np.ravel(figure.subplots(lines, _PANELS_PER_ROW, sharey=True, squeeze=False))
     for panel, row in zip(panels, rows, strict=False):
         _draw(panel, extrapolation, row)
     for panel in panels[len(rows) :]:
