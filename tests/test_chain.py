@@ -223,6 +223,16 @@ def test_forms_are_explained_by_named_and_timed_rules(
     assert all(rule.seconds >= 0 and rule.operations_before > 0 for rule in applied)
 
 
+def test_an_autoencoder_is_derived_on_the_axes_of_its_covariance(
+    monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    monkeypatch.setenv("SYMDRIFT_CACHE", str(cache))
+    full = {"inputs.covariance": "[[2, 0.5, 0], [0.5, 1, 0], [0, 0, 1]]"}
+    study = read_study("anisotropic_autoencoder").with_values(full)
+    term = derive(study).equation("study-term-1-2-1").expression.rhs
+    assert {str(item) for item in term.free_symbols} == {"lambda_1", "lambda_2", "gamma", "eta"}
+
+
 def test_an_equation_that_sympy_has_decided_is_no_equation() -> None:
     with pytest.raises(ValueError, match="sum was evaluated to True"):
         Equation("sum", sp.Eq(sp.Integer(2), 2))
@@ -231,7 +241,13 @@ def test_an_equation_that_sympy_has_decided_is_no_equation() -> None:
 @pytest.mark.parametrize(
     ("settings", "field"),
     [
-        ({"inputs.covariance": "[[2, 0.5, 0], [0.5, 1, 0], [0, 0, 1]]"}, "inputs.covariance"),
+        (
+            {
+                "inputs.covariance": "[[2, 0.5, 0], [0.5, 1, 0], [0, 0, 1]]",
+                "teacher.map": "[1, 0.9, 0.8]",
+            },
+            "inputs.covariance",
+        ),
         ({"learning.synaptic_noise": "0.1"}, "learning.synaptic_noise"),
         ({"gamma": "5"}, "learning.weight_decay"),
         ({"gamma": "1"}, "learning.weight_decay"),

@@ -13,6 +13,7 @@ from symdrift.closed_form import align, evaluate, kernels
 from symdrift.errors import RequestError
 from symdrift.expressions import Expression
 from symdrift.manifold import Direction
+from symdrift.notation import symbol
 from symdrift.roles import ROLES
 from symdrift.study import GaussianInputs, Study
 
@@ -181,6 +182,9 @@ def _variances(study: Study, inputs: int, exact: Exact) -> list[sp.Expr]:
     if isinstance(covariance[0], Expression):
         return [exact(value) for value in covariance]
     matrix = [[exact(value) for value in row] for row in covariance]
+    if _is_autoencoder(study) and not sp.Matrix(matrix).is_diagonal():
+        # Every orthonormal basis is an axis of the identity: take that of the covariance.
+        return [symbol("input_variance", k + 1) for k in range(inputs)]
     _require_diagonal("inputs.covariance", matrix)
     return [matrix[k][k] for k in range(inputs)]
 
@@ -197,6 +201,15 @@ def _gains(study: Study, inputs: int, outputs: int, exact: Exact) -> list[sp.Exp
         gains = [matrix[k][k] for k in range(min(inputs, outputs))]
     # A negative gain is a positive one with its output axis reversed.
     return [-gain if gain.is_negative else gain for gain in gains]
+
+
+def _is_autoencoder(study: Study) -> bool:
+    """The identity as teacher, with the same label noise in every direction."""
+    return (
+        study.teacher.map == "identity"
+        and study.network.inputs == study.network.outputs
+        and isinstance(study.teacher.label_noise, Expression)
+    )
 
 
 def _require_diagonal(field: str, matrix: list[list[sp.Expr]]) -> None:

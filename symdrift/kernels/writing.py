@@ -113,9 +113,13 @@ def _fixed(study: Study) -> dict[str, str]:
 
 
 def _diagonal(value: object) -> object:
-    if isinstance(value, tuple) and isinstance(value[0], tuple):
-        return tuple(row[k] for k, row in enumerate(value) if k < len(row))
-    return value
+    """The diagonal of a diagonal matrix; a full matrix fixes no argument of the kernels."""
+    if not (isinstance(value, tuple) and isinstance(value[0], tuple)):
+        return value
+    for k, row in enumerate(value):
+        if any(l != k and (entry.symbols or entry.evaluate({})) for l, entry in enumerate(row)):
+            return None
+    return tuple(row[k] for k, row in enumerate(value) if k < len(row))
 
 
 def _literal(value: object) -> str | None:
