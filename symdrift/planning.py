@@ -57,7 +57,7 @@ UNITS = 64
 VARIANCE_PER_WINDOW = 6.0
 """Relative variance of ``Var(X_k) + 2 Cov(X_k, X_{k+1})`` from one window of a random walk."""
 
-SAFETY = 1.35
+SAFETY = 1.5
 """More windows than the theory asks for, since rotations are not quite Gaussian."""
 
 LADDER = (1.0, 0.5, 0.25)
