@@ -33,7 +33,7 @@ class RationalField:
     """
 
     def __init__(self, expressions: Iterable[sp.Expr]) -> None:
-        expressions = [sp.sympify(expression) for expression in expressions]
+        expressions = [sp.sympify(expression, strict=True) for expression in expressions]
         symbols = sorted(
             set().union(*(expression.free_symbols for expression in expressions)),
             key=lambda item: item.name,
@@ -142,20 +142,20 @@ class RationalField:
 
 def is_zero(expression: sp.Expr) -> bool:
     """Decide exactly whether a rational expression is identically zero."""
-    return bool(RationalField([expression]).fraction(sp.sympify(expression))[0] == 0)
+    return bool(RationalField([expression]).fraction(sp.sympify(expression, strict=True))[0] == 0)
 
 
 def cancel(expression: sp.Expr) -> sp.Expr:
     """Quotient of two expanded polynomials without common factor."""
     field = RationalField([expression])
-    numerator, denominator = field.fraction(sp.sympify(expression))
+    numerator, denominator = field.fraction(sp.sympify(expression, strict=True))
     return field.expand(numerator) / field.expand(denominator)
 
 
 def factor(expression: sp.Expr) -> sp.Expr:
     """Quotient of two products of irreducible polynomials without common factor."""
     field = RationalField([expression])
-    numerator, denominator = field.fraction(sp.sympify(expression))
+    numerator, denominator = field.fraction(sp.sympify(expression, strict=True))
     if numerator == 0:
         return sp.Integer(0)
     return field.factors(numerator) / field.factors(denominator)
@@ -172,7 +172,7 @@ def leading_term(expression: sp.Expr, small: sp.Symbol) -> tuple[sp.Expr, int]:
         So that the expression is ``coefficient * small**exponent`` to leading order.
     """
     field = RationalField([expression])
-    numerator, denominator = field.fraction(sp.sympify(expression))
+    numerator, denominator = field.fraction(sp.sympify(expression, strict=True))
     (top, top_order) = _lowest(field.expand(numerator), small)
     (bottom, bottom_order) = _lowest(field.expand(denominator), small)
     return factor(top / bottom), top_order - bottom_order

@@ -135,7 +135,7 @@ def _small_weight_decay(examples: Examples) -> Step:
         """The relative error at a rational point is small and shrinks with weight decay."""
         point = {
             direction.input_variance: value
-            for direction, value in zip((i, j, l), sp.sympify((2, 3, 5)), strict=True)
+            for direction, value in zip((i, j, l), map(sp.Integer, (2, 3, 5)), strict=True)
         }
         for term, (coefficient, exponent) in terms.values():
             errors = []
