@@ -221,7 +221,10 @@ def test_an_interrupt_keeps_what_was_recorded() -> None:
 
     trajectory = simulate(given, steps=2_000_000, replicas=256, progress=interrupt_halfway)
     assert trajectory.interrupted
-    assert 0 < len(trajectory.steps) < MOST_RECORDS - 1
+    # Blocks that had not begun are missing; those that had begun may have fewer records.
+    records, replicas = trajectory.first_layer.shape[:2]
+    assert records > 0
+    assert records * replicas < (MOST_RECORDS - 1) * 256
     assert len(trajectory.steps) == len(trajectory.first_layer) == len(trajectory.second_layer)
 
 

@@ -158,9 +158,11 @@ def simulate(
             f"= {problem.learning_rate:g} makes SGD diverge within {error.step} steps (learning "
             f"rate times the largest Hessian eigenvalue is {stiffness:.3g}); lower it",
         ) from error
-    complete = min((len(first) for first, _ in parts), default=0)
-    if complete == 0:
+    # After an interrupt some blocks may not have begun: the others keep what they have.
+    parts = [part for part in parts if len(part[0])]
+    if not parts:
         raise KeyboardInterrupt
+    complete = min(len(first) for first, _ in parts)
     silent = problem.hidden - hidden
     first_layer = np.concatenate([first[:complete] for first, _ in parts], axis=1)
     second_layer = np.concatenate([second[:complete] for _, second in parts], axis=1)
