@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import sympy as sp
 
+from symdrift.cache import cached
 from symdrift.chain import curvature as curvature_section
 from symdrift.chain import drift as drift_section
 from symdrift.chain import noise as noise_section
@@ -15,7 +16,6 @@ from symdrift.chain import representation as representation_section
 from symdrift.chain import special as special_section
 from symdrift.chain import vocabulary
 from symdrift.chain.area import area
-from symdrift.chain.cache import cached
 from symdrift.chain.examples import Examples
 from symdrift.chain.minimum import minimum
 from symdrift.chain.results import results
@@ -68,8 +68,13 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
                 progress(done, max(STEPS, done))
         return tuple(found)
 
-    theory = cached("theory", None, lambda: counted(_theory(examples)))
-    own = cached(study.name, study.document, lambda: counted(results(examples, subject)))
+    theory = cached("theory", None, lambda: counted(_theory(examples)), _are_steps)
+    own = cached(
+        "results",
+        [study.name, study.document],
+        lambda: counted(results(examples, subject)),
+        _are_steps,
+    )
     if progress is not None:
         progress(len(theory) + len(own), len(theory) + len(own))
     steps = (*theory, *own)
@@ -81,6 +86,10 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
         steps=tuple(_named(step, names) for step in steps),
         symbol_names=names,
     )
+
+
+def _are_steps(found: object) -> bool:
+    return isinstance(found, tuple) and all(isinstance(step, Step) for step in found)
 
 
 def _named(step: Step, names: dict[sp.Basic, str]) -> Step:

@@ -9,6 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from symdrift.aligned import representative_drift
+from symdrift.cache import cached
 from symdrift.expressions import Expression
 from symdrift.files import write_text
 from symdrift.kernels.aligned import aligned_kernels
@@ -75,7 +76,17 @@ def shipped_source() -> str:
 
 
 def study_source(study: Study) -> str:
-    """Source of the kernels of one study; what the study fixes becomes a default."""
+    """Source of the kernels of one study; what the study fixes becomes a default.
+
+    Kept in the cache, as the derivation is.
+    """
+    document = [study.name, study.document]
+    return cached(
+        "kernels", document, lambda: _study_source(study), lambda found: isinstance(found, str)
+    )
+
+
+def _study_source(study: Study) -> str:
     drift = representative_drift()
     title = f"{study.title}."
     defaults = _fixed(study)
