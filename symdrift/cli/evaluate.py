@@ -1,0 +1,115 @@
+"""``symdrift evaluate``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from symdrift.cli.options import JsonOption, SetOption, StudyArgument
+from symdrift.cli.requests import chosen_study
+from symdrift.cli.terminal import output_console, progress_bar
+from symdrift.errors import RequestError
+
+if TYPE_CHECKING:
+    from symdrift.sweeps import SweepPoint
+
+_COLUMN = 13
+"""Typical columns that one number of a table takes."""
+
+
+def evaluate(
+    study: StudyArgument,
+    assignments: SetOption = None,
+    sweeps: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sweep",
+            metavar="PATH=LO:HI:NUM[:log]",
+            help="Evaluate at NUM values between LO and HI; repeatable: all combinations.",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV: a column per parameter and quantity.")
+    ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a picture (.png, .svg or .pdf)."),
+    ] = None,
+    method: Annotated[
+        str, typer.Option(metavar="auto|closed-form|dense", help="Road to the numbers.")
+    ] = "auto",
+    approximation: Annotated[
+        str,
+        typer.Option(
+            metavar="exact|white", help="white: noise and fluctuation taken as uncorrelated."
+        ),
+    ] = "exact",
+) -> None:
+    """Print the numbers of a study.
+
+    Minimum, fluctuation around it, drift by plane of the hidden layer and by stimulus.
+    JSON has the full covariance of rotations, CSV and table its diagonal.
+    """
+    if as_json and as_csv:
+        raise RequestError("--json", "and --csv exclude each other; give one of them")
+    if plot is not None:
+        from symdrift.plots import check_suffix
+
+        check_suffix(plot)
+    from symdrift.sweeps import parse_axis, sweep
+
+    axes = [parse_axis(text) for text in sweeps or ()]
+    chosen = chosen_study(study, assignments)
+    with progress_bar("evaluating") as progress:
+        points = sweep(chosen, axes, method, approximation, progress)
+    if plot is not None:
+        from symdrift.plots import plot as draw
+
+        draw(points, axes, plot)
+    if as_json:
+        records = [point.to_dict() for point in points]
+        typer.echo(json.dumps(records if axes else records[0], indent=2, allow_nan=False))
+    elif as_csv:
+        from symdrift.tables import write_csv
+
+        write_csv(points, sys.stdout)
+    else:
+        _print_points(points)
+    _warn(points)
+
+
+def _print_points(points: Sequence[SweepPoint]) -> None:
+    from symdrift.tables import evaluation_tables, sweep_table
+
+    console = output_console()
+    if points[0].swept:
+        table, left_out = sweep_table(points, console.width // _COLUMN)
+        console.print(table)
+        if left_out:
+            print(f"{left_out} more quantities do not fit: use --csv or --json", file=sys.stderr)
+        return
+    evaluation = points[0].evaluation
+    console.print(
+        f"{evaluation.study}: {evaluation.method} method, {evaluation.approximation} statistics; "
+        "rates per SGD step",
+        markup=False,
+    )
+    for table in evaluation_tables(evaluation):
+        console.print(table)
+
+
+def _warn(points: Sequence[SweepPoint]) -> None:
+    """Say each warning once; in a sweep, where it first applies."""
+    said: set[str] = set()
+    for point in points:
+        for warning in point.evaluation.warnings:
+            if warning not in said:
+                said.add(warning)
+                place = ", ".join(f"{path} = {value:g}" for path, value in point.swept.items())
+                print(f"warning: {f'at {place}: ' if place else ''}{warning}", file=sys.stderr)

@@ -1,0 +1,104 @@
+"""The program ``symdrift``: its commands, and how failures end it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from symdrift.cli.derive import derive
+from symdrift.cli.evaluate import evaluate
+from symdrift.cli.report import report
+from symdrift.cli.simulate import simulate
+from symdrift.cli.studies import list_studies
+from symdrift.cli.validate import validate
+from symdrift.errors import CheckFailed, RequestError
+
+app = typer.Typer(
+    name="symdrift",
+    help="Derive, evaluate and check how the hidden representations of a trained two-layer "
+    "linear network drift under SGD noise.",
+    epilog="Example: symdrift evaluate anisotropic_autoencoder",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from symdrift import __version__
+
+        typer.echo(f"symdrift {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _symdrift(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Options that stand before a command."""
+
+
+app.command("list", epilog="Example: symdrift list")(list_studies)
+app.command(epilog="Example: symdrift derive anisotropic_autoencoder --format tex,html")(derive)
+app.command(
+    epilog="Example: symdrift evaluate anisotropic_autoencoder --set gamma=0.2 "
+    "--sweep lambda_3=0.4:0.9:6 --csv"
+)(evaluate)
+app.command(
+    epilog="Example: symdrift simulate bottleneck --steps 100000 --replicas 64 --out bottleneck.npz"
+)(simulate)
+app.command(epilog="Example: symdrift validate anisotropic_autoencoder --precision 0.02 --json")(
+    validate
+)
+app.command(epilog="Example: symdrift report anisotropic_autoencoder")(report)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        What follows ``symdrift`` on the command line; nothing stands for ``--help``.
+
+    Returns
+    -------
+    int
+        Exit code: 0 done, 1 a check or validation failed, 2 the request was wrong,
+        130 interrupted.
+    """
+    try:
+        code = app(list(arguments) or ["--help"], prog_name="symdrift", standalone_mode=False)
+        sys.stdout.flush()
+    except RequestError as error:
+        return _refuse(str(error), 2)
+    except CheckFailed as error:
+        return _refuse(str(error), 1)
+    except typer.TyperException as error:
+        return _refuse(error.format_message(), 2)
+    except BrokenPipeError:
+        # Whoever reads has seen enough; without this Python complains when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if code == 130:
+        return _refuse("interrupted before it was done", 130)
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """Run the command that the process was started with."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def _refuse(message: str, code: int) -> int:
+    sentence = " ".join(message.split())
+    print(f"symdrift: {sentence}{'' if sentence[-1:] in '.?!' else '.'}", file=sys.stderr)
+    return code

@@ -1,0 +1,60 @@
+"""From what stands on the command line to objects of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from symdrift.errors import RequestError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from symdrift.study import Study
+
+
+def chosen_study(name: str, assignments: Sequence[str] | None) -> Study:
+    """Study of that name or path, with the assignments ``PATH=VALUE`` made.
+
+    Raises
+    ------
+    RequestError
+        When the study or an assignment is refused.
+    """
+    from symdrift.study import read_study
+
+    values: dict[str, str | float] = {}
+    for text in assignments or ():
+        path, equals, value = text.partition("=")
+        if not equals or not path.strip() or not value.strip():
+            raise RequestError("--set", f'"{text[:80]}" must have the form PATH=VALUE')
+        if path.strip() in values:
+            raise RequestError("--set", f"sets {path.strip()} twice")
+        values[path.strip()] = value.strip()
+    study = read_study(name)
+    return study.with_values(values) if values else study
+
+
+def output_directory(out: Path | None, study: Study) -> Path:
+    """Directory that the documents of a study go to."""
+    return out if out is not None else Path("generated") / study.name
+
+
+@contextmanager
+def dask_executor(address: str | None) -> Iterator[Executor | None]:
+    """The workers of a Dask cluster; without an address none."""
+    if address is None:
+        yield None
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise RequestError("--dask", "needs Dask: pip install 'symdrift[executors]'") from None
+    try:
+        client = Client(address, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise RequestError("--dask", f'= "{address}" cannot be reached: {error}') from error
+    with client:
+        yield client.get_executor()

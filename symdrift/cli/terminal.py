@@ -1,0 +1,45 @@
+"""What commands print: files written, tables, progress."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_WIDE = 160
+"""Columns of a table that goes to a file or a pipe."""
+
+
+def announce(paths: Sequence[Path]) -> None:
+    """Say which files were written."""
+    for path in paths:
+        typer.echo(f"wrote {path}")
+
+
+def output_console() -> Console:
+    """Console for tables; where nobody watches, wide enough for all columns."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_WIDE)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on a terminal, for whoever reports how much of how many is done."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,141 @@
+"""``symdrift validate``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from symdrift.cli.options import (
+    JsonOption,
+    ReplicasOption,
+    SeedOption,
+    SetOption,
+    StudyArgument,
+    ThreadsOption,
+)
+from symdrift.cli.requests import chosen_study, dask_executor
+from symdrift.cli.terminal import output_console, progress_bar
+from symdrift.errors import CheckFailed, RequestError
+
+if TYPE_CHECKING:
+    from symdrift.extrapolation import Extrapolation
+    from symdrift.validation import Validation
+
+
+def validate(
+    study: StudyArgument,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="SGD steps of each replica, at the study's learning rate alone; default: several "
+            "rates, extrapolated to zero.",
+        ),
+    ] = None,
+    replicas: ReplicasOption = None,
+    seed: SeedOption = 0,
+    precision: Annotated[
+        float | None,
+        typer.Option(metavar="P", help="Standard error of the ratios; default: 0.01."),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Time to spend at most, as 60s or 2m; default: 60s."),
+    ] = None,
+    threads: ThreadsOption = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Run on the Dask cluster with this scheduler."),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a picture (.png, .svg or .pdf)."),
+    ] = None,
+    as_json: JsonOption = False,
+    assignments: SetOption = None,
+) -> None:
+    """Set theory beside simulation.
+
+    Ratios with standard errors, at the study's learning rate and extrapolated to rate zero;
+    the exit code is 1 when they miss 1.
+    """
+    if steps is not None:
+        for option, value in (("precision", precision), ("budget", budget), ("plot", plot)):
+            if value is not None:
+                raise RequestError(f"--{option}", "and --steps exclude each other")
+    if plot is not None:
+        from symdrift.plots import check_suffix
+
+        check_suffix(plot)
+    if threads is not None and threads < 1:
+        raise RequestError("threads", f"= {threads} must be at least 1")
+    seconds = None if budget is None else _seconds(budget)
+    problem = chosen_study(study, assignments).problem()
+    from symdrift.extrapolation import validate_limit
+    from symdrift.planning import PRECISION
+    from symdrift.validation import validate as run_validation
+
+    result: Validation | Extrapolation
+    with dask_executor(dask) as executor, progress_bar("simulating") as progress:
+        if steps is not None:
+            result = run_validation(
+                problem, steps, replicas, seed, progress, threads=threads, executor=executor
+            )
+        else:
+            result = limit = validate_limit(
+                problem,
+                replicas,
+                seed,
+                progress,
+                precision=PRECISION if precision is None else precision,
+                budget=seconds,
+                threads=threads,
+                executor=executor,
+            )
+    if plot is not None:
+        from symdrift.validation_report import plot_extrapolation
+
+        plot_extrapolation(limit, plot)
+    if as_json:
+        typer.echo(json.dumps(result.to_dict(), indent=2, allow_nan=False))
+    else:
+        _print_validation(result)
+    if result.interrupted:
+        print(f"this is what {result.completed:.0%} of the run measured", file=sys.stderr)
+        raise KeyboardInterrupt
+    if not result.passed:
+        raise CheckFailed(f"theory and simulation of {problem.study} disagree")
+
+
+def _print_validation(result: Validation | Extrapolation) -> None:
+    from symdrift.validation import Validation
+
+    console = output_console()
+    if isinstance(result, Validation):
+        from symdrift.tables import validation_table
+
+        console.print(validation_table(result))
+        console.print(
+            f"{result.replicas} replicas of {result.steps} steps, windows of {result.window} "
+            f"steps, seed {result.seed}; {result.rule}",
+            markup=False,
+        )
+        return
+    from symdrift.validation_report import extrapolation_table, summary
+
+    console.print(extrapolation_table(result))
+    console.print(f"{summary(result)}; seed {result.seed}", markup=False)
+
+
+def _seconds(text: str) -> float:
+    """Duration in seconds from ``90``, ``90s``, ``1.5m`` or ``1h``."""
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1.0)
+    try:
+        return unit * float(number)
+    except ValueError:
+        raise RequestError("--budget", f'= "{text}" must be a time such as 60s or 2m') from None
