@@ -1,0 +1,54 @@
+"""Figures of a report: what they show comes in as plain numbers, nothing is computed here.
+
+One style for all, colours that every kind of colour vision can tell apart, and files whose
+bytes depend on the numbers only.
+"""
+
+from symdrift.figures.stimuli import (
+    DecayRates,
+    Displacement,
+    caption_decay_rates,
+    caption_displacement,
+    draw_decay_rates,
+    draw_displacement,
+)
+from symdrift.figures.structure import (
+    BlockStructure,
+    caption_block_structure,
+    draw_block_structure,
+)
+from symdrift.figures.style import COLOURS, SUFFIXES, literal, save
+from symdrift.figures.sweeps import (
+    LearningRateSweep,
+    WeightDecaySweep,
+    caption_learning_rate_sweep,
+    caption_weight_decay_sweep,
+    draw_learning_rate_sweep,
+    draw_weight_decay_sweep,
+)
+from symdrift.figures.validation import ValidationRatios, caption_validation, draw_validation
+
+__all__ = [
+    "COLOURS",
+    "SUFFIXES",
+    "BlockStructure",
+    "DecayRates",
+    "Displacement",
+    "LearningRateSweep",
+    "ValidationRatios",
+    "WeightDecaySweep",
+    "caption_block_structure",
+    "caption_decay_rates",
+    "caption_displacement",
+    "caption_learning_rate_sweep",
+    "caption_validation",
+    "caption_weight_decay_sweep",
+    "draw_block_structure",
+    "draw_decay_rates",
+    "draw_displacement",
+    "draw_learning_rate_sweep",
+    "draw_validation",
+    "draw_weight_decay_sweep",
+    "literal",
+    "save",
+]

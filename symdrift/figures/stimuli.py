@@ -1,0 +1,98 @@
+"""How the representations of stimuli move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from symdrift.figures.style import COLOURS, literal, one_panel
+from symdrift.problem import Array
+
+
+@dataclass(frozen=True)
+class DecayRates:
+    """Decay rate of the representation of each stimulus, per step."""
+
+    stimuli: tuple[str, ...]
+    exact: Array
+    white: Array
+
+
+@dataclass(frozen=True)
+class Displacement:
+    """Mean-squared displacement of the representation of one stimulus.
+
+    Attributes
+    ----------
+    stimulus : str
+    time : Array
+        Time lags in steps, shape ``(points,)``.
+    drift, fluctuation : Array
+        The two components of the theory, shape ``(points,)``.
+    """
+
+    stimulus: str
+    time: Array
+    drift: Array
+    fluctuation: Array
+
+
+def draw_decay_rates(data: DecayRates) -> Figure:
+    """Decay rate per stimulus, exact beside the white-noise approximation."""
+    with one_panel() as (figure, axes):
+        places = np.arange(len(data.stimuli))
+        axes.bar(places - 0.2, data.exact, 0.4, color=COLOURS[0], label="exact")
+        axes.bar(
+            places + 0.2, data.white, 0.4, color="white", edgecolor=COLOURS[1], hatch="///",
+            label="white-noise approximation",
+        )  # fmt: skip
+        names = [literal(name) for name in data.stimuli]
+        axes.set_xticks(places, names, rotation=0 if sum(map(len, names)) < 60 else 60)
+        axes.grid(axis="x", visible=False)
+        axes.set_xlabel("stimulus")
+        axes.set_ylabel("decay rate (1 / step)")
+        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0.2)
+    return figure
+
+
+def caption_decay_rates(data: DecayRates) -> str:
+    """What the figure shows."""
+    text = (
+        "Rate at which the representation of each stimulus decorrelates by rotation, beside the "
+        "white-noise approximation, which ignores that noise and fluctuation are correlated in "
+        "time."
+    )
+    if len(data.stimuli) > 1 and not np.allclose(data.exact, data.exact[0]):
+        slowest = data.stimuli[int(np.argmin(data.exact))]
+        fastest = data.stimuli[int(np.argmax(data.exact))]
+        text += f" The slowest is “{slowest}”, the fastest “{fastest}”."
+    return text
+
+
+def draw_displacement(data: Displacement) -> Figure:
+    """Mean-squared displacement and its two components against time."""
+    with one_panel() as (figure, axes):
+        total = data.drift + data.fluctuation
+        axes.plot(data.time, total, color=COLOURS[0], label="total")
+        axes.plot(data.time, data.drift, color=COLOURS[1], linestyle="--", label="drift")
+        axes.plot(
+            data.time, data.fluctuation, color=COLOURS[2], linestyle=":",
+            label="normal fluctuation",
+        )  # fmt: skip
+        axes.set(xscale="log", yscale="log")
+        axes.set_xlabel(r"time lag $\tau$ (steps)")
+        axes.set_ylabel(r"$\langle\|h_{t+\tau} - h_t\|^2\rangle$")
+        axes.legend()
+    return figure
+
+
+def caption_displacement(data: Displacement) -> str:
+    """What the figure shows."""
+    return (
+        f"Mean-squared displacement of the representation of “{data.stimulus}” against the time "
+        "lag. The fluctuation around the manifold saturates after the relaxation time of the loss; "
+        "the rotation along the manifold keeps growing, in proportion to time, and takes over, "
+        "until the representation has lost all memory of its direction."
+    )

@@ -1,0 +1,87 @@
+"""One style for all figures, and files whose bytes depend on the numbers only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from symdrift.errors import RequestError
+from symdrift.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.typing import RcKeyType
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Palette of Okabe and Ito."""
+SUFFIXES = (".pdf", ".svg", ".png")
+
+STYLE: dict[RcKeyType, Any] = {
+    "font.family": "STIXGeneral",
+    "mathtext.fontset": "stix",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 4.5,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "symdrift",
+}
+WIDTH, HEIGHT = 5.6, 3.2
+"""Size of a figure with one panel, in inches."""
+_METADATA: dict[str, dict[str, str | None]] = {
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    ".svg": {"Date": None, "Creator": None},
+    ".png": {"Software": None},
+}
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a figure as PDF, SVG or PNG by the suffix; the bytes depend on its content only.
+
+    Raises
+    ------
+    RequestError
+        For another suffix, or when the file cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise RequestError("out", f"= {path} must end in {', '.join(SUFFIXES)}")
+    with rc_context(STYLE), replacing(path) as temporary:
+        figure.savefig(temporary, metadata=_METADATA[suffix], dpi=150)
+    return path
+
+
+@contextmanager
+def one_panel() -> Iterator[tuple[Figure, Axes]]:
+    """Figure with one panel, and the style while it is drawn."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+        yield figure, figure.subplots()
+
+
+def colour(index: int) -> str:
+    """Colour of a curve, the palette in a circle."""
+    return COLOURS[index % len(COLOURS)]
+
+
+def literal(text: str) -> str:
+    """Plain text in which Matplotlib sees no mathematics, with raised powers."""
+    return text.replace("$", r"\$").replace("^2", "$^2$")
+
+
+def capitalised(text: str) -> str:
+    """Text with its first letter as a capital."""
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,50 @@
+"""Simulation beside theory, a row per quantity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from symdrift.figures.style import COLOURS, STYLE, WIDTH
+from symdrift.problem import Array
+
+
+@dataclass(frozen=True)
+class ValidationRatios:
+    """Simulation over theory with one standard error, a row per quantity.
+
+    ``quantities`` holds labels in Matplotlib's mark-up.
+    """
+
+    quantities: tuple[str, ...]
+    ratio: Array
+    standard_error: Array
+
+
+def draw_validation(data: ValidationRatios) -> Figure:
+    """Ratio of simulation and theory, a row per quantity."""
+    rows = len(data.quantities)
+    with rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 0.9 + 0.26 * rows), layout="constrained")
+        axes = figure.subplots()
+        places = np.arange(rows)[::-1]
+        axes.axvline(1.0, color=COLOURS[0])
+        axes.errorbar(
+            data.ratio, places, xerr=data.standard_error, fmt="o", capsize=2, color=COLOURS[1]
+        )
+        axes.set_yticks(places, data.quantities)
+        axes.set_ylim(-0.7, rows - 0.3)
+        axes.set_xlabel("simulation / theory")
+    return figure
+
+
+def caption_validation(data: ValidationRatios) -> str:
+    """What the figure shows."""
+    return (
+        "Direct simulation of SGD over theory, with one standard error. The line at 1 is the "
+        "theory, which has no free parameter; corrections of the relative order of learning "
+        "rate times largest Hessian eigenvalue are expected."
+    )
