@@ -1,0 +1,73 @@
+"""How much memory this process may still take, asked before anything large is begun."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+UNKNOWN_MEMORY = 2 * 2**30
+"""Bytes assumed where the system does not tell."""
+
+_MEMORY = Path("/proc/meminfo")
+_GROUPS = Path("/proc/self/cgroup")
+_MOUNTS = Path("/sys/fs/cgroup")
+
+
+def available_memory() -> int:
+    """Bytes that this process can take without swapping or being stopped.
+
+    The least of what the machine has left and what control groups (containers, batch systems)
+    leave of their limits; `UNKNOWN_MEMORY` where nothing can be read.
+    """
+    left = [_machine_memory(_MEMORY), *_group_memory(_GROUPS, _MOUNTS)]
+    return max(0, min((size for size in left if size is not None), default=UNKNOWN_MEMORY))
+
+
+def _machine_memory(table: Path) -> int | None:
+    """What the machine has left: Linux tells by file, other systems their installed memory."""
+    for line in _lines(table):
+        if line.startswith("MemAvailable:"):
+            return 1024 * int(line.split()[1])
+    if sys.platform != "win32" and "SC_PHYS_PAGES" in os.sysconf_names:
+        pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+        return pages * size if pages > 0 and size > 0 else None
+    return None
+
+
+def _group_memory(groups: Path, mounts: Path) -> Iterator[int]:
+    """What each control group above this process leaves of its limit."""
+    for line in _lines(groups):
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            limit, usage, cache, root = "memory.max", "memory.current", "inactive_file", mounts
+        elif "memory" in controllers.split(","):
+            limit, usage = "memory.limit_in_bytes", "memory.usage_in_bytes"
+            cache, root = "total_inactive_file", mounts / "memory"
+        else:
+            continue
+        own = PurePosixPath(path).relative_to("/")
+        # Inside a container the path may be that of the host, and the limit is at the root.
+        for group in (own, *own.parents):
+            most, used = _number(root / group / limit), _number(root / group / usage)
+            if most is not None and used is not None:
+                # Cached files are given back when memory is needed.
+                yield most - used + _entry(root / group / "memory.stat", cache)
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):
+        return []
+
+
+def _number(file: Path) -> int | None:
+    lines = _lines(file)
+    return int(lines[0]) if lines and lines[0].isdecimal() else None
+
+
+def _entry(file: Path, name: str) -> int:
+    values = (line.split() for line in _lines(file))
+    return next((int(value) for key, value in values if key == name), 0)

@@ -1,0 +1,78 @@
+"""The memory that may be taken is the least of what machine and control groups leave."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from symdrift import memory
+
+
+def machine(home: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str]) -> int:
+    """Available memory of a machine that shows these files."""
+    for name, text in files.items():
+        path = home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(memory, "_MEMORY", home / "meminfo")
+    monkeypatch.setattr(memory, "_GROUPS", home / "groups")
+    monkeypatch.setattr(memory, "_MOUNTS", home / "mounts")
+    return memory.available_memory()
+
+
+MEMORY = {"meminfo": "MemTotal: 900 kB\nMemFree: 100 kB\nMemAvailable: 500 kB\n"}
+
+
+def test_without_groups_it_is_what_the_machine_has_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert machine(tmp_path, monkeypatch, MEMORY) == 500 * 1024
+
+
+def test_a_container_leaves_its_limit_less_its_usage_without_cached_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        "groups": "0::/job/step\n",
+        "mounts/job/step/memory.max": "max\n",
+        "mounts/job/step/memory.current": "7000\n",
+        "mounts/job/memory.max": "100000\n",
+        "mounts/job/memory.current": "30000\n",
+        "mounts/job/memory.stat": "anon 25000\ninactive_file 4000\n",
+    }
+    assert machine(tmp_path, monkeypatch, MEMORY | files) == 74_000
+
+
+def test_older_control_groups_count_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen from inside a container: the path is the host's, the limit is at the root."""
+    files = {
+        "groups": "4:cpu,memory:/docker/abc\n3:cpuset:/\n",
+        "mounts/memory/memory.limit_in_bytes": "200000\n",
+        "mounts/memory/memory.usage_in_bytes": "50000\n",
+        "mounts/memory/memory.stat": "total_inactive_file 1000\n",
+    }
+    assert machine(tmp_path, monkeypatch, MEMORY | files) == 151_000
+
+
+def test_nothing_is_left_when_a_group_is_over_its_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        "groups": "0::/\n", "mounts/memory.max": "100\n", "mounts/memory.current": "300\n"
+    }  # fmt: skip
+    assert machine(tmp_path, monkeypatch, MEMORY | files) == 0
+
+
+def test_elsewhere_it_is_the_installed_memory_or_a_guess(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert machine(tmp_path, monkeypatch, {}) == installed
+    monkeypatch.setattr(os, "sysconf_names", {})
+    assert machine(tmp_path, monkeypatch, {}) == memory.UNKNOWN_MEMORY
+
+
+def test_this_machine_has_memory() -> None:
+    assert memory.available_memory() > 2**26
