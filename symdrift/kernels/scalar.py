@@ -54,8 +54,10 @@ class ScalarFunction:
     results: Mapping[str, sp.Expr]
     intermediates: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
 
-    def source(self) -> str:
-        """Python source of the function.
+    def statements(self) -> tuple[tuple[str, sp.Expr], ...]:
+        """Assignments in order of evaluation, in the names of the arguments.
+
+        Intermediates, common subexpressions, results; every language prints these.
 
         Raises
         ------
@@ -81,15 +83,22 @@ class ScalarFunction:
         shared, reduced = sp.cse(
             expressions[count:], symbols=(sp.Symbol(f"t{k}") for k in range(10**6))
         )
-        lines = [
-            f"{item.name} = {_code(expression)}"
-            for item, expression in zip(self.intermediates, expressions[:count], strict=True)
-        ]
-        lines += [f"{item.name} = {_code(expression)}" for item, expression in shared]
-        lines += [
-            f"{name} = {_code(expression)}"
-            for name, expression in zip(self.results, reduced, strict=True)
-        ]
+        return (
+            *((k.name, e) for k, e in zip(self.intermediates, expressions[:count], strict=True)),
+            *((item.name, expression) for item, expression in shared),
+            *zip(self.results, reduced, strict=True),
+        )
+
+    def source(self) -> str:
+        """Python source of the function.
+
+        Raises
+        ------
+        ValueError
+            When an expression contains a symbol that is neither argument nor
+            intermediate.
+        """
+        lines = [f"{name} = {_code(expression)}" for name, expression in self.statements()]
         lines.append(f"return {', '.join(self.results)}")
         signature = ", ".join(argument.name for argument in self.arguments)
         body = "\n".join([self._docstring(), *(_wrapped(line) for line in lines)])
