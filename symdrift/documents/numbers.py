@@ -34,10 +34,11 @@ class Table:
 
 @dataclass(frozen=True)
 class FigureFile:
-    """A figure: its file beside the document, without suffix, and its caption."""
+    """A figure: its file beside the document, without suffix, its caption, and its SVG."""
 
     path: str
     caption: str
+    svg: str
 
 
 @dataclass(frozen=True)

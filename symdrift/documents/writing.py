@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Collection, Mapping
+import pickle
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from symdrift import figures
+from symdrift.cache import cached
 from symdrift.chain import derive
 from symdrift.derivation import Derivation
 from symdrift.documents import series
+from symdrift.documents.drawings import Drawing, write_drawings
 from symdrift.documents.html import derivation_html
 from symdrift.documents.latex import derivation_latex
-from symdrift.documents.numbers import NO_NUMBERS, FigureFile, Numbers
+from symdrift.documents.numbers import NO_NUMBERS, Numbers
 from symdrift.documents.pdf import TEX_MISSING, compile_pdf
 from symdrift.documents.tables import parameter_table, result_table, validation_table
 from symdrift.errors import CheckFailed, RequestError
@@ -142,7 +145,7 @@ def write_report(study: Study, directory: Path, progress: Progress | None = None
     if problem is not None and theory is not None:
         results = _simulate(problem, *theory, meter)
         validation = results.validation
-        drawn, files = _draw(problem, results, directory)
+        drawn, files = write_drawings(_drawings(problem, results), directory / "figures")
         numbers = Numbers(
             tables=(
                 parameter_table(results.exact.parameters, study.notation),
@@ -215,60 +218,60 @@ class _Meter:
 def _simulate(
     problem: LearningProblem, exact: Evaluation, white: Evaluation, meter: _Meter
 ) -> _Results:
-    validation = validate(problem, seed=_SEED, progress=meter.part(20, 55), theory=exact)
-    extrapolation = extrapolate(
-        problem,
-        [factor * problem.learning_rate for factor in _RATE_FACTORS],
-        seed=_SEED,
-        progress=meter.part(55, 80),
-        precision=_RATE_PRECISION,
-    )
-    return _Results(exact, white, validation, extrapolation)
+    """Validation and extrapolation, or those of the same problem that were made before."""
+    document = [sha256(pickle.dumps(problem)).hexdigest(), _SEED, _RATE_FACTORS, _RATE_PRECISION]
+
+    def simulate() -> bytes:
+        validation = validate(problem, seed=_SEED, progress=meter.part(20, 55), theory=exact)
+        extrapolation = extrapolate(
+            problem,
+            [factor * problem.learning_rate for factor in _RATE_FACTORS],
+            seed=_SEED,
+            progress=meter.part(55, 80),
+            precision=_RATE_PRECISION,
+        )
+        if validation.interrupted or extrapolation.interrupted:
+            raise KeyboardInterrupt
+        return pickle.dumps((validation, extrapolation))
+
+    kept = cached("simulation", document, simulate, lambda found: isinstance(found, bytes))
+    return _Results(exact, white, *pickle.loads(kept))
 
 
-def _draw(
-    problem: LearningProblem, results: _Results, directory: Path
-) -> tuple[tuple[FigureFile, ...], list[Path]]:
-    """Figures of a report, each as PDF and SVG, and their captions."""
-    drawings: list[tuple[str, Figure, str]] = []
+def _drawings(problem: LearningProblem, results: _Results) -> Iterator[Drawing]:
+    """Figures of a report."""
     blocks = series.block_structure(problem)
     if blocks is not None:
-        drawings.append(
-            ("blocks", figures.draw_block_structure(blocks),
-             figures.caption_block_structure(blocks))
-        )  # fmt: skip
+        yield Drawing(
+            "blocks", blocks, figures.draw_block_structure, figures.caption_block_structure(blocks)
+        )
     if results.exact.drift.planes:
         sweep = series.weight_decay_sweep(problem)
-        drawings.append(
-            ("weight_decay", figures.draw_weight_decay_sweep(sweep),
-             figures.caption_weight_decay_sweep(sweep))
-        )  # fmt: skip
+        yield Drawing(
+            "weight_decay",
+            sweep,
+            figures.draw_weight_decay_sweep,
+            figures.caption_weight_decay_sweep(sweep),
+        )
         rates = series.decay_rates(results.exact, results.white)
-        drawings.append(
-            ("decay_rates", figures.draw_decay_rates(rates), figures.caption_decay_rates(rates))
+        yield Drawing(
+            "decay_rates", rates, figures.draw_decay_rates, figures.caption_decay_rates(rates)
         )
     moved = series.displacement(problem, results.exact)
     if moved is not None:
-        drawings.append(
-            ("displacement", figures.draw_displacement(moved),
-             figures.caption_displacement(moved))
-        )  # fmt: skip
+        yield Drawing(
+            "displacement", moved, figures.draw_displacement, figures.caption_displacement(moved)
+        )
     ratios = series.validation_ratios(results.validation)
-    drawings.append(
-        ("validation", figures.draw_validation(ratios), figures.caption_validation(ratios))
-    )
+    yield Drawing("validation", ratios, figures.draw_validation, figures.caption_validation(ratios))
     rate_sweep = series.learning_rate_sweep(problem, results.extrapolation)
     if rate_sweep is not None:
-        drawings.append(
-            ("learning_rate", figures.draw_learning_rate_sweep(rate_sweep),
-             figures.caption_learning_rate_sweep(rate_sweep))
-        )  # fmt: skip
-    written = [
-        figures.save(figure, directory / "figures" / f"{stem}{suffix}")
-        for stem, figure, _ in drawings
-        for suffix in (".pdf", ".svg")
-    ]
-    return tuple(FigureFile(f"figures/{stem}", text) for stem, _, text in drawings), written
+        yield Drawing(
+            "learning_rate",
+            rate_sweep,
+            figures.draw_learning_rate_sweep,
+            figures.caption_learning_rate_sweep(rate_sweep),
+        )
 
 
 def _write_pdf(source: Path) -> list[Path]:

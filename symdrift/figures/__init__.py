@@ -17,7 +17,7 @@ from symdrift.figures.structure import (
     caption_block_structure,
     draw_block_structure,
 )
-from symdrift.figures.style import COLOURS, SUFFIXES, literal, save
+from symdrift.figures.style import COLOURS, SUFFIXES, literal, rendered, save
 from symdrift.figures.sweeps import (
     LearningRateSweep,
     WeightDecaySweep,
@@ -50,5 +50,6 @@ __all__ = [
     "draw_validation",
     "draw_weight_decay_sweep",
     "literal",
+    "rendered",
     "save",
 ]

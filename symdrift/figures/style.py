@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from symdrift.errors import RequestError
-from symdrift.files import replacing
+from symdrift.files import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,9 +60,15 @@ def save(figure: Figure, path: Path) -> Path:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise RequestError("out", f"= {path} must end in {', '.join(SUFFIXES)}")
-    with rc_context(STYLE), replacing(path) as temporary:
-        figure.savefig(temporary, metadata=_METADATA[suffix], dpi=150)
-    return path
+    return write_bytes(path, rendered(figure, suffix))
+
+
+def rendered(figure: Figure, suffix: str) -> bytes:
+    """Bytes of a figure in the format of one of `SUFFIXES`; they depend on its content only."""
+    content = BytesIO()
+    with rc_context(STYLE):
+        figure.savefig(content, format=suffix[1:], metadata=_METADATA[suffix], dpi=150)
+    return content.getvalue()
 
 
 @contextmanager
