@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import sympy as sp
 
+from symdrift.lettering import in_notation, with_index
 from symdrift.roles import ROLES
 
 
@@ -41,5 +42,36 @@ def latex_names(overrides: Mapping[str, str], symbols: Iterable[sp.Symbol]) -> d
     for item in symbols:
         stem, _, index = item.name.partition("_")
         if stem in by_stem:
-            names[item] = by_stem[stem] + (f"_{{{index}}}" if index else "")
+            names[item] = with_index(by_stem[stem], index) if index else by_stem[stem]
     return names
+
+
+def adapted_names(
+    overrides: Mapping[str, str],
+    symbols: Iterable[sp.Basic],
+    fixed: Mapping[sp.Basic, str],
+) -> dict[sp.Basic, str]:
+    r"""LaTeX of the symbols that are no role, with the roles named in it in a study's letters.
+
+    With ``U`` printed as ``W_2``, the variation ``\delta U`` prints as ``\delta W_2`` and the
+    gradient ``g_U``, which has no fixed print, as ``g_{W_2}``.
+
+    Parameters
+    ----------
+    overrides : Mapping[str, str]
+        Role to LaTeX, from the study's ``[notation]``.
+    symbols : iterable of sympy.Basic
+        The symbols that the document prints.
+    fixed : Mapping[sympy.Basic, str]
+        Print of the symbols that are no role, in the default letters.
+    """
+    stems = {role.name for role in ROLES.values()}
+    adapted = {item: in_notation(latex, overrides) for item, latex in fixed.items()}
+    for item in sorted(symbols, key=lambda item: (str(item), str(type(item)))):
+        name = str(item)
+        if item in fixed or name.partition("_")[0] in stems:
+            continue
+        latex = str(sp.latex(item))
+        if (own := in_notation(latex, overrides)) != latex:
+            adapted[item] = own
+    return adapted

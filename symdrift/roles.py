@@ -56,3 +56,67 @@ ROLES: Mapping[str, Role] = MappingProxyType(
         "time": Role("tau", r"\tau", "time lag", "SGD steps"),
     }
 )
+
+PRESETS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "numbered_layers": {"first_layer": "W_1", "second_layer": "W_2"},
+        "superscript_layers": {"first_layer": "W^{(1)}", "second_layer": "W^{(2)}"},
+        # Statistics writes lambda for the penalty; the input variances then need a letter.
+        "ridge": {"weight_decay": r"\lambda", "input_variance": r"\rho"},
+        "layer_widths": {"inputs": "d_0", "hidden": "d_1", "outputs": "d_2"},
+        "step_size": {"learning_rate": r"\alpha"},
+    }
+)
+"""Sets of letters that a study asks for by name; several can be combined."""
+
+VOCABULARY: Mapping[str, str] = MappingProxyType(
+    {
+        "i": "an index of a hidden axis",
+        "j": "an index of a hidden axis",
+        "l": "an index of an axis",
+        "t": "the time step",
+        "r": "the rank of the learned map",
+        "N": "a number of axes or weights",
+        "F": "an arbitrary matrix of a proof",
+        "I": "the identity",
+        "K": "the corrector of the rotation",
+        "L": "the expected loss",
+        "M": "the learned map",
+        "P": "the output axes of the learned map",
+        "Q": "the rotation of the hidden layer",
+        "R": "the input axes of the learned map",
+        "S": "the singular values of the learned map",
+        "T": "the contribution of one axis",
+        "Y": "a solution of the Sylvester equation",
+        "Z": "a solution of the Sylvester equation",
+        "D": "the diffusion of a representation",
+        "e": "the error of one sample",
+        "g": "the gradient of one sample",
+        "h": "an eigenvalue of the Hessian",
+        "k": "the decay rate of a representation",
+        "n": "the deviation from the minimum",
+        "o": "the overlap of two blocks",
+        "u": "a unit vector of the normal space",
+        "w": "the representation of a stimulus",
+        "y": "the target of one sample",
+        "z": "a row of the Sylvester equation",
+        r"\ell": "the loss of one sample",
+        r"\theta": "all weights",
+        r"\delta": "a variation",
+        r"\kappa": "the coupling within a block",
+        r"\nu": "the variance of an irrelevant input",
+        r"\xi": "the rotation of one step",
+        r"\zeta": "the noise of one step",
+        r"\mathcal{M}": "a named part of an equation",
+        r"\mathcal{P}": "a named part of an equation",
+        r"\mathcal{Q}": "a named part of an equation",
+        r"\mathcal{S}": "the covariance of the label noise",
+        r"\mathbb{E}": "an expectation",
+        r"\mathbf{1}": "a row of ones",
+        r"\tilde\Omega": "the generator on weight space",
+    }
+)
+"""Letters that stand for something else than a role, whatever the study's notation.
+
+A role may use one of them only when it is the role's own default.
+"""

@@ -24,7 +24,7 @@ from symdrift.chain.steps import timed
 from symdrift.chain.subject import subject_of
 from symdrift.chain.symmetry import symmetry
 from symdrift.derivation import Derivation, Equation, Notation, Step
-from symdrift.notation import latex_names, symbol
+from symdrift.notation import adapted_names, latex_names, symbol
 from symdrift.roles import ROLES
 from symdrift.study import Study
 
@@ -170,4 +170,4 @@ def _symbol_names(study: Study, steps: tuple[Step, ...]) -> dict[sp.Basic, str]:
     ordered = sorted(
         named, key=lambda item: (ranks[str(item).partition("_")[0]], str(item), str(type(item)))
     )
-    return {item: named[item] for item in ordered} | fixed
+    return {item: named[item] for item in ordered} | adapted_names(study.notation, used, fixed)

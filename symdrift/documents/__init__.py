@@ -1,5 +1,25 @@
-"""Documents of a study: the derivation and the report, as LaTeX, PDF and HTML."""
+"""Documents of a study: the derivation and the report, as LaTeX, PDF and HTML.
 
-from symdrift.documents.writing import write_derivation, write_document, write_report
+Names are imported on first use: reading a study checks its notation with a module of this
+package, and must not load SymPy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from symdrift.documents.writing import write_derivation as write_derivation
+    from symdrift.documents.writing import write_document as write_document
+    from symdrift.documents.writing import write_report as write_report
 
 __all__ = ["write_derivation", "write_document", "write_report"]
+
+
+if not TYPE_CHECKING:  # A checker sees the imports above, and misspelt names as errors.
+
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module("symdrift.documents.writing"), name)

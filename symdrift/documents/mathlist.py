@@ -196,6 +196,8 @@ _FONTS = {
     "mathrm": "rm", "mathsf": "sf", "mathbf": "bf", "mathcal": "cal", "mathbb": "bb",
     "text": "text", "textrm": "text", "operatorname": "rm", "mathit": "it",
 }  # fmt: skip
+FONT_COMMANDS = frozenset(_FONTS)
+"""Commands (without backslash) whose argument is a word in one font."""
 _ACCENTS = {
     "hat": "^", "tilde": "~", "bar": "¯", "dot": "˙", "ddot": "¨", "vec": "→", "check": "ˇ",
     "overline": "‾", "underline": "_", "widehat": "^", "widetilde": "~", "mathring": "˚",
@@ -234,10 +236,15 @@ def parse(latex: str) -> Row:
     NotMathematics
         For an unknown command, unbalanced groups or characters outside mathematics.
     """
-    parser = _Parser(_TOKEN.findall(latex), latex)
+    parser = _Parser(tokens_of(latex), latex)
     row = parser.row(frozenset())
     parser.expect_end()
     return row
+
+
+def tokens_of(latex: str) -> list[str]:
+    """Commands, single characters and stretches of space, in their order."""
+    return _TOKEN.findall(latex)
 
 
 class _Parser:

@@ -318,6 +318,8 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
 
     def _print_Transpose(self, expr: Any) -> str:
         base = self.parenthesize(expr.arg, precedence_traditional(expr), strict=True)
+        # A symbol with a superscript of its own, W^{(1)}, becomes a group.
+        base = f"{{{base}}}" if isinstance(expr.arg, sp.MatrixSymbol) and "^" in base else base
         return rf"{base}^{{\mathsf{{T}}}}"
 
     def _print_Identity(self, expr: Any) -> str:

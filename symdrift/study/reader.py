@@ -10,6 +10,7 @@ from typing import Any
 
 from symdrift.errors import RequestError
 from symdrift.expressions import Expression, is_name, number, parse
+from symdrift.lettering import refuse_borrowed_letters, resolve_notation
 from symdrift.roles import ROLES
 from symdrift.study.model import (
     EllipticalInputs,
@@ -88,6 +89,7 @@ def study_from_document(document: Mapping[str, Any], name: str, source: Path) ->
                 f"values.{symbol}",
                 f"belongs to no symbol of the study; {_suggest(symbol, study.symbols, 'symbols')}",
             )
+    refuse_borrowed_letters(study.notation, study.symbols)
     check_numbers(study)
     return study
 
@@ -214,7 +216,14 @@ def _stimuli(tables: Any) -> tuple[NamedStimulus, ...]:
 
 
 def _notation(table: Mapping[str, Any]) -> Mapping[str, str]:
-    for role, latex in table.items():
+    presets = table.get("preset", [])
+    presets = [presets] if isinstance(presets, str) else presets
+    if not isinstance(presets, list) or not all(isinstance(name, str) for name in presets):
+        raise RequestError(
+            "notation.preset", f"= {_shown(presets)} must be the name of a preset, or a list"
+        )
+    own = {role: latex for role, latex in table.items() if role != "preset"}
+    for role, latex in own.items():
         field = f"notation.{role}"
         if role not in ROLES:
             raise RequestError(field, f"is no role; {_suggest(role, ROLES, 'roles')}")
@@ -233,7 +242,7 @@ def _notation(table: Mapping[str, Any]) -> Mapping[str, str]:
                     f"= {_shown(latex)} uses \\{command}; only Greek letters, accents and "
                     "alphabets are allowed",
                 )
-    return dict(table)
+    return resolve_notation(presets, own)
 
 
 def _balanced(latex: str) -> bool:
