@@ -143,13 +143,13 @@ class StimulusSet:
     stimuli : Array
         One stimulus per row, shape ``(K, n)``.
     probabilities : Array
-        Shape ``(K,)``, non-negative, summing to 1 (rescaled to do so exactly).
+        Shape ``(K,)``, positive, summing to 1 (rescaled to do so exactly).
 
     Raises
     ------
     RequestError
         When shapes disagree, entries are not finite, every stimulus is zero, or the
-        probabilities are negative or do not sum to 1.
+        probabilities are not positive or do not sum to 1.
     """
 
     stimuli: Array
@@ -164,12 +164,15 @@ class StimulusSet:
                 f"must hold one number for each of the {len(stimuli)} stimuli, "
                 f"not an array of shape {probabilities.shape}",
             )
-        if not np.all(np.isfinite(probabilities)) or np.any(probabilities < 0):
-            raise RequestError("inputs.probabilities", "must be finite and not negative")
+        if not np.all(np.isfinite(probabilities)) or np.any(probabilities <= 0):
+            raise RequestError(
+                "inputs.probabilities",
+                "must be finite and positive; leave out stimuli that are never shown",
+            )
         total = float(probabilities.sum())
         if abs(total - 1) > PROBABILITY_TOLERANCE:
             raise RequestError("inputs.probabilities", f"sum to {total:.12g} and must sum to 1")
-        if not np.any(stimuli[probabilities > 0]):
+        if not np.any(stimuli):
             raise RequestError("inputs.stimuli", "are all zero; at least one must not be")
         object.__setattr__(self, "stimuli", stimuli)
         object.__setattr__(self, "probabilities", _frozen(probabilities / total))

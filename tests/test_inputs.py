@@ -173,14 +173,19 @@ def test_impossible_kurtosis_is_refused(kurtosis: float) -> None:
     ("probabilities", "message"),
     [
         ([0.5, 0.5], "one number for each of the 4 stimuli"),
-        ([0.5, 0.6, -0.1, 0.0], "not negative"),
-        ([0.5, 0.6, 0.1, 0.0], "sum to 1.2 and must sum to 1"),
-        ([0.0, 0.0, 0.0, 1.0], "all zero"),
+        ([0.5, 0.4, -0.1, 0.2], "finite and positive"),
+        ([0.5, 0.4, 0.1, 0.0], "leave out stimuli that are never shown"),
+        ([0.5, 0.5, 0.1, 0.1], "sum to 1.2 and must sum to 1"),
     ],
 )
 def test_impossible_probabilities_are_refused(probabilities: list[float], message: str) -> None:
     with pytest.raises(RequestError, match=message):
         StimulusSet(STIMULI, np.array(probabilities))
+
+
+def test_stimuli_that_are_all_zero_are_refused() -> None:
+    with pytest.raises(RequestError, match="all zero"):
+        StimulusSet(np.zeros((2, 3)), np.array([0.5, 0.5]))
 
 
 @pytest.mark.parametrize("rows", [np.zeros((3, 2)), np.ones(3), np.array([[1.0, np.inf]])])

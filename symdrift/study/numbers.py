@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +18,7 @@ from symdrift.study.model import (
     Study,
     Teacher,
 )
+from symdrift.study.samples import read_samples
 
 if TYPE_CHECKING:
     from symdrift.inputs import InputDistribution
@@ -30,6 +28,8 @@ Array = NDArray[np.float64]
 LARGEST_SIZE = 4096
 """Units of one layer; beyond that the arrays of a study alone take gigabytes."""
 _PROBABILITY_TOLERANCE = 1e-9
+_SPAN_TOLERANCE = 1e-9
+"""Response of a teacher to an unseen direction that counts as none."""
 
 
 def check_numbers(study: Study) -> None:
@@ -159,30 +159,37 @@ def _check_ranges(numbers: dict[str, float]) -> None:
             and value < 0
         ):
             raise RequestError(field, f"= {value:g} must not be negative")
-    kurtosis, size = numbers.get("inputs.kurtosis"), numbers.get("network.inputs")
-    if kurtosis is not None and size is not None and kurtosis <= -2 / (size + 2):
-        raise RequestError(
-            "inputs.kurtosis",
-            f"= {kurtosis:g} must be above -2/(n + 2) = {-2 / (size + 2):.4g}",
-        )
+        elif field == "inputs.kurtosis" and value < 0:
+            raise RequestError(
+                field, f"= {value:g} must not be negative; 0 is the Gaussian, more is heavier tails"
+            )
 
 
 def _check_probabilities(study: Study, numbers: dict[str, float]) -> None:
     if not isinstance(study.inputs, StimulusInputs):
         return
     fields = [f"inputs.probabilities.{k}" for k in range(len(study.inputs.probabilities))]
+    for index, field in enumerate(fields):
+        if numbers.get(field) == 0:
+            raise RequestError(
+                field,
+                "= 0 stands for a stimulus that is never shown; leave it and "
+                f"inputs.stimuli.{index} out (a [[stimulus]] table follows it all the same)",
+            )
     if all(field in numbers for field in fields):
         total = math.fsum(numbers[field] for field in fields)
         if abs(total - 1) > _PROBABILITY_TOLERANCE:
-            raise RequestError("inputs.probabilities", f"sum to {total:.12g} and must sum to 1")
+            raise RequestError(
+                "inputs.probabilities",
+                f"sum to {total:.12g} and must sum to 1; divide each by that sum",
+            )
 
 
 def _check_covariance(study: Study, numbers: dict[str, float]) -> None:
     field = "inputs.covariance"
     if isinstance(study.inputs, StimulusInputs):
-        if _complete(numbers, study, "inputs."):
-            second_moment = _second_moment(study.inputs, numbers)
-            _require_positive_definite(second_moment, "inputs.stimuli", "do not span all inputs")
+        if _complete(numbers, study, "inputs.") and _complete(numbers, study, "teacher.map"):
+            _require_span(study, _second_moment(study.inputs, numbers), numbers)
         return
     if isinstance(study.inputs, SampleInputs):
         return
@@ -190,12 +197,16 @@ def _check_covariance(study: Study, numbers: dict[str, float]) -> None:
     if not isinstance(covariance, tuple) or not isinstance(covariance[0], tuple):
         for path in numbers:
             if path.startswith(field) and numbers[path] <= 0:
-                raise RequestError(path, f"= {numbers[path]:g} must be positive: it is a variance")
+                raise RequestError(
+                    path,
+                    f"= {numbers[path]:g} must be positive: it is a variance; leave out inputs "
+                    "that do not vary",
+                )
         return
     _require_symmetric(covariance, numbers)
     if _complete(numbers, study, field):
         matrix = _array(numbers, field, covariance)
-        _require_positive_definite(matrix, field, "is not positive definite")
+        _require_positive_definite(matrix, field)
 
 
 def _complete(numbers: dict[str, float], study: Study, prefix: str) -> bool:
@@ -219,13 +230,39 @@ def _require_symmetric(covariance: tuple[object, ...], numbers: dict[str, float]
                 )
 
 
-def _require_positive_definite(matrix: Array, field: str, otherwise: str) -> None:
+def _require_positive_definite(matrix: Array, field: str) -> None:
     eigenvalues = np.linalg.eigvalsh(matrix)
-    if eigenvalues[0] <= len(matrix) * np.finfo(float).eps * max(eigenvalues[-1], 0):
+    rounding = len(matrix) * np.finfo(float).eps * np.abs(eigenvalues).max()
+    if eigenvalues[0] < -rounding:
         raise RequestError(
             field,
-            f"{otherwise}: the smallest eigenvalue of the input covariance is "
-            f"{eigenvalues[0]:.4g} and must be positive",
+            f"is not positive definite: its smallest eigenvalue is {eigenvalues[0]:.4g}, and "
+            "no inputs have such a covariance; correct the entries",
+        )
+    if eigenvalues[0] <= rounding:
+        rank = int(np.sum(eigenvalues > rounding))
+        raise RequestError(
+            field,
+            f"is not positive definite: it has rank {rank} of {len(matrix)}, so some combination "
+            f"of inputs never varies; describe the inputs on the {rank} axes along which they do",
+        )
+
+
+def _require_span(study: Study, second_moment: Array, numbers: dict[str, float]) -> None:
+    """Refuse a teacher that responds to a direction in which no stimulus has a component."""
+    inputs = len(second_moment)
+    eigenvalues, axes = np.linalg.eigh(second_moment)
+    unseen = axes[:, eigenvalues <= inputs * np.finfo(float).eps * eigenvalues[-1]]
+    outputs = numbers.get("network.outputs")
+    if not unseen.shape[1] or outputs is None:
+        return
+    response = _teacher_map(study.teacher, numbers, int(outputs), inputs) @ unseen
+    if np.abs(response).max() > _SPAN_TOLERANCE:
+        raise RequestError(
+            "inputs.stimuli",
+            f"span {inputs - unseen.shape[1]} of the {inputs} dimensions of the inputs, and the "
+            "teacher responds to others, which cannot be learned; add stimuli, or set a "
+            "teacher.map that is zero where they have no component",
         )
 
 
@@ -258,7 +295,7 @@ def _distribution(study: Study, numbers: dict[str, float], inputs: int) -> Input
     from symdrift.inputs import Elliptical, Gaussian, Samples, StimulusSet
 
     if isinstance(study.inputs, SampleInputs):
-        return Samples(_read_samples(study.inputs.file, inputs))
+        return Samples(read_samples(study.inputs.file, inputs))
     if isinstance(study.inputs, StimulusInputs):
         return StimulusSet(
             _array(numbers, "inputs.stimuli", study.inputs.stimuli),
@@ -270,48 +307,3 @@ def _distribution(study: Study, numbers: dict[str, float], inputs: int) -> Input
     if isinstance(study.inputs, EllipticalInputs):
         return Elliptical(covariance, numbers["inputs.kurtosis"])
     return Gaussian(covariance)
-
-
-def _read_samples(path: Path, inputs: int) -> Array:
-    field = "inputs.file"
-    try:
-        rows = _read_npy(path) if path.suffix.lower() == ".npy" else _read_csv(path)
-    except (OSError, ValueError, csv.Error) as error:
-        raise RequestError(field, f'= "{path.name}" cannot be read: {error}') from None
-    if rows.ndim != 2 or rows.shape[1] != inputs or not len(rows):
-        shape = " x ".join(map(str, rows.shape))
-        raise RequestError(
-            field,
-            f'= "{path.name}" holds {shape} numbers; rows of network.inputs = {inputs} '
-            "numbers are needed",
-        )
-    bad = np.argwhere(~np.isfinite(rows))
-    if len(bad):
-        raise RequestError(
-            field,
-            f'= "{path.name}" has {rows[tuple(bad[0])]} in row {bad[0][0] + 1}, column '
-            f"{bad[0][1] + 1}; every sample must be finite",
-        )
-    _require_positive_definite(rows.T @ rows / len(rows), field, "does not vary in all directions")
-    return rows
-
-
-def _read_npy(path: Path) -> Array:
-    return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
-
-
-def _read_csv(path: Path) -> Array:
-    """Rows of numbers; a first row of column names is skipped."""
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = [row for row in csv.reader(stream) if row]
-    header = bool(rows) and not _are_numbers(rows[0])
-    return np.array([[float(entry) for entry in row] for row in rows[header:]], dtype=np.float64)
-
-
-def _are_numbers(entries: Iterable[str]) -> bool:
-    try:
-        for entry in entries:
-            float(entry)
-    except ValueError:
-        return False
-    return True
