@@ -11,10 +11,10 @@ from collections.abc import Iterable
 import sympy as sp
 
 from symdrift.errors import CheckFailed
-from symdrift.manifold import AlignedMinimum, active_direction, inactive_direction
+from symdrift.manifold import AlignedMinimum, Minimum, active_direction, inactive_direction
 
 
-def hessian(minimum: AlignedMinimum) -> sp.ImmutableMatrix:
+def hessian(minimum: Minimum) -> sp.ImmutableMatrix:
     """Second derivatives of the expected loss at the canonical point.
 
     Returns

@@ -8,8 +8,10 @@ number of hidden units is a network small enough for full matrices; with the ind
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import sympy as sp
 
@@ -79,6 +81,22 @@ def inactive_direction(index: str) -> Direction:
         singular_value=sp.Integer(0),
         residual=symbol("gain", index),
     )
+
+
+class Minimum(Protocol):
+    """A network at a point of its minimum-loss manifold, whatever its task."""
+
+    @property
+    def network(self) -> LinearNetwork:
+        """The network whose minimum this is."""
+
+    @property
+    def weights(self) -> Mapping[sp.Symbol, sp.Expr]:
+        """Value of every weight."""
+
+    @property
+    def sample_gradient(self) -> sp.ImmutableMatrix:
+        """Gradient of one sample."""
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from symdrift.manifold import AlignedMinimum
+from symdrift.manifold import AlignedMinimum, Minimum
 
 
-def gradient_noise(minimum: AlignedMinimum) -> sp.ImmutableMatrix:
+def gradient_noise(minimum: Minimum) -> sp.ImmutableMatrix:
     """Covariance of the gradient of one sample at the canonical point.
 
     Fourth moments of the inputs enter through the Wick rule.

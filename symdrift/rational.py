@@ -117,6 +117,41 @@ class RationalField:
         cancelled = numerator.gcd(common)
         return numerator // cancelled, b_rest * d_rest * (common // cancelled)
 
+    def solve(self, rows: list[list[Fraction]], right: list[Fraction]) -> list[Fraction]:
+        """Solution of a square linear system, by elimination with the shortest pivots.
+
+        Raises
+        ------
+        ValueError
+            When the matrix is singular.
+        """
+        size = len(rows)
+        system = [[*row, entry] for row, entry in zip(rows, right, strict=True)]
+        for k in range(size):
+            usable = [i for i in range(k, size) if system[i][k][0] != 0]
+            if not usable:
+                raise ValueError("the matrix is singular")
+            shortest = min(usable, key=lambda i: len(system[i][k][0]) + len(system[i][k][1]))
+            system[k], system[shortest] = system[shortest], system[k]
+            numerator, denominator = system[k][k]
+            for i in range(k + 1, size):
+                if system[i][k][0] != 0:
+                    factor = self._multiply(system[i][k], (-denominator, numerator))
+                    system[i] = [
+                        self._add(old, self._multiply(factor, pivot))
+                        for old, pivot in zip(system[i], system[k], strict=True)
+                    ]
+        solution: list[Fraction] = []
+        for k in reversed(range(size)):
+            total = system[k][size]
+            for known, (numerator, denominator) in zip(
+                solution, reversed(system[k][k + 1 : size]), strict=True
+            ):
+                total = self._add(total, self._multiply((-numerator, denominator), known))
+            numerator, denominator = system[k][k]
+            solution.append(self._multiply(total, (denominator, numerator)))
+        return solution[::-1]
+
     def expand(self, polynomial: Any) -> sp.Expr:
         """A FLINT polynomial as an expanded SymPy expression."""
         return sp.Add(
@@ -159,6 +194,36 @@ def factor(expression: sp.Expr) -> sp.Expr:
     if numerator == 0:
         return sp.Integer(0)
     return field.factors(numerator) / field.factors(denominator)
+
+
+def solve_linear(matrix: sp.MatrixBase, right: sp.MatrixBase) -> list[sp.Expr]:
+    """Solve a regular square system of rational functions by elimination.
+
+    Parameters
+    ----------
+    matrix : sympy.Matrix
+        Shape ``(k, k)``.
+    right : sympy.Matrix
+        Shape ``(k, 1)``.
+
+    Returns
+    -------
+    list of sympy.Expr
+        Quotients of expanded polynomials without common factor.
+
+    Raises
+    ------
+    ValueError
+        When the matrix is singular.
+    """
+    field = RationalField([*matrix, *right])
+    return [
+        field.expand(numerator) / field.expand(denominator)
+        for numerator, denominator in field.solve(
+            [[field.fraction(entry) for entry in row] for row in matrix.tolist()],
+            [field.fraction(entry) for entry in right],
+        )
+    ]
 
 
 def leading_term(expression: sp.Expr, small: sp.Symbol) -> tuple[sp.Expr, int]:
