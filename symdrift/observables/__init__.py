@@ -1,8 +1,11 @@
 """What an experimenter would measure on drifting representations.
 
-Each observable is a function of a `DriftProcess` with a frozen result.
+Each observable is a function of a `DriftProcess` with a frozen result; `observe` gives all of
+them at once.
 """
 
+from symdrift.observables.angle import PopulationAngle, population_angle
+from symdrift.observables.decoding import DecoderDecay, decoder_decay
 from symdrift.observables.displacement import (
     Autocorrelation,
     Displacement,
@@ -10,17 +13,37 @@ from symdrift.observables.displacement import (
     decorrelation_time,
     mean_squared_displacement,
 )
+from symdrift.observables.observation import Observation, default_times, observe
 from symdrift.observables.process import DriftProcess, drift_process
-from symdrift.observables.rotations import conjugated, expected_rotation
+from symdrift.observables.rotations import conjugation_change, expected_rotation
+from symdrift.observables.sampling import sample_fluctuations, sample_rotations
+from symdrift.observables.similarity import (
+    RepresentationalSimilarity,
+    representational_similarity,
+)
+from symdrift.observables.tuning import TuningChange, tuning_change
 
 __all__ = [
     "Autocorrelation",
+    "DecoderDecay",
     "Displacement",
     "DriftProcess",
+    "Observation",
+    "PopulationAngle",
+    "RepresentationalSimilarity",
+    "TuningChange",
     "autocorrelation",
-    "conjugated",
+    "conjugation_change",
+    "decoder_decay",
     "decorrelation_time",
+    "default_times",
     "drift_process",
     "expected_rotation",
     "mean_squared_displacement",
+    "observe",
+    "population_angle",
+    "representational_similarity",
+    "sample_fluctuations",
+    "sample_rotations",
+    "tuning_change",
 ]

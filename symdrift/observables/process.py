@@ -18,7 +18,7 @@ from symdrift.dense.hessian import hessian_matrix
 from symdrift.dense.minimum import solve_minimum
 from symdrift.dense.noise import gradient_noise, reachable_basis
 from symdrift.errors import RequestError
-from symdrift.evaluation import Drift, validity_warnings
+from symdrift.evaluation import REPRESENTATION_TOLERANCE, Drift, validity_warnings
 from symdrift.problem import Array, LearningProblem, Stimulus
 from symdrift.roads import APPROXIMATIONS
 
@@ -63,8 +63,12 @@ class DriftProcess:
         return self.turning - self.decay
 
     def representation(self, stimulus: Stimulus) -> Array:
-        """``w = W* x``, shape ``(r,)``."""
-        return np.asarray(self.first_layer @ stimulus.vector)
+        """``w = W* x``, shape ``(r,)``; exactly 0 where it is 0 up to rounding."""
+        representation = self.first_layer @ stimulus.vector
+        largest = np.abs(self.first_layer).max() * np.abs(stimulus.vector).max()
+        if np.abs(representation).max() < REPRESENTATION_TOLERANCE * largest:
+            return np.zeros_like(representation)
+        return np.asarray(representation)
 
     def displacement_modes(self, stimulus: Stimulus) -> Array:
         """``P`` of ``N x = P n``: modes to representation, shape ``(r, k)``."""

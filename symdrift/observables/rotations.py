@@ -14,7 +14,7 @@ from symdrift.observables.process import DriftProcess
 from symdrift.problem import Array
 
 LARGEST_SQUARE = 24
-"""Hidden axes up to which second moments of the rotation are computed (see `conjugated`)."""
+"""Hidden axes up to which second moments of the rotation are computed."""
 
 
 def generators(process: DriftProcess) -> Array:
@@ -33,23 +33,22 @@ def turned(generator: Array, vector: Array, lags: Array) -> Array:
     Parameters
     ----------
     generator : Array
-        ``L``, shape ``(r, r)``, per step.
+        ``L``, shape ``(d, d)``, per step.
     vector : Array
-        ``v``, shape ``(r,)``.
+        ``v``, shape ``(d,)``.
     lags : Array
         ``tau``, shape ``(T,)``.
 
     Returns
     -------
     Array
-        Shape ``(T, r)``: the last column of the exponential of ``[[tau L, tau L v], [0, 0]]``.
+        Shape ``(T, d)``: the last column of the exponential of ``[[tau L, tau L v], [0, 0]]``.
     """
-    rank = len(vector)
-    augmented = np.zeros((rank + 1, rank + 1))
-    augmented[:rank, :rank] = generator
-    augmented[:rank, rank] = generator @ vector
-    exponentials = scipy.linalg.expm(lags[:, np.newaxis, np.newaxis] * augmented)
-    return np.asarray(exponentials[:, :rank, rank])
+    size = len(vector)
+    augmented = np.zeros((size + 1, size + 1))
+    augmented[:size, :size] = generator
+    augmented[:size, size] = generator @ vector
+    return np.stack([scipy.linalg.expm(lag * augmented)[:size, size] for lag in lags])
 
 
 def expected_rotation(process: DriftProcess, lags: Array) -> Array:
@@ -57,13 +56,13 @@ def expected_rotation(process: DriftProcess, lags: Array) -> Array:
     return np.asarray(scipy.linalg.expm(lags[:, np.newaxis, np.newaxis] * process.generator))
 
 
-def conjugated(process: DriftProcess, matrix: Array, lags: Array) -> Array:
-    """``E[Q_tau B Q_tau']`` of a symmetric matrix ``B``, exact at every lag.
+def conjugation_change(process: DriftProcess, matrix: Array, lags: Array) -> Array:
+    """``E[Q_tau B Q_tau'] - B`` of a symmetric matrix ``B``, exact at every lag.
 
-    ``B`` obeys ``dB/dtau = L B + B L' + sum V_kq Omega_k B Omega_q'``, the generator of
-    ``Q (x) Q``, here on the ``q = r (r + 1) / 2`` dimensional symmetric square.  The trace of
-    ``B`` is conserved.  Costs of order ``q^3`` operations per lag and ``T q^2`` numbers of
-    memory: about 0.1 s per lag at the limit `LARGEST_SQUARE`.
+    ``B_tau = E[Q_tau B Q_tau']`` obeys ``dB/dtau = L B + B L' + sum V_kq Omega_k B Omega_q'``,
+    the generator of ``Q (x) Q``, here on the ``q = r (r + 1) / 2`` dimensional symmetric
+    square.  Its trace is conserved.  Costs of order ``q^3`` operations per lag: about 0.1 s
+    at the limit `LARGEST_SQUARE`.
 
     Parameters
     ----------
@@ -87,11 +86,10 @@ def conjugated(process: DriftProcess, matrix: Array, lags: Array) -> Array:
     if rank > LARGEST_SQUARE:
         raise ValueError(f"{rank} hidden axes exceed {LARGEST_SQUARE}")
     basis = _symmetric_basis(rank)
-    square = basis.reshape(-1, rank * rank)
-    operator = _conjugation_generator(process, basis).reshape(-1, rank * rank) @ square.T
-    start = square @ matrix.ravel()
-    moved = np.stack([scipy.linalg.expm(lag * operator.T) @ start for lag in lags])
-    return np.asarray((moved @ square).reshape(-1, rank, rank))
+    square = basis.reshape(-1, rank**2)
+    operator = square @ _conjugation_generator(process, basis).reshape(-1, rank**2).T
+    changed = turned(operator, square @ matrix.ravel(), lags)
+    return np.asarray((changed @ square).reshape(-1, rank, rank))
 
 
 def _symmetric_basis(rank: int) -> Array:

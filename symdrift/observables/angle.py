@@ -1,0 +1,95 @@
+"""Angle between the population vectors of one stimulus on two days."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symdrift.errors import RequestError
+from symdrift.observables.process import DriftProcess, checked_lags
+from symdrift.observables.rotations import LARGEST_SQUARE, conjugation_change, turned
+from symdrift.problem import Array, Stimulus
+
+
+@dataclass(frozen=True, eq=False)
+class PopulationAngle:
+    """Cosine of the angle between ``h_t`` and ``h_{t+tau}`` of one stimulus.
+
+    Attributes
+    ----------
+    stimulus : str
+    lags : Array
+        ``tau`` in SGD steps, shape ``(T,)``; the other arrays have the same shape.
+    cosine : Array
+        Its expectation.
+    rotation_cosine : Array
+        Expectation without the fluctuation, ``w' E[Q_tau] w / |w|^2``.
+    spread : Array or None
+        Standard deviation from one realisation to the next; None with more than
+        `symdrift.observables.rotations.LARGEST_SQUARE` hidden axes.
+    """
+
+    stimulus: str
+    lags: Array
+    cosine: Array
+    rotation_cosine: Array
+    spread: Array | None
+
+    @property
+    def angle(self) -> Array:
+        """Angle of the expected cosine in radians, shape ``(T,)``."""
+        return np.arccos(np.clip(self.cosine, -1.0, 1.0))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON record in plain Python types."""
+        return {
+            "stimulus": self.stimulus,
+            "lags": self.lags.tolist(),
+            "cosine": self.cosine.tolist(),
+            "rotation_cosine": self.rotation_cosine.tolist(),
+            "spread": None if self.spread is None else self.spread.tolist(),
+            "angle": self.angle.tolist(),
+        }
+
+
+def population_angle(process: DriftProcess, stimulus: Stimulus, lags: Array) -> PopulationAngle:
+    """Cosine between the population vectors of two days: expectation and spread.
+
+    With ``v = w / |w|`` and ``K`` the covariance of the fluctuation across ``v``, relative to
+    ``|w|^2``, the expectation is ``v'E[Q]v (1 - tr K_0 + tr K_tau)``.  For small angles
+    ``1 - cos`` is half the square of a Gaussian displacement across ``v`` of covariance
+    ``D + F``, ``D`` from rotation and ``F = 2 K_0 - K_tau - K_tau'`` from fluctuation, so that
+    its variance is ``Var(v'Qv) + tr(D F) + tr(F F) / 2`` (``D`` with the square of the mean).
+    ``Var(v'Qv)`` and ``D`` are exact for every angle; leading order in the learning rate at
+    every lag.
+
+    Raises
+    ------
+    RequestError
+        When lags are not finite, increasing and non-negative, or the stimulus has no
+        representation.
+    """
+    times = checked_lags(lags)
+    representation = process.representation(stimulus)
+    length = float(np.linalg.norm(representation))
+    if length == 0:
+        raise RequestError("stimulus", f'= "{stimulus.name}" has no representation, hence no angle')
+    direction = representation / length
+    onto = process.displacement_modes(stimulus) / length
+    across = onto - np.outer(direction, direction @ onto)
+    # K_0 - K_tau, shape (T, r, r).
+    forgotten = -np.expm1(-np.outer(times, process.rates))[:, np.newaxis] * across
+    forgotten = forgotten @ (process.covariance @ across.T)
+    change = turned(process.generator, direction, times) @ direction
+    cosine = (1 + change) * (1 - np.trace(forgotten, axis1=1, axis2=2))
+    spread = None
+    if len(direction) <= LARGEST_SQUARE:
+        second = conjugation_change(process, np.outer(direction, direction), times)
+        rotation = second @ direction @ direction - change * (2 + change)
+        jitter = forgotten + forgotten.swapaxes(1, 2)
+        # Across v the matrix v v' itself has no part: its change is D.
+        variance = rotation + np.sum((second + 0.5 * jitter) * jitter, axis=(1, 2))
+        spread = np.sqrt(np.maximum(variance, 0.0))
+    return PopulationAngle(stimulus.name, times, cosine, 1 + change, spread)

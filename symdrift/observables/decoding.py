@@ -1,0 +1,123 @@
+"""A linear decoder that is fitted once and then reads a drifting code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symdrift.errors import RequestError
+from symdrift.observables.process import DriftProcess, checked_lags
+from symdrift.observables.rotations import LARGEST_SQUARE, conjugation_change, expected_rotation
+from symdrift.problem import Array
+
+TARGETS = ("teacher", "identity")
+
+
+@dataclass(frozen=True, eq=False)
+class DecoderDecay:
+    """Expected ``R^2`` of a decoder fitted on day 0, against the time since.
+
+    Attributes
+    ----------
+    target : {"teacher", "identity"}
+    lags : Array
+        ``tau`` in SGD steps, shape ``(T,)``.
+    r_squared : Array
+        Of the fixed decoder, averaged over rotations, shape ``(T,)``; below 0 once its
+        output is worse than none.
+    refitted : float
+        Of a decoder that is fitted anew each day: constant.
+    limit : float
+        Of the fixed decoder when the rotation has become uniform.
+    """
+
+    target: str
+    lags: Array
+    r_squared: Array
+    refitted: float
+    limit: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON record in plain Python types."""
+        return {
+            "target": self.target,
+            "lags": self.lags.tolist(),
+            "r_squared": self.r_squared.tolist(),
+            "refitted": self.refitted,
+            "limit": self.limit,
+        }
+
+
+def decoder_decay(process: DriftProcess, lags: Array, target: str = "teacher") -> DecoderDecay:
+    """``R^2 = 1 - E|z - D h|^2 / E|z|^2`` of a fixed linear decoder ``D`` on the drifting code.
+
+    ``D = F B^-1`` is fitted by least squares on a day that is long against the relaxation of
+    the fluctuation and short against the drift: ``F = E[z h']``,
+    ``B = E[h h'] = W* S W*' + E[N S N']`` with ``S = E[x x']``.  After a rotation ``Q``
+    the code is ``Q h``, so that
+    ``R^2 = (2 tr(D E[Q] F') - tr(D E[Q B Q'] D')) / E|z|^2``, with both moments of the
+    rotation exact at every lag.  Leading order in the learning rate.
+
+    Parameters
+    ----------
+    target : {"teacher", "identity"}
+        ``"teacher"``: the output ``y = A x + noise`` for inputs of the study;
+        ``"identity"``: which of the named stimuli is shown (one indicator for each, all
+        equally often).
+
+    Raises
+    ------
+    RequestError
+        When the target is unknown, lags are not finite, increasing and non-negative, or there
+        are more hidden axes than second moments of the rotation can be had for.
+    """
+    times = checked_lags(lags)
+    rank = len(process.decay)
+    if rank > LARGEST_SQUARE:
+        raise RequestError(
+            "network.hidden",
+            f"leads to {rank} active hidden units; the decay of a decoder needs second moments "
+            f"of the rotation, which take at most {LARGEST_SQUARE}",
+        )
+    crossed, second_moment, power = _target_moments(process, target)
+    code = process.first_layer @ second_moment @ process.first_layer.T
+    code += _fluctuation_moment(process, second_moment)
+    signal = crossed @ process.first_layer.T
+    decoder = signal @ np.linalg.pinv(code, hermitian=True)
+    kernel = decoder.T @ decoder
+    refitted = float(np.sum(decoder * signal)) / power
+    turned = expected_rotation(process, times) - np.eye(rank)
+    gained = np.sum((decoder.T @ signal) * turned, axis=(1, 2))
+    lost = np.sum(kernel * conjugation_change(process, code, times), axis=(1, 2))
+    uniform = float(np.trace(kernel) * np.trace(code)) / rank
+    return DecoderDecay(
+        target=target,
+        lags=times,
+        r_squared=refitted + (2 * gained - lost) / power,
+        refitted=refitted,
+        limit=-uniform / power,
+    )
+
+
+def _target_moments(process: DriftProcess, target: str) -> tuple[Array, Array, float]:
+    """``E[z x']``, ``E[x x']`` and ``E|z|^2``."""
+    problem = process.problem
+    if target == "teacher":
+        covariance = problem.input_covariance
+        crossed = problem.teacher @ covariance
+        power = float(np.sum(crossed * problem.teacher) + np.sum(problem.label_noise))
+        return crossed, covariance, power
+    if target == "identity":
+        vectors = np.array([stimulus.vector for stimulus in problem.stimuli])
+        return vectors / len(vectors), vectors.T @ vectors / len(vectors), 1.0
+    raise RequestError("target", f'= "{target}" is unknown; allowed are {", ".join(TARGETS)}')
+
+
+def _fluctuation_moment(process: DriftProcess, second_moment: Array) -> Array:
+    """``E[N S N']`` of the first-layer fluctuation, shape ``(r, r)``."""
+    rank = len(process.modes)
+    correlated = process.modes @ process.covariance
+    weighted = np.einsum("rnk,nm->rmk", process.modes, second_moment)
+    return np.asarray(correlated.reshape(rank, -1) @ weighted.reshape(rank, -1).T)

@@ -1,0 +1,249 @@
+"""Every observable of a problem at once, over times that the theory chooses."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, TextIO
+
+import numpy as np
+
+from symdrift.errors import RequestError
+from symdrift.expressions import parse
+from symdrift.observables.angle import PopulationAngle, population_angle
+from symdrift.observables.decoding import TARGETS, DecoderDecay, decoder_decay
+from symdrift.observables.displacement import (
+    Autocorrelation,
+    Displacement,
+    autocorrelation,
+    decorrelation_time,
+    mean_squared_displacement,
+    slowest_rate,
+)
+from symdrift.observables.process import DriftProcess, checked_lags, drift_process
+from symdrift.observables.rotations import LARGEST_SQUARE
+from symdrift.observables.similarity import (
+    RepresentationalSimilarity,
+    representational_similarity,
+)
+from symdrift.observables.tuning import FEWEST_STIMULI, QUANTILES, TuningChange, tuning_change
+from symdrift.problem import Array, LearningProblem
+from symdrift.sweeps import linear_axis, logarithmic_axis
+
+DEFAULT_TIMES = 61
+MOST_TIMES = 2000
+SHORTEST = 0.1
+"""First default time in units of the fastest relaxation time."""
+LONGEST = 4.0
+"""Last default time in units of the longest decorrelation time."""
+COLUMNS = ("observable", "subject", "part", "time", "value")
+
+Row = tuple[str, str, str, float | None, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What an experimenter would measure on one problem.
+
+    Attributes
+    ----------
+    study, approximation : str
+    times : Array
+        In SGD steps, shape ``(T,)``.
+    displacement : tuple of Displacement
+        By stimulus; so are `autocorrelation` and `angle`.
+    autocorrelation : tuple of Autocorrelation
+    angle : tuple of PopulationAngle
+        Of the stimuli that have a representation.
+    similarity : RepresentationalSimilarity
+    decoder : tuple of DecoderDecay
+        By target; empty with too many hidden axes.
+    tuning : TuningChange or None
+        None with too few stimuli.
+    warnings : tuple of str
+        Limits of validity, and what is missing and why.
+    """
+
+    study: str
+    approximation: str
+    times: Array
+    displacement: tuple[Displacement, ...]
+    autocorrelation: tuple[Autocorrelation, ...]
+    angle: tuple[PopulationAngle, ...]
+    similarity: RepresentationalSimilarity
+    decoder: tuple[DecoderDecay, ...]
+    tuning: TuningChange | None
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record of ``symdrift observe`` (plain Python types)."""
+        return {
+            "study": self.study,
+            "approximation": self.approximation,
+            "times": self.times.tolist(),
+            "displacement": [part.to_dict() for part in self.displacement],
+            "autocorrelation": [part.to_dict() for part in self.autocorrelation],
+            "angle": [part.to_dict() for part in self.angle],
+            "similarity": self.similarity.to_dict(),
+            "decoder": [part.to_dict() for part in self.decoder],
+            "tuning": None if self.tuning is None else self.tuning.to_dict(),
+            "warnings": list(self.warnings),
+        }
+
+
+def observe(
+    problem: LearningProblem,
+    times: Array | None = None,
+    approximation: str = "exact",
+    seed: int = 0,
+) -> Observation:
+    """Every observable of a problem's stimuli.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    times : Array, optional
+        Lags in SGD steps, shape ``(T,)``, increasing; default: see `default_times`.
+    approximation : {"exact", "white"}
+    seed : int
+        Of the random networks whose neurons are followed.
+
+    Raises
+    ------
+    RequestError
+        When an argument is refused, or the problem is outside the theory.
+    """
+    process = drift_process(problem, approximation)
+    lags = default_times(process) if times is None else checked_lags(times)
+    stimuli = problem.stimuli
+    warnings = list(process.warnings)
+    represented = [item for item in stimuli if process.representation(item).any()]
+    decoder: tuple[DecoderDecay, ...] = ()
+    if len(process.decay) <= LARGEST_SQUARE:
+        decoder = tuple(decoder_decay(process, lags, target) for target in TARGETS)
+    else:
+        warnings.append(
+            f"with more than {LARGEST_SQUARE} active hidden units there is no decay of a decoder "
+            "and no spread of angles"
+        )
+    tuning = None
+    if len(stimuli) >= FEWEST_STIMULI:
+        tuning = tuning_change(process, lags, seed=seed)
+    else:
+        warnings.append(f"tuning curves need at least {FEWEST_STIMULI} stimuli")
+    return Observation(
+        study=problem.study,
+        approximation=approximation,
+        times=lags,
+        displacement=tuple(mean_squared_displacement(process, item, lags) for item in stimuli),
+        autocorrelation=tuple(autocorrelation(process, item, lags) for item in stimuli),
+        angle=tuple(population_angle(process, item, lags) for item in represented),
+        similarity=representational_similarity(process, lags),
+        decoder=decoder,
+        tuning=tuning,
+        warnings=tuple(warnings),
+    )
+
+
+def default_times(process: DriftProcess) -> Array:
+    """Times from a fraction of the fastest relaxation to a few decorrelation times.
+
+    Equal ratios, shape ``(DEFAULT_TIMES,)``, in SGD steps.  Where no stimulus decorrelates
+    the slowest rate of the process takes the place.
+    """
+    decorrelation = [decorrelation_time(process, item) for item in process.problem.stimuli]
+    longest = max((time for time in decorrelation if time is not None), default=0.0)
+    longest = max(longest, 1 / float(process.rates.min()))
+    if all(time is None for time in decorrelation):
+        longest = 1 / slowest_rate(process)
+    return np.geomspace(SHORTEST / process.rates.max(), LONGEST * longest, DEFAULT_TIMES)
+
+
+def parse_times(text: str) -> Array:
+    """Times of a ``--times`` argument, ``LO:HI:NUM`` or ``LO:HI:NUM:log``, in SGD steps.
+
+    Raises
+    ------
+    RequestError
+        When the text has another form, or the times do not increase from 0 or more.
+    """
+    field = "--times"
+    parts = [part.strip() for part in text.split(":")]
+    if len(parts) not in (3, 4) or parts[3:] not in ([], ["log"]):
+        raise RequestError(field, f'"{text[:80]}" must have the form LO:HI:NUM or LO:HI:NUM:log')
+    low, high = (parse(part, field).evaluate({}, field) for part in parts[:2])
+    if not parts[2].isascii() or not parts[2].isdigit() or not 2 <= int(parts[2]) <= MOST_TIMES:
+        raise RequestError(
+            field, f"= {parts[2][:20]} times must be a whole number from 2 to {MOST_TIMES}"
+        )
+    logarithmic = len(parts) == 4
+    if low < 0 or high <= low or (logarithmic and low == 0):
+        least = "above 0" if logarithmic else "at least 0"
+        raise RequestError(
+            field, f"from {low:g} to {high:g} must increase, and begin at a number of steps {least}"
+        )
+    axis = (logarithmic_axis if logarithmic else linear_axis)("times", low, high, int(parts[2]))
+    return np.array(axis.values)
+
+
+def rows(observation: Observation) -> Iterator[Row]:
+    """Every number in long format, in the order of `COLUMNS`; no time for what has none."""
+    times = observation.times
+    for moved in observation.displacement:
+        yield from _parts(moved.stimulus, "displacement", times, moved.to_dict())
+    for kept in observation.autocorrelation:
+        yield from _parts(kept.stimulus, "autocorrelation", times, kept.to_dict())
+        if kept.decorrelation_time is not None:
+            yield "decorrelation_time", kept.stimulus, "total", None, kept.decorrelation_time
+    for angle in observation.angle:
+        yield from _parts(angle.stimulus, "angle", times, angle.to_dict())
+    yield from _similarity_rows(observation.similarity)
+    for decoder in observation.decoder:
+        yield from _parts(decoder.target, "decoder", times, decoder.to_dict())
+    if observation.tuning is not None:
+        yield from _tuning_rows(observation.tuning)
+
+
+def write_csv(observation: Observation, stream: TextIO) -> None:
+    """Write one row per observable, subject (stimulus, pair, target, neuron), part and time."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for observable, subject, part, time, value in rows(observation):
+        writer.writerow((observable, subject, part, "" if time is None else time, value))
+
+
+def _parts(subject: str, observable: str, times: Array, record: dict[str, Any]) -> Iterator[Row]:
+    for part, values in record.items():
+        if part != "lags" and isinstance(values, list):
+            for time, value in zip(times.tolist(), values, strict=True):
+                yield observable, subject, part, time, value
+
+
+def _similarity_rows(similarity: RepresentationalSimilarity) -> Iterator[Row]:
+    names = similarity.stimuli
+    for part in ("gram", "cosine", "standard_deviation"):
+        for (a, b), value in np.ndenumerate(getattr(similarity, part)):
+            yield "similarity", f"{names[a]} / {names[b]}", part, None, float(value)
+    for part in ("gram_change", "representation_change"):
+        for time, value in zip(similarity.lags, getattr(similarity, part), strict=True):
+            yield "similarity", "all stimuli", part, float(time), float(value)
+
+
+def _tuning_rows(tuning: TuningChange) -> Iterator[Row]:
+    levels = [f"quantile_{level:g}" for level in QUANTILES]
+    columns = chain(
+        [
+            ("all neurons", "mean", tuning.mean),
+            ("all neurons", "standard_error", tuning.standard_error),
+        ],
+        (
+            ("all neurons", name, values)
+            for name, values in zip(levels, tuning.quantiles.T, strict=True)
+        ),
+        ((f"neuron {k}", "correlation", values) for k, values in enumerate(tuning.neurons.T, 1)),
+    )
+    for subject, part, values in columns:
+        for time, value in zip(tuning.lags, values, strict=True):
+            yield "tuning", subject, part, float(time), float(value)

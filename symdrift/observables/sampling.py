@@ -1,0 +1,117 @@
+"""Random paths of the process: rotations and fluctuations at given lags."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from symdrift.observables.process import DriftProcess
+from symdrift.observables.rotations import generators
+from symdrift.problem import Array
+
+LARGEST_DECAY = 0.02
+"""Decay by diffusion of the fastest direction in one step of a path."""
+
+
+def sample_rotations(
+    process: DriftProcess, lags: Array, samples: int, rng: np.random.Generator
+) -> Array:
+    """Paths of the Brownian rotation that starts at the identity.
+
+    In the frame that turns steadily the rotation of an interval ``delta`` is ``exp(X)`` with
+    Gaussian ``X`` of covariance ``int_0^delta Ad(s) V Ad(s)' ds``, ``Ad(s)`` the steady rotation
+    acting on planes: exact for two hidden axes, for more with an error of the decay rates
+    that `LARGEST_DECAY` keeps below one percent.  Steady rotation is exact always.
+
+    Parameters
+    ----------
+    lags : Array
+        Increasing, shape ``(T,)``.
+
+    Returns
+    -------
+    Array
+        ``Q_tau``, shape ``(T, samples, r, r)``, orthogonal to rounding.
+    """
+    skew = generators(process)
+    rank = len(process.decay)
+    first, second = np.triu_indices(rank, 1)
+    commutators = process.turning @ skew - skew @ process.turning
+    frequencies, frame = np.linalg.eigh(1j * commutators[:, first, second].T)
+    noise = frame.conj().T @ process.drift.covariance @ frame
+    beats = -1j * (frequencies[:, np.newaxis] - frequencies)
+    speeds, turning_frame = np.linalg.eigh(1j * process.turning)
+    fastest = float(np.linalg.norm(process.decay, 2))
+    rotation = np.broadcast_to(np.eye(rank), (samples, rank, rank))
+    path = np.empty((len(lags), samples, rank, rank))
+    before = 0.0
+    for place, lag in enumerate(lags):
+        count = max(1, math.ceil((lag - before) * fastest / LARGEST_DECAY))
+        step = (lag - before) / count
+        turned_noise = frame @ (noise * step * _mean_exponential(beats * step)) @ frame.conj().T
+        factor = _factor(turned_noise.real)
+        phases = np.exp(-1j * step * speeds)
+        steady = ((turning_frame * phases) @ turning_frame.conj().T).real
+        for _ in range(count):
+            angles = rng.standard_normal((samples, len(skew))) @ factor.T
+            rotation = rotation @ _exponential(np.tensordot(angles, skew, 1)) @ steady
+        path[place] = rotation
+        before = float(lag)
+    return path
+
+
+def sample_fluctuations(
+    process: DriftProcess, lags: Array, samples: int, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Paths of the stationary Ornstein-Uhlenbeck fluctuation, exact at every lag.
+
+    Returns
+    -------
+    Array
+        Modes ``n`` at lag 0, shape ``(samples, k)``.
+    Array
+        Modes at the lags, shape ``(T, samples, k)``.
+    """
+    start = rng.standard_normal((samples, len(process.rates))) @ _factor(process.covariance).T
+    path = np.empty((len(lags), *start.shape))
+    modes, before = start, 0.0
+    summed = process.rates[:, np.newaxis] + process.rates
+    for place, lag in enumerate(lags):
+        interval = float(lag) - before
+        fresh = -np.expm1(-interval * summed) * process.covariance
+        noise = rng.standard_normal(start.shape) @ _factor(fresh).T
+        modes = np.exp(-interval * process.rates) * modes + noise
+        path[place] = modes
+        before = float(lag)
+    return start, path
+
+
+def random_orthogonal(size: int, samples: int, rng: np.random.Generator) -> Array:
+    """Orthogonal matrices of uniform (Haar) distribution, shape ``(samples, size, size)``."""
+    columns, triangle = np.linalg.qr(rng.standard_normal((samples, size, size)))
+    signs = np.sign(np.diagonal(triangle, axis1=1, axis2=2))
+    return np.asarray(columns * signs[:, np.newaxis])
+
+
+def _factor(covariance: Array) -> Array:
+    """``F`` with ``F F' = covariance``, which may be singular."""
+    variances, axes = np.linalg.eigh(0.5 * (covariance + covariance.T))
+    return np.asarray(axes * np.sqrt(np.maximum(variances, 0.0)))
+
+
+def _mean_exponential(exponents: Array) -> Array:
+    """``(exp(z) - 1) / z`` of imaginary ``z``, 1 at 0."""
+    half = 0.5 * exponents.imag
+    return np.asarray(np.exp(1j * half) * np.sinc(half / np.pi))
+
+
+def _exponential(skew: Array) -> Array:
+    """``exp(X)`` of small skew-symmetric ``X``, orthogonal to rounding.
+
+    ``exp(X) = (1 - T)^-1 (1 + T)`` with ``T = tanh(X / 2) = X/2 - X^3/24 + X^5/240 - ...``.
+    """
+    squared = skew @ skew
+    identity = np.eye(skew.shape[-1])
+    tangent = skew @ (0.5 * identity - squared @ (identity / 24 - squared / 240))
+    return np.asarray(np.linalg.solve(identity - tangent, identity + tangent), dtype=np.float64)

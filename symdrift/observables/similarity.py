@@ -1,0 +1,106 @@
+"""Similarity of the representations of different stimuli, which stays while they move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symdrift.observables.displacement import mean_squared_displacement
+from symdrift.observables.process import DriftProcess, checked_lags
+from symdrift.problem import Array
+
+
+@dataclass(frozen=True, eq=False)
+class RepresentationalSimilarity:
+    """Gram matrix ``h_a . h_b`` of the stimuli, and how little it changes.
+
+    Rotation leaves it as it is, exactly; fluctuation makes it vary around a constant mean.
+
+    Attributes
+    ----------
+    stimuli : tuple of str
+    gram : Array
+        Its expectation ``w_a . w_b + tr(P_a Gamma P_b')``, shape ``(S, S)``.
+    cosine : Array
+        ``w_a . w_b / (|w_a| |w_b|)``, shape ``(S, S)``; 0 without representation.
+    standard_deviation : Array
+        Of the entries in time, leading order, shape ``(S, S)``.
+    lags : Array
+        ``tau`` in SGD steps, shape ``(T,)``.
+    gram_change : Array
+        ``E|G_{t+tau} - G_t|^2 / |E G|^2``, Frobenius norms, shape ``(T,)``: of order ``eta``.
+    representation_change : Array
+        ``sum_a E|h_{t+tau} - h_t|^2 / sum_a E|h|^2``, shape ``(T,)``: it reaches 2.
+    """
+
+    stimuli: tuple[str, ...]
+    gram: Array
+    cosine: Array
+    standard_deviation: Array
+    lags: Array
+    gram_change: Array
+    representation_change: Array
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON record in plain Python types."""
+        return {
+            "stimuli": list(self.stimuli),
+            "gram": self.gram.tolist(),
+            "cosine": self.cosine.tolist(),
+            "standard_deviation": self.standard_deviation.tolist(),
+            "lags": self.lags.tolist(),
+            "gram_change": self.gram_change.tolist(),
+            "representation_change": self.representation_change.tolist(),
+        }
+
+
+def representational_similarity(process: DriftProcess, lags: Array) -> RepresentationalSimilarity:
+    """Gram matrix of the problem's stimuli, its fluctuation, and change with the lag.
+
+    To first order in the fluctuation an entry changes by ``g . n`` with
+    ``g_ab = P_a' w_b + P_b' w_a``: variance ``g' Gamma g``, and
+    ``E[(G_{t+tau} - G_t)^2] = 2 g'(1 - exp(-eta H tau)) Gamma g``.
+
+    Raises
+    ------
+    RequestError
+        When lags are not finite, increasing and non-negative.
+    """
+    times = checked_lags(lags)
+    stimuli = process.problem.stimuli
+    representations = np.array([process.representation(stimulus) for stimulus in stimuli])
+    onto = np.array([process.displacement_modes(stimulus) for stimulus in stimuli])
+    variances = np.empty((len(stimuli), len(stimuli)))
+    weights = np.zeros(len(process.rates))
+    fluctuation = np.empty_like(variances)
+    for a, modes in enumerate(onto):
+        spread = modes @ process.covariance
+        fluctuation[a] = np.einsum("rk,brk->b", spread, onto)
+        slopes = representations @ modes + np.einsum("brk,r->bk", onto, representations[a])
+        parts = (slopes @ process.covariance) * slopes
+        variances[a] = parts.sum(axis=1)
+        weights += parts.sum(axis=0)
+    gram = representations @ representations.T
+    lengths = np.sqrt(np.diagonal(gram))
+    lengths_product = np.outer(lengths, lengths)
+    expected = gram + fluctuation
+    moved = np.sum(
+        [mean_squared_displacement(process, item, times).total for item in stimuli], axis=0
+    )
+    return RepresentationalSimilarity(
+        stimuli=tuple(stimulus.name for stimulus in stimuli),
+        gram=expected,
+        cosine=np.divide(gram, lengths_product, out=np.zeros_like(gram), where=lengths_product > 0),
+        standard_deviation=np.sqrt(np.maximum(variances, 0.0)),
+        lags=times,
+        gram_change=_ratio(
+            -2 * np.expm1(-np.outer(times, process.rates)) @ weights, float(np.sum(expected**2))
+        ),
+        representation_change=_ratio(moved, float(np.trace(expected))),
+    )
+
+
+def _ratio(values: Array, scale: float) -> Array:
+    return values / scale if scale > 0 else np.zeros_like(values)
