@@ -23,7 +23,7 @@ from documents_example import GAMMA, SYMBOL_NAMES, V, example_derivation, ration
 from tex import needs_tex
 
 from symdrift.derivation import Check, Derivation, Equation, Step
-from symdrift.documents import write_document, writing
+from symdrift.documents import report, write_document
 from symdrift.documents.html import derivation_html
 from symdrift.documents.latex import derivation_latex
 from symdrift.documents.numbers import Formula
@@ -321,7 +321,7 @@ def test_quantities_of_a_validation_are_typeset_and_names_of_stimuli_stay_text()
 
 def test_records_are_rounded_to_significant_digits() -> None:
     record = {"a": [1.23456789012345, 1e-20 / 3], "b": {"c": 7, "d": None, "e": True}}
-    assert writing.rounded(record, 10) == {
+    assert report.rounded(record, 10) == {
         "a": [1.23456789, 3.333333333e-21],
         "b": {"c": 7, "d": None, "e": True},
     }
@@ -330,9 +330,9 @@ def test_records_are_rounded_to_significant_digits() -> None:
 @pytest.fixture
 def example_chain(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The example derivation in the place of the one derived from the study."""
-    monkeypatch.setattr(writing, "derive", lambda study: EXAMPLE)
+    monkeypatch.setattr(report, "derive", lambda study: EXAMPLE)
     monkeypatch.setattr(
-        writing,
+        report,
         "write_kernels",
         lambda study, directory: write_text(directory / "kernels.py", "# kernels\n"),
     )
@@ -357,7 +357,7 @@ def test_a_report_holds_derivation_numbers_and_figures_and_repeats_to_the_byte(
     for place in ("first", "second"):
         # Simulated and drawn afresh: what was kept of the first would be equal anyway.
         monkeypatch.setenv("SYMDRIFT_CACHE", str(tmp_path / "kept" / place))
-        written = writing.write_report(study, tmp_path / place, lambda at, of: done.append(at))
+        written = report.write_report(study, tmp_path / place, lambda at, of: done.append(at))
         assert all(path.exists() for path in written)
     assert done[-1] == 100
     first, second = (committed_files(tmp_path / place) for place in ("first", "second"))
@@ -381,5 +381,5 @@ def test_a_study_without_values_gets_a_report_without_numbers(
 ) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
     study = replace(read_study("anisotropic_autoencoder"), values={})
-    written = writing.write_report(study, tmp_path)
+    written = report.write_report(study, tmp_path)
     assert sorted(path.name for path in written) == ["kernels.py", "report.html", "report.tex"]

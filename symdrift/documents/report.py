@@ -1,0 +1,238 @@
+"""The report of a study: derivation, numbers, simulation and figures in one document."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from symdrift import figures
+from symdrift.cache import cached
+from symdrift.chain import derive
+from symdrift.documents import series
+from symdrift.documents.drawings import Drawing, write_drawings
+from symdrift.documents.numbers import NO_NUMBERS, Numbers
+from symdrift.documents.tables import parameter_table, result_table, validation_table
+from symdrift.documents.writing import FORMATS, require_passed, write_document
+from symdrift.errors import CheckFailed
+from symdrift.evaluation import Evaluation
+from symdrift.extrapolation import Extrapolation, extrapolate
+from symdrift.files import write_text
+from symdrift.kernels import write_kernels
+from symdrift.problem import LearningProblem
+from symdrift.roads import evaluate
+from symdrift.study import Study
+from symdrift.validation import Validation, validate
+
+Progress = Callable[[int, int], None]
+
+_THEORY_DIGITS = 10
+_SIMULATION_DIGITS = 6
+_RATE_FACTORS = (0.25, 0.5, 1.0)
+_RATE_PRECISION = 0.015
+_SEED = 0
+
+
+def write_report(study: Study, directory: Path, progress: Progress | None = None) -> list[Path]:
+    """Write everything about a study in one document: derivation, numbers, figures.
+
+    Parameters
+    ----------
+    study : Study
+        Symbols without a value leave the report without numbers.
+    directory : Path
+        Made when missing; receives ``report.tex``, ``.html``, ``.pdf``, ``kernels.py``,
+        ``numbers.json`` and ``figures/``.
+    progress : callable, optional
+        Receives how much of how many is done.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    RequestError
+        When the study's numbers are outside the theory, or a file cannot be written.
+    CheckFailed
+        When a step of the derivation, the validation or the compilation fails; what was
+        computed has then been written.
+    """
+    directory = Path(directory)
+    meter = _Meter(progress)
+    # Numbers first: a request outside the theory is then refused before the long work.
+    problem = None if study.missing else study.problem()
+    theory = None if problem is None else (evaluate(problem), evaluate(problem, "auto", "white"))
+    derivation = derive(study)
+    require_passed(derivation)
+    written = [write_kernels(study, directory)]
+    meter.reach(20)
+    numbers, validation = NO_NUMBERS, None
+    if problem is not None and theory is not None:
+        results = _simulate(problem, *theory, meter)
+        validation = results.validation
+        drawn, files = write_drawings(_drawings(problem, results), directory / "figures")
+        numbers = Numbers(
+            tables=(
+                parameter_table(results.exact.parameters, study.notation),
+                result_table(results.exact, results.white, study.notation),
+                validation_table(results.validation),
+            ),
+            figures=drawn,
+            warnings=results.exact.warnings,
+        )
+        record = json.dumps(results.record(), indent=1, ensure_ascii=False) + "\n"
+        written += [write_text(directory / "numbers.json", record), *files]
+    meter.reach(90)
+    written += write_document(derivation, directory, "report", FORMATS, numbers)
+    meter.reach(100)
+    if validation is not None and not validation.passed:
+        worst = max(validation.rows, key=lambda row: abs(row.z))
+        raise CheckFailed(
+            f"the validation of {study.name} failed: {worst.quantity} is {worst.simulation:.6g} "
+            f"in simulation and {worst.theory:.6g} in theory, {worst.z:+.1f} standard errors "
+            f"apart; the report was written to {directory}"
+        )
+    return written
+
+
+@dataclass(frozen=True)
+class _Results:
+    exact: Evaluation
+    white: Evaluation
+    validation: Validation
+    extrapolation: Extrapolation
+
+    def record(self) -> dict[str, Any]:
+        """The content of ``numbers.json``."""
+        ratios = zip(self.extrapolation.quantities, self.extrapolation.intercepts, strict=True)
+        return {
+            "exact": rounded(_without_noise(self.exact).to_dict(), _THEORY_DIGITS),
+            "white": rounded(_without_noise(self.white).to_dict(), _THEORY_DIGITS),
+            "validation": rounded(self.validation.to_dict(), _SIMULATION_DIGITS),
+            "extrapolated_ratio": rounded(
+                {
+                    name: {"ratio": ratio.value, "standard_error": ratio.standard_error}
+                    for name, ratio in ratios
+                },
+                _SIMULATION_DIGITS,
+            ),
+        }
+
+
+class _Meter:
+    """Percentages of the whole from parts that count their own work."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._at = 0
+
+    def reach(self, percent: int) -> None:
+        self._at = max(self._at, percent)
+        if self._progress is not None:
+            self._progress(self._at, 100)
+
+    def part(self, first: int, last: int) -> Progress:
+        """Progress of a part that takes the report from one percentage to another."""
+
+        def report(done: int, total: int) -> None:
+            self.reach(first + (last - first) * done // max(total, 1))
+
+        return report
+
+
+def _simulate(
+    problem: LearningProblem, exact: Evaluation, white: Evaluation, meter: _Meter
+) -> _Results:
+    """Validation and extrapolation, or those of the same problem that were made before."""
+    document = [sha256(pickle.dumps(problem)).hexdigest(), _SEED, _RATE_FACTORS, _RATE_PRECISION]
+
+    def simulate() -> bytes:
+        validation = validate(problem, seed=_SEED, progress=meter.part(20, 55), theory=exact)
+        extrapolation = extrapolate(
+            problem,
+            [factor * problem.learning_rate for factor in _RATE_FACTORS],
+            seed=_SEED,
+            progress=meter.part(55, 80),
+            precision=_RATE_PRECISION,
+        )
+        if validation.interrupted or extrapolation.interrupted:
+            raise KeyboardInterrupt
+        return pickle.dumps((validation, extrapolation))
+
+    kept = cached("simulation", document, simulate, lambda found: isinstance(found, bytes))
+    return _Results(exact, white, *pickle.loads(kept))
+
+
+def _drawings(problem: LearningProblem, results: _Results) -> Iterator[Drawing]:
+    """Figures of a report."""
+    blocks = series.block_structure(problem)
+    if blocks is not None:
+        yield Drawing(
+            "blocks", blocks, figures.draw_block_structure, figures.caption_block_structure(blocks)
+        )
+    if results.exact.drift.planes:
+        sweep = series.weight_decay_sweep(problem)
+        yield Drawing(
+            "weight_decay",
+            sweep,
+            figures.draw_weight_decay_sweep,
+            figures.caption_weight_decay_sweep(sweep),
+        )
+        rates = series.decay_rates(results.exact, results.white)
+        yield Drawing(
+            "decay_rates", rates, figures.draw_decay_rates, figures.caption_decay_rates(rates)
+        )
+    moved = series.displacement(problem, results.exact)
+    if moved is not None:
+        yield Drawing(
+            "displacement", moved, figures.draw_displacement, figures.caption_displacement(moved)
+        )
+    ratios = series.validation_ratios(results.validation)
+    yield Drawing("validation", ratios, figures.draw_validation, figures.caption_validation(ratios))
+    rate_sweep = series.learning_rate_sweep(problem, results.extrapolation)
+    if rate_sweep is not None:
+        yield Drawing(
+            "learning_rate",
+            rate_sweep,
+            figures.draw_learning_rate_sweep,
+            figures.caption_learning_rate_sweep(rate_sweep),
+        )
+
+
+def _without_noise(evaluation: Evaluation) -> Evaluation:
+    """Rates that vanish up to rounding as exact zeros: their digits would not be stable."""
+    drift = evaluation.drift
+    largest = float(np.abs(drift.covariance).max(initial=0.0))
+    covariance = np.where(np.abs(drift.covariance) < 1e-11 * largest, 0.0, drift.covariance)
+    mean = np.where(
+        np.abs(drift.mean_rotation) < 1e-11 * np.sqrt(largest), 0.0, drift.mean_rotation
+    )
+    fastest = float(np.abs(mean).max(initial=0.0))
+    stimuli = tuple(
+        replace(entry, mean_speed=entry.mean_speed if fastest > 0 else 0.0)
+        for entry in evaluation.stimuli
+    )
+    return replace(
+        evaluation,
+        drift=replace(drift, covariance=covariance, mean_rotation=mean),
+        stimuli=stimuli,
+    )
+
+
+def rounded(value: Any, digits: int) -> Any:
+    """The same record with every float rounded to so many significant digits."""
+    if isinstance(value, float):
+        return float(f"{value:.{digits}g}")
+    if isinstance(value, Mapping):
+        return {key: rounded(entry, digits) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(entry, digits) for entry in value]
+    return value
