@@ -23,13 +23,42 @@ REPRESENTATION_TOLERANCE = 1e-12
 
 
 @dataclass(frozen=True)
+class Certificate:
+    """Evidence that a minimum found numerically is the global one, and strict.
+
+    Attributes
+    ----------
+    gradient_norm : float
+        Norm of the gradient that is left, relative to the norm of its terms.
+    duality_gap : float or None
+        Relative gap between the loss and its convex dual bound, which proves the global
+        minimum; ``None`` where the hidden layer caps the rank and no dual bound exists.
+    hessian_min, hessian_max : float
+        Extreme Hessian eigenvalues on the normal space, silent units included.
+    starts : int
+        Starting points from which the loss was minimised.
+    runner_up : float or None
+        Relative distance in loss to the best different stationary point met from the
+        other starts; ``None`` where there was none.
+    """
+
+    gradient_norm: float
+    duality_gap: float | None
+    hessian_min: float
+    hessian_max: float
+    starts: int
+    runner_up: float | None
+
+
+@dataclass(frozen=True)
 class Minimum:
     """The minimum-loss manifold.
 
     ``singular_values`` has shape ``(rank,)``, in decreasing order; ``loss`` is the
     expected loss on the manifold (label noise and weight decay included);
     ``hessian_min`` and ``hessian_max`` are the extreme Hessian eigenvalues on the
-    normal space (all normal directions, those that noise never reaches included).
+    normal space (all normal directions, those that noise never reaches included);
+    ``certificate`` is the evidence of a numerical minimum, ``None`` for a derived formula.
     """
 
     rank: int
@@ -37,6 +66,17 @@ class Minimum:
     loss: float
     hessian_min: float
     hessian_max: float
+    certificate: Certificate | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record; what the certificate repeats is left out."""
+        record = asdict(self)
+        record["singular_values"] = self.singular_values.tolist()
+        certificate = record.pop("certificate")
+        if certificate is not None:
+            kept = ("gradient_norm", "duality_gap", "starts", "runner_up")
+            record["certificate"] = {name: certificate[name] for name in kept}
+        return record
 
 
 @dataclass(frozen=True)
@@ -54,9 +94,9 @@ class Fluctuation:
 class Drift:
     """Rotation of the hidden layer per SGD step, leading order in the learning rate.
 
-    ``planes`` holds pairs of active hidden axes ``(i, j)``, ``i < j``, counted from 1,
-    in lexicographic order; ``covariance`` is ``V``, shape ``(planes, planes)``, in
-    rad^2/step; ``mean_rotation`` is ``mu``, shape ``(planes,)``, in rad/step, with
+    ``planes`` holds pairs of hidden axes ``(i, j)``, ``i < j``, counted from 1, in
+    lexicographic order: both axes active or, with synaptic noise, ``i`` active and ``j``
+    silent; ``covariance`` is ``V``, shape ``(planes, planes)``, in rad^2/step; ``mean_rotation`` is ``mu``, shape ``(planes,)``, in rad/step, with
     ``Q_{t+1} = Q_t exp(xi Omega_ij)``, ``Omega_ij = E_ij - E_ji``.
     """
 
@@ -103,7 +143,7 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """The JSON record of ``symdrift evaluate`` (plain Python types)."""
         record = asdict(self)
-        record["minimum"]["singular_values"] = self.minimum.singular_values.tolist()
+        record["minimum"] = self.minimum.to_dict()
         record["drift"] = {
             "planes": [list(plane) for plane in self.drift.planes],
             "covariance": self.drift.covariance.tolist(),
@@ -113,6 +153,54 @@ class Evaluation:
         record["stimuli"] = [asdict(stimulus) for stimulus in self.stimuli]
         record["warnings"] = list(self.warnings)
         return record
+
+
+@dataclass(frozen=True)
+class StimulusEvaluation:
+    """What stimuli need of an evaluation, without the covariance of rotations by plane.
+
+    Attributes
+    ----------
+    study, method, approximation : str
+    parameters : dict
+    minimum : Minimum
+    fluctuation : Fluctuation
+    decay_matrix : Array
+        ``Delta = -1/2 sum V_kk' Omega_k Omega_k'`` on the active hidden axes, shape
+        ``(rank, rank)``, per step.
+    mean_rotation : Array
+        ``sum mu_k Omega_k``, shape ``(rank, rank)``, per step.
+    stimuli : tuple of StimulusDrift
+    warnings : tuple of str
+    """
+
+    study: str
+    method: str
+    approximation: str
+    parameters: dict[str, Any]
+    minimum: Minimum
+    fluctuation: Fluctuation
+    decay_matrix: Array
+    mean_rotation: Array
+    stimuli: tuple[StimulusDrift, ...]
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record of ``symdrift evaluate --quantities stimuli``."""
+        return {
+            "study": self.study,
+            "method": self.method,
+            "approximation": self.approximation,
+            "parameters": dict(self.parameters),
+            "minimum": self.minimum.to_dict(),
+            "fluctuation": asdict(self.fluctuation),
+            "hidden_layer": {
+                "decay_matrix": self.decay_matrix.tolist(),
+                "mean_rotation": self.mean_rotation.tolist(),
+            },
+            "stimuli": [asdict(stimulus) for stimulus in self.stimuli],
+            "warnings": list(self.warnings),
+        }
 
 
 def parameters_of(problem: LearningProblem) -> dict[str, Any]:
@@ -166,6 +254,28 @@ def stimulus_drift(
         diffusion=diffusion,
         decay_rate=diffusion / squared_norm if squared_norm > 0 else 0.0,
         mean_speed=float(np.linalg.norm(mean_rotation @ representation)),
+    )
+
+
+def require_weight_decay(weight_decay: float) -> None:
+    """Refuse weight decay that is not positive.
+
+    Raises
+    ------
+    RequestError
+        Without weight decay the minima are an orbit of all invertible matrices.
+    """
+    if weight_decay > 0:
+        return
+    if weight_decay < 0:
+        raise RequestError(
+            "learning.weight_decay", f"= {weight_decay:g} is refused: it must be positive"
+        )
+    raise RequestError(
+        "learning.weight_decay",
+        "= 0 is refused: without weight decay the loss is the same at U R^-1, R W for every "
+        "invertible R, not for rotations only, so that the minima form a larger, unbounded "
+        "manifold along which gradient noise has no equilibrium; give a positive value",
     )
 
 

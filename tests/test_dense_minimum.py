@@ -174,7 +174,7 @@ def test_spare_hidden_units_change_nothing_but_the_spectrum(
 @pytest.mark.parametrize(
     ("gains", "variances", "weight_decay", "hidden", "message"),
     [
-        ([1, 1], [2, 1], 0.0, 2, "weight_decay = 0 is refused: without weight decay the minimum"),
+        ([1, 1], [2, 1], 0.0, 2, "weight_decay = 0 is refused: without weight decay the loss is the same"),
         ([1, 1], [2, 1], -0.1, 2, "weight_decay = -0.1 is refused"),
         ([1, 1], [2, 1], 2.5, 2, "leaves no active direction"),
         ([1, 1], [2, 1], 2.0, 2, "leaves no active direction"),
@@ -210,6 +210,9 @@ def test_a_near_threshold_is_decided(gain: float, rank: int) -> None:
     np.testing.assert_allclose(minimum.singular_values, values, atol=1e-14)
 
 
-def test_matrices_that_do_not_fit_are_refused_with_the_estimate() -> None:
-    with pytest.raises(RequestError, match=r"network with 64 inputs.*about \d+\.\d GiB"):
-        solve_minimum(np.eye(64), np.eye(64), 0.1, 64)
+def test_matrices_that_do_not_fit_are_refused_with_the_estimate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("symdrift.dense.sizes.available_memory", lambda: 2**30)
+    with pytest.raises(RequestError, match=r"network with 80 inputs.*about \d+\.\d GiB"):
+        solve_minimum(np.eye(80), np.eye(80), 0.1, 80)

@@ -13,6 +13,7 @@ from symdrift.evaluation import (
     Fluctuation,
     Minimum,
     parameters_of,
+    require_weight_decay,
     stimulus_drift,
     validity_warnings,
 )
@@ -109,12 +110,7 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
 def _refuse_degenerate(problem: LearningProblem, aligned: Alignment) -> None:
     """Refuse problems without a strict minimum or without any active direction."""
     gamma = problem.weight_decay
-    if not gamma > 0:
-        raise RequestError(
-            "learning.weight_decay",
-            f"= {gamma:g} is refused: without weight decay the minimum manifold is larger than "
-            "the orbit of hidden rotations; give a positive value",
-        )
+    require_weight_decay(gamma)
     variances = aligned.input_variances[: aligned.gains.size]
     strengths = variances * aligned.gains
     learnable = strengths > gamma * (1 + TIE)

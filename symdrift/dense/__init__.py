@@ -12,16 +12,16 @@ from symdrift.dense.hessian import (
     expected_gradient,
     expected_loss,
     hessian_matrix,
-    normal_spectrum,
 )
-from symdrift.dense.minimum import Certificate, MinimumPoint, solve_minimum
+from symdrift.dense.minimum import MinimumPoint, solve_minimum
 from symdrift.dense.noise import gradient_noise, reachable_basis
 from symdrift.dense.road import evaluate
+from symdrift.dense.spectrum import NormalSpectrum, normal_spectrum
 
 __all__ = [
-    "Certificate",
     "MinimumPoint",
     "NormalFluctuation",
+    "NormalSpectrum",
     "angular_matrices",
     "evaluate",
     "expected_gradient",

@@ -1,73 +1,137 @@
-"""Rotation of the hidden layer as the stochastic area swept by the fluctuation."""
+"""Rotation of the hidden layer as the stochastic area swept by the fluctuation.
+
+The rotation of one step is ``xi = -G^-1 <n' - n, Omega n>``.  With ``Omega~`` the matrix of
+``Omega`` on the normal space and ``H Y + Y H = 2 Omega~ H``,
+
+``V = eta^2 G^-1 tr(Y' C Y Gamma) G^-1`` and ``mu = eta G^-1 tr(H Omega~ Gamma)``.
+
+With ``C = L L'`` the *response* ``L' Y`` of a plane is all that its covariances need.  Responses
+are formed plane by plane, for a block of noise directions at a time, and no ``Y`` is kept.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable, Iterator
 
-from symdrift.dense.coordinates import hidden_planes, tangent_vectors
+import numpy as np
+from numpy.typing import NDArray
+
+from symdrift.dense.coordinates import hidden_planes
 from symdrift.dense.fluctuation import NormalFluctuation
+from symdrift.dense.sizes import BLOCK
 from symdrift.evaluation import Drift
 from symdrift.problem import Array
 
+Progress = Callable[[int, int], None]
+"""Called with the number of finished and of all parts."""
+
+PLANES_AT_A_TIME = 32
+"""Planes whose responses are multiplied by the fluctuation in one go."""
+
 
 def hidden_drift(
-    point: Array, fluctuation: NormalFluctuation, learning_rate: float, approximation: str
+    point: Array,
+    fluctuation: NormalFluctuation,
+    learning_rate: float,
+    approximation: str,
+    progress: Progress | None = None,
 ) -> Drift:
     """Covariance and mean of the rotation per step in every plane of active hidden axes.
-
-    The rotation of one step is ``xi = -G^-1 <n' - n, Omega n>``.  With ``Omega~`` the matrix
-    of ``Omega`` on the normal space and ``H Y + Y H = 2 Omega~ H``,
-
-    ``V = eta^2 G^-1 tr(Y' C Y Gamma) G^-1`` and ``mu = eta G^-1 tr(H Omega~ Gamma)``.
 
     Parameters
     ----------
     point : Array
         ``Z = [W*, U*']`` in the canonical frame, shape ``(r, n + m)``.
     fluctuation : NormalFluctuation
+        Of the gradient noise.
     learning_rate : float
         ``eta``.
     approximation : {"exact", "white"}
         ``"white"`` takes ``Omega~`` for ``Y``; the mean rotation is the same in both.
+    progress : callable, optional
 
     Returns
     -------
     Drift
         Rates per SGD step; planes in lexicographic order, counted from 1.
     """
-    rank, size = point.shape
+    rank = len(point)
     planes = hidden_planes(rank)
-    tangents = tangent_vectors(point, planes)
-    inverse_metric = np.linalg.inv(tangents.T @ tangents)
-    stiffness = fluctuation.stiffness
-    reached = len(stiffness)
-    rows = fluctuation.basis.reshape(rank, size, reached)
-    weighting = 2 * stiffness / (stiffness[:, np.newaxis] + stiffness)
-    restoring = stiffness[:, np.newaxis] * fluctuation.covariance.T
-
-    response = np.empty((len(planes), reached, reached))
-    area_rate = np.empty(len(planes))
-    for plane, (i, j) in enumerate(planes):
-        generator = rows[i].T @ rows[j]
-        generator -= generator.T.copy()
-        area_rate[plane] = np.sum(restoring * generator)
-        response[plane] = generator if approximation == "white" else generator * weighting
-    flat = response.reshape(len(planes), reached**2)
-    area_covariance = np.empty((len(planes), len(planes)))
-    for plane in range(len(planes)):
-        swept = fluctuation.noise @ response[plane] @ fluctuation.covariance
-        area_covariance[plane] = flat @ swept.ravel()
-
-    covariance = learning_rate**2 * inverse_metric @ area_covariance @ inverse_metric
+    area_covariance = np.zeros((len(planes), len(planes)))
+    for responses in _responses(rank, fluctuation, approximation, progress):
+        flat = responses.reshape(len(planes), -1)
+        for start in range(0, len(planes), PLANES_AT_A_TIME):
+            some = slice(start, start + PLANES_AT_A_TIME)
+            spread = responses[some] @ fluctuation.covariance
+            area_covariance[some] += spread.reshape(len(spread), -1) @ flat.T
+    first, second = np.triu_indices(rank, 1)
+    lengths = _squared_lengths(point)[first, second]
+    covariance = learning_rate**2 * area_covariance / lengths / lengths[:, np.newaxis]
     return Drift(
         planes=tuple((i + 1, j + 1) for i, j in planes),
         covariance=0.5 * (covariance + covariance.T),
-        mean_rotation=learning_rate * inverse_metric @ area_rate,
+        mean_rotation=mean_rotation_matrix(point, fluctuation, learning_rate)[first, second],
     )
+
+
+def decay_matrix(
+    point: Array,
+    fluctuation: NormalFluctuation,
+    learning_rate: float,
+    approximation: str,
+    progress: Progress | None = None,
+) -> Array:
+    """``Delta = -1/2 sum V_kq Omega_k Omega_q`` without the covariance of all planes.
+
+    ``Delta_ac = 1/2 sum_b E[X_ab X_cb]`` for the rotation ``X`` of a step: only planes that
+    share an axis meet.
+
+    Parameters
+    ----------
+    point, fluctuation, learning_rate, approximation, progress
+        As for `hidden_drift`.
+
+    Returns
+    -------
+    Array
+        Symmetric, shape ``(r, r)``, per step.
+    """
+    rank = len(point)
+    position, sign = _plane_positions(rank)
+    lengths = _squared_lengths(point)
+    delta = np.zeros((rank, rank))
+    for responses in _responses(rank, fluctuation, approximation, progress):
+        for shared in range(rank):
+            others = np.delete(np.arange(rank), shared)
+            turned = responses[position[others, shared]]
+            turned *= (sign / lengths)[others, shared, np.newaxis, np.newaxis]
+            spread = turned @ fluctuation.covariance
+            flat = turned.reshape(len(others), -1)
+            delta[np.ix_(others, others)] += spread.reshape(len(others), -1) @ flat.T
+    delta *= 0.5 * learning_rate**2
+    return np.asarray(0.5 * (delta + delta.T))
+
+
+def mean_rotation_matrix(
+    point: Array, fluctuation: NormalFluctuation, learning_rate: float
+) -> Array:
+    """``sum mu_k Omega_k`` with ``mu = eta G^-1 tr(H Omega~ Gamma)``, shape ``(r, r)``."""
+    rank = len(point)
+    rows = fluctuation.basis.reshape(rank, -1)
+    restoring = fluctuation.basis @ (fluctuation.stiffness[:, np.newaxis] * fluctuation.covariance)
+    torque = restoring.reshape(rank, -1) @ rows.T
+    return np.asarray(learning_rate * (torque - torque.T) / _squared_lengths(point))
 
 
 def angular_matrices(drift: Drift, rank: int) -> tuple[Array, Array]:
     """Drift as matrices on the hidden layer: ``Delta`` and the mean rotation.
+
+    Parameters
+    ----------
+    drift : Drift
+        In all planes of ``rank`` hidden axes.
+    rank : int
+        ``r``.
 
     Returns
     -------
@@ -76,10 +140,68 @@ def angular_matrices(drift: Drift, rank: int) -> tuple[Array, Array]:
     Array
         ``sum mu_k Omega_k``, shape ``(r, r)``, per step.
     """
-    generators = np.zeros((len(drift.planes), rank, rank))
-    for plane, (i, j) in enumerate(drift.planes):
-        generators[plane, i - 1, j - 1] = 1
-        generators[plane, j - 1, i - 1] = -1
-    weighted = np.einsum("kq,qab->kab", drift.covariance, generators)
-    delta = -0.5 * np.einsum("kab,kbc->ac", generators, weighted)
-    return delta, np.einsum("k,kab->ab", drift.mean_rotation, generators)
+    position, sign = _plane_positions(rank)
+    delta = np.zeros((rank, rank))
+    for shared in range(rank):
+        others = np.delete(np.arange(rank), shared)
+        planes, signs = position[others, shared], sign[others, shared]
+        delta[np.ix_(others, others)] += 0.5 * (
+            signs * drift.covariance[np.ix_(planes, planes)] * signs[:, np.newaxis]
+        )
+    mean = np.zeros((rank, rank))
+    first, second = np.triu_indices(rank, 1)
+    mean[first, second] = drift.mean_rotation
+    mean[second, first] = -drift.mean_rotation
+    return delta, mean
+
+
+def _responses(
+    rank: int, fluctuation: NormalFluctuation, approximation: str, progress: Progress | None
+) -> Iterator[Array]:
+    """``L' Y`` of every plane for a block of noise directions, shape ``(planes, block, k)``.
+
+    ``Y_xy = (N - N')_xy 2 h_y / (h_x + h_y)`` where ``N`` pairs the rows of ``Omega``'s two axes.
+    """
+    planes = hidden_planes(rank)
+    stiffness, factor = fluctuation.stiffness, fluctuation.noise_factor
+    reached, directions = factor.shape
+    if not planes or not directions:
+        return
+    rows = np.ascontiguousarray(fluctuation.basis.reshape(rank, -1, reached))
+    white = approximation == "white"
+    memory = 1.0 if white else 1 / (stiffness[:, np.newaxis] + stiffness)
+    weights = np.ones(reached) if white else 2 * stiffness
+    block = max(1, BLOCK // (len(planes) * reached))
+    total = len(planes) * -(-directions // block)
+    paired = np.empty((reached, reached))
+    for number, start in enumerate(range(0, directions, block)):
+        some = np.ascontiguousarray(factor[:, start : start + block])
+        responses = np.empty((len(planes), some.shape[1], reached))
+        for plane, (i, j) in enumerate(planes):
+            np.matmul(rows[i].T, rows[j], out=paired)
+            paired *= memory
+            np.matmul(some.T, paired, out=responses[plane])
+            responses[plane] -= (paired @ some).T
+            responses[plane] *= weights
+            if progress is not None:
+                progress(number * len(planes) + plane + 1, total)
+        yield responses
+
+
+def _squared_lengths(point: Array) -> Array:
+    """``G_ij = <Omega_ij Z, Omega_ij Z>``, shape ``(r, r)``; the planes are orthogonal.
+
+    In the canonical frame ``Z Z' = 2 diag(s)``, hence ``G_ij = 2 (s_i + s_j)``.
+    """
+    norms = np.sum(point**2, axis=1)
+    return np.asarray(norms[:, np.newaxis] + norms)
+
+
+def _plane_positions(rank: int) -> tuple[NDArray[np.intp], Array]:
+    """Position of plane ``{i, j}`` in lexicographic order, and its sign, shape ``(r, r)``."""
+    position = np.zeros((rank, rank), dtype=np.intp)
+    sign = np.zeros((rank, rank))
+    first, second = np.triu_indices(rank, 1)
+    position[first, second] = position[second, first] = np.arange(len(first))
+    sign[first, second], sign[second, first] = 1.0, -1.0
+    return position, sign

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from symdrift.problem import Array
+from symdrift.dense.frame import reached_hessian
+from symdrift.dense.minimum import MinimumPoint
+from symdrift.dense.noise import noise_factor, reached_noise
+from symdrift.problem import Array, LearningProblem
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,16 +22,21 @@ class NormalFluctuation:
         Hessian eigenvectors that noise can reach, one per column, shape ``(K, k)``.
     stiffness : Array
         Their eigenvalues ``h``, shape ``(k,)``.
-    noise : Array
-        Gradient-noise covariance ``C`` in that basis, shape ``(k, k)``.
+    noise_factor : Array
+        ``L`` with the gradient-noise covariance ``C = L L'`` in that basis, shape ``(k, q)``.
     covariance : Array
         Stationary covariance ``Gamma`` in that basis, shape ``(k, k)``.
     """
 
     basis: Array
     stiffness: Array
-    noise: Array
+    noise_factor: Array
     covariance: Array
+
+    @property
+    def noise(self) -> Array:
+        """Gradient-noise covariance ``C`` in that basis, shape ``(k, k)``."""
+        return self.noise_factor @ self.noise_factor.T
 
     @property
     def weight_variance(self) -> float:
@@ -49,15 +57,123 @@ def stationary_fluctuation(
     Parameters
     ----------
     hessian, noise : Array
-        ``H`` and ``C`` on all weights, shape ``(K, K)``.
+        ``H`` and ``C`` on the weights, shape ``(K, K)``.
     reachable : Array
         Orthonormal basis of a subspace that holds the range of ``C``, is invariant under
         ``H`` and on which ``H`` is positive, shape ``(K, k)``.
     learning_rate : float
         ``eta``.
     """
-    stiffness, rotation = np.linalg.eigh(reachable.T @ hessian @ reachable)
-    basis = reachable @ rotation
-    projected = basis.T @ noise @ basis
-    covariance = learning_rate * projected / (stiffness[:, np.newaxis] + stiffness)
-    return NormalFluctuation(basis, stiffness, projected, covariance)
+    stiffness, axes = np.linalg.eigh(reachable.T @ hessian @ reachable)
+    factor = axes.T @ noise_factor(reachable.T @ noise @ reachable)
+    covariance = factor @ factor.T
+    covariance *= learning_rate / (stiffness[:, np.newaxis] + stiffness)
+    return NormalFluctuation(reachable @ axes, stiffness, factor, covariance)
+
+
+def gradient_fluctuation(problem: LearningProblem, minimum: MinimumPoint) -> NormalFluctuation:
+    """What gradient noise makes of the weights, on the directions that it reaches.
+
+    Solves ``H Gamma + Gamma H = eta C``.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    minimum : MinimumPoint
+        Of that problem.
+
+    Returns
+    -------
+    NormalFluctuation
+        ``K = r (n + m)`` weights of active hidden units, ``k = r (n + m - r)``.
+    """
+    covariance, frame = problem.input_covariance, minimum.frame
+    hessian = reached_hessian(
+        frame, minimum.error_map @ covariance, covariance, problem.weight_decay
+    )
+    noise = reached_noise(minimum, problem.inputs, problem.label_noise, problem.batch)
+    reached = stationary_fluctuation(hessian, noise, np.eye(len(noise)), problem.learning_rate)
+    return replace(reached, basis=frame.weights(reached.basis))
+
+
+def synaptic_fluctuation(problem: LearningProblem, minimum: MinimumPoint) -> NormalFluctuation:
+    """What synaptic noise makes of the weights, silent hidden units included.
+
+    Independent noise of variance ``varsigma^2`` on every weight acts like gradient noise of
+    covariance ``(varsigma / eta)^2`` times the identity on the whole normal space, where the
+    Hessian is ``H``: ``Gamma = varsigma^2 / (2 eta) H^-1``.  It adds to the fluctuation of
+    `gradient_fluctuation`, from which it is independent.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    minimum : MinimumPoint
+        Of that problem.
+
+    Returns
+    -------
+    NormalFluctuation
+        ``K = p (n + m)`` weights; ``k`` is the dimension of the normal space.
+    """
+    frame, gamma, rate = minimum.frame, problem.weight_decay, problem.learning_rate
+    rank, inputs, outputs = frame.rank, frame.inputs, frame.outputs
+    hessian = reached_hessian(
+        frame,
+        minimum.error_map @ problem.input_covariance,
+        problem.input_covariance,
+        gamma,
+    )
+    reached, axes = np.linalg.eigh(hessian)
+    columns = [frame.weights(axes), _imbalances(minimum)]
+    stiffness = [reached, minimum.spectrum.imbalance]
+    size = rank * (inputs + outputs)
+    silent_units = problem.hidden - rank
+    basis = np.hstack(columns)
+    if silent_units:
+        unit = _silent_directions(minimum, problem)
+        padded = np.zeros((size + silent_units * (inputs + outputs),) * 2)
+        padded = padded[:, : basis.shape[1] + silent_units * unit[0].shape[1]]
+        padded[:size, : basis.shape[1]] = basis
+        padded[size:, basis.shape[1] :] = np.kron(np.eye(silent_units), unit[0])
+        basis = padded
+        stiffness += [unit[1]] * silent_units
+    curvature = np.concatenate(stiffness)
+    strength = np.sqrt(problem.synaptic_noise) / rate
+    return NormalFluctuation(
+        basis,
+        curvature,
+        strength * np.eye(len(curvature)),
+        np.diag(problem.synaptic_noise / (2 * rate * curvature)),
+    )
+
+
+def _imbalances(minimum: MinimumPoint) -> Array:
+    """Directions that change ``W W' - U'U`` only, shape ``(r (n + m), r (r + 1) / 2)``."""
+    frame = minimum.frame
+    rank, values = frame.rank, frame.singular_values
+    roots = np.sqrt(values)
+    first, second = np.triu_indices(rank)
+    vectors = np.zeros((len(first), rank, frame.inputs + frame.outputs))
+    for index, (i, j) in enumerate(zip(first, second, strict=True)):
+        for one, other in {(i, j), (j, i)}:
+            # Row `one` of W along R_other, column `other` of U along P_one.
+            vectors[index, one, : frame.inputs] += roots[other] * frame.input_axes[:, other]
+            vectors[index, other, frame.inputs :] -= roots[one] * frame.output_axes[:, one]
+    flat = vectors.reshape(len(first), -1)
+    return np.asarray((flat / np.linalg.norm(flat, axis=1, keepdims=True)).T)
+
+
+def _silent_directions(minimum: MinimumPoint, problem: LearningProblem) -> tuple[Array, Array]:
+    """Normal directions of one silent unit, shape ``(n + m, n + m - r)``, and curvatures.
+
+    The tangent directions ``(r_i, p_i)`` are left out; the Hessian of the unit's weights is
+    ``gamma`` with ``-Sigma E'`` between the layers.
+    """
+    frame, gamma = minimum.frame, problem.weight_decay
+    slope = minimum.error_map @ problem.input_covariance
+    matrix = gamma * np.eye(frame.inputs + frame.outputs)
+    matrix[: frame.inputs, frame.inputs :] = -slope.T
+    matrix[frame.inputs :, : frame.inputs] = -slope
+    curvature, directions = np.linalg.eigh(matrix)
+    # At a strict minimum the r tangent directions are the only flat ones.
+    return directions[:, frame.rank :], curvature[frame.rank :]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symdrift.dense.coordinates import hidden_planes, joined, separated, tangent_vectors
+from symdrift.dense.coordinates import joined, separated
 from symdrift.problem import Array
 
 
@@ -75,33 +75,3 @@ def hessian_matrix(point: Array, teacher: Array, covariance: Array, weight_decay
     matrix = second_variation.reshape(hidden * size, hidden * size)
     matrix[np.diag_indices_from(matrix)] += weight_decay
     return matrix
-
-
-def normal_spectrum(
-    point: Array, teacher: Array, covariance: Array, weight_decay: float, hidden: int
-) -> Array:
-    """Hessian eigenvalues on the normal space of a minimum with ``hidden`` hidden units.
-
-    Silent hidden units couple to nothing in the Hessian and are all alike: one stands
-    for all of them, so eigenvalues are listed once for any number of silent units.
-
-    Parameters
-    ----------
-    point : Array
-        Active hidden units ``Z = [W, U']`` at the minimum, shape ``(r, n + m)``.
-    hidden : int
-        Hidden units ``p >= r`` of the network.
-
-    Returns
-    -------
-    Array
-        Increasing, per step of gradient descent with unit learning rate.
-    """
-    rank = len(point)
-    if hidden > rank:
-        point = np.vstack([point, np.zeros(point.shape[1])])
-    matrix = hessian_matrix(point, teacher, covariance, weight_decay)
-    planes = tuple(plane for plane in hidden_planes(len(point)) if plane[0] < rank)
-    orthonormal, _ = np.linalg.qr(tangent_vectors(point, planes), mode="complete")
-    normal = orthonormal[:, len(planes) :]
-    return np.linalg.eigvalsh(normal.T @ matrix @ normal)

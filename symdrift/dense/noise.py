@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.linalg
 
 from symdrift.dense.minimum import MinimumPoint
 from symdrift.inputs import InputDistribution
 from symdrift.problem import Array
 
 
-def gradient_noise(
+def reached_noise(
     minimum: MinimumPoint, inputs: InputDistribution, label_noise: Array, batch: int
 ) -> Array:
-    """Gradient-noise covariance ``C = Cov(g) / B``.
+    """Gradient-noise covariance ``C = Cov(g) / B`` on the reached directions.
 
-    Every component of a per-sample gradient is, up to the constant weight-decay term,
-    ``-(u . e)(r . x)`` with the error ``e = E x + eps``: ``u = U e_k`` and ``r = e_a`` for
-    the weight ``W_ka``, ``u = e_o`` and ``r = W' e_k`` for the weight ``U_ok``.  Hence
-    ``C = Cov[(E'u . x)(r . x)] + (u' diag(sigma^2) u')(r' Sigma r')``.
+    The gradient of a sample has the component ``-sqrt(s_a + s_b) (p_a . e)(r_b . x)`` on
+    direction ``(a, b)`` with the error ``e = E x + eps``, hence
+    ``C = Cov[(E'u . x)(r . x)] + (u' diag(sigma^2) u')(r' Sigma r')`` with ``u, r`` along
+    output and input axis.
 
     Parameters
     ----------
@@ -32,13 +33,65 @@ def gradient_noise(
     Returns
     -------
     Array
+        Shape ``(k, k)``, ``k = r (n + m - r)``, in squared gradient units.
+    """
+    frame = minimum.frame
+    by_output, by_input = frame.pairs
+    lengths = frame.lengths[frame.pairs][:, np.newaxis]
+    output_forms = lengths * frame.output_axes.T[by_output]
+    input_forms = frame.input_axes.T[by_input]
+    return _noise(output_forms, input_forms, minimum.error_map, inputs, label_noise) / batch
+
+
+def gradient_noise(
+    minimum: MinimumPoint, inputs: InputDistribution, label_noise: Array, batch: int
+) -> Array:
+    """Gradient-noise covariance ``C = Cov(g) / B`` on all weights of active hidden units.
+
+    Every component of a per-sample gradient is, up to the constant weight-decay term,
+    ``-(u . e)(r . x)``: ``u = U e_k`` and ``r = e_a`` for the weight ``W_ka``, ``u = e_o`` and
+    ``r = W' e_k`` for the weight ``U_ok``.
+
+    Returns
+    -------
+    Array
         Shape ``(r (n + m), r (n + m))``, in squared gradient units.
     """
-    output_forms, input_forms = _linear_forms(minimum)
-    covariance = inputs.product_covariance(output_forms @ minimum.error_map, input_forms)
-    from_labels = (output_forms * label_noise) @ output_forms.T
-    covariance += from_labels * (input_forms @ inputs.covariance @ input_forms.T)
-    return covariance / batch
+    rank = minimum.rank
+    outputs, size = minimum.error_map.shape
+    output_forms = np.zeros((rank, size + outputs, outputs))
+    output_forms[:, :size] = minimum.second_layer.T[:, np.newaxis]
+    output_forms[:, size:] = np.eye(outputs)
+    input_forms = np.zeros((rank, size + outputs, size))
+    input_forms[:, :size] = np.eye(size)
+    input_forms[:, size:] = minimum.first_layer[:, np.newaxis]
+    forms = output_forms.reshape(-1, outputs), input_forms.reshape(-1, size)
+    return _noise(*forms, minimum.error_map, inputs, label_noise) / batch
+
+
+def noise_factor(noise: Array) -> Array:
+    """``L`` with ``L L' = C`` and as many columns as ``C`` has rank.
+
+    Cholesky with pivots on the correlations: directions of weak noise keep their relative
+    precision, and a finite set of stimuli shows as a rank that it limits.
+
+    Parameters
+    ----------
+    noise : Array
+        Positive semidefinite, shape ``(k, k)``.
+
+    Returns
+    -------
+    Array
+        Shape ``(k, rank)``.
+    """
+    spread = np.sqrt(np.maximum(np.diagonal(noise), 0.0))
+    scale = np.where(spread > 0, spread, 1.0)
+    correlation = noise / scale / scale[:, np.newaxis]
+    upper, pivots, rank, _ = scipy.linalg.lapack.dpstrf(correlation)
+    factor = np.zeros((len(noise), rank))
+    factor[pivots - 1] = np.triu(upper).T[:, :rank]
+    return np.asarray(factor * scale[:, np.newaxis])
 
 
 def reachable_basis(minimum: MinimumPoint) -> Array:
@@ -51,23 +104,21 @@ def reachable_basis(minimum: MinimumPoint) -> Array:
     Returns
     -------
     Array
-        Shape ``(r (n + m), r (n + m - r))``.
+        Shape ``(r (n + m), r (n + m - r))``, one direction per column (see `CanonicalFrame`).
     """
-    output_forms, input_forms = _linear_forms(minimum)
-    projections = (output_forms @ output_forms.T) * (input_forms @ input_forms.T)
-    _, vectors = np.linalg.eigh(projections)
-    unreached = minimum.rank**2
-    return vectors[:, unreached:]
+    return minimum.frame.weights(np.eye(len(minimum.frame.pairs[0])))
 
 
-def _linear_forms(minimum: MinimumPoint) -> tuple[Array, Array]:
-    """Forms ``u`` on outputs and ``r`` on inputs of every weight, one per row."""
-    rank = minimum.rank
-    outputs, inputs = minimum.error_map.shape
-    output_forms = np.zeros((rank, inputs + outputs, outputs))
-    output_forms[:, :inputs] = minimum.second_layer.T[:, np.newaxis]
-    output_forms[:, inputs:] = np.eye(outputs)
-    input_forms = np.zeros((rank, inputs + outputs, inputs))
-    input_forms[:, :inputs] = np.eye(inputs)
-    input_forms[:, inputs:] = minimum.first_layer[:, np.newaxis]
-    return output_forms.reshape(-1, outputs), input_forms.reshape(-1, inputs)
+def _noise(
+    output_forms: Array,
+    input_forms: Array,
+    error_map: Array,
+    inputs: InputDistribution,
+    label_noise: Array,
+) -> Array:
+    """Covariance of ``(u . e)(r . x)`` for forms ``u`` on outputs and ``r`` on inputs."""
+    covariance = inputs.product_covariance(output_forms @ error_map, input_forms)
+    if np.any(label_noise):
+        from_labels = (output_forms * label_noise) @ output_forms.T
+        covariance += from_labels * (input_forms @ inputs.covariance @ input_forms.T)
+    return covariance

@@ -3,31 +3,82 @@
 from __future__ import annotations
 
 from symdrift.errors import RequestError
+from symdrift.memory import available_memory
 
-MEMORY_LIMIT = 4 * 2**30
-"""Largest working memory in bytes that the dense road asks for."""
+BLOCK = 2**28
+"""Numbers in the largest array of responses that is held at a time."""
+
+NUMBER = 8
+"""Bytes of a number."""
 
 
-def require_memory(inputs: int, outputs: int, rank: int) -> None:
-    """Refuse a problem whose matrices do not fit.
+def reached_dimension(inputs: int, outputs: int, rank: int) -> int:
+    """Directions that gradient noise reaches, ``k = r (n + m - r)``."""
+    return rank * (inputs + outputs - rank)
 
-    With ``K = r (n + m)`` weights of active hidden units, ``k = r (n + m - r)`` directions
-    that noise reaches and ``r (r - 1) / 2`` planes, the road holds about eight ``K x K``
-    matrices and then one ``k x k`` matrix per plane.
+
+def minimum_memory(inputs: int, outputs: int, rank: int) -> int:
+    """Bytes of the Newton steps and the spectrum: a handful of ``k x k`` matrices."""
+    return NUMBER * 6 * reached_dimension(inputs, outputs, rank) ** 2
+
+
+def stimulus_memory(inputs: int, outputs: int, rank: int) -> int:
+    """Bytes of noise, fluctuation and responses, as far as stimuli need them."""
+    reached = reached_dimension(inputs, outputs, rank)
+    planes = rank * (rank - 1) // 2
+    matrices = 10 * reached**2 + 2 * rank * (inputs + outputs) * reached
+    responses = min(planes * reached**2, BLOCK) + 3 * rank * reached**2
+    return NUMBER * (matrices + min(responses, 2 * BLOCK))
+
+
+def tensor_memory(inputs: int, outputs: int, rank: int) -> int:
+    """Bytes of the same with the covariance of rotations between all planes."""
+    planes = rank * (rank - 1) // 2
+    return stimulus_memory(inputs, outputs, rank) + NUMBER * 4 * planes**2
+
+
+def require_minimum_memory(inputs: int, outputs: int, rank: int) -> None:
+    """Refuse a problem whose minimum cannot be computed.
 
     Raises
     ------
     RequestError
-        When that exceeds `MEMORY_LIMIT`.
+        When it needs more than `available_memory`.
     """
-    weights = rank * (inputs + outputs)
-    reached = rank * (inputs + outputs - rank)
-    planes = rank * (rank - 1) // 2
-    needed = 8 * (8 * weights**2 + (planes + 6) * reached**2)
-    if needed > MEMORY_LIMIT:
+    _require(minimum_memory(inputs, outputs, rank), inputs, outputs, rank, "fewer of them fit")
+
+
+def require_stimulus_memory(inputs: int, outputs: int, rank: int) -> None:
+    """Refuse a problem whose stimulus quantities do not fit.
+
+    Raises
+    ------
+    RequestError
+        When they need more than `available_memory`.
+    """
+    _require(stimulus_memory(inputs, outputs, rank), inputs, outputs, rank, "fewer of them fit")
+
+
+def require_tensor_memory(inputs: int, outputs: int, rank: int) -> None:
+    """Refuse a problem whose covariance of rotations does not fit.
+
+    Raises
+    ------
+    RequestError
+        When it needs more than `available_memory`; the sentence says whether stimulus
+        quantities alone would fit.
+    """
+    fits = stimulus_memory(inputs, outputs, rank) <= available_memory()
+    advice = "stimulus quantities alone fit: --quantities stimuli" if fits else "fewer of them fit"
+    _require(tensor_memory(inputs, outputs, rank), inputs, outputs, rank, advice)
+
+
+def _require(needed: int, inputs: int, outputs: int, rank: int, advice: str) -> None:
+    available = available_memory()
+    if needed > available:
         raise RequestError(
             "network",
             f"with {inputs} inputs, {outputs} outputs and {rank} active hidden units is too large "
             f"for the dense road, which would need about {needed / 2**30:.1f} GiB "
-            f"(allowed: {MEMORY_LIMIT / 2**30:.0f} GiB); fewer hidden units or planes fit",
+            f"(available: {available / 2**30:.1f} GiB); {advice}",
         )

@@ -1,0 +1,100 @@
+"""All Hessian eigenvalues on the normal space of a minimum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from symdrift.dense.frame import CanonicalFrame, reached_hessian
+from symdrift.problem import Array
+
+
+@dataclass(frozen=True, eq=False)
+class NormalSpectrum:
+    """Curvatures of the expected loss across the minimum-loss manifold.
+
+    Attributes
+    ----------
+    reached : Array
+        On the directions that gradient noise reaches, shape ``(r (n + m - r),)``, increasing.
+    imbalance : Array
+        Along differences of the two layers' Gram matrices ``W W' - U'U`` of active hidden
+        units: ``2 gamma`` each, shape ``(r (r + 1) / 2,)``.
+    silent : Array
+        Of one silent hidden unit, shape ``(n + m - r,)``: ``2 gamma`` towards each active one,
+        ``gamma - sigma`` and ``gamma + sigma`` for the singular values ``sigma`` of what
+        ``E Sigma`` leaves out.
+    silent_units : int
+        How many silent hidden units there are, ``p - r``.
+    """
+
+    reached: Array
+    imbalance: Array
+    silent: Array
+    silent_units: int
+
+    @cached_property
+    def distinct(self) -> Array:
+        """Eigenvalues in increasing order, those of the silent units listed once."""
+        silent = self.silent if self.silent_units else self.silent[:0]
+        return np.sort(np.concatenate([self.reached, self.imbalance, silent]))
+
+    @property
+    def smallest(self) -> float:
+        return float(self.distinct[0])
+
+    @property
+    def largest(self) -> float:
+        return float(self.distinct[-1])
+
+    @property
+    def dimension(self) -> int:
+        """Dimension of the normal space, silent hidden units included."""
+        return len(self.reached) + len(self.imbalance) + self.silent_units * len(self.silent)
+
+    @property
+    def inverse_trace(self) -> float:
+        """``tr(H^-1)`` on the normal space, silent hidden units included."""
+        of_active = float(np.sum(1 / self.reached) + np.sum(1 / self.imbalance))
+        return of_active + self.silent_units * float(np.sum(1 / self.silent))
+
+
+def normal_spectrum(
+    frame: CanonicalFrame, slope: Array, covariance: Array, weight_decay: float, hidden: int
+) -> NormalSpectrum:
+    """Hessian eigenvalues on the normal space of a minimum with ``hidden`` hidden units.
+
+    The Hessian leaves the reached directions, the imbalances and each silent unit to
+    themselves.  An imbalance changes the product ``U W`` at second order only.
+
+    Parameters
+    ----------
+    frame : CanonicalFrame
+        At a minimum of rank ``r``.
+    slope : Array
+        ``E Sigma`` there, shape ``(m, n)``.
+    covariance : Array
+        ``Sigma``, shape ``(n, n)``.
+    weight_decay : float
+        ``gamma``.
+    hidden : int
+        Hidden units ``p >= r`` of the network.
+    """
+    rank = frame.rank
+    left_out = frame.turned(slope)[rank:, rank:]
+    slopes = np.linalg.svd(left_out, compute_uv=False) if left_out.size else np.zeros(0)
+    return NormalSpectrum(
+        reached=np.linalg.eigvalsh(reached_hessian(frame, slope, covariance, weight_decay)),
+        imbalance=np.full(rank * (rank + 1) // 2, 2 * weight_decay),
+        silent=np.concatenate(
+            [
+                np.full(rank, 2 * weight_decay),
+                weight_decay - slopes,
+                weight_decay + slopes,
+                np.full(abs(frame.outputs - frame.inputs), weight_decay),
+            ]
+        ),
+        silent_units=hidden - rank,
+    )
