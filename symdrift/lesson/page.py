@@ -1,0 +1,260 @@
+"""The lesson as one HTML page that computes, with nothing to load."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from markupsafe import Markup
+
+from symdrift.aligned import representative_drift
+from symdrift.cache import cached
+from symdrift.chain import derive
+from symdrift.closed_form import Alignment, align, applies, evaluate
+from symdrift.derivation import Derivation
+from symdrift.documents import mathml
+from symdrift.documents.assembly import theory_printer
+from symdrift.documents.prose import Fragment, Inline, Text, read_prose
+from symdrift.documents.rendering import render_html
+from symdrift.documents.typesetting import Names, lay_out
+from symdrift.errors import RequestError
+from symdrift.evaluation import WARN_ABOVE, Evaluation
+from symdrift.kernels.javascript import javascript_kernels
+from symdrift.lesson.controls import Control, controls
+from symdrift.lesson.story import Scene, scenes
+from symdrift.notation import latex_names, symbol
+from symdrift.problem import LearningProblem, Stimulus
+from symdrift.study import Study
+
+MOST_AXES = 6
+"""Inputs or outputs of the largest network that the page simulates."""
+
+SEED = 1
+"""Seed of the simulation when the page opens."""
+
+_SCRIPTS = ("random.js", "network.js", "plot.js", "page.js")
+_WIDTH = 34.0
+"""Room for an equation, in em."""
+
+
+def lesson_html(study: Study) -> str:
+    """Interactive page about a study; it loads nothing and works offline.
+
+    Parameters
+    ----------
+    study : Study
+        Aligned, with Gaussian inputs and all numbers given.
+
+    Raises
+    ------
+    RequestError
+        When the study is of another kind, too large, or outside the theory.
+    CheckFailed
+        When a step of the derivation fails.
+    """
+    problem = study.problem()
+    aligned = _aligned(problem)
+    evaluation = evaluate(problem)
+    if evaluation.minimum.rank < 2:
+        raise RequestError(
+            "study",
+            f'"{problem.study}" learns {evaluation.minimum.rank} direction; a lesson about drift '
+            "needs at least 2, for a single hidden axis cannot rotate",
+        )
+    derivation = derive(study)
+    writer = _Writer(derivation)
+    sliders = controls(problem, aligned, evaluation)
+    story = scenes(evaluation.minimum.rank)
+    return render_html(
+        "lesson.html.jinja",
+        title=study.title,
+        study=study.name,
+        scenes=[
+            {
+                "identifier": scene.identifier,
+                "title": scene.title,
+                "paragraphs": writer.paragraphs(scene.prose),
+                "equations": [writer.display(label) for label in scene.equations],
+                "pictures": scene.pictures,
+                "controls": [
+                    {
+                        "control": control,
+                        "identifier": f"{scene.identifier}-{control.key.replace('.', '-')}",
+                        "label": writer.label(control),
+                    }
+                    for control in _shown(scene, sliders)
+                ],
+                "question": writer.paragraphs(scene.question),
+                "reason": writer.paragraphs(scene.reason),
+            }
+            for scene in story
+        ],
+        seed=SEED,
+        data=_script(_data(problem, aligned, evaluation, sliders, story)),
+        kernels=Markup(_kernels()),
+        scripts=[Markup(_text(name)) for name in _SCRIPTS],
+    )
+
+
+def _aligned(problem: LearningProblem) -> Alignment:
+    obstacle = applies(problem)
+    if obstacle is not None:
+        raise RequestError(
+            "study",
+            f'"{problem.study}" cannot become a lesson, which is about Gaussian inputs on the '
+            f"axes of the teacher: {obstacle}",
+        )
+    aligned = align(problem)
+    if isinstance(aligned, str):
+        raise RequestError("study", f'"{problem.study}" cannot become a lesson: {aligned}')
+    largest = max(aligned.input_variances.size, aligned.label_noise.size)
+    if largest > MOST_AXES:
+        raise RequestError(
+            "network.inputs",
+            f"or network.outputs = {largest} is too many for a lesson, which has a slider for "
+            f"each axis; at most {MOST_AXES} are allowed",
+        )
+    return aligned
+
+
+def _represented(
+    problem: LearningProblem, aligned: Alignment, evaluation: Evaluation
+) -> list[Stimulus]:
+    """Stimuli with a hidden representation, on the axes that teacher and inputs share.
+
+    The learned axes themselves where the study follows fewer than two.
+    """
+    seen = {stimulus.name for stimulus in evaluation.stimuli if stimulus.squared_norm > 0}
+    found = [
+        Stimulus(stimulus.name, aligned.input_axes.T @ stimulus.vector)
+        for stimulus in problem.stimuli
+        if stimulus.name in seen
+    ]
+    if len(found) > 1:
+        return found
+    learned = np.flatnonzero(
+        aligned.input_variances[: aligned.gains.size] * aligned.gains > problem.weight_decay
+    )
+    units = np.eye(aligned.input_variances.size)
+    return [Stimulus(f"axis {k + 1}", units[k]) for k in learned]
+
+
+def _shown(scene: Scene, sliders: tuple[Control, ...]) -> list[Control]:
+    """Sliders of a scene, in its order."""
+    return [
+        control
+        for name in scene.controls
+        for control in sliders
+        if control.key == name or control.key.startswith(f"{name}.")
+    ]
+
+
+def _data(
+    problem: LearningProblem,
+    aligned: Alignment,
+    evaluation: Evaluation,
+    sliders: tuple[Control, ...],
+    story: tuple[Scene, ...],
+) -> dict[str, Any]:
+    """The numbers of the study for the page's script, on the axes of the study."""
+    stimuli = _represented(problem, aligned, evaluation)
+    outputs, inputs = problem.teacher.shape
+    network = {
+        "covariance": aligned.input_variances.tolist(),
+        "gains": aligned.gains.tolist(),
+        "label_noise": aligned.label_noise.tolist(),
+        "batch": problem.batch,
+        "inputs": inputs,
+        "outputs": outputs,
+        "hidden": problem.hidden,
+    }
+    return {
+        "network": network,
+        "stimuli": [
+            {"name": stimulus.name, "vector": stimulus.vector.tolist()} for stimulus in stimuli
+        ],
+        "frequent": int(np.argmax(np.abs(stimuli[0].vector))),
+        "compares": "decay rate"
+        if evaluation.minimum.rank > 2
+        else "diffusion of the representation",
+        "controls": [control.to_dict() for control in sliders],
+        "steps": {
+            scene.identifier: [control.key for control in _shown(scene, sliders)] for scene in story
+        },
+        "seed": SEED,
+        "warn_above": WARN_ABOVE,
+    }
+
+
+def _script(data: dict[str, Any]) -> Markup:
+    """JSON that cannot end the script that it stands in."""
+    text = json.dumps(data, ensure_ascii=True, allow_nan=False, indent=1)
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e"))
+
+
+def _kernels() -> str:
+    return cached(
+        "javascript",
+        None,
+        lambda: javascript_kernels(representative_drift()),
+        lambda found: isinstance(found, str),
+    )
+
+
+def _text(name: str) -> str:
+    return (resources.files("symdrift.lesson") / "scripts" / name).read_text("utf-8")
+
+
+class _Writer:
+    """Prose, labels and equations of the page in the notation of a derivation."""
+
+    def __init__(self, derivation: Derivation) -> None:
+        self._derivation = derivation
+        self._symbols = {row.role: row.symbol for row in derivation.notation}
+        overrides = {role: derivation.symbol_names[found] for role, found in self._symbols.items()}
+        numbered = [
+            symbol(role, index)
+            for role in ("input_variance", "label_noise")
+            for index in range(1, MOST_AXES + 1)
+        ]
+        self._printer = theory_printer(derivation).with_names(latex_names(overrides, numbered))
+        self._names = Names(set(derivation.symbol_names.values()))
+
+    def paragraphs(self, text: str) -> list[Markup]:
+        """Paragraphs of prose with inline mathematics."""
+        return [
+            Markup("").join(self._fragment(piece) for piece in paragraph)
+            for paragraph in read_prose(text, self._symbols, (), ())
+        ]
+
+    def _fragment(self, piece: Fragment) -> Markup:
+        match piece:
+            case Inline(expression=expression):
+                return self._inline(expression)
+            case Text(text=text):
+                # A sign that ends a sentence stays on the line of the formula before it.
+                return Markup.escape(f"\u2060{text}" if text[:1] in ".,:;" else text)
+        raise TypeError(f"{type(piece).__name__} has no place on the page")
+
+    def display(self, label: str) -> Markup:
+        """A displayed equation of the derivation."""
+        equation = self._derivation.equation(label)
+        layout = lay_out(
+            equation.expression, self._printer, _WIDTH, self._names, equation.condition
+        )
+        return mathml.block(layout.rows)
+
+    def label(self, control: Control) -> Markup:
+        """Label of a slider: words, then the symbol."""
+        if not control.role:
+            return Markup.escape(control.text)
+        found = symbol(control.role, control.index or "")
+        # Labels of noise show a variance; the symbol is the standard deviation.
+        shown = found**2 if control.role == "label_noise" else found
+        return Markup("{} {}").format(control.text, self._inline(shown))
+
+    def _inline(self, expression: sp.Basic) -> Markup:
+        return mathml.inline(self._printer.doprint(expression))
