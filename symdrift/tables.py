@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from symdrift.evaluation import Evaluation
+    from symdrift.observables import Observation
     from symdrift.sweeps import SweepPoint
     from symdrift.validation import Validation
 
+_LAGS = 10
+"""Lags that the table of an observation shows."""
 _INDEX = re.compile(r"\.\d+(-\d+)?$")
 Record = dict[str, float | int | str]
 
@@ -181,6 +184,33 @@ def validation_table(validation: Validation) -> Table:
             "" if row.ratio is None else f"{row.ratio:.4f}",
         )
     return table
+
+
+def observation_tables(observation: Observation) -> list[Table]:
+    """Observables for a terminal: what each stimulus keeps, then a few lags of all of them."""
+    memory = _table(
+        "Memory of each stimulus", ("stimulus", "squared activity", "decorrelation time\nsteps")
+    )
+    for kept in observation.autocorrelation:
+        time = "never" if kept.decorrelation_time is None else _shown(kept.decorrelation_time)
+        _add(memory, kept.stimulus, _shown(kept.variance), time)
+    moved = observation.displacement[0]
+    columns = {
+        f"displacement\n{moved.stimulus}": moved.total,
+        f"autocorrelation\n{moved.stimulus}": observation.autocorrelation[0].normalised,
+        "change of\nGram matrix": observation.similarity.gram_change,
+        "change of\nrepresentations": observation.similarity.representation_change,
+    }
+    for decoder in observation.decoder:
+        columns[f"R^2 of decoder\n{decoder.target}"] = decoder.r_squared
+    if observation.tuning is not None:
+        columns["tuning\ncorrelation"] = observation.tuning.mean
+    against_lag = _table("Against the lag", ("lag\nsteps", *columns))
+    count = len(observation.times)
+    for place in sorted({round(row * (count - 1) / (_LAGS - 1)) for row in range(_LAGS)}):
+        values = [float(values[place]) for values in columns.values()]
+        _add(against_lag, _shown(float(observation.times[place])), *map(_shown, values))
+    return [memory, against_lag]
 
 
 def _table(title: str, headings: Sequence[str]) -> Table:

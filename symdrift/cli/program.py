@@ -11,6 +11,7 @@ import typer
 
 from symdrift.cli.derive import derive
 from symdrift.cli.evaluate import evaluate
+from symdrift.cli.observe import observe
 from symdrift.cli.report import report
 from symdrift.cli.simulate import simulate
 from symdrift.cli.studies import list_studies
@@ -57,6 +58,9 @@ app.command(
 )(simulate)
 app.command(epilog="Example: symdrift validate anisotropic_autoencoder --precision 0.02 --json")(
     validate
+)
+app.command(epilog="Example: symdrift observe digits --times 1e3:1e8:41:log --plot digits.pdf")(
+    observe
 )
 app.command(epilog="Example: symdrift report anisotropic_autoencoder")(report)
 

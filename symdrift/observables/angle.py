@@ -9,7 +9,7 @@ import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.observables.process import DriftProcess, checked_lags
-from symdrift.observables.rotations import LARGEST_SQUARE, conjugation_change, turned
+from symdrift.observables.rotations import LARGEST_SQUARE, conjugation_change
 from symdrift.problem import Array, Stimulus
 
 
@@ -82,7 +82,7 @@ def population_angle(process: DriftProcess, stimulus: Stimulus, lags: Array) -> 
     # K_0 - K_tau, shape (T, r, r).
     forgotten = -np.expm1(-np.outer(times, process.rates))[:, np.newaxis] * across
     forgotten = forgotten @ (process.covariance @ across.T)
-    change = turned(process.generator, direction, times) @ direction
+    change = process.rotation.change(direction, times) @ direction
     cosine = (1 + change) * (1 - np.trace(forgotten, axis1=1, axis2=2))
     spread = None
     if len(direction) <= LARGEST_SQUARE:

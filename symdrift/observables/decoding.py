@@ -9,7 +9,7 @@ import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.observables.process import DriftProcess, checked_lags
-from symdrift.observables.rotations import LARGEST_SQUARE, conjugation_change, expected_rotation
+from symdrift.observables.rotations import LARGEST_SQUARE, conjugation_change
 from symdrift.problem import Array
 
 TARGETS = ("teacher", "identity")
@@ -88,7 +88,7 @@ def decoder_decay(process: DriftProcess, lags: Array, target: str = "teacher") -
     decoder = signal @ np.linalg.pinv(code, hermitian=True)
     kernel = decoder.T @ decoder
     refitted = float(np.sum(decoder * signal)) / power
-    turned = expected_rotation(process, times) - np.eye(rank)
+    turned = process.rotation.change(np.eye(rank), times)
     gained = np.sum((decoder.T @ signal) * turned, axis=(1, 2))
     lost = np.sum(kernel * conjugation_change(process, code, times), axis=(1, 2))
     uniform = float(np.trace(kernel) * np.trace(code)) / rank

@@ -10,7 +10,6 @@ import numpy as np
 import scipy.linalg
 
 from symdrift.observables.process import DriftProcess, checked_lags
-from symdrift.observables.rotations import turned
 from symdrift.problem import Array, Stimulus
 
 HORIZON = 50.0
@@ -218,8 +217,8 @@ def _rotation_losses(
     process: DriftProcess, representation: Array, lags: Array
 ) -> tuple[Array, Array]:
     """``w'(1 - exp(tau mu)) w`` and ``w'(1 - exp(tau L)) w``, shape ``(T,)`` each."""
-    steady = turned(process.turning, representation, lags)
-    both = turned(process.generator, representation, lags)
+    steady = process.steady.change(representation, lags)
+    both = process.rotation.change(representation, lags)
     # For a rotation R, |(R - 1) w|^2 = 2 w'(1 - R) w.
     return 0.5 * np.sum(steady**2, axis=1), -both @ representation
 

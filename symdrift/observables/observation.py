@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -33,6 +34,8 @@ from symdrift.problem import Array, LearningProblem
 from symdrift.sweeps import linear_axis, logarithmic_axis
 
 DEFAULT_TIMES = 61
+MOST_DEFAULT_TIMES = 160
+POINTS_PER_TURN = 16
 MOST_TIMES = 2000
 SHORTEST = 0.1
 """First default time in units of the fastest relaxation time."""
@@ -150,15 +153,23 @@ def observe(
 def default_times(process: DriftProcess) -> Array:
     """Times from a fraction of the fastest relaxation to a few decorrelation times.
 
-    Equal ratios, shape ``(DEFAULT_TIMES,)``, in SGD steps.  Where no stimulus decorrelates
-    the slowest rate of the process takes the place.
+    Equal ratios, in SGD steps, and where those would leave out turns of a steady rotation equal
+    distances, `POINTS_PER_TURN` to a turn, up to `MOST_DEFAULT_TIMES`.  Where no stimulus
+    decorrelates the slowest time scale of the process takes the place.
     """
     decorrelation = [decorrelation_time(process, item) for item in process.problem.stimuli]
     longest = max((time for time in decorrelation if time is not None), default=0.0)
-    longest = max(longest, 1 / float(process.rates.min()))
-    if all(time is None for time in decorrelation):
+    if not longest:
         longest = 1 / slowest_rate(process)
-    return np.geomspace(SHORTEST / process.rates.max(), LONGEST * longest, DEFAULT_TIMES)
+    first, last = SHORTEST / process.rates.max(), LONGEST * max(longest, 1 / process.rates.min())
+    times = np.geomspace(first, last, DEFAULT_TIMES)
+    fastest_turn = float(np.abs(np.linalg.eigvals(process.generator).imag).max())
+    distance = 2 * np.pi / (POINTS_PER_TURN * fastest_turn) if fastest_turn > 0 else np.inf
+    fine = times[: 1 + int(np.sum(np.diff(times) <= distance))]
+    if len(fine) == len(times):
+        return times
+    more = min(math.ceil((last - fine[-1]) / distance), MOST_DEFAULT_TIMES - len(fine))
+    return np.concatenate([fine, fine[-1] + distance * np.arange(1, more + 1)])
 
 
 def parse_times(text: str) -> Array:

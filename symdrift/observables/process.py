@@ -9,6 +9,7 @@ Everything is of leading order in the learning rate: relative corrections are of
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from symdrift.dense.minimum import solve_minimum
 from symdrift.dense.noise import gradient_noise, reachable_basis
 from symdrift.errors import RequestError
 from symdrift.evaluation import REPRESENTATION_TOLERANCE, Drift, validity_warnings
+from symdrift.observables.rotations import conjugation_generator
+from symdrift.observables.semigroup import Semigroup
 from symdrift.problem import Array, LearningProblem, Stimulus
 from symdrift.roads import APPROXIMATIONS
 
@@ -61,6 +64,21 @@ class DriftProcess:
     def generator(self) -> Array:
         """``L`` of ``E[Q_tau] = exp(tau L)``, shape ``(r, r)``, per step."""
         return self.turning - self.decay
+
+    @cached_property
+    def steady(self) -> Semigroup:
+        """Steady rotation alone, ``exp(tau mu)``."""
+        return Semigroup(self.turning)
+
+    @cached_property
+    def rotation(self) -> Semigroup:
+        """``E[Q_tau]``."""
+        return Semigroup(self.generator)
+
+    @cached_property
+    def conjugation(self) -> Semigroup:
+        """``E[Q_tau B Q_tau']`` on symmetric matrices, in the basis of `symmetric_basis`."""
+        return Semigroup(conjugation_generator(self.drift, self.generator))
 
     def representation(self, stimulus: Stimulus) -> Array:
         """``w = W* x``, shape ``(r,)``; exactly 0 where it is 0 up to rounding."""

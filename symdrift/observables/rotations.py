@@ -7,53 +7,33 @@ exponentials of generators.
 
 from __future__ import annotations
 
-import numpy as np
-import scipy.linalg
+from typing import TYPE_CHECKING
 
-from symdrift.observables.process import DriftProcess
+import numpy as np
+
+from symdrift.evaluation import Drift
 from symdrift.problem import Array
+
+if TYPE_CHECKING:
+    from symdrift.observables.process import DriftProcess
 
 LARGEST_SQUARE = 24
 """Hidden axes up to which second moments of the rotation are computed."""
 
 
-def generators(process: DriftProcess) -> Array:
+def plane_generators(drift: Drift, rank: int) -> Array:
     """``Omega_ij = E_ij - E_ji`` of every plane, shape ``(planes, r, r)``."""
-    rank = len(process.decay)
-    matrices = np.zeros((len(process.drift.planes), rank, rank))
-    for plane, (i, j) in enumerate(process.drift.planes):
+    matrices = np.zeros((len(drift.planes), rank, rank))
+    for plane, (i, j) in enumerate(drift.planes):
         matrices[plane, i - 1, j - 1] = 1
         matrices[plane, j - 1, i - 1] = -1
     return matrices
 
 
-def turned(generator: Array, vector: Array, lags: Array) -> Array:
-    """``(exp(tau L) - 1) v`` without cancellation at small lags.
-
-    Parameters
-    ----------
-    generator : Array
-        ``L``, shape ``(d, d)``, per step.
-    vector : Array
-        ``v``, shape ``(d,)``.
-    lags : Array
-        ``tau``, shape ``(T,)``.
-
-    Returns
-    -------
-    Array
-        Shape ``(T, d)``: the last column of the exponential of ``[[tau L, tau L v], [0, 0]]``.
-    """
-    size = len(vector)
-    augmented = np.zeros((size + 1, size + 1))
-    augmented[:size, :size] = generator
-    augmented[:size, size] = generator @ vector
-    return np.stack([scipy.linalg.expm(lag * augmented)[:size, size] for lag in lags])
-
-
 def expected_rotation(process: DriftProcess, lags: Array) -> Array:
     """``E[Q_tau] = exp(tau L)``, shape ``(T, r, r)``."""
-    return np.asarray(scipy.linalg.expm(lags[:, np.newaxis, np.newaxis] * process.generator))
+    identity = np.eye(len(process.decay))
+    return identity + process.rotation.change(identity, lags)
 
 
 def conjugation_change(process: DriftProcess, matrix: Array, lags: Array) -> Array:
@@ -61,8 +41,9 @@ def conjugation_change(process: DriftProcess, matrix: Array, lags: Array) -> Arr
 
     ``B_tau = E[Q_tau B Q_tau']`` obeys ``dB/dtau = L B + B L' + sum V_kq Omega_k B Omega_q'``,
     the generator of ``Q (x) Q``, here on the ``q = r (r + 1) / 2`` dimensional symmetric
-    square.  Its trace is conserved.  Costs of order ``q^3`` operations per lag: about 0.1 s
-    at the limit `LARGEST_SQUARE`.
+    square.  Its trace is conserved.  Costs one eigendecomposition of order ``q`` for each
+    process (``q^3`` operations, a second at the limit `LARGEST_SQUARE`) and ``q^2`` for
+    each matrix and lag.
 
     Parameters
     ----------
@@ -85,14 +66,12 @@ def conjugation_change(process: DriftProcess, matrix: Array, lags: Array) -> Arr
     rank = len(matrix)
     if rank > LARGEST_SQUARE:
         raise ValueError(f"{rank} hidden axes exceed {LARGEST_SQUARE}")
-    basis = _symmetric_basis(rank)
-    square = basis.reshape(-1, rank**2)
-    operator = square @ _conjugation_generator(process, basis).reshape(-1, rank**2).T
-    changed = turned(operator, square @ matrix.ravel(), lags)
+    square = symmetric_basis(rank).reshape(-1, rank**2)
+    changed = process.conjugation.change(square @ matrix.ravel(), lags)
     return np.asarray((changed @ square).reshape(-1, rank, rank))
 
 
-def _symmetric_basis(rank: int) -> Array:
+def symmetric_basis(rank: int) -> Array:
     """Orthonormal symmetric matrices, shape ``(q, r, r)``."""
     first, second = np.triu_indices(rank)
     basis = np.zeros((len(first), rank, rank))
@@ -103,14 +82,21 @@ def _symmetric_basis(rank: int) -> Array:
     return basis
 
 
-def _conjugation_generator(process: DriftProcess, basis: Array) -> Array:
-    """``L B + B L' + sum V_kq Omega_k B Omega_q'`` of each ``B``, shape ``(q, r, r)``."""
-    skew = generators(process)
-    left = process.generator @ basis
-    paired = np.einsum("kq,qab->kab", process.drift.covariance, skew)
-    planes, rank = len(skew), basis.shape[-1]
-    # sum_k Omega_k[a,c] (V Omega)_k[b,d], as one matrix from (c, d) to (a, b).
-    kernel = skew.reshape(planes, -1).T @ paired.reshape(planes, -1)
-    kernel = kernel.reshape(rank, rank, rank, rank).transpose(0, 2, 1, 3)
-    crossed = basis.reshape(-1, rank**2) @ kernel.reshape(rank**2, rank**2).T
-    return np.asarray(left + left.swapaxes(1, 2) + crossed.reshape(basis.shape))
+def conjugation_generator(drift: Drift, generator: Array) -> Array:
+    """``B -> L B + B L' + sum V_kq Omega_k B Omega_q'`` on symmetric matrices.
+
+    Returns
+    -------
+    Array
+        In the basis of `symmetric_basis`, shape ``(q, q)``, per step.
+    """
+    rank, planes = len(generator), len(drift.planes)
+    skew = plane_generators(drift, rank).reshape(planes, -1)
+    # sum_k Omega_k[a, c] (V Omega)_k[b, d], as one matrix from (c, d) to (a, b).
+    paired = (skew.T @ (drift.covariance @ skew)).reshape(rank, rank, rank, rank)
+    kernel = paired.transpose(0, 2, 1, 3).reshape(rank**2, rank**2)
+    basis = symmetric_basis(rank)
+    square = basis.reshape(-1, rank**2)
+    turned = generator @ basis
+    moved = (turned + turned.swapaxes(1, 2)).reshape(-1, rank**2) + square @ kernel.T
+    return np.asarray(square @ moved.T)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from symdrift.observables.process import DriftProcess
-from symdrift.observables.rotations import generators
+from symdrift.observables.rotations import plane_generators
 from symdrift.problem import Array
 
 LARGEST_DECAY = 0.02
@@ -34,8 +34,8 @@ def sample_rotations(
     Array
         ``Q_tau``, shape ``(T, samples, r, r)``, orthogonal to rounding.
     """
-    skew = generators(process)
     rank = len(process.decay)
+    skew = plane_generators(process.drift, rank)
     first, second = np.triu_indices(rank, 1)
     commutators = process.turning @ skew - skew @ process.turning
     frequencies, frame = np.linalg.eigh(1j * commutators[:, first, second].T)
@@ -50,11 +50,11 @@ def sample_rotations(
         count = max(1, math.ceil((lag - before) * fastest / LARGEST_DECAY))
         step = (lag - before) / count
         turned_noise = frame @ (noise * step * _mean_exponential(beats * step)) @ frame.conj().T
-        factor = _factor(turned_noise.real)
+        root = _root(turned_noise.real)
         phases = np.exp(-1j * step * speeds)
         steady = ((turning_frame * phases) @ turning_frame.conj().T).real
         for _ in range(count):
-            angles = rng.standard_normal((samples, len(skew))) @ factor.T
+            angles = rng.standard_normal((samples, len(skew))) @ root
             rotation = rotation @ _exponential(np.tensordot(angles, skew, 1)) @ steady
         path[place] = rotation
         before = float(lag)
@@ -73,14 +73,14 @@ def sample_fluctuations(
     Array
         Modes at the lags, shape ``(T, samples, k)``.
     """
-    start = rng.standard_normal((samples, len(process.rates))) @ _factor(process.covariance).T
+    start = rng.standard_normal((samples, len(process.rates))) @ _root(process.covariance)
     path = np.empty((len(lags), *start.shape))
     modes, before = start, 0.0
     summed = process.rates[:, np.newaxis] + process.rates
     for place, lag in enumerate(lags):
         interval = float(lag) - before
         fresh = -np.expm1(-interval * summed) * process.covariance
-        noise = rng.standard_normal(start.shape) @ _factor(fresh).T
+        noise = rng.standard_normal(start.shape) @ _root(fresh)
         modes = np.exp(-interval * process.rates) * modes + noise
         path[place] = modes
         before = float(lag)
@@ -94,10 +94,10 @@ def random_orthogonal(size: int, samples: int, rng: np.random.Generator) -> Arra
     return np.asarray(columns * signs[:, np.newaxis])
 
 
-def _factor(covariance: Array) -> Array:
-    """``F`` with ``F F' = covariance``, which may be singular."""
+def _root(covariance: Array) -> Array:
+    """The symmetric ``F`` with ``F F = covariance``, which may be singular."""
     variances, axes = np.linalg.eigh(0.5 * (covariance + covariance.T))
-    return np.asarray(axes * np.sqrt(np.maximum(variances, 0.0)))
+    return np.asarray((axes * np.sqrt(np.maximum(variances, 0.0))) @ axes.T)
 
 
 def _mean_exponential(exponents: Array) -> Array:

@@ -1,0 +1,89 @@
+"""``symdrift observe``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from symdrift.cli.options import JsonOption, SeedOption, SetOption, StudyArgument
+from symdrift.cli.requests import chosen_study
+from symdrift.cli.terminal import output_console
+from symdrift.errors import RequestError
+
+if TYPE_CHECKING:
+    from symdrift.observables import Observation
+
+
+def observe(
+    study: StudyArgument,
+    assignments: SetOption = None,
+    times: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LO:HI:NUM[:log]",
+            help="Lags in SGD steps; default: from the fastest relaxation to a few decorrelation "
+            "times.",
+        ),
+    ] = None,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV: a row per observable, subject, part and lag.")
+    ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a picture (.png, .svg or .pdf)."),
+    ] = None,
+    approximation: Annotated[
+        str,
+        typer.Option(
+            metavar="exact|white", help="white: noise and fluctuation taken as uncorrelated."
+        ),
+    ] = "exact",
+) -> None:
+    """Print what an experimenter would measure.
+
+    Displacement, autocorrelation and decorrelation time of each stimulus, angle between
+    days, similarity of stimuli, decay of a fixed decoder, tuning of single neurons.
+    """
+    if as_json and as_csv:
+        raise RequestError("--json", "and --csv exclude each other; give one of them")
+    if plot is not None:
+        from symdrift.plots import check_suffix
+
+        check_suffix(plot)
+    from symdrift.observables import observe as run_observe
+    from symdrift.observables.observation import parse_times
+
+    lags = None if times is None else parse_times(times)
+    observation = run_observe(chosen_study(study, assignments).problem(), lags, approximation, seed)
+    if plot is not None:
+        from symdrift.figures import draw_observables, save
+
+        save(draw_observables(observation), plot)
+    if as_json:
+        typer.echo(json.dumps(observation.to_dict(), indent=2, allow_nan=False))
+    elif as_csv:
+        from symdrift.observables.observation import write_csv
+
+        write_csv(observation, sys.stdout)
+    else:
+        _print_observation(observation)
+    for warning in observation.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+
+
+def _print_observation(observation: Observation) -> None:
+    from symdrift.tables import observation_tables
+
+    console = output_console()
+    console.print(
+        f"{observation.study}: {observation.approximation} statistics; lags in SGD steps",
+        markup=False,
+    )
+    for table in observation_tables(observation):
+        console.print(table)

@@ -1,0 +1,197 @@
+"""What an experimenter would measure, a panel for each observable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from symdrift.figures.style import COLOURS, STYLE, literal
+from symdrift.observables import (
+    DecoderDecay,
+    Observation,
+    RepresentationalSimilarity,
+    TuningChange,
+)
+from symdrift.problem import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.typing import HashableList
+
+MOST_STIMULI = 6
+"""Stimuli whose curves are drawn, the first of the study."""
+
+_LOG_FROM = 100
+"""Ratio of last to first time from which the axis of times is logarithmic."""
+_PANEL_HEIGHT = 2.3
+_PAGE_WIDTH = 7.2
+_MOST_TICKS = 10
+_PARTS = (("fluctuation", ":"), ("rotation", "-."), ("diffusion", "--"))
+
+
+def draw_observables(data: Observation) -> Figure:
+    """Displacement, autocorrelation, angle, similarity, decoder and tuning against the lag."""
+    panels = ["displacement", "autocorrelation", "angle", "matrix", "similarity"]
+    panels += ["decoder"] if data.decoder else []
+    panels += ["tuning"] if data.tuning is not None else []
+    rows = [panels[start : start + 2] for start in range(0, len(panels), 2)]
+    # A last panel on its own takes the whole row.
+    mosaic: list[HashableList[str]] = [[*row] if len(row) == 2 else [*row, *row] for row in rows]
+    with rc_context({**STYLE, "legend.fontsize": 7.5, "font.size": 9}):
+        figure = Figure(
+            figsize=(_PAGE_WIDTH, _PANEL_HEIGHT * len(rows) + 0.5), layout="constrained"
+        )
+        axes = figure.subplot_mosaic(mosaic)
+        _draw_displacement(axes["displacement"], data)
+        _draw_autocorrelation(axes["autocorrelation"], data)
+        _draw_angle(axes["angle"], data)
+        _draw_matrix(figure, axes["matrix"], data.similarity)
+        _draw_similarity(axes["similarity"], data.similarity)
+        if data.decoder:
+            _draw_decoder(axes["decoder"], data.decoder)
+        if data.tuning is not None:
+            _draw_tuning(axes["tuning"], data.tuning)
+        for name, panel in axes.items():
+            if name != "matrix":
+                _draw_time(panel, data.times)
+        shown = data.displacement[:MOST_STIMULI]
+        figure.legend(
+            handles=[
+                Line2D([], [], color=COLOURS[k], label=literal(moved.stimulus))
+                for k, moved in enumerate(shown)
+            ],
+            title="stimulus",
+            loc="outside lower center",
+            ncols=min(len(shown), 3 if max(len(m.stimulus) for m in shown) > 20 else 6),
+        )
+    return figure
+
+
+def caption_observables(data: Observation) -> str:
+    """What to see in the figure."""
+    text = (
+        "What an experimenter would measure, against the lag in SGD steps. Displacement of each "
+        "stimulus (solid) and, for the first, its parts: fluctuation around the manifold "
+        "(dotted), which saturates, steady rotation (dash-dotted) and diffusion (dashed), which "
+        "take over. Autocorrelation over its value at lag 0, with circles where it has fallen "
+        "to 1/e. Angle between the population vectors of two days, with one standard deviation "
+        "for the first stimulus. The cosines between stimuli, by contrast, are those of every "
+        "day: the change of their Gram matrix stays of the order of the learning rate while the "
+        "representations change completely."
+    )
+    if data.decoder:
+        text += (
+            " A linear decoder that is fitted once (solid) fails on the drifting code; one that "
+            "is fitted anew (dotted) does not."
+        )
+    if data.tuning is not None:
+        text += (
+            " Tuning curves of single neurons lose their correlation with day 0: mean, and the "
+            "ranges that hold 50 % and 90 % of the neurons."
+        )
+    hidden = len(data.displacement) - MOST_STIMULI
+    if hidden > 0:
+        text += f" Curves of {hidden} further stimuli are not drawn."
+    return text
+
+
+def _draw_displacement(axes: Axes, data: Observation) -> None:
+    shown = data.displacement[:MOST_STIMULI]
+    for k, moved in enumerate(shown):
+        axes.plot(data.times, _positive(moved.total), color=COLOURS[k])
+    for part, style in _PARTS:
+        values = _positive(getattr(shown[0], part))
+        axes.plot(data.times, values, color="0.35", linestyle=style, linewidth=1.0, label=part)
+    totals = np.concatenate([moved.total for moved in shown])
+    if np.any(totals > 0):
+        axes.set_yscale("log")
+        axes.set_ylim(0.3 * totals[totals > 0].min(), 3 * totals.max())
+    axes.set_ylabel(r"$\langle\|h_{t+\tau} - h_t\|^2\rangle$")
+    axes.legend(title=f"parts, {literal(shown[0].stimulus)}", title_fontsize=7.5)
+
+
+def _draw_autocorrelation(axes: Axes, data: Observation) -> None:
+    level = float(np.exp(-1))
+    axes.axhline(level, color="0.6", linewidth=0.8, linestyle=":")
+    for k, kept in enumerate(data.autocorrelation[:MOST_STIMULI]):
+        axes.plot(data.times, kept.normalised, color=COLOURS[k])
+        time = kept.decorrelation_time
+        if time is not None and data.times[0] <= time <= data.times[-1]:
+            axes.plot([time], [level], "o", color=COLOURS[k], markerfacecolor="white")
+    axes.set_ylabel("autocorrelation\n(normalised)")
+
+
+def _draw_angle(axes: Axes, data: Observation) -> None:
+    order = [moved.stimulus for moved in data.displacement[:MOST_STIMULI]]
+    shown = [angle for angle in data.angle if angle.stimulus in order]
+    for angle in shown:
+        colour = COLOURS[order.index(angle.stimulus)]
+        axes.plot(data.times, np.degrees(angle.angle), color=colour)
+    if shown and (spread := shown[0].spread) is not None:
+        edges = [np.clip(shown[0].cosine + side * spread, -1, 1) for side in (1, -1)]
+        low, high = np.degrees(np.arccos(edges))
+        colour = COLOURS[order.index(shown[0].stimulus)]
+        axes.fill_between(data.times, low, high, color=colour, alpha=0.2, linewidth=0)
+    axes.set_ylabel("angle of population\nvectors (degrees)")
+
+
+def _draw_matrix(figure: Figure, axes: Axes, similarity: RepresentationalSimilarity) -> None:
+    image = axes.imshow(similarity.cosine, cmap="RdBu_r", norm=Normalize(-1, 1))
+    figure.colorbar(image, ax=axes, shrink=0.9, label="cosine")
+    count = len(similarity.stimuli)
+    ticks = range(count) if count <= _MOST_TICKS else []
+    axes.set_xticks(ticks, [str(tick + 1) for tick in ticks])
+    axes.set_yticks(ticks, [str(tick + 1) for tick in ticks])
+    axes.grid(visible=False)
+    axes.set_xlabel("stimulus")
+    axes.set_ylabel("stimulus")
+
+
+def _draw_similarity(axes: Axes, similarity: RepresentationalSimilarity) -> None:
+    curves = (
+        ("representations", similarity.representation_change, COLOURS[1]),
+        ("their Gram matrix", similarity.gram_change, COLOURS[0]),
+    )
+    for label, values, colour in curves:
+        axes.plot(similarity.lags, _positive(values), color=colour, label=label)
+    axes.set_yscale("log")
+    axes.set_ylabel("mean-squared\nrelative change")
+    axes.legend()
+
+
+def _draw_decoder(axes: Axes, decoders: tuple[DecoderDecay, ...]) -> None:
+    for k, decoder in enumerate(decoders):
+        colour = COLOURS[2 + k]
+        axes.plot(decoder.lags, decoder.r_squared, color=colour, label=decoder.target)
+        axes.axhline(decoder.refitted, color=colour, linestyle=":", linewidth=1.0)
+    axes.set_ylabel("$R^2$ of the decoder")
+    axes.legend(title="target", title_fontsize=7.5)
+
+
+def _draw_tuning(axes: Axes, tuning: TuningChange) -> None:
+    low, lower, _, upper, high = tuning.quantiles.T
+    axes.fill_between(
+        tuning.lags, low, high, color=COLOURS[5], alpha=0.25, linewidth=0, label="90 %"
+    )
+    axes.fill_between(
+        tuning.lags, lower, upper, color=COLOURS[5], alpha=0.5, linewidth=0, label="50 %"
+    )
+    axes.plot(tuning.lags, tuning.mean, color="black", label="mean")
+    axes.set_ylabel("correlation of tuning\nwith day 0")
+    axes.legend(title="neurons", title_fontsize=7.5)
+
+
+def _draw_time(axes: Axes, times: Array) -> None:
+    if 0 < _LOG_FROM * times[0] < times[-1]:
+        axes.set_xscale("log")
+    axes.set_xlabel(r"lag $\tau$ (SGD steps)")
+
+
+def _positive(values: Array) -> Array:
+    """Values with gaps where a logarithmic axis has no place for them."""
+    return np.where(values > 0, values, np.nan)
