@@ -1,0 +1,182 @@
+"""Theory and simulation at several learning rates, and the limit of their ratio."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+from symdrift.figures.style import STYLE, colour, literal
+from symdrift.problem import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SIZE = (6.2, 5.4)
+_DODGE = 0.012
+"""Sideways shift of the quantities of one panel, relative to its width: error bars stay apart."""
+
+
+@dataclass(frozen=True)
+class RateSeries:
+    """One quantity at every learning rate; arrays have shape ``(rates,)``.
+
+    ``label`` is Matplotlib's mark-up.
+    """
+
+    label: str
+    theory: Array
+    simulation: Array
+    standard_error: Array
+
+
+@dataclass(frozen=True)
+class RatioLimit:
+    """Ratio of simulation and theory of one quantity, and its limit at rate zero.
+
+    Attributes
+    ----------
+    label : str
+        Matplotlib's mark-up.
+    ratio, standard_error : Array
+        Shape ``(rates,)``.
+    limit, limit_error : float
+        Extrapolated to a vanishing learning rate.
+    slope : float
+        Of the fitted line, against the stiffness.
+    """
+
+    label: str
+    ratio: Array
+    standard_error: Array
+    limit: float
+    limit_error: float
+    slope: float
+
+
+@dataclass(frozen=True)
+class DisplacementCurve:
+    """Mean-squared displacement at one learning rate; arrays have shape ``(lags,)``."""
+
+    learning_rate: float
+    lags: Array
+    theory: Array
+    simulation: Array
+    standard_error: Array
+
+
+@dataclass(frozen=True)
+class LearningRateLimit:
+    """Theory and simulation at several learning rates.
+
+    Attributes
+    ----------
+    learning_rate, stiffness : Array
+        Rates ``eta`` and ``eta h_max``, increasing, shape ``(rates,)``.
+    variances, rotations : tuple of RateSeries
+        Rotation variance in rad^2/step and mean rotation in rad/step of some planes.
+    stimulus : str
+        Whose displacement is shown.
+    displacements : tuple of DisplacementCurve
+        One per rate.
+    ratios : tuple of RatioLimit
+    """
+
+    learning_rate: Array
+    stiffness: Array
+    variances: tuple[RateSeries, ...]
+    rotations: tuple[RateSeries, ...]
+    stimulus: str
+    displacements: tuple[DisplacementCurve, ...]
+    ratios: tuple[RatioLimit, ...]
+
+
+def draw_learning_rate_limit(data: LearningRateLimit) -> Figure:
+    """Variance, mean rotation and displacement at each rate, and the ratios against the rate."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        ((variance, rotation), (displacement, ratio)) = figure.subplots(2, 2)
+        _draw_series(variance, data, data.variances, 3)
+        variance.set_ylabel(r"rotation variance $/\,\eta^3$ (rad$^2$ / step)")
+        _draw_series(rotation, data, data.rotations, 2)
+        rotation.set_ylabel(r"mean rotation $/\,\eta^2$ (rad / step)")
+        _draw_displacements(displacement, data)
+        _draw_ratios(ratio, data)
+    return figure
+
+
+def caption_learning_rate_limit(data: LearningRateLimit) -> str:
+    """What the figure shows."""
+    limits = ", ".join(f"{limit.limit:.3f} ± {limit.limit_error:.3f}" for limit in data.ratios)
+    still = all(not np.any(series.theory) for series in data.rotations)
+    rotation = (
+        "mean rotation, which the theory says vanishes" if still else "mean rotation, with its sign"
+    )
+    return (
+        f"Theory (lines) and direct simulation of SGD (points, one standard error) at "
+        f"{len(data.learning_rate)} learning rates. Top: rotation variance and {rotation}, each "
+        "over the power of the learning rate with which the theory scales, so that the theory is "
+        f"level. Bottom left: mean-squared displacement of “{data.stimulus}” against the time lag, "
+        "at each rate. Bottom right: ratio of simulation and theory, and the line through the "
+        "points. The theory is of leading order in the learning rate, so the ratio must approach "
+        f"1 on the left; there it is {limits} (in the order of the legend)."
+    )
+
+
+def _draw_series(
+    axes: Axes, data: LearningRateLimit, shown: tuple[RateSeries, ...], power: int
+) -> None:
+    unit = data.learning_rate**power
+    for index, series in enumerate(shown):
+        shifted = data.learning_rate * (1 + 4 * _DODGE * (index - (len(shown) - 1) / 2))
+        axes.plot(data.learning_rate, series.theory / unit, color=colour(index))
+        axes.errorbar(
+            shifted, series.simulation / unit, series.standard_error / unit, fmt="o", capsize=2,
+            color=colour(index), label=series.label,
+        )  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_xticks(data.learning_rate, [f"{rate:g}" for rate in data.learning_rate])
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel(r"learning rate $\eta$")
+    axes.margins(y=0.35)
+    axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
+    axes.legend(ncols=3, loc="upper center", fontsize=8, columnspacing=1.0, handletextpad=0.3)
+
+
+def _draw_displacements(axes: Axes, data: LearningRateLimit) -> None:
+    for index, curve in enumerate(data.displacements):
+        axes.plot(curve.lags, curve.theory, color=colour(index))
+        axes.errorbar(
+            curve.lags, curve.simulation, curve.standard_error, fmt="o", markersize=3, capsize=2,
+            color=colour(index), label=rf"$\eta = {curve.learning_rate:g}$",
+        )  # fmt: skip
+    axes.set(xscale="log", yscale="log")
+    axes.set_xlabel(r"time lag $\tau$ (steps)")
+    axes.set_ylabel(r"$\langle\|h_{t+\tau} - h_t\|^2\rangle$")
+    axes.legend(fontsize=8)
+    axes.set_title(literal(data.stimulus), fontsize=9)
+
+
+def _draw_ratios(axes: Axes, data: LearningRateLimit) -> None:
+    furthest = float(data.stiffness.max())
+    axes.axhline(1.0, color="0.5", linewidth=0.8)
+    for index, limit in enumerate(data.ratios):
+        shift = _DODGE * furthest * (index - (len(data.ratios) - 1) / 2)
+        ends = np.array([0.0, furthest])
+        axes.plot(ends, limit.limit + limit.slope * ends, color=colour(index), linestyle="--")
+        axes.errorbar(
+            data.stiffness + shift, limit.ratio, limit.standard_error, fmt="o", capsize=2,
+            color=colour(index), label=limit.label,
+        )  # fmt: skip
+        axes.errorbar(
+            shift, limit.limit, limit.limit_error, fmt="s", capsize=2, color=colour(index),
+            markerfacecolor="white",
+        )  # fmt: skip
+    axes.set_xlabel(r"$\eta\, h_{\max}$")
+    axes.set_ylabel("simulation / theory")
+    axes.margins(y=0.2)
+    axes.legend(fontsize=8, ncols=2, loc="upper center", columnspacing=1.0, handletextpad=0.3)
