@@ -9,7 +9,7 @@ import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.observables.process import DriftProcess, checked_lags
-from symdrift.observables.rotations import LARGEST_SQUARE, conjugation_change
+from symdrift.observables.rotations import conjugation_change
 from symdrift.problem import Array, Stimulus
 
 
@@ -85,7 +85,7 @@ def population_angle(process: DriftProcess, stimulus: Stimulus, lags: Array) -> 
     change = process.rotation.change(direction, times) @ direction
     cosine = (1 + change) * (1 - np.trace(forgotten, axis1=1, axis2=2))
     spread = None
-    if len(direction) <= LARGEST_SQUARE:
+    if process.drift is not None:
         second = conjugation_change(process, np.outer(direction, direction), times)
         rotation = second @ direction @ direction - change * (2 + change)
         jitter = forgotten + forgotten.swapaxes(1, 2)

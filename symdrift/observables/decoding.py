@@ -75,10 +75,10 @@ def decoder_decay(process: DriftProcess, lags: Array, target: str = "teacher") -
     """
     times = checked_lags(lags)
     rank = len(process.decay)
-    if rank > LARGEST_SQUARE:
+    if process.drift is None:
         raise RequestError(
             "network.hidden",
-            f"leads to {rank} active hidden units; the decay of a decoder needs second moments "
+            f"leads to {rank} hidden axes; the decay of a decoder needs second moments "
             f"of the rotation, which take at most {LARGEST_SQUARE}",
         )
     crossed, second_moment, power = _target_moments(process, target)

@@ -124,18 +124,18 @@ def observe(
     warnings = list(process.warnings)
     represented = [item for item in stimuli if process.representation(item).any()]
     decoder: tuple[DecoderDecay, ...] = ()
-    if len(process.decay) <= LARGEST_SQUARE:
-        decoder = tuple(decoder_decay(process, lags, target) for target in TARGETS)
-    else:
-        warnings.append(
-            f"with more than {LARGEST_SQUARE} active hidden units there is no decay of a decoder "
-            "and no spread of angles"
-        )
     tuning = None
-    if len(stimuli) >= FEWEST_STIMULI:
-        tuning = tuning_change(process, lags, seed=seed)
+    if process.drift is None:
+        warnings.append(
+            f"more than {LARGEST_SQUARE} hidden axes: no spread of angles, no decay of a decoder "
+            "and no tuning of neurons"
+        )
     else:
-        warnings.append(f"tuning curves need at least {FEWEST_STIMULI} stimuli")
+        decoder = tuple(decoder_decay(process, lags, target) for target in TARGETS)
+        if len(stimuli) >= FEWEST_STIMULI:
+            tuning = tuning_change(process, lags, seed=seed)
+        else:
+            warnings.append(f"tuning curves need at least {FEWEST_STIMULI} stimuli")
     return Observation(
         study=problem.study,
         approximation=approximation,

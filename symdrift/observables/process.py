@@ -12,39 +12,53 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import scipy.linalg
 
-from symdrift.dense.drift import angular_matrices, hidden_drift
-from symdrift.dense.fluctuation import stationary_fluctuation
-from symdrift.dense.hessian import hessian_matrix
-from symdrift.dense.minimum import solve_minimum
-from symdrift.dense.noise import gradient_noise, reachable_basis
+from symdrift.dense.drift import decay_matrix, hidden_drift, mean_rotation_matrix
+from symdrift.dense.fluctuation import (
+    NormalFluctuation,
+    gradient_fluctuation,
+    synaptic_fluctuation,
+)
+from symdrift.dense.minimum import MinimumPoint, solve_minimum
+from symdrift.dense.sizes import require_stimulus_memory
 from symdrift.errors import RequestError
 from symdrift.evaluation import REPRESENTATION_TOLERANCE, Drift, validity_warnings
-from symdrift.observables.rotations import conjugation_generator
+from symdrift.observables.rotations import (
+    LARGEST_SQUARE,
+    conjugation_generator,
+    rotation_generator,
+)
 from symdrift.observables.semigroup import Semigroup
 from symdrift.problem import Array, LearningProblem, Stimulus
 from symdrift.roads import APPROXIMATIONS
+from symdrift.synaptic import synaptic_decay, synaptic_warnings, with_synaptic_noise
 
 
 @dataclass(frozen=True, eq=False)
 class DriftProcess:
     """Rotation and fluctuation of the hidden layer, in the canonical frame.
 
+    Its ``d`` hidden axes are the ``r`` active ones and, with synaptic noise, which moves
+    representations there too, the silent ones: ``d = p``.
+
     Attributes
     ----------
     problem : LearningProblem
     first_layer : Array
-        ``W*``, shape ``(r, n)``.
-    drift : Drift
-        Covariance and mean of the rotation per step, by plane.
+        ``W*``, shape ``(d, n)``.
+    drift : Drift or None
+        Covariance and mean of the rotation per step, by plane; None with more than
+        `symdrift.observables.rotations.LARGEST_SQUARE` hidden axes, where no observable uses
+        it.
     decay : Array
-        ``Delta = -1/2 sum V_kq Omega_k Omega_q``, shape ``(r, r)``, per step.
+        ``Delta = -1/2 sum V_kq Omega_k Omega_q``, shape ``(d, d)``, per step.
     turning : Array
-        Mean rotation ``sum mu_k Omega_k``, shape ``(r, r)``, per step.
+        Mean rotation ``sum mu_k Omega_k``, shape ``(d, d)``, per step.
     rates : Array
         Relaxation rates ``eta h`` of the fluctuation modes, shape ``(k,)``, per step.
     modes : Array
-        What each mode changes in ``W``, shape ``(r, n, k)``.
+        What each mode changes in ``W``, shape ``(d, n, k)``.
     covariance : Array
         Stationary covariance ``Gamma`` of the modes, shape ``(k, k)``.
     warnings : tuple of str
@@ -52,7 +66,7 @@ class DriftProcess:
 
     problem: LearningProblem
     first_layer: Array
-    drift: Drift
+    drift: Drift | None
     decay: Array
     turning: Array
     rates: Array
@@ -62,7 +76,7 @@ class DriftProcess:
 
     @property
     def generator(self) -> Array:
-        """``L`` of ``E[Q_tau] = exp(tau L)``, shape ``(r, r)``, per step."""
+        """``L`` of ``E[Q_tau] = exp(tau L)``, shape ``(d, d)``, per step."""
         return self.turning - self.decay
 
     @cached_property
@@ -77,11 +91,19 @@ class DriftProcess:
 
     @cached_property
     def conjugation(self) -> Semigroup:
-        """``E[Q_tau B Q_tau']`` on symmetric matrices, in the basis of `symmetric_basis`."""
+        """``E[Q_tau B Q_tau']`` on symmetric matrices, in the basis of `symmetric_basis`.
+
+        Raises
+        ------
+        ValueError
+            Beyond `symdrift.observables.rotations.LARGEST_SQUARE` hidden axes.
+        """
+        if self.drift is None:
+            raise ValueError(f"second moments of rotations in {len(self.decay)} axes are too large")
         return Semigroup(conjugation_generator(self.drift, self.generator))
 
     def representation(self, stimulus: Stimulus) -> Array:
-        """``w = W* x``, shape ``(r,)``; exactly 0 where it is 0 up to rounding."""
+        """``w = W* x``, shape ``(d,)``; exactly 0 where it is 0 up to rounding."""
         representation = self.first_layer @ stimulus.vector
         largest = np.abs(self.first_layer).max() * np.abs(stimulus.vector).max()
         if np.abs(representation).max() < REPRESENTATION_TOLERANCE * largest:
@@ -89,7 +111,7 @@ class DriftProcess:
         return np.asarray(representation)
 
     def displacement_modes(self, stimulus: Stimulus) -> Array:
-        """``P`` of ``N x = P n``: modes to representation, shape ``(r, k)``."""
+        """``P`` of ``N x = P n``: modes to representation, shape ``(d, k)``."""
         return np.asarray(np.einsum("rnk,n->rk", self.modes, stimulus.vector))
 
     def stimulus(self, name: str) -> Stimulus:
@@ -127,34 +149,84 @@ def drift_process(problem: LearningProblem, approximation: str = "exact") -> Dri
         raise RequestError(
             "approximation", f'= "{approximation}" is unknown; allowed are {allowed}'
         )
-    if problem.synaptic_noise != 0:
-        raise RequestError(
-            "learning.synaptic_noise",
-            f"= {problem.synaptic_noise:g} is not covered by the observables and must be 0",
-        )
-    covariance = problem.input_covariance
-    minimum = solve_minimum(problem.teacher, covariance, problem.weight_decay, problem.hidden)
-    fluctuation = stationary_fluctuation(
-        hessian_matrix(minimum.point, problem.teacher, covariance, problem.weight_decay),
-        gradient_noise(minimum, problem.inputs, problem.label_noise, problem.batch),
-        reachable_basis(minimum),
-        problem.learning_rate,
+    minimum = solve_minimum(
+        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
     )
-    drift = hidden_drift(minimum.point, fluctuation, problem.learning_rate, approximation)
-    decay, turning = angular_matrices(drift, minimum.rank)
     outputs, inputs = problem.teacher.shape
-    modes = fluctuation.basis.reshape(minimum.rank, inputs + outputs, -1)[:, :inputs]
+    require_stimulus_memory(inputs, outputs, minimum.rank)
+    fluctuation = gradient_fluctuation(problem, minimum)
+    axes = problem.hidden if problem.synaptic_noise > 0 else minimum.rank
+    drift = None
+    if axes <= LARGEST_SQUARE:
+        drift = _drift(problem, minimum, fluctuation, approximation)
+        decay, turning = rotation_generator(drift, axes)
+    else:
+        decay, turning = _rotation_generator(problem, minimum, fluctuation, approximation, axes)
+    hessian_min, hessian_max = minimum.certificate.hessian_min, minimum.certificate.hessian_max
+    warnings = validity_warnings(problem, hessian_max)
+    sources = [fluctuation]
+    if problem.synaptic_noise > 0:
+        smallest_value = float(minimum.singular_values[-1])
+        warnings += synaptic_warnings(problem, hessian_min, smallest_value)
+        sources.append(synaptic_fluctuation(problem, minimum))
+    modes = [
+        _padded(source.basis.reshape(-1, inputs + outputs, len(source.stiffness)), axes)
+        for source in sources
+    ]
     return DriftProcess(
         problem=problem,
-        first_layer=minimum.first_layer,
+        first_layer=_padded(minimum.first_layer, axes),
         drift=drift,
         decay=decay,
         turning=turning,
-        rates=problem.learning_rate * fluctuation.stiffness,
-        modes=modes,
-        covariance=fluctuation.covariance,
-        warnings=validity_warnings(problem, minimum.certificate.hessian_max),
+        rates=problem.learning_rate * np.concatenate([source.stiffness for source in sources]),
+        modes=np.concatenate(modes, axis=2)[:, :inputs],
+        covariance=scipy.linalg.block_diag(*(source.covariance for source in sources)),
+        warnings=warnings,
     )
+
+
+def _drift(
+    problem: LearningProblem,
+    minimum: MinimumPoint,
+    fluctuation: NormalFluctuation,
+    approximation: str,
+) -> Drift:
+    """Rotations in every plane that moves the weights."""
+    drift = hidden_drift(minimum.point, fluctuation, problem.learning_rate, approximation)
+    if problem.synaptic_noise == 0:
+        return drift
+    return with_synaptic_noise(
+        drift, minimum.singular_values, problem.hidden, problem.synaptic_noise
+    )
+
+
+def _rotation_generator(
+    problem: LearningProblem,
+    minimum: MinimumPoint,
+    fluctuation: NormalFluctuation,
+    approximation: str,
+    axes: int,
+) -> tuple[Array, Array]:
+    """``Delta`` and mean rotation without the covariance between all planes.
+
+    Rows and columns of silent axes are left at 0: no stimulus is represented there at first.
+    """
+    rate, rank = problem.learning_rate, minimum.rank
+    decay, turning = np.zeros((2, axes, axes))
+    decay[:rank, :rank] = decay_matrix(minimum.point, fluctuation, rate, approximation)
+    turning[:rank, :rank] = mean_rotation_matrix(minimum.point, fluctuation, rate)
+    if problem.synaptic_noise > 0:
+        decay[np.diag_indices(rank)] += synaptic_decay(
+            minimum.singular_values, problem.hidden, problem.synaptic_noise
+        )
+    return decay, turning
+
+
+def _padded(rows: Array, count: int) -> Array:
+    """Zeros appended along the first axis, for the silent hidden units."""
+    padding = [(0, count - len(rows)), *((0, 0) for _ in rows.shape[1:])]
+    return np.pad(rows, padding)
 
 
 def checked_lags(lags: Array) -> Array:

@@ -30,6 +30,21 @@ def plane_generators(drift: Drift, rank: int) -> Array:
     return matrices
 
 
+def rotation_generator(drift: Drift, rank: int) -> tuple[Array, Array]:
+    """``Delta = -1/2 sum V_kq Omega_k Omega_q`` and ``sum mu_k Omega_k``, per step.
+
+    Returns
+    -------
+    Array, Array
+        Shape ``(r, r)`` each.
+    """
+    skew = plane_generators(drift, rank)
+    planes = len(skew)
+    paired = (drift.covariance @ skew.reshape(planes, -1)).reshape(skew.shape)
+    decay = -0.5 * np.einsum("kab,kbc->ac", skew, paired)
+    return decay, np.einsum("k,kab->ab", drift.mean_rotation, skew)
+
+
 def expected_rotation(process: DriftProcess, lags: Array) -> Array:
     """``E[Q_tau] = exp(tau L)``, shape ``(T, r, r)``."""
     identity = np.eye(len(process.decay))
@@ -64,8 +79,6 @@ def conjugation_change(process: DriftProcess, matrix: Array, lags: Array) -> Arr
         Beyond `LARGEST_SQUARE` hidden axes.
     """
     rank = len(matrix)
-    if rank > LARGEST_SQUARE:
-        raise ValueError(f"{rank} hidden axes exceed {LARGEST_SQUARE}")
     square = symmetric_basis(rank).reshape(-1, rank**2)
     changed = process.conjugation.change(square @ matrix.ravel(), lags)
     return np.asarray((changed @ square).reshape(-1, rank, rank))

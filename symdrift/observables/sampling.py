@@ -33,13 +33,20 @@ def sample_rotations(
     -------
     Array
         ``Q_tau``, shape ``(T, samples, r, r)``, orthogonal to rounding.
+
+    Raises
+    ------
+    ValueError
+        Beyond `symdrift.observables.rotations.LARGEST_SQUARE` hidden axes.
     """
-    rank = len(process.decay)
-    skew = plane_generators(process.drift, rank)
-    first, second = np.triu_indices(rank, 1)
+    rank, drift = len(process.decay), process.drift
+    if drift is None:
+        raise ValueError(f"rotations in {rank} hidden axes are too many to sample")
+    skew = plane_generators(drift, rank)
+    first, second = (np.array([plane[axis] for plane in drift.planes], int) - 1 for axis in (0, 1))
     commutators = process.turning @ skew - skew @ process.turning
     frequencies, frame = np.linalg.eigh(1j * commutators[:, first, second].T)
-    noise = frame.conj().T @ process.drift.covariance @ frame
+    noise = frame.conj().T @ drift.covariance @ frame
     beats = -1j * (frequencies[:, np.newaxis] - frequencies)
     speeds, turning_frame = np.linalg.eigh(1j * process.turning)
     fastest = float(np.linalg.norm(process.decay, 2))

@@ -9,6 +9,7 @@ import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.observables.process import DriftProcess, checked_lags
+from symdrift.observables.rotations import LARGEST_SQUARE
 from symdrift.observables.sampling import (
     random_orthogonal,
     sample_fluctuations,
@@ -92,6 +93,12 @@ def tuning_change(
             "stimulus",
             f"names {len(stimuli)} and tuning curves need at least {FEWEST_STIMULI}; add "
             "[[stimulus]] tables",
+        )
+    if process.drift is None:
+        raise RequestError(
+            "network.hidden",
+            f"leads to {len(process.decay)} hidden axes; rotations are sampled in at most "
+            f"{LARGEST_SQUARE}",
         )
     if networks < 2:
         raise RequestError("networks", f"= {networks} must be at least 2")
