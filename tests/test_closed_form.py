@@ -13,7 +13,7 @@ from strategies import aligned_problems, orthogonal_matrices
 from symdrift import closed_form, dense
 from symdrift.errors import RequestError
 from symdrift.evaluation import Evaluation
-from symdrift.inputs import Elliptical, Gaussian
+from symdrift.inputs import Elliptical, Gaussian, StimulusSet
 from symdrift.problem import LearningProblem, Stimulus
 
 PRECISION = 1e-10
@@ -193,7 +193,14 @@ def test_rotated_checked_number() -> None:
 @pytest.mark.parametrize(
     ("problem", "obstacle"),
     [
-        (replace(autoencoder([2, 1], 0.2, 0.01), inputs=Elliptical(np.eye(2), 0.1)), "Gaussian"),
+        (replace(autoencoder([2, 1], 0.2, 0.01), inputs=Elliptical(np.eye(2), 0.1)), "elliptical"),
+        (
+            replace(
+                autoencoder([2, 1], 0.2, 0.01),
+                inputs=StimulusSet(np.eye(2), np.array([0.5, 0.5])),
+            ),
+            "not Gaussian",
+        ),
         (replace(autoencoder([2, 1], 0.2, 0.01), synaptic_noise=1e-9), "synaptic noise"),
         (
             replace(autoencoder([2, 1], 0.2, 0.01), teacher=np.array([[1, 0.1], [0, 1]])),

@@ -572,11 +572,6 @@ def test_large_learning_rates_are_warned_about_and_then_refused() -> None:
     ("problem", "approximation", "message"),
     [
         (
-            replace(MISALIGNED, synaptic_noise=1e-6),
-            "exact",
-            r"learning\.synaptic_noise = 1e-06 is not covered",
-        ),
-        (
             replace(MISALIGNED, weight_decay=0.0),
             "exact",
             r"learning\.weight_decay = 0 is refused",

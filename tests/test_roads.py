@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import symdrift
+from symdrift.closed_form import applies
 from symdrift.errors import RequestError
 from symdrift.roads import evaluate
 from symdrift.study import read_study, shipped_studies
@@ -35,8 +36,11 @@ def test_misaligned_problems_take_the_dense_road(settings: dict[str, str]) -> No
         evaluate(problem, "closed-form")
 
 
+ALIGNED = sorted(name for name in shipped_studies() if applies(read_study(name).problem()) is None)
+
+
 @pytest.mark.parametrize("approximation", ["exact", "white"])
-@pytest.mark.parametrize("name", sorted(shipped_studies()))
+@pytest.mark.parametrize("name", ALIGNED)
 def test_both_roads_agree_on_the_shipped_studies(name: str, approximation: str) -> None:
     problem = read_study(name).problem()
     closed = evaluate(problem, "closed-form", approximation)

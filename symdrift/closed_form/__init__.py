@@ -4,6 +4,6 @@ Nothing here needs SymPy.
 """
 
 from symdrift.closed_form.alignment import Alignment, align
-from symdrift.closed_form.road import applies, evaluate
+from symdrift.closed_form.road import applies, evaluate, evaluate_stimuli
 
-__all__ = ["Alignment", "align", "applies", "evaluate"]
+__all__ = ["Alignment", "align", "applies", "evaluate", "evaluate_stimuli"]

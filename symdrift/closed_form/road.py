@@ -12,13 +12,14 @@ from symdrift.evaluation import (
     Evaluation,
     Fluctuation,
     Minimum,
+    StimulusEvaluation,
     parameters_of,
     require_weight_decay,
     stimulus_drift,
     validity_warnings,
 )
-from symdrift.inputs import Gaussian
-from symdrift.problem import LearningProblem
+from symdrift.inputs import Elliptical, Gaussian
+from symdrift.problem import Array, LearningProblem
 
 TIE = 1e-9
 """Relative distance below which a threshold or a tie counts as met with equality."""
@@ -26,7 +27,11 @@ TIE = 1e-9
 
 def applies(problem: LearningProblem) -> str | None:
     """Why the closed form does not apply, as a sentence; ``None`` when it does."""
-    if not isinstance(problem.inputs, Gaussian):
+    inputs = problem.inputs
+    if isinstance(inputs, Elliptical) and inputs.kurtosis != 0:
+        # Cov(x_i^2, x_l^2) != 0 couples the blocks of the directions (i, i) to each other.
+        return "the squares of elliptical inputs are correlated"
+    if not isinstance(inputs, Gaussian | Elliptical):
         return "the inputs are not Gaussian"
     if problem.synaptic_noise != 0:
         return "synaptic noise is not covered by it"
@@ -49,6 +54,47 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
         When the problem is not aligned, the minimum is not strict, no direction is
         active, or the learning rate is unstable.
     """
+    stimuli, diffusion_tensor = _evaluated(problem, approximation)
+    first, second = np.triu_indices(stimuli.minimum.rank, 1)
+    return Evaluation(
+        study=stimuli.study,
+        method=stimuli.method,
+        approximation=approximation,
+        parameters=stimuli.parameters,
+        minimum=stimuli.minimum,
+        fluctuation=stimuli.fluctuation,
+        drift=Drift(
+            planes=tuple((int(i) + 1, int(j) + 1) for i, j in zip(first, second, strict=True)),
+            covariance=2 * np.diag(diffusion_tensor[first, second]),
+            mean_rotation=np.zeros(first.size),
+        ),
+        stimuli=stimuli.stimuli,
+        warnings=stimuli.warnings,
+    )
+
+
+def evaluate_stimuli(
+    problem: LearningProblem, approximation: str = "exact"
+) -> StimulusEvaluation:
+    """Evaluate the closed form for the stimuli only, ``Delta = diag(sum_j D_ij)``.
+
+    Parameters
+    ----------
+    problem, approximation
+        As for :func:`evaluate`.
+
+    Raises
+    ------
+    RequestError
+        As for :func:`evaluate`.
+    """
+    return _evaluated(problem, approximation)[0]
+
+
+def _evaluated(
+    problem: LearningProblem, approximation: str
+) -> tuple[StimulusEvaluation, Array]:
+    """Numbers of the stimuli, and the diffusion of each plane, shape ``(rank, rank)``."""
     aligned = align(problem)
     if isinstance(aligned, str):
         raise RequestError("method", f'= "closed-form" does not apply: {aligned}')
@@ -77,11 +123,11 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
         else kernels.diffusion_tensor_white_noise
     )(**arguments)[np.ix_(axes, axes)]
     rank = len(axes)
-    first, second = np.triu_indices(rank, 1)
     roots = np.sqrt(values[axes])
     first_layer = roots[:, None] * aligned.input_axes[:, axes].T
     delta = np.diag(diffusion_tensor.sum(axis=1))
-    return Evaluation(
+    mean_rotation = np.zeros((rank, rank))
+    stimuli = StimulusEvaluation(
         study=problem.study,
         method="closed-form",
         approximation=approximation,
@@ -94,17 +140,15 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
             hessian_max=float(largest),
         ),
         fluctuation=Fluctuation(float(weight_variance), float(excess_loss)),
-        drift=Drift(
-            planes=tuple((int(i) + 1, int(j) + 1) for i, j in zip(first, second, strict=True)),
-            covariance=2 * np.diag(diffusion_tensor[first, second]),
-            mean_rotation=np.zeros(first.size),
-        ),
+        decay_matrix=delta,
+        mean_rotation=mean_rotation,
         stimuli=tuple(
-            stimulus_drift(stimulus, first_layer, delta, np.zeros((rank, rank)))
+            stimulus_drift(stimulus, first_layer, delta, mean_rotation)
             for stimulus in problem.stimuli
         ),
         warnings=warnings,
     )
+    return stimuli, diffusion_tensor
 
 
 def _refuse_degenerate(problem: LearningProblem, aligned: Alignment) -> None:

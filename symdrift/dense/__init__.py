@@ -2,35 +2,50 @@
 
 It covers any teacher, any input distribution with known fourth moments and any number
 of hidden units, and it is the independent oracle of the closed form.  Stages, each a pure
-function with a frozen result: `solve_minimum`, `hessian_matrix`, `gradient_noise`,
-`stationary_fluctuation`, `hidden_drift`; `evaluate` runs them all.
+function with a frozen result: `solve_minimum`, `gradient_fluctuation`, `hidden_drift` or, for
+stimuli only, `decay_matrix`; `evaluate` and `evaluate_stimuli` run them all.
 """
 
-from symdrift.dense.drift import angular_matrices, hidden_drift
-from symdrift.dense.fluctuation import NormalFluctuation, stationary_fluctuation
-from symdrift.dense.hessian import (
-    expected_gradient,
-    expected_loss,
-    hessian_matrix,
+from symdrift.dense.drift import (
+    angular_matrices,
+    decay_matrix,
+    hidden_drift,
+    mean_rotation_matrix,
 )
+from symdrift.dense.fluctuation import (
+    NormalFluctuation,
+    gradient_fluctuation,
+    stationary_fluctuation,
+    synaptic_fluctuation,
+)
+from symdrift.dense.frame import CanonicalFrame, reached_hessian
+from symdrift.dense.hessian import expected_gradient, expected_loss, hessian_matrix
 from symdrift.dense.minimum import MinimumPoint, solve_minimum
-from symdrift.dense.noise import gradient_noise, reachable_basis
-from symdrift.dense.road import evaluate
+from symdrift.dense.noise import gradient_noise, reachable_basis, reached_noise
+from symdrift.dense.road import evaluate, evaluate_stimuli
 from symdrift.dense.spectrum import NormalSpectrum, normal_spectrum
 
 __all__ = [
+    "CanonicalFrame",
     "MinimumPoint",
     "NormalFluctuation",
     "NormalSpectrum",
     "angular_matrices",
+    "decay_matrix",
     "evaluate",
+    "evaluate_stimuli",
     "expected_gradient",
     "expected_loss",
+    "gradient_fluctuation",
     "gradient_noise",
     "hessian_matrix",
     "hidden_drift",
+    "mean_rotation_matrix",
     "normal_spectrum",
     "reachable_basis",
+    "reached_hessian",
+    "reached_noise",
     "solve_minimum",
     "stationary_fluctuation",
+    "synaptic_fluctuation",
 ]

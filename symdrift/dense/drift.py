@@ -11,7 +11,7 @@ are formed plane by plane, for a block of noise directions at a time, and no ``Y
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +68,7 @@ def hidden_drift(
     lengths = _squared_lengths(point)[first, second]
     covariance = learning_rate**2 * area_covariance / lengths / lengths[:, np.newaxis]
     return Drift(
-        planes=tuple((i + 1, j + 1) for i, j in planes),
+        planes=_numbered(planes),
         covariance=0.5 * (covariance + covariance.T),
         mean_rotation=mean_rotation_matrix(point, fluctuation, learning_rate)[first, second],
     )
@@ -97,7 +97,7 @@ def decay_matrix(
         Symmetric, shape ``(r, r)``, per step.
     """
     rank = len(point)
-    position, sign = _plane_positions(rank)
+    position, sign = _plane_positions(rank, _numbered(hidden_planes(rank)))
     lengths = _squared_lengths(point)
     delta = np.zeros((rank, rank))
     for responses in _responses(rank, fluctuation, approximation, progress):
@@ -124,12 +124,13 @@ def mean_rotation_matrix(
 
 
 def angular_matrices(drift: Drift, rank: int) -> tuple[Array, Array]:
-    """Drift as matrices on the hidden layer: ``Delta`` and the mean rotation.
+    """Drift as matrices on the active hidden axes: ``Delta`` and the mean rotation.
 
     Parameters
     ----------
     drift : Drift
-        In all planes of ``rank`` hidden axes.
+        In all planes of ``rank`` active axes and, with synaptic noise, in those of an active
+        and a silent axis, which only add to ``Delta``.
     rank : int
         ``r``.
 
@@ -140,18 +141,19 @@ def angular_matrices(drift: Drift, rank: int) -> tuple[Array, Array]:
     Array
         ``sum mu_k Omega_k``, shape ``(r, r)``, per step.
     """
-    position, sign = _plane_positions(rank)
+    size = max((j for _, j in drift.planes), default=rank)
+    position, sign = _plane_positions(size, drift.planes)
     delta = np.zeros((rank, rank))
-    for shared in range(rank):
-        others = np.delete(np.arange(rank), shared)
+    for shared in range(size):
+        others = np.delete(np.arange(rank), shared) if shared < rank else np.arange(rank)
         planes, signs = position[others, shared], sign[others, shared]
         delta[np.ix_(others, others)] += 0.5 * (
             signs * drift.covariance[np.ix_(planes, planes)] * signs[:, np.newaxis]
         )
     mean = np.zeros((rank, rank))
-    first, second = np.triu_indices(rank, 1)
-    mean[first, second] = drift.mean_rotation
-    mean[second, first] = -drift.mean_rotation
+    for (i, j), speed in zip(drift.planes, drift.mean_rotation, strict=True):
+        if j <= rank:
+            mean[i - 1, j - 1], mean[j - 1, i - 1] = speed, -speed
     return delta, mean
 
 
@@ -188,6 +190,11 @@ def _responses(
         yield responses
 
 
+def _numbered(planes: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Planes with axes counted from 1."""
+    return tuple((i + 1, j + 1) for i, j in planes)
+
+
 def _squared_lengths(point: Array) -> Array:
     """``G_ij = <Omega_ij Z, Omega_ij Z>``, shape ``(r, r)``; the planes are orthogonal.
 
@@ -197,11 +204,13 @@ def _squared_lengths(point: Array) -> Array:
     return np.asarray(norms[:, np.newaxis] + norms)
 
 
-def _plane_positions(rank: int) -> tuple[NDArray[np.intp], Array]:
-    """Position of plane ``{i, j}`` in lexicographic order, and its sign, shape ``(r, r)``."""
-    position = np.zeros((rank, rank), dtype=np.intp)
-    sign = np.zeros((rank, rank))
-    first, second = np.triu_indices(rank, 1)
-    position[first, second] = position[second, first] = np.arange(len(first))
-    sign[first, second], sign[second, first] = 1.0, -1.0
+def _plane_positions(
+    size: int, planes: Sequence[tuple[int, int]]
+) -> tuple[NDArray[np.intp], Array]:
+    """Position of plane ``{i, j}`` in the list, and its sign, shape ``(size, size)``."""
+    position = np.zeros((size, size), dtype=np.intp)
+    sign = np.zeros((size, size))
+    for place, (i, j) in enumerate(planes):
+        position[i - 1, j - 1] = position[j - 1, i - 1] = place
+        sign[i - 1, j - 1], sign[j - 1, i - 1] = 1.0, -1.0
     return position, sign

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from symdrift.dense.drift import angular_matrices, hidden_drift
-from symdrift.dense.fluctuation import stationary_fluctuation
-from symdrift.dense.hessian import hessian_matrix
-from symdrift.dense.minimum import solve_minimum
-from symdrift.dense.noise import gradient_noise, reachable_basis
+from symdrift.dense.drift import (
+    Progress,
+    angular_matrices,
+    decay_matrix,
+    hidden_drift,
+    mean_rotation_matrix,
+)
+from symdrift.dense.fluctuation import NormalFluctuation, gradient_fluctuation
+from symdrift.dense.minimum import MinimumPoint, solve_minimum
+from symdrift.dense.sizes import require_stimulus_memory, require_tensor_memory
 from symdrift.errors import RequestError
 from symdrift.evaluation import (
     Evaluation,
     Fluctuation,
     Minimum,
+    StimulusEvaluation,
     parameters_of,
     stimulus_drift,
     validity_warnings,
 )
 from symdrift.problem import LearningProblem
+from symdrift.synaptic import synaptic_decay, synaptic_warnings, with_synaptic_noise
 
 APPROXIMATIONS = ("exact", "white")
 
+UNSEEN_TOLERANCE = 1e-9
+"""Relative size below which a variance, or what the teacher does there, counts as zero."""
 
-def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluation:
+
+def evaluate(
+    problem: LearningProblem, approximation: str = "exact", progress: Progress | None = None
+) -> Evaluation:
     """Every number of a problem from full matrices: any teacher, any inputs.
 
     Parameters
@@ -31,55 +45,149 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
     problem : LearningProblem
     approximation : {"exact", "white"}
         ``"white"`` treats noise and fluctuation as uncorrelated in time.
+    progress : callable, optional
+        Called with the number of finished planes and of all.
 
     Raises
     ------
     RequestError
-        When the approximation is unknown, synaptic noise is present, the learning rate
-        is unstable, or the minimum is refused (see `solve_minimum`).
+        When the approximation is unknown, the learning rate is unstable, the minimum is
+        refused (see `solve_minimum`), or memory does not suffice.
     """
-    if approximation not in APPROXIMATIONS:
-        allowed = ", ".join(APPROXIMATIONS)
-        raise RequestError(
-            "approximation", f'= "{approximation}" is unknown; allowed are {allowed}'
+    _check_approximation(approximation)
+    stages = _stages(problem)
+    minimum = stages.minimum
+    outputs, inputs = problem.teacher.shape
+    require_tensor_memory(inputs, outputs, minimum.rank)
+    fluctuation = gradient_fluctuation(problem, minimum)
+    rate = problem.learning_rate
+    drift = hidden_drift(minimum.point, fluctuation, rate, approximation, progress)
+    if problem.synaptic_noise > 0:
+        drift = with_synaptic_noise(
+            drift, minimum.singular_values, problem.hidden, problem.synaptic_noise
         )
-    if problem.synaptic_noise != 0:
-        raise RequestError(
-            "learning.synaptic_noise",
-            f"= {problem.synaptic_noise:g} is not covered by the dense road yet and must be 0",
-        )
-    covariance = problem.input_covariance
-    minimum = solve_minimum(problem.teacher, covariance, problem.weight_decay, problem.hidden)
-    certificate = minimum.certificate
-    warnings = validity_warnings(problem, certificate.hessian_max)
-    fluctuation = stationary_fluctuation(
-        hessian_matrix(minimum.point, problem.teacher, covariance, problem.weight_decay),
-        gradient_noise(minimum, problem.inputs, problem.label_noise, problem.batch),
-        reachable_basis(minimum),
-        problem.learning_rate,
-    )
-    drift = hidden_drift(minimum.point, fluctuation, problem.learning_rate, approximation)
     delta, mean_rotation = angular_matrices(drift, minimum.rank)
     return Evaluation(
         study=problem.study,
         method="dense",
         approximation=approximation,
         parameters=parameters_of(problem),
-        minimum=Minimum(
-            rank=minimum.rank,
-            singular_values=minimum.singular_values,
-            loss=minimum.loss + 0.5 * float(np.sum(problem.label_noise)),
-            hessian_min=certificate.hessian_min,
-            hessian_max=certificate.hessian_max,
-        ),
-        fluctuation=Fluctuation(
-            weight_variance=fluctuation.weight_variance,
-            excess_loss=fluctuation.excess_loss,
-        ),
+        minimum=stages.numbers,
+        fluctuation=_fluctuation(problem, minimum, fluctuation),
         drift=drift,
         stimuli=tuple(
             stimulus_drift(stimulus, minimum.first_layer, delta, mean_rotation)
             for stimulus in problem.stimuli
         ),
-        warnings=warnings,
+        warnings=stages.warnings,
     )
+
+
+def evaluate_stimuli(
+    problem: LearningProblem, approximation: str = "exact", progress: Progress | None = None
+) -> StimulusEvaluation:
+    """The numbers of the stimuli, without the covariance of rotations between all planes.
+
+    Parameters
+    ----------
+    problem, approximation, progress
+        As for `evaluate`.
+
+    Raises
+    ------
+    RequestError
+        As for `evaluate`.
+    """
+    _check_approximation(approximation)
+    stages = _stages(problem)
+    minimum = stages.minimum
+    outputs, inputs = problem.teacher.shape
+    require_stimulus_memory(inputs, outputs, minimum.rank)
+    fluctuation = gradient_fluctuation(problem, minimum)
+    rate = problem.learning_rate
+    delta = decay_matrix(minimum.point, fluctuation, rate, approximation, progress)
+    if problem.synaptic_noise > 0:
+        delta[np.diag_indices(minimum.rank)] += synaptic_decay(
+            minimum.singular_values, problem.hidden, problem.synaptic_noise
+        )
+    mean_rotation = mean_rotation_matrix(minimum.point, fluctuation, rate)
+    return StimulusEvaluation(
+        study=problem.study,
+        method="dense",
+        approximation=approximation,
+        parameters=parameters_of(problem),
+        minimum=stages.numbers,
+        fluctuation=_fluctuation(problem, minimum, fluctuation),
+        decay_matrix=delta,
+        mean_rotation=mean_rotation,
+        stimuli=tuple(
+            stimulus_drift(stimulus, minimum.first_layer, delta, mean_rotation)
+            for stimulus in problem.stimuli
+        ),
+        warnings=stages.warnings,
+    )
+
+
+@dataclass(frozen=True)
+class _Stages:
+    """What every evaluation begins with."""
+
+    minimum: MinimumPoint
+    numbers: Minimum
+    warnings: tuple[str, ...]
+
+
+def _stages(problem: LearningProblem) -> _Stages:
+    minimum = solve_minimum(
+        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
+    )
+    certificate = minimum.certificate
+    warnings = validity_warnings(problem, certificate.hessian_max) + _unseen(problem)
+    if problem.synaptic_noise > 0:
+        warnings += synaptic_warnings(
+            problem, certificate.hessian_min, float(minimum.singular_values[-1])
+        )
+    numbers = Minimum(
+        rank=minimum.rank,
+        singular_values=minimum.singular_values,
+        loss=minimum.loss + 0.5 * float(np.sum(problem.label_noise)),
+        hessian_min=certificate.hessian_min,
+        hessian_max=certificate.hessian_max,
+        certificate=certificate,
+    )
+    return _Stages(minimum, numbers, warnings)
+
+
+def _fluctuation(
+    problem: LearningProblem, minimum: MinimumPoint, fluctuation: NormalFluctuation
+) -> Fluctuation:
+    """Fluctuation by gradient noise and by synaptic noise, ``varsigma^2 / (2 eta) H^-1``."""
+    variance = problem.synaptic_noise / (2 * problem.learning_rate)
+    spectrum = minimum.spectrum
+    return Fluctuation(
+        weight_variance=fluctuation.weight_variance + variance * spectrum.inverse_trace,
+        excess_loss=fluctuation.excess_loss + 0.5 * variance * spectrum.dimension,
+    )
+
+
+def _unseen(problem: LearningProblem) -> tuple[str, ...]:
+    """Warn when the teacher acts on inputs that never occur: nothing of it is learned."""
+    variances, axes = np.linalg.eigh(problem.input_covariance)
+    unseen = variances <= UNSEEN_TOLERANCE * variances[-1]
+    acted_on = np.linalg.norm(problem.teacher @ axes[:, unseen])
+    if acted_on <= UNSEEN_TOLERANCE * np.linalg.norm(problem.teacher):
+        return ()
+    size = len(variances)
+    return (
+        f"inputs span {size - np.count_nonzero(unseen)} of {size} dimensions; what the teacher "
+        "does in the others is not learned and has no representation: add stimuli that span "
+        "them, or leave those inputs out",
+    )
+
+
+def _check_approximation(approximation: str) -> None:
+    if approximation not in APPROXIMATIONS:
+        allowed = ", ".join(APPROXIMATIONS)
+        raise RequestError(
+            "approximation", f'= "{approximation}" is unknown; allowed are {allowed}'
+        )

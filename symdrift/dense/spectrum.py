@@ -25,7 +25,7 @@ class NormalSpectrum:
     silent : Array
         Of one silent hidden unit, shape ``(n + m - r,)``: ``2 gamma`` towards each active one,
         ``gamma - sigma`` and ``gamma + sigma`` for the singular values ``sigma`` of what
-        ``E Sigma`` leaves out.
+        ``E Sigma`` leaves out; empty without silent units.
     silent_units : int
         How many silent hidden units there are, ``p - r``.
     """
@@ -38,8 +38,7 @@ class NormalSpectrum:
     @cached_property
     def distinct(self) -> Array:
         """Eigenvalues in increasing order, those of the silent units listed once."""
-        silent = self.silent if self.silent_units else self.silent[:0]
-        return np.sort(np.concatenate([self.reached, self.imbalance, silent]))
+        return np.sort(np.concatenate([self.reached, self.imbalance, self.silent]))
 
     @property
     def smallest(self) -> float:
@@ -83,18 +82,18 @@ def normal_spectrum(
         Hidden units ``p >= r`` of the network.
     """
     rank = frame.rank
-    left_out = frame.turned(slope)[rank:, rank:]
-    slopes = np.linalg.svd(left_out, compute_uv=False) if left_out.size else np.zeros(0)
     return NormalSpectrum(
         reached=np.linalg.eigvalsh(reached_hessian(frame, slope, covariance, weight_decay)),
         imbalance=np.full(rank * (rank + 1) // 2, 2 * weight_decay),
-        silent=np.concatenate(
-            [
-                np.full(rank, 2 * weight_decay),
-                weight_decay - slopes,
-                weight_decay + slopes,
-                np.full(abs(frame.outputs - frame.inputs), weight_decay),
-            ]
-        ),
+        silent=_silent_spectrum(frame, slope, weight_decay) if hidden > rank else np.zeros(0),
         silent_units=hidden - rank,
     )
+
+
+def _silent_spectrum(frame: CanonicalFrame, slope: Array, weight_decay: float) -> Array:
+    rank = frame.rank
+    left_out = frame.turned(slope)[rank:, rank:]
+    slopes = np.linalg.svd(left_out, compute_uv=False) if left_out.size else np.zeros(0)
+    unpaired = np.full(abs(frame.outputs - frame.inputs), weight_decay)
+    towards_active = np.full(rank, 2 * weight_decay)
+    return np.concatenate([towards_active, weight_decay - slopes, weight_decay + slopes, unpaired])
