@@ -225,8 +225,9 @@ def test_without_tex_the_source_is_written_and_the_user_is_told(
 ) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
     written = write_document(EXAMPLE, tmp_path, "derivation", ["tex", "pdf"])
-    assert [path.name for path in written] == ["derivation.tex"]
-    assert "no pdflatex was found" in caplog.text
+    assert [path.name for path in written] == ["derivation.tex", "references.bib"]
+    assert "derivation.pdf was not built: no pdflatex" in caplog.text
+    assert "apt-get install texlive" in caplog.text
 
 
 def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path: Path) -> None:
@@ -382,4 +383,9 @@ def test_a_study_without_values_gets_a_report_without_numbers(
     monkeypatch.setattr("shutil.which", lambda name: None)
     study = replace(read_study("anisotropic_autoencoder"), values={})
     written = report.write_report(study, tmp_path)
-    assert sorted(path.name for path in written) == ["kernels.py", "report.html", "report.tex"]
+    assert sorted(path.name for path in written) == [
+        "kernels.py",
+        "references.bib",
+        "report.html",
+        "report.tex",
+    ]

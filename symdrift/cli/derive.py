@@ -9,22 +9,47 @@ import typer
 from symdrift.cli.options import OutOption, SetOption, StudyArgument
 from symdrift.cli.requests import chosen_study, output_directory
 from symdrift.cli.terminal import announce
+from symdrift.errors import RequestError
 
 
 def derive(
     study: StudyArgument,
     out: OutOption = None,
     formats: Annotated[
-        str, typer.Option("--format", metavar="LIST", help="Any of tex,html,pdf.")
-    ] = "tex,html,pdf",
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="LIST",
+            help="Any of tex,html,pdf (the article), fragment (to \\input into a paper), slides "
+            "(Beamer), sheet (formulas on one page); default: tex,html, and pdf where TeX is.",
+        ),
+    ] = None,
+    width: Annotated[
+        str,
+        typer.Option(
+            metavar="article|column", help="Width of the equations of article and fragment."
+        ),
+    ] = "article",
     assignments: SetOption = None,
 ) -> None:
     """Derive a study, check every step, write it down.
 
-    Writes the document of the derivation and the kernels that evaluate its results.
+    Writes the document of the derivation, the works that it cites as BibTeX, and the kernels
+    that evaluate its results.  With slides or sheet, pdf compiles these.
     """
-    wanted = tuple(dict.fromkeys(part.strip() for part in formats.split(",")))
+    text = "tex,html,pdf" if formats is None else formats
+    wanted = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    pdf_asked_for = formats is not None and "pdf" in wanted
     chosen = chosen_study(study, assignments)
-    from symdrift.documents import write_derivation
+    from symdrift.documents.pdf import TEX_MISSING, has_tex
+    from symdrift.documents.writing import require_derivation_formats, write_derivation
 
-    announce(write_derivation(chosen, output_directory(out, chosen), wanted))
+    require_derivation_formats(wanted)
+    missing = RequestError("--format", f'= "{text}" asks for a PDF, but {TEX_MISSING}')
+    if pdf_asked_for and not has_tex():
+        raise missing
+    written = write_derivation(chosen, output_directory(out, chosen), wanted, width)
+    announce(written)
+    if pdf_asked_for and not any(path.suffix == ".pdf" for path in written):
+        # TeX is there, a package of the document is not.
+        raise missing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -23,6 +23,7 @@ from symdrift.documents.prose import (
 )
 from symdrift.documents.typesetting import Layout, Names, lay_out
 from symdrift.errors import RequestError
+from symdrift.lettering import in_notation
 
 EQUATION_WIDTH = 38.0
 """Room for an equation in every medium, in em."""
@@ -94,8 +95,17 @@ class Assembly(Generic[Markup]):
     sections: tuple[SectionView[Markup], ...]
 
 
-def assemble(derivation: Derivation, medium: Medium[Markup]) -> Assembly[Markup]:
+def assemble(
+    derivation: Derivation, medium: Medium[Markup], width: float = EQUATION_WIDTH
+) -> Assembly[Markup]:
     """Write every part of a derivation in a medium.
+
+    Parameters
+    ----------
+    derivation : Derivation
+    medium : Medium
+    width : float
+        Room for an equation, in em.
 
     Raises
     ------
@@ -104,7 +114,7 @@ def assemble(derivation: Derivation, medium: Medium[Markup]) -> Assembly[Markup]
     RequestError
         When the notation holds something else than mathematics.
     """
-    return _Assembler(derivation, medium).assembly()
+    return _Assembler(derivation, medium, width).assembly()
 
 
 def cell(content: Cell, medium: Medium[Markup]) -> Markup:
@@ -131,10 +141,17 @@ def theory_printer(derivation: Derivation) -> TheoryPrinter:
     return TheoryPrinter(derivation.symbol_names, small)
 
 
+def _shape_in(sizes: Mapping[str, str], text: str) -> Cell:
+    """Shape of a symbol, its sizes in the letters of the study."""
+    content = shape(text)
+    return Formula(in_notation(content.latex, sizes)) if isinstance(content, Formula) else content
+
+
 class _Assembler(Generic[Markup]):
-    def __init__(self, derivation: Derivation, medium: Medium[Markup]) -> None:
+    def __init__(self, derivation: Derivation, medium: Medium[Markup], width: float) -> None:
         self._derivation = derivation
         self._medium = medium
+        self._width = width
         self._printer = theory_printer(derivation)
         self._names = Names(set(derivation.symbol_names.values()))
         self._index = index(derivation)
@@ -150,12 +167,17 @@ class _Assembler(Generic[Markup]):
                     self._equations[equation.label] = len(self._equations) + 1
 
     def assembly(self) -> Assembly[Markup]:
+        sizes = {
+            row.role: self._printer.doprint(row.symbol)
+            for row in self._derivation.notation
+            if row.role in ("inputs", "outputs", "hidden")
+        }
         return Assembly(
             notation=tuple(
                 NotationView(
                     self._math(row.symbol),
                     self._medium.text(row.meaning),
-                    cell(shape(row.shape), self._medium),
+                    cell(_shape_in(sizes, row.shape), self._medium),
                 )
                 for row in self._derivation.notation
             ),
@@ -206,7 +228,7 @@ class _Assembler(Generic[Markup]):
 
     def _display(self, equation: Equation) -> Markup:
         layout = lay_out(
-            equation.expression, self._printer, EQUATION_WIDTH, self._names, equation.condition
+            equation.expression, self._printer, self._width, self._names, equation.condition
         )
         return self._medium.display(layout, equation.label, self._equations[equation.label])
 

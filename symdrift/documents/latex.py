@@ -1,22 +1,80 @@
-"""A derivation as a LaTeX article."""
+"""A derivation as a LaTeX article, or as a fragment of somebody else's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from symdrift import __version__
 from symdrift.derivation import Derivation
-from symdrift.documents.assembly import assemble, cell
+from symdrift.documents.assembly import EQUATION_WIDTH, assemble, cell
+from symdrift.documents.bibliography import REFERENCES
 from symdrift.documents.numbers import NO_NUMBERS, Numbers, Table
 from symdrift.documents.rendering import Latex, escape_latex, render_latex
 from symdrift.documents.typesetting import Layout, align
 
-TEXT_WIDTH = 41.5
-"""Width of the text in em: that of an equation, its number, and the gap between them."""
+
+@dataclass(frozen=True)
+class Page:
+    """How a page is divided.
+
+    Attributes
+    ----------
+    options : str
+        Options of the document class.
+    text_width : str
+        Width of the text: that of an equation, its number and the gap between them, or
+        twice that and the gap between the columns.
+    equation_width : float
+        Room for an equation, in em.
+    notation : str
+        Template of the notation; a table with page breaks needs the whole width.
+    before_tables : Latex
+        Command that makes room for a heading and a table of the whole width.
+    """
+
+    options: Latex
+    text_width: Latex
+    equation_width: float
+    notation: str
+    before_tables: Latex
+
+
+PAGES: Mapping[str, Page] = MappingProxyType(
+    {
+        "article": Page(
+            options=Latex("11pt,a4paper"),
+            text_width=Latex("41.5em"),
+            equation_width=EQUATION_WIDTH,
+            notation="notation_table.tex.jinja",
+            before_tables=Latex(r"\needspace{14\baselineskip}"),
+        ),
+        # A column of 23.5 em is that of the usual conference styles (3.25 in at 10 pt).
+        "column": Page(
+            options=Latex("10pt,a4paper,twocolumn"),
+            text_width=Latex("48.5em"),
+            equation_width=20.0,
+            notation="notation_list.tex.jinja",
+            before_tables=Latex(r"\onecolumn"),
+        ),
+    }
+)
+"""Pages by name of their width."""
 
 
 class LatexMedium:
-    """How an article writes the parts of a derivation."""
+    """How an article writes the parts of a derivation.
+
+    Parameters
+    ----------
+    prefix : str
+        What every label begins with.
+    """
+
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
 
     def text(self, text: str) -> Latex:
         """Plain text, escaped."""
@@ -28,11 +86,11 @@ class LatexMedium:
 
     def equation_reference(self, label: str, number: int) -> Latex:
         """Reference to an equation, numbered by LaTeX."""
-        return Latex(rf"\eqref{{eq:{label}}}")
+        return Latex(rf"\eqref{{{self._prefix}eq:{label}}}")
 
     def step_reference(self, identifier: str, number: str) -> Latex:
         """Reference to a step, numbered by LaTeX."""
-        return Latex(rf"section~\ref{{step:{identifier}}}")
+        return Latex(rf"section~\ref{{{self._prefix}step:{identifier}}}")
 
     def join(self, pieces: Iterable[Latex]) -> Latex:
         """Pieces one after the other."""
@@ -40,7 +98,7 @@ class LatexMedium:
 
     def display(self, layout: Layout, label: str, number: int) -> Latex:
         """A numbered equation with the definitions of the parts named in it."""
-        text = _numbered(layout.rows, f"eq:{label}")
+        text = _numbered(layout.rows, f"{self._prefix}eq:{label}")
         parts = layout.all_definitions()
         if parts:
             text += "\nwhere\n" + align(row for part in parts for row in part.rows)
@@ -81,14 +139,17 @@ def _column(title: str) -> str:
     return "l" if title in ("symbol", "quantity", "value") else "r"
 
 
-def derivation_latex(derivation: Derivation, numbers: Numbers = NO_NUMBERS) -> str:
+def derivation_latex(
+    derivation: Derivation, numbers: Numbers = NO_NUMBERS, page: Page = PAGES["article"]
+) -> str:
     """LaTeX source of the article that tells a derivation.
 
     Parameters
     ----------
     derivation : Derivation
     numbers : Numbers
-        Tables and figures that follow the derivation; figures as PDF.
+        Tables and figures that follow the derivation, on pages of one column; figures as PDF.
+    page : Page
 
     Raises
     ------
@@ -98,12 +159,12 @@ def derivation_latex(derivation: Derivation, numbers: Numbers = NO_NUMBERS) -> s
         When the notation holds something else than mathematics.
     """
     medium = LatexMedium()
-    assembly = assemble(derivation, medium)
+    assembly = assemble(derivation, medium, page.equation_width)
     return render_latex(
         "article.tex.jinja",
         title=derivation.title,
         study=derivation.study,
-        text_width=f"{TEXT_WIDTH}em",
+        page=page,
         checks=sum(len(step.checks) for step in derivation.steps),
         equations=sum(len(step.equations) for step in derivation.steps),
         notation=assembly.notation,
@@ -114,4 +175,43 @@ def derivation_latex(derivation: Derivation, numbers: Numbers = NO_NUMBERS) -> s
             for figure in numbers.figures
         ],
         warnings=numbers.warnings,
+        references=reference_items(),
+    )
+
+
+def reference_items() -> list[dict[str, Latex]]:
+    """The list of references, ready to print."""
+    return [{"key": Latex(work.key), "item": Latex(work.item)} for work in REFERENCES]
+
+
+def fragment_latex(derivation: Derivation, page: Page = PAGES["article"]) -> str:
+    r"""LaTeX source to be read by ``\input`` inside another document.
+
+    It has no preamble, names the packages that it needs in a comment, begins every label
+    with the name of the study, and leaves nothing changed behind itself.
+
+    Parameters
+    ----------
+    derivation : Derivation
+    page : Page
+        Whose equation width the fragment keeps.
+
+    Raises
+    ------
+    DocumentError
+        When the prose refers to something that the derivation lacks.
+    RequestError
+        When the notation holds something else than mathematics.
+    """
+    # Labels of ASCII letters and digits survive every package that handles labels.
+    prefix = re.sub(r"[^A-Za-z0-9]+", "-", derivation.study) + ":"
+    assembly = assemble(derivation, LatexMedium(prefix), page.equation_width)
+    return render_latex(
+        "fragment.tex.jinja",
+        title=derivation.title,
+        version=__version__,
+        width=f"{page.equation_width:g}",
+        prefix=Latex(prefix),
+        notation=assembly.notation,
+        sections=assembly.sections,
     )

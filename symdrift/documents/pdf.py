@@ -16,10 +16,11 @@ OVERFULL_LIMIT = 5.0
 """Overfull boxes up to this many points are tolerated."""
 
 TEX_MISSING = (
-    "no pdflatex was found, so the document was written as LaTeX only; install it "
-    "(Debian: apt-get install texlive-latex-extra lmodern latexmk) and run the command again "
-    "to have the PDF"
+    "no pdflatex with all the packages of the document was found; install TeX Live (Debian: "
+    "apt-get install texlive-latex-recommended texlive-latex-extra lmodern latexmk) and run the "
+    "command again"
 )
+"""Why there is no PDF and how to get it."""
 
 _EPOCH = "1688342400"
 _TIMEOUT = 300.0
@@ -29,6 +30,7 @@ _OVERFULL = re.compile(r"^Overfull \\[hv]box \((?P<excess>[\d.]+)pt too (?:wide|
 _UNDEFINED = re.compile(
     r"^.*Warning: (?:(?:Reference|Citation) .* undefined|Label .* multiply defined).*$", re.M
 )
+_ABSENT = re.compile(r"File `[^']*\.(?:sty|cls|def|fd)' not found")
 _RERUN = re.compile(r"Rerun to get|Label\(s\) may have changed|Table widths have changed")
 
 
@@ -41,7 +43,7 @@ class CompileResult:
     pdf : pathlib.Path or None
         The document, beside its source; None when TeX is missing or failed.
     available : bool
-        Whether TeX was found.
+        Whether TeX was found, with every package that the document loads.
     errors, overfull, undefined : tuple of str
         Lines of the log: errors, boxes more than 5 pt too large, references and
         citations that lead nowhere or labels given twice.
@@ -59,17 +61,24 @@ class CompileResult:
         return (*self.errors, *self.overfull, *self.undefined)
 
 
+def has_tex() -> bool:
+    """Whether there is a program that compiles LaTeX."""
+    return shutil.which("pdflatex") is not None
+
+
 def compile_pdf(tex_path: Path) -> CompileResult:
     """Compile a LaTeX file with pdflatex; the PDF appears beside it.
 
     Auxiliary files stay in a temporary directory.  The PDF depends on the source only
     (fixed dates), and TeX can neither run programs nor write elsewhere.
     """
-    if shutil.which("pdflatex") is None:
+    if not has_tex():
         return CompileResult(None, available=False)
     with tempfile.TemporaryDirectory(prefix="symdrift-") as build:
         log, failure = _run(tex_path, Path(build))
         errors = _errors(log) or failure
+        if any(_ABSENT.search(error) for error in errors):
+            return CompileResult(None, available=False)
         overfull = tuple(
             match.group(0)
             for match in _OVERFULL.finditer(log)

@@ -24,6 +24,8 @@ GROUP_ABOVE = 16
 
 _SIZE_NAMES = ("big", "big", "Big", "bigg", "Bigg")
 _BRACKETS = ((r"[", r"]"), (r"\{", r"\}"), ("(", ")"))
+_NARROW = 22.0
+"""Below this room (em) rows are indented by half as much."""
 _WIDEST_MARGIN = 0.34
 """A left-hand side wider than this part of the line does not set the alignment."""
 _RELATIONS = {
@@ -206,7 +208,12 @@ class _Writer:
         self._fresh = False
 
     def new_row(self, depth: int) -> None:
-        """End the current row; the next one is indented by ``depth``."""
+        """End the current row; the next one is indented by ``depth``.
+
+        A row that holds a sign only goes on: no sign stands alone at the end of a row.
+        """
+        if self._fresh and self._current.endswith(("+", "-")):
+            return
         if not self._fresh:
             self._rows.append(self._current)
         self._current = self._indent(depth)
@@ -227,7 +234,8 @@ class _Writer:
         self.emit(right, tail, 2)
 
     def _indent(self, depth: int) -> str:
-        return r"\quad" * min(depth, 4) + ("{}" if depth else "")
+        unit = r"\quad" if self._full_width >= _NARROW else r"\enspace"
+        return unit * min(depth, 4) + ("{}" if depth else "")
 
     def _fits(self, latex: str) -> bool:
         return _width(f"{self._current} {latex}") <= self._limit
@@ -291,7 +299,9 @@ class _Writer:
             if self._fits(flat):
                 self.put(flat)
             else:
+                fresh = self._fresh
                 self.put(sign)
+                self._fresh = fresh
                 self._loose_or_emit(term, end, depth + 1)
 
     def _loose_or_emit(self, term: sp.Basic, tail: str, depth: int) -> None:
@@ -302,8 +312,6 @@ class _Writer:
 
     def _product(self, expression: sp.Mul, tail: str, depth: int) -> None:
         negative, expression = self._printer.split_sign(expression)
-        if negative:
-            self.put("-")
         numerator, denominator = self._printer.quotient(expression)
         simple = [factor for factor in numerator if is_simple(factor)]
         breakable = [factor for factor in numerator if not is_simple(factor)]
@@ -313,13 +321,16 @@ class _Writer:
             head = self._fraction_head(simple, denominator, depth)
         else:
             head = self._printer.product(simple) if simple else ""
+        bare = not head
+        if negative:
+            head = f"- {head}".strip()
         if head:
             if not self._fits(head) and self._fits_fresh(head, depth):
                 self.new_row(depth)
             self.put(head)
         for position, factor in enumerate(breakable):
             last = position == len(breakable) - 1
-            self._factor(factor, tail if last else "", depth, last, first=not head and not position)
+            self._factor(factor, tail if last else "", depth, last, first=bare and not position)
         if not breakable:
             self.put(tail)
 
@@ -342,7 +353,7 @@ class _Writer:
             self.new_row(depth)
             self.put(times + flat)
         elif isinstance(factor, sp.Add):
-            self._bracketed("", factor, tail, depth)
+            self._bracketed("", factor, tail, depth, times)
         else:
             self.emit(factor, tail, depth)
 
@@ -357,7 +368,7 @@ class _Writer:
                 self.new_row(depth)
                 self.put(flat if position == 0 else rf"{{}}\cdot {flat}")
             elif isinstance(factor, sp.Add | sp.MatAdd):
-                self._bracketed("", factor, end, depth)
+                self._bracketed("", factor, end, depth, r"{}\cdot" if position else "")
             else:
                 self.emit(factor, end, depth)
 
@@ -375,14 +386,30 @@ class _Writer:
         exponent = self._printer.doprint(expression.exp)
         self._bracketed("", expression.base, f"^{{{exponent}}}{tail}", depth)
 
-    def _bracketed(self, head: str, inside: sp.Basic, tail: str, depth: int) -> None:
+    def _bracketed(
+        self, head: str, inside: sp.Basic, tail: str, depth: int, joint: str = ""
+    ) -> None:
+        """A bracket over several rows; ``joint`` leads it when it opens a row."""
         reach = measure(self._printer.doprint(inside)).reach
         size = _SIZE_NAMES[delimiter_size(reach)]
         left, right = _BRACKETS[self._nesting % len(_BRACKETS)]
-        self.put(rf"{head}\{size}l{left}")
+        opening = rf"{head}\{size}l{left}"
+        begun = f"{opening} {self._beginning(inside)}"
+        if not (self._fresh or self._fits(begun)) and self._fits_fresh(f"{joint} {begun}", depth):
+            # No bracket opens at the end of a row.
+            self.new_row(depth)
+            opening = f"{joint}{opening}"
+        self.put(opening)
         self._nesting += 1
         self.emit(inside, rf" \{size}r{right}{tail}", depth + 1)
         self._nesting -= 1
+
+    def _beginning(self, expression: sp.Basic) -> str:
+        """Print of the first term of a sum, or of the whole of anything else."""
+        if not isinstance(expression, sp.Add | sp.MatAdd):
+            return str(self._printer.doprint(expression))
+        sign, term = self._terms(expression)[0]
+        return f"{sign} {self._printer.term(term)}"
 
     def _list(self, expression: sp.Basic, tail: str, depth: int) -> None:
         joint = {sp.And: r"\text{and}\quad", sp.Or: r"\text{or}\quad"}.get(expression.func, "")

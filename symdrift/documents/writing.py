@@ -3,36 +3,57 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from symdrift.chain import derive
 from symdrift.derivation import Derivation
+from symdrift.documents.bibliography import bibtex
 from symdrift.documents.html import derivation_html
-from symdrift.documents.latex import derivation_latex
+from symdrift.documents.latex import PAGES, Page, derivation_latex, fragment_latex
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
 from symdrift.documents.pdf import TEX_MISSING, compile_pdf
+from symdrift.documents.sheet import sheet_latex
+from symdrift.documents.slides import slides_latex
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.files import write_text
 from symdrift.kernels import write_kernels
 from symdrift.study import Study
 
 FORMATS = ("tex", "html", "pdf")
+"""Formats of a report."""
+
+HANDOUTS: Mapping[str, Callable[[Derivation], str]] = MappingProxyType(
+    {"slides": slides_latex, "sheet": sheet_latex}
+)
+"""LaTeX documents of their own besides the article."""
+
+DERIVATION_FORMATS = (*FORMATS, "fragment", *HANDOUTS)
+"""Formats of a derivation."""
+
+BIBLIOGRAPHY = "references.bib"
 
 _LOGGER = logging.getLogger("symdrift")
 
 
-def write_derivation(study: Study, directory: Path, formats: Collection[str]) -> list[Path]:
-    """Derive a study and write its document and its kernels.
+def write_derivation(
+    study: Study, directory: Path, formats: Collection[str], width: str = "article"
+) -> list[Path]:
+    """Derive a study and write its documents and its kernels.
 
     Parameters
     ----------
     study : Study
     directory : Path
-        Made when missing; receives ``derivation.tex``, ``.html``, ``.pdf`` and
-        ``kernels.py``.
-    formats : collection of {"tex", "html", "pdf"}
-        The PDF needs the LaTeX source, which is then written too.
+        Made when missing; receives ``derivation.tex``, ``.html``, ``.pdf``,
+        ``fragment.tex``, ``slides.tex``, ``sheet.tex``, ``references.bib`` beside any of
+        the LaTeX sources, and ``kernels.py``.
+    formats : collection of {"tex", "html", "pdf", "fragment", "slides", "sheet"}
+        The PDF is made of the article, the slides and the sheet, as far as they are asked
+        for, and of the article when none of them is.
+    width : {"article", "column"}
+        Width of equations in article and fragment.
 
     Returns
     -------
@@ -42,13 +63,31 @@ def write_derivation(study: Study, directory: Path, formats: Collection[str]) ->
     Raises
     ------
     RequestError
-        For an unknown format, or when a file cannot be written.
+        For an unknown format or width, or when a file cannot be written.
     CheckFailed
         When a step of the derivation or the compilation fails.
     """
-    _require_formats(formats)
+    require_derivation_formats(formats)
+    if width not in PAGES:
+        raise RequestError("width", f'= "{width}" is unknown; allowed are {", ".join(PAGES)}')
     derivation = derive(study)
-    written = write_document(derivation, directory, "derivation", formats)
+    require_passed(derivation)
+    page = PAGES[width]
+    handouts = [name for name in HANDOUTS if name in formats]
+    article = [name for name in FORMATS if name in formats]
+    if handouts and "tex" not in formats and "pdf" in article:
+        article.remove("pdf")
+    written: list[Path] = []
+    if article:
+        written += write_document(derivation, directory, "derivation", article, page=page)
+    if "fragment" in formats:
+        written.append(write_text(directory / "fragment.tex", fragment_latex(derivation, page)))
+    for name in handouts:
+        source = write_text(directory / f"{name}.tex", HANDOUTS[name](derivation))
+        written += [source, *(_write_pdf(source) if "pdf" in formats else [])]
+    bibliography = directory / BIBLIOGRAPHY
+    if (handouts or "fragment" in formats) and bibliography not in written:
+        written.append(write_text(bibliography, bibtex()))
     return [*written, write_kernels(study, directory)]
 
 
@@ -58,8 +97,9 @@ def write_document(
     stem: str,
     formats: Collection[str],
     numbers: Numbers = NO_NUMBERS,
+    page: Page = PAGES["article"],
 ) -> list[Path]:
-    """Write the document of a derivation in the given formats.
+    """Write the document of a derivation in the given formats, and what it cites as BibTeX.
 
     Raises
     ------
@@ -68,15 +108,15 @@ def write_document(
     CheckFailed
         When a check of the derivation failed, or TeX finds fault with the document.
     """
-    _require_formats(formats)
+    _require_formats(formats, FORMATS)
     require_passed(derivation)
     written: list[Path] = []
     if "html" in formats:
-        page = derivation_html(derivation, numbers)
-        written.append(write_text(directory / f"{stem}.html", page))
+        written.append(write_text(directory / f"{stem}.html", derivation_html(derivation, numbers)))
     if "tex" in formats or "pdf" in formats:
-        source = derivation_latex(derivation, numbers)
+        source = derivation_latex(derivation, numbers, page)
         written.append(write_text(directory / f"{stem}.tex", source))
+        written.append(write_text(directory / BIBLIOGRAPHY, bibtex()))
     if "pdf" in formats:
         written += _write_pdf(directory / f"{stem}.tex")
     return written
@@ -85,19 +125,30 @@ def write_document(
 def _write_pdf(source: Path) -> list[Path]:
     result = compile_pdf(source)
     if not result.available:
-        _LOGGER.warning(TEX_MISSING)
+        _LOGGER.warning("%s was not built: %s", source.with_suffix(".pdf").name, TEX_MISSING)
         return []
     if result.pdf is None or result.problems:
         raise CheckFailed(f"{source.name} does not compile cleanly: {result.problems[0]}")
     return [result.pdf]
 
 
-def _require_formats(formats: Collection[str]) -> None:
+def require_derivation_formats(formats: Collection[str]) -> None:
+    """Refuse formats that a derivation cannot be written in.
+
+    Raises
+    ------
+    RequestError
+        Naming the format and what is allowed.
+    """
+    _require_formats(formats, DERIVATION_FORMATS)
+
+
+def _require_formats(formats: Collection[str], allowed: Collection[str]) -> None:
     for name in formats:
-        if name not in FORMATS:
-            raise RequestError("format", f'= "{name}" is unknown; allowed are {", ".join(FORMATS)}')
+        if name not in allowed:
+            raise RequestError("format", f'= "{name}" is unknown; allowed are {", ".join(allowed)}')
     if not formats:
-        raise RequestError("format", f"is empty; give some of {', '.join(FORMATS)}")
+        raise RequestError("format", f"is empty; give some of {', '.join(allowed)}")
 
 
 def require_passed(derivation: Derivation) -> None:

@@ -1,0 +1,77 @@
+"""LaTeX whose height on the page is known before TeX runs, to fill slides and sheets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from symdrift.documents.latex import LatexMedium
+from symdrift.documents.metrics import measure
+from symdrift.documents.rendering import Latex
+from symdrift.documents.typesetting import Layout
+
+LINE = 1.25
+"""Height of a line of text, in em."""
+
+_ROW_GAP = 0.35
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a page: its LaTeX, and its height in em when it is a display."""
+
+    latex: Latex
+    height: float = 0.0
+
+
+class DisplayWriter(Protocol):
+    """How a displayed equation is written."""
+
+    def __call__(self, layout: Layout, label: str, number: int) -> Piece:
+        """The equation with the definitions of the parts named in it."""
+
+
+class MeasuredMedium:
+    """How the parts of a derivation are written where room is short.
+
+    Parameters
+    ----------
+    display : DisplayWriter
+    """
+
+    def __init__(self, display: DisplayWriter) -> None:
+        self._latex = LatexMedium()
+        self.display = display
+
+    def text(self, text: str) -> Piece:
+        """Plain text, escaped."""
+        return Piece(self._latex.text(text))
+
+    def math(self, latex: str) -> Piece:
+        """Inline mathematics."""
+        return Piece(self._latex.math(latex))
+
+    def equation_reference(self, label: str, number: int) -> Piece:
+        """Reference to an equation."""
+        return Piece(self._latex.equation_reference(label, number))
+
+    def step_reference(self, identifier: str, number: str) -> Piece:
+        """Link to a step by its number."""
+        return Piece(Latex(rf"\hyperlink{{step:{identifier}}}{{section~{number}}}"))
+
+    def join(self, pieces: Iterable[Piece]) -> Piece:
+        """Pieces one after the other."""
+        return Piece(Latex("".join(piece.latex for piece in pieces)))
+
+
+def display_height(layout: Layout, gap: float) -> float:
+    """Height of an equation with the definitions of its parts and ``gap`` around it, in em."""
+    definitions = layout.all_definitions()
+    heights = [_rows_height(part) for part in (layout, *definitions)]
+    return sum(heights) + gap + (gap + LINE if definitions else 0.0)
+
+
+def _rows_height(layout: Layout) -> float:
+    boxes = [measure(f"{left} {right}") for left, right in layout.rows]
+    return sum(max(LINE, box.above + box.below) + _ROW_GAP for box in boxes)

@@ -1,0 +1,113 @@
+"""The formulas of a derivation on one page."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from symdrift.derivation import Derivation
+from symdrift.documents.assembly import Assembly, SectionView, assemble
+from symdrift.documents.measured import LINE, MeasuredMedium, Piece, display_height
+from symdrift.documents.rendering import Latex, render_latex
+from symdrift.documents.typesetting import Layout, align
+
+EQUATION_WIDTH = 25.0
+"""Room for an equation in a column of the sheet, in em of its text."""
+
+ESSENTIAL = frozenset([
+    "sample-loss", "update", "residual", "balance", "singular-value", "axis-residual", "active",
+    "reduction", "generator", "metric", "dimension", "hessian-pair", "coupling", "hessian-own",
+    "noise-pair", "noise-own", "batch", "lyapunov", "lyapunov-solution", "fluctuation-own",
+    "excess-loss", "rotation-step", "sylvester", "covariance", "mean", "overlap", "own-overlap",
+    "sylvester-left", "sylvester-right", "term", "own-sylvester", "own-term", "total",
+    "mean-rotation", "axis-decay", "representation-diffusion", "decay-rate", "displacement",
+    "isotropic", "isotropic-quiet", "irrelevant", "critical-noise", "exponents",
+])  # fmt: skip
+"""Labels of the formulas that a sheet shows, where a derivation has them.
+
+Of a section without any of them, and of the results of the study, it shows what fits.
+"""
+
+_ROOM = 188.0
+"""Height of the formulas on the page, both columns together, in em."""
+_HEADING, _GAP = 1.8, 0.6
+_TALLEST = 12.0
+
+
+@dataclass(frozen=True)
+class SheetSection:
+    """Formulas under one heading, ready to print."""
+
+    title: str
+    displays: tuple[Latex, ...]
+
+
+def sheet_latex(derivation: Derivation) -> str:
+    """LaTeX source of one page with the formulas of a derivation and their numbers in it.
+
+    Raises
+    ------
+    DocumentError
+        When the prose refers to something that the derivation lacks.
+    RequestError
+        When the notation holds something else than mathematics.
+    """
+    assembly = assemble(derivation, MeasuredMedium(_display), EQUATION_WIDTH)
+    shown = _selection(derivation, assembly)
+    sections = []
+    for section in assembly.sections:
+        displays = tuple(
+            piece.latex for label, piece in _labelled(derivation, section) if label in shown
+        )
+        if displays:
+            sections.append(SheetSection(section.title, displays))
+    return render_latex(
+        "sheet.tex.jinja",
+        title=derivation.title,
+        study=derivation.study,
+        notation=[(row.symbol.latex, row.meaning.latex) for row in assembly.notation],
+        sections=sections,
+    )
+
+
+def _display(layout: Layout, label: str, number: int) -> Piece:
+    """An equation with its number in the derivation."""
+    (*rows, (left, right)) = layout.rows
+    text = align([*rows, (left, rf"{right} \tag{{{number}}}")])
+    if parts := layout.all_definitions():
+        text += "\nwhere\n" + align(row for part in parts for row in part.rows)
+    return Piece(Latex(text), display_height(layout, _GAP))
+
+
+def _labelled(derivation: Derivation, section: SectionView[Piece]) -> list[tuple[str, Piece]]:
+    return [
+        (equation.label, piece)
+        for step in section.steps
+        for equation, piece in zip(
+            derivation[step.identifier].equations, step.displays, strict=True
+        )
+    ]
+
+
+def _selection(derivation: Derivation, assembly: Assembly[Piece]) -> frozenset[str]:
+    """Labels of what the page has room for: the essential first, then the rest in order."""
+    essential: list[tuple[str, float]] = []
+    others: list[tuple[str, float]] = []
+    for section in assembly.sections:
+        labelled = [
+            (label, piece.height)
+            for label, piece in _labelled(derivation, section)
+            if piece.height <= _TALLEST
+        ]
+        chosen = [pair for pair in labelled if pair[0] in ESSENTIAL]
+        essential += chosen
+        others += [] if chosen else labelled
+    left = _ROOM - _HEADING * len(assembly.sections)
+    # The notation is running text over both columns, about four symbols a line.
+    left -= 2 * LINE * math.ceil(len(assembly.notation) / 4)
+    shown = []
+    for label, height in (*essential, *others):
+        if height <= left:
+            shown.append(label)
+            left -= height
+    return frozenset(shown)
