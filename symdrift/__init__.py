@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from symdrift.errors import CheckFailed as CheckFailed
     from symdrift.errors import RequestError as RequestError
     from symdrift.evaluation import Evaluation as Evaluation
+    from symdrift.evaluation import StimulusEvaluation as StimulusEvaluation
     from symdrift.problem import LearningProblem as LearningProblem
     from symdrift.problem import Stimulus as Stimulus
     from symdrift.roads import evaluate as evaluate
+    from symdrift.roads import evaluate_stimuli as evaluate_stimuli
     from symdrift.simulation import simulate as simulate
     from symdrift.study import Study as Study
     from symdrift.study import read_study as read_study
@@ -38,9 +40,11 @@ _HOMES = {
     "LearningProblem": "symdrift.problem",
     "RequestError": "symdrift.errors",
     "Stimulus": "symdrift.problem",
+    "StimulusEvaluation": "symdrift.evaluation",
     "Study": "symdrift.study",
     "derive": "symdrift.chain",
     "evaluate": "symdrift.roads",
+    "evaluate_stimuli": "symdrift.roads",
     "read_study": "symdrift.study",
     "shipped_studies": "symdrift.study",
     "simulate": "symdrift.simulation",
@@ -55,9 +59,11 @@ __all__ = [
     "LearningProblem",
     "RequestError",
     "Stimulus",
+    "StimulusEvaluation",
     "Study",
     "derive",
     "evaluate",
+    "evaluate_stimuli",
     "read_study",
     "shipped_studies",
     "simulate",

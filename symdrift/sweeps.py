@@ -13,8 +13,10 @@ from symdrift.errors import RequestError
 from symdrift.expressions import parse
 
 if TYPE_CHECKING:
-    from symdrift.evaluation import Evaluation
+    from symdrift.evaluation import Evaluation, StimulusEvaluation
     from symdrift.study import Study
+
+QUANTITIES = ("all", "stimuli")
 
 MOST_POINTS = 100_000
 """Points of one sweep."""
@@ -48,12 +50,12 @@ class SweepPoint:
         Where the point lies on each axis; empty for a single evaluation.
     symbols : Mapping of str to float
         Values of the study's symbols at the point.
-    evaluation : Evaluation
+    evaluation : Evaluation or StimulusEvaluation
     """
 
     swept: Mapping[str, float]
     symbols: Mapping[str, float]
-    evaluation: Evaluation
+    evaluation: Evaluation | StimulusEvaluation
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON record of the evaluation, whose parameters include the point."""
@@ -114,6 +116,7 @@ def sweep(
     method: str = "auto",
     approximation: str = "exact",
     progress: Callable[[int, int], None] | None = None,
+    quantities: str = "all",
 ) -> tuple[SweepPoint, ...]:
     """Evaluate a study at every point of the grid that the axes span.
 
@@ -125,7 +128,10 @@ def sweep(
     method, approximation : str
         As for :func:`symdrift.roads.evaluate`.
     progress : callable, optional
-        Called with the number of finished points and of all points.
+        Called with the number of finished points and of all points or, for a single point,
+        of finished planes and all.
+    quantities : {"all", "stimuli"}
+        ``"stimuli"`` leaves out the drift by plane, see :func:`symdrift.roads.evaluate_stimuli`.
 
     Raises
     ------
@@ -133,8 +139,12 @@ def sweep(
         When the grid is too large, or one of its points cannot be evaluated; the
         message names the point.
     """
-    from symdrift.roads import evaluate
+    from symdrift.roads import evaluate, evaluate_stimuli
 
+    if quantities not in QUANTITIES:
+        allowed = ", ".join(QUANTITIES)
+        raise RequestError("quantities", f'= "{quantities}" is unknown; allowed are {allowed}')
+    road = evaluate if quantities == "all" else evaluate_stimuli
     paths = [axis.path for axis in axes]
     repeated = [path for path in paths if paths.count(path) > 1]
     if repeated:
@@ -147,7 +157,8 @@ def sweep(
         swept = dict(zip(paths, values, strict=True))
         try:
             here = study.with_values(swept) if swept else study
-            evaluation = evaluate(here.problem(), method, approximation)
+            within = progress if not swept else None
+            evaluation = road(here.problem(), method, approximation, within)
         except RequestError as error:
             if not swept:
                 raise
@@ -155,6 +166,6 @@ def sweep(
             raise RequestError("--sweep", f"fails at {where}: {error}") from None
         symbols = {name: here.values[name].evaluate({}) for name in here.symbols}
         points.append(SweepPoint(swept, symbols, evaluation))
-        if progress is not None:
+        if progress is not None and swept:
             progress(len(points), total)
     return tuple(points)

@@ -7,10 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from symdrift.evaluation import Drift, Evaluation, StimulusDrift, StimulusEvaluation
+
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from symdrift.evaluation import Evaluation
+    from symdrift.evaluation import Drift, Evaluation, StimulusDrift, StimulusEvaluation
     from symdrift.observables import Observation
     from symdrift.sweeps import SweepPoint
     from symdrift.validation import Validation
@@ -21,12 +23,12 @@ _INDEX = re.compile(r"\.\d+(-\d+)?$")
 Record = dict[str, float | int | str]
 
 
-def quantities(evaluation: Evaluation) -> Record:
+def quantities(evaluation: Evaluation | StimulusEvaluation) -> Record:
     """Every number of an evaluation by a dotted name, in the order of the theory.
 
     Of the covariance of rotations only the diagonal is listed, by plane (``1-2``).
     """
-    minimum, fluctuation, drift = evaluation.minimum, evaluation.fluctuation, evaluation.drift
+    minimum, fluctuation = evaluation.minimum, evaluation.fluctuation
     record: Record = {
         "minimum.rank": minimum.rank,
         "minimum.loss": minimum.loss,
@@ -37,6 +39,18 @@ def quantities(evaluation: Evaluation) -> Record:
         record[f"minimum.singular_values.{index}"] = float(value)
     record["fluctuation.weight_variance"] = fluctuation.weight_variance
     record["fluctuation.excess_loss"] = fluctuation.excess_loss
+    if isinstance(evaluation, Evaluation):
+        record |= _drift_quantities(evaluation.drift)
+    for stimulus in evaluation.stimuli:
+        record[f"stimuli.{stimulus.name}.squared_norm"] = stimulus.squared_norm
+        record[f"stimuli.{stimulus.name}.diffusion"] = stimulus.diffusion
+        record[f"stimuli.{stimulus.name}.decay_rate"] = stimulus.decay_rate
+        record[f"stimuli.{stimulus.name}.mean_speed"] = stimulus.mean_speed
+    return record
+
+
+def _drift_quantities(drift: Drift) -> Record:
+    record: Record = {}
     for name, values in (
         ("covariance", drift.covariance.diagonal()),
         ("diffusion", drift.diffusion),
@@ -44,11 +58,6 @@ def quantities(evaluation: Evaluation) -> Record:
     ):
         for (i, j), value in zip(drift.planes, values, strict=True):
             record[f"drift.{name}.{i}-{j}"] = float(value)
-    for stimulus in evaluation.stimuli:
-        record[f"stimuli.{stimulus.name}.squared_norm"] = stimulus.squared_norm
-        record[f"stimuli.{stimulus.name}.diffusion"] = stimulus.diffusion
-        record[f"stimuli.{stimulus.name}.decay_rate"] = stimulus.decay_rate
-        record[f"stimuli.{stimulus.name}.mean_speed"] = stimulus.mean_speed
     return record
 
 
@@ -95,9 +104,16 @@ def _columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
     return sorted(order, key=order.__getitem__)
 
 
-def evaluation_tables(evaluation: Evaluation) -> list[Table]:
+def evaluation_tables(evaluation: Evaluation | StimulusEvaluation) -> list[Table]:
     """Tables of one evaluation for a terminal."""
-    minimum, fluctuation, drift = evaluation.minimum, evaluation.fluctuation, evaluation.drift
+    tables = [_overview_table(evaluation)]
+    if isinstance(evaluation, Evaluation):
+        tables.append(_drift_table(evaluation.drift))
+    return [*tables, _stimulus_table(evaluation.stimuli)]
+
+
+def _overview_table(evaluation: Evaluation | StimulusEvaluation) -> Table:
+    minimum, fluctuation = evaluation.minimum, evaluation.fluctuation
     overview = _table("Minimum and fluctuation", ("quantity", "value", "unit"))
     _add(overview, "rank", str(minimum.rank), "")
     singular_values = ", ".join(_shown(value) for value in minimum.singular_values)
@@ -105,8 +121,20 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table]:
     _add(overview, "loss at the minimum", _shown(minimum.loss), "")
     _add(overview, "smallest normal Hessian eigenvalue", _shown(minimum.hessian_min), "")
     _add(overview, "largest Hessian eigenvalue", _shown(minimum.hessian_max), "")
+    if minimum.certificate is not None:
+        for quantity, number in (
+            ("gradient left, relative", minimum.certificate.gradient_norm),
+            ("duality gap, relative", minimum.certificate.duality_gap),
+            ("next best stationary point, relative", minimum.certificate.runner_up),
+        ):
+            if number is not None:
+                _add(overview, quantity, f"{number:.1g}", "")
     _add(overview, "weight variance, tr Gamma", _shown(fluctuation.weight_variance), "")
     _add(overview, "excess loss", _shown(fluctuation.excess_loss), "")
+    return overview
+
+
+def _drift_table(drift: Drift) -> Table:
     planes = _table(
         "Drift by plane of the hidden layer",
         (
@@ -121,7 +149,11 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table]:
     )
     for (i, j), *values in rows:
         _add(planes, f"{i}, {j}", *(_shown(value) for value in values))
-    stimuli = _table(
+    return planes
+
+
+def _stimulus_table(stimuli: Sequence[StimulusDrift]) -> Table:
+    table = _table(
         "Drift by stimulus",
         (
             "stimulus",
@@ -131,16 +163,16 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table]:
             "mean speed\n1/step",
         ),
     )
-    for stimulus in evaluation.stimuli:
+    for stimulus in stimuli:
         _add(
-            stimuli,
+            table,
             stimulus.name,
             _shown(stimulus.squared_norm),
             _shown(stimulus.diffusion),
             _shown(stimulus.decay_rate),
             _shown(stimulus.mean_speed),
         )
-    return [overview, planes, stimuli]
+    return table
 
 
 def sweep_table(points: Sequence[SweepPoint], most_columns: int) -> tuple[Table, int]:

@@ -50,6 +50,12 @@ def evaluate(
             metavar="exact|white", help="white: noise and fluctuation taken as uncorrelated."
         ),
     ] = "exact",
+    quantities: Annotated[
+        str,
+        typer.Option(
+            metavar="all|stimuli", help="stimuli: without the drift by plane, for wide networks."
+        ),
+    ] = "all",
 ) -> None:
     """Print the numbers of a study.
 
@@ -67,7 +73,7 @@ def evaluate(
     axes = [parse_axis(text) for text in sweeps or ()]
     chosen = chosen_study(study, assignments)
     with progress_bar("evaluating") as progress:
-        points = sweep(chosen, axes, method, approximation, progress)
+        points = sweep(chosen, axes, method, approximation, progress, quantities)
     if plot is not None:
         from symdrift.plots import plot as draw
 
