@@ -18,6 +18,7 @@ that count as replicas.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -117,6 +118,9 @@ class WindowSums:
         ``(weights, units)``.
     similarity : Array
         Sum of ``h_a . h_b`` at window ends for stimuli ``a``, ``b``, ``(stimuli, stimuli, units)``.
+    travelled, lag_pairs : Array
+        Sums of ``|h_{t+lag} - h_t|^2``, ``(stimuli, lags, units)``, and their numbers,
+        ``(lags, units)``.
     """
 
     windows: Array
@@ -130,6 +134,8 @@ class WindowSums:
     loss: Array
     normal: Array
     similarity: Array
+    travelled: Array
+    lag_pairs: Array
 
     def __add__(self, other: WindowSums) -> WindowSums:
         """Further windows of the same units."""
@@ -154,6 +160,8 @@ def sum_windows(
     loss: Array,
     normal: Array,
     similarity: Array,
+    travelled: Array,
+    lag_pairs: Array,
 ) -> WindowSums:
     """Sums over successive windows of independent units.
 
@@ -167,6 +175,9 @@ def sum_windows(
         Displacement at the end of each window, already summed, shape ``(weights, units)``.
     similarity : Array
         Likewise ``h_a . h_b``, shape ``(stimuli, stimuli, units)``.
+    travelled, lag_pairs : Array
+        Likewise ``|h_{t+lag} - h_t|^2``, shape ``(stimuli, lags, units)``, and how many,
+        ``(lags, units)``.
     """
     windows, _, units = angles.shape
     left = [pair[0] for pair in observed.pairs]
@@ -196,6 +207,8 @@ def sum_windows(
         loss=loss.sum(axis=0),
         normal=normal,
         similarity=similarity,
+        travelled=travelled,
+        lag_pairs=lag_pairs,
     )
 
 
@@ -324,6 +337,29 @@ class DisplacementCurve:
     lags: Array
     mean: Array
     standard_error: Array
+
+
+def measured_displacements(sums: WindowSums, lags: Sequence[int]) -> tuple[DisplacementCurve, ...]:
+    """Mean-squared displacement of each stimulus, at the lags that two units at least have seen.
+
+    Parameters
+    ----------
+    lags : sequence of int
+        Lags of the sums, in steps.
+    """
+    seen = [lag for lag, pairs in enumerate(sums.lag_pairs) if np.count_nonzero(pairs) > 1]
+    pairs = sums.lag_pairs
+    curves = []
+    for travelled in sums.travelled / np.maximum(pairs, 1.0):
+        entries = [weighted_mean(travelled[lag], pairs[lag]) for lag in seen]
+        curves.append(
+            DisplacementCurve(
+                lags=np.array([lags[lag] for lag in seen], dtype=np.float64),
+                mean=np.array([entry.value for entry in entries]),
+                standard_error=np.array([entry.standard_error for entry in entries]),
+            )
+        )
+    return tuple(curves)
 
 
 def displacement_curve(

@@ -344,11 +344,13 @@ def _extrapolated_rows(
 ) -> Iterator[ExtrapolatedRow]:
     used = [run for run, small in zip(runs, fitted, strict=False) if small]
     stiffness = np.array([run.stiffness for run in used])
-    for index, measured in enumerate(runs[own].rows):
-        if len(used) < 2:
+    by_quantity = [{row.quantity: row for row in run.rows} for run in used]
+    for measured in runs[own].rows:
+        # A run cut short may lack the displacements over the longest lags.
+        rows = [rows[measured.quantity] for rows in by_quantity if measured.quantity in rows]
+        if len(rows) < max(2, len(used)):
             yield ExtrapolatedRow(measured, None, None)
             continue
-        rows = [run.rows[index] for run in used]
         deviations = np.array([(row.simulation - row.theory) / row.scale for row in rows])
         errors = np.array([row.standard_error / row.scale for row in rows])
         yield ExtrapolatedRow(measured, *_weighted_line(stiffness, deviations, errors))

@@ -22,7 +22,9 @@ from symdrift.errors import RequestError
 from symdrift.estimators import Observables
 from symdrift.evaluation import Drift, Evaluation
 from symdrift.execution import available_processors
+from symdrift.memory import available_memory
 from symdrift.problem import Array, LearningProblem
+from symdrift.simulation.displacement import OVERLAP
 from symdrift.simulation.ensemble import (
     WINDOWS_AT_A_TIME,
     Block,
@@ -50,6 +52,9 @@ SINGLE_BUDGET_SECONDS = 20.0
 """Time that a single planned run may take on two cores, by a rough model of the speed."""
 
 DEFAULT_REPLICAS = 256
+SHORTEST_LAG = 0.5
+"""Shortest lag of a displacement, at most, in units of the fastest relaxation time."""
+
 FEWEST_WINDOWS = 8
 UNITS = 64
 """Independent units that standard errors should rest on at least."""
@@ -74,9 +79,6 @@ CORRECTION_PER_STIFFNESS = 3.0
 
 SLOWEST_MEAN_ROTATION = 0.05
 """Mean rotation, over what diffusion does in a relaxation time, that is worth a percentage."""
-
-MEMORY_LIMIT = 2**30
-"""Bytes that the sums of all replicas may take."""
 
 
 @dataclass(frozen=True)
@@ -252,14 +254,17 @@ def schedule_of(
     relaxations: float = WINDOW_RELAXATIONS,
 ) -> Schedule:
     """A run of so many windows per replica at a learning rate."""
-    slowest = relaxation(problem, minimum).slowest
-    slowest_of_all = min(slowest, minimum.certificate.hessian_min, 2 * problem.weight_decay)
+    modes = relaxation(problem, minimum)
+    slowest_of_all = min(modes.slowest, minimum.certificate.hessian_min, 2 * problem.weight_decay)
     windows = max(FEWEST_WINDOWS, windows)
+    window = math.ceil(relaxations / (rate * modes.slowest))
+    halvings = math.ceil(math.log2(relaxations * modes.fastest / modes.slowest / SHORTEST_LAG))
     return Schedule(
         burn_in=math.ceil(BURN_IN_RELAXATIONS / (rate * slowest_of_all)),
-        window=math.ceil(relaxations / (rate * slowest)),
+        window=window,
         windows=windows,
         segments=max(1, min(windows // FEWEST_WINDOWS, -(-UNITS // replicas))),
+        halvings=max(0, min(halvings, window.bit_length() - 1)),
     )
 
 
@@ -309,18 +314,22 @@ def require_memory(
     outputs, inputs = problem.teacher.shape
     stimuli, rank = observed.representations.shape
     weights, planes = rank * (inputs + outputs), rank * (rank - 1) // 2
+    lags = len(schedule.lags)
     per_unit = planes + 2 * len(observed.pairs) + 2 * stimuli + weights + stimuli**2
+    per_unit += (stimuli + 1) * lags
     # The sums of all units, the same while they are joined, and the weights themselves.
     kept = replicas * (2 * schedule.segments * per_unit + 2 * weights)
     # In every thread: rotations of some windows as matrices, products of inputs.
     block = min(replicas, max(LANES, replicas_per_block(model_of(problem, rank))))
     passing = block * (2 * WINDOWS_AT_A_TIME * (rank**2 + rank) + 2 * inputs**2 + 2 * weights)
+    passing += block * stimuli * rank * OVERLAP * lags
     needed = 8 * (kept + available_processors() * passing)
-    if needed > MEMORY_LIMIT:
+    available = available_memory()
+    if needed > available:
         raise RequestError(
             "replicas",
-            f"= {replicas} is too many: they would take about {needed / 2**30:.1f} GiB, and "
-            f"{MEMORY_LIMIT / 2**30:.0f} GiB are allowed",
+            f"= {replicas} is too many: they would take about {needed / 2**30:.3g} GiB of memory, "
+            f"and {available / 2**30:.3g} GiB are available",
         )
 
 

@@ -12,6 +12,7 @@ from symdrift.estimators import (
     WindowSums,
     displacement_curve,
     estimate,
+    measured_displacements,
     observables,
     planes_of,
     sum_windows,
@@ -49,6 +50,8 @@ def sums_of(observed: Observables, angles: Array) -> WindowSums:
         nothing,
         np.zeros((1, units)),
         np.zeros((stimuli, stimuli, units)),
+        np.zeros((stimuli, 0, units)),
+        np.zeros((0, units)),
     )
 
 
@@ -140,6 +143,8 @@ def test_fluctuation_is_the_variance_about_the_mean_displacement() -> None:
         7.0 + distance,
         displacement.sum(axis=0),
         np.zeros((0, 0, 100)),
+        np.zeros((0, 0, 100)),
+        np.zeros((0, 100)),
     )
     found = estimate(observed, sums, WINDOW, 7.0)
     assert within(found.weight_variance, 4 * deviation**2)
@@ -207,3 +212,28 @@ def test_displacement_of_a_random_walk_grows_in_proportion_to_time() -> None:
     # Two components of unit variance per record, ten time units apart.
     assert np.all(np.abs(curve.mean - 0.2 * curve.lags) < 4 * curve.standard_error)
     assert curve.lags[0] == 10.0
+
+
+def test_displacements_are_weighted_means_over_the_units_that_have_seen_a_lag() -> None:
+    """Of a hundred units half were cut short; the longest lag was seen by one alone."""
+    rng = np.random.default_rng(10)
+    pairs = np.zeros((3, 100))
+    pairs[0], pairs[1, :50], pairs[2, 0] = 40.0, 20.0, 1.0
+    travelled = np.where(pairs > 0, rng.gamma(np.maximum(pairs, 1.0), 2.0), 0.0)[np.newaxis]
+    observed = observables(2, np.zeros((1, 2)))
+    nothing = np.zeros((9, 100))
+    sums = sum_windows(
+        observed,
+        np.zeros((9, 1, 100)),
+        nothing,
+        nothing,
+        np.zeros((1, 100)),
+        np.zeros((1, 1, 100)),
+        travelled,
+        pairs,
+    )
+    (curve,) = measured_displacements(sums, (5, 10, 20))
+    assert curve.lags.tolist() == [5.0, 10.0]
+    assert np.all(np.abs(curve.mean - 2.0) < 3.5 * curve.standard_error)
+    # Exponential displacements of mean 2: 4000 of them, and 1000.
+    np.testing.assert_allclose(curve.standard_error, 2.0 / np.sqrt([4000, 1000]), rtol=0.3)

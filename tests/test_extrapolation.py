@@ -13,7 +13,7 @@ import pytest
 from simulation_cases import problem
 from test_validation import BOTTLENECK, MISALIGNED, NOISY, STIMULI, THREE, TWO
 
-from symdrift import dense
+from symdrift import dense, planning
 from symdrift.errors import RequestError
 from symdrift.estimators import Estimate, observables
 from symdrift.extrapolation import ExtrapolatedRow, Extrapolation, extrapolate, validate_limit
@@ -210,8 +210,9 @@ def test_precision_and_budget_must_be_positive(options: dict[str, Any], sentence
         validate_limit(TWO, **options)
 
 
-def test_a_network_too_wide_for_its_rotations_is_refused() -> None:
+def test_a_network_too_wide_for_its_rotations_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Long before anything is allocated."""
+    monkeypatch.setattr(planning, "available_memory", lambda: 2**32)
     given = problem(np.linspace(2.0, 1.0, 600), weight_decay=0.2, learning_rate=0.001)
     schedule = Schedule(burn_in=1, window=1, windows=8, segments=1)
     with pytest.raises(RequestError, match=r"replicas = 8 is too many: .* GiB"):

@@ -17,6 +17,7 @@ from symdrift.execution import Diverged
 from symdrift.inputs import Elliptical, Samples, StimulusSet
 from symdrift.problem import Array, LearningProblem
 from symdrift.simulation import simulate
+from symdrift.simulation import trajectory as trajectory_module
 from symdrift.simulation.ensemble import CHECK_EVERY, Block, Gauge
 from symdrift.simulation.kernels import STACK_VECTORS
 from symdrift.simulation.model import Model, Table, model_of
@@ -207,9 +208,12 @@ def test_counts_must_be_positive(field: str) -> None:
         simulate(CASES["autoencoder"], **counts)
 
 
-def test_trajectories_beyond_memory_are_refused() -> None:
-    with pytest.raises(RequestError, match=r"replicas = 30000000 is too many: .* MiB"):
-        simulate(CASES["autoencoder"], steps=10, replicas=30_000_000)
+def test_trajectories_beyond_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand records of 64 bytes and replica, held twice, where 1 MiB is left."""
+    monkeypatch.setattr(trajectory_module, "available_memory", lambda: 2**20)
+    with pytest.raises(RequestError, match=r"replicas = 9 is too many: .* GiB are available"):
+        simulate(CASES["autoencoder"], steps=10, replicas=9)
+    assert len(simulate(CASES["autoencoder"], steps=10, replicas=8).steps) == 11
 
 
 def test_an_interrupt_keeps_what_was_recorded() -> None:

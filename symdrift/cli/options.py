@@ -31,6 +31,10 @@ SeedOption = Annotated[
 ThreadsOption = Annotated[
     int | None, typer.Option(metavar="T", help="Threads; default: all processors.")
 ]
+DaskOption = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Run on the Dask cluster with this scheduler."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 OutOption = Annotated[
     Path | None,

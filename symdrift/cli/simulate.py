@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from symdrift.cli.options import (
+    DaskOption,
     ReplicasOption,
     SeedOption,
     SetOption,
@@ -16,7 +17,7 @@ from symdrift.cli.options import (
     StudyArgument,
     ThreadsOption,
 )
-from symdrift.cli.requests import chosen_study
+from symdrift.cli.requests import chosen_study, dask_executor
 from symdrift.cli.terminal import announce, progress_bar
 from symdrift.errors import RequestError
 
@@ -30,6 +31,7 @@ def simulate(
     replicas: ReplicasOption = None,
     seed: SeedOption = 0,
     threads: ThreadsOption = None,
+    dask: DaskOption = None,
     assignments: SetOption = None,
 ) -> None:
     """Run online SGD and store the trajectories."""
@@ -38,7 +40,7 @@ def simulate(
     problem = chosen_study(study, assignments).problem()
     from symdrift.simulation import simulate as run_simulation
 
-    with progress_bar("simulating") as progress:
+    with dask_executor(dask) as executor, progress_bar("simulating") as progress:
         trajectory = run_simulation(
             problem,
             steps=steps,
@@ -46,6 +48,7 @@ def simulate(
             seed=seed,
             threads=threads,
             progress=progress,
+            executor=executor,
         )
     trajectory.save(out)
     announce([out])

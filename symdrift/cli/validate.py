@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from symdrift.cli.options import (
+    DaskOption,
     JsonOption,
     ReplicasOption,
     SeedOption,
@@ -47,10 +48,7 @@ def validate(
         typer.Option(metavar="TIME", help="Time to spend at most, as 60s or 2m; default: 60s."),
     ] = None,
     threads: ThreadsOption = None,
-    dask: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="Run on the Dask cluster with this scheduler."),
-    ] = None,
+    dask: DaskOption = None,
     plot: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write a picture (.png, .svg or .pdf)."),

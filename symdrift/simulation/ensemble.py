@@ -14,6 +14,7 @@ from symdrift.errors import RequestError
 from symdrift.estimators import Observables, WindowSums, sum_windows
 from symdrift.execution import Blocks, Diverged, Meter, Progress, run_blocks
 from symdrift.problem import Array
+from symdrift.simulation.displacement import Displacements
 from symdrift.simulation.kernels import kernel_for
 from symdrift.simulation.lanes import LANES
 from symdrift.simulation.model import Model, aligned
@@ -31,6 +32,9 @@ FEWEST_BLOCKS = 16
 
 WINDOWS_AT_A_TIME = 64
 """Windows whose rotations are held in memory before they are summed."""
+
+SHORT_LAGS_EVERY = 4
+"""Windows of which one is interrupted for the displacements over a part of it."""
 
 GROWTH_LIMIT = 1e4
 """Squared norm of the weights, relative to the minimum's, that counts as divergence."""
@@ -56,17 +60,31 @@ class Schedule:
         Measured windows of each replica.
     segments : int
         Parts into which the windows of a replica are cut for the standard errors.
+    halvings : int
+        How often the window is halved for the shortest lag of a displacement.
     """
 
     burn_in: int
     window: int
     windows: int
     segments: int
+    halvings: int = 0
 
     @property
     def steps(self) -> int:
         """Steps of each replica."""
         return self.burn_in + self.window * self.windows
+
+    @property
+    def doublings(self) -> int:
+        """How often the window is doubled for the longest lag: half a segment or less."""
+        return max(0, (self.windows // self.segments // 2).bit_length() - 1)
+
+    @property
+    def lags(self) -> tuple[int, ...]:
+        """Lags of displacements in steps, increasing; the window is number `halvings`."""
+        parts = (max(1, self.window >> halving) for halving in range(self.halvings, 0, -1))
+        return (*parts, *(self.window << doubling for doubling in range(self.doublings + 1)))
 
 
 class Block:
@@ -286,6 +304,9 @@ def _run_block(
     start = (minimum.first_layer, minimum.second_layer)
     block = Block(model, start, first, count, seed)
     gauge = Gauge(model, minimum, block)
+    displacements = Displacements(
+        model, stimuli, block.weights, count, schedule.halvings, schedule.doublings
+    )
     advance_metered(block, schedule.burn_in, meter)
     gauge.read()
     gauge.take_displacement(1)
@@ -294,10 +315,12 @@ def _run_block(
     bounds = np.linspace(0, schedule.windows, schedule.segments + 1).round().astype(int)
     for length in np.diff(bounds):
         segment: WindowSums | None = None
+        displacements.begin()
         while length > 0 and not meter.stopped.is_set():
             readings = []
-            for _ in range(min(int(length), WINDOWS_AT_A_TIME)):
-                if not advance_metered(block, schedule.window, meter):
+            for window in range(min(int(length), WINDOWS_AT_A_TIME)):
+                interrupted = window % SHORT_LAGS_EVERY == 0
+                if not _pass_window(block, displacements, schedule, interrupted, meter):
                     break
                 readings.append(gauge.read())
             if not readings:
@@ -311,11 +334,33 @@ def _run_block(
                 loss,
                 gauge.take_displacement(len(readings)),
                 gauge.take_similarity(stimuli),
+                *displacements.take(),
             )
             segment = part if segment is None else segment + part
         if segment is not None:
             segments.append(segment)
     return segments
+
+
+def _pass_window(
+    block: Block,
+    displacements: Displacements,
+    schedule: Schedule,
+    interrupted: bool,
+    meter: Meter,
+) -> bool:
+    """Advance by one window; returns whether it was finished."""
+    passed = 0
+    if interrupted:
+        for index, lag in enumerate(schedule.lags[: schedule.halvings]):
+            if not advance_metered(block, lag - passed, meter):
+                return False
+            displacements.within_window(index)
+            passed = lag
+    if not advance_metered(block, schedule.window - passed, meter):
+        return False
+    displacements.end_window()
+    return True
 
 
 def _join(sums: list[WindowSums]) -> WindowSums:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,13 +15,14 @@ from symdrift.dense.minimum import MinimumPoint, solve_minimum
 from symdrift.errors import RequestError
 from symdrift.execution import Diverged, Meter, Progress, run_blocks
 from symdrift.files import replacing
+from symdrift.memory import available_memory
 from symdrift.problem import Array, LearningProblem, Stimulus
 from symdrift.simulation.ensemble import Block, advance_metered, blocks_of
 from symdrift.simulation.model import Model, model_of
 from symdrift.simulation.timescales import relaxation
 
-MEMORY_LIMIT = 2**30
-"""Bytes that stored trajectories may take; fewer records are kept instead of more memory."""
+STORED_BYTES = 2**30
+"""Size from which fewer records are kept; the same on every machine, as results must be."""
 
 MOST_RECORDS = 1000
 FEWEST_RECORDS = 2
@@ -98,6 +100,8 @@ def simulate(
     seed: int = 0,
     threads: int | None = None,
     progress: Progress | None = None,
+    *,
+    executor: Executor | None = None,
 ) -> Trajectory:
     """Run online SGD from the minimum and record weights.
 
@@ -118,12 +122,14 @@ def simulate(
         Default: all processors.
     progress : callable, optional
         Receives replica-steps done and planned.
+    executor : concurrent.futures.Executor, optional
+        Runs the replicas instead of this process; results are the same to the last bit.
 
     Raises
     ------
     RequestError
-        When there is no strict minimum, arguments are not positive, one record of all replicas
-        exceeds memory, or SGD diverges.
+        When there is no strict minimum, arguments are not positive, the records do not fit into
+        memory, or SGD diverges.
     """
     for field, value in (("steps", steps), ("replicas", replicas), ("threads", threads)):
         if value is not None and value < 1:
@@ -150,6 +156,7 @@ def simulate(
             Meter(replicas * (burn_in + stride * (records - 1))),
             progress,
             threads=threads,
+            executor=executor,
         )
     except Diverged as error:
         stiffness = problem.learning_rate * minimum.certificate.hessian_max
@@ -216,16 +223,22 @@ def _padded(minimum: MinimumPoint, hidden: int) -> tuple[Array, Array]:
 
 
 def _stride(problem: LearningProblem, steps: int, replicas: int) -> int:
-    """Steps between records: as many records as memory allows, at most `MOST_RECORDS`."""
+    """Steps between records: at most `MOST_RECORDS` of them, and no more than `STORED_BYTES`.
+
+    Raises
+    ------
+    RequestError
+        When memory does not suffice for the records, held twice while they are joined.
+    """
     outputs, inputs = problem.teacher.shape
     record: int = 8 * replicas * problem.hidden * (inputs + outputs)
-    affordable: int = MEMORY_LIMIT // record
-    if affordable < FEWEST_RECORDS:
+    records = max(FEWEST_RECORDS, min(MOST_RECORDS, STORED_BYTES // record))
+    available = available_memory()
+    if 2 * record * records > available:
         raise RequestError(
             "replicas",
-            f"= {replicas} is too many: one record of their weights takes "
-            f"{record / 2**20:.0f} MiB, and {FEWEST_RECORDS} records have to fit into "
-            f"{MEMORY_LIMIT / 2**20:.0f} MiB",
+            f"= {replicas} is too many: {records} records of their weights would take "
+            f"{2 * record * records / 2**30:.3g} GiB of memory, and {available / 2**30:.3g} GiB "
+            "are available",
         )
-    records = min(MOST_RECORDS, affordable) - 1
-    return math.ceil(steps / records)
+    return math.ceil(steps / (records - 1))
