@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import base64
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from types import MappingProxyType
 
 from markupsafe import Markup, escape
 
+from symdrift import __version__
 from symdrift.derivation import Derivation
 from symdrift.documents import mathml
 from symdrift.documents.assembly import assemble, cell
-from symdrift.documents.numbers import NO_NUMBERS, Numbers
+from symdrift.documents.numbers import NO_NUMBERS, FigureFile, Numbers
+from symdrift.documents.pycode import python_source
 from symdrift.documents.rendering import render_html
-from symdrift.documents.typesetting import Layout
+from symdrift.documents.svg import embedded
+from symdrift.documents.typesetting import Layout, align
+
+_NO_SOURCES: Mapping[str, str] = MappingProxyType({})
 
 
 class HtmlMedium:
-    """How a page writes the parts of a derivation."""
+    """How a page writes the parts of a derivation.
+
+    Parameters
+    ----------
+    python : mapping of str to str
+        Python of the equations that offer it, by label.
+    """
+
+    def __init__(self, python: Mapping[str, str] = _NO_SOURCES) -> None:
+        self._python = python
 
     def text(self, text: str) -> Markup:
         """Plain text, escaped."""
@@ -41,6 +58,10 @@ class HtmlMedium:
         """A numbered equation with the definitions of the parts named in it."""
         parts = layout.all_definitions()
         rows = [row for part in parts for row in part.rows]
+        latex = align(layout.rows) + (f"\nwhere\n{align(rows)}" if rows else "")
+        sources = [("LaTeX", latex)]
+        if label in self._python:
+            sources.append(("Python", self._python[label]))
         text = render_html(
             "equation.html.jinja",
             label=label,
@@ -48,18 +69,19 @@ class HtmlMedium:
             main=mathml.block(layout.rows),
             definitions=mathml.block(rows) if rows else None,
             remarks=[piece.remark for piece in (layout, *parts) if piece.remark],
+            sources=sources,
         )
         return Markup(text)
 
 
 def derivation_html(derivation: Derivation, numbers: Numbers = NO_NUMBERS) -> str:
-    """HTML page that tells a derivation; no script, nothing loaded but its own figures.
+    """HTML page that tells a derivation: one file that loads nothing.
 
     Parameters
     ----------
     derivation : Derivation
     numbers : Numbers
-        Tables and figures that follow the derivation; figures as SVG.
+        Tables and figures that follow the derivation; figures become part of the page.
 
     Raises
     ------
@@ -68,12 +90,23 @@ def derivation_html(derivation: Derivation, numbers: Numbers = NO_NUMBERS) -> st
     RequestError
         When the notation holds something else than mathematics.
     """
-    medium = HtmlMedium()
+    medium = HtmlMedium(
+        {
+            equation.label: python_source(equation)
+            for step in derivation.steps
+            for equation in step.equations
+        }
+    )
     assembly = assemble(derivation, medium)
+    script = render_html("report.js.jinja")
     return render_html(
         "page.html.jinja",
         title=derivation.title,
         study=derivation.study,
+        version=__version__,
+        checks=sum(len(step.checks) for step in derivation.steps),
+        script=Markup(script),
+        script_digest=_digest(script),
         notation=assembly.notation,
         sections=assembly.sections,
         tables=[
@@ -84,8 +117,17 @@ def derivation_html(derivation: Derivation, numbers: Numbers = NO_NUMBERS) -> st
             }
             for table in numbers.tables
         ],
-        figures=[
-            {"path": f"{figure.path}.svg", "caption": figure.caption} for figure in numbers.figures
-        ],
+        figures=[_figure(number, file) for number, file in enumerate(numbers.figures, start=1)],
         warnings=numbers.warnings,
     )
+
+
+def _figure(number: int, file: FigureFile) -> dict[str, str]:
+    first, _, _ = file.caption.partition(". ")
+    label = f"Figure {number}: {first.rstrip('.')}."
+    return {"image": embedded(file.svg, f"figure-{number}", label), "caption": file.caption}
+
+
+def _digest(script: str) -> str:
+    """What the page's policy allows to run: this script and no other."""
+    return f"sha256-{base64.b64encode(sha256(script.encode()).digest()).decode()}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeGuard
 
 from markupsafe import Markup, escape
 
@@ -30,6 +31,10 @@ _SCRIPT_EXCEPTIONS = {
 _DOUBLE_EXCEPTIONS = {
     "C": "ℂ", "H": "ℍ", "N": "ℕ", "P": "ℙ", "Q": "ℚ", "R": "ℝ", "Z": "ℤ",
 }  # fmt: skip
+
+_THIN_SPACE = Markup('<mspace width="0.1667em"></mspace>')
+_NO_SPACE_AFTER = (Kind.BIN, Kind.REL, Kind.OPEN, Kind.PUNCT, None)
+_NO_SPACE_BEFORE = (Kind.BIN, Kind.REL, Kind.OPEN, Kind.CLOSE, Kind.PUNCT, None)
 
 
 def inline(latex: str) -> Markup:
@@ -61,17 +66,53 @@ def _row(row: Row) -> Markup:
     """``<mrow>`` of a row; digits that follow each other make one number."""
     pieces: list[Markup] = []
     number = ""
+    previous: Node | None = None
     for node in row.nodes:
-        if isinstance(node, Symbol) and (node.character.isdigit() or node.character == "."):
+        if _is_digit(node):
             number += node.character
-            continue
-        if number:
-            pieces.append(_element("mn", number))
+        elif number and isinstance(node, Scripts) and _is_digit(node.base):
+            # A power of ten: its exponent belongs to the whole number.
+            pieces.append(_scripts(node, _element("mn", number + node.base.character)))
             number = ""
-        pieces.append(_node(node))
+        else:
+            if number:
+                pieces.append(_element("mn", number))
+                number = ""
+            if previous is not None and _thin_space_between(previous, node):
+                pieces.append(_THIN_SPACE)
+            pieces.append(_node(node))
+        previous = node
     if number:
         pieces.append(_element("mn", number))
     return Markup("<mrow>{}</mrow>").format(Markup("").join(pieces))
+
+
+def _is_digit(node: Node) -> TypeGuard[Symbol]:
+    return isinstance(node, Symbol) and (node.character.isdigit() or node.character == ".")
+
+
+def _thin_space_between(left: Node, right: Node) -> bool:
+    """Whether TeX puts a thin space beside the name of a function, such as ``ln``."""
+    if not (_is_name(left) or _is_name(right)):
+        return False
+    return _kind(left) not in _NO_SPACE_AFTER and _kind(right) not in _NO_SPACE_BEFORE
+
+
+def _is_name(node: Node) -> bool:
+    base = node.base if isinstance(node, Scripts) else node
+    return isinstance(base, Letters) and base.kind is Kind.OP
+
+
+def _kind(node: Node) -> Kind | None:
+    """TeX's class of a node; None for a space."""
+    match node:
+        case Scripts(base=base):
+            return _kind(base)
+        case Symbol(kind=kind) | Letters(kind=kind) | Delimiter(kind=kind):
+            return kind
+        case Space():
+            return None
+    return Kind.ORD
 
 
 def _node(node: Node) -> Markup:
@@ -85,7 +126,7 @@ def _node(node: Node) -> Markup:
         case Letters():
             return _letters(node)
         case Scripts():
-            return _scripts(node)
+            return _scripts(node, _node(node.base))
         case Fraction(numerator=numerator, denominator=denominator, bar=bar):
             thickness = Markup("") if bar else Markup(' linethickness="0"')
             return Markup("<mfrac{}>{}{}</mfrac>").format(
@@ -139,9 +180,8 @@ def _styled(character: str, first: int, exceptions: dict[str, str]) -> str:
     return chr(first + ord(character) - ord("A")) if "A" <= character <= "Z" else character
 
 
-def _scripts(node: Scripts) -> Markup:
+def _scripts(node: Scripts, base: Markup) -> Markup:
     names = ("munder", "mover", "munderover") if node.limits else ("msub", "msup", "msubsup")
-    base = _node(node.base)
     if node.sub is not None and node.sup is not None:
         return _wrap(names[2], [base, _row(node.sub), _row(node.sup)])
     if node.sub is not None:
