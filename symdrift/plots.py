@@ -32,6 +32,9 @@ _PANELS = (
     ("drift.diffusion.", "", "diffusion by plane (rad$^2$/step)", "plane"),
     ("stimuli.", ".decay_rate", "decay rate by stimulus (1/step)", "stimulus"),
 )
+_ROTATION = ("drift.mean_rotation.", "", "mean rotation by plane (rad/step)", "plane")
+_NO_ROTATION = 1e-9
+"""Mean rotation, relative to the root of the diffusion, that is rounding."""
 
 
 def check_suffix(path: Path) -> None:
@@ -46,7 +49,7 @@ def check_suffix(path: Path) -> None:
 
 
 def plot(points: Sequence[SweepPoint], axes: Sequence[Axis], path: Path) -> None:
-    """Plot diffusion by plane and decay rate by stimulus.
+    """Plot diffusion by plane, decay rate by stimulus and, where there is one, mean rotation.
 
     Parameters
     ----------
@@ -65,8 +68,10 @@ def plot(points: Sequence[SweepPoint], axes: Sequence[Axis], path: Path) -> None
     from matplotlib.figure import Figure
 
     check_suffix(path)
-    figure = Figure(figsize=(10, 4.8), layout="constrained")
-    for panel, (prefix, suffix, label, what) in zip(figure.subplots(1, 2), _PANELS, strict=True):
+    shown = (*_PANELS, _ROTATION) if any(map(_rotates, points)) else _PANELS
+    figure = Figure(figsize=(5 * len(shown), 4.8), layout="constrained")
+    panels = figure.subplots(1, len(shown))
+    for panel, (prefix, suffix, label, what) in zip(panels, shown, strict=True):
         if axes:
             _lines(panel, points, axes, prefix, suffix)
             panel.set_xlabel(_literal(axes[0].path))
@@ -78,6 +83,12 @@ def plot(points: Sequence[SweepPoint], axes: Sequence[Axis], path: Path) -> None
     figure.suptitle(f"{study}: drift of the hidden representation")
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=150)
+
+
+def _rotates(point: SweepPoint) -> bool:
+    drift = point.evaluation.drift
+    largest = float(np.sqrt(drift.diffusion.max(initial=0.0)))
+    return bool(np.any(np.abs(drift.mean_rotation) > _NO_ROTATION * largest))
 
 
 def _lines(
