@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 
 import sympy as sp
 
 from symdrift.simplification import AppliedRule
+
+
+NOTEBOOK_WIDTH = 50.0
+"""Room for an equation in a notebook, in em."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,22 @@ class Equation:
         return str(text)
 
     def _repr_latex_(self) -> str:
-        return rf"$\displaystyle {self.latex()}$"
+        return rf"$\displaystyle {_aligned((self,))}$"
+
+
+def _aligned(equations: Iterable[Equation]) -> str:
+    """Equations below each other, broken to the width of a notebook."""
+    from symdrift.documents.printer import TheoryPrinter
+    from symdrift.documents.typesetting import Names, lay_out
+
+    names = Names()
+    rows = []
+    for equation in equations:
+        printer = TheoryPrinter(equation.symbol_names)
+        layout = lay_out(equation.expression, printer, NOTEBOOK_WIDTH, names, equation.condition)
+        rows += [row for part in (layout, *layout.all_definitions()) for row in part.rows]
+    lines = r" \\[0.5ex] ".join(f"{left} & {right}" for left, right in rows)
+    return rf"\begin{{aligned}} {lines} \end{{aligned}}"
 
 
 @dataclass(frozen=True)
@@ -109,8 +128,7 @@ class Step:
     seconds: float = 0.0
 
     def _repr_latex_(self) -> str:
-        rows = r" \\[1ex] ".join(equation.latex() for equation in self.equations)
-        return rf"$\displaystyle \begin{{gathered}} {rows} \end{{gathered}}$"
+        return rf"$\displaystyle {_aligned(self.equations)}$" if self.equations else ""
 
 
 @dataclass(frozen=True)

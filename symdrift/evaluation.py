@@ -140,6 +140,11 @@ class Evaluation:
     stimuli: tuple[StimulusDrift, ...]
     warnings: tuple[str, ...]
 
+    def _repr_html_(self) -> str:
+        from symdrift.notebook import evaluation_html
+
+        return evaluation_html(self)
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON record of ``symdrift evaluate`` (plain Python types)."""
         record = asdict(self)
@@ -184,6 +189,11 @@ class StimulusEvaluation:
     mean_rotation: Array
     stimuli: tuple[StimulusDrift, ...]
     warnings: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        from symdrift.notebook import evaluation_html
+
+        return evaluation_html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON record of ``symdrift evaluate --quantities stimuli``."""

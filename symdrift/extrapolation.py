@@ -170,6 +170,11 @@ class Extrapolation:
         allowed = critical_z(len(self.rows))
         return all((z := row.z) is not None and abs(z) <= allowed for row in self.rows)
 
+    def _repr_html_(self) -> str:
+        from symdrift.notebook import extrapolation_html
+
+        return extrapolation_html(self)
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON record of ``symdrift validate``."""
         own = self.runs[self.own]

@@ -217,6 +217,11 @@ class Validation:
             for row in self.rows
         )
 
+    def _repr_html_(self) -> str:
+        from symdrift.notebook import validation_html
+
+        return validation_html(self)
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON record of ``symdrift validate``."""
         return {
