@@ -10,7 +10,6 @@ import sympy as sp
 
 from symdrift.simplification import AppliedRule
 
-
 NOTEBOOK_WIDTH = 50.0
 """Room for an equation in a notebook, in em."""
 
