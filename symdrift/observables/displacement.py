@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 
 from symdrift.observables.process import DriftProcess, checked_lags
 from symdrift.problem import Array, Stimulus
@@ -170,7 +169,7 @@ def decorrelation_time(process: DriftProcess, stimulus: Stimulus) -> float | Non
 
     The autocorrelation ``c`` is followed in steps of ``(c - c(0)/e) / b``, where ``b`` bounds
     its slope from here on: averages of rotations shorten vectors, so that
-    ``b = |L w| |exp(tau L)' w|`` for the rotation and ``sum |weight| rate exp(-rate tau)`` for
+    ``b = |L'w| |exp(tau L) w|`` for the rotation and ``sum |weight| rate exp(-rate tau)`` for
     the fluctuation do not increase.  No step can therefore pass the first crossing.
 
     Returns
@@ -186,11 +185,12 @@ def decorrelation_time(process: DriftProcess, stimulus: Stimulus) -> float | Non
     if variance <= 0:
         return None
     floor = variance / math.e
-    generator = process.generator
-    speed = float(np.linalg.norm(generator @ representation))
+    speed = float(np.linalg.norm(process.generator.T @ representation))
     horizon = HORIZON / slowest_rate(process)
-    lag, remembered = 0.0, representation
+    lag = 0.0
     for _ in range(MOST_STEPS):
+        change = process.rotation.change(representation, np.array([lag]))[0]
+        remembered = representation + change
         decayed = weights * np.exp(-lag * process.rates)
         excess = float(representation @ remembered + decayed.sum()) - floor
         slope = speed * float(np.linalg.norm(remembered))
@@ -201,7 +201,6 @@ def decorrelation_time(process: DriftProcess, stimulus: Stimulus) -> float | Non
         lag += step
         if step <= CROSSING_TOLERANCE * lag:
             return lag
-        remembered = scipy.linalg.expm(step * generator.T) @ remembered
     return None
 
 

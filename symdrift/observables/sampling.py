@@ -12,6 +12,10 @@ from symdrift.problem import Array
 
 LARGEST_DECAY = 0.02
 """Decay by diffusion of the fastest direction in one step of a path."""
+ADDED_VARIANCE = 1e-13
+"""Variance added to make a covariance positive definite, relative to its trace."""
+FORGOTTEN = 40.0
+"""Slowest relaxation times after which nothing is left of a fluctuation."""
 
 
 def sample_rotations(
@@ -61,7 +65,7 @@ def sample_rotations(
         phases = np.exp(-1j * step * speeds)
         steady = ((turning_frame * phases) @ turning_frame.conj().T).real
         for _ in range(count):
-            angles = rng.standard_normal((samples, len(skew))) @ root
+            angles = rng.standard_normal((samples, len(skew))) @ root.T
             rotation = rotation @ _exponential(np.tensordot(angles, skew, 1)) @ steady
         path[place] = rotation
         before = float(lag)
@@ -80,14 +84,17 @@ def sample_fluctuations(
     Array
         Modes at the lags, shape ``(T, samples, k)``.
     """
-    start = rng.standard_normal((samples, len(process.rates))) @ _root(process.covariance)
+    stationary = _root(process.covariance)
+    start = rng.standard_normal((samples, len(process.rates))) @ stationary.T
     path = np.empty((len(lags), *start.shape))
     modes, before = start, 0.0
     summed = process.rates[:, np.newaxis] + process.rates
     for place, lag in enumerate(lags):
         interval = float(lag) - before
-        fresh = -np.expm1(-interval * summed) * process.covariance
-        noise = rng.standard_normal(start.shape) @ _root(fresh)
+        root = stationary
+        if interval * process.rates.min() < FORGOTTEN:
+            root = _root(-np.expm1(-interval * summed) * process.covariance)
+        noise = rng.standard_normal(start.shape) @ root.T
         modes = np.exp(-interval * process.rates) * modes + noise
         path[place] = modes
         before = float(lag)
@@ -102,9 +109,13 @@ def random_orthogonal(size: int, samples: int, rng: np.random.Generator) -> Arra
 
 
 def _root(covariance: Array) -> Array:
-    """The symmetric ``F`` with ``F F = covariance``, which may be singular."""
-    variances, axes = np.linalg.eigh(0.5 * (covariance + covariance.T))
-    return np.asarray((axes * np.sqrt(np.maximum(variances, 0.0))) @ axes.T)
+    """Lower triangular ``F`` with ``F F' = covariance``, which may be singular.
+
+    What is added to the diagonal changes samples by a millionth at most.
+    """
+    symmetric = 0.5 * (covariance + covariance.T)
+    added = ADDED_VARIANCE * np.trace(symmetric) + np.finfo(float).tiny
+    return np.asarray(np.linalg.cholesky(symmetric + added * np.eye(len(symmetric))))
 
 
 def _mean_exponential(exponents: Array) -> Array:
