@@ -13,7 +13,7 @@ from markupsafe import Markup
 from symdrift.aligned import representative_drift
 from symdrift.cache import cached
 from symdrift.chain import derive
-from symdrift.closed_form import Alignment, align, applies, evaluate
+from symdrift.closed_form import Alignment, align, applies, evaluate, kernels
 from symdrift.derivation import Derivation
 from symdrift.documents import mathml
 from symdrift.documents.assembly import theory_printer
@@ -135,11 +135,17 @@ def _represented(
     ]
     if len(found) > 1:
         return found
-    learned = np.flatnonzero(
-        aligned.input_variances[: aligned.gains.size] * aligned.gains > problem.weight_decay
+    outputs, inputs = problem.teacher.shape
+    values = kernels.singular_values(
+        aligned.input_variances,
+        problem.weight_decay,
+        aligned.gains,
+        inputs=inputs,
+        outputs=outputs,
+        hidden=problem.hidden,
     )
-    units = np.eye(aligned.input_variances.size)
-    return [Stimulus(f"axis {k + 1}", units[k]) for k in learned]
+    units = np.eye(inputs)
+    return [Stimulus(f"axis {k + 1}", units[k]) for k in np.flatnonzero(values)]
 
 
 def _shown(scene: Scene, sliders: tuple[Control, ...]) -> list[Control]:
@@ -235,8 +241,7 @@ class _Writer:
             case Inline(expression=expression):
                 return self._inline(expression)
             case Text(text=text):
-                # A sign that ends a sentence stays on the line of the formula before it.
-                return Markup.escape(f"\u2060{text}" if text[:1] in ".,:;" else text)
+                return Markup.escape(text)
         raise TypeError(f"{type(piece).__name__} has no place on the page")
 
     def display(self, label: str) -> Markup:

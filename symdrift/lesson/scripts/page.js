@@ -37,7 +37,7 @@ function startingNetwork() {
 
 function onlyChanged(keys) {
   return lesson.controls.every(control =>
-    keys.includes(control.key) || settings[control.key] === control.start);
+    !control.network || keys.includes(control.key) || settings[control.key] === control.start);
 }
 
 const sum = values => values.reduce((a, b) => a + b, 0);
