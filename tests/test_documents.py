@@ -336,7 +336,7 @@ def example_chain(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(
         report,
         "write_kernels",
-        lambda study, directory: write_text(directory / "kernels.py", "# kernels\n"),
+        lambda study, directory: [write_text(directory / "kernels.py", "# kernels\n")],
     )
     yield
 

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 
 import sympy as sp
 
 from symdrift.cache import cached
 from symdrift.chain import curvature as curvature_section
 from symdrift.chain import drift as drift_section
+from symdrift.chain import map_vocabulary, observed, vocabulary
+from symdrift.chain import moments as moments_section
 from symdrift.chain import noise as noise_section
 from symdrift.chain import normal as normal_section
+from symdrift.chain import reach as reach_section
 from symdrift.chain import representation as representation_section
+from symdrift.chain import rotation as rotation_section
 from symdrift.chain import special as special_section
-from symdrift.chain import vocabulary
+from symdrift.chain import task as task_section
+from symdrift.chain import two_axes as two_axes_section
 from symdrift.chain.area import area
 from symdrift.chain.examples import Examples
+from symdrift.chain.factorisation import factorisation
+from symdrift.chain.map_examples import MapExamples
 from symdrift.chain.minimum import minimum
 from symdrift.chain.results import results
 from symdrift.chain.setting import setting
 from symdrift.chain.steps import timed
-from symdrift.chain.subject import subject_of
+from symdrift.chain.subject import has_explicit_rate, has_synaptic_noise, is_aligned, subject_of
 from symdrift.chain.symmetry import symmetry
 from symdrift.derivation import Derivation, Equation, Notation, Step
 from symdrift.notation import adapted_names, latex_names, symbol
@@ -37,55 +45,85 @@ Progress = Callable[[int, int], None]
 def derive(study: Study, progress: Progress | None = None) -> Derivation:
     """Derive and check everything that a study asks for.
 
-    Results are cached on disk under a key that contains the study, the source of this
-    package and the versions of what it computes with.
+    A study whose teacher is aligned with Gaussian inputs gets the closed form, any other the
+    general theory, with the explicit case of two axes where it is one.  Results are cached
+    on disk under a key that contains the study, the source of this package and the
+    versions of what it computes with.
 
     Parameters
     ----------
     study : Study
-        Aligned, with Gaussian inputs.
     progress : callable, optional
         Called with the number of steps done and expected.
 
     Raises
     ------
     RequestError
-        When the study has no symbolic derivation.
+        When the study's numbers are outside the theory.
     CheckFailed
         When an exact check does not hold; the message names the step.
     """
-    subject = subject_of(study)
-    examples = Examples()
-    done = 0
+    chapters = _aligned(study) if is_aligned(study) else _general(study)
+    steps: list[Step] = []
 
-    def counted(steps: Iterator[Step]) -> tuple[Step, ...]:
-        nonlocal done
+    def counted(chapter: Chapter) -> tuple[Step, ...]:
         found = []
-        for step in timed(steps):
+        for step in timed(chapter.steps()):
             found.append(step)
-            done += 1
             if progress is not None:
+                done = len(steps) + len(found)
                 progress(done, max(STEPS, done))
         return tuple(found)
 
-    theory = cached("theory", None, lambda: counted(_theory(examples)), _are_steps)
-    own = cached(
-        "results",
-        [study.name, study.document],
-        lambda: counted(results(examples, subject)),
-        _are_steps,
-    )
+    for chapter in chapters:
+        steps += cached(chapter.name, chapter.document, partial(counted, chapter), _are_steps)
     if progress is not None:
-        progress(len(theory) + len(own), len(theory) + len(own))
-    steps = (*theory, *own)
-    names = _symbol_names(study, steps)
+        progress(len(steps), len(steps))
+    notation = _notation_table()
+    names = _symbol_names(study, steps, notation)
     return Derivation(
         study=study.name,
         title=study.title,
-        notation=_notation_table(),
+        notation=notation,
         steps=tuple(_named(step, names) for step in steps),
         symbol_names=names,
     )
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Steps that are derived and kept together.
+
+    ``name`` and ``document`` identify them in the cache: what does not depend on the
+    study has no document and is shared by all studies.
+    """
+
+    name: str
+    document: object
+    steps: Callable[[], Iterator[Step]]
+
+
+def _aligned(study: Study) -> tuple[Chapter, ...]:
+    """The closed form, and what it is for one study."""
+    subject = subject_of(study)
+    examples = Examples()
+    document = [study.name, study.document]
+    chapters = [Chapter("theory", None, lambda: _theory(examples))]
+    if has_synaptic_noise(study):
+        chapters.append(Chapter("synaptic", None, observed.synaptic))
+    chapters.append(Chapter("results", document, lambda: results(examples, subject)))
+    return tuple(chapters)
+
+
+def _general(study: Study) -> tuple[Chapter, ...]:
+    """The theory of any task, two axes where the study has them, and the study itself."""
+    aligned, examples = Examples(), MapExamples()
+    document = [study.name, study.document]
+    chapters = [Chapter("general", None, lambda: _general_theory(aligned, examples))]
+    if has_explicit_rate(study):
+        chapters.append(Chapter("two-axes", None, lambda: two_axes_section.two_axes(examples)))
+    chapters.append(Chapter("task", document, lambda: task_section.task(study, examples)))
+    return tuple(chapters)
 
 
 def _are_steps(found: object) -> bool:
@@ -115,6 +153,19 @@ def _theory(examples: Examples) -> Iterator[Step]:
     yield from drift_section.drift(examples)
     yield from representation_section.representation(examples)
     yield from special_section.special(examples)
+
+
+def _general_theory(aligned: Examples, examples: MapExamples) -> Iterator[Step]:
+    """Everything that holds for any teacher and any inputs."""
+    yield from setting(examples.generic)
+    yield from factorisation(examples)
+    yield from symmetry(examples.generic)
+    yield from reach_section.reach(examples)
+    yield from moments_section.moments(aligned, examples)
+    yield from normal_section.stationary(examples)
+    yield from rotation_section.rotation(examples)
+    yield from observed.observed()
+    yield from observed.synaptic()
 
 
 def _notation_table() -> tuple[Notation, ...]:
@@ -148,7 +199,9 @@ def _notation_table() -> tuple[Notation, ...]:
     )
 
 
-def _symbol_names(study: Study, steps: tuple[Step, ...]) -> dict[sp.Basic, str]:
+def _symbol_names(
+    study: Study, steps: Iterable[Step], notation: Iterable[Notation]
+) -> dict[sp.Basic, str]:
     fixed: dict[sp.Basic, str] = dict(vocabulary.LATEX)
     for section in (
         curvature_section,
@@ -157,13 +210,20 @@ def _symbol_names(study: Study, steps: tuple[Step, ...]) -> dict[sp.Basic, str]:
         drift_section,
         representation_section,
         special_section,
+        map_vocabulary,
+        reach_section,
+        moments_section,
+        rotation_section,
+        observed,
+        two_axes_section,
+        task_section,
     ):
         fixed |= section.LATEX
     used: set[sp.Basic] = set()
     for step in steps:
         for expression in (*step.symbols.values(), *(e.expression for e in step.equations)):
             used |= expression.atoms(sp.Symbol, sp.MatrixSymbol, sp.IndexedBase)
-    used |= {row.symbol for row in _notation_table()}
+    used |= {row.symbol for row in notation}
     named = latex_names(study.notation, [item for item in used if item not in fixed])
     # Learning rate and small parameters lead a product, as the theory writes it.
     ranks = {role.name: rank for rank, role in enumerate(ROLES.values())}

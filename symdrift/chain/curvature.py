@@ -66,7 +66,7 @@ LATEX = {
 
 def curvature(examples: Examples) -> Iterator[Step]:
     """Second variation, blocks, the part that noise reaches, and strictness."""
-    yield _second_variation(examples.generic)
+    yield second_variation(examples.generic)
     yield _flat_along_the_orbit(examples)
     yield _blocks(examples)
     yield _reached(examples)
@@ -75,7 +75,8 @@ def curvature(examples: Examples) -> Iterator[Step]:
     yield _strictness(examples)
 
 
-def _second_variation(network: LinearNetwork) -> Step:
+def second_variation(network: LinearNetwork) -> Step:
+    """Second variation of the expected loss, for any teacher and any covariance."""
     change = STEP_SECOND * FIRST_LAYER + SECOND_LAYER * STEP_FIRST
     formula = (
         sp.Trace(change * INPUT_COVARIANCE * change.T)

@@ -28,17 +28,23 @@ SECTION = "The minimum"
 
 def minimum(network: LinearNetwork) -> Iterator[Step]:
     """Balance, singular values, active directions and the loss that remains."""
+    yield balance(network)
+    yield from _aligned_minimum()
+
+
+def balance(network: LinearNetwork) -> Step:
+    """Balance of the two layers at a minimum, for any teacher and any covariance."""
     zero_first = sp.ZeroMatrix(*FIRST_LAYER.shape)
     zero_second = sp.ZeroMatrix(*SECOND_LAYER.shape)
     slopes = [sp.diff(network.expected_loss, weight) for weight in network.coordinates]
     count = network.hidden * network.inputs
     first = sp.ImmutableMatrix(network.hidden, network.inputs, slopes[:count])
     second = sp.ImmutableMatrix(network.outputs, network.hidden, slopes[count:])
-    balance = network.second_layer.T * second - first * network.first_layer.T
+    difference = network.second_layer.T * second - first * network.first_layer.T
     imbalance = network.second_layer.T * network.second_layer - (
         network.first_layer * network.first_layer.T
     )
-    yield derived(
+    return derived(
         "balance",
         SECTION,
         "The two layers are balanced",
@@ -70,12 +76,11 @@ def minimum(network: LinearNetwork) -> Iterator[Step]:
             vanishes(
                 "[eq:balance-identity] holds for arbitrary weights of an explicit network with a "
                 "full teacher and a full covariance.",
-                balance - GAMMA * imbalance,
+                difference - GAMMA * imbalance,
             ),
         ),
         assumptions=("Weight decay is positive.",),
     )
-    yield from _aligned_minimum()
 
 
 def _aligned_minimum() -> Iterator[Step]:

@@ -32,7 +32,7 @@ def noise(examples: Examples) -> Iterator[Step]:
     """Fourth moments, the noise blocks and batches."""
     yield _moments()
     yield _blocks(examples)
-    yield _batches(examples)
+    yield batches(examples)
 
 
 def _moments() -> Step:
@@ -141,7 +141,8 @@ def _blocks(examples: Examples) -> Step:
     )
 
 
-def _batches(examples: Examples) -> Step:
+def batches(examples: Examples) -> Step:
+    """Covariance of the mean gradient of a batch."""
     space = examples.bottleneck
     network = space.minimum.network
     first = dict(zip(network.sample_input, sp.symbols("b_1:4", real=True), strict=True))

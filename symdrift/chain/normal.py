@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import sympy as sp
 
 from symdrift.chain.examples import Examples
-from symdrift.chain.steps import derived, holds, vanishes
+from symdrift.chain.map_examples import MapExamples
+from symdrift.chain.steps import Test, derived, holds, vanishes
 from symdrift.chain.vocabulary import (
     BLOCK_FLUCTUATION,
     BLOCK_HESSIAN,
@@ -34,12 +35,39 @@ LATEX = {EXCESS: r"\langle L \rangle - L^{*}"}
 
 def normal(examples: Examples) -> Iterator[Step]:
     """The Lyapunov equation, its closed solution and the excess loss."""
-    yield _lyapunov()
+    yield lyapunov()
     yield _solution(examples)
-    yield _excess_loss(examples)
+    yield _excess_loss(
+        vanishes(
+            "Half the trace of Hessian times fluctuation, summed over the blocks, equals a "
+            "quarter of the learning rate times the trace of the full noise covariance.",
+            *(
+                sum((block.hessian * block.fluctuation).trace() for block in space.blocks) / 2
+                - ETA * space.noise.trace() / 4
+                for space in (examples.all_active, examples.bottleneck)
+            ),
+        )
+    )
 
 
-def _lyapunov() -> Step:
+def stationary(examples: MapExamples) -> Iterator[Step]:
+    """The Lyapunov equation and the excess loss, for any task."""
+    yield lyapunov()
+    yield _excess_loss(
+        vanishes(
+            "Half the trace of Hessian times fluctuation equals a quarter of the trace of the "
+            "noise covariance, in two networks with rational entries, with full matrices in all "
+            "weights and for unit learning rate.",
+            *(
+                (space.hessian * space.fluctuation).trace() / 2 - space.noise.trace() / 4
+                for space in examples.weight_spaces
+            ),
+        )
+    )
+
+
+def lyapunov() -> Step:
+    """One step of the fluctuation and its stationary covariance, for any network."""
     size = NORMAL.shape[0]
     identity = sp.Identity(size)
 
@@ -146,7 +174,7 @@ def _residue(space: NormalSpace) -> sp.ImmutableMatrix:
     return space.hessian * full + full * space.hessian - ETA * space.noise
 
 
-def _excess_loss(examples: Examples) -> Step:
+def _excess_loss(test: Test) -> Step:
     return derived(
         "excess-loss",
         SECTION,
@@ -163,15 +191,5 @@ def _excess_loss(examples: Examples) -> Step:
                 ),
             ),
         ),
-        tests=(
-            vanishes(
-                "Half the trace of Hessian times fluctuation, summed over the blocks, equals a "
-                "quarter of the learning rate times the trace of the full noise covariance.",
-                *(
-                    sum((block.hessian * block.fluctuation).trace() for block in space.blocks) / 2
-                    - ETA * space.noise.trace() / 4
-                    for space in (examples.all_active, examples.bottleneck)
-                ),
-            ),
-        ),
+        tests=(test,),
     )

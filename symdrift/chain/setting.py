@@ -167,8 +167,8 @@ def setting(network: LinearNetwork) -> Iterator[Step]:
         "expected-loss",
         SECTION,
         "Expected loss",
-        "Averaging over inputs and label noise with the Gaussian moment rule leaves the residual "
-        "map {E}, what the network misses of the teacher. The label noise, of covariance "
+        "Averaging over inputs and label noise needs their second moments only and leaves the "
+        "residual map {E}, what the network misses of the teacher. The label noise, of covariance "
         "{noise_covariance}, adds a constant.",
         symbols={"noise_covariance": NOISE_COVARIANCE},
         equations=(

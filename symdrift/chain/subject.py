@@ -15,7 +15,7 @@ from symdrift.expressions import Expression
 from symdrift.manifold import Direction
 from symdrift.notation import symbol
 from symdrift.roles import ROLES
-from symdrift.study import GaussianInputs, Study
+from symdrift.study import EllipticalInputs, GaussianInputs, Study
 
 FIELD_ROLES: Mapping[str, str] = MappingProxyType(
     {
@@ -77,26 +77,53 @@ class Subject:
         return not self.inputs.is_Integer
 
 
+def is_aligned(study: Study) -> bool:
+    """Whether teacher and Gaussian inputs share axes, as far as the study is written.
+
+    The closed form then applies; an autoencoder is aligned with any covariance.
+    """
+    if not isinstance(study.inputs, GaussianInputs):
+        return False
+    return _is_autoencoder(study) or (
+        _is_diagonal(study.inputs.covariance) and _is_diagonal(study.teacher.map)
+    )
+
+
+def has_explicit_rate(study: Study) -> bool:
+    """Whether the formulas of two axes are about this study.
+
+    Two inputs, two outputs, hidden units for both, Gaussian or elliptical inputs and the
+    same label noise in both outputs.
+    """
+    sizes = (study.network.inputs, study.network.outputs, study.network.hidden)
+    if any(size.symbols for size in sizes):
+        return False
+    inputs, outputs, hidden = (int(size.evaluate({})) for size in sizes)
+    noise = study.teacher.label_noise
+    alike = not isinstance(noise, tuple) or noise[0] == noise[-1]
+    moments = isinstance(study.inputs, GaussianInputs | EllipticalInputs)
+    return inputs == outputs == 2 <= hidden and alike and moments
+
+
+def has_synaptic_noise(study: Study) -> bool:
+    """Whether every weight also receives a change of its own."""
+    noise = study.learning.synaptic_noise
+    return bool(noise.symbols) or noise.evaluate({}) != 0
+
+
 def subject_of(study: Study) -> Subject:
     """Read the directions of an aligned study.
 
     Raises
     ------
     RequestError
-        When the study is not aligned, its inputs are not Gaussian, a size is a symbol
-        without the network being isotropic, or a symbol has the name of another role.
+        When a size is a symbol without the network being isotropic, or a symbol has the
+        name of another role.
+    ValueError
+        When the study is not aligned (see :func:`is_aligned`).
     """
-    if not isinstance(study.inputs, GaussianInputs):
-        raise RequestError(
-            "inputs.distribution",
-            f'= "{study.inputs.distribution}" has no symbolic derivation; it needs "gaussian" '
-            "inputs (evaluate takes any distribution)",
-        )
-    if study.learning.synaptic_noise.symbols or study.learning.synaptic_noise.evaluate({}) != 0:
-        raise RequestError(
-            "learning.synaptic_noise",
-            f"= {study.learning.synaptic_noise} has no symbolic derivation and must be 0",
-        )
+    if not is_aligned(study):
+        raise ValueError("the directions of a study are those of an aligned network")
     _refuse_borrowed_names(study)
     names = {name: _symbol(study, name) for name in study.symbols}
 
@@ -160,6 +187,9 @@ def _symbol(study: Study, name: str) -> sp.Symbol:
 def _refuse_borrowed_names(study: Study) -> None:
     stems = {role.name: key for key, role in ROLES.items()}
     for field, value in study.numbers.items():
+        if field == "learning.synaptic_noise":
+            # Its variance has a symbol of its own in the document.
+            continue
         own = next((r for prefix, r in FIELD_ROLES.items() if field.startswith(prefix)), None)
         for name in value.symbols:
             role = stems.get(name.partition("_")[0])
@@ -185,7 +215,6 @@ def _variances(study: Study, inputs: int, exact: Exact) -> list[sp.Expr]:
     if _is_autoencoder(study) and not sp.Matrix(matrix).is_diagonal():
         # Every orthonormal basis is an axis of the identity: take that of the covariance.
         return [symbol("input_variance", k + 1) for k in range(inputs)]
-    _require_diagonal("inputs.covariance", matrix)
     return [matrix[k][k] for k in range(inputs)]
 
 
@@ -197,7 +226,6 @@ def _gains(study: Study, inputs: int, outputs: int, exact: Exact) -> list[sp.Exp
         gains = [exact(value) for value in teacher]
     else:
         matrix = [[exact(value) for value in row] for row in teacher]
-        _require_diagonal("teacher.map", matrix)
         gains = [matrix[k][k] for k in range(min(inputs, outputs))]
     # A negative gain is a positive one with its output axis reversed.
     return [-gain if gain.is_negative else gain for gain in gains]
@@ -212,15 +240,16 @@ def _is_autoencoder(study: Study) -> bool:
     )
 
 
-def _require_diagonal(field: str, matrix: list[list[sp.Expr]]) -> None:
-    for row, values in enumerate(matrix):
-        for column, value in enumerate(values):
-            if row != column and value != 0:
-                raise RequestError(
-                    field,
-                    f"has the entry {value} off the diagonal; the symbolic derivation needs "
-                    "teacher and inputs on the same axes (evaluate takes any matrix)",
-                )
+def _is_diagonal(value: object) -> bool:
+    """Whether a map or covariance is given by a diagonal, or as a matrix that has no more."""
+    if not (isinstance(value, tuple) and isinstance(value[0], tuple)):
+        return True
+    return all(
+        row == column
+        or entry.to_sympy({name: sp.Symbol(name, positive=True) for name in entry.symbols}) == 0
+        for row, entries in enumerate(value)
+        for column, entry in enumerate(entries)
+    )
 
 
 def _active(study: Study, aligned: int, hidden: int) -> tuple[int, ...]:

@@ -17,25 +17,27 @@ from symdrift.cache import cached
 from symdrift.chain import derive
 from symdrift.documents import series
 from symdrift.documents.drawings import Drawing, write_drawings
+from symdrift.documents.frequency import frequency_sweep
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
 from symdrift.documents.tables import parameter_table, result_table, validation_table
 from symdrift.documents.writing import FORMATS, require_passed, write_document
 from symdrift.errors import CheckFailed
 from symdrift.evaluation import Evaluation
 from symdrift.extrapolation import Extrapolation, extrapolate
+from symdrift.figures import FrequencySweep
 from symdrift.files import write_text
 from symdrift.kernels import write_kernels
 from symdrift.problem import LearningProblem
 from symdrift.roads import evaluate
 from symdrift.study import Study
-from symdrift.validation import Validation, validate
+from symdrift.validation import Validation
 
 Progress = Callable[[int, int], None]
 
 _THEORY_DIGITS = 10
 _SIMULATION_DIGITS = 6
 _RATE_FACTORS = (0.25, 0.5, 1.0)
-_RATE_PRECISION = 0.015
+_RATE_PRECISION = 0.02
 _SEED = 0
 
 
@@ -72,16 +74,16 @@ def write_report(study: Study, directory: Path, progress: Progress | None = None
     theory = None if problem is None else (evaluate(problem), evaluate(problem, "auto", "white"))
     derivation = derive(study)
     require_passed(derivation)
-    written = [write_kernels(study, directory)]
+    written = write_kernels(study, directory)
     meter.reach(20)
     numbers, validation = NO_NUMBERS, None
     if problem is not None and theory is not None:
-        results = _simulate(problem, *theory, meter)
+        results = _simulate(study, problem, *theory, meter)
         validation = results.validation
         drawn, files = write_drawings(_drawings(problem, results), directory / "figures")
         numbers = Numbers(
             tables=(
-                parameter_table(results.exact.parameters, study.notation),
+                parameter_table(problem, study.notation),
                 result_table(results.exact, results.white, study.notation),
                 validation_table(results.validation),
             ),
@@ -107,8 +109,13 @@ def write_report(study: Study, directory: Path, progress: Progress | None = None
 class _Results:
     exact: Evaluation
     white: Evaluation
-    validation: Validation
     extrapolation: Extrapolation
+    frequencies: FrequencySweep | None
+
+    @property
+    def validation(self) -> Validation:
+        """The simulation at the study's own learning rate."""
+        return self.extrapolation.runs[self.extrapolation.own]
 
     def record(self) -> dict[str, Any]:
         """The content of ``numbers.json``."""
@@ -149,25 +156,29 @@ class _Meter:
 
 
 def _simulate(
-    problem: LearningProblem, exact: Evaluation, white: Evaluation, meter: _Meter
+    study: Study, problem: LearningProblem, exact: Evaluation, white: Evaluation, meter: _Meter
 ) -> _Results:
-    """Validation and extrapolation, or those of the same problem that were made before."""
-    document = [sha256(pickle.dumps(problem)).hexdigest(), _SEED, _RATE_FACTORS, _RATE_PRECISION]
+    """Simulations of a report, or those of the same problem that were made before."""
+    document = [
+        sha256(pickle.dumps(problem)).hexdigest(),
+        study.document,
+        *(_SEED, _RATE_FACTORS, _RATE_PRECISION),
+    ]
 
     def simulate() -> bytes:
-        validation = validate(problem, seed=_SEED, progress=meter.part(20, 55), theory=exact)
         extrapolation = extrapolate(
             problem,
             [factor * problem.learning_rate for factor in _RATE_FACTORS],
             seed=_SEED,
-            progress=meter.part(55, 80),
+            progress=meter.part(20, 70),
             precision=_RATE_PRECISION,
         )
-        if validation.interrupted or extrapolation.interrupted:
+        if extrapolation.interrupted:
             raise KeyboardInterrupt
-        return pickle.dumps((validation, extrapolation))
+        return pickle.dumps((extrapolation, frequency_sweep(study, _SEED)))
 
     kept = cached("simulation", document, simulate, lambda found: isinstance(found, bytes))
+    meter.reach(80)
     return _Results(exact, white, *pickle.loads(kept))
 
 
@@ -197,13 +208,20 @@ def _drawings(problem: LearningProblem, results: _Results) -> Iterator[Drawing]:
         )
     ratios = series.validation_ratios(results.validation)
     yield Drawing("validation", ratios, figures.draw_validation, figures.caption_validation(ratios))
-    rate_sweep = series.learning_rate_sweep(problem, results.extrapolation)
-    if rate_sweep is not None:
+    limit = series.learning_rate_limit(results.extrapolation)
+    if limit is not None:
         yield Drawing(
             "learning_rate",
-            rate_sweep,
-            figures.draw_learning_rate_sweep,
-            figures.caption_learning_rate_sweep(rate_sweep),
+            limit,
+            figures.draw_learning_rate_limit,
+            figures.caption_learning_rate_limit(limit),
+        )
+    if results.frequencies is not None:
+        yield Drawing(
+            "frequency",
+            results.frequencies,
+            figures.draw_frequency_sweep,
+            figures.caption_frequency_sweep(results.frequencies),
         )
 
 

@@ -88,7 +88,7 @@ def write_derivation(
     bibliography = directory / BIBLIOGRAPHY
     if (handouts or "fragment" in formats) and bibliography not in written:
         written.append(write_text(bibliography, bibtex()))
-    return [*written, write_kernels(study, directory)]
+    return [*written, *write_kernels(study, directory)]
 
 
 def write_document(

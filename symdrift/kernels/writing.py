@@ -10,11 +10,15 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from symdrift.aligned import representative_drift
 from symdrift.cache import cached
+from symdrift.chain.map_examples import MapExamples
+from symdrift.chain.subject import has_explicit_rate, is_aligned
+from symdrift.chain.two_axes import TwoAxes
 from symdrift.expressions import Expression
 from symdrift.files import write_text
 from symdrift.kernels.aligned import aligned_kernels
 from symdrift.kernels.isotropic import isotropic_kernels
 from symdrift.kernels.scalar import ScalarFunction
+from symdrift.kernels.two_axes import two_axes_kernels
 from symdrift.study import GaussianInputs, Study
 
 ARGUMENTS = ("covariance", "weight_decay", "learning_rate", "gains", "label_noise", "batch")
@@ -52,9 +56,7 @@ def kernel_source(
     def call(name: str) -> str:
         return f"{name}({', '.join(argument.name for argument in by_name[name].arguments)})"
 
-    environment = Environment(
-        loader=FunctionLoader(_template), undefined=StrictUndefined, keep_trailing_newline=True
-    )
+    environment = _environment()
     environment.globals |= {"signature": signature, "call": call, "arguments": list(ARGUMENTS)}
     source = environment.get_template(f"{template}.py.jinja").render(
         title=title,
@@ -75,6 +77,18 @@ def shipped_source() -> str:
     )
 
 
+def two_axes_source(title: str) -> str:
+    """Source of the kernels of two misaligned axes."""
+    examples = MapExamples()
+    case = TwoAxes(examples.two_axes, examples.two_axes_noise)
+    environment = _environment()
+    source = environment.get_template("two_axes.py.jinja").render(
+        title=title, functions=[f.source().rstrip() for f in two_axes_kernels(case)]
+    )
+    compile(source, "two_axes.py", "exec")
+    return source
+
+
 def study_source(study: Study) -> str:
     """Source of the kernels of one study; what the study fixes becomes a default.
 
@@ -87,8 +101,10 @@ def study_source(study: Study) -> str:
 
 
 def _study_source(study: Study) -> str:
-    drift = representative_drift()
     title = f"{study.title}."
+    if not is_aligned(study):
+        return two_axes_source(title)
+    drift = representative_drift()
     defaults = _fixed(study)
     if study.network.inputs.symbols:
         return kernel_source("isotropic", title, isotropic_kernels(drift), defaults)
@@ -96,9 +112,21 @@ def _study_source(study: Study) -> str:
     return kernel_source("aligned", title, aligned_kernels(drift), defaults | sizes)
 
 
-def write_kernels(study: Study, directory: Path) -> Path:
-    """Write ``kernels.py`` of a study into a directory."""
-    return write_text(Path(directory) / "kernels.py", study_source(study))
+def write_kernels(study: Study, directory: Path) -> list[Path]:
+    """Write ``kernels.py`` of a study into a directory, where it has formulas to evaluate.
+
+    A study that is not aligned, and has more than two axes or other inputs than Gaussian
+    and elliptical ones, has none: the dense road solves its matrix equations.
+    """
+    if not (is_aligned(study) or has_explicit_rate(study)):
+        return []
+    return [write_text(Path(directory) / "kernels.py", study_source(study))]
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=FunctionLoader(_template), undefined=StrictUndefined, keep_trailing_newline=True
+    )
 
 
 def _template(name: str) -> str:

@@ -1,0 +1,253 @@
+"""Last section of a general document: what the study's own task makes of the theory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import sympy as sp
+
+from symdrift.chain.map_examples import MapExamples
+from symdrift.chain.map_vocabulary import CORRELATION, KURTOSIS, VARIANCES
+from symdrift.chain.results import SECTION
+from symdrift.chain.steps import Test, derived, holds
+from symdrift.chain.subject import has_explicit_rate
+from symdrift.chain.two_axes import CANONICAL_COVARIANCE, MEAN, TwoAxes
+from symdrift.chain.vocabulary import RANK
+from symdrift.dense import MinimumPoint, solve_minimum
+from symdrift.derivation import Equation, Step
+from symdrift.inputs import Elliptical
+from symdrift.learned_map import solve_operator
+from symdrift.notation import GAMMA, symbol
+from symdrift.problem import Array, LearningProblem
+from symdrift.study import (
+    EllipticalInputs,
+    GaussianInputs,
+    SampleInputs,
+    StimulusInputs,
+    Study,
+)
+
+LARGEST_CERTIFIED = 16
+"""Most inputs or outputs for which a minimum is certified in rational arithmetic."""
+SLACK = sp.Rational(1, 10**9)
+"""What the certificate of a minimum in double precision may miss, relative."""
+DIGITS = 6
+
+REACHED_DIMENSION = sp.Symbol("reached_dimension", positive=True)
+
+LATEX: dict[sp.Basic, str] = {REACHED_DIMENSION: r"\dim J"}
+
+_KINDS = {
+    GaussianInputs: "Gaussian inputs whose covariance and teacher share no axes",
+    EllipticalInputs: "elliptical inputs",
+    StimulusInputs: "a finite set of stimuli",
+    SampleInputs: "the rows of a data file",
+}
+
+
+def task(study: Study, examples: MapExamples) -> Iterator[Step]:
+    """What the general theory says about one study."""
+    if study.missing or study.network.inputs.symbols:
+        yield _outlook(study)
+        return
+    problem = study.problem()
+    minimum = solve_minimum(
+        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
+    )
+    yield _minimum(study, problem, minimum)
+    if has_explicit_rate(study) and minimum.rank == 2:
+        yield _rate(problem, minimum, TwoAxes(examples.two_axes, examples.two_axes_noise))
+
+
+def _outlook(study: Study) -> Step:
+    names = ", ".join(study.missing) or "its size"
+    explicit = (
+        "The rate of rotation of two axes, [eq:exact-rate], holds for it with symbols. "
+        if has_explicit_rate(study)
+        else ""
+    )
+    planes = RANK * (RANK - 1) / 2
+    return derived(
+        "study",
+        SECTION,
+        "What is symbolic and what is numeric",
+        f"This study has {_KINDS[type(study.inputs)]}, and leaves {names} open. Its minimum solves "
+        "polynomial equations without a closed solution, so that singular values and axes must "
+        f"be found numerically, once every symbol has a number. {explicit}The derivation above is "
+        "symbolic and holds for the study as it stands; with numbers the dense road solves "
+        "[eq:map-equations] for it.",
+        tests=(
+            holds(
+                "The planes of the hidden axes, counted one by one for five axes, are as many as "
+                "the rank allows.",
+                "enumeration",
+                lambda: planes.subs(RANK, 5) == len([(i, j) for j in range(5) for i in range(j)]),
+            ),
+        ),
+    )
+
+
+def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> Step:
+    outputs, inputs = problem.teacher.shape
+    rank = minimum.rank
+    reached = rank * (inputs + outputs - rank)
+    values = sp.Tuple(*(_shown(value) for value in minimum.singular_values))
+    explicit = has_explicit_rate(study) and rank == 2
+    kernels = (
+        "The kernels beside this document evaluate [eq:exact-rate]."
+        if explicit
+        else "There is no kernel file for such a study: its numbers come from the dense road, "
+        "which solves [eq:map-equations] in double precision."
+    )
+    equations = [
+        Equation("study-values", sp.Eq(sp.Tuple(*_names(rank)), values, evaluate=False)),
+        Equation(
+            "study-reached",
+            sp.Eq(REACHED_DIMENSION, sp.Integer(reached), evaluate=False),
+        ),
+    ]
+    return derived(
+        "study",
+        SECTION,
+        "The minimum of this study",
+        f"This study has {_KINDS[type(study.inputs)]}, {inputs} inputs, {outputs} outputs and "
+        f"{problem.hidden} hidden units. At its numbers the learned map has rank {rank}, with the "
+        "singular values [eq:study-values]; the noise reaches [eq:study-reached] dimensions, and "
+        f"{rank * (rank - 1) // 2} planes of hidden axes rotate. "
+        "Solutions of the minimum are numeric here, everything that is derived from it is the "
+        f"theory above. {kernels}",
+        equations=equations,
+        tests=_certificate(problem, minimum),
+    )
+
+
+def _names(rank: int) -> list[sp.Symbol]:
+    return [symbol("singular_value", k + 1) for k in range(rank)]
+
+
+def _certificate(problem: LearningProblem, minimum: MinimumPoint) -> tuple[Test, ...]:
+    """The numerical minimum against its conditions, in rational arithmetic."""
+    covariance = _exact(problem.input_covariance)
+    first, second = _exact(minimum.first_layer), _exact(minimum.second_layer)
+    decay = sp.Rational(float(problem.weight_decay))
+    slope = (_exact(problem.teacher) - second * first) * covariance
+
+    def stationary() -> bool:
+        for pulled, layer in ((second.T * slope, first), (slope * first.T, second)):
+            missed = sum(entry**2 for entry in pulled - decay * layer)
+            if missed > (SLACK * decay) ** 2 * sum(entry**2 for entry in layer):
+                return False
+        return True
+
+    tests = [
+        holds(
+            "The numbers of the minimum, taken as exact fractions, satisfy [eq:stationary] up to "
+            "one part in a billion of the weight decay.",
+            "exact rational arithmetic",
+            stationary,
+        )
+    ]
+    outputs, inputs = problem.teacher.shape
+    if minimum.certificate.duality_gap is not None and max(inputs, outputs) <= LARGEST_CERTIFIED:
+        bound = (decay * (1 + SLACK)) ** 2 * sp.eye(outputs) - slope * slope.T
+        tests.append(
+            holds(
+                "They satisfy [eq:dual] up to one part in a billion, so that no network of any "
+                "width has a loss that is lower by more than rounding.",
+                "pivots in exact rational arithmetic",
+                lambda: _is_positive(bound),
+            )
+        )
+    return tuple(tests)
+
+
+def _exact(array: Array) -> sp.Matrix:
+    rows, columns = array.shape
+    return sp.Matrix(rows, columns, [sp.Rational(float(value)) for value in array.ravel()])
+
+
+def _is_positive(matrix: sp.Matrix) -> bool:
+    """All pivots of a symmetric matrix are positive."""
+    rest = sp.Matrix(matrix)
+    while rest.rows:
+        pivot = rest[0, 0]
+        if pivot <= 0:
+            return False
+        below = rest[1:, :1]
+        rest = rest[1:, 1:] - below * below.T / pivot
+    return True
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """A minimum of two axes as numbers of the canonical frame."""
+
+    values: dict[sp.Symbol, float]
+
+    def at(self, expression: sp.Expr) -> float:
+        return float(expression.xreplace({k: sp.Float(v, 30) for k, v in self.values.items()}))
+
+
+def _rate(problem: LearningProblem, minimum: MinimumPoint, case: TwoAxes) -> Step:
+    roots = np.sqrt(minimum.singular_values)
+    axes = minimum.first_layer / roots[:, np.newaxis]
+    covariance = axes @ problem.input_covariance @ axes.T
+    kurtosis = problem.inputs.kurtosis if isinstance(problem.inputs, Elliptical) else 0.0
+    frame = _Frame(
+        {
+            symbol("singular_value", 1): float(minimum.singular_values[0]),
+            symbol("singular_value", 2): float(minimum.singular_values[1]),
+            VARIANCES[0]: float(covariance[0, 0]),
+            VARIANCES[1]: float(covariance[1, 1]),
+            CORRELATION: float(covariance[0, 1]),
+            GAMMA: float(problem.weight_decay),
+            KURTOSIS: float(kurtosis),
+            symbol("label_noise"): float(np.sqrt(problem.label_noise[0])),
+        }
+    )
+    per_step = problem.learning_rate**2 / problem.batch
+    rate = per_step * frame.at(case.explicit)
+
+    def in_double_precision() -> bool:
+        """The same contraction from the equations on learned maps, solved with these numbers."""
+        exact = {name: sp.Rational(value) for name, value in frame.values.items()}
+        curvature = case.minimum.curvature.xreplace(exact)
+        fluctuation = solve_operator(curvature, curvature.T, case.noise.xreplace(exact))
+        turn = (case.minimum.turn(0, 1) / sp.sqrt(_product())).applyfunc(sp.cancel)
+        trace = (curvature.T * turn * fluctuation).trace()
+        root = float(np.sqrt(np.prod(minimum.singular_values)))
+        found = per_step * root * float(trace) / float(2 * np.sum(minimum.singular_values))
+        return abs(found - rate) <= 1e-9 * abs(found)
+
+    shown = sp.Matrix(2, 2, [_shown(entry) for entry in covariance.ravel()])
+    return derived(
+        "study-rate",
+        SECTION,
+        "The steady rotation of this study",
+        "In the canonical frame the inputs of this study have the covariance [eq:study-frame]. "
+        "The exact rate [eq:exact-rate] is then [eq:study-mean], in radians per step. A negative "
+        "rate turns the first hidden axis towards the second.",
+        equations=(
+            Equation("study-frame", sp.Eq(CANONICAL_COVARIANCE, shown, evaluate=False)),
+            Equation("study-mean", sp.Eq(MEAN, _shown(rate), evaluate=False)),
+        ),
+        tests=(
+            holds(
+                "Solving [eq:map-equations] in exact rational arithmetic at the numbers of the "
+                "study gives the value of the displayed rate, to nine digits.",
+                "exact rational arithmetic",
+                in_double_precision,
+            ),
+        ),
+        assumptions=("Numbers are rounded to six digits.",),
+    )
+
+
+def _product() -> sp.Expr:
+    return symbol("singular_value", 1) * symbol("singular_value", 2)
+
+
+def _shown(value: float) -> sp.Float:
+    return sp.Float(f"{float(value):.{DIGITS}g}", DIGITS)
