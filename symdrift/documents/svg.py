@@ -12,6 +12,8 @@ _PREAMBLE = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</me
 # It would hold for every element of the page; the style sheet of the page has the rule.
 _STYLE = re.compile(r'<defs>\s*<style type="text/css">.*?</style>\s*</defs>', re.DOTALL)
 _OPENING = re.compile(r"<svg\b[^>]*?(viewBox=\"[^\"]*\")[^>]*>")
+_NAME = re.compile(r'\sid="([^"]*)"')
+_USE = re.compile(r"(?:href=\"|url\()#([^\")]*)")
 _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 _TOKENS = {
     **{name.lower(): f"var(--series-{place})" for place, name in enumerate(COLOURS[:6], start=1)},
@@ -35,10 +37,11 @@ def embedded(svg: str, identifier: str, label: str) -> Markup:
         What the figure is, for readers who do not see it.
     """
     text = _STYLE.sub("", _PREAMBLE.sub("", svg)).strip()
-    text = re.sub(r'\bid="', f'id="{identifier}-', text)
-    text = re.sub(r'(?:xlink:)?href="#', f'href="#{identifier}-', text)
+    # Names that nothing uses go: Matplotlib gives equal images the same one.
+    used = set(_USE.findall(text))
+    text = _NAME.sub(lambda name: f' id="{identifier}-{name[1]}"' * (name[1] in used), text)
+    text = _USE.sub(lambda use: use[0].replace("#", f"#{identifier}-"), text)
     text = text.replace("xlink:href=", "href=")
-    text = text.replace("url(#", f"url(#{identifier}-")
     text = _COLOUR.sub(lambda match: _TOKENS.get(match.group(), match.group()), text)
     attributes = f'role="img" aria-label="{escape(label)}"'
     text, found = _OPENING.subn(lambda match: f"<svg {match[1]} {attributes}>", text)

@@ -1,0 +1,37 @@
+"""MathML that a browser sets as TeX would."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from symdrift.documents import mathml
+
+
+def tree(latex: str) -> ElementTree.Element:
+    return ElementTree.fromstring(mathml.inline(latex))
+
+
+def test_a_power_of_ten_has_ten_as_its_base() -> None:
+    power = tree(r"3.48 \times 10^{-10}").find(".//msup")
+    assert power is not None
+    assert ["".join(part.itertext()) for part in power] == ["10", "−10"]
+    assert [number.text for number in tree("12 x^{2}").iter("mn")] == ["12", "2"]
+
+
+@pytest.mark.parametrize(
+    ("latex", "spaces"),
+    [
+        (r"\ln D", 1),
+        (r"\partial \ln D", 2),
+        (r"\min H", 1),
+        (r"\operatorname{tr} \Gamma", 1),
+        (r"\operatorname{tr}(\Gamma)", 0),
+        (r"a + \ln b", 1),
+        (r"(\ln b) + \ln", 1),
+        (r"\lambda D", 0),
+    ],
+)
+def test_names_of_functions_keep_a_thin_space_where_tex_has_one(latex: str, spaces: int) -> None:
+    assert len(tree(latex).findall(".//mspace")) == spaces
