@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from symdrift.chain import derive as derive
+    from symdrift.comparisons import isotropic_comparison as isotropic_comparison
+    from symdrift.comparisons import synaptic_comparison as synaptic_comparison
+    from symdrift.comparisons import white_noise_comparison as white_noise_comparison
     from symdrift.derivation import Derivation as Derivation
     from symdrift.errors import CheckFailed as CheckFailed
     from symdrift.errors import RequestError as RequestError
@@ -45,11 +48,14 @@ _HOMES = {
     "derive": "symdrift.chain",
     "evaluate": "symdrift.roads",
     "evaluate_stimuli": "symdrift.roads",
+    "isotropic_comparison": "symdrift.comparisons",
     "read_study": "symdrift.study",
     "shipped_studies": "symdrift.study",
     "simulate": "symdrift.simulation",
     "sweep": "symdrift.sweeps",
+    "synaptic_comparison": "symdrift.comparisons",
     "validate": "symdrift.validation",
+    "white_noise_comparison": "symdrift.comparisons",
 }
 
 __all__ = [
@@ -64,11 +70,14 @@ __all__ = [
     "derive",
     "evaluate",
     "evaluate_stimuli",
+    "isotropic_comparison",
     "read_study",
     "shipped_studies",
     "simulate",
     "sweep",
+    "synaptic_comparison",
     "validate",
+    "white_noise_comparison",
 ]
 
 

@@ -96,7 +96,8 @@ class Drift:
 
     ``planes`` holds pairs of hidden axes ``(i, j)``, ``i < j``, counted from 1, in
     lexicographic order: both axes active or, with synaptic noise, ``i`` active and ``j``
-    silent; ``covariance`` is ``V``, shape ``(planes, planes)``, in rad^2/step; ``mean_rotation`` is ``mu``, shape ``(planes,)``, in rad/step, with
+    silent; ``covariance`` is ``V``, shape ``(planes, planes)``, in rad^2/step;
+    ``mean_rotation`` is ``mu``, shape ``(planes,)``, in rad/step, with
     ``Q_{t+1} = Q_t exp(xi Omega_ij)``, ``Omega_ij = E_ij - E_ji``.
     """
 

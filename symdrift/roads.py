@@ -132,7 +132,8 @@ def _require_finite(evaluation: Evaluation | StimulusEvaluation, *arrays: Array)
     for stimulus in evaluation.stimuli:
         scalars += [stimulus.squared_norm, stimulus.diffusion]
         scalars += [stimulus.decay_rate, stimulus.mean_speed]
-    if not all(np.isfinite(array).all() for array in (scalars, minimum.singular_values, *arrays)):
+    checked = (np.array(scalars), minimum.singular_values, *arrays)
+    if not all(np.isfinite(array).all() for array in checked):
         raise RequestError(
             "study", f'"{evaluation.study}" leads to numbers beyond double precision; rescale it'
         )

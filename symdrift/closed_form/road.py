@@ -73,9 +73,7 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
     )
 
 
-def evaluate_stimuli(
-    problem: LearningProblem, approximation: str = "exact"
-) -> StimulusEvaluation:
+def evaluate_stimuli(problem: LearningProblem, approximation: str = "exact") -> StimulusEvaluation:
     """Evaluate the closed form for the stimuli only, ``Delta = diag(sum_j D_ij)``.
 
     Parameters
@@ -91,9 +89,7 @@ def evaluate_stimuli(
     return _evaluated(problem, approximation)[0]
 
 
-def _evaluated(
-    problem: LearningProblem, approximation: str
-) -> tuple[StimulusEvaluation, Array]:
+def _evaluated(problem: LearningProblem, approximation: str) -> tuple[StimulusEvaluation, Array]:
     """Numbers of the stimuli, and the diffusion of each plane, shape ``(rank, rank)``."""
     aligned = align(problem)
     if isinstance(aligned, str):

@@ -37,7 +37,9 @@ def factored(product: Array) -> Array:
     return np.hstack([root * right[:rank], root * left.T[:rank]])
 
 
-def relative_gradient(point: Array, teacher: Array, covariance: Array, weight_decay: float) -> float:
+def relative_gradient(
+    point: Array, teacher: Array, covariance: Array, weight_decay: float
+) -> float:
     """Norm of the gradient relative to that of its terms."""
     gradient = expected_gradient(point, teacher, covariance, weight_decay)
     terms = np.linalg.norm(teacher @ covariance, 2) * np.linalg.norm(point)
@@ -88,5 +90,5 @@ def _newton_step(point: Array, teacher: Array, covariance: Array, weight_decay: 
     downhill = frame.turned(slope)
     downhill[np.diag_indices(frame.rank)] -= weight_decay
     downhill *= frame.lengths
-    coefficients = np.linalg.solve(hessian, downhill[frame.pairs])
+    coefficients: Array = np.linalg.solve(hessian, downhill[frame.pairs])
     return frame.weights(coefficients[:, np.newaxis]).reshape(point.shape)

@@ -47,10 +47,7 @@ def capped_minimum(
         untrained network; ``None`` without any.
     """
     problem = (teacher, covariance, weight_decay)
-    ends = [
-        _descended(start, *problem)
-        for start in _starts(relaxed, hidden, *problem)
-    ]
+    ends = [_descended(start, *problem) for start in _starts(relaxed, hidden, *problem)]
     losses = np.array([expected_loss(end, *problem) for end in ends])
     inputs = teacher.shape[1]
     scale = 0.5 * float(np.sum((teacher @ covariance) * teacher))

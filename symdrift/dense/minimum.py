@@ -201,18 +201,14 @@ def _convex_minimum(teacher: Array, covariance: Array, weight_decay: float) -> A
         product = next(islice(products, steps - done - 1, None))
         done = steps
         point = polished(factored(product), *problem)
-        if (
-            relative_gradient(point, *problem) <= GRADIENT_TOLERANCE
-            and _strongest_silent_slope(point, teacher, covariance)
-            <= weight_decay * (1 + THRESHOLD_TOLERANCE)
-        ):
+        if relative_gradient(point, *problem) <= GRADIENT_TOLERANCE and _strongest_silent_slope(
+            point, teacher, covariance
+        ) <= weight_decay * (1 + THRESHOLD_TOLERANCE):
             break
     return point
 
 
-def _proximal_iterates(
-    teacher: Array, covariance: Array, weight_decay: float
-) -> Iterator[Array]:
+def _proximal_iterates(teacher: Array, covariance: Array, weight_decay: float) -> Iterator[Array]:
     """Accelerated proximal gradient with restarts: products ``U W``, shape ``(m, n)``.
 
     The proximal map of the nuclear norm soft-thresholds singular values, so the rank of

@@ -82,8 +82,9 @@ def normal_spectrum(
         Hidden units ``p >= r`` of the network.
     """
     rank = frame.rank
+    reached: Array = np.linalg.eigvalsh(reached_hessian(frame, slope, covariance, weight_decay))
     return NormalSpectrum(
-        reached=np.linalg.eigvalsh(reached_hessian(frame, slope, covariance, weight_decay)),
+        reached=reached,
         imbalance=np.full(rank * (rank + 1) // 2, 2 * weight_decay),
         silent=_silent_spectrum(frame, slope, weight_decay) if hidden > rank else np.zeros(0),
         silent_units=hidden - rank,

@@ -1,0 +1,361 @@
+"""A study beside something simpler: synaptic noise, white noise, isotropic inputs.
+
+Each comparison evaluates the study and its counterpart and sets their rates side by side, by
+plane of the hidden layer and by stimulus.  All rates are per SGD step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from symdrift.errors import RequestError
+from symdrift.evaluation import Evaluation
+from symdrift.inputs import Elliptical, Gaussian, InputDistribution, Samples, StimulusSet
+from symdrift.problem import LearningProblem
+from symdrift.roads import evaluate, evaluate_stimuli
+from symdrift.synaptic import synaptic_decay, with_synaptic_noise
+
+STEP = 1e-3
+"""Change of a logarithm across which exponents are measured."""
+
+
+@dataclass(frozen=True)
+class RatePair:
+    """One rate of the study and of its counterpart."""
+
+    name: str
+    study: float
+    counterpart: float
+
+    @property
+    def ratio(self) -> float | None:
+        """Counterpart over study; ``None`` where the study's rate is 0."""
+        return self.counterpart / self.study if self.study else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python types."""
+        return {**asdict(self), "ratio": self.ratio}
+
+
+@dataclass(frozen=True)
+class DriftComparison:
+    """Rates of a study beside those of a counterpart.
+
+    Attributes
+    ----------
+    study, counterpart : str
+        What is compared, for headings: ``"gradient noise"``, ``"synaptic noise"``.
+    mean_decay : RatePair
+        Mean rotational decay rate of the active hidden axes, ``tr(Delta) / r``, per step.
+    planes : tuple of RatePair
+        Rotation variance ``V_kk``, rad^2/step, in the planes that both share.
+    stimuli : tuple of RatePair
+        Decay rate of each stimulus, per step.
+    """
+
+    study: str
+    counterpart: str
+    mean_decay: RatePair
+    planes: tuple[RatePair, ...]
+    stimuli: tuple[RatePair, ...]
+
+    def rows(self) -> tuple[tuple[str, RatePair], ...]:
+        """Kind of quantity and rates, row by row, for a table."""
+        return (
+            ("mean decay rate", self.mean_decay),
+            *(("rotation variance", pair) for pair in self.planes),
+            *(("decay rate", pair) for pair in self.stimuli),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python types."""
+        return {
+            "study": self.study,
+            "counterpart": self.counterpart,
+            "mean_decay": self.mean_decay.to_dict(),
+            "planes": [pair.to_dict() for pair in self.planes],
+            "stimuli": [pair.to_dict() for pair in self.stimuli],
+        }
+
+
+@dataclass(frozen=True)
+class ScalingRow:
+    """How the mean decay rate answers to a parameter, by gradient and by synaptic noise.
+
+    ``gradient`` and ``synaptic`` are exponents ``d ln(rate) / d ln(parameter)``.
+    """
+
+    parameter: str
+    gradient: float
+    synaptic: float
+
+
+@dataclass(frozen=True)
+class SizeRow:
+    """Mean decay rates of an isotropic network with ``inputs`` learned directions, per step."""
+
+    inputs: int
+    hidden: int
+    gradient: float
+    synaptic: float
+
+
+@dataclass(frozen=True)
+class SynapticComparison:
+    """Drift by gradient noise beside drift by synaptic noise of equal mean decay rate.
+
+    Attributes
+    ----------
+    comparison : DriftComparison
+        Planes of an active with a silent hidden unit, which gradient noise leaves alone,
+        come last.
+    synaptic_variance : float
+        ``varsigma^2`` per step and weight at which the mean decay rates agree.
+    scaling : tuple of ScalingRow
+    sizes : tuple of SizeRow
+        Isotropic networks of the same mean gain, input variance, label noise and synaptic
+        variance, wider or with silent units; empty where such a network learns nothing.
+    """
+
+    comparison: DriftComparison
+    synaptic_variance: float
+    scaling: tuple[ScalingRow, ...]
+    sizes: tuple[SizeRow, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python types."""
+        return {
+            **self.comparison.to_dict(),
+            "synaptic_variance": self.synaptic_variance,
+            "scaling": [asdict(row) for row in self.scaling],
+            "sizes": [asdict(row) for row in self.sizes],
+        }
+
+
+def synaptic_comparison(problem: LearningProblem) -> SynapticComparison:
+    """The study's gradient noise beside synaptic noise alone.
+
+    Gradient noise turns the hidden layer by the area that its fluctuation sweeps, at a rate
+    of the order ``eta^3``; synaptic noise turns it directly, ``V = varsigma^2 G^-1``, whatever
+    the stimuli are, and into silent hidden units too.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+        Its own synaptic noise is left out.
+
+    Raises
+    ------
+    RequestError
+        When the problem cannot be evaluated, or its hidden layer does not rotate: one
+        active axis and no silent one.
+    """
+    problem = replace(problem, synaptic_noise=0.0)
+    gradient = evaluate(problem)
+    values = gradient.minimum.singular_values
+    unit_decay = float(np.mean(synaptic_decay(values, problem.hidden, 1.0)))
+    if not unit_decay > 0:
+        raise RequestError(
+            "network.hidden",
+            f"= {problem.hidden} leaves one hidden axis, which cannot rotate; a comparison of "
+            "drifts needs at least two hidden units",
+        )
+    decay = _mean_decay(gradient)
+    variance = decay / unit_decay
+    synaptic = with_synaptic_noise(
+        replace(
+            gradient.drift,
+            covariance=np.zeros_like(gradient.drift.covariance),
+            mean_rotation=np.zeros_like(gradient.drift.mean_rotation),
+        ),
+        values,
+        problem.hidden,
+        variance,
+    )
+    by_gradient = dict(
+        zip(gradient.drift.planes, gradient.drift.covariance.diagonal(), strict=True)
+    )
+    order = sorted(synaptic.planes, key=lambda plane: (plane not in by_gradient, plane))
+    by_synapses = dict(zip(synaptic.planes, synaptic.covariance.diagonal(), strict=True))
+    turned = evaluate_stimuli(replace(problem, synaptic_noise=variance))
+    pairs = tuple(
+        RatePair(one.name, one.decay_rate, other.decay_rate - one.decay_rate)
+        for one, other in zip(gradient.stimuli, turned.stimuli, strict=True)
+    )
+    return SynapticComparison(
+        comparison=DriftComparison(
+            study="gradient noise",
+            counterpart="synaptic noise",
+            mean_decay=RatePair("hidden axes", decay, variance * unit_decay),
+            planes=tuple(
+                RatePair(f"{i}, {j}", float(by_gradient.get((i, j), 0)), float(by_synapses[i, j]))
+                for i, j in order
+            ),
+            stimuli=pairs,
+        ),
+        synaptic_variance=variance,
+        scaling=_scaling(problem),
+        sizes=_sizes(problem, variance),
+    )
+
+
+def white_noise_comparison(problem: LearningProblem) -> DriftComparison:
+    """The exact statistics beside the white-noise approximation.
+
+    The approximation takes noise and fluctuation as uncorrelated in time.
+
+    Raises
+    ------
+    RequestError
+        When the problem cannot be evaluated.
+    """
+    exact, white = (evaluate(problem, approximation=kind) for kind in ("exact", "white"))
+    variances = (exact.drift.covariance.diagonal(), white.drift.covariance.diagonal())
+    return DriftComparison(
+        study="exact",
+        counterpart="white noise",
+        mean_decay=RatePair("hidden axes", _mean_decay(exact), _mean_decay(white)),
+        planes=tuple(
+            RatePair(f"{i}, {j}", float(one), float(other))
+            for (i, j), one, other in zip(exact.drift.planes, *variances, strict=True)
+        ),
+        stimuli=_stimulus_pairs(exact, white),
+    )
+
+
+def isotropic_comparison(problem: LearningProblem) -> DriftComparison:
+    """The study beside isotropic Gaussian inputs of equal total variance ``tr(Sigma)``.
+
+    Hidden axes of the two have nothing in common: planes are not compared.
+
+    Raises
+    ------
+    RequestError
+        When the problem cannot be evaluated, or isotropic inputs leave it no strict minimum.
+    """
+    study = evaluate(problem)
+    size = len(problem.input_covariance)
+    variance = float(np.trace(problem.input_covariance)) / size
+    try:
+        counterpart = evaluate(replace(problem, inputs=Gaussian(variance * np.eye(size))))
+    except RequestError as error:
+        raise RequestError(
+            "inputs", f"have no isotropic counterpart of equal total variance: {error}"
+        ) from None
+    return DriftComparison(
+        study="study",
+        counterpart="isotropic inputs",
+        mean_decay=RatePair("hidden axes", _mean_decay(study), _mean_decay(counterpart)),
+        planes=(),
+        stimuli=_stimulus_pairs(study, counterpart),
+    )
+
+
+def _stimulus_pairs(one: Evaluation, other: Evaluation) -> tuple[RatePair, ...]:
+    return tuple(
+        RatePair(first.name, first.decay_rate, second.decay_rate)
+        for first, second in zip(one.stimuli, other.stimuli, strict=True)
+    )
+
+
+def _mean_decay(evaluation: Evaluation) -> float:
+    """``tr(Delta) / r``: each plane of two active axes turns both of them."""
+    rank = evaluation.minimum.rank
+    axes = (2 if j <= rank else 1 for _, j in evaluation.drift.planes)
+    return sum(
+        0.5 * count * float(variance) / rank
+        for count, variance in zip(axes, evaluation.drift.covariance.diagonal(), strict=True)
+    )
+
+
+def _scaling(problem: LearningProblem) -> tuple[ScalingRow, ...]:
+    """Exponents of both mean decay rates at the study's parameters."""
+
+    def input_power(factor: float) -> LearningProblem:
+        return replace(problem, inputs=scaled_inputs(problem.inputs, factor))
+
+    def weight_decay(factor: float) -> LearningProblem:
+        return replace(problem, weight_decay=factor * problem.weight_decay)
+
+    def learning_rate(factor: float) -> LearningProblem:
+        return replace(problem, learning_rate=factor * problem.learning_rate)
+
+    small, twice = float(np.exp(STEP)), replace(problem, batch=2 * problem.batch)
+    return (
+        _exponents("learning rate", learning_rate(1 / small), learning_rate(small), 2 * STEP),
+        _exponents("batch size", problem, twice, float(np.log(2))),
+        _exponents("weight decay", weight_decay(1 / small), weight_decay(small), 2 * STEP),
+        _exponents("input variance", input_power(1 / small), input_power(small), 2 * STEP),
+    )
+
+
+def _exponents(
+    parameter: str, before: LearningProblem, after: LearningProblem, step: float
+) -> ScalingRow:
+    gradients, synapses = [], []
+    for problem in (before, after):
+        evaluation = evaluate_stimuli(problem)
+        rank = evaluation.minimum.rank
+        gradients.append(float(np.trace(evaluation.decay_matrix)) / rank)
+        values = evaluation.minimum.singular_values
+        synapses.append(float(np.mean(synaptic_decay(values, problem.hidden, 1.0))))
+    return ScalingRow(parameter, _slope(gradients, step), _slope(synapses, step))
+
+
+def _slope(rates: list[float], step: float) -> float:
+    return float(np.log(rates[1] / rates[0])) / step if min(rates) > 0 else 0.0
+
+
+def _sizes(problem: LearningProblem, variance: float) -> tuple[SizeRow, ...]:
+    """Isotropic networks of growing width, then with growing numbers of silent units."""
+    inputs = problem.teacher.shape[1]
+    power = float(np.trace(problem.input_covariance)) / inputs
+    gain = float(np.linalg.norm(problem.teacher)) / np.sqrt(min(problem.teacher.shape))
+    if power * gain <= problem.weight_decay * (1 + 1e-6):
+        return ()
+
+    def row(size: int, hidden: int) -> SizeRow:
+        network = replace(
+            problem,
+            hidden=hidden,
+            inputs=Gaussian(power * np.eye(size)),
+            teacher=gain * np.eye(size),
+            label_noise=np.full(size, float(np.mean(problem.label_noise))),
+            stimuli=(),
+        )
+        evaluation = evaluate_stimuli(network)
+        values = evaluation.minimum.singular_values
+        return SizeRow(
+            inputs=size,
+            hidden=hidden,
+            gradient=float(np.trace(evaluation.decay_matrix)) / size,
+            synaptic=float(np.mean(synaptic_decay(values, hidden, variance))),
+        )
+
+    sizes = [(inputs, inputs), (2 * inputs, 2 * inputs), (4 * inputs, 4 * inputs)]
+    return tuple(row(*size) for size in (*sizes, (inputs, 2 * inputs), (inputs, 4 * inputs)))
+
+
+def scaled_inputs(inputs: InputDistribution, factor: float) -> InputDistribution:
+    """The same inputs with ``factor`` times the variance in every direction.
+
+    Raises
+    ------
+    RequestError
+        For a distribution of another kind than those of `symdrift.inputs`.
+    """
+    root = float(np.sqrt(factor))
+    scalings: Iterable[tuple[type, Callable[[Any], InputDistribution]]] = (
+        (Gaussian, lambda given: Gaussian(factor * given.covariance)),
+        (Elliptical, lambda given: Elliptical(factor * given.covariance, given.kurtosis)),
+        (StimulusSet, lambda given: StimulusSet(root * given.stimuli, given.probabilities)),
+        (Samples, lambda given: Samples(root * given.rows)),
+    )
+    for kind, scaled in scalings:
+        if isinstance(inputs, kind):
+            return scaled(inputs)
+    raise RequestError("inputs", f"of kind {type(inputs).__name__} cannot be rescaled")
