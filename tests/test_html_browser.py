@@ -19,7 +19,7 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 
 from symdrift import figures
 from symdrift.documents.html import derivation_html
-from symdrift.documents.numbers import FigureFile, Formula, Numbers, Table
+from symdrift.documents.numbers import Cell, FigureFile, Formula, Numbers, Table
 from symdrift.documents.pycode import python_source
 
 pytestmark = [pytest.mark.slow, needs_browser]
@@ -36,7 +36,7 @@ def report_page() -> str:
     """A page with everything that a report has: tables, warnings, figures of every make."""
     blocks = figures.BlockStructure(np.diag([1.0, 2.0]), np.diag([0.5, 0.1]), (1, 1))
     rates = figures.DecayRates(("a", "b"), np.array([1.0, 2.0]), np.array([1.2, 2.1]))
-    row = (Formula("V_{12}"), *(["a cell that needs some room"] * 8))
+    row: tuple[Cell, ...] = (Formula("V_{12}"), *(["a cell that needs some room"] * 8))
     return derivation_html(
         EXAMPLE,
         Numbers(
