@@ -40,7 +40,7 @@ def rotation_generator(drift: Drift, rank: int) -> tuple[Array, Array]:
     """
     skew = plane_generators(drift, rank)
     planes = len(skew)
-    paired = (drift.covariance @ skew.reshape(planes, -1)).reshape(skew.shape)
+    paired = (drift.covariance @ skew.reshape(planes, rank**2)).reshape(skew.shape)
     decay = -0.5 * np.einsum("kab,kbc->ac", skew, paired)
     return decay, np.einsum("k,kab->ab", drift.mean_rotation, skew)
 
