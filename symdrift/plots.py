@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -86,9 +87,10 @@ def plot(points: Sequence[SweepPoint], axes: Sequence[Axis], path: Path) -> None
 
 
 def _rotates(point: SweepPoint) -> bool:
-    drift = point.evaluation.drift
-    largest = float(np.sqrt(drift.diffusion.max(initial=0.0)))
-    return bool(np.any(np.abs(drift.mean_rotation) > _NO_ROTATION * largest))
+    diffusion = _selected(point, *_PANELS[0][:2]).values()
+    rotation = _selected(point, *_ROTATION[:2]).values()
+    largest = math.sqrt(max(diffusion, default=0.0))
+    return max(map(abs, rotation), default=0.0) > _NO_ROTATION * largest
 
 
 def _lines(

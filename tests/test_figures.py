@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,17 @@ from matplotlib.figure import Figure
 from symdrift import figures
 from symdrift.documents import series
 from symdrift.errors import RequestError
+from symdrift.extrapolation import Extrapolation, extrapolate
 from symdrift.figures import (
     BlockStructure,
     DecayRates,
     Displacement,
-    LearningRateSweep,
+    DisplacementCurve,
+    FrequencyCurve,
+    FrequencySweep,
+    LearningRateLimit,
+    RateSeries,
+    RatioLimit,
     ValidationRatios,
     WeightDecaySweep,
     save,
@@ -34,9 +41,21 @@ EXAMPLES: dict[str, Any] = {
     "weight_decay_sweep": WeightDecaySweep(
         GRID, (("(1, 2)", 1e-6 * GRID**4), ("(1, 3)", np.where(GRID < 0.3, 2e-6, np.nan))), 4, 0.1
     ),
-    "learning_rate_sweep": LearningRateSweep(
-        RATES, RATES**3, RATES, RATES**3 * (1 + 4 * RATES), 0.02 * RATES**3, 1.003, 0.011,
-        "diffusion of plane (1, 2)", "rad^2 / step",
+    "learning_rate_limit": LearningRateLimit(
+        RATES, 4 * RATES,
+        (RateSeries("$V_{12}$", RATES**3, 1.1 * RATES**3, 0.02 * RATES**3),),
+        (RateSeries(r"$\mu_{12}$", -(RATES**2), -(RATES**2), 0.02 * RATES**2),),
+        "odd $5",
+        tuple(DisplacementCurve(rate, LAGS, LAGS, 1.1 * LAGS, 0.1 * LAGS) for rate in RATES),
+        (RatioLimit("$V_{12}$", 1 + 4 * RATES, np.full(3, 0.02), 1.003, 0.011, 4.0),),
+    ),
+    "frequency_sweep": FrequencySweep(
+        np.array([0.1, 0.3, 0.5]), np.array([0.3]),
+        (
+            FrequencyCurve("own $5", np.array([3.0, 1.0, 2.0]), np.array([1.1]), np.array([0.1])),
+            FrequencyCurve("other", np.array([1.0, 2.0, 8.0]), np.array([2.0]), np.array([0.1])),
+        ),
+        0.25,
     ),
     "decay_rates": DecayRates(("frequent", "rare $5"), np.array([1e-6, 2e-6]), np.full(2, 3e-6)),
     "block_structure": BlockStructure(np.diag([1.0, 2.0, 3.0]), np.eye(3), (1, 2)),
@@ -71,7 +90,7 @@ def test_files_hold_no_date_and_no_version(kind: str, tmp_path: Path) -> None:
 def test_every_axis_says_what_it_shows(kind: str) -> None:
     figure = draw(kind)
     panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
-    shared = {"learning_rate_sweep": panels[:1]}.get(kind, [])
+    shared = {"frequency_sweep": panels[:1]}.get(kind, [])
     for axes in panels:
         assert axes.get_xlabel() or axes in shared
         assert axes.get_ylabel() or kind in ("block_structure", "validation")
@@ -82,7 +101,9 @@ def test_rates_carry_their_units() -> None:
     assert "rad$^2$ / step" in sweep.get_ylabel()
     (rates,) = draw("decay_rates").axes
     assert "1 / step" in rates.get_ylabel()
-    assert "rad$^2$ / step" in draw("learning_rate_sweep").axes[0].get_ylabel()
+    variance, rotation, *_ = draw("learning_rate_limit").axes
+    assert "rad$^2$ / step" in variance.get_ylabel()
+    assert "rad / step" in rotation.get_ylabel()
 
 
 @pytest.mark.parametrize("kind", sorted(EXAMPLES))
@@ -93,7 +114,16 @@ def test_a_caption_is_prose_about_its_data(kind: str) -> None:
 
 
 def test_captions_quote_the_numbers_they_are_about() -> None:
-    assert "1.003 ± 0.011" in figures.caption_learning_rate_sweep(EXAMPLES["learning_rate_sweep"])
+    limit = EXAMPLES["learning_rate_limit"]
+    assert "1.003 ± 0.011" in figures.caption_learning_rate_limit(limit)
+    assert "with its sign" in figures.caption_learning_rate_limit(limit)
+    still = replace(limit, rotations=(RateSeries("m", 0 * RATES, RATES, RATES),))
+    assert "which the theory says vanishes" in figures.caption_learning_rate_limit(still)
+    frequency = EXAMPLES["frequency_sweep"]
+    assert "lowest at a probability of 0.30" in figures.caption_frequency_sweep(frequency)
+    assert "lowest" not in figures.caption_frequency_sweep(
+        replace(frequency, curves=frequency.curves[1:])
+    )
     rates = figures.caption_decay_rates(EXAMPLES["decay_rates"])
     assert "slowest is “frequent”, the fastest “rare $5”" in rates
     assert "1 of size 1, 1 of size 2" in figures.caption_block_structure(
@@ -108,6 +138,21 @@ def test_lines_show_exactly_the_data() -> None:
     assert np.array_equal(np.asarray(drift.get_ydata()), example.drift)
     assert np.array_equal(np.asarray(fluctuation.get_ydata()), example.fluctuation)
     assert np.array_equal(np.asarray(total.get_ydata()), example.drift + example.fluctuation)
+
+
+def test_rates_are_shown_over_the_power_with_which_the_theory_scales() -> None:
+    variance, rotation, _, ratio = draw("learning_rate_limit").axes
+    assert np.asarray(variance.get_lines()[0].get_ydata()) == pytest.approx(1.0)
+    assert np.asarray(rotation.get_lines()[0].get_ydata()) == pytest.approx(-1.0)
+    (fit,) = (line for line in ratio.get_lines() if line.get_linestyle() == "--")
+    assert np.asarray(fit.get_data()) == pytest.approx(
+        np.array([[0.0, 0.04], [1.003, 1.003 + 4 * 0.04]])
+    )
+
+
+def test_the_frequent_stimulus_is_compared_with_the_others() -> None:
+    _, ratio = draw("frequency_sweep").axes
+    assert np.asarray(ratio.get_lines()[0].get_ydata()) == pytest.approx([3.0, 0.5, 0.25])
 
 
 def test_the_guide_of_small_weight_decay_has_the_stated_slope() -> None:
@@ -171,3 +216,47 @@ def test_the_power_law_is_not_claimed_where_noise_stays() -> None:
     noisy = read_study("anisotropic_autoencoder").with_values({"teacher.label_noise": 0.1})
     assert series.weight_decay_sweep(noisy.problem()).exponent is None
     assert series.weight_decay_sweep(read_study("bottleneck").problem()).exponent is None
+
+
+def test_expensive_problems_get_a_coarser_sweep() -> None:
+    """The number of points depends on the problem, not on the speed of the machine."""
+    fine = series.weight_decay_sweep(read_study("misaligned_teacher").problem())
+    wide = replace(
+        read_study("elliptical").problem(),
+        hidden=9,
+        stimuli=(),
+    )
+    coarse = series.weight_decay_sweep(wide)
+    assert len(coarse.weight_decay) < len(fine.weight_decay)
+    assert coarse.weight_decay[0] == pytest.approx(0.01)
+
+
+# -- simulations behind the figures -----------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def extrapolation() -> Extrapolation:
+    problem = read_study("misaligned_teacher").problem()
+    rates = [0.02, 0.005, 0.01]
+    return extrapolate(problem, rates, 64, precision=0.05)
+
+
+def test_every_rate_has_its_place_in_the_limit(extrapolation: Extrapolation) -> None:
+    """Theory scales with the third and the second power of the rate, and has a sign."""
+    limit = series.learning_rate_limit(extrapolation)
+    assert limit is not None
+    np.testing.assert_allclose(limit.learning_rate, [0.005, 0.01, 0.02])
+    (variance,), (rotation,) = limit.variances, limit.rotations
+    np.testing.assert_allclose(variance.theory, 4.443e-11 * np.array([1, 8, 64]), rtol=1e-3)
+    np.testing.assert_allclose(rotation.theory, -4.342e-8 * np.array([1, 4, 16]), rtol=1e-3)
+    assert np.all(np.abs(variance.simulation - variance.theory) < 5 * variance.standard_error)
+    assert [curve.learning_rate for curve in limit.displacements] == [0.005, 0.01, 0.02]
+    assert {ratio.label for ratio in limit.ratios} >= {"$V_{12}$", "excess loss"}
+    for ratio in limit.ratios:
+        line = ratio.limit + ratio.slope * limit.stiffness
+        assert np.all(np.abs(line - ratio.ratio) < 5 * ratio.standard_error)
+
+
+def test_without_planes_there_is_nothing_to_extrapolate() -> None:
+    problem = read_study("misaligned_teacher").with_values({"network.hidden": 1}).problem()
+    assert series.learning_rate_limit(extrapolate(problem, [0.02, 0.01], 64, precision=0.3)) is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,24 +18,30 @@ from symdrift.documents.numbers import Formula
 from symdrift.documents.tables import quantity
 from symdrift.errors import RequestError
 from symdrift.evaluation import Evaluation
-from symdrift.extrapolation import Extrapolation
+from symdrift.extrapolation import ExtrapolatedRow, Extrapolation
 from symdrift.figures import (
     BlockStructure,
     DecayRates,
     Displacement,
-    LearningRateSweep,
+    DisplacementCurve,
+    LearningRateLimit,
+    RateSeries,
+    RatioLimit,
     ValidationRatios,
     WeightDecaySweep,
     literal,
 )
 from symdrift.problem import Array, LearningProblem
 from symdrift.roads import evaluate
-from symdrift.validation import Validation
+from symdrift.validation import Row, Validation
 
 LARGEST_PATTERN = 80
 """Directions up to which the block structure is drawn."""
 
-_SWEEP_POINTS = 41
+_SWEEP_POINTS, _FEW_POINTS = 41, 11
+_FEW_WEIGHTS = 40
+"""Weights up to which the dense road takes milliseconds."""
+_MOST_SERIES = 3
 _ZERO = 1e-10
 
 
@@ -48,7 +54,11 @@ def _minimum(problem: LearningProblem) -> MinimumPoint:
 def weight_decay_sweep(problem: LearningProblem) -> WeightDecaySweep:
     """Diffusion of every plane from a thirtieth of the weight decay to the last threshold."""
     strongest = float(np.linalg.norm(problem.teacher @ problem.input_covariance, 2))
-    grid = np.geomspace(problem.weight_decay / 30, 0.98 * strongest, _SWEEP_POINTS)
+    weights = problem.hidden * sum(problem.teacher.shape)
+    cheap = weights <= _FEW_WEIGHTS or evaluate(problem).method == "closed-form"
+    grid = np.geomspace(
+        problem.weight_decay / 30, 0.98 * strongest, _SWEEP_POINTS if cheap else _FEW_POINTS
+    )
     planes: dict[tuple[int, int], Array] = {}
     for place, weight_decay in enumerate(grid):
         try:
@@ -92,37 +102,77 @@ def _noise_vanishes_with_weight_decay(problem: LearningProblem) -> bool:
     return not np.any(problem.label_noise) and problem.hidden >= learnable
 
 
-def learning_rate_sweep(
-    problem: LearningProblem, extrapolation: Extrapolation
-) -> LearningRateSweep | None:
-    """Simulated rotation variance of the first plane beside the theory; None without planes."""
-    quantities = [name for name in extrapolation.quantities if name.startswith("V[")]
-    if not quantities:
+def learning_rate_limit(extrapolation: Extrapolation) -> LearningRateLimit | None:
+    """Variance, mean rotation and displacement at every learning rate; None without planes.
+
+    Of the planes those with the largest variance and mean rotation are shown, of the stimuli
+    the first that moves, and of the ratios those of the first of each and of the excess loss.
+    """
+    runs = sorted(extrapolation.runs, key=lambda run: run.learning_rate)
+    quantities = [row.quantity for row in extrapolation.rows]
+    variances = [name for name in quantities if name.startswith("V[") and ";" not in name]
+    rotations = [name for name in quantities if name.startswith("mu[")]
+    if not variances:
         return None
-    first = quantities[0]
-    intercept = extrapolation.intercepts[extrapolation.quantities.index(first)]
-    rows = [
-        (run.stiffness, next(row for row in run.rows if row.quantity == first))
-        for run in extrapolation.runs
-    ]
-    evaluation = evaluate(problem)
-    rates = np.array([stiffness / evaluation.minimum.hessian_max for stiffness, _ in rows])
-    grid = np.geomspace(rates.min() / 1.5, rates.max() * 1.5, 61)
-    theory = [
-        evaluate(replace(problem, learning_rate=float(rate))).drift.covariance[0, 0]
-        for rate in grid
-    ]
-    plane = ", ".join(str(axis) for axis in evaluation.drift.planes[0])
-    return LearningRateSweep(
-        learning_rate=grid,
-        theory=np.array(theory),
-        simulated_rate=rates,
-        simulation=np.array([row.simulation for _, row in rows]),
-        standard_error=np.array([row.standard_error for _, row in rows]),
-        extrapolated_ratio=intercept.value,
-        ratio_error=intercept.standard_error,
-        quantity=f"rotation variance of plane ({plane})",
-        unit="rad^2 / step",
+    own = {row.quantity: abs(row.measured.theory) for row in extrapolation.rows}
+    variances.sort(key=own.__getitem__, reverse=True)
+    rotations.sort(key=own.__getitem__, reverse=True)
+    first = next(
+        (k for k, curve in enumerate(runs[0].displacements) if np.any(curve.theory > 0)), None
+    )
+    stimulus = "" if first is None else runs[0].displacements[first].stimulus
+    shown = [variances[0], rotations[0], f"displacement of {stimulus}", "excess loss"]
+    limits = {row.quantity: row for row in extrapolation.rows if row.ratio is not None}
+    return LearningRateLimit(
+        learning_rate=_array(run.learning_rate for run in runs),
+        stiffness=_array(run.stiffness for run in runs),
+        variances=tuple(_rate_series(name, runs) for name in variances[:_MOST_SERIES]),
+        rotations=tuple(_rate_series(name, runs) for name in rotations[:_MOST_SERIES]),
+        stimulus=stimulus,
+        displacements=() if first is None else tuple(_curve(run, first) for run in runs),
+        ratios=tuple(
+            _ratio_limit(limits[name], runs) for name in shown if name in limits
+        ),
+    )
+
+
+def _rows(name: str, runs: Sequence[Validation]) -> list[Row]:
+    return [next(row for row in run.rows if row.quantity == name) for run in runs]
+
+
+def _rate_series(name: str, runs: Sequence[Validation]) -> RateSeries:
+    rows = _rows(name, runs)
+    return RateSeries(
+        label=_label(name),
+        theory=_array(row.theory for row in rows),
+        simulation=_array(row.simulation for row in rows),
+        standard_error=_array(row.standard_error for row in rows),
+    )
+
+
+def _curve(run: Validation, stimulus: int) -> DisplacementCurve:
+    displacement = run.displacements[stimulus]
+    measured = displacement.simulation
+    return DisplacementCurve(
+        run.learning_rate,
+        measured.lags,
+        displacement.theory,
+        measured.mean,
+        measured.standard_error,
+    )
+
+
+def _ratio_limit(row: ExtrapolatedRow, runs: Sequence[Validation]) -> RatioLimit:
+    rows = _rows(row.quantity, runs)
+    assert row.ratio is not None
+    assert row.slope is not None
+    return RatioLimit(
+        label=_label(row.quantity),
+        ratio=_array(entry.simulation / entry.theory for entry in rows),
+        standard_error=_array(abs(entry.standard_error / entry.theory) for entry in rows),
+        limit=row.ratio.value,
+        limit_error=row.ratio.standard_error,
+        slope=row.slope.value * row.measured.scale / row.measured.theory,
     )
 
 

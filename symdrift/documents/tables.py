@@ -10,6 +10,8 @@ import numpy as np
 
 from symdrift.documents.numbers import Cell, Formula, Table
 from symdrift.evaluation import Evaluation
+from symdrift.inputs import Elliptical, InputDistribution, Samples, StimulusSet
+from symdrift.problem import LearningProblem
 from symdrift.roles import ROLES
 from symdrift.validation import Row, Validation
 
@@ -32,8 +34,10 @@ def number(value: float, digits: int = DIGITS) -> Formula:
     return Formula(rf"{mantissa} \times 10^{{{int(power)}}}")
 
 
-def parameter_table(parameters: Mapping[str, Any], notation: Mapping[str, str]) -> Table:
+def parameter_table(problem: LearningProblem, notation: Mapping[str, str]) -> Table:
     """What the study fixes: symbol, meaning, value."""
+    outputs, inputs = problem.teacher.shape
+    sizes = {"inputs": inputs, "outputs": outputs, "hidden": problem.hidden}
     rows: list[tuple[Cell, ...]] = []
 
     def row(role: str, latex: str, value: Cell, meaning: str = "") -> None:
@@ -42,10 +46,10 @@ def parameter_table(parameters: Mapping[str, Any], notation: Mapping[str, str]) 
     def name(role: str) -> str:
         return notation.get(role, ROLES[role].latex)
 
-    for role in ("inputs", "outputs", "hidden"):
-        row(role, name(role), Formula(str(parameters[role])))
-    covariance = np.array(parameters["input_covariance"])
-    teacher = np.array(parameters["teacher"])
+    for role, size in sizes.items():
+        row(role, name(role), Formula(str(size)))
+    row("input", name("input"), _distribution(problem.inputs), "distribution of the inputs")
+    covariance, teacher = problem.input_covariance, problem.teacher
     if _is_diagonal(covariance):
         row("input_variance", f"{name('input_variance')}_{{i}}", _list(np.diagonal(covariance)),
             "input variance on each axis")  # fmt: skip
@@ -56,12 +60,29 @@ def parameter_table(parameters: Mapping[str, Any], notation: Mapping[str, str]) 
             "gain of the teacher on each axis")  # fmt: skip
     else:
         row("teacher", name("teacher"), _matrix(teacher))
-    row("label_noise", f"{name('label_noise')}_{{o}}^{{2}}", _list(parameters["label_noise"]),
+    row("label_noise", f"{name('label_noise')}_{{o}}^{{2}}", _list(problem.label_noise),
         "label-noise variance of each output")  # fmt: skip
-    row("weight_decay", name("weight_decay"), number(parameters["weight_decay"]))
-    row("learning_rate", name("learning_rate"), number(parameters["learning_rate"]))
-    row("batch", name("batch"), Formula(str(parameters["batch"])))
+    row("weight_decay", name("weight_decay"), number(problem.weight_decay))
+    row("learning_rate", name("learning_rate"), number(problem.learning_rate))
+    row("batch", name("batch"), Formula(str(problem.batch)))
+    if problem.synaptic_noise > 0:
+        rows.append(
+            ("", "variance of the synaptic noise, per weight", number(problem.synaptic_noise))
+        )
     return Table("Parameters.", ("symbol", "meaning", "value"), tuple(rows))
+
+
+def _distribution(inputs: InputDistribution) -> Cell:
+    match inputs:
+        case Elliptical():
+            return f"elliptical, kurtosis {inputs.kurtosis:.{DIGITS}g}"
+        case StimulusSet():
+            shown = _list(inputs.probabilities).latex
+            count = len(inputs.stimuli)
+            return Formula(rf"\text{{{count} stimuli, probabilities }} {shown}")
+        case Samples():
+            return f"{len(inputs.rows)} samples of a data set"
+    return "Gaussian"
 
 
 def result_table(exact: Evaluation, white: Evaluation, notation: Mapping[str, str]) -> Table:
@@ -126,6 +147,7 @@ def _plane_rows(
 
 def _stimulus_rows(exact: Evaluation, white: Evaluation) -> Iterator[tuple[Cell, ...]]:
     pairs = list(zip(exact.stimuli, white.stimuli, strict=True))
+    noise = 1e-12 * np.sqrt(np.abs(exact.drift.covariance).max(initial=0.0))
     for one, other in pairs[:_MOST_ROWS]:
         if one.squared_norm > 0:
             meaning = f"decay rate of “{one.name}”"
@@ -136,6 +158,17 @@ def _stimulus_rows(exact: Evaluation, white: Evaluation) -> Iterator[tuple[Cell,
             )
         else:
             yield Formula("w"), f"“{one.name}” is not represented", number(0.0), "", ""
+    for one, _ in pairs[:_MOST_ROWS]:
+        # In radians per step: by how much the steady rotation alone turns the representation.
+        if one.squared_norm > 0 and one.mean_speed > noise * np.sqrt(one.squared_norm):
+            speed = number(one.mean_speed / np.sqrt(one.squared_norm))
+            yield (
+                Formula(r"\lvert\mu w\rvert/\lvert w\rvert"),
+                f"steady rotation of “{one.name}”, rad",
+                speed,
+                "",
+                "",
+            )
 
 
 def _compared(exact: float, white: float) -> tuple[Cell, Cell, Cell]:

@@ -4,6 +4,21 @@ One style for all, colours that every kind of colour vision can tell apart, and 
 bytes depend on the numbers only.
 """
 
+from symdrift.figures.frequency import (
+    FrequencyCurve,
+    FrequencySweep,
+    caption_frequency_sweep,
+    draw_frequency_sweep,
+)
+from symdrift.figures.limits import (
+    DisplacementCurve,
+    LearningRateLimit,
+    RateSeries,
+    RatioLimit,
+    caption_learning_rate_limit,
+    draw_learning_rate_limit,
+)
+from symdrift.figures.observables import caption_observables, draw_observables
 from symdrift.figures.stimuli import (
     DecayRates,
     Displacement,
@@ -19,11 +34,8 @@ from symdrift.figures.structure import (
 )
 from symdrift.figures.style import COLOURS, SUFFIXES, literal, rendered, save
 from symdrift.figures.sweeps import (
-    LearningRateSweep,
     WeightDecaySweep,
-    caption_learning_rate_sweep,
     caption_weight_decay_sweep,
-    draw_learning_rate_sweep,
     draw_weight_decay_sweep,
 )
 from symdrift.figures.validation import ValidationRatios, caption_validation, draw_validation
@@ -34,19 +46,28 @@ __all__ = [
     "BlockStructure",
     "DecayRates",
     "Displacement",
-    "LearningRateSweep",
+    "DisplacementCurve",
+    "FrequencyCurve",
+    "FrequencySweep",
+    "LearningRateLimit",
+    "RateSeries",
+    "RatioLimit",
     "ValidationRatios",
     "WeightDecaySweep",
     "caption_block_structure",
     "caption_decay_rates",
     "caption_displacement",
-    "caption_learning_rate_sweep",
+    "caption_frequency_sweep",
+    "caption_learning_rate_limit",
+    "caption_observables",
     "caption_validation",
     "caption_weight_decay_sweep",
     "draw_block_structure",
     "draw_decay_rates",
     "draw_displacement",
-    "draw_learning_rate_sweep",
+    "draw_frequency_sweep",
+    "draw_learning_rate_limit",
+    "draw_observables",
     "draw_validation",
     "draw_weight_decay_sweep",
     "literal",

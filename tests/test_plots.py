@@ -1,0 +1,34 @@
+"""Pictures of evaluations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from symdrift.plots import plot
+from symdrift.study import read_study
+from symdrift.sweeps import parse_axis, sweep
+
+
+@pytest.mark.parametrize(("correlation", "panels"), [("0", 2), ("0.6", 3)])
+def test_the_mean_rotation_is_shown_where_there_is_one(
+    correlation: str, panels: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    study = read_study("misaligned_teacher").with_values({"correlation": correlation})
+    axes = [parse_axis("gamma=0.1:0.2:3")]
+    plot(sweep(study, axes), axes, tmp_path / "lines.svg")
+    plot(sweep(study, []), [], tmp_path / "bars.png")
+    for figure in drawn:
+        assert len(figure.axes) == panels
+    if panels == 3:
+        lines, bars = (figure.axes[2] for figure in drawn)
+        assert "rad/step" in bars.get_ylabel()
+        assert bars.dataLim.y0 == pytest.approx(-4.342e-8, rel=1e-3)
+        assert np.asarray(lines.get_lines()[0].get_ydata())[1] == pytest.approx(
+            -4.342e-8, rel=1e-3
+        )
