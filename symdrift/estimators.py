@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.problem import Array
+from symdrift.synaptic import planes_with_silent
 
 ALL_PAIRS_UP_TO = 10
 """Planes up to which every entry of the rotation covariance is estimated, not its diagonal."""
@@ -44,19 +45,17 @@ class Observables:
 
     Attributes
     ----------
+    planes : tuple of pairs of int
+        Planes of hidden axes, counted from 1, in the order in which rotations are given.
     pairs : tuple of pairs of int
         Entries of the rotation covariance, as indices of planes.
     representations : Array
-        ``w = W* x`` of each stimulus, shape ``(stimuli, r)``.
+        ``w = W* x`` of each stimulus, shape ``(stimuli, p)``.
     """
 
+    planes: tuple[tuple[int, int], ...]
     pairs: tuple[tuple[int, int], ...]
     representations: Array
-
-
-def planes_of(rank: int) -> tuple[tuple[int, int], ...]:
-    """Pairs of hidden axes ``i < j``, counted from 1, in lexicographic order."""
-    return tuple((i, j) for i in range(1, rank + 1) for j in range(i + 1, rank + 1))
 
 
 def observables(rank: int, representations: Array) -> Observables:
@@ -65,32 +64,35 @@ def observables(rank: int, representations: Array) -> Observables:
     Parameters
     ----------
     representations : Array
-        ``w = W* x`` of each stimulus, shape ``(stimuli, r)``.
+        ``w = W* x`` of each stimulus, shape ``(stimuli, p)``; with ``p > rank`` the planes
+        include those of an active and a silent axis.
     """
-    planes = planes_of(rank)
+    planes = planes_with_silent(rank, representations.shape[1])
     indices = range(len(planes))
     if len(planes) <= ALL_PAIRS_UP_TO:
         pairs = tuple((k, other) for k in indices for other in indices if k <= other)
     else:
         pairs = tuple((k, k) for k in indices)
-    return Observables(pairs=pairs, representations=representations)
+    return Observables(planes=planes, pairs=pairs, representations=representations)
 
 
-def rotation_matrices(angles: Array, rank: int) -> Array:
+def rotation_matrices(observed: Observables, angles: Array) -> Array:
     """Antisymmetric ``X = sum X_ij Omega_ij`` from angles by plane.
 
     Parameters
     ----------
+    observed : Observables
     angles : Array
         Shape ``(planes, ...)``.
 
     Returns
     -------
     Array
-        Shape ``(r, r, ...)``.
+        Shape ``(p, p, ...)``.
     """
-    first, second = np.triu_indices(rank, 1)
-    matrices = np.zeros((rank, rank, *angles.shape[1:]))
+    hidden = observed.representations.shape[1]
+    first, second = (np.array([pair[end] for pair in observed.planes], int) - 1 for end in (0, 1))
+    matrices = np.zeros((hidden, hidden, *angles.shape[1:]))
     matrices[first, second] = angles
     matrices[second, first] = -angles
     return matrices
@@ -183,8 +185,8 @@ def sum_windows(
     left = [pair[0] for pair in observed.pairs]
     right = [pair[1] for pair in observed.pairs]
     before, after = angles[:-1], angles[1:]
-    stimuli, rank = observed.representations.shape
-    turned = rotation_matrices(angles.swapaxes(0, 1), rank)
+    stimuli = len(observed.representations)
+    turned = rotation_matrices(observed, angles.swapaxes(0, 1))
     displacement, displacement_lagged = np.zeros((2, stimuli, units))
     for index, representation in enumerate(observed.representations):
         # One stimulus at a time: all together would not fit for wide networks.
@@ -286,8 +288,8 @@ def estimate(
 
     shift = sums.normal.sum(axis=1) / total
     variance = (sums.distance - 2.0 * (shift @ sums.normal)) / count + float(shift @ shift)
-    rank = observed.representations.shape[1]
-    mean_matrix, unit_matrices = rotation_matrices(mean, rank), rotation_matrices(unit_mean, rank)
+    mean_matrix = rotation_matrices(observed, mean)
+    unit_matrices = rotation_matrices(observed, unit_mean)
 
     def moved_centre(representation: Array) -> Array:
         moved = mean_matrix @ representation

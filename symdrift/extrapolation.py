@@ -33,7 +33,6 @@ from symdrift.validation import (
     Row,
     Validation,
     critical_z,
-    refuse_synaptic_noise,
     run_planned,
 )
 
@@ -234,7 +233,6 @@ def validate_limit(
     RequestError
         As `validate` and `planning.plan_extrapolation`.
     """
-    refuse_synaptic_noise(problem)
     replicas = DEFAULT_REPLICAS if replicas is None else positive("replicas", replicas)
     theory = evaluate(problem)
     if budget is None:

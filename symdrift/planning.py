@@ -33,7 +33,7 @@ from symdrift.simulation.ensemble import (
 )
 from symdrift.simulation.kernels import Shape
 from symdrift.simulation.lanes import LANES
-from symdrift.simulation.model import model_of
+from symdrift.simulation.model import model_of, padded_layers, simulated_hidden
 from symdrift.simulation.timescales import relaxation
 
 WINDOW_RELAXATIONS = 3.0
@@ -145,7 +145,7 @@ def plan_extrapolation(
         if not (math.isfinite(value) and value > 0):
             raise RequestError(field, f"= {value:g} must be a positive number")
     minimum = minimum_of(problem)
-    shape = model_of(problem, minimum.rank).shape
+    shape = model_of(problem, simulated_hidden(problem, minimum)).shape
     speed = _speed(shape) if speed is None else speed
     single = window_variance(problem, theory)
     correction = _correction_per_rate(problem, theory, minimum)
@@ -286,7 +286,7 @@ def plan_single(
     rate = problem.learning_rate
     shortest = schedule_of(problem, minimum, rate, FEWEST_WINDOWS, replicas, relaxations)
     if steps is None:
-        speed = _speed(model_of(problem, minimum.rank).shape)
+        speed = _speed(model_of(problem, simulated_hidden(problem, minimum)).shape)
         wanted = math.ceil(VARIANCE_PER_WINDOW / precision**2 / replicas)
         affordable = SINGLE_BUDGET_SECONDS * speed / replicas - shortest.burn_in
         windows = min(wanted, int(affordable / shortest.window))
@@ -312,17 +312,17 @@ def require_memory(
     RequestError
     """
     outputs, inputs = problem.teacher.shape
-    stimuli, rank = observed.representations.shape
-    weights, planes = rank * (inputs + outputs), rank * (rank - 1) // 2
+    stimuli, hidden = observed.representations.shape
+    weights, planes = hidden * (inputs + outputs), len(observed.planes)
     lags = len(schedule.lags)
     per_unit = planes + 2 * len(observed.pairs) + 2 * stimuli + weights + stimuli**2
     per_unit += (stimuli + 1) * lags
     # The sums of all units, the same while they are joined, and the weights themselves.
     kept = replicas * (2 * schedule.segments * per_unit + 2 * weights)
     # In every thread: rotations of some windows as matrices, products of inputs.
-    block = min(replicas, max(LANES, replicas_per_block(model_of(problem, rank))))
-    passing = block * (2 * WINDOWS_AT_A_TIME * (rank**2 + rank) + 2 * inputs**2 + 2 * weights)
-    passing += block * stimuli * rank * OVERLAP * lags
+    block = min(replicas, max(LANES, replicas_per_block(model_of(problem, hidden))))
+    passing = block * (2 * WINDOWS_AT_A_TIME * (hidden**2 + hidden) + 2 * inputs**2 + 2 * weights)
+    passing += block * stimuli * hidden * OVERLAP * lags
     needed = 8 * (kept + available_processors() * passing)
     available = available_memory()
     if needed > available:
@@ -353,10 +353,11 @@ def measured_speed(
     # A small rate: the run is about time, and must not diverge.
     slow = replace(problem, learning_rate=1e-3 * problem.learning_rate)
     minimum = minimum_of(slow)
-    model = model_of(slow, minimum.rank)
+    hidden = simulated_hidden(slow, minimum)
+    model = model_of(slow, hidden)
     threads = available_processors() if threads is None else threads
     count = min(replicas_per_block(model), 16)
-    start = (minimum.first_layer, minimum.second_layer)
+    start = padded_layers(minimum, hidden)
     blocks = [Block(model, start, index * count, count, 0) for index in range(threads)]
     # Compilation, or reading it from the cache, is not part of the speed.
     blocks[0].advance(1)

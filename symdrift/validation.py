@@ -38,7 +38,7 @@ from symdrift.planning import (
 from symdrift.problem import Array, LearningProblem
 from symdrift.roads import evaluate
 from symdrift.simulation.ensemble import Schedule, measure
-from symdrift.simulation.model import model_of
+from symdrift.simulation.model import model_of, padded_layers, simulated_hidden
 from symdrift.simulation.timescales import relaxation
 
 TOLERATED_ERRORS = 3.0
@@ -316,17 +316,17 @@ def run_planned(
     executor: Executor | None,
 ) -> Validation:
     """Simulate a problem as planned and compare with a theory; otherwise as `validate`."""
-    refuse_synaptic_noise(problem)
     minimum = minimum_of(problem)
     count, inputs = len(problem.stimuli), problem.teacher.shape[1]
     stimuli = np.array([stimulus.vector for stimulus in problem.stimuli]).reshape(count, inputs)
-    representations = stimuli @ minimum.first_layer.T
+    hidden = simulated_hidden(problem, minimum)
+    representations = stimuli @ padded_layers(minimum, hidden)[0].T
     observed = observables(minimum.rank, representations)
     require_memory(problem, observed, schedule, replicas)
     stiffness = problem.learning_rate * theory.minimum.hessian_max
     try:
         sums, interrupted = measure(
-            model_of(problem, minimum.rank),
+            model_of(problem, hidden),
             minimum,
             observed,
             stimuli,
@@ -454,18 +454,3 @@ def _rows(
         ("excess loss", fluctuation.excess_loss, measured.excess_loss),
     ):
         yield row(quantity, size, found, size)
-
-
-def refuse_synaptic_noise(problem: LearningProblem) -> None:
-    """Refuse a problem whose drift is not that of SGD alone.
-
-    Raises
-    ------
-    RequestError
-    """
-    if problem.synaptic_noise != 0:
-        raise RequestError(
-            "learning.synaptic_noise",
-            f"= {problem.synaptic_noise:g} cannot be validated: it drives silent hidden units, "
-            "which the rotation of active ones does not show; set it to 0",
-        )

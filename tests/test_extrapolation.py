@@ -224,11 +224,6 @@ def test_extrapolation_needs_two_rates() -> None:
         extrapolate(TWO, [0.01, 0.01])
 
 
-def test_synaptic_noise_is_refused_before_anything_runs() -> None:
-    with pytest.raises(RequestError, match=r"learning\.synaptic_noise = 1e-06"):
-        validate_limit(replace(TWO, synaptic_noise=1e-6))
-
-
 def test_given_rates_are_extrapolated_too() -> None:
     extrapolation = extrapolate(BOTTLENECK, (0.004, 0.002), seed=1, precision=0.05)
     assert [run.learning_rate for run in extrapolation.runs] == [0.004, 0.002]

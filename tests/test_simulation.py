@@ -20,7 +20,8 @@ from symdrift.simulation import simulate
 from symdrift.simulation import trajectory as trajectory_module
 from symdrift.simulation.ensemble import CHECK_EVERY, Block, Gauge
 from symdrift.simulation.kernels import STACK_VECTORS
-from symdrift.simulation.model import Model, Table, model_of
+from symdrift.simulation.lanes import LANES
+from symdrift.simulation.model import Model, Table, model_of, padded_layers
 from symdrift.simulation.timescales import relaxation
 from symdrift.simulation.trajectory import MOST_RECORDS
 
@@ -290,6 +291,53 @@ def test_the_gauge_is_the_polar_factor_also_away_from_the_minimum() -> None:
         )
         np.testing.assert_allclose(distance[replica], normal @ normal, rtol=1e-10)
         np.testing.assert_allclose(summed[:, replica], normal, atol=1e-12)
+
+
+def test_silent_axes_are_carried_along_with_the_active_ones() -> None:
+    """Five hidden units, of which two are active, at random places near the manifold.
+
+    With ``F`` the images of the active axes since the last measurement, silent axes go to the
+    polar factor of ``(1 - F F') E``: the nearest frame of what ``F`` leaves.
+    """
+    given = problem(
+        [2.0, 1.5], weight_decay=0.2, learning_rate=0.01, hidden=5, synaptic_noise=1e-6
+    )
+    minimum = solve_minimum(given.teacher, given.input_covariance, 0.2, 5)
+    model = model_of(given, 5)
+    start = padded_layers(minimum, 5)
+    block = Block(model, start, 0, 11, 0)
+    gauge = Gauge(model, minimum, block)
+    rng = np.random.default_rng(3)
+    rotation = np.stack([np.eye(5)] * 11)
+    for _ in range(6):
+        turn = np.stack([scipy.linalg.expm(x) for x in skew(rng, 11, 5, 0.05)])
+        rotation = rotation @ turn
+        first = rotation @ (start[0] + 0.01 * rng.normal(size=(11, 5, 2)))
+        second = (start[1] + 0.01 * rng.normal(size=(11, 2, 5))) @ rotation.swapaxes(1, 2)
+        block.weights[:] = model.pack(first, second)
+        before = gauge_rotations(gauge, 11, 5)
+        angles, distance, _ = gauge.read()
+        after = gauge_rotations(gauge, 11, 5)
+        for replica in range(11):
+            overlap = first[replica] @ start[0][:2].T + second[replica].T @ start[1][:, :2]
+            images, _ = scipy.linalg.polar(before[replica].T @ overlap)
+            left = (np.eye(5) - images @ images.T)[:, 2:]
+            expected = np.hstack([images, scipy.linalg.polar(left)[0]])
+            found = before[replica].T @ after[replica]
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+            logarithm = scipy.linalg.logm(expected)
+            planes = [logarithm[i, j] for i in range(2) for j in range(i + 1, 5)]
+            np.testing.assert_allclose(angles[:, replica], planes, rtol=0, atol=1e-5)
+            unturned = after[replica].T @ first[replica] - start[0]
+            unturned_second = second[replica] @ after[replica] - start[1]
+            normal = np.sum(unturned**2) + np.sum(unturned_second**2)
+            assert distance[replica] == pytest.approx(normal, rel=1e-9)
+
+
+def gauge_rotations(gauge: Gauge, replicas: int, size: int) -> Array:
+    """Rotations that a gauge remembers, shape ``(replicas, size, size)``."""
+    lanes = gauge._rotations.copy().reshape(-1, size, size, LANES)
+    return np.asarray(lanes.transpose(0, 3, 1, 2).reshape(-1, size, size)[:replicas])
 
 
 def test_the_gauge_reads_the_expected_loss() -> None:

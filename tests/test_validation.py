@@ -387,9 +387,23 @@ def test_vanishing_correlations_of_many_planes_are_no_rows() -> None:
     assert sum(quantity.startswith("V[") for quantity in quantities) == 6
 
 
-def test_synaptic_noise_is_refused() -> None:
-    with pytest.raises(RequestError, match=r"learning\.synaptic_noise = 1e-06"):
-        validate(replace(TWO, synaptic_noise=1e-6), theory=dense.evaluate(TWO))
+@pytest.mark.parametrize("hidden", [2, 4], ids=["all active", "two silent"])
+def test_synaptic_noise_turns_active_axes_among_each_other_and_into_silent_ones(
+    hidden: int,
+) -> None:
+    """``V = s^2 / (2 (s_i + s_j))`` beside the area that gradient noise sweeps."""
+    variance = 4e-10
+    given = replace(TWO, hidden=hidden, synaptic_noise=variance)
+    validation = compared(given, precision=0.02, seed=13)
+    assert validation.passed, validation.rows
+    strengths = np.array([1 - 0.2 / 2.0, 1 - 0.2 / 0.7, 0.0, 0.0])
+    for i, j in [(i, j) for i in range(2) for j in range(i + 1, hidden)]:
+        swept = PUBLISHED["two"].theory if (i, j) == (0, 1) else 0.0
+        direct = variance / (2 * (strengths[i] + strengths[j]))
+        found = row(validation, f"V[{i + 1}{j + 1}]")
+        assert abs(found.simulation - direct - swept) < 4 * found.standard_error + 0.07 * swept
+        assert found.standard_error < 0.03 * (direct + swept)
+        assert 0.3 * swept < direct
 
 
 def test_divergence_names_rate_and_stiffness() -> None:

@@ -17,7 +17,7 @@ from symdrift.problem import Array
 from symdrift.simulation.displacement import Displacements
 from symdrift.simulation.kernels import kernel_for
 from symdrift.simulation.lanes import LANES
-from symdrift.simulation.model import Model, aligned
+from symdrift.simulation.model import Model, aligned, padded_layers
 from symdrift.simulation.observe import SCALARS, observe
 from symdrift.simulation.random import COEFFICIENTS, replica_streams
 
@@ -139,29 +139,30 @@ class Gauge:
 
     def __init__(self, model: Model, minimum: MinimumPoint, block: Block) -> None:
         shape = model.shape
-        rank = shape.hidden
+        hidden, active = shape.hidden, minimum.rank
         groups = -(-block.count // LANES)
         self._groups = groups
         self._block = block
-        self._planes = rank * (rank - 1) // 2
+        self._planes = active * hidden - active * (active + 1) // 2
         self._angles = aligned(np.zeros(groups * self._planes * LANES))
         self._scalars = aligned(np.zeros(groups * SCALARS * LANES))
         self._unrotated = aligned(np.zeros(len(block.weights)))
         self._similarity = aligned(np.zeros(groups * shape.inputs**2 * LANES))
         self._basis = model.basis
-        self._star = np.concatenate(
-            [np.ravel(minimum.first_layer @ model.basis), np.ravel(minimum.second_layer)]
-        )
-        identity = np.repeat(np.eye(rank).reshape(1, -1, 1), LANES, axis=2)
+        first_star, second_star = padded_layers(minimum, hidden)
+        self._star = np.concatenate([np.ravel(first_star @ model.basis), np.ravel(second_star)])
+        identity = np.repeat(np.eye(hidden).reshape(1, -1, 1), LANES, axis=2)
+        self._rotations = aligned(np.repeat(identity, groups, axis=0))
         self._arguments = (
             shape.inputs,
-            rank,
+            hidden,
             shape.outputs,
+            active,
             block.weights,
-            aligned(np.zeros(LANES * (5 * rank**2 + shape.inputs))),
-            aligned(np.repeat(identity, groups, axis=0)),
-            self._star[: rank * shape.inputs].copy(),
-            self._star[rank * shape.inputs :].copy(),
+            aligned(np.zeros(LANES * (5 * hidden**2 + shape.inputs))),
+            self._rotations,
+            self._star[: hidden * shape.inputs].copy(),
+            self._star[hidden * shape.inputs :].copy(),
             np.ravel(model.covariance),
             np.ravel(model.teacher),
             model.weight_decay,
@@ -301,8 +302,7 @@ def _run_block(
     meter: Meter | None = None,
 ) -> list[WindowSums]:
     meter = Meter(schedule.steps * count) if meter is None else meter
-    start = (minimum.first_layer, minimum.second_layer)
-    block = Block(model, start, first, count, seed)
+    block = Block(model, padded_layers(minimum, model.shape.hidden), first, count, seed)
     gauge = Gauge(model, minimum, block)
     displacements = Displacements(
         model, stimuli, block.weights, count, schedule.halvings, schedule.doublings

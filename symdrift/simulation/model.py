@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import roots_genlaguerre
 
+from symdrift.dense.minimum import MinimumPoint
 from symdrift.errors import RequestError
 from symdrift.inputs import Elliptical, Gaussian, Samples, StimulusSet
 from symdrift.problem import Array, LearningProblem
@@ -117,11 +118,25 @@ class Model:
         return first, second.copy()
 
 
-def model_of(problem: LearningProblem, hidden: int) -> Model:
-    """The simulated model of a problem, with ``hidden`` hidden units.
+def simulated_hidden(problem: LearningProblem, minimum: MinimumPoint) -> int:
+    """Hidden units that a simulation from the minimum needs.
 
-    Hidden units without weights stay without them (their gradient is zero), so a simulation
-    that starts with silent units may leave them out.
+    Silent hidden units stay silent, unless their synapses fluctuate by themselves.
+    """
+    return problem.hidden if problem.synaptic_noise > 0 else minimum.rank
+
+
+def padded_layers(minimum: MinimumPoint, hidden: int) -> tuple[Array, Array]:
+    """Layers ``(W*, U*)`` of the minimum with silent units up to ``hidden`` hidden units."""
+    silent = hidden - minimum.rank
+    return (
+        np.pad(minimum.first_layer, ((0, silent), (0, 0))),
+        np.pad(minimum.second_layer, ((0, 0), (0, silent))),
+    )
+
+
+def model_of(problem: LearningProblem, hidden: int) -> Model:
+    """The simulated model of a problem, with ``hidden`` hidden units (see `simulated_hidden`).
 
     Raises
     ------

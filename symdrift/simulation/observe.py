@@ -1,10 +1,16 @@
 """Compiled measurements at the end of each window: rotation, fluctuation, loss.
 
-Hidden axes are those of the minimum ``W*, U*`` without silent units (``r`` hidden units).  With
-``Z = W W*' + U' U*`` the orthogonal polar factor ``Q`` of ``Z`` is the rotation of the hidden
-layer, ``log(Q' Q_next)`` the rotation in a window, and the squared distance from the manifold
+Hidden axes are those of the minimum ``W*, U*``.  With ``Z = W W*' + U' U*`` the orthogonal polar
+factor ``Q`` of ``Z`` is the rotation of the hidden layer, ``log(Q' Q_next)`` the rotation in a
+window, and the squared distance from the manifold
 ``|Q'W - W*|^2 + |UQ - U*|^2 = |W|^2 + |U|^2 + |W*|^2 + |U*|^2 - 2 tr(Q'Z)``.  The weights with the
 rotation undone, ``Q'W`` and ``UQ``, are summed up for the mean displacement.
+
+Silent hidden units are simulated where synapses fluctuate by themselves.  Then ``Z`` has ``r``
+columns, its polar factor gives the images of the ``r`` active axes, and the silent ones are
+carried along without turning among themselves: with ``Q'Z = [a; b]`` at the last ``Q``, the
+columns ``[-a^-T b'; 1]`` span what is orthogonal to ``Q'Z``, so that the polar factor of both
+together keeps the images of the active axes and turns the silent ones no more than it must.
 """
 
 from __future__ import annotations
@@ -118,11 +124,31 @@ def _logarithm(work: Any, rotation: int, skew: int, second: int, fourth: int, si
         store(work, second + k, load(work, second + k) + load(work, skew + k))
 
 
+@inlined
+def _complement(work: Any, matrix: int, inverse: int, active: int, size: int) -> None:
+    """Fill the columns from ``active`` on with ``[-a^-T b'; 1]`` (see the module)."""
+    for i in range(active):
+        for j in range(active):
+            store(work, inverse + i * active + j, load(work, matrix + i * size + j))
+    _invert(work, inverse, active)
+    for k in range(active, size):
+        for i in range(active):
+            total = floats(0.0)
+            for j in range(active):
+                total = total - load(work, inverse + j * active + i) * load(
+                    work, matrix + k * size + j
+                )
+            store(work, matrix + i * size + k, total)
+        for i in range(active, size):
+            store(work, matrix + i * size + k, floats(1.0 if i == k else 0.0))
+
+
 @compiled
 def observe(
     inputs: int,
     hidden: int,
     outputs: int,
+    active: int,
     weights_array: Any,
     work_array: Any,
     gauge_array: Any,
@@ -140,19 +166,21 @@ def observe(
 
     Parameters
     ----------
+    active : int
+        Hidden units ``r`` that are not silent at the minimum; the first ones.
     weights_array : Array
         Memory of the block.
     work_array : Array
-        ``LANES * (5 r^2 + n)`` floats of working memory.
+        ``LANES * (5 p^2 + n)`` floats of working memory.
     gauge_array : Array
-        Rotations ``Q`` at the last measurement, ``(groups, r, r, LANES)`` flattened; updated.
+        Rotations ``Q`` at the last measurement, ``(groups, p, p, LANES)`` flattened; updated.
     first_star_array, second_star_array : Array
-        ``W*`` and ``U*``, flattened.
+        ``W*`` and ``U*`` with the silent units' zeros, flattened.
     covariance_array, teacher_array : Array
         Input second moment and teacher map, flattened.
     angles_array : Array
-        Receives the rotation in each plane since the last measurement,
-        ``(groups, planes, LANES)`` flattened.
+        Receives the rotation in each plane that contains an active axis since the last
+        measurement, ``(groups, planes, LANES)`` flattened.
     scalars_array : Array
         Receives squared distance from the manifold, expected loss without the label noise,
         and the squared change in the last Newton step of the polar decomposition,
@@ -175,7 +203,7 @@ def observe(
     similarity = pointer(similarity_array)
     size = hidden * (inputs + outputs)
     square = hidden * hidden
-    planes = square // 2 - hidden // 2
+    planes = active * hidden - active * (active + 1) // 2
     groups = len(weights_array) // (LANES * size)
     overlap = 0
     relative = square
@@ -193,7 +221,7 @@ def observe(
         u = w + hidden * inputs
         gauge = group * square
         for i in range(hidden):
-            for j in range(hidden):
+            for j in range(active):
                 total = floats(0.0)
                 for k in range(inputs):
                     total = total + load(weights, w + i * inputs + k) * floats(
@@ -205,21 +233,26 @@ def observe(
                     )
                 store(work, overlap + i * hidden + j, total)
         for i in range(hidden):
-            for j in range(hidden):
+            for j in range(active):
                 total = floats(0.0)
                 for k in range(hidden):
                     total = total + load(gauges, gauge + k * hidden + i) * load(
                         work, overlap + k * hidden + j
                     )
                 store(work, relative + i * hidden + j, total)
-                store(work, rotation + i * hidden + j, total)
+        if active < hidden:
+            _complement(work, relative, third, active, hidden)
+        for k in range(square):
+            store(work, rotation + k, load(work, relative + k))
         defect = _orthogonalise(work, rotation, third, hidden)
         norm = floats(norm_star)
         for k in range(size):
             norm = norm + load(weights, w + k) * load(weights, w + k)
         aligned = floats(0.0)
-        for k in range(square):
-            aligned = aligned + load(work, relative + k) * load(work, rotation + k)
+        for i in range(hidden):
+            for j in range(active):
+                at = i * hidden + j
+                aligned = aligned + load(work, relative + at) * load(work, rotation + at)
         store(scalars, group * SCALARS, norm - floats(2.0) * aligned)
         for i in range(hidden):
             for j in range(hidden):
@@ -257,7 +290,7 @@ def observe(
                 store(similarity, (group * inputs + i) * inputs + j, total)
         _logarithm(work, rotation, relative, third, fourth, hidden)
         plane = group * planes
-        for i in range(hidden):
+        for i in range(active):
             for j in range(i + 1, hidden):
                 store(angles, plane, load(work, third + i * hidden + j))
                 plane += 1

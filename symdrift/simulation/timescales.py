@@ -16,7 +16,7 @@ DENSE_UP_TO = 400
 
 @dataclass(frozen=True)
 class Relaxation:
-    """Extreme Hessian eigenvalues on the directions that gradient noise reaches.
+    """Extreme Hessian eigenvalues on the directions that noise reaches.
 
     A mode of eigenvalue ``h`` relaxes by ``exp(-eta h)`` per SGD step.
 
@@ -32,12 +32,15 @@ class Relaxation:
 def relaxation(problem: LearningProblem, minimum: MinimumPoint) -> Relaxation:
     """Slowest and fastest modes of the fluctuation.
 
-    Every gradient at the minimum has the form ``(U' B, B W')`` with ``B`` an ``m x n`` matrix,
+    Synaptic noise reaches every mode.  Otherwise, every gradient at the minimum has the form ``(U' B, B W')`` with ``B`` an ``m x n`` matrix,
     and the Hessian maps this space into itself.  In the singular frame of ``U W`` the matrix
     ``b_ol = sqrt(s_o + s_l) B_ol`` is an orthonormal coordinate, in which the Hessian acts by
     ``H b = f (f b Sigma) - (K B' S + S B' K) / f + gamma b`` with ``f = sqrt(s_o + s_l)`` and
     ``K = E Sigma`` (products with ``f`` entry by entry).
     """
+    if problem.synaptic_noise > 0:
+        certificate = minimum.certificate
+        return Relaxation(slowest=certificate.hessian_min, fastest=certificate.hessian_max)
     outputs, inputs = problem.teacher.shape
     product = minimum.second_layer @ minimum.first_layer
     left, values, right = np.linalg.svd(product)

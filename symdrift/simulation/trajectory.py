@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from symdrift.dense.minimum import MinimumPoint, solve_minimum
+from symdrift.dense.minimum import solve_minimum
 from symdrift.errors import RequestError
 from symdrift.execution import Diverged, Meter, Progress, run_blocks
 from symdrift.files import replacing
 from symdrift.memory import available_memory
 from symdrift.problem import Array, LearningProblem, Stimulus
 from symdrift.simulation.ensemble import Block, advance_metered, blocks_of
-from symdrift.simulation.model import Model, model_of
+from symdrift.simulation.model import Model, model_of, padded_layers, simulated_hidden
 from symdrift.simulation.timescales import relaxation
 
 STORED_BYTES = 2**30
@@ -145,10 +145,9 @@ def simulate(
     stride = _stride(problem, steps, replicas)
     records = steps // stride + 1
 
-    # Silent hidden units stay silent unless their synapses fluctuate: leave them out.
-    hidden = problem.hidden if problem.synaptic_noise > 0 else minimum.rank
+    hidden = simulated_hidden(problem, minimum)
     model = model_of(problem, hidden)
-    start = _padded(minimum, hidden)
+    start = padded_layers(minimum, hidden)
     try:
         parts, interrupted = run_blocks(
             partial(_record, model, start, seed, burn_in, stride, records),
@@ -210,15 +209,6 @@ def _record(
     return (
         np.stack([weights for weights, _ in recorded]),
         np.stack([weights for _, weights in recorded]),
-    )
-
-
-def _padded(minimum: MinimumPoint, hidden: int) -> tuple[Array, Array]:
-    """Layers of the minimum with silent hidden units appended."""
-    silent = hidden - minimum.rank
-    return (
-        np.pad(minimum.first_layer, ((0, silent), (0, 0))),
-        np.pad(minimum.second_layer, ((0, 0), (0, silent))),
     )
 
 
