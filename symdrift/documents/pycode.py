@@ -15,6 +15,7 @@ from operator import mul
 from typing import Any
 
 import sympy as sp
+from mpmath.libmp import prec_to_dps
 from sympy.core.function import AppliedUndef
 from sympy.matrices import MatrixBase
 
@@ -88,6 +89,10 @@ class _PythonWriter:
                 return self._undefined(node)
             case sp.Rational():
                 return self._number(node)
+            case sp.Float():
+                self._imports.add("Float")
+                # A number in decimals holds so many digits, and no others.
+                return f'Float("{node}", {prec_to_dps(node._prec)})', _ATOM
             case sp.Add() | sp.MatAdd():
                 return self._sum(node)
             case sp.Mul() | sp.MatMul():
