@@ -15,7 +15,6 @@ from operator import mul
 from typing import Any
 
 import sympy as sp
-from mpmath.libmp import prec_to_dps
 from sympy.core.function import AppliedUndef
 from sympy.matrices import MatrixBase
 
@@ -91,8 +90,7 @@ class _PythonWriter:
                 return self._number(node)
             case sp.Float():
                 self._imports.add("Float")
-                # A number in decimals holds so many digits, and no others.
-                return f'Float("{node}", {prec_to_dps(node._prec)})', _ATOM
+                return _constructor(node), _ATOM
             case sp.Add() | sp.MatAdd():
                 return self._sum(node)
             case sp.Mul() | sp.MatMul():
@@ -223,7 +221,7 @@ class _PythonWriter:
 
 
 def _constructor(node: Any) -> str:
-    """A symbol or function with its assumptions, in double quotes as the rest of the source."""
+    """A symbol, function or decimal number with all that makes it what it is."""
     return str(sp.srepr(node)).replace("'", '"')
 
 
