@@ -1,0 +1,68 @@
+"""Problem sheets: the same exercises for every student, with numbers of one's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from symdrift.aligned import representative_drift
+from symdrift.closed_form import align, applies
+from symdrift.derivation import Derivation
+from symdrift.errors import RequestError
+from symdrift.exercises.drawing import Draw, Flavour
+from symdrift.exercises.model import Exercise
+from symdrift.exercises.problems import PROBLEMS, Theory
+from symdrift.problem import LearningProblem
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The exercises of one student, counted from 1."""
+
+    student: int
+    exercises: tuple[Exercise, ...]
+
+
+def problem_sheet(
+    problem: LearningProblem, derivation: Derivation, seed: int, student: int
+) -> Sheet:
+    """Draw the exercises of one student and check every answer.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+        Decides whether gains and label noise occur; its numbers are not used.
+    derivation : Derivation
+        Source of the formulas in the solutions.
+    seed : int
+    student : int
+        Counted from 1; a student's numbers do not depend on how many there are.
+
+    Raises
+    ------
+    RequestError
+        When the study is not aligned with Gaussian inputs.
+    CheckFailed
+        When an answer disagrees with the dense engine.
+    """
+    flavour = _flavour(problem)
+    theory = Theory(representative_drift(), derivation)
+    return Sheet(
+        student,
+        tuple(
+            pose(Draw(seed, student, name, flavour), theory).checked() for name, pose in PROBLEMS
+        ),
+    )
+
+
+def _flavour(problem: LearningProblem) -> Flavour:
+    obstacle = applies(problem)
+    aligned = align(problem)
+    if obstacle is not None or isinstance(aligned, str):
+        raise RequestError(
+            "study", f'"{problem.study}" has no exercises, which need exact formulas: {obstacle}'
+        )
+    return Flavour(
+        gains=bool(np.any(aligned.gains != 1)), label_noise=bool(np.any(aligned.label_noise > 0))
+    )

@@ -1,0 +1,165 @@
+"""Exercises in LaTeX and HTML: the same parts, written by one pen per medium."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import sympy as sp
+from markupsafe import Markup
+
+from symdrift.derivation import Derivation
+from symdrift.documents import mathml
+from symdrift.documents.assembly import theory_printer
+from symdrift.documents.prose import Inline, Text, read_prose
+from symdrift.documents.rendering import Latex, escape_latex
+from symdrift.documents.typesetting import Layout, Names, align, lay_out
+from symdrift.exercises.model import Answer, Exercise, Passage
+from symdrift.exercises.problems import LATEX
+from symdrift.exercises.sheets import Sheet
+from symdrift.notation import latex_names
+from symdrift.roles import ROLES
+
+WIDTH = 36.0
+"""Room for an equation, in em."""
+
+LONGEST_EXACT = 60
+"""Characters up to which an exact value is written out in the answer key."""
+
+
+class Pen(Protocol):
+    """How a medium writes text, inline mathematics and displays."""
+
+    def text(self, text: str) -> str:
+        """Plain text, escaped."""
+
+    def math(self, latex: str) -> str:
+        """Inline mathematics."""
+
+    def join(self, pieces: Sequence[str]) -> str:
+        """Pieces one after the other."""
+
+    def display(self, layouts: Sequence[Layout]) -> str:
+        """Displayed equations, one below the other."""
+
+
+class LatexPen:
+    """Writes LaTeX."""
+
+    def text(self, text: str) -> Latex:
+        """Plain text, escaped."""
+        return escape_latex(text)
+
+    def math(self, latex: str) -> Latex:
+        """Inline mathematics."""
+        return Latex(f"${latex}$")
+
+    def join(self, pieces: Sequence[str]) -> Latex:
+        """Pieces one after the other."""
+        return Latex("".join(pieces))
+
+    def display(self, layouts: Sequence[Layout]) -> Latex:
+        """Displayed equations, aligned with each other."""
+        return Latex(align(_rows(layouts)))
+
+
+class HtmlPen:
+    """Writes HTML with MathML."""
+
+    def text(self, text: str) -> Markup:
+        """Plain text, escaped."""
+        return Markup.escape(text)
+
+    def math(self, latex: str) -> Markup:
+        """Inline mathematics."""
+        return mathml.inline(latex)
+
+    def join(self, pieces: Sequence[str]) -> Markup:
+        """Pieces one after the other."""
+        return Markup("").join(pieces)
+
+    def display(self, layouts: Sequence[Layout]) -> Markup:
+        """Displayed equations, aligned with each other."""
+        return mathml.block(_rows(layouts))
+
+
+def _rows(layouts: Sequence[Layout]) -> list[tuple[str, str]]:
+    """Rows of equations and of the parts that they name."""
+    return [
+        row for layout in layouts for part in (layout, *layout.all_definitions())
+        for row in part.rows
+    ]  # fmt: skip
+
+
+def sheet_view(sheet: Sheet, derivation: Derivation, pen: Pen) -> dict[str, Any]:
+    """A sheet ready to be printed by a template: tasks, solutions, answers."""
+    writer = _Writer(derivation, pen)
+    return {
+        "student": sheet.student,
+        "exercises": [writer.exercise(exercise) for exercise in sheet.exercises],
+    }
+
+
+class _Writer:
+    def __init__(self, derivation: Derivation, pen: Pen) -> None:
+        self._derivation, self._pen = derivation, pen
+        by_role = {row.role: derivation.symbol_names[row.symbol] for row in derivation.notation}
+        self._roles = {role: by_role.get(role, ROLES[role].latex) for role in ROLES}
+
+    def exercise(self, exercise: Exercise) -> dict[str, Any]:
+        passages = (exercise.task, *exercise.solution)
+        found: set[sp.Basic] = {answer.symbol for answer in exercise.answers}
+        for passage in passages:
+            for part in (*passage.symbols.values(), *passage.equations):
+                found |= part.free_symbols
+        ordered = sorted((item for item in found if isinstance(item, sp.Symbol)), key=str)
+        names = {k: v for k, v in self._derivation.symbol_names.items()}
+        extra = {k: v for k, v in latex_names(self._roles, ordered).items() if k not in names}
+        printer = theory_printer(self._derivation).with_names(extra | LATEX)
+        fresh = Names(set(names.values()))
+
+        def math(expression: sp.Basic) -> str:
+            latex: str = printer.doprint(expression)
+            return self._pen.math(latex)
+
+        def written(passage: Passage) -> dict[str, Any]:
+            (paragraph,) = read_prose(passage.prose, passage.symbols, (), ())
+            pieces = [
+                math(piece.expression) if isinstance(piece, Inline) else self._pen.text(piece.text)
+                for piece in paragraph
+                if isinstance(piece, Inline | Text)
+            ]
+            layouts = [
+                lay_out(equation, printer, WIDTH, fresh) for equation in passage.equations
+            ]
+            return {
+                "text": self._pen.join(pieces),
+                "display": self._pen.display(layouts) if layouts else None,
+            }
+
+        def answer(entry: Answer) -> str:
+            left = printer.doprint(entry.symbol)
+            exact = printer.doprint(entry.value)
+            near = decimal_latex(entry.decimal)
+            if entry.value.is_Integer or exact == near:
+                return self._pen.math(f"{left} = {exact}")
+            if len(exact) > LONGEST_EXACT:
+                return self._pen.math(rf"{left} \approx {near}")
+            return self._pen.math(rf"{left} = {exact} \approx {near}")
+
+        return {
+            "title": exercise.title,
+            "difficulty": exercise.difficulty,
+            "task": written(exercise.task),
+            "solution": [written(passage) for passage in exercise.solution],
+            "answers": [answer(entry) for entry in exercise.answers],
+        }
+
+
+def decimal_latex(value: float) -> str:
+    """Six significant digits, with a power of ten where one helps."""
+    text = f"{value:.6g}"
+    if "e" not in text:
+        return text
+    mantissa, exponent = text.split("e")
+    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"

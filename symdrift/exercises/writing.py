@@ -1,0 +1,134 @@
+"""Writing problem sheets, worked solutions and the answer key of a class."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from symdrift.chain import derive
+from symdrift.derivation import Derivation
+from symdrift.documents.pdf import TEX_MISSING, compile_pdf
+from symdrift.documents.rendering import render_html, render_latex
+from symdrift.errors import CheckFailed, RequestError
+from symdrift.exercises.sheets import Sheet, problem_sheet
+from symdrift.exercises.typesetting import HtmlPen, LatexPen, sheet_view
+from symdrift.files import write_text
+from symdrift.study import Study
+
+MOST_STUDENTS = 500
+
+_LOGGER = logging.getLogger("symdrift")
+
+
+def write_exercises(study: Study, directory: Path, seed: int, students: int) -> list[Path]:
+    """Write a problem sheet for each student, and solutions and answers for the teacher.
+
+    Parameters
+    ----------
+    study : Study
+        Aligned, with Gaussian inputs and all numbers given.
+    directory : Path
+        Made when missing; receives ``sheet_K.tex`` and ``.html`` of student ``K``,
+        ``solutions.tex`` and ``.html``, ``answer_key.tex``, ``.html`` and ``.json``, and
+        PDFs where TeX is installed.
+    seed : int
+        Same seed, same bytes.
+    students : int
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    RequestError
+        When the study is of another kind, or there are no or too many students.
+    CheckFailed
+        When an answer disagrees with the dense engine, or TeX finds fault with a sheet.
+    """
+    if not 1 <= students <= MOST_STUDENTS:
+        raise RequestError("students", f"= {students} must be from 1 to {MOST_STUDENTS}")
+    if seed < 0:
+        raise RequestError("seed", f"= {seed} must not be negative")
+    problem = study.problem()
+    derivation = derive(study)
+    sheets = [problem_sheet(problem, derivation, seed, k + 1) for k in range(students)]
+    directory = Path(directory)
+    about = {"title": study.title, "study": study.name, "seed": seed}
+    digits = len(str(students))
+    written: list[Path] = []
+    for sheet in sheets:
+        stem = f"sheet_{sheet.student:0{digits}d}"
+        written += _write([sheet], derivation, directory, stem, "tasks", about)
+    for stem, part in (("solutions", "solutions"), ("answer_key", "answers")):
+        written += _write(sheets, derivation, directory, stem, part, about)
+    key = json.dumps(_key(sheets) | about, indent=1, ensure_ascii=False) + "\n"
+    written.append(write_text(directory / "answer_key.json", key))
+    return [*written, *_compiled([path for path in written if path.suffix == ".tex"])]
+
+
+def _write(
+    sheets: Sequence[Sheet],
+    derivation: Derivation,
+    directory: Path,
+    stem: str,
+    part: str,
+    about: dict[str, Any],
+) -> list[Path]:
+    """One document as LaTeX and HTML: tasks, solutions or answers of some sheets."""
+    latex = [sheet_view(sheet, derivation, LatexPen()) for sheet in sheets]
+    html = [sheet_view(sheet, derivation, HtmlPen()) for sheet in sheets]
+    return [
+        write_text(
+            directory / f"{stem}.tex",
+            render_latex("exercises.tex.jinja", sheets=latex, part=part, **about),
+        ),
+        write_text(
+            directory / f"{stem}.html",
+            render_html("exercises.html.jinja", sheets=html, part=part, **about),
+        ),
+    ]
+
+
+def _key(sheets: Sequence[Sheet]) -> dict[str, Any]:
+    """Exact and decimal answers as plain data."""
+    return {
+        "students": [
+            {
+                "student": sheet.student,
+                "exercises": [
+                    {
+                        "identifier": exercise.identifier,
+                        "answers": [
+                            {
+                                "symbol": str(answer.symbol),
+                                "exact": str(answer.value),
+                                "decimal": float(f"{answer.decimal:.12g}"),
+                            }
+                            for answer in exercise.answers
+                        ],
+                    }
+                    for exercise in sheet.exercises
+                ],
+            }
+            for sheet in sheets
+        ]
+    }
+
+
+def _compiled(sources: Sequence[Path]) -> list[Path]:
+    """PDFs of LaTeX files; none where TeX is missing, which is said once."""
+    found: list[Path] = []
+    for source in sources:
+        result = compile_pdf(source)
+        if not result.available:
+            _LOGGER.warning(TEX_MISSING)
+            return found
+        if result.pdf is None or result.problems:
+            raise CheckFailed(f"{source.name} does not compile cleanly: {result.problems[0]}")
+        found.append(result.pdf)
+    return found
