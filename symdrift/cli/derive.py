@@ -41,10 +41,9 @@ def derive(
     wanted = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     pdf_asked_for = formats is not None and "pdf" in wanted
     chosen = chosen_study(study, assignments)
+    from symdrift.documents import write_derivation
     from symdrift.documents.pdf import TEX_MISSING, has_tex
-    from symdrift.documents.writing import require_derivation_formats, write_derivation
 
-    require_derivation_formats(wanted)
     missing = RequestError("--format", f'= "{text}" asks for a PDF, but {TEX_MISSING}')
     if pdf_asked_for and not has_tex():
         raise missing

@@ -67,7 +67,7 @@ def write_derivation(
     CheckFailed
         When a step of the derivation or the compilation fails.
     """
-    require_derivation_formats(formats)
+    _require_formats(formats, DERIVATION_FORMATS)
     if width not in PAGES:
         raise RequestError("width", f'= "{width}" is unknown; allowed are {", ".join(PAGES)}')
     derivation = derive(study)
@@ -130,17 +130,6 @@ def _write_pdf(source: Path) -> list[Path]:
     if result.pdf is None or result.problems:
         raise CheckFailed(f"{source.name} does not compile cleanly: {result.problems[0]}")
     return [result.pdf]
-
-
-def require_derivation_formats(formats: Collection[str]) -> None:
-    """Refuse formats that a derivation cannot be written in.
-
-    Raises
-    ------
-    RequestError
-        Naming the format and what is allowed.
-    """
-    _require_formats(formats, DERIVATION_FORMATS)
 
 
 def _require_formats(formats: Collection[str], allowed: Collection[str]) -> None:

@@ -1,0 +1,161 @@
+"""Letters of a study: no two meanings share one, each typesets, and all formulas follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import chain, combinations
+from pathlib import Path
+
+import pytest
+from conftest import ANISOTROPIC
+
+from symdrift.cli import run
+from symdrift.documents.mathlist import parse, tokens_of
+from symdrift.errors import RequestError
+from symdrift.lettering import in_notation, resolve_notation, with_index
+from symdrift.roles import PRESETS, ROLES, VOCABULARY
+from symdrift.study import read_study
+
+
+def test_the_default_letters_do_not_collide() -> None:
+    defaults = {role: entry.latex for role, entry in ROLES.items()}
+    assert resolve_notation([], defaults) == defaults
+
+
+@pytest.mark.parametrize(
+    "presets",
+    list(chain.from_iterable(combinations(PRESETS, count) for count in range(1, len(PRESETS) + 1))),
+    ids="+".join,
+)
+def test_presets_combine_unless_they_name_the_same_role(presets: tuple[str, ...]) -> None:
+    notation = resolve_notation(presets, {})
+    assert set(notation) == set().union(*(PRESETS[name] for name in presets))
+    assert len(set(notation.values())) == len(notation)
+
+
+def test_own_letters_lie_on_top_of_presets() -> None:
+    notation = resolve_notation(["ridge"], {"input_variance": r"\omega"})
+    assert notation == {"weight_decay": r"\lambda", "input_variance": r"\omega"}
+
+
+COLLISIONS = [
+    ({"weight_decay": r"\lambda"}, "the symbol of the input variance along an axis"),
+    ({"weight_decay": "W"}, "the symbol of the first-layer weights"),
+    ({"first_layer": "V_1", "second_layer": "V_1"}, "the symbol of the second-layer weights"),
+    # An index makes them the same.
+    ({"first_layer": "v_1", "gain": "v"}, "the symbol of the gain"),
+    ({"gain": r"\mathit{s}"}, "the symbol of the singular value"),
+    ({"gain": "{s}"}, "the symbol of the singular value"),
+    ({"weight_decay": "L"}, "the letter of the expected loss"),
+    ({"learning_rate": r"\ell"}, "the letter of the loss of one sample"),
+    ({"batch": "i"}, "the letter of an index"),
+    ({"input_variance": "l_x"}, "the letter of an index"),
+]
+
+
+@pytest.mark.parametrize(("own", "reason"), COLLISIONS, ids=lambda value: str(value)[:40])
+def test_letters_that_look_alike_are_refused(own: dict[str, str], reason: str) -> None:
+    with pytest.raises(RequestError, match="notation") as refusal:
+        resolve_notation([], own)
+    assert reason in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "latex",
+    ["a+b", "{}", "2", "=", r"\star", "x^2^3", "ab", r"\hat{}", r"\mathrm{penalties}", r"\text{ }"],
+)
+def test_what_does_not_typeset_as_one_symbol_is_refused(latex: str) -> None:
+    with pytest.raises(RequestError, match=r"notation\.weight_decay = "):
+        resolve_notation([], {"weight_decay": latex})
+
+
+def test_layers_told_apart_by_index_or_exponent_do_not_collide() -> None:
+    for first, second in (("W_1", "W_2"), ("W^{(1)}", "W^{(2)}"), (r"\mathbf{W}", r"\mathbf{V}")):
+        own = {"first_layer": first, "second_layer": second}
+        assert resolve_notation([], own) == own
+
+
+@pytest.mark.parametrize(
+    ("notation", "sentence"),
+    [
+        ('preset = "bayesian"', 'notation.preset = "bayesian" is unknown'),
+        ("preset = 3", "notation.preset = 3 must be the name of a preset"),
+        (r'weight_decay = "\\lambda"', r'notation.weight_decay = "\lambda" looks like'),
+        ('weight_decay = "a+b"', 'notation.weight_decay = "a+b" must be one letter'),
+        (r'weight_decay = "\\input"', r"uses \input"),
+    ],
+)
+def test_the_command_line_refuses_a_notation_in_one_sentence(
+    write_study: Callable[[str], Path],
+    capsys: pytest.CaptureFixture[str],
+    notation: str,
+    sentence: str,
+) -> None:
+    path = write_study(f"{ANISOTROPIC}[notation]\n{notation}\n")
+    assert run(["derive", str(path)]) == 2
+    message = capsys.readouterr().err
+    assert sentence in message
+    assert message.count("\n") == 1
+
+
+def test_a_letter_of_the_notation_may_not_be_a_symbol_of_the_study(
+    write_study: Callable[[str], Path],
+) -> None:
+    text = ANISOTROPIC.replace("lambda_3", "rho_3")
+    assert read_study(write_study(text)).missing == ()
+    with pytest.raises(RequestError, match='looks like the symbol "rho_3" of the study'):
+        read_study(write_study(f'{text}[notation]\npreset = "ridge"\n'))
+
+
+@pytest.mark.parametrize(
+    ("latex", "index", "indexed"),
+    [
+        ("W", "il", "W_{il}"),
+        ("W_1", "il", "W_{1,il}"),
+        (r"\Sigma_{xx}", "i", r"\Sigma_{xx,i}"),
+        ("W^{(1)}", "i", "W^{(1)}_{i}"),
+        (r"\mathbf{W}", "i", r"\mathbf{W}_{i}"),
+        ("v_{a}^{*}", "2", "v^{*}_{a,2}"),
+    ],
+)
+def test_an_index_joins_the_subscript_that_is_there(latex: str, index: str, indexed: str) -> None:
+    assert with_index(latex, index) == indexed
+    parse(indexed)
+
+
+@pytest.mark.parametrize(
+    ("latex", "rewritten"),
+    [
+        (r"\delta U_{il}", r"\delta W_{2,il}"),
+        (r"\partial_U L", r"\partial_{W_2} L"),
+        ("g_{U}", "g_{W_2}"),
+        (r"\max(n, m)", r"\max(d_0, d_2)"),
+        (r"\frac{\partial k_1}{\partial \lambda_1}", r"\frac{\partial k_1}{\partial \rho_{1}}"),
+        (r"\ln \gamma", r"\ln \lambda"),
+        # The deviation n_t is no number of inputs, and the letter of the expectation no role.
+        ("n_{t+1}", "n_{t+1}"),
+        ("n_t", "n_t"),
+        (r"\mathbb{E}[x_i^2]", r"\mathbb{E}[x_i^2]"),
+        (r"\mathrm{U}", r"\mathrm{U}"),
+    ],
+)
+def test_formulas_follow_the_letters_of_the_study(latex: str, rewritten: str) -> None:
+    notation = resolve_notation(["numbered_layers", "ridge", "layer_widths"], {})
+    assert in_notation(latex, notation) == rewritten
+    assert in_notation(latex, {}) == latex
+
+
+def test_letters_change_places_in_one_go() -> None:
+    swapped = {"weight_decay": r"\lambda", "input_variance": r"\gamma"}
+    assert in_notation(r"\lambda + \gamma", swapped) == r"\gamma + \lambda"
+
+
+def test_a_letter_never_runs_into_the_next_one() -> None:
+    assert in_notation("Wx", {"first_layer": r"\omega"}) == r"\omega x"
+    assert in_notation(r"\bar U", {"second_layer": "W_2"}) == r"\bar {W_2}"
+
+
+def test_the_vocabulary_is_mathematics() -> None:
+    for letter in VOCABULARY:
+        assert tokens_of(letter)
+        parse(letter)
