@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from symdrift.errors import RequestError as RequestError
     from symdrift.evaluation import Evaluation as Evaluation
     from symdrift.evaluation import StimulusEvaluation as StimulusEvaluation
+    from symdrift.extrapolation import validate_limit as validate_limit
     from symdrift.problem import LearningProblem as LearningProblem
     from symdrift.problem import Stimulus as Stimulus
     from symdrift.roads import evaluate as evaluate
@@ -55,6 +56,7 @@ _HOMES = {
     "sweep": "symdrift.sweeps",
     "synaptic_comparison": "symdrift.comparisons",
     "validate": "symdrift.validation",
+    "validate_limit": "symdrift.extrapolation",
     "white_noise_comparison": "symdrift.comparisons",
 }
 
@@ -77,6 +79,7 @@ __all__ = [
     "sweep",
     "synaptic_comparison",
     "validate",
+    "validate_limit",
     "white_noise_comparison",
 ]
 
