@@ -11,6 +11,7 @@ import typer
 
 from symdrift.cli.derive import derive
 from symdrift.cli.evaluate import evaluate
+from symdrift.cli.lesson import lesson
 from symdrift.cli.observe import observe
 from symdrift.cli.report import report
 from symdrift.cli.simulate import simulate
@@ -63,6 +64,7 @@ app.command(epilog="Example: symdrift observe digits --times 1e3:1e8:41:log --pl
     observe
 )
 app.command(epilog="Example: symdrift report anisotropic_autoencoder")(report)
+app.command(epilog="Example: symdrift lesson anisotropic_autoencoder --students 20")(lesson)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -111,9 +111,7 @@ class Draw:
     def distinct(self, choices: Sequence[str], count: int) -> tuple[sp.Rational, ...]:
         """Different exact numbers in any order."""
         left = list(choices)
-        return tuple(
-            sp.Rational(left.pop(self._random.randrange(len(left)))) for _ in range(count)
-        )
+        return tuple(sp.Rational(left.pop(self._random.randrange(len(left)))) for _ in range(count))
 
     def position(self, count: int) -> int:
         """One of ``count`` positions."""
@@ -125,9 +123,7 @@ class Draw:
         noise = self.number(NOISES) if self.flavour.label_noise else sp.Integer(0)
         return Network(
             variances=self.distinct(VARIANCES, axes),
-            gains=tuple(
-                self.number(GAINS) if with_gains else sp.Integer(1) for _ in range(axes)
-            ),
+            gains=tuple(self.number(GAINS) if with_gains else sp.Integer(1) for _ in range(axes)),
             noises=(noise,) * axes,
             weight_decay=self.number(WEIGHT_DECAYS),
             learning_rate=self.number(LEARNING_RATES),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import sympy as sp
@@ -19,20 +20,20 @@ from symdrift.derivation import Derivation
 from symdrift.drift import BlockCoupling
 from symdrift.exercises.drawing import NOISES, VARIANCES, WEIGHT_DECAYS, Draw, Network
 from symdrift.exercises.model import Answer, Exercise, Passage
-from symdrift.limits import other_term, own_term
+from symdrift.limits import isotropic_direction, other_term, own_term
 from symdrift.manifold import AlignedMinimum, Direction
 from symdrift.notation import ETA, GAMMA, INPUTS, symbol
 
 RANK, LOSS = sp.Symbol("r", positive=True), sp.Symbol("L_min", positive=True)
 REDUCTION, DIMENSION = sp.Symbol("delta_L", positive=True), sp.Symbol("dim", positive=True)
-EXCESS, CURVATURE = sp.Symbol("L_excess", positive=True), sp.Symbol("h", positive=True)
+EXCESS, TOTAL = sp.Symbol("L_excess", positive=True), sp.Symbol("tr_Gamma", positive=True)
 HIDDEN_UNITS = sp.Symbol("p", positive=True)
 LATEX = {
     LOSS: r"L^{*}",
     DIMENSION: r"\dim",
     EXCESS: r"\langle L \rangle - L^{*}",
     RANK: "r",
-    CURVATURE: "h",
+    TOTAL: r"\operatorname{tr} \Gamma",
     HIDDEN_UNITS: "p",
 }
 
@@ -43,6 +44,15 @@ class Theory:
 
     drift: RepresentativeDrift
     derivation: Derivation
+
+    @cached_property
+    def isotropic_terms(self) -> tuple[sp.Expr, sp.Expr]:
+        """Terms of an axis of the plane and of any other axis when all axes are alike."""
+        axis = isotropic_direction()
+        return (
+            sp.factor(own_term(self.drift, axis, axis)),
+            sp.factor(other_term(self.drift, axis, axis, axis)),
+        )
 
     def formula(self, label: str) -> sp.Basic:
         """An equation of the derivation."""
@@ -57,18 +67,25 @@ def equal(left: sp.Basic, right: sp.Basic) -> sp.Basic:
     return sp.Eq(left, right, evaluate=False)
 
 
-def _given(network: Network) -> tuple[sp.Basic, ...]:
-    """The numbers of a network as equations for its task."""
-    rows = [
-        equal(symbol("input_variance", k + 1), value) for k, value in enumerate(network.variances)
-    ]
-    if any(gain != 1 for gain in network.gains):
-        rows += [equal(symbol("gain", k + 1), value) for k, value in enumerate(network.gains)]
-    return (sp.Tuple(*rows),)
+def _given(network: Network) -> str:
+    """Sentence that names the numbers of each axis; its symbols are in :func:`_learning`."""
+    count = len(network.variances)
+
+    def listed(name: str) -> str:
+        names = [f"{{{name}{k + 1}}}" for k in range(count)]
+        return f"{', '.join(names[:-1])} and {names[-1]}"
+
+    if all(gain == 1 for gain in network.gains):
+        return f"The input variances are {listed('variance')}."
+    return f"The input variances are {listed('variance')}, the gains {listed('gain')}."
 
 
 def _learning(network: Network) -> dict[str, sp.Basic]:
+    """Symbols that the tasks name: what the network learns from, and how."""
+    axes = list(enumerate(zip(network.variances, network.gains, strict=True), start=1))
     return {
+        **{f"variance{k}": equal(symbol("input_variance", k), v) for k, (v, _) in axes},
+        **{f"gain{k}": equal(symbol("gain", k), gain) for k, (_, gain) in axes},
         "decay": equal(GAMMA, network.weight_decay),
         "rate": equal(ETA, network.learning_rate),
         "noise": equal(symbol("label_noise") ** 2, network.noises[0]),
@@ -77,11 +94,7 @@ def _learning(network: Network) -> dict[str, sp.Basic]:
 
 
 def _kind(network: Network) -> str:
-    return (
-        "A teacher with gains"
-        if any(gain != 1 for gain in network.gains)
-        else "An autoencoder"
-    )
+    return "A teacher with gains" if any(gain != 1 for gain in network.gains) else "An autoencoder"
 
 
 def _noise(network: Network) -> str:
@@ -122,11 +135,10 @@ def active_directions(draw: Draw, theory: Theory) -> Exercise:
         1,
         Passage(
             f"{_kind(network)} with four inputs, four outputs and {{p}} hidden units learns with "
-            f"weight decay {{decay}} and {_noise(network)}, from inputs with the variances given "
-            "below. Which of the four directions does it learn? What are the singular values of "
-            "the learned map, and what is the smallest expected loss?",
+            f"weight decay {{decay}} and {_noise(network)}. {_given(network)} Which of the four "
+            "directions does it learn? What are the singular values of the learned map, and what "
+            "is the smallest expected loss?",
             _learning(network),
-            _given(network),
         ),
         (
             Passage(
@@ -186,12 +198,10 @@ def bottleneck(draw: Draw, theory: Theory) -> Exercise:
         2,
         Passage(
             f"{_kind(network)} with four inputs and four outputs has only {{p}} hidden units. The "
-            f"weight decay is {{decay}}, with {_noise(network)}, and the axes have the numbers "
-            "given below. All four "
+            f"weight decay is {{decay}}, with {_noise(network)}. {_given(network)} All four "
             "directions are worth learning. Which two does the network keep, and what are their "
             "singular values? What is the loss?",
             _learning(network),
-            _given(network),
         ),
         (
             Passage(
@@ -233,9 +243,7 @@ def manifold(draw: Draw, theory: Theory) -> Exercise:
     dimension = theory.formula("dimension").rhs
     names = {str(item): item for item in dimension.free_symbols}
     value = dimension.subs({names["r"]: rank, names["p"]: hidden})
-    length = theory.drift.squared_length.xreplace(
-        renaming(i=directions[0], j=directions[1])
-    )
+    length = theory.drift.squared_length.xreplace(renaming(i=directions[0], j=directions[1]))
     problem = network.problem("manifold")
     point = dense.solve_minimum(
         problem.teacher, problem.input_covariance, problem.weight_decay, hidden
@@ -256,12 +264,12 @@ def manifold(draw: Draw, theory: Theory) -> Exercise:
         "How many ways to be right?",
         2,
         Passage(
-            f"{_kind(network)} with {{n}} inputs, {{n}} outputs and {{p}} hidden units learns all "
-            f"of its directions, with weight decay {{decay}} and {_noise(network)}. What is the "
-            "dimension of its manifold of minima? How long, squared, is the tangent vector of the "
-            "rotation of the hidden units that carry the directions 1 and 2?",
-            {**_learning(network), "n": sp.Integer(rank)},
-            _given(network),
+            f"{_kind(network)} with {{n}} inputs, as many outputs and {{p}} hidden units learns "
+            f"all of its directions, with weight decay {{decay}} and {_noise(network)}. "
+            f"{_given(network)} What is the dimension of its manifold of minima? How long, "
+            "squared, is the tangent vector of the rotation of the hidden units that carry the "
+            "directions 1 and 2?",
+            {**_learning(network), "n": equal(INPUTS, sp.Integer(rank))},
         ),
         (
             Passage(
@@ -311,10 +319,10 @@ def curvature(draw: Draw, theory: Theory) -> Exercise:
         3,
         Passage(
             f"{_kind(network)} with two inputs, two outputs and {{p}} hidden units has learned "
-            "both directions, with weight decay {decay}. Write down the Hessian block of the two "
-            "weight directions that mix the axes 1 and 2, and find its two eigenvalues {h}.",
-            {**_learning(network), "h": CURVATURE},
-            _given(network),
+            f"both directions, with weight decay {{decay}}. {_given(network)} Write down the "
+            "Hessian block of the two weight directions that mix the axes 1 and 2, and find its "
+            "eigenvalues.",
+            _learning(network),
         ),
         (
             Passage("The singular values are", {}, _values(network)),
@@ -327,9 +335,7 @@ def curvature(draw: Draw, theory: Theory) -> Exercise:
                 "Its trace is {trace} and its determinant {determinant}. Half the trace plus and "
                 "minus the root of its square minus the determinant gives the eigenvalues.",
                 {"trace": trace, "determinant": determinant},
-                tuple(
-                    equal(sp.Symbol(f"h_{k + 1}"), value) for k, value in enumerate(eigenvalues)
-                ),
+                tuple(equal(sp.Symbol(f"h_{k + 1}"), value) for k, value in enumerate(eigenvalues)),
             ),
         ),
         tuple(
@@ -354,7 +360,6 @@ def fluctuation(draw: Draw, theory: Theory) -> Exercise:
     excess = network.learning_rate * total / 4
     found = dense.evaluate(network.problem("fluctuation"))
     weight_variance = sp.Add(*fluctuations, pair.fluctuation.xreplace(names[0]).trace())
-    trace_gamma = sp.Symbol("tr_Gamma")
     return Exercise(
         "fluctuation",
         "Noise, fluctuation, excess loss",
@@ -362,10 +367,10 @@ def fluctuation(draw: Draw, theory: Theory) -> Exercise:
         Passage(
             f"{_kind(network)} with two inputs, two outputs and {{p}} hidden units has learned "
             f"both directions, with weight decay {{decay}}, learning rate {{rate}} and "
-            f"{_noise(network)}. Find the total noise of the gradient of one sample, the excess "
-            "loss that it causes, and the total variance of the weights across the valley.",
+            f"{_noise(network)}. {_given(network)} Find the total noise of the gradient of one "
+            "sample, the excess loss that it causes, and the total variance of the weights across "
+            "the valley.",
             _learning(network),
-            _given(network),
         ),
         (
             Passage("The singular values are", {}, _values(network)),
@@ -402,11 +407,11 @@ def fluctuation(draw: Draw, theory: Theory) -> Exercise:
                     ),
                 ),
             ),
-            Passage("The traces add up to {total}.", {"total": equal(trace_gamma, weight_variance)}),
+            Passage("The traces add up to {total}.", {"total": equal(TOTAL, weight_variance)}),
         ),
         (
             Answer(EXCESS, excess, found.fluctuation.excess_loss),
-            Answer(trace_gamma, weight_variance, found.fluctuation.weight_variance),
+            Answer(TOTAL, weight_variance, found.fluctuation.weight_variance),
         ),
     )
 
@@ -450,17 +455,16 @@ def plane_diffusion(draw: Draw, theory: Theory) -> Exercise:
         Passage(
             f"{_kind(network)} with two inputs, two outputs and {{p}} hidden units learns with "
             f"weight decay {{decay}}, learning rate {{rate}} and {_noise(network)}, one sample at "
-            "a time. Find the diffusion coefficient {D} of its hidden rotation, per step.",
+            f"a time. {_given(network)} Find the diffusion coefficient {{D}} of its hidden "
+            "rotation, per step.",
             {**_learning(network), "D": name},
-            _given(network),
         ),
         (
             Passage("The singular values are", {}, _values(network)),
             Passage(
-                "The rotation couples the block of direction 1 to the block of the pair. With "
-                "{H11} and so on for the entries, the solution of the Sylvester equation is a "
-                "row:",
-                {"H11": symbol("hessian", "11")},
+                "The rotation couples the block of direction 1, a single number, to the block of "
+                "the pair. The first of the Sylvester equations has a row {y} as its solution:",
+                {"y": sp.Symbol("y")},
                 (theory.formula("own-sylvester"), *_coupling_steps(
                     drift.own_term.couplings[0], names, ("11", "12"))),
             ),
@@ -521,17 +525,14 @@ def stimuli(draw: Draw, theory: Theory) -> Exercise:
         Passage(
             f"{_kind(network)} with three inputs, three outputs and {{p}} hidden units learns all "
             f"three directions, with weight decay {{decay}}, learning rate {{rate}} and "
-            f"{_noise(network)}. The diffusion coefficients of its planes are given, rounded, "
-            "with the variances. At what rate does the representation of each input axis lose "
+            f"{_noise(network)}. {_given(network)} The diffusion coefficients of its planes are "
+            "given below, rounded. At what rate does the representation of each input axis lose "
             "its autocorrelation, and which drifts fastest? Does the axis with the largest "
             "variance drift most slowly?",
             _learning(network),
-            (
-                *_given(network),
-                *(
-                    equal(symbol("diffusion_tensor", f"{i + 1}{j + 1}"), sp.Float(value, 6))
-                    for (i, j), value in coefficients.items()
-                ),
+            tuple(
+                equal(symbol("diffusion_tensor", f"{i + 1}{j + 1}"), sp.Float(value, 6))
+                for (i, j), value in coefficients.items()
             ),
         ),
         (
@@ -544,8 +545,7 @@ def stimuli(draw: Draw, theory: Theory) -> Exercise:
                 "The rates, per step, are",
                 {},
                 tuple(
-                    equal(symbol("decay", k + 1), sp.Float(rate, 6))
-                    for k, rate in enumerate(rates)
+                    equal(symbol("decay", k + 1), sp.Float(rate, 6)) for k, rate in enumerate(rates)
                 ),
             ),
             Passage(
@@ -568,7 +568,7 @@ def _slowest(order: list[int], network: Network) -> str:
     largest = network.variances.index(max(network.variances))
     if order[0] == largest:
         return "drifts most slowly, as a stimulus that is met often does without label noise."
-    return "does not drift most slowly: label noise and gains can turn the order around."
+    return "does not drift most slowly here: gains, label noise and the third axis decide too."
 
 
 def isotropic(draw: Draw, theory: Theory) -> Exercise:
@@ -592,15 +592,10 @@ def isotropic(draw: Draw, theory: Theory) -> Exercise:
         symbol("label_noise"): sp.sqrt(noise),
     }
     exact = formula.rhs.xreplace(numbers)
-    axis = Direction(
-        "", symbol("input_variance"), symbol("label_noise") ** 2, value,
-        GAMMA / symbol("input_variance"),
-    )  # fmt: skip
-    drift = theory.drift
-    names = renaming(i=axis, j=axis, l=axis)
-    pair = drift.own_term.couplings[0].right
-    own = sp.factor(own_term(drift, axis, axis))
-    other = sp.factor(other_term(drift, axis, axis, axis))
+    axis = isotropic_direction()
+    names = renaming(i=axis, j=axis)
+    pair = theory.drift.own_term.couplings[0].right
+    own, other = theory.isotropic_terms
     found = dense.evaluate(network.problem("isotropic"))
     name = symbol("diffusion_tensor")
 
@@ -615,19 +610,15 @@ def isotropic(draw: Draw, theory: Theory) -> Exercise:
             "An autoencoder has {size} inputs, outputs and hidden units; every input has the same "
             "variance {variance} and every output the same label noise {sigma}. Derive the "
             "diffusion coefficient of any plane of its hidden layer, for one sample per step. "
-            "Then put in the numbers given below, with weight decay {decay}, learning rate "
-            "{rate} and label noise {noise}.",
+            "Then put in the numbers {number}, {variance1}, {decay}, {rate} and {noise}.",
             {
                 **_learning(network),
                 "size": INPUTS,
                 "variance": symbol("input_variance"),
                 "sigma": symbol("label_noise") ** 2,
+                "number": equal(INPUTS, sp.Integer(size)),
+                "variance1": equal(symbol("input_variance"), variance),
             },
-            (
-                sp.Tuple(
-                    equal(INPUTS, sp.Integer(size)), equal(symbol("input_variance"), variance)
-                ),
-            ),
         ),
         (
             Passage(

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symdrift.aligned import representative_drift
 from symdrift.closed_form import align, applies
-from symdrift.derivation import Derivation
 from symdrift.errors import RequestError
 from symdrift.exercises.drawing import Draw, Flavour
 from symdrift.exercises.model import Exercise
@@ -24,16 +22,14 @@ class Sheet:
     exercises: tuple[Exercise, ...]
 
 
-def problem_sheet(
-    problem: LearningProblem, derivation: Derivation, seed: int, student: int
-) -> Sheet:
+def problem_sheet(problem: LearningProblem, theory: Theory, seed: int, student: int) -> Sheet:
     """Draw the exercises of one student and check every answer.
 
     Parameters
     ----------
     problem : LearningProblem
         Decides whether gains and label noise occur; its numbers are not used.
-    derivation : Derivation
+    theory : Theory
         Source of the formulas in the solutions.
     seed : int
     student : int
@@ -47,7 +43,6 @@ def problem_sheet(
         When an answer disagrees with the dense engine.
     """
     flavour = _flavour(problem)
-    theory = Theory(representative_drift(), derivation)
     return Sheet(
         student,
         tuple(

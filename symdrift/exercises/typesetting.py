@@ -129,9 +129,7 @@ class _Writer:
                 for piece in paragraph
                 if isinstance(piece, Inline | Text)
             ]
-            layouts = [
-                lay_out(equation, printer, WIDTH, fresh) for equation in passage.equations
-            ]
+            layouts = [lay_out(equation, printer, WIDTH, fresh) for equation in passage.equations]
             return {
                 "text": self._pen.join(pieces),
                 "display": self._pen.display(layouts) if layouts else None,

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from symdrift.aligned import representative_drift
 from symdrift.chain import derive
 from symdrift.derivation import Derivation
 from symdrift.documents.pdf import TEX_MISSING, compile_pdf
 from symdrift.documents.rendering import render_html, render_latex
 from symdrift.errors import CheckFailed, RequestError
+from symdrift.exercises.problems import Theory
 from symdrift.exercises.sheets import Sheet, problem_sheet
 from symdrift.exercises.typesetting import HtmlPen, LatexPen, sheet_view
 from symdrift.files import write_text
@@ -56,7 +58,8 @@ def write_exercises(study: Study, directory: Path, seed: int, students: int) -> 
         raise RequestError("seed", f"= {seed} must not be negative")
     problem = study.problem()
     derivation = derive(study)
-    sheets = [problem_sheet(problem, derivation, seed, k + 1) for k in range(students)]
+    theory = Theory(representative_drift(), derivation)
+    sheets = [problem_sheet(problem, theory, seed, k + 1) for k in range(students)]
     directory = Path(directory)
     about = {"title": study.title, "study": study.name, "seed": seed}
     digits = len(str(students))

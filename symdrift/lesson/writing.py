@@ -4,19 +4,40 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from symdrift.exercises import write_exercises
 from symdrift.files import write_text
 from symdrift.lesson.page import lesson_html
 from symdrift.study import Study
 
 
-def write_lesson(study: Study, directory: Path) -> list[Path]:
-    """Write ``lesson.html`` of a study into a directory.
+def write_lesson(study: Study, directory: Path, seed: int = 0, students: int = 1) -> list[Path]:
+    """Write the page and the exercises of a study into a directory.
+
+    Parameters
+    ----------
+    study : Study
+        Aligned, with Gaussian inputs and all numbers given.
+    directory : Path
+        Made when missing; receives ``lesson.html`` and ``exercises/``.
+    seed : int
+        Of the numbers in the exercises.
+    students : int
+        Problem sheets to draw.
+
+    Returns
+    -------
+    list of Path
+        What was written.
 
     Raises
     ------
     RequestError
-        When the study cannot become a lesson, or the file cannot be written.
+        When the study cannot become a lesson, or a file cannot be written.
     CheckFailed
-        When a step of the derivation fails.
+        When a step of the derivation or an answer fails its check, or TeX finds fault with
+        an exercise.
     """
-    return [write_text(Path(directory) / "lesson.html", lesson_html(study))]
+    directory = Path(directory)
+    page = lesson_html(study)
+    written = write_exercises(study, directory / "exercises", seed, students)
+    return [write_text(directory / "lesson.html", page), *written]

@@ -1,0 +1,31 @@
+"""``symdrift lesson``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from symdrift.cli.options import OutOption, SeedOption, SetOption, StudyArgument
+from symdrift.cli.requests import chosen_study, output_directory
+from symdrift.cli.terminal import announce
+
+
+def lesson(
+    study: StudyArgument,
+    out: OutOption = None,
+    seed: SeedOption = 0,
+    students: Annotated[
+        int, typer.Option(metavar="N", help="Problem sheets to draw, one per student.")
+    ] = 1,
+    assignments: SetOption = None,
+) -> None:
+    """Write teaching material: an interactive page and exercises.
+
+    The page is one file that works offline. Every student gets the same exercises with other
+    numbers; worked solutions and an answer key come with them.
+    """
+    chosen = chosen_study(study, assignments)
+    from symdrift.lesson import write_lesson
+
+    announce(write_lesson(chosen, output_directory(out, chosen), seed, students))
