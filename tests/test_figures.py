@@ -11,21 +11,25 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from symdrift import figures
 from symdrift.documents import series
+from symdrift.documents.comparisons import compare, comparison_tables
+from symdrift.documents.numbers import Formula
 from symdrift.errors import RequestError
 from symdrift.extrapolation import Extrapolation, extrapolate
 from symdrift.figures import (
     BlockStructure,
+    Counterparts,
     DecayRates,
-    Displacement,
     DisplacementCurve,
     FrequencyCurve,
     FrequencySweep,
     LearningRateLimit,
     RateSeries,
     RatioLimit,
+    SizeCurve,
     ValidationRatios,
     WeightDecaySweep,
     save,
@@ -59,7 +63,11 @@ EXAMPLES: dict[str, Any] = {
     ),
     "decay_rates": DecayRates(("frequent", "rare $5"), np.array([1e-6, 2e-6]), np.full(2, 3e-6)),
     "block_structure": BlockStructure(np.diag([1.0, 2.0, 3.0]), np.eye(3), (1, 2)),
-    "displacement": Displacement("frequent", LAGS, LAGS * 1e-6, 1 - np.exp(-LAGS)),
+    "counterparts": Counterparts(
+        ("a", "rare $5"),
+        (("gradient noise", np.array([1.0, 2.0])), ("synaptic noise", np.array([1.5, 1.5]))),
+        (SizeCurve("wider", np.array([2.0, 4.0]), np.array([1.0, 2.0]), np.array([1.0, 1.0])),),
+    ),
     "validation": ValidationRatios(("$V_{12}$", "loss"), np.array([1.02, 0.97]), np.full(2, 0.02)),
 }  # fmt: skip
 
@@ -131,13 +139,11 @@ def test_captions_quote_the_numbers_they_are_about() -> None:
     )
 
 
-def test_lines_show_exactly_the_data() -> None:
-    (axes,) = draw("displacement").axes
-    total, drift, fluctuation = axes.get_lines()
-    example = EXAMPLES["displacement"]
-    assert np.array_equal(np.asarray(drift.get_ydata()), example.drift)
-    assert np.array_equal(np.asarray(fluctuation.get_ydata()), example.fluctuation)
-    assert np.array_equal(np.asarray(total.get_ydata()), example.drift + example.fluctuation)
+def test_bars_show_exactly_the_data() -> None:
+    bars, sizes = sorted(draw("counterparts").axes, key=lambda axes: -len(axes.patches))
+    heights = [bar.get_height() for bar in bars.patches if isinstance(bar, Rectangle)]
+    assert heights == [1.0, 2.0, 1.5, 1.5]
+    assert np.asarray(sizes.get_lines()[0].get_ydata()) == pytest.approx([1.0, 2.0])
 
 
 def test_rates_are_shown_over_the_power_with_which_the_theory_scales() -> None:
@@ -169,7 +175,7 @@ def test_names_with_dollar_signs_are_printed_as_they_are() -> None:
 
 def test_an_unknown_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"must end in \.pdf, \.svg, \.png"):
-        save(draw("displacement"), tmp_path / "figure.bmp")
+        save(draw("decay_rates"), tmp_path / "figure.bmp")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -188,18 +194,6 @@ def test_blocks_of_an_autoencoder_are_scalars_and_pairs() -> None:
         2 * singular * np.array([2.0, 1.0, 0.7])
     )
     assert np.diagonal(structure.noise)[:3] == pytest.approx(4 * singular * 0.09)
-
-
-def test_the_displacement_starts_as_diffusion_and_ends_at_twice_the_squared_norm() -> None:
-    evaluation = evaluate(PROBLEM)
-    moved = series.displacement(PROBLEM, evaluation)
-    assert moved is not None
-    first = evaluation.stimuli[0]
-    assert moved.drift[0] / moved.time[0] == pytest.approx(2 * first.diffusion, rel=1e-6)
-    assert moved.drift[-1] == pytest.approx(2 * first.squared_norm, rel=1e-6)
-    # Every weight that stimulus 1 reads fluctuates: twice the variance of W's first column.
-    assert 0 < moved.fluctuation[-1] < 2 * evaluation.fluctuation.weight_variance
-    assert np.all(np.diff(moved.fluctuation) >= 0)
 
 
 def test_the_weight_decay_sweep_approaches_its_power_and_loses_planes_at_thresholds() -> None:
@@ -260,3 +254,45 @@ def test_every_rate_has_its_place_in_the_limit(extrapolation: Extrapolation) -> 
 def test_without_planes_there_is_nothing_to_extrapolate() -> None:
     problem = read_study("misaligned_teacher").with_values({"network.hidden": 1}).problem()
     assert series.learning_rate_limit(extrapolate(problem, [0.02, 0.01], 64, precision=0.3)) is None
+
+
+# -- comparisons -------------------------------------------------------------------------
+
+
+def test_synaptic_noise_of_equal_strength_stands_beside_the_study() -> None:
+    comparisons = compare(PROBLEM)
+    assert comparisons is not None
+    shown = series.counterparts(comparisons)
+    evaluation = evaluate(PROBLEM)
+    assert shown.stimuli == ("axis 1", "axis 2", "axis 3")
+    rates = dict(shown.rates)
+    np.testing.assert_allclose(
+        rates["gradient noise"], [stimulus.decay_rate for stimulus in evaluation.stimuli]
+    )
+    # On the axes of the hidden layer the mean over stimuli is tr(Delta) / r, which agrees.
+    assert rates["synaptic noise"].mean() == pytest.approx(rates["gradient noise"].mean())
+    # Isotropic inputs of the same power treat all axes alike.
+    np.testing.assert_allclose(rates["isotropic inputs"], rates["isotropic inputs"][0])
+    wider, silent = shown.sizes
+    # D = eta^3 (n + 2) gamma^4 / (16 lambda s) on each of n - 1 planes of an axis.
+    expected = (wider.hidden + 2) * (wider.hidden - 1)
+    np.testing.assert_allclose(wider.gradient / wider.gradient[0], expected / expected[0])
+    np.testing.assert_allclose(silent.gradient, silent.gradient[0])
+    assert np.all(np.diff(silent.synaptic) > 0)
+
+
+def test_tables_of_comparisons_state_the_known_exponents() -> None:
+    """Diffusion by gradients goes with the third power of the rate, by synapses with none."""
+    comparisons = compare(PROBLEM)
+    assert comparisons is not None
+    sides, scaling, isotropic = comparison_tables(comparisons)
+    rows = {row[0]: row[1:] for row in scaling.rows}
+    assert rows["exponent of the learning rate"] == (Formula("3.00"), Formula("0"))
+    assert rows["exponent of the batch size"] == (Formula("-2.00"), Formula("0"))
+    for table in (sides, scaling, isotropic):
+        assert all(len(row) == len(table.head) for row in table.rows)
+
+
+def test_what_cannot_rotate_has_no_comparison() -> None:
+    alone = read_study("misaligned_teacher").with_values({"network.hidden": 1})
+    assert compare(alone.problem()) is None

@@ -16,6 +16,7 @@ from symdrift import figures
 from symdrift.cache import cached
 from symdrift.chain import derive
 from symdrift.documents import series
+from symdrift.documents.comparisons import Comparisons, compare, comparison_tables
 from symdrift.documents.drawings import Drawing, write_drawings
 from symdrift.documents.frequency import frequency_sweep
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
@@ -27,6 +28,7 @@ from symdrift.extrapolation import Extrapolation, extrapolate
 from symdrift.figures import FrequencySweep
 from symdrift.files import write_text
 from symdrift.kernels import write_kernels
+from symdrift.observables import observe
 from symdrift.problem import LearningProblem
 from symdrift.roads import evaluate
 from symdrift.study import Study
@@ -81,11 +83,13 @@ def write_report(study: Study, directory: Path, progress: Progress | None = None
         results = _simulate(study, problem, *theory, meter)
         validation = results.validation
         drawn, files = write_drawings(_drawings(problem, results), directory / "figures")
+        compared = () if results.comparisons is None else comparison_tables(results.comparisons)
         numbers = Numbers(
             tables=(
                 parameter_table(problem, study.notation),
                 result_table(results.exact, results.white, study.notation),
                 validation_table(results.validation),
+                *compared,
             ),
             figures=drawn,
             warnings=results.exact.warnings,
@@ -111,6 +115,7 @@ class _Results:
     white: Evaluation
     extrapolation: Extrapolation
     frequencies: FrequencySweep | None
+    comparisons: Comparisons | None
 
     @property
     def validation(self) -> Validation:
@@ -129,6 +134,10 @@ class _Results:
                     name: {"ratio": ratio.value, "standard_error": ratio.standard_error}
                     for name, ratio in ratios
                 },
+                _SIMULATION_DIGITS,
+            ),
+            "comparisons": rounded(
+                None if self.comparisons is None else self.comparisons.to_dict(),
                 _SIMULATION_DIGITS,
             ),
         }
@@ -179,7 +188,8 @@ def _simulate(
 
     kept = cached("simulation", document, simulate, lambda found: isinstance(found, bytes))
     meter.reach(80)
-    return _Results(exact, white, *pickle.loads(kept))
+    extrapolation, frequencies = pickle.loads(kept)
+    return _Results(exact, white, extrapolation, frequencies, compare(problem))
 
 
 def _drawings(problem: LearningProblem, results: _Results) -> Iterator[Drawing]:
@@ -201,10 +211,13 @@ def _drawings(problem: LearningProblem, results: _Results) -> Iterator[Drawing]:
         yield Drawing(
             "decay_rates", rates, figures.draw_decay_rates, figures.caption_decay_rates(rates)
         )
-    moved = series.displacement(problem, results.exact)
-    if moved is not None:
+    if results.exact.drift.planes:
+        observation = observe(problem, seed=_SEED)
         yield Drawing(
-            "displacement", moved, figures.draw_displacement, figures.caption_displacement(moved)
+            "observables",
+            observation,
+            figures.draw_observables,
+            figures.caption_observables(observation),
         )
     ratios = series.validation_ratios(results.validation)
     yield Drawing("validation", ratios, figures.draw_validation, figures.caption_validation(ratios))
@@ -222,6 +235,14 @@ def _drawings(problem: LearningProblem, results: _Results) -> Iterator[Drawing]:
             results.frequencies,
             figures.draw_frequency_sweep,
             figures.caption_frequency_sweep(results.frequencies),
+        )
+    if results.comparisons is not None:
+        beside = series.counterparts(results.comparisons)
+        yield Drawing(
+            "counterparts",
+            beside,
+            figures.draw_counterparts,
+            figures.caption_counterparts(beside),
         )
 
 

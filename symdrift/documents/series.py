@@ -6,14 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
-import scipy.linalg
 from scipy.sparse.csgraph import connected_components
 
-from symdrift.dense.drift import angular_matrices
-from symdrift.dense.fluctuation import stationary_fluctuation
 from symdrift.dense.hessian import hessian_matrix
 from symdrift.dense.minimum import MinimumPoint, solve_minimum
-from symdrift.dense.noise import gradient_noise, reachable_basis
+from symdrift.dense.noise import gradient_noise
+from symdrift.documents.comparisons import Comparisons
 from symdrift.documents.numbers import Formula
 from symdrift.documents.tables import quantity
 from symdrift.errors import RequestError
@@ -21,12 +19,13 @@ from symdrift.evaluation import Evaluation
 from symdrift.extrapolation import ExtrapolatedRow, Extrapolation
 from symdrift.figures import (
     BlockStructure,
+    Counterparts,
     DecayRates,
-    Displacement,
     DisplacementCurve,
     LearningRateLimit,
     RateSeries,
     RatioLimit,
+    SizeCurve,
     ValidationRatios,
     WeightDecaySweep,
     literal,
@@ -42,6 +41,7 @@ _SWEEP_POINTS, _FEW_POINTS = 41, 11
 _FEW_WEIGHTS = 40
 """Weights up to which the dense road takes milliseconds."""
 _MOST_SERIES = 3
+_MOST_STIMULI = 12
 _ZERO = 1e-10
 
 
@@ -235,43 +235,33 @@ def _noise(problem: LearningProblem, minimum: MinimumPoint) -> Array:
     return gradient_noise(minimum, problem.inputs, problem.label_noise, problem.batch)
 
 
-def displacement(problem: LearningProblem, evaluation: Evaluation) -> Displacement | None:
-    """Mean-squared displacement of the first stimulus that drifts; None without one.
-
-    ``2 w'(1 - E[Q_tau])w`` from the rotation and, from the fluctuation ``n x``,
-    ``2 tr[P (1 - exp(-eta H tau)) Gamma P']`` with ``P`` the map from normal coordinates to
-    the representation.
-    """
-    drifting = [k for k, entry in enumerate(evaluation.stimuli) if entry.diffusion > 0]
-    if not drifting:
-        return None
-    chosen = problem.stimuli[drifting[0]]
-    minimum = _minimum(problem)
-    fluctuation = stationary_fluctuation(
-        _hessian(problem, minimum),
-        _noise(problem, minimum),
-        reachable_basis(minimum),
-        problem.learning_rate,
-    )
-    outputs, inputs = minimum.error_map.shape
-    rows = fluctuation.basis.reshape(minimum.rank, inputs + outputs, -1)[:, :inputs]
-    onto = np.einsum("rnk,n->rk", rows, chosen.vector)
-    rates = problem.learning_rate * fluctuation.stiffness
-    weights = np.sum((onto @ fluctuation.covariance) * onto, axis=0)
-    representation = minimum.first_layer @ chosen.vector
-    delta, mean = angular_matrices(evaluation.drift, minimum.rank)
-    slowest = 20.0 / evaluation.stimuli[drifting[0]].decay_rate
-    time = np.geomspace(0.1 / rates.max(), max(slowest, 10 / rates.min()), 121)
-    drift = [
-        2 * representation @ (representation - scipy.linalg.expm((mean - delta) * lag)
-                              @ representation)
-        for lag in time
-    ]  # fmt: skip
-    return Displacement(
-        stimulus=chosen.name,
-        time=time,
-        drift=np.array(drift),
-        fluctuation=2 * -np.expm1(-np.outer(time, rates)) @ weights,
+def counterparts(comparisons: Comparisons) -> Counterparts:
+    """Decay rates of all stimuli that have a representation, and the scaling with size."""
+    synaptic, isotropic = comparisons.synaptic, comparisons.isotropic
+    pairs = [pair for pair in synaptic.comparison.stimuli if pair.study > 0][:_MOST_STIMULI]
+    names = tuple(pair.name for pair in pairs)
+    rates = [
+        ("gradient noise", _array(pair.study for pair in pairs)),
+        ("synaptic noise", _array(pair.counterpart for pair in pairs)),
+    ]
+    if isotropic is not None:
+        by_name = {pair.name: pair.counterpart for pair in isotropic.stimuli}
+        rates.append(("isotropic inputs", _array(by_name[name] for name in names)))
+    wider = [row for row in synaptic.sizes if row.inputs == row.hidden]
+    silent = [row for row in synaptic.sizes if row.inputs == synaptic.sizes[0].inputs]
+    curves = (("wider", wider), ("with silent units", silent)) if wider else ()
+    return Counterparts(
+        names,
+        tuple(rates),
+        tuple(
+            SizeCurve(
+                label,
+                _array(row.hidden for row in rows),
+                _array(row.gradient for row in rows),
+                _array(row.synaptic for row in rows),
+            )
+            for label, rows in curves
+        ),
     )
 
 

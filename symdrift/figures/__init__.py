@@ -4,6 +4,12 @@ One style for all, colours that every kind of colour vision can tell apart, and 
 bytes depend on the numbers only.
 """
 
+from symdrift.figures.comparisons import (
+    Counterparts,
+    SizeCurve,
+    caption_counterparts,
+    draw_counterparts,
+)
 from symdrift.figures.frequency import (
     FrequencyCurve,
     FrequencySweep,
@@ -18,14 +24,23 @@ from symdrift.figures.limits import (
     caption_learning_rate_limit,
     draw_learning_rate_limit,
 )
+from symdrift.figures.motion import (
+    FluctuationSpectrum,
+    Standstill,
+    SweptArea,
+    caption_fluctuation_spectrum,
+    caption_standstill,
+    caption_swept_area,
+    draw_fluctuation_spectrum,
+    draw_standstill,
+    draw_swept_area,
+)
 from symdrift.figures.observables import caption_observables, draw_observables
+from symdrift.figures.scaling import Scaling, ScalingPanel, caption_scaling, draw_scaling
 from symdrift.figures.stimuli import (
     DecayRates,
-    Displacement,
     caption_decay_rates,
-    caption_displacement,
     draw_decay_rates,
-    draw_displacement,
 )
 from symdrift.figures.structure import (
     BlockStructure,
@@ -44,30 +59,44 @@ __all__ = [
     "COLOURS",
     "SUFFIXES",
     "BlockStructure",
+    "Counterparts",
     "DecayRates",
-    "Displacement",
     "DisplacementCurve",
+    "FluctuationSpectrum",
     "FrequencyCurve",
     "FrequencySweep",
     "LearningRateLimit",
     "RateSeries",
     "RatioLimit",
+    "Scaling",
+    "ScalingPanel",
+    "SizeCurve",
+    "Standstill",
+    "SweptArea",
     "ValidationRatios",
     "WeightDecaySweep",
     "caption_block_structure",
+    "caption_counterparts",
     "caption_decay_rates",
-    "caption_displacement",
+    "caption_fluctuation_spectrum",
     "caption_frequency_sweep",
     "caption_learning_rate_limit",
     "caption_observables",
+    "caption_scaling",
+    "caption_standstill",
+    "caption_swept_area",
     "caption_validation",
     "caption_weight_decay_sweep",
     "draw_block_structure",
+    "draw_counterparts",
     "draw_decay_rates",
-    "draw_displacement",
+    "draw_fluctuation_spectrum",
     "draw_frequency_sweep",
     "draw_learning_rate_limit",
     "draw_observables",
+    "draw_scaling",
+    "draw_standstill",
+    "draw_swept_area",
     "draw_validation",
     "draw_weight_decay_sweep",
     "literal",

@@ -20,25 +20,6 @@ class DecayRates:
     white: Array
 
 
-@dataclass(frozen=True)
-class Displacement:
-    """Mean-squared displacement of the representation of one stimulus.
-
-    Attributes
-    ----------
-    stimulus : str
-    time : Array
-        Time lags in steps, shape ``(points,)``.
-    drift, fluctuation : Array
-        The two components of the theory, shape ``(points,)``.
-    """
-
-    stimulus: str
-    time: Array
-    drift: Array
-    fluctuation: Array
-
-
 def draw_decay_rates(data: DecayRates) -> Figure:
     """Decay rate per stimulus, exact beside the white-noise approximation."""
     with one_panel() as (figure, axes):
@@ -69,30 +50,3 @@ def caption_decay_rates(data: DecayRates) -> str:
         fastest = data.stimuli[int(np.argmax(data.exact))]
         text += f" The slowest is “{slowest}”, the fastest “{fastest}”."
     return text
-
-
-def draw_displacement(data: Displacement) -> Figure:
-    """Mean-squared displacement and its two components against time."""
-    with one_panel() as (figure, axes):
-        total = data.drift + data.fluctuation
-        axes.plot(data.time, total, color=COLOURS[0], label="total")
-        axes.plot(data.time, data.drift, color=COLOURS[1], linestyle="--", label="drift")
-        axes.plot(
-            data.time, data.fluctuation, color=COLOURS[2], linestyle=":",
-            label="normal fluctuation",
-        )  # fmt: skip
-        axes.set(xscale="log", yscale="log")
-        axes.set_xlabel(r"time lag $\tau$ (steps)")
-        axes.set_ylabel(r"$\langle\|h_{t+\tau} - h_t\|^2\rangle$")
-        axes.legend()
-    return figure
-
-
-def caption_displacement(data: Displacement) -> str:
-    """What the figure shows."""
-    return (
-        f"Mean-squared displacement of the representation of “{data.stimulus}” against the time "
-        "lag. The fluctuation around the manifold saturates after the relaxation time of the loss; "
-        "the rotation along the manifold keeps growing, in proportion to time, and takes over, "
-        "until the representation has lost all memory of its direction."
-    )

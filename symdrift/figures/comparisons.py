@@ -1,0 +1,102 @@
+"""A study beside simpler counterparts: other inputs, another kind of noise, other sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+from symdrift.figures.style import COLOURS, STYLE, colour, literal
+from symdrift.problem import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class SizeCurve:
+    """Mean decay rate of isotropic networks against their number of hidden units.
+
+    ``hidden``, ``gradient`` and ``synaptic`` have shape ``(sizes,)``; rates per step.
+    """
+
+    label: str
+    hidden: Array
+    gradient: Array
+    synaptic: Array
+
+
+@dataclass(frozen=True)
+class Counterparts:
+    """Decay rates of a study and of its counterparts.
+
+    Attributes
+    ----------
+    stimuli : tuple of str
+    rates : tuple of (str, Array)
+        What is compared, and the decay rate of each stimulus per step; the study first.
+    sizes : tuple of SizeCurve
+        Empty where isotropic networks learn nothing.
+    """
+
+    stimuli: tuple[str, ...]
+    rates: tuple[tuple[str, Array], ...]
+    sizes: tuple[SizeCurve, ...]
+
+
+def draw_counterparts(data: Counterparts) -> Figure:
+    """Decay rate of every stimulus, and its scaling with the size of the network."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=(6.2, 3.2), layout="constrained")
+        if data.sizes:
+            bars, sizes = figure.subplots(1, 2, width_ratios=(3, 2))
+            _draw_sizes(sizes, data)
+        else:
+            bars = figure.subplots()
+        places = np.arange(len(data.stimuli))
+        width = 0.8 / len(data.rates)
+        for index, (label, rates) in enumerate(data.rates):
+            shift = width * (index - (len(data.rates) - 1) / 2)
+            bars.bar(places + shift, rates, width, color=colour(index), label=literal(label))
+        names = [literal(name) for name in data.stimuli]
+        bars.set_xticks(places, names, rotation=0 if sum(map(len, names)) < 30 else 60)
+        bars.grid(axis="x", visible=False)
+        bars.set_xlabel("stimulus")
+        bars.set_ylabel("decay rate (1 / step)")
+        figure.legend(loc="outside upper center", ncols=3)
+    return figure
+
+
+def caption_counterparts(data: Counterparts) -> str:
+    """What the figure shows."""
+    text = (
+        "Decay rate of the representation of each stimulus in the study (gradient noise), in the "
+        "same network with synaptic noise instead, of the variance at which the mean decay rates "
+        "of the two agree"
+    )
+    if len(data.rates) > 2:
+        text += ", and with isotropic Gaussian inputs of equal total variance"
+    text += ". Synaptic noise depends on the inputs only through what the network has learned."
+    if data.sizes:
+        text += (
+            " Right: mean decay rate of isotropic networks against the number of hidden units, "
+            "by gradient noise (circles) and by synaptic noise (squares); solid: as many inputs "
+            "as hidden units; dashed: hidden units beyond those that are needed, which stay silent."
+        )
+    return text
+
+
+def _draw_sizes(axes: Axes, data: Counterparts) -> None:
+    for curve, style in zip(data.sizes, ("-", "--"), strict=False):
+        axes.plot(curve.hidden, curve.gradient, "o", linestyle=style, color=COLOURS[0])
+        axes.plot(curve.hidden, curve.synaptic, "s", linestyle=style, color=COLOURS[1])
+    axes.set(xscale="log", yscale="log")
+    ticks = sorted({int(size) for curve in data.sizes for size in curve.hidden})
+    axes.set_xticks(ticks, [str(size) for size in ticks])
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("hidden units")
+    axes.set_ylabel("mean decay rate (1 / step)")
