@@ -117,6 +117,17 @@ class RationalField:
         cancelled = numerator.gcd(common)
         return numerator // cancelled, b_rest * d_rest * (common // cancelled)
 
+    def contract(self, first: Iterable[sp.Expr], second: Iterable[sp.Expr]) -> Fraction:
+        """Sum of products, without an expression in between."""
+        total: Fraction = (self._zero, self._one)
+        for left, right in zip(first, second, strict=True):
+            total = self._add(total, self._multiply(self.fraction(left), self.fraction(right)))
+        return total
+
+    def divide(self, first: Fraction, second: Fraction) -> Fraction:
+        """Quotient in lowest terms."""
+        return self._multiply(first, second[::-1])
+
     def solve(self, rows: list[list[Fraction]], right: list[Fraction]) -> list[Fraction]:
         """Solution of a square linear system, by elimination with the shortest pivots.
 

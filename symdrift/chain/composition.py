@@ -29,7 +29,13 @@ from symdrift.chain.minimum import minimum
 from symdrift.chain.results import results
 from symdrift.chain.setting import setting
 from symdrift.chain.steps import timed
-from symdrift.chain.subject import has_explicit_rate, has_synaptic_noise, is_aligned, subject_of
+from symdrift.chain.subject import (
+    absent_sources,
+    has_explicit_rate,
+    has_synaptic_noise,
+    is_aligned,
+    subject_of,
+)
 from symdrift.chain.symmetry import symmetry
 from symdrift.derivation import Derivation, Equation, Notation, Step
 from symdrift.notation import adapted_names, latex_names, symbol
@@ -121,8 +127,10 @@ def _general(study: Study) -> tuple[Chapter, ...]:
     document = [study.name, study.document]
     chapters = [Chapter("general", None, lambda: _general_theory(aligned, examples))]
     if has_explicit_rate(study):
-        chapters.append(Chapter("two-axes", None, lambda: two_axes_section.two_axes(examples)))
-    chapters.append(Chapter("task", document, lambda: task_section.task(study, examples)))
+        absent = absent_sources(study)
+        names = [source.name for source in absent]
+        chapters.append(Chapter("two-axes", names, lambda: two_axes_section.two_axes(absent)))
+    chapters.append(Chapter("task", document, lambda: task_section.task(study)))
     return tuple(chapters)
 
 

@@ -12,12 +12,12 @@ from functools import cached_property
 
 import sympy as sp
 
-from symdrift.chain.map_vocabulary import CORRELATION, KURTOSIS, VARIANCES
 from symdrift.chain.setting import explicit_network
 from symdrift.hessian import hessian
 from symdrift.learned_map import MapDrift, MapMinimum, elliptical_noise, solve_operator
 from symdrift.network import LinearNetwork
-from symdrift.notation import GAMMA, symbol
+from symdrift.notation import GAMMA
+from symdrift.two_axes import TwoAxes
 
 EXAMPLE_KURTOSIS = sp.Rational(1, 2)
 
@@ -142,24 +142,9 @@ class MapExamples:
         )
 
     @cached_property
-    def two_axes(self) -> MapMinimum:
+    def two_axes(self) -> TwoAxes:
         """Two axes in their canonical frame: everything is a symbol."""
-        first, second = VARIANCES
-        noise = symbol("label_noise") ** 2
-        return MapMinimum(
-            left=sp.ImmutableMatrix(sp.eye(2)),
-            right=sp.ImmutableMatrix(sp.eye(2)),
-            singular_values=(symbol("singular_value", 1), symbol("singular_value", 2)),
-            input_covariance=sp.ImmutableMatrix([[first, CORRELATION], [CORRELATION, second]]),
-            weight_decay=GAMMA,
-            unlearned_slope=sp.ImmutableMatrix(sp.zeros(2, 2)),
-            label_noise=(noise, noise),
-        )
-
-    @cached_property
-    def two_axes_noise(self) -> sp.ImmutableMatrix:
-        """Noise of the learned map of two axes, for elliptical inputs."""
-        return elliptical_noise(self.two_axes, KURTOSIS)
+        return TwoAxes()
 
 
 def _covariance() -> sp.ImmutableMatrix:

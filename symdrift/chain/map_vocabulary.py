@@ -11,7 +11,7 @@ from symdrift.chain.vocabulary import (
     RANK,
     SIZE,
 )
-from symdrift.notation import symbol
+from symdrift.two_axes import KURTOSIS
 
 MAPS = OUTPUTS * INPUTS
 """Number of entries of a matrix of the shape of the learned map."""
@@ -45,11 +45,7 @@ MAP_TURN = sp.MatrixSymbol("O_map", MAPS, MAPS)
 MAP_COLOURED = sp.MatrixSymbol("Y_map", MAPS, MAPS)
 OTHER_MAP_COLOURED = sp.MatrixSymbol("Y_map_prime", MAPS, MAPS)
 
-KURTOSIS = sp.Symbol("kurtosis", nonnegative=True)
 SYNAPTIC_NOISE = sp.Symbol("synaptic", positive=True)
-ANGLE = sp.Symbol("angle", real=True)
-VARIANCES = tuple(symbol("input_covariance", index) for index in ("11", "22"))
-CORRELATION = symbol("input_covariance", "12", real=True)
 
 LATEX: dict[sp.Basic, str] = {
     LEFT_AXES: "P",
@@ -83,5 +79,4 @@ LATEX: dict[sp.Basic, str] = {
     OTHER_MAP_COLOURED: r"\mathcal{Y}'",
     KURTOSIS: r"\kappa",
     SYNAPTIC_NOISE: r"\varsigma",
-    ANGLE: r"\varphi",
 }

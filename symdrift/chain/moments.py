@@ -10,7 +10,6 @@ from symdrift.chain.examples import Examples
 from symdrift.chain.map_examples import EXAMPLE_KURTOSIS, MapExamples, turned
 from symdrift.chain.map_vocabulary import (
     ANY_MAP,
-    KURTOSIS,
     MAP_NOISE,
     MEAN_PRODUCT,
     REACH,
@@ -29,29 +28,30 @@ from symdrift.chain.vocabulary import (
 from symdrift.derivation import Equation, Step
 from symdrift.learned_map import MapMinimum, elliptical_noise
 from symdrift.noise import gradient_noise
+from symdrift.two_axes import KURTOSIS
 
 MOMENT = sp.IndexedBase("fourth")
 ENTRY = sp.IndexedBase("C_map_entry")
 NOISE_ENTRY = sp.IndexedBase("C_entry")
-RESIDUAL_ENTRY = sp.IndexedBase("E")
+RESIDUAL_ENTRY = sp.IndexedBase("E_entry")
 SLOPE_ENTRY = sp.IndexedBase("slope_entry")
-COVARIANCE_ENTRY = sp.IndexedBase("Sigma")
+COVARIANCE_ENTRY = sp.IndexedBase("Sigma_entry")
 LABEL_ENTRY = sp.IndexedBase("label_entry")
 PROBABILITY = sp.IndexedBase("probability")
 SAMPLE_GRADIENT = sp.IndexedBase("sample_gradient")
 STIMULI = sp.Symbol("stimulus_count", positive=True, integer=True)
 A, B, C, D, O, Q, K = sp.symbols("a b c d o q k", integer=True, positive=True)
 
-LATEX = {
-    MOMENT: r"\mathcal{K}",
-    ENTRY: r"\mathcal{C}",
-    NOISE_ENTRY: "C",
-    RESIDUAL_ENTRY: "E",
-    SLOPE_ENTRY: r"\Lambda",
-    COVARIANCE_ENTRY: r"\Sigma",
-    LABEL_ENTRY: r"\mathcal{S}",
-    PROBABILITY: "f",
-    SAMPLE_GRADIENT: "g",
+LATEX: dict[sp.Basic, str] = {
+    MOMENT.label: r"\mathcal{K}",
+    ENTRY.label: r"\mathcal{C}",
+    NOISE_ENTRY.label: "C",
+    RESIDUAL_ENTRY.label: "E",
+    SLOPE_ENTRY.label: r"\Lambda",
+    COVARIANCE_ENTRY.label: r"\Sigma",
+    LABEL_ENTRY.label: r"\mathcal{S}",
+    PROBABILITY.label: "f",
+    SAMPLE_GRADIENT.label: "g",
     STIMULI: r"\#_{\mathrm{stimuli}}",
     **{item: item.name for item in (A, B, C, D, O, Q, K)},
 }

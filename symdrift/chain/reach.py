@@ -143,7 +143,7 @@ def _reached(examples: MapExamples) -> Step:
 def _curvature(examples: MapExamples) -> Step:
     change = SECOND_LAYER * SECOND_LAYER.T * ANY_MAP + ANY_MAP * FIRST_LAYER.T * FIRST_LAYER
     curved = change * INPUT_COVARIANCE + GAMMA * ANY_MAP - SLOPE * ANY_MAP.T * SLOPE / GAMMA
-    two_axes = examples.two_axes
+    two_axes = examples.two_axes.minimum
     return derived(
         "map-hessian",
         SECTION,

@@ -10,7 +10,6 @@ from symdrift.chain.area import MEAN_ROTATION, ROTATION_COVARIANCE, SECTION, are
 from symdrift.chain.map_examples import MapExamples, WeightSpace
 from symdrift.chain.map_vocabulary import (
     ANY_MAP,
-    CORRELATION,
     MAP_COLOURED,
     MAP_FLUCTUATION,
     MAP_HESSIAN,
@@ -27,6 +26,7 @@ from symdrift.chain.vocabulary import (
     FIRST_LAYER,
     FLUCTUATION,
     GENERATOR,
+    HESSIAN,
     METRIC,
     NOISE,
     OTHER_METRIC,
@@ -37,20 +37,21 @@ from symdrift.chain.vocabulary import (
 from symdrift.derivation import Equation, Step
 from symdrift.learned_map import MapDrift
 from symdrift.notation import ETA
+from symdrift.two_axes import SIGMA_12
 
 WAITED = sp.MatrixSymbol("waited", *FLUCTUATION.shape)
 PULL = sp.MatrixSymbol("pull", *FLUCTUATION.shape)
 KEPT = sp.IndexedBase("turn_ab")
-STIFFNESS = sp.IndexedBase("h")
+STIFFNESS = sp.IndexedBase("stiffness")
 NOISE_ENTRY = sp.IndexedBase("C_ab")
 A, B = sp.symbols("a b", integer=True, positive=True)
 
 LATEX = {
     WAITED: r"\int_0^\infty e^{-tH} N e^{-tH}\, dt",
     PULL: "N",
-    KEPT: r"\tilde\Omega",
-    STIFFNESS: "h",
-    NOISE_ENTRY: "C",
+    KEPT.label: r"\tilde\Omega",
+    STIFFNESS.label: "h",
+    NOISE_ENTRY.label: "C",
 }
 
 
@@ -135,10 +136,10 @@ def _steady(examples: MapExamples) -> Step:
 
 
 def _symmetry_forbids(examples: MapExamples) -> Step:
-    minimum, noise = examples.two_axes, examples.two_axes_noise
+    minimum, noise = examples.two_axes.minimum, examples.two_axes.noise
     flip = sp.diag(1, -1)
     on_maps = sp.kronecker_product(flip, flip)
-    straight = {CORRELATION: sp.Integer(0)}
+    straight = {SIGMA_12: sp.Integer(0)}
     return derived(
         "reflection",
         SECTION,
@@ -149,7 +150,8 @@ def _symmetry_forbids(examples: MapExamples) -> Step:
         "changes its sense: its mean must vanish. Teachers aligned with Gaussian or elliptical "
         "inputs have such a symmetry for every plane. Misaligned covariances, and fourth moments "
         "without the symmetry, as in any finite set of stimuli that lacks it, do not; there "
-        "representations rotate steadily.",
+        "representations rotate steadily. Variances do not change under the reversal: "
+        "misalignment enters them at second order only.",
         tests=(
             vanishes(
                 "Two axes without correlation, elliptical inputs: reversing one of them leaves "
@@ -253,8 +255,8 @@ def _on_maps(examples: MapExamples) -> Step:
 def _summed_correlations(examples: MapExamples) -> Step:
     formula = (
         ETA**2 * sp.Trace(TURN.T * NOISE * TURN * FLUCTUATION)
-        - 4 * ETA**2 * sp.Trace(TURN.T * NOISE * WAITED * FLUCTUATION)
-        + 4 * ETA * sp.Trace(WAITED * FLUCTUATION * PULL * FLUCTUATION)
+        - 4 * ETA**2 * sp.Trace(TURN.T * NOISE * CORRECTOR * FLUCTUATION)
+        + 4 * ETA * sp.Trace(CORRECTOR * FLUCTUATION * PULL * FLUCTUATION)
     ) / METRIC**2
 
     def agree(drift: MapDrift, space: WeightSpace) -> bool:
@@ -283,10 +285,17 @@ def _summed_correlations(examples: MapExamples) -> Step:
         "An independent road to the variance adds up the correlations of the rotation between "
         "all pairs of steps: kick with kick, kick with later pull, and pull with later pull, "
         "with the pull {pull}, the symmetric part of Hessian times rotation. At leading order "
-        "the sum over lags is an integral, and the result is [eq:summed]. The white-noise "
-        "approximation keeps the first term only.",
+        "the sum over lags is an integral, which turns out to be the corrector, [eq:waited], and "
+        "the result is [eq:summed]. The white-noise approximation keeps the first term only.",
         symbols={"pull": PULL},
-        equations=(Equation("summed", sp.Eq(ROTATION_COVARIANCE, formula, evaluate=False)),),
+        equations=(
+            Equation(
+                "pull",
+                sp.Eq(PULL, (HESSIAN * TURN - TURN * HESSIAN) / 2, evaluate=False),
+            ),
+            Equation("waited", sp.Eq(CORRECTOR, WAITED, evaluate=False)),
+            Equation("summed", sp.Eq(ROTATION_COVARIANCE, formula, evaluate=False)),
+        ),
         tests=(
             holds(
                 "In the eigenbasis of the Hessian the integral solves the equation of the "

@@ -16,6 +16,7 @@ from symdrift.manifold import Direction
 from symdrift.notation import symbol
 from symdrift.roles import ROLES
 from symdrift.study import EllipticalInputs, GaussianInputs, Study
+from symdrift.two_axes import KURTOSIS, LABEL_NOISE
 
 FIELD_ROLES: Mapping[str, str] = MappingProxyType(
     {
@@ -103,6 +104,19 @@ def has_explicit_rate(study: Study) -> bool:
     alike = not isinstance(noise, tuple) or noise[0] == noise[-1]
     moments = isinstance(study.inputs, GaussianInputs | EllipticalInputs)
     return inputs == outputs == 2 <= hidden and alike and moments
+
+
+def absent_sources(study: Study) -> tuple[sp.Symbol, ...]:
+    """Sources of noise that a study of two axes does not have: kurtosis, label noise."""
+    sources = {LABEL_NOISE: study.teacher.label_noise}
+    if isinstance(study.inputs, EllipticalInputs):
+        sources[KURTOSIS] = study.inputs.kurtosis
+    absent = [] if KURTOSIS in sources else [KURTOSIS]
+    for source, value in sources.items():
+        numbers = value if isinstance(value, tuple) else (value,)
+        if not any(number.symbols or number.evaluate({}) for number in numbers):
+            absent.append(source)
+    return tuple(absent)
 
 
 def has_synaptic_noise(study: Study) -> bool:

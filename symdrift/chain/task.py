@@ -8,12 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import sympy as sp
 
-from symdrift.chain.map_examples import MapExamples
-from symdrift.chain.map_vocabulary import CORRELATION, KURTOSIS, VARIANCES
 from symdrift.chain.results import SECTION
 from symdrift.chain.steps import Test, derived, holds
-from symdrift.chain.subject import has_explicit_rate
-from symdrift.chain.two_axes import CANONICAL_COVARIANCE, MEAN, TwoAxes
+from symdrift.chain.subject import absent_sources, has_explicit_rate
+from symdrift.chain.two_axes import CANONICAL_COVARIANCE, MEAN
 from symdrift.chain.vocabulary import RANK
 from symdrift.dense import MinimumPoint, solve_minimum
 from symdrift.derivation import Equation, Step
@@ -27,6 +25,16 @@ from symdrift.study import (
     SampleInputs,
     StimulusInputs,
     Study,
+)
+from symdrift.two_axes import (
+    KURTOSIS,
+    LABEL_NOISE,
+    S_1,
+    S_2,
+    SIGMA_11,
+    SIGMA_12,
+    SIGMA_22,
+    TwoAxes,
 )
 
 LARGEST_CERTIFIED = 16
@@ -47,7 +55,7 @@ _KINDS = {
 }
 
 
-def task(study: Study, examples: MapExamples) -> Iterator[Step]:
+def task(study: Study) -> Iterator[Step]:
     """What the general theory says about one study."""
     if study.missing or study.network.inputs.symbols:
         yield _outlook(study)
@@ -58,7 +66,7 @@ def task(study: Study, examples: MapExamples) -> Iterator[Step]:
     )
     yield _minimum(study, problem, minimum)
     if has_explicit_rate(study) and minimum.rank == 2:
-        yield _rate(problem, minimum, TwoAxes(examples.two_axes, examples.two_axes_noise))
+        yield _rate(problem, minimum, TwoAxes(absent_sources(study)))
 
 
 def _outlook(study: Study) -> Step:
@@ -115,9 +123,9 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
         f"This study has {_KINDS[type(study.inputs)]}, {inputs} inputs, {outputs} outputs and "
         f"{problem.hidden} hidden units. At its numbers the learned map has rank {rank}, with the "
         "singular values [eq:study-values]; the noise reaches [eq:study-reached] dimensions, and "
-        f"{rank * (rank - 1) // 2} planes of hidden axes rotate. "
-        "Solutions of the minimum are numeric here, everything that is derived from it is the "
-        f"theory above. {kernels}",
+        f"the number of planes of hidden axes that rotate is {rank * (rank - 1) // 2}. "
+        "The minimum is numeric here; everything that is derived from it is the theory above. "
+        f"{kernels}",
         equations=equations,
         tests=_certificate(problem, minimum),
     )
@@ -197,14 +205,14 @@ def _rate(problem: LearningProblem, minimum: MinimumPoint, case: TwoAxes) -> Ste
     kurtosis = problem.inputs.kurtosis if isinstance(problem.inputs, Elliptical) else 0.0
     frame = _Frame(
         {
-            symbol("singular_value", 1): float(minimum.singular_values[0]),
-            symbol("singular_value", 2): float(minimum.singular_values[1]),
-            VARIANCES[0]: float(covariance[0, 0]),
-            VARIANCES[1]: float(covariance[1, 1]),
-            CORRELATION: float(covariance[0, 1]),
+            S_1: float(minimum.singular_values[0]),
+            S_2: float(minimum.singular_values[1]),
+            SIGMA_11: float(covariance[0, 0]),
+            SIGMA_22: float(covariance[1, 1]),
+            SIGMA_12: float(covariance[0, 1]),
             GAMMA: float(problem.weight_decay),
             KURTOSIS: float(kurtosis),
-            symbol("label_noise"): float(np.sqrt(problem.label_noise[0])),
+            LABEL_NOISE: float(np.sqrt(problem.label_noise[0])),
         }
     )
     per_step = problem.learning_rate**2 / problem.batch
@@ -215,8 +223,7 @@ def _rate(problem: LearningProblem, minimum: MinimumPoint, case: TwoAxes) -> Ste
         exact = {name: sp.Rational(value) for name, value in frame.values.items()}
         curvature = case.minimum.curvature.xreplace(exact)
         fluctuation = solve_operator(curvature, curvature.T, case.noise.xreplace(exact))
-        turn = (case.minimum.turn(0, 1) / sp.sqrt(_product())).applyfunc(sp.cancel)
-        trace = (curvature.T * turn * fluctuation).trace()
+        trace = (curvature.T * case.turn * fluctuation).trace()
         root = float(np.sqrt(np.prod(minimum.singular_values)))
         found = per_step * root * float(trace) / float(2 * np.sum(minimum.singular_values))
         return abs(found - rate) <= 1e-9 * abs(found)
@@ -243,10 +250,6 @@ def _rate(problem: LearningProblem, minimum: MinimumPoint, case: TwoAxes) -> Ste
         ),
         assumptions=("Numbers are rounded to six digits.",),
     )
-
-
-def _product() -> sp.Expr:
-    return symbol("singular_value", 1) * symbol("singular_value", 2)
 
 
 def _shown(value: float) -> sp.Float:

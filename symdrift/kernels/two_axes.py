@@ -4,38 +4,43 @@ from __future__ import annotations
 
 import sympy as sp
 
-from symdrift.chain.map_vocabulary import ANGLE, CORRELATION, KURTOSIS, VARIANCES
-from symdrift.chain.two_axes import (
+from symdrift.kernels.scalar import Argument, ScalarFunction
+from symdrift.notation import BATCH, ETA, GAMMA
+from symdrift.two_axes import (
     A_1,
     A_2,
+    ANGLE,
     COMMON,
     DETERMINANT,
+    DETERMINANT_VALUE,
     GAUSSIAN,
+    KURTOSIS,
+    LABEL_NOISE,
     LABELS,
     LAMBDA_1,
     LAMBDA_2,
     LENGTH,
     S_1,
     S_2,
-    SIGMA,
+    SIGMA_11,
+    SIGMA_12,
+    SIGMA_22,
     TwoAxes,
 )
-from symdrift.kernels.scalar import Argument, ScalarFunction
-from symdrift.notation import BATCH, ETA, GAMMA
 
 RULE = (
     Argument(GAMMA, "weight_decay", "Weight decay gamma."),
     Argument(ETA, "learning_rate", "Learning rate eta."),
     Argument(KURTOSIS, "kurtosis", "Kurtosis kappa of elliptical inputs; 0 for Gaussian."),
-    Argument(SIGMA**2, "label_noise", "Variance sigma^2 of the label noise."),
+    Argument(LABEL_NOISE**2, "label_noise", "Variance sigma^2 of the label noise."),
     Argument(BATCH, "batch", "Samples per step B."),
 )
 MINIMUM = (
     Argument(S_1, "s1", "Larger singular value."),
     Argument(S_2, "s2", "Smaller singular value."),
-    Argument(VARIANCES[0], "sigma11", "Input variance along the first canonical axis."),
-    Argument(CORRELATION, "sigma12", "Input covariance of the canonical axes."),
-    Argument(VARIANCES[1], "sigma22", "Input variance along the second canonical axis."),
+    Argument(SIGMA_11, "sigma11", "Input variance along the first canonical axis."),
+    Argument(SIGMA_12, "sigma12", "Input covariance of the canonical axes."),
+    Argument(SIGMA_22, "sigma22", "Input variance along the second canonical axis."),
 )
 TASK = (
     Argument(A_1, "a1", "Gain of the axis of the larger singular value."),
@@ -49,7 +54,7 @@ TASK = (
 def two_axes_kernels(case: TwoAxes) -> tuple[ScalarFunction, ...]:
     """Exact rate of rotation, and its first order in the misalignment."""
     names = {part: sp.Symbol(name) for part, name in _PARTS.items()}
-    exact = ETA**2 / BATCH * case.assembled.xreplace({DETERMINANT: _determinant()})
+    exact = ETA**2 / BATCH * case.assembled.xreplace({DETERMINANT: DETERMINANT_VALUE})
     return (
         ScalarFunction(
             "_mean_rotation",
@@ -66,13 +71,9 @@ def two_axes_kernels(case: TwoAxes) -> tuple[ScalarFunction, ...]:
             "Mean rotation mu_12 per step, to first order in the angle.",
             "The first-order term of the exact rate, with s_i = a_i - gamma / lambda_i",
             (*TASK, *RULE),
-            {"mean_rotation": ETA**2 / BATCH * case.small_angle_rate},
+            {"mean_rotation": ETA**2 / BATCH * case.explicit_by_angle},
         ),
     )
 
 
 _PARTS = {GAUSSIAN: "gaussian", LENGTH: "length", LABELS: "labels", COMMON: "common"}
-
-
-def _determinant() -> sp.Expr:
-    return VARIANCES[0] * VARIANCES[1] - CORRELATION**2

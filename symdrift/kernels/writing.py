@@ -10,9 +10,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from symdrift.aligned import representative_drift
 from symdrift.cache import cached
-from symdrift.chain.map_examples import MapExamples
 from symdrift.chain.subject import has_explicit_rate, is_aligned
-from symdrift.chain.two_axes import TwoAxes
 from symdrift.expressions import Expression
 from symdrift.files import write_text
 from symdrift.kernels.aligned import aligned_kernels
@@ -20,6 +18,7 @@ from symdrift.kernels.isotropic import isotropic_kernels
 from symdrift.kernels.scalar import ScalarFunction
 from symdrift.kernels.two_axes import two_axes_kernels
 from symdrift.study import GaussianInputs, Study
+from symdrift.two_axes import TwoAxes
 
 ARGUMENTS = ("covariance", "weight_decay", "learning_rate", "gains", "label_noise", "batch")
 SIZES = ("inputs", "outputs", "hidden")
@@ -79,11 +78,9 @@ def shipped_source() -> str:
 
 def two_axes_source(title: str) -> str:
     """Source of the kernels of two misaligned axes."""
-    examples = MapExamples()
-    case = TwoAxes(examples.two_axes, examples.two_axes_noise)
     environment = _environment()
     source = environment.get_template("two_axes.py.jinja").render(
-        title=title, functions=[f.source().rstrip() for f in two_axes_kernels(case)]
+        title=title, functions=[f.source().rstrip() for f in two_axes_kernels(TwoAxes())]
     )
     compile(source, "two_axes.py", "exec")
     return source
