@@ -207,7 +207,7 @@ def validate_limit(
     seed: int = 0,
     progress: Progress | None = None,
     *,
-    precision: float = PRECISION,
+    precision: float | None = None,
     budget: float | None = None,
     threads: int | None = None,
     executor: Executor | None = None,
@@ -221,8 +221,9 @@ def validate_limit(
     seed : int
     progress : callable, optional
         Receives replica-steps done and planned, of all runs together.
-    precision : float
-        Standard error of every extrapolated ratio to plan for.
+    precision : float, optional
+        Standard error of every extrapolated ratio to plan for.  Default: as
+        `planning.plan_extrapolation`.
     budget : float, optional
         Seconds, for the speed that this machine is found to have.  Default:
         `planning.BUDGET_SECONDS` by a rough model of the speed, so that the same study gives

@@ -4,7 +4,8 @@ Three costs meet.  The relative variance of a rotation variance estimated from `
 ``6 / N``; a window of three relaxation times takes ``3 / (eta h_slow)`` steps; and the ratio of
 simulation to theory deviates from 1 by ``c eta + O(eta^2)``, of which a line through several
 learning rates removes the first term only.  So the rates are just small enough for the second
-term to be negligible beside the standard error that is asked for.
+term to be negligible beside the standard error that is asked for.  Unless a precision is
+asked for, it is also made fine enough to tell the theory from the white-noise approximation.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from symdrift.evaluation import Drift, Evaluation
 from symdrift.execution import available_processors
 from symdrift.memory import available_memory
 from symdrift.problem import Array, LearningProblem
+from symdrift.roads import evaluate
 from symdrift.simulation.displacement import OVERLAP
 from symdrift.simulation.ensemble import (
     WINDOWS_AT_A_TIME,
@@ -45,13 +47,16 @@ BURN_IN_RELAXATIONS = 6.0
 PRECISION = 0.01
 """Relative standard error that a planned run aims at."""
 
-BUDGET_SECONDS = 60.0
+REJECTING_ERRORS = 10.0
+"""Standard errors planned between data and white-noise approximation; `SAFETY` adds two."""
+
+BUDGET_SECONDS = 120.0
 """Time that a planned extrapolation may take."""
 
-SINGLE_BUDGET_SECONDS = 20.0
+SINGLE_BUDGET_SECONDS = 10.0
 """Time that a single planned run may take on two cores, by a rough model of the speed."""
 
-DEFAULT_REPLICAS = 256
+DEFAULT_REPLICAS = 512
 SHORTEST_LAG = 0.5
 """Shortest lag of a displacement, at most, in units of the fastest relaxation time."""
 
@@ -68,10 +73,13 @@ SAFETY = 1.5
 LADDER = (1.0, 0.5, 0.25)
 """Learning rates of an extrapolation, relative to the largest."""
 
-INTERCEPT_VARIANCE = 1.5
-"""Variance of the intercept of a line through `LADDER`, in units of that of each point."""
+LADDER_SHARES = (1.0, 0.5, 2.0)
+"""Windows at these rates: the ends fix the line, and steps are cheapest at the largest."""
 
-LARGEST_CORRECTION = 0.7
+INTERCEPT_VARIANCE = 0.952
+"""Variance of the intercept of a line through `LADDER`, in units of that of the first point."""
+
+LARGEST_CORRECTION = 0.9
 """Relative correction at the largest rate of a ladder, over the root of the precision."""
 
 CORRECTION_PER_STIFFNESS = 3.0
@@ -111,7 +119,7 @@ def plan_extrapolation(
     problem: LearningProblem,
     theory: Evaluation,
     *,
-    precision: float = PRECISION,
+    precision: float | None = None,
     budget: float = BUDGET_SECONDS,
     replicas: int = DEFAULT_REPLICAS,
     speed: float | None = None,
@@ -127,8 +135,10 @@ def plan_extrapolation(
     problem : LearningProblem
     theory : Evaluation
         Of that problem.
-    precision : float
-        Standard error of every extrapolated ratio.
+    precision : float, optional
+        Standard error of every extrapolated ratio.  Default: `PRECISION`, or finer where the
+        white-noise approximation differs by less than `REJECTING_ERRORS` times that, and the
+        budget suffices.
     budget : float
         Seconds.
     replicas : int
@@ -142,7 +152,7 @@ def plan_extrapolation(
         When precision or budget are not positive.
     """
     for field, value in (("precision", precision), ("budget", budget)):
-        if not (math.isfinite(value) and value > 0):
+        if value is not None and not (math.isfinite(value) and value > 0):
             raise RequestError(field, f"= {value:g} must be a positive number")
     minimum = minimum_of(problem)
     shape = model_of(problem, simulated_hidden(problem, minimum)).shape
@@ -157,7 +167,10 @@ def plan_extrapolation(
             top = own
         rates = [top * factor for factor in LADDER]
         windows = math.ceil(SAFETY * INTERCEPT_VARIANCE * single / aim**2 / replicas)
-        schedules = [schedule_of(problem, minimum, rate, windows, replicas) for rate in rates]
+        schedules = [
+            schedule_of(problem, minimum, rate, math.ceil(share * windows), replicas)
+            for rate, share in zip(rates, LADDER_SHARES, strict=True)
+        ]
         fitted = [True] * len(rates)
         if own != top:
             # The own rate, when tiny, gets no more steps than the smallest rate of the ladder.
@@ -178,12 +191,25 @@ def plan_extrapolation(
             replicas=replicas,
         )
 
+    if precision is None:
+        precision = PRECISION
+        # Rounded, so that the plan does not depend on the last bits of a machine.
+        finer = float(f"{white_noise_difference(problem, theory) / REJECTING_ERRORS:.3g}")
+        if 0 < finer < precision and plan(finer).replica_steps / speed <= budget:
+            precision = finer
     planned = plan(precision)
     seconds = planned.replica_steps / speed
     if seconds > budget:
         # Time goes with the precision to the power -5/2: -2 for the windows, -1/2 for the rates.
         planned = plan(precision * (seconds / budget) ** 0.4)
     return planned
+
+
+def white_noise_difference(problem: LearningProblem, theory: Evaluation) -> float:
+    """Largest relative error of the white-noise approximation in a rotation variance."""
+    exact = np.diagonal(theory.drift.covariance)
+    white = np.diagonal(evaluate(problem, "auto", "white").drift.covariance)
+    return float(np.max(np.abs(white / exact - 1.0), initial=0.0))
 
 
 def window_variance(problem: LearningProblem, theory: Evaluation) -> float:
@@ -376,4 +402,4 @@ def _advance_for(block: Block, end: float) -> int:
 def _speed(shape: Shape) -> float:
     """Replica-steps per second to plan with, on two cores."""
     vectors = 6 * shape.weights * shape.batch + 30 * shape.batch * (shape.inputs + shape.outputs)
-    return 2e10 / vectors
+    return 4e10 / vectors

@@ -14,9 +14,11 @@ from rich.table import Table
 from symdrift.extrapolation import ExtrapolatedRow, Extrapolation
 from symdrift.figures import COLOURS, literal
 from symdrift.files import replacing
+from symdrift.validation import DOUBLINGS_OF_ROW
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import SubFigure
 
 _COLUMNS = (
     *("quantity", "theory", "simulation", "standard error"),
@@ -58,7 +60,8 @@ def summary(extrapolation: Extrapolation) -> str:
     own = extrapolation.runs[extrapolation.own]
     sentences = [
         f"{own.replicas} replicas at learning rates {runs}",
-        "ratio at 0, z and slope: extrapolated against eta h_max",
+        "ratio at 0, z and slope: extrapolated against learning rate times largest Hessian "
+        "eigenvalue",
         extrapolation.rule,
     ]
     if extrapolation.precision is not None:
@@ -69,11 +72,18 @@ def summary(extrapolation: Extrapolation) -> str:
             f"the white-noise approximation of {quantity} misses these data by {abs(errors):.1f} "
             "standard errors"
         )
+    if any(run.displacements for run in extrapolation.runs):
+        sentences.append(
+            f"displacements are those in {2**DOUBLINGS_OF_ROW} windows of {own.window} steps"
+        )
     return "; ".join(sentences)
 
 
 def plot_extrapolation(extrapolation: Extrapolation, path: Path) -> None:
-    """Draw the ratio of each quantity against the learning rate, with the fitted line.
+    """Draw ratios against the learning rate, and displacements against time.
+
+    Ratios have the fitted line; the displacement of each stimulus has a colour for each rate,
+    a line for the theory and points for the simulation.
 
     Parameters
     ----------
@@ -89,17 +99,55 @@ def plot_extrapolation(extrapolation: Extrapolation, path: Path) -> None:
     from matplotlib.figure import Figure
 
     rows = [row for row in extrapolation.rows if row.ratio is not None][:_MOST_PANELS]
-    lines = max(1, math.ceil(len(rows) / _PANELS_PER_ROW))
-    figure = Figure(figsize=(10, 2.4 * lines + 0.6), layout="constrained")
-    panels = np.ravel(figure.subplots(lines, _PANELS_PER_ROW, sharey=True, squeeze=False))
-    for panel, row in zip(panels, rows, strict=False):
+    stimuli = len(extrapolation.runs[extrapolation.own].displacements[:_MOST_PANELS])
+    heights = [max(1, math.ceil(count / _PANELS_PER_ROW)) for count in (len(rows), stimuli)]
+    figure = Figure(figsize=(10, 2.4 * sum(heights) + 1.2), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, height_ratios=heights)
+    panels = _panels(upper, heights[0], len(rows))
+    for panel, row in zip(panels, rows, strict=True):
         _draw(panel, extrapolation, row)
-    for panel in panels[len(rows) :]:
-        panel.set_visible(False)
-    figure.supxlabel(r"learning rate times largest Hessian eigenvalue, $\eta h_\mathrm{max}$")
-    figure.supylabel("simulation / theory")
+    upper.supxlabel(r"learning rate times largest Hessian eigenvalue, $\eta h_\mathrm{max}$")
+    upper.supylabel("simulation / theory")
+    for index, panel in enumerate(_panels(lower, heights[1], stimuli)):
+        _draw_displacement(panel, extrapolation, index)
+    lower.supxlabel("SGD steps")
+    lower.supylabel("mean-squared displacement")
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=150)
+
+
+def _panels(figure: SubFigure, lines: int, used: int) -> list[Axes]:
+    """The first panels of a grid; the others are hidden."""
+    panels = np.ravel(figure.subplots(lines, _PANELS_PER_ROW, sharey=True, squeeze=False))
+    for panel in panels[used:]:
+        panel.set_visible(False)
+    return list(panels[:used])
+
+
+def _draw_displacement(panel: Axes, extrapolation: Extrapolation, stimulus: int) -> None:
+    for index, run in enumerate(extrapolation.runs):
+        if stimulus >= len(run.displacements):
+            continue
+        curve = run.displacements[stimulus]
+        found, colour = curve.simulation, COLOURS[index % len(COLOURS)]
+        panel.plot(found.lags, curve.theory, color=colour, linewidth=0.8)
+        panel.errorbar(
+            found.lags,
+            found.mean,
+            yerr=found.standard_error,
+            fmt=".",
+            capsize=2,
+            color=colour,
+            label=rf"$\eta = {run.learning_rate:.3g}$",
+        )
+    panel.set_xscale("log")
+    panel.set_yscale("log")
+    panel.set_title(
+        literal(extrapolation.runs[extrapolation.own].displacements[stimulus].stimulus),
+        fontsize="medium",
+    )
+    if stimulus == 0:
+        panel.legend(fontsize="x-small")
 
 
 def _draw(panel: Axes, extrapolation: Extrapolation, row: ExtrapolatedRow) -> None:

@@ -18,7 +18,9 @@ from symdrift.errors import RequestError
 from symdrift.estimators import Estimate, observables
 from symdrift.extrapolation import ExtrapolatedRow, Extrapolation, extrapolate, validate_limit
 from symdrift.planning import (
+    BUDGET_SECONDS,
     FEWEST_WINDOWS,
+    PRECISION,
     minimum_of,
     plan_extrapolation,
     require_memory,
@@ -45,7 +47,7 @@ def coarse() -> Extrapolation:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_theory_is_confirmed_to_one_percent(name: str) -> None:
-    extrapolation = validate_limit(CASES[name], seed=20)
+    extrapolation = validate_limit(CASES[name], seed=20, precision=PRECISION)
     assert extrapolation.passed, extrapolation.rows
     for row in extrapolation.rows:
         assert row.deviation is not None
@@ -53,6 +55,9 @@ def test_theory_is_confirmed_to_one_percent(name: str) -> None:
         if row.quantity == "V[12]" or row.quantity.startswith(("D_h", "w", "e")):
             assert row.ratio is not None
             assert abs(row.ratio.value - 1) < 3.5 * row.ratio.standard_error, row.quantity
+    # The bottleneck needs a finer precision for this; see the plan below.
+    if name != "bottleneck":
+        assert max(abs(errors) for _, errors in extrapolation.white_noise) > 10
 
 
 @pytest.mark.slow
@@ -175,6 +180,37 @@ def test_plans_have_three_small_rates_and_the_study_s_own(name: str) -> None:
     assert max(fitted) * theory.minimum.hessian_max < 0.03
     assert given.learning_rate in plan.rates
     assert list(plan.rates) == sorted(plan.rates, reverse=True)
+
+
+def test_the_default_precision_tells_the_theory_from_the_white_noise_approximation() -> None:
+    """At the bottleneck the two differ by 4.5 %, and a tenth of that is finer than usual."""
+    theory = dense.evaluate(BOTTLENECK)
+    white = dense.evaluate(BOTTLENECK, approximation="white").drift.covariance[0, 0]
+    difference = white / theory.drift.covariance[0, 0] - 1
+    assert difference == pytest.approx(0.0446, rel=0.01)
+    plan = plan_extrapolation(BOTTLENECK, theory)
+    fine = plan_extrapolation(BOTTLENECK, theory, precision=0.00446)
+    usual = plan_extrapolation(BOTTLENECK, theory, precision=PRECISION)
+    assert plan == fine
+    assert plan.replica_steps > 4 * usual.replica_steps
+    # Errors of a line through points with the planned numbers of windows, at worst 6 / N each.
+    fitted = np.array(plan.fitted)
+    windows = plan.replicas * np.array([schedule.windows for schedule in plan.schedules])[fitted]
+    design = np.stack([np.ones(3), np.array(plan.rates)[fitted]], axis=1)
+    information = design.T @ (windows[:, np.newaxis] / 6 * design)
+    assert difference / np.sqrt(np.linalg.inv(information)[0, 0]) > 12
+
+
+def test_a_finer_precision_than_the_budget_allows_is_not_tried() -> None:
+    """Nor is one where the approximation is exact, as for equal variances."""
+    theory = dense.evaluate(BOTTLENECK)
+    usual = plan_extrapolation(BOTTLENECK, theory, precision=PRECISION)
+    assert plan_extrapolation(BOTTLENECK, theory, budget=BUDGET_SECONDS / 2) == usual
+    isotropic = problem([1.0, 1.0, 1.0], weight_decay=0.3, learning_rate=0.005)
+    exact = dense.evaluate(isotropic)
+    assert plan_extrapolation(isotropic, exact) == plan_extrapolation(
+        isotropic, exact, precision=PRECISION
+    )
 
 
 def test_a_tenth_of_the_budget_costs_precision_and_not_time() -> None:

@@ -41,11 +41,15 @@ def validate(
     seed: SeedOption = 0,
     precision: Annotated[
         float | None,
-        typer.Option(metavar="P", help="Standard error of the ratios; default: 0.01."),
+        typer.Option(
+            metavar="P",
+            help="Standard error of the ratios; default: 0.01, or finer where the white-noise "
+            "approximation differs by little.",
+        ),
     ] = None,
     budget: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Time to spend at most, as 60s or 2m; default: 60s."),
+        typer.Option(metavar="TIME", help="Time to spend at most, as 60s or 2m; default: 2m."),
     ] = None,
     threads: ThreadsOption = None,
     dask: DaskOption = None,
@@ -74,7 +78,6 @@ def validate(
     seconds = None if budget is None else _seconds(budget)
     problem = chosen_study(study, assignments).problem()
     from symdrift.extrapolation import validate_limit
-    from symdrift.planning import PRECISION
     from symdrift.validation import validate as run_validation
 
     result: Validation | Extrapolation
@@ -89,7 +92,7 @@ def validate(
                 replicas,
                 seed,
                 progress,
-                precision=PRECISION if precision is None else precision,
+                precision=precision,
                 budget=seconds,
                 threads=threads,
                 executor=executor,

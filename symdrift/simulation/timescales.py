@@ -32,9 +32,10 @@ class Relaxation:
 def relaxation(problem: LearningProblem, minimum: MinimumPoint) -> Relaxation:
     """Slowest and fastest modes of the fluctuation.
 
-    Synaptic noise reaches every mode.  Otherwise, every gradient at the minimum has the form ``(U' B, B W')`` with ``B`` an ``m x n`` matrix,
-    and the Hessian maps this space into itself.  In the singular frame of ``U W`` the matrix
-    ``b_ol = sqrt(s_o + s_l) B_ol`` is an orthonormal coordinate, in which the Hessian acts by
+    Synaptic noise reaches every mode.  Otherwise, every gradient at the minimum has the form
+    ``(U' B, B W')`` with ``B`` an ``m x n`` matrix, and the Hessian maps this space into itself.
+    In the singular frame of ``U W`` the matrix ``b_ol = sqrt(s_o + s_l) B_ol`` is an orthonormal
+    coordinate, in which the Hessian acts by
     ``H b = f (f b Sigma) - (K B' S + S B' K) / f + gamma b`` with ``f = sqrt(s_o + s_l)`` and
     ``K = E Sigma`` (products with ``f`` entry by entry).
     """
