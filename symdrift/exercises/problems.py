@@ -25,7 +25,7 @@ from symdrift.manifold import AlignedMinimum, Direction
 from symdrift.notation import ETA, GAMMA, INPUTS, symbol
 
 RANK, LOSS = sp.Symbol("r", positive=True), sp.Symbol("L_min", positive=True)
-REDUCTION, DIMENSION = sp.Symbol("delta_L", positive=True), sp.Symbol("dim", positive=True)
+DIMENSION = sp.Symbol("dim", positive=True)
 EXCESS, TOTAL = sp.Symbol("L_excess", positive=True), sp.Symbol("tr_Gamma", positive=True)
 HIDDEN_UNITS = sp.Symbol("p", positive=True)
 LATEX = {
@@ -35,6 +35,7 @@ LATEX = {
     RANK: "r",
     TOTAL: r"\operatorname{tr} \Gamma",
     HIDDEN_UNITS: "p",
+    **{sp.Symbol(f"reduction_{k}"): rf"\delta L_{{{k}}}" for k in range(1, 5)},
 }
 
 
@@ -213,7 +214,7 @@ def bottleneck(draw: Draw, theory: Theory) -> Exercise:
                 "The four directions would gain",
                 {},
                 tuple(
-                    equal(sp.Symbol(f"delta_L_{k + 1}"), value)
+                    equal(sp.Symbol(f"reduction_{k + 1}"), value)
                     for k, value in enumerate(reductions)
                 ),
             ),

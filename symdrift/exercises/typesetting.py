@@ -113,7 +113,7 @@ class _Writer:
             for part in (*passage.symbols.values(), *passage.equations):
                 found |= part.free_symbols
         ordered = sorted((item for item in found if isinstance(item, sp.Symbol)), key=str)
-        names = {k: v for k, v in self._derivation.symbol_names.items()}
+        names = self._derivation.symbol_names
         extra = {k: v for k, v in latex_names(self._roles, ordered).items() if k not in names}
         printer = theory_printer(self._derivation).with_names(extra | LATEX)
         fresh = Names(set(names.values()))
@@ -139,11 +139,12 @@ class _Writer:
             left = printer.doprint(entry.symbol)
             exact = printer.doprint(entry.value)
             near = decimal_latex(entry.decimal)
-            if entry.value.is_Integer or exact == near:
+            if entry.value.is_Integer:
                 return self._pen.math(f"{left} = {exact}")
+            relation = "=" if sp.Rational(f"{entry.decimal:.6g}") == entry.value else r"\approx"
             if len(exact) > LONGEST_EXACT:
                 return self._pen.math(rf"{left} \approx {near}")
-            return self._pen.math(rf"{left} = {exact} \approx {near}")
+            return self._pen.math(rf"{left} = {exact} {relation} {near}")
 
         return {
             "title": exercise.title,

@@ -1,0 +1,207 @@
+"""Exercises: numbers for each student, answers that are right, documents that print."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import sympy as sp
+from tex import needs_tex
+
+from symdrift.aligned import representative_drift
+from symdrift.chain import derive
+from symdrift.cli import run
+from symdrift.derivation import Derivation
+from symdrift.errors import CheckFailed, RequestError
+from symdrift.exercises import Answer, Exercise, Theory, problem_sheet, write_exercises
+from symdrift.exercises.drawing import Draw, Flavour
+from symdrift.exercises.problems import PROBLEMS
+from symdrift.lesson import write_lesson
+from symdrift.study import read_study
+
+PLAIN, FULL = Flavour(gains=False, label_noise=False), Flavour(gains=True, label_noise=True)
+
+
+@pytest.fixture(scope="module")
+def derivation() -> Derivation:
+    return derive(read_study("anisotropic_autoencoder"))
+
+
+@pytest.fixture(scope="module")
+def theory(derivation: Derivation) -> Theory:
+    return Theory(representative_drift(), derivation)
+
+
+def given(exercise: Exercise) -> dict[str, Fraction]:
+    """The numbers that a task names, by symbol."""
+    equations = [e for e in exercise.task.symbols.values() if isinstance(e, sp.Eq)]
+    return {str(e.lhs): Fraction(int(e.rhs.p), int(e.rhs.q)) for e in equations}
+
+
+def per_axis(numbers: dict[str, Fraction], stem: str) -> list[Fraction]:
+    return [value for name, value in sorted(numbers.items()) if name.startswith(f"{stem}_")]
+
+
+def answers(exercise: Exercise) -> dict[str, sp.Expr]:
+    return {str(answer.symbol): answer.value for answer in exercise.answers}
+
+
+def drawn(theory: Theory, name: str, student: int, flavour: Flavour) -> Exercise:
+    return dict(PROBLEMS)[name](Draw(3, student, name, flavour), theory)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flavour", [PLAIN, FULL])
+def test_every_answer_agrees_with_the_dense_engine(theory: Theory, flavour: Flavour) -> None:
+    for student in (1, 2):
+        for name, _ in PROBLEMS:
+            exercise = drawn(theory, name, student, flavour)
+            assert exercise.checked() is exercise
+            assert len(exercise.solution) >= 2
+            assert all(answer.value.is_real for answer in exercise.answers)
+
+
+@pytest.mark.slow
+def test_a_wrong_answer_is_not_handed_out(theory: Theory) -> None:
+    exercise = drawn(theory, "active", 1, PLAIN)
+    wrong = replace(
+        exercise.answers[-1], value=exercise.answers[-1].value * sp.Rational(1001, 1000)
+    )
+    with pytest.raises(CheckFailed, match=r"Is this direction active.*L_min"):
+        replace(exercise, answers=(*exercise.answers[:-1], wrong)).checked()
+    lost = Answer(sp.Symbol("D"), sp.Integer(1), float("nan"))
+    with pytest.raises(CheckFailed):
+        replace(exercise, answers=(lost,)).checked()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flavour", [PLAIN, FULL])
+@pytest.mark.parametrize("student", range(1, 4))
+def test_one_of_four_directions_is_not_learned(
+    theory: Theory, student: int, flavour: Flavour
+) -> None:
+    exercise = drawn(theory, "active", student, flavour)
+    numbers, found = given(exercise), answers(exercise)
+    decay = numbers["gamma"]
+    expected = {
+        f"s_{k + 1}": gain - decay / variance
+        for k, (variance, gain) in enumerate(
+            zip(per_axis(numbers, "lambda"), per_axis(numbers, "a"), strict=True)
+        )
+        if variance * gain > decay
+    }
+    assert len(expected) == 3 == found["r"]
+    assert {k: v for k, v in found.items() if k.startswith("s_")} == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("student", range(1, 4))
+def test_the_bottleneck_keeps_the_pair_of_smallest_loss(theory: Theory, student: int) -> None:
+    exercise = drawn(theory, "bottleneck", student, FULL)
+    numbers, found = given(exercise), answers(exercise)
+    variances, gains = per_axis(numbers, "lambda"), per_axis(numbers, "a")
+    decay, noise = numbers["gamma"], numbers["sigma**2"]
+
+    def loss(kept: tuple[int, ...]) -> Fraction:
+        values = [gains[k] - decay / variances[k] if k in kept else Fraction(0) for k in range(4)]
+        return sum(
+            (
+                variances[k] * (gains[k] - values[k]) ** 2 / 2 + decay * values[k] + noise / 2
+                for k in range(4)
+            ),
+            Fraction(0),
+        )
+
+    best = min(itertools.combinations(range(4), 2), key=loss)
+    assert found["L_min"] == loss(best)
+    assert {k for k in found if k.startswith("s_")} == {f"s_{k + 1}" for k in best}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flavour", [PLAIN, FULL])
+def test_the_isotropic_constant_is_that_of_the_theory(theory: Theory, flavour: Flavour) -> None:
+    for student in range(1, 5):
+        exercise = drawn(theory, "isotropic", student, flavour)
+        g = given(exercise)
+        n, lam, gamma, eta, noise = (g[k] for k in ("n", "lambda", "gamma", "eta", "sigma**2"))
+        s = 1 - gamma / lam
+        expected = (
+            eta**3
+            / 64
+            * ((n + 2) * (2 * gamma**2 + noise * lam) ** 2 / (lam * s) + (n - 2) * noise**2 * lam)
+        )
+        (value,) = answers(exercise).values()
+        assert value == expected
+
+
+def test_numbers_depend_on_seed_student_and_exercise_only() -> None:
+    def numbers(seed: int, student: int, name: str) -> object:
+        return Draw(seed, student, name, FULL).network(axes=4, hidden=4)
+
+    assert numbers(1, 1, "plane") == numbers(1, 1, "plane")
+    others = [numbers(2, 1, "plane"), numbers(1, 2, "plane"), numbers(1, 1, "stimuli")]
+    assert all(other != numbers(1, 1, "plane") for other in others)
+    different = {str(numbers(0, student, "plane")) for student in range(60)}
+    assert len(different) == 60
+
+
+@pytest.mark.slow
+def test_studies_without_exact_formulas_have_no_exercises(theory: Theory) -> None:
+    study = read_study("anisotropic_autoencoder").with_values({"learning.synaptic_noise": 1e-6})
+    with pytest.raises(RequestError, match="no exercises"):
+        problem_sheet(study.problem(), theory, 0, 1)
+
+
+@pytest.mark.parametrize("students", [0, 501])
+def test_a_class_has_from_one_to_500_students(tmp_path: Path, students: int) -> None:
+    with pytest.raises(RequestError, match="from 1 to 500"):
+        write_exercises(read_study("anisotropic_autoencoder"), tmp_path, 0, students)
+
+
+@pytest.mark.slow
+@needs_tex
+def test_the_command_writes_page_and_exercises(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], derivation: Derivation
+) -> None:
+    def files(folder: Path) -> dict[str, bytes]:
+        return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.*")}
+
+    command = ["lesson", "anisotropic_autoencoder", "--seed", "4", "--out"]
+    assert run([*command, str(tmp_path / "one")]) == 0
+    assert "lesson.html" in capsys.readouterr().out
+    write_lesson(read_study("anisotropic_autoencoder"), tmp_path / "two", seed=4, students=2)
+    one, two = files(tmp_path / "one"), files(tmp_path / "two")
+    assert {Path(name).suffix for name in one} == {".html", ".tex", ".pdf", ".json"}
+    # A student's sheet is the same, however large the class is, to the last byte of the PDF.
+    for suffix in (".tex", ".html", ".pdf"):
+        assert one[f"exercises/sheet_1{suffix}"] == two[f"exercises/sheet_1{suffix}"]
+        assert two[f"exercises/sheet_1{suffix}"] != two[f"exercises/sheet_2{suffix}"]
+    assert one["lesson.html"] == two["lesson.html"]
+    sheet = one["exercises/sheet_1.html"].decode()
+    solutions = one["exercises/solutions.html"].decode()
+    assert "<math" in sheet and "<script" not in sheet + solutions
+    assert 'class="solution"' in solutions and 'class="solution"' not in sheet
+    key = json.loads(two["exercises/answer_key.json"])
+    assert [len(student["exercises"]) for student in key["students"]] == [8, 8]
+    for student in key["students"]:
+        for answer in (a for e in student["exercises"] for a in e["answers"]):
+            assert float(sp.sympify(answer["exact"])) == pytest.approx(answer["decimal"], rel=1e-9)
+    # The answers are in the printed key and not on the sheet.
+    value = key["students"][0]["exercises"][0]["answers"][1]["decimal"]
+    printed = re.escape(f"{value:.6g}")
+    assert re.search(printed, one["exercises/answer_key.tex"].decode())
+
+
+@pytest.mark.parametrize("arguments", [["--students", "0"], ["--seed", "-1"]])
+def test_a_wrong_class_is_refused_with_code_2(
+    tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["lesson", "anisotropic_autoencoder", "--out", str(tmp_path), *arguments]
+    assert run(command) == 2
+    assert arguments[0].strip("-") in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
