@@ -23,7 +23,7 @@ from symdrift.documents.mathlist import (
 )
 from symdrift.documents.metrics import width
 from symdrift.errors import RequestError
-from symdrift.roles import PRESETS, ROLES, VOCABULARY
+from symdrift.roles import INDICES, PRESETS, ROLES, VOCABULARY
 
 WIDEST_SYMBOL = 4.0
 """Widest symbol of a role, in em: formulas contain dozens of them."""
@@ -111,7 +111,8 @@ def _read(latex: str) -> Row | None:
 def _refuse_vocabulary(role: str, latex: str, shape: Shape) -> None:
     if shape[0] == _shape(role, ROLES[role].latex)[0]:
         return
-    for letter, meaning in VOCABULARY.items():
+    indices = INDICES if shape[1:] == (None, None) else {}
+    for letter, meaning in (*VOCABULARY.items(), *indices.items()):
         if _base(parse(letter)) == shape[0]:
             raise RequestError(
                 f"notation.{role}",

@@ -69,16 +69,26 @@ PRESETS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 """Sets of letters that a study asks for by name; several can be combined."""
 
-VOCABULARY: Mapping[str, str] = MappingProxyType(
+INDICES: Mapping[str, str] = MappingProxyType(
     {
+        "b": "an index of a fourth moment",
+        "c": "an index of a fourth moment",
+        "d": "an index of a fourth moment",
         "i": "an index of a hidden axis",
         "j": "an index of a hidden axis",
         "l": "an index of an axis",
         "t": "the time step",
+    }
+)
+"""Letters that stand for an index; with a subscript of its own a role may use them."""
+
+VOCABULARY: Mapping[str, str] = MappingProxyType(
+    {
         "r": "the rank of the learned map",
         "N": "a number of axes or weights",
         "F": "an arbitrary matrix of a proof",
         "I": "the identity",
+        "J": "what a change of the learned map reaches in weight space",
         "K": "the corrector of the rotation",
         "L": "the expected loss",
         "M": "the learned map",
@@ -96,7 +106,9 @@ VOCABULARY: Mapping[str, str] = MappingProxyType(
         "k": "the decay rate of a representation",
         "n": "the deviation from the minimum",
         "o": "the overlap of two blocks",
+        "q": "a quotient of two mean rotations",
         "u": "a unit vector of the normal space",
+        "v": "the mean speed of a representation",
         "w": "the representation of a stimulus",
         "y": "the target of one sample",
         "z": "a row of the Sylvester equation",
@@ -107,10 +119,20 @@ VOCABULARY: Mapping[str, str] = MappingProxyType(
         r"\nu": "the variance of an irrelevant input",
         r"\xi": "the rotation of one step",
         r"\zeta": "the noise of one step",
+        r"\varphi": "the angle between teacher and inputs",
+        r"\varsigma": "the synaptic noise",
+        r"\Lambda": "the slope of the loss at a minimum",
+        r"\mathcal{C}": "the gradient noise on learned maps",
+        r"\mathcal{D}": "a mean rotation per squared learning rate",
+        r"\mathcal{H}": "the Hessian on learned maps",
         r"\mathcal{M}": "a named part of an equation",
+        r"\mathcal{N}": "a numerator",
+        r"\mathcal{O}": "the generator on learned maps",
         r"\mathcal{P}": "a named part of an equation",
         r"\mathcal{Q}": "a named part of an equation",
         r"\mathcal{S}": "the covariance of the label noise",
+        r"\mathcal{X}": "the fluctuation on learned maps",
+        r"\mathcal{Y}": "the solution of the Sylvester equation on learned maps",
         r"\mathbb{E}": "an expectation",
         r"\mathbf{1}": "a row of ones",
         r"\tilde\Omega": "the generator on weight space",

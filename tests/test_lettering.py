@@ -41,15 +41,16 @@ def test_own_letters_lie_on_top_of_presets() -> None:
 COLLISIONS = [
     ({"weight_decay": r"\lambda"}, "the symbol of the input variance along an axis"),
     ({"weight_decay": "W"}, "the symbol of the first-layer weights"),
-    ({"first_layer": "V_1", "second_layer": "V_1"}, "the symbol of the second-layer weights"),
+    ({"first_layer": "W_1", "second_layer": "W_1"}, "the symbol of the second-layer weights"),
     # An index makes them the same.
-    ({"first_layer": "v_1", "gain": "v"}, "the symbol of the gain"),
+    ({"first_layer": "f_1", "gain": "f"}, "the symbol of the gain"),
     ({"gain": r"\mathit{s}"}, "the symbol of the singular value"),
     ({"gain": "{s}"}, "the symbol of the singular value"),
     ({"weight_decay": "L"}, "the letter of the expected loss"),
     ({"learning_rate": r"\ell"}, "the letter of the loss of one sample"),
     ({"batch": "i"}, "the letter of an index"),
-    ({"input_variance": "l_x"}, "the letter of an index"),
+    ({"inputs": "d"}, "the letter of an index"),
+    ({"input_variance": r"\Lambda"}, "the letter of the slope"),
 ]
 
 
