@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -30,8 +31,10 @@ from symdrift.dense.coordinates import hidden_planes, separated, tangent_vectors
 from symdrift.dense.frame import frame_of
 from symdrift.dense.minimum import MinimumPoint
 from symdrift.dense.noise import noise_factor
+from symdrift.dense.sizes import stimulus_memory
 from symdrift.inputs import StimulusSet
-from symdrift.problem import Array, LearningProblem
+from symdrift.problem import Array, LearningProblem, Stimulus
+from symdrift.roads import evaluate, evaluate_stimuli
 
 
 def solved(problem: LearningProblem) -> MinimumPoint:
@@ -185,6 +188,44 @@ def test_noise_of_very_unequal_strength_keeps_its_relative_precision() -> None:
     noise = strengths[:, np.newaxis] * correlation * strengths
     factor = noise_factor(noise)
     np.testing.assert_allclose(factor @ factor.T, noise, rtol=1e-12)
+
+
+@pytest.mark.slow
+def test_a_wide_network_with_few_stimuli_is_done_in_little_memory() -> None:
+    """Sixteen axes, 40 stimuli: less than a tenth of a ``k x k`` matrix for every plane."""
+    size = 16
+    generator = np.random.default_rng(3)
+    rows = generator.standard_normal((40, size)) * np.geomspace(2, 0.5, size)
+    problem = LearningProblem(
+        study="wide",
+        hidden=size,
+        inputs=StimulusSet(rows, np.full(40, 1 / 40)),
+        teacher=2 * np.eye(size) + 0.2 * generator.standard_normal((size, size)),
+        label_noise=np.zeros(size),
+        learning_rate=1e-3,
+        weight_decay=0.1,
+        batch=1,
+        synaptic_noise=0.0,
+        stimuli=tuple(Stimulus(f"axis {k + 1}", axis) for k, axis in enumerate(np.eye(size))),
+    )
+    parts: list[tuple[int, int]] = []
+    tracemalloc.start()
+    stimuli = evaluate_stimuli(problem, progress=lambda done, total: parts.append((done, total)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    planes, reached = size * (size - 1) // 2, size * size
+    assert peak < stimulus_memory(size, size, size)
+    assert peak < 0.1 * 8 * planes * reached**2 + 8 * 20 * reached**2
+    assert parts == [(done, planes) for done in range(1, planes + 1)]
+
+    full = evaluate(problem)
+    spectrum = np.linalg.eigvalsh(full.drift.covariance)
+    assert spectrum[0] > -1e-14 * spectrum[-1]
+    delta, mean = angular_matrices(full.drift, size)
+    np.testing.assert_allclose(stimuli.decay_matrix, delta, atol=1e-12 * delta.max())
+    np.testing.assert_allclose(stimuli.mean_rotation, mean, atol=1e-12 * np.abs(mean).max())
+    for one, other in zip(full.stimuli, stimuli.stimuli, strict=True):
+        assert other.diffusion == pytest.approx(one.diffusion, rel=1e-11)
 
 
 def test_no_noise_has_no_factor() -> None:

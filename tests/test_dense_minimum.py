@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.optimize
@@ -9,12 +11,14 @@ from strategies import aligned_problems, general_problems
 
 from symdrift.dense import (
     MinimumPoint,
+    evaluate,
     expected_gradient,
     expected_loss,
     solve_minimum,
 )
 from symdrift.errors import RequestError
-from symdrift.problem import Array, LearningProblem
+from symdrift.inputs import StimulusSet
+from symdrift.problem import Array, LearningProblem, Stimulus
 
 
 def lowest_loss(
@@ -158,6 +162,46 @@ def test_inputs_that_are_never_seen_carry_no_weight() -> None:
     np.testing.assert_allclose(minimum.first_layer[:, :2], seen.first_layer, rtol=1e-12)
 
 
+def test_what_is_never_seen_and_asked_of_the_network_is_warned_about() -> None:
+    """Two stimuli in three dimensions: refused neither, learned only where they are."""
+    stimuli = StimulusSet(np.array([[1.0, 0.2, 0.0], [0.3, 1.0, 0.0]]), np.array([0.5, 0.5]))
+    problem = LearningProblem(
+        study="example",
+        hidden=3,
+        inputs=stimuli,
+        teacher=np.eye(3),
+        label_noise=np.zeros(3),
+        learning_rate=0.005,
+        weight_decay=0.1,
+        batch=1,
+        synaptic_noise=0.0,
+        stimuli=(Stimulus("unseen", np.array([0.0, 0.0, 1.0])),),
+    )
+    result = evaluate(problem)
+    assert result.minimum.rank == 2
+    assert result.stimuli[0].squared_norm == 0
+    (warning,) = result.warnings
+    assert warning.startswith("inputs span 2 of 3 dimensions")
+    assert evaluate(replace(problem, teacher=np.diag([1.0, 1.0, 0.0]))).warnings == ()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_strongly_anisotropic_inputs_are_no_obstacle(seed: int) -> None:
+    """Variances over six orders of magnitude in arbitrary axes: still certified to rounding."""
+    generator = np.random.default_rng(seed)
+    size = 8
+    axes, _ = np.linalg.qr(generator.standard_normal((size, size)))
+    covariance = (axes * np.geomspace(1e3, 1e-3, size)) @ axes.T
+    teacher = np.eye(size) + generator.standard_normal((size, size)) / np.sqrt(size)
+    minimum = solve_minimum(teacher, 0.5 * (covariance + covariance.T), 0.01, size)
+    assert 2 < minimum.rank < size
+    assert minimum.certificate.gradient_norm < 1e-12
+    assert minimum.certificate.duality_gap is not None
+    # Relative to a loss that is a hundred-thousandth of its terms.
+    assert abs(minimum.certificate.duality_gap) < 1e-8
+    assert minimum.certificate.hessian_min > 0
+
+
 @settings(max_examples=25)
 @given(general_problems(), st.integers(0, 3))
 def test_spare_hidden_units_change_nothing_but_the_spectrum(
@@ -174,7 +218,13 @@ def test_spare_hidden_units_change_nothing_but_the_spectrum(
 @pytest.mark.parametrize(
     ("gains", "variances", "weight_decay", "hidden", "message"),
     [
-        ([1, 1], [2, 1], 0.0, 2, "weight_decay = 0 is refused: without weight decay the loss is the same"),
+        (
+            [1, 1],
+            [2, 1],
+            0.0,
+            2,
+            "weight_decay = 0 is refused: without weight decay the loss is the same",
+        ),
         ([1, 1], [2, 1], -0.1, 2, "weight_decay = -0.1 is refused"),
         ([1, 1], [2, 1], 2.5, 2, "leaves no active direction"),
         ([1, 1], [2, 1], 2.0, 2, "leaves no active direction"),

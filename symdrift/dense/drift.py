@@ -62,8 +62,7 @@ def hidden_drift(
         flat = responses.reshape(len(planes), -1)
         for start in range(0, len(planes), PLANES_AT_A_TIME):
             some = slice(start, start + PLANES_AT_A_TIME)
-            spread = responses[some] @ fluctuation.covariance
-            area_covariance[some] += spread.reshape(len(spread), -1) @ flat.T
+            area_covariance[some] += _spread(responses[some], fluctuation.covariance) @ flat.T
     first, second = np.triu_indices(rank, 1)
     lengths = _squared_lengths(point)[first, second]
     covariance = learning_rate**2 * area_covariance / lengths / lengths[:, np.newaxis]
@@ -105,9 +104,8 @@ def decay_matrix(
             others = np.delete(np.arange(rank), shared)
             turned = responses[position[others, shared]]
             turned *= (sign / lengths)[others, shared, np.newaxis, np.newaxis]
-            spread = turned @ fluctuation.covariance
             flat = turned.reshape(len(others), -1)
-            delta[np.ix_(others, others)] += spread.reshape(len(others), -1) @ flat.T
+            delta[np.ix_(others, others)] += _spread(turned, fluctuation.covariance) @ flat.T
     delta *= 0.5 * learning_rate**2
     return np.asarray(0.5 * (delta + delta.T))
 
@@ -193,6 +191,12 @@ def _responses(
 def _numbered(planes: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     """Planes with axes counted from 1."""
     return tuple((i + 1, j + 1) for i, j in planes)
+
+
+def _spread(responses: Array, covariance: Array) -> Array:
+    """``L' Y Gamma`` of some planes, each flattened: one product of matrices for all of them."""
+    reached = len(covariance)
+    return (responses.reshape(-1, reached) @ covariance).reshape(len(responses), -1)
 
 
 def _squared_lengths(point: Array) -> Array:

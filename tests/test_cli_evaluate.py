@@ -1,0 +1,103 @@
+"""``symdrift evaluate --quantities stimuli``, and what a dense evaluation adds to its record."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from symdrift.cli import run
+
+
+def printed_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    assert run(arguments) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("study", ["bottleneck", "misaligned_teacher", "synaptic_noise"])
+def test_stimuli_alone_have_the_numbers_of_the_whole_record(
+    capsys: pytest.CaptureFixture[str], study: str
+) -> None:
+    whole = printed_json(capsys, "evaluate", study, "--json")
+    stimuli = printed_json(capsys, "evaluate", study, "--json", "--quantities", "stimuli")
+    assert "drift" not in stimuli
+    for field in ("study", "method", "approximation", "parameters", "minimum", "warnings"):
+        assert stimuli[field] == whole[field]
+    for one, other in zip(whole["stimuli"], stimuli["stimuli"], strict=True):
+        assert other["name"] == one["name"]
+        for name in ("squared_norm", "diffusion", "decay_rate"):
+            assert other[name] == pytest.approx(one[name], rel=1e-10)
+    matrix = stimuli["hidden_layer"]["decay_matrix"]
+    assert len(matrix) == len(matrix[0]) == whole["minimum"]["rank"]
+
+
+def test_stimuli_alone_in_csv_table_and_plot(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    arguments = ["evaluate", "misaligned_teacher", "--quantities", "stimuli"]
+    assert run([*arguments, "--csv"]) == 0
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert not any(name.startswith("drift.") for name in row)
+    assert float(row["stimuli.axis 1.decay_rate"]) > 0
+    assert run([*arguments, "--plot", str(tmp_path / "rates.png")]) == 0
+    text = capsys.readouterr().out
+    assert "Drift by stimulus" in text
+    assert "Drift by plane" not in text
+    assert (tmp_path / "rates.png").stat().st_size > 1000
+
+
+def test_a_dense_evaluation_shows_the_certificate_of_its_minimum(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    record = printed_json(capsys, "evaluate", "misaligned_teacher", "--json")
+    certificate = record["minimum"]["certificate"]
+    assert set(certificate) == {"gradient_norm", "duality_gap", "starts", "runner_up"}
+    assert certificate["gradient_norm"] < 1e-12
+    assert abs(certificate["duality_gap"]) < 1e-12
+    # A derived formula needs no evidence of that kind.
+    assert "certificate" not in printed_json(capsys, "evaluate", "bottleneck", "--json")["minimum"]
+    assert run(["evaluate", "misaligned_teacher"]) == 0
+    assert "duality gap, relative" in capsys.readouterr().out
+
+
+def test_unknown_quantities_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["evaluate", "bottleneck", "--quantities", "planes"]) == 2
+    assert 'quantities = "planes" is unknown; allowed are all, stimuli' in capsys.readouterr().err
+
+
+def test_a_tensor_that_does_not_fit_names_the_way_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """96 MB hold the stimuli of 12 learned axes and not the covariance of their planes."""
+    size = 12
+    arguments = ["evaluate", "misaligned_teacher", "--method", "dense"]
+    for field in ("inputs", "outputs", "hidden"):
+        arguments += ["--set", f"network.{field}={size}"]
+    arguments += ["--set", f"inputs.covariance={[1.0 + k / size for k in range(size)]}"]
+    arguments += ["--set", f"teacher.map={[1.0] * size}"]
+    from symdrift.dense.sizes import stimulus_memory
+
+    monkeypatch.setattr(
+        "symdrift.dense.sizes.available_memory", lambda: stimulus_memory(size, size, size)
+    )
+    assert run(arguments) == 2
+    assert "--quantities stimuli" in capsys.readouterr().err
+    assert run([*arguments, "--quantities", "stimuli"]) == 0
+
+
+def test_progress_counts_planes_of_a_single_evaluation_and_points_of_a_sweep() -> None:
+    from symdrift.study import read_study
+    from symdrift.sweeps import linear_axis, sweep
+
+    study = read_study("misaligned_teacher").with_values({"network.hidden": 2})
+    calls: list[tuple[int, int]] = []
+    sweep(study, (), "dense", progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(1, 1)]
+    calls.clear()
+    axis = linear_axis("learning.rate", 0.001, 0.002, 3)
+    sweep(study, (axis,), progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(1, 3), (2, 3), (3, 3)]
