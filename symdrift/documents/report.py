@@ -19,7 +19,9 @@ from symdrift.documents import series
 from symdrift.documents.comparisons import Comparisons, compare, comparison_tables
 from symdrift.documents.drawings import Drawing, write_drawings
 from symdrift.documents.frequency import frequency_sweep
+from symdrift.documents.motion import motion_drawings
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
+from symdrift.documents.scaling import scaling
 from symdrift.documents.tables import parameter_table, result_table, validation_table
 from symdrift.documents.writing import FORMATS, require_passed, write_document
 from symdrift.errors import CheckFailed
@@ -194,6 +196,7 @@ def _simulate(
 
 def _drawings(problem: LearningProblem, results: _Results) -> Iterator[Drawing]:
     """Figures of a report."""
+    yield from motion_drawings(problem, results.exact)
     blocks = series.block_structure(problem)
     if blocks is not None:
         yield Drawing(
@@ -207,6 +210,9 @@ def _drawings(problem: LearningProblem, results: _Results) -> Iterator[Drawing]:
             figures.draw_weight_decay_sweep,
             figures.caption_weight_decay_sweep(sweep),
         )
+        laws = scaling(problem, results.exact)
+        if laws is not None:
+            yield Drawing("scaling", laws, figures.draw_scaling, figures.caption_scaling(laws))
         rates = series.decay_rates(results.exact, results.white)
         yield Drawing(
             "decay_rates", rates, figures.draw_decay_rates, figures.caption_decay_rates(rates)
