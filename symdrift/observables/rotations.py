@@ -104,7 +104,7 @@ def conjugation_generator(drift: Drift, generator: Array) -> Array:
         In the basis of `symmetric_basis`, shape ``(q, q)``, per step.
     """
     rank, planes = len(generator), len(drift.planes)
-    skew = plane_generators(drift, rank).reshape(planes, -1)
+    skew = plane_generators(drift, rank).reshape(planes, rank**2)
     # sum_k Omega_k[a, c] (V Omega)_k[b, d], as one matrix from (c, d) to (a, b).
     paired = (skew.T @ (drift.covariance @ skew)).reshape(rank, rank, rank, rank)
     kernel = paired.transpose(0, 2, 1, 3).reshape(rank**2, rank**2)

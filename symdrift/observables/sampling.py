@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from symdrift.observables.displacement import NEUTRAL
 from symdrift.observables.process import DriftProcess
 from symdrift.observables.rotations import plane_generators
 from symdrift.problem import Array
@@ -14,6 +15,8 @@ LARGEST_DECAY = 0.02
 """Decay by diffusion of the fastest direction in one step of a path."""
 ADDED_VARIANCE = 1e-13
 """Variance added to make a covariance positive definite, relative to its trace."""
+UNIFORM = 12.0
+"""Slowest decay times of the rotation after which it is uniform, whatever it was."""
 FORGOTTEN = 40.0
 """Slowest relaxation times after which nothing is left of a fluctuation."""
 
@@ -54,12 +57,16 @@ def sample_rotations(
     beats = -1j * (frequencies[:, np.newaxis] - frequencies)
     speeds, turning_frame = np.linalg.eigh(1j * process.turning)
     fastest = float(np.linalg.norm(process.decay, 2))
+    slowest = float(-np.linalg.eigvals(process.generator).real.max())
+    # A longer interval would give the same distribution in more steps.
+    longest = UNIFORM / slowest if slowest > NEUTRAL * fastest else np.inf
     rotation = np.broadcast_to(np.eye(rank), (samples, rank, rank))
     path = np.empty((len(lags), samples, rank, rank))
     before = 0.0
     for place, lag in enumerate(lags):
-        count = max(1, math.ceil((lag - before) * fastest / LARGEST_DECAY))
-        step = (lag - before) / count
+        interval = min(float(lag) - before, longest)
+        count = max(1, math.ceil(interval * fastest / LARGEST_DECAY))
+        step = interval / count
         turned_noise = frame @ (noise * step * _mean_exponential(beats * step)) @ frame.conj().T
         root = _root(turned_noise.real)
         phases = np.exp(-1j * step * speeds)

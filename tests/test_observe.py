@@ -1,0 +1,203 @@
+"""``symdrift observe``: every observable as table, JSON, CSV and picture."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symdrift.cli import run
+from symdrift.errors import RequestError
+from symdrift.figures import caption_observables, draw_observables, save
+from symdrift.observables import (
+    Observation,
+    decorrelation_time,
+    default_times,
+    drift_process,
+    mean_squared_displacement,
+    observe,
+)
+from symdrift.observables.observation import parse_times, write_csv
+from symdrift.study import read_study
+
+STUDIES = ("misaligned_teacher", "anisotropic_autoencoder")
+
+
+@pytest.fixture(scope="module")
+def observations() -> dict[str, Observation]:
+    return {name: observe(read_study(name).problem(), seed=5) for name in STUDIES}
+
+
+def test_default_times_span_relaxation_and_decorrelation() -> None:
+    for name in STUDIES:
+        problem = read_study(name).problem()
+        process = drift_process(problem)
+        times = default_times(process)
+        longest = max(decorrelation_time(process, item) or 0.0 for item in problem.stimuli)
+        assert times[0] < 1 / process.rates.max()
+        assert times[-1] > 2 * longest
+        assert np.all(np.diff(times) > 0)
+
+
+def test_default_times_resolve_the_turns_of_a_steady_rotation() -> None:
+    process = drift_process(read_study("misaligned_teacher").problem())
+    period = 2 * np.pi / abs(process.turning[0, 1])
+    assert np.diff(default_times(process)).max() < period / 15
+
+
+def test_json_has_every_observable_and_only_finite_numbers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["observe", "anisotropic_autoencoder", "--times", "1:1e9:5:log", "--seed", "3"]
+    assert run([*arguments, "--json"]) == 0
+    printed = capsys.readouterr().out
+    record = json.loads(printed)
+    assert list(record) == [
+        *("study", "approximation", "times", "displacement", "autocorrelation", "angle"),
+        *("similarity", "decoder", "tuning", "warnings"),
+    ]
+    problem = read_study("anisotropic_autoencoder").problem()
+    moved = mean_squared_displacement(
+        drift_process(problem), problem.stimuli[1], np.geomspace(1, 1e9, 5)
+    )
+    assert record["displacement"][1]["total"] == pytest.approx(moved.total.tolist(), rel=1e-12)
+    parts = (record["displacement"][1][part] for part in ("fluctuation", "rotation", "diffusion"))
+    assert np.sum(list(parts), axis=0) == pytest.approx(moved.total, rel=1e-12)
+    assert [item["target"] for item in record["decoder"]] == ["teacher", "identity"]
+    assert len(record["tuning"]["neurons"][0]) == 3
+    assert run([*arguments, "--json"]) == 0
+    assert capsys.readouterr().out == printed
+
+
+def test_csv_has_a_row_for_every_number_of_the_json(observations: dict[str, Observation]) -> None:
+    observation = observations["anisotropic_autoencoder"]
+    stream = io.StringIO()
+    write_csv(observation, stream)
+    rows = list(csv.DictReader(io.StringIO(stream.getvalue())))
+    assert list(rows[0]) == ["observable", "subject", "part", "time", "value"]
+    cells = {
+        (row["observable"], row["subject"], row["part"], row["time"]): float(row["value"])
+        for row in rows
+    }
+    assert len(cells) == len(rows)
+    record = observation.to_dict()
+    time = record["times"][7]
+    for angle in record["angle"]:
+        assert cells["angle", angle["stimulus"], "spread", str(time)] == angle["spread"][7]
+    for kept in record["autocorrelation"]:
+        name = kept["stimulus"]
+        assert cells["autocorrelation", name, "normalised", str(time)] == kept["normalised"][7]
+        assert cells["decorrelation_time", name, "total", ""] == kept["decorrelation_time"]
+    tuning = record["tuning"]
+    assert cells["tuning", "neuron 2", "correlation", str(time)] == tuning["neurons"][7][1]
+    assert cells["tuning", "all neurons", "quantile_0.5", str(time)] == tuning["quantiles"][7][2]
+    similarity = record["similarity"]
+    pair = " / ".join(similarity["stimuli"][1:])
+    assert cells["similarity", pair, "gram", ""] == similarity["gram"][1][2]
+    decoder = record["decoder"][0]
+    assert cells["decoder", "teacher", "r_squared", str(time)] == decoder["r_squared"][7]
+
+
+def test_a_table_says_when_nothing_is_forgotten(capsys: pytest.CaptureFixture[str]) -> None:
+    settings = ["--set", "correlation=0", "--set", "teacher.map=[1.2, 0.05]"]
+    assert run(["observe", "misaligned_teacher", *settings]) == 0
+    printed = capsys.readouterr()
+    assert "never" in printed.out
+    assert "tuning curves need at least 3 stimuli" in printed.err
+
+
+def test_one_hidden_axis_keeps_everything() -> None:
+    settings = {"inputs.covariance": "[2.0, 0.1, 0.1]"}
+    problem = read_study("anisotropic_autoencoder").with_values(settings).problem()
+    observation = observe(problem, np.geomspace(1e3, 1e15, 5))
+    assert observation.autocorrelation[0].decorrelation_time is None
+    for decoder in observation.decoder:
+        assert decoder.r_squared == pytest.approx(decoder.refitted, rel=1e-12)
+    assert observation.tuning is not None
+    assert np.all(observation.tuning.neurons > 0.9)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_figure_has_a_labelled_panel_for_each_observable(
+    observations: dict[str, Observation], name: str
+) -> None:
+    observation = observations[name]
+    figure = draw_observables(observation)
+    panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+    assert len(panels) == (7 if observation.tuning else 6)
+    assert all(axes.get_xlabel() and axes.get_ylabel() for axes in panels)
+    assert sum("SGD steps" in axes.get_xlabel() for axes in panels) == len(panels) - 1
+    (line, *_) = panels[0].get_lines()
+    assert np.array_equal(np.asarray(line.get_ydata()), observation.displacement[0].total)
+    (legend,) = figure.legends
+    names = [moved.stimulus for moved in observation.displacement]
+    assert [text.get_text() for text in legend.get_texts()] == names
+
+
+def test_the_figure_repeats_to_the_byte(
+    observations: dict[str, Observation], tmp_path: Path
+) -> None:
+    observation = observations["misaligned_teacher"]
+    first, second = (save(draw_observables(observation), tmp_path / f) for f in ("a.svg", "b.svg"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_the_caption_says_what_is_there(observations: dict[str, Observation]) -> None:
+    with_tuning = caption_observables(observations["anisotropic_autoencoder"])
+    without = caption_observables(observations["misaligned_teacher"])
+    assert "Tuning curves" in with_tuning
+    assert "Tuning curves" not in without
+    assert with_tuning.endswith(".")
+
+
+def test_a_picture_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "observables.pdf"
+    arguments = ["observe", "misaligned_teacher", "--times", "0:1e8:9", "--plot", str(path)]
+    assert run(arguments) == 0
+    assert path.read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--times", "1:2"], '--times "1:2" must have the form LO:HI:NUM or LO:HI:NUM:log'),
+        (["--times", "5:1:9"], "--times from 5 to 1 must increase"),
+        (["--times", "-1:1:9"], "--times from -1 to 1 must increase, and begin"),
+        (["--times", "0:9:9:log"], "begin at a number of steps above 0"),
+        (["--times", "0:9:1"], "--times = 1 times must be a whole number from 2 to 2000"),
+        (["--times", "0:x:3"], "--times"),
+        (["--json", "--csv"], "--json and --csv exclude each other"),
+        (["--plot", "curves.doc"], '--plot = "curves.doc" must end in'),
+        (["--approximation", "grey"], 'approximation = "grey" is unknown'),
+    ],
+)
+def test_wrong_requests_are_refused_in_one_sentence(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert run(["observe", "misaligned_teacher", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_times_of_the_command_line_are_those_that_were_asked_for() -> None:
+    assert parse_times("0:10:3").tolist() == [0, 5, 10]
+    assert parse_times("1:100:3:log") == pytest.approx([1, 10, 100])
+    with pytest.raises(RequestError, match="must have the form"):
+        parse_times("1:100:3:lin")
+
+
+def test_plain_types_all_the_way(observations: dict[str, Observation]) -> None:
+    def plain(value: Any) -> bool:
+        if isinstance(value, dict):
+            return all(isinstance(key, str) and plain(item) for key, item in value.items())
+        if isinstance(value, list):
+            return all(map(plain, value))
+        return value is None or type(value) in (str, int, float)
+
+    assert all(plain(observation.to_dict()) for observation in observations.values())
