@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -318,6 +319,52 @@ def test_the_simulation_in_the_page_agrees_with_the_theory_and_repeats(
     )
     assert np.abs(angle - area).max() < 0.2 * np.ptp(angle)
     assert np.corrcoef(angle, area)[0, 1] > 0.98
+
+
+@pytest.mark.slow
+@needs_browser
+@pytest.mark.parametrize("theme", THEMES)
+def test_the_page_is_accessible_by_the_rules_of_axe(
+    driver: WebDriver, page: Path, theme: str
+) -> None:
+    pytest.importorskip(
+        "axe_core_python", reason="axe-core is not installed: pip install '.[test]'"
+    )
+    show(driver, page, theme=theme)
+    driver.execute_script(
+        "Object.keys(drawings).forEach(step => visible.add(step)); refresh();"
+        "solved.clear(); document.querySelectorAll('section template').forEach(entry =>"
+        "entry.previousElementSibling.replaceChildren(entry.content.cloneNode(true)))"
+    )
+    driver.execute_script((files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8"))
+    result = driver.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+    found = [
+        f"{rule['id']}: {node['html'][:120]}"
+        for rule in result["violations"]
+        for node in rule["nodes"]
+    ]
+    assert found == []
+    checked = {rule["id"] for rule in result["passes"]}
+    assert {"color-contrast", "heading-order", "label", "button-name"} <= checked
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("same_equations")
+@needs_browser
+def test_where_the_minimum_is_not_strict_the_page_says_so(
+    driver: WebDriver, tmp_path: Path
+) -> None:
+    target = tmp_path / "bottleneck.html"
+    target.write_text(lesson_html(read_study("bottleneck")), encoding="utf-8")
+    show(driver, target)
+    warning = "refresh(); return document.getElementById('warning').textContent"
+    assert driver.execute_script(warning) == ""
+    # Below 0.7 the first axis leaves its hidden unit to the third and fourth, which are equal.
+    driver.execute_script(
+        "set(lesson.controls.find(c => c.key === 'covariance.0'), -36); restart();"
+    )
+    assert "not strict" in driver.execute_script(warning)
+    assert complaints(driver) == []
 
 
 @pytest.mark.slow

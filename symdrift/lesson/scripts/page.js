@@ -56,6 +56,10 @@ const planeName = plane => `plane (${plane.map(k => k + 1).join(", ")})`;
 const TOO_FEW = "Fewer than two directions are learned: nothing can rotate. "
   + "Lower the weight decay or raise an eigenvalue.";
 
+const NOT_STRICT = "Two directions compete for one hidden unit, or one stands exactly on its "
+  + "threshold: the minimum is not strict there and the theory does not hold. Move a slider a "
+  + "little.";
+
 function missing(id, text) {
   const holder = byId(id).querySelector(".drawing");
   const note = document.createElement("p");
@@ -409,7 +413,8 @@ function drawStimuli() {
     k - control.positions);
   const curves = shown.map(stimulus => positions.map(position => {
     const frequency = valueOf(control, position);
-    return [frequency, rateOf(stimulus, networkAt({frequency}))];
+    const network = networkAt({frequency});
+    return [frequency, kernels.isStrict(network) ? rateOf(stimulus, network) : NaN];
   }));
   const positive = curves.flat().map(point => point[1]).filter(value => value > 0);
   if (positive.length === 0) {
@@ -509,6 +514,7 @@ const goals = {
 };
 
 function ask() {
+  if (!kernels.isStrict(networkAt())) return;
   for (const [step, goal] of Object.entries(goals)) {
     const section = byId(step);
     const {met, state} = goal();
@@ -540,7 +546,12 @@ const drawings = {
 const LIVE = ["loss", "fluctuation", "diffusion", "stimuli"];
 
 function draw(steps) {
-  for (const step of steps) if (visible.has(step)) drawings[step].forEach(render => render());
+  const strict = kernels.isStrict(networkAt());
+  for (const step of steps) {
+    if (!visible.has(step)) continue;
+    if (strict) drawings[step].forEach(render => render());
+    else byId(step).querySelectorAll("figure").forEach(figure => missing(figure.id, NOT_STRICT));
+  }
 }
 
 function report() {
@@ -551,6 +562,8 @@ function report() {
   let warning = "";
   if (simulation.diverged) {
     warning = "This learning rate is too large: the simulation has left the valley. Lower it.";
+  } else if (!kernels.isStrict(network)) {
+    warning = NOT_STRICT;
   } else if (rank === 0) {
     warning = "No direction is learned at these values: the weights decay to zero.";
   } else if (stiffness > lesson.warn_above) {

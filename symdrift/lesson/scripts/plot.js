@@ -43,7 +43,8 @@ function ticksOf(low, high, count) {
 function logTicksOf(low, high) {
   const found = [];
   for (let exponent = Math.floor(Math.log10(low)); 10 ** exponent <= high; exponent++) {
-    const factors = high / low > 30 ? [1] : [1, 2, 5];
+    const range = high / low;
+    const factors = range > 30 ? [1] : range > 4 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 8];
     for (const factor of factors) {
       const value = factor * 10 ** exponent;
       if (value >= low * 0.999 && value <= high * 1.001) found.push(value);
@@ -98,7 +99,7 @@ class Plot {
       if (axis.log) {
         const power = Math.log10(value);
         return Math.abs(power - Math.round(power)) < 1e-9 && (power < -2 || power > 3)
-          ? powerOfTen(Math.round(power)) : readable(value, 1);
+          ? powerOfTen(Math.round(power)) : readable(value, 2);
       }
       return readable(Number((value / 10 ** exponent).toPrecision(6)), 6);
     };
