@@ -171,15 +171,15 @@ def test_noise_on_the_reached_directions_is_all_of_it(problem: LearningProblem) 
 
 
 def test_a_few_stimuli_make_noise_of_low_rank() -> None:
-    """As many directions as stimuli at most: 9 of 75; label noise reaches all others."""
+    """As many directions as stimuli at most; label noise reaches many others."""
     generator = np.random.default_rng(2)
     stimuli = StimulusSet(generator.standard_normal((9, 10)), np.full(9, 1 / 9))
     teacher = generator.standard_normal((10, 10))
-    minimum = solve_minimum(teacher, stimuli.covariance, 0.2, 5)
+    minimum = solve_minimum(teacher, stimuli.covariance, 0.2, 10)
     noise = reached_noise(minimum, stimuli, np.zeros(10), 1)
-    assert noise.shape == (75, 75)
+    assert len(noise) == minimum.rank * (20 - minimum.rank) > 60
     assert noise_factor(noise).shape[1] == np.linalg.matrix_rank(noise, tol=1e-10) <= 9
-    assert noise_factor(reached_noise(minimum, stimuli, np.ones(10), 1)).shape[1] > 40
+    assert noise_factor(reached_noise(minimum, stimuli, np.ones(10), 1)).shape[1] > 60
 
 
 def test_noise_of_very_unequal_strength_keeps_its_relative_precision() -> None:
