@@ -156,6 +156,20 @@ def test_a_matrix_with_too_many_columns_becomes_a_list_of_its_entries() -> None:
     assert layout.remark == "All other entries vanish."
 
 
+def test_a_part_that_occurs_again_keeps_its_name_and_is_defined_with_each_equation() -> None:
+    denominator = sp.expand((L1 + L2 + L3 + GAMMA) ** 5)
+    names = Names()
+    layouts = [
+        lay_out(sp.Eq(sp.Symbol("x"), numerator / denominator), printer(), 38.0, names)
+        for numerator in (ETA, L1, 1 + L2)
+    ]
+    defined = [[part.rows for part in layout.definitions] for layout in layouts]
+    assert len(defined[0]) == 1
+    assert defined[0] == defined[1] == defined[2]
+    other = lay_out(sp.Eq(sp.Symbol("x"), ETA / (1 + denominator)), printer(), 38.0, names)
+    assert other.definitions[0].rows[0][0] == r"\mathcal{Q}_{2}"
+
+
 SYMBOLS = (ETA, GAMMA, *example.EIGENVALUES, *sp.symbols("s_i s_j", positive=True))
 VALUES = dict(zip(SYMBOLS, (0.31, 0.27, 1.9, 1.3, 0.6, 0.85, 0.45), strict=True))
 

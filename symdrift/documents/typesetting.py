@@ -61,9 +61,13 @@ class Layout:
 
 @dataclass
 class Names:
-    """Names for parts of equations, each given out once per document."""
+    """Names for parts of equations, each given out once per document.
+
+    ``taken`` holds every name in use, ``parts`` the names of parts by their print.
+    """
 
     taken: set[str] = field(default_factory=set)
+    parts: dict[str, str] = field(default_factory=dict)
 
     def entry(self, stem: str, row: int, column: int) -> str:
         """Name of a matrix entry, such as ``h_{12}``, primed while it is taken."""
@@ -83,6 +87,12 @@ class Names:
             count += 1
         self.taken.add(name)
         return name
+
+    def repeated(self, letter: str, latex: str) -> str:
+        """Name of the part that prints as ``latex``; the same wherever it occurs again."""
+        if latex not in self.parts:
+            self.parts[latex] = self.part(letter)
+        return self.parts[latex]
 
 
 def lay_out(
@@ -428,8 +438,9 @@ class _Writer:
     # -- naming -------------------------------------------------------------------
 
     def _define(self, letter: str, expression: sp.Basic) -> str:
-        name = self._names.part(letter)
-        self._add_definition(name, expression)
+        name = self._names.repeated(letter, str(self._printer.doprint(expression)))
+        if all(part.rows[0][0] != name for part in self._definitions):
+            self._add_definition(name, expression)
         return name
 
     def _add_definition(self, name: str, expression: sp.Basic) -> None:
