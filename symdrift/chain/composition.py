@@ -17,6 +17,7 @@ from symdrift.chain import noise as noise_section
 from symdrift.chain import normal as normal_section
 from symdrift.chain import reach as reach_section
 from symdrift.chain import representation as representation_section
+from symdrift.chain import results as results_section
 from symdrift.chain import rotation as rotation_section
 from symdrift.chain import special as special_section
 from symdrift.chain import task as task_section
@@ -26,7 +27,7 @@ from symdrift.chain.examples import Examples
 from symdrift.chain.factorisation import factorisation
 from symdrift.chain.map_examples import MapExamples
 from symdrift.chain.minimum import minimum
-from symdrift.chain.results import results
+from symdrift.chain.results import results, synaptic_results
 from symdrift.chain.setting import setting
 from symdrift.chain.steps import timed
 from symdrift.chain.subject import (
@@ -118,6 +119,9 @@ def _aligned(study: Study) -> tuple[Chapter, ...]:
     if has_synaptic_noise(study):
         chapters.append(Chapter("synaptic", None, observed.synaptic))
     chapters.append(Chapter("results", document, lambda: results(examples, subject)))
+    if has_synaptic_noise(study):
+        added = Chapter("synaptic-results", document, lambda: synaptic_results(subject))
+        chapters.append(added)
     return tuple(chapters)
 
 
@@ -218,6 +222,7 @@ def _symbol_names(
         drift_section,
         representation_section,
         special_section,
+        results_section,
         map_vocabulary,
         reach_section,
         moments_section,

@@ -9,15 +9,18 @@ import sympy as sp
 
 from symdrift.aligned import counterparts
 from symdrift.chain.examples import Examples
+from symdrift.chain.map_vocabulary import SYNAPTIC_NOISE
 from symdrift.chain.special import grouped_isotropic
 from symdrift.chain.steps import Test, derived, holds, vanishes
 from symdrift.chain.subject import Subject
+from symdrift.chain.vocabulary import I_INDEX, J_INDEX, RANK
 from symdrift.derivation import Equation, Step
 from symdrift.fluctuation import normal_space
 from symdrift.limits import isotropic_diffusion, other_term, own_term
 from symdrift.manifold import AlignedMinimum, Direction
 from symdrift.notation import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.rational import RationalField, is_zero
+from symdrift.representation import decay_matrix
 from symdrift.simplification import simplify_by, substitute
 
 SECTION = "Results for this study"
@@ -29,6 +32,17 @@ DISPLAYED_TERMS = 200
 DISPLAYED_SYMBOLS = 6
 """Most symbols that a formula may have to be written out."""
 
+SYNAPTIC_VARIANCE, SILENT_VARIANCE, SYNAPTIC_DECAY, SILENT_UNITS = sp.symbols(
+    "synaptic_variance silent_variance synaptic_decay silent_units", positive=True
+)
+
+LATEX: dict[sp.Basic, str] = {
+    SYNAPTIC_VARIANCE: r"V^{\varsigma}_{ij}",
+    SILENT_VARIANCE: r"V^{\varsigma}_{ik}",
+    SYNAPTIC_DECAY: r"\Delta^{\varsigma}_{i}",
+    SILENT_UNITS: "(p - r)",
+}
+
 
 def results(examples: Examples, subject: Subject) -> Iterator[Step]:
     """Singular values and diffusion tensor of the study."""
@@ -38,6 +52,74 @@ def results(examples: Examples, subject: Subject) -> Iterator[Step]:
         yield _minimum(subject)
         if len(subject.active) > 1:
             yield _drift(examples, subject)
+
+
+def synaptic_results(subject: Subject) -> Iterator[Step]:
+    """What noise of the synapses adds to the results of an aligned study."""
+    values = sp.IndexedBase("s")
+    count = subject.hidden - len(subject.active)
+    direct = SYNAPTIC_NOISE**2 / (
+        2 * (symbol("singular_value", "i") + symbol("singular_value", "j"))
+    )
+    silent = SYNAPTIC_NOISE**2 / (2 * symbol("singular_value", "i"))
+    others = sp.Sum(
+        SYNAPTIC_NOISE**2 / (4 * (values[I_INDEX] + values[J_INDEX])), (J_INDEX, 1, RANK)
+    )
+    added = (
+        others
+        - SYNAPTIC_NOISE**2 / (8 * values[I_INDEX])
+        + SILENT_UNITS * SYNAPTIC_NOISE**2 / (4 * values[I_INDEX])
+    )
+    leaks = (
+        ""
+        if count == 0
+        else " A plane of the axis {i} and a silent hidden unit has [eq:study-silent]."
+    )
+    equations = [Equation("study-direct", sp.Eq(SYNAPTIC_VARIANCE, direct, evaluate=False))]
+    if count != 0:
+        equations.append(Equation("study-silent", sp.Eq(SILENT_VARIANCE, silent, evaluate=False)))
+    equations.append(Equation("study-leak", sp.Eq(SYNAPTIC_DECAY, added, evaluate=False)))
+
+    def summed() -> bool:
+        """Decay matrix of three active axes and two silent units, plane by plane."""
+        s = sp.symbols("s_1:4", positive=True)
+        size = [*s, sp.Integer(0), sp.Integer(0)]
+        variances = {
+            (a, b): SYNAPTIC_NOISE**2 / (2 * (size[a] + size[b]))
+            for a in range(3)
+            for b in range(a + 1, 5)
+        }
+        decay = decay_matrix(variances, 5)
+        return all(
+            is_zero(
+                decay[a, a]
+                - sum(SYNAPTIC_NOISE**2 / (4 * (s[a] + other)) for other in s)
+                + SYNAPTIC_NOISE**2 / (8 * s[a])
+                - 2 * SYNAPTIC_NOISE**2 / (4 * s[a])
+            )
+            for a in range(3)
+        )
+
+    yield derived(
+        "study-synaptic",
+        SECTION,
+        "What the synapses add",
+        "The noise of the synapses of this study adds [eq:study-direct] to the variance [eq:total] "
+        f"of every plane of active axes.{leaks} The decay of the representation along the axis "
+        "{i} grows by [eq:study-leak], where {silent} is the number of silent hidden units; the "
+        "sum runs over the active axes and contains the axis itself, which the next term takes "
+        "back. The kernels evaluate the part of the gradients.",
+        symbols={"silent": SILENT_UNITS},
+        equations=equations,
+        tests=(
+            holds(
+                "For three active axes and two silent units the decay matrix of [eq:synaptic], "
+                "plane by plane, has [eq:study-leak] on its diagonal.",
+                "numerator expanded to zero",
+                summed,
+            ),
+        ),
+    )
 
 
 def in_study_symbols(subject: Subject) -> dict[sp.Symbol, sp.Expr]:

@@ -83,7 +83,12 @@ def is_aligned(study: Study) -> bool:
 
     The closed form then applies; an autoencoder is aligned with any covariance.
     """
-    if not isinstance(study.inputs, GaussianInputs):
+    return isinstance(study.inputs, GaussianInputs) and shares_axes(study)
+
+
+def shares_axes(study: Study) -> bool:
+    """Whether the teacher has the axes of the covariance that the study names."""
+    if not isinstance(study.inputs, GaussianInputs | EllipticalInputs):
         return False
     return _is_autoencoder(study) or (
         _is_diagonal(study.inputs.covariance) and _is_diagonal(study.teacher.map)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import sympy as sp
 
+from symdrift.chain.moments import ENTRY
 from symdrift.chain.results import SECTION
-from symdrift.chain.steps import Test, derived, holds
-from symdrift.chain.subject import absent_sources, has_explicit_rate
+from symdrift.chain.steps import Test, derived, holds, vanishes
+from symdrift.chain.subject import absent_sources, has_explicit_rate, shares_axes
 from symdrift.chain.two_axes import CANONICAL_COVARIANCE, MEAN
-from symdrift.chain.vocabulary import RANK
+from symdrift.chain.vocabulary import I_INDEX, L_INDEX, RANK
 from symdrift.dense import MinimumPoint, solve_minimum
 from symdrift.derivation import Equation, Step
 from symdrift.inputs import Elliptical
@@ -29,11 +30,14 @@ from symdrift.study import (
 from symdrift.two_axes import (
     KURTOSIS,
     LABEL_NOISE,
+    LAMBDA_1,
+    LAMBDA_2,
     S_1,
     S_2,
     SIGMA_11,
     SIGMA_12,
     SIGMA_22,
+    STRAIGHT,
     TwoAxes,
 )
 
@@ -57,6 +61,8 @@ _KINDS = {
 
 def task(study: Study) -> Iterator[Step]:
     """What the general theory says about one study."""
+    if isinstance(study.inputs, EllipticalInputs) and shares_axes(study):
+        yield _heavy_tails()
     if study.missing or study.network.inputs.symbols:
         yield _outlook(study)
         return
@@ -67,6 +73,68 @@ def task(study: Study) -> Iterator[Step]:
     yield _minimum(study, problem, minimum)
     if has_explicit_rate(study) and minimum.rank == 2:
         yield _rate(problem, minimum, TwoAxes(absent_sources(study)))
+
+
+def _heavy_tails() -> Step:
+    """Noise of elliptical inputs whose axes are those of the teacher."""
+    i, l = I_INDEX, L_INDEX
+    e_i, gamma, sigma = symbol("residual_map", "i"), GAMMA, symbol("label_noise", "i") ** 2
+    lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")
+    light = 1 + KURTOSIS
+    entries = {
+        (i, i, i, i): (2 + 3 * KURTOSIS) * gamma**2 + sigma * lam_i,
+        (i, l, i, l): light * e_i**2 * lam_i * lam_l + sigma * lam_l,
+        (i, l, l, i): light * gamma**2,
+        (i, i, l, l): KURTOSIS * gamma**2,
+    }
+    case = TwoAxes()
+    values = {
+        lam_i: LAMBDA_1,
+        lam_l: LAMBDA_2,
+        e_i: GAMMA / LAMBDA_1,
+        symbol("label_noise", "i"): LABEL_NOISE,
+    }
+    found = case.noise.xreplace(dict(STRAIGHT))
+    places = {
+        (i, i, i, i): (0, 0),
+        (i, l, i, l): (1, 1),
+        (i, l, l, i): (1, 2),
+        (i, i, l, l): (0, 3),
+    }
+    return derived(
+        "heavy-tails",
+        SECTION,
+        "Noise along shared axes",
+        "Teacher and inputs of this study share their axes. Between learned axes {i} and {l} the "
+        "noise on learned maps then has the entries [eq:heavy-tails], with the residual {E_i} "
+        "that weight decay leaves. Those that Gaussian inputs have too are larger by one plus the "
+        "kurtosis, up to the label noise. The last one is new: the common length of a sample "
+        "couples the weights of every axis with itself to those of every other, so that Hessian "
+        "and noise have no common blocks and the sum [eq:map-covariance] has further terms.",
+        equations=(
+            Equation(
+                "heavy-tails",
+                sp.And(
+                    *(
+                        sp.Eq(ENTRY[place], value, evaluate=False)
+                        for place, value in entries.items()
+                    )
+                ),
+            ),
+        ),
+        tests=(
+            vanishes(
+                "They are the entries of [eq:map-noise-elliptical] for two axes without "
+                "misalignment.",
+                *(entries[key].xreplace(values) - found[place] for key, place in places.items()),
+            ),
+            holds(
+                "Two axes have no other entries, but for the order of indices.",
+                "all entries inspected",
+                lambda: all(found[a, b] == 0 for a, b in ((0, 1), (0, 2), (1, 3), (2, 3))),
+            ),
+        ),
+    )
 
 
 def _outlook(study: Study) -> Step:
