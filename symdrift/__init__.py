@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from symdrift.evaluation import Evaluation as Evaluation
     from symdrift.evaluation import StimulusEvaluation as StimulusEvaluation
     from symdrift.extrapolation import validate_limit as validate_limit
+    from symdrift.observables import Observation as Observation
+    from symdrift.observables import observe as observe
     from symdrift.problem import LearningProblem as LearningProblem
     from symdrift.problem import Stimulus as Stimulus
     from symdrift.roads import evaluate as evaluate
@@ -42,6 +44,7 @@ _HOMES = {
     "Derivation": "symdrift.derivation",
     "Evaluation": "symdrift.evaluation",
     "LearningProblem": "symdrift.problem",
+    "Observation": "symdrift.observables",
     "RequestError": "symdrift.errors",
     "Stimulus": "symdrift.problem",
     "StimulusEvaluation": "symdrift.evaluation",
@@ -50,6 +53,7 @@ _HOMES = {
     "evaluate": "symdrift.roads",
     "evaluate_stimuli": "symdrift.roads",
     "isotropic_comparison": "symdrift.comparisons",
+    "observe": "symdrift.observables",
     "read_study": "symdrift.study",
     "shipped_studies": "symdrift.study",
     "simulate": "symdrift.simulation",
@@ -65,6 +69,7 @@ __all__ = [
     "Derivation",
     "Evaluation",
     "LearningProblem",
+    "Observation",
     "RequestError",
     "Stimulus",
     "StimulusEvaluation",
@@ -73,6 +78,7 @@ __all__ = [
     "evaluate",
     "evaluate_stimuli",
     "isotropic_comparison",
+    "observe",
     "read_study",
     "shipped_studies",
     "simulate",

@@ -280,17 +280,23 @@ def test_conjugation_conserves_the_trace_and_forgets_the_rest() -> None:
 
 
 def test_sampled_fluctuations_remember_as_an_ornstein_uhlenbeck_process() -> None:
+    """``E[N_tau x (N_0 y)'] = P_x exp(-eta H tau) Gamma P_y'``, for few and for many inputs."""
     process = drift_process(misaligned())
     lags = np.array([0.5, 1.0, 100.0]) / process.rates.min()
-    start, path = sample_fluctuations(process, lags, 20_000, np.random.default_rng(5))
-    for lag, modes in zip(lags, path, strict=True):
-        expected = np.exp(-lag * process.rates)[:, np.newaxis] * process.covariance
-        for later, remembered in ((modes, expected), (start, process.covariance)):
-            mean, error = mean_and_error(later[:, :, np.newaxis] * start[:, np.newaxis])
-            assert np.all(np.abs(mean - remembered) < 4.5 * error)
-        assert modes.T @ modes / len(modes) == pytest.approx(
-            process.covariance, rel=0.05, abs=0.05 * np.abs(process.covariance).max()
-        )
+    for vectors in (np.array([[1.0], [-0.5]]), np.array([[1.0, 0.3, 0.2], [-0.5, 1.0, 0.7]])):
+        rng = np.random.default_rng(5)
+        start, path = sample_fluctuations(process, vectors, lags, 20_000, rng)
+        onto = np.einsum("rnk,nv->rvk", process.modes, vectors).reshape(-1, len(process.rates))
+        flat = start.reshape(len(start), -1)
+        for lag, fluctuation in zip([0.0, *lags], [start, *path], strict=True):
+            decayed = np.exp(-lag * process.rates)[:, np.newaxis] * process.covariance
+            later = fluctuation.reshape(len(start), -1)
+            for one, other, expected in (
+                (later, flat, onto @ decayed @ onto.T),
+                (later, later, onto @ process.covariance @ onto.T),
+            ):
+                mean, error = mean_and_error(one[:, :, np.newaxis] * other[:, np.newaxis])
+                assert np.all(np.abs(mean - expected) < 4.5 * error)
 
 
 # -- angle between days -------------------------------------------------------------------
@@ -318,13 +324,13 @@ def test_angle_with_fluctuation_agrees_with_sampled_population_vectors(slow: flo
     lags = np.array([1.0, 3.0])
     rng = np.random.default_rng(11)
     rotations = sample_rotations(process, lags, 20_000, rng)
-    start, modes = sample_fluctuations(process, lags, 20_000, rng)
     stimulus = process.problem.stimuli[1]
+    start, later = sample_fluctuations(process, stimulus.vector[:, np.newaxis], lags, 20_000, rng)
     representation = process.representation(stimulus)
     onto = process.displacement_modes(stimulus)
     size = np.trace(onto @ process.covariance @ onto.T) / (representation @ representation)
-    before = representation + start @ onto.T
-    after = (rotations @ (representation + modes @ onto.T)[..., np.newaxis])[..., 0]
+    before = representation + start[..., 0]
+    after = (rotations @ (representation[:, np.newaxis] + later))[..., 0]
     lengths = np.linalg.norm(before, axis=-1) * np.linalg.norm(after, axis=-1)
     cosines = np.sum(before * after, axis=-1) / lengths
     result = population_angle(process, stimulus, lags)
@@ -353,14 +359,15 @@ def test_rotation_leaves_the_gram_matrix_as_it_is() -> None:
 def test_similarity_matrix_agrees_with_sampled_fluctuations() -> None:
     process = drift_process(three_axes())
     lags = np.array([0.3, 30.0]) / process.rates.min()
-    start, modes = sample_fluctuations(process, lags, 20_000, np.random.default_rng(2))
     stimuli = process.problem.stimuli
-    code = np.array([process.representation(item) for item in stimuli])
-    onto = np.array([process.displacement_modes(item) for item in stimuli])
+    vectors = np.array([item.vector for item in stimuli]).T
+    rng = np.random.default_rng(2)
+    start, later = sample_fluctuations(process, vectors, lags, 20_000, rng)
+    code = process.first_layer @ vectors
 
-    def grams(sample: Numbers) -> Numbers:
-        moved = code + np.einsum("brk,sk->sbr", onto, sample)
-        return np.asarray(moved @ moved.swapaxes(1, 2))
+    def grams(fluctuation: Numbers) -> Numbers:
+        moved = code + fluctuation
+        return np.asarray(moved.swapaxes(1, 2) @ moved)
 
     result = representational_similarity(process, lags)
     at_start = grams(start)
@@ -368,7 +375,7 @@ def test_similarity_matrix_agrees_with_sampled_fluctuations() -> None:
     assert np.all(np.abs(mean - result.gram) < 4.5 * error)
     assert at_start.std(axis=0) == pytest.approx(result.standard_deviation, rel=0.03)
     for place in range(2):
-        change = np.sum((grams(modes[place]) - at_start) ** 2, axis=(1, 2)).mean()
+        change = np.sum((grams(later[place]) - at_start) ** 2, axis=(1, 2)).mean()
         expected = result.gram_change[place] * np.sum(result.gram**2)
         assert change == pytest.approx(expected, rel=0.05)
 
@@ -433,9 +440,9 @@ def test_fluctuation_is_noise_that_the_decoder_allows_for() -> None:
     process = drift_process(misaligned(0.02))
     rng = np.random.default_rng(9)
     samples = 200_000
-    modes, _ = sample_fluctuations(process, np.array([1.0]), samples, rng)
+    layers, _ = sample_fluctuations(process, np.eye(2), np.array([1.0]), samples, rng)
     inputs = process.problem.inputs.sample(rng, (samples,))
-    noise = np.einsum("rnk,sk,sn->sr", process.modes, modes, inputs, optimize=True)
+    noise = np.einsum("srn,sn->sr", layers, inputs)
     code = inputs @ process.first_layer.T + noise
     target = inputs @ process.problem.teacher.T
     decoder, *_ = np.linalg.lstsq(code, target, rcond=None)

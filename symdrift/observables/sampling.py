@@ -17,8 +17,6 @@ ADDED_VARIANCE = 1e-13
 """Variance added to make a covariance positive definite, relative to its trace."""
 UNIFORM = 12.0
 """Slowest decay times of the rotation after which it is uniform, whatever it was."""
-FORGOTTEN = 40.0
-"""Slowest relaxation times after which nothing is left of a fluctuation."""
 
 
 def sample_rotations(
@@ -80,32 +78,46 @@ def sample_rotations(
 
 
 def sample_fluctuations(
-    process: DriftProcess, lags: Array, samples: int, rng: np.random.Generator
+    process: DriftProcess, vectors: Array, lags: Array, samples: int, rng: np.random.Generator
 ) -> tuple[Array, Array]:
-    """Paths of the stationary Ornstein-Uhlenbeck fluctuation, exact at every lag.
+    """Fluctuation ``N x`` of several inputs on day 0 and at each lag.
+
+    Every lag has the exact joint distribution with day 0; different lags share their random
+    numbers, so that curves are smooth, and are no path.  Nothing depends on the basis in
+    which the modes are given.
+
+    Parameters
+    ----------
+    vectors : Array
+        Inputs ``x`` as columns, shape ``(n, v)``.
+    lags : Array
+        Shape ``(T,)``.
 
     Returns
     -------
     Array
-        Modes ``n`` at lag 0, shape ``(samples, k)``.
+        On day 0, shape ``(samples, d, v)``.
     Array
-        Modes at the lags, shape ``(T, samples, k)``.
+        At the lags, shape ``(T, samples, d, v)``.
     """
-    stationary = _root(process.covariance)
-    start = rng.standard_normal((samples, len(process.rates))) @ stationary.T
-    path = np.empty((len(lags), *start.shape))
-    modes, before = start, 0.0
-    summed = process.rates[:, np.newaxis] + process.rates
+    axes, inputs, modes = process.modes.shape
+    probes = vectors if vectors.shape[1] <= inputs else np.eye(inputs)
+    onto = np.einsum("rnk,nv->rvk", process.modes, probes).reshape(-1, modes)
+    size = len(onto)
+    joint = np.zeros((2 * size, 2 * size))
+    joint[:size, :size] = joint[size:, size:] = onto @ process.covariance @ onto.T
+    fresh = rng.standard_normal((2, samples, size))
+    path = np.empty((len(lags), samples, size))
     for place, lag in enumerate(lags):
-        interval = float(lag) - before
-        root = stationary
-        if interval * process.rates.min() < FORGOTTEN:
-            root = _root(-np.expm1(-interval * summed) * process.covariance)
-        noise = rng.standard_normal(start.shape) @ root.T
-        modes = np.exp(-interval * process.rates) * modes + noise
-        path[place] = modes
-        before = float(lag)
-    return start, path
+        remembered = (onto * np.exp(-lag * process.rates)) @ process.covariance @ onto.T
+        joint[size:, :size], joint[:size, size:] = remembered, remembered.T
+        root = _root(joint)
+        path[place] = fresh[0] @ root[size:, :size].T + fresh[1] @ root[size:, size:].T
+    # The upper left block of the root is that of day 0, whatever the lag.
+    start = fresh[0] @ root[:size, :size].T
+    shape = (samples, axes, probes.shape[1])
+    first, later = start.reshape(shape), path.reshape(len(lags), *shape)
+    return (first, later) if probes is vectors else (first @ vectors, later @ vectors)
 
 
 def random_orthogonal(size: int, samples: int, rng: np.random.Generator) -> Array:

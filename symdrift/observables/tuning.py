@@ -108,11 +108,11 @@ def tuning_change(
     hidden = max(process.problem.hidden, len(process.decay))
     neurons = random_orthogonal(hidden, networks, rng)[:, :, : len(process.decay)]
     rotations = sample_rotations(process, times, networks, rng)
-    start, modes = sample_fluctuations(process, times, networks, rng)
+    vectors = np.array([stimulus.vector for stimulus in stimuli]).T
+    start, later = sample_fluctuations(process, vectors, times, networks, rng)
     representations = np.array([process.representation(stimulus) for stimulus in stimuli]).T
-    onto = np.stack([process.displacement_modes(stimulus) for stimulus in stimuli], axis=1)
-    before = neurons @ (representations + np.tensordot(start, onto, (1, 2)))
-    after = neurons @ (rotations @ (representations + np.tensordot(modes, onto, (2, 2))))
+    before = neurons @ (representations + start)
+    after = neurons @ (rotations @ (representations + later))
     correlations = _correlation(before, after)
     by_network = correlations.mean(axis=2)
     return TuningChange(
