@@ -49,6 +49,7 @@ EXAMPLES: dict[str, Any] = {
         RATES, 4 * RATES,
         (RateSeries("$V_{12}$", RATES**3, 1.1 * RATES**3, 0.02 * RATES**3),),
         (RateSeries(r"$\mu_{12}$", -(RATES**2), -(RATES**2), 0.02 * RATES**2),),
+        3,
         "odd $5",
         tuple(DisplacementCurve(rate, LAGS, LAGS, 1.1 * LAGS, 0.1 * LAGS) for rate in RATES),
         (RatioLimit("$V_{12}$", 1 + 4 * RATES, np.full(3, 0.02), 1.003, 0.011, 4.0),),
@@ -182,6 +183,7 @@ def test_an_unknown_suffix_is_refused(tmp_path: Path) -> None:
 # -- the numbers behind the figures -----------------------------------------------------
 
 PROBLEM = read_study("anisotropic_autoencoder").problem()
+MISALIGNED = read_study("misaligned_teacher").problem()
 
 
 def test_blocks_of_an_autoencoder_are_scalars_and_pairs() -> None:
@@ -210,6 +212,7 @@ def test_the_power_law_is_not_claimed_where_noise_stays() -> None:
     noisy = read_study("anisotropic_autoencoder").with_values({"teacher.label_noise": 0.1})
     assert series.weight_decay_sweep(noisy.problem()).exponent is None
     assert series.weight_decay_sweep(read_study("bottleneck").problem()).exponent is None
+    assert series.weight_decay_sweep(read_study("synaptic_noise").problem()).exponent is None
 
 
 def test_expensive_problems_get_a_coarser_sweep() -> None:
@@ -230,14 +233,12 @@ def test_expensive_problems_get_a_coarser_sweep() -> None:
 
 @pytest.fixture(scope="module")
 def extrapolation() -> Extrapolation:
-    problem = read_study("misaligned_teacher").problem()
-    rates = [0.02, 0.005, 0.01]
-    return extrapolate(problem, rates, 64, precision=0.05)
+    return extrapolate(MISALIGNED, [0.02, 0.005, 0.01], 64, precision=0.05)
 
 
 def test_every_rate_has_its_place_in_the_limit(extrapolation: Extrapolation) -> None:
     """Theory scales with the third and the second power of the rate, and has a sign."""
-    limit = series.learning_rate_limit(extrapolation)
+    limit = series.learning_rate_limit(MISALIGNED, extrapolation)
     assert limit is not None
     np.testing.assert_allclose(limit.learning_rate, [0.005, 0.01, 0.02])
     (variance,), (rotation,) = limit.variances, limit.rotations
@@ -251,9 +252,20 @@ def test_every_rate_has_its_place_in_the_limit(extrapolation: Extrapolation) -> 
         assert np.all(np.abs(line - ratio.ratio) < 5 * ratio.standard_error)
 
 
+def test_ratios_that_say_nothing_are_left_out(extrapolation: Extrapolation) -> None:
+    run = extrapolation.runs[0]
+    rows = [replace(row, theory=1e-9 * row.standard_error) for row in run.rows[:1]]
+    shown = series.validation_ratios(replace(run, rows=(*rows, *run.rows[1:])))
+    assert len(shown.quantities) == len(run.rows) - 1
+    crowd = [replace(run.rows[0], quantity=f"displacement of {k}") for k in range(40)]
+    shown = series.validation_ratios(replace(run, rows=(*crowd, *run.rows[:2])))
+    assert len(shown.quantities) == 2
+
+
 def test_without_planes_there_is_nothing_to_extrapolate() -> None:
     problem = read_study("misaligned_teacher").with_values({"network.hidden": 1}).problem()
-    assert series.learning_rate_limit(extrapolate(problem, [0.02, 0.01], 64, precision=0.3)) is None
+    found = extrapolate(problem, [0.02, 0.01], 64, precision=0.3)
+    assert series.learning_rate_limit(problem, found) is None
 
 
 # -- comparisons -------------------------------------------------------------------------

@@ -41,7 +41,9 @@ Progress = Callable[[int, int], None]
 _THEORY_DIGITS = 10
 _SIMULATION_DIGITS = 6
 _RATE_FACTORS = (0.25, 0.5, 1.0)
-_RATE_PRECISION = 0.02
+_RATE_PRECISION, _COARSE_PRECISION = 0.02, 0.03
+_FEW_WEIGHTS = 40
+"""Weights up to which simulations are cheap enough for the finer precision."""
 _SEED = 0
 
 
@@ -170,10 +172,12 @@ def _simulate(
     study: Study, problem: LearningProblem, exact: Evaluation, white: Evaluation, meter: _Meter
 ) -> _Results:
     """Simulations of a report, or those of the same problem that were made before."""
+    weights = problem.hidden * sum(problem.teacher.shape)
+    precision = _RATE_PRECISION if weights <= _FEW_WEIGHTS else _COARSE_PRECISION
     document = [
         sha256(pickle.dumps(problem)).hexdigest(),
         study.document,
-        *(_SEED, _RATE_FACTORS, _RATE_PRECISION),
+        *(_SEED, _RATE_FACTORS, precision),
     ]
 
     def simulate() -> bytes:
@@ -182,7 +186,7 @@ def _simulate(
             [factor * problem.learning_rate for factor in _RATE_FACTORS],
             seed=_SEED,
             progress=meter.part(20, 70),
-            precision=_RATE_PRECISION,
+            precision=precision,
         )
         if extrapolation.interrupted:
             raise KeyboardInterrupt
@@ -227,7 +231,7 @@ def _drawings(problem: LearningProblem, results: _Results) -> Iterator[Drawing]:
         )
     ratios = series.validation_ratios(results.validation)
     yield Drawing("validation", ratios, figures.draw_validation, figures.caption_validation(ratios))
-    limit = series.learning_rate_limit(results.extrapolation)
+    limit = series.learning_rate_limit(problem, results.extrapolation)
     if limit is not None:
         yield Drawing(
             "learning_rate",

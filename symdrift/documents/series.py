@@ -37,11 +37,14 @@ from symdrift.validation import Row, Validation
 LARGEST_PATTERN = 80
 """Directions up to which the block structure is drawn."""
 
-_SWEEP_POINTS, _FEW_POINTS = 41, 11
+_SWEEP_POINTS, _FEW_POINTS = 41, 9
 _FEW_WEIGHTS = 40
 """Weights up to which the dense road takes milliseconds."""
 _MOST_SERIES = 3
 _MOST_STIMULI = 12
+_MOST_RATIOS = 28
+_UNCERTAIN = 0.3
+"""Relative standard error of a ratio that says nothing."""
 _ZERO = 1e-10
 
 
@@ -99,10 +102,13 @@ def _noise_vanishes_with_weight_decay(problem: LearningProblem) -> bool:
     Then noise and fluctuation both go with its square, the diffusion with its fourth power.
     """
     learnable = int(np.linalg.matrix_rank(problem.teacher))
-    return not np.any(problem.label_noise) and problem.hidden >= learnable
+    quiet = not np.any(problem.label_noise) and problem.synaptic_noise == 0
+    return quiet and problem.hidden >= learnable
 
 
-def learning_rate_limit(extrapolation: Extrapolation) -> LearningRateLimit | None:
+def learning_rate_limit(
+    problem: LearningProblem, extrapolation: Extrapolation
+) -> LearningRateLimit | None:
     """Variance, mean rotation and displacement at every learning rate; None without planes.
 
     Of the planes those with the largest variance and mean rotation are shown, of the stimuli
@@ -128,6 +134,7 @@ def learning_rate_limit(extrapolation: Extrapolation) -> LearningRateLimit | Non
         stiffness=_array(run.stiffness for run in runs),
         variances=tuple(_rate_series(name, runs) for name in variances[:_MOST_SERIES]),
         rotations=tuple(_rate_series(name, runs) for name in rotations[:_MOST_SERIES]),
+        power=3 if problem.synaptic_noise == 0 else 0,
         stimulus=stimulus,
         displacements=() if first is None else tuple(_curve(run, first) for run in runs),
         ratios=tuple(
@@ -266,8 +273,17 @@ def counterparts(comparisons: Comparisons) -> Counterparts:
 
 
 def validation_ratios(validation: Validation) -> ValidationRatios:
-    """Ratios of all rows that have one."""
-    rows = [row for row in validation.rows if row.ratio is not None]
+    """Ratios of the rows whose theory is well above its standard error.
+
+    Where these are too many, covariances between planes and then displacements are left out.
+    """
+    rows = [
+        row for row in validation.rows if row.standard_error < _UNCERTAIN * abs(row.theory)
+    ]
+    for kind in (";", "displacement of"):
+        if len(rows) > _MOST_RATIOS:
+            rows = [row for row in rows if kind not in row.quantity]
+    rows = rows[:_MOST_RATIOS]
     return ValidationRatios(
         quantities=tuple(_label(row.quantity) for row in rows),
         ratio=_array(row.simulation / row.theory for row in rows),

@@ -79,6 +79,9 @@ class LearningRateLimit:
         Rates ``eta`` and ``eta h_max``, increasing, shape ``(rates,)``.
     variances, rotations : tuple of RateSeries
         Rotation variance in rad^2/step and mean rotation in rad/step of some planes.
+    power : int
+        Power of the learning rate with which the variance scales: 3, or 0 where noise on the
+        synapses turns the hidden layer directly.
     stimulus : str
         Whose displacement is shown.
     displacements : tuple of DisplacementCurve
@@ -90,6 +93,7 @@ class LearningRateLimit:
     stiffness: Array
     variances: tuple[RateSeries, ...]
     rotations: tuple[RateSeries, ...]
+    power: int
     stimulus: str
     displacements: tuple[DisplacementCurve, ...]
     ratios: tuple[RatioLimit, ...]
@@ -100,8 +104,9 @@ def draw_learning_rate_limit(data: LearningRateLimit) -> Figure:
     with rc_context(STYLE):
         figure = Figure(figsize=_SIZE, layout="constrained")
         ((variance, rotation), (displacement, ratio)) = figure.subplots(2, 2)
-        _draw_series(variance, data, data.variances, 3)
-        variance.set_ylabel(r"rotation variance $/\,\eta^3$ (rad$^2$ / step)")
+        _draw_series(variance, data, data.variances, data.power)
+        over = rf"$/\,\eta^{data.power}$ " if data.power else ""
+        variance.set_ylabel(rf"rotation variance {over}(rad$^2$ / step)")
         _draw_series(rotation, data, data.rotations, 2)
         rotation.set_ylabel(r"mean rotation $/\,\eta^2$ (rad / step)")
         _draw_displacements(displacement, data)

@@ -46,5 +46,6 @@ def caption_validation(data: ValidationRatios) -> str:
     return (
         "Direct simulation of SGD over theory, with one standard error. The line at 1 is the "
         "theory, which has no free parameter; corrections of the relative order of learning "
-        "rate times largest Hessian eigenvalue are expected."
+        "rate times largest Hessian eigenvalue are expected. Quantities that vanish in theory, "
+        "or are small beside their standard error, have no ratio and are in numbers.json."
     )
