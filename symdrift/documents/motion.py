@@ -21,7 +21,7 @@ from symdrift.figures import FluctuationSpectrum, Standstill, SweptArea
 from symdrift.problem import Array, LearningProblem
 from symdrift.simulation.trajectory import DEFAULT_RELAXATIONS, Trajectory, simulate
 
-SHOWN_STIFFNESS, LARGEST_STIFFNESS = 0.1, 0.2
+SHOWN_STIFFNESS, LARGEST_STIFFNESS = 0.1, 0.15
 """Learning rate times largest Hessian eigenvalue at which single networks are shown, and that
 of networks that would drift too slowly otherwise."""
 
@@ -45,6 +45,9 @@ _SEED = 0
 _AREA_STEPS = 1000
 _PATH_STEPS = 150
 _REPLICAS = 64
+_VISIBLE = 0.3
+"""Part of the drift wanted with which a figure is content."""
+
 _DRIFT_SHOWN = 1.5
 """Length of the drift that is shown, in units of the time in which memory is lost."""
 
@@ -113,7 +116,7 @@ def standstill(problem: LearningProblem, evaluation: Evaluation) -> Standstill |
         # The decay rate is of third order in the learning rate.
         speed = (fast.learning_rate / problem.learning_rate) ** 3
         wanted = _DRIFT_SHOWN / (speed * rates[fastest])
-        if wanted <= longest:
+        if _VISIBLE * wanted <= longest:
             break
     steps = min(wanted, longest)
     run = _thinned(_completed(simulate(fast, max(int(steps), 1000), 1, _SEED, threads=1)))

@@ -66,6 +66,11 @@ def has_tex() -> bool:
     return shutil.which("pdflatex") is not None
 
 
+def tex_available() -> bool:
+    """Whether `compile_pdf` finds TeX."""
+    return shutil.which("pdflatex") is not None
+
+
 def compile_pdf(tex_path: Path) -> CompileResult:
     """Compile a LaTeX file with pdflatex; the PDF appears beside it.
 

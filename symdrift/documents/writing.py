@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping
+from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 
+from symdrift.cache import cached
 from symdrift.chain import derive
 from symdrift.derivation import Derivation
 from symdrift.documents.bibliography import bibtex
 from symdrift.documents.html import derivation_html
 from symdrift.documents.latex import PAGES, Page, derivation_latex, fragment_latex
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
-from symdrift.documents.pdf import TEX_MISSING, compile_pdf
+from symdrift.documents.pdf import TEX_MISSING, compile_pdf, tex_available
 from symdrift.documents.sheet import sheet_latex
 from symdrift.documents.slides import slides_latex
 from symdrift.errors import CheckFailed, RequestError
-from symdrift.files import write_text
+from symdrift.files import write_bytes, write_text
 from symdrift.kernels import write_kernels
 from symdrift.study import Study
 
@@ -123,13 +125,27 @@ def write_document(
 
 
 def _write_pdf(source: Path) -> list[Path]:
-    result = compile_pdf(source)
-    if not result.available:
-        _LOGGER.warning("%s was not built: %s", source.with_suffix(".pdf").name, TEX_MISSING)
+    """The document as PDF; TeX runs only when the source or a figure has changed."""
+    target = source.with_suffix(".pdf")
+    if not tex_available():
+        _LOGGER.warning("%s was not built: %s", target.name, TEX_MISSING)
         return []
+    figures = sorted((source.parent / "figures").glob("*.pdf"))
+    read = [sha256(path.read_bytes()).hexdigest() for path in (source, *figures)]
+    content = cached(
+        "pdf",
+        [source.name, [path.name for path in figures], read],
+        lambda: _compiled(source),
+        lambda kept: isinstance(kept, bytes),
+    )
+    return [write_bytes(target, content)]
+
+
+def _compiled(source: Path) -> bytes:
+    result = compile_pdf(source)
     if result.pdf is None or result.problems:
         raise CheckFailed(f"{source.name} does not compile cleanly: {result.problems[0]}")
-    return [result.pdf]
+    return result.pdf.read_bytes()
 
 
 def _require_formats(formats: Collection[str], allowed: Collection[str]) -> None:

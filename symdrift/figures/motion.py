@@ -127,9 +127,10 @@ def draw_standstill(data: Standstill) -> Figure:
 def caption_standstill(data: Standstill) -> str:
     """What the figure shows."""
     return (
-        "Drift at constant loss, in one simulated network. Top: the expected loss stays at the "
-        "level that the theory gives. Middle: the scalar products of the representations of "
-        "pairs of stimuli, their similarity matrix, stay as well. Bottom: the representation of "
+        "Drift at constant loss, in one simulated network. Top: the expected loss stays near the "
+        "level that the theory gives to leading order. Middle: the scalar products of the "
+        "representations of pairs of stimuli, their similarity matrix, stay as well. Bottom: the "
+        "representation of "
         f"“{data.stimulus}”, by hidden axis, wanders all the same. Learning rate "
         f"{data.learning_rate:.2g}, at which drift is fast enough to be seen."
     )

@@ -1,0 +1,138 @@
+"""Networks in motion: what their figures show agrees with the theory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from symdrift import figures
+from symdrift.documents.motion import (
+    fluctuation_spectrum,
+    motion_drawings,
+    standstill,
+    swept_area,
+)
+from symdrift.documents.scaling import scaling
+from symdrift.figures import FluctuationSpectrum, Scaling, ScalingPanel, Standstill, SweptArea
+from symdrift.roads import evaluate
+from symdrift.study import read_study
+
+PROBLEM = read_study("anisotropic_autoencoder").problem()
+EVALUATION = evaluate(PROBLEM)
+TIME = np.arange(5.0)
+
+EXAMPLES: dict[str, Any] = {
+    "standstill": Standstill(
+        "frequent $5", 0.03, TIME, 1 + 0.1 * TIME, 1.0, 0.1,
+        (("frequent $5", "a stimulus with a long name", TIME),), np.stack([TIME, -TIME], axis=1),
+    ),
+    "fluctuation_spectrum": FluctuationSpectrum(
+        1 + TIME, 1e-3 / (1 + TIME), 1.1e-3 / (1 + TIME), np.full(5, 1e-5), 0.02
+    ),
+    "swept_area": SweptArea(
+        (1, 2), 0.03, np.array([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0], [2.0, 2.0]]), TIME, TIME, TIME
+    ),
+    "scaling": Scaling(
+        tuple(
+            ScalingPanel(name, 1 + TIME, (("plane (1, 2)", (1 + TIME) ** 3),), exponent, 2.0)
+            for name, exponent in (("$a$", 3), ("$b$", None), ("$c$", -2))
+        ),
+        1.5,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", sorted(EXAMPLES))
+def test_figures_repeat_to_the_byte_and_name_their_axes(kind: str) -> None:
+    draw: Callable[[Any], Figure] = getattr(figures, f"draw_{kind}")
+    drawn = draw(EXAMPLES[kind])
+    for suffix in (".svg", ".pdf"):
+        again = figures.rendered(draw(EXAMPLES[kind]), suffix)
+        assert figures.rendered(drawn, suffix) == again
+    visible = [axes for axes in drawn.axes if axes.get_visible()]
+    assert visible[-1].get_xlabel()
+    assert all(axes.get_ylabel() for axes in visible) or "rad" in drawn.get_supylabel()
+    caption = getattr(figures, f"caption_{kind}")(EXAMPLES[kind])
+    assert caption.endswith(".")
+    assert "\\" not in caption
+
+
+def test_the_area_that_the_deviation_sweeps_is_the_rotation_of_the_hidden_layer() -> None:
+    moved = swept_area(PROBLEM, EVALUATION)
+    assert moved is not None
+    assert moved.plane == (2, 3), "the plane of largest diffusion"
+    # The angle is that of polar factors and knows of no area; they agree at leading order.
+    assert np.corrcoef(moved.area, moved.angle)[0, 1] > 0.99
+    assert np.std(moved.area - moved.angle) < 0.1 * np.std(moved.angle)
+    # The path lies in the plane of two deviations, whose size the theory gives.
+    spread = np.sqrt(np.mean(moved.path**2))
+    weight_variance = EVALUATION.fluctuation.weight_variance * moved.learning_rate / 0.005
+    assert 0 < spread < np.sqrt(weight_variance)
+
+
+def test_the_fluctuation_is_that_of_the_theory_along_every_direction() -> None:
+    spectrum = fluctuation_spectrum(PROBLEM)
+    assert np.sum(spectrum.theory) == pytest.approx(EVALUATION.fluctuation.weight_variance)
+    assert 0.5 * spectrum.stiffness @ spectrum.theory == pytest.approx(
+        EVALUATION.fluctuation.excess_loss
+    )
+    assert np.all(spectrum.standard_error < 0.02 * spectrum.theory)
+    deviation = np.abs(spectrum.simulation - spectrum.theory)
+    allowed = 4 * spectrum.standard_error + 4 * spectrum.largest_stiffness * spectrum.theory
+    assert np.all(deviation < allowed)
+
+
+@pytest.mark.slow
+def test_loss_and_similarities_stay_while_the_representation_moves() -> None:
+    still = standstill(PROBLEM, EVALUATION)
+    assert still is not None
+    assert still.stimulus == "axis 3", "the weakest axis loses its memory fastest"
+    excess = still.loss - still.smallest_loss
+    assert np.all(excess > 0)
+    assert np.mean(excess) == pytest.approx(still.excess_loss, rel=0.2)
+    half = len(still.time) // 2
+    for _, _, values in still.similarities:
+        early, late = np.mean(values[:half]), np.mean(values[half:])
+        assert abs(early - late) < 0.02
+    early, late = (np.mean(part, axis=0) for part in np.split(still.representation[: 2 * half], 2))
+    assert np.linalg.norm(early - late) > 0.3
+
+
+def test_diffusion_scales_as_the_formulas_say() -> None:
+    laws = scaling(PROBLEM, EVALUATION)
+    assert laws is not None
+    rate, decay, batch, size = laws.panels
+    for panel, exponent in ((rate, 3), (batch, -2)):
+        assert panel.exponent == exponent
+        for _, diffusion in panel.diffusion:
+            slopes = np.diff(np.log(diffusion)) / np.diff(np.log(panel.values))
+            assert slopes == pytest.approx(np.full(len(slopes), exponent), abs=1e-6)
+    _, first = decay.diffusion[0]
+    # Power 4 for small weight decay, where the singular values no longer change.
+    assert np.log(first[1] / first[0]) / np.log(decay.values[1] / decay.values[0]) == (
+        pytest.approx(4, abs=0.3)
+    )
+    variance = np.mean([2.0, 1.0, 0.7])
+    value = 1 - 0.3 / variance
+    formula = 0.005**3 * (size.values + 2) * 0.3**4 / (16 * variance * value)
+    assert size.diffusion[0][1] == pytest.approx(formula)
+
+
+def test_simulations_of_a_report_are_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    monkeypatch.setenv("SYMDRIFT_CACHE", str(tmp_path_factory.mktemp("kept")))
+    kept = EXAMPLES["standstill"], EXAMPLES["fluctuation_spectrum"], EXAMPLES["swept_area"]
+    places = ("standstill", "fluctuation_spectrum", "swept_area")
+    for name, value in zip(places, kept, strict=True):
+        monkeypatch.setattr(f"symdrift.documents.motion.{name}", lambda *_, value=value: value)
+    first = list(motion_drawings(PROBLEM, EVALUATION))
+    for name in places:
+        monkeypatch.delattr(f"symdrift.documents.motion.{name}")
+    second = list(motion_drawings(PROBLEM, EVALUATION))
+    assert [drawing.stem for drawing in second] == ["standstill", "fluctuation", "area"]
+    assert [drawing.caption for drawing in second] == [drawing.caption for drawing in first]
