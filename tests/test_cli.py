@@ -394,17 +394,25 @@ def test_validation_at_several_rates_with_a_picture(
 
 # Its servers and their sockets are closed late, which is no concern of ours.
 @pytest.mark.filterwarnings("ignore")
-def test_validation_on_a_cluster_prints_the_same_numbers(
-    capsys: pytest.CaptureFixture[str],
+def test_a_cluster_gives_the_same_numbers_and_trajectories(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     distributed: Any = pytest.importorskip("distributed")
     arguments = ["validate", "bottleneck", "--steps", "9000", "--replicas", "64", "--json"]
     here = printed_json(capsys, *arguments)
+    simulate = ["simulate", "bottleneck", "--steps", "100", "--replicas", "20", "--out"]
+    assert run([*simulate, str(tmp_path / "here.npz")]) == 0
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
     ) as cluster:
-        there = printed_json(capsys, *arguments, "--dask", cluster.scheduler_address)
+        address = ["--dask", cluster.scheduler_address]
+        assert run([*simulate, str(tmp_path / "there.npz"), *address]) == 0
+        capsys.readouterr()
+        there = printed_json(capsys, *arguments, *address)
     assert there == here
+    with np.load(tmp_path / "here.npz") as one, np.load(tmp_path / "there.npz") as other:
+        assert np.array_equal(one["first_layer"], other["first_layer"])
+        assert np.array_equal(one["second_layer"], other["second_layer"])
 
 
 def test_documents_go_below_generated_unless_told_otherwise(

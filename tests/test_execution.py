@@ -19,6 +19,7 @@ from symdrift.errors import RequestError
 from symdrift.estimators import WindowSums, observables
 from symdrift.execution import Diverged, Meter, run_blocks
 from symdrift.planning import minimum_of
+from symdrift.simulation import simulate
 from symdrift.simulation.ensemble import FEWEST_BLOCKS, Schedule, blocks_of, measure
 from symdrift.simulation.model import model_of
 from symdrift.validation import validate
@@ -63,6 +64,17 @@ def test_processes_change_no_bit() -> None:
 def test_a_pool_of_threads_changes_no_bit() -> None:
     with ThreadPoolExecutor(2) as executor:
         assert_identical(measured(executor), measured())
+
+
+def test_trajectories_on_an_executor_change_no_bit() -> None:
+    here = simulate(GIVEN, steps=300, replicas=REPLICAS, seed=4)
+    with processes() as executor:
+        there = simulate(GIVEN, steps=300, replicas=REPLICAS, seed=4, executor=executor)
+    lost = simulate(GIVEN, steps=300, replicas=REPLICAS, seed=4, executor=Unreliable(2, 99))
+    for other in (there, lost):
+        assert np.array_equal(here.steps, other.steps)
+        assert np.array_equal(here.first_layer, other.first_layer)
+        assert np.array_equal(here.second_layer, other.second_layer)
 
 
 # Its servers and their sockets are closed late, which is no concern of ours.
