@@ -257,3 +257,10 @@ def test_unknown_latex_is_refused_not_guessed() -> None:
     for text in (r"\input{secret}", "x^2^3", r"\left( x", "{x", r"\text{a$b}", "γ", "a & b"):
         with pytest.raises(NotMathematics):
             parse(text)
+
+
+def test_an_indexed_symbol_prints_in_the_notation_like_any_other() -> None:
+    moments = sp.IndexedBase("fourth")
+    named = TheoryPrinter({moments: r"\mathcal{K}"})
+    assert named.doprint(moments[example.FIRST, example.SECOND]) == r"\mathcal{K}_{ij}"
+    assert printer().doprint(example.V[1, 2]) == "V_{12}"

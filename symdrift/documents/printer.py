@@ -291,6 +291,9 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
 
     # -- objects of the theory --------------------------------------------------
 
+    def _print_IndexedBase(self, expr: sp.IndexedBase) -> str:
+        return self._names.get(expr) or str(self._print(expr.label))
+
     def _print_Indexed(self, expr: sp.Indexed) -> str:
         return self._indexed(self._print(expr.base), expr.indices)
 

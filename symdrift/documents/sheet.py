@@ -21,7 +21,11 @@ ESSENTIAL = frozenset([
     "excess-loss", "rotation-step", "sylvester", "covariance", "mean", "overlap", "own-overlap",
     "sylvester-left", "sylvester-right", "term", "own-sylvester", "own-term", "total",
     "mean-rotation", "axis-decay", "representation-diffusion", "decay-rate", "displacement",
-    "isotropic", "isotropic-quiet", "irrelevant", "critical-noise", "exponents",
+    "isotropic", "isotropic-quiet", "irrelevant", "critical-noise", "exponents", "learned-map",
+    "factored", "slope", "slope-form", "reach", "map-hessian", "map-noise",
+    "map-noise-elliptical", "stimulus-noise", "map-turn", "map-equations", "map-covariance",
+    "map-mean", "decay-matrix", "diffusion", "rate", "speed", "synaptic", "silent-metric",
+    "angle-correlation", "angle-rate",
 ])  # fmt: skip
 """Labels of the formulas that a sheet shows, where a derivation has them.
 
