@@ -90,5 +90,5 @@ def _newton_step(point: Array, teacher: Array, covariance: Array, weight_decay: 
     downhill = frame.turned(slope)
     downhill[np.diag_indices(frame.rank)] -= weight_decay
     downhill *= frame.lengths
-    coefficients: Array = np.linalg.solve(hessian, downhill[frame.pairs])
+    coefficients = np.linalg.solve(hessian, downhill[frame.pairs]).astype(np.float64, copy=False)
     return frame.weights(coefficients[:, np.newaxis]).reshape(point.shape)

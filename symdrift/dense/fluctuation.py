@@ -64,11 +64,10 @@ def stationary_fluctuation(
     learning_rate : float
         ``eta``.
     """
-    stiffness, axes = np.linalg.eigh(reachable.T @ hessian @ reachable)
-    factor = axes.T @ noise_factor(reachable.T @ noise @ reachable)
-    covariance = factor @ factor.T
-    covariance *= learning_rate / (stiffness[:, np.newaxis] + stiffness)
-    return NormalFluctuation(reachable @ axes, stiffness, factor, covariance)
+    inside = _stationary(
+        reachable.T @ hessian @ reachable, reachable.T @ noise @ reachable, learning_rate
+    )
+    return replace(inside, basis=reachable @ inside.basis)
 
 
 def gradient_fluctuation(problem: LearningProblem, minimum: MinimumPoint) -> NormalFluctuation:
@@ -92,7 +91,7 @@ def gradient_fluctuation(problem: LearningProblem, minimum: MinimumPoint) -> Nor
         frame, minimum.error_map @ covariance, covariance, problem.weight_decay
     )
     noise = reached_noise(minimum, problem.inputs, problem.label_noise, problem.batch)
-    reached = stationary_fluctuation(hessian, noise, np.eye(len(noise)), problem.learning_rate)
+    reached = _stationary(hessian, noise, problem.learning_rate)
     return replace(reached, basis=frame.weights(reached.basis))
 
 
@@ -145,6 +144,15 @@ def synaptic_fluctuation(problem: LearningProblem, minimum: MinimumPoint) -> Nor
         strength * np.eye(len(curvature)),
         np.diag(problem.synaptic_noise / (2 * rate * curvature)),
     )
+
+
+def _stationary(hessian: Array, noise: Array, learning_rate: float) -> NormalFluctuation:
+    """Solution of Lyapunov's equation for a positive Hessian, in the coordinates given."""
+    stiffness, axes = np.linalg.eigh(hessian)
+    factor = axes.T @ noise_factor(noise)
+    covariance = factor @ factor.T
+    covariance *= learning_rate / (stiffness[:, np.newaxis] + stiffness)
+    return NormalFluctuation(axes, stiffness, factor, covariance)
 
 
 def _imbalances(minimum: MinimumPoint) -> Array:

@@ -82,9 +82,9 @@ def normal_spectrum(
         Hidden units ``p >= r`` of the network.
     """
     rank = frame.rank
-    reached: Array = np.linalg.eigvalsh(reached_hessian(frame, slope, covariance, weight_decay))
+    hessian = reached_hessian(frame, slope, covariance, weight_decay)
     return NormalSpectrum(
-        reached=reached,
+        reached=np.linalg.eigvalsh(hessian).astype(np.float64, copy=False),
         imbalance=np.full(rank * (rank + 1) // 2, 2 * weight_decay),
         silent=_silent_spectrum(frame, slope, weight_decay) if hidden > rank else np.zeros(0),
         silent_units=hidden - rank,
