@@ -348,9 +348,11 @@ def _extrapolated_rows(
 ) -> Iterator[ExtrapolatedRow]:
     used = [run for run, small in zip(runs, fitted, strict=False) if small]
     stiffness = np.array([run.stiffness for run in used])
-    by_quantity = [{row.quantity: row for row in run.rows} for run in used]
-    for measured in runs[own].rows:
-        # A run cut short may lack the displacements over the longest lags.
+    by_quantity = [
+        {row.quantity: row for row in (*run.rows, *run.displacement_rows)} for run in used
+    ]
+    for measured in (*runs[own].rows, *runs[own].displacement_rows):
+        # A run cut short may lack displacements.
         rows = [rows[measured.quantity] for rows in by_quantity if measured.quantity in rows]
         if len(rows) < max(2, len(used)):
             yield ExtrapolatedRow(measured, None, None)

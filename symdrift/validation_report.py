@@ -14,7 +14,6 @@ from rich.table import Table
 from symdrift.extrapolation import ExtrapolatedRow, Extrapolation
 from symdrift.figures import COLOURS, literal
 from symdrift.files import replacing
-from symdrift.validation import DOUBLINGS_OF_ROW
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +73,7 @@ def summary(extrapolation: Extrapolation) -> str:
         )
     if any(run.displacements for run in extrapolation.runs):
         sentences.append(
-            f"displacements are those in {2**DOUBLINGS_OF_ROW} windows of {own.window} steps"
+            f"displacements are those in half a window, {own.window // 2} steps"
         )
     return "; ".join(sentences)
 
@@ -102,7 +101,7 @@ def plot_extrapolation(extrapolation: Extrapolation, path: Path) -> None:
     stimuli = len(extrapolation.runs[extrapolation.own].displacements[:_MOST_PANELS])
     heights = [max(1, math.ceil(count / _PANELS_PER_ROW)) for count in (len(rows), stimuli)]
     figure = Figure(figsize=(10, 2.4 * sum(heights) + 1.2), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=heights)
+    upper, lower = np.ravel(figure.subfigures(2, 1, height_ratios=heights, squeeze=False))
     panels = _panels(upper, heights[0], len(rows))
     for panel, row in zip(panels, rows, strict=True):
         _draw(panel, extrapolation, row)
@@ -151,13 +150,11 @@ def _draw_displacement(panel: Axes, extrapolation: Extrapolation, stimulus: int)
 
 
 def _draw(panel: Axes, extrapolation: Extrapolation, row: ExtrapolatedRow) -> None:
-    index = extrapolation.rows.index(row)
     runs = [run for run, used in zip(extrapolation.runs, extrapolation.fitted, strict=True) if used]
     stiffness = np.array([run.stiffness for run in runs])
-    ratios = np.array([run.rows[index].simulation / run.rows[index].theory for run in runs])
-    errors = np.array(
-        [abs(run.rows[index].standard_error / run.rows[index].theory) for run in runs]
-    )
+    found = [run.row(row.quantity) for run in runs]
+    ratios = np.array([one.simulation / one.theory for one in found])
+    errors = np.array([abs(one.standard_error / one.theory) for one in found])
     panel.axhline(1.0, color="0.6", linewidth=0.8)
     panel.errorbar(stiffness, ratios, yerr=errors, fmt="o", capsize=2, color=COLOURS[0])
     if row.ratio is not None and row.slope is not None:

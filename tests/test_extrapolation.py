@@ -84,8 +84,10 @@ def test_the_rate_of_the_study_is_shown_but_not_fitted_when_it_is_large(
     assert own.learning_rate == BOTTLENECK.learning_rate
     assert not coarse.fitted[coarse.own]
     theory = dense.evaluate(BOTTLENECK)
-    for row, found in zip(coarse.rows, own.rows, strict=True):
+    shown = (*own.rows, *own.displacement_rows)
+    for row, found in zip(coarse.rows, shown, strict=True):
         assert row.measured == found
+    assert sum(row.quantity.startswith("displacement of") for row in coarse.rows) == 4
     assert coarse.rows[0].measured.theory == pytest.approx(theory.drift.covariance[0, 0])
 
 

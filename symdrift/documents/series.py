@@ -144,7 +144,7 @@ def learning_rate_limit(
 
 
 def _rows(name: str, runs: Sequence[Validation]) -> list[Row]:
-    return [next(row for row in run.rows if row.quantity == name) for run in runs]
+    return [run.row(name) for run in runs]
 
 
 def _rate_series(name: str, runs: Sequence[Validation]) -> RateSeries:
