@@ -55,16 +55,16 @@ def comparison_tables(comparisons: Comparisons) -> Iterator[Table]:
     yield Table(
         "The noise of gradients beside noise on the synapses themselves, of the variance at which "
         "both have the same mean decay rate. Planes and stimuli, per step.",
-        ("quantity", "of", "gradient noise", "synaptic noise", "ratio"),
+        ("quantity", "gradient noise", "synaptic noise", "ratio"),
         (
-            ("synaptic variance", "each weight", "", number(synaptic.synaptic_variance), ""),
+            ("variance added to each weight", "", number(synaptic.synaptic_variance), ""),
             *_rows(synaptic.comparison),
         ),
     )
     yield Table(
         "Mean decay rate by either noise: exponent with which it answers to a parameter, and its "
         "value in isotropic networks of other sizes.",
-        ("parameter", "gradient noise", "synaptic noise"),
+        ("quantity", "gradient noise", "synaptic noise"),
         (
             *(
                 (
@@ -88,25 +88,25 @@ def comparison_tables(comparisons: Comparisons) -> Iterator[Table]:
         yield Table(
             "The inputs of the study beside isotropic Gaussian inputs of equal total variance. "
             "Rates are per step.",
-            ("quantity", "of", "study", "isotropic inputs", "ratio"),
+            ("quantity", "study", "isotropic inputs", "ratio"),
             tuple(_rows(comparisons.isotropic)),
         )
 
 
 def _rows(comparison: DriftComparison) -> Iterable[tuple[Cell, ...]]:
     return (
-        _row("mean decay rate", "all hidden axes", comparison.mean_decay),
+        _row("mean decay rate", comparison.mean_decay),
         *(
-            _row("rotation variance", f"plane ({pair.name})", pair)
+            _row(f"rotation variance, plane ({pair.name})", pair)
             for pair in comparison.planes[:_MOST_ROWS]
         ),
-        *(_row("decay rate", f"“{pair.name}”", pair) for pair in comparison.stimuli[:_MOST_ROWS]),
+        *(_row(f"decay rate of “{pair.name}”", pair) for pair in comparison.stimuli[:_MOST_ROWS]),
     )
 
 
-def _row(kind: str, subject: str, pair: RatePair) -> tuple[Cell, ...]:
+def _row(quantity: str, pair: RatePair) -> tuple[Cell, ...]:
     ratio: Cell = "" if pair.ratio is None else number(pair.ratio, 4)
-    return kind, subject, number(pair.study), number(pair.counterpart), ratio
+    return quantity, number(pair.study), number(pair.counterpart), ratio
 
 
 def _exponent(value: float) -> Formula:

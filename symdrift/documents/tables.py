@@ -49,6 +49,11 @@ def parameter_table(problem: LearningProblem, notation: Mapping[str, str]) -> Ta
     for role, size in sizes.items():
         row(role, name(role), Formula(str(size)))
     row("input", name("input"), _distribution(problem.inputs), "distribution of the inputs")
+    if isinstance(problem.inputs, StimulusSet):
+        shown = [number(value, 3).latex for value in problem.inputs.probabilities[:5]]
+        more = [r"\ldots"] if len(problem.inputs.probabilities) > 5 else []
+        meaning = "probabilities of the stimuli"
+        rows.append((Formula("f_{k}"), meaning, Formula(r",\; ".join(shown + more))))
     covariance, teacher = problem.input_covariance, problem.teacher
     if _is_diagonal(covariance):
         row("input_variance", f"{name('input_variance')}_{{i}}", _list(np.diagonal(covariance)),
@@ -77,9 +82,7 @@ def _distribution(inputs: InputDistribution) -> Cell:
         case Elliptical():
             return f"elliptical, kurtosis {inputs.kurtosis:.{DIGITS}g}"
         case StimulusSet():
-            shown = _list(inputs.probabilities).latex
-            count = len(inputs.stimuli)
-            return Formula(rf"\text{{{count} stimuli, probabilities }} {shown}")
+            return f"{len(inputs.stimuli)} stimuli"
         case Samples():
             return f"{len(inputs.rows)} samples of a data set"
     return "Gaussian"
