@@ -424,3 +424,33 @@ def test_the_last_question_can_be_answered_for_every_study(
     assert found[0] is False
     assert any(found[1])
     assert complaints(driver) == []
+
+
+@pytest.mark.slow
+@needs_browser
+def test_the_simulation_starts_by_itself_unless_motion_is_unwanted(
+    driver: WebDriver, page: Path
+) -> None:
+    def steps() -> int:
+        return int(driver.execute_script("return simulation.steps"))
+
+    def run_for_a_while() -> None:
+        driver.execute_async_script("setTimeout(arguments[arguments.length - 1], 700)")
+
+    show(driver, page)
+    run_for_a_while()
+    assert steps() == 0
+    driver.find_element(By.ID, "run").send_keys(Keys.ENTER)
+    run_for_a_while()
+    assert steps() > 0
+
+    motion = {"name": "prefers-reduced-motion", "value": "no-preference"}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [motion]})
+    driver.get(page.resolve().as_uri())
+    run_for_a_while()
+    assert steps() > 0
+    driver.find_element(By.ID, "run").send_keys(Keys.ENTER)
+    stopped = steps()
+    run_for_a_while()
+    assert steps() == stopped
+    assert complaints(driver) == []
