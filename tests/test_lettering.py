@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable
+from importlib import import_module
 from itertools import chain, combinations
 from pathlib import Path
 
 import pytest
 from conftest import ANISOTROPIC
 
+import symdrift.chain
 from symdrift.cli import run
-from symdrift.documents.mathlist import parse, tokens_of
+from symdrift.documents.mathlist import (
+    Accented,
+    Letters,
+    Node,
+    Row,
+    Scripts,
+    Symbol,
+    parse,
+)
 from symdrift.errors import RequestError
 from symdrift.lettering import in_notation, resolve_notation, with_index
-from symdrift.roles import PRESETS, ROLES, VOCABULARY
+from symdrift.roles import INDICES, PRESETS, ROLES, VOCABULARY
 from symdrift.study import read_study
 
 
@@ -43,7 +54,7 @@ COLLISIONS = [
     ({"weight_decay": "W"}, "the symbol of the first-layer weights"),
     ({"first_layer": "W_1", "second_layer": "W_1"}, "the symbol of the second-layer weights"),
     # An index makes them the same.
-    ({"first_layer": "f_1", "gain": "f"}, "the symbol of the gain"),
+    ({"first_layer": r"\psi_1", "gain": r"\psi"}, "the symbol of the gain"),
     ({"gain": r"\mathit{s}"}, "the symbol of the singular value"),
     ({"gain": "{s}"}, "the symbol of the singular value"),
     ({"weight_decay": "L"}, "the letter of the expected loss"),
@@ -156,7 +167,28 @@ def test_a_letter_never_runs_into_the_next_one() -> None:
     assert in_notation(r"\bar U", {"second_layer": "W_2"}) == r"\bar {W_2}"
 
 
-def test_the_vocabulary_is_mathematics() -> None:
-    for letter in VOCABULARY:
-        assert tokens_of(letter)
-        parse(letter)
+def letter_of(latex: str) -> Node | None:
+    """Letter of a symbol without scripts, groups and accents; None for other formulas."""
+    node: Node = parse(latex)
+    while not isinstance(node, Symbol | Letters):
+        match node:
+            case Row(nodes=(only,)) | Scripts(base=only) | Accented(body=only):
+                node = only
+            case _:
+                return None
+    return node
+
+
+def test_every_letter_that_the_derivation_uses_is_reserved_or_belongs_to_a_role() -> None:
+    known = {letter_of(latex) for latex in (*VOCABULARY, *INDICES)}
+    known |= {letter_of(role.latex) for role in ROLES.values()}
+    modules = [
+        import_module(f"symdrift.chain.{module.name}")
+        for module in pkgutil.iter_modules(symdrift.chain.__path__)
+    ]
+    printed = [latex for module in modules for latex in getattr(module, "LATEX", {}).values()]
+    letters = {latex: letter_of(latex) for latex in printed}
+    symbols = {latex: letter for latex, letter in letters.items() if isinstance(letter, Symbol)}
+    assert len(symbols) > 50
+    strange = {latex for latex, letter in symbols.items() if letter not in known}
+    assert {latex for latex in strange if not latex.startswith(r"\#")} == set()
