@@ -241,14 +241,6 @@ def test_an_equation_that_sympy_has_decided_is_no_equation() -> None:
 @pytest.mark.parametrize(
     ("settings", "field"),
     [
-        (
-            {
-                "inputs.covariance": "[[2, 0.5, 0], [0.5, 1, 0], [0, 0, 1]]",
-                "teacher.map": "[1, 0.9, 0.8]",
-            },
-            "inputs.covariance",
-        ),
-        ({"learning.synaptic_noise": "0.1"}, "learning.synaptic_noise"),
         ({"gamma": "5"}, "learning.weight_decay"),
         ({"gamma": "1"}, "learning.weight_decay"),
         ({"inputs.covariance.0": "gamma"}, "inputs.covariance.0"),

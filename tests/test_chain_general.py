@@ -1,0 +1,256 @@
+"""Documents of studies without a closed form, and checks that a wrong stage does not pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from symdrift import dense
+from symdrift.chain import derive
+from symdrift.chain.examples import Examples
+from symdrift.chain.factorisation import factorisation
+from symdrift.chain.map_examples import MapExamples
+from symdrift.chain.moments import moments
+from symdrift.chain.observed import observed, synaptic
+from symdrift.chain.reach import reach
+from symdrift.chain.results import synaptic_results
+from symdrift.chain.rotation import rotation
+from symdrift.chain.subject import subject_of
+from symdrift.chain.task import task
+from symdrift.chain.two_axes import two_axes
+from symdrift.derivation import Derivation, Step
+from symdrift.errors import CheckFailed, RequestError
+from symdrift.kernels import write_kernels
+from symdrift.learned_map import MapMinimum, elliptical_noise, solve_operator
+from symdrift.study import read_study
+from symdrift.two_axes import KURTOSIS, LABEL_NOISE, S_1, S_2, SIGMA_12, TILT, TwoAxes
+
+Section = Callable[[], Iterable[Step]]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def misaligned(cache: Path) -> Derivation:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SYMDRIFT_CACHE", str(cache))
+        return derive(read_study("misaligned_teacher"))
+
+
+def test_the_general_theory_comes_before_the_explicit_case(misaligned: Derivation) -> None:
+    assert list(dict.fromkeys(step.section for step in misaligned.steps)) == [
+        "Setting",
+        "The minimum",
+        "Symmetry and the manifold of minima",
+        "The normal space and its Hessian",
+        "Gradient noise",
+        "Fluctuation in the normal space",
+        "Drift as a stochastic area",
+        "Drift of representations",
+        "Noise of the synapses",
+        "Two misaligned axes",
+        "Results for this study",
+    ]
+    assert all(step.checks and all(c.passed for c in step.checks) for step in misaligned.steps)
+
+
+def test_the_displayed_rate_is_that_of_full_matrices(misaligned: Derivation) -> None:
+    """The equations of the document, as they stand, at the numbers of the numerical minimum."""
+    problem = read_study("misaligned_teacher").problem()
+    found = dense.solve_minimum(
+        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
+    )
+    axes = found.first_layer / np.sqrt(found.singular_values)[:, np.newaxis]
+    covariance = axes @ problem.input_covariance @ axes.T
+    numbers = {
+        "s_1": found.singular_values[0],
+        "s_2": found.singular_values[1],
+        "Sigma_11": covariance[0, 0],
+        "Sigma_12": covariance[0, 1],
+        "Sigma_22": covariance[1, 1],
+        "gamma": problem.weight_decay,
+        "eta": problem.learning_rate,
+        "B": 1.0,
+        "det_Sigma": np.linalg.det(covariance),
+    }
+    for label in ("rate-gaussian", "rate-common"):
+        equation = misaligned.equation(label).expression
+        numbers[equation.lhs.name] = float(
+            equation.rhs.xreplace(
+                {s: sp.Float(numbers[s.name], 30) for s in equation.rhs.free_symbols}
+            )
+        )
+    rate = misaligned.equation("exact-rate").expression.rhs
+    value = float(rate.xreplace({s: sp.Float(numbers[s.name], 30) for s in rate.free_symbols}))
+    drift = dense.evaluate(problem).drift
+    assert value == pytest.approx(drift.mean_rotation[0], rel=1e-10)
+    shown = float(misaligned.equation("study-mean").expression.rhs)
+    assert shown == pytest.approx(drift.mean_rotation[0], rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["stimulus_set", "digits"])
+def test_a_study_without_formulas_has_a_document_and_no_kernels(
+    name: str, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYMDRIFT_CACHE", str(cache))
+    study = read_study(name)
+    derivation = derive(study)
+    assert derivation["study"].section == "Results for this study"
+    assert "no kernel file" in derivation["study"].prose
+    assert write_kernels(study, tmp_path) == []
+    values = derivation.equation("study-values").expression.rhs
+    problem = study.problem()
+    found = dense.solve_minimum(
+        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
+    )
+    assert [float(value) for value in values] == pytest.approx(found.singular_values, rel=1e-5)
+
+
+def test_open_symbols_leave_the_minimum_to_numbers() -> None:
+    study = read_study("misaligned_teacher").with_values({"inputs.covariance.0.0": "tau_1"})
+    (step,) = task(study)
+    assert "leaves tau_1 open" in step.prose
+    assert "must be found numerically" in step.prose
+
+
+def test_heavy_tails_along_shared_axes_show_their_entries() -> None:
+    first = next(iter(task(read_study("elliptical"))))
+    assert first.identifier == "heavy-tails"
+
+
+def test_synapses_add_to_an_aligned_study() -> None:
+    """Three active axes and two silent units: the decay of one axis, plane by plane."""
+    (step,) = synaptic_results(subject_of(read_study("synaptic_noise")))
+    found = step.equations[-1].expression.rhs
+    values = {1: 0.85, 2: 0.7, 3: 0.57}
+    base, index = sp.IndexedBase("s"), sp.Symbol("i", integer=True, positive=True)
+    explicit = found.subs(index, 1).subs(sp.Symbol("r", positive=True, integer=True), 3).doit()
+    numbers = {base[k]: value for k, value in values.items()}
+    numbers |= {
+        item: {"synaptic": 0.1, "silent_units": 2}.get(item.name)
+        for item in explicit.free_symbols
+        if item.name in ("synaptic", "silent_units")
+    }
+    metrics = [2 * (0.85 + 0.7), 2 * (0.85 + 0.57), 2 * 0.85, 2 * 0.85]
+    assert float(explicit.subs(numbers)) == pytest.approx(sum(0.01 / (2 * g) for g in metrics))
+
+
+def test_numbers_outside_the_theory_are_refused() -> None:
+    with pytest.raises(RequestError) as refusal:
+        list(task(read_study("misaligned_teacher").with_values({"gamma": "5"})))
+    assert refusal.value.field == "learning.weight_decay"
+
+
+def curvature_without_exchange(minimum: MapMinimum) -> sp.ImmutableMatrix:
+    """Hessian on learned maps without the gain from changing both layers together."""
+    behind = sp.kronecker_product(sp.eye(minimum.outputs), minimum.input_covariance)
+    decay = minimum.weight_decay * sp.eye(minimum.outputs * minimum.inputs)
+    return sp.ImmutableMatrix(behind * minimum.overlap + decay)
+
+
+def noise_of_one_pairing(minimum: MapMinimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
+    missed = minimum.residual_map * minimum.input_covariance * minimum.residual_map.T
+    return sp.ImmutableMatrix(
+        (1 + kurtosis) * sp.kronecker_product(missed, minimum.input_covariance)
+        + sp.kronecker_product(sp.diag(*minimum.label_noise), minimum.input_covariance)
+    )
+
+
+def noise_without_common_length(minimum: MapMinimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
+    flat = sp.Matrix([*minimum.slope])
+    return sp.ImmutableMatrix(elliptical_noise(minimum, kurtosis) - kurtosis * flat * flat.T)
+
+
+def doubled_solution(*arguments: Any) -> sp.ImmutableMatrix:
+    return 2 * solve_operator(*arguments)
+
+
+def turn_of_one_layer(minimum: MapMinimum, i: int, j: int) -> sp.ImmutableMatrix:
+    full = ORIGINAL_TURN(minimum, i, j)
+    return sp.ImmutableMatrix(full / 2)
+
+
+def response_of_white_noise(case: TwoAxes) -> sp.ImmutableMatrix:
+    return case.pull
+
+
+ORIGINAL_TURN = MapMinimum.turn
+
+SECTIONS: dict[str, Section] = {
+    "factorisation": lambda: factorisation(MapExamples()),
+    "reach": lambda: reach(MapExamples()),
+    "moments": lambda: moments(Examples(), MapExamples()),
+    "rotation": lambda: rotation(MapExamples()),
+    "two axes": lambda: two_axes((KURTOSIS, LABEL_NOISE)),
+    "observed": observed,
+    "synaptic": synaptic,
+}
+
+
+@pytest.mark.parametrize(
+    ("target", "replacement", "section", "step"),
+    [
+        (
+            "symdrift.learned_map.MapMinimum.residual_map",
+            property(lambda minimum: minimum.slope),
+            "factorisation",
+            "chosen",
+        ),
+        (
+            "symdrift.learned_map.MapMinimum.slope",
+            property(lambda minimum: minimum.weight_decay * minimum.left * minimum.right.T / 2),
+            "factorisation",
+            "slope",
+        ),
+        (
+            "symdrift.learned_map.MapMinimum.curvature",
+            property(curvature_without_exchange),
+            "reach",
+            "map-hessian",
+        ),
+        ("symdrift.chain.moments.elliptical_noise", noise_of_one_pairing, "moments", "map-noise"),
+        (
+            "symdrift.chain.moments.elliptical_noise",
+            noise_without_common_length,
+            "moments",
+            "elliptical",
+        ),
+        ("symdrift.chain.map_examples.solve_operator", doubled_solution, "rotation", "on-maps"),
+        ("symdrift.learned_map.solve_operator", doubled_solution, "rotation", "on-maps"),
+        ("symdrift.learned_map.MapMinimum.turn", turn_of_one_layer, "rotation", "on-maps"),
+        (
+            "symdrift.two_axes.TwoAxes.response",
+            property(response_of_white_noise),
+            "two axes",
+            "two-axes-rate",
+        ),
+        ("symdrift.chain.two_axes.TILT", SIGMA_12 * TILT, "two axes", "small-angle"),
+        ("symdrift.chain.two_axes.TILT", TILT * S_1 / S_2, "two axes", "small-angle"),
+        (
+            "symdrift.chain.observed.generator",
+            lambda size, i, j: sp.ImmutableMatrix(size, size, lambda a, b: int((a, b) == (i, j))),
+            "observed",
+            "average-rotation",
+        ),
+        (
+            "symdrift.manifold.AlignedMinimum.tangent",
+            lambda minimum, plane: minimum.point,
+            "synaptic",
+            "synaptic",
+        ),
+    ],
+)
+def test_a_wrong_stage_stops_the_derivation(
+    target: str, replacement: Any, section: str, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target, replacement)
+    with pytest.raises(CheckFailed, match=f'step "{step}"'):
+        list(SECTIONS[section]())
