@@ -15,6 +15,8 @@ LARGEST_DECAY = 0.02
 """Decay by diffusion of the fastest direction in one step of a path."""
 ADDED_VARIANCE = 1e-13
 """Variance added to make a covariance positive definite, relative to its trace."""
+FORGOTTEN = 40.0
+"""Slowest relaxation times after which nothing is left of a fluctuation."""
 UNIFORM = 12.0
 """Slowest decay times of the rotation after which it is uniform, whatever it was."""
 
@@ -104,17 +106,21 @@ def sample_fluctuations(
     probes = vectors if vectors.shape[1] <= inputs else np.eye(inputs)
     onto = np.einsum("rnk,nv->rvk", process.modes, probes).reshape(-1, modes)
     size = len(onto)
-    joint = np.zeros((2 * size, 2 * size))
-    joint[:size, :size] = joint[size:, size:] = onto @ process.covariance @ onto.T
+    stationary = onto @ process.covariance @ onto.T
+    joint = np.kron(np.eye(2), stationary)
+    alone = _root(stationary)
     fresh = rng.standard_normal((2, samples, size))
     path = np.empty((len(lags), samples, size))
     for place, lag in enumerate(lags):
+        if lag * process.rates.min() > FORGOTTEN:
+            path[place] = fresh[1] @ alone.T
+            continue
         remembered = (onto * np.exp(-lag * process.rates)) @ process.covariance @ onto.T
         joint[size:, :size], joint[:size, size:] = remembered, remembered.T
         root = _root(joint)
         path[place] = fresh[0] @ root[size:, :size].T + fresh[1] @ root[size:, size:].T
-    # The upper left block of the root is that of day 0, whatever the lag.
-    start = fresh[0] @ root[:size, :size].T
+    # The upper left block of a joint root is the root of day 0.
+    start = fresh[0] @ alone.T
     shape = (samples, axes, probes.shape[1])
     first, later = start.reshape(shape), path.reshape(len(lags), *shape)
     return (first, later) if probes is vectors else (first @ vectors, later @ vectors)
