@@ -6,11 +6,11 @@ import sympy as sp
 
 from symdrift.chain.vocabulary import (
     HIDDEN,
-    INPUTS,
     OUTPUTS,
     RANK,
     SIZE,
 )
+from symdrift.notation import INPUTS
 from symdrift.two_axes import KURTOSIS
 
 MAPS = OUTPUTS * INPUTS

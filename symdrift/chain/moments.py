@@ -20,7 +20,6 @@ from symdrift.chain.noise import SECTION, batches
 from symdrift.chain.steps import derived, holds, vanishes
 from symdrift.chain.vocabulary import (
     INPUT_COVARIANCE,
-    INPUTS,
     NOISE,
     NOISE_COVARIANCE,
     RESIDUAL,
@@ -28,6 +27,7 @@ from symdrift.chain.vocabulary import (
 from symdrift.derivation import Equation, Step
 from symdrift.learned_map import MapMinimum, elliptical_noise
 from symdrift.noise import gradient_noise
+from symdrift.notation import INPUTS
 from symdrift.two_axes import KURTOSIS
 
 MOMENT = sp.IndexedBase("fourth")

@@ -14,7 +14,6 @@ from symdrift.chain.steps import derived, holds, vanishes
 from symdrift.chain.vocabulary import (
     CENTRED_NOISE,
     INPUT,
-    INPUTS,
     METRIC,
     MINIMUM_POINT,
     RANK,
@@ -24,7 +23,7 @@ from symdrift.chain.vocabulary import (
 from symdrift.derivation import Equation, Step
 from symdrift.manifold import AlignedMinimum, active_direction, inactive_direction
 from symdrift.network import generator
-from symdrift.notation import symbol
+from symdrift.notation import INPUTS, symbol
 
 SYNAPTIC_SECTION = "Noise of the synapses"
 
