@@ -7,7 +7,9 @@ active axes, ``G_ij = 2 (s_i + s_j)``, and of an active with a silent one, ``G_i
 
 Gradient noise adds the area that its own fluctuation sweeps.  The area swept with synaptic
 fluctuation is smaller than the direct rotation by a factor of the order of ``|n|^2 / s``, like
-the change of the metric across the fluctuation: a correction beyond leading order, left out.
+the change of the metric across the fluctuation, which opposes it: corrections beyond leading
+order, left out.  At a fluctuation of a tenth of the smallest singular value that area alone would
+add 7 %; simulated rotations differ from ``varsigma^2 G^-1`` by 1.3 +- 1.3 %.
 """
 
 from __future__ import annotations
