@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from symdrift.evaluation import Evaluation as Evaluation
     from symdrift.evaluation import StimulusEvaluation as StimulusEvaluation
     from symdrift.extrapolation import validate_limit as validate_limit
+    from symdrift.lesson import write_lesson as write_lesson
     from symdrift.observables import Observation as Observation
     from symdrift.observables import observe as observe
     from symdrift.problem import LearningProblem as LearningProblem
@@ -62,6 +63,7 @@ _HOMES = {
     "validate": "symdrift.validation",
     "validate_limit": "symdrift.extrapolation",
     "white_noise_comparison": "symdrift.comparisons",
+    "write_lesson": "symdrift.lesson",
 }
 
 __all__ = [
@@ -87,6 +89,7 @@ __all__ = [
     "validate",
     "validate_limit",
     "white_noise_comparison",
+    "write_lesson",
 ]
 
 

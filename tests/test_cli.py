@@ -22,7 +22,7 @@ from symdrift.estimators import Estimate
 from symdrift.extrapolation import ExtrapolatedRow, Extrapolation
 from symdrift.validation import Row, Similarity, Validation
 
-COMMANDS = ("list", "derive", "evaluate", "simulate", "validate", "report", "lesson")
+COMMANDS = ("list", "derive", "evaluate", "simulate", "observe", "validate", "report", "lesson")
 TWO_INPUTS = [
     *("--set", "network.inputs=2", "--set", "network.outputs=2", "--set", "network.hidden=2"),
     *("--set", "inputs.covariance=[2, 0.7]", "--set", "gamma=0.2", "--set", "eta=0.0025"),

@@ -88,7 +88,7 @@ class Average {
   get mean() { return this.count > 0 ? this.sum / this.count : NaN; }
 
   get error() {
-    if (this.count < 4) return NaN;
+    if (this.count < 8) return NaN;
     const variance = this.squares / this.count - this.mean ** 2;
     return Math.sqrt(Math.max(variance, 0) / (this.count - 1));
   }
@@ -188,8 +188,8 @@ class Simulation {
     this.spread = new Average(BLOCK);
     this.windows = [];
     this.windowCount = 0;
-    this.rates = this.planes.map(() => new Average(10));
-    this.decays = this.representations.map(() => new Average(10));
+    this.rates = this.planes.map(() => new Average(5));
+    this.decays = this.representations.map(() => new Average(5));
     this.before = null;
     this.previous = null;
     this.loss = kernels.loss(network);
@@ -367,7 +367,7 @@ class Simulation {
   // Mean-squared rotation of one plane after 1, 2, 4... windows, with standard errors.
   displacements(plane) {
     const found = [];
-    for (let lag = 1; lag <= 32 && this.windows.length >= 6 * lag; lag *= 2) {
+    for (let lag = 1; lag <= 32 && this.windows.length >= 8 * lag; lag *= 2) {
       const average = new Average(1);
       for (let start = 0; start + lag <= this.windows.length; start += lag) {
         let angle = 0;
