@@ -149,7 +149,7 @@ def draw_fluctuation_spectrum(data: FluctuationSpectrum) -> Figure:
             data.stiffness, data.simulation, data.standard_error, fmt=".", capsize=2,
             color=COLOURS[1], label="simulation",
         )  # fmt: skip
-        upper.set(xscale="log", yscale="log")
+        upper.set(yscale="log")
         upper.set_ylabel("variance of the weights")
         upper.legend()
         lower.axhline(1.0, color=COLOURS[0])
