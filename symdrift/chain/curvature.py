@@ -31,6 +31,7 @@ from symdrift.network import LinearNetwork
 from symdrift.noise import gradient_noise
 from symdrift.notation import GAMMA, symbol
 from symdrift.rational import cancel
+from symdrift.two_axes import LAMBDA_1, LAMBDA_2, S_1, S_2, STRAIGHT, TwoAxes
 
 SECTION = "The normal space and its Hessian"
 
@@ -347,6 +348,11 @@ def _hessian_blocks(examples: Examples) -> Step:
                 - block_of(examples.bottleneck, 0, 2).hessian,
             ),
             vanishes(
+                "For any task the Hessian acts on changes of the learned map; without "
+                "misalignment that operator has these blocks on the entries of two learned axes.",
+                *_blocks_of_general_theory(displayed, coupling, own.hessian[0]),
+            ),
+            vanishes(
                 "An input without output is a direction of gain zero, an output without input one "
                 "of input variance zero: the single entries found are those of the block.",
                 block_of(examples.more_inputs, 0, 2).hessian[0]
@@ -356,6 +362,23 @@ def _hessian_blocks(examples: Examples) -> Step:
             ),
         ),
     )
+
+
+def _blocks_of_general_theory(
+    displayed: sp.ImmutableMatrix, coupling: sp.Expr, own: sp.Expr
+) -> tuple[sp.ImmutableMatrix, sp.Expr]:
+    """Operator on learned maps of two aligned axes minus the displayed blocks."""
+    general = TwoAxes().minimum.curvature.xreplace(dict(STRAIGHT))
+    names = {
+        symbol("input_variance", "i"): LAMBDA_1,
+        symbol("singular_value", "i"): S_1,
+        symbol("input_variance", "l"): LAMBDA_2,
+        symbol("singular_value", "l"): S_2,
+    }
+    pair = displayed.xreplace({COUPLING: coupling}).xreplace(
+        {symbol("residual_map", "l"): GAMMA / symbol("input_variance", "l")}
+    )
+    return general.extract([1, 2], [1, 2]) - pair.xreplace(names), general[0] - own.xreplace(names)
 
 
 def _instance(
