@@ -85,9 +85,10 @@ def _average() -> Step:
             average = sp.Integer(0)
             for exponents, coefficient in sp.Poly(sp.expand(entry), *angles).terms():
                 present = [k for k, power in enumerate(exponents) for _ in range(power)]
-                average += coefficient * (
-                    means[present[0]] if len(present) == 1 else covariance[present[0], present[1]]
-                )
+                if len(present) == 2:
+                    average += coefficient * covariance[present[0], present[1]]
+                else:
+                    average += coefficient * sp.Mul(*(means[k] for k in present))
             if sp.expand(average - expected) != 0:
                 return False
         return True
