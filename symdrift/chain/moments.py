@@ -31,11 +31,11 @@ from symdrift.notation import INPUTS
 from symdrift.two_axes import KURTOSIS
 
 MOMENT = sp.IndexedBase("fourth")
-ENTRY = sp.IndexedBase("C_map_entry")
-NOISE_ENTRY = sp.IndexedBase("C_entry")
-RESIDUAL_ENTRY = sp.IndexedBase("E_entry")
+ENTRY = sp.IndexedBase("mapnoise_entry")
+NOISE_ENTRY = sp.IndexedBase("noise_entry")
+RESIDUAL_ENTRY = sp.IndexedBase("missed_entry")
 SLOPE_ENTRY = sp.IndexedBase("slope_entry")
-COVARIANCE_ENTRY = sp.IndexedBase("Sigma_entry")
+COVARIANCE_ENTRY = sp.IndexedBase("covariance_entry")
 LABEL_ENTRY = sp.IndexedBase("label_entry")
 PROBABILITY = sp.IndexedBase("probability")
 SAMPLE_GRADIENT = sp.IndexedBase("sample_gradient")

@@ -43,7 +43,7 @@ WAITED = sp.MatrixSymbol("waited", *FLUCTUATION.shape)
 PULL = sp.MatrixSymbol("pull", *FLUCTUATION.shape)
 KEPT = sp.IndexedBase("turn_ab")
 STIFFNESS = sp.IndexedBase("stiffness")
-NOISE_ENTRY = sp.IndexedBase("C_ab")
+NOISE_ENTRY = sp.IndexedBase("noise_ab")
 A, B = sp.symbols("a b", integer=True, positive=True)
 
 LATEX = {
