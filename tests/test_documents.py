@@ -27,7 +27,7 @@ from symdrift.documents import report, write_document
 from symdrift.documents.html import derivation_html
 from symdrift.documents.latex import derivation_latex
 from symdrift.documents.numbers import Formula
-from symdrift.documents.pdf import compile_pdf
+from symdrift.documents.pdf import CompileResult, compile_pdf
 from symdrift.documents.prose import DocumentError
 from symdrift.documents.rendering import escape_latex, render_latex
 from symdrift.documents.tables import number, quantity
@@ -375,6 +375,28 @@ def test_a_report_holds_derivation_numbers_and_figures_and_repeats_to_the_byte(
     )
     for name in re.findall(r"\\includegraphics.*\{(.*)\}", source):
         assert name in first
+
+
+def test_tex_runs_only_when_the_source_or_a_figure_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[bytes] = []
+
+    def typeset(source: Path) -> CompileResult:
+        compiled.append(source.read_bytes())
+        return CompileResult(write_text(source.with_suffix(".pdf"), f"run {len(compiled)}"))
+
+    monkeypatch.setenv("SYMDRIFT_CACHE", str(tmp_path / "kept"))
+    monkeypatch.setattr("symdrift.documents.writing.tex_available", lambda: True)
+    monkeypatch.setattr("symdrift.documents.writing.compile_pdf", typeset)
+    contents = []
+    for change in ("", "", "figure", "source"):
+        if change == "figure":
+            write_text(tmp_path / "out" / "figures" / "one.pdf", "a figure")
+        derivation = replace(EXAMPLE, title="Another") if change == "source" else EXAMPLE
+        write_document(derivation, tmp_path / "out", "report", ("tex", "pdf"))
+        contents.append((tmp_path / "out" / "report.pdf").read_text())
+    assert contents == ["run 1", "run 1", "run 2", "run 3"]
 
 
 @pytest.mark.usefixtures("example_chain")
