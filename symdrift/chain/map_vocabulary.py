@@ -29,7 +29,6 @@ NUCLEAR, OTHER_NUCLEAR, SLOPE_NORM = sp.symbols("nuclear nuclear_other slope_nor
 EXCESS_OVER_MINIMUM = sp.Symbol("loss_above", real=True)
 
 ANY_MAP = sp.MatrixSymbol("F_map", OUTPUTS, INPUTS)
-PROBE = sp.MatrixSymbol("F_probe", OUTPUTS, INPUTS)
 FLAT = sp.MatrixSymbol("F_flat", MAPS, 1)
 REACHED_FIRST = sp.MatrixSymbol("reached_first", HIDDEN, INPUTS)
 REACHED_SECOND = sp.MatrixSymbol("reached_second", OUTPUTS, HIDDEN)
@@ -62,7 +61,6 @@ LATEX: dict[sp.Basic, str] = {
     SLOPE_NORM: r"\lVert\Lambda\rVert",
     EXCESS_OVER_MINIMUM: "L(M') - L(M)",
     ANY_MAP: "F",
-    PROBE: "F'",
     FLAT: "F",
     REACHED_FIRST: r"(J F)_{W}",
     REACHED_SECOND: r"(J F)_{U}",

@@ -144,14 +144,19 @@ def _outlook(study: Study) -> Step:
         if has_explicit_rate(study)
         else ""
     )
+    minimum = (
+        "On shared axes its minimum is known axis by axis, but fluctuation and rotation"
+        if shares_axes(study)
+        else "Its minimum solves polynomial equations without a closed solution, so that singular "
+        "values and axes"
+    )
     planes = RANK * (RANK - 1) / 2
     return derived(
         "study",
         SECTION,
         "What is symbolic and what is numeric",
-        f"This study has {_KINDS[type(study.inputs)]}, and leaves {names} open. Its minimum solves "
-        "polynomial equations without a closed solution, so that singular values and axes must "
-        f"be found numerically, once every symbol has a number. {explicit}The derivation above is "
+        f"This study has {_KINDS[type(study.inputs)]}, and leaves {names} open. {minimum} must be "
+        f"found numerically, once every symbol has a number. {explicit}The derivation above is "
         "symbolic and holds for the study as it stands; with numbers the dense road solves "
         "[eq:map-equations] for it.",
         tests=(
@@ -170,10 +175,9 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
     rank = minimum.rank
     reached = rank * (inputs + outputs - rank)
     values = sp.Tuple(*(_shown(value) for value in minimum.singular_values))
-    explicit = has_explicit_rate(study) and rank == 2
     kernels = (
         "The kernels beside this document evaluate [eq:exact-rate]."
-        if explicit
+        if has_explicit_rate(study)
         else "There is no kernel file for such a study: its numbers come from the dense road, "
         "which solves [eq:map-equations] in double precision."
     )
