@@ -45,6 +45,9 @@ TOLERATED_ERRORS = 3.0
 TOLERATED_STIFFNESS = 3.0
 """Corrections of relative order ``eta h_max`` are allowed this prefactor."""
 
+MOST_DIRECTIONS = 200
+"""Directions reached by noise, ``r (n + m - r)``, up to which displacements have a theory here."""
+
 FEW_PLANES = 3
 VANISHING = 1e-6
 """Correlations between planes below this are rows only where there are few planes."""
@@ -174,7 +177,8 @@ class Validation:
         Fraction of the planned windows that was measured.
     similarity : Similarity
     displacements : tuple of Displacement
-        One per stimulus.
+        One per stimulus; none beyond `MOST_DIRECTIONS`, where their theory at every rate would
+        take longer than the simulation.
     """
 
     study: str
@@ -379,7 +383,9 @@ def run_planned(
     )
     measured = estimate(observed, sums, schedule.window, minimum_loss)
     slowest_rate = problem.learning_rate * relaxation(problem, minimum).slowest
-    displacements = _displacements(problem, measured_displacements(sums, schedule.lags))
+    displacements: tuple[Displacement, ...] = ()
+    if minimum.rank * (sum(problem.teacher.shape) - minimum.rank) <= MOST_DIRECTIONS:
+        displacements = _displacements(problem, measured_displacements(sums, schedule.lags))
     return Validation(
         study=problem.study,
         learning_rate=problem.learning_rate,

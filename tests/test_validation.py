@@ -12,6 +12,7 @@ import scipy.stats
 from simulation_cases import problem
 
 from symdrift import dense, planning
+from symdrift import validation as validation_module
 from symdrift.errors import RequestError
 from symdrift.estimators import displacement_curve
 from symdrift.evaluation import Drift, Evaluation
@@ -229,6 +230,16 @@ def test_displacements_reach_from_the_fastest_relaxation_to_far_beyond_the_windo
         deviation = np.abs(found.mean - curve.theory)[near]
         assert np.all(deviation < 4 * found.standard_error[near] + 0.05 * curve.theory[near])
         assert np.all(found.standard_error[near] < 0.03 * found.mean[near])
+
+
+def test_displacements_of_wide_networks_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two inputs, outputs and active axes: noise reaches four directions."""
+    monkeypatch.setattr(validation_module, "MOST_DIRECTIONS", 3)
+    wide = compared(TWO, steps=11_000, replicas=8)
+    assert wide.displacements == ()
+    assert wide.displacement_rows == ()
+    monkeypatch.setattr(validation_module, "MOST_DIRECTIONS", 4)
+    assert len(compared(TWO, steps=11_000, replicas=8).displacements) == 2
 
 
 def test_the_similarity_of_representations_stays_that_of_the_minimum() -> None:
