@@ -140,6 +140,18 @@ def test_equal_wide_entries_of_a_matrix_share_one_name() -> None:
     assert [part.rows[0][0] for part in layout.definitions].count("h_{12}") == 1
 
 
+def test_a_long_fraction_in_a_matrix_is_named_instead_of_set_in_small_type() -> None:
+    fraction = GAMMA * L2 / (L1 * L2 - L3**2)
+    block = sp.Eq(
+        sp.MatrixSymbol("H", 2, 2), sp.Matrix([[L1, fraction], [GAMMA / L1, L2]]), evaluate=False
+    )
+    layout = lay_out(block, printer(), 38.0, Names())
+    ((_, matrix),) = layout.rows
+    assert matrix.count(r"\frac") == 1
+    (definition,) = layout.definitions
+    assert definition.rows[0][0] == "h_{12}"
+
+
 def test_a_name_is_given_once_per_document() -> None:
     names = Names({"h_{12}"})
     assert names.entry("h", 1, 2) == "h^{(2)}_{12}"

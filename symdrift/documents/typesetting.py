@@ -26,6 +26,8 @@ _SIZE_NAMES = ("big", "big", "Big", "bigg", "Bigg")
 _BRACKETS = ((r"[", r"]"), (r"\{", r"\}"), ("(", ")"))
 _NARROW = 22.0
 """Below this room (em) rows are indented by half as much."""
+_LARGEST_SMALL_ENTRY = 4.0
+"""An entry of a matrix with a fraction is named when it is wider than this (em)."""
 _WIDEST_MARGIN = 0.34
 """A left-hand side wider than this part of the line does not set the alignment."""
 _RELATIONS = {
@@ -258,7 +260,9 @@ class _Writer:
     def emit(self, expression: sp.Basic, tail: str, depth: int) -> None:
         """Write an expression, broken where it must be; ``tail`` stays with its end."""
         flat = self._printer.doprint(expression)
-        if self._fits(flat + tail):
+        if isinstance(expression, MatrixBase) and self._has_small_print(expression):
+            self._matrix(expression, tail, depth)
+        elif self._fits(flat + tail):
             self.put(flat + tail)
         elif isinstance(expression, sp.Add | sp.MatAdd):
             self._sum(self._terms(expression), tail, depth)
@@ -473,11 +477,12 @@ class _Writer:
 
         order = sorted(cells, key=lambda place: (-_width(cells[place]), place))
         for place in order:
-            if self._fits(grid() + tail) or (
-                not self._fresh and self._fits_fresh(grid() + tail, depth) and named
-            ):
-                break
             latex = cells[place]
+            fits = self._fits(grid() + tail) or (
+                not self._fresh and self._fits_fresh(grid() + tail, depth) and named
+            )
+            if fits and not _is_small_print(latex):
+                continue
             if latex not in named and _width(latex) > 2.0:
                 name = self._names.entry(self._stem, place[0] + 1, place[1] + 1)
                 named[latex] = name
@@ -487,6 +492,9 @@ class _Writer:
             self._large_matrix(matrix, tail, depth)
             return
         self._named(grid(), tail, depth)
+
+    def _has_small_print(self, matrix: MatrixBase) -> bool:
+        return any(_is_small_print(self._printer.doprint(entry)) for entry in matrix)
 
     def _large_matrix(self, matrix: MatrixBase, tail: str, depth: int) -> None:
         """Name a matrix of too many columns and list its entries that do not vanish."""
@@ -526,6 +534,11 @@ class _Writer:
             expression = expression.xreplace({part: stand_in})
             printer = printer.with_names({stand_in: name})
         self._named(printer.doprint(expression), tail, depth)
+
+
+def _is_small_print(entry: str) -> bool:
+    """Whether an entry of a matrix holds a long fraction, which TeX would set in small type."""
+    return r"\frac" in entry and _width(entry) > _LARGEST_SMALL_ENTRY
 
 
 def _widest_part(expression: sp.Basic, printer: TheoryPrinter) -> sp.Basic | None:
