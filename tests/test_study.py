@@ -360,8 +360,12 @@ def test_shipped_studies_are_complete(name: str) -> None:
     assert study.problem().weight_decay > 0
 
 
-def test_the_five_studies_of_the_theory_are_shipped() -> None:
+def test_a_study_of_each_kind_is_shipped() -> None:
+    kinds = {read_study(name).inputs.distribution for name in shipped_studies()}
+    assert kinds == {"gaussian", "elliptical", "stimuli", "samples"}
     assert {
+        "misaligned_teacher",
+        "synaptic_noise",
         "isotropic_autoencoder",
         "anisotropic_autoencoder",
         "teacher_label_noise",
