@@ -106,21 +106,20 @@ def _heavy_tails() -> Step:
         SECTION,
         "Noise along shared axes",
         "Teacher and inputs of this study share their axes. Between learned axes {i} and {l} the "
-        "noise on learned maps then has the entries [eq:heavy-tails], with the residual {E_i} "
-        "that weight decay leaves. Those that Gaussian inputs have too are larger by one plus the "
-        "kurtosis, up to the label noise. The last one is new: the common length of a sample "
-        "couples the weights of every axis with itself to those of every other, so that Hessian "
-        "and noise have no common blocks and the sum [eq:map-covariance] has further terms.",
-        equations=(
-            Equation(
-                "heavy-tails",
-                sp.And(
-                    *(
-                        sp.Eq(ENTRY[place], value, evaluate=False)
-                        for place, value in entries.items()
-                    )
-                ),
-            ),
+        "noise on learned maps then has the entries [eq:heavy-pair] and [eq:heavy-exchange], with "
+        "the residual {E_i} that weight decay leaves: those of Gaussian inputs times one plus the "
+        "kurtosis, up to the label noise. An axis with itself has [eq:heavy-own]. The entry "
+        "[eq:heavy-common] is new: the common length of a sample couples the weights of every "
+        "axis with itself to those of every other, so that Hessian and noise have no common "
+        "blocks and the trace [eq:map-covariance] has further terms.",
+        equations=tuple(
+            Equation(label, sp.Eq(ENTRY[place], entries[place], evaluate=False))
+            for label, place in (
+                ("heavy-pair", (i, l, i, l)),
+                ("heavy-exchange", (i, l, l, i)),
+                ("heavy-own", (i, i, i, i)),
+                ("heavy-common", (i, i, l, l)),
+            )
         ),
         tests=(
             vanishes(
