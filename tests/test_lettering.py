@@ -22,6 +22,8 @@ from symdrift.documents.mathlist import (
     Symbol,
     parse,
 )
+from symdrift.documents.numbers import Formula
+from symdrift.documents.tables import parameter_table
 from symdrift.errors import RequestError
 from symdrift.lettering import in_notation, resolve_notation, with_index
 from symdrift.roles import INDICES, PRESETS, ROLES, VOCABULARY
@@ -192,3 +194,11 @@ def test_every_letter_that_the_derivation_uses_is_reserved_or_belongs_to_a_role(
     assert len(symbols) > 50
     strange = {latex for latex, letter in symbols.items() if letter not in known}
     assert {latex for latex in strange if not latex.startswith(r"\#")} == set()
+
+
+def test_tables_index_a_letter_that_has_a_subscript(write_study: Callable[[str], Path]) -> None:
+    problem = read_study(write_study(ANISOTROPIC)).problem()
+    table = parameter_table(problem, {"input_variance": "v_x", "label_noise": r"\sigma_y"})
+    cells = [row[0] for row in table.rows]
+    assert Formula("v_{x,i}") in cells
+    assert Formula(r"\sigma_{y,o}^{2}") in cells

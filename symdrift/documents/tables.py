@@ -11,6 +11,7 @@ import numpy as np
 from symdrift.documents.numbers import Cell, Formula, Table
 from symdrift.evaluation import Evaluation
 from symdrift.inputs import Elliptical, InputDistribution, Samples, StimulusSet
+from symdrift.lettering import with_index
 from symdrift.problem import LearningProblem
 from symdrift.roles import ROLES
 from symdrift.validation import Row, Validation
@@ -56,16 +57,16 @@ def parameter_table(problem: LearningProblem, notation: Mapping[str, str]) -> Ta
         rows.append((Formula("f_{k}"), meaning, Formula(r",\; ".join(shown + more))))
     covariance, teacher = problem.input_covariance, problem.teacher
     if _is_diagonal(covariance):
-        row("input_variance", f"{name('input_variance')}_{{i}}", _list(np.diagonal(covariance)),
-            "input variance on each axis")  # fmt: skip
+        symbol, variances = with_index(name("input_variance"), "i"), np.diagonal(covariance)
+        row("input_variance", symbol, _list(variances), "input variance on each axis")
     else:
         row("input_covariance", name("input_covariance"), _matrix(covariance))
     if _is_diagonal(teacher):
-        row("gain", f"{name('gain')}_{{i}}", _list(np.diagonal(teacher)),
+        row("gain", with_index(name("gain"), "i"), _list(np.diagonal(teacher)),
             "gain of the teacher on each axis")  # fmt: skip
     else:
         row("teacher", name("teacher"), _matrix(teacher))
-    row("label_noise", f"{name('label_noise')}_{{o}}^{{2}}", _list(problem.label_noise),
+    row("label_noise", f"{with_index(name('label_noise'), 'o')}^{{2}}", _list(problem.label_noise),
         "label-noise variance of each output")  # fmt: skip
     row("weight_decay", name("weight_decay"), number(problem.weight_decay))
     row("learning_rate", name("learning_rate"), number(problem.learning_rate))
@@ -110,7 +111,13 @@ def _minimum_rows(
 ) -> Iterator[tuple[Cell, ...]]:
     minimum = evaluation.minimum
     for index, value in enumerate(minimum.singular_values[:_MOST_ROWS], start=1):
-        yield Formula(f"{singular}_{{{index}}}"), f"singular value {index}", number(value), "", ""
+        yield (
+            Formula(with_index(singular, str(index))),
+            f"singular value {index}",
+            number(value),
+            "",
+            "",
+        )
     yield Formula("L"), "loss at the minimum", number(minimum.loss), "", ""
     smallest = number(minimum.hessian_min)
     yield Formula(rf"\min {hessian}"), "smallest Hessian eigenvalue", smallest, "", ""
@@ -133,7 +140,7 @@ def _plane_rows(
     planes = exact.drift.planes[:_MOST_ROWS]
     for k, plane in enumerate(planes):
         yield (
-            Formula(f"{diffusion}_{{{_index(plane)}}}"),
+            Formula(with_index(diffusion, _index(plane))),
             f"diffusion, plane ({plane[0]}, {plane[1]}), rad²",
             *_compared(exact.drift.diffusion[k], white.drift.diffusion[k]),
         )
@@ -142,7 +149,7 @@ def _plane_rows(
         if abs(exact.drift.mean_rotation[k]) > noise:
             value = number(exact.drift.mean_rotation[k])
             meaning = f"mean rotation, plane ({plane[0]}, {plane[1]}), rad"
-            yield Formula(f"{mean}_{{{_index(plane)}}}"), meaning, value, "", ""
+            yield Formula(with_index(mean, _index(plane))), meaning, value, "", ""
     if len(exact.drift.planes) > _MOST_ROWS:
         rest = len(exact.drift.planes) - _MOST_ROWS
         yield "", f"and {rest} more planes, listed in numbers.json", "", "", ""
