@@ -5,7 +5,7 @@ import sympy as sp
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from symdrift.rational import cancel, factor, is_zero, leading_term
+from symdrift.rational import RationalField, cancel, factor, is_zero, leading_term, solve_linear
 
 X, Y, Z = sp.symbols("x y z", positive=True)
 
@@ -123,3 +123,31 @@ def test_leading_term_is_the_limit(expression: sp.Expr) -> None:
     assert X not in coefficient.free_symbols
     assert coefficient != 0
     assert sp.cancel(sp.limit(expression / X**exponent, X, 0) - coefficient) == 0
+
+
+def test_a_linear_system_of_rational_functions_is_solved() -> None:
+    a, b, c = sp.symbols("a b c", positive=True)
+    matrix = sp.Matrix([[a, b, 0], [1 / b, c, a], [0, a, b + c]])
+    right = sp.Matrix([1, a / c, b])
+    found = sp.Matrix(solve_linear(matrix, right))
+    assert all(is_zero(entry) for entry in matrix * found - right)
+
+
+def test_a_system_without_leading_pivot_is_solved() -> None:
+    a = sp.Symbol("a", positive=True)
+    assert solve_linear(sp.Matrix([[0, a], [1, 1]]), sp.Matrix([a, 3])) == [2, 1]
+
+
+def test_a_singular_system_is_refused() -> None:
+    a, b = sp.symbols("a b", positive=True)
+    with pytest.raises(ValueError, match="singular"):
+        solve_linear(sp.Matrix([[a, b], [2 * a, 2 * b]]), sp.Matrix([1, 1]))
+
+
+def test_sums_of_products_and_quotients_are_in_lowest_terms() -> None:
+    a, b = sp.symbols("a b", positive=True)
+    field = RationalField([a, b])
+    total = field.contract([a, 1 / b], [b, -a * b**2])
+    assert total[0] == 0
+    quotient = field.divide(field.fraction(a**2 - b**2), field.fraction(a - b))
+    assert field.expand(quotient[0]) / field.expand(quotient[1]) == a + b
