@@ -78,7 +78,9 @@ def _given(network: Network) -> str:
 
     if all(gain == 1 for gain in network.gains):
         return f"The input variances are {listed('variance')}."
-    return f"The input variances are {listed('variance')}, the gains {listed('gain')}."
+    return (
+        f"The input variances are {listed('variance')}, the gains of the teacher {listed('gain')}."
+    )
 
 
 def _learning(network: Network) -> dict[str, sp.Basic]:
@@ -95,7 +97,7 @@ def _learning(network: Network) -> dict[str, sp.Basic]:
 
 
 def _kind(network: Network) -> str:
-    return "A teacher with gains" if any(gain != 1 for gain in network.gains) else "An autoencoder"
+    return "An autoencoder" if all(gain == 1 for gain in network.gains) else "A network"
 
 
 def _noise(network: Network) -> str:
