@@ -16,7 +16,8 @@ def lesson(
     out: OutOption = None,
     seed: SeedOption = 0,
     students: Annotated[
-        int, typer.Option(metavar="N", help="Problem sheets to draw, one per student.")
+        int,
+        typer.Option(metavar="N", min=1, max=500, help="Problem sheets to draw, one per student."),
     ] = 1,
     assignments: SetOption = None,
 ) -> None:
