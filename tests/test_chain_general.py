@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,11 @@ def test_the_general_theory_comes_before_the_explicit_case(misaligned: Derivatio
         "Results for this study",
     ]
     assert all(step.checks and all(c.passed for c in step.checks) for step in misaligned.steps)
+
+
+def test_a_general_derivation_survives_the_cache(misaligned: Derivation) -> None:
+    """What changes when it is unpickled would be derived again each time."""
+    assert pickle.loads(pickle.dumps(misaligned)) == misaligned
 
 
 def test_the_displayed_rate_is_that_of_full_matrices(misaligned: Derivation) -> None:

@@ -8,6 +8,8 @@ import sympy as sp
 
 from symdrift.chain.map_examples import MapExamples
 from symdrift.chain.map_vocabulary import (
+    CANONICAL_FIRST,
+    CANONICAL_SECOND,
     EXCESS_OVER_MINIMUM,
     INVERSE_COVARIANCE,
     LEARNED_MAP,
@@ -46,7 +48,9 @@ def factorisation(examples: MapExamples) -> Iterator[Step]:
 
 
 def _factored(examples: MapExamples) -> Step:
-    squares = (sp.Trace(FIRST_LAYER * FIRST_LAYER.T) + sp.Trace(SECOND_LAYER * SECOND_LAYER.T)) / 2
+    squares = (
+        sp.Trace(FIRST_LAYER * FIRST_LAYER.T) / 2 + sp.Trace(SECOND_LAYER * SECOND_LAYER.T) / 2
+    )
     minimum = examples.left_out
     first = sp.Matrix(2, 3, sp.symbols("w_1:7"))
     second = sp.Matrix(3, 2, sp.symbols("u_1:7"))
@@ -68,19 +72,14 @@ def _factored(examples: MapExamples) -> Step:
         "Balanced layers can be turned into a common frame of the hidden layer, in which the "
         "squared lengths of what a hidden unit receives and of what it sends are equal: they "
         "are singular values of the learned map, [eq:learned-map], and the layers are its "
-        "factors [eq:factored]. Hidden axes are numbered by decreasing singular value; this is "
-        "the canonical frame. Half of the squared weights is then the sum of the singular "
-        "values, the nuclear norm [eq:nuclear], and no other pair of layers with the same "
-        "product has less.",
+        "factors [eq:factored] and [eq:factored-second]. Hidden axes are numbered by decreasing "
+        "singular value; this is the canonical frame. Half of the squared weights is then the "
+        "sum of the singular values, the nuclear norm [eq:nuclear], and no other pair of layers "
+        "with the same product has less.",
         equations=(
             Equation("learned-map", sp.Eq(LEARNED_MAP, LEFT_AXES * VALUES * RIGHT_AXES.T)),
-            Equation(
-                "factored",
-                sp.And(
-                    sp.Eq(FIRST_LAYER, ROOTS * RIGHT_AXES.T, evaluate=False),
-                    sp.Eq(SECOND_LAYER, LEFT_AXES * ROOTS, evaluate=False),
-                ),
-            ),
+            Equation("factored", sp.Eq(CANONICAL_FIRST, ROOTS * RIGHT_AXES.T, evaluate=False)),
+            Equation("factored-second", sp.Eq(CANONICAL_SECOND, LEFT_AXES * ROOTS, evaluate=False)),
             Equation("nuclear", sp.Eq(squares, NUCLEAR, evaluate=False)),
         ),
         tests=(

@@ -20,6 +20,8 @@ LEFT_AXES = sp.MatrixSymbol("P_axes", OUTPUTS, RANK)
 RIGHT_AXES = sp.MatrixSymbol("R_axes", INPUTS, RANK)
 VALUES = sp.MatrixSymbol("S_values", RANK, RANK)
 ROOTS = sp.MatrixSymbol("S_roots", RANK, RANK)
+CANONICAL_FIRST = sp.MatrixSymbol("first_star", RANK, INPUTS)
+CANONICAL_SECOND = sp.MatrixSymbol("second_star", OUTPUTS, RANK)
 LEARNED_MAP = sp.MatrixSymbol("M_map", OUTPUTS, INPUTS)
 OTHER_MAP = sp.MatrixSymbol("M_other", OUTPUTS, INPUTS)
 SLOPE = sp.MatrixSymbol("slope", OUTPUTS, INPUTS)
@@ -51,6 +53,8 @@ LATEX: dict[sp.Basic, str] = {
     RIGHT_AXES: "R",
     VALUES: "S",
     ROOTS: "S^{1/2}",
+    CANONICAL_FIRST: "W^{*}",
+    CANONICAL_SECOND: "U^{*}",
     LEARNED_MAP: "M",
     OTHER_MAP: "M'",
     SLOPE: r"\Lambda",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import sympy as sp
 
 from symdrift.chain.area import ROTATION_COVARIANCE
-from symdrift.chain.map_vocabulary import SYNAPTIC_NOISE
+from symdrift.chain.map_vocabulary import CANONICAL_FIRST, SYNAPTIC_NOISE
 from symdrift.chain.representation import DECAY, DIFFUSION, MEAN_ROTATION, RATE
 from symdrift.chain.representation import SECTION as REPRESENTATION_SECTION
 from symdrift.chain.steps import derived, holds, vanishes
@@ -23,12 +23,11 @@ from symdrift.chain.vocabulary import (
 from symdrift.derivation import Equation, Step
 from symdrift.manifold import AlignedMinimum, active_direction, inactive_direction
 from symdrift.network import generator
-from symdrift.notation import INPUTS, symbol
+from symdrift.notation import symbol
 
 SYNAPTIC_SECTION = "Noise of the synapses"
 
 HIDDEN_VECTOR = sp.MatrixSymbol("w_hidden", RANK, 1)
-CANONICAL_FIRST = sp.MatrixSymbol("W_star", RANK, INPUTS)
 MEAN_MATRIX = sp.MatrixSymbol("mean_matrix", RANK, RANK)
 EXPONENTIAL = sp.MatrixSymbol("exponential", RANK, RANK)
 SPEED = sp.Symbol("mean_speed", nonnegative=True)
@@ -38,7 +37,6 @@ SILENT_METRIC = symbol("metric", "ik")
 
 LATEX: dict[sp.Basic, str] = {
     HIDDEN_VECTOR: "w",
-    CANONICAL_FIRST: "W^{*}",
     MEAN_MATRIX: r"\bar\mu",
     EXPONENTIAL: r"e^{\tau(\bar\mu - \Delta)}",
     SPEED: "v_h",
