@@ -42,8 +42,6 @@ _THEORY_DIGITS = 10
 _SIMULATION_DIGITS = 6
 _RATE_FACTORS = (0.25, 0.5, 1.0)
 _RATE_PRECISION, _COARSE_PRECISION = 0.02, 0.03
-_FEW_WEIGHTS = 40
-"""Weights up to which simulations are cheap enough for the finer precision."""
 _SEED = 0
 
 
@@ -173,7 +171,7 @@ def _simulate(
 ) -> _Results:
     """Simulations of a report, or those of the same problem that were made before."""
     weights = problem.hidden * sum(problem.teacher.shape)
-    precision = _RATE_PRECISION if weights <= _FEW_WEIGHTS else _COARSE_PRECISION
+    precision = _RATE_PRECISION if weights <= series.FEW_WEIGHTS else _COARSE_PRECISION
     document = [
         sha256(pickle.dumps(problem)).hexdigest(),
         study.document,

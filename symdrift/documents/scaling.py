@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from symdrift.documents.series import FEW_WEIGHTS
 from symdrift.errors import RequestError
 from symdrift.evaluation import Evaluation
 from symdrift.figures import Scaling, ScalingPanel
@@ -17,7 +18,7 @@ from symdrift.roads import evaluate
 MOST_PLANES = 3
 MOST_INPUTS = 64
 
-_POINTS = 17
+_POINTS, _FEW_POINTS = 17, 5
 _RATE_RANGE = (0.1, 3.0)
 _DECAY_RANGE = (0.1, 1.8)
 _BATCHES = (1, 2, 4, 8, 16, 32, 64)
@@ -32,8 +33,12 @@ def scaling(problem: LearningProblem, evaluation: Evaluation) -> Scaling | None:
     if not evaluation.drift.planes or problem.synaptic_noise > 0:
         return None
     rate, decay = problem.learning_rate, problem.weight_decay
-    rates = rate * np.geomspace(*_RATE_RANGE, _POINTS)
-    decays = decay * np.geomspace(*_DECAY_RANGE, _POINTS)
+    weights = problem.hidden * sum(problem.teacher.shape)
+    cheap = weights <= FEW_WEIGHTS or evaluation.method == "closed-form"
+    points = _POINTS if cheap else _FEW_POINTS
+    batches = _BATCHES if cheap else _BATCHES[::3]
+    rates = rate * np.geomspace(*_RATE_RANGE, points)
+    decays = decay * np.geomspace(*_DECAY_RANGE, points)
     panels = [
         ScalingPanel(
             r"learning rate $\eta$",
@@ -51,8 +56,8 @@ def scaling(problem: LearningProblem, evaluation: Evaluation) -> Scaling | None:
         ),
         ScalingPanel(
             "batch size $B$",
-            np.array(_BATCHES, dtype=np.float64),
-            _curves(evaluation, (replace(problem, batch=value) for value in _BATCHES)),
+            np.array(batches, dtype=np.float64),
+            _curves(evaluation, (replace(problem, batch=value) for value in batches)),
             -2,
             float(problem.batch),
         ),

@@ -34,12 +34,13 @@ from symdrift.problem import Array, LearningProblem
 from symdrift.roads import evaluate
 from symdrift.validation import Row, Validation
 
+FEW_WEIGHTS = 40
+"""Weights up to which the dense road and the simulator are cheap."""
+
 LARGEST_PATTERN = 80
 """Directions up to which the block structure is drawn."""
 
 _SWEEP_POINTS, _FEW_POINTS = 41, 9
-_FEW_WEIGHTS = 40
-"""Weights up to which the dense road takes milliseconds."""
 _MOST_SERIES = 3
 _MOST_STIMULI = 12
 _MOST_RATIOS = 28
@@ -58,7 +59,7 @@ def weight_decay_sweep(problem: LearningProblem) -> WeightDecaySweep:
     """Diffusion of every plane from a thirtieth of the weight decay to the last threshold."""
     strongest = float(np.linalg.norm(problem.teacher @ problem.input_covariance, 2))
     weights = problem.hidden * sum(problem.teacher.shape)
-    cheap = weights <= _FEW_WEIGHTS or evaluate(problem).method == "closed-form"
+    cheap = weights <= FEW_WEIGHTS or evaluate(problem).method == "closed-form"
     grid = np.geomspace(
         problem.weight_decay / 30, 0.98 * strongest, _SWEEP_POINTS if cheap else _FEW_POINTS
     )
