@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from symdrift.documents import write_report
+from symdrift.publishing import publish
 from symdrift.study import read_study, shipped_studies
 
 GENERATED = Path(__file__).parents[1] / "generated"
@@ -16,27 +16,31 @@ DRAWN_WITH = json.loads((GENERATED / "versions.json").read_text("utf-8"))
 SAME_FIGURES = all(version(package) == number for package, number in DRAWN_WITH.items())
 
 
-def committed(study: str) -> dict[str, Path]:
-    """Files of a study by relative name; documents as PDF are made but not committed."""
-    folder = GENERATED / study
-    return {
+def files(folder: Path) -> dict[str, Path]:
+    """Files by relative name; documents as PDF are made but not committed, figures are."""
+    found = {
         path.relative_to(folder).as_posix(): path
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not (path.parent == folder and path.suffix == ".pdf")
+        if path.is_file()
     }
+    return {
+        name: path
+        for name, path in found.items()
+        if path.suffix != ".pdf" or name.startswith("figures/")
+    }
+
+
+def committed(study: str) -> dict[str, Path]:
+    """Files of a study by relative name."""
+    return files(GENERATED / study)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("study", sorted(shipped_studies()))
 def test_every_committed_file_is_what_the_code_generates(study: str, tmp_path: Path) -> None:
-    write_report(read_study(study), tmp_path)
+    publish(read_study(study), tmp_path)
     kept = committed(study)
-    made = {
-        path.relative_to(tmp_path).as_posix()
-        for path in tmp_path.rglob("*")
-        if path.is_file() and not (path.parent == tmp_path and path.suffix == ".pdf")
-    }
-    assert made == set(kept)
+    assert set(files(tmp_path)) == set(kept)
     for name, path in kept.items():
         # Another version of the drawing library may write the same figure in other bytes.
         if SAME_FIGURES or not name.startswith("figures/"):

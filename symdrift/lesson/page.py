@@ -13,7 +13,7 @@ from markupsafe import Markup
 from symdrift.aligned import representative_drift
 from symdrift.cache import cached
 from symdrift.chain import derive
-from symdrift.closed_form import Alignment, align, applies, evaluate, kernels
+from symdrift.closed_form import Alignment, evaluate, kernels
 from symdrift.derivation import Derivation
 from symdrift.documents import mathml
 from symdrift.documents.assembly import theory_printer
@@ -24,13 +24,11 @@ from symdrift.errors import RequestError
 from symdrift.evaluation import WARN_ABOVE, Evaluation
 from symdrift.kernels.javascript import javascript_kernels
 from symdrift.lesson.controls import Control, controls
+from symdrift.lesson.scope import MOST_AXES, teachable
 from symdrift.lesson.story import Scene, scenes
 from symdrift.notation import latex_names, symbol
 from symdrift.problem import LearningProblem, Stimulus
 from symdrift.study import Study
-
-MOST_AXES = 6
-"""Inputs or outputs of the largest network that the page simulates."""
 
 SEED = 1
 """Seed of the simulation when the page opens."""
@@ -56,14 +54,10 @@ def lesson_html(study: Study) -> str:
         When a step of the derivation fails.
     """
     problem = study.problem()
-    aligned = _aligned(problem)
+    aligned = teachable(problem)
+    if isinstance(aligned, RequestError):
+        raise aligned
     evaluation = evaluate(problem)
-    if evaluation.minimum.rank < 2:
-        raise RequestError(
-            "study",
-            f'"{problem.study}" learns {evaluation.minimum.rank} direction; a lesson about drift '
-            "needs at least 2, for a single hidden axis cannot rotate",
-        )
     derivation = derive(study)
     writer = _Writer(derivation)
     sliders = controls(problem, aligned, evaluation)
@@ -97,27 +91,6 @@ def lesson_html(study: Study) -> str:
         kernels=Markup(_kernels()),
         scripts=[Markup(_text(name)) for name in _SCRIPTS],
     )
-
-
-def _aligned(problem: LearningProblem) -> Alignment:
-    obstacle = applies(problem)
-    if obstacle is not None:
-        raise RequestError(
-            "study",
-            f'"{problem.study}" cannot become a lesson, which is about Gaussian inputs on the '
-            f"axes of the teacher: {obstacle}",
-        )
-    aligned = align(problem)
-    if isinstance(aligned, str):
-        raise RequestError("study", f'"{problem.study}" cannot become a lesson: {aligned}')
-    largest = max(aligned.input_variances.size, aligned.label_noise.size)
-    if largest > MOST_AXES:
-        raise RequestError(
-            "network.inputs",
-            f"or network.outputs = {largest} is too many for a lesson, which has a slider for "
-            f"each axis; at most {MOST_AXES} are allowed",
-        )
-    return aligned
 
 
 def _represented(

@@ -1,0 +1,61 @@
+"""Everything that symdrift writes of a study, and ``generated/`` made of the shipped ones.
+
+``python -m symdrift.publishing`` makes ``generated/`` again.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+from symdrift.documents import write_derivation, write_report
+from symdrift.errors import RequestError
+from symdrift.files import write_text
+from symdrift.lesson import write_lesson
+from symdrift.lesson.scope import teachable
+from symdrift.study import Study, read_study, shipped_studies
+
+DRAWN_WITH = ("matplotlib",)
+"""Packages whose version decides the bytes of the figures."""
+
+
+def publish(study: Study, directory: Path) -> list[Path]:
+    """Write report, handouts and, where the study can have one, lesson.
+
+    Parameters
+    ----------
+    study : Study
+        With all numbers given.
+    directory : Path
+        Made when missing.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    RequestError
+        When the study is outside the theory, or a file cannot be written.
+    CheckFailed
+        When a check of the derivation or of an answer, or a compilation fails.
+    """
+    written = write_report(study, directory)
+    written += write_derivation(study, directory, ("fragment", "slides", "sheet"))
+    if not isinstance(teachable(study.problem()), RequestError):
+        written += write_lesson(study, directory)
+    return list(dict.fromkeys(written))
+
+
+def _publish_shipped(target: Path) -> None:
+    for name in shipped_studies():
+        for path in publish(read_study(name), target / name):
+            print(path)
+    versions = {package: version(package) for package in DRAWN_WITH}
+    write_text(target / "versions.json", json.dumps(versions, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    _publish_shipped(Path("generated"))
