@@ -82,11 +82,20 @@ def test_evaluations_of_the_read_me_run(
     assert (tmp_path / "docs" / "frequent_stimulus.png").stat().st_size > 10_000
 
 
+def test_the_observation_of_the_read_me_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (arguments,) = [arguments for arguments in commands() if arguments[0] == "observe"]
+    assert run(arguments) == 0
+    assert (tmp_path / "digits.png").stat().st_size > 10_000
+
+
 def test_other_commands_of_the_read_me_name_what_exists() -> None:
     named = {arguments[1] for arguments in commands() if len(arguments) > 1}
     assert named - {"two_gains.toml"} <= set(shipped_studies())
     assert {arguments[0] for arguments in commands()} == {
-        "list", "derive", "evaluate", "validate",
+        "list", "derive", "evaluate", "validate", "observe", "lesson",
     }  # fmt: skip
 
 
