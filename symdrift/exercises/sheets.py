@@ -10,7 +10,8 @@ from symdrift.closed_form import align, applies
 from symdrift.errors import RequestError
 from symdrift.exercises.drawing import Draw, Flavour
 from symdrift.exercises.model import Exercise
-from symdrift.exercises.problems import PROBLEMS, Theory
+from symdrift.exercises.problems import PROBLEMS
+from symdrift.exercises.statements import Theory
 from symdrift.problem import LearningProblem
 
 

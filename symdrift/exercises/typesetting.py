@@ -15,8 +15,9 @@ from symdrift.documents.prose import Inline, Text, read_prose
 from symdrift.documents.rendering import Latex, escape_latex
 from symdrift.documents.typesetting import Layout, Names, align, lay_out
 from symdrift.exercises.model import Answer, Exercise, Passage
-from symdrift.exercises.problems import LATEX
 from symdrift.exercises.sheets import Sheet
+from symdrift.exercises.statements import LATEX
+from symdrift.lettering import in_notation
 from symdrift.notation import latex_names
 from symdrift.roles import ROLES
 
@@ -115,7 +116,8 @@ class _Writer:
         ordered = sorted((item for item in found if isinstance(item, sp.Symbol)), key=str)
         names = self._derivation.symbol_names
         extra = {k: v for k, v in latex_names(self._roles, ordered).items() if k not in names}
-        printer = theory_printer(self._derivation).with_names(extra | LATEX)
+        own = {item: in_notation(latex, self._roles) for item, latex in LATEX.items()}
+        printer = theory_printer(self._derivation).with_names(extra | own)
         fresh = Names(set(names.values()))
 
         def math(expression: sp.Basic) -> str:

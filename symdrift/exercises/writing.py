@@ -14,8 +14,8 @@ from symdrift.derivation import Derivation
 from symdrift.documents.pdf import TEX_MISSING, compile_pdf
 from symdrift.documents.rendering import render_html, render_latex
 from symdrift.errors import CheckFailed, RequestError
-from symdrift.exercises.problems import Theory
 from symdrift.exercises.sheets import Sheet, problem_sheet
+from symdrift.exercises.statements import Theory
 from symdrift.exercises.typesetting import HtmlPen, LatexPen, sheet_view
 from symdrift.files import write_text
 from symdrift.study import Study

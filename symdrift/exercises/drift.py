@@ -1,0 +1,333 @@
+"""Exercises about noise and drift, up to the isotropic diffusion constant."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from symdrift import dense
+from symdrift.aligned import renaming
+from symdrift.drift import BlockCoupling
+from symdrift.exercises.drawing import NOISES, VARIANCES, WEIGHT_DECAYS, Draw, Network
+from symdrift.exercises.model import Answer, Exercise, Passage
+from symdrift.exercises.statements import (
+    EXCESS,
+    TOTAL,
+    Theory,
+    equal,
+    given,
+    kind,
+    label_noise,
+    learning,
+    singular_values,
+)
+from symdrift.limits import isotropic_direction, other_term, own_term
+from symdrift.notation import ETA, GAMMA, INPUTS, symbol
+
+
+def fluctuation(draw: Draw, theory: Theory) -> Exercise:
+    """Gradient noise, stationary fluctuation and excess loss."""
+    network = draw.network(axes=2, hidden=2)
+    directions = network.directions()
+    numbers = {GAMMA: network.weight_decay, ETA: network.learning_rate}
+    pair = theory.drift.own_term.couplings[0].right
+    own = theory.drift.diagonal_block
+    names = [renaming(i=directions[k], j=directions[1 - k]) | numbers for k in range(2)]
+    noises = [own.noise[0].xreplace(names[k]) for k in range(2)]
+    mixed = pair.noise.xreplace(names[0])
+    fluctuations = [own.fluctuation[0].xreplace(names[k]) for k in range(2)]
+    total = sp.Add(*noises, mixed.trace())
+    excess = network.learning_rate * total / 4
+    found = dense.evaluate(network.problem("fluctuation"))
+    weight_variance = sp.Add(*fluctuations, pair.fluctuation.xreplace(names[0]).trace())
+    return Exercise(
+        "fluctuation",
+        "Noise, fluctuation, excess loss",
+        3,
+        Passage(
+            f"{kind(network)} with two inputs, two outputs and {{p}} hidden units has learned "
+            f"both directions, with weight decay {{decay}}, learning rate {{rate}} and "
+            f"{label_noise(network)}. {given(network)} Find the total noise of the gradient of one "
+            "sample, the excess loss that it causes, and the total variance of the weights across "
+            "the valley.",
+            learning(network),
+        ),
+        (
+            Passage("The singular values are", {}, singular_values(network)),
+            Passage(
+                "The noise has a block of one entry for each direction and one of two rows for "
+                "the pair.",
+                {},
+                (
+                    theory.formula("noise-own"),
+                    *(
+                        equal(symbol("gradient_noise", f"{k + 1}{k + 1}"), value)
+                        for k, value in enumerate(noises)
+                    ),
+                    equal(symbol("gradient_noise", "12"), mixed),
+                ),
+            ),
+            Passage(
+                "The excess loss is a quarter of the learning rate times the trace.",
+                {},
+                (equal(EXCESS, excess),),
+            ),
+            Passage(
+                "The fluctuation solves the Lyapunov equation in each block,",
+                {},
+                (
+                    theory.formula("lyapunov"),
+                    *(
+                        equal(symbol("fluctuation", f"{k + 1}{k + 1}"), value)
+                        for k, value in enumerate(fluctuations)
+                    ),
+                    equal(
+                        symbol("fluctuation", "12"),
+                        pair.fluctuation.xreplace(names[0]).applyfunc(sp.nsimplify),
+                    ),
+                ),
+            ),
+            Passage("The traces add up to {total}.", {"total": equal(TOTAL, weight_variance)}),
+        ),
+        (
+            Answer(EXCESS, excess, found.fluctuation.excess_loss),
+            Answer(TOTAL, weight_variance, found.fluctuation.weight_variance),
+        ),
+    )
+
+
+def _coupling_steps(
+    coupling: BlockCoupling, names: dict[sp.Symbol, sp.Expr], labels: tuple[str, str]
+) -> tuple[sp.Basic, ...]:
+    """Blocks, fluctuations and Sylvester solution of one coupling with its numbers."""
+    left, right = coupling.left, coupling.right
+
+    def shown(role: str, label: str, matrix: sp.ImmutableMatrix) -> sp.Basic:
+        value = matrix.xreplace(names)
+        return equal(symbol(role, label), value[0] if value.rows == 1 else value)
+
+    solution = coupling.coloured_orientation.xreplace(names)
+    return (
+        shown("hessian", labels[0], left.hessian),
+        shown("hessian", labels[1], right.hessian),
+        shown("gradient_noise", labels[0], left.noise),
+        shown("fluctuation", labels[1], right.fluctuation),
+        equal(sp.Symbol("y"), sp.ImmutableMatrix(solution)),
+    )
+
+
+def plane_diffusion(draw: Draw, theory: Theory) -> Exercise:
+    """The diffusion coefficient of the only plane of two learned directions."""
+    network = draw.network(axes=2, hidden=2)
+    i, j = network.directions()
+    numbers = {GAMMA: network.weight_decay, ETA: network.learning_rate}
+    drift = theory.drift
+    terms = [own_term(drift, *pair).xreplace(numbers) for pair in ((i, j), (j, i))]
+    names = renaming(i=i, j=j) | numbers
+    length = drift.squared_length.xreplace(names)
+    coefficient = network.learning_rate**2 * sp.Add(*terms) / (2 * length**2)
+    found = dense.evaluate(network.problem("plane"))
+    name = symbol("diffusion_tensor", "12")
+    return Exercise(
+        "plane",
+        "Diffusion in one plane",
+        4,
+        Passage(
+            f"{kind(network)} with two inputs, two outputs and {{p}} hidden units learns with "
+            f"weight decay {{decay}}, learning rate {{rate}} and {label_noise(network)}, one "
+            f"sample at a time. {given(network)} Find the diffusion coefficient {{D}} of its "
+            "hidden rotation, per step.",
+            {**learning(network), "D": name},
+        ),
+        (
+            Passage("The singular values are", {}, singular_values(network)),
+            Passage(
+                "The rotation couples the block of direction 1, a single number, to the block of "
+                "the pair. The first of the Sylvester equations has a row {y} as its solution:",
+                {"y": sp.Symbol("y")},
+                (theory.formula("own-sylvester"), *_coupling_steps(
+                    drift.own_term.couplings[0], names, ("11", "12"))),
+            ),
+            Passage(
+                "With the same steps in the other direction, and with the two axes exchanged, the "
+                "terms of both axes are",
+                {},
+                (
+                    theory.formula("own-term"),
+                    equal(sp.Symbol("T_121"), terms[0]),
+                    equal(sp.Symbol("T_122"), terms[1]),
+                ),
+            ),
+            Passage(
+                "Their sum gives the variance of the rotation per step, and half of it the "
+                "diffusion coefficient.",
+                {},
+                (
+                    theory.formula("total"),
+                    equal(symbol("metric", "12"), length),
+                    equal(name, coefficient),
+                ),
+            ),
+        ),
+        (Answer(name, coefficient, float(found.drift.diffusion[0])),),
+    )  # fmt: skip
+
+
+def stimuli(draw: Draw, theory: Theory) -> Exercise:
+    """Which of three stimuli loses its representation fastest."""
+    while True:
+        network = draw.network(axes=3, hidden=3)
+        directions = network.directions()
+        if len({d.singular_value for d in directions}) == 3:
+            break
+    numbers = {GAMMA: network.weight_decay, ETA: network.learning_rate}
+    drift = theory.drift
+    planes = ((0, 1, 2), (0, 2, 1), (1, 2, 0))
+    coefficients: dict[tuple[int, int], sp.Expr] = {}
+    for i, j, l in planes:
+        a, b, c = (directions[k] for k in (i, j, l))
+        terms = (own_term(drift, a, b), own_term(drift, b, a), other_term(drift, a, b, c))
+        length = drift.squared_length.xreplace(renaming(i=a, j=b))
+        coefficients[i, j] = (
+            network.learning_rate**2
+            * sp.Add(*(term.xreplace(numbers) for term in terms))
+            / (2 * length**2)
+        )
+    rates = [
+        sp.Add(*(value for plane, value in coefficients.items() if k in plane)) for k in range(3)
+    ]
+    found = dense.evaluate(network.problem("stimuli"))
+    order = sorted(range(3), key=lambda k: rates[k])
+    return Exercise(
+        "stimuli",
+        "Which stimulus drifts fastest?",
+        4,
+        Passage(
+            f"{kind(network)} with three inputs, three outputs and {{p}} hidden units learns all "
+            f"three directions, with weight decay {{decay}}, learning rate {{rate}} and "
+            f"{label_noise(network)}. {given(network)} The diffusion coefficients of its planes "
+            "are given below, rounded. At what rate does the representation of each input axis "
+            "lose its autocorrelation, and which drifts fastest? Does the axis with the largest "
+            "variance drift most slowly?",
+            learning(network),
+            tuple(
+                equal(symbol("diffusion_tensor", f"{i + 1}{j + 1}"), sp.Float(value, 6))
+                for (i, j), value in coefficients.items()
+            ),
+        ),
+        (
+            Passage(
+                "A representation along one axis leaves it by every plane that contains the axis:",
+                {},
+                (theory.formula("axis-decay"),),
+            ),
+            Passage(
+                "The rates, per step, are",
+                {},
+                tuple(
+                    equal(symbol("decay", k + 1), sp.Float(rate, 6)) for k, rate in enumerate(rates)
+                ),
+            ),
+            Passage(
+                "From the slowest to the fastest the axes are {order}. The axis with the largest "
+                f"variance is {{largest}}: it {_slowest(order, network)}",
+                {
+                    "order": sp.Tuple(*(sp.Integer(k + 1) for k in order)),
+                    "largest": sp.Integer(network.variances.index(max(network.variances)) + 1),
+                },
+            ),
+        ),
+        tuple(
+            Answer(symbol("decay", k + 1), rate, found.stimuli[k].decay_rate)
+            for k, rate in enumerate(rates)
+        ),
+    )
+
+
+def _slowest(order: list[int], network: Network) -> str:
+    largest = network.variances.index(max(network.variances))
+    if order[0] == largest:
+        return "drifts most slowly, as a stimulus that is met often does without label noise."
+    return "does not drift most slowly here: gains, label noise and the third axis decide too."
+
+
+def isotropic(draw: Draw, theory: Theory) -> Exercise:
+    """Derive the isotropic diffusion constant, then put numbers into it."""
+    size = draw.integer(3, 5)
+    variance, decay = draw.number(VARIANCES), draw.number(WEIGHT_DECAYS)
+    noise = draw.number(NOISES) if draw.flavour.label_noise else sp.Integer(0)
+    rate = sp.Rational(1, 100)
+    one = sp.Integer(1)
+    network = Network((variance,) * size, (one,) * size, (noise,) * size, decay, rate, size)
+    formula = theory.formula("isotropic")
+    value = symbol("singular_value")
+    numbers = {
+        symbol("input_variance"): variance,
+        symbol("gain"): one,
+        value: 1 - decay / variance,
+        GAMMA: decay,
+        ETA: rate,
+        symbol("batch"): one,
+        INPUTS: sp.Integer(size),
+        symbol("label_noise"): sp.sqrt(noise),
+    }
+    exact = formula.rhs.xreplace(numbers)
+    axis = isotropic_direction()
+    names = renaming(i=axis, j=axis)
+    pair = theory.drift.own_term.couplings[0].right
+    own, other = theory.isotropic_terms
+    found = dense.evaluate(network.problem("isotropic"))
+    name = symbol("diffusion_tensor")
+
+    def block(role: str, matrix: sp.ImmutableMatrix) -> sp.Basic:
+        return equal(symbol(role, "12"), matrix.xreplace(names).applyfunc(sp.factor))
+
+    return Exercise(
+        "isotropic",
+        "The isotropic diffusion constant",
+        5,
+        Passage(
+            "An autoencoder has {size} inputs, outputs and hidden units; every input has the same "
+            "variance {variance} and every output the same label noise {sigma}. Derive the "
+            "diffusion coefficient of any plane of its hidden layer, for one sample per step. "
+            "Then put in the numbers {number}, {variance1}, {decay}, {rate} and {noise}.",
+            {
+                **learning(network),
+                "size": INPUTS,
+                "variance": symbol("input_variance"),
+                "sigma": symbol("label_noise") ** 2,
+                "number": equal(INPUTS, sp.Integer(size)),
+                "variance1": equal(symbol("input_variance"), variance),
+            },
+        ),
+        (
+            Passage(
+                "All singular values are equal, and so are all blocks. With the gain one,",
+                {},
+                (
+                    theory.formula("singular-value").xreplace({symbol("gain"): one}),
+                    block("hessian", pair.hessian),
+                    block("gradient_noise", pair.noise),
+                    block("fluctuation", pair.fluctuation),
+                ),
+            ),
+            Passage(
+                "Solve the Sylvester equations for the two kinds of terms: an axis of the plane, "
+                "and any other axis. The first is",
+                {},
+                (equal(sp.Symbol("T_121"), own),),
+            ),
+            Passage("and the second", {}, (equal(sp.Symbol("T_123"), other),)),
+            Passage(
+                "A plane has two of the first and {others} of the second, and the squared length "
+                "of its tangent vector is {length}. The sum, ordered by the kinds of noise, is",
+                {"others": INPUTS - 2, "length": equal(symbol("metric"), 4 * value)},
+                (formula,),
+            ),
+            Passage(
+                "where the gain is one here. With the numbers of the task",
+                {},
+                (equal(name, exact),),
+            ),
+        ),
+        (Answer(name, exact, float(found.drift.diffusion[0])),),
+    )
