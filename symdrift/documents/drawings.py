@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,14 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from symdrift import figures
 from symdrift.cache import cached
 from symdrift.documents.numbers import FigureFile
 from symdrift.files import write_bytes
+from symdrift.lettering import in_notation
 
 REPORT_SUFFIXES = (".pdf", ".svg")
 """PDF for the article, SVG for the page."""
+
+_MATHEMATICS = re.compile(r"(?<!\\)\$(.+?)(?<!\\)\$")
 
 
 @dataclass(frozen=True)
@@ -32,9 +37,17 @@ class Drawing:
 
 
 def write_drawings(
-    drawings: Iterable[Drawing], directory: Path
+    drawings: Iterable[Drawing], directory: Path, notation: Mapping[str, str]
 ) -> tuple[tuple[FigureFile, ...], list[Path]]:
     """Write every figure as PDF and SVG; what was drawn from the same numbers is kept.
+
+    Parameters
+    ----------
+    drawings : iterable of Drawing
+        Their labels are written in the default letters.
+    directory : Path
+    notation : Mapping of str to str
+        LaTeX by role: the letters that the files show.
 
     Returns
     -------
@@ -51,7 +64,7 @@ def write_drawings(
     named: list[FigureFile] = []
     written: list[Path] = []
     for drawing in drawings:
-        files = _rendered(drawing)
+        files = _rendered(drawing, notation)
         written += [
             write_bytes(directory / f"{drawing.stem}{suffix}", content)
             for suffix, content in files.items()
@@ -61,16 +74,39 @@ def write_drawings(
     return tuple(named), written
 
 
-def _rendered(drawing: Drawing) -> Mapping[str, bytes]:
+def _rendered(drawing: Drawing, notation: Mapping[str, str]) -> Mapping[str, bytes]:
     numbers = sha256(pickle.dumps(drawing.data)).hexdigest()
     return cached(
         f"figure {drawing.draw.__module__}.{drawing.draw.__qualname__}",
-        [numbers, version("matplotlib")],
-        lambda: _render(drawing),
+        [numbers, dict(notation), version("matplotlib")],
+        lambda: _render(drawing, notation),
         lambda kept: isinstance(kept, dict) and tuple(kept) == REPORT_SUFFIXES,
     )
 
 
-def _render(drawing: Drawing) -> dict[str, bytes]:
+def _render(drawing: Drawing, notation: Mapping[str, str]) -> dict[str, bytes]:
     figure = drawing.draw(drawing.data)
+    reletter(figure, notation)
     return {suffix: figures.rendered(figure, suffix) for suffix in REPORT_SUFFIXES}
+
+
+def reletter(figure: Figure, notation: Mapping[str, str]) -> None:
+    """Print the labels of a figure, drawn in the default letters, in those of a study.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Changed in place.
+    notation : Mapping of str to str
+        LaTeX by role.
+    """
+    if not notation:
+        return
+    # Matplotlib knows the upright font of formulas by one name only.
+    letters = {role: latex.replace(r"\textrm", r"\mathrm") for role, latex in notation.items()}
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        written = text.get_text()
+        own = _MATHEMATICS.sub(lambda part: f"${in_notation(part[1], letters)}$", written)
+        if own != written:
+            text.set_text(own)

@@ -84,13 +84,15 @@ def write_report(study: Study, directory: Path, progress: Progress | None = None
     if problem is not None and theory is not None:
         results = _simulate(study, problem, *theory, meter)
         validation = results.validation
-        drawn, files = write_drawings(_drawings(problem, results), directory / "figures")
+        drawn, files = write_drawings(
+            _drawings(problem, results), directory / "figures", study.notation
+        )
         compared = () if results.comparisons is None else comparison_tables(results.comparisons)
         numbers = Numbers(
             tables=(
                 parameter_table(problem, study.notation),
                 result_table(results.exact, results.white, study.notation),
-                validation_table(results.validation),
+                validation_table(results.validation, study.notation),
                 *compared,
             ),
             figures=drawn,

@@ -11,7 +11,7 @@ import numpy as np
 from symdrift.documents.numbers import Cell, Formula, Table
 from symdrift.evaluation import Evaluation
 from symdrift.inputs import Elliptical, InputDistribution, Samples, StimulusSet
-from symdrift.lettering import with_index
+from symdrift.lettering import in_notation, with_index
 from symdrift.problem import LearningProblem
 from symdrift.roles import ROLES
 from symdrift.validation import Row, Validation
@@ -97,7 +97,7 @@ def result_table(exact: Evaluation, white: Evaluation, notation: Mapping[str, st
 
     rows = [*_minimum_rows(exact, name("singular_value"), name("hessian"), name("fluctuation"))]
     rows += _plane_rows(exact, white, name("diffusion_tensor"), name("mean_rotation"))
-    rows += _stimulus_rows(exact, white)
+    rows += _stimulus_rows(exact, white, name("mean_rotation"))
     return Table(
         "Results, exact at leading order in the learning rate, beside the white-noise "
         "approximation where it differs. Rates are per step.",
@@ -155,7 +155,9 @@ def _plane_rows(
         yield "", f"and {rest} more planes, listed in numbers.json", "", "", ""
 
 
-def _stimulus_rows(exact: Evaluation, white: Evaluation) -> Iterator[tuple[Cell, ...]]:
+def _stimulus_rows(
+    exact: Evaluation, white: Evaluation, mean: str
+) -> Iterator[tuple[Cell, ...]]:
     pairs = list(zip(exact.stimuli, white.stimuli, strict=True))
     noise = 1e-12 * np.sqrt(np.abs(exact.drift.covariance).max(initial=0.0))
     for one, other in pairs[:_MOST_ROWS]:
@@ -173,7 +175,7 @@ def _stimulus_rows(exact: Evaluation, white: Evaluation) -> Iterator[tuple[Cell,
         if one.squared_norm > 0 and one.mean_speed > noise * np.sqrt(one.squared_norm):
             speed = number(one.mean_speed / np.sqrt(one.squared_norm))
             yield (
-                Formula(r"\lvert\mu w\rvert/\lvert w\rvert"),
+                Formula(rf"\lvert {mean} w\rvert/\lvert w\rvert"),
                 f"steady rotation of “{one.name}”, rad",
                 speed,
                 "",
@@ -186,31 +188,34 @@ def _compared(exact: float, white: float) -> tuple[Cell, Cell, Cell]:
     return number(exact), number(white), ratio
 
 
-def validation_table(validation: Validation) -> Table:
+def validation_table(validation: Validation, notation: Mapping[str, str]) -> Table:
     """Theory beside simulation."""
     return Table(
         f"Theory beside a simulation of {validation.replicas} networks over {validation.steps} "
         f"steps each (windows of {validation.window} steps, seed {validation.seed}): "
         f"{validation.rule}.",
         ("quantity", "theory", "simulation", "standard error", "ratio", "z"),
-        _validation_rows(validation.rows),
+        _validation_rows(validation.rows, notation),
     )
 
 
-def _validation_rows(rows: Sequence[Row]) -> tuple[tuple[Cell, ...], ...]:
+def _validation_rows(
+    rows: Sequence[Row], notation: Mapping[str, str]
+) -> tuple[tuple[Cell, ...], ...]:
     """Rows of the table; many quantities that vanish in theory share one."""
     vanishing = [row for row in rows if row.ratio is None]
     if len(vanishing) <= _MOST_VANISHING:
-        return tuple(_validation_row(row) for row in rows)
+        return tuple(_validation_row(row, notation) for row in rows)
     largest = max((row.z for row in vanishing), key=abs)
     summary = (f"{len(vanishing)} that vanish", Formula("0"), "", "", "largest:",
                Formula(f"{largest:+.1f}"))  # fmt: skip
-    return (*(_validation_row(row) for row in rows if row.ratio is not None), summary)
+    shown = [_validation_row(row, notation) for row in rows if row.ratio is not None]
+    return (*shown, summary)
 
 
-def _validation_row(row: Row) -> tuple[Cell, ...]:
+def _validation_row(row: Row, notation: Mapping[str, str]) -> tuple[Cell, ...]:
     return (
-        quantity(row.quantity),
+        _quantity_in(row.quantity, notation),
         number(row.theory),
         number(row.simulation, 4),
         number(row.standard_error, 2),
@@ -219,8 +224,13 @@ def _validation_row(row: Row) -> tuple[Cell, ...]:
     )
 
 
+def _quantity_in(label: str, notation: Mapping[str, str]) -> Cell:
+    found = quantity(label)
+    return Formula(in_notation(found.latex, notation)) if isinstance(found, Formula) else found
+
+
 def quantity(label: str) -> Cell:
-    """Typeset name of a validated quantity; names of stimuli stay text."""
+    """Typeset name of a validated quantity in default letters; names of stimuli stay text."""
     match = _LABEL.fullmatch(label)
     if match is None:
         return label
