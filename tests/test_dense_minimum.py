@@ -266,3 +266,17 @@ def test_matrices_that_do_not_fit_are_refused_with_the_estimate(
     monkeypatch.setattr("symdrift.dense.sizes.available_memory", lambda: 2**30)
     with pytest.raises(RequestError, match=r"network with 80 inputs.*about \d+\.\d GiB"):
         solve_minimum(np.eye(80), np.eye(80), 0.1, 80)
+
+
+def test_learning_rate_and_noise_share_a_minimum_that_nobody_can_change() -> None:
+    teacher, covariance = np.diag([1.0, 0.8]), np.diag([2.0, 1.0])
+    minimum = solve_minimum(teacher, covariance, 0.3, 2)
+    assert solve_minimum(teacher.copy(), covariance.copy(), 0.3, 2) is minimum
+    for shared in (minimum.first_layer, minimum.second_layer, minimum.singular_values):
+        with pytest.raises(ValueError, match="read-only"):
+            shared[...] = 0
+    # Arrays are known by what is in them now, not by who they are.
+    teacher[0, 0] = 1.2
+    moved = solve_minimum(teacher, covariance, 0.3, 2)
+    np.testing.assert_allclose(moved.singular_values, [1.2 - 0.3 / 2, 0.8 - 0.3], atol=1e-14)
+    assert solve_minimum(teacher, covariance, 0.4, 2).singular_values[1] == pytest.approx(0.4)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 
 import numpy as np
@@ -35,6 +36,9 @@ GRADIENT_TOLERANCE = 1e-12
 
 CHECKPOINTS = tuple(2**power for power in range(5, 18))
 """Proximal steps after which Newton's method is tried from where they have come to."""
+
+_KEPT = 4
+"""Minima kept in memory: learning rate, batch, label noise and stimuli do not move them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +86,7 @@ class MinimumPoint:
 def solve_minimum(
     teacher: Array, covariance: Array, weight_decay: float, hidden: int
 ) -> MinimumPoint:
-    """Global minimum of the expected loss.
+    """Global minimum of the expected loss; the last few are kept, with read-only arrays.
 
     Parameters
     ----------
@@ -103,6 +107,22 @@ def solve_minimum(
     """
     require_weight_decay(weight_decay)
     outputs, inputs = teacher.shape
+    content = tuple(np.asarray(matrix, np.float64).tobytes() for matrix in (teacher, covariance))
+    return _solved(*content, (outputs, inputs), float(weight_decay), hidden)
+
+
+@lru_cache(maxsize=_KEPT)
+def _solved(
+    teacher_bytes: bytes,
+    covariance_bytes: bytes,
+    shape: tuple[int, int],
+    weight_decay: float,
+    hidden: int,
+) -> MinimumPoint:
+    """The minimum for arrays given by their bytes, by which it is found again."""
+    outputs, inputs = shape
+    teacher = np.frombuffer(teacher_bytes).reshape(shape)
+    covariance = np.frombuffer(covariance_bytes).reshape(inputs, inputs)
     strongest = float(np.linalg.norm(teacher @ covariance, 2))
     if strongest <= weight_decay * (1 + THRESHOLD_TOLERANCE):
         raise RequestError(
@@ -125,7 +145,12 @@ def solve_minimum(
         gap = None
         if runner_up is not None and runner_up < THRESHOLD_TOLERANCE:
             raise _tie(hidden)
-    return _certified(point, hidden, starts, runner_up, gap, *problem)
+    minimum = _certified(point, hidden, starts, runner_up, gap, *problem)
+    for shared in (
+        minimum.first_layer, minimum.second_layer, minimum.singular_values, minimum.error_map,
+    ):  # fmt: skip
+        shared.setflags(write=False)
+    return minimum
 
 
 def _certified(

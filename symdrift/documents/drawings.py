@@ -87,7 +87,12 @@ def _rendered(drawing: Drawing, notation: Mapping[str, str]) -> Mapping[str, byt
 def _render(drawing: Drawing, notation: Mapping[str, str]) -> dict[str, bytes]:
     figure = drawing.draw(drawing.data)
     reletter(figure, notation)
-    return {suffix: figures.rendered(figure, suffix) for suffix in REPORT_SUFFIXES}
+    files = {}
+    for suffix in REPORT_SUFFIXES:
+        files[suffix] = figures.rendered(figure, suffix)
+        # The layout of the first file holds for the others; it takes as long as drawing.
+        figure.set_layout_engine("none")
+    return files
 
 
 def reletter(figure: Figure, notation: Mapping[str, str]) -> None:

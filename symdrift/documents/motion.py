@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from hashlib import sha256
 
 import numpy as np
 
 from symdrift import figures
-from symdrift.cache import cached
 from symdrift.dense.fluctuation import NormalFluctuation, gradient_fluctuation
 from symdrift.dense.hessian import expected_loss
 from symdrift.dense.minimum import MinimumPoint, solve_minimum
+from symdrift.documents.computed import computed
 from symdrift.documents.drawings import Drawing
 from symdrift.evaluation import Evaluation
 from symdrift.figures import FluctuationSpectrum, Standstill, SweptArea
@@ -59,15 +57,15 @@ def motion_drawings(problem: LearningProblem, evaluation: Evaluation) -> Iterato
     at constant loss is shown.
     """
 
-    def simulate_all() -> bytes:
+    def simulate_all() -> tuple[
+        Standstill | None, FluctuationSpectrum | None, SweptArea | None
+    ]:
         still = standstill(problem, evaluation)
         if problem.synaptic_noise > 0:
-            return pickle.dumps((still, None, None))
-        return pickle.dumps((still, fluctuation_spectrum(problem), swept_area(problem, evaluation)))
+            return still, None, None
+        return still, fluctuation_spectrum(problem), swept_area(problem, evaluation)
 
-    key = [sha256(pickle.dumps(problem)).hexdigest(), _SEED]
-    kept = cached("motion", key, simulate_all, lambda found: isinstance(found, bytes))
-    still, spectrum, area = pickle.loads(kept)
+    still, spectrum, area = computed("motion", problem, simulate_all, _SEED)
     if still is not None:
         yield Drawing(
             "standstill", still, figures.draw_standstill, figures.caption_standstill(still)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import pickle
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from symdrift import figures
-from symdrift.cache import cached
 from symdrift.chain import derive
 from symdrift.documents import series
 from symdrift.documents.comparisons import Comparisons, compare, comparison_tables
+from symdrift.documents.computed import computed
 from symdrift.documents.drawings import Drawing, write_drawings
 from symdrift.documents.frequency import frequency_sweep
 from symdrift.documents.motion import motion_drawings
@@ -174,13 +172,8 @@ def _simulate(
     """Simulations of a report, or those of the same problem that were made before."""
     weights = problem.hidden * sum(problem.teacher.shape)
     precision = _RATE_PRECISION if weights <= series.FEW_WEIGHTS else _COARSE_PRECISION
-    document = [
-        sha256(pickle.dumps(problem)).hexdigest(),
-        study.document,
-        *(_SEED, _RATE_FACTORS, precision),
-    ]
 
-    def simulate() -> bytes:
+    def simulate() -> tuple[Extrapolation, FrequencySweep | None, Comparisons | None]:
         extrapolation = extrapolate(
             problem,
             [factor * problem.learning_rate for factor in _RATE_FACTORS],
@@ -190,12 +183,13 @@ def _simulate(
         )
         if extrapolation.interrupted:
             raise KeyboardInterrupt
-        return pickle.dumps((extrapolation, frequency_sweep(study, _SEED)))
+        return extrapolation, frequency_sweep(study, _SEED), compare(problem)
 
-    kept = cached("simulation", document, simulate, lambda found: isinstance(found, bytes))
+    results = computed(
+        "simulation", problem, simulate, study.document, _SEED, _RATE_FACTORS, precision
+    )
     meter.reach(80)
-    extrapolation, frequencies = pickle.loads(kept)
-    return _Results(exact, white, extrapolation, frequencies, compare(problem))
+    return _Results(exact, white, *results)
 
 
 def _drawings(problem: LearningProblem, results: _Results) -> Iterator[Drawing]:
@@ -207,22 +201,28 @@ def _drawings(problem: LearningProblem, results: _Results) -> Iterator[Drawing]:
             "blocks", blocks, figures.draw_block_structure, figures.caption_block_structure(blocks)
         )
     if results.exact.drift.planes:
-        sweep = series.weight_decay_sweep(problem)
+        sweep, laws, observation = computed(
+            "sweeps",
+            problem,
+            lambda: (
+                series.weight_decay_sweep(problem),
+                scaling(problem, results.exact),
+                observe(problem, seed=_SEED),
+            ),
+            _SEED,
+        )
         yield Drawing(
             "weight_decay",
             sweep,
             figures.draw_weight_decay_sweep,
             figures.caption_weight_decay_sweep(sweep),
         )
-        laws = scaling(problem, results.exact)
         if laws is not None:
             yield Drawing("scaling", laws, figures.draw_scaling, figures.caption_scaling(laws))
         rates = series.decay_rates(results.exact, results.white)
         yield Drawing(
             "decay_rates", rates, figures.draw_decay_rates, figures.caption_decay_rates(rates)
         )
-    if results.exact.drift.planes:
-        observation = observe(problem, seed=_SEED)
         yield Drawing(
             "observables",
             observation,

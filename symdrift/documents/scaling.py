@@ -20,25 +20,23 @@ MOST_INPUTS = 64
 
 _POINTS, _FEW_POINTS = 17, 5
 _RATE_RANGE = (0.1, 3.0)
-_DECAY_RANGE = (0.1, 1.8)
 _BATCHES = (1, 2, 4, 8, 16, 32, 64)
 _SIZES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, MOST_INPUTS)
 
 
 def scaling(problem: LearningProblem, evaluation: Evaluation) -> Scaling | None:
-    """Diffusion against learning rate, weight decay, number of inputs and batch size.
+    """Diffusion against learning rate, batch size and number of inputs.
 
     None without planes, or with synaptic noise, whose diffusion follows none of these laws.
     """
     if not evaluation.drift.planes or problem.synaptic_noise > 0:
         return None
-    rate, decay = problem.learning_rate, problem.weight_decay
+    rate = problem.learning_rate
     weights = problem.hidden * sum(problem.teacher.shape)
     cheap = weights <= FEW_WEIGHTS or evaluation.method == "closed-form"
     points = _POINTS if cheap else _FEW_POINTS
     batches = _BATCHES if cheap else _BATCHES[::3]
     rates = rate * np.geomspace(*_RATE_RANGE, points)
-    decays = decay * np.geomspace(*_DECAY_RANGE, points)
     panels = [
         ScalingPanel(
             r"learning rate $\eta$",
@@ -46,13 +44,6 @@ def scaling(problem: LearningProblem, evaluation: Evaluation) -> Scaling | None:
             _curves(evaluation, (replace(problem, learning_rate=float(value)) for value in rates)),
             3,
             rate,
-        ),
-        ScalingPanel(
-            r"weight decay $\gamma$",
-            decays,
-            _curves(evaluation, (replace(problem, weight_decay=float(value)) for value in decays)),
-            None,
-            decay,
         ),
         ScalingPanel(
             "batch size $B$",

@@ -1,15 +1,20 @@
-"""Diffusion against each parameter that it depends on."""
+"""Diffusion against the parameters that it depends on, but for the weight decay."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from symdrift.figures.style import STYLE, WIDTH, colour
 from symdrift.problem import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class ScalingPanel:
 
 @dataclass(frozen=True)
 class Scaling:
-    """Diffusion against learning rate, weight decay, number of inputs and batch size.
+    """Diffusion against learning rate, batch size and number of inputs.
 
     ``isotropic_variance`` is the input variance of the isotropic autoencoders in the panel
     of the number of inputs; None without that panel.
@@ -52,11 +57,11 @@ class Scaling:
 
 def draw_scaling(data: Scaling) -> Figure:
     """A panel for each parameter, on logarithmic axes."""
-    rows = -(-len(data.panels) // 2)
+    columns = len(data.panels)
     with rc_context({**STYLE, "font.size": 9, "legend.fontsize": 8}):
-        figure = Figure(figsize=(WIDTH, 0.4 + 2.1 * rows), layout="constrained")
-        grid = figure.subplots(rows, 2, squeeze=False)
-        for axes, panel in zip(grid.flat, data.panels, strict=False):
+        figure = Figure(figsize=(WIDTH, 2.6), layout="constrained")
+        grid = figure.subplots(1, columns, squeeze=False)
+        for axes, panel in zip(grid.flat, data.panels, strict=True):
             for place, (name, diffusion) in enumerate(panel.diffusion):
                 # The first lines are wider, so that lines upon them do not hide them.
                 width = 2.8 - 0.8 * min(place, 2)
@@ -72,10 +77,15 @@ def draw_scaling(data: Scaling) -> Figure:
             if panel.at is not None:
                 axes.axvline(panel.at, color="0.4", linewidth=0.8, linestyle=":")
             axes.set(xscale="log", yscale="log", xlabel=panel.parameter)
+            if np.all(panel.values == np.rint(panel.values)):
+                axes.xaxis.set_major_locator(LogLocator(base=4))
+                axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+                axes.xaxis.set_minor_locator(NullLocator())
             axes.xaxis.set_minor_formatter(NullFormatter())
-            axes.legend(handlelength=1.4)
-        for axes in list(grid.flat)[len(data.panels) :]:
-            axes.set_visible(False)
+            _legend(axes)
+        planes = [line for line in grid[0, 0].lines if str(line.get_label()).startswith("plane")]
+        if planes:
+            figure.legend(handles=planes, loc="outside upper center", ncols=len(planes))
         figure.supylabel("diffusion (rad$^2$ / step)", fontsize=9)
     return figure
 
@@ -93,6 +103,13 @@ def caption_scaling(data: Scaling) -> str:
             f"{data.isotropic_variance:.3g}, the mean of the study, in which all planes are alike."
         )
     return text
+
+
+def _legend(axes: Axes) -> None:
+    """Names of what only this panel has: planes are named once for all panels."""
+    own = [line for line in axes.lines if not str(line.get_label()).startswith(("_", "plane"))]
+    if own:
+        axes.legend(handles=own, handlelength=1.4)
 
 
 def _power(panel: ScalingPanel) -> str:
