@@ -86,7 +86,7 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
         steps += cached(chapter.name, chapter.document, partial(counted, chapter), _are_steps)
     if progress is not None:
         progress(len(steps), len(steps))
-    notation = _notation_table()
+    notation = (*_notation_table(), *_further_notation(steps))
     names = _symbol_names(study, steps, notation)
     return Derivation(
         study=study.name,
@@ -211,6 +211,24 @@ def _notation_table() -> tuple[Notation, ...]:
     )
 
 
+def _further_notation(steps: Iterable[Step]) -> Iterator[Notation]:
+    """Rows for the symbols without a role that a document uses."""
+    used: set[sp.Basic] = set()
+    for step in steps:
+        used |= _symbols_of(step)
+    for item, meaning, size in map_vocabulary.MEANINGS:
+        if item in used:
+            yield Notation(str(item), item, meaning, size)
+
+
+def _symbols_of(step: Step) -> set[sp.Basic]:
+    """The symbols in the prose and the equations of a step."""
+    found: set[sp.Basic] = set()
+    for expression in (*step.symbols.values(), *(e.expression for e in step.equations)):
+        found |= expression.atoms(sp.Symbol, sp.MatrixSymbol, sp.IndexedBase)
+    return found
+
+
 def _symbol_names(
     study: Study, steps: Iterable[Step], notation: Iterable[Notation]
 ) -> dict[sp.Basic, str]:
@@ -234,8 +252,7 @@ def _symbol_names(
         fixed |= section.LATEX
     used: set[sp.Basic] = set()
     for step in steps:
-        for expression in (*step.symbols.values(), *(e.expression for e in step.equations)):
-            used |= expression.atoms(sp.Symbol, sp.MatrixSymbol, sp.IndexedBase)
+        used |= _symbols_of(step)
     used |= {row.symbol for row in notation}
     named = latex_names(study.notation, [item for item in used if item not in fixed])
     # Learning rate and small parameters lead a product, as the theory writes it.

@@ -82,3 +82,20 @@ LATEX: dict[sp.Basic, str] = {
     KURTOSIS: r"\kappa",
     SYNAPTIC_NOISE: r"\varsigma",
 }
+
+MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = (
+    (RANK, "rank of the learned map", "scalar"),
+    (LEARNED_MAP, "learned map", "m by n"),
+    (LEFT_AXES, "output axes of the learned map", "m by r"),
+    (RIGHT_AXES, "input axes of the learned map", "n by r"),
+    (VALUES, "singular values of the learned map, on the diagonal", "r by r"),
+    (SLOPE, "slope of the loss at the minimum", "m by n"),
+    (REACH, "change of the weights by a change of the learned map", ""),
+    (MAP_HESSIAN, "Hessian on learned maps", ""),
+    (MAP_NOISE, "gradient noise on learned maps", ""),
+    (MAP_FLUCTUATION, "fluctuation on learned maps", ""),
+    (MAP_TURN, "rotation on learned maps", ""),
+    (KURTOSIS, "kurtosis of elliptical inputs", "scalar"),
+    (SYNAPTIC_NOISE, "standard deviation of the noise of a synapse", "per step"),
+)
+"""Rows of the notation table for what is no role: symbol, meaning, shape."""

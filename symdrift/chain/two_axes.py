@@ -10,7 +10,7 @@ from symdrift.chain.map_examples import WeightSpace
 from symdrift.chain.steps import derived, holds, vanishes
 from symdrift.derivation import Equation, Step
 from symdrift.errors import CheckFailed
-from symdrift.learned_map import MapMinimum
+from symdrift.learned_map import MapDrift, MapMinimum, exchange
 from symdrift.notation import BATCH, ETA, GAMMA, symbol
 from symdrift.rational import RationalField, factor, leading_term
 from symdrift.two_axes import (
@@ -19,6 +19,7 @@ from symdrift.two_axes import (
     ANGLE,
     COMMON,
     DETERMINANT,
+    DETERMINANT_VALUE,
     GAUSSIAN,
     KURTOSIS,
     LABEL_NOISE,
@@ -49,7 +50,10 @@ QUOTIENTS = {
 """Names of the quotients without misalignment."""
 CANONICAL_TEACHER = sp.MatrixSymbol("A_canonical", 2, 2)
 CANONICAL_COVARIANCE = sp.MatrixSymbol("Sigma_canonical", 2, 2)
-CURVATURE = sp.MatrixSymbol("H_map_4", 4, 4)
+CURVATURE, NOISE, TURN, FLUCTUATION, COLOURED = (
+    sp.MatrixSymbol(f"{name}_map_4", 4, 4) for name in "HCOXY"
+)
+VARIANCE = symbol("rotation_covariance", "12")
 
 LATEX: dict[sp.Basic, str] = {
     GAUSSIAN: r"\mathcal{N}",
@@ -58,6 +62,10 @@ LATEX: dict[sp.Basic, str] = {
     COMMON: r"\mathcal{D}",
     DETERMINANT: r"\det\Sigma",
     CURVATURE: r"\mathcal{H}",
+    NOISE: r"\mathcal{C}",
+    TURN: r"\mathcal{O}",
+    FLUCTUATION: r"\mathcal{X}",
+    COLOURED: r"\mathcal{Y}",
     LABEL_MEAN: r"\mu_{12}^{\sigma}",
     QUOTIENTS[GAUSSIAN]: "q",
     QUOTIENTS[LENGTH]: r"q_{\kappa}",
@@ -76,7 +84,7 @@ _LABELS = {GAUSSIAN: "gaussian", LENGTH: "length", LABELS: "labels", COMMON: "co
 
 
 def two_axes(absent: Collection[sp.Symbol]) -> Iterator[Step]:
-    """Operators, exact rate, expansions in misalignment and weight decay.
+    """Operators and traces, exact rate, expansions in misalignment and weight decay.
 
     Parameters
     ----------
@@ -85,6 +93,7 @@ def two_axes(absent: Collection[sp.Symbol]) -> Iterator[Step]:
     """
     case = TwoAxes(tuple(absent))
     yield _frame(case)
+    yield _traces(case)
     yield _exact(case)
     yield _small_angle(case)
     yield _small_decay(case)
@@ -131,6 +140,102 @@ def _frame(case: TwoAxes) -> Step:
     )
 
 
+def _traces(case: TwoAxes) -> Step:
+    metric = 2 * (S_1 + S_2)
+    mean = ETA * sp.Trace(CURVATURE.T * TURN * FLUCTUATION) / metric
+    variance = ETA**2 * sp.Trace(COLOURED.T * NOISE * COLOURED * FLUCTUATION) / metric**2
+    roots = sp.diag(sp.sqrt(S_1), sp.sqrt(S_2))
+    turned = roots * sp.Matrix([[0, 1], [-1, 0]]) * roots
+    covariance, residual = case.minimum.input_covariance, case.minimum.residual_map
+    missed, slope = residual * covariance * residual.T, GAMMA * sp.eye(2)
+    kurtosis, labels = (
+        sp.Integer(0) if source in case.absent else source for source in (KURTOSIS, LABEL_NOISE)
+    )
+
+    def noise(f: sp.Matrix) -> sp.Matrix:
+        common = kurtosis * (slope.T * f).trace() * slope + labels**2 * f * covariance
+        return (1 + kurtosis) * (missed * f * covariance + slope * f.T * slope) + common
+
+    def columns(shown: sp.MatrixBase, images: list[sp.Matrix]) -> sp.MatrixBase:
+        return shown - sp.Matrix([[*image] for image in images]).T
+
+    maps = [sp.Matrix(2, 2, [int(k == place) for k in range(4)]) for place in range(4)]
+    turn = sp.sqrt(S_1) * sp.sqrt(S_2) * case.turn
+    shown_noise = _shown_noise(case).xreplace({DETERMINANT: DETERMINANT_VALUE}).as_explicit()
+    return derived(
+        "two-axes-traces",
+        SECTION,
+        "Rate and variance as traces",
+        "In the same order of entries the rotation of the two hidden axes, [eq:map-turn], is the "
+        "matrix [eq:frame-turn], and the noise on learned maps is [eq:frame-noise]. With these "
+        "two and [eq:frame-hessian] the equations [eq:map-equations] are linear systems for "
+        "matrices of four rows. Their solutions give the mean rotation per step, "
+        "[eq:frame-mean], and its variance per step, [eq:frame-variance]. Both are exact; this "
+        "is the shortest form that they have.",
+        equations=(
+            Equation("frame-turn", sp.Eq(TURN, _scaled_turn(case), evaluate=False)),
+            Equation("frame-noise", sp.Eq(NOISE, _shown_noise(case), evaluate=False)),
+            Equation("frame-mean", sp.Eq(MEAN, mean, evaluate=False)),
+            Equation("frame-variance", sp.Eq(VARIANCE, variance, evaluate=False)),
+        ),
+        tests=(
+            vanishes(
+                "Each column of the two matrices is the operator applied to a map with a single "
+                "entry.",
+                columns(turn, [turned * f - f * turned for f in maps]),
+                columns(shown_noise, [noise(f) for f in maps]),
+            ),
+            holds(
+                "At a rational point mean and variance are the numbers that the full matrices in "
+                "all eight weights give.",
+                "exact evaluation at a rational point",
+                lambda: _traces_agree_in_weights(case),
+            ),
+        ),
+    )
+
+
+def _scaled_turn(case: TwoAxes) -> sp.MatMul:
+    return sp.MatMul(sp.sqrt(S_1) * sp.sqrt(S_2), case.turn, evaluate=False)
+
+
+def _shown_noise(case: TwoAxes) -> sp.MatAdd:
+    """The noise on learned maps as a sum with one constant matrix, or one in ``Sigma``, each."""
+    kurtosis = sp.Integer(0) if KURTOSIS in case.absent else KURTOSIS
+    strength = (1 + kurtosis) * GAMMA**2
+    covariance = case.minimum.input_covariance
+    flat = sp.Matrix([*sp.eye(2)])
+    terms = [
+        (strength / DETERMINANT, sp.kronecker_product(covariance.adjugate(), covariance)),
+        (strength, exchange(2, 2)),
+    ]
+    if kurtosis != 0:
+        terms.append((kurtosis * GAMMA**2, flat * flat.T))
+    if LABEL_NOISE not in case.absent:
+        terms.append((LABEL_NOISE**2, sp.kronecker_product(sp.eye(2), covariance)))
+    return sp.MatAdd(
+        *(
+            sp.MatMul(factor, sp.ImmutableMatrix(matrix), evaluate=False)
+            for factor, matrix in terms
+        ),
+        evaluate=False,
+    )
+
+
+def _traces_agree_in_weights(case: TwoAxes) -> bool:
+    """Mean and variance by the displayed matrices, and by those in all weights."""
+    numbers, space = _at_rational_point(case)
+    noise = _shown_noise(case).xreplace({DETERMINANT: DETERMINANT_VALUE}).as_explicit()
+    on_maps = MapDrift(numbers, sp.ImmutableMatrix(noise.xreplace(POINT)))
+    turn, metric = numbers.network.rotation(0, 1), numbers.metric(0, 1)
+    coloured = turn - 2 * space.corrector(0, 1)
+    mean = (space.stiffened * turn * space.fluctuation).trace() / metric
+    swept = (coloured.T * space.noise * coloured * space.fluctuation).trace() / metric**2
+    return bool(
+        mean == on_maps.mean(0, 1) and swept == on_maps.covariance((0, 1), (0, 1)) and swept > 0
+    )
+
+
 def _as_one(entry: sp.Expr) -> sp.Expr:
     """An entry of the teacher as singular value plus one fraction."""
     value = entry.coeff(GAMMA, 0)
@@ -143,9 +248,10 @@ def _exact(case: TwoAxes) -> Step:
         "two-axes-rate",
         SECTION,
         "The exact rate of rotation",
-        "Solving [eq:map-equations] for two axes is a linear system of ten equations over "
-        f"rational functions. The mean rotation per step is [eq:exact-rate]: {meanings}, and "
-        "{common} is the common denominator, all polynomials in the parameters of the minimum. "
+        "For two axes [eq:map-equations] is a linear system of ten equations over rational "
+        "functions. Its solution, put into [eq:frame-mean], is [eq:exact-rate]: "
+        f"{meanings}, and {{common}} is the common denominator, all polynomials in the parameters "
+        "of the minimum. They are long, so that a document on paper only says what they are. "
         "The rate is odd in the misalignment {correlation}, and it vanishes for equal singular "
         "values, where the canonical frame loses its meaning.",
         symbols={
@@ -218,32 +324,40 @@ def _adds_up(case: TwoAxes) -> bool:
     return bool(difference[0] == 0)
 
 
-def _agrees_in_weights(case: TwoAxes) -> bool:
-    """The rate at a rational point against full matrices in all weights."""
-    point = {
-        S_1: sp.Integer(4),
-        S_2: sp.Integer(1),
-        GAMMA: sp.Rational(1, 3),
-        SIGMA_12: sp.Rational(2, 5),
-        SIGMA_11: sp.Rational(3, 2),
-        SIGMA_22: sp.Rational(1, 2),
-        KURTOSIS: sp.Rational(1, 4),
-        LABEL_NOISE: sp.Rational(1, 5),
-    }
+POINT = {
+    S_1: sp.Integer(4),
+    S_2: sp.Integer(1),
+    GAMMA: sp.Rational(1, 3),
+    SIGMA_12: sp.Rational(2, 5),
+    SIGMA_11: sp.Rational(3, 2),
+    SIGMA_22: sp.Rational(1, 2),
+    KURTOSIS: sp.Rational(1, 4),
+    LABEL_NOISE: sp.Rational(1, 5),
+}
+"""A rational minimum, with rational square roots of the singular values."""
+
+
+def _at_rational_point(case: TwoAxes) -> tuple[MapMinimum, WeightSpace]:
+    """The minimum at :data:`POINT`, and Hessian and noise in all weights."""
     numbers = MapMinimum(
         left=case.minimum.left,
         right=case.minimum.right,
-        singular_values=(point[S_1], point[S_2]),
-        input_covariance=case.minimum.input_covariance.xreplace(point),
-        weight_decay=point[GAMMA],
+        singular_values=(POINT[S_1], POINT[S_2]),
+        input_covariance=case.minimum.input_covariance.xreplace(POINT),
+        weight_decay=POINT[GAMMA],
         unlearned_slope=case.minimum.unlearned_slope,
-        label_noise=(point[LABEL_NOISE] ** 2,) * 2,
+        label_noise=(POINT[LABEL_NOISE] ** 2,) * 2,
     )
-    noise = numbers.reach * case.noise.xreplace(point) * numbers.reach.T
-    space = WeightSpace(numbers, sp.ImmutableMatrix(noise))
+    noise = numbers.reach * case.noise.xreplace(POINT) * numbers.reach.T
+    return numbers, WeightSpace(numbers, sp.ImmutableMatrix(noise))
+
+
+def _agrees_in_weights(case: TwoAxes) -> bool:
+    """The rate at a rational point against full matrices in all weights."""
+    numbers, space = _at_rational_point(case)
     turn = numbers.network.rotation(0, 1)
     found = (space.stiffened * turn * space.fluctuation).trace() / numbers.metric(0, 1)
-    return bool(found == case.explicit.xreplace(point))
+    return bool(found == case.explicit.xreplace(POINT))
 
 
 def _small_angle(case: TwoAxes) -> Step:

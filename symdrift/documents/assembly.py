@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 import sympy as sp
 
 from symdrift.derivation import Check, Derivation, Equation, Step
+from symdrift.documents.abridgement import abridged, is_too_long
 from symdrift.documents.mathlist import NotMathematics, parse
 from symdrift.documents.numbers import Cell, Formula, shape
 from symdrift.documents.printer import TheoryPrinter
@@ -51,8 +52,11 @@ class Medium(Protocol[Markup]):
     def join(self, pieces: Iterable[Markup]) -> Markup:
         """Pieces one after the other."""
 
-    def display(self, layout: Layout, label: str, number: int) -> Markup:
-        """A numbered equation with the definitions of the parts named in it."""
+    def display(self, layout: Layout, label: str, number: int, brief: Layout | None) -> Markup:
+        """A numbered equation with the definitions of the parts named in it.
+
+        ``brief`` describes an equation that is too long to read.
+        """
 
 
 @dataclass(frozen=True)
@@ -230,7 +234,19 @@ class _Assembler(Generic[Markup]):
         layout = lay_out(
             equation.expression, self._printer, self._width, self._names, equation.condition
         )
-        return self._medium.display(layout, equation.label, self._equations[equation.label])
+        brief = self._brief(equation, layout)
+        return self._medium.display(layout, equation.label, self._equations[equation.label], brief)
+
+    def _brief(self, equation: Equation, layout: Layout) -> Layout | None:
+        """Description of an equation that is too long to read, the same ones at every width."""
+        if not is_too_long(layout):
+            return None
+        expression, condition = equation.expression, equation.condition
+        if self._width < EQUATION_WIDTH:
+            wide = lay_out(expression, self._printer, EQUATION_WIDTH, Names(), condition)
+            if not is_too_long(wide):
+                return None
+        return abridged(expression, self._printer, self._width, self._names, condition)
 
     def _check(self, check: Check, step: Step) -> Markup:
         paragraphs = self._prose(check.statement.rstrip(". "), step)

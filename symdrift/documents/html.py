@@ -54,8 +54,11 @@ class HtmlMedium:
         """Pieces one after the other."""
         return Markup("").join(pieces)
 
-    def display(self, layout: Layout, label: str, number: int) -> Markup:
-        """A numbered equation with the definitions of the parts named in it."""
+    def display(self, layout: Layout, label: str, number: int, brief: Layout | None) -> Markup:
+        """A numbered equation with the definitions of the parts named in it.
+
+        An equation that is too long to read is folded behind its description.
+        """
         parts = layout.all_definitions()
         rows = [row for part in parts for row in part.rows]
         latex = align(layout.rows) + (f"\nwhere\n{align(rows)}" if rows else "")
@@ -67,11 +70,19 @@ class HtmlMedium:
             label=label,
             number=number,
             main=mathml.block(layout.rows),
-            definitions=mathml.block(rows) if rows else None,
+            definitions=_definitions(layout),
+            brief=mathml.block(brief.rows) if brief else None,
+            brief_definitions=_definitions(brief) if brief else None,
             remarks=[piece.remark for piece in (layout, *parts) if piece.remark],
             sources=sources,
         )
         return Markup(text)
+
+
+def _definitions(layout: Layout) -> Markup | None:
+    """The parts that are named in an equation, below each other."""
+    rows = [row for part in layout.all_definitions() for row in part.rows]
+    return mathml.block(rows) if rows else None
 
 
 def derivation_html(derivation: Derivation, numbers: Numbers = NO_NUMBERS) -> str:

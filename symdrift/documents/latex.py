@@ -64,6 +64,13 @@ PAGES: Mapping[str, Page] = MappingProxyType(
 """Pages by name of their width."""
 
 
+_WHOLE = (
+    r"{\par\noindent\footnotesize In full: the HTML page that symdrift writes of this derivation, "
+    r"to be copied as \LaTeX{} or Python; \texttt{kernels.py} evaluates it.\par}"
+)
+"""Where an equation is that is only described."""
+
+
 class LatexMedium:
     """How an article writes the parts of a derivation.
 
@@ -96,14 +103,15 @@ class LatexMedium:
         """Pieces one after the other."""
         return Latex("".join(pieces))
 
-    def display(self, layout: Layout, label: str, number: int) -> Latex:
+    def display(self, layout: Layout, label: str, number: int, brief: Layout | None) -> Latex:
         """A numbered equation with the definitions of the parts named in it."""
+        layout = brief or layout
         text = _numbered(layout.rows, f"{self._prefix}eq:{label}")
         parts = layout.all_definitions()
         if parts:
             text += "\nwhere\n" + align(row for part in parts for row in part.rows)
         remarks = (escape_latex(piece.remark) for piece in (layout, *parts) if piece.remark)
-        return Latex("\n".join([text, *remarks]))
+        return Latex("\n".join([text, *remarks, *([_WHOLE] if brief else [])]))
 
 
 def _numbered(rows: Sequence[tuple[str, str]], label: str) -> str:

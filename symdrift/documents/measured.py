@@ -28,8 +28,8 @@ class Piece:
 class DisplayWriter(Protocol):
     """How a displayed equation is written."""
 
-    def __call__(self, layout: Layout, label: str, number: int) -> Piece:
-        """The equation with the definitions of the parts named in it."""
+    def __call__(self, layout: Layout, label: str, number: int, brief: Layout | None) -> Piece:
+        """The equation with the definitions of the parts named in it, or its description."""
 
 
 class MeasuredMedium:

@@ -53,6 +53,11 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
         self._ascending = tuple(ascending)
         self._printed: dict[sp.Basic, str] = {}
 
+    @property
+    def ascending(self) -> tuple[sp.Basic, ...]:
+        """The small parameters."""
+        return self._ascending
+
     def with_names(self, names: Mapping[sp.Basic, str]) -> TheoryPrinter:
         """The same printer with names for further symbols."""
         return TheoryPrinter({**self._names, **names}, self._ascending)

@@ -74,8 +74,9 @@ def sheet_latex(derivation: Derivation) -> str:
     )
 
 
-def _display(layout: Layout, label: str, number: int) -> Piece:
+def _display(layout: Layout, label: str, number: int, brief: Layout | None) -> Piece:
     """An equation with its number in the derivation."""
+    layout = brief or layout
     (*rows, (left, right)) = layout.rows
     text = align([*rows, (left, rf"{right} \tag{{{number}}}")])
     if parts := layout.all_definitions():

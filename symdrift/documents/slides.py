@@ -60,11 +60,11 @@ def slides_latex(derivation: Derivation) -> str:
     )
 
 
-def _display(layout: Layout, label: str, number: int) -> Piece:
+def _display(layout: Layout, label: str, number: int, brief: Layout | None) -> Piece:
     """A numbered equation; one that is taller than a slide is only announced."""
-    height = display_height(layout, _DISPLAY_GAP)
+    height = display_height(brief or layout, _DISPLAY_GAP) + (2 * LINE if brief else 0.0)
     if height <= _HEIGHT - 2 * LINE:
-        return Piece(LatexMedium().display(layout, label, number), height)
+        return Piece(LatexMedium().display(layout, label, number, brief), height)
     rows = sum(len(part.rows) for part in (layout, *layout.all_definitions()))
     text = (
         rf"\refstepcounter{{equation}}\label{{eq:{label}}}"
