@@ -147,6 +147,20 @@ def test_steps_are_those_of_textbook_sgd_on_the_same_random_numbers(name: str) -
         np.testing.assert_allclose(second[lane], expected[1], rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("decay", [0.9, 1.0, 1.2])
+def test_weights_that_decay_at_once_are_followed_as_well(decay: float) -> None:
+    # After 200 steps the decay alone would have come to less than the smallest number.
+    given = problem([2.0, 0.7], weight_decay=decay / 0.05, learning_rate=0.05, synaptic_noise=0.01)
+    start = (0.5 * np.eye(2), 0.5 * np.eye(2))
+    model = model_of(given, given.hidden)
+    block = Block(model, start, first=0, count=2, seed=7)
+    block.advance(200)
+    first, second = model.unpack(block.weights, 2)
+    expected = reference_run(given, model, start, 1, 200)
+    np.testing.assert_allclose(first[1], expected[0], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(second[1], expected[1], rtol=0, atol=1e-9)
+
+
 def test_small_networks_work_on_the_stack_and_large_ones_do_not() -> None:
     """So that the cases above cover both kinds of kernels."""
     on_stack = model_of(CASES["autoencoder"], 2).shape.working_vectors

@@ -16,6 +16,8 @@ from symdrift.simulation.lanes import (
     as_words,
     compiled,
     floats,
+    floats_like,
+    halves,
     load,
     local_floats,
     pointer,
@@ -25,7 +27,8 @@ from symdrift.simulation.lanes import (
     signed_to_floats,
     square_root,
     store,
-    words,
+    twin,
+    words_like,
 )
 
 
@@ -53,7 +56,7 @@ def word_operations(a_array: Any, b_array: Any, result_array: Any) -> None:
     store(result, 5, shift_left(left, 17))
     store(result, 6, shift_right(left, 11))
     store(result, 7, shift_right_signed(left, 52))
-    store(result, 8, words(12345))
+    store(result, 8, words_like(left, 12345))
 
 
 @compiled
@@ -63,6 +66,16 @@ def conversions(a_array: Any, result_array: Any) -> None:
     store(memory, 1, signed_to_floats(load(a, 0)))
     store(result, 0, load(memory, 1))
     store(result, 1, as_floats(as_words(load(result, 0))))
+
+
+@compiled
+def twin_operations(a_array: Any, b_array: Any, result_array: Any) -> None:
+    a, b, result = pointer(a_array), pointer(b_array), pointer(result_array)
+    both = twin(load(a, 0), load(b, 0))
+    numbers = signed_to_floats(shift_right(both ^ words_like(both, 12345), 11))
+    early, late = halves(square_root(numbers * numbers + floats_like(both, 2.5)))
+    store(result, 0, early)
+    store(result, 1, late)
 
 
 def test_float_operations_are_those_of_numpy() -> None:
@@ -85,6 +98,15 @@ def test_word_operations_are_those_of_numpy() -> None:
         np.full(LANES, 12345, dtype=np.uint64),
     ]  # fmt: skip
     assert np.array_equal(result, np.stack(expected))
+
+
+def test_twin_vectors_are_worked_on_like_their_halves() -> None:
+    rng = np.random.default_rng(2)
+    a, b = rng.integers(0, 2**64, size=(2, LANES), dtype=np.uint64)
+    result = np.empty((2, LANES))
+    twin_operations(a, b, result.reshape(-1))
+    numbers = ((np.stack([a, b]) ^ np.uint64(12345)) >> np.uint64(11)).astype(float)
+    np.testing.assert_allclose(result, np.sqrt(numbers**2 + 2.5), rtol=1e-15)
 
 
 def test_words_become_floats_as_signed_integers_and_bits_survive() -> None:

@@ -29,6 +29,12 @@ from symdrift.simulation.random import fill_normals, next_words
 STACK_VECTORS = 4096
 """Working vectors up to which a kernel keeps them on the stack (256 KiB)."""
 
+SMALLEST_FACTOR = 1e-30
+"""Common factor below which the weights are multiplied by it and it begins again at one."""
+
+ROUNDING = 2.0**-53
+"""Stands for a decay to zero in one step, which no factor can undo: as much as rounding leaves."""
+
 ROWS = 4
 """Rows of a matrix that are worked on together: their sums do not wait for each other."""
 
@@ -131,19 +137,18 @@ def _add_outer(
     first: int,
     rows: int,
     columns: int,
-    keep: Any,
     left: Any,
     right: Any,
     batch: int,
 ) -> None:
-    """``matrix = keep * matrix + sum over samples of left right'``."""
+    """``matrix = matrix + sum over samples of left right'``."""
     for i in range(0, rows - ROWS + 1, ROWS):
         row = first + i * columns
         for j in range(columns):
-            a = keep * load(matrix, row + j)
-            b = keep * load(matrix, row + columns + j)
-            c = keep * load(matrix, row + 2 * columns + j)
-            d = keep * load(matrix, row + 3 * columns + j)
+            a = load(matrix, row + j)
+            b = load(matrix, row + columns + j)
+            c = load(matrix, row + 2 * columns + j)
+            d = load(matrix, row + 3 * columns + j)
             for sample in range(batch):
                 entry = load(right, sample * columns + j)
                 a = a + load(left, sample * rows + i) * entry
@@ -157,7 +162,7 @@ def _add_outer(
     for i in range(rows - rows % ROWS, rows):
         row = first + i * columns
         for j in range(columns):
-            a = keep * load(matrix, row + j)
+            a = load(matrix, row + j)
             for sample in range(batch):
                 a = a + load(left, sample * rows + i) * load(right, sample * columns + j)
             store(matrix, row + j, a)
@@ -169,7 +174,6 @@ def _send_back(
     first: int,
     rows: int,
     columns: int,
-    keep: Any,
     errors: Any,
     sources: Any,
     targets: Any,
@@ -185,10 +189,10 @@ def _send_back(
             b = load(matrix, row + columns + j)
             c = load(matrix, row + 2 * columns + j)
             d = load(matrix, row + 3 * columns + j)
-            new_a = keep * a
-            new_b = keep * b
-            new_c = keep * c
-            new_d = keep * d
+            new_a = a
+            new_b = b
+            new_c = c
+            new_d = d
             for sample in range(batch):
                 error_a = load(errors, sample * rows + i)
                 error_b = load(errors, sample * rows + i + 1)
@@ -211,7 +215,7 @@ def _send_back(
         row = first + i * columns
         for j in range(columns):
             a = load(matrix, row + j)
-            new_a = keep * a
+            new_a = a
             for sample in range(batch):
                 error_a = load(errors, sample * rows + i)
                 total = load(targets, sample * columns + j) + a * error_a
@@ -260,9 +264,17 @@ def _advance(
     labels_at = count
     if noisy:
         count += outputs * batch
-    keep = floats(1.0 - learning_rate * weight_decay)
-    rate = floats(learning_rate / batch)
-    for _ in range(steps):
+    # Between these steps both layers are held as multiples of a common factor, which decays in
+    # their place: W = factor * memory, U likewise.  An update then takes one fused operation.
+    keep = 1.0 - learning_rate * weight_decay
+    if keep == 0.0:
+        keep = ROUNDING
+    gain = learning_rate / (batch * keep)
+    factor = 1.0
+    for step in range(steps):
+        rate = floats(gain)
+        damping = floats(gain * factor * factor)
+        factor = factor * keep
         for group in range(groups):
             first_w = group * size
             first_u = first_w + hidden * inputs
@@ -300,14 +312,18 @@ def _advance(
                     elif o < inputs:
                         label = label + floats(teacher[o]) * load(x, at + o)
                     output = load(e, sample * outputs + o)
-                    store(e, sample * outputs + o, rate * (label - output))
-            _send_back(weights, first_u, outputs, hidden, keep, e, h, v, batch)
-            _add_outer(weights, first_w, hidden, inputs, keep, v, x, batch)
+                    store(e, sample * outputs + o, rate * label - damping * output)
+            _send_back(weights, first_u, outputs, hidden, e, h, v, batch)
+            _add_outer(weights, first_w, hidden, inputs, v, x, batch)
             if noisy_synapses:
                 fill_normals(states, group, coefficients, normals, (size + 1) // 2)
                 for k in range(size):
-                    jitter = floats(synaptic_deviation) * load(normals, k)
+                    jitter = floats(synaptic_deviation / factor) * load(normals, k)
                     store(weights, first_w + k, load(weights, first_w + k) + jitter)
+        if step + 1 == steps or abs(factor) < SMALLEST_FACTOR:
+            for k in range(groups * size):
+                store(weights, k, floats(factor) * load(weights, k))
+            factor = 1.0
 
 
 @compiled

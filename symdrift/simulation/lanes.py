@@ -74,33 +74,48 @@ def inlined(function: Function) -> Function:
 class LaneType(types.Type):
     """Numba type of a vector of lanes."""
 
-    def __init__(self, name: str, element: ir.Type) -> None:
+    def __init__(self, name: str, element: ir.Type, lanes: int) -> None:
         self.element = element
+        self.lanes = lanes
         super().__init__(name=name)
 
 
-FLOATS = LaneType("float64_lanes", ir.DoubleType())
-WORDS = LaneType("uint64_lanes", ir.IntType(64))
+FLOATS = LaneType("float64_lanes", ir.DoubleType(), LANES)
+WORDS = LaneType("uint64_lanes", ir.IntType(64), LANES)
+TWIN_FLOATS = LaneType("float64_twin_lanes", ir.DoubleType(), 2 * LANES)
+TWIN_WORDS = LaneType("uint64_twin_lanes", ir.IntType(64), 2 * LANES)
+"""Two vectors in one: what is computed of them is computed of both, instruction by instruction.
+
+A long chain of dependent operations leaves a processor idle; two such chains in turn do not.
+"""
+
+_TO_FLOATS = {lane_type: FLOATS for lane_type in (FLOATS, WORDS)} | {
+    lane_type: TWIN_FLOATS for lane_type in (TWIN_FLOATS, TWIN_WORDS)
+}
+_TO_WORDS = {FLOATS: WORDS, WORDS: WORDS, TWIN_FLOATS: TWIN_WORDS, TWIN_WORDS: TWIN_WORDS}
 
 
 @register_model(LaneType)
 class _LaneModel(models.PrimitiveModel):
     def __init__(self, manager: Any, lane_type: LaneType) -> None:
-        super().__init__(manager, lane_type, ir.VectorType(lane_type.element, LANES))
+        super().__init__(manager, lane_type, ir.VectorType(lane_type.element, lane_type.lanes))
 
 
-def _define_operator(symbol: Any, operand: LaneType, instruction: str, **options: Any) -> None:
+def _define_operator(
+    symbol: Any, operands: tuple[LaneType, ...], instruction: str, **options: Any
+) -> None:
     template = type(
-        f"{operand.name}_{symbol.__name__}",
+        f"{operands[0].name}_{symbol.__name__}",
         (ConcreteTemplate,),
-        {"cases": [signature(operand, operand, operand)]},
+        {"cases": [signature(operand, operand, operand) for operand in operands]},
     )
     infer_global(symbol)(template)
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return getattr(builder, instruction)(*args, **options)
 
-    lower_builtin(symbol, operand, operand)(build)
+    for operand in operands:
+        lower_builtin(symbol, operand, operand)(build)
 
 
 for _symbol, _instruction in (
@@ -109,7 +124,7 @@ for _symbol, _instruction in (
     (operator.mul, "fmul"),
     (operator.truediv, "fdiv"),
 ):
-    _define_operator(_symbol, FLOATS, _instruction, flags=("contract",))
+    _define_operator(_symbol, (FLOATS, TWIN_FLOATS), _instruction, flags=("contract",))
 for _symbol, _instruction in (
     (operator.add, "add"),
     (operator.sub, "sub"),
@@ -117,15 +132,15 @@ for _symbol, _instruction in (
     (operator.or_, "or_"),
     (operator.xor, "xor"),
 ):
-    _define_operator(_symbol, WORDS, _instruction)
+    _define_operator(_symbol, (WORDS, TWIN_WORDS), _instruction)
 
 
-def _broadcast(builder: Any, scalar: Any) -> Any:
-    vector = ir.VectorType(scalar.type, LANES)
+def _broadcast(builder: Any, scalar: Any, lanes: int = LANES) -> Any:
+    vector = ir.VectorType(scalar.type, lanes)
     single = builder.insert_element(
         ir.Constant(vector, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0)
     )
-    order = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    order = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
     return builder.shuffle_vector(single, ir.Constant(vector, ir.Undefined), order)
 
 
@@ -145,14 +160,55 @@ def floats(typing_context: Any, scalar: Any) -> Any:
 
 
 @intrinsic
-def words(typing_context: Any, scalar: Any) -> Any:
-    """The same 64-bit word in every lane."""
+def floats_like(typing_context: Any, lanes: Any, scalar: Any) -> Any:
+    """The same number in as many lanes as the first argument has."""
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        word = _cast_scalar(context, builder, args[0], sig.args[0], types.uint64)
-        return _broadcast(builder, word)
+        number = _cast_scalar(context, builder, args[1], sig.args[1], types.float64)
+        return _broadcast(builder, number, sig.args[0].lanes)
 
-    return WORDS(scalar), build
+    return _TO_FLOATS[lanes](lanes, scalar), build
+
+
+@intrinsic
+def words_like(typing_context: Any, lanes: Any, scalar: Any) -> Any:
+    """The same 64-bit word in as many lanes as the first argument has."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        word = _cast_scalar(context, builder, args[1], sig.args[1], types.uint64)
+        return _broadcast(builder, word, sig.args[0].lanes)
+
+    return _TO_WORDS[lanes](lanes, scalar), build
+
+
+@intrinsic
+def twin(typing_context: Any, first: Any, second: Any) -> Any:
+    """Two vectors of words as one."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.shuffle_vector(*args, _lane_numbers(0, 2 * LANES))
+
+    return TWIN_WORDS(first, second), build
+
+
+@intrinsic
+def halves(typing_context: Any, lanes: Any) -> Any:
+    """The two vectors of which one is made."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        nothing = ir.Constant(args[0].type, ir.Undefined)
+        parts = [
+            builder.shuffle_vector(args[0], nothing, _lane_numbers(first, LANES))
+            for first in (0, LANES)
+        ]
+        return context.make_tuple(builder, sig.return_type, parts)
+
+    return types.UniTuple(FLOATS, 2)(lanes), build
+
+
+def _lane_numbers(first: int, count: int) -> Any:
+    numbers = list(range(first, first + count))
+    return ir.Constant(ir.VectorType(ir.IntType(32), count), numbers)
 
 
 @intrinsic
@@ -223,11 +279,11 @@ def square_root(typing_context: Any, lanes: Any) -> Any:
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         vector = args[0].type
         function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(vector, [vector]), f"llvm.sqrt.v{LANES}f64"
+            builder.module, ir.FunctionType(vector, [vector]), f"llvm.sqrt.v{vector.count}f64"
         )
         return builder.call(function, args)
 
-    return FLOATS(lanes), build
+    return lanes(lanes), build
 
 
 @intrinsic
@@ -235,9 +291,9 @@ def as_floats(typing_context: Any, lanes: Any) -> Any:
     """The same bits, read as float64."""
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.VectorType(ir.DoubleType(), LANES))
+        return builder.bitcast(args[0], ir.VectorType(ir.DoubleType(), sig.args[0].lanes))
 
-    return FLOATS(lanes), build
+    return _TO_FLOATS[lanes](lanes), build
 
 
 @intrinsic
@@ -245,9 +301,9 @@ def as_words(typing_context: Any, lanes: Any) -> Any:
     """The same bits, read as uint64."""
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.VectorType(ir.IntType(64), LANES))
+        return builder.bitcast(args[0], ir.VectorType(ir.IntType(64), sig.args[0].lanes))
 
-    return WORDS(lanes), build
+    return _TO_WORDS[lanes](lanes), build
 
 
 @intrinsic
@@ -255,18 +311,20 @@ def signed_to_floats(typing_context: Any, lanes: Any) -> Any:
     """Nearest float64 of each word, read as a signed integer."""
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.sitofp(args[0], ir.VectorType(ir.DoubleType(), LANES))
+        return builder.sitofp(args[0], ir.VectorType(ir.DoubleType(), sig.args[0].lanes))
 
-    return FLOATS(lanes), build
+    return _TO_FLOATS[lanes](lanes), build
 
 
 def _define_shift(instruction: str) -> Any:
     def shift(typing_context: Any, lanes: Any, bits: Any) -> Any:
         def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             count = _cast_scalar(context, builder, args[1], sig.args[1], types.uint64)
-            return getattr(builder, instruction)(args[0], _broadcast(builder, count))
+            return getattr(builder, instruction)(
+                args[0], _broadcast(builder, count, sig.args[0].lanes)
+            )
 
-        return WORDS(lanes, bits), build
+        return lanes(lanes, bits), build
 
     return intrinsic(shift)
 

@@ -19,7 +19,8 @@ from symdrift.simulation.lanes import (
     LANES,
     as_floats,
     as_words,
-    floats,
+    floats_like,
+    halves,
     inlined,
     load,
     shift_left,
@@ -28,7 +29,8 @@ from symdrift.simulation.lanes import (
     signed_to_floats,
     square_root,
     store,
-    words,
+    twin,
+    words_like,
 )
 
 Words = NDArray[np.uint64]
@@ -131,30 +133,40 @@ def next_words(states: Any, group: int) -> Any:
 
 @inlined
 def _polynomial(argument: Any, coefficients: Any, first: int, end: int) -> Any:
-    result = floats(coefficients[end - 1])
-    for power in range(end - 2, first - 1, -1):
-        result = result * argument + floats(coefficients[power])
-    return result
+    """Even and odd powers apart: two chains of operations instead of one twice as long."""
+    square = argument * argument
+    last = end - 1
+    leading = floats_like(argument, coefficients[last])
+    other = floats_like(argument, coefficients[last - 1])
+    for power in range(last - 2, first - 1, -2):
+        leading = leading * square + floats_like(argument, coefficients[power])
+    for power in range(last - 3, first - 1, -2):
+        other = other * square + floats_like(argument, coefficients[power])
+    if (last - first) % 2 == 0:
+        return other * argument + leading
+    return leading * argument + other
 
 
 @inlined
 def normal_pair(bits: Any, coefficients: Any) -> Any:
     """Two independent standard normals from each 64-bit word."""
-    uniform = floats(2.0) - as_floats(
-        (shift_right(bits, 12) & words(_MANTISSA_40)) | words(_ONE)
+    one = words_like(bits, _ONE)
+    uniform = floats_like(bits, 2.0) - as_floats(
+        (shift_right(bits, 12) & words_like(bits, _MANTISSA_40)) | one
     )
-    offset = as_words(uniform) - words(_ROOT_HALF)
+    offset = as_words(uniform) - words_like(bits, _ROOT_HALF)
     exponent = shift_right_signed(offset, 52)
-    fraction = as_floats(as_words(uniform) - shift_left(exponent, 52)) - floats(1.0)
+    fraction = as_floats(as_words(uniform) - shift_left(exponent, 52)) - floats_like(bits, 1.0)
     squared = (
-        signed_to_floats(exponent) * floats(-2.0 * math.log(2.0))
+        signed_to_floats(exponent) * floats_like(bits, -2.0 * math.log(2.0))
         + _polynomial(fraction, coefficients, 0, _SINE_FROM) * fraction
     )
-    sign = shift_left(bits, 40) & words(_SIGN)
+    sign = shift_left(bits, 40) & words_like(bits, _SIGN)
     radius = as_floats(as_words(square_root(squared)) | sign)
     angle = (
-        as_floats((shift_left(bits, 29) & words(_MANTISSA_23)) | words(_ONE)) - floats(1.5)
-    ) * floats(math.pi)
+        as_floats((shift_left(bits, 29) & words_like(bits, _MANTISSA_23)) | one)
+        - floats_like(bits, 1.5)
+    ) * floats_like(bits, math.pi)
     square = angle * angle
     return (
         radius * _polynomial(square, coefficients, _COSINE_FROM, _COEFFICIENTS_END),
@@ -165,7 +177,14 @@ def normal_pair(bits: Any, coefficients: Any) -> Any:
 @inlined
 def fill_normals(states: Any, group: int, coefficients: Any, buffer: Any, pairs: int) -> None:
     """Write ``2 * pairs`` vectors of standard normals to the front of ``buffer``."""
-    for pair in range(pairs):
+    for pair in range(0, pairs - 1, 2):
+        bits = next_words(states, group)
+        firsts, seconds = normal_pair(twin(bits, next_words(states, group)), coefficients)
+        for lanes, at in ((firsts, 2 * pair), (seconds, 2 * pair + 1)):
+            early, late = halves(lanes)
+            store(buffer, at, early)
+            store(buffer, at + 2, late)
+    if pairs % 2 == 1:
         first, second = normal_pair(next_words(states, group), coefficients)
-        store(buffer, 2 * pair, first)
-        store(buffer, 2 * pair + 1, second)
+        store(buffer, 2 * pairs - 2, first)
+        store(buffer, 2 * pairs - 1, second)
