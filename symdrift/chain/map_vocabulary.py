@@ -94,7 +94,8 @@ MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = (
     (MAP_HESSIAN, "Hessian on learned maps", ""),
     (MAP_NOISE, "gradient noise on learned maps", ""),
     (MAP_FLUCTUATION, "fluctuation on learned maps", ""),
-    (MAP_TURN, "rotation on learned maps", ""),
+    (MAP_TURN, "generator of a rotation on learned maps", ""),
+    (MAP_COLOURED, "solution of the Sylvester equation on learned maps", ""),
     (KURTOSIS, "kurtosis of elliptical inputs", "scalar"),
     (SYNAPTIC_NOISE, "standard deviation of the noise of a synapse", "per step"),
 )

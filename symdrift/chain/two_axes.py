@@ -167,11 +167,11 @@ def _traces(case: TwoAxes) -> Step:
         SECTION,
         "Rate and variance as traces",
         "In the same order of entries the rotation of the two hidden axes, [eq:map-turn], is the "
-        "matrix [eq:frame-turn], and the noise on learned maps is [eq:frame-noise]. With these "
-        "two and [eq:frame-hessian] the equations [eq:map-equations] are linear systems for "
-        "matrices of four rows. Their solutions give the mean rotation per step, "
-        "[eq:frame-mean], and its variance per step, [eq:frame-variance]. Both are exact; this "
-        "is the shortest form that they have.",
+        "matrix [eq:frame-turn], and the noise of one sample on learned maps is "
+        "[eq:frame-noise], to be divided by the size of a batch. With these two and "
+        "[eq:frame-hessian] the equations [eq:map-equations] are linear systems for matrices of "
+        "four rows. Their solutions give the mean rotation per step, [eq:frame-mean], and its "
+        "variance per step, [eq:frame-variance]. Both are exact.",
         equations=(
             Equation("frame-turn", sp.Eq(TURN, _scaled_turn(case), evaluate=False)),
             Equation("frame-noise", sp.Eq(NOISE, _shown_noise(case), evaluate=False)),

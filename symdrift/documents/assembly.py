@@ -100,7 +100,10 @@ class Assembly(Generic[Markup]):
 
 
 def assemble(
-    derivation: Derivation, medium: Medium[Markup], width: float = EQUATION_WIDTH
+    derivation: Derivation,
+    medium: Medium[Markup],
+    width: float = EQUATION_WIDTH,
+    text_width: float = EQUATION_WIDTH,
 ) -> Assembly[Markup]:
     """Write every part of a derivation in a medium.
 
@@ -110,6 +113,8 @@ def assemble(
     medium : Medium
     width : float
         Room for an equation, in em.
+    text_width : float
+        Room for the description of an equation that is too long to read, at most ``width``.
 
     Raises
     ------
@@ -118,7 +123,7 @@ def assemble(
     RequestError
         When the notation holds something else than mathematics.
     """
-    return _Assembler(derivation, medium, width).assembly()
+    return _Assembler(derivation, medium, width, min(text_width, width)).assembly()
 
 
 def cell(content: Cell, medium: Medium[Markup]) -> Markup:
@@ -152,10 +157,13 @@ def _shape_in(sizes: Mapping[str, str], text: str) -> Cell:
 
 
 class _Assembler(Generic[Markup]):
-    def __init__(self, derivation: Derivation, medium: Medium[Markup], width: float) -> None:
+    def __init__(
+        self, derivation: Derivation, medium: Medium[Markup], width: float, text_width: float
+    ) -> None:
         self._derivation = derivation
         self._medium = medium
         self._width = width
+        self._text_width = text_width
         self._printer = theory_printer(derivation)
         self._names = Names(set(derivation.symbol_names.values()))
         self._index = index(derivation)
@@ -246,7 +254,7 @@ class _Assembler(Generic[Markup]):
             wide = lay_out(expression, self._printer, EQUATION_WIDTH, Names(), condition)
             if not is_too_long(wide):
                 return None
-        return abridged(expression, self._printer, self._width, self._names, condition)
+        return abridged(expression, self._printer, self._text_width, self._names, condition)
 
     def _check(self, check: Check, step: Step) -> Markup:
         paragraphs = self._prose(check.statement.rstrip(". "), step)

@@ -19,6 +19,9 @@ from symdrift.documents.rendering import render_html
 from symdrift.documents.svg import embedded
 from symdrift.documents.typesetting import Layout, align
 
+_PHONE_WIDTH = 18.0
+"""Room for words in an equation on the screen of a phone, in em."""
+
 _NO_SOURCES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -108,7 +111,7 @@ def derivation_html(derivation: Derivation, numbers: Numbers = NO_NUMBERS) -> st
             for equation in step.equations
         }
     )
-    assembly = assemble(derivation, medium)
+    assembly = assemble(derivation, medium, text_width=_PHONE_WIDTH)
     script = render_html("report.js.jinja")
     return render_html(
         "page.html.jinja",
