@@ -208,6 +208,17 @@ def test_the_weight_decay_sweep_approaches_its_power_and_loses_planes_at_thresho
     assert np.all(np.isfinite(planes["(1, 3)"][sweep.weight_decay < 0.69]))
 
 
+def test_a_plane_of_learned_axes_ends_at_the_threshold_though_synaptic_noise_turns_on() -> None:
+    sweep = series.weight_decay_sweep(read_study("synaptic_noise").problem())
+    curves = {
+        name: values for names, values in sweep.diffusion for name in names.split("), (")
+    }
+    third, silent = curves["(2, 3)"], curves["(1, 4"]
+    assert np.all(np.isnan(third[sweep.weight_decay > 0.7]))
+    assert np.all(np.isfinite(third[sweep.weight_decay < 0.69]))
+    assert np.all(np.isfinite(silent))
+
+
 def test_the_power_law_is_not_claimed_where_noise_stays() -> None:
     noisy = read_study("anisotropic_autoencoder").with_values({"teacher.label_noise": 0.1})
     assert series.weight_decay_sweep(noisy.problem()).exponent is None

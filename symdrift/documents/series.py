@@ -56,22 +56,29 @@ def _minimum(problem: LearningProblem) -> MinimumPoint:
 
 
 def weight_decay_sweep(problem: LearningProblem) -> WeightDecaySweep:
-    """Diffusion of every plane from a thirtieth of the weight decay to the last threshold."""
+    """Diffusion of every plane from a thirtieth of the weight decay to the last threshold.
+
+    Synaptic noise turns learned axes into silent ones too.  A plane of the study that changes
+    from one kind to the other at a threshold ends there.
+    """
+    own = evaluate(problem)
     strongest = float(np.linalg.norm(problem.teacher @ problem.input_covariance, 2))
     weights = problem.hidden * sum(problem.teacher.shape)
-    cheap = weights <= FEW_WEIGHTS or evaluate(problem).method == "closed-form"
+    cheap = weights <= FEW_WEIGHTS or own.method == "closed-form"
     grid = np.geomspace(
         problem.weight_decay / 30, 0.98 * strongest, _SWEEP_POINTS if cheap else _FEW_POINTS
     )
     planes: dict[tuple[int, int], Array] = {}
     for place, weight_decay in enumerate(grid):
         try:
-            drift = evaluate(replace(problem, weight_decay=float(weight_decay))).drift
+            found = evaluate(replace(problem, weight_decay=float(weight_decay)))
         except RequestError:
             # A threshold met with equality, or an unstable rate: a gap in the line.
             continue
-        for plane, diffusion in zip(drift.planes, drift.diffusion, strict=True):
-            planes.setdefault(plane, np.full(len(grid), np.nan))[place] = diffusion
+        for plane, diffusion in zip(found.drift.planes, found.drift.diffusion, strict=True):
+            learned = max(plane) <= found.minimum.rank
+            if plane not in own.drift.planes or learned == (max(plane) <= own.minimum.rank):
+                planes.setdefault(plane, np.full(len(grid), np.nan))[place] = diffusion
     return WeightDecaySweep(
         weight_decay=grid,
         diffusion=_distinct((str(plane), values) for plane, values in sorted(planes.items())),
