@@ -128,6 +128,8 @@ def test_captions_quote_the_numbers_they_are_about() -> None:
     assert "with its sign" in figures.caption_learning_rate_limit(limit)
     still = replace(limit, rotations=(RateSeries("m", 0 * RATES, RATES, RATES),))
     assert "which the theory says vanishes" in figures.caption_learning_rate_limit(still)
+    assert "theory is level" in figures.caption_learning_rate_limit(limit)
+    assert "theory is level" not in figures.caption_learning_rate_limit(replace(limit, power=0))
     frequency = EXAMPLES["frequency_sweep"]
     assert "lowest at a probability of 0.30" in figures.caption_frequency_sweep(frequency)
     assert "lowest" not in figures.caption_frequency_sweep(

@@ -121,14 +121,23 @@ def caption_learning_rate_limit(data: LearningRateLimit) -> str:
     rotation = (
         "mean rotation, which the theory says vanishes" if still else "mean rotation, with its sign"
     )
+    if data.power == 0:
+        top = (
+            "rotation variance, to which synaptic noise adds the same at every learning rate and "
+            f"gradients add with its third power, and {rotation}, over the square of that rate"
+        )
+    else:
+        top = (
+            f"rotation variance and {rotation}, each over the power of the learning rate with "
+            "which the theory scales, so that the theory is level"
+        )
     return (
         f"Theory (lines) and direct simulation of SGD (points, one standard error) at "
-        f"{len(data.learning_rate)} learning rates. Top: rotation variance and {rotation}, each "
-        "over the power of the learning rate with which the theory scales, so that the theory is "
-        f"level. Bottom left: mean-squared displacement of “{data.stimulus}” against the time lag, "
-        "at each rate. Bottom right: ratio of simulation and theory, and the line through the "
-        "points. The theory is of leading order in the learning rate, so the ratio must approach "
-        f"1 on the left; there it is {limits} (in the order of the legend)."
+        f"{len(data.learning_rate)} learning rates. Top: {top}. Bottom left: "
+        f"mean-squared displacement of “{data.stimulus}” against the time lag, at each rate. "
+        "Bottom right: ratio of simulation and theory, and the line through the points. The "
+        "theory is of leading order in the learning rate, so the ratio must approach 1 on the "
+        f"left; there it is {limits} (in the order of the legend)."
     )
 
 
