@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sympy as sp
 from documents_example import example_derivation
 from tex import needs_tex
 
 from symdrift import __version__
 from symdrift.chain import derive
 from symdrift.cli import run
-from symdrift.derivation import Derivation
+from symdrift.derivation import Derivation, Equation, Step
 from symdrift.documents import writing
 from symdrift.documents.assembly import theory_printer
 from symdrift.documents.bibliography import REFERENCES, bibtex
@@ -134,6 +135,20 @@ def test_an_equation_taller_than_a_slide_is_announced_with_its_number() -> None:
         r"\\refstepcounter\{equation\}\\label\{eq:long\}Equation~\\eqref\{eq:long\} takes \d+ "
     )
     assert re.search(announced, slides_latex(EXAMPLE))
+
+
+def test_no_slide_is_left_with_a_single_short_equation_of_a_step_that_has_more() -> None:
+    equations = tuple(
+        Equation(f"part-{k}", sp.Eq(sp.Symbol(f"y_{k}"), sp.Symbol("x") / (k + 2)))
+        for k in range(9)
+    )
+    step = Step("many", "Many", "Many", "A sentence.", equations=equations)
+    source = slides_latex(replace(EXAMPLE, steps=(step,)))
+    frames = [part for part in source.split(r"\begin{frame}") if part.startswith("{1.1 ")]
+    counts = [part.count(r"\label{eq:part") for part in frames]
+    assert sum(counts) == len(equations)
+    assert len(counts) > 1
+    assert max(counts) - min(counts) <= 1
 
 
 def test_numbers_on_the_sheet_are_those_of_the_derivation() -> None:

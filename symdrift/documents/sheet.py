@@ -25,7 +25,7 @@ ESSENTIAL = frozenset([
     "factored", "slope", "slope-form", "reach", "map-hessian", "map-noise",
     "map-noise-elliptical", "stimulus-noise", "map-turn", "map-equations", "map-covariance",
     "map-mean", "decay-matrix", "diffusion", "rate", "speed", "synaptic", "silent-metric",
-    "angle-correlation", "angle-rate",
+    "frame-mean", "frame-variance", "angle-correlation", "angle-rate",
 ])  # fmt: skip
 """Labels of the formulas that a sheet shows, where a derivation has them.
 

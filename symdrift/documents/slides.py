@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from symdrift.derivation import Derivation
@@ -20,6 +20,8 @@ EQUATION_WIDTH = 34.0
 _TEXT_WIDTH = 39.0
 _HEIGHT = 22.5
 """Height that the content of a frame may take, in em."""
+_STEP = 0.1
+"""What a frame has to become emptier by when frames are evened out, in em."""
 _CHARACTER = 0.5
 _PARAGRAPH_GAP, _DISPLAY_GAP = 0.6, 1.1
 _MARKUP = re.compile(r"\\[A-Za-z]+|[{}$^_\\]")
@@ -77,17 +79,45 @@ def _frames(step: StepView[Piece]) -> Iterator[Frame]:
     """The prose of a step and its equations, divided into frames that they fit."""
     title = escape_latex(f"{step.number} {step.title}")
     target = Latex(f"step:{step.identifier}")
-    blocks: list[Latex] = []
+    parts = [
+        *(Piece(piece.latex, _prose_height(piece.latex)) for piece in step.paragraphs),
+        *step.displays,
+    ]
+    for blocks in _balanced(parts):
+        yield Frame(title, target, tuple(piece.latex for piece in blocks))
+        target = Latex("")
+
+
+def _balanced(parts: Sequence[Piece]) -> list[list[Piece]]:
+    """As few frames as will do, none much fuller than the others.
+
+    Filled one after the other, they would leave a single equation to the last.
+    """
+    groups = _filled(parts, _HEIGHT)
+    while len(groups) > 1:
+        fullest = _fullest(groups)
+        evener = _filled(parts, fullest - _STEP)
+        if len(evener) > len(groups) or _fullest(evener) >= fullest:
+            break
+        groups = evener
+    return groups
+
+
+def _fullest(groups: Sequence[Sequence[Piece]]) -> float:
+    return max(sum(piece.height for piece in group) for group in groups)
+
+
+def _filled(parts: Sequence[Piece], limit: float) -> list[list[Piece]]:
+    """Parts in groups no higher than ``limit``, unless a single part is."""
+    groups: list[list[Piece]] = [[]]
     height = 0.0
-    parts = [(piece.latex, _prose_height(piece.latex)) for piece in step.paragraphs]
-    parts += [(piece.latex, piece.height) for piece in step.displays]
-    for latex, needed in parts:
-        if blocks and height + needed > _HEIGHT:
-            yield Frame(title, target, tuple(blocks))
-            blocks, height, target = [], 0.0, Latex("")
-        blocks.append(latex)
-        height += needed
-    yield Frame(title, target, tuple(blocks))
+    for piece in parts:
+        if groups[-1] and height + piece.height > limit:
+            groups.append([])
+            height = 0.0
+        groups[-1].append(piece)
+        height += piece.height
+    return groups
 
 
 def _prose_height(latex: Latex) -> float:
