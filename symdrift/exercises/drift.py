@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import sympy as sp
 
 from symdrift import dense
@@ -11,6 +12,7 @@ from symdrift.exercises.drawing import NOISES, VARIANCES, WEIGHT_DECAYS, Draw, N
 from symdrift.exercises.model import Answer, Exercise, Passage
 from symdrift.exercises.statements import (
     EXCESS,
+    NOISE,
     TOTAL,
     Theory,
     equal,
@@ -32,12 +34,16 @@ def fluctuation(draw: Draw, theory: Theory) -> Exercise:
     pair = theory.drift.own_term.couplings[0].right
     own = theory.drift.diagonal_block
     names = [renaming(i=directions[k], j=directions[1 - k]) | numbers for k in range(2)]
+    curvatures = [own.hessian[0].xreplace(names[k]) for k in range(2)]
     noises = [own.noise[0].xreplace(names[k]) for k in range(2)]
     mixed = pair.noise.xreplace(names[0])
     fluctuations = [own.fluctuation[0].xreplace(names[k]) for k in range(2)]
     total = sp.Add(*noises, mixed.trace())
     excess = network.learning_rate * total / 4
-    found = dense.evaluate(network.problem("fluctuation"))
+    problem = network.problem("fluctuation")
+    found = dense.evaluate(problem)
+    point = dense.solve_minimum(problem.teacher, problem.input_covariance, problem.weight_decay, 2)
+    covariance = dense.gradient_noise(point, problem.inputs, problem.label_noise, problem.batch)
     weight_variance = sp.Add(*fluctuations, pair.fluctuation.xreplace(names[0]).trace())
     return Exercise(
         "fluctuation",
@@ -59,6 +65,7 @@ def fluctuation(draw: Draw, theory: Theory) -> Exercise:
                 {},
                 (
                     theory.formula("noise-own"),
+                    theory.formula("noise-pair"),
                     *(
                         equal(symbol("gradient_noise", f"{k + 1}{k + 1}"), value)
                         for k, value in enumerate(noises)
@@ -67,12 +74,24 @@ def fluctuation(draw: Draw, theory: Theory) -> Exercise:
                 ),
             ),
             Passage(
-                "The excess loss is a quarter of the learning rate times the trace.",
+                "The total noise is the sum of the traces, and the excess loss a quarter of the "
+                "learning rate times it.",
                 {},
-                (equal(EXCESS, excess),),
+                (equal(NOISE, total), equal(EXCESS, excess)),
             ),
             Passage(
-                "The fluctuation solves the Lyapunov equation in each block,",
+                "The Hessian has the same blocks,",
+                {},
+                (
+                    *(
+                        equal(symbol("hessian", f"{k + 1}{k + 1}"), value)
+                        for k, value in enumerate(curvatures)
+                    ),
+                    equal(symbol("hessian", "12"), pair.hessian.xreplace(names[0])),
+                ),
+            ),
+            Passage(
+                "and the fluctuation solves the Lyapunov equation in each of them.",
                 {},
                 (
                     theory.formula("lyapunov"),
@@ -89,29 +108,25 @@ def fluctuation(draw: Draw, theory: Theory) -> Exercise:
             Passage("The traces add up to {total}.", {"total": equal(TOTAL, weight_variance)}),
         ),
         (
+            Answer(NOISE, total, float(np.trace(covariance))),
             Answer(EXCESS, excess, found.fluctuation.excess_loss),
             Answer(TOTAL, weight_variance, found.fluctuation.weight_variance),
         ),
     )
 
 
-def _coupling_steps(
-    coupling: BlockCoupling, names: dict[sp.Symbol, sp.Expr], labels: tuple[str, str]
-) -> tuple[sp.Basic, ...]:
-    """Blocks, fluctuations and Sylvester solution of one coupling with its numbers."""
-    left, right = coupling.left, coupling.right
+def _block_steps(coupling: BlockCoupling, names: dict[sp.Symbol, sp.Expr]) -> tuple[sp.Basic, ...]:
+    """Curvature, noise and fluctuation of the two blocks of direction 1, with numbers."""
 
     def shown(role: str, label: str, matrix: sp.ImmutableMatrix) -> sp.Basic:
         value = matrix.xreplace(names)
         return equal(symbol(role, label), value[0] if value.rows == 1 else value)
 
-    solution = coupling.coloured_orientation.xreplace(names)
+    blocks = (("11", coupling.left), ("12", coupling.right))
     return (
-        shown("hessian", labels[0], left.hessian),
-        shown("hessian", labels[1], right.hessian),
-        shown("gradient_noise", labels[0], left.noise),
-        shown("fluctuation", labels[1], right.fluctuation),
-        equal(sp.Symbol("y"), sp.ImmutableMatrix(solution)),
+        *(shown("hessian", label, block.hessian) for label, block in blocks),
+        *(shown("gradient_noise", label, block.noise) for label, block in blocks),
+        *(shown("fluctuation", label, block.fluctuation) for label, block in blocks),
     )
 
 
@@ -123,6 +138,7 @@ def plane_diffusion(draw: Draw, theory: Theory) -> Exercise:
     drift = theory.drift
     terms = [own_term(drift, *pair).xreplace(numbers) for pair in ((i, j), (j, i))]
     names = renaming(i=i, j=j) | numbers
+    forward, backward = drift.own_term.couplings
     length = drift.squared_length.xreplace(names)
     coefficient = network.learning_rate**2 * sp.Add(*terms) / (2 * length**2)
     found = dense.evaluate(network.problem("plane"))
@@ -142,16 +158,27 @@ def plane_diffusion(draw: Draw, theory: Theory) -> Exercise:
             Passage("The singular values are", {}, singular_values(network)),
             Passage(
                 "The rotation couples the block of direction 1, a single number, to the block of "
-                "the pair. The first of the Sylvester equations has a row {y} as its solution:",
-                {"y": sp.Symbol("y")},
-                (theory.formula("own-sylvester"), *_coupling_steps(
-                    drift.own_term.couplings[0], names, ("11", "12"))),
+                "the pair. The formulas for curvature and noise, and the Lyapunov equation for the "
+                "fluctuation, give",
+                {},
+                _block_steps(forward, names),
             ),
             Passage(
-                "With the same steps in the other direction, and with the two axes exchanged, the "
-                "terms of both axes are",
+                "The rows {y} and {z} solve the Sylvester equations. The order of the two entries "
+                "does not matter, as long as it is the same in every block of the pair.",
+                {"y": sp.Symbol("y"), "z": sp.Symbol("z")},
+                (
+                    theory.formula("own-sylvester"),
+                    equal(sp.Symbol("y"), forward.coloured_orientation.xreplace(names)),
+                    equal(sp.Symbol("z"), -backward.coloured_orientation.T.xreplace(names)),
+                ),
+            ),
+            Passage(
+                "With the overlap of the two blocks this gives the term of axis 1. The same steps "
+                "with the two axes exchanged give that of axis 2.",
                 {},
                 (
+                    theory.formula("own-overlap"),
                     theory.formula("own-term"),
                     equal(sp.Symbol("T_121"), terms[0]),
                     equal(sp.Symbol("T_122"), terms[1]),
@@ -244,10 +271,15 @@ def stimuli(draw: Draw, theory: Theory) -> Exercise:
 
 
 def _slowest(order: list[int], network: Network) -> str:
-    largest = network.variances.index(max(network.variances))
-    if order[0] == largest:
-        return "drifts most slowly, as a stimulus that is met often does without label noise."
-    return "does not drift most slowly here: gains, label noise and the third axis decide too."
+    noise = network.noises[0] != 0
+    if order[0] == network.variances.index(max(network.variances)):
+        return f"drifts most slowly{', in spite of the label noise' if noise else ''}."
+    reasons = [
+        *(["the gains"] if any(gain != 1 for gain in network.gains) else []),
+        *(["the label noise"] if noise else []),
+        "the other axes",
+    ]
+    return f"does not drift most slowly here, for {' and '.join(reasons)} count as well."
 
 
 def isotropic(draw: Draw, theory: Theory) -> Exercise:

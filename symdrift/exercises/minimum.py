@@ -129,7 +129,7 @@ def bottleneck(draw: Draw, theory: Theory) -> Exercise:
                 (theory.formula("reduction"),),
             ),
             Passage(
-                "The four directions would gain",
+                "For the four directions this is",
                 {},
                 tuple(
                     equal(sp.Symbol(f"reduction_{k + 1}"), value)
@@ -192,8 +192,8 @@ def manifold(draw: Draw, theory: Theory) -> Exercise:
         ),
         (
             Passage(
-                "Rotations that involve at least one of the learned units move the point:",
-                {},
+                "Rotations that involve at least one of the {r} learned units move the point:",
+                {"r": equal(RANK, sp.Integer(rank))},
                 (theory.formula("dimension"), equal(DIMENSION, value)),
             ),
             Passage(

@@ -17,6 +17,7 @@ from symdrift.notation import ETA, GAMMA, symbol
 
 RANK, LOSS = sp.Symbol("r", positive=True), sp.Symbol("L_min", positive=True)
 DIMENSION = sp.Symbol("dim", positive=True)
+NOISE = sp.Symbol("tr_C", positive=True)
 EXCESS, TOTAL = sp.Symbol("L_excess", positive=True), sp.Symbol("tr_Gamma", positive=True)
 HIDDEN_UNITS = sp.Symbol("p", positive=True)
 LATEX = {
@@ -24,6 +25,7 @@ LATEX = {
     DIMENSION: r"\dim",
     EXCESS: r"\langle L \rangle - L^{*}",
     RANK: "r",
+    NOISE: r"\operatorname{tr} C",
     TOTAL: r"\operatorname{tr} \Gamma",
     HIDDEN_UNITS: "p",
     **{sp.Symbol(f"reduction_{k}"): rf"\delta L_{{{k}}}" for k in range(1, 5)},

@@ -1,0 +1,47 @@
+"""``symdrift compare``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from symdrift.cli.options import JsonOption, SetOption, StudyArgument
+from symdrift.cli.requests import chosen_study
+from symdrift.cli.terminal import output_console
+from symdrift.errors import RequestError
+
+
+def compare(
+    study: StudyArgument,
+    assignments: SetOption = None,
+    as_json: JsonOption = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV: a row per comparison and rate.")
+    ] = False,
+) -> None:
+    """Set the drift of a study beside that of something simpler.
+
+    Synaptic noise of equal mean decay rate (plane by plane, and how both scale), the white-noise
+    approximation, and isotropic inputs of equal total variance.
+    """
+    if as_json and as_csv:
+        raise RequestError("--json", "and --csv exclude each other; give one of them")
+    from symdrift.comparisons import compare_study, write_csv
+
+    compared = compare_study(chosen_study(study, assignments).problem())
+    if as_json:
+        typer.echo(json.dumps(compared.to_dict(), indent=2, allow_nan=False))
+    elif as_csv:
+        write_csv(compared, sys.stdout)
+    else:
+        from symdrift.tables import comparison_tables
+
+        console = output_console()
+        console.print(f"{compared.study}: rates per SGD step", markup=False)
+        for table in comparison_tables(compared):
+            console.print(table)
+    for warning in compared.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
