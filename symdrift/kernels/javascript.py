@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from importlib import resources
 
@@ -14,10 +15,14 @@ from symdrift.kernels.loop import loop_rotation
 from symdrift.kernels.scalar import ScalarFunction
 
 
+TEMPLATE = "aligned.js.jinja"
+
+
 def javascript_kernels(drift: RepresentativeDrift) -> str:
     """JavaScript of the kernels of aligned networks of any size.
 
-    The same scalar formulas as in the NumPy kernels, printed from the same statements.
+    The same scalar formulas as in the NumPy kernels, printed from the same statements;
+    those that only displacements need are left out.
     The source is one expression: an object with a function per quantity.
 
     Parameters
@@ -29,11 +34,15 @@ def javascript_kernels(drift: RepresentativeDrift) -> str:
     ValueError
         When a formula contains a symbol that is no argument of its function.
     """
-    functions = (*aligned_kernels(drift), loop_rotation(drift))
+    functions = [
+        function
+        for function in (*aligned_kernels(drift), loop_rotation(drift))
+        if re.search(rf"\b{camel_case(function.name)}\b", _template(TEMPLATE))
+    ]
     environment = Environment(
         loader=FunctionLoader(_template), undefined=StrictUndefined, keep_trailing_newline=True
     )
-    return environment.get_template("aligned.js.jinja").render(
+    return environment.get_template(TEMPLATE).render(
         functions=[javascript_function(function) for function in functions]
     )
 

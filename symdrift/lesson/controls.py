@@ -82,6 +82,7 @@ def controls(
             _ratio(f"covariance.{k}", "input_variance", k + 1, "eigenvalue", value, 4.0, 4.0)
             for k, value in enumerate(aligned.input_variances)
         ),
+        *_gains(aligned),
         _ratio("weight_decay", "weight_decay", 0, "weight decay", problem.weight_decay, 8.0, 5.0),
         _ratio(
             "learning_rate", "learning_rate", 0, "learning rate", problem.learning_rate, 10.0,
@@ -96,6 +97,17 @@ def controls(
         _angle("probe", "direction of the probe", 60, 0, 90, 2),
         _angle("phase", "phase of the loop", 0, -180, 180, 5),
     )  # fmt: skip
+
+
+def _gains(aligned: Alignment) -> tuple[Control, ...]:
+    """A slider for each gain that the study gives its teacher; an autoencoder has none."""
+    if np.all((aligned.gains == 0) | np.isclose(aligned.gains, 1, rtol=1e-12)):
+        return ()
+    return tuple(
+        _ratio(f"gains.{k}", "gain", k + 1, "gain", gain, 4.0, 4.0)
+        for k, gain in enumerate(aligned.gains)
+        if gain > 0
+    )
 
 
 def _ratio(

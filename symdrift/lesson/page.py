@@ -196,7 +196,7 @@ class _Writer:
         overrides = {role: derivation.symbol_names[found] for role, found in self._symbols.items()}
         numbered = [
             symbol(role, index)
-            for role in ("input_variance", "label_noise")
+            for role in ("input_variance", "gain", "label_noise")
             for index in range(1, MOST_AXES + 1)
         ]
         self._printer = theory_printer(derivation).with_names(latex_names(overrides, numbered))

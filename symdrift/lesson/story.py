@@ -195,7 +195,7 @@ def scenes(rank: int) -> tuple[Scene, ...]:
                     "with standard errors that shrink while it runs.",
                 ),
             ),
-            ("learning_rate", "covariance", "weight_decay", "label_noise"),
+            ("learning_rate", "covariance", "gains", "weight_decay", "label_noise"),
             "Make diffusion eight times slower than in the study by moving the learning rate "
             "alone. How far do you have to go?",
             "Half the learning rate is enough, for two to the third power is eight. One factor "

@@ -5,7 +5,7 @@
 
 const WINDOW = 8;       // length of a window, in slowest relaxation times
 const SAMPLES = 1;       // samples of the fluctuation per relaxation time
-const BLOCK = 10;        // samples that are averaged before errors are estimated
+const BLOCK = 40;        // samples that are averaged before errors are estimated
 const HISTORY = 400;    // points of a curve in time
 const MEMORY = 4096;    // windows that mean-squared displacements are taken from
 
@@ -87,10 +87,14 @@ class Average {
 
   get mean() { return this.count > 0 ? this.sum / this.count : NaN; }
 
+  // With few blocks their scatter is uncertain itself: Student's factor, in powers of 1 / degrees
+  // of freedom, makes the bar cover the truth as often as one standard error does.
   get error() {
     if (this.count < 8) return NaN;
     const variance = this.squares / this.count - this.mean ** 2;
-    return Math.sqrt(Math.max(variance, 0) / (this.count - 1));
+    const freedom = this.count - 1;
+    const student = 1 + 0.5 / freedom + 0.25 / freedom ** 2;
+    return student * Math.sqrt(Math.max(variance, 0) / freedom);
   }
 }
 

@@ -24,6 +24,7 @@ function networkAt(changed = {}) {
   return {
     ...lesson.network,
     covariance,
+    gains: lesson.network.gains.map((gain, k) => values[`gains.${k}`] ?? gain),
     label_noise: lesson.network.label_noise.map((_, k) =>
       values.label_noise ?? values[`label_noise.${k}`]),
     weight_decay: values.weight_decay,
