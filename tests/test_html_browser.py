@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ pytest.importorskip("selenium", reason="selenium is not installed: pip install '
 pytest.importorskip("axe_core_python", reason="axe-core is not installed: pip install '.[test]'")
 
 import numpy as np
+import sympy as sp
 from browser import THEMES, WIDTHS, browser, complaints, fetched, needs_browser, overflow, show
 from documents_example import example_derivation
 from selenium.webdriver.chrome.webdriver import WebDriver
 
 from symdrift import figures
+from symdrift.derivation import Equation, Step
 from symdrift.documents.html import derivation_html
 from symdrift.documents.numbers import Cell, FigureFile, Formula, Numbers, Table
 from symdrift.documents.pycode import python_source
@@ -188,6 +191,25 @@ def test_steps_fold_and_links_open_what_they_lead_to(driver: WebDriver, page: Pa
         """
     )
     assert opened
+
+
+def test_a_long_equation_is_folded_and_its_description_fits_a_phone(
+    driver: WebDriver, tmp_path: Path
+) -> None:
+    first, *symbols = sp.symbols("gamma a b c", positive=True)
+    long = sp.Eq(sp.Symbol("y"), sp.expand(sum(symbols, first) ** 9), evaluate=False)
+    step = Step("huge", "Huge", "Huge", "A sentence.", equations=(Equation("huge", long),))
+    page = tmp_path / "long.html"
+    page.write_text(derivation_html(replace(EXAMPLE, steps=(step,))), encoding="utf-8")
+    show(driver, page, WIDTHS["phone"])
+    strips = "return [...document.querySelectorAll('.equation .strip')]"
+    visible = run(driver, f"{strips}.map(strip => strip.checkVisibility())")
+    assert visible == [True, False]
+    wide = run(driver, f"{strips}.map(strip => strip.scrollWidth > strip.clientWidth + 1)")
+    assert not wide[0]
+    run(driver, "document.querySelector('.whole > summary').click()")
+    assert run(driver, f"{strips}.map(strip => strip.checkVisibility())") == [True, True]
+    assert overflow(driver) <= 0
 
 
 def test_on_paper_everything_is_open_dark_is_light_and_nothing_can_be_pressed(
