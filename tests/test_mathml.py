@@ -35,3 +35,8 @@ def test_a_power_of_ten_has_ten_as_its_base() -> None:
 )
 def test_names_of_functions_keep_a_thin_space_where_tex_has_one(latex: str, spaces: int) -> None:
     assert len(tree(latex).findall(".//mspace")) == spaces
+
+
+def test_a_sans_serif_letter_differs_from_an_upright_one() -> None:
+    assert 'class="sans">D<' in mathml.inline(r"\mathsf{D}")
+    assert "class" not in mathml.inline(r"\mathrm{D}")

@@ -169,8 +169,8 @@ def _letters(node: Letters) -> Markup:
         return _element("mi", "".join(_styled(c, 0x1D538, _DOUBLE_EXCEPTIONS) for c in node.text))
     if node.font == "it":
         return _element("mi", node.text)
-    weight = Markup(' class="bold"') if node.font == "bf" else Markup("")
-    return Markup('<mi mathvariant="normal"{}>{}</mi>').format(weight, node.text)
+    look = {"bf": Markup(' class="bold"'), "sf": Markup(' class="sans"')}.get(node.font, "")
+    return Markup('<mi mathvariant="normal"{}>{}</mi>').format(look, node.text)
 
 
 def _styled(character: str, first: int, exceptions: dict[str, str]) -> str:
