@@ -454,3 +454,52 @@ def test_the_simulation_starts_by_itself_unless_motion_is_unwanted(
     run_for_a_while()
     assert steps() == stopped
     assert complaints(driver) == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("same_equations")
+@needs_browser
+def test_each_gain_that_a_study_gives_has_a_slider_that_moves_its_singular_value(
+    driver: WebDriver, page: Path, tmp_path: Path
+) -> None:
+    assert "gains." not in page.read_text(encoding="utf-8")
+    target = tmp_path / "teacher.html"
+    target.write_text(lesson_html(read_study("teacher_label_noise")), encoding="utf-8")
+    show(driver, target)
+    values = "return [networkAt().gains, kernels.singularValues(networkAt())]"
+    gains, before = driver.execute_script(values)
+    assert gains == [1.0, 1.3, 0.9]
+    for k in range(3):
+        slider = driver.find_element(By.ID, f"diffusion-gains-{k}")
+        slider.send_keys(Keys.ARROW_RIGHT)
+        moved, after = driver.execute_script(values)
+        assert moved[k] > gains[k]
+        # s = a - gamma / lambda: the value grows by what the gain does, the others stay.
+        expected = [s + (moved[k] - gains[k]) * (j == k) for j, s in enumerate(before)]
+        assert after == pytest.approx(expected, rel=1e-12)
+        slider.send_keys(Keys.ARROW_LEFT)
+    assert complaints(driver) == []
+
+
+@pytest.mark.slow
+@needs_browser
+@pytest.mark.parametrize("blocks", [8, 20])
+def test_error_bars_of_few_blocks_cover_the_truth_as_often_as_they_say(
+    driver: WebDriver, page: Path, blocks: int
+) -> None:
+    show(driver, page)
+    covered = driver.execute_script(
+        """
+        const random = new Random(7), runs = 20000;
+        let covered = 0;
+        for (let run = 0; run < runs; run++) {
+          const average = new Average(1);
+          for (let k = 0; k < arguments[0]; k++) average.add(random.normal());
+          if (Math.abs(average.mean) < average.error) covered += 1;
+        }
+        return covered / runs;
+        """,
+        blocks,
+    )
+    # One standard deviation of a normal number, 0.6827; without Student's factor 0.649 for 8.
+    assert covered == pytest.approx(0.6827, abs=4 * np.sqrt(0.22 / 20000))

@@ -104,7 +104,11 @@ def sheet_view(sheet: Sheet, derivation: Derivation, pen: Pen) -> dict[str, Any]
 class _Writer:
     def __init__(self, derivation: Derivation, pen: Pen) -> None:
         self._derivation, self._pen = derivation, pen
-        by_role = {row.role: derivation.symbol_names[row.symbol] for row in derivation.notation}
+        by_role = {
+            row.role: derivation.symbol_names[row.symbol]
+            for row in derivation.notation
+            if row.role in ROLES
+        }
         self._roles = {role: by_role.get(role, ROLES[role].latex) for role in ROLES}
 
     def exercise(self, exercise: Exercise) -> dict[str, Any]:

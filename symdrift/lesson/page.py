@@ -28,6 +28,7 @@ from symdrift.lesson.scope import MOST_AXES, teachable
 from symdrift.lesson.story import Scene, scenes
 from symdrift.notation import latex_names, symbol
 from symdrift.problem import LearningProblem, Stimulus
+from symdrift.roles import ROLES
 from symdrift.study import Study
 
 SEED = 1
@@ -192,7 +193,7 @@ class _Writer:
 
     def __init__(self, derivation: Derivation) -> None:
         self._derivation = derivation
-        self._symbols = {row.role: row.symbol for row in derivation.notation}
+        self._symbols = {row.role: row.symbol for row in derivation.notation if row.role in ROLES}
         overrides = {role: derivation.symbol_names[found] for role, found in self._symbols.items()}
         numbered = [
             symbol(role, index)
