@@ -462,7 +462,7 @@ def test_the_simulation_starts_by_itself_unless_motion_is_unwanted(
 def test_each_gain_that_a_study_gives_has_a_slider_that_moves_its_singular_value(
     driver: WebDriver, page: Path, tmp_path: Path
 ) -> None:
-    assert "gains." not in page.read_text(encoding="utf-8")
+    assert 'data-key="gains.' not in page.read_text(encoding="utf-8")
     target = tmp_path / "teacher.html"
     target.write_text(lesson_html(read_study("teacher_label_noise")), encoding="utf-8")
     show(driver, target)

@@ -186,7 +186,8 @@ def scenes(rank: int) -> tuple[Scene, ...]:
             "Areas with random signs add up to diffusion: the squared rotation of the hidden "
             "layer grows in proportion to time. Its slope is {rotation_covariance}, and half of "
             "it is the diffusion coefficient {diffusion_tensor}. The theory gives it for every "
-            "plane of hidden axes; the simulation on this page measures it.",
+            "plane of hidden axes, as a sum over all axes of the areas that their blocks sweep. "
+            "The simulation on this page measures it.",
             ("total", "exponents"),
             (
                 Picture(
