@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from symdrift.chain import derive as derive
+    from symdrift.comparisons import compare_study as compare_study
     from symdrift.comparisons import isotropic_comparison as isotropic_comparison
     from symdrift.comparisons import synaptic_comparison as synaptic_comparison
     from symdrift.comparisons import white_noise_comparison as white_noise_comparison
@@ -50,6 +51,7 @@ _HOMES = {
     "Stimulus": "symdrift.problem",
     "StimulusEvaluation": "symdrift.evaluation",
     "Study": "symdrift.study",
+    "compare_study": "symdrift.comparisons",
     "derive": "symdrift.chain",
     "evaluate": "symdrift.roads",
     "evaluate_stimuli": "symdrift.roads",
@@ -76,6 +78,7 @@ __all__ = [
     "Stimulus",
     "StimulusEvaluation",
     "Study",
+    "compare_study",
     "derive",
     "evaluate",
     "evaluate_stimuli",

@@ -6,9 +6,10 @@ plane of the hidden layer and by stimulus.  All rates are per SGD step.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -134,6 +135,76 @@ class SynapticComparison:
             "scaling": [asdict(row) for row in self.scaling],
             "sizes": [asdict(row) for row in self.sizes],
         }
+
+
+@dataclass(frozen=True)
+class ComparedStudy:
+    """Every comparison of one problem.
+
+    Attributes
+    ----------
+    study : str
+    synaptic : SynapticComparison or None
+        None for a hidden layer that cannot rotate.
+    white : DriftComparison
+    isotropic : DriftComparison or None
+        None where isotropic inputs leave the task no strict minimum.
+    warnings : tuple of str
+        Why a comparison is missing.
+    """
+
+    study: str
+    synaptic: SynapticComparison | None
+    white: DriftComparison
+    isotropic: DriftComparison | None
+    warnings: tuple[str, ...]
+
+    def comparisons(self) -> dict[str, DriftComparison]:
+        """Rates side by side, by the name of what the study is compared with."""
+        synaptic = None if self.synaptic is None else self.synaptic.comparison
+        named = {"synaptic": synaptic, "white": self.white, "isotropic": self.isotropic}
+        return {name: compared for name, compared in named.items() if compared is not None}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record of ``symdrift compare`` (plain Python types)."""
+        return {
+            "study": self.study,
+            "synaptic": None if self.synaptic is None else self.synaptic.to_dict(),
+            "white": self.white.to_dict(),
+            "isotropic": None if self.isotropic is None else self.isotropic.to_dict(),
+            "warnings": list(self.warnings),
+        }
+
+
+def compare_study(problem: LearningProblem) -> ComparedStudy:
+    """The study beside synaptic noise, the white-noise approximation and isotropic inputs.
+
+    Raises
+    ------
+    RequestError
+        When the problem cannot be evaluated.
+    """
+    white = white_noise_comparison(problem)
+    synaptic, isotropic, warnings = None, None, []
+    try:
+        synaptic = synaptic_comparison(problem)
+    except RequestError as error:
+        warnings.append(f"no comparison with synaptic noise: {error}")
+    try:
+        isotropic = isotropic_comparison(problem)
+    except RequestError as error:
+        warnings.append(f"no comparison with isotropic inputs: {error}")
+    return ComparedStudy(problem.study, synaptic, white, isotropic, tuple(warnings))
+
+
+def write_csv(compared: ComparedStudy, stream: TextIO) -> None:
+    """Write one row per comparison and rate."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(("comparison", "quantity", "name", "study", "counterpart", "ratio"))
+    for name, comparison in compared.comparisons().items():
+        for quantity, pair in comparison.rows():
+            ratio = "" if pair.ratio is None else pair.ratio
+            writer.writerow((name, quantity, pair.name, pair.study, pair.counterpart, ratio))
 
 
 def synaptic_comparison(problem: LearningProblem) -> SynapticComparison:
@@ -266,10 +337,11 @@ def _mean_decay(evaluation: Evaluation) -> float:
     """``tr(Delta) / r``: each plane of two active axes turns both of them."""
     rank = evaluation.minimum.rank
     axes = (2 if j <= rank else 1 for _, j in evaluation.drift.planes)
-    return sum(
+    turned = (
         0.5 * count * float(variance) / rank
         for count, variance in zip(axes, evaluation.drift.covariance.diagonal(), strict=True)
     )
+    return sum(turned, 0.0)
 
 
 def _scaling(problem: LearningProblem) -> tuple[ScalingRow, ...]:

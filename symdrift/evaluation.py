@@ -15,6 +15,8 @@ import numpy as np
 from symdrift.errors import RequestError
 from symdrift.problem import Array, LearningProblem, Stimulus
 
+APPROXIMATIONS = ("exact", "white")
+
 WARN_ABOVE = 0.1
 """``eta * h_max`` above which leading-order results carry a warning."""
 
@@ -288,6 +290,21 @@ def require_weight_decay(weight_decay: float) -> None:
         "invertible R, not for rotations only, so that the minima form a larger, unbounded "
         "manifold along which gradient noise has no equilibrium; give a positive value",
     )
+
+
+def check_approximation(approximation: str) -> None:
+    """Refuse what is none of the `APPROXIMATIONS`.
+
+    Raises
+    ------
+    RequestError
+        The message lists the approximations.
+    """
+    if approximation not in APPROXIMATIONS:
+        allowed = ", ".join(APPROXIMATIONS)
+        raise RequestError(
+            "approximation", f'= "{approximation}" is unknown; allowed are {allowed}'
+        )
 
 
 def validity_warnings(problem: LearningProblem, hessian_max: float) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symdrift.errors import RequestError
+from symdrift.evaluation import check_approximation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from symdrift.problem import Array, LearningProblem
 
 METHODS = ("auto", "closed-form", "dense")
-APPROXIMATIONS = ("exact", "white")
 
 
 def evaluate(
@@ -110,11 +110,7 @@ def _takes_closed_form(problem: LearningProblem, method: str, approximation: str
     """Check the arguments and choose the road."""
     if method not in METHODS:
         raise RequestError("method", f'= "{method}" is unknown; allowed are {", ".join(METHODS)}')
-    if approximation not in APPROXIMATIONS:
-        allowed = ", ".join(APPROXIMATIONS)
-        raise RequestError(
-            "approximation", f'= "{approximation}" is unknown; allowed are {allowed}'
-        )
+    check_approximation(approximation)
     if method == "dense":
         return False
     from symdrift.closed_form import applies

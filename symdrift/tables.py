@@ -12,7 +12,7 @@ from symdrift.evaluation import Drift, Evaluation, StimulusDrift, StimulusEvalua
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from symdrift.evaluation import Drift, Evaluation, StimulusDrift, StimulusEvaluation
+    from symdrift.comparisons import ComparedStudy
     from symdrift.observables import Observation
     from symdrift.sweeps import SweepPoint
     from symdrift.validation import Validation
@@ -245,6 +245,40 @@ def observation_tables(observation: Observation) -> list[Table]:
     return [memory, against_lag]
 
 
+def comparison_tables(compared: ComparedStudy) -> list[Table]:
+    """Rates of a study beside those of its counterparts, then how the two noises scale."""
+    tables = []
+    for comparison in compared.comparisons().values():
+        table = _table(
+            f"{comparison.study.capitalize()} beside {comparison.counterpart}",
+            ("quantity", "of", comparison.study, comparison.counterpart, "ratio"),
+        )
+        for quantity, pair in comparison.rows():
+            unit = "rad^2/step" if quantity == "rotation variance" else "1/step"
+            name = f"plane {pair.name}" if quantity == "rotation variance" else pair.name
+            ratio = "" if pair.ratio is None else f"{pair.ratio:.4g}"
+            rates = (_shown(pair.study), _shown(pair.counterpart))
+            _add(table, f"{quantity}, {unit}", name, *rates, ratio)
+        tables.append(table)
+    if compared.synaptic is not None:
+        tables[0].caption = (
+            "Synaptic noise of the variance at which the mean decay rates agree: "
+            f"{_shown(compared.synaptic.synaptic_variance)} per weight and step"
+        )
+        scaling = _table(
+            "Mean decay rate: exponents, and values in isotropic networks of other sizes",
+            ("", "gradient noise", "synaptic noise"),
+        )
+        for row in compared.synaptic.scaling:
+            exponents = (_exponent(row.gradient), _exponent(row.synaptic))
+            _add(scaling, f"exponent of the {row.parameter}", *exponents)
+        for size in compared.synaptic.sizes:
+            name = f"{size.inputs} inputs, {size.hidden} hidden units, 1/step"
+            _add(scaling, name, _shown(size.gradient), _shown(size.synaptic))
+        tables.append(scaling)
+    return tables
+
+
 def _table(title: str, headings: Sequence[str]) -> Table:
     from rich import box
     from rich.markup import escape
@@ -273,6 +307,11 @@ def _heading(name: str) -> str:
 
 def _cell(row: Mapping[str, float | int | str], name: str) -> str:
     return _shown(row[name]) if name in row else ""
+
+
+def _exponent(value: float) -> str:
+    """Two decimals, which is what a difference quotient gives; rounding is no exponent."""
+    return f"{value:.2f}" if abs(value) >= 0.005 else "0"
 
 
 def _shown(value: object) -> str:

@@ -22,7 +22,10 @@ from symdrift.estimators import Estimate
 from symdrift.extrapolation import ExtrapolatedRow, Extrapolation
 from symdrift.validation import Row, Similarity, Validation
 
-COMMANDS = ("list", "derive", "evaluate", "simulate", "observe", "validate", "report", "lesson")
+COMMANDS = (
+    *("list", "derive", "evaluate", "compare", "simulate", "observe", "validate", "report"),
+    "lesson",
+)
 TWO_INPUTS = [
     *("--set", "network.inputs=2", "--set", "network.outputs=2", "--set", "network.hidden=2"),
     *("--set", "inputs.covariance=[2, 0.7]", "--set", "gamma=0.2", "--set", "eta=0.0025"),
@@ -330,7 +333,7 @@ def made_extrapolation(z: float, completed: float = 1.0) -> Extrapolation:
     """A single quantity whose extrapolated ratio misses 1 by so many standard errors."""
     row = Row("V[12]", 1e-9, 2e-9, 1e-11, 0.0, 1e-9)
     similarity = Similarity(np.zeros((0, 0)), ())
-    run = Validation("made", 0.01, (row,), 10, 2, 5, 7, 0.02, False, 1.0, similarity)
+    run = Validation("made", 0.01, (row,), 10, 2, 5, 7, 0.02, False, 1.0, similarity, ())
     extrapolated = ExtrapolatedRow(row, Estimate(0.01 * z, 0.01), Estimate(1.0, 0.1))
     return Extrapolation(
         (run, run), (True, True), 0, (extrapolated,), 7, (("V[12]", 12.0),), completed

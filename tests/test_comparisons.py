@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from symdrift.cli import run
 from symdrift.comparisons import (
     isotropic_comparison,
     scaled_inputs,
@@ -147,3 +150,35 @@ def test_records_are_plain() -> None:
     for comparison in (synaptic_comparison, white_noise_comparison, isotropic_comparison):
         record = comparison(problem).to_dict()
         assert json.loads(json.dumps(record)) == record
+
+
+def test_every_comparison_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Table, JSON and CSV hold the same rates; axes of a silent unit turn by synapses alone."""
+    assert run(["compare", "synaptic_noise", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert list(record) == ["study", "synaptic", "white", "isotropic", "warnings"]
+    assert run(["compare", "synaptic_noise", "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    for name in ("synaptic", "white", "isotropic"):
+        pairs = [record[name]["mean_decay"], *record[name]["planes"], *record[name]["stimuli"]]
+        written = [row for row in rows if row["comparison"] == name]
+        assert [float(row["counterpart"]) for row in written] == [
+            pair["counterpart"] for pair in pairs
+        ]
+    silent = [row for row in rows if row["comparison"] == "synaptic" and row["name"] == "3, 5"]
+    assert [(row["study"], row["ratio"]) for row in silent] == [("0.0", "")]
+    assert run(["compare", "synaptic_noise"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Gradient noise beside synaptic noise" in printed
+    assert f"{record['synaptic']['synaptic_variance']:.5g} per weight and step" in printed
+
+
+def test_a_comparison_that_is_refused_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compare", "frequent_stimulus", "--set", "network.hidden=1", "--json"]) == 0
+    output = capsys.readouterr()
+    record = json.loads(output.out)
+    assert record["synaptic"] is None
+    assert record["isotropic"] is None
+    assert "at least two hidden units" in output.err
+    assert len(record["warnings"]) == 2
+    assert run(["compare", "digits", "--json", "--csv"]) == 2

@@ -584,3 +584,16 @@ def test_what_the_road_does_not_cover_is_refused(
 ) -> None:
     with pytest.raises(RequestError, match=message):
         evaluate(problem, approximation)
+
+
+def test_a_mean_rotation_that_symmetry_forbids_is_exactly_none() -> None:
+    """One frequent corner of a tetrahedron leaves its mirror planes; uneven frequencies do not."""
+    corners = np.array([[1.0, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+
+    def rotations(*probabilities: float) -> Drift:
+        inputs = StimulusSet(corners, np.array(probabilities))
+        return evaluate(problem_of(inputs, np.eye(3), 0.1, 0.005)).drift
+
+    assert not rotations(0.4, 0.2, 0.2, 0.2).mean_rotation.any()
+    uneven = rotations(0.4, 0.3, 0.2, 0.1)
+    assert np.all(np.abs(uneven.mean_rotation) > 1e-5 * np.sqrt(uneven.covariance.diagonal()))

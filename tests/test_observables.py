@@ -500,10 +500,19 @@ def test_without_the_tensor_displacements_are_the_same(monkeypatch: pytest.Monke
                 observable(whole, stimulus, lags).total, rel=1e-9
             )
         assert population_angle(lean, stimulus, lags).spread is None
-    with pytest.raises(RequestError, match="second moments of the rotation"):
+    with pytest.raises(RequestError, match="covariance of rotations between all planes"):
         decoder_decay(lean, lags)
-    with pytest.raises(RequestError, match="rotations are sampled in at most"):
+    with pytest.raises(RequestError, match="sampling rotations needs their covariance"):
         tuning_change(lean, lags)
+
+
+def test_inputs_that_never_occur_are_warned_about() -> None:
+    """The same warning as that of `evaluate`: nothing of the teacher is learned there."""
+    seen = StimulusSet(np.array([[1.0, 0, 0], [0, 1, 0], [1, 1, 0]]), np.full(3, 1 / 3))
+    case = replace(three_axes(), inputs=seen, weight_decay=0.05)
+    (warning,) = drift_process(case).warnings
+    assert warning.startswith("inputs span 2 of 3 dimensions")
+    assert warning in evaluate(case).warnings
 
 
 def test_generators_of_planes_are_skew() -> None:

@@ -67,7 +67,7 @@ def test_npy_files_of_every_real_type_hold_the_same_samples(
         ("1,2\n3,\n", "line 2, column 2 is empty; fill it or leave the sample out"),
         ("one,2\n3,4\n5,6\n", 'line 1, column 1 holds "one"'),
         ("1,5;2,5\n3,5;4,5\n", 'line 2, column 1 holds "3,5"'),
-        ("1,2\n3\n", "line 2 has 1 entries and the line 1 has 2"),
+        ("1,2\n3\n", "line 2 has 1 entries and line 1 has 2"),
         ('1,"2\n3,4\n', "cannot be read"),
         ("1,2,3\n4,5,6\n", "holds 2 x 3 numbers; rows of network.inputs = 2 numbers are needed"),
         ("", "it holds no samples"),

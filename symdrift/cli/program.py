@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from symdrift.cli.compare import compare
 from symdrift.cli.derive import derive
 from symdrift.cli.evaluate import evaluate
 from symdrift.cli.lesson import lesson
@@ -63,6 +64,7 @@ app.command(epilog="Example: symdrift validate anisotropic_autoencoder --precisi
 app.command(epilog="Example: symdrift observe digits --times 1e3:1e8:41:log --plot digits.pdf")(
     observe
 )
+app.command(epilog="Example: symdrift compare synaptic_noise --csv")(compare)
 app.command(epilog="Example: symdrift report anisotropic_autoencoder")(report)
 app.command(epilog="Example: symdrift lesson anisotropic_autoencoder --students 20")(lesson)
 

@@ -28,6 +28,9 @@ Progress = Callable[[int, int], None]
 PLANES_AT_A_TIME = 32
 """Planes whose responses are multiplied by the fluctuation in one go."""
 
+CANCELLED = 1e-13
+"""Sum, relative to the sum of its absolute terms, that is rounding."""
+
 
 def hidden_drift(
     point: Array,
@@ -113,12 +116,18 @@ def decay_matrix(
 def mean_rotation_matrix(
     point: Array, fluctuation: NormalFluctuation, learning_rate: float
 ) -> Array:
-    """``sum mu_k Omega_k`` with ``mu = eta G^-1 tr(H Omega~ Gamma)``, shape ``(r, r)``."""
+    """``sum mu_k Omega_k`` with ``mu = eta G^-1 tr(H Omega~ Gamma)``, shape ``(r, r)``.
+
+    Exactly 0 in planes where the terms of the trace cancel up to rounding.
+    """
     rank = len(point)
     rows = fluctuation.basis.reshape(rank, -1)
     restoring = fluctuation.basis @ (fluctuation.stiffness[:, np.newaxis] * fluctuation.covariance)
-    torque = restoring.reshape(rank, -1) @ rows.T
-    return np.asarray(learning_rate * (torque - torque.T) / _squared_lengths(point))
+    restoring = restoring.reshape(rank, -1)
+    torque, terms = restoring @ rows.T, np.abs(restoring) @ np.abs(rows).T
+    turning = torque - torque.T
+    turning[np.abs(turning) <= CANCELLED * (terms + terms.T)] = 0.0
+    return np.asarray(learning_rate * turning / _squared_lengths(point))
 
 
 def angular_matrices(drift: Drift, rank: int) -> tuple[Array, Array]:

@@ -16,20 +16,18 @@ from symdrift.dense.drift import (
 from symdrift.dense.fluctuation import NormalFluctuation, gradient_fluctuation
 from symdrift.dense.minimum import MinimumPoint, solve_minimum
 from symdrift.dense.sizes import require_stimulus_memory, require_tensor_memory
-from symdrift.errors import RequestError
 from symdrift.evaluation import (
     Evaluation,
     Fluctuation,
     Minimum,
     StimulusEvaluation,
+    check_approximation,
     parameters_of,
     stimulus_drift,
     validity_warnings,
 )
 from symdrift.problem import LearningProblem
 from symdrift.synaptic import synaptic_decay, synaptic_warnings, with_synaptic_noise
-
-APPROXIMATIONS = ("exact", "white")
 
 UNSEEN_TOLERANCE = 1e-9
 """Relative size below which a variance, or what the teacher does there, counts as zero."""
@@ -54,7 +52,7 @@ def evaluate(
         When the approximation is unknown, the learning rate is unstable, the minimum is
         refused (see `solve_minimum`), or memory does not suffice.
     """
-    _check_approximation(approximation)
+    check_approximation(approximation)
     stages = _stages(problem)
     minimum = stages.minimum
     outputs, inputs = problem.teacher.shape
@@ -98,7 +96,7 @@ def evaluate_stimuli(
     RequestError
         As for `evaluate`.
     """
-    _check_approximation(approximation)
+    check_approximation(approximation)
     stages = _stages(problem)
     minimum = stages.minimum
     outputs, inputs = problem.teacher.shape
@@ -142,7 +140,7 @@ def _stages(problem: LearningProblem) -> _Stages:
         problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
     )
     certificate = minimum.certificate
-    warnings = validity_warnings(problem, certificate.hessian_max) + _unseen(problem)
+    warnings = validity_warnings(problem, certificate.hessian_max) + unseen_warnings(problem)
     if problem.synaptic_noise > 0:
         warnings += synaptic_warnings(
             problem, certificate.hessian_min, float(minimum.singular_values[-1])
@@ -170,7 +168,7 @@ def _fluctuation(
     )
 
 
-def _unseen(problem: LearningProblem) -> tuple[str, ...]:
+def unseen_warnings(problem: LearningProblem) -> tuple[str, ...]:
     """Warn when the teacher acts on inputs that never occur: nothing of it is learned."""
     variances, axes = np.linalg.eigh(problem.input_covariance)
     unseen = variances <= UNSEEN_TOLERANCE * variances[-1]
@@ -183,11 +181,3 @@ def _unseen(problem: LearningProblem) -> tuple[str, ...]:
         "does in the others is not learned and has no representation: add stimuli that span "
         "them, or leave those inputs out",
     )
-
-
-def _check_approximation(approximation: str) -> None:
-    if approximation not in APPROXIMATIONS:
-        allowed = ", ".join(APPROXIMATIONS)
-        raise RequestError(
-            "approximation", f'= "{approximation}" is unknown; allowed are {allowed}'
-        )

@@ -14,7 +14,6 @@ from symdrift.kernels.aligned import aligned_kernels
 from symdrift.kernels.loop import loop_rotation
 from symdrift.kernels.scalar import ScalarFunction
 
-
 TEMPLATE = "aligned.js.jinja"
 
 

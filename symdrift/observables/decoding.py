@@ -78,8 +78,8 @@ def decoder_decay(process: DriftProcess, lags: Array, target: str = "teacher") -
     if process.drift is None:
         raise RequestError(
             "network.hidden",
-            f"leads to {rank} hidden axes; the decay of a decoder needs second moments "
-            f"of the rotation, which take at most {LARGEST_SQUARE}",
+            f"leads to {rank} hidden axes; the decay of a decoder needs the covariance of "
+            f"rotations between all planes, which is computed for at most {LARGEST_SQUARE}",
         )
     crossed, second_moment, power = _target_moments(process, target)
     code = process.first_layer @ second_moment @ process.first_layer.T

@@ -126,9 +126,12 @@ def observe(
     decoder: tuple[DecoderDecay, ...] = ()
     tuning = None
     if process.drift is None:
+        axes = len(process.decay)
         warnings.append(
-            f"more than {LARGEST_SQUARE} hidden axes: no spread of angles, no decay of a decoder "
-            "and no tuning of neurons"
+            f"{axes} hidden axes: no spread of angles, no decay of a decoder and no tuning of "
+            f"neurons; these need the covariance of rotations between all {axes * (axes - 1) // 2} "
+            f"planes, which is computed for at most {LARGEST_SQUARE} axes: lower network.hidden "
+            "to have them"
         )
     else:
         decoder = tuple(decoder_decay(process, lags, target) for target in TARGETS)

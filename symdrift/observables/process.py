@@ -21,9 +21,15 @@ from symdrift.dense.fluctuation import (
     synaptic_fluctuation,
 )
 from symdrift.dense.minimum import MinimumPoint, solve_minimum
+from symdrift.dense.road import unseen_warnings
 from symdrift.dense.sizes import require_stimulus_memory
 from symdrift.errors import RequestError
-from symdrift.evaluation import REPRESENTATION_TOLERANCE, Drift, validity_warnings
+from symdrift.evaluation import (
+    REPRESENTATION_TOLERANCE,
+    Drift,
+    check_approximation,
+    validity_warnings,
+)
 from symdrift.observables.rotations import (
     LARGEST_SQUARE,
     conjugation_generator,
@@ -31,7 +37,6 @@ from symdrift.observables.rotations import (
 )
 from symdrift.observables.semigroup import Semigroup
 from symdrift.problem import Array, LearningProblem, Stimulus
-from symdrift.roads import APPROXIMATIONS
 from symdrift.synaptic import synaptic_decay, synaptic_warnings, with_synaptic_noise
 
 
@@ -144,11 +149,7 @@ def drift_process(problem: LearningProblem, approximation: str = "exact") -> Dri
         When the approximation is unknown, the learning rate is unstable, or the problem is
         outside the theory.
     """
-    if approximation not in APPROXIMATIONS:
-        allowed = ", ".join(APPROXIMATIONS)
-        raise RequestError(
-            "approximation", f'= "{approximation}" is unknown; allowed are {allowed}'
-        )
+    check_approximation(approximation)
     minimum = solve_minimum(
         problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
     )
@@ -163,7 +164,7 @@ def drift_process(problem: LearningProblem, approximation: str = "exact") -> Dri
     else:
         decay, turning = _rotation_generator(problem, minimum, fluctuation, approximation, axes)
     hessian_min, hessian_max = minimum.certificate.hessian_min, minimum.certificate.hessian_max
-    warnings = validity_warnings(problem, hessian_max)
+    warnings = validity_warnings(problem, hessian_max) + unseen_warnings(problem)
     sources = [fluctuation]
     if problem.synaptic_noise > 0:
         smallest_value = float(minimum.singular_values[-1])

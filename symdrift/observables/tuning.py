@@ -97,8 +97,8 @@ def tuning_change(
     if process.drift is None:
         raise RequestError(
             "network.hidden",
-            f"leads to {len(process.decay)} hidden axes; rotations are sampled in at most "
-            f"{LARGEST_SQUARE}",
+            f"leads to {len(process.decay)} hidden axes; sampling rotations needs their "
+            f"covariance between all planes, which is computed for at most {LARGEST_SQUARE}",
         )
     if networks < 2:
         raise RequestError("networks", f"= {networks} must be at least 2")

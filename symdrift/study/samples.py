@@ -90,7 +90,7 @@ def _read_csv(path: Path) -> tuple[Array, Sequence[int]]:
     for number, row in zip(lines, entries, strict=True):
         if len(row) != len(entries[0]):
             raise ValueError(
-                f"line {number} has {len(row)} entries and the line {lines[0]} has "
+                f"line {number} has {len(row)} entries and line {lines[0]} has "
                 f"{len(entries[0])}; all need equally many"
             )
         rows.append([_number(entry, number, column) for column, entry in enumerate(row, start=1)])
