@@ -1,14 +1,15 @@
 """Theory beside simulations at several learning rates, extrapolated to rate zero.
 
 The theory holds at leading order in the learning rate, so that a simulation at any one rate
-misses it by a few percent; what must be 1 is the limit of the ratio.
+misses it by a few percent; what must be 1 is the limit of the ratio.  Noise on the synapses
+falls with the learning rate in these simulations, see `planning.at_learning_rate`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from symdrift.planning import (
     DEFAULT_REPLICAS,
     PRECISION,
     Plan,
+    at_learning_rate,
     measured_speed,
     minimum_of,
     plan_extrapolation,
@@ -119,6 +121,8 @@ class Extrapolation:
         approximation.
     completed : float
         Fraction of the planned steps that was made.
+    synaptic_noise : tuple of float
+        Variance of the synaptic noise in each run, per weight and step.
     """
 
     runs: tuple[Validation, ...]
@@ -128,6 +132,7 @@ class Extrapolation:
     seed: int
     white_noise: tuple[tuple[str, float], ...]
     completed: float
+    synaptic_noise: tuple[float, ...]
 
     @property
     def quantities(self) -> tuple[str, ...]:
@@ -193,10 +198,13 @@ class Extrapolation:
                 {
                     "learning_rate": run.learning_rate,
                     "stiffness": run.stiffness,
+                    "synaptic_noise": synaptic_noise,
                     "fitted": fitted,
                     **run.to_dict(),
                 }
-                for run, fitted in zip(self.runs, self.fitted, strict=True)
+                for run, fitted, synaptic_noise in zip(
+                    self.runs, self.fitted, self.synaptic_noise, strict=True
+                )
             ],
         }
 
@@ -271,6 +279,11 @@ def extrapolate(
     precision : float
         Relative standard error of rotation variances at each rate.
 
+    Notes
+    -----
+    Synaptic noise of the problem is that at its own learning rate; at the others its variance
+    is scaled with the third power of the rate.
+
     Raises
     ------
     RequestError
@@ -282,7 +295,7 @@ def extrapolate(
     minimum = minimum_of(problem)
     schedules = tuple(
         plan_single(
-            replace(problem, learning_rate=rate), minimum, None, replicas, precision
+            at_learning_rate(problem, rate), minimum, None, replicas, precision
         )
         for rate in rates
     )
@@ -306,7 +319,7 @@ def _extrapolate(
             progress(sum(planned[: len(runs)]) + done, sum(planned))
 
     for index, (rate, schedule) in enumerate(zip(plan.rates, plan.schedules, strict=True)):
-        at_rate = replace(problem, learning_rate=rate)
+        at_rate = at_learning_rate(problem, rate)
         # Runs of one seed are independent of each other and of those of other seeds.
         own_seed = int(np.random.SeedSequence((seed, index)).generate_state(1)[0])
         try:
@@ -340,6 +353,9 @@ def _extrapolate(
         seed=seed,
         white_noise=_white_noise(problem, rows),
         completed=done / sum(planned),
+        synaptic_noise=tuple(
+            at_learning_rate(problem, run.learning_rate).synaptic_noise for run in runs
+        ),
     )
 
 

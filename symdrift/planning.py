@@ -242,6 +242,25 @@ def mean_rotation_scales(drift: Drift, slowest_rate: float) -> Array:
     return np.asarray(natural)
 
 
+def at_learning_rate(problem: LearningProblem, rate: float) -> LearningProblem:
+    """The problem at another learning rate, with synaptic noise in the same proportion.
+
+    Gradient noise makes the hidden layer diffuse with the third power of the learning rate,
+    synaptic noise with its own variance, whatever the rate.  A variance that were kept would
+    take over as the rate falls, and what is to be checked at the study's rate, the sum of the
+    two, would leave the data.  So the variance goes with the third power as well.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    rate : float
+        The other learning rate ``eta'``; the synaptic variance becomes ``(eta'/eta)^3`` of
+        what it is.
+    """
+    variance = problem.synaptic_noise * (rate / problem.learning_rate) ** 3
+    return replace(problem, learning_rate=rate, synaptic_noise=variance)
+
+
 def minimum_of(problem: LearningProblem) -> MinimumPoint:
     """The minimum of a problem, which is also where its simulations start."""
     return solve_minimum(

@@ -71,6 +71,11 @@ def summary(extrapolation: Extrapolation) -> str:
             f"the white-noise approximation of {quantity} misses these data by {abs(errors):.1f} "
             "standard errors"
         )
+    if any(extrapolation.synaptic_noise):
+        sentences.append(
+            "synaptic noise is scaled with the third power of the learning rate, as diffusion by "
+            "gradient noise is"
+        )
     if any(run.displacements for run in extrapolation.runs):
         sentences.append(
             f"displacements are those in half a window, {own.window // 2} steps"

@@ -336,7 +336,14 @@ def made_extrapolation(z: float, completed: float = 1.0) -> Extrapolation:
     run = Validation("made", 0.01, (row,), 10, 2, 5, 7, 0.02, False, 1.0, similarity, ())
     extrapolated = ExtrapolatedRow(row, Estimate(0.01 * z, 0.01), Estimate(1.0, 0.1))
     return Extrapolation(
-        (run, run), (True, True), 0, (extrapolated,), 7, (("V[12]", 12.0),), completed
+        runs=(run, run),
+        fitted=(True, True),
+        own=0,
+        rows=(extrapolated,),
+        seed=7,
+        white_noise=(("V[12]", 12.0),),
+        completed=completed,
+        synaptic_noise=(0.0, 0.0),
     )
 
 

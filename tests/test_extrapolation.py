@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 from simulation_cases import problem
-from test_validation import BOTTLENECK, MISALIGNED, NOISY, STIMULI, THREE, TWO
+from test_validation import (
+    BOTTLENECK,
+    HEAVY_TAILED,
+    MISALIGNED,
+    NOISY,
+    SAMPLES,
+    STIMULI,
+    SYNAPTIC,
+    THREE,
+    TWO,
+)
 
 from symdrift import dense, planning
 from symdrift.errors import RequestError
@@ -21,6 +31,7 @@ from symdrift.planning import (
     BUDGET_SECONDS,
     FEWEST_WINDOWS,
     PRECISION,
+    at_learning_rate,
     minimum_of,
     plan_extrapolation,
     require_memory,
@@ -36,6 +47,9 @@ CASES = {
     "label noise": NOISY,
     "misaligned": MISALIGNED,
     "stimuli": STIMULI,
+    "elliptical": HEAVY_TAILED,
+    "samples": SAMPLES,
+    "synaptic noise": SYNAPTIC,
 }
 
 
@@ -103,6 +117,7 @@ def test_the_record_has_the_agreed_fields_and_the_extrapolation(coarse: Extrapol
         *("extrapolated_ratio", "extrapolated_standard_error", "slope", "slope_standard_error"),
     }
     assert record["seed"] == 4
+    assert [run["synaptic_noise"] for run in record["runs"]] == [0.0] * len(coarse.runs)
     assert len(record["runs"]) == len(coarse.runs)
 
 
@@ -111,6 +126,14 @@ def test_table_sentence_and_picture(coarse: Extrapolation, tmp_path: Path) -> No
     assert "standard errors are at most" in summary(coarse)
     plot_extrapolation(coarse, tmp_path / "ratios.png")
     assert (tmp_path / "ratios.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_synaptic_noise_keeps_its_share_at_every_rate() -> None:
+    """The whole diffusion, in planes of learned and of silent axes, goes with the third power."""
+    own = dense.evaluate(SYNAPTIC).drift.diffusion
+    slower = at_learning_rate(SYNAPTIC, SYNAPTIC.learning_rate / 2)
+    np.testing.assert_allclose(dense.evaluate(slower).drift.diffusion, own / 8, rtol=1e-10)
+    assert at_learning_rate(THREE, 0.001).synaptic_noise == 0
 
 
 def test_an_exact_line_is_recovered() -> None:

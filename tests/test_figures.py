@@ -49,7 +49,7 @@ EXAMPLES: dict[str, Any] = {
         RATES, 4 * RATES,
         (RateSeries("$V_{12}$", RATES**3, 1.1 * RATES**3, 0.02 * RATES**3),),
         (RateSeries(r"$\mu_{12}$", -(RATES**2), -(RATES**2), 0.02 * RATES**2),),
-        3,
+        False,
         "odd $5",
         tuple(DisplacementCurve(rate, LAGS, LAGS, 1.1 * LAGS, 0.1 * LAGS) for rate in RATES),
         (RatioLimit("$V_{12}$", 1 + 4 * RATES, np.full(3, 0.02), 1.003, 0.011, 4.0),),
@@ -128,8 +128,9 @@ def test_captions_quote_the_numbers_they_are_about() -> None:
     assert "with its sign" in figures.caption_learning_rate_limit(limit)
     still = replace(limit, rotations=(RateSeries("m", 0 * RATES, RATES, RATES),))
     assert "which the theory says vanishes" in figures.caption_learning_rate_limit(still)
-    assert "theory is level" in figures.caption_learning_rate_limit(limit)
-    assert "theory is level" not in figures.caption_learning_rate_limit(replace(limit, power=0))
+    assert "synaptic noise" not in figures.caption_learning_rate_limit(limit)
+    synaptic = figures.caption_learning_rate_limit(replace(limit, synaptic=True))
+    assert "variance of the synaptic noise is scaled with the third power" in synaptic
     frequency = EXAMPLES["frequency_sweep"]
     assert "lowest at a probability of 0.30" in figures.caption_frequency_sweep(frequency)
     assert "lowest" not in figures.caption_frequency_sweep(
@@ -251,7 +252,7 @@ def extrapolation() -> Extrapolation:
 
 def test_every_rate_has_its_place_in_the_limit(extrapolation: Extrapolation) -> None:
     """Theory scales with the third and the second power of the rate, and has a sign."""
-    limit = series.learning_rate_limit(MISALIGNED, extrapolation)
+    limit = series.learning_rate_limit(extrapolation)
     assert limit is not None
     np.testing.assert_allclose(limit.learning_rate, [0.005, 0.01, 0.02])
     (variance,), (rotation,) = limit.variances, limit.rotations
@@ -278,7 +279,7 @@ def test_ratios_that_say_nothing_are_left_out(extrapolation: Extrapolation) -> N
 def test_without_planes_there_is_nothing_to_extrapolate() -> None:
     problem = read_study("misaligned_teacher").with_values({"network.hidden": 1}).problem()
     found = extrapolate(problem, [0.02, 0.01], 64, precision=0.3)
-    assert series.learning_rate_limit(problem, found) is None
+    assert series.learning_rate_limit(found) is None
 
 
 # -- comparisons -------------------------------------------------------------------------

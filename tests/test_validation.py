@@ -16,7 +16,7 @@ from symdrift import validation as validation_module
 from symdrift.errors import RequestError
 from symdrift.estimators import displacement_curve
 from symdrift.evaluation import Drift, Evaluation
-from symdrift.inputs import Elliptical, StimulusSet
+from symdrift.inputs import Elliptical, Samples, StimulusSet
 from symdrift.problem import LearningProblem
 from symdrift.simulation import simulate
 from symdrift.validation import Row, Similarity, Validation, validate
@@ -49,6 +49,11 @@ HEAVY_TAILED = problem(
     weight_decay=0.2,
     learning_rate=0.003,
     inputs=Elliptical(np.diag([2.0, 0.7]), 0.5),
+)
+SKEWED_ROWS = np.random.default_rng(3).gamma(2.0, 0.5, (300, 3)) * [1.0, 0.8, 0.6]
+SAMPLES = problem(np.eye(3), weight_decay=0.15, learning_rate=0.005, inputs=Samples(SKEWED_ROWS))
+SYNAPTIC = problem(
+    [2.0, 1.0, 0.7], weight_decay=0.3, learning_rate=0.005, hidden=4, synaptic_noise=2.5e-9
 )
 
 

@@ -231,7 +231,7 @@ def _drawings(problem: LearningProblem, results: _Results) -> Iterator[Drawing]:
         )
     ratios = series.validation_ratios(results.validation)
     yield Drawing("validation", ratios, figures.draw_validation, figures.caption_validation(ratios))
-    limit = series.learning_rate_limit(problem, results.extrapolation)
+    limit = series.learning_rate_limit(results.extrapolation)
     if limit is not None:
         yield Drawing(
             "learning_rate",

@@ -114,9 +114,7 @@ def _noise_vanishes_with_weight_decay(problem: LearningProblem) -> bool:
     return quiet and problem.hidden >= learnable
 
 
-def learning_rate_limit(
-    problem: LearningProblem, extrapolation: Extrapolation
-) -> LearningRateLimit | None:
+def learning_rate_limit(extrapolation: Extrapolation) -> LearningRateLimit | None:
     """Variance, mean rotation and displacement at every learning rate; None without planes.
 
     Of the planes those with the largest variance and mean rotation are shown, of the stimuli
@@ -142,7 +140,7 @@ def learning_rate_limit(
         stiffness=_array(run.stiffness for run in runs),
         variances=tuple(_rate_series(name, runs) for name in variances[:_MOST_SERIES]),
         rotations=tuple(_rate_series(name, runs) for name in rotations[:_MOST_SERIES]),
-        power=3 if problem.synaptic_noise == 0 else 0,
+        synaptic=any(extrapolation.synaptic_noise),
         stimulus=stimulus,
         displacements=() if first is None else tuple(_curve(run, first) for run in runs),
         ratios=tuple(

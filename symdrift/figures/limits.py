@@ -79,9 +79,8 @@ class LearningRateLimit:
         Rates ``eta`` and ``eta h_max``, increasing, shape ``(rates,)``.
     variances, rotations : tuple of RateSeries
         Rotation variance in rad^2/step and mean rotation in rad/step of some planes.
-    power : int
-        Power of the learning rate with which the variance scales: 3, or 0 where noise on the
-        synapses turns the hidden layer directly.
+    synaptic : bool
+        Whether there is synaptic noise, which falls with the learning rate here.
     stimulus : str
         Whose displacement is shown.
     displacements : tuple of DisplacementCurve
@@ -93,7 +92,7 @@ class LearningRateLimit:
     stiffness: Array
     variances: tuple[RateSeries, ...]
     rotations: tuple[RateSeries, ...]
-    power: int
+    synaptic: bool
     stimulus: str
     displacements: tuple[DisplacementCurve, ...]
     ratios: tuple[RatioLimit, ...]
@@ -104,9 +103,8 @@ def draw_learning_rate_limit(data: LearningRateLimit) -> Figure:
     with rc_context(STYLE):
         figure = Figure(figsize=_SIZE, layout="constrained")
         ((variance, rotation), (displacement, ratio)) = figure.subplots(2, 2)
-        _draw_series(variance, data, data.variances, data.power)
-        over = rf"$/\,\eta^{data.power}$ " if data.power else ""
-        variance.set_ylabel(rf"rotation variance {over}(rad$^2$ / step)")
+        _draw_series(variance, data, data.variances, 3)
+        variance.set_ylabel(r"rotation variance $/\,\eta^3$ (rad$^2$ / step)")
         _draw_series(rotation, data, data.rotations, 2)
         rotation.set_ylabel(r"mean rotation $/\,\eta^2$ (rad / step)")
         _draw_displacements(displacement, data)
@@ -121,20 +119,17 @@ def caption_learning_rate_limit(data: LearningRateLimit) -> str:
     rotation = (
         "mean rotation, which the theory says vanishes" if still else "mean rotation, with its sign"
     )
-    if data.power == 0:
-        top = (
-            "rotation variance, to which synaptic noise adds the same at every learning rate and "
-            f"gradients add with its third power, and {rotation}, over the square of that rate"
-        )
-    else:
-        top = (
-            f"rotation variance and {rotation}, each over the power of the learning rate with "
-            "which the theory scales, so that the theory is level"
-        )
+    synaptic = (
+        "; the variance of the synaptic noise is scaled with the third power of the rate, too"
+        if data.synaptic
+        else ""
+    )
     return (
         f"Theory (lines) and direct simulation of SGD (points, one standard error) at "
-        f"{len(data.learning_rate)} learning rates. Top: {top}. Bottom left: "
-        f"mean-squared displacement of “{data.stimulus}” against the time lag, at each rate. "
+        f"{len(data.learning_rate)} learning rates. Top: rotation variance and "
+        f"{rotation}, each over the power of the learning rate with which the theory scales, so "
+        f"that the theory is level{synaptic}. Bottom left: mean-squared displacement of "
+        f"“{data.stimulus}” against the time lag, at each rate. "
         "Bottom right: ratio of simulation and theory, and the line through the points. The "
         "theory is of leading order in the learning rate, so the ratio must approach 1 on the "
         f"left; there it is {limits} (in the order of the legend)."
