@@ -6,8 +6,9 @@ Online SGD, batch 1, an ensemble of independent networks with n = m = p, Gaussia
 teacher, float64; one thread, and two for the simulator and for C.  PyTorch and JAX are timed where
 they are installed, C where there is a compiler.  Short bursts of all routes alternate in many
 rounds and the fastest burst of each counts, so that a busy machine delays but does not favour
-anyone.  What two threads gain over one is the ratio of the fastest of long runs, which alternate
-too: in a short burst the second thread's waking up would count.  Figures are million replica-steps
+anyone.  What two threads gain over one is the ratio of the fastest of longer runs, which alternate
+too: in a short burst the second thread's waking up would count.  The same ratio for C, whose
+threads share nothing, says what the machine gives.  Figures are million replica-steps
 per second; the table is Markdown.
 """
 
@@ -172,8 +173,8 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, choices=SIZES)
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--burst", type=float, default=0.01, help="seconds per burst")
-    parser.add_argument("--long-rounds", type=int, default=5)
-    parser.add_argument("--long-run", type=float, default=1.0, help="seconds per long run")
+    parser.add_argument("--long-rounds", type=int, default=60)
+    parser.add_argument("--long-run", type=float, default=0.1, help="seconds per long run")
     parser.add_argument("--json", action="store_true", help="one size, in this process")
     arguments = parser.parse_args()
     if arguments.json:
