@@ -91,11 +91,20 @@ def test_the_observation_of_the_read_me_runs(
     assert (tmp_path / "digits.png").stat().st_size > 10_000
 
 
+def test_the_comparison_of_the_read_me_sets_three_beside_the_study(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (arguments,) = [arguments for arguments in commands() if arguments[0] == "compare"]
+    assert run(arguments) == 0
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("synaptic noise", "white noise", "isotropic inputs"))
+
+
 def test_other_commands_of_the_read_me_name_what_exists() -> None:
     named = {arguments[1] for arguments in commands() if len(arguments) > 1}
     assert named - {"two_gains.toml"} <= set(shipped_studies())
     assert {arguments[0] for arguments in commands()} == {
-        "list", "derive", "evaluate", "validate", "observe", "lesson",
+        "list", "derive", "evaluate", "validate", "observe", "compare", "lesson",
     }  # fmt: skip
 
 
