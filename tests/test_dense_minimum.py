@@ -202,6 +202,44 @@ def test_strongly_anisotropic_inputs_are_no_obstacle(seed: int) -> None:
     assert minimum.certificate.hessian_min > 0
 
 
+def assert_optimal(minimum: MinimumPoint, teacher: Array, covariance: Array, gamma: float) -> None:
+    """``E Sigma`` is ``gamma`` times a subgradient of the nuclear norm: the convex minimum."""
+    left, _, right = np.linalg.svd(minimum.second_layer @ minimum.first_layer)
+    rank = minimum.rank
+    slope = left.T @ minimum.error_map @ covariance @ right.T / gamma
+    np.testing.assert_allclose(slope[:rank, :rank], np.eye(rank), atol=1e-7)
+    np.testing.assert_allclose(slope[:rank, rank:], 0, atol=1e-7)
+    np.testing.assert_allclose(slope[rank:, :rank], 0, atol=1e-7)
+    assert np.linalg.norm(slope[rank:, rank:], 2) < 1
+
+
+@pytest.mark.parametrize("seed", [22, 24, 27, 32])
+def test_a_saddle_on_the_way_is_not_taken_for_the_minimum(seed: int) -> None:
+    """At first the weakest direction is silent although its slope exceeds the weight decay."""
+    generator = np.random.default_rng(seed)
+    size = 6
+    axes, _ = np.linalg.qr(generator.standard_normal((size, size)))
+    covariance = (axes * np.geomspace(1, 1e-8, size)) @ axes.T
+    teacher = generator.standard_normal((size, size))
+    assert_optimal(solve_minimum(teacher, covariance, 1e-3, size), teacher, covariance, 1e-3)
+
+
+def test_a_hundred_stimuli_of_a_large_network_may_vary_over_six_orders_of_magnitude() -> None:
+    generator = np.random.default_rng(3)
+    size = 48
+    axes, _ = np.linalg.qr(generator.standard_normal((size, size)))
+    samples, _ = np.linalg.qr(generator.standard_normal((100, size)))
+    stimuli = 10 * samples @ (axes * np.geomspace(1, 1e-3, size)).T
+    inputs = StimulusSet(stimuli, np.full(100, 0.01))
+    teacher = generator.standard_normal((size, size)) / np.sqrt(size)
+    assert np.linalg.cond(inputs.covariance) == pytest.approx(1e6, rel=1e-3)
+    minimum = solve_minimum(teacher, inputs.covariance, 0.01, size)
+    assert_optimal(minimum, teacher, inputs.covariance, 0.01)
+    assert minimum.certificate.gradient_norm < 1e-13
+    assert minimum.certificate.duality_gap is not None
+    assert abs(minimum.certificate.duality_gap) < 1e-11
+
+
 @settings(max_examples=25)
 @given(general_problems(), st.integers(0, 3))
 def test_spare_hidden_units_change_nothing_but_the_spectrum(

@@ -258,11 +258,15 @@ def _proximal_iterates(teacher: Array, covariance: Array, weight_decay: float) -
 
 
 def _strongest_silent_slope(point: Array, teacher: Array, covariance: Array) -> float:
-    """Largest singular value of ``E Sigma`` outside the active directions; 0 without any."""
+    """Largest singular value of ``E Sigma`` outside the active directions; 0 without any.
+
+    At a saddle, where a direction worth learning is silent, it is the largest of all.
+    """
     first, second = separated(point, teacher.shape[1])
-    slopes = np.linalg.svd((teacher - second @ first) @ covariance, compute_uv=False)
-    silent = slopes[len(point) :]
-    return float(silent[0]) if silent.size else 0.0
+    active = len(point)
+    slopes = frame_of(first, second).turned((teacher - second @ first) @ covariance)
+    silent = slopes[active:, active:]
+    return float(np.linalg.norm(silent, 2)) if silent.size else 0.0
 
 
 def _duality_gap(point: Array, teacher: Array, covariance: Array, weight_decay: float) -> float:
