@@ -10,20 +10,33 @@ import pytest
 from matplotlib.figure import Figure
 
 from symdrift import figures
+from symdrift.documents import series
 from symdrift.documents.motion import (
     fluctuation_spectrum,
     motion_drawings,
     standstill,
     swept_area,
 )
-from symdrift.documents.scaling import scaling
-from symdrift.figures import FluctuationSpectrum, Scaling, ScalingPanel, Standstill, SweptArea
+from symdrift.documents.scaling import scaling, with_simulations
+from symdrift.extrapolation import Extrapolation, extrapolate
+from symdrift.figures import (
+    FluctuationSpectrum,
+    Isotropic,
+    Scaling,
+    ScalingPanel,
+    SimulatedPoints,
+    Simulations,
+    Standstill,
+    SweptArea,
+)
+from symdrift.problem import Array
 from symdrift.roads import evaluate
 from symdrift.study import read_study
 
 PROBLEM = read_study("anisotropic_autoencoder").problem()
 EVALUATION = evaluate(PROBLEM)
 TIME = np.arange(5.0)
+POINTS = SimulatedPoints(0, 1 + TIME[:2], np.ones(2), np.array([0.95, 1.02]), np.full(2, 0.04))
 
 EXAMPLES: dict[str, Any] = {
     "standstill": Standstill(
@@ -38,10 +51,13 @@ EXAMPLES: dict[str, Any] = {
     ),
     "scaling": Scaling(
         tuple(
-            ScalingPanel(name, 1 + TIME, (("plane (1, 2)", (1 + TIME) ** 3),), exponent, 2.0)
-            for name, exponent in (("$a$", 3), ("$b$", None), ("$c$", -2))
+            ScalingPanel(
+                name, 1 + TIME, (("plane (1, 2)", (1 + TIME) ** 3),), exponent, 2.0,
+                Simulations((POINTS,), left_out, 0.02),
+            )
+            for name, exponent, left_out in (("$a$", 3, 0), ("$b$", None, 2), ("$c$", -2, 0))
         ),
-        1.5,
+        Isotropic(1.5, 0.002),
     ),
 }  # fmt: skip
 
@@ -102,9 +118,15 @@ def test_loss_and_similarities_stay_while_the_representation_moves() -> None:
     assert np.linalg.norm(early - late) > 0.3
 
 
-def test_diffusion_scales_as_the_formulas_say() -> None:
-    laws = scaling(PROBLEM, EVALUATION)
+@pytest.fixture(scope="module")
+def extrapolation() -> Extrapolation:
+    return extrapolate(PROBLEM, [0.00125, 0.0025, 0.005], 256, precision=0.04)
+
+
+def test_diffusion_scales_as_the_formulas_say(extrapolation: Extrapolation) -> None:
+    laws = scaling(PROBLEM, EVALUATION, extrapolation)
     assert laws is not None
+    assert laws.isotropic is not None
     rate, batch, size = laws.panels
     for panel, exponent in ((rate, 3), (batch, -2)):
         assert panel.exponent == exponent
@@ -112,9 +134,68 @@ def test_diffusion_scales_as_the_formulas_say() -> None:
             slopes = np.diff(np.log(diffusion)) / np.diff(np.log(panel.values))
             assert slopes == pytest.approx(np.full(len(slopes), exponent), abs=1e-6)
     variance = np.mean([2.0, 1.0, 0.7])
-    value = 1 - 0.3 / variance
-    formula = 0.005**3 * (size.values + 2) * 0.3**4 / (16 * variance * value)
-    assert size.diffusion[0][1] == pytest.approx(formula)
+
+    learning_rate = laws.isotropic.learning_rate
+
+    def isotropic(inputs: Array) -> Array:
+        value = 1 - 0.3 / variance
+        return np.asarray(learning_rate**3 * (inputs + 2) * 0.3**4 / (16 * variance * value))
+
+    assert laws.isotropic.input_variance == pytest.approx(variance)
+    assert size.diffusion[0][1] == pytest.approx(isotropic(size.values))
+    # Simulations against the formulas: three per panel, and three planes of the study.
+    assert size.simulations is not None
+    (points,) = size.simulations.points
+    assert points.values.tolist() == [2, 4, 8]
+    assert_simulated(points, isotropic(points.values))
+    assert batch.simulations is not None
+    for points, variance_12 in zip(
+        batch.simulations.points, np.diagonal(EVALUATION.drift.covariance), strict=True
+    ):
+        assert len(points.values) == 3
+        assert_simulated(points, variance_12 / 2 / points.values**2)
+    assert rate.simulations is not None
+    for points in rate.simulations.points:
+        assert sorted(points.values) == [0.00125, 0.0025, 0.005]
+
+
+def test_the_weight_decay_has_simulations_on_its_lines(extrapolation: Extrapolation) -> None:
+    sweep = with_simulations(
+        series.weight_decay_sweep(PROBLEM), PROBLEM, EVALUATION, extrapolation
+    )
+    assert sweep.simulations is not None
+    assert sweep.simulations.left_out == 0
+    for points, (_, curve) in zip(sweep.simulations.points, sweep.diffusion, strict=True):
+        assert sorted(points.values) == pytest.approx([0.09, 0.3, 0.6])
+        there = np.isfinite(curve)
+        on_line = np.interp(
+            np.log(points.values), np.log(sweep.weight_decay[there]), np.log(curve[there])
+        )
+        assert points.theory == pytest.approx(np.exp(on_line), rel=0.05)
+        assert_simulated(points, points.theory)
+
+
+def assert_simulated(points: SimulatedPoints, theory: Array) -> None:
+    """Points with honest errors lie within these and first-order corrections."""
+    assert np.all(points.standard_error < 0.06 * theory)
+    assert np.all(np.abs(points.simulation - theory) < 4 * points.standard_error + 0.06 * theory)
+
+
+def test_points_that_take_too_long_are_left_out_and_counted(
+    extrapolation: Extrapolation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("symdrift.documents.scaling.MOST_WEIGHT_STEPS", 0.0)
+    laws = scaling(PROBLEM, EVALUATION, extrapolation)
+    assert laws is not None
+    assert [panel.simulations and panel.simulations.left_out for panel in laws.panels] == [0, 2, 3]
+    assert "5 points are left out" in figures.caption_scaling(laws)
+
+
+def test_captions_state_the_errors_of_points() -> None:
+    caption = figures.caption_scaling(EXAMPLES["scaling"])
+    assert "at most 4 % of the theory" in caption
+    assert "0.95 to 1.02 times the lines" in caption
+    assert "2 points are left out" in caption
 
 
 def test_simulations_of_a_report_are_kept(

@@ -19,7 +19,7 @@ from symdrift.documents.drawings import Drawing, write_drawings
 from symdrift.documents.frequency import frequency_sweep
 from symdrift.documents.motion import motion_drawings
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
-from symdrift.documents.scaling import scaling
+from symdrift.documents.scaling import scaling, with_simulations
 from symdrift.documents.tables import parameter_table, result_table, validation_table
 from symdrift.documents.writing import FORMATS, require_passed, write_document
 from symdrift.errors import CheckFailed
@@ -205,8 +205,13 @@ def _drawings(problem: LearningProblem, results: _Results) -> Iterator[Drawing]:
             "sweeps",
             problem,
             lambda: (
-                series.weight_decay_sweep(problem),
-                scaling(problem, results.exact),
+                with_simulations(
+                    series.weight_decay_sweep(problem),
+                    problem,
+                    results.exact,
+                    results.extrapolation,
+                ),
+                scaling(problem, results.exact, results.extrapolation),
                 observe(problem, seed=_SEED),
             ),
             _SEED,

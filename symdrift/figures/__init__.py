@@ -36,7 +36,14 @@ from symdrift.figures.motion import (
     draw_swept_area,
 )
 from symdrift.figures.observables import caption_observables, draw_observables
-from symdrift.figures.scaling import Scaling, ScalingPanel, caption_scaling, draw_scaling
+from symdrift.figures.scaling import (
+    Isotropic,
+    Scaling,
+    ScalingPanel,
+    caption_scaling,
+    draw_scaling,
+)
+from symdrift.figures.simulated import SimulatedPoints, Simulations
 from symdrift.figures.stimuli import (
     DecayRates,
     caption_decay_rates,
@@ -65,11 +72,14 @@ __all__ = [
     "FluctuationSpectrum",
     "FrequencyCurve",
     "FrequencySweep",
+    "Isotropic",
     "LearningRateLimit",
     "RateSeries",
     "RatioLimit",
     "Scaling",
     "ScalingPanel",
+    "SimulatedPoints",
+    "Simulations",
     "SizeCurve",
     "Standstill",
     "SweptArea",

@@ -10,6 +10,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
+from symdrift.figures.simulated import Simulations, caption_points, draw_points
 from symdrift.figures.style import STYLE, WIDTH, colour
 from symdrift.problem import Array
 
@@ -34,6 +35,8 @@ class ScalingPanel:
         Power law of the theory, drawn as a guide; None where there is none.
     at : float or None
         Value of the study, marked; None where the panel is of other networks.
+    simulations : Simulations or None
+        None when there are none.
     """
 
     parameter: str
@@ -41,18 +44,30 @@ class ScalingPanel:
     diffusion: tuple[tuple[str, Array], ...]
     exponent: int | None
     at: float | None
+    simulations: Simulations | None = None
+
+
+@dataclass(frozen=True)
+class Isotropic:
+    """The autoencoders in the panel of the number of inputs: variance and learning rate."""
+
+    input_variance: float
+    learning_rate: float
 
 
 @dataclass(frozen=True)
 class Scaling:
     """Diffusion against learning rate, batch size and number of inputs.
 
-    ``isotropic_variance`` is the input variance of the isotropic autoencoders in the panel
-    of the number of inputs; None without that panel.
+    Attributes
+    ----------
+    panels : tuple of ScalingPanel
+    isotropic : Isotropic or None
+        None without the panel of the number of inputs.
     """
 
     panels: tuple[ScalingPanel, ...]
-    isotropic_variance: float | None
+    isotropic: Isotropic | None
 
 
 def draw_scaling(data: Scaling) -> Figure:
@@ -66,6 +81,8 @@ def draw_scaling(data: Scaling) -> Figure:
                 # The first lines are wider, so that lines upon them do not hide them.
                 width = 2.8 - 0.8 * min(place, 2)
                 axes.plot(panel.values, diffusion, color=colour(place), linewidth=width, label=name)
+            lines = [colour(place) for place in range(len(panel.diffusion))]
+            draw_points(axes, panel.simulations, lines)
             if panel.exponent is not None and panel.diffusion:
                 ends = panel.values[[0, -1]]
                 middle = len(panel.values) // 2
@@ -93,16 +110,19 @@ def draw_scaling(data: Scaling) -> Figure:
 def caption_scaling(data: Scaling) -> str:
     """What the figure shows."""
     text = (
-        "Diffusion of the hidden rotation against the parameters of learning, by theory; dotted "
-        "lines mark the study. It grows with the third power of the learning rate and falls with "
-        "the square of the batch size (dashed guides)."
+        "Diffusion of the hidden rotation against the parameters of learning, by theory (lines); "
+        "dotted lines mark the study. It grows with the third power of the learning rate and "
+        "falls with the square of the batch size (dashed guides)."
     )
-    if data.isotropic_variance is not None:
+    if data.isotropic is not None:
         text += (
             " The panel of the number of inputs is of autoencoders with equal variances "
-            f"{data.isotropic_variance:.3g}, the mean of the study, in which all planes are alike."
+            f"{data.isotropic.input_variance:.3g}, the mean of the study, in which all planes are "
+            f"alike, at learning rate {data.isotropic.learning_rate:.2g}."
         )
-    return text
+    return text + caption_points(
+        [panel.simulations for panel in data.panels if panel.simulations is not None]
+    )
 
 
 def _legend(axes: Axes) -> None:

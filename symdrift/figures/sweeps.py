@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
+from symdrift.figures.simulated import Simulations, caption_points, draw_points
 from symdrift.figures.style import colour, one_panel
 from symdrift.problem import Array
 
@@ -33,12 +34,15 @@ class WeightDecaySweep:
         where there is none to compare with.
     at : float
         Weight decay of the study.
+    simulations : Simulations or None
+        None when there are none.
     """
 
     weight_decay: Array
     diffusion: tuple[tuple[str, Array], ...]
     exponent: int | None
     at: float
+    simulations: Simulations | None = None
 
 
 def draw_weight_decay_sweep(data: WeightDecaySweep) -> Figure:
@@ -47,6 +51,7 @@ def draw_weight_decay_sweep(data: WeightDecaySweep) -> Figure:
         curves = data.diffusion[:_MOST_CURVES]
         for style, (plane, values) in enumerate(curves):
             axes.plot(data.weight_decay, values, color=colour(style), label=f"plane {plane}")
+        draw_points(axes, data.simulations, [colour(style) for style in range(len(curves))])
         if data.exponent is not None and curves:
             _guide(axes, data)
         axes.axvline(data.at, color="0.4", linewidth=0.8, linestyle=":")
@@ -68,6 +73,11 @@ def caption_weight_decay_sweep(data: WeightDecaySweep) -> str:
         text += (
             " For small weight decay the lines become parallel to the dashed guide, power "
             f"{data.exponent} of the weight decay, as the expansion in small weight decay has it."
+        )
+    if data.simulations is not None:
+        text += caption_points(
+            [data.simulations],
+            ", and of the learning rate over the weight decay, largest on the left",
         )
     return text
 
