@@ -105,11 +105,26 @@ def test_every_axis_says_what_it_shows(kind: str) -> None:
         assert axes.get_ylabel() or kind in ("block_structure", "validation")
 
 
+def test_powers_of_ten_stand_in_the_unit_of_a_label() -> None:
+    """Ticks times the power in the label are the numbers of the data."""
+    data = EXAMPLES["decay_rates"]
+    for factor, label in ((1.0, "decay rate ($10^{-6}$ / step)"), (1e6, "decay rate (1 / step)")):
+        scaled = replace(data, exact=factor * data.exact, white=factor * data.white)
+        figure = figures.draw_decay_rates(scaled)
+        figure.canvas.draw()
+        (axes,) = figure.axes
+        assert axes.get_ylabel() == label
+        ticks = [float(tick.get_text()) for tick in axes.get_yticklabels()]
+        power = 1e-6 if factor == 1.0 else 1.0
+        np.testing.assert_allclose(power * np.array(ticks), axes.get_yticks())
+        assert not (axes.yaxis.get_offset_text().get_visible() and factor == 1.0)
+
+
 def test_rates_carry_their_units() -> None:
     (sweep,) = draw("weight_decay_sweep").axes
     assert "rad$^2$ / step" in sweep.get_ylabel()
     (rates,) = draw("decay_rates").axes
-    assert "1 / step" in rates.get_ylabel()
+    assert rates.get_ylabel() == "decay rate ($10^{-6}$ / step)"
     variance, rotation, *_ = draw("learning_rate_limit").axes
     assert "rad$^2$ / step" in variance.get_ylabel()
     assert "rad / step" in rotation.get_ylabel()

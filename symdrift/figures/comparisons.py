@@ -10,7 +10,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from symdrift.figures.style import COLOURS, STYLE, colour, literal
+from symdrift.figures.style import COLOURS, STYLE, colour, label_in_units, literal
 from symdrift.problem import Array
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def draw_counterparts(data: Counterparts) -> Figure:
         bars.set_xticks(places, names, rotation=0 if sum(map(len, names)) < 30 else 60)
         bars.grid(axis="x", visible=False)
         bars.set_xlabel("stimulus")
-        bars.set_ylabel("decay rate (1 / step)")
+        label_in_units(bars, "y", "decay rate", "/ step")
         figure.legend(loc="outside upper center", ncols=3)
     return figure
 

@@ -9,7 +9,7 @@ from matplotlib import rc_context
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
-from symdrift.figures.style import COLOURS, STYLE, WIDTH, colour, literal
+from symdrift.figures.style import COLOURS, STYLE, WIDTH, colour, label_in_units, literal
 from symdrift.problem import Array
 
 _MOST_AXES = 6
@@ -106,9 +106,9 @@ def draw_standstill(data: Standstill) -> Figure:
             data.smallest_loss + data.excess_loss, color=COLOURS[1], label="mean, by theory"
         )
         loss.axhline(data.smallest_loss, color=COLOURS[0], linestyle="--", label="minimum")
-        loss.set_ylim(bottom=data.smallest_loss - 3 * data.excess_loss)
+        loss.set_ylim(bottom=data.smallest_loss - data.excess_loss)
         loss.set_ylabel("expected\nloss")
-        loss.legend(ncols=2, loc="lower right", borderaxespad=0.1)
+        loss.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=1.2)
         for place, (one, other, values) in enumerate(data.similarities):
             pair = f"{_short(one)} · {_short(other)}"
             similarity.plot(data.time, values, color=colour(place), linewidth=0.8, label=pair)
@@ -119,7 +119,7 @@ def draw_standstill(data: Standstill) -> Figure:
                 data.time, values, color=colour(axis), linewidth=0.8, label=f"axis {axis + 1}"
             )
         moving.set_ylabel("representation $h$")
-        moving.set_xlabel("time (steps)")
+        label_in_units(moving, "x", "time", "SGD steps")
         moving.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=1.2)
     return figure
 
@@ -187,18 +187,16 @@ def draw_swept_area(data: SweptArea) -> Figure:
             )
         plane.plot(*data.path.T, color="0.3", linewidth=0.7)
         plane.plot(0, 0, marker="+", color="black", markersize=8)
-        plane.set_xlabel("deviation, one direction")
-        plane.set_ylabel("another direction")
-        plane.tick_params(labelsize=7)
-        plane.ticklabel_format(scilimits=(-2, 3))
+        plane.tick_params(labelsize=8)
+        label_in_units(plane, "x", "deviation, one direction", "")
+        label_in_units(plane, "y", "another direction", "")
         sums.plot(data.time, data.angle, color=COLOURS[1], linewidth=2.4, label="rotation")
         sums.plot(
             data.time, data.area, color=COLOURS[0], linestyle="--", linewidth=1.1,
             label="swept area / metric",
         )  # fmt: skip
-        sums.ticklabel_format(axis="y", scilimits=(-2, 3))
-        sums.set_xlabel("time (steps)")
-        sums.set_ylabel("angle (rad)")
+        label_in_units(sums, "x", "time", "SGD steps")
+        label_in_units(sums, "y", "angle", "rad")
         sums.legend()
     return figure
 

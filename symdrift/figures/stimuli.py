@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from symdrift.figures.style import COLOURS, literal, one_panel
+from symdrift.figures.style import COLOURS, label_in_units, literal, one_panel
 from symdrift.problem import Array
 
 
@@ -33,7 +33,7 @@ def draw_decay_rates(data: DecayRates) -> Figure:
         axes.set_xticks(places, names, rotation=0 if sum(map(len, names)) < 60 else 60)
         axes.grid(axis="x", visible=False)
         axes.set_xlabel("stimulus")
-        axes.set_ylabel("decay rate (1 / step)")
+        label_in_units(axes, "y", "decay rate", "/ step")
         axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0.2)
     return figure
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
@@ -42,6 +44,9 @@ STYLE: dict[RcKeyType, Any] = {
 }
 WIDTH, HEIGHT = 5.6, 3.2
 """Size of a figure with one panel, in inches."""
+SMALLEST_PLAIN, LARGEST_PLAIN = -1, 3
+"""Powers of ten of the largest number on an axis that needs no power in its unit."""
+
 _METADATA: dict[str, dict[str, str | None]] = {
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     ".svg": {"Date": None, "Creator": None},
@@ -77,6 +82,31 @@ def one_panel() -> Iterator[tuple[Figure, Axes]]:
     with rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
         yield figure, figure.subplots()
+
+
+def label_in_units(axes: Axes, axis: Literal["x", "y"], name: str, unit: str) -> None:
+    """Label a linear axis after its data are drawn; its power of ten is part of the unit.
+
+    Matplotlib prints that power by itself, far from the label.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    axis : {"x", "y"}
+    name, unit : str
+        Printed as ``name (unit)``; empty for plain numbers, ``/ step`` for a rate.
+    """
+    chosen = axes.xaxis if axis == "x" else axes.yaxis
+    largest = float(np.abs(chosen.get_view_interval()).max())
+    power = math.floor(math.log10(largest))
+    parts = [unit] if unit else []
+    if not SMALLEST_PLAIN <= power <= LARGEST_PLAIN:
+        axes.ticklabel_format(axis=axis, style="sci", scilimits=(power, power), useOffset=False)
+        chosen.get_offset_text().set_visible(False)
+        parts.insert(0, f"$10^{{{power}}}$")
+    elif unit.startswith("/"):
+        parts.insert(0, "1")
+    chosen.set_label_text(f"{name} ({' '.join(parts)})" if parts else name)
 
 
 def colour(index: int) -> str:
