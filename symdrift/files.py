@@ -11,6 +11,42 @@ from pathlib import Path
 from symdrift.errors import RequestError
 
 
+def require_file(target: str | Path, field: str = "out") -> None:
+    """Refuse a file that cannot be written, before long work is done for it.
+
+    Raises
+    ------
+    RequestError
+        When it is a directory, or its directory is none or must not be written to.
+    """
+    path = Path(target)
+    try:
+        if path.is_dir():
+            raise RequestError(field, f"= {path} is a directory; give a file")
+    except OSError as error:
+        raise RequestError(field, f"= {path} cannot be written: {error.strerror}") from None
+    require_directory(path.parent, field)
+
+
+def require_directory(target: str | Path, field: str = "out") -> None:
+    """Refuse a directory that cannot be made or written to, before long work is done for it.
+
+    Raises
+    ------
+    RequestError
+        When what is there of the path is no directory, or must not be written to.
+    """
+    path = Path(target)
+    try:
+        there = next((place for place in (path, *path.parents) if place.exists()), path)
+    except OSError as error:
+        raise RequestError(field, f"= {path} cannot be written: {error.strerror}") from None
+    if not there.is_dir():
+        raise RequestError(field, f"= {path} cannot be written: {there} is not a directory")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise RequestError(field, f"= {path} cannot be written: no permission to write to {there}")
+
+
 @contextmanager
 def replacing(target: str | Path) -> Iterator[Path]:
     """Path of a temporary file that takes the place of ``target`` on success.
@@ -36,6 +72,8 @@ def replacing(target: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     except OSError as error:
         reason = error.strerror or str(error)
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            reason = "one of its directories is a file"
         raise RequestError("out", f"= {path} cannot be written: {reason}") from error
     finally:
         # Not there after a successful rename; not reachable when a parent is a file.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from symdrift.errors import RequestError
-from symdrift.files import replacing
+from symdrift.files import replacing, require_file
 from symdrift.tables import quantities
 
 if TYPE_CHECKING:
@@ -36,6 +36,18 @@ _PANELS = (
 _ROTATION = ("drift.mean_rotation.", "", "mean rotation by plane (rad/step)", "plane")
 _NO_ROTATION = 1e-9
 """Mean rotation, relative to the root of the diffusion, that is rounding."""
+
+
+def require_picture(path: Path) -> None:
+    """Refuse a picture that cannot be drawn or written, before long work is done for it.
+
+    Raises
+    ------
+    RequestError
+        When the suffix names no supported format, or the file cannot be written.
+    """
+    check_suffix(path)
+    require_file(path, "--plot")
 
 
 def check_suffix(path: Path) -> None:

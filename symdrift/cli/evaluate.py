@@ -65,9 +65,9 @@ def evaluate(
     if as_json and as_csv:
         raise RequestError("--json", "and --csv exclude each other; give one of them")
     if plot is not None:
-        from symdrift.plots import check_suffix
+        from symdrift.plots import require_picture
 
-        check_suffix(plot)
+        require_picture(plot)
     from symdrift.sweeps import parse_axis, sweep
 
     axes = [parse_axis(text) for text in sweeps or ()]

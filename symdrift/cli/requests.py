@@ -38,8 +38,18 @@ def chosen_study(name: str, assignments: Sequence[str] | None) -> Study:
 
 
 def output_directory(out: Path | None, study: Study) -> Path:
-    """Directory that the documents of a study go to."""
-    return out if out is not None else Path("generated") / study.name
+    """Directory that the documents of a study go to.
+
+    Raises
+    ------
+    RequestError
+        When nothing can be written there.
+    """
+    from symdrift.files import require_directory
+
+    directory = out if out is not None else Path("generated") / study.name
+    require_directory(directory, "--out")
+    return directory
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from symdrift.cli.options import (
 from symdrift.cli.requests import chosen_study, dask_executor
 from symdrift.cli.terminal import announce, progress_bar
 from symdrift.errors import RequestError
+from symdrift.files import require_file
 
 
 def simulate(
@@ -37,6 +38,7 @@ def simulate(
     """Run online SGD and store the trajectories."""
     if out.suffix != ".npz":
         raise RequestError("--out", f'= "{out}" must end in .npz')
+    require_file(out, "--out")
     problem = chosen_study(study, assignments).problem()
     from symdrift.simulation import simulate as run_simulation
 

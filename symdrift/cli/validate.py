@@ -70,9 +70,9 @@ def validate(
             if value is not None:
                 raise RequestError(f"--{option}", "and --steps exclude each other")
     if plot is not None:
-        from symdrift.plots import check_suffix
+        from symdrift.plots import require_picture
 
-        check_suffix(plot)
+        require_picture(plot)
     if threads is not None and threads < 1:
         raise RequestError("threads", f"= {threads} must be at least 1")
     seconds = None if budget is None else _seconds(budget)

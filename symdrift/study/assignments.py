@@ -97,7 +97,7 @@ def _mirror(document: Mapping[str, Any], steps: list[str]) -> list[str] | None:
 def _unknown(name: str, symbols: tuple[str, ...]) -> RequestError:
     known = (*symbols, *TOP_LEVEL) if "." not in name else TOP_LEVEL
     close = get_close_matches(name.split(".")[0], known, n=1)
-    hint = f'did you mean "{close[0]}"? ' if close else ""
+    hint = f'did you mean "{close[0]}"? ' if close and close[0] != name else ""
     return RequestError(
         name,
         f"cannot be set; {hint}allowed are dotted fields such as learning.rate"

@@ -164,9 +164,13 @@ def _samples_file(value: Any, source: Path) -> Path:
     if path.suffix.lower() not in _SAMPLE_SUFFIXES:
         allowed = " or ".join(_SAMPLE_SUFFIXES)
         raise RequestError("inputs.file", f"= {_shown(value)} must be a {allowed} file")
-    if not path.is_file():
+    try:
+        obstacle = "" if path.is_file() else "is no file" if path.exists() else "is not there"
+    except OSError as error:
+        obstacle = f"cannot be read ({error.strerror})"
+    if obstacle:
         raise RequestError(
-            "inputs.file", f"= {_shown(value)} is not there; give a path relative to the study"
+            "inputs.file", f"= {_shown(value)} {obstacle}; give a path relative to the study"
         )
     return path
 

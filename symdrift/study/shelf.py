@@ -40,7 +40,8 @@ def read_study(path_or_name: str | Path) -> Study:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise RequestError("study", f"{path} is larger than {LARGEST_FILE} bytes")
-        text = path.read_bytes().decode("utf-8")
+        # Some editors put a byte order mark first.
+        text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise RequestError("study", f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -60,10 +61,16 @@ def _locate(path_or_name: str | Path) -> Path:
     if name in shipped:
         return shipped[name]
     path = Path(path_or_name)
-    if path.is_file():
-        return path
-    if path.is_dir():
-        raise RequestError("study", f'"{name}" is a directory; give a TOML file')
+    try:
+        if path.is_file():
+            return path
+        if path.is_dir():
+            raise RequestError("study", f'"{name}" is a directory; give a TOML file')
+        if path.exists():
+            raise RequestError("study", f'"{name}" is no ordinary file; give a TOML file')
+    except OSError as error:
+        shown = name if len(name) <= 60 else f"{name[:57]}..."
+        raise RequestError("study", f'"{shown}" cannot be read: {error.strerror}') from None
     if path.suffix == ".toml" or len(path.parts) > 1:
         raise RequestError("study", f'"{name}" is not there; give an existing TOML file')
     close = get_close_matches(name, shipped, n=1)
