@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from importlib.metadata import version
 from pathlib import Path
@@ -58,4 +59,10 @@ def _publish_shipped(target: Path) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        prog="python -m symdrift.publishing",
+        description="Write generated/ of the working directory again: every shipped study, "
+        "with report, handouts, lesson and exercises. Takes minutes.",
+    )
+    parser.parse_args()
     _publish_shipped(Path("generated"))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from symdrift.errors import RequestError
 from symdrift.expressions import parse
+from symdrift.memory import available_memory
 
 if TYPE_CHECKING:
     from symdrift.evaluation import Evaluation, StimulusEvaluation
@@ -137,7 +138,7 @@ def sweep(
     ------
     RequestError
         When the grid is too large, or one of its points cannot be evaluated; the
-        message names the point.
+        message names the point.  When the evaluations do not fit into memory together.
     """
     from symdrift.roads import evaluate, evaluate_stimuli
 
@@ -165,7 +166,28 @@ def sweep(
             where = ", ".join(f"{path} = {value:g}" for path, value in swept.items())
             raise RequestError("--sweep", f"fails at {where}: {error}") from None
         symbols = {name: here.values[name].evaluate({}) for name in here.symbols}
+        if not points:
+            _require_memory(evaluation, total)
         points.append(SweepPoint(swept, symbols, evaluation))
         if progress is not None and swept:
             progress(len(points), total)
     return tuple(points)
+
+
+def _require_memory(evaluation: Evaluation | StimulusEvaluation, total: int) -> None:
+    """Refuse a grid whose evaluations, all of the size of the first, do not fit."""
+    from symdrift.evaluation import Evaluation
+
+    advice = "take fewer"
+    if isinstance(evaluation, Evaluation):
+        largest = evaluation.drift.covariance
+        advice += ", or leave out the planes: --quantities stimuli"
+    else:
+        largest = evaluation.decay_matrix
+    needed, available = total * largest.nbytes, available_memory()
+    if needed > available:
+        raise RequestError(
+            "--sweep",
+            f"asks for {total} points, whose results would take about {needed / 2**30:.1f} GiB "
+            f"(available: {available / 2**30:.1f} GiB); {advice}",
+        )

@@ -90,6 +90,8 @@ def run(arguments: Sequence[str]) -> int:
         return _refuse(str(error), 2)
     except CheckFailed as error:
         return _refuse(str(error), 1)
+    except MemoryError as error:
+        return _refuse(f"there is too little memory for this request: {error}", 2)
     except typer.TyperException as error:
         return _refuse(error.format_message(), 2)
     except BrokenPipeError:

@@ -19,7 +19,11 @@ from symdrift.evaluation import (
     validity_warnings,
 )
 from symdrift.inputs import Elliptical, Gaussian
+from symdrift.memory import available_memory
 from symdrift.problem import Array, LearningProblem
+
+NUMBER = 8
+"""Bytes of a number."""
 
 TIE = 1e-9
 """Relative distance below which a threshold or a tie counts as met with equality."""
@@ -52,8 +56,10 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
     ------
     RequestError
         When the problem is not aligned, the minimum is not strict, no direction is
-        active, or the learning rate is unstable.
+        active, the learning rate is unstable, or the covariance of all planes does not
+        fit into memory.
     """
+    _require_memory(problem)
     stimuli, diffusion_tensor = _evaluated(problem, approximation)
     first, second = np.triu_indices(stimuli.minimum.rank, 1)
     return Evaluation(
@@ -65,7 +71,7 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
         fluctuation=stimuli.fluctuation,
         drift=Drift(
             planes=tuple((int(i) + 1, int(j) + 1) for i, j in zip(first, second, strict=True)),
-            covariance=2 * np.diag(diffusion_tensor[first, second]),
+            covariance=np.diag(2 * diffusion_tensor[first, second]),
             mean_rotation=np.zeros(first.size),
         ),
         stimuli=stimuli.stimuli,
@@ -87,6 +93,22 @@ def evaluate_stimuli(problem: LearningProblem, approximation: str = "exact") -> 
         As for :func:`evaluate`.
     """
     return _evaluated(problem, approximation)[0]
+
+
+def _require_memory(problem: LearningProblem) -> None:
+    """Refuse a problem whose covariance of rotations between all planes does not fit."""
+    axes = min(*problem.teacher.shape, problem.hidden)
+    planes = axes * (axes - 1) // 2
+    # Held once, and as plain numbers when it is printed.
+    needed, available = 2 * NUMBER * planes**2, available_memory()
+    if needed > available:
+        raise RequestError(
+            "network",
+            f"with up to {axes} active hidden units has {planes} planes, and the covariance of "
+            f"their rotations would need about {needed / 2**30:.1f} GiB (available: "
+            f"{available / 2**30:.1f} GiB); stimulus quantities alone need less: "
+            "--quantities stimuli",
+        )
 
 
 def _evaluated(problem: LearningProblem, approximation: str) -> tuple[StimulusEvaluation, Array]:

@@ -31,6 +31,9 @@ DEFAULT_REPLICAS = 64
 DEFAULT_RELAXATIONS = 300.0
 """Length of a run in units of the slowest relaxation time, unless steps are given."""
 
+MOST_STEPS = 10**15
+"""Steps of one replica; the fastest machine takes a month for them."""
+
 BURN_IN_RELAXATIONS = 6.0
 """Steps before the first record, in units of the slowest relaxation time."""
 
@@ -128,20 +131,28 @@ def simulate(
     Raises
     ------
     RequestError
-        When there is no strict minimum, arguments are not positive, the records do not fit into
-        memory, or SGD diverges.
+        When there is no strict minimum, arguments are not positive, the run would not end within
+        `MOST_STEPS`, the records do not fit into memory, or SGD diverges.
     """
     for field, value in (("steps", steps), ("replicas", replicas), ("threads", threads)):
         if value is not None and value < 1:
             raise RequestError(field, f"= {value} must be at least 1")
+    if steps is not None and steps > MOST_STEPS:
+        raise RequestError("steps", f"= {steps} is too many; at most {MOST_STEPS} can be made")
     minimum = solve_minimum(
         problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
     )
     replicas = DEFAULT_REPLICAS if replicas is None else replicas
     slowest = min(relaxation(problem, minimum).slowest, minimum.certificate.hessian_min)
     time = 1.0 / (problem.learning_rate * slowest)
-    steps = math.ceil(DEFAULT_RELAXATIONS * time) if steps is None else steps
     burn_in = math.ceil(BURN_IN_RELAXATIONS * time)
+    if burn_in > MOST_STEPS:
+        raise RequestError(
+            "learning.rate",
+            f"= {problem.learning_rate:g} is too small to be simulated: fluctuations need "
+            f"{burn_in:.1e} steps to become stationary, and at most {MOST_STEPS} can be made",
+        )
+    steps = math.ceil(DEFAULT_RELAXATIONS * time) if steps is None else steps
     stride = _stride(problem, steps, replicas)
     records = steps // stride + 1
 
