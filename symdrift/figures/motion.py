@@ -108,7 +108,7 @@ def draw_standstill(data: Standstill) -> Figure:
         loss.axhline(data.smallest_loss, color=COLOURS[0], linestyle="--", label="minimum")
         loss.set_ylim(bottom=data.smallest_loss - data.excess_loss)
         loss.set_ylabel("expected\nloss")
-        loss.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=1.2)
+        loss.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0.2)
         for place, (one, other, values) in enumerate(data.similarities):
             pair = f"{_short(one)} · {_short(other)}"
             similarity.plot(data.time, values, color=colour(place), linewidth=0.8, label=pair)
