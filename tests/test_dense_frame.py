@@ -23,6 +23,7 @@ from symdrift.dense import (
     reachable_basis,
     reached_hessian,
     reached_noise,
+    silent_fluctuation,
     solve_minimum,
     synaptic_fluctuation,
 )
@@ -253,14 +254,15 @@ def test_normal_space_of_the_whole_network(problem: LearningProblem, silent: int
     assert spectrum.smallest == pytest.approx(expected[0], rel=1e-10)
     assert spectrum.largest == pytest.approx(expected[-1], rel=1e-12)
 
-    fluctuation = synaptic_fluctuation(problem, minimum)
-    stiffest = expected[-1]
-    np.testing.assert_allclose(np.sort(fluctuation.stiffness), expected, atol=1e-12 * stiffest)
-    np.testing.assert_allclose(
-        fluctuation.basis.T @ fluctuation.basis, np.eye(len(expected)), atol=1e-12
-    )
-    np.testing.assert_allclose(fluctuation.basis.T @ tangents, 0, atol=1e-12)
-    gamma = fluctuation.basis @ fluctuation.covariance @ fluctuation.basis.T
+    parts = [synaptic_fluctuation(problem, minimum)]
+    parts += [silent_fluctuation(problem, minimum)] * silent
+    stiffness = np.concatenate([part.stiffness for part in parts])
+    np.testing.assert_allclose(np.sort(stiffness), expected, atol=1e-12 * expected[-1])
+    basis = scipy.linalg.block_diag(*(part.basis for part in parts))
+    np.testing.assert_allclose(basis.T @ basis, np.eye(len(expected)), atol=1e-12)
+    np.testing.assert_allclose(basis.T @ tangents, 0, atol=1e-12)
+    covariance = scipy.linalg.block_diag(*(part.covariance for part in parts))
+    gamma = basis @ covariance @ basis.T
     projector = normal @ normal.T
     rate = problem.learning_rate
     np.testing.assert_allclose(

@@ -18,7 +18,10 @@ from symdrift.errors import RequestError
 from symdrift.evaluation import Drift
 from symdrift.inputs import Gaussian, StimulusSet
 from symdrift.observables import (
+    CorrelatedPlanes,
     DriftProcess,
+    ModeFluctuation,
+    SilentAxes,
     autocorrelation,
     conjugation_change,
     decoder_decay,
@@ -28,11 +31,10 @@ from symdrift.observables import (
     mean_squared_displacement,
     population_angle,
     representational_similarity,
-    sample_fluctuations,
     sample_rotations,
     tuning_change,
 )
-from symdrift.observables.rotations import plane_generators, rotation_generator
+from symdrift.observables.rotations import plane_generators
 from symdrift.problem import LearningProblem, Stimulus
 from symdrift.roads import evaluate
 from symdrift.study import read_study
@@ -65,12 +67,20 @@ def with_rotation(process: DriftProcess, covariance: Any, mean: Any) -> DriftPro
     rank = len(process.decay)
     planes = tuple((i, j) for i in range(1, rank + 1) for j in range(i + 1, rank + 1))
     drift = Drift(planes, np.atleast_2d(np.array(covariance, float)), np.atleast_1d(mean))
-    decay, turning = rotation_generator(drift, rank)
-    return replace(process, drift=drift, decay=decay, turning=turning)
+    noise = CorrelatedPlanes(drift, SilentAxes(0, np.zeros(rank)))
+    turning = np.tensordot(drift.mean_rotation, plane_generators(drift, rank), 1)
+    return replace(process, planes=noise, decay=noise.decay, turning=turning)
+
+
+def modes_of(process: DriftProcess) -> ModeFluctuation:
+    assert isinstance(process.fluctuation, ModeFluctuation)
+    return process.fluctuation
 
 
 def without_fluctuation(process: DriftProcess) -> DriftProcess:
-    return replace(process, covariance=np.zeros_like(process.covariance))
+    modes = modes_of(process)
+    still = replace(modes, covariance=np.zeros_like(modes.covariance))
+    return replace(process, fluctuation=still)
 
 
 FULL_COVARIANCE = np.array([[1.0, 0.4, -0.2], [0.4, 0.6, 0.3], [-0.2, 0.3, 0.8]])
@@ -280,11 +290,11 @@ def test_conjugation_conserves_the_trace_and_forgets_the_rest() -> None:
 
 def test_sampled_fluctuations_remember_as_an_ornstein_uhlenbeck_process() -> None:
     """``E[N_tau x (N_0 y)'] = P_x exp(-eta H tau) Gamma P_y'``, for few and for many inputs."""
-    process = drift_process(misaligned())
+    process = modes_of(drift_process(misaligned()))
     lags = np.array([0.5, 1.0, 100.0]) / process.rates.min()
     for vectors in (np.array([[1.0], [-0.5]]), np.array([[1.0, 0.3, 0.2], [-0.5, 1.0, 0.7]])):
         rng = np.random.default_rng(5)
-        start, path = sample_fluctuations(process, vectors, lags, 20_000, rng)
+        start, path = process.sample(vectors, lags, 20_000, rng)
         onto = np.einsum("rnk,nv->rvk", process.modes, vectors).reshape(-1, len(process.rates))
         flat = start.reshape(len(start), -1)
         for lag, fluctuation in zip([0.0, *lags], [start, *path], strict=True):
@@ -319,15 +329,17 @@ def test_angle_with_fluctuation_agrees_with_sampled_population_vectors(slow: flo
     """Rotation far smaller than, as large as, and far larger than the fluctuation."""
     process = rotating()
     process = with_rotation(process, slow * FULL_COVARIANCE, math.sqrt(slow) * MEAN_ROTATION)
-    process = replace(process, rates=np.full_like(process.rates, 0.7))
+    modes = modes_of(process)
+    modes = replace(modes, rates=np.full_like(modes.rates, 0.7))
+    process = replace(process, fluctuation=modes)
     lags = np.array([1.0, 3.0])
     rng = np.random.default_rng(11)
     rotations = sample_rotations(process, lags, 20_000, rng)
     stimulus = process.problem.stimuli[1]
-    start, later = sample_fluctuations(process, stimulus.vector[:, np.newaxis], lags, 20_000, rng)
+    start, later = modes.sample(stimulus.vector[:, np.newaxis], lags, 20_000, rng)
     representation = process.representation(stimulus)
-    onto = process.displacement_modes(stimulus)
-    size = np.trace(onto @ process.covariance @ onto.T) / (representation @ representation)
+    onto = modes.onto(stimulus.vector)
+    size = np.trace(onto @ modes.covariance @ onto.T) / (representation @ representation)
     before = representation + start[..., 0]
     after = (rotations @ (representation[:, np.newaxis] + later))[..., 0]
     lengths = np.linalg.norm(before, axis=-1) * np.linalg.norm(after, axis=-1)
@@ -361,7 +373,7 @@ def test_similarity_matrix_agrees_with_sampled_fluctuations() -> None:
     stimuli = process.problem.stimuli
     vectors = np.array([item.vector for item in stimuli]).T
     rng = np.random.default_rng(2)
-    start, later = sample_fluctuations(process, vectors, lags, 20_000, rng)
+    start, later = process.fluctuation.sample(vectors, lags, 20_000, rng)
     code = process.first_layer @ vectors
 
     def grams(fluctuation: Numbers) -> Numbers:
@@ -439,7 +451,7 @@ def test_fluctuation_is_noise_that_the_decoder_allows_for() -> None:
     process = drift_process(misaligned(0.02))
     rng = np.random.default_rng(9)
     samples = 200_000
-    layers, _ = sample_fluctuations(process, np.eye(2), np.array([1.0]), samples, rng)
+    layers, _ = process.fluctuation.sample(np.eye(2), np.array([1.0]), samples, rng)
     inputs = process.problem.inputs.sample(rng, (samples,))
     noise = np.einsum("srn,sn->sr", layers, inputs)
     code = inputs @ process.first_layer.T + noise
@@ -493,7 +505,7 @@ def test_without_the_tensor_displacements_are_the_same(monkeypatch: pytest.Monke
     whole = drift_process(case)
     monkeypatch.setattr(module, "LARGEST_SQUARE", 2)
     lean = drift_process(case)
-    assert lean.drift is None
+    assert lean.planes is None
     for stimulus in case.stimuli:
         for observable in (mean_squared_displacement, autocorrelation):
             assert observable(lean, stimulus, lags).total == pytest.approx(
@@ -516,11 +528,11 @@ def test_inputs_that_never_occur_are_warned_about() -> None:
 
 
 def test_generators_of_planes_are_skew() -> None:
-    process = drift_process(replace(three_axes(), hidden=5, synaptic_noise=1e-9))
-    assert process.drift is not None
-    matrices = plane_generators(process.drift, 5)
+    process = drift_process(three_axes())
+    assert isinstance(process.planes, CorrelatedPlanes)
+    matrices = plane_generators(process.planes.drift, 3)
     assert np.array_equal(matrices, -matrices.swapaxes(1, 2))
-    assert len(matrices) == 3 * 2 // 2 + 3 * 2
+    assert len(matrices) == 3
 
 
 # -- requests that cannot be met ----------------------------------------------------------

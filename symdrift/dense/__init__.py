@@ -15,6 +15,7 @@ from symdrift.dense.drift import (
 from symdrift.dense.fluctuation import (
     NormalFluctuation,
     gradient_fluctuation,
+    silent_fluctuation,
     stationary_fluctuation,
     synaptic_fluctuation,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "reachable_basis",
     "reached_hessian",
     "reached_noise",
+    "silent_fluctuation",
     "solve_minimum",
     "stationary_fluctuation",
     "synaptic_fluctuation",

@@ -99,7 +99,7 @@ def decay_matrix(
         Symmetric, shape ``(r, r)``, per step.
     """
     rank = len(point)
-    position, sign = _plane_positions(rank, _numbered(hidden_planes(rank)))
+    position, sign = plane_positions(rank, _numbered(hidden_planes(rank)))
     lengths = _squared_lengths(point)
     delta = np.zeros((rank, rank))
     for responses in _responses(rank, fluctuation, approximation, progress):
@@ -149,7 +149,7 @@ def angular_matrices(drift: Drift, rank: int) -> tuple[Array, Array]:
         ``sum mu_k Omega_k``, shape ``(r, r)``, per step.
     """
     size = max((j for _, j in drift.planes), default=rank)
-    position, sign = _plane_positions(size, drift.planes)
+    position, sign = plane_positions(size, drift.planes)
     delta = np.zeros((rank, rank))
     for shared in range(size):
         others = np.delete(np.arange(rank), shared) if shared < rank else np.arange(rank)
@@ -217,10 +217,12 @@ def _squared_lengths(point: Array) -> Array:
     return np.asarray(norms[:, np.newaxis] + norms)
 
 
-def _plane_positions(
-    size: int, planes: Sequence[tuple[int, int]]
-) -> tuple[NDArray[np.intp], Array]:
-    """Position of plane ``{i, j}`` in the list, and its sign, shape ``(size, size)``."""
+def plane_positions(size: int, planes: Sequence[tuple[int, int]]) -> tuple[NDArray[np.intp], Array]:
+    """Position of plane ``{i, j}`` in the list, and its sign, shape ``(size, size)`` each.
+
+    The sign is that of entry ``ij`` in the generator of the plane: 1 above the diagonal, -1
+    below, 0 where there is no plane.
+    """
     position = np.zeros((size, size), dtype=np.intp)
     sign = np.zeros((size, size))
     for place, (i, j) in enumerate(planes):

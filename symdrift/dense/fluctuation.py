@@ -96,7 +96,7 @@ def gradient_fluctuation(problem: LearningProblem, minimum: MinimumPoint) -> Nor
 
 
 def synaptic_fluctuation(problem: LearningProblem, minimum: MinimumPoint) -> NormalFluctuation:
-    """What synaptic noise makes of the weights, silent hidden units included.
+    """What synaptic noise makes of the weights of active hidden units.
 
     Independent noise of variance ``varsigma^2`` on every weight acts like gradient noise of
     covariance ``(varsigma / eta)^2`` times the identity on the whole normal space, where the
@@ -112,37 +112,49 @@ def synaptic_fluctuation(problem: LearningProblem, minimum: MinimumPoint) -> Nor
     Returns
     -------
     NormalFluctuation
-        ``K = p (n + m)`` weights; ``k`` is the dimension of the normal space.
+        ``K = r (n + m)`` weights; ``k = r (n + m) - r (r - 1) / 2``, the dimension of their
+        normal space.
     """
-    frame, gamma, rate = minimum.frame, problem.weight_decay, problem.learning_rate
-    rank, inputs, outputs = frame.rank, frame.inputs, frame.outputs
+    frame, covariance = minimum.frame, problem.input_covariance
     hessian = reached_hessian(
-        frame,
-        minimum.error_map @ problem.input_covariance,
-        problem.input_covariance,
-        gamma,
+        frame, minimum.error_map @ covariance, covariance, problem.weight_decay
     )
     reached, axes = np.linalg.eigh(hessian)
-    columns = [frame.weights(axes), _imbalances(minimum)]
-    stiffness = [reached, minimum.spectrum.imbalance]
-    size = rank * (inputs + outputs)
-    silent_units = problem.hidden - rank
-    basis = np.hstack(columns)
-    if silent_units:
-        unit = _silent_directions(minimum, problem)
-        padded = np.zeros((size + silent_units * (inputs + outputs),) * 2)
-        padded = padded[:, : basis.shape[1] + silent_units * unit[0].shape[1]]
-        padded[:size, : basis.shape[1]] = basis
-        padded[size:, basis.shape[1] :] = np.kron(np.eye(silent_units), unit[0])
-        basis = padded
-        stiffness += [unit[1]] * silent_units
-    curvature = np.concatenate(stiffness)
-    strength = np.sqrt(problem.synaptic_noise) / rate
+    basis = np.hstack([frame.weights(axes), _imbalances(minimum)])
+    return _with_equal_noise(basis, np.concatenate([reached, minimum.spectrum.imbalance]), problem)
+
+
+def silent_fluctuation(problem: LearningProblem, minimum: MinimumPoint) -> NormalFluctuation:
+    """What synaptic noise makes of the weights of one silent hidden unit.
+
+    All silent units fluctuate alike and independently.  The Hessian of a unit's weights is
+    ``gamma`` with ``-Sigma E'`` between the layers; its ``r`` flat directions ``(r_i, p_i)`` are
+    tangent.
+
+    Returns
+    -------
+    NormalFluctuation
+        ``K = n + m`` weights; ``k = n + m - r``.
+    """
+    frame = minimum.frame
+    slope = minimum.error_map @ problem.input_covariance
+    matrix = problem.weight_decay * np.eye(frame.inputs + frame.outputs)
+    matrix[: frame.inputs, frame.inputs :] = -slope.T
+    matrix[frame.inputs :, : frame.inputs] = -slope
+    curvature, directions = np.linalg.eigh(matrix)
+    return _with_equal_noise(directions[:, frame.rank :], curvature[frame.rank :], problem)
+
+
+def _with_equal_noise(
+    basis: Array, curvature: Array, problem: LearningProblem
+) -> NormalFluctuation:
+    """Fluctuation by synaptic noise along eigenvectors of the Hessian."""
+    variance, rate = problem.synaptic_noise, problem.learning_rate
     return NormalFluctuation(
-        basis,
-        curvature,
-        strength * np.eye(len(curvature)),
-        np.diag(problem.synaptic_noise / (2 * rate * curvature)),
+        basis=basis,
+        stiffness=curvature,
+        noise_factor=np.sqrt(variance) / rate * np.eye(len(curvature)),
+        covariance=np.diag(variance / (2 * rate * curvature)),
     )
 
 
@@ -169,19 +181,3 @@ def _imbalances(minimum: MinimumPoint) -> Array:
             vectors[index, other, frame.inputs :] -= roots[one] * frame.output_axes[:, one]
     flat = vectors.reshape(len(first), -1)
     return np.asarray((flat / np.linalg.norm(flat, axis=1, keepdims=True)).T)
-
-
-def _silent_directions(minimum: MinimumPoint, problem: LearningProblem) -> tuple[Array, Array]:
-    """Normal directions of one silent unit, shape ``(n + m, n + m - r)``, and curvatures.
-
-    The tangent directions ``(r_i, p_i)`` are left out; the Hessian of the unit's weights is
-    ``gamma`` with ``-Sigma E'`` between the layers.
-    """
-    frame, gamma = minimum.frame, problem.weight_decay
-    slope = minimum.error_map @ problem.input_covariance
-    matrix = gamma * np.eye(frame.inputs + frame.outputs)
-    matrix[: frame.inputs, frame.inputs :] = -slope.T
-    matrix[frame.inputs :, : frame.inputs] = -slope
-    curvature, directions = np.linalg.eigh(matrix)
-    # At a strict minimum the r tangent directions are the only flat ones.
-    return directions[:, frame.rank :], curvature[frame.rank :]

@@ -13,10 +13,17 @@ from symdrift.observables.displacement import (
     decorrelation_time,
     mean_squared_displacement,
 )
+from symdrift.observables.fluctuations import Fluctuation, LayerFluctuation, ModeFluctuation
 from symdrift.observables.observation import Observation, default_times, observe
-from symdrift.observables.process import DriftProcess, drift_process
-from symdrift.observables.rotations import conjugation_change, expected_rotation
-from symdrift.observables.sampling import sample_fluctuations, sample_rotations
+from symdrift.observables.process import DriftProcess, aligned_process, drift_process
+from symdrift.observables.rotations import (
+    CorrelatedPlanes,
+    IndependentPlanes,
+    SilentAxes,
+    conjugation_change,
+    expected_rotation,
+)
+from symdrift.observables.sampling import rotation_paths, sample_rotations
 from symdrift.observables.similarity import (
     RepresentationalSimilarity,
     representational_similarity,
@@ -25,13 +32,20 @@ from symdrift.observables.tuning import TuningChange, tuning_change
 
 __all__ = [
     "Autocorrelation",
+    "CorrelatedPlanes",
     "DecoderDecay",
     "Displacement",
     "DriftProcess",
+    "Fluctuation",
+    "IndependentPlanes",
+    "LayerFluctuation",
+    "ModeFluctuation",
     "Observation",
     "PopulationAngle",
     "RepresentationalSimilarity",
+    "SilentAxes",
     "TuningChange",
+    "aligned_process",
     "autocorrelation",
     "conjugation_change",
     "decoder_decay",
@@ -43,7 +57,7 @@ __all__ = [
     "observe",
     "population_angle",
     "representational_similarity",
-    "sample_fluctuations",
+    "rotation_paths",
     "sample_rotations",
     "tuning_change",
 ]

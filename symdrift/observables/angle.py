@@ -28,7 +28,7 @@ class PopulationAngle:
         Expectation without the fluctuation, ``w' E[Q_tau] w / |w|^2``.
     spread : Array or None
         Standard deviation from one realisation to the next; None with more than
-        `symdrift.observables.rotations.LARGEST_SQUARE` hidden axes.
+        `symdrift.observables.rotations.LARGEST_SQUARE` active axes in correlated planes.
     """
 
     stimulus: str
@@ -77,15 +77,14 @@ def population_angle(process: DriftProcess, stimulus: Stimulus, lags: Array) -> 
     if length == 0:
         raise RequestError("stimulus", f'= "{stimulus.name}" has no representation, hence no angle')
     direction = representation / length
-    onto = process.displacement_modes(stimulus) / length
-    across = onto - np.outer(direction, direction @ onto)
-    # K_0 - K_tau, shape (T, r, r).
-    forgotten = -np.expm1(-np.outer(times, process.rates))[:, np.newaxis] * across
-    forgotten = forgotten @ (process.covariance @ across.T)
+    across = np.eye(len(direction)) - np.outer(direction, direction)
+    # K_0 - K_tau, shape (T, d, d).
+    forgotten = process.fluctuation.forgotten(stimulus.vector / length, times)
+    forgotten = across @ forgotten @ across
     change = process.rotation.change(direction, times) @ direction
     cosine = (1 + change) * (1 - np.trace(forgotten, axis1=1, axis2=2))
     spread = None
-    if process.drift is not None:
+    if process.planes is not None:
         second = conjugation_change(process, np.outer(direction, direction), times)
         rotation = second @ direction @ direction - change * (2 + change)
         jitter = forgotten + forgotten.swapaxes(1, 2)

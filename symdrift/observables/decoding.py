@@ -75,15 +75,16 @@ def decoder_decay(process: DriftProcess, lags: Array, target: str = "teacher") -
     """
     times = checked_lags(lags)
     rank = len(process.decay)
-    if process.drift is None:
+    if process.planes is None:
         raise RequestError(
             "network.hidden",
             f"leads to {rank} hidden axes; the decay of a decoder needs the covariance of "
-            f"rotations between all planes, which is computed for at most {LARGEST_SQUARE}",
+            f"rotations between all planes, which is computed for at most {LARGEST_SQUARE} active "
+            "ones",
         )
     crossed, second_moment, power = _target_moments(process, target)
     code = process.first_layer @ second_moment @ process.first_layer.T
-    code += _fluctuation_moment(process, second_moment)
+    code += process.fluctuation.second_moment(second_moment)
     signal = crossed @ process.first_layer.T
     decoder = signal @ np.linalg.pinv(code, hermitian=True)
     kernel = decoder.T @ decoder
@@ -113,11 +114,3 @@ def _target_moments(process: DriftProcess, target: str) -> tuple[Array, Array, f
         vectors = np.array([stimulus.vector for stimulus in problem.stimuli])
         return vectors / len(vectors), vectors.T @ vectors / len(vectors), 1.0
     raise RequestError("target", f'= "{target}" is unknown; allowed are {", ".join(TARGETS)}')
-
-
-def _fluctuation_moment(process: DriftProcess, second_moment: Array) -> Array:
-    """``E[N S N']`` of the first-layer fluctuation, shape ``(r, r)``."""
-    rank = len(process.modes)
-    correlated = process.modes @ process.covariance
-    weighted = np.einsum("rnk,nm->rmk", process.modes, second_moment)
-    return np.asarray(correlated.reshape(rank, -1) @ weighted.reshape(rank, -1).T)

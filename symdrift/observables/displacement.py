@@ -129,12 +129,12 @@ def mean_squared_displacement(
         When lags are not finite, increasing and non-negative.
     """
     times = checked_lags(lags)
-    weights = _fluctuation_weights(process, stimulus)
+    rates, weights = process.fluctuation.relaxation(stimulus.vector)
     rotation, both = _rotation_losses(process, process.representation(stimulus), times)
     return Displacement(
         stimulus=stimulus.name,
         lags=times,
-        fluctuation=-2 * np.expm1(-np.outer(times, process.rates)) @ weights,
+        fluctuation=-2 * np.expm1(-np.outer(times, rates)) @ weights,
         rotation=2 * rotation,
         diffusion=2 * (both - rotation),
     )
@@ -149,14 +149,14 @@ def autocorrelation(process: DriftProcess, stimulus: Stimulus, lags: Array) -> A
         When lags are not finite, increasing and non-negative.
     """
     times = checked_lags(lags)
-    weights = _fluctuation_weights(process, stimulus)
+    rates, weights = process.fluctuation.relaxation(stimulus.vector)
     representation = process.representation(stimulus)
     rotation, both = _rotation_losses(process, representation, times)
     squared_norm = float(representation @ representation)
     return Autocorrelation(
         stimulus=stimulus.name,
         lags=times,
-        fluctuation=np.exp(-np.outer(times, process.rates)) @ weights,
+        fluctuation=np.exp(-np.outer(times, rates)) @ weights,
         rotation=squared_norm - rotation,
         diffusion=rotation - both,
         variance=squared_norm + float(weights.sum()),
@@ -180,7 +180,7 @@ def decorrelation_time(process: DriftProcess, stimulus: Stimulus) -> float | Non
         representation), or when there is no activity.
     """
     representation = process.representation(stimulus)
-    weights = _fluctuation_weights(process, stimulus)
+    rates, weights = process.fluctuation.relaxation(stimulus.vector)
     variance = float(representation @ representation + weights.sum())
     if variance <= 0:
         return None
@@ -191,10 +191,10 @@ def decorrelation_time(process: DriftProcess, stimulus: Stimulus) -> float | Non
     for _ in range(MOST_STEPS):
         change = process.rotation.change(representation, np.array([lag]))[0]
         remembered = representation + change
-        decayed = weights * np.exp(-lag * process.rates)
+        decayed = weights * np.exp(-lag * rates)
         excess = float(representation @ remembered + decayed.sum()) - floor
         slope = speed * float(np.linalg.norm(remembered))
-        slope += float(np.abs(decayed) @ process.rates)
+        slope += float(np.abs(decayed) @ rates)
         if excess > slope * (horizon - lag):
             return None
         step = max(excess, 0.0) / slope
@@ -220,9 +220,3 @@ def _rotation_losses(
     both = process.rotation.change(representation, lags)
     # For a rotation R, |(R - 1) w|^2 = 2 w'(1 - R) w.
     return 0.5 * np.sum(steady**2, axis=1), -both @ representation
-
-
-def _fluctuation_weights(process: DriftProcess, stimulus: Stimulus) -> Array:
-    """Contribution of each mode to ``tr(P Gamma P')``, shape ``(k,)``."""
-    onto = process.displacement_modes(stimulus)
-    return np.asarray(np.sum((onto @ process.covariance) * onto, axis=0))

@@ -125,13 +125,13 @@ def observe(
     represented = [item for item in stimuli if process.representation(item).any()]
     decoder: tuple[DecoderDecay, ...] = ()
     tuning = None
-    if process.drift is None:
+    if process.planes is None:
         axes = len(process.decay)
         warnings.append(
             f"{axes} hidden axes: no spread of angles, no decay of a decoder and no tuning of "
             f"neurons; these need the covariance of rotations between all {axes * (axes - 1) // 2} "
-            f"planes, which is computed for at most {LARGEST_SQUARE} axes: lower network.hidden "
-            "to have them"
+            f"planes, which is computed for at most {LARGEST_SQUARE} active axes: lower "
+            "network.hidden or raise learning.weight_decay to have them"
         )
     else:
         decoder = tuple(decoder_decay(process, lags, target) for target in TARGETS)

@@ -12,32 +12,40 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import scipy.linalg
 
+from symdrift.closed_form import applies
 from symdrift.dense.drift import decay_matrix, hidden_drift, mean_rotation_matrix
 from symdrift.dense.fluctuation import (
     NormalFluctuation,
     gradient_fluctuation,
+    silent_fluctuation,
     synaptic_fluctuation,
 )
-from symdrift.dense.minimum import MinimumPoint, solve_minimum
+from symdrift.dense.minimum import solve_minimum
 from symdrift.dense.road import unseen_warnings
 from symdrift.dense.sizes import require_stimulus_memory
 from symdrift.errors import RequestError
 from symdrift.evaluation import (
     REPRESENTATION_TOLERANCE,
-    Drift,
     check_approximation,
     validity_warnings,
 )
+from symdrift.observables.aligned import aligned_layer
+from symdrift.observables.fluctuations import Fluctuation, LayerFluctuation, ModeFluctuation
 from symdrift.observables.rotations import (
     LARGEST_SQUARE,
-    conjugation_generator,
-    rotation_generator,
+    Conjugation,
+    CorrelatedPlanes,
+    IndependentPlanes,
+    SilentAxes,
+    extended_decay,
 )
 from symdrift.observables.semigroup import Semigroup
 from symdrift.problem import Array, LearningProblem, Stimulus
 from symdrift.synaptic import synaptic_decay, synaptic_warnings, with_synaptic_noise
+
+LARGEST_DENSE = 24
+"""Hidden axes up to which full matrices are used where the closed form would apply, too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,32 +60,30 @@ class DriftProcess:
     problem : LearningProblem
     first_layer : Array
         ``W*``, shape ``(d, n)``.
-    drift : Drift or None
-        Covariance and mean of the rotation per step, by plane; None with more than
-        `symdrift.observables.rotations.LARGEST_SQUARE` hidden axes, where no observable uses
-        it.
+    planes : CorrelatedPlanes, IndependentPlanes or None
+        Covariance of the rotation per step, by plane; None with more than
+        `symdrift.observables.rotations.LARGEST_SQUARE` active axes in correlated planes.
     decay : Array
         ``Delta = -1/2 sum V_kq Omega_k Omega_q``, shape ``(d, d)``, per step.
     turning : Array
         Mean rotation ``sum mu_k Omega_k``, shape ``(d, d)``, per step.
-    rates : Array
-        Relaxation rates ``eta h`` of the fluctuation modes, shape ``(k,)``, per step.
-    modes : Array
-        What each mode changes in ``W``, shape ``(d, n, k)``.
-    covariance : Array
-        Stationary covariance ``Gamma`` of the modes, shape ``(k, k)``.
+    fluctuation : Fluctuation
+        Of the first layer.
     warnings : tuple of str
     """
 
     problem: LearningProblem
     first_layer: Array
-    drift: Drift | None
+    planes: CorrelatedPlanes | IndependentPlanes | None
     decay: Array
     turning: Array
-    rates: Array
-    modes: Array
-    covariance: Array
+    fluctuation: Fluctuation
     warnings: tuple[str, ...]
+
+    @property
+    def rates(self) -> Array:
+        """Relaxation rates ``eta h`` of the fluctuation, shape ``(k,)``, per step."""
+        return self.fluctuation.rates
 
     @property
     def generator(self) -> Array:
@@ -95,17 +101,19 @@ class DriftProcess:
         return Semigroup(self.generator)
 
     @cached_property
-    def conjugation(self) -> Semigroup:
-        """``E[Q_tau B Q_tau']`` on symmetric matrices, in the basis of `symmetric_basis`.
+    def conjugation(self) -> Conjugation:
+        """``E[Q_tau B Q_tau']``.
 
         Raises
         ------
         ValueError
-            Beyond `symdrift.observables.rotations.LARGEST_SQUARE` hidden axes.
+            Without the covariance of rotations by plane.
         """
-        if self.drift is None:
+        if self.planes is None:
             raise ValueError(f"second moments of rotations in {len(self.decay)} axes are too large")
-        return Semigroup(conjugation_generator(self.drift, self.generator))
+        if isinstance(self.planes, IndependentPlanes):
+            return self.planes.conjugation()
+        return self.planes.conjugation(self.generator)
 
     def representation(self, stimulus: Stimulus) -> Array:
         """``w = W* x``, shape ``(d,)``; exactly 0 where it is 0 up to rounding."""
@@ -114,10 +122,6 @@ class DriftProcess:
         if np.abs(representation).max() < REPRESENTATION_TOLERANCE * largest:
             return np.zeros_like(representation)
         return np.asarray(representation)
-
-    def displacement_modes(self, stimulus: Stimulus) -> Array:
-        """``P`` of ``N x = P n``: modes to representation, shape ``(d, k)``."""
-        return np.asarray(np.einsum("rnk,n->rk", self.modes, stimulus.vector))
 
     def stimulus(self, name: str) -> Stimulus:
         """The stimulus of the problem with this name.
@@ -150,84 +154,83 @@ def drift_process(problem: LearningProblem, approximation: str = "exact") -> Dri
         outside the theory.
     """
     check_approximation(approximation)
+    outputs, inputs = problem.teacher.shape
+    if min(problem.hidden, inputs, outputs) > LARGEST_DENSE and applies(problem) is None:
+        return aligned_process(problem, approximation)
     minimum = solve_minimum(
         problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
     )
-    outputs, inputs = problem.teacher.shape
     require_stimulus_memory(inputs, outputs, minimum.rank)
     fluctuation = gradient_fluctuation(problem, minimum)
-    axes = problem.hidden if problem.synaptic_noise > 0 else minimum.rank
-    drift = None
-    if axes <= LARGEST_SQUARE:
-        drift = _drift(problem, minimum, fluctuation, approximation)
-        decay, turning = rotation_generator(drift, axes)
-    else:
-        decay, turning = _rotation_generator(problem, minimum, fluctuation, approximation, axes)
-    hessian_min, hessian_max = minimum.certificate.hessian_min, minimum.certificate.hessian_max
-    warnings = validity_warnings(problem, hessian_max) + unseen_warnings(problem)
-    sources = [fluctuation]
+    certificate, values = minimum.certificate, minimum.singular_values
+    warnings = validity_warnings(problem, certificate.hessian_max) + unseen_warnings(problem)
+    silent = SilentAxes(0, np.zeros(minimum.rank))
+    sources: Fluctuation = _modes(fluctuation, problem)
     if problem.synaptic_noise > 0:
-        smallest_value = float(minimum.singular_values[-1])
-        warnings += synaptic_warnings(problem, hessian_min, smallest_value)
-        sources.append(synaptic_fluctuation(problem, minimum))
-    modes = [
-        _padded(source.basis.reshape(-1, inputs + outputs, len(source.stiffness)), axes)
-        for source in sources
-    ]
+        warnings += synaptic_warnings(problem, certificate.hessian_min, float(values[-1]))
+        silent = SilentAxes(problem.hidden - minimum.rank, problem.synaptic_noise / (2 * values))
+        sources = LayerFluctuation(
+            active=(sources, _modes(synaptic_fluctuation(problem, minimum), problem)),
+            silent=_modes(silent_fluctuation(problem, minimum), problem),
+            silent_axes=silent.count,
+        )
+    rate = problem.learning_rate
+    turning = mean_rotation_matrix(minimum.point, fluctuation, rate)
+    planes = None
+    if minimum.rank <= LARGEST_SQUARE:
+        drift = hidden_drift(minimum.point, fluctuation, rate, approximation)
+        if problem.synaptic_noise > 0:
+            drift = with_synaptic_noise(drift, values, minimum.rank, problem.synaptic_noise)
+        planes = CorrelatedPlanes(drift, silent)
+        decay = planes.decay
+    else:
+        active = decay_matrix(minimum.point, fluctuation, rate, approximation)
+        if problem.synaptic_noise > 0:
+            active[np.diag_indices(minimum.rank)] += synaptic_decay(
+                values, minimum.rank, problem.synaptic_noise
+            )
+        decay = extended_decay(active, silent)
     return DriftProcess(
         problem=problem,
-        first_layer=_padded(minimum.first_layer, axes),
-        drift=drift,
+        first_layer=np.pad(minimum.first_layer, [(0, silent.count), (0, 0)]),
+        planes=planes,
         decay=decay,
-        turning=turning,
-        rates=problem.learning_rate * np.concatenate([source.stiffness for source in sources]),
-        modes=np.concatenate(modes, axis=2)[:, :inputs],
-        covariance=scipy.linalg.block_diag(*(source.covariance for source in sources)),
+        turning=np.pad(turning, (0, silent.count)),
+        fluctuation=sources,
         warnings=warnings,
     )
 
 
-def _drift(
-    problem: LearningProblem,
-    minimum: MinimumPoint,
-    fluctuation: NormalFluctuation,
-    approximation: str,
-) -> Drift:
-    """Rotations in every plane that moves the weights."""
-    drift = hidden_drift(minimum.point, fluctuation, problem.learning_rate, approximation)
-    if problem.synaptic_noise == 0:
-        return drift
-    return with_synaptic_noise(
-        drift, minimum.singular_values, problem.hidden, problem.synaptic_noise
+def aligned_process(problem: LearningProblem, approximation: str = "exact") -> DriftProcess:
+    """The same from the closed form, which holds hundreds of hidden axes.
+
+    Raises
+    ------
+    RequestError
+        When the closed form does not apply or the problem is outside the theory.
+    """
+    layer = aligned_layer(problem, approximation)
+    planes = IndependentPlanes(layer.variances, SilentAxes(0, np.zeros(len(layer.variances))))
+    return DriftProcess(
+        problem=problem,
+        first_layer=layer.first_layer,
+        planes=planes,
+        decay=planes.decay,
+        turning=np.zeros_like(planes.decay),
+        fluctuation=layer.fluctuation,
+        warnings=layer.warnings,
     )
 
 
-def _rotation_generator(
-    problem: LearningProblem,
-    minimum: MinimumPoint,
-    fluctuation: NormalFluctuation,
-    approximation: str,
-    axes: int,
-) -> tuple[Array, Array]:
-    """``Delta`` and mean rotation without the covariance between all planes.
-
-    Rows and columns of silent axes are left at 0: no stimulus is represented there at first.
-    """
-    rate, rank = problem.learning_rate, minimum.rank
-    decay, turning = np.zeros((2, axes, axes))
-    decay[:rank, :rank] = decay_matrix(minimum.point, fluctuation, rate, approximation)
-    turning[:rank, :rank] = mean_rotation_matrix(minimum.point, fluctuation, rate)
-    if problem.synaptic_noise > 0:
-        decay[np.diag_indices(rank)] += synaptic_decay(
-            minimum.singular_values, problem.hidden, problem.synaptic_noise
-        )
-    return decay, turning
-
-
-def _padded(rows: Array, count: int) -> Array:
-    """Zeros appended along the first axis, for the silent hidden units."""
-    padding = [(0, count - len(rows)), *((0, 0) for _ in rows.shape[1:])]
-    return np.pad(rows, padding)
+def _modes(source: NormalFluctuation, problem: LearningProblem) -> ModeFluctuation:
+    """First-layer part of a fluctuation of hidden units."""
+    outputs, inputs = problem.teacher.shape
+    modes = source.basis.reshape(-1, inputs + outputs, len(source.stiffness))
+    return ModeFluctuation(
+        rates=problem.learning_rate * source.stiffness,
+        modes=modes[:, :inputs],
+        covariance=source.covariance,
+    )
 
 
 def checked_lags(lags: Array) -> Array:

@@ -2,23 +2,81 @@
 
 Rotations of successive steps multiply, ``Q_{t+1} = Q_t exp(X)`` with independent
 skew-symmetric ``X`` of mean ``mu`` and covariance ``V``, so that moments of ``Q`` are
-exponentials of generators.
+exponentials of generators.  How large a hidden layer may be depends on ``V``: planes that are
+independent of each other, and silent axes, which are all alike, keep the generators small.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
+from symdrift.dense.drift import angular_matrices, plane_positions
 from symdrift.evaluation import Drift
+from symdrift.observables.semigroup import Semigroup
 from symdrift.problem import Array
 
 if TYPE_CHECKING:
     from symdrift.observables.process import DriftProcess
 
-LARGEST_SQUARE = 24
-"""Hidden axes up to which second moments of the rotation are computed."""
+LARGEST_SQUARE = 64
+"""Active hidden axes up to which second moments of rotations in correlated planes are computed."""
+
+
+class Conjugation(Protocol):
+    """``E[Q_tau B Q_tau']`` of symmetric matrices that treat all silent axes alike."""
+
+    def change(self, matrix: Array, lags: Array) -> Array:
+        """``E[Q_tau B Q_tau'] - B``, shape ``(T, d, d)``."""
+
+
+@dataclass(frozen=True, eq=False)
+class SilentAxes:
+    """Planes of an active and a silent axis, turned by synaptic noise only.
+
+    Attributes
+    ----------
+    count : int
+        Silent axes.
+    variances : Array
+        ``V_ik`` of each active axis ``i`` with any silent axis ``k``, shape ``(r,)``.
+    """
+
+    count: int
+    variances: Array
+
+
+@dataclass(frozen=True, eq=False)
+class CorrelatedPlanes:
+    """Any covariance between the planes of active axes.
+
+    Attributes
+    ----------
+    drift : Drift
+        In all planes of active axes.
+    silent : SilentAxes
+    """
+
+    drift: Drift
+    silent: SilentAxes
+
+    @cached_property
+    def decay(self) -> Array:
+        """``Delta = -1/2 sum V_kq Omega_k Omega_q``, shape ``(d, d)``, per step."""
+        active, _ = angular_matrices(self.drift, len(self.silent.variances))
+        return extended_decay(active, self.silent)
+
+    def conjugation(self, generator: Array) -> Conjugation:
+        """Second moments, given ``L`` of ``E[Q_tau] = exp(tau L)``."""
+        rank, count = len(self.silent.variances), self.silent.count
+        active = conjugation_generator(self.drift, generator[:rank, :rank])
+        return _CorrelatedConjugation(
+            Semigroup(_with_silent_trace(active, _diagonal_places(rank), self.silent)), rank, count
+        )
 
 
 def plane_generators(drift: Drift, rank: int) -> Array:
@@ -30,23 +88,42 @@ def plane_generators(drift: Drift, rank: int) -> Array:
     return matrices
 
 
-def rotation_generator(drift: Drift, rank: int) -> tuple[Array, Array]:
-    """``Delta = -1/2 sum V_kq Omega_k Omega_q`` and ``sum mu_k Omega_k``, per step.
+@dataclass(frozen=True, eq=False)
+class IndependentPlanes:
+    """Planes that turn independently of each other and have no steady rotation.
 
-    Returns
-    -------
-    Array, Array
-        Shape ``(r, r)`` each.
+    Attributes
+    ----------
+    variances : Array
+        ``V_ij`` of each plane of active axes, shape ``(r, r)``, symmetric with diagonal 0.
+    silent : SilentAxes
     """
-    skew = plane_generators(drift, rank)
-    planes = len(skew)
-    paired = (drift.covariance @ skew.reshape(planes, rank**2)).reshape(skew.shape)
-    decay = -0.5 * np.einsum("kab,kbc->ac", skew, paired)
-    return decay, np.einsum("k,kab->ab", drift.mean_rotation, skew)
+
+    variances: Array
+    silent: SilentAxes
+
+    @cached_property
+    def decay(self) -> Array:
+        """``Delta``, shape ``(d, d)``, per step: diagonal."""
+        return extended_decay(0.5 * np.diag(self.variances.sum(axis=1)), self.silent)
+
+    def conjugation(self) -> Conjugation:
+        """Entries beside the diagonal decay alone; the diagonal is a Markov chain on axes.
+
+        ``dB_ij = -(Delta_i + Delta_j + V_ij) B_ij``, ``dB_ii = sum_j V_ij (B_jj - B_ii)``.
+        """
+        rank = len(self.variances)
+        decay = np.diagonal(self.decay)[:rank]
+        exchange = self.variances - np.diag(2 * decay)
+        return _IndependentConjugation(
+            rates=decay[:, np.newaxis] + decay + self.variances,
+            diagonal=Semigroup(_with_silent_trace(exchange, np.arange(rank), self.silent)),
+            silent_axes=self.silent.count,
+        )
 
 
 def expected_rotation(process: DriftProcess, lags: Array) -> Array:
-    """``E[Q_tau] = exp(tau L)``, shape ``(T, r, r)``."""
+    """``E[Q_tau] = exp(tau L)``, shape ``(T, d, d)``."""
     identity = np.eye(len(process.decay))
     return identity + process.rotation.change(identity, lags)
 
@@ -56,32 +133,70 @@ def conjugation_change(process: DriftProcess, matrix: Array, lags: Array) -> Arr
 
     ``B_tau = E[Q_tau B Q_tau']`` obeys ``dB/dtau = L B + B L' + sum V_kq Omega_k B Omega_q'``,
     the generator of ``Q (x) Q``, here on the ``q = r (r + 1) / 2`` dimensional symmetric
-    square.  Its trace is conserved.  Costs one eigendecomposition of order ``q`` for each
-    process (``q^3`` operations, a second at the limit `LARGEST_SQUARE`) and ``q^2`` for
-    each matrix and lag.
+    square of the active axes and one number for all silent ones.  The trace is conserved.
+    With correlated planes it costs one eigendecomposition of order ``q`` for each process
+    (``q^3`` operations, a minute at the limit `LARGEST_SQUARE`) and ``q^2`` for each matrix
+    and lag; with independent planes ``r^3`` and ``r^2``.
 
     Parameters
     ----------
     process : DriftProcess
     matrix : Array
-        ``B``, shape ``(r, r)``, symmetric.
+        ``B``, shape ``(d, d)``, symmetric; between silent axes a multiple of the identity, and
+        0 between silent and active ones.
     lags : Array
         Shape ``(T,)``.
 
     Returns
     -------
     Array
-        Shape ``(T, r, r)``.
+        Shape ``(T, d, d)``.
 
     Raises
     ------
     ValueError
-        Beyond `LARGEST_SQUARE` hidden axes.
+        With correlated planes beyond `LARGEST_SQUARE` active axes.
     """
-    rank = len(matrix)
-    square = symmetric_basis(rank).reshape(-1, rank**2)
-    changed = process.conjugation.change(square @ matrix.ravel(), lags)
-    return np.asarray((changed @ square).reshape(-1, rank, rank))
+    return process.conjugation.change(matrix, lags)
+
+
+@dataclass(frozen=True, eq=False)
+class _CorrelatedConjugation:
+    """On the symmetric square of ``r`` active axes, and the trace over the silent ones."""
+
+    semigroup: Semigroup
+    rank: int
+    silent_axes: int
+
+    def change(self, matrix: Array, lags: Array) -> Array:
+        rank = self.rank
+        square = symmetric_basis(rank).reshape(-1, rank**2)
+        coordinates = square @ matrix[:rank, :rank].ravel()
+        if self.silent_axes:
+            coordinates = np.append(coordinates, _silent_coordinate(matrix, rank))
+        changed = self.semigroup.change(coordinates, lags)
+        active = (changed[:, : len(square)] @ square).reshape(-1, rank, rank)
+        return _with_silent_diagonal(active, changed[:, len(square) :], self.silent_axes)
+
+
+@dataclass(frozen=True, eq=False)
+class _IndependentConjugation:
+    """Entry by entry beside the diagonal, as a Markov chain on it."""
+
+    rates: Array
+    diagonal: Semigroup
+    silent_axes: int
+
+    def change(self, matrix: Array, lags: Array) -> Array:
+        rank = len(self.rates)
+        active = np.expm1(-np.multiply.outer(lags, self.rates)) * matrix[:rank, :rank]
+        coordinates = np.diagonal(matrix)[:rank]
+        if self.silent_axes:
+            coordinates = np.append(coordinates, _silent_coordinate(matrix, rank))
+        changed = self.diagonal.change(coordinates, lags)
+        places = np.arange(rank)
+        active[:, places, places] = changed[:, :rank]
+        return _with_silent_diagonal(active, changed[:, rank:], self.silent_axes)
 
 
 def symmetric_basis(rank: int) -> Array:
@@ -103,13 +218,65 @@ def conjugation_generator(drift: Drift, generator: Array) -> Array:
     Array
         In the basis of `symmetric_basis`, shape ``(q, q)``, per step.
     """
-    rank, planes = len(generator), len(drift.planes)
-    skew = plane_generators(drift, rank).reshape(planes, rank**2)
-    # sum_k Omega_k[a, c] (V Omega)_k[b, d], as one matrix from (c, d) to (a, b).
-    paired = (skew.T @ (drift.covariance @ skew)).reshape(rank, rank, rank, rank)
-    kernel = paired.transpose(0, 2, 1, 3).reshape(rank**2, rank**2)
+    rank = len(generator)
+    positions, signs = (part.ravel() for part in plane_positions(rank, drift.planes))
+    if drift.planes:
+        # sum_k Omega_k[a, c] (V Omega)_k[b, d], as one matrix from (c, d) to (a, b).
+        paired = drift.covariance[np.ix_(positions, positions)]
+        paired *= signs[:, np.newaxis] * signs
+    else:
+        paired = np.zeros((rank**2, rank**2))
+    kernel = paired.reshape((rank,) * 4).transpose(0, 2, 1, 3).reshape(rank**2, rank**2)
     basis = symmetric_basis(rank)
     square = basis.reshape(-1, rank**2)
     turned = generator @ basis
     moved = (turned + turned.swapaxes(1, 2)).reshape(-1, rank**2) + square @ kernel.T
     return np.asarray(square @ moved.T)
+
+
+def extended_decay(active: Array, silent: SilentAxes) -> Array:
+    """``Delta`` of the active axes with what the planes of silent axes add."""
+    rank = len(active)
+    decay = np.zeros((rank + silent.count,) * 2)
+    decay[:rank, :rank] = active + 0.5 * silent.count * np.diag(silent.variances)
+    places = np.arange(rank, len(decay))
+    decay[places, places] = 0.5 * silent.variances.sum()
+    return decay
+
+
+def _with_silent_trace(active: Array, diagonal: NDArray[np.intp], silent: SilentAxes) -> Array:
+    """A generator of second moments with one more coordinate, ``sqrt(count) B_kk``.
+
+    ``dB_ii`` gains ``V_ik B_kk`` of each silent axis, ``dB_kk`` the same from each active one.
+    """
+    if not silent.count:
+        return active
+    size = len(active)
+    whole = np.zeros((size + 1, size + 1))
+    whole[:size, :size] = active
+    whole[diagonal, size] = whole[size, diagonal] = np.sqrt(silent.count) * silent.variances
+    whole[size, size] = -silent.variances.sum()
+    return whole
+
+
+def _diagonal_places(rank: int) -> NDArray[np.intp]:
+    """Positions of the diagonal matrices in `symmetric_basis`."""
+    first, second = np.triu_indices(rank)
+    return np.flatnonzero(first == second)
+
+
+def _silent_coordinate(matrix: Array, rank: int) -> float:
+    silent = np.diagonal(matrix)[rank:]
+    return float(np.sqrt(len(silent)) * silent.mean())
+
+
+def _with_silent_diagonal(active: Array, coordinates: Array, count: int) -> Array:
+    """Matrices of the active axes, shape ``(T, r, r)``, extended by the silent ones."""
+    if not count:
+        return active
+    rank = active.shape[-1]
+    whole = np.zeros((len(active), rank + count, rank + count))
+    whole[:, :rank, :rank] = active
+    places = np.arange(rank, rank + count)
+    whole[:, places, places] = coordinates / np.sqrt(count)
+    return whole

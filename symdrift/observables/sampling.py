@@ -1,30 +1,38 @@
-"""Random paths of the process: rotations and fluctuations at given lags."""
+"""Random paths of the rotation, and random networks."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symdrift.observables.displacement import NEUTRAL
+from symdrift.observables.fluctuations import covariance_root
 from symdrift.observables.process import DriftProcess
-from symdrift.observables.rotations import plane_generators
+from symdrift.observables.rotations import (
+    CorrelatedPlanes,
+    IndependentPlanes,
+    SilentAxes,
+    plane_generators,
+)
 from symdrift.problem import Array
+
+Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
+"""Random numbers of a shape, to which one axis of angles is appended."""
 
 LARGEST_DECAY = 0.02
 """Decay by diffusion of the fastest direction in one step of a path."""
-ADDED_VARIANCE = 1e-13
-"""Variance added to make a covariance positive definite, relative to its trace."""
-FORGOTTEN = 40.0
-"""Slowest relaxation times after which nothing is left of a fluctuation."""
 UNIFORM = 12.0
 """Slowest decay times of the rotation after which it is uniform, whatever it was."""
 
 
-def sample_rotations(
+def rotation_paths(
     process: DriftProcess, lags: Array, samples: int, rng: np.random.Generator
-) -> Array:
-    """Paths of the Brownian rotation that starts at the identity.
+) -> Iterator[Array]:
+    """Paths of the Brownian rotation that starts at the identity, one lag after the other.
 
     In the frame that turns steadily the rotation of an interval ``delta`` is ``exp(X)`` with
     Gaussian ``X`` of covariance ``int_0^delta Ad(s) V Ad(s)' ds``, ``Ad(s)`` the steady rotation
@@ -36,94 +44,53 @@ def sample_rotations(
     lags : Array
         Increasing, shape ``(T,)``.
 
-    Returns
-    -------
+    Yields
+    ------
     Array
-        ``Q_tau``, shape ``(T, samples, r, r)``, orthogonal to rounding.
+        ``Q_tau``, shape ``(samples, d, d)``, orthogonal to rounding.
 
     Raises
     ------
     ValueError
-        Beyond `symdrift.observables.rotations.LARGEST_SQUARE` hidden axes.
+        With correlated planes beyond `symdrift.observables.rotations.LARGEST_SQUARE` axes.
     """
-    rank, drift = len(process.decay), process.drift
-    if drift is None:
-        raise ValueError(f"rotations in {rank} hidden axes are too many to sample")
-    skew = plane_generators(drift, rank)
-    first, second = (np.array([plane[axis] for plane in drift.planes], int) - 1 for axis in (0, 1))
-    commutators = process.turning @ skew - skew @ process.turning
-    frequencies, frame = np.linalg.eigh(1j * commutators[:, first, second].T)
-    noise = frame.conj().T @ drift.covariance @ frame
-    beats = -1j * (frequencies[:, np.newaxis] - frequencies)
-    speeds, turning_frame = np.linalg.eigh(1j * process.turning)
+    axes, planes = len(process.decay), process.planes
+    if planes is None:
+        raise ValueError(f"rotations in {axes} hidden axes are too many to sample")
+    rank = axes - planes.silent.count
+    turning = process.turning[:rank, :rank]
+    speeds, turning_frame = np.linalg.eigh(1j * turning)
+    active = _active_noise(planes, turning)
+    silent = _silent_noise(
+        planes.silent, speeds if turning.any() else np.zeros(rank), turning_frame
+    )
     fastest = float(np.linalg.norm(process.decay, 2))
     slowest = float(-np.linalg.eigvals(process.generator).real.max())
     # A longer interval would give the same distribution in more steps.
     longest = UNIFORM / slowest if slowest > NEUTRAL * fastest else np.inf
-    rotation = np.broadcast_to(np.eye(rank), (samples, rank, rank))
-    path = np.empty((len(lags), samples, rank, rank))
+    rotation = np.tile(np.eye(axes), (samples, 1, 1))
     before = 0.0
-    for place, lag in enumerate(lags):
+    for lag in lags:
         interval = min(float(lag) - before, longest)
         count = max(1, math.ceil(interval * fastest / LARGEST_DECAY))
         step = interval / count
-        turned_noise = frame @ (noise * step * _mean_exponential(beats * step)) @ frame.conj().T
-        root = _root(turned_noise.real)
+        within, outward = active.over(step), silent.over(step)
         phases = np.exp(-1j * step * speeds)
         steady = ((turning_frame * phases) @ turning_frame.conj().T).real
         for _ in range(count):
-            angles = rng.standard_normal((samples, len(skew))) @ root.T
-            rotation = rotation @ _exponential(np.tensordot(angles, skew, 1)) @ steady
-        path[place] = rotation
+            inside = _skew(within(rng, (samples,)), rank)
+            across = outward(rng, (samples, planes.silent.count))
+            rotation = _turned(rotation, inside, across)
+            rotation[:, :, :rank] = rotation[:, :, :rank] @ steady
+        yield rotation
         before = float(lag)
-    return path
 
 
-def sample_fluctuations(
-    process: DriftProcess, vectors: Array, lags: Array, samples: int, rng: np.random.Generator
-) -> tuple[Array, Array]:
-    """Fluctuation ``N x`` of several inputs on day 0 and at each lag.
-
-    Every lag has the exact joint distribution with day 0; different lags share their random
-    numbers, so that curves are smooth, and are no path.  Nothing depends on the basis in
-    which the modes are given.
-
-    Parameters
-    ----------
-    vectors : Array
-        Inputs ``x`` as columns, shape ``(n, v)``.
-    lags : Array
-        Shape ``(T,)``.
-
-    Returns
-    -------
-    Array
-        On day 0, shape ``(samples, d, v)``.
-    Array
-        At the lags, shape ``(T, samples, d, v)``.
-    """
-    axes, inputs, modes = process.modes.shape
-    probes = vectors if vectors.shape[1] <= inputs else np.eye(inputs)
-    onto = np.einsum("rnk,nv->rvk", process.modes, probes).reshape(-1, modes)
-    size = len(onto)
-    stationary = onto @ process.covariance @ onto.T
-    joint = np.kron(np.eye(2), stationary)
-    alone = _root(stationary)
-    fresh = rng.standard_normal((2, samples, size))
-    path = np.empty((len(lags), samples, size))
-    for place, lag in enumerate(lags):
-        if lag * process.rates.min() > FORGOTTEN:
-            path[place] = fresh[1] @ alone.T
-            continue
-        remembered = (onto * np.exp(-lag * process.rates)) @ process.covariance @ onto.T
-        joint[size:, :size], joint[:size, size:] = remembered, remembered.T
-        root = _root(joint)
-        path[place] = fresh[0] @ root[size:, :size].T + fresh[1] @ root[size:, size:].T
-    # The upper left block of a joint root is the root of day 0.
-    start = fresh[0] @ alone.T
-    shape = (samples, axes, probes.shape[1])
-    first, later = start.reshape(shape), path.reshape(len(lags), *shape)
-    return (first, later) if probes is vectors else (first @ vectors, later @ vectors)
+def sample_rotations(
+    process: DriftProcess, lags: Array, samples: int, rng: np.random.Generator
+) -> Array:
+    """The paths of `rotation_paths` at all lags, shape ``(T, samples, d, d)``."""
+    return np.array([path.copy() for path in rotation_paths(process, lags, samples, rng)])
 
 
 def random_orthogonal(size: int, samples: int, rng: np.random.Generator) -> Array:
@@ -133,17 +100,113 @@ def random_orthogonal(size: int, samples: int, rng: np.random.Generator) -> Arra
     return np.asarray(columns * signs[:, np.newaxis])
 
 
-def _root(covariance: Array) -> Array:
-    """Lower triangular ``F`` with ``F F' = covariance``, which may be singular.
+@dataclass(frozen=True, eq=False)
+class _TurningNoise:
+    """Correlated Gaussian noise seen from a frame that turns steadily.
 
-    What is added to the diagonal changes samples by a millionth at most.
+    Attributes
+    ----------
+    covariance : NDArray
+        In the basis ``frame``, shape ``(q, q)``, per step.
+    frequencies : Array
+        Of the basis vectors, per step; all 0 where nothing turns.
+    frame : NDArray
+        Unitary, shape ``(q, q)``.
     """
-    symmetric = 0.5 * (covariance + covariance.T)
-    added = ADDED_VARIANCE * np.trace(symmetric) + np.finfo(float).tiny
-    return np.asarray(np.linalg.cholesky(symmetric + added * np.eye(len(symmetric))))
+
+    covariance: NDArray[np.complex128] | Array
+    frequencies: Array
+    frame: NDArray[np.complex128] | Array
+
+    def over(self, step: float) -> Draw:
+        """What an interval adds up to, from a root of its covariance."""
+        if self.frequencies.any():
+            beats = -1j * (self.frequencies[:, np.newaxis] - self.frequencies)
+            turned = self.covariance * step * _mean_exponential(beats * step)
+            root = covariance_root((self.frame @ turned @ self.frame.conj().T).real)
+        else:
+            root = covariance_root(self.covariance.real * step)
+        return lambda rng, shape: rng.standard_normal((*shape, len(root))) @ root.T
 
 
-def _mean_exponential(exponents: Array) -> Array:
+@dataclass(frozen=True, eq=False)
+class _SeparateNoise:
+    """Independent noise, where nothing turns; ``variances`` of shape ``(q,)`` per step."""
+
+    variances: Array
+
+    def over(self, step: float) -> Draw:
+        """What an interval adds up to."""
+        deviations = np.sqrt(self.variances * step)
+        return lambda rng, shape: rng.standard_normal((*shape, len(deviations))) * deviations
+
+
+def _active_noise(
+    planes: CorrelatedPlanes | IndependentPlanes, turning: Array
+) -> _TurningNoise | _SeparateNoise:
+    """Noise in the planes of active axes, in lexicographic order."""
+    rank = len(turning)
+    if isinstance(planes, IndependentPlanes):
+        return _SeparateNoise(planes.variances[np.triu_indices(rank, 1)])
+    covariance = planes.drift.covariance
+    if not turning.any():
+        return _TurningNoise(covariance, np.zeros(len(covariance)), np.eye(len(covariance)))
+    skew = plane_generators(planes.drift, rank)
+    first, second = np.triu_indices(rank, 1)
+    commutators = turning @ skew - skew @ turning
+    frequencies, frame = np.linalg.eigh(1j * commutators[:, first, second].T)
+    return _TurningNoise(frame.conj().T @ covariance @ frame, frequencies, frame)
+
+
+def _silent_noise(
+    silent: SilentAxes, speeds: Array, frame: NDArray[np.complex128]
+) -> _TurningNoise | _SeparateNoise:
+    """Noise in the planes of each active axis with one silent axis."""
+    if not speeds.any():
+        return _SeparateNoise(silent.variances)
+    covariance = (frame.conj().T * silent.variances) @ frame
+    return _TurningNoise(covariance, speeds, frame)
+
+
+def _skew(angles: Array, rank: int) -> Array:
+    """``sum_k angles_k Omega_k`` of several samples, shape ``(samples, r, r)``."""
+    first, second = np.triu_indices(rank, 1)
+    skew = np.zeros((len(angles), rank, rank))
+    skew[:, first, second], skew[:, second, first] = angles, -angles
+    return skew
+
+
+def _turned(rotation: Array, active: Array, across: Array) -> Array:
+    """``Q exp(X)`` of several samples, ``X`` skew-symmetric without a part between silent axes.
+
+    Parameters
+    ----------
+    rotation : Array
+        ``Q``, shape ``(samples, d, d)``.
+    active : Array
+        ``X`` between active axes, shape ``(samples, r, r)``.
+    across : Array
+        ``X`` from active to silent axes, shape ``(samples, d - r, r)``.
+    """
+    if not across.shape[1]:
+        return np.asarray(rotation @ _exponential(active))
+    # X moves the active axes and the at most r silent directions that they are turned into.
+    rank = active.shape[-1]
+    reached, triangle = np.linalg.qr(across)
+    size = rank + triangle.shape[1]
+    skew = np.zeros((len(active), size, size))
+    skew[:, :rank, :rank] = active
+    skew[:, rank:, :rank] = triangle
+    skew[:, :rank, rank:] = -triangle.swapaxes(1, 2)
+    moved = np.concatenate([rotation[:, :, :rank], rotation[:, :, rank:] @ reached], axis=2)
+    change = moved @ (_exponential(skew) - np.eye(size))
+    turned = rotation.copy()
+    turned[:, :, :rank] += change[:, :, :rank]
+    turned[:, :, rank:] += change[:, :, rank:] @ reached.swapaxes(1, 2)
+    return turned
+
+
+def _mean_exponential(exponents: NDArray[np.complex128]) -> NDArray[np.complex128]:
     """``(exp(z) - 1) / z`` of imaginary ``z``, 1 at 0."""
     half = 0.5 * exponents.imag
     return np.asarray(np.exp(1j * half) * np.sinc(half / np.pi))

@@ -71,21 +71,12 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
     times = checked_lags(lags)
     stimuli = process.problem.stimuli
     representations = np.array([process.representation(stimulus) for stimulus in stimuli])
-    onto = np.array([process.displacement_modes(stimulus) for stimulus in stimuli])
-    variances = np.empty((len(stimuli), len(stimuli)))
-    weights = np.zeros(len(process.rates))
-    fluctuation = np.empty_like(variances)
-    for a, modes in enumerate(onto):
-        spread = modes @ process.covariance
-        fluctuation[a] = np.einsum("rk,brk->b", spread, onto)
-        slopes = representations @ modes + np.einsum("brk,r->bk", onto, representations[a])
-        parts = (slopes @ process.covariance) * slopes
-        variances[a] = parts.sum(axis=1)
-        weights += parts.sum(axis=0)
+    vectors = np.array([stimulus.vector for stimulus in stimuli])
+    moving = process.fluctuation.gram(representations, vectors)
     gram = representations @ representations.T
     lengths = np.sqrt(np.diagonal(gram))
     lengths_product = np.outer(lengths, lengths)
-    expected = gram + fluctuation
+    expected = gram + moving.expected
     moved = np.sum(
         [mean_squared_displacement(process, item, times).total for item in stimuli], axis=0
     )
@@ -93,10 +84,11 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
         stimuli=tuple(stimulus.name for stimulus in stimuli),
         gram=expected,
         cosine=np.divide(gram, lengths_product, out=np.zeros_like(gram), where=lengths_product > 0),
-        standard_deviation=np.sqrt(np.maximum(variances, 0.0)),
+        standard_deviation=np.sqrt(np.maximum(moving.variances, 0.0)),
         lags=times,
         gram_change=_ratio(
-            -2 * np.expm1(-np.outer(times, process.rates)) @ weights, float(np.sum(expected**2))
+            -2 * np.expm1(-np.outer(times, moving.rates)) @ moving.weights,
+            float(np.sum(expected**2)),
         ),
         representation_change=_ratio(moved, float(np.trace(expected))),
     )

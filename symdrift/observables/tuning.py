@@ -10,17 +10,17 @@ import numpy as np
 from symdrift.errors import RequestError
 from symdrift.observables.process import DriftProcess, checked_lags
 from symdrift.observables.rotations import LARGEST_SQUARE
-from symdrift.observables.sampling import (
-    random_orthogonal,
-    sample_fluctuations,
-    sample_rotations,
-)
+from symdrift.observables.sampling import random_orthogonal, rotation_paths
 from symdrift.problem import Array
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 FEWEST_STIMULI = 3
 """Stimuli from which a correlation of two tuning curves says more than a sign."""
 NETWORKS = 64
+FEWEST_NETWORKS = 8
+"""Taken where the hidden layer is large and averages over many neurons by itself."""
+MOST_ROTATIONS = 64 * 48**2
+"""Entries of the sampled rotations that are followed by default."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ class TuningChange:
 
 
 def tuning_change(
-    process: DriftProcess, lags: Array, networks: int = NETWORKS, seed: int = 0
+    process: DriftProcess, lags: Array, networks: int | None = None, seed: int = 0
 ) -> TuningChange:
     """Correlations of tuning curves over the named stimuli, by sampling the process.
 
@@ -75,8 +75,9 @@ def tuning_change(
 
     Parameters
     ----------
-    networks : int
-        At least 2.
+    networks : int, optional
+        At least 2; default: `NETWORKS`, fewer above 48 hidden axes and at least
+        `FEWEST_NETWORKS`.
     seed : int
         Of all random numbers.
 
@@ -94,26 +95,31 @@ def tuning_change(
             f"names {len(stimuli)} and tuning curves need at least {FEWEST_STIMULI}; add "
             "[[stimulus]] tables",
         )
-    if process.drift is None:
+    axes = len(process.decay)
+    if process.planes is None:
         raise RequestError(
             "network.hidden",
-            f"leads to {len(process.decay)} hidden axes; sampling rotations needs their "
-            f"covariance between all planes, which is computed for at most {LARGEST_SQUARE}",
+            f"leads to {axes} hidden axes; sampling rotations needs their "
+            f"covariance between all planes, which is computed for at most {LARGEST_SQUARE} active "
+            "ones",
         )
+    if networks is None:
+        networks = int(np.clip(MOST_ROTATIONS // axes**2, FEWEST_NETWORKS, NETWORKS))
     if networks < 2:
         raise RequestError("networks", f"= {networks} must be at least 2")
     if seed < 0:
         raise RequestError("seed", f"= {seed} must be at least 0")
-    rng = np.random.default_rng(seed)
-    hidden = max(process.problem.hidden, len(process.decay))
-    neurons = random_orthogonal(hidden, networks, rng)[:, :, : len(process.decay)]
-    rotations = sample_rotations(process, times, networks, rng)
+    turns, bases, noise = np.random.default_rng(seed).spawn(3)
+    hidden = max(process.problem.hidden, axes)
+    neurons = random_orthogonal(hidden, networks, bases)[:, :, :axes]
     vectors = np.array([stimulus.vector for stimulus in stimuli]).T
-    start, later = sample_fluctuations(process, vectors, times, networks, rng)
+    start, later = process.fluctuation.sample(vectors, times, networks, noise)
     representations = np.array([process.representation(stimulus) for stimulus in stimuli]).T
     before = neurons @ (representations + start)
-    after = neurons @ (rotations @ (representations + later))
-    correlations = _correlation(before, after)
+    correlations = np.empty((len(times), networks, hidden))
+    for place, rotation in enumerate(rotation_paths(process, times, networks, turns)):
+        after = neurons @ (rotation @ (representations + later[place]))
+        correlations[place] = _correlation(before, after)
     by_network = correlations.mean(axis=2)
     return TuningChange(
         lags=times,
