@@ -20,12 +20,9 @@ def require_file(target: str | Path, field: str = "out") -> None:
         When it is a directory, or its directory is none or must not be written to.
     """
     path = Path(target)
-    try:
-        if path.is_dir():
-            raise RequestError(field, f"= {path} is a directory; give a file")
-    except OSError as error:
-        raise RequestError(field, f"= {path} cannot be written: {error.strerror}") from None
-    require_directory(path.parent, field)
+    _require_place(path, path.parent, field)
+    if path.is_dir():
+        raise RequestError(field, f"= {path} is a directory; give a file")
 
 
 def require_directory(target: str | Path, field: str = "out") -> None:
@@ -37,10 +34,17 @@ def require_directory(target: str | Path, field: str = "out") -> None:
         When what is there of the path is no directory, or must not be written to.
     """
     path = Path(target)
+    _require_place(path, path, field)
+
+
+def _require_place(path: Path, directory: Path, field: str) -> None:
+    """Refuse a path whose directory cannot be made or written to."""
     try:
-        there = next((place for place in (path, *path.parents) if place.exists()), path)
+        # Asks for the path itself too: its name may be too long.
+        exists = {place: place.exists() for place in (path, *path.parents)}
     except OSError as error:
         raise RequestError(field, f"= {path} cannot be written: {error.strerror}") from None
+    there = next((place for place in (directory, *directory.parents) if exists[place]), directory)
     if not there.is_dir():
         raise RequestError(field, f"= {path} cannot be written: {there} is not a directory")
     if not os.access(there, os.W_OK | os.X_OK):

@@ -329,6 +329,46 @@ def test_a_place_that_cannot_be_written_to_is_named(
     assert captured.out == ""
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["simulate", "bottleneck", "--out", "file/x.npz"],
+        ["validate", "bottleneck", "--plot", "file/x.png"],
+        ["evaluate", "bottleneck", "--plot", "directory.png"],
+        ["derive", "bottleneck", "--out", "file"],
+        ["report", "bottleneck", "--out", "file/deep"],
+        ["lesson", "bottleneck", "--out", "a" * 300],
+    ],
+)
+def test_a_place_that_cannot_be_written_to_is_refused_before_the_work(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    (tmp_path / "directory.png").mkdir()
+    monkeypatch.chdir(tmp_path)
+    start = time.perf_counter()
+    assert run(arguments) == 2
+    # Each of these takes several seconds.
+    assert time.perf_counter() - start < 2
+    assert re.fullmatch(r"symdrift: --(out|plot) = .*\n", capsys.readouterr().err)
+
+
+def test_too_little_memory_is_said_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def exhausted(*_: object) -> None:
+        raise MemoryError("Unable to allocate 9 TiB")
+
+    monkeypatch.setattr("symdrift.sweeps.sweep", exhausted)
+    assert run(["evaluate", "bottleneck"]) == 2
+    assert "too little memory for this request: Unable to allocate 9 TiB." in (
+        capsys.readouterr().err
+    )
+
+
 def made_extrapolation(z: float, completed: float = 1.0) -> Extrapolation:
     """A single quantity whose extrapolated ratio misses 1 by so many standard errors."""
     row = Row("V[12]", 1e-9, 2e-9, 1e-11, 0.0, 1e-9)

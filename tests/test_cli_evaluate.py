@@ -101,3 +101,14 @@ def test_progress_counts_planes_of_a_single_evaluation_and_points_of_a_sweep() -
     axis = linear_axis("learning.rate", 0.001, 0.002, 3)
     sweep(study, (axis,), progress=lambda done, total: calls.append((done, total)))
     assert calls == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_sweep_whose_results_do_not_fit_is_refused_at_its_first_point(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three planes have a covariance of 72 bytes: 14 points fit into a kibibyte, 15 do not."""
+    monkeypatch.setattr("symdrift.sweeps.available_memory", lambda: 1024)
+    arguments = ["evaluate", "anisotropic_autoencoder", "--csv", "--sweep"]
+    assert run([*arguments, "gamma=0.2:0.3:14"]) == 0
+    assert run([*arguments, "gamma=0.2:0.3:15"]) == 2
+    assert "--quantities stimuli" in capsys.readouterr().err

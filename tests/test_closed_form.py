@@ -15,6 +15,7 @@ from symdrift.errors import RequestError
 from symdrift.evaluation import Evaluation
 from symdrift.inputs import Elliptical, Gaussian, StimulusSet
 from symdrift.problem import LearningProblem, Stimulus
+from symdrift.study import read_study
 
 PRECISION = 1e-10
 
@@ -273,3 +274,10 @@ def test_both_roads_accept_what_is_strict(problem: LearningProblem) -> None:
     )
     assert bool(closed.warnings) == bool(full.warnings)
     assert bool(closed.warnings) == (problem.learning_rate > 0.1)
+
+
+def test_planes_that_do_not_fit_are_refused_before_anything_is_computed() -> None:
+    """800 axes have 319600 planes, whose covariance takes 761 GiB."""
+    problem = read_study("isotropic_autoencoder").with_values({"n": 800}).problem()
+    with pytest.raises(RequestError, match=r"319600 planes.*--quantities stimuli"):
+        closed_form.evaluate(problem)

@@ -1,12 +1,13 @@
 """A reader sees the old file or the new one, never half of one, and no debris."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from symdrift.errors import RequestError
-from symdrift.files import replacing, write_bytes, write_text
+from symdrift.files import replacing, require_directory, require_file, write_bytes, write_text
 
 
 def test_text_is_written_as_utf8_without_translation_of_line_ends(tmp_path: Path) -> None:
@@ -63,3 +64,34 @@ def test_a_directory_as_target_is_refused_and_no_temporary_stays(tmp_path: Path)
     with pytest.raises(RequestError, match=r"taken cannot be written"):
         write_text(tmp_path / "taken", "y")
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+@pytest.mark.parametrize("require", [require_file, require_directory])
+def test_a_place_that_can_be_written_to_is_left_as_it_is(
+    tmp_path: Path, require: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_text(tmp_path / "old.txt", "x")
+    monkeypatch.chdir(tmp_path)
+    for target in ("new", "deep/er/new", tmp_path / "deep" / "new"):
+        require(target)
+    require_file("old.txt")
+    require_directory(".")
+    assert [path.name for path in tmp_path.iterdir()] == ["old.txt"]
+
+
+def test_a_place_that_cannot_be_written_to_is_refused_under_the_name_of_the_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_text(tmp_path / "plain", "x")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RequestError, match=r"--out = plain/b/c .*: plain is not a directory"):
+        require_file("plain/b/c", "--out")
+    with pytest.raises(RequestError, match=r"out = plain .*: plain is not a directory"):
+        require_directory("plain")
+    with pytest.raises(RequestError, match=r"out = \. is a directory; give a file"):
+        require_file(".")
+    with pytest.raises(RequestError, match="File name too long"):
+        require_file("x" * 300)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(RequestError, match=r"no permission to write to \."):
+        require_file("new")

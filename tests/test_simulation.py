@@ -223,6 +223,13 @@ def test_counts_must_be_positive(field: str) -> None:
         simulate(CASES["autoencoder"], **counts)
 
 
+def test_runs_that_would_never_end_are_refused() -> None:
+    with pytest.raises(RequestError, match=r"steps = 10{22} is too many"):
+        simulate(CASES["autoencoder"], steps=10**22)
+    with pytest.raises(RequestError, match=r"learning\.rate = 1e-99 is too small to be simulated"):
+        simulate(problem([2.0, 0.7], weight_decay=0.2, learning_rate=1e-99))
+
+
 def test_trajectories_beyond_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thousand records of 64 bytes and replica, held twice, where 1 MiB is left."""
     monkeypatch.setattr(trajectory_module, "available_memory", lambda: 2**20)

@@ -227,6 +227,16 @@ def test_a_study_that_is_not_there_is_refused(tmp_path: Path) -> None:
         read_study(tmp_path / "none.toml")
     with pytest.raises(RequestError, match="is a directory"):
         read_study(tmp_path)
+    with pytest.raises(RequestError, match=r'"a+\.\.\." cannot be read: File name too long'):
+        read_study("a" * 5000)
+    with pytest.raises(RequestError, match="is no ordinary file"):
+        read_study("/dev/null")
+
+
+def test_a_byte_order_mark_is_skipped(anisotropic: Path) -> None:
+    study = read_study(anisotropic)
+    anisotropic.write_bytes(b"\xef\xbb\xbf" + anisotropic.read_bytes())
+    assert read_study(anisotropic) == study
 
 
 def test_missing_values_are_all_named(anisotropic: Path) -> None:
