@@ -89,7 +89,8 @@ def controls(
             largest,
         ),
         *noises,
-        _ratio("frequency", "", 0, "frequency of the first stimulus", 1.0, 4.0, 4.0, " ×"),
+        # How many times as often against the others; shown is its share of the total variance.
+        _ratio("frequency", "", 0, "frequency of the first stimulus", 1.0, 5.0, 5.0, " %"),
         _angle("rotation", "rotation of the hidden layer", 0, -180, 180, 5),
         Control(
             "stretch", "", 0, "stretch of both layers", " %", "linear", 25, -65, 15, 1, 1, 1, False

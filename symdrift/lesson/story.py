@@ -207,14 +207,18 @@ def scenes(rank: int) -> tuple[Scene, ...]:
             "Which stimuli drift",
             "The representation of a stimulus drifts as fast as the planes that it has a part "
             "in. A stimulus that is met more often has a larger input variance "
-            "{input_variance}, a stiffer valley and a smaller error. The frequency slider "
-            "multiplies the variance along the axis of the first stimulus.",
+            "{input_variance}, a stiffer valley and a smaller error.\n\n"
+            "Frequency means here the share of an axis in the variance of all inputs, as if every "
+            "sample came along one axis and all were equally strong. The slider moves the share "
+            "of the first stimulus. The others divide the rest in their old proportions, so that "
+            "the total stays the same: what is met more often is met at the cost of the others.",
             ("axis-decay", "decay-rate"),
             (
                 Picture(
                     "figure-stimuli",
-                    "Drift of each stimulus against the frequency of the first one. Lines: "
-                    "theory. Points: simulation at the present frequency.",
+                    "Drift of each stimulus against the frequency of the first one, at the same "
+                    "total variance. Lines: theory; a line ends where its direction is no longer "
+                    "learned. Points: simulation at the present frequency.",
                 ),
             ),
             ("frequency", "label_noise", "weight_decay"),
@@ -226,8 +230,8 @@ def scenes(rank: int) -> tuple[Scene, ...]:
 
 
 _ORDER = (
-    "Without much label noise the frequent stimulus drifts more slowly: its error is smaller and "
-    "its walls are steeper. Label noise does not shrink with the error and weighs more where the "
+    "Without much label noise the frequent stimulus drifts more slowly than the others: its error "
+    "is smaller and its walls are steeper, and theirs are the opposite. Label noise does not shrink with the error and weighs more where the "
     "input is strong, so that enough of it turns the order around. The loss shows none of this."
 )
 _ORDER_OF_TWO = (

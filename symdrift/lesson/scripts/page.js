@@ -17,13 +17,21 @@ function valueOf(control, position) {
   return control.start * span ** (Math.abs(position) / control.positions);
 }
 
+// The total variance, with the frequent axis met so many times as often against the others.
+function shared(covariance, odds) {
+  const own = covariance[lesson.frequent], others = sum(covariance) - own;
+  const scale = (own + others) / (odds * own + others);
+  return covariance.map((value, k) => scale * (k === lesson.frequent ? odds * value : value));
+}
+
+const frequencyIn = ({covariance}) => covariance[lesson.frequent] / sum(covariance);
+
 function networkAt(changed = {}) {
   const values = {...settings, ...changed};
-  const covariance = lesson.network.covariance.map((_, k) => values[`covariance.${k}`]);
-  covariance[lesson.frequent] *= values.frequency;
   return {
     ...lesson.network,
-    covariance,
+    covariance: shared(
+      lesson.network.covariance.map((_, k) => values[`covariance.${k}`]), values.frequency),
     gains: lesson.network.gains.map((gain, k) => values[`gains.${k}`] ?? gain),
     label_noise: lesson.network.label_noise.map((_, k) =>
       values.label_noise ?? values[`label_noise.${k}`]),
@@ -412,11 +420,10 @@ function drawStimuli() {
   const control = lesson.controls.find(found => found.key === "frequency");
   const positions = Array.from({length: 2 * control.positions + 1}, (_, k) =>
     k - control.positions);
-  const curves = shown.map(stimulus => positions.map(position => {
-    const frequency = valueOf(control, position);
-    const network = networkAt({frequency});
-    return [frequency, kernels.isStrict(network) ? rateOf(stimulus, network) : NaN];
-  }));
+  const networks = positions.map(position => networkAt({frequency: valueOf(control, position)}));
+  const strict = networks.filter(found => kernels.isStrict(found));
+  const curves = shown.map(stimulus =>
+    strict.map(found => [100 * frequencyIn(found), rateOf(stimulus, found)]));
   const positive = curves.flat().map(point => point[1]).filter(value => value > 0);
   if (positive.length === 0) {
     missing("figure-stimuli", TOO_FEW);
@@ -424,8 +431,8 @@ function drawStimuli() {
   }
   const plot = new Plot(byId("figure-stimuli"), {
     x: {
-      label: "frequency (times the study's)",
-      low: 1 / control.down, high: control.up, log: true,
+      label: `frequency of ${lesson.stimuli[0].name} (%)`,
+      low: 100 * frequencyIn(networks[0]), high: 100 * frequencyIn(networks.at(-1)),
     },
     y: {
       label: `${lesson.compares} (per step)`, log: true,
@@ -440,7 +447,7 @@ function drawStimuli() {
       const w = simulation.representations[k];
       const scale = lesson.compares === "decay rate" ? 1 : sum(w.map(value => value ** 2));
       plot.measured([{
-        x: settings.frequency, y: scale * simulation.decays[k].mean,
+        x: 100 * frequencyIn(network), y: scale * simulation.decays[k].mean,
         error: scale * simulation.decays[k].error,
       }], `s${k + 1}`);
     });
@@ -609,7 +616,8 @@ function setRunning(value) {
 function show(control) {
   const value = settings[control.key];
   for (const input of document.querySelectorAll(`[data-key="${control.key}"]`)) {
-    const text = `${readable(value)}${control.unit}`;
+    const shown = control.key === "frequency" ? 100 * frequencyIn(networkAt()) : value;
+    const text = `${readable(shown, 3)}${control.unit}`;
     input.setAttribute("aria-valuetext", text);
     input.parentElement.querySelector("output").textContent = text;
   }
@@ -626,6 +634,8 @@ function set(control, position) {
 let waiting = false;
 function change(control, position) {
   set(control, position);
+  // What is left of the total for each axis depends on the eigenvalues too.
+  show(lesson.controls.find(found => found.key === "frequency"));
   moved.add(control.key);
   if (control.network) restart();
   if (waiting) return;
