@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,24 +110,37 @@ class _TurningNoise:
     covariance : NDArray
         In the basis ``frame``, shape ``(q, q)``, per step.
     frequencies : Array
-        Of the basis vectors, per step; all 0 where nothing turns.
+        Of the basis vectors, per step.
     frame : NDArray
         Unitary, shape ``(q, q)``.
     """
 
-    covariance: NDArray[np.complex128] | Array
+    covariance: NDArray[np.complex128]
     frequencies: Array
-    frame: NDArray[np.complex128] | Array
+    frame: NDArray[np.complex128]
 
     def over(self, step: float) -> Draw:
         """What an interval adds up to, from a root of its covariance."""
-        if self.frequencies.any():
-            beats = -1j * (self.frequencies[:, np.newaxis] - self.frequencies)
-            turned = self.covariance * step * _mean_exponential(beats * step)
-            root = covariance_root((self.frame @ turned @ self.frame.conj().T).real)
-        else:
-            root = covariance_root(self.covariance.real * step)
+        beats = step * (self.frequencies[:, np.newaxis] - self.frequencies)
+        turned = self.covariance * (step * _mean_phase(beats))
+        root = covariance_root((self.frame @ turned @ self.frame.conj().T).real)
         return lambda rng, shape: rng.standard_normal((*shape, len(root))) @ root.T
+
+
+@dataclass(frozen=True, eq=False)
+class _CorrelatedNoise:
+    """Correlated noise, where nothing turns; ``covariance`` of shape ``(q, q)`` per step."""
+
+    covariance: Array
+
+    def over(self, step: float) -> Draw:
+        """What an interval adds up to."""
+        root = self._root * np.sqrt(step)
+        return lambda rng, shape: rng.standard_normal((*shape, len(root))) @ root.T
+
+    @cached_property
+    def _root(self) -> Array:
+        return covariance_root(self.covariance)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,16 +155,17 @@ class _SeparateNoise:
         return lambda rng, shape: rng.standard_normal((*shape, len(deviations))) * deviations
 
 
-def _active_noise(
-    planes: CorrelatedPlanes | IndependentPlanes, turning: Array
-) -> _TurningNoise | _SeparateNoise:
+_Noise = _TurningNoise | _CorrelatedNoise | _SeparateNoise
+
+
+def _active_noise(planes: CorrelatedPlanes | IndependentPlanes, turning: Array) -> _Noise:
     """Noise in the planes of active axes, in lexicographic order."""
     rank = len(turning)
     if isinstance(planes, IndependentPlanes):
         return _SeparateNoise(planes.variances[np.triu_indices(rank, 1)])
     covariance = planes.drift.covariance
     if not turning.any():
-        return _TurningNoise(covariance, np.zeros(len(covariance)), np.eye(len(covariance)))
+        return _CorrelatedNoise(covariance)
     skew = plane_generators(planes.drift, rank)
     first, second = np.triu_indices(rank, 1)
     commutators = turning @ skew - skew @ turning
@@ -158,9 +173,7 @@ def _active_noise(
     return _TurningNoise(frame.conj().T @ covariance @ frame, frequencies, frame)
 
 
-def _silent_noise(
-    silent: SilentAxes, speeds: Array, frame: NDArray[np.complex128]
-) -> _TurningNoise | _SeparateNoise:
+def _silent_noise(silent: SilentAxes, speeds: Array, frame: NDArray[np.complex128]) -> _Noise:
     """Noise in the planes of each active axis with one silent axis."""
     if not speeds.any():
         return _SeparateNoise(silent.variances)
@@ -206,10 +219,10 @@ def _turned(rotation: Array, active: Array, across: Array) -> Array:
     return turned
 
 
-def _mean_exponential(exponents: NDArray[np.complex128]) -> NDArray[np.complex128]:
-    """``(exp(z) - 1) / z`` of imaginary ``z``, 1 at 0."""
-    half = 0.5 * exponents.imag
-    return np.asarray(np.exp(1j * half) * np.sinc(half / np.pi))
+def _mean_phase(angles: Array) -> NDArray[np.complex128]:
+    """Mean of ``exp(-i phi)`` for ``phi`` from 0 to the angle."""
+    half = 0.5 * angles
+    return np.asarray(np.exp(-1j * half) * np.sinc(half / np.pi))
 
 
 def _exponential(skew: Array) -> Array:

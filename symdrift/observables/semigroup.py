@@ -53,8 +53,10 @@ class Semigroup:
         columns = vectors.reshape(size, -1)
         if self._spectrum is not None:
             values, right, left = self._spectrum
-            grown = np.expm1(np.multiply.outer(lags, values))
-            changes = (right @ (grown[:, :, np.newaxis] * (left @ columns))).real
+            grown = np.expm1(np.multiply.outer(values, lags))
+            # One product of matrices for all lags and columns.
+            parts = grown[:, :, np.newaxis] * (left @ columns)[:, np.newaxis]
+            changes = (right @ parts.reshape(size, -1)).real.reshape(parts.shape).swapaxes(0, 1)
         else:
             whole = size + columns.shape[1]
             augmented = np.zeros((whole, whole))

@@ -1,0 +1,279 @@
+"""Hidden layers of up to hundreds of axes: what keeps them small agrees with the general form."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from simulation_cases import problem
+
+from symdrift.evaluation import Drift
+from symdrift.observables import (
+    CorrelatedPlanes,
+    DriftProcess,
+    IndependentPlanes,
+    SilentAxes,
+    aligned_process,
+    autocorrelation,
+    conjugation_change,
+    decoder_decay,
+    drift_process,
+    expected_rotation,
+    mean_squared_displacement,
+    observe,
+    population_angle,
+    representational_similarity,
+    sample_rotations,
+    tuning_change,
+)
+from symdrift.observables.rotations import conjugation_generator, symmetric_basis
+from symdrift.observables.semigroup import Semigroup
+from symdrift.problem import LearningProblem, Stimulus
+from symdrift.roads import evaluate
+
+Numbers = NDArray[np.float64]
+
+LAGS = np.geomspace(1, 1e9, 7)
+
+
+def with_stimuli(case: LearningProblem) -> LearningProblem:
+    """Five stimuli that share no axes with the inputs, the first of them the last input."""
+    inputs = case.teacher.shape[1]
+    vectors = np.random.default_rng(1).standard_normal((5, inputs))
+    vectors[0] = np.eye(inputs)[-1]
+    return replace(
+        case, stimuli=tuple(Stimulus(f"s{k}", vector) for k, vector in enumerate(vectors))
+    )
+
+
+def misaligned_with_silent_units(hidden: int) -> LearningProblem:
+    """Two active axes that turn steadily, and silent ones reached by synaptic noise."""
+    return with_stimuli(
+        problem(
+            [[1.5, 0.6], [0.6, 0.8]],
+            np.diag([1.2, 0.8]),
+            weight_decay=0.15,
+            learning_rate=0.01,
+            hidden=hidden,
+            synaptic_noise=2e-9,
+        )
+    )
+
+
+def turning_with_silent_axes(count: int) -> DriftProcess:
+    """Correlated planes of three active axes, a steady rotation and silent axes."""
+    case = problem([2.0, 1.0, 0.7], weight_decay=0.2, learning_rate=0.005, synaptic_noise=1e-9)
+    process = drift_process(replace(case, hidden=3 + count))
+    covariance = np.array([[1.0, 0.4, -0.2], [0.4, 0.6, 0.3], [-0.2, 0.3, 0.8]])
+    mean = np.array([1.5, -0.7, 0.4])
+    drift = Drift(((1, 2), (1, 3), (2, 3)), covariance, mean)
+    planes = CorrelatedPlanes(drift, SilentAxes(count, np.array([0.2, 0.5, 1.1])))
+    turning = np.zeros((3 + count, 3 + count))
+    for (i, j), speed in zip(drift.planes, mean, strict=True):
+        turning[i - 1, j - 1], turning[j - 1, i - 1] = speed, -speed
+    return replace(process, planes=planes, decay=planes.decay, turning=turning)
+
+
+# -- silent axes --------------------------------------------------------------------------
+
+
+def test_one_number_stands_for_all_silent_axes() -> None:
+    """Against the generator on all symmetric matrices of all hidden axes, plane by plane."""
+    case = misaligned_with_silent_units(6)
+    process, drift = drift_process(case), evaluate(case).drift
+    assert (3, 4) not in drift.planes and (2, 6) in drift.planes
+    whole = Semigroup(conjugation_generator(drift, process.generator))
+    square = symmetric_basis(6).reshape(-1, 36)
+    matrix = np.diag([1.0, 0.3, *4 * [0.2]])
+    matrix[0, 1] = matrix[1, 0] = 0.4
+    expected = (whole.change(square @ matrix.ravel(), LAGS) @ square).reshape(-1, 6, 6)
+    changed = conjugation_change(process, matrix, LAGS)
+    np.testing.assert_allclose(changed, expected, atol=1e-12)
+    assert np.trace(changed, axis1=1, axis2=2) == pytest.approx(0, abs=1e-12)
+    assert np.abs(changed[-1]).max() > 0.1
+
+
+def test_decay_counts_every_silent_axis() -> None:
+    """``Delta = -1/2 sum V Omega Omega'`` over all planes of the evaluation."""
+    case = misaligned_with_silent_units(5)
+    drift = evaluate(case).drift
+    expected = np.zeros((5, 5))
+    for one, (i, j) in enumerate(drift.planes):
+        for other, (k, l) in enumerate(drift.planes):
+            first, second = np.zeros((2, 5, 5))
+            first[i - 1, j - 1], first[j - 1, i - 1] = 1, -1
+            second[k - 1, l - 1], second[l - 1, k - 1] = 1, -1
+            expected -= 0.5 * drift.covariance[one, other] * first @ second
+    np.testing.assert_allclose(drift_process(case).decay, expected, rtol=1e-12, atol=1e-24)
+
+
+@pytest.mark.parametrize("silent", [2, 5])
+def test_paths_with_silent_axes_have_the_moments_of_the_process(silent: int) -> None:
+    process, lags, samples = turning_with_silent_axes(silent), np.array([0.1, 0.3]), 1500
+    paths = sample_rotations(process, lags, samples, np.random.default_rng(4))
+    size = 3 + silent
+    assert np.abs(paths @ paths.swapaxes(-1, -2) - np.eye(size)).max() < 1e-12
+    matrix = np.diag([1.0, -0.5, 0.3, *silent * [0.2]])
+    second = matrix + conjugation_change(process, matrix, lags)
+    first = expected_rotation(process, lags)
+    for place, path in enumerate(paths):
+        for sampled, moment in (
+            (path, first[place]),
+            (path @ matrix @ path.swapaxes(-1, -2), second[place]),
+        ):
+            error = sampled.std(axis=0, ddof=1) / math.sqrt(samples)
+            assert np.all(np.abs(sampled.mean(axis=0) - moment) < 4.5 * error + 1e-12)
+
+
+def test_one_learned_direction_wanders_over_the_sphere_of_all_hidden_units() -> None:
+    """``E[(v'Qv)^2] = 1/p + (1 - 1/p) exp(-p V tau)`` of Brownian motion on a sphere."""
+    case = problem([2.0], weight_decay=0.2, learning_rate=0.01, hidden=300, synaptic_noise=1e-10)
+    process = drift_process(case)
+    variance = 1e-10 / (2 * 0.9)
+    lags = np.array([0.01, 0.5, 2.0, 50.0]) / (300 * variance)
+    matrix = np.zeros((300, 300))
+    matrix[0, 0] = 1
+    moved = 1 + conjugation_change(process, matrix, lags)[:, 0, 0]
+    expected = 1 / 300 + (1 - 1 / 300) * np.exp(-300 * variance * lags)
+    np.testing.assert_allclose(moved, expected, rtol=1e-10)
+    cosine = population_angle(process, case.stimuli[0], lags).rotation_cosine
+    np.testing.assert_allclose(cosine, np.exp(-0.5 * 299 * variance * lags), atol=1e-12)
+
+
+# -- aligned problems ---------------------------------------------------------------------
+
+
+def wide() -> LearningProblem:
+    """Two inputs without an output, a negative gain, unequal label noise."""
+    teacher = np.zeros((3, 5))
+    teacher[[0, 1, 2], [0, 1, 2]] = [1.2, -0.8, 1.5]
+    return problem(
+        [2.0, 1.0, 0.7, 0.9, 0.4],
+        teacher,
+        weight_decay=0.2,
+        learning_rate=0.005,
+        label_noise=[0.1, 0.2, 0.0],
+    )
+
+
+def tall() -> LearningProblem:
+    """Two outputs without an input."""
+    return problem(
+        [2.0, 1.0, 0.7],
+        np.eye(5, 3) * [1.2, 0.8, 1.5],
+        weight_decay=0.2,
+        learning_rate=0.005,
+        label_noise=[0.1, 0.2, 0.0, 0.1, 0.3],
+        batch=3,
+    )
+
+
+def rotated() -> LearningProblem:
+    """An autoencoder in axes that no input has, with a silent direction."""
+    axes, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((4, 4)))
+    return problem(
+        axes @ np.diag([2.0, 1.0, 0.7, 0.15]) @ axes.T, weight_decay=0.2, learning_rate=0.005
+    )
+
+
+def narrow() -> LearningProblem:
+    """A bottleneck: two directions are worth learning and left out."""
+    return problem(
+        [2.0, 1.0, 0.7, 0.9],
+        weight_decay=0.2,
+        learning_rate=0.005,
+        hidden=2,
+        label_noise=[0.1, 0.2, 0.0, 0.3],
+    )
+
+
+@pytest.mark.parametrize("make", [wide, tall, rotated, narrow])
+@pytest.mark.parametrize("approximation", ["exact", "white"])
+def test_pairs_of_weights_give_what_full_matrices_give(make: Any, approximation: str) -> None:
+    case = with_stimuli(make())
+    full, pairs = (make(case, approximation) for make in (drift_process, aligned_process))
+    assert isinstance(full.planes, CorrelatedPlanes)
+    assert isinstance(pairs.planes, IndependentPlanes)
+    np.testing.assert_allclose(np.abs(pairs.first_layer), np.abs(full.first_layer), atol=1e-12)
+    close = {"rtol": 1e-9, "atol": 1e-14}
+    for item in case.stimuli:
+        for observable in (mean_squared_displacement, autocorrelation):
+            np.testing.assert_allclose(
+                observable(pairs, item, LAGS).total, observable(full, item, LAGS).total, **close
+            )
+        if not full.representation(item).any():
+            continue
+        angles = [population_angle(process, item, LAGS) for process in (pairs, full)]
+        np.testing.assert_allclose(angles[0].cosine, angles[1].cosine, **close)
+        np.testing.assert_allclose(angles[0].spread, angles[1].spread, **close)
+    for target in ("teacher", "identity"):
+        decays = [decoder_decay(process, LAGS, target) for process in (pairs, full)]
+        np.testing.assert_allclose(decays[0].r_squared, decays[1].r_squared, **close)
+    similar = [representational_similarity(process, LAGS) for process in (pairs, full)]
+    for part in ("gram", "standard_deviation", "gram_change", "representation_change"):
+        np.testing.assert_allclose(*(getattr(one, part) for one in similar), **close)
+
+
+@pytest.mark.parametrize("make", [wide, narrow])
+def test_sampled_pairs_of_weights_remember_as_full_matrices_do(make: Any) -> None:
+    """Both sample; covariances with day 0 and of each lag agree within their errors."""
+    case = with_stimuli(make())
+    vectors = np.array([item.vector for item in case.stimuli[:3]]).T
+    full, pairs = drift_process(case), aligned_process(case)
+    flips = np.sign(np.sum(full.first_layer * pairs.first_layer, axis=1))[:, np.newaxis]
+    lags = np.array([0.7, 100.0]) / full.rates.min()
+    start, later = pairs.fluctuation.sample(vectors, lags, 20_000, np.random.default_rng(6))
+    for lag, path in zip([0.0, *lags], [start, *later], strict=True):
+        for k, vector in enumerate(vectors.T):
+            stationary = full.fluctuation.second_moment(np.outer(vector, vector))
+            kept = stationary - full.fluctuation.forgotten(vector, np.array([lag]))[0]
+            for one, expected in ((path, stationary), (start, kept)):
+                products = path[:, :, k, np.newaxis] * one[:, np.newaxis, :, k]
+                error = products.std(axis=0, ddof=1) / math.sqrt(len(products))
+                difference = products.mean(axis=0) - flips * expected * flips.T
+                assert np.all(np.abs(difference) < 4.5 * error)
+
+
+def test_tuning_of_aligned_problems_is_that_of_full_matrices() -> None:
+    case = with_stimuli(rotated())
+    lags = np.array([1e2, 1e8, 1e9])
+    full, pairs = (
+        tuning_change(process, lags, networks=400, seed=seed)
+        for seed, process in enumerate((drift_process(case), aligned_process(case)))
+    )
+    error = np.hypot(full.standard_error, pairs.standard_error)
+    assert np.all(np.abs(full.mean - pairs.mean) < 4 * error)
+    assert pairs.mean[1] < 0.99
+
+
+def test_an_isotropic_layer_of_a_hundred_axes_wanders_over_a_sphere() -> None:
+    """``D`` in every plane: ``E[v'Qv] = exp(-(r - 1) D tau)``, and the second moment."""
+    size, rate, gamma = 100, 0.005, 0.2
+    case = problem(np.ones(size), weight_decay=gamma, learning_rate=rate)
+    process = drift_process(case)
+    diffusion = rate**3 * (size + 2) * gamma**4 / (16 * (1 - gamma))
+    lags = np.array([0.01, 1.0, 10.0]) / (size * diffusion)
+    vector = np.random.default_rng(2).standard_normal(size)
+    vector /= np.linalg.norm(vector)
+    moved = conjugation_change(process, np.outer(vector, vector), lags) @ vector @ vector
+    expected = 1 / size + (1 - 1 / size) * np.exp(-2 * size * diffusion * lags)
+    np.testing.assert_allclose(1 + moved, expected, rtol=1e-9)
+    angle = population_angle(process, Stimulus("any", vector), lags)
+    np.testing.assert_allclose(
+        angle.rotation_cosine, np.exp(-(size - 1) * diffusion * lags), rtol=1e-9
+    )
+
+
+def test_every_observable_of_a_large_layer_is_there() -> None:
+    case = problem(np.linspace(2, 0.5, 30), weight_decay=0.1, learning_rate=0.005)
+    case = replace(case, stimuli=case.stimuli[:4])
+    observation = observe(case, np.array([1.0, 1e9]), seed=1)
+    assert observation.warnings == ()
+    assert [item.target for item in observation.decoder] == ["teacher", "identity"]
+    assert observation.tuning is not None
+    assert observation.tuning.neurons.shape == (2, 30)
+    assert all(item.spread is not None for item in observation.angle)
