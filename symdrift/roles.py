@@ -44,14 +44,18 @@ ROLES: Mapping[str, Role] = MappingProxyType(
         "gain": Role("a", "a", "gain of the teacher along an axis"),
         "label_noise": Role("sigma", r"\sigma", "standard deviation of the label noise"),
         "singular_value": Role("s", "s", "singular value of the learned map"),
-        "hessian": Role("H", "H", "Hessian of the expected loss on the normal space"),
-        "gradient_noise": Role("C", "C", "covariance of the gradient of one step"),
-        "fluctuation": Role("Gamma", r"\Gamma", "covariance of the normal fluctuation"),
+        "hessian": Role("H", "H", "Hessian of the expected loss on the normal space", "matrix"),
+        "gradient_noise": Role("C", "C", "covariance of the gradient of one step", "matrix"),
+        "fluctuation": Role("Gamma", r"\Gamma", "covariance of the normal fluctuation", "matrix"),
         "generator": Role("Omega", r"\Omega", "generator of a hidden rotation", "p by p"),
         "metric": Role("G", "G", "squared length of a tangent vector"),
-        "rotation_covariance": Role("V", "V", "covariance of the hidden rotation", "per step"),
-        "diffusion_tensor": Role("D", "D", "diffusion tensor, half the rotation covariance"),
-        "mean_rotation": Role("mu", r"\mu", "mean hidden rotation", "per step"),
+        "rotation_covariance": Role(
+            "V", "V", "covariance of the hidden rotation", "rad^2 per step"
+        ),
+        "diffusion_tensor": Role(
+            "D", "D", "diffusion tensor, half the rotation covariance", "rad^2 per step"
+        ),
+        "mean_rotation": Role("mu", r"\mu", "mean hidden rotation", "rad per step"),
         "decay": Role("Delta", r"\Delta", "decay matrix of the representation", "r by r"),
         "time": Role("tau", r"\tau", "time lag", "SGD steps"),
     }

@@ -58,7 +58,7 @@ LATEX = {
     NORMAL_LI: "u_{li}",
     BLOCK: "H_{il}",
     COUPLING: r"\kappa_l",
-    DETERMINANT: r"\det H_{il}",
+    DETERMINANT: r"\det(H_{il})",
     SILENT_LOWER: "h_{-}",
     SILENT_UPPER: "h_{+}",
     WOULD_BE: r"\bar s_l",

@@ -78,9 +78,8 @@ def grouped_isotropic(found: sp.Expr) -> Simplified:
     """
     s, variance = symbol("singular_value"), symbol("input_variance")
     gain = {GAMMA + variance * s: variance * symbol("gain")}
-    return simplify_by(
-        found, partial_fractions(s), substitute("gain in the place of s + gamma / lambda", gain)
-    )
+    rule = "gain in the place of singular value plus weight decay over input variance"
+    return simplify_by(found, partial_fractions(s), substitute(rule, gain))
 
 
 def _isotropic(examples: Examples, found: sp.Expr) -> Step:

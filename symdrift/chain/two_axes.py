@@ -60,7 +60,7 @@ LATEX: dict[sp.Basic, str] = {
     LENGTH: r"\mathcal{N}_{\kappa}",
     LABELS: r"\mathcal{N}_{\sigma}",
     COMMON: r"\mathcal{D}",
-    DETERMINANT: r"\det\Sigma",
+    DETERMINANT: r"\det(\Sigma)",
     CURVATURE: r"\mathcal{H}",
     NOISE: r"\mathcal{C}",
     TURN: r"\mathcal{O}",

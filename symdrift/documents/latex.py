@@ -32,7 +32,7 @@ class Page:
     notation : str
         Template of the notation; a table with page breaks needs the whole width.
     before_tables : Latex
-        Command that makes room for a heading and a table of the whole width.
+        Command that makes room for tables of the whole width.
     """
 
     options: Latex
@@ -49,7 +49,7 @@ PAGES: Mapping[str, Page] = MappingProxyType(
             text_width=Latex("41.5em"),
             equation_width=EQUATION_WIDTH,
             notation="notation_table.tex.jinja",
-            before_tables=Latex(r"\needspace{14\baselineskip}"),
+            before_tables=Latex(""),
         ),
         # A column of 23.5 em is that of the usual conference styles (3.25 in at 10 pt).
         "column": Page(
@@ -63,6 +63,9 @@ PAGES: Mapping[str, Page] = MappingProxyType(
 )
 """Pages by name of their width."""
 
+
+_LONGEST_WHOLE_TABLE = 30
+"""Rows of a table that stays in one piece."""
 
 _WHOLE = (
     r"{\par\noindent\footnotesize In full: the HTML page that symdrift writes of this derivation, "
@@ -109,7 +112,9 @@ class LatexMedium:
         text = _numbered(layout.rows, f"{self._prefix}eq:{label}")
         parts = layout.all_definitions()
         if parts:
-            text += "\nwhere\n" + align(row for part in parts for row in part.rows)
+            # No page ends between an equation and what completes it.
+            text = f"{{\\postdisplaypenalty=10000\n{text}}}%\nwhere\n"
+            text += align(row for part in parts for row in part.rows)
         remarks = (escape_latex(piece.remark) for piece in (layout, *parts) if piece.remark)
         return Latex("\n".join([text, *remarks, *([_WHOLE] if brief else [])]))
 
@@ -123,12 +128,13 @@ def _numbered(rows: Sequence[tuple[str, str]], label: str) -> str:
 
 @dataclass(frozen=True)
 class LatexTable:
-    """A table, ready to print."""
+    """A table, ready to print; a ``long`` one may be broken at the end of a page."""
 
     caption: str
     columns: Latex
     head: Latex
     rows: tuple[Latex, ...]
+    long: bool
 
 
 def _table(table: Table, medium: LatexMedium) -> LatexTable:
@@ -138,6 +144,7 @@ def _table(table: Table, medium: LatexMedium) -> LatexTable:
         columns=Latex(f"@{{}}{columns}@{{}}"),
         head=Latex(" & ".join(escape_latex(title) for title in table.head)),
         rows=tuple(Latex(" & ".join(cell(entry, medium) for entry in row)) for row in table.rows),
+        long=len(table.rows) > _LONGEST_WHOLE_TABLE,
     )
 
 

@@ -234,9 +234,10 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
         return self._add_parens(body) if loose else body
 
     def matrix_factor(self, factor: sp.Basic) -> str:
-        """One factor of an ordered product, bracketed when it is a sum."""
+        """One factor of an ordered product, bracketed when it is a sum or a derivative."""
         body = str(self._print(factor))
-        return self._add_parens(body) if isinstance(factor, sp.Add | sp.MatAdd) else body
+        loose = isinstance(factor, sp.Add | sp.MatAdd) or body.startswith(r"\partial")
+        return self._add_parens(body) if loose else body
 
     def sum_sign(self, expression: sp.Sum) -> str:
         """The summation sign with its ranges."""
@@ -316,9 +317,9 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
         return f"{base}_{{{separator.join(printed)}}}"
 
     def _print_Determinant(self, expr: Any, exp: str | None = None) -> str:
-        body = self._print(expr.arg)
-        body = body if isinstance(expr.arg, sp.MatrixSymbol) else self._add_parens(body)
-        return rf"\det {body}" if exp is None else rf"\left(\det {body}\right)^{{{exp}}}"
+        # Brackets even around a letter: what follows is no part of the determinant.
+        power = "" if exp is None else f"^{{{exp}}}"
+        return rf"\det{power}{self._add_parens(self._print(expr.arg))}"
 
     def _print_KroneckerDelta(self, expr: Any, exp: str | None = None) -> str:
         body = self._indexed(r"\delta", expr.args[:2])

@@ -9,6 +9,7 @@ and defined below the equation.  The type size never changes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -28,6 +29,8 @@ _NARROW = 22.0
 """Below this room (em) rows are indented by half as much."""
 _LARGEST_SMALL_ENTRY = 4.0
 """An entry of a matrix with a fraction is named when it is wider than this (em)."""
+_ALIKE = 0.6
+"""Entries of a matrix that differ by less in width (em) are named together."""
 _WIDEST_MARGIN = 0.34
 """A left-hand side wider than this part of the line does not set the alignment."""
 _RELATIONS = {
@@ -188,8 +191,8 @@ def _fits_whole(
 
 
 def _entry_stem(left: str, printer: TheoryPrinter) -> str:
-    """Letter for the entries of a matrix called ``left``: ``H_{il}`` gives ``h``."""
-    head = left.strip("{ ")
+    r"""Letter for entries of a matrix called ``left``: ``H_{il}``, ``\mathcal{H}`` give ``h``."""
+    head = left.strip("{ ").removeprefix(r"\mathcal").strip("{ ")
     for capital, letter in _ENTRY_STEMS.items():
         if head.startswith(capital):
             return letter
@@ -460,33 +463,43 @@ class _Writer:
         self.put(latex + tail)
 
     def _matrix(self, matrix: MatrixBase, tail: str, depth: int) -> None:
-        cells = {
-            (row, column): self._printer.doprint(matrix[row, column])
+        # Entries that differ in their sign only share a name.
+        signed = {
+            (row, column): self._printer.split_sign(matrix[row, column])
             for row in range(matrix.rows)
             for column in range(matrix.cols)
         }
+        cells = {place: self._printer.doprint(size) for place, (_, size) in signed.items()}
         named: dict[str, str] = {}
         before = len(self._definitions)
 
+        def entry(place: tuple[int, int]) -> str:
+            body = named.get(cells[place])
+            if body is None:
+                return self._printer.doprint(matrix[place])
+            return f"- {body}" if signed[place][0] else body
+
         def grid() -> str:
             rows = (
-                " & ".join(named.get(cells[r, c], cells[r, c]) for c in range(matrix.cols))
-                for r in range(matrix.rows)
+                " & ".join(entry((row, column)) for column in range(matrix.cols))
+                for row in range(matrix.rows)
             )
             return r"\left(\begin{matrix} " + r" \\ ".join(rows) + r" \end{matrix}\right)"
 
-        order = sorted(cells, key=lambda place: (-_width(cells[place]), place))
-        for place in order:
+        narrowest = math.inf
+        for place in sorted(cells, key=lambda place: (-_width(cells[place]), place)):
             latex = cells[place]
             fits = self._fits(grid() + tail) or (
                 not self._fresh and self._fits_fresh(grid() + tail, depth) and named
             )
-            if fits and not _is_small_print(latex):
-                continue
-            if latex not in named and _width(latex) > 2.0:
+            if not fits:
+                narrowest = _width(latex)
+            # What is as wide as an entry that had to be named is named as well.
+            kept = _width(latex) < narrowest - _ALIKE and not _is_small_print(latex)
+            if latex not in named and _width(latex) > 2.0 and not kept:
                 name = self._names.entry(self._stem, place[0] + 1, place[1] + 1)
                 named[latex] = name
-                self._add_definition(name, matrix[place])
+                self._add_definition(name, signed[place][1])
         if not self._fits_fresh(grid() + tail, depth):
             del self._definitions[before:]
             self._large_matrix(matrix, tail, depth)
