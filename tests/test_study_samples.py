@@ -66,7 +66,10 @@ def test_npy_files_of_every_real_type_hold_the_same_samples(
         ("1,2\n3,four\n", 'line 2, column 2 holds "four", which is not a number'),
         ("1,2\n3,\n", "line 2, column 2 is empty; fill it or leave the sample out"),
         ("one,2\n3,4\n5,6\n", 'line 1, column 1 holds "one"'),
-        ("1,5;2,5\n3,5;4,5\n", 'line 2, column 1 holds "3,5"'),
+        ("1,5;2,5\n3,5;4,5\n", 'line 2, column 1 holds "3,5".* numbers have a decimal point'),
+        ("1 2\n3 4\n", 'line 2, column 1 holds "3 4".* separated by commas, semicolons or tabs'),
+        ("1,2,3\n4,5,6\n7,8,9\n", "numbers are needed$"),
+        ("1,2,3\n4,5,7\n", "numbers are needed: transpose it, a sample is a row"),
         ("1,2\n3\n", "line 2 has 1 entries and line 1 has 2"),
         ('1,"2\n3,4\n', "cannot be read"),
         ("1,2,3\n4,5,6\n", "holds 2 x 3 numbers; rows of network.inputs = 2 numbers are needed"),
@@ -96,7 +99,7 @@ def test_text_in_another_encoding_is_refused(tmp_path: Path) -> None:
     [
         (np.array(ROWS) * 1j, "type complex128; real numbers are needed"),
         (np.array([["1", "2"], ["3", "4"]]), "real numbers are needed"),
-        (np.array(ROWS, dtype=object), "cannot be read"),
+        (np.array(ROWS, dtype=object), "it is no NPY file of numbers; write one with numpy.save"),
         (np.array([1.0, 2.0]), "holds 2 numbers"),
         (np.array(3.0), "cannot be read|holds"),
     ],
@@ -117,7 +120,7 @@ def test_an_npy_file_that_promises_more_than_it_holds_is_refused(tmp_path: Path)
     with pytest.raises(RequestError, match="cannot be read"):
         read_samples(tmp_path / "x.npy", 2)
     (tmp_path / "x.npy").write_bytes(b"no array")
-    with pytest.raises(RequestError, match="cannot be read"):
+    with pytest.raises(RequestError, match="cannot be read: it is no NPY file of numbers"):
         read_samples(tmp_path / "x.npy", 2)
 
 

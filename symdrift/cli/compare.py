@@ -31,7 +31,8 @@ def compare(
         raise RequestError("--json", "and --csv exclude each other; give one of them")
     from symdrift.comparisons import compare_study, write_csv
 
-    compared = compare_study(chosen_study(study, assignments).problem())
+    problem = chosen_study(study, assignments).problem()
+    compared = compare_study(problem)
     if as_json:
         typer.echo(json.dumps(compared.to_dict(), indent=2, allow_nan=False))
     elif as_csv:
@@ -40,7 +41,17 @@ def compare(
         from symdrift.tables import comparison_tables
 
         console = output_console()
-        console.print(f"{compared.study}: rates per SGD step", markup=False)
+        console.print(
+            f"{compared.study}: rates of diffusion per SGD step, without steady rotation; each "
+            "ratio is that of the second column to the first",
+            markup=False,
+        )
+        if problem.synaptic_noise > 0:
+            console.print(
+                "The synaptic noise of the study counts in the comparisons with white noise and "
+                "isotropic inputs only; elsewhere gradient noise stands alone.",
+                markup=False,
+            )
         for table in comparison_tables(compared):
             console.print(table)
     for warning in compared.warnings:

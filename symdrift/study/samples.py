@@ -67,7 +67,12 @@ def read_samples(path: Path, inputs: int) -> Array:
 
 def _read_npy(path: Path) -> tuple[Array, Sequence[int]]:
     # Mapped, so that a header that promises more than the file holds allocates nothing.
-    stored = np.lib.format.open_memmap(path, mode="r")
+    try:
+        stored = np.lib.format.open_memmap(path, mode="r")
+    except ValueError:
+        raise ValueError(
+            "it is no NPY file of numbers; write one with numpy.save from an array of floats"
+        ) from None
     if stored.dtype.kind not in "fiub":
         raise ValueError(f"its numbers are of type {stored.dtype}; real numbers are needed")
     return np.array(stored, dtype=np.float64), range(1, len(stored) + 1 if stored.ndim else 1)
@@ -105,7 +110,8 @@ def _number(entry: str, line: int, column: int) -> float:
     except ValueError:
         shown = entry.strip()[:20]
         raise ValueError(
-            f'line {line}, column {column} holds "{shown}", which is not a number'
+            f'line {line}, column {column} holds "{shown}", which is not a number; numbers have a '
+            "decimal point and are separated by commas, semicolons or tabs"
             if shown
             else f"line {line}, column {column} is empty; fill it or leave the sample out"
         ) from None
@@ -122,9 +128,11 @@ def _is_number(entry: str) -> bool:
 def _check_shape(path: Path, rows: Array, inputs: int) -> None:
     if rows.ndim != 2 or rows.shape[1] != inputs or not len(rows):
         shape = " x ".join(map(str, rows.shape))
+        turned = rows.ndim == 2 and rows.shape[0] == inputs
         raise _refusal(
             path,
-            f"holds {shape} numbers; rows of network.inputs = {inputs} numbers are needed",
+            f"holds {shape} numbers; rows of network.inputs = {inputs} numbers are needed"
+            + (": transpose it, a sample is a row" if turned else ""),
         )
     if len(rows) < inputs:
         raise _refusal(
