@@ -179,6 +179,15 @@ class ComparedStudy:
 def compare_study(problem: LearningProblem) -> ComparedStudy:
     """The study beside synaptic noise, the white-noise approximation and isotropic inputs.
 
+    Parameters
+    ----------
+    problem : LearningProblem
+
+    Returns
+    -------
+    ComparedStudy
+        All rates per SGD step; a comparison that does not apply is ``None`` and has a warning.
+
     Raises
     ------
     RequestError
@@ -277,7 +286,17 @@ def synaptic_comparison(problem: LearningProblem) -> SynapticComparison:
 def white_noise_comparison(problem: LearningProblem) -> DriftComparison:
     """The exact statistics beside the white-noise approximation.
 
-    The approximation takes noise and fluctuation as uncorrelated in time.
+    The approximation takes noise and fluctuation as uncorrelated in time: ``Y`` is replaced by
+    the rotation itself in ``V = eta^2 tr(Y' C Y Gamma) / G^2``.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+
+    Returns
+    -------
+    DriftComparison
+        Rates per SGD step, by plane and by stimulus.
 
     Raises
     ------
@@ -302,6 +321,15 @@ def isotropic_comparison(problem: LearningProblem) -> DriftComparison:
     """The study beside isotropic Gaussian inputs of equal total variance ``tr(Sigma)``.
 
     Hidden axes of the two have nothing in common: planes are not compared.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+
+    Returns
+    -------
+    DriftComparison
+        Rates per SGD step, by stimulus.
 
     Raises
     ------

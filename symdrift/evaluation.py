@@ -52,7 +52,7 @@ class Certificate:
     runner_up: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Minimum:
     """The minimum-loss manifold.
 
@@ -69,6 +69,9 @@ class Minimum:
     hessian_min: float
     hessian_max: float
     certificate: Certificate | None = None
+
+    def __post_init__(self) -> None:
+        self.singular_values.setflags(write=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON record; what the certificate repeats is left out."""
@@ -92,7 +95,7 @@ class Fluctuation:
     excess_loss: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Drift:
     """Rotation of the hidden layer per SGD step, leading order in the learning rate.
 
@@ -106,6 +109,10 @@ class Drift:
     planes: tuple[tuple[int, int], ...]
     covariance: Array
     mean_rotation: Array
+
+    def __post_init__(self) -> None:
+        self.covariance.setflags(write=False)
+        self.mean_rotation.setflags(write=False)
 
     @property
     def diffusion(self) -> Array:
@@ -129,9 +136,27 @@ class StimulusDrift:
     mean_speed: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Every number of one study at one set of parameters."""
+    """Every number of one study at one set of parameters.
+
+    Attributes
+    ----------
+    study : str
+    method : {"closed-form", "dense"}
+        The road that was taken.
+    approximation : {"exact", "white"}
+    parameters : dict
+        What was evaluated, by name, in plain Python types.
+    minimum : Minimum
+    fluctuation : Fluctuation
+    drift : Drift
+        By plane of the hidden layer, per SGD step.
+    stimuli : tuple of StimulusDrift
+        By stimulus of the study, per SGD step.
+    warnings : tuple of str
+        Where leading-order results are doubtful.
+    """
 
     study: str
     method: str
@@ -163,7 +188,7 @@ class Evaluation:
         return record
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StimulusEvaluation:
     """What stimuli need of an evaluation, without the covariance of rotations by plane.
 
@@ -192,6 +217,10 @@ class StimulusEvaluation:
     mean_rotation: Array
     stimuli: tuple[StimulusDrift, ...]
     warnings: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        self.decay_matrix.setflags(write=False)
+        self.mean_rotation.setflags(write=False)
 
     def _repr_html_(self) -> str:
         from symdrift.notebook import evaluation_html

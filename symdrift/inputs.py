@@ -157,7 +157,7 @@ class StimulusSet:
 
     def __post_init__(self) -> None:
         stimuli = _checked_rows("inputs.stimuli", self.stimuli)
-        probabilities = _frozen(self.probabilities)
+        probabilities = read_only(self.probabilities)
         if probabilities.shape != (len(stimuli),):
             raise RequestError(
                 "inputs.probabilities",
@@ -175,7 +175,7 @@ class StimulusSet:
         if not np.any(stimuli):
             raise RequestError("inputs.stimuli", "are all zero; at least one must not be")
         object.__setattr__(self, "stimuli", stimuli)
-        object.__setattr__(self, "probabilities", _frozen(probabilities / total))
+        object.__setattr__(self, "probabilities", read_only(probabilities / total))
 
     @property
     def covariance(self) -> Array:
@@ -232,15 +232,15 @@ class Samples:
         return np.full(len(self.rows), 1 / len(self.rows))
 
 
-def _frozen(values: Array) -> Array:
-    """A read-only float64 copy."""
+def read_only(values: Array) -> Array:
+    """A copy in float64 that cannot be changed, as frozen classes hold it."""
     array = np.array(values, dtype=np.float64)
     array.setflags(write=False)
     return array
 
 
 def _checked_covariance(values: Array) -> Array:
-    covariance = _frozen(values)
+    covariance = read_only(values)
     if covariance.ndim != 2 or covariance.shape[0] != covariance.shape[1] or not covariance.size:
         raise RequestError(
             "inputs.covariance", f"must be a square matrix, not of shape {covariance.shape}"
@@ -259,11 +259,11 @@ def _checked_covariance(values: Array) -> Array:
             "inputs.covariance",
             f"must be positive definite; its smallest eigenvalue is {smallest:.3g}",
         )
-    return _frozen(covariance)
+    return read_only(covariance)
 
 
 def _checked_rows(field: str, values: Array) -> Array:
-    rows = _frozen(values)
+    rows = read_only(values)
     if rows.ndim != 2 or not rows.size:
         raise RequestError(
             field, f"must be a matrix with one row per sample, not of shape {rows.shape}"

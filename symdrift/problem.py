@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from symdrift.inputs import InputDistribution
+from symdrift.inputs import InputDistribution, read_only
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stimulus:
     """A named input whose hidden representation is followed.
 
@@ -26,10 +26,15 @@ class Stimulus:
     name: str
     vector: Array
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "vector", read_only(self.vector))
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class LearningProblem:
     """Network, inputs, teacher and learning rule with every number filled in.
+
+    Arrays are copied and cannot be changed; ``dataclasses.replace`` makes other problems.
 
     Attributes
     ----------
@@ -63,6 +68,10 @@ class LearningProblem:
     batch: int
     synaptic_noise: float
     stimuli: tuple[Stimulus, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "teacher", read_only(self.teacher))
+        object.__setattr__(self, "label_noise", read_only(self.label_noise))
 
     @property
     def input_covariance(self) -> Array:
