@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,13 +21,14 @@ from symdrift.evaluation import (
     Evaluation,
     Fluctuation,
     Minimum,
+    StimulusDrift,
     StimulusEvaluation,
     check_approximation,
     parameters_of,
     stimulus_drift,
     validity_warnings,
 )
-from symdrift.problem import LearningProblem
+from symdrift.problem import Array, LearningProblem
 from symdrift.synaptic import synaptic_decay, synaptic_warnings, with_synaptic_noise
 
 UNSEEN_TOLERANCE = 1e-9
@@ -52,14 +54,9 @@ def evaluate(
         When the approximation is unknown, the learning rate is unstable, the minimum is
         refused (see `solve_minimum`), or memory does not suffice.
     """
-    check_approximation(approximation)
-    stages = _stages(problem)
-    minimum = stages.minimum
-    outputs, inputs = problem.teacher.shape
-    require_tensor_memory(inputs, outputs, minimum.rank)
-    fluctuation = gradient_fluctuation(problem, minimum)
-    rate = problem.learning_rate
-    drift = hidden_drift(minimum.point, fluctuation, rate, approximation, progress)
+    stages = _stages(problem, approximation, require_tensor_memory)
+    minimum, rate = stages.minimum, problem.learning_rate
+    drift = hidden_drift(minimum.point, stages.fluctuation, rate, approximation, progress)
     if problem.synaptic_noise > 0:
         drift = with_synaptic_noise(
             drift, minimum.singular_values, problem.hidden, problem.synaptic_noise
@@ -71,12 +68,9 @@ def evaluate(
         approximation=approximation,
         parameters=parameters_of(problem),
         minimum=stages.numbers,
-        fluctuation=_fluctuation(problem, minimum, fluctuation),
+        fluctuation=stages.fluctuation_numbers,
         drift=drift,
-        stimuli=tuple(
-            stimulus_drift(stimulus, minimum.first_layer, delta, mean_rotation)
-            for stimulus in problem.stimuli
-        ),
+        stimuli=_stimuli(problem, minimum, delta, mean_rotation),
         warnings=stages.warnings,
     )
 
@@ -96,32 +90,24 @@ def evaluate_stimuli(
     RequestError
         As for `evaluate`.
     """
-    check_approximation(approximation)
-    stages = _stages(problem)
-    minimum = stages.minimum
-    outputs, inputs = problem.teacher.shape
-    require_stimulus_memory(inputs, outputs, minimum.rank)
-    fluctuation = gradient_fluctuation(problem, minimum)
-    rate = problem.learning_rate
-    delta = decay_matrix(minimum.point, fluctuation, rate, approximation, progress)
+    stages = _stages(problem, approximation, require_stimulus_memory)
+    minimum, rate = stages.minimum, problem.learning_rate
+    delta = decay_matrix(minimum.point, stages.fluctuation, rate, approximation, progress)
     if problem.synaptic_noise > 0:
         delta[np.diag_indices(minimum.rank)] += synaptic_decay(
             minimum.singular_values, problem.hidden, problem.synaptic_noise
         )
-    mean_rotation = mean_rotation_matrix(minimum.point, fluctuation, rate)
+    mean_rotation = mean_rotation_matrix(minimum.point, stages.fluctuation, rate)
     return StimulusEvaluation(
         study=problem.study,
         method="dense",
         approximation=approximation,
         parameters=parameters_of(problem),
         minimum=stages.numbers,
-        fluctuation=_fluctuation(problem, minimum, fluctuation),
+        fluctuation=stages.fluctuation_numbers,
         decay_matrix=delta,
         mean_rotation=mean_rotation,
-        stimuli=tuple(
-            stimulus_drift(stimulus, minimum.first_layer, delta, mean_rotation)
-            for stimulus in problem.stimuli
-        ),
+        stimuli=_stimuli(problem, minimum, delta, mean_rotation),
         warnings=stages.warnings,
     )
 
@@ -132,10 +118,16 @@ class _Stages:
 
     minimum: MinimumPoint
     numbers: Minimum
+    fluctuation: NormalFluctuation
+    fluctuation_numbers: Fluctuation
     warnings: tuple[str, ...]
 
 
-def _stages(problem: LearningProblem) -> _Stages:
+def _stages(
+    problem: LearningProblem, approximation: str, require_memory: Callable[[int, int, int], None]
+) -> _Stages:
+    """Minimum and fluctuation, refused before anything that does not fit is begun."""
+    check_approximation(approximation)
     minimum = solve_minimum(
         problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
     )
@@ -153,7 +145,21 @@ def _stages(problem: LearningProblem) -> _Stages:
         hessian_max=certificate.hessian_max,
         certificate=certificate,
     )
-    return _Stages(minimum, numbers, warnings)
+    outputs, inputs = problem.teacher.shape
+    require_memory(inputs, outputs, minimum.rank)
+    fluctuation = gradient_fluctuation(problem, minimum)
+    return _Stages(
+        minimum, numbers, fluctuation, _fluctuation(problem, minimum, fluctuation), warnings
+    )
+
+
+def _stimuli(
+    problem: LearningProblem, minimum: MinimumPoint, delta: Array, mean_rotation: Array
+) -> tuple[StimulusDrift, ...]:
+    return tuple(
+        stimulus_drift(stimulus, minimum.first_layer, delta, mean_rotation)
+        for stimulus in problem.stimuli
+    )
 
 
 def _fluctuation(

@@ -21,21 +21,15 @@ MOST_STEPS = 100_000
 
 
 @dataclass(frozen=True, eq=False)
-class Displacement:
-    """Mean-squared displacement ``E|h_{t+tau} - h_t|^2`` of one stimulus and its parts.
+class _Curve:
+    """A curve against the lag as the sum of what moves a representation.
 
     Attributes
     ----------
     stimulus : str
     lags : Array
-        ``tau`` in SGD steps, shape ``(T,)``; the other arrays have the same shape.
-    fluctuation : Array
-        ``2 tr[P (1 - exp(-eta H tau)) Gamma P']``.
-    rotation : Array
-        ``2 w'(1 - exp(tau mu)) w``: steady rotation alone.
-    diffusion : Array
-        What diffusion adds to it, ``2 w'(exp(tau mu) - exp(tau L)) w``: negative where
-        steady rotation alone would lead further away.
+        ``tau`` in SGD steps, shape ``(T,)``; so are the parts.
+    fluctuation, rotation, diffusion : Array
     """
 
     stimulus: str
@@ -62,7 +56,26 @@ class Displacement:
 
 
 @dataclass(frozen=True, eq=False)
-class Autocorrelation:
+class Displacement(_Curve):
+    """Mean-squared displacement ``E|h_{t+tau} - h_t|^2`` of one stimulus and its parts.
+
+    Attributes
+    ----------
+    stimulus : str
+    lags : Array
+        ``tau`` in SGD steps, shape ``(T,)``; the other arrays have the same shape.
+    fluctuation : Array
+        ``2 tr[P (1 - exp(-eta H tau)) Gamma P']``.
+    rotation : Array
+        ``2 w'(1 - exp(tau mu)) w``: steady rotation alone.
+    diffusion : Array
+        What diffusion adds to it, ``2 w'(exp(tau mu) - exp(tau L)) w``: negative where
+        steady rotation alone would lead further away.
+    """
+
+
+@dataclass(frozen=True, eq=False)
+class Autocorrelation(_Curve):
     """Autocorrelation ``E[h_t . h_{t+tau}]`` of one stimulus and its parts.
 
     Attributes
@@ -82,18 +95,8 @@ class Autocorrelation:
         First lag at which the normalised autocorrelation is ``1/e``; None if it never is.
     """
 
-    stimulus: str
-    lags: Array
-    fluctuation: Array
-    rotation: Array
-    diffusion: Array
     variance: float
     decorrelation_time: float | None
-
-    @property
-    def total(self) -> Array:
-        """Sum of the parts, shape ``(T,)``."""
-        return self.fluctuation + self.rotation + self.diffusion
 
     @property
     def normalised(self) -> Array:
@@ -103,13 +106,8 @@ class Autocorrelation:
     def to_dict(self) -> dict[str, Any]:
         """JSON record in plain Python types."""
         return {
-            "stimulus": self.stimulus,
-            "lags": self.lags.tolist(),
-            "total": self.total.tolist(),
+            **super().to_dict(),
             "normalised": self.normalised.tolist(),
-            "fluctuation": self.fluctuation.tolist(),
-            "rotation": self.rotation.tolist(),
-            "diffusion": self.diffusion.tolist(),
             "variance": self.variance,
             "decorrelation_time": self.decorrelation_time,
         }
