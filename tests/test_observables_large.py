@@ -191,7 +191,17 @@ def narrow() -> LearningProblem:
     )
 
 
-@pytest.mark.parametrize("make", [wide, tall, rotated, narrow])
+def noisy() -> LearningProblem:
+    """Synaptic noise, one inactive direction and two silent units."""
+    return replace(rotated(), hidden=5, synaptic_noise=1e-8)
+
+
+def noisy_and_wide() -> LearningProblem:
+    """Synaptic noise, inputs without an output, silent units."""
+    return replace(wide(), hidden=6, synaptic_noise=3e-9)
+
+
+@pytest.mark.parametrize("make", [wide, tall, rotated, narrow, noisy, noisy_and_wide])
 @pytest.mark.parametrize("approximation", ["exact", "white"])
 def test_pairs_of_weights_give_what_full_matrices_give(make: Any, approximation: str) -> None:
     case = with_stimuli(make())
@@ -218,13 +228,14 @@ def test_pairs_of_weights_give_what_full_matrices_give(make: Any, approximation:
         np.testing.assert_allclose(*(getattr(one, part) for one in similar), **close)
 
 
-@pytest.mark.parametrize("make", [wide, narrow])
+@pytest.mark.parametrize("make", [wide, narrow, noisy])
 def test_sampled_pairs_of_weights_remember_as_full_matrices_do(make: Any) -> None:
     """Both sample; covariances with day 0 and of each lag agree within their errors."""
     case = with_stimuli(make())
     vectors = np.array([item.vector for item in case.stimuli[:3]]).T
     full, pairs = drift_process(case), aligned_process(case)
-    flips = np.sign(np.sum(full.first_layer * pairs.first_layer, axis=1))[:, np.newaxis]
+    overlaps = np.sum(full.first_layer * pairs.first_layer, axis=1)
+    flips = np.where(overlaps < 0, -1.0, 1.0)[:, np.newaxis]
     lags = np.array([0.7, 100.0]) / full.rates.min()
     start, later = pairs.fluctuation.sample(vectors, lags, 20_000, np.random.default_rng(6))
     for lag, path in zip([0.0, *lags], [start, *later], strict=True):

@@ -7,14 +7,14 @@ layer is held, which leaves room for hundreds of hidden axes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.closed_form import Alignment, align, evaluate_stimuli, kernels
 from symdrift.errors import RequestError
-from symdrift.observables.fluctuations import GramFluctuation, covariance_root
+from symdrift.observables.fluctuations import GramFluctuation, ModeFluctuation, covariance_root
 from symdrift.problem import Array, LearningProblem
 
 
@@ -27,11 +27,11 @@ class PairFluctuation:
     input_axes : Array
         As columns, shape ``(n, n)``, the first ``r`` in the order of the hidden axes.
     pair_rates : Array
-        Two rates of each weight, shape ``(r, n, 2)``, per step.
+        Rates of each weight, shape ``(r, n, c)``, per step.
     own : Array
-        ``E[N_ab(tau) N_ab(0)] = sum_k own_abk exp(-rates_abk tau)``, shape ``(r, n, 2)``.
+        ``E[N_ab(tau) N_ab(0)] = sum_k own_abk exp(-rates_abk tau)``, shape ``(r, n, c)``.
     swapped : Array
-        ``E[N_ab(tau) N_ba(0)]`` likewise, shape ``(r, r, 2)``; 0 for ``a = b``.
+        ``E[N_ab(tau) N_ba(0)]`` likewise, shape ``(r, r, c)``; 0 for ``a = b``.
     """
 
     input_axes: Array
@@ -158,30 +158,142 @@ class PairFluctuation:
 
 @dataclass(frozen=True, eq=False)
 class AlignedLayer:
-    """First layer of an aligned problem in the canonical frame.
+    """First layer of an aligned problem in the canonical frame, as gradient noise moves it.
 
     Attributes
     ----------
-    first_layer : Array
-        ``W*``, shape ``(r, n)``.
+    axes : Array
+        Shared input axes as columns, shape ``(n, n)``, the ``r`` active ones first.
+    singular_values : Array
+        Shape ``(r,)``.
     variances : Array
         ``V_ij`` of each plane, shape ``(r, r)``, per step.
-    fluctuation : PairFluctuation
+    hessian_min : float
+        Smallest Hessian eigenvalue on the normal space.
+    blocks : PairBlocks
     warnings : tuple of str
     """
 
-    first_layer: Array
+    axes: Array
+    singular_values: Array
     variances: Array
-    fluctuation: PairFluctuation
+    hessian_min: float
+    blocks: PairBlocks
     warnings: tuple[str, ...]
+
+    @property
+    def first_layer(self) -> Array:
+        """``W*``, shape ``(r, n)``."""
+        rank = len(self.singular_values)
+        return np.asarray(np.sqrt(self.singular_values)[:, np.newaxis] * self.axes[:, :rank].T)
+
+    def gradient_fluctuation(self, rate: float) -> PairFluctuation:
+        """What gradient noise makes of the weights of active hidden units."""
+        return self._fluctuation(self.blocks.noise, rate)
+
+    def synaptic_fluctuation(self, variance: float, rate: float) -> PairFluctuation:
+        """What synaptic noise makes of them: reached directions and imbalances.
+
+        The imbalance of the axes ``i`` and ``j`` has components ``sqrt(s_j)`` on ``W_ij`` and
+        ``sqrt(s_i)`` on ``W_ji``, over ``sqrt(2 (s_i + s_j))``, and curvature ``2 gamma``.
+        """
+        values, gamma = self.singular_values, self.blocks.weight_decay
+        rank = len(values)
+        reached = self._fluctuation(variance / rate**2 * self.blocks.directions, rate)
+        shape = (*reached.own.shape[:2], 1)
+        rates, own = np.full(shape, 2 * gamma * rate), np.zeros(shape)
+        share = variance / (8 * rate * gamma) / (values[:, np.newaxis] + values)
+        own[:, :rank, 0] = share * values
+        own[np.arange(rank), np.arange(rank), 0] = variance / (8 * rate * gamma)
+        swapped = share * np.sqrt(np.outer(values, values))
+        np.fill_diagonal(swapped, 0.0)
+        return PairFluctuation(
+            input_axes=self.axes,
+            pair_rates=np.concatenate([reached.pair_rates, rates], axis=2),
+            own=np.concatenate([reached.own, own], axis=2),
+            swapped=np.concatenate([reached.swapped, swapped[..., np.newaxis]], axis=2),
+        )
+
+    def silent_fluctuation(self, variance: float, rate: float) -> ModeFluctuation:
+        """What synaptic noise makes of one silent unit: ``gamma -+ kappa_b`` on each axis.
+
+        Half of each mode is in the first layer; ``gamma - kappa_b = 0`` of an active axis is
+        tangent.  An axis without an output has the curvature ``gamma``.
+        """
+        gamma, rank = self.blocks.weight_decay, len(self.singular_values)
+        modes, curvatures = [], []
+        for axis, (column, coupling) in enumerate(
+            zip(self.axes.T, self.blocks.coupling, strict=True)
+        ):
+            if not self.blocks.partner[axis]:
+                modes.append(column)
+                curvatures.append(gamma)
+                continue
+            signs = (1,) if axis < rank else (-1, 1)
+            modes += [np.sqrt(0.5) * column] * len(signs)
+            curvatures += [gamma + sign * coupling for sign in signs]
+        curvature = np.array(curvatures)
+        return ModeFluctuation(
+            rates=rate * curvature,
+            modes=np.array(modes).T[np.newaxis],
+            covariance=np.diag(variance / (2 * rate * curvature)),
+        )
+
+    def _fluctuation(self, noise: Array, rate: float) -> PairFluctuation:
+        """Solve ``H Gamma + Gamma H = eta C`` on the block of every ``u_ab`` and ``u_ba``."""
+        rank = len(self.singular_values)
+        stiffness, axes = np.linalg.eigh(self.blocks.hessian)
+        covariance = axes.swapaxes(2, 3) @ noise @ axes
+        covariance *= rate / (stiffness[..., :, np.newaxis] + stiffness[..., np.newaxis, :])
+        lasting = covariance @ axes.swapaxes(2, 3)
+        # Component of u_ab on the first-layer weight.
+        singular = np.pad(self.singular_values, (0, len(self.axes) - rank))
+        shares = np.sqrt(singular[:rank, np.newaxis] / (singular[:rank, np.newaxis] + singular))
+        own = axes[..., 0, :] * lasting[..., 0] * shares[..., np.newaxis] ** 2
+        swapped = (axes[..., 0, :] * lasting[..., 1])[:, :rank]
+        swapped *= (shares[:, :rank] * shares[:, :rank].T)[..., np.newaxis]
+        swapped[np.arange(rank), np.arange(rank)] = 0.0
+        return PairFluctuation(self.axes, rate * stiffness, own, swapped)
+
+
+@dataclass(frozen=True, eq=False)
+class PairBlocks:
+    """Blocks of the directions ``u_ab`` and ``u_ba``, active ``a``; ``u_aa`` is a block by itself.
+
+    ``H_ab = [[(s_a + s_b) lambda_b + gamma, -kappa], [-kappa, (s_a + s_b) lambda_a + gamma]]`` with
+    ``kappa = gamma`` for an active ``b`` and ``lambda_b a_b`` otherwise, and
+    ``C_ab = (s_a + s_b) (lambda_a lambda_b [[E_a^2, E_a E_b], [E_a E_b, E_b^2]]
+    + diag(sigma_a^2 lambda_b, sigma_b^2 lambda_a))``.  Where ``u_ba`` does not exist, a copy of the
+    curvature of ``u_ab`` without noise stands for it.
+
+    Attributes
+    ----------
+    hessian, noise : Array
+        Shape ``(r, n, 2, 2)``.
+    directions : Array
+        1 on the diagonal of the blocks where there is a direction, shape ``(r, n, 2, 2)``.
+    coupling : Array
+        ``kappa`` of each axis ``b``, shape ``(n,)``.
+    partner : NDArray
+        Whether axis ``b`` has an output, shape ``(n,)``.
+    weight_decay : float
+    """
+
+    hessian: Array
+    noise: Array
+    directions: Array
+    coupling: Array
+    partner: NDArray[np.bool_]
+    weight_decay: float
 
 
 def aligned_layer(problem: LearningProblem, approximation: str = "exact") -> AlignedLayer:
-    """Minimum, rotation and fluctuation of the first layer from the closed form.
+    """Minimum, rotation and blocks of the first layer from the closed form.
 
     Parameters
     ----------
     problem : LearningProblem
+        Its synaptic noise is left out.
     approximation : {"exact", "white"}
 
     Raises
@@ -192,7 +304,7 @@ def aligned_layer(problem: LearningProblem, approximation: str = "exact") -> Ali
     aligned = align(problem)
     if isinstance(aligned, str):
         raise RequestError("study", f"has no closed form: {aligned}")
-    evaluation = evaluate_stimuli(problem, approximation)
+    evaluation = evaluate_stimuli(replace(problem, synaptic_noise=0.0), approximation)
     outputs, inputs = problem.teacher.shape
     minimum_arguments = {
         "covariance": aligned.input_variances,
@@ -213,34 +325,26 @@ def aligned_layer(problem: LearningProblem, approximation: str = "exact") -> Ali
         batch=problem.batch,
     )
     values = kernels.singular_values(**minimum_arguments)[:inputs]
-    order = np.lexsort((np.arange(inputs), -np.pad(values, (0, inputs - len(values)))))
-    rank = evaluation.minimum.rank
-    active = order[:rank]
-    axes = aligned.input_axes[:, order]
+    order = np.lexsort((np.arange(inputs), -values))
+    active = order[: evaluation.minimum.rank]
     return AlignedLayer(
-        first_layer=np.sqrt(values[active])[:, np.newaxis] * axes[:, :rank].T,
+        axes=aligned.input_axes[:, order],
+        singular_values=values[active],
         variances=2 * tensor[np.ix_(active, active)],
-        fluctuation=_pair_fluctuation(problem, aligned, order, values[active]),
+        hessian_min=evaluation.minimum.hessian_min,
+        blocks=_pair_blocks(problem, aligned, order, values[active]),
         warnings=evaluation.warnings,
     )
 
 
-def _pair_fluctuation(
+def _pair_blocks(
     problem: LearningProblem, aligned: Alignment, order: NDArray[np.intp], values: Array
-) -> PairFluctuation:
-    """Solve ``H Gamma + Gamma H = eta C`` on the block of every ``u_ab`` and ``u_ba``.
-
-    ``H_ab = [[(s_a + s_b) lambda_b + gamma, -kappa], [-kappa, (s_a + s_b) lambda_a + gamma]]`` with
-    ``kappa = gamma`` for an active ``b`` and ``lambda_b a_b`` otherwise, and
-    ``C_ab = (s_a + s_b) (lambda_a lambda_b [[E_a^2, E_a E_b], [E_a E_b, E_b^2]]
-    + diag(sigma_a^2 lambda_b, sigma_b^2 lambda_a))``.
-    """
+) -> PairBlocks:
     outputs, inputs = problem.teacher.shape
-    rank, gamma, rate = len(values), problem.weight_decay, problem.learning_rate
+    rank, gamma = len(values), problem.weight_decay
     variances = aligned.input_variances[order]
     gains = np.pad(aligned.gains, (0, inputs - aligned.gains.size))[order]
-    size = max(inputs, outputs)
-    label_noise = np.pad(aligned.label_noise, (0, size - outputs))[:inputs][order]
+    label_noise = np.pad(aligned.label_noise, (0, max(inputs - outputs, 0)))[:inputs][order]
     singular = np.pad(values, (0, inputs - rank))
     residual = gains - singular
     # Direction u_ba needs an output b.
@@ -259,26 +363,15 @@ def _pair_fluctuation(
     noise[..., 1, 1] = partner * (both * residual**2 + label_noise * variances[row])
     noise[..., 0, 1] = noise[..., 1, 0] = partner * both * residual[row] * residual
     noise *= (sums / problem.batch)[..., np.newaxis, np.newaxis]
+    directions = np.zeros_like(hessian)
+    directions[..., 0, 0], directions[..., 1, 1] = 1.0, partner
+    # u_aa is one direction, with E[x^4] - E[x^2]^2 = 2 lambda^2.
     places = np.arange(rank)
-    # u_aa is one direction: u_ab and u_ba in one, with E[x^4] - E[x^2]^2 = 2 lambda^2.
-    hessian[places, places] = (
-        2
-        * values[:, np.newaxis, np.newaxis]
-        * (variances[:rank, np.newaxis, np.newaxis] * np.eye(2))
-    )
-    noise[places, places] = 0.0
-    noise[places, places, 0, 0] = (
-        2 * values * (2 * residual[:rank] ** 2 * variances[:rank] + label_noise[:rank])
-    ) * (variances[:rank] / problem.batch)
-
-    stiffness, axes = np.linalg.eigh(hessian)
-    covariance = axes.swapaxes(2, 3) @ noise @ axes
-    covariance *= rate / (stiffness[..., :, np.newaxis] + stiffness[..., np.newaxis, :])
-    lasting = covariance @ axes.swapaxes(2, 3)
-    # Component of u_ab on the first-layer weight.
-    shares = np.sqrt(singular[row] / sums)
-    own = axes[..., 0, :] * lasting[..., 0] * shares[..., np.newaxis] ** 2
-    swapped = axes[..., 0, :] * lasting[..., 1]
-    swapped = swapped[:, :rank] * (shares[:, :rank] * shares[:, :rank].T)[..., np.newaxis]
-    swapped[places, places] = 0.0
-    return PairFluctuation(aligned.input_axes[:, order], rate * stiffness, own, swapped)
+    own, seen = 2 * values, variances[:rank]
+    for blocks in (hessian, noise, directions):
+        blocks[places, places] = 0.0
+    hessian[places, places, 0, 0] = hessian[places, places, 1, 1] = own * seen
+    noise[places, places, 0, 0] = own * (2 * residual[:rank] ** 2 * seen + label_noise[:rank])
+    noise[places, places, 0, 0] *= seen / problem.batch
+    directions[places, places, 0, 0] = 1.0
+    return PairBlocks(hessian, noise, directions, coupling, partner, gamma)

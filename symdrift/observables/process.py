@@ -8,7 +8,7 @@ Everything is of leading order in the learning rate: relative corrections are of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -155,7 +155,8 @@ def drift_process(problem: LearningProblem, approximation: str = "exact") -> Dri
     """
     check_approximation(approximation)
     outputs, inputs = problem.teacher.shape
-    if min(problem.hidden, inputs, outputs) > LARGEST_DENSE and applies(problem) is None:
+    quiet = replace(problem, synaptic_noise=0.0)
+    if min(problem.hidden, inputs, outputs) > LARGEST_DENSE and applies(quiet) is None:
         return aligned_process(problem, approximation)
     minimum = solve_minimum(
         problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
@@ -210,15 +211,30 @@ def aligned_process(problem: LearningProblem, approximation: str = "exact") -> D
         When the closed form does not apply or the problem is outside the theory.
     """
     layer = aligned_layer(problem, approximation)
-    planes = IndependentPlanes(layer.variances, SilentAxes(0, np.zeros(len(layer.variances))))
+    values, rate = layer.singular_values, problem.learning_rate
+    rank, noise = len(values), problem.synaptic_noise
+    variances, warnings = layer.variances, layer.warnings
+    silent = SilentAxes(0, np.zeros(rank))
+    fluctuation: Fluctuation = layer.gradient_fluctuation(rate)
+    if noise > 0:
+        warnings += synaptic_warnings(problem, layer.hessian_min, float(values[-1]))
+        direct = noise / (2 * (values[:, np.newaxis] + values))
+        variances = variances + direct - np.diag(np.diagonal(direct))
+        silent = SilentAxes(problem.hidden - rank, noise / (2 * values))
+        fluctuation = LayerFluctuation(
+            active=(fluctuation, layer.synaptic_fluctuation(noise, rate)),
+            silent=layer.silent_fluctuation(noise, rate),
+            silent_axes=silent.count,
+        )
+    planes = IndependentPlanes(variances, silent)
     return DriftProcess(
         problem=problem,
-        first_layer=layer.first_layer,
+        first_layer=np.pad(layer.first_layer, [(0, silent.count), (0, 0)]),
         planes=planes,
         decay=planes.decay,
         turning=np.zeros_like(planes.decay),
-        fluctuation=layer.fluctuation,
-        warnings=layer.warnings,
+        fluctuation=fluctuation,
+        warnings=warnings,
     )
 
 
