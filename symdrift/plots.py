@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".svg", ".pdf")
 _MOST_LEGEND_ENTRIES = 12
+_LEGEND_COLUMNS = ((4, 14), (2, 34), (1, math.inf))
+"""Columns of a legend, and the longest name with which they fit below a panel."""
 # Okabe and Ito: distinguishable with every kind of colour vision.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _LINE_STYLES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
@@ -165,12 +167,13 @@ def _curves(
 def _legend(panel: Axes, entries: list[Line2D]) -> None:
     """Put a legend below the panel, where it hides no data."""
     hidden = len(entries) - _MOST_LEGEND_ENTRIES
+    longest = max(len(str(entry.get_label())) for entry in entries)
     panel.legend(
         handles=entries[:_MOST_LEGEND_ENTRIES],
         title=f"and {hidden} more" if hidden > 0 else None,
         loc="upper center",
         bbox_to_anchor=(0.5, -0.14),
-        ncols=2 if max(len(str(entry.get_label())) for entry in entries) > 14 else 4,
+        ncols=next(columns for columns, most in _LEGEND_COLUMNS if longest <= most),
         fontsize="small",
         frameon=False,
     )

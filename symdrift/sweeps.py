@@ -153,7 +153,7 @@ def sweep(
     total = math.prod(len(axis.values) for axis in axes)
     if total > MOST_POINTS:
         raise RequestError("--sweep", f"asks for {total} points; at most {MOST_POINTS} are allowed")
-    points = []
+    points: list[SweepPoint] = []
     for values in product(*(axis.values for axis in axes)):
         swept = dict(zip(paths, values, strict=True))
         try:
