@@ -17,10 +17,12 @@ import numpy as np
 import sympy as sp
 from browser import THEMES, WIDTHS, browser, complaints, fetched, needs_browser, overflow, show
 from documents_example import example_derivation
+from markupsafe import Markup
 from selenium.webdriver.chrome.webdriver import WebDriver
 
 from symdrift import figures
 from symdrift.derivation import Equation, Step
+from symdrift.documents import mathml
 from symdrift.documents.html import derivation_html
 from symdrift.documents.numbers import Cell, FigureFile, Formula, Numbers, Table
 from symdrift.documents.pycode import python_source
@@ -262,11 +264,11 @@ def test_figures_are_part_of_the_page_and_keep_their_names_apart(
         """
         const names = [...document.querySelectorAll("[id]")].map(part => part.id);
         const used = [...document.querySelectorAll("svg use")].map(u => u.getAttribute("href"));
-        const boxes = [...document.querySelectorAll("figure > svg")].map(s => s.getBBox().width);
+        const boxes = [...document.querySelectorAll("figure svg")].map(s => s.getBBox().width);
         return {twice: names.length - new Set(names).size, boxes,
                 lost: used.filter(name => !document.getElementById(name.slice(1))).length,
                 used: used.length,
-                labels: [...document.querySelectorAll("figure > svg")]
+                labels: [...document.querySelectorAll("figure svg")]
                   .map(s => s.getAttribute("aria-label"))};
         """,
     )
@@ -276,6 +278,56 @@ def test_figures_are_part_of_the_page_and_keep_their_names_apart(
     assert len(state["boxes"]) == 2
     assert min(state["boxes"]) > 100
     assert state["labels"] == ["Figure 1: Blocks.", 'Figure 2: Rates with a "quote" & more.']
+
+
+def test_figures_are_as_large_on_a_phone_as_letters_need(driver: WebDriver, page: Path) -> None:
+    """A figure wider than the screen scrolls in its own strip; the page does not."""
+    show(driver, page, WIDTHS["phone"])
+    state = run(
+        driver,
+        """
+        return [...document.querySelectorAll("figure svg")].map(picture => {
+          const strip = picture.closest(".strip");
+          return {scale: picture.getBoundingClientRect().width / picture.viewBox.baseVal.width,
+                  scrolls: strip.scrollWidth > strip.clientWidth, name: strip.ariaLabel};
+        });
+        """,
+    )
+    # A point of the drawing is 4/3 pixels at full size; type of 9 points then has 12 pixels.
+    assert all(figure["scale"] * 9 > 10 for figure in state)
+    assert all(figure["scrolls"] for figure in state)
+    assert [figure["name"] for figure in state] == [
+        "figure 1, scrolls sideways", "figure 2, scrolls sideways"
+    ]  # fmt: skip
+    assert overflow(driver) <= 0
+
+
+def test_punctuation_stays_on_the_line_of_its_formula(driver: WebDriver, tmp_path: Path) -> None:
+    pieces = [mathml.inline("U"), Markup(". It "), mathml.inline("W"), Markup(" ends.")]
+    path = tmp_path / "narrow.html"
+    path.write_text(
+        "<!DOCTYPE html><html lang='en'><title>x</title><style>.unbroken { white-space: nowrap }"
+        f"</style><div style='width: 1px'>{mathml.joined(pieces)}</div>",
+        encoding="utf-8",
+    )
+    show(driver, path)
+    # In a column of no width every break that is allowed is taken.
+    tops = run(
+        driver,
+        """
+        const top = (node, at) => {
+          const range = document.createRange();
+          range.setStart(node, at); range.setEnd(node, at + 1);
+          return range.getBoundingClientRect().bottom;
+        };
+        const [first, second] = document.querySelectorAll("math");
+        const bottom = element => element.getBoundingClientRect().bottom;
+        return [top(first.nextSibling, 0) - bottom(first),
+                top(second.nextSibling, 1) - bottom(second)];
+        """,
+    )
+    assert abs(tops[0]) < 8, "the full stop follows its formula"
+    assert tops[1] > 10, "the next word does not"
 
 
 def test_the_policy_of_the_page_stops_any_other_script(driver: WebDriver, tmp_path: Path) -> None:

@@ -433,6 +433,17 @@ def test_where_the_minimum_is_not_strict_the_page_says_so(
 
 @pytest.mark.slow
 @needs_browser
+def test_on_paper_all_figures_are_drawn(driver: WebDriver, page: Path) -> None:
+    show(driver, page)
+    drawn = "return document.querySelectorAll('.drawing svg').length"
+    assert driver.execute_script(drawn) < 12
+    driver.execute_cdp_cmd("Page.printToPDF", {})
+    assert driver.execute_script(drawn) == 12
+    assert complaints(driver) == []
+
+
+@pytest.mark.slow
+@needs_browser
 def test_everything_on_the_page_has_a_name_and_fits_its_heading(
     driver: WebDriver, page: Path
 ) -> None:

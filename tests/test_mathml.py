@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 
 import pytest
+from markupsafe import Markup
 
 from symdrift.documents import mathml
 
@@ -40,3 +41,9 @@ def test_names_of_functions_keep_a_thin_space_where_tex_has_one(latex: str, spac
 def test_a_sans_serif_letter_differs_from_an_upright_one() -> None:
     assert 'class="sans">D<' in mathml.inline(r"\mathsf{D}")
     assert "class" not in mathml.inline(r"\mathrm{D}")
+
+
+def test_only_a_formula_with_punctuation_behind_it_is_held_together() -> None:
+    one, other = mathml.inline("a"), mathml.inline("b")
+    text = str(mathml.joined([one, Markup(" and ("), other, Markup("), &lt;")]))
+    assert text == f'{one} and <span class="unbroken">({other}),</span> &lt;'

@@ -55,7 +55,7 @@ class HtmlMedium:
 
     def join(self, pieces: Iterable[Markup]) -> Markup:
         """Pieces one after the other."""
-        return Markup("").join(pieces)
+        return mathml.joined(pieces)
 
     def display(self, layout: Layout, label: str, number: int, brief: Layout | None) -> Markup:
         """A numbered equation with the definitions of the parts named in it.

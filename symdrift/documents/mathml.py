@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TypeGuard
 
@@ -32,6 +33,7 @@ _DOUBLE_EXCEPTIONS = {
     "C": "ℂ", "H": "ℍ", "N": "ℕ", "P": "ℙ", "Q": "ℚ", "R": "ℝ", "Z": "ℤ",
 }  # fmt: skip
 
+_PUNCTUATED = re.compile(r"\(?<math>(?:(?!</math>).)*</math>[.,;:?!)]+")
 _THIN_SPACE = Markup('<mspace width="0.1667em"></mspace>')
 _NO_SPACE_AFTER = (Kind.BIN, Kind.REL, Kind.OPEN, Kind.PUNCT, None)
 _NO_SPACE_BEFORE = (Kind.BIN, Kind.REL, Kind.OPEN, Kind.CLOSE, Kind.PUNCT, None)
@@ -46,6 +48,12 @@ def inline(latex: str) -> Markup:
         When the formula cannot be read.
     """
     return Markup("<math>{}</math>").format(_row(parse(latex)))
+
+
+def joined(pieces: Iterable[str]) -> Markup:
+    """Prose with inline formulas, none of which leaves its punctuation to the next line."""
+    text = str(Markup("").join(pieces))
+    return Markup(_PUNCTUATED.sub(r'<span class="unbroken">\g<0></span>', text))
 
 
 def block(rows: Sequence[tuple[str, str]]) -> Markup:

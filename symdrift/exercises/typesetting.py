@@ -77,7 +77,7 @@ class HtmlPen:
 
     def join(self, pieces: Sequence[str]) -> Markup:
         """Pieces one after the other."""
-        return Markup("").join(pieces)
+        return mathml.joined(pieces)
 
     def display(self, layouts: Sequence[Layout]) -> Markup:
         """Displayed equations, aligned with each other."""

@@ -206,7 +206,7 @@ class _Writer:
     def paragraphs(self, text: str) -> list[Markup]:
         """Paragraphs of prose with inline mathematics."""
         return [
-            Markup("").join(self._fragment(piece) for piece in paragraph)
+            mathml.joined(self._fragment(piece) for piece in paragraph)
             for paragraph in read_prose(text, self._symbols, (), ())
         ]
 

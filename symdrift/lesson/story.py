@@ -54,7 +54,7 @@ def scenes(rank: int) -> tuple[Scene, ...]:
             "This network has two linear layers, {first_layer} and {second_layer}. It starts at "
             "a minimum of its loss and goes on learning from one fresh sample after the other. "
             "Its loss fluctuates a little and stays where it is.\n\n"
-            "The right figure shows the hidden representation of one stimulus in the same "
+            "The second figure shows the hidden representation of one stimulus in the same "
             "network at the same time.",
             ("error", "sample-loss", "update"),
             (
@@ -65,7 +65,7 @@ def scenes(rank: int) -> tuple[Scene, ...]:
                 ),
                 Picture(
                     "figure-representation",
-                    "Activity of the hidden units for one stimulus, which never changes.",
+                    "Activity of the hidden units, always for the same stimulus.",
                 ),
             ),
             ("learning_rate",),
@@ -231,8 +231,9 @@ def scenes(rank: int) -> tuple[Scene, ...]:
 
 _ORDER = (
     "Without much label noise the frequent stimulus drifts more slowly than the others: its error "
-    "is smaller and its walls are steeper, and theirs are the opposite. Label noise does not shrink with the error and weighs more where the "
-    "input is strong, so that enough of it turns the order around. The loss shows none of this."
+    "is smaller and its walls are steeper, and theirs are the opposite. Label noise does not "
+    "shrink with the error and weighs more where the input is strong, so that enough of it turns "
+    "the order around. The loss shows none of this."
 )
 _ORDER_OF_TWO = (
     "With two learned directions there is one plane, and both representations decorrelate at the "

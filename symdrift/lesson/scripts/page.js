@@ -672,6 +672,11 @@ function begin() {
   }, {rootMargin: "200px"});
   Object.keys(drawings).forEach(step => watcher.observe(byId(step)));
   addEventListener("resize", () => refresh());
+  // On paper all figures are in view.
+  addEventListener("beforeprint", () => {
+    Object.keys(drawings).forEach(step => visible.add(step));
+    refresh();
+  });
   setRunning(running);
   refresh();
   requestAnimationFrame(frame);
