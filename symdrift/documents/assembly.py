@@ -230,13 +230,23 @@ class _Assembler(Generic[Markup]):
         for fragment in paragraph:
             match fragment:
                 case Text(text=text):
-                    yield self._medium.text(text.replace(" - ", " – "))
+                    yield self._medium.text(text.replace(" - ", "\u00a0– "))
+                case Inline(expression=sp.And() as conditions):
+                    yield from self._conditions(conditions)
                 case Inline(expression=expression):
                     yield self._math(expression)
                 case EquationReference(label=label):
                     yield self._medium.equation_reference(label, self._equations[label])
                 case StepReference(identifier=identifier):
                     yield self._medium.step_reference(identifier, self._steps[identifier])
+
+    def _conditions(self, conditions: sp.And) -> Iterable[Markup]:
+        """Several conditions as a list in a sentence."""
+        *others, last = sorted(conditions.args, key=sp.default_sort_key)
+        for position, condition in enumerate(others):
+            yield self._math(condition)
+            yield self._medium.text(", " if position < len(others) - 1 else " and ")
+        yield self._math(last)
 
     def _display(self, equation: Equation) -> Markup:
         layout = lay_out(

@@ -13,7 +13,7 @@ from symdrift.documents.assembly import EQUATION_WIDTH, assemble, cell
 from symdrift.documents.bibliography import REFERENCES
 from symdrift.documents.numbers import NO_NUMBERS, Numbers, Table
 from symdrift.documents.rendering import Latex, escape_latex, render_latex
-from symdrift.documents.typesetting import Layout, align
+from symdrift.documents.typesetting import Layout, align, align_parts
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,8 @@ class LatexMedium:
         parts = layout.all_definitions()
         if parts:
             # No page ends between an equation and what completes it.
-            text = f"{{\\postdisplaypenalty=10000\n{text}}}%\nwhere\n"
-            text += align(row for part in parts for row in part.rows)
+            text = f"\\begingroup\\postdisplaypenalty=10000\n{text}\n\\endgroup\nwhere\n"
+            text += align_parts(parts)
         remarks = (escape_latex(piece.remark) for piece in (layout, *parts) if piece.remark)
         return Latex("\n".join([text, *remarks, *([_WHOLE] if brief else [])]))
 

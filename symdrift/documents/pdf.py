@@ -12,7 +12,7 @@ from pathlib import Path
 
 from symdrift.files import write_bytes
 
-OVERFULL_LIMIT = 5.0
+OVERFULL_LIMIT = 1.0
 """Overfull boxes up to this many points are tolerated."""
 
 TEX_MISSING = (
@@ -45,7 +45,7 @@ class CompileResult:
     available : bool
         Whether TeX was found, with every package that the document loads.
     errors, overfull, undefined : tuple of str
-        Lines of the log: errors, boxes more than 5 pt too large, references and
+        Lines of the log: errors, boxes more than 1 pt too large, references and
         citations that lead nowhere or labels given twice.
     """
 

@@ -42,12 +42,17 @@ _GREEK = {
     "Υ": "Upsilon", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
 }  # fmt: skip
 _SPECIAL |= {letter: rf"$\{name}$" for letter, name in _GREEK.items()}
+_PERCENT = re.compile(r"([0-9]) %")
 # What pdfTeX's UTF-8 input and the T1 encoding print: Latin letters and common punctuation.
 _PRINTABLE = re.compile(r"[ -~¡-¬®-ÿĀ-ąĆ-ćČ-ěĞ-ğİ-ıĹ-ŉŐ-ŕŘ-śŞ-ťŮ-űŸ-ž]")
 
 
 def escape_latex(text: str) -> Latex:
-    """Plain text as LaTeX text; characters that LaTeX lacks appear by their code point."""
+    """Plain text as LaTeX text; characters that LaTeX lacks appear by their code point.
+
+    No line ends between a number and its per cent sign.
+    """
+    text = _PERCENT.sub("\\g<1>\u00a0%", text)
     return Latex("".join(_escape_character(character) for character in text))
 
 

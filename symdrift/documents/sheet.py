@@ -9,7 +9,7 @@ from symdrift.derivation import Derivation
 from symdrift.documents.assembly import Assembly, SectionView, assemble
 from symdrift.documents.measured import LINE, MeasuredMedium, Piece, display_height
 from symdrift.documents.rendering import Latex, render_latex
-from symdrift.documents.typesetting import Layout, align
+from symdrift.documents.typesetting import Layout, align, align_parts
 
 EQUATION_WIDTH = 25.0
 """Room for an equation in a column of the sheet, in em of its text."""
@@ -80,7 +80,7 @@ def _display(layout: Layout, label: str, number: int, brief: Layout | None) -> P
     (*rows, (left, right)) = layout.rows
     text = align([*rows, (left, rf"{right} \tag{{{number}}}")])
     if parts := layout.all_definitions():
-        text += "\nwhere\n" + align(row for part in parts for row in part.rows)
+        text += "\nwhere\n" + align_parts(parts)
     return Piece(Latex(text), display_height(layout, _GAP))
 
 

@@ -29,6 +29,8 @@ _NARROW = 22.0
 """Below this room (em) rows are indented by half as much."""
 _LARGEST_SMALL_ENTRY = 4.0
 """An entry of a matrix with a fraction is named when it is wider than this (em)."""
+_WHOLE_ROWS = 4
+"""Equations of up to so many rows are not divided between two pages."""
 _ALIKE = 0.6
 """Entries of a matrix that differ by less in width (em) are named together."""
 _WIDEST_MARGIN = 0.34
@@ -158,18 +160,33 @@ def typeset(
     layout = lay_out(expression, TheoryPrinter(symbol_names, ascending), width, Names())
     text = align(layout.rows)
     if layout.definitions:
-        rows = [row for part in layout.all_definitions() for row in part.rows]
-        text += "\nwhere\n" + align(rows)
+        text += "\nwhere\n" + align_parts(layout.all_definitions())
     return text
 
 
 def align(rows: Iterable[tuple[str, str]], label: str = "") -> str:
     """An ``align`` whose last row carries the number when there is a label."""
+    return _aligned([tuple(rows)], label)
+
+
+def align_parts(parts: Iterable[Layout]) -> str:
+    """An ``align*`` with the rows of several equations, such as the definitions of parts."""
+    return _aligned([part.rows for part in parts], "")
+
+
+def _aligned(groups: Sequence[Sequence[tuple[str, str]]], label: str) -> str:
     environment = "align" if label else "align*"
-    lines = [f"{left} & {right}".strip() for left, right in rows]
+    silent = r" \notag" if label else ""
+    lines = []
+    for rows in groups:
+        for position, (left, right) in enumerate(rows):
+            following = len(rows) - position - 1
+            # No page ends after the first row of an equation or before its last one.
+            together = following and (len(rows) <= _WHOLE_ROWS or position == 0 or following == 1)
+            lines.append(f"{left} & {right}".strip() + silent + (r" \\*" if together else r" \\"))
+    body = "\n".join(lines).removesuffix(r" \\").removesuffix(silent)
     number = f" \\label{{{label}}}" if label else ""
-    separator = " \\notag \\\\\n" if label else " \\\\\n"
-    return f"\\begin{{{environment}}}\n{separator.join(lines)}{number}\n\\end{{{environment}}}"
+    return f"\\begin{{{environment}}}\n{body}{number}\n\\end{{{environment}}}"
 
 
 @lru_cache(maxsize=4096)
