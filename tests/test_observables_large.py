@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from simulation_cases import problem
 
+from symdrift.cli import run
+from symdrift.errors import RequestError
 from symdrift.evaluation import Drift
 from symdrift.observables import (
     CorrelatedPlanes,
@@ -288,3 +291,34 @@ def test_every_observable_of_a_large_layer_is_there() -> None:
     assert observation.tuning is not None
     assert observation.tuning.neurons.shape == (2, 30)
     assert all(item.spread is not None for item in observation.angle)
+
+
+def test_what_does_not_fit_is_refused_with_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = misaligned_with_silent_units(40)
+    monkeypatch.setattr("symdrift.observables.observation.available_memory", lambda: 2**20)
+    with pytest.raises(
+        RequestError, match=r"leads to 400 hidden axes, which at 2 lags .*\(--times\)"
+    ):
+        observe(replace(case, hidden=400), np.array([1.0, 2.0]))
+    assert observe(case, np.array([1.0])).decoder
+
+
+def test_the_command_line_observes_a_layer_of_sixty_hidden_units(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = [
+        "observe",
+        "synaptic_noise",
+        "--set",
+        "network.hidden=60",
+        "--times",
+        "1:1e8:2:log",
+    ]
+    assert run([*arguments, "--json"]) == 0
+    output = capsys.readouterr()
+    assert output.err == ""
+    record = json.loads(output.out)
+    assert len(record["tuning"]["neurons"][0]) == 60
+    assert record["angle"][0]["spread"][1] > record["angle"][0]["spread"][0] > 0
+    first, last = record["decoder"][0]["r_squared"]
+    assert last < first < 1

@@ -77,10 +77,8 @@ def population_angle(process: DriftProcess, stimulus: Stimulus, lags: Array) -> 
     if length == 0:
         raise RequestError("stimulus", f'= "{stimulus.name}" has no representation, hence no angle')
     direction = representation / length
-    across = np.eye(len(direction)) - np.outer(direction, direction)
     # K_0 - K_tau, shape (T, d, d).
-    forgotten = process.fluctuation.forgotten(stimulus.vector / length, times)
-    forgotten = across @ forgotten @ across
+    forgotten = _across(process.fluctuation.forgotten(stimulus.vector / length, times), direction)
     change = process.rotation.change(direction, times) @ direction
     cosine = (1 + change) * (1 - np.trace(forgotten, axis1=1, axis2=2))
     spread = None
@@ -92,3 +90,9 @@ def population_angle(process: DriftProcess, stimulus: Stimulus, lags: Array) -> 
         variance = rotation + np.sum((second + 0.5 * jitter) * jitter, axis=(1, 2))
         spread = np.sqrt(np.maximum(variance, 0.0))
     return PopulationAngle(stimulus.name, times, cosine, 1 + change, spread)
+
+
+def _across(matrices: Array, direction: Array) -> Array:
+    """``P K P`` with ``P = 1 - v v'``, for several ``K`` of shape ``(T, d, d)``."""
+    kept = matrices - (matrices @ direction)[:, :, np.newaxis] * direction
+    return np.asarray(kept - direction[:, np.newaxis] * (direction @ kept)[:, np.newaxis])

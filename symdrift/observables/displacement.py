@@ -204,8 +204,7 @@ def decorrelation_time(process: DriftProcess, stimulus: Stimulus) -> float | Non
 
 def slowest_rate(process: DriftProcess) -> float:
     """Slowest rate of the process: of decay, of turning or of relaxation, per step."""
-    eigenvalues = np.linalg.eigvals(process.generator)
-    rotational = np.concatenate([np.abs(eigenvalues.real), np.abs(eigenvalues.imag)])
+    rotational = np.abs(np.concatenate([process.eigenvalues.real, process.eigenvalues.imag]))
     moving = rotational[rotational > NEUTRAL * rotational.max(initial=0.0)]
     return float(min(moving.min(initial=np.inf), process.rates.min()))
 

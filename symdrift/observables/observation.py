@@ -13,6 +13,7 @@ import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.expressions import parse
+from symdrift.memory import available_memory
 from symdrift.observables.angle import PopulationAngle, population_angle
 from symdrift.observables.decoding import TARGETS, DecoderDecay, decoder_decay
 from symdrift.observables.displacement import (
@@ -39,6 +40,8 @@ POINTS_PER_TURN = 16
 MOST_TIMES = 2000
 SHORTEST = 0.1
 """First default time in units of the fastest relaxation time."""
+MATRICES = 6
+"""Matrices of all hidden axes that are held for each lag."""
 LONGEST = 4.0
 """Last default time in units of the longest decorrelation time."""
 COLUMNS = ("observable", "subject", "part", "time", "value")
@@ -120,6 +123,7 @@ def observe(
     """
     process = drift_process(problem, approximation)
     lags = default_times(process) if times is None else checked_lags(times)
+    _require_memory(len(process.decay), len(lags))
     stimuli = problem.stimuli
     warnings = list(process.warnings)
     represented = [item for item in stimuli if process.representation(item).any()]
@@ -153,6 +157,18 @@ def observe(
     )
 
 
+def _require_memory(axes: int, lags: int) -> None:
+    """Refuse what does not fit: every lag has a few matrices of all hidden axes."""
+    needed, available = MATRICES * 8 * lags * axes**2, available_memory()
+    if needed > available:
+        raise RequestError(
+            "network.hidden",
+            f"leads to {axes} hidden axes, which at {lags} lags would need about "
+            f"{needed / 2**30:.1f} GiB (available: {available / 2**30:.1f} GiB); fewer lags "
+            "(--times) or hidden units fit",
+        )
+
+
 def default_times(process: DriftProcess) -> Array:
     """Times from a fraction of the fastest relaxation to a few decorrelation times.
 
@@ -166,7 +182,7 @@ def default_times(process: DriftProcess) -> Array:
         longest = 1 / slowest_rate(process)
     first, last = SHORTEST / process.rates.max(), LONGEST * max(longest, 1 / process.rates.min())
     times = np.geomspace(first, last, DEFAULT_TIMES)
-    fastest_turn = float(np.abs(np.linalg.eigvals(process.generator).imag).max())
+    fastest_turn = float(np.abs(process.eigenvalues.imag).max())
     distance = 2 * np.pi / (POINTS_PER_TURN * fastest_turn) if fastest_turn > 0 else np.inf
     fine = times[: 1 + int(np.sum(np.diff(times) <= distance))]
     if len(fine) == len(times):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symdrift.closed_form import applies
 from symdrift.dense.drift import decay_matrix, hidden_drift, mean_rotation_matrix
@@ -89,6 +90,15 @@ class DriftProcess:
     def generator(self) -> Array:
         """``L`` of ``E[Q_tau] = exp(tau L)``, shape ``(d, d)``, per step."""
         return self.turning - self.decay
+
+    @cached_property
+    def eigenvalues(self) -> NDArray[np.complex128]:
+        """Of the generator, those of the silent axes, which are all alike, once; per step."""
+        active = int(np.count_nonzero(self.first_layer.any(axis=1)))
+        silent = np.diagonal(self.generator)[active : active + 1]
+        return np.append(np.linalg.eigvals(self.generator[:active, :active]), silent).astype(
+            np.complex128
+        )
 
     @cached_property
     def steady(self) -> Semigroup:

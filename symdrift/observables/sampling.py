@@ -66,7 +66,7 @@ def rotation_paths(
         planes.silent, speeds if turning.any() else np.zeros(rank), turning_frame
     )
     fastest = float(np.linalg.norm(process.decay, 2))
-    slowest = float(-np.linalg.eigvals(process.generator).real.max())
+    slowest = float(-process.eigenvalues.real.max())
     # A longer interval would give the same distribution in more steps.
     longest = UNIFORM / slowest if slowest > NEUTRAL * fastest else np.inf
     rotation = np.tile(np.eye(axes), (samples, 1, 1))
