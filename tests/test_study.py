@@ -151,6 +151,7 @@ BROKEN = [
     ("covariance = ", 'distribution = "normal"\ncovariance = ', r'distribution = "normal"'),
     ("covariance = ", "distribution = []\ncovariance = ", r"distribution = \[\] is unknown"),
     ('name = "odd"', "name = 3", r"stimulus\.0\.name = 3 must be text"),
+    ('name = "odd"', f'name = "{"a" * 41}"', r"stimulus\.0\.name = .* 1 to 40 characters"),
     ('name = "odd"', 'name = "a\\nb"', r"stimulus\.0\.name = .*one line"),
     ("vector = [1, -1]", "vector = [1]", r"stimulus\.0\.vector has 1 entries"),
     ("vector = [1, -1]", 'vector = [1, -1]\n[[stimulus]]\nname = "odd"\nvector = [0, 1]', "taken"),

@@ -52,6 +52,8 @@ TOP_LEVEL = (
 )
 _SAMPLE_SUFFIXES = (".csv", ".npy")
 _LONGEST_LABEL = 200
+_LONGEST_NAME = 40
+"""Characters of a stimulus's name, which stands in legends and in the rows of tables."""
 _LATEX = re.compile(r"(?:\\(?P<command>[A-Za-z]+)|[A-Za-z0-9 {}^_,'()*+-]|\\[,;!])*")
 # Notation comes from files of unknown origin and ends up in a document that TeX runs.
 _ALLOWED_COMMANDS = """
@@ -211,7 +213,7 @@ def _stimuli(tables: Any) -> tuple[NamedStimulus, ...]:
     for index, table in enumerate(tables):
         path = f"stimulus.{index}"
         _refuse_unknown(table, _TABLES["stimulus"], path)
-        name = _label(_required(table, "name", path), f"{path}.name")
+        name = _label(_required(table, "name", path), f"{path}.name", _LONGEST_NAME)
         if name in (earlier.name for earlier in stimuli):
             raise RequestError(f"{path}.name", f"= {_shown(name)} is taken; names must differ")
         vector = _vector(_required(table, "vector", path), f"{path}.vector")
@@ -302,11 +304,9 @@ def _suggest(word: str, known: Collection[str], what: str) -> str:
     return f"{hint}{what} are {', '.join(known) or 'none'}"
 
 
-def _label(value: Any, field: str) -> str:
-    if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST_LABEL:
-        raise RequestError(
-            field, f"= {_shown(value)} must be text of 1 to {_LONGEST_LABEL} characters"
-        )
+def _label(value: Any, field: str, longest: int = _LONGEST_LABEL) -> str:
+    if not isinstance(value, str) or not value.strip() or len(value) > longest:
+        raise RequestError(field, f"= {_shown(value)} must be text of 1 to {longest} characters")
     if not value.isprintable():
         raise RequestError(field, f"= {_shown(value)} must be one line of printable text")
     return value
