@@ -285,7 +285,13 @@ def test_an_isotropic_layer_of_a_hundred_axes_wanders_over_a_sphere() -> None:
 def test_every_observable_of_a_large_layer_is_there() -> None:
     case = problem(np.linspace(2, 0.5, 30), weight_decay=0.1, learning_rate=0.005)
     case = replace(case, stimuli=case.stimuli[:4])
-    observation = observe(case, np.array([1.0, 1e9]), seed=1)
+    reported: list[tuple[int, int]] = []
+
+    def report(done: int, total: int) -> None:
+        reported.append((done, total))
+
+    observation = observe(case, np.array([1.0, 1e9]), seed=1, progress=report)
+    assert reported == [(1, 2), (2, 2)]
     assert observation.warnings == ()
     assert [item.target for item in observation.decoder] == ["teacher", "identity"]
     assert observation.tuning is not None

@@ -11,7 +11,7 @@ import typer
 
 from symdrift.cli.options import JsonOption, SeedOption, SetOption, StudyArgument
 from symdrift.cli.requests import chosen_study
-from symdrift.cli.terminal import output_console
+from symdrift.cli.terminal import output_console, progress_bar
 from symdrift.errors import RequestError
 
 if TYPE_CHECKING:
@@ -53,14 +53,16 @@ def observe(
     if as_json and as_csv:
         raise RequestError("--json", "and --csv exclude each other; give one of them")
     if plot is not None:
-        from symdrift.plots import check_suffix
+        from symdrift.plots import require_picture
 
-        check_suffix(plot)
+        require_picture(plot)
     from symdrift.observables import observe as run_observe
     from symdrift.observables.observation import parse_times
 
     lags = None if times is None else parse_times(times)
-    observation = run_observe(chosen_study(study, assignments).problem(), lags, approximation, seed)
+    problem = chosen_study(study, assignments).problem()
+    with progress_bar("observing") as progress:
+        observation = run_observe(problem, lags, approximation, seed, progress)
     if plot is not None:
         from symdrift.figures import draw_observables, save
 

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from symdrift.dense.drift import Progress
 from symdrift.errors import RequestError
 from symdrift.expressions import parse
 from symdrift.memory import available_memory
@@ -104,6 +105,7 @@ def observe(
     times: Array | None = None,
     approximation: str = "exact",
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> Observation:
     """Every observable of a problem's stimuli.
 
@@ -115,13 +117,16 @@ def observe(
     approximation : {"exact", "white"}
     seed : int
         Of the random networks whose neurons are followed.
+    progress : callable, optional
+        Called with the number of finished parts and of all: planes of the hidden layer, then
+        lags of the random networks.
 
     Raises
     ------
     RequestError
         When an argument is refused, or the problem is outside the theory.
     """
-    process = drift_process(problem, approximation)
+    process = drift_process(problem, approximation, progress)
     lags = default_times(process) if times is None else checked_lags(times)
     _require_memory(len(process.decay), len(lags))
     stimuli = problem.stimuli
@@ -140,7 +145,7 @@ def observe(
     else:
         decoder = tuple(decoder_decay(process, lags, target) for target in TARGETS)
         if len(stimuli) >= FEWEST_STIMULI:
-            tuning = tuning_change(process, lags, seed=seed)
+            tuning = tuning_change(process, lags, seed=seed, progress=progress)
         else:
             warnings.append(f"tuning curves need at least {FEWEST_STIMULI} stimuli")
     return Observation(

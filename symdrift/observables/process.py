@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.closed_form import applies
-from symdrift.dense.drift import decay_matrix, hidden_drift, mean_rotation_matrix
+from symdrift.dense.drift import Progress, decay_matrix, hidden_drift, mean_rotation_matrix
 from symdrift.dense.fluctuation import (
     NormalFluctuation,
     gradient_fluctuation,
@@ -148,7 +148,9 @@ class DriftProcess:
         raise RequestError("stimulus", f'= "{name}" is unknown; the study has {known}')
 
 
-def drift_process(problem: LearningProblem, approximation: str = "exact") -> DriftProcess:
+def drift_process(
+    problem: LearningProblem, approximation: str = "exact", progress: Progress | None = None
+) -> DriftProcess:
     """Solve for everything that the observables are made of.
 
     Parameters
@@ -156,6 +158,8 @@ def drift_process(problem: LearningProblem, approximation: str = "exact") -> Dri
     problem : LearningProblem
     approximation : {"exact", "white"}
         ``"white"`` treats noise and fluctuation as uncorrelated in time.
+    progress : callable, optional
+        Called with the number of finished planes and of all, where full matrices are used.
 
     Raises
     ------
@@ -189,13 +193,13 @@ def drift_process(problem: LearningProblem, approximation: str = "exact") -> Dri
     turning = mean_rotation_matrix(minimum.point, fluctuation, rate)
     planes = None
     if minimum.rank <= LARGEST_SQUARE:
-        drift = hidden_drift(minimum.point, fluctuation, rate, approximation)
+        drift = hidden_drift(minimum.point, fluctuation, rate, approximation, progress)
         if problem.synaptic_noise > 0:
             drift = with_synaptic_noise(drift, values, minimum.rank, problem.synaptic_noise)
         planes = CorrelatedPlanes(drift, silent)
         decay = planes.decay
     else:
-        active = decay_matrix(minimum.point, fluctuation, rate, approximation)
+        active = decay_matrix(minimum.point, fluctuation, rate, approximation, progress)
         if problem.synaptic_noise > 0:
             active[np.diag_indices(minimum.rank)] += synaptic_decay(
                 values, minimum.rank, problem.synaptic_noise

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from symdrift.dense.drift import Progress
 from symdrift.errors import RequestError
 from symdrift.observables.process import DriftProcess, checked_lags
 from symdrift.observables.rotations import LARGEST_SQUARE
@@ -65,7 +66,11 @@ class TuningChange:
 
 
 def tuning_change(
-    process: DriftProcess, lags: Array, networks: int | None = None, seed: int = 0
+    process: DriftProcess,
+    lags: Array,
+    networks: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> TuningChange:
     """Correlations of tuning curves over the named stimuli, by sampling the process.
 
@@ -80,6 +85,8 @@ def tuning_change(
         `FEWEST_NETWORKS`.
     seed : int
         Of all random numbers.
+    progress : callable, optional
+        Called with the number of finished lags and of all.
 
     Raises
     ------
@@ -120,6 +127,8 @@ def tuning_change(
     for place, rotation in enumerate(rotation_paths(process, times, networks, turns)):
         after = neurons @ (rotation @ (representations + later[place]))
         correlations[place] = _correlation(before, after)
+        if progress is not None:
+            progress(place + 1, len(times))
     by_network = correlations.mean(axis=2)
     return TuningChange(
         lags=times,
