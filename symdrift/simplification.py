@@ -49,7 +49,6 @@ class Simplified:
     applied: tuple[AppliedRule, ...]
 
 
-CANCEL = Rule("one fraction, common factors cancelled", rational.cancel)
 FACTOR = Rule("irreducible factors", rational.factor)
 
 

@@ -32,3 +32,14 @@ def test_the_mean_rotation_is_shown_where_there_is_one(
         assert np.asarray(lines.get_lines()[0].get_ydata())[1] == pytest.approx(
             -4.342e-8, rel=1e-3
         )
+
+
+def test_the_legend_of_a_sweep_over_three_fields_leaves_room_for_the_panels(tmp_path: Path) -> None:
+    """Where it does not, Matplotlib gives up the layout with a warning, an error here."""
+    axes = [
+        parse_axis(text)
+        for text in ("eta=1e-3:2e-3:2", "learning.batch=1:2:2", "inputs.covariance.0=2:3:2")
+    ]
+    target = tmp_path / "lines.png"
+    plot(sweep(read_study("anisotropic_autoencoder"), axes), axes, target)
+    assert target.stat().st_size > 0

@@ -67,7 +67,6 @@ BLOCK_HESSIAN, BLOCK_NOISE, BLOCK_FLUCTUATION = (
 )
 LEFT_SOLUTION = sp.MatrixSymbol("Y", 2, 2)
 RIGHT_SOLUTION = sp.MatrixSymbol("Z", 2, 2)
-IDENTITY = sp.Identity(2)
 
 LATEX = {
     MINIMUM_POINT: r"\theta^{*}",
