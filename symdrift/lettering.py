@@ -185,6 +185,23 @@ def with_index(latex: str, index: str) -> str:
     >>> with_index("W_1", "il")
     'W_{1,il}'
     """
+    head, sub, sup = _parts(latex)
+    inside = f"{sub},{index}" if sub else index
+    return f"{head}{f'^{{{sup}}}' if sup else ''}_{{{inside}}}"
+
+
+def with_superscript(latex: str, mark: str) -> str:
+    """A symbol with a mark above, which joins the superscript that the symbol has already.
+
+    >>> with_superscript("W^{(1)}", "*")
+    'W^{(1)*}'
+    """
+    head, sub, sup = _parts(latex)
+    return f"{head}{f'_{{{sub}}}' if sub else ''}^{{{sup}{mark}}}"
+
+
+def _parts(latex: str) -> tuple[str, str, str]:
+    """A symbol without its scripts, its subscript and its superscript."""
     tokens = tokens_of(latex)
     head, sub, sup = "", "", ""
     while tokens:
@@ -195,8 +212,7 @@ def with_index(latex: str, index: str) -> str:
             sub = _script(tokens)
         else:
             sup = _script(tokens)
-    inside = f"{sub},{index}" if sub else index
-    return f"{head}{f'^{{{sup}}}' if sup else ''}_{{{inside}}}"
+    return head, sub, sup
 
 
 def in_notation(latex: str, notation: Mapping[str, str]) -> str:
@@ -226,9 +242,10 @@ def _rewritten(tokens: list[str], letters: Mapping[str, str]) -> Iterator[str]:
                     own = f"{token}_{{{index}}}" if len(index) > 1 else f"{token}_{index}"
                 else:
                     own = with_index(own, "".join(_rewritten(tokens_of(index), letters)))
-            raised = bool(tokens) and tokens[0] == "^" and "^" in own
-            under = previous in ("_", "^", *_ACCENT_COMMANDS) and len(tokens_of(own)) > 1
-            if raised or under:
+            if tokens and tokens[0] == "^" and "^" in own:
+                tokens.pop(0)
+                own = with_superscript(own, _script(tokens))
+            if previous in ("_", "^", *_ACCENT_COMMANDS) and len(tokens_of(own)) > 1:
                 own = f"{{{own}}}"
             joined = own[-1].isalpha() and "\\" in own and tokens and tokens[0][0].isalpha()
             yield f"{own} " if joined else own

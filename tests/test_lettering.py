@@ -25,7 +25,7 @@ from symdrift.documents.mathlist import (
 from symdrift.documents.numbers import Formula
 from symdrift.documents.tables import parameter_table
 from symdrift.errors import RequestError
-from symdrift.lettering import in_notation, resolve_notation, with_index
+from symdrift.lettering import in_notation, resolve_notation, with_index, with_superscript
 from symdrift.roles import INDICES, PRESETS, ROLES, VOCABULARY
 from symdrift.study import read_study
 
@@ -135,6 +135,23 @@ def test_a_letter_of_the_notation_may_not_be_a_symbol_of_the_study(
 def test_an_index_joins_the_subscript_that_is_there(latex: str, index: str, indexed: str) -> None:
     assert with_index(latex, index) == indexed
     parse(indexed)
+
+
+@pytest.mark.parametrize(
+    ("latex", "mark", "marked"),
+    [
+        ("W", "*", "W^{*}"),
+        ("W_1", "*", "W_{1}^{*}"),
+        ("W^{(1)}", r"\mathsf{T}", r"W^{(1)\mathsf{T}}"),
+    ],
+)
+def test_a_mark_joins_the_superscript_that_is_there(latex: str, mark: str, marked: str) -> None:
+    assert with_superscript(latex, mark) == marked
+    parse(marked)
+
+
+def test_a_superscript_is_never_raised_upon_another() -> None:
+    assert in_notation("W^{*}", {"first_layer": "W^{(1)}"}) == "W^{(1)*}"
 
 
 @pytest.mark.parametrize(

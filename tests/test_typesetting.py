@@ -140,6 +140,22 @@ def test_equal_wide_entries_of_a_matrix_share_one_name() -> None:
     assert [part.rows[0][0] for part in layout.definitions].count("h_{12}") == 1
 
 
+def test_entries_of_a_matrix_are_named_alike_and_share_names_up_to_their_sign() -> None:
+    first, second = L1 * L2 * L3, L1**2 * L2
+    noise = sp.Matrix([[first, second, -first], [second, L1, -second], [-first, -second, L2]])
+    block = sp.Eq(sp.Symbol(r"\mathcal{C}"), noise, evaluate=False)
+    ((_, matrix),) = (layout := lay_out(block, printer(), 13.0, Names())).rows
+    named = {part.rows[0][0]: part.rows[0][1] for part in layout.definitions}
+    assert set(named) == {"c_{11}", "c_{12}"}
+    assert named["c_{11}"] == r"= \lambda_{1} \lambda_{2} \lambda_{3}"
+    cells = [row.split(" & ") for row in matrix.split("matrix}")[1].split(r" \\ ")]
+    assert [[cell.removesuffix(r" \end{").strip() for cell in row] for row in cells] == [
+        ["c_{11}", "c_{12}", "- c_{11}"],
+        ["c_{12}", r"\lambda_{1}", "- c_{12}"],
+        ["- c_{11}", "- c_{12}", r"\lambda_{2}"],
+    ]
+
+
 def test_a_long_fraction_in_a_matrix_is_named_instead_of_set_in_small_type() -> None:
     fraction = GAMMA * L2 / (L1 * L2 - L3**2)
     block = sp.Eq(
@@ -254,6 +270,16 @@ def test_typeset_is_deterministic_and_complete() -> None:
             sp.Trace(sp.MatrixSymbol("Y", 2, 2).T * sp.MatrixSymbol("C", 2, 2)),
             r"\operatorname{tr}(Y^{\mathsf{T}} C)",
         ),
+        # What follows a determinant or a derivative is no part of it.
+        (
+            sp.Determinant(sp.MatrixSymbol("H", 2, 2)) * sp.MatrixSymbol("C", 2, 2),
+            r"\det(H) C",
+        ),
+        (
+            sp.MatrixSymbol(r"\partial L", 2, 2) * sp.MatrixSymbol("W", 2, 2).T,
+            r"(\partial L) W^{\mathsf{T}}",
+        ),
+        (sp.MatrixSymbol("W^{(1)}", 2, 2).T, r"W^{(1)\mathsf{T}}"),
         (2**example.N * 3, r"3 \cdot 2^{n}"),
         (ETA / (-L1 - L2) ** 3, r"- \frac{\eta}{(\lambda_{1} + \lambda_{2})^{3}}"),
         (-(L1 + L2) * GAMMA / 2, r"- \frac{\gamma (\lambda_{1} + \lambda_{2})}{2}"),

@@ -11,6 +11,7 @@ from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE, precedence_traditional
 
 from symdrift.documents.metrics import measure
+from symdrift.lettering import with_superscript
 
 _FLAT_REACH = 0.75
 """Formulas that reach no further than this (scripts, but no fractions) get plain brackets."""
@@ -327,8 +328,8 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
 
     def _print_Transpose(self, expr: Any) -> str:
         base = self.parenthesize(expr.arg, precedence_traditional(expr), strict=True)
-        # A symbol with a superscript of its own, W^{(1)}, becomes a group.
-        base = f"{{{base}}}" if isinstance(expr.arg, sp.MatrixSymbol) and "^" in base else base
+        if isinstance(expr.arg, sp.MatrixSymbol) and "^" in base:
+            return with_superscript(base, r"\mathsf{T}")
         return rf"{base}^{{\mathsf{{T}}}}"
 
     def _print_Identity(self, expr: Any) -> str:
