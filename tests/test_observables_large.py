@@ -15,6 +15,7 @@ from simulation_cases import problem
 from symdrift.cli import run
 from symdrift.errors import RequestError
 from symdrift.evaluation import Drift
+from symdrift.inputs import StimulusSet
 from symdrift.observables import (
     CorrelatedPlanes,
     DriftProcess,
@@ -36,7 +37,7 @@ from symdrift.observables import (
 from symdrift.observables.rotations import conjugation_generator, symmetric_basis
 from symdrift.observables.semigroup import Semigroup
 from symdrift.problem import LearningProblem, Stimulus
-from symdrift.roads import evaluate
+from symdrift.roads import evaluate, evaluate_stimuli
 
 Numbers = NDArray[np.float64]
 
@@ -145,6 +146,41 @@ def test_one_learned_direction_wanders_over_the_sphere_of_all_hidden_units() -> 
     np.testing.assert_allclose(moved, expected, rtol=1e-10)
     cosine = population_angle(process, case.stimuli[0], lags).rotation_cosine
     np.testing.assert_allclose(cosine, np.exp(-0.5 * 299 * variance * lags), atol=1e-12)
+
+
+# -- many active axes in correlated planes ------------------------------------------------
+
+
+def test_correlated_planes_of_twenty_six_active_axes() -> None:
+    """A stimulus set: slopes of ``(v'Qv)^2`` by the rates of stimuli alone, uniform in the end."""
+    rng = np.random.default_rng(8)
+    size = 26
+    shown = rng.standard_normal((30, size)) * np.linspace(1.4, 0.7, size)
+    teacher = np.eye(size) + 0.2 * rng.standard_normal((size, size)) / math.sqrt(size)
+    case = problem(
+        np.eye(size),
+        teacher,
+        weight_decay=0.01,
+        learning_rate=0.002,
+        inputs=StimulusSet(shown, np.full(30, 1 / 30)),
+    )
+    case = replace(case, stimuli=case.stimuli[:3])
+    process = drift_process(case)
+    assert isinstance(process.planes, CorrelatedPlanes)
+    assert len(process.decay) == size
+    rates = evaluate_stimuli(case).stimuli
+    slow = float(-process.eigenvalues.real.max())
+    lags = np.array([1e-8, 1e3]) / slow
+    for item, expected in zip(case.stimuli, rates, strict=True):
+        direction = process.representation(item)
+        direction /= np.linalg.norm(direction)
+        changed = conjugation_change(process, np.outer(direction, direction), lags)
+        lost = changed[0] @ direction @ direction + (expected.mean_speed * lags[0]) ** 2 / (
+            expected.squared_norm
+        )
+        assert lost == pytest.approx(-2 * expected.decay_rate * lags[0], rel=1e-4)
+        final = changed[1] + np.outer(direction, direction)
+        np.testing.assert_allclose(final, np.eye(size) / size, atol=1e-9)
 
 
 # -- aligned problems ---------------------------------------------------------------------
