@@ -38,7 +38,11 @@ def test_the_legend_of_a_sweep_over_three_fields_leaves_room_for_the_panels(tmp_
     """Where it does not, Matplotlib gives up the layout with a warning, an error here."""
     axes = [
         parse_axis(text)
-        for text in ("eta=1e-3:2e-3:2", "learning.batch=1:2:2", "inputs.covariance.0=2:3:2")
+        for text in (
+            "learning.rate=1e-3:2e-3:2",
+            "learning.weight_decay=0.2:0.3:2",
+            "inputs.covariance.0=2:3:2",
+        )
     ]
     target = tmp_path / "lines.png"
     plot(sweep(read_study("anisotropic_autoencoder"), axes), axes, target)
