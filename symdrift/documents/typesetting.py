@@ -493,7 +493,7 @@ class _Writer:
         def entry(place: tuple[int, int]) -> str:
             body = named.get(cells[place])
             if body is None:
-                return self._printer.doprint(matrix[place])
+                return str(self._printer.doprint(matrix[place]))
             return f"- {body}" if signed[place][0] else body
 
         def grid() -> str:
