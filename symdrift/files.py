@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from symdrift.errors import RequestError
@@ -80,8 +80,8 @@ def replacing(target: str | Path) -> Iterator[Path]:
             reason = "one of its directories is a file"
         raise RequestError("out", f"= {path} cannot be written: {reason}") from error
     finally:
-        # Not there after a successful rename; not reachable when a parent is a file.
-        if temporary.parent.is_dir():
+        # Not there after a successful rename; never made when its path is impossible.
+        with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 

@@ -95,3 +95,8 @@ def test_a_place_that_cannot_be_written_to_is_refused_under_the_name_of_the_opti
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(RequestError, match=r"no permission to write to \."):
         require_file("new")
+
+
+def test_a_name_that_is_too_long_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="cannot be written: File name too long"):
+        write_text(tmp_path / ("x" * 300), "y")
