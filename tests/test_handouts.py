@@ -20,7 +20,7 @@ from symdrift.derivation import Derivation, Equation, Step
 from symdrift.documents import writing
 from symdrift.documents.assembly import theory_printer
 from symdrift.documents.bibliography import REFERENCES, bibtex
-from symdrift.documents.latex import PAGES, derivation_latex, fragment_latex
+from symdrift.documents.latex import PAGES, derivation_latex, fragment_latex, page_of
 from symdrift.documents.pdf import compile_pdf
 from symdrift.documents.sheet import sheet_latex
 from symdrift.documents.slides import slides_latex
@@ -241,7 +241,15 @@ def test_the_width_is_that_of_article_and_fragment(tmp_path: Path) -> None:
     assert run([*arguments, "--width", "column"]) == 0
     assert "twocolumn" in (tmp_path / "derivation.tex").read_text(encoding="utf-8")
     assert "within 20 em" in (tmp_path / "fragment.tex").read_text(encoding="utf-8")
-    assert run([*arguments, "--width", "poster"]) == 2
+    assert run([*arguments, "--width", "31"]) == 0
+    assert "textwidth=34.5em" in (tmp_path / "derivation.tex").read_text(encoding="utf-8")
+    assert "within 31 em" in (tmp_path / "fragment.tex").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("width", ["poster", "12", "200", "nan", "-30", ""])
+def test_a_width_for_which_there_is_no_page_is_refused(width: str) -> None:
+    with pytest.raises(RequestError, match="article, column and numbers of em from 20 to 60"):
+        page_of(width)
 
 
 @pytest.mark.usefixtures("example_chain")

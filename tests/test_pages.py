@@ -14,7 +14,7 @@ from tex import needs_tex
 
 from symdrift.derivation import Check, Derivation, Equation, Step
 from symdrift.documents.bibliography import bibtex
-from symdrift.documents.latex import PAGES, derivation_latex, fragment_latex
+from symdrift.documents.latex import PAGES, derivation_latex, fragment_latex, page_of
 from symdrift.documents.numbers import Numbers, Table
 from symdrift.documents.pdf import compile_pdf
 from symdrift.documents.rendering import escape_latex
@@ -177,6 +177,19 @@ def test_a_fragment_fits_a_conference_paper_with_its_own_macros_theorems_and_ref
     assert "Theorem 1.1 is of the host" in flat
     # Author and year stand in brackets: the sentence is complete without them.
     assert "[Pashakhanloo and Koulakov, 2023]" in flat
+
+
+@needs_tex
+@pytest.mark.slow
+def test_a_width_in_em_fits_the_page_of_plain_articles(tmp_path: Path) -> None:
+    # LaTeX's own article at 10 pt has lines of 345 pt.
+    write_text(tmp_path / "fragment.tex", fragment_latex(EXAMPLE, page_of("31")))
+    write_text(tmp_path / "references.bib", bibtex())
+    host = CONFERENCE.replace(",twocolumn", "").replace(
+        r"\usepackage[textwidth=6.75in,columnsep=0.25in,textheight=9in]{geometry}", ""
+    )
+    result = compile_pdf(write_text(tmp_path / "host.tex", host))
+    assert result.problems == ()
 
 
 @needs_tex

@@ -27,7 +27,9 @@ def derive(
     width: Annotated[
         str,
         typer.Option(
-            metavar="article|column", help="Width of the equations of article and fragment."
+            metavar="article|column|EM",
+            help="Width of the equations of article and fragment; a number of em fits any other "
+            "page (text width in em less 3.5 for the equation number).",
         ),
     ] = "article",
     assignments: SetOption = None,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from symdrift import __version__
@@ -14,6 +15,7 @@ from symdrift.documents.bibliography import REFERENCES
 from symdrift.documents.numbers import NO_NUMBERS, Numbers, Table
 from symdrift.documents.rendering import Latex, escape_latex, render_latex
 from symdrift.documents.typesetting import Layout, align, align_parts
+from symdrift.errors import RequestError
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,40 @@ PAGES: Mapping[str, Page] = MappingProxyType(
     }
 )
 """Pages by name of their width."""
+
+NARROWEST, WIDEST = 20.0, 60.0
+"""Widths of equations, in em, for which there is a page."""
+
+_NUMBER_ROOM = 3.5
+"""What an equation number takes beside the equation, in em."""
+
+
+def page_of(width: str) -> Page:
+    """Page by the name of its width, or with room for equations of so many em.
+
+    Raises
+    ------
+    RequestError
+        For an unknown name, or a number below :data:`NARROWEST` or above :data:`WIDEST`.
+    """
+    if width in PAGES:
+        return PAGES[width]
+    try:
+        room = float(width)
+    except ValueError:
+        room = math.nan
+    if not NARROWEST <= room <= WIDEST:
+        raise RequestError(
+            "width",
+            f'= "{width}" is no width; allowed are {", ".join(PAGES)} and numbers of em from '
+            f"{NARROWEST:g} to {WIDEST:g}",
+        )
+    return replace(
+        PAGES["article"],
+        text_width=Latex(f"{room + _NUMBER_ROOM:g}em"),
+        equation_width=room,
+        notation=PAGES["column"].notation,
+    )
 
 
 _LONGEST_WHOLE_TABLE = 30

@@ -13,7 +13,13 @@ from symdrift.chain import derive
 from symdrift.derivation import Derivation
 from symdrift.documents.bibliography import bibtex
 from symdrift.documents.html import derivation_html
-from symdrift.documents.latex import PAGES, Page, derivation_latex, fragment_latex
+from symdrift.documents.latex import (
+    PAGES,
+    Page,
+    derivation_latex,
+    fragment_latex,
+    page_of,
+)
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
 from symdrift.documents.pdf import TEX_MISSING, compile_pdf, tex_available
 from symdrift.documents.sheet import sheet_latex
@@ -54,8 +60,8 @@ def write_derivation(
     formats : collection of {"tex", "html", "pdf", "fragment", "slides", "sheet"}
         The PDF is made of the article, the slides and the sheet, as far as they are asked
         for, and of the article when none of them is.
-    width : {"article", "column"}
-        Width of equations in article and fragment.
+    width : str
+        Width of equations in article and fragment: "article", "column" or a number of em.
 
     Returns
     -------
@@ -70,11 +76,9 @@ def write_derivation(
         When a step of the derivation or the compilation fails.
     """
     _require_formats(formats, DERIVATION_FORMATS)
-    if width not in PAGES:
-        raise RequestError("width", f'= "{width}" is unknown; allowed are {", ".join(PAGES)}')
+    page = page_of(width)
     derivation = derive(study)
     require_passed(derivation)
-    page = PAGES[width]
     handouts = [name for name in HANDOUTS if name in formats]
     article = [name for name in FORMATS if name in formats]
     if handouts and "tex" not in formats and "pdf" in article:
