@@ -172,9 +172,7 @@ class _CorrelatedConjugation:
         rank = self.rank
         square = symmetric_basis(rank).reshape(-1, rank**2)
         coordinates = square @ matrix[:rank, :rank].ravel()
-        if self.silent_axes:
-            coordinates = np.append(coordinates, _silent_coordinate(matrix, rank))
-        changed = self.semigroup.change(coordinates, lags)
+        changed = self.semigroup.change(_with_silent_coordinate(coordinates, matrix, rank), lags)
         active = (changed[:, : len(square)] @ square).reshape(-1, rank, rank)
         return _with_silent_diagonal(active, changed[:, len(square) :], self.silent_axes)
 
@@ -191,9 +189,7 @@ class _IndependentConjugation:
         rank = len(self.rates)
         active = np.expm1(-np.multiply.outer(lags, self.rates)) * matrix[:rank, :rank]
         coordinates = np.diagonal(matrix)[:rank]
-        if self.silent_axes:
-            coordinates = np.append(coordinates, _silent_coordinate(matrix, rank))
-        changed = self.diagonal.change(coordinates, lags)
+        changed = self.diagonal.change(_with_silent_coordinate(coordinates, matrix, rank), lags)
         places = np.arange(rank)
         active[:, places, places] = changed[:, :rank]
         return _with_silent_diagonal(active, changed[:, rank:], self.silent_axes)
@@ -265,9 +261,10 @@ def _diagonal_places(rank: int) -> NDArray[np.intp]:
     return np.flatnonzero(first == second)
 
 
-def _silent_coordinate(matrix: Array, rank: int) -> float:
+def _with_silent_coordinate(active: Array, matrix: Array, rank: int) -> Array:
+    """Coordinates of the active axes with that of the silent ones, if there are any."""
     silent = np.diagonal(matrix)[rank:]
-    return float(np.sqrt(len(silent)) * silent.mean())
+    return np.append(active, np.sqrt(silent.size) * silent.mean()) if silent.size else active
 
 
 def _with_silent_diagonal(active: Array, coordinates: Array, count: int) -> Array:
