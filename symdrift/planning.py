@@ -37,6 +37,7 @@ from symdrift.simulation.kernels import Shape
 from symdrift.simulation.lanes import LANES
 from symdrift.simulation.model import model_of, padded_layers, simulated_hidden
 from symdrift.simulation.timescales import relaxation
+from symdrift.simulation.trajectory import MOST_STEPS
 
 WINDOW_RELAXATIONS = 3.0
 """Window length in units of the slowest relaxation time."""
@@ -46,6 +47,9 @@ BURN_IN_RELAXATIONS = 6.0
 
 PRECISION = 0.01
 """Relative standard error that a planned run aims at."""
+
+FINEST_PRECISION = 1e-6
+"""Finest standard error that can be asked for: years of simulation."""
 
 REJECTING_ERRORS = 10.0
 """Standard errors planned between data and white-noise approximation; `SAFETY` adds two."""
@@ -149,12 +153,20 @@ def plan_extrapolation(
     Raises
     ------
     RequestError
-        When precision or budget are not positive.
+        When precision or budget are not positive, the precision is below `FINEST_PRECISION`, or
+        the study's own learning rate needs more than `MOST_STEPS` steps.
     """
     for field, value in (("precision", precision), ("budget", budget)):
         if value is not None and not (math.isfinite(value) and value > 0):
             raise RequestError(field, f"= {value:g} must be a positive number")
+    if precision is not None and precision < FINEST_PRECISION:
+        raise RequestError(
+            "precision",
+            f"= {precision:g} would take years of simulation; at least {FINEST_PRECISION:g} is "
+            "possible",
+        )
     minimum = minimum_of(problem)
+    _require_time(problem, minimum, WINDOW_RELAXATIONS)
     shape = model_of(problem, simulated_hidden(problem, minimum)).shape
     speed = _speed(shape) if speed is None else speed
     single = window_variance(problem, theory)
@@ -313,6 +325,19 @@ def schedule_of(
     )
 
 
+def _require_time(problem: LearningProblem, minimum: MinimumPoint, relaxations: float) -> None:
+    """Refuse a learning rate at which the shortest run would not end."""
+    modes = relaxation(problem, minimum)
+    slowest_of_all = min(modes.slowest, minimum.certificate.hessian_min, 2 * problem.weight_decay)
+    times = BURN_IN_RELAXATIONS / slowest_of_all + FEWEST_WINDOWS * relaxations / modes.slowest
+    if times > problem.learning_rate * MOST_STEPS:
+        raise RequestError(
+            "learning.rate",
+            f"= {problem.learning_rate:g} is too small to be simulated: burn-in and "
+            f"{FEWEST_WINDOWS} windows would take more than {MOST_STEPS:.0e} steps",
+        )
+
+
 def plan_single(
     problem: LearningProblem,
     minimum: MinimumPoint,
@@ -326,15 +351,19 @@ def plan_single(
     Raises
     ------
     RequestError
-        When the steps do not suffice for burn-in and windows.
+        When the steps do not suffice for burn-in and windows, or are more than `MOST_STEPS`, or
+        the learning rate is so small that any run would take more.
     """
     rate = problem.learning_rate
+    _require_time(problem, minimum, relaxations)
     shortest = schedule_of(problem, minimum, rate, FEWEST_WINDOWS, replicas, relaxations)
     if steps is None:
         speed = _speed(model_of(problem, simulated_hidden(problem, minimum)).shape)
         wanted = math.ceil(VARIANCE_PER_WINDOW / precision**2 / replicas)
         affordable = SINGLE_BUDGET_SECONDS * speed / replicas - shortest.burn_in
         windows = min(wanted, int(affordable / shortest.window))
+    elif steps > MOST_STEPS:
+        raise RequestError("steps", f"= {steps} is too many; at most {MOST_STEPS} can be made")
     else:
         windows = (positive("steps", steps) - shortest.burn_in) // shortest.window
         if windows < FEWEST_WINDOWS:

@@ -34,6 +34,7 @@ from symdrift.planning import (
     at_learning_rate,
     minimum_of,
     plan_extrapolation,
+    plan_single,
     require_memory,
     schedule_of,
 )
@@ -134,6 +135,19 @@ def test_synaptic_noise_keeps_its_share_at_every_rate() -> None:
     slower = at_learning_rate(SYNAPTIC, SYNAPTIC.learning_rate / 2)
     np.testing.assert_allclose(dense.evaluate(slower).drift.diffusion, own / 8, rtol=1e-10)
     assert at_learning_rate(THREE, 0.001).synaptic_noise == 0
+
+
+def test_what_would_never_end_is_refused() -> None:
+    theory = dense.evaluate(TWO)
+    with pytest.raises(RequestError, match=r"precision = 1e-300 would take years"):
+        plan_extrapolation(TWO, theory, precision=1e-300)
+    slow = replace(TWO, learning_rate=1e-99)
+    with pytest.raises(RequestError, match=r"learning.rate = 1e-99 is too small"):
+        plan_extrapolation(slow, dense.evaluate(slow))
+    with pytest.raises(RequestError, match=r"learning.rate = 1e-99 is too small"):
+        plan_single(slow, minimum_of(slow), None, 8, 0.1)
+    with pytest.raises(RequestError, match=r"steps = 10+ is too many"):
+        plan_single(TWO, minimum_of(TWO), 10**22, 8, 0.1)
 
 
 def test_an_exact_line_is_recovered() -> None:
