@@ -248,23 +248,26 @@ def test_pairs_of_weights_give_what_full_matrices_give(make: Any, approximation:
     assert isinstance(full.planes, CorrelatedPlanes)
     assert isinstance(pairs.planes, IndependentPlanes)
     np.testing.assert_allclose(np.abs(pairs.first_layer), np.abs(full.first_layer), atol=1e-12)
-    close = {"rtol": 1e-9, "atol": 1e-14}
+
+    def assert_close(one: Numbers | None, other: Numbers | None) -> None:
+        assert one is not None
+        assert other is not None
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-14)
+
     for item in case.stimuli:
         for observable in (mean_squared_displacement, autocorrelation):
-            np.testing.assert_allclose(
-                observable(pairs, item, LAGS).total, observable(full, item, LAGS).total, **close
-            )
+            assert_close(observable(pairs, item, LAGS).total, observable(full, item, LAGS).total)
         if not full.representation(item).any():
             continue
         angles = [population_angle(process, item, LAGS) for process in (pairs, full)]
-        np.testing.assert_allclose(angles[0].cosine, angles[1].cosine, **close)
-        np.testing.assert_allclose(angles[0].spread, angles[1].spread, **close)
+        assert_close(angles[0].cosine, angles[1].cosine)
+        assert_close(angles[0].spread, angles[1].spread)
     for target in ("teacher", "identity"):
         decays = [decoder_decay(process, LAGS, target) for process in (pairs, full)]
-        np.testing.assert_allclose(decays[0].r_squared, decays[1].r_squared, **close)
+        assert_close(decays[0].r_squared, decays[1].r_squared)
     similar = [representational_similarity(process, LAGS) for process in (pairs, full)]
     for part in ("gram", "standard_deviation", "gram_change", "representation_change"):
-        np.testing.assert_allclose(*(getattr(one, part) for one in similar), **close)
+        assert_close(getattr(similar[0], part), getattr(similar[1], part))
 
 
 @pytest.mark.parametrize("make", [wide, narrow, noisy])
