@@ -332,7 +332,7 @@ def test_records_are_rounded_to_significant_digits() -> None:
 @pytest.fixture
 def example_chain(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The example derivation in the place of the one derived from the study."""
-    monkeypatch.setattr(report, "derive", lambda study: EXAMPLE)
+    monkeypatch.setattr(report, "derive", lambda study, *progress: EXAMPLE)
     monkeypatch.setattr(
         report,
         "write_kernels",

@@ -206,7 +206,7 @@ def test_a_whole_derivation_in_other_letters_compiles_in_every_shape(
 @pytest.fixture
 def example_chain(monkeypatch: pytest.MonkeyPatch) -> None:
     """The example derivation in the place of the one derived from the study."""
-    monkeypatch.setattr(writing, "derive", lambda study: EXAMPLE)
+    monkeypatch.setattr(writing, "derive", lambda study, *progress: EXAMPLE)
     monkeypatch.setattr(
         writing,
         "write_kernels",
