@@ -15,12 +15,10 @@ from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ThreadPoolExec
 from typing import Protocol, TypeVar
 
 from symdrift.errors import RequestError
+from symdrift.progress import Progress
 
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
-
-Progress = Callable[[int, int], None]
-"""Called from time to time with the replica-steps done and those planned."""
 
 POLL_SECONDS = 0.1
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.estimators import Estimate
-from symdrift.execution import Progress
 from symdrift.planning import (
     DEFAULT_REPLICAS,
     PRECISION,
@@ -29,6 +28,7 @@ from symdrift.planning import (
     positive,
 )
 from symdrift.problem import Array, LearningProblem
+from symdrift.progress import Progress
 from symdrift.roads import evaluate
 from symdrift.validation import (
     TOLERATED_ERRORS,

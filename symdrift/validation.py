@@ -23,7 +23,7 @@ from symdrift.estimators import (
     observables,
 )
 from symdrift.evaluation import Evaluation
-from symdrift.execution import Diverged, Progress
+from symdrift.execution import Diverged
 from symdrift.observables import drift_process, mean_squared_displacement
 from symdrift.planning import (
     DEFAULT_REPLICAS,
@@ -36,6 +36,7 @@ from symdrift.planning import (
     require_memory,
 )
 from symdrift.problem import Array, LearningProblem
+from symdrift.progress import Progress
 from symdrift.roads import evaluate
 from symdrift.simulation.ensemble import Schedule, measure
 from symdrift.simulation.model import model_of, padded_layers, simulated_hidden

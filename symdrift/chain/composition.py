@@ -40,13 +40,12 @@ from symdrift.chain.subject import (
 from symdrift.chain.symmetry import symmetry
 from symdrift.derivation import Derivation, Equation, Notation, Step
 from symdrift.notation import adapted_names, latex_names, symbol
+from symdrift.progress import Progress
 from symdrift.roles import ROLES
 from symdrift.study import Study
 
 STEPS = 42
 """About how many steps a derivation has, for a progress bar."""
-
-Progress = Callable[[int, int], None]
 
 
 def derive(study: Study, progress: Progress | None = None) -> Derivation:

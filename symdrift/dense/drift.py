@@ -11,7 +11,7 @@ are formed plane by plane, for a block of noise directions at a time, and no ``Y
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,7 @@ from symdrift.dense.fluctuation import NormalFluctuation
 from symdrift.dense.sizes import BLOCK
 from symdrift.evaluation import Drift
 from symdrift.problem import Array
-
-Progress = Callable[[int, int], None]
-"""Called with the number of finished and of all parts."""
+from symdrift.progress import Progress
 
 PLANES_AT_A_TIME = 32
 """Planes whose responses are multiplied by the fluctuation in one go."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from symdrift.dense.drift import (
-    Progress,
     angular_matrices,
     decay_matrix,
     hidden_drift,
@@ -29,6 +28,7 @@ from symdrift.evaluation import (
     validity_warnings,
 )
 from symdrift.problem import Array, LearningProblem
+from symdrift.progress import Progress
 from symdrift.synaptic import synaptic_decay, synaptic_warnings, with_synaptic_noise
 
 UNSEEN_TOLERANCE = 1e-9

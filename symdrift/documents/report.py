@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,10 @@ from symdrift.files import write_text
 from symdrift.kernels import write_kernels
 from symdrift.observables import observe
 from symdrift.problem import LearningProblem
+from symdrift.progress import Progress, Stages
 from symdrift.roads import evaluate
 from symdrift.study import Study
 from symdrift.validation import Validation
-
-Progress = Callable[[int, int], None]
 
 _THEORY_DIGITS = 10
 _SIMULATION_DIGITS = 6
@@ -70,17 +69,17 @@ def write_report(study: Study, directory: Path, progress: Progress | None = None
         computed has then been written.
     """
     directory = Path(directory)
-    meter = _Meter(progress)
+    stages = Stages(progress)
     # Numbers first: a request outside the theory is then refused before the long work.
     problem = None if study.missing else study.problem()
     theory = None if problem is None else (evaluate(problem), evaluate(problem, "auto", "white"))
-    derivation = derive(study)
+    derivation = derive(study, stages.stage(0, 18))
     require_passed(derivation)
     written = write_kernels(study, directory)
-    meter.reach(20)
+    stages.reach(20)
     numbers, validation = NO_NUMBERS, None
     if problem is not None and theory is not None:
-        results = _simulate(study, problem, *theory, meter)
+        results = _simulate(study, problem, *theory, stages)
         validation = results.validation
         drawn, files = write_drawings(
             _drawings(problem, results), directory / "figures", study.notation
@@ -98,9 +97,9 @@ def write_report(study: Study, directory: Path, progress: Progress | None = None
         )
         record = json.dumps(results.record(), indent=1, ensure_ascii=False) + "\n"
         written += [write_text(directory / "numbers.json", record), *files]
-    meter.reach(90)
+    stages.reach(90)
     written += write_document(derivation, directory, "report", FORMATS, numbers)
-    meter.reach(100)
+    stages.reach(100)
     if validation is not None and not validation.passed:
         worst = max(validation.rows, key=lambda row: abs(row.z))
         raise CheckFailed(
@@ -145,29 +144,8 @@ class _Results:
         }
 
 
-class _Meter:
-    """Percentages of the whole from parts that count their own work."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
-        self._at = 0
-
-    def reach(self, percent: int) -> None:
-        self._at = max(self._at, percent)
-        if self._progress is not None:
-            self._progress(self._at, 100)
-
-    def part(self, first: int, last: int) -> Progress:
-        """Progress of a part that takes the report from one percentage to another."""
-
-        def report(done: int, total: int) -> None:
-            self.reach(first + (last - first) * done // max(total, 1))
-
-        return report
-
-
 def _simulate(
-    study: Study, problem: LearningProblem, exact: Evaluation, white: Evaluation, meter: _Meter
+    study: Study, problem: LearningProblem, exact: Evaluation, white: Evaluation, stages: Stages
 ) -> _Results:
     """Simulations of a report, or those of the same problem that were made before."""
     weights = problem.hidden * sum(problem.teacher.shape)
@@ -178,7 +156,7 @@ def _simulate(
             problem,
             [factor * problem.learning_rate for factor in _RATE_FACTORS],
             seed=_SEED,
-            progress=meter.part(20, 70),
+            progress=stages.stage(20, 70),
             precision=precision,
         )
         if extrapolation.interrupted:
@@ -188,7 +166,7 @@ def _simulate(
     results = computed(
         "simulation", problem, simulate, study.document, _SEED, _RATE_FACTORS, precision
     )
-    meter.reach(80)
+    stages.reach(80)
     return _Results(exact, white, *results)
 
 

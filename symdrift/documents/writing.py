@@ -27,6 +27,7 @@ from symdrift.documents.slides import slides_latex
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.files import write_bytes, write_text
 from symdrift.kernels import write_kernels
+from symdrift.progress import Progress, Stages
 from symdrift.study import Study
 
 FORMATS = ("tex", "html", "pdf")
@@ -46,7 +47,11 @@ _LOGGER = logging.getLogger("symdrift")
 
 
 def write_derivation(
-    study: Study, directory: Path, formats: Collection[str], width: str = "article"
+    study: Study,
+    directory: Path,
+    formats: Collection[str],
+    width: str = "article",
+    progress: Progress | None = None,
 ) -> list[Path]:
     """Derive a study and write its documents and its kernels.
 
@@ -62,6 +67,8 @@ def write_derivation(
         for, and of the article when none of them is.
     width : str
         Width of equations in article and fragment: "article", "column" or a number of em.
+    progress : callable, optional
+        Receives percentages.
 
     Returns
     -------
@@ -77,7 +84,8 @@ def write_derivation(
     """
     _require_formats(formats, DERIVATION_FORMATS)
     page = page_of(width)
-    derivation = derive(study)
+    stages = Stages(progress)
+    derivation = derive(study, stages.stage(0, 80))
     require_passed(derivation)
     handouts = [name for name in HANDOUTS if name in formats]
     article = [name for name in FORMATS if name in formats]
@@ -94,7 +102,10 @@ def write_derivation(
     bibliography = directory / BIBLIOGRAPHY
     if (handouts or "fragment" in formats) and bibliography not in written:
         written.append(write_text(bibliography, bibtex()))
-    return [*written, *write_kernels(study, directory)]
+    stages.reach(95)
+    written += write_kernels(study, directory)
+    stages.reach(100)
+    return written
 
 
 def write_document(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from symdrift.aligned import representative_drift
 from symdrift.chain import derive
@@ -14,18 +15,28 @@ from symdrift.derivation import Derivation
 from symdrift.documents.pdf import TEX_MISSING, compile_pdf
 from symdrift.documents.rendering import render_html, render_latex
 from symdrift.errors import CheckFailed, RequestError
+from symdrift.execution import available_processors
 from symdrift.exercises.sheets import Sheet, problem_sheet
 from symdrift.exercises.statements import Theory
 from symdrift.exercises.typesetting import HtmlPen, LatexPen, sheet_view
 from symdrift.files import write_text
+from symdrift.progress import Progress, Stages
 from symdrift.study import Study
 
 MOST_STUDENTS = 500
 
 _LOGGER = logging.getLogger("symdrift")
 
+Item = TypeVar("Item")
 
-def write_exercises(study: Study, directory: Path, seed: int, students: int) -> list[Path]:
+
+def write_exercises(
+    study: Study,
+    directory: Path,
+    seed: int,
+    students: int,
+    progress: Progress | None = None,
+) -> list[Path]:
     """Write a problem sheet for each student, and solutions and answers for the teacher.
 
     Parameters
@@ -39,6 +50,8 @@ def write_exercises(study: Study, directory: Path, seed: int, students: int) -> 
     seed : int
         Same seed, same bytes.
     students : int
+    progress : callable, optional
+        Receives percentages.
 
     Returns
     -------
@@ -59,7 +72,13 @@ def write_exercises(study: Study, directory: Path, seed: int, students: int) -> 
     problem = study.problem()
     derivation = derive(study)
     theory = Theory(representative_drift(), derivation)
-    sheets = [problem_sheet(problem, theory, seed, k + 1) for k in range(students)]
+    # Every student's sheet is drawn, written and compiled; solutions and answers are two more.
+    stages = Stages(progress)
+    sheets = _counted(
+        (problem_sheet(problem, theory, seed, k + 1) for k in range(students)),
+        students,
+        stages.stage(0, 50),
+    )
     directory = Path(directory)
     about = {"title": study.title, "study": study.name, "seed": seed}
     digits = len(str(students))
@@ -71,7 +90,18 @@ def write_exercises(study: Study, directory: Path, seed: int, students: int) -> 
         written += _write(sheets, derivation, directory, stem, part, about)
     key = json.dumps(_key(sheets) | about, indent=1, ensure_ascii=False) + "\n"
     written.append(write_text(directory / "answer_key.json", key))
-    return [*written, *_compiled([path for path in written if path.suffix == ".tex"])]
+    stages.reach(60)
+    sources = [path for path in written if path.suffix == ".tex"]
+    return [*written, *_compiled(sources, stages.stage(60, 100))]
+
+
+def _counted(items: Iterable[Item], total: int, progress: Progress) -> list[Item]:
+    """All items, counted as they come."""
+    found = []
+    for item in items:
+        found.append(item)
+        progress(len(found), total)
+    return found
 
 
 def _write(
@@ -123,11 +153,19 @@ def _key(sheets: Sequence[Sheet]) -> dict[str, Any]:
     }
 
 
-def _compiled(sources: Sequence[Path]) -> list[Path]:
-    """PDFs of LaTeX files; none where TeX is missing, which is said once."""
+def _compiled(sources: Sequence[Path], progress: Progress) -> list[Path]:
+    """PDFs of LaTeX files; none where TeX is missing, which is said once.
+
+    TeX runs once per processor at a time.
+    """
     found: list[Path] = []
-    for source in sources:
-        result = compile_pdf(source)
+    with ThreadPoolExecutor(available_processors()) as pool:
+        try:
+            results = _counted(pool.map(compile_pdf, sources), len(sources), progress)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    for source, result in zip(sources, results, strict=True):
         if not result.available:
             _LOGGER.warning(TEX_MISSING)
             return found

@@ -10,7 +10,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from symdrift.figures.style import STYLE, colour, literal
+from symdrift.figures.style import STYLE, colour, label_in_units, literal
 from symdrift.problem import Array
 
 if TYPE_CHECKING:
@@ -104,9 +104,9 @@ def draw_learning_rate_limit(data: LearningRateLimit) -> Figure:
         figure = Figure(figsize=_SIZE, layout="constrained")
         ((variance, rotation), (displacement, ratio)) = figure.subplots(2, 2)
         _draw_series(variance, data, data.variances, 3)
-        variance.set_ylabel(r"rotation variance $/\,\eta^3$ (rad$^2$ / step)")
+        label_in_units(variance, "y", r"rotation variance $/\,\eta^3$", "rad$^2$ / step")
         _draw_series(rotation, data, data.rotations, 2)
-        rotation.set_ylabel(r"mean rotation $/\,\eta^2$ (rad / step)")
+        label_in_units(rotation, "y", r"mean rotation $/\,\eta^2$", "rad / step")
         _draw_displacements(displacement, data)
         _draw_ratios(ratio, data)
     return figure
@@ -152,7 +152,6 @@ def _draw_series(
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(r"learning rate $\eta$")
     axes.margins(y=0.35)
-    axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
     axes.legend(ncols=3, loc="upper center", fontsize=8, columnspacing=1.0, handletextpad=0.3)
 
 

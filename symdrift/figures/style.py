@@ -117,8 +117,3 @@ def colour(index: int) -> str:
 def literal(text: str) -> str:
     """Plain text in which Matplotlib sees no mathematics, with raised powers."""
     return text.replace("$", r"\$").replace("^2", "$^2$")
-
-
-def capitalised(text: str) -> str:
-    """Text with its first letter as a capital."""
-    return text[:1].upper() + text[1:]

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from symdrift.chain import derive
+from symdrift.errors import RequestError
 from symdrift.exercises import write_exercises
 from symdrift.files import write_text
 from symdrift.lesson.page import lesson_html
+from symdrift.lesson.scope import teachable
+from symdrift.progress import Progress, Stages
 from symdrift.study import Study
 
 
-def write_lesson(study: Study, directory: Path, seed: int = 0, students: int = 1) -> list[Path]:
+def write_lesson(
+    study: Study,
+    directory: Path,
+    seed: int = 0,
+    students: int = 1,
+    progress: Progress | None = None,
+) -> list[Path]:
     """Write the page and the exercises of a study into a directory.
 
     Parameters
@@ -23,6 +33,8 @@ def write_lesson(study: Study, directory: Path, seed: int = 0, students: int = 1
         Of the numbers in the exercises.
     students : int
         Problem sheets to draw.
+    progress : callable, optional
+        Receives percentages.
 
     Returns
     -------
@@ -38,6 +50,15 @@ def write_lesson(study: Study, directory: Path, seed: int = 0, students: int = 1
         an exercise.
     """
     directory = Path(directory)
+    aligned = teachable(study.problem())
+    if isinstance(aligned, RequestError):
+        raise aligned
+    stages = Stages(progress)
+    # The longest part, kept on disk for the page and the exercises.
+    derive(study, stages.stage(0, 40))
     page = lesson_html(study)
-    written = write_exercises(study, directory / "exercises", seed, students)
+    stages.reach(50)
+    written = write_exercises(
+        study, directory / "exercises", seed, students, stages.stage(50, 100)
+    )
     return [write_text(directory / "lesson.html", page), *written]

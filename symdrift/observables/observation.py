@@ -11,7 +11,6 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from symdrift.dense.drift import Progress
 from symdrift.errors import RequestError
 from symdrift.expressions import parse
 from symdrift.memory import available_memory
@@ -33,6 +32,7 @@ from symdrift.observables.similarity import (
 )
 from symdrift.observables.tuning import FEWEST_STIMULI, QUANTILES, TuningChange, tuning_change
 from symdrift.problem import Array, LearningProblem
+from symdrift.progress import Progress
 from symdrift.sweeps import linear_axis, logarithmic_axis
 
 DEFAULT_TIMES = 61

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.closed_form import applies
-from symdrift.dense.drift import Progress, decay_matrix, hidden_drift, mean_rotation_matrix
+from symdrift.dense.drift import decay_matrix, hidden_drift, mean_rotation_matrix
 from symdrift.dense.fluctuation import (
     NormalFluctuation,
     gradient_fluctuation,
@@ -43,6 +43,7 @@ from symdrift.observables.rotations import (
 )
 from symdrift.observables.semigroup import Semigroup
 from symdrift.problem import Array, LearningProblem, Stimulus
+from symdrift.progress import Progress
 from symdrift.synaptic import synaptic_decay, synaptic_warnings, with_synaptic_noise
 
 LARGEST_DENSE = 24

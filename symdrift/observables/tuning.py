@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from symdrift.dense.drift import Progress
 from symdrift.errors import RequestError
 from symdrift.observables.process import DriftProcess, checked_lags
 from symdrift.observables.rotations import LARGEST_SQUARE
 from symdrift.observables.sampling import random_orthogonal, rotation_paths
 from symdrift.problem import Array
+from symdrift.progress import Progress
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 FEWEST_STIMULI = 3

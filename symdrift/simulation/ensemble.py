@@ -12,8 +12,9 @@ import numpy as np
 from symdrift.dense.minimum import MinimumPoint
 from symdrift.errors import RequestError
 from symdrift.estimators import Observables, WindowSums, sum_windows
-from symdrift.execution import Blocks, Diverged, Meter, Progress, run_blocks
+from symdrift.execution import Blocks, Diverged, Meter, run_blocks
 from symdrift.problem import Array
+from symdrift.progress import Progress
 from symdrift.simulation.displacement import Displacements
 from symdrift.simulation.kernels import kernel_for
 from symdrift.simulation.lanes import LANES

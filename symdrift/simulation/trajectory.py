@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from symdrift.dense.minimum import solve_minimum
 from symdrift.errors import RequestError
-from symdrift.execution import Diverged, Meter, Progress, run_blocks
+from symdrift.execution import Diverged, Meter, run_blocks
 from symdrift.files import replacing
 from symdrift.memory import available_memory
 from symdrift.problem import Array, LearningProblem, Stimulus
+from symdrift.progress import Progress
 from symdrift.simulation.ensemble import Block, advance_metered, blocks_of
 from symdrift.simulation.model import Model, model_of, padded_layers, simulated_hidden
 from symdrift.simulation.timescales import relaxation

@@ -1,0 +1,36 @@
+"""How far long work has come, for whoever wants to show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Progress = Callable[[int, int], None]
+"""Receives how much was done of how much."""
+
+
+class Stages:
+    """Percentages of the whole from stages that count their own work.
+
+    Parameters
+    ----------
+    progress : callable, optional
+        Receives percentages, which never fall, and 100.
+    """
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._at = 0
+
+    def reach(self, percent: int) -> None:
+        """The work before this percentage is done."""
+        self._at = max(self._at, percent)
+        if self._progress is not None:
+            self._progress(self._at, 100)
+
+    def stage(self, first: int, last: int) -> Progress:
+        """Progress of a stage that takes the whole from one percentage to another."""
+
+        def report(done: int, total: int) -> None:
+            self.reach(first + (last - first) * done // max(total, 1))
+
+        return report
