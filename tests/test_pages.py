@@ -214,3 +214,18 @@ def test_a_fragment_fits_the_classes_of_publishers(name: str, tmp_path: Path) ->
     assert result.errors == ()
     assert result.undefined == ()
     assert [box for box in result.overfull if "hbox" in box and "active" not in box] == []
+
+
+@needs_tex
+def test_the_longest_name_of_a_stimulus_leaves_the_table_on_the_page(tmp_path: Path) -> None:
+    """A name of forty characters beside the widest numbers that a validation has."""
+    number = r"-4.3424e-11"
+    head = ("quantity", "theory", "simulation", "standard error", "ratio", "z")
+    rows = tuple(
+        (f"displacement of “{name}”", number, number, number, "0.999", "+3.8")
+        for name in ("long name " * 4, "short")
+    )
+    source = derivation_latex(EXAMPLE, Numbers((Table("Caption.", head, rows),), (), ()))
+    assert compile_pdf(write_text(tmp_path / "names.tex", source)).problems == ()
+    short = derivation_latex(EXAMPLE, Numbers((Table("Caption.", head, rows[1:]),), (), ()))
+    assert r"\begin{tabular}{@{}lrrrrr@{}}" in short

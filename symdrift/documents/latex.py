@@ -12,7 +12,7 @@ from symdrift import __version__
 from symdrift.derivation import Derivation
 from symdrift.documents.assembly import EQUATION_WIDTH, assemble, cell
 from symdrift.documents.bibliography import REFERENCES
-from symdrift.documents.numbers import NO_NUMBERS, Numbers, Table
+from symdrift.documents.numbers import NO_NUMBERS, Cell, Numbers, Table
 from symdrift.documents.rendering import Latex, escape_latex, render_latex
 from symdrift.documents.typesetting import Layout, align, align_parts
 from symdrift.errors import RequestError
@@ -100,6 +100,9 @@ def page_of(width: str) -> Page:
     )
 
 
+_LONGEST_UNBROKEN = 30
+"""Characters of a quantity, named after a stimulus perhaps, that a table keeps on one line."""
+
 _LONGEST_WHOLE_TABLE = 30
 """Rows of a table that stays in one piece."""
 
@@ -174,7 +177,10 @@ class LatexTable:
 
 
 def _table(table: Table, medium: LatexMedium) -> LatexTable:
-    columns = "".join(_column(title) for title in table.head)
+    columns = "".join(
+        _column(title, [row[place] for row in table.rows])
+        for place, title in enumerate(table.head)
+    )
     return LatexTable(
         caption=table.caption,
         columns=Latex(f"@{{}}{columns}@{{}}"),
@@ -184,9 +190,12 @@ def _table(table: Table, medium: LatexMedium) -> LatexTable:
     )
 
 
-def _column(title: str) -> str:
+def _column(title: str, entries: Sequence[Cell]) -> str:
     if title == "meaning":
         return r">{\raggedright\arraybackslash}p{15em}"
+    longest = max((len(entry) for entry in entries if isinstance(entry, str)), default=0)
+    if title == "quantity" and longest > _LONGEST_UNBROKEN:
+        return r">{\raggedright\arraybackslash}p{12em}"
     return "l" if title in ("symbol", "quantity", "value") else "r"
 
 

@@ -22,7 +22,7 @@ from symdrift.exercises.statements import (
     learning,
     singular_values,
 )
-from symdrift.limits import isotropic_direction, other_term, own_term
+from symdrift.limits import isotropic_direction
 from symdrift.notation import ETA, GAMMA, INPUTS, symbol
 
 
@@ -136,8 +136,10 @@ def plane_diffusion(draw: Draw, theory: Theory) -> Exercise:
     i, j = network.directions()
     numbers = {GAMMA: network.weight_decay, ETA: network.learning_rate}
     drift = theory.drift
-    terms = [own_term(drift, *pair).xreplace(numbers) for pair in ((i, j), (j, i))]
+    # All numbers at once: expressions that stay symbolic in between take a hundred times longer.
     names = renaming(i=i, j=j) | numbers
+    exact = drift.own_term.exact
+    terms = [exact.xreplace(names), exact.xreplace(renaming(i=j, j=i) | numbers)]
     forward, backward = drift.own_term.couplings
     length = drift.squared_length.xreplace(names)
     coefficient = network.learning_rate**2 * sp.Add(*terms) / (2 * length**2)
@@ -212,11 +214,16 @@ def stimuli(draw: Draw, theory: Theory) -> Exercise:
     coefficients: dict[tuple[int, int], sp.Expr] = {}
     for i, j, l in planes:
         a, b, c = (directions[k] for k in (i, j, l))
-        terms = (own_term(drift, a, b), own_term(drift, b, a), other_term(drift, a, b, c))
-        length = drift.squared_length.xreplace(renaming(i=a, j=b))
+        names = renaming(i=a, j=b, l=c) | numbers
+        terms = (
+            drift.own_term.exact.xreplace(names),
+            drift.own_term.exact.xreplace(renaming(i=b, j=a) | numbers),
+            drift.other_term.exact.xreplace(names),
+        )
+        length = drift.squared_length.xreplace(names)
         coefficients[i, j] = (
             network.learning_rate**2
-            * sp.Add(*(term.xreplace(numbers) for term in terms))
+            * sp.Add(*terms)
             / (2 * length**2)
         )
     rates = [

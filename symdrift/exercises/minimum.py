@@ -28,10 +28,10 @@ from symdrift.manifold import AlignedMinimum, Direction
 from symdrift.notation import GAMMA, INPUTS, symbol
 
 
-def _minimum(directions: tuple[Direction, ...], hidden: int) -> AlignedMinimum:
-    ordered = sorted(directions, key=lambda d: not d.active)
-    size = len(directions)
-    return AlignedMinimum(tuple(ordered), hidden=hidden, inputs=size, outputs=size)
+def _smallest_loss(directions: tuple[Direction, ...], weight_decay: sp.Expr) -> sp.Expr:
+    """Expected loss at the minimum: each direction contributes by itself."""
+    losses = [AlignedMinimum((d,), hidden=1, inputs=1, outputs=1).loss for d in directions]
+    return sp.Add(*losses).subs(GAMMA, weight_decay)
 
 
 def active_directions(draw: Draw, theory: Theory) -> Exercise:
@@ -44,7 +44,7 @@ def active_directions(draw: Draw, theory: Theory) -> Exercise:
     network = replace(network, variances=variances)
     directions = network.directions()
     learned = [d for d in directions if d.active]
-    loss = _minimum(directions, 4).loss.subs(GAMMA, network.weight_decay)
+    loss = _smallest_loss(directions, network.weight_decay)
     found = dense.evaluate(network.problem("active"))
     references = iter(found.minimum.singular_values)
     ordered = sorted(learned, key=lambda d: (-d.singular_value, int(d.index)))
@@ -108,7 +108,7 @@ def bottleneck(draw: Draw, theory: Theory) -> Exercise:
             break
     directions = network.directions()
     kept = [d for d in directions if d.active]
-    loss = _minimum(directions, 2).loss.subs(GAMMA, network.weight_decay)
+    loss = _smallest_loss(directions, network.weight_decay)
     found = dense.evaluate(network.problem("bottleneck"))
     ordered = sorted(kept, key=lambda d: (-d.singular_value, int(d.index)))
     return Exercise(
