@@ -117,7 +117,9 @@ def _takes_closed_form(problem: LearningProblem, method: str, approximation: str
 
     obstacle = applies(problem)
     if obstacle is not None and method == "closed-form":
-        raise RequestError("method", f'= "closed-form" does not apply: {obstacle}')
+        raise RequestError(
+            "method", f'= "closed-form" does not apply: {obstacle}; use dense or auto'
+        )
     return obstacle is None
 
 

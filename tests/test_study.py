@@ -189,6 +189,7 @@ STIMULI = replaced(
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
+        ("probabilities = [0.25, 0.75]", "", r"probabilities is missing; give the probability"),
         ("[0.25, 0.75]", "[0.25, 0.7]", r"inputs\.probabilities sum to 0\.95 and must sum to 1"),
         ("[0.25, 0.75]", "[-0.25, 1.25]", r"probabilities\.0 = -0\.25 must not be negative"),
         ("[0.25, 0.75]", "[1]", r"probabilities has 1 entries; one for each of the 2"),

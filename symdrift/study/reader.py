@@ -148,7 +148,8 @@ def _inputs(table: Mapping[str, Any], source: Path) -> InputsSpecification:
         return SampleInputs(_samples_file(_required(table, "file", "inputs"), source))
     if distribution == "stimuli":
         stimuli = _matrix(_required(table, "stimuli", "inputs"), "inputs.stimuli")
-        probabilities = _required(table, "probabilities", "inputs")
+        advice = "; give the probability of each stimulus, together 1"
+        probabilities = _required(table, "probabilities", "inputs", advice)
         return StimulusInputs(stimuli, _vector(probabilities, "inputs.probabilities"))
     covariance = _scalar_vector_or_matrix(
         _required(table, "covariance", "inputs"), "inputs.covariance"
@@ -283,9 +284,9 @@ def _table(
     return table
 
 
-def _required(table: Mapping[str, Any], field: str, path: str) -> Any:
+def _required(table: Mapping[str, Any], field: str, path: str, advice: str = "") -> Any:
     if field not in table:
-        raise RequestError(f"{path}.{field}", "is missing")
+        raise RequestError(f"{path}.{field}", f"is missing{advice}")
     return table[field]
 
 
