@@ -100,8 +100,12 @@ def page_of(width: str) -> Page:
     )
 
 
-_LONGEST_UNBROKEN = 30
-"""Characters of a quantity, named after a stimulus perhaps, that a table keeps on one line."""
+_LONGEST_UNBROKEN, _SHORTEST_BROKEN = 34, 11
+"""Characters of a quantity that a table with `_MOST_NUMBERS` columns of numbers keeps on one
+line, and the width in em of one that is broken."""
+
+_MOST_NUMBERS, _CHARACTERS_OF_NUMBER, _WIDTH_OF_NUMBER = 5, 12, 6
+"""Columns of numbers in the widest table; what one fewer leaves to the first column."""
 
 _LONGEST_WHOLE_TABLE = 30
 """Rows of a table that stays in one piece."""
@@ -177,8 +181,9 @@ class LatexTable:
 
 
 def _table(table: Table, medium: LatexMedium) -> LatexTable:
+    spare = _MOST_NUMBERS - (len(table.head) - 1)
     columns = "".join(
-        _column(title, [row[place] for row in table.rows])
+        _column(title, [row[place] for row in table.rows], spare)
         for place, title in enumerate(table.head)
     )
     return LatexTable(
@@ -190,12 +195,14 @@ def _table(table: Table, medium: LatexMedium) -> LatexTable:
     )
 
 
-def _column(title: str, entries: Sequence[Cell]) -> str:
+def _column(title: str, entries: Sequence[Cell], spare: int) -> str:
+    """Alignment of a column, in a table that has so many columns to spare."""
     if title == "meaning":
         return r">{\raggedright\arraybackslash}p{15em}"
     longest = max((len(entry) for entry in entries if isinstance(entry, str)), default=0)
-    if title == "quantity" and longest > _LONGEST_UNBROKEN:
-        return r">{\raggedright\arraybackslash}p{12em}"
+    if title == "quantity" and longest > _LONGEST_UNBROKEN + _CHARACTERS_OF_NUMBER * spare:
+        width = _SHORTEST_BROKEN + _WIDTH_OF_NUMBER * spare
+        return rf">{{\raggedright\arraybackslash}}p{{{width}em}}"
     return "l" if title in ("symbol", "quantity", "value") else "r"
 
 
