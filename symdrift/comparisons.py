@@ -14,7 +14,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from symdrift.errors import RequestError
-from symdrift.evaluation import Evaluation
+from symdrift.evaluation import Drift, Evaluation
 from symdrift.inputs import Elliptical, Gaussian, InputDistribution, Samples, StimulusSet
 from symdrift.problem import LearningProblem
 from symdrift.roads import evaluate, evaluate_stimuli
@@ -52,6 +52,9 @@ class DriftComparison:
         What is compared, for headings: ``"gradient noise"``, ``"synaptic noise"``.
     mean_decay : RatePair
         Mean rotational decay rate of the active hidden axes, ``tr(Delta) / r``, per step.
+    steady_rotation : RatePair
+        Fastest steady rotation of the hidden layer, the spectral norm of ``sum_k mu_k Omega_k``,
+        rad/step; 0 where inputs are symmetric and share axes with the teacher.
     planes : tuple of RatePair
         Rotation variance ``V_kk``, rad^2/step, in the planes that both share.
     stimuli : tuple of RatePair
@@ -61,13 +64,19 @@ class DriftComparison:
     study: str
     counterpart: str
     mean_decay: RatePair
+    steady_rotation: RatePair
     planes: tuple[RatePair, ...]
     stimuli: tuple[RatePair, ...]
 
     def rows(self) -> tuple[tuple[str, RatePair], ...]:
-        """Kind of quantity and rates, row by row, for a table."""
+        """Kind of quantity and rates, row by row, for a table.
+
+        The steady rotation is left out where neither rotates.
+        """
+        turning = self.steady_rotation
         return (
             ("mean decay rate", self.mean_decay),
+            *([("steady rotation", turning)] if turning.study or turning.counterpart else []),
             *(("rotation variance", pair) for pair in self.planes),
             *(("decay rate", pair) for pair in self.stimuli),
         )
@@ -78,6 +87,7 @@ class DriftComparison:
             "study": self.study,
             "counterpart": self.counterpart,
             "mean_decay": self.mean_decay.to_dict(),
+            "steady_rotation": self.steady_rotation.to_dict(),
             "planes": [pair.to_dict() for pair in self.planes],
             "stimuli": [pair.to_dict() for pair in self.stimuli],
         }
@@ -271,6 +281,7 @@ def synaptic_comparison(problem: LearningProblem) -> SynapticComparison:
             study="gradient noise",
             counterpart="synaptic noise",
             mean_decay=RatePair("hidden axes", decay, variance * unit_decay),
+            steady_rotation=RatePair("hidden layer", _steady_rotation(gradient.drift), 0.0),
             planes=tuple(
                 RatePair(f"{i}, {j}", float(by_gradient.get((i, j), 0)), float(by_synapses[i, j]))
                 for i, j in order
@@ -309,6 +320,7 @@ def white_noise_comparison(problem: LearningProblem) -> DriftComparison:
         study="exact",
         counterpart="white noise",
         mean_decay=RatePair("hidden axes", _mean_decay(exact), _mean_decay(white)),
+        steady_rotation=_steady_rotations(exact, white),
         planes=tuple(
             RatePair(f"{i}, {j}", float(one), float(other))
             for (i, j), one, other in zip(exact.drift.planes, *variances, strict=True)
@@ -349,6 +361,7 @@ def isotropic_comparison(problem: LearningProblem) -> DriftComparison:
         study="study",
         counterpart="isotropic inputs",
         mean_decay=RatePair("hidden axes", _mean_decay(study), _mean_decay(counterpart)),
+        steady_rotation=_steady_rotations(study, counterpart),
         planes=(),
         stimuli=_stimulus_pairs(study, counterpart),
     )
@@ -359,6 +372,19 @@ def _stimulus_pairs(one: Evaluation, other: Evaluation) -> tuple[RatePair, ...]:
         RatePair(first.name, first.decay_rate, second.decay_rate)
         for first, second in zip(one.stimuli, other.stimuli, strict=True)
     )
+
+
+def _steady_rotations(one: Evaluation, other: Evaluation) -> RatePair:
+    return RatePair("hidden layer", _steady_rotation(one.drift), _steady_rotation(other.drift))
+
+
+def _steady_rotation(drift: Drift) -> float:
+    """Spectral norm of ``sum_k mu_k Omega_k``: its fastest plane, whatever the hidden frame."""
+    size = max((axis for plane in drift.planes for axis in plane), default=1)
+    turning = np.zeros((size, size))
+    for (i, j), rate in zip(drift.planes, drift.mean_rotation, strict=True):
+        turning[i - 1, j - 1], turning[j - 1, i - 1] = rate, -rate
+    return float(np.linalg.norm(turning, 2))
 
 
 def _mean_decay(evaluation: Evaluation) -> float:

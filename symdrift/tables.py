@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from symdrift.validation import Validation
 
 _LAGS = 10
+_UNITS_OF_RATES = {"rotation variance": "rad^2/step", "steady rotation": "rad/step"}
+"""Of a comparison; other rates are per step."""
 """Lags that the table of an observation shows."""
 _INDEX = re.compile(r"\.\d+(-\d+)?$")
 Record = dict[str, float | int | str]
@@ -254,7 +256,7 @@ def comparison_tables(compared: ComparedStudy) -> list[Table]:
             ("quantity", "of", comparison.study, comparison.counterpart, "ratio"),
         )
         for quantity, pair in comparison.rows():
-            unit = "rad^2/step" if quantity == "rotation variance" else "1/step"
+            unit = _UNITS_OF_RATES.get(quantity, "1/step")
             name = f"plane {pair.name}" if quantity == "rotation variance" else pair.name
             ratio = "" if pair.ratio is None else f"{pair.ratio:.4g}"
             rates = (_shown(pair.study), _shown(pair.counterpart))

@@ -59,6 +59,23 @@ def test_matched_synaptic_noise_of_an_isotropic_network(hidden: int) -> None:
         assert pair.ratio == pytest.approx(1, rel=1e-9)
 
 
+def test_only_gradients_of_misaligned_inputs_rotate_steadily() -> None:
+    """The reference's rate, which the white-noise approximation keeps: noise on synapses and
+    isotropic inputs have no preferred sense of rotation."""
+    problem = read_study("misaligned_teacher").problem()
+    published = pytest.approx(4.342e-8, rel=1e-4)
+    synaptic = synaptic_comparison(problem).comparison
+    white, plain = white_noise_comparison(problem), isotropic_comparison(problem)
+    for comparison in (synaptic, white, plain):
+        assert comparison.steady_rotation.study == published
+        assert "steady rotation" in [quantity for quantity, _ in comparison.rows()]
+    assert synaptic.steady_rotation.counterpart == plain.steady_rotation.counterpart == 0
+    assert white.steady_rotation.counterpart == published
+    aligned = white_noise_comparison(read_study("anisotropic_autoencoder").problem())
+    assert aligned.steady_rotation.to_dict()["study"] == 0
+    assert "steady rotation" not in [quantity for quantity, _ in aligned.rows()]
+
+
 def test_scaling_laws_of_both_kinds_of_drift() -> None:
     """Exponents of ``(n - 1) eta^3 (n + 2) gamma^4 / (16 lambda s)`` and of ``1 / s``."""
     result = synaptic_comparison(isotropic(3, 3))

@@ -97,6 +97,11 @@ def _rows(comparison: DriftComparison) -> Iterable[tuple[Cell, ...]]:
     return (
         _row("mean decay rate", comparison.mean_decay),
         *(
+            _row("fastest steady rotation, rad", pair)
+            for quantity, pair in comparison.rows()
+            if quantity == "steady rotation"
+        ),
+        *(
             _row(f"rotation variance, plane ({pair.name})", pair)
             for pair in comparison.planes[:_MOST_ROWS]
         ),
