@@ -42,8 +42,8 @@ def compare(
 
         console = output_console()
         console.print(
-            f"{compared.study}: rates per SGD step, of decay by diffusion alone; each ratio is that "
-            "of the second column to the first",
+            f"{compared.study}: rates per SGD step, of decay by diffusion alone; each ratio is "
+            "that of the second column to the first",
             markup=False,
         )
         if problem.synaptic_noise > 0:
