@@ -322,6 +322,17 @@ def test_synaptic_noise_of_equal_strength_stands_beside_the_study() -> None:
     assert np.all(np.diff(silent.synaptic) > 0)
 
 
+def test_counterparts_stand_beside_gradient_noise_alone() -> None:
+    """Whatever synaptic noise the study has: it would count in one bar and not in the other."""
+    with_noise = compare(replace(PROBLEM, synaptic_noise=1e-8))
+    without = compare(PROBLEM)
+    assert with_noise is not None
+    assert without is not None
+    shown, expected = (series.counterparts(each) for each in (with_noise, without))
+    for (_, rates), (_, others) in zip(shown.rates, expected.rates, strict=True):
+        np.testing.assert_allclose(rates, others, rtol=1e-12)
+
+
 def test_tables_of_comparisons_state_the_known_exponents() -> None:
     """Diffusion by gradients goes with the third power of the rate, by synapses with none."""
     comparisons = compare(PROBLEM)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from symdrift.comparisons import (
@@ -24,7 +24,7 @@ _MOST_ROWS = 10
 
 @dataclass(frozen=True)
 class Comparisons:
-    """Synaptic noise and isotropic inputs beside a study.
+    """Synaptic noise and isotropic inputs beside the gradient noise of a study.
 
     ``isotropic`` is None where isotropic inputs leave the task no strict minimum.
     """
@@ -39,10 +39,13 @@ class Comparisons:
 
 
 def compare(problem: LearningProblem) -> Comparisons | None:
-    """The comparisons of a report; None for a hidden layer that cannot rotate."""
+    """The comparisons of a report; None for a hidden layer that cannot rotate.
+
+    Synaptic noise of the study itself is left out of all, so that they can stand side by side.
+    """
     isotropic = None
     with suppress(RequestError):
-        isotropic = isotropic_comparison(problem)
+        isotropic = isotropic_comparison(replace(problem, synaptic_noise=0.0))
     try:
         return Comparisons(synaptic_comparison(problem), isotropic)
     except RequestError:
@@ -86,8 +89,8 @@ def comparison_tables(comparisons: Comparisons) -> Iterator[Table]:
     )
     if comparisons.isotropic is not None:
         yield Table(
-            "The inputs of the study beside isotropic Gaussian inputs of equal total variance. "
-            "Rates are per step.",
+            "The inputs of the study beside isotropic Gaussian inputs of equal total variance: "
+            "rates by gradient noise, per step.",
             ("quantity", "study", "isotropic inputs", "ratio"),
             tuple(_rows(comparisons.isotropic)),
         )
