@@ -186,5 +186,5 @@ def _draw_ratios(axes: Axes, data: LearningRateLimit) -> None:
         )  # fmt: skip
     axes.set_xlabel(r"$\eta\, h_{\max}$")
     axes.set_ylabel("simulation / theory")
-    axes.margins(y=0.2)
+    axes.margins(y=0.35)
     axes.legend(fontsize=8, ncols=2, loc="upper center", columnspacing=1.0, handletextpad=0.3)

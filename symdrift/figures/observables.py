@@ -28,8 +28,8 @@ MOST_STIMULI = 6
 
 _LOG_FROM = 100
 """Ratio of last to first time from which the axis of times is logarithmic."""
-_PANEL_HEIGHT = 2.3
-_PAGE_WIDTH = 7.2
+_PANEL_HEIGHT = 1.9
+_PAGE_WIDTH = 6.4
 _MOST_TICKS = 10
 _PARTS = (("fluctuation", ":"), ("rotation", "-."), ("diffusion", "--"))
 
