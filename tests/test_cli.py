@@ -479,7 +479,7 @@ def test_documents_go_below_generated_unless_told_otherwise(
     assert run(["derive", "bottleneck", "--format", "tex,html"]) == 0
     assert run(["report", "bottleneck", "--out", "elsewhere"]) == 0
     here = Path("generated") / "bottleneck"
-    assert calls[0] == ("bottleneck", here, ("tex", "html"), "article")
+    assert calls[0] == ("bottleneck", here, ("tex", "html"), "article", None)
     assert calls[1][:2] == ("bottleneck", Path("elsewhere"))
     assert capsys.readouterr().out.splitlines()[0] == f"wrote {here / 'derivation.tex'}"
 
