@@ -33,7 +33,7 @@ from routes import DECAY, RATE, Route, numpy_routes, teacher
 from symdrift.inputs import Gaussian
 from symdrift.problem import LearningProblem
 from symdrift.simulation.ensemble import Block, replicas_per_block
-from symdrift.simulation.model import aligned, model_of
+from symdrift.simulation.model import model_of, on_own_pages
 from symdrift.simulation.random import replica_streams
 
 LANES = 8
@@ -84,8 +84,8 @@ def c_route(size: int, threads: int) -> Route | None:
     memory = np.repeat(start, LANES)[np.newaxis].repeat(groups, axis=0)
     blocks = [
         (
-            aligned(memory),
-            aligned(replica_streams(0, groups * LANES * k, groups * LANES)),
+            on_own_pages(memory),
+            on_own_pages(replica_streams(0, groups * LANES * k, groups * LANES)),
             np.ones(size),
             np.ravel(teacher(size)).copy(),
         )

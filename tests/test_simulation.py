@@ -21,7 +21,14 @@ from symdrift.simulation import trajectory as trajectory_module
 from symdrift.simulation.ensemble import CHECK_EVERY, Block, Gauge
 from symdrift.simulation.kernels import STACK_VECTORS
 from symdrift.simulation.lanes import LANES
-from symdrift.simulation.model import Model, Table, model_of, padded_layers
+from symdrift.simulation.model import (
+    PAGE_BYTES,
+    Model,
+    Table,
+    model_of,
+    on_own_pages,
+    padded_layers,
+)
 from symdrift.simulation.timescales import relaxation
 from symdrift.simulation.trajectory import MOST_RECORDS
 
@@ -159,6 +166,20 @@ def test_weights_that_decay_at_once_are_followed_as_well(decay: float) -> None:
     expected = reference_run(given, model, start, 1, 200)
     np.testing.assert_allclose(first[1], expected[0], rtol=0, atol=1e-9)
     np.testing.assert_allclose(second[1], expected[1], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("count", [1, 8, 511, 512, 513])
+def test_what_a_block_writes_has_pages_of_memory_of_its_own(count: int) -> None:
+    """A processor reads ahead to the end of a page, where another thread must not be writing."""
+    values = on_own_pages(np.arange(float(count)))
+    np.testing.assert_array_equal(values, np.arange(float(count)))
+    owned = values.base
+    assert isinstance(owned, np.ndarray)
+    assert owned.flags.owndata
+    first, last = values.ctypes.data, values.ctypes.data + values.nbytes
+    assert first % PAGE_BYTES == 0
+    assert owned.ctypes.data <= first
+    assert -(-last // PAGE_BYTES) * PAGE_BYTES <= owned.ctypes.data + owned.nbytes
 
 
 def test_small_networks_work_on_the_stack_and_large_ones_do_not() -> None:

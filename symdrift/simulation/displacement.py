@@ -14,7 +14,7 @@ import numpy as np
 
 from symdrift.problem import Array
 from symdrift.simulation.lanes import LANES, compiled, floats, inlined, load, pointer, store
-from symdrift.simulation.model import Model, aligned
+from symdrift.simulation.model import Model, on_own_pages
 
 OVERLAP = 4
 """Earlier representations kept for a lag, which begin that many overlapping displacements."""
@@ -170,8 +170,8 @@ class Displacements:
         self._halvings = halvings
         self._window = 0
         self._pairs = np.zeros(lags)
-        self._sums = aligned(np.zeros(groups * lags * count * LANES))
-        self._held = aligned(np.zeros((doublings + 1) * OVERLAP * representations))
+        self._sums = on_own_pages(np.zeros(groups * lags * count * LANES))
+        self._held = on_own_pages(np.zeros((doublings + 1) * OVERLAP * representations))
         self._arguments = (
             shape.inputs,
             shape.hidden,
@@ -180,7 +180,7 @@ class Displacements:
             lags,
             weights,
             np.ravel(stimuli @ model.basis),
-            aligned(np.zeros(representations)),
+            on_own_pages(np.zeros(representations)),
             self._sums,
         )
 

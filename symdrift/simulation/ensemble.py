@@ -18,7 +18,7 @@ from symdrift.progress import Progress
 from symdrift.simulation.displacement import Displacements
 from symdrift.simulation.kernels import kernel_for
 from symdrift.simulation.lanes import LANES
-from symdrift.simulation.model import Model, aligned, padded_layers
+from symdrift.simulation.model import Model, on_own_pages, padded_layers
 from symdrift.simulation.observe import SCALARS, observe
 from symdrift.simulation.random import COEFFICIENTS, replica_streams
 
@@ -104,8 +104,8 @@ class Block:
         self._kernel = kernel_for(shape)
         self._arguments = (
             self.weights,
-            aligned(replica_streams(seed, first, count)),
-            aligned(np.zeros(LANES, dtype=np.uint64)),
+            on_own_pages(replica_streams(seed, first, count)),
+            on_own_pages(np.zeros(LANES, dtype=np.uint64)),
             COEFFICIENTS,
             model.scales,
             np.ravel(model.table.rows),
@@ -145,22 +145,22 @@ class Gauge:
         self._groups = groups
         self._block = block
         self._planes = active * hidden - active * (active + 1) // 2
-        self._angles = aligned(np.zeros(groups * self._planes * LANES))
-        self._scalars = aligned(np.zeros(groups * SCALARS * LANES))
-        self._unrotated = aligned(np.zeros(len(block.weights)))
-        self._similarity = aligned(np.zeros(groups * shape.inputs**2 * LANES))
+        self._angles = on_own_pages(np.zeros(groups * self._planes * LANES))
+        self._scalars = on_own_pages(np.zeros(groups * SCALARS * LANES))
+        self._unrotated = on_own_pages(np.zeros(len(block.weights)))
+        self._similarity = on_own_pages(np.zeros(groups * shape.inputs**2 * LANES))
         self._basis = model.basis
         first_star, second_star = padded_layers(minimum, hidden)
         self._star = np.concatenate([np.ravel(first_star @ model.basis), np.ravel(second_star)])
         identity = np.repeat(np.eye(hidden).reshape(1, -1, 1), LANES, axis=2)
-        self._rotations = aligned(np.repeat(identity, groups, axis=0))
+        self._rotations = on_own_pages(np.repeat(identity, groups, axis=0))
         self._arguments = (
             shape.inputs,
             hidden,
             shape.outputs,
             active,
             block.weights,
-            aligned(np.zeros(LANES * (5 * hidden**2 + shape.inputs))),
+            on_own_pages(np.zeros(LANES * (5 * hidden**2 + shape.inputs))),
             self._rotations,
             self._star[: hidden * shape.inputs].copy(),
             self._star[hidden * shape.inputs :].copy(),

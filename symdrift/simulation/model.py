@@ -18,8 +18,8 @@ from symdrift.simulation.lanes import LANES
 
 Number = TypeVar("Number", np.float64, np.uint64)
 
-ALIGNMENT = 64
-"""Bytes to which buffers are aligned: one vector of eight float64."""
+PAGE_BYTES = 4096
+"""Memory is given out, and read ahead by processors, in pages of this size."""
 
 LENGTH_NODES = 32
 """Nodes of the quadrature that stands for the random length of elliptical inputs."""
@@ -105,7 +105,7 @@ class Model:
         groups = -(-replicas // LANES)
         lanes = np.minimum(np.arange(groups * LANES), replicas - 1)
         grouped = flat[lanes].reshape(groups, LANES, -1).swapaxes(1, 2)
-        return aligned(grouped)
+        return on_own_pages(grouped)
 
     def unpack(self, memory: Array, replicas: int) -> tuple[Array, Array]:
         """Layer weights ``(W, U)`` of the first ``replicas`` replicas of a block."""
@@ -200,11 +200,16 @@ def model_of(problem: LearningProblem, hidden: int) -> Model:
     )
 
 
-def aligned(values: NDArray[Number]) -> NDArray[Number]:
-    """A flat copy that starts at a multiple of `ALIGNMENT` bytes."""
+def on_own_pages(values: NDArray[Number]) -> NDArray[Number]:
+    """A flat copy with pages of memory of its own, which starts where a page does.
+
+    A processor reads ahead of a thread as far as the end of a page.  Memory that another thread
+    writes must not lie there: each would keep taking it out of the other's cache.
+    """
     flat = np.ascontiguousarray(values).reshape(-1)
-    buffer = np.empty(flat.nbytes + ALIGNMENT, dtype=np.uint8)
-    offset = -buffer.ctypes.data % ALIGNMENT
+    pages = -(-flat.nbytes // PAGE_BYTES)
+    buffer = np.empty((pages + 1) * PAGE_BYTES, dtype=np.uint8)
+    offset = -buffer.ctypes.data % PAGE_BYTES
     result = buffer[offset : offset + flat.nbytes].view(flat.dtype)
     result[:] = flat
     return result
