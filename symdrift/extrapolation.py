@@ -267,6 +267,7 @@ def extrapolate(
     *,
     threads: int | None = None,
     precision: float = PRECISION,
+    unfitted: Sequence[float] = (),
     executor: Executor | None = None,
 ) -> Extrapolation:
     """Validate at several learning rates and extrapolate the ratio to rate zero.
@@ -278,6 +279,8 @@ def extrapolate(
         At least two different learning rates.
     precision : float
         Relative standard error of rotation variances at each rate.
+    unfitted : sequence of float
+        Further learning rates to validate at, too large for the extrapolation.
 
     Notes
     -----
@@ -297,9 +300,10 @@ def extrapolate(
         plan_single(
             at_learning_rate(problem, rate), minimum, None, replicas, precision
         )
-        for rate in rates
+        for rate in (*rates, *unfitted)
     )
-    plan = Plan(tuple(rates), schedules, (True,) * len(schedules), replicas)
+    fitted = (True,) * len(rates) + (False,) * len(unfitted)
+    plan = Plan((*rates, *unfitted), schedules, fitted, replicas)
     return _extrapolate(problem, plan, seed, progress, threads, executor)
 
 

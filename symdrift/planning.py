@@ -173,7 +173,7 @@ def plan_extrapolation(
     correction = _correction_per_rate(problem, theory, minimum)
 
     def plan(aim: float) -> Plan:
-        top = LARGEST_CORRECTION * math.sqrt(min(aim, 0.1)) / correction
+        top = _largest_linear_rate(correction, aim)
         own = problem.learning_rate
         if 0.5 * top <= own <= top:
             top = own
@@ -215,6 +215,27 @@ def plan_extrapolation(
         # Time goes with the precision to the power -5/2: -2 for the windows, -1/2 for the rates.
         planned = plan(precision * (seconds / budget) ** 0.4)
     return planned
+
+
+def linear_rate(problem: LearningProblem, theory: Evaluation, precision: float) -> float:
+    """The study's learning rate, halved until a line through it and smaller ones reaches zero.
+
+    That is, until corrections of second order, of which the line knows nothing, are small beside
+    the precision of the ratios.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    theory : Evaluation
+        Of that problem.
+    precision : float
+        Standard error of a ratio at one rate.
+    """
+    correction = _correction_per_rate(problem, theory, minimum_of(problem))
+    rate = problem.learning_rate
+    while rate > _largest_linear_rate(correction, precision):
+        rate /= 2
+    return rate
 
 
 def white_noise_difference(problem: LearningProblem, theory: Evaluation) -> float:
@@ -278,6 +299,11 @@ def minimum_of(problem: LearningProblem) -> MinimumPoint:
     return solve_minimum(
         problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
     )
+
+
+def _largest_linear_rate(correction: float, precision: float) -> float:
+    """Learning rate up to which the square of the correction is small beside the precision."""
+    return LARGEST_CORRECTION * math.sqrt(min(precision, 0.1)) / correction
 
 
 def _correction_per_rate(

@@ -32,12 +32,14 @@ from symdrift.planning import (
     FEWEST_WINDOWS,
     PRECISION,
     at_learning_rate,
+    linear_rate,
     minimum_of,
     plan_extrapolation,
     plan_single,
     require_memory,
     schedule_of,
 )
+from symdrift.problem import LearningProblem
 from symdrift.simulation.ensemble import Schedule
 from symdrift.validation import Row
 from symdrift.validation_report import extrapolation_table, plot_extrapolation, summary
@@ -304,3 +306,26 @@ def test_given_rates_are_extrapolated_too() -> None:
     assert [run.learning_rate for run in extrapolation.runs] == [0.004, 0.002]
     assert extrapolation.passed
     assert np.all(np.array([e.standard_error for e in extrapolation.intercepts]) < 0.2)
+
+
+def test_rates_too_large_for_a_line_are_simulated_and_left_out_of_it() -> None:
+    extrapolation = extrapolate(
+        BOTTLENECK, (0.004, 0.002), seed=1, precision=0.05, unfitted=(0.01,)
+    )
+    without = extrapolate(BOTTLENECK, (0.004, 0.002), seed=1, precision=0.05)
+    assert [run.learning_rate for run in extrapolation.runs] == [0.004, 0.002, 0.01]
+    assert extrapolation.fitted == (True, True, False)
+    assert extrapolation.intercepts == without.intercepts
+
+
+@pytest.mark.parametrize(("given", "halvings"), [(TWO, 0), (BOTTLENECK, 2)])
+def test_rates_are_halved_where_corrections_are_large(
+    given: LearningProblem, halvings: int
+) -> None:
+    """At the bottleneck a line through the study's own rate misses 1 by three standard errors."""
+    theory = dense.evaluate(given)
+    rate = linear_rate(given, theory, 0.02)
+    assert rate == given.learning_rate / 2**halvings
+    assert linear_rate(replace(given, learning_rate=rate / 2), theory, 0.02) == rate / 2
+    # The second order is the square of the first.
+    assert linear_rate(given, theory, 0.02 / 256) == rate / 16

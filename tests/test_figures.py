@@ -281,6 +281,17 @@ def test_every_rate_has_its_place_in_the_limit(extrapolation: Extrapolation) -> 
         assert np.all(np.abs(line - ratio.ratio) < 5 * ratio.standard_error)
 
 
+def test_a_rate_outside_the_fit_has_a_place_among_the_curves_only() -> None:
+    found = extrapolate(MISALIGNED, [0.01, 0.005], 64, precision=0.1, unfitted=[0.02])
+    limit = series.learning_rate_limit(found)
+    assert limit is not None
+    np.testing.assert_allclose(limit.learning_rate, [0.005, 0.01, 0.02])
+    np.testing.assert_allclose(limit.stiffness, found.runs[0].stiffness * np.array([0.5, 1]))
+    assert all(len(ratio.ratio) == 2 for ratio in limit.ratios)
+    assert "at the 2 smallest rates" in figures.caption_learning_rate_limit(limit)
+    figures.draw_learning_rate_limit(limit)
+
+
 def test_ratios_that_say_nothing_are_left_out(extrapolation: Extrapolation) -> None:
     run = extrapolation.runs[0]
     rows = [replace(row, theory=1e-9 * row.standard_error) for row in run.rows[:1]]

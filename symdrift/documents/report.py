@@ -29,6 +29,7 @@ from symdrift.figures import FrequencySweep
 from symdrift.files import write_text
 from symdrift.kernels import write_kernels
 from symdrift.observables import observe
+from symdrift.planning import linear_rate
 from symdrift.problem import LearningProblem
 from symdrift.progress import Progress, Stages
 from symdrift.roads import evaluate
@@ -150,21 +151,25 @@ def _simulate(
     """Simulations of a report, or those of the same problem that were made before."""
     weights = problem.hidden * sum(problem.teacher.shape)
     precision = _RATE_PRECISION if weights <= series.FEW_WEIGHTS else _COARSE_PRECISION
+    own = problem.learning_rate
+    largest = linear_rate(problem, exact, precision)
+    rates = tuple(factor * largest for factor in _RATE_FACTORS)
 
     def simulate() -> tuple[Extrapolation, FrequencySweep | None, Comparisons | None]:
         extrapolation = extrapolate(
             problem,
-            [factor * problem.learning_rate for factor in _RATE_FACTORS],
+            rates,
             seed=_SEED,
             progress=stages.stage(20, 70),
             precision=precision,
+            unfitted=() if own in rates else (own,),
         )
         if extrapolation.interrupted:
             raise KeyboardInterrupt
         return extrapolation, frequency_sweep(study, _SEED), compare(problem)
 
     results = computed(
-        "simulation", problem, simulate, study.document, _SEED, _RATE_FACTORS, precision
+        "simulation", problem, simulate, study.document, _SEED, rates, precision
     )
     stages.reach(80)
     return _Results(exact, white, *results)

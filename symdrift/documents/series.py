@@ -120,7 +120,10 @@ def learning_rate_limit(extrapolation: Extrapolation) -> LearningRateLimit | Non
     Of the planes those with the largest variance and mean rotation are shown, of the stimuli
     the first that moves, and of the ratios those of the first of each and of the excess loss.
     """
-    runs = sorted(extrapolation.runs, key=lambda run: run.learning_rate)
+    pairs = zip(extrapolation.runs, extrapolation.fitted, strict=True)
+    pairs_in_order = sorted(pairs, key=lambda pair: pair[0].learning_rate)
+    runs = [run for run, _ in pairs_in_order]
+    fitted = [run for run, used in pairs_in_order if used]
     quantities = [row.quantity for row in extrapolation.rows]
     variances = [name for name in quantities if name.startswith("V[") and ";" not in name]
     rotations = [name for name in quantities if name.startswith("mu[")]
@@ -137,14 +140,14 @@ def learning_rate_limit(extrapolation: Extrapolation) -> LearningRateLimit | Non
     limits = {row.quantity: row for row in extrapolation.rows if row.ratio is not None}
     return LearningRateLimit(
         learning_rate=_array(run.learning_rate for run in runs),
-        stiffness=_array(run.stiffness for run in runs),
+        stiffness=_array(run.stiffness for run in fitted),
         variances=tuple(_rate_series(name, runs) for name in variances[:_MOST_SERIES]),
         rotations=tuple(_rate_series(name, runs) for name in rotations[:_MOST_SERIES]),
         synaptic=any(extrapolation.synaptic_noise),
         stimulus=stimulus,
         displacements=() if first is None else tuple(_curve(run, first) for run in runs),
         ratios=tuple(
-            _ratio_limit(limits[name], runs) for name in shown if name in limits
+            _ratio_limit(limits[name], fitted) for name in shown if name in limits
         ),
     )
 

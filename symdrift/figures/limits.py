@@ -43,7 +43,7 @@ class RatioLimit:
     label : str
         Matplotlib's mark-up.
     ratio, standard_error : Array
-        Shape ``(rates,)``.
+        At the rates of the fit, shape ``(fitted rates,)``.
     limit, limit_error : float
         Extrapolated to a vanishing learning rate.
     slope : float
@@ -75,8 +75,10 @@ class LearningRateLimit:
 
     Attributes
     ----------
-    learning_rate, stiffness : Array
-        Rates ``eta`` and ``eta h_max``, increasing, shape ``(rates,)``.
+    learning_rate : Array
+        Increasing, shape ``(rates,)``.
+    stiffness : Array
+        ``eta h_max`` at the rates of the fit, which are the smallest, shape ``(fitted rates,)``.
     variances, rotations : tuple of RateSeries
         Rotation variance in rad^2/step and mean rotation in rad/step of some planes.
     synaptic : bool
@@ -124,13 +126,16 @@ def caption_learning_rate_limit(data: LearningRateLimit) -> str:
         if data.synaptic
         else ""
     )
+    few = len(data.stiffness)
+    smallest = f" at the {few} smallest rates" if few < len(data.learning_rate) else ""
     return (
         f"Theory (lines) and direct simulation of SGD (points, one standard error) at "
         f"{len(data.learning_rate)} learning rates. Top: rotation variance and "
         f"{rotation}, each over the power of the learning rate with which the theory scales, so "
         f"that the theory is level{synaptic}. Bottom left: mean-squared displacement of "
         f"“{data.stimulus}” against the time lag, at each rate. "
-        "Bottom right: ratio of simulation and theory, and the line through the points. The "
+        f"Bottom right: ratio of simulation and theory{smallest}, and the line through the points. "
+        "The "
         "theory is of leading order in the learning rate, so the ratio must approach 1 on the "
         f"left; there it is {limits} (in the order of the legend)."
     )
