@@ -328,4 +328,5 @@ def test_rates_are_halved_where_corrections_are_large(
     assert rate == given.learning_rate / 2**halvings
     assert linear_rate(replace(given, learning_rate=rate / 2), theory, 0.02) == rate / 2
     # The second order is the square of the first.
-    assert linear_rate(given, theory, 0.02 / 256) == rate / 16
+    large = replace(given, learning_rate=64 * given.learning_rate)
+    assert linear_rate(large, theory, 0.02 / 256) == linear_rate(large, theory, 0.02) / 16
