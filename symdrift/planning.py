@@ -166,7 +166,7 @@ def plan_extrapolation(
             "possible",
         )
     minimum = minimum_of(problem)
-    _require_time(problem, minimum, WINDOW_RELAXATIONS)
+    require_time(problem, minimum)
     shape = model_of(problem, simulated_hidden(problem, minimum)).shape
     speed = _speed(shape) if speed is None else speed
     single = window_variance(problem, theory)
@@ -351,8 +351,15 @@ def schedule_of(
     )
 
 
-def _require_time(problem: LearningProblem, minimum: MinimumPoint, relaxations: float) -> None:
-    """Refuse a learning rate at which the shortest run would not end."""
+def require_time(
+    problem: LearningProblem, minimum: MinimumPoint, relaxations: float = WINDOW_RELAXATIONS
+) -> None:
+    """Refuse a learning rate at which the shortest run would not end.
+
+    Raises
+    ------
+    RequestError
+    """
     modes = relaxation(problem, minimum)
     slowest_of_all = min(modes.slowest, minimum.certificate.hessian_min, 2 * problem.weight_decay)
     times = BURN_IN_RELAXATIONS / slowest_of_all + FEWEST_WINDOWS * relaxations / modes.slowest
@@ -381,7 +388,7 @@ def plan_single(
         the learning rate is so small that any run would take more.
     """
     rate = problem.learning_rate
-    _require_time(problem, minimum, relaxations)
+    require_time(problem, minimum, relaxations)
     shortest = schedule_of(problem, minimum, rate, FEWEST_WINDOWS, replicas, relaxations)
     if steps is None:
         speed = _speed(model_of(problem, simulated_hidden(problem, minimum)).shape)

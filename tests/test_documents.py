@@ -412,3 +412,16 @@ def test_a_study_without_values_gets_a_report_without_numbers(
         "report.html",
         "report.tex",
     ]
+
+
+def test_a_rate_too_small_to_simulate_is_refused_before_the_derivation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def derive(*_: object) -> None:
+        pytest.fail("the derivation was begun")
+
+    monkeypatch.setattr(report, "derive", derive)
+    study = read_study("anisotropic_autoencoder").with_values({"learning.rate": 1e-14})
+    with pytest.raises(RequestError, match=r"learning\.rate = .* too small to be simulated"):
+        report.write_report(study, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

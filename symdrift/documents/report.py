@@ -29,7 +29,7 @@ from symdrift.figures import FrequencySweep
 from symdrift.files import write_text
 from symdrift.kernels import write_kernels
 from symdrift.observables import observe
-from symdrift.planning import linear_rate
+from symdrift.planning import at_learning_rate, linear_rate, minimum_of, require_time
 from symdrift.problem import LearningProblem
 from symdrift.progress import Progress, Stages
 from symdrift.roads import evaluate
@@ -74,6 +74,9 @@ def write_report(study: Study, directory: Path, progress: Progress | None = None
     # Numbers first: a request outside the theory is then refused before the long work.
     problem = None if study.missing else study.problem()
     theory = None if problem is None else (evaluate(problem), evaluate(problem, "auto", "white"))
+    if problem is not None and theory is not None:
+        slowest = min(_rates(problem, theory[0]))
+        require_time(at_learning_rate(problem, slowest), minimum_of(problem))
     derivation = derive(study, stages.stage(0, 18))
     require_passed(derivation)
     written = write_kernels(study, directory)
@@ -145,15 +148,25 @@ class _Results:
         }
 
 
+def _precision(problem: LearningProblem) -> float:
+    """Relative standard error of rotation variances in the simulations of a report."""
+    weights = problem.hidden * sum(problem.teacher.shape)
+    return _RATE_PRECISION if weights <= series.FEW_WEIGHTS else _COARSE_PRECISION
+
+
+def _rates(problem: LearningProblem, theory: Evaluation) -> tuple[float, ...]:
+    """Learning rates from which ratios are extrapolated to zero."""
+    largest = linear_rate(problem, theory, _precision(problem))
+    return tuple(factor * largest for factor in _RATE_FACTORS)
+
+
 def _simulate(
     study: Study, problem: LearningProblem, exact: Evaluation, white: Evaluation, stages: Stages
 ) -> _Results:
     """Simulations of a report, or those of the same problem that were made before."""
-    weights = problem.hidden * sum(problem.teacher.shape)
-    precision = _RATE_PRECISION if weights <= series.FEW_WEIGHTS else _COARSE_PRECISION
+    precision = _precision(problem)
     own = problem.learning_rate
-    largest = linear_rate(problem, exact, precision)
-    rates = tuple(factor * largest for factor in _RATE_FACTORS)
+    rates = _rates(problem, exact)
 
     def simulate() -> tuple[Extrapolation, FrequencySweep | None, Comparisons | None]:
         extrapolation = extrapolate(
