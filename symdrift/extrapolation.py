@@ -135,6 +135,11 @@ class Extrapolation:
     synaptic_noise: tuple[float, ...]
 
     @property
+    def fitted_runs(self) -> tuple[Validation, ...]:
+        """Runs at rates small enough for the fit."""
+        return tuple(run for run, used in zip(self.runs, self.fitted, strict=True) if used)
+
+    @property
     def quantities(self) -> tuple[str, ...]:
         """Quantities that have an extrapolated ratio."""
         return tuple(row.quantity for row in self.rows if row.ratio is not None)

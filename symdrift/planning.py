@@ -232,8 +232,9 @@ def linear_rate(problem: LearningProblem, theory: Evaluation, precision: float) 
         Standard error of a ratio at one rate.
     """
     correction = _correction_per_rate(problem, theory, minimum_of(problem))
+    largest = _largest_linear_rate(correction, precision)
     rate = problem.learning_rate
-    while rate > _largest_linear_rate(correction, precision):
+    while rate > largest:
         rate /= 2
     return rate
 

@@ -155,7 +155,7 @@ def _draw_displacement(panel: Axes, extrapolation: Extrapolation, stimulus: int)
 
 
 def _draw(panel: Axes, extrapolation: Extrapolation, row: ExtrapolatedRow) -> None:
-    runs = [run for run, used in zip(extrapolation.runs, extrapolation.fitted, strict=True) if used]
+    runs = extrapolation.fitted_runs
     stiffness = np.array([run.stiffness for run in runs])
     found = [run.row(row.quantity) for run in runs]
     ratios = np.array([one.simulation / one.theory for one in found])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -200,8 +201,8 @@ def test_a_fragment_fits_the_classes_of_publishers(name: str, tmp_path: Path) ->
         shutil.which("kpsewhich")
         and subprocess.run(["kpsewhich", f"{name}.cls"], capture_output=True, check=False).stdout
     )
-    if not found:
-        pytest.skip(f"{name}.cls is not installed")
+    if not found and os.environ.get("CI") != "true":
+        pytest.skip(f"{name}.cls is not installed (in continuous integration this test fails)")
     first, title = CLASSES[name]
     packages = "" if name == "acmart" else r"\usepackage{amsmath,amssymb}"
     write_text(tmp_path / "fragment.tex", fragment_latex(EXAMPLE, PAGES["column"]))

@@ -162,7 +162,7 @@ class _PythonWriter:
         raise TypeError(f"{node} cannot be rebuilt from its arguments")
 
     def _list(self, nodes: Iterable[Any]) -> str:
-        return ", ".join(self.source(sp.sympify(node)) for node in nodes)
+        return ", ".join(self.source(sp.sympify(node, strict=True)) for node in nodes)
 
     def _bound(self, node: sp.Basic, binding: int) -> str:
         """Source of an operand, in brackets when it binds less tightly."""

@@ -120,10 +120,10 @@ def learning_rate_limit(extrapolation: Extrapolation) -> LearningRateLimit | Non
     Of the planes those with the largest variance and mean rotation are shown, of the stimuli
     the first that moves, and of the ratios those of the first of each and of the excess loss.
     """
-    pairs = zip(extrapolation.runs, extrapolation.fitted, strict=True)
-    pairs_in_order = sorted(pairs, key=lambda pair: pair[0].learning_rate)
-    runs = [run for run, _ in pairs_in_order]
-    fitted = [run for run, used in pairs_in_order if used]
+    runs, fitted = (
+        sorted(given, key=lambda run: run.learning_rate)
+        for given in (extrapolation.runs, extrapolation.fitted_runs)
+    )
     quantities = [row.quantity for row in extrapolation.rows]
     variances = [name for name in quantities if name.startswith("V[") and ";" not in name]
     rotations = [name for name in quantities if name.startswith("mu[")]

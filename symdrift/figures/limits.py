@@ -134,10 +134,9 @@ def caption_learning_rate_limit(data: LearningRateLimit) -> str:
         f"{rotation}, each over the power of the learning rate with which the theory scales, so "
         f"that the theory is level{synaptic}. Bottom left: mean-squared displacement of "
         f"“{data.stimulus}” against the time lag, at each rate. "
-        f"Bottom right: ratio of simulation and theory{smallest}, and the line through the points. "
-        "The "
-        "theory is of leading order in the learning rate, so the ratio must approach 1 on the "
-        f"left; there it is {limits} (in the order of the legend)."
+        f"Bottom right: ratio of simulation and theory{smallest}, and the line through the "
+        "points. The theory is of leading order in the learning rate, so the ratio must approach 1 "
+        f"on the left; there it is {limits} (in the order of the legend)."
     )
 
 
