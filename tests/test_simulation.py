@@ -96,6 +96,12 @@ def reference_run(
     return first, second
 
 
+def rotated_gains(size: int) -> Array:
+    """A teacher on which every output depends on every input."""
+    turn = np.random.default_rng(1).normal(size=(size, size))
+    return np.asarray(scipy.linalg.expm(0.2 * (turn - turn.T) / np.sqrt(size)))
+
+
 CASES = {
     "autoencoder": problem([2.0, 0.7], weight_decay=0.2, learning_rate=0.05),
     "odd number of normals": problem([2.0, 1.0, 0.7], weight_decay=0.3, learning_rate=0.05),
@@ -129,6 +135,20 @@ CASES = {
     ),
     "rows beyond a multiple of four": problem(
         np.linspace(2.0, 1.0, 6), weight_decay=0.2, learning_rate=0.02, hidden=5, label_noise=0.1
+    ),
+    "weights beyond the first cache": problem(
+        np.linspace(1.5, 0.5, 14), weight_decay=0.2, learning_rate=0.01, hidden=11, batch=2
+    ),
+    "stimuli and weights beyond the first cache": problem(
+        np.eye(13),
+        rotated_gains(13),
+        weight_decay=0.02,
+        learning_rate=0.01,
+        inputs=StimulusSet(np.vstack([np.eye(13), np.ones(13)]), np.full(14, 1 / 14)),
+        label_noise=0.1,
+    ),
+    "synaptic noise and weights beyond the first cache": problem(
+        np.linspace(1.5, 0.5, 13), weight_decay=0.2, learning_rate=0.01, synaptic_noise=1e-4
     ),
     "working vectors beyond the stack": problem(
         [2.0, 0.7], weight_decay=0.2, learning_rate=0.05, label_noise=0.1, batch=350
@@ -168,6 +188,27 @@ def test_weights_that_decay_at_once_are_followed_as_well(decay: float) -> None:
     np.testing.assert_allclose(second[1], expected[1], rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("decay", [0.99, 1.0, 1.01])
+def test_large_weights_that_decay_at_once_are_followed_as_well(decay: float) -> None:
+    """They are a multiple of a factor that falls below 1e-30 three times, or is none at once."""
+    given = problem(
+        np.linspace(1.5, 0.5, 13), 6 * np.eye(13), weight_decay=decay / 0.05, learning_rate=0.05
+    )
+    model = model_of(given, given.hidden)
+    assert model.shape.delayed
+    rng = np.random.default_rng(2)
+    start = (0.1 * rng.normal(size=(13, 13)), 0.1 * rng.normal(size=(13, 13)))
+    block = Block(model, start, first=0, count=10, seed=7)
+    block.advance(50)
+    first, second = model.unpack(block.weights, 10)
+    for lane in (1, 9):
+        expected = reference_run(given, model, start, lane, 50)
+        for found, layer in zip((first[lane], second[lane]), expected, strict=True):
+            scale = np.max(np.abs(layer))
+            assert scale > 1e-20
+            np.testing.assert_allclose(found / scale, layer / scale, rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize("count", [1, 8, 511, 512, 513])
 def test_what_a_block_writes_has_pages_of_memory_of_its_own(count: int) -> None:
     """A processor reads ahead to the end of a page, where another thread must not be writing."""
@@ -183,7 +224,12 @@ def test_what_a_block_writes_has_pages_of_memory_of_its_own(count: int) -> None:
 
 
 def test_small_networks_work_on_the_stack_and_large_ones_do_not() -> None:
-    """So that the cases above cover both kinds of kernels."""
+    """So that the cases above cover all kinds of kernels."""
+    delayed = [name for name, given in CASES.items() if model_of(given, given.hidden).shape.delayed]
+    assert delayed == [
+        "weights beyond the first cache",
+        "stimuli and weights beyond the first cache",
+    ]
     on_stack = model_of(CASES["autoencoder"], 2).shape.working_vectors
     beyond = model_of(CASES["working vectors beyond the stack"], 2).shape.working_vectors
     assert sum(on_stack) <= STACK_VECTORS < sum(beyond)

@@ -35,6 +35,9 @@ SMALLEST_FACTOR = 1e-30
 ROUNDING = 2.0**-53
 """Stands for a decay to zero in one step, which no factor can undo: as much as rounding leaves."""
 
+LARGEST_CACHED = 256
+"""Weights of a network up to which eight of them fit the first-level cache beside all else."""
+
 ROWS = 4
 """Rows of a matrix that are worked on together: their sums do not wait for each other."""
 
@@ -65,8 +68,13 @@ class Shape(NamedTuple):
         return self.hidden * (self.inputs + self.outputs)
 
     @property
-    def working_vectors(self) -> tuple[int, int, int, int, int]:
-        """Normals, inputs ``x``, hidden units ``h``, errors ``e``, hidden errors ``U' e``."""
+    def delayed(self) -> bool:
+        """Whether the step of ``W`` waits for the next inputs: where weights leave the cache."""
+        return self.weights > LARGEST_CACHED and not self.noisy_synapses
+
+    @property
+    def working_vectors(self) -> tuple[int, int, int, int, int, int]:
+        """Normals, inputs ``x``, hidden units ``h``, errors ``e``, ``U' e``, previous inputs."""
         drawn = self.batch * (self.inputs + self.outputs)
         if self.noisy_synapses:
             drawn = max(drawn, self.weights)
@@ -76,6 +84,7 @@ class Shape(NamedTuple):
             self.batch * self.hidden,
             self.batch * self.outputs,
             self.batch * self.hidden,
+            self.batch * self.inputs,
         )
 
 
@@ -105,10 +114,19 @@ def _draw_from_table(
 
 @inlined
 def _multiply(
-    matrix: Any, first: int, rows: int, columns: int, vector: Any, at: int, target: Any, to: int
+    matrix: Any,
+    first: int,
+    begin: int,
+    end: int,
+    columns: int,
+    vector: Any,
+    at: int,
+    target: Any,
+    to: int,
 ) -> None:
-    """``target = matrix @ vector``."""
-    for i in range(0, rows - ROWS + 1, ROWS):
+    """``target = matrix @ vector`` in rows ``begin, ..., end - 1``."""
+    whole = end - (end - begin) % ROWS
+    for i in range(begin, whole, ROWS):
         row = first + i * columns
         a = floats(0.0)
         b = floats(0.0)
@@ -124,7 +142,7 @@ def _multiply(
         store(target, to + i + 1, b)
         store(target, to + i + 2, c)
         store(target, to + i + 3, d)
-    for i in range(rows - rows % ROWS, rows):
+    for i in range(whole, end):
         total = floats(0.0)
         for j in range(columns):
             total = total + load(matrix, first + i * columns + j) * load(vector, at + j)
@@ -135,14 +153,17 @@ def _multiply(
 def _add_outer(
     matrix: Any,
     first: int,
+    begin: int,
+    end: int,
     rows: int,
     columns: int,
     left: Any,
     right: Any,
     batch: int,
 ) -> None:
-    """``matrix = matrix + sum over samples of left right'``."""
-    for i in range(0, rows - ROWS + 1, ROWS):
+    """``matrix = matrix + sum over samples of left right'`` in rows ``begin, ..., end - 1``."""
+    whole = end - (end - begin) % ROWS
+    for i in range(begin, whole, ROWS):
         row = first + i * columns
         for j in range(columns):
             a = load(matrix, row + j)
@@ -159,7 +180,7 @@ def _add_outer(
             store(matrix, row + columns + j, b)
             store(matrix, row + 2 * columns + j, c)
             store(matrix, row + 3 * columns + j, d)
-    for i in range(rows - rows % ROWS, rows):
+    for i in range(whole, end):
         row = first + i * columns
         for j in range(columns):
             a = load(matrix, row + j)
@@ -172,6 +193,8 @@ def _add_outer(
 def _send_back(
     matrix: Any,
     first: int,
+    begin: int,
+    end: int,
     rows: int,
     columns: int,
     errors: Any,
@@ -179,10 +202,9 @@ def _send_back(
     targets: Any,
     batch: int,
 ) -> None:
-    """``targets = matrix' @ errors`` for each sample, then `_add_outer`, in one pass."""
-    for k in range(batch * columns):
-        store(targets, k, floats(0.0))
-    for i in range(0, rows - ROWS + 1, ROWS):
+    """``targets = targets + matrix' @ errors`` for each sample, then `_add_outer`, in one pass."""
+    whole = end - (end - begin) % ROWS
+    for i in range(begin, whole, ROWS):
         row = first + i * columns
         for j in range(columns):
             a = load(matrix, row + j)
@@ -211,7 +233,7 @@ def _send_back(
             store(matrix, row + columns + j, new_b)
             store(matrix, row + 2 * columns + j, new_c)
             store(matrix, row + 3 * columns + j, new_d)
-    for i in range(rows - rows % ROWS, rows):
+    for i in range(whole, end):
         row = first + i * columns
         for j in range(columns):
             a = load(matrix, row + j)
@@ -225,6 +247,124 @@ def _send_back(
 
 
 @inlined
+def _draw_inputs(
+    inputs: int,
+    batch: int,
+    tabulated: bool,
+    elliptical: bool,
+    count: int,
+    normals: Any,
+    x: Any,
+    group: int,
+    states: Any,
+    drawn: Any,
+    coefficients: Any,
+    scales: Any,
+    table: Any,
+    acceptance: Any,
+    alias: Any,
+    table_rows: int,
+) -> None:
+    """Draw ``count`` normals, of which the first make up the inputs of a batch."""
+    fill_normals(states, group, coefficients, normals, (count + 1) // 2)
+    for sample in range(batch):
+        at = sample * inputs
+        if tabulated:
+            _draw_from_table(
+                states, group, table, acceptance, alias, table_rows, x, at, inputs, drawn
+            )
+        elif elliptical:
+            _draw_from_table(states, group, table, acceptance, alias, table_rows, x, at, 1, drawn)
+            length = load(x, at)
+            for j in range(inputs):
+                z = load(normals, at + j)
+                store(x, at + j, length * floats(scales[j]) * z)
+        else:
+            for j in range(inputs):
+                store(x, at + j, floats(scales[j]) * load(normals, at + j))
+
+
+@inlined
+def _teach(
+    teacher: Any, begin: int, end: int, columns: int, vector: Any, at: int, labels: Any
+) -> None:
+    """``labels = labels + teacher @ vector`` for the rows ``begin, ..., end - 1``."""
+    if end - begin == ROWS:
+        row = begin * columns
+        a = load(labels, 0)
+        b = load(labels, 1)
+        c = load(labels, 2)
+        d = load(labels, 3)
+        for j in range(columns):
+            entry = load(vector, at + j)
+            a = a + floats(teacher[row + j]) * entry
+            b = b + floats(teacher[row + columns + j]) * entry
+            c = c + floats(teacher[row + 2 * columns + j]) * entry
+            d = d + floats(teacher[row + 3 * columns + j]) * entry
+        store(labels, 0, a)
+        store(labels, 1, b)
+        store(labels, 2, c)
+        store(labels, 3, d)
+    else:
+        for o in range(begin, end):
+            label = load(labels, o - begin)
+            for j in range(columns):
+                label = label + floats(teacher[o * columns + j]) * load(vector, at + j)
+            store(labels, o - begin, label)
+
+
+@inlined
+def _descend_second(
+    inputs: int,
+    hidden: int,
+    outputs: int,
+    batch: int,
+    dense: bool,
+    noisy: bool,
+    labels_at: int,
+    normals: Any,
+    x: Any,
+    h: Any,
+    e: Any,
+    v: Any,
+    weights: Any,
+    first: int,
+    teacher: Any,
+    label_deviations: Any,
+    rate: Any,
+    damping: Any,
+) -> None:
+    """Errors ``e`` of a batch, hidden errors ``v = U' e``, and the step of ``U``.
+
+    A few rows of ``U`` at a time: they are read once for all three.
+    """
+    labels = local_floats(ROWS)
+    for k in range(batch * hidden):
+        store(v, k, floats(0.0))
+    for begin in range(0, outputs, ROWS):
+        end = min(begin + ROWS, outputs)
+        for sample in range(batch):
+            _multiply(
+                weights, first, begin, end, hidden, h, sample * hidden, e, sample * outputs
+            )
+            at = sample * inputs
+            to = sample * outputs
+            for o in range(begin, end):
+                label = floats(0.0)
+                if noisy:
+                    label = floats(label_deviations[o]) * load(normals, labels_at + to + o)
+                if not dense and o < inputs:
+                    label = label + floats(teacher[o]) * load(x, at + o)
+                store(labels, o - begin, label)
+            if dense:
+                _teach(teacher, begin, end, inputs, x, at, labels)
+            for o in range(begin, end):
+                label = load(labels, o - begin)
+                store(e, to + o, rate * label - damping * load(e, to + o))
+        _send_back(weights, first, begin, end, outputs, hidden, e, h, v, batch)
+
+
+@inlined
 def _advance(
     inputs: int,
     hidden: int,
@@ -235,11 +375,13 @@ def _advance(
     dense: bool,
     noisy: bool,
     noisy_synapses: bool,
+    delayed: bool,
     normals: Any,
     x: Any,
     h: Any,
     e: Any,
     v: Any,
+    previous: Any,
     weights: Any,
     states: Any,
     drawn: Any,
@@ -270,51 +412,69 @@ def _advance(
     if keep == 0.0:
         keep = ROUNDING
     gain = learning_rate / (batch * keep)
+    rate = floats(gain)
+    if delayed:
+        # The step of W waits for the next inputs, when the same rows are needed: a large W then
+        # comes from the second-level cache once per step instead of twice.
+        for group in range(groups):
+            first_w = group * size
+            first_u = first_w + hidden * inputs
+            factor = 1.0
+            for k in range(batch * hidden):
+                store(v, k, floats(0.0))
+            for k in range(batch * inputs):
+                store(previous, k, floats(0.0))
+            for step in range(steps):
+                damping = floats(gain * factor * factor)
+                factor = factor * keep
+                _draw_inputs(
+                    inputs, batch, tabulated, elliptical, count, normals, x, group, states,
+                    drawn, coefficients, scales, table, acceptance, alias, table_rows,
+                )  # fmt: skip
+                for begin in range(0, hidden, ROWS):
+                    end = min(begin + ROWS, hidden)
+                    _add_outer(
+                        weights, first_w, begin, end, hidden, inputs, v, previous, batch
+                    )
+                    for sample in range(batch):
+                        _multiply(
+                            weights, first_w, begin, end, inputs, x, sample * inputs, h,
+                            sample * hidden,
+                        )  # fmt: skip
+                _descend_second(
+                    inputs, hidden, outputs, batch, dense, noisy, labels_at, normals, x, h, e, v,
+                    weights, first_u, teacher, label_deviations, rate, damping,
+                )  # fmt: skip
+                for k in range(batch * inputs):
+                    store(previous, k, load(x, k))
+                if step + 1 == steps or abs(factor) < SMALLEST_FACTOR:
+                    _add_outer(weights, first_w, 0, hidden, hidden, inputs, v, previous, batch)
+                    for k in range(batch * hidden):
+                        store(v, k, floats(0.0))
+                    for k in range(first_w, first_w + size):
+                        store(weights, k, floats(factor) * load(weights, k))
+                    factor = 1.0
+        return
     factor = 1.0
     for step in range(steps):
-        rate = floats(gain)
         damping = floats(gain * factor * factor)
         factor = factor * keep
         for group in range(groups):
             first_w = group * size
             first_u = first_w + hidden * inputs
-            fill_normals(states, group, coefficients, normals, (count + 1) // 2)
+            _draw_inputs(
+                inputs, batch, tabulated, elliptical, count, normals, x, group, states,
+                drawn, coefficients, scales, table, acceptance, alias, table_rows,
+            )  # fmt: skip
             for sample in range(batch):
-                at = sample * inputs
-                if tabulated:
-                    _draw_from_table(
-                        states, group, table, acceptance, alias, table_rows, x, at, inputs, drawn
-                    )
-                elif elliptical:
-                    _draw_from_table(
-                        states, group, table, acceptance, alias, table_rows, x, at, 1, drawn
-                    )
-                    length = load(x, at)
-                    for j in range(inputs):
-                        z = load(normals, at + j)
-                        store(x, at + j, length * floats(scales[j]) * z)
-                else:
-                    for j in range(inputs):
-                        store(x, at + j, floats(scales[j]) * load(normals, at + j))
-                _multiply(weights, first_w, hidden, inputs, x, at, h, sample * hidden)
                 _multiply(
-                    weights, first_u, outputs, hidden, h, sample * hidden, e, sample * outputs
+                    weights, first_w, 0, hidden, inputs, x, sample * inputs, h, sample * hidden
                 )
-                for o in range(outputs):
-                    label = floats(0.0)
-                    if noisy:
-                        label = floats(label_deviations[o]) * load(
-                            normals, labels_at + sample * outputs + o
-                        )
-                    if dense:
-                        for j in range(inputs):
-                            label = label + floats(teacher[o * inputs + j]) * load(x, at + j)
-                    elif o < inputs:
-                        label = label + floats(teacher[o]) * load(x, at + o)
-                    output = load(e, sample * outputs + o)
-                    store(e, sample * outputs + o, rate * label - damping * output)
-            _send_back(weights, first_u, outputs, hidden, e, h, v, batch)
-            _add_outer(weights, first_w, hidden, inputs, v, x, batch)
+            _descend_second(
+                inputs, hidden, outputs, batch, dense, noisy, labels_at, normals, x, h, e, v,
+                weights, first_u, teacher, label_deviations, rate, damping,
+            )  # fmt: skip
+            _add_outer(weights, first_w, 0, hidden, hidden, inputs, v, x, batch)
             if noisy_synapses:
                 fill_normals(states, group, coefficients, normals, (size + 1) // 2)
                 for k in range(size):
@@ -337,11 +497,13 @@ def _general(
     dense: bool,
     noisy: bool,
     noisy_synapses: bool,
+    delayed: bool,
     normals: Any,
     x: Any,
     h: Any,
     e: Any,
     v: Any,
+    previous: Any,
     weights: Any,
     states: Any,
     drawn: Any,
@@ -359,8 +521,8 @@ def _general(
 ) -> None:
     _advance(
         inputs, hidden, outputs, batch, tabulated, elliptical, dense, noisy, noisy_synapses,
-        pointer(normals), pointer(x), pointer(h), pointer(e), pointer(v),
-        pointer(weights), pointer(states), pointer(drawn), pointer(coefficients),
+        delayed, pointer(normals), pointer(x), pointer(h), pointer(e), pointer(v),
+        pointer(previous), pointer(weights), pointer(states), pointer(drawn), pointer(coefficients),
         pointer(scales), pointer(table), pointer(acceptance), pointer(alias), len(acceptance),
         pointer(teacher), pointer(label_deviations), learning_rate, weight_decay,
         synaptic_deviation, len(weights) // (LANES * hidden * (inputs + outputs)), steps,
@@ -370,7 +532,8 @@ def _general(
 @cache
 def _specialised(shape: Shape) -> Callable[..., None]:
     (inputs, hidden, outputs, batch, tabulated, elliptical, dense, noisy, noisy_synapses) = shape
-    normal_vectors, x_vectors, h_vectors, e_vectors, v_vectors = shape.working_vectors
+    delayed = shape.delayed
+    normal_vectors, x_vectors, h_vectors, e_vectors, v_vectors, previous = shape.working_vectors
 
     @compiled
     def advance(
@@ -391,8 +554,9 @@ def _specialised(shape: Shape) -> Callable[..., None]:
     ) -> None:
         _advance(
             inputs, hidden, outputs, batch, tabulated, elliptical, dense, noisy, noisy_synapses,
-            local_floats(normal_vectors), local_floats(x_vectors), local_floats(h_vectors),
-            local_floats(e_vectors), local_floats(v_vectors),
+            delayed, local_floats(normal_vectors), local_floats(x_vectors),
+            local_floats(h_vectors), local_floats(e_vectors), local_floats(v_vectors),
+            local_floats(previous),
             pointer(weights), pointer(states), pointer(drawn), pointer(coefficients),
             pointer(scales), pointer(table), pointer(acceptance), pointer(alias),
             len(acceptance), pointer(teacher), pointer(label_deviations), learning_rate,
@@ -407,5 +571,7 @@ def kernel_for(shape: Shape) -> Callable[..., None]:
     """A step loop for one thread; takes the block and the model, see `Block`."""
     if sum(shape.working_vectors) <= STACK_VECTORS:
         return _specialised(shape)
-    normals, x, h, e, v = (np.zeros(LANES * vectors) for vectors in shape.working_vectors)
-    return partial(_general, *shape, normals, x, h, e, v)
+    normals, x, h, e, v, previous = (
+        np.zeros(LANES * vectors) for vectors in shape.working_vectors
+    )
+    return partial(_general, *shape, shape.delayed, normals, x, h, e, v, previous)
