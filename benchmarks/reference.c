@@ -80,16 +80,49 @@ static inline void normal_pair(words bits, floats *first, floats *second)
     *second = radius * (angle * s);
 }
 
-/* weights: groups x (N*N of W, N*N of U) vectors; states: groups x 4 vectors. */
+/* Rows that are worked on together, so that their sums do not wait for each other. */
+#define ROWS (N < 4 ? N : 4)
+
+/* Where eight networks leave the first-level cache, the step of W waits for the next inputs, when
+ * the same rows are needed.  There is one group then. */
+#define DELAYED (2 * N * N > 256)
+
+static inline void add_outer(floats *restrict w, const floats *restrict v, const floats *restrict x)
+{
+    for (int j = 0; j < N; j++)
+        for (int r = 0; r < ROWS; r++)
+            w[r * N + j] += v[r] * x[j];
+}
+
+static inline void multiply(const floats *restrict w, const floats *restrict x, floats *restrict h)
+{
+    floats total[ROWS] = {};
+    for (int j = 0; j < N; j++)
+        for (int r = 0; r < ROWS; r++)
+            total[r] += w[r * N + j] * x[j];
+    for (int r = 0; r < ROWS; r++)
+        h[r] = total[r];
+}
+
+/* weights: groups x (N*N of W, N*N of U) vectors; states: groups x 4 vectors.
+ *
+ * Between steps the layers are held as multiples of a common factor, which decays in their place:
+ * an update then is one fused operation. */
 void advance(floats *restrict weights, words *restrict states, const double *restrict scales,
     const double *restrict teacher, double rate, double decay, long groups, long steps)
 {
     const double keep = 1.0 - rate * decay;
+    const double gain = rate / keep;
+    double factor = 1.0;
+    floats x[N + N % 2], h[N], e[ROWS], v[N], previous[N];
+    for (int k = 0; k < N; k++)
+        v[k] = previous[k] = (floats){};
     for (long t = 0; t < steps; t++) {
+        const double damping = gain * factor * factor;
+        factor *= keep;
         for (long g = 0; g < groups; g++) {
             floats *restrict w = weights + g * 2 * N * N;
             floats *restrict u = w + N * N;
-            floats x[N + N % 2], h[N], e[N], v[N];
             words s[4];
             for (int k = 0; k < 4; k++)
                 s[k] = states[4 * g + k];
@@ -99,31 +132,40 @@ void advance(floats *restrict weights, words *restrict states, const double *res
                 states[4 * g + k] = s[k];
             for (int j = 0; j < N; j++)
                 x[j] *= scales[j];
-            for (int i = 0; i < N; i++) {
-                floats total = w[i * N] * x[0];
-                for (int j = 1; j < N; j++)
-                    total += w[i * N + j] * x[j];
-                h[i] = total;
+            for (int i = 0; i < N; i += ROWS) {
+                if (DELAYED)
+                    add_outer(w + i * N, v + i, previous);
+                multiply(w + i * N, x, h + i);
             }
             for (int i = 0; i < N; i++)
                 v[i] = (floats){};
-            for (int o = 0; o < N; o++) {
-                floats error = {};
+            for (int o = 0; o < N; o += ROWS) {
+                floats label[ROWS] = {};
+                multiply(u + o * N, h, e);
                 for (int j = 0; j < N; j++)
-                    error += teacher[o * N + j] * x[j];
+                    for (int r = 0; r < ROWS; r++)
+                        label[r] += teacher[(o + r) * N + j] * x[j];
+                for (int r = 0; r < ROWS; r++)
+                    e[r] = gain * label[r] - damping * e[r];
                 for (int i = 0; i < N; i++)
-                    error -= u[o * N + i] * h[i];
-                error *= rate;
-                e[o] = error;
-                for (int i = 0; i < N; i++)
-                    v[i] += u[o * N + i] * error;
-                for (int i = 0; i < N; i++)
-                    u[o * N + i] = keep * u[o * N + i] + error * h[i];
+                    for (int r = 0; r < ROWS; r++) {
+                        v[i] += u[(o + r) * N + i] * e[r];
+                        u[(o + r) * N + i] += e[r] * h[i];
+                    }
             }
-            for (int i = 0; i < N; i++)
-                for (int j = 0; j < N; j++)
-                    w[i * N + j] = keep * w[i * N + j] + v[i] * x[j];
-            (void)e;
+            for (int i = 0; !DELAYED && i < N; i += ROWS)
+                add_outer(w + i * N, v + i, x);
+            for (int j = 0; DELAYED && j < N; j++)
+                previous[j] = x[j];
+        }
+        if (t + 1 == steps || factor < 1e-30) {
+            for (int i = 0; DELAYED && i < N; i += ROWS)
+                add_outer(weights + i * N, v + i, previous);
+            for (int k = 0; k < N; k++)
+                v[k] = (floats){};
+            for (long k = 0; k < groups * 2 * N * N; k++)
+                weights[k] *= factor;
+            factor = 1.0;
         }
     }
 }

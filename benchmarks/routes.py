@@ -12,12 +12,12 @@ Array = NDArray[np.float64]
 
 RATE, DECAY = 0.005, 0.2
 REPLICAS = {2: 1000, 4: 1000, 16: 256, 64: 32}
-"""Networks at a time at which array libraries are fastest, by size."""
+"""Networks of the ensemble, by size."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """A way to simulate: ``run(steps)`` advances ``replicas`` networks.
+    """A way to simulate: ``run(steps)`` advances ``replicas`` networks on ``threads`` processors.
 
     Steps are made in whole multiples of ``stride``.
     """
@@ -26,6 +26,7 @@ class Route:
     replicas: int
     run: Callable[[int], None]
     stride: int = 1
+    threads: int = 1
 
 
 def teacher(size: int) -> Array:

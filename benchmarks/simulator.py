@@ -6,15 +6,16 @@ Online SGD, batch 1, an ensemble of independent networks with n = m = p, Gaussia
 teacher, float64; one thread, and two for the simulator and for C.  PyTorch and JAX are timed where
 they are installed, C where there is a compiler.  Short bursts of all routes alternate in many
 rounds and the fastest burst of each counts, so that a busy machine delays but does not favour
-anyone.  What two threads gain over one is the ratio of the fastest of longer runs, which alternate
-too: in a short burst the second thread's waking up would count.  The same ratio for C, whose
-threads share nothing, says what the machine gives.  Figures are million replica-steps
-per second; the table is Markdown.
+anyone.  What runs on one thread is kept to one processor: JAX would take another.  Two threads are
+timed by the fastest of longer runs, which alternate with those of one: in a short burst the second
+thread's waking up would count.  The same ratio for C, whose threads share nothing, says what the
+machine gives.  Figures are million replica-steps per second; the table is Markdown.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import json
 import os
@@ -39,6 +40,7 @@ from symdrift.simulation.random import replica_streams
 LANES = 8
 SIZES = (2, 4, 16, 64)
 PEERS = ("NumPy", "PyTorch", "JAX")
+PROCESSORS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 def symdrift_route(size: int, threads: int) -> Route:
@@ -64,7 +66,7 @@ def symdrift_route(size: int, threads: int) -> Route:
         list(pool.map(lambda block: block.advance(steps), blocks))
 
     plural = "" if threads == 1 else "s"
-    return Route(f"symdrift, {threads} thread{plural}", threads * count, run)
+    return Route(f"symdrift, {threads} thread{plural}", threads * count, run, threads=threads)
 
 
 def c_route(size: int, threads: int) -> Route | None:
@@ -106,7 +108,7 @@ def c_route(size: int, threads: int) -> Route | None:
         )
 
     plural = "" if threads == 1 else "s"
-    return Route(f"C, {threads} thread{plural}", threads * groups * LANES, run)
+    return Route(f"C, {threads} thread{plural}", threads * groups * LANES, run, threads=threads)
 
 
 def threaded_routes(size: int) -> list[Route]:
@@ -119,7 +121,20 @@ def library_routes(size: int) -> list[Route]:
     return [*numpy_routes(size), *torch_routes(size), *jax_routes(size)]
 
 
+def _keep_to(processors: int) -> None:
+    """Let all threads of this process share so many processors, where the system can do that.
+
+    Libraries have threads of their own, and not all can be told to use a single one.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    for thread in os.listdir("/proc/self/task"):
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(int(thread), PROCESSORS[:processors])
+
+
 def _seconds(route: Route, steps: int) -> float:
+    _keep_to(route.threads)
     begin = time.perf_counter()
     route.run(steps)
     return time.perf_counter() - begin
@@ -154,10 +169,7 @@ def in_own_process(size: int, arguments: argparse.Namespace) -> list[dict[str, f
     command = [sys.executable, __file__, "--json", "--sizes", str(size)]
     for option in ("rounds", "burst", "long_rounds", "long_run"):
         command += [f"--{option.replace('_', '-')}", str(getattr(arguments, option))]
-    one_thread = {
-        **dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1"),
-        "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-    }
+    one_thread = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1")
     process = subprocess.run(
         command,
         env={**os.environ, **one_thread},
@@ -179,13 +191,17 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.json:
         threaded = threaded_routes(arguments.sizes[0])
-        routes = [*threaded, *library_routes(arguments.sizes[0])]
+        single = [route for route in threaded if route.threads == 1]
+        routes = [*single, *library_routes(arguments.sizes[0])]
         bursts = measured(routes, arguments.rounds, arguments.burst)
         print(json.dumps([bursts, measured(threaded, arguments.long_rounds, arguments.long_run)]))
         return
     both = {size: in_own_process(size, arguments) for size in arguments.sizes}
-    results = {size: bursts for size, (bursts, _) in both.items()}
     long_runs = {size: long_run for size, (_, long_run) in both.items()}
+    results = {
+        size: {**bursts, **{name: v for name, v in long_runs[size].items() if "2 threads" in name}}
+        for size, (bursts, _) in both.items()
+    }
     names = list(dict.fromkeys(name for result in results.values() for name in result))
     rows = [
         [name, *(f"{r[name]:.3g}" if name in r else "" for r in results.values())]
