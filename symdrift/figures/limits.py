@@ -16,7 +16,7 @@ from symdrift.problem import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_SIZE = (6.2, 5.4)
+_SIZE = (6.2, 5.0)
 _DODGE = 0.012
 """Sideways shift of the quantities of one panel, relative to its width: error bars stay apart."""
 
@@ -106,9 +106,9 @@ def draw_learning_rate_limit(data: LearningRateLimit) -> Figure:
         figure = Figure(figsize=_SIZE, layout="constrained")
         ((variance, rotation), (displacement, ratio)) = figure.subplots(2, 2)
         _draw_series(variance, data, data.variances, 3)
-        label_in_units(variance, "y", r"rotation variance $/\,\eta^3$", "rad$^2$ / step")
+        label_in_units(variance, "y", "rotation variance\n" r"$/\,\eta^3$", "rad$^2$ / step")
         _draw_series(rotation, data, data.rotations, 2)
-        label_in_units(rotation, "y", r"mean rotation $/\,\eta^2$", "rad / step")
+        label_in_units(rotation, "y", "mean rotation\n" r"$/\,\eta^2$", "rad / step")
         _draw_displacements(displacement, data)
         _draw_ratios(ratio, data)
     return figure
