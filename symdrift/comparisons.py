@@ -17,6 +17,7 @@ from symdrift.errors import RequestError
 from symdrift.evaluation import Drift, Evaluation
 from symdrift.inputs import Elliptical, Gaussian, InputDistribution, Samples, StimulusSet
 from symdrift.problem import LearningProblem
+from symdrift.quoting import csv_cell
 from symdrift.roads import evaluate, evaluate_stimuli
 from symdrift.synaptic import synaptic_decay, with_synaptic_noise
 
@@ -223,7 +224,8 @@ def write_csv(compared: ComparedStudy, stream: TextIO) -> None:
     for name, comparison in compared.comparisons().items():
         for quantity, pair in comparison.rows():
             ratio = "" if pair.ratio is None else pair.ratio
-            writer.writerow((name, quantity, pair.name, pair.study, pair.counterpart, ratio))
+            cells = (name, quantity, pair.name, pair.study, pair.counterpart, ratio)
+            writer.writerow(map(csv_cell, cells))
 
 
 def synaptic_comparison(problem: LearningProblem) -> SynapticComparison:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from symdrift.quoting import printable, shown
+
 
 class RequestError(ValueError):
     """A request that cannot be met: bad input, or a case outside the theory.
 
     The message is one sentence that names the field, the value and what is
-    allowed.  The command line prints it and exits with code 2.
+    allowed, and can be printed on any terminal.  The command line prints it and exits
+    with code 2.
 
     Parameters
     ----------
@@ -21,7 +24,7 @@ class RequestError(ValueError):
     def __init__(self, field: str, problem: str) -> None:
         self.field = field
         self.problem = problem
-        super().__init__(f"{field} {problem}" if field else problem)
+        super().__init__(f"{shown(field)} {printable(problem)}".lstrip())
 
     def __reduce__(self) -> tuple[type[RequestError], tuple[str, str]]:
         """Travels between processes, field included."""

@@ -18,6 +18,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from symdrift.errors import RequestError
+from symdrift.quoting import shown
 
 if TYPE_CHECKING:
     import sympy as sp
@@ -44,6 +45,10 @@ _ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
     "/": operator.truediv,
 }
 _BINDING = {"+": 1, "-": 1, "*": 2, "/": 2}
+_SIGN = 3
+"""How tightly signs and powers bind: a sign may stand before each operand, ``a*-b``."""
+_NO_NUMBERS = frozenset(["inf", "infinity", "nan"])
+"""What arithmetic makes of a number that is none; as a name it would ask for a value."""
 
 
 class _Malformed(ValueError):
@@ -142,8 +147,9 @@ class Number(Expression):
         return sympy.Rational(self.value.numerator, self.value.denominator)
 
     def _text(self, binding: int) -> str:
-        decimal = _decimal(self.value)
-        return f"({decimal})" if self.value < 0 and binding > 0 else decimal
+        text = _decimal(self.value)
+        quotient = "/" in text and binding > 1
+        return f"({text})" if quotient or (self.value < 0 and binding > _SIGN) else text
 
 
 @dataclass(frozen=True)
@@ -214,8 +220,8 @@ class Negation(Expression):
         return -self.operand._sympy(symbols)
 
     def _text(self, binding: int) -> str:
-        text = f"-{self.operand._text(2)}"
-        return f"({text})" if binding > 0 else text
+        text = f"-{self.operand._text(_SIGN)}"
+        return f"({text})" if binding > _SIGN else text
 
 
 @dataclass(frozen=True)
@@ -244,15 +250,15 @@ class Power(Expression):
     def _text(self, binding: int) -> str:
         if self.exponent == Fraction(1, 2):
             return f"sqrt({self.base._text(0)})"
-        plain = self.exponent.denominator == 1 and self.exponent > 0
-        exponent = f"{self.exponent}" if plain else f"({self.exponent})"
-        text = f"{self.base._text(4)}**{exponent}"
-        return f"({text})" if binding > 3 else text
+        exponent = _decimal(self.exponent)
+        exponent = f"({exponent})" if "/" in exponent else exponent
+        text = f"{self.base._text(_SIGN + 1)}**{exponent}"
+        return f"({text})" if binding > _SIGN else text
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can name a symbol: letters, digits and underscores; not ``sqrt``."""
-    return _NAME.fullmatch(text) is not None and text != "sqrt"
+    """Whether a text can name a symbol: letters, digits and underscores; not ``sqrt``, ``inf``."""
+    return _NAME.fullmatch(text) is not None and text.lower() not in ("sqrt", *_NO_NUMBERS)
 
 
 def number(value: int | float, field: str = "the number") -> Number:
@@ -266,7 +272,11 @@ def number(value: int | float, field: str = "the number") -> Number:
     if isinstance(value, float) and not math.isfinite(value):
         raise RequestError(field, f"= {value} must be a finite number")
     try:
-        return Number(_exact(repr(float(value)) if isinstance(value, float) else str(value)))
+        if isinstance(value, int):
+            if abs(value) > LARGEST_NUMBER:
+                raise _beyond(hex(value))
+            return Number(Fraction(value))
+        return Number(_exact(repr(float(value))))
     except _Malformed as problem:
         raise RequestError(field, str(problem)) from None
 
@@ -295,35 +305,62 @@ def parse(text: str, field: str = "the expression") -> Expression:
         _bound_powers(expression)
     except _Malformed as problem:
         raise RequestError(
-            field, f"= {_quoted(text)} is not an arithmetic expression: {problem}"
+            field, f'= "{shown(text)}" is not an arithmetic expression: {problem}'
         ) from None
     return expression
 
 
-def _quoted(text: str) -> str:
-    printable = "".join(c if c.isprintable() else "?" for c in text)
-    return f'"{printable}"' if len(printable) <= 60 else f'"{printable[:57]}..."'
+def parse_number(text: str, field: str) -> float:
+    """Number of an argument: arithmetic without symbols.
+
+    Raises
+    ------
+    RequestError
+        When the text is no arithmetic, names a symbol, or is not a finite real number.
+    """
+    expression = parse(text, field)
+    if expression.symbols:
+        raise RequestError(field, f'= "{shown(text)}" must be a number; it names a symbol')
+    return expression.evaluate({}, field)
+
+
+def whole_number(text: str) -> int:
+    """A count on the command line; -1 for what is none, or has more digits than any count."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
 
 
 def _exact(text: str) -> Fraction:
     """Exact value of a decimal literal of sane magnitude."""
-    magnitude = abs(float(text))
-    if magnitude > LARGEST_NUMBER or (0 < magnitude < 1 / LARGEST_NUMBER):
-        raise _Malformed(
-            f"has the number {text[:20]}, outside the range "
-            f"{1 / LARGEST_NUMBER:g} to {LARGEST_NUMBER:g}"
-        )
-    if magnitude == 0:
+    if not any(digit in "123456789" for digit in text.lower().partition("e")[0]):
         return Fraction(0)
+    if not 1 / LARGEST_NUMBER <= abs(float(text)) <= LARGEST_NUMBER:
+        raise _beyond(text)
     return Fraction(text)
 
 
+def _beyond(text: str) -> _Malformed:
+    return _Malformed(
+        f"has the number {shown(text)}, outside the range "
+        f"{1 / LARGEST_NUMBER:g} to {LARGEST_NUMBER:g}"
+    )
+
+
 def _decimal(value: Fraction) -> str:
-    """Shortest text of a rational number: a decimal when that is exact."""
+    """Shortest text of a rational number: a decimal where there is one."""
     if value.denominator == 1 and abs(value) < 10**16:
         return str(value.numerator)
     decimal = repr(float(value))
-    return decimal if Fraction(decimal) == value else f"{value.numerator}/{value.denominator}"
+    if Fraction(decimal) == value:
+        return decimal
+    if value.denominator == 1:
+        return str(value.numerator)
+    places = value.denominator.bit_length()
+    digits = value * 10**places
+    if digits.denominator > 1:
+        return f"{value.numerator}/{value.denominator}"
+    written = str(digits.numerator)
+    zeros = len(written) - len(written.rstrip("0"))
+    return f"{written.rstrip('0')}e{zeros - places}"
 
 
 def _bound_powers(expression: Expression) -> Fraction:
@@ -411,6 +448,8 @@ class _Parser:
             inside = self._sum()
             self._expect(")")
             return Power(inside, Fraction(1, 2))
+        if token.lower() in _NO_NUMBERS:
+            raise _Malformed(f'"{token}" is no finite number')
         if _NAME.fullmatch(token):
             if self._peek() == "(":
                 raise _Malformed(f'"{token}(" is not allowed; the only function is sqrt')
@@ -428,7 +467,7 @@ def _tokenize(text: str) -> tuple[str, ...]:
         match = _TOKEN.match(text, position)
         if match is None:
             raise _Malformed(
-                f"{_quoted(text[position:].lstrip()[:1])} is not allowed in it; names, numbers, "
+                f'"{shown(text[position:].lstrip()[:1])}" is not allowed in it; names, numbers, '
                 "+ - * / **, parentheses and sqrt are"
             )
         tokens.append(match.group().lstrip())

@@ -7,7 +7,6 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from rich.table import Table
-from rich.text import Text
 
 from symdrift.tables import evaluation_tables, validation_table
 from symdrift.validation_report import extrapolation_table, summary
@@ -60,5 +59,4 @@ def _table(table: Table) -> str:
 
 
 def _plain(cell: object) -> str:
-    """Text of a cell, without the mark-up of the terminal."""
-    return escape(Text.from_markup(str(cell)).plain).replace("\n", "<br>")
+    return escape(str(cell)).replace("\n", "<br>")

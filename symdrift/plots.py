@@ -11,6 +11,7 @@ import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.files import replacing, require_file
+from symdrift.quoting import figure_text
 from symdrift.tables import quantities
 
 if TYPE_CHECKING:
@@ -89,12 +90,12 @@ def plot(points: Sequence[SweepPoint], axes: Sequence[Axis], path: Path) -> None
     for panel, (prefix, suffix, label, what) in zip(panels, shown, strict=True):
         if axes:
             _lines(panel, points, axes, prefix, suffix)
-            panel.set_xlabel(_literal(axes[0].path))
+            panel.set_xlabel(figure_text(axes[0].path))
         else:
             _bars(panel, points[0], prefix, suffix)
             panel.set_xlabel(what)
         panel.set_ylabel(label)
-    study = _literal(points[0].evaluation.study)
+    study = figure_text(points[0].evaluation.study)
     figure.suptitle(f"{study}: drift of the hidden representation")
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=150)
@@ -131,9 +132,11 @@ def _lines(
             panel.plot(places, heights, color=colour, linestyle=style, marker=marker, markersize=4)
         if others:
             legend.append(
-                Line2D([], [], color="0.4", linestyle=style, marker=marker, label=_literal(others))
+                Line2D(
+                    [], [], color="0.4", linestyle=style, marker=marker, label=figure_text(others)
+                )
             )
-    names_first = [Line2D([], [], color=colours[name], label=_literal(name)) for name in colours]
+    names_first = [Line2D([], [], color=colours[name], label=figure_text(name)) for name in colours]
     _legend(panel, names_first + legend)
     if everything and 0 < _LOG_FROM * min(everything) < max(everything):
         panel.set_yscale("log")
@@ -181,14 +184,9 @@ def _legend(panel: Axes, entries: list[Line2D]) -> None:
 
 def _bars(panel: Axes, point: SweepPoint, prefix: str, suffix: str) -> None:
     row = _selected(point, prefix, suffix)
-    panel.bar([_literal(name) for name in row], list(row.values()), color=_COLOURS[0])
+    panel.bar([figure_text(name) for name in row], list(row.values()), color=_COLOURS[0])
     panel.grid(axis="y", alpha=0.3)
     panel.tick_params(axis="x", labelrotation=90 if len(row) > 8 else 0)
-
-
-def _literal(text: str) -> str:
-    """Text that Matplotlib prints as it is: dollar signs start no mathematics."""
-    return text.replace("$", r"\$")
 
 
 def _selected(point: SweepPoint, prefix: str, suffix: str) -> dict[str, float]:

@@ -10,8 +10,9 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from symdrift.errors import RequestError
-from symdrift.expressions import parse
+from symdrift.expressions import parse_number, whole_number
 from symdrift.memory import available_memory
+from symdrift.quoting import shown
 
 if TYPE_CHECKING:
     from symdrift.evaluation import Evaluation, StimulusEvaluation
@@ -95,13 +96,12 @@ def parse_axis(text: str) -> Axis:
         )
     path = path.strip()
     field = f"--sweep {path}"
-    low = parse(parts[0], field).evaluate({}, field)
-    high = parse(parts[1], field).evaluate({}, field)
-    if not parts[2].isascii() or not parts[2].isdigit() or not 1 <= int(parts[2]) <= MOST_POINTS:
+    low, high = (parse_number(part, field) for part in parts[:2])
+    count = whole_number(parts[2])
+    if not 1 <= count <= MOST_POINTS:
         raise RequestError(
-            field, f"= {parts[2]} points must be a whole number from 1 to {MOST_POINTS}"
+            field, f"= {shown(parts[2])} points must be a whole number from 1 to {MOST_POINTS}"
         )
-    count = int(parts[2])
     if len(parts) == 3:
         return linear_axis(path, low, high, count)
     if low <= 0 or high <= 0:

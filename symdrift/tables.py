@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from symdrift.evaluation import Drift, Evaluation, StimulusDrift, StimulusEvaluation
+from symdrift.quoting import csv_cell, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
     from symdrift.comparisons import ComparedStudy
     from symdrift.observables import Observation
@@ -88,9 +90,11 @@ def write_csv(points: Sequence[SweepPoint], stream: TextIO) -> None:
             **quantities(evaluation),
         }
         rows.append(row)
-    writer = csv.DictWriter(stream, _columns(rows), restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    columns = _columns(rows)
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(map(csv_cell, columns))
+    for row in rows:
+        writer.writerow([csv_cell(row.get(name, "")) for name in columns])
 
 
 def _columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
@@ -283,21 +287,25 @@ def comparison_tables(compared: ComparedStudy) -> list[Table]:
 
 def _table(title: str, headings: Sequence[str]) -> Table:
     from rich import box
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(escape(headings[0]), overflow="fold")
-    for heading in headings[1:]:
-        table.add_column(escape(heading), justify="right", overflow="fold")
+    for place, heading in enumerate(headings):
+        table.add_column(
+            _cell_text(heading), justify="right" if place else "left", overflow="fold"
+        )
     return table
 
 
 def _add(table: Table, *cells: str) -> None:
-    """Add a row whose cells are plain text: brackets are no markup."""
-    from rich.markup import escape
+    table.add_row(*map(_cell_text, cells))
 
-    table.add_row(*map(escape, cells))
+
+def _cell_text(text: str) -> Text:
+    """Lines of plain text: brackets are no markup, and colons no pictures."""
+    from rich.text import Text
+
+    return Text("\n".join(map(printable, text.split("\n"))))
 
 
 def _heading(name: str) -> str:

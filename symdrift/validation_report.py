@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from rich import box
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from symdrift.extrapolation import ExtrapolatedRow, Extrapolation
 from symdrift.figures import COLOURS, literal
 from symdrift.files import replacing
+from symdrift.quoting import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +39,7 @@ def extrapolation_table(extrapolation: Extrapolation) -> Table:
     for row in extrapolation.rows:
         measured = row.measured
         table.add_row(
-            escape(row.quantity),
+            Text(printable(row.quantity)),
             f"{measured.theory:.5g}",
             f"{measured.simulation:.5g}",
             f"{measured.standard_error:.2g}",

@@ -240,7 +240,7 @@ WRONG = [
     (["--set", "eta=5"], r"learning\.rate = 5 is unstable"),
     (["--sweep", "gamma=0.1:0.2"], "--sweep .*PATH=LO:HI:NUM"),
     (["--sweep", "gamma=0.1:0.2:3:lin"], "--sweep .*PATH=LO:HI:NUM"),
-    (["--sweep", "gamma=a:0.2:3"], "--sweep gamma = .*needs a value for a"),
+    (["--sweep", "gamma=a:0.2:3"], "--sweep gamma = .*must be a number"),
     (["--sweep", "gamma=0.1:0.2:0"], "--sweep gamma = 0 points"),
     (["--sweep", "gamma=0.1:0.2:x"], "--sweep gamma = x points"),
     (["--sweep", "gamma=0:0.2:3:log"], "--sweep gamma from 0 to 0.2 cannot be logarithmic"),

@@ -29,10 +29,11 @@ from symdrift.documents.latex import derivation_latex
 from symdrift.documents.numbers import Formula
 from symdrift.documents.pdf import CompileResult, compile_pdf
 from symdrift.documents.prose import DocumentError
-from symdrift.documents.rendering import escape_latex, render_latex
+from symdrift.documents.rendering import render_latex
 from symdrift.documents.tables import number, quantity
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.files import write_text
+from symdrift.quoting import escape_latex
 from symdrift.study import read_study
 
 EXAMPLE = example_derivation()

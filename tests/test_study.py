@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from time import process_time
 
 import numpy as np
 import pytest
@@ -204,6 +205,73 @@ def test_a_broken_stimulus_set_is_refused(
 ) -> None:
     with pytest.raises(RequestError, match=sentence):
         read_study(write_study(replaced(STIMULI, (old, new))))
+
+
+COMMANDS = "\\\\aaa"
+
+# Each case: a line of NUMERIC, what takes its place, and the sentence that must answer at once.
+HOSTILE = [
+    ("[network]", f'[notation]\nlearning_rate = "{COMMANDS * 16}$"\n[network]', "LaTeX mathem"),
+    ("[network]", f'[notation]\nlearning_rate = "{COMMANDS * 49}$"\n[network]', "LaTeX mathem"),
+    ("[network]", f'[notation]\nlearning_rate = "{COMMANDS * 49}"\n[network]', r"uses \\aaa"),
+    ("[network]", f'[notation]\nlearning_rate = "{"x" * 199}$"\n[network]', "LaTeX mathem"),
+    (
+        "rate = 0.005",
+        f"rate = 0x{'f' * 4300}",
+        r"learning\.rate has the number 0xf+\.\.\., outside",
+    ),
+    ("decay = 0.15", f"decay = [0o{'7' * 9000}]", r"weight_decay = \[0xf+\.\.\. must be a number"),
+    ("[network]", f"title = 0b{'1' * 20000}\n[network]", r"title = 0xf+\.\.\. must be text"),
+    ("[network]", f"[values]\nx = 0x{'f' * 4000}\n[network]", r"values\.x has the number 0xf"),
+    ("[network]", '"" = 1\n[network]', r'^"" is not a field of a study'),
+    ("[network]", '[network]\n"" = 1', r'^network\."" is not a field of a study'),
+    ("[network]", '[inputs." "]\n[network]', r'^inputs\." " is not a field of a study'),
+    ("[network]", '"a.b" = 1\n[network]', r'^"a\.b" is not a field of a study'),
+    ("[network]", '"\\u001b[31mred" = 1\n[network]', r'^"\\x1b\[31mred" is not a field'),
+    ("[network]", '[values]\n"\\r\\n" = 1\n[network]', r'^values\."\\r\\n" is not a name'),
+    ("[network]", '[notation]\n"\\u202e" = "a"\n[network]', r'^notation\."\\u202e" is no role'),
+    ("[network]", f'"{"k" * 10**6}" = 1\n[network]', r'^"k+\.\.\. is not a field'),
+    ("[network]", f"a{'.a' * 50_000} = 1\n[network]", "has a key of more than 100 parts"),
+    ("[network]", "['a'" + " . 'a'" * 50_000 + "]\n[network]", "key of more than 100 parts"),
+    ("rate = 0.005", f"rate = {{ a{'.a' * 50_000} = 1 }}", "has a key of more than 100 parts"),
+    ("rate = 0.005", f"rate = {{ a{'.a' * 90} = 1 }}", r"learning\.rate = \{'a': \{'a': .*must be"),
+    ("rate = 0.005", f"rate = {'[' * 300}{']' * 300}", r"learning\.rate = \[\[.*must be a number"),
+    ("rate = 0.005", "rate = 1e-400", r'learning\.rate = "1e-400" .*number 1e-400, outside the ra'),
+    ("decay = 0.15", "decay = 0.0001e-330", r"weight_decay = .*0001e-330, outside the range"),
+    ("covariance = [[1.5, 0.6], [0.6, 0.8]]", "covariance = 1e999", "number 1e999, outside the"),
+    ("rate = 0.005", 'rate = "inf"', r'learning\.rate = "inf" .*"inf" is no finite number'),
+]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"), HOSTILE, ids=[f"case{k}" for k in range(len(HOSTILE))]
+)
+def test_a_hostile_study_is_refused_at_once(
+    write_study: WriteStudy, old: str, new: str, sentence: str
+) -> None:
+    path = write_study(replaced(NUMERIC, (old, new)))
+    start = process_time()
+    with pytest.raises(RequestError, match=sentence) as refusal:
+        read_study(path)
+    assert process_time() - start < 2
+    assert str(refusal.value).isprintable()
+    assert len(str(refusal.value)) < 1000
+
+
+@pytest.mark.parametrize("name", ["...toml", "..toml", " .toml", "a\nb.toml", "\x1b[2J.toml"])
+def test_a_file_whose_name_is_no_name_of_a_folder_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(NUMERIC, encoding="utf-8")
+    with pytest.raises(RequestError, match="gives no name to the study") as refusal:
+        read_study(path)
+    assert str(refusal.value).isprintable()
+
+
+@pytest.mark.parametrize("path", [f"learning.rate{'.a' * 5000}", "inputs.covariance." + "9" * 5000])
+def test_setting_a_path_of_any_length_is_answered_shortly(anisotropic: Path, path: str) -> None:
+    with pytest.raises(RequestError) as refusal:
+        read_study(anisotropic).with_values({path: "1"})
+    assert len(str(refusal.value)) < 1000
 
 
 @pytest.mark.parametrize(

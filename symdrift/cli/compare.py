@@ -44,13 +44,11 @@ def compare(
         console.print(
             f"{compared.study}: rates per SGD step, of decay by diffusion alone; each ratio is "
             "that of the second column to the first",
-            markup=False,
         )
         if problem.synaptic_noise > 0:
             console.print(
                 "The synaptic noise of the study counts in the comparisons with white noise and "
                 "isotropic inputs only; elsewhere gradient noise stands alone.",
-                markup=False,
             )
         for table in comparison_tables(compared):
             console.print(table)

@@ -103,8 +103,7 @@ def _print_points(points: Sequence[SweepPoint]) -> None:
     evaluation = points[0].evaluation
     console.print(
         f"{evaluation.study}: {evaluation.method} method, {evaluation.approximation} statistics; "
-        "rates per SGD step",
-        markup=False,
+        "rates per SGD step"
     )
     for table in evaluation_tables(evaluation):
         console.print(table)

@@ -85,7 +85,6 @@ def _print_observation(observation: Observation) -> None:
     console = output_console()
     console.print(
         f"{observation.study}: {observation.approximation} statistics; lags in SGD steps",
-        markup=False,
     )
     for table in observation_tables(observation):
         console.print(table)

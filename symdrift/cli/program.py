@@ -19,6 +19,7 @@ from symdrift.cli.simulate import simulate
 from symdrift.cli.studies import list_studies
 from symdrift.cli.validate import validate
 from symdrift.errors import CheckFailed, RequestError
+from symdrift.quoting import printable
 
 app = typer.Typer(
     name="symdrift",
@@ -109,6 +110,6 @@ def main() -> None:
 
 
 def _refuse(message: str, code: int) -> int:
-    sentence = " ".join(message.split())
+    sentence = printable(" ".join(message.split()))
     print(f"symdrift: {sentence}{'' if sentence[-1:] in '.?!' else '.'}", file=sys.stderr)
     return code

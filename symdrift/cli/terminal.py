@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from symdrift.quoting import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -20,15 +22,18 @@ _WIDE = 160
 def announce(paths: Sequence[Path]) -> None:
     """Say which files were written."""
     for path in paths:
-        typer.echo(f"wrote {path}")
+        typer.echo(f"wrote {printable(str(path))}")
 
 
 def output_console() -> Console:
     """Console for tables; where nobody watches, wide enough for all columns."""
     from rich.console import Console
 
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_WIDE)
+    # Names are printed as they are: neither brackets nor colons have a meaning.
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _WIDE
+    return console
 
 
 @contextmanager

@@ -123,13 +123,12 @@ def _print_validation(result: Validation | Extrapolation) -> None:
         console.print(
             f"{result.replicas} replicas of {result.steps} steps, windows of {result.window} "
             f"steps, seed {result.seed}; {result.rule}",
-            markup=False,
         )
         return
     from symdrift.validation_report import extrapolation_table, summary
 
     console.print(extrapolation_table(result))
-    console.print(f"{summary(result)}; seed {result.seed}", markup=False)
+    console.print(f"{summary(result)}; seed {result.seed}")
 
 
 def _seconds(text: str) -> float:

@@ -13,9 +13,10 @@ from symdrift.derivation import Derivation
 from symdrift.documents.assembly import EQUATION_WIDTH, assemble, cell
 from symdrift.documents.bibliography import REFERENCES
 from symdrift.documents.numbers import NO_NUMBERS, Cell, Numbers, Table
-from symdrift.documents.rendering import Latex, escape_latex, render_latex
+from symdrift.documents.rendering import render_latex
 from symdrift.documents.typesetting import Layout, align, align_parts
 from symdrift.errors import RequestError
+from symdrift.quoting import Latex, escape_latex
 
 
 @dataclass(frozen=True)

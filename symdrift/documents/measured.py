@@ -8,8 +8,8 @@ from typing import Protocol
 
 from symdrift.documents.latex import LatexMedium
 from symdrift.documents.metrics import measure
-from symdrift.documents.rendering import Latex
 from symdrift.documents.typesetting import Layout
+from symdrift.quoting import Latex
 
 LINE = 1.25
 """Height of a line of text, in em."""

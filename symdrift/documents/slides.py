@@ -11,8 +11,9 @@ from symdrift.derivation import Derivation
 from symdrift.documents.assembly import StepView, assemble
 from symdrift.documents.latex import LatexMedium, reference_items
 from symdrift.documents.measured import LINE, MeasuredMedium, Piece, display_height
-from symdrift.documents.rendering import Latex, escape_latex, render_latex
+from symdrift.documents.rendering import render_latex
 from symdrift.documents.typesetting import Layout
+from symdrift.quoting import Latex, escape_latex
 
 EQUATION_WIDTH = 34.0
 """Room for an equation on a slide of 16 by 9, in em of its text."""

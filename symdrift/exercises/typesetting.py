@@ -12,13 +12,13 @@ from symdrift.derivation import Derivation
 from symdrift.documents import mathml
 from symdrift.documents.assembly import theory_printer
 from symdrift.documents.prose import Inline, Text, read_prose
-from symdrift.documents.rendering import Latex, escape_latex
 from symdrift.documents.typesetting import Layout, Names, align, lay_out
 from symdrift.exercises.model import Answer, Exercise, Passage
 from symdrift.exercises.sheets import Sheet
 from symdrift.exercises.statements import LATEX
 from symdrift.lettering import in_notation
 from symdrift.notation import latex_names
+from symdrift.quoting import Latex, escape_latex
 from symdrift.roles import ROLES
 
 WIDTH = 36.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -15,6 +16,7 @@ from matplotlib.figure import Figure
 
 from symdrift.errors import RequestError
 from symdrift.files import write_bytes
+from symdrift.quoting import figure_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -116,4 +118,5 @@ def colour(index: int) -> str:
 
 def literal(text: str) -> str:
     """Plain text in which Matplotlib sees no mathematics, with raised powers."""
-    return text.replace("$", r"\$").replace("^2", "$^2$")
+    # After a backslash, the sign of mathematics would be one to print.
+    return re.sub(r"(?<!\\)\^2", "$^2$", figure_text(text))

@@ -17,6 +17,7 @@ from symdrift.kernels.aligned import aligned_kernels
 from symdrift.kernels.isotropic import isotropic_kernels
 from symdrift.kernels.scalar import ScalarFunction
 from symdrift.kernels.two_axes import two_axes_kernels
+from symdrift.quoting import Source, docstring_text
 from symdrift.study import GaussianInputs, Study
 from symdrift.two_axes import TwoAxes
 
@@ -45,22 +46,23 @@ def kernel_source(
     """
     by_name = {function.name: function for function in functions}
 
-    def signature(names: Sequence[str], sizes: Sequence[str] = SIZES) -> str:
+    def signature(names: Sequence[str], sizes: Sequence[str] = SIZES) -> Source:
         # A default may not stand before an argument without one.
         plain = [name for name in names if name not in defaults]
         given = [f"{name}={defaults[name]}" for name in names if name in defaults]
         only = [f"{name}={defaults[name]}" if name in defaults else name for name in sizes]
-        return ", ".join([*plain, *given, *(["*", *only] if only else [])])
+        return Source(", ".join([*plain, *given, *(["*", *only] if only else [])]))
 
-    def call(name: str) -> str:
-        return f"{name}({', '.join(argument.name for argument in by_name[name].arguments)})"
+    def call(name: str) -> Source:
+        names = (argument.name for argument in by_name[name].arguments)
+        return Source(f"{name}({', '.join(names)})")
 
     environment = _environment()
     environment.globals |= {"signature": signature, "call": call, "arguments": list(ARGUMENTS)}
     source = environment.get_template(f"{template}.py.jinja").render(
         title=title,
         defaults=bool(defaults),
-        functions=[function.source().rstrip() for function in functions],
+        functions=[Source(function.source().rstrip()) for function in functions],
     )
     compile(source, f"{template}.py", "exec")
     return source
@@ -80,7 +82,8 @@ def two_axes_source(title: str) -> str:
     """Source of the kernels of two misaligned axes."""
     environment = _environment()
     source = environment.get_template("two_axes.py.jinja").render(
-        title=title, functions=[f.source().rstrip() for f in two_axes_kernels(TwoAxes())]
+        title=title,
+        functions=[Source(f.source().rstrip()) for f in two_axes_kernels(TwoAxes())],
     )
     compile(source, "two_axes.py", "exec")
     return source
@@ -122,8 +125,16 @@ def write_kernels(study: Study, directory: Path) -> list[Path]:
 
 def _environment() -> Environment:
     return Environment(
-        loader=FunctionLoader(_template), undefined=StrictUndefined, keep_trailing_newline=True
+        loader=FunctionLoader(_template),
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        keep_trailing_newline=True,
     )
+
+
+def _finalize(value: object) -> object:
+    """Whatever is no prepared source stands in a docstring."""
+    return value if isinstance(value, Source) else docstring_text(str(value))
 
 
 def _template(name: str) -> str:

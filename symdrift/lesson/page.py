@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from importlib import resources
 from typing import Any
 
@@ -28,6 +27,7 @@ from symdrift.lesson.scope import MOST_AXES, teachable
 from symdrift.lesson.story import Scene, scenes
 from symdrift.notation import latex_names, symbol
 from symdrift.problem import LearningProblem, Stimulus
+from symdrift.quoting import script_json
 from symdrift.roles import ROLES
 from symdrift.study import Study
 
@@ -88,7 +88,7 @@ def lesson_html(study: Study) -> str:
             for scene in story
         ],
         seed=SEED,
-        data=_script(_data(problem, aligned, evaluation, sliders, story)),
+        data=Markup(script_json(_data(problem, aligned, evaluation, sliders, story))),
         kernels=Markup(_kernels()),
         scripts=[Markup(_text(name)) for name in _SCRIPTS],
     )
@@ -167,12 +167,6 @@ def _data(
         "seed": SEED,
         "warn_above": WARN_ABOVE,
     }
-
-
-def _script(data: dict[str, Any]) -> Markup:
-    """JSON that cannot end the script that it stands in."""
-    text = json.dumps(data, ensure_ascii=True, allow_nan=False, indent=1)
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e"))
 
 
 def _kernels() -> str:

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from symdrift.errors import RequestError
-from symdrift.expressions import parse
+from symdrift.expressions import parse_number, whole_number
 from symdrift.memory import available_memory
 from symdrift.observables.angle import PopulationAngle, population_angle
 from symdrift.observables.decoding import TARGETS, DecoderDecay, decoder_decay
@@ -33,6 +33,7 @@ from symdrift.observables.similarity import (
 from symdrift.observables.tuning import FEWEST_STIMULI, QUANTILES, TuningChange, tuning_change
 from symdrift.problem import Array, LearningProblem
 from symdrift.progress import Progress
+from symdrift.quoting import csv_cell, shown
 from symdrift.sweeps import linear_axis, logarithmic_axis
 
 DEFAULT_TIMES = 61
@@ -208,10 +209,11 @@ def parse_times(text: str) -> Array:
     parts = [part.strip() for part in text.split(":")]
     if len(parts) not in (3, 4) or parts[3:] not in ([], ["log"]):
         raise RequestError(field, f'"{text[:80]}" must have the form LO:HI:NUM or LO:HI:NUM:log')
-    low, high = (parse(part, field).evaluate({}, field) for part in parts[:2])
-    if not parts[2].isascii() or not parts[2].isdigit() or not 2 <= int(parts[2]) <= MOST_TIMES:
+    low, high = (parse_number(part, field) for part in parts[:2])
+    count = whole_number(parts[2])
+    if not 2 <= count <= MOST_TIMES:
         raise RequestError(
-            field, f"= {parts[2][:20]} times must be a whole number from 2 to {MOST_TIMES}"
+            field, f"= {shown(parts[2])} times must be a whole number from 2 to {MOST_TIMES}"
         )
     logarithmic = len(parts) == 4
     if low < 0 or high <= low or (logarithmic and low == 0):
@@ -219,7 +221,7 @@ def parse_times(text: str) -> Array:
         raise RequestError(
             field, f"from {low:g} to {high:g} must increase, and begin at a number of steps {least}"
         )
-    axis = (logarithmic_axis if logarithmic else linear_axis)("times", low, high, int(parts[2]))
+    axis = (logarithmic_axis if logarithmic else linear_axis)("times", low, high, count)
     return np.array(axis.values)
 
 
@@ -246,7 +248,8 @@ def write_csv(observation: Observation, stream: TextIO) -> None:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
     for observable, subject, part, time, value in rows(observation):
-        writer.writerow((observable, subject, part, "" if time is None else time, value))
+        cells = (observable, subject, part, "" if time is None else time, value)
+        writer.writerow(map(csv_cell, cells))
 
 
 def _parts(subject: str, observable: str, times: Array, record: dict[str, Any]) -> Iterator[Row]:

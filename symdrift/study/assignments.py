@@ -80,7 +80,7 @@ def _assign(document: dict[str, Any], steps: list[str], value: Any) -> None:
 
 def _index(entries: list[Any], step: str, steps: list[str]) -> int:
     path = ".".join(steps)
-    if not step.isascii() or not step.isdigit() or int(step) >= len(entries):
+    if not (step.isascii() and step.isdigit() and len(step) < 10 and int(step) < len(entries)):
         raise RequestError(
             f"{path}.{step}", f"is not an entry; {path} has {len(entries)}, counted from 0"
         )

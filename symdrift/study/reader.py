@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from symdrift.errors import RequestError
 from symdrift.expressions import Expression, is_name, number, parse
 from symdrift.lettering import refuse_borrowed_letters, resolve_notation
+from symdrift.quoting import LONGEST_SHOWN, shown
 from symdrift.roles import ROLES
 from symdrift.study.model import (
     EllipticalInputs,
@@ -54,7 +56,8 @@ _SAMPLE_SUFFIXES = (".csv", ".npy")
 _LONGEST_LABEL = 200
 _LONGEST_NAME = 40
 """Characters of a stimulus's name, which stands in legends and in the rows of tables."""
-_LATEX = re.compile(r"(?:\\(?P<command>[A-Za-z]+)|[A-Za-z0-9 {}^_,'()*+-]|\\[,;!])*")
+# A command takes all the letters behind it and gives none back: linear in the text.
+_LATEX = re.compile(r"(?:\\[A-Za-z]++|[A-Za-z0-9 {}^_,'()*+-]|\\[,;!])*+")
 # Notation comes from files of unknown origin and ends up in a document that TeX runs.
 _ALLOWED_COMMANDS = """
 alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa varkappa lambda mu
@@ -88,7 +91,7 @@ def study_from_document(document: Mapping[str, Any], name: str, source: Path) ->
     for symbol in study.values:
         if symbol not in study.symbols:
             raise RequestError(
-                f"values.{symbol}",
+                f"values.{_key(symbol)}",
                 f"belongs to no symbol of the study; {_suggest(symbol, study.symbols, 'symbols')}",
             )
     refuse_borrowed_letters(study.notation, study.symbols)
@@ -139,7 +142,7 @@ def _inputs(table: Mapping[str, Any], source: Path) -> InputsSpecification:
         owners = [kind for kind, theirs in _INPUT_FIELDS.items() if field in theirs]
         if owners and field not in own:
             raise RequestError(
-                f"inputs.{field}",
+                f"inputs.{_key(field)}",
                 f'does not belong to distribution = "{distribution}"; '
                 f"it belongs to {' and '.join(owners)}",
             )
@@ -231,7 +234,7 @@ def _notation(table: Mapping[str, Any]) -> Mapping[str, str]:
         )
     own = {role: latex for role, latex in table.items() if role != "preset"}
     for role, latex in own.items():
-        field = f"notation.{role}"
+        field = f"notation.{_key(role)}"
         if role not in ROLES:
             raise RequestError(field, f"is no role; {_suggest(role, ROLES, 'roles')}")
         if not isinstance(latex, str) or not latex.strip() or len(latex) > _LONGEST_LABEL:
@@ -264,7 +267,7 @@ def _balanced(latex: str) -> bool:
 def _values(table: Mapping[str, Any]) -> Mapping[str, Expression]:
     values = {}
     for symbol, value in table.items():
-        field = f"values.{symbol}"
+        field = f"values.{_key(symbol)}"
         if not is_name(symbol):
             raise RequestError(field, "is not a name: letters, digits and underscores are allowed")
         values[symbol] = _scalar(value, field)
@@ -294,13 +297,13 @@ def _refuse_unknown(table: Mapping[str, Any], known: Collection[str], path: str)
     for field in table:
         if field not in known:
             raise RequestError(
-                f"{path}.{field}" if path else field,
+                f"{path}.{_key(field)}" if path else _key(field),
                 f"is not a field of a study; {_suggest(field, known, 'fields here')}",
             )
 
 
 def _suggest(word: str, known: Collection[str], what: str) -> str:
-    close = get_close_matches(word, known, n=1)
+    close = get_close_matches(word, known, n=1) if len(word) <= LONGEST_SHOWN else []
     hint = f'did you mean "{close[0]}"? ' if close else ""
     return f"{hint}{what} are {', '.join(known) or 'none'}"
 
@@ -354,8 +357,24 @@ def _scalar_vector_or_matrix(value: Any, field: str) -> Expression | Vector | Ma
     return _scalar(value, field)
 
 
+def _key(key: str) -> str:
+    """A key as messages name it: quoted where it would not be seen for what it is."""
+    bare = key == shown(key).strip() != "" and "." not in key
+    return key if bare else shown(f'"{key}"')
+
+
+class _Short(reprlib.Repr):
+    """Values as messages show them, in bounded time however deep and long they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlist = self.maxdict = LONGEST_SHOWN
+        self.maxstring = self.maxother = 2 * LONGEST_SHOWN
+
+    def repr_int(self, value: int, level: int) -> str:
+        return repr(value) if value.bit_length() < LONGEST_SHOWN * 4 else hex(value)
+
+
 def _shown(value: Any) -> str:
     """A value as an error message quotes it: one line, not too long."""
-    text = f'"{value}"' if isinstance(value, str) else repr(value)
-    text = "".join(character if character.isprintable() else "?" for character in text)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return shown(f'"{value}"' if isinstance(value, str) else _Short().repr(value))

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import math
+import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 
 from symdrift.errors import RequestError
+from symdrift.quoting import shown
 from symdrift.study.model import Study
 from symdrift.study.reader import study_from_document
 
 LARGEST_FILE = 10_000_000
 """Bytes; a study that needs more should keep its samples in a file of their own."""
+DEEPEST_KEY = 100
+"""Parts of a dotted key; reading one takes a time that grows with their square."""
+
+_PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
+_DEEP_KEY = re.compile(rf"(?<![A-Za-z0-9_.-])(?:{_PART}[ \t]*+\.[ \t]*+){{{DEEPEST_KEY}}}")
 
 
 def shipped_studies() -> dict[str, Path]:
@@ -37,6 +45,7 @@ def read_study(path_or_name: str | Path) -> Study:
         When there is no such study, or it is invalid; the message names the field.
     """
     path = _locate(path_or_name)
+    name = _study_name(path)
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise RequestError("study", f"{path} is larger than {LARGEST_FILE} bytes")
@@ -46,13 +55,41 @@ def read_study(path_or_name: str | Path) -> Study:
         raise RequestError("study", f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise RequestError("study", f"{path} is not UTF-8 text (byte {error.start})") from None
+    if _DEEP_KEY.search(text):
+        raise RequestError("study", f"{path} has a key of more than {DEEPEST_KEY} parts")
     try:
-        document = tomllib.loads(text)
+        document = tomllib.loads(text, parse_float=_float)
     except ValueError as error:  # also raised for integers of thousands of digits
         raise RequestError("study", f"{path} is not TOML: {error}") from None
     except RecursionError:
         raise RequestError("study", f"{path} is not usable: it is nested too deeply") from None
-    return study_from_document(document, path.stem, path)
+    return study_from_document(document, name, path)
+
+
+def _float(text: str) -> float | str:
+    """A number, or its text where a double is zero or infinite instead: refused in its place."""
+    value = float(text)
+    written = text.lower().partition("e")[0]
+    lost = value == 0 and any(digit in "123456789" for digit in written)
+    return text if lost or (math.isinf(value) and "inf" not in written) else value
+
+
+def _study_name(path: Path) -> str:
+    """Name of the study of a file: that of a folder inside the one where it is written.
+
+    Raises
+    ------
+    RequestError
+        When the file's name names none.
+    """
+    name = path.stem
+    if name.strip(". ") == "" or not name.isprintable():
+        raise RequestError(
+            "study",
+            f'"{shown(path.name)}" gives no name to the study and to the folder of its documents; '
+            "rename the file: letters, digits, and marks between them",
+        )
+    return name
 
 
 def _locate(path_or_name: str | Path) -> Path:

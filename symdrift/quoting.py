@@ -1,0 +1,124 @@
+r"""Text from outside, made harmless: one function for each kind of output.
+
+Titles, names of stimuli, studies and files, keys and values come from files of unknown origin.
+What is written as Python, JavaScript, LaTeX, CSV, a figure or on a terminal passes the function
+here; HTML passes :func:`markupsafe.escape`, by the environment that renders it, and JSON
+:func:`json.dumps`.  Each output then says what the text says, and the text is never part of its
+language.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+LONGEST_SHOWN = 60
+"""Characters of a value that a message quotes."""
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+_PERCENT = re.compile(r"([0-9]) %")
+# What pdfTeX's UTF-8 input and the T1 encoding print: Latin letters and common punctuation.
+_PRINTABLE = re.compile(r"[ -~¡-¬®-ÿĀ-ąĆ-ćČ-ěĞ-ğİ-ıĹ-ŉŐ-ŕŘ-śŞ-ťŮ-űŸ-ž]")
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
+    "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+    "–": "--", "—": "---", "‘": "`", "’": "'", "“": "``", "”": "''", "…": r"\ldots{}",
+    "\u00a0": "~", "\u2009": r"\,", "\u202f": r"\,", "−": "$-$", "×": r"$\times$",
+    "±": r"$\pm$", "·": r"$\cdot$", "²": "$^2$", "³": "$^3$", "⁴": "$^4$", "½": r"$\frac{1}{2}$",
+    "≤": r"$\leq$", "≥": r"$\geq$", "≠": r"$\neq$", "≈": r"$\approx$", "→": r"$\to$",
+    "∞": r"$\infty$", "∝": r"$\propto$", "√": r"$\surd$", "∂": r"$\partial$", "°": r"$^\circ$",
+    "ᵀ": r"$^{\mathsf{T}}$", "‖": r"$\Vert$", "⟨": r"$\langle$", "⟩": r"$\rangle$",
+    "≪": r"$\ll$", "≫": r"$\gg$", "∈": r"$\in$", "∑": r"$\sum$",
+}  # fmt: skip
+_GREEK = {
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "ζ": "zeta",
+    "η": "eta", "θ": "theta", "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu",
+    "ξ": "xi", "π": "pi", "ρ": "rho", "ς": "varsigma", "σ": "sigma", "τ": "tau",
+    "υ": "upsilon", "φ": "varphi", "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma",
+    "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma",
+    "Υ": "Upsilon", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
+}  # fmt: skip
+_SPECIAL |= {letter: rf"$\{name}$" for letter, name in _GREEK.items()}
+
+
+class Latex(str):
+    """LaTeX that is ready to be printed."""
+
+    __slots__ = ()
+
+
+class Source(str):
+    """Python that is ready to be printed."""
+
+    __slots__ = ()
+
+
+def printable(text: str) -> str:
+    r"""Text for a terminal: what would control it appears by its code, ``\x1b``."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
+def shown(text: str) -> str:
+    """Text as a message quotes it: one line, not too long."""
+    line = printable(text)
+    return line if len(line) <= LONGEST_SHOWN else f"{line[: LONGEST_SHOWN - 3]}..."
+
+
+def docstring_text(text: str) -> Source:
+    """Text within a docstring of Python."""
+    return Source(printable(text.replace("\\", r"\\")).replace('"', r"\""))
+
+
+def script_json(data: object) -> str:
+    """JSON that cannot end the ``<script>`` that it stands in."""
+    written = json.dumps(data, ensure_ascii=True, allow_nan=False, indent=1)
+    return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def csv_cell(value: object) -> object:
+    """Cell of a CSV file; text that a spreadsheet would run as a formula begins with ``'``."""
+    if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA_STARTS):
+        return f"'{value}"
+    return value
+
+
+def figure_text(text: str) -> str:
+    """Text in which Matplotlib sees no mathematics; what its font lacks appears by its code.
+
+    Matplotlib leaves labels that begin with an underscore out of legends: a space goes before it.
+    """
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    letters = get_font(findfont(FontProperties()))
+
+    def drawn(character: str) -> str:
+        if character == "$":
+            return r"\$"
+        there = character.isspace() or letters.get_char_index(ord(character))
+        return character if there else f"U+{ord(character):04X}"
+
+    return " " * text.startswith("_") + "".join(map(drawn, text))
+
+
+def escape_latex(text: str) -> Latex:
+    """Plain text as LaTeX text; characters that LaTeX lacks appear by their code point.
+
+    No line ends between a number and its per cent sign.
+    """
+    text = _PERCENT.sub("\\g<1>\u00a0%", text)
+    return Latex("".join(_escape_character(character) for character in text))
+
+
+def _escape_character(character: str) -> str:
+    if character in _SPECIAL:
+        return _SPECIAL[character]
+    if character.isspace():
+        return " "
+    if _PRINTABLE.fullmatch(character):
+        return character
+    return rf"\texttt{{U+{ord(character):04X}}}"
