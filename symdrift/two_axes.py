@@ -24,7 +24,7 @@ A_1, A_2 = (symbol("gain", k) for k in (1, 2))
 SIGMA_11, SIGMA_22 = (symbol("input_covariance", index) for index in ("11", "22"))
 SIGMA_12 = symbol("input_covariance", "12", real=True)
 LABEL_NOISE = symbol("label_noise")
-KURTOSIS = sp.Symbol("kurtosis", nonnegative=True)
+KURTOSIS = sp.Symbol("kurtosis", real=True)
 ANGLE = sp.Symbol("angle", real=True)
 
 GAUSSIAN, LENGTH, LABELS, COMMON = sp.symbols("N_gauss N_length N_label D_rate", real=True)

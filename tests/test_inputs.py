@@ -23,9 +23,16 @@ PROBABILITIES = np.array([0.4, 0.3, 0.2, 0.1])
 EVERY_DISTRIBUTION = [
     Gaussian(COVARIANCE),
     Elliptical(COVARIANCE, 0.5),
+    Elliptical(COVARIANCE, 0.005),
+    Elliptical(COVARIANCE, -0.2),
+    Elliptical(COVARIANCE, -0.4),
     StimulusSet(STIMULI, PROBABILITIES),
     Samples(STIMULI),
 ]
+
+
+def name_of(inputs: InputDistribution) -> str:
+    return f"{type(inputs).__name__} {getattr(inputs, 'kurtosis', '')}"
 
 
 def fourth_moments(covariance: Array, scale: float) -> Array:
@@ -53,7 +60,7 @@ def linear_forms(seed: int) -> tuple[Array, Array]:
     return generator.standard_normal((5, 3)), generator.standard_normal((5, 3))
 
 
-@given(st.integers(0, 1000), st.floats(0, 3))
+@given(st.integers(0, 1000), st.floats(-0.4, 3))
 def test_elliptical_fourth_moment_is_scaled_isserlis(seed: int, kurtosis: float) -> None:
     left, right = linear_forms(seed)
     expected = contracted(fourth_moments(COVARIANCE, 1 + kurtosis), COVARIANCE, left, right)
@@ -111,7 +118,7 @@ def test_many_samples_have_the_moments_of_their_distribution() -> None:
     )
 
 
-@pytest.mark.parametrize("inputs", EVERY_DISTRIBUTION, ids=lambda inputs: type(inputs).__name__)
+@pytest.mark.parametrize("inputs", EVERY_DISTRIBUTION, ids=name_of)
 def test_sampler_has_the_stated_moments(inputs: InputDistribution) -> None:
     """Second moments and the covariance of products, within five standard errors."""
     draws = 200_000
@@ -130,7 +137,7 @@ def test_sampler_has_the_stated_moments(inputs: InputDistribution) -> None:
     assert np.all(deviation <= 5 * error)
 
 
-@pytest.mark.parametrize("inputs", EVERY_DISTRIBUTION, ids=lambda inputs: type(inputs).__name__)
+@pytest.mark.parametrize("inputs", EVERY_DISTRIBUTION, ids=name_of)
 def test_sampler_shape_and_reproducibility(inputs: InputDistribution) -> None:
     first = inputs.sample(np.random.default_rng(1), (4, 5))
     assert first.shape == (4, 5, 3)
@@ -163,10 +170,32 @@ def test_impossible_covariances_are_refused(covariance: list[list[float]], messa
         Elliptical(np.array(covariance), 0.1)
 
 
-@pytest.mark.parametrize("kurtosis", [-0.1, np.inf, np.nan])
+@pytest.mark.parametrize("kurtosis", [-0.41, -1.0, 2e6, np.inf, -np.inf, np.nan])
 def test_impossible_kurtosis_is_refused(kurtosis: float) -> None:
     with pytest.raises(RequestError, match=r"inputs\.kurtosis"):
         Elliptical(COVARIANCE, kurtosis)
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 30])
+def test_inputs_of_the_least_kurtosis_have_one_length(size: int) -> None:
+    """Uniform on an ellipsoid: ``x' Sigma^-1 x = n``; a limit rounded the wrong way is meant."""
+    covariance = np.diag(np.linspace(0.5, 2.0, size))
+    for kurtosis in (-2 / (size + 2), round(-2 / (size + 2), 11)):
+        inputs = Elliptical(covariance, kurtosis)
+        rows = inputs.sample(np.random.default_rng(4), (1000,))
+        lengths = np.einsum("ka,ab,kb->k", rows, np.linalg.inv(covariance), rows)
+        np.testing.assert_allclose(lengths, size, rtol=1e-4)
+        inverse = np.linalg.inv(covariance)
+        # The length does not vary: sum_a x_a^2 / lambda_a has no covariance with anything.
+        noise = inputs.product_covariance(np.eye(size), inverse)
+        np.testing.assert_allclose(noise.sum(axis=1), 0, atol=1e-8)
+
+
+def test_kurtosis_zero_is_gaussian_up_to_high_moments() -> None:
+    rows = Elliptical(np.eye(2), 0.0).sample(np.random.default_rng(6), (200_000,))
+    for order, expected in ((2, 1.0), (4, 3.0), (6, 15.0), (8, 105.0)):
+        powers = rows[:, 0] ** order
+        assert abs(powers.mean() - expected) < 5 * powers.std() / np.sqrt(len(powers))
 
 
 @pytest.mark.parametrize(

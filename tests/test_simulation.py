@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import scipy.linalg
-import scipy.stats
 from simulation_cases import ReferenceStream, problem
 
 from symdrift.dense import hessian_matrix, reachable_basis, solve_minimum
@@ -54,14 +55,14 @@ def reference_inputs(stream: ReferenceStream, model: Model, normals: Array) -> A
 
     def row(table: Table) -> Array:
         word = stream.word()
-        index = (word >> 32) * len(table.rows) >> 32
-        if (word & 0xFFFFFFFF) / 2**32 >= table.acceptance[index]:
+        index, rest = divmod(word * len(table.rows), 2**64)
+        if rest / 2**64 >= table.acceptance[index]:
             index = int(table.alias[index])
         return np.asarray(table.rows[index])
 
     if model.shape.tabulated:
         return row(model.table)
-    length = row(model.table)[0] if model.shape.elliptical else 1.0
+    length = row(model.table)[0] / np.linalg.norm(normals) if model.shape.elliptical else 1.0
     return np.asarray(model.basis @ (length * model.scales * normals))
 
 
@@ -518,14 +519,68 @@ def test_relaxation_of_a_large_network_is_found_without_its_hessian() -> None:
     assert found.fastest == pytest.approx(expected[-1], rel=0.05)
 
 
-def test_elliptical_lengths_have_the_moments_of_the_gamma_law() -> None:
-    kurtosis = 0.5
-    table = model_of(CASES["elliptical"], 2).table
-    probabilities = table_probabilities(table)
-    v = table.rows[:, 0] ** 2
+@pytest.mark.parametrize("inputs", [1, 2, 7, 40])
+@pytest.mark.parametrize("share", [0.0, 1e-12, 0.5])
+def test_lengths_of_light_tails_have_exact_moments(inputs: int, share: float) -> None:
+    """From constant length to Gaussian: a share of the way."""
+    check_lengths(inputs, (share - 1) * 2 / (inputs + 2))
+
+
+@pytest.mark.parametrize("kurtosis", [-1e-12, 1e-12, 1e-6, 1e-3, 0.005, 0.5, 5, 50, 1e3, 1e6])
+def test_lengths_have_exact_moments_however_small_or_large_the_kurtosis(kurtosis: float) -> None:
+    check_lengths(3, kurtosis)
+
+
+def check_lengths(inputs: int, kurtosis: float) -> None:
+    """``E r^4 = (1 + kappa) n (n + 2)``, and all moments are those of the gamma law of ``r^2``."""
+    given = problem(
+        np.eye(inputs),
+        weight_decay=0.1,
+        learning_rate=0.01,
+        inputs=Elliptical(np.eye(inputs), kurtosis),
+    )
+    table = model_of(given, inputs).table
+    probabilities, squared = table_probabilities(table), table.rows[:, 0] ** 2
+    assert probabilities @ squared**2 == pytest.approx(
+        (1 + kurtosis) * inputs * (inputs + 2), rel=1e-12
+    )
+    variance = max(Fraction(0), (2 + Fraction(kurtosis) * (inputs + 2)) / inputs)
+    moment = Fraction(1)
     for order in range(1, 9):
-        expected = scipy.stats.gamma(1 / kurtosis, scale=kurtosis).moment(order)
-        assert probabilities @ v**order == pytest.approx(expected, rel=1e-9)
+        moment *= inputs * (1 + (order - 1) * variance)
+        assert probabilities @ squared**order == pytest.approx(float(moment), rel=1e-9)
+
+
+@pytest.mark.parametrize("kurtosis", [-0.5, -0.3, 0.005, 0.5, 3.0])
+def test_elliptical_inputs_of_the_simulator_have_the_stated_moments(kurtosis: float) -> None:
+    """Where ``W = 1`` and ``U = 0`` a step of rate 1 makes ``U = x x'`` of each replica's input."""
+    covariance = np.array([[1.5, 0.6], [0.6, 0.8]])
+    given = problem(
+        covariance, weight_decay=0.1, learning_rate=1.0, inputs=Elliptical(covariance, kurtosis)
+    )
+    model = replace(model_of(given, 2), weight_decay=0.0)
+    replicas, products = 800, []
+    block = Block(model, (np.eye(2), np.zeros((2, 2))), first=0, count=replicas, seed=5)
+    start = block.weights.copy()
+    for _ in range(250):
+        block.weights[:] = start
+        block.advance(1)
+        # Entries of U alone are in the axes of the outputs on both sides.
+        products.append(model.unpack(block.weights, replicas)[1][:, [0, 0, 1], [0, 1, 1]])
+    found = np.concatenate(products)
+    means = covariance[[0, 0, 1], [0, 1, 1]]
+    assert within_errors(found, means)
+    left, right = np.eye(2)[[0, 0, 1]], np.eye(2)[[0, 1, 1]]
+    centred = found - means
+    squares = np.einsum("tk,tq->tkq", centred, centred).reshape(len(found), -1)
+    expected = Elliptical(covariance, kurtosis).product_covariance(left, right)
+    assert within_errors(squares, expected.ravel())
+
+
+def within_errors(values: Array, expected: Array) -> bool:
+    """Whether means are as expected within five standard errors."""
+    error = values.std(axis=0) / np.sqrt(len(values))
+    return bool(np.all(np.abs(values.mean(axis=0) - expected) <= 5 * error + 1e-12))
 
 
 def test_stimuli_are_drawn_with_their_probabilities() -> None:

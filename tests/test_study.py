@@ -85,6 +85,28 @@ def test_a_study_stays_symbolic_beside_its_values(anisotropic: Path) -> None:
     assert study.numbers["inputs.covariance.2"] == parse("lambda_3")
 
 
+SPHERE = """
+network = { inputs = "n", outputs = "n", hidden = 2 }
+inputs = { distribution = "elliptical", covariance = 1, kurtosis = "KURTOSIS" }
+learning = { rate = 0.01, weight_decay = 0.1 }
+"""
+
+
+def test_the_least_kurtosis_depends_on_the_number_of_inputs(write_study: WriteStudy) -> None:
+    """Checked once that number is known; before, nothing below that of one input passes."""
+    sphere = read_study(write_study(SPHERE.replace("KURTOSIS", "-2/(n + 2)")))
+    for size in (1, 4, 31):
+        assert sphere.with_values({"n": size}).problem().inputs.covariance.shape == (size, size)
+    with pytest.raises(RequestError, match=r"kurtosis = -0.4 .* with 4 inputs -0.3333"):
+        read_study(write_study(SPHERE.replace("KURTOSIS", "-2/(n + 1)"))).with_values({"n": 4})
+    some = read_study(write_study(SPHERE.replace("KURTOSIS", "-0.5")))
+    assert isinstance(some.with_values({"n": 2}).problem().inputs, Elliptical)
+    with pytest.raises(RequestError, match=r"with 3 inputs -0.4"):
+        some.with_values({"n": 3})
+    with pytest.raises(RequestError, match=r"kurtosis = -0.7 .* with 1 input -0.6666"):
+        read_study(write_study(SPHERE.replace("KURTOSIS", "-0.7")))
+
+
 def test_other_distributions_are_built(write_study: WriteStudy, tmp_path: Path) -> None:
     elliptical = replaced(NUMERIC, ("[inputs]", '[inputs]\ndistribution = "elliptical"'))
     elliptical = replaced(elliptical, ("covariance = [[1.5", "kurtosis = 0.5\ncovariance = [[1.5"))

@@ -94,7 +94,7 @@ def random_tasks() -> Iterator[tuple[LearningProblem, float, float]]:
         factor = generator.standard_normal((2, 2))
         covariance = factor @ factor.T + 0.3 * np.eye(2)
         teacher = generator.standard_normal((2, 2)) + 1.5 * np.eye(2)
-        kurtosis, label = generator.uniform(0, 1, 2)
+        kurtosis, label = generator.uniform((-0.5, 0), 1)
         decay = 0.1 * np.linalg.svd(teacher @ covariance, compute_uv=False)[1]
         yield problem(teacher, covariance, decay, kurtosis, label), kurtosis, label
 

@@ -199,12 +199,12 @@ def _elliptical(examples: MapExamples) -> Step:
         "elliptical",
         SECTION,
         "Gaussian and elliptical inputs",
-        "Elliptical inputs are Gaussian ones times an independent random length. Their fourth "
-        "moments are those of Gaussian inputs, the sum over the three pairings, times one plus "
-        "the kurtosis {kurtosis}, [eq:pairings]; Gaussian inputs have kurtosis zero. The "
-        "contraction is then [eq:map-noise-elliptical]: what the residual map misses, twice over "
-        "two pairings, a term that couples all axes through the common length, and the label "
-        "noise.",
+        "Elliptical inputs are a linear map of vectors of uniform direction and independent "
+        "random length. Their fourth moments are those of Gaussian inputs, the sum over the three "
+        "pairings, times one plus the kurtosis {kurtosis}, [eq:pairings]; Gaussian inputs have "
+        "kurtosis zero. The contraction is then [eq:map-noise-elliptical]: what the residual map "
+        "misses, twice over two pairings, a term that couples all axes through the common length, "
+        "and the label noise.",
         symbols={"kurtosis": KURTOSIS},
         equations=(
             Equation(

@@ -22,6 +22,7 @@ from symdrift.simulation.lanes import (
     load,
     local_floats,
     pointer,
+    square_root,
     store,
 )
 from symdrift.simulation.random import fill_normals, next_words
@@ -31,6 +32,9 @@ STACK_VECTORS = 4096
 
 SMALLEST_FACTOR = 1e-30
 """Common factor below which the weights are multiplied by it and it begins again at one."""
+
+SMALLEST_SQUARE = 1e-200
+"""Added to the squared length of normals, which may all be zero, before it divides."""
 
 ROUNDING = 2.0**-53
 """Stands for a decay to zero in one step, which no factor can undo: as much as rounding leaves."""
@@ -101,12 +105,19 @@ def _draw_from_table(
     columns: int,
     drawn: Any,
 ) -> None:
-    """Write one row of the table per lane, chosen by Walker's alias method."""
+    """Write one row of the table per lane, chosen by Walker's alias method.
+
+    A word is a uniform number of 64 bits.  Times the number of rows its whole part is the row,
+    and the rest decides on the alias: so rows of small probability get exactly theirs.
+    """
     store(drawn, 0, next_words(states, group))
     for lane in range(LANES):
         bits = drawn[lane]
-        row = int(((bits >> 32) * rows) >> 32)
-        if (bits & 0xFFFFFFFF) * 2.0**-32 >= acceptance[row]:
+        low = np.int64(bits & 0xFFFFFFFF) * rows
+        high = np.int64(bits >> 32) * rows + (low >> 32)
+        row = high >> 32
+        rest = ((high & 0xFFFFFFFF) + (low & 0xFFFFFFFF) * 2.0**-32) * 2.0**-32
+        if rest >= acceptance[row]:
             row = alias[row]
         for column in range(columns):
             target[(first + column) * LANES + lane] = table[row * columns + column]
@@ -275,7 +286,11 @@ def _draw_inputs(
             )
         elif elliptical:
             _draw_from_table(states, group, table, acceptance, alias, table_rows, x, at, 1, drawn)
-            length = load(x, at)
+            squared = floats(SMALLEST_SQUARE)
+            for j in range(inputs):
+                z = load(normals, at + j)
+                squared = squared + z * z
+            length = load(x, at) / square_root(squared)
             for j in range(inputs):
                 z = load(normals, at + j)
                 store(x, at + j, length * floats(scales[j]) * z)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import roots_genlaguerre
+from scipy.linalg import eigh_tridiagonal
 
 from symdrift.dense.minimum import MinimumPoint
 from symdrift.errors import RequestError
@@ -155,9 +155,9 @@ def model_of(problem: LearningProblem, hidden: int) -> Model:
             _, basis = np.linalg.eigh(covariance)
             covariance = np.diag(np.diagonal(basis.T @ covariance @ basis))
         scales = np.sqrt(np.diagonal(covariance))
-        if isinstance(distribution, Elliptical) and distribution.kurtosis > 0:
+        if isinstance(distribution, Elliptical) and distribution.kurtosis != 0:
             elliptical = True
-            table = _lengths(distribution.kurtosis)
+            table = _lengths(inputs, distribution.length_variance)
     elif isinstance(distribution, StimulusSet):
         tabulated = True
         table = _alias_table(distribution.stimuli, distribution.probabilities)
@@ -215,16 +215,23 @@ def on_own_pages(values: NDArray[Number]) -> NDArray[Number]:
     return result
 
 
-def _lengths(kurtosis: float) -> Table:
-    """Lengths ``sqrt(v)``, where the finite distribution of ``v`` stands for a gamma law.
+def _lengths(inputs: int, variance: float) -> Table:
+    """Lengths ``r``, where a finite distribution of ``r^2`` stands for its gamma law.
 
-    Gauss-Laguerre nodes and weights reproduce the moments of ``v`` up to order
-    ``2 * LENGTH_NODES - 1`` exactly, far beyond the second, which is all that the fourth
-    moment of the inputs involves.
+    The nodes of Gauss-Laguerre quadrature reproduce the moments of ``r^2`` up to order
+    ``2 * LENGTH_NODES - 1`` exactly, far beyond the second, which is all that the fourth moment
+    of the inputs involves.  ``r^2 / n`` has the orthogonal polynomials whose recurrence is
+    written down here, without a singular end: at relative variance 0 every node is 1.
     """
-    shape = 1.0 / kurtosis
-    nodes, weights = roots_genlaguerre(LENGTH_NODES, shape - 1.0)
-    return _alias_table(np.sqrt(kurtosis * nodes)[:, np.newaxis], weights / weights.sum())
+    order = np.arange(LENGTH_NODES)
+    lower = order[1:]
+    nodes, axes = eigh_tridiagonal(
+        1 + 2 * variance * order, np.sqrt(variance * lower * (1 + variance * (lower - 1)))
+    )
+    weights = axes[0] ** 2
+    return _alias_table(
+        np.sqrt(inputs * np.maximum(nodes, 0.0))[:, np.newaxis], weights / weights.sum()
+    )
 
 
 def _alias_table(rows: Array, probabilities: Array) -> Table:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
 from symdrift.expressions import Expression
+from symdrift.inputs import require_kurtosis
 from symdrift.study.model import (
     EllipticalInputs,
     GaussianInputs,
@@ -159,10 +160,9 @@ def _check_ranges(numbers: dict[str, float]) -> None:
             and value < 0
         ):
             raise RequestError(field, f"= {value:g} must not be negative")
-        elif field == "inputs.kurtosis" and value < 0:
-            raise RequestError(
-                field, f"= {value:g} must not be negative; 0 is the Gaussian, more is heavier tails"
-            )
+    if "inputs.kurtosis" in numbers:
+        # Where the number of inputs is a symbol without value, the bound of one input holds.
+        require_kurtosis(numbers["inputs.kurtosis"], int(numbers.get("network.inputs", 1)))
 
 
 def _check_probabilities(study: Study, numbers: dict[str, float]) -> None:
