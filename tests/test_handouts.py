@@ -241,14 +241,42 @@ def test_the_width_is_that_of_article_and_fragment(tmp_path: Path) -> None:
     assert run([*arguments, "--width", "column"]) == 0
     assert "twocolumn" in (tmp_path / "derivation.tex").read_text(encoding="utf-8")
     assert "within 20 em" in (tmp_path / "fragment.tex").read_text(encoding="utf-8")
-    assert run([*arguments, "--width", "31"]) == 0
+    assert run([*arguments, "--width", "34.5"]) == 0
     assert "textwidth=34.5em" in (tmp_path / "derivation.tex").read_text(encoding="utf-8")
     assert "within 31 em" in (tmp_path / "fragment.tex").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("width", ["poster", "12", "200", "nan", "-30", ""])
+@pytest.mark.parametrize(
+    ("length", "ems"),
+    [
+        ("34.5", 34.5),
+        ("34.5em", 34.5),
+        ("345pt", 34.5),
+        ("345pt@10pt", 34.5),
+        # 72.27 points in an inch of 25.4 mm.
+        ("3.5in", 25.2945),
+        ("8.6cm", 24.4694),
+        ("86mm", 24.4694),
+        # The em of LaTeX's other sizes is 9.25, 10.95 and 11.75 points.
+        ("12cm@11pt", 31.181),
+        ("240pt@9pt", 25.946),
+        ("5in@12pt", 30.753),
+    ],
+)
+def test_a_length_is_a_width_of_the_text_in_em_of_its_type(length: str, ems: float) -> None:
+    page = page_of(length)
+    assert page.equation_width == pytest.approx(ems - 3.5, abs=1e-3)
+    assert float(page.text_width.removesuffix("em")) == pytest.approx(ems, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "width",
+    ["poster", "12", "200", "nan", "-30", "", "3in", "9m", "252 pt", "252pt@8pt", "40@11pt", "1e2",
+     "50mm", "252pt@", "٣٠", "9" * 400],
+)  # fmt: skip
 def test_a_width_for_which_there_is_no_page_is_refused(width: str) -> None:
-    with pytest.raises(RequestError, match="article, column and numbers of em from 20 to 60"):
+    allowed = "article, column, and widths of the text from 23 to 63.5 em, in em, pt, in, cm, mm"
+    with pytest.raises(RequestError, match=allowed):
         page_of(width)
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -61,13 +62,15 @@ CLASSES = {
 """First line and title page of the classes of some publishers."""
 
 
+def text_of(pdf: Path) -> str:
+    command = ["pdftotext", "-layout", str(pdf), "-"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def lines_of_pages(pdf: Path) -> list[list[str]]:
     """Lines of each page, without empty ones and without the number of the page."""
-    text = subprocess.run(
-        ["pdftotext", "-layout", str(pdf), "-"], capture_output=True, text=True, check=True
-    ).stdout
     pages = [[line.strip() for line in page.splitlines() if line.strip()]
-             for page in text.split("\f")]  # fmt: skip
+             for page in text_of(pdf).split("\f")]  # fmt: skip
     return [page[:-1] for page in pages if page]
 
 
@@ -182,9 +185,9 @@ def test_a_fragment_fits_a_conference_paper_with_its_own_macros_theorems_and_ref
 
 @needs_tex
 @pytest.mark.slow
-def test_a_width_in_em_fits_the_page_of_plain_articles(tmp_path: Path) -> None:
+def test_a_width_in_points_fits_the_page_of_plain_articles(tmp_path: Path) -> None:
     # LaTeX's own article at 10 pt has lines of 345 pt.
-    write_text(tmp_path / "fragment.tex", fragment_latex(EXAMPLE, page_of("31")))
+    write_text(tmp_path / "fragment.tex", fragment_latex(EXAMPLE, page_of("345pt")))
     write_text(tmp_path / "references.bib", bibtex())
     host = CONFERENCE.replace(",twocolumn", "").replace(
         r"\usepackage[textwidth=6.75in,columnsep=0.25in,textheight=9in]{geometry}", ""
@@ -215,6 +218,44 @@ def test_a_fragment_fits_the_classes_of_publishers(name: str, tmp_path: Path) ->
     assert result.errors == ()
     assert result.undefined == ()
     assert [box for box in result.overfull if "hbox" in box and "active" not in box] == []
+
+
+@needs_tex
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "numbered"),
+    [
+        ("article", r"\usepackage[mathlines]{lineno}\linenumbers"),
+        ("article", r"\usepackage[mathlines,pagewise]{lineno}\linenumbers"),
+        ("IEEEtran", r"\usepackage[mathlines,switch]{lineno}\linenumbers"),
+        ("revtex4-2", r"\usepackage[mathlines]{lineno}\linenumbers"),
+        ("llncs", r"\usepackage{lineno}\linenumbers"),
+    ],
+)
+def test_a_manuscript_with_line_numbers_keeps_all_of_a_fragment(
+    page: str, numbered: str, tmp_path: Path
+) -> None:
+    first, title = CLASSES.get(page, (r"\documentclass{article}", ""))
+    write_text(tmp_path / "fragment.tex", fragment_latex(EXAMPLE, PAGES["column"]))
+    write_text(tmp_path / "references.bib", bibtex())
+    pages, words = [], []
+    for lines in ("", numbered):
+        host = "\n".join(
+            [first, r"\usepackage{amsmath,amssymb}", lines, r"\begin{document}", title,
+             r"\section{Host}", r"\input{fragment}", r"\section{Discussion}", "Afterwards.",
+             r"\bibliographystyle{plain}\bibliography{references}", r"\end{document}"]
+        )  # fmt: skip
+        result = compile_pdf(write_text(tmp_path / "host.tex", host))
+        assert result.errors == result.undefined == ()
+        assert result.pdf is not None
+        text = text_of(result.pdf)
+        pages.append(text.count("\f"))
+        words.append(Counter(re.findall(r"[^\W\d_]{4,}", text)))
+    assert pages[1] >= pages[0]
+    assert words[1]["Afterwards"] == 1
+    # Words that are divided in one of the two only.
+    lost = words[0] - words[1]
+    assert lost.total() < 0.05 * words[0].total(), lost
 
 
 @needs_tex

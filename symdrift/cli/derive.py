@@ -27,9 +27,10 @@ def derive(
     width: Annotated[
         str,
         typer.Option(
-            metavar="article|column|EM",
-            help="Width of the equations of article and fragment; a number of em fits any other "
-            "page (text width in em less 3.5 for the equation number).",
+            metavar="article|column|WIDTH",
+            help="Width of the text in article and fragment, which equations are broken to fit: a "
+            "number of em, or a length such as 252pt, 3.5in, 8.6cm or 86mm, in type of 10 pt "
+            "unless it says so (8.6cm@11pt); 3.5 em of it are for the equation number.",
         ),
     ] = "article",
     assignments: SetOption = None,

@@ -66,36 +66,67 @@ PAGES: Mapping[str, Page] = MappingProxyType(
 )
 """Pages by name of their width."""
 
-NARROWEST, WIDEST = 20.0, 60.0
+NARROWEST, WIDEST = 19.5, 60.0
 """Widths of equations, in em, for which there is a page."""
 
 _NUMBER_ROOM = 3.5
 """What an equation number takes beside the equation, in em."""
 
+POINTS: Mapping[str, float] = MappingProxyType(
+    {"pt": 1.0, "in": 72.27, "cm": 72.27 / 2.54, "mm": 72.27 / 25.4}
+)
+"""TeX's points in each unit of length."""
+
+TYPE_SIZES: Mapping[str, float] = MappingProxyType(
+    {"9pt": 9.25, "10pt": 10.0, "11pt": 10.95, "12pt": 11.75}
+)
+"""Points in an em of LaTeX's own type, by the size option of a document class."""
+
+_LENGTH = re.compile(
+    rf"(?P<number>\d{{1,5}}(?:\.\d{{1,5}})?|\.\d{{1,5}})"
+    rf"(?:(?:em)?|(?P<unit>{'|'.join(POINTS)})(?:@(?P<size>{'|'.join(TYPE_SIZES)}))?)",
+    re.ASCII,
+)
+
 
 def page_of(width: str) -> Page:
-    """Page by the name of its width, or with room for equations of so many em.
+    """Page by the name of its width, or for a width of the text.
+
+    Parameters
+    ----------
+    width : str
+        "article", "column", or the width of the text that the equations stand in, of which
+        3.5 em go to their numbers: a number of em, or a length in pt, in, cm or mm.  A length
+        is divided by the em of LaTeX's type of 10 pt, or of the size behind an ``@``:
+        "252pt" are 25.2 em, "12cm@11pt" are 31.2 em.
 
     Raises
     ------
     RequestError
-        For an unknown name, or a number below :data:`NARROWEST` or above :data:`WIDEST`.
+        For an unknown name, or when equations get less room than :data:`NARROWEST` or more
+        than :data:`WIDEST`.
     """
     if width in PAGES:
         return PAGES[width]
-    try:
-        room = float(width)
-    except ValueError:
-        room = math.nan
+    length = _LENGTH.fullmatch(width)
+    size = (length and length["size"]) or "10pt"
+    room = math.nan
+    if length:
+        points = POINTS[length["unit"]] / TYPE_SIZES[size] if length["unit"] else 1.0
+        room = float(length["number"]) * points - _NUMBER_ROOM
     if not NARROWEST <= room <= WIDEST:
         raise RequestError(
             "width",
-            f'= "{width}" is no width; allowed are {", ".join(PAGES)} and numbers of em from '
-            f"{NARROWEST:g} to {WIDEST:g}",
+            f'= "{width}" is no width; allowed are {", ".join(PAGES)}, and widths of the text from '
+            f"{NARROWEST + _NUMBER_ROOM:g} to {WIDEST + _NUMBER_ROOM:g} em, in em, "
+            f"{', '.join(POINTS)}; the em is that of type of 10 pt, or write {width or '252pt'}"
+            "@11pt",
         )
     return replace(
         PAGES["article"],
-        text_width=Latex(f"{room + _NUMBER_ROOM:g}em"),
+        # The class has no type smaller than 10 pt.
+        options=Latex(f"{'10pt' if size == '9pt' else size},a4paper"),
+        text_width=Latex(f"{room + _NUMBER_ROOM:.5g}em"),
         equation_width=room,
         notation=PAGES["column"].notation,
     )

@@ -66,7 +66,8 @@ def write_derivation(
         The PDF is made of the article, the slides and the sheet, as far as they are asked
         for, and of the article when none of them is.
     width : str
-        Width of equations in article and fragment: "article", "column" or a number of em.
+        Width of the text in article and fragment, as :func:`symdrift.documents.latex.page_of`
+        reads it: "article", "column", a number of em, or a length.
     progress : callable, optional
         Receives percentages.
 
