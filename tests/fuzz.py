@@ -13,6 +13,7 @@ import pickle
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -87,67 +88,63 @@ def tried_at_random(draw: st.DrawFn) -> Sitting | Law:
 
 
 QUIET = settings(
-    deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=False
+    deadline=None,
+    database=None,
+    phases=(Phase.generate, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
+    report_multiple_bugs=False,
+    print_blob=False,
 )
 
 
 class Campaign:
     """Runs of one seed, what they were and what they broke."""
 
-    def __init__(self, worker: Worker, found: Path) -> None:
+    def __init__(self, worker: Worker, found: Path, reducing: bool = True) -> None:
         self._worker = worker
         self._found = found
+        self._reducing = reducing
         self.counts: Counter[str] = Counter()
         self.codes: Counter[str] = Counter()
         self.broken: Counter[str] = Counter()
         self.slowest: dict[str, tuple[float, Request]] = {}
 
     def chunk(self, number: int, size: int) -> None:
-        """Try ``size`` sittings; what breaks the contract anew is reduced and kept."""
-        done: set[str] = set(self.broken)
-        for _ in range(20):
-            breach = self._first_breach(number, size, done)
-            if breach is None:
-                return
-            done.add(breach.kind)
-            self._keep(breach)
-            number += 10**9
+        """Try ``size`` sittings; what breaks the contract anew is kept, and reduced."""
+        known = set(self.broken)
 
-    def _first_breach(self, number: int, size: int, known: set[str]) -> Breach | None:
-        campaign = self
-        found: list[str] = []
+        def note(breach: Breach) -> None:
+            if not self.broken[breach.kind]:
+                self._keep(breach)
+            self.broken[breach.kind] += 1
 
+        self._sittings(number, size, note)
+        for kind in set(self.broken) - known:
+            # What takes long would take hours to be reduced.
+            if self._reducing and not kind.startswith(("killed", "time", "memory")):
+                self._reduce(number, size, kind)
+
+    def _reduce(self, number: int, size: int, kind: str) -> None:
+        def insist(breach: Breach) -> None:
+            if breach.kind == kind:
+                raise breach
+
+        try:
+            self._sittings(number, size, insist)
+        except Breach as smallest:
+            self._keep(smallest)
+
+    def _sittings(self, number: int, size: int, on_breach: Callable[[Breach], None]) -> None:
         @seed(number)
-        @settings(
-            QUIET,
-            max_examples=size,
-            phases=(Phase.generate, Phase.shrink),
-            report_multiple_bugs=False,
-        )
+        @settings(QUIET, max_examples=size)
         @given(tried_at_random())
         def attempt(tried: Sitting | Law) -> None:
             try:
-                keep_contract(campaign, tried)
+                keep_contract(self, tried)
             except Breach as breach:
-                campaign.broken[breach.kind] += 1
-                # A request that is being reduced must not turn into another breach.
-                if breach.kind in known or breach.kind not in (found or [breach.kind]):
-                    return
-                if breach.kind.startswith(("killed", "time", "memory")):
-                    # Too dear to be reduced.
-                    known.add(breach.kind)
-                    campaign._keep(breach)
-                    return
-                if not found:
-                    print(f"reducing: {breach.kind}", flush=True)
-                found.append(breach.kind)
-                raise
+                on_breach(breach)
 
-        try:
-            attempt()
-        except Breach as breach:
-            return breach
-        return None
+        attempt()
 
     def run(self, request: Request) -> Outcome:
         """As `Worker.run`, counted."""
@@ -173,7 +170,8 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--found", type=Path, default=Path("fuzz_findings"))
-    parser.add_argument("--replay", type=Path)
+    parser.add_argument("--as-found", action="store_true", help="reduce nothing: faster")
+    parser.add_argument("--replay", type=Path, metavar="FILE")
     given_arguments = parser.parse_args()
     with Worker() as worker:
         if given_arguments.replay is not None:
@@ -182,7 +180,7 @@ def main() -> int:
             outcome = worker.run(request)
             print(request, outcome, *breaches(request, outcome), sep="\n\n")
             return bool(breaches(request, outcome))
-        campaign = Campaign(worker, given_arguments.found)
+        campaign = Campaign(worker, given_arguments.found, not given_arguments.as_found)
         start, number = time.perf_counter(), given_arguments.seed * 10**6
         while campaign.counts.total() < given_arguments.runs:
             campaign.chunk(number, CHUNK)

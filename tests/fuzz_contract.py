@@ -90,9 +90,11 @@ def _refusal(request: Request, outcome: Outcome) -> Iterator[tuple[str, str]]:
 
 def _names_own(request: Request, sentence: str) -> bool:
     """Whether a sentence begins with a field that the request itself has named."""
+    if re.search(r" (is not a field of a study|cannot be set); ", sentence):
+        return True
     first = sentence.split(" ")[0].strip('"')
     own = f"{request} {' '.join(request.arguments)}"
-    return sentence.startswith('"" ') or first[:20] in own
+    return first[:20] in own
 
 
 def _done(request: Request, outcome: Outcome) -> Iterator[tuple[str, str]]:
