@@ -1,7 +1,7 @@
 """Arithmetic in named symbols, read from text without ever evaluating code.
 
-The language is names, decimal numbers, ``+ - * / **``, parentheses and
-``sqrt(...)``.  Numbers are kept exactly as they are written: ``0.2`` is one fifth.
+The language is names, decimal numbers, ``+ - * / **``, parentheses, ``sqrt(...)``,
+``cos(...)`` and ``sin(...)``.  Numbers are kept exactly as they are written: ``0.2`` is one fifth.
 An exponent is a rational number, so that ``x**2``, ``x**-1`` and ``x**(3/2)`` are
 expressions and ``x**y`` is not.
 """
@@ -44,6 +44,8 @@ _ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
     "*": operator.mul,
     "/": operator.truediv,
 }
+_FUNCTIONS: Mapping[str, Callable[[float], float]] = {"cos": math.cos, "sin": math.sin}
+_RESERVED = ("sqrt", *_FUNCTIONS)
 _BINDING = {"+": 1, "-": 1, "*": 2, "/": 2}
 _SIGN = 3
 """How tightly signs and powers bind: a sign may stand before each operand, ``a*-b``."""
@@ -256,9 +258,33 @@ class Power(Expression):
         return f"({text})" if binding > _SIGN else text
 
 
+@dataclass(frozen=True)
+class Function(Expression):
+    """Cosine or sine of an expression, in radians."""
+
+    name: str
+    operand: Expression
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return self.operand.symbols
+
+    def _float(self, values: Mapping[str, float]) -> float:
+        return _FUNCTIONS[self.name](self.operand._float(values))
+
+    def _sympy(self, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
+        import sympy
+
+        operand = self.operand._sympy(symbols)
+        return sympy.cos(operand) if self.name == "cos" else sympy.sin(operand)
+
+    def _text(self, binding: int) -> str:
+        return f"{self.name}({self.operand._text(0)})"
+
+
 def is_name(text: str) -> bool:
-    """Whether a text can name a symbol: letters, digits and underscores; not ``sqrt``, ``inf``."""
-    return _NAME.fullmatch(text) is not None and text.lower() not in ("sqrt", *_NO_NUMBERS)
+    """Whether a text can name a symbol: letters, digits, underscores; no function, no ``inf``."""
+    return _NAME.fullmatch(text) is not None and text.lower() not in (*_RESERVED, *_NO_NUMBERS)
 
 
 def number(value: int | float, field: str = "the number") -> Number:
@@ -369,6 +395,9 @@ def _bound_powers(expression: Expression) -> Fraction:
         return max(_bound_powers(expression.left), _bound_powers(expression.right))
     if isinstance(expression, Negation):
         return _bound_powers(expression.operand)
+    if isinstance(expression, Function):
+        # What a function holds is not multiplied out, however often the function is.
+        _bound_powers(expression.operand)
     if not isinstance(expression, Power):
         return Fraction(1)
     degree = max(abs(expression.exponent), Fraction(1)) * _bound_powers(expression.base)
@@ -439,20 +468,19 @@ class _Parser:
 
     def _atom(self) -> Expression:
         token = self._take()
-        if token == "(":
+        if token == "(" or token in _RESERVED:
+            if token != "(":
+                self._expect("(")
             inside = self._sum()
             self._expect(")")
-            return inside
-        if token == "sqrt":
-            self._expect("(")
-            inside = self._sum()
-            self._expect(")")
-            return Power(inside, Fraction(1, 2))
+            if token in _FUNCTIONS:
+                return Function(token, inside)
+            return inside if token == "(" else Power(inside, Fraction(1, 2))
         if token.lower() in _NO_NUMBERS:
             raise _Malformed(f'"{token}" is no finite number')
         if _NAME.fullmatch(token):
             if self._peek() == "(":
-                raise _Malformed(f'"{token}(" is not allowed; the only function is sqrt')
+                raise _Malformed(f'"{token}(" is not allowed; functions are {", ".join(_RESERVED)}')
             return Symbol(token)
         if token and token[0] in "0123456789.":
             return Number(_exact(token))
@@ -468,7 +496,7 @@ def _tokenize(text: str) -> tuple[str, ...]:
         if match is None:
             raise _Malformed(
                 f'"{shown(text[position:].lstrip()[:1])}" is not allowed in it; names, numbers, '
-                "+ - * / **, parentheses and sqrt are"
+                "+ - * / **, parentheses, sqrt, cos and sin are"
             )
         tokens.append(match.group().lstrip())
         position = match.end()

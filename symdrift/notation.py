@@ -5,6 +5,7 @@ Indices (``i``, ``j``, ``l`` or numbers) are attached to a role, never part of i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 import sympy as sp
@@ -19,6 +20,13 @@ def symbol(role: str, index: str | int = "", **assumptions: bool) -> sp.Symbol:
     name = f"{stem}_{index}" if index != "" else stem
     return sp.Symbol(name, **(assumptions or {"positive": True}))
 
+
+GREEK = frozenset(
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa varkappa lambda "
+    "mu nu xi pi varpi rho varrho sigma varsigma tau upsilon phi varphi chi psi omega Gamma Delta "
+    "Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
+)
+"""Names that print as Greek letters."""
 
 ETA = symbol("learning_rate")
 GAMMA = symbol("weight_decay")
@@ -42,8 +50,41 @@ def latex_names(overrides: Mapping[str, str], symbols: Iterable[sp.Symbol]) -> d
     for item in symbols:
         stem, _, index = item.name.partition("_")
         if stem in by_stem:
+            index = _index(index)
             names[item] = with_index(by_stem[stem], index) if index else by_stem[stem]
     return names
+
+
+def plain_latex(name: str) -> str:
+    r"""LaTeX of a symbol that has no print of its own: a name of several letters is one word.
+
+    >>> plain_latex("wd_in2"), plain_latex("xi_4"), plain_latex("var1"), plain_latex("q")
+    ('\\mathrm{wd}_{\\mathrm{in2}}', '\\xi_{4}', '\\mathrm{var}_{1}', 'q')
+    """
+    if not name.strip("_"):
+        underscores = r"\_" * len(name)
+        return rf"\mathrm{{{underscores}}}"
+    stem, _, index = name.strip("_").partition("_")
+    letters = stem.rstrip("0123456789")
+    if letters and letters != stem and not index:
+        stem, index = letters, stem[len(letters) :]
+    return f"{_word(stem)}{f'_{{{_index(index)}}}' if index else ''}"
+
+
+def _index(index: str) -> str:
+    """LaTeX of what stands behind the first underscore of a name: words, numbers, or ``il``."""
+    return ",".join(
+        _word(part) if re.match("[A-Za-z]{2}", part) and not set(part) <= set("ijkl") else part
+        for part in index.split("_")
+        if part
+    )
+
+
+def _word(word: str) -> str:
+    """LaTeX of a letter, a number, a Greek letter by its name, or any other word."""
+    if word in GREEK:
+        return f"\\{word}"
+    return word if len(word) == 1 or word.isdigit() else rf"\mathrm{{{word}}}"
 
 
 def adapted_names(
@@ -53,8 +94,9 @@ def adapted_names(
 ) -> dict[sp.Basic, str]:
     r"""LaTeX of the symbols that are no role, with the roles named in it in a study's letters.
 
-    With ``U`` printed as ``W_2``, the variation ``\delta U`` prints as ``\delta W_2`` and the
-    gradient ``g_U``, which has no fixed print, as ``g_{W_2}``.
+    Only of those that SymPy would print otherwise.  With ``U`` printed as ``W_2``, the
+    variation ``\delta U`` prints as ``\delta W_2`` and the gradient ``g_U``, which has no fixed
+    print, as ``g_{W_2}``.
 
     Parameters
     ----------
@@ -72,6 +114,7 @@ def adapted_names(
         if item in fixed or name.partition("_")[0] in stems:
             continue
         latex = str(sp.latex(item))
-        if (own := in_notation(latex, overrides)) != latex:
+        # SymPy would print wd as a product and xbar with an accent.
+        if (own := in_notation(plain_latex(name), overrides)) != latex:
             adapted[item] = own
     return adapted

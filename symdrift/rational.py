@@ -2,13 +2,13 @@
 
 SymPy's ``cancel`` takes minutes on the contribution of one index to the diffusion
 tensor; FLINT's multivariate polynomials take milliseconds, and a numerator that is
-the zero polynomial is a proof.  Square roots of symbols are adjoined as generators,
+the zero polynomial is a proof.  Square roots, cosines and sines are adjoined as generators,
 so everything stays in a field of rational functions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import flint
@@ -24,12 +24,15 @@ class RationalField:
     Parameters
     ----------
     expressions : iterable of sympy.Expr
-        Their symbols, and the square roots of symbols in them, are the generators.
+        Their symbols, and the square roots, cosines and sines in them, are the generators.
+        Roots of sums, cosines and sines are taken as independent of each other and of the
+        symbols, so that zero is always zero, but what vanishes by a relation between them
+        (``cos(x)**2 + sin(x)**2 - 1``) is not seen to.
 
     Raises
     ------
     TypeError
-        When an expression is not rational in symbols and square roots of symbols.
+        When an expression is not rational in these.
     """
 
     def __init__(self, expressions: Iterable[sp.Expr]) -> None:
@@ -38,20 +41,25 @@ class RationalField:
             set().union(*(expression.free_symbols for expression in expressions)),
             key=lambda item: item.name,
         )
+        adjoined = sorted(
+            {item for expression in expressions for item in _transcendental(expression)},
+            key=sp.default_sort_key,
+        )
         rooted = {
             power.base
             for expression in expressions
             for power in expression.atoms(sp.Pow)
             if power.exp.is_Rational and power.exp.q == 2 and power.base.is_Symbol
         }
+        generators = [*symbols, *adjoined]
         self._context = flint.fmpz_mpoly_ctx.get(
-            [f"x{position}" for position in range(max(1, len(symbols)))], flint.Ordering.lex
+            [f"x{position}" for position in range(max(1, len(generators)))], flint.Ordering.lex
         )
         self._one = self._context.constant(1)
         self._zero = self._context.constant(0)
-        self._generators: dict[sp.Symbol, Any] = {}
+        self._generators: dict[sp.Expr, Any] = {}
         self._back: list[sp.Expr] = []
-        for item, generator in zip(symbols, self._context.gens(), strict=False):
+        for item, generator in zip(generators, self._context.gens(), strict=False):
             self._generators[item] = generator
             self._back.append(sp.sqrt(item) if item in rooted else item)
         self._rooted = rooted
@@ -70,7 +78,7 @@ class RationalField:
                 self._context.constant(int(expression.p)),
                 self._context.constant(int(expression.q)),
             )
-        if expression.is_Symbol:
+        if expression in self._generators:
             generator = self._generators[expression]
             return (generator**2 if expression in self._rooted else generator), self._one
         if expression.is_Add:
@@ -83,6 +91,9 @@ class RationalField:
                 return self._power(self.fraction(base), int(exponent))
             if exponent.q == 2 and base.is_Symbol:
                 return self._power((self._generators[base], self._one), int(exponent.p))
+            if exponent.q == 2:
+                whole = self._power(self.fraction(base), (int(exponent.p) - 1) // 2)
+                return self._multiply(whole, self.fraction(sp.sqrt(base)))
         raise TypeError(f"not a rational function: {expression}")
 
     def _fold(self, arguments: tuple[sp.Expr, ...], combine: Any) -> Fraction:
@@ -186,9 +197,31 @@ class RationalField:
         )
 
 
+def _transcendental(expression: sp.Expr) -> Iterator[sp.Expr]:
+    """Cosines, sines and square roots of sums that an expression is rational in."""
+    if isinstance(expression, sp.cos | sp.sin):
+        yield expression
+        return
+    if expression.is_Pow and expression.exp.is_Rational and expression.exp.q == 2:
+        if not expression.base.is_Symbol:
+            yield sp.sqrt(expression.base)
+    for argument in expression.args:
+        yield from _transcendental(argument)
+
+
 def is_zero(expression: sp.Expr) -> bool:
-    """Decide exactly whether a rational expression is identically zero."""
-    return bool(RationalField([expression]).fraction(sp.sympify(expression, strict=True))[0] == 0)
+    """Decide exactly whether a rational expression is identically zero.
+
+    Cosine and sine of the same angle are related by the tangent of half of it.
+    """
+    expression = sp.sympify(expression, strict=True)
+    halved = {}
+    for angle in {function.args[0] for function in expression.atoms(sp.cos, sp.sin)}:
+        tangent = sp.Dummy(f"tangent_{len(halved)}")
+        halved[sp.cos(angle)] = (1 - tangent**2) / (1 + tangent**2)
+        halved[sp.sin(angle)] = 2 * tangent / (1 + tangent**2)
+    rational = expression.xreplace(halved)
+    return bool(RationalField([rational]).fraction(rational)[0] == 0)
 
 
 def cancel(expression: sp.Expr) -> sp.Expr:

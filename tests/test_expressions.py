@@ -45,7 +45,10 @@ def _texts(operators: str, wrappers: tuple[str, ...]) -> st.SearchStrategy[str]:
     )
 
 
-texts = _texts("+-*/", ("-{}", "({})**2", "({})**-1", "({})**(-2/3)", "sqrt({})"))
+texts = _texts(
+    "+-*/",
+    ("-{}", "({})**2", "({})**-1", "({})**(-2/3)", "sqrt({})", "cos({})", "sin({})"),
+)
 # Without signs nothing cancels, and floats are accurate to rounding.
 positive_texts = _texts("+*/", ("({})**2", "({})**-1", "sqrt({})"))
 
@@ -62,6 +65,9 @@ positive_texts = _texts("+*/", ("({})**2", "({})**-1", "sqrt({})"))
         ("2*-3", -6),
         ("--3", 3),
         ("4**(1/2) + sqrt(9)", 5),
+        ("cos(0) + 2*sin(0)", 1),
+        ("2*cos(1/2)**2 - 1", math.cos(1)),
+        ("-sin(2 - 3)", math.sin(1)),
         ("8**(-1/3)", 0.5),
         ("1.5e-3*2", 0.003),
         (".5 + 5.", 5.5),
@@ -86,13 +92,24 @@ def test_symbols_come_in_order_of_appearance() -> None:
     assert parse("z*a + b/z - a").symbols == ("z", "a", "b")
 
 
+def test_cosine_and_sine_are_functions_of_expressions() -> None:
+    rotated = parse("a*cos(2*x_1) - sin(x_1/3)**2")
+    assert rotated.symbols == ("a", "x_1")
+    assert str(rotated) == "a*cos(2*x_1) - sin(x_1/3)**2"
+    assert rotated.evaluate({"a": 3.0, "x_1": 0.4}) == pytest.approx(
+        3 * math.cos(0.8) - math.sin(0.4 / 3) ** 2, rel=1e-15
+    )
+    a, x = SYMBOLS["a"], SYMBOLS["x_1"]
+    assert rotated.to_sympy(SYMBOLS) == a * sp.cos(2 * x) - sp.sin(x / 3) ** 2
+
+
 def test_python_keywords_are_names() -> None:
     assert parse("lambda/2").evaluate({"lambda": 3.0}) == 1.5
 
 
 def test_names_are_letters_digits_and_underscores() -> None:
     assert all(map(is_name, ("lambda_1", "_x", "E2")))
-    assert not any(map(is_name, ("1a", "a.b", "", "a b", "λ", "sqrt")))
+    assert not any(map(is_name, ("1a", "a.b", "", "a b", "λ", "sqrt", "cos", "sin")))
 
 
 @given(texts)
@@ -166,6 +183,12 @@ def _parsed(text: str) -> Expression | None:
         "sqrt",
         "sqrt a",
         "sqrt(a, b)",
+        "cos",
+        "sin a",
+        "tan(a)",
+        "cos()",
+        "x**sin(1)",
+        "cos(x**65)",
         "x**y",
         "2**2**a",
         "a^2",

@@ -97,7 +97,40 @@ def test_zero_is_decided(expression: sp.Expr, zero: bool) -> None:
     assert is_zero(expression) is zero
 
 
-@pytest.mark.parametrize("expression", [sp.sin(X), X**Y, sp.sqrt(X + 1), sp.exp(X), sp.pi * X])
+@pytest.mark.parametrize(
+    ("expression", "lowest"),
+    [
+        ((sp.cos(X) ** 2 - Y**2) / (sp.cos(X) - Y), sp.cos(X) + Y),
+        ((sp.sin(X * Y) + 1) * X / (X * Y), (sp.sin(X * Y) + 1) / Y),
+        ((sp.sqrt(X + 1) + 1) * Y / (Y * sp.sqrt(X + 1) ** 3),
+         (sp.sqrt(X + 1) + 1) / (sp.sqrt(X + 1) * (X + 1))),
+    ],
+)  # fmt: skip
+def test_cosines_sines_and_roots_of_sums_cancel_as_symbols_do(
+    expression: sp.Expr, lowest: sp.Expr
+) -> None:
+    difference = cancel(expression) - lowest
+    assert abs(difference.subs({X: sp.Rational(3, 7), Y: sp.Rational(5, 3)}).evalf(30)) < 1e-25
+    numerator, _ = sp.fraction(cancel(expression))
+    assert not numerator.has(Y) or lowest.has(Y)
+
+
+@pytest.mark.parametrize(
+    ("expression", "zero"),
+    [
+        (sp.cos(X) ** 2 + sp.sin(X) ** 2 - 1, True),
+        ((Y * sp.cos(X)) ** 2 + (Y * sp.sin(X)) ** 2 - Y**2, True),
+        (sp.sin(2 * X) - sp.cos(X), False),
+        (sp.cos(X) ** 2 + sp.sin(Y) ** 2 - 1, False),
+        (sp.cos(X) - sp.sin(X), False),
+        (sp.sin(X) / (1 + sp.cos(X)) - (1 - sp.cos(X)) / sp.sin(X), True),
+    ],
+)
+def test_cosine_and_sine_of_an_angle_are_related(expression: sp.Expr, zero: bool) -> None:
+    assert is_zero(expression) is zero
+
+
+@pytest.mark.parametrize("expression", [sp.tan(X), X**Y, sp.cbrt(X + 1), sp.exp(X), sp.pi * X])
 def test_what_is_not_rational_is_refused(expression: sp.Expr) -> None:
     with pytest.raises(TypeError, match="not a rational function"):
         cancel(expression)

@@ -145,7 +145,7 @@ BROKEN = [
     ("rate = 0.005", "rate = [0.005]", r"learning\.rate = \[0\.005\] must be a number"),
     ("rate = 0.005", "rate = 2020-01-01", r"learning\.rate = .* must be a number"),
     ("rate = 0.005", 'rate = "1/0"', r'learning\.rate = "1/0" divides by zero'),
-    ("rate = 0.005", 'rate = "open(1)"', r"learning\.rate = .*only function is sqrt"),
+    ("rate = 0.005", 'rate = "open(1)"', r"learning\.rate = .*functions are sqrt, cos, sin"),
     ("decay = 0.15", "decay = -0.1", r"learning\.weight_decay = -0\.1 must not be negative"),
     ("batch = 8", "batch = 0", r"learning\.batch = 0 must be a positive whole number"),
     ("batch = 8", "batch = 1.5", r"learning\.batch = 1\.5 must be a positive whole number"),

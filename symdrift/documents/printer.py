@@ -18,6 +18,7 @@ _FLAT_REACH = 0.75
 _LONG_NUMERATOR, _NUMERATOR_EXCESS = 8.0, 4.0
 """A bracket wider than this (em, and times the denominator) leaves the fraction."""
 
+_WORD = re.compile(r"\\mathrm\{")
 _SINGLE = re.compile(r"(\\[A-Za-z]+ ?|[A-Za-z0-9])$")
 
 
@@ -218,10 +219,15 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
 
     def _side_by_side(self, factors: Sequence[sp.Expr]) -> str:
         pieces: list[str] = []
+        written = ""
         for position, factor in enumerate(factors):
             body = self.factor(factor, last=position == len(factors) - 1)
             if pieces and body[:1].isdigit() and pieces[-1][-1:] in "0123456789}":
                 body = r"\cdot " + body
+            elif pieces and any(map(_WORD.match, (body, written))):
+                # Words that touch would read as one.
+                body = r"\, " + body
+            written = body.removeprefix(r"\, ")
             pieces.append(body)
         return " ".join(pieces)
 
