@@ -336,6 +336,23 @@ def check_approximation(approximation: str) -> None:
         )
 
 
+SIGNS = (
+    "A positive mean rotation of plane i, j turns hidden axis j towards i; the sign of an axis "
+    "makes the largest component of its right singular vector positive."
+)
+"""What the sign of a mean rotation means."""
+
+
+def stillness_warnings(problem: LearningProblem, rank: int) -> tuple[str, ...]:
+    """Say that nothing drifts where no plane of the hidden layer can rotate."""
+    if rank > 1 or (problem.synaptic_noise > 0 and problem.hidden > rank):
+        return ()
+    return (
+        "nothing can drift: the learned map has rank 1, so that one hidden axis is active and "
+        "has no other to rotate into; every rate of drift is zero",
+    )
+
+
 def validity_warnings(problem: LearningProblem, hessian_max: float) -> tuple[str, ...]:
     """Warn outside the small-learning-rate range; refuse where SGD diverges.
 

@@ -202,9 +202,9 @@ def _transcendental(expression: sp.Expr) -> Iterator[sp.Expr]:
     if isinstance(expression, sp.cos | sp.sin):
         yield expression
         return
-    if expression.is_Pow and expression.exp.is_Rational and expression.exp.q == 2:
-        if not expression.base.is_Symbol:
-            yield sp.sqrt(expression.base)
+    rooted = expression.is_Pow and expression.exp.is_Rational and expression.exp.q == 2
+    if rooted and not expression.base.is_Symbol:
+        yield sp.sqrt(expression.base)
     for argument in expression.args:
         yield from _transcendental(argument)
 
@@ -215,7 +215,7 @@ def is_zero(expression: sp.Expr) -> bool:
     Cosine and sine of the same angle are related by the tangent of half of it.
     """
     expression = sp.sympify(expression, strict=True)
-    halved = {}
+    halved: dict[sp.Expr, sp.Expr] = {}
     for angle in {function.args[0] for function in expression.atoms(sp.cos, sp.sin)}:
         tangent = sp.Dummy(f"tangent_{len(halved)}")
         halved[sp.cos(angle)] = (1 - tangent**2) / (1 + tangent**2)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from symdrift.evaluation import Drift, Evaluation, StimulusDrift, StimulusEvaluation
+from symdrift.evaluation import SIGNS, Drift, Evaluation, StimulusDrift, StimulusEvaluation
 from symdrift.quoting import csv_cell, printable
 
 if TYPE_CHECKING:
@@ -155,6 +155,8 @@ def _drift_table(drift: Drift) -> Table:
     )
     for (i, j), *values in rows:
         _add(planes, f"{i}, {j}", *(_shown(value) for value in values))
+    if drift.mean_rotation.any():
+        planes.caption, planes.caption_justify = SIGNS, "left"
     return planes
 
 

@@ -19,7 +19,7 @@ from symdrift.chain.map_examples import MapExamples
 from symdrift.chain.moments import moments
 from symdrift.chain.observed import observed, synaptic
 from symdrift.chain.reach import reach
-from symdrift.chain.results import synaptic_results
+from symdrift.chain.results import results, synaptic_results
 from symdrift.chain.rotation import rotation
 from symdrift.chain.subject import subject_of
 from symdrift.chain.task import task
@@ -260,3 +260,132 @@ def test_a_wrong_stage_stops_the_derivation(
     monkeypatch.setattr(target, replacement)
     with pytest.raises(CheckFailed, match=f'^step "{step}" failed its check: '):
         list(SECTIONS[section]())
+
+
+ROTATED = """
+network = { inputs = 2, outputs = 3, hidden = 2 }
+inputs = { covariance = [["c", "c*rho"], ["c*rho", "c"]] }
+teacher = { map = [["cos(phi)", "-sin(phi)"], ["sin(phi)", "cos(phi)"], [0, 0]] }
+learning = { rate = "eta", weight_decay = "gamma" }
+[values]
+c = 1.0
+rho = 0.4
+phi = 0.7
+gamma = 0.2
+eta = 0.005
+"""
+ONE_OUTPUT = """
+network = { inputs = 2, outputs = 1, hidden = 3 }
+inputs = { covariance = ["l1", "l2"] }
+teacher = { map = [["a1", "a2"]] }
+learning = { rate = 0.005, weight_decay = 0.2 }
+[values]
+l1 = 2
+l2 = 1
+a1 = 1
+a2 = 0.5
+"""
+
+
+def test_a_teacher_may_be_a_rotation_by_an_angle(write_study: Callable[[str], Path]) -> None:
+    first = next(iter(task(read_study(write_study(ROTATED)))))
+    assert all(check.passed for check in first.checks)
+    # An isometry of inputs with variances 1.4 and 0.6 keeps 1 - 0.2/1.4 and 1 - 0.2/0.6.
+    values = [float(value) for value in first.equations[0].expression.rhs]
+    assert values == pytest.approx([1 - 0.2 / 1.4, 1 - 0.2 / 0.6], rel=1e-5)
+    assert "nothing can drift" not in first.prose
+
+
+@pytest.mark.parametrize(
+    ("phi", "signs"), [("0.7", (1, 1)), ("2.5", (-1, 1)), ("-0.7", (1, -1)), ("4", (-1, -1))]
+)
+def test_the_numbers_decide_the_sign_of_a_gain_that_is_an_expression(
+    write_study: Callable[[str], Path], phi: str, signs: tuple[int, int]
+) -> None:
+    text = f"""
+network = {{ inputs = 2, outputs = 2, hidden = 2 }}
+inputs = {{ covariance = [2, 3] }}
+teacher = {{ map = ["cos(phi)", "2*sin(phi)"] }}
+learning = {{ rate = 0.005, weight_decay = 0.1 }}
+[values]
+phi = {phi}
+"""
+    study = read_study(write_study(text))
+    angle = sp.Symbol("phi", positive=True)
+    gains = [direction.gain.expand() for direction in subject_of(study).directions]
+    assert gains == [signs[0] * sp.cos(angle), signs[1] * 2 * sp.sin(angle)]
+
+
+def test_one_singular_value_stands_without_brackets_and_nothing_can_drift(
+    write_study: Callable[[str], Path],
+) -> None:
+    (step,) = task(read_study(write_study(ONE_OUTPUT)))
+    assert step.equations[0].expression.lhs == sp.Symbol("s_1", positive=True)
+    assert step.equations[0].expression.rhs.is_Float
+    assert "nothing can drift" in step.prose
+    assert "singular value [eq:" in step.prose
+
+
+def aligned_minimum(write_study: Callable[[str], Path], text: str) -> Step:
+    """The step on the minimum of an aligned study, which needs no example of the theory."""
+    return next(iter(results(None, subject_of(read_study(write_study(text))))))  # type: ignore[arg-type]
+
+
+ALIGNED = """
+network = {{ inputs = {inputs}, outputs = {outputs}, hidden = {hidden} }}
+inputs = {{ covariance = {covariance} }}
+teacher = {{ map = {gains} }}
+learning = {{ rate = 0.005, weight_decay = 0.1, synaptic_noise = {noise} }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "hidden", "noise", "still"),
+    [(1, 1, 1, 0, True), (1, 3, 1, 0, True), (1, 1, 2, 0, True), (1, 1, 2, 1e-9, False),
+     (2, 2, 1, 0, True), (2, 2, 2, 0, False)],
+)  # fmt: skip
+def test_the_document_says_where_nothing_can_drift(
+    write_study: Callable[[str], Path],
+    inputs: int,
+    outputs: int,
+    hidden: int,
+    noise: float,
+    still: bool,
+) -> None:
+    gains = [1.5, 1.2, 1.0][: min(inputs, outputs)]
+    covariance = [2.0, 1.0][:inputs]
+    text = ALIGNED.format(
+        inputs=inputs, outputs=outputs, hidden=hidden, noise=noise, covariance=covariance,
+        gains=gains,
+    )  # fmt: skip
+    step = aligned_minimum(write_study, text)
+    assert ("nothing can drift" in step.prose) is still
+    assert ("{axes}" in step.prose) is (hidden == inputs == 2)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "hidden", "gains", "said"),
+    [
+        (2, 3, 4, [1.3, 1.3], "One output without an input of its own, with a gain of 0"),
+        (1, 3, 1, [1.3], "2 outputs without an input of their own, with a gain of 0"),
+        (3, 2, 2, [1.3, 1.3], "One input that no output asks for, with a gain of 0"),
+        (3, 3, 2, [1.3, 1.3, 0.0], "One input that no output asks for, with a gain of 0"),
+        (3, 3, 2, [1.3, 1.3, 1.0], "One axis is left out and keeps its whole gain"),
+        (3, 3, 1, [1.3, 1.2, 1.0], "2 axes are left out and keep their whole gains"),
+    ],
+)
+def test_axes_without_gain_are_not_said_to_keep_one(
+    write_study: Callable[[str], Path],
+    inputs: int,
+    outputs: int,
+    hidden: int,
+    gains: list[float],
+    said: str,
+) -> None:
+    covariance = [3.0, 2.0, 1.0][:inputs]
+    text = ALIGNED.format(
+        inputs=inputs, outputs=outputs, hidden=hidden, noise=0, covariance=covariance, gains=gains
+    )
+    prose = aligned_minimum(write_study, text).prose
+    assert said in prose
+    assert ("whole gain" in prose) is ("whole gain" in said)

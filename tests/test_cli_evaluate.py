@@ -112,3 +112,13 @@ def test_a_sweep_whose_results_do_not_fit_is_refused_at_its_first_point(
     assert run([*arguments, "gamma=0.2:0.3:14"]) == 0
     assert run([*arguments, "gamma=0.2:0.3:15"]) == 2
     assert "--quantities stimuli" in capsys.readouterr().err
+
+
+def test_the_table_says_what_the_sign_of_a_rotation_means(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = "A positive mean rotation of plane i, j turns hidden axis j towards i"
+    assert run(["evaluate", "misaligned_teacher"]) == 0
+    assert said in " ".join(capsys.readouterr().out.split())
+    assert run(["evaluate", "anisotropic_autoencoder"]) == 0
+    assert said not in " ".join(capsys.readouterr().out.split())

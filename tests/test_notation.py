@@ -3,7 +3,10 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 
-from symdrift.notation import latex_names, symbol
+from symdrift.documents import mathml
+from symdrift.documents.mathlist import parse
+from symdrift.documents.printer import TheoryPrinter
+from symdrift.notation import adapted_names, latex_names, plain_latex, symbol
 from symdrift.roles import ROLES
 
 
@@ -31,3 +34,39 @@ def test_a_study_renames_a_role_with_all_of_its_indices() -> None:
 
 def test_symbols_without_role_are_left_to_sympy() -> None:
     assert latex_names({}, [sp.Symbol("rho"), sp.Symbol("rho_1")]) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "latex"),
+    [
+        ("wd", r"\mathrm{wd}"),
+        ("lr", r"\mathrm{lr}"),
+        ("var1", r"\mathrm{var}_{1}"),
+        ("noise_out", r"\mathrm{noise}_{\mathrm{out}}"),
+        # SymPy reads these as accents.
+        ("xbar", r"\mathrm{xbar}"),
+        ("what", r"\mathrm{what}"),
+        ("q_in", r"q_{\mathrm{in}}"),
+        ("phi", r"\phi"),
+        ("rho_12", r"\rho_{12}"),
+        ("v", "v"),
+        ("_", r"\mathrm{\_}"),
+    ],
+)
+def test_a_name_of_several_letters_prints_as_a_word(name: str, latex: str) -> None:
+    assert plain_latex(name) == latex
+    parse(latex)
+
+
+def test_words_keep_apart_from_their_neighbours() -> None:
+    wd, lr, q = sp.symbols("wd lr q", positive=True)
+    printer = TheoryPrinter(adapted_names({}, [wd, lr, q], {}))
+    assert printer.doprint(4 * lr * q * wd**4) == r"4 \, \mathrm{lr} \, \mathrm{wd}^{4} \, q"
+    assert printer.doprint(wd / (lr + q)) == r"\frac{\mathrm{wd}}{\mathrm{lr} + q}"
+    assert '<mi mathvariant="normal">wd</mi>' in mathml.inline(printer.doprint(4 * lr * wd))
+
+
+def test_the_index_of_a_role_prints_as_a_word() -> None:
+    variance, pair = sp.Symbol("lambda_freq"), sp.Symbol("Gamma_il")
+    names = latex_names({}, [variance, pair])
+    assert names == {variance: r"\lambda_{\mathrm{freq}}", pair: r"\Gamma_{il}"}

@@ -13,6 +13,7 @@ import symdrift
 from symdrift.closed_form import applies
 from symdrift.errors import RequestError
 from symdrift.inputs import Elliptical
+from symdrift.observables import observe
 from symdrift.roads import evaluate, evaluate_stimuli
 from symdrift.study import read_study, shipped_studies
 
@@ -114,3 +115,24 @@ def test_the_public_names_are_all_there() -> None:
 def test_importing_the_package_imports_nothing_else() -> None:
     code = "import sys, symdrift; sys.exit(bool({'numpy', 'sympy', 'typer'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("study", "settings", "still"),
+    [
+        ("anisotropic_autoencoder", {"network.hidden": 1}, True),
+        ("misaligned_teacher", {"network.hidden": 1}, True),
+        ("anisotropic_autoencoder", {}, False),
+        ("synaptic_noise", {"network.hidden": 1}, True),
+    ],
+)
+def test_a_network_in_which_nothing_can_drift_says_so(
+    study: str, settings: dict[str, float], still: bool
+) -> None:
+    problem = read_study(study).with_values(settings).problem()
+    evaluation = evaluate(problem)
+    said = [warning for warning in evaluation.warnings if "nothing can drift" in warning]
+    assert bool(said) is still
+    assert (not evaluation.drift.covariance.any()) is still
+    assert all((item.decay_rate == 0) is still for item in evaluation.stimuli)
+    assert any("nothing can drift" in text for text in observe(problem).warnings) is still

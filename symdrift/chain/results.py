@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import sympy as sp
@@ -197,35 +197,37 @@ def _minimum(subject: Subject) -> Step:
                 )
             )
     inactive = [d for d in subject.directions if not d.active]
-    hidden_axes = sp.Tuple(*(sp.Integer(k + 1) for k in subject.hidden_axes))
-    names = sp.Tuple(*(sp.Integer(k + 1) for k in subject.active))
     condition = [
         sp.Gt(d.input_variance * d.gain, subject.weight_decay, evaluate=False)
         for d in (subject.directions[k] for k in subject.active)
     ]
-    text = (
-        "The active axes of this study, in the order of its input axes, are {axes}. Their "
-        "singular values follow from [eq:singular-value]; axes that are not listed repeat one "
-        "that is."
-    )
-    text += (
-        " Indices count the axes of the inputs. Tables and figures count the planes of hidden "
-        "axes, which stand in the order of decreasing singular value: at the numbers of the "
-        "study they belong to the axes {hidden}."
-    )
-    if inactive:
-        text += (
-            f" The other {len(inactive)} of its {len(subject.directions)} axes are left out and "
-            "keep their whole gain as residual."
+    if len(subject.active) == 1:
+        text = (
+            f"One axis of this study is active, that of input {subject.active[0] + 1}. Its "
+            "singular value follows from [eq:singular-value]."
         )
+        if not subject.silent_units_drift:
+            text += (
+                " One hidden axis has no other to rotate into: nothing can drift in this study, "
+                "and every rate of drift is zero."
+            )
+    else:
+        text = (
+            "The active axes of this study, in the order of its input axes, are {axes}. Their "
+            "singular values follow from [eq:singular-value]; axes that are not listed repeat one "
+            "that is. Indices count the axes of the inputs. Tables and figures count the planes "
+            "of hidden axes, which stand in the order of decreasing singular value: at the "
+            "numbers of the study they belong to the axes {hidden}."
+        )
+    text += _left_out(inactive)
     return derived(
         "study-minimum",
         SECTION,
         "Singular values",
         text,
         symbols={
-            "axes": names,
-            "hidden": hidden_axes,
+            "axes": sp.Tuple(*(sp.Integer(k + 1) for k in subject.active)),
+            "hidden": sp.Tuple(*(sp.Integer(k + 1) for k in subject.hidden_axes)),
             "conditions": sp.And(*dict.fromkeys(condition)),
         },
         equations=equations,
@@ -243,6 +245,28 @@ def _minimum(subject: Subject) -> Step:
             else "The numbers of the study decide which axes are active.",
         ),
     )
+
+
+def _left_out(directions: Sequence[Direction]) -> str:
+    """Sentences about the axes that are not learned, for each reason."""
+    without_input = [d for d in directions if d.input_variance == 0]
+    without_gain = [d for d in directions if d.input_variance != 0 and d.gain == 0]
+    below = len(directions) - len(without_input) - len(without_gain)
+    text = ""
+    if below:
+        axes = "One axis is" if below == 1 else f"{below} axes are"
+        own = "its whole gain" if below == 1 else "their whole gains"
+        text += f" {axes} left out and keep{'s' if below == 1 else ''} {own} as residual."
+    if without_gain:
+        axes = "One input" if len(without_gain) == 1 else f"{len(without_gain)} inputs"
+        text += f" {axes} that no output asks for, with a gain of 0, can only add noise."
+    if without_input:
+        one = len(without_input) == 1
+        axes, own = ("One output", "its") if one else (f"{len(without_input)} outputs", "their")
+        text += (
+            f" {axes} without an input of {own} own, with a gain of 0, can only add label noise."
+        )
+    return text
 
 
 def _explicit_minimum(

@@ -55,6 +55,8 @@ class Subject:
     learning_rate, weight_decay, batch : sympy.Expr
     symbols : tuple of sympy.Symbol
         The study's own symbols, in order of appearance.
+    synaptic_noise : bool
+        Whether every weight also receives a change of its own.
     """
 
     directions: tuple[Direction, ...]
@@ -66,6 +68,12 @@ class Subject:
     weight_decay: sp.Expr
     batch: sp.Expr
     symbols: tuple[sp.Symbol, ...]
+    synaptic_noise: bool
+
+    @property
+    def silent_units_drift(self) -> bool:
+        """Whether noise of the synapses turns active axes into silent hidden units."""
+        return self.synaptic_noise and self.hidden != len(self.active)
 
     @property
     def active(self) -> tuple[int, ...]:
@@ -192,6 +200,7 @@ def subject_of(study: Study) -> Subject:
         weight_decay=weight_decay,
         batch=exact(study.learning.batch),
         symbols=tuple(names.values()),
+        synaptic_noise=has_synaptic_noise(study),
         **sizes,
     )
 
@@ -246,8 +255,14 @@ def _gains(study: Study, inputs: int, outputs: int, exact: Exact) -> list[sp.Exp
     else:
         matrix = [[exact(value) for value in row] for row in teacher]
         gains = [matrix[k][k] for k in range(min(inputs, outputs))]
-    # A negative gain is a positive one with its output axis reversed.
-    return [-gain if gain.is_negative else gain for gain in gains]
+    # A negative gain is a positive one with its output axis reversed; of an expression such as
+    # cos(phi) the study's numbers decide.
+    numbers = [] if study.missing else list(np.diagonal(study.problem().teacher))
+    negative = [
+        gain.is_negative or (gain.is_negative is None and bool(numbers) and numbers[k] < 0)
+        for k, gain in enumerate(gains)
+    ]
+    return [-gain if reverse else gain for gain, reverse in zip(gains, negative, strict=True)]
 
 
 def _is_autoencoder(study: Study) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -173,7 +173,7 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
     outputs, inputs = problem.teacher.shape
     rank = minimum.rank
     reached = rank * (inputs + outputs - rank)
-    values = sp.Tuple(*(_shown(value) for value in minimum.singular_values))
+    values = _listed([_shown(value) for value in minimum.singular_values])
     kernels = (
         "The kernels beside this document evaluate [eq:exact-rate]."
         if has_explicit_rate(study)
@@ -181,25 +181,36 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
         "which solves [eq:map-equations] in double precision."
     )
     equations = [
-        Equation("study-values", sp.Eq(sp.Tuple(*_names(rank)), values, evaluate=False)),
+        Equation("study-values", sp.Eq(_listed(_names(rank)), values, evaluate=False)),
         Equation(
             "study-reached",
             sp.Eq(REACHED_DIMENSION, sp.Integer(reached), evaluate=False),
         ),
     ]
+    still = (
+        " One hidden axis has no other to rotate into: nothing can drift in this study."
+        if rank == 1 and not (problem.synaptic_noise > 0 and problem.hidden > rank)
+        else ""
+    )
+    word = "singular value" if rank == 1 else "singular values"
     return derived(
         "study",
         SECTION,
         "The minimum of this study",
         f"This study has {_KINDS[type(study.inputs)]}, {inputs} inputs, {outputs} outputs and "
         f"{problem.hidden} hidden units. At its numbers the learned map has rank {rank}, with the "
-        "singular values [eq:study-values]; the noise reaches [eq:study-reached] dimensions, and "
-        f"the number of planes of hidden axes that rotate is {rank * (rank - 1) // 2}. "
+        f"{word} [eq:study-values]; the noise reaches [eq:study-reached] dimensions, and "
+        f"the number of planes of hidden axes that rotate is {rank * (rank - 1) // 2}.{still} "
         "The minimum is numeric here; everything that is derived from it is the theory above. "
         f"{kernels}",
         equations=equations,
         tests=_certificate(problem, minimum),
     )
+
+
+def _listed(items: Sequence[sp.Expr]) -> sp.Basic:
+    """Several in brackets, one as it is."""
+    return items[0] if len(items) == 1 else sp.Tuple(*items)
 
 
 def _names(rank: int) -> list[sp.Symbol]:
@@ -306,7 +317,8 @@ def _rate(problem: LearningProblem, minimum: MinimumPoint, case: TwoAxes) -> Ste
         "The steady rotation of this study",
         "In the canonical frame the inputs of this study have the covariance [eq:study-frame]. "
         "The exact rate [eq:exact-rate] is then [eq:study-mean], in radians per step. A negative "
-        "rate turns the first hidden axis towards the second.",
+        "rate turns the first hidden axis towards the second; the sign of an axis makes the "
+        "largest component of its right singular vector positive.",
         equations=(
             Equation("study-frame", sp.Eq(CANONICAL_COVARIANCE, shown, evaluate=False)),
             Equation("study-mean", sp.Eq(MEAN, _shown(rate), evaluate=False)),

@@ -15,6 +15,7 @@ from symdrift.evaluation import (
     StimulusEvaluation,
     parameters_of,
     require_weight_decay,
+    stillness_warnings,
     stimulus_drift,
     validity_warnings,
 )
@@ -133,7 +134,7 @@ def _evaluated(problem: LearningProblem, approximation: str) -> tuple[StimulusEv
     values = kernels.singular_values(**minimum_arguments)
     axes = sorted(np.flatnonzero(values), key=lambda k: (-values[k], k))
     smallest, largest = kernels.hessian_range(**minimum_arguments)
-    warnings = validity_warnings(problem, float(largest))
+    warnings = validity_warnings(problem, float(largest)) + stillness_warnings(problem, len(axes))
     weight_variance, excess_loss = kernels.fluctuation(**arguments)
     diffusion_tensor = (
         kernels.diffusion_tensor

@@ -24,6 +24,7 @@ from symdrift.evaluation import (
     StimulusEvaluation,
     check_approximation,
     parameters_of,
+    stillness_warnings,
     stimulus_drift,
     validity_warnings,
 )
@@ -133,6 +134,7 @@ def _stages(
     )
     certificate = minimum.certificate
     warnings = validity_warnings(problem, certificate.hessian_max) + unseen_warnings(problem)
+    warnings += stillness_warnings(problem, minimum.rank)
     if problem.synaptic_noise > 0:
         warnings += synaptic_warnings(
             problem, certificate.hessian_min, float(minimum.singular_values[-1])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from symdrift.documents.numbers import Cell, Formula, Table
-from symdrift.evaluation import Evaluation
+from symdrift.evaluation import SIGNS, Evaluation
 from symdrift.inputs import Elliptical, InputDistribution, Samples, StimulusSet
 from symdrift.lettering import in_notation, with_index
 from symdrift.problem import LearningProblem
@@ -98,9 +98,10 @@ def result_table(exact: Evaluation, white: Evaluation, notation: Mapping[str, st
     rows = [*_minimum_rows(exact, name("singular_value"), name("hessian"), name("fluctuation"))]
     rows += _plane_rows(exact, white, name("diffusion_tensor"), name("mean_rotation"))
     rows += _stimulus_rows(exact, white, name("mean_rotation"))
+    signs = f" {SIGNS}" if exact.drift.mean_rotation.any() else ""
     return Table(
         "Results, exact at leading order in the learning rate, beside the white-noise "
-        "approximation where it differs. Rates are per step.",
+        f"approximation where it differs. Rates are per step.{signs}",
         ("symbol", "meaning", "exact", "white noise", "ratio"),
         tuple(rows),
     )

@@ -29,6 +29,7 @@ from symdrift.errors import RequestError
 from symdrift.evaluation import (
     REPRESENTATION_TOLERANCE,
     check_approximation,
+    stillness_warnings,
     validity_warnings,
 )
 from symdrift.observables.aligned import aligned_layer
@@ -180,6 +181,7 @@ def drift_process(
     fluctuation = gradient_fluctuation(problem, minimum)
     certificate, values = minimum.certificate, minimum.singular_values
     warnings = validity_warnings(problem, certificate.hessian_max) + unseen_warnings(problem)
+    warnings += stillness_warnings(problem, minimum.rank)
     silent = SilentAxes(0, np.zeros(minimum.rank))
     sources: Fluctuation = _modes(fluctuation, problem)
     if problem.synaptic_noise > 0:
