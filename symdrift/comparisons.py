@@ -16,6 +16,7 @@ import numpy as np
 from symdrift.errors import RequestError
 from symdrift.evaluation import Drift, Evaluation
 from symdrift.inputs import Elliptical, Gaussian, InputDistribution, Samples, StimulusSet
+from symdrift.precision import double_precision
 from symdrift.problem import LearningProblem
 from symdrift.quoting import csv_cell
 from symdrift.roads import evaluate, evaluate_stimuli
@@ -187,6 +188,7 @@ class ComparedStudy:
         }
 
 
+@double_precision()
 def compare_study(problem: LearningProblem) -> ComparedStudy:
     """The study beside synaptic noise, the white-noise approximation and isotropic inputs.
 

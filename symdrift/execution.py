@@ -16,11 +16,19 @@ from typing import Protocol, TypeVar
 
 from symdrift.errors import RequestError
 from symdrift.progress import Progress
+from symdrift.quoting import shown
 
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
 
 POLL_SECONDS = 0.1
+
+MOST_STEPS = 10**15
+"""Steps of one replica; the fastest machine takes a month for them."""
+
+MOST_REPLICAS = 10**9
+MOST_THREADS = 1024
+MOST_SEED = 2**64 - 1
 
 _LOGGER = logging.getLogger("symdrift")
 
@@ -98,6 +106,30 @@ def run_blocks(
         again, interrupted = _in_threads(task, lost, meter, progress, threads)
         finished |= dict(zip(lost, again, strict=False))
     return [finished[block] for block in blocks if block in finished], interrupted
+
+
+def require_counts(
+    *,
+    steps: int | None = None,
+    replicas: int | None = None,
+    threads: int | None = None,
+    seed: int | None = None,
+) -> None:
+    """Refuse counts that are not positive, or beyond anything that could be run.
+
+    Raises
+    ------
+    RequestError
+    """
+    for field, value, least, most in (
+        ("steps", steps, 1, MOST_STEPS),
+        ("replicas", replicas, 1, MOST_REPLICAS),
+        ("threads", threads, 1, MOST_THREADS),
+        ("seed", seed, 0, MOST_SEED),
+    ):
+        if value is not None and not least <= value <= most:
+            problem = f"must be at least {least}" if value < least else f"must be at most {most}"
+            raise RequestError(field, f"= {shown(str(value))} {problem}")
 
 
 def available_processors() -> int:

@@ -16,6 +16,7 @@ import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.estimators import Estimate
+from symdrift.execution import require_counts
 from symdrift.planning import (
     DEFAULT_REPLICAS,
     PRECISION,
@@ -25,8 +26,8 @@ from symdrift.planning import (
     minimum_of,
     plan_extrapolation,
     plan_single,
-    positive,
 )
+from symdrift.precision import double_precision
 from symdrift.problem import Array, LearningProblem
 from symdrift.progress import Progress
 from symdrift.roads import evaluate
@@ -214,6 +215,7 @@ class Extrapolation:
         }
 
 
+@double_precision()
 def validate_limit(
     problem: LearningProblem,
     replicas: int | None = None,
@@ -247,7 +249,8 @@ def validate_limit(
     RequestError
         As `validate` and `planning.plan_extrapolation`.
     """
-    replicas = DEFAULT_REPLICAS if replicas is None else positive("replicas", replicas)
+    require_counts(replicas=replicas, threads=threads, seed=seed)
+    replicas = DEFAULT_REPLICAS if replicas is None else replicas
     theory = evaluate(problem)
     if budget is None:
         plan = plan_extrapolation(problem, theory, precision=precision, replicas=replicas)
@@ -263,6 +266,7 @@ def validate_limit(
     return _extrapolate(problem, plan, seed, progress, threads, executor)
 
 
+@double_precision()
 def extrapolate(
     problem: LearningProblem,
     rates: Sequence[float],
@@ -299,7 +303,8 @@ def extrapolate(
     """
     if len(set(rates)) < 2:
         raise RequestError("rates", "must be at least two different learning rates")
-    replicas = DEFAULT_REPLICAS if replicas is None else positive("replicas", replicas)
+    require_counts(replicas=replicas, threads=threads, seed=seed)
+    replicas = DEFAULT_REPLICAS if replicas is None else replicas
     minimum = minimum_of(problem)
     schedules = tuple(
         plan_single(

@@ -22,7 +22,7 @@ from symdrift.dense.noise import gradient_noise
 from symdrift.errors import RequestError
 from symdrift.estimators import Observables
 from symdrift.evaluation import Drift, Evaluation
-from symdrift.execution import available_processors
+from symdrift.execution import MOST_STEPS, available_processors, require_counts
 from symdrift.memory import available_memory
 from symdrift.problem import Array, LearningProblem
 from symdrift.roads import evaluate
@@ -37,7 +37,6 @@ from symdrift.simulation.kernels import Shape
 from symdrift.simulation.lanes import LANES
 from symdrift.simulation.model import model_of, padded_layers, simulated_hidden
 from symdrift.simulation.timescales import relaxation
-from symdrift.simulation.trajectory import MOST_STEPS
 
 WINDOW_RELAXATIONS = 3.0
 """Window length in units of the slowest relaxation time."""
@@ -50,6 +49,9 @@ PRECISION = 0.01
 
 FINEST_PRECISION = 1e-6
 """Finest standard error that can be asked for: years of simulation."""
+
+COARSEST_PRECISION = 1.0
+"""Largest standard error of a ratio that is one."""
 
 REJECTING_ERRORS = 10.0
 """Standard errors planned between data and white-noise approximation; `SAFETY` adds two."""
@@ -159,6 +161,12 @@ def plan_extrapolation(
     for field, value in (("precision", precision), ("budget", budget)):
         if value is not None and not (math.isfinite(value) and value > 0):
             raise RequestError(field, f"= {value:g} must be a positive number")
+    if precision is not None and precision > COARSEST_PRECISION:
+        raise RequestError(
+            "precision",
+            f"= {precision:g} is no precision: a ratio must be known to {COARSEST_PRECISION:g} at "
+            "least",
+        )
     if precision is not None and precision < FINEST_PRECISION:
         raise RequestError(
             "precision",
@@ -396,10 +404,9 @@ def plan_single(
         wanted = math.ceil(VARIANCE_PER_WINDOW / precision**2 / replicas)
         affordable = SINGLE_BUDGET_SECONDS * speed / replicas - shortest.burn_in
         windows = min(wanted, int(affordable / shortest.window))
-    elif steps > MOST_STEPS:
-        raise RequestError("steps", f"= {steps} is too many; at most {MOST_STEPS} can be made")
     else:
-        windows = (positive("steps", steps) - shortest.burn_in) // shortest.window
+        require_counts(steps=steps)
+        windows = (steps - shortest.burn_in) // shortest.window
         if windows < FEWEST_WINDOWS:
             raise RequestError(
                 "steps",
@@ -439,19 +446,6 @@ def require_memory(
             f"= {replicas} is too many: they would take about {needed / 2**30:.3g} GiB of memory, "
             f"and {available / 2**30:.3g} GiB are available",
         )
-
-
-def positive(field: str, value: int) -> int:
-    """The value, when it is at least 1.
-
-    Raises
-    ------
-    RequestError
-        Otherwise.
-    """
-    if value < 1:
-        raise RequestError(field, f"= {value} must be at least 1")
-    return value
 
 
 def measured_speed(

@@ -23,7 +23,7 @@ from symdrift.estimators import (
     observables,
 )
 from symdrift.evaluation import Evaluation
-from symdrift.execution import Diverged
+from symdrift.execution import Diverged, require_counts
 from symdrift.observables import drift_process, mean_squared_displacement
 from symdrift.planning import (
     DEFAULT_REPLICAS,
@@ -32,9 +32,9 @@ from symdrift.planning import (
     mean_rotation_scales,
     minimum_of,
     plan_single,
-    positive,
     require_memory,
 )
+from symdrift.precision import double_precision
 from symdrift.problem import Array, LearningProblem
 from symdrift.progress import Progress
 from symdrift.roads import evaluate
@@ -285,6 +285,7 @@ def critical_z(rows: int) -> float:
     return -NormalDist().inv_cdf(tail)
 
 
+@double_precision()
 def validate(
     problem: LearningProblem,
     steps: int | None = None,
@@ -325,7 +326,8 @@ def validate(
     RequestError
         When the theory does not apply, the run is too short for its windows, or SGD diverges.
     """
-    replicas = DEFAULT_REPLICAS if replicas is None else positive("replicas", replicas)
+    require_counts(replicas=replicas, threads=threads, seed=seed)
+    replicas = DEFAULT_REPLICAS if replicas is None else replicas
     schedule = plan_single(
         problem, minimum_of(problem), steps, replicas, precision, relaxations
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -446,6 +447,71 @@ def test_no_rotation_improves_a_fitted_decoder(target: str) -> None:
     assert result.limit < 0 < result.refitted < 1
 
 
+@pytest.mark.parametrize(("study", "settings", "limit"), [
+    ("anisotropic_autoencoder", {"network.hidden": 1}, 0.5397),
+    ("bottleneck", {"network.hidden": 1}, None),
+    ("digits", {"network.hidden": 1}, None),
+])  # fmt: skip
+def test_where_nothing_rotates_a_decoder_keeps_what_it_has(
+    study: str, settings: dict[str, float], limit: float | None
+) -> None:
+    process = drift_process(read_study(study).with_values(settings).problem())
+    for target in ("teacher", "identity"):
+        result = decoder_decay(process, np.array([1.0, 1e12]), target)
+        assert result.limit == pytest.approx(result.refitted, rel=1e-12)
+        assert result.r_squared[-1] == pytest.approx(result.refitted, rel=1e-12)
+    result = decoder_decay(process, np.array([1.0]))
+    assert limit is None or result.limit == pytest.approx(limit, abs=5e-5)
+
+
+@pytest.mark.parametrize("turning", [0.0, 0.7])
+def test_the_limit_of_a_decoder_is_uniform_among_axes_that_turn(turning: float) -> None:
+    """Only the first two axes turn: an average over angles, exact with a few of them."""
+    process = with_rotation(
+        drift_process(three_axes()), np.diag([0.5, 0.0, 0.0]), np.array([turning, 0.0, 0.0])
+    )
+    angles = 2 * np.pi * np.arange(8) / 8
+    rotations = np.tile(np.eye(3), (8, 1, 1))
+    rotations[:, 0, 0] = rotations[:, 1, 1] = np.cos(angles)
+    rotations[:, 0, 1], rotations[:, 1, 0] = -np.sin(angles), np.sin(angles)
+    covariance, teacher = process.problem.input_covariance, process.problem.teacher
+    code = process.first_layer @ covariance @ process.first_layer.T
+    code += process.fluctuation.second_moment(covariance)
+    crossed = teacher @ covariance @ process.first_layer.T
+    decoder = crossed @ np.linalg.inv(code)
+    explained = [
+        2 * np.trace(decoder @ turn @ crossed.T)
+        - np.trace(decoder @ turn @ code @ turn.T @ decoder.T)
+        for turn in rotations
+    ]
+    result = decoder_decay(process, np.array([0.0, 1e3, 1e25]))
+    power = np.trace(teacher @ covariance @ teacher.T)
+    assert result.limit == pytest.approx(np.mean(explained) / power, rel=1e-9)
+    assert result.r_squared[1:] == pytest.approx(result.limit, rel=1e-9)
+    assert result.limit < result.refitted
+
+
+@pytest.mark.parametrize(
+    "study", ["digits", "misaligned_teacher", "stimulus_set", "synaptic_noise"]
+)
+def test_observables_stay_bounded_however_long_the_lag(study: str) -> None:
+    """A trace that rotations conserve was lost to rounding, exponentially in the lag."""
+    process = drift_process(read_study(study).problem())
+    lags = np.geomspace(1e10, 1e29, 20)
+    for stimulus in process.problem.stimuli:
+        angle = population_angle(process, stimulus, lags)
+        assert angle.spread is not None
+        assert np.all(angle.spread <= 1)
+        assert np.all(np.abs(angle.cosine) <= 1)
+        assert np.ptp(angle.spread[4:]) < 1e-12
+        length = float(np.sum(process.representation(stimulus) ** 2))
+        moved = mean_squared_displacement(process, stimulus, lags)
+        lost = moved.total - moved.fluctuation
+        assert lost[4:] == pytest.approx(2 * length, rel=1e-9)
+    decoder = decoder_decay(process, lags)
+    assert decoder.r_squared[4:] == pytest.approx(decoder.limit, rel=1e-9)
+
+
 def test_fluctuation_is_noise_that_the_decoder_allows_for() -> None:
     """Regression of the teacher on simulated codes ``(W* + N) x``."""
     process = drift_process(misaligned(0.02))
@@ -481,6 +547,62 @@ def test_tuning_of_every_neuron_turns_by_the_angle_of_a_plane() -> None:
     spread = tuning_change(diffusing, lags, networks=2000, seed=2)
     expected = np.cos(0.3 * lags) * np.exp(-0.1 * lags)
     assert np.all(np.abs(spread.mean - expected) < 4 * spread.standard_error + 1e-9)
+
+
+O1 = """
+network = { inputs = 3, outputs = 3, hidden = 3 }
+inputs = { covariance = [[1.5, 0.4, 0.2], [0.4, 1.0, -0.3], [0.2, -0.3, 0.7]] }
+teacher = { map = [[1, 0.2, 0], [-0.1, 1.2, 0.3], [0.2, 0.1, 0.9]], label_noise = [0.6, 0.2, 0.4] }
+learning = { rate = 0.02, weight_decay = 0.1 }
+stimulus = [
+    { name = "a", vector = [1, 0, 0] }, { name = "b", vector = [0, 1, 0.5] },
+    { name = "c", vector = [-0.5, 0.3, 1.2] }, { name = "d", vector = [1, 1, -1] },
+]
+"""
+
+
+def test_few_flat_curves_do_not_escape_the_standard_error_of_tuning(tmp_path: Path) -> None:
+    """Half of all change comes from one network in thirty; 0.9872 is from 30,000 networks."""
+    (tmp_path / "o1.toml").write_text(O1, encoding="utf-8")
+    process = drift_process(read_study(tmp_path / "o1.toml").problem())
+    lags = np.geomspace(10, 3e6, 13)[:7]
+    for seed in (4, 0, 1):
+        tuning = tuning_change(process, lags, seed=seed)
+        assert tuning.standard_error[6] < 0.0008
+        assert abs(tuning.mean[6] - 0.9872) < 3 * tuning.standard_error[6]
+
+
+@pytest.mark.parametrize("study", ["teacher_label_noise", "synaptic_noise"])
+def test_tuning_of_other_networks_is_within_the_standard_error(study: str) -> None:
+    process = drift_process(read_study(study).problem())
+    lags = np.array([20.0, 500.0, 3e5])
+    drawn = [tuning_change(process, lags, seed=seed) for seed in range(12)]
+    means = np.array([tuning.mean for tuning in drawn])
+    errors = np.array([tuning.standard_error for tuning in drawn])
+    scatter = means.std(axis=0, ddof=1) / np.sqrt(np.mean(errors**2, axis=0))
+    # The 0.1 % quantiles of the deviation of twelve normal numbers.
+    assert np.all((scatter > 0.36) & (scatter < 1.69))
+    assert np.all(np.abs(means - means.mean(axis=0)) < 4 * errors)
+
+
+def test_tuning_does_not_depend_on_how_many_lags_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = drift_process(three_axes())
+    lags = np.array([0.0, 10.0, 1e3, 1e5])
+    whole = tuning_change(process, lags, networks=16)
+    monkeypatch.setattr("symdrift.observables.tuning.HELD_BYTES", 1)
+    np.testing.assert_allclose(tuning_change(process, lags, networks=16).mean, whole.mean)
+
+
+def test_paths_that_would_take_forever_are_not_followed() -> None:
+    """One plane turns ten million times faster than the others."""
+    process = with_rotation(
+        drift_process(three_axes()), np.diag([1.0, 1e-7, 1e-7]), np.zeros(3)
+    )
+    with pytest.raises(RequestError, match=r"--times reach over \d+ steps of sampled paths"):
+        tuning_change(process, np.array([1e9]))
+    # An axis that never turns is none of the slow ones.
+    kept = with_rotation(drift_process(three_axes()), np.diag([1.0, 0.0, 0.0]), np.zeros(3))
+    assert tuning_change(kept, np.array([1e9]), networks=4).networks == 4
 
 
 def test_tuning_is_kept_at_first_and_lost_in_the_end() -> None:

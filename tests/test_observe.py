@@ -185,6 +185,31 @@ def test_wrong_requests_are_refused_in_one_sentence(
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"teacher.label_noise": 1e20},
+        {"learning.rate": 1e-90},
+        {"inputs.covariance.0": 1e90, "learning.rate": 1e-95},
+    ],
+)
+def test_numbers_beyond_double_precision_are_refused_or_finite(
+    settings: dict[str, float],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Warnings are errors here, so that none of NumPy's comes instead."""
+    assignments = [f"--set={path}={value}" for path, value in settings.items()]
+    code = run(["observe", "bottleneck", *assignments, "--json"])
+    output = capsys.readouterr()
+    if code == 0:
+        json.loads(output.out, parse_constant=pytest.fail)
+    else:
+        assert (code, output.out) == (2, "")
+        assert output.err.count("\n") == 1
+    if "teacher.label_noise" in settings:
+        assert "beyond double precision" in output.err
+
+
 def test_times_of_the_command_line_are_those_that_were_asked_for() -> None:
     assert parse_times("0:10:3").tolist() == [0, 5, 10]
     assert parse_times("1:100:3:log") == pytest.approx([1, 10, 100])

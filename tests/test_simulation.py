@@ -292,7 +292,7 @@ def test_counts_must_be_positive(field: str) -> None:
 
 
 def test_runs_that_would_never_end_are_refused() -> None:
-    with pytest.raises(RequestError, match=r"steps = 10{22} is too many"):
+    with pytest.raises(RequestError, match=r"steps = 10{22} must be at most"):
         simulate(CASES["autoencoder"], steps=10**22)
     with pytest.raises(RequestError, match=r"learning\.rate = 1e-99 is too small to be simulated"):
         simulate(problem([2.0, 0.7], weight_decay=0.2, learning_rate=1e-99))

@@ -73,8 +73,6 @@ def validate(
         from symdrift.plots import require_picture
 
         require_picture(plot)
-    if threads is not None and threads < 1:
-        raise RequestError("threads", f"= {threads} must be at least 1")
     seconds = None if budget is None else _seconds(budget)
     problem = chosen_study(study, assignments).problem()
     from symdrift.extrapolation import validate_limit

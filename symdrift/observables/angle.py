@@ -88,7 +88,8 @@ def population_angle(process: DriftProcess, stimulus: Stimulus, lags: Array) -> 
         jitter = forgotten + forgotten.swapaxes(1, 2)
         # Across v the matrix v v' itself has no part: its change is D.
         variance = rotation + np.sum((second + 0.5 * jitter) * jitter, axis=(1, 2))
-        spread = np.sqrt(np.maximum(variance, 0.0))
+        # No cosine varies more, whatever the theory of small fluctuations makes of large ones.
+        spread = np.sqrt(np.clip(variance, 0.0, np.maximum(1 - cosine**2, 0.0)))
     return PopulationAngle(stimulus.name, times, cosine, 1 + change, spread)
 
 

@@ -30,7 +30,8 @@ class DecoderDecay:
     refitted : float
         Of a decoder that is fitted anew each day: constant.
     limit : float
-        Of the fixed decoder when the rotation has become uniform.
+        Of the fixed decoder in the end, when the rotation has become uniform among the axes that
+        turn at all; where nothing rotates that of day 0.
     """
 
     target: str
@@ -87,18 +88,23 @@ def decoder_decay(process: DriftProcess, lags: Array, target: str = "teacher") -
     code += process.fluctuation.second_moment(second_moment)
     signal = crossed @ process.first_layer.T
     decoder = signal @ np.linalg.pinv(code, hermitian=True)
-    kernel = decoder.T @ decoder
     refitted = float(np.sum(decoder * signal)) / power
-    turned = process.rotation.change(np.eye(rank), times)
-    gained = np.sum((decoder.T @ signal) * turned, axis=(1, 2))
-    lost = np.sum(kernel * conjugation_change(process, code, times), axis=(1, 2))
-    uniform = float(np.trace(kernel) * np.trace(code)) / rank
+
+    def lost(turned: Array, conjugated: Array) -> Array:
+        """How much less of the target the decoder explains after changes of both moments."""
+        gained = np.sum((decoder.T @ signal) * turned, axis=(-2, -1))
+        spent = np.sum((decoder.T @ decoder) * conjugated, axis=(-2, -1))
+        return np.asarray((spent - 2 * gained) / power)
+
+    identity = np.eye(rank)
+    turned = process.rotation.change(identity, times)
+    at_last = lost(process.rotation.limit(identity), process.conjugation.limit(code))
     return DecoderDecay(
         target=target,
         lags=times,
-        r_squared=refitted + (2 * gained - lost) / power,
+        r_squared=refitted - lost(turned, conjugation_change(process, code, times)),
         refitted=refitted,
-        limit=-uniform / power,
+        limit=refitted - float(at_last),
     )
 
 

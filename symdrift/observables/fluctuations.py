@@ -109,8 +109,10 @@ class ModeFluctuation:
     def forgotten(self, vector: Array, lags: Array) -> Array:
         """``P (1 - exp(-eta H tau)) Gamma P'``."""
         onto = self.onto(vector)
-        lost = -np.expm1(-np.outer(lags, self.rates))[:, np.newaxis] * onto
-        return np.asarray(lost @ (self.covariance @ onto.T))
+        correlated = self.covariance @ onto.T
+        gone = -np.expm1(-np.outer(lags, self.rates))
+        # One lag at a time: modes are many.
+        return np.stack([(part * onto) @ correlated for part in gone])
 
     def second_moment(self, moment: Array) -> Array:
         """``E[N S N']`` by one product of matrices over inputs and modes."""

@@ -26,11 +26,20 @@ from symdrift.observables.displacement import (
 )
 from symdrift.observables.process import DriftProcess, checked_lags, drift_process
 from symdrift.observables.rotations import LARGEST_SQUARE
+from symdrift.observables.sampling import path_steps
 from symdrift.observables.similarity import (
     RepresentationalSimilarity,
     representational_similarity,
 )
-from symdrift.observables.tuning import FEWEST_STIMULI, QUANTILES, TuningChange, tuning_change
+from symdrift.observables.tuning import (
+    FEWEST_STIMULI,
+    MOST_PATH_STEPS,
+    QUANTILES,
+    TOO_FAR,
+    TuningChange,
+    tuning_change,
+)
+from symdrift.precision import double_precision
 from symdrift.problem import Array, LearningProblem
 from symdrift.progress import Progress
 from symdrift.quoting import csv_cell, shown
@@ -44,8 +53,16 @@ SHORTEST = 0.1
 """First default time in units of the fastest relaxation time."""
 MATRICES = 6
 """Matrices of all hidden axes that are held for each lag."""
+MODES = 3
+"""Numbers that are held for each lag and mode of the fluctuation."""
+CURVES = 14
+"""Numbers of the result for each lag and stimulus."""
+PRINTED_BYTES = 250
+"""Memory that a number takes as an object of Python and as text."""
 LONGEST = 4.0
 """Last default time in units of the longest decorrelation time."""
+FASTEST_DECAY = 1.0
+"""Decay by rotation, per step, beyond which a step is no small part of anything."""
 COLUMNS = ("observable", "subject", "part", "time", "value")
 
 Row = tuple[str, str, str, float | None, float]
@@ -101,6 +118,7 @@ class Observation:
         }
 
 
+@double_precision()
 def observe(
     problem: LearningProblem,
     times: Array | None = None,
@@ -125,11 +143,13 @@ def observe(
     Raises
     ------
     RequestError
-        When an argument is refused, or the problem is outside the theory.
+        When an argument is refused, the problem is outside the theory, numbers leave double
+        precision, or memory does not suffice for them and for their print.
     """
     process = drift_process(problem, approximation, progress)
+    _require_small_rotations(process)
     lags = default_times(process) if times is None else checked_lags(times)
-    _require_memory(len(process.decay), len(lags))
+    _require_memory(process, len(lags))
     stimuli = problem.stimuli
     warnings = list(process.warnings)
     represented = [item for item in stimuli if process.representation(item).any()]
@@ -145,7 +165,10 @@ def observe(
         )
     else:
         decoder = tuple(decoder_decay(process, lags, target) for target in TARGETS)
-        if len(stimuli) >= FEWEST_STIMULI:
+        steps = path_steps(process, lags)
+        if steps > MOST_PATH_STEPS:
+            warnings.append(f"no tuning of neurons: it takes {steps} steps of paths, {TOO_FAR}")
+        elif len(stimuli) >= FEWEST_STIMULI:
             tuning = tuning_change(process, lags, seed=seed, progress=progress)
         else:
             warnings.append(f"tuning curves need at least {FEWEST_STIMULI} stimuli")
@@ -163,15 +186,34 @@ def observe(
     )
 
 
-def _require_memory(axes: int, lags: int) -> None:
-    """Refuse what does not fit: every lag has a few matrices of all hidden axes."""
-    needed, available = MATRICES * 8 * lags * axes**2, available_memory()
+def _require_small_rotations(process: DriftProcess) -> None:
+    """Refuse rotations that are not small within one step."""
+    fastest = float(np.linalg.norm(process.decay, 2))
+    if fastest > FASTEST_DECAY:
+        raise RequestError(
+            "learning.rate",
+            f"= {process.problem.learning_rate:g} makes representations decay at a rate of "
+            f"{fastest:.3g} per step, beyond the theory of small steps and, at long times, beyond "
+            "double precision; lower it, or the noise",
+        )
+
+
+def _require_memory(process: DriftProcess, lags: int) -> None:
+    """Refuse what does not fit.
+
+    Every lag has a few matrices of all hidden axes, and the memory of every mode of the
+    fluctuation; every number of the result is held, and takes `PRINTED_BYTES` when printed.
+    """
+    axes, stimuli = len(process.decay), len(process.problem.stimuli)
+    working = lags * (MATRICES * axes**2 + MODES * len(process.rates))
+    numbers = lags * (CURVES * stimuli + max(process.problem.hidden, axes)) + 3 * stimuli**2
+    needed, available = 8 * working + PRINTED_BYTES * numbers, available_memory()
     if needed > available:
         raise RequestError(
-            "network.hidden",
-            f"leads to {axes} hidden axes, which at {lags} lags would need about "
-            f"{needed / 2**30:.1f} GiB (available: {available / 2**30:.1f} GiB); fewer lags "
-            "(--times) or hidden units fit",
+            "--times",
+            f"of {lags} lags with {axes} hidden axes and {stimuli} stimuli would need about "
+            f"{needed / 2**30:.2g} GiB of memory (available: {available / 2**30:.2g} GiB); fewer "
+            "lags, hidden units (network.hidden) or [[stimulus]] tables fit",
         )
 
 

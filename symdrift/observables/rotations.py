@@ -33,6 +33,9 @@ class Conjugation(Protocol):
     def change(self, matrix: Array, lags: Array) -> Array:
         """``E[Q_tau B Q_tau'] - B``, shape ``(T, d, d)``."""
 
+    def limit(self, matrix: Array) -> Array:
+        """The same at last, shape ``(d, d)``."""
+
 
 @dataclass(frozen=True, eq=False)
 class SilentAxes:
@@ -169,10 +172,20 @@ class _CorrelatedConjugation:
     silent_axes: int
 
     def change(self, matrix: Array, lags: Array) -> Array:
+        return self._matrices(self.semigroup.change(self._coordinates(matrix), lags))
+
+    def limit(self, matrix: Array) -> Array:
+        changed = self.semigroup.limit(self._coordinates(matrix))[np.newaxis]
+        return np.asarray(self._matrices(changed)[0])
+
+    def _coordinates(self, matrix: Array) -> Array:
         rank = self.rank
         square = symmetric_basis(rank).reshape(-1, rank**2)
-        coordinates = square @ matrix[:rank, :rank].ravel()
-        changed = self.semigroup.change(_with_silent_coordinate(coordinates, matrix, rank), lags)
+        return _with_silent_coordinate(square @ matrix[:rank, :rank].ravel(), matrix, rank)
+
+    def _matrices(self, changed: Array) -> Array:
+        rank = self.rank
+        square = symmetric_basis(rank).reshape(-1, rank**2)
         active = (changed[:, : len(square)] @ square).reshape(-1, rank, rank)
         return _with_silent_diagonal(active, changed[:, len(square) :], self.silent_axes)
 
@@ -186,10 +199,21 @@ class _IndependentConjugation:
     silent_axes: int
 
     def change(self, matrix: Array, lags: Array) -> Array:
+        grown = np.expm1(-np.multiply.outer(lags, self.rates))
+        return self._matrices(matrix, grown, self.diagonal.change(self._coordinates(matrix), lags))
+
+    def limit(self, matrix: Array) -> Array:
+        grown = np.where(self.rates > 0, -1.0, 0.0)[np.newaxis]
+        changed = self.diagonal.limit(self._coordinates(matrix))[np.newaxis]
+        return np.asarray(self._matrices(matrix, grown, changed)[0])
+
+    def _coordinates(self, matrix: Array) -> Array:
         rank = len(self.rates)
-        active = np.expm1(-np.multiply.outer(lags, self.rates)) * matrix[:rank, :rank]
-        coordinates = np.diagonal(matrix)[:rank]
-        changed = self.diagonal.change(_with_silent_coordinate(coordinates, matrix, rank), lags)
+        return _with_silent_coordinate(np.diagonal(matrix)[:rank], matrix, rank)
+
+    def _matrices(self, matrix: Array, grown: Array, changed: Array) -> Array:
+        rank = len(self.rates)
+        active = grown * matrix[:rank, :rank]
         places = np.arange(rank)
         active[:, places, places] = changed[:, :rank]
         return _with_silent_diagonal(active, changed[:, rank:], self.silent_axes)

@@ -65,15 +65,8 @@ def rotation_paths(
     silent = _silent_noise(
         planes.silent, speeds if turning.any() else np.zeros(rank), turning_frame
     )
-    fastest = float(np.linalg.norm(process.decay, 2))
-    slowest = float(-process.eigenvalues.real.max())
-    # A longer interval would give the same distribution in more steps.
-    longest = UNIFORM / slowest if slowest > NEUTRAL * fastest else np.inf
     rotation = np.tile(np.eye(axes), (samples, 1, 1))
-    before = 0.0
-    for lag in lags:
-        interval = min(float(lag) - before, longest)
-        count = max(1, math.ceil(interval * fastest / LARGEST_DECAY))
+    for interval, count in _intervals(process, lags):
         step = interval / count
         within, outward = active.over(step), silent.over(step)
         phases = np.exp(-1j * step * speeds)
@@ -84,7 +77,22 @@ def rotation_paths(
             rotation = _turned(rotation, inside, across)
             rotation[:, :, :rank] = rotation[:, :, :rank] @ steady
         yield rotation
-        before = float(lag)
+
+
+def path_steps(process: DriftProcess, lags: Array) -> int:
+    """Steps that `rotation_paths` makes up to the last lag."""
+    return sum(count for _, count in _intervals(process, lags))
+
+
+def _intervals(process: DriftProcess, lags: Array) -> Iterator[tuple[float, int]]:
+    """Length of the path from each lag to the next, and the number of its steps."""
+    fastest = float(np.linalg.norm(process.decay, 2))
+    decay = -process.eigenvalues.real
+    # A longer interval would give the same distribution in more steps.
+    longest = UNIFORM / float(decay[decay > NEUTRAL * fastest].min(initial=np.inf))
+    for interval in np.diff(lags, prepend=0.0):
+        length = min(float(interval), longest) if longest > 0 else float(interval)
+        yield length, max(1, math.ceil(length * fastest / LARGEST_DECAY))
 
 
 def sample_rotations(
@@ -94,9 +102,11 @@ def sample_rotations(
     return np.array([path.copy() for path in rotation_paths(process, lags, samples, rng)])
 
 
-def random_orthogonal(size: int, samples: int, rng: np.random.Generator) -> Array:
-    """Orthogonal matrices of uniform (Haar) distribution, shape ``(samples, size, size)``."""
-    columns, triangle = np.linalg.qr(rng.standard_normal((samples, size, size)))
+def random_frames(
+    size: int, vectors: int, samples: int, rng: np.random.Generator
+) -> Array:
+    """Orthonormal columns of uniform (Haar) distribution, shape ``(samples, size, vectors)``."""
+    columns, triangle = np.linalg.qr(rng.standard_normal((samples, size, vectors)))
     signs = np.sign(np.diagonal(triangle, axis1=1, axis2=2))
     return np.asarray(columns * signs[:, np.newaxis])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,18 +11,33 @@ import numpy as np
 from symdrift.errors import RequestError
 from symdrift.observables.process import DriftProcess, checked_lags
 from symdrift.observables.rotations import LARGEST_SQUARE
-from symdrift.observables.sampling import random_orthogonal, rotation_paths
+from symdrift.observables.sampling import path_steps, random_frames, rotation_paths
 from symdrift.problem import Array
 from symdrift.progress import Progress
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 FEWEST_STIMULI = 3
 """Stimuli from which a correlation of two tuning curves says more than a sign."""
-NETWORKS = 64
+NETWORKS = 2048
+"""Taken where they are cheap."""
+FLAT_NEURONS = 16
+"""Neurons with a preference for flat curves that count in the mean of a network."""
+BLUR = 1e-10
+"""Relative change of codes that is too small to be told from none."""
+LARGEST_LOGARITHM = 700.0
+"""Of a double-precision number."""
+USUAL_NETWORKS = 64
 FEWEST_NETWORKS = 8
 """Taken where the hidden layer is large and averages over many neurons by itself."""
 MOST_ROTATIONS = 64 * 48**2
 """Entries of the sampled rotations that are followed by default."""
+MOST_TURNS = 3_000_000
+"""Entries of the sampled rotations, times steps of their paths, beyond `USUAL_NETWORKS`."""
+MOST_PATH_STEPS = 200_000
+"""Steps of a path that take a minute."""
+TOO_FAR = f"and at most {MOST_PATH_STEPS} are followed: some planes turn far faster than others"
+HELD_BYTES = 2**25
+"""Sampled fluctuations that are held at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +97,8 @@ def tuning_change(
     Parameters
     ----------
     networks : int, optional
-        At least 2; default: `NETWORKS`, fewer above 48 hidden axes and at least
-        `FEWEST_NETWORKS`.
+        At least 2; default: up to `NETWORKS`, as many as are cheap; fewer than
+        `USUAL_NETWORKS` above 48 hidden axes, and at least `FEWEST_NETWORKS`.
     seed : int
         Of all random numbers.
     progress : callable, optional
@@ -92,7 +108,7 @@ def tuning_change(
     ------
     RequestError
         When lags are not finite, increasing and non-negative, there are too few stimuli or
-        networks, or the seed is negative.
+        networks, paths would take more than `MOST_PATH_STEPS`, or the seed is negative.
     """
     times = checked_lags(lags)
     stimuli = process.problem.stimuli
@@ -110,35 +126,102 @@ def tuning_change(
             f"covariance between all planes, which is computed for at most {LARGEST_SQUARE} active "
             "ones",
         )
+    hidden = max(process.problem.hidden, axes)
+    steps = path_steps(process, times)
+    if steps > MOST_PATH_STEPS:
+        raise RequestError("--times", f"reach over {steps} steps of sampled paths, {TOO_FAR}")
     if networks is None:
-        networks = int(np.clip(MOST_ROTATIONS // axes**2, FEWEST_NETWORKS, NETWORKS))
+        cheap = min(MOST_ROTATIONS // (hidden * axes), MOST_TURNS // (steps * axes**2))
+        fewest = int(np.clip(MOST_ROTATIONS // axes**2, FEWEST_NETWORKS, USUAL_NETWORKS))
+        networks = int(np.clip(cheap, fewest, NETWORKS))
     if networks < 2:
         raise RequestError("networks", f"= {networks} must be at least 2")
     if seed < 0:
         raise RequestError("seed", f"= {seed} must be at least 0")
-    turns, bases, noise = np.random.default_rng(seed).spawn(3)
-    hidden = max(process.problem.hidden, axes)
-    neurons = random_orthogonal(hidden, networks, bases)[:, :, :axes]
+    rng_of = np.random.default_rng
+    turns, bases, noise, flattest = np.random.SeedSequence(seed).spawn(4)
+    neurons = random_frames(hidden, axes, networks, rng_of(bases))
     vectors = np.array([stimulus.vector for stimulus in stimuli]).T
-    start, later = process.fluctuation.sample(vectors, times, networks, noise)
     representations = np.array([process.representation(stimulus) for stimulus in stimuli]).T
-    before = neurons @ (representations + start)
-    correlations = np.empty((len(times), networks, hidden))
-    for place, rotation in enumerate(rotation_paths(process, times, networks, turns)):
-        after = neurons @ (rotation @ (representations + later[place]))
-        correlations[place] = _correlation(before, after)
+    start, _ = process.fluctuation.sample(vectors, times[:0], networks, rng_of(noise))
+    code = representations + start
+    before = neurons @ code
+    flat = rng_of(flattest).standard_normal((networks, FLAT_NEURONS, axes))
+    mean, error = np.empty((2, len(times)))
+    quantiles = np.empty((len(times), len(QUANTILES)))
+    followed = np.empty((len(times), hidden))
+    paths = rotation_paths(process, times, networks, rng_of(turns))
+    fluctuations = _fluctuations(process, vectors, times, networks, noise)
+    for place, (rotation, later) in enumerate(zip(paths, fluctuations, strict=True)):
+        recoded = rotation @ (representations + later)
+        correlations = _correlation(before, neurons @ recoded)
+        by_network = _mean_correlation(neurons, flat, code, recoded)
+        mean[place] = by_network.mean()
+        error[place] = by_network.std(ddof=1) / np.sqrt(networks)
+        quantiles[place] = np.quantile(correlations, QUANTILES)
+        followed[place] = correlations[0]
         if progress is not None:
             progress(place + 1, len(times))
-    by_network = correlations.mean(axis=2)
     return TuningChange(
         lags=times,
-        mean=by_network.mean(axis=1),
-        standard_error=by_network.std(axis=1, ddof=1) / np.sqrt(networks),
-        quantiles=np.quantile(correlations.reshape(len(times), -1), QUANTILES, axis=1).T,
-        neurons=correlations[:, 0],
+        mean=mean,
+        standard_error=error,
+        quantiles=quantiles,
+        neurons=followed,
         networks=networks,
         seed=seed,
     )
+
+
+def _fluctuations(
+    process: DriftProcess,
+    vectors: Array,
+    times: Array,
+    networks: int,
+    seed: np.random.SeedSequence,
+) -> Iterator[Array]:
+    """Fluctuation of the representations at one lag after the other, with shared randomness."""
+    one = 8 * networks * len(process.decay) * max(vectors.shape)
+    held = max(1, HELD_BYTES // one)
+    for first in range(0, len(times), held):
+        lags = times[first : first + held]
+        _, later = process.fluctuation.sample(
+            vectors, lags, networks, np.random.default_rng(seed)
+        )
+        yield from later
+
+
+def _mean_correlation(neurons: Array, flat: Array, code: Array, recoded: Array) -> Array:
+    """Mean correlation of each network over neurons of every direction, shape ``(networks,)``.
+
+    Directions ``u`` are uniform for some of the neurons, and for the others those of Gaussian
+    vectors with the covariance ``P^-1``, ``P = A A' + |B - A|^2 / d`` for centred codes ``A`` and
+    ``B`` before and after: likelier than uniform by ``|P|^(1/2) (u'P u)^(-d/2)``.
+
+    Parameters
+    ----------
+    neurons, flat : Array
+        Shape ``(networks, neurons, d)``; ``flat`` Gaussian of covariance 1.
+    code, recoded : Array
+        Shape ``(networks, d, stimuli)``.
+    """
+    axes = code.shape[1]
+    first = code - code.mean(axis=-1, keepdims=True)
+    moved = recoded - recoded.mean(axis=-1, keepdims=True) - first
+    # A little more than the change, which may be none.
+    blur = np.sum(moved**2 + BLUR * first**2, axis=(1, 2), keepdims=True) / axes
+    metric = first @ first.swapaxes(1, 2) + (blur + np.finfo(float).tiny) * np.eye(axes)
+    root = np.linalg.cholesky(metric)
+    preferring = np.linalg.solve(root.swapaxes(1, 2), flat.swapaxes(1, 2)).swapaxes(1, 2)
+    drawn = np.concatenate([neurons, preferring], axis=1)
+    drawn = drawn / np.linalg.norm(drawn, axis=-1, keepdims=True)
+    stretched = np.sum((drawn @ root) ** 2, axis=-1)
+    volume = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1, keepdims=True)
+    likelier = np.exp(np.minimum(volume - 0.5 * axes * np.log(stretched), LARGEST_LOGARITHM))
+    share = flat.shape[1] / drawn.shape[1]
+    weights = 1 / (1 - share + share * likelier)
+    changes = 1 - _correlation(drawn @ code, drawn @ recoded)
+    return np.asarray(1 - np.mean(weights * changes, axis=1))
 
 
 def _correlation(first: Array, second: Array) -> Array:

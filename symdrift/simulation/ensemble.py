@@ -13,6 +13,7 @@ from symdrift.dense.minimum import MinimumPoint
 from symdrift.errors import RequestError
 from symdrift.estimators import Observables, WindowSums, sum_windows
 from symdrift.execution import Blocks, Diverged, Meter, run_blocks
+from symdrift.precision import double_precision
 from symdrift.problem import Array
 from symdrift.progress import Progress
 from symdrift.simulation.displacement import Displacements
@@ -291,6 +292,7 @@ def advance_metered(block: Block, steps: int, meter: Meter) -> bool:
     return steps == 0
 
 
+@double_precision()
 def _run_block(
     model: Model,
     minimum: MinimumPoint,

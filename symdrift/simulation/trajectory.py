@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from symdrift.dense.minimum import solve_minimum
 from symdrift.errors import RequestError
-from symdrift.execution import Diverged, Meter, run_blocks
+from symdrift.execution import MOST_STEPS, Diverged, Meter, require_counts, run_blocks
 from symdrift.files import replacing
 from symdrift.memory import available_memory
+from symdrift.precision import double_precision
 from symdrift.problem import Array, LearningProblem, Stimulus
 from symdrift.progress import Progress
 from symdrift.simulation.ensemble import Block, advance_metered, blocks_of
@@ -31,9 +32,6 @@ FEWEST_RECORDS = 2
 DEFAULT_REPLICAS = 64
 DEFAULT_RELAXATIONS = 300.0
 """Length of a run in units of the slowest relaxation time, unless steps are given."""
-
-MOST_STEPS = 10**15
-"""Steps of one replica; the fastest machine takes a month for them."""
 
 BURN_IN_RELAXATIONS = 6.0
 """Steps before the first record, in units of the slowest relaxation time."""
@@ -97,6 +95,7 @@ class Trajectory:
             )
 
 
+@double_precision()
 def simulate(
     problem: LearningProblem,
     steps: int | None = None,
@@ -135,11 +134,7 @@ def simulate(
         When there is no strict minimum, arguments are not positive, the run would not end within
         `MOST_STEPS`, the records do not fit into memory, or SGD diverges.
     """
-    for field, value in (("steps", steps), ("replicas", replicas), ("threads", threads)):
-        if value is not None and value < 1:
-            raise RequestError(field, f"= {value} must be at least 1")
-    if steps is not None and steps > MOST_STEPS:
-        raise RequestError("steps", f"= {steps} is too many; at most {MOST_STEPS} can be made")
+    require_counts(steps=steps, replicas=replicas, threads=threads, seed=seed)
     minimum = solve_minimum(
         problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
     )
@@ -195,6 +190,7 @@ def simulate(
     )
 
 
+@double_precision()
 def _record(
     model: Model,
     start: tuple[Array, Array],
