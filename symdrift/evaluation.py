@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from symdrift.errors import RequestError
+from symdrift.inputs import Samples, input_record
 from symdrift.problem import Array, LearningProblem, Stimulus
 
 APPROXIMATIONS = ("exact", "white")
@@ -252,6 +253,7 @@ def parameters_of(problem: LearningProblem) -> dict[str, Any]:
         "inputs": inputs,
         "outputs": outputs,
         "hidden": int(problem.hidden),
+        "input_distribution": input_record(problem.inputs),
         "input_covariance": problem.input_covariance.tolist(),
         "teacher": problem.teacher.tolist(),
         "label_noise": problem.label_noise.tolist(),
@@ -361,6 +363,8 @@ def validity_warnings(problem: LearningProblem, hessian_max: float) -> tuple[str
     RequestError
         When ``eta * h_max >= 2``: gradient descent itself is unstable there.
     """
+    source = problem.inputs.source if isinstance(problem.inputs, Samples) else None
+    doubtful = (source.remark,) if source is not None and source.remark else ()
     stiffness = problem.learning_rate * hessian_max
     if stiffness >= 2:
         raise RequestError(
@@ -371,7 +375,8 @@ def validity_warnings(problem: LearningProblem, hessian_max: float) -> tuple[str
         )
     if stiffness > WARN_ABOVE:
         return (
+            *doubtful,
             f"learning.rate times the largest Hessian eigenvalue is {stiffness:.3g}; the "
             f"leading-order results assume it is well below {WARN_ABOVE:g}",
         )
-    return ()
+    return doubtful

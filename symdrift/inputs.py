@@ -8,8 +8,9 @@ its second moment about zero.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,9 +34,19 @@ LARGEST_KURTOSIS = 1e6
 ROWS_PER_BLOCK = 4096
 """Samples whose products are held in memory at a time."""
 
+NO_MEAN = 1e-24
+"""Share of the power of inputs that a mean has by rounding alone."""
+
 
 class InputDistribution(Protocol):
     """Inputs of dimension ``n``, as moments and as a sampler."""
+
+    kind: ClassVar[str]
+    """What a study calls the distribution."""
+
+    @property
+    def mean(self) -> Array:
+        """``E[x]``, shape ``(n,)``."""
 
     @property
     def covariance(self) -> Array:
@@ -78,9 +89,15 @@ class Gaussian:
     """
 
     covariance: Array
+    kind: ClassVar[str] = "gaussian"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "covariance", _checked_covariance(self.covariance))
+
+    @property
+    def mean(self) -> Array:
+        """Zero, shape ``(n,)``."""
+        return np.zeros(len(self.covariance))
 
     def product_covariance(self, left: Array, right: Array) -> Array:
         """Isserlis: ``Cov = (L S L')*(R S R') + (L S R')*(R S L')`` (entrywise products)."""
@@ -118,6 +135,7 @@ class Elliptical:
 
     covariance: Array
     kurtosis: float
+    kind: ClassVar[str] = "elliptical"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "covariance", _checked_covariance(self.covariance))
@@ -130,6 +148,11 @@ class Elliptical:
         """Relative variance ``rho`` of the squared length ``r^2``."""
         inputs = len(self.covariance)
         return max(0.0, (2 + self.kurtosis * (inputs + 2)) / inputs)
+
+    @property
+    def mean(self) -> Array:
+        """Zero, shape ``(n,)``."""
+        return np.zeros(len(self.covariance))
 
     def product_covariance(self, left: Array, right: Array) -> Array:
         """Scaled Isserlis: ``(1 + kappa) Cov_gauss(z) + kappa E[z] E[z]'``."""
@@ -201,6 +224,7 @@ class StimulusSet:
 
     stimuli: Array
     probabilities: Array
+    kind: ClassVar[str] = "stimuli"
 
     def __post_init__(self) -> None:
         stimuli = _checked_rows("inputs.stimuli", self.stimuli)
@@ -225,6 +249,11 @@ class StimulusSet:
         object.__setattr__(self, "probabilities", read_only(probabilities / total))
 
     @property
+    def mean(self) -> Array:
+        """``sum_k f_k x_k``, shape ``(n,)``."""
+        return np.asarray(self.probabilities @ self.stimuli)
+
+    @property
     def covariance(self) -> Array:
         """Second moment ``sum_k f_k x_k x_k'``, shape ``(n, n)``."""
         return _weighted_second_moment(self.stimuli, self.probabilities)
@@ -239,6 +268,45 @@ class StimulusSet:
         return np.asarray(self.stimuli[chosen])
 
 
+@dataclass(frozen=True)
+class SampleSource:
+    """Where samples come from, and what was made of them.
+
+    Attributes
+    ----------
+    file : str
+        Name of the file.
+    header : {"names", "numbers", "none"}
+        What stands above the samples: names of the columns, or their numbers.
+    header_line : int or None
+    columns : int
+        Columns of the file.
+    used : tuple of str
+        Columns that were taken, by name or, without one, by number.
+    names : tuple of str
+        What the axes of the inputs are called.
+    centred : bool
+        Whether the mean was taken out.
+    components : int or None
+        Principal components that the columns were reduced to.
+    explained : float or None
+        Share of the second moment (centred: of the variance) that they hold.
+    remark : str
+        What was decided about the first row, where it could have been read otherwise.
+    """
+
+    file: str
+    header: str
+    header_line: int | None
+    columns: int
+    used: tuple[str, ...]
+    names: tuple[str, ...]
+    centred: bool
+    components: int | None
+    explained: float | None
+    remark: str
+
+
 @dataclass(frozen=True, eq=False)
 class Samples:
     """The empirical distribution of a data set: every row equally probable.
@@ -247,6 +315,8 @@ class Samples:
     ----------
     rows : Array
         One sample per row, shape ``(K, n)``.
+    source : SampleSource or None
+        Where they come from.
 
     Raises
     ------
@@ -255,12 +325,19 @@ class Samples:
     """
 
     rows: Array
+    source: SampleSource | None = None
+    kind: ClassVar[str] = "samples"
 
     def __post_init__(self) -> None:
         rows = _checked_rows("inputs.file", self.rows)
         if not np.any(rows):
             raise RequestError("inputs.file", "holds only zeros; at least one sample must not be 0")
         object.__setattr__(self, "rows", rows)
+
+    @property
+    def mean(self) -> Array:
+        """``mean_k x_k``, shape ``(n,)``."""
+        return np.asarray(self.rows.mean(axis=0))
 
     @property
     def covariance(self) -> Array:
@@ -277,6 +354,51 @@ class Samples:
 
     def _weights(self) -> Array:
         return np.full(len(self.rows), 1 / len(self.rows))
+
+
+def mean_share(inputs: InputDistribution) -> float:
+    """Share ``|E[x]|^2 / E[|x|^2]`` of the power of inputs that their mean has; 0 for rounding."""
+    mean = inputs.mean
+    share = float(mean @ mean / np.trace(inputs.covariance))
+    return share if share > NO_MEAN else 0.0
+
+
+def input_record(inputs: InputDistribution) -> dict[str, Any]:
+    """What inputs are and where they come from, in plain Python types."""
+    record: dict[str, Any] = {"distribution": inputs.kind, "mean_share": mean_share(inputs)}
+    if isinstance(inputs, Samples):
+        record["rows"] = len(inputs.rows)
+        if inputs.source is not None:
+            kept = asdict(inputs.source)
+            record |= {name: list(v) if isinstance(v, tuple) else v for name, v in kept.items()}
+    return record
+
+
+def input_facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What an :func:`input_record` says of data, in words: what it is about, and what holds."""
+    if "rows" in record:
+        yield "samples", f"{record['rows']} rows"
+    if "file" in record:
+        used, columns = len(record["used"]), record["columns"]
+        yield "columns", str(used) if used == columns else f"{used} of {columns}"
+        header, line = record["header"], record["header_line"]
+        yield "header", "none" if header == "none" else f"{header} of the columns, line {line}"
+        yield "mean taken out", "yes" if record["centred"] else "no"
+    if record.get("components") is not None:
+        what = "variance" if record["centred"] else "second moment"
+        explained = percentage(record["explained"])
+        yield "principal components", f"{record['components']}, {explained} of the {what}"
+    if record["distribution"] in ("stimuli", "samples"):
+        yield "mean of the inputs, share of their power", percentage(record["mean_share"])
+        about = "second moment about zero" if record["mean_share"] else "covariance"
+        yield "their matrix Sigma", about
+
+
+def percentage(share: float) -> str:
+    """A share in per cent."""
+    if 0 < share < 1e-4:
+        return "less than 0.01 %"
+    return f"{100 * share:.3g} %"
 
 
 def read_only(values: Array) -> Array:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from symdrift.evaluation import SIGNS, Drift, Evaluation, StimulusDrift, StimulusEvaluation
+from symdrift.inputs import input_facts
 from symdrift.quoting import csv_cell, printable
 
 if TYPE_CHECKING:
@@ -112,10 +113,23 @@ def _columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
 
 def evaluation_tables(evaluation: Evaluation | StimulusEvaluation) -> list[Table]:
     """Tables of one evaluation for a terminal."""
-    tables = [_overview_table(evaluation)]
+    tables = [*_inputs_table(evaluation), _overview_table(evaluation)]
     if isinstance(evaluation, Evaluation):
         tables.append(_drift_table(evaluation.drift))
     return [*tables, _stimulus_table(evaluation.stimuli)]
+
+
+def _inputs_table(evaluation: Evaluation | StimulusEvaluation) -> Iterator[Table]:
+    """What was read, and which share of the inputs is their mean, where they are data."""
+    record = evaluation.parameters["input_distribution"]
+    facts = list(input_facts(record))
+    if facts:
+        table = _table("Inputs", ("what", "value"))
+        if "file" in record:
+            _add(table, "file", record["file"])
+        for what, value in facts:
+            _add(table, what, value)
+        yield table
 
 
 def _overview_table(evaluation: Evaluation | StimulusEvaluation) -> Table:

@@ -45,7 +45,7 @@ def study_of(inputs: str, size: int = 2, teacher: str = "") -> str:
 def test_csv_files_of_every_usual_kind_hold_the_same_samples(tmp_path: Path, text: str) -> None:
     path = tmp_path / "rows.csv"
     path.write_bytes(text.encode())
-    np.testing.assert_array_equal(read_samples(path, 2), ROWS)
+    np.testing.assert_array_equal(read_samples(path, 2).rows, ROWS)
 
 
 @pytest.mark.parametrize("kind", ["<f8", ">f8", "<f4", "<i2"])
@@ -55,28 +55,28 @@ def test_npy_files_of_every_real_type_hold_the_same_samples(
 ) -> None:
     rows = 4 * np.array(ROWS)
     np.save(tmp_path / "rows.npy", np.asarray(rows, dtype=kind, order="F" if order == "F" else "C"))
-    np.testing.assert_array_equal(read_samples(tmp_path / "rows.npy", 2), rows)
+    np.testing.assert_array_equal(read_samples(tmp_path / "rows.npy", 2).rows, rows)
 
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("1,2\n3,nan\n4,5\n", "nan in row 2, column 2; every number must be finite: correct it or"),
-        ("a,b\n\n1,2\n3,-inf\n", "-inf in row 4, column 2"),
+        ("1,2\n3,nan\n4,5\n", 'misses 1 value: line 2, column 2 holds "nan"; fill them, leave'),
+        ("a,b\n\n1,2\n3,-inf\n", 'line 4, column "b" holds "-inf", which is not a number'),
         ("1,2\n3,four\n", 'line 2, column 2 holds "four", which is not a number'),
-        ("1,2\n3,\n", "line 2, column 2 is empty; fill it or leave the sample out"),
+        ("1,2\n3,\n", "misses 1 value: line 2, column 2 is empty; fill them, leave those lines"),
         ("one,2\n3,4\n5,6\n", 'line 1, column 1 holds "one"'),
-        ("1,5;2,5\n3,5;4,5\n", 'line 2, column 1 holds "3,5".* numbers have a decimal point'),
-        ("1 2\n3 4\n", 'line 2, column 1 holds "3 4".* separated by commas, semicolons or tabs'),
+        ("1,5;2,5\n3,5;4,5\n", 'line 1, column 1 holds "1,5".* numbers have a decimal point'),
+        ("1 2\n3 4\n", 'line 1, column 1 holds "1 2".* separated by commas, semicolons or tabs'),
         ("1,2,3\n4,5,6\n7,8,9\n", "numbers are needed$"),
         ("1,2,3\n4,5,7\n", "numbers are needed: transpose it, a sample is a row"),
         ("1,2\n3\n", "line 2 has 1 entries and line 1 has 2"),
-        ('1,"2\n3,4\n', "cannot be read"),
+        ('1,"2\n3,4\n', "line 1 opens a quote"),
         ("1,2,3\n4,5,6\n", "holds 2 x 3 numbers; rows of network.inputs = 2 numbers are needed"),
         ("", "it holds no samples"),
         ("a,b\n", "it holds no samples"),
         ("1,2\n", "has 1 rows and 2 columns.*add samples, or reduce the columns"),
-        ("1,2\n3,2\n5,2\n", "has 2 in every row of column 2; leave out columns that do not vary"),
+        ("1,2\n3,2\n5,2\n", r"has the same number in every row of column 2 \(2\); leave out col"),
         ("1,1\n2,2\n3,3\n", r"depend linearly on each other \(rank 1\); leave some out, or reduce"),
     ],
 )
@@ -130,7 +130,8 @@ STIMULI = 'distribution = "stimuli"\nstimuli = {}\nprobabilities = {}'
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (study_of('distribution = "samples"\nfile = "x.csv"'), "nan in row 3, column 1"),
+        (study_of('distribution = "samples"\nfile = "x.csv"'),
+         'misses 1 value: line 3, column 1 holds "nan"'),
         (study_of('distribution = "samples"\nfile = "y.csv"'), '"y.csv" is not there'),
         (study_of('distribution = "samples"\nfile = "x.txt"'), "must be a .csv or .npy file"),
         (study_of("covariance = [[1, 1], [1, 1]]"), "it has rank 1 of 2"),

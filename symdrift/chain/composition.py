@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import sha256
 
 import sympy as sp
 
@@ -28,10 +29,11 @@ from symdrift.chain.factorisation import factorisation
 from symdrift.chain.map_examples import MapExamples
 from symdrift.chain.minimum import minimum
 from symdrift.chain.results import results, synaptic_results
-from symdrift.chain.setting import setting
+from symdrift.chain.setting import ABOUT_ZERO, ZERO_MEAN, setting
 from symdrift.chain.steps import timed
 from symdrift.chain.subject import (
     absent_sources,
+    are_data,
     has_explicit_rate,
     has_synaptic_noise,
     is_aligned,
@@ -39,10 +41,11 @@ from symdrift.chain.subject import (
 )
 from symdrift.chain.symmetry import symmetry
 from symdrift.derivation import Derivation, Equation, Notation, Step
+from symdrift.errors import RequestError
 from symdrift.notation import adapted_names, latex_names, symbol
 from symdrift.progress import Progress
 from symdrift.roles import ROLES
-from symdrift.study import Study
+from symdrift.study import SampleInputs, Study
 
 STEPS = 42
 """About how many steps a derivation has, for a progress bar."""
@@ -85,7 +88,7 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
         steps += cached(chapter.name, chapter.document, partial(counted, chapter), _are_steps)
     if progress is not None:
         progress(len(steps), len(steps))
-    notation = (*_notation_table(), *_further_notation(steps))
+    notation = (*_notation_table(study), *_further_notation(steps))
     names = _symbol_names(study, steps, notation)
     return Derivation(
         study=study.name,
@@ -127,14 +130,26 @@ def _aligned(study: Study) -> tuple[Chapter, ...]:
 def _general(study: Study) -> tuple[Chapter, ...]:
     """The theory of any task, two axes where the study has them, and the study itself."""
     aligned, examples = Examples(), MapExamples()
-    document = [study.name, study.document]
-    chapters = [Chapter("general", None, lambda: _general_theory(aligned, examples))]
+    document = [study.name, study.document, _digest(study)]
+    inputs = ABOUT_ZERO if are_data(study) else ZERO_MEAN
+    general = Chapter("general", inputs, lambda: _general_theory(aligned, examples, inputs))
+    chapters = [general]
     if has_explicit_rate(study):
         absent = absent_sources(study)
         names = [source.name for source in absent]
         chapters.append(Chapter("two-axes", names, lambda: two_axes_section.two_axes(absent)))
     chapters.append(Chapter("task", document, lambda: task_section.task(study)))
     return tuple(chapters)
+
+
+def _digest(study: Study) -> str:
+    """What stands in the file of samples, which is a part of the study."""
+    if not isinstance(study.inputs, SampleInputs):
+        return ""
+    try:
+        return sha256(study.inputs.file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise RequestError("inputs.file", f"cannot be read: {error.strerror}") from None
 
 
 def _are_steps(found: object) -> bool:
@@ -154,7 +169,7 @@ def _named(step: Step, names: dict[sp.Basic, str]) -> Step:
 
 def _theory(examples: Examples) -> Iterator[Step]:
     """Everything that holds for any aligned study."""
-    yield from setting(examples.generic)
+    yield from setting(examples.generic, ZERO_MEAN)
     yield from minimum(examples.generic)
     yield from symmetry(examples.generic)
     yield from curvature_section.curvature(examples)
@@ -166,9 +181,9 @@ def _theory(examples: Examples) -> Iterator[Step]:
     yield from special_section.special(examples)
 
 
-def _general_theory(aligned: Examples, examples: MapExamples) -> Iterator[Step]:
+def _general_theory(aligned: Examples, examples: MapExamples, inputs: str) -> Iterator[Step]:
     """Everything that holds for any teacher and any inputs."""
-    yield from setting(examples.generic)
+    yield from setting(examples.generic, inputs)
     yield from factorisation(examples)
     yield from symmetry(examples.generic)
     yield from reach_section.reach(examples)
@@ -179,7 +194,15 @@ def _general_theory(aligned: Examples, examples: MapExamples) -> Iterator[Step]:
     yield from observed.synaptic()
 
 
-def _notation_table() -> tuple[Notation, ...]:
+_MEANINGS_OF_DATA = {
+    "input": "input",
+    "input_covariance": "second moment of the inputs about zero",
+    "input_variance": "second moment of the inputs along an axis",
+}
+
+
+def _notation_table(study: Study) -> tuple[Notation, ...]:
+    meanings = _MEANINGS_OF_DATA if are_data(study) else {}
     matrices = {
         "first_layer": vocabulary.FIRST_LAYER,
         "second_layer": vocabulary.SECOND_LAYER,
@@ -203,7 +226,7 @@ def _notation_table() -> tuple[Notation, ...]:
         Notation(
             role=key,
             symbol=matrices.get(key) or sizes.get(key) or symbol(key),
-            meaning=role.meaning,
+            meaning=meanings.get(key, role.meaning),
             shape=role.shape,
         )
         for key, role in ROLES.items()

@@ -89,13 +89,22 @@ def evaluate_matrix(
     return expression
 
 
-def setting(network: LinearNetwork) -> Iterator[Step]:
+ZERO_MEAN = "Inputs have zero mean and covariance {Sigma}"
+ABOUT_ZERO = (
+    "Inputs have the second moment {Sigma} about zero, which is their covariance only where they "
+    "have no mean"
+)
+
+
+def setting(network: LinearNetwork, inputs: str) -> Iterator[Step]:
     """Per-sample loss, gradient, update and expected loss.
 
     Parameters
     ----------
     network : LinearNetwork
         Generic network of explicit size on which the matrix formulas are checked.
+    inputs : str
+        What {Sigma} is of the inputs: `ZERO_MEAN` or `ABOUT_ZERO`.
     """
     error = TEACHER * INPUT + LABEL_NOISE - SECOND_LAYER * FIRST_LAYER * INPUT
     squared_weights = sp.Trace(FIRST_LAYER * FIRST_LAYER.T) + sp.Trace(
@@ -131,8 +140,7 @@ def setting(network: LinearNetwork) -> Iterator[Step]:
             ),
         ),
         assumptions=(
-            "Inputs have zero mean and covariance {Sigma}; label noise is independent of the "
-            "inputs and of the other outputs.",
+            f"{inputs}; label noise is independent of the inputs and of the other outputs.",
         ),
     )
     yield derived(

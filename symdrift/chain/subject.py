@@ -15,7 +15,13 @@ from symdrift.expressions import Expression
 from symdrift.manifold import Direction
 from symdrift.notation import symbol
 from symdrift.roles import ROLES
-from symdrift.study import EllipticalInputs, GaussianInputs, Study
+from symdrift.study import (
+    EllipticalInputs,
+    GaussianInputs,
+    SampleInputs,
+    StimulusInputs,
+    Study,
+)
 from symdrift.two_axes import KURTOSIS, LABEL_NOISE
 
 FIELD_ROLES: Mapping[str, str] = MappingProxyType(
@@ -92,6 +98,11 @@ def is_aligned(study: Study) -> bool:
     The closed form then applies; an autoencoder is aligned with any covariance.
     """
     return isinstance(study.inputs, GaussianInputs) and shares_axes(study)
+
+
+def are_data(study: Study) -> bool:
+    """Whether the inputs are given one by one, so that they may have a mean."""
+    return isinstance(study.inputs, StimulusInputs | SampleInputs)
 
 
 def shares_axes(study: Study) -> bool:

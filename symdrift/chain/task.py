@@ -11,12 +11,12 @@ import sympy as sp
 from symdrift.chain.moments import ENTRY
 from symdrift.chain.results import SECTION
 from symdrift.chain.steps import Test, derived, holds, vanishes
-from symdrift.chain.subject import absent_sources, has_explicit_rate, shares_axes
+from symdrift.chain.subject import absent_sources, are_data, has_explicit_rate, shares_axes
 from symdrift.chain.two_axes import CANONICAL_COVARIANCE, MEAN
 from symdrift.chain.vocabulary import I_INDEX, L_INDEX, RANK
 from symdrift.dense import MinimumPoint, solve_minimum
 from symdrift.derivation import Equation, Step
-from symdrift.inputs import Elliptical
+from symdrift.inputs import Elliptical, InputDistribution, Samples, mean_share, percentage
 from symdrift.learned_map import solve_operator
 from symdrift.notation import GAMMA, symbol
 from symdrift.problem import Array, LearningProblem
@@ -136,6 +136,32 @@ def _heavy_tails() -> Step:
     )
 
 
+def _origin(inputs: InputDistribution) -> str:
+    """What data were read, and what their mean is, in sentences."""
+    text = ""
+    if isinstance(inputs, Samples) and inputs.source is not None:
+        source = inputs.source
+        header = {"names": "named by a header", "numbers": "numbered by a header"}
+        text = (
+            f" Its data are {len(inputs.rows)} rows of {len(source.used)} columns, "
+            f"{header.get(source.header, 'without a header')}"
+            f"{', less the mean of each column' if source.centred else ''}."
+        )
+        if source.components is not None and source.explained is not None:
+            text += (
+                f" The inputs are their {source.components} leading principal components, which "
+                f"hold {percentage(source.explained)} of the "
+                f"{'variance' if source.centred else 'second moment'}."
+            )
+    share = mean_share(inputs)
+    if share > 0:
+        return text + (
+            f" The mean of the inputs holds {percentage(share)} of their power, and {{Sigma}} is "
+            "their second moment about zero."
+        )
+    return text + " The inputs have no mean, so that {Sigma} is their covariance."
+
+
 def _outlook(study: Study) -> Step:
     names = ", ".join(study.missing) or "its size"
     explicit = (
@@ -154,7 +180,9 @@ def _outlook(study: Study) -> Step:
         "study",
         SECTION,
         "What is symbolic and what is numeric",
-        f"This study has {_KINDS[type(study.inputs)]}, and leaves {names} open. {minimum} must be "
+        f"This study has {_KINDS[type(study.inputs)]}, and leaves {names} open. "
+        + ("{Sigma} is the second moment of these about zero. " if are_data(study) else "")
+        + f"{minimum} must be "
         f"found numerically, once every symbol has a number. {explicit}The derivation above is "
         "symbolic and holds for the study as it stands; with numbers the dense road solves "
         "[eq:map-equations] for it.",
@@ -173,6 +201,7 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
     outputs, inputs = problem.teacher.shape
     rank = minimum.rank
     reached = rank * (inputs + outputs - rank)
+    origin = _origin(problem.inputs) if are_data(study) else ""
     values = _listed([_shown(value) for value in minimum.singular_values])
     kernels = (
         "The kernels beside this document evaluate [eq:exact-rate]."
@@ -198,8 +227,8 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
         SECTION,
         "The minimum of this study",
         f"This study has {_KINDS[type(study.inputs)]}, {inputs} inputs, {outputs} outputs and "
-        f"{problem.hidden} hidden units. At its numbers the learned map has rank {rank}, with the "
-        f"{word} [eq:study-values]; the noise reaches [eq:study-reached] dimensions, and "
+        f"{problem.hidden} hidden units.{origin} At its numbers the learned map has rank {rank}, "
+        f"with the {word} [eq:study-values]; the noise reaches [eq:study-reached] dimensions, and "
         f"the number of planes of hidden axes that rotate is {rank * (rank - 1) // 2}.{still} "
         "The minimum is numeric here; everything that is derived from it is the theory above. "
         f"{kernels}",

@@ -10,7 +10,15 @@ import numpy as np
 
 from symdrift.documents.numbers import Cell, Formula, Table
 from symdrift.evaluation import SIGNS, Evaluation
-from symdrift.inputs import Elliptical, InputDistribution, Samples, StimulusSet
+from symdrift.inputs import (
+    Elliptical,
+    InputDistribution,
+    Samples,
+    StimulusSet,
+    input_facts,
+    input_record,
+    mean_share,
+)
 from symdrift.lettering import in_notation, with_index
 from symdrift.problem import LearningProblem
 from symdrift.roles import ROLES
@@ -50,17 +58,21 @@ def parameter_table(problem: LearningProblem, notation: Mapping[str, str]) -> Ta
     for role, size in sizes.items():
         row(role, name(role), Formula(str(size)))
     row("input", name("input"), _distribution(problem.inputs), "distribution of the inputs")
+    rows += [("", what, value) for what, value in input_facts(input_record(problem.inputs))]
     if isinstance(problem.inputs, StimulusSet):
         shown = [number(value, 3).latex for value in problem.inputs.probabilities[:5]]
         more = [r"\ldots"] if len(problem.inputs.probabilities) > 5 else []
         meaning = "probabilities of the stimuli"
         rows.append((Formula("f_{k}"), meaning, Formula(r",\; ".join(shown + more))))
     covariance, teacher = problem.input_covariance, problem.teacher
+    has_mean = mean_share(problem.inputs) > 0
     if _is_diagonal(covariance):
         symbol, variances = with_index(name("input_variance"), "i"), np.diagonal(covariance)
-        row("input_variance", symbol, _list(variances), "input variance on each axis")
+        meaning = f"{'second moment' if has_mean else 'input variance'} on each axis"
+        row("input_variance", symbol, _list(variances), meaning)
     else:
-        row("input_covariance", name("input_covariance"), _matrix(covariance))
+        meaning = "second moment of the inputs about zero" if has_mean else ""
+        row("input_covariance", name("input_covariance"), _matrix(covariance), meaning)
     if _is_diagonal(teacher):
         row("gain", with_index(name("gain"), "i"), _list(np.diagonal(teacher)),
             "gain of the teacher on each axis")  # fmt: skip

@@ -54,9 +54,16 @@ class StimulusInputs:
 
 @dataclass(frozen=True)
 class SampleInputs:
-    """Rows of a file, shown with equal probability."""
+    """Rows of a file, shown with equal probability.
+
+    ``columns`` are names from the header or numbers from 1, empty for all; ``center`` takes the
+    mean out; ``components`` is how many principal components replace the columns.
+    """
 
     file: Path
+    columns: tuple[str | int, ...] = ()
+    center: bool = False
+    components: Expression | None = None
     distribution: ClassVar[str] = "samples"
 
 
@@ -107,7 +114,7 @@ class Study:
     network, inputs, teacher, learning
         What is derived from.
     stimulus : tuple of NamedStimulus
-        Stimuli to follow; empty stands for the input axes.
+        Stimuli to follow; empty stands for the stimuli of a set, or for the input axes.
     notation : Mapping of str to str
         LaTeX by role, one of :data:`symdrift.roles.ROLES`.
     values : Mapping of str to Expression

@@ -23,11 +23,13 @@ from symdrift.study.samples import read_samples
 
 if TYPE_CHECKING:
     from symdrift.inputs import InputDistribution
-    from symdrift.problem import LearningProblem
+    from symdrift.problem import LearningProblem, Stimulus
 
 Array = NDArray[np.float64]
 LARGEST_SIZE = 4096
 """Units of one layer; beyond that the arrays of a study alone take gigabytes."""
+MOST_STIMULI = 1000
+"""Stimuli that a study follows; the drift of each is reported."""
 _PROBABILITY_TOLERANCE = 1e-9
 _SPAN_TOLERANCE = 1e-9
 """Response of a teacher to an unseen direction that counts as none."""
@@ -44,6 +46,7 @@ def check_numbers(study: Study) -> None:
     numbers = _known_numbers(study)
     _check_ranges(numbers)
     _check_shapes(study)
+    _check_samples(study, numbers)
     _check_probabilities(study, numbers)
     _check_covariance(study, numbers)
 
@@ -66,20 +69,33 @@ def learning_problem(study: Study) -> LearningProblem:
         Stimulus(stimulus.name, _array(numbers, f"stimulus.{index}.vector", stimulus.vector))
         for index, stimulus in enumerate(study.stimulus)
     )
-    axes = tuple(Stimulus(f"axis {i + 1}", axis) for i, axis in enumerate(np.eye(inputs)))
+    distribution = _distribution(study, numbers, inputs)
     noise = _array(numbers, "teacher.label_noise", study.teacher.label_noise)
     return LearningProblem(
         study=study.name,
         hidden=int(numbers["network.hidden"]),
-        inputs=_distribution(study, numbers, inputs),
+        inputs=distribution,
         teacher=_teacher_map(study.teacher, numbers, outputs, inputs),
         label_noise=np.broadcast_to(noise, (outputs,)).copy(),
         learning_rate=numbers["learning.rate"],
         weight_decay=numbers["learning.weight_decay"],
         batch=int(numbers["learning.batch"]),
         synaptic_noise=numbers["learning.synaptic_noise"],
-        stimuli=stimuli or axes,
+        stimuli=stimuli or _default_stimuli(distribution, inputs),
     )
+
+
+def _default_stimuli(distribution: InputDistribution, inputs: int) -> tuple[Stimulus, ...]:
+    """The stimuli of a set that is not too large, else the axes, by the names in a file."""
+    from symdrift.inputs import Samples, StimulusSet
+    from symdrift.problem import Stimulus
+
+    if isinstance(distribution, StimulusSet) and len(distribution.stimuli) <= MOST_STIMULI:
+        return tuple(Stimulus(f"stimulus {k + 1}", x) for k, x in enumerate(distribution.stimuli))
+    names = tuple(f"axis {k + 1}" for k in range(inputs))
+    if isinstance(distribution, Samples) and distribution.source is not None:
+        names = distribution.source.names
+    return tuple(Stimulus(name, axis) for name, axis in zip(names, np.eye(inputs), strict=True))
 
 
 def _known_numbers(study: Study) -> dict[str, float]:
@@ -144,7 +160,7 @@ def _fixed_size(field: str, size_field: str, size: Expression) -> float:
 
 def _check_ranges(numbers: dict[str, float]) -> None:
     for field, value in numbers.items():
-        if field.startswith("network."):
+        if field.startswith(("network.", "inputs.components")):
             if not value.is_integer() or not 1 <= value <= LARGEST_SIZE:
                 raise RequestError(
                     field, f"= {value:.12g} must be a whole number from 1 to {LARGEST_SIZE}"
@@ -163,6 +179,19 @@ def _check_ranges(numbers: dict[str, float]) -> None:
     if "inputs.kurtosis" in numbers:
         # Where the number of inputs is a symbol without value, the bound of one input holds.
         require_kurtosis(numbers["inputs.kurtosis"], int(numbers.get("network.inputs", 1)))
+
+
+def _check_samples(study: Study, numbers: dict[str, float]) -> None:
+    if not isinstance(study.inputs, SampleInputs) or "network.inputs" not in numbers:
+        return
+    needed = numbers["network.inputs"]
+    given, field = numbers.get("inputs.components"), "inputs.components"
+    if study.inputs.components is None and study.inputs.columns:
+        given, field = len(study.inputs.columns), "inputs.columns"
+    if given is not None and given != needed:
+        raise RequestError(
+            field, f"leads to {given:.12g} inputs; network.inputs = {needed:.12g} are needed"
+        )
 
 
 def _check_probabilities(study: Study, numbers: dict[str, float]) -> None:
@@ -292,10 +321,17 @@ def _teacher_map(teacher: Teacher, numbers: dict[str, float], outputs: int, inpu
 
 
 def _distribution(study: Study, numbers: dict[str, float], inputs: int) -> InputDistribution:
-    from symdrift.inputs import Elliptical, Gaussian, Samples, StimulusSet
+    from symdrift.inputs import Elliptical, Gaussian, StimulusSet
 
     if isinstance(study.inputs, SampleInputs):
-        return Samples(read_samples(study.inputs.file, inputs))
+        components = numbers.get("inputs.components")
+        return read_samples(
+            study.inputs.file,
+            inputs,
+            study.inputs.columns,
+            study.inputs.center,
+            None if components is None else int(components),
+        )
     if isinstance(study.inputs, StimulusInputs):
         return StimulusSet(
             _array(numbers, "inputs.stimuli", study.inputs.stimuli),

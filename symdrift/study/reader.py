@@ -28,13 +28,14 @@ from symdrift.study.model import (
     Teacher,
     Vector,
 )
-from symdrift.study.numbers import check_numbers
+from symdrift.study.numbers import LARGEST_SIZE, MOST_STIMULI, check_numbers
+from symdrift.study.samples import LONGEST_NAME
 
 _INPUT_FIELDS: Mapping[str, tuple[str, ...]] = {
     "gaussian": ("covariance",),
     "elliptical": ("covariance", "kurtosis"),
     "stimuli": ("stimuli", "probabilities"),
-    "samples": ("file",),
+    "samples": ("file", "columns", "center", "components"),
 }
 _TABLES: Mapping[str, tuple[str, ...]] = {
     "network": ("inputs", "outputs", "hidden"),
@@ -54,8 +55,6 @@ TOP_LEVEL = (
 )
 _SAMPLE_SUFFIXES = (".csv", ".npy")
 _LONGEST_LABEL = 200
-_LONGEST_NAME = 40
-"""Characters of a stimulus's name, which stands in legends and in the rows of tables."""
 # A command takes all the letters behind it and gives none back: linear in the text.
 _LATEX = re.compile(r"(?:\\[A-Za-z]++|[A-Za-z0-9 {}^_,'()*+-]|\\[,;!])*+")
 # Notation comes from files of unknown origin and ends up in a document that TeX runs.
@@ -148,7 +147,7 @@ def _inputs(table: Mapping[str, Any], source: Path) -> InputsSpecification:
             )
     _refuse_unknown(table, own, "inputs")
     if distribution == "samples":
-        return SampleInputs(_samples_file(_required(table, "file", "inputs"), source))
+        return _samples(table, source)
     if distribution == "stimuli":
         stimuli = _matrix(_required(table, "stimuli", "inputs"), "inputs.stimuli")
         advice = "; give the probability of each stimulus, together 1"
@@ -161,6 +160,33 @@ def _inputs(table: Mapping[str, Any], source: Path) -> InputsSpecification:
         return GaussianInputs(covariance)
     kurtosis = _required(table, "kurtosis", "inputs")
     return EllipticalInputs(covariance, _scalar(kurtosis, "inputs.kurtosis"))
+
+
+def _samples(table: Mapping[str, Any], source: Path) -> SampleInputs:
+    columns = table.get("columns", [])
+    if not isinstance(columns, list) or not all(
+        isinstance(column, (str, int)) and not isinstance(column, bool) for column in columns
+    ):
+        raise RequestError(
+            "inputs.columns",
+            f"= {_shown(columns)} must be a list of columns: names, or numbers from 1",
+        )
+    if "columns" in table and not 1 <= len(columns) <= LARGEST_SIZE:
+        raise RequestError("inputs.columns", f"must name 1 to {LARGEST_SIZE} columns")
+    components = table.get("components")
+    # Principal components are those about the mean, unless it is asked to stay.
+    center = table.get("center", components is not None)
+    if isinstance(center, str):
+        # Set on the command line.
+        center = {"true": True, "false": False}.get(center.lower(), center)
+    if not isinstance(center, bool):
+        raise RequestError("inputs.center", f"= {_shown(center)} must be true or false")
+    return SampleInputs(
+        _samples_file(_required(table, "file", "inputs"), source),
+        tuple(columns),
+        center,
+        None if components is None else _scalar(components, "inputs.components"),
+    )
 
 
 def _samples_file(value: Any, source: Path) -> Path:
@@ -213,16 +239,20 @@ def _learning(table: Mapping[str, Any]) -> Learning:
 def _stimuli(tables: Any) -> tuple[NamedStimulus, ...]:
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise RequestError("stimulus", "must be written as [[stimulus]] tables")
-    stimuli: list[NamedStimulus] = []
+    if len(tables) > MOST_STIMULI:
+        raise RequestError(
+            "stimulus", f"has {len(tables)} tables; at most {MOST_STIMULI} stimuli can be followed"
+        )
+    stimuli: dict[str, NamedStimulus] = {}
     for index, table in enumerate(tables):
         path = f"stimulus.{index}"
         _refuse_unknown(table, _TABLES["stimulus"], path)
-        name = _label(_required(table, "name", path), f"{path}.name", _LONGEST_NAME)
-        if name in (earlier.name for earlier in stimuli):
+        name = _label(_required(table, "name", path), f"{path}.name", LONGEST_NAME)
+        if name in stimuli:
             raise RequestError(f"{path}.name", f"= {_shown(name)} is taken; names must differ")
         vector = _vector(_required(table, "vector", path), f"{path}.vector")
-        stimuli.append(NamedStimulus(name, vector))
-    return tuple(stimuli)
+        stimuli[name] = NamedStimulus(name, vector)
+    return tuple(stimuli.values())
 
 
 def _notation(table: Mapping[str, Any]) -> Mapping[str, str]:

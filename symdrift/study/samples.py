@@ -1,32 +1,50 @@
-"""Samples from a file: a table of numbers, one sample per row.
-
-CSV: UTF-8, numbers with a decimal point, separated by commas, semicolons or tabs; the first row
-may hold column names, none of which is a number; empty lines and lines that begin with ``#``
-are skipped.  NPY: a real matrix, read without unpickling anything.
-"""
+"""Samples from a file: a table of numbers, one sample per row, made ready for a study."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+import math
+import re
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
+from symdrift.expressions import LARGEST_NUMBER
+from symdrift.inputs import Samples, SampleSource
+from symdrift.quoting import shown
+from symdrift.study.table import Fault, Table, is_damaged, read_table
 
 Array = NDArray[np.float64]
 
 LARGEST_FILE = 500_000_000
 """Bytes; every numerical stage goes through all samples."""
+LONGEST_NAME = 40
+"""Characters of a stimulus's name, which stands in legends and in the rows of tables."""
 
 _FIELD = "inputs.file"
-_DELIMITERS = ";\t,"
-"""In the order of preference: numbers never contain the first two."""
+_MOST_NAMED = 50
+"""Columns that a message names."""
+_LONGEST_LIST = 400
+"""Characters of a list of columns that a message proposes."""
+_FEW_STEPS, _MANY_ROWS, _MANY_COUNTS = 5, 10, 30
+"""Rows from which equal steps, growth, and counting again and again are no chance."""
+_PLAIN = re.compile(r'[^"\\\x00-\x1f\x7f-\x9f]*')
+"""Names that can be quoted as they are."""
+_EQUAL = 1e-6
+_CHANCE = 1e-6
+"""Probability of growth in samples of random order below which it is none."""
 
 
-def read_samples(path: Path, inputs: int) -> Array:
+def read_samples(
+    path: Path,
+    inputs: int,
+    columns: Sequence[str | int] = (),
+    center: bool = False,
+    components: int | None = None,
+) -> Samples:
     """Samples of a file, checked.
 
     Parameters
@@ -34,142 +52,345 @@ def read_samples(path: Path, inputs: int) -> Array:
     path : Path
         A ``.csv`` or ``.npy`` file.
     inputs : int
-        Numbers that each sample must have.
-
-    Returns
-    -------
-    Array
-        Shape ``(samples, inputs)``.
+        Numbers that each sample must have, where they are no principal components.
+    columns : sequence of str or int
+        Columns to take, in this order, by name or counted from 1; none stands for all.
+        Columns that are named here may grow or count from row to row.
+    center : bool
+        Take the mean of each column out.
+    components : int, optional
+        Replace the columns by so many leading principal components: the axes of their
+        second moment, about the mean if that was taken out.
 
     Raises
     ------
     RequestError
-        When the file cannot be read, has another shape, holds numbers that are not finite,
-        has a constant column, or leaves some direction of the inputs without variation.
+        When the file cannot be read, a column is not there, grows or counts from row to row
+        or does not vary, values are missing or out of range, the samples have another number
+        of entries, or some direction of the inputs is left without variation.
     """
+    table = _table(path)
+    if table.values.ndim != 2:
+        raise _refusal(path, _shape(table.values, inputs))
+    chosen = _chosen(table, columns, path)
+    _check_faults(path, table, chosen)
+    _check_range(path, table, chosen)
+    rows = table.values[:, chosen]
+    if not columns:
+        _check_growth(path, table, chosen)
+    if components is None:
+        _check_constant(path, table, chosen)
+    if components is None and len(chosen) != inputs:
+        raise _refusal(path, _shape(rows, inputs))
+    if center:
+        rows = rows - rows.mean(axis=0)
+    explained = None
+    if components is not None:
+        rows, explained = _principal(path, rows, components)
+    _check_variation(path, rows)
+    header = table.header
+    source = SampleSource(
+        file=path.name,
+        header=header.kind if header else "none",
+        header_line=header.line if header else None,
+        columns=table.values.shape[1],
+        used=tuple(_name(table, column) for column in chosen),
+        names=_input_names(table, chosen, bool(columns), components),
+        centred=center,
+        components=components,
+        explained=explained,
+        remark=f"{_FIELD}: {table.remark}" if table.remark else "",
+    )
+    return Samples(rows, source)
+
+
+def _table(path: Path) -> Table:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise _refusal(path, f"is larger than {LARGEST_FILE} bytes; keep fewer samples")
-        rows, lines = _read_npy(path) if path.suffix.lower() == ".npy" else _read_csv(path)
-    except UnicodeDecodeError as error:
+        return read_table(path)
+    except UnicodeDecodeError:
         raise _refusal(
-            path, f"is not UTF-8 text (byte {error.start}); save it with that encoding"
+            path,
+            f"is not UTF-8 text (byte {_first_undecodable(path)}); save it with that encoding",
         ) from None
     except OSError as error:
         raise _refusal(path, f"cannot be read: {error.strerror or error}") from None
-    except (ValueError, csv.Error) as error:
+    except ValueError as error:
         raise _refusal(path, f"cannot be read: {error}") from None
-    _check_shape(path, rows, inputs)
-    _check_finite(path, rows, lines)
-    _check_variation(path, rows)
-    return rows
 
 
-def _read_npy(path: Path) -> tuple[Array, Sequence[int]]:
-    # Mapped, so that a header that promises more than the file holds allocates nothing.
+def _first_undecodable(path: Path) -> int:
     try:
-        stored = np.lib.format.open_memmap(path, mode="r")
-    except ValueError:
-        raise ValueError(
-            "it is no NPY file of numbers; write one with numpy.save from an array of floats"
-        ) from None
-    if stored.dtype.kind not in "fiub":
-        raise ValueError(f"its numbers are of type {stored.dtype}; real numbers are needed")
-    return np.array(stored, dtype=np.float64), range(1, len(stored) + 1 if stored.ndim else 1)
+        path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return error.start
+    return 0
 
 
-def _read_csv(path: Path) -> tuple[Array, Sequence[int]]:
-    # Spreadsheets put a byte order mark first.
-    text = path.read_text(encoding="utf-8-sig")
-    kept = [
-        (number, line)
-        for number, line in enumerate(text.splitlines(), start=1)
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
-    delimiter = next((mark for mark in _DELIMITERS if kept and mark in kept[0][1]), ",")
-    entries = list(csv.reader((line for _, line in kept), delimiter=delimiter, strict=True))
-    lines = [number for number, _ in kept]
-    if entries and not any(map(_is_number, entries[0])):
-        del entries[0], lines[0]
-    rows = []
-    for number, row in zip(lines, entries, strict=True):
-        if len(row) != len(entries[0]):
-            raise ValueError(
-                f"line {number} has {len(row)} entries and line {lines[0]} has "
-                f"{len(entries[0])}; all need equally many"
+def _chosen(table: Table, columns: Sequence[str | int], path: Path) -> list[int]:
+    """Positions of the columns that a study takes."""
+    count = table.values.shape[1]
+    if not columns:
+        return list(range(count))
+    names = table.header.names if table.header else ()
+    chosen: list[int] = []
+    for index, column in enumerate(columns):
+        field = f"inputs.columns.{index}"
+        given = f'= "{shown(column)}"' if isinstance(column, str) else f"= {column}"
+        if isinstance(column, str):
+            places = [k for k, name in enumerate(names) if name == " ".join(column.split())]
+            if not names:
+                raise RequestError(
+                    field,
+                    f'{given} is a name, and "{shown(path.name)}" has no header; give numbers '
+                    f"from 1 to {count}, without quotes",
+                )
+            if len(places) > 1:
+                numbers = " and ".join(str(place + 1) for place in places[:3])
+                raise RequestError(
+                    field, f"{given} names the columns {numbers}; give the number of one of them"
+                )
+            if not places:
+                close = get_close_matches(column, names, n=1)
+                hint = f'did you mean "{shown(close[0])}"? ' if close else ""
+                raise RequestError(
+                    field,
+                    f"{given} is no column; {hint}columns are {_list(map(_quoted, names))}",
+                )
+            place = places[0]
+        else:
+            place = column - 1
+            if not 0 <= place < count:
+                raise RequestError(
+                    field, f"{given} must be a name, or a number from 1 to {count}"
+                )
+            text = str(column)
+            if names and names[place] != text and text in names:
+                raise RequestError(
+                    field,
+                    f'{given} may mean the column named "{text}" or the one in place {column}, '
+                    f'named "{shown(names[place])}"; give its name in quotes',
+                )
+        if place in chosen:
+            raise RequestError(field, f"{given} is taken twice; columns must differ")
+        chosen.append(place)
+    return chosen
+
+
+def _name(table: Table, column: int) -> str:
+    """What the file calls a column: its name, or else its number."""
+    name = table.header.names[column] if table.header else ""
+    return name or str(column + 1)
+
+
+def _called(table: Table, column: int) -> str:
+    """What a message calls a column."""
+    name = table.header.names[column] if table.header else ""
+    return f'column "{shown(name)}"' if name else f"column {column + 1}"
+
+
+def _quoted(name: str) -> str:
+    return f'"{shown(name)}"'
+
+
+def _list(names: Iterable[str]) -> str:
+    found = list(names)
+    more = len(found) - _MOST_NAMED
+    return ", ".join(found[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _input_names(
+    table: Table, chosen: Sequence[int], selected: bool, components: int | None
+) -> tuple[str, ...]:
+    """What the axes of the inputs are called: by the header, where it has usable names."""
+    if components is not None:
+        return tuple(f"PC {k + 1}" for k in range(components))
+    axes = tuple(f"axis {k + 1}" for k in range(len(chosen)))
+    names = [_name(table, column) for column in chosen]
+    if table.header is None or table.header.kind == "numbers":
+        numbered = tuple(f"column {name}" for name in names)
+        return numbered if selected and _usable(numbered) else axes
+    own = tuple(
+        name if table.header.names[column] and _usable((name,)) else f"column {column + 1}"
+        for name, column in zip(names, chosen, strict=True)
+    )
+    repeated = {name for name in own if own.count(name) > 1} if len(set(own)) < len(own) else set()
+    own = tuple(
+        f"column {column + 1}" if name in repeated else name
+        for name, column in zip(own, chosen, strict=True)
+    )
+    return own if _usable(own) else axes
+
+
+def _usable(names: Sequence[str]) -> bool:
+    """Whether all names could be those of stimuli."""
+    fit = all(name.isprintable() and len(name) <= LONGEST_NAME for name in names)
+    return fit and len(set(names)) == len(names)
+
+
+def _check_faults(path: Path, table: Table, chosen: Sequence[int]) -> None:
+    wrong = {column: table.wrong[column] for column in chosen if column in table.wrong}
+    if wrong:
+        column, fault = min(wrong.items(), key=lambda item: (item[1].line, item[0]))
+        where = f"{table.place} {fault.line}, {_called(table, column)}"
+        if "\n" in fault.entry:
+            raise _refusal(
+                path,
+                f"cannot be read: line {fault.line} opens a quote that is not closed where its "
+                "entry ends; close or remove it",
             )
-        rows.append([_number(entry, number, column) for column, entry in enumerate(row, start=1)])
-    if not rows:
-        raise ValueError("it holds no samples")
-    return np.array(rows, dtype=np.float64), lines
-
-
-def _number(entry: str, line: int, column: int) -> float:
-    try:
-        return float(entry)
-    except ValueError:
-        shown = entry.strip()[:20]
-        raise ValueError(
-            f'line {line}, column {column} holds "{shown}", which is not a number; numbers have a '
-            "decimal point and are separated by commas, semicolons or tabs"
-            if shown
-            else f"line {line}, column {column} is empty; fill it or leave the sample out"
-        ) from None
-
-
-def _is_number(entry: str) -> bool:
-    try:
-        float(entry)
-    except ValueError:
-        return False
-    return True
-
-
-def _check_shape(path: Path, rows: Array, inputs: int) -> None:
-    if rows.ndim != 2 or rows.shape[1] != inputs or not len(rows):
-        shape = " x ".join(map(str, rows.shape))
-        turned = rows.ndim == 2 and rows.shape[0] == inputs
+        if fault.count == len(table.lines) > 1 and not is_damaged(fault.entry):
+            remedy = f"it holds text in every row: leave it out with {_advice(table, [column])}"
+        elif fault.line == table.lines[0] and fault.count == 1 and not is_damaged(fault.entry):
+            remedy = "correct it, or give every column a name if this line is a header"
+        else:
+            remedy = (
+                "numbers have a decimal point and are separated by commas, semicolons or tabs"
+            )
         raise _refusal(
-            path,
-            f"holds {shape} numbers; rows of network.inputs = {inputs} numbers are needed"
-            + (": transpose it, a sample is a row" if turned else ""),
+            path, f'{where} holds "{shown(fault.entry)}", which is not a number; {remedy}'
         )
-    if len(rows) < inputs:
-        raise _refusal(
-            path,
-            f"has {len(rows)} rows and {inputs} columns, and as many rows as columns are the "
-            "least that can vary in every direction; add samples, or reduce the columns, for "
-            "example to principal components",
-        )
+    missing = {column: table.missing[column] for column in chosen if column in table.missing}
+    if missing:
+        raise _refusal(path, _missing(table, missing))
 
 
-def _check_finite(path: Path, rows: Array, lines: Sequence[int]) -> None:
-    bad = np.argwhere(~np.isfinite(rows))
+def _missing(table: Table, missing: dict[int, Fault]) -> str:
+    column, fault = min(missing.items(), key=lambda item: (item[1].line, item[0]))
+    total = sum(fault.count for fault in missing.values())
+    entry = f'holds "{shown(fault.entry)}"' if fault.entry else "is empty"
+    where = f"{table.place} {fault.line}, {_called(table, column)}"
+    others = [_called(table, other) for other in sorted(missing) if other != column]
+    return (
+        f"misses {total} value{'s' if total > 1 else ''}: {where} {entry}"
+        + (f" and {total - 1} more, in all" if total > 1 else "")
+        + (f" in {_list(sorted([_called(table, column), *others]))}" if total > 1 else "")
+        + f"; fill them, leave those {table.place}s out, or leave the columns out with "
+        + _advice(table, list(missing))
+    )
+
+
+def _check_range(path: Path, table: Table, chosen: Sequence[int]) -> None:
+    size = np.abs(table.values[:, chosen])
+    bad = np.argwhere(((size > LARGEST_NUMBER) | (size < 1 / LARGEST_NUMBER)) & (size != 0))
     if len(bad):
         row, column = bad[0]
         raise _refusal(
             path,
-            f"has {rows[row, column]} in row {lines[row]}, column {column + 1}; every number must "
-            "be finite: correct it or leave the sample out",
+            f"has {table.values[row, chosen[column]]:g} in {table.place} {table.lines[row]}, "
+            f"{_called(table, chosen[column])}; numbers other than 0 must be between "
+            f"{1 / LARGEST_NUMBER:g} and {LARGEST_NUMBER:g} in magnitude: rescale or correct them",
         )
+
+
+def _check_growth(path: Path, table: Table, chosen: Sequence[int]) -> None:
+    grown = {column: _growth(table.values[:, column]) for column in chosen}
+    suspicious = [column for column in chosen if grown[column]]
+    if suspicious:
+        what = _list(f"{_called(table, column)} {grown[column]}" for column in suspicious)
+        remark = f" ({table.remark.split(';')[0]})" if table.remark else ""
+        raise _refusal(
+            path,
+            f"has columns that look like a row number, a counter or a time: {what}{remark}; leave "
+            f"them out with {_advice(table, suspicious)}, or name them in inputs.columns too to "
+            "keep them",
+        )
+
+
+def _growth(column: Array) -> str:
+    """How a column grows or counts from row to row, in words; empty where it does not."""
+    steps = np.diff(column)
+    ends = f"{column[0]:.12g} to {column[-1]:.12g}"
+    if len(column) < _FEW_STEPS:
+        return ""
+    if steps[0] != 0 and np.all(np.abs(steps - steps[0]) <= _EQUAL * abs(steps[0])):
+        return f"goes from {ends} in equal steps"
+    if len(column) < _MANY_ROWS:
+        return ""
+    if np.all(steps >= 0) or np.all(steps <= 0):
+        repeats = np.unique(column, return_counts=True)[1]
+        chance = sum(math.lgamma(count + 1) for count in repeats) - math.lgamma(len(column) + 1)
+        if len(repeats) > 2 and chance + math.log(2) < math.log(_CHANCE):
+            return f"never {'falls' if steps.sum() > 0 else 'rises'} from row to row, {ends}"
+    least, most = column.min(), column.max()
+    if len(column) >= _MANY_COUNTS and most - least > 1 and np.all(column == np.round(column)):
+        again = (steps == 1) | (column[1:] == least)
+        if np.all(again) and np.any(steps != 0):
+            return f"counts from {least:.12g} to {most:.12g} again and again"
+    return ""
+
+
+def _check_constant(path: Path, table: Table, chosen: Sequence[int]) -> None:
+    if len(table.values) < 2:
+        return
+    dead = [c for c in chosen if np.all(table.values[:, c] == table.values[0, c])]
+    if dead:
+        what = _list(f"{_called(table, c)} ({table.values[0, c]:g})" for c in dead)
+        raise _refusal(
+            path,
+            f"has the same number in every row of {what}; leave out columns that do not vary, "
+            f"with {_advice(table, dead, chosen)}",
+        )
+
+
+def _advice(table: Table, left_out: Sequence[int], chosen: Sequence[int] = ()) -> str:
+    """The fields that leave columns out."""
+    kept = [c for c in chosen or range(table.values.shape[1]) if c not in left_out]
+    names = [_name(table, column) for column in kept]
+    header = table.header.names if table.header else ()
+    entries = [
+        f'"{name}"' if header.count(name) == 1 and _PLAIN.fullmatch(name) else str(column + 1)
+        for name, column in zip(names, kept, strict=True)
+    ]
+    text = ", ".join(entries)
+    text = f"[{text}]" if len(text) <= _LONGEST_LIST else f"(the other {len(kept)})"
+    return f"inputs.columns = {text} and network.inputs = {len(kept)}"
+
+
+def _shape(rows: Array, inputs: int) -> str:
+    turned = rows.ndim == 2 and rows.shape[0] == inputs
+    return (
+        f"holds {' x '.join(map(str, rows.shape))} numbers; rows of network.inputs = {inputs} "
+        "numbers are needed" + (": transpose it, a sample is a row" if turned else "")
+    )
+
+
+def _principal(path: Path, rows: Array, components: int) -> tuple[Array, float]:
+    """Leading principal components, and the share of the variance that they hold."""
+    variances, axes = np.linalg.eigh(rows.T @ rows / len(rows))
+    variances, axes = variances[::-1], axes[:, ::-1]
+    reached = int(np.sum(variances > len(axes) * np.finfo(float).eps * variances[0]))
+    if components > min(reached, len(rows)):
+        raise RequestError(
+            "inputs.components",
+            f'= {components} is more than the {min(reached, len(rows))} directions in which '
+            f'"{shown(path.name)}" varies; give at most that many',
+        )
+    axes = axes[:, :components]
+    largest = axes[np.abs(axes).argmax(axis=0), np.arange(components)]
+    explained = float(variances[:components].sum() / variances.clip(min=0).sum())
+    return rows @ (axes * np.sign(largest)), explained
 
 
 def _check_variation(path: Path, rows: Array) -> None:
-    constant = np.flatnonzero(np.all(rows == rows[0], axis=0))
-    if len(constant):
+    count, columns = rows.shape
+    if count < columns:
         raise _refusal(
             path,
-            f"has {rows[0, constant[0]]:g} in every row of column {constant[0] + 1}; leave out "
-            "columns that do not vary, and lower network.inputs accordingly",
+            f"has {count} rows and {columns} columns, and as many rows as columns are the "
+            "least that can vary in every direction; add samples, or reduce the columns, for "
+            "example to principal components: inputs.components",
         )
     rank = int(np.linalg.matrix_rank(rows))
-    if rank < rows.shape[1]:
+    if rank < columns:
         raise _refusal(
             path,
-            f"does not vary in all directions: its {rows.shape[1]} columns depend linearly on each "
-            f"other (rank {rank}); leave some out, or reduce them to {rank} principal components",
+            f"does not vary in all directions: its {columns} columns depend linearly on each "
+            f"other (rank {rank}); leave some out, or reduce them to principal components with "
+            f"inputs.components = {rank} and network.inputs = {rank}",
         )
 
 
 def _refusal(path: Path, problem: str) -> RequestError:
-    return RequestError(_FIELD, f'= "{path.name}" {problem}')
+    return RequestError(_FIELD, f'= "{shown(path.name)}" {problem}')

@@ -13,7 +13,7 @@ from symdrift.quoting import shown
 from symdrift.study.model import Study
 from symdrift.study.reader import study_from_document
 
-LARGEST_FILE = 10_000_000
+LARGEST_FILE = 2_000_000
 """Bytes; a study that needs more should keep its samples in a file of their own."""
 DEEPEST_KEY = 100
 """Parts of a dotted key; reading one takes a time that grows with their square."""
