@@ -472,6 +472,8 @@ def test_elliptical_without_kurtosis_is_gaussian() -> None:
     covariance = MISALIGNED.input_covariance
     one = evaluate(MISALIGNED).to_dict()
     other = evaluate(replace(MISALIGNED, inputs=Elliptical(covariance, 0.0))).to_dict()
+    named = [record["parameters"].pop("input_distribution") for record in (one, other)]
+    assert [record["distribution"] for record in named] == ["gaussian", "elliptical"]
     assert one == other
 
 

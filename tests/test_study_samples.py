@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from symdrift import evaluate
 from symdrift.cli import run
 from symdrift.errors import RequestError
-from symdrift.inputs import Samples, StimulusSet
+from symdrift.inputs import Samples, StimulusSet, mean_share
 from symdrift.study import read_study
 from symdrift.study.samples import read_samples
 
@@ -189,3 +191,351 @@ def test_the_digits_are_centred_principal_components() -> None:
     variances = np.diagonal(inputs.covariance)
     assert np.all(np.diff(variances) < 0)
     np.testing.assert_allclose(inputs.covariance, np.diag(variances), atol=1e-3)
+
+
+RECORDING = np.random.default_rng(2).normal(size=(60, 5)).round(3)
+NAMES = ["a", "b", "c", "d", "e"]
+Column = NDArray[np.float64]
+
+
+def write_table(path: Path, rows: Column, header: list[str] | None = None) -> Path:
+    lines = [",".join(f"{value:.12g}" for value in row) for row in rows]
+    path.write_text("\n".join([*([",".join(header)] if header else []), *lines]) + "\n", "utf-8")
+    return path
+
+
+def growing(kind: str) -> Column:
+    rng = np.random.default_rng(3)
+    count = np.arange(60.0)
+    return {
+        "index from 0": count,
+        "index from 1": count + 1,
+        "countdown": 60 - count,
+        "equal steps": (0.6 * count).round(1),
+        "time with jitter": (0.033 * count + 0.01 * rng.random(60)).round(3),
+        "unix time": 1.7e9 + np.cumsum(rng.integers(1, 9, 60)),
+        "blocks": count // 6,
+        "counter of each block": count % 7,
+    }[kind]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["index from 0", "index from 1", "countdown", "equal steps", "time with jitter", "unix time",
+     "blocks", "counter of each block"],
+)  # fmt: skip
+@pytest.mark.parametrize("place", [0, 5])
+def test_a_column_that_counts_or_grows_is_suspicious(
+    tmp_path: Path, kind: str, place: int
+) -> None:
+    rows = np.insert(RECORDING, place, growing(kind), axis=1)
+    names = [*NAMES[:place], "step", *NAMES[place:]]
+    path = write_table(tmp_path / "x.csv", rows, names)
+    with pytest.raises(RequestError, match="look like a row number, a counter or a time") as said:
+        read_samples(path, 6)
+    assert 'column "step" ' in str(said.value)
+    assert 'inputs.columns = ["a", "b", "c", "d", "e"] and network.inputs = 5' in str(said.value)
+    np.testing.assert_array_equal(read_samples(path, 5, NAMES).rows, RECORDING)
+    np.testing.assert_array_equal(read_samples(path, 6, names).rows, rows)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.random.default_rng(4).permutation(60) * 1.0,
+        np.repeat([0.0, 1.0], 30),
+        np.sin(np.arange(60.0)),
+        np.arange(60.0) % 2,
+        np.random.default_rng(5).poisson(1.0, 60).astype(float),
+    ],
+)
+def test_other_columns_are_not(tmp_path: Path, column: Column) -> None:
+    rows = np.column_stack([RECORDING, column])
+    assert read_samples(write_table(tmp_path / "x.csv", rows), 6).rows.shape == (60, 6)
+
+
+def test_few_samples_in_order_are_no_sign_of_a_counter(tmp_path: Path) -> None:
+    rows = np.array([[1.0, 0.3], [2.0, -1.0], [4.5, 0.2], [7.0, 0.9]])
+    assert len(read_samples(write_table(tmp_path / "x.csv", rows), 2).rows) == 4
+
+
+def test_every_column_that_does_not_vary_is_named_at_once(tmp_path: Path) -> None:
+    rows = RECORDING.copy()
+    rows[:, [1, 3]] = [0, 2.5]
+    path = write_table(tmp_path / "x.csv", rows, NAMES)
+    with pytest.raises(RequestError) as said:
+        read_samples(path, 5)
+    assert 'of column "b" (0), column "d" (2.5); leave out' in str(said.value)
+    assert 'inputs.columns = ["a", "c", "e"] and network.inputs = 3' in str(said.value)
+    assert read_samples(path, 3, ["a", "c", "e"]).rows.shape == (60, 3)
+    assert read_samples(path, 3, center=True, components=3).rows.shape == (60, 3)
+
+
+@pytest.mark.parametrize(
+    ("header", "columns", "expected"),
+    [
+        (NAMES, ["e", "b"], [4, 1]),
+        (NAMES, [5, 2], [4, 1]),
+        (NAMES, ["e", 2], [4, 1]),
+        (None, [5, 2], [4, 1]),
+        (["1", "2", "3", "4", "5"], [5, 2], [4, 1]),
+        (["0", "1", "2", "3", "4"], ["4", "1"], [4, 1]),
+        (["left  front", "a", "a", "b", ""], ["left front", 5], [0, 4]),
+    ],
+)
+def test_columns_are_taken_by_name_or_number(
+    tmp_path: Path, header: list[str] | None, columns: list[str | int], expected: list[int]
+) -> None:
+    path = write_table(tmp_path / "x.csv", RECORDING, header)
+    np.testing.assert_array_equal(read_samples(path, 2, columns).rows, RECORDING[:, expected])
+
+
+@pytest.mark.parametrize(
+    ("header", "columns", "sentence"),
+    [
+        (NAMES, ["a", "f"], 'inputs.columns.1 = "f" is no column; .*columns are "a", "b", "c"'),
+        (["alpha", *NAMES[1:]], ["alpa"], 'did you mean "alpha"'),
+        (NAMES, ["a", 1], "inputs.columns.1 = 1 is taken twice"),
+        (NAMES, [6], "inputs.columns.0 = 6 must be a name, or a number from 1 to 5"),
+        (None, ["a"], 'is a name, and "x.csv" has no header; give numbers from 1 to 5'),
+        (["0", "1", "2", "3", "4"], [1], 'may mean the column named "1" or the one in place 1'),
+        (["a", "a", "b", "c", "d"], ["a"], "names the columns 1 and 2; give the number of one"),
+    ],
+)
+def test_columns_that_are_not_there_or_not_one_are_refused(
+    tmp_path: Path, header: list[str] | None, columns: list[str | int], sentence: str
+) -> None:
+    path = write_table(tmp_path / "x.csv", RECORDING, header)
+    with pytest.raises(RequestError, match=sentence):
+        read_samples(path, len(columns), columns)
+
+
+def test_columns_that_are_not_taken_need_hold_no_numbers(tmp_path: Path) -> None:
+    lines = [f"m{k},{x},NA,{y}" for k, (x, y) in enumerate(RECORDING[:, :2])]
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join(["mouse,x,rate,y", *lines]), "utf-8")
+    np.testing.assert_array_equal(read_samples(path, 2, ["x", "y"]).rows, RECORDING[:, :2])
+    with pytest.raises(RequestError, match=r'column "mouse" holds "m0".*text in every row: leave'):
+        read_samples(path, 4)
+    with pytest.raises(RequestError, match='misses 60 values: line 2, column "rate" holds "NA"'):
+        read_samples(path, 3, ["x", "rate", "y"])
+
+
+def test_missing_values_are_counted_over_all_columns(tmp_path: Path) -> None:
+    text = write_table(tmp_path / "x.csv", RECORDING, NAMES).read_text("utf-8").split("\n")
+    text[7] = "0.1,NA,0.3,0.4,0.5"
+    text[9] = "0.1,0.2,0.3,,?"
+    (tmp_path / "x.csv").write_text("\n".join(text), "utf-8")
+    with pytest.raises(RequestError) as said:
+        read_samples(tmp_path / "x.csv", 5)
+    assert 'misses 3 values: line 8, column "b" holds "NA" and 2 more' in str(said.value)
+    assert 'column "b", column "d", column "e"; fill them' in str(said.value)
+    assert 'inputs.columns = ["a", "c"] and network.inputs = 2' in str(said.value)
+
+
+@pytest.mark.parametrize("entry", ["1e200", "-1e101", "1e400", "1e-200", "1e-400"])
+@pytest.mark.parametrize("suffix", [".csv", ".npy"])
+def test_numbers_have_the_range_of_those_of_studies(
+    tmp_path: Path, entry: str, suffix: str
+) -> None:
+    rows = RECORDING[:, :2].copy()
+    path = tmp_path / f"x{suffix}"
+    if suffix == ".npy":
+        rows[3, 1] = float(entry) or 5e-324
+        np.save(path, rows)
+    else:
+        text = write_table(path, rows).read_text("utf-8").split("\n")
+        text[3] = f"1.5,{entry}"
+        path.write_text("\n".join(text), "utf-8")
+    with pytest.raises(RequestError, match=r"(line|row) 4, column 2; numbers other than 0 must be"):
+        read_samples(path, 2)
+
+
+def test_a_quoted_sample_of_two_lines_is_an_open_quote(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text('a,b,c\n1,2,3\n0.1,0.2,"0.3\n4,5,6"\n7,8,9\n', "utf-8")
+    with pytest.raises(RequestError, match="line 3 opens a quote that is not closed"):
+        read_samples(tmp_path / "x.csv", 3)
+
+
+def test_centring_takes_the_mean_of_each_column_out(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "x.csv", RECORDING + np.arange(5), NAMES)
+    found = read_samples(path, 5, center=True)
+    np.testing.assert_allclose(found.rows, RECORDING - RECORDING.mean(axis=0), atol=1e-12)
+    assert found.source is not None
+    assert found.source.centred
+    assert mean_share(found) == 0
+
+
+@pytest.mark.parametrize("rows", [RECORDING * [3, 2, 1, 0.5, 0.2] + 4, RECORDING[:4] * 2])
+@pytest.mark.parametrize("center", [True, False])
+def test_principal_components_are_those_of_a_singular_value_decomposition(
+    tmp_path: Path, rows: Column, center: bool
+) -> None:
+    path = write_table(tmp_path / "x.csv", rows, NAMES)
+    found = read_samples(path, 2, center=center, components=2)
+    kept = rows - rows.mean(axis=0) if center else rows
+    scores, sizes, axes = np.linalg.svd(kept, full_matrices=False)
+    signs = np.sign([axis[np.abs(axis).argmax()] for axis in axes[:2]])
+    np.testing.assert_allclose(found.rows, scores[:, :2] * sizes[:2] * signs, atol=1e-9)
+    assert found.source is not None
+    assert found.source.explained == pytest.approx(sum(sizes[:2] ** 2) / sum(sizes**2))
+    assert found.source.names == ("PC 1", "PC 2")
+
+
+def test_no_more_components_than_directions(tmp_path: Path) -> None:
+    rows = RECORDING[:, :2] @ np.array([[1, 0, 1], [0, 1, -1]])
+    path = write_table(tmp_path / "x.csv", rows)
+    with pytest.raises(RequestError, match=r"inputs.components = 3 is more than the 2 directions"):
+        read_samples(path, 3, components=3)
+
+
+@pytest.mark.parametrize(
+    ("header", "columns", "names"),
+    [
+        (NAMES, [], NAMES),
+        (NAMES, ["c", 1], ["c", "a"]),
+        (None, [], [f"axis {k}" for k in range(1, 6)]),
+        (None, [4, 2], ["column 4", "column 2"]),
+        (["0", "1", "2", "3", "4"], [], [f"axis {k}" for k in range(1, 6)]),
+        (["0", "1", "2", "3", "4"], ["3", "1"], ["column 3", "column 1"]),
+        (["x", "x", "", "z", "e" * 41], [], ["column 1", "column 2", "column 3", "z", "column 5"]),
+        (["a", "\x1b[31m", "c", "d", "e"], [], ["a", "column 2", "c", "d", "e"]),
+        (["column 3", "x", "x", "d", "e"], [], [f"axis {k}" for k in range(1, 6)]),
+    ],
+)
+def test_axes_are_called_by_the_names_in_the_header(
+    tmp_path: Path, header: list[str] | None, columns: list[str | int], names: list[str]
+) -> None:
+    path = write_table(tmp_path / "x.csv", RECORDING, header)
+    found = read_samples(path, len(names), columns)
+    assert found.source is not None
+    assert list(found.source.names) == names
+
+
+SAMPLES = 'distribution = "samples"\nfile = "x.csv"'
+
+
+@pytest.mark.parametrize(
+    ("inputs", "size", "sentence"),
+    [
+        (f"{SAMPLES}\ncolumns = []", 5, "inputs.columns = [] must be a list of columns"),
+        (f'{SAMPLES}\ncolumns = "a"', 5, 'inputs.columns = "a" must be a list of columns'),
+        (f"{SAMPLES}\ncolumns = [0]", 1, "inputs.columns.0 = 0 must be the name of a column, or"),
+        (f"{SAMPLES}\ncolumns = [1.5]", 1, "inputs.columns.0 = 1.5 must be the name of a column"),
+        (f"{SAMPLES}\ncolumns = [true]", 1, "inputs.columns.0 = True must be the name of a col"),
+        (f"{SAMPLES}\ncolumns = [0x1{'0' * 6000}]", 1, "inputs.columns.0 = "),
+        (f'{SAMPLES}\ncolumns = ["a"]', 5, "inputs.columns leads to 1 inputs; network.inputs = 5"),
+        (f"{SAMPLES}\ncomponents = 2", 5, "inputs.components leads to 2 inputs; network.inputs ="),
+        (f"{SAMPLES}\ncomponents = 0", 5, "inputs.components = 0 must be a whole number from 1"),
+        (f"{SAMPLES}\ncomponents = 1.5", 5, "inputs.components = 1.5 must be a whole number"),
+        (f'{SAMPLES}\ncenter = "yes"', 5, 'inputs.center = "yes" must be true or false'),
+        (f"{SAMPLES}\ncenter = 1", 5, "inputs.center = 1 must be true or false"),
+        ("covariance = 1\ncenter = true", 5, "inputs.center does not belong to distribution"),
+    ],
+)  # fmt: skip
+def test_what_is_made_of_a_file_is_checked_with_the_study(
+    write_study: WriteStudy, tmp_path: Path, inputs: str, size: int, sentence: str
+) -> None:
+    write_table(tmp_path / "x.csv", RECORDING, NAMES)
+    with pytest.raises(RequestError) as said:
+        read_study(write_study(study_of(inputs, size))).problem()
+    assert sentence in str(said.value)
+
+
+def test_columns_centring_and_components_can_be_set(
+    write_study: WriteStudy, tmp_path: Path
+) -> None:
+    write_table(tmp_path / "x.csv", RECORDING + 2, NAMES)
+    study = read_study(write_study(study_of(SAMPLES, 5)))
+    given = {"inputs.columns": '["d", "b"]', "inputs.center": "true", "network.inputs": 2,
+             "network.outputs": 2}  # fmt: skip
+    problem = study.with_values(given).problem()
+    assert [stimulus.name for stimulus in problem.stimuli] == ["d", "b"]
+    expected = np.cov(RECORDING[:, [3, 1]], rowvar=False, bias=True)
+    np.testing.assert_allclose(problem.input_covariance, expected, atol=1e-12)
+    sizes = {"network.inputs": 3, "network.outputs": 3, "inputs.components": 3}
+    problem = study.with_values(sizes).problem()
+    assert mean_share(problem.inputs) == 0, "components are about the mean if nothing is said"
+    raw = study.with_values({**sizes, "inputs.center": "false"}).problem()
+    assert mean_share(raw.inputs) == pytest.approx(0.8, abs=0.1)
+
+
+def test_evaluate_says_what_was_read_and_the_share_of_the_mean(
+    write_study: WriteStudy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = RECORDING + 3
+    write_table(tmp_path / "x.csv", rows, NAMES)
+    path = str(write_study(study_of(f'{SAMPLES}\ncolumns = ["a", "b"]')))
+    assert run(["evaluate", path, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)["parameters"]["input_distribution"]
+    taken = rows[:, :2]
+    power = (taken**2).sum(axis=1).mean()
+    share = (taken.mean(axis=0) ** 2).sum() / power
+    assert record["mean_share"] == pytest.approx(share, rel=1e-12)
+    kept = {name: record[name] for name in ("distribution", "file", "rows", "columns", "used")}
+    assert kept == {
+        "distribution": "samples", "file": "x.csv", "rows": 60, "columns": 5, "used": ["a", "b"],
+    }  # fmt: skip
+    assert (record["header"], record["header_line"], record["centred"]) == ("names", 1, False)
+    assert run(["evaluate", path]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for said in ("file x.csv", "samples 60 rows", "columns 2 of 5", "header names of the columns",
+                 f"share of their power {100 * share:.3g} %", "Sigma second moment about zero"):
+        assert said in text  # fmt: skip
+    assert run(["evaluate", path, "--set", "inputs.center=true"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "share of their power 0 %" in text
+    assert "Sigma covariance" in text
+
+
+def test_a_header_of_numbers_is_said_and_changes_nothing(
+    write_study: WriteStudy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Taken as a sample, 0 to 4 would be by far the largest."""
+    path = str(write_study(study_of(SAMPLES, 5)))
+    found = []
+    for header in (NAMES, ["0", "1", "2", "3", "4"]):
+        write_table(tmp_path / "x.csv", RECORDING, header)
+        assert run(["evaluate", path, "--json"]) == 0
+        output = capsys.readouterr()
+        found.append(json.loads(output.out))
+    assert found[0]["drift"] == found[1]["drift"]
+    assert [s["decay_rate"] for s in found[0]["stimuli"]] == [
+        s["decay_rate"] for s in found[1]["stimuli"]
+    ]
+    assert [s["name"] for s in found[0]["stimuli"]] == NAMES
+    assert "line 1 (0, 1, 2, ..., 4) was taken as a header that numbers the columns" in output.err
+
+
+def test_the_default_stimuli_of_a_set_are_its_stimuli(write_study: WriteStudy) -> None:
+    text = STIMULI.format("[[1, 0.5], [0, -1], [0.3, 0.3]]", "[0.5, 0.3, 0.2]")
+    stimuli = read_study(write_study(study_of(text))).problem().stimuli
+    assert [stimulus.name for stimulus in stimuli] == ["stimulus 1", "stimulus 2", "stimulus 3"]
+    np.testing.assert_array_equal([s.vector for s in stimuli], [[1, 0.5], [0, -1], [0.3, 0.3]])
+
+
+@pytest.mark.parametrize("count", [1001, 8000])
+def test_thousands_of_named_stimuli_are_refused_at_once(
+    write_study: WriteStudy, count: int
+) -> None:
+    tables = "".join(f'[[stimulus]]\nname = "s{k}"\nvector = [1, 0]\n' for k in range(count))
+    path = write_study(study_of("covariance = 1") + tables)
+    with pytest.raises(RequestError, match=f"^stimulus has {count} tables; at most 1000"):
+        read_study(path)
+
+
+def test_a_thousand_named_stimuli_are_read_and_differ(write_study: WriteStudy) -> None:
+    names = [f"s{k}" for k in range(1000)]
+    tables = "".join(f'[[stimulus]]\nname = "{name}"\nvector = [1, 0]\n' for name in names)
+    study = read_study(write_study(study_of("covariance = 1") + tables))
+    assert [stimulus.name for stimulus in study.stimulus] == names
+    with pytest.raises(RequestError, match=r'stimulus.1.name = "s" is taken; names must differ'):
+        read_study(
+            write_study(study_of("covariance = 1") + 2 * '[[stimulus]]\nname="s"\nvector=[1, 0]\n')
+        )
+
+
+def test_a_study_of_megabytes_is_refused(write_study: WriteStudy) -> None:
+    path = write_study(study_of("covariance = 1") + "#" * 2_000_000)
+    with pytest.raises(RequestError, match="is larger than 2000000 bytes"):
+        read_study(path)

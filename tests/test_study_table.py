@@ -193,7 +193,7 @@ def test_many_quotes_are_looked_through_at_once(tmp_path: Path) -> None:
     start = time.process_time()
     with pytest.raises(ValueError, match=r"line 1 "):
         table_of(tmp_path, 'a,"b' * 100_000)
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 5
 
 
 def stored(folder: Path, content: bytes) -> Path:

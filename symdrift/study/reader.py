@@ -28,7 +28,7 @@ from symdrift.study.model import (
     Teacher,
     Vector,
 )
-from symdrift.study.numbers import LARGEST_SIZE, MOST_STIMULI, check_numbers
+from symdrift.study.numbers import MOST_STIMULI, check_numbers
 from symdrift.study.samples import LONGEST_NAME
 
 _INPUT_FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -164,15 +164,15 @@ def _inputs(table: Mapping[str, Any], source: Path) -> InputsSpecification:
 
 def _samples(table: Mapping[str, Any], source: Path) -> SampleInputs:
     columns = table.get("columns", [])
-    if not isinstance(columns, list) or not all(
-        isinstance(column, (str, int)) and not isinstance(column, bool) for column in columns
-    ):
-        raise RequestError(
-            "inputs.columns",
-            f"= {_shown(columns)} must be a list of columns: names, or numbers from 1",
-        )
-    if "columns" in table and not 1 <= len(columns) <= LARGEST_SIZE:
-        raise RequestError("inputs.columns", f"must name 1 to {LARGEST_SIZE} columns")
+    if not isinstance(columns, list) or ("columns" in table and not columns):
+        raise RequestError("inputs.columns", f"= {_shown(columns)} must be a list of columns")
+    for index, column in enumerate(columns):
+        number = isinstance(column, int) and not isinstance(column, bool) and 0 < column < 10**9
+        if not number and not isinstance(column, str):
+            raise RequestError(
+                f"inputs.columns.{index}",
+                f"= {_shown(column)} must be the name of a column, or its number, counted from 1",
+            )
     components = table.get("components")
     # Principal components are those about the mean, unless it is asked to stay.
     center = table.get("center", components is not None)

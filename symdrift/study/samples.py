@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -25,6 +26,8 @@ LONGEST_NAME = 40
 """Characters of a stimulus's name, which stands in legends and in the rows of tables."""
 
 _FIELD = "inputs.file"
+_MOST_COLUMNS = 4096
+"""Columns or samples, whichever are fewer, from which principal components are computed."""
 _MOST_NAMED = 50
 """Columns that a message names."""
 _LONGEST_LIST = 400
@@ -134,12 +137,15 @@ def _chosen(table: Table, columns: Sequence[str | int], path: Path) -> list[int]
     if not columns:
         return list(range(count))
     names = table.header.names if table.header else ()
-    chosen: list[int] = []
+    named: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        named.setdefault(name, []).append(place)
+    chosen: dict[int, None] = {}
     for index, column in enumerate(columns):
         field = f"inputs.columns.{index}"
         given = f'= "{shown(column)}"' if isinstance(column, str) else f"= {column}"
         if isinstance(column, str):
-            places = [k for k, name in enumerate(names) if name == " ".join(column.split())]
+            places = named.get(" ".join(column.split()), []) if column.strip() else []
             if not names:
                 raise RequestError(
                     field,
@@ -152,7 +158,7 @@ def _chosen(table: Table, columns: Sequence[str | int], path: Path) -> list[int]
                     field, f"{given} names the columns {numbers}; give the number of one of them"
                 )
             if not places:
-                close = get_close_matches(column, names, n=1)
+                close = get_close_matches(column[:LONGEST_NAME], names[:_MOST_COLUMNS], n=1)
                 hint = f'did you mean "{shown(close[0])}"? ' if close else ""
                 raise RequestError(
                     field,
@@ -166,7 +172,7 @@ def _chosen(table: Table, columns: Sequence[str | int], path: Path) -> list[int]
                     field, f"{given} must be a name, or a number from 1 to {count}"
                 )
             text = str(column)
-            if names and names[place] != text and text in names:
+            if text in named and names[place] != text:
                 raise RequestError(
                     field,
                     f'{given} may mean the column named "{text}" or the one in place {column}, '
@@ -174,8 +180,8 @@ def _chosen(table: Table, columns: Sequence[str | int], path: Path) -> list[int]
                 )
         if place in chosen:
             raise RequestError(field, f"{given} is taken twice; columns must differ")
-        chosen.append(place)
-    return chosen
+        chosen[place] = None
+    return list(chosen)
 
 
 def _name(table: Table, column: int) -> str:
@@ -215,9 +221,9 @@ def _input_names(
         name if table.header.names[column] and _usable((name,)) else f"column {column + 1}"
         for name, column in zip(names, chosen, strict=True)
     )
-    repeated = {name for name in own if own.count(name) > 1} if len(set(own)) < len(own) else set()
+    times = Counter(own)
     own = tuple(
-        f"column {column + 1}" if name in repeated else name
+        f"column {column + 1}" if times[name] > 1 else name
         for name, column in zip(own, chosen, strict=True)
     )
     return own if _usable(own) else axes
@@ -336,13 +342,14 @@ def _check_constant(path: Path, table: Table, chosen: Sequence[int]) -> None:
 
 def _advice(table: Table, left_out: Sequence[int], chosen: Sequence[int] = ()) -> str:
     """The fields that leave columns out."""
-    kept = [c for c in chosen or range(table.values.shape[1]) if c not in left_out]
-    names = [_name(table, column) for column in kept]
-    header = table.header.names if table.header else ()
-    entries = [
-        f'"{name}"' if header.count(name) == 1 and _PLAIN.fullmatch(name) else str(column + 1)
-        for name, column in zip(names, kept, strict=True)
-    ]
+    dropped = set(left_out)
+    kept = [c for c in chosen or range(table.values.shape[1]) if c not in dropped]
+    names = Counter(table.header.names if table.header else ())
+    entries = []
+    for column in kept:
+        name = _name(table, column)
+        plain = names[name] == 1 and _PLAIN.fullmatch(name)
+        entries.append(f'"{name}"' if plain else str(column + 1))
     text = ", ".join(entries)
     text = f"[{text}]" if len(text) <= _LONGEST_LIST else f"(the other {len(kept)})"
     return f"inputs.columns = {text} and network.inputs = {len(kept)}"
@@ -358,16 +365,26 @@ def _shape(rows: Array, inputs: int) -> str:
 
 def _principal(path: Path, rows: Array, components: int) -> tuple[Array, float]:
     """Leading principal components, and the share of the variance that they hold."""
-    variances, axes = np.linalg.eigh(rows.T @ rows / len(rows))
-    variances, axes = variances[::-1], axes[:, ::-1]
-    reached = int(np.sum(variances > len(axes) * np.finfo(float).eps * variances[0]))
-    if components > min(reached, len(rows)):
+    count, columns = rows.shape
+    if min(count, columns) > _MOST_COLUMNS:
         raise RequestError(
             "inputs.components",
-            f'= {components} is more than the {min(reached, len(rows))} directions in which '
+            f"needs {count} samples of {columns} columns reduced; {_MOST_COLUMNS} samples or "
+            "columns are the most: choose some with inputs.columns",
+        )
+    # Both products have the same eigenvalues.
+    tall = count >= columns
+    variances, vectors = np.linalg.eigh((rows.T @ rows if tall else rows @ rows.T) / count)
+    variances, vectors = variances[::-1], vectors[:, ::-1]
+    reached = int(np.sum(variances > len(vectors) * np.finfo(float).eps * variances[0]))
+    if components > reached:
+        raise RequestError(
+            "inputs.components",
+            f'= {components} is more than the {reached} directions in which '
             f'"{shown(path.name)}" varies; give at most that many',
         )
-    axes = axes[:, :components]
+    axes = vectors[:, :components] if tall else rows.T @ vectors[:, :components]
+    axes /= np.linalg.norm(axes, axis=0)
     largest = axes[np.abs(axes).argmax(axis=0), np.arange(components)]
     explained = float(variances[:components].sum() / variances.clip(min=0).sum())
     return rows @ (axes * np.sign(largest)), explained
