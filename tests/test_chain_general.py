@@ -28,7 +28,7 @@ from symdrift.derivation import Derivation, Step
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.kernels import write_kernels
 from symdrift.learned_map import MapMinimum, elliptical_noise, solve_operator
-from symdrift.study import read_study
+from symdrift.study import Study, read_study
 from symdrift.two_axes import KURTOSIS, LABEL_NOISE, S_1, S_2, TILT, TwoAxes
 
 Section = Callable[[], Iterable[Step]]
@@ -118,6 +118,82 @@ def test_a_study_without_formulas_has_a_document_and_no_kernels(
         problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
     )
     assert [float(value) for value in values] == pytest.approx(found.singular_values, rel=1e-5)
+
+
+DATA = """
+network = { inputs = 2, outputs = 2, hidden = 2 }
+learning = { rate = 0.002, weight_decay = 0.1 }
+"""
+ROWS = np.random.default_rng(6).normal(size=(40, 2)).round(3)
+
+
+def derived_text(study: Study, cache: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Everything that a document says of the inputs."""
+    monkeypatch.setenv("SYMDRIFT_CACHE", str(cache))
+    derivation = derive(study)
+    meanings = [row.meaning for row in derivation.notation]
+    steps = (derivation["loss"], derivation["study"])
+    said = [text for step in steps for text in (step.prose, *step.assumptions)]
+    return "\n".join([*meanings, *said])
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        'distribution = "samples"\nfile = "x.csv"',
+        'distribution = "samples"\nfile = "x.csv"\ncolumns = ["b", "a"]',
+        'distribution = "stimuli"\nstimuli = [[1, 0], [0, 1], [1, 1]]\n'
+        "probabilities = [0.5, 0.25, 0.25]",
+    ],
+)
+def test_a_document_never_says_zero_mean_of_data(
+    inputs: str,
+    cache: Path,
+    tmp_path: Path,
+    write_study: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    np.savetxt(tmp_path / "x.csv", ROWS + 1, delimiter=",", header="a,b", comments="")
+    study = read_study(write_study(f"{DATA}[inputs]\n{inputs}"))
+    text = derived_text(study, cache, monkeypatch)
+    assert "zero mean" not in text
+    assert "Inputs have the second moment {Sigma} about zero" in text
+    problem = study.problem()
+    mean, power = problem.inputs.mean, np.trace(problem.input_covariance)
+    assert f"mean of the inputs holds {100 * mean @ mean / power:.3g} % of their power" in text
+    assert "{Sigma} is their second moment about zero" in text
+
+
+def test_a_document_says_what_was_read_and_follows_the_file(
+    cache: Path,
+    tmp_path: Path,
+    write_study: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inputs = '[inputs]\ndistribution = "samples"\nfile = "x.csv"\ncenter = true\ncomponents = 2'
+    path = write_study(DATA + inputs)
+    wide = ROWS @ np.array([[1, 0.2, 3], [0.5, 1, -1]])
+    np.savetxt(tmp_path / "x.csv", wide, delimiter=",", header="a,b,c", comments="")
+    text = derived_text(read_study(path), cache, monkeypatch)
+    assert "40 rows of 3 columns, named by a header, less the mean of each column" in text
+    assert "their 2 leading principal components, which hold 100 % of the variance" in text
+    assert "The inputs have no mean, so that {Sigma} is their covariance" in text
+    np.savetxt(tmp_path / "x.csv", wide[:30], delimiter=",")
+    text = derived_text(read_study(path), cache, monkeypatch)
+    assert "30 rows of 3 columns, without a header" in text
+
+
+def test_gaussian_inputs_have_zero_mean(misaligned: Derivation) -> None:
+    assert "Inputs have zero mean and covariance {Sigma}" in misaligned["loss"].assumptions[0]
+
+
+def test_data_with_open_symbols_have_a_second_moment(write_study: Callable[[str], Path]) -> None:
+    inputs = (
+        '[inputs]\ndistribution = "stimuli"\nstimuli = [[1, 0], [0, 1], ["x", "x"]]\n'
+        "probabilities = [0.5, 0.25, 0.25]"
+    )
+    (step,) = task(read_study(write_study(DATA + inputs)))
+    assert "leaves x open. {Sigma} is the second moment of these about zero." in step.prose
 
 
 def test_open_symbols_leave_the_minimum_to_numbers() -> None:

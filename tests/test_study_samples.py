@@ -207,7 +207,7 @@ def write_table(path: Path, rows: Column, header: list[str] | None = None) -> Pa
 def growing(kind: str) -> Column:
     rng = np.random.default_rng(3)
     count = np.arange(60.0)
-    return {
+    columns: dict[str, Column] = {
         "index from 0": count,
         "index from 1": count + 1,
         "countdown": 60 - count,
@@ -216,7 +216,8 @@ def growing(kind: str) -> Column:
         "unix time": 1.7e9 + np.cumsum(rng.integers(1, 9, 60)),
         "blocks": count // 6,
         "counter of each block": count % 7,
-    }[kind]
+    }
+    return columns[kind]
 
 
 @pytest.mark.parametrize(
@@ -447,13 +448,17 @@ def test_columns_centring_and_components_can_be_set(
 ) -> None:
     write_table(tmp_path / "x.csv", RECORDING + 2, NAMES)
     study = read_study(write_study(study_of(SAMPLES, 5)))
-    given = {"inputs.columns": '["d", "b"]', "inputs.center": "true", "network.inputs": 2,
-             "network.outputs": 2}  # fmt: skip
+    given: dict[str, str | float] = {
+        "inputs.columns": '["d", "b"]', "inputs.center": "true",
+        "network.inputs": 2, "network.outputs": 2,
+    }  # fmt: skip
     problem = study.with_values(given).problem()
     assert [stimulus.name for stimulus in problem.stimuli] == ["d", "b"]
     expected = np.cov(RECORDING[:, [3, 1]], rowvar=False, bias=True)
     np.testing.assert_allclose(problem.input_covariance, expected, atol=1e-12)
-    sizes = {"network.inputs": 3, "network.outputs": 3, "inputs.components": 3}
+    sizes: dict[str, str | float] = {
+        "network.inputs": 3, "network.outputs": 3, "inputs.components": 3,
+    }  # fmt: skip
     problem = study.with_values(sizes).problem()
     assert mean_share(problem.inputs) == 0, "components are about the mean if nothing is said"
     raw = study.with_values({**sizes, "inputs.center": "false"}).problem()

@@ -132,8 +132,10 @@ def _general(study: Study) -> tuple[Chapter, ...]:
     aligned, examples = Examples(), MapExamples()
     document = [study.name, study.document, _digest(study)]
     inputs = ABOUT_ZERO if are_data(study) else ZERO_MEAN
-    general = Chapter("general", inputs, lambda: _general_theory(aligned, examples, inputs))
-    chapters = [general]
+    chapters = [
+        Chapter("setting", inputs, lambda: setting(examples.generic, inputs)),
+        Chapter("general", None, lambda: _general_theory(aligned, examples)),
+    ]
     if has_explicit_rate(study):
         absent = absent_sources(study)
         names = [source.name for source in absent]
@@ -181,9 +183,8 @@ def _theory(examples: Examples) -> Iterator[Step]:
     yield from special_section.special(examples)
 
 
-def _general_theory(aligned: Examples, examples: MapExamples, inputs: str) -> Iterator[Step]:
-    """Everything that holds for any teacher and any inputs."""
-    yield from setting(examples.generic, inputs)
+def _general_theory(aligned: Examples, examples: MapExamples) -> Iterator[Step]:
+    """Everything behind the setting that holds for any teacher and any inputs."""
     yield from factorisation(examples)
     yield from symmetry(examples.generic)
     yield from reach_section.reach(examples)
