@@ -207,7 +207,7 @@ def write_table(path: Path, rows: Column, header: list[str] | None = None) -> Pa
 def growing(kind: str) -> Column:
     rng = np.random.default_rng(3)
     count = np.arange(60.0)
-    columns: dict[str, Column] = {
+    columns: dict[str, Any] = {
         "index from 0": count,
         "index from 1": count + 1,
         "countdown": 60 - count,
@@ -217,7 +217,7 @@ def growing(kind: str) -> Column:
         "blocks": count // 6,
         "counter of each block": count % 7,
     }
-    return columns[kind]
+    return np.asarray(columns[kind], dtype=np.float64)
 
 
 @pytest.mark.parametrize(
