@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from fuzz_worker import MEMORY, Outcome, Request
 
+from symdrift.quoting import printable
+
 LONGEST_SENTENCE = 1500
 SPARE_MEMORY = 2**28
 """Bytes of code and small arrays beside what the commands announce."""
@@ -93,7 +95,7 @@ def _names_own(request: Request, sentence: str) -> bool:
     if re.search(r" (is not a field of a study|cannot be set); ", sentence):
         return True
     first = sentence.split(" ")[0].strip('"')
-    own = f"{request} {' '.join(request.arguments)}"
+    own = f"{request} {' '.join(map(printable, request.arguments))}"
     return first[:20] in own
 
 

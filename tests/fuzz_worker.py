@@ -46,11 +46,16 @@ class Request:
     seconds: int = 30
 
     def __str__(self) -> str:
-        shown = [f"symdrift {' '.join(map(ascii, self.arguments))}"]
+        shown = ["symdrift " + " ".join(map(_shown, self.arguments))]
         for name, content in self.files.items():
             text = content.decode("utf-8", "backslashreplace")
             shown.append(f"--- {name}\n{text if len(text) < 4000 else text[:4000] + ' ...'}")
         return "\n".join(shown)
+
+
+def _shown(word: str) -> str:
+    text = ascii(word)
+    return text if len(text) < 400 else f"{text[:300]} ... ({len(word)} characters)"
 
 
 @dataclass(frozen=True)

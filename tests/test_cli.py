@@ -356,6 +356,25 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_the_work(
     assert re.fullmatch(r"symdrift: --(out|plot) = .*\n", capsys.readouterr().err)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["9" * 5000],
+        ["evaluate", "bottleneck", f"--{'x' * 5000}"],
+        ["evaluate", "bottleneck", "x" * 5000],
+        ["observe", "bottleneck", "--seed", "9" * 5000],
+        ["evaluate", "bottleneck", "--set", f"{'a.' * 3000}b=1"],
+    ],
+)
+def test_what_was_typed_is_never_quoted_at_length(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert run(arguments) == 2
+    sentence = capsys.readouterr().err
+    assert sentence.startswith("symdrift: ")
+    assert len(sentence) < 600
+
+
 def test_too_little_memory_is_said_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

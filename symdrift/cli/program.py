@@ -21,6 +21,9 @@ from symdrift.cli.validate import validate
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.quoting import printable
 
+_LONGEST_WORD = 300
+"""Characters of a word in a refusal; paths may be as long."""
+
 app = typer.Typer(
     name="symdrift",
     help="Derive, evaluate and check how the hidden representations of a trained two-layer "
@@ -110,6 +113,8 @@ def main() -> None:
 
 
 def _refuse(message: str, code: int) -> int:
-    sentence = printable(" ".join(message.split()))
+    # The parser of arguments quotes them in full.
+    words = (word if len(word) <= _LONGEST_WORD else f"{word[:57]}..." for word in message.split())
+    sentence = printable(" ".join(words))
     print(f"symdrift: {sentence}{'' if sentence[-1:] in '.?!' else '.'}", file=sys.stderr)
     return code
