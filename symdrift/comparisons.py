@@ -18,6 +18,7 @@ from symdrift.evaluation import Drift, Evaluation
 from symdrift.inputs import Elliptical, Gaussian, InputDistribution, Samples, StimulusSet
 from symdrift.precision import double_precision
 from symdrift.problem import LearningProblem
+from symdrift.progress import log_stage
 from symdrift.quoting import csv_cell
 from symdrift.roads import evaluate, evaluate_stimuli
 from symdrift.synaptic import synaptic_decay, with_synaptic_noise
@@ -206,12 +207,15 @@ def compare_study(problem: LearningProblem) -> ComparedStudy:
     RequestError
         When the problem cannot be evaluated.
     """
+    log_stage("comparing with white noise")
     white = white_noise_comparison(problem)
     synaptic, isotropic, warnings = None, None, []
+    log_stage("comparing with synaptic noise")
     try:
         synaptic = synaptic_comparison(problem)
     except RequestError as error:
         warnings.append(f"no comparison with synaptic noise: {error}")
+    log_stage("comparing with isotropic inputs")
     try:
         isotropic = isotropic_comparison(problem)
     except RequestError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,8 +38,15 @@ def require_directory(target: str | Path, field: str = "out") -> None:
     _require_place(path, path, field)
 
 
+def has_controls(name: str) -> bool:
+    """Whether a name has characters that end a line or control a terminal."""
+    return any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in name)
+
+
 def _require_place(path: Path, directory: Path, field: str) -> None:
     """Refuse a path whose directory cannot be made or written to."""
+    if has_controls(str(path)):
+        raise RequestError(field, f"= {str(path)!a} must have no control characters")
     try:
         # Asks for the path itself too: its name may be too long.
         exists = {place: place.exists() for place in (path, *path.parents)}
@@ -52,13 +60,19 @@ def _require_place(path: Path, directory: Path, field: str) -> None:
 
 
 @contextmanager
-def replacing(target: str | Path) -> Iterator[Path]:
+def replacing(target: str | Path, field: str = "out") -> Iterator[Path]:
     """Path of a temporary file that takes the place of ``target`` on success.
 
     The temporary file lies beside the target (the rename is then atomic) and keeps
     its suffix (savers that look at the suffix work).  Missing parent directories are
     made.  When the body raises, the temporary file is removed and an existing target
     stays as it was.
+
+    Parameters
+    ----------
+    target : str or Path
+    field : str
+        What a refusal calls it.
 
     Raises
     ------
@@ -78,14 +92,14 @@ def replacing(target: str | Path) -> Iterator[Path]:
         reason = error.strerror or str(error)
         if isinstance(error, FileExistsError | NotADirectoryError):
             reason = "one of its directories is a file"
-        raise RequestError("out", f"= {path} cannot be written: {reason}") from error
+        raise RequestError(field, f"= {path} cannot be written: {reason}") from error
     finally:
         # Not there after a successful rename; never made when its path is impossible.
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
-def write_bytes(target: str | Path, content: bytes) -> Path:
+def write_bytes(target: str | Path, content: bytes, field: str = "out") -> Path:
     """Write ``content`` to ``target``, all or nothing; returns the path.
 
     Raises
@@ -93,7 +107,7 @@ def write_bytes(target: str | Path, content: bytes) -> Path:
     RequestError
         When the file cannot be written.
     """
-    with replacing(target) as temporary:
+    with replacing(target, field) as temporary:
         temporary.write_bytes(content)
     return Path(target)
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from symdrift.errors import RequestError
-from symdrift.files import replacing, require_file
+from symdrift.files import require_file
 from symdrift.quoting import figure_text
 from symdrift.tables import quantities
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     from symdrift.sweeps import Axis, SweepPoint
@@ -81,9 +82,16 @@ def plot(points: Sequence[SweepPoint], axes: Sequence[Axis], path: Path) -> None
     RequestError
         When the suffix is none of these, or the file cannot be written.
     """
-    from matplotlib.figure import Figure
+    from symdrift.figures.style import drawing, save
 
     check_suffix(path)
+    with drawing({}):
+        save(_drawn(points, axes), path, {}, "--plot")
+
+
+def _drawn(points: Sequence[SweepPoint], axes: Sequence[Axis]) -> Figure:
+    from matplotlib.figure import Figure
+
     shown = (*_PANELS, _ROTATION) if any(map(_rotates, points)) else _PANELS
     figure = Figure(figsize=(5 * len(shown), 4.8), layout="constrained")
     panels = figure.subplots(1, len(shown))
@@ -97,8 +105,7 @@ def plot(points: Sequence[SweepPoint], axes: Sequence[Axis], path: Path) -> None
         panel.set_ylabel(label)
     study = figure_text(points[0].evaluation.study)
     figure.suptitle(f"{study}: drift of the hidden representation")
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=150)
+    return figure
 
 
 def _rotates(point: SweepPoint) -> bool:

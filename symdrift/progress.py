@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 Progress = Callable[[int, int], None]
 """Receives how much was done of how much."""
+
+_LOGGER = logging.getLogger("symdrift")
+
+
+def log_stage(text: str) -> None:
+    """Say that a stage of long work begins; whoever listens to the package's log shows it."""
+    _LOGGER.info(text)
 
 
 class Stages:

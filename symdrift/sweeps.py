@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from symdrift.errors import RequestError
 from symdrift.expressions import parse_number, whole_number
 from symdrift.memory import available_memory
+from symdrift.progress import log_stage
 from symdrift.quoting import shown
 
 if TYPE_CHECKING:
@@ -153,6 +154,8 @@ def sweep(
     total = math.prod(len(axis.values) for axis in axes)
     if total > MOST_POINTS:
         raise RequestError("--sweep", f"asks for {total} points; at most {MOST_POINTS} are allowed")
+    if axes:
+        log_stage(f"evaluating {total} points")
     points: list[SweepPoint] = []
     for values in product(*(axis.values for axis in axes)):
         swept = dict(zip(paths, values, strict=True))

@@ -36,7 +36,7 @@ from symdrift.planning import (
 )
 from symdrift.precision import double_precision
 from symdrift.problem import Array, LearningProblem
-from symdrift.progress import Progress
+from symdrift.progress import Progress, log_stage
 from symdrift.roads import evaluate
 from symdrift.simulation.ensemble import Schedule, measure
 from symdrift.simulation.model import model_of, padded_layers, simulated_hidden
@@ -362,6 +362,10 @@ def run_planned(
     observed = observables(minimum.rank, representations)
     require_memory(problem, observed, schedule, replicas)
     stiffness = problem.learning_rate * theory.minimum.hessian_max
+    log_stage(
+        f"simulating {replicas} replicas of {schedule.steps} steps at learning rate "
+        f"{problem.learning_rate:.4g}"
+    )
     try:
         sums, interrupted = measure(
             model_of(problem, hidden),

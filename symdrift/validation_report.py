@@ -12,13 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from symdrift.extrapolation import ExtrapolatedRow, Extrapolation
-from symdrift.figures import COLOURS, literal
-from symdrift.files import replacing
+from symdrift.figures.style import COLOURS, drawing, literal, save
 from symdrift.quoting import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import SubFigure
+    from matplotlib.figure import Figure, SubFigure
 
 _COLUMNS = (
     *("quantity", "theory", "simulation", "standard error"),
@@ -101,6 +100,11 @@ def plot_extrapolation(extrapolation: Extrapolation, path: Path) -> None:
     RequestError
         When the file cannot be written.
     """
+    with drawing({}):
+        save(_drawn(extrapolation), path, {}, "--plot")
+
+
+def _drawn(extrapolation: Extrapolation) -> Figure:
     from matplotlib.figure import Figure
 
     rows = [row for row in extrapolation.rows if row.ratio is not None][:_MOST_PANELS]
@@ -117,8 +121,7 @@ def plot_extrapolation(extrapolation: Extrapolation, path: Path) -> None:
         _draw_displacement(panel, extrapolation, index)
     lower.supxlabel("SGD steps")
     lower.supylabel("mean-squared displacement")
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=150)
+    return figure
 
 
 def _panels(figure: SubFigure, lines: int, used: int) -> list[Axes]:

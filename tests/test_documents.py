@@ -388,7 +388,7 @@ def test_tex_runs_only_when_the_source_or_a_figure_has_changed(
         return CompileResult(write_text(source.with_suffix(".pdf"), f"run {len(compiled)}"))
 
     monkeypatch.setenv("SYMDRIFT_CACHE", str(tmp_path / "kept"))
-    monkeypatch.setattr("symdrift.documents.writing.tex_available", lambda: True)
+    monkeypatch.setattr("symdrift.documents.writing.has_tex", lambda: True)
     monkeypatch.setattr("symdrift.documents.writing.compile_pdf", typeset)
     contents = []
     for change in ("", "", "figure", "source"):

@@ -43,7 +43,7 @@ from symdrift.chain.symmetry import symmetry
 from symdrift.derivation import Derivation, Equation, Notation, Step
 from symdrift.errors import RequestError
 from symdrift.notation import adapted_names, latex_names, symbol
-from symdrift.progress import Progress
+from symdrift.progress import Progress, log_stage
 from symdrift.roles import ROLES
 from symdrift.study import SampleInputs, Study
 
@@ -85,6 +85,7 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
         return tuple(found)
 
     for chapter in chapters:
+        log_stage(f"deriving {study.name}: {chapter.name}")
         steps += cached(chapter.name, chapter.document, partial(counted, chapter), _are_steps)
     if progress is not None:
         progress(len(steps), len(steps))

@@ -10,7 +10,7 @@ import typer
 
 from symdrift.cli.options import JsonOption, SetOption, StudyArgument
 from symdrift.cli.requests import chosen_study
-from symdrift.cli.terminal import output_console
+from symdrift.cli.terminal import output_console, progress_shown
 from symdrift.errors import RequestError
 
 
@@ -32,7 +32,8 @@ def compare(
     from symdrift.comparisons import compare_study, write_csv
 
     problem = chosen_study(study, assignments).problem()
-    compared = compare_study(problem)
+    with progress_shown("comparing"):
+        compared = compare_study(problem)
     if as_json:
         typer.echo(json.dumps(compared.to_dict(), indent=2, allow_nan=False))
     elif as_csv:

@@ -8,7 +8,7 @@ import typer
 
 from symdrift.cli.options import OutOption, SetOption, StudyArgument
 from symdrift.cli.requests import chosen_study, output_directory
-from symdrift.cli.terminal import announce, progress_bar
+from symdrift.cli.terminal import announce, progress_shown
 from symdrift.errors import RequestError
 
 
@@ -50,7 +50,7 @@ def derive(
     missing = RequestError("--format", f'= "{text}" asks for a PDF, but {TEX_MISSING}')
     if pdf_asked_for and not has_tex():
         raise missing
-    with progress_bar("deriving") as progress:
+    with progress_shown("deriving") as progress:
         written = write_derivation(chosen, output_directory(out, chosen), wanted, width, progress)
     announce(written)
     if pdf_asked_for and not any(path.suffix == ".pdf" for path in written):

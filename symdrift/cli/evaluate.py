@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ import typer
 
 from symdrift.cli.options import JsonOption, SetOption, StudyArgument
 from symdrift.cli.requests import chosen_study
-from symdrift.cli.terminal import output_console, progress_bar
+from symdrift.cli.terminal import output_console, progress_shown
 from symdrift.errors import RequestError
 
 if TYPE_CHECKING:
@@ -72,15 +73,21 @@ def evaluate(
 
     axes = [parse_axis(text) for text in sweeps or ()]
     chosen = chosen_study(study, assignments)
-    with progress_bar("evaluating") as progress:
+    with ExitStack() as afterwards, progress_shown("evaluating") as progress:
         points = sweep(chosen, axes, method, approximation, progress, quantities)
-    if plot is not None:
-        from symdrift.plots import plot as draw
+        # Printed even when the picture cannot be drawn.
+        afterwards.callback(_print, points, as_json, as_csv)
+        if plot is not None:
+            from symdrift.plots import plot as draw
 
-        draw(points, axes, plot)
+            draw(points, axes, plot)
+
+
+def _print(points: Sequence[SweepPoint], as_json: bool, as_csv: bool) -> None:
     if as_json:
         records = [point.to_dict() for point in points]
-        typer.echo(json.dumps(records if axes else records[0], indent=2, allow_nan=False))
+        record = records if points[0].swept else records[0]
+        typer.echo(json.dumps(record, indent=2, allow_nan=False))
     elif as_csv:
         from symdrift.tables import write_csv
 

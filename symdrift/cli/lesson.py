@@ -8,7 +8,7 @@ import typer
 
 from symdrift.cli.options import OutOption, SeedOption, SetOption, StudyArgument
 from symdrift.cli.requests import chosen_study, output_directory
-from symdrift.cli.terminal import announce, progress_bar
+from symdrift.cli.terminal import announce, progress_shown
 
 
 def lesson(
@@ -29,6 +29,6 @@ def lesson(
     chosen = chosen_study(study, assignments)
     from symdrift.lesson import write_lesson
 
-    with progress_bar("writing") as progress:
+    with progress_shown("writing") as progress:
         written = write_lesson(chosen, output_directory(out, chosen), seed, students, progress)
     announce(written)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ import typer
 
 from symdrift.cli.options import JsonOption, SeedOption, SetOption, StudyArgument
 from symdrift.cli.requests import chosen_study
-from symdrift.cli.terminal import output_console, progress_bar
+from symdrift.cli.terminal import output_console, progress_shown
 from symdrift.errors import RequestError
 
 if TYPE_CHECKING:
@@ -61,12 +62,17 @@ def observe(
 
     lags = None if times is None else parse_times(times)
     problem = chosen_study(study, assignments).problem()
-    with progress_bar("observing") as progress:
+    with ExitStack() as afterwards, progress_shown("observing") as progress:
         observation = run_observe(problem, lags, approximation, seed, progress)
-    if plot is not None:
-        from symdrift.figures import draw_observables, save
+        # Printed even when the picture cannot be drawn.
+        afterwards.callback(_print, observation, as_json, as_csv)
+        if plot is not None:
+            from symdrift.figures import draw_observables, save
 
-        save(draw_observables(observation), plot)
+            save(draw_observables(observation), plot, field="--plot")
+
+
+def _print(observation: Observation, as_json: bool, as_csv: bool) -> None:
     if as_json:
         typer.echo(json.dumps(observation.to_dict(), indent=2, allow_nan=False))
     elif as_csv:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -14,6 +13,7 @@ from symdrift.cli.derive import derive
 from symdrift.cli.evaluate import evaluate
 from symdrift.cli.lesson import lesson
 from symdrift.cli.observe import observe
+from symdrift.cli.process import interruptible, prepare_streams
 from symdrift.cli.report import report
 from symdrift.cli.simulate import simulate
 from symdrift.cli.studies import list_studies
@@ -28,7 +28,9 @@ app = typer.Typer(
     name="symdrift",
     help="Derive, evaluate and check how the hidden representations of a trained two-layer "
     "linear network drift under SGD noise.",
-    epilog="Example: symdrift evaluate anisotropic_autoencoder",
+    epilog="Example: symdrift evaluate anisotropic_autoencoder.  Exit codes: 0 done, 1 a check or "
+    "validation failed, 2 the request was wrong or its output could not be printed, 130 "
+    "interrupted, 143 ended by SIGTERM.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -89,7 +91,6 @@ def run(arguments: Sequence[str]) -> int:
     """
     try:
         code = app(list(arguments) or ["--help"], prog_name="symdrift", standalone_mode=False)
-        sys.stdout.flush()
     except RequestError as error:
         return _refuse(str(error), 2)
     except CheckFailed as error:
@@ -98,18 +99,31 @@ def run(arguments: Sequence[str]) -> int:
         return _refuse(f"there is too little memory for this request: {error}", 2)
     except typer.TyperException as error:
         return _refuse(error.format_message(), 2)
-    except BrokenPipeError:
-        # Whoever reads has seen enough; without this Python complains when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        return _refuse(f"the system refused: {error}", 2)
     if code == 130:
         return _refuse("interrupted before it was done", 130)
     return code if isinstance(code, int) else 0
 
 
 def main() -> None:
-    """Run the command that the process was started with."""
-    sys.exit(run(sys.argv[1:]))
+    """Run the command that the process was started with.
+
+    A signal that ends the process saves what an interrupt saves; the exit code is then 128 and
+    its number.  Output that nobody can read is an error, but for a reader who has left.
+    """
+    output = prepare_streams()
+    with interruptible() as received:
+        try:
+            code = run(sys.argv[1:])
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            code = _refuse("interrupted before it was done", 130)
+    if code == 130 and received:
+        code = 128 + received[0]
+    if output.failure is not None:
+        code = _refuse(f"standard output cannot be written to: {output.failure}", code or 2)
+    sys.exit(code)
 
 
 def _refuse(message: str, code: int) -> int:

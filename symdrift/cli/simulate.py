@@ -18,7 +18,7 @@ from symdrift.cli.options import (
     ThreadsOption,
 )
 from symdrift.cli.requests import chosen_study, dask_executor
-from symdrift.cli.terminal import announce, progress_bar
+from symdrift.cli.terminal import announce, progress_shown
 from symdrift.errors import RequestError
 from symdrift.files import require_file
 
@@ -42,7 +42,7 @@ def simulate(
     problem = chosen_study(study, assignments).problem()
     from symdrift.simulation import simulate as run_simulation
 
-    with dask_executor(dask) as executor, progress_bar("simulating") as progress:
+    with dask_executor(dask) as executor, progress_shown("simulating") as progress:
         trajectory = run_simulation(
             problem,
             steps=steps,

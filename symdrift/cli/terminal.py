@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +16,16 @@ from symdrift.quoting import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from symdrift.progress import Progress
+
 _WIDE = 160
 """Columns of a table that goes to a file or a pipe."""
+
+_SILENCE = 60.0
+"""Seconds after which long work says how far it is."""
+
+_SOON = 1.0
+"""Seconds from which work is long."""
 
 
 def announce(paths: Sequence[Path]) -> None:
@@ -37,14 +46,73 @@ def output_console() -> Console:
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on a terminal, for whoever reports how much of how many is done."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
+def progress_shown(what: str) -> Iterator[Progress]:
+    """Show how far long work is: a bar on a terminal; elsewhere a line for each stage.
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    Stages are what the library logs, with its warnings.  A stage that lasts gets a line a minute.
+    """
+    import logging
+
+    # What it says about fonts and folders of its own is of no use to the user of a command.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            message = printable(record.getMessage())
+            if record.levelno > logging.INFO:
+                print(f"warning: {message}", file=sys.stderr)
+            else:
+                show(message)
+
+    logger, handler = logging.getLogger("symdrift"), Handler()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.markup import escape
+            from rich.progress import Progress as Bar
+
+            with Bar(console=Console(stderr=True), transient=True) as bar:
+                task = bar.add_task(what, total=None)
+
+                def show(stage: str) -> None:
+                    bar.update(task, description=escape(stage))
+
+                yield lambda done, total: bar.update(task, completed=done, total=total)
+        else:
+            lines = _Lines(what)
+            show = lines.say
+            yield lines.progress
+            lines.flush()
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+class _Lines:
+    """Progress for a file or a batch system, each line with the seconds since the beginning.
+
+    Work that is soon done, or refused, says nothing.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._start = self._last = time.monotonic()
+        self._held: list[str] = []
+
+    def say(self, stage: str) -> None:
+        self._last = time.monotonic()
+        self._held.append(f"{self._last - self._start:6.0f} s  {stage}")
+        self.flush()
+
+    def progress(self, done: int, total: int) -> None:
+        if time.monotonic() - self._last > _SILENCE:
+            self.say(f"{self._what}: {done / max(total, 1):.0%}")
+        self.flush()
+
+    def flush(self) -> None:
+        if self._held and time.monotonic() - self._start > _SOON:
+            print("\n".join(self._held), file=sys.stderr)
+            self._held.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,7 @@ from symdrift.cli.options import (
     ThreadsOption,
 )
 from symdrift.cli.requests import chosen_study, dask_executor
-from symdrift.cli.terminal import output_console, progress_bar
+from symdrift.cli.terminal import output_console, progress_shown
 from symdrift.errors import CheckFailed, RequestError
 
 if TYPE_CHECKING:
@@ -79,7 +80,11 @@ def validate(
     from symdrift.validation import validate as run_validation
 
     result: Validation | Extrapolation
-    with dask_executor(dask) as executor, progress_bar("simulating") as progress:
+    with (
+        ExitStack() as afterwards,
+        progress_shown("simulating") as progress,
+        dask_executor(dask) as executor,
+    ):
         if steps is not None:
             result = run_validation(
                 problem, steps, replicas, seed, progress, threads=threads, executor=executor
@@ -95,19 +100,24 @@ def validate(
                 threads=threads,
                 executor=executor,
             )
-    if plot is not None:
-        from symdrift.validation_report import plot_extrapolation
+        # Printed even when the picture cannot be drawn.
+        afterwards.callback(_print, result, as_json)
+        if plot is not None:
+            from symdrift.validation_report import plot_extrapolation
 
-        plot_extrapolation(limit, plot)
-    if as_json:
-        typer.echo(json.dumps(result.to_dict(), indent=2, allow_nan=False))
-    else:
-        _print_validation(result)
+            plot_extrapolation(limit, plot)
     if result.interrupted:
         print(f"this is what {result.completed:.0%} of the run measured", file=sys.stderr)
         raise KeyboardInterrupt
     if not result.passed:
         raise CheckFailed(f"theory and simulation of {problem.study} disagree")
+
+
+def _print(result: Validation | Extrapolation, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(result.to_dict(), indent=2, allow_nan=False))
+    else:
+        _print_validation(result)
 
 
 def _print_validation(result: Validation | Extrapolation) -> None:

@@ -31,7 +31,7 @@ from symdrift.kernels import write_kernels
 from symdrift.observables import observe
 from symdrift.planning import at_learning_rate, linear_rate, minimum_of, require_time
 from symdrift.problem import LearningProblem
-from symdrift.progress import Progress, Stages
+from symdrift.progress import Progress, Stages, log_stage
 from symdrift.roads import evaluate
 from symdrift.study import Study
 from symdrift.validation import Validation
@@ -71,6 +71,7 @@ def write_report(study: Study, directory: Path, progress: Progress | None = None
     """
     directory = Path(directory)
     stages = Stages(progress)
+    log_stage(f"evaluating {study.name}")
     # Numbers first: a request outside the theory is then refused before the long work.
     problem = None if study.missing else study.problem()
     theory = None if problem is None else (evaluate(problem), evaluate(problem, "auto", "white"))
@@ -85,6 +86,7 @@ def write_report(study: Study, directory: Path, progress: Progress | None = None
     if problem is not None and theory is not None:
         results = _simulate(study, problem, *theory, stages)
         validation = results.validation
+        log_stage("drawing figures")
         drawn, files = write_drawings(
             _drawings(problem, results), directory / "figures", study.notation
         )

@@ -21,13 +21,13 @@ from symdrift.documents.latex import (
     page_of,
 )
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
-from symdrift.documents.pdf import TEX_MISSING, compile_pdf, tex_available
+from symdrift.documents.pdf import TEX_MISSING, TexMissing, compile_pdf, has_tex
 from symdrift.documents.sheet import sheet_latex
 from symdrift.documents.slides import slides_latex
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.files import write_bytes, write_text
 from symdrift.kernels import write_kernels
-from symdrift.progress import Progress, Stages
+from symdrift.progress import Progress, Stages, log_stage
 from symdrift.study import Study
 
 FORMATS = ("tex", "html", "pdf")
@@ -93,18 +93,25 @@ def write_derivation(
     if handouts and "tex" not in formats and "pdf" in article:
         article.remove("pdf")
     written: list[Path] = []
+    sources = []
     if article:
+        if "pdf" in article:
+            sources.append(directory / "derivation.tex")
+            article = [name for name in article if name not in ("tex", "pdf")] + ["tex"]
         written += write_document(derivation, directory, "derivation", article, page=page)
     if "fragment" in formats:
         written.append(write_text(directory / "fragment.tex", fragment_latex(derivation, page)))
     for name in handouts:
         source = write_text(directory / f"{name}.tex", HANDOUTS[name](derivation))
-        written += [source, *(_write_pdf(source) if "pdf" in formats else [])]
+        written.append(source)
+        if "pdf" in formats:
+            sources.append(source)
     bibliography = directory / BIBLIOGRAPHY
     if (handouts or "fragment" in formats) and bibliography not in written:
         written.append(write_text(bibliography, bibtex()))
-    stages.reach(95)
     written += write_kernels(study, directory)
+    stages.reach(85)
+    written += write_pdfs(sources)
     stages.reach(100)
     return written
 
@@ -128,6 +135,7 @@ def write_document(
     """
     _require_formats(formats, FORMATS)
     require_passed(derivation)
+    log_stage(f"writing {stem}")
     written: list[Path] = []
     if "html" in formats:
         written.append(write_text(directory / f"{stem}.html", derivation_html(derivation, numbers)))
@@ -136,31 +144,58 @@ def write_document(
         written.append(write_text(directory / f"{stem}.tex", source))
         written.append(write_text(directory / BIBLIOGRAPHY, bibtex()))
     if "pdf" in formats:
-        written += _write_pdf(directory / f"{stem}.tex")
+        written += write_pdfs([directory / f"{stem}.tex"])
+    return written
+
+
+def write_pdfs(sources: Collection[Path]) -> list[Path]:
+    """PDFs of LaTeX documents; none, and a warning, where TeX is missing.
+
+    Raises
+    ------
+    CheckFailed
+        With the words of TeX, when it finds fault with a document; the others are made first.
+    """
+    written: list[Path] = []
+    faults = []
+    for source in sources:
+        try:
+            written += _write_pdf(source)
+        except CheckFailed as fault:
+            faults.append(f"{fault}; what needs no TeX was written to {source.parent}")
+    if faults:
+        raise CheckFailed("; ".join(faults))
     return written
 
 
 def _write_pdf(source: Path) -> list[Path]:
     """The document as PDF; TeX runs only when the source or a figure has changed."""
     target = source.with_suffix(".pdf")
-    if not tex_available():
+    if not has_tex():
         _LOGGER.warning("%s was not built: %s", target.name, TEX_MISSING)
         return []
     figures = sorted((source.parent / "figures").glob("*.pdf"))
     read = [sha256(path.read_bytes()).hexdigest() for path in (source, *figures)]
-    content = cached(
-        "pdf",
-        [source.name, [path.name for path in figures], read],
-        lambda: _compiled(source),
-        lambda kept: isinstance(kept, bytes),
-    )
+    try:
+        content = cached(
+            "pdf",
+            [source.name, [path.name for path in figures], read],
+            lambda: _compiled(source),
+            lambda kept: isinstance(kept, bytes),
+        )
+    except TexMissing as missing:
+        _LOGGER.warning("%s was not built: %s", target.name, missing)
+        return []
     return [write_bytes(target, content)]
 
 
 def _compiled(source: Path) -> bytes:
+    log_stage(f"compiling {source.name}")
     result = compile_pdf(source)
+    if not result.available:
+        raise TexMissing(f"{result.fault}; {TEX_MISSING}")
     if result.pdf is None or result.problems:
-        raise CheckFailed(f"{source.name} does not compile cleanly: {result.problems[0]}")
+        raise CheckFailed(f"{source.name} does not compile cleanly: {result.fault}")
     return result.pdf.read_bytes()
 
 

@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 from symdrift.aligned import representative_drift
 from symdrift.chain import derive
 from symdrift.derivation import Derivation
-from symdrift.documents.pdf import TEX_MISSING, compile_pdf
+from symdrift.documents.pdf import TEX_MISSING, compile_pdfs
 from symdrift.documents.rendering import render_html, render_latex
 from symdrift.errors import CheckFailed, RequestError
-from symdrift.execution import available_processors
 from symdrift.exercises.sheets import Sheet, problem_sheet
 from symdrift.exercises.statements import Theory
 from symdrift.exercises.typesetting import HtmlPen, LatexPen, sheet_view
 from symdrift.files import write_text
-from symdrift.progress import Progress, Stages
+from symdrift.progress import Progress, Stages, log_stage
 from symdrift.study import Study
 
 MOST_STUDENTS = 500
@@ -74,6 +72,7 @@ def write_exercises(
     theory = Theory(representative_drift(), derivation)
     # Every student's sheet is drawn, written and compiled; solutions and answers are two more.
     stages = Stages(progress)
+    log_stage(f"drawing exercises for {students} students")
     sheets = _counted(
         (problem_sheet(problem, theory, seed, k + 1) for k in range(students)),
         students,
@@ -154,22 +153,17 @@ def _key(sheets: Sequence[Sheet]) -> dict[str, Any]:
 
 
 def _compiled(sources: Sequence[Path], progress: Progress) -> list[Path]:
-    """PDFs of LaTeX files; none where TeX is missing, which is said once.
-
-    TeX runs once per processor at a time.
-    """
-    found: list[Path] = []
-    with ThreadPoolExecutor(available_processors()) as pool:
-        try:
-            results = _counted(pool.map(compile_pdf, sources), len(sources), progress)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    for source, result in zip(sources, results, strict=True):
-        if not result.available:
-            _LOGGER.warning(TEX_MISSING)
-            return found
-        if result.pdf is None or result.problems:
-            raise CheckFailed(f"{source.name} does not compile cleanly: {result.problems[0]}")
-        found.append(result.pdf)
-    return found
+    """PDFs of LaTeX files; none where TeX is missing, which is said once."""
+    log_stage(f"compiling {len(sources)} sheets")
+    results = compile_pdfs(sources, progress)
+    missing = next((result for result in results if not result.available), None)
+    if missing is not None:
+        _LOGGER.warning("; ".join((*missing.errors, TEX_MISSING)))
+    faults = [
+        f"{source.name} does not compile cleanly: {result.fault}"
+        for source, result in zip(sources, results, strict=True)
+        if result.available and (result.pdf is None or result.problems)
+    ]
+    if faults:
+        raise CheckFailed(f"{faults[0]}; what needs no TeX was written to {sources[0].parent}")
+    return [result.pdf for result in results if result.pdf is not None]

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from symdrift.figures.style import COLOURS, STYLE, colour, label_in_units, literal
+from symdrift.figures.style import COLOURS, colour, drawing, label_in_units, literal
 from symdrift.problem import Array
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class Counterparts:
 
 def draw_counterparts(data: Counterparts) -> Figure:
     """Decay rate of every stimulus, and its scaling with the size of the network."""
-    with rc_context(STYLE):
+    with drawing():
         figure = Figure(figsize=(6.2, 3.2), layout="constrained")
         if data.sizes:
             bars, sizes = figure.subplots(1, 2, width_ratios=(3, 2))

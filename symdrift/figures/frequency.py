@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from symdrift.figures.style import STYLE, WIDTH, colour, literal
+from symdrift.figures.style import WIDTH, colour, drawing, literal
 from symdrift.problem import Array
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class FrequencySweep:
 
 def draw_frequency_sweep(data: FrequencySweep) -> Figure:
     """Decay rates, and below those of the stimulus in question over those of the others."""
-    with rc_context(STYLE):
+    with drawing():
         figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         for index, curve in enumerate(data.curves):

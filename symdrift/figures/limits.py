@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from symdrift.figures.style import STYLE, colour, label_in_units, literal
+from symdrift.figures.style import colour, drawing, label_in_units, literal
 from symdrift.problem import Array
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ class LearningRateLimit:
 
 def draw_learning_rate_limit(data: LearningRateLimit) -> Figure:
     """Variance, mean rotation and displacement at each rate, and the ratios against the rate."""
-    with rc_context(STYLE):
+    with drawing():
         figure = Figure(figsize=_SIZE, layout="constrained")
         ((variance, rotation), (displacement, ratio)) = figure.subplots(2, 2)
         _draw_series(variance, data, data.variances, 3)

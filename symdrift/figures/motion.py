@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
-from symdrift.figures.style import COLOURS, STYLE, WIDTH, colour, label_in_units, literal
+from symdrift.figures.style import COLOURS, WIDTH, colour, drawing, label_in_units, literal
 from symdrift.problem import Array
 
 _MOST_AXES = 6
@@ -98,7 +97,7 @@ class SweptArea:
 
 def draw_standstill(data: Standstill) -> Figure:
     """Loss and similarities, which stay, above a representation, which does not."""
-    with rc_context(STYLE):
+    with drawing():
         figure = Figure(figsize=(WIDTH, 5.4), layout="constrained")
         loss, similarity, moving = figure.subplots(3, 1, sharex=True, height_ratios=(2, 3, 4))
         loss.plot(data.time, data.loss, color="0.4", linewidth=0.7)
@@ -138,7 +137,7 @@ def caption_standstill(data: Standstill) -> str:
 
 def draw_fluctuation_spectrum(data: FluctuationSpectrum) -> Figure:
     """Variance against stiffness, and the ratio of simulation and theory."""
-    with rc_context(STYLE):
+    with drawing():
         figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
         upper.plot(
@@ -175,7 +174,7 @@ def caption_fluctuation_spectrum(data: FluctuationSpectrum) -> str:
 
 def draw_swept_area(data: SweptArea) -> Figure:
     """Path of the fluctuation with the triangles that it sweeps, beside what they add up to."""
-    with rc_context(STYLE):
+    with drawing():
         figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
         plane, sums = figure.subplots(1, 2, width_ratios=(2, 3))
         steps = np.stack([data.path[:-1], data.path[1:]], axis=1)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from symdrift.figures.style import COLOURS, STYLE, literal
+from symdrift.figures.style import COLOURS, STYLE, drawing, literal
 from symdrift.observables import (
     DecoderDecay,
     Observation,
@@ -42,7 +41,7 @@ def draw_observables(data: Observation) -> Figure:
     rows = [panels[start : start + 2] for start in range(0, len(panels), 2)]
     # A last panel on its own takes the whole row.
     mosaic: list[HashableList[str]] = [[*row] if len(row) == 2 else [*row, *row] for row in rows]
-    with rc_context({**STYLE, "legend.fontsize": 7.5, "font.size": 9}):
+    with drawing({**STYLE, "legend.fontsize": 7.5, "font.size": 9}):
         figure = Figure(
             figsize=(_PAGE_WIDTH, _PANEL_HEIGHT * len(rows) + 0.5), layout="constrained"
         )

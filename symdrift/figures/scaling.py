@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from symdrift.figures.simulated import Simulations, caption_points, draw_points
-from symdrift.figures.style import STYLE, WIDTH, colour
+from symdrift.figures.style import STYLE, WIDTH, colour, drawing
 from symdrift.problem import Array
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ class Scaling:
 def draw_scaling(data: Scaling) -> Figure:
     """A panel for each parameter, on logarithmic axes."""
     columns = len(data.panels)
-    with rc_context({**STYLE, "font.size": 9, "legend.fontsize": 8}):
+    with drawing({**STYLE, "font.size": 9, "legend.fontsize": 8}):
         figure = Figure(figsize=(WIDTH, 2.6), layout="constrained")
         grid = figure.subplots(1, columns, squeeze=False)
         for axes, panel in zip(grid.flat, data.panels, strict=True):

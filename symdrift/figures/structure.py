@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from symdrift.figures.style import STYLE, WIDTH
+from symdrift.figures.style import STYLE, WIDTH, drawing
 from symdrift.problem import Array
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class BlockStructure:
 
 def draw_block_structure(data: BlockStructure) -> Figure:
     """Hessian and noise covariance side by side, zeros blank, blocks framed."""
-    with rc_context({**STYLE, "axes.grid": False}):
+    with drawing({**STYLE, "axes.grid": False}):
         figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
         panels = figure.subplots(1, 2)
         titles = ("Hessian $H$", "gradient noise $C$")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from matplotlib import rc_context
+from matplotlib import rc_context, rcdefaults, rcParams
 from matplotlib.figure import Figure
 
 from symdrift.errors import RequestError
@@ -49,6 +51,9 @@ WIDTH, HEIGHT = 5.6, 3.2
 SMALLEST_PLAIN, LARGEST_PLAIN = -1, 3
 """Powers of ten of the largest number on an axis that needs no power in its unit."""
 
+_GLYPH = re.compile(r"Glyph (\d+) .*missing from")
+_LOGGER = logging.getLogger("symdrift")
+
 _METADATA: dict[str, dict[str, str | None]] = {
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     ".svg": {"Date": None, "Creator": None},
@@ -56,8 +61,31 @@ _METADATA: dict[str, dict[str, str | None]] = {
 }
 
 
-def save(figure: Figure, path: Path) -> Path:
+@contextmanager
+def drawing(style: Mapping[RcKeyType, Any] = STYLE) -> Iterator[None]:
+    """The style while a figure is drawn, whatever the user's settings of Matplotlib are."""
+    with rc_context():
+        rcdefaults()
+        rcParams.update(style)
+        yield
+
+
+def save(
+    figure: Figure,
+    path: Path,
+    style: Mapping[RcKeyType, Any] = STYLE,
+    field: str = "out",
+) -> Path:
     """Write a figure as PDF, SVG or PNG by the suffix; the bytes depend on its content only.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    path : Path
+    style : Mapping
+        In which it was drawn.
+    field : str
+        What a refusal calls the path.
 
     Raises
     ------
@@ -66,22 +94,34 @@ def save(figure: Figure, path: Path) -> Path:
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise RequestError("out", f"= {path} must end in {', '.join(SUFFIXES)}")
-    return write_bytes(path, rendered(figure, suffix))
+        raise RequestError(field, f"= {path} must end in {', '.join(SUFFIXES)}")
+    return write_bytes(path, rendered(figure, suffix, style), field)
 
 
-def rendered(figure: Figure, suffix: str) -> bytes:
-    """Bytes of a figure in the format of one of `SUFFIXES`; they depend on its content only."""
+def rendered(figure: Figure, suffix: str, style: Mapping[RcKeyType, Any] = STYLE) -> bytes:
+    """Bytes of a figure in the format of one of `SUFFIXES`; they depend on its content only.
+
+    Characters that no font has are named in a warning in the log.
+    """
     content = BytesIO()
-    with rc_context(STYLE):
+    with drawing(style), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         figure.savefig(content, format=suffix[1:], metadata=_METADATA[suffix], dpi=150)
+    missing = dict.fromkeys(
+        chr(int(glyph[1])) for one in caught if (glyph := _GLYPH.match(str(one.message)))
+    )
+    if missing:
+        _LOGGER.warning("the fonts of the figure have no %s", ", ".join(missing))
+    for one in caught:
+        if not _GLYPH.match(str(one.message)):
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
     return content.getvalue()
 
 
 @contextmanager
 def one_panel() -> Iterator[tuple[Figure, Axes]]:
     """Figure with one panel, and the style while it is drawn."""
-    with rc_context(STYLE):
+    with drawing():
         figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
         yield figure, figure.subplots()
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from symdrift.figures.style import COLOURS, STYLE, WIDTH
+from symdrift.figures.style import COLOURS, WIDTH, drawing
 from symdrift.problem import Array
 
 
@@ -27,7 +26,7 @@ class ValidationRatios:
 def draw_validation(data: ValidationRatios) -> Figure:
     """Ratio of simulation and theory, a row per quantity."""
     rows = len(data.quantities)
-    with rc_context(STYLE):
+    with drawing():
         figure = Figure(figsize=(WIDTH, 0.9 + 0.26 * rows), layout="constrained")
         axes = figure.subplots()
         places = np.arange(rows)[::-1]

@@ -10,7 +10,7 @@ from symdrift.exercises import write_exercises
 from symdrift.files import write_text
 from symdrift.lesson.page import lesson_html
 from symdrift.lesson.scope import teachable
-from symdrift.progress import Progress, Stages
+from symdrift.progress import Progress, Stages, log_stage
 from symdrift.study import Study
 
 
@@ -56,9 +56,9 @@ def write_lesson(
     stages = Stages(progress)
     # The longest part, kept on disk for the page and the exercises.
     derive(study, stages.stage(0, 40))
+    log_stage("writing the page")
     page = lesson_html(study)
+    written = [write_text(directory / "lesson.html", page)]
     stages.reach(50)
-    written = write_exercises(
-        study, directory / "exercises", seed, students, stages.stage(50, 100)
-    )
-    return [write_text(directory / "lesson.html", page), *written]
+    exercises = directory / "exercises"
+    return written + write_exercises(study, exercises, seed, students, stages.stage(50, 100))

@@ -41,7 +41,7 @@ from symdrift.observables.tuning import (
 )
 from symdrift.precision import double_precision
 from symdrift.problem import Array, LearningProblem
-from symdrift.progress import Progress
+from symdrift.progress import Progress, log_stage
 from symdrift.quoting import csv_cell, shown
 from symdrift.sweeps import linear_axis, logarithmic_axis
 
@@ -146,6 +146,7 @@ def observe(
         When an argument is refused, the problem is outside the theory, numbers leave double
         precision, or memory does not suffice for them and for their print.
     """
+    log_stage(f"evaluating the drift of {problem.study}")
     process = drift_process(problem, approximation, progress)
     _require_small_rotations(process)
     lags = default_times(process) if times is None else checked_lags(times)
@@ -153,6 +154,7 @@ def observe(
     stimuli = problem.stimuli
     warnings = list(process.warnings)
     represented = [item for item in stimuli if process.representation(item).any()]
+    log_stage(f"observing {len(stimuli)} stimuli at {len(lags)} lags")
     decoder: tuple[DecoderDecay, ...] = ()
     tuning = None
     if process.planes is None:
@@ -169,6 +171,7 @@ def observe(
         if steps > MOST_PATH_STEPS:
             warnings.append(f"no tuning of neurons: it takes {steps} steps of paths, {TOO_FAR}")
         elif len(stimuli) >= FEWEST_STIMULI:
+            log_stage("following the tuning of neurons")
             tuning = tuning_change(process, lags, seed=seed, progress=progress)
         else:
             warnings.append(f"tuning curves need at least {FEWEST_STIMULI} stimuli")

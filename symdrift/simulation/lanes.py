@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import operator
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +23,8 @@ from numba.core import cgutils
 from numba.core.caching import FunctionCache
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
+
+from symdrift.cache import refuse_cache, trusted_directory, writable_by_others
 
 LANES = 8
 """Lanes per vector."""
@@ -56,11 +59,36 @@ def compiled(function: Function) -> Function:
     one kind of processor to another; no other reordering is allowed.
     """
     result = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(function)
-    # Where no directory can be written to, Numba keeps the code in memory only.
-    with contextlib.suppress(RuntimeError):
-        result._cache = SourceCache(function)
+    # Without one, Numba keeps the code in memory only.
+    if (cache := _cache_of(function)) is not None:
+        result._cache = cache
     kernel: Function = result
     return kernel
+
+
+def _cache_of(function: Callable[..., Any]) -> SourceCache | None:
+    """Cache in the directory that the user has told Numba, beside the source, or in symdrift's.
+
+    Numba's own choice for lack of others may be a directory that other users may write to, and
+    what lies there would run.
+    """
+    chosen = numba.config.CACHE_DIR
+    beside = Path(__file__).parent / "__pycache__"
+    with contextlib.suppress(RuntimeError, OSError):
+        try:
+            if chosen:
+                Path(chosen).mkdir(mode=0o700, parents=True, exist_ok=True)
+                if writable_by_others(Path(chosen)):
+                    refuse_cache(Path(chosen))
+                    return None
+            elif not os.access(beside if beside.exists() else beside.parent, os.W_OK):
+                if (trusted := trusted_directory()) is None:
+                    return None
+                numba.config.CACHE_DIR = str(trusted / "compiled")
+            return SourceCache(function)
+        finally:
+            numba.config.CACHE_DIR = chosen
+    return None
 
 
 def inlined(function: Function) -> Function:

@@ -18,7 +18,7 @@ from symdrift.files import replacing
 from symdrift.memory import available_memory
 from symdrift.precision import double_precision
 from symdrift.problem import Array, LearningProblem, Stimulus
-from symdrift.progress import Progress
+from symdrift.progress import Progress, log_stage
 from symdrift.simulation.ensemble import Block, advance_metered, blocks_of
 from symdrift.simulation.model import Model, model_of, padded_layers, simulated_hidden
 from symdrift.simulation.timescales import relaxation
@@ -155,6 +155,7 @@ def simulate(
     hidden = simulated_hidden(problem, minimum)
     model = model_of(problem, hidden)
     start = padded_layers(minimum, hidden)
+    log_stage(f"simulating {replicas} replicas of {burn_in + steps} steps")
     try:
         parts, interrupted = run_blocks(
             partial(_record, model, start, seed, burn_in, stride, records),

@@ -1,0 +1,130 @@
+"""The process around a command: streams that may be gone or narrow, signals that end it."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+_ENDING = ("SIGTERM", "SIGHUP")
+"""Signals that end a command as an interrupt from the keyboard does."""
+
+
+class Output(io.RawIOBase):
+    """A stream of bytes behind which the command goes on when nothing can be written any more.
+
+    So that results which cannot be printed do not take with them those that go to files.
+
+    Parameters
+    ----------
+    stream : TextIO
+        What is opened on the same file.
+
+    Attributes
+    ----------
+    failure : str or None
+        Why output was lost.  A reader who has seen enough, and closed the pipe, is no failure.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        # Kept: it would close the file when nobody refers to it.
+        self._stream = stream
+        # Unbuffered (python -u), its stream of bytes is the raw one itself.
+        self._raw: Any = getattr(stream.buffer, "raw", stream.buffer)
+        self._gone = False
+        self.failure: str | None = None
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return int(self._raw.fileno())
+
+    def isatty(self) -> bool:
+        return bool(self._raw.isatty())
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        size = memoryview(data).nbytes
+        try:
+            while not self._gone:
+                written: int | None = self._raw.write(data)
+                if written is not None:
+                    return written
+                # Another program has made a shared terminal non-blocking.
+                select.select([], [self._raw], [])
+        except OSError as error:
+            self._gone = True
+            if not isinstance(error, BrokenPipeError):
+                self.failure = error.strerror or str(error)
+        return size
+
+
+def prepare_streams() -> Output:
+    """Make the standard streams usable, whatever the process was started with.
+
+    A closed stream is opened on the null device, so that no other file gets its number, and
+    characters that an encoding lacks are replaced.
+
+    Returns
+    -------
+    Output
+        Behind ``sys.stdout``; knows afterwards whether anything was lost.
+    """
+    # Writing to what is open for reading fails: closed output is told from output to nowhere.
+    for number, (name, mode) in enumerate(
+        (("stdin", os.O_RDONLY), ("stdout", os.O_RDONLY), ("stderr", os.O_WRONLY))
+    ):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, mode)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8"))
+    sys.stderr = _text(Output(sys.stderr), sys.stderr, "backslashreplace", True)
+    output = Output(sys.stdout)
+    sys.stdout = _text(output, sys.stdout, "replace", sys.stdout.isatty())
+    return output
+
+
+def _text(output: Output, stream: TextIO, errors: str, by_lines: bool) -> io.TextIOWrapper:
+    """Stream of text over an output, in the encoding of another."""
+    bytes_stream = io.BufferedWriter(output)
+    return io.TextIOWrapper(bytes_stream, stream.encoding, errors, line_buffering=by_lines)
+
+
+@contextmanager
+def interruptible() -> Iterator[list[int]]:
+    """Let the signals that end a process interrupt it as the keyboard does.
+
+    Yields
+    ------
+    list of int
+        Numbers of those that came.
+    """
+    received: list[int] = []
+
+    def interrupt(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    handled = []
+    for name in _ENDING:
+        number = getattr(signal, name, None)
+        # What is ignored, as under nohup, stays so.
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, interrupt)
+            handled.append(number)
+    try:
+        yield received
+    finally:
+        for number in handled:
+            signal.signal(number, signal.SIG_DFL)
