@@ -82,11 +82,11 @@ def plot(points: Sequence[SweepPoint], axes: Sequence[Axis], path: Path) -> None
     RequestError
         When the suffix is none of these, or the file cannot be written.
     """
-    from symdrift.figures.style import drawing, save
+    from symdrift.figures.style import PLAIN, drawing, save
 
     check_suffix(path)
-    with drawing({}):
-        save(_drawn(points, axes), path, {}, "--plot")
+    with drawing(PLAIN):
+        save(_drawn(points, axes), path, PLAIN, "--plot")
 
 
 def _drawn(points: Sequence[SweepPoint], axes: Sequence[Axis]) -> Figure:

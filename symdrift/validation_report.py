@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from symdrift.extrapolation import ExtrapolatedRow, Extrapolation
-from symdrift.figures.style import COLOURS, drawing, literal, save
+from symdrift.figures.style import COLOURS, PLAIN, drawing, literal, save
 from symdrift.quoting import printable
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ def plot_extrapolation(extrapolation: Extrapolation, path: Path) -> None:
     RequestError
         When the file cannot be written.
     """
-    with drawing({}):
-        save(_drawn(extrapolation), path, {}, "--plot")
+    with drawing(PLAIN):
+        save(_drawn(extrapolation), path, PLAIN, "--plot")
 
 
 def _drawn(extrapolation: Extrapolation) -> Figure:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
@@ -46,13 +44,12 @@ STYLE: dict[RcKeyType, Any] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "symdrift",
 }
+PLAIN: dict[RcKeyType, Any] = {"svg.hashsalt": "symdrift"}
+"""Style of pictures that are looked at once: Matplotlib's own."""
 WIDTH, HEIGHT = 5.6, 3.2
 """Size of a figure with one panel, in inches."""
 SMALLEST_PLAIN, LARGEST_PLAIN = -1, 3
 """Powers of ten of the largest number on an axis that needs no power in its unit."""
-
-_GLYPH = re.compile(r"Glyph (\d+) .*missing from")
-_LOGGER = logging.getLogger("symdrift")
 
 _METADATA: dict[str, dict[str, str | None]] = {
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
@@ -99,22 +96,10 @@ def save(
 
 
 def rendered(figure: Figure, suffix: str, style: Mapping[RcKeyType, Any] = STYLE) -> bytes:
-    """Bytes of a figure in the format of one of `SUFFIXES`; they depend on its content only.
-
-    Characters that no font has are named in a warning in the log.
-    """
+    """Bytes of a figure in the format of one of `SUFFIXES`; they depend on its content only."""
     content = BytesIO()
-    with drawing(style), warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with drawing(style):
         figure.savefig(content, format=suffix[1:], metadata=_METADATA[suffix], dpi=150)
-    missing = dict.fromkeys(
-        chr(int(glyph[1])) for one in caught if (glyph := _GLYPH.match(str(one.message)))
-    )
-    if missing:
-        _LOGGER.warning("the fonts of the figure have no %s", ", ".join(missing))
-    for one in caught:
-        if not _GLYPH.match(str(one.message)):
-            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
     return content.getvalue()
 
 
