@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from symdrift import evaluate
 from symdrift.cli import run
+from symdrift.documents.tables import parameter_table
 from symdrift.errors import RequestError
 from symdrift.inputs import Samples, StimulusSet, mean_share
 from symdrift.study import read_study
@@ -491,6 +493,26 @@ def test_evaluate_says_what_was_read_and_the_share_of_the_mean(
     text = " ".join(capsys.readouterr().out.split())
     assert "share of their power 0 %" in text
     assert "Sigma covariance" in text
+
+
+@pytest.mark.parametrize(("center", "meaning"), [(False, "second moment"), (True, "covariance")])
+def test_a_report_says_what_was_read(tmp_path: Path, center: bool, meaning: str) -> None:
+    path = write_table(tmp_path / "x.csv", RECORDING[:, :2] @ [[1, 0.5], [0.2, 1]] + 3, ["a", "b"])
+    problem = replace(
+        read_study("misaligned_teacher").problem(), inputs=read_samples(path, 2, center=center)
+    )
+    rows = {row[1]: row[2] for row in parameter_table(problem, {}).rows}
+    assert rows["samples"] == "60 rows"
+    assert rows["columns"] == "2"
+    assert rows["header"] == "names of the columns, line 1"
+    assert rows["mean taken out"] == ("yes" if center else "no")
+    power = np.trace(problem.input_covariance)
+    share = problem.inputs.mean @ problem.inputs.mean / power
+    shown = "0 %" if center else f"{100 * share:.3g} %"
+    assert rows["mean of the inputs, share of their power"] == shown
+    assert str(rows["their matrix Sigma"]).startswith(meaning)
+    names = {True: "input covariance", False: "second moment of the inputs about zero"}
+    assert (names[center] in rows) and (names[not center] not in rows)
 
 
 def test_a_header_of_numbers_is_said_and_changes_nothing(
