@@ -5,7 +5,7 @@ Nothing here needs SymPy, so that a study can be read without it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 
 from symdrift.documents.mathlist import (
@@ -23,7 +23,7 @@ from symdrift.documents.mathlist import (
 )
 from symdrift.documents.metrics import width
 from symdrift.errors import RequestError
-from symdrift.roles import INDICES, PRESETS, ROLES, VOCABULARY
+from symdrift.roles import AT_HOME, FIELD_ROLES, INDICES, PRESETS, ROLES, VOCABULARY
 
 WIDEST_SYMBOL = 4.0
 """Widest symbol of a role, in em: formulas contain dozens of them."""
@@ -99,6 +99,68 @@ def refuse_borrowed_letters(notation: Mapping[str, str], symbols: Sequence[str])
                     f'= "{latex}" looks like the symbol "{name}" of the study; choose another '
                     "letter for one of them",
                 )
+
+
+def refuse_letters_of_the_theory(
+    notation: Mapping[str, str], uses: Iterable[tuple[str, str]]
+) -> None:
+    """Refuse symbols of a study whose letter means something else in a derivation.
+
+    Parameters
+    ----------
+    notation : Mapping of str to str
+        LaTeX by role, from the study's ``[notation]``.
+    uses : iterable of (str, str)
+        Fields of the study, each with a symbol that its number names.
+
+    Raises
+    ------
+    RequestError
+        When a symbol would print like a role that it does not play, like a letter of the
+        vocabulary, like an index, or like another symbol of the study.
+    """
+    stems = {role.name: key for key, role in ROLES.items()}
+    printed: dict[tuple[str, str], str] = {}
+    for field, name in uses:
+        stem, index = _split(name)
+        other = printed.setdefault((stem, index), name)
+        if other != name:
+            raise RequestError(
+                field, f'names the symbol "{name}", which prints like "{other}"; rename one of them'
+            )
+        own = next((roles for place, roles in FIELD_ROLES.items() if field.startswith(place)), ())
+        if stem in stems:
+            meaning = "" if stems[stem] in own else f"the {ROLES[stems[stem]].meaning}"
+        else:
+            meaning = _other_meaning(notation, stem, bool(index), field)
+        if meaning:
+            raise RequestError(
+                field,
+                f'names the symbol "{name}", whose letter stands for {meaning} in the derivation; '
+                "choose another name",
+            )
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Letter and index of a symbol, as it is printed: ``T_1`` and ``T1`` are the same."""
+    stem, _, index = name.partition("_")
+    letter = stem.rstrip("0123456789")
+    digits = stem[len(letter) :]
+    return letter, ",".join(part for part in (digits, index) if part)
+
+
+def _other_meaning(notation: Mapping[str, str], stem: str, indexed: bool, field: str) -> str:
+    """What the theory uses a letter for that is no role's by its name; empty for nothing."""
+    read = (_read(text) for text in (f"\\{stem}", stem))
+    letter = next((_base(tree) for tree in read if tree is not None), None)
+    for role, entry in ROLES.items():
+        if letter == _shape(role, notation.get(role, entry.latex))[0]:
+            return f"the {entry.meaning}"
+    reserved = VOCABULARY if indexed else {**VOCABULARY, **INDICES}
+    for latex, meaning in reserved.items():
+        if letter == _base(parse(latex)) and not field.startswith(AT_HOME.get(latex, "\0")):
+            return meaning
+    return ""
 
 
 def _read(latex: str) -> Row | None:

@@ -25,6 +25,23 @@ class Role:
     shape: str = "scalar"
 
 
+FIELD_ROLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "network.inputs": ("inputs", "outputs", "hidden"),
+        "network.outputs": ("inputs", "outputs", "hidden"),
+        "network.hidden": ("inputs", "outputs", "hidden"),
+        "inputs.covariance": ("input_variance", "input_covariance"),
+        "inputs.stimuli": ("input",),
+        "teacher.map": ("gain", "teacher"),
+        "teacher.label_noise": ("label_noise",),
+        "learning.rate": ("learning_rate",),
+        "learning.weight_decay": ("weight_decay",),
+        "learning.batch": ("batch",),
+        "stimulus": ("input",),
+    }
+)
+"""Roles that the numbers of a field play: a symbol there may have the letter of one of them."""
+
 ROLES: Mapping[str, Role] = MappingProxyType(
     {
         "inputs": Role("n", "n", "number of inputs"),
@@ -148,3 +165,13 @@ VOCABULARY: Mapping[str, str] = MappingProxyType(
 
 A role may use one of them only when it is the role's own default.
 """
+
+AT_HOME: Mapping[str, str] = MappingProxyType(
+    {
+        r"\nu": "inputs.covariance",
+        r"\kappa": "inputs.kurtosis",
+        "f": "inputs.probabilities",
+        r"\varsigma": "learning.synaptic_noise",
+    }
+)
+"""Fields in which a symbol of a study means what a letter of the vocabulary means."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import re
 from collections.abc import Callable
 from importlib import import_module
 from itertools import chain, combinations
@@ -12,8 +13,12 @@ import pytest
 from conftest import ANISOTROPIC
 
 import symdrift.chain
+from symdrift.chain import derive
+from symdrift.chain.subject import called
 from symdrift.cli import run
 from symdrift.documents.mathlist import (
+    _CAPITALS,
+    _GREEK,
     Accented,
     Letters,
     Node,
@@ -25,9 +30,17 @@ from symdrift.documents.mathlist import (
 from symdrift.documents.numbers import Formula
 from symdrift.documents.tables import parameter_table
 from symdrift.errors import RequestError
-from symdrift.lettering import in_notation, resolve_notation, with_index, with_superscript
+from symdrift.lettering import (
+    in_notation,
+    refuse_letters_of_the_theory,
+    resolve_notation,
+    with_index,
+    with_superscript,
+)
 from symdrift.roles import INDICES, PRESETS, ROLES, VOCABULARY
 from symdrift.study import read_study
+
+GENERATED = Path(__file__).parents[1] / "generated"
 
 
 def test_the_default_letters_do_not_collide() -> None:
@@ -121,6 +134,72 @@ def test_a_letter_of_the_notation_may_not_be_a_symbol_of_the_study(
         read_study(write_study(f'{text}[notation]\npreset = "ridge"\n'))
 
 
+# A number of ANISOTROPIC, what is written there, and what its letter means in a derivation.
+BORROWED = [
+    ('"lambda_1"', '"T"', "the contribution of one axis"),
+    ('"lambda_1"', '"K"', "the corrector of the rotation"),
+    ('"lambda_1"', '"kappa_1"', "the kurtosis or the coupling within a block"),
+    ('"lambda_1"', '"k2"', "the decay rate of a representation"),
+    ('"lambda_1"', '"sigma_1"', "the standard deviation of the label noise"),
+    ('"lambda_1"', '"varepsilon"', "the label noise of one sample"),
+    ('"eta"', '"h"', "an eigenvalue of the Hessian"),
+    ('"eta"', '"ell"', "the loss of one sample"),
+    ('"eta"', '"nu"', "the variance of an irrelevant input"),
+    ('"eta"', '"lambda_1"', "the input variance along an axis"),
+    ('"gamma"', '"l"', "an index of an axis"),
+    ('"gamma"', '"eta**2"', "the learning rate"),
+    ('"gamma"', '"zeta"', "the noise of one step"),
+    ('"gamma"', '"sqrt(1 + theta)"', "all weights"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "meaning"), BORROWED)
+def test_letters_of_the_theory_are_no_symbols_of_a_study(
+    write_study: Callable[[str], Path], old: str, new: str, meaning: str
+) -> None:
+    text = ANISOTROPIC.replace(old, new).partition("[values]")[0]
+    with pytest.raises(RequestError, match=rf"whose letter stands for {meaning} in") as refusal:
+        derive(read_study(write_study(text)))
+    field = {'"lambda_1"': "inputs.covariance.0", '"eta"': "learning.rate"}
+    assert refusal.value.field == field.get(old, "learning.weight_decay")
+
+
+def test_symbols_that_print_alike_are_refused(write_study: Callable[[str], Path]) -> None:
+    text = ANISOTROPIC.replace('"lambda_1"', '"alpha1"').replace('"lambda_2"', '"alpha_1"')
+    with pytest.raises(
+        RequestError, match='names the symbol "alpha_1", which prints like "alpha1"'
+    ):
+        derive(read_study(write_study(text.partition("[values]")[0])))
+
+
+def test_a_letter_with_its_own_meaning_is_at_home(write_study: Callable[[str], Path]) -> None:
+    text = ANISOTROPIC.partition("[values]")[0].replace('"eta"', '"beta"')
+    for name in ("nu", "nu_1", "rho", "c_1", "Sigma_11"):
+        study = read_study(write_study(text.replace("lambda_1", name)))
+        uses = [(field, item) for field, value in study.numbers.items() for item in value.symbols]
+        refuse_letters_of_the_theory(study.notation, uses)
+
+
+def test_a_document_says_what_each_symbol_of_the_study_stands_for() -> None:
+    def sentence(name: str) -> str:
+        text, symbols = called(read_study(name))
+        return text.format(**symbols)
+
+    assert sentence("bottleneck") == (
+        " The study calls the input variances lambda_1, lambda_2 and nu, the learning rate eta "
+        "and the weight decay gamma."
+    )
+    assert sentence("isotropic_autoencoder") == (
+        " The study calls the number of inputs, outputs and hidden units n, the input variance "
+        "lambda, the variance of the label noise sigma**2, the learning rate eta and the weight "
+        "decay gamma."
+    )
+    assert sentence("misaligned_teacher").startswith(
+        " The study calls the entry of the input covariance correlation, the learning rate eta "
+    )
+    assert sentence("digits") == ""
+
+
 @pytest.mark.parametrize(
     ("latex", "index", "indexed"),
     [
@@ -211,6 +290,34 @@ def test_every_letter_that_the_derivation_uses_is_reserved_or_belongs_to_a_role(
     assert len(symbols) > 50
     strange = {latex for latex, letter in symbols.items() if letter not in known}
     assert {latex for latex in strange if not latex.startswith(r"\#")} == set()
+
+
+# What stands in a document between prose, and which of it is no letter of mathematics.
+MATHEMATICS = re.compile(
+    r"\$([^$]+)\$|\\begin\{(?:equation|align\*?)\}(.*?)\\end\{(?:equation|align\*?)\}", re.DOTALL
+)
+WORDS = re.compile(r"\\(?:label|text|mathrm|mathsf|operatorname|begin|end|eqref)\{[^{}]*\}")
+LETTER = re.compile(r"\\math(?:cal|bb|bf)\{\w\}|\\tilde\{?\\Omega\}?|\\[A-Za-z]+|[A-Za-z]")
+GREEK = {rf"\{name}" for name in (*_GREEK, *_CAPITALS)} - {
+    r"\partial",
+    r"\infty",
+    r"\top",
+    r"\perp",
+}
+
+
+@pytest.mark.parametrize("fragment", sorted(GENERATED.glob("*/fragment.tex")), ids=str)
+def test_no_letter_of_a_document_has_two_meanings(fragment: Path) -> None:
+    study = read_study(fragment.parent.name)
+    letters: set[str] = set()
+    for match in MATHEMATICS.finditer(fragment.read_text("utf-8")):
+        found = set(LETTER.findall(WORDS.sub("", match[1] or match[2])))
+        letters |= {x for x in found if x in GREEK or not re.fullmatch(r"\\[A-Za-z]+", x)}
+    letters = {r"\tilde\Omega" if "tilde" in letter else letter for letter in letters}
+    own = {name.partition("_")[0] for name in study.symbols}
+    meanings = {*VOCABULARY, *INDICES, *(role.latex for role in ROLES.values())}
+    assert len(letters) > 40
+    assert letters - own <= meanings
 
 
 def test_tables_index_a_letter_that_has_a_subscript(write_study: Callable[[str], Path]) -> None:

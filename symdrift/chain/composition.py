@@ -42,6 +42,7 @@ from symdrift.chain.subject import (
 from symdrift.chain.symmetry import symmetry
 from symdrift.derivation import Derivation, Equation, Notation, Step
 from symdrift.errors import RequestError
+from symdrift.lettering import refuse_letters_of_the_theory
 from symdrift.notation import adapted_names, latex_names, symbol
 from symdrift.progress import Progress, log_stage
 from symdrift.roles import ROLES
@@ -68,10 +69,15 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
     Raises
     ------
     RequestError
-        When the study's numbers are outside the theory.
+        When the study's numbers are outside the theory, or a symbol of the study has a letter
+        that means something else in it.
     CheckFailed
         When an exact check does not hold; the message names the step.
     """
+    refuse_letters_of_the_theory(
+        study.notation,
+        ((field, name) for field, value in study.numbers.items() for name in value.symbols),
+    )
     chapters = _aligned(study) if is_aligned(study) else _general(study)
     steps: list[Step] = []
 

@@ -161,7 +161,9 @@ def _isotropic(examples: Examples, subject: Subject) -> Step:
         "Diffusion and decay rate",
         "All axes of this study are alike. Every singular value is [eq:study-value], every plane "
         "diffuses with [eq:study-diffusion], and the representation of every stimulus loses its "
-        "autocorrelation at the rate [eq:study-rate], the sum over the planes through its axis.",
+        "autocorrelation at the rate [eq:study-rate], the sum over the planes through its axis."
+        f"{subject.called}",
+        symbols=subject.inline,
         equations=(
             Equation("study-value", sp.Eq(value, axis.singular_value, evaluate=False)),
             Equation("study-diffusion", sp.Eq(diffusion, form.expression, evaluate=False)),
@@ -224,8 +226,9 @@ def _minimum(subject: Subject) -> Step:
         "study-minimum",
         SECTION,
         "Singular values",
-        text,
+        text + subject.called,
         symbols={
+            **subject.inline,
             "axes": sp.Tuple(*(sp.Integer(k + 1) for k in subject.active)),
             "hidden": sp.Tuple(*(sp.Integer(k + 1) for k in subject.hidden_axes)),
             "conditions": sp.And(*dict.fromkeys(condition)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -14,7 +14,6 @@ from symdrift.errors import RequestError
 from symdrift.expressions import Expression
 from symdrift.manifold import Direction
 from symdrift.notation import symbol
-from symdrift.roles import ROLES
 from symdrift.study import (
     EllipticalInputs,
     GaussianInputs,
@@ -24,20 +23,35 @@ from symdrift.study import (
 )
 from symdrift.two_axes import KURTOSIS, LABEL_NOISE
 
-FIELD_ROLES: Mapping[str, str] = MappingProxyType(
+_CALLED: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "network.inputs": "inputs",
-        "network.outputs": "outputs",
-        "network.hidden": "hidden",
-        "inputs.covariance": "input_variance",
-        "teacher.map": "gain",
-        "teacher.label_noise": "label_noise",
-        "learning.rate": "learning_rate",
-        "learning.weight_decay": "weight_decay",
-        "learning.batch": "batch",
+        "network.inputs": ("number of inputs",) * 2,
+        "network.outputs": ("number of outputs",) * 2,
+        "network.hidden": ("number of hidden units",) * 2,
+        "inputs.covariance": ("input variance", "input variances"),
+        "inputs.kurtosis": ("kurtosis of the inputs",) * 2,
+        "inputs.stimuli": ("component of the stimuli", "components of the stimuli"),
+        "inputs.probabilities": ("probability of a stimulus", "probabilities of the stimuli"),
+        "teacher.map": ("gain of the teacher", "gains of the teacher"),
+        "teacher.label_noise": ("variance of the label noise", "variances of the label noise"),
+        "learning.rate": ("learning rate",) * 2,
+        "learning.weight_decay": ("weight decay",) * 2,
+        "learning.batch": ("batch size",) * 2,
+        "learning.synaptic_noise": ("variance of the synaptic noise",) * 2,
     }
 )
-"""Which role the numbers of a field play."""
+"""What the numbers of a field are, one of them and several."""
+
+_ENTRIES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "inputs.covariance": ("entry of the input covariance", "entries of the input covariance"),
+        "teacher.map": ("entry of the teacher", "entries of the teacher"),
+    }
+)
+"""The same where the field is a matrix."""
+
+_MOST_CALLED = 12
+"""Numbers of a field that are listed with their symbols."""
 
 
 Exact = Callable[[Expression], sp.Expr]
@@ -63,6 +77,10 @@ class Subject:
         The study's own symbols, in order of appearance.
     synaptic_noise : bool
         Whether every weight also receives a change of its own.
+    called : str
+        Sentence that says what each of them stands for; empty where there is none.
+    inline : dict of str to sympy.Basic
+        Symbols that the sentence names.
     """
 
     directions: tuple[Direction, ...]
@@ -75,6 +93,8 @@ class Subject:
     batch: sp.Expr
     symbols: tuple[sp.Symbol, ...]
     synaptic_noise: bool
+    called: str
+    inline: Mapping[str, sp.Basic]
 
     @property
     def silent_units_drift(self) -> bool:
@@ -155,14 +175,12 @@ def subject_of(study: Study) -> Subject:
     Raises
     ------
     RequestError
-        When a size is a symbol without the network being isotropic, or a symbol has the
-        name of another role.
+        When a size is a symbol without the network being isotropic.
     ValueError
         When the study is not aligned (see :func:`is_aligned`).
     """
     if not is_aligned(study):
         raise ValueError("the directions of a study are those of an aligned network")
-    _refuse_borrowed_names(study)
     names = {name: _symbol(study, name) for name in study.symbols}
 
     def exact(value: Expression) -> sp.Expr:
@@ -204,6 +222,7 @@ def subject_of(study: Study) -> Subject:
                 residual=weight_decay / variance if k in active else gain,
             )
         )
+    sentence, inline = called(study)
     return Subject(
         directions=tuple(directions),
         hidden_axes=active,
@@ -212,6 +231,8 @@ def subject_of(study: Study) -> Subject:
         batch=exact(study.learning.batch),
         symbols=tuple(names.values()),
         synaptic_noise=has_synaptic_noise(study),
+        called=sentence,
+        inline=inline,
         **sizes,
     )
 
@@ -223,23 +244,39 @@ def _symbol(study: Study, name: str) -> sp.Symbol:
     return sp.Symbol(name, positive=True)
 
 
-def _refuse_borrowed_names(study: Study) -> None:
-    stems = {role.name: key for key, role in ROLES.items()}
-    for field, value in study.numbers.items():
-        if field == "learning.synaptic_noise":
-            # Its variance has a symbol of its own in the document.
+def called(study: Study) -> tuple[str, dict[str, sp.Basic]]:
+    """Sentence that says what each symbol of a study stands for, and its inline symbols.
+
+    Empty for a study without symbols.
+    """
+    symbols: dict[str, sp.Basic] = {}
+    parts = []
+    network = study.network
+    alike = network.inputs == network.outputs == network.hidden
+    sizes = {"network": ("number of inputs, outputs and hidden units",) * 2} if alike else {}
+    for field, names in {**sizes, **_CALLED}.items():
+        if alike and field.startswith("network."):
             continue
-        own = next((r for prefix, r in FIELD_ROLES.items() if field.startswith(prefix)), None)
-        for name in value.symbols:
-            role = stems.get(name.partition("_")[0])
-            sizes = {"inputs", "outputs", "hidden"}
-            if role is None or role == own or {role, own or ""} <= sizes:
-                continue
-            raise RequestError(
-                field,
-                f'names the symbol "{name}", which stands for the {ROLES[role].meaning} in the '
-                "derivation; choose another name",
-            )
+        matrix = f"{field}.0.0" in study.numbers
+        one, several = _ENTRIES.get(field, names) if matrix else names
+        found = dict.fromkeys(
+            value.to_sympy({name: _symbol(study, name) for name in value.symbols})
+            for path, value in study.numbers.items()
+            if path.startswith(field) and value.symbols
+        )
+        marks = []
+        for value in list(found)[:_MOST_CALLED]:
+            marks.append(f"{{called_{len(symbols)}}}")
+            symbols[f"called_{len(symbols)}"] = value
+        if marks:
+            more = [f"{len(found) - len(marks)} more"] if len(found) > len(marks) else []
+            parts.append(f"the {one if len(found) == 1 else several} {_listed([*marks, *more])}")
+    return (f" The study calls {_listed(parts)}." if parts else ""), symbols
+
+
+def _listed(parts: Sequence[str]) -> str:
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _variances(study: Study, inputs: int, exact: Exact) -> list[sp.Expr]:

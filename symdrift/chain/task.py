@@ -11,7 +11,13 @@ import sympy as sp
 from symdrift.chain.moments import ENTRY
 from symdrift.chain.results import SECTION
 from symdrift.chain.steps import Test, derived, holds, vanishes
-from symdrift.chain.subject import absent_sources, are_data, has_explicit_rate, shares_axes
+from symdrift.chain.subject import (
+    absent_sources,
+    are_data,
+    called,
+    has_explicit_rate,
+    shares_axes,
+)
 from symdrift.chain.two_axes import CANONICAL_COVARIANCE, MEAN
 from symdrift.chain.vocabulary import I_INDEX, L_INDEX, RANK
 from symdrift.dense import MinimumPoint, solve_minimum
@@ -164,6 +170,7 @@ def _origin(inputs: InputDistribution) -> str:
 
 def _outlook(study: Study) -> Step:
     names = ", ".join(study.missing) or "its size"
+    sentence, inline = called(study)
     explicit = (
         "The rate of rotation of two axes, [eq:exact-rate], holds for it with symbols. "
         if has_explicit_rate(study)
@@ -185,7 +192,8 @@ def _outlook(study: Study) -> Step:
         + f"{minimum} must be "
         f"found numerically, once every symbol has a number. {explicit}The derivation above is "
         "symbolic and holds for the study as it stands; with numbers the dense road solves "
-        "[eq:map-equations] for it.",
+        f"[eq:map-equations] for it.{sentence}",
+        symbols=inline,
         tests=(
             holds(
                 "The planes of the hidden axes, counted one by one for five axes, are as many as "
@@ -199,6 +207,7 @@ def _outlook(study: Study) -> Step:
 
 def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> Step:
     outputs, inputs = problem.teacher.shape
+    sentence, inline = called(study)
     rank = minimum.rank
     reached = rank * (inputs + outputs - rank)
     origin = _origin(problem.inputs) if are_data(study) else ""
@@ -231,7 +240,8 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
         f"with the {word} [eq:study-values]; the noise reaches [eq:study-reached] dimensions, and "
         f"the number of planes of hidden axes that rotate is {rank * (rank - 1) // 2}.{still} "
         "The minimum is numeric here; everything that is derived from it is the theory above. "
-        f"{kernels}",
+        f"{kernels}{sentence}",
+        symbols=inline,
         equations=equations,
         tests=_certificate(problem, minimum),
     )
