@@ -57,6 +57,10 @@ class _Malformed(ValueError):
     """Rest of the sentence that says what is wrong with an expression."""
 
 
+class _Underflow(ArithmeticError):
+    """A product or power that is not zero came out as zero."""
+
+
 class Expression(ABC):
     """A number written as arithmetic in named symbols; immutable and hashable."""
 
@@ -93,18 +97,25 @@ class Expression(ABC):
         RequestError
             When a value is missing, or the result is not a finite real number.
         """
+        where = " at these values" if self.symbols else ""
         try:
             result = self._float(values)
         except KeyError as error:
             raise RequestError(field, f'= "{self}" needs a value for {error.args[0]}') from None
         except ZeroDivisionError:
             raise RequestError(field, f'= "{self}" divides by zero') from None
+        except _Underflow:
+            raise RequestError(
+                field, f'= "{self}" is not zero, and too small for double precision{where}'
+            ) from None
         except OverflowError:
             result = math.inf
         except ValueError:
             result = math.nan
         if not math.isfinite(result):
-            raise RequestError(field, f'= "{self}" is not a finite real number at these values')
+            raise RequestError(
+                field, f'= "{self}" is not a finite real number of double precision{where}'
+            )
         return result
 
     def to_sympy(self, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
@@ -187,7 +198,11 @@ class Operation(Expression):
         return tuple(dict.fromkeys(self.left.symbols + self.right.symbols))
 
     def _float(self, values: Mapping[str, float]) -> float:
-        return _ARITHMETIC[self.operator](self.left._float(values), self.right._float(values))
+        left, right = self.left._float(values), self.right._float(values)
+        result = _ARITHMETIC[self.operator](left, right)
+        if result == 0 and left and right and self.operator in "*/":
+            raise _Underflow
+        return result
 
     def _sympy(self, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
         left, right = self.left._sympy(symbols), self.right._sympy(symbols)
@@ -241,7 +256,12 @@ class Power(Expression):
         base = self.base._float(values)
         if self.exponent == Fraction(1, 2):
             return math.sqrt(base)
-        return math.pow(base, self.exponent) if base or self.exponent > 0 else 1 / base
+        if base == 0 and self.exponent <= 0:
+            return 1 / base
+        result = math.pow(base, self.exponent)
+        if result == 0 and base:
+            raise _Underflow
+        return result
 
     def _sympy(self, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
         import sympy

@@ -422,13 +422,45 @@ def _checked_covariance(values: Array) -> Array:
             "inputs.covariance", f"must be symmetric; entries differ by {asymmetry:.3g}"
         )
     covariance = 0.5 * (covariance + covariance.T)
-    smallest, largest = np.linalg.eigvalsh(covariance)[[0, -1]]
-    if smallest <= len(covariance) * np.finfo(float).eps * largest:
-        raise RequestError(
-            "inputs.covariance",
-            f"must be positive definite; its smallest eigenvalue is {smallest:.3g}",
-        )
+    require_positive_definite(covariance)
     return read_only(covariance)
+
+
+def require_positive_definite(covariance: Array) -> None:
+    """Refuse a symmetric matrix that is no covariance of inputs which all vary.
+
+    Raises
+    ------
+    RequestError
+        When an eigenvalue is negative, or lost in rounding beside the largest.
+    """
+    eigenvalues = np.linalg.eigvalsh(covariance)
+    smallest, largest = eigenvalues[[0, -1]]
+    rounding = len(covariance) * np.finfo(float).eps * max(abs(smallest), abs(largest))
+    if smallest > rounding:
+        return
+    rank = int(np.sum(eigenvalues > rounding))
+    if smallest < -rounding:
+        problem = (
+            f"is not positive definite: its smallest eigenvalue is {smallest:.4g}, and "
+            "no inputs have such a covariance; correct the entries"
+        )
+    elif smallest > 0 and not np.any(covariance - np.diag(covariance.diagonal())):
+        problem = (
+            f"has variances from {smallest:.4g} to {largest:.4g}, and the smallest is lost in "
+            "rounding beside the largest; rescale the inputs, or leave out those that vary so "
+            "little"
+        )
+    elif rank == 0:
+        problem = "is zero, and inputs that never vary teach nothing; give their variances"
+    else:
+        axes = "the one axis along which" if rank == 1 else f"the {rank} axes along which"
+        problem = (
+            f"is not positive definite: it has rank {rank} of {len(covariance)}, so some "
+            "combination of inputs never varies, or so little beside the others that rounding "
+            f"hides it; describe the inputs on {axes} they do"
+        )
+    raise RequestError("inputs.covariance", problem)
 
 
 def _checked_rows(field: str, values: Array) -> Array:

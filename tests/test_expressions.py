@@ -275,6 +275,13 @@ def test_results_must_be_finite_real_numbers(text: str, value: float) -> None:
         parse(text).evaluate({"x": value})
 
 
+@pytest.mark.parametrize("text", ["x**-64", "1e-99**8", "x/1e99*1e-99*1e-99*1e-99*1e-99"])
+def test_a_result_too_small_for_doubles_is_not_zero(text: str) -> None:
+    with pytest.raises(RequestError, match="is not zero, and too small for double precision"):
+        parse(text).evaluate({"x": 1e10})
+    assert parse("x*0 + 0**2 + 0/x").evaluate({"x": 1e10}) == 0
+
+
 def test_a_missing_value_is_named() -> None:
     with pytest.raises(RequestError, match="needs a value for beta"):
         parse("alpha + beta").evaluate({"alpha": 1.0})

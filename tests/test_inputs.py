@@ -157,8 +157,8 @@ def test_moments_cannot_be_changed_afterwards() -> None:
     ("covariance", "message"),
     [
         ([[1.0, 0.2], [0.1, 1.0]], "inputs.covariance must be symmetric"),
-        ([[1.0, 2.0], [2.0, 1.0]], "inputs.covariance must be positive definite"),
-        ([[1.0, 0.0], [0.0, 0.0]], "inputs.covariance must be positive definite"),
+        ([[1.0, 2.0], [2.0, 1.0]], "inputs.covariance is not positive definite"),
+        ([[1.0, 0.0], [0.0, 0.0]], "inputs.covariance is not positive definite"),
         ([[1.0, np.nan], [np.nan, 1.0]], "inputs.covariance must be finite"),
         ([[1.0, 0.0]], "inputs.covariance must be a square matrix"),
     ],

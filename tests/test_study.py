@@ -164,7 +164,12 @@ BROKEN = [
     ("[0.1, 0.2, 0.3]", "[0.1, -0.2, 0.3]", r"label_noise\.1 = -0\.2 must not be negative"),
     ("[0.6, 0.8]]", "[0.5, 0.8]]", r"covariance\.1\.0 = 0\.5 must equal .*symmetric"),
     ("[[1.5, 0.6], [0.6, 0.8]]", "[[1, 2], [2, 1]]", r"covariance is not positive definite.*-1"),
-    ("[[1.5, 0.6], [0.6, 0.8]]", "[[1, 1], [1, 1]]", r"rank 1 of 2.*on the 1 axes"),
+    ("[[1.5, 0.6], [0.6, 0.8]]", "[[1, 1], [1, 1]]", r"rank 1 of 2.*on the one axis along which"),
+    ("[[1.5, 0.6], [0.6, 0.8]]", "[[0, 0], [0, 0]]", r"inputs\.covariance is zero"),
+    ("[[1.5, 0.6], [0.6, 0.8]]", "[[1e20, 0], [0, 1]]", r"variances from 1 to 1e\+20.*rounding"),
+    ("[[1.5, 0.6], [0.6, 0.8]]", '[[1, "x"], ["y", 1]]', r'1\.0 = "y" must equal .*0\.1 = "x"'),
+    ("batch = 8", "batch = 9007199254740993", r"must be a positive whole number below 2\^53"),
+    ("rate = 0.005", 'rate = "1e-99**8"', r"learning\.rate = .* is not zero, and too small"),
     ("[[1.5, 0.6], [0.6, 0.8]]", "[1, 0]", r"covariance\.1 = 0 must be positive.*leave out"),
     ("[[1.5, 0.6], [0.6, 0.8]]", "[1, -1]", r"inputs\.covariance\.1 = -1 must be positive"),
     ("[[1.5, 0.6], [0.6, 0.8]]", "-2", r"inputs\.covariance = -2 must be positive"),
@@ -198,6 +203,30 @@ def test_a_broken_study_is_refused_in_one_sentence(
     with pytest.raises(RequestError, match=sentence) as refusal:
         read_study(path)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("covariance", ["[1e20, 1]", "[[1e20, 0], [0, 1]]"])
+def test_a_covariance_is_refused_in_the_same_sentence_however_it_is_written(
+    write_study: WriteStudy, covariance: str
+) -> None:
+    path = write_study(replaced(NUMERIC, ("[[1.5, 0.6], [0.6, 0.8]]", covariance)))
+    with pytest.raises(RequestError, match=r"^inputs\.covariance has variances from 1 to 1e\+20"):
+        read_study(path).problem()
+
+
+def test_expressions_that_agree_make_a_symmetric_covariance(write_study: WriteStudy) -> None:
+    entries = '[["a", "b*(c + 1)"], ["b + c*b", 1]]'
+    study = read_study(write_study(replaced(NUMERIC, ("[[1.5, 0.6], [0.6, 0.8]]", entries))))
+    assert study.missing == ("a", "b", "c")
+
+
+def test_a_request_for_values_stays_a_sentence(write_study: WriteStudy) -> None:
+    gains = ", ".join(f'"a_{k}"' for k in range(60))
+    text = replaced(NUMERIC, ("inputs = 2\noutputs = 3", "inputs = 60\noutputs = 60"))
+    text = replaced(text, ("[1.2, 0.8]", f"[{gains}]"), ("[0.1, 0.2, 0.3]", "0"))
+    text = replaced(text, ("[[1.5, 0.6], [0.6, 0.8]]", "1")).partition("[[stimulus]]")[0]
+    with pytest.raises(RequestError, match="a_18, a_19 and 40 more symbols; give them with --set"):
+        read_study(write_study(text)).problem()
 
 
 STIMULI = replaced(

@@ -30,6 +30,8 @@ LARGEST_SIZE = 4096
 """Units of one layer; beyond that the arrays of a study alone take gigabytes."""
 MOST_STIMULI = 1000
 """Stimuli that a study follows; the drift of each is reported."""
+_MOST_NAMED = 20
+"""Symbols without a value that a message names."""
 _PROBABILITY_TOLERANCE = 1e-9
 _SPAN_TOLERANCE = 1e-9
 """Response of a teacher to an unseen direction that counts as none."""
@@ -56,10 +58,13 @@ def learning_problem(study: Study) -> LearningProblem:
     from symdrift.problem import LearningProblem, Stimulus
 
     if study.missing:
-        examples = " ".join(f"--set {name}=..." for name in study.missing)
+        named = study.missing[:_MOST_NAMED]
+        examples = " ".join(f"--set {name}=..." for name in named)
+        more = len(study.missing) - len(named)
         raise RequestError(
             "study",
-            f'"{study.name}" needs values for {", ".join(study.missing)}; give them with '
+            f'"{study.name}" needs values for {", ".join(named)}'
+            f"{f' and {more} more symbols' if more else ''}; give them with "
             f"{examples} or in its [values] table",
         )
     numbers = _known_numbers(study)
@@ -167,7 +172,9 @@ def _check_ranges(numbers: dict[str, float]) -> None:
                 )
         elif field == "learning.batch":
             if not value.is_integer() or not 1 <= value < 2**53:
-                raise RequestError(field, f"= {value:.12g} must be a positive whole number")
+                raise RequestError(
+                    field, f"= {value:.12g} must be a positive whole number below 2^53"
+                )
         elif field == "learning.rate":
             if value <= 0:
                 raise RequestError(field, f"= {value:g} must be positive")
@@ -234,8 +241,9 @@ def _check_covariance(study: Study, numbers: dict[str, float]) -> None:
         return
     _require_symmetric(covariance, numbers)
     if _complete(numbers, study, field):
-        matrix = _array(numbers, field, covariance)
-        _require_positive_definite(matrix, field)
+        from symdrift.inputs import require_positive_definite
+
+        require_positive_definite(_array(numbers, field, covariance))
 
 
 def _complete(numbers: dict[str, float], study: Study, prefix: str) -> bool:
@@ -250,31 +258,33 @@ def _require_symmetric(covariance: tuple[object, ...], numbers: dict[str, float]
             if upper in numbers and lower in numbers:
                 same = numbers[upper] == numbers[lower]
             else:
-                # Without values, symmetric means written alike.
-                same = row[j] == rows[j][i]
+                same = _is_same(row[j], rows[j][i])
             if not same:
                 raise RequestError(
                     lower,
-                    f"= {row[j]} must equal {upper} = {rows[j][i]}: covariances are symmetric",
+                    f"= {_quoted(row[j])} must equal {upper} = {_quoted(rows[j][i])}: covariances "
+                    "are symmetric",
                 )
 
 
-def _require_positive_definite(matrix: Array, field: str) -> None:
-    eigenvalues = np.linalg.eigvalsh(matrix)
-    rounding = len(matrix) * np.finfo(float).eps * np.abs(eigenvalues).max()
-    if eigenvalues[0] < -rounding:
-        raise RequestError(
-            field,
-            f"is not positive definite: its smallest eigenvalue is {eigenvalues[0]:.4g}, and "
-            "no inputs have such a covariance; correct the entries",
-        )
-    if eigenvalues[0] <= rounding:
-        rank = int(np.sum(eigenvalues > rounding))
-        raise RequestError(
-            field,
-            f"is not positive definite: it has rank {rank} of {len(matrix)}, so some combination "
-            f"of inputs never varies; describe the inputs on the {rank} axes along which they do",
-        )
+def _quoted(expression: Expression) -> str:
+    return f'"{expression}"' if expression.symbols else str(expression)
+
+
+def _is_same(first: Expression, second: Expression) -> bool:
+    """Whether two expressions agree, symbols without values included: at points of no form."""
+    if first == second:
+        return True
+    names = sorted({*first.symbols, *second.symbols})
+    for seed in (0.7, 1.3):
+        point = {name: seed * math.sqrt(2 + place) for place, name in enumerate(names)}
+        try:
+            one, other = first.evaluate(point), second.evaluate(point)
+        except RequestError:
+            return False
+        if not math.isclose(one, other, rel_tol=1e-12):
+            return False
+    return True
 
 
 def _require_span(study: Study, second_moment: Array, numbers: dict[str, float]) -> None:
