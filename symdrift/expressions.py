@@ -409,6 +409,21 @@ def _decimal(value: Fraction) -> str:
     return f"{written.rstrip('0')}e{zeros - places}"
 
 
+def expanded_terms(expression: Expression) -> int:
+    """Terms of an expression, at most, once its products and powers are multiplied out."""
+    match expression:
+        case Operation(operator=sign, left=left, right=right):
+            first, second = expanded_terms(left), expanded_terms(right)
+            return first + second if sign in "+-" else first * second
+        case Negation(operand=operand):
+            return expanded_terms(operand)
+        case Power(base=base, exponent=exponent):
+            terms, times = expanded_terms(base), math.ceil(abs(exponent))
+            return math.comb(terms + times - 1, times)
+        case _:
+            return 1
+
+
 def _bound_powers(expression: Expression) -> Fraction:
     """Largest product of exponents along a path, refused when exact powers would explode."""
     if isinstance(expression, Operation):

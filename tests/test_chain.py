@@ -17,6 +17,7 @@ from symdrift.chain import derive
 from symdrift.chain.examples import Examples
 from symdrift.chain.normal import normal
 from symdrift.chain.steps import derived, vanishes
+from symdrift.chain.subject import called
 from symdrift.derivation import Derivation, Equation
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.roads import evaluate
@@ -192,6 +193,34 @@ def test_a_failing_check_names_its_step() -> None:
     x = sp.Symbol("x")
     with pytest.raises(CheckFailed, match=r'step "wrong" failed its check: It is zero\.'):
         derived("wrong", "Section", "Title", "Text.", tests=(vanishes("It is zero.", x - 1),))
+
+
+def test_a_derivation_says_what_the_symbols_of_its_study_stand_for(
+    derivations: dict[str, Derivation],
+) -> None:
+    for name, derivation in derivations.items():
+        sentence, symbols = called(read_study(name))
+        (step,) = (
+            (step for step in derivation.steps if sentence in step.prose)
+            if sentence
+            else (derivation.steps[0],)
+        )
+        assert symbols.items() <= step.symbols.items()
+
+
+@pytest.mark.parametrize("text", ["(a + b + phi)**64", "((a + b)**8)**8/(a + 1)*(a + 2)*(b + 3)"])
+def test_numbers_that_multiply_out_without_end_are_refused_at_once(
+    tmp_path: Path, text: str
+) -> None:
+    text = text.replace("a", "psi").replace("b", "chi")
+    (tmp_path / "s.toml").write_text(
+        "network = { inputs = 2, outputs = 2, hidden = 2 }\ninputs = { covariance = [2, 1] }\n"
+        f'learning = {{ rate = 0.005, weight_decay = "{text}" }}\n'
+    )
+    start = time.process_time()
+    with pytest.raises(RequestError, match=r"weight_decay = .* multiplies out to .* terms, and a"):
+        derive(read_study(tmp_path / "s.toml"))
+    assert time.process_time() - start < 2
 
 
 def test_prose_may_not_name_an_unknown_symbol() -> None:

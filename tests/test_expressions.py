@@ -16,6 +16,7 @@ from symdrift.expressions import (
     Number,
     Operation,
     Symbol,
+    expanded_terms,
     is_name,
     number,
     parse,
@@ -210,6 +211,22 @@ def _parsed(text: str) -> Expression | None:
 def test_everything_else_is_refused(text: str) -> None:
     with pytest.raises(RequestError, match=r"^learning\.rate = .* is not an arithmetic"):
         parse(text, "learning.rate")
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("a", 1),
+        ("a + b - 2*a", 3),
+        ("(a + b)*(a - b)/(a + x_1)", 8),
+        ("(a + b)**64", 65),
+        ("-(a + b + x_1)**-2", 6),
+        ("sqrt(a + b)", 2),
+        ("((((a + b)**2)**2)**2)**8", math.comb(28, 8)),
+    ],
+)
+def test_terms_of_a_product_are_counted_without_multiplying(text: str, terms: int) -> None:
+    assert expanded_terms(parse(text)) == terms
 
 
 @given(st.text(max_size=40) | st.text("a1.+-*/() sqrt", max_size=40))

@@ -11,9 +11,10 @@ import sympy as sp
 
 from symdrift.closed_form import align, evaluate, kernels
 from symdrift.errors import RequestError
-from symdrift.expressions import Expression
+from symdrift.expressions import Expression, expanded_terms
 from symdrift.manifold import Direction
 from symdrift.notation import symbol
+from symdrift.quoting import shown
 from symdrift.study import (
     EllipticalInputs,
     GaussianInputs,
@@ -49,6 +50,9 @@ _ENTRIES: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 """The same where the field is a matrix."""
+
+MOST_TERMS = 100
+"""Terms of a number of a study; the results hold its powers, multiplied out."""
 
 _MOST_CALLED = 12
 """Numbers of a field that are listed with their symbols."""
@@ -175,12 +179,21 @@ def subject_of(study: Study) -> Subject:
     Raises
     ------
     RequestError
-        When a size is a symbol without the network being isotropic.
+        When a size is a symbol without the network being isotropic, or a number of the study
+        has too many terms.
     ValueError
         When the study is not aligned (see :func:`is_aligned`).
     """
     if not is_aligned(study):
         raise ValueError("the directions of a study are those of an aligned network")
+    for field, value in study.numbers.items():
+        terms = expanded_terms(value)
+        if value.symbols and terms > MOST_TERMS:
+            raise RequestError(
+                field,
+                f'= "{shown(str(value))}" multiplies out to {terms:.3g} terms, and a derivation '
+                f"takes at most {MOST_TERMS}; write one symbol for it, and give that a value",
+            )
     names = {name: _symbol(study, name) for name in study.symbols}
 
     def exact(value: Expression) -> sp.Expr:
