@@ -102,7 +102,7 @@ def refuse_borrowed_letters(notation: Mapping[str, str], symbols: Sequence[str])
 
 
 def refuse_letters_of_the_theory(
-    notation: Mapping[str, str], uses: Iterable[tuple[str, str]]
+    notation: Mapping[str, str], uses: Iterable[tuple[str, str, str]]
 ) -> None:
     """Refuse symbols of a study whose letter means something else in a derivation.
 
@@ -110,8 +110,8 @@ def refuse_letters_of_the_theory(
     ----------
     notation : Mapping of str to str
         LaTeX by role, from the study's ``[notation]``.
-    uses : iterable of (str, str)
-        Fields of the study, each with a symbol that its number names.
+    uses : iterable of (str, str, str)
+        Fields of the study, each with a symbol that its number names, and the symbol in LaTeX.
 
     Raises
     ------
@@ -120,19 +120,19 @@ def refuse_letters_of_the_theory(
         vocabulary, like an index, or like another symbol of the study.
     """
     stems = {role.name: key for key, role in ROLES.items()}
-    printed: dict[tuple[str, str], str] = {}
-    for field, name in uses:
-        stem, index = _split(name)
-        other = printed.setdefault((stem, index), name)
+    printed: dict[str, str] = {}
+    for field, name, latex in uses:
+        other = printed.setdefault(latex, name)
         if other != name:
             raise RequestError(
                 field, f'names the symbol "{name}", which prints like "{other}"; rename one of them'
             )
         own = next((roles for place, roles in FIELD_ROLES.items() if field.startswith(place)), ())
-        if stem in stems:
-            meaning = "" if stems[stem] in own else f"the {ROLES[stems[stem]].meaning}"
+        role = stems.get(name.partition("_")[0])
+        if role is not None:
+            meaning = "" if role in own else f"the {ROLES[role].meaning}"
         else:
-            meaning = _other_meaning(notation, stem, bool(index), field)
+            meaning = _other_meaning(notation, latex, field, own)
         if meaning:
             raise RequestError(
                 field,
@@ -141,24 +141,17 @@ def refuse_letters_of_the_theory(
             )
 
 
-def _split(name: str) -> tuple[str, str]:
-    """Letter and index of a symbol, as it is printed: ``T_1`` and ``T1`` are the same."""
-    stem, _, index = name.partition("_")
-    letter = stem.rstrip("0123456789")
-    digits = stem[len(letter) :]
-    return letter, ",".join(part for part in (digits, index) if part)
-
-
-def _other_meaning(notation: Mapping[str, str], stem: str, indexed: bool, field: str) -> str:
-    """What the theory uses a letter for that is no role's by its name; empty for nothing."""
-    read = (_read(text) for text in (f"\\{stem}", stem))
-    letter = next((_base(tree) for tree in read if tree is not None), None)
+def _other_meaning(notation: Mapping[str, str], latex: str, field: str, own: Sequence[str]) -> str:
+    """What the theory uses the letter of a symbol for in another field; empty for nothing."""
+    letter = _base(parse(latex))
+    indexed = isinstance(letter, Scripts)
+    letter = _base(letter.base) if isinstance(letter, Scripts) else letter
     for role, entry in ROLES.items():
         if letter == _shape(role, notation.get(role, entry.latex))[0]:
-            return f"the {entry.meaning}"
+            return "" if role in own else f"the {entry.meaning}"
     reserved = VOCABULARY if indexed else {**VOCABULARY, **INDICES}
-    for latex, meaning in reserved.items():
-        if letter == _base(parse(latex)) and not field.startswith(AT_HOME.get(latex, "\0")):
+    for text, meaning in reserved.items():
+        if letter == _base(parse(text)) and not field.startswith(AT_HOME.get(text, "\0")):
             return meaning
     return ""
 

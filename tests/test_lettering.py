@@ -37,6 +37,7 @@ from symdrift.lettering import (
     with_index,
     with_superscript,
 )
+from symdrift.notation import plain_latex
 from symdrift.roles import INDICES, PRESETS, ROLES, VOCABULARY
 from symdrift.study import read_study
 
@@ -143,7 +144,7 @@ BORROWED = [
     ('"lambda_1"', '"sigma_1"', "the standard deviation of the label noise"),
     ('"lambda_1"', '"varepsilon"', "the label noise of one sample"),
     ('"eta"', '"h"', "an eigenvalue of the Hessian"),
-    ('"eta"', '"ell"', "the loss of one sample"),
+    ('"eta"', '"_u"', "a unit vector of the normal space"),
     ('"eta"', '"nu"', "the variance of an irrelevant input"),
     ('"eta"', '"lambda_1"', "the input variance along an axis"),
     ('"gamma"', '"l"', "an index of an axis"),
@@ -174,9 +175,13 @@ def test_symbols_that_print_alike_are_refused(write_study: Callable[[str], Path]
 
 def test_a_letter_with_its_own_meaning_is_at_home(write_study: Callable[[str], Path]) -> None:
     text = ANISOTROPIC.partition("[values]")[0].replace('"eta"', '"beta"')
-    for name in ("nu", "nu_1", "rho", "c_1", "Sigma_11"):
+    for name in ("nu", "nu_1", "rho", "c_1", "Sigma_11", "lambda1", "ell", "Kb", "wd", "T1_2"):
         study = read_study(write_study(text.replace("lambda_1", name)))
-        uses = [(field, item) for field, value in study.numbers.items() for item in value.symbols]
+        uses = [
+            (field, item, plain_latex(item))
+            for field, value in study.numbers.items()
+            for item in value.symbols
+        ]
         refuse_letters_of_the_theory(study.notation, uses)
 
 

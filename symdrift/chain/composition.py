@@ -43,7 +43,7 @@ from symdrift.chain.symmetry import symmetry
 from symdrift.derivation import Derivation, Equation, Notation, Step
 from symdrift.errors import RequestError
 from symdrift.lettering import refuse_letters_of_the_theory
-from symdrift.notation import adapted_names, latex_names, symbol
+from symdrift.notation import adapted_names, latex_names, plain_latex, symbol
 from symdrift.progress import Progress, log_stage
 from symdrift.roles import ROLES
 from symdrift.study import SampleInputs, Study
@@ -76,7 +76,11 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
     """
     refuse_letters_of_the_theory(
         study.notation,
-        ((field, name) for field, value in study.numbers.items() for name in value.symbols),
+        (
+            (field, name, plain_latex(name))
+            for field, value in study.numbers.items()
+            for name in value.symbols
+        ),
     )
     chapters = _aligned(study) if is_aligned(study) else _general(study)
     steps: list[Step] = []
