@@ -152,7 +152,7 @@ def test_floats_agree_with_exact_algebra(text: str) -> None:
         ours = expression.evaluate(values)
         theirs = expression.to_sympy(SYMBOLS)
     except RequestError as error:
-        assert "0" in text, f"only a zero can make {text} fail: {error}"
+        assert "divides by zero" in str(error) or "double precision" in str(error)
         return
     exact = theirs.xreplace({SYMBOLS[name]: sp.Rational(value) for name, value in values.items()})
     assert ours == pytest.approx(float(exact.evalf(30)), rel=1e-12)
