@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import sympy as sp
 
 from symdrift.aligned import DriftTerm, RepresentativeDrift, any_direction
 from symdrift.fluctuation import NormalBlock
 from symdrift.hessian import silent_curvatures, unreached_curvature
+from symdrift.kernels.positive import (
+    PositiveBlock,
+    coloured,
+    coloured_column,
+    coloured_row,
+    determinant,
+)
 from symdrift.kernels.scalar import Argument, ScalarFunction
 from symdrift.manifold import AlignedMinimum, loss_reduction
 from symdrift.notation import BATCH, ETA, GAMMA, TIME, symbol
@@ -44,49 +51,35 @@ def _residual(index: str) -> Argument:
     )
 
 
-@dataclass(frozen=True)
-class _Named:
-    """A block whose entries are symbols, with the expressions that they stand for."""
-
-    block: NormalBlock
-    entries: dict[sp.Symbol, sp.Expr]
-
-
-def _name_entries(block: NormalBlock, label: str, known: dict[sp.Expr, sp.Symbol]) -> _Named:
-    entries: dict[sp.Symbol, sp.Expr] = {}
-
-    def named(kind: str, matrix: sp.ImmutableMatrix) -> sp.ImmutableMatrix:
-        def entry(row: int, column: int) -> sp.Symbol:
-            row, column = sorted((row, column))
-            expression = matrix[row, column]
-            if expression not in known:
-                suffix = f"{row + 1}{column + 1}" if matrix.rows > 1 else ""
-                known[expression] = sp.Symbol(f"{kind}_{label}{suffix}", real=True)
-                entries[known[expression]] = expression
-            return known[expression]
-
-        return sp.ImmutableMatrix(matrix.rows, matrix.cols, entry)
-
-    hessian = named("hessian", block.hessian)
-    noise = named("noise", block.noise)
-    return _Named(replace(block, hessian=hessian, noise=noise), entries)
+def _named_block(
+    block: NormalBlock, label: str
+) -> tuple[PositiveBlock, dict[sp.Symbol, sp.Expr]]:
+    """A block of two rows whose entries are symbols, and the expressions they stand for."""
+    hessian, noise = block.hessian, block.noise
+    entries = {
+        sp.Symbol(f"{name}_{label}{suffix}", positive=True): expression
+        for name, suffix, expression in (
+            ("hessian", "11", hessian[0, 0]),
+            ("hessian", "22", hessian[1, 1]),
+            ("coupling", "", -hessian[0, 1]),
+            ("determinant", "", determinant(hessian)),
+            ("noise", "11", noise[0, 0]),
+            ("noise", "12", noise[0, 1]),
+            ("noise", "22", noise[1, 1]),
+        )
+    }
+    first, second, coupling, product, *noises = entries
+    matrix = sp.ImmutableMatrix([[noises[0], noises[1]], [noises[1], noises[2]]])
+    return PositiveBlock(first, second, coupling, product, matrix), entries
 
 
 def _term(name: str, term: DriftTerm, indices: str, white: bool) -> ScalarFunction:
     """One index's contribution, with the entries of the two blocks named."""
-    known: dict[sp.Expr, sp.Symbol] = {}
-    forward, backward = term.couplings
-    left = _name_entries(forward.left, "p", known)
-    right = _name_entries(forward.right, "q", known)
-    named = DriftTerm(
-        (
-            replace(forward, left=left.block, right=right.block),
-            replace(backward, left=right.block, right=left.block),
-        )
-    )
-    expression = named.white_noise if white else named.exact
+    forward = term.couplings[0]
+    summed = _other_area if "l" in indices else _own_area
+    expression, intermediates = summed(forward.left, forward.right, white)
+    expression *= forward.overlap**2
     used = expression.free_symbols
-    intermediates = {k: v for k, v in (left.entries | right.entries).items() if k in used}
     arguments = [argument for index in indices for argument in axis_arguments(index)]
     if "l" in indices:
         arguments.append(_residual("l"))
@@ -104,9 +97,41 @@ def _term(name: str, term: DriftTerm, indices: str, white: bool) -> ScalarFuncti
             "white-noise approximation, with H Gamma + Gamma H = C"
         ),
         arguments=(*arguments, WEIGHT_DECAY),
-        results={"area": expression.xreplace({ETA: sp.Integer(1)})},
-        intermediates=intermediates,
+        results={"area": expression},
+        intermediates={k: v for k, v in intermediates.items() if k in used},
     )
+
+
+def _own_area(
+    left: NormalBlock, right: NormalBlock, white: bool
+) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
+    """``tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)`` for a block of one row and one of two."""
+    curvature, noise, *kept = sp.symbols("hessian_p noise_p kept_q1 kept_q2", positive=True)
+    block, entries = _named_block(right, "q")
+    values = {curvature: left.hessian[0], noise: left.noise[0]}
+    values |= {kept[k]: sp.expand(right.hessian[k, k] + right.hessian[0, 1]) for k in (0, 1)}
+    forward, backward = sp.ones(1, 2), sp.ones(2, 1)
+    if not white:
+        forward = coloured_row(curvature, block, sp.Matrix([kept]))
+        backward = coloured_column(curvature, block)
+    swept = noise * (forward * block.fluctuation * forward.T)[0]
+    returned = (backward.T * block.noise * backward)[0] * noise / (2 * curvature)
+    return swept + returned, values | entries
+
+
+def _other_area(
+    left: NormalBlock, right: NormalBlock, white: bool
+) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
+    """The same for two blocks of two rows."""
+    first, values = _named_block(left, "p")
+    second, further = _named_block(right, "q")
+    second = replace(second, coupling=first.coupling)
+    forward = backward = sp.eye(2)
+    if not white:
+        forward, backward = coloured(first, second), coloured(second, first)
+    swept = forward.T * first.noise * forward * second.fluctuation
+    returned = backward.T * second.noise * backward * first.fluctuation
+    return swept.trace() + returned.trace(), values | further
 
 
 def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
@@ -116,12 +141,12 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
     variance, gain = symbol("input_variance"), symbol("gain")
     singular_value = gain - GAMMA / variance
     s_i, s_j = (symbol("singular_value", index) for index in "ij")
-    gamma_pair = pair.fluctuation.xreplace({ETA: sp.Integer(1)})
+    positive, pair_entries = _named_block(pair, "p")
+    gamma_pair = positive.fluctuation
     pair_arguments = (*axis_arguments("i"), *axis_arguments("l"), _residual("l"), WEIGHT_DECAY)
     own_arguments = (*axis_arguments("i"), WEIGHT_DECAY)
     stimulus, decay = sp.Symbol("stimulus", real=True), sp.Symbol("decay", positive=True)
     half_distance = sp.Symbol("half_distance", positive=True)
-    named = _name_entries(pair, "p", {})
     unreached = unreached_curvature()
     return (
         ScalarFunction(
@@ -134,6 +159,13 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
                 WEIGHT_DECAY,
             ),
             {"singular_value": singular_value},
+        ),
+        ScalarFunction(
+            "_residual",
+            "What an active direction leaves of the gain.",
+            f"E = {gain - singular_value}",
+            (Argument(variance, "variance", "Input variance lambda."), WEIGHT_DECAY),
+            {"residual": gain - singular_value},
         ),
         ScalarFunction(
             "_loss",
@@ -181,10 +213,15 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
         ),
         ScalarFunction(
             "_pair_curvature",
-            "Diagonal of the Hessian of the block (i, l).",
-            "H_11 = (s_i + s_l) lambda_l + gamma, H_22 = (s_i + s_l) lambda_i + gamma",
-            (*axis_arguments("i"), *axis_arguments("l"), WEIGHT_DECAY),
-            {"first": pair.hessian[0, 0], "second": pair.hessian[1, 1]},
+            "Diagonal and determinant of the Hessian of the block (i, l).",
+            "H_11 = (s_i + s_l) lambda_l + gamma, H_22 = (s_i + s_l) lambda_i + gamma, "
+            "H_11 H_22 - H_12^2",
+            (*axis_arguments("i"), *axis_arguments("l"), _residual("l"), WEIGHT_DECAY),
+            {
+                "first": pair.hessian[0, 0],
+                "second": pair.hessian[1, 1],
+                "product": determinant(pair.hessian),
+            },
         ),
         ScalarFunction(
             "_unreached_curvature",
@@ -224,9 +261,10 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
                 "variance_il": gamma_pair[0, 0],
                 "variance_li": gamma_pair[1, 1],
                 "covariance_il": gamma_pair[0, 1],
-                "noise_il": pair.noise[0, 0],
-                "noise_li": pair.noise[1, 1],
+                "noise_il": positive.noise[0, 0],
+                "noise_li": positive.noise[1, 1],
             },
+            pair_entries,
         ),
         _term("_own_term", drift.own_term, "ij", white=False),
         _term("_other_term", drift.other_term, "ijl", white=False),
@@ -299,9 +337,18 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             {
                 "change": 2
                 * weight_share(pair)
-                * forgotten_variance(named.block.hessian, named.block.fluctuation, half_distance)
+                * forgotten_variance(
+                    sp.ImmutableMatrix(
+                        [
+                            [positive.first, -positive.coupling],
+                            [-positive.coupling, positive.second],
+                        ]
+                    ),
+                    ETA * sp.ImmutableMatrix(gamma_pair),
+                    half_distance,
+                )
             },
-            named.entries,
+            pair_entries,
         ),
     )
 
