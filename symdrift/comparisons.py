@@ -7,7 +7,6 @@ plane of the hidden layer and by stimulus.  All rates are per SGD step.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TextIO
 
@@ -15,13 +14,13 @@ import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.evaluation import Drift, Evaluation
-from symdrift.inputs import Elliptical, Gaussian, InputDistribution, Samples, StimulusSet
+from symdrift.inputs import Gaussian, scaled_inputs
 from symdrift.precision import double_precision
 from symdrift.problem import LearningProblem
 from symdrift.progress import log_stage
 from symdrift.quoting import csv_cell
 from symdrift.roads import evaluate, evaluate_stimuli
-from symdrift.synaptic import synaptic_decay, with_synaptic_noise
+from symdrift.synaptic import synaptic_decay, synaptic_drift
 
 STEP = 1e-3
 """Change of a logarithm across which exponents are measured."""
@@ -264,21 +263,10 @@ def synaptic_comparison(problem: LearningProblem) -> SynapticComparison:
         )
     decay = _mean_decay(gradient)
     variance = decay / unit_decay
-    synaptic = with_synaptic_noise(
-        replace(
-            gradient.drift,
-            covariance=np.zeros_like(gradient.drift.covariance),
-            mean_rotation=np.zeros_like(gradient.drift.mean_rotation),
-        ),
-        values,
-        problem.hidden,
-        variance,
-    )
-    by_gradient = dict(
-        zip(gradient.drift.planes, gradient.drift.covariance.diagonal(), strict=True)
-    )
+    synaptic = synaptic_drift(values, problem.hidden, variance)
+    by_gradient = dict(zip(gradient.drift.planes, gradient.drift.variances, strict=True))
     order = sorted(synaptic.planes, key=lambda plane: (plane not in by_gradient, plane))
-    by_synapses = dict(zip(synaptic.planes, synaptic.covariance.diagonal(), strict=True))
+    by_synapses = dict(zip(synaptic.planes, synaptic.variances, strict=True))
     turned = evaluate_stimuli(replace(problem, synaptic_noise=variance))
     pairs = tuple(
         RatePair(one.name, one.decay_rate, other.decay_rate - one.decay_rate)
@@ -323,7 +311,7 @@ def white_noise_comparison(problem: LearningProblem) -> DriftComparison:
         When the problem cannot be evaluated.
     """
     exact, white = (evaluate(problem, approximation=kind) for kind in ("exact", "white"))
-    variances = (exact.drift.covariance.diagonal(), white.drift.covariance.diagonal())
+    variances = (exact.drift.variances, white.drift.variances)
     return DriftComparison(
         study="exact",
         counterpart="white noise",
@@ -401,7 +389,7 @@ def _mean_decay(evaluation: Evaluation) -> float:
     axes = (2 if j <= rank else 1 for _, j in evaluation.drift.planes)
     turned = (
         0.5 * count * float(variance) / rank
-        for count, variance in zip(axes, evaluation.drift.covariance.diagonal(), strict=True)
+        for count, variance in zip(axes, evaluation.drift.variances, strict=True)
     )
     return sum(turned, 0.0)
 
@@ -472,24 +460,3 @@ def _sizes(problem: LearningProblem, variance: float) -> tuple[SizeRow, ...]:
 
     sizes = [(inputs, inputs), (2 * inputs, 2 * inputs), (4 * inputs, 4 * inputs)]
     return tuple(row(*size) for size in (*sizes, (inputs, 2 * inputs), (inputs, 4 * inputs)))
-
-
-def scaled_inputs(inputs: InputDistribution, factor: float) -> InputDistribution:
-    """The same inputs with ``factor`` times the variance in every direction.
-
-    Raises
-    ------
-    RequestError
-        For a distribution of another kind than those of `symdrift.inputs`.
-    """
-    root = float(np.sqrt(factor))
-    scalings: Iterable[tuple[type, Callable[[Any], InputDistribution]]] = (
-        (Gaussian, lambda given: Gaussian(factor * given.covariance)),
-        (Elliptical, lambda given: Elliptical(factor * given.covariance, given.kurtosis)),
-        (StimulusSet, lambda given: StimulusSet(root * given.stimuli, given.probabilities)),
-        (Samples, lambda given: Samples(root * given.rows)),
-    )
-    for kind, scaled in scalings:
-        if isinstance(inputs, kind):
-            return scaled(inputs)
-    raise RequestError("inputs", f"of kind {type(inputs).__name__} cannot be rescaled")

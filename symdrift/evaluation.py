@@ -11,15 +11,22 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
-from symdrift.inputs import Samples, input_record
+from symdrift.inputs import Samples, input_record, read_only
 from symdrift.problem import Array, LearningProblem, Stimulus
 
 APPROXIMATIONS = ("exact", "white")
 
 WARN_ABOVE = 0.1
 """``eta * h_max`` above which leading-order results carry a warning."""
+
+THRESHOLD_TOLERANCE = 1e-9
+"""Relative distance below which a threshold or a tie counts as met with equality."""
+
+DEGENERACY_TOLERANCE = 1e-10
+"""Relative distance below which singular values count as equal."""
 
 REPRESENTATION_TOLERANCE = 1e-12
 """Size of a representation, relative to those of layer and stimulus, that is rounding."""
@@ -116,9 +123,40 @@ class Drift:
         self.mean_rotation.setflags(write=False)
 
     @property
+    def variances(self) -> Array:
+        """Diagonal of ``V``, shape ``(planes,)``."""
+        return np.diagonal(self.covariance)
+
+    @property
     def diffusion(self) -> Array:
         """Diagonal of the diffusion tensor ``D = V / 2``, shape ``(planes,)``."""
-        return 0.5 * np.diagonal(self.covariance)
+        return 0.5 * self.variances
+
+
+class IndependentDrift(Drift):
+    """Drift whose planes rotate independently: ``V`` is diagonal and made when it is asked for.
+
+    Parameters
+    ----------
+    planes : tuple of (int, int)
+    variances : Array
+        Diagonal of ``V``, shape ``(planes,)``, in rad^2/step.
+    """
+
+    def __init__(self, planes: tuple[tuple[int, int], ...], variances: Array) -> None:
+        variances = read_only(variances)
+        object.__setattr__(self, "planes", planes)
+        object.__setattr__(self, "_variances", variances)
+        object.__setattr__(self, "mean_rotation", read_only(np.zeros(len(planes))))
+
+    @property
+    def covariance(self) -> Array:
+        return np.diag(self.variances)
+
+    @property
+    def variances(self) -> Array:
+        variances: Array = self.__dict__["_variances"]
+        return variances
 
 
 @dataclass(frozen=True)
@@ -176,17 +214,22 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON record of ``symdrift evaluate`` (plain Python types)."""
-        record = asdict(self)
-        record["minimum"] = self.minimum.to_dict()
-        record["drift"] = {
-            "planes": [list(plane) for plane in self.drift.planes],
-            "covariance": self.drift.covariance.tolist(),
-            "diffusion": self.drift.diffusion.tolist(),
-            "mean_rotation": self.drift.mean_rotation.tolist(),
+        return {
+            "study": self.study,
+            "method": self.method,
+            "approximation": self.approximation,
+            "parameters": dict(self.parameters),
+            "minimum": self.minimum.to_dict(),
+            "fluctuation": asdict(self.fluctuation),
+            "drift": {
+                "planes": [list(plane) for plane in self.drift.planes],
+                "covariance": self.drift.covariance.tolist(),
+                "diffusion": self.drift.diffusion.tolist(),
+                "mean_rotation": self.drift.mean_rotation.tolist(),
+            },
+            "stimuli": [asdict(stimulus) for stimulus in self.stimuli],
+            "warnings": list(self.warnings),
         }
-        record["stimuli"] = [asdict(stimulus) for stimulus in self.stimuli]
-        record["warnings"] = list(self.warnings)
-        return record
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,6 +287,27 @@ class StimulusEvaluation:
             "stimuli": [asdict(stimulus) for stimulus in self.stimuli],
             "warnings": list(self.warnings),
         }
+
+
+def subspaces(values: Array) -> tuple[slice, ...]:
+    """Runs of equal singular values among decreasing ones."""
+    apart = values[:-1] - values[1:] > DEGENERACY_TOLERANCE * values[:-1]
+    ends = [0, *(np.flatnonzero(apart) + 1).tolist(), len(values)]
+    return tuple(slice(*ends[k : k + 2]) for k in range(len(ends) - 1))
+
+
+def hidden_order(values: Array) -> NDArray[np.intp]:
+    """Order of the hidden axes: decreasing singular value, equal ones by their position.
+
+    Parameters
+    ----------
+    values : Array
+        Singular values, positive, by input axis, shape ``(r,)``.
+    """
+    order = np.argsort(-values, kind="stable")
+    for run in subspaces(values[order]):
+        order[run] = np.sort(order[run])
+    return order
 
 
 def parameters_of(problem: LearningProblem) -> dict[str, Any]:

@@ -396,8 +396,8 @@ def _white_noise(
     problem: LearningProblem, rows: Sequence[ExtrapolatedRow]
 ) -> tuple[tuple[str, float], ...]:
     """Standard errors between extrapolated variances and the white-noise approximation."""
-    variances = np.diagonal(evaluate(problem, "auto", "white").drift.covariance)
-    exact = np.diagonal(evaluate(problem).drift.covariance)
+    variances = evaluate(problem, "auto", "white").drift.variances
+    exact = evaluate(problem).drift.variances
     return tuple(
         (row.quantity, float((ratio.value - white / variance) / ratio.standard_error))
         for row, white, variance in zip(rows, variances, exact, strict=False)

@@ -9,7 +9,7 @@ its second moment about zero.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -399,6 +399,24 @@ def percentage(share: float) -> str:
     if 0 < share < 1e-4:
         return "less than 0.01 %"
     return f"{100 * share:.3g} %"
+
+
+def scaled_inputs(inputs: InputDistribution, factor: float) -> InputDistribution:
+    """The same inputs with ``factor`` times the variance in every direction.
+
+    Raises
+    ------
+    RequestError
+        For a distribution of another kind than those above.
+    """
+    root = float(np.sqrt(factor))
+    if isinstance(inputs, Gaussian | Elliptical):
+        return replace(inputs, covariance=factor * inputs.covariance)
+    if isinstance(inputs, StimulusSet):
+        return replace(inputs, stimuli=root * inputs.stimuli)
+    if isinstance(inputs, Samples):
+        return replace(inputs, rows=root * inputs.rows)
+    raise RequestError("inputs", f"of kind {type(inputs).__name__} cannot be rescaled")
 
 
 def read_only(values: Array) -> Array:

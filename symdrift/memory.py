@@ -10,6 +10,9 @@ from pathlib import Path, PurePosixPath
 UNKNOWN_MEMORY = 2 * 2**30
 """Bytes assumed where the system does not tell."""
 
+RECORD_ENTRY = 48
+"""Bytes of a number in an array, in the lists of a JSON record, and of its text in passing."""
+
 _MEMORY = Path("/proc/meminfo")
 _GROUPS = Path("/proc/self/cgroup")
 _MOUNTS = Path("/sys/fs/cgroup")
@@ -23,6 +26,11 @@ def available_memory() -> int:
     """
     left = [_machine_memory(_MEMORY), *_group_memory(_GROUPS, _MOUNTS)]
     return max(0, min((size for size in left if size is not None), default=UNKNOWN_MEMORY))
+
+
+def record_memory(planes: int) -> int:
+    """Bytes of the covariance of rotations between all planes, and of its JSON record."""
+    return RECORD_ENTRY * planes**2
 
 
 def _machine_memory(table: Path) -> int | None:

@@ -249,8 +249,8 @@ def linear_rate(problem: LearningProblem, theory: Evaluation, precision: float) 
 
 def white_noise_difference(problem: LearningProblem, theory: Evaluation) -> float:
     """Largest relative error of the white-noise approximation in a rotation variance."""
-    exact = np.diagonal(theory.drift.covariance)
-    white = np.diagonal(evaluate(problem, "auto", "white").drift.covariance)
+    exact = theory.drift.variances
+    white = evaluate(problem, "auto", "white").drift.variances
     return float(np.max(np.abs(white / exact - 1.0), initial=0.0))
 
 
@@ -260,7 +260,7 @@ def window_variance(problem: LearningProblem, theory: Evaluation) -> float:
     window = WINDOW_RELAXATIONS / (problem.learning_rate * slowest)
     largest = VARIANCE_PER_WINDOW
     scales = mean_rotation_scales(theory.drift, problem.learning_rate * slowest)
-    for variance, scale in zip(np.diagonal(theory.drift.covariance), scales, strict=True):
+    for variance, scale in zip(theory.drift.variances, scales, strict=True):
         largest = max(largest, float(variance / (window * scale**2)))
     return largest
 
@@ -277,7 +277,7 @@ def mean_rotation_scales(drift: Drift, slowest_rate: float) -> Array:
     slowest_rate : float
         ``eta h_slow``, per step.
     """
-    natural = np.sqrt(np.diagonal(drift.covariance) * slowest_rate)
+    natural = np.sqrt(drift.variances * slowest_rate)
     fastest = float(np.max(np.abs(drift.mean_rotation), initial=0.0))
     if fastest > SLOWEST_MEAN_ROTATION * float(np.max(natural, initial=0.0)):
         return np.full(len(natural), fastest)

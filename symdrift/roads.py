@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from symdrift.errors import RequestError
-from symdrift.evaluation import check_approximation
+from symdrift.evaluation import IndependentDrift, check_approximation
+from symdrift.inputs import Elliptical, Gaussian
+from symdrift.memory import available_memory, record_memory
+from symdrift.units import beyond_double_precision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from symdrift.evaluation import Evaluation, StimulusEvaluation
     from symdrift.problem import Array, LearningProblem
 
 METHODS = ("auto", "closed-form", "dense")
+
+SMALLEST = float(np.finfo(np.float64).tiny)
+"""Numbers below it have fewer digits."""
 
 
 def evaluate(
@@ -51,8 +58,7 @@ def evaluate(
         the problem is outside the theory.
     """
     closed = _takes_closed_form(problem, method, approximation)
-    # Overflow shows in the result, which is checked as a whole.
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    with _checked_afterwards(problem.study):
         if closed:
             from symdrift.closed_form import evaluate as evaluate_closed_form
 
@@ -62,8 +68,42 @@ def evaluate(
 
             evaluation = evaluate_dense(problem, approximation, progress)
     drift = evaluation.drift
-    _require_finite(evaluation, drift.covariance, drift.mean_rotation)
+    beside = () if isinstance(drift, IndependentDrift) else (drift.covariance, drift.mean_rotation)
+    _require_in_range(problem, evaluation, drift.variances, *beside)
     return evaluation
+
+
+def require_record_memory(problem: LearningProblem, method: str = "auto") -> None:
+    """Refuse a problem whose JSON record would not fit, before it is evaluated.
+
+    The closed form holds variances by plane, the record their covariance between all planes.
+    Full matrices are refused by their own size, record included.
+
+    Parameters
+    ----------
+    problem, method
+        As for :func:`evaluate`.
+
+    Raises
+    ------
+    RequestError
+        Also when the problem is outside the theory.
+    """
+    if not _takes_closed_form(problem, method, "exact"):
+        return
+    from symdrift.closed_form import rank
+
+    axes = rank(problem)
+    planes = axes * (axes - 1) // 2
+    needed, available = record_memory(planes), available_memory()
+    if needed > available:
+        raise RequestError(
+            "network",
+            f"with {axes} active hidden units has {planes} planes, and JSON holds the covariance "
+            f"of their rotations, which would need about {needed / 2**30:.1f} GiB (available: "
+            f"{available / 2**30:.1f} GiB); a table or --csv has its diagonal, and --quantities "
+            "stimuli leaves the planes out",
+        )
 
 
 def evaluate_stimuli(
@@ -93,7 +133,7 @@ def evaluate_stimuli(
         As for :func:`evaluate`.
     """
     closed = _takes_closed_form(problem, method, approximation)
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    with _checked_afterwards(problem.study):
         if closed:
             from symdrift.closed_form import evaluate_stimuli as evaluate_closed_form
 
@@ -102,7 +142,8 @@ def evaluate_stimuli(
             from symdrift.dense import evaluate_stimuli as evaluate_dense
 
             evaluation = evaluate_dense(problem, approximation, progress)
-    _require_finite(evaluation, evaluation.decay_matrix, evaluation.mean_rotation)
+    decay = evaluation.decay_matrix
+    _require_in_range(problem, evaluation, np.diagonal(decay), decay, evaluation.mean_rotation)
     return evaluation
 
 
@@ -123,15 +164,40 @@ def _takes_closed_form(problem: LearningProblem, method: str, approximation: str
     return obstacle is None
 
 
-def _require_finite(evaluation: Evaluation | StimulusEvaluation, *arrays: Array) -> None:
+@contextmanager
+def _checked_afterwards(study: str) -> Iterator[None]:
+    """Overflow shows in the result, which is checked as a whole, or ends an iteration."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            yield
+    except (np.linalg.LinAlgError, OverflowError, ZeroDivisionError):
+        raise beyond_double_precision(study) from None
+
+
+def _require_in_range(
+    problem: LearningProblem,
+    evaluation: Evaluation | StimulusEvaluation,
+    rates: Array,
+    *arrays: Array,
+) -> None:
+    """Refuse results of which double precision holds none or only a few digits.
+
+    Results are sums of products: one that is too small for its digits may be wrong altogether.
+    Of a few stimuli every sample may be learned without an error, and nothing drifts; Gaussian
+    and heavy-tailed inputs always leave noise, hence rates, diagonal entries of the arrays.
+    """
     minimum, fluctuation = evaluation.minimum, evaluation.fluctuation
-    scalars = [minimum.loss, minimum.hessian_min, minimum.hessian_max]
-    scalars += [fluctuation.weight_variance, fluctuation.excess_loss]
+    positive = [minimum.loss, minimum.hessian_min, minimum.hessian_max, *minimum.singular_values]
+    scalars = [fluctuation.weight_variance, fluctuation.excess_loss]
     for stimulus in evaluation.stimuli:
         scalars += [stimulus.squared_norm, stimulus.diffusion]
         scalars += [stimulus.decay_rate, stimulus.mean_speed]
-    checked = (np.array(scalars), minimum.singular_values, *arrays)
-    if not all(np.isfinite(array).all() for array in checked):
-        raise RequestError(
-            "study", f'"{evaluation.study}" leads to numbers beyond double precision; rescale it'
-        )
+    if isinstance(problem.inputs, Gaussian) or (
+        isinstance(problem.inputs, Elliptical) and problem.inputs.kurtosis > 0
+    ):
+        positive += [*scalars[:2], *(rates if minimum.rank > 1 else ())]
+    sizes = [np.abs(array) for array in (np.array(scalars), rates, *arrays)]
+    if not all(
+        np.isfinite(size).all() and np.all((size == 0) | (size >= SMALLEST)) for size in sizes
+    ) or not np.all((np.array(positive) >= SMALLEST) & np.isfinite(positive)):
+        raise beyond_double_precision(evaluation.study)

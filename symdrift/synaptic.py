@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symdrift.evaluation import Drift
+from symdrift.evaluation import Drift, IndependentDrift
 from symdrift.problem import Array, LearningProblem
 
 WARN_ABOVE = 0.1
@@ -49,16 +49,28 @@ def with_synaptic_noise(
     Drift
         In all planes that move the weights, silent hidden units included.
     """
+    direct = synaptic_drift(singular_values, hidden, variance)
+    covariance, mean_rotation = direct.covariance, direct.mean_rotation.copy()
+    rank = len(singular_values)
+    active = np.array([place for place, (_, j) in enumerate(direct.planes) if j <= rank], dtype=int)
+    covariance[np.ix_(active, active)] += drift.covariance
+    mean_rotation[active] = drift.mean_rotation
+    return Drift(direct.planes, covariance, mean_rotation)
+
+
+def synaptic_drift(singular_values: Array, hidden: int, variance: float) -> IndependentDrift:
+    """Direct rotation by synaptic noise alone, ``V = varsigma^2 G^-1``.
+
+    Parameters
+    ----------
+    singular_values, hidden, variance
+        As for `with_synaptic_noise`.
+    """
     rank = len(singular_values)
     planes = planes_with_silent(rank, hidden)
     values = np.concatenate([singular_values, np.zeros(hidden - rank)])
     first, second = (np.array([plane[axis] for plane in planes], dtype=int) - 1 for axis in (0, 1))
-    covariance = np.diag(variance / (2 * (values[first] + values[second])))
-    mean_rotation = np.zeros(len(planes))
-    active = np.flatnonzero(second < rank)
-    covariance[np.ix_(active, active)] += drift.covariance
-    mean_rotation[active] = drift.mean_rotation
-    return Drift(planes, covariance, mean_rotation)
+    return IndependentDrift(planes, variance / (2 * (values[first] + values[second])))
 
 
 def synaptic_decay(singular_values: Array, hidden: int, variance: float) -> Array:

@@ -57,7 +57,7 @@ def quantities(evaluation: Evaluation | StimulusEvaluation) -> Record:
 def _drift_quantities(drift: Drift) -> Record:
     record: Record = {}
     for name, values in (
-        ("covariance", drift.covariance.diagonal()),
+        ("covariance", drift.variances),
         ("diffusion", drift.diffusion),
         ("mean_rotation", drift.mean_rotation),
     ):
@@ -165,7 +165,7 @@ def _drift_table(drift: Drift) -> Table:
         ),
     )
     rows = zip(
-        drift.planes, drift.covariance.diagonal(), drift.diffusion, drift.mean_rotation, strict=True
+        drift.planes, drift.variances, drift.diffusion, drift.mean_rotation, strict=True
     )
     for (i, j), *values in rows:
         _add(planes, f"{i}, {j}", *(_shown(value) for value in values))

@@ -445,7 +445,7 @@ def _rows(
     names = ["".join(map(str, plane)) for plane in drift.planes]
     if any(max(plane) > 9 for plane in drift.planes):
         names = [f"{first},{second}" for first, second in drift.planes]
-    variances = np.diagonal(drift.covariance)
+    variances = drift.variances
     for (left, right), found in zip(observed.pairs, measured.covariance, strict=True):
         if left == right:
             yield row(f"V[{names[left]}]", variances[left], found, variances[left])

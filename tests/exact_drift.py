@@ -1,4 +1,4 @@
-"""Rotation variances of aligned Gaussian problems with 60 digits, from the theory's formulas.
+"""Rotation variances of aligned Gaussian problems with 150 digits, from the theory's formulas.
 
 Written from ``V_ij = eta^2 / (4 (s_i + s_j)^2) sum_l o^2 [tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z'
 Gamma_P)]`` with every matrix equation solved as a system of linear equations: nothing is taken
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import mpmath
 from mpmath import mp, mpf
 
-DIGITS = 60
+DIGITS = 150
 
 
 def rotation_variances(
@@ -46,13 +46,12 @@ def rotation_variances(
                 return mp.matrix([[2 * s[i] * lam[i]]])
             kappa = gamma if l in active else lam[l] * gain[l]
             total = s[i] + s[l]
-            return mp.matrix(
-                [[total * lam[l] + gamma, -kappa], [-kappa, total * lam[i] + gamma]]
-            )
+            return mp.matrix([[total * lam[l] + gamma, -kappa], [-kappa, total * lam[i] + gamma]])
 
         def noise_of(i: int, l: int) -> mpmath.matrix:
             if i == l:
-                return mp.matrix([[2 * s[i] * (2 * error[i] ** 2 * lam[i] ** 2 + noise[i] * lam[i])]])
+                single = 2 * error[i] ** 2 * lam[i] ** 2 + noise[i] * lam[i]
+                return mp.matrix([[2 * s[i] * single]])
             both = lam[i] * lam[l]
             return (s[i] + s[l]) * mp.matrix(
                 [

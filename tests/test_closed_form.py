@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from exact_drift import rotation_variances
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from strategies import aligned_problems, orthogonal_matrices
 
 from symdrift import closed_form, dense
+from symdrift.closed_form import kernels
 from symdrift.errors import RequestError
 from symdrift.evaluation import Evaluation
 from symdrift.inputs import Elliptical, Gaussian, StimulusSet
 from symdrift.problem import LearningProblem, Stimulus
+from symdrift.roads import require_record_memory
 from symdrift.study import read_study
 
 PRECISION = 1e-10
+Road = Callable[[LearningProblem], Evaluation]
 
 
 def aligned(
@@ -188,6 +194,130 @@ def test_rotated_checked_number() -> None:
     assert f"{result.drift.covariance[0, 0]:.4e}" == "1.3977e-11"
 
 
+TINY = (1e-9, 1e-12, 1e-16, 1e-24)
+SCALES = st.integers(-8, 8).map(lambda power: 10.0**power)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    variances=st.lists(SCALES, min_size=4, max_size=4),
+    strengths=st.lists(st.integers(11, 10**7), min_size=4, max_size=4, unique=True),
+    noise=st.lists(st.just(0.0) | SCALES, min_size=4, max_size=4),
+    weight_decay=SCALES,
+    hidden=st.integers(2, 5),
+    silent=st.booleans(),
+)
+def test_variances_keep_every_digit_at_any_scale(
+    variances: list[float],
+    strengths: list[int],
+    noise: list[float],
+    weight_decay: float,
+    hidden: int,
+    silent: bool,
+) -> None:
+    """Against the theory's formulas with 150 digits."""
+    slopes = weight_decay * np.array(strengths) / 10
+    if silent:
+        slopes[1] = 0.7 * weight_decay
+    gains = slopes / np.array(variances)
+    learned = slopes > weight_decay
+    values = np.where(learned, gains - weight_decay / np.array(variances), 0)
+    worth = np.array(variances) * values**2
+    active = [int(k) for k in np.argsort(-worth)[:hidden] if learned[k]]
+    by_size = np.sort(worth[learned])[::-1]
+    assume(np.all(by_size[1:] < 0.99 * by_size[:-1]))
+    tensor = kernels.diffusion_tensor(
+        variances, weight_decay, 1e-3, gains, noise, 1, inputs=4, outputs=4, hidden=hidden
+    )
+    exact = rotation_variances(variances, gains.tolist(), weight_decay, 1e-3, noise, active)
+    expected = np.array([[float(value) for value in row] for row in exact])
+    np.testing.assert_allclose(2 * tensor[np.ix_(active, active)], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("road", "weight_decay"),
+    [
+        *((road, power) for road in (closed_form.evaluate, dense.evaluate) for power in TINY),
+        (closed_form.evaluate, 1e-60),
+    ],
+)
+@pytest.mark.parametrize(
+    ("variances", "gains"), [([2, 1, 0.7], [1, 1, 1]), ([1.5, 0.4, 0.6], [1.2, 3.0, 1.0])]
+)
+def test_variances_keep_every_digit_at_tiny_weight_decay(
+    variances: list[float], gains: list[float], road: Road, weight_decay: float
+) -> None:
+    drift = road(aligned(variances, gains, weight_decay, learning_rate=0.005)).drift
+    order = sorted(range(3), key=lambda k: (-gains[k], k))
+    exact = rotation_variances(variances, gains, weight_decay, 0.005, [0, 0, 0], order)
+    expected = [float(exact[i - 1][j - 1]) for i, j in drift.planes]
+    np.testing.assert_allclose(drift.variances, expected, rtol=1e-12)
+
+
+def test_disparate_scales_are_no_threshold() -> None:
+    """Slopes of 10, 1, 0.1 and 1 against a weight decay of 0.001."""
+    variances, gains = [1e4, 1.0, 1e-4, 1e-8], [1e-3, 1.0, 1e3, 1e8]
+    problem = aligned(variances, gains, 1e-3, learning_rate=1e-13)
+    exact = rotation_variances(variances, gains, 1e-3, 1e-13, [0] * 4, [3, 2, 1, 0])
+    for road in (closed_form.evaluate, dense.evaluate):
+        result = road(problem)
+        expected = [float(exact[i - 1][j - 1]) for i, j in result.drift.planes]
+        np.testing.assert_allclose(result.drift.variances, expected, rtol=1e-10)
+        assert result.warnings == ()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    offset=st.sampled_from([0.0, 1e-13, 1e-11, 3e-10, 3e-9, 1e-7, 1e-4]),
+    sign=st.sampled_from([-1, 1]),
+    hidden=st.integers(1, 4),
+    unit=SCALES,
+    tie=st.booleans(),
+)
+def test_both_roads_draw_the_line_at_the_same_place(
+    offset: float, sign: int, hidden: int, unit: float, tie: bool
+) -> None:
+    """The third axis at a distance from its threshold, or from being worth as much as the second.
+
+    ``lambda (1 - gamma / lambda)^2`` of the second axis is ``0.7^2``; a third with ``lambda = 2``
+    has as much at ``s = 0.7 / sqrt(2)``.
+    """
+    gain = (0.15 + 0.7 / np.sqrt(2) if tie else 0.15) * (1 + sign * offset)
+    problem = aligned(
+        [3 * unit, unit, 2 * unit], [1, 1, gain], 0.3 * unit, 1e-3 / unit, hidden
+    )
+    if offset < 1e-9 and (hidden == 2 if tie else hidden >= 3):
+        for road in (closed_form.evaluate, dense.evaluate):
+            with pytest.raises(RequestError) as refusal:
+                road(problem)
+            assert refusal.value.field == ("network.hidden" if tie else "learning.weight_decay")
+    else:
+        closed, full = closed_form.evaluate(problem), dense.evaluate(problem)
+        assert closed.minimum.rank == full.minimum.rank
+        np.testing.assert_allclose(closed.drift.variances, full.drift.variances, rtol=1e-6)
+
+
+def test_equal_singular_values_are_numbered_by_input_on_both_roads() -> None:
+    """Gains less ``0.3 / lambda`` are 1, 2, 1: the second axis first, then the first, the third."""
+    problem = aligned([2, 1, 0.5], [1.15, 2.3, 1.6], 0.3, learning_rate=0.005)
+    exact = rotation_variances([2, 1, 0.5], [1.15, 2.3, 1.6], 0.3, 0.005, [0] * 3, [1, 0, 2])
+    expected = [float(exact[0][1]), float(exact[0][2]), float(exact[1][2])]
+    for road in (closed_form.evaluate, dense.evaluate):
+        np.testing.assert_allclose(road(problem).drift.variances, expected, rtol=1e-10)
+
+
+def test_many_outputs_cost_what_the_active_directions_cost() -> None:
+    """Two active axes: each of 3000 outputs adds a term to one plane."""
+    study = read_study("bottleneck").with_values({"network.outputs": 3000})
+    tracemalloc.start()
+    wide = closed_form.evaluate_stimuli(study.problem())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40 * 2**20
+    narrow = closed_form.evaluate_stimuli(read_study("bottleneck").problem())
+    np.testing.assert_allclose(wide.decay_matrix, narrow.decay_matrix, rtol=1e-13)
+
+
 # --- What applies and what is refused ---------------------------------------------------
 
 
@@ -235,7 +365,7 @@ def test_what_the_closed_form_does_not_cover_is_said(
         (aligned([2, 1], [1, 1], 2.5), "learning.weight_decay"),
         (aligned([2, 1], [1, -1], 2.0), "learning.weight_decay"),
         (aligned([2, 0.2], [1, 1], 0.2), "learning.weight_decay"),
-        (aligned([2, 0.2], [1, -1], 0.2, hidden=1), "learning.weight_decay"),
+        (aligned([2, 0.2], [1, -1], 0.2, hidden=2), "learning.weight_decay"),
         # Bottlenecks that cut through equal axes and through unlike axes of equal worth
         # (lambda a - gamma)^2 / (2 lambda) = 2.
         (aligned([2, 1, 1], [1, 1, 1], 0.2, hidden=2), "network.hidden"),
@@ -261,8 +391,14 @@ def test_both_roads_refuse_with_the_same_field(problem: LearningProblem, field: 
         aligned([2, 0.2], [1, 1 - 1e-6], 0.2),
         aligned([1, 4], [3, 1.25 + 1e-6], 1.0, hidden=1),
         aligned([1, 4], [3, 1.25 - 1e-6], 1.0, hidden=1),
-        # A third axis at its threshold, which the bottleneck leaves out anyway.
+        # An axis at its threshold for which no hidden unit is left.
         aligned([3, 2, 0.2], [1, 1, 1], 0.2, hidden=1),
+        aligned([3, 2, 0.2], [1, 1, 1], 0.2, hidden=2),
+        aligned([2, 0.2], [1, -1], 0.2, hidden=1),
+        # Small beside the largest, and neither tied nor at a threshold.
+        aligned([1e12, 2, 1], [1, 1, 1], 0.2, learning_rate=1e-14, hidden=2),
+        aligned([2e8, 1e8, 5e7], [1, 1, 1], 0.1, learning_rate=1e-10, hidden=2),
+        aligned([1e16, 1], [1, 1], 0.2, learning_rate=1e-18),
         aligned([2, 1], [1, 1], 0.2, learning_rate=0.55),
     ],
 )
@@ -280,4 +416,4 @@ def test_planes_that_do_not_fit_are_refused_before_anything_is_computed() -> Non
     """800 axes have 319600 planes, whose covariance takes 761 GiB."""
     problem = read_study("isotropic_autoencoder").with_values({"n": 800}).problem()
     with pytest.raises(RequestError, match=r"319600 planes.*--quantities stimuli"):
-        closed_form.evaluate(problem)
+        require_record_memory(problem)

@@ -13,12 +13,18 @@ import pytest
 from symdrift.cli import run
 from symdrift.comparisons import (
     isotropic_comparison,
-    scaled_inputs,
     synaptic_comparison,
     white_noise_comparison,
 )
 from symdrift.errors import RequestError
-from symdrift.inputs import Elliptical, Gaussian, InputDistribution, Samples, StimulusSet
+from symdrift.inputs import (
+    Elliptical,
+    Gaussian,
+    InputDistribution,
+    Samples,
+    StimulusSet,
+    scaled_inputs,
+)
 from symdrift.problem import LearningProblem, Stimulus
 from symdrift.study import read_study
 

@@ -92,16 +92,25 @@ def test_both_roads_agree_on_stimuli_alone(name: str) -> None:
     assert closed.stimuli == evaluate(problem).stimuli
 
 
-def test_numbers_beyond_double_precision_are_refused() -> None:
-    study = read_study("bottleneck").with_values(
+def test_numbers_that_fit_after_rescaling_are_no_obstacle() -> None:
+    """Variances of 1e97, in units of which they are 2, 1.5, 1, 1 with a weight decay of 0.01."""
+    large = read_study("bottleneck").with_values(
         {
-            "inputs.covariance": "[2e99, 1.5e99, 1e99, 1e99]",
-            "learning.weight_decay": 1e97,
-            "learning.rate": "1e-100",
+            "inputs.covariance": "[2e97, 1.5e97, 1e97, 1e97]",
+            "learning.weight_decay": 1e95,
+            "learning.rate": "1e-99",
         }
     )
-    with pytest.raises(RequestError, match="beyond double precision"):
-        evaluate(study.problem(), "closed-form")
+    plain = read_study("bottleneck").with_values(
+        {
+            "inputs.covariance": "[2, 1.5, 1, 1]",
+            "learning.weight_decay": 0.01,
+            "learning.rate": 0.01,
+        }
+    )
+    for method in ("closed-form", "dense"):
+        rates = [evaluate(study.problem(), method).drift.variances for study in (large, plain)]
+        np.testing.assert_allclose(rates[0], rates[1], rtol=1e-9)
 
 
 def test_the_public_names_are_all_there() -> None:

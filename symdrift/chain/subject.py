@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import numpy as np
 import sympy as sp
 
-from symdrift.closed_form import align, evaluate, kernels
+from symdrift.closed_form import active_axes, align, evaluate, kernels
 from symdrift.errors import RequestError
 from symdrift.expressions import Expression, expanded_terms
 from symdrift.manifold import Direction
@@ -367,4 +366,4 @@ def _active(study: Study, aligned: int, hidden: int) -> tuple[int, ...]:
     )
     if study.network.inputs.symbols:
         return (0,)
-    return tuple(int(k) for k in sorted(np.flatnonzero(values), key=lambda k: (-values[k], k)))
+    return tuple(int(k) for k in active_axes(values))

@@ -4,6 +4,6 @@ Nothing here needs SymPy.
 """
 
 from symdrift.closed_form.alignment import Alignment, align
-from symdrift.closed_form.road import applies, evaluate, evaluate_stimuli
+from symdrift.closed_form.road import active_axes, applies, evaluate, evaluate_stimuli, rank
 
-__all__ = ["Alignment", "align", "applies", "evaluate", "evaluate_stimuli"]
+__all__ = ["Alignment", "active_axes", "align", "applies", "evaluate", "evaluate_stimuli", "rank"]

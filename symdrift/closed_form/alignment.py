@@ -11,6 +11,9 @@ from symdrift.problem import Array, LearningProblem
 TOLERANCE = 1e-12
 """Relative size below which an off-diagonal entry counts as rounding."""
 
+CORRELATION = 1e-10
+"""Correlation of two turned inputs that counts as rounding."""
+
 
 @dataclass(frozen=True)
 class Alignment:
@@ -42,7 +45,7 @@ def align(problem: LearningProblem) -> Alignment | str:
     """
     covariance, teacher = problem.input_covariance, problem.teacher
     outputs, inputs = teacher.shape
-    if _is_diagonal(covariance) and _is_diagonal(teacher):
+    if _leaves_axes_apart(covariance) and _leaves_axes_apart(teacher):
         return Alignment(
             np.eye(inputs),
             np.diagonal(covariance).copy(),
@@ -57,7 +60,7 @@ def align(problem: LearningProblem) -> Alignment | str:
     _, axes = np.linalg.eigh(blend)
     turned = axes.T @ covariance @ axes
     images = teacher @ axes
-    if not _is_diagonal(turned) or not _is_diagonal(images.T @ images):
+    if not _leaves_axes_apart(turned, CORRELATION) or not _is_diagonal(images.T @ images):
         return "the teacher and the input covariance share no axes"
     order = np.argsort(-np.linalg.norm(images, axis=0), kind="stable")
     axes, images = axes[:, order], images[:, order]
@@ -81,6 +84,16 @@ def align(problem: LearningProblem) -> Alignment | str:
         np.where(known, gains, 0.0),
         np.diagonal(turned_noise).clip(0.0),
     )
+
+
+def _leaves_axes_apart(matrix: Array, tolerance: float = TOLERANCE) -> bool:
+    """Whether every entry beside the diagonal is small beside the two that it couples."""
+    off, size = np.abs(matrix), np.zeros(max(matrix.shape))
+    diagonal = np.sqrt(np.diagonal(off))
+    size[: len(diagonal)] = diagonal
+    np.fill_diagonal(off, 0.0)
+    rows, columns = matrix.shape
+    return bool(np.all(off <= tolerance * size[:rows, np.newaxis] * size[:columns]))
 
 
 def _is_diagonal(matrix: Array) -> bool:

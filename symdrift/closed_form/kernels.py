@@ -1226,7 +1226,9 @@ def _total_fluctuation(axes, rows, weight_decay):
             np.where(where, part, 0.0).sum(axis=(-1, -2))
             for part, where in ((single, rows.active), (direct, pairs), (mirrored, alone))
         )
-        for single, direct, mirrored in zip(own, (first, noise), (second, noise_second))
+        for single, direct, mirrored in zip(
+            own, (first, noise), (second, noise_second), strict=True
+        )
     )
 
 

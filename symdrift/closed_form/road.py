@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from symdrift.closed_form import kernels
 from symdrift.closed_form.alignment import Alignment, align
 from symdrift.errors import RequestError
 from symdrift.evaluation import (
-    Drift,
+    THRESHOLD_TOLERANCE,
     Evaluation,
     Fluctuation,
+    IndependentDrift,
     Minimum,
     StimulusEvaluation,
+    hidden_order,
     parameters_of,
     require_weight_decay,
     stillness_warnings,
@@ -20,14 +26,8 @@ from symdrift.evaluation import (
     validity_warnings,
 )
 from symdrift.inputs import Elliptical, Gaussian
-from symdrift.memory import available_memory
 from symdrift.problem import Array, LearningProblem
-
-NUMBER = 8
-"""Bytes of a number."""
-
-TIE = 1e-9
-"""Relative distance below which a threshold or a tie counts as met with equality."""
+from symdrift.units import Units, natural_units
 
 
 def applies(problem: LearningProblem) -> str | None:
@@ -57,10 +57,8 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
     ------
     RequestError
         When the problem is not aligned, the minimum is not strict, no direction is
-        active, the learning rate is unstable, or the covariance of all planes does not
-        fit into memory.
+        active, the learning rate is unstable, or a number has no place in double precision.
     """
-    _require_memory(problem)
     stimuli, diffusion_tensor = _evaluated(problem, approximation)
     first, second = np.triu_indices(stimuli.minimum.rank, 1)
     return Evaluation(
@@ -70,10 +68,9 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
         parameters=stimuli.parameters,
         minimum=stimuli.minimum,
         fluctuation=stimuli.fluctuation,
-        drift=Drift(
-            planes=tuple((int(i) + 1, int(j) + 1) for i, j in zip(first, second, strict=True)),
-            covariance=np.diag(2 * diffusion_tensor[first, second]),
-            mean_rotation=np.zeros(first.size),
+        drift=IndependentDrift(
+            planes=tuple(zip((first + 1).tolist(), (second + 1).tolist(), strict=True)),
+            variances=2 * diffusion_tensor[first, second],
         ),
         stimuli=stimuli.stimuli,
         warnings=stimuli.warnings,
@@ -96,74 +93,110 @@ def evaluate_stimuli(problem: LearningProblem, approximation: str = "exact") -> 
     return _evaluated(problem, approximation)[0]
 
 
-def _require_memory(problem: LearningProblem) -> None:
-    """Refuse a problem whose covariance of rotations between all planes does not fit."""
-    axes = min(*problem.teacher.shape, problem.hidden)
-    planes = axes * (axes - 1) // 2
-    # Held once, and as plain numbers when it is printed.
-    needed, available = 2 * NUMBER * planes**2, available_memory()
-    if needed > available:
-        raise RequestError(
-            "network",
-            f"with up to {axes} active hidden units has {planes} planes, and the covariance of "
-            f"their rotations would need about {needed / 2**30:.1f} GiB (available: "
-            f"{available / 2**30:.1f} GiB); stimulus quantities alone need less: "
-            "--quantities stimuli",
-        )
+def rank(problem: LearningProblem) -> int:
+    """Number of active hidden units.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+
+    Raises
+    ------
+    RequestError
+        When the problem is not aligned, its minimum is not strict, or no direction is active.
+    """
+    return active_axes(_Aligned.of(problem).singular_values).size
+
+
+def active_axes(singular_values: Array) -> NDArray[np.intp]:
+    """Positions of the active axes in the order of the hidden axes.
+
+    Parameters
+    ----------
+    singular_values : Array
+        By input axis, 0 where it is not active, shape ``(n,)``.
+    """
+    active = np.flatnonzero(singular_values)
+    return active[hidden_order(singular_values[active])]
+
+
+@dataclass(frozen=True, eq=False)
+class _Aligned:
+    """A problem with a strict minimum as arguments of the kernels, in natural units."""
+
+    units: Units
+    natural: LearningProblem
+    alignment: Alignment
+    minimum: dict[str, Any]
+    learning: dict[str, Any]
+
+    @classmethod
+    def of(cls, problem: LearningProblem) -> _Aligned:
+        aligned = align(problem)
+        if isinstance(aligned, str):
+            raise RequestError("method", f'= "closed-form" does not apply: {aligned}')
+        _refuse_degenerate(problem, aligned)
+        units = natural_units(problem.teacher, problem.input_covariance)
+        natural = units.problem(problem)
+        outputs, inputs = problem.teacher.shape
+        minimum = {
+            "covariance": aligned.input_variances * units.inputs**2,
+            "weight_decay": natural.weight_decay,
+            "gains": aligned.gains * units.maps,
+            "inputs": inputs,
+            "outputs": outputs,
+            "hidden": problem.hidden,
+        }
+        learning = {
+            "learning_rate": natural.learning_rate,
+            "label_noise": aligned.label_noise * units.loss,
+            "batch": problem.batch,
+        }
+        return cls(units, natural, aligned, minimum, learning)
+
+    @property
+    def singular_values(self) -> Array:
+        values: Array = kernels.singular_values(**self.minimum)
+        return values
 
 
 def _evaluated(problem: LearningProblem, approximation: str) -> tuple[StimulusEvaluation, Array]:
     """Numbers of the stimuli, and the diffusion of each plane, shape ``(rank, rank)``."""
-    aligned = align(problem)
-    if isinstance(aligned, str):
-        raise RequestError("method", f'= "closed-form" does not apply: {aligned}')
-    _refuse_degenerate(problem, aligned)
-    outputs, inputs = problem.teacher.shape
-    sizes = {"inputs": inputs, "outputs": outputs, "hidden": problem.hidden}
-    minimum_arguments = {
-        "covariance": aligned.input_variances,
-        "weight_decay": problem.weight_decay,
-        "gains": aligned.gains,
-        **sizes,
-    }
-    arguments = minimum_arguments | {
-        "learning_rate": problem.learning_rate,
-        "label_noise": aligned.label_noise,
-        "batch": problem.batch,
-    }
-    values = kernels.singular_values(**minimum_arguments)
-    axes = sorted(np.flatnonzero(values), key=lambda k: (-values[k], k))
-    smallest, largest = kernels.hessian_range(**minimum_arguments)
-    warnings = validity_warnings(problem, float(largest)) + stillness_warnings(problem, len(axes))
-    weight_variance, excess_loss = kernels.fluctuation(**arguments)
+    given = _Aligned.of(problem)
+    back = given.units.inverse
+    values = given.singular_values
+    axes = active_axes(values)
+    smallest, largest = (float(h) * back.curvature for h in kernels.hessian_range(**given.minimum))
+    warnings = validity_warnings(problem, largest) + stillness_warnings(problem, axes.size)
+    label_noise = given.learning["label_noise"]
+    loss = float(kernels.loss(**given.minimum, label_noise=label_noise))
+    weight_variance, excess_loss = kernels.fluctuation(**given.minimum, **given.learning)
     diffusion_tensor = (
         kernels.diffusion_tensor
         if approximation == "exact"
         else kernels.diffusion_tensor_white_noise
-    )(**arguments)[np.ix_(axes, axes)]
-    rank = len(axes)
-    roots = np.sqrt(values[axes])
-    first_layer = roots[:, None] * aligned.input_axes[:, axes].T
+    )(**given.minimum, **given.learning)[np.ix_(axes, axes)]
+    first_layer = np.sqrt(values[axes])[:, None] * given.alignment.input_axes[:, axes].T
     delta = np.diag(diffusion_tensor.sum(axis=1))
-    mean_rotation = np.zeros((rank, rank))
+    mean_rotation = np.zeros_like(delta)
     stimuli = StimulusEvaluation(
         study=problem.study,
         method="closed-form",
         approximation=approximation,
         parameters=parameters_of(problem),
         minimum=Minimum(
-            rank=rank,
-            singular_values=values[axes],
-            loss=float(kernels.loss(**minimum_arguments, label_noise=aligned.label_noise)),
-            hessian_min=float(smallest),
-            hessian_max=float(largest),
+            rank=axes.size,
+            singular_values=values[axes] * back.maps,
+            loss=loss * back.loss,
+            hessian_min=smallest,
+            hessian_max=largest,
         ),
-        fluctuation=Fluctuation(float(weight_variance), float(excess_loss)),
+        fluctuation=back.fluctuation(Fluctuation(float(weight_variance), float(excess_loss))),
         decay_matrix=delta,
         mean_rotation=mean_rotation,
         stimuli=tuple(
-            stimulus_drift(stimulus, first_layer, delta, mean_rotation)
-            for stimulus in problem.stimuli
+            back.stimulus(stimulus_drift(stimulus, first_layer, delta, mean_rotation))
+            for stimulus in given.natural.stimuli
         ),
         warnings=warnings,
     )
@@ -172,18 +205,14 @@ def _evaluated(problem: LearningProblem, approximation: str) -> tuple[StimulusEv
 
 def _refuse_degenerate(problem: LearningProblem, aligned: Alignment) -> None:
     """Refuse problems without a strict minimum or without any active direction."""
-    gamma = problem.weight_decay
+    gamma, hidden = problem.weight_decay, problem.hidden
     require_weight_decay(gamma)
     variances = aligned.input_variances[: aligned.gains.size]
     strengths = variances * aligned.gains
-    learnable = strengths > gamma * (1 + TIE)
-    reductions = np.sort(
-        kernels.loss_reductions(variances[learnable], gamma, aligned.gains[learnable])
-    )[::-1]
-    hidden = problem.hidden
-    met = ~learnable & (strengths >= gamma * (1 - TIE))
-    # A bottleneck leaves out an axis at its threshold, and stays strict.
-    if met.any() and hidden >= reductions.size:
+    learnable = strengths > gamma * (1 + THRESHOLD_TOLERANCE)
+    met = ~learnable & (strengths >= gamma * (1 - THRESHOLD_TOLERANCE))
+    # Without a silent hidden unit an axis at its threshold has nobody to begin to learn it.
+    if met.any() and hidden > np.count_nonzero(learnable):
         axis = int(np.flatnonzero(met)[0]) + 1
         raise RequestError(
             "learning.weight_decay",
@@ -196,9 +225,13 @@ def _refuse_degenerate(problem: LearningProblem, aligned: Alignment) -> None:
             f"= {gamma:g} leaves no active direction: it must stay below the largest input "
             f"variance times gain, {strengths.max():.6g}",
         )
-    if hidden < reductions.size and reductions[hidden - 1] - reductions[hidden] < TIE * 0.5 * (
-        strengths @ aligned.gains
-    ):
+    reductions = np.sort(
+        kernels.loss_reductions(variances[learnable], gamma, aligned.gains[learnable])
+    )[::-1]
+    if hidden >= reductions.size:
+        return
+    last, next_ = reductions[hidden - 1 : hidden + 1]
+    if last - next_ < THRESHOLD_TOLERANCE * last:
         raise RequestError(
             "network.hidden",
             f"= {hidden} cuts through a tie: axes that lower the loss equally compete for the "

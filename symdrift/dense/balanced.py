@@ -12,10 +12,14 @@ import numpy as np
 from symdrift.dense.coordinates import separated
 from symdrift.dense.frame import frame_of, reached_hessian
 from symdrift.dense.hessian import expected_gradient
-from symdrift.dense.tolerances import THRESHOLD_TOLERANCE
 from symdrift.problem import Array
 
 NEWTON_ITERATIONS = 30
+
+UNCERTAINTY = 1e-6
+"""Relative change that a further Newton step may make at a minimum."""
+
+EPSILON = float(np.finfo(np.float64).eps)
 
 
 def factored(product: Array) -> Array:
@@ -32,7 +36,7 @@ def factored(product: Array) -> Array:
         Shape ``(r, n + m)``, by decreasing singular value; those that are rounding are left out.
     """
     left, values, right = np.linalg.svd(product, full_matrices=False)
-    rank = int(np.count_nonzero(values > THRESHOLD_TOLERANCE * values[0]))
+    rank = int(np.count_nonzero(values > max(product.shape) * EPSILON * values[0]))
     root = np.sqrt(values[:rank])[:, np.newaxis]
     return np.hstack([root * right[:rank], root * left.T[:rank]])
 
@@ -47,7 +51,7 @@ def relative_gradient(
 
 
 def polished(point: Array, teacher: Array, covariance: Array, weight_decay: float) -> Array:
-    """Newton steps among balanced points, as long as they lower the gradient.
+    """Newton steps among balanced points, as long as they lower the gradient or become shorter.
 
     Parameters
     ----------
@@ -62,17 +66,18 @@ def polished(point: Array, teacher: Array, covariance: Array, weight_decay: floa
     inputs = teacher.shape[1]
     problem = (teacher, covariance, weight_decay)
     point = _rebalanced(point, inputs)
-    gradient = expected_gradient(point, *problem)
+    gradient, shortest = np.linalg.norm(expected_gradient(point, *problem)), np.inf
     for _ in range(NEWTON_ITERATIONS):
         try:
-            step = _newton_step(point, *problem)
+            step, length = newton_step(point, *problem)
         except np.linalg.LinAlgError:
             break
         moved = _rebalanced(point + step, inputs)
-        following = expected_gradient(moved, *problem)
-        if not np.linalg.norm(following) < np.linalg.norm(gradient):
+        following = np.linalg.norm(expected_gradient(moved, *problem))
+        # Of curvatures that differ by orders of magnitude the gradient shows the largest only.
+        if not (following < gradient or length < min(0.5 * shortest, 0.1)):
             break
-        point, gradient = moved, following
+        point, gradient, shortest = moved, following, min(length, shortest)
     return point
 
 
@@ -81,8 +86,32 @@ def _rebalanced(point: Array, inputs: int) -> Array:
     return factored(second @ first)
 
 
-def _newton_step(point: Array, teacher: Array, covariance: Array, weight_decay: float) -> Array:
-    """Step along the reached directions of a balanced point, shape ``(r, n + m)``."""
+def is_located(point: Array, teacher: Array, covariance: Array, weight_decay: float) -> bool:
+    """Whether a further Newton step would change nothing that matters."""
+    try:
+        _, length = newton_step(point, teacher, covariance, weight_decay)
+    except np.linalg.LinAlgError:
+        return False
+    return length <= UNCERTAINTY
+
+
+def newton_step(
+    point: Array, teacher: Array, covariance: Array, weight_decay: float
+) -> tuple[Array, float]:
+    """Step along the reached directions of a balanced point.
+
+    Returns
+    -------
+    Array
+        Shape ``(r, n + m)``.
+    float
+        Its largest change of an entry of ``P' U W R``, relative to ``s_a + s_b``.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        When the Hessian is singular.
+    """
     first, second = separated(point, teacher.shape[1])
     frame = frame_of(first, second)
     slope = (teacher - second @ first) @ covariance
@@ -90,5 +119,11 @@ def _newton_step(point: Array, teacher: Array, covariance: Array, weight_decay: 
     downhill = frame.turned(slope)
     downhill[np.diag_indices(frame.rank)] -= weight_decay
     downhill *= frame.lengths
-    coefficients = np.linalg.solve(hessian, downhill[frame.pairs]).astype(np.float64, copy=False)
-    return frame.weights(coefficients[:, np.newaxis]).reshape(point.shape)
+    scale = np.sqrt(np.abs(np.diagonal(hessian)))
+    scale[scale == 0] = 1.0
+    solved = np.linalg.solve(
+        hessian / scale / scale[:, np.newaxis], downhill[frame.pairs] / scale
+    ).astype(np.float64, copy=False)
+    coefficients = solved / scale
+    length = float(np.max(np.abs(coefficients) / frame.lengths[frame.pairs], initial=0.0))
+    return frame.weights(coefficients[:, np.newaxis]).reshape(point.shape), length

@@ -6,15 +6,18 @@ descent from many starts, and the lowest loss wins.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 import scipy.optimize
 
-from symdrift.dense.balanced import factored, polished
+from symdrift.dense.balanced import factored, is_located, polished
 from symdrift.dense.coordinates import separated
 from symdrift.dense.hessian import expected_gradient, expected_loss
+from symdrift.evaluation import THRESHOLD_TOLERANCE
 from symdrift.problem import Array
 
 EXCHANGES = 24
@@ -24,9 +27,31 @@ RANDOM_STARTS = 6
 """Random displacements that are tried as starts."""
 
 
+@dataclass(frozen=True, eq=False)
+class CappedMinimum:
+    """The lowest minimum that was found.
+
+    Attributes
+    ----------
+    point : Array
+        Balanced ``Z``, shape ``(p, n + m)``.
+    starts : int
+    runner_up : float or None
+        Distance in loss of the best different stationary point, relative to the loss of an
+        untrained network; ``None`` without any.
+    tied : bool
+        Whether that distance vanishes beside what the least hidden unit takes off the loss.
+    """
+
+    point: Array
+    starts: int
+    runner_up: float | None
+    tied: bool
+
+
 def capped_minimum(
     relaxed: Array, hidden: int, teacher: Array, covariance: Array, weight_decay: float
-) -> tuple[Array, int, float | None]:
+) -> CappedMinimum:
     """Lowest minimum with ``hidden`` units.
 
     Parameters
@@ -36,38 +61,60 @@ def capped_minimum(
     hidden : int
         Hidden units ``p``.
 
-    Returns
-    -------
-    Array
-        ``Z``, shape ``(p, n + m)``.
-    int
-        Number of starts.
-    float or None
-        Distance in loss of the best different stationary point, relative to the loss of an
-        untrained network; ``None`` without any.
+        In natural units (see `symdrift.units`), as all arguments.
     """
     problem = (teacher, covariance, weight_decay)
     ends = [_descended(start, *problem) for start in _starts(relaxed, hidden, *problem)]
     losses = np.array([expected_loss(end, *problem) for end in ends])
-    inputs = teacher.shape[1]
     scale = 0.5 * float(np.sum((teacher @ covariance) * teacher))
     near = [index for index in np.argsort(losses) if losses[index] - losses.min() < 1e-6 * scale]
     refined = [polished(ends[index], *problem) for index in near]
-    exact = [expected_loss(end, *problem) for end in refined]
-    best = int(np.argmin(exact))
-    others = [loss for index, loss in enumerate(losses) if index not in near]
-    for loss, end in zip(exact, refined, strict=True):
-        if _different(end, refined[best], inputs):
-            others.append(loss)
-    runner_up = float(min(others) - exact[best]) / scale if others else None
-    return refined[best], len(ends), runner_up
+    # Descent may stop short of a stationary point where curvatures differ by orders of magnitude.
+    refined = [end for end in refined if is_located(end, *problem)] or refined
+    worths = [_worths(end, *problem) for end in refined]
+    best = 0
+    for index, worth in enumerate(worths):
+        if _difference(worth, worths[best]) > 0:
+            best = index
+    least = float(worths[best].min())
+    distances = [float(losses[index] - losses.min()) for index in range(len(ends))]
+    others = [distance for index, distance in enumerate(distances) if index not in near]
+    others += [
+        _difference(worths[best], worth)
+        for worth, end in zip(worths, refined, strict=True)
+        if _different(end, refined[best], teacher.shape[1], covariance, least)
+    ]
+    nearest = min(others, default=None)
+    return CappedMinimum(
+        point=refined[best],
+        starts=len(ends),
+        runner_up=None if nearest is None else nearest / scale,
+        tied=nearest is not None and nearest < THRESHOLD_TOLERANCE * least,
+    )
 
 
-def _different(one: Array, other: Array, inputs: int) -> bool:
+def _worths(point: Array, teacher: Array, covariance: Array, weight_decay: float) -> Array:
+    """By how much each hidden unit of a stationary balanced point lowers the loss.
+
+    ``(p'A Sigma r - gamma) s / 2``: their sum is the loss of an untrained network less that of
+    the point, without the rounding of the two.
+    """
+    first, second = separated(point, teacher.shape[1])
+    slopes = np.sum(second * (teacher @ covariance @ first.T), axis=0)
+    return np.asarray(0.5 * (slopes - weight_decay * np.sum(first**2, axis=1)))
+
+
+def _difference(one: Array, other: Array) -> float:
+    """Sum of the first less that of the second; what they share cancels exactly."""
+    return math.fsum([*one, *-other])
+
+
+def _different(one: Array, other: Array, inputs: int, covariance: Array, least: float) -> bool:
+    """Whether the outputs of two points differ by more than rounding of the least unit."""
     first, second = separated(one, inputs)
     other_first, other_second = separated(other, inputs)
-    product_one, product_other = second @ first, other_second @ other_first
-    return bool(np.linalg.norm(product_one - product_other) > 1e-5 * np.linalg.norm(product_other))
+    apart = second @ first - other_second @ other_first
+    return bool(np.sum((apart @ covariance) * apart) > 1e-6 * least)
 
 
 def _starts(

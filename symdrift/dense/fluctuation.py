@@ -9,6 +9,7 @@ import numpy as np
 from symdrift.dense.frame import reached_hessian
 from symdrift.dense.minimum import MinimumPoint
 from symdrift.dense.noise import noise_factor, reached_noise
+from symdrift.dense.spectrum import eigensystem
 from symdrift.problem import Array, LearningProblem
 
 
@@ -119,7 +120,7 @@ def synaptic_fluctuation(problem: LearningProblem, minimum: MinimumPoint) -> Nor
     hessian = reached_hessian(
         frame, minimum.error_map @ covariance, covariance, problem.weight_decay
     )
-    reached, axes = np.linalg.eigh(hessian)
+    reached, axes = eigensystem(hessian)
     basis = np.hstack([frame.weights(axes), _imbalances(minimum)])
     return _with_equal_noise(basis, np.concatenate([reached, minimum.spectrum.imbalance]), problem)
 
@@ -160,7 +161,7 @@ def _with_equal_noise(
 
 def _stationary(hessian: Array, noise: Array, learning_rate: float) -> NormalFluctuation:
     """Solution of Lyapunov's equation for a positive Hessian, in the coordinates given."""
-    stiffness, axes = np.linalg.eigh(hessian)
+    stiffness, axes = eigensystem(hessian)
     factor = axes.T @ noise_factor(noise)
     covariance = factor @ factor.T
     covariance *= learning_rate / (stiffness[:, np.newaxis] + stiffness)

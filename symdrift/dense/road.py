@@ -14,7 +14,7 @@ from symdrift.dense.drift import (
     mean_rotation_matrix,
 )
 from symdrift.dense.fluctuation import NormalFluctuation, gradient_fluctuation
-from symdrift.dense.minimum import MinimumPoint, solve_minimum
+from symdrift.dense.minimum import MinimumPoint, in_units, solve_minimum
 from symdrift.dense.sizes import require_stimulus_memory, require_tensor_memory
 from symdrift.evaluation import (
     Evaluation,
@@ -28,12 +28,14 @@ from symdrift.evaluation import (
     stimulus_drift,
     validity_warnings,
 )
+from symdrift.inputs import Elliptical, Gaussian
 from symdrift.problem import Array, LearningProblem
 from symdrift.progress import Progress
 from symdrift.synaptic import synaptic_decay, synaptic_warnings, with_synaptic_noise
+from symdrift.units import Units, natural_units
 
 UNSEEN_TOLERANCE = 1e-9
-"""Relative size below which a variance, or what the teacher does there, counts as zero."""
+"""Relative size below which what the teacher does where no input occurs counts as zero."""
 
 
 def evaluate(
@@ -55,12 +57,20 @@ def evaluate(
         When the approximation is unknown, the learning rate is unstable, the minimum is
         refused (see `solve_minimum`), or memory does not suffice.
     """
-    stages = _stages(problem, approximation, require_tensor_memory)
-    minimum, rate = stages.minimum, problem.learning_rate
+    
+    def require_memory(inputs: int, outputs: int, rank: int) -> None:
+        planes = rank * (rank - 1) // 2
+        if problem.synaptic_noise > 0:
+            planes += rank * (problem.hidden - rank)
+        require_tensor_memory(inputs, outputs, rank, planes)
+
+    stages = _stages(problem, approximation, require_memory)
+    minimum, natural = stages.minimum, stages.problem
+    rate = natural.learning_rate
     drift = hidden_drift(minimum.point, stages.fluctuation, rate, approximation, progress)
     if problem.synaptic_noise > 0:
         drift = with_synaptic_noise(
-            drift, minimum.singular_values, problem.hidden, problem.synaptic_noise
+            drift, minimum.singular_values, problem.hidden, natural.synaptic_noise
         )
     delta, mean_rotation = angular_matrices(drift, minimum.rank)
     return Evaluation(
@@ -71,7 +81,7 @@ def evaluate(
         minimum=stages.numbers,
         fluctuation=stages.fluctuation_numbers,
         drift=drift,
-        stimuli=_stimuli(problem, minimum, delta, mean_rotation),
+        stimuli=_stimuli(stages, delta, mean_rotation),
         warnings=stages.warnings,
     )
 
@@ -92,11 +102,12 @@ def evaluate_stimuli(
         As for `evaluate`.
     """
     stages = _stages(problem, approximation, require_stimulus_memory)
-    minimum, rate = stages.minimum, problem.learning_rate
+    minimum, natural = stages.minimum, stages.problem
+    rate = natural.learning_rate
     delta = decay_matrix(minimum.point, stages.fluctuation, rate, approximation, progress)
     if problem.synaptic_noise > 0:
         delta[np.diag_indices(minimum.rank)] += synaptic_decay(
-            minimum.singular_values, problem.hidden, problem.synaptic_noise
+            minimum.singular_values, problem.hidden, natural.synaptic_noise
         )
     mean_rotation = mean_rotation_matrix(minimum.point, stages.fluctuation, rate)
     return StimulusEvaluation(
@@ -108,15 +119,17 @@ def evaluate_stimuli(
         fluctuation=stages.fluctuation_numbers,
         decay_matrix=delta,
         mean_rotation=mean_rotation,
-        stimuli=_stimuli(problem, minimum, delta, mean_rotation),
+        stimuli=_stimuli(stages, delta, mean_rotation),
         warnings=stages.warnings,
     )
 
 
 @dataclass(frozen=True)
 class _Stages:
-    """What every evaluation begins with."""
+    """What every evaluation begins with, the first three in natural units."""
 
+    units: Units
+    problem: LearningProblem
     minimum: MinimumPoint
     numbers: Minimum
     fluctuation: NormalFluctuation
@@ -149,18 +162,26 @@ def _stages(
     )
     outputs, inputs = problem.teacher.shape
     require_memory(inputs, outputs, minimum.rank)
-    fluctuation = gradient_fluctuation(problem, minimum)
+    units = natural_units(problem.teacher, problem.input_covariance)
+    natural, minimum = units.problem(problem), in_units(minimum, units)
+    fluctuation = gradient_fluctuation(natural, minimum)
     return _Stages(
-        minimum, numbers, fluctuation, _fluctuation(problem, minimum, fluctuation), warnings
+        units=units,
+        problem=natural,
+        minimum=minimum,
+        numbers=numbers,
+        fluctuation=fluctuation,
+        fluctuation_numbers=units.inverse.fluctuation(_fluctuation(natural, minimum, fluctuation)),
+        warnings=warnings,
     )
 
 
-def _stimuli(
-    problem: LearningProblem, minimum: MinimumPoint, delta: Array, mean_rotation: Array
-) -> tuple[StimulusDrift, ...]:
+def _stimuli(stages: _Stages, delta: Array, mean_rotation: Array) -> tuple[StimulusDrift, ...]:
     return tuple(
-        stimulus_drift(stimulus, minimum.first_layer, delta, mean_rotation)
-        for stimulus in problem.stimuli
+        stages.units.inverse.stimulus(
+            stimulus_drift(stimulus, stages.minimum.first_layer, delta, mean_rotation)
+        )
+        for stimulus in stages.problem.stimuli
     )
 
 
@@ -178,12 +199,14 @@ def _fluctuation(
 
 def unseen_warnings(problem: LearningProblem) -> tuple[str, ...]:
     """Warn when the teacher acts on inputs that never occur: nothing of it is learned."""
+    if isinstance(problem.inputs, Gaussian | Elliptical):
+        return ()
     variances, axes = np.linalg.eigh(problem.input_covariance)
-    unseen = variances <= UNSEEN_TOLERANCE * variances[-1]
+    size = len(variances)
+    unseen = variances <= size * np.finfo(float).eps * variances[-1]
     acted_on = np.linalg.norm(problem.teacher @ axes[:, unseen])
     if acted_on <= UNSEEN_TOLERANCE * np.linalg.norm(problem.teacher):
         return ()
-    size = len(variances)
     return (
         f"inputs span {size - np.count_nonzero(unseen)} of {size} dimensions; what the teacher "
         "does in the others is not learned and has no representation: add stimuli that span "

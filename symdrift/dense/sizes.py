@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from symdrift.errors import RequestError
-from symdrift.memory import available_memory
+from symdrift.memory import available_memory, record_memory
 
 BLOCK = 2**28
 """Numbers in the largest array of responses that is held at a time."""
@@ -31,10 +31,17 @@ def stimulus_memory(inputs: int, outputs: int, rank: int) -> int:
     return NUMBER * (matrices + min(responses, 2 * BLOCK))
 
 
-def tensor_memory(inputs: int, outputs: int, rank: int) -> int:
-    """Bytes of the same with the covariance of rotations between all planes."""
-    planes = rank * (rank - 1) // 2
-    return stimulus_memory(inputs, outputs, rank) + NUMBER * 4 * planes**2
+def tensor_memory(inputs: int, outputs: int, rank: int, planes: int) -> int:
+    """Bytes of the same with the covariance of rotations between all planes, and its record.
+
+    Parameters
+    ----------
+    planes : int
+        Those of two active axes and, with synaptic noise, of an active and a silent one.
+    """
+    active = rank * (rank - 1) // 2
+    computed = stimulus_memory(inputs, outputs, rank) + NUMBER * (4 * active**2 + 2 * planes**2)
+    return max(computed, record_memory(planes))
 
 
 def require_minimum_memory(inputs: int, outputs: int, rank: int) -> None:
@@ -59,7 +66,7 @@ def require_stimulus_memory(inputs: int, outputs: int, rank: int) -> None:
     _require(stimulus_memory(inputs, outputs, rank), inputs, outputs, rank, "fewer of them fit")
 
 
-def require_tensor_memory(inputs: int, outputs: int, rank: int) -> None:
+def require_tensor_memory(inputs: int, outputs: int, rank: int, planes: int) -> None:
     """Refuse a problem whose covariance of rotations does not fit.
 
     Raises
@@ -70,7 +77,7 @@ def require_tensor_memory(inputs: int, outputs: int, rank: int) -> None:
     """
     fits = stimulus_memory(inputs, outputs, rank) <= available_memory()
     advice = "stimulus quantities alone fit: --quantities stimuli" if fits else "fewer of them fit"
-    _require(tensor_memory(inputs, outputs, rank), inputs, outputs, rank, advice)
+    _require(tensor_memory(inputs, outputs, rank, planes), inputs, outputs, rank, advice)
 
 
 def _require(needed: int, inputs: int, outputs: int, rank: int, advice: str) -> None:

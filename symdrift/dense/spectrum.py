@@ -6,9 +6,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.sparse.csgraph import connected_components
 
 from symdrift.dense.frame import CanonicalFrame, reached_hessian
+from symdrift.errors import RequestError
 from symdrift.problem import Array
+
+EPSILON = float(np.finfo(np.float64).eps)
+
+LEAST_CURVATURE = 1e-11
+"""Ratio of Hessian eigenvalues of one block below which the smallest have few digits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +67,48 @@ class NormalSpectrum:
         return of_active + self.silent_units * float(np.sum(1 / self.silent))
 
 
+def eigensystem(hessian: Array) -> tuple[Array, Array]:
+    """Eigenvalues and eigenvectors of a positive Hessian, block by block.
+
+    Directions that nothing couples are kept apart, so that the small curvatures of one block
+    are not lost in the rounding of large ones of another.
+
+    Parameters
+    ----------
+    hessian : Array
+        Symmetric, shape ``(k, k)``.
+
+    Returns
+    -------
+    Array
+        Shape ``(k,)``, increasing within each block.
+    Array
+        One eigenvector per column, shape ``(k, k)``.
+
+    Raises
+    ------
+    RequestError
+        When the curvatures of one block differ by so much that the smallest are rounding.
+    """
+    size = np.sqrt(np.abs(np.diagonal(hessian)))
+    coupled = np.abs(hessian) > EPSILON * size * size[:, np.newaxis]
+    count, block_of = connected_components(coupled, directed=False)
+    values, vectors = np.empty(len(hessian)), np.zeros(hessian.shape)
+    order = np.argsort(block_of, kind="stable")
+    for members in np.split(order, np.cumsum(np.bincount(block_of, minlength=count))[:-1]):
+        within = np.ix_(members, members)
+        values[members], vectors[within] = np.linalg.eigh(hessian[within])
+        smallest, largest = values[members][[0, -1]]
+        if len(members) > 2 and smallest < LEAST_CURVATURE * largest:
+            raise RequestError(
+                "inputs",
+                "or teacher of scales that differ too much: coupled directions have Hessian "
+                f"eigenvalues in a ratio of {smallest / largest:.2g}, and full matrices hold "
+                f"ratios down to {LEAST_CURVATURE:g}",
+            )
+    return values, vectors
+
+
 def normal_spectrum(
     frame: CanonicalFrame, slope: Array, covariance: Array, weight_decay: float, hidden: int
 ) -> NormalSpectrum:
@@ -84,7 +133,7 @@ def normal_spectrum(
     rank = frame.rank
     hessian = reached_hessian(frame, slope, covariance, weight_decay)
     return NormalSpectrum(
-        reached=np.linalg.eigvalsh(hessian).astype(np.float64, copy=False),
+        reached=np.sort(eigensystem(hessian)[0]),
         imbalance=np.full(rank * (rank + 1) // 2, 2 * weight_decay),
         silent=_silent_spectrum(frame, slope, weight_decay) if hidden > rank else np.zeros(0),
         silent_units=hidden - rank,

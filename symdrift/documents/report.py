@@ -23,7 +23,7 @@ from symdrift.documents.scaling import scaling, with_simulations
 from symdrift.documents.tables import parameter_table, result_table, validation_table
 from symdrift.documents.writing import FORMATS, require_passed, write_document
 from symdrift.errors import CheckFailed
-from symdrift.evaluation import Evaluation
+from symdrift.evaluation import Evaluation, IndependentDrift
 from symdrift.extrapolation import Extrapolation, extrapolate
 from symdrift.figures import FrequencySweep
 from symdrift.files import write_text
@@ -262,6 +262,8 @@ def _drawings(problem: LearningProblem, results: _Results) -> Iterator[Drawing]:
 def _without_noise(evaluation: Evaluation) -> Evaluation:
     """Rates that vanish up to rounding as exact zeros: their digits would not be stable."""
     drift = evaluation.drift
+    if isinstance(drift, IndependentDrift):
+        return evaluation
     largest = float(np.abs(drift.covariance).max(initial=0.0))
     covariance = np.where(np.abs(drift.covariance) < 1e-11 * largest, 0.0, drift.covariance)
     mean = np.where(

@@ -157,7 +157,7 @@ def _plane_rows(
             f"diffusion, plane ({plane[0]}, {plane[1]}), rad²",
             *_compared(exact.drift.diffusion[k], white.drift.diffusion[k]),
         )
-    noise = 1e-12 * np.sqrt(np.abs(exact.drift.covariance).max(initial=0.0))
+    noise = 1e-12 * np.sqrt(exact.drift.variances.max(initial=0.0))
     for k, plane in enumerate(planes):
         if abs(exact.drift.mean_rotation[k]) > noise:
             value = number(exact.drift.mean_rotation[k])
@@ -172,7 +172,7 @@ def _stimulus_rows(
     exact: Evaluation, white: Evaluation, mean: str
 ) -> Iterator[tuple[Cell, ...]]:
     pairs = list(zip(exact.stimuli, white.stimuli, strict=True))
-    noise = 1e-12 * np.sqrt(np.abs(exact.drift.covariance).max(initial=0.0))
+    noise = 1e-12 * np.sqrt(exact.drift.variances.max(initial=0.0))
     for one, other in pairs[:_MOST_ROWS]:
         if one.squared_norm > 0:
             meaning = f"decay rate of “{one.name}”"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from symdrift.closed_form import Alignment, align, evaluate_stimuli, kernels
+from symdrift.closed_form import Alignment, active_axes, align, evaluate_stimuli, kernels
 from symdrift.errors import RequestError
 from symdrift.observables.fluctuations import GramFluctuation, ModeFluctuation, covariance_root
 from symdrift.problem import Array, LearningProblem
@@ -325,8 +325,8 @@ def aligned_layer(problem: LearningProblem, approximation: str = "exact") -> Ali
         batch=problem.batch,
     )
     values = kernels.singular_values(**minimum_arguments)[:inputs]
-    order = np.lexsort((np.arange(inputs), -values))
-    active = order[: evaluation.minimum.rank]
+    active = active_axes(values)
+    order = np.concatenate([active, np.flatnonzero(values == 0)])
     return AlignedLayer(
         axes=aligned.input_axes[:, order],
         singular_values=values[active],
@@ -346,7 +346,7 @@ def _pair_blocks(
     gains = np.pad(aligned.gains, (0, inputs - aligned.gains.size))[order]
     label_noise = np.pad(aligned.label_noise, (0, max(inputs - outputs, 0)))[:inputs][order]
     singular = np.pad(values, (0, inputs - rank))
-    residual = gains - singular
+    residual = np.where(np.arange(inputs) < rank, gamma / variances, gains)
     # Direction u_ba needs an output b.
     partner = order < outputs
 
