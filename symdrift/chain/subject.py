@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
 import sympy as sp
 
 from symdrift.closed_form import active_axes, align, evaluate, kernels

@@ -143,7 +143,10 @@ def silent_fluctuation(problem: LearningProblem, minimum: MinimumPoint) -> Norma
     matrix[: frame.inputs, frame.inputs :] = -slope.T
     matrix[frame.inputs :, : frame.inputs] = -slope
     curvature, directions = np.linalg.eigh(matrix)
-    return _with_equal_noise(directions[:, frame.rank :], curvature[frame.rank :], problem)
+    # Where every unit is used there is no silent one, and its Hessian may be negative.
+    size = np.abs(curvature)
+    normal = np.sort(np.argsort(size, kind="stable")[frame.rank :])
+    return _with_equal_noise(directions[:, normal], size[normal], problem)
 
 
 def _with_equal_noise(
