@@ -7,16 +7,18 @@ falls with the learning rate in these simulations, see `planning.at_learning_rat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.estimators import Estimate
-from symdrift.execution import require_counts
+from symdrift.execution import available_processors, require_counts
 from symdrift.planning import (
     DEFAULT_REPLICAS,
     PRECISION,
@@ -24,13 +26,16 @@ from symdrift.planning import (
     at_learning_rate,
     measured_speed,
     minimum_of,
+    occupied,
     plan_extrapolation,
     plan_single,
+    shortened,
 )
 from symdrift.precision import double_precision
 from symdrift.problem import Array, LearningProblem
 from symdrift.progress import Progress
 from symdrift.roads import evaluate
+from symdrift.simulation.ensemble import Schedule
 from symdrift.validation import (
     TOLERATED_ERRORS,
     Row,
@@ -38,6 +43,12 @@ from symdrift.validation import (
     critical_z,
     run_planned,
 )
+
+SECOND_ORDER = 2.0
+"""Relative correction of second order that may be met, over the square of that of first order."""
+
+OVERTIME = 1.1
+"""Time that a run may take, over its share of what is left of a budget."""
 
 CERTAIN_RATIO = 0.1
 """Standard error of an extrapolated ratio beyond which it says nothing."""
@@ -56,11 +67,15 @@ class ExtrapolatedRow:
         ``None`` when an interrupt left fewer than two learning rates.
     slope : Estimate or None
         Of that deviation against ``eta h_max``.
+    curvature : float
+        What the next order may do to the extrapolated deviation: the square of the correction
+        at the largest rate, as far as a line takes it for a deviation at rate zero.
     """
 
     measured: Row
     deviation: Estimate | None
     slope: Estimate | None
+    curvature: float = 0.0
 
     @property
     def quantity(self) -> str:
@@ -86,6 +101,14 @@ class ExtrapolatedRow:
             return None
         return self.deviation.value / self.deviation.standard_error
 
+    def hidden_by_curvature(self, allowed: float) -> bool:
+        """Whether the next order could account for more than ``allowed`` standard errors."""
+        if self.deviation is None or self.z is None or abs(self.z) <= allowed:
+            return False
+        return abs(self.deviation.value) <= (
+            allowed * self.deviation.standard_error + self.curvature
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain Python types, for JSON."""
         ratio = self.ratio
@@ -96,6 +119,7 @@ class ExtrapolatedRow:
             "extrapolated_z": self.z,
             "slope": None if self.slope is None else self.slope.value,
             "slope_standard_error": None if self.slope is None else self.slope.standard_error,
+            "curvature": self.curvature,
         }
 
 
@@ -180,6 +204,19 @@ class Extrapolation:
         allowed = critical_z(len(self.rows))
         return all((z := row.z) is not None and abs(z) <= allowed for row in self.rows)
 
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Quantities that miss the limit by no more than the next order may account for.
+
+        Named when these alone stand between the validation and passing: then the rates were too
+        large for a line, and the data decide nothing.
+        """
+        allowed = critical_z(len(self.rows))
+        missing = [row for row in self.rows if (z := row.z) is None or abs(z) > allowed]
+        if not all(row.hidden_by_curvature(allowed) for row in missing):
+            return ()
+        return tuple(row.quantity for row in missing)
+
     def _repr_html_(self) -> str:
         from symdrift.notebook import extrapolation_html
 
@@ -195,6 +232,7 @@ class Extrapolation:
             "window": own.window,
             "seed": self.seed,
             "passed": self.passed,
+            "undecided": list(self.undecided),
             "rule": self.rule,
             "interrupted": self.interrupted,
             "completed": self.completed,
@@ -240,9 +278,9 @@ def validate_limit(
         Standard error of every extrapolated ratio to plan for.  Default: as
         `planning.plan_extrapolation`.
     budget : float, optional
-        Seconds, for the speed that this machine is found to have.  Default:
-        `planning.BUDGET_SECONDS` by a rough model of the speed, so that the same study gives
-        the same numbers on every machine.
+        Seconds of simulation, for the speed that this machine is found to have; where it turns
+        out slower, windows are left out.  Default: `planning.BUDGET_SECONDS` by a rough model
+        of the speed, so that the same study gives the same numbers on every machine.
 
     Raises
     ------
@@ -250,20 +288,23 @@ def validate_limit(
         As `validate` and `planning.plan_extrapolation`.
     """
     require_counts(replicas=replicas, threads=threads, seed=seed)
-    replicas = DEFAULT_REPLICAS if replicas is None else replicas
     theory = evaluate(problem)
     if budget is None:
         plan = plan_extrapolation(problem, theory, precision=precision, replicas=replicas)
-    else:
-        plan = plan_extrapolation(
-            problem,
-            theory,
-            precision=precision,
-            budget=budget,
-            replicas=replicas,
-            speed=measured_speed(problem, threads),
-        )
-    return _extrapolate(problem, plan, seed, progress, threads, executor)
+        return _extrapolate(problem, plan, seed, progress, threads, executor)
+    speed = measured_speed(problem, threads)
+    processors = available_processors() if threads is None else threads
+    clock = Clock(budget, speed, processors)
+    plan = plan_extrapolation(
+        problem,
+        theory,
+        precision=precision,
+        budget=budget,
+        replicas=replicas,
+        speed=speed,
+        processors=processors,
+    )
+    return _extrapolate(problem, plan, seed, progress, threads, executor, clock)
 
 
 @double_precision()
@@ -317,6 +358,51 @@ def extrapolate(
     return _extrapolate(problem, plan, seed, progress, threads, executor)
 
 
+class Clock:
+    """A budget of seconds, spent from now on.
+
+    Parameters
+    ----------
+    seconds : float
+    speed : float
+        Replica-steps per second that are expected, of all processors.
+    processors : int
+    now : callable, optional
+        Seconds since whenever.
+    """
+
+    def __init__(
+        self,
+        seconds: float,
+        speed: float,
+        processors: int,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._begin = now()
+        self._now = now
+        self._seconds = seconds
+        self._speed = speed
+        self._processors = processors
+
+    @property
+    def left(self) -> float:
+        """Seconds of the budget that are left."""
+        return self._seconds - (self._now() - self._begin)
+
+    def shortened(self, schedules: Sequence[Schedule], replicas: int) -> tuple[Schedule, ...]:
+        """Runs that are left, with as many windows as there is time for."""
+        return shortened(schedules, replicas, self.left, self._speed, self._processors)
+
+    def end_of(self, schedules: Sequence[Schedule]) -> float:
+        """What may be left when the first of some runs ends, and the others have their share."""
+        share = schedules[0].steps / sum(schedule.steps for schedule in schedules)
+        return self.left * (1 - share * OVERTIME)
+
+    def learn(self, steps: float, replicas: int, seconds: float) -> None:
+        """Count on the speed that a run had, where that is less than expected."""
+        self._speed = min(self._speed, steps * occupied(replicas, self._processors) / seconds)
+
+
 def _extrapolate(
     problem: LearningProblem,
     plan: Plan,
@@ -324,15 +410,25 @@ def _extrapolate(
     progress: Progress | None,
     threads: int | None,
     executor: Executor | None,
+    clock: Clock | None = None,
 ) -> Extrapolation:
     runs: list[Validation] = []
     planned = [schedule.steps * plan.replicas for schedule in plan.schedules]
+    end = -math.inf
 
     def report(done: int, _: int) -> None:
         if progress is not None:
             progress(sum(planned[: len(runs)]) + done, sum(planned))
+        if clock is not None and clock.left < end:
+            raise KeyboardInterrupt
 
-    for index, (rate, schedule) in enumerate(zip(plan.rates, plan.schedules, strict=True)):
+    for index, rate in enumerate(plan.rates):
+        schedules = plan.schedules[index:]
+        began = 0.0
+        if clock is not None:
+            schedules = clock.shortened(schedules, plan.replicas)
+            planned[index:] = [schedule.steps * plan.replicas for schedule in schedules]
+            end, began = clock.end_of(schedules), clock.left
         at_rate = at_learning_rate(problem, rate)
         # Runs of one seed are independent of each other and of those of other seeds.
         own_seed = int(np.random.SeedSequence((seed, index)).generate_state(1)[0])
@@ -340,7 +436,7 @@ def _extrapolate(
             run = run_planned(
                 at_rate,
                 evaluate(at_rate),
-                schedule,
+                schedules[0],
                 plan.replicas,
                 own_seed,
                 report,
@@ -348,9 +444,22 @@ def _extrapolate(
                 executor,
             )
         except KeyboardInterrupt:
+            if clock is not None and clock.left < end:
+                raise RequestError(
+                    "budget",
+                    "was used up before anything was measured: the machine is busier than when "
+                    "its speed was measured; give more",
+                ) from None
             if not runs:
                 raise
             break
+        if clock is not None:
+            if run.interrupted and clock.left < end:
+                # Cut, not interrupted: what was measured by then is all that was to be.
+                planned[index] = int(planned[index] * run.completed)
+                run = replace(run, interrupted=False, completed=1.0)
+            steps = planned[index] / plan.replicas
+            clock.learn(steps, plan.replicas, began - clock.left)
         runs.append(run)
         if run.interrupted:
             break
@@ -409,12 +518,19 @@ def _weighted_line(
     x: Array,
     y: Array,
     errors: Array,
-) -> tuple[Estimate, Estimate]:
-    """Intercept and slope of a line through points with known standard errors."""
+) -> tuple[Estimate, Estimate, float]:
+    """Intercept and slope of a line through points with known standard errors, and curvature.
+
+    The last is what a term as large as `SECOND_ORDER` times the square of the first order does
+    to the intercept.
+    """
     design = np.stack([np.ones_like(x), x], axis=1) / errors[:, np.newaxis]
     covariance = np.linalg.inv(design.T @ design)
-    intercept, slope = covariance @ design.T @ (y / errors)
+    weights = covariance @ design.T / errors
+    intercept, slope = weights @ y
+    bent = SECOND_ORDER * weights[0] @ (slope * x) ** 2
     return (
         Estimate(float(intercept), float(np.sqrt(covariance[0, 0]))),
         Estimate(float(slope), float(np.sqrt(covariance[1, 1]))),
+        abs(float(bent)),
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -59,10 +60,25 @@ REJECTING_ERRORS = 10.0
 BUDGET_SECONDS = 120.0
 """Time that a planned extrapolation may take."""
 
+BUDGET_MARGIN = 1.1
+"""Least budget that is named, over the time that the cheapest plan takes."""
+
+BISECTIONS = 6
+"""Of the precision that a budget allows: to a few percent."""
+
 SINGLE_BUDGET_SECONDS = 10.0
 """Time that a single planned run may take on two cores, by a rough model of the speed."""
 
 DEFAULT_REPLICAS = 512
+FEWEST_REPLICAS = 32
+"""Networks that a small budget is kept with: fewer would leave the standard error uncertain."""
+
+COARSEST_AIM = 0.1
+"""Standard error that a small budget is kept with: a larger one says nothing of a ratio."""
+
+MODEL_PROCESSORS = 2
+"""Processors of the rough model of the speed."""
+
 SHORTEST_LAG = 0.5
 """Shortest lag of a displacement, at most, in units of the fastest relaxation time."""
 
@@ -120,6 +136,18 @@ class Plan:
         """Steps of all replicas in all runs."""
         return self.replicas * sum(schedule.steps for schedule in self.schedules)
 
+    def seconds(self, speed: float, processors: int) -> float:
+        """Time that all runs take.
+
+        Parameters
+        ----------
+        speed : float
+            Replica-steps per second of all processors, each with full vectors.
+        processors : int
+        """
+        steps = sum(schedule.steps for schedule in self.schedules)
+        return steps * occupied(self.replicas, processors) / speed
+
 
 def plan_extrapolation(
     problem: LearningProblem,
@@ -127,14 +155,16 @@ def plan_extrapolation(
     *,
     precision: float | None = None,
     budget: float = BUDGET_SECONDS,
-    replicas: int = DEFAULT_REPLICAS,
+    replicas: int | None = None,
     speed: float | None = None,
+    processors: int = MODEL_PROCESSORS,
 ) -> Plan:
     """Plan runs whose extrapolated ratios have a given standard error.
 
     The study's own rate is always among them; it takes part in the extrapolation when it is
     small enough.  Where the budget is too small, precision is given up, and rates grow with
-    the standard error they need not exceed.
+    the standard error they need not exceed; in the end replicas are given up, each of which
+    has a burn-in of its own.
 
     Parameters
     ----------
@@ -147,16 +177,20 @@ def plan_extrapolation(
         budget suffices.
     budget : float
         Seconds.
-    replicas : int
+    replicas : int, optional
+        Default: `DEFAULT_REPLICAS`, or what the budget allows, at least `FEWEST_REPLICAS`.
     speed : float, optional
         Replica-steps per second; default: a rough model of two cores, so that the plan is the
         same on every machine.
+    processors : int
+        What has that speed together.
 
     Raises
     ------
     RequestError
-        When precision or budget are not positive, the precision is below `FINEST_PRECISION`, or
-        the study's own learning rate needs more than `MOST_STEPS` steps.
+        When precision or budget are not positive, the precision is below `FINEST_PRECISION`, the
+        budget is too small for any extrapolation (the message names the least), or the study's
+        own learning rate needs more than `MOST_STEPS` steps.
     """
     for field, value in (("precision", precision), ("budget", budget)):
         if value is not None and not (math.isfinite(value) and value > 0):
@@ -180,7 +214,7 @@ def plan_extrapolation(
     single = window_variance(problem, theory)
     correction = _correction_per_rate(problem, theory, minimum)
 
-    def plan(aim: float) -> Plan:
+    def plan(aim: float, replicas: int) -> Plan:
         top = _largest_linear_rate(correction, aim)
         own = problem.learning_rate
         if 0.5 * top <= own <= top:
@@ -211,18 +245,83 @@ def plan_extrapolation(
             replicas=replicas,
         )
 
+    halvings = int(math.log2(DEFAULT_REPLICAS // FEWEST_REPLICAS))
+    counts = [DEFAULT_REPLICAS >> halving for halving in range(halvings + 1)]
+    if replicas is not None:
+        counts = [replicas]
     if precision is None:
         precision = PRECISION
         # Rounded, so that the plan does not depend on the last bits of a machine.
-        finer = float(f"{white_noise_difference(problem, theory) / REJECTING_ERRORS:.3g}")
-        if 0 < finer < precision and plan(finer).replica_steps / speed <= budget:
-            precision = finer
-    planned = plan(precision)
-    seconds = planned.replica_steps / speed
-    if seconds > budget:
-        # Time goes with the precision to the power -5/2: -2 for the windows, -1/2 for the rates.
-        planned = plan(precision * (seconds / budget) ** 0.4)
-    return planned
+        wish = float(f"{white_noise_difference(problem, theory) / REJECTING_ERRORS:.3g}")
+        if 0 < wish < precision:
+            planned = plan(wish, counts[0])
+            if planned.seconds(speed, processors) <= budget:
+                return planned
+    planned = plan(precision, counts[0])
+    if planned.seconds(speed, processors) <= budget:
+        return planned
+    coarsest = max(precision, COARSEST_AIM)
+    for count in counts:
+        planned = plan(coarsest, count)
+        if planned.seconds(speed, processors) <= budget:
+            finest = precision
+            for _ in range(BISECTIONS):
+                aim = math.sqrt(finest * coarsest)
+                finer = plan(aim, count)
+                if finer.seconds(speed, processors) <= budget:
+                    coarsest, planned = aim, finer
+                else:
+                    finest = aim
+            return planned
+    least = math.ceil(BUDGET_MARGIN * planned.seconds(speed, processors))
+    raise RequestError(
+        "budget",
+        f"= {budget:g} s is too little: burn-in and windows at {len(planned.rates)} learning rates "
+        f"would take {least} s for {planned.replicas} replicas; --budget {least}s is the least",
+    )
+
+
+def shortened(
+    schedules: Sequence[Schedule], replicas: int, seconds: float, speed: float, processors: int
+) -> tuple[Schedule, ...]:
+    """Runs that end within a time, by leaving out windows.
+
+    Parameters
+    ----------
+    schedules : sequence of Schedule
+        Runs that are still to be made.
+    replicas : int
+    seconds : float
+        What is left for them.
+    speed, processors
+        As for `plan_extrapolation`.
+
+    Returns
+    -------
+    tuple of Schedule
+        As they are where time suffices; at least `FEWEST_WINDOWS` in each.
+    """
+    affordable = seconds * speed / occupied(replicas, processors)
+    burn_in = sum(schedule.burn_in for schedule in schedules)
+    measured = sum(schedule.window * schedule.windows for schedule in schedules)
+    share = (affordable - burn_in) / measured
+    if share >= 1:
+        return tuple(schedules)
+    counts = [max(FEWEST_WINDOWS, int(share * schedule.windows)) for schedule in schedules]
+    return tuple(
+        replace(schedule, windows=windows, segments=_segments(windows, replicas))
+        for schedule, windows in zip(schedules, counts, strict=True)
+    )
+
+
+def occupied(replicas: int, processors: int) -> int:
+    """Replicas that would take as long with every lane of every processor in use."""
+    return LANES * processors * math.ceil(replicas / LANES / processors)
+
+
+def _segments(windows: int, replicas: int) -> int:
+    """Parts of a run that are independent enough for the scatter of their estimates."""
+    return max(1, min(windows // FEWEST_WINDOWS, -(-UNITS // replicas)))
 
 
 def linear_rate(problem: LearningProblem, theory: Evaluation, precision: float) -> float:
@@ -355,7 +454,7 @@ def schedule_of(
         burn_in=math.ceil(BURN_IN_RELAXATIONS / (rate * slowest_of_all)),
         window=window,
         windows=windows,
-        segments=max(1, min(windows // FEWEST_WINDOWS, -(-UNITS // replicas))),
+        segments=_segments(windows, replicas),
         halvings=max(0, min(halvings, window.bit_length() - 1)),
     )
 

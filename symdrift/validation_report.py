@@ -63,6 +63,11 @@ def summary(extrapolation: Extrapolation) -> str:
         "eigenvalue",
         extrapolation.rule,
     ]
+    if extrapolation.undecided:
+        sentences.append(
+            f"the learning rates are too large for a linear extrapolation of "
+            f"{', '.join(printable(name) for name in extrapolation.undecided)}"
+        )
     if extrapolation.precision is not None:
         sentences.append(f"standard errors are at most {extrapolation.precision:.2g}")
     if extrapolation.white_noise:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,14 @@ from test_validation import (
 from symdrift import dense, planning
 from symdrift.errors import RequestError
 from symdrift.estimators import Estimate, observables
-from symdrift.extrapolation import ExtrapolatedRow, Extrapolation, extrapolate, validate_limit
+from symdrift.extrapolation import (
+    Clock,
+    ExtrapolatedRow,
+    Extrapolation,
+    _weighted_line,
+    extrapolate,
+    validate_limit,
+)
 from symdrift.planning import (
     BUDGET_SECONDS,
     FEWEST_WINDOWS,
@@ -34,10 +42,12 @@ from symdrift.planning import (
     at_learning_rate,
     linear_rate,
     minimum_of,
+    occupied,
     plan_extrapolation,
     plan_single,
     require_memory,
     schedule_of,
+    shortened,
 )
 from symdrift.problem import LearningProblem
 from symdrift.simulation.ensemble import Schedule
@@ -274,9 +284,124 @@ def test_a_tiny_rate_of_the_study_does_not_eat_the_budget() -> None:
     assert plan.schedules[own].steps <= max(least, 1.01 * plan.schedules[own - 1].steps)
 
 
+SPREAD = problem(
+    np.array([26, 0.5, 0.36, 0.21, 0.18, 0.17, 0.15, 0.13]),
+    hidden=4,
+    weight_decay=0.1,
+    learning_rate=0.0005,
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "replicas"), [(SPREAD, None), (SPREAD, 100), (BOTTLENECK, 1)]
+)
+def test_a_plan_keeps_to_its_budget_or_names_the_least(
+    given: LearningProblem, replicas: int | None
+) -> None:
+    theory = dense.evaluate(given)
+    for speed in (3e6, 3e8):
+        options: dict[str, Any] = {"replicas": replicas, "speed": speed, "precision": PRECISION}
+        for budget in (5.0, 60.0):
+            try:
+                plan = plan_extrapolation(given, theory, budget=budget, **options)
+            except RequestError as error:
+                least = float(str(error).rsplit("--budget ", 1)[1].split("s", 1)[0])
+                assert least > budget
+                assert str(error).startswith(f"budget = {budget:g} s is too little")
+                plan, budget = plan_extrapolation(given, theory, budget=least, **options), least
+            assert plan.seconds(speed, 2) <= budget
+            assert replicas in (None, plan.replicas)
+            assert plan.replicas >= (replicas or 32)
+
+
+def test_one_replica_takes_as_long_as_all_lanes_of_all_processors() -> None:
+    assert [occupied(count, 2) for count in (1, 8, 16, 17, 32, 33)] == [16, 16, 16, 32, 32, 48]
+    assert [occupied(count, 1) for count in (1, 8, 9)] == [8, 8, 16]
+
+
+def test_runs_are_shortened_to_the_time_that_is_left() -> None:
+    schedules = (Schedule(100, 10, 400, 1), Schedule(200, 20, 800, 1))
+    steps = sum(schedule.steps for schedule in schedules)
+    assert shortened(schedules, 64, 64 * steps / 1e3, 1e3, 2) == schedules
+    shorter = shortened(schedules, 64, 64 * steps / 2e3, 1e3, 2)
+    taken = sum(schedule.steps for schedule in shorter)
+    assert 0.95 * steps / 2 < taken <= steps / 2
+    assert [schedule.burn_in for schedule in shorter] == [100, 200]
+    least = shortened(schedules, 2, 0.0, 1e3, 2)
+    assert [schedule.windows for schedule in least] == [FEWEST_WINDOWS] * 2
+    assert [schedule.segments for schedule in least] == [1, 1]
+
+
+def test_a_clock_counts_on_what_runs_were_found_to_take() -> None:
+    times = iter([0.0, *([10.0] * 9)])
+    clock = Clock(100.0, speed=1e3, processors=2, now=lambda: next(times))
+    assert clock.left == 90.0
+    schedules = (Schedule(0, 10, 50, 1), Schedule(0, 10, 50, 1))
+    assert clock.shortened(schedules, 64) == schedules
+    clock.learn(500, 64, seconds=80.0)
+    # 400 replica-steps per second: 36,000 of 64,000 are left.
+    assert [schedule.windows for schedule in clock.shortened(schedules, 64)] == [28, 28]
+    # Ten percent over its share of one half.
+    assert clock.end_of(schedules) == pytest.approx(40.5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("given", "replicas"), [(SPREAD, None), (BOTTLENECK, 1)])
+def test_a_validation_keeps_to_its_budget_or_is_refused(
+    given: LearningProblem, replicas: int | None
+) -> None:
+    budget = 5.0
+    for _ in range(2):
+        start = time.monotonic()
+        try:
+            extrapolation = validate_limit(given, replicas, budget=budget)
+        except RequestError as error:
+            assert time.monotonic() - start < 30
+            budget = float(str(error).rsplit("--budget ", 1)[1].split("s", 1)[0])
+            continue
+        # Theory, compilation and a machine that others use come on top.
+        assert time.monotonic() - start < 1.2 * budget + 15
+        assert not extrapolation.interrupted
+        return
+    pytest.fail("the least budget was refused as well")
+
+
+def bent(first: float, second: float, error: float) -> ExtrapolatedRow:
+    """Ratios ``1 + first x + second x^2`` at three rates, without scatter."""
+    x = np.array([0.02, 0.01, 0.005])
+    line = _weighted_line(x, first * x + second * x**2, np.full(3, error))
+    return ExtrapolatedRow(Row("V", 1.0, 1.0, error, 0.0, 1.0), *line)
+
+
+def test_a_line_through_a_curve_is_not_called_disagreement() -> None:
+    """What is missed must come with large corrections; a wrong theory has no such excuse."""
+    curve = bent(20.0, 400.0, 1e-3)
+    assert curve.z is not None
+    assert abs(curve.z) > 4
+    assert curve.hidden_by_curvature(4.0)
+    assert not bent(20.0, 100.0, 0.1).hidden_by_curvature(4.0)
+    x = np.array([0.02, 0.01, 0.005])
+    wrong = _weighted_line(x, 0.05 + 2 * x, np.full(3, 1e-3))
+    assert not ExtrapolatedRow(curve.measured, *wrong).hidden_by_curvature(4.0)
+
+
+def test_an_undecided_validation_says_so(coarse: Extrapolation) -> None:
+    rows = (*coarse.rows[1:], bent(20.0, 400.0, 1e-3))
+    undecided = replace(coarse, rows=rows)
+    assert not undecided.passed
+    assert undecided.undecided == ("V",)
+    assert undecided.to_dict()["undecided"] == ["V"]
+    assert "too large for a linear extrapolation of V" in summary(undecided)
+    wrong = ExtrapolatedRow(rows[0].measured, Estimate(0.5, 0.01), Estimate(0.1, 0.1), 1e-3)
+    assert replace(coarse, rows=(*rows, wrong)).undecided == ()
+    assert coarse.undecided == ()
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
+        ({"precision": 1e300}, "precision = 1e\\+300 is no precision"),
+        ({"precision": 1.5}, "precision = 1.5 is no precision"),
         ({"precision": 0.0}, "precision = 0 must be a positive number"),
         ({"precision": float("nan")}, "precision = nan must be a positive number"),
         ({"budget": -3.0}, "budget = -3 must be a positive number"),

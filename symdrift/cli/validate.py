@@ -109,6 +109,12 @@ def validate(
     if result.interrupted:
         print(f"this is what {result.completed:.0%} of the run measured", file=sys.stderr)
         raise KeyboardInterrupt
+    if not result.passed and steps is None and limit.undecided:
+        raise CheckFailed(
+            f"the learning rates are too large for a linear extrapolation of "
+            f"{', '.join(limit.undecided)}: the next order may account for what is missed, and "
+            "nothing is decided; a finer --precision takes smaller rates"
+        )
     if not result.passed:
         raise CheckFailed(f"theory and simulation of {problem.study} disagree")
 
