@@ -65,10 +65,10 @@ def test_npy_files_of_every_real_type_hold_the_same_samples(
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("1,2\n3,nan\n4,5\n", 'misses 1 value: line 2, column 2 holds "nan"; fill them, leave'),
+        ("1,2\n3,nan\n4,5\n", 'misses 1 value: line 2, column 2, holds "nan"; fill it, leave'),
         ("a,b\n\n1,2\n3,-inf\n", 'line 4, column "b" holds "-inf", which is not a number'),
         ("1,2\n3,four\n", 'line 2, column 2 holds "four", which is not a number'),
-        ("1,2\n3,\n", "misses 1 value: line 2, column 2 is empty; fill them, leave those lines"),
+        ("1,2\n3,\n", "misses 1 value: line 2, column 2, is empty; fill it, leave that line"),
         ("one,2\n3,4\n5,6\n", 'line 1, column 1 holds "one"'),
         ("1,5;2,5\n3,5;4,5\n", 'line 1, column 1 holds "1,5".* numbers have a decimal point'),
         ("1 2\n3 4\n", 'line 1, column 1 holds "1 2".* separated by commas, semicolons or tabs'),
@@ -81,6 +81,8 @@ def test_npy_files_of_every_real_type_hold_the_same_samples(
         ("a,b\n", "it holds no samples"),
         ("1,2\n", "has 1 rows and 2 columns.*add samples, or reduce the columns"),
         ("1,2\n3,2\n5,2\n", r"has the same number in every row of column 2 \(2\); leave out col"),
+        ("1,2\n1,2\n1,2\n", r"of column 1 \(1\), column 2 \(2\); .* with inputs.columns and network"),
+        ("1,NA\nNA,2\n1,2\n", "misses 2 values, in column 1, column 2: the first, line 1, column 2"),
         ("1,1\n2,2\n3,3\n", r"depend linearly on each other \(rank 1\); leave some out, or reduce"),
     ],
 )
@@ -135,7 +137,7 @@ STIMULI = 'distribution = "stimuli"\nstimuli = {}\nprobabilities = {}'
     ("text", "sentence"),
     [
         (study_of('distribution = "samples"\nfile = "x.csv"'),
-         'misses 1 value: line 3, column 1 holds "nan"'),
+         'misses 1 value: line 3, column 1, holds "nan"'),
         (study_of('distribution = "samples"\nfile = "y.csv"'), '"y.csv" is not there'),
         (study_of('distribution = "samples"\nfile = "x.txt"'), "must be a .csv or .npy file"),
         (study_of("covariance = [[1, 1], [1, 1]]"), "it has rank 1 of 2"),
@@ -320,7 +322,7 @@ def test_columns_that_are_not_taken_need_hold_no_numbers(tmp_path: Path) -> None
     np.testing.assert_array_equal(read_samples(path, 2, ["x", "y"]).rows, RECORDING[:, :2])
     with pytest.raises(RequestError, match=r'column "mouse" holds "m0".*text in every row: leave'):
         read_samples(path, 4)
-    with pytest.raises(RequestError, match='misses 60 values: line 2, column "rate" holds "NA"'):
+    with pytest.raises(RequestError, match='misses 60 values, in column "rate": the first, line 2'):
         read_samples(path, 3, ["x", "rate", "y"])
 
 
@@ -331,8 +333,8 @@ def test_missing_values_are_counted_over_all_columns(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("\n".join(text), "utf-8")
     with pytest.raises(RequestError) as said:
         read_samples(tmp_path / "x.csv", 5)
-    assert 'misses 3 values: line 8, column "b" holds "NA" and 2 more' in str(said.value)
-    assert 'column "b", column "d", column "e"; fill them' in str(said.value)
+    assert 'misses 3 values, in column "b", column "d", column "e": the first' in str(said.value)
+    assert 'the first, line 8, column "b", holds "NA"; fill them' in str(said.value)
     assert 'inputs.columns = ["a", "c"] and network.inputs = 2' in str(said.value)
 
 

@@ -267,13 +267,16 @@ def _missing(table: Table, missing: dict[int, Fault]) -> str:
     total = sum(fault.count for fault in missing.values())
     entry = f'holds "{shown(fault.entry)}"' if fault.entry else "is empty"
     where = f"{table.place} {fault.line}, {_called(table, column)}"
-    others = [_called(table, other) for other in sorted(missing) if other != column]
+    advice = _advice(table, list(missing))
+    if total == 1:
+        return (
+            f"misses 1 value: {where}, {entry}; fill it, leave that {table.place} out, or leave "
+            f"the column out with {advice}"
+        )
+    columns = _list(_called(table, other) for other in sorted(missing))
     return (
-        f"misses {total} value{'s' if total > 1 else ''}: {where} {entry}"
-        + (f" and {total - 1} more, in all" if total > 1 else "")
-        + (f" in {_list(sorted([_called(table, column), *others]))}" if total > 1 else "")
-        + f"; fill them, leave those {table.place}s out, or leave the columns out with "
-        + _advice(table, list(missing))
+        f"misses {total} values, in {columns}: the first, {where}, {entry}; fill them, leave "
+        f"those {table.place}s out, or leave the columns out with {advice}"
     )
 
 
@@ -344,6 +347,8 @@ def _advice(table: Table, left_out: Sequence[int], chosen: Sequence[int] = ()) -
     """The fields that leave columns out."""
     dropped = set(left_out)
     kept = [c for c in chosen or range(table.values.shape[1]) if c not in dropped]
+    if not kept:
+        return "inputs.columns and network.inputs"
     names = Counter(table.header.names if table.header else ())
     entries = []
     for column in kept:
