@@ -22,6 +22,7 @@ import sympy as sp
 from documents_example import GAMMA, SYMBOL_NAMES, V, example_derivation, rational_function
 from tex import needs_tex
 
+from symdrift.cli import run
 from symdrift.derivation import Check, Derivation, Equation, Step
 from symdrift.documents import report, write_document
 from symdrift.documents.html import derivation_html
@@ -34,6 +35,7 @@ from symdrift.documents.tables import number, quantity
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.files import write_text
 from symdrift.quoting import escape_latex
+from symdrift.roads import evaluate
 from symdrift.study import read_study
 
 EXAMPLE = example_derivation()
@@ -426,3 +428,36 @@ def test_a_rate_too_small_to_simulate_is_refused_before_the_derivation(
     with pytest.raises(RequestError, match=r"learning\.rate = .* too small to be simulated"):
         report.write_report(study, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("example_chain")
+@pytest.mark.parametrize(
+    ("name", "figure"), [("bottleneck", "scaling"), ("stimulus_set", "frequency")]
+)
+def test_a_report_without_simulation_is_whole_and_says_so(
+    name: str, figure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def simulate(*_: object, **__: object) -> None:
+        pytest.fail("something was simulated")
+
+    monkeypatch.setattr("symdrift.execution.run_blocks", simulate)
+    monkeypatch.setattr("symdrift.simulation.trajectory.run_blocks", simulate)
+    monkeypatch.setattr("symdrift.simulation.ensemble.run_blocks", simulate)
+    monkeypatch.setattr("shutil.which", lambda program: None)
+    monkeypatch.setenv("SYMDRIFT_CACHE", str(tmp_path / "kept"))
+    out = tmp_path / "out"
+    assert run(["report", name, "--no-simulation", "--out", str(out)]) == 0
+    record = json.loads((out / "numbers.json").read_text(encoding="utf-8"))
+    assert record["validation"] is record["extrapolated_ratio"] is None
+    exact = evaluate(read_study(name).problem()).drift.covariance
+    assert record["exact"]["drift"]["covariance"][0][0] == pytest.approx(exact[0, 0], rel=1e-9)
+    assert record["comparisons"]["synaptic"]["synaptic_variance"] > 0
+    drawn = {path.stem for path in (out / "figures").iterdir()}
+    assert {"blocks", "weight_decay", "decay_rates", "observables", "counterparts", figure} <= drawn
+    assert not drawn & {"validation", "learning_rate", "standstill", "area", "fluctuation"}
+    for suffix in ("tex", "html"):
+        text = re.sub("<[^>]*>", " ", (out / f"report.{suffix}").read_text(encoding="utf-8"))
+        said = re.findall(r"[^.]*[Ss]imulat[^.]*\.", " ".join(text.split()))
+        assert len(said) == 1
+        assert "Nothing was simulated for this report" in said[0]

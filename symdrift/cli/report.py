@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from symdrift.cli.options import OutOption, SetOption, StudyArgument
 from symdrift.cli.requests import chosen_study, output_directory
 from symdrift.cli.terminal import announce, progress_shown
 
 
-def report(study: StudyArgument, out: OutOption = None, assignments: SetOption = None) -> None:
+def report(
+    study: StudyArgument,
+    out: OutOption = None,
+    simulation: Annotated[
+        bool,
+        typer.Option(
+            "--simulation/--no-simulation",
+            help="Whether simulations stand beside the theory; they take most of the time.",
+        ),
+    ] = True,
+    assignments: SetOption = None,
+) -> None:
     """Write everything about a study in one document.
 
     Derivation, numbers, validation by simulation, and figures.
@@ -16,5 +31,6 @@ def report(study: StudyArgument, out: OutOption = None, assignments: SetOption =
     from symdrift.documents import write_report
 
     with progress_shown("reporting") as progress:
-        written = write_report(chosen, output_directory(out, chosen), progress)
+        directory = output_directory(out, chosen)
+        written = write_report(chosen, directory, progress, simulated=simulation)
     announce(written)

@@ -20,7 +20,7 @@ _PRECISION = 0.03
 _MOST_CURVES = 5
 
 
-def frequency_sweep(study: Study, seed: int) -> FrequencySweep | None:
+def frequency_sweep(study: Study, seed: int | None) -> FrequencySweep | None:
     """Theory and simulation from a rare to a dominant stimulus.
 
     Made for studies in which the probability of one stimulus is a symbol of its own, and that
@@ -30,18 +30,19 @@ def frequency_sweep(study: Study, seed: int) -> FrequencySweep | None:
     ----------
     study : Study
         With values for all symbols.
-    seed : int
-        Of the simulations.
+    seed : int or None
+        Of the simulations; None for none.
     """
     swept = _swept(study)
     if swept is None:
         return None
     symbol, own = swept
     theory = _evaluations(study, symbol, _GRID.tolist())
-    beside = _evaluations(study, symbol, _SIMULATED)
+    beside = {} if seed is None else _evaluations(study, symbol, _SIMULATED)
     runs = [
         validate(study.with_values({symbol: value}).problem(), seed=seed, precision=_PRECISION)
         for value in beside
+        if seed is not None
     ]
     order = [own, *(index for index in range(len(study.stimulus)) if index != own)]
     return FrequencySweep(

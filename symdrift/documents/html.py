@@ -133,6 +133,7 @@ def derivation_html(derivation: Derivation, numbers: Numbers = NO_NUMBERS) -> st
         ],
         figures=[_figure(number, file) for number, file in enumerate(numbers.figures, start=1)],
         warnings=numbers.warnings,
+        simulated=numbers.simulated,
     )
 
 

@@ -274,6 +274,7 @@ def derivation_latex(
             for figure in numbers.figures
         ],
         warnings=numbers.warnings,
+        simulated=numbers.simulated,
         references=reference_items(),
     )
 

@@ -43,11 +43,12 @@ class FigureFile:
 
 @dataclass(frozen=True)
 class Numbers:
-    """Tables, figures and warnings of one report."""
+    """Tables, figures and warnings of one report, and whether some come from a simulation."""
 
     tables: tuple[Table, ...]
     figures: tuple[FigureFile, ...]
     warnings: tuple[str, ...]
+    simulated: bool = True
 
 
 NO_NUMBERS = Numbers((), (), ())

@@ -43,7 +43,9 @@ _RATE_PRECISION, _COARSE_PRECISION = 0.02, 0.03
 _SEED = 0
 
 
-def write_report(study: Study, directory: Path, progress: Progress | None = None) -> list[Path]:
+def write_report(
+    study: Study, directory: Path, progress: Progress | None = None, *, simulated: bool = True
+) -> list[Path]:
     """Write everything about a study in one document: derivation, numbers, figures.
 
     Parameters
@@ -55,6 +57,8 @@ def write_report(study: Study, directory: Path, progress: Progress | None = None
         ``numbers.json`` and ``figures/``.
     progress : callable, optional
         Receives how much of how many is done.
+    simulated : bool
+        Whether simulations stand beside the theory; without, nothing else is missing.
 
     Returns
     -------
@@ -75,7 +79,7 @@ def write_report(study: Study, directory: Path, progress: Progress | None = None
     # Numbers first: a request outside the theory is then refused before the long work.
     problem = None if study.missing else study.problem()
     theory = None if problem is None else (evaluate(problem), evaluate(problem, "auto", "white"))
-    if problem is not None and theory is not None:
+    if problem is not None and theory is not None and simulated:
         slowest = min(_rates(problem, theory[0]))
         require_time(at_learning_rate(problem, slowest), minimum_of(problem))
     derivation = derive(study, stages.stage(0, 18))
@@ -84,7 +88,10 @@ def write_report(study: Study, directory: Path, progress: Progress | None = None
     stages.reach(20)
     numbers, validation = NO_NUMBERS, None
     if problem is not None and theory is not None:
-        results = _simulate(study, problem, *theory, stages)
+        if simulated:
+            results = _simulate(study, problem, *theory, stages)
+        else:
+            results = _Results(*theory, None, frequency_sweep(study, None), compare(problem))
         validation = results.validation
         log_stage("drawing figures")
         drawn, files = write_drawings(
@@ -95,11 +102,12 @@ def write_report(study: Study, directory: Path, progress: Progress | None = None
             tables=(
                 parameter_table(problem, study.notation),
                 result_table(results.exact, results.white, study.notation),
-                validation_table(results.validation, study.notation),
+                *(() if validation is None else (validation_table(validation, study.notation),)),
                 *compared,
             ),
             figures=drawn,
             warnings=results.exact.warnings,
+            simulated=simulated,
         )
         record = json.dumps(results.record(), indent=1, ensure_ascii=False) + "\n"
         written += [write_text(directory / "numbers.json", record), *files]
@@ -120,29 +128,30 @@ def write_report(study: Study, directory: Path, progress: Progress | None = None
 class _Results:
     exact: Evaluation
     white: Evaluation
-    extrapolation: Extrapolation
+    extrapolation: Extrapolation | None
     frequencies: FrequencySweep | None
     comparisons: Comparisons | None
 
     @property
-    def validation(self) -> Validation:
+    def validation(self) -> Validation | None:
         """The simulation at the study's own learning rate."""
-        return self.extrapolation.runs[self.extrapolation.own]
+        found = self.extrapolation
+        return None if found is None else found.runs[found.own]
 
     def record(self) -> dict[str, Any]:
         """The content of ``numbers.json``."""
-        ratios = zip(self.extrapolation.quantities, self.extrapolation.intercepts, strict=True)
+        limit, validation = self.extrapolation, self.validation
+        ratios = None if limit is None else {
+            name: {"ratio": ratio.value, "standard_error": ratio.standard_error}
+            for name, ratio in zip(limit.quantities, limit.intercepts, strict=True)
+        }
         return {
             "exact": rounded(_without_noise(self.exact).to_dict(), _THEORY_DIGITS),
             "white": rounded(_without_noise(self.white).to_dict(), _THEORY_DIGITS),
-            "validation": rounded(self.validation.to_dict(), _SIMULATION_DIGITS),
-            "extrapolated_ratio": rounded(
-                {
-                    name: {"ratio": ratio.value, "standard_error": ratio.standard_error}
-                    for name, ratio in ratios
-                },
-                _SIMULATION_DIGITS,
+            "validation": rounded(
+                None if validation is None else validation.to_dict(), _SIMULATION_DIGITS
             ),
+            "extrapolated_ratio": rounded(ratios, _SIMULATION_DIGITS),
             "comparisons": rounded(
                 None if self.comparisons is None else self.comparisons.to_dict(),
                 _SIMULATION_DIGITS,
@@ -192,7 +201,9 @@ def _simulate(
 
 def _drawings(problem: LearningProblem, results: _Results) -> Iterator[Drawing]:
     """Figures of a report."""
-    yield from motion_drawings(problem, results.exact)
+    limits = results.extrapolation
+    if limits is not None:
+        yield from motion_drawings(problem, results.exact)
     blocks = series.block_structure(problem)
     if blocks is not None:
         yield Drawing(
@@ -200,16 +211,15 @@ def _drawings(problem: LearningProblem, results: _Results) -> Iterator[Drawing]:
         )
     if results.exact.drift.planes:
         sweep, laws, observation = computed(
-            "sweeps",
+            "sweeps" if limits is not None else "lines",
             problem,
             lambda: (
-                with_simulations(
-                    series.weight_decay_sweep(problem),
-                    problem,
-                    results.exact,
-                    results.extrapolation,
+                series.weight_decay_sweep(problem)
+                if limits is None
+                else with_simulations(
+                    series.weight_decay_sweep(problem), problem, results.exact, limits
                 ),
-                scaling(problem, results.exact, results.extrapolation),
+                scaling(problem, results.exact, limits),
                 observe(problem, seed=_SEED),
             ),
             _SEED,
@@ -232,9 +242,12 @@ def _drawings(problem: LearningProblem, results: _Results) -> Iterator[Drawing]:
             figures.draw_observables,
             figures.caption_observables(observation),
         )
-    ratios = series.validation_ratios(results.validation)
-    yield Drawing("validation", ratios, figures.draw_validation, figures.caption_validation(ratios))
-    limit = series.learning_rate_limit(results.extrapolation)
+    if results.validation is not None:
+        ratios = series.validation_ratios(results.validation)
+        yield Drawing(
+            "validation", ratios, figures.draw_validation, figures.caption_validation(ratios)
+        )
+    limit = None if limits is None else series.learning_rate_limit(limits)
     if limit is not None:
         yield Drawing(
             "learning_rate",

@@ -58,7 +58,7 @@ class _Measured:
 
 
 def scaling(
-    problem: LearningProblem, evaluation: Evaluation, extrapolation: Extrapolation
+    problem: LearningProblem, evaluation: Evaluation, extrapolation: Extrapolation | None
 ) -> Scaling | None:
     """Diffusion against learning rate, batch size and number of inputs, with simulations.
 
@@ -69,8 +69,9 @@ def scaling(
     problem : LearningProblem
     evaluation : Evaluation
         Of that problem.
-    extrapolation : Extrapolation
-        Its simulations at several learning rates, one of them that of the problem.
+    extrapolation : Extrapolation or None
+        Its simulations at several learning rates, one of them that of the problem; without
+        them nothing is simulated at all.
     """
     if not evaluation.drift.planes or problem.synaptic_noise > 0:
         return None
@@ -82,10 +83,13 @@ def scaling(
     rates = rate * np.geomspace(*_RATE_RANGE, points)
     planes = evaluation.drift.planes
     lines = {plane: line for line, plane in enumerate(planes[:MOST_PLANES])}
-    known = [_measured(run.learning_rate, planes, run) for run in extrapolation.runs]
-    own = _measured(float(problem.batch), planes, extrapolation.runs[extrapolation.own])
-    larger = [problem.batch * factor for factor in _SIMULATED_BATCHES]
-    more = _simulated((float(batch), replace(problem, batch=batch)) for batch in larger)
+    at_rates = at_batches = None
+    if extrapolation is not None:
+        known = [_measured(run.learning_rate, planes, run) for run in extrapolation.runs]
+        own = _measured(float(problem.batch), planes, extrapolation.runs[extrapolation.own])
+        larger = [problem.batch * factor for factor in _SIMULATED_BATCHES]
+        more = _simulated((float(batch), replace(problem, batch=batch)) for batch in larger)
+        at_rates, at_batches = _simulations(known, lines), _simulations([own, *more], lines)
     panels = [
         ScalingPanel(
             r"learning rate $\eta$",
@@ -93,7 +97,7 @@ def scaling(
             _curves(evaluation, (replace(problem, learning_rate=float(value)) for value in rates)),
             3,
             rate,
-            _simulations(known, lines),
+            at_rates,
         ),
         ScalingPanel(
             "batch size $B$",
@@ -101,7 +105,7 @@ def scaling(
             _curves(evaluation, (replace(problem, batch=value) for value in batches)),
             -2,
             float(problem.batch),
-            _simulations([own, *more], lines),
+            at_batches,
         ),
     ]
     variance = float(np.trace(problem.input_covariance)) / len(problem.input_covariance)
@@ -112,14 +116,17 @@ def scaling(
     diffusion = np.array(
         [_diffusion(_isotropic(slow, variance, size)).get((1, 2), np.nan) for size in _SIZES]
     )
-    sizes = [(float(size), _isotropic(slow, variance, size)) for size in _SIMULATED_SIZES]
+    at_sizes = None
+    if extrapolation is not None:
+        sizes = [(float(size), _isotropic(slow, variance, size)) for size in _SIMULATED_SIZES]
+        at_sizes = _simulations(_simulated(sizes), {(1, 2): 0})
     panel = ScalingPanel(
         "number of inputs $n$",
         np.array(_SIZES, dtype=np.float64),
         (("every plane", diffusion),),
         None,
         None,
-        _simulations(_simulated(sizes), {(1, 2): 0}),
+        at_sizes,
     )
     return Scaling((*panels, panel), Isotropic(variance, slow.learning_rate))
 

@@ -88,10 +88,15 @@ def caption_frequency_sweep(data: FrequencySweep) -> str:
     known = np.isfinite(own.theory)
     least = float(data.frequency[known][np.argmin(own.theory[known])])
     inner = data.frequency[known][0] < least < data.frequency[known][-1]
+    shown = "theory (lines)"
+    if len(data.simulated_frequency):
+        shown += (
+            " and direct simulation of SGD at the study's learning rate (points, one standard "
+            "error)"
+        )
     text = (
         f"Decay rate of the representation of “{own.stimulus}” and of other stimuli, from rare to "
-        "dominant: theory (lines) and direct simulation of SGD at the study's learning rate "
-        "(points, one standard error). Below, its rate over that of the others."
+        f"dominant: {shown}. Below, its rate over that of the others."
     )
     if data.balanced is not None:
         text += " At the dotted line all stimuli are shown equally often."
