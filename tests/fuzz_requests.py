@@ -206,6 +206,19 @@ class Study:
     paths: tuple[str, ...]
 
 
+def _readings(inputs: int) -> st.SearchStrategy[Document]:
+    """How the columns of a file become inputs."""
+    names = [*(f"cell_{k}" for k in range(inputs)), "cell_9", *range(-1, inputs + 2), 2**70, ""]
+    return st.fixed_dictionaries(
+        {},
+        optional={
+            "columns": st.lists(st.sampled_from(names), max_size=inputs + 1),
+            "center": st.sampled_from([True, False, True, "yes"]),
+            "components": st.sampled_from([inputs, 1, inputs + 1, 0, -1, 2**40, "k"]),
+        },
+    )
+
+
 @st.composite
 def documents(draw: st.DrawFn, largest: int = 4) -> tuple[Document, dict[str, bytes]]:
     """A study as a table, valid but for what the theory refuses, and the data that it names."""
@@ -218,8 +231,10 @@ def documents(draw: st.DrawFn, largest: int = 4) -> tuple[Document, dict[str, by
     )
     inputs: Document = {"distribution": distribution}
     if distribution == "samples":
-        name, files[f"{name}"] = draw(data_files(n))
+        name, content = draw(data_files(n))
+        files[name] = content
         inputs["file"] = name
+        inputs |= draw(mostly(st.just({}), _readings(n), 3))
     elif distribution == "stimuli":
         rows = draw(st.integers(n, n + 3))
         weights = [draw(st.integers(1, 5)) for _ in range(rows)]

@@ -149,7 +149,7 @@ def _serve(pipe: Connection[Outcome, Request], folder: str) -> None:
     with (
         open(os.path.join(folder, "stack"), "w", encoding="utf-8") as stack,
         patch("symdrift.memory._MEMORY", meminfo),
-        suppress(EOFError),
+        suppress(EOFError, BrokenPipeError),
     ):
         faulthandler.register(signal.SIGXCPU, stack, chain=True)
         while True:

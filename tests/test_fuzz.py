@@ -12,7 +12,7 @@ from fuzz_requests import STUDY, Law, study_text, toml
 from fuzz_worker import Outcome, Request, Worker
 
 SHARDS = 4
-SITTINGS = 120
+SITTINGS = 180
 """Of each shard: together they take about a minute of processor time."""
 
 GOOD = Request("evaluate", ("evaluate", "bottleneck", "--json"))
