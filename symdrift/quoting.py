@@ -16,6 +16,9 @@ LONGEST_SHOWN = 60
 """Characters of a value that a message quotes."""
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+LONGEST_WORD = 24
+"""Characters of a word that needs no place to break."""
+_WORDS = re.compile(r"\s+|\S+")
 _PERCENT = re.compile(r"([0-9]) %")
 # What pdfTeX's UTF-8 input and the T1 encoding print: Latin letters and common punctuation.
 _PRINTABLE = re.compile(r"[ -~¡-¬®-ÿĀ-ąĆ-ćČ-ěĞ-ğİ-ıĹ-ŉŐ-ŕŘ-śŞ-ťŮ-űŸ-ž]")
@@ -108,10 +111,26 @@ def figure_text(text: str) -> str:
 def escape_latex(text: str) -> Latex:
     """Plain text as LaTeX text; characters that LaTeX lacks appear by their code point.
 
-    No line ends between a number and its per cent sign.
+    No line ends between a number and its per cent sign; in a word of more than
+    :data:`LONGEST_WORD` characters, such as the name of a file, it may end anywhere.
     """
-    text = _PERCENT.sub("\\g<1>\u00a0%", text)
-    return Latex("".join(_escape_character(character) for character in text))
+    return Latex("".join(_escape_word(word) for word in _WORDS.findall(_bound(text))))
+
+
+def unbroken_latex(text: str) -> Latex:
+    """Plain text as LaTeX text without line breaks, for the properties of a file."""
+    return Latex("".join(map(_escape_character, _bound(text))))
+
+
+def _bound(text: str) -> str:
+    return _PERCENT.sub("\\g<1>\u00a0%", text)
+
+
+def _escape_word(word: str) -> str:
+    # \hspace and not \allowbreak: in the title of slides it also becomes a property of the file.
+    pieces = [_escape_character(character) for character in word]
+    printed = sum(6 if "U+" in piece else 1 for piece in pieces)
+    return (r"\hspace{0pt}" if printed > LONGEST_WORD else "").join(pieces)
 
 
 def _escape_character(character: str) -> str:

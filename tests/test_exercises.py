@@ -18,12 +18,29 @@ from symdrift.chain import derive
 from symdrift.cli import run
 from symdrift.derivation import Derivation
 from symdrift.errors import CheckFailed, RequestError
-from symdrift.exercises import Answer, Exercise, Theory, problem_sheet, write_exercises
+from symdrift.exercises import (
+    Answer,
+    Exercise,
+    Passage,
+    Theory,
+    problem_sheet,
+    write_exercises,
+)
 from symdrift.exercises.drawing import Draw, Flavour
 from symdrift.exercises.problems import PROBLEMS
+from symdrift.exercises.sheets import _flavour
+from symdrift.exercises.statements import LATEX, MEANINGS, legend, letters, stem
 from symdrift.study import read_study
 
-PLAIN, FULL = Flavour(gains=False, label_noise=False), Flavour(gains=True, label_noise=True)
+PLAIN = Flavour(
+    variances=(sp.Integer(2), sp.Integer(1)),
+    gains=(sp.Integer(1), sp.Integer(1)),
+    label_noise=sp.Integer(0),
+    weight_decay=sp.Rational(1, 5),
+    learning_rate=sp.Rational(1, 100),
+)
+FULL = replace(PLAIN, gains=(sp.Rational(5, 4), sp.Integer(1)), label_noise=sp.Rational(1, 5))
+BATCHES = replace(FULL, batch=4)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +72,7 @@ def drawn(theory: Theory, name: str, student: int, flavour: Flavour) -> Exercise
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("flavour", [PLAIN, FULL])
+@pytest.mark.parametrize("flavour", [PLAIN, FULL, BATCHES])
 def test_every_answer_agrees_with_the_dense_engine(theory: Theory, flavour: Flavour) -> None:
     for student in (1, 2):
         for name, _ in PROBLEMS:
@@ -63,6 +80,72 @@ def test_every_answer_agrees_with_the_dense_engine(theory: Theory, flavour: Flav
             assert exercise.checked() is exercise
             assert len(exercise.solution) >= 2
             assert all(answer.value.is_real for answer in exercise.answers)
+            # What every printed letter means is said in the problem.
+            told = letters([Passage("", passage.symbols) for passage in passages_of(exercise)])
+            assert {stem(a.symbol) for a in exercise.answers} <= {
+                stem(item) for item in letters([Passage("", exercise.task.symbols)])
+            }
+            known = {stem(item) for item in told} | {str(item) for item in told}
+            for item in letters(passages_of(exercise)):
+                assert stem(item) in known or str(item) in known, (name, item)
+                explained = {str(item), stem(item)} & MEANINGS.keys()
+                assert explained or item in LATEX or str(item)[:1] in "hyzk", item
+            assert "{{" not in "".join(passage.prose for passage in passages_of(exercise))
+
+
+def passages_of(exercise: Exercise) -> tuple[Passage, ...]:
+    return (exercise.task, legend(exercise), *exercise.solution)
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        ("-83/40", True),
+        ("999999/7", True),
+        ("1/1000000", False),
+        ("sqrt(2089)/40", True),
+        ("3006129/83543343812500000", False),
+        ("sqrt(1234567)", False),
+    ],
+)
+def test_nobody_has_to_write_a_long_fraction(value: str, plain: bool) -> None:
+    answer = Answer(sp.Symbol("D"), sp.sympify(value), float(sp.sympify(value)))
+    assert (answer.exact is not None) is plain
+
+
+STUDY = "anisotropic_autoencoder"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("gamma", 0.1), ("learning.rate", 0.001), ("teacher.label_noise", 0.3), ("learning.batch", 8),
+     ("inputs.covariance.1", 1.7), ("teacher.map", "[1.5, 1.5, 1.5]")],
+)  # fmt: skip
+def test_what_is_set_changes_the_numbers_of_the_exercises(setting: str, value: str | float) -> None:
+    plain = _flavour(read_study(STUDY).problem())
+    changed = _flavour(read_study(STUDY).with_values({setting: value}).problem())
+    assert changed != plain
+    networks = [
+        [Draw(0, student, "plane", flavour).network(axes=4, hidden=4) for student in range(1, 9)]
+        for flavour in (plain, changed)
+    ]
+    assert networks[0] != networks[1]
+
+
+@pytest.mark.parametrize("decay", ["1/1000", "1/5", "9/10", "40"])
+@pytest.mark.parametrize("rate", ["1/100000", "1/100", "3"])
+def test_drawn_networks_learn_all_of_their_axes_and_descend(decay: str, rate: str) -> None:
+    flavour = replace(
+        FULL, weight_decay=sp.Rational(decay), learning_rate=sp.Rational(rate),
+        variances=(sp.Integer(1),), gains=(sp.Rational(1, 2),),
+    )  # fmt: skip
+    for student in range(1, 20):
+        network = Draw(0, student, "active", flavour).network(axes=4, hidden=4)
+        assert len(set(network.variances)) == 4
+        assert all(direction.active for direction in network.directions())
+        # The largest curvature is at most four times variance times gain.
+        steepest = max(v * a for v, a in zip(network.variances, network.gains, strict=True))
+        assert 4 * steepest * network.learning_rate < 1
 
 
 @pytest.mark.slow
@@ -171,7 +254,7 @@ def test_the_command_writes_page_and_exercises(
     assert run([*command, "--out", str(tmp_path)]) == 0
     assert "lesson.html" in capsys.readouterr().out
     written = {p.relative_to(tmp_path).as_posix(): p.read_bytes() for p in tmp_path.rglob("*.*")}
-    stems = ("sheet_1", "sheet_2", "solutions", "answer_key")
+    stems = ("sheet_1", "sheet_2", "solutions_1", "solutions_2", "answer_key")
     assert set(written) == {
         "lesson.html",
         "exercises/answer_key.json",
@@ -179,14 +262,18 @@ def test_the_command_writes_page_and_exercises(
     }
     assert written["exercises/sheet_1.tex"] != written["exercises/sheet_2.tex"]
     sheet = written["exercises/sheet_1.html"].decode()
-    solutions = written["exercises/solutions.html"].decode()
+    solutions = written["exercises/solutions_2.html"].decode()
     assert "<math" in sheet and "<script" not in sheet + solutions
     assert 'class="solution"' in solutions and 'class="solution"' not in sheet
     key = json.loads(written["exercises/answer_key.json"])
     assert [len(student["exercises"]) for student in key["students"]] == [8, 8]
     for student in key["students"]:
         for answer in (a for e in student["exercises"] for a in e["answers"]):
-            assert float(sp.sympify(answer["exact"])) == pytest.approx(answer["decimal"], rel=1e-9)
+            if answer["exact"] is not None:
+                exact = float(sp.sympify(answer["exact"]))
+                assert exact == pytest.approx(answer["decimal"], rel=1e-9)
+    for name in ("answer_key.json", "solutions_1.html", "answer_key.html"):
+        assert not re.search(r"(?<![.\d])\d{9}", written[f"exercises/{name}"].decode()), name
     # The answers are in the printed key and not on the sheet.
     value = key["students"][0]["exercises"][0]["answers"][1]["decimal"]
     printed = re.escape(f"{value:.6g}")

@@ -21,7 +21,9 @@ from symdrift.documents import writing
 from symdrift.documents.assembly import theory_printer
 from symdrift.documents.bibliography import REFERENCES, bibtex
 from symdrift.documents.latex import PAGES, derivation_latex, fragment_latex, page_of
+from symdrift.documents.numbers import Numbers, Table
 from symdrift.documents.pdf import compile_pdf
+from symdrift.documents.rendering import render_latex
 from symdrift.documents.sheet import sheet_latex
 from symdrift.documents.slides import slides_latex
 from symdrift.documents.typesetting import Names, lay_out
@@ -167,6 +169,53 @@ def test_the_example_compiles_in_every_shape(kind: str, tmp_path: Path) -> None:
     assert result.problems == ()
     assert result.pdf is not None
     assert kind != "sheet" or pages(result.pdf) == 1
+
+
+LONG_WORDS = (
+    "experiment_2026_10_anisotropic_autoencoder_label_noise_gamma_0.2",
+    "w" * 200,
+    "<script>" * 20 + "§\u4e2d" * 20,
+    "A title of many words, " * 8,
+)
+
+
+@needs_tex
+@pytest.mark.slow
+@pytest.mark.parametrize("text", LONG_WORDS)
+def test_a_long_title_or_name_fits_in_every_shape(text: str, tmp_path: Path) -> None:
+    named = replace(EXAMPLE, title=text, study=text[:100].replace("§", "s"))
+    number = "-4.3424e-11"
+    pairs = Table(
+        text,
+        ("quantity", "of", "theory", "simulation", "ratio"),
+        (("rotation variance", text[:40], number, number, number),),
+    )
+    head = ("quantity", "theory", "simulation", "standard error", "ratio", "z")
+    rows = Table(text, head, ((f"displacement of “{text[:40]}”", *[number] * 5),))
+    numbers = Numbers((pairs, rows), (), (text,))
+    writers: dict[str, Callable[[Derivation], str]] = {
+        **WRITERS,
+        "report": lambda derivation: derivation_latex(derivation, numbers),
+    }
+    for kind, write in writers.items():
+        result = compile_pdf(write_text(tmp_path / f"{kind}.tex", write(named)))
+        assert result.problems == (), kind
+    view = {"student": 1, "exercises": []}
+    for part in ("tasks", "solutions", "answers"):
+        source = render_latex(
+            "exercises.tex.jinja", sheets=[view], part=part, title=text, study=text[:100], seed=0
+        )
+        assert compile_pdf(write_text(tmp_path / "sheets.tex", source)).problems == (), part
+
+
+@needs_tex
+def test_a_box_that_is_too_large_is_said_and_does_not_stop_the_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = r"\documentclass{article}\begin{document}\noindent\rule{9in}{1pt}\end{document}"
+    written = writing._write_pdf(write_text(tmp_path / "wide.tex", source))
+    assert [path.name for path in written] == ["wide.pdf"]
+    assert "wide.tex has a part that is larger than its place" in caplog.text
 
 
 TEACHER = """

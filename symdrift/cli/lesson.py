@@ -24,7 +24,8 @@ def lesson(
     """Write teaching material: an interactive page and exercises.
 
     The page is one file that works offline. Every student gets the same exercises with other
-    numbers; worked solutions and an answer key come with them.
+    numbers, drawn around those of the study, and solutions of their own; an answer key for the
+    class comes with them.
     """
     chosen = chosen_study(study, assignments)
     from symdrift.lesson import write_lesson

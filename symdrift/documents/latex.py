@@ -16,7 +16,7 @@ from symdrift.documents.numbers import NO_NUMBERS, Cell, Numbers, Table
 from symdrift.documents.rendering import render_latex
 from symdrift.documents.typesetting import Layout, align, align_parts
 from symdrift.errors import RequestError
-from symdrift.quoting import Latex, escape_latex
+from symdrift.quoting import LONGEST_WORD, Latex, escape_latex
 
 
 @dataclass(frozen=True)
@@ -232,8 +232,11 @@ def _column(title: str, entries: Sequence[Cell], spare: int) -> str:
     if title == "meaning":
         return r">{\raggedright\arraybackslash}p{15em}"
     longest = max((len(entry) for entry in entries if isinstance(entry, str)), default=0)
-    if title == "quantity" and longest > _LONGEST_UNBROKEN + _CHARACTERS_OF_NUMBER * spare:
-        width = _SHORTEST_BROKEN + _WIDTH_OF_NUMBER * spare
+    room, width = LONGEST_WORD, _SHORTEST_BROKEN
+    if title == "quantity":
+        room = _LONGEST_UNBROKEN + _CHARACTERS_OF_NUMBER * spare
+        width += _WIDTH_OF_NUMBER * spare
+    if longest > room:
         return rf">{{\raggedright\arraybackslash}}p{{{width}em}}"
     return "l" if title in ("symbol", "quantity", "value") else "r"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -18,6 +19,8 @@ from pathlib import Path
 from symdrift.execution import available_processors
 from symdrift.files import write_bytes
 from symdrift.progress import Progress
+
+_LOGGER = logging.getLogger("symdrift")
 
 OVERFULL_LIMIT = 1.0
 """Overfull boxes up to this many points are tolerated."""
@@ -69,14 +72,25 @@ class CompileResult:
     undefined: tuple[str, ...] = ()
 
     @property
+    def faults(self) -> tuple[str, ...]:
+        """What makes the document wrong; a box that is too large only looks bad."""
+        return (*self.errors, *self.undefined)
+
+    @property
     def problems(self) -> tuple[str, ...]:
         """Everything wrong with the document."""
-        return (*self.errors, *self.overfull, *self.undefined)
+        return (*self.faults, *self.overfull)
 
     @property
     def fault(self) -> str:
         """What TeX says: all its errors, or else the first thing that is wrong."""
         return "; ".join(self.errors) or self.problems[0]
+
+
+def log_overfull(tex_path: Path, result: CompileResult) -> None:
+    """Say which boxes are too large: text of a study that has no place to break."""
+    for box in result.overfull:
+        _LOGGER.warning("%s has a part that is larger than its place: %s", tex_path.name, box)
 
 
 def has_tex() -> bool:

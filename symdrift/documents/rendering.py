@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import PackageLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from symdrift.quoting import Latex, escape_latex
+from symdrift.quoting import Latex, escape_latex, unbroken_latex
 
 
 def _finalize_latex(value: object) -> object:
@@ -23,7 +23,7 @@ def _finalize_latex(value: object) -> object:
 @cache
 def _latex_environment() -> SandboxedEnvironment:
     # Delimiters that cannot occur in LaTeX text: jinja's own clash with {# and {{.
-    return SandboxedEnvironment(
+    environment = SandboxedEnvironment(
         loader=PackageLoader("symdrift.documents"),
         undefined=StrictUndefined,
         finalize=_finalize_latex,
@@ -38,6 +38,8 @@ def _latex_environment() -> SandboxedEnvironment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["unbroken"] = unbroken_latex
+    return environment
 
 
 @cache

@@ -21,7 +21,7 @@ from symdrift.documents.latex import (
     page_of,
 )
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
-from symdrift.documents.pdf import TEX_MISSING, TexMissing, compile_pdf, has_tex
+from symdrift.documents.pdf import TEX_MISSING, TexMissing, compile_pdf, has_tex, log_overfull
 from symdrift.documents.sheet import sheet_latex
 from symdrift.documents.slides import slides_latex
 from symdrift.errors import CheckFailed, RequestError
@@ -194,8 +194,9 @@ def _compiled(source: Path) -> bytes:
     result = compile_pdf(source)
     if not result.available:
         raise TexMissing(f"{result.fault}; {TEX_MISSING}")
-    if result.pdf is None or result.problems:
+    if result.pdf is None or result.faults:
         raise CheckFailed(f"{source.name} does not compile cleanly: {result.fault}")
+    log_overfull(source, result)
     return result.pdf.read_bytes()
 
 

@@ -13,26 +13,39 @@ from symdrift.inputs import Gaussian
 from symdrift.manifold import Direction
 from symdrift.problem import LearningProblem, Stimulus
 
-VARIANCES = ("1/2", "3/4", "1", "3/2", "2", "5/2", "3", "4")
-GAINS = ("4/5", "1", "6/5", "3/2")
-WEIGHT_DECAYS = ("1/10", "1/8", "1/5", "1/4", "3/10")
-LEARNING_RATES = ("1/50", "1/100", "1/200")
-NOISES = ("1/10", "1/5", "1/4", "2/5")
+VARIANCES = ("1/2", "3/4", "1", "5/4", "3/2", "2")
+GAINS = ("4/5", "1", "6/5")
+WEIGHT_DECAYS = ("1/2", "3/4", "1", "5/4", "3/2")
+LEARNING_RATES = ("1/2", "1", "2")
+NOISES = ("1/2", "1", "3/2", "2")
+"""What the numbers of a study are multiplied with."""
+
+_MARGIN = sp.Rational(5, 4)
+"""By how much input variance times gain exceeds the weight decay at least."""
+_STEEPEST = sp.Rational(1, 8)
+"""Largest learning rate times input variance times gain, far from where descent diverges."""
 
 
 @dataclass(frozen=True)
 class Flavour:
-    """What the exercises of a study contain, beside inputs and weight decay.
+    """Numbers of a study, around which those of its exercises are drawn.
 
     Attributes
     ----------
-    gains : bool
-        Whether the teacher has gains other than one.
-    label_noise : bool
+    variances, gains : tuple of sympy.Rational
+        Of the axes that have both, positive.
+    label_noise : sympy.Rational
+        Mean variance over the outputs; zero for none.
+    weight_decay, learning_rate : sympy.Rational
+    batch : int
     """
 
-    gains: bool
-    label_noise: bool
+    variances: tuple[sp.Rational, ...]
+    gains: tuple[sp.Rational, ...]
+    label_noise: sp.Rational
+    weight_decay: sp.Rational
+    learning_rate: sp.Rational
+    batch: int = 1
 
 
 @dataclass(frozen=True)
@@ -44,7 +57,7 @@ class Network:
     variances, gains, noises : tuple of sympy.Rational
         Input variance, gain and label-noise variance of each axis.
     weight_decay, learning_rate : sympy.Rational
-    hidden : int
+    hidden, batch : int
     """
 
     variances: tuple[sp.Rational, ...]
@@ -53,6 +66,7 @@ class Network:
     weight_decay: sp.Rational
     learning_rate: sp.Rational
     hidden: int
+    batch: int = 1
 
     def directions(self) -> tuple[Direction, ...]:
         """The axes at the minimum: what is learned, and what is left over."""
@@ -87,7 +101,7 @@ class Network:
             label_noise=np.array([float(v) for v in self.noises]),
             learning_rate=float(self.learning_rate),
             weight_decay=float(self.weight_decay),
-            batch=1,
+            batch=self.batch,
             synaptic_noise=0.0,
             stimuli=tuple(Stimulus(f"axis {k + 1}", np.eye(size)[k]) for k in range(size)),
         )
@@ -117,15 +131,31 @@ class Draw:
         """One of ``count`` positions."""
         return self._random.randrange(count)
 
-    def network(self, axes: int, hidden: int, gains: bool | None = None) -> Network:
-        """A network whose axes are all worth learning, with different variances."""
-        with_gains = self.flavour.gains if gains is None else gains
-        noise = self.number(NOISES) if self.flavour.label_noise else sp.Integer(0)
+    def network(self, axes: int, hidden: int, gains: bool = True) -> Network:
+        """A network whose axes are all worth learning, with different variances.
+
+        Without ``gains`` its teacher is the identity.
+        """
+        study = self.flavour
+        teaches = gains and any(gain != 1 for gain in study.gains)
+        drawn = tuple(
+            study.gains[self.position(len(study.gains))] * self.number(GAINS)
+            if teaches else sp.Integer(1) for _ in range(axes)
+        )  # fmt: skip
+        decay = study.weight_decay * self.number(WEIGHT_DECAYS)
+        choices = {v * sp.Rational(factor) for v in study.variances for factor in VARIANCES}
+        while len(usable := [v for v in choices if v * min(drawn) >= _MARGIN * decay]) < axes:
+            choices = {2 * v for v in choices}
+        variances = self.distinct([str(v) for v in sorted(usable)], axes)
+        rate = study.learning_rate * self.number(LEARNING_RATES)
+        while rate * max(variances) * max(drawn) > _STEEPEST:
+            rate /= 2
         return Network(
-            variances=self.distinct(VARIANCES, axes),
-            gains=tuple(self.number(GAINS) if with_gains else sp.Integer(1) for _ in range(axes)),
-            noises=(noise,) * axes,
-            weight_decay=self.number(WEIGHT_DECAYS),
-            learning_rate=self.number(LEARNING_RATES),
+            variances=variances,
+            gains=drawn,
+            noises=(study.label_noise * self.number(NOISES),) * axes,
+            weight_decay=decay,
+            learning_rate=rate,
             hidden=hidden,
+            batch=study.batch,
         )

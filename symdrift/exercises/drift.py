@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import sympy as sp
 
 from symdrift import dense
 from symdrift.aligned import renaming
 from symdrift.drift import BlockCoupling
-from symdrift.exercises.drawing import NOISES, VARIANCES, WEIGHT_DECAYS, Draw, Network
+from symdrift.exercises.drawing import Draw, Network
 from symdrift.exercises.model import Answer, Exercise, Passage
 from symdrift.exercises.statements import (
     EXCESS,
     NOISE,
     TOTAL,
     Theory,
+    averaged,
     equal,
     given,
     kind,
     label_noise,
     learning,
+    samples,
     singular_values,
 )
 from symdrift.limits import isotropic_direction
@@ -35,33 +39,39 @@ def fluctuation(draw: Draw, theory: Theory) -> Exercise:
     own = theory.drift.diagonal_block
     names = [renaming(i=directions[k], j=directions[1 - k]) | numbers for k in range(2)]
     curvatures = [own.hessian[0].xreplace(names[k]) for k in range(2)]
-    noises = [own.noise[0].xreplace(names[k]) for k in range(2)]
-    mixed = pair.noise.xreplace(names[0])
-    fluctuations = [own.fluctuation[0].xreplace(names[k]) for k in range(2)]
+    noises = [own.noise[0].xreplace(names[k]) / network.batch for k in range(2)]
+    mixed = pair.noise.xreplace(names[0]) / network.batch
+    fluctuations = [own.fluctuation[0].xreplace(names[k]) / network.batch for k in range(2)]
+    spread = pair.fluctuation.xreplace(names[0]) / network.batch
     total = sp.Add(*noises, mixed.trace())
     excess = network.learning_rate * total / 4
     problem = network.problem("fluctuation")
     found = dense.evaluate(problem)
     point = dense.solve_minimum(problem.teacher, problem.input_covariance, problem.weight_decay, 2)
     covariance = dense.gradient_noise(point, problem.inputs, problem.label_noise, problem.batch)
-    weight_variance = sp.Add(*fluctuations, pair.fluctuation.xreplace(names[0]).trace())
+    weight_variance = sp.Add(*fluctuations, spread.trace())
     return Exercise(
         "fluctuation",
         "Noise, fluctuation, excess loss",
         3,
         Passage(
             f"{kind(network)} with two inputs, two outputs and {{p}} hidden units has learned "
-            f"both directions, with weight decay {{decay}}, learning rate {{rate}} and "
-            f"{label_noise(network)}. {given(network)} Find the total noise of the gradient of one "
-            "sample, the excess loss that it causes, and the total variance of the weights across "
-            "the valley.",
-            learning(network),
+            f"both directions, with weight decay {{decay}}, learning rate {{rate}}, "
+            f"{label_noise(network)} and {samples(network)}. {given(network)} "
+            "Find the total noise {trace} of the gradient of one step, the excess loss {excess} "
+            "that it causes, and the total variance {total} of the weights across the valley.",
+            {
+                **learning(network),
+                "trace": NOISE,
+                "excess": EXCESS,
+                "total": TOTAL,
+            },
         ),
         (
             Passage("The singular values are", {}, singular_values(network)),
             Passage(
                 "The noise has a block of one entry for each direction and one of two rows for "
-                "the pair.",
+                f"the pair.{averaged(network)}",
                 {},
                 (
                     theory.formula("noise-own"),
@@ -101,7 +111,7 @@ def fluctuation(draw: Draw, theory: Theory) -> Exercise:
                     ),
                     equal(
                         symbol("fluctuation", "12"),
-                        pair.fluctuation.xreplace(names[0]).applyfunc(sp.nsimplify),
+                        spread.applyfunc(sp.nsimplify),
                     ),
                 ),
             ),
@@ -142,7 +152,8 @@ def plane_diffusion(draw: Draw, theory: Theory) -> Exercise:
     terms = [exact.xreplace(names), exact.xreplace(renaming(i=j, j=i) | numbers)]
     forward, backward = drift.own_term.couplings
     length = drift.squared_length.xreplace(names)
-    coefficient = network.learning_rate**2 * sp.Add(*terms) / (2 * length**2)
+    step = network.learning_rate / network.batch
+    coefficient = step**2 * sp.Add(*terms) / (2 * length**2)
     found = dense.evaluate(network.problem("plane"))
     name = symbol("diffusion_tensor", "12")
     return Exercise(
@@ -151,8 +162,8 @@ def plane_diffusion(draw: Draw, theory: Theory) -> Exercise:
         4,
         Passage(
             f"{kind(network)} with two inputs, two outputs and {{p}} hidden units learns with "
-            f"weight decay {{decay}}, learning rate {{rate}} and {label_noise(network)}, one "
-            f"sample at a time. {given(network)} Find the diffusion coefficient {{D}} of its "
+            f"weight decay {{decay}}, learning rate {{rate}}, {label_noise(network)} and "
+            f"{samples(network)}. {given(network)} Find the diffusion coefficient {{D}} of its "
             "hidden rotation, per step.",
             {**learning(network), "D": name},
         ),
@@ -224,7 +235,7 @@ def stimuli(draw: Draw, theory: Theory) -> Exercise:
         coefficients[i, j] = (
             network.learning_rate**2
             * sp.Add(*terms)
-            / (2 * length**2)
+            / (2 * length**2 * network.batch**2)
         )
     rates = [
         sp.Add(*(value for plane, value in coefficients.items() if k in plane)) for k in range(3)
@@ -237,12 +248,16 @@ def stimuli(draw: Draw, theory: Theory) -> Exercise:
         4,
         Passage(
             f"{kind(network)} with three inputs, three outputs and {{p}} hidden units learns all "
-            f"three directions, with weight decay {{decay}}, learning rate {{rate}} and "
-            f"{label_noise(network)}. {given(network)} The diffusion coefficients of its planes "
-            "are given below, rounded. At what rate does the representation of each input axis "
-            "lose its autocorrelation, and which drifts fastest? Does the axis with the largest "
-            "variance drift most slowly?",
-            learning(network),
+            f"three directions, with weight decay {{decay}}, learning rate {{rate}}, "
+            f"{label_noise(network)} and {samples(network)}. {given(network)} The "
+            "diffusion coefficients {D} of its planes are given below, rounded. At what rate "
+            "{rate_k} does the representation of each input axis lose its autocorrelation, and "
+            "which drifts fastest? Does the axis with the largest variance drift most slowly?",
+            {
+                **learning(network),
+                "rate_k": symbol("decay", "k"),
+                "D": symbol("diffusion_tensor", "ij"),
+            },
             tuple(
                 equal(symbol("diffusion_tensor", f"{i + 1}{j + 1}"), sp.Float(value, 6))
                 for (i, j), value in coefficients.items()
@@ -292,11 +307,16 @@ def _slowest(order: list[int], network: Network) -> str:
 def isotropic(draw: Draw, theory: Theory) -> Exercise:
     """Derive the isotropic diffusion constant, then put numbers into it."""
     size = draw.integer(3, 5)
-    variance, decay = draw.number(VARIANCES), draw.number(WEIGHT_DECAYS)
-    noise = draw.number(NOISES) if draw.flavour.label_noise else sp.Integer(0)
-    rate = sp.Rational(1, 100)
-    one = sp.Integer(1)
-    network = Network((variance,) * size, (one,) * size, (noise,) * size, decay, rate, size)
+    single = draw.network(axes=1, hidden=1, gains=False)
+    network = replace(
+        single,
+        variances=single.variances * size,
+        gains=single.gains * size,
+        noises=single.noises * size,
+        hidden=size,
+    )
+    (variance, *_), (noise, *_) = network.variances, network.noises
+    decay, rate, one = network.weight_decay, network.learning_rate, sp.Integer(1)
     formula = theory.formula("isotropic")
     value = symbol("singular_value")
     numbers = {
@@ -305,7 +325,7 @@ def isotropic(draw: Draw, theory: Theory) -> Exercise:
         value: 1 - decay / variance,
         GAMMA: decay,
         ETA: rate,
-        symbol("batch"): one,
+        symbol("batch"): sp.Integer(network.batch),
         INPUTS: sp.Integer(size),
         symbol("label_noise"): sp.sqrt(noise),
     }
@@ -327,13 +347,18 @@ def isotropic(draw: Draw, theory: Theory) -> Exercise:
         Passage(
             "An autoencoder has {size} inputs, outputs and hidden units; every input has the same "
             "variance {variance} and every output the same label noise {sigma}. Derive the "
-            "diffusion coefficient of any plane of its hidden layer, for one sample per step. "
-            "Then put in the numbers {number}, {variance1}, {decay}, {rate} and {noise}.",
+            "diffusion coefficient {D} of any plane of its hidden layer, for weight decay {gamma}, "
+            "learning rate {eta} and {B} samples in a step. Then put in the numbers {number}, "
+            "{variance1}, {decay}, {rate}, {noise} and {batch}.",
             {
                 **learning(network),
                 "size": INPUTS,
                 "variance": symbol("input_variance"),
                 "sigma": symbol("label_noise") ** 2,
+                "D": name,
+                "gamma": GAMMA,
+                "eta": ETA,
+                "B": symbol("batch"),
                 "number": equal(INPUTS, sp.Integer(size)),
                 "variance1": equal(symbol("input_variance"), variance),
             },

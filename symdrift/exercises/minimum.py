@@ -54,10 +54,10 @@ def active_directions(draw: Draw, theory: Theory) -> Exercise:
         1,
         Passage(
             f"{kind(network)} with four inputs, four outputs and {{p}} hidden units learns with "
-            f"weight decay {{decay}} and {label_noise(network)}. {given(network)} Which of the "
-            "four directions does it learn? What are the singular values of the learned map, and "
-            "what is the smallest expected loss?",
-            learning(network),
+            f"weight decay {{decay}} and {label_noise(network)}. {given(network)} Which {{r}} "
+            "of the four directions does it learn? What are the singular values {s} of the "
+            "learned map, and what is the smallest expected loss {loss}?",
+            {**learning(network), "r": RANK, "s": symbol("singular_value", "k"), "loss": LOSS},
         ),
         (
             Passage(
@@ -119,8 +119,8 @@ def bottleneck(draw: Draw, theory: Theory) -> Exercise:
             f"{kind(network)} with four inputs and four outputs has only {{p}} hidden units. The "
             f"weight decay is {{decay}}, with {label_noise(network)}. {given(network)} All four "
             "directions are worth learning. Which two does the network keep, and what are their "
-            "singular values? What is the loss?",
-            learning(network),
+            "singular values {s}? What is the smallest expected loss {loss}?",
+            {**learning(network), "s": symbol("singular_value", "k"), "loss": LOSS},
         ),
         (
             Passage(
@@ -185,10 +185,15 @@ def manifold(draw: Draw, theory: Theory) -> Exercise:
         Passage(
             f"{kind(network)} with {{n}} inputs, as many outputs and {{p}} hidden units learns "
             f"all of its directions, with weight decay {{decay}} and {label_noise(network)}. "
-            f"{given(network)} What is the dimension of its manifold of minima? How long, "
-            "squared, is the tangent vector of the rotation of the hidden units that carry the "
-            "directions 1 and 2?",
-            {**learning(network), "n": equal(INPUTS, sp.Integer(rank))},
+            f"{given(network)} What is the dimension {{dim}} of its manifold of minima? What is "
+            "the squared length {length} of the tangent vector of the rotation of the hidden "
+            "units that carry the directions 1 and 2?",
+            {
+                **learning(network),
+                "n": equal(INPUTS, sp.Integer(rank)),
+                "dim": DIMENSION,
+                "length": symbol("metric", "12"),
+            },
         ),
         (
             Passage(
@@ -239,9 +244,9 @@ def curvature(draw: Draw, theory: Theory) -> Exercise:
         Passage(
             f"{kind(network)} with two inputs, two outputs and {{p}} hidden units has learned "
             f"both directions, with weight decay {{decay}}. {given(network)} Write down the "
-            "Hessian block of the two weight directions that mix the axes 1 and 2, and find its "
-            "eigenvalues.",
-            learning(network),
+            "Hessian block {H} of the two weight directions that mix the axes 1 and 2, and find "
+            "its eigenvalues {h1} and {h2}.",
+            {**learning(network), "H": name, "h1": sp.Symbol("h_1"), "h2": sp.Symbol("h_2")},
         ),
         (
             Passage("The singular values are", {}, singular_values(network)),

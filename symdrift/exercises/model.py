@@ -13,6 +13,18 @@ TOLERANCE = 1e-9
 """Relative distance between an exact answer and the dense engine that is rounding."""
 
 
+LONGEST_NUMBER = 10**6
+"""Numerators and denominators from here on are not written out."""
+
+
+def is_plain(value: sp.Basic) -> bool:
+    """Whether all numbers in an expression are short."""
+    return all(
+        abs(number.p) < LONGEST_NUMBER and number.q < LONGEST_NUMBER
+        for number in value.atoms(sp.Rational)
+    )
+
+
 @dataclass(frozen=True)
 class Passage:
     """Prose with inline mathematics, and equations displayed behind it.
@@ -47,6 +59,11 @@ class Answer:
     symbol: sp.Basic
     value: sp.Expr
     reference: float
+
+    @property
+    def exact(self) -> sp.Expr | None:
+        """The value, unless it is a fraction that nobody would write down."""
+        return self.value if is_plain(self.value) else None
 
     @property
     def decimal(self) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import sympy as sp
 
 from symdrift.closed_form import align, applies
 from symdrift.errors import RequestError
@@ -29,7 +30,7 @@ def problem_sheet(problem: LearningProblem, theory: Theory, seed: int, student: 
     Parameters
     ----------
     problem : LearningProblem
-        Decides whether gains and label noise occur; its numbers are not used.
+        The numbers of the exercises are drawn around its own.
     theory : Theory
         Source of the formulas in the solutions.
     seed : int
@@ -59,6 +60,18 @@ def _flavour(problem: LearningProblem) -> Flavour:
         raise RequestError(
             "study", f'"{problem.study}" has no exercises, which need exact formulas: {obstacle}'
         )
+    count = min(aligned.input_variances.size, aligned.gains.size)
+    taught = [k for k in range(count) if aligned.gains[k] != 0]
     return Flavour(
-        gains=bool(np.any(aligned.gains != 1)), label_noise=bool(np.any(aligned.label_noise > 0))
+        variances=tuple(_plain(aligned.input_variances[k]) for k in taught),
+        gains=tuple(_plain(abs(aligned.gains[k])) for k in taught),
+        label_noise=_plain(float(np.mean(aligned.label_noise))),
+        weight_decay=_plain(problem.weight_decay),
+        learning_rate=_plain(problem.learning_rate),
+        batch=problem.batch,
     )
+
+
+def _plain(value: float) -> sp.Rational:
+    """A number to two significant digits."""
+    return sp.Rational(f"{value:.1e}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +11,7 @@ import sympy as sp
 from symdrift.aligned import RepresentativeDrift
 from symdrift.derivation import Derivation
 from symdrift.exercises.drawing import Draw, Network
-from symdrift.exercises.model import Exercise
+from symdrift.exercises.model import Exercise, Passage
 from symdrift.limits import isotropic_direction, other_term, own_term
 from symdrift.notation import ETA, GAMMA, symbol
 
@@ -30,6 +30,42 @@ LATEX = {
     HIDDEN_UNITS: "p",
     **{sp.Symbol(f"reduction_{k}"): rf"\delta L_{{{k}}}" for k in range(1, 5)},
 }
+
+
+MEANINGS = {
+    "n": "number of inputs",
+    "p": "number of hidden units",
+    "r": "number of learned directions",
+    "lambda": "input variance along a direction",
+    "a": "gain of the teacher along a direction",
+    "s": "singular value of the learned map",
+    "E": "residual, the gain less the singular value",
+    "gamma": "weight decay",
+    "eta": "learning rate",
+    "sigma": "standard deviation of the label noise",
+    "B": "number of samples in a step",
+    "H": "Hessian of the expected loss, with indices its block for these directions",
+    "kappa": "weight decay for a learned direction",
+    "C": "covariance of the noise of the gradient, with indices its block",
+    "Gamma": "covariance of the fluctuation across the valley, with indices its block",
+    "G": "squared length of the tangent vector of a rotation",
+    "o": "overlap of two blocks in the turn of a plane",
+    "ones": "unit matrix of the size of a block",
+    "T": "contribution of the third direction to the variance in the plane of the first two",
+    "V": "variance of a hidden rotation per step",
+    "D": "diffusion coefficient of a hidden rotation, half of its variance per step",
+    "Delta": "rate at which the representation of an axis loses its autocorrelation",
+    "L_axis": "part of the loss that belongs to a learned direction",
+    "L_reduction": "reduction of the loss by learning a direction",
+    "reduction": "reduction of the loss by learning this direction",
+    "L_min": "smallest expected loss",
+    "dimension": "dimension of the manifold of minima",
+    "n_axes": "number of axes",
+    "i": "first of the directions, which are counted from 1",
+    "j": "second of them",
+    "l": "third of them",
+}
+"""What symbols of the solutions mean, by name or by what stands before the index."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +121,40 @@ def learning(network: Network) -> dict[str, sp.Basic]:
         "decay": equal(GAMMA, network.weight_decay),
         "rate": equal(ETA, network.learning_rate),
         "noise": equal(symbol("label_noise") ** 2, network.noises[0]),
+        "batch": equal(symbol("batch"), sp.Integer(network.batch)),
         "p": equal(HIDDEN_UNITS, sp.Integer(network.hidden)),
     }
+
+
+def letters(passages: Iterable[Passage]) -> set[sp.Basic]:
+    """Symbols that are printed in passages."""
+    parts = [part for p in passages for part in (*p.symbols.values(), *p.equations)]
+    found: set[sp.Basic] = set().union(*(part.free_symbols for part in parts))
+    # A matrix symbol has its size as a free symbol, which nobody sees.
+    sizes = {size for item in found if isinstance(item, sp.MatrixSymbol) for size in item.shape}
+    indexed = {base for part in parts for base in part.atoms(sp.IndexedBase)}
+    labels = {base.label for base in indexed}
+    shown = {item for item in found if not isinstance(item, sp.Indexed)} | indexed
+    return shown - sizes - labels
+
+
+def stem(item: sp.Basic) -> str:
+    """What a symbol is called without its index."""
+    return str(item).partition("_")[0]
+
+
+def legend(exercise: Exercise) -> Passage:
+    """Sentence that says what the symbols of a solution mean that its prose does not name."""
+    passages = (exercise.task, *exercise.solution)
+    named = letters(Passage("", passage.symbols) for passage in passages)
+    known = {stem(item) for item in named} | {str(item) for item in named}
+    entries: dict[str, sp.Basic] = {}
+    for item in sorted(letters(passages), key=lambda item: (len(str(item)), str(item))):
+        meaning = str(item) if str(item) in MEANINGS else stem(item)
+        if meaning not in known and str(item) not in known:
+            entries.setdefault(meaning, item)
+    text = "; ".join(f"{{{key}}} is the {MEANINGS[key]}" for key in entries)
+    return Passage(f"Here {text}." if entries else "", entries)
 
 
 def kind(network: Network) -> str:
@@ -97,6 +165,18 @@ def kind(network: Network) -> str:
 def label_noise(network: Network) -> str:
     """The label noise of a task in words; its symbol is in :func:`learning`."""
     return "label noise {noise}" if network.noises[0] != 0 else "no label noise"
+
+
+def samples(network: Network) -> str:
+    """How many samples a step has, in words; the symbol is in :func:`learning`."""
+    return "one sample in a step" if network.batch == 1 else "{batch} samples in a step"
+
+
+def averaged(network: Network) -> str:
+    """Sentence about what several samples do to the noise of a step."""
+    if network.batch == 1:
+        return ""
+    return " That of a step is the one of a sample, given first, divided by the number of samples."
 
 
 def singular_values(network: Network) -> tuple[sp.Basic, ...]:

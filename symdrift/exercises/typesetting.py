@@ -11,11 +11,12 @@ from markupsafe import Markup
 from symdrift.derivation import Derivation
 from symdrift.documents import mathml
 from symdrift.documents.assembly import theory_printer
+from symdrift.documents.printer import TheoryPrinter
 from symdrift.documents.prose import Inline, Text, read_prose
 from symdrift.documents.typesetting import Layout, Names, align, lay_out
-from symdrift.exercises.model import Answer, Exercise, Passage
+from symdrift.exercises.model import Answer, Exercise, Passage, is_plain
 from symdrift.exercises.sheets import Sheet
-from symdrift.exercises.statements import LATEX
+from symdrift.exercises.statements import LATEX, legend
 from symdrift.lettering import in_notation
 from symdrift.notation import latex_names
 from symdrift.quoting import Latex, escape_latex
@@ -24,8 +25,8 @@ from symdrift.roles import ROLES
 WIDTH = 36.0
 """Room for an equation, in em."""
 
-LONGEST_EXACT = 60
-"""Characters up to which an exact value is written out in the answer key."""
+DIGITS = 6
+"""Digits of a number that is too long to be written exactly."""
 
 
 class Pen(Protocol):
@@ -112,7 +113,7 @@ class _Writer:
         self._roles = {role: by_role.get(role, ROLES[role].latex) for role in ROLES}
 
     def exercise(self, exercise: Exercise) -> dict[str, Any]:
-        passages = (exercise.task, *exercise.solution)
+        passages = (exercise.task, legend(exercise), *exercise.solution)
         found: set[sp.Basic] = {answer.symbol for answer in exercise.answers}
         for passage in passages:
             for part in (*passage.symbols.values(), *passage.equations):
@@ -135,7 +136,11 @@ class _Writer:
                 for piece in paragraph
                 if isinstance(piece, Inline | Text)
             ]
-            layouts = [lay_out(equation, printer, WIDTH, fresh) for equation in passage.equations]
+            layouts = [
+                _rounded(equation, printer)
+                or lay_out(equation, printer, WIDTH, fresh)
+                for equation in passage.equations
+            ]
             return {
                 "text": self._pen.join(pieces),
                 "display": self._pen.display(layouts) if layouts else None,
@@ -145,20 +150,38 @@ class _Writer:
             left = printer.doprint(entry.symbol)
             exact = printer.doprint(entry.value)
             near = decimal_latex(entry.decimal)
+            if entry.exact is None:
+                return self._pen.math(rf"{left} \approx {near}")
             if entry.value.is_Integer:
                 return self._pen.math(f"{left} = {exact}")
             relation = "=" if sp.Rational(f"{entry.decimal:.6g}") == entry.value else r"\approx"
-            if len(exact) > LONGEST_EXACT:
-                return self._pen.math(rf"{left} \approx {near}")
             return self._pen.math(rf"{left} = {exact} {relation} {near}")
 
         return {
             "title": exercise.title,
             "difficulty": exercise.difficulty,
             "task": written(exercise.task),
+            "legend": written(legend(exercise)),
             "solution": [written(passage) for passage in exercise.solution],
             "answers": [answer(entry) for entry in exercise.answers],
         }
+
+
+def _rounded(equation: sp.Basic, printer: TheoryPrinter) -> Layout | None:
+    """An equation with a number that is rounded, or too long to be written exactly."""
+    if not isinstance(equation, sp.Eq) or equation.rhs.free_symbols:
+        return None
+    right = equation.rhs
+
+    def short(number: sp.Expr) -> sp.Expr:
+        return number if is_plain(number) else sp.Float(number, DIGITS)
+
+    matrix = isinstance(right, sp.MatrixBase)
+    shown = right.applyfunc(short) if matrix else short(right)
+    if not shown.has(sp.Float):
+        return None
+    latex = printer.doprint(shown)
+    return Layout(((printer.doprint(equation.lhs), rf"\approx {latex}"),))
 
 
 def decimal_latex(value: float) -> str:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from symdrift.aligned import representative_drift
 from symdrift.chain import derive
 from symdrift.derivation import Derivation
-from symdrift.documents.pdf import TEX_MISSING, compile_pdfs
+from symdrift.documents.pdf import TEX_MISSING, compile_pdfs, log_overfull
 from symdrift.documents.rendering import render_html, render_latex
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.exercises.sheets import Sheet, problem_sheet
@@ -35,7 +35,7 @@ def write_exercises(
     students: int,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Write a problem sheet for each student, and solutions and answers for the teacher.
+    """Write a problem sheet and its solutions for each student, and the answers of all.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def write_exercises(
         Aligned, with Gaussian inputs and all numbers given.
     directory : Path
         Made when missing; receives ``sheet_K.tex`` and ``.html`` of student ``K``,
-        ``solutions.tex`` and ``.html``, ``answer_key.tex``, ``.html`` and ``.json``, and
+        ``solutions_K.tex`` and ``.html``, ``answer_key.tex``, ``.html`` and ``.json``, and
         PDFs where TeX is installed.
     seed : int
         Same seed, same bytes.
@@ -70,7 +70,6 @@ def write_exercises(
     problem = study.problem()
     derivation = derive(study)
     theory = Theory(representative_drift(), derivation)
-    # Every student's sheet is drawn, written and compiled; solutions and answers are two more.
     stages = Stages(progress)
     log_stage(f"drawing exercises for {students} students")
     sheets = _counted(
@@ -83,10 +82,10 @@ def write_exercises(
     digits = len(str(students))
     written: list[Path] = []
     for sheet in sheets:
-        stem = f"sheet_{sheet.student:0{digits}d}"
-        written += _write([sheet], derivation, directory, stem, "tasks", about)
-    for stem, part in (("solutions", "solutions"), ("answer_key", "answers")):
-        written += _write(sheets, derivation, directory, stem, part, about)
+        number = f"{sheet.student:0{digits}d}"
+        for stem, part in (("sheet", "tasks"), ("solutions", "solutions")):
+            written += _write([sheet], derivation, directory, f"{stem}_{number}", part, about)
+    written += _write(sheets, derivation, directory, "answer_key", "answers", about)
     key = json.dumps(_key(sheets) | about, indent=1, ensure_ascii=False) + "\n"
     written.append(write_text(directory / "answer_key.json", key))
     stages.reach(60)
@@ -127,7 +126,7 @@ def _write(
 
 
 def _key(sheets: Sequence[Sheet]) -> dict[str, Any]:
-    """Exact and decimal answers as plain data."""
+    """Answers as plain data: decimals, and exact where that is short."""
     return {
         "students": [
             {
@@ -138,7 +137,7 @@ def _key(sheets: Sequence[Sheet]) -> dict[str, Any]:
                         "answers": [
                             {
                                 "symbol": str(answer.symbol),
-                                "exact": str(answer.value),
+                                "exact": None if answer.exact is None else str(answer.exact),
                                 "decimal": float(f"{answer.decimal:.12g}"),
                             }
                             for answer in exercise.answers
@@ -162,8 +161,10 @@ def _compiled(sources: Sequence[Path], progress: Progress) -> list[Path]:
     faults = [
         f"{source.name} does not compile cleanly: {result.fault}"
         for source, result in zip(sources, results, strict=True)
-        if result.available and (result.pdf is None or result.problems)
+        if result.available and (result.pdf is None or result.faults)
     ]
     if faults:
         raise CheckFailed(f"{faults[0]}; what needs no TeX was written to {sources[0].parent}")
+    for source, result in zip(sources, results, strict=True):
+        log_overfull(source, result)
     return [result.pdf for result in results if result.pdf is not None]
