@@ -20,10 +20,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import browser, complaints, needs_browser, show
 from documents_example import example_derivation
+from markupsafe import Markup
 from tex import needs_tex
 
 from symdrift.cli import run
+from symdrift.cli.terminal import announce
 from symdrift.documents.html import derivation_html
 from symdrift.documents.latex import derivation_latex, fragment_latex
 from symdrift.documents.numbers import Numbers, Table
@@ -77,6 +80,7 @@ ATTACKS = [
     ":bomb: \\[red]x",
     "漢字 عربى",
 ]
+COMMANDS = ["evaluate", pytest.param("observe", marks=pytest.mark.slow), "compare"]
 SHORT = [attack for attack in ATTACKS if len(attack) <= 40]
 
 
@@ -177,6 +181,30 @@ def test_data_in_a_script_neither_end_it_nor_change() -> None:
     assert not set("<>&") & set(written)
 
 
+@pytest.mark.slow
+@needs_browser
+def test_a_browser_runs_the_script_of_the_page_and_no_other(tmp_path: Path) -> None:
+    empty = ("paragraphs", "equations", "pictures", "controls", "question", "reason")
+    attack = " ".join(ATTACKS)
+    page = render_html(
+        "lesson.html.jinja",
+        title=attack,
+        study=attack,
+        scenes=[{"identifier": "one", "title": attack} | {name: [] for name in empty}],
+        seed=0,
+        data=Markup(script_json({"names": ATTACKS})),
+        kernels=Markup("0"),
+        scripts=[Markup("const elements = document.querySelectorAll('img, b').length;")],
+    )
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    with browser() as driver:
+        show(driver, tmp_path / "page.html")
+        assert complaints(driver) == []
+        assert driver.execute_script("return [lesson.names, elements]") == [ATTACKS, 0]
+        # A browser prints one space for several.
+        assert driver.title == " ".join(f"Why representations drift: {attack}".split())
+
+
 @pytest.mark.parametrize("part", ["tasks", "solutions", "answers"])
 def test_text_on_problem_sheets_opens_no_element(part: str) -> None:
     def elements(text: str) -> list[str]:
@@ -205,7 +233,8 @@ def test_text_in_latex_has_no_command_of_its_own(attack: str) -> None:
 @needs_tex
 def test_tex_reads_no_file_and_writes_none_for_a_title(tmp_path: Path) -> None:
     (tmp_path / "secret.tex").write_text("SECRET")
-    for place, attack in enumerate(ATTACKS):
+    for place in range(4):
+        attack = " ".join(ATTACKS[place::4])
         derivation = replace(example_derivation(), title=attack, study=attack, steps=())
         (tmp_path / f"d{place}.tex").write_text(derivation_latex(derivation), encoding="utf-8")
         subprocess.run(
@@ -237,7 +266,7 @@ def test_numbers_are_no_formulas() -> None:
     assert csv_cell("axis 1") == "axis 1"
 
 
-@pytest.mark.parametrize("command", ["evaluate", "observe", "compare"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_json_holds_names_as_they_are(
     attacked: Path, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
@@ -258,7 +287,7 @@ def strings(found: object) -> Iterator[str]:
             yield from strings(value)
 
 
-@pytest.mark.parametrize("command", ["evaluate", "observe", "compare"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_terminal_shows_names_as_they_are(
     attacked: Path, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
@@ -306,6 +335,13 @@ def test_a_refusal_does_not_control_the_terminal(
     assert captured.err[:-1].isprintable()
 
 
+def test_paths_that_are_announced_do_not_control_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    announce([Path(f"{CONTROLS}/report.html")])
+    assert capsys.readouterr().out[:-1].isprintable()
+
+
 @pytest.mark.parametrize(
     ("quote", "suffix"), [(literal, ".svg"), (literal, ".pdf"), (figure_text, ".png")]
 )
@@ -324,13 +360,15 @@ def test_text_in_figures_is_no_mathematics(quote: Callable[[str], str], suffix: 
         assert not tags & {"script", "a", "image", "foreignObject", "b", "img"}
 
 
-@pytest.mark.parametrize("command", ["evaluate", "observe"])
+@pytest.mark.parametrize("command", COMMANDS[:2])
 def test_a_picture_of_any_names_is_drawn(
     attacked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     assert run([command, str(attacked), "--plot", str(tmp_path / "p.png")]) == 0
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
-    assert capsys.readouterr().err == ""
+    said = capsys.readouterr().err
+    assert "Warning" not in said
+    assert all(map(str.isprintable, said.splitlines()))
 
 
 @pytest.mark.slow
