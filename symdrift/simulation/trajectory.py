@@ -26,6 +26,9 @@ from symdrift.simulation.timescales import relaxation
 STORED_BYTES = 2**30
 """Size from which fewer records are kept; the same on every machine, as results must be."""
 
+COPIES = 3
+"""Of the records at the worst: of the blocks, of all together, and with silent hidden units."""
+
 MOST_RECORDS = 1000
 FEWEST_RECORDS = 2
 
@@ -227,17 +230,17 @@ def _stride(problem: LearningProblem, steps: int, replicas: int) -> int:
     Raises
     ------
     RequestError
-        When memory does not suffice for the records, held twice while they are joined.
+        When memory does not suffice for the records, held `COPIES` times while they are joined.
     """
     outputs, inputs = problem.teacher.shape
     record: int = 8 * replicas * problem.hidden * (inputs + outputs)
     records = max(FEWEST_RECORDS, min(MOST_RECORDS, STORED_BYTES // record))
-    available = available_memory()
-    if 2 * record * records > available:
+    needed, available = COPIES * record * records, available_memory()
+    if needed > available:
         raise RequestError(
             "replicas",
             f"= {replicas} is too many: {records} records of their weights would take "
-            f"{2 * record * records / 2**30:.3g} GiB of memory, and {available / 2**30:.3g} GiB "
+            f"{needed / 2**30:.3g} GiB of memory, and {available / 2**30:.3g} GiB "
             "are available",
         )
     return math.ceil(steps / (records - 1))
