@@ -244,7 +244,7 @@ def test_each_question_is_answered_by_moving_and_not_before(driver: WebDriver, p
             position,
         )
 
-    put("loss-learning_rate", 40)
+    put("loss-learning_rate", 39)
     assert driver.execute_script(solved) == []
     driver.execute_script("for (let k = 0; k < 40; k++) { simulation.run(20000); refresh(); }")
     assert driver.execute_script(solved) == ["loss"]
@@ -259,13 +259,15 @@ def test_each_question_is_answered_by_moving_and_not_before(driver: WebDriver, p
 
     put("noise-probe", -30)
     put("fluctuation-learning_rate", -12)
-    put("area-phase", 18)
-    assert "area" not in driver.execute_script(solved)
     put("area-phase", -18)
-    put("diffusion-learning_rate", -10)
+    # Half the rate was reached in step 4: step 6 is answered by its own slider.
     assert "diffusion" not in driver.execute_script(solved)
-    put("diffusion-learning_rate", -13)
-    put("stimuli-frequency", -25)
+    state = driver.find_element(By.CSS_SELECTOR, "#diffusion .state").text
+    assert "0.125 times" in state
+    assert "Sliders of other steps" in state
+    put("diffusion-learning_rate", -11)
+    put("diffusion-learning_rate", -12)
+    put("stimuli-frequency", -20)
     assert sorted(driver.execute_script(solved)) == sorted(STEPS)
     for step in STEPS:
         answer = driver.find_element(By.CSS_SELECTOR, f"#{step} .answer")
@@ -280,7 +282,7 @@ def test_frequency_is_a_share_of_the_same_total_variance(driver: WebDriver, page
     show(driver, page)
     driver.execute_script(JAVASCRIPT_NUMBERS.replace("const numbers =", "window.numbers ="))
     variances = np.array([2.0, 1.0, 0.7])
-    for position in (-40, -25, 0, 13, 40):
+    for position in (-27, -12, 0, 13, 27):
         network, numbers, simulated, text = driver.execute_script(
             """
             const slider = document.getElementById("stimuli-frequency");
@@ -293,7 +295,7 @@ def test_frequency_is_a_share_of_the_same_total_variance(driver: WebDriver, page
             position,
         )
         # Met so many times as often as in the study, against the others.
-        odds = 2.0 / 1.7 * 5.0 ** (position / 40)
+        odds = 2.0 / 1.7 * 2.0 ** (position / 12)
         share = odds / (1 + odds)
         expected = 3.7 * np.array([share, *((1 - share) * variances[1:] / 1.7)])
         np.testing.assert_allclose(network["covariance"], expected, rtol=1e-12)
@@ -303,9 +305,9 @@ def test_frequency_is_a_share_of_the_same_total_variance(driver: WebDriver, page
         assert_equal(numbers, network)
     # The shares in the figure's label follow the eigenvalues as well.
     driver.execute_script(
-        "change(lesson.controls.find(c => c.key === 'covariance.0'), 40);"
-        "change(lesson.controls.find(c => c.key === 'frequency'), 0);"
-        "change(lesson.controls.find(c => c.key === 'covariance.1'), 40)"
+        "change(lesson.controls.find(c => c.key === 'covariance.0'), 24, 'diffusion');"
+        "change(lesson.controls.find(c => c.key === 'frequency'), 0, 'stimuli');"
+        "change(lesson.controls.find(c => c.key === 'covariance.1'), 24, 'diffusion')"
     )
     output = "return document.getElementById('stimuli-frequency').parentElement"
     text = driver.execute_script(f"{output}.querySelector('output').textContent")
@@ -315,7 +317,7 @@ def test_frequency_is_a_share_of_the_same_total_variance(driver: WebDriver, page
 
 @pytest.mark.slow
 @needs_browser
-@pytest.mark.parametrize("position", [-30, 12])
+@pytest.mark.parametrize("position", [-21, 9])
 def test_the_simulation_meets_the_theory_at_other_frequencies(
     driver: WebDriver, page: Path, position: int
 ) -> None:
@@ -366,8 +368,8 @@ def test_the_simulation_in_the_page_agrees_with_the_theory_and_repeats(
           parts: measured(run(4, [1, 99999, 250000, 50000])),
           other: measured(run(5, [400000])),
           trace: traceRotation(start, 1, 2000),
-          loop: [loopRotation(start, 0.1, 1), kernels.loopRotation(
-            Math.PI * 0.01 * Math.sin(1), ...long.minimum.values.slice(0, 2))],
+          loop: [0.05, 0.2].map(size => [loopRotation(start, size, 1), kernels.loopRotation(
+            Math.PI * size ** 2 * Math.sin(1), ...long.minimum.values.slice(0, 2))]),
         };
         """
     )
@@ -376,8 +378,10 @@ def test_the_simulation_in_the_page_agrees_with_the_theory_and_repeats(
         assert abs(value - theory) < 4 * error + 0.06 * theory
         assert error < 0.15 * theory
     assert result["whole"] == result["parts"] != result["other"]
-    loop, formula = result["loop"]
-    assert loop == pytest.approx(formula, rel=1e-4)
+    # Measured on weights; the area is its leading order in the size of the loop.
+    for (loop, formula), tolerance in zip(result["loop"], (1e-4, 2e-3), strict=True):
+        assert loop == pytest.approx(formula, rel=tolerance)
+        assert loop != pytest.approx(formula, rel=1e-9)
     angle, area = (
         np.array([point[name] for point in result["trace"]]) for name in ("angle", "area")
     )
@@ -425,7 +429,7 @@ def test_where_the_minimum_is_not_strict_the_page_says_so(
     assert driver.execute_script(warning) == ""
     # Below 0.7 the first axis leaves its hidden unit to the third and fourth, which are equal.
     driver.execute_script(
-        "set(lesson.controls.find(c => c.key === 'covariance.0'), -36); restart();"
+        "set(lesson.controls.find(c => c.key === 'covariance.0'), -22); restart();"
     )
     assert "not strict" in driver.execute_script(warning)
     assert complaints(driver) == []
@@ -436,9 +440,9 @@ def test_where_the_minimum_is_not_strict_the_page_says_so(
 def test_on_paper_all_figures_are_drawn(driver: WebDriver, page: Path) -> None:
     show(driver, page)
     drawn = "return document.querySelectorAll('.drawing svg').length"
-    assert driver.execute_script(drawn) < 12
+    assert driver.execute_script(drawn) < 13
     driver.execute_cdp_cmd("Page.printToPDF", {})
-    assert driver.execute_script(drawn) == 12
+    assert driver.execute_script(drawn) == 13
     assert complaints(driver) == []
 
 
@@ -460,45 +464,12 @@ def test_everything_on_the_page_has_a_name_and_fits_its_heading(
         " return [...document.querySelectorAll('.drawing')].map("
         "entry => entry.getAttribute('aria-label'))"
     )
-    assert len(descriptions) == 12
+    assert len(descriptions) == 13
     assert all(len(text) > 40 for text in descriptions)
     identifiers = driver.execute_script(
         "return [...document.querySelectorAll('[id]')].map(entry => entry.id)"
     )
     assert len(identifiers) == len(set(identifiers))
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("same_equations")
-@needs_browser
-@pytest.mark.parametrize(
-    "name", ["bottleneck", "frequent_stimulus", "isotropic_autoencoder", "teacher_label_noise"]
-)
-def test_the_last_question_can_be_answered_for_every_study(
-    driver: WebDriver, tmp_path: Path, name: str
-) -> None:
-    target = tmp_path / f"{name}.html"
-    target.write_text(lesson_html(read_study(name)), encoding="utf-8")
-    show(driver, target)
-    found = driver.execute_script(
-        """
-        const keys = lesson.steps.stimuli;
-        const before = goals.stimuli().met;
-        const all = lesson.controls.filter(control => keys.includes(control.key));
-        const results = [];
-        for (const frequency of [-36, -20, 0, 20, 36]) for (const noise of [0, 20, 40]) {
-          for (const control of all) {
-            if (control.key === "frequency") set(control, frequency);
-            if (control.key.startsWith("label_noise")) set(control, noise);
-          }
-          results.push(goals.stimuli().met);
-        }
-        return [before, results];
-        """
-    )
-    assert found[0] is False
-    assert any(found[1])
-    assert complaints(driver) == []
 
 
 @pytest.mark.slow

@@ -64,7 +64,7 @@ derivation["area"]
 #
 # One network, trained on from its minimum; noisy labels and a large learning rate make it quick.
 # What the network computes fluctuates about its value. The hidden representation of the first
-# stimulus turns, and never comes back.
+# stimulus turns, and nothing pulls it back.
 
 # %%
 quick = study.with_values({"eta": 0.03, "teacher.label_noise": 1.0})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,15 +10,18 @@ import numpy as np
 
 from symdrift.closed_form import Alignment
 from symdrift.evaluation import Evaluation
-from symdrift.problem import LearningProblem
+from symdrift.problem import Array, LearningProblem
 
 STIFFEST = 0.25
 """Largest product of learning rate and curvature that the learning rate can be moved to."""
 
+OCTAVE = 12
+"""Detents in which a ratio slider doubles its number: a half and a quarter are detents too."""
+
 
 @dataclass(frozen=True)
 class Control:
-    """One slider; all of its positions but the middle one are computed in the page.
+    """One slider; its numbers are computed in the page and, for what the page claims, here.
 
     Attributes
     ----------
@@ -31,16 +35,13 @@ class Control:
         Label in words.
     unit : str
         Printed behind the number.
-    kind : {"ratio", "linear"}
-        Whether positions multiply the start or are added to it.
     start : float
         Value at position 0: the number of the study.
-    lowest, positions : int
-        First and last position; a ratio slider goes from ``-positions``.
+    lowest, highest : int
+        First and last position.
     step : float
-        Distance of two positions of a linear slider.
-    down, up : float
-        Factors by which a ratio slider can shrink and grow the number.
+        Distance of two positions; 0 for a ratio slider, on which ``OCTAVE`` positions double
+        the number.
     network : bool
         Whether moving it makes another network.
     """
@@ -50,14 +51,25 @@ class Control:
     index: int
     text: str
     unit: str
-    kind: str
     start: float
     lowest: int
-    positions: int
+    highest: int
     step: float
-    down: float
-    up: float
     network: bool
+
+    @property
+    def positions(self) -> Array:
+        """All detents, shape ``(highest - lowest + 1,)``."""
+        return np.arange(self.lowest, self.highest + 1.0)
+
+    @property
+    def values(self) -> Array:
+        """The numbers of all detents."""
+        if self.step == 0:
+            return np.asarray(self.start * 2.0 ** (self.positions / OCTAVE))
+        values = self.start + self.positions * self.step
+        # What rounding leaves of zero is zero.
+        return np.where(np.abs(values) < 1e-9 * self.step, 0.0, values)
 
     def to_dict(self) -> dict[str, Any]:
         """What the page's script needs of it."""
@@ -79,7 +91,7 @@ def controls(
         ]
     return (
         *(
-            _ratio(f"covariance.{k}", "input_variance", k + 1, "eigenvalue", value, 4.0, 4.0)
+            _ratio(f"covariance.{k}", "input_variance", k + 1, "input variance", value, 4.0, 4.0)
             for k, value in enumerate(aligned.input_variances)
         ),
         *_gains(aligned),
@@ -91,12 +103,10 @@ def controls(
         *noises,
         # How many times as often against the others; shown is its share of the total variance.
         _ratio("frequency", "", 0, "frequency of the first stimulus", 1.0, 5.0, 5.0, " %"),
-        _angle("rotation", "rotation of the hidden layer", 0, -180, 180, 5),
-        Control(
-            "stretch", "", 0, "stretch of both layers", " %", "linear", 25, -65, 15, 1, 1, 1, False
-        ),
-        _angle("probe", "direction of the probe", 60, 0, 90, 2),
-        _angle("phase", "phase of the loop", 0, -180, 180, 5),
+        _steps("rotation", "rotation of the hidden layer", "°", 0, -180, 180, 5),
+        _steps("stretch", "stretch of both layers", " %", 25, -40, 40, 1),
+        _steps("probe", "direction of the probe", "°", 60, 0, 90, 2),
+        _steps("phase", "phase of the loop", "°", 0, -180, 180, 5),
     )  # fmt: skip
 
 
@@ -121,23 +131,19 @@ def _ratio(
     up: float,
     unit: str = "",
 ) -> Control:
-    return Control(
-        key, role, index, text, unit, "ratio", float(start), -40, 40, 0.0, down, up, True
-    )
+    """Down and up by at most these factors, in whole detents."""
+    lowest, highest = (math.floor(OCTAVE * math.log2(factor) + 1e-9) for factor in (down, up))
+    return Control(key, role, index, text, unit, float(start), -lowest, highest, 0.0, True)
 
 
 def _label_noise(key: str, index: int, start: float) -> Control:
     """From no label noise to five times the study's, or to 1 where the study has none."""
     step = start / 10 if start > 0 else 0.02
-    lowest = -10 if start > 0 else 0
-    return Control(
-        key, "label_noise", index, "label noise", "", "linear", start, lowest, 40 if start else 50,
-        step, 1, 1, True,
-    )  # fmt: skip
+    lowest, highest = (-10, 40) if start > 0 else (0, 50)
+    return Control(key, "label_noise", index, "label noise", "", start, lowest, highest, step, True)
 
 
-def _angle(key: str, text: str, start: int, low: int, high: int, step: int) -> Control:
+def _steps(key: str, text: str, unit: str, start: int, low: int, high: int, step: int) -> Control:
     return Control(
-        key, "", 0, text, "°", "linear", start, (low - start) // step, (high - start) // step,
-        step, 1, 1, False,
-    )  # fmt: skip
+        key, "", 0, text, unit, start, (low - start) // step, (high - start) // step, step, False
+    )

@@ -22,9 +22,10 @@ from symdrift.documents.typesetting import Names, lay_out
 from symdrift.errors import RequestError
 from symdrift.evaluation import WARN_ABOVE, Evaluation
 from symdrift.kernels.javascript import javascript_kernels
-from symdrift.lesson.controls import Control, controls
+from symdrift.lesson.claims import Order, errs_without_decay, frequent_axis, order
+from symdrift.lesson.controls import OCTAVE, Control, controls
 from symdrift.lesson.scope import MOST_AXES, teachable
-from symdrift.lesson.story import Scene, scenes
+from symdrift.lesson.story import LAST_CONTROLS, Scene, scenes
 from symdrift.notation import latex_names, symbol
 from symdrift.problem import LearningProblem, Stimulus
 from symdrift.quoting import script_json
@@ -34,7 +35,9 @@ from symdrift.study import Study
 SEED = 1
 """Seed of the simulation when the page opens."""
 
-_SCRIPTS = ("random.js", "network.js", "plot.js", "page.js")
+_SCRIPTS = (
+    "random.js", "network.js", "plot.js", "sliders.js", "figures.js", "questions.js", "page.js",
+)  # fmt: skip
 _WIDTH = 34.0
 """Room for an equation, in em."""
 
@@ -60,9 +63,11 @@ def lesson_html(study: Study) -> str:
         raise aligned
     evaluation = evaluate(problem)
     derivation = derive(study)
-    writer = _Writer(derivation)
     sliders = controls(problem, aligned, evaluation)
-    story = scenes(evaluation.minimum.rank)
+    stimuli, compared = _compared(problem, aligned, evaluation, sliders)
+    gains = any(control.role == "gain" for control in sliders)
+    story = scenes(compared, errs_without_decay(problem, aligned), gains)
+    writer = _Writer(derivation, story)
     return render_html(
         "lesson.html.jinja",
         title=study.title,
@@ -73,6 +78,7 @@ def lesson_html(study: Study) -> str:
                 "title": scene.title,
                 "paragraphs": writer.paragraphs(scene.prose),
                 "equations": [writer.display(label) for label in scene.equations],
+                "symbols": [writer.meaning(*entry) for entry in scene.symbols.items()],
                 "pictures": scene.pictures,
                 "controls": [
                     {
@@ -80,26 +86,31 @@ def lesson_html(study: Study) -> str:
                         "identifier": f"{scene.identifier}-{control.key.replace('.', '-')}",
                         "label": writer.label(control),
                     }
-                    for control in _shown(scene, sliders)
+                    for control in _shown(scene.controls, sliders)
                 ],
+                "response": scene.response,
                 "question": writer.paragraphs(scene.question),
                 "reason": writer.paragraphs(scene.reason),
             }
             for scene in story
         ],
         seed=SEED,
-        data=Markup(script_json(_data(problem, aligned, evaluation, sliders, story))),
+        data=Markup(script_json(_data(problem, aligned, stimuli, compared, sliders, story))),
         kernels=Markup(_kernels()),
         scripts=[Markup(_text(name)) for name in _SCRIPTS],
     )
 
 
-def _represented(
-    problem: LearningProblem, aligned: Alignment, evaluation: Evaluation
-) -> list[Stimulus]:
+def _compared(
+    problem: LearningProblem,
+    aligned: Alignment,
+    evaluation: Evaluation,
+    sliders: tuple[Control, ...],
+) -> tuple[list[Stimulus], Order]:
     """Stimuli with a hidden representation, on the axes that teacher and inputs share.
 
-    The learned axes themselves where the study follows fewer than two.
+    The learned axes themselves where fewer than two of the study's stimuli have one, or no
+    slider tells the first two apart.
     """
     seen = {stimulus.name for stimulus in evaluation.stimuli if stimulus.squared_norm > 0}
     found = [
@@ -107,8 +118,6 @@ def _represented(
         for stimulus in problem.stimuli
         if stimulus.name in seen
     ]
-    if len(found) > 1:
-        return found
     outputs, inputs = problem.teacher.shape
     values = kernels.singular_values(
         aligned.input_variances,
@@ -119,14 +128,25 @@ def _represented(
         hidden=problem.hidden,
     )
     units = np.eye(inputs)
-    return [Stimulus(f"axis {k + 1}", units[k]) for k in np.flatnonzero(values)]
+    learned = [Stimulus(f"axis {k + 1}", units[k]) for k in np.flatnonzero(values)]
+    last = _shown(LAST_CONTROLS, sliders)
+    for stimuli in (found, learned):
+        if len(stimuli) < 2:
+            continue
+        compared = order(problem, aligned, stimuli, evaluation.minimum.rank, last)
+        if compared is not None:
+            return stimuli, compared
+    raise RequestError(
+        "study",
+        f'"{problem.study}" cannot become a lesson: no slider tells the drift of its stimuli apart',
+    )
 
 
-def _shown(scene: Scene, sliders: tuple[Control, ...]) -> list[Control]:
+def _shown(names: tuple[str, ...], sliders: tuple[Control, ...]) -> list[Control]:
     """Sliders of a scene, in its order."""
     return [
         control
-        for name in scene.controls
+        for name in names
         for control in sliders
         if control.key == name or control.key.startswith(f"{name}.")
     ]
@@ -135,12 +155,12 @@ def _shown(scene: Scene, sliders: tuple[Control, ...]) -> list[Control]:
 def _data(
     problem: LearningProblem,
     aligned: Alignment,
-    evaluation: Evaluation,
+    stimuli: list[Stimulus],
+    compared: Order,
     sliders: tuple[Control, ...],
     story: tuple[Scene, ...],
 ) -> dict[str, Any]:
     """The numbers of the study for the page's script, on the axes of the study."""
-    stimuli = _represented(problem, aligned, evaluation)
     outputs, inputs = problem.teacher.shape
     network = {
         "covariance": aligned.input_variances.tolist(),
@@ -156,13 +176,14 @@ def _data(
         "stimuli": [
             {"name": stimulus.name, "vector": stimulus.vector.tolist()} for stimulus in stimuli
         ],
-        "frequent": int(np.argmax(np.abs(stimuli[0].vector))),
-        "compares": "decay rate"
-        if evaluation.minimum.rank > 2
-        else "diffusion of the representation",
+        "frequent": frequent_axis(stimuli[0]),
+        "compares": compared.quantity,
+        "order": {"above": compared.above, "bound": compared.bound},
+        "octave": OCTAVE,
         "controls": [control.to_dict() for control in sliders],
         "steps": {
-            scene.identifier: [control.key for control in _shown(scene, sliders)] for scene in story
+            scene.identifier: [control.key for control in _shown(scene.controls, sliders)]
+            for scene in story
         },
         "seed": SEED,
         "warn_above": WARN_ABOVE,
@@ -185,10 +206,18 @@ def _text(name: str) -> str:
 class _Writer:
     """Prose, labels and equations of the page in the notation of a derivation."""
 
-    def __init__(self, derivation: Derivation) -> None:
+    def __init__(self, derivation: Derivation, story: tuple[Scene, ...]) -> None:
         self._derivation = derivation
-        self._symbols = {row.role: row.symbol for row in derivation.notation if row.role in ROLES}
-        overrides = {role: derivation.symbol_names[found] for role, found in self._symbols.items()}
+        roles = {row.role: row.symbol for row in derivation.notation if row.role in ROLES}
+        shown = (
+            found
+            for scene in story
+            for label in scene.equations
+            for found in derivation.equation(label).expression.free_symbols
+        )
+        indices = {name: sp.Symbol(name) for name in ("i", "j", "l", "t")}
+        self._symbols = {**indices, **{str(found): found for found in shown}, **roles}
+        overrides = {role: derivation.symbol_names[found] for role, found in roles.items()}
         numbered = [
             symbol(role, index)
             for role in ("input_variance", "gain", "label_noise")
@@ -211,6 +240,11 @@ class _Writer:
             case Text(text=text):
                 return Markup.escape(text)
         raise TypeError(f"{type(piece).__name__} has no place on the page")
+
+    def meaning(self, name: str, text: str) -> Markup:
+        """A symbol and what it stands for."""
+        (paragraph,) = self.paragraphs(text)
+        return Markup("{}: {}").format(self._inline(self._symbols[name]), paragraph)
 
     def display(self, label: str) -> Markup:
         """A displayed equation of the derivation."""

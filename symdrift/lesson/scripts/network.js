@@ -409,26 +409,48 @@ function traceRotation(network, seed, steps) {
   return trace;
 }
 
-// Rotation by one loop of the fluctuation, n = size (cos t u_ii + cos(t - phase) u_ij), summed
-// from the weights themselves.
+// Takes out of a move of the weights what lies along their orbit.
+function acrossOrbit(move, {planes, rank, network: {inputs, outputs}, first, second}) {
+  const basis = [];
+  const without = (vector, unit) => {
+    const share = inner(vector, unit);
+    return vector.map((layer, k) => layer.map((value, index) => value - share * unit[k][index]));
+  };
+  for (const plane of planes) {
+    const tangent = basis.reduce(without, generated(plane, rank, inputs, outputs, first, second));
+    const norm = Math.sqrt(inner(tangent, tangent));
+    basis.push(tangent.map(layer => layer.map(value => value / norm)));
+  }
+  return basis.reduce(without, move);
+}
+
+// Rotation of the first plane after the fluctuation has run once around the loop
+// n = size (cos t u_ii + cos(t - phase) u_ij).  It is measured: weights are carried from point to
+// point by moves across the orbit, as gradients are, and the polar factor says how they come back.
 function loopRotation(network, size, phase) {
-  const minimum = minimumOf(network), {rank} = minimum, {inputs, outputs} = network;
-  const [i, j] = minimum.axes;
+  const carried = new Simulation(network, [], 0);
+  const {rank, minimum} = carried, {inputs, outputs} = network, [i, j] = minimum.axes;
   const own = normalDirection(minimum, network, i, i);
   const other = normalDirection(minimum, network, i, j);
-  const length = 2 * (minimum.values[0] + minimum.values[1]);
-  const parts = 2000;
-  const at = part => {
+  const parts = 400;
+  for (let part = 0; part <= parts; part++) {
     const t = 2 * Math.PI * part / parts;
-    return own.map((layer, k) => layer.map((value, index) =>
-      size * (Math.cos(t) * value + Math.cos(t - phase) * other[k][index])));
-  };
-  let angle = 0, here = at(0);
-  for (let part = 1; part <= parts; part++) {
-    const next = at(part);
-    const change = next.map((layer, k) => layer.map((value, index) => value - here[k][index]));
-    angle -= inner(change, generated([0, 1], rank, inputs, outputs, ...here)) / length;
-    here = next;
+    const rotation = carried.rotation();
+    const [first, second] = [minimum.first, minimum.second].map((layer, k) =>
+      layer.map((value, index) => value
+        + size * (Math.cos(t) * own[k][index] + Math.cos(t - phase) * other[k][index])));
+    const aim = [
+      product(rotation, first, rank, rank, inputs),
+      product(second, transposed(rotation, rank, rank), outputs, rank, rank),
+    ];
+    const move = [
+      aim[0].map((value, k) => value - carried.first[k]),
+      aim[1].map((value, k) => value - carried.second[k]),
+    ];
+    const [dFirst, dSecond] = acrossOrbit(move, carried);
+    carried.first = carried.first.map((value, k) => value + dFirst[k]);
+    carried.second = carried.second.map((value, k) => value + dSecond[k]);
   }
-  return angle;
+  const rotation = carried.rotation();
+  return Math.atan2(rotation[1] - rotation[rank], rotation[0] + rotation[rank + 1]);
 }
