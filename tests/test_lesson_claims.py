@@ -14,6 +14,7 @@ from browser import browser, complaints, needs_browser, show
 from numpy.typing import NDArray
 from scipy.linalg import polar
 from selenium.webdriver.chrome.webdriver import WebDriver
+from selenium.webdriver.common.by import By
 
 from symdrift.chain import derive
 from symdrift.closed_form import evaluate, kernels
@@ -36,41 +37,39 @@ STEPS = ("loss", "manifold", "noise", "fluctuation", "area", "diffusion", "stimu
 SIZES = ("inputs", "outputs", "hidden")
 
 WALK = """
-const [every] = arguments, records = [];
+const [input, every] = arguments, records = [];
 const texts = list => [...list].map(found => found.textContent.trim()).filter(Boolean);
-for (const input of document.querySelectorAll("input[type=range]")) {
-  const section = input.closest("section"), step = section.id;
-  const control = lesson.controls.find(found => found.key === input.dataset.key);
-  document.getElementById("reset").click();
-  visible.clear();
-  for (let position = Number(input.min); position <= Number(input.max); position++) {
-    input.value = position;
-    input.dispatchEvent(new Event("input"));
-    const drawn = position % every === 0;
-    if (drawn) visible.add(step); else visible.delete(step);
-    refresh();
-    records.push({
-      step, key: control.key, position, drawn,
-      value: settings[control.key], settings: {...settings},
-      network: networkAt(), strict: kernels.isStrict(networkAt()),
-      states: Object.fromEntries(Object.keys(goals).map(name =>
-        [name, document.querySelector(`#${name} .state`).textContent])),
-      met: Object.keys(goals).filter(name => answerOf(name).met),
-      solved: [...solved],
-      shown: input.getAttribute("aria-valuetext"),
-      exponents: Object.fromEntries([...section.querySelectorAll(".exponent")].map(place =>
-        [place.dataset.control, place.textContent])),
-      findings: drawn ? texts(section.querySelectorAll(".finding")) : [],
-      loop: drawn && step === "area" ? document.getElementById("loop-text").textContent : "",
-      sentences: [
-        ...texts(document.querySelectorAll("output, .exponent, #warning")),
-        ...(drawn ? [
-          ...texts(section.querySelectorAll(".legend li, .missing, td, #leading-order, svg text")),
-          ...[...section.querySelectorAll(".drawing")].map(d => d.getAttribute("aria-label")),
-        ] : []),
-      ],
-    });
-  }
+const section = input.closest("section"), step = section.id;
+const control = lesson.controls.find(found => found.key === input.dataset.key);
+document.getElementById("reset").click();
+visible.clear();
+for (let position = Number(input.min); position <= Number(input.max); position++) {
+  input.value = position;
+  input.dispatchEvent(new Event("input"));
+  const drawn = position % every === 0;
+  if (drawn) visible.add(step); else visible.delete(step);
+  refresh();
+  records.push({
+    step, key: control.key, position, drawn,
+    value: settings[control.key], settings: {...settings},
+    network: networkAt(), strict: kernels.isStrict(networkAt()),
+    states: Object.fromEntries(Object.keys(goals).map(name =>
+      [name, document.querySelector(`#${name} .state`).textContent])),
+    met: Object.keys(goals).filter(name => answerOf(name).met),
+    solved: [...solved],
+    shown: input.getAttribute("aria-valuetext"),
+    exponents: Object.fromEntries([...section.querySelectorAll(".exponent")].map(place =>
+      [place.dataset.control, place.textContent])),
+    findings: drawn ? texts(section.querySelectorAll(".finding")) : [],
+    loop: drawn && step === "area" ? document.getElementById("loop-text").textContent : "",
+    sentences: [
+      ...texts(document.querySelectorAll("output, .exponent, #warning")),
+      ...(drawn ? [
+        ...texts(section.querySelectorAll(".legend li, .missing, td, #leading-order, svg text")),
+        ...[...section.querySelectorAll(".drawing")].map(d => d.getAttribute("aria-label")),
+      ] : []),
+    ],
+  });
 }
 document.getElementById("reset").click();
 return records;
@@ -117,8 +116,11 @@ def lesson(
     page = tmp_path_factory.mktemp("lesson") / "lesson.html"
     page.write_text(html, encoding="utf-8")
     show(driver, page)
-    driver.set_script_timeout(300)
-    records = driver.execute_script(WALK, 6)
+    records = [
+        record
+        for slider in driver.find_elements(By.CSS_SELECTOR, "input[type=range]")
+        for record in driver.execute_script(WALK, slider, 6)
+    ]
     data = driver.execute_script("return lesson")
     assert complaints(driver) == []
     return Lesson(request.param, html, data, records)
@@ -363,7 +365,8 @@ def test_the_two_figures_of_frequency_are_told_apart(lesson: Lesson) -> None:
             if abs(slope) > 0.02:
                 assert ("drifts faster" if slope > 0 else "drifts more slowly") in text
             faster_with_its_share |= key == "frequency" and slope > 0.02
-    assert faster_with_its_share
+    # With a single plane a larger share only slows it down.
+    assert faster_with_its_share == (lesson.name != "bottleneck")
 
 
 @pytest.mark.slow
@@ -394,7 +397,7 @@ def test_the_answer_of_the_last_step_holds_for_the_study(lesson: Lesson) -> None
         assert [r["position"] for r in answers] == [
             r["position"] for r in lesson.of("stimuli", key) if "stimuli" in r["met"]
         ]
-        (number_text,) = re.findall(rf"the {words} at ([\d.e-]+)", reached) or [""]
+        (number_text,) = re.findall(rf"the {words} at (\d+(?:\.\d+)?)", reached) or [""]
         assert bool(answers) == bool(number_text) == (f"the {words}" not in failed)
         if answers:
             names += 1

@@ -197,7 +197,8 @@ def scenes(order: Order, errs_without_decay: bool, gains: bool) -> tuple[Scene, 
                     "figure-cloud",
                     "Deviations from the nearest minimum in two directions across the valley: "
                     "u(i,j) is the direction of the weights in which the entry of the learned map "
-                    "for output axis i and input axis j grows fastest.",
+                    "for output axis i and input axis j grows fastest. The ellipses are of "
+                    "leading order in the learning rate; at large rates the cloud can be wider.",
                 ),
                 Picture(
                     "figure-excess",
@@ -378,7 +379,7 @@ def _reason(order: Order) -> str:
     failed = [_slider(s) for s in order.settings if s.number is None]
     sentences.append(
         f"Moved alone from the study's values, what is asked for is reached by {_list(reached)}"
-        + (f"; {_list(failed)} cannot reach it within its slider" if failed else "")
+        + (f"; moving {_list(failed)} alone does not reach it" if failed else "")
         + "."
     )
     return " ".join(sentences)

@@ -299,7 +299,7 @@ function drawArea() {
   // What rounding leaves of a loop without area is not a rotation.
   const shown = angle => `${readable(Math.abs(angle) < 1e-9 ? 0 : degrees(angle), 4)}°`;
   line.textContent = `By area, this loop turns the hidden layer by ${shown(rotation)}. Weights that `
-    + "are carried around it, every move across the orbit as those of gradients are, come back "
+    + "are carried around it, each move orthogonal to the orbit as gradients are, come back "
     + `turned by ${shown(measured)}`
     + (share === 0 ? "." : "; the difference is of higher order in the size of the loop.");
   legend("figure-loop", [[rotation < 0 ? "s2" : "s1", share === 0
@@ -380,7 +380,7 @@ function drawRates(id, label, log, networks, place, range) {
   const shown = lesson.stimuli.slice(0, 4);
   const plot = new Plot(byId(id), {
     x: {label, log, low: place(networks[0]), high: place(networks.at(-1))},
-    y: {label: `${lesson.compares} (per step)`, log: true, ...range},
+    y: {label: `${lesson.compares.split(" of ")[0]} (per step)`, log: true, ...range},
   });
   const strict = networks.filter(found => kernels.isStrict(found));
   shown.forEach((stimulus, k) => {
@@ -419,9 +419,9 @@ function drawStimuli() {
   drawRates("figure-alone", `input variance of ${name}`, true, alone,
     found => found.covariance[lesson.frequent], range);
   finding("figure-stimuli",
-    tendency(exponentOf("stimuli", control), "grows and the others give way"));
+    tendency(exponentOf("stimuli", control), "its share grows and the others give way"));
   finding("figure-alone",
-    tendency(exponentAlone("stimuli"), "grows and the others keep their variances"));
+    tendency(exponentAlone("stimuli"), "its variance grows and the others keep theirs"));
 }
 
 // How the drift of the first stimulus answers, at the present setting.
@@ -430,5 +430,5 @@ function tendency(value, cause) {
   if (!Number.isFinite(value)) return `At this setting “${name}” has no representation.`;
   const verb = Math.abs(value) < 0.005 ? "hardly changes"
     : value > 0 ? "drifts faster" : "drifts more slowly";
-  return `At this setting “${name}” ${verb} when its axis ${cause} (exponent ${rounded(value)}).`;
+  return `At this setting “${name}” ${verb} when ${cause} (exponent ${rounded(value)}).`;
 }

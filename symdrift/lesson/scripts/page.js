@@ -39,7 +39,7 @@ function report() {
     warning = "No direction is learned at these values: the weights decay to zero.";
   } else if (stiffness > lesson.warn_above) {
     warning = `Learning rate times largest curvature is ${readable(stiffness, 2)}. The theory is `
-      + "the limit of small rates: expect the simulation to lie above it.";
+      + "the limit of small rates: expect the simulation to differ from it.";
   }
   const line = byId("warning");
   if (line.textContent !== warning) line.textContent = warning;

@@ -31,7 +31,7 @@ const goals = {
     return {
       met: here && simulated && angle >= 20 && !simulation.diverged,
       state: `The representation has turned by ${readable(angle)}°; `
-        + (angle < 20 || here ? "wanted are 20°." : "move the learning rate here and watch again."),
+        + (angle < 20 || here || solved.has("loss") ? "wanted are 20°." : "move the learning rate here and watch again."),
     };
   },
   manifold(network) {
