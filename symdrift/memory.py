@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 UNKNOWN_MEMORY = 2 * 2**30
 """Bytes assumed where the system does not tell."""
 
-RECORD_ENTRY = 48
+RECORD_ENTRY = 56
 """Bytes of a number in an array, in the lists of a JSON record, and of its text in passing."""
 
 _MEMORY = Path("/proc/meminfo")

@@ -24,6 +24,9 @@ QUANTITIES = ("all", "stimuli")
 MOST_POINTS = 100_000
 """Points of one sweep."""
 
+_PLANE, _STIMULUS, _LISTED = 176, 640, 40
+"""Bytes of a plane beside its variance, of a stimulus, and of a number in a list."""
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -119,6 +122,7 @@ def sweep(
     approximation: str = "exact",
     progress: Callable[[int, int], None] | None = None,
     quantities: str = "all",
+    records: bool = False,
 ) -> tuple[SweepPoint, ...]:
     """Evaluate a study at every point of the grid that the axes span.
 
@@ -134,6 +138,9 @@ def sweep(
         of finished planes and all.
     quantities : {"all", "stimuli"}
         ``"stimuli"`` leaves out the drift by plane, see :func:`symdrift.roads.evaluate_stimuli`.
+    records : bool
+        Whether the points will become JSON records, which hold the covariance between all planes:
+        refused before the work where they do not fit.
 
     Raises
     ------
@@ -141,7 +148,7 @@ def sweep(
         When the grid is too large, or one of its points cannot be evaluated; the
         message names the point.  When the evaluations do not fit into memory together.
     """
-    from symdrift.roads import evaluate, evaluate_stimuli
+    from symdrift.roads import evaluate, evaluate_stimuli, require_record_memory
 
     if quantities not in QUANTITIES:
         allowed = ", ".join(QUANTITIES)
@@ -162,7 +169,10 @@ def sweep(
         try:
             here = study.with_values(swept) if swept else study
             within = progress if not swept else None
-            evaluation = road(here.problem(), method, approximation, within)
+            problem = here.problem()
+            if records and quantities == "all" and not points:
+                require_record_memory(problem, method)
+            evaluation = road(problem, method, approximation, within)
         except RequestError as error:
             if not swept:
                 raise
@@ -177,17 +187,29 @@ def sweep(
     return tuple(points)
 
 
+def held_memory(evaluation: Evaluation | StimulusEvaluation) -> int:
+    """Bytes of an evaluation: its arrays, its planes, and its parameters as plain numbers."""
+    from symdrift.evaluation import Evaluation, IndependentDrift
+
+    needed = _STIMULUS * len(evaluation.stimuli)
+    for name in ("input_covariance", "teacher"):
+        rows = evaluation.parameters[name]
+        needed += _LISTED * len(rows) * len(rows[0])
+    if not isinstance(evaluation, Evaluation):
+        return needed + evaluation.decay_matrix.nbytes + evaluation.mean_rotation.nbytes
+    planes = len(evaluation.drift.planes)
+    independent = isinstance(evaluation.drift, IndependentDrift)
+    return needed + 8 * planes * (1 if independent else planes) + _PLANE * planes
+
+
 def _require_memory(evaluation: Evaluation | StimulusEvaluation, total: int) -> None:
     """Refuse a grid whose evaluations, all of the size of the first, do not fit."""
     from symdrift.evaluation import Evaluation
 
     advice = "take fewer"
     if isinstance(evaluation, Evaluation):
-        largest = evaluation.drift.covariance
         advice += ", or leave out the planes: --quantities stimuli"
-    else:
-        largest = evaluation.decay_matrix
-    needed, available = total * largest.nbytes, available_memory()
+    needed, available = total * held_memory(evaluation), available_memory()
     if needed > available:
         raise RequestError(
             "--sweep",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from symdrift.evaluation import SIGNS, Drift, Evaluation, StimulusDrift, StimulusEvaluation
@@ -81,24 +81,25 @@ def write_csv(points: Sequence[SweepPoint], stream: TextIO) -> None:
 
     Quantities that exist at some points only (the rank may change) are blank elsewhere.
     """
-    rows = []
-    for point in points:
-        evaluation = point.evaluation
-        row: Record = {
-            **parameters(point),
-            "method": evaluation.method,
-            "approximation": evaluation.approximation,
-            **quantities(evaluation),
-        }
-        rows.append(row)
-    columns = _columns(rows)
+    # Made twice rather than held: a row takes many times the memory of its numbers.
+    columns = _columns(map(_row, points))
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(map(csv_cell, columns))
-    for row in rows:
+    for row in map(_row, points):
         writer.writerow([csv_cell(row.get(name, "")) for name in columns])
 
 
-def _columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
+def _row(point: SweepPoint) -> Record:
+    evaluation = point.evaluation
+    return {
+        **parameters(point),
+        "method": evaluation.method,
+        "approximation": evaluation.approximation,
+        **quantities(evaluation),
+    }
+
+
+def _columns(rows: Iterable[Mapping[str, object]]) -> list[str]:
     """Names of all rows: kinds in order of appearance, indices of one kind in order."""
     kinds: dict[str, int] = {}
     order: dict[str, tuple[int, list[int]]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -106,12 +107,58 @@ def test_progress_counts_planes_of_a_single_evaluation_and_points_of_a_sweep() -
 def test_a_sweep_whose_results_do_not_fit_is_refused_at_its_first_point(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Three planes have a covariance of 72 bytes: 14 points fit into a kibibyte, 15 do not."""
-    monkeypatch.setattr("symdrift.sweeps.available_memory", lambda: 1024)
+    """A point of three planes and three stimuli takes a few kilobytes."""
+    monkeypatch.setattr("symdrift.sweeps.available_memory", lambda: 2**16)
     arguments = ["evaluate", "anisotropic_autoencoder", "--csv", "--sweep"]
     assert run([*arguments, "gamma=0.2:0.3:14"]) == 0
-    assert run([*arguments, "gamma=0.2:0.3:15"]) == 2
+    assert run([*arguments, "gamma=0.2:0.3:100"]) == 2
     assert "--quantities stimuli" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("quantities", ["all", "stimuli"])
+@pytest.mark.parametrize(("method", "size"), [("closed-form", 30), ("dense", 6)])
+def test_points_of_a_sweep_take_what_is_foreseen(method: str, size: int, quantities: str) -> None:
+    from symdrift.study import read_study
+    from symdrift.sweeps import held_memory, linear_axis, sweep
+
+    study = read_study("isotropic_autoencoder").with_values({"n": float(size)})
+    axis = linear_axis("gamma", 0.1, 0.2, 5)
+    sweep(study, (axis,), method, quantities=quantities)
+    tracemalloc.start()
+    points = sweep(study, (axis,), method, quantities=quantities)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    foreseen = sum(held_memory(point.evaluation) for point in points)
+    # The last minima of the dense road are kept beside them.
+    assert 0.2 * foreseen < held < 1.1 * foreseen + 2**16
+
+
+def test_json_of_many_planes_is_refused_before_the_work_and_tables_are_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """40 active axes have 780 planes; their record of 608,400 numbers takes 32 MiB."""
+    monkeypatch.setattr("symdrift.roads.available_memory", lambda: 2**24)
+    arguments = ["evaluate", "isotropic_autoencoder", "--set", "n=40"]
+    with monkeypatch.context() as without:
+        without.delattr("symdrift.closed_form.kernels.diffusion_tensor")
+        assert run([*arguments, "--json"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("symdrift: network with 40 active hidden units has 780 planes")
+    assert "--csv" in said
+    assert "--quantities stimuli" in said
+    for option in (["--csv"], [], ["--json", "--quantities", "stimuli"]):
+        assert run([*arguments, *option]) == 0
+
+
+def test_a_json_record_takes_no_more_than_is_foreseen() -> None:
+    from symdrift.memory import record_memory
+
+    tracemalloc.start()
+    assert run(["evaluate", "isotropic_autoencoder", "--set", "n=24", "--json"]) == 0
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < record_memory(24 * 23 // 2) + 4 * 2**20
+
 
 
 def test_the_table_says_what_the_sign_of_a_rotation_means(

@@ -398,7 +398,7 @@ def test_both_roads_refuse_with_the_same_field(problem: LearningProblem, field: 
         # Small beside the largest, and neither tied nor at a threshold.
         aligned([1e12, 2, 1], [1, 1, 1], 0.2, learning_rate=1e-14, hidden=2),
         aligned([2e8, 1e8, 5e7], [1, 1, 1], 0.1, learning_rate=1e-10, hidden=2),
-        aligned([1e16, 1], [1, 1], 0.2, learning_rate=1e-18),
+        aligned([1e14, 1], [1, 1], 0.2, learning_rate=1e-16),
         aligned([2, 1], [1, 1], 0.2, learning_rate=0.55),
     ],
 )

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,9 @@ from symdrift.errors import RequestError
 
 if TYPE_CHECKING:
     from symdrift.sweeps import SweepPoint
+
+_PARTS = 2**14
+"""Pieces of JSON that are written in one go."""
 
 _COLUMN = 13
 """Typical columns that one number of a table takes."""
@@ -74,7 +78,7 @@ def evaluate(
     axes = [parse_axis(text) for text in sweeps or ()]
     chosen = chosen_study(study, assignments)
     with ExitStack() as afterwards, progress_shown("evaluating") as progress:
-        points = sweep(chosen, axes, method, approximation, progress, quantities)
+        points = sweep(chosen, axes, method, approximation, progress, quantities, as_json)
         # Printed even when the picture cannot be drawn.
         afterwards.callback(_print, points, as_json, as_csv)
         if plot is not None:
@@ -85,9 +89,12 @@ def evaluate(
 
 def _print(points: Sequence[SweepPoint], as_json: bool, as_csv: bool) -> None:
     if as_json:
-        records = [point.to_dict() for point in points]
-        record = records if points[0].swept else records[0]
-        typer.echo(json.dumps(record, indent=2, allow_nan=False))
+        # Records and text pass by one after the other: together they would take much memory.
+        encoder = json.JSONEncoder(indent=2, allow_nan=False, default=lambda point: point.to_dict())
+        parts = encoder.iterencode(points if points[0].swept else points[0])
+        while text := "".join(islice(parts, _PARTS)):
+            sys.stdout.write(text)
+        typer.echo()
     elif as_csv:
         from symdrift.tables import write_csv
 
