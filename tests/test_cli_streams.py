@@ -149,6 +149,8 @@ def started(*arguments: str, cwd: Path, **environment: str) -> subprocess.Popen[
 )
 def test_a_signal_saves_what_was_recorded(name: str, code: int, tmp_path: Path) -> None:
     simulate = ["simulate", "bottleneck", "--steps", str(10**9), "--replicas", "8"]
+    # Compiled before, so that what follows simulates at once.
+    assert run([*simulate[:3], "100", "--replicas", "8", "--out", str(tmp_path / "long.npz")]) == 0
     with started(*simulate, "--out", "long.npz", cwd=tmp_path) as process:
         assert process.stderr is not None
         # The first line comes when the simulation has run for a while.
