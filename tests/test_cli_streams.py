@@ -144,6 +144,7 @@ def started(*arguments: str, cwd: Path, **environment: str) -> subprocess.Popen[
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "code"), [("SIGTERM", 143), ("SIGINT", 130), ("SIGHUP", 129)]
 )
