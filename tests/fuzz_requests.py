@@ -333,7 +333,7 @@ def spoilt(draw: st.DrawFn, document: Document) -> Document:
             node = node[step]
         change = draw(st.sampled_from(["replace", "replace", "scale", "leave out", "add", "twice"]))
         if change == "replace":
-            node[last] = draw(ODD)
+            node[last] = deepcopy(draw(ODD))
         elif change == "scale" and isinstance(node[last], float):
             node[last] *= draw(st.sampled_from([0, -1, 1e-9, 1e-5, 1e5, 1e12, 1e30]))
         elif change == "leave out":
@@ -342,11 +342,11 @@ def spoilt(draw: st.DrawFn, document: Document) -> Document:
             known = st.sampled_from(
                 ["kurtosis", "file", "rule", "batch", "columns", "map", "inputs"]
             )
-            node[draw(known | HOSTILE)] = draw(ODD)
+            node[draw(known | HOSTILE)] = deepcopy(draw(ODD))
         elif change == "twice":
             node.append(deepcopy(node[last]))
         else:
-            node.insert(last, draw(ODD))
+            node.insert(last, deepcopy(draw(ODD)))
     return document
 
 
