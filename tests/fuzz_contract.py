@@ -32,6 +32,8 @@ _EVALUATION = ("study", "method", "approximation", "parameters", "minimum", "flu
 _FAILABLE = ("derive", "report", "lesson", "validate")
 """Commands with checks that may fail."""
 _NOT_FINITE = re.compile(r"(?<![\w.])[-+]?(nan|inf|infinity)(?![\w.])", re.IGNORECASE)
+_STAGE = re.compile(r" *\d+ s  \w")
+"""A line that says how far a long command has come."""
 _FORMULA = re.compile(r"[=@+\-\t\r]")
 
 
@@ -75,7 +77,7 @@ def _refusal(request: Request, outcome: Outcome) -> Iterator[tuple[str, str]]:
         yield "refused with output", outcome.out[:500]
     if outcome.written:
         yield "refused and written", ", ".join(outcome.written)
-    lines = outcome.err.splitlines()
+    lines = [line for line in outcome.err.splitlines() if not _STAGE.match(line)]
     if len(lines) != 1 or not lines[0].startswith("symdrift: ") or lines[0][-1] not in ".?!":
         yield "not one sentence", outcome.err
         return

@@ -77,6 +77,8 @@ def test_what_keeps_the_contract_is_no_breach(worker: Worker) -> None:
         assert (outcome.code, breaches(request, outcome)) == (0, [])
     refused = worker.run(Request("evaluate", ("evaluate", "bottleneck", "--set", "gamma=-1")))
     assert (refused.code, breaches(GOOD, refused)) == (2, [])
+    diverged = Outcome(code=2, err="     0 s  simulating 2 replicas of 47 steps\n" + REFUSAL)
+    assert breaches(GOOD, diverged) == []
 
 
 def test_a_run_that_takes_too_long_is_killed_and_the_next_one_is_not(worker: Worker) -> None:
