@@ -303,6 +303,12 @@ def test_frequency_is_a_share_of_the_same_total_variance(driver: WebDriver, page
         assert simulated == network["covariance"]
         assert text == f"{100 * share:.3g} %"
         assert_equal(numbers, network)
+        # Beside the sliders of the axes stand the variances that the network gets.
+        shown = driver.execute_script(
+            "return [0, 1, 2].map(k => document.getElementById(`diffusion-covariance-${k}`)"
+            ".getAttribute('aria-valuetext'))"
+        )
+        assert [float(value) for value in shown] == pytest.approx(expected, rel=5e-3)
     # The shares in the figure's label follow the eigenvalues as well.
     driver.execute_script(
         "change(lesson.controls.find(c => c.key === 'covariance.0'), 24, 'diffusion');"

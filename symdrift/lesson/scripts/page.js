@@ -78,9 +78,8 @@ function setRunning(value) {
 }
 
 function show(control) {
-  const value = settings[control.key];
   for (const input of document.querySelectorAll(`[data-key="${control.key}"]`)) {
-    const shown = control.key === "frequency" ? 100 * frequencyIn(networkAt()) : value;
+    const shown = shownNumber(control, settings[control.key], networkAt());
     const text = `${readable(shown, 3)}${control.unit}`;
     input.setAttribute("aria-valuetext", text);
     input.parentElement.querySelector("output").textContent = text;
@@ -99,8 +98,8 @@ let waiting = false;
 function change(control, position, step) {
   set(control, position);
   movers.set(control.key, step);
-  // What is left of the total for each axis depends on the eigenvalues too.
-  show(lesson.controls.find(found => found.key === "frequency"));
+  // What is left of the total for each axis depends on the other axes too.
+  lesson.controls.filter(found => /^(frequency|covariance)/.test(found.key)).forEach(show);
   if (control.network) restart();
   if (waiting) return;
   waiting = true;
@@ -115,6 +114,7 @@ function begin() {
         change(control, Number(input.value), input.closest("section").id));
     }
   }
+  lesson.controls.forEach(show);
   restart();
   byId("run").addEventListener("click", () => setRunning(!running));
   byId("restart").addEventListener("click", () => { restart(); refresh(); });
@@ -122,6 +122,7 @@ function begin() {
   byId("reset").addEventListener("click", () => {
     movers.clear();
     lesson.controls.forEach(control => set(control, 0));
+    lesson.controls.forEach(show);
     restart();
     refresh();
   });

@@ -24,6 +24,13 @@ function shared(covariance, odds) {
 
 const frequencyIn = ({covariance}) => covariance[lesson.frequent] / sum(covariance);
 
+// The number beside a slider: frequency and variances are those that the network gets.
+function shownNumber(control, value, network) {
+  const [name, index] = control.key.split(".");
+  if (name === "frequency") return 100 * frequencyIn(network);
+  return name === "covariance" ? network.covariance[index] : value;
+}
+
 function networkAt(changed = {}) {
   const values = {...settings, ...changed};
   return {
@@ -88,7 +95,7 @@ function exponentOf(step, control) {
   return exponent(responses[step](), factor => {
     const value = settings[control.key] * factor;
     const network = networkAt({[control.key]: value});
-    return [network, control.key === "frequency" ? frequencyIn(network) : value];
+    return [network, shownNumber(control, value, network)];
   });
 }
 
