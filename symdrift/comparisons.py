@@ -12,11 +12,14 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from symdrift.closed_form import applies
+from symdrift.dense.minimum import solve_minimum
 from symdrift.errors import RequestError
-from symdrift.evaluation import Drift, Evaluation
+from symdrift.evaluation import Drift, Evaluation, stimulus_drift
 from symdrift.inputs import Gaussian, scaled_inputs
+from symdrift.observables.aligned import aligned_layer
 from symdrift.precision import double_precision
-from symdrift.problem import LearningProblem
+from symdrift.problem import Array, LearningProblem
 from symdrift.progress import log_stage
 from symdrift.quoting import csv_cell
 from symdrift.roads import evaluate, evaluate_stimuli
@@ -267,10 +270,10 @@ def synaptic_comparison(problem: LearningProblem) -> SynapticComparison:
     by_gradient = dict(zip(gradient.drift.planes, gradient.drift.variances, strict=True))
     order = sorted(synaptic.planes, key=lambda plane: (plane not in by_gradient, plane))
     by_synapses = dict(zip(synaptic.planes, synaptic.variances, strict=True))
-    turned = evaluate_stimuli(replace(problem, synaptic_noise=variance))
+    unit_rates = _decay_rates(problem, synaptic_decay(values, problem.hidden, 1.0))
     pairs = tuple(
-        RatePair(one.name, one.decay_rate, other.decay_rate - one.decay_rate)
-        for one, other in zip(gradient.stimuli, turned.stimuli, strict=True)
+        RatePair(one.name, one.decay_rate, variance * rate)
+        for one, rate in zip(gradient.stimuli, unit_rates, strict=True)
     )
     return SynapticComparison(
         comparison=DriftComparison(
@@ -288,6 +291,25 @@ def synaptic_comparison(problem: LearningProblem) -> SynapticComparison:
         scaling=_scaling(problem),
         sizes=_sizes(problem, variance),
     )
+
+
+def _decay_rates(problem: LearningProblem, decay: Array) -> list[float]:
+    """Decay rate of each stimulus where hidden axes decay on their own, at given rates.
+
+    Matrices of the reached directions, of which full roads are made, are not needed for it.
+    """
+    layer = (
+        aligned_layer(problem)
+        if applies(problem) is None
+        else solve_minimum(
+            problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
+        )
+    )
+    delta, still = np.diag(decay), np.zeros((decay.size, decay.size))
+    return [
+        stimulus_drift(stimulus, layer.first_layer, delta, still).decay_rate
+        for stimulus in problem.stimuli
+    ]
 
 
 def white_noise_comparison(problem: LearningProblem) -> DriftComparison:

@@ -13,7 +13,11 @@ UNKNOWN_MEMORY = 2 * 2**30
 RECORD_ENTRY = 56
 """Bytes of a number in an array, in the lists of a JSON record, and of its text in passing."""
 
+SHARED_ENTRY = 8
+"""Bytes of a number in the lists of a record in which all but the diagonal is the same zero."""
+
 _MEMORY = Path("/proc/meminfo")
+_SIZES = Path("/proc/self/statm")
 _GROUPS = Path("/proc/self/cgroup")
 _MOUNTS = Path("/sys/fs/cgroup")
 
@@ -22,15 +26,16 @@ def available_memory() -> int:
     """Bytes that this process can take without swapping or being stopped.
 
     The least of what the machine has left and what control groups (containers, batch systems)
-    leave of their limits; `UNKNOWN_MEMORY` where nothing can be read.
+    and the limits of the process (``ulimit -v``) leave; `UNKNOWN_MEMORY` where nothing can be
+    read.
     """
-    left = [_machine_memory(_MEMORY), *_group_memory(_GROUPS, _MOUNTS)]
+    left = [_machine_memory(_MEMORY), *_group_memory(_GROUPS, _MOUNTS), _process_memory(_SIZES)]
     return max(0, min((size for size in left if size is not None), default=UNKNOWN_MEMORY))
 
 
-def record_memory(planes: int) -> int:
+def record_memory(planes: int, entry: int = RECORD_ENTRY) -> int:
     """Bytes of the covariance of rotations between all planes, and of its JSON record."""
-    return RECORD_ENTRY * planes**2
+    return entry * planes**2
 
 
 def _machine_memory(table: Path) -> int | None:
@@ -42,6 +47,19 @@ def _machine_memory(table: Path) -> int | None:
         pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
         return pages * size if pages > 0 and size > 0 else None
     return None
+
+
+def _process_memory(sizes: Path) -> int | None:
+    """What the limit on the address space of this process leaves; None without a limit."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    words = " ".join(_lines(sizes)).split()
+    if limit == resource.RLIM_INFINITY or not words:
+        return None
+    return limit - int(words[0]) * resource.getpagesize()
 
 
 def _group_memory(groups: Path, mounts: Path) -> Iterator[int]:

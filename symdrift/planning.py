@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symdrift.dense.minimum import MinimumPoint, solve_minimum
-from symdrift.dense.noise import gradient_noise
+from symdrift.dense.noise import gradient_variances
 from symdrift.errors import RequestError
 from symdrift.estimators import Observables
 from symdrift.evaluation import Drift, Evaluation
@@ -423,11 +423,10 @@ def _correction_per_rate(
     which noise feeds at the rate ``eta^2 C`` and weight decay removes at the rate
     ``2 eta gamma``, so that singular values ``s`` are off by ``eta C / (2 gamma)``.
     """
-    noise = gradient_noise(minimum, problem.inputs, problem.label_noise, problem.batch)
-    inputs = problem.teacher.shape[1]
-    per_weight = np.diagonal(noise)
-    split = minimum.rank * inputs
-    first = per_weight[:split].reshape(minimum.rank, inputs).sum(axis=1)
+    noise = gradient_variances(minimum, problem.inputs, problem.label_noise, problem.batch)
+    per_weight = noise.ravel()
+    split = minimum.rank * problem.teacher.shape[1]
+    first = per_weight[:split].reshape(minimum.rank, -1).sum(axis=1)
     second = per_weight[split:].reshape(-1, minimum.rank).sum(axis=0)
     imbalance = float(np.max(np.abs(first - second) / theory.minimum.singular_values))
     return (

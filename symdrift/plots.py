@@ -158,13 +158,15 @@ def _curves(
     points: Sequence[SweepPoint], path: str, prefix: str, suffix: str
 ) -> list[tuple[list[str], list[float], list[float]]]:
     """Curves of the quantities, those that coincide as one: names, abscissae, heights."""
-    rows = [_selected(point, prefix, suffix) for point in points]
-    curves: list[tuple[list[str], list[float], list[float]]] = []
-    for name in dict.fromkeys(name for row in rows for name in row):
+    by_name: dict[str, tuple[list[float], list[float]]] = {}
+    for point in points:
         # A plane exists only where both of its directions are active.
-        there = [index for index, row in enumerate(rows) if name in row]
-        places = [points[index].swept[path] for index in there]
-        heights = [rows[index][name] for index in there]
+        for name, height in _selected(point, prefix, suffix).items():
+            places, heights = by_name.setdefault(name, ([], []))
+            places.append(point.swept[path])
+            heights.append(height)
+    curves: list[tuple[list[str], list[float], list[float]]] = []
+    for name, (places, heights) in by_name.items():
         for names, other_places, other_heights in curves:
             if places == other_places and np.allclose(heights, other_heights, _SAME, atol=0):
                 names.append(name)

@@ -10,7 +10,7 @@ import numpy as np
 from symdrift.errors import RequestError
 from symdrift.evaluation import IndependentDrift, check_approximation
 from symdrift.inputs import Elliptical, Gaussian
-from symdrift.memory import available_memory, record_memory
+from symdrift.memory import SHARED_ENTRY, available_memory, record_memory
 from symdrift.units import beyond_double_precision
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def require_record_memory(problem: LearningProblem, method: str = "auto") -> Non
 
     axes = rank(problem)
     planes = axes * (axes - 1) // 2
-    needed, available = record_memory(planes), available_memory()
+    needed, available = record_memory(planes, SHARED_ENTRY), available_memory()
     if needed > available:
         raise RequestError(
             "network",

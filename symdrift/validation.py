@@ -449,11 +449,18 @@ def _rows(
     for (left, right), found in zip(observed.pairs, measured.covariance, strict=True):
         if left == right:
             yield row(f"V[{names[left]}]", variances[left], found, variances[left])
-    for (left, right), found in zip(observed.pairs, measured.covariance, strict=True):
-        expected = drift.covariance[left, right]
+    crossed = [
+        (pair, found)
+        for pair, found in zip(observed.pairs, measured.covariance, strict=True)
+        if pair[0] != pair[1]
+    ]
+    # Made when it is asked for, where planes are independent: once, and of few planes only.
+    covariance = drift.covariance if crossed else None
+    for (left, right), found in crossed:
+        assert covariance is not None
+        expected = covariance[left, right]
         scale = math.sqrt(variances[left] * variances[right])
-        shown = len(names) <= FEW_PLANES or abs(expected) > VANISHING * scale
-        if left != right and shown:
+        if len(names) <= FEW_PLANES or abs(expected) > VANISHING * scale:
             yield row(f"V[{names[left]};{names[right]}]", expected, found, scale)
     for name, expected, scale, found in zip(
         names,

@@ -205,3 +205,21 @@ def test_a_comparison_that_is_refused_says_why(capsys: pytest.CaptureFixture[str
     assert "at least two hidden units" in output.err
     assert len(record["warnings"]) == 2
     assert run(["compare", "digits", "--json", "--csv"]) == 2
+
+
+def test_an_aligned_study_is_compared_without_matrices_of_all_its_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of 30 axes, 900 directions; silent units decay at ``varsigma^2 / (4 s)`` each beside them.
+
+    All singular values are ``s``: an axis decays at ``varsigma^2 (29 / (8 s) + 4 / (4 s))``.
+    """
+    monkeypatch.setattr("symdrift.dense.sizes.available_memory", lambda: 0)
+    size, silent = 30, 4
+    axis = Stimulus("axis", np.eye(size)[0])
+    problem = replace(isotropic(size, size + silent), stimuli=(axis,))
+    found = synaptic_comparison(problem)
+    (pair,) = found.comparison.stimuli
+    value = 1 - 0.1 / 2
+    each = found.synaptic_variance * ((size - 1) / (8 * value) + silent / (4 * value))
+    assert pair.counterpart == pytest.approx(each, rel=1e-12)

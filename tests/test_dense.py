@@ -15,6 +15,7 @@ from symdrift.dense import (
     expected_gradient,
     expected_loss,
     gradient_noise,
+    gradient_variances,
     hessian_matrix,
     reachable_basis,
     solve_minimum,
@@ -251,6 +252,11 @@ def test_gradient_noise_is_the_covariance_of_sample_gradients() -> None:
     np.testing.assert_allclose(
         gradient_noise(minimum, stimuli, label_noise, batch),
         np.cov(np.array(gradients).T, bias=True) / batch,
+        atol=1e-13,
+    )
+    np.testing.assert_allclose(
+        gradient_variances(minimum, stimuli, label_noise, batch).ravel(),
+        np.var(gradients, axis=0) / batch,
         atol=1e-13,
     )
 

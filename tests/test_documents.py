@@ -461,3 +461,15 @@ def test_a_report_without_simulation_is_whole_and_says_so(
         said = re.findall(r"[^.]*[Ss]imulat[^.]*\.", " ".join(text.split()))
         assert len(said) == 1
         assert "Nothing was simulated for this report" in said[0]
+
+
+def test_a_report_whose_record_does_not_fit_is_refused_before_the_derivation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """40 axes have 780 planes, whose two records take 9.3 MiB."""
+    study = read_study("isotropic_autoencoder").with_values({"n": 40})
+    monkeypatch.setattr(report, "derive", lambda *_: pytest.fail("derived"))
+    monkeypatch.setattr(report, "available_memory", lambda: 9 * 2**20)
+    with pytest.raises(RequestError, match=r"^network with 40 .* 780 planes.*numbers\.json"):
+        report.write_report(study, tmp_path / "out", simulated=False)
+    assert not (tmp_path / "out").exists()

@@ -205,7 +205,7 @@ MISALIGNED = read_study("misaligned_teacher").problem()
 
 
 def test_blocks_of_an_autoencoder_are_scalars_and_pairs() -> None:
-    structure = series.block_structure(PROBLEM)
+    structure = series.block_structure(PROBLEM, 3)
     assert structure is not None
     assert structure.blocks == (1, 1, 1, 2, 2, 2)
     # Scalar blocks of the theory: H_ii = 2 s_i lambda_i and C_ii = 4 s_i gamma^2 (no label noise).

@@ -76,3 +76,18 @@ def test_elsewhere_it_is_the_installed_memory_or_a_guess(
 
 def test_this_machine_has_memory() -> None:
     assert memory.available_memory() > 2**26
+
+
+def test_a_limit_on_addresses_leaves_what_is_not_taken_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource = pytest.importorskip("resource")
+    (tmp_path / "statm").write_text("3 2 1 1 0 1 0\n")
+    monkeypatch.setattr(memory, "_SIZES", tmp_path / "statm")
+    page = resource.getpagesize()
+    for limit, left in ((50 * page, 47 * page), (2 * page, 0)):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, limit=limit: (limit, limit))
+        assert machine(tmp_path, monkeypatch, MEMORY) == min(left, 500 * 1024)
+    unlimited = resource.RLIM_INFINITY
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (unlimited, unlimited))
+    assert machine(tmp_path, monkeypatch, MEMORY) == 500 * 1024

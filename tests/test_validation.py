@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,10 +16,12 @@ from symdrift import dense, planning
 from symdrift import validation as validation_module
 from symdrift.errors import RequestError
 from symdrift.estimators import displacement_curve
-from symdrift.evaluation import Drift, Evaluation
+from symdrift.evaluation import Drift, Evaluation, IndependentDrift
 from symdrift.inputs import Elliptical, Samples, StimulusSet
 from symdrift.problem import LearningProblem
+from symdrift.roads import evaluate
 from symdrift.simulation import simulate
+from symdrift.study import read_study
 from symdrift.validation import Row, Similarity, Validation, validate
 
 TWO = problem([2.0, 0.7], weight_decay=0.2, learning_rate=0.005)
@@ -430,3 +433,25 @@ def test_divergence_names_rate_and_stiffness() -> None:
     given = problem([3.0, 1.0], weight_decay=0.2, learning_rate=0.3)
     with pytest.raises(RequestError, match=r"learning\.rate = 0\.3 .*"):
         compared(given)
+
+
+def test_planning_holds_no_matrix_of_all_weights() -> None:
+    """Of 16 axes 512 weights, whose noise alone would be a matrix of 2 MiB."""
+    wide = read_study("isotropic_autoencoder").with_values({"n": 16}).problem()
+    theory = evaluate(wide)
+    planning.minimum_of(wide)
+    tracemalloc.start()
+    planning.linear_rate(wide, theory, 0.01)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**19
+
+
+def test_many_independent_planes_are_compared_by_their_variances_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """15 planes: entries beside the diagonal are not estimated, and ``V`` is not made."""
+    wide = read_study("isotropic_autoencoder").with_values({"n": 6}).problem()
+    monkeypatch.setattr(IndependentDrift, "covariance", property(lambda _: pytest.fail("made")))
+    names = [row.quantity for row in validate(wide, 8000, 4).rows]
+    assert sum(name.startswith("V[") for name in names) == 15

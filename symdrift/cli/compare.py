@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from symdrift.cli.options import JsonOption, SetOption, StudyArgument
 from symdrift.cli.requests import chosen_study
-from symdrift.cli.terminal import output_console, progress_shown
+from symdrift.cli.terminal import output_console, print_json, progress_shown
 from symdrift.errors import RequestError
 
 
@@ -35,7 +34,7 @@ def compare(
     with progress_shown("comparing"):
         compared = compare_study(problem)
     if as_json:
-        typer.echo(json.dumps(compared.to_dict(), indent=2, allow_nan=False))
+        print_json(compared)
     elif as_csv:
         write_csv(compared, sys.stdout)
     else:

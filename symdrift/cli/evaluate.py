@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,14 +12,11 @@ import typer
 
 from symdrift.cli.options import JsonOption, SetOption, StudyArgument
 from symdrift.cli.requests import chosen_study
-from symdrift.cli.terminal import output_console, progress_shown
+from symdrift.cli.terminal import output_console, print_json, progress_shown
 from symdrift.errors import RequestError
 
 if TYPE_CHECKING:
     from symdrift.sweeps import SweepPoint
-
-_PARTS = 2**14
-"""Pieces of JSON that are written in one go."""
 
 _COLUMN = 13
 """Typical columns that one number of a table takes."""
@@ -89,12 +84,7 @@ def evaluate(
 
 def _print(points: Sequence[SweepPoint], as_json: bool, as_csv: bool) -> None:
     if as_json:
-        # Records and text pass by one after the other: together they would take much memory.
-        encoder = json.JSONEncoder(indent=2, allow_nan=False, default=lambda point: point.to_dict())
-        parts = encoder.iterencode(points if points[0].swept else points[0])
-        while text := "".join(islice(parts, _PARTS)):
-            sys.stdout.write(text)
-        typer.echo()
+        print_json(points if points[0].swept else points[0])
     elif as_csv:
         from symdrift.tables import write_csv
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +11,7 @@ import typer
 
 from symdrift.cli.options import JsonOption, SeedOption, SetOption, StudyArgument
 from symdrift.cli.requests import chosen_study
-from symdrift.cli.terminal import output_console, progress_shown
+from symdrift.cli.terminal import output_console, print_json, progress_shown
 from symdrift.errors import RequestError
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def observe(
 
 def _print(observation: Observation, as_json: bool, as_csv: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(observation.to_dict(), indent=2, allow_nan=False))
+        print_json(observation)
     elif as_csv:
         from symdrift.observables.observation import write_csv
 

@@ -34,6 +34,14 @@ def announce(paths: Sequence[Path]) -> None:
         typer.echo(f"wrote {printable(str(path))}")
 
 
+def print_json(result: object) -> None:
+    """Print the record of a result, or of a sequence of results, without holding its text."""
+    from symdrift.records import json_parts
+
+    sys.stdout.writelines(json_parts(result))
+    typer.echo()
+
+
 def output_console() -> Console:
     """Console for tables; where nobody watches, wide enough for all columns."""
     from rich.console import Console

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,7 +19,7 @@ from symdrift.cli.options import (
     ThreadsOption,
 )
 from symdrift.cli.requests import chosen_study, dask_executor
-from symdrift.cli.terminal import output_console, progress_shown
+from symdrift.cli.terminal import output_console, print_json, progress_shown
 from symdrift.errors import CheckFailed, RequestError
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def validate(
 
 def _print(result: Validation | Extrapolation, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(result.to_dict(), indent=2, allow_nan=False))
+        print_json(result)
     else:
         _print_validation(result)
 

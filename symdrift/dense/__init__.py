@@ -22,7 +22,12 @@ from symdrift.dense.fluctuation import (
 from symdrift.dense.frame import CanonicalFrame, reached_hessian
 from symdrift.dense.hessian import expected_gradient, expected_loss, hessian_matrix
 from symdrift.dense.minimum import MinimumPoint, solve_minimum
-from symdrift.dense.noise import gradient_noise, reachable_basis, reached_noise
+from symdrift.dense.noise import (
+    gradient_noise,
+    gradient_variances,
+    reachable_basis,
+    reached_noise,
+)
 from symdrift.dense.road import evaluate, evaluate_stimuli
 from symdrift.dense.spectrum import NormalSpectrum, normal_spectrum
 
@@ -39,6 +44,7 @@ __all__ = [
     "expected_loss",
     "gradient_fluctuation",
     "gradient_noise",
+    "gradient_variances",
     "hessian_matrix",
     "hidden_drift",
     "mean_rotation_matrix",

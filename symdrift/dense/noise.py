@@ -69,6 +69,30 @@ def gradient_noise(
     return _noise(*forms, minimum.error_map, inputs, label_noise) / batch
 
 
+def gradient_variances(
+    minimum: MinimumPoint, inputs: InputDistribution, label_noise: Array, batch: int
+) -> Array:
+    """Diagonal of `gradient_noise`, unit by unit: its matrix may be far larger than all else.
+
+    Returns
+    -------
+    Array
+        Shape ``(r, n + m)``, laid out as the point.
+    """
+    outputs, size = minimum.error_map.shape
+    variances = np.empty((minimum.rank, size + outputs))
+    output_forms = np.zeros((size + outputs, outputs))
+    output_forms[size:] = np.eye(outputs)
+    input_forms = np.zeros((size + outputs, size))
+    input_forms[:size] = np.eye(size)
+    for unit in range(minimum.rank):
+        output_forms[:size] = minimum.second_layer[:, unit]
+        input_forms[size:] = minimum.first_layer[unit]
+        noise = _noise(output_forms, input_forms, minimum.error_map, inputs, label_noise)
+        variances[unit] = np.diagonal(noise)
+    return variances / batch
+
+
 def noise_factor(noise: Array) -> Array:
     """``L`` with ``L L' = C`` and as many columns as ``C`` has rank.
 

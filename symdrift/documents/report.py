@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,16 +21,18 @@ from symdrift.documents.numbers import NO_NUMBERS, Numbers
 from symdrift.documents.scaling import scaling, with_simulations
 from symdrift.documents.tables import parameter_table, result_table, validation_table
 from symdrift.documents.writing import FORMATS, require_passed, write_document
-from symdrift.errors import CheckFailed
+from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation import Evaluation, IndependentDrift
 from symdrift.extrapolation import Extrapolation, extrapolate
 from symdrift.figures import FrequencySweep
-from symdrift.files import write_text
+from symdrift.files import replacing
 from symdrift.kernels import write_kernels
+from symdrift.memory import RECORD_ENTRY, SHARED_ENTRY, available_memory, record_memory
 from symdrift.observables import observe
 from symdrift.planning import at_learning_rate, linear_rate, minimum_of, require_time
 from symdrift.problem import LearningProblem
 from symdrift.progress import Progress, Stages, log_stage
+from symdrift.records import json_parts
 from symdrift.roads import evaluate
 from symdrift.study import Study
 from symdrift.validation import Validation
@@ -79,6 +80,8 @@ def write_report(
     # Numbers first: a request outside the theory is then refused before the long work.
     problem = None if study.missing else study.problem()
     theory = None if problem is None else (evaluate(problem), evaluate(problem, "auto", "white"))
+    if theory is not None:
+        _require_record_memory(theory[0])
     if problem is not None and theory is not None and simulated:
         slowest = min(_rates(problem, theory[0]))
         require_time(at_learning_rate(problem, slowest), minimum_of(problem))
@@ -109,8 +112,7 @@ def write_report(
             warnings=results.exact.warnings,
             simulated=simulated,
         )
-        record = json.dumps(results.record(), indent=1, ensure_ascii=False) + "\n"
-        written += [write_text(directory / "numbers.json", record), *files]
+        written += [_write_numbers(results, directory / "numbers.json"), *files]
     stages.reach(90)
     written += write_document(derivation, directory, "report", FORMATS, numbers)
     stages.reach(100)
@@ -146,8 +148,8 @@ class _Results:
             for name, ratio in zip(limit.quantities, limit.intercepts, strict=True)
         }
         return {
-            "exact": rounded(_without_noise(self.exact).to_dict(), _THEORY_DIGITS),
-            "white": rounded(_without_noise(self.white).to_dict(), _THEORY_DIGITS),
+            "exact": _Rates(self.exact),
+            "white": _Rates(self.white),
             "validation": rounded(
                 None if validation is None else validation.to_dict(), _SIMULATION_DIGITS
             ),
@@ -157,6 +159,41 @@ class _Results:
                 _SIMULATION_DIGITS,
             ),
         }
+
+
+@dataclass(frozen=True)
+class _Rates:
+    """The record of an evaluation, made when it is written: only one is held at a time."""
+
+    evaluation: Evaluation
+
+    def to_dict(self) -> dict[str, Any]:
+        record: dict[str, Any] = rounded(
+            _without_noise(self.evaluation).to_dict(), _THEORY_DIGITS
+        )
+        return record
+
+
+def _require_record_memory(evaluation: Evaluation) -> None:
+    """Refuse an evaluation whose record would not fit beside its rounded copy."""
+    drift = evaluation.drift
+    entry = 2 * (SHARED_ENTRY if isinstance(drift, IndependentDrift) else RECORD_ENTRY)
+    needed, available = record_memory(len(drift.planes), entry), available_memory()
+    if needed > available:
+        raise RequestError(
+            "network",
+            f"with {evaluation.minimum.rank} active hidden units has {len(drift.planes)} planes, "
+            "and numbers.json holds the covariance of their rotations, which would need about "
+            f"{needed / 2**30:.1f} GiB (available: {available / 2**30:.1f} GiB); fewer hidden "
+            "units fit, and evaluate --csv has the diagonal",
+        )
+
+
+def _write_numbers(results: _Results, path: Path) -> Path:
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        stream.writelines(json_parts(results.record(), 1, ascii_only=False))
+        stream.write("\n")
+    return path
 
 
 def _precision(problem: LearningProblem) -> float:
@@ -204,7 +241,7 @@ def _drawings(problem: LearningProblem, results: _Results) -> Iterator[Drawing]:
     limits = results.extrapolation
     if limits is not None:
         yield from motion_drawings(problem, results.exact)
-    blocks = series.block_structure(problem)
+    blocks = series.block_structure(problem, results.exact.minimum.rank)
     if blocks is not None:
         yield Drawing(
             "blocks", blocks, figures.draw_block_structure, figures.caption_block_structure(blocks)
@@ -297,6 +334,9 @@ def _without_noise(evaluation: Evaluation) -> Evaluation:
 def rounded(value: Any, digits: int) -> Any:
     """The same record with every float rounded to so many significant digits."""
     if isinstance(value, float):
+        if not value:
+            # Of a diagonal covariance nearly all are the same zero, and stay it.
+            return value
         return float(f"{value:.{digits}g}")
     if isinstance(value, Mapping):
         return {key: rounded(entry, digits) for key, entry in value.items()}

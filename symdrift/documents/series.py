@@ -69,6 +69,7 @@ def weight_decay_sweep(problem: LearningProblem) -> WeightDecaySweep:
         problem.weight_decay / 30, 0.98 * strongest, _SWEEP_POINTS if cheap else _FEW_POINTS
     )
     planes: dict[tuple[int, int], Array] = {}
+    known = set(own.drift.planes)
     for place, weight_decay in enumerate(grid):
         try:
             found = evaluate(replace(problem, weight_decay=float(weight_decay)))
@@ -77,7 +78,7 @@ def weight_decay_sweep(problem: LearningProblem) -> WeightDecaySweep:
             continue
         for plane, diffusion in zip(found.drift.planes, found.drift.diffusion, strict=True):
             learned = max(plane) <= found.minimum.rank
-            if plane not in own.drift.planes or learned == (max(plane) <= own.minimum.rank):
+            if plane not in known or learned == (max(plane) <= own.minimum.rank):
                 planes.setdefault(plane, np.full(len(grid), np.nan))[place] = diffusion
     return WeightDecaySweep(
         weight_decay=grid,
@@ -206,16 +207,17 @@ def decay_rates(exact: Evaluation, white: Evaluation) -> DecayRates:
     )
 
 
-def block_structure(problem: LearningProblem) -> BlockStructure | None:
+def block_structure(problem: LearningProblem, rank: int) -> BlockStructure | None:
     """Hessian and noise in the basis ``u_ol``, grouped into the blocks that they form.
 
     ``u_ol`` is the unit vector along ``(U'F, F W')`` with ``F = p_o r_l'`` in the singular
     frame of the learned map.  None when there are too many directions to draw.
     """
-    minimum = _minimum(problem)
-    outputs, inputs = minimum.error_map.shape
-    if minimum.rank * (inputs + outputs - minimum.rank) > LARGEST_PATTERN:
+    outputs, inputs = problem.teacher.shape
+    # Asked before the minimum is solved for with matrices of all these directions.
+    if rank * (inputs + outputs - rank) > LARGEST_PATTERN:
         return None
+    minimum = _minimum(problem)
     left, _, right = np.linalg.svd(minimum.second_layer @ minimum.first_layer)
     vectors = []
     for output in range(outputs):

@@ -1,0 +1,73 @@
+"""Records as JSON text that passes by in parts, as fast as rows of numbers can be written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+_BREAKING = (dict, list, tuple)
+"""Values that have a line for each of their entries."""
+
+
+def json_parts(record: Any, indent: int = 2, *, ascii_only: bool = True) -> Iterator[str]:
+    """The text of ``json.dumps(record, indent=indent, allow_nan=False)``, in parts.
+
+    The standard library writes with line breaks entry by entry; here a list without lists in it
+    is one part, of compiled code.
+
+    Parameters
+    ----------
+    record : Any
+        Plain Python types with text as keys, and objects with a ``to_dict`` of such, which are
+        made into records one after the other.
+    indent : int
+        Spaces by which each level is set in.
+    ascii_only : bool
+        Whether other characters are escaped.
+
+    Yields
+    ------
+    str
+
+    Raises
+    ------
+    ValueError
+        At a number that is not finite.
+    """
+    yield from _parts(record, "\n", " " * indent, ascii_only)
+
+
+def _parts(value: Any, line: str, step: str, ascii_only: bool) -> Iterator[str]:
+    """Text of a value that stands on a line which begins like this."""
+    if not isinstance(value, (*_BREAKING, str, int, float, type(None))):
+        value = value.to_dict()
+    inner = line + step
+    encoder = _encoder("," + inner, ascii_only)
+    if not isinstance(value, _BREAKING) or not value:
+        yield encoder.encode(value)
+    elif isinstance(value, dict):
+        opening = "{"
+        for key, entry in value.items():
+            yield opening + inner + encoder.encode(key) + ": "
+            yield from _parts(entry, inner, step, ascii_only)
+            opening = ","
+        yield line + "}"
+    elif {str, int, float, bool, type(None)}.issuperset(map(type, value)):
+        yield "[" + inner + encoder.encode(value)[1:-1] + line + "]"
+    else:
+        opening = "["
+        for entry in value:
+            yield opening + inner
+            yield from _parts(entry, inner, step, ascii_only)
+            opening = ","
+        yield line + "]"
+
+
+@cache
+def _encoder(separator: str, ascii_only: bool) -> json.JSONEncoder:
+    """By depth of the record: there are few."""
+    return json.JSONEncoder(
+        separators=(separator, ": "), ensure_ascii=ascii_only, allow_nan=False
+    )

@@ -1,0 +1,75 @@
+"""The text of records is that of the standard library, whatever is in them."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from symdrift.records import json_parts
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False).filter(
+    lambda value: abs(value) != float("inf")
+)  # fmt: skip
+RECORDS = st.recursive(
+    LEAVES | st.lists(st.just(0.0), max_size=3),
+    lambda parts: st.lists(parts) | st.dictionaries(st.text(), parts),
+)
+
+
+@given(RECORDS, st.integers(0, 3), st.booleans())
+def test_the_text_is_that_of_the_standard_library(
+    record: Any, indent: int, ascii_only: bool
+) -> None:
+    text = "".join(json_parts(record, indent, ascii_only=ascii_only))
+    assert text == json.dumps(record, indent=indent, ensure_ascii=ascii_only)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("wrap", [lambda value: value, lambda value: {"a": [0.0, value]}])
+def test_what_is_no_number_is_refused(number: float, wrap: Any) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        list(json_parts(wrap(number)))
+
+
+def test_objects_become_records_one_after_the_other() -> None:
+    """The second is made when the first has been written."""
+    made: list[int] = []
+
+    class Part:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def to_dict(self) -> dict[str, Any]:
+            made.append(self.number)
+            return {"number": self.number, "missing": None}
+
+    parts = json_parts([Part(1), Part(2)])
+    text = ""
+    while "1" not in text:
+        text += next(parts)
+    assert made == [1]
+    assert json.loads(text + "".join(parts)) == [
+        {"number": 1, "missing": None},
+        {"number": 2, "missing": None},
+    ]
+
+
+def test_rows_of_numbers_take_no_longer_than_without_line_breaks() -> None:
+    """The standard library's own breaking of lines takes over three times as long."""
+    rows = [[0.0] * 1000 for _ in range(300)]
+
+    def seconds(write: Any) -> float:
+        times = []
+        for _ in range(3):
+            start = time.process_time()
+            write()
+            times.append(time.process_time() - start)
+        return min(times)
+
+    ours = seconds(lambda: "".join(json_parts(rows)))
+    assert ours < 2 * seconds(lambda: json.dumps(rows))
