@@ -30,6 +30,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+AT_A_TIME = 2**15
+"""Terms of the swept area that are added in one go."""
+
 
 
 def _singular_value(variance, gain, weight_decay):
@@ -52,6 +55,26 @@ def _singular_value(variance, gain, weight_decay):
     """
     singular_value = gain - weight_decay/variance
     return singular_value
+
+
+def _residual(variance, weight_decay):
+    """What an active direction leaves of the gain.
+
+    E = gamma/lambda
+
+    Parameters
+    ----------
+    variance : array_like
+        Input variance lambda.
+    weight_decay : array_like
+        Weight decay gamma.
+
+    Returns
+    -------
+    residual : ndarray
+    """
+    residual = weight_decay/variance
+    return residual
 
 
 def _loss(variance, label_noise, singular_value, residual, weight_decay):
@@ -175,11 +198,13 @@ def _pair_curvature(
     variance_l,
     label_noise_l,
     singular_value_l,
+    residual_l,
     weight_decay,
 ):
-    """Diagonal of the Hessian of the block (i, l).
+    """Diagonal and determinant of the Hessian of the block (i, l).
 
-    H_11 = (s_i + s_l) lambda_l + gamma, H_22 = (s_i + s_l) lambda_i + gamma
+    H_11 = (s_i + s_l) lambda_l + gamma, H_22 = (s_i + s_l) lambda_i + gamma, H_11 H_22 -
+    H_12^2
 
     Parameters
     ----------
@@ -195,6 +220,8 @@ def _pair_curvature(
         Variance sigma_l^2 of the label noise.
     singular_value_l : array_like
         Singular value s_l of the learned map.
+    residual_l : array_like
+        Residual E_l of the gain.
     weight_decay : array_like
         Weight decay gamma.
 
@@ -202,10 +229,15 @@ def _pair_curvature(
     -------
     first : ndarray
     second : ndarray
+    product : ndarray
     """
-    first = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay
-    second = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
-    return first, second
+    t0 = singular_value_i*variance_l + singular_value_l*variance_l
+    t1 = singular_value_i*variance_i + singular_value_l*variance_i
+    t2 = residual_l*variance_l
+    first = t0 + weight_decay
+    second = t1 + weight_decay
+    product = t0*t1 + weight_decay*(t0 + t1) + (-t2 + weight_decay)*(t2 + weight_decay)
+    return first, second, product
 
 
 def _unreached_curvature(weight_decay):
@@ -320,37 +352,42 @@ def _pair_fluctuation(
     noise_il : ndarray
     noise_li : ndarray
     """
-    t0 = singular_value_i*variance_i
-    t1 = singular_value_l*variance_i
-    t2 = t0 + t1 + weight_decay
-    t3 = singular_value_i*variance_l
-    t4 = t3*weight_decay
-    t5 = singular_value_l*variance_l
-    t6 = t5*weight_decay
-    t7 = residual_l*t4 + residual_l*t6
-    t8 = residual_l**2
-    t9 = t8*variance_l
-    t10 = label_noise_l*t0 + label_noise_l*t1 + t0*t9 + t1*t9
-    t11 = residual_l*variance_l
-    t12 = t10*t11 + t2*t7
-    t13 = t11*t7
-    t14 = weight_decay**2
-    t15 = t14/variance_i
-    t16 = label_noise_i*t3 + label_noise_i*t5 + t15*t3 + t15*t5
-    t17 = t13 + t16*t2
-    t18 = variance_i*variance_l
-    t19 = 2*t0
-    t20 = (
-        singular_value_i**2*t18 + singular_value_l**2*t18 + t0*weight_decay + t1*weight_decay
-        + t14 + t19*t5 + t4 + t6 - t8*variance_l**2
+    hessian_p11 = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay
+    hessian_p22 = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
+    coupling_p = residual_l*variance_l
+    determinant_p = (
+        weight_decay*(singular_value_i*variance_i + singular_value_i*variance_l +
+        singular_value_l*variance_i + singular_value_l*variance_l) + (-residual_l*variance_l +
+        weight_decay)*(residual_l*variance_l + weight_decay) + (singular_value_i*variance_i +
+        singular_value_l*variance_i)*(singular_value_i*variance_l +
+        singular_value_l*variance_l)
     )
-    t21 = 1/(t20*(2*t1 + t19 + 2*t3 + 2*t5 + 4*weight_decay))
-    t22 = t3 + t5 + weight_decay
-    variance_il = t21*(t11*t12 + t16*t20 + t17*t2)
-    variance_li = t21*(t10*t20 + t11*(t11*t16 + t22*t7) + t22*(t10*t22 + t13))
-    covariance_il = t21*(t11*t17 + t12*t22 + t20*t7)
-    noise_il = t16
-    noise_li = t10
+    noise_p11 = (
+        label_noise_i*singular_value_i*variance_l + label_noise_i*singular_value_l*variance_l
+        + singular_value_i*variance_l*weight_decay**2/variance_i +
+        singular_value_l*variance_l*weight_decay**2/variance_i
+    )
+    noise_p12 = (
+        residual_l*singular_value_i*variance_l*weight_decay +
+        residual_l*singular_value_l*variance_l*weight_decay
+    )
+    noise_p22 = (
+        label_noise_l*singular_value_i*variance_i + label_noise_l*singular_value_l*variance_i
+        + residual_l**2*singular_value_i*variance_i*variance_l +
+        residual_l**2*singular_value_l*variance_i*variance_l
+    )
+    t0 = coupling_p*noise_p22 + hessian_p22*noise_p12
+    t1 = coupling_p*noise_p12
+    t2 = hessian_p22*noise_p11 + t1
+    t3 = 1/(determinant_p*(2*hessian_p11 + 2*hessian_p22))
+    variance_il = t3*(coupling_p*t0 + determinant_p*noise_p11 + hessian_p22*t2)
+    variance_li = (
+        t3*(coupling_p*(coupling_p*noise_p11 + hessian_p11*noise_p12) +
+        determinant_p*noise_p22 + hessian_p11*(hessian_p11*noise_p22 + t1))
+    )
+    covariance_il = t3*(coupling_p*t2 + determinant_p*noise_p12 + hessian_p11*t0)
+    noise_il = noise_p11
+    noise_li = noise_p22
     return variance_il, variance_li, covariance_il, noise_il, noise_li
 
 
@@ -391,9 +428,18 @@ def _own_term(
     """
     hessian_p = 2*singular_value_i*variance_i
     noise_p = 2*label_noise_i*singular_value_i*variance_i + 4*singular_value_i*weight_decay**2
+    kept_q1 = singular_value_i*variance_j + singular_value_j*variance_j
+    kept_q2 = singular_value_i*variance_i + singular_value_j*variance_i
     hessian_q11 = singular_value_i*variance_j + singular_value_j*variance_j + weight_decay
-    hessian_q12 = -weight_decay
     hessian_q22 = singular_value_i*variance_i + singular_value_j*variance_i + weight_decay
+    coupling_q = weight_decay
+    determinant_q = (
+        weight_decay*(singular_value_i*variance_i + singular_value_i*variance_j +
+        singular_value_j*variance_i + singular_value_j*variance_j) +
+        (singular_value_i*variance_i +
+        singular_value_j*variance_i)*(singular_value_i*variance_j +
+        singular_value_j*variance_j)
+    )
     noise_q11 = (
         label_noise_i*singular_value_i*variance_j + label_noise_i*singular_value_j*variance_j
         + singular_value_i*variance_j*weight_decay**2/variance_i +
@@ -405,37 +451,31 @@ def _own_term(
         + singular_value_i*variance_i*weight_decay**2/variance_j +
         singular_value_j*variance_i*weight_decay**2/variance_j
     )
-    t0 = hessian_q11*hessian_q22 - hessian_q12**2
-    t1 = hessian_p**2 + hessian_p*hessian_q11 + hessian_p*hessian_q22 + t0
-    t2 = t1**(-1.0)
-    t3 = 2*hessian_q12
-    t4 = hessian_p*t3
-    t5 = hessian_p + hessian_q22
-    t6 = 2*hessian_p
-    t7 = t2*(t4 - t5*t6)
-    t8 = hessian_p + hessian_q11
-    t9 = t2*(t4 - t6*t8)
-    t10 = singular_value_j/(singular_value_i + singular_value_j)
-    t11 = 2*hessian_q11
-    t12 = t11 + t3
-    t13 = 2*hessian_q22
-    t14 = t13 + t3
-    t15 = -hessian_q12*t12 + t14*t8
-    t16 = hessian_q12*noise_q12
-    t17 = hessian_q11*noise_q22 - t16
-    t18 = hessian_q11*noise_q12 - hessian_q12*noise_q11
-    t19 = noise_p/(t0*t1**2*(t11 + t13))
-    t20 = -hessian_q12*t14 + t12*t5
-    t21 = hessian_q22*noise_q11 - t16
-    t22 = -hessian_q12*noise_q22 + hessian_q22*noise_q12
-    t23 = noise_q12*t0
-    t24 = t15*t19*t20
+    t0 = coupling_q + hessian_p
+    t1 = (determinant_q + hessian_p**2 + hessian_p*(hessian_q11 + hessian_q22))**(-1.0)
+    t2 = 2*hessian_p
+    t3 = t1*t2
+    t4 = t3*(hessian_q22 + t0)
+    t5 = t3*(hessian_q11 + t0)
+    t6 = coupling_q*noise_q22 + hessian_q22*noise_q12
+    t7 = coupling_q*noise_q12
+    t8 = hessian_q22*noise_q11 + t7
+    t9 = 2*determinant_q
+    t10 = t1*(kept_q1*t2 + t9)
+    t11 = 1/(determinant_q*(2*hessian_q11 + 2*hessian_q22))
+    t12 = t10*t11
+    t13 = determinant_q*noise_q12
+    t14 = hessian_q11*noise_q22 + t7
+    t15 = coupling_q*noise_q11 + hessian_q11*noise_q12
+    t16 = t1*(kept_q2*t2 + t9)
+    t17 = t11*t16
     area = (
-        (1/2)*t10*(t15**2*t19*(hessian_q11*t17 - hessian_q12*t18 + noise_q22*t0) +
-        t19*t20**2*(-hessian_q12*t22 + hessian_q22*t21 + noise_q11*t0) + t24*(hessian_q11*t22
-        - hessian_q12*t21 + t23) + t24*(-hessian_q12*t17 + hessian_q22*t18 + t23)) +
-        (1/4)*noise_p*t10*(t7*(noise_q11*t7 + noise_q12*t9) + t9*(noise_q12*t7 +
-        noise_q22*t9))/hessian_p
+        (1/2)*singular_value_j*(noise_p*(t10*(t12*(coupling_q*t6 + determinant_q*noise_q11 +
+        hessian_q22*t8) + t17*(coupling_q*t14 + hessian_q22*t15 + t13)) +
+        t16*(t12*(coupling_q*t8 + hessian_q11*t6 + t13) + t17*(coupling_q*t15 +
+        determinant_q*noise_q22 + hessian_q11*t14))) + (1/2)*noise_p*(t4*(noise_q11*t4 +
+        noise_q12*t5) + t5*(noise_q12*t4 + noise_q22*t5))/hessian_p)/(singular_value_i +
+        singular_value_j)
     )
     return area
 
@@ -488,8 +528,15 @@ def _other_term(
     area : ndarray
     """
     hessian_p11 = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay
-    hessian_p12 = -residual_l*variance_l
     hessian_p22 = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
+    coupling_p = residual_l*variance_l
+    determinant_p = (
+        weight_decay*(singular_value_i*variance_i + singular_value_i*variance_l +
+        singular_value_l*variance_i + singular_value_l*variance_l) + (-residual_l*variance_l +
+        weight_decay)*(residual_l*variance_l + weight_decay) + (singular_value_i*variance_i +
+        singular_value_l*variance_i)*(singular_value_i*variance_l +
+        singular_value_l*variance_l)
+    )
     noise_p11 = (
         label_noise_i*singular_value_i*variance_l + label_noise_i*singular_value_l*variance_l
         + singular_value_i*variance_l*weight_decay**2/variance_i +
@@ -506,6 +553,13 @@ def _other_term(
     )
     hessian_q11 = singular_value_j*variance_l + singular_value_l*variance_l + weight_decay
     hessian_q22 = singular_value_j*variance_j + singular_value_l*variance_j + weight_decay
+    determinant_q = (
+        weight_decay*(singular_value_j*variance_j + singular_value_j*variance_l +
+        singular_value_l*variance_j + singular_value_l*variance_l) + (-residual_l*variance_l +
+        weight_decay)*(residual_l*variance_l + weight_decay) + (singular_value_j*variance_j +
+        singular_value_l*variance_j)*(singular_value_j*variance_l +
+        singular_value_l*variance_l)
+    )
     noise_q11 = (
         label_noise_j*singular_value_j*variance_l + label_noise_j*singular_value_l*variance_l
         + singular_value_j*variance_l*weight_decay**2/variance_j +
@@ -520,91 +574,70 @@ def _other_term(
         + residual_l**2*singular_value_j*variance_j*variance_l +
         residual_l**2*singular_value_l*variance_j*variance_l
     )
-    t0 = hessian_q11**2
-    t1 = hessian_p11*hessian_p22
-    t2 = hessian_q22**2
-    t3 = hessian_p22**2
-    t4 = hessian_p11*hessian_q11
-    t5 = hessian_p11*hessian_q22
-    t6 = hessian_p11**2
-    t7 = hessian_p22*hessian_q11
-    t8 = hessian_p22*hessian_q22
-    t9 = hessian_q11*hessian_q22
-    t10 = hessian_p12**2
-    t11 = 2*t10
-    t12 = 2*hessian_p11
-    t13 = hessian_q22*t12
-    t14 = 2*hessian_p22
-    t15 = hessian_q11*t14
-    t16 = (
-        (-hessian_q11*t10*t12 - hessian_q22*t10*t14 + t0*t1 - t0*t10 + t0*t2 + t0*t5 + t0*t8 -
-        t1*t11 + t1*t2 + 2*t1*t9 - t10*t13 - t10*t15 - t10*t2 - t10*t3 - t10*t6 - t11*t9 +
-        t2*t4 + t2*t7 + t3*t4 + t3*t5 + t3*t6 + t3*t9 + t6*t7 + t6*t8 + t6*t9)**(-1.0)
-    )
-    t17 = -t13 - 2*t6
-    t18 = hessian_p11 + hessian_p22 + hessian_q11 + hessian_q22
-    t19 = hessian_p12*t18
-    t20 = 2*hessian_q22
-    t21 = hessian_p12*t12 + hessian_p12*t20
-    t22 = -t21
-    t23 = -t1 + t9
-    t24 = hessian_p11*t18 + t23
-    t25 = t16*(-t17*t19 + t22*t24)
-    t26 = 2*hessian_q11
-    t27 = hessian_p12*t14 + hessian_p12*t26
-    t28 = -t27
-    t29 = -t15 - 2*t3
-    t30 = t16*(-t19*t28 + t24*t29)
-    t31 = noise_q11*t25 + noise_q12*t30
-    t32 = noise_q12*t25 + noise_q22*t30
-    t33 = hessian_p12*noise_p12
-    t34 = hessian_p11*noise_p22 - t33
-    t35 = hessian_p11*noise_p12 - hessian_p12*noise_p11
-    t36 = t1 - t10
-    t37 = 1/(t36*(t12 + t14))
-    t38 = hessian_p22*t18 + t23
-    t39 = t16*(t17*t38 - t19*t22)
-    t40 = t16*(-t19*t29 + t28*t38)
-    t41 = noise_q11*t39 + noise_q12*t40
-    t42 = noise_q12*t39 + noise_q22*t40
-    t43 = noise_p12*t36
-    t44 = -hessian_p12*noise_p22 + hessian_p22*noise_p12
-    t45 = hessian_p22*noise_p11 - t33
-    t46 = (
-        singular_value_i*singular_value_j/((singular_value_i +
-        singular_value_l)*(singular_value_j + singular_value_l))
-    )
-    t47 = 2*t0 + t15
-    t48 = -t9
-    t49 = t1 + t48
-    t50 = hessian_q22*t18 + t49
-    t51 = t16*(-t19*t27 + t47*t50)
-    t52 = t13 + 2*t2
-    t53 = t16*(-t19*t52 + t21*t50)
-    t54 = noise_p12*t51 + noise_p22*t53
-    t55 = hessian_q11*t18 + t49
-    t56 = t16*(-t19*t21 + t52*t55)
-    t57 = noise_p11*t51 + noise_p12*t53
-    t58 = t16*(-t19*t47 + t27*t55)
-    t59 = -hessian_p12*noise_q11 + hessian_q11*noise_q12
-    t60 = hessian_p12*noise_q12
-    t61 = hessian_q11*noise_q22 - t60
-    t62 = -t10 - t48
-    t63 = noise_q12*t62
-    t64 = 1/(t62*(t20 + t26))
-    t65 = noise_p12*t58 + noise_p22*t56
-    t66 = noise_p11*t58 + noise_p12*t56
-    t67 = hessian_q22*noise_q11 - t60
-    t68 = -hessian_p12*noise_q22 + hessian_q22*noise_q12
+    t0 = coupling_p*noise_q11
+    t1 = determinant_p - determinant_q
+    t2 = hessian_p11 + hessian_q22
+    t3 = hessian_q11 + hessian_q22
+    t4 = hessian_p11 + hessian_p22
+    t5 = (t3 + t4)*(determinant_p*t3 + determinant_q*t4)
+    t6 = 2/(t1**2 + t5)
+    t7 = t2*t6
+    t8 = t1*t7
+    t9 = hessian_p22 + hessian_q11
+    t10 = t6*t9
+    t11 = t10*(determinant_p*(hessian_p11 + t3) + determinant_q*hessian_p22)
+    t12 = noise_q12*t11 + t0*t8
+    t13 = coupling_p*t8
+    t14 = coupling_p*noise_q12
+    t15 = noise_q22*t11 + t14*t8
+    t16 = coupling_p*noise_p11
+    t17 = hessian_p11*noise_p12 + t16
+    t18 = coupling_p*noise_p12
+    t19 = hessian_p11*noise_p22 + t18
+    t20 = 1/(determinant_p*(2*hessian_p11 + 2*hessian_p22))
+    t21 = t1*t10
+    t22 = t7*(determinant_p*(hessian_p22 + t3) + determinant_q*hessian_p11)
+    t23 = noise_q11*t22 + t14*t21
+    t24 = coupling_p*noise_q22
+    t25 = noise_q12*t22 + t21*t24
+    t26 = determinant_p*noise_p12
+    t27 = coupling_p*t21
+    t28 = hessian_p22*noise_p11 + t18
+    t29 = coupling_p*noise_p22
+    t30 = hessian_p22*noise_p12 + t29
+    t31 = -t1
+    t32 = 2/(t31**2 + t5)
+    t33 = t31*t32
+    t34 = t33*t9
+    t35 = t2*(determinant_p*hessian_q22 + determinant_q*(hessian_q11 + t4))
+    t36 = t32*t35
+    t37 = noise_p22*t36 + t18*t34
+    t38 = t2*t33
+    t39 = coupling_p*t38
+    t40 = noise_p12*t32
+    t41 = t16*t34 + t35*t40
+    t42 = t9*(determinant_p*hessian_q11 + determinant_q*(hessian_q22 + t4))
+    t43 = t32*t42
+    t44 = determinant_q*noise_q12
+    t45 = hessian_q22*noise_q11 + t14
+    t46 = hessian_q22*noise_q12 + t24
+    t47 = 1/(determinant_q*(2*hessian_q11 + 2*hessian_q22))
+    t48 = t29*t38 + t40*t42
+    t49 = noise_p11*t43 + t18*t38
+    t50 = coupling_p*t34
+    t51 = hessian_q11*noise_q12 + t0
+    t52 = hessian_q11*noise_q22 + t14
     area = (
-        t46*(t37*(t25*t31 + t30*t32)*(hessian_p11*t34 - hessian_p12*t35 + noise_p22*t36) +
-        t37*(t25*t41 + t30*t42)*(-hessian_p12*t34 + hessian_p22*t35 + t43) + t37*(t31*t39 +
-        t32*t40)*(hessian_p11*t44 - hessian_p12*t45 + t43) + t37*(t39*t41 +
-        t40*t42)*(-hessian_p12*t44 + hessian_p22*t45 + noise_p11*t36)) + t46*(t64*(t51*t57 +
-        t53*t54)*(-hessian_p12*t68 + hessian_q22*t67 + noise_q11*t62) + t64*(t51*t66 +
-        t53*t65)*(-hessian_p12*t67 + hessian_q11*t68 + t63) + t64*(t54*t56 +
-        t57*t58)*(-hessian_p12*t61 + hessian_q22*t59 + t63) + t64*(t56*t65 +
-        t58*t66)*(-hessian_p12*t59 + hessian_q11*t61 + noise_q22*t62))
+        singular_value_i*singular_value_j*(t20*(t11*t15 + t12*t13)*(coupling_p*t17 +
+        determinant_p*noise_p22 + hessian_p11*t19) + t20*(t11*t25 + t13*t23)*(coupling_p*t19 +
+        hessian_p22*t17 + t26) + t20*(t12*t22 + t15*t27)*(coupling_p*t28 + hessian_p11*t30 +
+        t26) + t20*(t22*t23 + t25*t27)*(coupling_p*t30 + determinant_p*noise_p11 +
+        hessian_p22*t28) + t47*(t36*t37 + t41*t50)*(coupling_p*t51 + determinant_q*noise_q22 +
+        hessian_q11*t52) + t47*(t36*t48 + t49*t50)*(coupling_p*t52 + hessian_q22*t51 + t44) +
+        t47*(t37*t39 + t41*t43)*(coupling_p*t45 + hessian_q11*t46 + t44) + t47*(t39*t48 +
+        t43*t49)*(coupling_p*t46 + determinant_q*noise_q11 +
+        hessian_q22*t45))/((singular_value_i + singular_value_l)*(singular_value_j +
+        singular_value_l))
     )
     return area
 
@@ -647,8 +680,15 @@ def _own_term_white_noise(
     hessian_p = 2*singular_value_i*variance_i
     noise_p = 2*label_noise_i*singular_value_i*variance_i + 4*singular_value_i*weight_decay**2
     hessian_q11 = singular_value_i*variance_j + singular_value_j*variance_j + weight_decay
-    hessian_q12 = -weight_decay
     hessian_q22 = singular_value_i*variance_i + singular_value_j*variance_i + weight_decay
+    coupling_q = weight_decay
+    determinant_q = (
+        weight_decay*(singular_value_i*variance_i + singular_value_i*variance_j +
+        singular_value_j*variance_i + singular_value_j*variance_j) +
+        (singular_value_i*variance_i +
+        singular_value_j*variance_i)*(singular_value_i*variance_j +
+        singular_value_j*variance_j)
+    )
     noise_q11 = (
         label_noise_i*singular_value_i*variance_j + label_noise_i*singular_value_j*variance_j
         + singular_value_i*variance_j*weight_decay**2/variance_i +
@@ -660,20 +700,19 @@ def _own_term_white_noise(
         + singular_value_i*variance_i*weight_decay**2/variance_j +
         singular_value_j*variance_i*weight_decay**2/variance_j
     )
-    t0 = singular_value_j/(singular_value_i + singular_value_j)
-    t1 = hessian_q12*noise_q12
-    t2 = hessian_q11*noise_q22 - t1
-    t3 = hessian_q11*noise_q12 - hessian_q12*noise_q11
-    t4 = hessian_q11*hessian_q22 - hessian_q12**2
-    t5 = noise_p/(t4*(2*hessian_q11 + 2*hessian_q22))
-    t6 = -hessian_q12*noise_q22 + hessian_q22*noise_q12
-    t7 = hessian_q22*noise_q11 - t1
-    t8 = noise_q12*t4
+    t0 = coupling_q*noise_q11 + hessian_q11*noise_q12
+    t1 = coupling_q*noise_q12
+    t2 = hessian_q11*noise_q22 + t1
+    t3 = 1/(determinant_q*(2*hessian_q11 + 2*hessian_q22))
+    t4 = determinant_q*noise_q12
+    t5 = hessian_q22*noise_q11 + t1
+    t6 = coupling_q*noise_q22 + hessian_q22*noise_q12
     area = (
-        (1/2)*t0*(t5*(hessian_q11*t2 - hessian_q12*t3 + noise_q22*t4) + t5*(hessian_q11*t6 -
-        hessian_q12*t7 + t8) + t5*(-hessian_q12*t2 + hessian_q22*t3 + t8) +
-        t5*(-hessian_q12*t6 + hessian_q22*t7 + noise_q11*t4)) + (1/4)*noise_p*t0*(noise_q11 +
-        2*noise_q12 + noise_q22)/hessian_p
+        (1/2)*singular_value_j*(noise_p*(t3*(coupling_q*t0 + determinant_q*noise_q22 +
+        hessian_q11*t2) + t3*(coupling_q*t2 + hessian_q22*t0 + t4) + t3*(coupling_q*t5 +
+        hessian_q11*t6 + t4) + t3*(coupling_q*t6 + determinant_q*noise_q11 + hessian_q22*t5))
+        + (1/2)*noise_p*(noise_q11 + 2*noise_q12 + noise_q22)/hessian_p)/(singular_value_i +
+        singular_value_j)
     )
     return area
 
@@ -726,8 +765,15 @@ def _other_term_white_noise(
     area : ndarray
     """
     hessian_p11 = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay
-    hessian_p12 = -residual_l*variance_l
     hessian_p22 = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
+    coupling_p = residual_l*variance_l
+    determinant_p = (
+        weight_decay*(singular_value_i*variance_i + singular_value_i*variance_l +
+        singular_value_l*variance_i + singular_value_l*variance_l) + (-residual_l*variance_l +
+        weight_decay)*(residual_l*variance_l + weight_decay) + (singular_value_i*variance_i +
+        singular_value_l*variance_i)*(singular_value_i*variance_l +
+        singular_value_l*variance_l)
+    )
     noise_p11 = (
         label_noise_i*singular_value_i*variance_l + label_noise_i*singular_value_l*variance_l
         + singular_value_i*variance_l*weight_decay**2/variance_i +
@@ -744,6 +790,13 @@ def _other_term_white_noise(
     )
     hessian_q11 = singular_value_j*variance_l + singular_value_l*variance_l + weight_decay
     hessian_q22 = singular_value_j*variance_j + singular_value_l*variance_j + weight_decay
+    determinant_q = (
+        weight_decay*(singular_value_j*variance_j + singular_value_j*variance_l +
+        singular_value_l*variance_j + singular_value_l*variance_l) + (-residual_l*variance_l +
+        weight_decay)*(residual_l*variance_l + weight_decay) + (singular_value_j*variance_j +
+        singular_value_l*variance_j)*(singular_value_j*variance_l +
+        singular_value_l*variance_l)
+    )
     noise_q11 = (
         label_noise_j*singular_value_j*variance_l + label_noise_j*singular_value_l*variance_l
         + singular_value_j*variance_l*weight_decay**2/variance_j +
@@ -758,37 +811,31 @@ def _other_term_white_noise(
         + residual_l**2*singular_value_j*variance_j*variance_l +
         residual_l**2*singular_value_l*variance_j*variance_l
     )
-    t0 = hessian_p12*noise_q12
-    t1 = hessian_q22*noise_q11 - t0
-    t2 = -hessian_p12*noise_q22 + hessian_q22*noise_q12
-    t3 = hessian_p12**2
-    t4 = hessian_q11*hessian_q22 - t3
-    t5 = 1/(t4*(2*hessian_q11 + 2*hessian_q22))
-    t6 = -hessian_p12*noise_q11 + hessian_q11*noise_q12
-    t7 = hessian_q11*noise_q22 - t0
-    t8 = noise_q12*t4
-    t9 = noise_p12*t5
-    t10 = (
-        singular_value_i*singular_value_j/((singular_value_i +
-        singular_value_l)*(singular_value_j + singular_value_l))
-    )
-    t11 = hessian_p12*noise_p12
-    t12 = hessian_p22*noise_p11 - t11
-    t13 = -hessian_p12*noise_p22 + hessian_p22*noise_p12
-    t14 = hessian_p11*hessian_p22 - t3
-    t15 = 1/(t14*(2*hessian_p11 + 2*hessian_p22))
-    t16 = noise_p12*t14
-    t17 = noise_q12*t15
-    t18 = hessian_p11*noise_p12 - hessian_p12*noise_p11
-    t19 = hessian_p11*noise_p22 - t11
+    t0 = coupling_p*noise_p22 + hessian_p22*noise_p12
+    t1 = coupling_p*noise_p12
+    t2 = hessian_p22*noise_p11 + t1
+    t3 = 1/(determinant_p*(2*hessian_p11 + 2*hessian_p22))
+    t4 = determinant_p*noise_p12
+    t5 = hessian_p11*noise_p22 + t1
+    t6 = coupling_p*noise_p11 + hessian_p11*noise_p12
+    t7 = noise_q12*t3
+    t8 = coupling_p*noise_q22 + hessian_q22*noise_q12
+    t9 = coupling_p*noise_q12
+    t10 = hessian_q22*noise_q11 + t9
+    t11 = 1/(determinant_q*(2*hessian_q11 + 2*hessian_q22))
+    t12 = determinant_q*noise_q12
+    t13 = hessian_q11*noise_q22 + t9
+    t14 = coupling_p*noise_q11 + hessian_q11*noise_q12
+    t15 = noise_p12*t11
     area = (
-        t10*(noise_p11*t5*(-hessian_p12*t2 + hessian_q22*t1 + noise_q11*t4) +
-        noise_p22*t5*(-hessian_p12*t6 + hessian_q11*t7 + noise_q22*t4) + t9*(-hessian_p12*t1 +
-        hessian_q11*t2 + t8) + t9*(-hessian_p12*t7 + hessian_q22*t6 + t8)) +
-        t10*(noise_q11*t15*(-hessian_p12*t13 + hessian_p22*t12 + noise_p11*t14) +
-        noise_q22*t15*(hessian_p11*t19 - hessian_p12*t18 + noise_p22*t14) +
-        t17*(hessian_p11*t13 - hessian_p12*t12 + t16) + t17*(-hessian_p12*t19 +
-        hessian_p22*t18 + t16))
+        singular_value_i*singular_value_j*(noise_p11*t11*(coupling_p*t8 +
+        determinant_q*noise_q11 + hessian_q22*t10) + noise_p22*t11*(coupling_p*t14 +
+        determinant_q*noise_q22 + hessian_q11*t13) + noise_q11*t3*(coupling_p*t0 +
+        determinant_p*noise_p11 + hessian_p22*t2) + noise_q22*t3*(coupling_p*t6 +
+        determinant_p*noise_p22 + hessian_p11*t5) + t15*(coupling_p*t10 + hessian_q11*t8 +
+        t12) + t15*(coupling_p*t13 + hessian_q22*t14 + t12) + t7*(coupling_p*t2 +
+        hessian_p11*t0 + t4) + t7*(coupling_p*t5 + hessian_p22*t6 + t4))/((singular_value_i +
+        singular_value_l)*(singular_value_j + singular_value_l))
     )
     return area
 
@@ -995,8 +1042,15 @@ def _pair_weight_change(
     change : ndarray
     """
     hessian_p11 = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay
-    hessian_p12 = -residual_l*variance_l
     hessian_p22 = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
+    coupling_p = residual_l*variance_l
+    determinant_p = (
+        weight_decay*(singular_value_i*variance_i + singular_value_i*variance_l +
+        singular_value_l*variance_i + singular_value_l*variance_l) + (-residual_l*variance_l +
+        weight_decay)*(residual_l*variance_l + weight_decay) + (singular_value_i*variance_i +
+        singular_value_l*variance_i)*(singular_value_i*variance_l +
+        singular_value_l*variance_l)
+    )
     noise_p11 = (
         label_noise_i*singular_value_i*variance_l + label_noise_i*singular_value_l*variance_l
         + singular_value_i*variance_l*weight_decay**2/variance_i +
@@ -1011,27 +1065,26 @@ def _pair_weight_change(
         + residual_l**2*singular_value_i*variance_i*variance_l +
         residual_l**2*singular_value_l*variance_i*variance_l
     )
-    t0 = hessian_p12*learning_rate
-    t1 = noise_p12*t0
-    t2 = hessian_p11*hessian_p22 - hessian_p12**2
-    t3 = learning_rate*t2
-    t4 = 1/(t2*(2*hessian_p11 + 2*hessian_p22))
-    t5 = (
-        t4*(-hessian_p12*(hessian_p22*learning_rate*noise_p12 - noise_p22*t0) +
-        hessian_p22*(hessian_p22*learning_rate*noise_p11 - t1) + noise_p11*t3)
+    t0 = determinant_p**(-1.0)
+    t1 = (2*hessian_p11 + 2*hessian_p22)**(-1.0)
+    t2 = coupling_p*noise_p12
+    t3 = (
+        coupling_p*(coupling_p*noise_p22 + hessian_p22*noise_p12) + determinant_p*noise_p11 +
+        hessian_p22*(hessian_p22*noise_p11 + t2)
     )
-    t6 = hessian_p11*learning_rate
-    t7 = (1/2)*hessian_p11
-    t8 = (1/2)*hessian_p22
-    t9 = t7 + t8
-    t10 = learning_rate*time
-    t11 = np.exp(-t10*(rho + t9))
-    t12 = np.exp(-t10*(-rho + t9))
-    t13 = (1/2)*(-t11 + t12)/rho
+    t4 = learning_rate*t0*t1
+    t5 = (1/2)*hessian_p11
+    t6 = (1/2)*hessian_p22
+    t7 = t5 + t6
+    t8 = learning_rate*time
+    t9 = np.exp(-t8*(rho + t7))
+    t10 = np.exp(-t8*(-rho + t7))
+    t11 = (1/2)*(t10 - t9)/rho
     change = (
-        2*singular_value_i*(hessian_p12*t13*t4*(-hessian_p12*(noise_p22*t6 - t1) +
-        hessian_p22*(-noise_p11*t0 + noise_p12*t6) + noise_p12*t3) - t5*((1/2)*t11 + (1/2)*t12
-        - t13*(t7 - t8)) + t5)/(singular_value_i + singular_value_l)
+        2*singular_value_i*(-coupling_p*t11*t4*(coupling_p*(hessian_p11*noise_p22 + t2) +
+        determinant_p*noise_p12 + hessian_p22*(coupling_p*noise_p11 + hessian_p11*noise_p12))
+        + learning_rate*t0*t1*t3 - t3*t4*((1/2)*t10 - t11*(t5 - t6) +
+        (1/2)*t9))/(singular_value_i + singular_value_l)
     )
     return change
 
@@ -1077,15 +1130,14 @@ def _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden)
     )
     gamma = np.broadcast_to(weight_decay, lead)[..., None]
     learnable = variance * gain > gamma
-    value = np.where(
-        learnable, _singular_value(np.where(learnable, variance, 1.0), gain, gamma), 0.0
-    )
+    known = np.where(learnable, variance, 1.0)
+    value = np.where(learnable, _singular_value(known, gain, gamma), 0.0)
     # What a direction that is learned takes off the loss decides who passes a bottleneck.
     order = np.argsort(-_loss_reduction(variance, value), axis=-1, kind="stable")
     rank = np.argsort(order, axis=-1, kind="stable")
     active = learnable & (rank < hidden)
     value = np.where(active, value, 0.0)
-    return _Axes(variance, noise, value, gain - value, active)
+    return _Axes(variance, noise, value, np.where(active, _residual(known, gamma), gain), active)
 
 
 def _leading(axes, *values):
@@ -1094,62 +1146,90 @@ def _leading(axes, *values):
     return tuple(np.broadcast_to(value, lead)[..., None, None] for value in values)
 
 
-def _row(axes):
-    """Directions i along axis -2; harmless numbers where i is not active."""
-    safe = axes._replace(
-        variance=np.where(axes.active, axes.variance, 1.0),
-        singular_value=np.where(axes.active, axes.singular_value, 1.0),
+class _Rows(NamedTuple):
+    """Active directions i along axis -2, shape (..., r, 1), and harmless ones to make up r."""
+
+    values: tuple
+    active: np.ndarray
+    number: np.ndarray
+
+
+def _rows(axes, inputs):
+    """The active directions of each network; r is the largest number of them, at least 1."""
+    active = axes.active[..., :inputs]
+    most = max(1, int(active.sum(axis=-1).max(initial=0)))
+    number = np.argsort(~active, axis=-1, kind="stable")[..., :most]
+
+    def picked(part):
+        return np.take_along_axis(part, number, axis=-1)[..., None]
+
+    active = picked(axes.active)
+    values = (
+        np.where(active, picked(axes.variance), 1.0),
+        picked(axes.label_noise),
+        np.where(active, picked(axes.singular_value), 1.0),
     )
-    return safe.at(slice(None), None), axes.active[..., :, None]
+    return _Rows(values, active, number[..., None])
 
 
-def _swept_area(axes, weight_decay, own_term, other_term):
-    """Sum of the terms of all indices l, shape (..., max(n, m), max(n, m))."""
+def _swapped(part):
+    return np.swapaxes(part, -1, -2)
+
+
+def _swept_area(axes, rows, weight_decay, own_term, other_term):
+    """Sum of the terms of all indices l, shape (..., r, r)."""
     (gamma,) = _leading(axes, weight_decay)
-    row, _ = _row(axes)
-    column = tuple(np.swapaxes(part, -1, -2) for part in row)
-    size = axes.active.shape[-1]
-    number = np.arange(size)
+    row, column = rows.values, tuple(map(_swapped, rows.values))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         own = own_term(*row, *column, gamma)
-        area = own + np.swapaxes(own, -1, -2)
-        for l in range(size):
-            others = (number[:, None] != l) & (number[None, :] != l)
-            residual = axes.residual[..., l, None, None]
-            term = other_term(*row, *column, *axes.at(l, None, None), residual, gamma)
-            area = area + np.where(others, term, 0.0)
+        area = own + _swapped(own)
+        row, column = (tuple(part[..., None] for part in parts) for parts in (row, column))
+        size = axes.active.shape[-1]
+        block = max(1, AT_A_TIME // area.size)
+        for start in range(0, size, block):
+            l = np.arange(start, min(start + block, size))
+            others = (rows.number[..., None] != l) & (_swapped(rows.number)[..., None] != l)
+            residual = axes.residual[..., None, None, l]
+            term = other_term(*row, *column, *axes.at(None, None, l), residual, gamma[..., None])
+            area = area + np.where(others, term, 0.0).sum(axis=-1)
     return area
 
 
 def _diffusion_tensor(axes, weight_decay, learning_rate, batch, inputs, own_term, other_term):
-    area = _swept_area(axes, weight_decay, own_term, other_term)
-    (_, _, value), active = _row(axes)
+    rows = _rows(axes, inputs)
+    area = _swept_area(axes, rows, weight_decay, own_term, other_term)
+    value = rows.values[-1]
     eta, size = _leading(axes, learning_rate, batch)
-    tensor = _diffusion(area, value, np.swapaxes(value, -1, -2), eta, size)
-    planes = active & np.swapaxes(active, -1, -2) & ~np.eye(active.shape[-2], dtype=bool)
-    return np.where(planes, tensor, 0.0)[..., :inputs, :inputs]
+    tensor = _diffusion(area, value, _swapped(value), eta, size)
+    first, second = rows.number, _swapped(rows.number)
+    planes = rows.active & _swapped(rows.active) & (first != second)
+    lead = tensor.shape[:-2]
+    place = tuple(index[..., None, None] for index in np.indices(lead, sparse=True))
+    everywhere = np.zeros((*lead, inputs, inputs))
+    everywhere[(*place, first, second)] = np.where(planes, tensor, 0.0)
+    return everywhere
 
 
-def _block_fluctuation(axes, weight_decay):
-    """Fluctuation and noise of u_ab (output a, input b), per eta and for B = 1.
-
-    Returns two arrays of shape (..., max(n, m), max(n, m)).
-    """
+def _total_fluctuation(axes, rows, weight_decay):
+    """Sums of fluctuation and noise over all directions, per eta and for B = 1."""
     (gamma,) = _leading(axes, weight_decay)
-    row, active = _row(axes)
-    others = axes.at(None, slice(None))
-    residual = axes.residual[..., None, :]
     with np.errstate(divide="ignore", invalid="ignore"):
-        own = [part[..., 0] for part in _own_fluctuation(*row, gamma)]
-        first, second, _, noise, noise_second = _pair_fluctuation(*row, *others, residual, gamma)
-    column_active = np.swapaxes(active, -1, -2)
-    diagonal = np.eye(active.shape[-2], dtype=bool)
-    parts = []
-    for direct, mirrored, alone in ((first, second, own[0]), (noise, noise_second, own[1])):
-        mirrored = np.swapaxes(np.where(active, mirrored, 0.0), -1, -2)
-        pairs = np.where(active, direct, np.where(column_active, mirrored, 0.0))
-        parts.append(np.where(diagonal, np.where(active, alone[..., :, None], 0.0), pairs))
-    return tuple(parts)
+        own = _own_fluctuation(*rows.values, gamma)
+        first, second, _, noise, noise_second = _pair_fluctuation(
+            *rows.values, *axes.at(None, slice(None)), axes.residual[..., None, :], gamma
+        )
+    # A pair of active directions is met from both sides.
+    pairs = rows.active & (np.arange(axes.active.shape[-1]) != rows.number)
+    alone = pairs & ~axes.active[..., None, :]
+    return tuple(
+        sum(
+            np.where(where, part, 0.0).sum(axis=(-1, -2))
+            for part, where in ((single, rows.active), (direct, pairs), (mirrored, alone))
+        )
+        for single, direct, mirrored in zip(
+            own, (first, noise), (second, noise_second), strict=True
+        )
+    )
 
 
 def singular_values(covariance, weight_decay, gains, *, inputs=3, outputs=3, hidden=3):
@@ -1205,32 +1285,25 @@ def hessian_range(covariance, weight_decay, gains, *, inputs=3, outputs=3, hidde
     smallest, largest : ndarray, shape (...)
     """
     axes = _axes(covariance, weight_decay, gains, 0.0, inputs, outputs, hidden)
+    rows = _rows(axes, inputs)
     (gamma,) = _leading(axes, weight_decay)
-    row, active = _row(axes)
     others, residual = axes.at(None, slice(None)), axes.residual[..., None, :]
-    first, second = _pair_curvature(*row, *others, gamma)
-    rho = _half_distance(*row, *others, residual, gamma)
-    mean = (first + second) / 2
-    number = np.arange(active.shape[-2])
-    diagonal, has_input, has_output = (
-        number[:, None] == number, number < inputs, number < outputs
-    )
-    pairs = active & ~diagonal
-    both_active = pairs & np.swapaxes(active, -1, -2)
+    first, second, product = _pair_curvature(*rows.values, *others, residual, gamma)
+    upper = (first + second) / 2 + _half_distance(*rows.values, *others, residual, gamma)
+    number = np.arange(axes.active.shape[-1])
+    diagonal, has_input, has_output = number == rows.number, number < inputs, number < outputs
+    pairs = rows.active & ~diagonal
     no_silent_unit = axes.active.sum(axis=-1)[..., None, None] == hidden
-    lower, upper = _silent_curvature(axes.variance, axes.residual, gamma[..., 0])
+    lowest, highest = _silent_curvature(axes.variance, axes.residual, gamma[..., 0])
     silent = ~axes.active[..., None, :] & ~no_silent_unit
-    unreached = _unreached_curvature(gamma)
-    own = _own_curvature(*row, gamma)
     candidates = (
-        (own, active & diagonal),
-        (unreached, active),
-        (np.where(has_output, mean - rho, first), pairs & has_input),
-        (np.where(has_output, mean + rho, first), pairs & has_input),
+        (_own_curvature(*rows.values, gamma), rows.active),
+        (_unreached_curvature(gamma), rows.active),
+        (np.where(has_output, product / upper, first), pairs & has_input),
+        (np.where(has_output, upper, first), pairs & has_input),
         (second, pairs & ~has_input),
-        (unreached, both_active),
-        (lower[..., None, :], silent),
-        (upper[..., None, :], silent),
+        (lowest[..., None, :], silent),
+        (highest[..., None, :], silent),
     )
     smallest, largest = np.inf, -np.inf
     for value, where in candidates:
@@ -1250,10 +1323,10 @@ def fluctuation(covariance, weight_decay, learning_rate, gains, label_noise, bat
     weight_variance, excess_loss : ndarray, shape (...)
     """
     axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden)
-    variance, noise = _block_fluctuation(axes, weight_decay)
+    variance, noise = _total_fluctuation(axes, _rows(axes, inputs), weight_decay)
     return (
-        _batch_share(variance.sum(axis=(-1, -2)), learning_rate, batch),
-        _excess_loss(noise.sum(axis=(-1, -2)), learning_rate, batch),
+        _batch_share(variance, learning_rate, batch),
+        _excess_loss(noise, learning_rate, batch),
     )
 
 
@@ -1377,16 +1450,16 @@ def mean_squared_displacement(
     component = _squared_component(stimulus, axes.singular_value[..., :inputs])
     drift = _drift_displacement(component, decay, time[..., None]).sum(axis=-1)
     gamma, eta = _leading(axes, weight_decay, learning_rate)
-    row, active = _row(axes)
+    rows = _rows(axes, inputs)
     others, residual = axes.at(None, slice(None)), axes.residual[..., None, :]
     lag = time[..., None, None]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        rho = _half_distance(*row, *others, residual, gamma)
+        rho = _half_distance(*rows.values, *others, residual, gamma)
         # A block whose two eigenvalues coincide is diagonal: the limit of vanishing rho.
         rho = np.where(rho > 0, rho, np.finfo(float).tiny)
-        change = _pair_weight_change(*row, *others, residual, gamma, eta, lag, rho)
-        own = _own_weight_change(*row, gamma, eta, lag)
-    change = np.where(np.eye(active.shape[-2], dtype=bool), own, change)
-    change = np.where(active, change, 0.0)[..., :inputs]
+        change = _pair_weight_change(*rows.values, *others, residual, gamma, eta, lag, rho)
+        own = _own_weight_change(*rows.values, gamma, eta, lag)
+    change = np.where(np.arange(axes.active.shape[-1]) == rows.number, own, change)
+    change = np.where(rows.active, change, 0.0)[..., :inputs]
     change = change / np.broadcast_to(batch, axes.active.shape[:-1])[..., None, None]
     return drift + (change * stimulus[..., None, :] ** 2).sum(axis=(-1, -2))
