@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,3 +93,55 @@ def test_a_limit_on_addresses_leaves_what_is_not_taken_of_it(
     unlimited = resource.RLIM_INFINITY
     monkeypatch.setattr(resource, "getrlimit", lambda _: (unlimited, unlimited))
     assert machine(tmp_path, monkeypatch, MEMORY) == 500 * 1024
+
+
+_PEAK = """
+import resource, sys
+from symdrift.cli import run
+most = 3 * 2**30
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
+code = run(sys.argv[1:])
+print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+"""
+
+PROCESS = 150 * 2**20
+"""Interpreter and libraries."""
+
+
+def peak(*arguments: str) -> int:
+    """Bytes that a command took, in a process that cannot take over 3 GiB."""
+    ended = subprocess.run(
+        [sys.executable, "-c", _PEAK, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=True,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+    )
+    code, kilobytes = ended.stderr.splitlines()[-1].split()
+    assert code == "0", ended.stderr
+    return 1024 * int(kilobytes)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the largest size is counted in other units")
+@pytest.mark.parametrize("size", [2, 80])
+def test_evaluate_takes_what_its_record_was_foreseen_to_take(size: int) -> None:
+    foreseen = memory.record_memory(size * (size - 1) // 2, memory.SHARED_ENTRY)
+    taken = peak("evaluate", "isotropic_autoencoder", "--set", f"n={size}", "--json")
+    assert foreseen < taken < 1.25 * foreseen + PROCESS
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the largest size is counted in other units")
+@pytest.mark.parametrize(("study", "size"), [("bottleneck", None), ("isotropic_autoencoder", 40)])
+def test_observe_takes_what_was_foreseen(study: str, size: int | None) -> None:
+    from symdrift.observables.observation import default_times, observed_memory
+    from symdrift.observables.process import drift_process
+    from symdrift.study import read_study
+
+    chosen = read_study(study).with_values({} if size is None else {"n": float(size)})
+    process = drift_process(chosen.problem())
+    foreseen = observed_memory(process, len(default_times(process)))
+    assignments = () if size is None else ("--set", f"n={size}")
+    assert peak("observe", study, "--json", *assignments) < 1.25 * foreseen + PROCESS

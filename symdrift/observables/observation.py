@@ -201,8 +201,8 @@ def _require_small_rotations(process: DriftProcess) -> None:
         )
 
 
-def _require_memory(process: DriftProcess, lags: int) -> None:
-    """Refuse what does not fit.
+def observed_memory(process: DriftProcess, lags: int) -> int:
+    """Bytes of all observables at so many lags.
 
     Every lag has a few matrices of all hidden axes, and the memory of every mode of the
     fluctuation; every number of the result is held, and takes `PRINTED_BYTES` when printed.
@@ -210,7 +210,13 @@ def _require_memory(process: DriftProcess, lags: int) -> None:
     axes, stimuli = len(process.decay), len(process.problem.stimuli)
     working = lags * (MATRICES * axes**2 + MODES * len(process.rates))
     numbers = lags * (CURVES * stimuli + max(process.problem.hidden, axes)) + 3 * stimuli**2
-    needed, available = 8 * working + PRINTED_BYTES * numbers, available_memory()
+    return 8 * working + PRINTED_BYTES * numbers
+
+
+def _require_memory(process: DriftProcess, lags: int) -> None:
+    """Refuse what does not fit."""
+    axes, stimuli = len(process.decay), len(process.problem.stimuli)
+    needed, available = observed_memory(process, lags), available_memory()
     if needed > available:
         raise RequestError(
             "--times",
