@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from hypothesis import settings
 # Machines that run the tests are shared: how long one example takes says nothing.
 settings.register_profile("symdrift", deadline=None)
 settings.load_profile("symdrift")
+
+# Shells start what runs in the background with interrupts ignored, and tests send them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ANISOTROPIC = """
 title = "Three inputs"

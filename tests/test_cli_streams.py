@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,21 +134,26 @@ def test_the_error_bars_of_a_validation_can_be_printed_in_ascii() -> None:
 # -- signals ------------------------------------------------------------------------------
 
 
-def started(*arguments: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextmanager
+def started(*arguments: str, cwd: Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """The program, which hears of every signal, also where the tests run under nohup."""
+    with subprocess.Popen(
         [sys.executable, "-m", "symdrift", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-    )
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "code"), [("SIGTERM", 143), ("SIGINT", 130), ("SIGHUP", 129)]
-)
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130), ("SIGHUP", 129)])
 def test_a_signal_saves_what_was_recorded(name: str, code: int, tmp_path: Path) -> None:
     simulate = ["simulate", "bottleneck", "--steps", str(10**9), "--replicas", "8"]
     # Compiled before, so that what follows simulates at once.
