@@ -28,6 +28,9 @@ from symdrift.roles import AT_HOME, FIELD_ROLES, INDICES, PRESETS, ROLES, VOCABU
 WIDEST_SYMBOL = 4.0
 """Widest symbol of a role, in em: formulas contain dozens of them."""
 
+FREE_LETTERS = ("alpha", "beta", "rho", "chi", "psi", "omega", "phi", "vartheta")
+"""Letters that stand for nothing in a derivation, for the symbols of a study."""
+
 _ACCENT_COMMANDS = frozenset([r"\bar", r"\hat", r"\tilde", r"\dot", r"\ddot", r"\vec", r"\sqrt"])
 _OTHER_MEANING = frozenset([("n", "t"), ("n", "t+1"), ("D", "h")])
 """Letters with a subscript that only look like a role: they keep their letter."""
@@ -121,6 +124,7 @@ def refuse_letters_of_the_theory(
     """
     stems = {role.name: key for key, role in ROLES.items()}
     printed: dict[str, str] = {}
+    borrowed: dict[str, tuple[str, str]] = {}
     for field, name, latex in uses:
         other = printed.setdefault(latex, name)
         if other != name:
@@ -134,11 +138,23 @@ def refuse_letters_of_the_theory(
         else:
             meaning = _other_meaning(notation, latex, field, own)
         if meaning:
-            raise RequestError(
-                field,
-                f'names the symbol "{name}", whose letter stands for {meaning} in the derivation; '
-                "choose another name",
-            )
+            borrowed.setdefault(name, (field, meaning))
+    if not borrowed:
+        return
+    (name, (field, meaning)), *others = borrowed.items()
+    also = ", ".join(f'"{other}" for {its}' for other, (_, its) in others)
+    free = [
+        f'"{letter}"'
+        for letter in FREE_LETTERS
+        if f"\\{letter}" not in printed
+        and not _other_meaning(notation, f"\\{letter}", field, ())
+    ]
+    raise RequestError(
+        field,
+        f'names the symbol "{name}", whose letter stands for {meaning} in the derivation'
+        f"{f', as does {also}' if also else ''}; choose other names, such as "
+        f"{', '.join(free[: len(borrowed) + 2])}",
+    )
 
 
 def _other_meaning(notation: Mapping[str, str], latex: str, field: str, own: Sequence[str]) -> str:

@@ -424,11 +424,9 @@ def _correction_per_rate(
     ``2 eta gamma``, so that singular values ``s`` are off by ``eta C / (2 gamma)``.
     """
     noise = gradient_variances(minimum, problem.inputs, problem.label_noise, problem.batch)
-    per_weight = noise.ravel()
-    split = minimum.rank * problem.teacher.shape[1]
-    first = per_weight[:split].reshape(minimum.rank, -1).sum(axis=1)
-    second = per_weight[split:].reshape(-1, minimum.rank).sum(axis=0)
-    imbalance = float(np.max(np.abs(first - second) / theory.minimum.singular_values))
+    inputs = problem.teacher.shape[1]
+    unbalanced = noise[:, :inputs].sum(axis=1) - noise[:, inputs:].sum(axis=1)
+    imbalance = float(np.max(np.abs(unbalanced) / theory.minimum.singular_values))
     return (
         CORRECTION_PER_STIFFNESS * theory.minimum.hessian_max
         + imbalance / (2 * problem.weight_decay)

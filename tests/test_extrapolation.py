@@ -469,3 +469,17 @@ def test_a_line_reaches_one_from_halved_rates_and_misses_it_from_the_study_s_own
     small = linear_rate(BOTTLENECK, dense.evaluate(BOTTLENECK), PRECISION)
     assert max(abs(z) for z in misses(small, PRECISION)) < 3
     assert min(misses(BOTTLENECK.learning_rate, PRECISION / 2)) > 3
+
+
+@pytest.mark.parametrize("variances", [(2.0, 1.0, 0.7), (3.0, 0.6)])
+def test_noise_unbalances_the_layers_unit_by_unit(variances: tuple[float, ...]) -> None:
+    """With ``E_i = gamma/lambda_i``: ``g_W,il`` has variance ``s_i E_i^2 lambda_i lambda_l``."""
+    decay = 0.3
+    given = problem(variances, weight_decay=decay, learning_rate=0.005)
+    theory = dense.evaluate(given)
+    largest = max(
+        decay**2 * abs(sum(other / own - own / other for other in variances)) for own in variances
+    )
+    correction = planning._correction_per_rate(given, theory, minimum_of(given))
+    steps = planning.CORRECTION_PER_STIFFNESS * theory.minimum.hessian_max
+    assert correction == pytest.approx(steps + largest / (2 * decay), rel=1e-12)

@@ -31,6 +31,7 @@ from symdrift.documents.numbers import Formula
 from symdrift.documents.tables import parameter_table
 from symdrift.errors import RequestError
 from symdrift.lettering import (
+    FREE_LETTERS,
     in_notation,
     refuse_letters_of_the_theory,
     resolve_notation,
@@ -163,6 +164,25 @@ def test_letters_of_the_theory_are_no_symbols_of_a_study(
         derive(read_study(write_study(text)))
     field = {'"lambda_1"': "inputs.covariance.0", '"eta"': "learning.rate"}
     assert refusal.value.field == field.get(old, "learning.weight_decay")
+
+
+def test_all_borrowed_letters_are_named_at_once_with_letters_that_are_free(
+    write_study: Callable[[str], Path],
+) -> None:
+    text = ANISOTROPIC.replace('"lambda_1"', '"T"').replace('"eta"', '"h"').partition("[values]")[0]
+    with pytest.raises(RequestError) as refusal:
+        derive(read_study(write_study(text)))
+    assert str(refusal.value) == (
+        'inputs.covariance.0 names the symbol "T", whose letter stands for the contribution of '
+        'one axis in the derivation, as does "h" for an eigenvalue of the Hessian; choose other '
+        'names, such as "alpha", "beta", "rho", "chi"'
+    )
+
+
+@pytest.mark.parametrize("letter", FREE_LETTERS)
+def test_what_is_offered_is_free_in_every_field(letter: str) -> None:
+    fields = ("inputs.covariance.0", "teacher.map.0", "teacher.label_noise", "learning.rate")
+    refuse_letters_of_the_theory({}, [(field, letter, f"\\{letter}") for field in fields])
 
 
 def test_symbols_that_print_alike_are_refused(write_study: Callable[[str], Path]) -> None:

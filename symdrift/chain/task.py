@@ -235,8 +235,8 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
         "study",
         SECTION,
         "The minimum of this study",
-        f"This study has {_KINDS[type(study.inputs)]}, {inputs} inputs, {outputs} outputs and "
-        f"{problem.hidden} hidden units.{origin} At its numbers the learned map has rank {rank}, "
+        f"This study has {_KINDS[type(study.inputs)]}, {_several(inputs, 'input')}, "
+        f"{_several(outputs, 'output')} and {_several(problem.hidden, 'hidden unit')}.{origin} At its numbers the learned map has rank {rank}, "
         f"with the {word} [eq:study-values]; the noise reaches [eq:study-reached] dimensions, and "
         f"the number of planes of hidden axes that rotate is {rank * (rank - 1) // 2}.{still} "
         "The minimum is numeric here; everything that is derived from it is the theory above. "
@@ -245,6 +245,10 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
         equations=equations,
         tests=_certificate(problem, minimum),
     )
+
+
+def _several(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _listed(items: Sequence[sp.Expr]) -> sp.Basic:
