@@ -236,9 +236,10 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
         SECTION,
         "The minimum of this study",
         f"This study has {_KINDS[type(study.inputs)]}, {_several(inputs, 'input')}, "
-        f"{_several(outputs, 'output')} and {_several(problem.hidden, 'hidden unit')}.{origin} At its numbers the learned map has rank {rank}, "
-        f"with the {word} [eq:study-values]; the noise reaches [eq:study-reached] dimensions, and "
-        f"the number of planes of hidden axes that rotate is {rank * (rank - 1) // 2}.{still} "
+        f"{_several(outputs, 'output')} and {_several(problem.hidden, 'hidden unit')}.{origin} "
+        f"At its numbers the learned map has rank {rank}, with the {word} [eq:study-values]; the "
+        "noise reaches [eq:study-reached] dimensions, and the number of planes of hidden axes that "
+        f"rotate is {rank * (rank - 1) // 2}.{still} "
         "The minimum is numeric here; everything that is derived from it is the theory above. "
         f"{kernels}{sentence}",
         symbols=inline,

@@ -159,7 +159,9 @@ def _chosen(table: Table, columns: Sequence[str | int], path: Path) -> list[int]
                 )
             if not places:
                 close = get_close_matches(column[:LONGEST_NAME], names[:_MOST_COLUMNS], n=1)
-                hint = f'did you mean "{shown(close[0])}"? ' if close else ""
+                hint = f'did you mean "{shown(close[0])}"? ' if close and close[0] else ""
+                if not column.strip():
+                    hint = "give the number of a column without a name; "
                 raise RequestError(
                     field,
                     f"{given} is no column; {hint}columns are {_list(map(_quoted, names))}",
@@ -302,8 +304,8 @@ def _check_growth(path: Path, table: Table, chosen: Sequence[int]) -> None:
         raise _refusal(
             path,
             f"has columns that look like a row number, a counter or a time: {what}{remark}; leave "
-            f"them out with {_advice(table, suspicious)}, or name them in inputs.columns too to "
-            "keep them",
+            f"them out with {_advice(table, suspicious)}, or list them there too, by name or "
+            "number, to keep them",
         )
 
 
