@@ -489,7 +489,8 @@ def test_documents_go_below_generated_unless_told_otherwise(
 ) -> None:
     calls: list[tuple[object, ...]] = []
 
-    def write(study: Any, directory: Path, *rest: object) -> list[Path]:
+    def write(study: Any, directory: Path, *rest: object, simulated: bool = True) -> list[Path]:
+        assert simulated
         calls.append((study.name, directory, *rest))
         return [directory / "derivation.tex"]
 

@@ -387,7 +387,8 @@ def test_the_answer_of_the_last_step_holds_for_the_study(lesson: Lesson) -> None
         return bool(ratio > bound if above else ratio < bound)
 
     assert not any(answered(ratio) for r, ratio in ratios("frequency") if r["position"] == 0)
-    reached, _, failed = reason.partition("what is asked for is reached by ")[2].partition("; ")
+    answer = reason.partition("what is asked for is reached by moving ")[2]
+    reached, _, failed = answer.partition("; ")
     names = 0
     for key in lesson.data["steps"]["stimuli"]:
         name, _, index = key.partition(".")
@@ -397,7 +398,7 @@ def test_the_answer_of_the_last_step_holds_for_the_study(lesson: Lesson) -> None
         assert [r["position"] for r in answers] == [
             r["position"] for r in lesson.of("stimuli", key) if "stimuli" in r["met"]
         ]
-        (number_text,) = re.findall(rf"the {words} at (\d+(?:\.\d+)?)", reached) or [""]
+        (number_text,) = re.findall(rf"the {words} to (\d+(?:\.\d+)?)", reached) or [""]
         assert bool(answers) == bool(number_text) == (f"the {words}" not in failed)
         if answers:
             names += 1

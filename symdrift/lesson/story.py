@@ -347,8 +347,8 @@ def _question(order: Order) -> str:
     return {
         "level": "The first two stimuli drift equally fast. Make the first at least 10 percent "
         "slower than the second.",
-        "turn": f"The first stimulus drifts {now} than the second, by its {order.quantity}. Turn "
-        f"their order around: make it drift at least 2 percent {wanted}.",
+        "turn": f"The first stimulus drifts {now} than the second, judged by its {order.quantity}. "
+        f"Turn their order around: make it drift at least 2 percent {wanted}.",
         "shift": f"Bring the {order.quantity} of the first stimulus {side} {order.bound:.3g} "
         "times that of the second.",
     }[order.question]
@@ -374,11 +374,12 @@ def _reason(order: Order) -> str:
             "Label noise does not shrink with the error and weighs more where the input is "
             "strong, so that enough of it turns the order around."
         )
-    reached = [f"{_slider(s)} at {s.number:.3g}{s.control.unit}" for s in order.settings
+    reached = [f"{_slider(s)} to {s.number:.3g}{s.control.unit}" for s in order.settings
                if s.number is not None]  # fmt: skip
     failed = [_slider(s) for s in order.settings if s.number is None]
     sentences.append(
-        f"Moved alone from the study's values, what is asked for is reached by {_list(reached)}"
+        "From the study's values, what is asked for is reached by moving "
+        f"{' alone, or by moving '.join(reached)} alone"
         + (f"; moving {_list(failed)} alone does not reach it" if failed else "")
         + "."
     )

@@ -96,7 +96,7 @@ function drawRepresentation() {
   for (let k = 0; k < shown; k++) {
     plot.line(history.map(point => [point.step, point.components[k]]), `s${k + 1}`);
   }
-  plot.show(`Activity of ${shown} hidden units for the stimulus `
+  plot.show(`Activity of ${shown} hidden unit${shown === 1 ? "" : "s"} for the stimulus `
     + `${lesson.stimuli[followed].name}. It has turned by ${readable(turned())} degrees.`);
   legend("figure-representation", Array.from({length: shown}, (_, k) =>
     [`s${k + 1}`, `hidden unit ${k + 1}`]));
