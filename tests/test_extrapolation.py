@@ -346,24 +346,29 @@ def test_a_clock_counts_on_what_runs_were_found_to_take() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("given", "replicas"), [(SPREAD, None), (BOTTLENECK, 1)])
-def test_a_validation_keeps_to_its_budget_or_is_refused(
-    given: LearningProblem, replicas: int | None
-) -> None:
+def test_a_budget_that_cannot_be_kept_is_refused_at_once_with_the_least_that_can() -> None:
+    start = time.monotonic()
+    with pytest.raises(RequestError, match=r"--budget \d+s is the least"):
+        validate_limit(SPREAD, budget=0.5)
+    assert time.monotonic() - start < 30
+
+
+@pytest.mark.slow
+def test_a_validation_keeps_to_its_budget() -> None:
     budget = 5.0
-    for _ in range(2):
+    # The least is that of a machine as busy as it was when its speed was measured.
+    for _ in range(4):
         start = time.monotonic()
         try:
-            extrapolation = validate_limit(given, replicas, budget=budget)
+            extrapolation = validate_limit(BOTTLENECK, 1, budget=budget)
         except RequestError as error:
-            assert time.monotonic() - start < 30
-            budget = float(str(error).rsplit("--budget ", 1)[1].split("s", 1)[0])
+            budget = 1.5 * float(str(error).rsplit("--budget ", 1)[1].split("s", 1)[0])
             continue
         # Theory, compilation and a machine that others use come on top.
         assert time.monotonic() - start < 1.2 * budget + 15
         assert not extrapolation.interrupted
         return
-    pytest.fail("the least budget was refused as well")
+    pytest.fail(f"{budget:g} s were not enough")
 
 
 def bent(first: float, second: float, error: float) -> ExtrapolatedRow:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -361,7 +362,8 @@ def test_the_command_line_observes_a_layer_of_sixty_hidden_units(
     ]
     assert run([*arguments, "--json"]) == 0
     output = capsys.readouterr()
-    assert output.err == ""
+    # A long command names its stages, and nothing else.
+    assert re.fullmatch(r"( *\d+ s  [a-z].*\n)*", output.err)
     record = json.loads(output.out)
     assert len(record["tuning"]["neurons"][0]) == 60
     assert record["angle"][0]["spread"][1] > record["angle"][0]["spread"][0] > 0

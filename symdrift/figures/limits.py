@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _SIZE = (6.2, 5.0)
+_LABEL_SPAN = 0.25
+"""Share of an axis that the label of a learning rate takes."""
 _DODGE = 0.012
 """Sideways shift of the quantities of one panel, relative to its width: error bars stay apart."""
 
@@ -151,11 +153,23 @@ def _draw_series(
             color=colour(index), label=series.label,
         )  # fmt: skip
     axes.set_xscale("log")
-    axes.set_xticks(data.learning_rate, [f"{rate:g}" for rate in data.learning_rate])
+    axes.set_xticks(data.learning_rate, _tick_labels(data.learning_rate))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(r"learning rate $\eta$")
     axes.margins(y=0.35)
     axes.legend(ncols=3, loc="upper center", fontsize=8, columnspacing=1.0, handletextpad=0.3)
+
+
+def _tick_labels(rates: Array) -> list[str]:
+    """Labels of the rates, from the smallest on; none where it would touch the one before."""
+    place = np.log(rates / rates.min())
+    labels = [""] * len(rates)
+    shown = -np.inf
+    for index in np.argsort(rates):
+        if place[index] - shown >= _LABEL_SPAN * place.max():
+            labels[index] = f"{rates[index]:g}"
+            shown = place[index]
+    return labels
 
 
 def _draw_displacements(axes: Axes, data: LearningRateLimit) -> None:
