@@ -350,7 +350,8 @@ def test_a_budget_that_cannot_be_kept_is_refused_at_once_with_the_least_that_can
     start = time.monotonic()
     with pytest.raises(RequestError, match=r"--budget \d+s is the least"):
         validate_limit(SPREAD, budget=0.5)
-    assert time.monotonic() - start < 30
+    # Of which nearly all goes into compiling the simulator, once.
+    assert time.monotonic() - start < 60
 
 
 @pytest.mark.slow
