@@ -101,10 +101,10 @@ def test_a_missing_package_is_named_and_no_error(
 
 
 def running(mark: str) -> bool:
-    """Whether a process has this in its command line."""
+    """Whether a process has this as an argument."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if mark in (folder / "cmdline").read_text(errors="replace"):
+            if mark in (folder / "cmdline").read_text(errors="replace").split("\0"):
                 return True
         except OSError:
             continue
@@ -112,7 +112,7 @@ def running(mark: str) -> bool:
 
 
 def gone(mark: str) -> bool:
-    """Whether no process has this in its command line, soon."""
+    """Whether no process has this as an argument, soon."""
     end = time.monotonic() + 10
     while running(mark):
         if time.monotonic() > end:
