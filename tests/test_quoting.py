@@ -184,7 +184,10 @@ def test_data_in_a_script_neither_end_it_nor_change() -> None:
 @pytest.mark.slow
 @needs_browser
 def test_a_browser_runs_the_script_of_the_page_and_no_other(tmp_path: Path) -> None:
-    empty = ("paragraphs", "equations", "symbols", "pictures", "controls", "question", "reason")
+    empty = (
+        *("paragraphs", "equations", "symbols", "pictures", "controls", "question", "reason"),
+        "response",
+    )
     attack = " ".join(ATTACKS)
     page = render_html(
         "lesson.html.jinja",
