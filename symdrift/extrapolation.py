@@ -20,6 +20,7 @@ from symdrift.errors import RequestError
 from symdrift.estimators import Estimate
 from symdrift.execution import available_processors, require_counts
 from symdrift.planning import (
+    BUDGET_MARGIN,
     DEFAULT_REPLICAS,
     PRECISION,
     Plan,
@@ -385,9 +386,14 @@ class Clock:
         self._processors = processors
 
     @property
+    def spent(self) -> float:
+        """Seconds since the beginning."""
+        return self._now() - self._begin
+
+    @property
     def left(self) -> float:
         """Seconds of the budget that are left."""
-        return self._seconds - (self._now() - self._begin)
+        return self._seconds - self.spent
 
     def shortened(self, schedules: Sequence[Schedule], replicas: int) -> tuple[Schedule, ...]:
         """Runs that are left, with as many windows as there is time for."""
@@ -415,10 +421,13 @@ def _extrapolate(
     runs: list[Validation] = []
     planned = [schedule.steps * plan.replicas for schedule in plan.schedules]
     end = -math.inf
+    reached = 0
 
     def report(done: int, _: int) -> None:
+        nonlocal reached
+        reached = sum(planned[: len(runs)]) + done
         if progress is not None:
-            progress(sum(planned[: len(runs)]) + done, sum(planned))
+            progress(reached, sum(planned))
         if clock is not None and clock.left < end:
             raise KeyboardInterrupt
 
@@ -445,10 +454,12 @@ def _extrapolate(
             )
         except KeyboardInterrupt:
             if clock is not None and clock.left < end:
+                needed = clock.spent * sum(planned) / max(reached, 1)
                 raise RequestError(
                     "budget",
                     "was used up before anything was measured: the machine is busier than when "
-                    "its speed was measured; give more",
+                    f"its speed was measured; --budget {math.ceil(BUDGET_MARGIN * needed)}s is the "
+                    "least at the speed that it has now",
                 ) from None
             if not runs:
                 raise

@@ -24,7 +24,7 @@ from test_validation import (
     TWO,
 )
 
-from symdrift import dense, planning
+from symdrift import dense, extrapolation, planning
 from symdrift.errors import RequestError
 from symdrift.estimators import Estimate, observables
 from symdrift.extrapolation import (
@@ -352,6 +352,14 @@ def test_a_budget_that_cannot_be_kept_is_refused_at_once_with_the_least_that_can
         validate_limit(SPREAD, budget=0.5)
     # Of which nearly all goes into compiling the simulator, once.
     assert time.monotonic() - start < 60
+
+
+def test_a_budget_that_a_busy_machine_uses_up_names_the_least_at_its_speed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(extrapolation, "measured_speed", lambda *_: 1e12)
+    with pytest.raises(RequestError, match=r"used up .*; --budget \d+s is the least at"):
+        validate_limit(BOTTLENECK, 1, budget=0.05)
 
 
 @pytest.mark.slow
