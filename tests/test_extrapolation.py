@@ -496,4 +496,4 @@ def test_noise_unbalances_the_layers_unit_by_unit(variances: tuple[float, ...]) 
     )
     correction = planning._correction_per_rate(given, theory, minimum_of(given))
     steps = planning.CORRECTION_PER_STIFFNESS * theory.minimum.hessian_max
-    assert correction == pytest.approx(steps + largest / (2 * decay), rel=1e-12)
+    assert correction == pytest.approx(np.hypot(steps, largest / (2 * decay)), rel=1e-12)
