@@ -96,7 +96,10 @@ def _drawn(points: Sequence[SweepPoint], axes: Sequence[Axis]) -> Figure:
     figure = Figure(figsize=(5 * len(shown), 4.8), layout="constrained")
     panels = figure.subplots(1, len(shown))
     for panel, (prefix, suffix, label, what) in zip(panels, shown, strict=True):
-        if axes:
+        if not any(_selected(point, prefix, suffix) for point in points):
+            panel.text(0.5, 0.5, "nothing can drift", ha="center", transform=panel.transAxes)
+            panel.set(xticks=[], yticks=[])
+        elif axes:
             _lines(panel, points, axes, prefix, suffix)
             panel.set_xlabel(figure_text(axes[0].path))
         else:

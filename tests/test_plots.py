@@ -29,9 +29,7 @@ def test_the_mean_rotation_is_shown_where_there_is_one(
         lines, bars = (figure.axes[2] for figure in drawn)
         assert "rad/step" in bars.get_ylabel()
         assert bars.dataLim.y0 == pytest.approx(-4.342e-8, rel=1e-3)
-        assert np.asarray(lines.get_lines()[0].get_ydata())[1] == pytest.approx(
-            -4.342e-8, rel=1e-3
-        )
+        assert np.asarray(lines.get_lines()[0].get_ydata())[1] == pytest.approx(-4.342e-8, rel=1e-3)
 
 
 def test_the_legend_of_a_sweep_over_three_fields_leaves_room_for_the_panels(tmp_path: Path) -> None:
@@ -47,3 +45,18 @@ def test_the_legend_of_a_sweep_over_three_fields_leaves_room_for_the_panels(tmp_
     target = tmp_path / "lines.png"
     plot(sweep(read_study("anisotropic_autoencoder"), axes), axes, target)
     assert target.stat().st_size > 0
+
+
+def test_a_network_of_one_active_axis_has_a_picture_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    study = read_study("anisotropic_autoencoder")
+    axes = [parse_axis("learning.weight_decay=1.9:1.5:3:log")]
+    plot(sweep(study, axes), axes, tmp_path / "lines.svg")
+    plot(sweep(study, axes)[:1], [], tmp_path / "bars.png")
+    for figure in drawn:
+        planes, stimuli = figure.axes
+        assert [text.get_text() for text in planes.texts] == ["nothing can drift"]
+        assert not stimuli.texts and (stimuli.lines or stimuli.patches)
