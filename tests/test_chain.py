@@ -25,15 +25,8 @@ from symdrift.study import read_study, shipped_studies
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
-def derivations(cache: Path) -> dict[str, Derivation]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SYMDRIFT_CACHE", str(cache))
-        return {name: derive(read_study(name)) for name in shipped_studies()}
+def derivations() -> dict[str, Derivation]:
+    return {name: derive(read_study(name)) for name in shipped_studies()}
 
 
 def test_every_step_has_passed_a_check(derivations: dict[str, Derivation]) -> None:
@@ -142,9 +135,8 @@ def test_a_frequent_stimulus_drifts_more_slowly_until_label_noise_reverses_it(
 
 
 def test_a_derivation_comes_back_from_the_cache_unchanged_and_fast(
-    derivations: dict[str, Derivation], cache: Path, monkeypatch: pytest.MonkeyPatch
+    derivations: dict[str, Derivation],
 ) -> None:
-    monkeypatch.setenv("SYMDRIFT_CACHE", str(cache))
     start = time.perf_counter()
     again = derive(read_study("anisotropic_autoencoder"))
     assert time.perf_counter() - start < 5
@@ -153,18 +145,15 @@ def test_a_derivation_comes_back_from_the_cache_unchanged_and_fast(
     assert pickle.loads(pickle.dumps(again)) == again
 
 
-def test_a_damaged_cache_is_derived_again(
-    derivations: dict[str, Derivation], cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SYMDRIFT_CACHE", str(cache))
+def test_a_damaged_cache_is_derived_again(derivations: dict[str, Derivation], cache: Path) -> None:
     isotropic = derivations["isotropic_autoencoder"]
-    before = {path: path.read_bytes() for path in cache.iterdir()}
     study = read_study(isotropic.study)
     own = cache / f"{cache_key('results', [study.name, study.document])}.pickle"
+    kept = own.read_bytes()
     own.write_bytes(b"no pickle")
     again = derive(study)
     assert [s.equations for s in again.steps] == [s.equations for s in isotropic.steps]
-    own.write_bytes(before[own])
+    own.write_bytes(kept)
 
 
 def test_a_wrong_solution_of_the_lyapunov_equation_stops_the_derivation(
@@ -254,10 +243,7 @@ def test_forms_are_explained_by_named_and_timed_rules(
     assert all(rule.seconds >= 0 and rule.operations_before > 0 for rule in applied)
 
 
-def test_an_autoencoder_is_derived_on_the_axes_of_its_covariance(
-    monkeypatch: pytest.MonkeyPatch, cache: Path
-) -> None:
-    monkeypatch.setenv("SYMDRIFT_CACHE", str(cache))
+def test_an_autoencoder_is_derived_on_the_axes_of_its_covariance() -> None:
     full = {"inputs.covariance": "[[2, 0.5, 0], [0.5, 1, 0], [0, 0, 1]]"}
     study = read_study("anisotropic_autoencoder").with_values(full)
     term = derive(study).equation("study-term-1-2-1").expression.rhs
@@ -277,10 +263,7 @@ def test_an_equation_that_sympy_has_decided_is_no_equation() -> None:
         ({"inputs.covariance.0": "gamma"}, "inputs.covariance.0"),
     ],
 )
-def test_studies_outside_the_derivation_are_refused(
-    settings: dict[str, str], field: str, monkeypatch: pytest.MonkeyPatch, cache: Path
-) -> None:
-    monkeypatch.setenv("SYMDRIFT_CACHE", str(cache))
+def test_studies_outside_the_derivation_are_refused(settings: dict[str, str], field: str) -> None:
     with pytest.raises(RequestError) as refusal:
         derive(read_study("anisotropic_autoencoder").with_values(settings))
     assert refusal.value.field == field

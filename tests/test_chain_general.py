@@ -35,15 +35,8 @@ Section = Callable[[], Iterable[Step]]
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
-def misaligned(cache: Path) -> Derivation:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SYMDRIFT_CACHE", str(cache))
-        return derive(read_study("misaligned_teacher"))
+def misaligned() -> Derivation:
+    return derive(read_study("misaligned_teacher"))
 
 
 def test_the_general_theory_comes_before_the_explicit_case(misaligned: Derivation) -> None:
@@ -103,10 +96,7 @@ def test_the_displayed_rate_is_that_of_full_matrices(misaligned: Derivation) -> 
 
 
 @pytest.mark.parametrize("name", ["stimulus_set", "digits"])
-def test_a_study_without_formulas_has_a_document_and_no_kernels(
-    name: str, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SYMDRIFT_CACHE", str(cache))
+def test_a_study_without_formulas_has_a_document_and_no_kernels(name: str, tmp_path: Path) -> None:
     study = read_study(name)
     derivation = derive(study)
     assert derivation["study"].section == "Results for this study"
@@ -127,9 +117,8 @@ learning = { rate = 0.002, weight_decay = 0.1 }
 ROWS = np.random.default_rng(6).normal(size=(40, 2)).round(3)
 
 
-def derived_text(study: Study, cache: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def derived_text(study: Study) -> str:
     """Everything that a document says of the inputs."""
-    monkeypatch.setenv("SYMDRIFT_CACHE", str(cache))
     derivation = derive(study)
     meanings = [row.meaning for row in derivation.notation]
     steps = (derivation["loss"], derivation["study"])
@@ -148,14 +137,12 @@ def derived_text(study: Study, cache: Path, monkeypatch: pytest.MonkeyPatch) -> 
 )
 def test_a_document_never_says_zero_mean_of_data(
     inputs: str,
-    cache: Path,
     tmp_path: Path,
     write_study: Callable[[str], Path],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     np.savetxt(tmp_path / "x.csv", ROWS + 1, delimiter=",", header="a,b", comments="")
     study = read_study(write_study(f"{DATA}[inputs]\n{inputs}"))
-    text = derived_text(study, cache, monkeypatch)
+    text = derived_text(study)
     assert "zero mean" not in text
     assert "Inputs have the second moment {Sigma} about zero" in text
     problem = study.problem()
@@ -165,21 +152,19 @@ def test_a_document_never_says_zero_mean_of_data(
 
 
 def test_a_document_says_what_was_read_and_follows_the_file(
-    cache: Path,
     tmp_path: Path,
     write_study: Callable[[str], Path],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     inputs = '[inputs]\ndistribution = "samples"\nfile = "x.csv"\ncenter = true\ncomponents = 2'
     path = write_study(DATA + inputs)
     wide = ROWS @ np.array([[1, 0.2, 3], [0.5, 1, -1]])
     np.savetxt(tmp_path / "x.csv", wide, delimiter=",", header="a,b,c", comments="")
-    text = derived_text(read_study(path), cache, monkeypatch)
+    text = derived_text(read_study(path))
     assert "40 rows of 3 columns, named by a header, less the mean of each column" in text
     assert "their 2 leading principal components, which hold 100 % of the variance" in text
     assert "The inputs have no mean, so that {Sigma} is their covariance" in text
     np.savetxt(tmp_path / "x.csv", wide[:30], delimiter=",")
-    text = derived_text(read_study(path), cache, monkeypatch)
+    text = derived_text(read_study(path))
     assert "30 rows of 3 columns, without a header" in text
 
 

@@ -93,6 +93,13 @@ def test_every_answer_agrees_with_the_dense_engine(theory: Theory, flavour: Flav
             assert "{{" not in "".join(passage.prose for passage in passages_of(exercise))
 
 
+@pytest.mark.parametrize("name", ["plane", "isotropic"])
+def test_noise_of_one_sample_is_called_so_where_a_step_has_more(theory: Theory, name: str) -> None:
+    for flavour, said in ((FULL, False), (BATCHES, True)):
+        prose = " ".join(passage.prose for passage in drawn(theory, name, 1, flavour).solution)
+        assert ("those of one sample in a step" in prose) is said
+
+
 def passages_of(exercise: Exercise) -> tuple[Passage, ...]:
     return (exercise.task, legend(exercise), *exercise.solution)
 

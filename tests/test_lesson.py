@@ -265,6 +265,10 @@ def test_each_question_is_answered_by_moving_and_not_before(driver: WebDriver, p
     state = driver.find_element(By.CSS_SELECTOR, "#diffusion .state").text
     assert "0.125 times" in state
     assert "Sliders of other steps" in state
+    put("diffusion-weight_decay", 3)
+    state = driver.find_element(By.CSS_SELECTOR, "#diffusion .state").text
+    assert state.endswith("; set back what has moved as well: weight decay.")
+    put("diffusion-weight_decay", 0)
     put("diffusion-learning_rate", -11)
     put("diffusion-learning_rate", -12)
     put("stimuli-frequency", -20)

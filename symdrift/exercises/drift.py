@@ -23,6 +23,7 @@ from symdrift.exercises.statements import (
     kind,
     label_noise,
     learning,
+    of_one_sample,
     samples,
     singular_values,
 )
@@ -171,9 +172,9 @@ def plane_diffusion(draw: Draw, theory: Theory) -> Exercise:
             Passage("The singular values are", {}, singular_values(network)),
             Passage(
                 "The rotation couples the block of direction 1, a single number, to the block of "
-                "the pair. The formulas for curvature and noise, and the Lyapunov equation for the "
-                "fluctuation, give",
-                {},
+                f"the pair.{of_one_sample(network)} The formulas for curvature and noise, and the "
+                "Lyapunov equation for the fluctuation, give",
+                {"batch": learning(network)["batch"]},
                 _block_steps(forward, names),
             ),
             Passage(
@@ -365,8 +366,9 @@ def isotropic(draw: Draw, theory: Theory) -> Exercise:
         ),
         (
             Passage(
-                "All singular values are equal, and so are all blocks. With the gain one,",
-                {},
+                "All singular values are equal, and so are all blocks."
+                f"{of_one_sample(network)} With the gain one,",
+                {"batch": learning(network)["batch"]},
                 (
                     theory.formula("singular-value").xreplace({symbol("gain"): one}),
                     block("hessian", pair.hessian),

@@ -179,6 +179,16 @@ def averaged(network: Network) -> str:
     return " That of a step is the one of a sample, given first, divided by the number of samples."
 
 
+def of_one_sample(network: Network) -> str:
+    """Sentence about a sum whose terms do not know how many samples a step has."""
+    if network.batch == 1:
+        return ""
+    return (
+        " Noise and fluctuation are those of one sample in a step: {batch} samples divide both by "
+        "their number, and the variance of the rotation by its square."
+    )
+
+
 def singular_values(network: Network) -> tuple[sp.Basic, ...]:
     """Equations that state the singular values of what is learned."""
     return tuple(

@@ -148,9 +148,10 @@ def scenes(order: Order, errs_without_decay: bool, gains: bool) -> tuple[Scene, 
         Scene(
             "noise",
             "Noise that cannot push along it",
-            "Each step uses one sample, so that the gradient is noisy even at the minimum. One "
-            "would expect this noise to push the network along the flat floor. Measure it: the "
-            "probe shows how strong the gradients of single samples are along one direction.",
+            "Each step uses one sample or a few, so that the gradient is noisy even at the "
+            "minimum. One would expect this noise to push the network along the flat floor. "
+            "Measure it: the probe shows how strong the gradients of single samples are along one "
+            "direction.",
             ("orthogonal",),
             {
                 "g_W": "gradient with respect to the first layer",
@@ -271,7 +272,7 @@ def scenes(order: Order, errs_without_decay: bool, gains: bool) -> tuple[Scene, 
                 "V_ij": "variance of the rotation per step in the plane of {i} and {j}",
                 "batch": "batch size: samples per step",
                 "n_axes": "the larger of the numbers of inputs {inputs} and outputs {outputs}",
-                "T[i, j, l]": "area swept with the help of axis {l}",
+                "T[i, j, l]": "area swept with the help of axis {l}, for one sample in a step",
                 "input_variance": "variance of the inputs along an axis",
                 **({"gain": "gain of the teacher along an axis"} if gains else {}),
             },

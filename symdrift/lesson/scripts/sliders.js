@@ -56,9 +56,10 @@ const startingNetwork = () => studyWith(() => false);
 // What the sliders of one step have made of the study.
 const ownNetwork = step => studyWith(control => movers.get(control.key) === step);
 
-function onlyChanged(keys) {
-  return lesson.controls.every(control =>
-    !control.network || keys.includes(control.key) || settings[control.key] === control.start);
+// Sliders of the network, besides those of some keys, that stand elsewhere than in the study.
+function movedBesides(keys) {
+  return lesson.controls.filter(control =>
+    control.network && !keys.includes(control.key) && settings[control.key] !== control.start);
 }
 
 // --- Local exponents ---------------------------------------------------------------------
