@@ -54,7 +54,7 @@ FINEST_PRECISION = 1e-6
 COARSEST_PRECISION = 1.0
 """Largest standard error of a ratio that is one."""
 
-REJECTING_ERRORS = 10.0
+REJECTING_ERRORS = 9.0
 """Standard errors planned between data and white-noise approximation; `SAFETY` adds two."""
 
 BUDGET_SECONDS = 120.0
@@ -421,16 +421,15 @@ def _correction_per_rate(
 
     Two effects: the finite step, of order ``eta h_max``, and the imbalance ``W W' - U' U``,
     which noise feeds at the rate ``eta^2 C`` and weight decay removes at the rate
-    ``2 eta gamma``, so that singular values ``s`` are off by ``eta C / (2 gamma)``;
-    they add up as independent corrections would.
+    ``2 eta gamma``, so that singular values ``s`` are off by ``eta C / (2 gamma)``.
     """
     noise = gradient_variances(minimum, problem.inputs, problem.label_noise, problem.batch)
     inputs = problem.teacher.shape[1]
     unbalanced = noise[:, :inputs].sum(axis=1) - noise[:, inputs:].sum(axis=1)
     imbalance = float(np.max(np.abs(unbalanced) / theory.minimum.singular_values))
-    return math.hypot(
-        CORRECTION_PER_STIFFNESS * theory.minimum.hessian_max,
-        imbalance / (2 * problem.weight_decay),
+    return (
+        CORRECTION_PER_STIFFNESS * theory.minimum.hessian_max
+        + imbalance / (2 * problem.weight_decay)
     )
 
 
