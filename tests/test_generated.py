@@ -41,10 +41,10 @@ def test_every_committed_file_is_what_the_code_generates(study: str, tmp_path: P
     publish(read_study(study), tmp_path)
     kept = committed(study)
     assert set(files(tmp_path)) == set(kept)
-    for name, path in kept.items():
-        # Another version of the drawing library may write the same figure in other bytes.
-        if SAME_FIGURES or not name.startswith("figures/"):
-            assert (tmp_path / name).read_bytes() == path.read_bytes(), name
+    # Another version of the drawing library may write the same figure in other bytes.
+    compared = [name for name in kept if SAME_FIGURES or not name.startswith("figures/")]
+    # Names alone: to explain how long files differ takes longer than to make them.
+    assert [n for n in compared if (tmp_path / n).read_bytes() != kept[n].read_bytes()] == []
 
 
 def test_every_shipped_study_has_its_folder() -> None:
