@@ -271,14 +271,18 @@ def _role_of_first(first: Sequence[str], values: Array, line: int) -> tuple[str,
         if (follows or certain) and (told or (texts[0] == "" and len(others) == 1)):
             return "numbers", taken
         return "", ""
-    if len(numbers) < 2 or not (follows or certain) or not len(values):
+    whole = len(numbers) > 2 and all(number.is_integer() for number in numbers)
+    steps = whole and counted(np.array([numbers]))[0]
+    if len(numbers) < 2 or not (follows or certain or steps) or not len(values):
         return "", ""
     if certain and not any(counted(values)):
         return "numbers", f"{taken}; if it is a sample, put a line of names above it"
     # Few whole numbers in a row may be a sample, but not among rows that all have fractions.
     fractions = np.any(values != np.round(values), axis=1)
-    if follows and len(values) > 2 and np.all(fractions):
+    if (follows or steps) and len(values) > 2 and np.all(fractions):
         return "numbers", f"{taken}; if it is a sample, put a line of names above it"
+    if not follows and not certain:
+        return "", ""
     return "", (
         f"line {line} ({shown(numbered)}) was taken as a sample, although it numbers the columns; "
         "delete it if it is a header"
