@@ -9,6 +9,8 @@ from html import escape
 import sympy as sp
 
 from symdrift.simplification import AppliedRule
+from symdrift.typesetting.lines import Names, lay_out
+from symdrift.typesetting.printer import TheoryPrinter
 
 NOTEBOOK_WIDTH = 50.0
 """Room for an equation in a notebook, in em."""
@@ -53,9 +55,6 @@ class Equation:
 
 def _aligned(equations: Iterable[Equation]) -> str:
     """Equations below each other, broken to the width of a notebook."""
-    from symdrift.documents.printer import TheoryPrinter
-    from symdrift.documents.typesetting import Names, lay_out
-
     names = Names()
     rows = []
     for equation in equations:

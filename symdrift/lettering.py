@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 
-from symdrift.documents.mathlist import (
+from symdrift.errors import RequestError
+from symdrift.roles import AT_HOME, FIELD_ROLES, INDICES, PRESETS, ROLES, VOCABULARY
+from symdrift.typesetting.mathlist import (
     FONT_COMMANDS,
     Accented,
     Kind,
@@ -21,9 +23,8 @@ from symdrift.documents.mathlist import (
     parse,
     tokens_of,
 )
-from symdrift.documents.metrics import width
-from symdrift.errors import RequestError
-from symdrift.roles import AT_HOME, FIELD_ROLES, INDICES, PRESETS, ROLES, VOCABULARY
+from symdrift.typesetting.metrics import width
+from symdrift.typesetting.scripts import take_argument, take_script, with_index, with_superscript
 
 WIDEST_SYMBOL = 4.0
 """Widest symbol of a role, in em: formulas contain dozens of them."""
@@ -250,42 +251,6 @@ def _is_letter(node: Node) -> bool:
             return False
 
 
-def with_index(latex: str, index: str) -> str:
-    """A symbol with an index, which joins the subscript that the symbol has already.
-
-    >>> with_index("W_1", "il")
-    'W_{1,il}'
-    """
-    head, sub, sup = _parts(latex)
-    inside = f"{sub},{index}" if sub else index
-    return f"{head}{f'^{{{sup}}}' if sup else ''}_{{{inside}}}"
-
-
-def with_superscript(latex: str, mark: str) -> str:
-    """A symbol with a mark above, which joins the superscript that the symbol has already.
-
-    >>> with_superscript("W^{(1)}", "*")
-    'W^{(1)*}'
-    """
-    head, sub, sup = _parts(latex)
-    return f"{head}{f'_{{{sub}}}' if sub else ''}^{{{sup}{mark}}}"
-
-
-def _parts(latex: str) -> tuple[str, str, str]:
-    """A symbol without its scripts, its subscript and its superscript."""
-    tokens = tokens_of(latex)
-    head, sub, sup = "", "", ""
-    while tokens:
-        token = tokens.pop(0)
-        if token not in ("_", "^"):
-            head += token + (_argument(tokens) if token == "{" else "")
-        elif token == "_":
-            sub = _script(tokens)
-        else:
-            sup = _script(tokens)
-    return head, sub, sup
-
-
 def in_notation(latex: str, notation: Mapping[str, str]) -> str:
     r"""A formula written in the default letters, in the letters of a study.
 
@@ -308,35 +273,19 @@ def _rewritten(tokens: list[str], letters: Mapping[str, str]) -> Iterator[str]:
             own = letters[token]
             if tokens and tokens[0] == "_":
                 tokens.pop(0)
-                index = _script(tokens)
+                index = take_script(tokens)
                 if (token, index) in _OTHER_MEANING:
                     own = f"{token}_{{{index}}}" if len(index) > 1 else f"{token}_{index}"
                 else:
                     own = with_index(own, "".join(_rewritten(tokens_of(index), letters)))
             if tokens and tokens[0] == "^" and "^" in own:
                 tokens.pop(0)
-                own = with_superscript(own, _script(tokens))
+                own = with_superscript(own, take_script(tokens))
             if previous in ("_", "^", *_ACCENT_COMMANDS) and len(tokens_of(own)) > 1:
                 own = f"{{{own}}}"
             joined = own[-1].isalpha() and "\\" in own and tokens and tokens[0][0].isalpha()
             yield f"{own} " if joined else own
         previous = token if not token.isspace() else previous
-
-
-def _script(tokens: list[str]) -> str:
-    """Takes the argument of a script off the tokens and returns it without its braces."""
-    token = tokens.pop(0)
-    return _argument(tokens)[:-1] if token == "{" else token
-
-
-def _argument(tokens: list[str]) -> str:
-    """Takes everything up to the brace that closes the open group off the tokens."""
-    text, depth = "", 1
-    while depth:
-        token = tokens.pop(0)
-        depth += (token == "{") - (token == "}")
-        text += token
-    return text
 
 
 def _upto_group(tokens: list[str]) -> str:
@@ -345,5 +294,5 @@ def _upto_group(tokens: list[str]) -> str:
     while tokens and tokens[0].isspace():
         text += tokens.pop(0)
     if tokens and tokens[0] == "{":
-        text += tokens.pop(0) + _argument(tokens)
+        text += tokens.pop(0) + take_argument(tokens)
     return text

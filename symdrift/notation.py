@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 
 import sympy as sp
 
-from symdrift.lettering import in_notation, with_index
+from symdrift.lettering import in_notation
 from symdrift.roles import ROLES
+from symdrift.typesetting.scripts import with_index
 
 
 def symbol(role: str, index: str | int = "", **assumptions: bool) -> sp.Symbol:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from symdrift.documents.mathlist import (
+from symdrift.typesetting.mathlist import (
     Delimiter,
     Fenced,
     Fraction,

@@ -11,17 +11,17 @@ from documents_example import GAMMA, L1, L2, L3, SYMBOL_NAMES, V, example_deriva
 from tex import needs_tex
 
 from symdrift.derivation import Derivation, Equation, Step
-from symdrift.documents.abridgement import abridged
 from symdrift.documents.html import derivation_html
 from symdrift.documents.latex import PAGES, derivation_latex, fragment_latex
-from symdrift.documents.metrics import measure
 from symdrift.documents.pdf import compile_pdf
-from symdrift.documents.printer import TheoryPrinter
 from symdrift.documents.pycode import python_source
 from symdrift.documents.sheet import sheet_latex
 from symdrift.documents.slides import slides_latex
-from symdrift.documents.typesetting import Layout, Names
 from symdrift.files import write_text
+from symdrift.typesetting.abridgement import abridged
+from symdrift.typesetting.lines import Layout, Names
+from symdrift.typesetting.metrics import measure
+from symdrift.typesetting.printer import TheoryPrinter
 
 PRINTER = TheoryPrinter(SYMBOL_NAMES, [GAMMA])
 # Binomial counts: 220 terms of degree 9 in four symbols, each at most to the ninth power.

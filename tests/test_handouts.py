@@ -26,10 +26,10 @@ from symdrift.documents.pdf import compile_pdf
 from symdrift.documents.rendering import render_latex
 from symdrift.documents.sheet import sheet_latex
 from symdrift.documents.slides import slides_latex
-from symdrift.documents.typesetting import Names, lay_out
 from symdrift.errors import RequestError
 from symdrift.files import write_text
 from symdrift.study import read_study
+from symdrift.typesetting.lines import Names, lay_out
 
 EXAMPLE = example_derivation()
 ROOT = Path(__file__).parents[1]

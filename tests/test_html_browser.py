@@ -22,10 +22,10 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 
 from symdrift import figures
 from symdrift.derivation import Equation, Step
-from symdrift.documents import mathml
 from symdrift.documents.html import derivation_html
 from symdrift.documents.numbers import Cell, FigureFile, Formula, Numbers, Table
 from symdrift.documents.pycode import python_source
+from symdrift.typesetting import mathml
 
 pytestmark = [pytest.mark.slow, needs_browser]
 

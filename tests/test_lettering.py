@@ -16,7 +16,19 @@ import symdrift.chain
 from symdrift.chain import derive
 from symdrift.chain.subject import called
 from symdrift.cli import run
-from symdrift.documents.mathlist import (
+from symdrift.documents.numbers import Formula
+from symdrift.documents.tables import parameter_table
+from symdrift.errors import RequestError
+from symdrift.lettering import (
+    FREE_LETTERS,
+    in_notation,
+    refuse_letters_of_the_theory,
+    resolve_notation,
+)
+from symdrift.notation import plain_latex
+from symdrift.roles import INDICES, PRESETS, ROLES, VOCABULARY
+from symdrift.study import read_study
+from symdrift.typesetting.mathlist import (
     _CAPITALS,
     _GREEK,
     Accented,
@@ -27,20 +39,7 @@ from symdrift.documents.mathlist import (
     Symbol,
     parse,
 )
-from symdrift.documents.numbers import Formula
-from symdrift.documents.tables import parameter_table
-from symdrift.errors import RequestError
-from symdrift.lettering import (
-    FREE_LETTERS,
-    in_notation,
-    refuse_letters_of_the_theory,
-    resolve_notation,
-    with_index,
-    with_superscript,
-)
-from symdrift.notation import plain_latex
-from symdrift.roles import INDICES, PRESETS, ROLES, VOCABULARY
-from symdrift.study import read_study
+from symdrift.typesetting.scripts import with_index, with_superscript
 
 GENERATED = Path(__file__).parents[1] / "generated"
 

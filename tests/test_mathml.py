@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 from markupsafe import Markup
 
-from symdrift.documents import mathml
+from symdrift.typesetting import mathml
 
 
 def tree(latex: str) -> ElementTree.Element:

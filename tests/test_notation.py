@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 
-from symdrift.documents import mathml
-from symdrift.documents.mathlist import parse
-from symdrift.documents.printer import TheoryPrinter
 from symdrift.notation import adapted_names, latex_names, plain_latex, symbol
 from symdrift.roles import ROLES
+from symdrift.typesetting import mathml
+from symdrift.typesetting.mathlist import parse
+from symdrift.typesetting.printer import TheoryPrinter
 
 
 def test_an_index_is_attached_to_a_role() -> None:

@@ -19,9 +19,9 @@ from symdrift.documents.bibliography import bibtex
 from symdrift.documents.latex import PAGES, derivation_latex, fragment_latex, page_of
 from symdrift.documents.numbers import Numbers, Table
 from symdrift.documents.pdf import compile_pdf
-from symdrift.documents.typesetting import Layout, align, align_parts
 from symdrift.files import write_text
 from symdrift.quoting import escape_latex
+from symdrift.typesetting.lines import Layout, align, align_parts
 
 EXAMPLE = example_derivation()
 DENOMINATOR = sp.expand((L1 + L2 + L3 + GAMMA) ** 3)

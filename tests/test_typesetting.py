@@ -12,10 +12,10 @@ import sympy as sp
 from latex_value import Reader
 from tex import needs_tex, widths
 
-from symdrift.documents.mathlist import NotMathematics, parse
-from symdrift.documents.metrics import width
-from symdrift.documents.printer import TheoryPrinter
-from symdrift.documents.typesetting import Layout, Names, lay_out, typeset
+from symdrift.typesetting.lines import Layout, Names, lay_out, typeset
+from symdrift.typesetting.mathlist import NotMathematics, parse
+from symdrift.typesetting.metrics import width
+from symdrift.typesetting.printer import TheoryPrinter
 
 ETA, GAMMA = example.ETA, example.GAMMA
 L1, L2, L3 = example.EIGENVALUES

@@ -1,7 +1,6 @@
 """Documents of a study: the derivation and the report, as LaTeX, PDF and HTML.
 
-Names are imported on first use: reading a study checks its notation with a module of this
-package, and must not load SymPy.
+Names are imported on first use: who writes a derivation needs no simulator.
 """
 
 from __future__ import annotations

@@ -9,10 +9,7 @@ from typing import Generic, Protocol, TypeVar
 import sympy as sp
 
 from symdrift.derivation import Check, Derivation, Equation, Step
-from symdrift.documents.abridgement import abridged, is_too_long
-from symdrift.documents.mathlist import NotMathematics, parse
 from symdrift.documents.numbers import Cell, Formula, shape
-from symdrift.documents.printer import TheoryPrinter
 from symdrift.documents.prose import (
     EquationReference,
     Inline,
@@ -22,9 +19,12 @@ from symdrift.documents.prose import (
     index,
     read_prose,
 )
-from symdrift.documents.typesetting import Layout, Names, lay_out
 from symdrift.errors import RequestError
 from symdrift.lettering import in_notation
+from symdrift.typesetting.abridgement import abridged, is_too_long
+from symdrift.typesetting.lines import Layout, Names, lay_out
+from symdrift.typesetting.mathlist import NotMathematics, parse
+from symdrift.typesetting.printer import TheoryPrinter
 
 EQUATION_WIDTH = 38.0
 """Room for an equation in every medium, in em."""

@@ -11,13 +11,13 @@ from markupsafe import Markup, escape
 
 from symdrift import __version__
 from symdrift.derivation import Derivation
-from symdrift.documents import mathml
 from symdrift.documents.assembly import assemble, cell
 from symdrift.documents.numbers import NO_NUMBERS, FigureFile, Numbers
 from symdrift.documents.pycode import python_source
 from symdrift.documents.rendering import render_html
 from symdrift.documents.svg import embedded
-from symdrift.documents.typesetting import Layout, align
+from symdrift.typesetting import mathml
+from symdrift.typesetting.lines import Layout, align
 
 _PHONE_WIDTH = 18.0
 """Room for words in an equation on the screen of a phone, in em."""

@@ -14,9 +14,9 @@ from symdrift.documents.assembly import EQUATION_WIDTH, assemble, cell
 from symdrift.documents.bibliography import REFERENCES
 from symdrift.documents.numbers import NO_NUMBERS, Cell, Numbers, Table
 from symdrift.documents.rendering import render_latex
-from symdrift.documents.typesetting import Layout, align, align_parts
 from symdrift.errors import RequestError
 from symdrift.quoting import LONGEST_WORD, Latex, escape_latex
+from symdrift.typesetting.lines import Layout, align, align_parts
 
 
 @dataclass(frozen=True)

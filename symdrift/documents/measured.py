@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from symdrift.documents.latex import LatexMedium
-from symdrift.documents.metrics import measure
-from symdrift.documents.typesetting import Layout
 from symdrift.quoting import Latex
+from symdrift.typesetting.lines import Layout
+from symdrift.typesetting.metrics import measure
 
 LINE = 1.25
 """Height of a line of text, in em."""

@@ -9,8 +9,8 @@ from symdrift.derivation import Derivation
 from symdrift.documents.assembly import Assembly, SectionView, assemble
 from symdrift.documents.measured import LINE, MeasuredMedium, Piece, display_height
 from symdrift.documents.rendering import render_latex
-from symdrift.documents.typesetting import Layout, align, align_parts
 from symdrift.quoting import Latex
+from symdrift.typesetting.lines import Layout, align, align_parts
 
 EQUATION_WIDTH = 25.0
 """Room for an equation in a column of the sheet, in em of its text."""

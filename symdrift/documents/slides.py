@@ -12,8 +12,8 @@ from symdrift.documents.assembly import StepView, assemble
 from symdrift.documents.latex import LatexMedium, reference_items
 from symdrift.documents.measured import LINE, MeasuredMedium, Piece, display_height
 from symdrift.documents.rendering import render_latex
-from symdrift.documents.typesetting import Layout
 from symdrift.quoting import Latex, escape_latex
+from symdrift.typesetting.lines import Layout
 
 EQUATION_WIDTH = 34.0
 """Room for an equation on a slide of 16 by 9, in em of its text."""

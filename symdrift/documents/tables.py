@@ -19,9 +19,10 @@ from symdrift.inputs import (
     input_record,
     mean_share,
 )
-from symdrift.lettering import in_notation, with_index
+from symdrift.lettering import in_notation
 from symdrift.problem import LearningProblem
 from symdrift.roles import ROLES
+from symdrift.typesetting.scripts import with_index
 from symdrift.validation import Row, Validation
 
 DIGITS = 5

@@ -9,11 +9,8 @@ import sympy as sp
 from markupsafe import Markup
 
 from symdrift.derivation import Derivation
-from symdrift.documents import mathml
 from symdrift.documents.assembly import theory_printer
-from symdrift.documents.printer import TheoryPrinter
 from symdrift.documents.prose import Inline, Text, read_prose
-from symdrift.documents.typesetting import Layout, Names, align, lay_out
 from symdrift.exercises.model import Answer, Exercise, Passage, is_plain
 from symdrift.exercises.sheets import Sheet
 from symdrift.exercises.statements import LATEX, legend
@@ -21,6 +18,9 @@ from symdrift.lettering import in_notation
 from symdrift.notation import latex_names
 from symdrift.quoting import Latex, escape_latex
 from symdrift.roles import ROLES
+from symdrift.typesetting import mathml
+from symdrift.typesetting.lines import Layout, Names, align, lay_out
+from symdrift.typesetting.printer import TheoryPrinter
 
 WIDTH = 36.0
 """Room for an equation, in em."""

@@ -14,11 +14,9 @@ from symdrift.cache import cached
 from symdrift.chain import derive
 from symdrift.closed_form import Alignment, evaluate, kernels
 from symdrift.derivation import Derivation
-from symdrift.documents import mathml
 from symdrift.documents.assembly import theory_printer
 from symdrift.documents.prose import Fragment, Inline, Text, read_prose
 from symdrift.documents.rendering import render_html
-from symdrift.documents.typesetting import Names, lay_out
 from symdrift.errors import RequestError
 from symdrift.evaluation import WARN_ABOVE, Evaluation
 from symdrift.kernels.javascript import javascript_kernels
@@ -31,6 +29,8 @@ from symdrift.problem import LearningProblem, Stimulus
 from symdrift.quoting import script_json
 from symdrift.roles import ROLES
 from symdrift.study import Study
+from symdrift.typesetting import mathml
+from symdrift.typesetting.lines import Names, lay_out
 
 SEED = 1
 """Seed of the simulation when the page opens."""

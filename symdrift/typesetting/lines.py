@@ -17,8 +17,8 @@ from functools import lru_cache
 import sympy as sp
 from sympy.matrices import MatrixBase
 
-from symdrift.documents.metrics import delimiter_size, measure
-from symdrift.documents.printer import TheoryPrinter, is_simple
+from symdrift.typesetting.metrics import delimiter_size, measure
+from symdrift.typesetting.printer import TheoryPrinter, is_simple
 
 GROUP_ABOVE = 16
 """Sums of more terms than this are grouped by powers of the small parameter."""

@@ -10,8 +10,8 @@ import sympy as sp
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE, precedence_traditional
 
-from symdrift.documents.metrics import measure
-from symdrift.lettering import with_superscript
+from symdrift.typesetting.metrics import measure
+from symdrift.typesetting.scripts import with_superscript
 
 _FLAT_REACH = 0.75
 """Formulas that reach no further than this (scripts, but no fractions) get plain brackets."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from symdrift.documents.mathlist import (
+from symdrift.typesetting.mathlist import (
     Accented,
     Delimiter,
     Fenced,

@@ -8,7 +8,7 @@ from typing import TypeGuard
 
 from markupsafe import Markup, escape
 
-from symdrift.documents.mathlist import (
+from symdrift.typesetting.mathlist import (
     Accented,
     Delimiter,
     Fenced,

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import sympy as sp
 
-from symdrift.documents.metrics import measure
-from symdrift.documents.printer import TheoryPrinter
-from symdrift.documents.typesetting import GROUP_ABOVE, Layout, Names, lay_out
+from symdrift.typesetting.lines import GROUP_ABOVE, Layout, Names, lay_out
+from symdrift.typesetting.metrics import measure
+from symdrift.typesetting.printer import TheoryPrinter
 
 LONGEST = 12
 """Rows of the article, definitions of named parts included, that a reader will read."""
