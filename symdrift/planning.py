@@ -54,10 +54,10 @@ FINEST_PRECISION = 1e-6
 COARSEST_PRECISION = 1.0
 """Largest standard error of a ratio that is one."""
 
-REJECTING_ERRORS = 9.0
+REJECTING_ERRORS = 10.0
 """Standard errors planned between data and white-noise approximation; `SAFETY` adds two."""
 
-BUDGET_SECONDS = 120.0
+BUDGET_SECONDS = 150.0
 """Time that a planned extrapolation may take."""
 
 BUDGET_MARGIN = 1.1
