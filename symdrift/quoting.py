@@ -17,7 +17,8 @@ LONGEST_SHOWN = 60
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 LONGEST_WORD = 24
-"""Characters of a word that needs no place to break."""
+"""Room of a word that needs no place to break, in letters of usual width."""
+_WIDE = "mw@%œæ"
 _WORDS = re.compile(r"\s+|\S+")
 _PERCENT = re.compile(r"([0-9]) %")
 # What pdfTeX's UTF-8 input and the T1 encoding print: Latin letters and common punctuation.
@@ -112,9 +113,19 @@ def escape_latex(text: str) -> Latex:
     """Plain text as LaTeX text; characters that LaTeX lacks appear by their code point.
 
     No line ends between a number and its per cent sign; in a word of more than
-    :data:`LONGEST_WORD` characters, such as the name of a file, it may end anywhere.
+    :data:`LONGEST_WORD` letters, such as the name of a file, it may end anywhere.
     """
     return Latex("".join(_escape_word(word) for word in _WORDS.findall(_bound(text))))
+
+
+def printed_length(text: str) -> int:
+    """Room that LaTeX gives a text, in letters of usual width: wide ones take that of two."""
+    return sum(
+        6
+        if "U+" in _escape_character(character)
+        else 1 + (character.isupper() or character in _WIDE)
+        for character in text
+    )
 
 
 def unbroken_latex(text: str) -> Latex:
@@ -128,9 +139,8 @@ def _bound(text: str) -> str:
 
 def _escape_word(word: str) -> str:
     # \hspace and not \allowbreak: in the title of slides it also becomes a property of the file.
-    pieces = [_escape_character(character) for character in word]
-    printed = sum(6 if "U+" in piece else 1 for piece in pieces)
-    return (r"\hspace{0pt}" if printed > LONGEST_WORD else "").join(pieces)
+    pieces = map(_escape_character, word)
+    return (r"\hspace{0pt}" if printed_length(word) > LONGEST_WORD else "").join(pieces)
 
 
 def _escape_character(character: str) -> str:

@@ -27,7 +27,7 @@ from symdrift.derivation import Check, Derivation, Equation, Step
 from symdrift.documents import report, write_document
 from symdrift.documents.html import derivation_html
 from symdrift.documents.latex import derivation_latex
-from symdrift.documents.numbers import Formula
+from symdrift.documents.numbers import Formula, Numbers, Table
 from symdrift.documents.pdf import CompileResult, compile_pdf
 from symdrift.documents.prose import DocumentError
 from symdrift.documents.rendering import render_latex
@@ -191,6 +191,36 @@ def test_a_rational_function_of_three_hundred_terms_compiles_without_overfull_bo
         tmp_path / "long.tex", derivation_latex(replace(EXAMPLE, steps=(step,), notation=()))
     )
     result = compile_pdf(tex)
+    assert result.pdf is not None
+    assert result.problems == ()
+
+
+@needs_tex
+def test_names_of_every_length_fit_into_every_table_of_results(tmp_path: Path) -> None:
+    short = {"ratio": "0.9996", "z": "-12.3", "standard error": r"1.2 \times 10^{-10}"}
+    heads = [
+        ("gradient noise", "synaptic noise"),
+        ("study", "isotropic inputs", "ratio"),
+        ("gradient noise", "synaptic noise", "ratio"),
+        ("theory", "simulation", "standard error", "ratio", "z"),
+    ]
+    tables = tuple(
+        Table(
+            "Rates.",
+            ("quantity", *head),
+            tuple(
+                (
+                    f"decay rate of “{(name * 40)[:length]}”",
+                    *[Formula(short.get(title, r"1.2345 \times 10^{-10}")) for title in head],
+                )
+                for length in range(1, 41, 3)
+            ),
+        )
+        for head in heads
+        for name in ("orientation_045deg_", "m", "W", "a b")
+    )
+    source = derivation_latex(replace(EXAMPLE, steps=(), notation=()), Numbers(tables, (), ()))
+    result = compile_pdf(write_text(tmp_path / "tables.tex", source))
     assert result.pdf is not None
     assert result.problems == ()
 

@@ -34,6 +34,7 @@ from symdrift.figures import (
     WeightDecaySweep,
     save,
 )
+from symdrift.figures.style import rendered
 from symdrift.roads import evaluate
 from symdrift.study import read_study
 
@@ -93,6 +94,17 @@ def test_files_hold_no_date_and_no_version(kind: str, tmp_path: Path) -> None:
     text = save(draw(kind), tmp_path / "figure.svg").read_text()
     assert not re.search(r"<dc:date>|Matplotlib v", text)
     assert b"CreationDate" not in save(draw(kind), tmp_path / "figure.pdf").read_bytes()
+
+
+def test_the_last_digits_of_coordinates_are_not_in_a_drawing() -> None:
+    def drawn(left: float) -> bytes:
+        figure = Figure()
+        figure.add_axes((left, 0.1, 0.8, 0.8)).plot([0, 1])
+        return rendered(figure, ".svg")
+
+    assert drawn(0.1) == drawn(0.1 + 1e-13)
+    assert drawn(0.1) != drawn(0.1 + 1e-3)
+
 
 
 @pytest.mark.parametrize("kind", sorted(EXAMPLES))

@@ -217,11 +217,22 @@ def test_an_npy_file_without_all_its_numbers_is_cut_short(tmp_path: Path, left: 
         read_table(path)
 
 
+@pytest.mark.parametrize("left", [1, 4, 7, 9, 10, 60, 127])
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+def test_an_npy_file_that_ends_in_its_header_is_cut_short(
+    tmp_path: Path, version: tuple[int, int], left: int
+) -> None:
+    with (tmp_path / "whole.npy").open("wb") as stream:
+        np.lib.format.write_array(stream, np.ones((9, 2)), version)
+    path = stored(tmp_path, (tmp_path / "whole.npy").read_bytes()[:left])
+    with pytest.raises(ValueError, match=r"^it is cut short: it ends within its header; copy"):
+        read_table(path)
+
+
 @pytest.mark.parametrize(
     "content",
     [
         b"",
-        b"\x93NUM",
         b"no array at all",
         npy(b"(" * 2000),
         npy(b"{" * 200),

@@ -15,7 +15,7 @@ from symdrift.documents.bibliography import REFERENCES
 from symdrift.documents.numbers import NO_NUMBERS, Cell, Numbers, Table
 from symdrift.documents.rendering import render_latex
 from symdrift.errors import RequestError
-from symdrift.quoting import LONGEST_WORD, Latex, escape_latex
+from symdrift.quoting import Latex, escape_latex, printed_length
 from symdrift.typesetting.lines import Layout, align, align_parts
 
 
@@ -139,6 +139,9 @@ line, and the width in em of one that is broken."""
 _MOST_NUMBERS, _CHARACTERS_OF_NUMBER, _WIDTH_OF_NUMBER = 5, 12, 6
 """Columns of numbers in the widest table; what one fewer leaves to the first column."""
 
+_LONGEST_VALUE = 28, 15
+"""Letters of a value that is not broken, and the width in em of one that is, beside a matrix."""
+
 _LONGEST_WHOLE_TABLE = 30
 """Rows of a table that stays in one piece."""
 
@@ -214,8 +217,9 @@ class LatexTable:
 
 def _table(table: Table, medium: LatexMedium) -> LatexTable:
     spare = _MOST_NUMBERS - (len(table.head) - 1)
+    longer = sum(max(len(title) - _CHARACTERS_OF_NUMBER, 0) for title in table.head[1:])
     columns = "".join(
-        _column(title, [row[place] for row in table.rows], spare)
+        _column(title, [row[place] for row in table.rows], spare, longer)
         for place, title in enumerate(table.head)
     )
     return LatexTable(
@@ -227,15 +231,18 @@ def _table(table: Table, medium: LatexMedium) -> LatexTable:
     )
 
 
-def _column(title: str, entries: Sequence[Cell], spare: int) -> str:
-    """Alignment of a column, in a table that has so many columns to spare."""
+def _column(title: str, entries: Sequence[Cell], spare: int, longer: int) -> str:
+    """Alignment of a column, in a table that has so many columns to spare.
+
+    The heads of the columns of numbers are so many characters ``longer`` than these.
+    """
     if title == "meaning":
         return r">{\raggedright\arraybackslash}p{15em}"
-    longest = max((len(entry) for entry in entries if isinstance(entry, str)), default=0)
-    room, width = LONGEST_WORD, _SHORTEST_BROKEN
+    longest = max((printed_length(entry) for entry in entries if isinstance(entry, str)), default=0)
+    room, width = _LONGEST_VALUE
     if title == "quantity":
-        room = _LONGEST_UNBROKEN + _CHARACTERS_OF_NUMBER * spare
-        width += _WIDTH_OF_NUMBER * spare
+        room = _LONGEST_UNBROKEN + _CHARACTERS_OF_NUMBER * spare - longer
+        width = _SHORTEST_BROKEN + _WIDTH_OF_NUMBER * spare
     if longest > room:
         return rf">{{\raggedright\arraybackslash}}p{{{width}em}}"
     return "l" if title in ("symbol", "quantity", "value") else "r"

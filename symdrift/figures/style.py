@@ -51,6 +51,8 @@ WIDTH, HEIGHT = 5.6, 3.2
 SMALLEST_PLAIN, LARGEST_PLAIN = -1, 3
 """Powers of ten of the largest number on an axis that needs no power in its unit."""
 
+_SHARED = re.compile(rb'(id="|#)([a-zA-Z][0-9a-f]{10})\b')
+
 _METADATA: dict[str, dict[str, str | None]] = {
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     ".svg": {"Date": None, "Creator": None},
@@ -100,7 +102,21 @@ def rendered(figure: Figure, suffix: str, style: Mapping[RcKeyType, Any] = STYLE
     content = BytesIO()
     with drawing(style):
         figure.savefig(content, format=suffix[1:], metadata=_METADATA[suffix], dpi=150)
-    return content.getvalue()
+    return _numbered(content.getvalue()) if suffix == ".svg" else content.getvalue()
+
+
+def _numbered(svg: bytes) -> bytes:
+    """The same picture, whose shared parts are numbered in the order of their appearance.
+
+    Matplotlib names them after the digits of coordinates that are not printed, the last of which
+    differ between processors.
+    """
+    numbers: dict[bytes, int] = {}
+
+    def renamed(found: re.Match[bytes]) -> bytes:
+        return found[1] + b"shared%d" % numbers.setdefault(found[2], len(numbers) + 1)
+
+    return _SHARED.sub(renamed, svg)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
+from os import SEEK_END
 from pathlib import Path
 from typing import BinaryIO
 
@@ -367,6 +368,11 @@ def _npy_table(path: Path, stream: BinaryIO) -> Table:
 
 
 def _npy_header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+    if _ends_in_its_header(stream):
+        raise ValueError(
+            "it is cut short: it ends within its header; copy it again, or save it again with "
+            "numpy.save"
+        )
     read = {
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,
@@ -384,3 +390,17 @@ def _npy_header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[np.ge
             "it is no NPY file of numbers; write one with numpy.save from an array of floats"
         )
     return shape, fortran, dtype
+
+
+def _ends_in_its_header(stream: BinaryIO) -> bool:
+    """Whether the file begins as NPY and ends before its header does; back at the start."""
+    beginning = stream.read(12)
+    size = stream.seek(0, SEEK_END)
+    stream.seek(0)
+    if not beginning or beginning[:6] != np.lib.format.MAGIC_PREFIX[: len(beginning)]:
+        return False
+    width = 2 if beginning[6:7] == b"\x01" else 4
+    if len(beginning) < 8 + width:
+        return True
+    promised = 8 + width + int.from_bytes(beginning[8 : 8 + width], "little")
+    return size < promised
