@@ -574,4 +574,6 @@ def _advance_for(block: Block, end: float) -> int:
 def _speed(shape: Shape) -> float:
     """Replica-steps per second to plan with, on two cores."""
     vectors = 6 * shape.weights * shape.batch + 30 * shape.batch * (shape.inputs + shape.outputs)
+    if shape.noisy_synapses:
+        vectors += 40 * shape.weights
     return 4e10 / vectors

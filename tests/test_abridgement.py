@@ -79,6 +79,7 @@ def test_what_has_no_long_polynomial_is_not_described() -> None:
     assert abridged(POWER, PRINTER, 38.0, Names()) is None
 
 
+@pytest.mark.slow
 def test_paper_describes_and_the_page_folds_the_same_equation() -> None:
     derivation = long_equation(POWER)
     last = r"\lambda_{1}^{5} \lambda_{2}^{4}"

@@ -23,6 +23,7 @@ LARGER = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", LARGER.values(), ids=LARGER)
 def test_sub_networks_of_three_make_up_a_network_of_five(example: AlignedExample) -> None:
     full = dense.evaluate(example.problem).drift
@@ -47,6 +48,7 @@ def test_white_noise_terms_make_up_the_white_noise_approximation() -> None:
         assert example.number(ETA**2 * area / length**2) == pytest.approx(expected, rel=1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inactive", [0, 1])
 def test_sum_over_indices_equals_the_explicit_network_exactly(inactive: int) -> None:
     """At rational numbers, without rounding: the two ways give the same fraction."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import time
+from functools import cache
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -23,35 +24,51 @@ from symdrift.errors import CheckFailed, RequestError
 from symdrift.roads import evaluate
 from symdrift.study import read_study, shipped_studies
 
-
-@pytest.fixture(scope="module")
-def derivations() -> dict[str, Derivation]:
-    return {name: derive(read_study(name)) for name in shipped_studies()}
-
-
-def test_every_step_has_passed_a_check(derivations: dict[str, Derivation]) -> None:
-    for derivation in derivations.values():
-        for step in derivation.steps:
-            assert step.checks, step.identifier
-            assert all(check.passed for check in step.checks)
-            assert step.seconds >= sum(check.seconds for check in step.checks)
-
-
-def test_labels_are_unique_and_references_resolve(derivations: dict[str, Derivation]) -> None:
-    for derivation in derivations.values():
-        labels = [equation.label for step in derivation.steps for equation in step.equations]
-        assert len(labels) == len(set(labels))
-        for step in derivation.steps:
-            texts = (step.prose, *step.assumptions, *(check.statement for check in step.checks))
-            for text in texts:
-                for piece in text.split("[eq:")[1:]:
-                    assert piece.partition("]")[0] in labels
-                names = {name for _, name, _, _ in Formatter().parse(text) if name}
-                assert names <= set(step.symbols)
+TOLD_QUICKLY = (
+    "anisotropic_autoencoder",
+    "bottleneck",
+    "frequent_stimulus",
+    "isotropic_autoencoder",
+    "misaligned_teacher",
+)
+each_study = pytest.mark.parametrize(
+    "study",
+    [
+        pytest.param(name, marks=() if name in TOLD_QUICKLY else pytest.mark.slow)
+        for name in shipped_studies()
+    ],
+)
 
 
-def test_steps_come_in_the_order_of_the_theory(derivations: dict[str, Derivation]) -> None:
-    sections = list(dict.fromkeys(s.section for s in derivations["bottleneck"].steps))
+@cache
+def derivation_of(study: str) -> Derivation:
+    return derive(read_study(study))
+
+
+@each_study
+def test_every_step_has_passed_a_check(study: str) -> None:
+    for step in derivation_of(study).steps:
+        assert step.checks, step.identifier
+        assert all(check.passed for check in step.checks)
+        assert step.seconds >= sum(check.seconds for check in step.checks)
+
+
+@each_study
+def test_labels_are_unique_and_references_resolve(study: str) -> None:
+    steps = derivation_of(study).steps
+    labels = [equation.label for step in steps for equation in step.equations]
+    assert len(labels) == len(set(labels))
+    for step in steps:
+        texts = (step.prose, *step.assumptions, *(check.statement for check in step.checks))
+        for text in texts:
+            for piece in text.split("[eq:")[1:]:
+                assert piece.partition("]")[0] in labels
+            names = {name for _, name, _, _ in Formatter().parse(text) if name}
+            assert names <= set(step.symbols)
+
+
+def test_steps_come_in_the_order_of_the_theory() -> None:
+    sections = list(dict.fromkeys(s.section for s in derivation_of("bottleneck").steps))
     assert sections == [
         "Setting",
         "The minimum",
@@ -66,10 +83,8 @@ def test_steps_come_in_the_order_of_the_theory(derivations: dict[str, Derivation
     ]
 
 
-def test_the_isotropic_result_is_the_published_closed_form(
-    derivations: dict[str, Derivation],
-) -> None:
-    equation = derivations["isotropic_autoencoder"].equation("isotropic").expression
+def test_the_isotropic_result_is_the_published_closed_form() -> None:
+    equation = derivation_of("isotropic_autoencoder").equation("isotropic").expression
     eta, gamma, lam, s, a, sigma, batch = sp.symbols("eta gamma lambda s a sigma B", positive=True)
     n = sp.Symbol("n", positive=True, integer=True)
     first = (n + 2) * (2 * gamma**2 + sigma**2 * lam) ** 2 / (lam * s)
@@ -77,11 +92,9 @@ def test_the_isotropic_result_is_the_published_closed_form(
     assert sp.expand(equation.rhs * batch**2 - published) == 0
 
 
-def test_displayed_terms_of_a_study_sum_to_the_dense_variance(
-    derivations: dict[str, Derivation],
-) -> None:
+def test_displayed_terms_of_a_study_sum_to_the_dense_variance() -> None:
     """The written-out terms, their permutations included, against full numerical matrices."""
-    derivation = derivations["anisotropic_autoencoder"]
+    derivation = derivation_of("anisotropic_autoencoder")
     own = derivation.equation("study-term-1-2-1").expression.rhs
     other = derivation.equation("study-term-1-2-3").expression.rhs
     problem = read_study("anisotropic_autoencoder").problem()
@@ -107,11 +120,9 @@ def test_displayed_terms_of_a_study_sum_to_the_dense_variance(
         assert 0.005**2 * area / length**2 == pytest.approx(variance, rel=1e-12)
 
 
-def test_a_frequent_stimulus_drifts_more_slowly_until_label_noise_reverses_it(
-    derivations: dict[str, Derivation],
-) -> None:
+def test_a_frequent_stimulus_drifts_more_slowly_until_label_noise_reverses_it() -> None:
     """Signs of the derived slopes against finite differences of the dense road."""
-    derivation = derivations["frequent_stimulus"]
+    derivation = derivation_of("frequent_stimulus")
     critical = derivation.equation("critical-noise").expression.rhs
     n, lam, gamma = 4, 1.0, 0.02
     symbols = {"lambda": lam, "gamma": gamma}
@@ -134,19 +145,17 @@ def test_a_frequent_stimulus_drifts_more_slowly_until_label_noise_reverses_it(
         assert np.sign(frequent.decay_rate - rare.decay_rate) == sign
 
 
-def test_a_derivation_comes_back_from_the_cache_unchanged_and_fast(
-    derivations: dict[str, Derivation],
-) -> None:
+def test_a_derivation_comes_back_from_the_cache_unchanged_and_fast() -> None:
     start = time.perf_counter()
     again = derive(read_study("anisotropic_autoencoder"))
     assert time.perf_counter() - start < 5
-    first = derivations["anisotropic_autoencoder"]
+    first = derivation_of("anisotropic_autoencoder")
     assert again == first
     assert pickle.loads(pickle.dumps(again)) == again
 
 
-def test_a_damaged_cache_is_derived_again(derivations: dict[str, Derivation], cache: Path) -> None:
-    isotropic = derivations["isotropic_autoencoder"]
+def test_a_damaged_cache_is_derived_again(cache: Path) -> None:
+    isotropic = derivation_of("isotropic_autoencoder")
     study = read_study(isotropic.study)
     own = cache / f"{cache_key('results', [study.name, study.document])}.pickle"
     kept = own.read_bytes()
@@ -184,17 +193,12 @@ def test_a_failing_check_names_its_step() -> None:
         derived("wrong", "Section", "Title", "Text.", tests=(vanishes("It is zero.", x - 1),))
 
 
-def test_a_derivation_says_what_the_symbols_of_its_study_stand_for(
-    derivations: dict[str, Derivation],
-) -> None:
-    for name, derivation in derivations.items():
-        sentence, symbols = called(read_study(name))
-        (step,) = (
-            (step for step in derivation.steps if sentence in step.prose)
-            if sentence
-            else (derivation.steps[0],)
-        )
-        assert symbols.items() <= step.symbols.items()
+@each_study
+def test_a_derivation_says_what_the_symbols_of_its_study_stand_for(study: str) -> None:
+    steps = derivation_of(study).steps
+    sentence, symbols = called(read_study(study))
+    (step,) = (step for step in steps if sentence in step.prose) if sentence else steps[:1]
+    assert symbols.items() <= step.symbols.items()
 
 
 @pytest.mark.parametrize("text", ["(a + b + phi)**64", "((a + b)**8)**8/(a + 1)*(a + 2)*(b + 3)"])
@@ -218,31 +222,28 @@ def test_prose_may_not_name_an_unknown_symbol() -> None:
         derived("unknown", "Section", "Title", "See {nonsense}.", tests=(zero,))
 
 
-def test_equations_show_themselves_in_the_notation_of_the_study(
-    derivations: dict[str, Derivation],
-) -> None:
-    derivation = derivations["bottleneck"]
+def test_equations_show_themselves_in_the_notation_of_the_study() -> None:
+    derivation = derivation_of("bottleneck")
     assert r"\gamma" in derivation["singular-values"]._repr_latex_()
     assert derivation.equation("singular-value").latex() == r"s = a - \frac{\gamma}{\lambda}"
     bare = Equation("bare", sp.Symbol("x") > 0, sp.Symbol("y") > 1)
     assert bare.latex() == r"x > 0,\qquad y > 1"
 
 
-def test_a_derivation_lists_its_steps_in_a_notebook(derivations: dict[str, Derivation]) -> None:
-    derivation = derivations["bottleneck"]
+def test_a_derivation_lists_its_steps_in_a_notebook() -> None:
+    derivation = derivation_of("bottleneck")
     html = derivation._repr_html_()
     assert html.count("<tr>") == len(derivation.steps) + 1
     assert "A step rotates by the area it sweeps" in html
 
 
-def test_forms_are_explained_by_named_and_timed_rules(
-    derivations: dict[str, Derivation],
-) -> None:
-    applied = derivations["bottleneck"]["isotropic"].simplifications
+def test_forms_are_explained_by_named_and_timed_rules() -> None:
+    applied = derivation_of("bottleneck")["isotropic"].simplifications
     assert applied[0].rule == "partial fractions in s"
     assert all(rule.seconds >= 0 and rule.operations_before > 0 for rule in applied)
 
 
+@pytest.mark.slow
 def test_an_autoencoder_is_derived_on_the_axes_of_its_covariance() -> None:
     full = {"inputs.covariance": "[[2, 0.5, 0], [0.5, 1, 0], [0, 0, 1]]"}
     study = read_study("anisotropic_autoencoder").with_values(full)

@@ -452,6 +452,7 @@ def test_validation_of_a_given_length_keeps_to_the_rate_of_the_study(
     assert "64 replicas of" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_validation_at_several_rates_with_a_picture(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -150,6 +150,7 @@ def test_json_of_many_planes_is_refused_before_the_work_and_tables_are_not(
         assert run([*arguments, *option]) == 0
 
 
+@pytest.mark.slow
 def test_a_json_record_takes_no_more_than_is_foreseen() -> None:
     from symdrift.memory import SHARED_ENTRY, record_memory
 

@@ -82,6 +82,7 @@ def test_output_that_cannot_be_printed_is_one_sentence(
         assert np.load(tmp_path / "x.npz")["steps"][-1] > 0
 
 
+@pytest.mark.slow
 def test_without_any_stream_the_exit_code_still_tells(tmp_path: Path) -> None:
     arguments = ["evaluate", "bottleneck"]
     assert shell("symdrift <&- >&- 2>&-", *arguments).returncode == 2
@@ -120,6 +121,7 @@ def test_characters_that_a_code_page_lacks_are_replaced(
     assert shown in done.stdout
 
 
+@pytest.mark.slow
 def test_the_error_bars_of_a_validation_can_be_printed_in_ascii() -> None:
     done = shell(
         "symdrift",
@@ -239,6 +241,7 @@ def test_pictures_do_not_follow_the_settings_of_the_user(
     assert len(set(pictures)) == 1
 
 
+@pytest.mark.slow
 def test_figures_of_documents_do_not_follow_the_settings_of_the_user() -> None:
     observation = observe(read_study("bottleneck").problem())
     pictures = []

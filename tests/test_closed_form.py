@@ -198,6 +198,7 @@ TINY = (1e-9, 1e-12, 1e-16, 1e-24)
 SCALES = st.integers(-8, 8).map(lambda power: 10.0**power)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     variances=st.lists(SCALES, min_size=4, max_size=4),

@@ -135,6 +135,7 @@ def test_a_failed_check_stops_the_document_and_names_the_step(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_documents_do_not_depend_on_the_order_of_hashes() -> None:
     script = (
         "import hashlib, documents_example as example\n"
@@ -195,6 +196,7 @@ def test_a_rational_function_of_three_hundred_terms_compiles_without_overfull_bo
     assert result.problems == ()
 
 
+@pytest.mark.slow
 @needs_tex
 def test_names_of_every_length_fit_into_every_table_of_results(tmp_path: Path) -> None:
     short = {"ratio": "0.9996", "z": "-12.3", "standard error": r"1.2 \times 10^{-10}"}

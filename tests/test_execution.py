@@ -77,6 +77,7 @@ def test_trajectories_on_an_executor_change_no_bit() -> None:
         assert np.array_equal(here.second_layer, other.second_layer)
 
 
+@pytest.mark.slow
 # Its servers and their sockets are closed late, which is no concern of ours.
 @pytest.mark.filterwarnings("ignore")
 def test_a_dask_cluster_changes_no_bit() -> None:

@@ -139,6 +139,7 @@ def small_diffusion(weight_decay: float, third: str | None) -> float:
     return float(autoencoder(list(VARIANCES), weight_decay, **settings).drift.diffusion[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("third", [None, "other", "left_out", "unseen"])
 def test_small_weight_decay_is_approached_linearly(third: str | None) -> None:
     """Ten times less weight decay, ten times closer to the leading order."""

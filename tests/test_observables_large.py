@@ -152,6 +152,7 @@ def test_one_learned_direction_wanders_over_the_sphere_of_all_hidden_units() -> 
 # -- many active axes in correlated planes ------------------------------------------------
 
 
+@pytest.mark.slow
 def test_correlated_planes_of_twenty_six_active_axes() -> None:
     """A stimulus set: slopes of ``(v'Qv)^2`` by the rates of stimuli alone, uniform in the end."""
     rng = np.random.default_rng(8)

@@ -148,6 +148,7 @@ def test_stopping_one_of_several_stops_all(fake_tex: Path, tmp_path: Path) -> No
     assert gone("4217")
 
 
+@pytest.mark.slow
 @needs_proc
 def test_sigterm_stops_tex_and_leaves_no_temporary_files(fake_tex: Path, tmp_path: Path) -> None:
     script(fake_tex, f'touch "{tmp_path}/begun"; sleep 5217 & sleep 5217')

@@ -157,7 +157,13 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if "beyond" in name else ())
+        for name in CASES
+    ],
+)
 def test_steps_are_those_of_textbook_sgd_on_the_same_random_numbers(name: str) -> None:
     given = CASES[name]
     outputs, inputs = given.teacher.shape
@@ -248,6 +254,7 @@ def test_a_run_depends_on_seed_and_replica_only() -> None:
     assert len(np.unique(ends, axis=0)) == 150
 
 
+@pytest.mark.slow
 def test_silent_hidden_units_stay_silent() -> None:
     given = problem([2.0, 1.5, 0.7], weight_decay=0.9, learning_rate=0.02, hidden=4)
     trajectory = simulate(given, steps=200, replicas=3)

@@ -62,6 +62,7 @@ def test_estimated_widths_are_never_below_those_of_tex_and_rarely_far_above(tmp_
         assert true - 0.15 <= width(sample) <= 1.15 * true + 0.1, sample
 
 
+@pytest.mark.slow
 @needs_tex
 @pytest.mark.parametrize("room", [18.0, 30.0, 38.0])
 def test_no_row_of_a_broken_equation_is_wider_than_its_room_in_tex(
@@ -176,6 +177,7 @@ def test_a_name_is_given_once_per_document() -> None:
     assert names.part("Q") == r"\mathcal{Q}_{2}"
 
 
+@pytest.mark.slow
 def test_a_matrix_with_too_many_columns_becomes_a_list_of_its_entries() -> None:
     matrix = sp.diag(*[L1**k for k in range(1, 31)])
     layout = lay_out(sp.Eq(sp.MatrixSymbol("H", 30, 30), matrix, evaluate=False), printer(),

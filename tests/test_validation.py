@@ -108,6 +108,7 @@ def test_published_simulations_are_reproduced(name: str) -> None:
     assert found.standard_error < 0.02 * found.simulation
 
 
+@pytest.mark.slow
 def test_the_published_mean_rotation_is_reproduced() -> None:
     """Up to its sign, which depends on the signs of the hidden axes."""
     found = row(compared(MISALIGNED, precision=0.005, seed=2), "mu[12]")
@@ -165,6 +166,7 @@ def test_the_excess_loss_is_a_quarter_of_the_rate_times_the_noise() -> None:
     assert found.standard_error < 0.01 * expected
 
 
+@pytest.mark.slow
 def test_the_autocorrelation_of_a_representation_decays_as_the_theory_says() -> None:
     """``E[h_t . h_{t+T}]`` falls by ``exp(-decay_rate T)`` once the fluctuation is forgotten.
 
@@ -307,6 +309,7 @@ def test_few_replicas_are_cut_into_segments_for_their_standard_errors() -> None:
     assert 0.5 < ratio < 2.0
 
 
+@pytest.mark.slow
 def test_rank_one_has_no_planes_but_a_fluctuation() -> None:
     given = problem([2.0, 0.7], weight_decay=0.2, learning_rate=0.005, hidden=1)
     validation = compared(given, precision=0.1)
@@ -377,6 +380,7 @@ def test_an_interrupt_keeps_the_windows_that_were_finished() -> None:
     assert row(validation, "V[12]").standard_error > 0
 
 
+@pytest.mark.slow
 def test_progress_never_goes_back() -> None:
     seen: list[tuple[int, int]] = []
     compared_with_progress = validate(
@@ -410,6 +414,7 @@ def test_vanishing_correlations_of_many_planes_are_no_rows() -> None:
     assert sum(quantity.startswith("V[") for quantity in quantities) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hidden", [2, 4], ids=["all active", "two silent"])
 def test_synaptic_noise_turns_active_axes_among_each_other_and_into_silent_ones(
     hidden: int,
@@ -447,6 +452,7 @@ def test_planning_holds_no_matrix_of_all_weights() -> None:
     assert peak < 2**19
 
 
+@pytest.mark.slow
 def test_many_independent_planes_are_compared_by_their_variances_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
