@@ -18,7 +18,7 @@ from symdrift.errors import CheckFailed
 from symdrift.fluctuation import NormalBlock, NormalSpace, normal_space
 from symdrift.manifold import AlignedMinimum, Direction, active_direction
 from symdrift.notation import ETA, GAMMA, symbol
-from symdrift.rational import cancel, is_zero
+from symdrift.rational import cancel, is_zero, replaced
 
 
 def any_direction(index: str) -> Direction:
@@ -93,11 +93,11 @@ class RepresentativeDrift:
             Positions of two active directions.
         """
         own = (
-            self.own_term.exact.xreplace(renaming(i=directions[i], j=directions[j])),
-            self.own_term.exact.xreplace(renaming(i=directions[j], j=directions[i])),
+            replaced(self.own_term.exact, renaming(i=directions[i], j=directions[j])),
+            replaced(self.own_term.exact, renaming(i=directions[j], j=directions[i])),
         )
         others = (
-            self.other_term.exact.xreplace(renaming(i=directions[i], j=directions[j], l=direction))
+            replaced(self.other_term.exact, renaming(i=directions[i], j=directions[j], l=direction))
             for l, direction in enumerate(directions)
             if l not in (i, j)
         )

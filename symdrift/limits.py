@@ -9,7 +9,7 @@ import sympy as sp
 from symdrift.aligned import RepresentativeDrift, renaming
 from symdrift.manifold import Direction
 from symdrift.notation import BATCH, ETA, GAMMA, INPUTS, symbol
-from symdrift.rational import cancel, factor, leading_term
+from symdrift.rational import cancel, factor, leading_term, replaced
 
 Term = tuple[sp.Expr, int]
 """Coefficient and exponent of a leading order."""
@@ -23,12 +23,12 @@ def autoencoder_direction(index: str, label_noise: sp.Expr) -> Direction:
 
 def own_term(drift: RepresentativeDrift, i: Direction, j: Direction) -> sp.Expr:
     """The term ``l = i`` of the plane ``(i, j)``."""
-    return drift.own_term.exact.xreplace(renaming(i=i, j=j))
+    return replaced(drift.own_term.exact, renaming(i=i, j=j))
 
 
 def other_term(drift: RepresentativeDrift, i: Direction, j: Direction, l: Direction) -> sp.Expr:
     """The term of another index ``l`` of the plane ``(i, j)``."""
-    return drift.other_term.exact.xreplace(renaming(i=i, j=j, l=l))
+    return replaced(drift.other_term.exact, renaming(i=i, j=j, l=l))
 
 
 def diffusion(drift: RepresentativeDrift, area: sp.Expr, i: Direction, j: Direction) -> sp.Expr:
@@ -136,8 +136,8 @@ def frequency_effect(drift: RepresentativeDrift) -> FrequencyEffect:
     other_rate = mixed + (INPUTS - 2) * plain
 
     def response(rate: sp.Expr) -> sp.Expr:
-        slope = sp.diff(rate.xreplace({BATCH: sp.Integer(1)}), frequent.input_variance)
-        return factor(slope.xreplace({frequent.input_variance: other.input_variance}))
+        slope = sp.diff(replaced(rate, {BATCH: sp.Integer(1)}), frequent.input_variance)
+        return factor(replaced(slope, {frequent.input_variance: other.input_variance}))
 
     return FrequencyEffect(
         decay_rate=response(frequent_rate),

@@ -8,7 +8,7 @@ so everything stays in a field of rational functions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import flint
@@ -36,21 +36,21 @@ class RationalField:
     """
 
     def __init__(self, expressions: Iterable[sp.Expr]) -> None:
-        expressions = [sp.sympify(expression, strict=True) for expression in expressions]
+        parts = distinct_parts(sp.sympify(expression, strict=True) for expression in expressions)
         symbols = sorted(
-            set().union(*(expression.free_symbols for expression in expressions)),
-            key=lambda item: item.name,
+            (part for part in parts if isinstance(part, sp.Symbol)), key=lambda item: item.name
         )
+        roots = [
+            part.base for part in parts if part.is_Pow and part.exp.is_Rational and part.exp.q == 2
+        ]
         adjoined = sorted(
-            {item for expression in expressions for item in _transcendental(expression)},
+            {
+                *(part for part in parts if isinstance(part, sp.cos | sp.sin)),
+                *(sp.sqrt(base) for base in roots if not base.is_Symbol),
+            },
             key=sp.default_sort_key,
         )
-        rooted = {
-            power.base
-            for expression in expressions
-            for power in expression.atoms(sp.Pow)
-            if power.exp.is_Rational and power.exp.q == 2 and power.base.is_Symbol
-        }
+        rooted = {base for base in roots if base.is_Symbol}
         generators = [*symbols, *adjoined]
         self._context = flint.fmpz_mpoly_ctx.get(
             [f"x{position}" for position in range(max(1, len(generators)))], flint.Ordering.lex
@@ -197,16 +197,35 @@ class RationalField:
         )
 
 
-def _transcendental(expression: sp.Expr) -> Iterator[sp.Expr]:
-    """Cosines, sines and square roots of sums that an expression is rational in."""
-    if isinstance(expression, sp.cos | sp.sin):
-        yield expression
-        return
-    rooted = expression.is_Pow and expression.exp.is_Rational and expression.exp.q == 2
-    if rooted and not expression.base.is_Symbol:
-        yield sp.sqrt(expression.base)
-    for argument in expression.args:
-        yield from _transcendental(argument)
+def distinct_parts(expressions: Iterable[sp.Basic]) -> set[sp.Basic]:
+    """All that stands in some expressions, they included.
+
+    What stands in many places is walked through once: written out, the formulas of this theory
+    are a hundred times longer than their distinct parts.
+    """
+    found: set[sp.Basic] = set()
+    waiting = list(expressions)
+    while waiting:
+        part = waiting.pop()
+        if part not in found:
+            found.add(part)
+            waiting.extend(part.args)
+    return found
+
+
+def replaced(expression: sp.Expr, rules: Mapping[sp.Expr, sp.Expr]) -> sp.Expr:
+    """``expression.xreplace(rules)``, with each distinct part replaced once."""
+    known: dict[sp.Basic, sp.Basic] = dict(rules)
+
+    def result(part: sp.Basic) -> sp.Basic:
+        found = known.get(part)
+        if found is None:
+            arguments = [result(argument) for argument in part.args]
+            same = all(new is old for new, old in zip(arguments, part.args, strict=True))
+            found = known[part] = part if same else part.func(*arguments)
+        return found
+
+    return result(expression)
 
 
 def is_zero(expression: sp.Expr) -> bool:
@@ -216,11 +235,12 @@ def is_zero(expression: sp.Expr) -> bool:
     """
     expression = sp.sympify(expression, strict=True)
     halved: dict[sp.Expr, sp.Expr] = {}
-    for angle in {function.args[0] for function in expression.atoms(sp.cos, sp.sin)}:
+    functions = {part for part in distinct_parts([expression]) if isinstance(part, sp.cos | sp.sin)}
+    for angle in {function.args[0] for function in functions}:
         tangent = sp.Dummy(f"tangent_{len(halved)}")
         halved[sp.cos(angle)] = (1 - tangent**2) / (1 + tangent**2)
         halved[sp.sin(angle)] = 2 * tangent / (1 + tangent**2)
-    rational = expression.xreplace(halved)
+    rational = replaced(expression, halved) if halved else expression
     return bool(RationalField([rational]).fraction(rational)[0] == 0)
 
 

@@ -5,7 +5,16 @@ import sympy as sp
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from symdrift.rational import RationalField, cancel, factor, is_zero, leading_term, solve_linear
+from symdrift.rational import (
+    RationalField,
+    cancel,
+    distinct_parts,
+    factor,
+    is_zero,
+    leading_term,
+    replaced,
+    solve_linear,
+)
 
 X, Y, Z = sp.symbols("x y z", positive=True)
 
@@ -184,3 +193,26 @@ def test_sums_of_products_and_quotients_are_in_lowest_terms() -> None:
     assert total[0] == 0
     quotient = field.divide(field.fraction(a**2 - b**2), field.fraction(a - b))
     assert field.expand(quotient[0]) / field.expand(quotient[1]) == a + b
+
+
+@settings(max_examples=150)
+@given(ROOTED, ROOTED, ROOTED)
+def test_what_is_replaced_once_is_what_sympy_replaces_everywhere(
+    expression: sp.Expr, first: sp.Expr, second: sp.Expr
+) -> None:
+    rules = {X: first, Y * Z: second, sp.sqrt(X): Z}
+    assert replaced(expression, rules) == expression.xreplace(rules)
+
+
+@settings(max_examples=150)
+@given(ROOTED)
+def test_distinct_parts_are_all_that_a_walk_finds(expression: sp.Expr) -> None:
+    assert distinct_parts([expression]) == set(sp.preorder_traversal(expression))
+
+
+def test_what_stands_in_many_places_is_visited_once() -> None:
+    nested = X
+    for _ in range(200):
+        nested = sp.Mul(nested, sp.Add(nested, 1, evaluate=False), evaluate=False)
+    assert len(distinct_parts([nested])) == 402
+    assert distinct_parts([replaced(nested, {X: sp.Integer(0)})]) == {sp.Integer(0)}

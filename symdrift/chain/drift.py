@@ -32,7 +32,7 @@ from symdrift.limits import autoencoder_direction
 from symdrift.manifold import AlignedMinimum, active_direction
 from symdrift.noise import reached_directions
 from symdrift.notation import BATCH, ETA, GAMMA, symbol
-from symdrift.rational import factor, is_zero, leading_term
+from symdrift.rational import factor, is_zero, leading_term, replaced
 
 PLANE_VARIANCE = symbol("rotation_covariance", "ij")
 WHITE_VARIANCE = sp.Symbol("V_white", positive=True)
@@ -254,7 +254,7 @@ def _terms(examples: Examples) -> Step:
         # Exact at a point where every entry is a different rational number.
         symbols = sorted((value - term.exact).free_symbols, key=lambda item: item.name)
         point = {item: sp.Rational(2 * k + 3, k + 2) for k, item in enumerate(symbols)}
-        return bool((value - term.exact).xreplace(point) == 0)
+        return bool(replaced(value - term.exact, point) == 0)
 
     pair_names = (y, z, *BLOCK_NOISE.values(), *BLOCK_FLUCTUATION.values())
     own_names = (ROW_LEFT, ROW_RIGHT, OWN_NOISE, MIXED_NOISE, OWN_FLUCTUATION, MIXED_FLUCTUATION)
@@ -325,9 +325,10 @@ def _total(examples: Examples) -> Step:
         }
         return all(
             is_zero(
-                (
-                    pair.found.area_variance - pair.generic.area_variance.xreplace(pair.names)
-                ).xreplace(quiet)
+                replaced(
+                    pair.found.area_variance - replaced(pair.generic.area_variance, pair.names),
+                    quiet,
+                )
             )
             for pair in counterparts(space, representative)
         )

@@ -19,7 +19,7 @@ from symdrift.fluctuation import normal_space
 from symdrift.limits import isotropic_diffusion, other_term, own_term
 from symdrift.manifold import AlignedMinimum, Direction
 from symdrift.notation import BATCH, ETA, GAMMA, INPUTS, symbol
-from symdrift.rational import RationalField, is_zero
+from symdrift.rational import RationalField, is_zero, replaced
 from symdrift.representation import decay_matrix
 from symdrift.simplification import simplify_by, substitute
 
@@ -390,14 +390,14 @@ def _plane_terms(
     i, j = (directions[k] for k in plane)
     drift = examples.representative
     values = in_study_symbols(subject)
-    yield plane[0], own_term(drift, i, j).xreplace(values)
+    yield plane[0], replaced(own_term(drift, i, j), values)
     if _kind(i) != _kind(j):
-        yield plane[1], own_term(drift, j, i).xreplace(values)
+        yield plane[1], replaced(own_term(drift, j, i), values)
     kinds = []
     for l, direction in enumerate(directions):
         if l not in plane and _kind(direction) not in kinds:
             kinds.append(_kind(direction))
-            yield l, other_term(drift, i, j, direction).xreplace(values)
+            yield l, replaced(other_term(drift, i, j, direction), values)
 
 
 def _displayable(term: sp.Expr) -> sp.Expr | None:
@@ -424,16 +424,16 @@ def _drift_tests(examples: Examples, subject: Subject) -> list[Test]:
     representative = examples.representative
 
     def vanishing(difference: sp.Expr) -> bool:
-        exact = difference.xreplace(singular_values).xreplace(values)
+        exact = replaced(replaced(difference, singular_values), values)
         symbols = sorted(exact.free_symbols, key=lambda item: item.name)
         if len(symbols) <= DISPLAYED_SYMBOLS:
             return is_zero(exact)
         point = {item: sp.Rational(k + 5, k + 3) for k, item in enumerate(symbols)}
-        return is_zero(exact.xreplace(point))
+        return is_zero(replaced(exact, point))
 
     def explicit() -> bool:
         return all(
-            vanishing(pair.found.area_variance - pair.generic.area_variance.xreplace(pair.names))
+            vanishing(pair.found.area_variance - replaced(pair.generic.area_variance, pair.names))
             for pair in counterparts(normal_space(minimum), representative)
         )
 

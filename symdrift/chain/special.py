@@ -22,7 +22,7 @@ from symdrift.limits import (
     own_term,
 )
 from symdrift.notation import BATCH, ETA, GAMMA, INPUTS, symbol
-from symdrift.rational import cancel, is_zero, leading_term
+from symdrift.rational import cancel, is_zero, leading_term, replaced
 from symdrift.simplification import FACTOR, Simplified, partial_fractions, simplify_by, substitute
 
 SECTION = "Special cases and limits"
@@ -93,7 +93,7 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
         for k in (1, 2, 3)
         for role in ("input_variance", "singular_value", "label_noise")
     }
-    explicit = rotation_variance(examples.all_active, (0, 1)).xreplace(equal)
+    explicit = replaced(rotation_variance(examples.all_active, (0, 1)), equal)
     return derived(
         "isotropic",
         SECTION,
@@ -140,7 +140,7 @@ def _small_weight_decay(examples: Examples) -> Step:
             errors = []
             for size in (6, 7):
                 small = {**point, GAMMA: sp.Rational(1, 10**size)}
-                ratio = term.xreplace(small) / (coefficient * GAMMA**exponent).xreplace(small)
+                ratio = replaced(term, small) / (coefficient * GAMMA**exponent).xreplace(small)
                 errors.append(abs(cancel(ratio) - 1))
             if not (errors[0] < sp.Rational(1, 10**4) and 9 * errors[1] < errors[0]):
                 return False
@@ -271,9 +271,9 @@ def _irrelevant_approached(examples: Examples, term: sp.Expr) -> bool:
             GAMMA: gamma,
             ETA: sp.Integer(1),
         }
-        whole = rotation_variance(examples.bottleneck, (0, 1)).xreplace(values)
+        whole = replaced(rotation_variance(examples.bottleneck, (0, 1)), values)
         pair = examples.bottleneck.minimum.directions[:2]
-        alone = representative.rotation_variance(pair, 0, 1).xreplace(values)
+        alone = replaced(representative.rotation_variance(pair, 0, 1), values)
         expected = (
             term.xreplace(
                 {symbol("input_variance"): lam, IRRELEVANT_VARIANCE: nu, ETA: sp.Integer(1)}
@@ -356,7 +356,7 @@ def _exponents(examples: Examples, isotropic: sp.Expr) -> Step:
             scaled = DriftTerm((forward, backward))
             symbols = sorted(scaled.exact.free_symbols - {BATCH}, key=lambda item: item.name)
             point = {item: sp.Rational(2 * k + 3, k + 2) for k, item in enumerate(symbols)}
-            ratio = scaled.exact.xreplace(point) * BATCH**2 - term.exact.xreplace(point)
+            ratio = replaced(scaled.exact, point) * BATCH**2 - replaced(term.exact, point)
             if not is_zero(ratio):
                 return False
         return True
@@ -502,7 +502,7 @@ def _slope_agrees(examples: Examples, slope: sp.Expr) -> bool:
                 symbol("singular_value", k): 1 - gamma / variance,
                 symbol("label_noise", k): noise,
             }
-        return sum(plane.xreplace(values) for plane in planes) / 2
+        return sum(replaced(plane, values) for plane in planes) / 2
 
     difference = (rate(lam + tiny) - rate(lam - tiny)) / (2 * tiny)
     expected = slope.xreplace(
