@@ -24,6 +24,10 @@ from symdrift.progress import log_stage
 from symdrift.quoting import csv_cell
 from symdrift.roads import evaluate, evaluate_stimuli
 from symdrift.synaptic import synaptic_decay, synaptic_drift
+from symdrift.tables import Table, printed
+
+_UNITS_OF_RATES = {"rotation variance": "rad^2/step", "steady rotation": "rad/step"}
+"""Of a comparison; other rates are per step."""
 
 STEP = 1e-3
 """Change of a logarithm across which exponents are measured."""
@@ -482,3 +486,60 @@ def _sizes(problem: LearningProblem, variance: float) -> tuple[SizeRow, ...]:
 
     sizes = [(inputs, inputs), (2 * inputs, 2 * inputs), (4 * inputs, 4 * inputs)]
     return tuple(row(*size) for size in (*sizes, (inputs, 2 * inputs), (inputs, 4 * inputs)))
+
+
+def comparison_tables(compared: ComparedStudy) -> list[Table]:
+    """Rates of a study beside those of its counterparts, then how the two noises scale."""
+    synaptic = compared.synaptic
+    tables = [_comparison_table(comparison) for comparison in compared.comparisons().values()]
+    if synaptic is None:
+        return tables
+    added = (
+        "Synaptic noise of the variance at which the mean decay rates agree: "
+        f"{printed(synaptic.synaptic_variance)} per weight and step"
+    )
+    scaling = Table(
+        "Mean decay rate: exponents, and values in isotropic networks of other sizes",
+        ("", "gradient noise", "synaptic noise"),
+        (
+            *(
+                (
+                    f"exponent of the {row.parameter}",
+                    _exponent(row.gradient),
+                    _exponent(row.synaptic),
+                )
+                for row in synaptic.scaling
+            ),
+            *(
+                (
+                    f"{size.inputs} inputs, {size.hidden} hidden units, 1/step",
+                    printed(size.gradient),
+                    printed(size.synaptic),
+                )
+                for size in synaptic.sizes
+            ),
+        ),
+    )
+    return [replace(tables[0], caption=added), *tables[1:], scaling]
+
+
+def _comparison_table(comparison: DriftComparison) -> Table:
+    def row(quantity: str, pair: RatePair) -> tuple[str, ...]:
+        return (
+            f"{quantity}, {_UNITS_OF_RATES.get(quantity, '1/step')}",
+            f"plane {pair.name}" if quantity == "rotation variance" else pair.name,
+            printed(pair.study),
+            printed(pair.counterpart),
+            "" if pair.ratio is None else f"{pair.ratio:.4g}",
+        )
+
+    return Table(
+        f"{comparison.study.capitalize()} beside {comparison.counterpart}",
+        ("quantity", "of", comparison.study, comparison.counterpart, "ratio"),
+        tuple(row(quantity, pair) for quantity, pair in comparison.rows()),
+    )
+
+
+def _exponent(value: float) -> str:
+    """Two decimals, which is what a difference quotient gives; rounding is no exponent."""
+    return f"{value:.2f}" if abs(value) >= 0.005 else "0"

@@ -228,7 +228,7 @@ class Evaluation:
     warnings: tuple[str, ...]
 
     def _repr_html_(self) -> str:
-        from symdrift.notebook import evaluation_html
+        from symdrift.overview import evaluation_html
 
         return evaluation_html(self)
 
@@ -282,7 +282,7 @@ class StimulusEvaluation:
         self.mean_rotation.setflags(write=False)
 
     def _repr_html_(self) -> str:
-        from symdrift.notebook import evaluation_html
+        from symdrift.overview import evaluation_html
 
         return evaluation_html(self)
 
@@ -416,12 +416,6 @@ def check_approximation(approximation: str) -> None:
             "approximation", f'= "{approximation}" is unknown; allowed are {allowed}'
         )
 
-
-SIGNS = (
-    "A positive mean rotation of plane i, j turns hidden axis j towards i; the sign of an axis "
-    "makes the largest component of its right singular vector positive."
-)
-"""What the sign of a mean rotation means."""
 
 
 def stillness_warnings(problem: LearningProblem, rank: int) -> tuple[str, ...]:

@@ -219,7 +219,7 @@ class Extrapolation:
         return tuple(row.quantity for row in missing)
 
     def _repr_html_(self) -> str:
-        from symdrift.notebook import extrapolation_html
+        from symdrift.verdict import extrapolation_html
 
         return extrapolation_html(self)
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.files import require_file
+from symdrift.overview import quantities
 from symdrift.quoting import figure_text
-from symdrift.tables import quantities
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

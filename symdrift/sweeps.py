@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import math
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from symdrift.errors import RequestError
 from symdrift.expressions import parse_number, whole_number
 from symdrift.memory import available_memory
+from symdrift.overview import quantities
 from symdrift.progress import log_stage
-from symdrift.quoting import shown
+from symdrift.quoting import csv_cell, shown
+from symdrift.tables import Record, Table, printed
 
 if TYPE_CHECKING:
     from symdrift.evaluation import Evaluation, StimulusEvaluation
@@ -24,6 +28,7 @@ QUANTITIES = ("all", "stimuli")
 MOST_POINTS = 100_000
 """Points of one sweep."""
 
+_INDEX = re.compile(r"\.\d+(-\d+)?$")
 _PLANE, _STIMULUS, _LISTED = 176, 640, 40
 """Bytes of a plane beside its variance, of a stimulus, and of a number in a list."""
 
@@ -216,3 +221,84 @@ def _require_memory(evaluation: Evaluation | StimulusEvaluation, total: int) -> 
             f"asks for {total} points, whose results would take about {needed / 2**30:.1f} GiB "
             f"(available: {available / 2**30:.1f} GiB); {advice}",
         )
+
+
+def parameters(point: SweepPoint) -> Record:
+    """Parameters of a point: where it lies, its symbols, and the single-valued settings."""
+    settings = {
+        name: value
+        for name, value in point.evaluation.parameters.items()
+        if isinstance(value, (int, float, str))
+    }
+    return {**point.swept, **point.symbols, **settings}
+
+
+def write_csv(points: Sequence[SweepPoint], stream: TextIO) -> None:
+    """Write one row per point, one column per parameter and per quantity.
+
+    Quantities that exist at some points only (the rank may change) are blank elsewhere.
+    """
+    # Made twice rather than held: a row takes many times the memory of its numbers.
+    columns = _columns(map(_row, points))
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(map(csv_cell, columns))
+    for row in map(_row, points):
+        writer.writerow([csv_cell(row.get(name, "")) for name in columns])
+
+
+def _row(point: SweepPoint) -> Record:
+    evaluation = point.evaluation
+    return {
+        **parameters(point),
+        "method": evaluation.method,
+        "approximation": evaluation.approximation,
+        **quantities(evaluation),
+    }
+
+
+def _columns(rows: Iterable[Mapping[str, object]]) -> list[str]:
+    """Names of all rows: kinds in order of appearance, indices of one kind in order."""
+    kinds: dict[str, int] = {}
+    order: dict[str, tuple[int, list[int]]] = {}
+    for row in rows:
+        for name in row:
+            index = _INDEX.search(name)
+            kind = name[: index.start()] if index else name
+            numbers = [int(part) for part in index.group()[1:].split("-")] if index else []
+            order[name] = (kinds.setdefault(kind, len(kinds)), numbers)
+    return sorted(order, key=order.__getitem__)
+
+
+def sweep_table(points: Sequence[SweepPoint], most_columns: int) -> tuple[Table, int]:
+    """Table of a sweep, and how many of its quantities did not fit.
+
+    One row per point: where it lies, then the diffusion of each plane (rad^2/step) and
+    the decay rate of each stimulus (1/step).
+    """
+    records = [
+        {
+            name: value
+            for name, value in quantities(point.evaluation).items()
+            if name.startswith("drift.diffusion") or name.endswith(".decay_rate")
+        }
+        for point in points
+    ]
+    names = _columns(records)
+    axes = list(points[0].swept)
+    kept = names[: max(most_columns - len(axes), 1)]
+    rows = tuple(
+        (
+            *(printed(point.swept[axis]) for axis in axes),
+            *(printed(record[name]) if name in record else "" for name in kept),
+        )
+        for point, record in zip(points, records, strict=True)
+    )
+    head = (*axes, *map(_heading, kept))
+    return Table("Diffusion and decay rates", head, rows), len(names) - len(kept)
+
+
+def _heading(name: str) -> str:
+    if name.startswith("drift.diffusion."):
+        return f"D {name.removeprefix('drift.diffusion.')}\nrad^2/step"
+    stimulus = name.removeprefix("stimuli.").removesuffix(".decay_rate")
+    return f"{stimulus}\n1/step"

@@ -220,7 +220,7 @@ class Validation:
         )
 
     def _repr_html_(self) -> str:
-        from symdrift.notebook import validation_html
+        from symdrift.verdict import validation_html
 
         return validation_html(self)
 

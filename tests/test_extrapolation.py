@@ -35,6 +35,7 @@ from symdrift.extrapolation import (
     extrapolate,
     validate_limit,
 )
+from symdrift.figures.ratios import plot_extrapolation
 from symdrift.planning import (
     BUDGET_SECONDS,
     FEWEST_WINDOWS,
@@ -52,7 +53,7 @@ from symdrift.planning import (
 from symdrift.problem import LearningProblem
 from symdrift.simulation.ensemble import Schedule
 from symdrift.validation import Row
-from symdrift.validation_report import extrapolation_table, plot_extrapolation, summary
+from symdrift.verdict import extrapolation_table, summary
 
 CASES = {
     "anisotropic": THREE,
@@ -135,7 +136,7 @@ def test_the_record_has_the_agreed_fields_and_the_extrapolation(coarse: Extrapol
 
 
 def test_table_sentence_and_picture(coarse: Extrapolation, tmp_path: Path) -> None:
-    assert extrapolation_table(coarse).row_count == len(coarse.rows)
+    assert len(extrapolation_table(coarse).rows) == len(coarse.rows)
     assert "standard errors are at most" in summary(coarse)
     plot_extrapolation(coarse, tmp_path / "ratios.png")
     assert (tmp_path / "ratios.png").read_bytes().startswith(b"\x89PNG")
@@ -209,7 +210,7 @@ def test_an_early_interrupt_leaves_ratios_without_a_limit() -> None:
     assert extrapolation.rows[0].measured.standard_error > 0
     assert not extrapolation.passed
     json.dumps(extrapolation.to_dict(), allow_nan=False)
-    assert extrapolation_table(extrapolation).row_count == len(extrapolation.rows)
+    assert len(extrapolation_table(extrapolation).rows) == len(extrapolation.rows)
     assert "replicas" in summary(extrapolation)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +206,10 @@ def test_numbers_beyond_double_precision_are_refused_or_finite(
         json.loads(output.out, parse_constant=pytest.fail)
     else:
         assert (code, output.out) == (2, "")
-        assert output.err.count("\n") == 1
+        # A busy machine may have time for the lines of stages.
+        *stages, sentence = output.err.splitlines()
+        assert sentence.startswith("symdrift: ")
+        assert all(re.match(r" +\d+ s  ", stage) for stage in stages)
     if "teacher.label_noise" in settings:
         assert "beyond double precision" in output.err
 

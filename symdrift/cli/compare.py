@@ -9,7 +9,7 @@ import typer
 
 from symdrift.cli.options import JsonOption, SetOption, StudyArgument
 from symdrift.cli.requests import chosen_study
-from symdrift.cli.terminal import output_console, print_json, progress_shown
+from symdrift.cli.terminal import output_console, print_json, print_tables, progress_shown
 from symdrift.errors import RequestError
 
 
@@ -28,7 +28,7 @@ def compare(
     """
     if as_json and as_csv:
         raise RequestError("--json", "and --csv exclude each other; give one of them")
-    from symdrift.comparisons import compare_study, write_csv
+    from symdrift.comparisons import compare_study, comparison_tables, write_csv
 
     problem = chosen_study(study, assignments).problem()
     with progress_shown("comparing"):
@@ -38,8 +38,6 @@ def compare(
     elif as_csv:
         write_csv(compared, sys.stdout)
     else:
-        from symdrift.tables import comparison_tables
-
         console = output_console()
         console.print(
             f"{compared.study}: rates per SGD step, of decay by diffusion alone; each ratio is "
@@ -50,7 +48,6 @@ def compare(
                 "The synaptic noise of the study counts in the comparisons with white noise and "
                 "isotropic inputs only; elsewhere gradient noise stands alone.",
             )
-        for table in comparison_tables(compared):
-            console.print(table)
+        print_tables(console, comparison_tables(compared))
     for warning in compared.warnings:
         print(f"warning: {warning}", file=sys.stderr)

@@ -12,7 +12,7 @@ import typer
 
 from symdrift.cli.options import JsonOption, SetOption, StudyArgument
 from symdrift.cli.requests import chosen_study
-from symdrift.cli.terminal import output_console, print_json, progress_shown
+from symdrift.cli.terminal import output_console, print_json, print_tables, progress_shown
 from symdrift.errors import RequestError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _print(points: Sequence[SweepPoint], as_json: bool, as_csv: bool) -> None:
     if as_json:
         print_json(points if points[0].swept else points[0])
     elif as_csv:
-        from symdrift.tables import write_csv
+        from symdrift.sweeps import write_csv
 
         write_csv(points, sys.stdout)
     else:
@@ -95,12 +95,13 @@ def _print(points: Sequence[SweepPoint], as_json: bool, as_csv: bool) -> None:
 
 
 def _print_points(points: Sequence[SweepPoint]) -> None:
-    from symdrift.tables import evaluation_tables, sweep_table
+    from symdrift.overview import evaluation_tables
+    from symdrift.sweeps import sweep_table
 
     console = output_console()
     if points[0].swept:
         table, left_out = sweep_table(points, console.width // _COLUMN)
-        console.print(table)
+        print_tables(console, [table])
         if left_out:
             print(f"{left_out} more quantities do not fit: use --csv or --json", file=sys.stderr)
         return
@@ -109,8 +110,7 @@ def _print_points(points: Sequence[SweepPoint]) -> None:
         f"{evaluation.study}: {evaluation.method} method, {evaluation.approximation} statistics; "
         "rates per SGD step"
     )
-    for table in evaluation_tables(evaluation):
-        console.print(table)
+    print_tables(console, evaluation_tables(evaluation))
 
 
 def _warn(points: Sequence[SweepPoint]) -> None:

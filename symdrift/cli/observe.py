@@ -11,7 +11,7 @@ import typer
 
 from symdrift.cli.options import JsonOption, SeedOption, SetOption, StudyArgument
 from symdrift.cli.requests import chosen_study
-from symdrift.cli.terminal import output_console, print_json, progress_shown
+from symdrift.cli.terminal import output_console, print_json, print_tables, progress_shown
 from symdrift.errors import RequestError
 
 if TYPE_CHECKING:
@@ -85,11 +85,10 @@ def _print(observation: Observation, as_json: bool, as_csv: bool) -> None:
 
 
 def _print_observation(observation: Observation) -> None:
-    from symdrift.tables import observation_tables
+    from symdrift.observables.observation import observation_tables
 
     console = output_console()
     console.print(
         f"{observation.study}: {observation.approximation} statistics; lags in SGD steps",
     )
-    for table in observation_tables(observation):
-        console.print(table)
+    print_tables(console, observation_tables(observation))

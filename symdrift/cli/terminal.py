@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from symdrift.progress import Progress
+    from symdrift.tables import Table
 
 _WIDE = 160
 """Columns of a table that goes to a file or a pipe."""
@@ -51,6 +52,32 @@ def output_console() -> Console:
     if not console.is_terminal:
         console.width = _WIDE
     return console
+
+
+def print_tables(console: Console, tables: Iterable[Table]) -> None:
+    """Print tables, numbers to the right; what is too long is folded."""
+    from rich import box
+    from rich import table as drawn
+    from rich.text import Text
+
+    def cell(text: str) -> Text:
+        # Lines of plain text: brackets are no markup, and colons no pictures.
+        return Text("\n".join(map(printable, text.split("\n"))))
+
+    for table in tables:
+        grid = drawn.Table(
+            title=table.title,
+            title_justify="left",
+            caption=table.caption or None,
+            caption_justify="left",
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
+        )
+        for place, heading in enumerate(table.head):
+            grid.add_column(cell(heading), justify="right" if place else "left", overflow="fold")
+        for row in table.rows:
+            grid.add_row(*map(cell, row))
+        console.print(grid)
 
 
 @contextmanager

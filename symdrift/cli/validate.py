@@ -19,7 +19,7 @@ from symdrift.cli.options import (
     ThreadsOption,
 )
 from symdrift.cli.requests import chosen_study, dask_executor
-from symdrift.cli.terminal import output_console, print_json, progress_shown
+from symdrift.cli.terminal import output_console, print_json, print_tables, progress_shown
 from symdrift.errors import CheckFailed, RequestError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def validate(
         # Printed even when the picture cannot be drawn.
         afterwards.callback(_print, result, as_json)
         if plot is not None:
-            from symdrift.validation_report import plot_extrapolation
+            from symdrift.figures.ratios import plot_extrapolation
 
             plot_extrapolation(limit, plot)
     if result.interrupted:
@@ -127,20 +127,17 @@ def _print(result: Validation | Extrapolation, as_json: bool) -> None:
 
 def _print_validation(result: Validation | Extrapolation) -> None:
     from symdrift.validation import Validation
+    from symdrift.verdict import extrapolation_table, summary, validation_table
 
     console = output_console()
     if isinstance(result, Validation):
-        from symdrift.tables import validation_table
-
-        console.print(validation_table(result))
+        print_tables(console, [validation_table(result)])
         console.print(
             f"{result.replicas} replicas of {result.steps} steps, windows of {result.window} "
             f"steps, seed {result.seed}; {result.rule}",
         )
         return
-    from symdrift.validation_report import extrapolation_table, summary
-
-    console.print(extrapolation_table(result))
+    print_tables(console, [extrapolation_table(result)])
     console.print(f"{summary(result)}; seed {result.seed}")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from symdrift.documents.numbers import Cell, Formula, Table
-from symdrift.evaluation import SIGNS, Evaluation
+from symdrift.evaluation import Evaluation
 from symdrift.inputs import (
     Elliptical,
     InputDistribution,
@@ -20,6 +20,7 @@ from symdrift.inputs import (
     mean_share,
 )
 from symdrift.lettering import in_notation
+from symdrift.overview import SIGNS
 from symdrift.problem import LearningProblem
 from symdrift.roles import ROLES
 from symdrift.typesetting.scripts import with_index

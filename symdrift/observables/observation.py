@@ -44,6 +44,10 @@ from symdrift.problem import Array, LearningProblem
 from symdrift.progress import Progress, log_stage
 from symdrift.quoting import csv_cell, shown
 from symdrift.sweeps import linear_axis, logarithmic_axis
+from symdrift.tables import Table, printed
+
+_LAGS = 10
+"""Lags that a table shows."""
 
 DEFAULT_TIMES = 61
 MOST_DEFAULT_TIMES = 160
@@ -336,3 +340,39 @@ def _tuning_rows(tuning: TuningChange) -> Iterator[Row]:
     for subject, part, values in columns:
         for time, value in zip(tuning.lags, values, strict=True):
             yield "tuning", subject, part, float(time), float(value)
+
+
+def observation_tables(observation: Observation) -> list[Table]:
+    """What each stimulus keeps, then a few lags of all observables."""
+    memory = Table(
+        "Memory of each stimulus",
+        ("stimulus", "squared activity", "decorrelation time\nsteps"),
+        tuple(
+            (
+                kept.stimulus,
+                printed(kept.variance),
+                "never" if kept.decorrelation_time is None else printed(kept.decorrelation_time),
+            )
+            for kept in observation.autocorrelation
+        ),
+    )
+    moved = observation.displacement[0]
+    columns = {
+        f"displacement\n{moved.stimulus}": moved.total,
+        f"autocorrelation\n{moved.stimulus}": observation.autocorrelation[0].normalised,
+        "change of\nGram matrix": observation.similarity.gram_change,
+        "change of\nrepresentations": observation.similarity.representation_change,
+    }
+    for decoder in observation.decoder:
+        columns[f"R^2 of decoder\n{decoder.target}"] = decoder.r_squared
+    if observation.tuning is not None:
+        columns["tuning\ncorrelation"] = observation.tuning.mean
+    count = len(observation.times)
+    curves = (observation.times, *columns.values())
+    places = sorted({round(row * (count - 1) / (_LAGS - 1)) for row in range(_LAGS)})
+    against_lag = Table(
+        "Against the lag",
+        ("lag\nsteps", *columns),
+        tuple(tuple(printed(float(curve[place])) for curve in curves) for place in places),
+    )
+    return [memory, against_lag]

@@ -1,4 +1,4 @@
-"""An extrapolated validation as a terminal table and as a picture."""
+"""Simulation over theory against the learning rate, and displacements against time."""
 
 from __future__ import annotations
 
@@ -7,85 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich import box
-from rich.table import Table
-from rich.text import Text
+from matplotlib.figure import Figure
 
-from symdrift.extrapolation import ExtrapolatedRow, Extrapolation
 from symdrift.figures.style import COLOURS, PLAIN, drawing, literal, save
-from symdrift.quoting import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.figure import SubFigure
 
-_COLUMNS = (
-    *("quantity", "theory", "simulation", "standard error"),
-    *("ratio", "ratio at 0", "z", "slope"),
-)
+    from symdrift.extrapolation import ExtrapolatedRow, Extrapolation
+
 _PANELS_PER_ROW = 3
 _MOST_PANELS = 24
-
-
-def extrapolation_table(extrapolation: Extrapolation) -> Table:
-    """Theory beside simulation at the study's learning rate, and the ratio at rate zero."""
-    table = Table(
-        title="Theory and simulation", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
-    )
-    table.add_column(_COLUMNS[0], overflow="fold")
-    for heading in _COLUMNS[1:]:
-        table.add_column(heading, justify="right", overflow="fold")
-    for row in extrapolation.rows:
-        measured = row.measured
-        table.add_row(
-            Text(printable(row.quantity)),
-            f"{measured.theory:.5g}",
-            f"{measured.simulation:.5g}",
-            f"{measured.standard_error:.2g}",
-            "" if measured.ratio is None else f"{measured.ratio:.4f}",
-            "" if row.ratio is None else f"{row.ratio.value:.4f} ± {row.ratio.standard_error:.4f}",
-            "" if row.z is None else f"{row.z:.2f}",
-            "" if row.slope is None else f"{row.slope.value:.2g} ± {row.slope.standard_error:.1g}",
-        )
-    return table
-
-
-def summary(extrapolation: Extrapolation) -> str:
-    """What was run, how precise it is, and what it rejects, in sentences."""
-    runs = ", ".join(
-        f"{run.learning_rate:.4g}{'' if fitted else ' (not fitted)'}"
-        for run, fitted in zip(extrapolation.runs, extrapolation.fitted, strict=True)
-    )
-    own = extrapolation.runs[extrapolation.own]
-    sentences = [
-        f"{own.replicas} replicas at learning rates {runs}",
-        "ratio at 0, z and slope: extrapolated against learning rate times largest Hessian "
-        "eigenvalue",
-        extrapolation.rule,
-    ]
-    if extrapolation.undecided:
-        sentences.append(
-            f"the learning rates are too large for a linear extrapolation of "
-            f"{', '.join(printable(name) for name in extrapolation.undecided)}"
-        )
-    if extrapolation.precision is not None:
-        sentences.append(f"standard errors are at most {extrapolation.precision:.2g}")
-    if extrapolation.white_noise:
-        quantity, errors = max(extrapolation.white_noise, key=lambda entry: abs(entry[1]))
-        sentences.append(
-            f"the white-noise approximation of {quantity} misses these data by {abs(errors):.1f} "
-            "standard errors"
-        )
-    if any(extrapolation.synaptic_noise):
-        sentences.append(
-            "synaptic noise is scaled with the third power of the learning rate, as diffusion by "
-            "gradient noise is"
-        )
-    if any(run.displacements for run in extrapolation.runs):
-        sentences.append(
-            f"displacements are those in half a window, {own.window // 2} steps"
-        )
-    return "; ".join(sentences)
 
 
 def plot_extrapolation(extrapolation: Extrapolation, path: Path) -> None:
@@ -110,8 +43,6 @@ def plot_extrapolation(extrapolation: Extrapolation, path: Path) -> None:
 
 
 def _drawn(extrapolation: Extrapolation) -> Figure:
-    from matplotlib.figure import Figure
-
     rows = [row for row in extrapolation.rows if row.ratio is not None][:_MOST_PANELS]
     stimuli = len(extrapolation.runs[extrapolation.own].displacements[:_MOST_PANELS])
     heights = [max(1, math.ceil(count / _PANELS_PER_ROW)) for count in (len(rows), stimuli)]
