@@ -18,9 +18,9 @@ import time
 
 import numpy as np
 
+from symdrift.evaluation.evaluate import evaluate, evaluate_stimuli
 from symdrift.inputs import Gaussian, InputDistribution, StimulusSet
-from symdrift.problem import LearningProblem, Stimulus
-from symdrift.roads import evaluate, evaluate_stimuli
+from symdrift.study.problem import LearningProblem, Stimulus
 
 CASES = {"tensor": (24, "under 60 s, 4 GB"), "stimuli": (48, "under 300 s, 8 GB")}
 

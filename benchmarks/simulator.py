@@ -32,10 +32,10 @@ from array_libraries import jax_routes, torch_routes
 from routes import DECAY, RATE, Route, numpy_routes, teacher
 
 from symdrift.inputs import Gaussian
-from symdrift.problem import LearningProblem
 from symdrift.simulation.ensemble import Block, replicas_per_block
-from symdrift.simulation.model import model_of, on_own_pages
 from symdrift.simulation.random import replica_streams
+from symdrift.simulation.setup import model_of, on_own_pages
+from symdrift.study.problem import LearningProblem
 
 LANES = 8
 SIZES = (2, 4, 16, 64)

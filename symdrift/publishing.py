@@ -13,9 +13,9 @@ from pathlib import Path
 from symdrift.documents import write_derivation, write_report
 from symdrift.errors import RequestError
 from symdrift.files import write_text
-from symdrift.lesson import write_lesson
-from symdrift.lesson.scope import teachable
 from symdrift.study import Study, read_study, shipped_studies
+from symdrift.teaching.lesson import write_lesson
+from symdrift.teaching.lesson.scope import teachable
 
 DRAWN_WITH = ("matplotlib",)
 """Packages whose version decides the bytes of the figures."""

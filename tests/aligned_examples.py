@@ -9,11 +9,11 @@ from functools import cache, cached_property
 import numpy as np
 import sympy as sp
 
-from symdrift.aligned import RepresentativeDrift, representative_drift
+from symdrift.derivation.symbols import BATCH, ETA, GAMMA, symbol
 from symdrift.inputs import Gaussian
-from symdrift.manifold import AlignedMinimum, active_direction, inactive_direction
-from symdrift.notation import BATCH, ETA, GAMMA, symbol
-from symdrift.problem import Array, LearningProblem, Stimulus
+from symdrift.study.problem import Array, LearningProblem, Stimulus
+from symdrift.theory.linear.aligned import RepresentativeDrift, representative_drift
+from symdrift.theory.linear.points import AlignedMinimum, active_direction, inactive_direction
 
 VARIANCES = ("2", "1.3", "0.7", "0.9", "1.7")
 SINGULAR_VALUES = ("1.1", "0.8", "0.6", "0.5", "0.3")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from symdrift.derivation import Check, Derivation, Equation, Notation, Step
+from symdrift.derivation.steps import Check, Derivation, Equation, Notation, Step
 
 ETA, GAMMA = sp.symbols("eta gamma", positive=True)
 EIGENVALUES = sp.symbols("lambda_1:4", positive=True)

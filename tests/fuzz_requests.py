@@ -14,7 +14,7 @@ import numpy as np
 from fuzz_worker import Request
 from hypothesis import strategies as st
 
-from symdrift.roles import PRESETS, ROLES
+from symdrift.study.roles import PRESETS, ROLES
 
 Document = dict[str, Any]
 SHIPPED = (

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from symdrift.inputs import Gaussian, InputDistribution
-from symdrift.problem import LearningProblem, Stimulus
+from symdrift.study.problem import LearningProblem, Stimulus
 
 
 def problem(

@@ -7,7 +7,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from symdrift.inputs import Gaussian
-from symdrift.problem import Array, LearningProblem, Stimulus
+from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 INACTIVE = st.integers(5, 85)
 ACTIVE = st.integers(120, 800)

@@ -10,7 +10,7 @@ import sympy as sp
 from documents_example import GAMMA, L1, L2, L3, SYMBOL_NAMES, V, example_derivation
 from tex import needs_tex
 
-from symdrift.derivation import Derivation, Equation, Step
+from symdrift.derivation.steps import Derivation, Equation, Step
 from symdrift.documents.html import derivation_html
 from symdrift.documents.latex import PAGES, derivation_latex, fragment_latex
 from symdrift.documents.pdf import compile_pdf

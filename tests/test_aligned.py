@@ -7,14 +7,14 @@ import pytest
 import sympy as sp
 from aligned_examples import AlignedExample, aligned_example, representative
 
-from symdrift import dense
-from symdrift.aligned import any_direction, block_of, renaming, use_stationarity
-from symdrift.drift import rotation_variance
+from symdrift.algebra.rational import is_zero
+from symdrift.derivation.symbols import ETA, GAMMA, symbol
 from symdrift.errors import CheckFailed
-from symdrift.fluctuation import normal_space
-from symdrift.manifold import AlignedMinimum, Direction, active_direction
-from symdrift.notation import ETA, GAMMA, symbol
-from symdrift.rational import is_zero
+from symdrift.evaluation import dense
+from symdrift.theory.linear.aligned import any_direction, block_of, renaming, use_stationarity
+from symdrift.theory.linear.normal_space import normal_space
+from symdrift.theory.linear.points import AlignedMinimum, Direction, active_direction
+from symdrift.theory.linear.stochastic_area import rotation_variance
 
 LARGER = {
     "five active": aligned_example(5, 0, 6, 5, 5),

@@ -14,15 +14,15 @@ import pytest
 import sympy as sp
 
 from symdrift.cache import cache_key
-from symdrift.chain import derive
-from symdrift.chain.examples import Examples
-from symdrift.chain.normal import normal
-from symdrift.chain.steps import derived, vanishes
-from symdrift.chain.subject import called
-from symdrift.derivation import Derivation, Equation
+from symdrift.derivation.chapter import derived, vanishes
+from symdrift.derivation.steps import Derivation, Equation
 from symdrift.errors import CheckFailed, RequestError
-from symdrift.roads import evaluate
+from symdrift.evaluation.evaluate import evaluate
 from symdrift.study import read_study, shipped_studies
+from symdrift.theory.derive import derive
+from symdrift.theory.examples import Examples
+from symdrift.theory.fluctuation import normal
+from symdrift.theory.subject import called
 
 TOLD_QUICKLY = (
     "anisotropic_autoencoder",
@@ -146,10 +146,10 @@ def test_a_frequent_stimulus_drifts_more_slowly_until_label_noise_reverses_it() 
 
 
 def test_a_derivation_comes_back_from_the_cache_unchanged_and_fast() -> None:
-    start = time.perf_counter()
-    again = derive(read_study("anisotropic_autoencoder"))
-    assert time.perf_counter() - start < 5
     first = derivation_of("anisotropic_autoencoder")
+    start = time.process_time()
+    again = derive(read_study("anisotropic_autoencoder"))
+    assert time.process_time() - start < 5
     assert again == first
     assert pickle.loads(pickle.dumps(again)) == again
 
@@ -168,8 +168,8 @@ def test_a_damaged_cache_is_derived_again(cache: Path) -> None:
 def test_a_wrong_solution_of_the_lyapunov_equation_stops_the_derivation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import symdrift.chain.normal as section
-    import symdrift.fluctuation as fluctuation
+    import symdrift.theory.fluctuation as section
+    import symdrift.theory.linear.normal_space as fluctuation
 
     right = fluctuation.solve_lyapunov
 

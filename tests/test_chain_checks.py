@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 import sympy as sp
 
-import symdrift.gaussian
-from symdrift.chain.curvature import curvature
-from symdrift.chain.drift import drift
-from symdrift.chain.examples import Examples
-from symdrift.chain.noise import noise
-from symdrift.chain.normal import normal
-from symdrift.chain.symmetry import symmetry
-from symdrift.derivation import Step
+import symdrift.algebra.wick
+from symdrift.derivation.steps import Step
 from symdrift.errors import CheckFailed
-from symdrift.fluctuation import solve_lyapunov, solve_sylvester
-from symdrift.hessian import hessian
-from symdrift.manifold import AlignedMinimum
-from symdrift.network import LinearNetwork, generator
-from symdrift.noise import gradient_noise
+from symdrift.theory.drift import drift
+from symdrift.theory.examples import Examples
+from symdrift.theory.fluctuation import normal
+from symdrift.theory.hessian import curvature
+from symdrift.theory.linear.curvature import hessian
+from symdrift.theory.linear.gradient_noise import gradient_noise
+from symdrift.theory.linear.network import LinearNetwork, generator
+from symdrift.theory.linear.normal_space import solve_lyapunov, solve_sylvester
+from symdrift.theory.linear.points import AlignedMinimum
+from symdrift.theory.noise import noise
+from symdrift.theory.symmetry import symmetry
 
 Section = Callable[[Examples], Iterable[Step]]
 
@@ -53,7 +53,7 @@ def symmetry_of_generic(examples: Examples) -> Iterable[Step]:
     return symmetry(examples.generic)
 
 
-ORIGINAL_MOMENT = symdrift.gaussian._moment
+ORIGINAL_MOMENT = symdrift.algebra.wick._moment
 
 SECTIONS: dict[str, Section] = {
     "symmetry": symmetry_of_generic,
@@ -68,39 +68,44 @@ SECTIONS: dict[str, Section] = {
     ("target", "replacement", "section", "step"),
     [
         (
-            "symdrift.network.LinearNetwork.rotation",
+            "symdrift.theory.linear.network.LinearNetwork.rotation",
             both_layers_alike,
             "symmetry",
             "noise-is-normal",
         ),
         (
-            "symdrift.network.LinearNetwork.rotation",
+            "symdrift.theory.linear.network.LinearNetwork.rotation",
             doubled(LinearNetwork.rotation),
             "symmetry",
             "tangent",
         ),
-        ("symdrift.fluctuation.hessian", hessian_with_extra_decay, "curvature", "flat"),
-        ("symdrift.gaussian._moment", one_pairing_only, "noise", "moments"),
         (
-            "symdrift.fluctuation.gradient_noise",
+            "symdrift.theory.linear.normal_space.hessian",
+            hessian_with_extra_decay,
+            "curvature",
+            "flat",
+        ),
+        ("symdrift.algebra.wick._moment", one_pairing_only, "noise", "moments"),
+        (
+            "symdrift.theory.linear.normal_space.gradient_noise",
             doubled(gradient_noise),
             "noise",
             "batches",
         ),
         (
-            "symdrift.fluctuation.solve_lyapunov",
+            "symdrift.theory.linear.normal_space.solve_lyapunov",
             doubled(solve_lyapunov),
             "normal",
             "fluctuation-blocks",
         ),
         (
-            "symdrift.chain.normal.solve_lyapunov",
+            "symdrift.theory.fluctuation.solve_lyapunov",
             doubled(solve_lyapunov),
             "normal",
             "fluctuation-blocks",
         ),
         pytest.param(
-            "symdrift.drift.solve_sylvester",
+            "symdrift.theory.linear.stochastic_area.solve_sylvester",
             doubled(solve_sylvester),
             "drift",
             "total",

@@ -11,25 +11,25 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from symdrift import dense
-from symdrift.chain import derive
-from symdrift.chain.examples import Examples
-from symdrift.chain.factorisation import factorisation
-from symdrift.chain.map_examples import MapExamples
-from symdrift.chain.moments import moments
-from symdrift.chain.observed import observed, synaptic
-from symdrift.chain.reach import reach
-from symdrift.chain.results import results, synaptic_results
-from symdrift.chain.rotation import rotation
-from symdrift.chain.subject import subject_of
-from symdrift.chain.task import task
-from symdrift.chain.two_axes import _small_angle, two_axes
-from symdrift.derivation import Derivation, Step
+from symdrift.derivation.steps import Derivation, Step
 from symdrift.errors import CheckFailed, RequestError
+from symdrift.evaluation import dense
 from symdrift.kernels import write_kernels
-from symdrift.learned_map import MapMinimum, elliptical_noise, solve_operator
 from symdrift.study import Study, read_study
-from symdrift.two_axes import KURTOSIS, LABEL_NOISE, S_1, S_2, TILT, TwoAxes
+from symdrift.theory.derive import derive
+from symdrift.theory.examples import Examples
+from symdrift.theory.linear.learned_map import MapMinimum, elliptical_noise, solve_operator
+from symdrift.theory.linear.two_axes import KURTOSIS, LABEL_NOISE, S_1, S_2, TILT, TwoAxes
+from symdrift.theory.maps.factorisation import factorisation
+from symdrift.theory.maps.map_examples import MapExamples
+from symdrift.theory.maps.misaligned import _small_angle, two_axes
+from symdrift.theory.maps.moments import moments
+from symdrift.theory.maps.observed import observed, synaptic
+from symdrift.theory.maps.reach import reach
+from symdrift.theory.maps.rotation import rotation
+from symdrift.theory.maps.task import task
+from symdrift.theory.results import results, synaptic_results
+from symdrift.theory.subject import subject_of
 
 Section = Callable[[], Iterable[Step]]
 
@@ -267,48 +267,68 @@ SECTIONS: dict[str, Section] = {
     ("target", "replacement", "section", "step"),
     [
         (
-            "symdrift.learned_map.MapMinimum.residual_map",
+            "symdrift.theory.linear.learned_map.MapMinimum.residual_map",
             property(lambda minimum: minimum.slope),
             "factorisation",
             "chosen",
         ),
         (
-            "symdrift.learned_map.MapMinimum.slope",
+            "symdrift.theory.linear.learned_map.MapMinimum.slope",
             property(lambda minimum: minimum.weight_decay * minimum.left * minimum.right.T / 2),
             "factorisation",
             "slope",
         ),
         (
-            "symdrift.learned_map.MapMinimum.curvature",
+            "symdrift.theory.linear.learned_map.MapMinimum.curvature",
             property(curvature_without_exchange),
             "reach",
             "map-hessian",
         ),
-        ("symdrift.chain.moments.elliptical_noise", noise_of_one_pairing, "moments", "map-noise"),
         (
-            "symdrift.chain.moments.elliptical_noise",
+            "symdrift.theory.maps.moments.elliptical_noise",
+            noise_of_one_pairing,
+            "moments",
+            "map-noise",
+        ),
+        (
+            "symdrift.theory.maps.moments.elliptical_noise",
             noise_without_common_length,
             "moments",
             "elliptical",
         ),
-        ("symdrift.chain.map_examples.solve_operator", doubled_solution, "rotation", "on-maps"),
-        ("symdrift.learned_map.solve_operator", doubled_solution, "rotation", "on-maps"),
-        ("symdrift.learned_map.MapMinimum.turn", turn_of_one_layer, "rotation", "on-maps"),
         (
-            "symdrift.two_axes.TwoAxes.response",
+            "symdrift.theory.maps.map_examples.solve_operator",
+            doubled_solution,
+            "rotation",
+            "on-maps",
+        ),
+        (
+            "symdrift.theory.linear.learned_map.solve_operator",
+            doubled_solution,
+            "rotation",
+            "on-maps",
+        ),
+        (
+            "symdrift.theory.linear.learned_map.MapMinimum.turn",
+            turn_of_one_layer,
+            "rotation",
+            "on-maps",
+        ),
+        (
+            "symdrift.theory.linear.two_axes.TwoAxes.response",
             property(response_of_white_noise),
             "two axes",
             "two-axes-rate",
         ),
-        ("symdrift.chain.two_axes.TILT", TILT * S_1 / S_2, "small angle", "small-angle"),
+        ("symdrift.theory.maps.misaligned.TILT", TILT * S_1 / S_2, "small angle", "small-angle"),
         (
-            "symdrift.chain.observed.generator",
+            "symdrift.theory.maps.observed.generator",
             lambda size, i, j: sp.ImmutableMatrix(size, size, lambda a, b: int((a, b) == (i, j))),
             "observed",
             "average-rotation",
         ),
         (
-            "symdrift.manifold.AlignedMinimum.tangent",
+            "symdrift.theory.linear.points.AlignedMinimum.tangent",
             lambda minimum, plane: minimum.point,
             "synaptic",
             "synaptic",

@@ -19,9 +19,9 @@ import pytest
 
 from symdrift.cli import run
 from symdrift.errors import CheckFailed
-from symdrift.estimators import Estimate
-from symdrift.extrapolation import ExtrapolatedRow, Extrapolation
-from symdrift.validation import Row, Similarity, Validation
+from symdrift.simulation.estimators import Estimate
+from symdrift.validation.extrapolate import ExtrapolatedRow, Extrapolation
+from symdrift.validation.validate import Row, Similarity, Validation
 
 COMMANDS = (
     *("list", "derive", "evaluate", "compare", "simulate", "observe", "validate", "report"),
@@ -384,7 +384,7 @@ def test_too_little_memory_is_said_in_one_sentence(
     def exhausted(*_: object) -> None:
         raise MemoryError("Unable to allocate 9 TiB")
 
-    monkeypatch.setattr("symdrift.sweeps.sweep", exhausted)
+    monkeypatch.setattr("symdrift.evaluation.sweep.sweep", exhausted)
     assert run(["evaluate", "bottleneck"]) == 2
     assert "too little memory for this request: Unable to allocate 9 TiB." in (
         capsys.readouterr().err
@@ -414,7 +414,7 @@ def test_the_extrapolated_ratio_decides_the_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], z: float, code: int
 ) -> None:
     monkeypatch.setattr(
-        "symdrift.extrapolation.validate_limit", lambda *_, **__: made_extrapolation(z)
+        "symdrift.validation.extrapolate.validate_limit", lambda *_, **__: made_extrapolation(z)
     )
     assert run(["validate", "bottleneck", "--json"]) == code
     captured = capsys.readouterr()
@@ -432,7 +432,8 @@ def test_an_interrupted_validation_shows_what_it_measured(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        "symdrift.extrapolation.validate_limit", lambda *_, **__: made_extrapolation(0.0, 0.25)
+        "symdrift.validation.extrapolate.validate_limit",
+        lambda *_, **__: made_extrapolation(0.0, 0.25),
     )
     assert run(["validate", "bottleneck"]) == 130
     captured = capsys.readouterr()
@@ -525,7 +526,7 @@ def test_interrupts_and_failed_checks_have_their_own_codes(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("symdrift.sweeps.sweep", fail)
+    monkeypatch.setattr("symdrift.evaluation.sweep.sweep", fail)
     assert run(["evaluate", "bottleneck"]) == code
     assert re.fullmatch(f"symdrift: {sentence}.*\\.\n", capsys.readouterr().err)
 

@@ -80,10 +80,11 @@ def test_a_tensor_that_does_not_fit_names_the_way_out(
         arguments += ["--set", f"network.{field}={size}"]
     arguments += ["--set", f"inputs.covariance={[1.0 + k / size for k in range(size)]}"]
     arguments += ["--set", f"teacher.map={[1.0] * size}"]
-    from symdrift.dense.sizes import stimulus_memory
+    from symdrift.evaluation.dense.sizes import stimulus_memory
 
     monkeypatch.setattr(
-        "symdrift.dense.sizes.available_memory", lambda: stimulus_memory(size, size, size)
+        "symdrift.evaluation.dense.sizes.available_memory",
+        lambda: stimulus_memory(size, size, size),
     )
     assert run(arguments) == 2
     assert "--quantities stimuli" in capsys.readouterr().err
@@ -91,8 +92,8 @@ def test_a_tensor_that_does_not_fit_names_the_way_out(
 
 
 def test_progress_counts_planes_of_a_single_evaluation_and_points_of_a_sweep() -> None:
+    from symdrift.evaluation.sweep import linear_axis, sweep
     from symdrift.study import read_study
-    from symdrift.sweeps import linear_axis, sweep
 
     study = read_study("misaligned_teacher").with_values({"network.hidden": 2})
     calls: list[tuple[int, int]] = []
@@ -108,7 +109,7 @@ def test_a_sweep_whose_results_do_not_fit_is_refused_at_its_first_point(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A point of three planes and three stimuli takes a few kilobytes."""
-    monkeypatch.setattr("symdrift.sweeps.available_memory", lambda: 2**16)
+    monkeypatch.setattr("symdrift.evaluation.sweep.available_memory", lambda: 2**16)
     arguments = ["evaluate", "anisotropic_autoencoder", "--csv", "--sweep"]
     assert run([*arguments, "gamma=0.2:0.3:14"]) == 0
     assert run([*arguments, "gamma=0.2:0.3:100"]) == 2
@@ -118,8 +119,8 @@ def test_a_sweep_whose_results_do_not_fit_is_refused_at_its_first_point(
 @pytest.mark.parametrize("quantities", ["all", "stimuli"])
 @pytest.mark.parametrize(("method", "size"), [("closed-form", 30), ("dense", 6)])
 def test_points_of_a_sweep_take_what_is_foreseen(method: str, size: int, quantities: str) -> None:
+    from symdrift.evaluation.sweep import held_memory, linear_axis, sweep
     from symdrift.study import read_study
-    from symdrift.sweeps import held_memory, linear_axis, sweep
 
     study = read_study("isotropic_autoencoder").with_values({"n": float(size)})
     axis = linear_axis("gamma", 0.1, 0.2, 5)
@@ -137,10 +138,10 @@ def test_json_of_many_planes_is_refused_before_the_work_and_tables_are_not(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """40 active axes have 780 planes; their record of 608,400 numbers takes 4.6 MiB."""
-    monkeypatch.setattr("symdrift.roads.available_memory", lambda: 2**22)
+    monkeypatch.setattr("symdrift.evaluation.evaluate.available_memory", lambda: 2**22)
     arguments = ["evaluate", "isotropic_autoencoder", "--set", "n=40"]
     with monkeypatch.context() as without:
-        without.delattr("symdrift.closed_form.kernels.diffusion_tensor")
+        without.delattr("symdrift.evaluation.closed_form.formulas.diffusion_tensor")
         assert run([*arguments, "--json"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("symdrift: network with 40 active hidden units has 780 planes")
@@ -159,7 +160,6 @@ def test_a_json_record_takes_no_more_than_is_foreseen() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < record_memory(48 * 47 // 2, SHARED_ENTRY) + 4 * 2**20
-
 
 
 def test_the_table_says_what_the_sign_of_a_rotation_means(

@@ -13,14 +13,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from strategies import aligned_problems, orthogonal_matrices
 
-from symdrift import closed_form, dense
-from symdrift.closed_form import kernels
 from symdrift.errors import RequestError
-from symdrift.evaluation import Evaluation
+from symdrift.evaluation import closed_form, dense
+from symdrift.evaluation.closed_form import formulas as kernels
+from symdrift.evaluation.evaluate import require_record_memory
+from symdrift.evaluation.result import Evaluation
 from symdrift.inputs import Elliptical, Gaussian, StimulusSet
-from symdrift.problem import LearningProblem, Stimulus
-from symdrift.roads import require_record_memory
 from symdrift.study import read_study
+from symdrift.study.problem import LearningProblem, Stimulus
 
 PRECISION = 1e-10
 Road = Callable[[LearningProblem], Evaluation]

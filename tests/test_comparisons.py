@@ -11,11 +11,6 @@ import numpy as np
 import pytest
 
 from symdrift.cli import run
-from symdrift.comparisons import (
-    isotropic_comparison,
-    synaptic_comparison,
-    white_noise_comparison,
-)
 from symdrift.errors import RequestError
 from symdrift.inputs import (
     Elliptical,
@@ -25,8 +20,13 @@ from symdrift.inputs import (
     StimulusSet,
     scaled_inputs,
 )
-from symdrift.problem import LearningProblem, Stimulus
+from symdrift.observables.compare import (
+    isotropic_comparison,
+    synaptic_comparison,
+    white_noise_comparison,
+)
 from symdrift.study import read_study
+from symdrift.study.problem import LearningProblem, Stimulus
 
 
 def isotropic(size: int, hidden: int, weight_decay: float = 0.1) -> LearningProblem:
@@ -214,7 +214,7 @@ def test_an_aligned_study_is_compared_without_matrices_of_all_its_weights(
 
     All singular values are ``s``: an axis decays at ``varsigma^2 (29 / (8 s) + 4 / (4 s))``.
     """
-    monkeypatch.setattr("symdrift.dense.sizes.available_memory", lambda: 0)
+    monkeypatch.setattr("symdrift.evaluation.dense.sizes.available_memory", lambda: 0)
     size, silent = 30, 4
     axis = Stimulus("axis", np.eye(size)[0])
     problem = replace(isotropic(size, size + silent), stimuli=(axis,))

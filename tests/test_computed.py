@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from symdrift.documents.computed import computed
-from symdrift.problem import Array
 from symdrift.study import read_study
+from symdrift.study.problem import Array
 
 PROBLEM = read_study("anisotropic_autoencoder").problem()
 

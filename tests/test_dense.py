@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import aligned_problems, general_problems, orthogonal_matrices
 
-from symdrift.dense import (
+from symdrift.errors import RequestError
+from symdrift.evaluation.dense import (
     angular_matrices,
     evaluate,
     expected_gradient,
@@ -21,11 +22,10 @@ from symdrift.dense import (
     solve_minimum,
     stationary_fluctuation,
 )
-from symdrift.dense.coordinates import hidden_planes, tangent_vectors
-from symdrift.errors import RequestError
-from symdrift.evaluation import Drift, Evaluation
+from symdrift.evaluation.dense.coordinates import hidden_planes, tangent_vectors
+from symdrift.evaluation.result import Drift, Evaluation
 from symdrift.inputs import Elliptical, Gaussian, InputDistribution, Samples, StimulusSet
-from symdrift.problem import Array, LearningProblem, Stimulus
+from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 
 def problem_of(

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import general_problems, orthogonal_matrices
 
-from symdrift.dense import (
+from symdrift.evaluation.dense import (
     angular_matrices,
     decay_matrix,
     gradient_fluctuation,
@@ -27,15 +27,15 @@ from symdrift.dense import (
     solve_minimum,
     synaptic_fluctuation,
 )
-from symdrift.dense.balanced import factored
-from symdrift.dense.coordinates import hidden_planes, separated, tangent_vectors
-from symdrift.dense.frame import frame_of
-from symdrift.dense.minimum import MinimumPoint
-from symdrift.dense.noise import noise_factor
-from symdrift.dense.sizes import stimulus_memory
+from symdrift.evaluation.dense.balanced import factored
+from symdrift.evaluation.dense.coordinates import hidden_planes, separated, tangent_vectors
+from symdrift.evaluation.dense.frame import frame_of
+from symdrift.evaluation.dense.landscape import MinimumPoint
+from symdrift.evaluation.dense.noise_factors import noise_factor
+from symdrift.evaluation.dense.sizes import stimulus_memory
+from symdrift.evaluation.evaluate import evaluate, evaluate_stimuli
 from symdrift.inputs import StimulusSet
-from symdrift.problem import Array, LearningProblem, Stimulus
-from symdrift.roads import evaluate, evaluate_stimuli
+from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 
 def solved(problem: LearningProblem) -> MinimumPoint:
@@ -125,7 +125,7 @@ def test_stimuli_need_planes_that_share_an_axis_only(
         mean_rotation_matrix(*arguments[:3]), mean, atol=1e-14 * np.abs(mean).max(initial=0.0)
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("symdrift.dense.drift.BLOCK", block)
+        patch.setattr("symdrift.evaluation.dense.rotation_covariance.BLOCK", block)
         np.testing.assert_allclose(decay_matrix(*arguments), delta, atol=tolerance)
         np.testing.assert_allclose(
             hidden_drift(*arguments).covariance,

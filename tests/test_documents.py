@@ -23,19 +23,19 @@ from documents_example import GAMMA, SYMBOL_NAMES, V, example_derivation, ration
 from tex import needs_tex
 
 from symdrift.cli import run
-from symdrift.derivation import Check, Derivation, Equation, Step
+from symdrift.derivation.steps import Check, Derivation, Equation, Step
 from symdrift.documents import report, write_document
 from symdrift.documents.html import derivation_html
 from symdrift.documents.latex import derivation_latex
+from symdrift.documents.number_tables import number, quantity
 from symdrift.documents.numbers import Formula, Numbers, Table
 from symdrift.documents.pdf import CompileResult, compile_pdf
 from symdrift.documents.prose import DocumentError
 from symdrift.documents.rendering import render_latex
-from symdrift.documents.tables import number, quantity
 from symdrift.errors import CheckFailed, RequestError
+from symdrift.evaluation.evaluate import evaluate
 from symdrift.files import write_text
 from symdrift.quoting import escape_latex
-from symdrift.roads import evaluate
 from symdrift.study import read_study
 
 EXAMPLE = example_derivation()

@@ -11,7 +11,7 @@ from matplotlib.text import Text
 
 from symdrift import figures
 from symdrift.documents.drawings import Drawing, reletter, write_drawings
-from symdrift.lettering import resolve_notation
+from symdrift.study.letters import resolve_notation
 
 SWEEP = figures.WeightDecaySweep(np.array([0.1, 0.2]), (("(1, 2)", np.array([1.0, 16.0])),), 4, 0.1)
 

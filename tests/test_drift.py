@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 from aligned_examples import AlignedExample, aligned_example
 
-from symdrift import dense
-from symdrift.drift import couplings, mean_rotation, metric, rotation_variance
-from symdrift.fluctuation import normal_space
-from symdrift.rational import is_zero
+from symdrift.algebra.rational import is_zero
+from symdrift.evaluation import dense
+from symdrift.theory.linear.normal_space import normal_space
+from symdrift.theory.linear.stochastic_area import (
+    couplings,
+    mean_rotation,
+    metric,
+    rotation_variance,
+)
 
 EXAMPLES = {
     "two directions": aligned_example(2, 0, 2, 2, 2),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from symdrift.estimators import (
+from symdrift.simulation.estimators import (
     Estimate,
     Observables,
     WindowSums,
@@ -17,7 +17,7 @@ from symdrift.estimators import (
     sum_windows,
     weighted_mean,
 )
-from symdrift.problem import Array
+from symdrift.study.problem import Array
 
 WINDOW = 50
 TRUE_COVARIANCE = np.array([[2.0, 0.6, 0.0], [0.6, 1.0, -0.3], [0.0, -0.3, 0.5]]) * 1e-9

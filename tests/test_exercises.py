@@ -13,12 +13,11 @@ import pytest
 import sympy as sp
 from tex import needs_tex
 
-from symdrift.aligned import representative_drift
-from symdrift.chain import derive
 from symdrift.cli import run
-from symdrift.derivation import Derivation
+from symdrift.derivation.steps import Derivation
 from symdrift.errors import CheckFailed, RequestError
-from symdrift.exercises import (
+from symdrift.study import read_study
+from symdrift.teaching.exercises import (
     Answer,
     Exercise,
     Passage,
@@ -26,11 +25,12 @@ from symdrift.exercises import (
     problem_sheet,
     write_exercises,
 )
-from symdrift.exercises.drawing import Draw, Flavour
-from symdrift.exercises.problems import PROBLEMS
-from symdrift.exercises.sheets import _flavour
-from symdrift.exercises.statements import LATEX, MEANINGS, legend, letters, stem
-from symdrift.study import read_study
+from symdrift.teaching.exercises.drawing import Draw, Flavour
+from symdrift.teaching.exercises.problems import PROBLEMS
+from symdrift.teaching.exercises.sheets import _flavour
+from symdrift.teaching.exercises.statements import LATEX, MEANINGS, legend, letters, stem
+from symdrift.theory.derive import derive
+from symdrift.theory.linear.aligned import representative_drift
 
 PLAIN = Flavour(
     variances=(sp.Integer(2), sp.Integer(1)),

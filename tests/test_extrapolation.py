@@ -24,10 +24,15 @@ from test_validation import (
     TWO,
 )
 
-from symdrift import dense, extrapolation, planning
 from symdrift.errors import RequestError
-from symdrift.estimators import Estimate, observables
-from symdrift.extrapolation import (
+from symdrift.evaluation import dense
+from symdrift.figures.ratios import plot_extrapolation
+from symdrift.simulation.ensemble import Schedule
+from symdrift.simulation.estimators import Estimate, observables
+from symdrift.study.problem import LearningProblem
+from symdrift.validation import extrapolate as extrapolation
+from symdrift.validation import plan as planning
+from symdrift.validation.extrapolate import (
     Clock,
     ExtrapolatedRow,
     Extrapolation,
@@ -35,8 +40,7 @@ from symdrift.extrapolation import (
     extrapolate,
     validate_limit,
 )
-from symdrift.figures.ratios import plot_extrapolation
-from symdrift.planning import (
+from symdrift.validation.plan import (
     BUDGET_SECONDS,
     FEWEST_WINDOWS,
     PRECISION,
@@ -50,10 +54,8 @@ from symdrift.planning import (
     schedule_of,
     shortened,
 )
-from symdrift.problem import LearningProblem
-from symdrift.simulation.ensemble import Schedule
-from symdrift.validation import Row
-from symdrift.verdict import extrapolation_table, summary
+from symdrift.validation.validate import Row
+from symdrift.validation.verdict import extrapolation_table, summary
 
 CASES = {
     "anisotropic": THREE,

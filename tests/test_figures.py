@@ -15,10 +15,10 @@ from matplotlib.patches import Rectangle
 
 from symdrift import figures
 from symdrift.documents import series
-from symdrift.documents.comparisons import compare, comparison_tables
+from symdrift.documents.comparison_tables import compare, comparison_tables
 from symdrift.documents.numbers import Formula
 from symdrift.errors import RequestError
-from symdrift.extrapolation import Extrapolation, extrapolate
+from symdrift.evaluation.evaluate import evaluate
 from symdrift.figures import (
     BlockStructure,
     Counterparts,
@@ -35,8 +35,8 @@ from symdrift.figures import (
     save,
 )
 from symdrift.figures.style import rendered
-from symdrift.roads import evaluate
 from symdrift.study import read_study
+from symdrift.validation.extrapolate import Extrapolation, extrapolate
 
 GRID = np.geomspace(0.01, 0.5, 12)
 RATES = np.array([0.0025, 0.005, 0.01])

@@ -8,9 +8,14 @@ from aligned_examples import AlignedExample, aligned_example
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symdrift import dense
-from symdrift.fluctuation import NormalSpace, normal_space, solve_lyapunov, solve_sylvester
-from symdrift.problem import Array
+from symdrift.evaluation import dense
+from symdrift.study.problem import Array
+from symdrift.theory.linear.normal_space import (
+    NormalSpace,
+    normal_space,
+    solve_lyapunov,
+    solve_sylvester,
+)
 
 EXAMPLES = {
     "all active": aligned_example(3, 0, 3, 3, 3),

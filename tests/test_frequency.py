@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from symdrift.documents.frequency import frequency_sweep
+from symdrift.evaluation.evaluate import evaluate
 from symdrift.figures import FrequencySweep
-from symdrift.roads import evaluate
 from symdrift.study import read_study
 
 STUDY = read_study("stimulus_set")

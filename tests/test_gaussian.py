@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 import sympy as sp
 
-from symdrift.gaussian import expectation
+from symdrift.algebra.wick import expectation
 
 VARIABLES = sp.symbols("z_1:4", real=True)
 COVARIANCE = {

@@ -14,9 +14,8 @@ from documents_example import example_derivation
 from tex import needs_tex
 
 from symdrift import __version__
-from symdrift.chain import derive
 from symdrift.cli import run
-from symdrift.derivation import Derivation, Equation, Step
+from symdrift.derivation.steps import Derivation, Equation, Step
 from symdrift.documents import writing
 from symdrift.documents.assembly import theory_printer
 from symdrift.documents.bibliography import REFERENCES, bibtex
@@ -29,6 +28,7 @@ from symdrift.documents.slides import slides_latex
 from symdrift.errors import RequestError
 from symdrift.files import write_text
 from symdrift.study import read_study
+from symdrift.theory.derive import derive
 from symdrift.typesetting.lines import Names, lay_out
 
 EXAMPLE = example_derivation()

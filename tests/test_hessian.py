@@ -5,9 +5,14 @@ import pytest
 import sympy as sp
 from aligned_examples import AlignedExample, aligned_example
 
-from symdrift.hessian import connected_blocks, hessian, silent_curvatures, unreached_curvature
-from symdrift.notation import GAMMA, symbol
-from symdrift.problem import Array
+from symdrift.derivation.symbols import GAMMA, symbol
+from symdrift.study.problem import Array
+from symdrift.theory.linear.curvature import (
+    connected_blocks,
+    hessian,
+    silent_curvatures,
+    unreached_curvature,
+)
 
 EXAMPLES = {
     "all active": aligned_example(2, 0, 2, 2, 2),

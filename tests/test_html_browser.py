@@ -21,7 +21,7 @@ from markupsafe import Markup
 from selenium.webdriver.chrome.webdriver import WebDriver
 
 from symdrift import figures
-from symdrift.derivation import Equation, Step
+from symdrift.derivation.steps import Equation, Step
 from symdrift.documents.html import derivation_html
 from symdrift.documents.numbers import Cell, FigureFile, Formula, Numbers, Table
 from symdrift.documents.pycode import python_source

@@ -19,9 +19,9 @@ import sympy as sp
 from hypothesis import given, settings
 from strategies import aligned_problems
 
-from symdrift import dense
-from symdrift.closed_form import kernels
-from symdrift.dense import (
+from symdrift.evaluation import dense
+from symdrift.evaluation.closed_form import formulas as kernels
+from symdrift.evaluation.dense import (
     gradient_noise,
     hessian_matrix,
     reachable_basis,
@@ -31,8 +31,8 @@ from symdrift.dense import (
 from symdrift.inputs import Gaussian
 from symdrift.kernels import shipped_source, study_source
 from symdrift.kernels.scalar import Argument, ScalarFunction
-from symdrift.problem import Array, LearningProblem, Stimulus
 from symdrift.study import read_study
+from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 ROOT = Path(__file__).parents[1]
 SIZES = {"inputs": 3, "outputs": 4, "hidden": 2}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sympy as sp
 
+from symdrift.algebra.rational import is_zero
+from symdrift.derivation.symbols import GAMMA
 from symdrift.kernels.positive import (
     PositiveBlock,
     coloured,
@@ -11,8 +13,6 @@ from symdrift.kernels.positive import (
     coloured_row,
     determinant,
 )
-from symdrift.notation import GAMMA
-from symdrift.rational import is_zero
 
 KAPPA, CURVATURE = sp.symbols("kappa h", positive=True)
 

@@ -7,11 +7,16 @@ import pytest
 import sympy as sp
 from numpy.typing import NDArray
 
-from symdrift import dense
-from symdrift.chain.map_examples import MapExamples, turned
+from symdrift.evaluation import dense
 from symdrift.inputs import Elliptical
-from symdrift.learned_map import MapDrift, MapMinimum, elliptical_noise, solve_operator
-from symdrift.problem import LearningProblem
+from symdrift.study.problem import LearningProblem
+from symdrift.theory.linear.learned_map import (
+    MapDrift,
+    MapMinimum,
+    elliptical_noise,
+    solve_operator,
+)
+from symdrift.theory.maps.map_examples import MapExamples, turned
 
 Array = NDArray[np.float64]
 

@@ -16,14 +16,14 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from symdrift.aligned import representative_drift
-from symdrift.chain import derive
-from symdrift.closed_form import kernels
-from symdrift.derivation import Derivation
+from symdrift.derivation.steps import Derivation
 from symdrift.errors import RequestError
+from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.kernels.javascript import javascript_kernels
-from symdrift.lesson import lesson_html
 from symdrift.study import read_study
+from symdrift.teaching.lesson import lesson_html
+from symdrift.theory.derive import derive
+from symdrift.theory.linear.aligned import representative_drift
 
 SIZES = ("inputs", "outputs", "hidden")
 STEPS = ("loss", "manifold", "noise", "fluctuation", "area", "diffusion", "stimuli")
@@ -164,7 +164,7 @@ def derivation() -> Derivation:
 @pytest.fixture
 def same_equations(derivation: Derivation, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of other studies show the equations of one, which spares their derivations."""
-    monkeypatch.setattr("symdrift.lesson.page.derive", lambda study: derivation)
+    monkeypatch.setattr("symdrift.teaching.lesson.page.derive", lambda study: derivation)
 
 
 @pytest.fixture(scope="module")

@@ -16,17 +16,18 @@ from scipy.linalg import polar
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 
-from symdrift.chain import derive
-from symdrift.closed_form import evaluate, kernels
 from symdrift.errors import RequestError
-from symdrift.lesson import lesson_html
-from symdrift.lesson.claims import order
-from symdrift.lesson.controls import controls
-from symdrift.lesson.scope import teachable
-from symdrift.lesson.story import scenes
-from symdrift.problem import Array, LearningProblem, Stimulus
-from symdrift.roles import ROLES
+from symdrift.evaluation.closed_form import evaluate
+from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.study import read_study, shipped_studies
+from symdrift.study.problem import Array, LearningProblem, Stimulus
+from symdrift.study.roles import ROLES
+from symdrift.teaching.lesson import lesson_html
+from symdrift.teaching.lesson.claims import order
+from symdrift.teaching.lesson.controls import controls
+from symdrift.teaching.lesson.scope import teachable
+from symdrift.teaching.lesson.story import scenes
+from symdrift.theory.derive import derive
 
 TAUGHT = [
     name
@@ -111,7 +112,7 @@ def lesson(
     """A shipped lesson after a walk; equations of one derivation spare those of the others."""
     with pytest.MonkeyPatch.context() as patch:
         derivation = derive(read_study("anisotropic_autoencoder"))
-        patch.setattr("symdrift.lesson.page.derive", lambda study: derivation)
+        patch.setattr("symdrift.teaching.lesson.page.derive", lambda study: derivation)
         html = lesson_html(read_study(request.param))
     page = tmp_path_factory.mktemp("lesson") / "lesson.html"
     page.write_text(html, encoding="utf-8")

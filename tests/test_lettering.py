@@ -12,22 +12,22 @@ from pathlib import Path
 import pytest
 from conftest import ANISOTROPIC
 
-import symdrift.chain
-from symdrift.chain import derive
-from symdrift.chain.subject import called
+import symdrift.theory
 from symdrift.cli import run
+from symdrift.derivation.symbols import plain_latex
+from symdrift.documents.number_tables import parameter_table
 from symdrift.documents.numbers import Formula
-from symdrift.documents.tables import parameter_table
 from symdrift.errors import RequestError
-from symdrift.lettering import (
+from symdrift.study import read_study
+from symdrift.study.letters import (
     FREE_LETTERS,
     in_notation,
     refuse_letters_of_the_theory,
     resolve_notation,
 )
-from symdrift.notation import plain_latex
-from symdrift.roles import INDICES, PRESETS, ROLES, VOCABULARY
-from symdrift.study import read_study
+from symdrift.study.roles import INDICES, PRESETS, ROLES, VOCABULARY
+from symdrift.theory.derive import derive
+from symdrift.theory.subject import called
 from symdrift.typesetting.mathlist import (
     _CAPITALS,
     _GREEK,
@@ -305,8 +305,8 @@ def test_every_letter_that_the_derivation_uses_is_reserved_or_belongs_to_a_role(
     known = {letter_of(latex) for latex in (*VOCABULARY, *INDICES)}
     known |= {letter_of(role.latex) for role in ROLES.values()}
     modules = [
-        import_module(f"symdrift.chain.{module.name}")
-        for module in pkgutil.iter_modules(symdrift.chain.__path__)
+        import_module(f"symdrift.theory.{module.name}")
+        for module in pkgutil.iter_modules(symdrift.theory.__path__)
     ]
     printed = [latex for module in modules for latex in getattr(module, "LATEX", {}).values()]
     letters = {latex: letter_of(latex) for latex in printed}

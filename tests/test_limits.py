@@ -9,18 +9,18 @@ import pytest
 import sympy as sp
 from aligned_examples import representative
 
-from symdrift import dense
-from symdrift.evaluation import Evaluation
+from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
+from symdrift.evaluation import dense
+from symdrift.evaluation.result import Evaluation
 from symdrift.inputs import Gaussian
-from symdrift.limits import (
+from symdrift.study.problem import LearningProblem, Stimulus
+from symdrift.theory.linear.limits import (
     FrequencyEffect,
     SmallWeightDecay,
     frequency_effect,
     isotropic_diffusion,
     small_weight_decay,
 )
-from symdrift.notation import BATCH, ETA, GAMMA, INPUTS, symbol
-from symdrift.problem import LearningProblem, Stimulus
 
 RATE = 0.004
 

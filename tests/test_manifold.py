@@ -6,15 +6,15 @@ import scipy.optimize
 import sympy as sp
 from aligned_examples import AlignedExample, aligned_example
 
-from symdrift.manifold import (
+from symdrift.algebra.rational import is_zero
+from symdrift.derivation.symbols import GAMMA, symbol
+from symdrift.study.problem import Array
+from symdrift.theory.linear.points import (
     AlignedMinimum,
     active_direction,
     inactive_direction,
     loss_reduction,
 )
-from symdrift.notation import GAMMA, symbol
-from symdrift.problem import Array
-from symdrift.rational import is_zero
 
 EXAMPLES = {
     "all active": aligned_example(3, 0, 3, 3, 3),

@@ -18,7 +18,7 @@ from symdrift.documents.motion import (
     swept_area,
 )
 from symdrift.documents.scaling import scaling, with_simulations
-from symdrift.extrapolation import Extrapolation, extrapolate
+from symdrift.evaluation.evaluate import evaluate
 from symdrift.figures import (
     FluctuationSpectrum,
     Isotropic,
@@ -29,9 +29,9 @@ from symdrift.figures import (
     Standstill,
     SweptArea,
 )
-from symdrift.problem import Array
-from symdrift.roads import evaluate
 from symdrift.study import read_study
+from symdrift.study.problem import Array
+from symdrift.validation.extrapolate import Extrapolation, extrapolate
 
 PROBLEM = read_study("anisotropic_autoencoder").problem()
 EVALUATION = evaluate(PROBLEM)

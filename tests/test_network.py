@@ -5,9 +5,9 @@ import pytest
 import scipy.linalg
 import sympy as sp
 
-from symdrift.network import LinearNetwork, generator
-from symdrift.notation import GAMMA
-from symdrift.problem import Array
+from symdrift.derivation.symbols import GAMMA
+from symdrift.study.problem import Array
+from symdrift.theory.linear.network import LinearNetwork, generator
 
 INPUTS, HIDDEN, OUTPUTS = 3, 2, 2
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from aligned_examples import AlignedExample, aligned_example
 
-from symdrift.noise import gradient_noise, reached_directions
-from symdrift.problem import Array
+from symdrift.study.problem import Array
+from symdrift.theory.linear.gradient_noise import gradient_noise, reached_directions
 
 EXAMPLES = {
     "all active": aligned_example(2, 0, 2, 2, 2),

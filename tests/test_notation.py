@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 
-from symdrift.notation import adapted_names, latex_names, plain_latex, symbol
-from symdrift.roles import ROLES
+from symdrift.derivation.symbols import adapted_names, latex_names, plain_latex, symbol
+from symdrift.study.roles import ROLES
 from symdrift.typesetting import mathml
 from symdrift.typesetting.mathlist import parse
 from symdrift.typesetting.printer import TheoryPrinter

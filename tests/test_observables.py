@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from simulation_cases import problem
 
-from symdrift.dense import solve_minimum
 from symdrift.errors import RequestError
-from symdrift.evaluation import Drift
+from symdrift.evaluation.dense import solve_minimum
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.result import Drift
 from symdrift.inputs import Gaussian, StimulusSet
 from symdrift.observables import (
     CorrelatedPlanes,
@@ -36,9 +37,8 @@ from symdrift.observables import (
     tuning_change,
 )
 from symdrift.observables.rotations import plane_generators
-from symdrift.problem import LearningProblem, Stimulus
-from symdrift.roads import evaluate
 from symdrift.study import read_study
+from symdrift.study.problem import LearningProblem, Stimulus
 
 Numbers = NDArray[np.float64]
 

@@ -15,7 +15,8 @@ from simulation_cases import problem
 
 from symdrift.cli import run
 from symdrift.errors import RequestError
-from symdrift.evaluation import Drift
+from symdrift.evaluation.evaluate import evaluate, evaluate_stimuli
+from symdrift.evaluation.result import Drift
 from symdrift.inputs import StimulusSet
 from symdrift.observables import (
     CorrelatedPlanes,
@@ -37,8 +38,7 @@ from symdrift.observables import (
 )
 from symdrift.observables.rotations import conjugation_generator, symmetric_basis
 from symdrift.observables.semigroup import Semigroup
-from symdrift.problem import LearningProblem, Stimulus
-from symdrift.roads import evaluate, evaluate_stimuli
+from symdrift.study.problem import LearningProblem, Stimulus
 
 Numbers = NDArray[np.float64]
 

@@ -7,14 +7,14 @@ import math
 import numpy as np
 from simulation_cases import problem
 
+from symdrift.evaluation.evaluate import evaluate
 from symdrift.observables import (
     decorrelation_time,
     drift_process,
     mean_squared_displacement,
 )
-from symdrift.problem import LearningProblem, Stimulus
-from symdrift.roads import evaluate
 from symdrift.simulation import Trajectory, simulate
+from symdrift.study.problem import LearningProblem, Stimulus
 
 
 def misaligned(learning_rate: float) -> LearningProblem:

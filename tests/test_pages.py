@@ -14,7 +14,7 @@ import sympy as sp
 from documents_example import ETA, GAMMA, L1, L2, L3, SYMBOL_NAMES, example_derivation
 from tex import needs_tex
 
-from symdrift.derivation import Check, Derivation, Equation, Step
+from symdrift.derivation.steps import Check, Derivation, Equation, Step
 from symdrift.documents.bibliography import bibtex
 from symdrift.documents.latex import PAGES, derivation_latex, fragment_latex, page_of
 from symdrift.documents.numbers import Numbers, Table

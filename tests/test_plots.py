@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from symdrift.plots import plot
+from symdrift.evaluation.sweep import parse_axis, sweep
+from symdrift.figures.plots import plot
 from symdrift.study import read_study
-from symdrift.sweeps import parse_axis, sweep
 
 
 @pytest.mark.parametrize(("correlation", "panels"), [("0", 2), ("0.6", 3)])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import symdrift
-from symdrift.problem import Array, LearningProblem, Stimulus
+from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 PROBLEM = symdrift.read_study("misaligned_teacher").problem()
 EVALUATION = symdrift.evaluate(PROBLEM)

@@ -9,10 +9,10 @@ import pytest
 import sympy as sp
 from documents_example import example_derivation
 
-from symdrift.chain import derive
-from symdrift.derivation import Derivation, Equation
+from symdrift.derivation.steps import Derivation, Equation
 from symdrift.documents.pycode import python_source
 from symdrift.study import read_study
+from symdrift.theory.derive import derive
 
 GAMMA = sp.Symbol("gamma", positive=True)
 LAMBDA = sp.Symbol("lambda", positive=True)

@@ -35,7 +35,7 @@ from symdrift.documents.slides import slides_latex
 from symdrift.errors import RequestError
 from symdrift.figures import literal, rendered
 from symdrift.figures.style import one_panel
-from symdrift.kernels.writing import _environment
+from symdrift.kernels.standalone import _environment
 from symdrift.quoting import (
     Source,
     csv_cell,

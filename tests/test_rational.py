@@ -5,7 +5,7 @@ import sympy as sp
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from symdrift.rational import (
+from symdrift.algebra.rational import (
     RationalField,
     cancel,
     distinct_parts,

@@ -7,8 +7,8 @@ import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symdrift.notation import ETA, TIME
-from symdrift.representation import (
+from symdrift.derivation.symbols import ETA, TIME
+from symdrift.theory.linear.propagator import (
     decay_matrix,
     drift_displacement,
     forgotten_variance,

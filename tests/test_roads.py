@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import symdrift
-from symdrift.closed_form import applies
 from symdrift.errors import RequestError
+from symdrift.evaluation.closed_form import applies
+from symdrift.evaluation.evaluate import evaluate, evaluate_stimuli
 from symdrift.inputs import Elliptical
 from symdrift.observables import observe
-from symdrift.roads import evaluate, evaluate_stimuli
 from symdrift.study import read_study, shipped_studies
 
 

@@ -12,17 +12,16 @@ import pytest
 import scipy.linalg
 from simulation_cases import ReferenceStream, problem
 
-from symdrift.dense import hessian_matrix, reachable_basis, solve_minimum
 from symdrift.errors import RequestError
+from symdrift.evaluation.dense import hessian_matrix, reachable_basis, solve_minimum
 from symdrift.execution import Diverged
 from symdrift.inputs import Elliptical, Samples, StimulusSet
-from symdrift.problem import Array, LearningProblem
 from symdrift.simulation import simulate
 from symdrift.simulation import trajectory as trajectory_module
+from symdrift.simulation.descent import STACK_VECTORS
 from symdrift.simulation.ensemble import CHECK_EVERY, Block, Gauge
-from symdrift.simulation.kernels import STACK_VECTORS
 from symdrift.simulation.lanes import LANES
-from symdrift.simulation.model import (
+from symdrift.simulation.setup import (
     PAGE_BYTES,
     Model,
     Table,
@@ -32,6 +31,7 @@ from symdrift.simulation.model import (
 )
 from symdrift.simulation.timescales import relaxation
 from symdrift.simulation.trajectory import MOST_RECORDS
+from symdrift.study.problem import Array, LearningProblem
 
 MISALIGNED = ([[1.5, 0.6], [0.6, 0.8]], np.diag([1.2, 0.8]))
 STIMULI = np.array([[1.0, 0.0, 0.3], [0.2, 1.0, 0.0], [0.0, 0.5, 1.0], [1.0, 1.0, 0.0]])

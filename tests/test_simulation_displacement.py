@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from simulation_cases import problem
 
-from symdrift.dense import solve_minimum
-from symdrift.estimators import measured_displacements, observables
-from symdrift.problem import Array
-from symdrift.simulation.displacement import OVERLAP, Displacements
+from symdrift.evaluation.dense import solve_minimum
 from symdrift.simulation.ensemble import SHORT_LAGS_EVERY, Block, Schedule, measure
-from symdrift.simulation.model import Model, model_of
+from symdrift.simulation.estimators import measured_displacements, observables
+from symdrift.simulation.lags import OVERLAP, Displacements
+from symdrift.simulation.setup import Model, model_of
+from symdrift.study.problem import Array
 
 COVARIANCE = [[1.5, 0.6], [0.6, 0.8]]
 GIVEN = problem(COVARIANCE, np.diag([1.2, 0.8]), weight_decay=0.15, learning_rate=0.01)

@@ -10,7 +10,6 @@ import pytest
 import scipy.stats
 from simulation_cases import ReferenceStream
 
-from symdrift.problem import Array
 from symdrift.simulation.lanes import LANES, compiled, pointer, store
 from symdrift.simulation.random import (
     COEFFICIENTS,
@@ -19,6 +18,7 @@ from symdrift.simulation.random import (
     next_words,
     replica_streams,
 )
+from symdrift.study.problem import Array
 
 STEPS = 50_000
 

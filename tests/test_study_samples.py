@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from symdrift import evaluate
 from symdrift.cli import run
-from symdrift.documents.tables import parameter_table
+from symdrift.documents.number_tables import parameter_table
 from symdrift.errors import RequestError
 from symdrift.inputs import Samples, StimulusSet, mean_share
 from symdrift.study import read_study

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from strategies import general_problems
 
-from symdrift.dense import angular_matrices, solve_minimum
+from symdrift.evaluation.dense import angular_matrices, solve_minimum
+from symdrift.evaluation.evaluate import evaluate, evaluate_stimuli
+from symdrift.evaluation.synapses import synaptic_decay
 from symdrift.inputs import Gaussian
-from symdrift.problem import Array, LearningProblem, Stimulus
-from symdrift.roads import evaluate, evaluate_stimuli
-from symdrift.synaptic import synaptic_decay
+from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 MISALIGNED = LearningProblem(
     study="misaligned",

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from symdrift.overview import evaluation_tables
-from symdrift.roads import evaluate
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.overview import evaluation_tables
 from symdrift.study import read_study, shipped_studies
 from symdrift.tables import Table, html_page
 

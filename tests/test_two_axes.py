@@ -10,12 +10,12 @@ import pytest
 import sympy as sp
 from numpy.typing import NDArray
 
-from symdrift import dense
+from symdrift.derivation.symbols import GAMMA
+from symdrift.evaluation import dense
 from symdrift.inputs import Elliptical
-from symdrift.kernels.writing import two_axes_source
-from symdrift.notation import GAMMA
-from symdrift.problem import LearningProblem
-from symdrift.two_axes import (
+from symdrift.kernels.standalone import two_axes_source
+from symdrift.study.problem import LearningProblem
+from symdrift.theory.linear.two_axes import (
     A_1,
     A_2,
     ANGLE,

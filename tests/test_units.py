@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from strategies import aligned_problems, general_problems
 
 from symdrift.errors import RequestError
-from symdrift.evaluation import Evaluation
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.result import Evaluation
+from symdrift.evaluation.units import natural_units
 from symdrift.inputs import Gaussian
-from symdrift.problem import LearningProblem, Stimulus
-from symdrift.roads import evaluate
 from symdrift.study import read_study
-from symdrift.units import natural_units
+from symdrift.study.problem import LearningProblem, Stimulus
 
 POWERS = st.floats(-12, 12)
 

@@ -12,17 +12,18 @@ import pytest
 import scipy.stats
 from simulation_cases import problem
 
-from symdrift import dense, planning
-from symdrift import validation as validation_module
 from symdrift.errors import RequestError
-from symdrift.estimators import displacement_curve
-from symdrift.evaluation import Drift, Evaluation, IndependentDrift
+from symdrift.evaluation import dense
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.result import Drift, Evaluation, IndependentDrift
 from symdrift.inputs import Elliptical, Samples, StimulusSet
-from symdrift.problem import LearningProblem
-from symdrift.roads import evaluate
 from symdrift.simulation import simulate
+from symdrift.simulation.estimators import displacement_curve
 from symdrift.study import read_study
-from symdrift.validation import Row, Similarity, Validation, validate
+from symdrift.study.problem import LearningProblem
+from symdrift.validation import plan as planning
+from symdrift.validation import validate as validation_module
+from symdrift.validation.validate import Row, Similarity, Validation, validate
 
 TWO = problem([2.0, 0.7], weight_decay=0.2, learning_rate=0.005)
 THREE = problem([2.0, 1.0, 0.7], weight_decay=0.3, learning_rate=0.005)

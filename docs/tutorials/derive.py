@@ -25,7 +25,7 @@ import sympy as sp
 
 import symdrift
 from symdrift.documents import write_derivation
-from symdrift.roles import PRESETS, ROLES
+from symdrift.study.roles import PRESETS, ROLES
 
 study = symdrift.read_study("anisotropic_autoencoder")
 derivation = symdrift.derive(study)

@@ -21,8 +21,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import symdrift
-from symdrift.closed_form import kernels
-from symdrift.sweeps import linear_axis
+from symdrift.evaluation.closed_form import formulas
+from symdrift.evaluation.sweep import linear_axis
 
 study = symdrift.read_study("frequent_stimulus")
 evaluation = symdrift.evaluate(study.problem())
@@ -59,7 +59,7 @@ assert (rates[1:, 0] < rates[1:, 1]).all()
 # %%
 covariance = np.ones((13, 4))
 covariance[:, 0] = frequency
-diffusion = kernels.diffusion_tensor(
+diffusion = formulas.diffusion_tensor(
     covariance, weight_decay=0.2, learning_rate=0.005, inputs=4, outputs=4, hidden=4
 )
 by_plane = np.array([point.evaluation.drift.diffusion for point in points])

@@ -28,7 +28,7 @@ def compare(
     """
     if as_json and as_csv:
         raise RequestError("--json", "and --csv exclude each other; give one of them")
-    from symdrift.comparisons import compare_study, comparison_tables, write_csv
+    from symdrift.observables.compare import compare_study, comparison_tables, write_csv
 
     problem = chosen_study(study, assignments).problem()
     with progress_shown("comparing"):

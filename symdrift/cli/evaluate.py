@@ -16,7 +16,7 @@ from symdrift.cli.terminal import output_console, print_json, print_tables, prog
 from symdrift.errors import RequestError
 
 if TYPE_CHECKING:
-    from symdrift.sweeps import SweepPoint
+    from symdrift.evaluation.sweep import SweepPoint
 
 _COLUMN = 13
 """Typical columns that one number of a table takes."""
@@ -65,10 +65,10 @@ def evaluate(
     if as_json and as_csv:
         raise RequestError("--json", "and --csv exclude each other; give one of them")
     if plot is not None:
-        from symdrift.plots import require_picture
+        from symdrift.figures.plots import require_picture
 
         require_picture(plot)
-    from symdrift.sweeps import parse_axis, sweep
+    from symdrift.evaluation.sweep import parse_axis, sweep
 
     axes = [parse_axis(text) for text in sweeps or ()]
     chosen = chosen_study(study, assignments)
@@ -77,7 +77,7 @@ def evaluate(
         # Printed even when the picture cannot be drawn.
         afterwards.callback(_print, points, as_json, as_csv)
         if plot is not None:
-            from symdrift.plots import plot as draw
+            from symdrift.figures.plots import plot as draw
 
             draw(points, axes, plot)
 
@@ -86,7 +86,7 @@ def _print(points: Sequence[SweepPoint], as_json: bool, as_csv: bool) -> None:
     if as_json:
         print_json(points if points[0].swept else points[0])
     elif as_csv:
-        from symdrift.sweeps import write_csv
+        from symdrift.evaluation.sweep import write_csv
 
         write_csv(points, sys.stdout)
     else:
@@ -95,8 +95,8 @@ def _print(points: Sequence[SweepPoint], as_json: bool, as_csv: bool) -> None:
 
 
 def _print_points(points: Sequence[SweepPoint]) -> None:
-    from symdrift.overview import evaluation_tables
-    from symdrift.sweeps import sweep_table
+    from symdrift.evaluation.overview import evaluation_tables
+    from symdrift.evaluation.sweep import sweep_table
 
     console = output_console()
     if points[0].swept:

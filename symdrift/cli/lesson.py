@@ -28,7 +28,7 @@ def lesson(
     class comes with them.
     """
     chosen = chosen_study(study, assignments)
-    from symdrift.lesson import write_lesson
+    from symdrift.teaching.lesson import write_lesson
 
     with progress_shown("writing") as progress:
         written = write_lesson(chosen, output_directory(out, chosen), seed, students, progress)

@@ -15,8 +15,8 @@ SetOption = Annotated[
     typer.Option(
         "--set",
         metavar="PATH=VALUE",
-        help="Set a field (learning.rate, inputs.covariance.0) or a symbol of the study; "
-        "repeatable.",
+        help="Set a field (learning.rate, inputs.covariance.0: entries count from 0) or a symbol "
+        "of the study; repeatable.",
     ),
 ]
 StepsOption = Annotated[

@@ -23,8 +23,8 @@ from symdrift.cli.terminal import output_console, print_json, print_tables, prog
 from symdrift.errors import CheckFailed, RequestError
 
 if TYPE_CHECKING:
-    from symdrift.extrapolation import Extrapolation
-    from symdrift.validation import Validation
+    from symdrift.validation.extrapolate import Extrapolation
+    from symdrift.validation.validate import Validation
 
 
 def validate(
@@ -70,13 +70,13 @@ def validate(
             if value is not None:
                 raise RequestError(f"--{option}", "and --steps exclude each other")
     if plot is not None:
-        from symdrift.plots import require_picture
+        from symdrift.figures.plots import require_picture
 
         require_picture(plot)
     seconds = None if budget is None else _seconds(budget)
     problem = chosen_study(study, assignments).problem()
-    from symdrift.extrapolation import validate_limit
-    from symdrift.validation import validate as run_validation
+    from symdrift.validation.extrapolate import validate_limit
+    from symdrift.validation.validate import validate as run_validation
 
     result: Validation | Extrapolation
     with (
@@ -126,8 +126,8 @@ def _print(result: Validation | Extrapolation, as_json: bool) -> None:
 
 
 def _print_validation(result: Validation | Extrapolation) -> None:
-    from symdrift.validation import Validation
-    from symdrift.verdict import extrapolation_table, summary, validation_table
+    from symdrift.validation.validate import Validation
+    from symdrift.validation.verdict import extrapolation_table, summary, validation_table
 
     console = output_console()
     if isinstance(result, Validation):

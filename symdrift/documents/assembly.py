@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 import sympy as sp
 
-from symdrift.derivation import Check, Derivation, Equation, Step
+from symdrift.derivation.steps import Check, Derivation, Equation, Step
 from symdrift.documents.numbers import Cell, Formula, shape
 from symdrift.documents.prose import (
     EquationReference,
@@ -20,7 +20,7 @@ from symdrift.documents.prose import (
     read_prose,
 )
 from symdrift.errors import RequestError
-from symdrift.lettering import in_notation
+from symdrift.study.letters import in_notation
 from symdrift.typesetting.abridgement import abridged, is_too_long
 from symdrift.typesetting.lines import Layout, Names, lay_out
 from symdrift.typesetting.mathlist import NotMathematics, parse

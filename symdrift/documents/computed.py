@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TypeVar
 
 from symdrift.cache import cached
-from symdrift.problem import LearningProblem
+from symdrift.study.problem import LearningProblem
 
 Computed = TypeVar("Computed")
 

@@ -18,7 +18,7 @@ from symdrift import figures
 from symdrift.cache import cached
 from symdrift.documents.numbers import FigureFile
 from symdrift.files import write_bytes
-from symdrift.lettering import in_notation
+from symdrift.study.letters import in_notation
 
 REPORT_SUFFIXES = (".pdf", ".svg")
 """PDF for the article, SVG for the page."""

@@ -8,11 +8,11 @@ from contextlib import suppress
 import numpy as np
 
 from symdrift.errors import RequestError
-from symdrift.evaluation import Evaluation
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.result import Evaluation
 from symdrift.figures import FrequencyCurve, FrequencySweep
-from symdrift.roads import evaluate
 from symdrift.study import StimulusInputs, Study
-from symdrift.validation import Validation, validate
+from symdrift.validation.validate import Validation, validate
 
 _GRID = np.linspace(0.02, 0.98, 49)
 _SIMULATED = (0.05, 0.15, 0.3, 0.5, 0.65, 0.8)

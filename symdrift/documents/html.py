@@ -10,7 +10,7 @@ from types import MappingProxyType
 from markupsafe import Markup, escape
 
 from symdrift import __version__
-from symdrift.derivation import Derivation
+from symdrift.derivation.steps import Derivation
 from symdrift.documents.assembly import assemble, cell
 from symdrift.documents.numbers import NO_NUMBERS, FigureFile, Numbers
 from symdrift.documents.pycode import python_source

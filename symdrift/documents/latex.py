@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from symdrift import __version__
-from symdrift.derivation import Derivation
+from symdrift.derivation.steps import Derivation
 from symdrift.documents.assembly import EQUATION_WIDTH, assemble, cell
 from symdrift.documents.bibliography import REFERENCES
 from symdrift.documents.numbers import NO_NUMBERS, Cell, Numbers, Table

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symdrift import figures
-from symdrift.dense.fluctuation import NormalFluctuation, gradient_fluctuation
-from symdrift.dense.hessian import expected_loss
-from symdrift.dense.minimum import MinimumPoint, solve_minimum
 from symdrift.documents.computed import computed
 from symdrift.documents.drawings import Drawing
-from symdrift.evaluation import Evaluation
+from symdrift.evaluation.dense.landscape import MinimumPoint, solve_minimum
+from symdrift.evaluation.dense.lyapunov import NormalFluctuation, gradient_fluctuation
+from symdrift.evaluation.dense.operator import expected_loss
+from symdrift.evaluation.result import Evaluation
 from symdrift.figures import FluctuationSpectrum, Standstill, SweptArea
-from symdrift.problem import Array, LearningProblem
 from symdrift.simulation.trajectory import DEFAULT_RELAXATIONS, Trajectory, simulate
+from symdrift.study.problem import Array, LearningProblem
 
 SHOWN_STIFFNESS, LARGEST_STIFFNESS = 0.1, 0.15
 """Learning rate times largest Hessian eigenvalue at which single networks are shown, and that

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from symdrift.derivation import Derivation
+from symdrift.derivation.steps import Derivation
 
 
 class DocumentError(LookupError):

@@ -18,7 +18,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 from sympy.matrices import MatrixBase
 
-from symdrift.derivation import Equation
+from symdrift.derivation.steps import Equation
 
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
 """How tightly a piece of source binds."""

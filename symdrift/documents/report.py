@@ -10,32 +10,32 @@ from typing import Any
 import numpy as np
 
 from symdrift import figures
-from symdrift.chain import derive
 from symdrift.documents import series
-from symdrift.documents.comparisons import Comparisons, compare, comparison_tables
+from symdrift.documents.comparison_tables import Comparisons, compare, comparison_tables
 from symdrift.documents.computed import computed
 from symdrift.documents.drawings import Drawing, write_drawings
 from symdrift.documents.frequency import frequency_sweep
 from symdrift.documents.motion import motion_drawings
+from symdrift.documents.number_tables import parameter_table, result_table, validation_table
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
 from symdrift.documents.scaling import scaling, with_simulations
-from symdrift.documents.tables import parameter_table, result_table, validation_table
 from symdrift.documents.writing import FORMATS, require_passed, write_document
 from symdrift.errors import CheckFailed, RequestError
-from symdrift.evaluation import Evaluation, IndependentDrift
-from symdrift.extrapolation import Extrapolation, extrapolate
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.result import Evaluation, IndependentDrift
 from symdrift.figures import FrequencySweep
 from symdrift.files import replacing
 from symdrift.kernels import write_kernels
 from symdrift.memory import RECORD_ENTRY, SHARED_ENTRY, available_memory, record_memory
 from symdrift.observables import observe
-from symdrift.planning import at_learning_rate, linear_rate, minimum_of, require_time
-from symdrift.problem import LearningProblem
 from symdrift.progress import Progress, Stages, log_stage
 from symdrift.records import json_parts
-from symdrift.roads import evaluate
 from symdrift.study import Study
-from symdrift.validation import Validation
+from symdrift.study.problem import LearningProblem
+from symdrift.theory.derive import derive
+from symdrift.validation.extrapolate import Extrapolation, extrapolate
+from symdrift.validation.plan import at_learning_rate, linear_rate, minimum_of, require_time
+from symdrift.validation.validate import Validation
 
 _THEORY_DIGITS = 10
 _SIMULATION_DIGITS = 6

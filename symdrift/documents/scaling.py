@@ -9,8 +9,8 @@ import numpy as np
 
 from symdrift.documents.series import FEW_WEIGHTS
 from symdrift.errors import RequestError
-from symdrift.evaluation import Evaluation
-from symdrift.extrapolation import Extrapolation
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.result import Evaluation
 from symdrift.figures import (
     Isotropic,
     Scaling,
@@ -20,10 +20,10 @@ from symdrift.figures import (
     WeightDecaySweep,
 )
 from symdrift.inputs import Gaussian
-from symdrift.planning import minimum_of, schedule_of
-from symdrift.problem import Array, LearningProblem, Stimulus
-from symdrift.roads import evaluate
-from symdrift.validation import Row, Validation, run_planned
+from symdrift.study.problem import Array, LearningProblem, Stimulus
+from symdrift.validation.extrapolate import Extrapolation
+from symdrift.validation.plan import minimum_of, schedule_of
+from symdrift.validation.validate import Row, Validation, run_planned
 
 MOST_PLANES = 3
 MOST_INPUTS = 64

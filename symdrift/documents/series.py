@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
-from symdrift.dense.hessian import hessian_matrix
-from symdrift.dense.minimum import MinimumPoint, solve_minimum
-from symdrift.dense.noise import gradient_noise
-from symdrift.documents.comparisons import Comparisons
+from symdrift.documents.comparison_tables import Comparisons
+from symdrift.documents.number_tables import quantity
 from symdrift.documents.numbers import Formula
-from symdrift.documents.tables import quantity
 from symdrift.errors import RequestError
-from symdrift.evaluation import Evaluation
-from symdrift.extrapolation import ExtrapolatedRow, Extrapolation
+from symdrift.evaluation.dense.landscape import MinimumPoint, solve_minimum
+from symdrift.evaluation.dense.noise_factors import gradient_noise
+from symdrift.evaluation.dense.operator import hessian_matrix
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.result import Evaluation
 from symdrift.figures import (
     BlockStructure,
     Counterparts,
@@ -30,9 +30,9 @@ from symdrift.figures import (
     WeightDecaySweep,
     literal,
 )
-from symdrift.problem import Array, LearningProblem
-from symdrift.roads import evaluate
-from symdrift.validation import Row, Validation
+from symdrift.study.problem import Array, LearningProblem
+from symdrift.validation.extrapolate import ExtrapolatedRow, Extrapolation
+from symdrift.validation.validate import Row, Validation
 
 FEW_WEIGHTS = 40
 """Weights up to which the dense road and the simulator are cheap."""

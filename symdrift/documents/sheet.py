@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from symdrift.derivation import Derivation
+from symdrift.derivation.steps import Derivation
 from symdrift.documents.assembly import Assembly, SectionView, assemble
 from symdrift.documents.measured import LINE, MeasuredMedium, Piece, display_height
 from symdrift.documents.rendering import render_latex

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from symdrift.derivation import Derivation
+from symdrift.derivation.steps import Derivation
 from symdrift.documents.assembly import StepView, assemble
 from symdrift.documents.latex import LatexMedium, reference_items
 from symdrift.documents.measured import LINE, MeasuredMedium, Piece, display_height

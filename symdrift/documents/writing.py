@@ -9,8 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from symdrift.cache import cached
-from symdrift.chain import derive
-from symdrift.derivation import Derivation
+from symdrift.derivation.steps import Derivation
 from symdrift.documents.bibliography import bibtex
 from symdrift.documents.html import derivation_html
 from symdrift.documents.latex import (
@@ -29,6 +28,7 @@ from symdrift.files import write_bytes, write_text
 from symdrift.kernels import write_kernels
 from symdrift.progress import Progress, Stages, log_stage
 from symdrift.study import Study
+from symdrift.theory.derive import derive
 
 FORMATS = ("tex", "html", "pdf")
 """Formats of a report."""

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from symdrift.figures.style import COLOURS, colour, drawing, label_in_units, literal
-from symdrift.problem import Array
+from symdrift.study.problem import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from symdrift.figures.style import WIDTH, colour, drawing, literal
-from symdrift.problem import Array
+from symdrift.study.problem import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
 from symdrift.figures.style import COLOURS, WIDTH, colour, drawing, label_in_units, literal
-from symdrift.problem import Array
+from symdrift.study.problem import Array
 
 _MOST_AXES = 6
 _LONGEST_NAME = 12

@@ -16,7 +16,8 @@ from symdrift.observables import (
     RepresentationalSimilarity,
     TuningChange,
 )
-from symdrift.problem import Array
+from symdrift.observables.decoding import TARGETS
+from symdrift.study.problem import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -166,7 +167,7 @@ def _draw_similarity(axes: Axes, similarity: RepresentationalSimilarity) -> None
 def _draw_decoder(axes: Axes, decoders: tuple[DecoderDecay, ...]) -> None:
     for k, decoder in enumerate(decoders):
         colour = COLOURS[2 + k]
-        axes.plot(decoder.lags, decoder.r_squared, color=colour, label=decoder.target)
+        axes.plot(decoder.lags, decoder.r_squared, color=colour, label=TARGETS[decoder.target])
         axes.axhline(decoder.refitted, color=colour, linestyle=":", linewidth=1.0)
     axes.set_ylabel("$R^2$ of the decoder")
     axes.legend(title="target", title_fontsize=7.5)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import SubFigure
 
-    from symdrift.extrapolation import ExtrapolatedRow, Extrapolation
+    from symdrift.validation.extrapolate import ExtrapolatedRow, Extrapolation
 
 _PANELS_PER_ROW = 3
 _MOST_PANELS = 24

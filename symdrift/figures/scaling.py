@@ -11,7 +11,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodF
 
 from symdrift.figures.simulated import Simulations, caption_points, draw_points
 from symdrift.figures.style import STYLE, WIDTH, colour, drawing
-from symdrift.problem import Array
+from symdrift.study.problem import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,7 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
 from symdrift.figures.style import STYLE, WIDTH, drawing
-from symdrift.problem import Array
+from symdrift.study.problem import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,8 +62,9 @@ def caption_block_structure(data: BlockStructure) -> str:
     sizes = sorted(set(data.blocks))
     kinds = ", ".join(f"{data.blocks.count(size)} of size {size}" for size in sizes)
     return (
-        "Hessian and covariance of the gradient noise on the normal space of the manifold, in the "
-        "basis of the derivation; blank entries vanish. The blocks (framed) were found as "
+        "Hessian and covariance of the gradient noise on the normal directions that the noise "
+        "reaches, in the basis of the derivation; blank entries vanish. The blocks (framed) were "
+        "found as "
         f"connected components of both matrices together, not assumed: {kinds}."
     )
 

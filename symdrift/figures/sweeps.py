@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from symdrift.figures.simulated import Simulations, caption_points, draw_points
 from symdrift.figures.style import colour, one_panel
-from symdrift.problem import Array
+from symdrift.study.problem import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from symdrift.figures.style import COLOURS, WIDTH, drawing
-from symdrift.problem import Array
+from symdrift.study.problem import Array
 
 
 @dataclass(frozen=True)

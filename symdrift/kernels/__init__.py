@@ -1,5 +1,5 @@
 """NumPy source generated from the derived expressions."""
 
-from symdrift.kernels.writing import kernel_source, shipped_source, study_source, write_kernels
+from symdrift.kernels.standalone import kernel_source, shipped_source, study_source, write_kernels
 
 __all__ = ["kernel_source", "shipped_source", "study_source", "write_kernels"]

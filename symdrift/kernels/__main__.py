@@ -6,6 +6,6 @@ from symdrift.files import write_text
 from symdrift.kernels import shipped_source
 
 if __name__ == "__main__":
-    target = Path(__file__).parents[1] / "closed_form" / "kernels.py"
+    target = Path(__file__).parents[1] / "evaluation" / "closed_form" / "formulas.py"
     write_text(target, shipped_source())
     print(target)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sympy as sp
 
-from symdrift.aligned import RepresentativeDrift, renaming
-from symdrift.fluctuation import NormalBlock
-from symdrift.kernels.aligned import weight_share
+from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, TIME, symbol
+from symdrift.kernels.aligned_network import weight_share
 from symdrift.kernels.scalar import Argument, ScalarFunction
-from symdrift.limits import isotropic_diffusion, isotropic_direction
-from symdrift.notation import BATCH, ETA, GAMMA, INPUTS, TIME, symbol
-from symdrift.representation import drift_displacement, forgotten_variance
+from symdrift.theory.linear.aligned import RepresentativeDrift, renaming
+from symdrift.theory.linear.limits import isotropic_diffusion, isotropic_direction
+from symdrift.theory.linear.normal_space import NormalBlock
+from symdrift.theory.linear.propagator import drift_displacement, forgotten_variance
 
 SIZE = Argument(INPUTS, "inputs", "Number n of inputs, outputs and hidden units.")
 ARGUMENTS = (

@@ -9,10 +9,10 @@ from importlib import resources
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from sympy.printing.jscode import JavascriptCodePrinter
 
-from symdrift.aligned import RepresentativeDrift
-from symdrift.kernels.aligned import aligned_kernels
+from symdrift.kernels.aligned_network import aligned_kernels
 from symdrift.kernels.loop import loop_rotation
 from symdrift.kernels.scalar import ScalarFunction
+from symdrift.theory.linear.aligned import RepresentativeDrift
 
 TEMPLATE = "aligned.js.jinja"
 

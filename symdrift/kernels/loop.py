@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sympy as sp
 
-from symdrift.aligned import RepresentativeDrift
-from symdrift.kernels.aligned import axis_arguments
+from symdrift.kernels.aligned_network import axis_arguments
 from symdrift.kernels.scalar import Argument, ScalarFunction
+from symdrift.theory.linear.aligned import RepresentativeDrift
 
 
 def loop_rotation(drift: RepresentativeDrift) -> ScalarFunction:

@@ -1,8 +1,8 @@
 """The equations of the blocks, solved by sums of positive terms.
 
 Differences of nearly equal numbers cost digits where curvatures differ by orders of magnitude.
-The solutions of `symdrift.fluctuation` are rewritten here for blocks of two rows whose entry
-beside the diagonal is ``-kappa``, so that no digits are lost: by Cayley-Hamilton, with
+The solutions of `symdrift.theory.linear.normal_space` are rewritten here for blocks of two rows
+whose entry beside the diagonal is ``-kappa``, so that no digits are lost: by Cayley-Hamilton, with
 ``t, d`` and ``u, e`` for trace and determinant of ``P`` and ``Q``,
 
 ``P Y + Y Q = 2 Q`` has ``Y = 2 diag(Q_11 + P_22, Q_22 + P_11) M / R`` with
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from symdrift.notation import GAMMA
+from symdrift.derivation.symbols import GAMMA
 
 
 @dataclass(frozen=True)

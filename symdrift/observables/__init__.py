@@ -13,7 +13,7 @@ from symdrift.observables.displacement import (
     decorrelation_time,
     mean_squared_displacement,
 )
-from symdrift.observables.fluctuations import Fluctuation, LayerFluctuation, ModeFluctuation
+from symdrift.observables.layer import Fluctuation, LayerFluctuation, ModeFluctuation
 from symdrift.observables.observation import Observation, default_times, observe
 from symdrift.observables.process import DriftProcess, aligned_process, drift_process
 from symdrift.observables.rotations import (

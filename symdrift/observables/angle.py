@@ -10,7 +10,7 @@ import numpy as np
 from symdrift.errors import RequestError
 from symdrift.observables.process import DriftProcess, checked_lags
 from symdrift.observables.rotations import conjugation_change
-from symdrift.problem import Array, Stimulus
+from symdrift.study.problem import Array, Stimulus
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,9 +10,10 @@ import numpy as np
 from symdrift.errors import RequestError
 from symdrift.observables.process import DriftProcess, checked_lags
 from symdrift.observables.rotations import LARGEST_SQUARE, conjugation_change
-from symdrift.problem import Array
+from symdrift.study.problem import Array
 
-TARGETS = ("teacher", "identity")
+TARGETS = {"teacher": "the labels", "identity": "which stimulus"}
+"""What a decoder reads out, as tables and figures say it."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from symdrift.observables.process import DriftProcess, checked_lags
-from symdrift.problem import Array, Stimulus
+from symdrift.study.problem import Array, Stimulus
 
 HORIZON = 50.0
 """Longest time scales of the process after which memory that is left is kept for good."""

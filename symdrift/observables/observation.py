@@ -12,6 +12,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from symdrift.errors import RequestError
+from symdrift.evaluation.sweep import linear_axis, logarithmic_axis
 from symdrift.expressions import parse_number, whole_number
 from symdrift.memory import available_memory
 from symdrift.observables.angle import PopulationAngle, population_angle
@@ -40,10 +41,9 @@ from symdrift.observables.tuning import (
     tuning_change,
 )
 from symdrift.precision import double_precision
-from symdrift.problem import Array, LearningProblem
 from symdrift.progress import Progress, log_stage
 from symdrift.quoting import csv_cell, shown
-from symdrift.sweeps import linear_axis, logarithmic_axis
+from symdrift.study.problem import Array, LearningProblem
 from symdrift.tables import Table, printed
 
 _LAGS = 10
@@ -364,7 +364,7 @@ def observation_tables(observation: Observation) -> list[Table]:
         "change of\nrepresentations": observation.similarity.representation_change,
     }
     for decoder in observation.decoder:
-        columns[f"R^2 of decoder\n{decoder.target}"] = decoder.r_squared
+        columns[f"R^2 of decoder\n{TARGETS[decoder.target]}"] = decoder.r_squared
     if observation.tuning is not None:
         columns["tuning\ncorrelation"] = observation.tuning.mean
     count = len(observation.times)

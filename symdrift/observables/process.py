@@ -14,26 +14,31 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from symdrift.closed_form import applies
-from symdrift.dense.drift import decay_matrix, hidden_drift, mean_rotation_matrix
-from symdrift.dense.fluctuation import (
+from symdrift.errors import RequestError
+from symdrift.evaluation.closed_form import applies
+from symdrift.evaluation.dense.landscape import solve_minimum
+from symdrift.evaluation.dense.lyapunov import (
     NormalFluctuation,
     gradient_fluctuation,
     silent_fluctuation,
     synaptic_fluctuation,
 )
-from symdrift.dense.minimum import solve_minimum
-from symdrift.dense.road import unseen_warnings
-from symdrift.dense.sizes import require_stimulus_memory
-from symdrift.errors import RequestError
-from symdrift.evaluation import (
+from symdrift.evaluation.dense.matrix_road import unseen_warnings
+from symdrift.evaluation.dense.rotation_covariance import (
+    decay_matrix,
+    hidden_drift,
+    mean_rotation_matrix,
+)
+from symdrift.evaluation.dense.sizes import require_stimulus_memory
+from symdrift.evaluation.result import (
     REPRESENTATION_TOLERANCE,
     check_approximation,
     stillness_warnings,
     validity_warnings,
 )
-from symdrift.observables.aligned import aligned_layer
-from symdrift.observables.fluctuations import Fluctuation, LayerFluctuation, ModeFluctuation
+from symdrift.evaluation.synapses import synaptic_decay, synaptic_warnings, with_synaptic_noise
+from symdrift.observables.aligned_layer import aligned_layer
+from symdrift.observables.layer import Fluctuation, LayerFluctuation, ModeFluctuation
 from symdrift.observables.rotations import (
     LARGEST_SQUARE,
     Conjugation,
@@ -43,9 +48,8 @@ from symdrift.observables.rotations import (
     extended_decay,
 )
 from symdrift.observables.semigroup import Semigroup
-from symdrift.problem import Array, LearningProblem, Stimulus
 from symdrift.progress import Progress
-from symdrift.synaptic import synaptic_decay, synaptic_warnings, with_synaptic_noise
+from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 LARGEST_DENSE = 24
 """Hidden axes up to which full matrices are used where the closed form would apply, too."""

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from symdrift.dense.drift import angular_matrices, plane_positions
-from symdrift.evaluation import Drift
+from symdrift.evaluation.dense.rotation_covariance import angular_matrices, plane_positions
+from symdrift.evaluation.result import Drift
 from symdrift.observables.semigroup import Semigroup
-from symdrift.problem import Array
+from symdrift.study.problem import Array
 
 if TYPE_CHECKING:
     from symdrift.observables.process import DriftProcess

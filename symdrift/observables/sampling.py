@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.observables.displacement import NEUTRAL
-from symdrift.observables.fluctuations import covariance_root
+from symdrift.observables.layer import covariance_root
 from symdrift.observables.process import DriftProcess
 from symdrift.observables.rotations import (
     CorrelatedPlanes,
@@ -19,7 +19,7 @@ from symdrift.observables.rotations import (
     SilentAxes,
     plane_generators,
 )
-from symdrift.problem import Array
+from symdrift.study.problem import Array
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
 """Random numbers of a shape, to which one axis of angles is appended."""

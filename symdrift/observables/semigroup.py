@@ -10,7 +10,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from symdrift.problem import Array
+from symdrift.study.problem import Array
 
 WORST_CONDITION = 1e6
 """Condition of the eigenvectors above which exponentials are computed without them."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from symdrift.observables.displacement import mean_squared_displacement
 from symdrift.observables.process import DriftProcess, checked_lags
-from symdrift.problem import Array
+from symdrift.study.problem import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,8 +12,8 @@ from symdrift.errors import RequestError
 from symdrift.observables.process import DriftProcess, checked_lags
 from symdrift.observables.rotations import LARGEST_SQUARE
 from symdrift.observables.sampling import path_steps, random_frames, rotation_paths
-from symdrift.problem import Array
 from symdrift.progress import Progress
+from symdrift.study.problem import Array
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 FEWEST_STIMULI = 3

@@ -9,19 +9,19 @@ from itertools import pairwise
 
 import numpy as np
 
-from symdrift.dense.minimum import MinimumPoint
 from symdrift.errors import RequestError
-from symdrift.estimators import Observables, WindowSums, sum_windows
+from symdrift.evaluation.dense.landscape import MinimumPoint
 from symdrift.execution import Blocks, Diverged, Meter, run_blocks
 from symdrift.precision import double_precision
-from symdrift.problem import Array
 from symdrift.progress import Progress
-from symdrift.simulation.displacement import Displacements
-from symdrift.simulation.kernels import kernel_for
+from symdrift.simulation.descent import kernel_for
+from symdrift.simulation.estimators import Observables, WindowSums, sum_windows
+from symdrift.simulation.lags import Displacements
 from symdrift.simulation.lanes import LANES
-from symdrift.simulation.model import Model, on_own_pages, padded_layers
-from symdrift.simulation.observe import SCALARS, observe
+from symdrift.simulation.measure import SCALARS, observe
 from symdrift.simulation.random import COEFFICIENTS, replica_streams
+from symdrift.simulation.setup import Model, on_own_pages, padded_layers
+from symdrift.study.problem import Array
 
 CHECK_EVERY = 1000
 """Steps after which a diverging run is noticed at the latest."""

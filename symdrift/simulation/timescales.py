@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from symdrift.dense.minimum import MinimumPoint
-from symdrift.problem import Array, LearningProblem
+from symdrift.evaluation.dense.landscape import MinimumPoint
+from symdrift.study.problem import Array, LearningProblem
 
 DENSE_UP_TO = 400
 """Reached directions up to which all eigenvalues are computed, not the extreme ones."""

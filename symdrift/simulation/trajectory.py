@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from symdrift.dense.minimum import solve_minimum
 from symdrift.errors import RequestError
+from symdrift.evaluation.dense.landscape import solve_minimum
 from symdrift.execution import MOST_STEPS, Diverged, Meter, require_counts, run_blocks
 from symdrift.files import replacing
 from symdrift.memory import available_memory
 from symdrift.precision import double_precision
-from symdrift.problem import Array, LearningProblem, Stimulus
 from symdrift.progress import Progress, log_stage
 from symdrift.simulation.ensemble import Block, advance_metered, blocks_of
-from symdrift.simulation.model import Model, model_of, padded_layers, simulated_hidden
+from symdrift.simulation.setup import Model, model_of, padded_layers, simulated_hidden
 from symdrift.simulation.timescales import relaxation
+from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 STORED_BYTES = 2**30
 """Size from which fewer records are kept; the same on every machine, as results must be."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from symdrift.expressions import Expression
 
 if TYPE_CHECKING:
-    from symdrift.problem import LearningProblem
+    from symdrift.study.problem import LearningProblem
 
 Vector = tuple[Expression, ...]
 Matrix = tuple[Vector, ...]
@@ -116,7 +116,7 @@ class Study:
     stimulus : tuple of NamedStimulus
         Stimuli to follow; empty stands for the stimuli of a set, or for the input axes.
     notation : Mapping of str to str
-        LaTeX by role, one of :data:`symdrift.roles.ROLES`.
+        LaTeX by role, one of :data:`symdrift.study.roles.ROLES`.
     values : Mapping of str to Expression
         Numbers for the symbols, where known; they never enter a derivation.
     document : Mapping
@@ -181,7 +181,7 @@ class Study:
         RequestError
             When symbols lack values (all are named), or a file of samples is unusable.
         """
-        from symdrift.study.numbers import learning_problem
+        from symdrift.study.values import learning_problem
 
         return learning_problem(self)
 

@@ -11,9 +11,8 @@ from typing import Any
 
 from symdrift.errors import RequestError
 from symdrift.expressions import Expression, is_name, number, parse
-from symdrift.lettering import refuse_borrowed_letters, resolve_notation
 from symdrift.quoting import LONGEST_SHOWN, shown
-from symdrift.roles import ROLES
+from symdrift.study.letters import refuse_borrowed_letters, resolve_notation
 from symdrift.study.model import (
     EllipticalInputs,
     GaussianInputs,
@@ -28,8 +27,9 @@ from symdrift.study.model import (
     Teacher,
     Vector,
 )
-from symdrift.study.numbers import MOST_STIMULI, check_numbers
+from symdrift.study.roles import ROLES
 from symdrift.study.samples import LONGEST_NAME
+from symdrift.study.values import MOST_STIMULI, check_numbers
 
 _INPUT_FIELDS: Mapping[str, tuple[str, ...]] = {
     "gaussian": ("covariance",),

@@ -1,0 +1,1 @@
+"""Exact tools: rational functions, Gaussian moments, forms to display."""

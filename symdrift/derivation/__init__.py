@@ -1,0 +1,1 @@
+"""What a derivation is: steps with equations and checks, and the symbols of the theory."""

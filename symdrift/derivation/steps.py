@@ -1,0 +1,191 @@
+"""A derivation: an ordered list of steps, each with equations and an exact check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from html import escape
+
+import sympy as sp
+
+from symdrift.algebra.forms import AppliedRule
+from symdrift.typesetting.lines import Names, lay_out
+from symdrift.typesetting.printer import TheoryPrinter
+
+NOTEBOOK_WIDTH = 50.0
+"""Room for an equation in a notebook, in em."""
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One displayed equation.
+
+    Attributes
+    ----------
+    label : str
+        Unique in the derivation; prose refers to it as ``[eq:label]``.
+    expression : sympy.Basic
+        A relation or expression, printed as it stands.
+    condition : sympy.Basic or None
+        Where it holds, printed behind it.
+    symbol_names : Mapping[sympy.Basic, str]
+        LaTeX of its symbols; filled in when the derivation is complete.
+    """
+
+    label: str
+    expression: sp.Basic
+    condition: sp.Basic | None = None
+    symbol_names: Mapping[sp.Basic, str] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.expression in (sp.true, sp.false):
+            raise ValueError(f"equation {self.label} was evaluated to {self.expression}")
+
+    def latex(self) -> str:
+        """The equation as one line of LaTeX, in the notation of its derivation."""
+        names = dict(self.symbol_names)
+        text = sp.latex(self.expression, symbol_names=names)
+        if self.condition is not None:
+            text += r",\qquad " + sp.latex(self.condition, symbol_names=names)
+        return str(text)
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {_aligned((self,))}$"
+
+
+def _aligned(equations: Iterable[Equation]) -> str:
+    """Equations below each other, broken to the width of a notebook."""
+    names = Names()
+    rows = []
+    for equation in equations:
+        printer = TheoryPrinter(equation.symbol_names)
+        layout = lay_out(equation.expression, printer, NOTEBOOK_WIDTH, names, equation.condition)
+        rows += [row for part in (layout, *layout.all_definitions()) for row in part.rows]
+    lines = r" \\[0.5ex] ".join(f"{left} & {right}" for left, right in rows)
+    return rf"\begin{{aligned}} {lines} \end{{aligned}}"
+
+
+@dataclass(frozen=True)
+class Check:
+    """An exact check that was run when the step was derived.
+
+    Attributes
+    ----------
+    statement : str
+        What was verified, in prose (same markup as the prose of a step).
+    method : str
+        How: ``"expansion"`` (a numerator expanded to zero), ``"exact evaluation"``
+        (exact rational evaluation at random points), or another short name.
+    passed : bool
+    seconds : float
+    """
+
+    statement: str
+    method: str
+    passed: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a derivation.
+
+    Attributes
+    ----------
+    identifier : str
+        Unique, ``[a-z0-9-]+``; other steps refer to it as ``[step:identifier]``.
+    section : str
+        Heading under which a document groups the step.
+    title : str
+    prose : str
+        Paragraphs separated by blank lines.  ``{name}`` stands for ``symbols[name]``
+        typeset inline, ``[eq:label]`` and ``[step:identifier]`` for cross-references.
+        No other mark-up: a back end escapes everything else.
+    symbols : Mapping[str, sympy.Basic]
+        Inline mathematics of the prose and of the assumptions.
+    equations : tuple of Equation
+        Displayed after the prose.
+    assumptions : tuple of str
+        In the same mark-up as the prose.
+    checks : tuple of Check
+    simplifications : tuple of AppliedRule
+        Rules that brought the equations into their form, in the order of application.
+    seconds : float
+        Time that deriving and checking the step took.
+    """
+
+    identifier: str
+    section: str
+    title: str
+    prose: str
+    symbols: Mapping[str, sp.Basic] = field(default_factory=dict)
+    equations: tuple[Equation, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    simplifications: tuple[AppliedRule, ...] = ()
+    seconds: float = 0.0
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {_aligned(self.equations)}$" if self.equations else ""
+
+
+@dataclass(frozen=True)
+class Notation:
+    """One row of the notation table: a symbol, its role, what it means, its shape."""
+
+    role: str
+    symbol: sp.Basic
+    meaning: str
+    shape: str = ""
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Everything derived for one study, in the order in which a paper would tell it.
+
+    Attributes
+    ----------
+    study : str
+        Name of the study.
+    title : str
+    notation : tuple of Notation
+    steps : tuple of Step
+    symbol_names : Mapping[sympy.Symbol, str]
+        LaTeX of each symbol, for ``sympy.latex(..., symbol_names=...)``.
+    """
+
+    study: str
+    title: str
+    notation: tuple[Notation, ...]
+    steps: tuple[Step, ...]
+    symbol_names: Mapping[sp.Basic, str]
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(step.section)}</td><td>{escape(step.title)}</td>"
+            f"<td>{escape(step.identifier)}</td><td>{len(step.equations)}</td>"
+            f"<td>{len(step.checks)}</td><td>{step.seconds:.2f}</td></tr>"
+            for step in self.steps
+        )
+        head = "".join(
+            f"<th>{name}</th>"
+            for name in ("section", "step", "identifier", "equations", "checks", "seconds")
+        )
+        return (
+            f"<p><b>{escape(self.title)}</b></p>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        )
+
+    def __getitem__(self, identifier: str) -> Step:
+        for step in self.steps:
+            if step.identifier == identifier:
+                return step
+        raise KeyError(identifier)
+
+    def equation(self, label: str) -> Equation:
+        """The equation with this label."""
+        for step in self.steps:
+            for equation in step.equations:
+                if equation.label == label:
+                    return equation
+        raise KeyError(label)

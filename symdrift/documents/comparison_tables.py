@@ -1,0 +1,121 @@
+"""A study beside its counterparts, for its report: what is compared, and the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from symdrift.documents.number_tables import number
+from symdrift.documents.numbers import Cell, Formula, Table
+from symdrift.errors import RequestError
+from symdrift.observables.compare import (
+    DriftComparison,
+    RatePair,
+    SynapticComparison,
+    isotropic_comparison,
+    synaptic_comparison,
+)
+from symdrift.study.problem import LearningProblem
+
+_MOST_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """Synaptic noise and isotropic inputs beside the gradient noise of a study.
+
+    ``isotropic`` is None where isotropic inputs leave the task no strict minimum.
+    """
+
+    synaptic: SynapticComparison
+    isotropic: DriftComparison | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python types, for JSON."""
+        isotropic = None if self.isotropic is None else self.isotropic.to_dict()
+        return {"synaptic": self.synaptic.to_dict(), "isotropic": isotropic}
+
+
+def compare(problem: LearningProblem) -> Comparisons | None:
+    """The comparisons of a report; None for a hidden layer that cannot rotate.
+
+    Synaptic noise of the study itself is left out of all, so that they can stand side by side.
+    """
+    isotropic = None
+    with suppress(RequestError):
+        isotropic = isotropic_comparison(replace(problem, synaptic_noise=0.0))
+    try:
+        return Comparisons(synaptic_comparison(problem), isotropic)
+    except RequestError:
+        return None
+
+
+def comparison_tables(comparisons: Comparisons) -> Iterator[Table]:
+    """Rates side by side, and how the two kinds of noise scale."""
+    synaptic = comparisons.synaptic
+    yield Table(
+        "The noise of gradients beside noise on the synapses themselves, of the variance at which "
+        "both have the same mean decay rate. Planes and stimuli, per step.",
+        ("quantity", "gradient noise", "synaptic noise", "ratio"),
+        (
+            ("variance added to each weight", "", number(synaptic.synaptic_variance), ""),
+            *_rows(synaptic.comparison),
+        ),
+    )
+    yield Table(
+        "Mean decay rate by either noise: exponent with which it answers to a parameter, and its "
+        "value in isotropic networks of other sizes.",
+        ("quantity", "gradient noise", "synaptic noise"),
+        (
+            *(
+                (
+                    f"exponent of the {row.parameter}",
+                    _exponent(row.gradient),
+                    _exponent(row.synaptic),
+                )
+                for row in synaptic.scaling
+            ),
+            *(
+                (
+                    f"rate with {row.inputs} inputs, {row.hidden} hidden units",
+                    number(row.gradient),
+                    number(row.synaptic),
+                )
+                for row in synaptic.sizes
+            ),
+        ),
+    )
+    if comparisons.isotropic is not None:
+        yield Table(
+            "The inputs of the study beside isotropic Gaussian inputs of equal total variance: "
+            "rates by gradient noise, per step.",
+            ("quantity", "study", "isotropic inputs", "ratio"),
+            tuple(_rows(comparisons.isotropic)),
+        )
+
+
+def _rows(comparison: DriftComparison) -> Iterable[tuple[Cell, ...]]:
+    return (
+        _row("mean decay rate", comparison.mean_decay),
+        *(
+            _row("fastest steady rotation, rad", pair)
+            for quantity, pair in comparison.rows()
+            if quantity == "steady rotation"
+        ),
+        *(
+            _row(f"rotation variance, plane ({pair.name})", pair)
+            for pair in comparison.planes[:_MOST_ROWS]
+        ),
+        *(_row(f"decay rate of “{pair.name}”", pair) for pair in comparison.stimuli[:_MOST_ROWS]),
+    )
+
+
+def _row(quantity: str, pair: RatePair) -> tuple[Cell, ...]:
+    ratio: Cell = "" if pair.ratio is None else number(pair.ratio, 4)
+    return quantity, number(pair.study), number(pair.counterpart), ratio
+
+
+def _exponent(value: float) -> Formula:
+    return Formula(f"{value:.2f}" if abs(value) >= 0.005 else "0")

@@ -1,0 +1,239 @@
+"""Every number of an aligned problem from the generated kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symdrift.errors import RequestError
+from symdrift.evaluation.closed_form import formulas as kernels
+from symdrift.evaluation.closed_form.alignment import Alignment, align
+from symdrift.evaluation.result import (
+    THRESHOLD_TOLERANCE,
+    Evaluation,
+    Fluctuation,
+    IndependentDrift,
+    Minimum,
+    StimulusEvaluation,
+    hidden_order,
+    parameters_of,
+    require_weight_decay,
+    stillness_warnings,
+    stimulus_drift,
+    validity_warnings,
+)
+from symdrift.evaluation.units import Units, natural_units
+from symdrift.inputs import Elliptical, Gaussian
+from symdrift.study.problem import Array, LearningProblem
+
+
+def applies(problem: LearningProblem) -> str | None:
+    """Why the closed form does not apply, as a sentence; ``None`` when it does."""
+    inputs = problem.inputs
+    if isinstance(inputs, Elliptical) and inputs.kurtosis != 0:
+        # Cov(x_i^2, x_l^2) != 0 couples the blocks of the directions (i, i) to each other.
+        return "the squares of elliptical inputs are correlated"
+    if not isinstance(inputs, Gaussian | Elliptical):
+        return "the inputs are not Gaussian"
+    if problem.synaptic_noise != 0:
+        return "synaptic noise is not covered by it"
+    aligned = align(problem)
+    return aligned if isinstance(aligned, str) else None
+
+
+def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluation:
+    """Evaluate the closed form.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+        Aligned, with Gaussian inputs; see :func:`applies`.
+    approximation : {"exact", "white"}
+
+    Raises
+    ------
+    RequestError
+        When the problem is not aligned, the minimum is not strict, no direction is
+        active, the learning rate is unstable, or a number has no place in double precision.
+    """
+    stimuli, diffusion_tensor = _evaluated(problem, approximation)
+    first, second = np.triu_indices(stimuli.minimum.rank, 1)
+    return Evaluation(
+        study=stimuli.study,
+        method=stimuli.method,
+        approximation=approximation,
+        parameters=stimuli.parameters,
+        minimum=stimuli.minimum,
+        fluctuation=stimuli.fluctuation,
+        drift=IndependentDrift(
+            planes=tuple(zip((first + 1).tolist(), (second + 1).tolist(), strict=True)),
+            variances=2 * diffusion_tensor[first, second],
+        ),
+        stimuli=stimuli.stimuli,
+        warnings=stimuli.warnings,
+    )
+
+
+def evaluate_stimuli(problem: LearningProblem, approximation: str = "exact") -> StimulusEvaluation:
+    """Evaluate the closed form for the stimuli only, ``Delta = diag(sum_j D_ij)``.
+
+    Parameters
+    ----------
+    problem, approximation
+        As for :func:`evaluate`.
+
+    Raises
+    ------
+    RequestError
+        As for :func:`evaluate`.
+    """
+    return _evaluated(problem, approximation)[0]
+
+
+def rank(problem: LearningProblem) -> int:
+    """Number of active hidden units.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+
+    Raises
+    ------
+    RequestError
+        When the problem is not aligned, its minimum is not strict, or no direction is active.
+    """
+    return active_axes(_Aligned.of(problem).singular_values).size
+
+
+def active_axes(singular_values: Array) -> NDArray[np.intp]:
+    """Positions of the active axes in the order of the hidden axes.
+
+    Parameters
+    ----------
+    singular_values : Array
+        By input axis, 0 where it is not active, shape ``(n,)``.
+    """
+    active = np.flatnonzero(singular_values)
+    return active[hidden_order(singular_values[active])]
+
+
+@dataclass(frozen=True, eq=False)
+class _Aligned:
+    """A problem with a strict minimum as arguments of the kernels, in natural units."""
+
+    units: Units
+    natural: LearningProblem
+    alignment: Alignment
+    minimum: dict[str, Any]
+    learning: dict[str, Any]
+
+    @classmethod
+    def of(cls, problem: LearningProblem) -> _Aligned:
+        aligned = align(problem)
+        if isinstance(aligned, str):
+            raise RequestError("method", f'= "closed-form" does not apply: {aligned}')
+        _refuse_degenerate(problem, aligned)
+        units = natural_units(problem.teacher, problem.input_covariance)
+        natural = units.problem(problem)
+        outputs, inputs = problem.teacher.shape
+        minimum = {
+            "covariance": aligned.input_variances * units.inputs**2,
+            "weight_decay": natural.weight_decay,
+            "gains": aligned.gains * units.maps,
+            "inputs": inputs,
+            "outputs": outputs,
+            "hidden": problem.hidden,
+        }
+        learning = {
+            "learning_rate": natural.learning_rate,
+            "label_noise": aligned.label_noise * units.loss,
+            "batch": problem.batch,
+        }
+        return cls(units, natural, aligned, minimum, learning)
+
+    @property
+    def singular_values(self) -> Array:
+        values: Array = kernels.singular_values(**self.minimum)
+        return values
+
+
+def _evaluated(problem: LearningProblem, approximation: str) -> tuple[StimulusEvaluation, Array]:
+    """Numbers of the stimuli, and the diffusion of each plane, shape ``(rank, rank)``."""
+    given = _Aligned.of(problem)
+    back = given.units.inverse
+    values = given.singular_values
+    axes = active_axes(values)
+    smallest, largest = (float(h) * back.curvature for h in kernels.hessian_range(**given.minimum))
+    warnings = validity_warnings(problem, largest) + stillness_warnings(problem, axes.size)
+    label_noise = given.learning["label_noise"]
+    loss = float(kernels.loss(**given.minimum, label_noise=label_noise))
+    weight_variance, excess_loss = kernels.fluctuation(**given.minimum, **given.learning)
+    diffusion_tensor = (
+        kernels.diffusion_tensor
+        if approximation == "exact"
+        else kernels.diffusion_tensor_white_noise
+    )(**given.minimum, **given.learning)[np.ix_(axes, axes)]
+    first_layer = np.sqrt(values[axes])[:, None] * given.alignment.input_axes[:, axes].T
+    delta = np.diag(diffusion_tensor.sum(axis=1))
+    mean_rotation = np.zeros_like(delta)
+    stimuli = StimulusEvaluation(
+        study=problem.study,
+        method="closed-form",
+        approximation=approximation,
+        parameters=parameters_of(problem),
+        minimum=Minimum(
+            rank=axes.size,
+            singular_values=values[axes] * back.maps,
+            loss=loss * back.loss,
+            hessian_min=smallest,
+            hessian_max=largest,
+        ),
+        fluctuation=back.fluctuation(Fluctuation(float(weight_variance), float(excess_loss))),
+        decay_matrix=delta,
+        mean_rotation=mean_rotation,
+        stimuli=tuple(
+            back.stimulus(stimulus_drift(stimulus, first_layer, delta, mean_rotation))
+            for stimulus in given.natural.stimuli
+        ),
+        warnings=warnings,
+    )
+    return stimuli, diffusion_tensor
+
+
+def _refuse_degenerate(problem: LearningProblem, aligned: Alignment) -> None:
+    """Refuse problems without a strict minimum or without any active direction."""
+    gamma, hidden = problem.weight_decay, problem.hidden
+    require_weight_decay(gamma)
+    variances = aligned.input_variances[: aligned.gains.size]
+    strengths = variances * aligned.gains
+    learnable = strengths > gamma * (1 + THRESHOLD_TOLERANCE)
+    met = ~learnable & (strengths >= gamma * (1 - THRESHOLD_TOLERANCE))
+    # Without a silent hidden unit an axis at its threshold has nobody to begin to learn it.
+    if met.any() and hidden > np.count_nonzero(learnable):
+        axis = int(np.flatnonzero(met)[0]) + 1
+        raise RequestError(
+            "learning.weight_decay",
+            f"= {gamma:g} meets the threshold of axis {axis} with equality (input variance times "
+            "gain equals weight decay), where the minimum is not strict; move it away from there",
+        )
+    if not learnable.any():
+        raise RequestError(
+            "learning.weight_decay",
+            f"= {gamma:g} leaves no active direction: it must stay below the largest input "
+            f"variance times gain, {strengths.max():.6g}",
+        )
+    reductions = np.sort(
+        kernels.loss_reductions(variances[learnable], gamma, aligned.gains[learnable])
+    )[::-1]
+    if hidden >= reductions.size:
+        return
+    last, next_ = reductions[hidden - 1 : hidden + 1]
+    if last - next_ < THRESHOLD_TOLERANCE * last:
+        raise RequestError(
+            "network.hidden",
+            f"= {hidden} cuts through a tie: axes that lower the loss equally compete for the "
+            "last hidden unit; change the number of hidden units, a gain or an input variance",
+        )

@@ -1,0 +1,203 @@
+"""The two roads to the numbers, and which one a problem can take."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from symdrift.errors import RequestError
+from symdrift.evaluation.result import IndependentDrift, check_approximation
+from symdrift.evaluation.units import beyond_double_precision
+from symdrift.inputs import Elliptical, Gaussian
+from symdrift.memory import SHARED_ENTRY, available_memory, record_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from symdrift.evaluation.result import Evaluation, StimulusEvaluation
+    from symdrift.study.problem import Array, LearningProblem
+
+METHODS = ("auto", "closed-form", "dense")
+
+SMALLEST = float(np.finfo(np.float64).tiny)
+"""Numbers below it have fewer digits."""
+
+
+def evaluate(
+    problem: LearningProblem,
+    method: str = "auto",
+    approximation: str = "exact",
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Every number of a problem: minimum, fluctuation, drift, stimuli.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    method : {"auto", "closed-form", "dense"}
+        ``"closed-form"`` evaluates the derived formulas, which need a teacher aligned
+        with Gaussian inputs; ``"dense"`` solves full matrix equations for any problem;
+        ``"auto"`` takes the closed form where it applies.
+    approximation : {"exact", "white"}
+        ``"white"`` treats noise and fluctuation as uncorrelated in time; it is off by
+        tens of percent and is there for comparison.
+    progress : callable, optional
+        Called on the dense road with the number of finished planes and of all.
+
+    Returns
+    -------
+    Evaluation
+        All rates per SGD step, at leading order in the learning rate.
+
+    Raises
+    ------
+    RequestError
+        When an argument is unknown, the closed form is asked for and does not apply, or
+        the problem is outside the theory.
+    """
+    closed = _takes_closed_form(problem, method, approximation)
+    with _checked_afterwards(problem.study):
+        if closed:
+            from symdrift.evaluation.closed_form import evaluate as evaluate_closed_form
+
+            evaluation = evaluate_closed_form(problem, approximation)
+        else:
+            from symdrift.evaluation.dense import evaluate as evaluate_dense
+
+            evaluation = evaluate_dense(problem, approximation, progress)
+    drift = evaluation.drift
+    beside = () if isinstance(drift, IndependentDrift) else (drift.covariance, drift.mean_rotation)
+    _require_in_range(problem, evaluation, drift.variances, *beside)
+    return evaluation
+
+
+def require_record_memory(problem: LearningProblem, method: str = "auto") -> None:
+    """Refuse a problem whose JSON record would not fit, before it is evaluated.
+
+    The closed form holds variances by plane, the record their covariance between all planes.
+    Full matrices are refused by their own size, record included.
+
+    Parameters
+    ----------
+    problem, method
+        As for :func:`evaluate`.
+
+    Raises
+    ------
+    RequestError
+        Also when the problem is outside the theory.
+    """
+    if not _takes_closed_form(problem, method, "exact"):
+        return
+    from symdrift.evaluation.closed_form import rank
+
+    axes = rank(problem)
+    planes = axes * (axes - 1) // 2
+    needed, available = record_memory(planes, SHARED_ENTRY), available_memory()
+    if needed > available:
+        raise RequestError(
+            "network",
+            f"with {axes} active hidden units has {planes} planes, and JSON holds the covariance "
+            f"of their rotations, which would need about {needed / 2**30:.1f} GiB (available: "
+            f"{available / 2**30:.1f} GiB); a table or --csv has its diagonal, and --quantities "
+            "stimuli leaves the planes out",
+        )
+
+
+def evaluate_stimuli(
+    problem: LearningProblem,
+    method: str = "auto",
+    approximation: str = "exact",
+    progress: Callable[[int, int], None] | None = None,
+) -> StimulusEvaluation:
+    """Minimum, fluctuation and stimuli of a problem, without the drift by plane.
+
+    On the dense road the covariance of rotations between all planes is by far the largest
+    part; stimuli need its contraction ``Delta`` only.
+
+    Parameters
+    ----------
+    problem, method, approximation, progress
+        As for :func:`evaluate`.
+
+    Returns
+    -------
+    StimulusEvaluation
+        All rates per SGD step, at leading order in the learning rate.
+
+    Raises
+    ------
+    RequestError
+        As for :func:`evaluate`.
+    """
+    closed = _takes_closed_form(problem, method, approximation)
+    with _checked_afterwards(problem.study):
+        if closed:
+            from symdrift.evaluation.closed_form import evaluate_stimuli as evaluate_closed_form
+
+            evaluation = evaluate_closed_form(problem, approximation)
+        else:
+            from symdrift.evaluation.dense import evaluate_stimuli as evaluate_dense
+
+            evaluation = evaluate_dense(problem, approximation, progress)
+    decay = evaluation.decay_matrix
+    _require_in_range(problem, evaluation, np.diagonal(decay), decay, evaluation.mean_rotation)
+    return evaluation
+
+
+def _takes_closed_form(problem: LearningProblem, method: str, approximation: str) -> bool:
+    """Check the arguments and choose the road."""
+    if method not in METHODS:
+        raise RequestError("method", f'= "{method}" is unknown; allowed are {", ".join(METHODS)}')
+    check_approximation(approximation)
+    if method == "dense":
+        return False
+    from symdrift.evaluation.closed_form import applies
+
+    obstacle = applies(problem)
+    if obstacle is not None and method == "closed-form":
+        raise RequestError(
+            "method", f'= "closed-form" does not apply: {obstacle}; use dense or auto'
+        )
+    return obstacle is None
+
+
+@contextmanager
+def _checked_afterwards(study: str) -> Iterator[None]:
+    """Overflow shows in the result, which is checked as a whole, or ends an iteration."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            yield
+    except (np.linalg.LinAlgError, OverflowError, ZeroDivisionError):
+        raise beyond_double_precision(study) from None
+
+
+def _require_in_range(
+    problem: LearningProblem,
+    evaluation: Evaluation | StimulusEvaluation,
+    rates: Array,
+    *arrays: Array,
+) -> None:
+    """Refuse results of which double precision holds none or only a few digits.
+
+    Results are sums of products: one that is too small for its digits may be wrong altogether.
+    Of a few stimuli every sample may be learned without an error, and nothing drifts; Gaussian
+    and heavy-tailed inputs always leave noise, hence rates, diagonal entries of the arrays.
+    """
+    minimum, fluctuation = evaluation.minimum, evaluation.fluctuation
+    positive = [minimum.loss, minimum.hessian_min, minimum.hessian_max, *minimum.singular_values]
+    scalars = [fluctuation.weight_variance, fluctuation.excess_loss]
+    for stimulus in evaluation.stimuli:
+        scalars += [stimulus.squared_norm, stimulus.diffusion]
+        scalars += [stimulus.decay_rate, stimulus.mean_speed]
+    if isinstance(problem.inputs, Gaussian) or (
+        isinstance(problem.inputs, Elliptical) and problem.inputs.kurtosis > 0
+    ):
+        positive += [*scalars[:2], *(rates if minimum.rank > 1 else ())]
+    sizes = [np.abs(array) for array in (np.array(scalars), rates, *arrays)]
+    if not all(
+        np.isfinite(size).all() and np.all((size == 0) | (size >= SMALLEST)) for size in sizes
+    ) or not np.all((np.array(positive) >= SMALLEST) & np.isfinite(positive)):
+        raise beyond_double_precision(evaluation.study)

@@ -1,0 +1,455 @@
+"""What an evaluation returns, whichever road computed it.
+
+Every rate is per SGD step.  The hidden axes are those of the canonical frame:
+decreasing singular value, ties by input index; the sign of each right singular
+vector makes its largest component positive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symdrift.errors import RequestError
+from symdrift.inputs import Samples, input_record, read_only
+from symdrift.study.problem import Array, LearningProblem, Stimulus
+
+APPROXIMATIONS = ("exact", "white")
+
+WARN_ABOVE = 0.1
+"""``eta * h_max`` above which leading-order results carry a warning."""
+
+THRESHOLD_TOLERANCE = 1e-9
+"""Relative distance below which a threshold or a tie counts as met with equality."""
+
+DEGENERACY_TOLERANCE = 1e-10
+"""Relative distance below which singular values count as equal."""
+
+REPRESENTATION_TOLERANCE = 1e-12
+"""Size of a representation, relative to those of layer and stimulus, that is rounding."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Evidence that a minimum found numerically is the global one, and strict.
+
+    Attributes
+    ----------
+    gradient_norm : float
+        Norm of the gradient that is left, relative to the norm of its terms.
+    duality_gap : float or None
+        Relative gap between the loss and its convex dual bound, which proves the global
+        minimum; ``None`` where the hidden layer caps the rank and no dual bound exists.
+    hessian_min, hessian_max : float
+        Extreme Hessian eigenvalues on the normal space, silent units included.
+    starts : int
+        Starting points from which the loss was minimised.
+    runner_up : float or None
+        Relative distance in loss to the best different stationary point met from the
+        other starts; ``None`` where there was none.
+    """
+
+    gradient_norm: float
+    duality_gap: float | None
+    hessian_min: float
+    hessian_max: float
+    starts: int
+    runner_up: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Minimum:
+    """The minimum-loss manifold.
+
+    ``singular_values`` has shape ``(rank,)``, in decreasing order; ``loss`` is the
+    expected loss on the manifold (label noise and weight decay included);
+    ``hessian_min`` and ``hessian_max`` are the extreme Hessian eigenvalues on the
+    normal space (all normal directions, those that noise never reaches included);
+    ``certificate`` is the evidence of a numerical minimum, ``None`` for a derived formula.
+    """
+
+    rank: int
+    singular_values: Array
+    loss: float
+    hessian_min: float
+    hessian_max: float
+    certificate: Certificate | None = None
+
+    def __post_init__(self) -> None:
+        self.singular_values.setflags(write=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record; what the certificate repeats is left out."""
+        record = asdict(self)
+        record["singular_values"] = self.singular_values.tolist()
+        certificate = record.pop("certificate")
+        if certificate is not None:
+            kept = ("gradient_norm", "duality_gap", "starts", "runner_up")
+            record["certificate"] = {name: certificate[name] for name in kept}
+        return record
+
+
+@dataclass(frozen=True)
+class Fluctuation:
+    """Stationary fluctuation in the normal space, leading order in the learning rate.
+
+    ``weight_variance`` is ``tr(Gamma)``; ``excess_loss`` is ``tr(H Gamma) / 2``.
+    """
+
+    weight_variance: float
+    excess_loss: float
+
+
+@dataclass(frozen=True, eq=False)
+class Drift:
+    """Rotation of the hidden layer per SGD step, leading order in the learning rate.
+
+    ``planes`` holds pairs of hidden axes ``(i, j)``, ``i < j``, counted from 1, in
+    lexicographic order: both axes active or, with synaptic noise, ``i`` active and ``j``
+    silent; ``covariance`` is ``V``, shape ``(planes, planes)``, in rad^2/step;
+    ``mean_rotation`` is ``mu``, shape ``(planes,)``, in rad/step, with
+    ``Q_{t+1} = Q_t exp(xi Omega_ij)``, ``Omega_ij = E_ij - E_ji``.
+    """
+
+    planes: tuple[tuple[int, int], ...]
+    covariance: Array
+    mean_rotation: Array
+
+    def __post_init__(self) -> None:
+        self.covariance.setflags(write=False)
+        self.mean_rotation.setflags(write=False)
+
+    @property
+    def variances(self) -> Array:
+        """Diagonal of ``V``, shape ``(planes,)``."""
+        return np.diagonal(self.covariance)
+
+    @property
+    def diffusion(self) -> Array:
+        """Diagonal of the diffusion tensor ``D = V / 2``, shape ``(planes,)``."""
+        return 0.5 * self.variances
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record."""
+        return {
+            "planes": [list(plane) for plane in self.planes],
+            "covariance": self._rows(),
+            "diffusion": self.diffusion.tolist(),
+            "mean_rotation": self.mean_rotation.tolist(),
+        }
+
+    def _rows(self) -> list[list[float]]:
+        rows: list[list[float]] = self.covariance.tolist()
+        return rows
+
+
+class IndependentDrift(Drift):
+    """Drift whose planes rotate independently: ``V`` is diagonal and made when it is asked for.
+
+    Parameters
+    ----------
+    planes : tuple of (int, int)
+    variances : Array
+        Diagonal of ``V``, shape ``(planes,)``, in rad^2/step.
+    """
+
+    def __init__(self, planes: tuple[tuple[int, int], ...], variances: Array) -> None:
+        variances = read_only(variances)
+        object.__setattr__(self, "planes", planes)
+        object.__setattr__(self, "_variances", variances)
+        object.__setattr__(self, "mean_rotation", read_only(np.zeros(len(planes))))
+
+    @property
+    def covariance(self) -> Array:
+        return np.diag(self.variances)
+
+    @property
+    def variances(self) -> Array:
+        variances: Array = self.__dict__["_variances"]
+        return variances
+
+    def _rows(self) -> list[list[float]]:
+        # All zeros are one object: a fifth of the memory of an array made into lists.
+        rows = [[0.0] * len(self.planes) for _ in self.planes]
+        for place, variance in enumerate(self.variances.tolist()):
+            rows[place][place] = variance
+        return rows
+
+
+@dataclass(frozen=True)
+class StimulusDrift:
+    """Drift of the representation ``w = W* x`` of one stimulus.
+
+    ``squared_norm`` is ``w'w``; ``diffusion`` is ``w' Delta w`` per step;
+    ``decay_rate`` is ``w' Delta w / w'w``; ``mean_speed`` is ``|mu w|``.  A stimulus
+    without representation (``w = 0``) has decay rate 0.
+    """
+
+    name: str
+    squared_norm: float
+    diffusion: float
+    decay_rate: float
+    mean_speed: float
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Every number of one study at one set of parameters.
+
+    Attributes
+    ----------
+    study : str
+    method : {"closed-form", "dense"}
+        The road that was taken.
+    approximation : {"exact", "white"}
+    parameters : dict
+        What was evaluated, by name, in plain Python types.
+    minimum : Minimum
+    fluctuation : Fluctuation
+    drift : Drift
+        By plane of the hidden layer, per SGD step.
+    stimuli : tuple of StimulusDrift
+        By stimulus of the study, per SGD step.
+    warnings : tuple of str
+        Where leading-order results are doubtful.
+    """
+
+    study: str
+    method: str
+    approximation: str
+    parameters: dict[str, Any]
+    minimum: Minimum
+    fluctuation: Fluctuation
+    drift: Drift
+    stimuli: tuple[StimulusDrift, ...]
+    warnings: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        from symdrift.evaluation.overview import evaluation_html
+
+        return evaluation_html(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record of ``symdrift evaluate`` (plain Python types)."""
+        return {
+            "study": self.study,
+            "method": self.method,
+            "approximation": self.approximation,
+            "parameters": dict(self.parameters),
+            "minimum": self.minimum.to_dict(),
+            "fluctuation": asdict(self.fluctuation),
+            "drift": self.drift.to_dict(),
+            "stimuli": [asdict(stimulus) for stimulus in self.stimuli],
+            "warnings": list(self.warnings),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class StimulusEvaluation:
+    """What stimuli need of an evaluation, without the covariance of rotations by plane.
+
+    Attributes
+    ----------
+    study, method, approximation : str
+    parameters : dict
+    minimum : Minimum
+    fluctuation : Fluctuation
+    decay_matrix : Array
+        ``Delta = -1/2 sum V_kk' Omega_k Omega_k'`` on the active hidden axes, shape
+        ``(rank, rank)``, per step.
+    mean_rotation : Array
+        ``sum mu_k Omega_k``, shape ``(rank, rank)``, per step.
+    stimuli : tuple of StimulusDrift
+    warnings : tuple of str
+    """
+
+    study: str
+    method: str
+    approximation: str
+    parameters: dict[str, Any]
+    minimum: Minimum
+    fluctuation: Fluctuation
+    decay_matrix: Array
+    mean_rotation: Array
+    stimuli: tuple[StimulusDrift, ...]
+    warnings: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        self.decay_matrix.setflags(write=False)
+        self.mean_rotation.setflags(write=False)
+
+    def _repr_html_(self) -> str:
+        from symdrift.evaluation.overview import evaluation_html
+
+        return evaluation_html(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record of ``symdrift evaluate --quantities stimuli``."""
+        return {
+            "study": self.study,
+            "method": self.method,
+            "approximation": self.approximation,
+            "parameters": dict(self.parameters),
+            "minimum": self.minimum.to_dict(),
+            "fluctuation": asdict(self.fluctuation),
+            "hidden_layer": {
+                "decay_matrix": self.decay_matrix.tolist(),
+                "mean_rotation": self.mean_rotation.tolist(),
+            },
+            "stimuli": [asdict(stimulus) for stimulus in self.stimuli],
+            "warnings": list(self.warnings),
+        }
+
+
+def subspaces(values: Array) -> tuple[slice, ...]:
+    """Runs of equal singular values among decreasing ones."""
+    apart = values[:-1] - values[1:] > DEGENERACY_TOLERANCE * values[:-1]
+    ends = [0, *(np.flatnonzero(apart) + 1).tolist(), len(values)]
+    return tuple(slice(*ends[k : k + 2]) for k in range(len(ends) - 1))
+
+
+def hidden_order(values: Array) -> NDArray[np.intp]:
+    """Order of the hidden axes: decreasing singular value, equal ones by their position.
+
+    Parameters
+    ----------
+    values : Array
+        Singular values, positive, by input axis, shape ``(r,)``.
+    """
+    order = np.argsort(-values, kind="stable")
+    for run in subspaces(values[order]):
+        order[run] = np.sort(order[run])
+    return order
+
+
+def parameters_of(problem: LearningProblem) -> dict[str, Any]:
+    """The parameters of an evaluation, by name, in plain Python types."""
+    outputs, inputs = problem.teacher.shape
+    return {
+        "inputs": inputs,
+        "outputs": outputs,
+        "hidden": int(problem.hidden),
+        "input_distribution": input_record(problem.inputs),
+        "input_covariance": problem.input_covariance.tolist(),
+        "teacher": problem.teacher.tolist(),
+        "label_noise": problem.label_noise.tolist(),
+        "learning_rate": float(problem.learning_rate),
+        "weight_decay": float(problem.weight_decay),
+        "batch": int(problem.batch),
+        "synaptic_noise": float(problem.synaptic_noise),
+    }
+
+
+def stimulus_drift(
+    stimulus: Stimulus, first_layer: Array, delta: Array, mean_rotation: Array
+) -> StimulusDrift:
+    """Representation-level drift of one stimulus.
+
+    Parameters
+    ----------
+    stimulus : Stimulus
+    first_layer : Array
+        ``W*`` in the canonical frame, shape ``(rank, n)``: row ``i`` has squared norm
+        ``s_i``.
+    delta : Array
+        ``Delta = -1/2 sum V_kk' Omega_k Omega_k'``, shape ``(rank, rank)``, per step.
+    mean_rotation : Array
+        ``sum mu_k Omega_k``, shape ``(rank, rank)``, per step.
+
+    Returns
+    -------
+    StimulusDrift
+        All zero for a stimulus without representation: what rounding leaves of it has a
+        direction, and hence a decay rate, without meaning.
+    """
+    representation = first_layer @ stimulus.vector
+    largest = np.abs(first_layer).max() * np.abs(stimulus.vector).max()
+    if np.abs(representation).max() < REPRESENTATION_TOLERANCE * largest:
+        representation = np.zeros_like(representation)
+    squared_norm = float(representation @ representation)
+    diffusion = float(representation @ delta @ representation)
+    return StimulusDrift(
+        name=stimulus.name,
+        squared_norm=squared_norm,
+        diffusion=diffusion,
+        decay_rate=diffusion / squared_norm if squared_norm > 0 else 0.0,
+        mean_speed=float(np.linalg.norm(mean_rotation @ representation)),
+    )
+
+
+def require_weight_decay(weight_decay: float) -> None:
+    """Refuse weight decay that is not positive.
+
+    Raises
+    ------
+    RequestError
+        Without weight decay the minima are an orbit of all invertible matrices.
+    """
+    if weight_decay > 0:
+        return
+    if weight_decay < 0:
+        raise RequestError(
+            "learning.weight_decay", f"= {weight_decay:g} is refused: it must be positive"
+        )
+    raise RequestError(
+        "learning.weight_decay",
+        "= 0 is refused: without weight decay the loss is the same at U R^-1, R W for every "
+        "invertible R, not for rotations only, so that the minima form a larger, unbounded "
+        "manifold along which gradient noise has no equilibrium; give a positive value",
+    )
+
+
+def check_approximation(approximation: str) -> None:
+    """Refuse what is none of the `APPROXIMATIONS`.
+
+    Raises
+    ------
+    RequestError
+        The message lists the approximations.
+    """
+    if approximation not in APPROXIMATIONS:
+        allowed = ", ".join(APPROXIMATIONS)
+        raise RequestError(
+            "approximation", f'= "{approximation}" is unknown; allowed are {allowed}'
+        )
+
+
+
+def stillness_warnings(problem: LearningProblem, rank: int) -> tuple[str, ...]:
+    """Say that nothing drifts where no plane of the hidden layer can rotate."""
+    if rank > 1 or (problem.synaptic_noise > 0 and problem.hidden > rank):
+        return ()
+    return (
+        "nothing can drift: the learned map has rank 1, so that one hidden axis is active and "
+        "has no other to rotate into; every rate of drift is zero",
+    )
+
+
+def validity_warnings(problem: LearningProblem, hessian_max: float) -> tuple[str, ...]:
+    """Warn outside the small-learning-rate range; refuse where SGD diverges.
+
+    Raises
+    ------
+    RequestError
+        When ``eta * h_max >= 2``: gradient descent itself is unstable there.
+    """
+    source = problem.inputs.source if isinstance(problem.inputs, Samples) else None
+    doubtful = (source.remark,) if source is not None and source.remark else ()
+    stiffness = problem.learning_rate * hessian_max
+    if stiffness >= 2:
+        raise RequestError(
+            "learning.rate",
+            f"= {problem.learning_rate:g} is unstable: learning rate times the largest Hessian "
+            f"eigenvalue is {stiffness:.4g} and must stay below 2 "
+            f"(rates below {2 / hessian_max:.4g})",
+        )
+    if stiffness > WARN_ABOVE:
+        return (
+            *doubtful,
+            f"learning.rate times the largest Hessian eigenvalue is {stiffness:.3g}; the "
+            f"leading-order results assume it is well below {WARN_ABOVE:g}",
+        )
+    return doubtful

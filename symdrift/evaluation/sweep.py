@@ -1,0 +1,304 @@
+"""Evaluations over a grid of parameters."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+from typing import TYPE_CHECKING, Any, TextIO
+
+from symdrift.errors import RequestError
+from symdrift.evaluation.overview import quantities
+from symdrift.expressions import parse_number, whole_number
+from symdrift.memory import available_memory
+from symdrift.progress import log_stage
+from symdrift.quoting import csv_cell, shown
+from symdrift.tables import Record, Table, printed
+
+if TYPE_CHECKING:
+    from symdrift.evaluation.result import Evaluation, StimulusEvaluation
+    from symdrift.study import Study
+
+QUANTITIES = ("all", "stimuli")
+
+MOST_POINTS = 100_000
+"""Points of one sweep."""
+
+_INDEX = re.compile(r"\.\d+(-\d+)?$")
+_PLANE, _STIMULUS, _LISTED = 176, 640, 40
+"""Bytes of a plane beside its variance, of a stimulus, and of a number in a list."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Values that one field or symbol of a study takes.
+
+    Attributes
+    ----------
+    path : str
+        Dotted field or symbol, as :meth:`Study.with_values` takes it.
+    values : tuple of float
+    logarithmic : bool
+        Whether the values are equally spaced in their logarithm.
+    """
+
+    path: str
+    values: tuple[float, ...]
+    logarithmic: bool = False
+
+
+@dataclass(frozen=True)
+class SweepPoint:
+    """One point of a sweep.
+
+    Attributes
+    ----------
+    swept : Mapping of str to float
+        Where the point lies on each axis; empty for a single evaluation.
+    symbols : Mapping of str to float
+        Values of the study's symbols at the point.
+    evaluation : Evaluation or StimulusEvaluation
+    """
+
+    swept: Mapping[str, float]
+    symbols: Mapping[str, float]
+    evaluation: Evaluation | StimulusEvaluation
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record of the evaluation, whose parameters include the point."""
+        record = self.evaluation.to_dict()
+        record["parameters"] = {**self.swept, **self.symbols, **record["parameters"]}
+        return record
+
+
+def linear_axis(path: str, low: float, high: float, count: int) -> Axis:
+    """Equally spaced values, both ends included; decimal steps stay decimal."""
+    first, last = Fraction(repr(low)), Fraction(repr(high))
+    step = (last - first) / max(count - 1, 1)
+    return Axis(path, tuple(float(first + index * step) for index in range(count)))
+
+
+def logarithmic_axis(path: str, low: float, high: float, count: int) -> Axis:
+    """Values in equal ratios, both ends included; the ends must be positive."""
+    ratio = math.log(high / low) / max(count - 1, 1)
+    inner = tuple(low * math.exp(index * ratio) for index in range(1, count - 1))
+    return Axis(path, (low, *inner, high)[:count], logarithmic=True)
+
+
+def parse_axis(text: str) -> Axis:
+    """Axis of a ``--sweep`` argument, ``PATH=LO:HI:NUM`` or ``PATH=LO:HI:NUM:log``.
+
+    Raises
+    ------
+    RequestError
+        When the text has another form.
+    """
+    path, equals, values = text.partition("=")
+    parts = [part.strip() for part in values.split(":")]
+    if not equals or not path.strip() or len(parts) not in (3, 4) or parts[3:] not in ([], ["log"]):
+        raise RequestError(
+            "--sweep", f'"{text[:80]}" must have the form PATH=LO:HI:NUM or PATH=LO:HI:NUM:log'
+        )
+    path = path.strip()
+    field = f"--sweep {path}"
+    low, high = (parse_number(part, field) for part in parts[:2])
+    count = whole_number(parts[2])
+    if not 1 <= count <= MOST_POINTS:
+        raise RequestError(
+            field, f"= {shown(parts[2])} points must be a whole number from 1 to {MOST_POINTS}"
+        )
+    if len(parts) == 3:
+        return linear_axis(path, low, high, count)
+    if low <= 0 or high <= 0:
+        raise RequestError(
+            field, f"from {low:g} to {high:g} cannot be logarithmic: both ends must be positive"
+        )
+    return logarithmic_axis(path, low, high, count)
+
+
+def sweep(
+    study: Study,
+    axes: Sequence[Axis],
+    method: str = "auto",
+    approximation: str = "exact",
+    progress: Callable[[int, int], None] | None = None,
+    quantities: str = "all",
+    records: bool = False,
+) -> tuple[SweepPoint, ...]:
+    """Evaluate a study at every point of the grid that the axes span.
+
+    Parameters
+    ----------
+    study : Study
+    axes : sequence of Axis
+        None gives a single point; the last axis varies fastest.
+    method, approximation : str
+        As for :func:`symdrift.evaluation.evaluate.evaluate`.
+    progress : callable, optional
+        Called with the number of finished points and of all points or, for a single point,
+        of finished planes and all.
+    quantities : {"all", "stimuli"}
+        ``"stimuli"`` leaves out the drift by plane, see :func:`symdrift.evaluate_stimuli`.
+    records : bool
+        Whether the points will become JSON records, which hold the covariance between all planes:
+        refused before the work where they do not fit.
+
+    Raises
+    ------
+    RequestError
+        When the grid is too large, or one of its points cannot be evaluated; the
+        message names the point.  When the evaluations do not fit into memory together.
+    """
+    from symdrift.evaluation.evaluate import evaluate, evaluate_stimuli, require_record_memory
+
+    if quantities not in QUANTITIES:
+        allowed = ", ".join(QUANTITIES)
+        raise RequestError("quantities", f'= "{quantities}" is unknown; allowed are {allowed}')
+    road = evaluate if quantities == "all" else evaluate_stimuli
+    paths = [axis.path for axis in axes]
+    repeated = [path for path in paths if paths.count(path) > 1]
+    if repeated:
+        raise RequestError("--sweep", f"names {repeated[0]} twice; each axis must be another field")
+    total = math.prod(len(axis.values) for axis in axes)
+    if total > MOST_POINTS:
+        raise RequestError("--sweep", f"asks for {total} points; at most {MOST_POINTS} are allowed")
+    if axes:
+        log_stage(f"evaluating {total} points")
+    points: list[SweepPoint] = []
+    for values in product(*(axis.values for axis in axes)):
+        swept = dict(zip(paths, values, strict=True))
+        try:
+            here = study.with_values(swept) if swept else study
+            within = progress if not swept else None
+            problem = here.problem()
+            if records and quantities == "all" and not points:
+                require_record_memory(problem, method)
+            evaluation = road(problem, method, approximation, within)
+        except RequestError as error:
+            if not swept:
+                raise
+            where = ", ".join(f"{path} = {value:g}" for path, value in swept.items())
+            raise RequestError("--sweep", f"fails at {where}: {error}") from None
+        symbols = {name: here.values[name].evaluate({}) for name in here.symbols}
+        if not points:
+            _require_memory(evaluation, total)
+        points.append(SweepPoint(swept, symbols, evaluation))
+        if progress is not None and swept:
+            progress(len(points), total)
+    return tuple(points)
+
+
+def held_memory(evaluation: Evaluation | StimulusEvaluation) -> int:
+    """Bytes of an evaluation: its arrays, its planes, and its parameters as plain numbers."""
+    from symdrift.evaluation.result import Evaluation, IndependentDrift
+
+    needed = _STIMULUS * len(evaluation.stimuli)
+    for name in ("input_covariance", "teacher"):
+        rows = evaluation.parameters[name]
+        needed += _LISTED * len(rows) * len(rows[0])
+    if not isinstance(evaluation, Evaluation):
+        return needed + evaluation.decay_matrix.nbytes + evaluation.mean_rotation.nbytes
+    planes = len(evaluation.drift.planes)
+    independent = isinstance(evaluation.drift, IndependentDrift)
+    return needed + 8 * planes * (1 if independent else planes) + _PLANE * planes
+
+
+def _require_memory(evaluation: Evaluation | StimulusEvaluation, total: int) -> None:
+    """Refuse a grid whose evaluations, all of the size of the first, do not fit."""
+    from symdrift.evaluation.result import Evaluation
+
+    advice = "take fewer"
+    if isinstance(evaluation, Evaluation):
+        advice += ", or leave out the planes: --quantities stimuli"
+    needed, available = total * held_memory(evaluation), available_memory()
+    if needed > available:
+        raise RequestError(
+            "--sweep",
+            f"asks for {total} points, whose results would take about {needed / 2**30:.1f} GiB "
+            f"(available: {available / 2**30:.1f} GiB); {advice}",
+        )
+
+
+def parameters(point: SweepPoint) -> Record:
+    """Parameters of a point: where it lies, its symbols, and the single-valued settings."""
+    settings = {
+        name: value
+        for name, value in point.evaluation.parameters.items()
+        if isinstance(value, (int, float, str))
+    }
+    return {**point.swept, **point.symbols, **settings}
+
+
+def write_csv(points: Sequence[SweepPoint], stream: TextIO) -> None:
+    """Write one row per point, one column per parameter and per quantity.
+
+    Quantities that exist at some points only (the rank may change) are blank elsewhere.
+    """
+    # Made twice rather than held: a row takes many times the memory of its numbers.
+    columns = _columns(map(_row, points))
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(map(csv_cell, columns))
+    for row in map(_row, points):
+        writer.writerow([csv_cell(row.get(name, "")) for name in columns])
+
+
+def _row(point: SweepPoint) -> Record:
+    evaluation = point.evaluation
+    return {
+        **parameters(point),
+        "method": evaluation.method,
+        "approximation": evaluation.approximation,
+        **quantities(evaluation),
+    }
+
+
+def _columns(rows: Iterable[Mapping[str, object]]) -> list[str]:
+    """Names of all rows: kinds in order of appearance, indices of one kind in order."""
+    kinds: dict[str, int] = {}
+    order: dict[str, tuple[int, list[int]]] = {}
+    for row in rows:
+        for name in row:
+            index = _INDEX.search(name)
+            kind = name[: index.start()] if index else name
+            numbers = [int(part) for part in index.group()[1:].split("-")] if index else []
+            order[name] = (kinds.setdefault(kind, len(kinds)), numbers)
+    return sorted(order, key=order.__getitem__)
+
+
+def sweep_table(points: Sequence[SweepPoint], most_columns: int) -> tuple[Table, int]:
+    """Table of a sweep, and how many of its quantities did not fit.
+
+    One row per point: where it lies, then the diffusion of each plane (rad^2/step) and
+    the decay rate of each stimulus (1/step).
+    """
+    records = [
+        {
+            name: value
+            for name, value in quantities(point.evaluation).items()
+            if name.startswith("drift.diffusion") or name.endswith(".decay_rate")
+        }
+        for point in points
+    ]
+    names = _columns(records)
+    axes = list(points[0].swept)
+    kept = names[: max(most_columns - len(axes), 1)]
+    rows = tuple(
+        (
+            *(printed(point.swept[axis]) for axis in axes),
+            *(printed(record[name]) if name in record else "" for name in kept),
+        )
+        for point, record in zip(points, records, strict=True)
+    )
+    head = (*axes, *map(_heading, kept))
+    return Table("Diffusion and decay rates", head, rows), len(names) - len(kept)
+
+
+def _heading(name: str) -> str:
+    if name.startswith("drift.diffusion."):
+        return f"D {name.removeprefix('drift.diffusion.')}\nrad^2/step"
+    stimulus = name.removeprefix("stimuli.").removesuffix(".decay_rate")
+    return f"{stimulus}\n1/step"

@@ -1,0 +1,209 @@
+"""Pictures of what ``symdrift evaluate`` computes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from symdrift.errors import RequestError
+from symdrift.evaluation.overview import quantities
+from symdrift.files import require_file
+from symdrift.quoting import figure_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    from symdrift.evaluation.sweep import Axis, SweepPoint
+
+SUFFIXES = (".png", ".svg", ".pdf")
+_MOST_LEGEND_ENTRIES = 12
+_LEGEND_COLUMNS = ((4, 14), (2, 34), (1, math.inf))
+"""Columns of a legend, and the longest name with which they fit below a panel."""
+# Okabe and Ito: distinguishable with every kind of colour vision.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_LINE_STYLES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
+_MARKERS = ".sv^D"
+_LOG_FROM = 20
+"""Ratio of largest to smallest value from which an axis is logarithmic."""
+_SAME = 1e-6
+"""Relative difference below which two curves are one."""
+_PANELS = (
+    ("drift.diffusion.", "", "diffusion by plane (rad$^2$/step)", "plane"),
+    ("stimuli.", ".decay_rate", "decay rate by stimulus (1/step)", "stimulus"),
+)
+_ROTATION = ("drift.mean_rotation.", "", "mean rotation by plane (rad/step)", "plane")
+_NO_ROTATION = 1e-9
+"""Mean rotation, relative to the root of the diffusion, that is rounding."""
+
+
+def require_picture(path: Path) -> None:
+    """Refuse a picture that cannot be drawn or written, before long work is done for it.
+
+    Raises
+    ------
+    RequestError
+        When the suffix names no supported format, or the file cannot be written.
+    """
+    check_suffix(path)
+    require_file(path, "--plot")
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a file name whose suffix names no supported picture format.
+
+    Raises
+    ------
+    RequestError
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise RequestError("--plot", f'= "{path}" must end in {", ".join(SUFFIXES)}')
+
+
+def plot(points: Sequence[SweepPoint], axes: Sequence[Axis], path: Path) -> None:
+    """Plot diffusion by plane, decay rate by stimulus and, where there is one, mean rotation.
+
+    Parameters
+    ----------
+    points : sequence of SweepPoint
+    axes : sequence of Axis
+        The first is the abscissa, each combination of the others a set of lines; none
+        gives a bar chart.
+    path : Path
+        PNG, SVG or PDF, by suffix.
+
+    Raises
+    ------
+    RequestError
+        When the suffix is none of these, or the file cannot be written.
+    """
+    from symdrift.figures.style import PLAIN, drawing, save
+
+    check_suffix(path)
+    with drawing(PLAIN):
+        save(_drawn(points, axes), path, PLAIN, "--plot")
+
+
+def _drawn(points: Sequence[SweepPoint], axes: Sequence[Axis]) -> Figure:
+    from matplotlib.figure import Figure
+
+    shown = (*_PANELS, _ROTATION) if any(map(_rotates, points)) else _PANELS
+    figure = Figure(figsize=(5 * len(shown), 4.8), layout="constrained")
+    panels = figure.subplots(1, len(shown))
+    for panel, (prefix, suffix, label, what) in zip(panels, shown, strict=True):
+        if not any(_selected(point, prefix, suffix) for point in points):
+            panel.text(0.5, 0.5, "nothing can drift", ha="center", transform=panel.transAxes)
+            panel.set(xticks=[], yticks=[])
+        elif axes:
+            _lines(panel, points, axes, prefix, suffix)
+            panel.set_xlabel(figure_text(axes[0].path))
+        else:
+            _bars(panel, points[0], prefix, suffix)
+            panel.set_xlabel(what)
+        panel.set_ylabel(label)
+    study = figure_text(points[0].evaluation.study)
+    figure.suptitle(f"{study}: drift of the hidden representation")
+    return figure
+
+
+def _rotates(point: SweepPoint) -> bool:
+    diffusion = _selected(point, *_PANELS[0][:2]).values()
+    rotation = _selected(point, *_ROTATION[:2]).values()
+    largest = math.sqrt(max(diffusion, default=0.0))
+    return max(map(abs, rotation), default=0.0) > _NO_ROTATION * largest
+
+
+def _lines(
+    panel: Axes, points: Sequence[SweepPoint], axes: Sequence[Axis], prefix: str, suffix: str
+) -> None:
+    """Draw curves: colours tell quantities apart, line styles the values of the other axes."""
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import MaxNLocator
+
+    groups: dict[str, list[SweepPoint]] = {}
+    for point in points:
+        others = ", ".join(f"{axis.path} = {point.swept[axis.path]:g}" for axis in axes[1:])
+        groups.setdefault(others, []).append(point)
+    colours: dict[str, str] = {}
+    legend: list[Line2D] = []
+    everything: list[float] = []
+    for index, (others, members) in enumerate(groups.items()):
+        style = _LINE_STYLES[index % len(_LINE_STYLES)]
+        marker = _MARKERS[index // len(_LINE_STYLES) % len(_MARKERS)]
+        for names, places, heights in _curves(members, axes[0].path, prefix, suffix):
+            label = ", ".join(names)
+            colour = colours.setdefault(label, _COLOURS[len(colours) % len(_COLOURS)])
+            everything += heights
+            panel.plot(places, heights, color=colour, linestyle=style, marker=marker, markersize=4)
+        if others:
+            legend.append(
+                Line2D(
+                    [], [], color="0.4", linestyle=style, marker=marker, label=figure_text(others)
+                )
+            )
+    names_first = [Line2D([], [], color=colours[name], label=figure_text(name)) for name in colours]
+    _legend(panel, names_first + legend)
+    if everything and 0 < _LOG_FROM * min(everything) < max(everything):
+        panel.set_yscale("log")
+    if axes[0].logarithmic:
+        panel.set_xscale("log")
+    elif all(value.is_integer() for value in axes[0].values):
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panel.grid(alpha=0.3)
+
+
+def _curves(
+    points: Sequence[SweepPoint], path: str, prefix: str, suffix: str
+) -> list[tuple[list[str], list[float], list[float]]]:
+    """Curves of the quantities, those that coincide as one: names, abscissae, heights."""
+    by_name: dict[str, tuple[list[float], list[float]]] = {}
+    for point in points:
+        # A plane exists only where both of its directions are active.
+        for name, height in _selected(point, prefix, suffix).items():
+            places, heights = by_name.setdefault(name, ([], []))
+            places.append(point.swept[path])
+            heights.append(height)
+    curves: list[tuple[list[str], list[float], list[float]]] = []
+    for name, (places, heights) in by_name.items():
+        for names, other_places, other_heights in curves:
+            if places == other_places and np.allclose(heights, other_heights, _SAME, atol=0):
+                names.append(name)
+                break
+        else:
+            curves.append(([name], places, heights))
+    return curves
+
+
+def _legend(panel: Axes, entries: list[Line2D]) -> None:
+    """Put a legend below the panel, where it hides no data."""
+    hidden = len(entries) - _MOST_LEGEND_ENTRIES
+    longest = max(len(str(entry.get_label())) for entry in entries)
+    panel.legend(
+        handles=entries[:_MOST_LEGEND_ENTRIES],
+        title=f"and {hidden} more" if hidden > 0 else None,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.14),
+        ncols=next(columns for columns, most in _LEGEND_COLUMNS if longest <= most),
+        fontsize="small",
+        frameon=False,
+    )
+
+
+def _bars(panel: Axes, point: SweepPoint, prefix: str, suffix: str) -> None:
+    row = _selected(point, prefix, suffix)
+    panel.bar([figure_text(name) for name in row], list(row.values()), color=_COLOURS[0])
+    panel.grid(axis="y", alpha=0.3)
+    panel.tick_params(axis="x", labelrotation=90 if len(row) > 8 else 0)
+
+
+def _selected(point: SweepPoint, prefix: str, suffix: str) -> dict[str, float]:
+    return {
+        name.removeprefix(prefix).removesuffix(suffix): float(value)
+        for name, value in quantities(point.evaluation).items()
+        if name.startswith(prefix) and name.endswith(suffix)
+    }

@@ -1,0 +1,545 @@
+"""A study beside something simpler: synaptic noise, white noise, isotropic inputs.
+
+Each comparison evaluates the study and its counterpart and sets their rates side by side, by
+plane of the hidden layer and by stimulus.  All rates are per SGD step.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TextIO
+
+import numpy as np
+
+from symdrift.errors import RequestError
+from symdrift.evaluation.closed_form import applies
+from symdrift.evaluation.dense.landscape import solve_minimum
+from symdrift.evaluation.evaluate import evaluate, evaluate_stimuli
+from symdrift.evaluation.result import Drift, Evaluation, stimulus_drift
+from symdrift.evaluation.synapses import synaptic_decay, synaptic_drift
+from symdrift.inputs import Gaussian, scaled_inputs
+from symdrift.observables.aligned_layer import aligned_layer
+from symdrift.precision import double_precision
+from symdrift.progress import log_stage
+from symdrift.quoting import csv_cell
+from symdrift.study.problem import Array, LearningProblem
+from symdrift.tables import Table, printed
+
+_UNITS_OF_RATES = {"rotation variance": "rad^2/step", "steady rotation": "rad/step"}
+"""Of a comparison; other rates are per step."""
+
+STEP = 1e-3
+"""Change of a logarithm across which exponents are measured."""
+
+
+@dataclass(frozen=True)
+class RatePair:
+    """One rate of the study and of its counterpart."""
+
+    name: str
+    study: float
+    counterpart: float
+
+    @property
+    def ratio(self) -> float | None:
+        """Counterpart over study; ``None`` where the study's rate is 0."""
+        return self.counterpart / self.study if self.study else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python types."""
+        return {**asdict(self), "ratio": self.ratio}
+
+
+@dataclass(frozen=True)
+class DriftComparison:
+    """Rates of a study beside those of a counterpart.
+
+    Attributes
+    ----------
+    study, counterpart : str
+        What is compared, for headings: ``"gradient noise"``, ``"synaptic noise"``.
+    mean_decay : RatePair
+        Mean rotational decay rate of the active hidden axes, ``tr(Delta) / r``, per step.
+    steady_rotation : RatePair
+        Fastest steady rotation of the hidden layer, the spectral norm of ``sum_k mu_k Omega_k``,
+        rad/step; 0 where inputs are symmetric and share axes with the teacher.
+    planes : tuple of RatePair
+        Rotation variance ``V_kk``, rad^2/step, in the planes that both share.
+    stimuli : tuple of RatePair
+        Decay rate of each stimulus, per step.
+    """
+
+    study: str
+    counterpart: str
+    mean_decay: RatePair
+    steady_rotation: RatePair
+    planes: tuple[RatePair, ...]
+    stimuli: tuple[RatePair, ...]
+
+    def rows(self) -> tuple[tuple[str, RatePair], ...]:
+        """Kind of quantity and rates, row by row, for a table.
+
+        The steady rotation is left out where neither rotates.
+        """
+        turning = self.steady_rotation
+        return (
+            ("mean decay rate", self.mean_decay),
+            *([("steady rotation", turning)] if turning.study or turning.counterpart else []),
+            *(("rotation variance", pair) for pair in self.planes),
+            *(("decay rate", pair) for pair in self.stimuli),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python types."""
+        return {
+            "study": self.study,
+            "counterpart": self.counterpart,
+            "mean_decay": self.mean_decay.to_dict(),
+            "steady_rotation": self.steady_rotation.to_dict(),
+            "planes": [pair.to_dict() for pair in self.planes],
+            "stimuli": [pair.to_dict() for pair in self.stimuli],
+        }
+
+
+@dataclass(frozen=True)
+class ScalingRow:
+    """How the mean decay rate answers to a parameter, by gradient and by synaptic noise.
+
+    ``gradient`` and ``synaptic`` are exponents ``d ln(rate) / d ln(parameter)``.
+    """
+
+    parameter: str
+    gradient: float
+    synaptic: float
+
+
+@dataclass(frozen=True)
+class SizeRow:
+    """Mean decay rates of an isotropic network with ``inputs`` learned directions, per step."""
+
+    inputs: int
+    hidden: int
+    gradient: float
+    synaptic: float
+
+
+@dataclass(frozen=True)
+class SynapticComparison:
+    """Drift by gradient noise beside drift by synaptic noise of equal mean decay rate.
+
+    Attributes
+    ----------
+    comparison : DriftComparison
+        Planes of an active with a silent hidden unit, which gradient noise leaves alone,
+        come last.
+    synaptic_variance : float
+        ``varsigma^2`` per step and weight at which the mean decay rates agree.
+    scaling : tuple of ScalingRow
+    sizes : tuple of SizeRow
+        Isotropic networks of the same mean gain, input variance, label noise and synaptic
+        variance, wider or with silent units; empty where such a network learns nothing.
+    """
+
+    comparison: DriftComparison
+    synaptic_variance: float
+    scaling: tuple[ScalingRow, ...]
+    sizes: tuple[SizeRow, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python types."""
+        return {
+            **self.comparison.to_dict(),
+            "synaptic_variance": self.synaptic_variance,
+            "scaling": [asdict(row) for row in self.scaling],
+            "sizes": [asdict(row) for row in self.sizes],
+        }
+
+
+@dataclass(frozen=True)
+class ComparedStudy:
+    """Every comparison of one problem.
+
+    Attributes
+    ----------
+    study : str
+    synaptic : SynapticComparison or None
+        None for a hidden layer that cannot rotate.
+    white : DriftComparison
+    isotropic : DriftComparison or None
+        None where isotropic inputs leave the task no strict minimum.
+    warnings : tuple of str
+        Why a comparison is missing.
+    """
+
+    study: str
+    synaptic: SynapticComparison | None
+    white: DriftComparison
+    isotropic: DriftComparison | None
+    warnings: tuple[str, ...]
+
+    def comparisons(self) -> dict[str, DriftComparison]:
+        """Rates side by side, by the name of what the study is compared with."""
+        synaptic = None if self.synaptic is None else self.synaptic.comparison
+        named = {"synaptic": synaptic, "white": self.white, "isotropic": self.isotropic}
+        return {name: compared for name, compared in named.items() if compared is not None}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record of ``symdrift compare`` (plain Python types)."""
+        return {
+            "study": self.study,
+            "synaptic": None if self.synaptic is None else self.synaptic.to_dict(),
+            "white": self.white.to_dict(),
+            "isotropic": None if self.isotropic is None else self.isotropic.to_dict(),
+            "warnings": list(self.warnings),
+        }
+
+
+@double_precision()
+def compare_study(problem: LearningProblem) -> ComparedStudy:
+    """The study beside synaptic noise, the white-noise approximation and isotropic inputs.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+
+    Returns
+    -------
+    ComparedStudy
+        All rates per SGD step; a comparison that does not apply is ``None`` and has a warning.
+
+    Raises
+    ------
+    RequestError
+        When the problem cannot be evaluated.
+    """
+    log_stage("comparing with white noise")
+    white = white_noise_comparison(problem)
+    synaptic, isotropic, warnings = None, None, []
+    log_stage("comparing with synaptic noise")
+    try:
+        synaptic = synaptic_comparison(problem)
+    except RequestError as error:
+        warnings.append(f"no comparison with synaptic noise: {error}")
+    log_stage("comparing with isotropic inputs")
+    try:
+        isotropic = isotropic_comparison(problem)
+    except RequestError as error:
+        warnings.append(f"no comparison with isotropic inputs: {error}")
+    return ComparedStudy(problem.study, synaptic, white, isotropic, tuple(warnings))
+
+
+def write_csv(compared: ComparedStudy, stream: TextIO) -> None:
+    """Write one row per comparison and rate."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(("comparison", "quantity", "name", "study", "counterpart", "ratio"))
+    for name, comparison in compared.comparisons().items():
+        for quantity, pair in comparison.rows():
+            ratio = "" if pair.ratio is None else pair.ratio
+            cells = (name, quantity, pair.name, pair.study, pair.counterpart, ratio)
+            writer.writerow(map(csv_cell, cells))
+
+
+def synaptic_comparison(problem: LearningProblem) -> SynapticComparison:
+    """The study's gradient noise beside synaptic noise alone.
+
+    Gradient noise turns the hidden layer by the area that its fluctuation sweeps, at a rate
+    of the order ``eta^3``; synaptic noise turns it directly, ``V = varsigma^2 G^-1``, whatever
+    the stimuli are, and into silent hidden units too.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+        Its own synaptic noise is left out.
+
+    Raises
+    ------
+    RequestError
+        When the problem cannot be evaluated, or its hidden layer does not rotate: one
+        active axis and no silent one.
+    """
+    problem = replace(problem, synaptic_noise=0.0)
+    gradient = evaluate(problem)
+    values = gradient.minimum.singular_values
+    unit_decay = float(np.mean(synaptic_decay(values, problem.hidden, 1.0)))
+    if not unit_decay > 0:
+        raise RequestError(
+            "network.hidden",
+            f"= {problem.hidden} leaves one hidden axis, which cannot rotate; a comparison of "
+            "drifts needs at least two hidden units",
+        )
+    decay = _mean_decay(gradient)
+    variance = decay / unit_decay
+    synaptic = synaptic_drift(values, problem.hidden, variance)
+    by_gradient = dict(zip(gradient.drift.planes, gradient.drift.variances, strict=True))
+    order = sorted(synaptic.planes, key=lambda plane: (plane not in by_gradient, plane))
+    by_synapses = dict(zip(synaptic.planes, synaptic.variances, strict=True))
+    unit_rates = _decay_rates(problem, synaptic_decay(values, problem.hidden, 1.0))
+    pairs = tuple(
+        RatePair(one.name, one.decay_rate, variance * rate)
+        for one, rate in zip(gradient.stimuli, unit_rates, strict=True)
+    )
+    return SynapticComparison(
+        comparison=DriftComparison(
+            study="gradient noise",
+            counterpart="synaptic noise",
+            mean_decay=RatePair("hidden axes", decay, variance * unit_decay),
+            steady_rotation=RatePair("hidden layer", _steady_rotation(gradient.drift), 0.0),
+            planes=tuple(
+                RatePair(f"{i}, {j}", float(by_gradient.get((i, j), 0)), float(by_synapses[i, j]))
+                for i, j in order
+            ),
+            stimuli=pairs,
+        ),
+        synaptic_variance=variance,
+        scaling=_scaling(problem),
+        sizes=_sizes(problem, variance),
+    )
+
+
+def _decay_rates(problem: LearningProblem, decay: Array) -> list[float]:
+    """Decay rate of each stimulus where hidden axes decay on their own, at given rates.
+
+    Matrices of the reached directions, of which full roads are made, are not needed for it.
+    """
+    layer = (
+        aligned_layer(problem)
+        if applies(problem) is None
+        else solve_minimum(
+            problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
+        )
+    )
+    delta, still = np.diag(decay), np.zeros((decay.size, decay.size))
+    return [
+        stimulus_drift(stimulus, layer.first_layer, delta, still).decay_rate
+        for stimulus in problem.stimuli
+    ]
+
+
+def white_noise_comparison(problem: LearningProblem) -> DriftComparison:
+    """The exact statistics beside the white-noise approximation.
+
+    The approximation takes noise and fluctuation as uncorrelated in time: ``Y`` is replaced by
+    the rotation itself in ``V = eta^2 tr(Y' C Y Gamma) / G^2``.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+
+    Returns
+    -------
+    DriftComparison
+        Rates per SGD step, by plane and by stimulus.
+
+    Raises
+    ------
+    RequestError
+        When the problem cannot be evaluated.
+    """
+    exact, white = (evaluate(problem, approximation=kind) for kind in ("exact", "white"))
+    variances = (exact.drift.variances, white.drift.variances)
+    return DriftComparison(
+        study="exact",
+        counterpart="white noise",
+        mean_decay=RatePair("hidden axes", _mean_decay(exact), _mean_decay(white)),
+        steady_rotation=_steady_rotations(exact, white),
+        planes=tuple(
+            RatePair(f"{i}, {j}", float(one), float(other))
+            for (i, j), one, other in zip(exact.drift.planes, *variances, strict=True)
+        ),
+        stimuli=_stimulus_pairs(exact, white),
+    )
+
+
+def isotropic_comparison(problem: LearningProblem) -> DriftComparison:
+    """The study beside isotropic Gaussian inputs of equal total variance ``tr(Sigma)``.
+
+    Hidden axes of the two have nothing in common: planes are not compared.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+
+    Returns
+    -------
+    DriftComparison
+        Rates per SGD step, by stimulus.
+
+    Raises
+    ------
+    RequestError
+        When the problem cannot be evaluated, or isotropic inputs leave it no strict minimum.
+    """
+    study = evaluate(problem)
+    size = len(problem.input_covariance)
+    variance = float(np.trace(problem.input_covariance)) / size
+    try:
+        counterpart = evaluate(replace(problem, inputs=Gaussian(variance * np.eye(size))))
+    except RequestError as error:
+        raise RequestError(
+            "inputs", f"have no isotropic counterpart of equal total variance: {error}"
+        ) from None
+    return DriftComparison(
+        study="study",
+        counterpart="isotropic inputs",
+        mean_decay=RatePair("hidden axes", _mean_decay(study), _mean_decay(counterpart)),
+        steady_rotation=_steady_rotations(study, counterpart),
+        planes=(),
+        stimuli=_stimulus_pairs(study, counterpart),
+    )
+
+
+def _stimulus_pairs(one: Evaluation, other: Evaluation) -> tuple[RatePair, ...]:
+    return tuple(
+        RatePair(first.name, first.decay_rate, second.decay_rate)
+        for first, second in zip(one.stimuli, other.stimuli, strict=True)
+    )
+
+
+def _steady_rotations(one: Evaluation, other: Evaluation) -> RatePair:
+    return RatePair("hidden layer", _steady_rotation(one.drift), _steady_rotation(other.drift))
+
+
+def _steady_rotation(drift: Drift) -> float:
+    """Spectral norm of ``sum_k mu_k Omega_k``: its fastest plane, whatever the hidden frame."""
+    size = max((axis for plane in drift.planes for axis in plane), default=1)
+    turning = np.zeros((size, size))
+    for (i, j), rate in zip(drift.planes, drift.mean_rotation, strict=True):
+        turning[i - 1, j - 1], turning[j - 1, i - 1] = rate, -rate
+    return float(np.linalg.norm(turning, 2))
+
+
+def _mean_decay(evaluation: Evaluation) -> float:
+    """``tr(Delta) / r``: each plane of two active axes turns both of them."""
+    rank = evaluation.minimum.rank
+    axes = (2 if j <= rank else 1 for _, j in evaluation.drift.planes)
+    turned = (
+        0.5 * count * float(variance) / rank
+        for count, variance in zip(axes, evaluation.drift.variances, strict=True)
+    )
+    return sum(turned, 0.0)
+
+
+def _scaling(problem: LearningProblem) -> tuple[ScalingRow, ...]:
+    """Exponents of both mean decay rates at the study's parameters."""
+
+    def input_power(factor: float) -> LearningProblem:
+        return replace(problem, inputs=scaled_inputs(problem.inputs, factor))
+
+    def weight_decay(factor: float) -> LearningProblem:
+        return replace(problem, weight_decay=factor * problem.weight_decay)
+
+    def learning_rate(factor: float) -> LearningProblem:
+        return replace(problem, learning_rate=factor * problem.learning_rate)
+
+    small, twice = float(np.exp(STEP)), replace(problem, batch=2 * problem.batch)
+    return (
+        _exponents("learning rate", learning_rate(1 / small), learning_rate(small), 2 * STEP),
+        _exponents("batch size", problem, twice, float(np.log(2))),
+        _exponents("weight decay", weight_decay(1 / small), weight_decay(small), 2 * STEP),
+        _exponents("input variance", input_power(1 / small), input_power(small), 2 * STEP),
+    )
+
+
+def _exponents(
+    parameter: str, before: LearningProblem, after: LearningProblem, step: float
+) -> ScalingRow:
+    gradients, synapses = [], []
+    for problem in (before, after):
+        evaluation = evaluate_stimuli(problem)
+        rank = evaluation.minimum.rank
+        gradients.append(float(np.trace(evaluation.decay_matrix)) / rank)
+        values = evaluation.minimum.singular_values
+        synapses.append(float(np.mean(synaptic_decay(values, problem.hidden, 1.0))))
+    return ScalingRow(parameter, _slope(gradients, step), _slope(synapses, step))
+
+
+def _slope(rates: list[float], step: float) -> float:
+    return float(np.log(rates[1] / rates[0])) / step if min(rates) > 0 else 0.0
+
+
+def _sizes(problem: LearningProblem, variance: float) -> tuple[SizeRow, ...]:
+    """Isotropic networks of growing width, then with growing numbers of silent units."""
+    inputs = problem.teacher.shape[1]
+    power = float(np.trace(problem.input_covariance)) / inputs
+    gain = float(np.linalg.norm(problem.teacher)) / np.sqrt(min(problem.teacher.shape))
+    if power * gain <= problem.weight_decay * (1 + 1e-6):
+        return ()
+
+    def row(size: int, hidden: int) -> SizeRow:
+        network = replace(
+            problem,
+            hidden=hidden,
+            inputs=Gaussian(power * np.eye(size)),
+            teacher=gain * np.eye(size),
+            label_noise=np.full(size, float(np.mean(problem.label_noise))),
+            stimuli=(),
+        )
+        evaluation = evaluate_stimuli(network)
+        values = evaluation.minimum.singular_values
+        return SizeRow(
+            inputs=size,
+            hidden=hidden,
+            gradient=float(np.trace(evaluation.decay_matrix)) / size,
+            synaptic=float(np.mean(synaptic_decay(values, hidden, variance))),
+        )
+
+    sizes = [(inputs, inputs), (2 * inputs, 2 * inputs), (4 * inputs, 4 * inputs)]
+    return tuple(row(*size) for size in (*sizes, (inputs, 2 * inputs), (inputs, 4 * inputs)))
+
+
+def comparison_tables(compared: ComparedStudy) -> list[Table]:
+    """Rates of a study beside those of its counterparts, then how the two noises scale."""
+    synaptic = compared.synaptic
+    tables = [_comparison_table(comparison) for comparison in compared.comparisons().values()]
+    if synaptic is None:
+        return tables
+    added = (
+        "Synaptic noise of the variance at which the mean decay rates agree: "
+        f"{printed(synaptic.synaptic_variance)} per weight and step"
+    )
+    scaling = Table(
+        "Mean decay rate: exponents, and values in isotropic networks of other sizes",
+        ("", "gradient noise", "synaptic noise"),
+        (
+            *(
+                (
+                    f"exponent of the {row.parameter}",
+                    _exponent(row.gradient),
+                    _exponent(row.synaptic),
+                )
+                for row in synaptic.scaling
+            ),
+            *(
+                (
+                    f"{size.inputs} inputs, {size.hidden} hidden units, 1/step",
+                    printed(size.gradient),
+                    printed(size.synaptic),
+                )
+                for size in synaptic.sizes
+            ),
+        ),
+    )
+    return [replace(tables[0], caption=added), *tables[1:], scaling]
+
+
+def _comparison_table(comparison: DriftComparison) -> Table:
+    def row(quantity: str, pair: RatePair) -> tuple[str, ...]:
+        return (
+            f"{quantity}, {_UNITS_OF_RATES.get(quantity, '1/step')}",
+            f"plane {pair.name}" if quantity == "rotation variance" else pair.name,
+            printed(pair.study),
+            printed(pair.counterpart),
+            "" if pair.ratio is None else f"{pair.ratio:.4g}",
+        )
+
+    return Table(
+        f"{comparison.study.capitalize()} beside {comparison.counterpart}",
+        ("quantity", "of", comparison.study, comparison.counterpart, "ratio"),
+        tuple(row(quantity, pair) for quantity, pair in comparison.rows()),
+    )
+
+
+def _exponent(value: float) -> str:
+    """Two decimals, which is what a difference quotient gives; rounding is no exponent."""
+    return f"{value:.2f}" if abs(value) >= 0.005 else "0"

@@ -1,0 +1,391 @@
+"""Estimates with standard errors from the windows of many independent replicas.
+
+In a stationary run the rotations ``X_k`` of successive windows of ``T`` steps form a stationary
+sequence.  Its variance is not ``V T``: the ends of a window contribute a constant as long as
+the fluctuation remembers (one part in ``T / tau``).  Comparing windows of ``T`` and of ``2 T``
+steps from the same data removes that constant:
+
+    ``V T = Var(X_k + X_{k+1}) - Var(X_k) = Var(X_k) + 2 Cov(X_k, X_{k+1})``
+
+up to the correlation of windows that do not touch, which is exponentially small in ``T / tau``.
+The price is a factor of three in variance at equal ``T``, repaid because ``T`` may be a few
+relaxation times instead of dozens.
+
+Replicas are independent, so that the scatter of their own estimates gives standard errors that
+need no model of the correlations in time.  A run of few replicas is cut into long segments
+that count as replicas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symdrift.evaluation.synapses import planes_with_silent
+from symdrift.study.problem import Array
+
+ALL_PAIRS_UP_TO = 10
+"""Planes up to which every entry of the rotation covariance is estimated, not its diagonal."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number measured in a simulation, with one standard error."""
+
+    value: float
+    standard_error: float
+
+
+@dataclass(frozen=True)
+class Observables:
+    """What is estimated from the rotations.
+
+    Attributes
+    ----------
+    planes : tuple of pairs of int
+        Planes of hidden axes, counted from 1, in the order in which rotations are given.
+    pairs : tuple of pairs of int
+        Entries of the rotation covariance, as indices of planes.
+    representations : Array
+        ``w = W* x`` of each stimulus, shape ``(stimuli, p)``.
+    """
+
+    planes: tuple[tuple[int, int], ...]
+    pairs: tuple[tuple[int, int], ...]
+    representations: Array
+
+
+def observables(rank: int, representations: Array) -> Observables:
+    """Everything worth estimating for a rank and the stimuli's representations.
+
+    Parameters
+    ----------
+    representations : Array
+        ``w = W* x`` of each stimulus, shape ``(stimuli, p)``; with ``p > rank`` the planes
+        include those of an active and a silent axis.
+    """
+    planes = planes_with_silent(rank, representations.shape[1])
+    indices = range(len(planes))
+    if len(planes) <= ALL_PAIRS_UP_TO:
+        pairs = tuple((k, other) for k in indices for other in indices if k <= other)
+    else:
+        pairs = tuple((k, k) for k in indices)
+    return Observables(planes=planes, pairs=pairs, representations=representations)
+
+
+def rotation_matrices(observed: Observables, angles: Array) -> Array:
+    """Antisymmetric ``X = sum X_ij Omega_ij`` from angles by plane.
+
+    Parameters
+    ----------
+    observed : Observables
+    angles : Array
+        Shape ``(planes, ...)``.
+
+    Returns
+    -------
+    Array
+        Shape ``(p, p, ...)``.
+    """
+    hidden = observed.representations.shape[1]
+    first, second = (np.array([pair[end] for pair in observed.planes], int) - 1 for end in (0, 1))
+    matrices = np.zeros((hidden, hidden, *angles.shape[1:]))
+    matrices[first, second] = angles
+    matrices[second, first] = -angles
+    return matrices
+
+
+@dataclass(frozen=True)
+class WindowSums:
+    """Sums over the windows of each unit (a replica, or a segment of one); units come last.
+
+    Attributes
+    ----------
+    windows, neighbours : Array
+        Number of windows, and of pairs of successive windows, shape ``(units,)``.
+    angle : Array
+        Sum of rotations ``X``, shape ``(planes, units)``.
+    product, lagged : Array
+        Sums of ``X_a X_b`` in one window, and symmetrised in successive ones, shape
+        ``(pairs, units)``.
+    displacement, displacement_lagged : Array
+        Sums of ``|X w|^2``, and of the product in successive windows, ``(stimuli, units)``.
+    distance, loss : Array
+        Sums of the squared distance from the manifold and of the loss at window ends.
+    normal : Array
+        Sum of the weights' displacement from the minimum with the rotation undone,
+        ``(weights, units)``.
+    similarity : Array
+        Sum of ``h_a . h_b`` at window ends for stimuli ``a``, ``b``, ``(stimuli, stimuli, units)``.
+    travelled, lag_pairs : Array
+        Sums of ``|h_{t+lag} - h_t|^2``, ``(stimuli, lags, units)``, and their numbers,
+        ``(lags, units)``.
+    """
+
+    windows: Array
+    neighbours: Array
+    angle: Array
+    product: Array
+    lagged: Array
+    displacement: Array
+    displacement_lagged: Array
+    distance: Array
+    loss: Array
+    normal: Array
+    similarity: Array
+    travelled: Array
+    lag_pairs: Array
+
+    def __add__(self, other: WindowSums) -> WindowSums:
+        """Further windows of the same units."""
+        return WindowSums(
+            *(getattr(self, f.name) + getattr(other, f.name) for f in fields(self))
+        )
+
+    def beside(self, other: WindowSums) -> WindowSums:
+        """Both sets of units."""
+        return WindowSums(
+            *(
+                np.concatenate([getattr(self, f.name), getattr(other, f.name)], axis=-1)
+                for f in fields(self)
+            )
+        )
+
+
+def sum_windows(
+    observed: Observables,
+    angles: Array,
+    distance: Array,
+    loss: Array,
+    normal: Array,
+    similarity: Array,
+    travelled: Array,
+    lag_pairs: Array,
+) -> WindowSums:
+    """Sums over successive windows of independent units.
+
+    Parameters
+    ----------
+    angles : Array
+        Rotations in each window, shape ``(windows, planes, units)``.
+    distance, loss : Array
+        At the end of each window, shape ``(windows, units)``.
+    normal : Array
+        Displacement at the end of each window, already summed, shape ``(weights, units)``.
+    similarity : Array
+        Likewise ``h_a . h_b``, shape ``(stimuli, stimuli, units)``.
+    travelled, lag_pairs : Array
+        Likewise ``|h_{t+lag} - h_t|^2``, shape ``(stimuli, lags, units)``, and how many,
+        ``(lags, units)``.
+    """
+    windows, _, units = angles.shape
+    left = [pair[0] for pair in observed.pairs]
+    right = [pair[1] for pair in observed.pairs]
+    before, after = angles[:-1], angles[1:]
+    stimuli = len(observed.representations)
+    turned = rotation_matrices(observed, angles.swapaxes(0, 1))
+    displacement, displacement_lagged = np.zeros((2, stimuli, units))
+    for index, representation in enumerate(observed.representations):
+        # One stimulus at a time: all together would not fit for wide networks.
+        moved = np.einsum("ijku,j->iku", turned, representation)
+        displacement[index] = np.einsum("iku,iku->u", moved, moved)
+        displacement_lagged[index] = np.einsum("iku,iku->u", moved[:, :-1], moved[:, 1:])
+    return WindowSums(
+        windows=np.full(units, float(windows)),
+        neighbours=np.full(units, float(windows - 1)),
+        angle=angles.sum(axis=0),
+        product=np.einsum("kpu,kpu->pu", angles[:, left], angles[:, right]),
+        lagged=0.5
+        * (
+            np.einsum("kpu,kpu->pu", before[:, left], after[:, right])
+            + np.einsum("kpu,kpu->pu", after[:, left], before[:, right])
+        ),
+        displacement=displacement,
+        displacement_lagged=displacement_lagged,
+        distance=distance.sum(axis=0),
+        loss=loss.sum(axis=0),
+        normal=normal,
+        similarity=similarity,
+        travelled=travelled,
+        lag_pairs=lag_pairs,
+    )
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Everything estimated from one run, per SGD step.
+
+    Attributes
+    ----------
+    mean_rotation : tuple of Estimate
+        ``mu`` of each plane.
+    covariance : tuple of Estimate
+        Entries of ``V`` in the order of ``Observables.pairs``.
+    stimulus_diffusion : tuple of Estimate
+        ``w' Delta w`` of each stimulus.
+    weight_variance, excess_loss : Estimate
+        ``tr(Gamma)``, the variance of the displacement about its mean (which is of higher
+        order in the learning rate), and the loss above the minimum.
+    similarity : tuple of tuple of Estimate
+        Mean of ``h_a . h_b`` for stimuli ``a``, ``b``, which rotations leave alone.
+    """
+
+    mean_rotation: tuple[Estimate, ...]
+    covariance: tuple[Estimate, ...]
+    stimulus_diffusion: tuple[Estimate, ...]
+    weight_variance: Estimate
+    excess_loss: Estimate
+    similarity: tuple[tuple[Estimate, ...], ...]
+
+
+def weighted_mean(values: Array, weights: Array) -> Estimate:
+    """Mean of independent values of unequal weight, with the error from their scatter.
+
+    Raises
+    ------
+    ValueError
+        With fewer than two values of positive weight.
+    """
+    used = weights > 0
+    values, weights = values[used], weights[used]
+    count = len(values)
+    if count < 2:
+        raise ValueError("a standard error needs at least two independent units")
+    share = weights / weights.sum()
+    mean = float(share @ values)
+    variance = float(share**2 @ (values - mean) ** 2) * count / (count - 1)
+    return Estimate(mean, float(np.sqrt(variance)))
+
+
+def estimate(
+    observed: Observables, sums: WindowSums, window: int, minimum_loss: float
+) -> Estimates:
+    """Estimates from the sums over windows of ``window`` steps each.
+
+    The mean rotation is subtracted with its estimate from all windows, in each unit from the
+    unit's own windows, so that a unit's random mean does not count as scatter of its variance;
+    the factor ``1 / (1 - 3 / N)`` undoes what this takes from a covariance over ``N`` windows.
+    """
+    total = float(sums.windows.sum())
+    mean = sums.angle.sum(axis=1) / total
+    unbiased = 1.0 / (1.0 - 3.0 / total)
+    usable = sums.neighbours > 0
+    sums = replace(sums, windows=np.where(usable, sums.windows, 0.0))
+    count = np.maximum(sums.windows, 1.0)
+    adjacent = np.maximum(sums.neighbours, 1.0)
+    unit_mean = sums.angle / count
+
+    def long_run(product: Array, lagged: Array, centre: Array) -> Estimate:
+        per_unit = product / count + 2.0 * lagged / adjacent - 3.0 * centre
+        return weighted_mean(unbiased * per_unit / window, sums.windows)
+
+    def centre(left: int, right: int) -> Array:
+        crossed = mean[left] * unit_mean[right] + mean[right] * unit_mean[left]
+        return np.asarray(crossed - mean[left] * mean[right])
+
+    shift = sums.normal.sum(axis=1) / total
+    variance = (sums.distance - 2.0 * (shift @ sums.normal)) / count + float(shift @ shift)
+    mean_matrix = rotation_matrices(observed, mean)
+    unit_matrices = rotation_matrices(observed, unit_mean)
+
+    def moved_centre(representation: Array) -> Array:
+        moved = mean_matrix @ representation
+        crossed = 2.0 * np.einsum("iju,j,i->u", unit_matrices, representation, moved)
+        return np.asarray(crossed - moved @ moved)
+
+    return Estimates(
+        mean_rotation=tuple(
+            weighted_mean(angle / (count * window), sums.windows) for angle in sums.angle
+        ),
+        covariance=tuple(
+            long_run(product, lagged, centre(left, right))
+            for (left, right), product, lagged in zip(
+                observed.pairs, sums.product, sums.lagged, strict=True
+            )
+        ),
+        stimulus_diffusion=tuple(
+            long_run(0.5 * moved, 0.5 * lagged, 0.5 * moved_centre(representation))
+            for moved, lagged, representation in zip(
+                sums.displacement,
+                sums.displacement_lagged,
+                observed.representations,
+                strict=True,
+            )
+        ),
+        weight_variance=weighted_mean(variance, sums.windows),
+        excess_loss=weighted_mean(sums.loss / count - minimum_loss, sums.windows),
+        similarity=tuple(
+            tuple(weighted_mean(entry / count, sums.windows) for entry in row)
+            for row in sums.similarity
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class DisplacementCurve:
+    """Mean-squared displacement ``E|h_{t+lag} - h_t|^2`` of one representation.
+
+    Attributes
+    ----------
+    lags : Array
+        In the units of the time that was given, shape ``(lags,)``.
+    mean, standard_error : Array
+        Shape ``(lags,)``.
+    """
+
+    lags: Array
+    mean: Array
+    standard_error: Array
+
+
+def measured_displacements(sums: WindowSums, lags: Sequence[int]) -> tuple[DisplacementCurve, ...]:
+    """Mean-squared displacement of each stimulus, at the lags that two units at least have seen.
+
+    Parameters
+    ----------
+    lags : sequence of int
+        Lags of the sums, in steps.
+    """
+    seen = [lag for lag, pairs in enumerate(sums.lag_pairs) if np.count_nonzero(pairs) > 1]
+    pairs = sums.lag_pairs
+    curves = []
+    for travelled in sums.travelled / np.maximum(pairs, 1.0):
+        entries = [weighted_mean(travelled[lag], pairs[lag]) for lag in seen]
+        curves.append(
+            DisplacementCurve(
+                lags=np.array([lags[lag] for lag in seen], dtype=np.float64),
+                mean=np.array([entry.value for entry in entries]),
+                standard_error=np.array([entry.standard_error for entry in entries]),
+            )
+        )
+    return tuple(curves)
+
+
+def displacement_curve(
+    times: Array | NDArray[np.int64], representation: Array
+) -> DisplacementCurve:
+    """Mean-squared displacement from a stationary trajectory, errors by replicas.
+
+    Parameters
+    ----------
+    times : Array or NDArray[np.int64]
+        Evenly spaced, shape ``(records,)``.
+    representation : Array
+        Shape ``(records, replicas, p)``, at least two replicas.
+    """
+    records, replicas, _ = representation.shape
+    offsets = np.unique(np.geomspace(1, max(1, records // 2), 24).round().astype(int))
+    per_replica = np.array(
+        [
+            np.mean(np.sum((representation[k:] - representation[:-k]) ** 2, axis=-1), axis=0)
+            for k in offsets
+        ]
+    )
+    return DisplacementCurve(
+        lags=(times[offsets] - times[0]).astype(np.float64),
+        mean=per_replica.mean(axis=1),
+        standard_error=per_replica.std(axis=1, ddof=1) / np.sqrt(replicas),
+    )

@@ -1,0 +1,355 @@
+"""The numbers of a study: that they make sense together, and as arrays."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symdrift.errors import RequestError
+from symdrift.expressions import Expression
+from symdrift.inputs import require_kurtosis
+from symdrift.study.model import (
+    EllipticalInputs,
+    GaussianInputs,
+    SampleInputs,
+    StimulusInputs,
+    Study,
+    Teacher,
+)
+from symdrift.study.samples import read_samples
+
+if TYPE_CHECKING:
+    from symdrift.inputs import InputDistribution
+    from symdrift.study.problem import LearningProblem, Stimulus
+
+Array = NDArray[np.float64]
+LARGEST_SIZE = 4096
+"""Units of one layer; beyond that the arrays of a study alone take gigabytes."""
+MOST_STIMULI = 1000
+"""Stimuli that a study follows; the drift of each is reported."""
+_MOST_NAMED = 20
+"""Symbols without a value that a message names."""
+_PROBABILITY_TOLERANCE = 1e-9
+_SPAN_TOLERANCE = 1e-9
+"""Response of a teacher to an unseen direction that counts as none."""
+
+
+def check_numbers(study: Study) -> None:
+    """Check shapes, ranges and the input covariance, as far as values are known.
+
+    Raises
+    ------
+    RequestError
+        Naming the field, the value and what is allowed.
+    """
+    numbers = _known_numbers(study)
+    _check_ranges(numbers)
+    _check_shapes(study)
+    _check_samples(study, numbers)
+    _check_probabilities(study, numbers)
+    _check_covariance(study, numbers)
+
+
+def learning_problem(study: Study) -> LearningProblem:
+    """The study with every number filled in; see :meth:`Study.problem`."""
+    from symdrift.study.problem import LearningProblem, Stimulus
+
+    if study.missing:
+        named = study.missing[:_MOST_NAMED]
+        examples = " ".join(f"--set {name}=..." for name in named)
+        more = len(study.missing) - len(named)
+        raise RequestError(
+            "study",
+            f'"{study.name}" needs values for {", ".join(named)}'
+            f"{f' and {more} more symbols' if more else ''}; give them with "
+            f"{examples} or in its [values] table",
+        )
+    numbers = _known_numbers(study)
+    inputs = int(numbers["network.inputs"])
+    outputs = int(numbers["network.outputs"])
+    stimuli = tuple(
+        Stimulus(stimulus.name, _array(numbers, f"stimulus.{index}.vector", stimulus.vector))
+        for index, stimulus in enumerate(study.stimulus)
+    )
+    distribution = _distribution(study, numbers, inputs)
+    noise = _array(numbers, "teacher.label_noise", study.teacher.label_noise)
+    return LearningProblem(
+        study=study.name,
+        hidden=int(numbers["network.hidden"]),
+        inputs=distribution,
+        teacher=_teacher_map(study.teacher, numbers, outputs, inputs),
+        label_noise=np.broadcast_to(noise, (outputs,)).copy(),
+        learning_rate=numbers["learning.rate"],
+        weight_decay=numbers["learning.weight_decay"],
+        batch=int(numbers["learning.batch"]),
+        synaptic_noise=numbers["learning.synaptic_noise"],
+        stimuli=stimuli or _default_stimuli(distribution, inputs),
+    )
+
+
+def _default_stimuli(distribution: InputDistribution, inputs: int) -> tuple[Stimulus, ...]:
+    """The stimuli of a set that is not too large, else the axes, by the names in a file."""
+    from symdrift.inputs import Samples, StimulusSet
+    from symdrift.study.problem import Stimulus
+
+    if isinstance(distribution, StimulusSet) and len(distribution.stimuli) <= MOST_STIMULI:
+        return tuple(Stimulus(f"stimulus {k + 1}", x) for k, x in enumerate(distribution.stimuli))
+    names = tuple(f"axis {k + 1}" for k in range(inputs))
+    if isinstance(distribution, Samples) and distribution.source is not None:
+        names = distribution.source.names
+    return tuple(Stimulus(name, axis) for name, axis in zip(names, np.eye(inputs), strict=True))
+
+
+def _known_numbers(study: Study) -> dict[str, float]:
+    """Numbers of the fields whose symbols all have values, by dotted field."""
+    values = {name: value.evaluate({}, f"values.{name}") for name, value in study.values.items()}
+    return {
+        field: expression.evaluate(values, field)
+        for field, expression in study.numbers.items()
+        if all(name in values for name in expression.symbols)
+    }
+
+
+def _check_shapes(study: Study) -> None:
+    network, inputs, teacher = study.network, study.inputs, study.teacher
+    n, m = ("network.inputs", network.inputs), ("network.outputs", network.outputs)
+    if isinstance(inputs, (GaussianInputs, EllipticalInputs)):
+        covariance = inputs.covariance
+        if isinstance(covariance, tuple):
+            _check_length("inputs.covariance", len(covariance), *n)
+            if isinstance(covariance[0], tuple):
+                _check_length("inputs.covariance.0", len(covariance[0]), *n)
+    elif isinstance(inputs, StimulusInputs):
+        _check_length("inputs.stimuli.0", len(inputs.stimuli[0]), *n)
+        if len(inputs.probabilities) != len(inputs.stimuli):
+            raise RequestError(
+                "inputs.probabilities",
+                f"has {len(inputs.probabilities)} entries; "
+                f"one for each of the {len(inputs.stimuli)} stimuli is needed",
+            )
+    if isinstance(teacher.map, tuple):
+        if isinstance(teacher.map[0], tuple):
+            _check_length("teacher.map", len(teacher.map), *m)
+            _check_length("teacher.map.0", len(teacher.map[0]), *n)
+        else:
+            sizes = (_fixed_size("teacher.map", *n), _fixed_size("teacher.map", *m))
+            if len(teacher.map) != min(sizes):
+                raise RequestError(
+                    "teacher.map",
+                    f"has {len(teacher.map)} gains; {min(sizes):g} are needed, the smaller of "
+                    "network.inputs and network.outputs",
+                )
+    if isinstance(teacher.label_noise, tuple):
+        _check_length("teacher.label_noise", len(teacher.label_noise), *m)
+    for index, stimulus in enumerate(study.stimulus):
+        _check_length(f"stimulus.{index}.vector", len(stimulus.vector), *n)
+
+
+def _check_length(field: str, length: int, size_field: str, size: Expression) -> None:
+    needed = _fixed_size(field, size_field, size)
+    if length != needed:
+        raise RequestError(field, f"has {length} entries; {size_field} = {size} are needed")
+
+
+def _fixed_size(field: str, size_field: str, size: Expression) -> float:
+    if size.symbols:
+        raise RequestError(
+            field,
+            f'is a list and fixes the size, so {size_field} = "{size}" must be a number',
+        )
+    return size.evaluate({}, size_field)
+
+
+def _check_ranges(numbers: dict[str, float]) -> None:
+    for field, value in numbers.items():
+        if field.startswith(("network.", "inputs.components")):
+            if not value.is_integer() or not 1 <= value <= LARGEST_SIZE:
+                raise RequestError(
+                    field, f"= {value:.12g} must be a whole number from 1 to {LARGEST_SIZE}"
+                )
+        elif field == "learning.batch":
+            if not value.is_integer() or not 1 <= value < 2**53:
+                raise RequestError(
+                    field, f"= {value:.12g} must be a positive whole number below 2^53"
+                )
+        elif field == "learning.rate":
+            if value <= 0:
+                raise RequestError(field, f"= {value:g} must be positive")
+        elif (
+            field.startswith(("teacher.label_noise", "learning.", "inputs.probabilities"))
+            and value < 0
+        ):
+            raise RequestError(field, f"= {value:g} must not be negative")
+    if "inputs.kurtosis" in numbers:
+        # Where the number of inputs is a symbol without value, the bound of one input holds.
+        require_kurtosis(numbers["inputs.kurtosis"], int(numbers.get("network.inputs", 1)))
+
+
+def _check_samples(study: Study, numbers: dict[str, float]) -> None:
+    if not isinstance(study.inputs, SampleInputs) or "network.inputs" not in numbers:
+        return
+    needed = numbers["network.inputs"]
+    given, field = numbers.get("inputs.components"), "inputs.components"
+    if study.inputs.components is None and study.inputs.columns:
+        given, field = len(study.inputs.columns), "inputs.columns"
+    if given is not None and given != needed:
+        raise RequestError(
+            field, f"leads to {given:.12g} inputs; network.inputs = {needed:.12g} are needed"
+        )
+
+
+def _check_probabilities(study: Study, numbers: dict[str, float]) -> None:
+    if not isinstance(study.inputs, StimulusInputs):
+        return
+    fields = [f"inputs.probabilities.{k}" for k in range(len(study.inputs.probabilities))]
+    for index, field in enumerate(fields):
+        if numbers.get(field) == 0:
+            raise RequestError(
+                field,
+                "= 0 stands for a stimulus that is never shown; leave it and "
+                f"inputs.stimuli.{index} out (a [[stimulus]] table follows it all the same)",
+            )
+    if all(field in numbers for field in fields):
+        total = math.fsum(numbers[field] for field in fields)
+        if abs(total - 1) > _PROBABILITY_TOLERANCE:
+            raise RequestError(
+                "inputs.probabilities",
+                f"sum to {total:.12g} and must sum to 1; divide each by that sum",
+            )
+
+
+def _check_covariance(study: Study, numbers: dict[str, float]) -> None:
+    field = "inputs.covariance"
+    if isinstance(study.inputs, StimulusInputs):
+        if _complete(numbers, study, "inputs.") and _complete(numbers, study, "teacher.map"):
+            _require_span(study, _second_moment(study.inputs, numbers), numbers)
+        return
+    if isinstance(study.inputs, SampleInputs):
+        return
+    covariance = study.inputs.covariance
+    if not isinstance(covariance, tuple) or not isinstance(covariance[0], tuple):
+        for path in numbers:
+            if path.startswith(field) and numbers[path] <= 0:
+                raise RequestError(
+                    path,
+                    f"= {numbers[path]:g} must be positive: it is a variance; leave out inputs "
+                    "that do not vary",
+                )
+        return
+    _require_symmetric(covariance, numbers)
+    if _complete(numbers, study, field):
+        from symdrift.inputs import require_positive_definite
+
+        require_positive_definite(_array(numbers, field, covariance))
+
+
+def _complete(numbers: dict[str, float], study: Study, prefix: str) -> bool:
+    return all(path in numbers for path in study.numbers if path.startswith(prefix))
+
+
+def _require_symmetric(covariance: tuple[object, ...], numbers: dict[str, float]) -> None:
+    rows = [row for row in covariance if isinstance(row, tuple)]
+    for i, row in enumerate(rows):
+        for j in range(i):
+            upper, lower = f"inputs.covariance.{j}.{i}", f"inputs.covariance.{i}.{j}"
+            if upper in numbers and lower in numbers:
+                same = numbers[upper] == numbers[lower]
+            else:
+                same = _is_same(row[j], rows[j][i])
+            if not same:
+                raise RequestError(
+                    lower,
+                    f"= {_quoted(row[j])} must equal {upper} = {_quoted(rows[j][i])}: covariances "
+                    "are symmetric",
+                )
+
+
+def _quoted(expression: Expression) -> str:
+    return f'"{expression}"' if expression.symbols else str(expression)
+
+
+def _is_same(first: Expression, second: Expression) -> bool:
+    """Whether two expressions agree, symbols without values included: at points of no form."""
+    if first == second:
+        return True
+    names = sorted({*first.symbols, *second.symbols})
+    for seed in (0.7, 1.3):
+        point = {name: seed * math.sqrt(2 + place) for place, name in enumerate(names)}
+        try:
+            one, other = first.evaluate(point), second.evaluate(point)
+        except RequestError:
+            return False
+        if not math.isclose(one, other, rel_tol=1e-12):
+            return False
+    return True
+
+
+def _require_span(study: Study, second_moment: Array, numbers: dict[str, float]) -> None:
+    """Refuse a teacher that responds to a direction in which no stimulus has a component."""
+    inputs = len(second_moment)
+    eigenvalues, axes = np.linalg.eigh(second_moment)
+    unseen = axes[:, eigenvalues <= inputs * np.finfo(float).eps * eigenvalues[-1]]
+    outputs = numbers.get("network.outputs")
+    if not unseen.shape[1] or outputs is None:
+        return
+    response = _teacher_map(study.teacher, numbers, int(outputs), inputs) @ unseen
+    if np.abs(response).max() > _SPAN_TOLERANCE:
+        raise RequestError(
+            "inputs.stimuli",
+            f"span {inputs - unseen.shape[1]} of the {inputs} dimensions of the inputs, and the "
+            "teacher responds to others, which cannot be learned; add stimuli, or set a "
+            "teacher.map that is zero where they have no component",
+        )
+
+
+def _array(numbers: dict[str, float], field: str, part: object) -> Array:
+    """Numbers of a scalar, a vector or a matrix of expressions."""
+    if not isinstance(part, tuple):
+        return np.array(numbers[field])
+    return np.array([_array(numbers, f"{field}.{i}", entry) for i, entry in enumerate(part)])
+
+
+def _second_moment(inputs: StimulusInputs, numbers: dict[str, float]) -> Array:
+    stimuli = _array(numbers, "inputs.stimuli", inputs.stimuli)
+    probabilities = _array(numbers, "inputs.probabilities", inputs.probabilities)
+    moment: Array = (stimuli.T * probabilities) @ stimuli
+    return moment
+
+
+def _teacher_map(teacher: Teacher, numbers: dict[str, float], outputs: int, inputs: int) -> Array:
+    if not isinstance(teacher.map, tuple):
+        return np.eye(outputs, inputs)
+    given = _array(numbers, "teacher.map", teacher.map)
+    if given.ndim == 2:
+        return given
+    gains = np.zeros((outputs, inputs))
+    np.fill_diagonal(gains, given)
+    return gains
+
+
+def _distribution(study: Study, numbers: dict[str, float], inputs: int) -> InputDistribution:
+    from symdrift.inputs import Elliptical, Gaussian, StimulusSet
+
+    if isinstance(study.inputs, SampleInputs):
+        components = numbers.get("inputs.components")
+        return read_samples(
+            study.inputs.file,
+            inputs,
+            study.inputs.columns,
+            study.inputs.center,
+            None if components is None else int(components),
+        )
+    if isinstance(study.inputs, StimulusInputs):
+        return StimulusSet(
+            _array(numbers, "inputs.stimuli", study.inputs.stimuli),
+            _array(numbers, "inputs.probabilities", study.inputs.probabilities),
+        )
+    covariance = _array(numbers, "inputs.covariance", study.inputs.covariance)
+    if covariance.ndim < 2:
+        covariance = np.diag(np.broadcast_to(covariance, (inputs,)))
+    if isinstance(study.inputs, EllipticalInputs):
+        return Elliptical(covariance, numbers["inputs.kurtosis"])
+    return Gaussian(covariance)

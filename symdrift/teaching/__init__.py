@@ -1,0 +1,1 @@
+"""Lessons to play with and exercises to solve, about one study."""

@@ -1,0 +1,268 @@
+"""The lesson as one HTML page that computes, with nothing to load."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from markupsafe import Markup
+
+from symdrift.cache import cached
+from symdrift.derivation.steps import Derivation
+from symdrift.derivation.symbols import latex_names, symbol
+from symdrift.documents.assembly import theory_printer
+from symdrift.documents.prose import Fragment, Inline, Text, read_prose
+from symdrift.documents.rendering import render_html
+from symdrift.errors import RequestError
+from symdrift.evaluation.closed_form import Alignment, evaluate
+from symdrift.evaluation.closed_form import formulas as kernels
+from symdrift.evaluation.result import WARN_ABOVE, Evaluation
+from symdrift.kernels.javascript import javascript_kernels
+from symdrift.quoting import script_json
+from symdrift.study import Study
+from symdrift.study.problem import LearningProblem, Stimulus
+from symdrift.study.roles import ROLES
+from symdrift.teaching.lesson.claims import Order, errs_without_decay, frequent_axis, order
+from symdrift.teaching.lesson.controls import OCTAVE, Control, controls
+from symdrift.teaching.lesson.scope import MOST_AXES, teachable
+from symdrift.teaching.lesson.story import LAST_CONTROLS, Scene, scenes
+from symdrift.theory.derive import derive
+from symdrift.theory.linear.aligned import representative_drift
+from symdrift.typesetting import mathml
+from symdrift.typesetting.lines import Names, lay_out
+
+SEED = 1
+"""Seed of the simulation when the page opens."""
+
+_SCRIPTS = (
+    "random.js", "network.js", "plot.js", "sliders.js", "figures.js", "questions.js", "page.js",
+)  # fmt: skip
+_WIDTH = 34.0
+"""Room for an equation, in em."""
+
+
+def lesson_html(study: Study) -> str:
+    """Interactive page about a study; it loads nothing and works offline.
+
+    Parameters
+    ----------
+    study : Study
+        Aligned, with Gaussian inputs and all numbers given.
+
+    Raises
+    ------
+    RequestError
+        When the study is of another kind, too large, or outside the theory.
+    CheckFailed
+        When a step of the derivation fails.
+    """
+    problem = study.problem()
+    aligned = teachable(problem)
+    if isinstance(aligned, RequestError):
+        raise aligned
+    evaluation = evaluate(problem)
+    derivation = derive(study)
+    sliders = controls(problem, aligned, evaluation)
+    stimuli, compared = _compared(problem, aligned, evaluation, sliders)
+    gains = any(control.role == "gain" for control in sliders)
+    story = scenes(compared, errs_without_decay(problem, aligned), gains)
+    writer = _Writer(derivation, story)
+    return render_html(
+        "lesson.html.jinja",
+        title=study.title,
+        study=study.name,
+        scenes=[
+            {
+                "identifier": scene.identifier,
+                "title": scene.title,
+                "paragraphs": writer.paragraphs(scene.prose),
+                "equations": [writer.display(label) for label in scene.equations],
+                "symbols": [writer.meaning(*entry) for entry in scene.symbols.items()],
+                "pictures": scene.pictures,
+                "controls": [
+                    {
+                        "control": control,
+                        "identifier": f"{scene.identifier}-{control.key.replace('.', '-')}",
+                        "label": writer.label(control),
+                    }
+                    for control in _shown(scene.controls, sliders)
+                ],
+                "response": scene.response,
+                "question": writer.paragraphs(scene.question),
+                "reason": writer.paragraphs(scene.reason),
+            }
+            for scene in story
+        ],
+        seed=SEED,
+        data=Markup(script_json(_data(problem, aligned, stimuli, compared, sliders, story))),
+        kernels=Markup(_kernels()),
+        scripts=[Markup(_text(name)) for name in _SCRIPTS],
+    )
+
+
+def _compared(
+    problem: LearningProblem,
+    aligned: Alignment,
+    evaluation: Evaluation,
+    sliders: tuple[Control, ...],
+) -> tuple[list[Stimulus], Order]:
+    """Stimuli with a hidden representation, on the axes that teacher and inputs share.
+
+    The learned axes themselves where fewer than two of the study's stimuli have one, or no
+    slider tells the first two apart.
+    """
+    seen = {stimulus.name for stimulus in evaluation.stimuli if stimulus.squared_norm > 0}
+    found = [
+        Stimulus(stimulus.name, aligned.input_axes.T @ stimulus.vector)
+        for stimulus in problem.stimuli
+        if stimulus.name in seen
+    ]
+    outputs, inputs = problem.teacher.shape
+    values = kernels.singular_values(
+        aligned.input_variances,
+        problem.weight_decay,
+        aligned.gains,
+        inputs=inputs,
+        outputs=outputs,
+        hidden=problem.hidden,
+    )
+    units = np.eye(inputs)
+    learned = [Stimulus(f"axis {k + 1}", units[k]) for k in np.flatnonzero(values)]
+    last = _shown(LAST_CONTROLS, sliders)
+    for stimuli in (found, learned):
+        if len(stimuli) < 2:
+            continue
+        compared = order(problem, aligned, stimuli, evaluation.minimum.rank, last)
+        if compared is not None:
+            return stimuli, compared
+    raise RequestError(
+        "study",
+        f'"{problem.study}" cannot become a lesson: no slider tells the drift of its stimuli apart',
+    )
+
+
+def _shown(names: tuple[str, ...], sliders: tuple[Control, ...]) -> list[Control]:
+    """Sliders of a scene, in its order."""
+    return [
+        control
+        for name in names
+        for control in sliders
+        if control.key == name or control.key.startswith(f"{name}.")
+    ]
+
+
+def _data(
+    problem: LearningProblem,
+    aligned: Alignment,
+    stimuli: list[Stimulus],
+    compared: Order,
+    sliders: tuple[Control, ...],
+    story: tuple[Scene, ...],
+) -> dict[str, Any]:
+    """The numbers of the study for the page's script, on the axes of the study."""
+    outputs, inputs = problem.teacher.shape
+    network = {
+        "covariance": aligned.input_variances.tolist(),
+        "gains": aligned.gains.tolist(),
+        "label_noise": aligned.label_noise.tolist(),
+        "batch": problem.batch,
+        "inputs": inputs,
+        "outputs": outputs,
+        "hidden": problem.hidden,
+    }
+    return {
+        "network": network,
+        "stimuli": [
+            {"name": stimulus.name, "vector": stimulus.vector.tolist()} for stimulus in stimuli
+        ],
+        "frequent": frequent_axis(stimuli[0]),
+        "compares": compared.quantity,
+        "order": {"above": compared.above, "bound": compared.bound},
+        "octave": OCTAVE,
+        "controls": [control.to_dict() for control in sliders],
+        "steps": {
+            scene.identifier: [control.key for control in _shown(scene.controls, sliders)]
+            for scene in story
+        },
+        "seed": SEED,
+        "warn_above": WARN_ABOVE,
+    }
+
+
+def _kernels() -> str:
+    return cached(
+        "javascript",
+        None,
+        lambda: javascript_kernels(representative_drift()),
+        lambda found: isinstance(found, str),
+    )
+
+
+def _text(name: str) -> str:
+    return (resources.files("symdrift.teaching.lesson") / "scripts" / name).read_text("utf-8")
+
+
+class _Writer:
+    """Prose, labels and equations of the page in the notation of a derivation."""
+
+    def __init__(self, derivation: Derivation, story: tuple[Scene, ...]) -> None:
+        self._derivation = derivation
+        roles = {row.role: row.symbol for row in derivation.notation if row.role in ROLES}
+        shown = (
+            found
+            for scene in story
+            for label in scene.equations
+            for found in derivation.equation(label).expression.free_symbols
+        )
+        indices = {name: sp.Symbol(name) for name in ("i", "j", "l", "t")}
+        self._symbols = {**indices, **{str(found): found for found in shown}, **roles}
+        overrides = {role: derivation.symbol_names[found] for role, found in roles.items()}
+        numbered = [
+            symbol(role, index)
+            for role in ("input_variance", "gain", "label_noise")
+            for index in range(1, MOST_AXES + 1)
+        ]
+        self._printer = theory_printer(derivation).with_names(latex_names(overrides, numbered))
+        self._names = Names(set(derivation.symbol_names.values()))
+
+    def paragraphs(self, text: str) -> list[Markup]:
+        """Paragraphs of prose with inline mathematics."""
+        return [
+            mathml.joined(self._fragment(piece) for piece in paragraph)
+            for paragraph in read_prose(text, self._symbols, (), ())
+        ]
+
+    def _fragment(self, piece: Fragment) -> Markup:
+        match piece:
+            case Inline(expression=expression):
+                return self._inline(expression)
+            case Text(text=text):
+                return Markup.escape(text)
+        raise TypeError(f"{type(piece).__name__} has no place on the page")
+
+    def meaning(self, name: str, text: str) -> Markup:
+        """A symbol and what it stands for."""
+        (paragraph,) = self.paragraphs(text)
+        return Markup("{}: {}").format(self._inline(self._symbols[name]), paragraph)
+
+    def display(self, label: str) -> Markup:
+        """A displayed equation of the derivation."""
+        equation = self._derivation.equation(label)
+        layout = lay_out(
+            equation.expression, self._printer, _WIDTH, self._names, equation.condition
+        )
+        return mathml.block(layout.rows)
+
+    def label(self, control: Control) -> Markup:
+        """Label of a slider: words, then the symbol."""
+        if not control.role:
+            return Markup.escape(control.text)
+        found = symbol(control.role, control.index or "")
+        # Labels of noise show a variance; the symbol is the standard deviation.
+        shown = found**2 if control.role == "label_noise" else found
+        return Markup("{} {}").format(control.text, self._inline(shown))
+
+    def _inline(self, expression: sp.Basic) -> Markup:
+        return mathml.inline(self._printer.doprint(expression))

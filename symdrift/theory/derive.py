@@ -1,0 +1,299 @@
+"""Deriving a study from end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import sha256
+
+import sympy as sp
+
+from symdrift.cache import cached
+from symdrift.derivation import vocabulary
+from symdrift.derivation.chapter import timed
+from symdrift.derivation.steps import Derivation, Equation, Notation, Step
+from symdrift.derivation.symbols import adapted_names, latex_names, plain_latex, symbol
+from symdrift.errors import RequestError
+from symdrift.progress import Progress, log_stage
+from symdrift.study import SampleInputs, Study
+from symdrift.study.letters import refuse_letters_of_the_theory
+from symdrift.study.roles import ROLES
+from symdrift.theory import drift as drift_section
+from symdrift.theory import fluctuation as normal_section
+from symdrift.theory import hessian as curvature_section
+from symdrift.theory import map_vocabulary
+from symdrift.theory import noise as noise_section
+from symdrift.theory import representation as representation_section
+from symdrift.theory import results as results_section
+from symdrift.theory import special_cases as special_section
+from symdrift.theory.area import area
+from symdrift.theory.examples import Examples
+from symdrift.theory.fixed_points import minimum
+from symdrift.theory.maps import misaligned as two_axes_section
+from symdrift.theory.maps import moments as moments_section
+from symdrift.theory.maps import observed
+from symdrift.theory.maps import reach as reach_section
+from symdrift.theory.maps import rotation as rotation_section
+from symdrift.theory.maps import task as task_section
+from symdrift.theory.maps.factorisation import factorisation
+from symdrift.theory.maps.map_examples import MapExamples
+from symdrift.theory.results import results, synaptic_results
+from symdrift.theory.setting import ABOUT_ZERO, ZERO_MEAN, setting
+from symdrift.theory.subject import (
+    absent_sources,
+    are_data,
+    has_explicit_rate,
+    has_synaptic_noise,
+    is_aligned,
+    subject_of,
+)
+from symdrift.theory.symmetry import symmetry
+
+STEPS = 42
+"""About how many steps a derivation has, for a progress bar."""
+
+
+def derive(study: Study, progress: Progress | None = None) -> Derivation:
+    """Derive and check everything that a study asks for.
+
+    A study whose teacher is aligned with Gaussian inputs gets the closed form, any other the
+    general theory, with the explicit case of two axes where it is one.  Results are cached
+    on disk under a key that contains the study, the source of this package and the
+    versions of what it computes with.
+
+    Parameters
+    ----------
+    study : Study
+    progress : callable, optional
+        Called with the number of steps done and expected.
+
+    Raises
+    ------
+    RequestError
+        When the study's numbers are outside the theory, or a symbol of the study has a letter
+        that means something else in it.
+    CheckFailed
+        When an exact check does not hold; the message names the step.
+    """
+    refuse_letters_of_the_theory(
+        study.notation,
+        (
+            (field, name, plain_latex(name))
+            for field, value in study.numbers.items()
+            for name in value.symbols
+        ),
+    )
+    chapters = _aligned(study) if is_aligned(study) else _general(study)
+    steps: list[Step] = []
+
+    def counted(chapter: Chapter) -> tuple[Step, ...]:
+        found = []
+        for step in timed(chapter.steps()):
+            found.append(step)
+            if progress is not None:
+                done = len(steps) + len(found)
+                progress(done, max(STEPS, done))
+        return tuple(found)
+
+    for chapter in chapters:
+        log_stage(f"deriving {study.name}: {chapter.name}")
+        steps += cached(chapter.name, chapter.document, partial(counted, chapter), _are_steps)
+    if progress is not None:
+        progress(len(steps), len(steps))
+    notation = (*_notation_table(study), *_further_notation(steps))
+    names = _symbol_names(study, steps, notation)
+    return Derivation(
+        study=study.name,
+        title=study.title,
+        notation=notation,
+        steps=tuple(_named(step, names) for step in steps),
+        symbol_names=names,
+    )
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Steps that are derived and kept together.
+
+    ``name`` and ``document`` identify them in the cache: what does not depend on the
+    study has no document and is shared by all studies.
+    """
+
+    name: str
+    document: object
+    steps: Callable[[], Iterator[Step]]
+
+
+def _aligned(study: Study) -> tuple[Chapter, ...]:
+    """The closed form, and what it is for one study."""
+    subject = subject_of(study)
+    examples = Examples()
+    document = [study.name, study.document]
+    chapters = [Chapter("theory", None, lambda: _theory(examples))]
+    if has_synaptic_noise(study):
+        chapters.append(Chapter("synaptic", None, observed.synaptic))
+    chapters.append(Chapter("results", document, lambda: results(examples, subject)))
+    if has_synaptic_noise(study):
+        added = Chapter("synaptic-results", document, lambda: synaptic_results(subject))
+        chapters.append(added)
+    return tuple(chapters)
+
+
+def _general(study: Study) -> tuple[Chapter, ...]:
+    """The theory of any task, two axes where the study has them, and the study itself."""
+    aligned, examples = Examples(), MapExamples()
+    document = [study.name, study.document, _digest(study)]
+    inputs = ABOUT_ZERO if are_data(study) else ZERO_MEAN
+    chapters = [
+        Chapter("setting", inputs, lambda: setting(examples.generic, inputs)),
+        Chapter("general", None, lambda: _general_theory(aligned, examples)),
+    ]
+    if has_explicit_rate(study):
+        absent = absent_sources(study)
+        names = [source.name for source in absent]
+        chapters.append(Chapter("two-axes", names, lambda: two_axes_section.two_axes(absent)))
+    chapters.append(Chapter("task", document, lambda: task_section.task(study)))
+    return tuple(chapters)
+
+
+def _digest(study: Study) -> str:
+    """What stands in the file of samples, which is a part of the study."""
+    if not isinstance(study.inputs, SampleInputs):
+        return ""
+    try:
+        return sha256(study.inputs.file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise RequestError("inputs.file", f"cannot be read: {error.strerror}") from None
+
+
+def _are_steps(found: object) -> bool:
+    return isinstance(found, tuple) and all(isinstance(step, Step) for step in found)
+
+
+def _named(step: Step, names: dict[sp.Basic, str]) -> Step:
+    """The step with the print of its symbols attached to its equations."""
+
+    def own(equation: Equation) -> Equation:
+        used = equation.expression.atoms(sp.Symbol, sp.MatrixSymbol, sp.IndexedBase)
+        kept = {item: name for item, name in names.items() if item in used}
+        return replace(equation, symbol_names=kept)
+
+    return replace(step, equations=tuple(own(equation) for equation in step.equations))
+
+
+def _theory(examples: Examples) -> Iterator[Step]:
+    """Everything that holds for any aligned study."""
+    yield from setting(examples.generic, ZERO_MEAN)
+    yield from minimum(examples.generic)
+    yield from symmetry(examples.generic)
+    yield from curvature_section.curvature(examples)
+    yield from noise_section.noise(examples)
+    yield from normal_section.normal(examples)
+    yield from area(examples.generic)
+    yield from drift_section.drift(examples)
+    yield from representation_section.representation(examples)
+    yield from special_section.special(examples)
+
+
+def _general_theory(aligned: Examples, examples: MapExamples) -> Iterator[Step]:
+    """Everything behind the setting that holds for any teacher and any inputs."""
+    yield from factorisation(examples)
+    yield from symmetry(examples.generic)
+    yield from reach_section.reach(examples)
+    yield from moments_section.moments(aligned, examples)
+    yield from normal_section.stationary(examples)
+    yield from rotation_section.rotation(examples)
+    yield from observed.observed()
+    yield from observed.synaptic()
+
+
+_MEANINGS_OF_DATA = {
+    "input": "input",
+    "input_covariance": "second moment of the inputs about zero",
+    "input_variance": "second moment of the inputs along an axis",
+}
+
+
+def _notation_table(study: Study) -> tuple[Notation, ...]:
+    meanings = _MEANINGS_OF_DATA if are_data(study) else {}
+    matrices = {
+        "first_layer": vocabulary.FIRST_LAYER,
+        "second_layer": vocabulary.SECOND_LAYER,
+        "input": vocabulary.INPUT,
+        "label_noise_sample": vocabulary.LABEL_NOISE,
+        "input_covariance": vocabulary.INPUT_COVARIANCE,
+        "teacher": vocabulary.TEACHER,
+        "residual_map": vocabulary.RESIDUAL,
+        "hessian": vocabulary.HESSIAN,
+        "gradient_noise": vocabulary.NOISE,
+        "fluctuation": vocabulary.FLUCTUATION,
+        "generator": vocabulary.GENERATOR,
+        "decay": representation_section.DECAY,
+    }
+    sizes = {
+        "inputs": vocabulary.COMMON["n"],
+        "outputs": vocabulary.COMMON["m"],
+        "hidden": vocabulary.COMMON["p"],
+    }
+    return tuple(
+        Notation(
+            role=key,
+            symbol=matrices.get(key) or sizes.get(key) or symbol(key),
+            meaning=meanings.get(key, role.meaning),
+            shape=role.shape,
+        )
+        for key, role in ROLES.items()
+    )
+
+
+def _further_notation(steps: Iterable[Step]) -> Iterator[Notation]:
+    """Rows for the symbols without a role that a document uses."""
+    used: set[sp.Basic] = set()
+    for step in steps:
+        used |= _symbols_of(step)
+    for item, meaning, size in map_vocabulary.MEANINGS:
+        if item in used:
+            yield Notation(str(item), item, meaning, size)
+
+
+def _symbols_of(step: Step) -> set[sp.Basic]:
+    """The symbols in the prose and the equations of a step."""
+    found: set[sp.Basic] = set()
+    for expression in (*step.symbols.values(), *(e.expression for e in step.equations)):
+        found |= expression.atoms(sp.Symbol, sp.MatrixSymbol, sp.IndexedBase)
+    return found
+
+
+def _symbol_names(
+    study: Study, steps: Iterable[Step], notation: Iterable[Notation]
+) -> dict[sp.Basic, str]:
+    fixed: dict[sp.Basic, str] = dict(vocabulary.LATEX)
+    for section in (
+        curvature_section,
+        noise_section,
+        normal_section,
+        drift_section,
+        representation_section,
+        special_section,
+        results_section,
+        map_vocabulary,
+        reach_section,
+        moments_section,
+        rotation_section,
+        observed,
+        two_axes_section,
+        task_section,
+    ):
+        fixed |= section.LATEX
+    used: set[sp.Basic] = set()
+    for step in steps:
+        used |= _symbols_of(step)
+    used |= {row.symbol for row in notation}
+    named = latex_names(study.notation, [item for item in used if item not in fixed])
+    # Learning rate and small parameters lead a product, as the theory writes it.
+    ranks = {role.name: rank for rank, role in enumerate(ROLES.values())}
+    ordered = sorted(
+        named, key=lambda item: (ranks[str(item).partition("_")[0]], str(item), str(type(item)))
+    )
+    return {item: named[item] for item in ordered} | adapted_names(study.notation, used, fixed)

@@ -1,0 +1,517 @@
+"""Section 7 of a document, second half: the diffusion tensor of an aligned network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sympy as sp
+
+from symdrift.algebra.rational import factor, is_zero, leading_term, replaced
+from symdrift.derivation.chapter import derived, holds, vanishes
+from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.symbols import BATCH, ETA, GAMMA, symbol
+from symdrift.derivation.vocabulary import (
+    BLOCK_FLUCTUATION,
+    BLOCK_HESSIAN,
+    BLOCK_NOISE,
+    FLUCTUATION,
+    I_INDEX,
+    J_INDEX,
+    L_INDEX,
+    LEFT_SOLUTION,
+    NOISE,
+    RIGHT_SOLUTION,
+    TERM,
+    TURN,
+)
+from symdrift.theory.area import SECTION
+from symdrift.theory.examples import Examples
+from symdrift.theory.linear.aligned import DriftTerm, counterparts, renaming
+from symdrift.theory.linear.gradient_noise import reached_directions
+from symdrift.theory.linear.limits import autoencoder_direction
+from symdrift.theory.linear.normal_space import NormalSpace, solve_sylvester
+from symdrift.theory.linear.points import AlignedMinimum, active_direction
+from symdrift.theory.linear.stochastic_area import couplings, mean_rotation
+from symdrift.theory.setting import evaluate_matrix
+
+PLANE_VARIANCE = symbol("rotation_covariance", "ij")
+WHITE_VARIANCE = sp.Symbol("V_white", positive=True)
+SQUARED_LENGTH = symbol("metric", "ij")
+WHITE_RATIO = sp.Symbol("white_ratio", positive=True)
+PLANE_MEAN = symbol("mean_rotation", "ij", real=True)
+OVERLAP = sp.Symbol("o_ijl", positive=True)
+OWN_OVERLAP = sp.Symbol("o_iji", positive=True)
+DIRECTIONS = sp.Symbol("n_axes", positive=True, integer=True)
+OWN_HESSIAN, OWN_NOISE, OWN_FLUCTUATION = (
+    symbol(role, "ii") for role in ("hessian", "gradient_noise", "fluctuation")
+)
+MIXED_HESSIAN, MIXED_NOISE, MIXED_FLUCTUATION = (
+    sp.MatrixSymbol(f"{stem}_ji", 2, 2) for stem in ("H", "C", "Gamma")
+)
+ONES = sp.MatrixSymbol("ones", 1, 2)
+ROW_LEFT, ROW_RIGHT = sp.MatrixSymbol("y", 1, 2), sp.MatrixSymbol("z", 1, 2)
+
+LATEX = {
+    WHITE_VARIANCE: r"V^{\mathrm{white}}_{ij}",
+    WHITE_RATIO: r"T_{iji} / T^{\mathrm{white}}_{iji}",
+    OVERLAP: "o_{ijl}",
+    OWN_OVERLAP: "o_{iji}",
+    DIRECTIONS: r"\max(n, m)",
+    ONES: r"\mathbf{1}",
+}
+
+
+def drift(examples: Examples) -> Iterator[Step]:
+    """From coupled blocks to the diffusion tensor, and what approximates it."""
+    yield _coupled_blocks(examples)
+    yield _sylvester()
+    yield _terms(examples)
+    yield _total(examples)
+    yield _no_mean_rotation(examples)
+    yield _white_noise(examples)
+
+
+def _coupled_blocks(examples: Examples) -> Step:
+    representative = examples.representative
+    other, own = representative.other_term.couplings[0], representative.own_term.couplings[0]
+
+    def structure() -> bool:
+        """With four axes, plane (i, j) joins blocks {i, l} and {j, l}, and only these."""
+        minimum = AlignedMinimum(tuple(active_direction(k) for k in "1234"), 4, 4, 4)
+        reached = reached_directions(minimum)
+        pairs: dict[tuple[frozenset[int], frozenset[int]], set[tuple[int, int]]] = {}
+        for plane in minimum.planes:
+            rotation = minimum.network.rotation(*plane)
+            turned = [rotation * direction.vector for direction in reached]
+            for left in reached:
+                for right, image in zip(reached, turned, strict=True):
+                    if (left.vector.T * image)[0] != 0:
+                        blocks = (
+                            frozenset((left.output, left.input)),
+                            frozenset((right.output, right.input)),
+                        )
+                        pairs.setdefault(blocks, set()).add(plane)
+                        expected = (
+                            {frozenset((plane[0], k)) for k in range(4)},
+                            {frozenset((plane[1], k)) for k in range(4)},
+                        )
+                        joined = any(
+                            blocks[a] in expected[0] and blocks[1 - a] in expected[1]
+                            for a in (0, 1)
+                        )
+                        if not joined or blocks[0] == blocks[1]:
+                            return False
+        return all(len(planes) == 1 for planes in pairs.values())
+
+    return derived(
+        "couplings",
+        SECTION,
+        "A rotation couples two blocks for each third axis",
+        "The rotation of the hidden units {i} and {j} carries the block of the axes {i} and {l} "
+        "into that of {j} and {l}, for each {l}; between the unit vectors of the two blocks it "
+        "is a multiple of the identity, [eq:overlap]. For {l} equal to {i} the first block has a "
+        "single row, and the identity becomes a row of ones, [eq:own-overlap]. No two planes "
+        "share a pair of blocks.",
+        equations=(
+            Equation("overlap", sp.Eq(OVERLAP, other.overlap, evaluate=False)),
+            Equation("own-overlap", sp.Eq(OWN_OVERLAP, own.overlap, evaluate=False)),
+        ),
+        tests=(
+            holds(
+                "With four axes each plane couples exactly these blocks, never a block with "
+                "itself, and each pair of blocks belongs to one plane.",
+                "all entries inspected",
+                structure,
+            ),
+            vanishes(
+                "The rotation between the two blocks is the stated multiple of the identity and "
+                "of a row of ones.",
+                other.orientation - sp.eye(2),
+                own.orientation - sp.ones(1, 2),
+            ),
+        ),
+    )
+
+
+def _sylvester() -> Step:
+    p, q = BLOCK_HESSIAN["il"], BLOCK_HESSIAN["jl"]
+    pencil = (sp.Trace(p) + sp.Trace(q)) * q + (
+        sp.Determinant(p) - sp.Determinant(q)
+    ) * sp.Identity(2)
+    adjugate = sp.Trace(p) * sp.Identity(2) - p
+
+    def generic(source_left: bool) -> bool:
+        a, b, d, e, f, g = sp.symbols("a b d e f g")
+        left, right = sp.Matrix([[a, b], [b, d]]), sp.Matrix([[e, f], [f, g]])
+        source = 2 * (left if source_left else right)
+        found = solve_sylvester(left, right, source)
+        return all(is_zero(entry) for entry in left * found + found * right - source)
+
+    def pencil_form() -> bool:
+        a, b, d, e, f, g = sp.symbols("a b d e f g")
+        left, right = sp.Matrix([[a, b], [b, d]]), sp.Matrix([[e, f], [f, g]])
+        matrix = (left.trace() + right.trace()) * right + (left.det() - right.det()) * sp.eye(2)
+        pairs = (
+            (right, right * right + left.adjugate() * right),
+            (left, left * right + left.det() * sp.eye(2)),
+        )
+        return all(
+            is_zero(entry)
+            for source, formula in pairs
+            for entry in solve_sylvester(left, right, 2 * source) * matrix - 2 * formula
+        )
+
+    return derived(
+        "sylvester-blocks",
+        SECTION,
+        "Solving for two blocks",
+        "Between the two blocks the Sylvester equation is [eq:sylvester-left], and "
+        "[eq:sylvester-right] in the opposite direction. For blocks of two rows the theorem of "
+        "Cayley and Hamilton gives the solutions [eq:sylvester-solution] and "
+        "[eq:sylvester-solution-right].",
+        equations=(
+            Equation(
+                "sylvester-left",
+                sp.Eq(p * LEFT_SOLUTION + LEFT_SOLUTION * q, 2 * q, evaluate=False),
+            ),
+            Equation(
+                "sylvester-right",
+                sp.Eq(p * RIGHT_SOLUTION + RIGHT_SOLUTION * q, 2 * p, evaluate=False),
+            ),
+            Equation(
+                "sylvester-solution",
+                sp.Eq(LEFT_SOLUTION * pencil, 2 * (q * q + adjugate * q), evaluate=False),
+            ),
+            Equation(
+                "sylvester-solution-right",
+                sp.Eq(
+                    RIGHT_SOLUTION * pencil,
+                    2 * (p * q + sp.Determinant(p) * sp.Identity(2)),
+                    evaluate=False,
+                ),
+            ),
+        ),
+        tests=(
+            holds(
+                "Substituted into [eq:sylvester-left] with arbitrary symmetric blocks, the "
+                "solution satisfies it.",
+                "numerator expanded to zero",
+                lambda: generic(False),
+            ),
+            holds(
+                "And into [eq:sylvester-right].",
+                "numerator expanded to zero",
+                lambda: generic(True),
+            ),
+            holds(
+                "They have the forms [eq:sylvester-solution] and [eq:sylvester-solution-right].",
+                "numerator expanded to zero",
+                pencil_form,
+            ),
+        ),
+    )
+
+
+def _terms(examples: Examples) -> Step:
+    representative = examples.representative
+    y, z = LEFT_SOLUTION, RIGHT_SOLUTION
+    other = OVERLAP**2 * (
+        sp.Trace(y.T * BLOCK_NOISE["il"] * y * BLOCK_FLUCTUATION["jl"])
+        + sp.Trace(z * BLOCK_NOISE["jl"] * z.T * BLOCK_FLUCTUATION["il"])
+    )
+    own = OWN_OVERLAP**2 * (
+        OWN_NOISE * sp.Trace(ROW_LEFT * MIXED_FLUCTUATION * ROW_LEFT.T)
+        + OWN_FLUCTUATION * sp.Trace(ROW_RIGHT * MIXED_NOISE * ROW_RIGHT.T)
+    )
+
+    def entries(term: DriftTerm, names: tuple[sp.Basic, ...]) -> dict[sp.Basic, sp.Matrix]:
+        forward, backward = term.couplings
+        left, right = forward.left, forward.right
+        values = (
+            forward.coloured_orientation,
+            # The way back is the transpose with reversed sign of the rotation.
+            -backward.coloured_orientation.T,
+            left.noise,
+            right.noise,
+            left.fluctuation,
+            right.fluctuation,
+        )
+        return dict(zip(names, values, strict=True))
+
+    def compare(
+        term: DriftTerm,
+        formula: sp.Expr,
+        overlap: sp.Symbol,
+        names: tuple[sp.Basic, ...],
+        scalars: tuple[sp.Symbol, ...],
+    ) -> bool:
+        known = entries(term, names)
+        given = {name: known[name][0] for name in scalars}
+        plain = {name: value for name, value in known.items() if name not in scalars}
+        value = evaluate_matrix(
+            formula.xreplace(given).xreplace({overlap: term.couplings[0].overlap}), plain
+        )
+        # Exact at a point where every entry is a different rational number.
+        symbols = sorted((value - term.exact).free_symbols, key=lambda item: item.name)
+        point = {item: sp.Rational(2 * k + 3, k + 2) for k, item in enumerate(symbols)}
+        return bool(replaced(value - term.exact, point) == 0)
+
+    pair_names = (y, z, *BLOCK_NOISE.values(), *BLOCK_FLUCTUATION.values())
+    own_names = (ROW_LEFT, ROW_RIGHT, OWN_NOISE, MIXED_NOISE, OWN_FLUCTUATION, MIXED_FLUCTUATION)
+    return derived(
+        "terms",
+        SECTION,
+        "What each axis contributes",
+        "The trace in [eq:covariance] falls apart into one term for each {l}, [eq:term], with the "
+        "blocks [eq:hessian-pair], [eq:noise-pair] and [eq:lyapunov-solution]. For {l} equal to "
+        "{i} it is [eq:own-term], where the rows {y} and {z} solve [eq:own-sylvester]; for {l} "
+        "equal to {j} the indices change places.",
+        symbols={"y": ROW_LEFT, "z": ROW_RIGHT},
+        equations=(
+            Equation("term", sp.Eq(TERM[I_INDEX, J_INDEX, L_INDEX], other, evaluate=False)),
+            Equation(
+                "own-sylvester",
+                sp.And(
+                    sp.Eq(
+                        OWN_HESSIAN * ROW_LEFT + ROW_LEFT * MIXED_HESSIAN,
+                        2 * ONES * MIXED_HESSIAN,
+                        evaluate=False,
+                    ),
+                    sp.Eq(
+                        OWN_HESSIAN * ROW_RIGHT + ROW_RIGHT * MIXED_HESSIAN,
+                        2 * OWN_HESSIAN * ONES,
+                        evaluate=False,
+                    ),
+                ),
+            ),
+            Equation("own-term", sp.Eq(TERM[I_INDEX, J_INDEX, I_INDEX], own, evaluate=False)),
+        ),
+        tests=(
+            holds(
+                "The displayed term, with the explicit blocks put in, is the contribution found "
+                "in the full matrices.",
+                "exact evaluation at a rational point",
+                lambda: compare(representative.other_term, other, OVERLAP, pair_names, ()),
+            ),
+            holds(
+                "So is the displayed term for equal indices.",
+                "exact evaluation at a rational point",
+                lambda: compare(
+                    representative.own_term,
+                    own,
+                    OWN_OVERLAP,
+                    own_names,
+                    (OWN_NOISE, OWN_FLUCTUATION),
+                ),
+            ),
+        ),
+    )
+
+
+def _total(examples: Examples) -> Step:
+    representative = examples.representative
+    total = (
+        ETA**2
+        / (BATCH**2 * SQUARED_LENGTH**2)
+        * sp.Sum(TERM[I_INDEX, J_INDEX, L_INDEX], (L_INDEX, 1, DIRECTIONS))
+    )
+    spaces = (examples.all_active, examples.bottleneck, examples.silent_unit)
+
+    def agree(space: NormalSpace) -> bool:
+        """Each contribution as a rational function, with label noise left out for size."""
+        quiet = {
+            symbol("label_noise", direction.index): sp.Integer(0)
+            for direction in space.minimum.directions
+        }
+        return all(
+            is_zero(
+                replaced(
+                    pair.found.area_variance - replaced(pair.generic.area_variance, pair.names),
+                    quiet,
+                )
+            )
+            for pair in counterparts(space, representative)
+        )
+
+    def same_ingredients(space: NormalSpace) -> bool:
+        """Label noise included: blocks, orientation and overlap of each coupled pair."""
+        for pair in counterparts(space, representative):
+            found, generic = pair.found, pair.generic
+            blocks = (
+                (found.left.hessian, generic.left.hessian),
+                (found.right.hessian, generic.right.hessian),
+                (found.left.noise, generic.left.noise),
+                (found.right.noise, generic.right.noise),
+            )
+            same = all(_equal_up_to_order(a, b.xreplace(pair.names)) for a, b in blocks)
+            overlap = is_zero(found.overlap**2 - (generic.overlap**2).xreplace(pair.names))
+            sign = found.orientation[0] * generic.orientation[0]
+            turned = sign**2 * found.orientation == sign * generic.orientation
+            if not (same and overlap and turned):
+                return False
+        return True
+
+    def silent_planes() -> bool:
+        space = examples.silent_unit
+        return all(not couplings(space, plane) for plane in space.minimum.planes if plane[1] == 2)
+
+    named = "three learned axes, a bottleneck, a silent hidden unit."
+    tests = (
+        holds(
+            "Each term from the full matrices of an explicit network and from the representative "
+            f"indices is the same rational function, without label noise: {named}",
+            "numerator expanded to zero",
+            lambda: all(agree(space) for space in spaces),
+        ),
+        holds(
+            "With label noise they are built from the same blocks, entry by entry, and the same "
+            f"overlaps: {named}",
+            "numerator expanded to zero",
+            lambda: all(same_ingredients(space) for space in spaces),
+        ),
+        vanishes(
+            "Assembled from the blocks, the matrix that replaces the rotation satisfies "
+            "[eq:sylvester] as a full matrix on everything that noise reaches: three learned axes "
+            "and a bottleneck.",
+            _sylvester_residue(examples.all_active),
+            _sylvester_residue(examples.bottleneck),
+        ),
+        holds(
+            "Planes that contain a silent hidden unit are coupled by nothing: they do not "
+            "diffuse, and a further hidden unit changes no other plane.",
+            "all entries inspected",
+            silent_planes,
+        ),
+    )
+    return derived(
+        "total",
+        SECTION,
+        "The diffusion tensor",
+        "The rotation of the plane of {i} and {j} has the variance per step [eq:total], a sum "
+        "over all axes; different planes are uncorrelated. Half of it is the diffusion "
+        "coefficient of the plane. Axes without input or without output are included as axes of "
+        "zero input variance or zero gain, and silent hidden units add nothing.",
+        equations=(Equation("total", sp.Eq(PLANE_VARIANCE, total, evaluate=False)),),
+        tests=tests,
+    )
+
+
+def _equal_up_to_order(found: sp.ImmutableMatrix, generic: sp.ImmutableMatrix) -> bool:
+    """Equal entries, possibly with the two rows and columns of a block exchanged."""
+    if found.shape != generic.shape:
+        return False
+    turned = sp.ImmutableMatrix(found.rows, found.cols, lambda a, b: found[~a, ~b])
+    return any(all(is_zero(entry) for entry in variant - generic) for variant in (found, turned))
+
+
+def _sylvester_residue(space: NormalSpace) -> sp.ImmutableMatrix:
+    """``B' (H Y + Y H - 2 Omega H) B`` for the first plane, in all weights.
+
+    Without the common factor ``sqrt(s_1 s_2)`` of the rotation.
+    """
+    minimum = space.minimum
+    weight = sp.sqrt(sp.Mul(*(d.singular_value for d in minimum.directions[:2])))
+    size = space.hessian.rows
+    coloured = sp.zeros(size, size)
+    for coupling in couplings(space, (0, 1)):
+        left, right = coupling.left, coupling.right
+        coloured += (left.basis * coupling.coloured_orientation * right.basis.T) / (
+            left.squared_norm * right.squared_norm
+        )
+    basis = sp.Matrix.hstack(*(block.basis for block in space.blocks))
+    turn = (minimum.network.rotation(0, 1) / weight).applyfunc(sp.cancel)
+    residue = space.hessian * coloured + coloured * space.hessian - 2 * turn * space.hessian
+    return sp.ImmutableMatrix(basis.T * residue * basis)
+
+
+def _no_mean_rotation(examples: Examples) -> Step:
+    spaces = (examples.all_active, examples.bottleneck, examples.more_outputs)
+    return derived(
+        "no-mean-rotation",
+        SECTION,
+        "No mean rotation",
+        "Hessian and fluctuation stay within a block and a rotation always leaves it: the trace in "
+        "[eq:mean] is empty, [eq:no-mean]. Aligned Gaussian inputs make representations diffuse "
+        "without a preferred sense of rotation.",
+        equations=(Equation("no-mean", sp.Eq(PLANE_MEAN, 0, evaluate=False)),),
+        tests=(
+            vanishes(
+                "The mean rotation of every plane vanishes, with full matrices: three learned "
+                "axes, a bottleneck, more outputs than inputs.",
+                *(
+                    mean_rotation(space, plane)
+                    for space in spaces
+                    for plane in space.minimum.planes
+                ),
+                *(
+                    (space.hessian * space.minimum.network.rotation(*plane) * space.noise).trace()
+                    for space in spaces
+                    for plane in space.minimum.planes
+                ),
+            ),
+        ),
+    )
+
+
+def _white_noise(examples: Examples) -> Step:
+    area = sp.Trace(NOISE * TURN * FLUCTUATION * TURN.T)
+    exact, approximate = (
+        leading_term(
+            term.xreplace(
+                renaming(
+                    i=autoencoder_direction("i", sp.Integer(0)),
+                    j=autoencoder_direction("j", sp.Integer(0)),
+                )
+            ),
+            GAMMA,
+        )
+        for term in (
+            examples.representative.own_term.exact,
+            examples.representative.own_term.white_noise,
+        )
+    )
+    shown = factor(exact[0] / approximate[0])
+    lam_i, lam_j = symbol("input_variance", "i"), symbol("input_variance", "j")
+    return derived(
+        "white-noise",
+        SECTION,
+        "The white-noise approximation",
+        "Treating noise and fluctuation as uncorrelated in time means putting {Omega} in the "
+        "place of {Y}, [eq:white]. It misses that kicks are pulled back. For the term of equal "
+        "indices of an autoencoder with small weight decay and without label noise, the exact "
+        "term is the approximate one times [eq:white-ratio]: equal input variances leave nothing "
+        "to miss, unequal ones do. The approximation is offered for comparison only.",
+        equations=(
+            Equation(
+                "white",
+                sp.Eq(WHITE_VARIANCE, ETA**2 * area / SQUARED_LENGTH**2, evaluate=False),
+            ),
+            Equation("white-ratio", sp.Eq(WHITE_RATIO, shown, evaluate=False)),
+        ),
+        tests=(
+            holds(
+                "The approximation is not exact: the ratio differs from one.",
+                "numerator expanded",
+                lambda: not is_zero(shown - 1),
+            ),
+            vanishes(
+                "The ratio is one for equal input variances.",
+                shown.subs(lam_i, lam_j) - 1,
+            ),
+            holds(
+                "Both terms have the same power of the weight decay.",
+                "leading order",
+                lambda: exact[1] == approximate[1],
+            ),
+            vanishes(
+                "Exact and approximate term agree when all Hessian eigenvalues are equal, where "
+                "the Sylvester equation has the rotation itself as its solution.",
+                solve_sylvester(
+                    sp.Symbol("h") * sp.eye(2),
+                    sp.Symbol("h") * sp.eye(2),
+                    2 * sp.Symbol("h") * sp.eye(2),
+                )
+                - sp.eye(2),
+            ),
+        ),
+    )

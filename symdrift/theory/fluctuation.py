@@ -1,0 +1,195 @@
+"""Section 6 of a document: stationary fluctuation around the manifold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sympy as sp
+
+from symdrift.algebra.rational import is_zero
+from symdrift.derivation.chapter import Test, derived, holds, vanishes
+from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.symbols import ETA, symbol
+from symdrift.derivation.vocabulary import (
+    BLOCK_FLUCTUATION,
+    BLOCK_HESSIAN,
+    BLOCK_NOISE,
+    CENTRED_NOISE,
+    FLUCTUATION,
+    HESSIAN,
+    NEXT_NORMAL,
+    NOISE,
+    NORMAL,
+)
+from symdrift.theory.examples import Examples
+from symdrift.theory.linear.normal_space import NormalSpace, solve_lyapunov
+from symdrift.theory.maps.map_examples import MapExamples
+
+SECTION = "Fluctuation in the normal space"
+
+EXCESS = sp.Symbol("L_excess", positive=True)
+OWN = symbol("fluctuation", "ii")
+
+LATEX = {EXCESS: r"\langle L \rangle - L^{*}"}
+
+
+def normal(examples: Examples) -> Iterator[Step]:
+    """The Lyapunov equation, its closed solution and the excess loss."""
+    yield lyapunov()
+    yield _solution(examples)
+    yield _excess_loss(
+        vanishes(
+            "Half the trace of Hessian times fluctuation, summed over the blocks, equals a "
+            "quarter of the learning rate times the trace of the full noise covariance.",
+            *(
+                sum((block.hessian * block.fluctuation).trace() for block in space.blocks) / 2
+                - ETA * space.noise.trace() / 4
+                for space in (examples.all_active, examples.bottleneck)
+            ),
+        )
+    )
+
+
+def stationary(examples: MapExamples) -> Iterator[Step]:
+    """The Lyapunov equation and the excess loss, for any task."""
+    yield lyapunov()
+    yield _excess_loss(
+        vanishes(
+            "Half the trace of Hessian times fluctuation equals a quarter of the trace of the "
+            "noise covariance, in two networks with rational entries, with full matrices in all "
+            "weights and for unit learning rate.",
+            *(
+                (space.hessian * space.fluctuation).trace() / 2 - space.noise.trace() / 4
+                for space in examples.weight_spaces
+            ),
+        )
+    )
+
+
+def lyapunov() -> Step:
+    """One step of the fluctuation and its stationary covariance, for any network."""
+    size = NORMAL.shape[0]
+    identity = sp.Identity(size)
+
+    def second_moment_balance() -> bool:
+        """One step maps Gamma to (1 - eta H) Gamma (1 - eta H) + eta^2 C; keep order eta^2."""
+        h, c = sp.symbols("H C", commutative=False)
+        scaled = sp.Symbol("Gamma_1", commutative=False)
+        change = sp.expand((1 - ETA * h) * ETA * scaled * (1 - ETA * h) + ETA**2 * c - ETA * scaled)
+        leading = sp.expand(change).coeff(ETA, 2)
+        return bool(sp.expand(leading - (c - h * scaled - scaled * h)) == 0)
+
+    return derived(
+        "lyapunov",
+        SECTION,
+        "An Ornstein-Uhlenbeck process",
+        "In the normal space the loss has a strict minimum. A deviation {n_t} is pulled back by "
+        "the Hessian and kicked by the centred noise {zeta}, [eq:normal-step]. One step changes "
+        "its covariance by [eq:covariance-step]; with {Gamma} of order {eta}, stationarity at "
+        "leading order is the Lyapunov equation [eq:lyapunov].",
+        equations=(
+            Equation(
+                "normal-step",
+                sp.Eq(
+                    NEXT_NORMAL, NORMAL - ETA * (HESSIAN * NORMAL + CENTRED_NOISE), evaluate=False
+                ),
+            ),
+            Equation(
+                "covariance-step",
+                sp.Eq(
+                    FLUCTUATION,
+                    (identity - ETA * HESSIAN) * FLUCTUATION * (identity - ETA * HESSIAN)
+                    + ETA**2 * NOISE,
+                    evaluate=False,
+                ),
+            ),
+            Equation(
+                "lyapunov",
+                sp.Eq(HESSIAN * FLUCTUATION + FLUCTUATION * HESSIAN, ETA * NOISE, evaluate=False),
+            ),
+        ),
+        tests=(
+            holds(
+                "With a covariance proportional to the learning rate, the change in one step is "
+                "of second order, and that order is [eq:lyapunov].",
+                "expansion in non-commuting symbols",
+                second_moment_balance,
+            ),
+        ),
+        assumptions=(
+            "The learning rate times the largest Hessian eigenvalue is small; corrections to "
+            "everything that follows are of relative order of that product.",
+        ),
+    )
+
+
+def _solution(examples: Examples) -> Step:
+    h, c, gamma = BLOCK_HESSIAN["il"], BLOCK_NOISE["il"], BLOCK_FLUCTUATION["il"]
+    trace, determinant = sp.Trace(h), sp.Determinant(h)
+    adjugate = sp.Trace(h) * sp.Identity(2) - h
+    solution = ETA * (determinant * c + adjugate * c * adjugate) / (2 * trace * determinant)
+    own = examples.representative.diagonal_block
+
+    def generic() -> bool:
+        a, b, d, e, f, g = sp.symbols("a b d e f g")
+        operator = sp.Matrix([[a, b], [b, d]])
+        source = sp.Matrix([[e, f], [f, g]])
+        found = solve_lyapunov(operator, source)
+        residue = operator * found + found * operator - source
+        adjoint = operator.trace() * sp.eye(2) - operator
+        return all(is_zero(entry) for entry in residue) and operator.adjugate() == adjoint
+
+    spaces = (examples.all_active, examples.bottleneck, examples.more_outputs)
+    return derived(
+        "fluctuation-blocks",
+        SECTION,
+        "Fluctuation of each block",
+        "Blocks of two rows have a closed solution in trace and determinant, "
+        "[eq:lyapunov-solution]; an axis with itself fluctuates by [eq:fluctuation-own].",
+        equations=(
+            Equation("lyapunov-solution", sp.Eq(gamma, solution, evaluate=False)),
+            Equation("fluctuation-own", sp.Eq(OWN, sp.factor(own.fluctuation[0]), evaluate=False)),
+        ),
+        tests=(
+            holds(
+                "Substituted into the Lyapunov equation with arbitrary symmetric blocks, the "
+                "solution satisfies it.",
+                "numerator expanded to zero",
+                generic,
+            ),
+            vanishes(
+                "The fluctuation assembled from the blocks satisfies the Lyapunov equation as a "
+                "full matrix in all weights: three learned axes, a bottleneck, more outputs than "
+                "inputs.",
+                *(_residue(space) for space in spaces),
+            ),
+        ),
+    )
+
+
+def _residue(space: NormalSpace) -> sp.ImmutableMatrix:
+    full = sp.zeros(space.hessian.rows, space.hessian.rows)
+    for block in space.blocks:
+        full += block.basis * block.fluctuation * block.basis.T / block.squared_norm
+    return space.hessian * full + full * space.hessian - ETA * space.noise
+
+
+def _excess_loss(test: Test) -> Step:
+    return derived(
+        "excess-loss",
+        SECTION,
+        "Excess loss",
+        "The trace of the Lyapunov equation gives the excess loss of the fluctuating network, "
+        "[eq:excess-loss]: it does not depend on the Hessian. It is constant while the "
+        "representation drifts.",
+        equations=(
+            Equation(
+                "excess-loss",
+                sp.And(
+                    sp.Eq(EXCESS, sp.Trace(HESSIAN * FLUCTUATION) / 2, evaluate=False),
+                    sp.Eq(EXCESS, ETA * sp.Trace(NOISE) / 4, evaluate=False),
+                ),
+            ),
+        ),
+        tests=(test,),
+    )

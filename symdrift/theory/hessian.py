@@ -1,0 +1,509 @@
+"""Section 4 of a document: the normal space, and the Hessian on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sympy as sp
+
+from symdrift.algebra.rational import cancel
+from symdrift.derivation.chapter import derived, holds, vanishes
+from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.symbols import GAMMA, symbol
+from symdrift.derivation.vocabulary import (
+    CURVATURE,
+    FIRST_LAYER,
+    HESSIAN,
+    INPUT_COVARIANCE,
+    MINIMUM_POINT,
+    RESIDUAL,
+    SECOND_LAYER,
+    SIZE,
+    STEP_FIRST,
+    STEP_SECOND,
+    TURN,
+)
+from symdrift.theory.examples import Examples
+from symdrift.theory.linear.aligned import block_of
+from symdrift.theory.linear.curvature import (
+    connected_blocks,
+    hessian,
+    silent_curvatures,
+    unreached_curvature,
+)
+from symdrift.theory.linear.gradient_noise import gradient_noise
+from symdrift.theory.linear.network import LinearNetwork
+from symdrift.theory.linear.normal_space import NormalSpace, normal_space
+from symdrift.theory.linear.points import AlignedMinimum, active_direction, inactive_direction
+from symdrift.theory.linear.two_axes import LAMBDA_1, LAMBDA_2, S_1, S_2, STRAIGHT, TwoAxes
+from symdrift.theory.setting import evaluate_matrix
+
+SECTION = "The normal space and its Hessian"
+
+AXES = sp.Symbol("N_axes", positive=True, integer=True)
+WEIGHT_COUNT = sp.Symbol("weight_count", positive=True, integer=True)
+U_IL, U_LI = (sp.Symbol(f"step_U_{index}") for index in ("il", "li"))
+W_IL, W_LI = (sp.Symbol(f"step_W_{index}") for index in ("il", "li"))
+NORMAL_IL, NORMAL_LI = (sp.Symbol(f"normal_{index}") for index in ("il", "li"))
+BLOCK = sp.MatrixSymbol("H_il", 2, 2)
+OWN = symbol("hessian", "ii")
+COUPLING = sp.Symbol("kappa_l", positive=True)
+DETERMINANT = sp.Symbol("det_H_il", real=True)
+SILENT_LOWER, SILENT_UPPER = sp.symbols("h_minus h_plus", real=True)
+WOULD_BE = sp.Symbol("s_l_lost", positive=True)
+
+LATEX = {
+    AXES: "N",
+    WEIGHT_COUNT: r"\#_{\mathrm{weights}}",
+    U_IL: r"\delta U_{il}",
+    U_LI: r"\delta U_{li}",
+    W_IL: r"\delta W_{il}",
+    W_LI: r"\delta W_{li}",
+    NORMAL_IL: "u_{il}",
+    NORMAL_LI: "u_{li}",
+    BLOCK: "H_{il}",
+    COUPLING: r"\kappa_l",
+    DETERMINANT: r"\det(H_{il})",
+    SILENT_LOWER: "h_{-}",
+    SILENT_UPPER: "h_{+}",
+    WOULD_BE: r"\bar s_l",
+}
+
+
+def curvature(examples: Examples) -> Iterator[Step]:
+    """Second variation, blocks, the part that noise reaches, and strictness."""
+    yield second_variation(examples.generic)
+    yield _flat_along_the_orbit(examples)
+    yield _blocks(examples)
+    yield _reached(examples)
+    yield _hessian_blocks(examples)
+    yield _unreached()
+    yield _strictness(examples)
+
+
+def second_variation(network: LinearNetwork) -> Step:
+    """Second variation of the expected loss, for any teacher and any covariance."""
+    change = STEP_SECOND * FIRST_LAYER + SECOND_LAYER * STEP_FIRST
+    formula = (
+        sp.Trace(change * INPUT_COVARIANCE * change.T)
+        - 2 * sp.Trace(INPUT_COVARIANCE * RESIDUAL.T * STEP_SECOND * STEP_FIRST)
+        + GAMMA * (sp.Trace(STEP_FIRST * STEP_FIRST.T) + sp.Trace(STEP_SECOND * STEP_SECOND.T))
+    )
+
+    def agrees() -> bool:
+        size = sp.Symbol("size")
+        steps = [sp.Symbol(f"d{k}") for k in range(len(network.coordinates))]
+        moved = {w: w + size * d for w, d in zip(network.coordinates, steps, strict=True)}
+        along = sp.Poly(sp.expand(network.expected_loss.xreplace(moved)), size)
+        count = network.hidden * network.inputs
+        entries = {
+            FIRST_LAYER: network.first_layer,
+            SECOND_LAYER: network.second_layer,
+            INPUT_COVARIANCE: network.input_covariance,
+            RESIDUAL: network.teacher - network.second_layer * network.first_layer,
+            STEP_FIRST: sp.ImmutableMatrix(network.hidden, network.inputs, steps[:count]),
+            STEP_SECOND: sp.ImmutableMatrix(network.outputs, network.hidden, steps[count:]),
+        }
+        return bool(sp.expand(2 * along.nth(2) - evaluate_matrix(formula, entries)) == 0)
+
+    return derived(
+        "second-variation",
+        SECTION,
+        "Second variation of the loss",
+        "For small changes of both layers the expected loss changes at second order by half of "
+        "[eq:second-variation]. The first term is the change of the learned map, the second the "
+        "gain from changing both layers together, the third weight decay.",
+        equations=(Equation("second-variation", sp.Eq(CURVATURE, formula, evaluate=False)),),
+        tests=(
+            holds(
+                "The second-order coefficient of the expected loss along an arbitrary line in "
+                "weight space equals the formula, for a full teacher and a full covariance.",
+                "expansion",
+                agrees,
+            ),
+        ),
+    )
+
+
+def _flat_along_the_orbit(examples: Examples) -> Step:
+    return derived(
+        "flat",
+        SECTION,
+        "The Hessian vanishes along the manifold",
+        "Equal loss along the orbit means that the Hessian {H} annihilates every tangent vector; "
+        "what is left is the normal space, the orthogonal complement. The gradient noise has no "
+        "tangent component either.",
+        equations=(
+            Equation(
+                "flat",
+                sp.Eq(HESSIAN * TURN * MINIMUM_POINT, sp.ZeroMatrix(SIZE, 1), evaluate=False),
+            ),
+        ),
+        tests=(
+            vanishes(
+                "Hessian and gradient noise, as full matrices in all weights, annihilate each "
+                "tangent vector: three learned axes, a bottleneck, a silent hidden unit.",
+                *(
+                    matrix * space.minimum.tangent(plane)
+                    for space in (examples.all_active, examples.bottleneck, examples.silent_unit)
+                    for plane in space.minimum.planes
+                    for matrix in (space.hessian, space.noise)
+                ),
+            ),
+        ),
+    )
+
+
+def _blocks(examples: Examples) -> Step:
+    space = examples.all_active
+    first = [f"W{i + 1}{j + 1}" for i in range(3) for j in range(3)]
+    second = [f"U{i + 1}{j + 1}" for i in range(3) for j in range(3)]
+    names = [*first, *second]
+
+    def pairs_only(blocks: tuple[tuple[int, ...], ...], names: list[str]) -> bool:
+        return all(len({frozenset(names[k][1:]) for k in block}) == 1 for block in blocks)
+
+    def four_axes() -> bool:
+        minimum = AlignedMinimum(tuple(active_direction(k) for k in "1234"), 4, 4, 4)
+        labels = [f"{layer}{i + 1}{j + 1}" for layer in "WU" for i in range(4) for j in range(4)]
+        blocks = connected_blocks((hessian(minimum), gradient_noise(minimum)))
+        return pairs_only(blocks, labels)
+
+    found = connected_blocks((space.hessian, space.noise))
+    counted = 2 * AXES + 4 * AXES * (AXES - 1) / 2
+    sizes = sp.Tuple(*(sp.Integer(len(block)) for block in found))
+    return derived(
+        "blocks",
+        SECTION,
+        "Weight space falls into small blocks",
+        "Joining two weights whenever Hessian or gradient noise couples them, weight space falls "
+        "into connected components. They are found, not assumed: with three axes there are "
+        f"{len(found)} components, of {{sizes}} weights, and each contains exactly the weights "
+        "of both layers between two axes, or of one axis with itself. An entry of either matrix "
+        "involves two weights and therefore at most four axes, so that a network with four axes "
+        "shows every kind of entry there is; it falls apart in the same way, and so does any "
+        "larger network. A network with {axes} axes and as many hidden units has [eq:pattern] "
+        "weights: two for each axis and four for each pair.",
+        symbols={"sizes": sizes, "axes": AXES},
+        equations=(Equation("pattern", sp.Eq(WEIGHT_COUNT, counted, evaluate=False)),),
+        tests=(
+            holds(
+                "Every component of the network with three axes belongs to one pair of axes.",
+                "connected components",
+                lambda: pairs_only(found, names),
+            ),
+            vanishes(
+                "The components found with three axes have the stated sizes, and all weights "
+                "together are those of the two layers.",
+                sum(len(block) for block in found) - counted.subs(AXES, 3),
+                counted - 2 * AXES**2,
+            ),
+            holds(
+                "So does every component of the network with four axes.",
+                "connected components",
+                four_axes,
+            ),
+        ),
+    )
+
+
+def _reached(examples: Examples) -> Step:
+    representative = examples.representative
+    first, second = representative.pair_block.directions
+    root = sp.sqrt(representative.pair_block.squared_norm)
+    s_i, s_l = symbol("singular_value", "i"), symbol("singular_value", "l")
+
+    def combination(u: sp.Symbol, w: sp.Symbol, of_u: sp.Expr, of_w: sp.Expr) -> sp.Expr:
+        return (of_u * u + of_w * w) / root
+
+    def spans(space: NormalSpace) -> bool:
+        """Hessian keeps the reached part; gradients lie in it, tangents are orthogonal."""
+        basis = sp.Matrix.hstack(*(block.basis for block in space.blocks))
+        squared = basis.T * basis
+        if not squared.is_diagonal():
+            return False
+        project = basis * squared.inv() * basis.T
+        curved = space.hessian * basis
+        normal = all(
+            (basis.T * space.minimum.tangent(p)).is_zero_matrix for p in space.minimum.planes
+        )
+        kept = (curved - project * curved).applyfunc(cancel).is_zero_matrix
+        return bool(normal and kept)
+
+    def gradient_is_inside(space: NormalSpace) -> bool:
+        minimum = space.minimum
+        network = minimum.network
+        error = network.residual.xreplace(minimum.weights)
+        total = GAMMA * minimum.point
+        for block in space.blocks:
+            for d in block.directions:
+                total -= error[d.output] * network.sample_input[d.input] * d.vector
+        return bool((total - minimum.sample_gradient).applyfunc(sp.expand).is_zero_matrix)
+
+    spaces = (
+        examples.all_active,
+        examples.bottleneck,
+        examples.silent_unit,
+        examples.more_inputs,
+        examples.more_outputs,
+    )
+    named = (
+        "three learned axes, a bottleneck, a silent hidden unit, more inputs than outputs, more "
+        "outputs than inputs."
+    )
+    tests = (
+        holds(
+            "The vectors are orthogonal to each other and to the tangent vectors, and the Hessian "
+            f"keeps their span: {named}",
+            "projection",
+            lambda: all(spans(space) for space in spaces),
+        ),
+        holds(
+            f"Every sample's gradient is weight decay plus a combination of them: {named}",
+            "expansion",
+            lambda: all(gradient_is_inside(space) for space in spaces),
+        ),
+        vanishes(
+            "The unit vectors displayed are the gradients of the entries of the learned map.",
+            *(direction.squared_norm - (s_i + s_l) for direction in (first, second)),
+            *_displayed_vectors(first.vector, second.vector),
+        ),
+    )
+    return derived(
+        "reached",
+        SECTION,
+        "What the noise reaches",
+        "The gradient of one sample depends on the error of output {i} and on input {l} only "
+        "through the entry of the learned map between them. The gradients of these entries are "
+        "therefore all that noise can reach; normalised they are [eq:reached] for two axes, and "
+        "the same with equal indices for one axis. The Hessian keeps their span, so that the "
+        "remaining normal directions are never excited. Hidden units beyond the rank stay "
+        "silent: no sample pushes on them, and nothing that follows depends on their number.",
+        equations=(
+            Equation(
+                "reached",
+                sp.And(
+                    sp.Eq(
+                        NORMAL_IL,
+                        combination(U_IL, W_IL, sp.sqrt(s_l), sp.sqrt(s_i)),
+                        evaluate=False,
+                    ),
+                    sp.Eq(
+                        NORMAL_LI,
+                        combination(U_LI, W_LI, sp.sqrt(s_i), sp.sqrt(s_l)),
+                        evaluate=False,
+                    ),
+                ),
+            ),
+        ),
+        tests=tests,
+    )
+
+
+def _displayed_vectors(first: sp.Matrix, second: sp.Matrix) -> list[sp.Expr]:
+    """Gradients of the entries ``il`` and ``li`` minus the displayed vectors.
+
+    In the sub-network of ``i``, ``j``, ``l`` the first layer comes first, row by row.
+    """
+    s_i, s_l = (sp.sqrt(symbol("singular_value", index)) for index in ("i", "l"))
+    size, i, l = 3, 0, 2
+    expected_first, expected_second = sp.zeros(2 * size**2, 1), sp.zeros(2 * size**2, 1)
+    second_layer = size**2
+    expected_first[i * size + l] = s_i
+    expected_first[second_layer + i * size + l] = s_l
+    expected_second[l * size + i] = s_l
+    expected_second[second_layer + l * size + i] = s_i
+    return [*(first - expected_first), *(second - expected_second)]
+
+
+def _hessian_blocks(examples: Examples) -> Step:
+    representative = examples.representative
+    pair, own = representative.pair_block, representative.diagonal_block
+    coupling = symbol("input_variance", "l") * symbol("residual_map", "l")
+    displayed = pair.hessian.applyfunc(
+        lambda entry: sp.collect(
+            entry.xreplace({coupling: COUPLING, -coupling: -COUPLING}),
+            symbol("input_variance", "i"),
+        )
+    ).applyfunc(lambda entry: sp.collect(entry, symbol("input_variance", "l")))
+    return derived(
+        "hessian-blocks",
+        SECTION,
+        "Hessian blocks",
+        "In the unit vectors [eq:reached] of an active direction {i} and any other direction {l} "
+        "the Hessian is the block [eq:hessian-pair]. The coupling [eq:coupling] is the input "
+        "variance times the residual of {l}: it equals the weight decay {gamma} when {l} is "
+        "active, and {lost} when it is not. An axis with itself has [eq:hessian-own].",
+        symbols={"lost": symbol("input_variance", "l") * symbol("gain", "l")},
+        equations=(
+            Equation("hessian-pair", sp.Eq(BLOCK, displayed, evaluate=False)),
+            Equation("coupling", sp.Eq(COUPLING, coupling, evaluate=False)),
+            Equation("hessian-own", sp.Eq(OWN, own.hessian[0], evaluate=False)),
+        ),
+        tests=(
+            vanishes(
+                "With three learned axes, the block found in the full Hessian is the displayed "
+                "one.",
+                _instance(displayed, coupling, "3", active=True)
+                - block_of(examples.all_active, 0, 2).hessian,
+            ),
+            vanishes(
+                "With one axis left out, too.",
+                _instance(displayed, coupling, "3", active=False)
+                - block_of(examples.bottleneck, 0, 2).hessian,
+            ),
+            vanishes(
+                "For any task the Hessian acts on changes of the learned map; without "
+                "misalignment that operator has these blocks on the entries of two learned axes.",
+                *_blocks_of_general_theory(displayed, coupling, own.hessian[0]),
+            ),
+            vanishes(
+                "An input without output is a direction of gain zero, an output without input one "
+                "of input variance zero: the single entries found are those of the block.",
+                block_of(examples.more_inputs, 0, 2).hessian[0]
+                - _instance(displayed, coupling, "3", active=False)[0, 0],
+                block_of(examples.more_outputs, 2, 0).hessian[0]
+                - _instance(displayed, coupling, "3", active=False)[1, 1],
+            ),
+        ),
+    )
+
+
+def _blocks_of_general_theory(
+    displayed: sp.ImmutableMatrix, coupling: sp.Expr, own: sp.Expr
+) -> tuple[sp.ImmutableMatrix, sp.Expr]:
+    """Operator on learned maps of two aligned axes minus the displayed blocks."""
+    general = TwoAxes().minimum.curvature.xreplace(dict(STRAIGHT))
+    names = {
+        symbol("input_variance", "i"): LAMBDA_1,
+        symbol("singular_value", "i"): S_1,
+        symbol("input_variance", "l"): LAMBDA_2,
+        symbol("singular_value", "l"): S_2,
+    }
+    pair = displayed.xreplace({COUPLING: coupling}).xreplace(
+        {symbol("residual_map", "l"): GAMMA / symbol("input_variance", "l")}
+    )
+    return general.extract([1, 2], [1, 2]) - pair.xreplace(names), general[0] - own.xreplace(names)
+
+
+def _instance(
+    displayed: sp.ImmutableMatrix, coupling: sp.Expr, other: str, *, active: bool
+) -> sp.ImmutableMatrix:
+    """The displayed block for axis 1 and another axis of an explicit network."""
+    direction = active_direction(other) if active else inactive_direction(other)
+    return displayed.xreplace({COUPLING: coupling}).xreplace(
+        {
+            symbol("input_variance", "i"): symbol("input_variance", "1"),
+            symbol("singular_value", "i"): symbol("singular_value", "1"),
+            symbol("input_variance", "l"): direction.input_variance,
+            symbol("singular_value", "l"): direction.singular_value,
+            symbol("residual_map", "l"): direction.residual,
+        }
+    )
+
+
+def _unreached() -> Step:
+    lower, upper = silent_curvatures()
+    between = unreached_curvature()
+    s = sp.Symbol("h", real=True)
+    return derived(
+        "unreached",
+        SECTION,
+        "Curvature of the remaining normal directions",
+        "The normal directions that noise never excites matter for stability alone. Between two "
+        "active axes, and within one, their curvature is {between}; a silent hidden unit has the "
+        "curvatures [eq:silent] along an axis {l} that is not learned.",
+        symbols={"between": between},
+        equations=(
+            Equation(
+                "silent",
+                sp.And(
+                    sp.Eq(SILENT_LOWER, lower, evaluate=False),
+                    sp.Eq(SILENT_UPPER, upper, evaluate=False),
+                ),
+            ),
+        ),
+        tests=(
+            vanishes(
+                "The two curvatures of a silent unit are the roots of the characteristic "
+                "polynomial of its Hessian.",
+                (s * sp.eye(2) - sp.Matrix(hessian(_left_out()))).det() - (s - lower) * (s - upper),
+            ),
+            vanishes(
+                "All curvatures of two learned axes, with the tangent direction, add up to the "
+                "trace of the Hessian.",
+                _trace_defect(between),
+            ),
+        ),
+    )
+
+
+def _left_out() -> AlignedMinimum:
+    return AlignedMinimum((inactive_direction("l"),), hidden=1, inputs=1, outputs=1)
+
+
+def _trace_defect(between: sp.Expr) -> sp.Expr:
+    minimum = AlignedMinimum((active_direction("i"), active_direction("j")), 2, 2, 2)
+    space = normal_space(minimum)
+    return space.hessian.trace() - sum(b.hessian.trace() for b in space.blocks) - 3 * between
+
+
+def _strictness(examples: Examples) -> Step:
+    pair = examples.representative.pair_block
+    lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")
+    s_i, s_l = symbol("singular_value", "i"), symbol("singular_value", "l")
+    residual = symbol("residual_map", "l")
+    left_out = pair.hessian.xreplace({s_l: sp.Integer(0), residual: WOULD_BE + GAMMA / lam_l})
+    determinant = cancel(left_out.det())
+    arranged = lam_l * (lam_i * s_i**2 - lam_l * WOULD_BE**2) + GAMMA * (
+        s_i * (lam_i + lam_l) - 2 * lam_l * WOULD_BE
+    )
+    tie = arranged.subs(s_i, WOULD_BE * sp.sqrt(lam_l) / sp.sqrt(lam_i))
+    lower, _ = silent_curvatures()
+    return derived(
+        "strictness",
+        SECTION,
+        "When the minimum is strict",
+        "The curvature {own} of an active axis closes when its singular value does; that of a "
+        "silent unit, [eq:silent], closes at the same threshold from the other side. At a "
+        "bottleneck the block of an active {i} and a direction {l} that is left out has the "
+        "determinant [eq:determinant], where {lost} is the singular value that {l} would have. "
+        "Where the loss reductions tie, it is [eq:tie]: not negative, and zero only for equal "
+        "input variances. The minimum with the largest reductions is therefore strict, and at a "
+        "tie of unequal variances two separate orbits have the same loss.",
+        symbols={"own": 2 * symbol("input_variance") * symbol("singular_value"), "lost": WOULD_BE},
+        equations=(
+            Equation("determinant", sp.Eq(DETERMINANT, arranged, evaluate=False)),
+            Equation(
+                "tie",
+                sp.Eq(
+                    DETERMINANT,
+                    GAMMA
+                    * WOULD_BE
+                    * sp.sqrt(lam_l)
+                    / sp.sqrt(lam_i)
+                    * (sp.sqrt(lam_i) - sp.sqrt(lam_l)) ** 2,
+                    evaluate=False,
+                ),
+            ),
+        ),
+        tests=(
+            vanishes(
+                "The determinant of the block found is the displayed one.", determinant - arranged
+            ),
+            vanishes(
+                "At the tie it reduces to [eq:tie].",
+                tie
+                - GAMMA
+                * WOULD_BE
+                * sp.sqrt(lam_l)
+                / sp.sqrt(lam_i)
+                * (sp.sqrt(lam_i) - sp.sqrt(lam_l)) ** 2,
+            ),
+            vanishes(
+                "The curvature of a silent unit vanishes where input variance times gain equals "
+                "weight decay.",
+                lower.subs(symbol("gain", "l"), GAMMA / lam_l),
+            ),
+        ),
+    )

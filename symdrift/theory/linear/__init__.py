@@ -1,0 +1,1 @@
+"""Two-layer linear networks at their minimum, in full matrices and in representative indices."""

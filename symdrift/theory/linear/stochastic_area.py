@@ -1,0 +1,106 @@
+"""Drift along the manifold: the stochastic area swept by the normal fluctuation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import sympy as sp
+
+from symdrift.derivation.symbols import ETA
+from symdrift.theory.linear.normal_space import NormalBlock, NormalSpace, solve_sylvester
+
+Plane = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class BlockCoupling:
+    """How one hidden rotation couples two blocks of the normal space.
+
+    The rotation, between the orthonormal bases of the blocks, is ``overlap`` times
+    ``orientation``.
+
+    Attributes
+    ----------
+    left, right : NormalBlock
+    overlap : sympy.Expr
+        ``sqrt(s_i s_j / (N_P N_Q))`` for the plane ``(i, j)``, with the squared norms
+        ``N`` of the vectors of the two blocks before normalisation.
+    orientation : sympy.ImmutableMatrix
+        Entries 0, 1 and -1.
+    """
+
+    left: NormalBlock
+    right: NormalBlock
+    overlap: sp.Expr
+    orientation: sp.ImmutableMatrix
+
+    @cached_property
+    def coloured_orientation(self) -> sp.ImmutableMatrix:
+        """``Y`` with ``H_P Y + Y H_Q = 2 J H_Q`` for the orientation ``J``.
+
+        It replaces the orientation because noise and fluctuation are correlated in time.
+        """
+        left, right = sp.Matrix(self.left.hessian), sp.Matrix(self.right.hessian)
+        return sp.ImmutableMatrix(
+            solve_sylvester(left, right, 2 * sp.Matrix(self.orientation) * right)
+        )
+
+    @cached_property
+    def area_variance(self) -> sp.Expr:
+        """``overlap^2 tr(Y' C_P Y Gamma_Q)``."""
+        return self._area(self.coloured_orientation)
+
+    @cached_property
+    def white_area_variance(self) -> sp.Expr:
+        """The same in the white-noise approximation: ``Y`` replaced by the orientation."""
+        return self._area(self.orientation)
+
+    def _area(self, rotation: sp.ImmutableMatrix) -> sp.Expr:
+        product = rotation.T * self.left.noise * rotation * self.right.fluctuation
+        return self.overlap**2 * product.trace()
+
+
+def couplings(space: NormalSpace, plane: Plane) -> tuple[BlockCoupling, ...]:
+    """The ordered pairs of blocks between which a hidden rotation has an entry."""
+    minimum = space.minimum
+    rotation = minimum.network.rotation(*plane)
+    weight = sp.sqrt(sp.Mul(*(minimum.directions[k].singular_value for k in plane)))
+    found = []
+    for left in space.blocks:
+        turned = left.basis.T * rotation
+        for right in space.blocks:
+            entries = turned * right.basis
+            if not entries.is_zero_matrix:
+                orientation = entries.applyfunc(lambda entry: sp.cancel(entry / weight))
+                overlap = weight / sp.sqrt(left.squared_norm * right.squared_norm)
+                found.append(BlockCoupling(left, right, overlap, sp.ImmutableMatrix(orientation)))
+    return tuple(found)
+
+
+def metric(space: NormalSpace, plane: Plane) -> sp.Expr:
+    """Squared length ``G`` of the tangent vector of a plane."""
+    tangent = space.minimum.tangent(plane)
+    return (tangent.T * tangent)[0]
+
+
+def rotation_variance(space: NormalSpace, plane: Plane) -> sp.Expr:
+    """Variance per step of the rotation in one plane, for a batch of one sample.
+
+    ``V = eta^2 sum tr(Y' C Y Gamma) / G^2``, the sum over ordered pairs of blocks.
+    """
+    area = sp.Add(*(coupling.area_variance for coupling in couplings(space, plane)))
+    return ETA**2 * area / metric(space, plane) ** 2
+
+
+def mean_rotation(space: NormalSpace, plane: Plane) -> sp.Expr:
+    """Mean rotation per step, ``eta tr(H Omega Gamma) / G``, for a batch of one sample."""
+    total = sp.Add(
+        *(
+            coupling.overlap
+            * (coupling.left.hessian * coupling.orientation * coupling.right.fluctuation).trace()
+            for coupling in couplings(space, plane)
+            if coupling.left is coupling.right
+        )
+    )
+    return ETA * total / metric(space, plane)

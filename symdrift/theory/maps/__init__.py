@@ -1,0 +1,1 @@
+"""The theory of any teacher and any inputs, on learned maps."""

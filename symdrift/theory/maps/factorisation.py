@@ -1,0 +1,259 @@
+"""The minimum of any task: factors of the learned map, and why it is the global one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sympy as sp
+
+from symdrift.derivation.chapter import derived, holds, vanishes
+from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.symbols import GAMMA
+from symdrift.derivation.vocabulary import (
+    FIRST_LAYER,
+    INPUT_COVARIANCE,
+    RESIDUAL,
+    SECOND_LAYER,
+    TEACHER,
+)
+from symdrift.theory.fixed_points import SECTION, balance
+from symdrift.theory.linear.learned_map import MapMinimum
+from symdrift.theory.map_vocabulary import (
+    CANONICAL_FIRST,
+    CANONICAL_SECOND,
+    EXCESS_OVER_MINIMUM,
+    INVERSE_COVARIANCE,
+    LEARNED_MAP,
+    LEFT_AXES,
+    NUCLEAR,
+    OTHER_MAP,
+    OTHER_NUCLEAR,
+    RIGHT_AXES,
+    ROOTS,
+    SLOPE,
+    SLOPE_NORM,
+    UNLEARNED,
+    VALUES,
+)
+from symdrift.theory.maps.map_examples import MapExamples
+
+
+def factorisation(examples: MapExamples) -> Iterator[Step]:
+    """Balance, singular value decomposition, global optimality, and the task of a minimum."""
+    yield balance(examples.generic)
+    yield _factored(examples)
+    yield _stationary(examples)
+    yield _optimal(examples)
+    yield _chosen(examples)
+
+
+def _factored(examples: MapExamples) -> Step:
+    squares = (
+        sp.Trace(FIRST_LAYER * FIRST_LAYER.T) / 2 + sp.Trace(SECOND_LAYER * SECOND_LAYER.T) / 2
+    )
+    minimum = examples.left_out
+    first = sp.Matrix(2, 3, sp.symbols("w_1:7"))
+    second = sp.Matrix(3, 2, sp.symbols("u_1:7"))
+    left, right = minimum.left, minimum.right
+    half = sp.Rational(1, 2)
+
+    def squared(matrix: sp.MatrixBase) -> sp.Expr:
+        return sp.Add(*(entry**2 for entry in matrix))
+
+    gap = (
+        squared(left.T * second - right.T * first.T)
+        + squared(second - left * left.T * second)
+        + squared(first - first * right * right.T)
+    )
+    return derived(
+        "factored",
+        SECTION,
+        "The learned map and its factors",
+        "Balanced layers can be turned into a common frame of the hidden layer, in which the "
+        "squared lengths of what a hidden unit receives and of what it sends are equal: they "
+        "are singular values of the learned map, [eq:learned-map], and the layers are its "
+        "factors [eq:factored] and [eq:factored-second]. Hidden axes are numbered by decreasing "
+        "singular value; this is the canonical frame. Half of the squared weights is then the "
+        "sum of the singular values, the nuclear norm [eq:nuclear], and no other pair of layers "
+        "with the same product has less.",
+        equations=(
+            Equation("learned-map", sp.Eq(LEARNED_MAP, LEFT_AXES * VALUES * RIGHT_AXES.T)),
+            Equation("factored", sp.Eq(CANONICAL_FIRST, ROOTS * RIGHT_AXES.T, evaluate=False)),
+            Equation("factored-second", sp.Eq(CANONICAL_SECOND, LEFT_AXES * ROOTS, evaluate=False)),
+            Equation("nuclear", sp.Eq(squares, NUCLEAR, evaluate=False)),
+        ),
+        tests=(
+            vanishes(
+                "The factors are balanced, their product is the learned map and half of their "
+                "squared entries is the sum of the singular values: two networks with rational "
+                "entries.",
+                *(
+                    expression
+                    for network in examples.rational
+                    for expression in (
+                        network.second_layer * network.first_layer - network.learned_map,
+                        network.first_layer * network.first_layer.T
+                        - network.second_layer.T * network.second_layer,
+                        half * (squared(network.first_layer) + squared(network.second_layer))
+                        - sum(network.singular_values),
+                    )
+                ),
+            ),
+            vanishes(
+                "For arbitrary layers and axes half of the squared weights exceeds the trace of "
+                "the product between the axes by half a sum of squares.",
+                half * (squared(first) + squared(second))
+                - (left.T * second * first * right).trace()
+                - half * gap,
+            ),
+        ),
+    )
+
+
+def _stationary(examples: MapExamples) -> Step:
+    return derived(
+        "slope",
+        SECTION,
+        "Stationarity in terms of the slope",
+        "The task pulls at the learned map with the slope {Lambda}, [eq:slope]. In the factors "
+        "[eq:factored] both conditions [eq:stationary] say the same: on the axes of the learned "
+        "map the slope equals the weight decay, and the rest of it joins axes that are not "
+        "learned, [eq:slope-form].",
+        symbols={"Lambda": SLOPE},
+        equations=(
+            Equation("slope", sp.Eq(SLOPE, RESIDUAL * INPUT_COVARIANCE, evaluate=False)),
+            Equation(
+                "slope-form",
+                sp.And(
+                    sp.Eq(SLOPE, GAMMA * LEFT_AXES * RIGHT_AXES.T + UNLEARNED, evaluate=False),
+                    sp.Eq(LEFT_AXES.T * UNLEARNED, sp.ZeroMatrix(*RIGHT_AXES.T.shape)),
+                    sp.Eq(UNLEARNED * RIGHT_AXES, sp.ZeroMatrix(*LEFT_AXES.shape)),
+                ),
+            ),
+        ),
+        tests=(
+            vanishes(
+                "With a slope of this form the mean gradient of both layers vanishes: two "
+                "networks with rational entries, one of which leaves a direction out.",
+                *(
+                    expression
+                    for network in examples.rational
+                    for expression in (
+                        network.second_layer.T * network.slope
+                        - network.weight_decay * network.first_layer,
+                        network.slope * network.first_layer.T
+                        - network.weight_decay * network.second_layer,
+                        network.left.T * network.unlearned_slope,
+                        network.unlearned_slope * network.right,
+                    )
+                ),
+            ),
+        ),
+    )
+
+
+def _optimal(examples: MapExamples) -> Step:
+    change = OTHER_MAP - LEARNED_MAP
+    above = (
+        sp.Trace(change * INPUT_COVARIANCE * change.T) / 2
+        + GAMMA * OTHER_NUCLEAR
+        - sp.Trace(SLOPE.T * OTHER_MAP)
+    )
+    network = examples.generic
+    here = sp.Matrix(2, 3, sp.symbols("m_1:7"))
+    there = sp.Matrix(2, 3, sp.symbols("k_1:7"))
+    teacher, covariance = network.teacher, network.input_covariance
+
+    def quadratic(matrix: sp.MatrixBase) -> sp.Expr:
+        return (matrix * covariance * matrix.T).trace() / 2
+
+    def slope_is_bounded(minimum: MapMinimum) -> bool:
+        """All principal minors of ``gamma^2 - Lambda Lambda'`` are non-negative."""
+        slope = minimum.slope
+        rest = minimum.weight_decay**2 * sp.eye(slope.rows) - slope * slope.T
+        return bool(rest.is_positive_semidefinite)
+
+    return derived(
+        "optimal",
+        SECTION,
+        "The minimum is the global one",
+        "As a function of the learned map alone the loss is convex: a quadratic form plus "
+        "{gamma} times the nuclear norm. It exceeds the loss of the map [eq:learned-map] by "
+        "[eq:above]. When no singular value of the slope is larger than the weight decay, "
+        "[eq:dual], the slope can earn no more than the nuclear norm costs, so that no map has a "
+        "lower loss; when the inequality is strict beyond the learned axes, the minimum is the "
+        "only one. The pair of [eq:slope-form] and [eq:dual] is therefore a certificate of the "
+        "minimum, which a numerical solution has to satisfy too.",
+        equations=(
+            Equation("above", sp.Eq(EXCESS_OVER_MINIMUM, above, evaluate=False)),
+            Equation("dual", sp.Le(SLOPE_NORM, GAMMA, evaluate=False)),
+        ),
+        tests=(
+            vanishes(
+                "The quadratic parts of the two losses differ as in [eq:above], for arbitrary "
+                "maps, a full teacher and a full covariance.",
+                quadratic(teacher - there)
+                - quadratic(teacher - here)
+                - quadratic(there - here)
+                + ((teacher - here) * covariance * (there - here).T).trace(),
+            ),
+            vanishes(
+                "The slope earns exactly what the nuclear norm of the learned map costs.",
+                *(
+                    (network.slope.T * network.learned_map).trace()
+                    - network.weight_decay * sum(network.singular_values)
+                    for network in examples.rational
+                ),
+            ),
+            holds(
+                "In both networks with rational entries the slope satisfies [eq:dual].",
+                "principal minors",
+                lambda: all(slope_is_bounded(network) for network in examples.rational),
+            ),
+        ),
+        assumptions=(
+            "There are at least as many hidden units as directions that the convex problem "
+            "learns. With fewer, the minimum of lowest loss is searched numerically; what "
+            "follows holds there too, [eq:dual] does not.",
+        ),
+    )
+
+
+def _chosen(examples: MapExamples) -> Step:
+    teacher = (
+        LEFT_AXES * VALUES * RIGHT_AXES.T
+        + (GAMMA * LEFT_AXES * RIGHT_AXES.T + UNLEARNED) * INVERSE_COVARIANCE
+    )
+    return derived(
+        "chosen",
+        SECTION,
+        "The task of a minimum",
+        "A teacher and a covariance that share no axes have a minimum without a formula. Read "
+        "backwards there is one: axes, singular values, slope and covariance can be chosen, and "
+        "[eq:task] is the teacher that has this minimum. With rational choices the minimum is "
+        "exact. The checks below use two such networks, with elliptical inputs and label noise: "
+        "one with three inputs, two outputs and two learned directions, and one with three "
+        "inputs and outputs that leaves a direction out. Neither has an axis in common with "
+        "its covariance.",
+        equations=(Equation("task", sp.Eq(TEACHER, teacher, evaluate=False)),),
+        tests=(
+            vanishes(
+                "The mean gradient of the two networks vanishes in every weight, from the loss "
+                "of a sample by differentiation and averaging.",
+                *(network.mean_gradient for network in examples.rational),
+            ),
+            holds(
+                "Teacher and covariance do not share axes.",
+                "matrix product",
+                lambda: all(
+                    not _share_axes(network.teacher, network.input_covariance)
+                    for network in examples.rational
+                ),
+            ),
+        ),
+    )
+
+
+def _share_axes(teacher: sp.MatrixBase, covariance: sp.MatrixBase) -> bool:
+    product = teacher.T * teacher * covariance
+    return bool((product - product.T).is_zero_matrix)

@@ -1,0 +1,534 @@
+"""Two misaligned axes: the steady rotation as an explicit function, and its expansions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import sympy as sp
+
+from symdrift.algebra.rational import RationalField, factor, leading_term
+from symdrift.derivation.chapter import derived, holds, vanishes
+from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.symbols import BATCH, ETA, GAMMA, symbol
+from symdrift.errors import CheckFailed
+from symdrift.theory.linear.learned_map import MapDrift, MapMinimum, exchange
+from symdrift.theory.linear.two_axes import (
+    A_1,
+    A_2,
+    ANGLE,
+    COMMON,
+    DETERMINANT,
+    DETERMINANT_VALUE,
+    GAUSSIAN,
+    KURTOSIS,
+    LABEL_NOISE,
+    LABELS,
+    LAMBDA_1,
+    LAMBDA_2,
+    LEARNED,
+    LENGTH,
+    S_1,
+    S_2,
+    SIGMA_11,
+    SIGMA_12,
+    SIGMA_22,
+    STRAIGHT,
+    TILT,
+    TwoAxes,
+)
+from symdrift.theory.maps.map_examples import WeightSpace
+
+SECTION = "Two misaligned axes"
+
+MEAN = symbol("mean_rotation", "12", real=True)
+LABEL_MEAN = sp.Symbol("mean_label", real=True)
+QUOTIENTS = {
+    GAUSSIAN: sp.Symbol("q_gauss", real=True),
+    LENGTH: sp.Symbol("q_length", real=True),
+    LABELS: sp.Symbol("q_label", real=True),
+}
+"""Names of the quotients without misalignment."""
+CANONICAL_TEACHER = sp.MatrixSymbol("A_canonical", 2, 2)
+CANONICAL_COVARIANCE = sp.MatrixSymbol("Sigma_canonical", 2, 2)
+CURVATURE, NOISE, TURN, FLUCTUATION, COLOURED = (
+    sp.MatrixSymbol(f"{name}_map_4", 4, 4) for name in "HCOXY"
+)
+VARIANCE = symbol("rotation_covariance", "12")
+
+LATEX: dict[sp.Basic, str] = {
+    GAUSSIAN: r"\mathcal{N}",
+    LENGTH: r"\mathcal{N}_{\kappa}",
+    LABELS: r"\mathcal{N}_{\sigma}",
+    COMMON: r"\mathcal{D}",
+    DETERMINANT: r"\det(\Sigma)",
+    CURVATURE: r"\mathcal{H}",
+    NOISE: r"\mathcal{C}",
+    TURN: r"\mathcal{O}",
+    FLUCTUATION: r"\mathcal{X}",
+    COLOURED: r"\mathcal{Y}",
+    LABEL_MEAN: r"\mu_{12}^{\sigma}",
+    QUOTIENTS[GAUSSIAN]: "q",
+    QUOTIENTS[LENGTH]: r"q_{\kappa}",
+    QUOTIENTS[LABELS]: r"q_{\sigma}",
+    CANONICAL_TEACHER: r"P^{\mathsf{T}} A R",
+    CANONICAL_COVARIANCE: r"R^{\mathsf{T}} \Sigma R",
+    ANGLE: r"\varphi",
+}
+
+_MEANINGS = {
+    GAUSSIAN: "{gaussian} is the part of Gaussian moments",
+    LENGTH: "{length} that of a random common length with kurtosis {kurtosis}",
+    LABELS: "{labels} that of label noise of variance {variance}",
+}
+_LABELS = {GAUSSIAN: "gaussian", LENGTH: "length", LABELS: "labels", COMMON: "common"}
+
+
+def two_axes(absent: Collection[sp.Symbol]) -> Iterator[Step]:
+    """Operators and traces, exact rate, expansions in misalignment and weight decay.
+
+    Parameters
+    ----------
+    absent : collection of sympy.Symbol
+        Sources of noise that the formulas leave out: kurtosis, label noise.
+    """
+    case = TwoAxes(tuple(absent))
+    yield _frame(case)
+    yield _traces(case)
+    yield _exact(case)
+    yield _small_angle(case)
+    yield _small_decay(case)
+
+
+def _frame(case: TwoAxes) -> Step:
+    minimum = case.minimum
+    covariance = minimum.input_covariance
+    curvature = minimum.curvature.applyfunc(sp.expand)
+    maps = [sp.Matrix(2, 2, [int(k == place) for k in range(4)]) for place in range(4)]
+    values = sp.diag(*minimum.singular_values)
+    columns = [[*((values * f + f * values) * covariance + GAMMA * f - GAMMA * f.T)] for f in maps]
+    return derived(
+        "two-axes-frame",
+        SECTION,
+        "The canonical frame",
+        "Two inputs, two outputs and two learned directions are the smallest network that can "
+        "rotate. Turn inputs and outputs into the axes of the learned map, so that it is the "
+        "diagonal matrix of {s_1} and {s_2}; all that is left of the task is the covariance in "
+        "this frame, [eq:frame-covariance], and its off-diagonal entry {correlation} measures the "
+        "misalignment. The teacher follows from [eq:task]. The operator [eq:map-hessian], in the "
+        "order 11, 12, 21, 22 of the entries of a map, is the matrix [eq:frame-hessian].",
+        symbols={"s_1": S_1, "s_2": S_2, "correlation": SIGMA_12},
+        equations=(
+            Equation("frame-covariance", sp.Eq(CANONICAL_COVARIANCE, covariance, evaluate=False)),
+            Equation(
+                "frame-teacher",
+                sp.Eq(CANONICAL_TEACHER, minimum.teacher.applyfunc(_as_one), evaluate=False),
+            ),
+            Equation("frame-hessian", sp.Eq(CURVATURE, curvature, evaluate=False)),
+        ),
+        tests=(
+            vanishes(
+                "The mean gradient of this network vanishes in every weight.",
+                minimum.mean_gradient,
+            ),
+            vanishes(
+                "Each column of the matrix is [eq:map-hessian] applied to a map with a single "
+                "entry.",
+                sp.Matrix(columns).T - curvature,
+            ),
+        ),
+        assumptions=("Both directions are learned; label noise is the same in both outputs.",),
+    )
+
+
+def _traces(case: TwoAxes) -> Step:
+    metric = 2 * (S_1 + S_2)
+    mean = ETA * sp.Trace(CURVATURE.T * TURN * FLUCTUATION) / metric
+    variance = ETA**2 * sp.Trace(COLOURED.T * NOISE * COLOURED * FLUCTUATION) / metric**2
+    roots = sp.diag(sp.sqrt(S_1), sp.sqrt(S_2))
+    turned = roots * sp.Matrix([[0, 1], [-1, 0]]) * roots
+    covariance, residual = case.minimum.input_covariance, case.minimum.residual_map
+    missed, slope = residual * covariance * residual.T, GAMMA * sp.eye(2)
+    kurtosis, labels = (
+        sp.Integer(0) if source in case.absent else source for source in (KURTOSIS, LABEL_NOISE)
+    )
+
+    def noise(f: sp.Matrix) -> sp.Matrix:
+        common = kurtosis * (slope.T * f).trace() * slope + labels**2 * f * covariance
+        return (1 + kurtosis) * (missed * f * covariance + slope * f.T * slope) + common
+
+    def columns(shown: sp.MatrixBase, images: list[sp.Matrix]) -> sp.MatrixBase:
+        return shown - sp.Matrix([[*image] for image in images]).T
+
+    maps = [sp.Matrix(2, 2, [int(k == place) for k in range(4)]) for place in range(4)]
+    turn = sp.sqrt(S_1) * sp.sqrt(S_2) * case.turn
+    shown_noise = _shown_noise(case).xreplace({DETERMINANT: DETERMINANT_VALUE}).as_explicit()
+    return derived(
+        "two-axes-traces",
+        SECTION,
+        "Rate and variance as traces",
+        "In the same order of entries the rotation of the two hidden axes, [eq:map-turn], is the "
+        "matrix [eq:frame-turn], and the noise of one sample on learned maps is "
+        "[eq:frame-noise], to be divided by the size of a batch. With these two and "
+        "[eq:frame-hessian] the equations [eq:map-equations] are linear systems for matrices of "
+        "four rows. Their solutions give the mean rotation per step, [eq:frame-mean], and its "
+        "variance per step, [eq:frame-variance]. Both are exact.",
+        equations=(
+            Equation("frame-turn", sp.Eq(TURN, _scaled_turn(case), evaluate=False)),
+            Equation("frame-noise", sp.Eq(NOISE, _shown_noise(case), evaluate=False)),
+            Equation("frame-mean", sp.Eq(MEAN, mean, evaluate=False)),
+            Equation("frame-variance", sp.Eq(VARIANCE, variance, evaluate=False)),
+        ),
+        tests=(
+            vanishes(
+                "Each column of the two matrices is the operator applied to a map with a single "
+                "entry.",
+                columns(turn, [turned * f - f * turned for f in maps]),
+                columns(shown_noise, [noise(f) for f in maps]),
+            ),
+            holds(
+                "At a rational point mean and variance are the numbers that the full matrices in "
+                "all eight weights give.",
+                "exact evaluation at a rational point",
+                lambda: _traces_agree_in_weights(case),
+            ),
+        ),
+    )
+
+
+def _scaled_turn(case: TwoAxes) -> sp.MatMul:
+    return sp.MatMul(sp.sqrt(S_1) * sp.sqrt(S_2), case.turn, evaluate=False)
+
+
+def _shown_noise(case: TwoAxes) -> sp.MatAdd:
+    """The noise on learned maps as a sum with one constant matrix, or one in ``Sigma``, each."""
+    kurtosis = sp.Integer(0) if KURTOSIS in case.absent else KURTOSIS
+    strength = (1 + kurtosis) * GAMMA**2
+    covariance = case.minimum.input_covariance
+    flat = sp.Matrix([*sp.eye(2)])
+    terms = [
+        (strength / DETERMINANT, sp.kronecker_product(covariance.adjugate(), covariance)),
+        (strength, exchange(2, 2)),
+    ]
+    if kurtosis != 0:
+        terms.append((kurtosis * GAMMA**2, flat * flat.T))
+    if LABEL_NOISE not in case.absent:
+        terms.append((LABEL_NOISE**2, sp.kronecker_product(sp.eye(2), covariance)))
+    return sp.MatAdd(
+        *(
+            sp.MatMul(factor, sp.ImmutableMatrix(matrix), evaluate=False)
+            for factor, matrix in terms
+        ),
+        evaluate=False,
+    )
+
+
+def _traces_agree_in_weights(case: TwoAxes) -> bool:
+    """Mean and variance by the displayed matrices, and by those in all weights."""
+    numbers, space = _at_rational_point(case)
+    noise = _shown_noise(case).xreplace({DETERMINANT: DETERMINANT_VALUE}).as_explicit()
+    on_maps = MapDrift(numbers, sp.ImmutableMatrix(noise.xreplace(POINT)))
+    turn, metric = numbers.network.rotation(0, 1), numbers.metric(0, 1)
+    coloured = turn - 2 * space.corrector(0, 1)
+    mean = (space.stiffened * turn * space.fluctuation).trace() / metric
+    swept = (coloured.T * space.noise * coloured * space.fluctuation).trace() / metric**2
+    return bool(
+        mean == on_maps.mean(0, 1) and swept == on_maps.covariance((0, 1), (0, 1)) and swept > 0
+    )
+
+
+def _as_one(entry: sp.Expr) -> sp.Expr:
+    """An entry of the teacher as singular value plus one fraction."""
+    value = entry.coeff(GAMMA, 0)
+    return value + factor(entry - value)
+
+
+def _exact(case: TwoAxes) -> Step:
+    meanings = ", ".join(_MEANINGS[name] for name in case.names)
+    return derived(
+        "two-axes-rate",
+        SECTION,
+        "The exact rate of rotation",
+        "For two axes [eq:map-equations] is a linear system of ten equations over rational "
+        "functions. Its solution, put into [eq:frame-mean], is [eq:exact-rate]: "
+        f"{meanings}, and {{common}} is the common denominator, all polynomials in the parameters "
+        "of the minimum. They are long, so that a document on paper only says what they are. "
+        "The rate is odd in the misalignment {correlation}, and it vanishes for equal singular "
+        "values, where the canonical frame loses its meaning.",
+        symbols={
+            "gaussian": GAUSSIAN,
+            "length": LENGTH,
+            "labels": LABELS,
+            "common": COMMON,
+            "kurtosis": KURTOSIS,
+            "variance": LABEL_NOISE**2,
+            "correlation": SIGMA_12,
+        },
+        equations=(
+            Equation("exact-rate", sp.Eq(MEAN, ETA**2 / BATCH * case.assembled, evaluate=False)),
+            *(
+                Equation(f"rate-{_LABELS[name]}", sp.Eq(name, case.parts[name], evaluate=False))
+                for name in (*case.names, COMMON)
+            ),
+        ),
+        tests=(
+            holds(
+                "The response that the linear system gives satisfies it, as a matrix of rational "
+                "functions.",
+                "numerator expanded to zero",
+                lambda: _solves_its_equation(case),
+            ),
+            holds(
+                "The displayed parts add up to the trace of response and noise.",
+                "numerator expanded to zero",
+                lambda: _adds_up(case),
+            ),
+            holds(
+                "No part changes when the misalignment changes its sign: the rate is odd.",
+                "all exponents inspected",
+                lambda: all(
+                    term.as_coeff_exponent(SIGMA_12)[1] % 2 == 0
+                    for part in case.parts.values()
+                    for term in sp.Add.make_args(part)
+                ),
+            ),
+            holds(
+                "At a rational point it is the number that the full matrices in all eight "
+                "weights give.",
+                "exact evaluation at a rational point",
+                lambda: _agrees_in_weights(case),
+            ),
+        ),
+    )
+
+
+def _solves_its_equation(case: TwoAxes) -> bool:
+    """Whether ``B' Z + Z B`` is the symmetric part of ``B' O``, entry by entry."""
+    curvature, response, pull = case.minimum.curvature, case.response, case.pull
+    field = RationalField([*curvature, *response, *pull])
+    return all(
+        field.contract(
+            [*curvature[:, a], *response[a, :], pull[a, b]],
+            [*response[:, b], *curvature[:, b], sp.Integer(-1)],
+        )[0]
+        == 0
+        for a in range(4)
+        for b in range(4)
+    )
+
+
+def _adds_up(case: TwoAxes) -> bool:
+    """Whether the displayed rate is ``sqrt(s_1 s_2) tr(Z C) / G``."""
+    shown = case.explicit / (sp.sqrt(S_1) * sp.sqrt(S_2)) * case.minimum.metric(0, 1)
+    field = RationalField([shown, *case.response, *case.noise])
+    difference = field.contract([*case.response, shown], [*case.noise.T, sp.Integer(-1)])
+    return bool(difference[0] == 0)
+
+
+POINT = {
+    S_1: sp.Integer(4),
+    S_2: sp.Integer(1),
+    GAMMA: sp.Rational(1, 3),
+    SIGMA_12: sp.Rational(2, 5),
+    SIGMA_11: sp.Rational(3, 2),
+    SIGMA_22: sp.Rational(1, 2),
+    KURTOSIS: sp.Rational(1, 4),
+    LABEL_NOISE: sp.Rational(1, 5),
+}
+"""A rational minimum, with rational square roots of the singular values."""
+
+
+def _at_rational_point(case: TwoAxes) -> tuple[MapMinimum, WeightSpace]:
+    """The minimum at :data:`POINT`, and Hessian and noise in all weights."""
+    numbers = MapMinimum(
+        left=case.minimum.left,
+        right=case.minimum.right,
+        singular_values=(POINT[S_1], POINT[S_2]),
+        input_covariance=case.minimum.input_covariance.xreplace(POINT),
+        weight_decay=POINT[GAMMA],
+        unlearned_slope=case.minimum.unlearned_slope,
+        label_noise=(POINT[LABEL_NOISE] ** 2,) * 2,
+    )
+    noise = numbers.reach * case.noise.xreplace(POINT) * numbers.reach.T
+    return numbers, WeightSpace(numbers, sp.ImmutableMatrix(noise))
+
+
+def _agrees_in_weights(case: TwoAxes) -> bool:
+    """The rate at a rational point against full matrices in all weights."""
+    numbers, space = _at_rational_point(case)
+    turn = numbers.network.rotation(0, 1)
+    found = (space.stiffened * turn * space.fluctuation).trace() / numbers.metric(0, 1)
+    return bool(found == case.explicit.xreplace(POINT))
+
+
+def _small_angle(case: TwoAxes) -> Step:
+    shown = {name: QUOTIENTS[name] for name in case.names}
+    rate = case.by_angle.xreplace(shown)
+    slope = (
+        case.assembled.diff(SIGMA_12)
+        .xreplace(STRAIGHT)
+        .xreplace(
+            {COMMON: case.parts[COMMON].xreplace(STRAIGHT)}
+            | {name: case.parts[name].xreplace(STRAIGHT) for name in case.names}
+        )
+    )
+    sense = (
+        " All coefficients of {q} are positive: for Gaussian inputs without label noise the "
+        "sense of rotation is decided by the sign of the angle alone, and the hidden axis of the "
+        "larger singular value turns towards the other one when their inputs are positively "
+        "correlated."
+    )
+
+    def positive() -> bool:
+        return all(
+            coefficient > 0
+            for part in sp.fraction(case.quotients[GAUSSIAN])
+            for coefficient in sp.Poly(sp.expand(part)).coeffs()
+        )
+
+    return derived(
+        "small-angle",
+        SECTION,
+        "Small misalignment",
+        "Let the teacher have the gains {a_1} and {a_2} along its axes, and turn the axes of a "
+        "covariance with variances {lambda_1} and {lambda_2} by a small angle {angle}, from the "
+        "first axis of the teacher towards the second. To first order the singular values stay "
+        "those of the aligned task, [eq:angle-values], and the misalignment in the canonical "
+        "frame is [eq:angle-correlation]: the learned map sides partly with the inputs. The mean "
+        "rotation is [eq:angle-rate], linear in the angle. It vanishes without an angle, for "
+        "equal variances, whose axes are arbitrary, and for equal gains, as in every "
+        f"autoencoder.{sense}",
+        symbols={
+            "a_1": A_1,
+            "a_2": A_2,
+            "lambda_1": LAMBDA_1,
+            "lambda_2": LAMBDA_2,
+            "angle": ANGLE,
+            "q": QUOTIENTS[GAUSSIAN],
+        },
+        equations=(
+            Equation(
+                "angle-values",
+                sp.And(*(sp.Eq(name, value, evaluate=False) for name, value in LEARNED.items())),
+            ),
+            Equation("angle-correlation", sp.Eq(SIGMA_12, TILT, evaluate=False)),
+            Equation("angle-rate", sp.Eq(MEAN, ETA**2 / BATCH * rate, evaluate=False)),
+            *(
+                Equation(
+                    f"angle-{_LABELS[name]}",
+                    sp.Eq(shown[name], case.quotients[name], evaluate=False),
+                )
+                for name in case.names
+            ),
+        ),
+        tests=(
+            vanishes(
+                "Turning the teacher [eq:frame-teacher] into its own axes, to first order in the "
+                "misalignment, leaves the covariance with the off-diagonal entry of a turn by "
+                "the angle.",
+                *_turned_to_teacher(),
+            ),
+            vanishes(
+                "The rate is the slope of the exact rate in the misalignment, times "
+                "[eq:angle-correlation].",
+                slope * TILT - case.by_angle.xreplace(case.quotients),
+            ),
+            holds(
+                "Numerator and denominator of [eq:angle-gaussian] have positive coefficients only.",
+                "all coefficients inspected",
+                positive,
+            ),
+        ),
+    )
+
+
+def _turned_to_teacher() -> tuple[sp.Expr, sp.Expr]:
+    """What the turn into the axes of the teacher leaves over, to first order."""
+    size, turn = sp.symbols("size turn")
+    correlation = size * TILT.xreplace(LEARNED)
+    covariance = sp.Matrix([[LAMBDA_1, correlation], [correlation, LAMBDA_2]])
+    teacher = sp.diag(*LEARNED.values()) + GAMMA * covariance.inv()
+    rotation = sp.Matrix([[1, size * turn], [-size * turn, 1]])
+
+    def first(matrix: sp.Matrix) -> sp.Expr:
+        entry = (rotation * matrix * rotation.T)[0, 1]
+        return sp.diff(entry, size).subs(size, 0)
+
+    off_axis = sp.Poly(first(teacher), turn)
+    found = first(covariance).subs(turn, -off_axis.nth(0) / off_axis.nth(1))
+    gain = teacher[0, 0].subs(size, 0) - A_1
+    return found - (LAMBDA_1 - LAMBDA_2) * ANGLE, gain
+
+
+def _small_decay(case: TwoAxes) -> Step:
+    gains = {S_1: A_1, S_2: A_2}
+    weak = {
+        name: factor(quotient.xreplace(gains).xreplace({GAMMA: sp.Integer(0)}))
+        for name, quotient in case.quotients.items()
+    }
+    quiet_sources = {name: weak.get(name, sp.Integer(0)) for name in (GAUSSIAN, LENGTH)}
+    only_labels = {GAUSSIAN: sp.Integer(0), LENGTH: sp.Integer(0)}
+    shown = case.by_angle.xreplace(gains)
+    quiet = shown.xreplace({LABELS: sp.Integer(0)}).xreplace(quiet_sources)
+    noisy = shown.xreplace(only_labels).xreplace(weak)
+    equations = [Equation("decay-rate-quiet", _rate_equation(MEAN, quiet))]
+    # The square root, which becomes that of the gains, is no rational function.
+    exact = case.by_angle / (sp.sqrt(S_1) * sp.sqrt(S_2))
+    exact = exact.xreplace(case.quotients).xreplace(LEARNED)
+    root = sp.sqrt(A_1) * sp.sqrt(A_2)
+    silent = {LABEL_NOISE: sp.Integer(0)}
+    tests = [
+        vanishes(
+            "The term without label noise is the leading order of [eq:angle-rate] in the weight "
+            "decay.",
+            _leading(exact.xreplace(silent), 2) - _leading(quiet / root, 2),
+        ),
+        vanishes(
+            "Without label noise the noise is of second order in the weight decay.",
+            *(
+                case.noise.xreplace(silent).diff(GAMMA, order).xreplace({GAMMA: sp.Integer(0)})
+                for order in (0, 1)
+            ),
+        ),
+    ]
+    added = ""
+    if LABELS in case.names:
+        added = (
+            " Label noise adds [eq:decay-rate-noisy], of first order in the weight decay; its "
+            "sign also depends on which axis has the larger variance."
+        )
+        equations.append(Equation("decay-rate-noisy", _rate_equation(LABEL_MEAN, noisy)))
+        tests.append(
+            vanishes(
+                "The term of label noise is the leading order of what it adds.",
+                _leading(exact - exact.xreplace(silent), 1) - _leading(noisy / root, 1),
+            )
+        )
+    return derived(
+        "small-decay",
+        SECTION,
+        "Small misalignment and weak decay",
+        "When the weight decay is small too, the singular values are the gains. Without label "
+        "noise the leading term is [eq:decay-rate-quiet], of order {orders}. Noise is then of "
+        "second order in the weight decay, so that the diffusion, which needs noise and "
+        "fluctuation, is of order {diffusion}: at small learning rate and small decay the steady "
+        f"rotation wins.{added}",
+        symbols={
+            "orders": ETA**2 * GAMMA**2 * ANGLE,
+            "diffusion": ETA**3 * GAMMA**4,
+        },
+        equations=equations,
+        tests=tests,
+    )
+
+
+def _rate_equation(name: sp.Symbol, rate: sp.Expr) -> sp.Eq:
+    root = sp.sqrt(A_1) * sp.sqrt(A_2)
+    return sp.Eq(name, ETA**2 / BATCH * root * factor(rate / root), evaluate=False)
+
+
+def _leading(rate: sp.Expr, order: int) -> sp.Expr:
+    """Coefficient of the lowest power of the weight decay, which has to be ``order``."""
+    coefficient, found = leading_term(rate, GAMMA)
+    if found != order:
+        raise CheckFailed(f"the mean rotation is of order {found} in the weight decay")
+    return coefficient

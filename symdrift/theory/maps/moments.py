@@ -1,0 +1,307 @@
+"""Gradient noise of any inputs, from their fourth moments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sympy as sp
+
+from symdrift.derivation.chapter import derived, holds, vanishes
+from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.symbols import INPUTS
+from symdrift.derivation.vocabulary import (
+    INPUT_COVARIANCE,
+    NOISE,
+    NOISE_COVARIANCE,
+    RESIDUAL,
+)
+from symdrift.theory.examples import Examples
+from symdrift.theory.linear.gradient_noise import gradient_noise
+from symdrift.theory.linear.learned_map import MapMinimum, elliptical_noise
+from symdrift.theory.linear.two_axes import KURTOSIS
+from symdrift.theory.map_vocabulary import (
+    ANY_MAP,
+    MAP_NOISE,
+    MEAN_PRODUCT,
+    REACH,
+    SHAKEN,
+    SLOPE,
+)
+from symdrift.theory.maps.map_examples import EXAMPLE_KURTOSIS, MapExamples, turned
+from symdrift.theory.noise import SECTION, batches
+
+MOMENT = sp.IndexedBase("fourth")
+ENTRY = sp.IndexedBase("mapnoise_entry")
+NOISE_ENTRY = sp.IndexedBase("noise_entry")
+RESIDUAL_ENTRY = sp.IndexedBase("missed_entry")
+SLOPE_ENTRY = sp.IndexedBase("slope_entry")
+COVARIANCE_ENTRY = sp.IndexedBase("covariance_entry")
+LABEL_ENTRY = sp.IndexedBase("label_entry")
+PROBABILITY = sp.IndexedBase("probability")
+SAMPLE_GRADIENT = sp.IndexedBase("sample_gradient")
+STIMULI = sp.Symbol("stimulus_count", positive=True, integer=True)
+A, B, C, D, O, Q, K = sp.symbols("a b c d o q k", integer=True, positive=True)
+
+LATEX: dict[sp.Basic, str] = {
+    MOMENT.label: r"\mathcal{K}",
+    ENTRY.label: r"\mathcal{C}",
+    NOISE_ENTRY.label: "C",
+    RESIDUAL_ENTRY.label: "E",
+    SLOPE_ENTRY.label: r"\Lambda",
+    COVARIANCE_ENTRY.label: r"\Sigma",
+    LABEL_ENTRY.label: r"\mathcal{S}",
+    PROBABILITY.label: "f",
+    SAMPLE_GRADIENT.label: "g",
+    STIMULI: r"\#_{\mathrm{stimuli}}",
+    **{item: item.name for item in (A, B, C, D, O, Q, K)},
+}
+
+
+def moments(aligned: Examples, examples: MapExamples) -> Iterator[Step]:
+    """Noise on learned maps: fourth moments, elliptical inputs, stimulus sets, batches."""
+    yield _noise_on_maps(examples)
+    yield _contraction()
+    yield _elliptical(examples)
+    yield _stimuli()
+    yield batches(aligned)
+
+
+def _noise_on_maps(examples: MapExamples) -> Step:
+    covariance = MEAN_PRODUCT - sp.Trace(SLOPE.T * ANY_MAP) * SLOPE
+    zero = sp.Integer(0)
+    return derived(
+        "map-noise",
+        SECTION,
+        "Noise on learned maps",
+        "By [eq:noise-reached] the covariance of the gradient is the image of the covariance "
+        "{noise} of error times input, [eq:noise-intertwined], which as an operator on matrices "
+        "{F} is [eq:map-noise].",
+        symbols={"F": ANY_MAP, "noise": MAP_NOISE},
+        equations=(
+            Equation(
+                "noise-intertwined", sp.Eq(NOISE, REACH * MAP_NOISE * REACH.T, evaluate=False)
+            ),
+            Equation("map-noise", sp.Eq(SHAKEN, covariance, evaluate=False)),
+        ),
+        tests=(
+            vanishes(
+                "For Gaussian inputs the covariance of the gradient in all weights, entry by "
+                "entry by the Gaussian moment rule, is the image of that of error times input: "
+                "the two networks with rational entries, label noise included.",
+                *(
+                    gradient_noise(minimum)
+                    - minimum.reach * elliptical_noise(minimum, zero) * minimum.reach.T
+                    for minimum in examples.rational
+                ),
+            ),
+        ),
+    )
+
+
+def _contraction() -> Step:
+    entry = (
+        sp.Sum(
+            RESIDUAL_ENTRY[O, C] * RESIDUAL_ENTRY[Q, D] * MOMENT[C, A, D, B],
+            (C, 1, INPUTS),
+            (D, 1, INPUTS),
+        )
+        - SLOPE_ENTRY[O, A] * SLOPE_ENTRY[Q, B]
+        + LABEL_ENTRY[O, Q] * COVARIANCE_ENTRY[A, B]
+    )
+    return derived(
+        "contraction",
+        SECTION,
+        "Only a contraction of the fourth moments matters",
+        "Written out for output {o} and input {a} of one factor, output {q} and input {b} of the "
+        "other, the covariance is [eq:contraction]: the fourth moments {moment} of the inputs "
+        "enter contracted with the residual map twice. Third moments never enter, because label "
+        "noise is independent of the inputs.",
+        symbols={
+            "o": O,
+            "a": A,
+            "q": Q,
+            "b": B,
+            "moment": MOMENT[A, B, C, D],
+        },
+        equations=(Equation("contraction", sp.Eq(ENTRY[O, A, Q, B], entry, evaluate=False)),),
+        tests=(
+            holds(
+                "For two inputs and two outputs every product of two entries of error times "
+                "input, averaged monomial by monomial with arbitrary second and fourth moments, "
+                "has the covariance [eq:contraction].",
+                "expansion",
+                _averaged_by_hand,
+            ),
+        ),
+    )
+
+
+def _averaged_by_hand() -> bool:
+    """Cov(e_o x_a, e_q x_b) from monomials against the contraction, entry by entry."""
+    x = sp.symbols("x_1 x_2")
+    eps = sp.symbols("eps_1 eps_2")
+    residual = sp.Matrix(2, 2, sp.symbols("E_11 E_12 E_21 E_22"))
+    noise = sp.symbols("N_1 N_2")
+    second = {(k, 2 - k): sp.Symbol(f"m2_{k}") for k in range(3)}
+    fourth = {(k, 4 - k): sp.Symbol(f"m4_{k}") for k in range(5)}
+    errors = [residual[o, 0] * x[0] + residual[o, 1] * x[1] + eps[o] for o in range(2)]
+
+    def average(polynomial: sp.Expr) -> sp.Expr:
+        total = sp.Integer(0)
+        for (i, j, k, l), coefficient in sp.Poly(polynomial, *x, *eps).terms():
+            if k % 2 or l % 2:
+                continue
+            inputs = {0: {(0, 0): sp.Integer(1)}, 2: second, 4: fourth}[i + j][i, j]
+            total += coefficient * inputs * noise[0] ** (k // 2) * noise[1] ** (l // 2)
+        return total
+
+    def counted(*indices: int) -> tuple[int, int]:
+        return indices.count(0), indices.count(1)
+
+    covariance = sp.Matrix(2, 2, lambda a, b: second[counted(a, b)])
+    slope = residual * covariance
+    for o in range(2):
+        for a in range(2):
+            for q in range(2):
+                for b in range(2):
+                    found = average(sp.expand(errors[o] * x[a] * errors[q] * x[b])) - average(
+                        sp.expand(errors[o] * x[a])
+                    ) * average(sp.expand(errors[q] * x[b]))
+                    formula = sum(
+                        residual[o, c] * residual[q, d] * fourth[counted(c, a, d, b)]
+                        for c in range(2)
+                        for d in range(2)
+                    )
+                    formula -= slope[o, a] * slope[q, b]
+                    formula += (noise[o] if o == q else 0) * covariance[a, b]
+                    if sp.expand(found - formula) != 0:
+                        return False
+    return True
+
+
+def _elliptical(examples: MapExamples) -> Step:
+    pairings = (
+        COVARIANCE_ENTRY[A, B] * COVARIANCE_ENTRY[C, D]
+        + COVARIANCE_ENTRY[A, C] * COVARIANCE_ENTRY[B, D]
+        + COVARIANCE_ENTRY[A, D] * COVARIANCE_ENTRY[B, C]
+    )
+    missed = RESIDUAL * INPUT_COVARIANCE * RESIDUAL.T
+    formula = (
+        sp.MatMul(
+            1 + KURTOSIS,
+            missed * ANY_MAP * INPUT_COVARIANCE + SLOPE * ANY_MAP.T * SLOPE,
+            evaluate=False,
+        )
+        + KURTOSIS * sp.Trace(SLOPE.T * ANY_MAP) * SLOPE
+        + NOISE_COVARIANCE * ANY_MAP * INPUT_COVARIANCE
+    )
+    return derived(
+        "elliptical",
+        SECTION,
+        "Gaussian and elliptical inputs",
+        "Elliptical inputs are a linear map of vectors of uniform direction and independent "
+        "random length. Their fourth moments are those of Gaussian inputs, the sum over the three "
+        "pairings, times one plus the kurtosis {kurtosis}, [eq:pairings]; Gaussian inputs have "
+        "kurtosis zero. The contraction is then [eq:map-noise-elliptical]: what the residual map "
+        "misses, twice over two pairings, a term that couples all axes through the common length, "
+        "and the label noise.",
+        symbols={"kurtosis": KURTOSIS},
+        equations=(
+            Equation(
+                "pairings",
+                sp.Eq(
+                    MOMENT[A, B, C, D],
+                    sp.Mul(1 + KURTOSIS, pairings, evaluate=False),
+                    evaluate=False,
+                ),
+            ),
+            Equation("map-noise-elliptical", sp.Eq(SHAKEN, formula, evaluate=False)),
+        ),
+        tests=(
+            vanishes(
+                "Contracting [eq:pairings] entry by entry gives the operator "
+                "[eq:map-noise-elliptical]: the two networks with rational entries.",
+                *(
+                    _contracted(minimum, EXAMPLE_KURTOSIS)
+                    - elliptical_noise(minimum, EXAMPLE_KURTOSIS)
+                    for minimum in examples.rational
+                ),
+            ),
+        ),
+    )
+
+
+def _contracted(minimum: MapMinimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
+    """[eq:contraction] with the moments [eq:pairings], by explicit sums."""
+    residual, sigma, slope = minimum.residual_map, minimum.input_covariance, minimum.slope
+    inputs = minimum.inputs
+
+    def fourth(a: int, b: int, c: int, d: int) -> sp.Expr:
+        return (1 + kurtosis) * (
+            sigma[a, b] * sigma[c, d] + sigma[a, c] * sigma[b, d] + sigma[a, d] * sigma[b, c]
+        )
+
+    def entry(row: int, column: int) -> sp.Expr:
+        (o, a), (q, b) = divmod(row, inputs), divmod(column, inputs)
+        total = -slope[o, a] * slope[q, b]
+        if o == q:
+            total += minimum.label_noise[o] * sigma[a, b]
+        for c in range(inputs):
+            for d in range(inputs):
+                total += residual[o, c] * residual[q, d] * fourth(c, a, d, b)
+        return total
+
+    size = minimum.outputs * inputs
+    return sp.ImmutableMatrix(size, size, entry)
+
+
+def _stimuli() -> Step:
+    total = sp.Sum(PROBABILITY[K] * SAMPLE_GRADIENT[K, A] * SAMPLE_GRADIENT[K, B], (K, 1, STIMULI))
+    return derived(
+        "stimulus-noise",
+        SECTION,
+        "A finite set of stimuli",
+        "When the inputs are a finite set of stimuli, stimulus {k} shown with probability {f}, "
+        "nothing is left to average: between the weights {a} and {b} the covariance is the sum "
+        "[eq:stimulus-noise] over the gradients of the stimuli at the minimum, where their mean "
+        "vanishes; label noise adds its part as before. Rows of a data file are stimuli of equal "
+        "probability. The noise has at most as many dimensions as there are stimuli.",
+        symbols={"k": K, "f": PROBABILITY[K], "a": A, "b": B},
+        equations=(Equation("stimulus-noise", sp.Eq(NOISE_ENTRY[A, B], total, evaluate=False)),),
+        tests=(
+            holds(
+                "For four rational stimuli of unequal probability and a misaligned teacher the "
+                "sum is the image of the contraction of their fourth moments.",
+                "matrix product",
+                _stimuli_agree,
+            ),
+        ),
+    )
+
+
+def _stimuli_agree() -> bool:
+    stimuli = [sp.Matrix(row) for row in ([1, 2], [2, -1], [-1, 1], [1, 1])]
+    probabilities = [sp.Rational(k, 10) for k in (1, 2, 3, 4)]
+    covariance = sp.zeros(2, 2)
+    for stimulus, probability in zip(stimuli, probabilities, strict=True):
+        covariance += probability * stimulus * stimulus.T
+    minimum = MapMinimum(
+        left=turned(2, 0, 1, sp.Rational(1, 3)),
+        right=turned(2, 0, 1, sp.Rational(1, 2)),
+        singular_values=(sp.Integer(4), sp.Integer(1)),
+        input_covariance=sp.ImmutableMatrix(covariance),
+        weight_decay=sp.Rational(1, 2),
+        unlearned_slope=sp.ImmutableMatrix(sp.zeros(2, 2)),
+        label_noise=(sp.Integer(0), sp.Integer(0)),
+    )
+    network = minimum.network
+    by_gradients = sp.zeros(8, 8)
+    on_maps = -sp.Matrix([*minimum.slope]) * sp.Matrix([*minimum.slope]).T
+    quiet = dict.fromkeys(network.sample_label_noise, sp.Integer(0))
+    for stimulus, probability in zip(stimuli, probabilities, strict=True):
+        sample = {**quiet, **dict(zip(network.sample_input, stimulus, strict=True))}
+        gradient = sp.Matrix(minimum.sample_gradient.xreplace(sample))
+        by_gradients += probability * gradient * gradient.T
+        product = sp.Matrix([*(minimum.residual_map * stimulus * stimulus.T)])
+        on_maps += probability * product * product.T
+    return bool((by_gradients - minimum.reach * on_maps * minimum.reach.T).is_zero_matrix)

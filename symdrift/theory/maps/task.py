@@ -1,0 +1,383 @@
+"""Last section of a general document: what the study's own task makes of the theory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sympy as sp
+
+from symdrift.derivation.chapter import Test, derived, holds, vanishes
+from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.symbols import GAMMA, symbol
+from symdrift.derivation.vocabulary import I_INDEX, L_INDEX, RANK
+from symdrift.evaluation.dense import MinimumPoint, solve_minimum
+from symdrift.inputs import Elliptical, InputDistribution, Samples, mean_share, percentage
+from symdrift.study import (
+    EllipticalInputs,
+    GaussianInputs,
+    SampleInputs,
+    StimulusInputs,
+    Study,
+)
+from symdrift.study.problem import Array, LearningProblem
+from symdrift.theory.linear.learned_map import solve_operator
+from symdrift.theory.linear.two_axes import (
+    KURTOSIS,
+    LABEL_NOISE,
+    LAMBDA_1,
+    LAMBDA_2,
+    S_1,
+    S_2,
+    SIGMA_11,
+    SIGMA_12,
+    SIGMA_22,
+    STRAIGHT,
+    TwoAxes,
+)
+from symdrift.theory.maps.misaligned import CANONICAL_COVARIANCE, MEAN
+from symdrift.theory.maps.moments import ENTRY
+from symdrift.theory.results import SECTION
+from symdrift.theory.subject import (
+    absent_sources,
+    are_data,
+    called,
+    has_explicit_rate,
+    shares_axes,
+)
+
+LARGEST_CERTIFIED = 16
+"""Most inputs or outputs for which a minimum is certified in rational arithmetic."""
+SLACK = sp.Rational(1, 10**9)
+"""What the certificate of a minimum in double precision may miss, relative."""
+DIGITS = 6
+
+REACHED_DIMENSION = sp.Symbol("reached_dimension", positive=True)
+
+LATEX: dict[sp.Basic, str] = {REACHED_DIMENSION: r"\dim J"}
+
+_KINDS = {
+    GaussianInputs: "Gaussian inputs whose covariance and teacher share no axes",
+    EllipticalInputs: "elliptical inputs",
+    StimulusInputs: "a finite set of stimuli",
+    SampleInputs: "the rows of a data file",
+}
+
+
+def task(study: Study) -> Iterator[Step]:
+    """What the general theory says about one study."""
+    if isinstance(study.inputs, EllipticalInputs) and shares_axes(study):
+        yield _heavy_tails()
+    if study.missing or study.network.inputs.symbols:
+        yield _outlook(study)
+        return
+    problem = study.problem()
+    minimum = solve_minimum(
+        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
+    )
+    yield _minimum(study, problem, minimum)
+    if has_explicit_rate(study) and minimum.rank == 2:
+        yield _rate(problem, minimum, TwoAxes(absent_sources(study)))
+
+
+def _heavy_tails() -> Step:
+    """Noise of elliptical inputs whose axes are those of the teacher."""
+    i, l = I_INDEX, L_INDEX
+    e_i, gamma, sigma = symbol("residual_map", "i"), GAMMA, symbol("label_noise", "i") ** 2
+    lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")
+    light = 1 + KURTOSIS
+    entries = {
+        (i, i, i, i): (2 + 3 * KURTOSIS) * gamma**2 + sigma * lam_i,
+        (i, l, i, l): light * e_i**2 * lam_i * lam_l + sigma * lam_l,
+        (i, l, l, i): light * gamma**2,
+        (i, i, l, l): KURTOSIS * gamma**2,
+    }
+    case = TwoAxes()
+    values = {
+        lam_i: LAMBDA_1,
+        lam_l: LAMBDA_2,
+        e_i: GAMMA / LAMBDA_1,
+        symbol("label_noise", "i"): LABEL_NOISE,
+    }
+    found = case.noise.xreplace(dict(STRAIGHT))
+    places = {
+        (i, i, i, i): (0, 0),
+        (i, l, i, l): (1, 1),
+        (i, l, l, i): (1, 2),
+        (i, i, l, l): (0, 3),
+    }
+    return derived(
+        "heavy-tails",
+        SECTION,
+        "Noise along shared axes",
+        "Teacher and inputs of this study share their axes. Between learned axes {i} and {l} the "
+        "noise on learned maps then has the entries [eq:heavy-pair] and [eq:heavy-exchange], with "
+        "the residual {E_i} that weight decay leaves: those of Gaussian inputs times one plus the "
+        "kurtosis, up to the label noise. An axis with itself has [eq:heavy-own]. The entry "
+        "[eq:heavy-common] is new: the common length of a sample couples the weights of every "
+        "axis with itself to those of every other, so that Hessian and noise have no common "
+        "blocks and the trace [eq:map-covariance] has further terms.",
+        equations=tuple(
+            Equation(label, sp.Eq(ENTRY[place], entries[place], evaluate=False))
+            for label, place in (
+                ("heavy-pair", (i, l, i, l)),
+                ("heavy-exchange", (i, l, l, i)),
+                ("heavy-own", (i, i, i, i)),
+                ("heavy-common", (i, i, l, l)),
+            )
+        ),
+        tests=(
+            vanishes(
+                "They are the entries of [eq:map-noise-elliptical] for two axes without "
+                "misalignment.",
+                *(entries[key].xreplace(values) - found[place] for key, place in places.items()),
+            ),
+            holds(
+                "Two axes have no other entries, but for the order of indices.",
+                "all entries inspected",
+                lambda: all(found[a, b] == 0 for a, b in ((0, 1), (0, 2), (1, 3), (2, 3))),
+            ),
+        ),
+    )
+
+
+def _origin(inputs: InputDistribution) -> str:
+    """What data were read, and what their mean is, in sentences."""
+    text = ""
+    if isinstance(inputs, Samples) and inputs.source is not None:
+        source = inputs.source
+        header = {"names": "named by a header", "numbers": "numbered by a header"}
+        text = (
+            f" Its data are {len(inputs.rows)} rows of {len(source.used)} columns, "
+            f"{header.get(source.header, 'without a header')}"
+            f"{', less the mean of each column' if source.centred else ''}."
+        )
+        if source.components is not None and source.explained is not None:
+            text += (
+                f" The inputs are their {source.components} leading principal components, which "
+                f"hold {percentage(source.explained)} of the "
+                f"{'variance' if source.centred else 'second moment'}."
+            )
+    share = mean_share(inputs)
+    if share > 0:
+        return text + (
+            f" The mean of the inputs holds {percentage(share)} of their power, and {{Sigma}} is "
+            "their second moment about zero."
+        )
+    return text + " The inputs have no mean, so that {Sigma} is their covariance."
+
+
+def _outlook(study: Study) -> Step:
+    names = ", ".join(study.missing) or "its size"
+    sentence, inline = called(study)
+    explicit = (
+        "The rate of rotation of two axes, [eq:exact-rate], holds for it with symbols. "
+        if has_explicit_rate(study)
+        else ""
+    )
+    minimum = (
+        "On shared axes its minimum is known axis by axis, but fluctuation and rotation"
+        if shares_axes(study)
+        else "Its minimum solves polynomial equations without a closed solution, so that singular "
+        "values and axes"
+    )
+    planes = RANK * (RANK - 1) / 2
+    return derived(
+        "study",
+        SECTION,
+        "What is symbolic and what is numeric",
+        f"This study has {_KINDS[type(study.inputs)]}, and leaves {names} open. "
+        + ("{Sigma} is the second moment of these about zero. " if are_data(study) else "")
+        + f"{minimum} must be "
+        f"found numerically, once every symbol has a number. {explicit}The derivation above is "
+        "symbolic and holds for the study as it stands; with numbers the dense road solves "
+        f"[eq:map-equations] for it.{sentence}",
+        symbols=inline,
+        tests=(
+            holds(
+                "The planes of the hidden axes, counted one by one for five axes, are as many as "
+                "the rank allows.",
+                "enumeration",
+                lambda: planes.subs(RANK, 5) == len([(i, j) for j in range(5) for i in range(j)]),
+            ),
+        ),
+    )
+
+
+def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> Step:
+    outputs, inputs = problem.teacher.shape
+    sentence, inline = called(study)
+    rank = minimum.rank
+    reached = rank * (inputs + outputs - rank)
+    origin = _origin(problem.inputs) if are_data(study) else ""
+    values = _listed([_shown(value) for value in minimum.singular_values])
+    kernels = (
+        "The kernels beside this document evaluate [eq:exact-rate]."
+        if has_explicit_rate(study)
+        else "There is no kernel file for such a study: its numbers come from the dense road, "
+        "which solves [eq:map-equations] in double precision."
+    )
+    equations = [
+        Equation("study-values", sp.Eq(_listed(_names(rank)), values, evaluate=False)),
+        Equation(
+            "study-reached",
+            sp.Eq(REACHED_DIMENSION, sp.Integer(reached), evaluate=False),
+        ),
+    ]
+    still = (
+        " One hidden axis has no other to rotate into: nothing can drift in this study."
+        if rank == 1 and not (problem.synaptic_noise > 0 and problem.hidden > rank)
+        else ""
+    )
+    word = "singular value" if rank == 1 else "singular values"
+    return derived(
+        "study",
+        SECTION,
+        "The minimum of this study",
+        f"This study has {_KINDS[type(study.inputs)]}, {_several(inputs, 'input')}, "
+        f"{_several(outputs, 'output')} and {_several(problem.hidden, 'hidden unit')}.{origin} "
+        f"At its numbers the learned map has rank {rank}, with the {word} [eq:study-values]; the "
+        "noise reaches [eq:study-reached] dimensions, and the number of planes of hidden axes that "
+        f"rotate is {rank * (rank - 1) // 2}.{still} "
+        "The minimum is numeric here; everything that is derived from it is the theory above. "
+        f"{kernels}{sentence}",
+        symbols=inline,
+        equations=equations,
+        tests=_certificate(problem, minimum),
+    )
+
+
+def _several(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _listed(items: Sequence[sp.Expr]) -> sp.Basic:
+    """Several in brackets, one as it is."""
+    return items[0] if len(items) == 1 else sp.Tuple(*items)
+
+
+def _names(rank: int) -> list[sp.Symbol]:
+    return [symbol("singular_value", k + 1) for k in range(rank)]
+
+
+def _certificate(problem: LearningProblem, minimum: MinimumPoint) -> tuple[Test, ...]:
+    """The numerical minimum against its conditions, in rational arithmetic."""
+    covariance = _exact(problem.input_covariance)
+    first, second = _exact(minimum.first_layer), _exact(minimum.second_layer)
+    decay = sp.Rational(float(problem.weight_decay))
+    slope = (_exact(problem.teacher) - second * first) * covariance
+
+    def stationary() -> bool:
+        for pulled, layer in ((second.T * slope, first), (slope * first.T, second)):
+            missed = sum(entry**2 for entry in pulled - decay * layer)
+            if missed > (SLACK * decay) ** 2 * sum(entry**2 for entry in layer):
+                return False
+        return True
+
+    tests = [
+        holds(
+            "The numbers of the minimum, taken as exact fractions, satisfy [eq:stationary] up to "
+            "one part in a billion of the weight decay.",
+            "exact rational arithmetic",
+            stationary,
+        )
+    ]
+    outputs, inputs = problem.teacher.shape
+    if minimum.certificate.duality_gap is not None and max(inputs, outputs) <= LARGEST_CERTIFIED:
+        bound = (decay * (1 + SLACK)) ** 2 * sp.eye(outputs) - slope * slope.T
+        tests.append(
+            holds(
+                "They satisfy [eq:dual] up to one part in a billion, so that no network of any "
+                "width has a loss that is lower by more than rounding.",
+                "pivots in exact rational arithmetic",
+                lambda: _is_positive(bound),
+            )
+        )
+    return tuple(tests)
+
+
+def _exact(array: Array) -> sp.Matrix:
+    rows, columns = array.shape
+    return sp.Matrix(rows, columns, [sp.Rational(float(value)) for value in array.ravel()])
+
+
+def _is_positive(matrix: sp.Matrix) -> bool:
+    """All pivots of a symmetric matrix are positive."""
+    rest = sp.Matrix(matrix)
+    while rest.rows:
+        pivot = rest[0, 0]
+        if pivot <= 0:
+            return False
+        below = rest[1:, :1]
+        rest = rest[1:, 1:] - below * below.T / pivot
+    return True
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """A minimum of two axes as numbers of the canonical frame."""
+
+    values: dict[sp.Symbol, float]
+
+    def at(self, expression: sp.Expr) -> float:
+        return float(expression.xreplace({k: sp.Float(v, 30) for k, v in self.values.items()}))
+
+
+def _rate(problem: LearningProblem, minimum: MinimumPoint, case: TwoAxes) -> Step:
+    roots = np.sqrt(minimum.singular_values)
+    axes = minimum.first_layer / roots[:, np.newaxis]
+    covariance = axes @ problem.input_covariance @ axes.T
+    kurtosis = problem.inputs.kurtosis if isinstance(problem.inputs, Elliptical) else 0.0
+    frame = _Frame(
+        {
+            S_1: float(minimum.singular_values[0]),
+            S_2: float(minimum.singular_values[1]),
+            SIGMA_11: float(covariance[0, 0]),
+            SIGMA_22: float(covariance[1, 1]),
+            SIGMA_12: float(covariance[0, 1]),
+            GAMMA: float(problem.weight_decay),
+            KURTOSIS: float(kurtosis),
+            LABEL_NOISE: float(np.sqrt(problem.label_noise[0])),
+        }
+    )
+    per_step = problem.learning_rate**2 / problem.batch
+    rate = per_step * frame.at(case.explicit)
+
+    def in_double_precision() -> bool:
+        """The same contraction from the equations on learned maps, solved with these numbers."""
+        exact = {name: sp.Rational(value) for name, value in frame.values.items()}
+        curvature = case.minimum.curvature.xreplace(exact)
+        fluctuation = solve_operator(curvature, curvature.T, case.noise.xreplace(exact))
+        trace = (curvature.T * case.turn * fluctuation).trace()
+        root = float(np.sqrt(np.prod(minimum.singular_values)))
+        found = per_step * root * float(trace) / float(2 * np.sum(minimum.singular_values))
+        return abs(found - rate) <= 1e-9 * abs(found)
+
+    shown = sp.Matrix(2, 2, [_shown(entry) for entry in covariance.ravel()])
+    return derived(
+        "study-rate",
+        SECTION,
+        "The steady rotation of this study",
+        "In the canonical frame the inputs of this study have the covariance [eq:study-frame]. "
+        "The exact rate [eq:exact-rate] is then [eq:study-mean], in radians per step. A negative "
+        "rate turns the first hidden axis towards the second; the sign of an axis makes the "
+        "largest component of its right singular vector positive.",
+        equations=(
+            Equation("study-frame", sp.Eq(CANONICAL_COVARIANCE, shown, evaluate=False)),
+            Equation("study-mean", sp.Eq(MEAN, _shown(rate), evaluate=False)),
+        ),
+        tests=(
+            holds(
+                "Solving [eq:map-equations] in exact rational arithmetic at the numbers of the "
+                "study gives the value of the displayed rate, to nine digits.",
+                "exact rational arithmetic",
+                in_double_precision,
+            ),
+        ),
+        assumptions=("Numbers are rounded to six digits.",),
+    )
+
+
+def _shown(value: float) -> sp.Float:
+    return sp.Float(f"{float(value):.{DIGITS}g}", DIGITS)

@@ -1,0 +1,461 @@
+"""Last section of a document: the general results in the symbols of the study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import sympy as sp
+
+from symdrift.algebra.forms import simplify_by, substitute
+from symdrift.algebra.rational import RationalField, is_zero, replaced
+from symdrift.derivation.chapter import Test, derived, holds, vanishes
+from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
+from symdrift.derivation.vocabulary import I_INDEX, J_INDEX, RANK
+from symdrift.theory.examples import Examples
+from symdrift.theory.linear.aligned import counterparts
+from symdrift.theory.linear.limits import isotropic_diffusion, other_term, own_term
+from symdrift.theory.linear.normal_space import normal_space
+from symdrift.theory.linear.points import AlignedMinimum, Direction
+from symdrift.theory.linear.propagator import decay_matrix
+from symdrift.theory.map_vocabulary import SYNAPTIC_NOISE
+from symdrift.theory.special_cases import grouped_isotropic
+from symdrift.theory.subject import Subject
+
+SECTION = "Results for this study"
+
+EXPLICIT_AXES = 4
+"""Largest number of axes for which the study is checked with full matrices."""
+DISPLAYED_TERMS = 200
+"""Longest numerator that is written out."""
+DISPLAYED_SYMBOLS = 6
+"""Most symbols that a formula may have to be written out."""
+
+SYNAPTIC_VARIANCE, SILENT_VARIANCE, SYNAPTIC_DECAY, SILENT_UNITS = sp.symbols(
+    "synaptic_variance silent_variance synaptic_decay silent_units", positive=True
+)
+
+LATEX: dict[sp.Basic, str] = {
+    SYNAPTIC_VARIANCE: r"V^{\varsigma}_{ij}",
+    SILENT_VARIANCE: r"V^{\varsigma}_{ik}",
+    SYNAPTIC_DECAY: r"\Delta^{\varsigma}_{i}",
+    SILENT_UNITS: "(p - r)",
+}
+
+
+def results(examples: Examples, subject: Subject) -> Iterator[Step]:
+    """Singular values and diffusion tensor of the study."""
+    if subject.symbolic_size:
+        yield _isotropic(examples, subject)
+    else:
+        yield _minimum(subject)
+        if len(subject.active) > 1:
+            yield _drift(examples, subject)
+
+
+def synaptic_results(subject: Subject) -> Iterator[Step]:
+    """What noise of the synapses adds to the results of an aligned study."""
+    values = sp.IndexedBase("s")
+    count = subject.hidden - len(subject.active)
+    direct = SYNAPTIC_NOISE**2 / (
+        2 * (symbol("singular_value", "i") + symbol("singular_value", "j"))
+    )
+    silent = SYNAPTIC_NOISE**2 / (2 * symbol("singular_value", "i"))
+    others = sp.Sum(
+        SYNAPTIC_NOISE**2 / (4 * (values[I_INDEX] + values[J_INDEX])), (J_INDEX, 1, RANK)
+    )
+    added = (
+        others
+        - SYNAPTIC_NOISE**2 / (8 * values[I_INDEX])
+        + SILENT_UNITS * SYNAPTIC_NOISE**2 / (4 * values[I_INDEX])
+    )
+    leaks = (
+        ""
+        if count == 0
+        else " A plane of the axis {i} and a silent hidden unit has [eq:study-silent]."
+    )
+    equations = [Equation("study-direct", sp.Eq(SYNAPTIC_VARIANCE, direct, evaluate=False))]
+    if count != 0:
+        equations.append(Equation("study-silent", sp.Eq(SILENT_VARIANCE, silent, evaluate=False)))
+    equations.append(Equation("study-leak", sp.Eq(SYNAPTIC_DECAY, added, evaluate=False)))
+
+    def summed() -> bool:
+        """Decay matrix of three active axes and two silent units, plane by plane."""
+        s = sp.symbols("s_1:4", positive=True)
+        size = [*s, sp.Integer(0), sp.Integer(0)]
+        variances = {
+            (a, b): SYNAPTIC_NOISE**2 / (2 * (size[a] + size[b]))
+            for a in range(3)
+            for b in range(a + 1, 5)
+        }
+        decay = decay_matrix(variances, 5)
+        return all(
+            is_zero(
+                decay[a, a]
+                - sum(SYNAPTIC_NOISE**2 / (4 * (s[a] + other)) for other in s)
+                + SYNAPTIC_NOISE**2 / (8 * s[a])
+                - 2 * SYNAPTIC_NOISE**2 / (4 * s[a])
+            )
+            for a in range(3)
+        )
+
+    yield derived(
+        "study-synaptic",
+        SECTION,
+        "What the synapses add",
+        "The noise of the synapses of this study adds [eq:study-direct] to the variance [eq:total] "
+        f"of every plane of active axes.{leaks} The decay of the representation along the axis "
+        "{i} grows by [eq:study-leak], where {silent} is the number of silent hidden units; the "
+        "sum runs over the active axes and contains the axis itself, which the next term takes "
+        "back. The kernels evaluate the part of the gradients.",
+        symbols={"silent": SILENT_UNITS},
+        equations=equations,
+        tests=(
+            holds(
+                "For three active axes and two silent units the decay matrix of [eq:synaptic], "
+                "plane by plane, has [eq:study-leak] on its diagonal.",
+                "numerator expanded to zero",
+                summed,
+            ),
+        ),
+    )
+
+
+def in_study_symbols(subject: Subject) -> dict[sp.Symbol, sp.Expr]:
+    """What stands for the global symbols in the study."""
+    return {GAMMA: subject.weight_decay, ETA: subject.learning_rate, BATCH: subject.batch}
+
+
+def _isotropic(examples: Examples, subject: Subject) -> Step:
+    (axis,) = subject.directions
+    value, diffusion, decay = (
+        symbol(role) for role in ("singular_value", "diffusion_tensor", "decay")
+    )
+    form = simplify_by(
+        grouped_isotropic(isotropic_diffusion(examples.representative)).expression,
+        substitute(
+            "the symbols of the study",
+            {
+                symbol("input_variance"): axis.input_variance,
+                symbol("label_noise"): sp.sqrt(axis.label_noise),
+                symbol("gain"): axis.gain,
+                INPUTS: subject.inputs,
+            }
+            | in_study_symbols(subject),
+        ),
+    )
+    explicit = form.expression.xreplace({value: axis.singular_value})
+    point = {
+        item: sp.Rational(k + 3, 2 * k + 2)
+        for k, item in enumerate(sorted(explicit.free_symbols, key=lambda s: s.name))
+        if item != subject.inputs
+    } | {subject.inputs: sp.Integer(3)}
+    axes = (axis,) * 3
+    pairwise = examples.representative.rotation_variance(axes, 0, 1).xreplace(
+        in_study_symbols(subject)
+    )
+    return derived(
+        "study",
+        SECTION,
+        "Diffusion and decay rate",
+        "All axes of this study are alike. Every singular value is [eq:study-value], every plane "
+        "diffuses with [eq:study-diffusion], and the representation of every stimulus loses its "
+        "autocorrelation at the rate [eq:study-rate], the sum over the planes through its axis."
+        f"{subject.called}",
+        symbols=subject.inline,
+        equations=(
+            Equation("study-value", sp.Eq(value, axis.singular_value, evaluate=False)),
+            Equation("study-diffusion", sp.Eq(diffusion, form.expression, evaluate=False)),
+            Equation("study-rate", sp.Eq(decay, (subject.inputs - 1) * diffusion, evaluate=False)),
+        ),
+        tests=(
+            holds(
+                "For three axes half the sum over representative indices, in the symbols of the "
+                "study, equals [eq:study-diffusion].",
+                "exact evaluation at a rational point",
+                lambda: is_zero(
+                    (pairwise / (2 * subject.batch**2)).xreplace(point) - explicit.xreplace(point)
+                ),
+            ),
+        ),
+        assumptions=("The weight decay is smaller than input variance times gain.",),
+        simplified=(form,),
+    )
+
+
+def _minimum(subject: Subject) -> Step:
+    explicit, _ = _explicit_minimum(subject)
+    equations = []
+    seen: list[sp.Expr] = []
+    for k in subject.active:
+        value = subject.directions[k].singular_value
+        if value not in seen:
+            seen.append(value)
+            equations.append(
+                Equation(
+                    f"study-value-{k + 1}",
+                    sp.Eq(symbol("singular_value", k + 1), value, evaluate=False),
+                )
+            )
+    inactive = [d for d in subject.directions if not d.active]
+    condition = [
+        sp.Gt(d.input_variance * d.gain, subject.weight_decay, evaluate=False)
+        for d in (subject.directions[k] for k in subject.active)
+    ]
+    if len(subject.active) == 1:
+        text = (
+            f"One axis of this study is active, that of input {subject.active[0] + 1}. Its "
+            "singular value follows from [eq:singular-value]."
+        )
+        if not subject.silent_units_drift:
+            text += (
+                " One hidden axis has no other to rotate into: nothing can drift in this study, "
+                "and every rate of drift is zero."
+            )
+    else:
+        text = (
+            "The active axes of this study, in the order of the axes of its inputs, are {axes}. "
+            "Their singular values follow from [eq:singular-value]; axes that are not listed repeat "
+            "one that is. Indices count the axes of the inputs. Tables and figures count the planes "
+            "of hidden axes, which stand in the order of decreasing singular value: at the "
+            "numbers of the study they belong to the axes {hidden}."
+        )
+    text += _left_out(inactive)
+    return derived(
+        "study-minimum",
+        SECTION,
+        "Singular values",
+        text + subject.called,
+        symbols={
+            **subject.inline,
+            "axes": sp.Tuple(*(sp.Integer(k + 1) for k in subject.active)),
+            "hidden": sp.Tuple(*(sp.Integer(k + 1) for k in subject.hidden_axes)),
+            "conditions": sp.And(*dict.fromkeys(condition)),
+        },
+        equations=equations,
+        tests=(
+            vanishes(
+                "The mean gradient of the network of this study vanishes in every weight at the "
+                "canonical point.",
+                explicit.mean_gradient.xreplace({GAMMA: subject.weight_decay}),
+            ),
+        ),
+        assumptions=(
+            "These axes are active, {conditions}; axes that are left out are below their "
+            "threshold or have a smaller loss reduction [eq:reduction]."
+            if all(not c.is_Boolean or c not in (sp.true, sp.false) for c in condition)
+            else "The numbers of the study decide which axes are active.",
+        ),
+    )
+
+
+def _left_out(directions: Sequence[Direction]) -> str:
+    """Sentences about the axes that are not learned, for each reason."""
+    without_input = [d for d in directions if d.input_variance == 0]
+    without_gain = [d for d in directions if d.input_variance != 0 and d.gain == 0]
+    below = len(directions) - len(without_input) - len(without_gain)
+    text = ""
+    if below:
+        axes = "One axis is" if below == 1 else f"{below} axes are"
+        own = "its whole gain" if below == 1 else "their whole gains"
+        text += f" {axes} left out and keep{'s' if below == 1 else ''} {own} as residual."
+    if without_gain:
+        axes = "One input" if len(without_gain) == 1 else f"{len(without_gain)} inputs"
+        text += f" {axes} that no output asks for, with a gain of 0, can only add noise."
+    if without_input:
+        one = len(without_input) == 1
+        axes, own = ("One output", "its") if one else (f"{len(without_input)} outputs", "their")
+        text += (
+            f" {axes} without an input of {own} own, with a gain of 0, can only add label noise."
+        )
+    return text
+
+
+def _explicit_minimum(
+    subject: Subject,
+) -> tuple[AlignedMinimum, dict[sp.Symbol, sp.Expr]]:
+    """The network of the study, active axes first, and what its singular values stand for.
+
+    The singular values stay symbols, so that their square roots do.
+    """
+    values: dict[sp.Symbol, sp.Expr] = {}
+    active, inactive = [], []
+    for k, direction in enumerate(subject.directions):
+        if direction.active:
+            value = symbol("singular_value", k + 1)
+            values[value] = direction.singular_value
+            active.append(replace(direction, singular_value=value))
+        else:
+            inactive.append(direction)
+    minimum = AlignedMinimum(
+        directions=(*active, *inactive),
+        hidden=int(subject.hidden),
+        inputs=int(subject.inputs),
+        outputs=int(subject.outputs),
+    )
+    return minimum, values
+
+
+def _drift(examples: Examples, subject: Subject) -> Step:
+    equations: list[Equation] = []
+    hidden = 0
+    forms: list[tuple[object, ...]] = []
+    for plane in _distinct_planes(subject):
+        for label, term in _plane_terms(examples, subject, plane):
+            form = _form(subject, (*plane, label))
+            if form in forms:
+                continue
+            forms.append(form)
+            shown = _displayable(term)
+            if shown is None:
+                hidden += 1
+            else:
+                i, j = (k + 1 for k in plane)
+                name = sp.IndexedBase("T")[i, j, label + 1]
+                equations.append(
+                    Equation(f"study-term-{i}-{j}-{label + 1}", sp.Eq(name, shown, evaluate=False))
+                )
+    text = "Different planes of this study are uncorrelated, and each has the variance [eq:total]. "
+    text += (
+        "The terms of the sum are written out below for planes and axes that differ; the "
+        "others have the same form in the symbols of their axes."
+        if equations
+        else "Its terms have too many symbols to be written out: the blocks of the previous "
+        "sections are the formula, and the kernels evaluate it."
+    )
+    if equations and hidden:
+        text += (
+            f" {'One term is' if hidden == 1 else f'{hidden} terms are'} longer than "
+            f"{DISPLAYED_TERMS} summands and left to the kernels."
+        )
+    return derived(
+        "study",
+        SECTION,
+        "Diffusion tensor",
+        text,
+        equations=equations,
+        tests=_drift_tests(examples, subject),
+    )
+
+
+def _distinct_planes(subject: Subject) -> list[tuple[int, int]]:
+    """Planes of active axes, one of each kind: equal axes are interchangeable."""
+    found: list[tuple[int, int]] = []
+    kinds: list[frozenset[tuple[sp.Expr, ...]]] = []
+    for position, i in enumerate(subject.active):
+        for j in subject.active[position + 1 :]:
+            kind = frozenset((_kind(subject.directions[i]), _kind(subject.directions[j])))
+            if kind not in kinds:
+                kinds.append(kind)
+                found.append((i, j))
+    return found
+
+
+def _kind(direction: Direction) -> tuple[sp.Expr, ...]:
+    return (
+        direction.input_variance,
+        direction.label_noise,
+        direction.singular_value,
+        direction.residual,
+    )
+
+
+def _form(subject: Subject, axes: tuple[int, int, int]) -> tuple[object, ...]:
+    """What decides the form of a term: how each axis enters, and which axes are equal.
+
+    Symbols that belong to one axis are replaced by placeholders, so that terms that differ
+    only in the names of their axes have one form.
+    """
+    i, j, l = axes
+    # The term l = j is the term l = i with the two units exchanged.
+    ordered = (j, i, l) if l == j else (i, j, l)
+    shared = subject.weight_decay.free_symbols
+    kinds = [_kind(subject.directions[k]) for k in ordered]
+    described = []
+    for kind in kinds:
+        own = sorted(
+            set().union(*(part.free_symbols for part in kind)) - shared, key=lambda s: s.name
+        )
+        names = {item: sp.Symbol(f"axis_{k}", positive=True) for k, item in enumerate(own)}
+        described.append(tuple(part.xreplace(names) for part in kind))
+    return (l in (i, j), tuple(described), tuple(kinds.index(kind) for kind in kinds))
+
+
+def _plane_terms(
+    examples: Examples, subject: Subject, plane: tuple[int, int]
+) -> Iterator[tuple[int, sp.Expr]]:
+    """The terms of a plane, one for each kind of axis ``l``."""
+    directions = subject.directions
+    i, j = (directions[k] for k in plane)
+    drift = examples.representative
+    values = in_study_symbols(subject)
+    yield plane[0], replaced(own_term(drift, i, j), values)
+    if _kind(i) != _kind(j):
+        yield plane[1], replaced(own_term(drift, j, i), values)
+    kinds = []
+    for l, direction in enumerate(directions):
+        if l not in plane and _kind(direction) not in kinds:
+            kinds.append(_kind(direction))
+            yield l, replaced(other_term(drift, i, j, direction), values)
+
+
+def _displayable(term: sp.Expr) -> sp.Expr | None:
+    """The factored term, or nothing when it is too long to be read."""
+    if not term.free_symbols:
+        return sp.Float(term, 10)
+    if len(term.free_symbols) > DISPLAYED_SYMBOLS:
+        return None
+    field = RationalField([term])
+    numerator, denominator = field.fraction(term)
+    if len(numerator) > 4 * DISPLAYED_TERMS:
+        return None
+    shown = field.factors(numerator) / field.factors(denominator)
+    longest = max(
+        (len(part.args) for part in shown.atoms(sp.Add)),
+        default=0,
+    )
+    return shown if longest <= DISPLAYED_TERMS else None
+
+
+def _drift_tests(examples: Examples, subject: Subject) -> list[Test]:
+    minimum, singular_values = _explicit_minimum(subject)
+    values = in_study_symbols(subject)
+    representative = examples.representative
+
+    def vanishing(difference: sp.Expr) -> bool:
+        exact = replaced(replaced(difference, singular_values), values)
+        symbols = sorted(exact.free_symbols, key=lambda item: item.name)
+        if len(symbols) <= DISPLAYED_SYMBOLS:
+            return is_zero(exact)
+        point = {item: sp.Rational(k + 5, k + 3) for k, item in enumerate(symbols)}
+        return is_zero(replaced(exact, point))
+
+    def explicit() -> bool:
+        return all(
+            vanishing(pair.found.area_variance - replaced(pair.generic.area_variance, pair.names))
+            for pair in counterparts(normal_space(minimum), representative)
+        )
+
+    def general(i: int, j: int) -> sp.Expr:
+        return representative.rotation_variance(minimum.directions, i, j)
+
+    how = "numerator expanded to zero, or exact evaluation where there are many symbols"
+    tests = [
+        holds(
+            "The variance of a plane does not depend on the order of its units.",
+            how,
+            lambda: vanishing(general(0, 1) - general(1, 0)),
+        )
+    ]
+    if len(minimum.directions) <= EXPLICIT_AXES:
+        tests.append(
+            holds(
+                f"The full matrices of the network of this study, with "
+                f"{len(minimum.directions)} axes, give the same terms as the "
+                "representative indices.",
+                how,
+                explicit,
+            )
+        )
+    return tests

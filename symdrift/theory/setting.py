@@ -1,0 +1,201 @@
+"""Section 1 of a document: network, loss and gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sympy as sp
+
+from symdrift.derivation.chapter import derived, vanishes
+from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.symbols import ETA, GAMMA
+from symdrift.derivation.vocabulary import (
+    ERROR,
+    EXPECTED_LOSS,
+    FIRST_LAYER,
+    GRADIENT,
+    GRADIENT_FIRST,
+    GRADIENT_SECOND,
+    INPUT,
+    INPUT_COVARIANCE,
+    LABEL_NOISE,
+    LOSS,
+    MEAN_FIRST,
+    MEAN_SECOND,
+    NEXT_WEIGHTS,
+    NOISE_COVARIANCE,
+    RESIDUAL,
+    SECOND_LAYER,
+    TEACHER,
+    WEIGHTS,
+)
+from symdrift.theory.linear.network import LinearNetwork
+
+SECTION = "Setting"
+
+
+def explicit_network(inputs: int, outputs: int, hidden: int) -> LinearNetwork:
+    """A network of explicit size whose teacher and covariance are full of symbols."""
+    return LinearNetwork(
+        hidden=hidden,
+        teacher=sp.ImmutableMatrix(outputs, inputs, lambda i, j: sp.Symbol(f"A_{i + 1}{j + 1}")),
+        input_covariance=sp.ImmutableMatrix(
+            inputs, inputs, lambda i, j: sp.Symbol(f"Sigma_{min(i, j) + 1}{max(i, j) + 1}")
+        ),
+        label_noise=tuple(sp.Symbol(f"S_{o + 1}") for o in range(outputs)),
+    )
+
+
+def instantiate(expression: sp.MatrixExpr, network: LinearNetwork) -> sp.ImmutableMatrix:
+    """A matrix formula with the entries of an explicit network in the place of its symbols."""
+    residual_map = network.teacher - network.second_layer * network.first_layer
+    entries = {
+        FIRST_LAYER: network.first_layer,
+        SECOND_LAYER: network.second_layer,
+        INPUT: network.sample_input,
+        LABEL_NOISE: network.sample_label_noise,
+        TEACHER: network.teacher,
+        INPUT_COVARIANCE: network.input_covariance,
+        NOISE_COVARIANCE: sp.ImmutableMatrix(sp.diag(*network.label_noise)),
+        RESIDUAL: residual_map,
+        ERROR: network.residual,
+    }
+    return evaluate_matrix(expression, entries)
+
+
+def evaluate_matrix(
+    expression: sp.Basic, entries: dict[sp.MatrixSymbol, sp.ImmutableMatrix]
+) -> sp.ImmutableMatrix:
+    """Sums, products, transposes and traces of matrix symbols, entry by entry."""
+    if isinstance(expression, sp.MatrixSymbol):
+        return entries[expression]
+    if isinstance(expression, sp.Transpose):
+        return evaluate_matrix(expression.arg, entries).T
+    if isinstance(expression, sp.Trace):
+        return evaluate_matrix(expression.arg, entries).trace()
+    if isinstance(expression, sp.Identity):
+        return sp.ImmutableMatrix(sp.eye(int(expression.rows)))
+    if isinstance(expression, (sp.Add, sp.MatAdd)):
+        parts = [evaluate_matrix(part, entries) for part in expression.args]
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part
+        return total
+    if isinstance(expression, (sp.Mul, sp.MatMul)):
+        product = sp.Integer(1)
+        for part in expression.args:
+            product = product * evaluate_matrix(part, entries)
+        return product
+    return expression
+
+
+ZERO_MEAN = "Inputs have zero mean and covariance {Sigma}"
+ABOUT_ZERO = (
+    "Inputs have the second moment {Sigma} about zero, which is their covariance only where they "
+    "have no mean"
+)
+
+
+def setting(network: LinearNetwork, inputs: str) -> Iterator[Step]:
+    """Per-sample loss, gradient, update and expected loss.
+
+    Parameters
+    ----------
+    network : LinearNetwork
+        Generic network of explicit size on which the matrix formulas are checked.
+    inputs : str
+        What {Sigma} is of the inputs: `ZERO_MEAN` or `ABOUT_ZERO`.
+    """
+    error = TEACHER * INPUT + LABEL_NOISE - SECOND_LAYER * FIRST_LAYER * INPUT
+    squared_weights = sp.Trace(FIRST_LAYER * FIRST_LAYER.T) + sp.Trace(
+        SECOND_LAYER * SECOND_LAYER.T
+    )
+    sample_loss = sp.Trace(ERROR * ERROR.T) / 2 + GAMMA * squared_weights / 2
+    gradient_first = -SECOND_LAYER.T * ERROR * INPUT.T + GAMMA * FIRST_LAYER
+    gradient_second = -ERROR * INPUT.T * FIRST_LAYER.T + GAMMA * SECOND_LAYER
+    explicit_gradient = sp.Matrix(
+        [
+            *instantiate(gradient_first, network),
+            *instantiate(gradient_second, network),
+        ]
+    )
+    size = f"{network.inputs} inputs, {network.outputs} outputs and {network.hidden} hidden units"
+    yield derived(
+        "loss",
+        SECTION,
+        "Network and loss",
+        "A network with {n} inputs, {p} hidden units and {m} outputs maps an input {x} through "
+        "the weights {W} and {U}. The teacher {A} gives the target, with label noise {epsilon} on "
+        "top; the error of one sample is [eq:error]. Its loss [eq:sample-loss] adds weight decay "
+        "of strength {gamma}.",
+        equations=(
+            Equation("error", sp.Eq(ERROR, error, evaluate=False)),
+            Equation("sample-loss", sp.Eq(LOSS, sample_loss, evaluate=False)),
+        ),
+        tests=(
+            vanishes(
+                f"The loss, written out for {size} with every weight, teacher entry and sample a "
+                "symbol, equals the matrix formula.",
+                network.sample_loss - instantiate(sample_loss, network),
+            ),
+        ),
+        assumptions=(
+            f"{inputs}; label noise is independent of the inputs and of the other outputs.",
+        ),
+    )
+    yield derived(
+        "gradient",
+        SECTION,
+        "Gradient of one sample",
+        "Differentiating [eq:sample-loss] by every weight gives the gradients of the two layers. "
+        "Online gradient descent takes one step [eq:update] for each fresh sample, with learning "
+        "rate {eta}; a batch of {batch} samples uses the mean of their gradients.",
+        equations=(
+            Equation("gradient-first", sp.Eq(GRADIENT_FIRST, gradient_first, evaluate=False)),
+            Equation("gradient-second", sp.Eq(GRADIENT_SECOND, gradient_second, evaluate=False)),
+            Equation("update", sp.Eq(NEXT_WEIGHTS, WEIGHTS - ETA * GRADIENT, evaluate=False)),
+        ),
+        tests=(
+            vanishes(
+                f"Derivatives by each of the weights of a network with {size} equal the matrix "
+                "formulas, entry by entry.",
+                network.sample_gradient - explicit_gradient,
+            ),
+        ),
+    )
+    quadratic = sp.Trace(RESIDUAL * INPUT_COVARIANCE * RESIDUAL.T) / 2
+    expected = quadratic + sp.Trace(NOISE_COVARIANCE) / 2 + GAMMA * squared_weights / 2
+    mean_first = -SECOND_LAYER.T * RESIDUAL * INPUT_COVARIANCE + GAMMA * FIRST_LAYER
+    mean_second = -RESIDUAL * INPUT_COVARIANCE * FIRST_LAYER.T + GAMMA * SECOND_LAYER
+    explicit_mean = sp.Matrix(
+        [*instantiate(mean_first, network), *instantiate(mean_second, network)]
+    )
+    slopes = sp.Matrix([sp.diff(network.expected_loss, w) for w in network.coordinates])
+    yield derived(
+        "expected-loss",
+        SECTION,
+        "Expected loss",
+        "Averaging over inputs and label noise needs their second moments only and leaves the "
+        "residual map {E}, what the network misses of the teacher. The label noise, of covariance "
+        "{noise_covariance}, adds a constant.",
+        symbols={"noise_covariance": NOISE_COVARIANCE},
+        equations=(
+            Equation(
+                "residual", sp.Eq(RESIDUAL, TEACHER - SECOND_LAYER * FIRST_LAYER, evaluate=False)
+            ),
+            Equation("expected-loss", sp.Eq(EXPECTED_LOSS, expected, evaluate=False)),
+            Equation("mean-first", sp.Eq(MEAN_FIRST, mean_first, evaluate=False)),
+            Equation("mean-second", sp.Eq(MEAN_SECOND, mean_second, evaluate=False)),
+        ),
+        tests=(
+            vanishes(
+                f"The average of the sample loss for {size}, moment by moment, equals "
+                "[eq:expected-loss].",
+                network.expected_loss - instantiate(expected, network),
+            ),
+            vanishes(
+                "Its derivatives equal [eq:mean-first] and [eq:mean-second].",
+                slopes - explicit_mean,
+            ),
+        ),
+    )

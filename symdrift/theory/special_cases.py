@@ -1,0 +1,532 @@
+"""Section 9 of a document: special cases, limits and scaling laws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import sympy as sp
+
+from symdrift.algebra.forms import FACTOR, Simplified, partial_fractions, simplify_by, substitute
+from symdrift.algebra.rational import cancel, is_zero, leading_term, replaced
+from symdrift.derivation.chapter import derived, holds, vanishes
+from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
+from symdrift.derivation.vocabulary import HIDDEN, I_INDEX, J_INDEX, L_INDEX, RANK, TERM
+from symdrift.theory.examples import Examples
+from symdrift.theory.linear.aligned import DriftTerm
+from symdrift.theory.linear.limits import (
+    autoencoder_direction,
+    frequency_effect,
+    isotropic_diffusion,
+    other_term,
+    own_term,
+)
+from symdrift.theory.linear.normal_space import NormalBlock
+from symdrift.theory.linear.stochastic_area import couplings, rotation_variance
+
+SECTION = "Special cases and limits"
+
+DIFFUSION = symbol("diffusion_tensor")
+WIDER_VARIANCE, PLANE_VARIANCE = sp.symbols("V_wider V_plane", positive=True)
+QUIET_DIFFUSION = sp.Symbol("D_quiet", positive=True)
+EXTRA_DIFFUSION = sp.Symbol("D_extra", positive=True)
+IRRELEVANT_VARIANCE = sp.Symbol("nu", positive=True)
+IRRELEVANT = sp.Symbol("n_irrelevant", positive=True, integer=True)
+EXPONENTS = {
+    name: sp.Symbol(f"exponent_{name}", integer=True) for name in ("eta", "gamma", "B", "n")
+}
+FREQUENT_VARIANCE = symbol("input_variance", 1)
+RATE_SLOPE, DIFFERENCE_SLOPE, DIFFUSION_SLOPE = sp.symbols(
+    "slope_rate slope_difference slope_diffusion", real=True
+)
+CRITICAL_NOISE = sp.Symbol("sigma_critical", positive=True)
+
+LATEX = {
+    WIDER_VARIANCE: r"V_{ij}^{(p + 1)}",
+    PLANE_VARIANCE: r"V_{ij}^{(p)}",
+    QUIET_DIFFUSION: r"D\big|_{\sigma = 0}",
+    EXTRA_DIFFUSION: r"\delta D",
+    IRRELEVANT_VARIANCE: r"\nu",
+    IRRELEVANT: r"n_{\perp}",
+    RATE_SLOPE: r"\frac{\partial k_1}{\partial \lambda_1}",
+    DIFFERENCE_SLOPE: r"\frac{\partial (k_1 - k_2)}{\partial \lambda_1}",
+    DIFFUSION_SLOPE: r"\frac{\partial D_h(x_1)}{\partial \lambda_1}",
+    CRITICAL_NOISE: r"\sigma_{\mathrm{c}}",
+    EXPONENTS["eta"]: r"\frac{\partial \ln D}{\partial \ln \eta}",
+    EXPONENTS["gamma"]: r"\frac{\partial \ln D|_{\sigma = 0}}{\partial \ln \gamma}",
+    EXPONENTS["B"]: r"\frac{\partial \ln D}{\partial \ln B}",
+    EXPONENTS["n"]: r"\deg_n D",
+}
+
+
+def special(examples: Examples) -> Iterator[Step]:
+    """Isotropic inputs, small weight decay, irrelevant inputs, exponents, frequency."""
+    isotropic = isotropic_diffusion(examples.representative)
+    yield _isotropic(examples, isotropic)
+    yield _small_weight_decay(examples)
+    yield _irrelevant(examples)
+    yield _hidden_units(examples)
+    yield _exponents(examples, isotropic)
+    yield from _frequency(examples)
+
+
+def grouped_isotropic(found: sp.Expr) -> Simplified:
+    """The isotropic result as one term for each kind of noise.
+
+    Partial fractions in ``s`` separate them; ``gamma + lambda s`` is ``lambda a``.
+    """
+    s, variance = symbol("singular_value"), symbol("input_variance")
+    gain = {GAMMA + variance * s: variance * symbol("gain")}
+    rule = "gain in the place of singular value plus weight decay over input variance"
+    return simplify_by(found, partial_fractions(s), substitute(rule, gain))
+
+
+def _isotropic(examples: Examples, found: sp.Expr) -> Step:
+    s, noise, gain = symbol("singular_value"), symbol("label_noise"), symbol("gain")
+    variance = symbol("input_variance")
+    grouped_form = grouped_isotropic(found)
+    quiet_form = simplify_by(found, substitute("no label noise", {noise: sp.Integer(0)}), FACTOR)
+    grouped, quiet = grouped_form.expression, quiet_form.expression
+    equal = {
+        symbol(role, k): symbol(role)
+        for k in (1, 2, 3)
+        for role in ("input_variance", "singular_value", "label_noise")
+    }
+    explicit = replaced(rotation_variance(examples.all_active, (0, 1)), equal)
+    return derived(
+        "isotropic",
+        SECTION,
+        "Isotropic inputs",
+        "When all {n} axes have the same input variance {lambda}, gain {a} and label noise "
+        "{sigma}, and all are active, the terms of equal indices and those of the {others} other "
+        "axes add up to [eq:isotropic] for every plane. Without label noise it is "
+        "[eq:isotropic-quiet].",
+        symbols={"others": INPUTS - 2},
+        equations=(
+            Equation("isotropic", sp.Eq(DIFFUSION, grouped, evaluate=False)),
+            Equation("isotropic-quiet", sp.Eq(QUIET_DIFFUSION, quiet, evaluate=False)),
+        ),
+        tests=(
+            vanishes(
+                "The grouped form equals the sum of the terms.",
+                grouped.xreplace({gain: s + GAMMA / variance}) - found,
+            ),
+            vanishes(
+                "At three axes it is half the rotation variance that the full matrices of an "
+                "explicit network give.",
+                2 * found.xreplace({INPUTS: sp.Integer(3), BATCH: sp.Integer(1)}) - explicit,
+            ),
+        ),
+        simplified=(grouped_form, quiet_form),
+    )
+
+
+def _small_weight_decay(examples: Examples) -> Step:
+    limits = examples.small_weight_decay
+    i, j, l = (autoencoder_direction(index, sp.Integer(0)) for index in "ijl")
+    terms = {
+        "own": (own_term(examples.representative, i, j), limits.own),
+        "other": (other_term(examples.representative, i, j, l), limits.other),
+    }
+
+    def approaches() -> bool:
+        """The relative error at a rational point is small and shrinks with weight decay."""
+        point = {
+            direction.input_variance: value
+            for direction, value in zip((i, j, l), map(sp.Integer, (2, 3, 5)), strict=True)
+        }
+        for term, (coefficient, exponent) in terms.values():
+            errors = []
+            for size in (6, 7):
+                small = {**point, GAMMA: sp.Rational(1, 10**size)}
+                ratio = replaced(term, small) / (coefficient * GAMMA**exponent).xreplace(small)
+                errors.append(abs(cancel(ratio) - 1))
+            if not (errors[0] < sp.Rational(1, 10**4) and 9 * errors[1] < errors[0]):
+                return False
+        return True
+
+    return derived(
+        "small-weight-decay",
+        SECTION,
+        "Small weight decay",
+        "For an autoencoder without label noise the residuals vanish with the weight decay. The "
+        "terms of the diffusion tensor are then, to leading order, [eq:small-own] for equal "
+        "indices and [eq:small-other] for any other active axis: rational functions of the input "
+        "variances times the fourth power of {gamma}.",
+        equations=tuple(
+            Equation(
+                f"small-{name}",
+                sp.Eq(
+                    TERM[I_INDEX, J_INDEX, I_INDEX if name == "own" else L_INDEX],
+                    coefficient * GAMMA**exponent,
+                    evaluate=False,
+                ),
+            )
+            for name, (_, (coefficient, exponent)) in terms.items()
+        ),
+        tests=(
+            holds(
+                "At a rational point the exact terms approach these, and ten times smaller weight "
+                "decay leaves about a tenth of the error.",
+                "exact evaluation at a rational point",
+                approaches,
+            ),
+            vanishes(
+                "With equal input variances they add up to the isotropic result.",
+                _isotropic_leading(examples, limits.own[0], limits.other[0]),
+            ),
+        ),
+        assumptions=("The network is an autoencoder without label noise.",),
+    )
+
+
+def _isotropic_leading(examples: Examples, own: sp.Expr, other: sp.Expr) -> sp.Expr:
+    equal = {symbol("input_variance", k): symbol("input_variance") for k in "ijl"}
+    total = ETA**2 * (2 * own + (INPUTS - 2) * other).xreplace(equal) / (2 * BATCH**2 * 4**2)
+    quiet = isotropic_diffusion(examples.representative).xreplace(
+        {symbol("label_noise"): sp.Integer(0)}
+    )
+    limit = quiet.xreplace({symbol("singular_value"): sp.Integer(1)}) / GAMMA**4
+    return total - limit
+
+
+def _irrelevant(examples: Examples) -> Step:
+    limits = examples.small_weight_decay
+    lam = symbol("input_variance")
+    renamed = {
+        symbol("input_variance", "i"): lam,
+        symbol("input_variance", "j"): lam,
+        symbol("input_variance", "l"): IRRELEVANT_VARIANCE,
+    }
+    # Learned singular values tend to one, so that the squared length of a plane tends to four.
+    prefactor = ETA**2 * IRRELEVANT / (2 * BATCH**2 * 4**2)
+    equal = substitute("equal variances of the learned axes", renamed)
+    term = simplify_by(limits.left_out[0], equal, FACTOR).expression
+    extra_form = simplify_by(prefactor * limits.left_out[0], equal, FACTOR)
+    unseen_form = simplify_by(
+        prefactor * limits.unseen[0] * GAMMA ** limits.unseen[1], equal, FACTOR
+    )
+    extra, unseen = extra_form.expression, unseen_form.expression
+    growth = leading_term(extra, IRRELEVANT_VARIANCE)
+    unseen_growth = leading_term(unseen, IRRELEVANT_VARIANCE)
+    return derived(
+        "irrelevant",
+        SECTION,
+        "A bottleneck with irrelevant inputs",
+        "Axes that do not fit through the bottleneck keep their whole gain as residual, and this "
+        "is noise for those that do. For an autoencoder whose learned axes have input variance "
+        "{lambda}, each of {count} axes of smaller variance {nu} that are left out adds the same "
+        "amount to the diffusion of every plane; to leading order in the weight decay the sum is "
+        "[eq:irrelevant]. It does not vanish with {gamma}, it grows with the number of irrelevant "
+        "axes and, while they are weak, with the square of their variance, and it diverges where "
+        "they begin to compete for a hidden unit. Inputs that no output asks for are milder: "
+        "they add [eq:unseen], linear in their variance.",
+        symbols={"count": IRRELEVANT, "nu": IRRELEVANT_VARIANCE},
+        equations=(
+            Equation(
+                "irrelevant",
+                sp.Eq(EXTRA_DIFFUSION, extra, evaluate=False),
+                condition=sp.Lt(IRRELEVANT_VARIANCE, lam),
+            ),
+            Equation("unseen", sp.Eq(EXTRA_DIFFUSION, unseen, evaluate=False)),
+        ),
+        tests=(
+            holds(
+                "The power of the weight decay is zero for axes that are left out and four for "
+                "inputs without output; the powers of their variance are two and one.",
+                "leading order",
+                lambda: (
+                    (limits.left_out[1], limits.unseen[1], growth[1], unseen_growth[1])
+                    == (0, 4, 2, 1)
+                ),
+            ),
+            holds(
+                "The exact term of an explicit network with a bottleneck approaches the leading "
+                "order, and ten times smaller weight decay leaves about a tenth of the error.",
+                "exact evaluation at a rational point",
+                lambda: _irrelevant_approached(examples, term),
+            ),
+        ),
+        simplified=(extra_form, unseen_form),
+        assumptions=("The network is an autoencoder without label noise.",),
+    )
+
+
+def _irrelevant_approached(examples: Examples, term: sp.Expr) -> bool:
+    """Variance of the explicit bottleneck minus that of its learned axes alone."""
+    representative = examples.representative
+    lam, nu = sp.Integer(3), sp.Integer(2)
+    errors = []
+    for size in (6, 7):
+        gamma = sp.Rational(1, 10**size)
+        values = {
+            symbol("input_variance", 1): lam,
+            symbol("input_variance", 2): lam,
+            symbol("input_variance", 3): nu,
+            symbol("gain", 3): sp.Integer(1),
+            symbol("singular_value", 1): 1 - gamma / lam,
+            symbol("singular_value", 2): 1 - gamma / lam,
+            **{symbol("label_noise", k): sp.Integer(0) for k in (1, 2, 3)},
+            GAMMA: gamma,
+            ETA: sp.Integer(1),
+        }
+        whole = replaced(rotation_variance(examples.bottleneck, (0, 1)), values)
+        pair = examples.bottleneck.minimum.directions[:2]
+        alone = replaced(representative.rotation_variance(pair, 0, 1), values)
+        expected = (
+            term.xreplace(
+                {symbol("input_variance"): lam, IRRELEVANT_VARIANCE: nu, ETA: sp.Integer(1)}
+            )
+            / 4**2
+        )
+        errors.append(abs((whole - alone) / expected - 1))
+    return bool(errors[0] < sp.Rational(1, 10**4) and 9 * errors[1] < errors[0])
+
+
+def _hidden_units(examples: Examples) -> Step:
+    wide, narrow = (
+        [(c.left, c.right, c.overlap) for c in couplings(space, (0, 1))]
+        for space in (examples.silent_unit, examples.bottleneck)
+    )
+
+    def same() -> bool:
+        """Blocks and overlaps of the learned plane, entry by entry, label noise included."""
+        if len(wide) != len(narrow):
+            return False
+        pairs = zip(wide, narrow, strict=True)
+        return all(
+            is_zero(entry)
+            for (*first, overlap), (*second, other) in pairs
+            for a, b in zip(first, second, strict=True)
+            for entry in (
+                *(a.hessian - b.hessian),
+                *(a.noise - b.noise),
+                overlap**2 - other**2,
+            )
+        )
+
+    return derived(
+        "hidden-units",
+        SECTION,
+        "More hidden units than needed",
+        "Hidden units beyond the {r} active directions stay silent, and one unit more or less "
+        "leaves the drift of every learned plane as it is, [eq:hidden-units].",
+        equations=(
+            Equation(
+                "hidden-units",
+                sp.Eq(WIDER_VARIANCE, PLANE_VARIANCE, evaluate=False),
+                condition=sp.Ge(HIDDEN, RANK),
+            ),
+        ),
+        tests=(
+            holds(
+                "Two learned axes and one that is left out, once with two and once with three "
+                "hidden units: everything that the rotation of the learned plane couples is the "
+                "same.",
+                "numerator expanded to zero",
+                same,
+            ),
+        ),
+    )
+
+
+def _exponents(examples: Examples, isotropic: sp.Expr) -> Step:
+    noise = symbol("label_noise")
+    quiet = isotropic.xreplace({noise: sp.Integer(0)})
+
+    def exponent(expression: sp.Expr, variable: sp.Symbol) -> sp.Expr:
+        return cancel(sp.diff(expression, variable) * variable / expression)
+
+    in_eta = exponent(isotropic, ETA)
+    in_batch = exponent(isotropic, BATCH)
+    in_gamma = exponent(quiet, GAMMA)
+    in_inputs = sp.Poly(sp.fraction(isotropic)[0], INPUTS).degree()
+
+    def batch_law() -> bool:
+        """Dividing the noise blocks by the batch size divides each term by its square."""
+
+        def thinned(block: NormalBlock) -> NormalBlock:
+            return replace(block, noise=block.noise / BATCH)
+
+        for term in (examples.representative.own_term, examples.representative.other_term):
+            forward, backward = (
+                replace(c, left=thinned(c.left), right=thinned(c.right)) for c in term.couplings
+            )
+            scaled = DriftTerm((forward, backward))
+            symbols = sorted(scaled.exact.free_symbols - {BATCH}, key=lambda item: item.name)
+            point = {item: sp.Rational(2 * k + 3, k + 2) for k, item in enumerate(symbols)}
+            ratio = replaced(scaled.exact, point) * BATCH**2 - replaced(term.exact, point)
+            if not is_zero(ratio):
+                return False
+        return True
+
+    return derived(
+        "exponents",
+        SECTION,
+        "Scaling laws",
+        "The scaling exponents of the isotropic result are [eq:exponents]: drift is of third "
+        "order in the learning rate {eta}, falls with the square of the batch size {batch}, "
+        "grows linearly with the number of inputs {n}, and without label noise it has the fourth "
+        "power of the weight decay {gamma} at fixed singular value. The first two hold for every "
+        "plane of every network here.",
+        equations=(
+            Equation(
+                "exponents",
+                sp.And(
+                    sp.Eq(EXPONENTS["eta"], in_eta, evaluate=False),
+                    sp.Eq(EXPONENTS["B"], in_batch, evaluate=False),
+                    sp.Eq(EXPONENTS["gamma"], in_gamma, evaluate=False),
+                    sp.Eq(EXPONENTS["n"], sp.Integer(in_inputs), evaluate=False),
+                ),
+            ),
+        ),
+        tests=(
+            holds(
+                "Dividing the gradient noise by the batch size divides every term by its square, "
+                "for arbitrary directions.",
+                "exact evaluation at a rational point",
+                batch_law,
+            ),
+            vanishes(
+                "Every term is proportional to the learning rate, which with the prefactor of "
+                "[eq:total] makes the third power.",
+                *(
+                    cancel(c.left.fluctuation.xreplace({ETA: 2 * ETA})[0])
+                    - 2 * cancel(c.left.fluctuation[0])
+                    for term in (examples.representative.own_term,)
+                    for c in term.couplings
+                ),
+            ),
+        ),
+    )
+
+
+def _frequency(examples: Examples) -> Iterator[Step]:
+    effect = frequency_effect(examples.representative)
+    quiet = substitute("no label noise", {symbol("label_noise"): sp.Integer(0)})
+    forms = {
+        RATE_SLOPE: simplify_by(effect.decay_rate, quiet, FACTOR),
+        DIFFERENCE_SLOPE: simplify_by(effect.decay_rate_difference, quiet, FACTOR),
+        DIFFUSION_SLOPE: simplify_by(effect.representation_diffusion, quiet, FACTOR),
+    }
+    silent = {name: form.expression for name, form in forms.items()}
+    lam = symbol("input_variance")
+    yield derived(
+        "frequency",
+        SECTION,
+        "A more frequent stimulus drifts more slowly",
+        "Let one of {n} equal inputs of an autoencoder appear more often, so that its variance "
+        "{first} exceeds the variance {lambda} of the others. At the isotropic point, and without "
+        "label noise, its decay rate changes by [eq:frequency-rate], and its lead over any other "
+        "stimulus by [eq:frequency-difference]. Both are negative: the frequent stimulus drifts "
+        "more slowly, and more slowly than the others when there are more than two. The "
+        "diffusion of its representation, which also grows with the learned weights, changes by "
+        "[eq:frequency-diffusion]; it falls as long as {bound}.",
+        symbols={
+            "first": FREQUENT_VARIANCE,
+            "bound": sp.Lt(4 * GAMMA * (INPUTS + 2), lam * (INPUTS + 6)),
+        },
+        equations=tuple(
+            Equation(label, sp.Eq(name, value, evaluate=False))
+            for label, (name, value) in zip(
+                ("frequency-rate", "frequency-difference", "frequency-diffusion"),
+                silent.items(),
+                strict=True,
+            )
+        ),
+        tests=(
+            holds(
+                "For three axes the slope of the decay rate agrees with exact differences of the "
+                "full-matrix result of an explicit network, with label noise.",
+                "exact evaluation at rational points",
+                lambda: _slope_agrees(examples, effect.decay_rate),
+            ),
+            vanishes(
+                "The slope of the diffusion vanishes at the stated bound.",
+                silent[DIFFUSION_SLOPE].subs(GAMMA, lam * (INPUTS + 6) / (4 * (INPUTS + 2))),
+            ),
+        ),
+        assumptions=("All axes are active: the weight decay is smaller than every variance.",),
+        simplified=tuple(forms.values()),
+    )
+    scaled = sp.Symbol("scaled_noise", positive=True)
+    numerator, _ = sp.fraction(
+        effect.decay_rate_difference.xreplace({symbol("label_noise"): GAMMA * sp.sqrt(scaled)})
+    )
+    leading, _ = leading_term(numerator / (INPUTS - 2), GAMMA)
+    (root,) = [r for r in sp.solve(leading, scaled) if r.is_positive is not False]
+    critical = GAMMA**2 * root
+    yield derived(
+        "frequency-label-noise",
+        SECTION,
+        "Label noise reverses the order",
+        "With label noise the lead of the frequent stimulus changes by [eq:frequency-noise]. The "
+        "terms in the fourth power of {sigma} have the opposite sign: a frequent input multiplies "
+        "the label noise more often. For small weight decay the order turns at the critical "
+        "label-noise variance [eq:critical-noise]; above it the frequent stimulus drifts faster "
+        "than the others.",
+        equations=(
+            Equation(
+                "frequency-noise",
+                sp.Eq(DIFFERENCE_SLOPE, effect.decay_rate_difference, evaluate=False),
+            ),
+            Equation("critical-noise", sp.Eq(CRITICAL_NOISE**2, critical, evaluate=False)),
+        ),
+        tests=(
+            vanishes(
+                "At the critical variance the leading order of the slope vanishes.",
+                sp.expand(leading.subs(scaled, root)),
+            ),
+            holds(
+                "At a rational point the slope is negative well below the critical variance and "
+                "positive well above it.",
+                "exact evaluation at rational points",
+                lambda: _order_turns(effect.decay_rate_difference, critical),
+            ),
+        ),
+    )
+
+
+def _slope_agrees(examples: Examples, slope: sp.Expr) -> bool:
+    lam, gamma, noise = sp.Rational(3), sp.Rational(1, 3), sp.Rational(1, 5)
+    tiny = sp.Rational(1, 10**6)
+    planes = [rotation_variance(examples.all_active, plane) for plane in ((0, 1), (0, 2))]
+
+    def rate(first: sp.Expr) -> sp.Expr:
+        variances = {1: first, 2: lam, 3: lam}
+        values = {GAMMA: gamma, ETA: sp.Integer(1)}
+        for k, variance in variances.items():
+            values |= {
+                symbol("input_variance", k): variance,
+                symbol("singular_value", k): 1 - gamma / variance,
+                symbol("label_noise", k): noise,
+            }
+        return sum(replaced(plane, values) for plane in planes) / 2
+
+    difference = (rate(lam + tiny) - rate(lam - tiny)) / (2 * tiny)
+    expected = slope.xreplace(
+        {
+            INPUTS: sp.Integer(3),
+            symbol("input_variance"): lam,
+            GAMMA: gamma,
+            symbol("label_noise"): noise,
+            ETA: sp.Integer(1),
+        }
+    )
+    return bool(abs(difference / expected - 1) < sp.Rational(1, 10**9))
+
+
+def _order_turns(slope: sp.Expr, critical: sp.Expr) -> bool:
+    point = {
+        INPUTS: sp.Integer(5),
+        symbol("input_variance"): sp.Integer(2),
+        GAMMA: sp.Rational(1, 100),
+        ETA: sp.Integer(1),
+    }
+    noise = symbol("label_noise")
+    values = [
+        slope.subs(noise, sp.sqrt(factor_) * sp.sqrt(critical)).xreplace(point)
+        for factor_ in (sp.Rational(1, 2), sp.Integer(2))
+    ]
+    return bool(values[0].evalf() < 0 < values[1].evalf())

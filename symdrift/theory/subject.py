@@ -1,0 +1,390 @@
+"""A study as the directions of an aligned network, in the study's own symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import sympy as sp
+
+from symdrift.derivation.symbols import symbol
+from symdrift.errors import RequestError
+from symdrift.evaluation.closed_form import active_axes, align, evaluate
+from symdrift.evaluation.closed_form import formulas as kernels
+from symdrift.expressions import Expression, expanded_terms
+from symdrift.quoting import shown
+from symdrift.study import (
+    EllipticalInputs,
+    GaussianInputs,
+    SampleInputs,
+    StimulusInputs,
+    Study,
+)
+from symdrift.theory.linear.points import Direction
+from symdrift.theory.linear.two_axes import KURTOSIS, LABEL_NOISE
+
+_CALLED: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "network.inputs": ("number of inputs",) * 2,
+        "network.outputs": ("number of outputs",) * 2,
+        "network.hidden": ("number of hidden units",) * 2,
+        "inputs.covariance": ("input variance", "input variances"),
+        "inputs.kurtosis": ("kurtosis of the inputs",) * 2,
+        "inputs.stimuli": ("component of the stimuli", "components of the stimuli"),
+        "inputs.probabilities": ("probability of a stimulus", "probabilities of the stimuli"),
+        "teacher.map": ("gain of the teacher", "gains of the teacher"),
+        "teacher.label_noise": ("variance of the label noise", "variances of the label noise"),
+        "learning.rate": ("learning rate",) * 2,
+        "learning.weight_decay": ("weight decay",) * 2,
+        "learning.batch": ("batch size",) * 2,
+        "learning.synaptic_noise": ("variance of the synaptic noise",) * 2,
+    }
+)
+"""What the numbers of a field are, one of them and several."""
+
+_ENTRIES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "inputs.covariance": ("entry of the input covariance", "entries of the input covariance"),
+        "teacher.map": ("entry of the teacher", "entries of the teacher"),
+    }
+)
+"""The same where the field is a matrix."""
+
+MOST_TERMS = 100
+"""Terms of a number of a study; the results hold its powers, multiplied out."""
+
+_MOST_CALLED = 12
+"""Numbers of a field that are listed with their symbols."""
+
+
+Exact = Callable[[Expression], sp.Expr]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a study is about, ready to be put into the general results.
+
+    Attributes
+    ----------
+    directions : tuple of Direction
+        All axes in the order of the study, those of inputs without output and of
+        outputs without input included.  One axis stands for all when the size is a
+        symbol.
+    inputs, outputs, hidden : sympy.Expr
+        Sizes; symbols or integers.
+    hidden_axes : tuple of int
+        Positions of the active directions in the order of the hidden axes: by decreasing
+        singular value at the study's numbers, or as they stand where it has none.
+    learning_rate, weight_decay, batch : sympy.Expr
+    symbols : tuple of sympy.Symbol
+        The study's own symbols, in order of appearance.
+    synaptic_noise : bool
+        Whether every weight also receives a change of its own.
+    called : str
+        Sentence that says what each of them stands for; empty where there is none.
+    inline : dict of str to sympy.Basic
+        Symbols that the sentence names.
+    """
+
+    directions: tuple[Direction, ...]
+    hidden_axes: tuple[int, ...]
+    inputs: sp.Expr
+    outputs: sp.Expr
+    hidden: sp.Expr
+    learning_rate: sp.Expr
+    weight_decay: sp.Expr
+    batch: sp.Expr
+    symbols: tuple[sp.Symbol, ...]
+    synaptic_noise: bool
+    called: str
+    inline: Mapping[str, sp.Basic]
+
+    @property
+    def silent_units_drift(self) -> bool:
+        """Whether noise of the synapses turns active axes into silent hidden units."""
+        return self.synaptic_noise and self.hidden != len(self.active)
+
+    @property
+    def active(self) -> tuple[int, ...]:
+        """Positions of the active directions."""
+        return tuple(k for k, d in enumerate(self.directions) if d.active)
+
+    @property
+    def symbolic_size(self) -> bool:
+        """Whether the number of inputs is a symbol, so that one axis stands for all."""
+        return not self.inputs.is_Integer
+
+
+def is_aligned(study: Study) -> bool:
+    """Whether teacher and Gaussian inputs share axes, as far as the study is written.
+
+    The closed form then applies; an autoencoder is aligned with any covariance.
+    """
+    return isinstance(study.inputs, GaussianInputs) and shares_axes(study)
+
+
+def are_data(study: Study) -> bool:
+    """Whether the inputs are given one by one, so that they may have a mean."""
+    return isinstance(study.inputs, StimulusInputs | SampleInputs)
+
+
+def shares_axes(study: Study) -> bool:
+    """Whether the teacher has the axes of the covariance that the study names."""
+    if not isinstance(study.inputs, GaussianInputs | EllipticalInputs):
+        return False
+    return _is_autoencoder(study) or (
+        _is_diagonal(study.inputs.covariance) and _is_diagonal(study.teacher.map)
+    )
+
+
+def has_explicit_rate(study: Study) -> bool:
+    """Whether the formulas of two axes are about this study.
+
+    Two inputs, two outputs, hidden units for both, Gaussian or elliptical inputs and the
+    same label noise in both outputs.
+    """
+    sizes = (study.network.inputs, study.network.outputs, study.network.hidden)
+    if any(size.symbols for size in sizes):
+        return False
+    inputs, outputs, hidden = (int(size.evaluate({})) for size in sizes)
+    noise = study.teacher.label_noise
+    alike = not isinstance(noise, tuple) or noise[0] == noise[-1]
+    moments = isinstance(study.inputs, GaussianInputs | EllipticalInputs)
+    return inputs == outputs == 2 <= hidden and alike and moments
+
+
+def absent_sources(study: Study) -> tuple[sp.Symbol, ...]:
+    """Sources of noise that a study of two axes does not have: kurtosis, label noise."""
+    sources = {LABEL_NOISE: study.teacher.label_noise}
+    if isinstance(study.inputs, EllipticalInputs):
+        sources[KURTOSIS] = study.inputs.kurtosis
+    absent = [] if KURTOSIS in sources else [KURTOSIS]
+    for source, value in sources.items():
+        numbers = value if isinstance(value, tuple) else (value,)
+        if not any(number.symbols or number.evaluate({}) for number in numbers):
+            absent.append(source)
+    return tuple(absent)
+
+
+def has_synaptic_noise(study: Study) -> bool:
+    """Whether every weight also receives a change of its own."""
+    noise = study.learning.synaptic_noise
+    return bool(noise.symbols) or noise.evaluate({}) != 0
+
+
+def subject_of(study: Study) -> Subject:
+    """Read the directions of an aligned study.
+
+    Raises
+    ------
+    RequestError
+        When a size is a symbol without the network being isotropic, or a number of the study
+        has too many terms.
+    ValueError
+        When the study is not aligned (see :func:`is_aligned`).
+    """
+    if not is_aligned(study):
+        raise ValueError("the directions of a study are those of an aligned network")
+    for field, value in study.numbers.items():
+        terms = expanded_terms(value)
+        if value.symbols and terms > MOST_TERMS:
+            raise RequestError(
+                field,
+                f'= "{shown(str(value))}" multiplies out to {terms:.3g} terms, and a derivation '
+                f"takes at most {MOST_TERMS}; write one symbol for it, and give that a value",
+            )
+    names = {name: _symbol(study, name) for name in study.symbols}
+
+    def exact(value: Expression) -> sp.Expr:
+        return value.to_sympy({name: names[name] for name in value.symbols})
+
+    sizes = {
+        field: exact(getattr(study.network, field)) for field in ("inputs", "outputs", "hidden")
+    }
+    symbolic = [field for field, size in sizes.items() if not size.is_Integer]
+    if symbolic and not sizes["inputs"] == sizes["outputs"] == sizes["hidden"]:
+        raise RequestError(
+            f"network.{symbolic[0]}",
+            f"= {sizes[symbolic[0]]} is a symbol; then inputs, outputs and hidden must be the "
+            "same symbol",
+        )
+    count = 1 if symbolic else None
+    inputs = count or int(sizes["inputs"])
+    outputs = count or int(sizes["outputs"])
+    variances = _variances(study, inputs, exact)
+    gains = _gains(study, inputs, outputs, exact)
+    noise = study.teacher.label_noise
+    noises = (
+        [exact(noise)] * outputs if isinstance(noise, Expression) else [exact(v) for v in noise]
+    )
+    weight_decay = exact(study.learning.weight_decay)
+    active = _active(study, len(gains), int(sizes["hidden"]) if not symbolic else 1)
+    zero = sp.Integer(0)
+    directions = []
+    for k in range(max(inputs, outputs)):
+        variance = variances[k] if k < inputs else zero
+        gain = gains[k] if k < len(gains) else zero
+        value = gain - weight_decay / variance if k in active else zero
+        directions.append(
+            Direction(
+                index=str(k + 1) if not symbolic else "",
+                input_variance=variance,
+                label_noise=noises[k] if k < outputs else zero,
+                singular_value=value,
+                residual=weight_decay / variance if k in active else gain,
+            )
+        )
+    sentence, inline = called(study)
+    turned, eigenvalues = _turned_axes(study, variances)
+    return Subject(
+        directions=tuple(directions),
+        hidden_axes=active,
+        learning_rate=exact(study.learning.rate),
+        weight_decay=weight_decay,
+        batch=exact(study.learning.batch),
+        symbols=tuple(names.values()),
+        synaptic_noise=has_synaptic_noise(study),
+        called=sentence + turned,
+        inline={**inline, **eigenvalues},
+        **sizes,
+    )
+
+
+def _symbol(study: Study, name: str) -> sp.Symbol:
+    sizes = (study.network.inputs, study.network.outputs, study.network.hidden)
+    if any(name in size.symbols for size in sizes):
+        return sp.Symbol(name, positive=True, integer=True)
+    return sp.Symbol(name, positive=True)
+
+
+def called(study: Study) -> tuple[str, dict[str, sp.Basic]]:
+    """Sentence that says what each symbol of a study stands for, and its inline symbols.
+
+    Empty for a study without symbols.
+    """
+    symbols: dict[str, sp.Basic] = {}
+    parts = []
+    network = study.network
+    alike = network.inputs == network.outputs == network.hidden
+    sizes = {"network": ("number of inputs, outputs and hidden units",) * 2} if alike else {}
+    for field, names in {**sizes, **_CALLED}.items():
+        if alike and field.startswith("network."):
+            continue
+        matrix = f"{field}.0.0" in study.numbers
+        one, several = _ENTRIES.get(field, names) if matrix else names
+        found = dict.fromkeys(
+            value.to_sympy({name: _symbol(study, name) for name in value.symbols})
+            for path, value in study.numbers.items()
+            if path.startswith(field) and value.symbols
+        )
+        marks = []
+        for value in list(found)[:_MOST_CALLED]:
+            marks.append(f"{{called_{len(symbols)}}}")
+            symbols[f"called_{len(symbols)}"] = value
+        if marks:
+            more = [f"{len(found) - len(marks)} more"] if len(found) > len(marks) else []
+            parts.append(f"the {one if len(found) == 1 else several} {_listed([*marks, *more])}")
+    return (f" The study calls {_listed(parts)}." if parts else ""), symbols
+
+
+def _listed(parts: Sequence[str]) -> str:
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _variances(study: Study, inputs: int, exact: Exact) -> list[sp.Expr]:
+    if not isinstance(study.inputs, GaussianInputs):
+        raise TypeError("only Gaussian inputs have variances along axes")
+    covariance = study.inputs.covariance
+    if isinstance(covariance, Expression):
+        return [exact(covariance)] * inputs
+    if isinstance(covariance[0], Expression):
+        return [exact(value) for value in covariance]
+    matrix = [[exact(value) for value in row] for row in covariance]
+    if _is_autoencoder(study) and not sp.Matrix(matrix).is_diagonal():
+        # Every orthonormal basis is an axis of the identity: take that of the covariance.
+        return [symbol("input_variance", k + 1) for k in range(inputs)]
+    return [matrix[k][k] for k in range(inputs)]
+
+
+def _turned_axes(
+    study: Study, variances: Sequence[sp.Expr]
+) -> tuple[str, dict[str, sp.Basic]]:
+    """Sentence that says what the axes are where the covariance is a full matrix."""
+    if not isinstance(study.inputs, GaussianInputs) or _is_diagonal(study.inputs.covariance):
+        return "", {}
+    text = (
+        " The covariance of this study is a full matrix: its axes are the eigenvectors, and "
+        "{eigenvalues} the eigenvalues"
+    )
+    named: dict[str, sp.Basic] = {"eigenvalues": sp.Tuple(*variances)}
+    axes = None if study.missing else align(study.problem())
+    if axes is None or isinstance(axes, str):
+        return f"{text}.", named
+    named["eigenvalue_numbers"] = sp.Tuple(*(sp.Float(v, 5) for v in axes.input_variances))
+    return f"{text}, here {{eigenvalue_numbers}}.", named
+
+
+def _gains(study: Study, inputs: int, outputs: int, exact: Exact) -> list[sp.Expr]:
+    teacher = study.teacher.map
+    if isinstance(teacher, str):
+        return [sp.Integer(1)] * min(inputs, outputs)
+    if isinstance(teacher[0], Expression):
+        gains = [exact(value) for value in teacher]
+    else:
+        matrix = [[exact(value) for value in row] for row in teacher]
+        gains = [matrix[k][k] for k in range(min(inputs, outputs))]
+    # A negative gain is a positive one with its output axis reversed; of an expression such as
+    # cos(phi) the study's numbers decide.
+    numbers = [] if study.missing else list(np.diagonal(study.problem().teacher))
+    negative = [
+        gain.is_negative or (gain.is_negative is None and bool(numbers) and numbers[k] < 0)
+        for k, gain in enumerate(gains)
+    ]
+    return [-gain if reverse else gain for gain, reverse in zip(gains, negative, strict=True)]
+
+
+def _is_autoencoder(study: Study) -> bool:
+    """The identity as teacher, with the same label noise in every direction."""
+    return (
+        study.teacher.map == "identity"
+        and study.network.inputs == study.network.outputs
+        and isinstance(study.teacher.label_noise, Expression)
+    )
+
+
+def _is_diagonal(value: object) -> bool:
+    """Whether a map or covariance is given by a diagonal, or as a matrix that has no more."""
+    if not (isinstance(value, tuple) and isinstance(value[0], tuple)):
+        return True
+    return all(
+        row == column
+        or entry.to_sympy({name: sp.Symbol(name, positive=True) for name in entry.symbols}) == 0
+        for row, entries in enumerate(value)
+        for column, entry in enumerate(entries)
+    )
+
+
+def _active(study: Study, aligned: int, hidden: int) -> tuple[int, ...]:
+    """Active positions: by the study's numbers where there are any, else the first axes."""
+    if study.missing:
+        return tuple(range(min(aligned, hidden)))
+    problem = study.problem()
+    # The closed form refuses studies without a strict minimum.
+    evaluate(problem)
+    axes = align(problem)
+    if isinstance(axes, str):
+        raise RequestError("inputs.covariance", f"cannot be derived symbolically: {axes}")
+    values = kernels.singular_values(
+        axes.input_variances,
+        problem.weight_decay,
+        axes.gains,
+        inputs=axes.input_variances.size,
+        outputs=problem.label_noise.size,
+        hidden=problem.hidden,
+    )
+    if study.network.inputs.symbols:
+        return (0,)
+    return tuple(int(k) for k in active_axes(values))

@@ -1,0 +1,166 @@
+"""Section 3 of a document: the manifold of equivalent minima and its tangent vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sympy as sp
+
+from symdrift.algebra.rational import cancel
+from symdrift.derivation.chapter import derived, holds, vanishes
+from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.symbols import symbol
+from symdrift.derivation.vocabulary import (
+    DIMENSION,
+    FIRST_LAYER,
+    GENERATOR,
+    GRADIENT_FIRST,
+    GRADIENT_SECOND,
+    HIDDEN,
+    PLANE_GENERATOR,
+    RANK,
+    ROTATION,
+    SECOND_LAYER,
+    UNIT_I,
+    UNIT_J,
+)
+from symdrift.theory.linear.network import LinearNetwork, generator
+from symdrift.theory.linear.points import AlignedMinimum, active_direction, inactive_direction
+
+SECTION = "Symmetry and the manifold of minima"
+
+SQUARED_LENGTH = symbol("metric", "ij")
+
+
+def symmetry(network: LinearNetwork) -> Iterator[Step]:
+    """Rotations of the hidden layer, their tangent vectors and the dimension they span."""
+    half = sp.Symbol("t", real=True)
+    cosine, sine = (1 - half**2) / (1 + half**2), 2 * half / (1 + half**2)
+    turn = sp.eye(network.hidden).as_mutable()
+    turn[0, 0] = turn[1, 1] = cosine
+    turn[0, 1], turn[1, 0] = sine, -sine
+    rotated = dict(
+        zip(
+            network.coordinates,
+            [*(turn * network.first_layer), *(network.second_layer * turn.T)],
+            strict=True,
+        )
+    )
+    yield derived(
+        "invariance",
+        SECTION,
+        "Rotating the hidden layer changes nothing",
+        "The output depends on the weights through the product {product} alone. An orthogonal "
+        "matrix {Q} that turns the hidden layer, [eq:rotated], leaves the product and both "
+        "norms as they are. So not only the expected loss but the loss of every single sample is "
+        "invariant, and minima come in whole orbits.",
+        symbols={"product": SECOND_LAYER * FIRST_LAYER},
+        equations=(
+            Equation(
+                "rotated",
+                sp.Eq(
+                    (SECOND_LAYER * ROTATION.T) * (ROTATION * FIRST_LAYER),
+                    SECOND_LAYER * FIRST_LAYER,
+                    evaluate=False,
+                ),
+            ),
+        ),
+        tests=(
+            vanishes(
+                "The loss of one sample is unchanged by a rotation of two hidden units through "
+                "an arbitrary angle, with the rational parametrisation of the circle.",
+                network.sample_loss.xreplace(rotated) - network.sample_loss,
+            ),
+        ),
+    )
+    tangents = [
+        network.rotation(i, j) * sp.Matrix(network.coordinates)
+        for i in range(network.hidden)
+        for j in range(i + 1, network.hidden)
+    ]
+    yield derived(
+        "noise-is-normal",
+        SECTION,
+        "No sample ever pushes along the orbit",
+        "Differentiating the invariance along a rotation gives [eq:orthogonal] for every sample "
+        "and at every point of weight space, not only at the minimum: the gradient of a sample "
+        "is orthogonal to the orbit. Noise cannot push along the manifold. To first order there "
+        "is no drift; it has to come from the second.",
+        equations=(
+            Equation(
+                "orthogonal",
+                sp.Eq(
+                    sp.Trace(GRADIENT_FIRST.T * GENERATOR * FIRST_LAYER)
+                    - sp.Trace(GRADIENT_SECOND.T * SECOND_LAYER * GENERATOR),
+                    0,
+                    evaluate=False,
+                ),
+            ),
+        ),
+        tests=(
+            vanishes(
+                "The scalar product of a sample's gradient with the tangent vector of each "
+                "rotation vanishes as a polynomial in weights, sample and teacher.",
+                *((network.sample_gradient.T * tangent)[0] for tangent in tangents),
+            ),
+        ),
+    )
+    yield _tangents()
+
+
+def _tangents() -> Step:
+    minimum = AlignedMinimum(
+        (active_direction("i"), active_direction("j"), inactive_direction("l")), 3, 3, 3
+    )
+    tangents = {plane: minimum.tangent(plane) for plane in minimum.planes}
+    lengths = {plane: (t.T * t)[0] for plane, t in tangents.items()}
+    gram = sp.Matrix.hstack(*tangents.values())
+    dimension = RANK * HIDDEN - RANK * (RANK + 1) / 2
+    return derived(
+        "tangent",
+        SECTION,
+        "Tangent vectors and dimension",
+        "The rotation in the plane of hidden units {i} and {j} has the generator "
+        "[eq:generator], written with unit vectors; it moves the weights along the tangent "
+        "vector {tangent}. In the canonical frame these vectors are orthogonal, with squared "
+        "length [eq:metric]; a silent hidden unit has singular value zero. Planes of two silent "
+        "units do not move anything, so {r} active directions and {p} hidden units give a "
+        "manifold of dimension [eq:dimension].",
+        symbols={"tangent": sp.Tuple(GENERATOR * FIRST_LAYER, -SECOND_LAYER * GENERATOR)},
+        equations=(
+            Equation(
+                "generator",
+                sp.Eq(PLANE_GENERATOR, UNIT_I * UNIT_J.T - UNIT_J * UNIT_I.T, evaluate=False),
+            ),
+            Equation("metric", sp.Eq(SQUARED_LENGTH, lengths[0, 1], evaluate=False)),
+            Equation("dimension", sp.Eq(DIMENSION, dimension, evaluate=False)),
+        ),
+        tests=(
+            vanishes(
+                "Two active directions and a silent unit: the Gram matrix of the tangent vectors "
+                "is diagonal with [eq:metric] on its diagonal.",
+                gram.T * gram - sp.diag(*(_length(minimum, plane) for plane in tangents)),
+            ),
+            vanishes(
+                "The generator is skew-symmetric and moves only its own plane.",
+                generator(3, 0, 1) + generator(3, 0, 1).T,
+            ),
+            vanishes(
+                "Planes of two active units and planes of an active and a silent unit add up to "
+                "the dimension.",
+                RANK * (RANK - 1) / 2 + RANK * (HIDDEN - RANK) - dimension,
+            ),
+            holds(
+                "The tangent vectors are linearly independent.",
+                "rank",
+                lambda: gram.rank(simplify=cancel) == len(tangents),
+            ),
+        ),
+    )
+
+
+def _length(minimum: AlignedMinimum, plane: tuple[int, int]) -> sp.Expr:
+    def value(unit: int) -> sp.Expr:
+        return minimum.directions[unit].singular_value if unit < minimum.rank else sp.Integer(0)
+
+    return 2 * (value(plane[0]) + value(plane[1]))

@@ -1,0 +1,1 @@
+"""Theory and simulation beside each other: plan, runs, extrapolation, verdict."""

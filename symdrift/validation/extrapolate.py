@@ -1,0 +1,547 @@
+"""Theory beside simulations at several learning rates, extrapolated to rate zero.
+
+The theory holds at leading order in the learning rate, so that a simulation at any one rate
+misses it by a few percent; what must be 1 is the limit of the ratio.  Noise on the synapses
+falls with the learning rate in these simulations, see `planning.at_learning_rate`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from symdrift.errors import RequestError
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.execution import available_processors, require_counts
+from symdrift.precision import double_precision
+from symdrift.progress import Progress
+from symdrift.simulation.ensemble import Schedule
+from symdrift.simulation.estimators import Estimate
+from symdrift.study.problem import Array, LearningProblem
+from symdrift.validation.plan import (
+    BUDGET_MARGIN,
+    DEFAULT_REPLICAS,
+    PRECISION,
+    Plan,
+    at_learning_rate,
+    measured_speed,
+    minimum_of,
+    occupied,
+    plan_extrapolation,
+    plan_single,
+    shortened,
+)
+from symdrift.validation.validate import (
+    TOLERATED_ERRORS,
+    Row,
+    Validation,
+    critical_z,
+    run_planned,
+)
+
+SECOND_ORDER = 2.0
+"""Relative correction of second order that may be met, over the square of that of first order."""
+
+OVERTIME = 1.1
+"""Time that a run may take, over its share of what is left of a budget."""
+
+CERTAIN_RATIO = 0.1
+"""Standard error of an extrapolated ratio beyond which it says nothing."""
+
+
+@dataclass(frozen=True)
+class ExtrapolatedRow:
+    """One quantity at the study's learning rate, and its ratio as the rate goes to zero.
+
+    Attributes
+    ----------
+    measured : Row
+        At the study's learning rate.
+    deviation : Estimate or None
+        ``(simulation - theory) / scale`` extrapolated to rate zero, where theory says 0;
+        ``None`` when an interrupt left fewer than two learning rates.
+    slope : Estimate or None
+        Of that deviation against ``eta h_max``.
+    curvature : float
+        What the next order may do to the extrapolated deviation: the square of the correction
+        at the largest rate, as far as a line takes it for a deviation at rate zero.
+    """
+
+    measured: Row
+    deviation: Estimate | None
+    slope: Estimate | None
+    curvature: float = 0.0
+
+    @property
+    def quantity(self) -> str:
+        return self.measured.quantity
+
+    @property
+    def ratio(self) -> Estimate | None:
+        """Extrapolated simulation over theory, where theory is large enough for a ratio."""
+        if self.deviation is None:
+            return None
+        theory, scale = self.measured.theory, self.measured.scale
+        if abs(theory) * CERTAIN_RATIO < self.deviation.standard_error * scale:
+            return None
+        factor = scale / theory
+        return Estimate(
+            1.0 + factor * self.deviation.value, abs(factor) * self.deviation.standard_error
+        )
+
+    @property
+    def z(self) -> float | None:
+        """Extrapolated deviation in standard errors."""
+        if self.deviation is None:
+            return None
+        return self.deviation.value / self.deviation.standard_error
+
+    def hidden_by_curvature(self, allowed: float) -> bool:
+        """Whether the next order could account for more than ``allowed`` standard errors."""
+        if self.deviation is None or self.z is None or abs(self.z) <= allowed:
+            return False
+        return abs(self.deviation.value) <= (
+            allowed * self.deviation.standard_error + self.curvature
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python types, for JSON."""
+        ratio = self.ratio
+        return {
+            **self.measured.to_dict(),
+            "extrapolated_ratio": None if ratio is None else ratio.value,
+            "extrapolated_standard_error": None if ratio is None else ratio.standard_error,
+            "extrapolated_z": self.z,
+            "slope": None if self.slope is None else self.slope.value,
+            "slope_standard_error": None if self.slope is None else self.slope.standard_error,
+            "curvature": self.curvature,
+        }
+
+
+@dataclass(frozen=True)
+class Extrapolation:
+    """Simulations at several learning rates beside the theory, extrapolated to rate zero.
+
+    Deviations are fitted by ``intercept + slope * (eta h_max)``, weighted by the standard
+    errors; the theory is exact at leading order, so every intercept should be 0, that is,
+    every ratio 1.
+
+    Attributes
+    ----------
+    runs : tuple of Validation
+        In the order in which they were made.
+    fitted : tuple of bool
+        Which of them are at rates small enough for the fit.
+    own : int
+        Index of the run at the study's learning rate (or at that nearest to it).
+    rows : tuple of ExtrapolatedRow
+    seed : int
+    white_noise : tuple of pairs of str and float
+        Rotation variances, and by how many standard errors the same data miss the white-noise
+        approximation.
+    completed : float
+        Fraction of the planned steps that was made.
+    synaptic_noise : tuple of float
+        Variance of the synaptic noise in each run, per weight and step.
+    """
+
+    runs: tuple[Validation, ...]
+    fitted: tuple[bool, ...]
+    own: int
+    rows: tuple[ExtrapolatedRow, ...]
+    seed: int
+    white_noise: tuple[tuple[str, float], ...]
+    completed: float
+    synaptic_noise: tuple[float, ...]
+
+    @property
+    def fitted_runs(self) -> tuple[Validation, ...]:
+        """Runs at rates small enough for the fit."""
+        return tuple(run for run, used in zip(self.runs, self.fitted, strict=True) if used)
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """Quantities that have an extrapolated ratio."""
+        return tuple(row.quantity for row in self.rows if row.ratio is not None)
+
+    @property
+    def intercepts(self) -> tuple[Estimate, ...]:
+        """Extrapolated ratio of each of `quantities`."""
+        return tuple(ratio for row in self.rows if (ratio := row.ratio) is not None)
+
+    @property
+    def stiffness(self) -> tuple[float, ...]:
+        """``eta h_max`` of each run."""
+        return tuple(run.stiffness for run in self.runs)
+
+    @property
+    def precision(self) -> float | None:
+        """Largest standard error of an extrapolated deviation."""
+        errors = [row.deviation.standard_error for row in self.rows if row.deviation is not None]
+        return max(errors, default=None)
+
+    @property
+    def interrupted(self) -> bool:
+        return self.completed < 1
+
+    @property
+    def rule(self) -> str:
+        """When the validation counts as passed, in a sentence."""
+        return (
+            f"passed when every extrapolated ratio is 1 within {critical_z(len(self.rows)):.2f} "
+            f"standard errors ({TOLERATED_ERRORS:g} for a single row, raised for "
+            f"{len(self.rows)} rows)"
+        )
+
+    @property
+    def passed(self) -> bool:
+        """Whether theory and simulation agree in the limit; see `rule`."""
+        allowed = critical_z(len(self.rows))
+        return all((z := row.z) is not None and abs(z) <= allowed for row in self.rows)
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Quantities that miss the limit by no more than the next order may account for.
+
+        Named when these alone stand between the validation and passing: then the rates were too
+        large for a line, and the data decide nothing.
+        """
+        allowed = critical_z(len(self.rows))
+        missing = [row for row in self.rows if (z := row.z) is None or abs(z) > allowed]
+        if not all(row.hidden_by_curvature(allowed) for row in missing):
+            return ()
+        return tuple(row.quantity for row in missing)
+
+    def _repr_html_(self) -> str:
+        from symdrift.validation.verdict import extrapolation_html
+
+        return extrapolation_html(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record of ``symdrift validate``."""
+        own = self.runs[self.own]
+        return {
+            "rows": [row.to_dict() for row in self.rows],
+            "steps": own.steps,
+            "replicas": own.replicas,
+            "window": own.window,
+            "seed": self.seed,
+            "passed": self.passed,
+            "undecided": list(self.undecided),
+            "rule": self.rule,
+            "interrupted": self.interrupted,
+            "completed": self.completed,
+            "precision": self.precision,
+            "white_noise_z": dict(self.white_noise),
+            "runs": [
+                {
+                    "learning_rate": run.learning_rate,
+                    "stiffness": run.stiffness,
+                    "synaptic_noise": synaptic_noise,
+                    "fitted": fitted,
+                    **run.to_dict(),
+                }
+                for run, fitted, synaptic_noise in zip(
+                    self.runs, self.fitted, self.synaptic_noise, strict=True
+                )
+            ],
+        }
+
+
+@double_precision()
+def validate_limit(
+    problem: LearningProblem,
+    replicas: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    *,
+    precision: float | None = None,
+    budget: float | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> Extrapolation:
+    """Validate at learning rates that the theory's time scales suggest, and extrapolate.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    replicas : int, optional
+    seed : int
+    progress : callable, optional
+        Receives replica-steps done and planned, of all runs together.
+    precision : float, optional
+        Standard error of every extrapolated ratio to plan for.  Default: as
+        `planning.plan_extrapolation`.
+    budget : float, optional
+        Seconds of simulation, for the speed that this machine is found to have; where it turns
+        out slower, windows are left out.  Default: `planning.BUDGET_SECONDS` by a rough model
+        of the speed, so that the same study gives the same numbers on every machine.
+
+    Raises
+    ------
+    RequestError
+        As `validate` and `planning.plan_extrapolation`.
+    """
+    require_counts(replicas=replicas, threads=threads, seed=seed)
+    theory = evaluate(problem)
+    if budget is None:
+        plan = plan_extrapolation(problem, theory, precision=precision, replicas=replicas)
+        return _extrapolate(problem, plan, seed, progress, threads, executor)
+    speed = measured_speed(problem, threads)
+    processors = available_processors() if threads is None else threads
+    clock = Clock(budget, speed, processors)
+    plan = plan_extrapolation(
+        problem,
+        theory,
+        precision=precision,
+        budget=budget,
+        replicas=replicas,
+        speed=speed,
+        processors=processors,
+    )
+    return _extrapolate(problem, plan, seed, progress, threads, executor, clock)
+
+
+@double_precision()
+def extrapolate(
+    problem: LearningProblem,
+    rates: Sequence[float],
+    replicas: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    *,
+    threads: int | None = None,
+    precision: float = PRECISION,
+    unfitted: Sequence[float] = (),
+    executor: Executor | None = None,
+) -> Extrapolation:
+    """Validate at several learning rates and extrapolate the ratio to rate zero.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    rates : sequence of float
+        At least two different learning rates.
+    precision : float
+        Relative standard error of rotation variances at each rate.
+    unfitted : sequence of float
+        Further learning rates to validate at, too large for the extrapolation.
+
+    Notes
+    -----
+    Synaptic noise of the problem is that at its own learning rate; at the others its variance
+    is scaled with the third power of the rate.
+
+    Raises
+    ------
+    RequestError
+        With fewer than two rates, or as `validate`.
+    """
+    if len(set(rates)) < 2:
+        raise RequestError("rates", "must be at least two different learning rates")
+    require_counts(replicas=replicas, threads=threads, seed=seed)
+    replicas = DEFAULT_REPLICAS if replicas is None else replicas
+    minimum = minimum_of(problem)
+    schedules = tuple(
+        plan_single(
+            at_learning_rate(problem, rate), minimum, None, replicas, precision
+        )
+        for rate in (*rates, *unfitted)
+    )
+    fitted = (True,) * len(rates) + (False,) * len(unfitted)
+    plan = Plan((*rates, *unfitted), schedules, fitted, replicas)
+    return _extrapolate(problem, plan, seed, progress, threads, executor)
+
+
+class Clock:
+    """A budget of seconds, spent from now on.
+
+    Parameters
+    ----------
+    seconds : float
+    speed : float
+        Replica-steps per second that are expected, of all processors.
+    processors : int
+    now : callable, optional
+        Seconds since whenever.
+    """
+
+    def __init__(
+        self,
+        seconds: float,
+        speed: float,
+        processors: int,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._begin = now()
+        self._now = now
+        self._seconds = seconds
+        self._speed = speed
+        self._processors = processors
+
+    @property
+    def spent(self) -> float:
+        """Seconds since the beginning."""
+        return self._now() - self._begin
+
+    @property
+    def left(self) -> float:
+        """Seconds of the budget that are left."""
+        return self._seconds - self.spent
+
+    def shortened(self, schedules: Sequence[Schedule], replicas: int) -> tuple[Schedule, ...]:
+        """Runs that are left, with as many windows as there is time for."""
+        return shortened(schedules, replicas, self.left, self._speed, self._processors)
+
+    def end_of(self, schedules: Sequence[Schedule]) -> float:
+        """What may be left when the first of some runs ends, and the others have their share."""
+        share = schedules[0].steps / sum(schedule.steps for schedule in schedules)
+        return self.left * (1 - share * OVERTIME)
+
+    def learn(self, steps: float, replicas: int, seconds: float) -> None:
+        """Count on the speed that a run had, where that is less than expected."""
+        self._speed = min(self._speed, steps * occupied(replicas, self._processors) / seconds)
+
+
+def _extrapolate(
+    problem: LearningProblem,
+    plan: Plan,
+    seed: int,
+    progress: Progress | None,
+    threads: int | None,
+    executor: Executor | None,
+    clock: Clock | None = None,
+) -> Extrapolation:
+    runs: list[Validation] = []
+    planned = [schedule.steps * plan.replicas for schedule in plan.schedules]
+    end = -math.inf
+    reached = 0
+
+    def report(done: int, _: int) -> None:
+        nonlocal reached
+        reached = sum(planned[: len(runs)]) + done
+        if progress is not None:
+            progress(reached, sum(planned))
+        if clock is not None and clock.left < end:
+            raise KeyboardInterrupt
+
+    for index, rate in enumerate(plan.rates):
+        schedules = plan.schedules[index:]
+        began = 0.0
+        if clock is not None:
+            schedules = clock.shortened(schedules, plan.replicas)
+            planned[index:] = [schedule.steps * plan.replicas for schedule in schedules]
+            end, began = clock.end_of(schedules), clock.left
+        at_rate = at_learning_rate(problem, rate)
+        # Runs of one seed are independent of each other and of those of other seeds.
+        own_seed = int(np.random.SeedSequence((seed, index)).generate_state(1)[0])
+        try:
+            run = run_planned(
+                at_rate,
+                evaluate(at_rate),
+                schedules[0],
+                plan.replicas,
+                own_seed,
+                report,
+                threads,
+                executor,
+            )
+        except KeyboardInterrupt:
+            if clock is not None and clock.left < end:
+                needed = clock.spent * sum(planned) / max(reached, 1)
+                raise RequestError(
+                    "budget",
+                    "was used up before anything was measured: the machine is busier than when "
+                    f"its speed was measured; --budget {math.ceil(BUDGET_MARGIN * needed)}s is the "
+                    "least at the speed that it has now",
+                ) from None
+            if not runs:
+                raise
+            break
+        if clock is not None:
+            if run.interrupted and clock.left < end:
+                # Cut, not interrupted: what was measured by then is all that was to be.
+                planned[index] = int(planned[index] * run.completed)
+                run = replace(run, interrupted=False, completed=1.0)
+            steps = planned[index] / plan.replicas
+            clock.learn(steps, plan.replicas, began - clock.left)
+        runs.append(run)
+        if run.interrupted:
+            break
+    done = sum(steps * run.completed for steps, run in zip(planned, runs, strict=False))
+    own = min(
+        range(len(runs)), key=lambda index: abs(runs[index].learning_rate - problem.learning_rate)
+    )
+    rows = tuple(_extrapolated_rows(runs, plan.fitted, own))
+    return Extrapolation(
+        runs=tuple(runs),
+        fitted=plan.fitted[: len(runs)],
+        own=own,
+        rows=rows,
+        seed=seed,
+        white_noise=_white_noise(problem, rows),
+        completed=done / sum(planned),
+        synaptic_noise=tuple(
+            at_learning_rate(problem, run.learning_rate).synaptic_noise for run in runs
+        ),
+    )
+
+
+def _extrapolated_rows(
+    runs: Sequence[Validation], fitted: Sequence[bool], own: int
+) -> Iterator[ExtrapolatedRow]:
+    used = [run for run, small in zip(runs, fitted, strict=False) if small]
+    stiffness = np.array([run.stiffness for run in used])
+    by_quantity = [
+        {row.quantity: row for row in (*run.rows, *run.displacement_rows)} for run in used
+    ]
+    for measured in (*runs[own].rows, *runs[own].displacement_rows):
+        # A run cut short may lack displacements.
+        rows = [rows[measured.quantity] for rows in by_quantity if measured.quantity in rows]
+        if len(rows) < max(2, len(used)):
+            yield ExtrapolatedRow(measured, None, None)
+            continue
+        deviations = np.array([(row.simulation - row.theory) / row.scale for row in rows])
+        errors = np.array([row.standard_error / row.scale for row in rows])
+        yield ExtrapolatedRow(measured, *_weighted_line(stiffness, deviations, errors))
+
+
+def _white_noise(
+    problem: LearningProblem, rows: Sequence[ExtrapolatedRow]
+) -> tuple[tuple[str, float], ...]:
+    """Standard errors between extrapolated variances and the white-noise approximation."""
+    variances = evaluate(problem, "auto", "white").drift.variances
+    exact = evaluate(problem).drift.variances
+    return tuple(
+        (row.quantity, float((ratio.value - white / variance) / ratio.standard_error))
+        for row, white, variance in zip(rows, variances, exact, strict=False)
+        if (ratio := row.ratio) is not None
+    )
+
+
+def _weighted_line(
+    x: Array,
+    y: Array,
+    errors: Array,
+) -> tuple[Estimate, Estimate, float]:
+    """Intercept and slope of a line through points with known standard errors, and curvature.
+
+    The last is what a term as large as `SECOND_ORDER` times the square of the first order does
+    to the intercept.
+    """
+    design = np.stack([np.ones_like(x), x], axis=1) / errors[:, np.newaxis]
+    covariance = np.linalg.inv(design.T @ design)
+    weights = covariance @ design.T / errors
+    intercept, slope = weights @ y
+    bent = SECOND_ORDER * weights[0] @ (slope * x) ** 2
+    return (
+        Estimate(float(intercept), float(np.sqrt(covariance[0, 0]))),
+        Estimate(float(slope), float(np.sqrt(covariance[1, 1]))),
+        abs(float(bent)),
+    )

@@ -1,0 +1,487 @@
+"""Theory beside simulation, with standard errors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from symdrift.errors import RequestError
+from symdrift.evaluation.dense.operator import expected_loss
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.result import Evaluation
+from symdrift.execution import Diverged, require_counts
+from symdrift.observables import drift_process, mean_squared_displacement
+from symdrift.precision import double_precision
+from symdrift.progress import Progress, log_stage
+from symdrift.simulation.ensemble import Schedule, measure
+from symdrift.simulation.estimators import (
+    DisplacementCurve,
+    Estimate,
+    Estimates,
+    Observables,
+    estimate,
+    measured_displacements,
+    observables,
+)
+from symdrift.simulation.setup import model_of, padded_layers, simulated_hidden
+from symdrift.simulation.timescales import relaxation
+from symdrift.study.problem import Array, LearningProblem
+from symdrift.validation.plan import (
+    DEFAULT_REPLICAS,
+    PRECISION,
+    WINDOW_RELAXATIONS,
+    mean_rotation_scales,
+    minimum_of,
+    plan_single,
+    require_memory,
+)
+
+TOLERATED_ERRORS = 3.0
+TOLERATED_STIFFNESS = 3.0
+"""Corrections of relative order ``eta h_max`` are allowed this prefactor."""
+
+MOST_DIRECTIONS = 200
+"""Directions reached by noise, ``r (n + m - r)``, up to which displacements have a theory here."""
+
+FEW_PLANES = 3
+VANISHING = 1e-6
+"""Correlations between planes below this are rows only where there are few planes."""
+
+NEGLIGIBLE = 1e-3
+"""A theoretical value this small beside the standard error has no meaningful ratio."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One quantity, from theory and from simulation.
+
+    Attributes
+    ----------
+    quantity : str
+    theory, simulation, standard_error : float
+        Per SGD step.
+    allowance : float
+        Deviation allowed on top of the standard errors, for higher orders in the rate.
+    scale : float
+        Size beside which deviations are judged: that of the theory, or its natural size where
+        a quantity vanishes or nearly so.
+    """
+
+    quantity: str
+    theory: float
+    simulation: float
+    standard_error: float
+    allowance: float
+    scale: float
+
+    @property
+    def z(self) -> float:
+        """Deviation in standard errors."""
+        return (self.simulation - self.theory) / self.standard_error
+
+    @property
+    def ratio(self) -> float | None:
+        """Simulation over theory; ``None`` where theory is zero beside the standard error."""
+        if abs(self.theory) <= NEGLIGIBLE * self.standard_error:
+            return None
+        return self.simulation / self.theory
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python types, for JSON."""
+        return {
+            "quantity": self.quantity,
+            "theory": self.theory,
+            "simulation": self.simulation,
+            "standard_error": self.standard_error,
+            "z": self.z,
+            "ratio": self.ratio,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Similarity:
+    """Similarity matrix ``h_a . h_b`` of the stimuli, which drift leaves alone.
+
+    Attributes
+    ----------
+    minimum : Array
+        At the minimum, shape ``(stimuli, stimuli)``.
+    simulation : tuple of tuple of Estimate
+        Mean over the run, which differs from the minimum at first order in the rate.
+    """
+
+    minimum: Array
+    simulation: tuple[tuple[Estimate, ...], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python types, for JSON."""
+        return {
+            "minimum": self.minimum.tolist(),
+            "simulation": [[entry.value for entry in row] for row in self.simulation],
+            "standard_error": [[entry.standard_error for entry in row] for row in self.simulation],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Displacement:
+    """Mean-squared displacement ``E|h_{t+lag} - h_t|^2`` of one stimulus against the lag.
+
+    Attributes
+    ----------
+    stimulus : str
+    theory : Array
+        At leading order in the rate, shape ``(lags,)``.
+    simulation : DisplacementCurve
+        Lags in SGD steps.
+    """
+
+    stimulus: str
+    theory: Array
+    simulation: DisplacementCurve
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python types, for JSON."""
+        return {
+            "stimulus": self.stimulus,
+            "lags": self.simulation.lags.tolist(),
+            "theory": self.theory.tolist(),
+            "simulation": self.simulation.mean.tolist(),
+            "standard_error": self.simulation.standard_error.tolist(),
+        }
+
+
+@dataclass(frozen=True)
+class Validation:
+    """A simulation set beside the theory.
+
+    Attributes
+    ----------
+    study : str
+    learning_rate : float
+    rows : tuple of Row
+    steps, replicas : int
+        SGD steps of each replica, and replicas.
+    window : int
+        Steps between measurements.
+    seed : int
+    stiffness : float
+        ``eta * h_max``: the relative order of corrections to the theory.
+    interrupted : bool
+        Whether the run was ended before its time; ``completed`` says how far it came.
+    completed : float
+        Fraction of the planned windows that was measured.
+    similarity : Similarity
+    displacements : tuple of Displacement
+        One per stimulus; none beyond `MOST_DIRECTIONS`, where their theory at every rate would
+        take longer than the simulation.
+    """
+
+    study: str
+    learning_rate: float
+    rows: tuple[Row, ...]
+    steps: int
+    replicas: int
+    window: int
+    seed: int
+    stiffness: float
+    interrupted: bool
+    completed: float
+    similarity: Similarity
+    displacements: tuple[Displacement, ...]
+
+    @property
+    def critical_z(self) -> float:
+        """Standard errors allowed per row."""
+        return critical_z(len(self.rows))
+
+    @property
+    def rule(self) -> str:
+        """When the validation counts as passed, in a sentence."""
+        return (
+            f"passed when every row agrees within {self.critical_z:.2f} standard errors "
+            f"({TOLERATED_ERRORS:g} for a single row, raised for {len(self.rows)} rows) plus "
+            f"{100 * TOLERATED_STIFFNESS * self.stiffness:.2g} % for corrections of higher order "
+            f"({TOLERATED_STIFFNESS:g} times learning rate times largest Hessian eigenvalue)"
+        )
+
+    @property
+    def passed(self) -> bool:
+        """Whether theory and simulation agree; see `rule`."""
+        return all(
+            abs(row.simulation - row.theory)
+            <= self.critical_z * row.standard_error + row.allowance
+            for row in self.rows
+        )
+
+    def _repr_html_(self) -> str:
+        from symdrift.validation.verdict import validation_html
+
+        return validation_html(self)
+
+    @property
+    def displacement_rows(self) -> tuple[Row, ...]:
+        """Displacement of each stimulus in half a window, for an extrapolation.
+
+        They are not among `rows`: so soon after a start the fluctuation decides, and where
+        weight decay leaves small errors its corrections exceed ``eta h_max`` by far.
+        """
+        rows = []
+        for curve in self.displacements:
+            for index in np.flatnonzero(curve.simulation.lags == self.window // 2):
+                theory = float(curve.theory[index])
+                if theory > 0:
+                    rows.append(
+                        Row(
+                            quantity=f"displacement of {curve.stimulus}",
+                            theory=theory,
+                            simulation=float(curve.simulation.mean[index]),
+                            standard_error=float(curve.simulation.standard_error[index]),
+                            allowance=TOLERATED_STIFFNESS * self.stiffness * theory,
+                            scale=theory,
+                        )
+                    )
+        return tuple(rows)
+
+    def row(self, quantity: str) -> Row:
+        """Row of a quantity, those of displacements included.
+
+        Raises
+        ------
+        KeyError
+            When there is none.
+        """
+        return {row.quantity: row for row in (*self.rows, *self.displacement_rows)}[quantity]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record of ``symdrift validate``."""
+        return {
+            "rows": [row.to_dict() for row in self.rows],
+            "steps": self.steps,
+            "replicas": self.replicas,
+            "window": self.window,
+            "seed": self.seed,
+            "passed": self.passed,
+            "rule": self.rule,
+            "interrupted": self.interrupted,
+            "completed": self.completed,
+            "similarity": self.similarity.to_dict(),
+            "displacement": [curve.to_dict() for curve in self.displacements],
+        }
+
+
+def critical_z(rows: int) -> float:
+    """Standard errors allowed per row.
+
+    Chosen so that all rows together fail by chance as rarely as a single one at
+    `TOLERATED_ERRORS`.
+    """
+    tail = NormalDist().cdf(-TOLERATED_ERRORS) / max(1, rows)
+    return -NormalDist().inv_cdf(tail)
+
+
+@double_precision()
+def validate(
+    problem: LearningProblem,
+    steps: int | None = None,
+    replicas: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    *,
+    threads: int | None = None,
+    precision: float = PRECISION,
+    theory: Evaluation | None = None,
+    relaxations: float = WINDOW_RELAXATIONS,
+    executor: Executor | None = None,
+) -> Validation:
+    """Simulate a problem at its own learning rate and compare with the theory.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    steps, replicas : int, optional
+        SGD steps of each replica (burn-in included), and replicas.  Default: planned from the
+        theory's time scales for the precision, within `planning.SINGLE_BUDGET_SECONDS`.
+    seed : int
+    progress : callable, optional
+        Receives replica-steps done and planned.
+    threads : int, optional
+        Default: all processors.  Results do not depend on it.
+    precision : float
+        Relative standard error of rotation variances to plan for.
+    theory : Evaluation, optional
+        What to compare with.  Default: the exact theory by the road that applies.
+    relaxations : float
+        Length of a window in slowest relaxation times.
+    executor : concurrent.futures.Executor, optional
+        Runs the replicas instead of this process; results are the same.
+
+    Raises
+    ------
+    RequestError
+        When the theory does not apply, the run is too short for its windows, or SGD diverges.
+    """
+    require_counts(replicas=replicas, threads=threads, seed=seed)
+    replicas = DEFAULT_REPLICAS if replicas is None else replicas
+    schedule = plan_single(
+        problem, minimum_of(problem), steps, replicas, precision, relaxations
+    )
+    return run_planned(
+        problem,
+        evaluate(problem) if theory is None else theory,
+        schedule,
+        replicas,
+        seed,
+        progress,
+        threads,
+        executor,
+    )
+
+
+def run_planned(
+    problem: LearningProblem,
+    theory: Evaluation,
+    schedule: Schedule,
+    replicas: int,
+    seed: int,
+    progress: Progress | None,
+    threads: int | None,
+    executor: Executor | None,
+) -> Validation:
+    """Simulate a problem as planned and compare with a theory; otherwise as `validate`."""
+    minimum = minimum_of(problem)
+    count, inputs = len(problem.stimuli), problem.teacher.shape[1]
+    stimuli = np.array([stimulus.vector for stimulus in problem.stimuli]).reshape(count, inputs)
+    hidden = simulated_hidden(problem, minimum)
+    representations = stimuli @ padded_layers(minimum, hidden)[0].T
+    observed = observables(minimum.rank, representations)
+    require_memory(problem, observed, schedule, replicas)
+    stiffness = problem.learning_rate * theory.minimum.hessian_max
+    log_stage(
+        f"simulating {replicas} replicas of {schedule.steps} steps at learning rate "
+        f"{problem.learning_rate:.4g}"
+    )
+    try:
+        sums, interrupted = measure(
+            model_of(problem, hidden),
+            minimum,
+            observed,
+            stimuli,
+            schedule,
+            replicas,
+            seed,
+            threads,
+            progress,
+            executor,
+        )
+    except Diverged as error:
+        raise RequestError(
+            "learning.rate",
+            f"= {problem.learning_rate:g} makes SGD diverge within {error.step} steps (learning "
+            f"rate times the largest Hessian eigenvalue is {stiffness:.3g}); lower it",
+        ) from error
+    if interrupted and np.count_nonzero(sums.windows) < 2:
+        # A standard error needs two independent units: nothing was measured yet.
+        raise KeyboardInterrupt
+    minimum_loss = expected_loss(
+        minimum.point, problem.teacher, problem.input_covariance, problem.weight_decay
+    )
+    measured = estimate(observed, sums, schedule.window, minimum_loss)
+    slowest_rate = problem.learning_rate * relaxation(problem, minimum).slowest
+    displacements: tuple[Displacement, ...] = ()
+    if minimum.rank * (sum(problem.teacher.shape) - minimum.rank) <= MOST_DIRECTIONS:
+        displacements = _displacements(problem, measured_displacements(sums, schedule.lags))
+    return Validation(
+        study=problem.study,
+        learning_rate=problem.learning_rate,
+        rows=tuple(_rows(theory, observed, measured, stiffness, slowest_rate)),
+        steps=schedule.steps,
+        replicas=replicas,
+        window=schedule.window,
+        seed=seed,
+        stiffness=stiffness,
+        interrupted=interrupted,
+        completed=float(sums.windows.sum()) / (schedule.windows * replicas),
+        similarity=Similarity(representations @ representations.T, measured.similarity),
+        displacements=displacements,
+    )
+
+
+def _displacements(
+    problem: LearningProblem, curves: Sequence[DisplacementCurve]
+) -> tuple[Displacement, ...]:
+    """Simulated displacement of each stimulus with that of the theory."""
+    if not any(curve.lags.size for curve in curves):
+        return ()
+    process = drift_process(problem)
+    return tuple(
+        Displacement(
+            stimulus.name, mean_squared_displacement(process, stimulus, curve.lags).total, curve
+        )
+        for stimulus, curve in zip(problem.stimuli, curves, strict=True)
+    )
+
+
+def _rows(
+    theory: Evaluation,
+    observed: Observables,
+    measured: Estimates,
+    stiffness: float,
+    slowest_rate: float,
+) -> Iterator[Row]:
+    def row(quantity: str, expected: float, found: Estimate, scale: float) -> Row:
+        return Row(
+            quantity=quantity,
+            theory=float(expected),
+            simulation=found.value,
+            standard_error=found.standard_error,
+            allowance=TOLERATED_STIFFNESS * stiffness * scale,
+            scale=float(scale),
+        )
+
+    drift = theory.drift
+    names = ["".join(map(str, plane)) for plane in drift.planes]
+    if any(max(plane) > 9 for plane in drift.planes):
+        names = [f"{first},{second}" for first, second in drift.planes]
+    variances = drift.variances
+    for (left, right), found in zip(observed.pairs, measured.covariance, strict=True):
+        if left == right:
+            yield row(f"V[{names[left]}]", variances[left], found, variances[left])
+    crossed = [
+        (pair, found)
+        for pair, found in zip(observed.pairs, measured.covariance, strict=True)
+        if pair[0] != pair[1]
+    ]
+    # Made when it is asked for, where planes are independent: once, and of few planes only.
+    covariance = drift.covariance if crossed else None
+    for (left, right), found in crossed:
+        assert covariance is not None
+        expected = covariance[left, right]
+        scale = math.sqrt(variances[left] * variances[right])
+        if len(names) <= FEW_PLANES or abs(expected) > VANISHING * scale:
+            yield row(f"V[{names[left]};{names[right]}]", expected, found, scale)
+    for name, expected, scale, found in zip(
+        names,
+        drift.mean_rotation,
+        mean_rotation_scales(drift, slowest_rate),
+        measured.mean_rotation,
+        strict=True,
+    ):
+        yield replace(
+            row(f"mu[{name}]", expected, found, scale),
+            allowance=TOLERATED_STIFFNESS * stiffness * abs(expected),
+        )
+    for stimulus, found in zip(theory.stimuli, measured.stimulus_diffusion, strict=True):
+        if stimulus.diffusion > 0:
+            yield row(f"D_h[{stimulus.name}]", stimulus.diffusion, found, stimulus.diffusion)
+    fluctuation = theory.fluctuation
+    for quantity, size, found in (
+        ("weight variance", fluctuation.weight_variance, measured.weight_variance),
+        ("excess loss", fluctuation.excess_loss, measured.excess_loss),
+    ):
+        yield row(quantity, size, found, size)
