@@ -216,8 +216,9 @@ def _minimum(subject: Subject) -> Step:
     else:
         text = (
             "The active axes of this study, in the order of the axes of its inputs, are {axes}. "
-            "Their singular values follow from [eq:singular-value]; axes that are not listed repeat "
-            "one that is. Indices count the axes of the inputs. Tables and figures count the planes "
+            "Their singular values follow from [eq:singular-value]; axes that are not listed "
+            "repeat one that is. Indices count the axes of the inputs. Tables and figures count "
+            "the planes "
             "of hidden axes, which stand in the order of decreasing singular value: at the "
             "numbers of the study they belong to the axes {hidden}."
         )
