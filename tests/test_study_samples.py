@@ -220,6 +220,7 @@ def growing(kind: str) -> Column:
         "unix time": 1.7e9 + np.cumsum(rng.integers(1, 9, 60)),
         "blocks": count // 6,
         "counter of each block": count % 7,
+        "clock of each trial": (0.1 * (count % 20)).round(1),
     }
     return np.asarray(columns[kind], dtype=np.float64)
 
@@ -227,7 +228,7 @@ def growing(kind: str) -> Column:
 @pytest.mark.parametrize(
     "kind",
     ["index from 0", "index from 1", "countdown", "equal steps", "time with jitter", "unix time",
-     "blocks", "counter of each block"],
+     "blocks", "counter of each block", "clock of each trial"],
 )  # fmt: skip
 @pytest.mark.parametrize("place", [0, 5])
 def test_a_column_that_counts_or_grows_is_suspicious(
@@ -242,6 +243,17 @@ def test_a_column_that_counts_or_grows_is_suspicious(
     assert 'inputs.columns = ["a", "b", "c", "d", "e"] and network.inputs = 5' in str(said.value)
     np.testing.assert_array_equal(read_samples(path, 5, NAMES).rows, RECORDING)
     np.testing.assert_array_equal(read_samples(path, 6, names).rows, rows)
+
+
+@pytest.mark.parametrize("name", ["trial", "Time (s)", "t", "sample_id", "frame number"])
+@pytest.mark.parametrize("step", [1.0, 0.1])
+def test_a_shuffled_counter_is_known_by_its_name(tmp_path: Path, name: str, step: float) -> None:
+    shuffled = (np.random.default_rng(4).permutation(60) * step).round(1)
+    rows = np.column_stack([RECORDING, shuffled])
+    with pytest.raises(RequestError, match="holds each step from 0 to"):
+        read_samples(write_table(tmp_path / "x.csv", rows, [*NAMES, name]), 6)
+    write_table(tmp_path / "x.csv", rows, [*NAMES, "tone"])
+    assert read_samples(tmp_path / "x.csv", 6).rows.shape == (60, 6)
 
 
 @pytest.mark.parametrize(

@@ -141,11 +141,18 @@ def _print_validation(result: Validation | Extrapolation) -> None:
     console.print(f"{summary(result)}; seed {result.seed}")
 
 
+_LONGEST = 1e9
+"""Seconds: thirty years."""
+
+
 def _seconds(text: str) -> float:
     """Duration in seconds from ``90``, ``90s``, ``1.5m`` or ``1h``."""
     units = {"s": 1.0, "m": 60.0, "h": 3600.0}
     number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1.0)
     try:
-        return unit * float(number)
+        seconds = unit * float(number)
     except ValueError:
         raise RequestError("--budget", f'= "{text}" must be a time such as 60s or 2m') from None
+    if seconds > _LONGEST:
+        raise RequestError("--budget", f'= "{text}" must be at most {_LONGEST:.0e}s')
+    return seconds

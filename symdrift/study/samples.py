@@ -36,6 +36,12 @@ _FEW_STEPS, _MANY_ROWS, _MANY_COUNTS = 5, 10, 30
 """Rows from which equal steps, growth, and counting again and again are no chance."""
 _PLAIN = re.compile(r'[^"\\\x00-\x1f\x7f-\x9f]*')
 """Names that can be quoted as they are."""
+_COUNTER = re.compile(
+    r"(?:trial|time|t|timestamp|index|idx|id|no|nr|number|row|sample|frame|step|block|session|day)"
+    r"s?[ _.]?(?:no|nr|number|id|index|s|ms|sec|seconds)?[ .]?(?:[(\[].{0,20})?",
+    re.IGNORECASE,
+)
+"""Names of columns that count or tell the time."""
 _EQUAL = 1e-6
 _CHANCE = 1e-6
 """Probability of growth in samples of random order below which it is none."""
@@ -296,7 +302,12 @@ def _check_range(path: Path, table: Table, chosen: Sequence[int]) -> None:
 
 
 def _check_growth(path: Path, table: Table, chosen: Sequence[int]) -> None:
-    grown = {column: _growth(table.values[:, column]) for column in chosen}
+    names = table.header.names if table.header else ()
+    grown = {
+        column: _growth(table.values[:, column])
+        or _shuffled(table.values[:, column], names[column] if names else "")
+        for column in chosen
+    }
     suspicious = [column for column in chosen if grown[column]]
     if suspicious:
         what = _list(f"{_called(table, column)} {grown[column]}" for column in suspicious)
@@ -324,11 +335,23 @@ def _growth(column: Array) -> str:
         chance = sum(math.lgamma(count + 1) for count in repeats) - math.lgamma(len(column) + 1)
         if len(repeats) > 2 and chance + math.log(2) < math.log(_CHANCE):
             return f"never {'falls' if steps.sum() > 0 else 'rises'} from row to row, {ends}"
+    if len(column) < _MANY_COUNTS or np.all(steps <= 0):
+        return ""
     least, most = column.min(), column.max()
-    if len(column) >= _MANY_COUNTS and most - least > 1 and np.all(column == np.round(column)):
-        again = (steps == 1) | (column[1:] == least)
-        if np.all(again) and np.any(steps != 0):
-            return f"counts from {least:.12g} to {most:.12g} again and again"
+    one = steps[steps > 0].min()
+    again = (np.abs(steps - one) <= _EQUAL * one) | (column[1:] == least)
+    if np.all(again) and most - least > one:
+        return f"counts from {least:.12g} to {most:.12g} again and again"
+    return ""
+
+
+def _shuffled(column: Array, name: str) -> str:
+    """How a column that is called a counter or a time counts, in an order of its own."""
+    if len(column) < _FEW_STEPS or not _COUNTER.fullmatch(name):
+        return ""
+    gaps = np.diff(np.sort(column))
+    if gaps[0] > 0 and np.all(np.abs(gaps - gaps[0]) <= _EQUAL * gaps[0]):
+        return f"holds each step from {column.min():.12g} to {column.max():.12g} once"
     return ""
 
 

@@ -59,7 +59,9 @@ def read_study(path_or_name: str | Path) -> Study:
         raise RequestError("study", f"{path} has a key of more than {DEEPEST_KEY} parts")
     try:
         document = tomllib.loads(text, parse_float=_float)
-    except ValueError as error:  # also raised for integers of thousands of digits
+    except ValueError as error:
+        if "set_int_max_str_digits" in str(error):
+            raise RequestError("study", f"{path} has an integer of thousands of digits") from None
         raise RequestError("study", f"{path} is not TOML: {error}") from None
     except RecursionError:
         raise RequestError("study", f"{path} is not usable: it is nested too deeply") from None

@@ -41,11 +41,15 @@ _OTHER = re.compile(r"[^0-9+\-.eE \t]")
 _NOT_ZERO = re.compile(r"[^eE]*[1-9]")
 _DAMAGED = re.compile(r"[-+−]?[0-9][0-9., ']*(?:[eE][-+−]?[0-9]+)?")
 _SEPARATOR = re.compile(r'"?sep=([^\w"])"?\s*', re.IGNORECASE)
+_SHEET_ERROR = re.compile(r"\s*#(?:n/a|na|[a-z0/]+[!?])\s*(?:[;,\t\n]|$)", re.IGNORECASE)
+"""What a spreadsheet writes for a value that it could not compute: no comment."""
 _QUOTED = re.compile(r'"[^"]*"')
 _LOOKED_AT = 20
 """Lines that decide what separates entries."""
 _CERTAIN = 5
 """Numbers in equal steps that no first sample holds by chance."""
+_CHANCE = 1e-4
+"""With which a first sample may hold whole numbers only and nothing is said about it."""
 _EQUAL = 1e-9
 _LEAST = 5e-324
 """Stands for numbers that are not zero and too small for a double."""
@@ -274,7 +278,7 @@ def _role_of_first(first: Sequence[str], values: Array, line: int) -> tuple[str,
         return "", ""
     whole = len(numbers) > 2 and all(number.is_integer() for number in numbers)
     steps = whole and counted(np.array([numbers]))[0]
-    if len(numbers) < 2 or not (follows or certain or steps) or not len(values):
+    if len(numbers) < 2 or not len(values):
         return "", ""
     if certain and not any(counted(values)):
         return "numbers", f"{taken}; if it is a sample, put a line of names above it"
@@ -282,18 +286,24 @@ def _role_of_first(first: Sequence[str], values: Array, line: int) -> tuple[str,
     fractions = np.any(values != np.round(values), axis=1)
     if (follows or steps) and len(values) > 2 and np.all(fractions):
         return "numbers", f"{taken}; if it is a sample, put a line of names above it"
-    if not follows and not certain:
+    plain = all(text.lstrip("+-").isdigit() for text in texts)
+    wholes = (np.count_nonzero(values == np.round(values)) + 1) / (values.size + 2)
+    if follows or certain:
+        doubt = "it numbers the columns"
+    elif plain and wholes ** len(numbers) < _CHANCE:
+        doubt = "it alone holds whole numbers only"
+    else:
         return "", ""
     return "", (
-        f"line {line} ({shown(numbered)}) was taken as a sample, although it numbers the columns; "
-        "delete it if it is a header"
+        f"line {line} ({shown(numbered)}) was taken as a sample, although {doubt}; delete it if it "
+        "is a header"
     )
 
 
 def _kept(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """Lines without empty ones and comments."""
     for number, line in lines:
-        if line.strip() and not line.lstrip().startswith("#"):
+        if line.strip() and (not line.lstrip().startswith("#") or _SHEET_ERROR.match(line)):
             yield number, line
 
 

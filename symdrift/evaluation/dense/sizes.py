@@ -18,8 +18,8 @@ def reached_dimension(inputs: int, outputs: int, rank: int) -> int:
 
 
 def minimum_memory(inputs: int, outputs: int, rank: int) -> int:
-    """Bytes of the Newton steps and the spectrum: a handful of ``k x k`` matrices."""
-    return NUMBER * 6 * reached_dimension(inputs, outputs, rank) ** 2
+    """Bytes of the Newton steps and the spectrum: by measurement 24 ``k x k`` matrices."""
+    return NUMBER * 26 * reached_dimension(inputs, outputs, rank) ** 2
 
 
 def stimulus_memory(inputs: int, outputs: int, rank: int) -> int:
