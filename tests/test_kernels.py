@@ -64,7 +64,7 @@ def module_of(source: str) -> ModuleType:
 
 
 def test_shipped_kernels_are_what_the_derivation_generates() -> None:
-    committed = (ROOT / "symdrift" / "closed_form" / "kernels.py").read_text(encoding="utf-8")
+    committed = (ROOT / "symdrift/evaluation/closed_form/formulas.py").read_text(encoding="utf-8")
     assert shipped_source() == committed
 
 
@@ -78,7 +78,7 @@ def test_generation_does_not_depend_on_the_order_of_sets(seed: str) -> None:
         capture_output=True,
         check=True,
     )
-    committed = (ROOT / "symdrift" / "closed_form" / "kernels.py").read_bytes()
+    committed = (ROOT / "symdrift/evaluation/closed_form/formulas.py").read_bytes()
     assert printed.stdout == committed
 
 

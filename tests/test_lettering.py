@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import ANISOTROPIC
 
+import symdrift.derivation
 import symdrift.theory
 from symdrift.cli import run
 from symdrift.derivation.symbols import plain_latex
@@ -305,8 +306,9 @@ def test_every_letter_that_the_derivation_uses_is_reserved_or_belongs_to_a_role(
     known = {letter_of(latex) for latex in (*VOCABULARY, *INDICES)}
     known |= {letter_of(role.latex) for role in ROLES.values()}
     modules = [
-        import_module(f"symdrift.theory.{module.name}")
-        for module in pkgutil.iter_modules(symdrift.theory.__path__)
+        import_module(module.name)
+        for package in (symdrift.theory, symdrift.derivation)
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     ]
     printed = [latex for module in modules for latex in getattr(module, "LATEX", {}).values()]
     letters = {latex: letter_of(latex) for latex in printed}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from symdrift.cli.plots import plot
 from symdrift.evaluation.sweep import parse_axis, sweep
-from symdrift.figures.plots import plot
 from symdrift.study import read_study
 
 

@@ -65,7 +65,7 @@ def evaluate(
     if as_json and as_csv:
         raise RequestError("--json", "and --csv exclude each other; give one of them")
     if plot is not None:
-        from symdrift.figures.plots import require_picture
+        from symdrift.cli.plots import require_picture
 
         require_picture(plot)
     from symdrift.evaluation.sweep import parse_axis, sweep
@@ -77,7 +77,7 @@ def evaluate(
         # Printed even when the picture cannot be drawn.
         afterwards.callback(_print, points, as_json, as_csv)
         if plot is not None:
-            from symdrift.figures.plots import plot as draw
+            from symdrift.cli.plots import plot as draw
 
             draw(points, axes, plot)
 

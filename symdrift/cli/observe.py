@@ -53,7 +53,7 @@ def observe(
     if as_json and as_csv:
         raise RequestError("--json", "and --csv exclude each other; give one of them")
     if plot is not None:
-        from symdrift.figures.plots import require_picture
+        from symdrift.cli.plots import require_picture
 
         require_picture(plot)
     from symdrift.observables import observe as run_observe

@@ -70,7 +70,7 @@ def validate(
             if value is not None:
                 raise RequestError(f"--{option}", "and --steps exclude each other")
     if plot is not None:
-        from symdrift.figures.plots import require_picture
+        from symdrift.cli.plots import require_picture
 
         require_picture(plot)
     seconds = None if budget is None else _seconds(budget)
