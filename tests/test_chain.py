@@ -147,9 +147,9 @@ def test_a_frequent_stimulus_drifts_more_slowly_until_label_noise_reverses_it() 
 
 def test_a_derivation_comes_back_from_the_cache_unchanged_and_fast() -> None:
     first = derivation_of("anisotropic_autoencoder")
-    start = time.process_time()
+    start = time.perf_counter()
     again = derive(read_study("anisotropic_autoencoder"))
-    assert time.process_time() - start < 5
+    assert time.perf_counter() - start < 5
     assert again == first
     assert pickle.loads(pickle.dumps(again)) == again
 

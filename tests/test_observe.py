@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
+import math
 from pathlib import Path
 from typing import Any
 
@@ -197,8 +197,11 @@ def test_wrong_requests_are_refused_in_one_sentence(
 def test_numbers_beyond_double_precision_are_refused_or_finite(
     settings: dict[str, float],
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Warnings are errors here, so that none of NumPy's comes instead."""
+    # On a busy machine this is long work, which names its stages.
+    monkeypatch.setattr("symdrift.cli.terminal._SOON", math.inf)
     assignments = [f"--set={path}={value}" for path, value in settings.items()]
     code = run(["observe", "bottleneck", *assignments, "--json"])
     output = capsys.readouterr()
@@ -206,10 +209,7 @@ def test_numbers_beyond_double_precision_are_refused_or_finite(
         json.loads(output.out, parse_constant=pytest.fail)
     else:
         assert (code, output.out) == (2, "")
-        # A busy machine may have time for the lines of stages.
-        *stages, sentence = output.err.splitlines()
-        assert sentence.startswith("symdrift: ")
-        assert all(re.match(r" +\d+ s  ", stage) for stage in stages)
+        assert output.err.count("\n") == 1
     if "teacher.label_noise" in settings:
         assert "beyond double precision" in output.err
 
