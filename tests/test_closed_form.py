@@ -141,6 +141,37 @@ def test_axes_in_any_position_are_found(problem: LearningProblem, data: st.DataO
         assert_same_drift(closed, full)
 
 
+@pytest.mark.parametrize(
+    ("variances", "gains", "label_noise"),
+    [
+        pytest.param([0.3, 0.99, 0.3, 0.3], [0.2, 0.0025], [0.01, 0.01], id="weak beside strong"),
+        pytest.param([2.0, 1.0, 1.0, 0.5], [0.9, 0.9, 0.9], [0.1, 0.2, 0.3], id="twins, own noise"),
+        pytest.param([0.3, 0.3, 1.0, 2.0], [1.0, 1.0, 0.0], [0.5, 0.1, 0.2], id="noise decides"),
+    ],
+)
+def test_axes_are_found_where_few_numbers_tell_them_apart(
+    variances: list[float], gains: list[float], label_noise: list[float]
+) -> None:
+    random = np.random.default_rng(3)
+    turn = np.linalg.qr(random.normal(size=(4, 4)))[0]
+    problem = LearningProblem(
+        study="turned",
+        hidden=3,
+        inputs=Gaussian(turn @ np.diag(variances) @ turn.T),
+        teacher=np.eye(len(gains), 4)[::-1] * [*gains, *[0.0] * (4 - len(gains))] @ turn.T,
+        label_noise=np.array(label_noise)[::-1],
+        learning_rate=0.01,
+        weight_decay=0.05,
+        batch=1,
+        synaptic_noise=0.0,
+        stimuli=(Stimulus("one", turn[:, 0]), Stimulus("all", np.ones(4))),
+    )
+    assert closed_form.applies(problem) is None
+    closed, full = closed_form.evaluate(problem), dense.evaluate(problem)
+    assert_same_minimum_and_fluctuation(closed, full)
+    assert_same_stimuli(closed, full)
+
+
 @settings(max_examples=30)
 @given(problem=aligned_problems(largest=4), data=st.data())
 def test_negative_gains_drift_like_positive_ones(
@@ -284,9 +315,7 @@ def test_both_roads_draw_the_line_at_the_same_place(
     has as much at ``s = 0.7 / sqrt(2)``.
     """
     gain = (0.15 + 0.7 / np.sqrt(2) if tie else 0.15) * (1 + sign * offset)
-    problem = aligned(
-        [3 * unit, unit, 2 * unit], [1, 1, gain], 0.3 * unit, 1e-3 / unit, hidden
-    )
+    problem = aligned([3 * unit, unit, 2 * unit], [1, 1, gain], 0.3 * unit, 1e-3 / unit, hidden)
     if offset < 1e-9 and (hidden == 2 if tie else hidden >= 3):
         for road in (closed_form.evaluate, dense.evaluate):
             with pytest.raises(RequestError) as refusal:

@@ -14,6 +14,8 @@ TOLERANCE = 1e-12
 CORRELATION = 1e-10
 """Correlation of two turned inputs that counts as rounding."""
 
+CORRELATED_NOISE = "the label noise is correlated between the output axes of the teacher"
+
 
 @dataclass(frozen=True)
 class Alignment:
@@ -52,15 +54,21 @@ def align(problem: LearningProblem) -> Alignment | str:
             np.abs(np.diagonal(teacher)),
             problem.label_noise.copy(),
         )
-    task = teacher.T @ teacher
-    # Generic weights: an eigenvector of the sum is one of both, unless they do not commute.
+    task, noise = teacher.T @ teacher, np.diag(problem.label_noise)
+    # Generic weights: an eigenvector of the sum is one of each, unless they do not commute.
     blend = covariance / np.linalg.norm(covariance)
-    if np.any(task):
-        blend = blend + 0.6180339887498949 * task / np.linalg.norm(task)
+    for weight, part in (
+        (0.618033988749895, task),
+        (0.414213562373095, teacher.T @ noise @ teacher),
+    ):
+        blend = blend + weight * part / max(float(np.linalg.norm(part)), 1e-300)
     _, axes = np.linalg.eigh(blend)
     turned = axes.T @ covariance @ axes
     images = teacher @ axes
     if not _leaves_axes_apart(turned, CORRELATION) or not _is_diagonal(images.T @ images):
+        commutator = covariance @ task - task @ covariance
+        if np.linalg.norm(commutator) <= CORRELATION * np.linalg.norm(covariance @ task):
+            return CORRELATED_NOISE
         return "the teacher and the input covariance share no axes"
     order = np.argsort(-np.linalg.norm(images, axis=0), kind="stable")
     axes, images = axes[:, order], images[:, order]
@@ -68,16 +76,15 @@ def align(problem: LearningProblem) -> Alignment | str:
     axes = axes * np.where(axes[largest, np.arange(inputs)] < 0, -1.0, 1.0)
     gains = np.linalg.norm(images, axis=0)[: min(inputs, outputs)]
     known = gains > TOLERANCE * max(gains.max(), 1e-300)
-    seen = (images[:, : gains.size] / np.where(known, gains, 1.0))[:, known]
-    noise = np.diag(problem.label_noise)
+    # Orthogonal to rounding, strong images first: what is left of them in weak ones goes.
+    seen = np.count_nonzero(known)
+    output_axes = np.linalg.qr(images[:, :seen], mode="complete")[0]
     # Output axes outside the image of the teacher are free: take those of the noise.
-    unseen = np.linalg.svd(seen, full_matrices=True)[0][:, seen.shape[1] :]
-    if unseen.shape[1]:
-        unseen = unseen @ np.linalg.eigh(unseen.T @ noise @ unseen)[1]
-    output_axes = np.hstack([seen, unseen])
+    free = output_axes[:, seen:]
+    output_axes[:, seen:] = free @ np.linalg.eigh(free.T @ noise @ free)[1]
     turned_noise = output_axes.T @ noise @ output_axes
     if not _is_diagonal(turned_noise):
-        return "the label noise is correlated between the output axes of the teacher"
+        return CORRELATED_NOISE
     return Alignment(
         axes,
         np.einsum("ia,ij,ja->a", axes, covariance, axes),
