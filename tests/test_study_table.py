@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import time
 from pathlib import Path
@@ -242,6 +243,7 @@ def test_an_npy_file_that_ends_in_its_header_is_cut_short(
         npy(b"{'descr': '<f8', 'fortran_order': False, 'shape': (" + b"9" * 5000 + b",)}"),
         npy(b"__import__('os')"),
         npy(b"'\\N{' L"),
+        b"\x93NUMPY\x09\x00" + b"\xff" * 8,
     ],
 )
 def test_a_broken_npy_header_is_no_npy_file(tmp_path: Path, content: bytes) -> None:
@@ -281,3 +283,27 @@ def test_whole_numbers_above_rows_of_fractions_are_doubtful(tmp_path: Path, firs
     assert "was taken as a sample, although it alone holds whole numbers only" in table.remark
     written = read_table(stored(tmp_path, f"14.000,7.000,23.000\n{rows}\n".encode(), "x.csv"))
     assert not written.remark
+
+
+@pytest.mark.parametrize("first", ["0.1,0.2,0.4", "1.0,1.1,1.2", "1000,250,100"])
+def test_a_first_row_that_alone_rises_or_falls_is_doubtful(tmp_path: Path, first: str) -> None:
+    drawn = np.random.default_rng(1).normal(size=(400, 3))
+    values = drawn[np.sign(np.diff(drawn)).sum(axis=1) == 0]
+    table = table_of(tmp_path, f"{first}\n{lines_of(values)}")
+    assert table.header is None
+    assert re.search("was taken as a sample, although it alone (rises|falls|holds)", table.remark)
+    # Where others do so too, it says nothing.
+    table = table_of(tmp_path, f"{first}\n{lines_of(np.sort(values))}")
+    assert "from column to column" not in table.remark
+
+
+@pytest.mark.parametrize("lines", ["{} {}", "  {}   {} ", "{} \t{}"])
+def test_spaces_separate_where_nothing_else_does(tmp_path: Path, lines: str) -> None:
+    """As ``numpy.savetxt`` writes without being asked for another delimiter."""
+    values = np.random.default_rng(2).normal(size=(30, 2))
+    text = "\n".join(lines.format(*map(repr, row)) for row in values.tolist())
+    np.testing.assert_array_equal(table_of(tmp_path, text).values, values)
+    named = table_of(tmp_path, f"{lines.format('one', 'two')}\n{text}")
+    np.testing.assert_array_equal(named.values, values)
+    assert named.header is not None
+    assert named.header.names == ("one", "two")

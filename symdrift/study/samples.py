@@ -96,7 +96,7 @@ def read_samples(
     explained = None
     if components is not None:
         rows, explained = _principal(path, rows, components)
-    _check_variation(path, rows)
+    _check_variation(path, table, chosen, rows)
     header = table.header
     source = SampleSource(
         file=path.name,
@@ -260,7 +260,8 @@ def _check_faults(path: Path, table: Table, chosen: Sequence[int]) -> None:
             remedy = "correct it, or give every column a name if this line is a header"
         else:
             remedy = (
-                "numbers have a decimal point and are separated by commas, semicolons or tabs"
+                "numbers have a decimal point and are separated by commas, semicolons, tabs or "
+                "spaces"
             )
         raise _refusal(
             path, f'{where} holds "{shown(fault.entry)}", which is not a number; {remedy}'
@@ -293,9 +294,11 @@ def _check_range(path: Path, table: Table, chosen: Sequence[int]) -> None:
     bad = np.argwhere(((size > LARGEST_NUMBER) | (size < 1 / LARGEST_NUMBER)) & (size != 0))
     if len(bad):
         row, column = bad[0]
+        value = table.values[row, chosen[column]]
+        what = f"{value:g}" if np.isfinite(value) else "a number beyond double precision"
         raise _refusal(
             path,
-            f"has {table.values[row, chosen[column]]:g} in {table.place} {table.lines[row]}, "
+            f"has {what} in {table.place} {table.lines[row]}, "
             f"{_called(table, chosen[column])}; numbers other than 0 must be between "
             f"{1 / LARGEST_NUMBER:g} and {LARGEST_NUMBER:g} in magnitude: rescale or correct them",
         )
@@ -420,7 +423,8 @@ def _principal(path: Path, rows: Array, components: int) -> tuple[Array, float]:
     return rows @ (axes * np.sign(largest)), explained
 
 
-def _check_variation(path: Path, rows: Array) -> None:
+def _check_variation(path: Path, table: Table, chosen: Sequence[int], rows: Array) -> None:
+    """Refuse inputs of which some direction does not vary; ``rows`` may be components."""
     count, columns = rows.shape
     if count < columns:
         raise _refusal(
@@ -431,6 +435,17 @@ def _check_variation(path: Path, rows: Array) -> None:
         )
     rank = int(np.linalg.matrix_rank(rows))
     if rank < columns:
+        sizes = np.abs(rows).max(axis=0)
+        if np.linalg.matrix_rank(rows / sizes) == columns == len(chosen):
+            large, small = np.argmax(sizes), np.argmin(sizes)
+            line = table.lines[np.argmax(np.abs(rows[:, large]))]
+            raise _refusal(
+                path,
+                f"has columns of sizes too far apart for double precision: "
+                f"{_called(table, chosen[large])} reaches {sizes[large]:.3g} ({table.place} "
+                f"{line}), {_called(table, chosen[small])} only {sizes[small]:.3g}; correct them, "
+                "or give both in units that suit them",
+            )
         raise _refusal(
             path,
             f"does not vary in all directions: its {columns} columns depend linearly on each "

@@ -1,9 +1,10 @@
 """Tables of numbers in files, as they stand there.
 
-CSV: UTF-8, numbers with a decimal point, separated by commas, semicolons or tabs, or by what a
-first line ``sep=;`` names.  Empty lines and lines that begin with ``#`` are skipped, and so are
-delimiters at the ends of lines.  The first row is a header when it holds names, none of which is
-a number, or when it numbers the columns.  NPY: a real matrix, read without unpickling anything.
+CSV: UTF-8, numbers with a decimal point, separated by commas, semicolons, tabs or, where there is
+none of these, spaces, or by what a first line ``sep=;`` names.  Empty lines and lines that begin
+with ``#`` are skipped, and so are delimiters at the ends of lines.  The first row is a header when
+it holds names, none of which is a number, or when it numbers the columns.  NPY: a real matrix,
+read without unpickling anything.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ _CERTAIN = 5
 """Numbers in equal steps that no first sample holds by chance."""
 _CHANCE = 1e-4
 """With which a first sample may hold whole numbers only and nothing is said about it."""
+_MANY = 20
+"""Rows from which the order of numbers in one row only is no chance."""
 _EQUAL = 1e-9
 _LEAST = 5e-324
 """Stands for numbers that are not zero and too small for a double."""
@@ -292,12 +295,21 @@ def _role_of_first(first: Sequence[str], values: Array, line: int) -> tuple[str,
         doubt = "it numbers the columns"
     elif plain and wholes ** len(numbers) < _CHANCE:
         doubt = "it alone holds whole numbers only"
+    elif _grows_alone(numbers, values):
+        doubt = f"it alone {'rises' if numbers[0] < numbers[-1] else 'falls'} from column to column"
     else:
         return "", ""
     return "", (
         f"line {line} ({shown(numbered)}) was taken as a sample, although {doubt}; delete it if it "
         "is a header"
     )
+
+
+def _grows_alone(numbers: Sequence[float], values: Array) -> bool:
+    """Whether the first row rises or falls over all columns and none of many others does."""
+    steps = np.sign(np.diff(np.vstack([numbers, values]), axis=1))
+    ordered = np.all(steps == steps[:, :1], axis=1) & (steps[:, 0] != 0)
+    return len(numbers) > 2 and len(values) >= _MANY and list(np.flatnonzero(ordered)) == [0]
 
 
 def _kept(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
@@ -314,6 +326,8 @@ def _delimiter(lines: Sequence[tuple[int, str]]) -> str:
     for mark in _DELIMITERS:
         if kept and all(mark in line for line in kept):
             return mark
+    if kept and not any(mark in text for mark in _DELIMITERS):
+        return " " if all(len(line.split()) > 1 for line in kept) else ","
     return next((mark for mark in _DELIMITERS if kept and mark in kept[0]), ",")
 
 
@@ -322,6 +336,9 @@ def _records(
 ) -> Iterator[tuple[int, list[str]]]:
     """Rows of entries with the lines that they begin in; a quoted entry may go over lines."""
     for number, line in _kept(lines):
+        if delimiter == " " and '"' not in line:
+            yield number, line.split()
+            continue
         more = (text for _, text in lines)
         try:
             entries = next(csv.reader(chain([line], more), delimiter=delimiter, strict=True))
@@ -405,11 +422,14 @@ def _npy_header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[np.ge
 def _ends_in_its_header(stream: BinaryIO) -> bool:
     """Whether the file begins as NPY and ends before its header does; back at the start."""
     beginning = stream.read(12)
+    version = beginning[6:7]
     size = stream.seek(0, SEEK_END)
     stream.seek(0)
     if not beginning or beginning[:6] != np.lib.format.MAGIC_PREFIX[: len(beginning)]:
         return False
-    width = 2 if beginning[6:7] == b"\x01" else 4
+    if version not in (b"", b"\x01", b"\x02", b"\x03"):
+        return False
+    width = 2 if version == b"\x01" else 4
     if len(beginning) < 8 + width:
         return True
     promised = 8 + width + int.from_bytes(beginning[8 : 8 + width], "little")

@@ -157,13 +157,10 @@ def _solved(
         found = capped_minimum(point, hidden, *natural)
         point, starts, runner_up = found.point, found.starts, found.runner_up
         if found.tied:
-            raise RequestError(
-                "network.hidden",
-                f"= {hidden} cuts through a tie: directions that lower the loss equally compete "
-                "for the last hidden unit; change the number of hidden units, a gain or an input "
-                "variance",
-            )
+            raise _tie(hidden)
     minimum = _certified(point, hidden, starts, runner_up, capped, *natural)
+    if capped and _turns_freely(minimum, *natural[1:]):
+        raise _tie(hidden)
     gap = minimum.certificate.duality_gap
     if gap is not None and gap > GAP_TOLERANCE:
         raise RequestError(
@@ -172,6 +169,26 @@ def _solved(
             f"{strongest:.3g}: the minimum cannot be told from others; raise it",
         )
     return in_units(minimum, units.inverse)
+
+
+def _tie(hidden: int) -> RequestError:
+    return RequestError(
+        "network.hidden",
+        f"= {hidden} cuts through a tie: directions that lower the loss equally compete for the "
+        "last hidden unit; change the number of hidden units, a gain or an input variance",
+    )
+
+
+def _turns_freely(minimum: MinimumPoint, covariance: Array, weight_decay: float) -> bool:
+    """Whether a unit can turn from a learned direction into one that lowers the loss as much.
+
+    Two directions of one input variance whose losses ``w`` and ``w'`` differ leave a curvature
+    of ``(w - w') / w / 2`` times the power of the unit, ``lambda s``.
+    """
+    first = minimum.first_layer
+    least = float(np.min(np.sum((first @ covariance) * first, axis=1)))
+    softest = float(minimum.spectrum.reached[0])
+    return softest < 0.5 * min(THRESHOLD_TOLERANCE * least, weight_decay)
 
 
 def in_units(minimum: MinimumPoint, units: Units) -> MinimumPoint:
