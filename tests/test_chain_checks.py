@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import sympy as sp
 
-import symdrift.algebra.wick
+from symdrift.algebra.rational import Fraction
+from symdrift.algebra.wick import GaussianMoments
 from symdrift.derivation.steps import Step
 from symdrift.errors import CheckFailed
 from symdrift.theory.drift import drift
@@ -35,10 +36,11 @@ def hessian_with_extra_decay(minimum: AlignedMinimum) -> sp.ImmutableMatrix:
     return sp.ImmutableMatrix(exact + sp.eye(exact.rows))
 
 
-def one_pairing_only(exponents: tuple[int, ...], *rest: Any) -> sp.Expr:
+def one_pairing_only(moments: GaussianMoments, exponents: tuple[int, ...]) -> Fraction:
     """Fourth moments as if the three ways to pair were one."""
-    value = ORIGINAL_MOMENT(exponents, *rest)
-    return value / 3 if sum(exponents) == 4 else value
+    value = ORIGINAL_MOMENT(moments, exponents)
+    third = moments.field.fraction(sp.Rational(1, 3))
+    return moments.field.multiply(value, third) if sum(exponents) == 4 else value
 
 
 def both_layers_alike(network: LinearNetwork, i: int, j: int) -> sp.ImmutableMatrix:
@@ -53,7 +55,7 @@ def symmetry_of_generic(examples: Examples) -> Iterable[Step]:
     return symmetry(examples.generic)
 
 
-ORIGINAL_MOMENT = symdrift.algebra.wick._moment
+ORIGINAL_MOMENT = GaussianMoments.moment
 
 SECTIONS: dict[str, Section] = {
     "symmetry": symmetry_of_generic,
@@ -85,7 +87,7 @@ SECTIONS: dict[str, Section] = {
             "curvature",
             "flat",
         ),
-        ("symdrift.algebra.wick._moment", one_pairing_only, "noise", "moments"),
+        ("symdrift.algebra.wick.GaussianMoments.moment", one_pairing_only, "noise", "moments"),
         (
             "symdrift.theory.linear.normal_space.gradient_noise",
             doubled(gradient_noise),

@@ -27,9 +27,9 @@ def network_and_numbers() -> tuple[LinearNetwork, dict[str, Array], dict[sp.Symb
     }
     network = LinearNetwork(
         hidden=HIDDEN,
-        teacher=sp.ImmutableMatrix(arrays["teacher"]),
-        input_covariance=sp.ImmutableMatrix(arrays["covariance"]),
-        label_noise=tuple(sp.Float(v) for v in arrays["noise"]),
+        teacher=sp.ImmutableMatrix(arrays["teacher"]).applyfunc(sp.Rational),
+        input_covariance=sp.ImmutableMatrix(arrays["covariance"]).applyfunc(sp.Rational),
+        label_noise=tuple(sp.Rational(v) for v in arrays["noise"]),
     )
     values = dict(zip(network.first_layer, arrays["first"].ravel(), strict=True))
     values |= dict(zip(network.second_layer, arrays["second"].ravel(), strict=True))

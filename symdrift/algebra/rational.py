@@ -8,7 +8,7 @@ so everything stays in a field of rational functions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import flint
@@ -57,12 +57,15 @@ class RationalField:
         )
         self._one = self._context.constant(1)
         self._zero = self._context.constant(0)
+        self.one: Fraction = self._one, self._one
+        self.zero: Fraction = self._zero, self._one
         self._generators: dict[sp.Expr, Any] = {}
         self._back: list[sp.Expr] = []
         for item, generator in zip(generators, self._context.gens(), strict=False):
             self._generators[item] = generator
             self._back.append(sp.sqrt(item) if item in rooted else item)
         self._rooted = rooted
+        self._places = {item: place for place, item in enumerate(generators)}
         self._known: dict[sp.Expr, Fraction] = {}
 
     def fraction(self, expression: sp.Expr) -> Fraction:
@@ -82,9 +85,9 @@ class RationalField:
             generator = self._generators[expression]
             return (generator**2 if expression in self._rooted else generator), self._one
         if expression.is_Add:
-            return self._fold(expression.args, self._add)
+            return self._fold(expression.args, self.add)
         if expression.is_Mul:
-            return self._fold(expression.args, self._multiply)
+            return self._fold(expression.args, self.multiply)
         if expression.is_Pow and expression.exp.is_Rational:
             base, exponent = expression.base, expression.exp
             if exponent.is_Integer:
@@ -93,7 +96,7 @@ class RationalField:
                 return self._power((self._generators[base], self._one), int(exponent.p))
             if exponent.q == 2:
                 whole = self._power(self.fraction(base), (int(exponent.p) - 1) // 2)
-                return self._multiply(whole, self.fraction(sp.sqrt(base)))
+                return self.multiply(whole, self.fraction(sp.sqrt(base)))
         raise TypeError(f"not a rational function: {expression}")
 
     def _fold(self, arguments: tuple[sp.Expr, ...], combine: Any) -> Fraction:
@@ -110,34 +113,68 @@ class RationalField:
             raise ZeroDivisionError("division by an expression that is identically zero")
         return denominator**-exponent, numerator**-exponent
 
-    def _multiply(self, first: Fraction, second: Fraction) -> Fraction:
+    def collected(
+        self, expression: sp.Expr, variables: Sequence[sp.Symbol]
+    ) -> dict[tuple[int, ...], Fraction]:
+        """Coefficients of a polynomial in some of the symbols, by the exponents of these.
+
+        Raises
+        ------
+        ValueError
+            When a variable stands in a denominator.
+        """
+        numerator, denominator = self.fraction(expression)
+        places = [self._places[variable] for variable in variables]
+        degrees = denominator.degrees()
+        if any(degrees[place] for place in places) or self._rooted.intersection(variables):
+            raise ValueError(f"not a polynomial in {variables}: {expression}")
+        parts: dict[tuple[int, ...], dict[tuple[int, ...], Any]] = {}
+        for exponents, coefficient in numerator.terms():
+            rest = list(exponents)
+            for place in places:
+                rest[place] = 0
+            powers = tuple(int(exponents[place]) for place in places)
+            parts.setdefault(powers, {})[tuple(rest)] = coefficient
+        inverse = self._one, denominator
+        return {
+            powers: self.multiply((self._context.from_dict(part), self._one), inverse)
+            for powers, part in parts.items()
+        }
+
+    def multiply(self, first: Fraction, second: Fraction) -> Fraction:
+        """Product in lowest terms."""
         (a, b), (c, d) = first, second
         if a == 0 or c == 0:
-            return self._zero, self._one
+            return self.zero
         left, right = a.gcd(d), c.gcd(b)
         return (a // left) * (c // right), (b // right) * (d // left)
 
-    def _add(self, first: Fraction, second: Fraction) -> Fraction:
+    def add(self, first: Fraction, second: Fraction) -> Fraction:
+        """Sum in lowest terms."""
         (a, b), (c, d) = first, second
         common = b.gcd(d)
         b_rest, d_rest = b // common, d // common
         numerator = a * d_rest + c * b_rest
         if numerator == 0:
-            return self._zero, self._one
+            return self.zero
         # Only the common part of the denominators can cancel against the sum.
         cancelled = numerator.gcd(common)
         return numerator // cancelled, b_rest * d_rest * (common // cancelled)
 
+    def subtract(self, first: Fraction, second: Fraction) -> Fraction:
+        """Difference in lowest terms."""
+        return self.add(first, (-second[0], second[1]))
+
     def contract(self, first: Iterable[sp.Expr], second: Iterable[sp.Expr]) -> Fraction:
         """Sum of products, without an expression in between."""
-        total: Fraction = (self._zero, self._one)
+        total = self.zero
         for left, right in zip(first, second, strict=True):
-            total = self._add(total, self._multiply(self.fraction(left), self.fraction(right)))
+            total = self.add(total, self.multiply(self.fraction(left), self.fraction(right)))
         return total
 
     def divide(self, first: Fraction, second: Fraction) -> Fraction:
         """Quotient in lowest terms."""
-        return self._multiply(first, second[::-1])
+        return self.multiply(first, second[::-1])
 
     def solve(self, rows: list[list[Fraction]], right: list[Fraction]) -> list[Fraction]:
         """Solution of a square linear system, by elimination with the shortest pivots.
@@ -158,9 +195,9 @@ class RationalField:
             numerator, denominator = system[k][k]
             for i in range(k + 1, size):
                 if system[i][k][0] != 0:
-                    factor = self._multiply(system[i][k], (-denominator, numerator))
+                    factor = self.multiply(system[i][k], (-denominator, numerator))
                     system[i] = [
-                        self._add(old, self._multiply(factor, pivot))
+                        self.add(old, self.multiply(factor, pivot))
                         for old, pivot in zip(system[i], system[k], strict=True)
                     ]
         solution: list[Fraction] = []
@@ -169,10 +206,15 @@ class RationalField:
             for known, (numerator, denominator) in zip(
                 solution, reversed(system[k][k + 1 : size]), strict=True
             ):
-                total = self._add(total, self._multiply((-numerator, denominator), known))
+                total = self.add(total, self.multiply((-numerator, denominator), known))
             numerator, denominator = system[k][k]
-            solution.append(self._multiply(total, (denominator, numerator)))
+            solution.append(self.multiply(total, (denominator, numerator)))
         return solution[::-1]
+
+    def expression(self, value: Fraction) -> sp.Expr:
+        """A fraction as a sum of terms."""
+        numerator, denominator = value
+        return sp.expand(self.expand(numerator) / self.expand(denominator))
 
     def expand(self, polynomial: Any) -> sp.Expr:
         """A FLINT polynomial as an expanded SymPy expression."""

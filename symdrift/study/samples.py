@@ -437,8 +437,8 @@ def _check_variation(path: Path, table: Table, chosen: Sequence[int], rows: Arra
     if rank < columns:
         sizes = np.abs(rows).max(axis=0)
         if np.linalg.matrix_rank(rows / sizes) == columns == len(chosen):
-            large, small = np.argmax(sizes), np.argmin(sizes)
-            line = table.lines[np.argmax(np.abs(rows[:, large]))]
+            large, small = int(np.argmax(sizes)), int(np.argmin(sizes))
+            line = table.lines[int(np.argmax(np.abs(rows[:, large])))]
             raise _refusal(
                 path,
                 f"has columns of sizes too far apart for double precision: "

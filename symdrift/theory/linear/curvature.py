@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import sympy as sp
 
+from symdrift.algebra.rational import RationalField
 from symdrift.errors import CheckFailed
 from symdrift.theory.linear.points import (
     AlignedMinimum,
@@ -28,31 +29,31 @@ def hessian(minimum: Minimum) -> sp.ImmutableMatrix:
         Shape ``(p (n + m), p (n + m))``.
     """
     weights = minimum.network.coordinates
-    values = [minimum.weights[weight] for weight in weights]
-    matrix = sp.zeros(len(weights), len(weights))
-    for exponents, coefficient in sp.Poly(minimum.network.expected_loss, *weights).terms():
+    loss = minimum.network.expected_loss
+    field = RationalField([loss, *weights, *minimum.weights.values()])
+    values = [field.fraction(minimum.weights[weight]) for weight in weights]
+    zeros = {k for k, weight in enumerate(weights) if minimum.weights[weight] == 0}
+    size = len(weights)
+    entries = [[field.zero] * size for _ in range(size)]
+    for exponents, coefficient in field.collected(loss, weights).items():
         present = [k for k, exponent in enumerate(exponents) if exponent]
-        vanishing = [k for k in present for _ in range(exponents[k]) if values[k] == 0]
         # At the canonical point most weights are zero: a monomial with three of them is flat.
-        if len(vanishing) > 2:
+        if sum(exponents[k] for k in present if k in zeros) > 2:
             continue
         for a in present:
             for b in present:
                 if exponents[a] > (a == b):
-                    matrix[a, b] += coefficient * _second_derivative(exponents, values, a, b)
-    return sp.ImmutableMatrix(matrix.applyfunc(sp.expand))
-
-
-def _second_derivative(
-    exponents: tuple[int, ...], values: list[sp.Expr], a: int, b: int
-) -> sp.Expr:
-    """Second derivative of a monomial by variables ``a`` and ``b``, at a point."""
-    remaining = list(exponents)
-    factor = remaining[a]
-    remaining[a] -= 1
-    factor *= remaining[b]
-    remaining[b] -= 1
-    return factor * sp.Mul(*(v**k for v, k in zip(values, remaining, strict=True) if k))
+                    remaining = list(exponents)
+                    factor = remaining[a]
+                    remaining[a] -= 1
+                    factor *= remaining[b]
+                    remaining[b] -= 1
+                    term = field.multiply(coefficient, field.fraction(sp.Integer(factor)))
+                    for k in present:
+                        for _ in range(remaining[k]):
+                            term = field.multiply(term, values[k])
+                    entries[a][b] = field.add(entries[a][b], term)
+    return sp.ImmutableMatrix([[field.expression(entry) for entry in row] for row in entries])
 
 
 def connected_blocks(matrices: Iterable[sp.ImmutableMatrix]) -> tuple[tuple[int, ...], ...]:

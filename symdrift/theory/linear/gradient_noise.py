@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import sympy as sp
 
+from symdrift.algebra.rational import Fraction
+from symdrift.algebra.wick import GaussianMoments
 from symdrift.theory.linear.points import AlignedMinimum, Minimum
 
 
@@ -19,37 +22,28 @@ def gradient_noise(minimum: Minimum) -> sp.ImmutableMatrix:
     sympy.ImmutableMatrix
         ``C``, shape ``(p (n + m), p (n + m))``; divide by the batch size for batches.
     """
-    network = minimum.network
-    variables = (*network.sample_input, *network.sample_label_noise)
-    entries = [
-        dict(sp.Poly(entry, *variables).terms()) if entry != 0 else {}
-        for entry in minimum.sample_gradient
-    ]
-    moments: dict[tuple[int, ...], sp.Expr] = {}
+    gradient = minimum.sample_gradient
+    moments = GaussianMoments(minimum.network.sample_covariance, gradient)
+    field = moments.field
+    entries = [field.collected(entry, moments.variables) for entry in gradient]
 
-    def moment(exponents: tuple[int, ...]) -> sp.Expr:
-        if exponents not in moments:
-            monomial = sp.Mul(*(v**k for v, k in zip(variables, exponents, strict=True)))
-            moments[exponents] = network.average(monomial)
-        return moments[exponents]
-
-    def covariance(first: tuple[int, ...], second: tuple[int, ...]) -> sp.Expr:
+    @cache
+    def covariance(first: tuple[int, ...], second: tuple[int, ...]) -> Fraction:
         joint = tuple(k + l for k, l in zip(first, second, strict=True))
-        return moment(joint) - moment(first) * moment(second)
+        separate = field.multiply(moments.moment(first), moments.moment(second))
+        return field.subtract(moments.moment(joint), separate)
 
     size = len(entries)
     matrix = sp.zeros(size, size)
     for a in range(size):
         for b in range(a, size):
-            matrix[a, b] = matrix[b, a] = sp.expand(
-                sp.Add(
-                    *(
-                        c * d * covariance(first, second)
-                        for first, c in entries[a].items()
-                        for second, d in entries[b].items()
+            total = field.zero
+            for first, c in entries[a].items():
+                for second, d in entries[b].items():
+                    total = field.add(
+                        total, field.multiply(field.multiply(c, d), covariance(first, second))
                     )
-                )
-            )
+            matrix[a, b] = matrix[b, a] = field.expression(total)
     return sp.ImmutableMatrix(matrix)
 
 

@@ -95,11 +95,12 @@ class LinearNetwork:
     @cached_property
     def expected_loss(self) -> sp.Expr:
         """The loss averaged over inputs and label noise."""
-        return self.average(sp.expand(self.sample_loss))
+        return self.average(self.sample_loss)
 
-    def average(self, polynomial: sp.Expr) -> sp.Expr:
-        """Expectation over inputs and label noise by the Wick rule."""
-        covariance = {
+    @cached_property
+    def sample_covariance(self) -> dict[tuple[sp.Symbol, sp.Symbol], sp.Expr]:
+        """Second moments of inputs and label noise, pair by pair."""
+        return {
             (self.sample_input[a], self.sample_input[b]): self.input_covariance[a, b]
             for a in range(self.inputs)
             for b in range(self.inputs)
@@ -107,7 +108,10 @@ class LinearNetwork:
             (noise, noise): variance
             for noise, variance in zip(self.sample_label_noise, self.label_noise, strict=True)
         }
-        return expectation(polynomial, covariance)
+
+    def average(self, polynomial: sp.Expr) -> sp.Expr:
+        """Expectation over inputs and label noise by the Wick rule."""
+        return expectation(polynomial, self.sample_covariance)
 
     def rotation(self, i: int, j: int) -> sp.ImmutableMatrix:
         """Action of ``Omega_ij = E_ij - E_ji`` on weight space: ``(Omega W, -U Omega)``.
