@@ -67,7 +67,7 @@ app.command(
 app.command(epilog="Example: symdrift validate anisotropic_autoencoder --precision 0.02 --json")(
     validate
 )
-app.command(epilog="Example: symdrift observe digits --times 1e3:1e8:41:log --plot digits.pdf")(
+app.command(epilog="Example: symdrift observe digits --times 1e3:4e7:121:log --plot digits.pdf")(
     observe
 )
 app.command(epilog="Example: symdrift compare synaptic_noise --csv")(compare)

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from symdrift.figures.style import COLOURS, STYLE, drawing, literal
 from symdrift.observables import (
     DecoderDecay,
+    Displacement,
     Observation,
     RepresentationalSimilarity,
     TuningChange,
@@ -30,7 +31,11 @@ _LOG_FROM = 100
 """Ratio of last to first time from which the axis of times is logarithmic."""
 _PANEL_HEIGHT = 1.9
 _PAGE_WIDTH = 6.4
+_SEEN = 1e-12
+"""Share of the largest displacement below which a part is rounding."""
 _MOST_TICKS = 10
+_LONGEST_TICK = 8
+"""Letters of a stimulus's name beside a row of the matrix; longer ones give way to numbers."""
 _PARTS = (("fluctuation", ":"), ("rotation", "-."), ("diffusion", "--"))
 
 
@@ -74,13 +79,16 @@ def draw_observables(data: Observation) -> Figure:
 
 def caption_observables(data: Observation) -> str:
     """What to see in the figure."""
+    rotates = _is_seen(data.displacement[0], "rotation")
+    later = "diffusion (dashed), which takes"
+    if rotates:
+        later = "steady rotation (dash-dotted) and diffusion (dashed), which take"
     text = (
         "What an experimenter would measure, against the lag in SGD steps. Displacement of each "
         "stimulus (solid) and, for the first, its parts: fluctuation around the manifold "
-        "(dotted), which saturates, steady rotation (dash-dotted) and diffusion (dashed), which "
-        "take over. Autocorrelation over its value at lag 0, with circles where it has fallen "
-        "to 1/e. Angle between the population vectors of two days, with one standard deviation "
-        "for the first stimulus. The cosines between stimuli, by contrast, are those of every "
+        f"(dotted), which saturates, and {later} over. Autocorrelation over its value at lag 0, "
+        "with circles where it has fallen to 1/e. Angle between the population vectors of two "
+        "days, with one standard deviation for the first stimulus. The cosines between stimuli, by contrast, are those of every "
         "day: the change of their Gram matrix stays of the order of the learning rate while the "
         "representations change completely."
     )
@@ -105,14 +113,20 @@ def _draw_displacement(axes: Axes, data: Observation) -> None:
     for k, moved in enumerate(shown):
         axes.plot(data.times, _positive(moved.total), color=COLOURS[k])
     for part, style in _PARTS:
-        values = _positive(getattr(shown[0], part))
-        axes.plot(data.times, values, color="0.35", linestyle=style, linewidth=1.0, label=part)
+        if _is_seen(shown[0], part):
+            values = _positive(getattr(shown[0], part))
+            axes.plot(data.times, values, style, color="0.35", linewidth=1.0, label=part)
     totals = np.concatenate([moved.total for moved in shown])
     if np.any(totals > 0):
         axes.set_yscale("log")
         axes.set_ylim(0.3 * totals[totals > 0].min(), 3 * totals.max())
     axes.set_ylabel(r"$\langle\|h_{t+\tau} - h_t\|^2\rangle$")
     axes.legend(title=f"parts, {literal(shown[0].stimulus)}", title_fontsize=7.5)
+
+
+def _is_seen(moved: Displacement, part: str) -> bool:
+    """Whether a part of a displacement is more than rounding."""
+    return bool(np.any(getattr(moved, part) > _SEEN * moved.total.max()))
 
 
 def _draw_autocorrelation(axes: Axes, data: Observation) -> None:
@@ -145,8 +159,11 @@ def _draw_matrix(figure: Figure, axes: Axes, similarity: RepresentationalSimilar
     figure.colorbar(image, ax=axes, shrink=0.9, label="cosine")
     count = len(similarity.stimuli)
     ticks = range(count) if count <= _MOST_TICKS else []
-    axes.set_xticks(ticks, [str(tick + 1) for tick in ticks])
-    axes.set_yticks(ticks, [str(tick + 1) for tick in ticks])
+    names = [literal(similarity.stimuli[tick]) for tick in ticks]
+    if max(map(len, similarity.stimuli)) > _LONGEST_TICK:
+        names = [str(tick + 1) for tick in ticks]
+    axes.set_xticks(ticks, names, rotation=90 if max(map(len, names), default=0) > 2 else 0)
+    axes.set_yticks(ticks, names)
     axes.grid(visible=False)
     axes.set_xlabel("stimulus")
     axes.set_ylabel("stimulus")
