@@ -88,9 +88,9 @@ def caption_observables(data: Observation) -> str:
         "stimulus (solid) and, for the first, its parts: fluctuation around the manifold "
         f"(dotted), which saturates, and {later} over. Autocorrelation over its value at lag 0, "
         "with circles where it has fallen to 1/e. Angle between the population vectors of two "
-        "days, with one standard deviation for the first stimulus. The cosines between stimuli, by contrast, are those of every "
-        "day: the change of their Gram matrix stays of the order of the learning rate while the "
-        "representations change completely."
+        "days, with one standard deviation for the first stimulus. The cosines between stimuli, "
+        "by contrast, are those of every day: the change of their Gram matrix stays of the order "
+        "of the learning rate while the representations change completely."
     )
     if data.decoder:
         text += (
