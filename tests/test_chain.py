@@ -14,8 +14,9 @@ import pytest
 import sympy as sp
 
 from symdrift.cache import cache_key
-from symdrift.derivation.chapter import derived, vanishes
-from symdrift.derivation.steps import Derivation, Equation
+from symdrift.derivation import chapter
+from symdrift.derivation.chapter import vanishes
+from symdrift.derivation.steps import Derivation, Equation, Step
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.study import read_study, shipped_studies
@@ -182,15 +183,77 @@ def test_a_wrong_solution_of_the_lyapunov_equation_stops_the_derivation(
         list(normal(Examples()))
 
 
+X = sp.Symbol("x")
+ZERO = vanishes("Zero is zero.", sp.Integer(0))
+
+
+def empty() -> Step:
+    """Nothing is shown"""
+    return chapter.step(checks=())
+
+
+def wrong() -> Step:
+    """One is zero"""
+    return chapter.step(checks=(vanishes("It is zero.", X - 1),))
+
+
+def unknown() -> Step:
+    """Unknown symbol
+
+    See {nonsense}.
+    """
+    return chapter.step(checks=(ZERO,))
+
+
+def _told_by_its_function(kind: str, more: bool) -> Step:
+    """What a step
+    is called
+
+    It has <kind> prose over
+    two lines.
+
+    And {x}.
+    """
+    return chapter.step(
+        one_side=X > 0,
+        both_sides=(X, X),
+        family={1: (X, 1), "b": [(X, 1), (1, X)]},
+        absent=(X, 2) if more else None,
+        symbols={"x": X},
+        words={"kind": kind},
+        checks=(ZERO,),
+    )
+
+
+def test_a_step_is_told_by_its_function() -> None:
+    told = _told_by_its_function("plain", more=False)
+    assert (told.identifier, told.title) == ("told-by-its-function", "What a step is called")
+    assert told.prose == "It has plain prose over two lines.\n\nAnd {x}."
+    assert told.section == (__doc__ or "").partition(":")[0]
+    assert [e.label for e in told.equations] == ["one-side", "both-sides", "family-1", "family-b"]
+    lines = Path(__file__).read_text("utf-8").splitlines()
+    for equation in told.equations:
+        assert equation.source is not None
+        assert equation.source.file == "tests/test_chain.py"
+        stem = equation.label.replace("-", "_").removesuffix("_1").removesuffix("_b")
+        assert lines[equation.source.line - 1].strip().startswith(f"{stem}=")
+    assert _told_by_its_function("", more=True).equations[-1].expression.rhs == 2
+
+
 def test_a_step_without_a_check_is_refused() -> None:
     with pytest.raises(CheckFailed, match="has no check"):
-        derived("empty", "Section", "Title", "Nothing.", tests=())
+        empty()
 
 
 def test_a_failing_check_names_its_step() -> None:
-    x = sp.Symbol("x")
     with pytest.raises(CheckFailed, match=r'step "wrong" failed its check: It is zero\.'):
-        derived("wrong", "Section", "Title", "Text.", tests=(vanishes("It is zero.", x - 1),))
+        wrong()
+
+
+def test_a_step_without_its_docstring_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(empty, "__doc__", None)
+    with pytest.raises(CheckFailed, match="has lost its prose: run Python without -OO"):
+        empty()
 
 
 @each_study
@@ -217,9 +280,8 @@ def test_numbers_that_multiply_out_without_end_are_refused_at_once(
 
 
 def test_prose_may_not_name_an_unknown_symbol() -> None:
-    zero = vanishes("Zero is zero.", sp.Integer(0))
     with pytest.raises(KeyError, match="nonsense"):
-        derived("unknown", "Section", "Title", "See {nonsense}.", tests=(zero,))
+        unknown()
 
 
 def test_equations_show_themselves_in_the_notation_of_the_study() -> None:

@@ -24,12 +24,13 @@ from symdrift.theory.maps.factorisation import factorisation
 from symdrift.theory.maps.map_examples import MapExamples
 from symdrift.theory.maps.misaligned import _small_angle, two_axes
 from symdrift.theory.maps.moments import moments
-from symdrift.theory.maps.observed import observed, synaptic
+from symdrift.theory.maps.observed import observed
 from symdrift.theory.maps.reach import reach
 from symdrift.theory.maps.rotation import rotation
 from symdrift.theory.maps.task import task
 from symdrift.theory.results import results, synaptic_results
 from symdrift.theory.subject import subject_of
+from symdrift.theory.synaptic_noise import synaptic_noise
 
 Section = Callable[[], Iterable[Step]]
 
@@ -259,7 +260,7 @@ SECTIONS: dict[str, Section] = {
     "two axes": lambda: two_axes((KURTOSIS, LABEL_NOISE)),
     "small angle": lambda: [_small_angle(TwoAxes((KURTOSIS, LABEL_NOISE)))],
     "observed": observed,
-    "synaptic": synaptic,
+    "synaptic": synaptic_noise,
 }
 
 

@@ -17,6 +17,17 @@ NOTEBOOK_WIDTH = 50.0
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where an equation is derived: a file of the package and the line of its label."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True)
 class Equation:
     """One displayed equation.
 
@@ -30,12 +41,15 @@ class Equation:
         Where it holds, printed behind it.
     symbol_names : Mapping[sympy.Basic, str]
         LaTeX of its symbols; filled in when the derivation is complete.
+    source : Source or None
+        The code that derives it.
     """
 
     label: str
     expression: sp.Basic
     condition: sp.Basic | None = None
     symbol_names: Mapping[sp.Basic, str] = field(default_factory=dict, repr=False)
+    source: Source | None = None
 
     def __post_init__(self) -> None:
         if self.expression in (sp.true, sp.false):

@@ -1,4 +1,4 @@
-"""Section 7 of a document, first half: fluctuation sweeps areas, and areas are rotations."""
+"""Drift as a stochastic area: fluctuation sweeps areas, and areas are rotations."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import sympy as sp
 
 from symdrift.algebra.wick import expectation
-from symdrift.derivation.chapter import derived, holds, vanishes
-from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import ETA, symbol
 from symdrift.derivation.vocabulary import (
     CENTRED_NOISE,
@@ -29,8 +29,6 @@ from symdrift.derivation.vocabulary import (
 )
 from symdrift.theory.linear.network import LinearNetwork
 
-SECTION = "Drift as a stochastic area"
-
 ROTATION_COVARIANCE = symbol("rotation_covariance")
 MEAN_ROTATION = symbol("mean_rotation", real=True)
 
@@ -49,44 +47,28 @@ def area(network: LinearNetwork) -> Iterator[Step]:
 
 
 def _area(network: LinearNetwork) -> Step:
+    """A step rotates by the area it sweeps
+
+    Write the weights as a rotated copy of the canonical point {theta_star} plus a normal
+    deviation {n_t}. The gradient of a sample is orthogonal to the orbit through the point
+    where it is taken, [eq:orthogonal], which is not the orbit through the minimum; the
+    difference is [eq:transfer]. Projecting one step of descent on the tangent vector, whose
+    squared length is {G}, gives the rotation in that step at leading order,
+    [eq:rotation-step], with {Omega} the action of the generator on weight space. It is
+    bilinear in the deviation and its change: the area that the fluctuation sweeps in the plane
+    of the generator.
+    """
     offsets = [sp.Symbol(f"d{k}") for k in range(len(network.coordinates))]
     deviation = sp.Matrix(offsets)
     point = sp.Matrix(network.coordinates)
     moved = dict(zip(network.coordinates, point + deviation, strict=True))
     gradient = network.sample_gradient.xreplace(moved)
     turn = network.rotation(0, 1)
-    return derived(
-        "area",
-        SECTION,
-        "A step rotates by the area it sweeps",
-        "Write the weights as a rotated copy of the canonical point {theta_star} plus a normal "
-        "deviation {n_t}. The gradient of a sample is orthogonal to the orbit through the point "
-        "where it is taken, [eq:orthogonal], which is not the orbit through the minimum; the "
-        "difference is [eq:transfer]. Projecting one step of descent on the tangent vector, whose "
-        "squared length is {G}, gives the rotation in that step at leading order, "
-        "[eq:rotation-step], with {Omega} the action of the generator on weight space. It is "
-        "bilinear in the deviation and its change: the area that the fluctuation sweeps in the "
-        "plane of the generator.",
+    return step(
+        transfer=(GRADIENT.T * TURN * MINIMUM_POINT, -GRADIENT.T * TURN * NORMAL),
+        rotation_step=(ROTATION_STEP, -sp.Trace((NEXT_NORMAL - NORMAL).T * TURN * NORMAL) / METRIC),
         symbols={"theta_star": MINIMUM_POINT},
-        equations=(
-            Equation(
-                "transfer",
-                sp.Eq(
-                    GRADIENT.T * TURN * MINIMUM_POINT,
-                    -GRADIENT.T * TURN * NORMAL,
-                    evaluate=False,
-                ),
-            ),
-            Equation(
-                "rotation-step",
-                sp.Eq(
-                    ROTATION_STEP,
-                    -sp.Trace((NEXT_NORMAL - NORMAL).T * TURN * NORMAL) / METRIC,
-                    evaluate=False,
-                ),
-            ),
-        ),
-        tests=(
+        checks=(
             vanishes(
                 "The gradient of one sample at an arbitrary deviation from an arbitrary point "
                 "satisfies [eq:transfer], as a polynomial in all weights, deviations and the "
@@ -103,6 +85,15 @@ def _area(network: LinearNetwork) -> Step:
 
 
 def _corrector() -> Step:
+    """What accumulates and what does not
+
+    The rotation contains the pull of the Hessian and the kick of the noise, and the two are
+    correlated over time: a kick that enlarges the area now is pulled back later. A symmetric
+    matrix {K} that solves [eq:corrector] separates them. At leading order the area of one step
+    is the change of a bounded quantity, which never accumulates, plus a kick with the matrix
+    {Y} in the place of {Omega}, [eq:martingale]; kicks of different steps are uncorrelated. By
+    its definition {Y} solves the Sylvester equation [eq:sylvester].
+    """
     h = sp.diag(*sp.symbols("h_1:4", positive=True))
     entries = sp.symbols("w_12 w_13 w_23")
     turn = sp.Matrix(
@@ -113,13 +104,13 @@ def _corrector() -> Step:
     )
     coloured = turn - 2 * corrector
     n, z = sp.Matrix(sp.symbols("n_1:4")), sp.Matrix(sp.symbols("z_1:4"))
-    step = -ETA * (h * n + z)
+    change = -ETA * (h * n + z)
 
     def first_order(expression: sp.Expr) -> sp.Expr:
         return sp.expand(expression).coeff(ETA, 1)
 
-    swept = -(step.T * turn * n)[0]
-    stored = ((n + step).T * corrector * (n + step))[0] - (n.T * corrector * n)[0]
+    swept = -(change.T * turn * n)[0]
+    stored = ((n + change).T * corrector * (n + change))[0] - (n.T * corrector * n)[0]
     kick = ETA * (z.T * coloured * n)[0]
     first, second, third = (sp.Symbol(s, commutative=False) for s in ("H", "W", "K"))
     bracket = (first * second - second * first) / 2
@@ -129,43 +120,20 @@ def _corrector() -> Step:
         + 2 * (first * third + third * first - bracket)
         - 2 * second * first
     )
-    return derived(
-        "corrector",
-        SECTION,
-        "What accumulates and what does not",
-        "The rotation contains the pull of the Hessian and the kick of the noise, and the two are "
-        "correlated over time: a kick that enlarges the area now is pulled back later. A "
-        "symmetric matrix {K} that solves [eq:corrector] separates them. At leading order the "
-        "area of one step is the change of a bounded quantity, which never accumulates, plus a "
-        "kick with the matrix {Y} in the place of {Omega}, [eq:martingale]; kicks of different "
-        "steps are uncorrelated. By its definition {Y} solves the Sylvester equation "
-        "[eq:sylvester].",
-        equations=(
-            Equation(
-                "corrector",
-                sp.Eq(
-                    HESSIAN * CORRECTOR + CORRECTOR * HESSIAN,
-                    (HESSIAN * TURN - TURN * HESSIAN) / 2,
-                    evaluate=False,
-                ),
-            ),
-            Equation(
-                "martingale",
-                sp.Eq(
-                    METRIC * ROTATION_STEP,
-                    sp.Trace(NORMAL.T * CORRECTOR * NORMAL)
-                    - sp.Trace(NEXT_NORMAL.T * CORRECTOR * NEXT_NORMAL)
-                    + ETA * sp.Trace(CENTRED_NOISE.T * COLOURED * NORMAL),
-                    evaluate=False,
-                ),
-            ),
-            Equation("coloured", sp.Eq(COLOURED, TURN - 2 * CORRECTOR, evaluate=False)),
-            Equation(
-                "sylvester",
-                sp.Eq(HESSIAN * COLOURED + COLOURED * HESSIAN, 2 * TURN * HESSIAN, evaluate=False),
-            ),
+    return step(
+        corrector=(
+            HESSIAN * CORRECTOR + CORRECTOR * HESSIAN,
+            (HESSIAN * TURN - TURN * HESSIAN) / 2,
         ),
-        tests=(
+        martingale=(
+            METRIC * ROTATION_STEP,
+            sp.Trace(NORMAL.T * CORRECTOR * NORMAL)
+            - sp.Trace(NEXT_NORMAL.T * CORRECTOR * NEXT_NORMAL)
+            + ETA * sp.Trace(CENTRED_NOISE.T * COLOURED * NORMAL),
+        ),
+        coloured=(COLOURED, TURN - 2 * CORRECTOR),
+        sylvester=(HESSIAN * COLOURED + COLOURED * HESSIAN, 2 * TURN * HESSIAN),
+        checks=(
             holds(
                 "The Sylvester equation follows from [eq:corrector] and [eq:coloured].",
                 "expansion in non-commuting symbols",
@@ -187,6 +155,14 @@ def _corrector() -> Step:
 
 
 def _statistics() -> Step:
+    """Covariance and mean of the rotation
+
+    Noise and deviation of one step are independent. The covariance per step of the rotations
+    in two planes, and their mean per step, are therefore [eq:covariance] and [eq:mean]; primes
+    mark the second plane. With {Gamma} of order {eta} the covariance is of third order in the
+    learning rate and the mean of second. Half the covariance is the diffusion tensor. Both
+    formulas hold for any teacher and any inputs.
+    """
     names = ("C", "F")
     cov = {
         name: sp.Matrix(2, 2, lambda a, b, s=name: sp.Symbol(f"{s}_{min(a, b)}{max(a, b)}"))
@@ -207,20 +183,10 @@ def _statistics() -> Step:
         / (METRIC * OTHER_METRIC)
     )
     mean = ETA * sp.Trace(HESSIAN * TURN * FLUCTUATION) / METRIC
-    return derived(
-        "statistics",
-        SECTION,
-        "Covariance and mean of the rotation",
-        "Noise and deviation of one step are independent. The covariance per step of the "
-        "rotations in two planes, and their mean per step, are therefore [eq:covariance] and "
-        "[eq:mean]; primes mark the second plane. With {Gamma} of order {eta} the covariance is "
-        "of third order in the learning rate and the mean of second. Half the covariance is the "
-        "diffusion tensor. Both formulas hold for any teacher and any inputs.",
-        equations=(
-            Equation("covariance", sp.Eq(ROTATION_COVARIANCE, variance, evaluate=False)),
-            Equation("mean", sp.Eq(MEAN_ROTATION, mean, evaluate=False)),
-        ),
-        tests=(
+    return step(
+        covariance=(ROTATION_COVARIANCE, variance),
+        mean=(MEAN_ROTATION, mean),
+        checks=(
             vanishes(
                 "The covariance of two kicks, by pairings of independent Gaussian noise and "
                 "deviation with arbitrary covariances, is the trace in [eq:covariance].",

@@ -49,6 +49,7 @@ from symdrift.theory.subject import (
     subject_of,
 )
 from symdrift.theory.symmetry import symmetry
+from symdrift.theory.synaptic_noise import synaptic_noise
 
 STEPS = 42
 """About how many steps a derivation has, for a progress bar."""
@@ -132,7 +133,7 @@ def _aligned(study: Study) -> tuple[Chapter, ...]:
     document = [study.name, study.document]
     chapters = [Chapter("theory", None, lambda: _theory(examples))]
     if has_synaptic_noise(study):
-        chapters.append(Chapter("synaptic", None, observed.synaptic))
+        chapters.append(Chapter("synaptic", None, synaptic_noise))
     chapters.append(Chapter("results", document, lambda: results(examples, subject)))
     if has_synaptic_noise(study):
         added = Chapter("synaptic-results", document, lambda: synaptic_results(subject))
@@ -205,7 +206,7 @@ def _general_theory(aligned: Examples, examples: MapExamples) -> Iterator[Step]:
     yield from normal_section.stationary(examples)
     yield from rotation_section.rotation(examples)
     yield from observed.observed()
-    yield from observed.synaptic()
+    yield from synaptic_noise()
 
 
 _MEANINGS_OF_DATA = {

@@ -1,4 +1,4 @@
-"""Section 7 of a document, second half: the diffusion tensor of an aligned network."""
+"""Drift as a stochastic area: the diffusion tensor of an aligned network."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import sympy as sp
 
 from symdrift.algebra.rational import factor, is_zero, leading_term, replaced
-from symdrift.derivation.chapter import derived, holds, vanishes
-from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, symbol
 from symdrift.derivation.vocabulary import (
     BLOCK_FLUCTUATION,
@@ -24,7 +24,6 @@ from symdrift.derivation.vocabulary import (
     TERM,
     TURN,
 )
-from symdrift.theory.area import SECTION
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import DriftTerm, counterparts, renaming
 from symdrift.theory.linear.gradient_noise import reached_directions
@@ -63,15 +62,23 @@ LATEX = {
 
 def drift(examples: Examples) -> Iterator[Step]:
     """From coupled blocks to the diffusion tensor, and what approximates it."""
-    yield _coupled_blocks(examples)
-    yield _sylvester()
+    yield _couplings(examples)
+    yield _sylvester_blocks()
     yield _terms(examples)
     yield _total(examples)
     yield _no_mean_rotation(examples)
     yield _white_noise(examples)
 
 
-def _coupled_blocks(examples: Examples) -> Step:
+def _couplings(examples: Examples) -> Step:
+    """A rotation couples two blocks for each third axis
+
+    The rotation of the hidden units {i} and {j} carries the block of the axes {i} and {l} into
+    that of {j} and {l}, for each {l}; between the unit vectors of the two blocks it is a
+    multiple of the identity, [eq:overlap]. For {l} equal to {i} the first block has a single
+    row, and the identity becomes a row of ones, [eq:own-overlap]. No two planes share a pair
+    of blocks.
+    """
     representative = examples.representative
     other, own = representative.other_term.couplings[0], representative.own_term.couplings[0]
 
@@ -103,20 +110,10 @@ def _coupled_blocks(examples: Examples) -> Step:
                             return False
         return all(len(planes) == 1 for planes in pairs.values())
 
-    return derived(
-        "couplings",
-        SECTION,
-        "A rotation couples two blocks for each third axis",
-        "The rotation of the hidden units {i} and {j} carries the block of the axes {i} and {l} "
-        "into that of {j} and {l}, for each {l}; between the unit vectors of the two blocks it "
-        "is a multiple of the identity, [eq:overlap]. For {l} equal to {i} the first block has a "
-        "single row, and the identity becomes a row of ones, [eq:own-overlap]. No two planes "
-        "share a pair of blocks.",
-        equations=(
-            Equation("overlap", sp.Eq(OVERLAP, other.overlap, evaluate=False)),
-            Equation("own-overlap", sp.Eq(OWN_OVERLAP, own.overlap, evaluate=False)),
-        ),
-        tests=(
+    return step(
+        overlap=(OVERLAP, other.overlap),
+        own_overlap=(OWN_OVERLAP, own.overlap),
+        checks=(
             holds(
                 "With four axes each plane couples exactly these blocks, never a block with "
                 "itself, and each pair of blocks belongs to one plane.",
@@ -133,7 +130,14 @@ def _coupled_blocks(examples: Examples) -> Step:
     )
 
 
-def _sylvester() -> Step:
+def _sylvester_blocks() -> Step:
+    """Solving for two blocks
+
+    Between the two blocks the Sylvester equation is [eq:sylvester-left], and
+    [eq:sylvester-right] in the opposite direction. For blocks of two rows the theorem of
+    Cayley and Hamilton gives the solutions [eq:sylvester-solution] and
+    [eq:sylvester-solution-right].
+    """
     p, q = BLOCK_HESSIAN["il"], BLOCK_HESSIAN["jl"]
     pencil = (sp.Trace(p) + sp.Trace(q)) * q + (
         sp.Determinant(p) - sp.Determinant(q)
@@ -161,37 +165,15 @@ def _sylvester() -> Step:
             for entry in solve_sylvester(left, right, 2 * source) * matrix - 2 * formula
         )
 
-    return derived(
-        "sylvester-blocks",
-        SECTION,
-        "Solving for two blocks",
-        "Between the two blocks the Sylvester equation is [eq:sylvester-left], and "
-        "[eq:sylvester-right] in the opposite direction. For blocks of two rows the theorem of "
-        "Cayley and Hamilton gives the solutions [eq:sylvester-solution] and "
-        "[eq:sylvester-solution-right].",
-        equations=(
-            Equation(
-                "sylvester-left",
-                sp.Eq(p * LEFT_SOLUTION + LEFT_SOLUTION * q, 2 * q, evaluate=False),
-            ),
-            Equation(
-                "sylvester-right",
-                sp.Eq(p * RIGHT_SOLUTION + RIGHT_SOLUTION * q, 2 * p, evaluate=False),
-            ),
-            Equation(
-                "sylvester-solution",
-                sp.Eq(LEFT_SOLUTION * pencil, 2 * (q * q + adjugate * q), evaluate=False),
-            ),
-            Equation(
-                "sylvester-solution-right",
-                sp.Eq(
-                    RIGHT_SOLUTION * pencil,
-                    2 * (p * q + sp.Determinant(p) * sp.Identity(2)),
-                    evaluate=False,
-                ),
-            ),
+    return step(
+        sylvester_left=(p * LEFT_SOLUTION + LEFT_SOLUTION * q, 2 * q),
+        sylvester_right=(p * RIGHT_SOLUTION + RIGHT_SOLUTION * q, 2 * p),
+        sylvester_solution=(LEFT_SOLUTION * pencil, 2 * (q * q + adjugate * q)),
+        sylvester_solution_right=(
+            RIGHT_SOLUTION * pencil,
+            2 * (p * q + sp.Determinant(p) * sp.Identity(2)),
         ),
-        tests=(
+        checks=(
             holds(
                 "Substituted into [eq:sylvester-left] with arbitrary symmetric blocks, the "
                 "solution satisfies it.",
@@ -213,6 +195,13 @@ def _sylvester() -> Step:
 
 
 def _terms(examples: Examples) -> Step:
+    """What each axis contributes
+
+    The trace in [eq:covariance] falls apart into one term for each {l}, [eq:term], with the
+    blocks [eq:hessian-pair], [eq:noise-pair] and [eq:lyapunov-solution]. For {l} equal to {i}
+    it is [eq:own-term], where the rows {y} and {z} solve [eq:own-sylvester]; for {l} equal to
+    {j} the indices change places.
+    """
     representative = examples.representative
     y, z = LEFT_SOLUTION, RIGHT_SOLUTION
     other = OVERLAP**2 * (
@@ -258,35 +247,15 @@ def _terms(examples: Examples) -> Step:
 
     pair_names = (y, z, *BLOCK_NOISE.values(), *BLOCK_FLUCTUATION.values())
     own_names = (ROW_LEFT, ROW_RIGHT, OWN_NOISE, MIXED_NOISE, OWN_FLUCTUATION, MIXED_FLUCTUATION)
-    return derived(
-        "terms",
-        SECTION,
-        "What each axis contributes",
-        "The trace in [eq:covariance] falls apart into one term for each {l}, [eq:term], with the "
-        "blocks [eq:hessian-pair], [eq:noise-pair] and [eq:lyapunov-solution]. For {l} equal to "
-        "{i} it is [eq:own-term], where the rows {y} and {z} solve [eq:own-sylvester]; for {l} "
-        "equal to {j} the indices change places.",
+    return step(
+        term=(TERM[I_INDEX, J_INDEX, L_INDEX], other),
+        own_sylvester=[
+            (OWN_HESSIAN * ROW_LEFT + ROW_LEFT * MIXED_HESSIAN, 2 * ONES * MIXED_HESSIAN),
+            (OWN_HESSIAN * ROW_RIGHT + ROW_RIGHT * MIXED_HESSIAN, 2 * OWN_HESSIAN * ONES),
+        ],
+        own_term=(TERM[I_INDEX, J_INDEX, I_INDEX], own),
         symbols={"y": ROW_LEFT, "z": ROW_RIGHT},
-        equations=(
-            Equation("term", sp.Eq(TERM[I_INDEX, J_INDEX, L_INDEX], other, evaluate=False)),
-            Equation(
-                "own-sylvester",
-                sp.And(
-                    sp.Eq(
-                        OWN_HESSIAN * ROW_LEFT + ROW_LEFT * MIXED_HESSIAN,
-                        2 * ONES * MIXED_HESSIAN,
-                        evaluate=False,
-                    ),
-                    sp.Eq(
-                        OWN_HESSIAN * ROW_RIGHT + ROW_RIGHT * MIXED_HESSIAN,
-                        2 * OWN_HESSIAN * ONES,
-                        evaluate=False,
-                    ),
-                ),
-            ),
-            Equation("own-term", sp.Eq(TERM[I_INDEX, J_INDEX, I_INDEX], own, evaluate=False)),
-        ),
-        tests=(
+        checks=(
             holds(
                 "The displayed term, with the explicit blocks put in, is the contribution found "
                 "in the full matrices.",
@@ -309,6 +278,13 @@ def _terms(examples: Examples) -> Step:
 
 
 def _total(examples: Examples) -> Step:
+    """The diffusion tensor
+
+    The rotation of the plane of {i} and {j} has the variance per step [eq:total], a sum over
+    all axes; different planes are uncorrelated. Half of it is the diffusion coefficient of the
+    plane. Axes without input or without output are included as axes of zero input variance or
+    zero gain, and silent hidden units add nothing.
+    """
     representative = examples.representative
     total = (
         ETA**2
@@ -383,16 +359,9 @@ def _total(examples: Examples) -> Step:
             silent_planes,
         ),
     )
-    return derived(
-        "total",
-        SECTION,
-        "The diffusion tensor",
-        "The rotation of the plane of {i} and {j} has the variance per step [eq:total], a sum "
-        "over all axes; different planes are uncorrelated. Half of it is the diffusion "
-        "coefficient of the plane. Axes without input or without output are included as axes of "
-        "zero input variance or zero gain, and silent hidden units add nothing.",
-        equations=(Equation("total", sp.Eq(PLANE_VARIANCE, total, evaluate=False)),),
-        tests=tests,
+    return step(
+        total=(PLANE_VARIANCE, total),
+        checks=tests,
     )
 
 
@@ -425,16 +394,16 @@ def _sylvester_residue(space: NormalSpace) -> sp.ImmutableMatrix:
 
 
 def _no_mean_rotation(examples: Examples) -> Step:
+    """No mean rotation
+
+    Hessian and fluctuation stay within a block and a rotation always leaves it: the trace in
+    [eq:mean] is empty, [eq:no-mean]. Aligned Gaussian inputs make representations diffuse
+    without a preferred sense of rotation.
+    """
     spaces = (examples.all_active, examples.bottleneck, examples.more_outputs)
-    return derived(
-        "no-mean-rotation",
-        SECTION,
-        "No mean rotation",
-        "Hessian and fluctuation stay within a block and a rotation always leaves it: the trace in "
-        "[eq:mean] is empty, [eq:no-mean]. Aligned Gaussian inputs make representations diffuse "
-        "without a preferred sense of rotation.",
-        equations=(Equation("no-mean", sp.Eq(PLANE_MEAN, 0, evaluate=False)),),
-        tests=(
+    return step(
+        no_mean=(PLANE_MEAN, 0),
+        checks=(
             vanishes(
                 "The mean rotation of every plane vanishes, with full matrices: three learned "
                 "axes, a bottleneck, more outputs than inputs.",
@@ -454,6 +423,14 @@ def _no_mean_rotation(examples: Examples) -> Step:
 
 
 def _white_noise(examples: Examples) -> Step:
+    """The white-noise approximation
+
+    Treating noise and fluctuation as uncorrelated in time means putting {Omega} in the place
+    of {Y}, [eq:white]. It misses that kicks are pulled back. For the term of equal indices of
+    an autoencoder with small weight decay and without label noise, the exact term is the
+    approximate one times [eq:white-ratio]: equal input variances leave nothing to miss,
+    unequal ones do. The approximation is offered for comparison only.
+    """
     area = sp.Trace(NOISE * TURN * FLUCTUATION * TURN.T)
     exact, approximate = (
         leading_term(
@@ -472,23 +449,10 @@ def _white_noise(examples: Examples) -> Step:
     )
     shown = factor(exact[0] / approximate[0])
     lam_i, lam_j = symbol("input_variance", "i"), symbol("input_variance", "j")
-    return derived(
-        "white-noise",
-        SECTION,
-        "The white-noise approximation",
-        "Treating noise and fluctuation as uncorrelated in time means putting {Omega} in the "
-        "place of {Y}, [eq:white]. It misses that kicks are pulled back. For the term of equal "
-        "indices of an autoencoder with small weight decay and without label noise, the exact "
-        "term is the approximate one times [eq:white-ratio]: equal input variances leave nothing "
-        "to miss, unequal ones do. The approximation is offered for comparison only.",
-        equations=(
-            Equation(
-                "white",
-                sp.Eq(WHITE_VARIANCE, ETA**2 * area / SQUARED_LENGTH**2, evaluate=False),
-            ),
-            Equation("white-ratio", sp.Eq(WHITE_RATIO, shown, evaluate=False)),
-        ),
-        tests=(
+    return step(
+        white=(WHITE_VARIANCE, ETA**2 * area / SQUARED_LENGTH**2),
+        white_ratio=(WHITE_RATIO, shown),
+        checks=(
             holds(
                 "The approximation is not exact: the ratio differs from one.",
                 "numerator expanded",

@@ -1,4 +1,4 @@
-"""Section 2 of a document: which directions are learned, and how strongly."""
+"""The minimum: which directions are learned, and how strongly."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import sympy as sp
 
 from symdrift.algebra.rational import is_zero
-from symdrift.derivation.chapter import derived, holds, vanishes
-from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.chapter import Given, holds, step, vanishes
+from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.derivation.vocabulary import (
     AXIS_LOSS,
@@ -28,8 +28,6 @@ from symdrift.theory.linear.points import (
     loss_reduction,
 )
 
-SECTION = "The minimum"
-
 
 def minimum(network: LinearNetwork) -> Iterator[Step]:
     """Balance, singular values, active directions and the loss that remains."""
@@ -38,7 +36,12 @@ def minimum(network: LinearNetwork) -> Iterator[Step]:
 
 
 def balance(network: LinearNetwork) -> Step:
-    """Balance of the two layers at a minimum, for any teacher and any covariance."""
+    """The two layers are balanced
+
+    At a minimum both mean gradients vanish, [eq:stationary]. Multiplying one by {U}, the other
+    by {W}, and subtracting, the task drops out and weight decay alone remains,
+    [eq:balance-identity]: with {gamma} positive the two layers are balanced, [eq:balance].
+    """
     zero_first = sp.ZeroMatrix(*FIRST_LAYER.shape)
     zero_second = sp.ZeroMatrix(*SECOND_LAYER.shape)
     slopes = [sp.diff(network.expected_loss, weight) for weight in network.coordinates]
@@ -49,35 +52,14 @@ def balance(network: LinearNetwork) -> Step:
     imbalance = network.second_layer.T * network.second_layer - (
         network.first_layer * network.first_layer.T
     )
-    return derived(
-        "balance",
-        SECTION,
-        "The two layers are balanced",
-        "At a minimum both mean gradients vanish, [eq:stationary]. Multiplying one by {U}, the "
-        "other by {W}, and subtracting, the task drops out and weight decay alone remains, "
-        "[eq:balance-identity]: with {gamma} positive the two layers are balanced, [eq:balance].",
-        equations=(
-            Equation(
-                "stationary",
-                sp.And(
-                    sp.Eq(MEAN_FIRST, zero_first, evaluate=False),
-                    sp.Eq(MEAN_SECOND, zero_second, evaluate=False),
-                ),
-            ),
-            Equation(
-                "balance-identity",
-                sp.Eq(
-                    SECOND_LAYER.T * MEAN_SECOND - MEAN_FIRST * FIRST_LAYER.T,
-                    GAMMA * (SECOND_LAYER.T * SECOND_LAYER - FIRST_LAYER * FIRST_LAYER.T),
-                    evaluate=False,
-                ),
-            ),
-            Equation(
-                "balance",
-                sp.Eq(FIRST_LAYER * FIRST_LAYER.T, SECOND_LAYER.T * SECOND_LAYER, evaluate=False),
-            ),
+    return step(
+        stationary=[(MEAN_FIRST, zero_first), (MEAN_SECOND, zero_second)],
+        balance_identity=(
+            SECOND_LAYER.T * MEAN_SECOND - MEAN_FIRST * FIRST_LAYER.T,
+            GAMMA * (SECOND_LAYER.T * SECOND_LAYER - FIRST_LAYER * FIRST_LAYER.T),
         ),
-        tests=(
+        balance=(FIRST_LAYER * FIRST_LAYER.T, SECOND_LAYER.T * SECOND_LAYER),
+        checks=(
             vanishes(
                 "[eq:balance-identity] holds for arbitrary weights of an explicit network with a "
                 "full teacher and a full covariance.",
@@ -89,39 +71,40 @@ def balance(network: LinearNetwork) -> Step:
 
 
 def _aligned_minimum() -> Iterator[Step]:
+    one = AlignedMinimum((any_direction(""),), hidden=1, inputs=1, outputs=1)
+    gain, value = symbol("gain"), symbol("singular_value")
+    slope = sp.factor(sum(one.mean_gradient).subs(symbol("residual_map"), gain - value))
+    (root,) = sp.solve(slope / sp.sqrt(value), value)
+    yield _singular_values(slope, root)
+    yield _active(one, root)
+
+
+def _singular_values(slope: sp.Expr, root: sp.Expr) -> Step:
+    """Singular values of an aligned task
+
+    When teacher and inputs share axes, the balanced minimum can be turned so that every hidden
+    unit serves one axis with equal weights in both layers: the singular value {s} of the
+    learned map is the square of that weight. On an axis with input variance {lambda} and gain
+    {a} the loss changes with that weight as in [eq:axis-slope]. The slope vanishes for a
+    direction that is not learned, and for [eq:singular-value], which leaves the residual
+    [eq:axis-residual] of the gain. Any further direction stays as it is: its residual is its
+    gain.
+    """
     gain, value = symbol("gain"), symbol("singular_value")
     residual = symbol("residual_map")
-    one = AlignedMinimum((any_direction(""),), hidden=1, inputs=1, outputs=1)
-    slope = sp.factor(sum(one.mean_gradient).subs(residual, gain - value))
-    roots = sp.solve(slope / sp.sqrt(value), value)
-    three = AlignedMinimum(
-        (active_direction("i"), active_direction("j"), inactive_direction("l")), 2, 3, 3
-    )
-    yield derived(
-        "singular-values",
-        SECTION,
-        "Singular values of an aligned task",
-        "When teacher and inputs share axes, the balanced minimum can be turned so that every "
-        "hidden unit serves one axis with equal weights in both layers: the singular value {s} "
-        "of the learned map is the square of that weight. On an axis with input variance "
-        "{lambda} and gain {a} the loss changes with that weight as in [eq:axis-slope]. "
-        "The slope vanishes for a direction that is not learned, and for [eq:singular-value], "
-        "which leaves the residual [eq:axis-residual] of the gain. Any further direction stays "
-        "as it is: its residual is its gain.",
-        equations=(
-            Equation("axis-slope", sp.Eq(AXIS_SLOPE, slope, evaluate=False)),
-            *(Equation("singular-value", sp.Eq(value, root, evaluate=False)) for root in roots),
-            Equation("axis-residual", sp.Eq(residual, sp.expand(gain - roots[0]), evaluate=False)),
-        ),
-        tests=(
+    return step(
+        axis_slope=(AXIS_SLOPE, slope),
+        singular_value=(value, root),
+        axis_residual=(residual, sp.expand(gain - root)),
+        checks=(
             vanishes(
                 "The solution makes the mean gradient of its axis vanish.",
-                (slope / sp.sqrt(value)).subs(value, roots[0]),
+                (slope / sp.sqrt(value)).subs(value, root),
             ),
             vanishes(
                 "Two learned directions and one that is left out: the mean gradient vanishes in "
                 "every weight of the network with three axes.",
-                three.mean_gradient,
+                _three().mean_gradient,
             ),
         ),
         assumptions=(
@@ -130,43 +113,29 @@ def _aligned_minimum() -> Iterator[Step]:
             "reversed.",
         ),
     )
-    yield from _active_directions(one, roots[0])
 
 
-def _active_directions(one: AlignedMinimum, value_learned: sp.Expr) -> Iterator[Step]:
+def _active(one: AlignedMinimum, value_learned: sp.Expr) -> Step:
+    """Which directions are learned
+
+    A direction can be learned when its singular value is positive, [eq:active]; the loss is
+    then lower by [eq:reduction]. With fewer hidden units than such directions - a bottleneck -
+    the network keeps those with the largest reduction. Directions with positive singular value
+    in the learned map are called active. Each direction contributes to the loss on the
+    manifold, [eq:axis-loss] when active and [eq:axis-loss-left-out] when not, and the expected
+    loss is their sum.
+    """
     variance, gain, value = (symbol(r) for r in ("input_variance", "gain", "singular_value"))
     residual = symbol("residual_map")
     reduction = loss_reduction()
     left_out = one.loss.xreplace({value: sp.Integer(0), residual: gain})
     learned = one.loss.xreplace({residual: GAMMA / variance})
-    yield derived(
-        "active",
-        SECTION,
-        "Which directions are learned",
-        "A direction can be learned when its singular value is positive, [eq:active]; the loss "
-        "is then lower by [eq:reduction]. With fewer hidden units than such directions - a "
-        "bottleneck - the network keeps those with the largest reduction. Directions with "
-        "positive singular value in the learned map are called active. Each direction "
-        "contributes to the loss on the manifold, [eq:axis-loss] when active and "
-        "[eq:axis-loss-left-out] when not, and the expected loss is their sum.",
-        equations=(
-            Equation("active", sp.Gt(variance * gain, GAMMA)),
-            Equation(
-                "reduction",
-                sp.Eq(REDUCTION, reduction, evaluate=False),
-            ),
-            Equation(
-                "axis-loss",
-                sp.Eq(AXIS_LOSS, learned, evaluate=False),
-                condition=sp.Gt(variance * gain, GAMMA),
-            ),
-            Equation(
-                "axis-loss-left-out",
-                sp.Eq(AXIS_LOSS, left_out, evaluate=False),
-                condition=sp.Lt(variance * gain, GAMMA),
-            ),
-        ),
-        tests=(
+    return step(
+        active=sp.Gt(variance * gain, GAMMA),
+        reduction=(REDUCTION, reduction),
+        axis_loss=Given((AXIS_LOSS, learned), sp.Gt(variance * gain, GAMMA)),
+        axis_loss_left_out=Given((AXIS_LOSS, left_out), sp.Lt(variance * gain, GAMMA)),
+        checks=(
             vanishes(
                 "The reduction is the loss without the direction minus the loss with it.",
                 (left_out - learned).subs(gain, value + GAMMA / variance) - reduction,

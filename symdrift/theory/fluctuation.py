@@ -1,4 +1,4 @@
-"""Section 6 of a document: stationary fluctuation around the manifold."""
+"""Fluctuation in the normal space: its stationary covariance."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import sympy as sp
 
 from symdrift.algebra.rational import is_zero
-from symdrift.derivation.chapter import Test, derived, holds, vanishes
-from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.chapter import Test, holds, step, vanishes
+from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import ETA, symbol
 from symdrift.derivation.vocabulary import (
     BLOCK_FLUCTUATION,
@@ -25,8 +25,6 @@ from symdrift.theory.examples import Examples
 from symdrift.theory.linear.normal_space import NormalSpace, solve_lyapunov
 from symdrift.theory.maps.map_examples import MapExamples
 
-SECTION = "Fluctuation in the normal space"
-
 EXCESS = sp.Symbol("L_excess", positive=True)
 OWN = symbol("fluctuation", "ii")
 
@@ -36,7 +34,7 @@ LATEX = {EXCESS: r"\langle L \rangle - L^{*}"}
 def normal(examples: Examples) -> Iterator[Step]:
     """The Lyapunov equation, its closed solution and the excess loss."""
     yield lyapunov()
-    yield _solution(examples)
+    yield _fluctuation_blocks(examples)
     yield _excess_loss(
         vanishes(
             "Half the trace of Hessian times fluctuation, summed over the blocks, equals a "
@@ -67,7 +65,13 @@ def stationary(examples: MapExamples) -> Iterator[Step]:
 
 
 def lyapunov() -> Step:
-    """One step of the fluctuation and its stationary covariance, for any network."""
+    """An Ornstein-Uhlenbeck process
+
+    In the normal space the loss has a strict minimum. A deviation {n_t} is pulled back by the
+    Hessian and kicked by the centred noise {zeta}, [eq:normal-step]. One step changes its
+    covariance by [eq:covariance-step]; with {Gamma} of order {eta}, stationarity at leading
+    order is the Lyapunov equation [eq:lyapunov].
+    """
     size = NORMAL.shape[0]
     identity = sp.Identity(size)
 
@@ -79,36 +83,14 @@ def lyapunov() -> Step:
         leading = sp.expand(change).coeff(ETA, 2)
         return bool(sp.expand(leading - (c - h * scaled - scaled * h)) == 0)
 
-    return derived(
-        "lyapunov",
-        SECTION,
-        "An Ornstein-Uhlenbeck process",
-        "In the normal space the loss has a strict minimum. A deviation {n_t} is pulled back by "
-        "the Hessian and kicked by the centred noise {zeta}, [eq:normal-step]. One step changes "
-        "its covariance by [eq:covariance-step]; with {Gamma} of order {eta}, stationarity at "
-        "leading order is the Lyapunov equation [eq:lyapunov].",
-        equations=(
-            Equation(
-                "normal-step",
-                sp.Eq(
-                    NEXT_NORMAL, NORMAL - ETA * (HESSIAN * NORMAL + CENTRED_NOISE), evaluate=False
-                ),
-            ),
-            Equation(
-                "covariance-step",
-                sp.Eq(
-                    FLUCTUATION,
-                    (identity - ETA * HESSIAN) * FLUCTUATION * (identity - ETA * HESSIAN)
-                    + ETA**2 * NOISE,
-                    evaluate=False,
-                ),
-            ),
-            Equation(
-                "lyapunov",
-                sp.Eq(HESSIAN * FLUCTUATION + FLUCTUATION * HESSIAN, ETA * NOISE, evaluate=False),
-            ),
+    return step(
+        normal_step=(NEXT_NORMAL, NORMAL - ETA * (HESSIAN * NORMAL + CENTRED_NOISE)),
+        covariance_step=(
+            FLUCTUATION,
+            (identity - ETA * HESSIAN) * FLUCTUATION * (identity - ETA * HESSIAN) + ETA**2 * NOISE,
         ),
-        tests=(
+        lyapunov=(HESSIAN * FLUCTUATION + FLUCTUATION * HESSIAN, ETA * NOISE),
+        checks=(
             holds(
                 "With a covariance proportional to the learning rate, the change in one step is "
                 "of second order, and that order is [eq:lyapunov].",
@@ -123,7 +105,12 @@ def lyapunov() -> Step:
     )
 
 
-def _solution(examples: Examples) -> Step:
+def _fluctuation_blocks(examples: Examples) -> Step:
+    """Fluctuation of each block
+
+    Blocks of two rows have a closed solution in trace and determinant, [eq:lyapunov-solution];
+    an axis with itself fluctuates by [eq:fluctuation-own].
+    """
     h, c, gamma = BLOCK_HESSIAN["il"], BLOCK_NOISE["il"], BLOCK_FLUCTUATION["il"]
     trace, determinant = sp.Trace(h), sp.Determinant(h)
     adjugate = sp.Trace(h) * sp.Identity(2) - h
@@ -140,17 +127,10 @@ def _solution(examples: Examples) -> Step:
         return all(is_zero(entry) for entry in residue) and operator.adjugate() == adjoint
 
     spaces = (examples.all_active, examples.bottleneck, examples.more_outputs)
-    return derived(
-        "fluctuation-blocks",
-        SECTION,
-        "Fluctuation of each block",
-        "Blocks of two rows have a closed solution in trace and determinant, "
-        "[eq:lyapunov-solution]; an axis with itself fluctuates by [eq:fluctuation-own].",
-        equations=(
-            Equation("lyapunov-solution", sp.Eq(gamma, solution, evaluate=False)),
-            Equation("fluctuation-own", sp.Eq(OWN, sp.factor(own.fluctuation[0]), evaluate=False)),
-        ),
-        tests=(
+    return step(
+        lyapunov_solution=(gamma, solution),
+        fluctuation_own=(OWN, sp.factor(own.fluctuation[0])),
+        checks=(
             holds(
                 "Substituted into the Lyapunov equation with arbitrary symmetric blocks, the "
                 "solution satisfies it.",
@@ -175,21 +155,16 @@ def _residue(space: NormalSpace) -> sp.ImmutableMatrix:
 
 
 def _excess_loss(test: Test) -> Step:
-    return derived(
-        "excess-loss",
-        SECTION,
-        "Excess loss",
-        "The trace of the Lyapunov equation gives the excess loss of the fluctuating network, "
-        "[eq:excess-loss]: it does not depend on the Hessian. It is constant while the "
-        "representation drifts.",
-        equations=(
-            Equation(
-                "excess-loss",
-                sp.And(
-                    sp.Eq(EXCESS, sp.Trace(HESSIAN * FLUCTUATION) / 2, evaluate=False),
-                    sp.Eq(EXCESS, ETA * sp.Trace(NOISE) / 4, evaluate=False),
-                ),
-            ),
-        ),
-        tests=(test,),
+    """Excess loss
+
+    The trace of the Lyapunov equation gives the excess loss of the fluctuating network,
+    [eq:excess-loss]: it does not depend on the Hessian. It is constant while the
+    representation drifts.
+    """
+    return step(
+        excess_loss=[
+            (EXCESS, sp.Trace(HESSIAN * FLUCTUATION) / 2),
+            (EXCESS, ETA * sp.Trace(NOISE) / 4),
+        ],
+        checks=(test,),
     )

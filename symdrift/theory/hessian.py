@@ -1,4 +1,4 @@
-"""Section 4 of a document: the normal space, and the Hessian on it."""
+"""The normal space and its Hessian: what is across the manifold, and how it curves."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import sympy as sp
 
 from symdrift.algebra.rational import cancel
-from symdrift.derivation.chapter import derived, holds, vanishes
-from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.derivation.vocabulary import (
     CURVATURE,
@@ -37,8 +37,6 @@ from symdrift.theory.linear.normal_space import NormalSpace, normal_space
 from symdrift.theory.linear.points import AlignedMinimum, active_direction, inactive_direction
 from symdrift.theory.linear.two_axes import LAMBDA_1, LAMBDA_2, S_1, S_2, STRAIGHT, TwoAxes
 from symdrift.theory.setting import evaluate_matrix
-
-SECTION = "The normal space and its Hessian"
 
 AXES = sp.Symbol("N_axes", positive=True, integer=True)
 WEIGHT_COUNT = sp.Symbol("weight_count", positive=True, integer=True)
@@ -73,7 +71,7 @@ LATEX = {
 def curvature(examples: Examples) -> Iterator[Step]:
     """Second variation, blocks, the part that noise reaches, and strictness."""
     yield second_variation(examples.generic)
-    yield _flat_along_the_orbit(examples)
+    yield _flat(examples)
     yield _blocks(examples)
     yield _reached(examples)
     yield _hessian_blocks(examples)
@@ -82,7 +80,12 @@ def curvature(examples: Examples) -> Iterator[Step]:
 
 
 def second_variation(network: LinearNetwork) -> Step:
-    """Second variation of the expected loss, for any teacher and any covariance."""
+    """Second variation of the loss
+
+    For small changes of both layers the expected loss changes at second order by half of
+    [eq:second-variation]. The first term is the change of the learned map, the second the gain
+    from changing both layers together, the third weight decay.
+    """
     change = STEP_SECOND * FIRST_LAYER + SECOND_LAYER * STEP_FIRST
     formula = (
         sp.Trace(change * INPUT_COVARIANCE * change.T)
@@ -106,15 +109,9 @@ def second_variation(network: LinearNetwork) -> Step:
         }
         return bool(sp.expand(2 * along.nth(2) - evaluate_matrix(formula, entries)) == 0)
 
-    return derived(
-        "second-variation",
-        SECTION,
-        "Second variation of the loss",
-        "For small changes of both layers the expected loss changes at second order by half of "
-        "[eq:second-variation]. The first term is the change of the learned map, the second the "
-        "gain from changing both layers together, the third weight decay.",
-        equations=(Equation("second-variation", sp.Eq(CURVATURE, formula, evaluate=False)),),
-        tests=(
+    return step(
+        second_variation=(CURVATURE, formula),
+        checks=(
             holds(
                 "The second-order coefficient of the expected loss along an arbitrary line in "
                 "weight space equals the formula, for a full teacher and a full covariance.",
@@ -125,21 +122,16 @@ def second_variation(network: LinearNetwork) -> Step:
     )
 
 
-def _flat_along_the_orbit(examples: Examples) -> Step:
-    return derived(
-        "flat",
-        SECTION,
-        "The Hessian vanishes along the manifold",
-        "Equal loss along the orbit means that the Hessian {H} annihilates every tangent vector; "
-        "what is left is the normal space, the orthogonal complement. The gradient noise has no "
-        "tangent component either.",
-        equations=(
-            Equation(
-                "flat",
-                sp.Eq(HESSIAN * TURN * MINIMUM_POINT, sp.ZeroMatrix(SIZE, 1), evaluate=False),
-            ),
-        ),
-        tests=(
+def _flat(examples: Examples) -> Step:
+    """The Hessian vanishes along the manifold
+
+    Equal loss along the orbit means that the Hessian {H} annihilates every tangent vector;
+    what is left is the normal space, the orthogonal complement. The gradient noise has no
+    tangent component either.
+    """
+    return step(
+        flat=(HESSIAN * TURN * MINIMUM_POINT, sp.ZeroMatrix(SIZE, 1)),
+        checks=(
             vanishes(
                 "Hessian and gradient noise, as full matrices in all weights, annihilate each "
                 "tangent vector: three learned axes, a bottleneck, a silent hidden unit.",
@@ -155,6 +147,17 @@ def _flat_along_the_orbit(examples: Examples) -> Step:
 
 
 def _blocks(examples: Examples) -> Step:
+    """Weight space falls into small blocks
+
+    Joining two weights whenever Hessian or gradient noise couples them, weight space falls
+    into connected components. They are found, not assumed: with three axes there are <count>
+    components, of {sizes} weights, and each contains exactly the weights of both layers
+    between two axes, or of one axis with itself. An entry of either matrix involves two
+    weights and therefore at most four axes, so that a network with four axes shows every kind
+    of entry there is; it falls apart in the same way, and so does any larger network. A
+    network with {axes} axes and as many hidden units has [eq:pattern] weights: two for each
+    axis and four for each pair.
+    """
     space = examples.all_active
     first = [f"W{i + 1}{j + 1}" for i in range(3) for j in range(3)]
     second = [f"U{i + 1}{j + 1}" for i in range(3) for j in range(3)]
@@ -172,21 +175,11 @@ def _blocks(examples: Examples) -> Step:
     found = connected_blocks((space.hessian, space.noise))
     counted = 2 * AXES + 4 * AXES * (AXES - 1) / 2
     sizes = sp.Tuple(*(sp.Integer(len(block)) for block in found))
-    return derived(
-        "blocks",
-        SECTION,
-        "Weight space falls into small blocks",
-        "Joining two weights whenever Hessian or gradient noise couples them, weight space falls "
-        "into connected components. They are found, not assumed: with three axes there are "
-        f"{len(found)} components, of {{sizes}} weights, and each contains exactly the weights "
-        "of both layers between two axes, or of one axis with itself. An entry of either matrix "
-        "involves two weights and therefore at most four axes, so that a network with four axes "
-        "shows every kind of entry there is; it falls apart in the same way, and so does any "
-        "larger network. A network with {axes} axes and as many hidden units has [eq:pattern] "
-        "weights: two for each axis and four for each pair.",
+    return step(
+        pattern=(WEIGHT_COUNT, counted),
         symbols={"sizes": sizes, "axes": AXES},
-        equations=(Equation("pattern", sp.Eq(WEIGHT_COUNT, counted, evaluate=False)),),
-        tests=(
+        words={"count": str(len(found))},
+        checks=(
             holds(
                 "Every component of the network with three axes belongs to one pair of axes.",
                 "connected components",
@@ -208,6 +201,15 @@ def _blocks(examples: Examples) -> Step:
 
 
 def _reached(examples: Examples) -> Step:
+    """What the noise reaches
+
+    The gradient of one sample depends on the error of output {i} and on input {l} only through
+    the entry of the learned map between them. The gradients of these entries are therefore all
+    that noise can reach; normalised they are [eq:reached] for two axes, and the same with
+    equal indices for one axis. The Hessian keeps their span, so that the remaining normal
+    directions are never excited. Hidden units beyond the rank stay silent: no sample pushes on
+    them, and nothing that follows depends on their number.
+    """
     representative = examples.representative
     first, second = representative.pair_block.directions
     root = sp.sqrt(representative.pair_block.squared_norm)
@@ -269,34 +271,12 @@ def _reached(examples: Examples) -> Step:
             *_displayed_vectors(first.vector, second.vector),
         ),
     )
-    return derived(
-        "reached",
-        SECTION,
-        "What the noise reaches",
-        "The gradient of one sample depends on the error of output {i} and on input {l} only "
-        "through the entry of the learned map between them. The gradients of these entries are "
-        "therefore all that noise can reach; normalised they are [eq:reached] for two axes, and "
-        "the same with equal indices for one axis. The Hessian keeps their span, so that the "
-        "remaining normal directions are never excited. Hidden units beyond the rank stay "
-        "silent: no sample pushes on them, and nothing that follows depends on their number.",
-        equations=(
-            Equation(
-                "reached",
-                sp.And(
-                    sp.Eq(
-                        NORMAL_IL,
-                        combination(U_IL, W_IL, sp.sqrt(s_l), sp.sqrt(s_i)),
-                        evaluate=False,
-                    ),
-                    sp.Eq(
-                        NORMAL_LI,
-                        combination(U_LI, W_LI, sp.sqrt(s_i), sp.sqrt(s_l)),
-                        evaluate=False,
-                    ),
-                ),
-            ),
-        ),
-        tests=tests,
+    return step(
+        reached=[
+            (NORMAL_IL, combination(U_IL, W_IL, sp.sqrt(s_l), sp.sqrt(s_i))),
+            (NORMAL_LI, combination(U_LI, W_LI, sp.sqrt(s_i), sp.sqrt(s_l))),
+        ],
+        checks=tests,
     )
 
 
@@ -317,6 +297,13 @@ def _displayed_vectors(first: sp.Matrix, second: sp.Matrix) -> list[sp.Expr]:
 
 
 def _hessian_blocks(examples: Examples) -> Step:
+    """Hessian blocks
+
+    In the unit vectors [eq:reached] of an active direction {i} and any other direction {l} the
+    Hessian is the block [eq:hessian-pair]. The coupling [eq:coupling] is the input variance
+    times the residual of {l}: it equals the weight decay {gamma} when {l} is active, and
+    {lost} when it is not. An axis with itself has [eq:hessian-own].
+    """
     representative = examples.representative
     pair, own = representative.pair_block, representative.diagonal_block
     coupling = symbol("input_variance", "l") * symbol("residual_map", "l")
@@ -326,21 +313,12 @@ def _hessian_blocks(examples: Examples) -> Step:
             symbol("input_variance", "i"),
         )
     ).applyfunc(lambda entry: sp.collect(entry, symbol("input_variance", "l")))
-    return derived(
-        "hessian-blocks",
-        SECTION,
-        "Hessian blocks",
-        "In the unit vectors [eq:reached] of an active direction {i} and any other direction {l} "
-        "the Hessian is the block [eq:hessian-pair]. The coupling [eq:coupling] is the input "
-        "variance times the residual of {l}: it equals the weight decay {gamma} when {l} is "
-        "active, and {lost} when it is not. An axis with itself has [eq:hessian-own].",
+    return step(
+        hessian_pair=(BLOCK, displayed),
+        coupling=(COUPLING, coupling),
+        hessian_own=(OWN, own.hessian[0]),
         symbols={"lost": symbol("input_variance", "l") * symbol("gain", "l")},
-        equations=(
-            Equation("hessian-pair", sp.Eq(BLOCK, displayed, evaluate=False)),
-            Equation("coupling", sp.Eq(COUPLING, coupling, evaluate=False)),
-            Equation("hessian-own", sp.Eq(OWN, own.hessian[0], evaluate=False)),
-        ),
-        tests=(
+        checks=(
             vanishes(
                 "With three learned axes, the block found in the full Hessian is the displayed "
                 "one.",
@@ -403,27 +381,19 @@ def _instance(
 
 
 def _unreached() -> Step:
+    """Curvature of the remaining normal directions
+
+    The normal directions that noise never excites matter for stability alone. Between two
+    active axes, and within one, their curvature is {between}; a silent hidden unit has the
+    curvatures [eq:silent] along an axis {l} that is not learned.
+    """
     lower, upper = silent_curvatures()
     between = unreached_curvature()
     s = sp.Symbol("h", real=True)
-    return derived(
-        "unreached",
-        SECTION,
-        "Curvature of the remaining normal directions",
-        "The normal directions that noise never excites matter for stability alone. Between two "
-        "active axes, and within one, their curvature is {between}; a silent hidden unit has the "
-        "curvatures [eq:silent] along an axis {l} that is not learned.",
+    return step(
+        silent=[(SILENT_LOWER, lower), (SILENT_UPPER, upper)],
         symbols={"between": between},
-        equations=(
-            Equation(
-                "silent",
-                sp.And(
-                    sp.Eq(SILENT_LOWER, lower, evaluate=False),
-                    sp.Eq(SILENT_UPPER, upper, evaluate=False),
-                ),
-            ),
-        ),
-        tests=(
+        checks=(
             vanishes(
                 "The two curvatures of a silent unit are the roots of the characteristic "
                 "polynomial of its Hessian.",
@@ -449,6 +419,16 @@ def _trace_defect(between: sp.Expr) -> sp.Expr:
 
 
 def _strictness(examples: Examples) -> Step:
+    """When the minimum is strict
+
+    The curvature {own} of an active axis closes when its singular value does; that of a silent
+    unit, [eq:silent], closes at the same threshold from the other side. At a bottleneck the
+    block of an active {i} and a direction {l} that is left out has the determinant
+    [eq:determinant], where {lost} is the singular value that {l} would have. Where the loss
+    reductions tie, it is [eq:tie]: not negative, and zero only for equal input variances. The
+    minimum with the largest reductions is therefore strict, and at a tie of unequal variances
+    two separate orbits have the same loss.
+    """
     pair = examples.representative.pair_block
     lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")
     s_i, s_l = symbol("singular_value", "i"), symbol("singular_value", "l")
@@ -460,34 +440,18 @@ def _strictness(examples: Examples) -> Step:
     )
     tie = arranged.subs(s_i, WOULD_BE * sp.sqrt(lam_l) / sp.sqrt(lam_i))
     lower, _ = silent_curvatures()
-    return derived(
-        "strictness",
-        SECTION,
-        "When the minimum is strict",
-        "The curvature {own} of an active axis closes when its singular value does; that of a "
-        "silent unit, [eq:silent], closes at the same threshold from the other side. At a "
-        "bottleneck the block of an active {i} and a direction {l} that is left out has the "
-        "determinant [eq:determinant], where {lost} is the singular value that {l} would have. "
-        "Where the loss reductions tie, it is [eq:tie]: not negative, and zero only for equal "
-        "input variances. The minimum with the largest reductions is therefore strict, and at a "
-        "tie of unequal variances two separate orbits have the same loss.",
-        symbols={"own": 2 * symbol("input_variance") * symbol("singular_value"), "lost": WOULD_BE},
-        equations=(
-            Equation("determinant", sp.Eq(DETERMINANT, arranged, evaluate=False)),
-            Equation(
-                "tie",
-                sp.Eq(
-                    DETERMINANT,
-                    GAMMA
-                    * WOULD_BE
-                    * sp.sqrt(lam_l)
-                    / sp.sqrt(lam_i)
-                    * (sp.sqrt(lam_i) - sp.sqrt(lam_l)) ** 2,
-                    evaluate=False,
-                ),
-            ),
+    return step(
+        determinant=(DETERMINANT, arranged),
+        tie=(
+            DETERMINANT,
+            GAMMA
+            * WOULD_BE
+            * sp.sqrt(lam_l)
+            / sp.sqrt(lam_i)
+            * (sp.sqrt(lam_i) - sp.sqrt(lam_l)) ** 2,
         ),
-        tests=(
+        symbols={"own": 2 * symbol("input_variance") * symbol("singular_value"), "lost": WOULD_BE},
+        checks=(
             vanishes(
                 "The determinant of the block found is the displayed one.", determinant - arranged
             ),

@@ -1,4 +1,4 @@
-"""Section 5 of a document: the covariance of the gradient noise."""
+"""Gradient noise: its covariance in the blocks of the Hessian."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from collections.abc import Iterator
 import sympy as sp
 
 from symdrift.algebra.wick import expectation
-from symdrift.derivation.chapter import derived, holds, vanishes
-from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import BATCH, GAMMA, symbol
 from symdrift.derivation.vocabulary import BLOCK_NOISE, NOISE
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import block_of
 from symdrift.theory.linear.points import active_direction, inactive_direction
-
-SECTION = "Gradient noise"
 
 OWN = symbol("gradient_noise", "ii")
 BATCH_NOISE = sp.MatrixSymbol("C_batch", *NOISE.shape)
@@ -31,11 +29,16 @@ LATEX = {
 def noise(examples: Examples) -> Iterator[Step]:
     """Fourth moments, the noise blocks and batches."""
     yield _moments()
-    yield _blocks(examples)
+    yield _noise_blocks(examples)
     yield batches(examples)
 
 
 def _moments() -> Step:
+    """Fourth moments
+
+    The covariance of the gradient needs fourth moments of the inputs. For Gaussian inputs they
+    are sums over pairings, which gives [eq:moments].
+    """
     x, y = sp.symbols("x_i x_l", real=True)
     lam, mu = symbol("input_variance", "i"), symbol("input_variance", "l")
     covariance = {(x, x): lam, (y, y): mu}
@@ -51,22 +54,9 @@ def _moments() -> Step:
             for j, k, moment in ((4, 0, fourth), (2, 2, mixed))
         )
 
-    return derived(
-        "moments",
-        SECTION,
-        "Fourth moments",
-        "The covariance of the gradient needs fourth moments of the inputs. For Gaussian inputs "
-        "they are sums over pairings, which gives [eq:moments].",
-        equations=(
-            Equation(
-                "moments",
-                sp.And(
-                    sp.Eq(FOURTH_MOMENT, fourth, evaluate=False),
-                    sp.Eq(MIXED_MOMENT, mixed, evaluate=False),
-                ),
-            ),
-        ),
-        tests=(
+    return step(
+        moments=[(FOURTH_MOMENT, fourth), (MIXED_MOMENT, mixed)],
+        checks=(
             holds(
                 "Both agree with derivatives of the moment generating function.",
                 "differentiation",
@@ -77,7 +67,15 @@ def _moments() -> Step:
     )
 
 
-def _blocks(examples: Examples) -> Step:
+def _noise_blocks(examples: Examples) -> Step:
+    """Noise blocks
+
+    At the minimum the gradient of a sample is quadratic in input and label noise. Its
+    covariance in the unit vectors [eq:reached] is [eq:noise-pair] for two axes and
+    [eq:noise-own] for one, with residuals {E_i} and {E_l} and label-noise variances
+    {variance_i} and {variance_l}. Without label noise the block of two axes has rank one; what
+    an axis does not explain of its target is noise for the others.
+    """
     representative = examples.representative
     pair, own = representative.pair_block, representative.diagonal_block
     lam_i, e_i = symbol("input_variance", "i"), symbol("residual_map", "i")
@@ -102,24 +100,14 @@ def _blocks(examples: Examples) -> Step:
             }
         return displayed.doit().xreplace(values)
 
-    return derived(
-        "noise-blocks",
-        SECTION,
-        "Noise blocks",
-        "At the minimum the gradient of a sample is quadratic in input and label noise. Its "
-        "covariance in the unit vectors [eq:reached] is [eq:noise-pair] for two axes and "
-        "[eq:noise-own] for one, with residuals {E_i} and {E_l} and label-noise variances "
-        "{variance_i} and {variance_l}. Without label noise the block of two axes has rank one; "
-        "what an axis does not explain of its target is noise for the others.",
+    return step(
+        noise_pair=(BLOCK_NOISE["il"], displayed),
+        noise_own=(OWN, own_displayed),
         symbols={
             "variance_i": symbol("label_noise", "i") ** 2,
             "variance_l": symbol("label_noise", "l") ** 2,
         },
-        equations=(
-            Equation("noise-pair", sp.Eq(BLOCK_NOISE["il"], displayed, evaluate=False)),
-            Equation("noise-own", sp.Eq(OWN, own_displayed, evaluate=False)),
-        ),
-        tests=(
+        checks=(
             vanishes(
                 "With three learned axes, the block found in the full covariance of all weights "
                 "is the displayed one.",
@@ -142,7 +130,12 @@ def _blocks(examples: Examples) -> Step:
 
 
 def batches(examples: Examples) -> Step:
-    """Covariance of the mean gradient of a batch."""
+    """Batches
+
+    The mean over a batch of {batch} independent samples has the covariance [eq:batch]. Below,
+    {C} is that of the batch; formulas in terms of the network's parameters are written for
+    single samples, and the batch size is restored where a result is stated.
+    """
     space = examples.bottleneck
     network = space.minimum.network
     first = dict(zip(network.sample_input, sp.symbols("b_1:4", real=True), strict=True))
@@ -175,15 +168,9 @@ def batches(examples: Examples) -> Step:
                     return False
         return True
 
-    return derived(
-        "batches",
-        SECTION,
-        "Batches",
-        "The mean over a batch of {batch} independent samples has the covariance [eq:batch]. "
-        "Below, {C} is that of the batch; formulas in terms of the network's parameters are "
-        "written for single samples, and the batch size is restored where a result is stated.",
-        equations=(Equation("batch", sp.Eq(BATCH_NOISE, NOISE / BATCH, evaluate=False)),),
-        tests=(
+    return step(
+        batch=(BATCH_NOISE, NOISE / BATCH),
+        checks=(
             holds(
                 "The covariance of the mean of two independent gradients is half of that of one.",
                 "expansion",

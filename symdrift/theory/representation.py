@@ -1,4 +1,4 @@
-"""Section 8 of a document: what happens to the representation of a stimulus."""
+"""Drift of representations: what happens to the representation of a stimulus."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import sympy as sp
 
 from symdrift.algebra.rational import is_zero
-from symdrift.derivation.chapter import derived, holds, vanishes
-from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import ETA, TIME, symbol
 from symdrift.derivation.vocabulary import I_INDEX, J_INDEX, L_INDEX, RANK
 from symdrift.theory.examples import Examples
@@ -19,8 +19,6 @@ from symdrift.theory.linear.propagator import (
     propagator,
     splitting,
 )
-
-SECTION = "Drift of representations"
 
 MEAN_ROTATION = sp.MatrixSymbol("Q_mean", RANK, RANK)
 DECAY = sp.MatrixSymbol("Delta", RANK, RANK)
@@ -56,6 +54,13 @@ def representation(examples: Examples) -> Iterator[Step]:
 
 
 def _decay() -> Step:
+    """Average rotation
+
+    Hidden units start in the canonical frame and rotate by independent small angles at each
+    step. Their average over the noise is [eq:mean-rotation]; with different planes
+    uncorrelated the decay matrix {Delta} is diagonal, and along the hidden axis {i} it is the
+    sum of the diffusion coefficients of all planes through that axis, [eq:axis-decay].
+    """
     variances = {(i, j): sp.Symbol(f"V_{i + 1}{j + 1}") for i in range(3) for j in range(i + 1, 3)}
     found = decay_matrix(variances, 3)
     expected = sp.diag(
@@ -78,30 +83,11 @@ def _decay() -> Step:
         averaged = averaged.xreplace(dict.fromkeys(angles.values(), sp.Integer(0)))
         return all(is_zero(entry) for entry in averaged + found)
 
-    return derived(
-        "decay",
-        SECTION,
-        "Average rotation",
-        "Hidden units start in the canonical frame and rotate by independent small angles at each "
-        "step. Their average over the noise is [eq:mean-rotation]; with different planes "
-        "uncorrelated the decay matrix {Delta} is diagonal, and along the hidden axis {i} it is "
-        "the sum of the diffusion coefficients of all planes through that axis, [eq:axis-decay].",
+    return step(
+        mean_rotation=(MEAN_ROTATION, MEAN_DECAY),
+        axis_decay=(AXIS_DECAY, sp.Sum(PLANE_DIFFUSION[I_INDEX, J_INDEX], (J_INDEX, 1, RANK))),
         symbols={"Delta": DECAY},
-        equations=(
-            Equation(
-                "mean-rotation",
-                sp.Eq(MEAN_ROTATION, MEAN_DECAY, evaluate=False),
-            ),
-            Equation(
-                "axis-decay",
-                sp.Eq(
-                    AXIS_DECAY,
-                    sp.Sum(PLANE_DIFFUSION[I_INDEX, J_INDEX], (J_INDEX, 1, RANK)),
-                    evaluate=False,
-                ),
-            ),
-        ),
-        tests=(
+        checks=(
             vanishes(
                 "Minus half the sum of variance times squared generator is the diagonal matrix "
                 "of [eq:axis-decay], for three hidden axes.",
@@ -117,6 +103,14 @@ def _decay() -> Step:
 
 
 def _stimulus(examples: Examples) -> Step:
+    """Diffusion and decay of one stimulus
+
+    A stimulus {x} has the representation [eq:component] along the hidden axis {i}. Its
+    diffusion per step is [eq:representation-diffusion]; its autocorrelation
+    [eq:autocorrelation] starts at the squared norm of the representation and falls, at first,
+    with the rate [eq:decay-rate]. Scalar products of representations are not affected by the
+    rotation: similarity stays, which makes this drift.
+    """
     s_i = symbol("singular_value", "i")
     minimum = examples.bottleneck.minimum
     network = minimum.network
@@ -131,22 +125,12 @@ def _stimulus(examples: Examples) -> Step:
     decays = sp.symbols("Delta_1:3", positive=True)
     weights = sp.symbols("w_1:3", positive=True)
     explicit = sum(w**2 * sp.exp(-d * TIME) for w, d in zip(weights, decays, strict=True))
-    return derived(
-        "stimulus",
-        SECTION,
-        "Diffusion and decay of one stimulus",
-        "A stimulus {x} has the representation [eq:component] along the hidden axis {i}. Its "
-        "diffusion per step is [eq:representation-diffusion]; its autocorrelation "
-        "[eq:autocorrelation] starts at the squared norm of the representation and falls, at "
-        "first, with the rate [eq:decay-rate]. Scalar products of representations are not "
-        "affected by the rotation: similarity stays, which makes this drift.",
-        equations=(
-            Equation("component", sp.Eq(COMPONENT, sp.sqrt(s_i) * STIMULUS, evaluate=False)),
-            Equation("representation-diffusion", sp.Eq(DIFFUSION, quadratic, evaluate=False)),
-            Equation("autocorrelation", sp.Eq(AUTOCORRELATION(TIME), correlation, evaluate=False)),
-            Equation("decay-rate", sp.Eq(RATE, DIFFUSION / norm, evaluate=False)),
-        ),
-        tests=(
+    return step(
+        component=(COMPONENT, sp.sqrt(s_i) * STIMULUS),
+        representation_diffusion=(DIFFUSION, quadratic),
+        autocorrelation=(AUTOCORRELATION(TIME), correlation),
+        decay_rate=(RATE, DIFFUSION / norm),
+        checks=(
             vanishes(
                 "The canonical first layer maps a stimulus to [eq:component], with one axis left "
                 "out by a bottleneck.",
@@ -166,6 +150,13 @@ def _stimulus(examples: Examples) -> Step:
 
 
 def _displacement(examples: Examples) -> Step:
+    """Mean-squared displacement
+
+    Between two times a lag {tau} apart a representation moves by drift and by fluctuation of
+    the first layer, [eq:displacement]. The fluctuation of the weight from input {l} to hidden
+    axis {i} is remembered for a few relaxation times; what is forgotten is [eq:memory]. Drift
+    takes over at long lags and saturates at twice the squared norm.
+    """
     drift = sp.Sum(
         drift_displacement(INDEXED_COMPONENT[I_INDEX] ** 2, INDEXED_DECAY[I_INDEX]),
         (I_INDEX, 1, RANK),
@@ -205,28 +196,10 @@ def _displacement(examples: Examples) -> Step:
             is_zero(entry) for entry in start - sp.eye(2)
         )
 
-    return derived(
-        "displacement",
-        SECTION,
-        "Mean-squared displacement",
-        "Between two times a lag {tau} apart a representation moves by drift and by fluctuation "
-        "of the first layer, [eq:displacement]. The fluctuation of the weight from input {l} to "
-        "hidden axis {i} is remembered for a few relaxation times; what is forgotten is "
-        "[eq:memory]. Drift takes over at long lags and saturates at twice the squared norm.",
-        equations=(
-            Equation(
-                "displacement", sp.Eq(DISPLACEMENT(TIME), drift + fluctuation, evaluate=False)
-            ),
-            Equation(
-                "memory",
-                sp.Eq(
-                    MEMORY[I_INDEX, L_INDEX],
-                    share * FORGOTTEN,
-                    evaluate=False,
-                ),
-            ),
-        ),
-        tests=(
+    return step(
+        displacement=(DISPLACEMENT(TIME), drift + fluctuation),
+        memory=(MEMORY[I_INDEX, L_INDEX], share * FORGOTTEN),
+        checks=(
             vanishes(
                 "The share of the first layer in the unit vector [eq:reached] is that of "
                 "[eq:memory].",

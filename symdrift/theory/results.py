@@ -1,4 +1,4 @@
-"""Last section of a document: the general results in the symbols of the study."""
+"""Results for this study: the general results in its symbols."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import sympy as sp
 
 from symdrift.algebra.forms import simplify_by, substitute
 from symdrift.algebra.rational import RationalField, is_zero, replaced
-from symdrift.derivation.chapter import Test, derived, holds, vanishes
-from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.chapter import Sides, Test, holds, step, vanishes
+from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import I_INDEX, J_INDEX, RANK
 from symdrift.theory.examples import Examples
@@ -22,8 +22,6 @@ from symdrift.theory.linear.propagator import decay_matrix
 from symdrift.theory.map_vocabulary import SYNAPTIC_NOISE
 from symdrift.theory.special_cases import grouped_isotropic
 from symdrift.theory.subject import Subject
-
-SECTION = "Results for this study"
 
 EXPLICIT_AXES = 4
 """Largest number of axes for which the study is checked with full matrices."""
@@ -49,13 +47,25 @@ def results(examples: Examples, subject: Subject) -> Iterator[Step]:
     if subject.symbolic_size:
         yield _isotropic(examples, subject)
     else:
-        yield _minimum(subject)
+        yield _study_minimum(subject)
         if len(subject.active) > 1:
             yield _drift(examples, subject)
 
 
 def synaptic_results(subject: Subject) -> Iterator[Step]:
     """What noise of the synapses adds to the results of an aligned study."""
+    yield _study_synaptic(subject)
+
+
+def _study_synaptic(subject: Subject) -> Step:
+    """What the synapses add
+
+    The noise of the synapses of this study adds [eq:study-direct] to the variance [eq:total]
+    of every plane of active axes.<leaks> The decay of the representation along the axis {i}
+    grows by [eq:study-leak], where {silent} is the number of silent hidden units; the sum runs
+    over the active axes and contains the axis itself, which the next term takes back. The
+    kernels evaluate the part of the gradients.
+    """
     values = sp.IndexedBase("s")
     count = subject.hidden - len(subject.active)
     direct = SYNAPTIC_NOISE**2 / (
@@ -75,10 +85,6 @@ def synaptic_results(subject: Subject) -> Iterator[Step]:
         if count == 0
         else " A plane of the axis {i} and a silent hidden unit has [eq:study-silent]."
     )
-    equations = [Equation("study-direct", sp.Eq(SYNAPTIC_VARIANCE, direct, evaluate=False))]
-    if count != 0:
-        equations.append(Equation("study-silent", sp.Eq(SILENT_VARIANCE, silent, evaluate=False)))
-    equations.append(Equation("study-leak", sp.Eq(SYNAPTIC_DECAY, added, evaluate=False)))
 
     def summed() -> bool:
         """Decay matrix of three active axes and two silent units, plane by plane."""
@@ -100,18 +106,13 @@ def synaptic_results(subject: Subject) -> Iterator[Step]:
             for a in range(3)
         )
 
-    yield derived(
-        "study-synaptic",
-        SECTION,
-        "What the synapses add",
-        "The noise of the synapses of this study adds [eq:study-direct] to the variance [eq:total] "
-        f"of every plane of active axes.{leaks} The decay of the representation along the axis "
-        "{i} grows by [eq:study-leak], where {silent} is the number of silent hidden units; the "
-        "sum runs over the active axes and contains the axis itself, which the next term takes "
-        "back. The kernels evaluate the part of the gradients.",
+    return step(
+        study_direct=(SYNAPTIC_VARIANCE, direct),
+        study_silent=(SILENT_VARIANCE, silent) if count != 0 else None,
+        study_leak=(SYNAPTIC_DECAY, added),
         symbols={"silent": SILENT_UNITS},
-        equations=equations,
-        tests=(
+        words={"leaks": leaks},
+        checks=(
             holds(
                 "For three active axes and two silent units the decay matrix of [eq:synaptic], "
                 "plane by plane, has [eq:study-leak] on its diagonal.",
@@ -128,6 +129,13 @@ def in_study_symbols(subject: Subject) -> dict[sp.Symbol, sp.Expr]:
 
 
 def _isotropic(examples: Examples, subject: Subject) -> Step:
+    """Diffusion and decay rate
+
+    All axes of this study are alike. Every singular value is [eq:study-value], every plane
+    diffuses with [eq:study-diffusion], and the representation of every stimulus loses its
+    autocorrelation at the rate [eq:study-rate], the sum over the planes through its
+    axis.<called>
+    """
     (axis,) = subject.directions
     value, diffusion, decay = (
         symbol(role) for role in ("singular_value", "diffusion_tensor", "decay")
@@ -155,21 +163,14 @@ def _isotropic(examples: Examples, subject: Subject) -> Step:
     pairwise = examples.representative.rotation_variance(axes, 0, 1).xreplace(
         in_study_symbols(subject)
     )
-    return derived(
-        "study",
-        SECTION,
-        "Diffusion and decay rate",
-        "All axes of this study are alike. Every singular value is [eq:study-value], every plane "
-        "diffuses with [eq:study-diffusion], and the representation of every stimulus loses its "
-        "autocorrelation at the rate [eq:study-rate], the sum over the planes through its axis."
-        f"{subject.called}",
+    return step(
+        study_value=(value, axis.singular_value),
+        study_diffusion=(diffusion, form.expression),
+        study_rate=(decay, (subject.inputs - 1) * diffusion),
         symbols=subject.inline,
-        equations=(
-            Equation("study-value", sp.Eq(value, axis.singular_value, evaluate=False)),
-            Equation("study-diffusion", sp.Eq(diffusion, form.expression, evaluate=False)),
-            Equation("study-rate", sp.Eq(decay, (subject.inputs - 1) * diffusion, evaluate=False)),
-        ),
-        tests=(
+        words={"called": subject.called},
+        identifier="study",
+        checks=(
             holds(
                 "For three axes half the sum over representative indices, in the symbols of the "
                 "study, equals [eq:study-diffusion].",
@@ -184,58 +185,48 @@ def _isotropic(examples: Examples, subject: Subject) -> Step:
     )
 
 
-def _minimum(subject: Subject) -> Step:
+def _study_minimum(subject: Subject) -> Step:
+    """Singular values
+
+    <active><left_out><called>
+    """
     explicit, _ = _explicit_minimum(subject)
-    equations = []
-    seen: list[sp.Expr] = []
+    values: dict[sp.Expr, int] = {}
     for k in subject.active:
-        value = subject.directions[k].singular_value
-        if value not in seen:
-            seen.append(value)
-            equations.append(
-                Equation(
-                    f"study-value-{k + 1}",
-                    sp.Eq(symbol("singular_value", k + 1), value, evaluate=False),
-                )
-            )
+        values.setdefault(subject.directions[k].singular_value, k + 1)
     inactive = [d for d in subject.directions if not d.active]
     condition = [
         sp.Gt(d.input_variance * d.gain, subject.weight_decay, evaluate=False)
         for d in (subject.directions[k] for k in subject.active)
     ]
     if len(subject.active) == 1:
-        text = (
+        active = (
             f"One axis of this study is active, that of input {subject.active[0] + 1}. Its "
             "singular value follows from [eq:singular-value]."
         )
         if not subject.silent_units_drift:
-            text += (
+            active += (
                 " One hidden axis has no other to rotate into: nothing can drift in this study, "
                 "and every rate of drift is zero."
             )
     else:
-        text = (
+        active = (
             "The active axes of this study, in the order of the axes of its inputs, are {axes}. "
             "Their singular values follow from [eq:singular-value]; axes that are not listed "
             "repeat one that is. Indices count the axes of the inputs. Tables and figures count "
-            "the planes "
-            "of hidden axes, which stand in the order of decreasing singular value: at the "
-            "numbers of the study they belong to the axes {hidden}."
+            "the planes of hidden axes, which stand in the order of decreasing singular value: at "
+            "the numbers of the study they belong to the axes {hidden}."
         )
-    text += _left_out(inactive)
-    return derived(
-        "study-minimum",
-        SECTION,
-        "Singular values",
-        text + subject.called,
+    return step(
+        study_value={k: (symbol("singular_value", k), value) for value, k in values.items()},
         symbols={
             **subject.inline,
             "axes": sp.Tuple(*(sp.Integer(k + 1) for k in subject.active)),
             "hidden": sp.Tuple(*(sp.Integer(k + 1) for k in subject.hidden_axes)),
             "conditions": sp.And(*dict.fromkeys(condition)),
         },
-        equations=equations,
-        tests=(
+        words={"active": active, "left_out": _left_out(inactive), "called": subject.called},
+        checks=(
             vanishes(
                 "The mean gradient of the network of this study vanishes in every weight at the "
                 "canonical point.",
@@ -299,7 +290,12 @@ def _explicit_minimum(
 
 
 def _drift(examples: Examples, subject: Subject) -> Step:
-    equations: list[Equation] = []
+    """Diffusion tensor
+
+    Different planes of this study are uncorrelated, and each has the variance [eq:total].
+    <terms>
+    """
+    terms: dict[str, Sides] = {}
     hidden = 0
     forms: list[tuple[object, ...]] = []
     for plane in _distinct_planes(subject):
@@ -314,29 +310,24 @@ def _drift(examples: Examples, subject: Subject) -> Step:
             else:
                 i, j = (k + 1 for k in plane)
                 name = sp.IndexedBase("T")[i, j, label + 1]
-                equations.append(
-                    Equation(f"study-term-{i}-{j}-{label + 1}", sp.Eq(name, shown, evaluate=False))
-                )
-    text = "Different planes of this study are uncorrelated, and each has the variance [eq:total]. "
-    text += (
+                terms[f"{i}-{j}-{label + 1}"] = (name, shown)
+    text = (
         "The terms of the sum are written out below for planes and axes that differ; the "
         "others have the same form in the symbols of their axes."
-        if equations
+        if terms
         else "Its terms have too many symbols to be written out: the blocks of the previous "
         "sections are the formula, and the kernels evaluate it."
     )
-    if equations and hidden:
+    if terms and hidden:
         text += (
             f" {'One term is' if hidden == 1 else f'{hidden} terms are'} longer than "
             f"{DISPLAYED_TERMS} summands and left to the kernels."
         )
-    return derived(
-        "study",
-        SECTION,
-        "Diffusion tensor",
-        text,
-        equations=equations,
-        tests=_drift_tests(examples, subject),
+    return step(
+        study_term=terms,
+        words={"terms": text},
+        identifier="study",
+        checks=_drift_tests(examples, subject),
     )
 
 

@@ -1,4 +1,4 @@
-"""Section 1 of a document: network, loss and gradient."""
+"""Setting: network, loss and gradient."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import sympy as sp
 
-from symdrift.derivation.chapter import derived, vanishes
-from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.chapter import step, vanishes
+from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import ETA, GAMMA
 from symdrift.derivation.vocabulary import (
     ERROR,
@@ -30,8 +30,6 @@ from symdrift.derivation.vocabulary import (
     WEIGHTS,
 )
 from symdrift.theory.linear.network import LinearNetwork
-
-SECTION = "Setting"
 
 
 def explicit_network(inputs: int, outputs: int, hidden: int) -> LinearNetwork:
@@ -106,33 +104,29 @@ def setting(network: LinearNetwork, inputs: str) -> Iterator[Step]:
     inputs : str
         What {Sigma} is of the inputs: `ZERO_MEAN` or `ABOUT_ZERO`.
     """
-    error = TEACHER * INPUT + LABEL_NOISE - SECOND_LAYER * FIRST_LAYER * INPUT
-    squared_weights = sp.Trace(FIRST_LAYER * FIRST_LAYER.T) + sp.Trace(
-        SECOND_LAYER * SECOND_LAYER.T
-    )
-    sample_loss = sp.Trace(ERROR * ERROR.T) / 2 + GAMMA * squared_weights / 2
-    gradient_first = -SECOND_LAYER.T * ERROR * INPUT.T + GAMMA * FIRST_LAYER
-    gradient_second = -ERROR * INPUT.T * FIRST_LAYER.T + GAMMA * SECOND_LAYER
-    explicit_gradient = sp.Matrix(
-        [
-            *instantiate(gradient_first, network),
-            *instantiate(gradient_second, network),
-        ]
-    )
     size = f"{network.inputs} inputs, {network.outputs} outputs and {network.hidden} hidden units"
-    yield derived(
-        "loss",
-        SECTION,
-        "Network and loss",
-        "A network with {n} inputs, {p} hidden units and {m} outputs maps an input {x} through "
-        "the weights {W} and {U}. The teacher {A} gives the target, with label noise {epsilon} on "
-        "top; the error of one sample is [eq:error]. Its loss [eq:sample-loss] adds weight decay "
-        "of strength {gamma}.",
-        equations=(
-            Equation("error", sp.Eq(ERROR, error, evaluate=False)),
-            Equation("sample-loss", sp.Eq(LOSS, sample_loss, evaluate=False)),
-        ),
-        tests=(
+    yield _loss(network, inputs, size)
+    yield _gradient(network, size)
+    yield _expected_loss(network, size)
+
+
+SQUARED_WEIGHTS = sp.Trace(FIRST_LAYER * FIRST_LAYER.T) + sp.Trace(SECOND_LAYER * SECOND_LAYER.T)
+
+
+def _loss(network: LinearNetwork, inputs: str, size: str) -> Step:
+    """Network and loss
+
+    A network with {n} inputs, {p} hidden units and {m} outputs maps an input {x} through the
+    weights {W} and {U}. The teacher {A} gives the target, with label noise {epsilon} on top;
+    the error of one sample is [eq:error]. Its loss [eq:sample-loss] adds weight decay of
+    strength {gamma}.
+    """
+    error = TEACHER * INPUT + LABEL_NOISE - SECOND_LAYER * FIRST_LAYER * INPUT
+    sample_loss = sp.Trace(ERROR * ERROR.T) / 2 + GAMMA * SQUARED_WEIGHTS / 2
+    return step(
+        error=(ERROR, error),
+        sample_loss=(LOSS, sample_loss),
+        checks=(
             vanishes(
                 f"The loss, written out for {size} with every weight, teacher entry and sample a "
                 "symbol, equals the matrix formula.",
@@ -143,19 +137,28 @@ def setting(network: LinearNetwork, inputs: str) -> Iterator[Step]:
             f"{inputs}; label noise is independent of the inputs and of the other outputs.",
         ),
     )
-    yield derived(
-        "gradient",
-        SECTION,
-        "Gradient of one sample",
-        "Differentiating [eq:sample-loss] by every weight gives the gradients of the two layers. "
-        "Online gradient descent takes one step [eq:update] for each fresh sample, with learning "
-        "rate {eta}; a batch of {batch} samples uses the mean of their gradients.",
-        equations=(
-            Equation("gradient-first", sp.Eq(GRADIENT_FIRST, gradient_first, evaluate=False)),
-            Equation("gradient-second", sp.Eq(GRADIENT_SECOND, gradient_second, evaluate=False)),
-            Equation("update", sp.Eq(NEXT_WEIGHTS, WEIGHTS - ETA * GRADIENT, evaluate=False)),
-        ),
-        tests=(
+
+
+def _gradient(network: LinearNetwork, size: str) -> Step:
+    """Gradient of one sample
+
+    Differentiating [eq:sample-loss] by every weight gives the gradients of the two layers.
+    Online gradient descent takes one step [eq:update] for each fresh sample, with learning
+    rate {eta}; a batch of {batch} samples uses the mean of their gradients.
+    """
+    gradient_first = -SECOND_LAYER.T * ERROR * INPUT.T + GAMMA * FIRST_LAYER
+    gradient_second = -ERROR * INPUT.T * FIRST_LAYER.T + GAMMA * SECOND_LAYER
+    explicit_gradient = sp.Matrix(
+        [
+            *instantiate(gradient_first, network),
+            *instantiate(gradient_second, network),
+        ]
+    )
+    return step(
+        gradient_first=(GRADIENT_FIRST, gradient_first),
+        gradient_second=(GRADIENT_SECOND, gradient_second),
+        update=(NEXT_WEIGHTS, WEIGHTS - ETA * GRADIENT),
+        checks=(
             vanishes(
                 f"Derivatives by each of the weights of a network with {size} equal the matrix "
                 "formulas, entry by entry.",
@@ -163,31 +166,30 @@ def setting(network: LinearNetwork, inputs: str) -> Iterator[Step]:
             ),
         ),
     )
+
+
+def _expected_loss(network: LinearNetwork, size: str) -> Step:
+    """Expected loss
+
+    Averaging over inputs and label noise needs their second moments only and leaves the
+    residual map {E}, what the network misses of the teacher. The label noise, of covariance
+    {noise_covariance}, adds a constant.
+    """
     quadratic = sp.Trace(RESIDUAL * INPUT_COVARIANCE * RESIDUAL.T) / 2
-    expected = quadratic + sp.Trace(NOISE_COVARIANCE) / 2 + GAMMA * squared_weights / 2
+    expected = quadratic + sp.Trace(NOISE_COVARIANCE) / 2 + GAMMA * SQUARED_WEIGHTS / 2
     mean_first = -SECOND_LAYER.T * RESIDUAL * INPUT_COVARIANCE + GAMMA * FIRST_LAYER
     mean_second = -RESIDUAL * INPUT_COVARIANCE * FIRST_LAYER.T + GAMMA * SECOND_LAYER
     explicit_mean = sp.Matrix(
         [*instantiate(mean_first, network), *instantiate(mean_second, network)]
     )
     slopes = sp.Matrix([sp.diff(network.expected_loss, w) for w in network.coordinates])
-    yield derived(
-        "expected-loss",
-        SECTION,
-        "Expected loss",
-        "Averaging over inputs and label noise needs their second moments only and leaves the "
-        "residual map {E}, what the network misses of the teacher. The label noise, of covariance "
-        "{noise_covariance}, adds a constant.",
+    return step(
+        residual=(RESIDUAL, TEACHER - SECOND_LAYER * FIRST_LAYER),
+        expected_loss=(EXPECTED_LOSS, expected),
+        mean_first=(MEAN_FIRST, mean_first),
+        mean_second=(MEAN_SECOND, mean_second),
         symbols={"noise_covariance": NOISE_COVARIANCE},
-        equations=(
-            Equation(
-                "residual", sp.Eq(RESIDUAL, TEACHER - SECOND_LAYER * FIRST_LAYER, evaluate=False)
-            ),
-            Equation("expected-loss", sp.Eq(EXPECTED_LOSS, expected, evaluate=False)),
-            Equation("mean-first", sp.Eq(MEAN_FIRST, mean_first, evaluate=False)),
-            Equation("mean-second", sp.Eq(MEAN_SECOND, mean_second, evaluate=False)),
-        ),
-        tests=(
+        checks=(
             vanishes(
                 f"The average of the sample loss for {size}, moment by moment, equals "
                 "[eq:expected-loss].",

@@ -1,4 +1,4 @@
-"""Section 9 of a document: special cases, limits and scaling laws."""
+"""Special cases and limits: closed forms, expansions and scaling laws."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import sympy as sp
 
 from symdrift.algebra.forms import FACTOR, Simplified, partial_fractions, simplify_by, substitute
 from symdrift.algebra.rational import cancel, is_zero, leading_term, replaced
-from symdrift.derivation.chapter import derived, holds, vanishes
-from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.chapter import Given, holds, step, vanishes
+from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import HIDDEN, I_INDEX, J_INDEX, L_INDEX, RANK, TERM
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import DriftTerm
 from symdrift.theory.linear.limits import (
+    FrequencyEffect,
     autoencoder_direction,
     frequency_effect,
     isotropic_diffusion,
@@ -24,8 +25,6 @@ from symdrift.theory.linear.limits import (
 )
 from symdrift.theory.linear.normal_space import NormalBlock
 from symdrift.theory.linear.stochastic_area import couplings, rotation_variance
-
-SECTION = "Special cases and limits"
 
 DIFFUSION = symbol("diffusion_tensor")
 WIDER_VARIANCE, PLANE_VARIANCE = sp.symbols("V_wider V_plane", positive=True)
@@ -68,7 +67,9 @@ def special(examples: Examples) -> Iterator[Step]:
     yield _irrelevant(examples)
     yield _hidden_units(examples)
     yield _exponents(examples, isotropic)
-    yield from _frequency(examples)
+    effect = frequency_effect(examples.representative)
+    yield _frequency(examples, effect)
+    yield _frequency_label_noise(effect)
 
 
 def grouped_isotropic(found: sp.Expr) -> Simplified:
@@ -83,6 +84,12 @@ def grouped_isotropic(found: sp.Expr) -> Simplified:
 
 
 def _isotropic(examples: Examples, found: sp.Expr) -> Step:
+    """Isotropic inputs
+
+    When all {n} axes have the same input variance {lambda}, gain {a} and label noise {sigma},
+    and all are active, the terms of equal indices and those of the {others} other axes add up
+    to [eq:isotropic] for every plane. Without label noise it is [eq:isotropic-quiet].
+    """
     s, noise, gain = symbol("singular_value"), symbol("label_noise"), symbol("gain")
     variance = symbol("input_variance")
     grouped_form = grouped_isotropic(found)
@@ -94,20 +101,11 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
         for role in ("input_variance", "singular_value", "label_noise")
     }
     explicit = replaced(rotation_variance(examples.all_active, (0, 1)), equal)
-    return derived(
-        "isotropic",
-        SECTION,
-        "Isotropic inputs",
-        "When all {n} axes have the same input variance {lambda}, gain {a} and label noise "
-        "{sigma}, and all are active, the terms of equal indices and those of the {others} other "
-        "axes add up to [eq:isotropic] for every plane. Without label noise it is "
-        "[eq:isotropic-quiet].",
+    return step(
+        isotropic=(DIFFUSION, grouped),
+        isotropic_quiet=(QUIET_DIFFUSION, quiet),
         symbols={"others": INPUTS - 2},
-        equations=(
-            Equation("isotropic", sp.Eq(DIFFUSION, grouped, evaluate=False)),
-            Equation("isotropic-quiet", sp.Eq(QUIET_DIFFUSION, quiet, evaluate=False)),
-        ),
-        tests=(
+        checks=(
             vanishes(
                 "The grouped form equals the sum of the terms.",
                 grouped.xreplace({gain: s + GAMMA / variance}) - found,
@@ -123,11 +121,21 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
 
 
 def _small_weight_decay(examples: Examples) -> Step:
+    """Small weight decay
+
+    For an autoencoder without label noise the residuals vanish with the weight decay. The
+    terms of the diffusion tensor are then, to leading order, [eq:small-own] for equal indices
+    and [eq:small-other] for any other active axis: rational functions of the input variances
+    times the fourth power of {gamma}.
+    """
     limits = examples.small_weight_decay
     i, j, l = (autoencoder_direction(index, sp.Integer(0)) for index in "ijl")
     terms = {
         "own": (own_term(examples.representative, i, j), limits.own),
         "other": (other_term(examples.representative, i, j, l), limits.other),
+    }
+    leading = {
+        name: coefficient * GAMMA**exponent for name, (_, (coefficient, exponent)) in terms.items()
     }
 
     def approaches() -> bool:
@@ -136,36 +144,20 @@ def _small_weight_decay(examples: Examples) -> Step:
             direction.input_variance: value
             for direction, value in zip((i, j, l), map(sp.Integer, (2, 3, 5)), strict=True)
         }
-        for term, (coefficient, exponent) in terms.values():
+        for name, (term, _) in terms.items():
             errors = []
             for size in (6, 7):
                 small = {**point, GAMMA: sp.Rational(1, 10**size)}
-                ratio = replaced(term, small) / (coefficient * GAMMA**exponent).xreplace(small)
+                ratio = replaced(term, small) / leading[name].xreplace(small)
                 errors.append(abs(cancel(ratio) - 1))
             if not (errors[0] < sp.Rational(1, 10**4) and 9 * errors[1] < errors[0]):
                 return False
         return True
 
-    return derived(
-        "small-weight-decay",
-        SECTION,
-        "Small weight decay",
-        "For an autoencoder without label noise the residuals vanish with the weight decay. The "
-        "terms of the diffusion tensor are then, to leading order, [eq:small-own] for equal "
-        "indices and [eq:small-other] for any other active axis: rational functions of the input "
-        "variances times the fourth power of {gamma}.",
-        equations=tuple(
-            Equation(
-                f"small-{name}",
-                sp.Eq(
-                    TERM[I_INDEX, J_INDEX, I_INDEX if name == "own" else L_INDEX],
-                    coefficient * GAMMA**exponent,
-                    evaluate=False,
-                ),
-            )
-            for name, (_, (coefficient, exponent)) in terms.items()
-        ),
-        tests=(
+    return step(
+        small_own=(TERM[I_INDEX, J_INDEX, I_INDEX], leading["own"]),
+        small_other=(TERM[I_INDEX, J_INDEX, L_INDEX], leading["other"]),
+        checks=(
             holds(
                 "At a rational point the exact terms approach these, and ten times smaller weight "
                 "decay leaves about a tenth of the error.",
@@ -192,6 +184,17 @@ def _isotropic_leading(examples: Examples, own: sp.Expr, other: sp.Expr) -> sp.E
 
 
 def _irrelevant(examples: Examples) -> Step:
+    """A bottleneck with irrelevant inputs
+
+    Axes that do not fit through the bottleneck keep their whole gain as residual, and this is
+    noise for those that do. For an autoencoder whose learned axes have input variance
+    {lambda}, each of {count} axes of smaller variance {nu} that are left out adds the same
+    amount to the diffusion of every plane; to leading order in the weight decay the sum is
+    [eq:irrelevant]. It does not vanish with {gamma}, it grows with the number of irrelevant
+    axes and, while they are weak, with the square of their variance, and it diverges where
+    they begin to compete for a hidden unit. Inputs that no output asks for are milder: they
+    add [eq:unseen], linear in their variance.
+    """
     limits = examples.small_weight_decay
     lam = symbol("input_variance")
     renamed = {
@@ -210,28 +213,11 @@ def _irrelevant(examples: Examples) -> Step:
     extra, unseen = extra_form.expression, unseen_form.expression
     growth = leading_term(extra, IRRELEVANT_VARIANCE)
     unseen_growth = leading_term(unseen, IRRELEVANT_VARIANCE)
-    return derived(
-        "irrelevant",
-        SECTION,
-        "A bottleneck with irrelevant inputs",
-        "Axes that do not fit through the bottleneck keep their whole gain as residual, and this "
-        "is noise for those that do. For an autoencoder whose learned axes have input variance "
-        "{lambda}, each of {count} axes of smaller variance {nu} that are left out adds the same "
-        "amount to the diffusion of every plane; to leading order in the weight decay the sum is "
-        "[eq:irrelevant]. It does not vanish with {gamma}, it grows with the number of irrelevant "
-        "axes and, while they are weak, with the square of their variance, and it diverges where "
-        "they begin to compete for a hidden unit. Inputs that no output asks for are milder: "
-        "they add [eq:unseen], linear in their variance.",
+    return step(
+        irrelevant=Given((EXTRA_DIFFUSION, extra), sp.Lt(IRRELEVANT_VARIANCE, lam)),
+        unseen=(EXTRA_DIFFUSION, unseen),
         symbols={"count": IRRELEVANT, "nu": IRRELEVANT_VARIANCE},
-        equations=(
-            Equation(
-                "irrelevant",
-                sp.Eq(EXTRA_DIFFUSION, extra, evaluate=False),
-                condition=sp.Lt(IRRELEVANT_VARIANCE, lam),
-            ),
-            Equation("unseen", sp.Eq(EXTRA_DIFFUSION, unseen, evaluate=False)),
-        ),
-        tests=(
+        checks=(
             holds(
                 "The power of the weight decay is zero for axes that are left out and four for "
                 "inputs without output; the powers of their variance are two and one.",
@@ -248,8 +234,8 @@ def _irrelevant(examples: Examples) -> Step:
                 lambda: _irrelevant_approached(examples, term),
             ),
         ),
-        simplified=(extra_form, unseen_form),
         assumptions=("The network is an autoencoder without label noise.",),
+        simplified=(extra_form, unseen_form),
     )
 
 
@@ -285,6 +271,11 @@ def _irrelevant_approached(examples: Examples, term: sp.Expr) -> bool:
 
 
 def _hidden_units(examples: Examples) -> Step:
+    """More hidden units than needed
+
+    Hidden units beyond the {r} active directions stay silent, and one unit more or less leaves
+    the drift of every learned plane as it is, [eq:hidden-units].
+    """
     wide, narrow = (
         [(c.left, c.right, c.overlap) for c in couplings(space, (0, 1))]
         for space in (examples.silent_unit, examples.bottleneck)
@@ -306,20 +297,9 @@ def _hidden_units(examples: Examples) -> Step:
             )
         )
 
-    return derived(
-        "hidden-units",
-        SECTION,
-        "More hidden units than needed",
-        "Hidden units beyond the {r} active directions stay silent, and one unit more or less "
-        "leaves the drift of every learned plane as it is, [eq:hidden-units].",
-        equations=(
-            Equation(
-                "hidden-units",
-                sp.Eq(WIDER_VARIANCE, PLANE_VARIANCE, evaluate=False),
-                condition=sp.Ge(HIDDEN, RANK),
-            ),
-        ),
-        tests=(
+    return step(
+        hidden_units=Given((WIDER_VARIANCE, PLANE_VARIANCE), sp.Ge(HIDDEN, RANK)),
+        checks=(
             holds(
                 "Two learned axes and one that is left out, once with two and once with three "
                 "hidden units: everything that the rotation of the learned plane couples is the "
@@ -332,6 +312,14 @@ def _hidden_units(examples: Examples) -> Step:
 
 
 def _exponents(examples: Examples, isotropic: sp.Expr) -> Step:
+    """Scaling laws
+
+    The scaling exponents of the isotropic result are [eq:exponents]: drift is of third order
+    in the learning rate {eta}, falls with the square of the batch size {batch}, grows linearly
+    with the number of inputs {n}, and without label noise it has the fourth power of the
+    weight decay {gamma} at fixed singular value. The first two hold for every plane of every
+    network here.
+    """
     noise = symbol("label_noise")
     quiet = isotropic.xreplace({noise: sp.Integer(0)})
 
@@ -361,27 +349,14 @@ def _exponents(examples: Examples, isotropic: sp.Expr) -> Step:
                 return False
         return True
 
-    return derived(
-        "exponents",
-        SECTION,
-        "Scaling laws",
-        "The scaling exponents of the isotropic result are [eq:exponents]: drift is of third "
-        "order in the learning rate {eta}, falls with the square of the batch size {batch}, "
-        "grows linearly with the number of inputs {n}, and without label noise it has the fourth "
-        "power of the weight decay {gamma} at fixed singular value. The first two hold for every "
-        "plane of every network here.",
-        equations=(
-            Equation(
-                "exponents",
-                sp.And(
-                    sp.Eq(EXPONENTS["eta"], in_eta, evaluate=False),
-                    sp.Eq(EXPONENTS["B"], in_batch, evaluate=False),
-                    sp.Eq(EXPONENTS["gamma"], in_gamma, evaluate=False),
-                    sp.Eq(EXPONENTS["n"], sp.Integer(in_inputs), evaluate=False),
-                ),
-            ),
-        ),
-        tests=(
+    return step(
+        exponents=[
+            (EXPONENTS["eta"], in_eta),
+            (EXPONENTS["B"], in_batch),
+            (EXPONENTS["gamma"], in_gamma),
+            (EXPONENTS["n"], sp.Integer(in_inputs)),
+        ],
+        checks=(
             holds(
                 "Dividing the gradient noise by the batch size divides every term by its square, "
                 "for arbitrary directions.",
@@ -402,8 +377,17 @@ def _exponents(examples: Examples, isotropic: sp.Expr) -> Step:
     )
 
 
-def _frequency(examples: Examples) -> Iterator[Step]:
-    effect = frequency_effect(examples.representative)
+def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
+    """A more frequent stimulus drifts more slowly
+
+    Let one of {n} equal inputs of an autoencoder appear more often, so that its variance
+    {first} exceeds the variance {lambda} of the others. At the isotropic point, and without
+    label noise, its decay rate changes by [eq:frequency-rate], and its lead over any other
+    stimulus by [eq:frequency-difference]. Both are negative: the frequent stimulus drifts more
+    slowly, and more slowly than the others when there are more than two. The diffusion of its
+    representation, which also grows with the learned weights, changes by
+    [eq:frequency-diffusion]; it falls as long as {bound}.
+    """
     quiet = substitute("no label noise", {symbol("label_noise"): sp.Integer(0)})
     forms = {
         RATE_SLOPE: simplify_by(effect.decay_rate, quiet, FACTOR),
@@ -412,30 +396,15 @@ def _frequency(examples: Examples) -> Iterator[Step]:
     }
     silent = {name: form.expression for name, form in forms.items()}
     lam = symbol("input_variance")
-    yield derived(
-        "frequency",
-        SECTION,
-        "A more frequent stimulus drifts more slowly",
-        "Let one of {n} equal inputs of an autoencoder appear more often, so that its variance "
-        "{first} exceeds the variance {lambda} of the others. At the isotropic point, and without "
-        "label noise, its decay rate changes by [eq:frequency-rate], and its lead over any other "
-        "stimulus by [eq:frequency-difference]. Both are negative: the frequent stimulus drifts "
-        "more slowly, and more slowly than the others when there are more than two. The "
-        "diffusion of its representation, which also grows with the learned weights, changes by "
-        "[eq:frequency-diffusion]; it falls as long as {bound}.",
+    return step(
+        frequency_rate=(RATE_SLOPE, silent[RATE_SLOPE]),
+        frequency_difference=(DIFFERENCE_SLOPE, silent[DIFFERENCE_SLOPE]),
+        frequency_diffusion=(DIFFUSION_SLOPE, silent[DIFFUSION_SLOPE]),
         symbols={
             "first": FREQUENT_VARIANCE,
             "bound": sp.Lt(4 * GAMMA * (INPUTS + 2), lam * (INPUTS + 6)),
         },
-        equations=tuple(
-            Equation(label, sp.Eq(name, value, evaluate=False))
-            for label, (name, value) in zip(
-                ("frequency-rate", "frequency-difference", "frequency-diffusion"),
-                silent.items(),
-                strict=True,
-            )
-        ),
-        tests=(
+        checks=(
             holds(
                 "For three axes the slope of the decay rate agrees with exact differences of the "
                 "full-matrix result of an explicit network, with label noise.",
@@ -450,6 +419,17 @@ def _frequency(examples: Examples) -> Iterator[Step]:
         assumptions=("All axes are active: the weight decay is smaller than every variance.",),
         simplified=tuple(forms.values()),
     )
+
+
+def _frequency_label_noise(effect: FrequencyEffect) -> Step:
+    """Label noise reverses the order
+
+    With label noise the lead of the frequent stimulus changes by [eq:frequency-noise]. The
+    terms in the fourth power of {sigma} have the opposite sign: a frequent input multiplies
+    the label noise more often. For small weight decay the order turns at the critical
+    label-noise variance [eq:critical-noise]; above it the frequent stimulus drifts faster than
+    the others.
+    """
     scaled = sp.Symbol("scaled_noise", positive=True)
     numerator, _ = sp.fraction(
         effect.decay_rate_difference.xreplace({symbol("label_noise"): GAMMA * sp.sqrt(scaled)})
@@ -457,23 +437,10 @@ def _frequency(examples: Examples) -> Iterator[Step]:
     leading, _ = leading_term(numerator / (INPUTS - 2), GAMMA)
     (root,) = [r for r in sp.solve(leading, scaled) if r.is_positive is not False]
     critical = GAMMA**2 * root
-    yield derived(
-        "frequency-label-noise",
-        SECTION,
-        "Label noise reverses the order",
-        "With label noise the lead of the frequent stimulus changes by [eq:frequency-noise]. The "
-        "terms in the fourth power of {sigma} have the opposite sign: a frequent input multiplies "
-        "the label noise more often. For small weight decay the order turns at the critical "
-        "label-noise variance [eq:critical-noise]; above it the frequent stimulus drifts faster "
-        "than the others.",
-        equations=(
-            Equation(
-                "frequency-noise",
-                sp.Eq(DIFFERENCE_SLOPE, effect.decay_rate_difference, evaluate=False),
-            ),
-            Equation("critical-noise", sp.Eq(CRITICAL_NOISE**2, critical, evaluate=False)),
-        ),
-        tests=(
+    return step(
+        frequency_noise=(DIFFERENCE_SLOPE, effect.decay_rate_difference),
+        critical_noise=(CRITICAL_NOISE**2, critical),
+        checks=(
             vanishes(
                 "At the critical variance the leading order of the slope vanishes.",
                 sp.expand(leading.subs(scaled, root)),

@@ -309,9 +309,7 @@ def _variances(study: Study, inputs: int, exact: Exact) -> list[sp.Expr]:
     return [matrix[k][k] for k in range(inputs)]
 
 
-def _turned_axes(
-    study: Study, variances: Sequence[sp.Expr]
-) -> tuple[str, dict[str, sp.Basic]]:
+def _turned_axes(study: Study, variances: Sequence[sp.Expr]) -> tuple[str, dict[str, sp.Basic]]:
     """Sentence that says what the axes are where the covariance is a full matrix."""
     if not isinstance(study.inputs, GaussianInputs) or _is_diagonal(study.inputs.covariance):
         return "", {}

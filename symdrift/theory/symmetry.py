@@ -1,4 +1,4 @@
-"""Section 3 of a document: the manifold of equivalent minima and its tangent vectors."""
+"""Symmetry and the manifold of minima: equivalent minima and tangent vectors."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import sympy as sp
 
 from symdrift.algebra.rational import cancel
-from symdrift.derivation.chapter import derived, holds, vanishes
-from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import symbol
 from symdrift.derivation.vocabulary import (
     DIMENSION,
@@ -27,13 +27,24 @@ from symdrift.derivation.vocabulary import (
 from symdrift.theory.linear.network import LinearNetwork, generator
 from symdrift.theory.linear.points import AlignedMinimum, active_direction, inactive_direction
 
-SECTION = "Symmetry and the manifold of minima"
-
 SQUARED_LENGTH = symbol("metric", "ij")
 
 
 def symmetry(network: LinearNetwork) -> Iterator[Step]:
     """Rotations of the hidden layer, their tangent vectors and the dimension they span."""
+    yield _invariance(network)
+    yield _noise_is_normal(network)
+    yield _tangent()
+
+
+def _invariance(network: LinearNetwork) -> Step:
+    """Rotating the hidden layer changes nothing
+
+    The output depends on the weights through the product {product} alone. An orthogonal matrix
+    {Q} that turns the hidden layer, [eq:rotated], leaves the product and both norms as they
+    are. So not only the expected loss but the loss of every single sample is invariant, and
+    minima come in whole orbits.
+    """
     half = sp.Symbol("t", real=True)
     cosine, sine = (1 - half**2) / (1 + half**2), 2 * half / (1 + half**2)
     turn = sp.eye(network.hidden).as_mutable()
@@ -46,26 +57,13 @@ def symmetry(network: LinearNetwork) -> Iterator[Step]:
             strict=True,
         )
     )
-    yield derived(
-        "invariance",
-        SECTION,
-        "Rotating the hidden layer changes nothing",
-        "The output depends on the weights through the product {product} alone. An orthogonal "
-        "matrix {Q} that turns the hidden layer, [eq:rotated], leaves the product and both "
-        "norms as they are. So not only the expected loss but the loss of every single sample is "
-        "invariant, and minima come in whole orbits.",
-        symbols={"product": SECOND_LAYER * FIRST_LAYER},
-        equations=(
-            Equation(
-                "rotated",
-                sp.Eq(
-                    (SECOND_LAYER * ROTATION.T) * (ROTATION * FIRST_LAYER),
-                    SECOND_LAYER * FIRST_LAYER,
-                    evaluate=False,
-                ),
-            ),
+    return step(
+        rotated=(
+            (SECOND_LAYER * ROTATION.T) * (ROTATION * FIRST_LAYER),
+            SECOND_LAYER * FIRST_LAYER,
         ),
-        tests=(
+        symbols={"product": SECOND_LAYER * FIRST_LAYER},
+        checks=(
             vanishes(
                 "The loss of one sample is unchanged by a rotation of two hidden units through "
                 "an arbitrary angle, with the rational parametrisation of the circle.",
@@ -73,31 +71,28 @@ def symmetry(network: LinearNetwork) -> Iterator[Step]:
             ),
         ),
     )
+
+
+def _noise_is_normal(network: LinearNetwork) -> Step:
+    """No sample ever pushes along the orbit
+
+    Differentiating the invariance along a rotation gives [eq:orthogonal] for every sample and
+    at every point of weight space, not only at the minimum: the gradient of a sample is
+    orthogonal to the orbit. Noise cannot push along the manifold. To first order there is no
+    drift; it has to come from the second.
+    """
     tangents = [
         network.rotation(i, j) * sp.Matrix(network.coordinates)
         for i in range(network.hidden)
         for j in range(i + 1, network.hidden)
     ]
-    yield derived(
-        "noise-is-normal",
-        SECTION,
-        "No sample ever pushes along the orbit",
-        "Differentiating the invariance along a rotation gives [eq:orthogonal] for every sample "
-        "and at every point of weight space, not only at the minimum: the gradient of a sample "
-        "is orthogonal to the orbit. Noise cannot push along the manifold. To first order there "
-        "is no drift; it has to come from the second.",
-        equations=(
-            Equation(
-                "orthogonal",
-                sp.Eq(
-                    sp.Trace(GRADIENT_FIRST.T * GENERATOR * FIRST_LAYER)
-                    - sp.Trace(GRADIENT_SECOND.T * SECOND_LAYER * GENERATOR),
-                    0,
-                    evaluate=False,
-                ),
-            ),
+    return step(
+        orthogonal=(
+            sp.Trace(GRADIENT_FIRST.T * GENERATOR * FIRST_LAYER)
+            - sp.Trace(GRADIENT_SECOND.T * SECOND_LAYER * GENERATOR),
+            0,
         ),
-        tests=(
+        checks=(
             vanishes(
                 "The scalar product of a sample's gradient with the tangent vector of each "
                 "rotation vanishes as a polynomial in weights, sample and teacher.",
@@ -105,10 +100,17 @@ def symmetry(network: LinearNetwork) -> Iterator[Step]:
             ),
         ),
     )
-    yield _tangents()
 
 
-def _tangents() -> Step:
+def _tangent() -> Step:
+    """Tangent vectors and dimension
+
+    The rotation in the plane of hidden units {i} and {j} has the generator [eq:generator],
+    written with unit vectors; it moves the weights along the tangent vector {tangent}. In the
+    canonical frame these vectors are orthogonal, with squared length [eq:metric]; a silent
+    hidden unit has singular value zero. Planes of two silent units do not move anything, so
+    {r} active directions and {p} hidden units give a manifold of dimension [eq:dimension].
+    """
     minimum = AlignedMinimum(
         (active_direction("i"), active_direction("j"), inactive_direction("l")), 3, 3, 3
     )
@@ -116,26 +118,12 @@ def _tangents() -> Step:
     lengths = {plane: (t.T * t)[0] for plane, t in tangents.items()}
     gram = sp.Matrix.hstack(*tangents.values())
     dimension = RANK * HIDDEN - RANK * (RANK + 1) / 2
-    return derived(
-        "tangent",
-        SECTION,
-        "Tangent vectors and dimension",
-        "The rotation in the plane of hidden units {i} and {j} has the generator "
-        "[eq:generator], written with unit vectors; it moves the weights along the tangent "
-        "vector {tangent}. In the canonical frame these vectors are orthogonal, with squared "
-        "length [eq:metric]; a silent hidden unit has singular value zero. Planes of two silent "
-        "units do not move anything, so {r} active directions and {p} hidden units give a "
-        "manifold of dimension [eq:dimension].",
+    return step(
+        generator=(PLANE_GENERATOR, UNIT_I * UNIT_J.T - UNIT_J * UNIT_I.T),
+        metric=(SQUARED_LENGTH, lengths[0, 1]),
+        dimension=(DIMENSION, dimension),
         symbols={"tangent": sp.Tuple(GENERATOR * FIRST_LAYER, -SECOND_LAYER * GENERATOR)},
-        equations=(
-            Equation(
-                "generator",
-                sp.Eq(PLANE_GENERATOR, UNIT_I * UNIT_J.T - UNIT_J * UNIT_I.T, evaluate=False),
-            ),
-            Equation("metric", sp.Eq(SQUARED_LENGTH, lengths[0, 1], evaluate=False)),
-            Equation("dimension", sp.Eq(DIMENSION, dimension, evaluate=False)),
-        ),
-        tests=(
+        checks=(
             vanishes(
                 "Two active directions and a silent unit: the Gram matrix of the tangent vectors "
                 "is diagonal with [eq:metric] on its diagonal.",

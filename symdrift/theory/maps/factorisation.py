@@ -1,4 +1,4 @@
-"""The minimum of any task: factors of the learned map, and why it is the global one."""
+"""The minimum: factors of the learned map, and why it is the global one."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import sympy as sp
 
-from symdrift.derivation.chapter import derived, holds, vanishes
-from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import GAMMA
 from symdrift.derivation.vocabulary import (
     FIRST_LAYER,
@@ -16,7 +16,7 @@ from symdrift.derivation.vocabulary import (
     SECOND_LAYER,
     TEACHER,
 )
-from symdrift.theory.fixed_points import SECTION, balance
+from symdrift.theory.fixed_points import balance
 from symdrift.theory.linear.learned_map import MapMinimum
 from symdrift.theory.map_vocabulary import (
     CANONICAL_FIRST,
@@ -42,12 +42,21 @@ def factorisation(examples: MapExamples) -> Iterator[Step]:
     """Balance, singular value decomposition, global optimality, and the task of a minimum."""
     yield balance(examples.generic)
     yield _factored(examples)
-    yield _stationary(examples)
+    yield _slope(examples)
     yield _optimal(examples)
     yield _chosen(examples)
 
 
 def _factored(examples: MapExamples) -> Step:
+    """The learned map and its factors
+
+    Balanced layers can be turned into a common frame of the hidden layer, in which the squared
+    lengths of what a hidden unit receives and of what it sends are equal: they are singular
+    values of the learned map, [eq:learned-map], and the layers are its factors [eq:factored]
+    and [eq:factored-second]. Hidden axes are numbered by decreasing singular value; this is
+    the canonical frame. Half of the squared weights is then the sum of the singular values,
+    the nuclear norm [eq:nuclear], and no other pair of layers with the same product has less.
+    """
     squares = (
         sp.Trace(FIRST_LAYER * FIRST_LAYER.T) / 2 + sp.Trace(SECOND_LAYER * SECOND_LAYER.T) / 2
     )
@@ -65,24 +74,12 @@ def _factored(examples: MapExamples) -> Step:
         + squared(second - left * left.T * second)
         + squared(first - first * right * right.T)
     )
-    return derived(
-        "factored",
-        SECTION,
-        "The learned map and its factors",
-        "Balanced layers can be turned into a common frame of the hidden layer, in which the "
-        "squared lengths of what a hidden unit receives and of what it sends are equal: they "
-        "are singular values of the learned map, [eq:learned-map], and the layers are its "
-        "factors [eq:factored] and [eq:factored-second]. Hidden axes are numbered by decreasing "
-        "singular value; this is the canonical frame. Half of the squared weights is then the "
-        "sum of the singular values, the nuclear norm [eq:nuclear], and no other pair of layers "
-        "with the same product has less.",
-        equations=(
-            Equation("learned-map", sp.Eq(LEARNED_MAP, LEFT_AXES * VALUES * RIGHT_AXES.T)),
-            Equation("factored", sp.Eq(CANONICAL_FIRST, ROOTS * RIGHT_AXES.T, evaluate=False)),
-            Equation("factored-second", sp.Eq(CANONICAL_SECOND, LEFT_AXES * ROOTS, evaluate=False)),
-            Equation("nuclear", sp.Eq(squares, NUCLEAR, evaluate=False)),
-        ),
-        tests=(
+    return step(
+        learned_map=(LEARNED_MAP, LEFT_AXES * VALUES * RIGHT_AXES.T),
+        factored=(CANONICAL_FIRST, ROOTS * RIGHT_AXES.T),
+        factored_second=(CANONICAL_SECOND, LEFT_AXES * ROOTS),
+        nuclear=(squares, NUCLEAR),
+        checks=(
             vanishes(
                 "The factors are balanced, their product is the learned map and half of their "
                 "squared entries is the sum of the singular values: two networks with rational "
@@ -110,28 +107,23 @@ def _factored(examples: MapExamples) -> Step:
     )
 
 
-def _stationary(examples: MapExamples) -> Step:
-    return derived(
-        "slope",
-        SECTION,
-        "Stationarity in terms of the slope",
-        "The task pulls at the learned map with the slope {Lambda}, [eq:slope]. In the factors "
-        "[eq:factored] both conditions [eq:stationary] say the same: on the axes of the learned "
-        "map the slope equals the weight decay, and the rest of it joins axes that are not "
-        "learned, [eq:slope-form].",
+def _slope(examples: MapExamples) -> Step:
+    """Stationarity in terms of the slope
+
+    The task pulls at the learned map with the slope {Lambda}, [eq:slope]. In the factors
+    [eq:factored] both conditions [eq:stationary] say the same: on the axes of the learned map
+    the slope equals the weight decay, and the rest of it joins axes that are not learned,
+    [eq:slope-form].
+    """
+    return step(
+        slope=(SLOPE, RESIDUAL * INPUT_COVARIANCE),
+        slope_form=[
+            (SLOPE, GAMMA * LEFT_AXES * RIGHT_AXES.T + UNLEARNED),
+            (LEFT_AXES.T * UNLEARNED, sp.ZeroMatrix(*RIGHT_AXES.T.shape)),
+            (UNLEARNED * RIGHT_AXES, sp.ZeroMatrix(*LEFT_AXES.shape)),
+        ],
         symbols={"Lambda": SLOPE},
-        equations=(
-            Equation("slope", sp.Eq(SLOPE, RESIDUAL * INPUT_COVARIANCE, evaluate=False)),
-            Equation(
-                "slope-form",
-                sp.And(
-                    sp.Eq(SLOPE, GAMMA * LEFT_AXES * RIGHT_AXES.T + UNLEARNED, evaluate=False),
-                    sp.Eq(LEFT_AXES.T * UNLEARNED, sp.ZeroMatrix(*RIGHT_AXES.T.shape)),
-                    sp.Eq(UNLEARNED * RIGHT_AXES, sp.ZeroMatrix(*LEFT_AXES.shape)),
-                ),
-            ),
-        ),
-        tests=(
+        checks=(
             vanishes(
                 "With a slope of this form the mean gradient of both layers vanishes: two "
                 "networks with rational entries, one of which leaves a direction out.",
@@ -153,6 +145,16 @@ def _stationary(examples: MapExamples) -> Step:
 
 
 def _optimal(examples: MapExamples) -> Step:
+    """The minimum is the global one
+
+    As a function of the learned map alone the loss is convex: a quadratic form plus {gamma}
+    times the nuclear norm. It exceeds the loss of the map [eq:learned-map] by [eq:above]. When
+    no singular value of the slope is larger than the weight decay, [eq:dual], the slope can
+    earn no more than the nuclear norm costs, so that no map has a lower loss; when the
+    inequality is strict beyond the learned axes, the minimum is the only one. The pair of
+    [eq:slope-form] and [eq:dual] is therefore a certificate of the minimum, which a numerical
+    solution has to satisfy too.
+    """
     change = OTHER_MAP - LEARNED_MAP
     above = (
         sp.Trace(change * INPUT_COVARIANCE * change.T) / 2
@@ -173,22 +175,10 @@ def _optimal(examples: MapExamples) -> Step:
         rest = minimum.weight_decay**2 * sp.eye(slope.rows) - slope * slope.T
         return bool(rest.is_positive_semidefinite)
 
-    return derived(
-        "optimal",
-        SECTION,
-        "The minimum is the global one",
-        "As a function of the learned map alone the loss is convex: a quadratic form plus "
-        "{gamma} times the nuclear norm. It exceeds the loss of the map [eq:learned-map] by "
-        "[eq:above]. When no singular value of the slope is larger than the weight decay, "
-        "[eq:dual], the slope can earn no more than the nuclear norm costs, so that no map has a "
-        "lower loss; when the inequality is strict beyond the learned axes, the minimum is the "
-        "only one. The pair of [eq:slope-form] and [eq:dual] is therefore a certificate of the "
-        "minimum, which a numerical solution has to satisfy too.",
-        equations=(
-            Equation("above", sp.Eq(EXCESS_OVER_MINIMUM, above, evaluate=False)),
-            Equation("dual", sp.Le(SLOPE_NORM, GAMMA, evaluate=False)),
-        ),
-        tests=(
+    return step(
+        above=(EXCESS_OVER_MINIMUM, above),
+        dual=sp.Le(SLOPE_NORM, GAMMA, evaluate=False),
+        checks=(
             vanishes(
                 "The quadratic parts of the two losses differ as in [eq:above], for arbitrary "
                 "maps, a full teacher and a full covariance.",
@@ -220,23 +210,22 @@ def _optimal(examples: MapExamples) -> Step:
 
 
 def _chosen(examples: MapExamples) -> Step:
+    """The task of a minimum
+
+    A teacher and a covariance that share no axes have a minimum without a formula. Read
+    backwards there is one: axes, singular values, slope and covariance can be chosen, and
+    [eq:task] is the teacher that has this minimum. With rational choices the minimum is exact.
+    The checks below use two such networks, with elliptical inputs and label noise: one with
+    three inputs, two outputs and two learned directions, and one with three inputs and outputs
+    that leaves a direction out. Neither has an axis in common with its covariance.
+    """
     teacher = (
         LEFT_AXES * VALUES * RIGHT_AXES.T
         + (GAMMA * LEFT_AXES * RIGHT_AXES.T + UNLEARNED) * INVERSE_COVARIANCE
     )
-    return derived(
-        "chosen",
-        SECTION,
-        "The task of a minimum",
-        "A teacher and a covariance that share no axes have a minimum without a formula. Read "
-        "backwards there is one: axes, singular values, slope and covariance can be chosen, and "
-        "[eq:task] is the teacher that has this minimum. With rational choices the minimum is "
-        "exact. The checks below use two such networks, with elliptical inputs and label noise: "
-        "one with three inputs, two outputs and two learned directions, and one with three "
-        "inputs and outputs that leaves a direction out. Neither has an axis in common with "
-        "its covariance.",
-        equations=(Equation("task", sp.Eq(TEACHER, teacher, evaluate=False)),),
-        tests=(
+    return step(
+        task=(TEACHER, teacher),
+        checks=(
             vanishes(
                 "The mean gradient of the two networks vanishes in every weight, from the loss "
                 "of a sample by differentiation and averaging.",

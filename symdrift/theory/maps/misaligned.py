@@ -1,4 +1,4 @@
-"""Two misaligned axes: the steady rotation as an explicit function, and its expansions."""
+"""Two misaligned axes: the steady rotation as an explicit function, and expansions."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator
 import sympy as sp
 
 from symdrift.algebra.rational import RationalField, factor, leading_term
-from symdrift.derivation.chapter import derived, holds, vanishes
-from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, symbol
 from symdrift.errors import CheckFailed
 from symdrift.theory.linear.learned_map import MapDrift, MapMinimum, exchange
@@ -37,8 +37,6 @@ from symdrift.theory.linear.two_axes import (
     TwoAxes,
 )
 from symdrift.theory.maps.map_examples import WeightSpace
-
-SECTION = "Two misaligned axes"
 
 MEAN = symbol("mean_rotation", "12", real=True)
 LABEL_MEAN = sp.Symbol("mean_label", real=True)
@@ -92,40 +90,35 @@ def two_axes(absent: Collection[sp.Symbol]) -> Iterator[Step]:
         Sources of noise that the formulas leave out: kurtosis, label noise.
     """
     case = TwoAxes(tuple(absent))
-    yield _frame(case)
-    yield _traces(case)
-    yield _exact(case)
+    yield _two_axes_frame(case)
+    yield _two_axes_traces(case)
+    yield _two_axes_rate(case)
     yield _small_angle(case)
     yield _small_decay(case)
 
 
-def _frame(case: TwoAxes) -> Step:
+def _two_axes_frame(case: TwoAxes) -> Step:
+    """The canonical frame
+
+    Two inputs, two outputs and two learned directions are the smallest network that can
+    rotate. Turn inputs and outputs into the axes of the learned map, so that it is the
+    diagonal matrix of {s_1} and {s_2}; all that is left of the task is the covariance in this
+    frame, [eq:frame-covariance], and its off-diagonal entry {correlation} measures the
+    misalignment. The teacher follows from [eq:task]. The operator [eq:map-hessian], in the
+    order 11, 12, 21, 22 of the entries of a map, is the matrix [eq:frame-hessian].
+    """
     minimum = case.minimum
     covariance = minimum.input_covariance
     curvature = minimum.curvature.applyfunc(sp.expand)
     maps = [sp.Matrix(2, 2, [int(k == place) for k in range(4)]) for place in range(4)]
     values = sp.diag(*minimum.singular_values)
     columns = [[*((values * f + f * values) * covariance + GAMMA * f - GAMMA * f.T)] for f in maps]
-    return derived(
-        "two-axes-frame",
-        SECTION,
-        "The canonical frame",
-        "Two inputs, two outputs and two learned directions are the smallest network that can "
-        "rotate. Turn inputs and outputs into the axes of the learned map, so that it is the "
-        "diagonal matrix of {s_1} and {s_2}; all that is left of the task is the covariance in "
-        "this frame, [eq:frame-covariance], and its off-diagonal entry {correlation} measures the "
-        "misalignment. The teacher follows from [eq:task]. The operator [eq:map-hessian], in the "
-        "order 11, 12, 21, 22 of the entries of a map, is the matrix [eq:frame-hessian].",
+    return step(
+        frame_covariance=(CANONICAL_COVARIANCE, covariance),
+        frame_teacher=(CANONICAL_TEACHER, minimum.teacher.applyfunc(_as_one)),
+        frame_hessian=(CURVATURE, curvature),
         symbols={"s_1": S_1, "s_2": S_2, "correlation": SIGMA_12},
-        equations=(
-            Equation("frame-covariance", sp.Eq(CANONICAL_COVARIANCE, covariance, evaluate=False)),
-            Equation(
-                "frame-teacher",
-                sp.Eq(CANONICAL_TEACHER, minimum.teacher.applyfunc(_as_one), evaluate=False),
-            ),
-            Equation("frame-hessian", sp.Eq(CURVATURE, curvature, evaluate=False)),
-        ),
-        tests=(
+        checks=(
             vanishes(
                 "The mean gradient of this network vanishes in every weight.",
                 minimum.mean_gradient,
@@ -140,7 +133,16 @@ def _frame(case: TwoAxes) -> Step:
     )
 
 
-def _traces(case: TwoAxes) -> Step:
+def _two_axes_traces(case: TwoAxes) -> Step:
+    """Rate and variance as traces
+
+    In the same order of entries the rotation of the two hidden axes, [eq:map-turn], is the
+    matrix [eq:frame-turn], and the noise of one sample on learned maps is [eq:frame-noise], to
+    be divided by the size of a batch. With these two and [eq:frame-hessian] the equations
+    [eq:map-equations] are linear systems for matrices of four rows. Their solutions give the
+    mean rotation per step, [eq:frame-mean], and its variance per step, [eq:frame-variance].
+    Both are exact.
+    """
     metric = 2 * (S_1 + S_2)
     mean = ETA * sp.Trace(CURVATURE.T * TURN * FLUCTUATION) / metric
     variance = ETA**2 * sp.Trace(COLOURED.T * NOISE * COLOURED * FLUCTUATION) / metric**2
@@ -162,23 +164,12 @@ def _traces(case: TwoAxes) -> Step:
     maps = [sp.Matrix(2, 2, [int(k == place) for k in range(4)]) for place in range(4)]
     turn = sp.sqrt(S_1) * sp.sqrt(S_2) * case.turn
     shown_noise = _shown_noise(case).xreplace({DETERMINANT: DETERMINANT_VALUE}).as_explicit()
-    return derived(
-        "two-axes-traces",
-        SECTION,
-        "Rate and variance as traces",
-        "In the same order of entries the rotation of the two hidden axes, [eq:map-turn], is the "
-        "matrix [eq:frame-turn], and the noise of one sample on learned maps is "
-        "[eq:frame-noise], to be divided by the size of a batch. With these two and "
-        "[eq:frame-hessian] the equations [eq:map-equations] are linear systems for matrices of "
-        "four rows. Their solutions give the mean rotation per step, [eq:frame-mean], and its "
-        "variance per step, [eq:frame-variance]. Both are exact.",
-        equations=(
-            Equation("frame-turn", sp.Eq(TURN, _scaled_turn(case), evaluate=False)),
-            Equation("frame-noise", sp.Eq(NOISE, _shown_noise(case), evaluate=False)),
-            Equation("frame-mean", sp.Eq(MEAN, mean, evaluate=False)),
-            Equation("frame-variance", sp.Eq(VARIANCE, variance, evaluate=False)),
-        ),
-        tests=(
+    return step(
+        frame_turn=(TURN, _scaled_turn(case)),
+        frame_noise=(NOISE, _shown_noise(case)),
+        frame_mean=(MEAN, mean),
+        frame_variance=(VARIANCE, variance),
+        checks=(
             vanishes(
                 "Each column of the two matrices is the operator applied to a map with a single "
                 "entry.",
@@ -242,18 +233,20 @@ def _as_one(entry: sp.Expr) -> sp.Expr:
     return value + factor(entry - value)
 
 
-def _exact(case: TwoAxes) -> Step:
+def _two_axes_rate(case: TwoAxes) -> Step:
+    """The exact rate of rotation
+
+    For two axes [eq:map-equations] is a linear system of ten equations over rational
+    functions. Its solution, put into [eq:frame-mean], is [eq:exact-rate]: <meanings>, and
+    {common} is the common denominator, all polynomials in the parameters of the minimum. They
+    are long, so that a document on paper only says what they are. The rate is odd in the
+    misalignment {correlation}, and it vanishes for equal singular values, where the canonical
+    frame loses its meaning.
+    """
     meanings = ", ".join(_MEANINGS[name] for name in case.names)
-    return derived(
-        "two-axes-rate",
-        SECTION,
-        "The exact rate of rotation",
-        "For two axes [eq:map-equations] is a linear system of ten equations over rational "
-        "functions. Its solution, put into [eq:frame-mean], is [eq:exact-rate]: "
-        f"{meanings}, and {{common}} is the common denominator, all polynomials in the parameters "
-        "of the minimum. They are long, so that a document on paper only says what they are. "
-        "The rate is odd in the misalignment {correlation}, and it vanishes for equal singular "
-        "values, where the canonical frame loses its meaning.",
+    return step(
+        exact_rate=(MEAN, ETA**2 / BATCH * case.assembled),
+        rate={_LABELS[name]: (name, case.parts[name]) for name in (*case.names, COMMON)},
         symbols={
             "gaussian": GAUSSIAN,
             "length": LENGTH,
@@ -263,14 +256,8 @@ def _exact(case: TwoAxes) -> Step:
             "variance": LABEL_NOISE**2,
             "correlation": SIGMA_12,
         },
-        equations=(
-            Equation("exact-rate", sp.Eq(MEAN, ETA**2 / BATCH * case.assembled, evaluate=False)),
-            *(
-                Equation(f"rate-{_LABELS[name]}", sp.Eq(name, case.parts[name], evaluate=False))
-                for name in (*case.names, COMMON)
-            ),
-        ),
-        tests=(
+        words={"meanings": meanings},
+        checks=(
             holds(
                 "The response that the linear system gives satisfies it, as a matrix of rational "
                 "functions.",
@@ -361,6 +348,16 @@ def _agrees_in_weights(case: TwoAxes) -> bool:
 
 
 def _small_angle(case: TwoAxes) -> Step:
+    """Small misalignment
+
+    Let the teacher have the gains {a_1} and {a_2} along its axes, and turn the axes of a
+    covariance with variances {lambda_1} and {lambda_2} by a small angle {angle}, from the
+    first axis of the teacher towards the second. To first order the singular values stay those
+    of the aligned task, [eq:angle-values], and the misalignment in the canonical frame is
+    [eq:angle-correlation]: the learned map sides partly with the inputs. The mean rotation is
+    [eq:angle-rate], linear in the angle. It vanishes without an angle, for equal variances,
+    whose axes are arbitrary, and for equal gains, as in every autoencoder.<sense>
+    """
     shown = {name: QUOTIENTS[name] for name in case.names}
     rate = case.by_angle.xreplace(shown)
     slope = (
@@ -385,18 +382,11 @@ def _small_angle(case: TwoAxes) -> Step:
             for coefficient in sp.Poly(sp.expand(part)).coeffs()
         )
 
-    return derived(
-        "small-angle",
-        SECTION,
-        "Small misalignment",
-        "Let the teacher have the gains {a_1} and {a_2} along its axes, and turn the axes of a "
-        "covariance with variances {lambda_1} and {lambda_2} by a small angle {angle}, from the "
-        "first axis of the teacher towards the second. To first order the singular values stay "
-        "those of the aligned task, [eq:angle-values], and the misalignment in the canonical "
-        "frame is [eq:angle-correlation]: the learned map sides partly with the inputs. The mean "
-        "rotation is [eq:angle-rate], linear in the angle. It vanishes without an angle, for "
-        "equal variances, whose axes are arbitrary, and for equal gains, as in every "
-        f"autoencoder.{sense}",
+    return step(
+        angle_values=list(LEARNED.items()),
+        angle_correlation=(SIGMA_12, TILT),
+        angle_rate=(MEAN, ETA**2 / BATCH * rate),
+        angle={_LABELS[name]: (shown[name], case.quotients[name]) for name in case.names},
         symbols={
             "a_1": A_1,
             "a_2": A_2,
@@ -405,22 +395,8 @@ def _small_angle(case: TwoAxes) -> Step:
             "angle": ANGLE,
             "q": QUOTIENTS[GAUSSIAN],
         },
-        equations=(
-            Equation(
-                "angle-values",
-                sp.And(*(sp.Eq(name, value, evaluate=False) for name, value in LEARNED.items())),
-            ),
-            Equation("angle-correlation", sp.Eq(SIGMA_12, TILT, evaluate=False)),
-            Equation("angle-rate", sp.Eq(MEAN, ETA**2 / BATCH * rate, evaluate=False)),
-            *(
-                Equation(
-                    f"angle-{_LABELS[name]}",
-                    sp.Eq(shown[name], case.quotients[name], evaluate=False),
-                )
-                for name in case.names
-            ),
-        ),
-        tests=(
+        words={"sense": sense},
+        checks=(
             vanishes(
                 "Turning the teacher [eq:frame-teacher] into its own axes, to first order in the "
                 "misalignment, leaves the covariance with the off-diagonal entry of a turn by "
@@ -460,6 +436,13 @@ def _turned_to_teacher() -> tuple[sp.Expr, sp.Expr]:
 
 
 def _small_decay(case: TwoAxes) -> Step:
+    """Small misalignment and weak decay
+
+    When the weight decay is small too, the singular values are the gains. Without label noise
+    the leading term is [eq:decay-rate-quiet], of order {orders}. Noise is then of second order
+    in the weight decay, so that the diffusion, which needs noise and fluctuation, is of order
+    {diffusion}: at small learning rate and small decay the steady rotation wins.<added>
+    """
     gains = {S_1: A_1, S_2: A_2}
     weak = {
         name: factor(quotient.xreplace(gains).xreplace({GAMMA: sp.Integer(0)}))
@@ -470,7 +453,6 @@ def _small_decay(case: TwoAxes) -> Step:
     shown = case.by_angle.xreplace(gains)
     quiet = shown.xreplace({LABELS: sp.Integer(0)}).xreplace(quiet_sources)
     noisy = shown.xreplace(only_labels).xreplace(weak)
-    equations = [Equation("decay-rate-quiet", _rate_equation(MEAN, quiet))]
     # The square root, which becomes that of the gains, is no rational function.
     exact = case.by_angle / (sp.sqrt(S_1) * sp.sqrt(S_2))
     exact = exact.xreplace(case.quotients).xreplace(LEARNED)
@@ -496,34 +478,28 @@ def _small_decay(case: TwoAxes) -> Step:
             " Label noise adds [eq:decay-rate-noisy], of first order in the weight decay; its "
             "sign also depends on which axis has the larger variance."
         )
-        equations.append(Equation("decay-rate-noisy", _rate_equation(LABEL_MEAN, noisy)))
         tests.append(
             vanishes(
                 "The term of label noise is the leading order of what it adds.",
                 _leading(exact - exact.xreplace(silent), 1) - _leading(noisy / root, 1),
             )
         )
-    return derived(
-        "small-decay",
-        SECTION,
-        "Small misalignment and weak decay",
-        "When the weight decay is small too, the singular values are the gains. Without label "
-        "noise the leading term is [eq:decay-rate-quiet], of order {orders}. Noise is then of "
-        "second order in the weight decay, so that the diffusion, which needs noise and "
-        "fluctuation, is of order {diffusion}: at small learning rate and small decay the steady "
-        f"rotation wins.{added}",
+    return step(
+        decay_rate_quiet=(MEAN, _arranged(quiet)),
+        decay_rate_noisy=(LABEL_MEAN, _arranged(noisy)) if LABELS in case.names else None,
         symbols={
             "orders": ETA**2 * GAMMA**2 * ANGLE,
             "diffusion": ETA**3 * GAMMA**4,
         },
-        equations=equations,
-        tests=tests,
+        words={"added": added},
+        checks=tests,
     )
 
 
-def _rate_equation(name: sp.Symbol, rate: sp.Expr) -> sp.Eq:
+def _arranged(rate: sp.Expr) -> sp.Expr:
+    """A rate with the root of the gains in front of a rational function."""
     root = sp.sqrt(A_1) * sp.sqrt(A_2)
-    return sp.Eq(name, ETA**2 / BATCH * root * factor(rate / root), evaluate=False)
+    return ETA**2 / BATCH * root * factor(rate / root)
 
 
 def _leading(rate: sp.Expr, order: int) -> sp.Expr:

@@ -1,4 +1,4 @@
-"""Gradient noise of any inputs, from their fourth moments."""
+"""Gradient noise: that of any inputs, from their fourth moments."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import sympy as sp
 
-from symdrift.derivation.chapter import derived, holds, vanishes
-from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import INPUTS
 from symdrift.derivation.vocabulary import (
     INPUT_COVARIANCE,
@@ -28,7 +28,7 @@ from symdrift.theory.map_vocabulary import (
     SLOPE,
 )
 from symdrift.theory.maps.map_examples import EXAMPLE_KURTOSIS, MapExamples, turned
-from symdrift.theory.noise import SECTION, batches
+from symdrift.theory.noise import batches
 
 MOMENT = sp.IndexedBase("fourth")
 ENTRY = sp.IndexedBase("mapnoise_entry")
@@ -59,31 +59,27 @@ LATEX: dict[sp.Basic, str] = {
 
 def moments(aligned: Examples, examples: MapExamples) -> Iterator[Step]:
     """Noise on learned maps: fourth moments, elliptical inputs, stimulus sets, batches."""
-    yield _noise_on_maps(examples)
+    yield _map_noise(examples)
     yield _contraction()
     yield _elliptical(examples)
-    yield _stimuli()
+    yield _stimulus_noise()
     yield batches(aligned)
 
 
-def _noise_on_maps(examples: MapExamples) -> Step:
+def _map_noise(examples: MapExamples) -> Step:
+    """Noise on learned maps
+
+    By [eq:noise-reached] the covariance of the gradient is the image of the covariance {noise}
+    of error times input, [eq:noise-intertwined], which as an operator on matrices {F} is
+    [eq:map-noise].
+    """
     covariance = MEAN_PRODUCT - sp.Trace(SLOPE.T * ANY_MAP) * SLOPE
     zero = sp.Integer(0)
-    return derived(
-        "map-noise",
-        SECTION,
-        "Noise on learned maps",
-        "By [eq:noise-reached] the covariance of the gradient is the image of the covariance "
-        "{noise} of error times input, [eq:noise-intertwined], which as an operator on matrices "
-        "{F} is [eq:map-noise].",
+    return step(
+        noise_intertwined=(NOISE, REACH * MAP_NOISE * REACH.T),
+        map_noise=(SHAKEN, covariance),
         symbols={"F": ANY_MAP, "noise": MAP_NOISE},
-        equations=(
-            Equation(
-                "noise-intertwined", sp.Eq(NOISE, REACH * MAP_NOISE * REACH.T, evaluate=False)
-            ),
-            Equation("map-noise", sp.Eq(SHAKEN, covariance, evaluate=False)),
-        ),
-        tests=(
+        checks=(
             vanishes(
                 "For Gaussian inputs the covariance of the gradient in all weights, entry by "
                 "entry by the Gaussian moment rule, is the image of that of error times input: "
@@ -99,6 +95,13 @@ def _noise_on_maps(examples: MapExamples) -> Step:
 
 
 def _contraction() -> Step:
+    """Only a contraction of the fourth moments matters
+
+    Written out for output {o} and input {a} of one factor, output {q} and input {b} of the
+    other, the covariance is [eq:contraction]: the fourth moments {moment} of the inputs enter
+    contracted with the residual map twice. Third moments never enter, because label noise is
+    independent of the inputs.
+    """
     entry = (
         sp.Sum(
             RESIDUAL_ENTRY[O, C] * RESIDUAL_ENTRY[Q, D] * MOMENT[C, A, D, B],
@@ -108,14 +111,8 @@ def _contraction() -> Step:
         - SLOPE_ENTRY[O, A] * SLOPE_ENTRY[Q, B]
         + LABEL_ENTRY[O, Q] * COVARIANCE_ENTRY[A, B]
     )
-    return derived(
-        "contraction",
-        SECTION,
-        "Only a contraction of the fourth moments matters",
-        "Written out for output {o} and input {a} of one factor, output {q} and input {b} of the "
-        "other, the covariance is [eq:contraction]: the fourth moments {moment} of the inputs "
-        "enter contracted with the residual map twice. Third moments never enter, because label "
-        "noise is independent of the inputs.",
+    return step(
+        contraction=(ENTRY[O, A, Q, B], entry),
         symbols={
             "o": O,
             "a": A,
@@ -123,8 +120,7 @@ def _contraction() -> Step:
             "b": B,
             "moment": MOMENT[A, B, C, D],
         },
-        equations=(Equation("contraction", sp.Eq(ENTRY[O, A, Q, B], entry, evaluate=False)),),
-        tests=(
+        checks=(
             holds(
                 "For two inputs and two outputs every product of two entries of error times "
                 "input, averaged monomial by monomial with arbitrary second and fourth moments, "
@@ -180,6 +176,14 @@ def _averaged_by_hand() -> bool:
 
 
 def _elliptical(examples: MapExamples) -> Step:
+    """Gaussian and elliptical inputs
+
+    Elliptical inputs are a linear map of vectors of uniform direction and independent random
+    length. Their fourth moments are those of Gaussian inputs, the sum over the three pairings,
+    times one plus the kurtosis {kurtosis}, [eq:pairings]; Gaussian inputs have kurtosis zero.
+    The contraction is then [eq:map-noise-elliptical]: what the residual map misses, twice over
+    two pairings, a term that couples all axes through the common length, and the label noise.
+    """
     pairings = (
         COVARIANCE_ENTRY[A, B] * COVARIANCE_ENTRY[C, D]
         + COVARIANCE_ENTRY[A, C] * COVARIANCE_ENTRY[B, D]
@@ -195,29 +199,11 @@ def _elliptical(examples: MapExamples) -> Step:
         + KURTOSIS * sp.Trace(SLOPE.T * ANY_MAP) * SLOPE
         + NOISE_COVARIANCE * ANY_MAP * INPUT_COVARIANCE
     )
-    return derived(
-        "elliptical",
-        SECTION,
-        "Gaussian and elliptical inputs",
-        "Elliptical inputs are a linear map of vectors of uniform direction and independent "
-        "random length. Their fourth moments are those of Gaussian inputs, the sum over the three "
-        "pairings, times one plus the kurtosis {kurtosis}, [eq:pairings]; Gaussian inputs have "
-        "kurtosis zero. The contraction is then [eq:map-noise-elliptical]: what the residual map "
-        "misses, twice over two pairings, a term that couples all axes through the common length, "
-        "and the label noise.",
+    return step(
+        pairings=(MOMENT[A, B, C, D], sp.Mul(1 + KURTOSIS, pairings, evaluate=False)),
+        map_noise_elliptical=(SHAKEN, formula),
         symbols={"kurtosis": KURTOSIS},
-        equations=(
-            Equation(
-                "pairings",
-                sp.Eq(
-                    MOMENT[A, B, C, D],
-                    sp.Mul(1 + KURTOSIS, pairings, evaluate=False),
-                    evaluate=False,
-                ),
-            ),
-            Equation("map-noise-elliptical", sp.Eq(SHAKEN, formula, evaluate=False)),
-        ),
-        tests=(
+        checks=(
             vanishes(
                 "Contracting [eq:pairings] entry by entry gives the operator "
                 "[eq:map-noise-elliptical]: the two networks with rational entries.",
@@ -255,20 +241,20 @@ def _contracted(minimum: MapMinimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
     return sp.ImmutableMatrix(size, size, entry)
 
 
-def _stimuli() -> Step:
+def _stimulus_noise() -> Step:
+    """A finite set of stimuli
+
+    When the inputs are a finite set of stimuli, stimulus {k} shown with probability {f},
+    nothing is left to average: between the weights {a} and {b} the covariance is the sum
+    [eq:stimulus-noise] over the gradients of the stimuli at the minimum, where their mean
+    vanishes; label noise adds its part as before. Rows of a data file are stimuli of equal
+    probability. The noise has at most as many dimensions as there are stimuli.
+    """
     total = sp.Sum(PROBABILITY[K] * SAMPLE_GRADIENT[K, A] * SAMPLE_GRADIENT[K, B], (K, 1, STIMULI))
-    return derived(
-        "stimulus-noise",
-        SECTION,
-        "A finite set of stimuli",
-        "When the inputs are a finite set of stimuli, stimulus {k} shown with probability {f}, "
-        "nothing is left to average: between the weights {a} and {b} the covariance is the sum "
-        "[eq:stimulus-noise] over the gradients of the stimuli at the minimum, where their mean "
-        "vanishes; label noise adds its part as before. Rows of a data file are stimuli of equal "
-        "probability. The noise has at most as many dimensions as there are stimuli.",
+    return step(
+        stimulus_noise=(NOISE_ENTRY[A, B], total),
         symbols={"k": K, "f": PROBABILITY[K], "a": A, "b": B},
-        equations=(Equation("stimulus-noise", sp.Eq(NOISE_ENTRY[A, B], total, evaluate=False)),),
-        tests=(
+        checks=(
             holds(
                 "For four rational stimuli of unequal probability and a misaligned teacher the "
                 "sum is the image of the contraction of their fourth moments.",

@@ -1,4 +1,4 @@
-"""What noise reaches, and the Hessian there, for any task."""
+"""The normal space and its Hessian: what noise reaches, for any task."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import sympy as sp
 
-from symdrift.derivation.chapter import derived, holds, vanishes
-from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import GAMMA
 from symdrift.derivation.vocabulary import (
     CENTRED_NOISE,
@@ -19,7 +19,7 @@ from symdrift.derivation.vocabulary import (
     SIZE,
     TURN,
 )
-from symdrift.theory.hessian import SECTION, second_variation
+from symdrift.theory.hessian import second_variation
 from symdrift.theory.linear.curvature import hessian
 from symdrift.theory.linear.learned_map import reach as reach_of
 from symdrift.theory.map_vocabulary import (
@@ -46,24 +46,19 @@ def reach(examples: MapExamples) -> Iterator[Step]:
     yield second_variation(examples.generic)
     yield _flat(examples)
     yield _reached(examples)
-    yield _curvature(examples)
+    yield _map_hessian(examples)
 
 
 def _flat(examples: MapExamples) -> Step:
-    return derived(
-        "flat",
-        SECTION,
-        "The Hessian vanishes along the manifold",
-        "Equal loss along the orbit means that the Hessian {H} annihilates every tangent "
-        "vector, [eq:flat]. What is left is the normal space, the orthogonal complement of the "
-        "tangent vectors.",
-        equations=(
-            Equation(
-                "flat",
-                sp.Eq(HESSIAN * TURN * MINIMUM_POINT, sp.ZeroMatrix(SIZE, 1), evaluate=False),
-            ),
-        ),
-        tests=(
+    """The Hessian vanishes along the manifold
+
+    Equal loss along the orbit means that the Hessian {H} annihilates every tangent vector,
+    [eq:flat]. What is left is the normal space, the orthogonal complement of the tangent
+    vectors.
+    """
+    return step(
+        flat=(HESSIAN * TURN * MINIMUM_POINT, sp.ZeroMatrix(SIZE, 1)),
+        checks=(
             vanishes(
                 "The Hessian of the two networks with rational entries, as a full matrix in all "
                 "weights, annihilates the tangent vector.",
@@ -77,6 +72,15 @@ def _flat(examples: MapExamples) -> Step:
 
 
 def _reached(examples: MapExamples) -> Step:
+    """What the noise reaches
+
+    The weights enter the error through the learned map only. A change {F} of the map reaches
+    the weights through {J}, the transpose of the derivative of the map by the weights,
+    [eq:reach]. The gradient of a sample is weight decay minus the image of the error times the
+    input, and the noise, its deviation from the mean, is [eq:noise-reached]. So noise stays in
+    the image of {J}: matrices of the shape of the learned map, whatever the number of hidden
+    units. Silent hidden units are not reached.
+    """
     network = examples.generic
     error_times_input = sp.Matrix([*(network.residual * network.sample_input.T)])
     point = sp.Matrix(network.coordinates)
@@ -90,34 +94,14 @@ def _reached(examples: MapExamples) -> Step:
             for space in examples.weight_spaces
         )
 
-    return derived(
-        "reached",
-        SECTION,
-        "What the noise reaches",
-        "The weights enter the error through the learned map only. A change {F} of the map "
-        "reaches the weights through {J}, the transpose of the derivative of the map by the "
-        "weights, [eq:reach]. The gradient of a sample is weight decay minus the image of the "
-        "error times the input, and the noise, its deviation from the mean, is "
-        "[eq:noise-reached]. So noise stays in the image of {J}: matrices of the shape of the "
-        "learned map, whatever the number of hidden units. Silent hidden units are not reached.",
+    return step(
+        reach=[
+            (REACHED_FIRST, SECOND_LAYER.T * ANY_MAP),
+            (REACHED_SECOND, ANY_MAP * FIRST_LAYER.T),
+        ],
+        noise_reached=[(CENTRED_NOISE, -REACH * (FLAT - FLAT_SLOPE)), (FLAT, SAMPLE_PRODUCT)],
         symbols={"F": ANY_MAP, "J": REACH},
-        equations=(
-            Equation(
-                "reach",
-                sp.And(
-                    sp.Eq(REACHED_FIRST, SECOND_LAYER.T * ANY_MAP, evaluate=False),
-                    sp.Eq(REACHED_SECOND, ANY_MAP * FIRST_LAYER.T, evaluate=False),
-                ),
-            ),
-            Equation(
-                "noise-reached",
-                sp.And(
-                    sp.Eq(CENTRED_NOISE, -REACH * (FLAT - FLAT_SLOPE), evaluate=False),
-                    sp.Eq(FLAT, SAMPLE_PRODUCT, evaluate=False),
-                ),
-            ),
-        ),
-        tests=(
+        checks=(
             vanishes(
                 "At arbitrary weights the gradient of a sample is weight decay minus the image "
                 "of error times input, in every weight.",
@@ -140,25 +124,23 @@ def _reached(examples: MapExamples) -> Step:
     )
 
 
-def _curvature(examples: MapExamples) -> Step:
+def _map_hessian(examples: MapExamples) -> Step:
+    """The Hessian on learned maps
+
+    The Hessian keeps the reached space: what it does to the image of {F} is the image of what
+    the operator {curvature} does to {F}, [eq:intertwined]. The operator is [eq:map-hessian]:
+    the first term is the task, the second weight decay, the third the gain from changing both
+    layers together. It involves the number of hidden units nowhere, and it is rational in
+    axes, singular values, covariance and weight decay.
+    """
     change = SECOND_LAYER * SECOND_LAYER.T * ANY_MAP + ANY_MAP * FIRST_LAYER.T * FIRST_LAYER
     curved = change * INPUT_COVARIANCE + GAMMA * ANY_MAP - SLOPE * ANY_MAP.T * SLOPE / GAMMA
     two_axes = examples.two_axes.minimum
-    return derived(
-        "map-hessian",
-        SECTION,
-        "The Hessian on learned maps",
-        "The Hessian keeps the reached space: what it does to the image of {F} is the image of "
-        "what the operator {curvature} does to {F}, [eq:intertwined]. The operator is "
-        "[eq:map-hessian]: the first term is the task, the second weight decay, the third the "
-        "gain from changing both layers together. It involves the number of hidden units "
-        "nowhere, and it is rational in axes, singular values, covariance and weight decay.",
+    return step(
+        intertwined=(HESSIAN * REACH, REACH * MAP_HESSIAN),
+        map_hessian=(CURVED, curved),
         symbols={"F": ANY_MAP, "curvature": MAP_HESSIAN},
-        equations=(
-            Equation("intertwined", sp.Eq(HESSIAN * REACH, REACH * MAP_HESSIAN, evaluate=False)),
-            Equation("map-hessian", sp.Eq(CURVED, curved, evaluate=False)),
-        ),
-        tests=(
+        checks=(
             vanishes(
                 "The full Hessian of the two networks with rational entries, from second "
                 "derivatives of the expected loss, satisfies [eq:intertwined].",

@@ -1,4 +1,4 @@
-"""Rotation of any network: what turns it steadily, and the statistics on learned maps."""
+"""Drift as a stochastic area: rotation of any network, from statistics on learned maps."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import sympy as sp
 
-from symdrift.derivation.chapter import derived, holds, vanishes
-from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import ETA
 from symdrift.derivation.vocabulary import (
     COLOURED,
@@ -23,7 +23,7 @@ from symdrift.derivation.vocabulary import (
     SIZE,
     TURN,
 )
-from symdrift.theory.area import MEAN_ROTATION, ROTATION_COVARIANCE, SECTION, area
+from symdrift.theory.area import MEAN_ROTATION, ROTATION_COVARIANCE, area
 from symdrift.theory.linear.learned_map import MapDrift
 from symdrift.theory.linear.two_axes import SIGMA_12
 from symdrift.theory.map_vocabulary import (
@@ -59,12 +59,22 @@ def rotation(examples: MapExamples) -> Iterator[Step]:
     """Area and its statistics, then steady rotation, learned maps and an independent sum."""
     yield from area(examples.generic)
     yield _steady(examples)
-    yield _symmetry_forbids(examples)
+    yield _reflection(examples)
     yield _on_maps(examples)
     yield _summed_correlations(examples)
 
 
 def _steady(examples: MapExamples) -> Step:
+    """Where a steady rotation comes from
+
+    The bounded quantity of [eq:martingale] is kicked by the noise as well, by the trace of {K}
+    times {C} on average, and what it gains in a step the rotation gains too. The mean rotation
+    is therefore the contraction [eq:steady] of the corrector with the noise, or, in the
+    eigenbasis of the Hessian, the sum [eq:steady-entries]. It needs noise that is correlated
+    between two directions of unequal stiffness which the rotation carries into each other: the
+    softer one remembers a kick for longer than the stiffer one, so that the fluctuation
+    circulates. It is of second order in the learning rate, one order below the diffusion.
+    """
     contracted = ETA**2 * sp.Trace(CORRECTOR * NOISE) / METRIC
     entries = (
         ETA**2
@@ -102,23 +112,10 @@ def _steady(examples: MapExamples) -> Step:
         )
         return bool(sp.cancel(sp.together((h * turn * gamma).trace() - summed)) == 0)
 
-    return derived(
-        "steady",
-        SECTION,
-        "Where a steady rotation comes from",
-        "The bounded quantity of [eq:martingale] is kicked by the noise as well, by the trace of "
-        "{K} times {C} on average, and what it gains in a step the rotation gains too. The mean "
-        "rotation is therefore the contraction [eq:steady] of the corrector with the noise, or, "
-        "in the eigenbasis of the Hessian, the sum [eq:steady-entries]. It needs noise that is "
-        "correlated between two directions of unequal stiffness which the rotation carries into "
-        "each other: the softer one remembers a kick for longer than the stiffer one, so that "
-        "the fluctuation circulates. It is of second order in the learning rate, one order "
-        "below the diffusion.",
-        equations=(
-            Equation("steady", sp.Eq(MEAN_ROTATION, contracted, evaluate=False)),
-            Equation("steady-entries", sp.Eq(MEAN_ROTATION, entries, evaluate=False)),
-        ),
-        tests=(
+    return step(
+        steady=(MEAN_ROTATION, contracted),
+        steady_entries=(MEAN_ROTATION, entries),
+        checks=(
             holds(
                 "In the two networks with rational entries the trace of [eq:mean] equals the "
                 "contraction, both from full matrices in all weights.",
@@ -135,24 +132,24 @@ def _steady(examples: MapExamples) -> Step:
     )
 
 
-def _symmetry_forbids(examples: MapExamples) -> Step:
+def _reflection(examples: MapExamples) -> Step:
+    """When it vanishes
+
+    Suppose that reversing some input axes together with some output axes changes neither the
+    teacher nor the statistics of inputs and label noise. The same reversal then acts on the
+    hidden axes, and a rotation in the plane of a reversed and an unreversed axis changes its
+    sense: its mean must vanish. Teachers aligned with Gaussian or elliptical inputs have such
+    a symmetry for every plane. Misaligned covariances, and fourth moments without the
+    symmetry, as in any finite set of stimuli that lacks it, do not; there representations
+    rotate steadily. Variances do not change under the reversal: misalignment enters them at
+    second order only.
+    """
     minimum, noise = examples.two_axes.minimum, examples.two_axes.noise
     flip = sp.diag(1, -1)
     on_maps = sp.kronecker_product(flip, flip)
     straight = {SIGMA_12: sp.Integer(0)}
-    return derived(
-        "reflection",
-        SECTION,
-        "When it vanishes",
-        "Suppose that reversing some input axes together with some output axes changes neither "
-        "the teacher nor the statistics of inputs and label noise. The same reversal then acts "
-        "on the hidden axes, and a rotation in the plane of a reversed and an unreversed axis "
-        "changes its sense: its mean must vanish. Teachers aligned with Gaussian or elliptical "
-        "inputs have such a symmetry for every plane. Misaligned covariances, and fourth moments "
-        "without the symmetry, as in any finite set of stimuli that lacks it, do not; there "
-        "representations rotate steadily. Variances do not change under the reversal: "
-        "misalignment enters them at second order only.",
-        tests=(
+    return step(
+        checks=(
             vanishes(
                 "Two axes without correlation, elliptical inputs: reversing one of them leaves "
                 "Hessian and noise on learned maps as they are and reverses the rotation.",
@@ -172,6 +169,14 @@ def _symmetry_forbids(examples: MapExamples) -> Step:
 
 
 def _on_maps(examples: MapExamples) -> Step:
+    """Everything on learned maps
+
+    Fluctuation and rotation inherit the form of Hessian and noise: {fluctuation} and
+    {coloured} on matrices of the shape of the learned map stand for {Gamma} and {Y} on
+    weights, [eq:images]. They solve the equations [eq:map-equations], in which the rotation
+    acts by [eq:map-turn], and the statistics of the rotation are [eq:map-covariance] and
+    [eq:map-mean]. The weights have disappeared.
+    """
     turned = (
         SECOND_LAYER * GENERATOR * SECOND_LAYER.T * ANY_MAP
         - ANY_MAP * FIRST_LAYER.T * GENERATOR * FIRST_LAYER
@@ -199,45 +204,21 @@ def _on_maps(examples: MapExamples) -> Step:
             and pulled == drift.mean(0, 1)
         )
 
-    return derived(
-        "on-maps",
-        SECTION,
-        "Everything on learned maps",
-        "Fluctuation and rotation inherit the form of Hessian and noise: {fluctuation} and "
-        "{coloured} on matrices of the shape of the learned map stand for {Gamma} and {Y} on "
-        "weights, [eq:images]. They solve the equations [eq:map-equations], in which the "
-        "rotation acts by [eq:map-turn], and the statistics of the rotation are "
-        "[eq:map-covariance] and [eq:map-mean]. The weights have disappeared.",
+    return step(
+        images=[
+            (FLUCTUATION, REACH * MAP_FLUCTUATION * REACH.T),
+            (MAP_COLOURED, REACH.T * COLOURED * REACH),
+            (MAP_TURN, REACH.T * TURN * REACH),
+        ],
+        map_turn=(TURNED, turned),
+        map_equations=[
+            (MAP_HESSIAN * MAP_FLUCTUATION + MAP_FLUCTUATION * MAP_HESSIAN.T, ETA * MAP_NOISE),
+            (MAP_HESSIAN.T * MAP_COLOURED + MAP_COLOURED * MAP_HESSIAN, 2 * MAP_TURN * MAP_HESSIAN),
+        ],
+        map_covariance=(ROTATION_COVARIANCE, variance),
+        map_mean=(MEAN_ROTATION, mean),
         symbols={"fluctuation": MAP_FLUCTUATION, "coloured": MAP_COLOURED},
-        equations=(
-            Equation(
-                "images",
-                sp.And(
-                    sp.Eq(FLUCTUATION, REACH * MAP_FLUCTUATION * REACH.T, evaluate=False),
-                    sp.Eq(MAP_COLOURED, REACH.T * COLOURED * REACH, evaluate=False),
-                    sp.Eq(MAP_TURN, REACH.T * TURN * REACH, evaluate=False),
-                ),
-            ),
-            Equation("map-turn", sp.Eq(TURNED, turned, evaluate=False)),
-            Equation(
-                "map-equations",
-                sp.And(
-                    sp.Eq(
-                        MAP_HESSIAN * MAP_FLUCTUATION + MAP_FLUCTUATION * MAP_HESSIAN.T,
-                        ETA * MAP_NOISE,
-                        evaluate=False,
-                    ),
-                    sp.Eq(
-                        MAP_HESSIAN.T * MAP_COLOURED + MAP_COLOURED * MAP_HESSIAN,
-                        2 * MAP_TURN * MAP_HESSIAN,
-                        evaluate=False,
-                    ),
-                ),
-            ),
-            Equation("map-covariance", sp.Eq(ROTATION_COVARIANCE, variance, evaluate=False)),
-            Equation("map-mean", sp.Eq(MEAN_ROTATION, mean, evaluate=False)),
-        ),
-        tests=(
+        checks=(
             holds(
                 "Fluctuation, covariance and mean of the rotation of the two networks with "
                 "rational entries, solved on learned maps and solved in all weights, are the "
@@ -253,6 +234,14 @@ def _on_maps(examples: MapExamples) -> Step:
 
 
 def _summed_correlations(examples: MapExamples) -> Step:
+    """The same variance by summing correlations
+
+    An independent road to the variance adds up the correlations of the rotation between all
+    pairs of steps: kick with kick, kick with later pull, and pull with later pull, with the
+    pull {pull}, the symmetric part of Hessian times rotation. At leading order the sum over
+    lags is an integral, which turns out to be the corrector, [eq:waited], and the result is
+    [eq:summed]. The white-noise approximation keeps the first term only.
+    """
     formula = (
         ETA**2 * sp.Trace(TURN.T * NOISE * TURN * FLUCTUATION)
         - 4 * ETA**2 * sp.Trace(TURN.T * NOISE * CORRECTOR * FLUCTUATION)
@@ -278,25 +267,12 @@ def _summed_correlations(examples: MapExamples) -> Step:
         found = sp.integrate(pull * sp.exp(-time * (first + second)), (time, 0, sp.oo))
         return bool(sp.cancel((first + second) * found - pull) == 0)
 
-    return derived(
-        "summed-correlations",
-        SECTION,
-        "The same variance by summing correlations",
-        "An independent road to the variance adds up the correlations of the rotation between "
-        "all pairs of steps: kick with kick, kick with later pull, and pull with later pull, "
-        "with the pull {pull}, the symmetric part of Hessian times rotation. At leading order "
-        "the sum over lags is an integral, which turns out to be the corrector, [eq:waited], and "
-        "the result is [eq:summed]. The white-noise approximation keeps the first term only.",
+    return step(
+        pull=(PULL, (HESSIAN * TURN - TURN * HESSIAN) / 2),
+        waited=(CORRECTOR, WAITED),
+        summed=(ROTATION_COVARIANCE, formula),
         symbols={"pull": PULL},
-        equations=(
-            Equation(
-                "pull",
-                sp.Eq(PULL, (HESSIAN * TURN - TURN * HESSIAN) / 2, evaluate=False),
-            ),
-            Equation("waited", sp.Eq(CORRECTOR, WAITED, evaluate=False)),
-            Equation("summed", sp.Eq(ROTATION_COVARIANCE, formula, evaluate=False)),
-        ),
-        tests=(
+        checks=(
             holds(
                 "In the eigenbasis of the Hessian the integral solves the equation of the "
                 "corrector [eq:corrector].",

@@ -1,4 +1,4 @@
-"""Last section of a general document: what the study's own task makes of the theory."""
+"""Results for this study: what its own task makes of the general theory."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import sympy as sp
 
-from symdrift.derivation.chapter import Test, derived, holds, vanishes
-from symdrift.derivation.steps import Equation, Step
+from symdrift.derivation.chapter import Test, holds, step, vanishes
+from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.derivation.vocabulary import I_INDEX, L_INDEX, RANK
 from symdrift.evaluation.dense import MinimumPoint, solve_minimum
@@ -38,7 +38,6 @@ from symdrift.theory.linear.two_axes import (
 )
 from symdrift.theory.maps.misaligned import CANONICAL_COVARIANCE, MEAN
 from symdrift.theory.maps.moments import ENTRY
-from symdrift.theory.results import SECTION
 from symdrift.theory.subject import (
     absent_sources,
     are_data,
@@ -78,11 +77,20 @@ def task(study: Study) -> Iterator[Step]:
     )
     yield _minimum(study, problem, minimum)
     if has_explicit_rate(study) and minimum.rank == 2:
-        yield _rate(problem, minimum, TwoAxes(absent_sources(study)))
+        yield _study_rate(problem, minimum, TwoAxes(absent_sources(study)))
 
 
 def _heavy_tails() -> Step:
-    """Noise of elliptical inputs whose axes are those of the teacher."""
+    """Noise along shared axes
+
+    Teacher and inputs of this study share their axes. Between learned axes {i} and {l} the
+    noise on learned maps then has the entries [eq:heavy-pair] and [eq:heavy-exchange], with
+    the residual {E_i} that weight decay leaves: those of Gaussian inputs times one plus the
+    kurtosis, up to the label noise. An axis with itself has [eq:heavy-own]. The entry
+    [eq:heavy-common] is new: the common length of a sample couples the weights of every axis
+    with itself to those of every other, so that Hessian and noise have no common blocks and
+    the trace [eq:map-covariance] has further terms.
+    """
     i, l = I_INDEX, L_INDEX
     e_i, gamma, sigma = symbol("residual_map", "i"), GAMMA, symbol("label_noise", "i") ** 2
     lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")
@@ -101,33 +109,14 @@ def _heavy_tails() -> Step:
         symbol("label_noise", "i"): LABEL_NOISE,
     }
     found = case.noise.xreplace(dict(STRAIGHT))
-    places = {
-        (i, i, i, i): (0, 0),
-        (i, l, i, l): (1, 1),
-        (i, l, l, i): (1, 2),
-        (i, i, l, l): (0, 3),
-    }
-    return derived(
-        "heavy-tails",
-        SECTION,
-        "Noise along shared axes",
-        "Teacher and inputs of this study share their axes. Between learned axes {i} and {l} the "
-        "noise on learned maps then has the entries [eq:heavy-pair] and [eq:heavy-exchange], with "
-        "the residual {E_i} that weight decay leaves: those of Gaussian inputs times one plus the "
-        "kurtosis, up to the label noise. An axis with itself has [eq:heavy-own]. The entry "
-        "[eq:heavy-common] is new: the common length of a sample couples the weights of every "
-        "axis with itself to those of every other, so that Hessian and noise have no common "
-        "blocks and the trace [eq:map-covariance] has further terms.",
-        equations=tuple(
-            Equation(label, sp.Eq(ENTRY[place], entries[place], evaluate=False))
-            for label, place in (
-                ("heavy-pair", (i, l, i, l)),
-                ("heavy-exchange", (i, l, l, i)),
-                ("heavy-own", (i, i, i, i)),
-                ("heavy-common", (i, i, l, l)),
-            )
-        ),
-        tests=(
+    own, pair, exchange, common = entries
+    places = {own: (0, 0), pair: (1, 1), exchange: (1, 2), common: (0, 3)}
+    return step(
+        heavy_pair=(ENTRY[pair], entries[pair]),
+        heavy_exchange=(ENTRY[exchange], entries[exchange]),
+        heavy_own=(ENTRY[own], entries[own]),
+        heavy_common=(ENTRY[common], entries[common]),
+        checks=(
             vanishes(
                 "They are the entries of [eq:map-noise-elliptical] for two axes without "
                 "misalignment.",
@@ -169,6 +158,13 @@ def _origin(inputs: InputDistribution) -> str:
 
 
 def _outlook(study: Study) -> Step:
+    """What is symbolic and what is numeric
+
+    This study has <kind>, and leaves <names> open. <moments><minimum> must be found
+    numerically, once every symbol has a number. <explicit>The derivation above is symbolic and
+    holds for the study as it stands; with numbers the dense road solves [eq:map-equations] for
+    it.<called>
+    """
     names = ", ".join(study.missing) or "its size"
     sentence, inline = called(study)
     explicit = (
@@ -183,18 +179,20 @@ def _outlook(study: Study) -> Step:
         "values and axes"
     )
     planes = RANK * (RANK - 1) / 2
-    return derived(
-        "study",
-        SECTION,
-        "What is symbolic and what is numeric",
-        f"This study has {_KINDS[type(study.inputs)]}, and leaves {names} open. "
-        + ("{Sigma} is the second moment of these about zero. " if are_data(study) else "")
-        + f"{minimum} must be "
-        f"found numerically, once every symbol has a number. {explicit}The derivation above is "
-        "symbolic and holds for the study as it stands; with numbers the dense road solves "
-        f"[eq:map-equations] for it.{sentence}",
+    return step(
         symbols=inline,
-        tests=(
+        words={
+            "kind": _KINDS[type(study.inputs)],
+            "names": names,
+            "moments": (
+                "{Sigma} is the second moment of these about zero. " if are_data(study) else ""
+            ),
+            "minimum": minimum,
+            "explicit": explicit,
+            "called": sentence,
+        },
+        identifier="study",
+        checks=(
             holds(
                 "The planes of the hidden axes, counted one by one for five axes, are as many as "
                 "the rank allows.",
@@ -206,6 +204,14 @@ def _outlook(study: Study) -> Step:
 
 
 def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> Step:
+    """The minimum of this study
+
+    This study has <kind>, <inputs>, <outputs> and <hidden>.<origin> At its numbers the learned
+    map has rank <rank>, with the <word> [eq:study-values]; the noise reaches
+    [eq:study-reached] dimensions, and the number of planes of hidden axes that rotate is
+    <planes>.<still> The minimum is numeric here; everything that is derived from it is the
+    theory above. <kernels><called>
+    """
     outputs, inputs = problem.teacher.shape
     sentence, inline = called(study)
     rank = minimum.rank
@@ -218,33 +224,31 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
         else "There is no kernel file for such a study: its numbers come from the dense road, "
         "which solves [eq:map-equations] in double precision."
     )
-    equations = [
-        Equation("study-values", sp.Eq(_listed(_names(rank)), values, evaluate=False)),
-        Equation(
-            "study-reached",
-            sp.Eq(REACHED_DIMENSION, sp.Integer(reached), evaluate=False),
-        ),
-    ]
     still = (
         " One hidden axis has no other to rotate into: nothing can drift in this study."
         if rank == 1 and not (problem.synaptic_noise > 0 and problem.hidden > rank)
         else ""
     )
     word = "singular value" if rank == 1 else "singular values"
-    return derived(
-        "study",
-        SECTION,
-        "The minimum of this study",
-        f"This study has {_KINDS[type(study.inputs)]}, {_several(inputs, 'input')}, "
-        f"{_several(outputs, 'output')} and {_several(problem.hidden, 'hidden unit')}.{origin} "
-        f"At its numbers the learned map has rank {rank}, with the {word} [eq:study-values]; the "
-        "noise reaches [eq:study-reached] dimensions, and the number of planes of hidden axes that "
-        f"rotate is {rank * (rank - 1) // 2}.{still} "
-        "The minimum is numeric here; everything that is derived from it is the theory above. "
-        f"{kernels}{sentence}",
+    return step(
+        study_values=(_listed(_names(rank)), values),
+        study_reached=(REACHED_DIMENSION, sp.Integer(reached)),
         symbols=inline,
-        equations=equations,
-        tests=_certificate(problem, minimum),
+        words={
+            "kind": _KINDS[type(study.inputs)],
+            "inputs": _several(inputs, "input"),
+            "outputs": _several(outputs, "output"),
+            "hidden": _several(problem.hidden, "hidden unit"),
+            "origin": origin,
+            "rank": str(rank),
+            "word": word,
+            "planes": str(rank * (rank - 1) // 2),
+            "still": still,
+            "kernels": kernels,
+            "called": sentence,
+        },
+        identifier="study",
+        checks=_certificate(problem, minimum),
     )
 
 
@@ -324,7 +328,14 @@ class _Frame:
         return float(expression.xreplace({k: sp.Float(v, 30) for k, v in self.values.items()}))
 
 
-def _rate(problem: LearningProblem, minimum: MinimumPoint, case: TwoAxes) -> Step:
+def _study_rate(problem: LearningProblem, minimum: MinimumPoint, case: TwoAxes) -> Step:
+    """The steady rotation of this study
+
+    In the canonical frame the inputs of this study have the covariance [eq:study-frame]. The
+    exact rate [eq:exact-rate] is then [eq:study-mean], in radians per step. A negative rate
+    turns the first hidden axis towards the second; the sign of an axis makes the largest
+    component of its right singular vector positive.
+    """
     roots = np.sqrt(minimum.singular_values)
     axes = minimum.first_layer / roots[:, np.newaxis]
     covariance = axes @ problem.input_covariance @ axes.T
@@ -355,19 +366,10 @@ def _rate(problem: LearningProblem, minimum: MinimumPoint, case: TwoAxes) -> Ste
         return abs(found - rate) <= 1e-9 * abs(found)
 
     shown = sp.Matrix(2, 2, [_shown(entry) for entry in covariance.ravel()])
-    return derived(
-        "study-rate",
-        SECTION,
-        "The steady rotation of this study",
-        "In the canonical frame the inputs of this study have the covariance [eq:study-frame]. "
-        "The exact rate [eq:exact-rate] is then [eq:study-mean], in radians per step. A negative "
-        "rate turns the first hidden axis towards the second; the sign of an axis makes the "
-        "largest component of its right singular vector positive.",
-        equations=(
-            Equation("study-frame", sp.Eq(CANONICAL_COVARIANCE, shown, evaluate=False)),
-            Equation("study-mean", sp.Eq(MEAN, _shown(rate), evaluate=False)),
-        ),
-        tests=(
+    return step(
+        study_frame=(CANONICAL_COVARIANCE, shown),
+        study_mean=(MEAN, _shown(rate)),
+        checks=(
             holds(
                 "Solving [eq:map-equations] in exact rational arithmetic at the numbers of the "
                 "study gives the value of the displayed rate, to nine digits.",
