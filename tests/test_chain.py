@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import time
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,8 @@ from symdrift.theory.derive import derive
 from symdrift.theory.examples import Examples
 from symdrift.theory.fluctuation import normal
 from symdrift.theory.subject import called
+
+ROOT = Path(__file__).parents[1]
 
 TOLD_QUICKLY = (
     "anisotropic_autoencoder",
@@ -254,6 +257,20 @@ def test_a_step_without_its_docstring_says_why(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(empty, "__doc__", None)
     with pytest.raises(CheckFailed, match="has lost its prose: run Python without -OO"):
         empty()
+
+
+@each_study
+def test_every_label_stands_on_the_line_that_it_names(study: str) -> None:
+    """Families of equations, ``label-1``, ``label-2``, stand together on the line of ``label``."""
+    for step in derivation_of(study).steps:
+        for equation in step.equations:
+            source = equation.source
+            assert source is not None, equation.label
+            assert source.file.startswith("symdrift/theory/")
+            line = (ROOT / source.file).read_text("utf-8").splitlines()[source.line - 1]
+            (keyword,) = re.findall(r"^\s*(\w+)=", line)
+            label = keyword.replace("_", "-")
+            assert equation.label == label or equation.label.startswith(f"{label}-")
 
 
 @each_study

@@ -271,6 +271,22 @@ def test_a_wrong_request_gets_one_sentence_and_code_two(
     assert captured.err.count("\n") == 1
 
 
+def test_an_equation_is_found_where_it_is_derived(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["derive", "anisotropic_autoencoder", "--where", "hessian-pair"]) == 0
+    file, line = capsys.readouterr().out.strip().rsplit(":", 1)
+    assert "hessian_pair=" in Path(file).read_text("utf-8").splitlines()[int(line) - 1]
+    assert run(["derive", "anisotropic_autoencoder", "--where", "eq:hesian-pair"]) == 2
+    assert re.match(
+        r'symdrift: --where = "eq:hesian-pair" is no label of this derivation; did you mean '
+        r'"hessian-pair"\? labels are error, sample-loss, ',
+        capsys.readouterr().err.splitlines()[-1],
+    )
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import symdrift
 from symdrift.cli.options import OutOption, SetOption, StudyArgument
 from symdrift.cli.requests import chosen_study, output_directory
 from symdrift.cli.terminal import announce, progress_shown
 from symdrift.errors import RequestError
+from symdrift.quoting import shown
+
+if TYPE_CHECKING:
+    from symdrift.study import Study
 
 
 def derive(
@@ -33,6 +40,14 @@ def derive(
             "unless it says so (8.6cm@11pt); 3.5 em of it are for the equation number.",
         ),
     ] = "article",
+    where: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABEL",
+            help="Write nothing; print the file and the line that derive the equation of this "
+            "label, as the HTML page and the LaTeX source name it.",
+        ),
+    ] = None,
     assignments: SetOption = None,
 ) -> None:
     """Derive a study, check every step, write it down.
@@ -44,6 +59,9 @@ def derive(
     wanted = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     pdf_asked_for = formats is not None and "pdf" in wanted
     chosen = chosen_study(study, assignments)
+    if where is not None:
+        print(_place(chosen, where))
+        return
     from symdrift.documents import write_derivation
     from symdrift.documents.pdf import TEX_MISSING, has_tex
 
@@ -56,3 +74,22 @@ def derive(
     if pdf_asked_for and not any(path.suffix == ".pdf" for path in written):
         # TeX is there, a package of the document is not.
         raise missing
+
+
+def _place(study: Study, label: str) -> str:
+    """File and line of the code that derives an equation."""
+    from symdrift.theory.derive import derive
+
+    with progress_shown("deriving") as progress:
+        derivation = derive(study, progress)
+    places = {e.label: e.source for step in derivation.steps for e in step.equations}
+    source = places.get(label.removeprefix("eq:"))
+    if source is None:
+        close = get_close_matches(label, places, n=1)
+        hint = f'did you mean "{close[0]}"? ' if close else ""
+        raise RequestError(
+            "--where",
+            f'= "{shown(label)}" is no label of this derivation; {hint}labels are '
+            + ", ".join(places),
+        )
+    return f"{Path(symdrift.__file__).parents[1] / source.file}:{source.line}"

@@ -97,7 +97,7 @@ class Check:
     statement: str
     method: str
     passed: bool
-    seconds: float
+    seconds: float = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class Step:
     assumptions: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
     simplifications: tuple[AppliedRule, ...] = ()
-    seconds: float = 0.0
+    seconds: float = field(default=0.0, compare=False)
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {_aligned(self.equations)}$" if self.equations else ""

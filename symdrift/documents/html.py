@@ -10,7 +10,7 @@ from types import MappingProxyType
 from markupsafe import Markup, escape
 
 from symdrift import __version__
-from symdrift.derivation.steps import Derivation
+from symdrift.derivation.steps import Derivation, Equation
 from symdrift.documents.assembly import assemble, cell
 from symdrift.documents.numbers import NO_NUMBERS, FigureFile, Numbers
 from symdrift.documents.pycode import python_source
@@ -22,7 +22,7 @@ from symdrift.typesetting.lines import Layout, align
 _PHONE_WIDTH = 18.0
 """Room for words in an equation on the screen of a phone, in em."""
 
-_NO_SOURCES: Mapping[str, str] = MappingProxyType({})
+_NO_EQUATIONS: Mapping[str, Equation] = MappingProxyType({})
 
 
 class HtmlMedium:
@@ -30,12 +30,12 @@ class HtmlMedium:
 
     Parameters
     ----------
-    python : mapping of str to str
-        Python of the equations that offer it, by label.
+    equations : mapping of str to Equation
+        Equations that offer their Python and say where they are derived, by label.
     """
 
-    def __init__(self, python: Mapping[str, str] = _NO_SOURCES) -> None:
-        self._python = python
+    def __init__(self, equations: Mapping[str, Equation] = _NO_EQUATIONS) -> None:
+        self._equations = equations
 
     def text(self, text: str) -> Markup:
         """Plain text, escaped."""
@@ -66,8 +66,9 @@ class HtmlMedium:
         rows = [row for part in parts for row in part.rows]
         latex = align(layout.rows) + (f"\nwhere\n{align(rows)}" if rows else "")
         sources = [("LaTeX", latex)]
-        if label in self._python:
-            sources.append(("Python", self._python[label]))
+        equation = self._equations.get(label)
+        if equation is not None:
+            sources.append(("Python", python_source(equation)))
         text = render_html(
             "equation.html.jinja",
             label=label,
@@ -78,6 +79,7 @@ class HtmlMedium:
             brief_definitions=_definitions(brief) if brief else None,
             remarks=[piece.remark for piece in (layout, *parts) if piece.remark],
             sources=sources,
+            place=equation.source if equation is not None else None,
         )
         return Markup(text)
 
@@ -104,13 +106,7 @@ def derivation_html(derivation: Derivation, numbers: Numbers = NO_NUMBERS) -> st
     RequestError
         When the notation holds something else than mathematics.
     """
-    medium = HtmlMedium(
-        {
-            equation.label: python_source(equation)
-            for step in derivation.steps
-            for equation in step.equations
-        }
-    )
+    medium = HtmlMedium({e.label: e for step in derivation.steps for e in step.equations})
     assembly = assemble(derivation, medium, text_width=_PHONE_WIDTH)
     script = render_html("report.js.jinja")
     return render_html(
