@@ -29,6 +29,7 @@ from symdrift.derivation.vocabulary import (
     TEACHER,
     WEIGHTS,
 )
+from symdrift.rules.linear import TwoLayerLinear
 from symdrift.theory.linear.network import LinearNetwork
 
 
@@ -110,7 +111,8 @@ def setting(network: LinearNetwork, inputs: str) -> Iterator[Step]:
     yield _expected_loss(network, size)
 
 
-SQUARED_WEIGHTS = sp.Trace(FIRST_LAYER * FIRST_LAYER.T) + sp.Trace(SECOND_LAYER * SECOND_LAYER.T)
+RULE = TwoLayerLinear(TEACHER, GAMMA)
+LAYERS = (FIRST_LAYER, SECOND_LAYER)
 
 
 def _loss(network: LinearNetwork, inputs: str, size: str) -> Step:
@@ -121,10 +123,9 @@ def _loss(network: LinearNetwork, inputs: str, size: str) -> Step:
     the error of one sample is [eq:error]. Its loss [eq:sample-loss] adds weight decay of
     strength {gamma}.
     """
-    error = TEACHER * INPUT + LABEL_NOISE - SECOND_LAYER * FIRST_LAYER * INPUT
-    sample_loss = sp.Trace(ERROR * ERROR.T) / 2 + GAMMA * SQUARED_WEIGHTS / 2
+    sample_loss = RULE.loss(LAYERS, ERROR, sp.Trace)
     return step(
-        error=(ERROR, error),
+        error=(ERROR, RULE.error(LAYERS, INPUT, LABEL_NOISE)),
         sample_loss=(LOSS, sample_loss),
         checks=(
             vanishes(
@@ -146,14 +147,11 @@ def _gradient(network: LinearNetwork, size: str) -> Step:
     Online gradient descent takes one step [eq:update] for each fresh sample, with learning
     rate {eta}; a batch of {batch} samples uses the mean of their gradients.
     """
-    gradient_first = -SECOND_LAYER.T * ERROR * INPUT.T + GAMMA * FIRST_LAYER
-    gradient_second = -ERROR * INPUT.T * FIRST_LAYER.T + GAMMA * SECOND_LAYER
+    gradient_first, gradient_second = RULE.gradient(LAYERS, INPUT, ERROR)
     explicit_gradient = sp.Matrix(
-        [
-            *instantiate(gradient_first, network),
-            *instantiate(gradient_second, network),
-        ]
+        [*instantiate(gradient_first, network), *instantiate(gradient_second, network)]
     )
+    slopes = sp.Matrix([sp.diff(network.sample_loss, w) for w in network.coordinates])
     return step(
         gradient_first=(GRADIENT_FIRST, gradient_first),
         gradient_second=(GRADIENT_SECOND, gradient_second),
@@ -162,7 +160,7 @@ def _gradient(network: LinearNetwork, size: str) -> Step:
             vanishes(
                 f"Derivatives by each of the weights of a network with {size} equal the matrix "
                 "formulas, entry by entry.",
-                network.sample_gradient - explicit_gradient,
+                slopes - explicit_gradient,
             ),
         ),
     )
@@ -176,7 +174,7 @@ def _expected_loss(network: LinearNetwork, size: str) -> Step:
     {noise_covariance}, adds a constant.
     """
     quadratic = sp.Trace(RESIDUAL * INPUT_COVARIANCE * RESIDUAL.T) / 2
-    expected = quadratic + sp.Trace(NOISE_COVARIANCE) / 2 + GAMMA * SQUARED_WEIGHTS / 2
+    expected = quadratic + sp.Trace(NOISE_COVARIANCE) / 2 + RULE.penalty(LAYERS, sp.Trace)
     mean_first = -SECOND_LAYER.T * RESIDUAL * INPUT_COVARIANCE + GAMMA * FIRST_LAYER
     mean_second = -RESIDUAL * INPUT_COVARIANCE * FIRST_LAYER.T + GAMMA * SECOND_LAYER
     explicit_mean = sp.Matrix(

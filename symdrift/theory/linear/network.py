@@ -14,6 +14,7 @@ import sympy as sp
 
 from symdrift.algebra.wick import expectation
 from symdrift.derivation.symbols import GAMMA, symbol
+from symdrift.rules.linear import TwoLayerLinear
 
 
 @dataclass(frozen=True)
@@ -74,23 +75,31 @@ class LinearNetwork:
         """All weights, first layer then second."""
         return (*self.first_layer, *self.second_layer)
 
+    @property
+    def rule(self) -> TwoLayerLinear:
+        """How it learns."""
+        return TwoLayerLinear(self.teacher, GAMMA)
+
+    @property
+    def layers(self) -> tuple[sp.ImmutableMatrix, sp.ImmutableMatrix]:
+        """``(W, U)``."""
+        return self.first_layer, self.second_layer
+
     @cached_property
     def residual(self) -> sp.ImmutableMatrix:
-        """Error of one sample, ``e = A x + epsilon - U W x``, shape ``(m, 1)``."""
-        target = self.teacher * self.sample_input + self.sample_label_noise
-        return target - self.second_layer * self.first_layer * self.sample_input
+        """Error of one sample, shape ``(m, 1)``."""
+        return self.rule.error(self.layers, self.sample_input, self.sample_label_noise)
 
     @cached_property
     def sample_loss(self) -> sp.Expr:
-        """``|e|^2 / 2 + gamma (|W|^2 + |U|^2) / 2``."""
-        squared_error = (self.residual.T * self.residual)[0]
-        squared_weights = sp.Add(*(weight**2 for weight in self.coordinates))
-        return (squared_error + GAMMA * squared_weights) / 2
+        """Loss of one sample."""
+        return self.rule.loss(self.layers, self.residual, sp.Matrix.trace)
 
     @cached_property
     def sample_gradient(self) -> sp.ImmutableMatrix:
-        """Derivative of the sample loss by every weight, shape ``(p (n + m), 1)``."""
-        return sp.ImmutableMatrix([sp.diff(self.sample_loss, w) for w in self.coordinates])
+        """Slope of the sample loss in every weight, shape ``(p (n + m), 1)``."""
+        slopes = self.rule.gradient(self.layers, self.sample_input, self.residual)
+        return sp.ImmutableMatrix([entry for slope in slopes for entry in slope])
 
     @cached_property
     def expected_loss(self) -> sp.Expr:

@@ -1,0 +1,1 @@
+"""Learning rules: what one sample does to the weights, a file per rule."""
