@@ -57,6 +57,10 @@ class _Malformed(ValueError):
     """Rest of the sentence that says what is wrong with an expression."""
 
 
+class _OutOfRange(_Malformed):
+    """The expression is one, with numbers or powers beyond what is allowed."""
+
+
 class _Underflow(ArithmeticError):
     """A product or power that is not zero came out as zero."""
 
@@ -256,7 +260,7 @@ class Power(Expression):
         base = self.base._float(values)
         if self.exponent == Fraction(1, 2):
             return math.sqrt(base)
-        if base == 0 and self.exponent <= 0:
+        if base == 0 and self.exponent < 0:
             return 1 / base
         result = math.pow(base, self.exponent)
         if result == 0 and base:
@@ -349,6 +353,8 @@ def parse(text: str, field: str = "the expression") -> Expression:
     try:
         expression = _Parser(text).expression_to_the_end()
         _bound_powers(expression)
+    except _OutOfRange as problem:
+        raise RequestError(field, f'= "{shown(text)}" {problem}') from None
     except _Malformed as problem:
         raise RequestError(
             field, f'= "{shown(text)}" is not an arithmetic expression: {problem}'
@@ -384,8 +390,8 @@ def _exact(text: str) -> Fraction:
     return Fraction(text)
 
 
-def _beyond(text: str) -> _Malformed:
-    return _Malformed(
+def _beyond(text: str) -> _OutOfRange:
+    return _OutOfRange(
         f"has the number {shown(text)}, outside the range "
         f"{1 / LARGEST_NUMBER:g} to {LARGEST_NUMBER:g}"
     )
@@ -437,7 +443,7 @@ def _bound_powers(expression: Expression) -> Fraction:
         return Fraction(1)
     degree = max(abs(expression.exponent), Fraction(1)) * _bound_powers(expression.base)
     if degree > LARGEST_EXPONENT or expression.exponent.denominator > LARGEST_EXPONENT:
-        raise _Malformed(f"its powers multiply to more than {LARGEST_EXPONENT}")
+        raise _OutOfRange(f"has powers that multiply to more than {LARGEST_EXPONENT}")
     return degree
 
 
@@ -555,4 +561,6 @@ def _rational(expression: Expression) -> Fraction:
         if right == 0:
             raise _Malformed("an exponent divides by zero")
         return left / right
-    raise _Malformed(f'the exponent "{expression}" is not a rational number')
+    raise _Malformed(
+        f'the exponent "{expression}" is no rational number, written as a sum, product or quotient'
+    )

@@ -189,6 +189,32 @@ def test_a_command_that_ignores_hangups_goes_on() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [
+        ("evaluate bottleneck --plot a.svg", {"MPLBACKEND": "module://matplotlib_inline.x"}),
+        ("evaluate bottleneck --plot a.svg", {"MPLBACKEND": "nosuch"}),
+        ("evaluate bottleneck --plot a.svg", {"MATPLOTLIBRC": "settings"}),
+        ("simulate bottleneck --steps 9 --out a.npz", {"NUMBA_NUM_THREADS": "0"}),
+        ("simulate bottleneck --steps 9 --out a.npz", {"NUMBA_DISABLE_JIT": "1"}),
+    ],
+)
+def test_settings_of_the_libraries_do_not_reach_the_commands(
+    arguments: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "settings").write_bytes(b"\xff\xfe")
+    done = subprocess.run(
+        [sys.executable, "-m", "symdrift", *arguments.split()],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, **environment},
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert list(tmp_path.glob("a.*"))
+
+
 # -- homes --------------------------------------------------------------------------------
 
 

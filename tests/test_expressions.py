@@ -209,7 +209,8 @@ def _parsed(text: str) -> Expression | None:
     ],
 )
 def test_everything_else_is_refused(text: str) -> None:
-    with pytest.raises(RequestError, match=r"^learning\.rate = .* is not an arithmetic"):
+    reasons = r"^learning\.rate = .* (is not an arithmetic|has powers that|has the number)"
+    with pytest.raises(RequestError, match=reasons):
         parse(text, "learning.rate")
 
 
@@ -307,3 +308,23 @@ def test_a_missing_value_is_named() -> None:
 def test_division_by_an_identical_zero_is_refused_in_algebra() -> None:
     with pytest.raises(RequestError, match="divides by zero"):
         parse("a/(1 - 1)").to_sympy(SYMBOLS)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("2**2**2", "no rational number, written as a sum, product or quotient"),
+        ("10**400", '= "10\\*\\*400" has powers that multiply to more than 64'),
+        ("1e-400", '= "1e-400" has the number 1e-400, outside the range'),
+    ],
+)
+def test_what_is_out_of_range_is_called_so(text: str, sentence: str) -> None:
+    with pytest.raises(RequestError, match=sentence):
+        parse(text)
+
+
+def test_a_power_of_nothing_is_one() -> None:
+    """As in Python and in SymPy."""
+    assert parse("0**0").evaluate({}) == 1
+    with pytest.raises(RequestError, match="divides by zero"):
+        parse("0**(-1)").evaluate({})

@@ -516,3 +516,9 @@ def test_reading_a_study_needs_no_sympy() -> None:
         "sys.exit('sympy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_symbol_and_the_field_that_alone_contains_it_are_not_both_set() -> None:
+    study = read_study("bottleneck")
+    with pytest.raises(RequestError, match="gamma cannot be set beside a value for the field"):
+        study.with_values({"gamma": 0.1, "learning.weight_decay": 0.2})

@@ -71,7 +71,7 @@ def test_npy_files_of_every_real_type_hold_the_same_samples(
         ("1,2\n3,\n", "misses 1 value: line 2, column 2, is empty; fill it, leave that line"),
         ("one,2\n3,4\n5,6\n", 'line 1, column 1 holds "one"'),
         ("1,5;2,5\n3,5;4,5\n", 'line 1, column 1 holds "1,5".* numbers have a decimal point'),
-        ("1 2;\n3 4;\n", 'line 1, column 1 holds "1 2".* commas, semicolons, tabs or spaces'),
+        ("1 2;\n3 4;\n", 'line 1, column 1 holds "1 2".* commas, semicolons, tabs, bars or spaces'),
         ("1 2\n3 x4\n", 'line 2, column 2 holds "x4", which is not a number'),
         ("1,2\n3,1e400\n5,4\n", "has a number beyond double precision in line 2, column 2"),
         (

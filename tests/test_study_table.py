@@ -71,9 +71,12 @@ def test_a_row_without_a_decimal_number_holds_names(tmp_path: Path, header: str)
     ("first", "remark"),
     [
         ("3,1,4,1,5,9", "it alone holds whole numbers only"),
-        ("0.1,0.2,0.3,0.4,0.5,0.7", ""),
+        ("0.1,0.2,0.3,0.4,0.5,0.7", "it alone holds numbers of at most 1 decimal"),
         ("2,2,2,2,2,2", "it alone holds whole numbers only"),
         ("5,6,7,9,10,11", "it alone holds whole numbers only"),
+        ("0,1,2,0.1,1.1,2.1", "it alone holds numbers of at most 1 decimal"),
+        ("0.25,1.5,2.0,1,1,1", "it alone holds numbers of at most 2 decimals"),
+        ("0.123,1.5,2.0,1,1,1", ""),
     ],
 )
 def test_a_row_of_other_numbers_is_a_sample(tmp_path: Path, first: str, remark: str) -> None:
@@ -307,3 +310,19 @@ def test_spaces_separate_where_nothing_else_does(tmp_path: Path, lines: str) -> 
     np.testing.assert_array_equal(named.values, values)
     assert named.header is not None
     assert named.header.names == ("one", "two")
+
+
+def test_a_single_column_under_a_number_is_doubtful(tmp_path: Path) -> None:
+    rows = lines_of(np.random.default_rng(4).normal(size=(200, 1)))
+    assert "it alone holds whole numbers only" in table_of(tmp_path, f"0\n{rows}").remark
+    assert not table_of(tmp_path, rows).remark
+
+
+@pytest.mark.parametrize("mark", ["#NV", "#WERT!", "NaT"])
+def test_missing_values_of_other_languages_are_missing(tmp_path: Path, mark: str) -> None:
+    assert table_of(tmp_path, f"a,b\n1,2\n{mark},3\n").missing[0].entry == mark
+
+
+def test_bars_separate(tmp_path: Path) -> None:
+    found = table_of(tmp_path, "a|b\n1|2\n3|4\n")
+    np.testing.assert_array_equal(found.values, [[1, 2], [3, 4]])

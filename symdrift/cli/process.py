@@ -68,6 +68,20 @@ class Output(io.RawIOBase):
         return size
 
 
+def prepare_environment() -> None:
+    """What a user has set up for other programs does not reach what is computed and drawn here.
+
+    Figures are drawn to files, in one style, whatever window notebooks or settings ask for; the
+    simulator is compiled and has its own number of threads.
+    """
+    os.environ.update(MPLBACKEND="agg", MATPLOTLIBRC=os.devnull)
+    for name in ("NUMBA_DISABLE_JIT", "NUMBA_NUM_THREADS"):
+        os.environ.pop(name, None)
+    # The standard has relative paths ignored; Matplotlib would make a folder here.
+    if not os.path.isabs(os.environ.get("XDG_CACHE_HOME", "")):
+        os.environ.pop("XDG_CACHE_HOME", None)
+
+
 def prepare_streams() -> Output:
     """Make the standard streams usable, whatever the process was started with.
 

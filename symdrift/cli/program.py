@@ -13,7 +13,7 @@ from symdrift.cli.derive import derive
 from symdrift.cli.evaluate import evaluate
 from symdrift.cli.lesson import lesson
 from symdrift.cli.observe import observe
-from symdrift.cli.process import interruptible, prepare_streams
+from symdrift.cli.process import interruptible, prepare_environment, prepare_streams
 from symdrift.cli.report import report
 from symdrift.cli.simulate import simulate
 from symdrift.cli.studies import list_studies
@@ -112,6 +112,7 @@ def main() -> None:
     A signal that ends the process saves what an interrupt saves; the exit code is then 128 and
     its number.  Output that nobody can read is an error, but for a reader who has left.
     """
+    prepare_environment()
     output = prepare_streams()
     with interruptible() as received:
         try:

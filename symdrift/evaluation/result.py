@@ -444,7 +444,7 @@ def validity_warnings(problem: LearningProblem, hessian_max: float) -> tuple[str
             "learning.rate",
             f"= {problem.learning_rate:g} is unstable: learning rate times the largest Hessian "
             f"eigenvalue is {stiffness:.4g} and must stay below 2 "
-            f"(rates below {2 / hessian_max:.4g})",
+            f"(rates below {2 / hessian_max:.4g})" + "".join(f"; {remark}" for remark in doubtful),
         )
     if stiffness > WARN_ABOVE:
         return (

@@ -33,6 +33,12 @@ def assign(study: Study, assignments: Mapping[str, str | float]) -> Study:
                 _assign(document, mirror, _toml(path, value))
     symbols = symbols_of(document, study.name, study.source)
     for name in named:
+        if name in study.symbols and name not in symbols:
+            raise RequestError(
+                name,
+                "cannot be set beside a value for the field that alone contains it; leave "
+                "one of the two out",
+            )
         if name not in symbols:
             raise _unknown(name, symbols)
     # A symbol whose last use was replaced takes its value along.

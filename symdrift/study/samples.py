@@ -260,8 +260,8 @@ def _check_faults(path: Path, table: Table, chosen: Sequence[int]) -> None:
             remedy = "correct it, or give every column a name if this line is a header"
         else:
             remedy = (
-                "numbers have a decimal point and are separated by commas, semicolons, tabs or "
-                "spaces"
+                "numbers have a decimal point and are separated by commas, semicolons, tabs, "
+                "bars or spaces"
             )
         raise _refusal(
             path, f'{where} holds "{shown(fault.entry)}", which is not a number; {remedy}'
@@ -391,8 +391,9 @@ def _advice(table: Table, left_out: Sequence[int], chosen: Sequence[int] = ()) -
 def _shape(rows: Array, inputs: int) -> str:
     turned = rows.ndim == 2 and rows.shape[0] == inputs
     return (
-        f"holds {' x '.join(map(str, rows.shape))} numbers; rows of network.inputs = {inputs} "
-        "numbers are needed" + (": transpose it, a sample is a row" if turned else "")
+        f"holds {' x '.join(map(str, rows.shape)) or 'a single'} number{'s'[: rows.ndim]}; rows of "
+        f"network.inputs = {inputs} numbers are needed"
+        f"{': transpose it, a sample is a row' if turned else ''}"
     )
 
 

@@ -1,9 +1,9 @@
 """Tables of numbers in files, as they stand there.
 
-CSV: UTF-8, numbers with a decimal point, separated by commas, semicolons, tabs or, where there is
-none of these, spaces, or by what a first line ``sep=;`` names.  Empty lines and lines that begin
-with ``#`` are skipped, and so are delimiters at the ends of lines.  The first row is a header when
-it holds names, none of which is a number, or when it numbers the columns.  NPY: a real matrix,
+CSV: UTF-8, numbers with a decimal point, separated by commas, semicolons, tabs, bars or, where
+there is none of these, spaces, or by what a first line ``sep=;`` names.  Empty lines and lines that
+begin with ``#`` are skipped, and so are delimiters at the ends of lines.  The first row is a header
+when it holds names, none of which is a number, or when it numbers the columns.  NPY: a real matrix,
 read without unpickling anything.
 """
 
@@ -28,12 +28,13 @@ from symdrift.quoting import shown
 
 Array = NDArray[np.float64]
 
-_DELIMITERS = ";\t,"
-"""In the order of preference: numbers never contain the first two."""
+_DELIMITERS = ";\t|,"
+"""In the order of preference: numbers never contain the first three."""
 _MISSING = {
     *("", "na", "n/a", "#n/a", "#na", "<na>", "n.a.", "nan", "-nan", "null", "none", "nil"),
     *("missing", "nd", "n.d.", "-", "--", "?", ".", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
-    *("#value!", "#div/0!", "#ref!", "#num!", "#null!", "#name?"),
+    *("#value!", "#div/0!", "#ref!", "#num!", "#null!", "#name?", "nat"),
+    *("#nv", "#wert!", "#bezug!", "#zahl!"),
 }
 """What stands for a value that is not there, in small letters."""
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -42,15 +43,15 @@ _OTHER = re.compile(r"[^0-9+\-.eE \t]")
 _NOT_ZERO = re.compile(r"[^eE]*[1-9]")
 _DAMAGED = re.compile(r"[-+−]?[0-9][0-9., ']*(?:[eE][-+−]?[0-9]+)?")
 _SEPARATOR = re.compile(r'"?sep=([^\w"])"?\s*', re.IGNORECASE)
-_SHEET_ERROR = re.compile(r"\s*#(?:n/a|na|[a-z0/]+[!?])\s*(?:[;,\t\n]|$)", re.IGNORECASE)
+_SHEET_ERROR = re.compile(r"\s*#(?:n/a|na|nv|[a-z0/]+[!?])\s*(?:[;,\t\n]|$)", re.IGNORECASE)
 """What a spreadsheet writes for a value that it could not compute: no comment."""
 _QUOTED = re.compile(r'"[^"]*"')
 _LOOKED_AT = 20
 """Lines that decide what separates entries."""
 _CERTAIN = 5
 """Numbers in equal steps that no first sample holds by chance."""
-_CHANCE = 1e-4
-"""With which a first sample may hold whole numbers only and nothing is said about it."""
+_CHANCE = 1e-2
+"""With which a first sample may hold rounder numbers than others and nothing is said about it."""
 _MANY = 20
 """Rows from which the order of numbers in one row only is no chance."""
 _EQUAL = 1e-9
@@ -270,7 +271,7 @@ def _role_of_first(first: Sequence[str], values: Array, line: int) -> tuple[str,
         return ("names" if named else ""), ""
     others = [text for text in texts if not _NUMBER.fullmatch(text)]
     start = numbers[0]
-    follows = start in (0, 1) and numbers == [start + k for k in range(len(numbers))]
+    follows = start in (0, 1) and numbers == [start + k for k in range(max(2, len(numbers)))]
     certain = len(numbers) >= _CERTAIN and counted(np.array([numbers]))[0]
     numbered = ", ".join(texts if len(texts) <= 4 else [*texts[:3], "...", texts[-1]])
     taken = f"line {line} ({shown(numbered)}) was taken as a header that numbers the columns"
@@ -281,7 +282,7 @@ def _role_of_first(first: Sequence[str], values: Array, line: int) -> tuple[str,
         return "", ""
     whole = len(numbers) > 2 and all(number.is_integer() for number in numbers)
     steps = whole and counted(np.array([numbers]))[0]
-    if len(numbers) < 2 or not len(values):
+    if not len(values):
         return "", ""
     if certain and not any(counted(values)):
         return "numbers", f"{taken}; if it is a sample, put a line of names above it"
@@ -289,12 +290,16 @@ def _role_of_first(first: Sequence[str], values: Array, line: int) -> tuple[str,
     fractions = np.any(values != np.round(values), axis=1)
     if (follows or steps) and len(values) > 2 and np.all(fractions):
         return "numbers", f"{taken}; if it is a sample, put a line of names above it"
-    plain = all(text.lstrip("+-").isdigit() for text in texts)
-    wholes = (np.count_nonzero(values == np.round(values)) + 1) / (values.size + 2)
+    # As many decimals as are written here, and how many entries of the other rows need no more.
+    decimals = max(len(text.lower().partition("e")[0].partition(".")[2]) for text in texts)
+    with np.errstate(invalid="ignore", over="ignore"):
+        short = np.count_nonzero(values == np.round(values, decimals)) + 1
     if follows or certain:
         doubt = "it numbers the columns"
-    elif plain and wholes ** len(numbers) < _CHANCE:
+    elif (short / (values.size + 2)) ** len(numbers) < _CHANCE:
         doubt = "it alone holds whole numbers only"
+        if decimals:
+            doubt = f"it alone holds numbers of at most {decimals} decimal{'s'[: decimals > 1]}"
     elif _grows_alone(numbers, values):
         doubt = f"it alone {'rises' if numbers[0] < numbers[-1] else 'falls'} from column to column"
     else:
@@ -307,9 +312,11 @@ def _role_of_first(first: Sequence[str], values: Array, line: int) -> tuple[str,
 
 def _grows_alone(numbers: Sequence[float], values: Array) -> bool:
     """Whether the first row rises or falls over all columns and none of many others does."""
+    if len(numbers) < 3 or len(values) < _MANY:
+        return False
     steps = np.sign(np.diff(np.vstack([numbers, values]), axis=1))
     ordered = np.all(steps == steps[:, :1], axis=1) & (steps[:, 0] != 0)
-    return len(numbers) > 2 and len(values) >= _MANY and list(np.flatnonzero(ordered)) == [0]
+    return list(np.flatnonzero(ordered)) == [0]
 
 
 def _kept(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.result import Evaluation
 from symdrift.execution import available_processors, require_counts
 from symdrift.precision import double_precision
 from symdrift.progress import Progress
@@ -25,7 +26,6 @@ from symdrift.simulation.ensemble import Schedule
 from symdrift.simulation.estimators import Estimate
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.validation.plan import (
-    BUDGET_MARGIN,
     DEFAULT_REPLICAS,
     PRECISION,
     Plan,
@@ -51,6 +51,8 @@ SECOND_ORDER = 2.0
 OVERTIME = 1.1
 """Time that a run may take, over its share of what is left of a budget."""
 
+START_UP = 0.1
+"""Share of the whole budget in which threads may start, on top of that."""
 CERTAIN_RATIO = 0.1
 """Standard error of an extrapolated ratio beyond which it says nothing."""
 
@@ -296,15 +298,7 @@ def validate_limit(
     speed = measured_speed(problem, threads)
     processors = available_processors() if threads is None else threads
     clock = Clock(budget, speed, processors)
-    plan = plan_extrapolation(
-        problem,
-        theory,
-        precision=precision,
-        budget=budget,
-        replicas=replicas,
-        speed=speed,
-        processors=processors,
-    )
+    plan = clock.plan(problem, theory, replicas, precision)
     return _extrapolate(problem, plan, seed, progress, threads, executor, clock)
 
 
@@ -395,6 +389,24 @@ class Clock:
         """Seconds of the budget that are left."""
         return self._seconds - self.spent
 
+    def plan(
+        self,
+        problem: LearningProblem,
+        theory: Evaluation,
+        replicas: int | None,
+        precision: float | None = None,
+    ) -> Plan:
+        """Runs for the whole budget, or a refusal that says what the cheapest take."""
+        return plan_extrapolation(
+            problem,
+            theory,
+            precision=precision,
+            budget=self._seconds,
+            replicas=replicas,
+            speed=self._speed,
+            processors=self._processors,
+        )
+
     def shortened(self, schedules: Sequence[Schedule], replicas: int) -> tuple[Schedule, ...]:
         """Runs that are left, with as many windows as there is time for."""
         return shortened(schedules, replicas, self.left, self._speed, self._processors)
@@ -402,7 +414,7 @@ class Clock:
     def end_of(self, schedules: Sequence[Schedule]) -> float:
         """What may be left when the first of some runs ends, and the others have their share."""
         share = schedules[0].steps / sum(schedule.steps for schedule in schedules)
-        return self.left * (1 - share * OVERTIME)
+        return self.left * (1 - share * OVERTIME) - START_UP * self._seconds
 
     def learn(self, steps: float, replicas: int, seconds: float) -> None:
         """Count on the speed that a run had, where that is less than expected."""
@@ -422,10 +434,14 @@ def _extrapolate(
     planned = [schedule.steps * plan.replicas for schedule in plan.schedules]
     end = -math.inf
     reached = 0
+    # When the first of it was done, threads and kernels had been started.
+    begun = (0.0, 0)
 
     def report(done: int, _: int) -> None:
-        nonlocal reached
+        nonlocal reached, begun
         reached = sum(planned[: len(runs)]) + done
+        if clock is not None and not begun[1]:
+            begun = clock.spent, reached
         if progress is not None:
             progress(reached, sum(planned))
         if clock is not None and clock.left < end:
@@ -454,12 +470,15 @@ def _extrapolate(
             )
         except KeyboardInterrupt:
             if clock is not None and clock.left < end:
-                needed = clock.spent * sum(planned) / max(reached, 1)
+                if reached > begun[1]:
+                    steps = (reached - begun[1]) / plan.replicas
+                    clock.learn(steps, plan.replicas, clock.spent - begun[0])
+                    # At that speed the plan is refused, with the least that it needs.
+                    clock.plan(problem, evaluate(problem), plan.replicas)
                 raise RequestError(
                     "budget",
                     "was used up before anything was measured: the machine is busier than when "
-                    f"its speed was measured; --budget {math.ceil(BUDGET_MARGIN * needed)}s is the "
-                    "least at the speed that it has now",
+                    "its speed was measured; give it more time",
                 ) from None
             if not runs:
                 raise

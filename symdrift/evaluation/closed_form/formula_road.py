@@ -216,13 +216,14 @@ def _refuse_degenerate(problem: LearningProblem, aligned: Alignment) -> None:
         axis = int(np.flatnonzero(met)[0]) + 1
         raise RequestError(
             "learning.weight_decay",
-            f"= {gamma:g} meets the threshold of axis {axis} with equality (input variance times "
-            "gain equals weight decay), where the minimum is not strict; move it away from there",
+            f"= {gamma:.12g} meets the threshold of axis {axis} with equality (input variance "
+            "times gain equals weight decay), where the minimum is not strict; move it away from "
+            "there",
         )
     if not learnable.any():
         raise RequestError(
             "learning.weight_decay",
-            f"= {gamma:g} leaves no active direction: it must stay below the largest input "
+            f"= {gamma:.12g} leaves no active direction: it must stay below the largest input "
             f"variance times gain, {strengths.max():.6g}",
         )
     reductions = np.sort(

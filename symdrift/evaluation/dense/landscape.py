@@ -139,7 +139,7 @@ def _solved(
     if strongest <= weight_decay * (1 + THRESHOLD_TOLERANCE):
         raise RequestError(
             "learning.weight_decay",
-            f"= {weight_decay:g} leaves no active direction: it must stay below the largest "
+            f"= {weight_decay:.12g} leaves no active direction: it must stay below the largest "
             f"singular value of teacher times input covariance, {strongest:.6g}",
         )
     require_minimum_memory(inputs, outputs, min(hidden, inputs, outputs))
@@ -150,7 +150,7 @@ def _solved(
     point = _convex_minimum(*natural)
     reason = _obstacle(point, hidden, *natural)
     if reason is not None:
-        raise RequestError("learning.weight_decay", f"= {weight_decay:g} {reason}")
+        raise RequestError("learning.weight_decay", f"= {weight_decay:.12g} {reason}")
     starts, runner_up = 1, None
     capped = hidden < len(point)
     if capped:
@@ -165,7 +165,7 @@ def _solved(
     if gap is not None and gap > GAP_TOLERANCE:
         raise RequestError(
             "learning.weight_decay",
-            f"= {weight_decay:g} is lost in rounding beside teacher times input covariance, "
+            f"= {weight_decay:.12g} is lost in rounding beside teacher times input covariance, "
             f"{strongest:.3g}: the minimum cannot be told from others; raise it",
         )
     return in_units(minimum, units.inverse)
