@@ -18,7 +18,6 @@ from symdrift.inputs import (
     InputDistribution,
     Samples,
     StimulusSet,
-    scaled_inputs,
 )
 from symdrift.observables.compare import (
     isotropic_comparison,
@@ -159,7 +158,7 @@ def test_one_hidden_axis_cannot_be_compared() -> None:
 )
 def test_scaled_inputs_scale_every_moment(inputs: InputDistribution) -> None:
     forms = np.array([[1.0, 0.3], [0.2, -1.0]])
-    scaled = scaled_inputs(inputs, 3.0)
+    scaled = inputs.scaled(3.0)
     np.testing.assert_allclose(scaled.covariance, 3 * inputs.covariance, rtol=1e-13)
     np.testing.assert_allclose(
         scaled.product_covariance(forms, forms),

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from symdrift.errors import RequestError
 from symdrift.inputs import (
-    Array,
     Elliptical,
     Gaussian,
     InputDistribution,
     Samples,
     StimulusSet,
 )
+from symdrift.inputs.distribution import Array
 
 COVARIANCE = np.array([[1.5, 0.6, 0.1], [0.6, 0.8, -0.2], [0.1, -0.2, 0.5]])
 STIMULI = np.array([[1.0, 0.0, 0.5], [0.2, -1.0, 0.0], [0.3, 0.4, 2.0], [0.0, 0.0, 0.0]])

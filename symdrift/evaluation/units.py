@@ -14,7 +14,6 @@ import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.result import Fluctuation, StimulusDrift
-from symdrift.inputs import scaled_inputs
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 
@@ -64,7 +63,7 @@ class Units:
             When one of its numbers has no place in double precision there.
         """
         try:
-            inputs = scaled_inputs(problem.inputs, self.inputs**2)
+            inputs = problem.inputs.scaled(self.inputs**2)
         except RequestError:
             raise beyond_double_precision(problem.study) from None
         scaled = replace(

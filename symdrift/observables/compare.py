@@ -18,7 +18,7 @@ from symdrift.evaluation.dense.landscape import solve_minimum
 from symdrift.evaluation.evaluate import evaluate, evaluate_stimuli
 from symdrift.evaluation.result import Drift, Evaluation, stimulus_drift
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_drift
-from symdrift.inputs import Gaussian, scaled_inputs
+from symdrift.inputs import Gaussian
 from symdrift.observables.aligned_layer import aligned_layer
 from symdrift.precision import double_precision
 from symdrift.progress import log_stage
@@ -424,7 +424,7 @@ def _scaling(problem: LearningProblem) -> tuple[ScalingRow, ...]:
     """Exponents of both mean decay rates at the study's parameters."""
 
     def input_power(factor: float) -> LearningProblem:
-        return replace(problem, inputs=scaled_inputs(problem.inputs, factor))
+        return replace(problem, inputs=problem.inputs.scaled(factor))
 
     def weight_decay(factor: float) -> LearningProblem:
         return replace(problem, weight_decay=factor * problem.weight_decay)

@@ -12,6 +12,7 @@ from typing import Any
 from symdrift.errors import RequestError
 from symdrift.expressions import Expression, is_name, number, parse
 from symdrift.quoting import LONGEST_SHOWN, shown
+from symdrift.study.data_file import LONGEST_NAME
 from symdrift.study.letters import refuse_borrowed_letters, resolve_notation
 from symdrift.study.model import (
     EllipticalInputs,
@@ -28,7 +29,6 @@ from symdrift.study.model import (
     Vector,
 )
 from symdrift.study.roles import ROLES
-from symdrift.study.samples import LONGEST_NAME
 from symdrift.study.values import MOST_STIMULI, check_numbers
 
 _INPUT_FIELDS: Mapping[str, tuple[str, ...]] = {

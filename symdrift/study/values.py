@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from symdrift.errors import RequestError
 from symdrift.expressions import Expression
 from symdrift.inputs import require_kurtosis
+from symdrift.study.data_file import read_samples
 from symdrift.study.model import (
     EllipticalInputs,
     GaussianInputs,
@@ -19,7 +20,6 @@ from symdrift.study.model import (
     Study,
     Teacher,
 )
-from symdrift.study.samples import read_samples
 
 if TYPE_CHECKING:
     from symdrift.inputs import InputDistribution

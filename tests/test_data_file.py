@@ -18,7 +18,7 @@ from symdrift.documents.number_tables import parameter_table
 from symdrift.errors import RequestError
 from symdrift.inputs import Samples, StimulusSet, mean_share
 from symdrift.study import read_study
-from symdrift.study.samples import read_samples
+from symdrift.study.data_file import read_samples
 
 WriteStudy = Callable[[str], Path]
 

@@ -1,0 +1,184 @@
+"""What a distribution of inputs is: exact moments on one side, a sampler on the other."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symdrift.errors import RequestError
+
+Array = NDArray[np.float64]
+
+SYMMETRY_TOLERANCE = 1e-12
+"""Asymmetry of a covariance, relative to its largest entry, that counts as rounding."""
+
+ROWS_PER_BLOCK = 4096
+"""Samples whose products are held in memory at a time."""
+
+NO_MEAN = 1e-24
+"""Share of the power of inputs that a mean has by rounding alone."""
+
+
+class InputDistribution(Protocol):
+    """Inputs of dimension ``n``, as moments and as a sampler."""
+
+    kind: ClassVar[str]
+    """What a study calls the distribution."""
+
+    @property
+    def mean(self) -> Array:
+        """``E[x]``, shape ``(n,)``."""
+
+    @property
+    def covariance(self) -> Array:
+        """Second moment ``Sigma = E[x x']``, shape ``(n, n)``."""
+
+    def product_covariance(self, left: Array, right: Array) -> Array:
+        """Covariance of products of linear forms, ``z_k = (left_k . x)(right_k . x)``.
+
+        Every component of a per-sample gradient is such a product, so this is all that
+        the gradient noise needs of the fourth moment, and no ``n**4`` tensor is built.
+
+        Parameters
+        ----------
+        left, right : Array
+            Coefficients of the linear forms, shape ``(K, n)`` each.
+
+        Returns
+        -------
+        Array
+            ``Cov(z)``, shape ``(K, K)``.
+        """
+
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
+        """Independent inputs, shape ``size + (n,)``."""
+
+    def scaled(self, factor: float) -> InputDistribution:
+        """The same inputs with ``factor`` times the variance in every direction."""
+
+
+def mean_share(inputs: InputDistribution) -> float:
+    """Share ``|E[x]|^2 / E[|x|^2]`` of the power of inputs that their mean has; 0 for rounding."""
+    mean = inputs.mean
+    share = float(mean @ mean / np.trace(inputs.covariance))
+    return share if share > NO_MEAN else 0.0
+
+
+def percentage(share: float) -> str:
+    """A share in per cent."""
+    if 0 < share < 1e-4:
+        return "less than 0.01 %"
+    return f"{100 * share:.3g} %"
+
+
+def read_only(values: Array) -> Array:
+    """A copy in float64 that cannot be changed, as frozen classes hold it."""
+    array = np.array(values, dtype=np.float64)
+    array.setflags(write=False)
+    return array
+
+
+def checked_covariance(values: Array) -> Array:
+    """A covariance matrix, exactly symmetric and not to be changed.
+
+    Raises
+    ------
+    RequestError
+        When it is no finite, symmetric, positive definite matrix.
+    """
+    covariance = read_only(values)
+    if covariance.ndim != 2 or covariance.shape[0] != covariance.shape[1] or not covariance.size:
+        raise RequestError(
+            "inputs.covariance", f"must be a square matrix, not of shape {covariance.shape}"
+        )
+    if not np.all(np.isfinite(covariance)):
+        raise RequestError("inputs.covariance", "must be finite")
+    asymmetry = np.max(np.abs(covariance - covariance.T))
+    if asymmetry > SYMMETRY_TOLERANCE * np.max(np.abs(covariance)):
+        raise RequestError(
+            "inputs.covariance", f"must be symmetric; entries differ by {asymmetry:.3g}"
+        )
+    covariance = 0.5 * (covariance + covariance.T)
+    require_positive_definite(covariance)
+    return read_only(covariance)
+
+
+def require_positive_definite(covariance: Array) -> None:
+    """Refuse a symmetric matrix that is no covariance of inputs which all vary.
+
+    Raises
+    ------
+    RequestError
+        When an eigenvalue is negative, or lost in rounding beside the largest.
+    """
+    eigenvalues = np.linalg.eigvalsh(covariance)
+    smallest, largest = eigenvalues[[0, -1]]
+    rounding = len(covariance) * np.finfo(float).eps * max(abs(smallest), abs(largest))
+    if smallest > rounding:
+        return
+    rank = int(np.sum(eigenvalues > rounding))
+    if smallest < -rounding:
+        problem = (
+            f"is not positive definite: its smallest eigenvalue is {smallest:.4g}, and "
+            "no inputs have such a covariance; correct the entries"
+        )
+    elif smallest > 0 and not np.any(covariance - np.diag(covariance.diagonal())):
+        problem = (
+            f"has variances from {smallest:.4g} to {largest:.4g}, and the smallest is lost in "
+            "rounding beside the largest; rescale the inputs, or leave out those that vary so "
+            "little"
+        )
+    elif rank == 0:
+        problem = "is zero, and inputs that never vary teach nothing; give their variances"
+    else:
+        axes = "the one axis along which" if rank == 1 else f"the {rank} axes along which"
+        problem = (
+            f"is not positive definite: it has rank {rank} of {len(covariance)}, so some "
+            "combination of inputs never varies, or so little beside the others that rounding "
+            f"hides it; describe the inputs on {axes} they do"
+        )
+    raise RequestError("inputs.covariance", problem)
+
+
+def checked_rows(field: str, values: Array) -> Array:
+    """Samples or stimuli as rows of a matrix that is not to be changed.
+
+    Raises
+    ------
+    RequestError
+        When they are no finite matrix.
+    """
+    rows = read_only(values)
+    if rows.ndim != 2 or not rows.size:
+        raise RequestError(
+            field, f"must be a matrix with one row per sample, not of shape {rows.shape}"
+        )
+    if not np.all(np.isfinite(rows)):
+        raise RequestError(field, "must be finite")
+    return rows
+
+
+def paired_moments(covariance: Array, left: Array, right: Array) -> Array:
+    """Covariance of products of linear forms of a Gaussian vector (Isserlis)."""
+    crossed = left @ covariance @ right.T
+    return (left @ covariance @ left.T) * (right @ covariance @ right.T) + crossed * crossed.T
+
+
+def weighted_second_moment(rows: Array, weights: Array) -> Array:
+    """``E[x x']`` of rows with probabilities, shape ``(n, n)``."""
+    moment = (rows * weights[:, np.newaxis]).T @ rows
+    return 0.5 * (moment + moment.T)
+
+
+def weighted_product_covariance(rows: Array, weights: Array, left: Array, right: Array) -> Array:
+    """`InputDistribution.product_covariance` of rows with probabilities."""
+    means = np.einsum("ka,ab,kb->k", left, weighted_second_moment(rows, weights), right)
+    total = np.zeros((len(left), len(left)))
+    for start in range(0, len(rows), ROWS_PER_BLOCK):
+        block = slice(start, start + ROWS_PER_BLOCK)
+        products = (rows[block] @ left.T) * (rows[block] @ right.T) - means
+        products *= np.sqrt(weights[block])[:, np.newaxis]
+        total += products.T @ products
+    return total

@@ -1,0 +1,114 @@
+"""Elliptical inputs: a Gaussian direction with a length of its own, heavy-tailed or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from symdrift.errors import RequestError
+from symdrift.inputs.distribution import Array, checked_covariance, paired_moments
+
+KURTOSIS_TOLERANCE = 1e-9
+"""Relative deviation from the least kurtosis that counts as rounding."""
+
+LARGEST_KURTOSIS = 1e6
+"""Beyond it all of the variance is in less than one sample of a million."""
+
+
+@dataclass(frozen=True, eq=False)
+class Elliptical:
+    """Elliptical inputs ``x = r L u``: ``u`` uniform on the unit sphere, ``Sigma = L L'``.
+
+    The squared length ``r^2`` is independent of ``u`` and gamma distributed, with mean ``n`` and
+    relative variance ``rho = (2 + kappa (n + 2)) / n``.  So ``E r^4 = (1 + kappa) n (n + 2)``, and
+    the fourth moment of ``x`` is ``(1 + kappa)`` times the Gaussian one: with ``kappa = 0`` the
+    inputs are Gaussian, and at the least kurtosis that any inputs of this kind can have,
+    ``-2 / (n + 2)``, they have one length.
+
+    Attributes
+    ----------
+    covariance : Array
+        Shape ``(n, n)``, symmetric and positive definite.
+    kurtosis : float
+        Excess ``kappa`` (a third of the excess kurtosis of each component), at least
+        ``-2 / (n + 2)``; what misses that by rounding is moved there.
+
+    Raises
+    ------
+    RequestError
+        When the covariance is not symmetric positive definite, or the kurtosis is too small or
+        so large that fourth moments are beyond double precision.
+    """
+
+    covariance: Array
+    kurtosis: float
+    kind: ClassVar[str] = "elliptical"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "covariance", checked_covariance(self.covariance))
+        inputs = len(self.covariance)
+        require_kurtosis(self.kurtosis, inputs)
+        object.__setattr__(self, "kurtosis", max(self.kurtosis, least_kurtosis(inputs)))
+
+    @property
+    def length_variance(self) -> float:
+        """Relative variance ``rho`` of the squared length ``r^2``."""
+        inputs = len(self.covariance)
+        return max(0.0, (2 + self.kurtosis * (inputs + 2)) / inputs)
+
+    @property
+    def mean(self) -> Array:
+        """Zero, shape ``(n,)``."""
+        return np.zeros(len(self.covariance))
+
+    def product_covariance(self, left: Array, right: Array) -> Array:
+        """Scaled Isserlis: ``(1 + kappa) Cov_gauss(z) + kappa E[z] E[z]'``."""
+        means = np.einsum("ka,ab,kb->k", left, self.covariance, right)
+        gaussian = paired_moments(self.covariance, left, right)
+        return (1 + self.kurtosis) * gaussian + self.kurtosis * np.outer(means, means)
+
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
+        """Independent inputs, shape ``size + (n,)``."""
+        inputs, variance = len(self.covariance), self.length_variance
+        directions = rng.standard_normal((*size, inputs))
+        directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
+        squared = np.full(size, float(inputs))
+        if variance > 0:
+            squared = inputs * variance * rng.gamma(1 / variance, size=size)
+        return np.asarray(
+            np.sqrt(squared)[..., np.newaxis] * directions @ np.linalg.cholesky(self.covariance).T
+        )
+
+    def scaled(self, factor: float) -> Elliptical:
+        """The same inputs with ``factor`` times the variance in every direction."""
+        return replace(self, covariance=factor * self.covariance)
+
+
+def least_kurtosis(inputs: int) -> float:
+    """``-2 / (n + 2)``: that of inputs of one length."""
+    return -2 / (inputs + 2)
+
+
+def require_kurtosis(kurtosis: float, inputs: int) -> None:
+    """Refuse a kurtosis that no elliptical inputs have, or that cannot be computed with.
+
+    Raises
+    ------
+    RequestError
+        Naming the least one for the number of inputs.
+    """
+    field, least = "inputs.kurtosis", least_kurtosis(inputs)
+    if not kurtosis >= least * (1 + KURTOSIS_TOLERANCE):
+        raise RequestError(
+            field,
+            f"= {kurtosis:.12g} must be at least -2/(n + 2), with {inputs} input"
+            f"{'s' if inputs > 1 else ''} {least:.12g}, where all of them have one length; "
+            "0 is the Gaussian, more is heavier tails",
+        )
+    if kurtosis > LARGEST_KURTOSIS:
+        raise RequestError(
+            field,
+            f"= {kurtosis:.12g} must be at most {LARGEST_KURTOSIS:g}; no sample shows more",
+        )

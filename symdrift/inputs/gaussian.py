@@ -1,0 +1,50 @@
+"""Gaussian inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from symdrift.inputs.distribution import Array, checked_covariance, paired_moments
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussian:
+    """Gaussian inputs; the closed form applies to these when teacher and inputs align.
+
+    Attributes
+    ----------
+    covariance : Array
+        Shape ``(n, n)``, symmetric and positive definite.
+
+    Raises
+    ------
+    RequestError
+        When the covariance is not finite, square, symmetric and positive definite.
+    """
+
+    covariance: Array
+    kind: ClassVar[str] = "gaussian"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "covariance", checked_covariance(self.covariance))
+
+    @property
+    def mean(self) -> Array:
+        """Zero, shape ``(n,)``."""
+        return np.zeros(len(self.covariance))
+
+    def product_covariance(self, left: Array, right: Array) -> Array:
+        """Isserlis: ``Cov = (L S L')*(R S R') + (L S R')*(R S L')`` (entrywise products)."""
+        return paired_moments(self.covariance, left, right)
+
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
+        """Independent inputs, shape ``size + (n,)``."""
+        factor = np.linalg.cholesky(self.covariance)
+        return np.asarray(rng.standard_normal((*size, len(factor))) @ factor.T)
+
+    def scaled(self, factor: float) -> Gaussian:
+        """The same inputs with ``factor`` times the variance in every direction."""
+        return replace(self, covariance=factor * self.covariance)

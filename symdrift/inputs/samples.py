@@ -1,0 +1,143 @@
+"""Inputs drawn from recorded samples, and where these come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from symdrift.errors import RequestError
+from symdrift.inputs.distribution import (
+    Array,
+    InputDistribution,
+    checked_rows,
+    mean_share,
+    percentage,
+    weighted_product_covariance,
+    weighted_second_moment,
+)
+
+
+@dataclass(frozen=True)
+class SampleSource:
+    """Where samples come from, and what was made of them.
+
+    Attributes
+    ----------
+    file : str
+        Name of the file.
+    header : {"names", "numbers", "none"}
+        What stands above the samples: names of the columns, or their numbers.
+    header_line : int or None
+    columns : int
+        Columns of the file.
+    used : tuple of str
+        Columns that were taken, by name or, without one, by number.
+    names : tuple of str
+        What the axes of the inputs are called.
+    centred : bool
+        Whether the mean was taken out.
+    components : int or None
+        Principal components that the columns were reduced to.
+    explained : float or None
+        Share of the second moment (centred: of the variance) that they hold.
+    remark : str
+        What was decided about the first row, where it could have been read otherwise.
+    """
+
+    file: str
+    header: str
+    header_line: int | None
+    columns: int
+    used: tuple[str, ...]
+    names: tuple[str, ...]
+    centred: bool
+    components: int | None
+    explained: float | None
+    remark: str
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """The empirical distribution of a data set: every row equally probable.
+
+    Attributes
+    ----------
+    rows : Array
+        One sample per row, shape ``(K, n)``.
+    source : SampleSource or None
+        Where they come from.
+
+    Raises
+    ------
+    RequestError
+        When the rows are not a finite matrix with at least one non-zero entry.
+    """
+
+    rows: Array
+    source: SampleSource | None = None
+    kind: ClassVar[str] = "samples"
+
+    def __post_init__(self) -> None:
+        rows = checked_rows("inputs.file", self.rows)
+        if not np.any(rows):
+            raise RequestError("inputs.file", "holds only zeros; at least one sample must not be 0")
+        object.__setattr__(self, "rows", rows)
+
+    @property
+    def mean(self) -> Array:
+        """``mean_k x_k``, shape ``(n,)``."""
+        return np.asarray(self.rows.mean(axis=0))
+
+    @property
+    def covariance(self) -> Array:
+        """Second moment ``mean_k x_k x_k'``, shape ``(n, n)``."""
+        return weighted_second_moment(self.rows, self._weights())
+
+    def product_covariance(self, left: Array, right: Array) -> Array:
+        """``mean_k (z_k - E[z]) (z_k - E[z])'`` over the samples."""
+        return weighted_product_covariance(self.rows, self._weights(), left, right)
+
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
+        """Rows drawn with replacement, shape ``size + (n,)``."""
+        return np.asarray(self.rows[rng.integers(len(self.rows), size=size)])
+
+    def _weights(self) -> Array:
+        return np.full(len(self.rows), 1 / len(self.rows))
+
+    def scaled(self, factor: float) -> Samples:
+        """The same inputs with ``factor`` times the variance in every direction."""
+        return replace(self, rows=np.sqrt(factor) * self.rows)
+
+
+def input_record(inputs: InputDistribution) -> dict[str, Any]:
+    """What inputs are and where they come from, in plain Python types."""
+    record: dict[str, Any] = {"distribution": inputs.kind, "mean_share": mean_share(inputs)}
+    if isinstance(inputs, Samples):
+        record["rows"] = len(inputs.rows)
+        if inputs.source is not None:
+            kept = asdict(inputs.source)
+            record |= {name: list(v) if isinstance(v, tuple) else v for name, v in kept.items()}
+    return record
+
+
+def input_facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What an :func:`input_record` says of data, in words: what it is about, and what holds."""
+    if "rows" in record:
+        yield "samples", f"{record['rows']} rows"
+    if "file" in record:
+        used, columns = len(record["used"]), record["columns"]
+        yield "columns", str(used) if used == columns else f"{used} of {columns}"
+        header, line = record["header"], record["header_line"]
+        yield "header", "none" if header == "none" else f"{header} of the columns, line {line}"
+        yield "mean taken out", "yes" if record["centred"] else "no"
+    if record.get("components") is not None:
+        what = "variance" if record["centred"] else "second moment"
+        explained = percentage(record["explained"])
+        yield "principal components", f"{record['components']}, {explained} of the {what}"
+    if record["distribution"] in ("stimuli", "samples"):
+        yield "mean of the inputs, share of their power", percentage(record["mean_share"])
+        about = "second moment about zero" if record["mean_share"] else "covariance"
+        yield "their matrix Sigma", about
