@@ -1,0 +1,83 @@
+"""The house is what `docs/architecture.md` says: one direction of flow, one address per thing."""
+
+from __future__ import annotations
+
+import importlib
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "symdrift"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+GENERATED = PACKAGE / "evaluation" / "closed_form" / "formulas.py"
+LONGEST = 600
+
+
+def layers() -> list[list[str]]:
+    """Rows of modules, the highest first, as the import contract lists them."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    (contract,) = [contract for contract in contracts if contract["type"] == "layers"]
+    return [layer.split(" | ") for layer in contract["layers"]]
+
+
+def picture() -> str:
+    rows = layers()
+    lines = ["flowchart TD"]
+    for number, row in enumerate(rows):
+        lines.append(f'    L{number}["{" · ".join(row)}"]')
+    lines += [f"    L{number} --> L{number + 1}" for number in range(len(rows) - 1)]
+    return "\n".join(lines)
+
+
+def test_the_picture_is_that_of_the_contracts() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    assert f"```mermaid\n{picture()}\n```" in text, f"draw it so:\n{picture()}"
+
+
+def test_every_module_has_its_layer_and_says_what_it_is() -> None:
+    named = {name for row in layers() for name in row}
+    found = {path.stem if path.is_file() else path.name for path in PACKAGE.iterdir()}
+    assert named == {name for name in found if name.isidentifier()} - {
+        "__init__",
+        "__pycache__",
+        "py",
+    }
+    for path in SOURCES:
+        if path != GENERATED:
+            assert path.read_text("utf-8").lstrip("r").startswith('"""'), path
+
+
+def test_no_module_is_too_long_to_be_read() -> None:
+    lengths = {path: len(path.read_text("utf-8").splitlines()) for path in SOURCES}
+    assert {p.name: n for p, n in lengths.items() if n > LONGEST and p != GENERATED} == {}
+
+
+def test_no_file_name_stands_twice_outside_of_the_commands() -> None:
+    """But for those that wait to be joined, which may only get fewer."""
+    names = Counter(
+        path.name
+        for path in SOURCES
+        if path.parent.name != "cli" and path.name not in ("__init__.py", "__main__.py")
+    )
+    twice = {name for name, count in names.items() if count > 1}
+    assert twice <= {"frequency.py", "limits.py", "motion.py", "scaling.py"}
+
+
+def test_the_page_names_files_that_are_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    for word in text.replace("`", " ").split():
+        name = word.strip(";:,.()")
+        if "/" in name and name.endswith(".py") and "NAME" not in name:
+            assert (PACKAGE / name).exists() or (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "theory").rglob("*.py")), ids=lambda p: p.stem)
+def test_a_chapter_says_its_section_first(path: Path) -> None:
+    if "return step(" in path.read_text("utf-8"):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        first = (importlib.import_module(module).__doc__ or "").splitlines()[0]
+        assert ": " in first and first.endswith(".")
