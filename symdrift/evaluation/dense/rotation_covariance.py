@@ -124,7 +124,10 @@ def mean_rotation_matrix(
     restoring = restoring.reshape(rank, -1)
     torque, terms = restoring @ rows.T, np.abs(restoring) @ np.abs(rows).T
     turning = torque - torque.T
-    turning[np.abs(turning) <= CANCELLED * (terms + terms.T)] = 0.0
+    # Of its own terms, or of the largest, which the basis of the normal space mixes in.
+    floor = len(rows.T) * np.finfo(float).eps * terms.max()
+    rounding = np.maximum(CANCELLED * (terms + terms.T), floor)
+    turning[np.abs(turning) <= rounding] = 0.0
     return np.asarray(learning_rate * turning / _squared_lengths(point))
 
 
