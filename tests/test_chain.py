@@ -158,6 +158,14 @@ def test_a_derivation_comes_back_from_the_cache_unchanged_and_fast() -> None:
     assert pickle.loads(pickle.dumps(again)) == again
 
 
+def test_equations_that_sympy_would_evaluate_are_kept_as_they_stand() -> None:
+    """Whoever keeps them: a relation is evaluated whenever SymPy makes it."""
+    for equation in _told_by_its_function("plain", more=False).equations:
+        kept = pickle.loads(pickle.dumps(equation))
+        assert sp.srepr(kept.expression) == sp.srepr(equation.expression)
+        assert kept == equation
+
+
 def test_a_damaged_cache_is_derived_again(cache: Path) -> None:
     isotropic = derivation_of("isotropic_autoencoder")
     study = read_study(isotropic.study)

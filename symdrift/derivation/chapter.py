@@ -12,13 +12,12 @@ from functools import lru_cache
 from pathlib import Path
 from string import Formatter
 from types import CodeType
-from typing import TypeAlias
 
 import sympy as sp
 
 from symdrift.algebra.forms import Simplified
 from symdrift.algebra.rational import is_zero
-from symdrift.derivation.steps import Check, Equation, Source, Step
+from symdrift.derivation.steps import Check, Equation, Shown, Source, Step, relation
 from symdrift.derivation.vocabulary import COMMON
 from symdrift.errors import CheckFailed
 
@@ -52,13 +51,6 @@ def vanishes(statement: str, *expressions: sp.Expr | sp.MatrixBase) -> Test:
 def holds(statement: str, method: str, decide: Callable[[], bool]) -> Test:
     """Anything else that can be decided exactly."""
     return Test(statement, method, decide)
-
-
-Sides: TypeAlias = tuple[object, object]
-"""Left and right of an equation."""
-
-Shown: TypeAlias = sp.Basic | Sides | list[Sides]
-"""An expression, two sides of an equation, or several equations beside each other."""
 
 
 @dataclass(frozen=True)
@@ -159,17 +151,7 @@ def _labelled(
             shown, condition = member, None
             if isinstance(member, Given):
                 shown, condition = member.shown, member.condition
-            yield Equation(label, _relation(shown), condition, source=source)
-
-
-def _relation(shown: Shown) -> sp.Basic:
-    """What is printed: equations are kept as they stand, unevaluated."""
-    if isinstance(shown, tuple):
-        left, right = shown
-        return sp.Eq(left, right, evaluate=False)
-    if isinstance(shown, list):
-        return sp.And(*(_relation(pair) for pair in shown))
-    return shown
+            yield Equation(label, relation(shown), condition, source=source)
 
 
 @lru_cache

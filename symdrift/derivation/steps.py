@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
+from typing import Any, TypeAlias
 
 import sympy as sp
 
@@ -25,6 +26,32 @@ class Source:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
+
+
+Sides: TypeAlias = tuple[object, object]
+"""Left and right of an equation."""
+
+Shown: TypeAlias = sp.Basic | Sides | list[Sides]
+"""An expression, two sides of an equation, or several equations beside each other."""
+
+
+def relation(shown: Shown) -> sp.Basic:
+    """What is printed: equations are kept as they stand, unevaluated."""
+    if isinstance(shown, tuple):
+        left, right = shown
+        return sp.Eq(left, right, evaluate=False)
+    if isinstance(shown, list):
+        return sp.And(*(relation(pair) for pair in shown))
+    return shown
+
+
+def _taken_apart(expression: sp.Basic) -> Shown:
+    """What `relation` makes of it is the expression."""
+    if isinstance(expression, sp.Eq):
+        return expression.lhs, expression.rhs
+    if isinstance(expression, sp.And) and all(isinstance(e, sp.Eq) for e in expression.args):
+        return [(e.lhs, e.rhs) for e in expression.args]
+    return expression
 
 
 @dataclass(frozen=True)
@@ -54,6 +81,13 @@ class Equation:
     def __post_init__(self) -> None:
         if self.expression in (sp.true, sp.false):
             raise ValueError(f"equation {self.label} was evaluated to {self.expression}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without relations, which SymPy evaluates again when it reads them."""
+        return {**vars(self), "expression": _taken_apart(self.expression)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, expression=relation(state["expression"]))
 
     def latex(self) -> str:
         """The equation as one line of LaTeX, in the notation of its derivation."""

@@ -9,8 +9,8 @@ import sympy as sp
 
 from symdrift.algebra.forms import simplify_by, substitute
 from symdrift.algebra.rational import RationalField, is_zero, replaced
-from symdrift.derivation.chapter import Sides, Test, holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.chapter import Test, holds, step, vanishes
+from symdrift.derivation.steps import Sides, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import I_INDEX, J_INDEX, RANK
 from symdrift.theory.examples import Examples
