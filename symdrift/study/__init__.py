@@ -9,10 +9,10 @@ from symdrift.study.model import (
     Network,
     SampleInputs,
     StimulusInputs,
-    Study,
     Teacher,
 )
 from symdrift.study.shelf import read_study, shipped_studies
+from symdrift.study.study import Study
 
 __all__ = [
     "EllipticalInputs",

@@ -6,16 +6,13 @@ import tomllib
 from collections.abc import Mapping
 from copy import deepcopy
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from symdrift.errors import RequestError
-from symdrift.study.reader import TOP_LEVEL, study_from_document, symbols_of
-
-if TYPE_CHECKING:
-    from symdrift.study.model import Study
+from symdrift.study.reader import TOP_LEVEL, Kind, study_from_document, symbols_of
 
 
-def assign(study: Study, assignments: Mapping[str, str | float]) -> Study:
+def assigned(study: Kind, assignments: Mapping[str, str | float]) -> Kind:
     """The study after all assignments, validated again; see :meth:`Study.with_values`."""
     document: dict[str, Any] = deepcopy(dict(study.document))
     values = dict(document.pop("values", {}))
@@ -45,7 +42,7 @@ def assign(study: Study, assignments: Mapping[str, str | float]) -> Study:
     kept = {name: value for name, value in values.items() if name in symbols}
     if kept or named:
         document["values"] = kept | named
-    return study_from_document(document, study.name, study.source)
+    return study_from_document(document, study.name, study.source, type(study))
 
 
 def _toml(path: str, value: str | float) -> Any:

@@ -176,9 +176,7 @@ def _chosen(table: Table, columns: Sequence[str | int], path: Path) -> list[int]
         else:
             place = column - 1
             if not 0 <= place < count:
-                raise RequestError(
-                    field, f"{given} must be a name, or a number from 1 to {count}"
-                )
+                raise RequestError(field, f"{given} must be a name, or a number from 1 to {count}")
             text = str(column)
             if text in named and names[place] != text:
                 raise RequestError(
@@ -414,7 +412,7 @@ def _principal(path: Path, rows: Array, components: int) -> tuple[Array, float]:
     if components > reached:
         raise RequestError(
             "inputs.components",
-            f'= {components} is more than the {reached} directions in which '
+            f"= {components} is more than the {reached} directions in which "
             f'"{shown(path.name)}" varies; give at most that many',
         )
     axes = vectors[:, :components] if tall else rows.T @ vectors[:, :components]

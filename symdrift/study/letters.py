@@ -147,8 +147,7 @@ def refuse_letters_of_the_theory(
     free = [
         f'"{letter}"'
         for letter in FREE_LETTERS
-        if f"\\{letter}" not in printed
-        and not _other_meaning(notation, f"\\{letter}", field, ())
+        if f"\\{letter}" not in printed and not _other_meaning(notation, f"\\{letter}", field, ())
     ]
     raise RequestError(
         field,

@@ -6,12 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from symdrift.expressions import Expression
-
-if TYPE_CHECKING:
-    from symdrift.study.problem import LearningProblem
 
 Vector = tuple[Expression, ...]
 Matrix = tuple[Vector, ...]
@@ -101,8 +98,8 @@ class NamedStimulus:
 
 
 @dataclass(frozen=True)
-class Study:
-    """A network, its inputs and its learning rule; symbolic where it names symbols.
+class Specification:
+    """What a study's file says, part by part; symbolic where it names symbols.
 
     Attributes
     ----------
@@ -152,38 +149,6 @@ class Study:
     def missing(self) -> tuple[str, ...]:
         """Symbols that have no value yet."""
         return tuple(name for name in self.symbols if name not in self.values)
-
-    def with_values(self, assignments: Mapping[str, str | float]) -> Study:
-        """The study with some fields or symbols set, validated again.
-
-        Parameters
-        ----------
-        assignments : Mapping of str to str or float
-            Keys are symbols of the study (``"gamma"``: sets its value) or dotted fields
-            (``"learning.rate"``, ``"inputs.covariance.0"``: replaces what is there).
-            Values are numbers, expressions, or lists in TOML (``"[2, 0.7]"``).  Entry
-            ``i.j`` of a covariance sets entry ``j.i`` too.
-
-        Raises
-        ------
-        RequestError
-            When there is no such field, or the study becomes invalid.
-        """
-        from symdrift.study.assignments import assign
-
-        return assign(self, assignments)
-
-    def problem(self) -> LearningProblem:
-        """The study with every number filled in.
-
-        Raises
-        ------
-        RequestError
-            When symbols lack values (all are named), or a file of samples is unusable.
-        """
-        from symdrift.study.values import learning_problem
-
-        return learning_problem(self)
 
 
 def _leaves(path: str, part: object) -> Iterator[tuple[str, Expression]]:

@@ -7,7 +7,7 @@ import reprlib
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from symdrift.errors import RequestError
 from symdrift.expressions import Expression, is_name, number, parse
@@ -23,8 +23,8 @@ from symdrift.study.model import (
     NamedStimulus,
     Network,
     SampleInputs,
+    Specification,
     StimulusInputs,
-    Study,
     Teacher,
     Vector,
 )
@@ -69,7 +69,12 @@ mathrm mathbf mathit mathsf mathcal mathbb mathfrak boldsymbol operatorname text
 _LATEX_COMMANDS = frozenset(_ALLOWED_COMMANDS.split())
 
 
-def study_from_document(document: Mapping[str, Any], name: str, source: Path) -> Study:
+Kind = TypeVar("Kind", bound=Specification)
+
+
+def study_from_document(
+    document: Mapping[str, Any], name: str, source: Path, kind: type[Kind]
+) -> Kind:
     """Study of a parsed TOML table, validated as a whole.
 
     Parameters
@@ -80,13 +85,15 @@ def study_from_document(document: Mapping[str, Any], name: str, source: Path) ->
         Name of the study.
     source : Path
         File that relative paths in the study start from.
+    kind : type
+        What to make of it.
 
     Raises
     ------
     RequestError
         When anything is wrong; the message names the field, the value and what is allowed.
     """
-    study = _structure(document, name, source)
+    study = _structure(document, name, source, kind)
     for symbol in study.values:
         if symbol not in study.symbols:
             raise RequestError(
@@ -100,12 +107,12 @@ def study_from_document(document: Mapping[str, Any], name: str, source: Path) ->
 
 def symbols_of(document: Mapping[str, Any], name: str, source: Path) -> tuple[str, ...]:
     """Symbols that a parsed TOML table uses, whatever values it gives them."""
-    return _structure(document, name, source).symbols
+    return _structure(document, name, source, Specification).symbols
 
 
-def _structure(document: Mapping[str, Any], name: str, source: Path) -> Study:
+def _structure(document: Mapping[str, Any], name: str, source: Path, kind: type[Kind]) -> Kind:
     _refuse_unknown(document, TOP_LEVEL, "")
-    return Study(
+    return kind(
         name=name,
         title=_label(document.get("title", name), "title"),
         source=source,

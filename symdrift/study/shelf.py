@@ -10,8 +10,8 @@ from pathlib import Path
 
 from symdrift.errors import RequestError
 from symdrift.quoting import shown
-from symdrift.study.model import Study
 from symdrift.study.reader import study_from_document
+from symdrift.study.study import Study
 
 LARGEST_FILE = 2_000_000
 """Bytes; a study that needs more should keep its samples in a file of their own."""
@@ -65,7 +65,7 @@ def read_study(path_or_name: str | Path) -> Study:
         raise RequestError("study", f"{path} is not TOML: {error}") from None
     except RecursionError:
         raise RequestError("study", f"{path} is not usable: it is nested too deeply") from None
-    return study_from_document(document, name, path)
+    return study_from_document(document, name, path, Study)
 
 
 def _float(text: str) -> float | str:

@@ -338,9 +338,7 @@ def _delimiter(lines: Sequence[tuple[int, str]]) -> str:
     return next((mark for mark in _DELIMITERS if kept and mark in kept[0]), ",")
 
 
-def _records(
-    lines: Iterator[tuple[int, str]], delimiter: str
-) -> Iterator[tuple[int, list[str]]]:
+def _records(lines: Iterator[tuple[int, str]], delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Rows of entries with the lines that they begin in; a quoted entry may go over lines."""
     for number, line in _kept(lines):
         if delimiter == " " and '"' not in line:

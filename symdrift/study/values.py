@@ -16,8 +16,8 @@ from symdrift.study.model import (
     EllipticalInputs,
     GaussianInputs,
     SampleInputs,
+    Specification,
     StimulusInputs,
-    Study,
     Teacher,
 )
 
@@ -37,7 +37,7 @@ _SPAN_TOLERANCE = 1e-9
 """Response of a teacher to an unseen direction that counts as none."""
 
 
-def check_numbers(study: Study) -> None:
+def check_numbers(study: Specification) -> None:
     """Check shapes, ranges and the input covariance, as far as values are known.
 
     Raises
@@ -53,7 +53,7 @@ def check_numbers(study: Study) -> None:
     _check_covariance(study, numbers)
 
 
-def learning_problem(study: Study) -> LearningProblem:
+def learning_problem(study: Specification) -> LearningProblem:
     """The study with every number filled in; see :meth:`Study.problem`."""
     from symdrift.study.problem import LearningProblem, Stimulus
 
@@ -103,7 +103,7 @@ def _default_stimuli(distribution: InputDistribution, inputs: int) -> tuple[Stim
     return tuple(Stimulus(name, axis) for name, axis in zip(names, np.eye(inputs), strict=True))
 
 
-def _known_numbers(study: Study) -> dict[str, float]:
+def _known_numbers(study: Specification) -> dict[str, float]:
     """Numbers of the fields whose symbols all have values, by dotted field."""
     values = {name: value.evaluate({}, f"values.{name}") for name, value in study.values.items()}
     return {
@@ -113,7 +113,7 @@ def _known_numbers(study: Study) -> dict[str, float]:
     }
 
 
-def _check_shapes(study: Study) -> None:
+def _check_shapes(study: Specification) -> None:
     network, inputs, teacher = study.network, study.inputs, study.teacher
     n, m = ("network.inputs", network.inputs), ("network.outputs", network.outputs)
     if isinstance(inputs, (GaussianInputs, EllipticalInputs)):
@@ -188,7 +188,7 @@ def _check_ranges(numbers: dict[str, float]) -> None:
         require_kurtosis(numbers["inputs.kurtosis"], int(numbers.get("network.inputs", 1)))
 
 
-def _check_samples(study: Study, numbers: dict[str, float]) -> None:
+def _check_samples(study: Specification, numbers: dict[str, float]) -> None:
     if not isinstance(study.inputs, SampleInputs) or "network.inputs" not in numbers:
         return
     needed = numbers["network.inputs"]
@@ -201,7 +201,7 @@ def _check_samples(study: Study, numbers: dict[str, float]) -> None:
         )
 
 
-def _check_probabilities(study: Study, numbers: dict[str, float]) -> None:
+def _check_probabilities(study: Specification, numbers: dict[str, float]) -> None:
     if not isinstance(study.inputs, StimulusInputs):
         return
     fields = [f"inputs.probabilities.{k}" for k in range(len(study.inputs.probabilities))]
@@ -221,7 +221,7 @@ def _check_probabilities(study: Study, numbers: dict[str, float]) -> None:
             )
 
 
-def _check_covariance(study: Study, numbers: dict[str, float]) -> None:
+def _check_covariance(study: Specification, numbers: dict[str, float]) -> None:
     field = "inputs.covariance"
     if isinstance(study.inputs, StimulusInputs):
         if _complete(numbers, study, "inputs.") and _complete(numbers, study, "teacher.map"):
@@ -246,7 +246,7 @@ def _check_covariance(study: Study, numbers: dict[str, float]) -> None:
         require_positive_definite(_array(numbers, field, covariance))
 
 
-def _complete(numbers: dict[str, float], study: Study, prefix: str) -> bool:
+def _complete(numbers: dict[str, float], study: Specification, prefix: str) -> bool:
     return all(path in numbers for path in study.numbers if path.startswith(prefix))
 
 
@@ -287,7 +287,7 @@ def _is_same(first: Expression, second: Expression) -> bool:
     return True
 
 
-def _require_span(study: Study, second_moment: Array, numbers: dict[str, float]) -> None:
+def _require_span(study: Specification, second_moment: Array, numbers: dict[str, float]) -> None:
     """Refuse a teacher that responds to a direction in which no stimulus has a component."""
     inputs = len(second_moment)
     eigenvalues, axes = np.linalg.eigh(second_moment)
@@ -330,7 +330,9 @@ def _teacher_map(teacher: Teacher, numbers: dict[str, float], outputs: int, inpu
     return gains
 
 
-def _distribution(study: Study, numbers: dict[str, float], inputs: int) -> InputDistribution:
+def _distribution(
+    study: Specification, numbers: dict[str, float], inputs: int
+) -> InputDistribution:
     from symdrift.inputs import Elliptical, Gaussian, StimulusSet
 
     if isinstance(study.inputs, SampleInputs):

@@ -1,0 +1,50 @@
+"""A study: what its file says, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from symdrift.study.assignments import assigned
+from symdrift.study.model import Specification
+from symdrift.study.values import learning_problem
+
+if TYPE_CHECKING:
+    from symdrift.study.problem import LearningProblem
+
+
+@dataclass(frozen=True)
+class Study(Specification):
+    """A network, its inputs and its learning rule; symbolic where it names symbols.
+
+    Its attributes are those of `Specification`.
+    """
+
+    def with_values(self, assignments: Mapping[str, str | float]) -> Study:
+        """The study with some fields or symbols set, validated again.
+
+        Parameters
+        ----------
+        assignments : Mapping of str to str or float
+            Keys are symbols of the study (``"gamma"``: sets its value) or dotted fields
+            (``"learning.rate"``, ``"inputs.covariance.0"``: replaces what is there).
+            Values are numbers, expressions, or lists in TOML (``"[2, 0.7]"``).  Entry
+            ``i.j`` of a covariance sets entry ``j.i`` too.
+
+        Raises
+        ------
+        RequestError
+            When there is no such field, or the study becomes invalid.
+        """
+        return assigned(self, assignments)
+
+    def problem(self) -> LearningProblem:
+        """The study with every number filled in.
+
+        Raises
+        ------
+        RequestError
+            When symbols lack values (all are named), or a file of samples is unusable.
+        """
+        return learning_problem(self)
