@@ -15,13 +15,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from symdrift.errors import RequestError
 from symdrift.quoting import shown
-
-if TYPE_CHECKING:
-    import sympy as sp
 
 LONGEST_TEXT = 500
 """Characters in one expression."""
@@ -77,9 +73,6 @@ class Expression(ABC):
     def _float(self, values: Mapping[str, float]) -> float: ...
 
     @abstractmethod
-    def _sympy(self, symbols: Mapping[str, sp.Symbol]) -> sp.Expr: ...
-
-    @abstractmethod
     def _text(self, binding: int) -> str:
         """Text, parenthesised unless it binds at least as tightly as ``binding``."""
 
@@ -122,28 +115,6 @@ class Expression(ABC):
             )
         return result
 
-    def to_sympy(self, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
-        """Exact SymPy expression.
-
-        Parameters
-        ----------
-        symbols : Mapping of str to sympy.Symbol
-            A symbol for each of ``symbols``.
-
-        Raises
-        ------
-        RequestError
-            When the expression divides by something that is identically zero.
-        KeyError
-            When a symbol is missing.
-        """
-        import sympy
-
-        result = self._sympy(symbols)
-        if result.has(sympy.zoo, sympy.nan):
-            raise RequestError("the expression", f'= "{self}" divides by zero')
-        return result
-
 
 @dataclass(frozen=True)
 class Number(Expression):
@@ -157,11 +128,6 @@ class Number(Expression):
 
     def _float(self, values: Mapping[str, float]) -> float:
         return float(self.value)
-
-    def _sympy(self, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
-        import sympy
-
-        return sympy.Rational(self.value.numerator, self.value.denominator)
 
     def _text(self, binding: int) -> str:
         text = _decimal(self.value)
@@ -181,9 +147,6 @@ class Symbol(Expression):
 
     def _float(self, values: Mapping[str, float]) -> float:
         return float(values[self.name])
-
-    def _sympy(self, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
-        return symbols[self.name]
 
     def _text(self, binding: int) -> str:
         return self.name
@@ -208,14 +171,6 @@ class Operation(Expression):
             raise _Underflow
         return result
 
-    def _sympy(self, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
-        left, right = self.left._sympy(symbols), self.right._sympy(symbols)
-        if self.operator == "+":
-            return left + right
-        if self.operator == "-":
-            return left - right
-        return left * right if self.operator == "*" else left / right
-
     def _text(self, binding: int) -> str:
         own = _BINDING[self.operator]
         space = " " if own == 1 else ""
@@ -236,9 +191,6 @@ class Negation(Expression):
 
     def _float(self, values: Mapping[str, float]) -> float:
         return -self.operand._float(values)
-
-    def _sympy(self, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
-        return -self.operand._sympy(symbols)
 
     def _text(self, binding: int) -> str:
         text = f"-{self.operand._text(_SIGN)}"
@@ -267,12 +219,6 @@ class Power(Expression):
             raise _Underflow
         return result
 
-    def _sympy(self, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
-        import sympy
-
-        exponent = sympy.Rational(self.exponent.numerator, self.exponent.denominator)
-        return self.base._sympy(symbols) ** exponent
-
     def _text(self, binding: int) -> str:
         if self.exponent == Fraction(1, 2):
             return f"sqrt({self.base._text(0)})"
@@ -295,12 +241,6 @@ class Function(Expression):
 
     def _float(self, values: Mapping[str, float]) -> float:
         return _FUNCTIONS[self.name](self.operand._float(values))
-
-    def _sympy(self, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
-        import sympy
-
-        operand = self.operand._sympy(symbols)
-        return sympy.cos(operand) if self.name == "cos" else sympy.sin(operand)
 
     def _text(self, binding: int) -> str:
         return f"{self.name}({self.operand._text(0)})"

@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 import sympy as sp
 
+from symdrift.derivation.symbolic import symbolic
 from symdrift.derivation.symbols import symbol
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import active_axes, align, evaluate
@@ -198,7 +199,7 @@ def subject_of(study: Study) -> Subject:
     names = {name: _symbol(study, name) for name in study.symbols}
 
     def exact(value: Expression) -> sp.Expr:
-        return value.to_sympy({name: names[name] for name in value.symbols})
+        return symbolic(value, {name: names[name] for name in value.symbols})
 
     sizes = {
         field: exact(getattr(study.network, field)) for field in ("inputs", "outputs", "hidden")
@@ -275,7 +276,7 @@ def called(study: Study) -> tuple[str, dict[str, sp.Basic]]:
         matrix = f"{field}.0.0" in study.numbers
         one, several = _ENTRIES.get(field, names) if matrix else names
         found = dict.fromkeys(
-            value.to_sympy({name: _symbol(study, name) for name in value.symbols})
+            symbolic(value, {name: _symbol(study, name) for name in value.symbols})
             for path, value in study.numbers.items()
             if path.startswith(field) and value.symbols
         )
@@ -359,7 +360,7 @@ def _is_diagonal(value: object) -> bool:
         return True
     return all(
         row == column
-        or entry.to_sympy({name: sp.Symbol(name, positive=True) for name in entry.symbols}) == 0
+        or symbolic(entry, {name: sp.Symbol(name, positive=True) for name in entry.symbols}) == 0
         for row, entries in enumerate(value)
         for column, entry in enumerate(entries)
     )
