@@ -204,14 +204,14 @@ def subject_of(study: Study) -> Subject:
     sizes = {
         field: exact(getattr(study.network, field)) for field in ("inputs", "outputs", "hidden")
     }
-    symbolic = [field for field, size in sizes.items() if not size.is_Integer]
-    if symbolic and not sizes["inputs"] == sizes["outputs"] == sizes["hidden"]:
+    open_sizes = [field for field, size in sizes.items() if not size.is_Integer]
+    if open_sizes and not sizes["inputs"] == sizes["outputs"] == sizes["hidden"]:
         raise RequestError(
-            f"network.{symbolic[0]}",
-            f"= {sizes[symbolic[0]]} is a symbol; then inputs, outputs and hidden must be the "
+            f"network.{open_sizes[0]}",
+            f"= {sizes[open_sizes[0]]} is a symbol; then inputs, outputs and hidden must be the "
             "same symbol",
         )
-    count = 1 if symbolic else None
+    count = 1 if open_sizes else None
     inputs = count or int(sizes["inputs"])
     outputs = count or int(sizes["outputs"])
     variances = _variances(study, inputs, exact)
@@ -221,7 +221,7 @@ def subject_of(study: Study) -> Subject:
         [exact(noise)] * outputs if isinstance(noise, Expression) else [exact(v) for v in noise]
     )
     weight_decay = exact(study.learning.weight_decay)
-    active = _active(study, len(gains), int(sizes["hidden"]) if not symbolic else 1)
+    active = _active(study, len(gains), int(sizes["hidden"]) if not open_sizes else 1)
     zero = sp.Integer(0)
     directions = []
     for k in range(max(inputs, outputs)):
@@ -230,7 +230,7 @@ def subject_of(study: Study) -> Subject:
         value = gain - weight_decay / variance if k in active else zero
         directions.append(
             Direction(
-                index=str(k + 1) if not symbolic else "",
+                index=str(k + 1) if not open_sizes else "",
                 input_variance=variance,
                 label_noise=noises[k] if k < outputs else zero,
                 singular_value=value,
