@@ -20,8 +20,10 @@ import pytest
 from matplotlib import rc_context
 
 from symdrift.cli import run
+from symdrift.cli.terminal import progress_shown
 from symdrift.figures import draw_observables, rendered
 from symdrift.observables import observe
+from symdrift.progress import log_stage
 from symdrift.study import read_study
 
 if TYPE_CHECKING:
@@ -335,6 +337,20 @@ def test_a_stage_that_lasts_says_how_far_it_is(
     assert run(["evaluate", "bottleneck", "--sweep", "gamma=0.1:0.2:4"]) == 0
     said = re.findall(r"evaluating: (\d+)%", capsys.readouterr().err)
     assert said == ["25", "50", "75", "100"]
+
+
+def test_a_first_stage_in_which_nobody_calls_is_named_while_it_lasts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("symdrift.cli.terminal._SOON", 0.01)
+    with progress_shown("working"):
+        log_stage("solving")
+        deadline = time.monotonic() + 10
+        said = ""
+        while not said and time.monotonic() < deadline:
+            time.sleep(0.01)
+            said = capsys.readouterr().err
+    assert re.match(r" *0 s  solving\n", said)
 
 
 def test_work_that_is_soon_done_or_refused_says_nothing_else(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -119,7 +120,14 @@ def progress_shown(what: str) -> Iterator[Progress]:
         else:
             lines = _Lines(what)
             show = lines.say
-            yield lines.progress
+            # The first stage may be a long one, in which nobody calls.
+            timer = threading.Timer(min(1.1 * _SOON, _SILENCE), lines.flush)
+            timer.daemon = True
+            timer.start()
+            try:
+                yield lines.progress
+            finally:
+                timer.cancel()
             lines.flush()
     finally:
         logger.removeHandler(handler)
@@ -149,5 +157,5 @@ class _Lines:
 
     def flush(self) -> None:
         if self._held and time.monotonic() - self._start > _SOON:
-            print("\n".join(self._held), file=sys.stderr)
-            self._held.clear()
+            held, self._held = self._held, []
+            print("\n".join(held), file=sys.stderr)

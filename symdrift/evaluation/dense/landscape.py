@@ -38,10 +38,14 @@ from symdrift.evaluation.result import (
     subspaces,
 )
 from symdrift.evaluation.units import Units, natural_units
+from symdrift.progress import log_stage
 from symdrift.study.problem import Array
 
 GRADIENT_TOLERANCE = 1e-12
 """Gradient norm that a located minimum may have left, relative to that of its terms."""
+
+SLOW = 3000
+"""Directions from which a minimum takes more than some seconds: their cube is what it costs."""
 
 GAP_TOLERANCE = 1e-6
 """Relative duality gap of what is still taken for the minimum."""
@@ -142,7 +146,10 @@ def _solved(
             f"= {weight_decay:.12g} leaves no active direction: it must stay below the largest "
             f"singular value of teacher times input covariance, {strongest:.6g}",
         )
-    require_minimum_memory(inputs, outputs, min(hidden, inputs, outputs))
+    rank = min(hidden, inputs, outputs)
+    require_minimum_memory(inputs, outputs, rank)
+    if (directions := rank * (inputs + outputs - rank)) > SLOW:
+        log_stage(f"solving for the minimum in {directions} directions, which takes a while")
     units = natural_units(teacher, covariance)
     natural = (
         teacher * units.maps, covariance * units.inputs**2, weight_decay * units.curvature
