@@ -368,10 +368,10 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_the_work(
     (tmp_path / "file").write_text("", encoding="utf-8")
     (tmp_path / "directory.png").mkdir()
     monkeypatch.chdir(tmp_path)
-    start = time.perf_counter()
+    start = time.process_time()
     assert run(arguments) == 2
-    # Each of these takes several seconds.
-    assert time.perf_counter() - start < 2
+    # Each of these takes several seconds of the processor.
+    assert time.process_time() - start < 2
     assert re.fullmatch(r"symdrift: --(out|plot) = .*\n", capsys.readouterr().err)
 
 
