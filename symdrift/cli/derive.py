@@ -62,6 +62,7 @@ def derive(
     if where is not None:
         print(_place(chosen, where))
         return
+    directory = output_directory(out, chosen)
     from symdrift.documents import write_derivation
     from symdrift.documents.pdf import TEX_MISSING, has_tex
 
@@ -69,7 +70,7 @@ def derive(
     if pdf_asked_for and not has_tex():
         raise missing
     with progress_shown("deriving") as progress:
-        written = write_derivation(chosen, output_directory(out, chosen), wanted, width, progress)
+        written = write_derivation(chosen, directory, wanted, width, progress)
     announce(written)
     if pdf_asked_for and not any(path.suffix == ".pdf" for path in written):
         # TeX is there, a package of the document is not.

@@ -28,8 +28,9 @@ def lesson(
     class comes with them.
     """
     chosen = chosen_study(study, assignments)
+    directory = output_directory(out, chosen)
     from symdrift.teaching.lesson import write_lesson
 
     with progress_shown("writing") as progress:
-        written = write_lesson(chosen, output_directory(out, chosen), seed, students, progress)
+        written = write_lesson(chosen, directory, seed, students, progress)
     announce(written)

@@ -28,9 +28,9 @@ def report(
     Derivation, numbers, validation by simulation, and figures.
     """
     chosen = chosen_study(study, assignments)
+    directory = output_directory(out, chosen)
     from symdrift.documents import write_report
 
     with progress_shown("reporting") as progress:
-        directory = output_directory(out, chosen)
         written = write_report(chosen, directory, progress, simulated=simulation)
     announce(written)
