@@ -30,6 +30,7 @@ from symdrift.evaluation import dense
 from symdrift.figures.ratios import plot_extrapolation
 from symdrift.simulation.ensemble import Schedule
 from symdrift.simulation.estimators import Estimate, observables
+from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem
 from symdrift.validation import extrapolate as extrapolation
 from symdrift.validation import plan as planning
@@ -89,6 +90,15 @@ def test_theory_is_confirmed_to_one_percent(name: str) -> None:
     # The bottleneck needs a finer precision for this; see the plan below.
     if name != "bottleneck":
         assert max(abs(errors) for _, errors in extrapolation.white_noise) > 10
+
+
+@pytest.mark.slow
+def test_recorded_samples_are_confirmed_where_a_bottleneck_curves_the_ratios() -> None:
+    """The displacement of its third axis was missed by 4.3 standard errors by a straight line."""
+    study = read_study(str(Path(__file__).parent / "data" / "responses_pc8.toml"))
+    extrapolation = validate_limit(study.problem(), seed=0, precision=0.1)
+    assert extrapolation.passed, extrapolation.rows
+    assert abs(dict(extrapolation.white_noise)["V[13]"]) > 10
 
 
 @pytest.mark.slow
