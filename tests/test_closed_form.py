@@ -448,3 +448,28 @@ def test_planes_that_do_not_fit_are_refused_before_anything_is_computed() -> Non
     problem = read_study("isotropic_autoencoder").with_values({"n": 800}).problem()
     with pytest.raises(RequestError, match=r"319600 planes.*--quantities stimuli"):
         require_record_memory(problem)
+
+
+@pytest.mark.parametrize("gain", [1e-8, 1.0, 1e4, 1e8])
+@pytest.mark.parametrize("apart", [0.0, 1e-13, 3e-10])
+def test_both_roads_see_a_tie_whatever_the_size_of_the_gains(gain: float, apart: float) -> None:
+    """Equal variances: a unit turns freely from one direction into the other."""
+    problem = aligned([1 + apart, 1.0, 1 + apart], [-gain, gain, -gain], 0.1 * gain, 1e-3 / gain, 2)
+    for road in (closed_form.evaluate, dense.evaluate):
+        with pytest.raises(RequestError, match="cuts through a tie"):
+            road(problem)
+
+
+def test_directions_that_are_no_tie_are_told_apart_at_any_size_of_the_gains() -> None:
+    for gain in (1e-8, 1.0, 1e8):
+        problem = aligned([1.0, 1.0, 1 - 1e-6], [gain] * 3, 0.1 * gain, 1e-3 / gain, 2)
+        assert closed_form.evaluate(problem).minimum.rank == 2
+        assert dense.evaluate(problem).minimum.rank == 2
+
+
+def test_a_mean_rotation_of_rounding_is_none() -> None:
+    """Axes in another order than their strengths, which mixes the basis of the normal space."""
+    for variances in ([0.5, 2.0, 1.0], [1.0, 0.3, 2.0], [3e30, 1e30, 2e30]):
+        unit = max(variances)
+        problem = aligned(variances, [1.0] * 3, 0.1 * unit, 5e-3 / unit, 2)
+        np.testing.assert_array_equal(dense.evaluate(problem).drift.mean_rotation, 0.0)
