@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import product
 
 import sympy as sp
 
@@ -82,8 +83,12 @@ def expectation(polynomial: sp.Expr, covariance: Covariance) -> sp.Expr:
     polynomial : sympy.Expr
         Polynomial in the variables named by ``covariance``; everything else is constant.
     covariance : Mapping
-        ``covariance[u, v] = E[u v]``; pairs that are absent are uncorrelated.
+        ``covariance[u, v] = E[u v]``, each variance included; other pairs that are absent are
+        uncorrelated.
     """
-    moments = GaussianMoments(covariance, [polynomial])
+    pairs = product(polynomial.free_symbols, repeat=2)
+    moments = GaussianMoments(
+        {pair: covariance[pair] for pair in pairs if pair in covariance}, [polynomial]
+    )
     collected = moments.field.collected(polynomial, moments.variables)
     return moments.field.expression(moments.expectation(collected))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import sympy as sp
 
@@ -25,6 +26,8 @@ from symdrift.theory.subject import Subject
 
 EXPLICIT_AXES = 4
 """Largest number of axes for which the study is checked with full matrices."""
+WRITTEN_TERMS = 100
+"""Most terms of planes and axes that are looked at, one by one."""
 DISPLAYED_TERMS = 200
 """Longest numerator that is written out."""
 DISPLAYED_SYMBOLS = 6
@@ -297,27 +300,37 @@ def _drift(examples: Examples, subject: Subject) -> Step:
     """
     terms: dict[str, Sides] = {}
     hidden = 0
-    forms: list[tuple[object, ...]] = []
-    for plane in _distinct_planes(subject):
-        for label, term in _plane_terms(examples, subject, plane):
-            form = _form(subject, (*plane, label))
-            if form in forms:
-                continue
-            forms.append(form)
-            shown = _displayable(term)
-            if shown is None:
-                hidden += 1
-            else:
-                i, j = (k + 1 for k in plane)
-                name = sp.IndexedBase("T")[i, j, label + 1]
-                terms[f"{i}-{j}-{label + 1}"] = (name, shown)
-    text = (
-        "The terms of the sum are written out below for planes and axes that differ; the "
-        "others have the same form in the symbols of their axes."
-        if terms
-        else "Its terms have too many symbols to be written out: the blocks of the previous "
-        "sections are the formula, and the kernels evaluate it."
-    )
+    planes = _distinct_planes(subject)
+    axes = [(plane, l) for plane in planes for l in _distinct_axes(subject, plane)]
+    cut = len(axes) > WRITTEN_TERMS
+    forms: set[tuple[object, ...]] = set()
+    for plane, l in axes[:WRITTEN_TERMS]:
+        form = _form(subject, (*plane, l))
+        if form in forms:
+            continue
+        forms.add(form)
+        shown = _displayable(_term(examples, subject, plane, l))
+        if shown is None:
+            hidden += 1
+        else:
+            i, j = (k + 1 for k in plane)
+            terms[f"{i}-{j}-{l + 1}"] = (sp.IndexedBase("T")[i, j, l + 1], shown)
+    if not terms:
+        text = (
+            "Its terms have too many symbols to be written out: the blocks of the previous "
+            "sections are the formula, and the kernels evaluate it."
+        )
+    elif cut:
+        text = (
+            f"The sums have {len(axes)} terms for planes and axes that differ. Those of the first "
+            f"{WRITTEN_TERMS} that have forms of their own are written out below; the kernels "
+            "evaluate all."
+        )
+    else:
+        text = (
+            "The terms of the sum are written out below for planes and axes that differ; the "
+            "others have the same form in the symbols of their axes."
+        )
     if terms and hidden:
         text += (
             f" {'One term is' if hidden == 1 else f'{hidden} terms are'} longer than "
@@ -333,15 +346,28 @@ def _drift(examples: Examples, subject: Subject) -> Step:
 
 def _distinct_planes(subject: Subject) -> list[tuple[int, int]]:
     """Planes of active axes, one of each kind: equal axes are interchangeable."""
-    found: list[tuple[int, int]] = []
-    kinds: list[frozenset[tuple[sp.Expr, ...]]] = []
-    for position, i in enumerate(subject.active):
-        for j in subject.active[position + 1 :]:
-            kind = frozenset((_kind(subject.directions[i]), _kind(subject.directions[j])))
-            if kind not in kinds:
-                kinds.append(kind)
-                found.append((i, j))
-    return found
+    kinds = _numbered_kinds(subject)
+    found: dict[frozenset[int], tuple[int, int]] = {}
+    for i, j in combinations(subject.active, 2):
+        found.setdefault(frozenset((kinds[i], kinds[j])), (i, j))
+    return list(found.values())
+
+
+def _distinct_axes(subject: Subject, plane: tuple[int, int]) -> list[int]:
+    """Axes ``l`` of the terms of a plane, one of each kind; its own come first."""
+    kinds = _numbered_kinds(subject)
+    i, j = plane
+    others: dict[int, int] = {}
+    for l, kind in enumerate(kinds):
+        if l not in plane:
+            others.setdefault(kind, l)
+    return [i, *([j] if kinds[i] != kinds[j] else []), *others.values()]
+
+
+def _numbered_kinds(subject: Subject) -> list[int]:
+    """For each axis the number of its kind."""
+    numbers: dict[tuple[sp.Expr, ...], int] = {}
+    return [numbers.setdefault(_kind(d), len(numbers)) for d in subject.directions]
 
 
 def _kind(direction: Direction) -> tuple[sp.Expr, ...]:
@@ -374,22 +400,17 @@ def _form(subject: Subject, axes: tuple[int, int, int]) -> tuple[object, ...]:
     return (l in (i, j), tuple(described), tuple(kinds.index(kind) for kind in kinds))
 
 
-def _plane_terms(
-    examples: Examples, subject: Subject, plane: tuple[int, int]
-) -> Iterator[tuple[int, sp.Expr]]:
-    """The terms of a plane, one for each kind of axis ``l``."""
+def _term(examples: Examples, subject: Subject, plane: tuple[int, int], l: int) -> sp.Expr:
+    """The term of a plane and an axis ``l`` in the symbols of the study."""
+    drift = examples.representative
     directions = subject.directions
     i, j = (directions[k] for k in plane)
-    drift = examples.representative
-    values = in_study_symbols(subject)
-    yield plane[0], replaced(own_term(drift, i, j), values)
-    if _kind(i) != _kind(j):
-        yield plane[1], replaced(own_term(drift, j, i), values)
-    kinds = []
-    for l, direction in enumerate(directions):
-        if l not in plane and _kind(direction) not in kinds:
-            kinds.append(_kind(direction))
-            yield l, replaced(other_term(drift, i, j, direction), values)
+    if l in plane:
+        own, partner = (i, j) if l == plane[0] else (j, i)
+        term = own_term(drift, own, partner)
+    else:
+        term = other_term(drift, i, j, directions[l])
+    return replaced(term, in_study_symbols(subject))
 
 
 def _displayable(term: sp.Expr) -> sp.Expr | None:

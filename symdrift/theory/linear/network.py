@@ -98,7 +98,14 @@ class LinearNetwork:
     @cached_property
     def sample_gradient(self) -> sp.ImmutableMatrix:
         """Slope of the sample loss in every weight, shape ``(p (n + m), 1)``."""
-        slopes = self.rule.gradient(self.layers, self.sample_input, self.residual)
+        return self.sample_gradient_at(self.layers)
+
+    def sample_gradient_at(
+        self, layers: tuple[sp.ImmutableMatrix, sp.ImmutableMatrix]
+    ) -> sp.ImmutableMatrix:
+        """The same slope where the layers ``(W, U)`` have these entries."""
+        error = self.rule.error(layers, self.sample_input, self.sample_label_noise)
+        slopes = self.rule.gradient(layers, self.sample_input, error)
         return sp.ImmutableMatrix([entry for slope in slopes for entry in slope])
 
     @cached_property

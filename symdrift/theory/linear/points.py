@@ -158,7 +158,8 @@ class AlignedMinimum:
     @cached_property
     def sample_gradient(self) -> sp.ImmutableMatrix:
         """Gradient of one sample at the canonical point."""
-        return self.network.sample_gradient.xreplace(self.weights).applyfunc(sp.expand)
+        first, second = (layer.xreplace(self.weights) for layer in self.network.layers)
+        return self.network.sample_gradient_at((first, second)).applyfunc(sp.expand)
 
     @cached_property
     def mean_gradient(self) -> sp.ImmutableMatrix:
