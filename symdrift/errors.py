@@ -36,3 +36,8 @@ class CheckFailed(AssertionError):
 
     The message names the step.  The command line exits with code 1.
     """
+
+
+def counted(number: int, noun: str) -> str:
+    """The number and the noun, in the plural where there is not one."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -252,6 +252,15 @@ def test_a_column_that_counts_or_grows_is_suspicious(
     np.testing.assert_array_equal(read_samples(path, 6, names).rows, rows)
 
 
+def test_a_header_of_numbers_beside_an_index_is_said_with_it(tmp_path: Path) -> None:
+    """As pandas writes a table without names: the first name is empty."""
+    rows = np.insert(RECORDING, 0, np.arange(60.0), axis=1)
+    path = write_table(tmp_path / "x.csv", rows, ["", *"01234"])
+    with pytest.raises(RequestError, match=r"column 1 goes from 0 to 59 in equal steps") as said:
+        read_samples(path, 6)
+    assert "line 1 (, 0, 1, 2, 3, 4) was taken as a header that numbers" in str(said.value)
+
+
 @pytest.mark.parametrize("name", ["trial", "Time (s)", "t", "sample_id", "frame number"])
 @pytest.mark.parametrize("step", [1.0, 0.1])
 def test_a_shuffled_counter_is_known_by_its_name(tmp_path: Path, name: str, step: float) -> None:

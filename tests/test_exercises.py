@@ -15,6 +15,7 @@ from tex import needs_tex
 
 from symdrift.cli import run
 from symdrift.derivation.steps import Derivation
+from symdrift.documents.assembly import theory_printer
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.study import read_study
 from symdrift.teaching.exercises import (
@@ -26,8 +27,9 @@ from symdrift.teaching.exercises import (
     write_exercises,
 )
 from symdrift.teaching.exercises.drawing import Draw, Flavour
+from symdrift.teaching.exercises.layout import HtmlPen, _rounded, sheet_view
 from symdrift.teaching.exercises.problems import PROBLEMS
-from symdrift.teaching.exercises.sheets import _flavour
+from symdrift.teaching.exercises.sheets import Sheet, _flavour
 from symdrift.teaching.exercises.statements import LATEX, MEANINGS, legend, letters, stem
 from symdrift.theory.derive import derive
 from symdrift.theory.linear.aligned import representative_drift
@@ -118,6 +120,26 @@ def passages_of(exercise: Exercise) -> tuple[Passage, ...]:
 def test_nobody_has_to_write_a_long_fraction(value: str, plain: bool) -> None:
     answer = Answer(sp.Symbol("D"), sp.sympify(value), float(sp.sympify(value)))
     assert (answer.exact is not None) is plain
+
+
+@pytest.mark.parametrize("value", ["sqrt(1224632929)/28000", "3006129/83543343812500000"])
+def test_what_is_too_long_is_displayed_rounded(derivation: Derivation, value: str) -> None:
+    printer = theory_printer(derivation)
+    long = sp.sympify(value)
+    layout = _rounded(sp.Eq(sp.Symbol("h"), long, evaluate=False), printer)
+    assert layout is not None
+    ((_, right),) = layout.rows
+    assert right == rf"\approx {printer.doprint(sp.Float(long.evalf(30), 6))}"
+
+
+@pytest.mark.parametrize("student", [3, 13, 19])
+def test_what_a_student_draws_always_prints(
+    derivation: Derivation, theory: Theory, student: int
+) -> None:
+    """The curvatures that these students find have roots of ten digits."""
+    flavour = _flavour(read_study(STUDY).problem())
+    exercise = dict(PROBLEMS)["curvature"](Draw(0, student, "curvature", flavour), theory)
+    assert sheet_view(Sheet(student, (exercise,)), derivation, HtmlPen())["exercises"]
 
 
 STUDY = "anisotropic_autoencoder"

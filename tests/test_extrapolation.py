@@ -27,9 +27,14 @@ from test_validation import (
 
 from symdrift.errors import RequestError
 from symdrift.evaluation import dense
+from symdrift.evaluation.evaluate import evaluate
 from symdrift.figures.ratios import plot_extrapolation
+from symdrift.simulation.descent import kernel_for
 from symdrift.simulation.ensemble import Schedule
 from symdrift.simulation.estimators import Estimate, observables
+from symdrift.simulation.lags import compare, follow
+from symdrift.simulation.measure import observe
+from symdrift.simulation.setup import model_of
 from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem
 from symdrift.validation import extrapolate as extrapolation
@@ -56,7 +61,7 @@ from symdrift.validation.plan import (
     schedule_of,
     shortened,
 )
-from symdrift.validation.validate import Row
+from symdrift.validation.validate import Row, compile_for, run_planned
 from symdrift.validation.verdict import extrapolation_table, summary
 
 CASES = {
@@ -366,6 +371,16 @@ def test_a_budget_that_cannot_be_kept_is_refused_at_once_with_the_least_that_can
         validate_limit(SPREAD, budget=0.5)
     # Of which nearly all goes into compiling the simulator, once.
     assert time.monotonic() - start < 60
+
+
+def test_nothing_is_compiled_at_the_cost_of_a_budget() -> None:
+    compile_for(TWO)
+    shape = model_of(TWO, TWO.hidden).shape
+    functions: tuple[Any, ...] = (kernel_for(shape), observe, compare, follow)
+    known = [len(function.signatures) for function in functions]
+    assert all(known)
+    run_planned(TWO, evaluate(TWO), Schedule(10, 20, 8, 2, 1), 4, 0, None, None, None)
+    assert [len(function.signatures) for function in functions] == known
 
 
 def test_a_budget_that_a_busy_machine_uses_up_names_the_least_at_its_speed(

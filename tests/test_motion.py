@@ -118,6 +118,16 @@ def test_loss_and_similarities_stay_while_the_representation_moves() -> None:
     assert np.linalg.norm(early - late) > 0.3
 
 
+@pytest.mark.slow
+def test_the_loss_of_a_network_holds_what_label_noise_leaves() -> None:
+    problem = read_study("teacher_label_noise").problem()
+    evaluation = evaluate(problem)
+    still = standstill(problem, evaluation)
+    assert still is not None
+    assert still.smallest_loss == pytest.approx(evaluation.minimum.loss)
+    assert np.mean(still.loss - still.smallest_loss) == pytest.approx(still.excess_loss, rel=0.2)
+
+
 @pytest.fixture(scope="module")
 def extrapolation() -> Extrapolation:
     return extrapolate(PROBLEM, [0.00125, 0.0025, 0.005], 256, precision=0.04)

@@ -190,7 +190,8 @@ BROKEN = [
     ("[network]", '[values]\n"a b" = 1\n[network]', r"values\.a b is not a name"),
     ("[network]", "[notation]\ngama = 'g'\n[network]", r"notation\.gama is no role"),
     ("[network]", "[notation]\nweight_decay = '\\input{x}'\n[network]", r"uses \\input"),
-    ("[network]", "[notation]\nweight_decay = '{g'\n[network]", r"balanced braces"),
+    ("[network]", "[notation]\nweight_decay = '{g'\n[network]", r"close every brace"),
+    ("[network]", "[notation]\nweight_decay = 'g$'\n[network]", r'= "g\$" holds "\$"; it must be'),
     ("[network]", "[notation]\nweight_decay = '$g$'\n[network]", r"LaTeX mathematics"),
     ("[network]", "[notation]\nweight_decay = 3\n[network]", r"notation\.weight_decay = 3"),
 ]

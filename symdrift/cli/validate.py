@@ -20,7 +20,7 @@ from symdrift.cli.options import (
 )
 from symdrift.cli.requests import chosen_study, dask_executor
 from symdrift.cli.terminal import output_console, print_json, print_tables, progress_shown
-from symdrift.errors import CheckFailed, RequestError
+from symdrift.errors import CheckFailed, RequestError, counted
 
 if TYPE_CHECKING:
     from symdrift.validation.extrapolate import Extrapolation
@@ -49,7 +49,11 @@ def validate(
     ] = None,
     budget: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Time to spend at most, as 60s or 2m; default: 2m."),
+        typer.Option(
+            metavar="TIME",
+            help="Time to simulate at most, as 60s or 2m; compiling, once for a kind of network, "
+            "comes on top. Default: 150s at the speed of two ordinary cores.",
+        ),
     ] = None,
     threads: ThreadsOption = None,
     dask: DaskOption = None,
@@ -133,8 +137,8 @@ def _print_validation(result: Validation | Extrapolation) -> None:
     if isinstance(result, Validation):
         print_tables(console, [validation_table(result)])
         console.print(
-            f"{result.replicas} replicas of {result.steps} steps, windows of {result.window} "
-            f"steps, seed {result.seed}; {result.rule}",
+            f"{counted(result.replicas, 'replica')} of {result.steps} steps, "
+            f"windows of {result.window} steps, seed {result.seed}; {result.rule}",
         )
         return
     print_tables(console, [extrapolation_table(result)])

@@ -118,18 +118,13 @@ def standstill(problem: LearningProblem, evaluation: Evaluation) -> Standstill |
             break
     steps = min(wanted, longest)
     run = _thinned(_completed(simulate(fast, max(int(steps), 1000), 1, _SEED, threads=1)))
-    loss = [
-        expected_loss(point, problem.teacher, problem.input_covariance, problem.weight_decay)
-        for point in _points(run, problem.hidden)[:, 0]
-    ]
+    loss = [_loss(problem, point) for point in _points(run, problem.hidden)[:, 0]]
     return Standstill(
         stimulus=chosen.name,
         learning_rate=fast.learning_rate,
         time=run.steps.astype(np.float64),
         loss=np.array(loss),
-        smallest_loss=expected_loss(
-            minimum.point, problem.teacher, problem.input_covariance, problem.weight_decay
-        ),
+        smallest_loss=_loss(problem, minimum.point),
         excess_loss=evaluation.fluctuation.excess_loss * fast.learning_rate / problem.learning_rate,
         similarities=_similarities(run),
         representation=run.representation(chosen)[:, 0, : minimum.rank],
@@ -258,6 +253,14 @@ def _thinned(run: Trajectory) -> Trajectory:
         first_layer=run.first_layer[::stride],
         second_layer=run.second_layer[::stride],
     )
+
+
+def _loss(problem: LearningProblem, point: Array) -> float:
+    """Expected loss, with the label noise that no network can learn."""
+    learnable = expected_loss(
+        point, problem.teacher, problem.input_covariance, problem.weight_decay
+    )
+    return learnable + 0.5 * float(np.sum(problem.label_noise))
 
 
 def _minimum(problem: LearningProblem) -> MinimumPoint:

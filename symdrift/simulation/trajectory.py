@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from symdrift.errors import RequestError
+from symdrift.errors import RequestError, counted
 from symdrift.evaluation.dense.landscape import solve_minimum
 from symdrift.execution import MOST_STEPS, Diverged, Meter, require_counts, run_blocks
 from symdrift.files import replacing
@@ -148,8 +148,10 @@ def simulate(
     if burn_in > MOST_STEPS:
         raise RequestError(
             "learning.rate",
-            f"= {problem.learning_rate:g} is too small to be simulated: fluctuations need "
-            f"{burn_in:.1e} steps to become stationary, and at most {MOST_STEPS} can be made",
+            f"= {problem.learning_rate:g} is too small to be simulated with learning.weight_decay "
+            f"= {problem.weight_decay:g}: deviations relax by {slowest:.2g} times the learning rate "
+            f"per step, so that they need {burn_in:.1e} steps to become stationary, and at most "
+            f"{MOST_STEPS} can be made; raise one of them",
         )
     steps = math.ceil(DEFAULT_RELAXATIONS * time) if steps is None else steps
     stride = _stride(problem, steps, replicas)
@@ -158,7 +160,7 @@ def simulate(
     hidden = simulated_hidden(problem, minimum)
     model = model_of(problem, hidden)
     start = padded_layers(minimum, hidden)
-    log_stage(f"simulating {replicas} replicas of {burn_in + steps} steps")
+    log_stage(f"simulating {counted(replicas, 'replica')} of {burn_in + steps} steps")
     try:
         parts, interrupted = run_blocks(
             partial(_record, model, start, seed, burn_in, stride, records),

@@ -278,9 +278,13 @@ def _notation(table: Mapping[str, Any]) -> Mapping[str, str]:
             raise RequestError(
                 field, f"= {_shown(latex)} must be LaTeX of 1 to {_LONGEST_LABEL} characters"
             )
-        if not _balanced(latex) or not _LATEX.fullmatch(latex):
+        if not _balanced(latex):
+            raise RequestError(field, f"= {_shown(latex)} must close every brace that it opens")
+        if rest := _LATEX.sub("", latex, count=1):
             raise RequestError(
-                field, f"= {_shown(latex)} must be LaTeX mathematics with balanced braces"
+                field,
+                f"= {_shown(latex)} holds {_shown(rest[0])}; it must be LaTeX mathematics: "
+                "letters, digits, spaces, commands and {}^_,'()*+-",
             )
         for command in re.findall(r"\\([A-Za-z]+)", latex):
             if command not in _LATEX_COMMANDS:

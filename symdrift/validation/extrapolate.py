@@ -21,7 +21,7 @@ from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation
 from symdrift.execution import available_processors, require_counts
 from symdrift.precision import double_precision
-from symdrift.progress import Progress
+from symdrift.progress import Progress, log_stage
 from symdrift.simulation.ensemble import Schedule
 from symdrift.simulation.estimators import Estimate
 from symdrift.study.problem import Array, LearningProblem
@@ -41,6 +41,7 @@ from symdrift.validation.validate import (
     TOLERATED_ERRORS,
     Row,
     Validation,
+    compile_for,
     critical_z,
     run_planned,
 )
@@ -282,8 +283,9 @@ def validate_limit(
         `planning.plan_extrapolation`.
     budget : float, optional
         Seconds of simulation, for the speed that this machine is found to have; where it turns
-        out slower, windows are left out.  Default: `planning.BUDGET_SECONDS` by a rough model
-        of the speed, so that the same study gives the same numbers on every machine.
+        out slower, windows are left out.  Compiling comes on top.  Default:
+        `planning.BUDGET_SECONDS` by a rough model of the speed, so that the same study gives
+        the same numbers on every machine.
 
     Raises
     ------
@@ -295,6 +297,8 @@ def validate_limit(
     if budget is None:
         plan = plan_extrapolation(problem, theory, precision=precision, replicas=replicas)
         return _extrapolate(problem, plan, seed, progress, threads, executor)
+    log_stage("compiling the simulator, which is kept, and measuring its speed")
+    compile_for(problem)
     speed = measured_speed(problem, threads)
     processors = available_processors() if threads is None else threads
     clock = Clock(budget, speed, processors)

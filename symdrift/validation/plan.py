@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from symdrift.errors import RequestError
+from symdrift.errors import RequestError, counted
 from symdrift.evaluation.dense.landscape import MinimumPoint, solve_minimum
 from symdrift.evaluation.dense.noise_factors import gradient_variances
 from symdrift.evaluation.evaluate import evaluate
@@ -277,7 +277,8 @@ def plan_extrapolation(
     raise RequestError(
         "budget",
         f"= {budget:g} s is too little: burn-in and windows at {len(planned.rates)} learning rates "
-        f"would take {least} s for {planned.replicas} replicas; --budget {least}s is the least",
+        f"would take {least} s for {counted(planned.replicas, 'replica')}; "
+        f"--budget {least}s is the least",
     )
 
 
@@ -471,8 +472,10 @@ def require_time(
     if times > problem.learning_rate * MOST_STEPS:
         raise RequestError(
             "learning.rate",
-            f"= {problem.learning_rate:g} is too small to be simulated: burn-in and "
-            f"{FEWEST_WINDOWS} windows would take more than {MOST_STEPS:.0e} steps",
+            f"= {problem.learning_rate:g} is too small to be simulated with learning.weight_decay "
+            f"= {problem.weight_decay:g}: deviations relax by {slowest_of_all:.2g} times the "
+            f"learning rate per step, so that burn-in and {FEWEST_WINDOWS} windows would take more "
+            f"than {MOST_STEPS:.0e} steps; raise one of them",
         )
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from symdrift.errors import RequestError
+from symdrift.errors import RequestError, counted
+from symdrift.evaluation.dense.landscape import MinimumPoint
 from symdrift.evaluation.dense.operator import expected_loss
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation
@@ -343,6 +344,27 @@ def validate(
     )
 
 
+def compile_for(problem: LearningProblem) -> None:
+    """Compile what a run needs, or read it from the cache of an earlier run."""
+    # A small rate: a few steps must not diverge.
+    slow = replace(problem, learning_rate=1e-3 * problem.learning_rate)
+    minimum = minimum_of(slow)
+    stimuli, _, observed = _observed(slow, minimum)
+    schedule = Schedule(burn_in=1, window=2, windows=4, segments=2, halvings=1)
+    model = model_of(slow, simulated_hidden(slow, minimum))
+    measure(model, minimum, observed, stimuli, schedule, 1, 0, 1, None, None)
+
+
+def _observed(
+    problem: LearningProblem, minimum: MinimumPoint
+) -> tuple[Array, Array, Observables]:
+    """Stimuli as rows, how the minimum represents them, and what is measured of networks."""
+    count, inputs = len(problem.stimuli), problem.teacher.shape[1]
+    stimuli = np.array([stimulus.vector for stimulus in problem.stimuli]).reshape(count, inputs)
+    representations = stimuli @ padded_layers(minimum, simulated_hidden(problem, minimum))[0].T
+    return stimuli, representations, observables(minimum.rank, representations)
+
+
 def run_planned(
     problem: LearningProblem,
     theory: Evaluation,
@@ -355,15 +377,12 @@ def run_planned(
 ) -> Validation:
     """Simulate a problem as planned and compare with a theory; otherwise as `validate`."""
     minimum = minimum_of(problem)
-    count, inputs = len(problem.stimuli), problem.teacher.shape[1]
-    stimuli = np.array([stimulus.vector for stimulus in problem.stimuli]).reshape(count, inputs)
     hidden = simulated_hidden(problem, minimum)
-    representations = stimuli @ padded_layers(minimum, hidden)[0].T
-    observed = observables(minimum.rank, representations)
+    stimuli, representations, observed = _observed(problem, minimum)
     require_memory(problem, observed, schedule, replicas)
     stiffness = problem.learning_rate * theory.minimum.hessian_max
     log_stage(
-        f"simulating {replicas} replicas of {schedule.steps} steps at learning rate "
+        f"simulating {counted(replicas, 'replica')} of {schedule.steps} steps at learning rate "
         f"{problem.learning_rate:.4g}"
     )
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from symdrift.errors import counted
 from symdrift.quoting import printable
 from symdrift.tables import Table, html_page, printed
 
@@ -82,7 +83,7 @@ def summary(extrapolation: Extrapolation) -> str:
     )
     own = extrapolation.runs[extrapolation.own]
     sentences = [
-        f"{own.replicas} replicas at learning rates {runs}",
+        f"{counted(own.replicas, 'replica')} at learning rates {runs}",
         "ratio at 0, z and slope: extrapolated against learning rate times largest Hessian "
         "eigenvalue",
         extrapolation.rule,

@@ -174,7 +174,7 @@ def _rounded(equation: sp.Basic, printer: TheoryPrinter) -> Layout | None:
     right = equation.rhs
 
     def short(number: sp.Expr) -> sp.Expr:
-        return number if is_plain(number) else sp.Float(number, DIGITS)
+        return number if is_plain(number) else sp.N(number, DIGITS)
 
     matrix = isinstance(right, sp.MatrixBase)
     shown = right.applyfunc(short) if matrix else short(right)
