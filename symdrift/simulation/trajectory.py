@@ -150,8 +150,8 @@ def simulate(
             "learning.rate",
             f"= {problem.learning_rate:g} is too small to be simulated with learning.weight_decay "
             f"= {problem.weight_decay:g}: deviations relax by {slowest:.2g} times the learning "
-            f"rate per step, so that they need {burn_in:.1e} steps to become stationary, and at most "
-            f"{MOST_STEPS} can be made; raise one of them",
+            f"rate per step, so that they need {burn_in:.1e} steps to become stationary, and at "
+            f"most {MOST_STEPS} can be made; raise one of them",
         )
     steps = math.ceil(DEFAULT_RELAXATIONS * time) if steps is None else steps
     stride = _stride(problem, steps, replicas)
