@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from symdrift import evaluate
 from symdrift.cli import run
 from symdrift.documents.number_tables import parameter_table
 from symdrift.errors import RequestError
+from symdrift.evaluation.evaluate import evaluate
 from symdrift.inputs import Samples, StimulusSet, mean_share
 from symdrift.study import read_study
 from symdrift.study.data_file import read_samples

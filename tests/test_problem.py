@@ -7,12 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-import symdrift
+from symdrift.evaluation.evaluate import evaluate, evaluate_stimuli
+from symdrift.study import read_study
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
-PROBLEM = symdrift.read_study("misaligned_teacher").problem()
-EVALUATION = symdrift.evaluate(PROBLEM)
-STIMULI = symdrift.evaluate_stimuli(PROBLEM)
+PROBLEM = read_study("misaligned_teacher").problem()
+EVALUATION = evaluate(PROBLEM)
+STIMULI = evaluate_stimuli(PROBLEM)
 
 HELD: dict[str, Callable[[], Array]] = {
     "teacher": lambda: PROBLEM.teacher,
@@ -47,14 +48,14 @@ def test_a_problem_keeps_a_copy_of_what_it_was_made_from() -> None:
         synaptic_noise=0.0,
         stimuli=(stimulus,),
     )
-    before = symdrift.evaluate(problem).to_dict()
+    before = evaluate(problem).to_dict()
     vector[:] = 7.0
     teacher[:] = 7.0
-    assert symdrift.evaluate(problem).to_dict() == before
+    assert evaluate(problem).to_dict() == before
 
 
 def test_what_holds_arrays_can_be_compared_and_kept_in_a_set() -> None:
     """Arrays have no single truth value: such objects are equal when they are the same."""
-    again = symdrift.evaluate(PROBLEM)
+    again = evaluate(PROBLEM)
     assert (again == EVALUATION) is False
     assert len({PROBLEM, PROBLEM.stimuli[0], EVALUATION, EVALUATION.drift, STIMULI, PROBLEM}) == 5

@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import symdrift
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import applies
 from symdrift.evaluation.evaluate import evaluate, evaluate_stimuli
@@ -111,14 +110,6 @@ def test_numbers_that_fit_after_rescaling_are_no_obstacle() -> None:
     for method in ("closed-form", "dense"):
         rates = [evaluate(study.problem(), method).drift.variances for study in (large, plain)]
         np.testing.assert_allclose(rates[0], rates[1], rtol=1e-9)
-
-
-def test_the_public_names_are_all_there() -> None:
-    assert all(getattr(symdrift, name) is not None for name in symdrift.__all__)
-    assert set(symdrift.__all__) <= set(dir(symdrift))
-    misspelt = "evalute"
-    with pytest.raises(AttributeError, match="no attribute 'evalute'"):
-        getattr(symdrift, misspelt)
 
 
 def test_importing_the_package_imports_nothing_else() -> None:

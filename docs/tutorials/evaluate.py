@@ -25,7 +25,7 @@ from symdrift.evaluation.closed_form import formulas
 from symdrift.evaluation.sweep import linear_axis
 
 study = symdrift.read_study("frequent_stimulus")
-evaluation = symdrift.evaluate(study.problem())
+evaluation = symdrift.evaluate(study)
 evaluation
 
 # %% [markdown]
@@ -77,5 +77,5 @@ small = symdrift.read_study("anisotropic_autoencoder").with_values(
     {"network.inputs": "2", "network.outputs": "2", "network.hidden": "2",
      "inputs.covariance": "[2, 0.7]", "gamma": "0.2"}
 )  # fmt: skip
-validation = symdrift.validate(small.problem(), steps=20000, replicas=64, seed=1)
+validation = symdrift.validate_rate(small, steps=20000, replicas=64, seed=1)
 validation

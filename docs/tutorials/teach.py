@@ -42,7 +42,7 @@ derivation.equation("active")
 
 # %%
 for weight_decay in (0.3, 0.6, 0.69, 0.71):
-    minimum = symdrift.evaluate(study.with_values({"gamma": weight_decay}).problem()).minimum
+    minimum = symdrift.evaluate(study.with_values(gamma=weight_decay)).minimum
     print(f"weight decay {weight_decay}: rank {minimum.rank}, s = {minimum.singular_values}")
 
 # %% [markdown]
@@ -68,7 +68,7 @@ derivation["area"]
 
 # %%
 quick = study.with_values({"eta": 0.03, "teacher.label_noise": 1.0})
-trajectory = symdrift.simulate(quick.problem(), steps=200000, replicas=1, seed=4)
+trajectory = symdrift.simulate(quick, steps=200000, replicas=1, seed=4)
 first, second = trajectory.first_layer[:, 0], trajectory.second_layer[:, 0]
 learned = second @ first
 figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.6), layout="constrained")
@@ -91,7 +91,7 @@ print(f"second half against first: the representation moved by {turned:.2f}, the
 # Treating noise and fluctuation as uncorrelated in time misses that kicks are pulled back.
 
 # %%
-exact = symdrift.evaluate(study.problem()).drift.diffusion
-white = symdrift.evaluate(study.problem(), approximation="white").drift.diffusion
+exact = symdrift.evaluate(study).drift.diffusion
+white = symdrift.evaluate(study, approximation="white").drift.diffusion
 assert (white > exact).all()
-dict(zip(symdrift.evaluate(study.problem()).drift.planes, white / exact, strict=True))
+dict(zip(symdrift.evaluate(study).drift.planes, white / exact, strict=True))

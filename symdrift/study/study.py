@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from symdrift.study.assignments import assigned
@@ -21,7 +22,12 @@ class Study(Specification):
     Its attributes are those of `Specification`.
     """
 
-    def with_values(self, assignments: Mapping[str, str | float]) -> Study:
+    def with_values(
+        self,
+        assignments: Mapping[str, str | float] = MappingProxyType({}),
+        /,
+        **symbols: str | float,
+    ) -> Study:
         """The study with some fields or symbols set, validated again.
 
         Parameters
@@ -31,13 +37,15 @@ class Study(Specification):
             (``"learning.rate"``, ``"inputs.covariance.0"``: replaces what is there).
             Values are numbers, expressions, or lists in TOML (``"[2, 0.7]"``).  Entry
             ``i.j`` of a covariance sets entry ``j.i`` too.
+        **symbols : str or float
+            The same for keys that are names: ``with_values(gamma=0.2)``.
 
         Raises
         ------
         RequestError
             When there is no such field, or the study becomes invalid.
         """
-        return assigned(self, assignments)
+        return assigned(self, {**assignments, **symbols})
 
     def problem(self) -> LearningProblem:
         """The study with every number filled in.

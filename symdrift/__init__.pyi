@@ -1,0 +1,24 @@
+from .derivation.steps import Derivation as Derivation
+from .documents import write_derivation as write_derivation
+from .documents import write_report as write_report
+from .errors import CheckFailed as CheckFailed
+from .errors import RequestError as RequestError
+from .evaluation.result import Evaluation as Evaluation
+from .evaluation.result import StimulusEvaluation as StimulusEvaluation
+from .evaluation.sweep import sweep as sweep
+from .face import compare as compare
+from .face import evaluate as evaluate
+from .face import evaluate_stimuli as evaluate_stimuli
+from .face import observe as observe
+from .face import simulate as simulate
+from .face import validate as validate
+from .face import validate_rate as validate_rate
+from .observables import Observation as Observation
+from .study import Study as Study
+from .study import read_study as read_study
+from .study import shipped_studies as shipped_studies
+from .teaching.lesson import write_lesson as write_lesson
+from .theory.derive import derive as derive
+
+__all__: list[str]
+__version__: str

@@ -1,0 +1,250 @@
+"""What a study can be asked for in numbers: one function each, which takes the study."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from symdrift.study.problem import LearningProblem
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from symdrift.evaluation.result import Evaluation, StimulusEvaluation
+    from symdrift.observables import Observation
+    from symdrift.observables.compare import ComparedStudy
+    from symdrift.progress import Progress
+    from symdrift.simulation import Trajectory
+    from symdrift.study import Study
+    from symdrift.study.problem import Array
+    from symdrift.validation.extrapolate import Extrapolation
+    from symdrift.validation.validate import Validation
+
+
+def evaluate(
+    study: Study,
+    method: str = "auto",
+    approximation: str = "exact",
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Minimum, fluctuation, drift and stimuli of a study.
+
+    Parameters
+    ----------
+    study : Study
+    method : {"auto", "closed-form", "dense"}
+        ``"closed-form"`` evaluates the derived formulas, which need a teacher aligned with
+        Gaussian inputs; ``"dense"`` solves full matrix equations for any study; ``"auto"``
+        takes the closed form where it applies.
+    approximation : {"exact", "white"}
+        ``"white"`` treats noise and fluctuation as uncorrelated in time; it is off by tens of
+        percent and is there for comparison.
+    progress : callable, optional
+        Called on the dense road with the number of finished planes and of all.
+
+    Returns
+    -------
+    Evaluation
+        All rates per SGD step, at leading order in the learning rate.
+
+    Raises
+    ------
+    RequestError
+        When a symbol lacks a value, an argument is unknown, the closed form is asked for and
+        does not apply, or the study is outside the theory.
+    """
+    from symdrift.evaluation.evaluate import evaluate as evaluated
+
+    return evaluated(_numbers(study), method, approximation, progress)
+
+
+def evaluate_stimuli(
+    study: Study,
+    method: str = "auto",
+    approximation: str = "exact",
+    progress: Progress | None = None,
+) -> StimulusEvaluation:
+    """The same without the drift of every plane, which is by far the largest part.
+
+    Parameters, result and refusals are those of :func:`evaluate`.
+    """
+    from symdrift.evaluation.evaluate import evaluate_stimuli as evaluated
+
+    return evaluated(_numbers(study), method, approximation, progress)
+
+
+def observe(
+    study: Study,
+    times: Array | None = None,
+    approximation: str = "exact",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Observation:
+    """What an experiment sees of the drift: displacement, angle, similarity, decoder, tuning.
+
+    Parameters
+    ----------
+    study : Study
+    times : Array, optional
+        Lags in SGD steps, shape ``(T,)``, increasing; default: as far as the drift goes.
+    approximation : {"exact", "white"}
+    seed : int
+        Of the random networks whose neurons are followed.
+    progress : callable, optional
+        Called with the number of finished parts and of all.
+
+    Raises
+    ------
+    RequestError
+        When an argument is refused, the study is outside the theory, numbers leave double
+        precision, or memory does not suffice.
+    """
+    from symdrift.observables import observe as observed
+
+    return observed(_numbers(study), times, approximation, seed, progress)
+
+
+def compare(study: Study) -> ComparedStudy:
+    """The study beside synaptic noise, the white-noise approximation and isotropic inputs.
+
+    Returns
+    -------
+    ComparedStudy
+        All rates per SGD step; a comparison that does not apply is ``None`` and has a warning.
+
+    Raises
+    ------
+    RequestError
+        When the study cannot be evaluated.
+    """
+    from symdrift.observables.compare import compare_study
+
+    return compare_study(_numbers(study))
+
+
+def simulate(
+    study: Study,
+    steps: int | None = None,
+    replicas: int | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    *,
+    executor: Executor | None = None,
+) -> Trajectory:
+    """Run online SGD from the minimum and record weights.
+
+    Parameters
+    ----------
+    study : Study
+    steps : int, optional
+        SGD steps after the burn-in; default: several slowest relaxation times.
+    replicas : int, optional
+        Independent networks.
+    seed : int
+        Results depend neither on the number of replicas nor on threads.
+    threads : int, optional
+        Default: all processors.
+    progress : callable, optional
+        Receives replica-steps done and planned.
+    executor : concurrent.futures.Executor, optional
+        Runs the replicas instead of this process; results are the same to the last bit.
+
+    Raises
+    ------
+    RequestError
+        When there is no strict minimum, arguments are not positive, the run would not end, the
+        records do not fit into memory, or SGD diverges.
+    """
+    from symdrift.simulation import simulate as simulated
+
+    return simulated(_numbers(study), steps, replicas, seed, threads, progress, executor=executor)
+
+
+def validate(
+    study: Study,
+    replicas: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    *,
+    precision: float | None = None,
+    budget: float | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> Extrapolation:
+    """Compare theory and simulation where the theory is exact: at a vanishing learning rate.
+
+    Parameters
+    ----------
+    study : Study
+    replicas : int, optional
+        Independent networks.
+    seed : int
+    progress : callable, optional
+        Receives replica-steps done and planned, of all runs together.
+    precision : float, optional
+        Standard error of every extrapolated ratio to plan for.
+    budget : float, optional
+        Seconds of simulation on this machine.
+    threads, executor
+        As for :func:`simulate`.
+
+    Raises
+    ------
+    RequestError
+        When the theory does not apply, the budget is too small, or SGD diverges.
+    """
+    from symdrift.validation.extrapolate import validate_limit
+
+    return validate_limit(
+        _numbers(study), replicas, seed, progress,
+        precision=precision, budget=budget, threads=threads, executor=executor,
+    )  # fmt: skip
+
+
+def validate_rate(
+    study: Study,
+    steps: int | None = None,
+    replicas: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    *,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> Validation:
+    """Compare theory and simulation at the study's own learning rate, corrections included.
+
+    Parameters
+    ----------
+    study : Study
+    steps, replicas : int, optional
+        SGD steps of each network (burn-in included), and networks; default: planned from the
+        theory's time scales.
+    seed : int
+    progress : callable, optional
+        Receives replica-steps done and planned.
+    threads, executor
+        As for :func:`simulate`.
+
+    Raises
+    ------
+    RequestError
+        When the theory does not apply, the run is too short, or SGD diverges.
+    """
+    from symdrift.validation.validate import validate as validated
+
+    return validated(
+        _numbers(study), steps, replicas, seed, progress, threads=threads, executor=executor
+    )
+
+
+def _numbers(study: Study | LearningProblem) -> LearningProblem:
+    """The study with every number filled in; what already is, is taken for one release more."""
+    if isinstance(study, LearningProblem):
+        warnings.warn(
+            "functions of symdrift take the study itself, without .problem()",
+            DeprecationWarning,
+            stacklevel=3,
+        )
+        return study
+    return study.problem()

@@ -1,0 +1,65 @@
+"""What the package offers by its name: functions that take a study."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import symdrift
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.observables.compare import compare_study
+
+STUDY = symdrift.read_study("anisotropic_autoencoder")
+
+
+def test_every_name_of_the_stub_is_there() -> None:
+    assert all(getattr(symdrift, name) is not None for name in symdrift.__all__)
+    assert set(symdrift.__all__) <= set(dir(symdrift))
+    with pytest.raises(AttributeError, match="evalute"):
+        symdrift.evalute  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_a_name_costs_only_what_stands_behind_it() -> None:
+    code = (
+        "import sys, symdrift; assert not {'numpy', 'sympy', 'matplotlib'} & set(sys.modules); "
+        "symdrift.evaluate(symdrift.read_study('bottleneck')); assert 'sympy' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_functions_take_a_study() -> None:
+    problem = STUDY.problem()
+    drift = symdrift.evaluate(STUDY).drift
+    np.testing.assert_array_equal(drift.variances, evaluate(problem).drift.variances)
+    rates = [entry.decay_rate for entry in symdrift.evaluate_stimuli(STUDY).stimuli]
+    assert rates == [entry.decay_rate for entry in symdrift.evaluate(STUDY).stimuli]
+    compared = symdrift.compare(STUDY)
+    assert compared.white.to_dict() == compare_study(problem).white.to_dict()
+    observed = symdrift.observe(STUDY, np.array([1e3, 1e6]))
+    np.testing.assert_array_equal(observed.times, [1e3, 1e6])
+    trajectory = symdrift.simulate(STUDY, steps=1000, replicas=2, seed=1)
+    assert trajectory.first_layer.shape[1:] == (2, 3, 3)
+    assert symdrift.validate_rate(STUDY, steps=20000, replicas=16).learning_rate == 0.005
+
+
+def test_values_are_set_by_name_or_by_field() -> None:
+    by_name = STUDY.with_values(gamma=0.2)
+    assert by_name.problem().weight_decay == 0.2
+    assert by_name.document == STUDY.with_values({"gamma": 0.2}).document
+
+
+@pytest.mark.parametrize(
+    "name", ["LearningProblem", "Stimulus", "compare_study", "validate_limit"]
+)
+def test_former_names_warn_and_say_where_they_are(name: str) -> None:
+    with pytest.warns(DeprecationWarning, match=rf"symdrift\.{name} .* stays in symdrift\."):
+        assert getattr(symdrift, name).__name__ == name
+    assert name not in symdrift.__all__
+
+
+def test_a_problem_is_taken_with_a_warning() -> None:
+    with pytest.warns(DeprecationWarning, match="take the study itself"):
+        symdrift.evaluate(STUDY.problem())  # type: ignore[arg-type]
