@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +18,7 @@ from symdrift.cli import run
 from symdrift.derivation.steps import Derivation
 from symdrift.documents.assembly import theory_printer
 from symdrift.errors import CheckFailed, RequestError
-from symdrift.study import read_study
+from symdrift.study import read_study, shipped_studies
 from symdrift.teaching.exercises import (
     Answer,
     Exercise,
@@ -31,8 +32,10 @@ from symdrift.teaching.exercises.layout import HtmlPen, _rounded, sheet_view
 from symdrift.teaching.exercises.problems import PROBLEMS
 from symdrift.teaching.exercises.sheets import Sheet, _flavour
 from symdrift.teaching.exercises.statements import LATEX, MEANINGS, legend, letters, stem
+from symdrift.teaching.lesson.scope import teachable
 from symdrift.theory.derive import derive
 from symdrift.theory.linear.aligned import representative_drift
+from symdrift.typesetting.printer import TheoryPrinter
 
 PLAIN = Flavour(
     variances=(sp.Integer(2), sp.Integer(1)),
@@ -82,17 +85,91 @@ def test_every_answer_agrees_with_the_dense_engine(theory: Theory, flavour: Flav
             assert exercise.checked() is exercise
             assert len(exercise.solution) >= 2
             assert all(answer.value.is_real for answer in exercise.answers)
-            # What every printed letter means is said in the problem.
-            told = letters([Passage("", passage.symbols) for passage in passages_of(exercise)])
-            assert {stem(a.symbol) for a in exercise.answers} <= {
-                stem(item) for item in letters([Passage("", exercise.task.symbols)])
-            }
-            known = {stem(item) for item in told} | {str(item) for item in told}
-            for item in letters(passages_of(exercise)):
-                assert stem(item) in known or str(item) in known, (name, item)
+            assert {stem(a.symbol) for a in exercise.answers} <= said([exercise.task])
+            for item in printed(exercise):
                 explained = {str(item), stem(item)} & MEANINGS.keys()
                 assert explained or item in LATEX or str(item)[:1] in "hyzk", item
             assert "{{" not in "".join(passage.prose for passage in passages_of(exercise))
+
+
+def said(passages: Iterable[Passage]) -> set[str]:
+    """Letters that prose shows by themselves or on the left of an equation, and their stems."""
+    found: set[str] = set()
+    for passage in passages:
+        for name in re.findall(r"\{(\w+)\}", passage.prose):
+            item = passage.symbols[name]
+            for letter in letters([item.lhs if isinstance(item, sp.Eq) else item]):
+                found |= {str(letter), stem(letter)}
+    return found
+
+
+def printed(exercise: Exercise) -> set[sp.Basic]:
+    return letters([e for passage in passages_of(exercise) for e in passage.equations])
+
+
+LESSONS = [
+    name
+    for name in shipped_studies()
+    if not isinstance(teachable(read_study(name).problem()), RequestError)
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("study", [*LESSONS, "batches"])
+def test_each_symbol_of_a_solution_is_defined_in_its_problem(theory: Theory, study: str) -> None:
+    """The exercises of shipped lessons have no label noise, gains of one, or one sample a step."""
+    flavour = BATCHES if study == "batches" else _flavour(read_study(study).problem())
+    for student in (1, 2, 3):
+        for name, _ in PROBLEMS:
+            exercise = drawn(theory, name, student, flavour)
+            defined = said(passages_of(exercise))
+            if "L_reduction" in defined:  # The same letter, with an index.
+                defined.add("reduction")
+            undefined = [i for i in printed(exercise) if not {str(i), stem(i)} & defined]
+            assert not undefined, (student, name)
+            # And nothing is defined that the problem does not show.
+            shown = letters(
+                [
+                    *(e for passage in passages_of(exercise) for e in passage.equations),
+                    *(e for p in exercise.solution for e in p.inline.values()),
+                    *exercise.task.inline.values(),
+                ]
+            )
+            assert set(legend(exercise).symbols.values()) <= shown
+
+
+@pytest.mark.slow
+def test_legends_say_what_the_words_of_a_task_stand_for(theory: Theory) -> None:
+    def text(name: str, flavour: Flavour) -> str:
+        return legend(drawn(theory, name, 1, flavour)).prose
+
+    active = text("active", PLAIN)
+    assert "{a} is the gain of the teacher along a direction, here 1" in active
+    assert "{sigma} is the standard deviation of the label noise along a direction, here 0;" in (
+        active
+    )
+    assert "{B} is the number of samples in a step, here 1" in text("plane", PLAIN)
+    assert "here" not in text("plane", BATCHES).removeprefix("Here")
+    # A letter is explained once, with an index as that of one direction.
+    assert text("bottleneck", PLAIN) == (
+        "Here {L_reduction} is the reduction of the loss by learning a direction."
+    )
+    assert text("curvature", FULL) == (
+        "Here {s_1} is the singular value of the learned map along the direction of its index."
+    )
+
+
+def test_a_matrix_has_fractions_or_decimals_and_not_both() -> None:
+    short, long = sp.Rational(363, 590800), sp.Rational(3006129, 83543343812500000)
+    printer = TheoryPrinter({})
+    mixed = sp.Eq(sp.Symbol("M"), sp.ImmutableMatrix([[short, long]]), evaluate=False)
+    layout = _rounded(mixed, printer)
+    assert layout is not None
+    ((_, right),) = layout.rows
+    assert right.startswith(r"\approx") and "frac" not in right
+    assert "0.000614421" in right
+    exact = sp.Eq(sp.Symbol("M"), sp.ImmutableMatrix([[short, 0]]), evaluate=False)
+    assert _rounded(exact, printer) is None
 
 
 @pytest.mark.parametrize("name", ["plane", "isotropic"])

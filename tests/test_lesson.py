@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from html import unescape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,100 @@ def test_names_of_stimuli_cannot_end_the_script(anisotropic: Path) -> None:
     assert text.count("</script>") == 1
     (data,) = re.findall(r"const lesson = (\{.*?\n\});", text, re.DOTALL)
     assert json.loads(data)["stimuli"][0]["name"] == name + "1"
+
+
+def with_stimuli(study: Path, vectors: dict[str, list[int]]) -> Path:
+    with study.open("a") as file:
+        for name, vector in vectors.items():
+            file.write(f'\n[[stimulus]]\nname = "{name}"\nvector = {vector}\n')
+    return study
+
+
+MOVED = """
+visible.add("stimuli");
+refresh();
+const step = document.getElementById("stimuli");
+return [...step.querySelectorAll("label, .tale, figcaption, .finding, svg text")]
+  .map(found => found.textContent).join("\\n");
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("same_equations")
+@needs_browser
+@pytest.mark.parametrize("vector", [[1, 1, 0], [0, 0, -2]])
+def test_a_share_is_that_of_an_axis_where_the_first_stimulus_is_none(
+    driver: WebDriver, anisotropic: Path, vector: list[int]
+) -> None:
+    study = with_stimuli(anisotropic, {"mine": vector, "other": [0, 1, 0]})
+    page = study.with_name("lesson.html")
+    page.write_text(lesson_html(read_study(study)), encoding="utf-8")
+    show(driver, page)
+    text = driver.execute_script(MOVED)
+    mixed = np.count_nonzero(vector) > 1
+    phrases = {
+        "frequency of axis 1": "frequency of the first stimulus",
+        "share of axis 1 (%)": "share of mine (%)",
+        "input variance of axis 1": "input variance of mine",
+        "when the share of axis 1 grows": "when its share grows",
+        "when the variance of axis 1 grows": "when its variance grows",
+        "frequency is the share of axis 1": "frequency is the share of the first stimulus' axis",
+        "planes that they share with axis 1": "planes that they share with the first axis",
+        "against the share of axis 1": "against the share of the first one",
+        "against the variance of axis 1": "against the variance of the first one's axis",
+    }
+    for of_the_axis, of_the_stimulus in phrases.items():
+        assert (of_the_axis in text) == mixed, of_the_axis
+        assert (of_the_stimulus in text) != mixed, of_the_stimulus
+    assert "“mine” drifts" in text
+    assert "@" not in text
+    assert complaints(driver) == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("same_equations")
+def test_an_axis_is_not_called_as_another_stimulus_is(anisotropic: Path) -> None:
+    """The coordinate axes of correlated inputs are no axes of the page."""
+    correlated = "[[2.0, 0.5, 0], [0.5, 1.0, 0], [0, 0, 0.7]]"
+    text = lesson_html(read_study(anisotropic).with_values({"inputs.covariance": correlated}))
+    (label,) = re.findall(r">(frequency of [^<]*)<", text)
+    assert label == "frequency of principal axis 3"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("same_equations")
+@pytest.mark.parametrize(
+    ("variance", "vectors", "shown", "note"),
+    [
+        (2.0, {"A": [0, 1, 0], "B": [1, 0, 0]}, ["A", "B"], ""),
+        (2.0, {"A": [0, 1, 0]}, ["axis 1", "axis 2", "axis 3"],
+         "The study has one stimulus, “A”, and a lesson compares two: on this page the learned "
+         "axes are the stimuli instead."),
+        (2.0, {"A": [1, 0, 0], "B": [2, 0, 0]}, ["axis 1", "axis 2", "axis 3"],
+         "No slider tells the drift of the study's stimuli apart: on this page the learned axes "
+         "are the stimuli instead."),
+        (2.0, {"A": [1, 0, 0], "B": [2, 0, 0], "C": [0, 1, 0]}, ["A", "C", "B"],
+         "On this page “A” is the first stimulus and “C” the second, since no slider tells the "
+         "drift of “A” and “B” apart."),
+        (0.2, {"A": [1, 0, 0], "B": [0, 1, 0]}, ["axis 2", "axis 3"],
+         "Of the study's stimuli only “B” is learned, and a lesson compares two: on this page the "
+         "learned axes are the stimuli instead."),
+        (0.2, {"A": [1, 0, 0], "B": [2, 0, 0]}, ["axis 2", "axis 3"],
+         "None of the study's stimuli is learned: on this page the learned axes are the stimuli "
+         "instead."),
+        (0.2, {"A": [1, 0, 0], "B": [0, 1, 0], "C": [0, 0, 1]}, ["B", "C"],
+         "On this page “B” is the first stimulus and “C” the second, since “A” is not learned."),
+    ],
+)  # fmt: skip
+def test_a_page_says_why_its_stimuli_are_not_those_of_the_study(
+    anisotropic: Path, variance: float, vectors: dict[str, list[int]], shown: list[str], note: str
+) -> None:
+    study = read_study(with_stimuli(anisotropic, vectors)).with_values({"lambda_1": variance})
+    text = lesson_html(study)
+    (data,) = re.findall(r"const lesson = (\{.*?\n\});", text, re.DOTALL)
+    assert [stimulus["name"] for stimulus in json.loads(data)["stimuli"]] == shown
+    said = re.findall(r'<p class="tale">(.*?)</p>', text.partition("</header>")[0], re.DOTALL)
+    assert [unescape(found) for found in said[1:]] == [note] * bool(note)
 
 
 @pytest.mark.slow

@@ -41,6 +41,11 @@ class Passage:
     symbols: Mapping[str, sp.Basic] = field(default_factory=dict)
     equations: tuple[sp.Basic, ...] = ()
 
+    @property
+    def inline(self) -> dict[str, sp.Basic]:
+        """Those of the symbols that the prose shows."""
+        return {name: item for name, item in self.symbols.items() if f"{{{name}}}" in self.prose}
+
 
 @dataclass(frozen=True)
 class Answer:

@@ -180,6 +180,9 @@ def _rounded(equation: sp.Basic, printer: TheoryPrinter) -> Layout | None:
     shown = right.applyfunc(short) if matrix else short(right)
     if not shown.has(sp.Float):
         return None
+    if matrix:
+        # Entries are read against each other: none stays a fraction beside decimals.
+        shown = right.applyfunc(lambda entry: sp.N(entry, DIGITS))
     latex = printer.doprint(shown)
     return Layout(((printer.doprint(equation.lhs), rf"\approx {latex}"),))
 

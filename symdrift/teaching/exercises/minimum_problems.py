@@ -24,6 +24,7 @@ from symdrift.teaching.exercises.statements import (
     learning,
     singular_values,
 )
+from symdrift.theory.hessian import COUPLING
 from symdrift.theory.linear.aligned import renaming
 from symdrift.theory.linear.points import AlignedMinimum, Direction
 
@@ -253,7 +254,8 @@ def curvature(draw: Draw, theory: Theory) -> Exercise:
             Passage(
                 "With both directions learned, the block is",
                 {},
-                (theory.formula("hessian-pair"), equal(name, exact)),
+                # Learned directions are coupled by the weight decay alone.
+                (theory.formula("hessian-pair").xreplace({COUPLING: GAMMA}), equal(name, exact)),
             ),
             Passage(
                 "Its trace is {trace} and its determinant {determinant}. Half the trace plus and "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -39,13 +39,12 @@ MEANINGS = {
     "lambda": "input variance along a direction",
     "a": "gain of the teacher along a direction",
     "s": "singular value of the learned map along a direction",
-    "E": "residual, the gain less the singular value",
+    "E": "residual along a direction, the gain less the singular value",
     "gamma": "weight decay",
     "eta": "learning rate",
-    "sigma": "standard deviation of the label noise",
+    "sigma": "standard deviation of the label noise along a direction",
     "B": "number of samples in a step",
     "H": "Hessian of the expected loss, with indices the block of these directions",
-    "kappa": "weight decay for a learned direction",
     "C": "covariance of the noise of the gradient, with indices the block of these directions",
     "Gamma": "covariance of the fluctuation across the valley, with indices that of a block",
     "G": "squared length of the tangent vector of a rotation",
@@ -57,7 +56,7 @@ MEANINGS = {
     "Delta": "rate at which the representation of an axis loses its autocorrelation",
     "L_axis": "part of the loss that belongs to a learned direction",
     "L_reduction": "reduction of the loss by learning a direction",
-    "reduction": "reduction of the loss by learning the direction of its index",
+    "reduction": "reduction of the loss by learning a direction",
     "L_min": "smallest expected loss",
     "dimension": "dimension of the manifold of minima",
     "n_axes": "number of axes",
@@ -66,6 +65,9 @@ MEANINGS = {
     "l": "index of any direction",
 }
 """What symbols of the solutions mean, by name or by what stands before the index."""
+
+UNNAMED = {"a": 1, "sigma": 0, "B": 1}
+"""Numbers that a task says in words, without the symbol: see :func:`kind` and the like."""
 
 
 @dataclass(frozen=True)
@@ -126,9 +128,8 @@ def learning(network: Network) -> dict[str, sp.Basic]:
     }
 
 
-def letters(passages: Iterable[Passage]) -> set[sp.Basic]:
-    """Symbols that are printed in passages."""
-    parts = [part for p in passages for part in (*p.symbols.values(), *p.equations)]
+def letters(parts: Sequence[sp.Basic]) -> set[sp.Basic]:
+    """Symbols that are printed in expressions."""
     found: set[sp.Basic] = set().union(*(part.free_symbols for part in parts))
     # A matrix symbol has its size as a free symbol, which nobody sees.
     sizes = {size for item in found if isinstance(item, sp.MatrixSymbol) for size in item.shape}
@@ -143,18 +144,42 @@ def stem(item: sp.Basic) -> str:
     return str(item).partition("_")[0]
 
 
+def named(passages: Iterable[Passage]) -> set[str]:
+    """Symbols that prose names, with and without their index."""
+    inline = [item for passage in passages for item in passage.inline.values()]
+    # The words around an inline equation are about its left side.
+    items = letters([item.lhs if isinstance(item, sp.Eq) else item for item in inline])
+    return {stem(item) for item in items} | {str(item) for item in items}
+
+
 def legend(exercise: Exercise) -> Passage:
     """Sentence that says what the symbols of a solution mean that its prose does not name."""
     passages = (exercise.task, *exercise.solution)
-    named = letters(Passage("", passage.symbols) for passage in passages)
-    known = {stem(item) for item in named} | {str(item) for item in named}
+    known = named(passages)
+    shown = letters([part for p in passages for part in (*p.inline.values(), *p.equations)])
+    # By meaning: that of a letter is said once, without an index where it occurs so.
     entries: dict[str, sp.Basic] = {}
-    for item in sorted(letters(passages), key=lambda item: (len(str(item)), str(item))):
-        meaning = str(item) if str(item) in MEANINGS else stem(item)
-        if meaning not in known and str(item) not in known:
-            entries.setdefault(meaning, item)
-    text = "; ".join(f"{{{key}}} is the {MEANINGS[key]}" for key in entries)
-    return Passage(f"Here {text}." if entries else "", entries)
+    for item in sorted(shown, key=lambda item: (len(str(item)), str(item))):
+        key = _key(item)
+        if key not in known and str(item) not in known:
+            entries.setdefault(MEANINGS[key], item)
+    text = "; ".join(_explained(item) for item in entries.values())
+    return Passage(f"Here {text}." if text else "", {str(item): item for item in entries.values()})
+
+
+def _key(item: sp.Basic) -> str:
+    """What the meaning of a symbol is looked up by."""
+    return str(item) if str(item) in MEANINGS else stem(item)
+
+
+def _explained(item: sp.Basic) -> str:
+    """What a symbol means; one with an index belongs to a certain direction."""
+    key = _key(item)
+    meaning = MEANINGS[key]
+    if key != str(item):
+        meaning = meaning.replace("a direction", "the direction of its index")
+    number = f", here {UNNAMED[key]}" if key in UNNAMED else ""
+    return f"{{{item}}} is the {meaning}{number}"
 
 
 def kind(network: Network) -> str:

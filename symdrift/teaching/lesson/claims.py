@@ -73,6 +73,12 @@ def frequent_axis(stimulus: Stimulus) -> int:
     return int(np.argmax(np.abs(stimulus.vector)))
 
 
+def on_axis(stimulus: Stimulus) -> bool:
+    """Whether a stimulus is a multiple of one axis, up to rounding."""
+    parts = np.abs(stimulus.vector)
+    return int(np.count_nonzero(parts > _EQUAL * parts.max())) == 1
+
+
 def errs_without_decay(problem: LearningProblem, aligned: Alignment) -> bool:
     """Whether a direction of the teacher has no hidden unit, and so an error of its own."""
     return bool(np.count_nonzero(aligned.gains) > problem.hidden)
@@ -116,7 +122,7 @@ def order(
             for slider in sliders
         ),
         rank > 2
-        and all(np.count_nonzero(stimulus.vector) == 1 for stimulus in stimuli[:2])
+        and all(on_axis(stimulus) for stimulus in stimuli[:2])
         and _frequent_is_slower(walks["frequency"], ratios["frequency"], stimuli),
         "label_noise" in ratios and _turns(ratios["label_noise"]),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import resources
 from typing import Any
 
@@ -24,10 +25,16 @@ from symdrift.quoting import script_json
 from symdrift.study import Study
 from symdrift.study.problem import LearningProblem, Stimulus
 from symdrift.study.roles import ROLES
-from symdrift.teaching.lesson.claims import Order, errs_without_decay, frequent_axis, order
+from symdrift.teaching.lesson.claims import (
+    Order,
+    errs_without_decay,
+    frequent_axis,
+    on_axis,
+    order,
+)
 from symdrift.teaching.lesson.controls import OCTAVE, Control, controls
 from symdrift.teaching.lesson.scope import MOST_AXES, teachable
-from symdrift.teaching.lesson.story import LAST_CONTROLS, Scene, scenes
+from symdrift.teaching.lesson.story import LAST_CONTROLS, Scene, scenes, stand_in
 from symdrift.theory.derive import derive
 from symdrift.theory.linear.aligned import representative_drift
 from symdrift.typesetting import mathml
@@ -65,14 +72,21 @@ def lesson_html(study: Study) -> str:
     evaluation = evaluate(problem)
     derivation = derive(study)
     sliders = controls(problem, aligned, evaluation)
-    stimuli, compared = _compared(problem, aligned, evaluation, sliders)
+    stimuli, compared, note = _compared(problem, aligned, evaluation, sliders)
+    axis = _mixed(stimuli)
+    if axis:
+        sliders = tuple(
+            replace(control, text=f"frequency of {axis}") if control.key == "frequency" else control
+            for control in sliders
+        )
     gains = any(control.role == "gain" for control in sliders)
-    story = scenes(compared, errs_without_decay(problem, aligned), gains)
+    story = scenes(compared, errs_without_decay(problem, aligned), gains, axis)
     writer = _Writer(derivation, story)
     return render_html(
         "lesson.html.jinja",
         title=study.title,
         study=study.name,
+        note=note,
         scenes=[
             {
                 "identifier": scene.identifier,
@@ -98,7 +112,7 @@ def lesson_html(study: Study) -> str:
         seed=SEED,
         data=Markup(script_json(_data(problem, aligned, stimuli, compared, sliders, story))),
         kernels=Markup(_kernels()),
-        scripts=[Markup(_text(name)) for name in _SCRIPTS],
+        scripts=[Markup(script) for script in _scripts(axis)],
     )
 
 
@@ -107,11 +121,11 @@ def _compared(
     aligned: Alignment,
     evaluation: Evaluation,
     sliders: tuple[Control, ...],
-) -> tuple[list[Stimulus], Order]:
+) -> tuple[list[Stimulus], Order, str]:
     """Stimuli with a hidden representation, on the axes that teacher and inputs share.
 
-    The learned axes themselves where fewer than two of the study's stimuli have one, or no
-    slider tells the first two apart.
+    The first two are the first of the study's and the next that some slider tells from it; the
+    learned axes take their place where there are no two such.  A sentence says so.
     """
     seen = {stimulus.name for stimulus in evaluation.stimuli if stimulus.squared_norm > 0}
     found = [
@@ -129,18 +143,34 @@ def _compared(
         hidden=problem.hidden,
     )
     units = np.eye(inputs)
-    learned = [Stimulus(f"axis {k + 1}", units[k]) for k in np.flatnonzero(values)]
+    axes = [Stimulus(f"axis {k + 1}", units[k]) for k in np.flatnonzero(values)]
     last = _shown(LAST_CONTROLS, sliders)
-    for stimuli in (found, learned):
-        if len(stimuli) < 2:
-            continue
+    # What is like the first is like all that are like it: no other pair is left to try.
+    pairs = [[found[0], found[k], *found[1:k], *found[k + 1 :]] for k in range(1, len(found))]
+    for stimuli in (*pairs, axes):
         compared = order(problem, aligned, stimuli, evaluation.minimum.rank, last)
         if compared is not None:
-            return stimuli, compared
+            shown = [] if stimuli is axes else [stimulus.name for stimulus in stimuli[:2]]
+            named = [stimulus.name for stimulus in problem.stimuli]
+            return stimuli, compared, stand_in(named, [s.name for s in found], shown)
     raise RequestError(
         "study",
         f'"{problem.study}" cannot become a lesson: no slider tells the drift of its stimuli apart',
     )
+
+
+def _mixed(stimuli: list[Stimulus]) -> str:
+    """Name of the axis whose frequency is moved, where the first stimulus lies along several."""
+    if on_axis(stimuli[0]):
+        return ""
+    moved = frequent_axis(stimuli[0])
+    name = f"axis {moved + 1}"
+    # Coordinate axes of correlated inputs are called so as well, and are others.
+    taken = any(
+        stimulus.name == name and not (on_axis(stimulus) and frequent_axis(stimulus) == moved)
+        for stimulus in stimuli
+    )
+    return f"principal {name}" if taken else name
 
 
 def _shown(names: tuple[str, ...], sliders: tuple[Control, ...]) -> list[Control]:
@@ -200,8 +230,21 @@ def _kernels() -> str:
     )
 
 
-def _text(name: str) -> str:
-    return (resources.files("symdrift.teaching.lesson") / "scripts" / name).read_text("utf-8")
+def _scripts(axis: str) -> list[str]:
+    """The page's script, in which the axis that is moved has a name or is the first stimulus'."""
+    words = {
+        "@moved": axis or "${name}",
+        "@share": f"the share of {axis}" if axis else "its share",
+        "@variance": f"the variance of {axis}" if axis else "its variance",
+    }
+    folder = resources.files("symdrift.teaching.lesson") / "scripts"
+    scripts = []
+    for name in _SCRIPTS:
+        text = (folder / name).read_text("utf-8")
+        for mark, word in words.items():
+            text = text.replace(mark, word)
+        scripts.append(text)
+    return scripts
 
 
 class _Writer:

@@ -5,6 +5,7 @@ Prose uses the mark-up of derivations: ``{name}`` is inline mathematics by role.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symdrift.teaching.lesson.claims import Order, Setting
@@ -57,7 +58,9 @@ LAST_CONTROLS = ("frequency", "label_noise", "weight_decay")
 """Sliders of the last step, whose claims are found by walking them."""
 
 
-def scenes(order: Order, errs_without_decay: bool, gains: bool) -> tuple[Scene, ...]:
+def scenes(
+    order: Order, errs_without_decay: bool, gains: bool, axis: str = ""
+) -> tuple[Scene, ...]:
     """The steps of the story.
 
     Parameters
@@ -68,7 +71,15 @@ def scenes(order: Order, errs_without_decay: bool, gains: bool) -> tuple[Scene, 
         Whether there are directions that no hidden unit is left for.
     gains : bool
         Whether the gains of the teacher have sliders.
+    axis : str
+        Name of the axis whose frequency is moved, where the first stimulus lies along several;
+        empty where it is the axis of the first stimulus.
     """
+    moved, share, variance = (axis,) * 3 if axis else _OF_THE_FIRST
+    share_in_words = (
+        f"{axis} in it, one of the axes that the first stimulus has a part in"
+        if axis else "the first stimulus' axis in it"
+    )  # fmt: skip
     return (
         Scene(
             "loss",
@@ -298,11 +309,11 @@ def scenes(order: Order, errs_without_decay: bool, gains: bool) -> tuple[Scene, 
             "in. An axis that is met more often has a larger input variance {input_variance}, "
             "and along itself a stiffer valley and a smaller error.\n\n"
             "How drift changes then is two questions. In the first figure the total variance "
-            "stays: frequency is the share of the first stimulus' axis in it, as if every sample "
+            f"stays: frequency is the share of {share_in_words}, as if every sample "
             "came along one axis and all were equally strong, and what one axis gains the others "
             "lose, in their old proportions. Their errors grow, and the planes that they share "
-            "with the first axis can become faster. In the second figure the others keep their "
-            "variances and the first axis has more or less than before. The two answers can be "
+            f"with {moved} can become faster. In the second figure the others keep their "
+            f"variances and {moved} has more or less than before. The two answers can be "
             "opposite; the line under each figure says which holds at the present setting.",
             ("axis-decay", "decay-rate"),
             {
@@ -316,14 +327,15 @@ def scenes(order: Order, errs_without_decay: bool, gains: bool) -> tuple[Scene, 
             (
                 Picture(
                     "figure-stimuli",
-                    "Same total variance: drift of each stimulus against the share of the first "
-                    "one. Lines: theory; a line ends where its direction is no longer learned. "
+                    "Same total variance: drift of each stimulus against the share of "
+                    f"{share}. Lines: theory; a line ends where its direction is no longer "
+                    "learned. "
                     "Points: simulation at the present setting.",
                 ),
                 Picture(
                     "figure-alone",
-                    "Other variances fixed: drift of each stimulus against the variance of the "
-                    "first one's axis alone. Lines and points as before.",
+                    "Other variances fixed: drift of each stimulus against the variance of "
+                    f"{variance} alone. Lines and points as before.",
                 ),
             ),
             LAST_CONTROLS,
@@ -334,6 +346,8 @@ def scenes(order: Order, errs_without_decay: bool, gains: bool) -> tuple[Scene, 
     )  # fmt: skip
 
 
+_OF_THE_FIRST = ("the first axis", "the first one", "the first one's axis")
+"""The axis of the first stimulus where it is moved, has a share, and has a variance."""
 _ERRORS_VANISH = "without them the error of every sample at the minimum would vanish."
 _ERRORS_STAY = (
     "without them samples would still err at the minimum, along the directions that no hidden "
@@ -391,6 +405,49 @@ def _slider(setting: Setting) -> str:
     control = setting.control
     text = control.text.removesuffix(" of the first stimulus")
     return f"the {text} of output {control.index}" if control.index else f"the {text}"
+
+
+def stand_in(named: Sequence[str], learned: Sequence[str], shown: Sequence[str]) -> str:
+    """Why a page has other stimuli than its study, or has them in another order.
+
+    Parameters
+    ----------
+    named, learned : sequence of str
+        Stimuli of the study, and those of them that have a representation.
+    shown : sequence of str
+        The first two of the page, if they are the study's; else the axes are shown.
+
+    Returns
+    -------
+    str
+        One sentence; empty where the page is about the first two stimuli of the study.
+    """
+    quoted = {name: f"“{name}”" for name in named}
+    if not shown:
+        if len(learned) > 1:
+            why = "No slider tells the drift of the study's stimuli apart"
+        elif len(named) == 1:
+            why = f"The study has one stimulus, {quoted[named[0]]}, and a lesson compares two"
+        elif learned:
+            why = (
+                f"Of the study's stimuli only {quoted[learned[0]]} is learned, and a lesson "
+                "compares two"
+            )
+        else:
+            why = "None of the study's stimuli is learned"
+        return f"{why}: on this page the learned axes are the stimuli instead."
+    first, second = shown
+    before = [name for name in named[: named.index(second)] if name != first]
+    reasons = [f"{quoted[name]} is not learned" for name in before if name not in learned]
+    alike = [quoted[name] for name in before if name in learned]
+    if alike:
+        reasons.append(f"no slider tells the drift of {_list([quoted[first], *alike])} apart")
+    if not reasons:
+        return ""
+    return (
+        f"On this page {quoted[first]} is the first stimulus and {quoted[second]} the second, "
+        f"since {_list(reasons)}."
+    )
 
 
 def _list(items: list[str]) -> str:

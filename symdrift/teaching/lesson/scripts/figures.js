@@ -414,14 +414,14 @@ function drawStimuli() {
     lesson.stimuli.slice(0, 4).map(stimulus => rateOf(stimulus, found))).filter(rate => rate > 0);
   const range = {low: Math.min(...rates) / 1.4, high: Math.max(...rates) * 1.4};
   const {name} = lesson.stimuli[0];
-  drawRates("figure-stimuli", `share of ${name} (%)`, false, together,
+  drawRates("figure-stimuli", `share of @moved (%)`, false, together,
     found => 100 * frequencyIn(found), range);
-  drawRates("figure-alone", `input variance of ${name}`, true, alone,
+  drawRates("figure-alone", `input variance of @moved`, true, alone,
     found => found.covariance[lesson.frequent], range);
   finding("figure-stimuli",
-    tendency(exponentOf("stimuli", control), "its share grows and the others give way"));
+    tendency(exponentOf("stimuli", control), "@share grows and the others give way"));
   finding("figure-alone",
-    tendency(exponentAlone("stimuli"), "its variance grows and the others keep theirs"));
+    tendency(exponentAlone("stimuli"), "@variance grows and the others keep theirs"));
 }
 
 // How the drift of the first stimulus answers, at the present setting.
