@@ -23,12 +23,15 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".svg", ".pdf")
 _MOST_LEGEND_ENTRIES = 12
+_LONGEST_LABEL = 60
 _LEGEND_COLUMNS = ((4, 14), (2, 34), (1, math.inf))
 """Columns of a legend, and the longest name with which they fit below a panel."""
 # Okabe and Ito: distinguishable with every kind of colour vision.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _LINE_STYLES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
 _MARKERS = ".sv^D"
+_MOST_UPRIGHT, _ROOM = 8, 45
+"""Bars, and letters of all their names, that stand beside each other."""
 _LOG_FROM = 20
 """Ratio of largest to smallest value from which an axis is logarithmic."""
 _SAME = 1e-6
@@ -125,6 +128,12 @@ def _lines(
     from matplotlib.lines import Line2D
     from matplotlib.ticker import MaxNLocator
 
+    from symdrift.figures.style import short_names
+
+    found = list(
+        dict.fromkeys(name for point in points for name in _selected(point, prefix, suffix))
+    )
+    short = dict(zip(found, short_names(found), strict=True))
     groups: dict[str, list[SweepPoint]] = {}
     for point in points:
         others = ", ".join(f"{axis.path} = {point.swept[axis.path]:g}" for axis in axes[1:])
@@ -136,7 +145,7 @@ def _lines(
         style = _LINE_STYLES[index % len(_LINE_STYLES)]
         marker = _MARKERS[index // len(_LINE_STYLES) % len(_MARKERS)]
         for names, places, heights in _curves(members, axes[0].path, prefix, suffix):
-            label = ", ".join(names)
+            label = ", ".join(short[name] for name in names)
             colour = colours.setdefault(label, _COLOURS[len(colours) % len(_COLOURS)])
             everything += heights
             panel.plot(places, heights, color=colour, linestyle=style, marker=marker, markersize=4)
@@ -146,7 +155,10 @@ def _lines(
                     [], [], color="0.4", linestyle=style, marker=marker, label=figure_text(others)
                 )
             )
-    names_first = [Line2D([], [], color=colours[name], label=figure_text(name)) for name in colours]
+    names_first = [
+        Line2D([], [], color=colour, label=figure_text(_fitting(label)))
+        for label, colour in colours.items()
+    ]
     _legend(panel, names_first + legend)
     if everything and 0 < _LOG_FROM * min(everything) < max(everything):
         panel.set_yscale("log")
@@ -179,6 +191,13 @@ def _curves(
     return curves
 
 
+def _fitting(label: str) -> str:
+    """As many of the names of curves that coincide as a row of the legend holds."""
+    if len(label) <= _LONGEST_LABEL:
+        return label
+    return label[:_LONGEST_LABEL].rpartition(", ")[0] + ", …"
+
+
 def _legend(panel: Axes, entries: list[Line2D]) -> None:
     """Put a legend below the panel, where it hides no data."""
     hidden = len(entries) - _MOST_LEGEND_ENTRIES
@@ -195,10 +214,14 @@ def _legend(panel: Axes, entries: list[Line2D]) -> None:
 
 
 def _bars(panel: Axes, point: SweepPoint, prefix: str, suffix: str) -> None:
+    from symdrift.figures.style import short_names, turn
+
     row = _selected(point, prefix, suffix)
-    panel.bar([figure_text(name) for name in row], list(row.values()), color=_COLOURS[0])
+    names = short_names(list(row))
+    panel.bar(list(map(figure_text, names)), list(row.values()), color=_COLOURS[0])
     panel.grid(axis="y", alpha=0.3)
-    panel.tick_params(axis="x", labelrotation=90 if len(row) > 8 else 0)
+    turned = len(row) > _MOST_UPRIGHT or turn(names, _ROOM)
+    panel.tick_params(axis="x", labelrotation=90 if turned else 0)
 
 
 def _selected(point: SweepPoint, prefix: str, suffix: str) -> dict[str, float]:

@@ -29,6 +29,7 @@ from symdrift.figures import (
     ValidationRatios,
     WeightDecaySweep,
     literal,
+    short_quantities,
 )
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.validation.extrapolate import ExtrapolatedRow, Extrapolation
@@ -44,6 +45,8 @@ _SWEEP_POINTS, _FEW_POINTS = 41, 9
 _MOST_SERIES = 3
 _MOST_STIMULI = 12
 _MOST_RATIOS = 28
+_LONGEST_OF_LEGEND = 9
+"""Letters of a name that fit into the legend of a small panel."""
 _UNCERTAIN = 0.3
 """Relative standard error of a ratio that says nothing."""
 _ZERO = 1e-10
@@ -184,7 +187,7 @@ def _ratio_limit(row: ExtrapolatedRow, runs: Sequence[Validation]) -> RatioLimit
     assert row.ratio is not None
     assert row.slope is not None
     return RatioLimit(
-        label=_label(row.quantity),
+        label=_label(*short_quantities([row.quantity], _LONGEST_OF_LEGEND)),
         ratio=_array(entry.simulation / entry.theory for entry in rows),
         standard_error=_array(abs(entry.standard_error / entry.theory) for entry in rows),
         limit=row.ratio.value,
@@ -296,7 +299,7 @@ def validation_ratios(validation: Validation) -> ValidationRatios:
             rows = [row for row in rows if kind not in row.quantity]
     rows = rows[:_MOST_RATIOS]
     return ValidationRatios(
-        quantities=tuple(_label(row.quantity) for row in rows),
+        quantities=tuple(map(_label, short_quantities([row.quantity for row in rows]))),
         ratio=_array(row.simulation / row.theory for row in rows),
         standard_error=_array(abs(row.standard_error / row.theory) for row in rows),
     )

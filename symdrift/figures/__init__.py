@@ -54,7 +54,7 @@ from symdrift.figures.structure import (
     caption_block_structure,
     draw_block_structure,
 )
-from symdrift.figures.style import COLOURS, SUFFIXES, literal, rendered, save
+from symdrift.figures.style import COLOURS, SUFFIXES, literal, rendered, save, short_quantities
 from symdrift.figures.sweeps import (
     WeightDecaySweep,
     caption_weight_decay_sweep,
@@ -112,4 +112,5 @@ __all__ = [
     "literal",
     "rendered",
     "save",
+    "short_quantities",
 ]

@@ -9,11 +9,22 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from symdrift.figures.style import COLOURS, colour, drawing, label_in_units, literal
+from symdrift.figures.style import (
+    COLOURS,
+    caption_short,
+    colour,
+    drawing,
+    label_in_units,
+    label_stimuli,
+    literal,
+)
 from symdrift.study.problem import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_ROOM = 30
+"""Letters along the axis of stimuli."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +72,8 @@ def draw_counterparts(data: Counterparts) -> Figure:
         for index, (label, rates) in enumerate(data.rates):
             shift = width * (index - (len(data.rates) - 1) / 2)
             bars.bar(places + shift, rates, width, color=colour(index), label=literal(label))
-        names = [literal(name) for name in data.stimuli]
-        bars.set_xticks(places, names, rotation=0 if sum(map(len, names)) < 30 else 60)
         bars.grid(axis="x", visible=False)
-        bars.set_xlabel("stimulus")
+        label_stimuli(bars, data.stimuli, _ROOM)
         label_in_units(bars, "y", "decay rate", "/ step")
         figure.legend(loc="outside upper center", ncols=3)
     return figure
@@ -86,7 +95,7 @@ def caption_counterparts(data: Counterparts) -> str:
             "by gradient noise (circles) and by synaptic noise (squares); solid: as many inputs "
             "as hidden units; dashed: hidden units beyond those that are needed, which stay silent."
         )
-    return text
+    return text + caption_short(data.stimuli)
 
 
 def _draw_sizes(axes: Axes, data: Counterparts) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from symdrift.figures.style import WIDTH, colour, drawing, literal
+from symdrift.figures.style import WIDTH, caption_short, colour, drawing, literal, short_names
 from symdrift.study.problem import Array
 
 if TYPE_CHECKING:
@@ -59,9 +59,10 @@ def draw_frequency_sweep(data: FrequencySweep) -> Figure:
     with drawing():
         figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        names = list(map(literal, short_names([curve.stimulus for curve in data.curves])))
         for index, curve in enumerate(data.curves):
             _draw_curve(upper, data, curve.theory, curve.simulation, curve.standard_error, index)
-            upper.plot([], [], color=colour(index), marker="o", label=literal(curve.stimulus))
+            upper.plot([], [], color=colour(index), marker="o", label=names[index])
         own = data.curves[0]
         for index, other in enumerate(data.curves[1:], start=1):
             ratio = own.simulation / other.simulation
@@ -78,7 +79,7 @@ def draw_frequency_sweep(data: FrequencySweep) -> Figure:
         upper.set_ylabel("decay rate (1 / step)")
         upper.legend()
         lower.set_ylabel("ratio to the others")
-        lower.set_xlabel(f"probability of “{literal(own.stimulus)}”")
+        lower.set_xlabel(f"probability of “{names[0]}”")
     return figure
 
 
@@ -102,7 +103,7 @@ def caption_frequency_sweep(data: FrequencySweep) -> str:
         text += " At the dotted line all stimuli are shown equally often."
     if inner:
         text += f" Its own rate is lowest at a probability of {least:.2f}."
-    return text
+    return text + caption_short([curve.stimulus for curve in data.curves])
 
 
 def _draw_curve(

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from symdrift.figures.style import colour, drawing, label_in_units, literal
+from symdrift.figures.style import colour, drawing, label_in_units, literal, short_names
 from symdrift.study.problem import Array
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _draw_displacements(axes: Axes, data: LearningRateLimit) -> None:
     axes.set_xlabel(r"time lag $\tau$ (steps)")
     axes.set_ylabel(r"$\langle\|h_{t+\tau} - h_t\|^2\rangle$")
     axes.legend(fontsize=8)
-    axes.set_title(literal(data.stimulus), fontsize=9)
+    axes.set_title(literal(*short_names([data.stimulus])), fontsize=9)
 
 
 def _draw_ratios(axes: Axes, data: LearningRateLimit) -> None:

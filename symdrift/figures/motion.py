@@ -8,11 +8,20 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
-from symdrift.figures.style import COLOURS, WIDTH, colour, drawing, label_in_units, literal
+from symdrift.figures.style import (
+    COLOURS,
+    WIDTH,
+    colour,
+    drawing,
+    label_in_units,
+    literal,
+    short_names,
+)
 from symdrift.study.problem import Array
 
 _MOST_AXES = 6
 _LONGEST_NAME = 12
+"""Letters that leave room for the curves beside the names of two stimuli."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +117,10 @@ def draw_standstill(data: Standstill) -> Figure:
         loss.set_ylim(bottom=data.smallest_loss - data.excess_loss)
         loss.set_ylabel("expected\nloss")
         loss.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0.2)
+        names = list(dict.fromkeys(name for pair in data.similarities for name in pair[:2]))
+        short = dict(zip(names, map(literal, short_names(names, _LONGEST_NAME)), strict=True))
         for place, (one, other, values) in enumerate(data.similarities):
-            pair = f"{_short(one)} · {_short(other)}"
+            pair = f"{short[one]} · {short[other]}"
             similarity.plot(data.time, values, color=colour(place), linewidth=0.8, label=pair)
         similarity.set_ylabel("similarity\n$h_a \\cdot h_b$")
         similarity.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=1.2)
@@ -211,8 +222,3 @@ def caption_swept_area(data: SweptArea) -> str:
         f"{other}) of hidden axes, added up and divided by the metric, are the angle by which the "
         f"hidden layer has turned. Learning rate {data.learning_rate:.2g}."
     )
-
-
-def _short(name: str) -> str:
-    """Name of a stimulus that leaves room for the curves."""
-    return literal(name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…")

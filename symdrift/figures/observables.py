@@ -9,7 +9,15 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from symdrift.figures.style import COLOURS, STYLE, drawing, literal
+from symdrift.figures.style import (
+    COLOURS,
+    STYLE,
+    caption_short,
+    drawing,
+    literal,
+    short_names,
+    width,
+)
 from symdrift.observables import (
     DecoderDecay,
     Displacement,
@@ -36,6 +44,8 @@ _SEEN = 1e-12
 _MOST_TICKS = 10
 _LONGEST_TICK = 8
 """Letters of a stimulus's name beside a row of the matrix; longer ones give way to numbers."""
+_LEGEND_ROOM, _LEGEND_SIGN = 120, 10
+"""Letters of a row of the legend, and those that the line before each name takes."""
 _PARTS = (("fluctuation", ":"), ("rotation", "-."), ("diffusion", "--"))
 
 
@@ -52,7 +62,8 @@ def draw_observables(data: Observation) -> Figure:
             figsize=(_PAGE_WIDTH, _PANEL_HEIGHT * len(rows) + 0.5), layout="constrained"
         )
         axes = figure.subplot_mosaic(mosaic)
-        _draw_displacement(axes["displacement"], data)
+        names = list(map(literal, short_names(_shown_names(data))))
+        _draw_displacement(axes["displacement"], data, names[0])
         _draw_autocorrelation(axes["autocorrelation"], data)
         _draw_angle(axes["angle"], data)
         _draw_matrix(figure, axes["matrix"], data.similarity)
@@ -64,15 +75,11 @@ def draw_observables(data: Observation) -> Figure:
         for name, panel in axes.items():
             if name != "matrix":
                 _draw_time(panel, data.times)
-        shown = data.displacement[:MOST_STIMULI]
         figure.legend(
-            handles=[
-                Line2D([], [], color=COLOURS[k], label=literal(moved.stimulus))
-                for k, moved in enumerate(shown)
-            ],
+            handles=[Line2D([], [], color=COLOURS[k], label=name) for k, name in enumerate(names)],
             title="stimulus",
             loc="outside lower center",
-            ncols=min(len(shown), 3 if max(len(m.stimulus) for m in shown) > 20 else 6),
+            ncols=min(len(names), int(_LEGEND_ROOM / (max(map(width, names)) + _LEGEND_SIGN))),
         )
     return figure
 
@@ -105,10 +112,14 @@ def caption_observables(data: Observation) -> str:
     hidden = len(data.displacement) - MOST_STIMULI
     if hidden > 0:
         text += f" Curves of {hidden} further stimuli are not drawn."
-    return text
+    return text + caption_short(_shown_names(data))
 
 
-def _draw_displacement(axes: Axes, data: Observation) -> None:
+def _shown_names(data: Observation) -> list[str]:
+    return [moved.stimulus for moved in data.displacement[:MOST_STIMULI]]
+
+
+def _draw_displacement(axes: Axes, data: Observation, first: str) -> None:
     shown = data.displacement[:MOST_STIMULI]
     for k, moved in enumerate(shown):
         axes.plot(data.times, _positive(moved.total), color=COLOURS[k])
@@ -121,7 +132,7 @@ def _draw_displacement(axes: Axes, data: Observation) -> None:
         axes.set_yscale("log")
         axes.set_ylim(0.3 * totals[totals > 0].min(), 3 * totals.max())
     axes.set_ylabel(r"$\langle\|h_{t+\tau} - h_t\|^2\rangle$")
-    axes.legend(title=f"parts, {literal(shown[0].stimulus)}", title_fontsize=7.5)
+    axes.legend(title=f"parts, {first}", title_fontsize=7.5)
 
 
 def _is_seen(moved: Displacement, part: str) -> bool:
@@ -141,7 +152,7 @@ def _draw_autocorrelation(axes: Axes, data: Observation) -> None:
 
 
 def _draw_angle(axes: Axes, data: Observation) -> None:
-    order = [moved.stimulus for moved in data.displacement[:MOST_STIMULI]]
+    order = _shown_names(data)
     shown = [angle for angle in data.angle if angle.stimulus in order]
     for angle in shown:
         colour = COLOURS[order.index(angle.stimulus)]

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from symdrift.figures.style import COLOURS, PLAIN, drawing, literal, save
+from symdrift.figures.style import (
+    COLOURS,
+    PLAIN,
+    drawing,
+    literal,
+    save,
+    short_names,
+    short_quantities,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,17 +52,21 @@ def plot_extrapolation(extrapolation: Extrapolation, path: Path) -> None:
 
 def _drawn(extrapolation: Extrapolation) -> Figure:
     rows = [row for row in extrapolation.rows if row.ratio is not None][:_MOST_PANELS]
-    stimuli = len(extrapolation.runs[extrapolation.own].displacements[:_MOST_PANELS])
-    heights = [max(1, math.ceil(count / _PANELS_PER_ROW)) for count in (len(rows), stimuli)]
+    curves = extrapolation.runs[extrapolation.own].displacements[:_MOST_PANELS]
+    heights = [max(1, math.ceil(len(shown) / _PANELS_PER_ROW)) for shown in (rows, curves)]
     figure = Figure(figsize=(10, 2.4 * sum(heights) + 1.2), layout="constrained")
     upper, lower = np.ravel(figure.subfigures(2, 1, height_ratios=heights, squeeze=False))
     panels = _panels(upper, heights[0], len(rows))
-    for panel, row in zip(panels, rows, strict=True):
+    names = short_quantities([row.quantity for row in rows])
+    for panel, row, name in zip(panels, rows, names, strict=True):
         _draw(panel, extrapolation, row)
+        panel.set_title(literal(name), fontsize="medium")
     upper.supxlabel(r"learning rate times largest Hessian eigenvalue, $\eta h_\mathrm{max}$")
     upper.supylabel("simulation / theory")
-    for index, panel in enumerate(_panels(lower, heights[1], stimuli)):
+    names = short_names([curve.stimulus for curve in curves])
+    for index, panel in enumerate(_panels(lower, heights[1], len(curves))):
         _draw_displacement(panel, extrapolation, index)
+        panel.set_title(literal(names[index]), fontsize="medium")
     lower.supxlabel("SGD steps")
     lower.supylabel("mean-squared displacement")
     return figure
@@ -86,10 +98,6 @@ def _draw_displacement(panel: Axes, extrapolation: Extrapolation, stimulus: int)
         )
     panel.set_xscale("log")
     panel.set_yscale("log")
-    panel.set_title(
-        literal(extrapolation.runs[extrapolation.own].displacements[stimulus].stimulus),
-        fontsize="medium",
-    )
     if stimulus == 0:
         panel.legend(fontsize="x-small")
 
@@ -114,4 +122,3 @@ def _draw(panel: Axes, extrapolation: Extrapolation, row: ExtrapolatedRow) -> No
             capsize=2,
             color=COLOURS[1],
         )
-    panel.set_title(literal(row.quantity), fontsize="medium")

@@ -7,8 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from symdrift.figures.style import COLOURS, label_in_units, literal, one_panel
+from symdrift.figures.style import (
+    COLOURS,
+    caption_short,
+    label_in_units,
+    label_stimuli,
+    one_panel,
+)
 from symdrift.study.problem import Array
+
+_ROOM = 60
+"""Letters along the axis of stimuli."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +38,8 @@ def draw_decay_rates(data: DecayRates) -> Figure:
             places + 0.2, data.white, 0.4, color="white", edgecolor=COLOURS[1], hatch="///",
             label="white-noise approximation",
         )  # fmt: skip
-        names = [literal(name) for name in data.stimuli]
-        axes.set_xticks(places, names, rotation=0 if sum(map(len, names)) < 60 else 60)
         axes.grid(axis="x", visible=False)
-        axes.set_xlabel("stimulus")
+        label_stimuli(axes, data.stimuli, _ROOM)
         label_in_units(axes, "y", "decay rate", "/ step")
         axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0.2)
     return figure
@@ -49,4 +56,4 @@ def caption_decay_rates(data: DecayRates) -> str:
         slowest = data.stimuli[int(np.argmin(data.exact))]
         fastest = data.stimuli[int(np.argmax(data.exact))]
         text += f" The slowest is “{slowest}”, the fastest “{fastest}”."
-    return text
+    return text + caption_short(data.stimuli)

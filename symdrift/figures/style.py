@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib import rc_context, rcdefaults, rcParams
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 
 from symdrift.errors import RequestError
 from symdrift.files import write_bytes
@@ -50,6 +53,13 @@ WIDTH, HEIGHT = 5.6, 3.2
 """Size of a figure with one panel, in inches."""
 SMALLEST_PLAIN, LARGEST_PLAIN = -1, 3
 """Powers of ten of the largest number on an axis that needs no power in its unit."""
+
+_SHORT_NAME, _LETTER = 8, 0.06
+"""Letters of a turned name that stays centred, and the height of each further one in inches."""
+LONGEST_NAME = 16
+"""Room of a name in a figure, in letters of usual width."""
+_OF_STIMULUS = re.compile(r"(D_h\[|displacement of )(.*?)(\]?)")
+"""Quantity of a validation that has the name of a stimulus."""
 
 _SHARED = re.compile(rb'(id="|#)([a-zA-Z][0-9a-f]{10})\b')
 
@@ -152,6 +162,32 @@ def label_in_units(axes: Axes, axis: Literal["x", "y"], name: str, unit: str) ->
     chosen.set_label_text(f"{name} ({' '.join(parts)})" if parts else name)
 
 
+def label_stimuli(axes: Axes, names: Sequence[str], room: float) -> None:
+    """Label the places 0, 1, ... of an axis with names, turned where they would touch.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    names : sequence of str
+    room : float
+        Letters of usual width along the axis.
+    """
+    short = short_names(names)
+    axes.set_xticks(range(len(short)), list(map(literal, short)))
+    axes.set_xlabel("stimulus")
+    if not turn(short, room):
+        return
+    axes.tick_params(axis="x", labelrotation=60)
+    further = max(map(width, short)) - _SHORT_NAME
+    if further > 0:
+        # About its centre, a long name would turn into its neighbours and take room from the bars.
+        for label in axes.get_xticklabels():
+            label.set(horizontalalignment="right", rotation_mode="anchor")
+        figure = axes.get_figure(root=True)
+        assert figure is not None
+        figure.set_figheight(figure.get_figheight() + _LETTER * further)
+
+
 def colour(index: int) -> str:
     """Colour of a curve, the palette in a circle."""
     return COLOURS[index % len(COLOURS)]
@@ -161,3 +197,84 @@ def literal(text: str) -> str:
     """Plain text in which Matplotlib sees no mathematics, with raised powers."""
     # After a backslash, the sign of mathematics would be one to print.
     return re.sub(r"(?<!\\)\^2", "$^2$", figure_text(text))
+
+
+def width(text: str) -> float:
+    """Width of a text in the font of the current style, over that of the letter n."""
+    wide, usual = (
+        text_to_path.get_text_width_height_descent(written, FontProperties(size=10), False)[0]
+        for written in (figure_text(text), "n")
+    )
+    return float(wide / usual)
+
+
+def short_names(names: Sequence[str], longest: float = LONGEST_NAME) -> list[str]:
+    """Names as a figure has room for: long ones lose their middle, and stay distinct.
+
+    Parameters
+    ----------
+    names : sequence of str
+        All that the figure tells apart.
+    longest : float
+        In letters of usual width.
+
+    Returns
+    -------
+    list of str
+        Plain text; where two would be the same, all begin with their number in the sequence.
+    """
+    # In one font whatever is drawn: a stimulus has the same name in all figures.
+    with drawing():
+        short = [_shortened(name, longest) for name in names]
+        if len(set(short)) < len(set(names)):
+            heads = [f"{number}: " for number in range(1, len(names) + 1)]
+            short = [
+                head + _shortened(name, longest - width(head))
+                for head, name in zip(heads, names, strict=True)
+            ]
+    return short
+
+
+def caption_short(names: Sequence[str]) -> str:
+    """Sentence of a caption about names that the figure shortens; empty where there are none."""
+    if short_names(names) == list(names):
+        return ""
+    return " Long names are shortened and, where they would look the same, numbered."
+
+
+def short_quantities(quantities: Sequence[str], longest: float = LONGEST_NAME) -> list[str]:
+    """Quantities of a validation with :func:`short_names` of their stimuli."""
+    found = [_OF_STIMULUS.fullmatch(quantity) for quantity in quantities]
+    names = list(dict.fromkeys(match[2] for match in found if match))
+    short = dict(zip(names, short_names(names, longest), strict=True))
+    return [
+        f"{match[1]}{short[match[2]]}{match[3]}" if match else quantity
+        for match, quantity in zip(found, quantities, strict=True)
+    ]
+
+
+def turn(names: Sequence[str], room: float) -> bool:
+    """Whether names along an axis must be turned: upright, two neighbours would touch.
+
+    Parameters
+    ----------
+    names : sequence of str
+        At equal distances.
+    room : float
+        Of the whole axis, in letters of usual width.
+    """
+    with drawing():
+        widths = [width(name) + 1 for name in names]
+    return any((one + other) / 2 > room / len(names) for one, other in pairwise(widths))
+
+
+def _shortened(name: str, longest: float) -> str:
+    if width(name) <= longest:
+        return name
+    head, tail = name[: len(name) // 2], name[len(name) // 2 :]
+    while head and width(f"{head}…{tail}") > longest:
+        if width(head) > width(tail):
+            head = head[:-1]
+        else:
+            tail = tail[1:]
+    return f"{head.rstrip()}…{tail.lstrip()}"
