@@ -1,14 +1,43 @@
-"""Records as JSON text that passes by in parts, as fast as rows of numbers can be written."""
+"""Results as records, and records as JSON text that passes by in parts, as fast as it can."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 _BREAKING = (dict, list, tuple)
 """Values that have a line for each of their entries."""
+
+
+class Record:
+    """A frozen dataclass whose JSON record is its fields.
+
+    Attributes
+    ----------
+    recorded : tuple of str
+        What is written, in this order, where that is not every field; properties count too.
+    """
+
+    recorded: ClassVar[tuple[str, ...]] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record, in plain Python types."""
+        names = self.recorded or tuple(field.name for field in fields(self))  # type: ignore[arg-type]
+        return {name: plain(getattr(self, name)) for name in names}
+
+
+def plain(value: Any) -> Any:
+    """A value in plain Python types: records as dictionaries, arrays and tuples as lists."""
+    if isinstance(value, Record):
+        return value.to_dict()
+    if isinstance(value, Mapping):
+        return {key: plain(entry) for key, entry in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(entry) for entry in value]
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def json_parts(record: Any, indent: int = 2, *, ascii_only: bool = True) -> Iterator[str]:

@@ -1,16 +1,18 @@
-"""The text of records is that of the standard library, whatever is in them."""
+"""Results are written by their fields, in the text of the standard library."""
 
 from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symdrift.records import json_parts
+from symdrift.records import Record, json_parts
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False).filter(
     lambda value: abs(value) != float("inf")
@@ -73,3 +75,33 @@ def test_rows_of_numbers_take_no_longer_than_without_line_breaks() -> None:
 
     ours = seconds(lambda: "".join(json_parts(rows)))
     assert ours < 2 * seconds(lambda: json.dumps(rows))
+
+
+@dataclass(frozen=True)
+class Inner(Record):
+    recorded = ("double", "name")
+    name: str
+
+    @property
+    def double(self) -> str:
+        return 2 * self.name
+
+
+@dataclass(frozen=True)
+class Outer(Record):
+    inner: tuple[Inner, ...]
+    array: Any
+    by_name: dict[str, Any]
+    nothing: None = None
+
+
+def test_a_record_is_the_fields_of_a_result_in_plain_types() -> None:
+    record = Outer((Inner("a"),), np.eye(2), {"x": np.float64(0.5), "y": (1, 2)}).to_dict()
+    assert record == {
+        "inner": [{"double": "aa", "name": "a"}],
+        "array": [[1.0, 0.0], [0.0, 1.0]],
+        "by_name": {"x": 0.5, "y": [1, 2]},
+        "nothing": None,
+    }
+    assert type(record["by_name"]["x"]) is float
+    assert list(record["inner"][0]) == ["double", "name"]

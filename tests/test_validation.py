@@ -214,7 +214,7 @@ def test_displacements_leave_a_plateau_at_twice_the_speed_of_diffusion(
     modes = fluctuation.basis.reshape(minimum.rank, inputs + outputs, -1)[:, :inputs]
     validation = compared(given, precision=0.015, seed=11)
     for stimulus, theory, curve in zip(
-        given.stimuli, dense.evaluate(given).stimuli, validation.displacements, strict=True
+        given.stimuli, dense.evaluate(given).stimuli, validation.displacement, strict=True
     ):
         moved = np.einsum("rnk,n->rk", modes, stimulus.vector)
         plateau = 2 * np.einsum("rk,kl,rl->", moved, fluctuation.covariance, moved)
@@ -230,8 +230,8 @@ def test_displacements_leave_a_plateau_at_twice_the_speed_of_diffusion(
 def test_displacements_reach_from_the_fastest_relaxation_to_far_beyond_the_window() -> None:
     validation = compared(THREE, precision=0.02, seed=12)
     fastest = 1 / (THREE.learning_rate * dense.evaluate(THREE).minimum.hessian_max)
-    assert len(validation.displacements) == len(THREE.stimuli)
-    for curve in validation.displacements:
+    assert len(validation.displacement) == len(THREE.stimuli)
+    for curve in validation.displacement:
         found = curve.simulation
         assert found.lags[0] < fastest
         assert found.lags[-1] >= 8 * validation.window
@@ -247,10 +247,10 @@ def test_displacements_of_wide_networks_are_left_out(monkeypatch: pytest.MonkeyP
     """Two inputs, outputs and active axes: noise reaches four directions."""
     monkeypatch.setattr(validation_module, "MOST_DIRECTIONS", 3)
     wide = compared(TWO, steps=11_000, replicas=8)
-    assert wide.displacements == ()
+    assert wide.displacement == ()
     assert wide.displacement_rows == ()
     monkeypatch.setattr(validation_module, "MOST_DIRECTIONS", 4)
-    assert len(compared(TWO, steps=11_000, replicas=8).displacements) == 2
+    assert len(compared(TWO, steps=11_000, replicas=8).displacement) == 2
 
 
 def test_the_similarity_of_representations_stays_that_of_the_minimum() -> None:
@@ -352,7 +352,7 @@ def test_the_rule_for_one_row_is_three_standard_errors_and_stricter_for_more() -
             interrupted=False,
             completed=1.0,
             similarity=Similarity(np.zeros((0, 0)), ()),
-            displacements=(),
+            displacement=(),
         )
 
     assert made(1).critical_z == pytest.approx(3.0)

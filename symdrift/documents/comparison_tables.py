@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
 
 from symdrift.documents.number_tables import number
 from symdrift.documents.numbers import Cell, Formula, Table
@@ -17,13 +16,14 @@ from symdrift.observables.compare import (
     isotropic_comparison,
     synaptic_comparison,
 )
+from symdrift.records import Record
 from symdrift.study.problem import LearningProblem
 
 _MOST_ROWS = 10
 
 
 @dataclass(frozen=True)
-class Comparisons:
+class Comparisons(Record):
     """Synaptic noise and isotropic inputs beside the gradient noise of a study.
 
     ``isotropic`` is None where isotropic inputs leave the task no strict minimum.
@@ -31,11 +31,6 @@ class Comparisons:
 
     synaptic: SynapticComparison
     isotropic: DriftComparison | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python types, for JSON."""
-        isotropic = None if self.isotropic is None else self.isotropic.to_dict()
-        return {"synaptic": self.synaptic.to_dict(), "isotropic": isotropic}
 
 
 def compare(problem: LearningProblem) -> Comparisons | None:
@@ -119,3 +114,5 @@ def _row(quantity: str, pair: RatePair) -> tuple[Cell, ...]:
 
 def _exponent(value: float) -> Formula:
     return Formula(f"{value:.2f}" if abs(value) >= 0.005 else "0")
+
+

@@ -137,9 +137,9 @@ def learning_rate_limit(extrapolation: Extrapolation) -> LearningRateLimit | Non
     variances.sort(key=own.__getitem__, reverse=True)
     rotations.sort(key=own.__getitem__, reverse=True)
     first = next(
-        (k for k, curve in enumerate(runs[0].displacements) if np.any(curve.theory > 0)), None
+        (k for k, curve in enumerate(runs[0].displacement) if np.any(curve.theory > 0)), None
     )
-    stimulus = "" if first is None else runs[0].displacements[first].stimulus
+    stimulus = "" if first is None else runs[0].displacement[first].stimulus
     shown = [variances[0], rotations[0], f"displacement of {stimulus}", "excess loss"]
     limits = {row.quantity: row for row in extrapolation.rows if row.ratio is not None}
     return LearningRateLimit(
@@ -171,7 +171,7 @@ def _rate_series(name: str, runs: Sequence[Validation]) -> RateSeries:
 
 
 def _curve(run: Validation, stimulus: int) -> DisplacementCurve:
-    displacement = run.displacements[stimulus]
+    displacement = run.displacement[stimulus]
     measured = displacement.simulation
     return DisplacementCurve(
         run.learning_rate,

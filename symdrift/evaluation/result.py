@@ -7,7 +7,7 @@ vector makes its largest component positive.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
 from symdrift.inputs import Samples, input_record, read_only
+from symdrift.records import Record, plain
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 APPROXIMATIONS = ("exact", "white")
@@ -33,7 +34,7 @@ REPRESENTATION_TOLERANCE = 1e-12
 
 
 @dataclass(frozen=True)
-class Certificate:
+class Certificate(Record):
     """Evidence that a minimum found numerically is the global one, and strict.
 
     Attributes
@@ -52,6 +53,9 @@ class Certificate:
         other starts; ``None`` where there was none.
     """
 
+    # The curvatures are those of the minimum, which has them too.
+    recorded = ("gradient_norm", "duality_gap", "starts", "runner_up")
+
     gradient_norm: float
     duality_gap: float | None
     hessian_min: float
@@ -61,7 +65,7 @@ class Certificate:
 
 
 @dataclass(frozen=True, eq=False)
-class Minimum:
+class Minimum(Record):
     """The minimum-loss manifold.
 
     ``singular_values`` has shape ``(rank,)``, in decreasing order; ``loss`` is the
@@ -82,18 +86,13 @@ class Minimum:
         self.singular_values.setflags(write=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON record; what the certificate repeats is left out."""
-        record = asdict(self)
-        record["singular_values"] = self.singular_values.tolist()
-        certificate = record.pop("certificate")
-        if certificate is not None:
-            kept = ("gradient_norm", "duality_gap", "starts", "runner_up")
-            record["certificate"] = {name: certificate[name] for name in kept}
-        return record
+        """The JSON record, in plain Python types; a closed form has no certificate."""
+        record = super().to_dict()
+        return record if self.certificate else {k: record[k] for k in record if k != "certificate"}
 
 
 @dataclass(frozen=True)
-class Fluctuation:
+class Fluctuation(Record):
     """Stationary fluctuation in the normal space, leading order in the learning rate.
 
     ``weight_variance`` is ``tr(Gamma)``; ``excess_loss`` is ``tr(H Gamma) / 2``.
@@ -104,7 +103,7 @@ class Fluctuation:
 
 
 @dataclass(frozen=True, eq=False)
-class Drift:
+class Drift(Record):
     """Rotation of the hidden layer per SGD step, leading order in the learning rate.
 
     ``planes`` holds pairs of hidden axes ``(i, j)``, ``i < j``, counted from 1, in
@@ -113,6 +112,8 @@ class Drift:
     ``mean_rotation`` is ``mu``, shape ``(planes,)``, in rad/step, with
     ``Q_{t+1} = Q_t exp(xi Omega_ij)``, ``Omega_ij = E_ij - E_ji``.
     """
+
+    recorded = ("planes", "covariance", "diffusion", "mean_rotation")
 
     planes: tuple[tuple[int, int], ...]
     covariance: Array
@@ -132,18 +133,6 @@ class Drift:
         """Diagonal of the diffusion tensor ``D = V / 2``, shape ``(planes,)``."""
         return 0.5 * self.variances
 
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON record."""
-        return {
-            "planes": [list(plane) for plane in self.planes],
-            "covariance": self._rows(),
-            "diffusion": self.diffusion.tolist(),
-            "mean_rotation": self.mean_rotation.tolist(),
-        }
-
-    def _rows(self) -> list[list[float]]:
-        rows: list[list[float]] = self.covariance.tolist()
-        return rows
 
 
 class IndependentDrift(Drift):
@@ -171,16 +160,18 @@ class IndependentDrift(Drift):
         variances: Array = self.__dict__["_variances"]
         return variances
 
-    def _rows(self) -> list[list[float]]:
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record, in plain Python types."""
         # All zeros are one object: a fifth of the memory of an array made into lists.
         rows = [[0.0] * len(self.planes) for _ in self.planes]
         for place, variance in enumerate(self.variances.tolist()):
             rows[place][place] = variance
-        return rows
+        return {name: rows if name == "covariance" else plain(getattr(self, name))
+                for name in self.recorded}  # fmt: skip
 
 
 @dataclass(frozen=True)
-class StimulusDrift:
+class StimulusDrift(Record):
     """Drift of the representation ``w = W* x`` of one stimulus.
 
     ``squared_norm`` is ``w'w``; ``diffusion`` is ``w' Delta w`` per step;
@@ -196,7 +187,7 @@ class StimulusDrift:
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class Evaluation(Record):
     """Every number of one study at one set of parameters.
 
     Attributes
@@ -232,23 +223,9 @@ class Evaluation:
 
         return evaluation_html(self)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON record of ``symdrift evaluate`` (plain Python types)."""
-        return {
-            "study": self.study,
-            "method": self.method,
-            "approximation": self.approximation,
-            "parameters": dict(self.parameters),
-            "minimum": self.minimum.to_dict(),
-            "fluctuation": asdict(self.fluctuation),
-            "drift": self.drift.to_dict(),
-            "stimuli": [asdict(stimulus) for stimulus in self.stimuli],
-            "warnings": list(self.warnings),
-        }
-
 
 @dataclass(frozen=True, eq=False)
-class StimulusEvaluation:
+class StimulusEvaluation(Record):
     """What stimuli need of an evaluation, without the covariance of rotations by plane.
 
     Attributes
@@ -265,6 +242,11 @@ class StimulusEvaluation:
     stimuli : tuple of StimulusDrift
     warnings : tuple of str
     """
+
+    recorded = (
+        "study", "method", "approximation", "parameters", "minimum", "fluctuation",
+        "hidden_layer", "stimuli", "warnings",
+    )  # fmt: skip
 
     study: str
     method: str
@@ -286,22 +268,10 @@ class StimulusEvaluation:
 
         return evaluation_html(self)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON record of ``symdrift evaluate --quantities stimuli``."""
-        return {
-            "study": self.study,
-            "method": self.method,
-            "approximation": self.approximation,
-            "parameters": dict(self.parameters),
-            "minimum": self.minimum.to_dict(),
-            "fluctuation": asdict(self.fluctuation),
-            "hidden_layer": {
-                "decay_matrix": self.decay_matrix.tolist(),
-                "mean_rotation": self.mean_rotation.tolist(),
-            },
-            "stimuli": [asdict(stimulus) for stimulus in self.stimuli],
-            "warnings": list(self.warnings),
-        }
+    @property
+    def hidden_layer(self) -> dict[str, Array]:
+        """How the hidden layer turns, without its planes."""
+        return {"decay_matrix": self.decay_matrix, "mean_rotation": self.mean_rotation}
 
 
 def subspaces(values: Array) -> tuple[slice, ...]:

@@ -52,7 +52,7 @@ def plot_extrapolation(extrapolation: Extrapolation, path: Path) -> None:
 
 def _drawn(extrapolation: Extrapolation) -> Figure:
     rows = [row for row in extrapolation.rows if row.ratio is not None][:_MOST_PANELS]
-    curves = extrapolation.runs[extrapolation.own].displacements[:_MOST_PANELS]
+    curves = extrapolation.runs[extrapolation.own].displacement[:_MOST_PANELS]
     heights = [max(1, math.ceil(len(shown) / _PANELS_PER_ROW)) for shown in (rows, curves)]
     figure = Figure(figsize=(10, 2.4 * sum(heights) + 1.2), layout="constrained")
     upper, lower = np.ravel(figure.subfigures(2, 1, height_ratios=heights, squeeze=False))
@@ -82,9 +82,9 @@ def _panels(figure: SubFigure, lines: int, used: int) -> list[Axes]:
 
 def _draw_displacement(panel: Axes, extrapolation: Extrapolation, stimulus: int) -> None:
     for index, run in enumerate(extrapolation.runs):
-        if stimulus >= len(run.displacements):
+        if stimulus >= len(run.displacement):
             continue
-        curve = run.displacements[stimulus]
+        curve = run.displacement[stimulus]
         found, colour = curve.simulation, COLOURS[index % len(COLOURS)]
         panel.plot(found.lags, curve.theory, color=colour, linewidth=0.8)
         panel.errorbar(

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.observables.process import DriftProcess, checked_lags
 from symdrift.observables.rotations import conjugation_change
+from symdrift.records import Record
 from symdrift.study.problem import Array, Stimulus
 
 
 @dataclass(frozen=True, eq=False)
-class PopulationAngle:
+class PopulationAngle(Record):
     """Cosine of the angle between ``h_t`` and ``h_{t+tau}`` of one stimulus.
 
     Attributes
@@ -31,6 +31,8 @@ class PopulationAngle:
         `symdrift.observables.rotations.LARGEST_SQUARE` active axes in correlated planes.
     """
 
+    recorded = ("stimulus", "lags", "cosine", "rotation_cosine", "spread", "angle")
+
     stimulus: str
     lags: Array
     cosine: Array
@@ -41,17 +43,6 @@ class PopulationAngle:
     def angle(self) -> Array:
         """Angle of the expected cosine in radians, shape ``(T,)``."""
         return np.arccos(np.clip(self.cosine, -1.0, 1.0))
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON record in plain Python types."""
-        return {
-            "stimulus": self.stimulus,
-            "lags": self.lags.tolist(),
-            "cosine": self.cosine.tolist(),
-            "rotation_cosine": self.rotation_cosine.tolist(),
-            "spread": None if self.spread is None else self.spread.tolist(),
-            "angle": self.angle.tolist(),
-        }
 
 
 def population_angle(process: DriftProcess, stimulus: Stimulus, lags: Array) -> PopulationAngle:
@@ -97,3 +88,5 @@ def _across(matrices: Array, direction: Array) -> Array:
     """``P K P`` with ``P = 1 - v v'``, for several ``K`` of shape ``(T, d, d)``."""
     kept = matrices - (matrices @ direction)[:, :, np.newaxis] * direction
     return np.asarray(kept - direction[:, np.newaxis] * (direction @ kept)[:, np.newaxis])
+
+

@@ -7,7 +7,7 @@ plane of the hidden layer and by stimulus.  All rates are per SGD step.
 from __future__ import annotations
 
 import csv
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, TextIO
 
 import numpy as np
@@ -23,6 +23,7 @@ from symdrift.observables.aligned_layer import aligned_layer
 from symdrift.precision import double_precision
 from symdrift.progress import log_stage
 from symdrift.quoting import csv_cell
+from symdrift.records import Record
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.tables import Table, printed
 
@@ -34,8 +35,10 @@ STEP = 1e-3
 
 
 @dataclass(frozen=True)
-class RatePair:
+class RatePair(Record):
     """One rate of the study and of its counterpart."""
+
+    recorded = ("name", "study", "counterpart", "ratio")
 
     name: str
     study: float
@@ -46,13 +49,9 @@ class RatePair:
         """Counterpart over study; ``None`` where the study's rate is 0."""
         return self.counterpart / self.study if self.study else None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python types."""
-        return {**asdict(self), "ratio": self.ratio}
-
 
 @dataclass(frozen=True)
-class DriftComparison:
+class DriftComparison(Record):
     """Rates of a study beside those of a counterpart.
 
     Attributes
@@ -90,20 +89,9 @@ class DriftComparison:
             *(("decay rate", pair) for pair in self.stimuli),
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python types."""
-        return {
-            "study": self.study,
-            "counterpart": self.counterpart,
-            "mean_decay": self.mean_decay.to_dict(),
-            "steady_rotation": self.steady_rotation.to_dict(),
-            "planes": [pair.to_dict() for pair in self.planes],
-            "stimuli": [pair.to_dict() for pair in self.stimuli],
-        }
-
 
 @dataclass(frozen=True)
-class ScalingRow:
+class ScalingRow(Record):
     """How the mean decay rate answers to a parameter, by gradient and by synaptic noise.
 
     ``gradient`` and ``synaptic`` are exponents ``d ln(rate) / d ln(parameter)``.
@@ -115,7 +103,7 @@ class ScalingRow:
 
 
 @dataclass(frozen=True)
-class SizeRow:
+class SizeRow(Record):
     """Mean decay rates of an isotropic network with ``inputs`` learned directions, per step."""
 
     inputs: int
@@ -125,7 +113,7 @@ class SizeRow:
 
 
 @dataclass(frozen=True)
-class SynapticComparison:
+class SynapticComparison(Record):
     """Drift by gradient noise beside drift by synaptic noise of equal mean decay rate.
 
     Attributes
@@ -147,17 +135,13 @@ class SynapticComparison:
     sizes: tuple[SizeRow, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python types."""
-        return {
-            **self.comparison.to_dict(),
-            "synaptic_variance": self.synaptic_variance,
-            "scaling": [asdict(row) for row in self.scaling],
-            "sizes": [asdict(row) for row in self.sizes],
-        }
+        """The rates side by side, then what is known of synaptic noise."""
+        record = super().to_dict()
+        return {**record.pop("comparison"), **record}
 
 
 @dataclass(frozen=True)
-class ComparedStudy:
+class ComparedStudy(Record):
     """Every comparison of one problem.
 
     Attributes
@@ -183,16 +167,6 @@ class ComparedStudy:
         synaptic = None if self.synaptic is None else self.synaptic.comparison
         named = {"synaptic": synaptic, "white": self.white, "isotropic": self.isotropic}
         return {name: compared for name, compared in named.items() if compared is not None}
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON record of ``symdrift compare`` (plain Python types)."""
-        return {
-            "study": self.study,
-            "synaptic": None if self.synaptic is None else self.synaptic.to_dict(),
-            "white": self.white.to_dict(),
-            "isotropic": None if self.isotropic is None else self.isotropic.to_dict(),
-            "warnings": list(self.warnings),
-        }
 
 
 @double_precision()
@@ -543,3 +517,5 @@ def _comparison_table(comparison: DriftComparison) -> Table:
 def _exponent(value: float) -> str:
     """Two decimals, which is what a difference quotient gives; rounding is no exponent."""
     return f"{value:.2f}" if abs(value) >= 0.005 else "0"
+
+

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.observables.process import DriftProcess, checked_lags
 from symdrift.observables.rotations import LARGEST_SQUARE, conjugation_change
+from symdrift.records import Record
 from symdrift.study.problem import Array
 
 TARGETS = {"teacher": "the labels", "identity": "which stimulus"}
@@ -17,7 +17,7 @@ TARGETS = {"teacher": "the labels", "identity": "which stimulus"}
 
 
 @dataclass(frozen=True, eq=False)
-class DecoderDecay:
+class DecoderDecay(Record):
     """Expected ``R^2`` of a decoder fitted on day 0, against the time since.
 
     Attributes
@@ -40,16 +40,6 @@ class DecoderDecay:
     r_squared: Array
     refitted: float
     limit: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON record in plain Python types."""
-        return {
-            "target": self.target,
-            "lags": self.lags.tolist(),
-            "r_squared": self.r_squared.tolist(),
-            "refitted": self.refitted,
-            "limit": self.limit,
-        }
 
 
 def decoder_decay(process: DriftProcess, lags: Array, target: str = "teacher") -> DecoderDecay:
@@ -121,3 +111,5 @@ def _target_moments(process: DriftProcess, target: str) -> tuple[Array, Array, f
         vectors = np.array([stimulus.vector for stimulus in problem.stimuli])
         return vectors / len(vectors), vectors.T @ vectors / len(vectors), 1.0
     raise RequestError("target", f'= "{target}" is unknown; allowed are {", ".join(TARGETS)}')
+
+

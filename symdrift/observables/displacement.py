@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
 from symdrift.observables.process import DriftProcess, checked_lags
+from symdrift.records import Record
 from symdrift.study.problem import Array, Stimulus
 
 HORIZON = 50.0
@@ -21,7 +22,7 @@ MOST_STEPS = 100_000
 
 
 @dataclass(frozen=True, eq=False)
-class _Curve:
+class _Curve(Record):
     """A curve against the lag as the sum of what moves a representation.
 
     Attributes
@@ -31,6 +32,10 @@ class _Curve:
         ``tau`` in SGD steps, shape ``(T,)``; so are the parts.
     fluctuation, rotation, diffusion : Array
     """
+
+    recorded: ClassVar[tuple[str, ...]] = (
+        "stimulus", "lags", "total", "fluctuation", "rotation", "diffusion"
+    )  # fmt: skip
 
     stimulus: str
     lags: Array
@@ -42,17 +47,6 @@ class _Curve:
     def total(self) -> Array:
         """Sum of the parts, shape ``(T,)``."""
         return self.fluctuation + self.rotation + self.diffusion
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON record in plain Python types."""
-        return {
-            "stimulus": self.stimulus,
-            "lags": self.lags.tolist(),
-            "total": self.total.tolist(),
-            "fluctuation": self.fluctuation.tolist(),
-            "rotation": self.rotation.tolist(),
-            "diffusion": self.diffusion.tolist(),
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +89,8 @@ class Autocorrelation(_Curve):
         First lag at which the normalised autocorrelation is ``1/e``; None if it never is.
     """
 
+    recorded = (*_Curve.recorded, "normalised", "variance", "decorrelation_time")
+
     variance: float
     decorrelation_time: float | None
 
@@ -102,15 +98,6 @@ class Autocorrelation(_Curve):
     def normalised(self) -> Array:
         """Autocorrelation over its value at lag 0, shape ``(T,)``; 0 without activity."""
         return self.total / self.variance if self.variance > 0 else np.zeros_like(self.total)
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON record in plain Python types."""
-        return {
-            **super().to_dict(),
-            "normalised": self.normalised.tolist(),
-            "variance": self.variance,
-            "decorrelation_time": self.decorrelation_time,
-        }
 
 
 def mean_squared_displacement(
@@ -217,3 +204,5 @@ def _rotation_losses(
     both = process.rotation.change(representation, lags)
     # For a rotation R, |(R - 1) w|^2 = 2 w'(1 - R) w.
     return 0.5 * np.sum(steady**2, axis=1), -both @ representation
+
+

@@ -43,6 +43,7 @@ from symdrift.observables.tuning import (
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
 from symdrift.quoting import csv_cell, shown
+from symdrift.records import Record
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.tables import Table, printed
 
@@ -73,7 +74,7 @@ Row = tuple[str, str, str, float | None, float]
 
 
 @dataclass(frozen=True, eq=False)
-class Observation:
+class Observation(Record):
     """What an experimenter would measure on one problem.
 
     Attributes
@@ -105,21 +106,6 @@ class Observation:
     decoder: tuple[DecoderDecay, ...]
     tuning: TuningChange | None
     warnings: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON record of ``symdrift observe`` (plain Python types)."""
-        return {
-            "study": self.study,
-            "approximation": self.approximation,
-            "times": self.times.tolist(),
-            "displacement": [part.to_dict() for part in self.displacement],
-            "autocorrelation": [part.to_dict() for part in self.autocorrelation],
-            "angle": [part.to_dict() for part in self.angle],
-            "similarity": self.similarity.to_dict(),
-            "decoder": [part.to_dict() for part in self.decoder],
-            "tuning": None if self.tuning is None else self.tuning.to_dict(),
-            "warnings": list(self.warnings),
-        }
 
 
 @double_precision()
@@ -376,3 +362,5 @@ def observation_tables(observation: Observation) -> list[Table]:
         tuple(tuple(printed(float(curve[place])) for curve in curves) for place in places),
     )
     return [memory, against_lag]
+
+

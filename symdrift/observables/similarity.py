@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from symdrift.observables.displacement import mean_squared_displacement
 from symdrift.observables.process import DriftProcess, checked_lags
+from symdrift.records import Record
 from symdrift.study.problem import Array
 
 
 @dataclass(frozen=True, eq=False)
-class RepresentationalSimilarity:
+class RepresentationalSimilarity(Record):
     """Gram matrix ``h_a . h_b`` of the stimuli, and how little it changes.
 
     Rotation leaves it as it is, exactly; fluctuation makes it vary around a constant mean.
@@ -42,18 +42,6 @@ class RepresentationalSimilarity:
     lags: Array
     gram_change: Array
     representation_change: Array
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON record in plain Python types."""
-        return {
-            "stimuli": list(self.stimuli),
-            "gram": self.gram.tolist(),
-            "cosine": self.cosine.tolist(),
-            "standard_deviation": self.standard_deviation.tolist(),
-            "lags": self.lags.tolist(),
-            "gram_change": self.gram_change.tolist(),
-            "representation_change": self.representation_change.tolist(),
-        }
 
 
 def representational_similarity(process: DriftProcess, lags: Array) -> RepresentationalSimilarity:
@@ -96,3 +84,5 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
 
 def _ratio(values: Array, scale: float) -> Array:
     return values / scale if scale > 0 else np.zeros_like(values)
+
+

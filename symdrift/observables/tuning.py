@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from symdrift.observables.process import DriftProcess, checked_lags
 from symdrift.observables.rotations import LARGEST_SQUARE
 from symdrift.observables.sampling import path_steps, random_frames, rotation_paths
 from symdrift.progress import Progress
+from symdrift.records import Record
 from symdrift.study.problem import Array
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -41,7 +42,7 @@ HELD_BYTES = 2**25
 
 
 @dataclass(frozen=True, eq=False)
-class TuningChange:
+class TuningChange(Record):
     """Correlation of each neuron's tuning curve with that of day 0.
 
     Attributes
@@ -59,6 +60,12 @@ class TuningChange:
     networks, seed : int
     """
 
+    recorded = (
+        "lags", "mean", "standard_error", "quantile_levels", "quantiles", "neurons", "networks",
+        "seed",
+    )  # fmt: skip
+    quantile_levels: ClassVar[tuple[float, ...]] = QUANTILES
+
     lags: Array
     mean: Array
     standard_error: Array
@@ -66,19 +73,6 @@ class TuningChange:
     neurons: Array
     networks: int
     seed: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON record in plain Python types."""
-        return {
-            "lags": self.lags.tolist(),
-            "mean": self.mean.tolist(),
-            "standard_error": self.standard_error.tolist(),
-            "quantile_levels": list(QUANTILES),
-            "quantiles": self.quantiles.tolist(),
-            "neurons": self.neurons.tolist(),
-            "networks": self.networks,
-            "seed": self.seed,
-        }
 
 
 def tuning_change(
@@ -231,3 +225,5 @@ def _correlation(first: Array, second: Array) -> Array:
     scale = np.sqrt(np.sum(left**2, axis=-1) * np.sum(right**2, axis=-1))
     product = np.sum(left * right, axis=-1)
     return np.asarray(np.divide(product, scale, out=np.zeros_like(product), where=scale > 0))
+
+

@@ -20,6 +20,7 @@ from symdrift.execution import Diverged, require_counts
 from symdrift.observables import drift_process, mean_squared_displacement
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
+from symdrift.records import Record
 from symdrift.simulation.ensemble import Schedule, measure
 from symdrift.simulation.estimators import (
     DisplacementCurve,
@@ -59,7 +60,7 @@ NEGLIGIBLE = 1e-3
 
 
 @dataclass(frozen=True)
-class Row:
+class Row(Record):
     """One quantity, from theory and from simulation.
 
     Attributes
@@ -73,6 +74,8 @@ class Row:
         Size beside which deviations are judged: that of the theory, or its natural size where
         a quantity vanishes or nearly so.
     """
+
+    recorded = ("quantity", "theory", "simulation", "standard_error", "z", "ratio")
 
     quantity: str
     theory: float
@@ -93,20 +96,9 @@ class Row:
             return None
         return self.simulation / self.theory
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python types, for JSON."""
-        return {
-            "quantity": self.quantity,
-            "theory": self.theory,
-            "simulation": self.simulation,
-            "standard_error": self.standard_error,
-            "z": self.z,
-            "ratio": self.ratio,
-        }
-
 
 @dataclass(frozen=True, eq=False)
-class Similarity:
+class Similarity(Record):
     """Similarity matrix ``h_a . h_b`` of the stimuli, which drift leaves alone.
 
     Attributes
@@ -130,7 +122,7 @@ class Similarity:
 
 
 @dataclass(frozen=True, eq=False)
-class Displacement:
+class Displacement(Record):
     """Mean-squared displacement ``E|h_{t+lag} - h_t|^2`` of one stimulus against the lag.
 
     Attributes
@@ -158,7 +150,7 @@ class Displacement:
 
 
 @dataclass(frozen=True)
-class Validation:
+class Validation(Record):
     """A simulation set beside the theory.
 
     Attributes
@@ -178,10 +170,15 @@ class Validation:
     completed : float
         Fraction of the planned windows that was measured.
     similarity : Similarity
-    displacements : tuple of Displacement
+    displacement : tuple of Displacement
         One per stimulus; none beyond `MOST_DIRECTIONS`, where their theory at every rate would
         take longer than the simulation.
     """
+
+    recorded = (
+        "rows", "steps", "replicas", "window", "seed", "passed", "rule", "interrupted",
+        "completed", "similarity", "displacement",
+    )  # fmt: skip
 
     study: str
     learning_rate: float
@@ -194,7 +191,7 @@ class Validation:
     interrupted: bool
     completed: float
     similarity: Similarity
-    displacements: tuple[Displacement, ...]
+    displacement: tuple[Displacement, ...]
 
     @property
     def critical_z(self) -> float:
@@ -233,7 +230,7 @@ class Validation:
         weight decay leaves small errors its corrections exceed ``eta h_max`` by far.
         """
         rows = []
-        for curve in self.displacements:
+        for curve in self.displacement:
             for index in np.flatnonzero(curve.simulation.lags == self.window // 2):
                 theory = float(curve.theory[index])
                 if theory > 0:
@@ -258,22 +255,6 @@ class Validation:
             When there is none.
         """
         return {row.quantity: row for row in (*self.rows, *self.displacement_rows)}[quantity]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON record of ``symdrift validate``."""
-        return {
-            "rows": [row.to_dict() for row in self.rows],
-            "steps": self.steps,
-            "replicas": self.replicas,
-            "window": self.window,
-            "seed": self.seed,
-            "passed": self.passed,
-            "rule": self.rule,
-            "interrupted": self.interrupted,
-            "completed": self.completed,
-            "similarity": self.similarity.to_dict(),
-            "displacement": [curve.to_dict() for curve in self.displacements],
-        }
 
 
 def critical_z(rows: int) -> float:
@@ -427,7 +408,7 @@ def run_planned(
         interrupted=interrupted,
         completed=float(sums.windows.sum()) / (schedule.windows * replicas),
         similarity=Similarity(representations @ representations.T, measured.similarity),
-        displacements=displacements,
+        displacement=displacements,
     )
 
 

@@ -106,6 +106,6 @@ def summary(extrapolation: Extrapolation) -> str:
             "synaptic noise is scaled with the third power of the learning rate, as diffusion by "
             "gradient noise is"
         )
-    if any(run.displacements for run in extrapolation.runs):
+    if any(run.displacement for run in extrapolation.runs):
         sentences.append(f"displacements are those in half a window, {own.window // 2} steps")
     return "; ".join(sentences)

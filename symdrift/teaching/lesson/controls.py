@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from symdrift.evaluation.closed_form import Alignment
 from symdrift.evaluation.result import Evaluation
+from symdrift.records import Record
 from symdrift.study.problem import Array, LearningProblem
 
 STIFFEST = 0.25
@@ -20,7 +20,7 @@ OCTAVE = 12
 
 
 @dataclass(frozen=True)
-class Control:
+class Control(Record):
     """One slider; its numbers are computed in the page and, for what the page claims, here.
 
     Attributes
@@ -70,10 +70,6 @@ class Control:
         values = self.start + self.positions * self.step
         # What rounding leaves of zero is zero.
         return np.where(np.abs(values) < 1e-9 * self.step, 0.0, values)
-
-    def to_dict(self) -> dict[str, Any]:
-        """What the page's script needs of it."""
-        return asdict(self)
 
 
 def controls(
@@ -147,3 +143,5 @@ def _steps(key: str, text: str, unit: str, start: int, low: int, high: int, step
     return Control(
         key, "", 0, text, unit, start, (low - start) // step, (high - start) // step, step, False
     )
+
+
