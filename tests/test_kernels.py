@@ -71,6 +71,7 @@ def test_printed_formulas_are_what_the_derivation_gives(name: str) -> None:
     assert printed_source(name) == (FOLDER / f"{name}.py").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_formulas_that_were_deleted_are_printed_again(tmp_path: Path) -> None:
     """The derivation does not import what it prints."""
     package = tmp_path / "symdrift"

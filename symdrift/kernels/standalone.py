@@ -34,7 +34,8 @@ def standalone_source(
     Parameters
     ----------
     module : module
-        Imports NumPy, the standard library, and names of one module of printed formulas.
+        Imports NumPy, the standard library, and names of one module of printed formulas; its
+        docstring begins with a title that stands in a line of its own.
     title : str
         First line of the module docstring.
     defaults : Mapping of str to str, optional
@@ -44,8 +45,6 @@ def standalone_source(
     """
     lines = inspect.getsource(module).splitlines(keepends=True)
     tree = ast.parse("".join(lines))
-    if not (lines[0].startswith('"""') and lines[0].endswith(".\n")):
-        raise ValueError(f"{module.__name__}: no title in the first line")
     fixed = "" if defaults is None else _FIXED
     edits = [(1, 1, f'"""{docstring_text(title)}{_GENERATED}{fixed}\n')]
     for node in tree.body:
