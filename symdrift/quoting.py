@@ -53,12 +53,6 @@ class Latex(str):
     __slots__ = ()
 
 
-class Source(str):
-    """Python that is ready to be printed."""
-
-    __slots__ = ()
-
-
 def printable(text: str) -> str:
     r"""Text for a terminal: what would control it appears by its code, ``\x1b``."""
     return "".join(
@@ -73,9 +67,9 @@ def shown(text: str) -> str:
     return line if len(line) <= LONGEST_SHOWN else f"{line[: LONGEST_SHOWN - 3]}..."
 
 
-def docstring_text(text: str) -> Source:
+def docstring_text(text: str) -> str:
     """Text within a docstring of Python."""
-    return Source(printable(text.replace("\\", r"\\")).replace('"', r"\""))
+    return printable(text.replace("\\", r"\\")).replace('"', r"\"")
 
 
 def script_json(data: object) -> str:

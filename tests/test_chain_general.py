@@ -14,7 +14,7 @@ import sympy as sp
 from symdrift.derivation.steps import Derivation, Step
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation import dense
-from symdrift.kernels import write_kernels
+from symdrift.kernels.standalone import write_kernels
 from symdrift.study import Study, read_study
 from symdrift.theory.derive import derive
 from symdrift.theory.examples import Examples

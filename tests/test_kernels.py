@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from strategies import aligned_problems
 
 from symdrift.evaluation import dense
 from symdrift.evaluation.closed_form import formulas as kernels
+from symdrift.evaluation.closed_form import isotropic_formulas, two_axes_formulas
 from symdrift.evaluation.dense import (
     gradient_noise,
     hessian_matrix,
@@ -29,8 +31,9 @@ from symdrift.evaluation.dense import (
     stationary_fluctuation,
 )
 from symdrift.inputs import Gaussian
-from symdrift.kernels import shipped_source, study_source
+from symdrift.kernels.printed import FOLDER, PRINTED, printed_source
 from symdrift.kernels.scalar import Argument, ScalarFunction
+from symdrift.kernels.standalone import standalone_source, study_source
 from symdrift.study import read_study
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
@@ -63,34 +66,76 @@ def module_of(source: str) -> ModuleType:
 # --- Generation -------------------------------------------------------------------------
 
 
-def test_shipped_kernels_are_what_the_derivation_generates() -> None:
-    committed = (ROOT / "symdrift/evaluation/closed_form/formulas.py").read_text(encoding="utf-8")
-    assert shipped_source() == committed
+@pytest.mark.parametrize("name", PRINTED)
+def test_printed_formulas_are_what_the_derivation_gives(name: str) -> None:
+    assert printed_source(name) == (FOLDER / f"{name}.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_formulas_that_were_deleted_are_printed_again(tmp_path: Path) -> None:
+    """The derivation does not import what it prints."""
+    package = tmp_path / "symdrift"
+    shutil.copytree(ROOT / "symdrift", package, ignore=shutil.ignore_patterns("__pycache__"))
+    folder = package / FOLDER.relative_to(ROOT / "symdrift")
+    for name in PRINTED:
+        (folder / f"{name}.py").unlink()
+    subprocess.run(
+        [sys.executable, "-m", "symdrift.kernels"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        check=True,
+    )
+    for name in PRINTED:
+        assert (folder / f"{name}.py").read_bytes() == (FOLDER / f"{name}.py").read_bytes()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", ["1", "27182"])
 def test_generation_does_not_depend_on_the_order_of_sets(seed: str) -> None:
-    code = "from symdrift.kernels import shipped_source; print(shipped_source(), end='')"
+    code = (
+        "from symdrift.kernels.printed import PRINTED, printed_source; "
+        "print(*map(printed_source, PRINTED), sep='', end='')"
+    )
     printed = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         check=True,
     )
-    committed = (ROOT / "symdrift/evaluation/closed_form/formulas.py").read_bytes()
-    assert printed.stdout == committed
+    assert printed.stdout == b"".join((FOLDER / f"{name}.py").read_bytes() for name in PRINTED)
 
 
 def test_kernels_import_numpy_and_nothing_of_ours() -> None:
     imported = set()
-    for name in ("anisotropic_autoencoder", "isotropic_autoencoder"):
+    for name in ("anisotropic_autoencoder", "isotropic_autoencoder", "misaligned_teacher"):
         for node in ast.walk(ast.parse(study_source(read_study(name)))):
             if isinstance(node, ast.Import):
                 imported |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 imported.add(node.module or ".")
-    assert imported == {"numpy", "typing"}
+    assert imported == {"__future__", "collections.abc", "numpy", "numpy.typing", "typing"}
+
+
+def test_a_study_has_the_lines_of_the_module_and_of_its_formulas() -> None:
+    """But for the title, the import of the formulas and the defaults."""
+    source = standalone_source(kernels, "Title.")
+    printed = (FOLDER / "printed_aligned.py").read_text("utf-8")
+    before, after = inspect.getsource(kernels).split("from symdrift", 1)
+    assert source.startswith('"""Title.\n')
+    assert before.split("\n", 1)[1] in source
+    assert source.endswith(after.split(")\n", 1)[1])
+    assert printed[printed.index("def ") :] in source
+
+
+@pytest.mark.parametrize("module", [kernels, isotropic_formulas, two_axes_formulas])
+def test_a_study_offers_the_functions_of_the_module(module: ModuleType) -> None:
+    def offered(found: ModuleType) -> dict[str, inspect.Signature]:
+        functions = inspect.getmembers(found, inspect.isfunction)
+        own = [(name, f) for name, f in functions if f.__module__ == found.__name__]
+        return {name: inspect.signature(f) for name, f in own if not name.startswith("_")}
+
+    assert offered(module_of(standalone_source(module, "Title."))) == offered(module)
 
 
 def test_an_expression_without_argument_for_a_symbol_is_refused() -> None:
@@ -111,7 +156,7 @@ def test_squares_of_symbols_are_arguments() -> None:
     function = ScalarFunction(
         "f", "Summary.", "", (noise, decay), {"y": sigma**4 + gamma / sigma**2, "z": sp.exp(-gamma)}
     )
-    namespace: dict[str, Any] = {"np": np}
+    namespace: dict[str, Any] = {"np": np, "Array": Array}
     exec(function.source(), namespace)
     y, z = namespace["f"](np.array([2.0, 3.0]), 0.5)
     np.testing.assert_allclose(y, [4.25, 9 + 0.5 / 3], rtol=1e-15)
@@ -274,7 +319,11 @@ def test_one_number_stands_for_equal_entries() -> None:
     ],
 )
 def test_arguments_of_wrong_shape_or_sign_are_refused(change: dict[str, Any], message: str) -> None:
-    arguments = {"covariance": [2.0, 1.0, 0.7], "weight_decay": 0.3, "learning_rate": 0.005}
+    arguments: dict[str, Any] = {
+        "covariance": [2.0, 1.0, 0.7],
+        "weight_decay": 0.3,
+        "learning_rate": 0.005,
+    }
     with pytest.raises(ValueError, match=message):
         kernels.diffusion_tensor(**(arguments | change), **SIZES)
 

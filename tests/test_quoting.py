@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -33,11 +34,11 @@ from symdrift.documents.numbers import Numbers, Table
 from symdrift.documents.rendering import render_html
 from symdrift.documents.slides import slides_latex
 from symdrift.errors import RequestError
+from symdrift.evaluation.closed_form import formulas, isotropic_formulas, two_axes_formulas
 from symdrift.figures import literal, rendered
 from symdrift.figures.style import one_panel
-from symdrift.kernels.standalone import _environment
+from symdrift.kernels.standalone import standalone_source
 from symdrift.quoting import (
-    Source,
     csv_cell,
     docstring_text,
     escape_latex,
@@ -102,22 +103,13 @@ def attacked(tmp_path: Path) -> Path:
     return path
 
 
-def python_file(title: str, template: str) -> str:
-    """Kernel module without functions, whose docstring begins with a title."""
-    environment = _environment()
-    environment.globals |= {
-        "signature": lambda *_: Source("*_"),
-        "call": lambda _: Source("None"),
-    }
-    environment.globals["arguments"] = []
-    rendering = environment.get_template(f"{template}.py.jinja")
-    return rendering.render(title=f"{title}.", defaults=True, functions=[])
-
-
-@pytest.mark.parametrize("template", ["aligned", "isotropic", "two_axes"])
-def test_a_title_in_python_is_text_of_the_docstring(tmp_path: Path, template: str) -> None:
+@pytest.mark.parametrize(
+    "module", [formulas, isotropic_formulas, two_axes_formulas], ids=lambda m: m.__name__
+)
+def test_a_title_in_python_is_text_of_the_docstring(tmp_path: Path, module: ModuleType) -> None:
     for place, title in enumerate(ATTACKS):
-        (tmp_path / f"m{place}.py").write_text(python_file(title, template), encoding="utf-8")
+        source = standalone_source(module, f"{title}.", {})
+        (tmp_path / f"m{place}.py").write_text(source, encoding="utf-8")
     reader = (
         "import importlib, json\n"
         f"modules = [importlib.import_module(f'm{{k}}') for k in range({len(ATTACKS)})]\n"

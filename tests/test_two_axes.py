@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from symdrift.derivation.symbols import GAMMA
 from symdrift.evaluation import dense
+from symdrift.evaluation.closed_form import two_axes_formulas
 from symdrift.inputs import Elliptical
-from symdrift.kernels.standalone import two_axes_source
 from symdrift.study.problem import LearningProblem
 from symdrift.theory.linear.two_axes import (
     A_1,
@@ -43,9 +43,7 @@ def case() -> TwoAxes:
 
 @pytest.fixture(scope="module")
 def kernels() -> ModuleType:
-    module = ModuleType("two_axes_kernels")
-    exec(compile(two_axes_source("Two axes."), "kernels.py", "exec"), module.__dict__)
-    return module
+    return two_axes_formulas
 
 
 def problem(

@@ -25,7 +25,7 @@ from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation, IndependentDrift
 from symdrift.figures import FrequencySweep
 from symdrift.files import replacing
-from symdrift.kernels import write_kernels
+from symdrift.kernels.standalone import write_kernels
 from symdrift.memory import RECORD_ENTRY, SHARED_ENTRY, available_memory, record_memory
 from symdrift.observables import observe
 from symdrift.progress import Progress, Stages, log_stage

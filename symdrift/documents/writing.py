@@ -25,7 +25,7 @@ from symdrift.documents.sheet import sheet_latex
 from symdrift.documents.slides import slides_latex
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.files import write_bytes, write_text
-from symdrift.kernels import write_kernels
+from symdrift.kernels.standalone import write_kernels
 from symdrift.progress import Progress, Stages, log_stage
 from symdrift.study import Study
 from symdrift.theory.derive import derive

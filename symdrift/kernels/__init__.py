@@ -1,5 +1,5 @@
-"""NumPy source generated from the derived expressions."""
+"""NumPy source generated from the derived expressions.
 
-from symdrift.kernels.standalone import kernel_source, shipped_source, study_source, write_kernels
-
-__all__ = ["kernel_source", "shipped_source", "study_source", "write_kernels"]
+Nothing is imported here: :mod:`symdrift.kernels.printed` makes modules without which
+:mod:`symdrift.kernels.standalone` cannot be imported.
+"""

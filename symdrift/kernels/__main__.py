@@ -1,11 +1,7 @@
-"""Regenerate the kernels that ``symdrift evaluate`` ships with: ``python -m symdrift.kernels``."""
+"""Print the formulas that the numbers are evaluated with: ``python -m symdrift.kernels``."""
 
-from pathlib import Path
-
-from symdrift.files import write_text
-from symdrift.kernels import shipped_source
+from symdrift.kernels.printed import write_printed
 
 if __name__ == "__main__":
-    target = Path(__file__).parents[1] / "evaluation" / "closed_form" / "formulas.py"
-    write_text(target, shipped_source())
-    print(target)
+    for path in write_printed():
+        print(path)

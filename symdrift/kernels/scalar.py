@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sympy as sp
@@ -90,7 +90,7 @@ class ScalarFunction:
         )
 
     def source(self) -> str:
-        """Python source of the function.
+        """Python source of the function, in a module that knows ``np`` and ``Array``.
 
         Raises
         ------
@@ -100,12 +100,11 @@ class ScalarFunction:
         """
         lines = [f"{name} = {_code(expression)}" for name, expression in self.statements()]
         lines.append(f"return {', '.join(self.results)}")
-        signature = ", ".join(argument.name for argument in self.arguments)
         body = "\n".join([self._docstring(), *(_wrapped(line) for line in lines)])
-        head = f"def {self.name}({signature}):"
-        if len(head) > 98:
-            rows = "".join(f"    {argument.name},\n" for argument in self.arguments)
-            head = f"def {self.name}(\n{rows}):"
+        arguments = [f"{argument.name}: Array" for argument in self.arguments]
+        count = len(self.results)
+        result = "Array" if count == 1 else f"tuple[{', '.join(['Array'] * count)}]"
+        head = definition(self.name, arguments, result)
         return head + "\n" + textwrap.indent(body, "    ") + "\n"
 
     def _docstring(self) -> str:
@@ -117,6 +116,15 @@ class ScalarFunction:
         lines += ["", "Returns", "-------"]
         lines += [f"{name} : ndarray" for name in self.results]
         return "\n".join([*lines, '"""'])
+
+
+def definition(name: str, arguments: Sequence[str], result: str) -> str:
+    """First line of a function with type hints; one per argument where that is too long."""
+    head = f"def {name}({', '.join(arguments)}) -> {result}:"
+    if len(head) <= 100:
+        return head
+    rows = "".join(f"    {argument},\n" for argument in arguments)
+    return f"def {name}(\n{rows}) -> {result}:"
 
 
 def _substitution(argument: Argument) -> tuple[sp.Expr, sp.Expr]:
