@@ -33,8 +33,7 @@ from symdrift.documents.numbers import Numbers, Table
 from symdrift.documents.rendering import render_html
 from symdrift.documents.slides import slides_latex
 from symdrift.errors import RequestError
-from symdrift.figures import literal, rendered
-from symdrift.figures.style import one_panel
+from symdrift.figures.style import literal, one_panel, rendered
 from symdrift.kernels.standalone import _environment
 from symdrift.quoting import (
     Source,
