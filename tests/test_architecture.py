@@ -60,14 +60,12 @@ def test_no_template_holds_python() -> None:
 
 
 def test_no_file_name_stands_twice_outside_of_the_commands() -> None:
-    """But for those that wait to be joined, which may only get fewer."""
     names = Counter(
         path.name
         for path in SOURCES
         if path.parent.name != "cli" and path.name not in ("__init__.py", "__main__.py")
     )
-    twice = {name for name, count in names.items() if count > 1}
-    assert twice <= {"frequency.py", "limits.py", "motion.py", "scaling.py"}
+    assert {name for name, count in names.items() if count > 1} == set()
 
 
 def test_the_page_names_files_that_are_there() -> None:

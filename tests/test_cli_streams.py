@@ -21,7 +21,8 @@ from matplotlib import rc_context
 
 from symdrift.cli import run
 from symdrift.cli.terminal import progress_shown
-from symdrift.figures import draw_observables, rendered
+from symdrift.figures import observables
+from symdrift.figures.style import rendered
 from symdrift.observables import observe
 from symdrift.progress import log_stage
 from symdrift.study import read_study
@@ -275,7 +276,7 @@ def test_figures_of_documents_do_not_follow_the_settings_of_the_user() -> None:
     pictures = []
     for settings in [{}, *SETTINGS]:
         with rc_context(settings):
-            pictures.append(rendered(draw_observables(observation), ".svg"))
+            pictures.append(rendered(observables.draw(observation), ".svg"))
     assert len(set(pictures)) == 1
 
 

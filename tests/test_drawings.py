@@ -9,11 +9,13 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from symdrift import figures
 from symdrift.documents.drawings import Drawing, reletter, write_drawings
+from symdrift.figures import weight_decay
 from symdrift.study.letters import resolve_notation
 
-SWEEP = figures.WeightDecaySweep(np.array([0.1, 0.2]), (("(1, 2)", np.array([1.0, 16.0])),), 4, 0.1)
+SWEEP = weight_decay.WeightDecaySweep(
+    np.array([0.1, 0.2]), (("(1, 2)", np.array([1.0, 16.0])),), 4, 0.1
+)
 
 
 def labels(figure: Figure) -> set[str]:
@@ -21,7 +23,7 @@ def labels(figure: Figure) -> set[str]:
 
 
 def test_labels_and_legends_take_the_letters_of_the_study() -> None:
-    figure = figures.draw_weight_decay_sweep(SWEEP)
+    figure = weight_decay.draw(SWEEP)
     assert {r"weight decay $\gamma$", r"$\propto \gamma^{4}$"} <= labels(figure)
     reletter(figure, resolve_notation(["ridge"], {"diffusion_tensor": r"\mathsf{D}"}))
     assert {
@@ -45,7 +47,7 @@ def test_what_is_no_mathematics_keeps_its_letters() -> None:
 def test_letters_that_a_study_may_use_are_drawn_and_not_taken_from_the_cache(
     letter: str, tmp_path: Path
 ) -> None:
-    drawing = Drawing("sweep", SWEEP, figures.draw_weight_decay_sweep, "A sweep.")
+    drawing = Drawing("sweep", weight_decay, SWEEP)
     ((plain,), _) = write_drawings([drawing], tmp_path / "plain", {})
     own = resolve_notation([], {"weight_decay": letter})
     ((lettered,), _) = write_drawings([drawing], tmp_path / "own", own)

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from symdrift import figures
 from symdrift.cli.plots import plot
-from symdrift.documents import series
 from symdrift.documents.comparison_tables import compare
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.sweep import parse_axis, sweep
+from symdrift.figures import counterparts, decay_rates, learning_rate, observables
 from symdrift.figures.style import (
     LONGEST_NAME,
     caption_short,
@@ -110,33 +109,34 @@ def faults(figure: Figure) -> list[str]:
 def test_no_name_covers_another_or_leaves_a_figure_of_a_report(kind: str, tmp_path: Path) -> None:
     problem = study(tmp_path, NAMES[kind]).problem()
     exact = evaluate(problem)
-    rates = series.decay_rates(exact, exact)
+    rates = decay_rates.numbers(exact, exact)
     comparisons = compare(problem)
     assert comparisons is not None
-    beside = series.counterparts(comparisons)
+    beside = counterparts.numbers(comparisons.synaptic, comparisons.isotropic)
     for figure in (
-        figures.draw_decay_rates(rates),
-        figures.draw_counterparts(beside),
-        figures.draw_observables(observe(problem, seed=1)),
+        decay_rates.draw(rates),
+        counterparts.draw(beside),
+        observables.draw(observe(problem, seed=1)),
     ):
         assert faults(figure) == []
-    shortened = "shortened" in figures.caption_decay_rates(rates)
+    shortened = "shortened" in decay_rates.caption(rates)
     assert shortened == (kind not in ("many", "one long"))
 
 
 def test_a_long_name_stays_within_the_panel_of_the_learning_rates() -> None:
     (name, _), rates = NAMES["long"], np.array([0.0025, 0.005, 0.01])
-    series_of_rates = (figures.RateSeries("$V_{12}$", rates, rates, rates),)
-    ratio = figures.RatioLimit("$V_{12}$", 1 + rates, rates, 1.0, 0.01, 1.0)
-    data = figures.LearningRateLimit(
+    series_of_rates = (learning_rate.RateSeries("$V_{12}$", rates, rates, rates),)
+    ratio = learning_rate.RatioLimit("$V_{12}$", 1 + rates, rates, 1.0, 0.01, 1.0)
+    data = learning_rate.LearningRateLimit(
         rates, rates, series_of_rates, series_of_rates, False, name,
-        tuple(figures.DisplacementCurve(rate, *[1e3 * rates] * 4) for rate in rates), (ratio,),
+        tuple(learning_rate.DisplacementCurve(rate, *[1e3 * rates] * 4) for rate in rates),
+        (ratio,),
     )  # fmt: skip
-    figure = figures.draw_learning_rate_limit(data)
+    figure = learning_rate.draw(data)
     assert faults(figure) == []
     panel = figure.axes[2]
     assert panel.title.get_window_extent().width < panel.get_window_extent().width
-    assert name in figures.caption_learning_rate_limit(data)
+    assert name in learning_rate.caption(data)
 
 
 @pytest.mark.parametrize("swept", [[], ["gamma=0.2:0.3:2"]])

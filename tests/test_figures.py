@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,40 +12,55 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from symdrift import figures
-from symdrift.documents import series
 from symdrift.documents.comparison_tables import compare, comparison_tables
+from symdrift.documents.drawings import FigureModule
 from symdrift.documents.numbers import Formula
 from symdrift.errors import RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.figures import (
-    BlockStructure,
-    Counterparts,
-    DecayRates,
+    blocks,
+    counterparts,
+    decay_rates,
+    frequency,
+    learning_rate,
+    validation,
+    weight_decay,
+)
+from symdrift.figures.blocks import BlockStructure
+from symdrift.figures.counterparts import Counterparts, SizeCurve
+from symdrift.figures.decay_rates import DecayRates
+from symdrift.figures.frequency import FrequencyCurve, FrequencySweep
+from symdrift.figures.learning_rate import (
     DisplacementCurve,
-    FrequencyCurve,
-    FrequencySweep,
     LearningRateLimit,
     RateSeries,
     RatioLimit,
-    SizeCurve,
-    ValidationRatios,
-    WeightDecaySweep,
-    save,
 )
-from symdrift.figures.style import rendered
+from symdrift.figures.style import rendered, save
+from symdrift.figures.validation import ValidationRatios
+from symdrift.figures.weight_decay import WeightDecaySweep
 from symdrift.study import read_study
+from symdrift.study.problem import LearningProblem
 from symdrift.validation.extrapolate import Extrapolation, extrapolate
 
 GRID = np.geomspace(0.01, 0.5, 12)
 RATES = np.array([0.0025, 0.005, 0.01])
 LAGS = np.geomspace(1, 1e6, 20)
 
+KINDS: dict[str, FigureModule] = {
+    "weight_decay": weight_decay,
+    "learning_rate": learning_rate,
+    "frequency": frequency,
+    "decay_rates": decay_rates,
+    "blocks": blocks,
+    "counterparts": counterparts,
+    "validation": validation,
+}
 EXAMPLES: dict[str, Any] = {
-    "weight_decay_sweep": WeightDecaySweep(
+    "weight_decay": WeightDecaySweep(
         GRID, (("(1, 2)", 1e-6 * GRID**4), ("(1, 3)", np.where(GRID < 0.3, 2e-6, np.nan))), 4, 0.1
     ),
-    "learning_rate_limit": LearningRateLimit(
+    "learning_rate": LearningRateLimit(
         RATES, 4 * RATES,
         (RateSeries("$V_{12}$", RATES**3, 1.1 * RATES**3, 0.02 * RATES**3),),
         (RateSeries(r"$\mu_{12}$", -(RATES**2), -(RATES**2), 0.02 * RATES**2),),
@@ -55,7 +69,7 @@ EXAMPLES: dict[str, Any] = {
         tuple(DisplacementCurve(rate, LAGS, LAGS, 1.1 * LAGS, 0.1 * LAGS) for rate in RATES),
         (RatioLimit("$V_{12}$", 1 + 4 * RATES, np.full(3, 0.02), 1.003, 0.011, 4.0),),
     ),
-    "frequency_sweep": FrequencySweep(
+    "frequency": FrequencySweep(
         np.array([0.1, 0.3, 0.5]), np.array([0.3]),
         (
             FrequencyCurve("own $5", np.array([3.0, 1.0, 2.0]), np.array([1.1]), np.array([0.1])),
@@ -64,7 +78,7 @@ EXAMPLES: dict[str, Any] = {
         0.25,
     ),
     "decay_rates": DecayRates(("frequent", "rare $5"), np.array([1e-6, 2e-6]), np.full(2, 3e-6)),
-    "block_structure": BlockStructure(np.diag([1.0, 2.0, 3.0]), np.eye(3), (1, 2)),
+    "blocks": BlockStructure(np.diag([1.0, 2.0, 3.0]), np.eye(3), (1, 2)),
     "counterparts": Counterparts(
         ("a", "rare $5"),
         (("gradient noise", np.array([1.0, 2.0])), ("synaptic noise", np.array([1.5, 1.5]))),
@@ -75,8 +89,7 @@ EXAMPLES: dict[str, Any] = {
 
 
 def draw(kind: str) -> Figure:
-    drawing: Callable[[Any], Figure] = getattr(figures, f"draw_{kind}")
-    return drawing(EXAMPLES[kind])
+    return KINDS[kind].draw(EXAMPLES[kind])
 
 
 @pytest.mark.parametrize("kind", sorted(EXAMPLES))
@@ -111,10 +124,10 @@ def test_the_last_digits_of_coordinates_are_not_in_a_drawing() -> None:
 def test_every_axis_says_what_it_shows(kind: str) -> None:
     figure = draw(kind)
     panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
-    shared = {"frequency_sweep": panels[:1]}.get(kind, [])
+    shared = {"frequency": panels[:1]}.get(kind, [])
     for axes in panels:
         assert axes.get_xlabel() or axes in shared
-        assert axes.get_ylabel() or kind in ("block_structure", "validation")
+        assert axes.get_ylabel() or kind in ("blocks", "validation")
 
 
 def test_powers_of_ten_stand_in_the_unit_of_a_label() -> None:
@@ -122,7 +135,7 @@ def test_powers_of_ten_stand_in_the_unit_of_a_label() -> None:
     data = EXAMPLES["decay_rates"]
     for factor, label in ((1.0, "decay rate ($10^{-6}$ / step)"), (1e6, "decay rate (1 / step)")):
         scaled = replace(data, exact=factor * data.exact, white=factor * data.white)
-        figure = figures.draw_decay_rates(scaled)
+        figure = decay_rates.draw(scaled)
         figure.canvas.draw()
         (axes,) = figure.axes
         assert axes.get_ylabel() == label
@@ -133,41 +146,37 @@ def test_powers_of_ten_stand_in_the_unit_of_a_label() -> None:
 
 
 def test_rates_carry_their_units() -> None:
-    (sweep,) = draw("weight_decay_sweep").axes
+    (sweep,) = draw("weight_decay").axes
     assert "rad$^2$ / step" in sweep.get_ylabel()
     (rates,) = draw("decay_rates").axes
     assert rates.get_ylabel() == "decay rate ($10^{-6}$ / step)"
-    variance, rotation, *_ = draw("learning_rate_limit").axes
+    variance, rotation, *_ = draw("learning_rate").axes
     assert "rad$^2$ / step" in variance.get_ylabel()
     assert "rad / step" in rotation.get_ylabel()
 
 
 @pytest.mark.parametrize("kind", sorted(EXAMPLES))
 def test_a_caption_is_prose_about_its_data(kind: str) -> None:
-    caption = getattr(figures, f"caption_{kind}")(EXAMPLES[kind])
+    caption = KINDS[kind].caption(EXAMPLES[kind])
     assert caption.endswith(".")
     assert "\\" not in caption
 
 
 def test_captions_quote_the_numbers_they_are_about() -> None:
-    limit = EXAMPLES["learning_rate_limit"]
-    assert "1.003 ± 0.011" in figures.caption_learning_rate_limit(limit)
-    assert "with its sign" in figures.caption_learning_rate_limit(limit)
+    limit = EXAMPLES["learning_rate"]
+    assert "1.003 ± 0.011" in learning_rate.caption(limit)
+    assert "with its sign" in learning_rate.caption(limit)
     still = replace(limit, rotations=(RateSeries("m", 0 * RATES, RATES, RATES),))
-    assert "which the theory says vanishes" in figures.caption_learning_rate_limit(still)
-    assert "synaptic noise" not in figures.caption_learning_rate_limit(limit)
-    synaptic = figures.caption_learning_rate_limit(replace(limit, synaptic=True))
+    assert "which the theory says vanishes" in learning_rate.caption(still)
+    assert "synaptic noise" not in learning_rate.caption(limit)
+    synaptic = learning_rate.caption(replace(limit, synaptic=True))
     assert "variance of the synaptic noise is scaled with the third power" in synaptic
-    frequency = EXAMPLES["frequency_sweep"]
-    assert "lowest at a probability of 0.30" in figures.caption_frequency_sweep(frequency)
-    assert "lowest" not in figures.caption_frequency_sweep(
-        replace(frequency, curves=frequency.curves[1:])
-    )
-    rates = figures.caption_decay_rates(EXAMPLES["decay_rates"])
+    sweep = EXAMPLES["frequency"]
+    assert "lowest at a probability of 0.30" in frequency.caption(sweep)
+    assert "lowest" not in frequency.caption(replace(sweep, curves=sweep.curves[1:]))
+    rates = decay_rates.caption(EXAMPLES["decay_rates"])
     assert "slowest is “frequent”, the fastest “rare $5”" in rates
-    assert "1 of size 1, 1 of size 2" in figures.caption_block_structure(
-        EXAMPLES["block_structure"]
-    )
+    assert "1 of size 1, 1 of size 2" in blocks.caption(EXAMPLES["blocks"])
 
 
 def test_bars_show_exactly_the_data() -> None:
@@ -178,7 +187,7 @@ def test_bars_show_exactly_the_data() -> None:
 
 
 def test_rates_are_shown_over_the_power_with_which_the_theory_scales() -> None:
-    variance, rotation, _, ratio = draw("learning_rate_limit").axes
+    variance, rotation, _, ratio = draw("learning_rate").axes
     assert np.asarray(variance.get_lines()[0].get_ydata()) == pytest.approx(1.0)
     assert np.asarray(rotation.get_lines()[0].get_ydata()) == pytest.approx(-1.0)
     (fit,) = (line for line in ratio.get_lines() if line.get_linestyle() == "--")
@@ -188,12 +197,12 @@ def test_rates_are_shown_over_the_power_with_which_the_theory_scales() -> None:
 
 
 def test_the_frequent_stimulus_is_compared_with_the_others() -> None:
-    _, ratio = draw("frequency_sweep").axes
+    _, ratio = draw("frequency").axes
     assert np.asarray(ratio.get_lines()[0].get_ydata()) == pytest.approx([3.0, 0.5, 0.25])
 
 
 def test_the_guide_of_small_weight_decay_has_the_stated_slope() -> None:
-    (axes,) = draw("weight_decay_sweep").axes
+    (axes,) = draw("weight_decay").axes
     (guide,) = (line for line in axes.get_lines() if "propto" in str(line.get_label()))
     x, y = (np.log(np.asarray(values, dtype=float)) for values in guide.get_data())
     assert np.diff(y) / np.diff(x) == pytest.approx(4.0)
@@ -205,7 +214,7 @@ def test_names_with_dollar_signs_are_printed_as_they_are() -> None:
 
 
 def test_an_unknown_suffix_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match=r"must end in \.pdf, \.svg, \.png"):
+    with pytest.raises(RequestError, match=r"must end in \.png, \.svg, \.pdf"):
         save(draw("decay_rates"), tmp_path / "figure.bmp")
     assert list(tmp_path.iterdir()) == []
 
@@ -216,8 +225,12 @@ PROBLEM = read_study("anisotropic_autoencoder").problem()
 MISALIGNED = read_study("misaligned_teacher").problem()
 
 
+def swept(problem: LearningProblem) -> WeightDecaySweep:
+    return weight_decay.numbers(problem, evaluate(problem))
+
+
 def test_blocks_of_an_autoencoder_are_scalars_and_pairs() -> None:
-    structure = series.block_structure(PROBLEM, 3)
+    structure = blocks.numbers(PROBLEM, 3)
     assert structure is not None
     assert structure.blocks == (1, 1, 1, 2, 2, 2)
     # Scalar blocks of the theory: H_ii = 2 s_i lambda_i and C_ii = 4 s_i gamma^2 (no label noise).
@@ -229,7 +242,7 @@ def test_blocks_of_an_autoencoder_are_scalars_and_pairs() -> None:
 
 
 def test_the_weight_decay_sweep_approaches_its_power_and_loses_planes_at_thresholds() -> None:
-    sweep = series.weight_decay_sweep(PROBLEM)
+    sweep = swept(PROBLEM)
     assert sweep.exponent == 4
     planes = dict(sweep.diffusion)
     slope = np.diff(np.log(planes["(1, 2)"][:2])) / np.diff(np.log(sweep.weight_decay[:2]))
@@ -239,7 +252,7 @@ def test_the_weight_decay_sweep_approaches_its_power_and_loses_planes_at_thresho
 
 
 def test_a_plane_of_learned_axes_ends_at_the_threshold_though_synaptic_noise_turns_on() -> None:
-    sweep = series.weight_decay_sweep(read_study("synaptic_noise").problem())
+    sweep = swept(read_study("synaptic_noise").problem())
     curves = {
         name: values for names, values in sweep.diffusion for name in names.split("), (")
     }
@@ -251,20 +264,20 @@ def test_a_plane_of_learned_axes_ends_at_the_threshold_though_synaptic_noise_tur
 
 def test_the_power_law_is_not_claimed_where_noise_stays() -> None:
     noisy = read_study("anisotropic_autoencoder").with_values({"teacher.label_noise": 0.1})
-    assert series.weight_decay_sweep(noisy.problem()).exponent is None
-    assert series.weight_decay_sweep(read_study("bottleneck").problem()).exponent is None
-    assert series.weight_decay_sweep(read_study("synaptic_noise").problem()).exponent is None
+    assert swept(noisy.problem()).exponent is None
+    assert swept(read_study("bottleneck").problem()).exponent is None
+    assert swept(read_study("synaptic_noise").problem()).exponent is None
 
 
 def test_expensive_problems_get_a_coarser_sweep() -> None:
     """The number of points depends on the problem, not on the speed of the machine."""
-    fine = series.weight_decay_sweep(read_study("misaligned_teacher").problem())
+    fine = swept(read_study("misaligned_teacher").problem())
     wide = replace(
         read_study("elliptical").problem(),
         hidden=9,
         stimuli=(),
     )
-    coarse = series.weight_decay_sweep(wide)
+    coarse = swept(wide)
     assert len(coarse.weight_decay) < len(fine.weight_decay)
     assert coarse.weight_decay[0] == pytest.approx(0.01)
 
@@ -279,7 +292,7 @@ def extrapolation() -> Extrapolation:
 
 def test_every_rate_has_its_place_in_the_limit(extrapolation: Extrapolation) -> None:
     """Theory scales with the third and the second power of the rate, and has a sign."""
-    limit = series.learning_rate_limit(extrapolation)
+    limit = learning_rate.numbers(extrapolation)
     assert limit is not None
     np.testing.assert_allclose(limit.learning_rate, [0.005, 0.01, 0.02])
     (variance,), (rotation,) = limit.variances, limit.rotations
@@ -295,29 +308,29 @@ def test_every_rate_has_its_place_in_the_limit(extrapolation: Extrapolation) -> 
 
 def test_a_rate_outside_the_fit_has_a_place_among_the_curves_only() -> None:
     found = extrapolate(MISALIGNED, [0.01, 0.005], 64, precision=0.1, unfitted=[0.02])
-    limit = series.learning_rate_limit(found)
+    limit = learning_rate.numbers(found)
     assert limit is not None
     np.testing.assert_allclose(limit.learning_rate, [0.005, 0.01, 0.02])
     np.testing.assert_allclose(limit.stiffness, found.runs[0].stiffness * np.array([0.5, 1]))
     assert all(len(ratio.ratio) == 2 for ratio in limit.ratios)
-    assert "at the 2 smallest rates" in figures.caption_learning_rate_limit(limit)
-    figures.draw_learning_rate_limit(limit)
+    assert "at the 2 smallest rates" in learning_rate.caption(limit)
+    learning_rate.draw(limit)
 
 
 def test_ratios_that_say_nothing_are_left_out(extrapolation: Extrapolation) -> None:
     run = extrapolation.runs[0]
     rows = [replace(row, theory=1e-9 * row.standard_error) for row in run.rows[:1]]
-    shown = series.validation_ratios(replace(run, rows=(*rows, *run.rows[1:])))
+    shown = validation.numbers(replace(run, rows=(*rows, *run.rows[1:])))
     assert len(shown.quantities) == len(run.rows) - 1
     crowd = [replace(run.rows[0], quantity=f"displacement of {k}") for k in range(40)]
-    shown = series.validation_ratios(replace(run, rows=(*crowd, *run.rows[:2])))
+    shown = validation.numbers(replace(run, rows=(*crowd, *run.rows[:2])))
     assert len(shown.quantities) == 2
 
 
 def test_without_planes_there_is_nothing_to_extrapolate() -> None:
     problem = read_study("misaligned_teacher").with_values({"network.hidden": 1}).problem()
     found = extrapolate(problem, [0.02, 0.01], 64, precision=0.3)
-    assert series.learning_rate_limit(found) is None
+    assert learning_rate.numbers(found) is None
 
 
 # -- comparisons -------------------------------------------------------------------------
@@ -326,7 +339,7 @@ def test_without_planes_there_is_nothing_to_extrapolate() -> None:
 def test_synaptic_noise_of_equal_strength_stands_beside_the_study() -> None:
     comparisons = compare(PROBLEM)
     assert comparisons is not None
-    shown = series.counterparts(comparisons)
+    shown = counterparts.numbers(comparisons.synaptic, comparisons.isotropic)
     evaluation = evaluate(PROBLEM)
     assert shown.stimuli == ("axis 1", "axis 2", "axis 3")
     rates = dict(shown.rates)
@@ -351,7 +364,9 @@ def test_counterparts_stand_beside_gradient_noise_alone() -> None:
     without = compare(PROBLEM)
     assert with_noise is not None
     assert without is not None
-    shown, expected = (series.counterparts(each) for each in (with_noise, without))
+    shown, expected = (
+        counterparts.numbers(each.synaptic, each.isotropic) for each in (with_noise, without)
+    )
     for (_, rates), (_, others) in zip(shown.rates, expected.rates, strict=True):
         np.testing.assert_allclose(rates, others, rtol=1e-12)
 

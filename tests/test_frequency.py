@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symdrift.documents.frequency import frequency_sweep
 from symdrift.evaluation.evaluate import evaluate
-from symdrift.figures import FrequencySweep
+from symdrift.figures import frequency
+from symdrift.figures.frequency import FrequencySweep
 from symdrift.study import read_study
 
 STUDY = read_study("stimulus_set")
@@ -15,7 +15,7 @@ STUDY = read_study("stimulus_set")
 
 @pytest.fixture(scope="module")
 def sweep() -> FrequencySweep:
-    found = frequency_sweep(STUDY, seed=3)
+    found = frequency.numbers(STUDY, seed=3)
     assert found is not None
     return found
 
@@ -59,9 +59,9 @@ def test_label_noise_reverses_the_order_in_the_middle() -> None:
 
 @pytest.mark.parametrize("name", ["misaligned_teacher", "digits", "frequent_stimulus"])
 def test_other_studies_have_no_frequency_to_sweep(name: str) -> None:
-    assert frequency_sweep(read_study(name), seed=0) is None
+    assert frequency.numbers(read_study(name), seed=0) is None
 
 
 def test_a_set_without_a_symbol_for_a_frequency_has_none_to_sweep() -> None:
     fixed = STUDY.with_values({"inputs.probabilities": "[0.4, 0.2, 0.2, 0.2]"})
-    assert frequency_sweep(fixed, seed=0) is None
+    assert frequency.numbers(fixed, seed=0) is None

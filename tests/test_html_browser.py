@@ -20,11 +20,12 @@ from documents_example import example_derivation
 from markupsafe import Markup
 from selenium.webdriver.chrome.webdriver import WebDriver
 
-from symdrift import figures
 from symdrift.derivation.steps import Equation, Step
 from symdrift.documents.html import derivation_html
 from symdrift.documents.numbers import Cell, FigureFile, Formula, Numbers, Table
 from symdrift.documents.pycode import python_source
+from symdrift.figures import blocks, decay_rates
+from symdrift.figures.style import rendered
 from symdrift.typesetting import mathml
 
 pytestmark = [pytest.mark.slow, needs_browser]
@@ -34,21 +35,21 @@ EQUATIONS = [equation for step in EXAMPLE.steps for equation in step.equations]
 
 
 def drawn(stem: str, figure: Any, caption: str) -> FigureFile:
-    return FigureFile(f"figures/{stem}", caption, figures.rendered(figure, ".svg").decode())
+    return FigureFile(f"figures/{stem}", caption, rendered(figure, ".svg").decode())
 
 
 def report_page() -> str:
     """A page with everything that a report has: tables, warnings, figures of every make."""
-    blocks = figures.BlockStructure(np.diag([1.0, 2.0]), np.diag([0.5, 0.1]), (1, 1))
-    rates = figures.DecayRates(("a", "b"), np.array([1.0, 2.0]), np.array([1.2, 2.1]))
+    structure = blocks.BlockStructure(np.diag([1.0, 2.0]), np.diag([0.5, 0.1]), (1, 1))
+    rates = decay_rates.DecayRates(("a", "b"), np.array([1.0, 2.0]), np.array([1.2, 2.1]))
     row: tuple[Cell, ...] = (Formula("V_{12}"), *(["a cell that needs some room"] * 8))
     return derivation_html(
         EXAMPLE,
         Numbers(
             tables=(Table("A wide table.", ("symbol", *"abcdefgh"), (row,)),),
             figures=(
-                drawn("blocks", figures.draw_block_structure(blocks), "Blocks. They are small."),
-                drawn("rates", figures.draw_decay_rates(rates), 'Rates with a "quote" & more.'),
+                drawn("blocks", blocks.draw(structure), "Blocks. They are small."),
+                drawn("rates", decay_rates.draw(rates), 'Rates with a "quote" & more.'),
             ),
             warnings=("the learning rate is large",),
         ),

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
-from symdrift import figures
-from symdrift.documents import series
-from symdrift.documents.motion import (
-    fluctuation_spectrum,
-    motion_drawings,
-    standstill,
-    swept_area,
-)
-from symdrift.documents.scaling import scaling, with_simulations
+from symdrift.documents.drawings import FigureModule
+from symdrift.documents.report import Results, drawings
 from symdrift.evaluation.evaluate import evaluate
-from symdrift.figures import (
-    FluctuationSpectrum,
-    Isotropic,
-    Scaling,
-    ScalingPanel,
-    SimulatedPoints,
-    Simulations,
-    Standstill,
-    SweptArea,
-)
+from symdrift.figures import fluctuation_spectrum, scaling, standstill, swept_area, weight_decay
+from symdrift.figures.fluctuation_spectrum import FluctuationSpectrum
+from symdrift.figures.scaling import Isotropic, Scaling, ScalingPanel
+from symdrift.figures.simulated import SimulatedPoints, Simulations
+from symdrift.figures.standstill import Standstill
+from symdrift.figures.style import rendered
+from symdrift.figures.swept_area import SweptArea
 from symdrift.study import read_study
 from symdrift.study.problem import Array
 from symdrift.validation.extrapolate import Extrapolation, extrapolate
@@ -38,6 +27,12 @@ EVALUATION = evaluate(PROBLEM)
 TIME = np.arange(5.0)
 POINTS = SimulatedPoints(0, 1 + TIME[:2], np.ones(2), np.array([0.95, 1.02]), np.full(2, 0.04))
 
+KINDS: dict[str, FigureModule] = {
+    "standstill": standstill,
+    "fluctuation_spectrum": fluctuation_spectrum,
+    "swept_area": swept_area,
+    "scaling": scaling,
+}
 EXAMPLES: dict[str, Any] = {
     "standstill": Standstill(
         "frequent $5", 0.03, TIME, 1 + 0.1 * TIME, 1.0, 0.1,
@@ -64,21 +59,20 @@ EXAMPLES: dict[str, Any] = {
 
 @pytest.mark.parametrize("kind", sorted(EXAMPLES))
 def test_figures_repeat_to_the_byte_and_name_their_axes(kind: str) -> None:
-    draw: Callable[[Any], Figure] = getattr(figures, f"draw_{kind}")
-    drawn = draw(EXAMPLES[kind])
+    drawn = KINDS[kind].draw(EXAMPLES[kind])
     for suffix in (".svg", ".pdf"):
-        again = figures.rendered(draw(EXAMPLES[kind]), suffix)
-        assert figures.rendered(drawn, suffix) == again
+        again = rendered(KINDS[kind].draw(EXAMPLES[kind]), suffix)
+        assert rendered(drawn, suffix) == again
     visible = [axes for axes in drawn.axes if axes.get_visible()]
     assert visible[-1].get_xlabel()
     assert all(axes.get_ylabel() for axes in visible) or "rad" in drawn.get_supylabel()
-    caption = getattr(figures, f"caption_{kind}")(EXAMPLES[kind])
+    caption = KINDS[kind].caption(EXAMPLES[kind])
     assert caption.endswith(".")
     assert "\\" not in caption
 
 
 def test_the_area_that_the_deviation_sweeps_is_the_rotation_of_the_hidden_layer() -> None:
-    moved = swept_area(PROBLEM, EVALUATION)
+    moved = swept_area.numbers(PROBLEM, EVALUATION)
     assert moved is not None
     assert moved.plane == (2, 3), "the plane of largest diffusion"
     # The angle is that of polar factors and knows of no area; they agree at leading order.
@@ -91,7 +85,8 @@ def test_the_area_that_the_deviation_sweeps_is_the_rotation_of_the_hidden_layer(
 
 
 def test_the_fluctuation_is_that_of_the_theory_along_every_direction() -> None:
-    spectrum = fluctuation_spectrum(PROBLEM)
+    spectrum = fluctuation_spectrum.numbers(PROBLEM)
+    assert spectrum is not None
     assert np.sum(spectrum.theory) == pytest.approx(EVALUATION.fluctuation.weight_variance)
     assert 0.5 * spectrum.stiffness @ spectrum.theory == pytest.approx(
         EVALUATION.fluctuation.excess_loss
@@ -104,7 +99,7 @@ def test_the_fluctuation_is_that_of_the_theory_along_every_direction() -> None:
 
 @pytest.mark.slow
 def test_loss_and_similarities_stay_while_the_representation_moves() -> None:
-    still = standstill(PROBLEM, EVALUATION)
+    still = standstill.numbers(PROBLEM, EVALUATION)
     assert still is not None
     assert still.stimulus == "axis 3", "the weakest axis loses its memory fastest"
     excess = still.loss - still.smallest_loss
@@ -122,7 +117,7 @@ def test_loss_and_similarities_stay_while_the_representation_moves() -> None:
 def test_the_loss_of_a_network_holds_what_label_noise_leaves() -> None:
     problem = read_study("teacher_label_noise").problem()
     evaluation = evaluate(problem)
-    still = standstill(problem, evaluation)
+    still = standstill.numbers(problem, evaluation)
     assert still is not None
     assert still.smallest_loss == pytest.approx(evaluation.minimum.loss)
     assert np.mean(still.loss - still.smallest_loss) == pytest.approx(still.excess_loss, rel=0.2)
@@ -134,7 +129,7 @@ def extrapolation() -> Extrapolation:
 
 
 def test_diffusion_scales_as_the_formulas_say(extrapolation: Extrapolation) -> None:
-    laws = scaling(PROBLEM, EVALUATION, extrapolation)
+    laws = scaling.numbers(PROBLEM, EVALUATION, extrapolation)
     assert laws is not None
     assert laws.isotropic is not None
     rate, batch, size = laws.panels
@@ -170,9 +165,7 @@ def test_diffusion_scales_as_the_formulas_say(extrapolation: Extrapolation) -> N
 
 
 def test_the_weight_decay_has_simulations_on_its_lines(extrapolation: Extrapolation) -> None:
-    sweep = with_simulations(
-        series.weight_decay_sweep(PROBLEM), PROBLEM, EVALUATION, extrapolation
-    )
+    sweep = weight_decay.numbers(PROBLEM, EVALUATION, extrapolation)
     assert sweep.simulations is not None
     assert sweep.simulations.left_out == 0
     for points, (_, curve) in zip(sweep.simulations.points, sweep.diffusion, strict=True):
@@ -194,31 +187,34 @@ def assert_simulated(points: SimulatedPoints, theory: Array) -> None:
 def test_points_that_take_too_long_are_left_out_and_counted(
     extrapolation: Extrapolation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("symdrift.documents.scaling.MOST_WEIGHT_STEPS", 0.0)
-    laws = scaling(PROBLEM, EVALUATION, extrapolation)
+    monkeypatch.setattr("symdrift.figures.simulated.MOST_WEIGHT_STEPS", 0.0)
+    laws = scaling.numbers(PROBLEM, EVALUATION, extrapolation)
     assert laws is not None
     assert [panel.simulations and panel.simulations.left_out for panel in laws.panels] == [0, 2, 3]
-    assert "5 points are left out" in figures.caption_scaling(laws)
+    assert "5 points are left out" in scaling.caption(laws)
 
 
 def test_captions_state_the_errors_of_points() -> None:
-    caption = figures.caption_scaling(EXAMPLES["scaling"])
+    caption = scaling.caption(EXAMPLES["scaling"])
     assert "at most 4 % of the theory" in caption
     assert "0.95 to 1.02 times the lines" in caption
     assert "2 points are left out" in caption
 
 
 def test_simulations_of_a_report_are_kept(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    extrapolation: Extrapolation,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     monkeypatch.setenv("SYMDRIFT_CACHE", str(tmp_path_factory.mktemp("kept")))
-    kept = EXAMPLES["standstill"], EXAMPLES["fluctuation_spectrum"], EXAMPLES["swept_area"]
+    results = Results(EVALUATION, EVALUATION, extrapolation, None, None)
     places = ("standstill", "fluctuation_spectrum", "swept_area")
-    for name, value in zip(places, kept, strict=True):
-        monkeypatch.setattr(f"symdrift.documents.motion.{name}", lambda *_, value=value: value)
-    first = list(motion_drawings(PROBLEM, EVALUATION))
     for name in places:
-        monkeypatch.delattr(f"symdrift.documents.motion.{name}")
-    second = list(motion_drawings(PROBLEM, EVALUATION))
+        monkeypatch.setattr(KINDS[name], "numbers", lambda *_, name=name: EXAMPLES[name])
+    first = list(islice(drawings(PROBLEM, results), 3))
+    for name in places:
+        monkeypatch.delattr(KINDS[name], "numbers")
+    second = list(islice(drawings(PROBLEM, results), 3))
     assert [drawing.stem for drawing in second] == ["standstill", "fluctuation", "area"]
-    assert [drawing.caption for drawing in second] == [drawing.caption for drawing in first]
+    captions = [[each.figure.caption(each.data) for each in drawn] for drawn in (first, second)]
+    assert captions[0] == captions[1]

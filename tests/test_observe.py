@@ -14,7 +14,8 @@ import pytest
 
 from symdrift.cli import run
 from symdrift.errors import RequestError
-from symdrift.figures import caption_observables, draw_observables, save
+from symdrift.figures import observables
+from symdrift.figures.style import save
 from symdrift.observables import (
     Observation,
     decorrelation_time,
@@ -128,7 +129,7 @@ def test_the_figure_has_a_labelled_panel_for_each_observable(
     observations: dict[str, Observation], name: str
 ) -> None:
     observation = observations[name]
-    figure = draw_observables(observation)
+    figure = observables.draw(observation)
     panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
     assert len(panels) == (7 if observation.tuning else 6)
     assert all(axes.get_xlabel() and axes.get_ylabel() for axes in panels)
@@ -144,13 +145,13 @@ def test_the_figure_repeats_to_the_byte(
     observations: dict[str, Observation], tmp_path: Path
 ) -> None:
     observation = observations["misaligned_teacher"]
-    first, second = (save(draw_observables(observation), tmp_path / f) for f in ("a.svg", "b.svg"))
+    first, second = (save(observables.draw(observation), tmp_path / f) for f in ("a.svg", "b.svg"))
     assert first.read_bytes() == second.read_bytes()
 
 
 def test_the_caption_says_what_is_there(observations: dict[str, Observation]) -> None:
-    with_tuning = caption_observables(observations["anisotropic_autoencoder"])
-    without = caption_observables(observations["misaligned_teacher"])
+    with_tuning = observables.caption(observations["anisotropic_autoencoder"])
+    without = observables.caption(observations["misaligned_teacher"])
     assert "Tuning curves" in with_tuning
     assert "Tuning curves" not in without
     assert with_tuning.endswith(".")

@@ -35,8 +35,7 @@ from symdrift.documents.rendering import render_html
 from symdrift.documents.slides import slides_latex
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import formulas, isotropic_formulas, two_axes_formulas
-from symdrift.figures import literal, rendered
-from symdrift.figures.style import one_panel
+from symdrift.figures.style import literal, one_panel, rendered
 from symdrift.kernels.standalone import standalone_source
 from symdrift.quoting import (
     csv_cell,

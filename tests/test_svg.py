@@ -8,19 +8,20 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from symdrift import figures
 from symdrift.documents.svg import embedded
+from symdrift.figures import blocks, weight_decay
+from symdrift.figures.style import rendered
 
 
-def blocks() -> str:
+def drawn_blocks() -> str:
     """A figure with two images of the same content, which Matplotlib gives the same name."""
     matrix = np.diag([1.0, 2.0])
-    drawn = figures.draw_block_structure(figures.BlockStructure(matrix, matrix, (1, 1)))
-    return figures.rendered(drawn, ".svg").decode()
+    drawn = blocks.draw(blocks.BlockStructure(matrix, matrix, (1, 1)))
+    return rendered(drawn, ".svg").decode()
 
 
 def test_an_embedded_figure_is_well_formed_and_its_names_are_its_own() -> None:
-    source = blocks()
+    source = drawn_blocks()
     text = embedded(source, "figure-7", 'Blocks "A" & <B>')
     root = ElementTree.fromstring(text)
     assert root.attrib["role"] == "img"
@@ -34,10 +35,10 @@ def test_an_embedded_figure_is_well_formed_and_its_names_are_its_own() -> None:
 
 
 def test_an_embedded_figure_takes_its_colours_from_the_page_and_styles_nothing_else() -> None:
-    sweep = figures.WeightDecaySweep(
+    sweep = weight_decay.WeightDecaySweep(
         np.array([0.1, 0.2]), (("(1, 2)", np.array([1.0, 16.0])),), 4, 0.1
     )
-    source = figures.rendered(figures.draw_weight_decay_sweep(sweep), ".svg").decode()
+    source = rendered(weight_decay.draw(sweep), ".svg").decode()
     text = embedded(source, "one", "Sweep")
     assert "#0072b2" in source
     assert "var(--series-1)" in text

@@ -66,9 +66,10 @@ def observe(
         # Printed even when the picture cannot be drawn.
         afterwards.callback(_print, observation, as_json, as_csv)
         if plot is not None:
-            from symdrift.figures import draw_observables, save
+            from symdrift.figures import observables
+            from symdrift.figures.style import save
 
-            save(draw_observables(observation), plot, field="--plot")
+            save(observables.draw(observation), plot, field="--plot")
 
 
 def _print(observation: Observation, as_json: bool, as_csv: bool) -> None:

@@ -8,26 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
-from symdrift.errors import RequestError
 from symdrift.evaluation.overview import quantities
+from symdrift.figures.style import PLAIN, check_suffix, colour, drawing, save, short_names, turn
 from symdrift.files import require_file
 from symdrift.quoting import figure_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
 
     from symdrift.evaluation.sweep import Axis, SweepPoint
 
-SUFFIXES = (".png", ".svg", ".pdf")
 _MOST_LEGEND_ENTRIES = 12
 _LONGEST_LABEL = 60
 _LEGEND_COLUMNS = ((4, 14), (2, 34), (1, math.inf))
 """Columns of a legend, and the longest name with which they fit below a panel."""
-# Okabe and Ito: distinguishable with every kind of colour vision.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _LINE_STYLES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
 _MARKERS = ".sv^D"
 _MOST_UPRIGHT, _ROOM = 8, 45
@@ -53,19 +51,8 @@ def require_picture(path: Path) -> None:
     RequestError
         When the suffix names no supported format, or the file cannot be written.
     """
-    check_suffix(path)
+    check_suffix(path, "--plot")
     require_file(path, "--plot")
-
-
-def check_suffix(path: Path) -> None:
-    """Refuse a file name whose suffix names no supported picture format.
-
-    Raises
-    ------
-    RequestError
-    """
-    if path.suffix.lower() not in SUFFIXES:
-        raise RequestError("--plot", f'= "{path}" must end in {", ".join(SUFFIXES)}')
 
 
 def plot(points: Sequence[SweepPoint], axes: Sequence[Axis], path: Path) -> None:
@@ -85,16 +72,11 @@ def plot(points: Sequence[SweepPoint], axes: Sequence[Axis], path: Path) -> None
     RequestError
         When the suffix is none of these, or the file cannot be written.
     """
-    from symdrift.figures.style import PLAIN, drawing, save
-
-    check_suffix(path)
     with drawing(PLAIN):
         save(_drawn(points, axes), path, PLAIN, "--plot")
 
 
 def _drawn(points: Sequence[SweepPoint], axes: Sequence[Axis]) -> Figure:
-    from matplotlib.figure import Figure
-
     shown = (*_PANELS, _ROTATION) if any(map(_rotates, points)) else _PANELS
     figure = Figure(figsize=(5 * len(shown), 4.8), layout="constrained")
     panels = figure.subplots(1, len(shown))
@@ -125,11 +107,6 @@ def _lines(
     panel: Axes, points: Sequence[SweepPoint], axes: Sequence[Axis], prefix: str, suffix: str
 ) -> None:
     """Draw curves: colours tell quantities apart, line styles the values of the other axes."""
-    from matplotlib.lines import Line2D
-    from matplotlib.ticker import MaxNLocator
-
-    from symdrift.figures.style import short_names
-
     found = list(
         dict.fromkeys(name for point in points for name in _selected(point, prefix, suffix))
     )
@@ -146,9 +123,9 @@ def _lines(
         marker = _MARKERS[index // len(_LINE_STYLES) % len(_MARKERS)]
         for names, places, heights in _curves(members, axes[0].path, prefix, suffix):
             label = ", ".join(short[name] for name in names)
-            colour = colours.setdefault(label, _COLOURS[len(colours) % len(_COLOURS)])
+            shade = colours.setdefault(label, colour(len(colours)))
             everything += heights
-            panel.plot(places, heights, color=colour, linestyle=style, marker=marker, markersize=4)
+            panel.plot(places, heights, color=shade, linestyle=style, marker=marker, markersize=4)
         if others:
             legend.append(
                 Line2D(
@@ -156,8 +133,8 @@ def _lines(
                 )
             )
     names_first = [
-        Line2D([], [], color=colour, label=figure_text(_fitting(label)))
-        for label, colour in colours.items()
+        Line2D([], [], color=shade, label=figure_text(_fitting(label)))
+        for label, shade in colours.items()
     ]
     _legend(panel, names_first + legend)
     if everything and 0 < _LOG_FROM * min(everything) < max(everything):
@@ -214,11 +191,9 @@ def _legend(panel: Axes, entries: list[Line2D]) -> None:
 
 
 def _bars(panel: Axes, point: SweepPoint, prefix: str, suffix: str) -> None:
-    from symdrift.figures.style import short_names, turn
-
     row = _selected(point, prefix, suffix)
     names = short_names(list(row))
-    panel.bar(list(map(figure_text, names)), list(row.values()), color=_COLOURS[0])
+    panel.bar(list(map(figure_text, names)), list(row.values()), color=colour(0))
     panel.grid(axis="y", alpha=0.3)
     turned = len(row) > _MOST_UPRIGHT or turn(names, _ROOM)
     panel.tick_params(axis="x", labelrotation=90 if turned else 0)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from symdrift import figures
 from symdrift.cache import cached
 from symdrift.documents.numbers import FigureFile
+from symdrift.figures.style import rendered
 from symdrift.files import write_bytes
 from symdrift.study.letters import in_notation
 
@@ -26,14 +26,23 @@ REPORT_SUFFIXES = (".pdf", ".svg")
 _MATHEMATICS = re.compile(r"(?<!\\)\$(.+?)(?<!\\)\$")
 
 
+class FigureModule(Protocol):
+    """A file of `symdrift.figures`."""
+
+    def draw(self, data: Any, /) -> Figure:
+        """Draw numbers."""
+
+    def caption(self, data: Any, /) -> str:
+        """What their drawing shows."""
+
+
 @dataclass(frozen=True)
 class Drawing:
-    """A figure of a report: its name, the numbers in it, how they are drawn, its caption."""
+    """A figure of a report: its name, what draws it, and its numbers; None for no figure."""
 
     stem: str
+    figure: FigureModule
     data: object
-    draw: Callable[[Any], Figure]
-    caption: str
 
 
 def write_drawings(
@@ -64,20 +73,22 @@ def write_drawings(
     named: list[FigureFile] = []
     written: list[Path] = []
     for drawing in drawings:
+        if drawing.data is None:
+            continue
         files = _rendered(drawing, notation)
         written += [
             write_bytes(directory / f"{drawing.stem}{suffix}", content)
             for suffix, content in files.items()
         ]
         path = f"{directory.name}/{drawing.stem}"
-        named.append(FigureFile(path, drawing.caption, files[".svg"].decode()))
+        named.append(FigureFile(path, drawing.figure.caption(drawing.data), files[".svg"].decode()))
     return tuple(named), written
 
 
 def _rendered(drawing: Drawing, notation: Mapping[str, str]) -> Mapping[str, bytes]:
     numbers = sha256(pickle.dumps(drawing.data)).hexdigest()
     return cached(
-        f"figure {drawing.draw.__module__}.{drawing.draw.__qualname__}",
+        f"figure {drawing.figure.draw.__module__}",
         [numbers, dict(notation), version("matplotlib")],
         lambda: _render(drawing, notation),
         lambda kept: isinstance(kept, dict) and tuple(kept) == REPORT_SUFFIXES,
@@ -85,11 +96,11 @@ def _rendered(drawing: Drawing, notation: Mapping[str, str]) -> Mapping[str, byt
 
 
 def _render(drawing: Drawing, notation: Mapping[str, str]) -> dict[str, bytes]:
-    figure = drawing.draw(drawing.data)
+    figure = drawing.figure.draw(drawing.data)
     reletter(figure, notation)
     files = {}
     for suffix in REPORT_SUFFIXES:
-        files[suffix] = figures.rendered(figure, suffix)
+        files[suffix] = rendered(figure, suffix)
         # The layout of the first file holds for the others; it takes as long as drawing.
         figure.set_layout_engine("none")
     return files

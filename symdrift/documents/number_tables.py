@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from symdrift.documents.numbers import Cell, Formula, Table
 from symdrift.evaluation.overview import SIGNS
 from symdrift.evaluation.result import Evaluation
+from symdrift.figures.style import symbol_of_quantity, words_of_quantity
 from symdrift.inputs import (
     Elliptical,
     InputDistribution,
@@ -31,7 +31,6 @@ DIGITS = 5
 
 _MOST_ROWS = 12
 _MOST_VANISHING = 3
-_LABEL = re.compile(r"(?P<stem>V|mu|D_h)\[(?P<index>.*)\]")
 
 
 def number(value: float, digits: int = DIGITS) -> Formula:
@@ -246,13 +245,8 @@ def _quantity_in(label: str, notation: Mapping[str, str]) -> Cell:
 
 def quantity(label: str) -> Cell:
     """Typeset name of a validated quantity in default letters; names of stimuli stay text."""
-    match = _LABEL.fullmatch(label)
-    if match is None:
-        return label
-    if match["stem"] == "D_h":
-        return f"diffusion of “{match['index']}”"
-    stem = {"V": "V", "mu": r"\mu"}[match["stem"]]
-    return Formula(f"{stem}_{{{match['index'].replace(';', ',')}}}")
+    symbol = symbol_of_quantity(label)
+    return words_of_quantity(label) if symbol is None else Formula(symbol)
 
 
 def _index(plane: Sequence[int]) -> str:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from symdrift import figures
-from symdrift.documents import series
 from symdrift.documents.comparison_tables import Comparisons, compare, comparison_tables
-from symdrift.documents.computed import computed
+from symdrift.documents.computed import Computed, computed
 from symdrift.documents.drawings import Drawing, write_drawings
-from symdrift.documents.frequency import frequency_sweep
-from symdrift.documents.motion import motion_drawings
 from symdrift.documents.number_tables import parameter_table, result_table, validation_table
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
-from symdrift.documents.scaling import scaling, with_simulations
 from symdrift.documents.writing import FORMATS, require_passed, write_document
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation, IndependentDrift
-from symdrift.figures import FrequencySweep
+from symdrift.figures import (
+    blocks,
+    counterparts,
+    decay_rates,
+    fluctuation_spectrum,
+    frequency,
+    learning_rate,
+    observables,
+    scaling,
+    standstill,
+    swept_area,
+    validation,
+    weight_decay,
+)
+from symdrift.figures.simulated import FEW_WEIGHTS, weights_of
 from symdrift.files import replacing
 from symdrift.kernels.standalone import write_kernels
 from symdrift.memory import RECORD_ENTRY, SHARED_ENTRY, available_memory, record_memory
@@ -89,23 +98,23 @@ def write_report(
     require_passed(derivation)
     written = write_kernels(study, directory)
     stages.reach(20)
-    numbers, validation = NO_NUMBERS, None
+    numbers, validated = NO_NUMBERS, None
     if problem is not None and theory is not None:
         if simulated:
             results = _simulate(study, problem, *theory, stages)
         else:
-            results = _Results(*theory, None, frequency_sweep(study, None), compare(problem))
-        validation = results.validation
+            results = Results(*theory, None, frequency.numbers(study, None), compare(problem))
+        validated = results.validation
         log_stage("drawing figures")
         drawn, files = write_drawings(
-            _drawings(problem, results), directory / "figures", study.notation
+            drawings(problem, results), directory / "figures", study.notation
         )
         compared = () if results.comparisons is None else comparison_tables(results.comparisons)
         numbers = Numbers(
             tables=(
                 parameter_table(problem, study.notation),
                 result_table(results.exact, results.white, study.notation),
-                *(() if validation is None else (validation_table(validation, study.notation),)),
+                *(() if validated is None else (validation_table(validated, study.notation),)),
                 *compared,
             ),
             figures=drawn,
@@ -116,8 +125,8 @@ def write_report(
     stages.reach(90)
     written += write_document(derivation, directory, "report", FORMATS, numbers)
     stages.reach(100)
-    if validation is not None and not validation.passed:
-        worst = max(validation.rows, key=lambda row: abs(row.z))
+    if validated is not None and not validated.passed:
+        worst = max(validated.rows, key=lambda row: abs(row.z))
         raise CheckFailed(
             f"the validation of {study.name} failed: {worst.quantity} is {worst.simulation:.6g} "
             f"in simulation and {worst.theory:.6g} in theory, {worst.z:+.1f} standard errors "
@@ -127,11 +136,13 @@ def write_report(
 
 
 @dataclass(frozen=True)
-class _Results:
+class Results:
+    """Theory, simulations and comparisons of a report."""
+
     exact: Evaluation
     white: Evaluation
     extrapolation: Extrapolation | None
-    frequencies: FrequencySweep | None
+    frequencies: frequency.FrequencySweep | None
     comparisons: Comparisons | None
 
     @property
@@ -142,7 +153,7 @@ class _Results:
 
     def record(self) -> dict[str, Any]:
         """The content of ``numbers.json``."""
-        limit, validation = self.extrapolation, self.validation
+        limit, validated = self.extrapolation, self.validation
         ratios = None if limit is None else {
             name: {"ratio": ratio.value, "standard_error": ratio.standard_error}
             for name, ratio in zip(limit.quantities, limit.intercepts, strict=True)
@@ -151,7 +162,7 @@ class _Results:
             "exact": _Rates(self.exact),
             "white": _Rates(self.white),
             "validation": rounded(
-                None if validation is None else validation.to_dict(), _SIMULATION_DIGITS
+                None if validated is None else validated.to_dict(), _SIMULATION_DIGITS
             ),
             "extrapolated_ratio": rounded(ratios, _SIMULATION_DIGITS),
             "comparisons": rounded(
@@ -189,7 +200,7 @@ def _require_record_memory(evaluation: Evaluation) -> None:
         )
 
 
-def _write_numbers(results: _Results, path: Path) -> Path:
+def _write_numbers(results: Results, path: Path) -> Path:
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         stream.writelines(json_parts(results.record(), 1, ascii_only=False))
         stream.write("\n")
@@ -198,8 +209,7 @@ def _write_numbers(results: _Results, path: Path) -> Path:
 
 def _precision(problem: LearningProblem) -> float:
     """Relative standard error of rotation variances in the simulations of a report."""
-    weights = problem.hidden * sum(problem.teacher.shape)
-    return _RATE_PRECISION if weights <= series.FEW_WEIGHTS else _COARSE_PRECISION
+    return _RATE_PRECISION if weights_of(problem) <= FEW_WEIGHTS else _COARSE_PRECISION
 
 
 def _rates(problem: LearningProblem, theory: Evaluation) -> tuple[float, ...]:
@@ -210,13 +220,13 @@ def _rates(problem: LearningProblem, theory: Evaluation) -> tuple[float, ...]:
 
 def _simulate(
     study: Study, problem: LearningProblem, exact: Evaluation, white: Evaluation, stages: Stages
-) -> _Results:
+) -> Results:
     """Simulations of a report, or those of the same problem that were made before."""
     precision = _precision(problem)
     own = problem.learning_rate
     rates = _rates(problem, exact)
 
-    def simulate() -> tuple[Extrapolation, FrequencySweep | None, Comparisons | None]:
+    def simulate() -> tuple[Extrapolation, frequency.FrequencySweep | None, Comparisons | None]:
         extrapolation = extrapolate(
             problem,
             rates,
@@ -227,86 +237,46 @@ def _simulate(
         )
         if extrapolation.interrupted:
             raise KeyboardInterrupt
-        return extrapolation, frequency_sweep(study, _SEED), compare(problem)
+        return extrapolation, frequency.numbers(study, _SEED), compare(problem)
 
     results = computed(
         "simulation", problem, simulate, study.document, _SEED, rates, precision
     )
     stages.reach(80)
-    return _Results(exact, white, *results)
+    return Results(exact, white, *results)
 
 
-def _drawings(problem: LearningProblem, results: _Results) -> Iterator[Drawing]:
-    """Figures of a report."""
-    limits = results.extrapolation
+def drawings(problem: LearningProblem, results: Results) -> Iterator[Drawing]:
+    """Figures of a report, in their order; numbers that take seconds are kept."""
+    exact, limits, validated = results.exact, results.extrapolation, results.validation
+
+    def kept(name: str, compute: Callable[[], Computed]) -> Computed:
+        return computed(name, problem, compute, _SEED, limits is not None)
+
     if limits is not None:
-        yield from motion_drawings(problem, results.exact)
-    blocks = series.block_structure(problem, results.exact.minimum.rank)
-    if blocks is not None:
-        yield Drawing(
-            "blocks", blocks, figures.draw_block_structure, figures.caption_block_structure(blocks)
-        )
-    if results.exact.drift.planes:
-        sweep, laws, observation = computed(
-            "sweeps" if limits is not None else "lines",
-            problem,
-            lambda: (
-                series.weight_decay_sweep(problem)
-                if limits is None
-                else with_simulations(
-                    series.weight_decay_sweep(problem), problem, results.exact, limits
-                ),
-                scaling(problem, results.exact, limits),
-                observe(problem, seed=_SEED),
-            ),
-            _SEED,
-        )
-        yield Drawing(
-            "weight_decay",
-            sweep,
-            figures.draw_weight_decay_sweep,
-            figures.caption_weight_decay_sweep(sweep),
-        )
-        if laws is not None:
-            yield Drawing("scaling", laws, figures.draw_scaling, figures.caption_scaling(laws))
-        rates = series.decay_rates(results.exact, results.white)
-        yield Drawing(
-            "decay_rates", rates, figures.draw_decay_rates, figures.caption_decay_rates(rates)
-        )
-        yield Drawing(
-            "observables",
-            observation,
-            figures.draw_observables,
-            figures.caption_observables(observation),
-        )
-    if results.validation is not None:
-        ratios = series.validation_ratios(results.validation)
-        yield Drawing(
-            "validation", ratios, figures.draw_validation, figures.caption_validation(ratios)
-        )
-    limit = None if limits is None else series.learning_rate_limit(limits)
-    if limit is not None:
-        yield Drawing(
-            "learning_rate",
-            limit,
-            figures.draw_learning_rate_limit,
-            figures.caption_learning_rate_limit(limit),
-        )
-    if results.frequencies is not None:
-        yield Drawing(
-            "frequency",
-            results.frequencies,
-            figures.draw_frequency_sweep,
-            figures.caption_frequency_sweep(results.frequencies),
-        )
-    if results.comparisons is not None:
-        beside = series.counterparts(results.comparisons)
-        yield Drawing(
-            "counterparts",
-            beside,
-            figures.draw_counterparts,
-            figures.caption_counterparts(beside),
-        )
+        still = kept("standstill", lambda: standstill.numbers(problem, exact))
+        yield Drawing("standstill", standstill, still)
+        spectrum = kept("fluctuation", lambda: fluctuation_spectrum.numbers(problem))
+        yield Drawing("fluctuation", fluctuation_spectrum, spectrum)
+        area = kept("area", lambda: swept_area.numbers(problem, exact))
+        yield Drawing("area", swept_area, area)
+    yield Drawing("blocks", blocks, blocks.numbers(problem, exact.minimum.rank))
+    if exact.drift.planes:
+        sweep = kept("weight_decay", lambda: weight_decay.numbers(problem, exact, limits))
+        yield Drawing("weight_decay", weight_decay, sweep)
+        laws = kept("scaling", lambda: scaling.numbers(problem, exact, limits))
+        yield Drawing("scaling", scaling, laws)
+        yield Drawing("decay_rates", decay_rates, decay_rates.numbers(exact, results.white))
+        observation = kept("observables", lambda: observe(problem, seed=_SEED))
+        yield Drawing("observables", observables, observation)
+    if validated is not None:
+        yield Drawing("validation", validation, validation.numbers(validated))
+    if limits is not None:
+        yield Drawing("learning_rate", learning_rate, learning_rate.numbers(limits))
+    yield Drawing("frequency", frequency, results.frequencies)
+    if (compared := results.comparisons) is not None:
+        beside = counterparts.numbers(compared.synaptic, compared.isotropic)
+        yield Drawing("counterparts", counterparts, beside)
 
 
 def _without_noise(evaluation: Evaluation) -> Evaluation:

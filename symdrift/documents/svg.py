@@ -6,7 +6,7 @@ import re
 
 from markupsafe import Markup, escape
 
-from symdrift.figures import COLOURS
+from symdrift.figures.style import COLOURS
 
 _PREAMBLE = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</metadata>", re.DOTALL)
 # It would hold for every element of the page; the style sheet of the page has the rule.

@@ -49,7 +49,7 @@ _LEGEND_ROOM, _LEGEND_SIGN = 120, 10
 _PARTS = (("fluctuation", ":"), ("rotation", "-."), ("diffusion", "--"))
 
 
-def draw_observables(data: Observation) -> Figure:
+def draw(data: Observation) -> Figure:
     """Displacement, autocorrelation, angle, similarity, decoder and tuning against the lag."""
     panels = ["displacement", "autocorrelation", "angle", "matrix", "similarity"]
     panels += ["decoder"] if data.decoder else []
@@ -84,7 +84,7 @@ def draw_observables(data: Observation) -> Figure:
     return figure
 
 
-def caption_observables(data: Observation) -> str:
+def caption(data: Observation) -> str:
     """What to see in the figure."""
     rotates = _is_seen(data.displacement[0], "rotation")
     later = "diffusion (dashed), which takes"

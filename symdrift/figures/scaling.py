@@ -2,19 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
-from symdrift.figures.simulated import Simulations, caption_points, draw_points
+from symdrift.errors import RequestError
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.result import Evaluation
+from symdrift.figures.simulated import (
+    FEW_WEIGHTS,
+    Plane,
+    Simulations,
+    caption_points,
+    draw_points,
+    measured,
+    simulated,
+    upon_lines,
+    weights_of,
+)
 from symdrift.figures.style import STYLE, WIDTH, colour, drawing
-from symdrift.study.problem import Array
+from symdrift.inputs import Gaussian
+from symdrift.study.problem import Array, LearningProblem, Stimulus
+from symdrift.validation.extrapolate import Extrapolation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+MOST_PLANES = 3
+MOST_INPUTS = 64
+
+_POINTS, _FEW_POINTS = 17, 5
+_RATE_RANGE = (0.1, 3.0)
+_BATCHES = (1, 2, 4, 8, 16, 32, 64)
+_SIZES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, MOST_INPUTS)
+
+_SIMULATED_BATCHES = (2, 8)
+_SIMULATED_SIZES = (2, 4, 8)
+
+_ISOTROPIC_STIFFNESS = 0.03
+"""Learning rate times ``lambda (n + 2)``, the size of corrections, of the largest simulated n."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +99,80 @@ class Scaling:
     isotropic: Isotropic | None
 
 
-def draw_scaling(data: Scaling) -> Figure:
+def numbers(
+    problem: LearningProblem, evaluation: Evaluation, extrapolation: Extrapolation | None
+) -> Scaling | None:
+    """Diffusion against learning rate, batch size and number of inputs, with simulations.
+
+    None without planes, or with synaptic noise, whose diffusion follows none of these laws.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    evaluation : Evaluation
+        Of that problem.
+    extrapolation : Extrapolation or None
+        Its simulations at several learning rates, one of them that of the problem; without
+        them nothing is simulated at all.
+    """
+    if not evaluation.drift.planes or problem.synaptic_noise > 0:
+        return None
+    rate = problem.learning_rate
+    cheap = weights_of(problem) <= FEW_WEIGHTS or evaluation.method == "closed-form"
+    points = _POINTS if cheap else _FEW_POINTS
+    batches = _BATCHES if cheap else _BATCHES[::3]
+    rates = rate * np.geomspace(*_RATE_RANGE, points)
+    planes = evaluation.drift.planes
+    lines = {plane: line for line, plane in enumerate(planes[:MOST_PLANES])}
+    at_rates = at_batches = None
+    if extrapolation is not None:
+        known = [measured(run.learning_rate, planes, run) for run in extrapolation.runs]
+        own = measured(float(problem.batch), planes, extrapolation.runs[extrapolation.own])
+        larger = [problem.batch * factor for factor in _SIMULATED_BATCHES]
+        more = simulated((float(batch), replace(problem, batch=batch)) for batch in larger)
+        at_rates, at_batches = upon_lines(known, lines), upon_lines([own, *more], lines)
+    panels = [
+        ScalingPanel(
+            r"learning rate $\eta$",
+            rates,
+            _curves(evaluation, (replace(problem, learning_rate=float(value)) for value in rates)),
+            3,
+            rate,
+            at_rates,
+        ),
+        ScalingPanel(
+            "batch size $B$",
+            np.array(batches, dtype=np.float64),
+            _curves(evaluation, (replace(problem, batch=value) for value in batches)),
+            -2,
+            float(problem.batch),
+            at_batches,
+        ),
+    ]
+    variance = float(np.trace(problem.input_covariance)) / len(problem.input_covariance)
+    if variance <= problem.weight_decay:
+        return Scaling(tuple(panels), None)
+    small = float(f"{_ISOTROPIC_STIFFNESS / (variance * (max(_SIMULATED_SIZES) + 2)):.2g}")
+    slow = replace(problem, learning_rate=min(rate, small))
+    diffusion = np.array(
+        [_diffusion(_isotropic(slow, variance, size)).get((1, 2), np.nan) for size in _SIZES]
+    )
+    at_sizes = None
+    if extrapolation is not None:
+        sizes = [(float(size), _isotropic(slow, variance, size)) for size in _SIMULATED_SIZES]
+        at_sizes = upon_lines(simulated(sizes), {(1, 2): 0})
+    panel = ScalingPanel(
+        "number of inputs $n$",
+        np.array(_SIZES, dtype=np.float64),
+        (("every plane", diffusion),),
+        None,
+        None,
+        at_sizes,
+    )
+    return Scaling((*panels, panel), Isotropic(variance, slow.learning_rate))
+
+
+def draw(data: Scaling) -> Figure:
     """A panel for each parameter, on logarithmic axes."""
     columns = len(data.panels)
     with drawing({**STYLE, "font.size": 9, "legend.fontsize": 8}):
@@ -106,7 +209,7 @@ def draw_scaling(data: Scaling) -> Figure:
     return figure
 
 
-def caption_scaling(data: Scaling) -> str:
+def caption(data: Scaling) -> str:
     """What the figure shows."""
     text = (
         "Diffusion of the hidden rotation against the parameters of learning, by theory (lines); "
@@ -121,6 +224,39 @@ def caption_scaling(data: Scaling) -> str:
         )
     return text + caption_points(
         [panel.simulations for panel in data.panels if panel.simulations is not None]
+    )
+
+
+def _curves(
+    evaluation: Evaluation, problems: Iterator[LearningProblem]
+) -> tuple[tuple[str, Array], ...]:
+    """Diffusion of the first planes of the study in each problem; NaN where one is missing."""
+    planes = evaluation.drift.planes[:MOST_PLANES]
+    columns = [_diffusion(problem) for problem in problems]
+    return tuple(
+        (f"plane {plane}", np.array([column.get(plane, np.nan) for column in columns]))
+        for plane in planes
+    )
+
+
+def _diffusion(problem: LearningProblem) -> dict[Plane, float]:
+    """Diffusion by plane; nothing outside the theory."""
+    try:
+        drift = evaluate(problem).drift
+    except RequestError:
+        return {}
+    return {plane: float(value) for plane, value in zip(drift.planes, drift.diffusion, strict=True)}
+
+
+def _isotropic(problem: LearningProblem, variance: float, size: int) -> LearningProblem:
+    """An autoencoder of this size whose inputs all have the same variance."""
+    return replace(
+        problem,
+        hidden=size,
+        inputs=Gaussian(variance * np.eye(size)),
+        teacher=np.eye(size),
+        label_noise=np.full(size, float(np.mean(problem.label_noise))),
+        stimuli=(Stimulus("axis 1", np.eye(size)[0]),),
     )
 
 

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symdrift.study.problem import Array
+from symdrift.errors import RequestError
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.study.problem import Array, LearningProblem
+from symdrift.validation.plan import minimum_of, schedule_of
+from symdrift.validation.validate import Row, Validation, run_planned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+FEW_WEIGHTS = 40
+"""Weights up to which the dense road and the simulator are cheap."""
+
+MOST_WEIGHT_STEPS = 2.5e9
+"""Steps times weights times batch of all networks of one point: about two seconds."""
+
+_REPLICAS, _WINDOWS = 256, 16
+"""Networks of one point and windows of each: a standard error of about 4 %."""
+
+Plane = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -52,6 +67,77 @@ class Simulations:
     points: tuple[SimulatedPoints, ...]
     left_out: int
     stiffness: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Rotation variance of each plane at one value of a parameter, and ``eta h_max``."""
+
+    value: float
+    variances: dict[Plane, Row]
+    stiffness: float
+
+
+def weights_of(problem: LearningProblem) -> int:
+    """How many weights a network has."""
+    return problem.hidden * sum(problem.teacher.shape)
+
+
+def measured(value: float, planes: Sequence[Plane], run: Validation) -> Measured:
+    """What one run found of each plane."""
+    variances = [
+        row for row in run.rows if row.quantity.startswith("V[") and ";" not in row.quantity
+    ]
+    return Measured(value, dict(zip(planes, variances, strict=True)), run.stiffness)
+
+
+def simulated(problems: Iterable[tuple[float, LearningProblem]]) -> list[Measured | None]:
+    """Simulation of each problem that is inside the theory; None where it would take too long."""
+    found: list[Measured | None] = []
+    for seed, (value, problem) in enumerate(problems, start=1):
+        # Displacements are not wanted, and other stimuli turn with the hidden layer too.
+        followed = replace(problem, stimuli=problem.stimuli[:1])
+        try:
+            evaluation = evaluate(followed)
+            minimum = minimum_of(followed)
+        except RequestError:
+            continue
+        schedule = replace(
+            schedule_of(followed, minimum, followed.learning_rate, _WINDOWS, _REPLICAS),
+            halvings=0,
+        )
+        weights = weights_of(followed) * followed.batch
+        if schedule.steps * _REPLICAS * weights > MOST_WEIGHT_STEPS:
+            found.append(None)
+            continue
+        run = run_planned(followed, evaluation, schedule, _REPLICAS, seed, None, None, None)
+        if run.interrupted:
+            raise KeyboardInterrupt
+        found.append(measured(value, evaluation.drift.planes, run))
+    return found
+
+
+def upon_lines(found: Sequence[Measured | None], lines: Mapping[Plane, int]) -> Simulations:
+    """Points of the planes that have a line; the diffusion is half the variance."""
+    made = [entry for entry in found if entry is not None]
+    points = []
+    for plane, line in lines.items():
+        there = [entry for entry in made if plane in entry.variances]
+        rows = [entry.variances[plane] for entry in there]
+        points.append(
+            SimulatedPoints(
+                line=line,
+                values=np.array([entry.value for entry in there]),
+                theory=0.5 * np.array([row.theory for row in rows]),
+                simulation=0.5 * np.array([row.simulation for row in rows]),
+                standard_error=0.5 * np.array([row.standard_error for row in rows]),
+            )
+        )
+    return Simulations(
+        points=tuple(points),
+        left_out=len(found) - len(made),
+        stiffness=max((entry.stiffness for entry in made), default=0.0),
+    )
 
 
 def draw_points(axes: Axes, simulations: Simulations | None, colours: Sequence[str]) -> None:

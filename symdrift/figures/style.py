@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Palette of Okabe and Ito."""
-SUFFIXES = (".pdf", ".svg", ".png")
+SUFFIXES = (".png", ".svg", ".pdf")
 
 STYLE: dict[RcKeyType, Any] = {
     "font.family": "STIXGeneral",
@@ -60,6 +60,8 @@ LONGEST_NAME = 16
 """Room of a name in a figure, in letters of usual width."""
 _OF_STIMULUS = re.compile(r"(D_h\[|displacement of )(.*?)(\]?)")
 """Quantity of a validation that has the name of a stimulus."""
+_OF_PLANES = re.compile(r"(V|mu)\[(.*)\]")
+"""Quantity of a validation that has planes for indices."""
 
 _SHARED = re.compile(rb'(id="|#)([a-zA-Z][0-9a-f]{10})\b')
 
@@ -101,10 +103,19 @@ def save(
     RequestError
         For another suffix, or when the file cannot be written.
     """
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise RequestError(field, f"= {path} must end in {', '.join(SUFFIXES)}")
-    return write_bytes(path, rendered(figure, suffix, style), field)
+    check_suffix(path, field)
+    return write_bytes(path, rendered(figure, path.suffix.lower(), style), field)
+
+
+def check_suffix(path: Path, field: str) -> None:
+    """Refuse a file name whose suffix names no supported picture format.
+
+    Raises
+    ------
+    RequestError
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise RequestError(field, f'= "{path}" must end in {", ".join(SUFFIXES)}')
 
 
 def rendered(figure: Figure, suffix: str, style: Mapping[RcKeyType, Any] = STYLE) -> bytes:
@@ -251,6 +262,27 @@ def short_quantities(quantities: Sequence[str], longest: float = LONGEST_NAME) -
         f"{match[1]}{short[match[2]]}{match[3]}" if match else quantity
         for match, quantity in zip(found, quantities, strict=True)
     ]
+
+
+def symbol_of_quantity(quantity: str) -> str | None:
+    """LaTeX of a quantity of a validation, in default letters; None where it has words only."""
+    match = _OF_PLANES.fullmatch(quantity)
+    if match is None:
+        return None
+    stem = {"V": "V", "mu": r"\mu"}[match[1]]
+    return f"{stem}_{{{match[2].replace(';', ',')}}}"
+
+
+def words_of_quantity(quantity: str) -> str:
+    """A quantity of a validation that has no symbol, in words."""
+    match = _OF_STIMULUS.fullmatch(quantity)
+    return f"diffusion of “{match[2]}”" if match and match[1] == "D_h[" else quantity
+
+
+def label_of_quantity(quantity: str) -> str:
+    """A quantity of a validation in Matplotlib's mark-up."""
+    symbol = symbol_of_quantity(quantity)
+    return literal(words_of_quantity(quantity)) if symbol is None else f"${symbol}$"
 
 
 def turn(names: Sequence[str], room: float) -> bool:

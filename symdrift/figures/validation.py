@@ -7,8 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from symdrift.figures.style import COLOURS, WIDTH, drawing
+from symdrift.figures.style import COLOURS, WIDTH, drawing, label_of_quantity, short_quantities
 from symdrift.study.problem import Array
+from symdrift.validation.validate import Validation
+
+_MOST_RATIOS = 28
+_UNCERTAIN = 0.3
+"""Relative standard error of a ratio that says nothing."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,26 @@ class ValidationRatios:
     standard_error: Array
 
 
-def draw_validation(data: ValidationRatios) -> Figure:
+def numbers(validation: Validation) -> ValidationRatios:
+    """Ratios of the rows whose theory is well above its standard error.
+
+    Where these are too many, covariances between planes and then displacements are left out.
+    """
+    rows = [
+        row for row in validation.rows if row.standard_error < _UNCERTAIN * abs(row.theory)
+    ]
+    for kind in (";", "displacement of"):
+        if len(rows) > _MOST_RATIOS:
+            rows = [row for row in rows if kind not in row.quantity]
+    rows = rows[:_MOST_RATIOS]
+    return ValidationRatios(
+        quantities=tuple(map(label_of_quantity, short_quantities([row.quantity for row in rows]))),
+        ratio=np.array([row.simulation / row.theory for row in rows]),
+        standard_error=np.array([abs(row.standard_error / row.theory) for row in rows]),
+    )
+
+
+def draw(data: ValidationRatios) -> Figure:
     """Ratio of simulation and theory, a row per quantity."""
     rows = len(data.quantities)
     with drawing():
@@ -40,7 +64,7 @@ def draw_validation(data: ValidationRatios) -> Figure:
     return figure
 
 
-def caption_validation(data: ValidationRatios) -> str:
+def caption(data: ValidationRatios) -> str:
     """What the figure shows."""
     return (
         "Direct simulation of SGD over theory, with one standard error. The line at 1 is the "

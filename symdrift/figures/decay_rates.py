@@ -1,4 +1,4 @@
-"""How the representations of stimuli move."""
+"""How fast the representations of stimuli decorrelate."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
+from symdrift.evaluation.result import Evaluation
 from symdrift.figures.style import (
     COLOURS,
     caption_short,
@@ -29,7 +30,21 @@ class DecayRates:
     white: Array
 
 
-def draw_decay_rates(data: DecayRates) -> Figure:
+def numbers(exact: Evaluation, white: Evaluation) -> DecayRates:
+    """Decay rates of all stimuli that have a representation."""
+    pairs = [
+        (one, other)
+        for one, other in zip(exact.stimuli, white.stimuli, strict=True)
+        if one.squared_norm > 0
+    ]
+    return DecayRates(
+        stimuli=tuple(one.name for one, _ in pairs),
+        exact=np.array([one.decay_rate for one, _ in pairs]),
+        white=np.array([other.decay_rate for _, other in pairs]),
+    )
+
+
+def draw(data: DecayRates) -> Figure:
     """Decay rate per stimulus, exact beside the white-noise approximation."""
     with one_panel() as (figure, axes):
         places = np.arange(len(data.stimuli))
@@ -45,7 +60,7 @@ def draw_decay_rates(data: DecayRates) -> Figure:
     return figure
 
 
-def caption_decay_rates(data: DecayRates) -> str:
+def caption(data: DecayRates) -> str:
     """What the figure shows."""
     text = (
         "Rate at which the representation of each stimulus decorrelates by rotation, beside the "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,13 +10,26 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from symdrift.figures.style import colour, drawing, label_in_units, literal, short_names
+from symdrift.figures.style import (
+    colour,
+    drawing,
+    label_in_units,
+    label_of_quantity,
+    literal,
+    short_names,
+    short_quantities,
+)
 from symdrift.study.problem import Array
+from symdrift.validation.extrapolate import ExtrapolatedRow, Extrapolation
+from symdrift.validation.validate import Validation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _SIZE = (6.2, 5.0)
+_MOST_SERIES = 3
+_LONGEST_OF_LEGEND = 9
+"""Letters of a name that fit into the legend of a small panel."""
 _LABEL_SPAN = 0.25
 """Share of an axis that the label of a learning rate takes."""
 _DODGE = 0.012
@@ -101,7 +115,45 @@ class LearningRateLimit:
     ratios: tuple[RatioLimit, ...]
 
 
-def draw_learning_rate_limit(data: LearningRateLimit) -> Figure:
+def numbers(extrapolation: Extrapolation) -> LearningRateLimit | None:
+    """Variance, mean rotation and displacement at every learning rate; None without planes.
+
+    Of the planes those with the largest variance and mean rotation are shown, of the stimuli
+    the first that moves, and of the ratios those of the first of each and of the excess loss.
+    """
+    runs, fitted = (
+        sorted(given, key=lambda run: run.learning_rate)
+        for given in (extrapolation.runs, extrapolation.fitted_runs)
+    )
+    quantities = [row.quantity for row in extrapolation.rows]
+    variances = [name for name in quantities if name.startswith("V[") and ";" not in name]
+    rotations = [name for name in quantities if name.startswith("mu[")]
+    if not variances:
+        return None
+    own = {row.quantity: abs(row.measured.theory) for row in extrapolation.rows}
+    variances.sort(key=own.__getitem__, reverse=True)
+    rotations.sort(key=own.__getitem__, reverse=True)
+    first = next(
+        (k for k, curve in enumerate(runs[0].displacement) if np.any(curve.theory > 0)), None
+    )
+    stimulus = "" if first is None else runs[0].displacement[first].stimulus
+    shown = [variances[0], rotations[0], f"displacement of {stimulus}", "excess loss"]
+    limits = {row.quantity: row for row in extrapolation.rows if row.ratio is not None}
+    return LearningRateLimit(
+        learning_rate=np.array([run.learning_rate for run in runs]),
+        stiffness=np.array([run.stiffness for run in fitted]),
+        variances=tuple(_rate_series(name, runs) for name in variances[:_MOST_SERIES]),
+        rotations=tuple(_rate_series(name, runs) for name in rotations[:_MOST_SERIES]),
+        synaptic=any(extrapolation.synaptic_noise),
+        stimulus=stimulus,
+        displacements=() if first is None else tuple(_curve(run, first) for run in runs),
+        ratios=tuple(
+            _ratio_limit(limits[name], fitted) for name in shown if name in limits
+        ),
+    )
+
+
+def draw(data: LearningRateLimit) -> Figure:
     """Variance, mean rotation and displacement at each rate, and the ratios against the rate."""
     with drawing():
         figure = Figure(figsize=_SIZE, layout="constrained")
@@ -115,7 +167,7 @@ def draw_learning_rate_limit(data: LearningRateLimit) -> Figure:
     return figure
 
 
-def caption_learning_rate_limit(data: LearningRateLimit) -> str:
+def caption(data: LearningRateLimit) -> str:
     """What the figure shows."""
     limits = ", ".join(f"{limit.limit:.3f} ± {limit.limit_error:.3f}" for limit in data.ratios)
     still = all(not np.any(series.theory) for series in data.rotations)
@@ -138,6 +190,42 @@ def caption_learning_rate_limit(data: LearningRateLimit) -> str:
         f"Bottom right: ratio of simulation and theory{smallest}, and the line through the "
         "points. The theory is of leading order in the learning rate, so the ratio must approach 1 "
         f"on the left; there it is {limits} (in the order of the legend)."
+    )
+
+
+def _rate_series(name: str, runs: Sequence[Validation]) -> RateSeries:
+    rows = [run.row(name) for run in runs]
+    return RateSeries(
+        label=label_of_quantity(name),
+        theory=np.array([row.theory for row in rows]),
+        simulation=np.array([row.simulation for row in rows]),
+        standard_error=np.array([row.standard_error for row in rows]),
+    )
+
+
+def _curve(run: Validation, stimulus: int) -> DisplacementCurve:
+    displacement = run.displacement[stimulus]
+    measured = displacement.simulation
+    return DisplacementCurve(
+        run.learning_rate,
+        measured.lags,
+        displacement.theory,
+        measured.mean,
+        measured.standard_error,
+    )
+
+
+def _ratio_limit(row: ExtrapolatedRow, runs: Sequence[Validation]) -> RatioLimit:
+    rows = [run.row(row.quantity) for run in runs]
+    assert row.ratio is not None
+    assert row.slope is not None
+    return RatioLimit(
+        label=label_of_quantity(*short_quantities([row.quantity], _LONGEST_OF_LEGEND)),
+        ratio=np.array([entry.simulation / entry.theory for entry in rows]),
+        standard_error=np.array([abs(entry.standard_error / entry.theory) for entry in rows]),
+        limit=row.ratio.value,
+        limit_error=row.ratio.standard_error,
+        slope=row.slope.value * row.measured.scale / row.measured.theory,
     )
 
 

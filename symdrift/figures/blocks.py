@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
+from scipy.sparse.csgraph import connected_components
 
+from symdrift.evaluation.dense.noise_factors import gradient_noise
+from symdrift.evaluation.dense.operator import hessian_matrix
 from symdrift.figures.style import STYLE, WIDTH, drawing
-from symdrift.study.problem import Array
+from symdrift.study.problem import Array, LearningProblem
+from symdrift.validation.plan import minimum_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+LARGEST_PATTERN = 80
+"""Directions up to which the block structure is drawn."""
+
+_ZERO = 1e-10
 
 
 @dataclass(frozen=True)
@@ -33,7 +42,46 @@ class BlockStructure:
     blocks: tuple[int, ...]
 
 
-def draw_block_structure(data: BlockStructure) -> Figure:
+def numbers(problem: LearningProblem, rank: int) -> BlockStructure | None:
+    """Hessian and noise in the basis ``u_ol``, grouped into the blocks that they form.
+
+    ``u_ol`` is the unit vector along ``(U'F, F W')`` with ``F = p_o r_l'`` in the singular
+    frame of the learned map.  None when there are too many directions to draw.
+    """
+    outputs, inputs = problem.teacher.shape
+    # Asked before the minimum is solved for with matrices of all these directions.
+    if rank * (inputs + outputs - rank) > LARGEST_PATTERN:
+        return None
+    minimum = minimum_of(problem)
+    left, _, right = np.linalg.svd(minimum.second_layer @ minimum.first_layer)
+    vectors = []
+    for output in range(outputs):
+        for source in range(inputs):
+            force = np.outer(left[:, output], right[source])
+            vector = np.hstack([minimum.second_layer.T @ force, minimum.first_layer @ force.T])
+            if (norm := np.linalg.norm(vector)) > _ZERO * np.linalg.norm(minimum.point):
+                vectors.append(vector.ravel() / norm)
+    basis = np.array(vectors).T
+    curvature = hessian_matrix(
+        minimum.point, problem.teacher, problem.input_covariance, problem.weight_decay
+    )
+    covariance = gradient_noise(minimum, problem.inputs, problem.label_noise, problem.batch)
+    hessian, noise = (basis.T @ matrix @ basis for matrix in (curvature, covariance))
+    coupled = (np.abs(hessian) > _ZERO * np.abs(hessian).max()) | (
+        np.abs(noise) > _ZERO * np.abs(noise).max()
+    )
+    _, labels = connected_components(coupled, directed=False)
+    sizes = np.bincount(labels)
+    order = sorted(range(len(labels)), key=lambda k: (sizes[labels[k]], labels[k], k))
+    members = list(dict.fromkeys(labels[k] for k in order))
+    return BlockStructure(
+        hessian=hessian[np.ix_(order, order)],
+        noise=noise[np.ix_(order, order)],
+        blocks=tuple(int(sizes[label]) for label in members),
+    )
+
+
+def draw(data: BlockStructure) -> Figure:
     """Hessian and noise covariance side by side, zeros blank, blocks framed."""
     with drawing({**STYLE, "axes.grid": False}):
         figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
@@ -57,7 +105,7 @@ def draw_block_structure(data: BlockStructure) -> Figure:
     return figure
 
 
-def caption_block_structure(data: BlockStructure) -> str:
+def caption(data: BlockStructure) -> str:
     """What the figure shows."""
     sizes = sorted(set(data.blocks))
     kinds = ", ".join(f"{data.blocks.count(size)} of size {size}" for size in sizes)

@@ -18,11 +18,13 @@ from symdrift.figures.style import (
     label_stimuli,
     literal,
 )
+from symdrift.observables.compare import DriftComparison, SynapticComparison
 from symdrift.study.problem import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_MOST_STIMULI = 12
 _ROOM = 30
 """Letters along the axis of stimuli."""
 
@@ -58,7 +60,38 @@ class Counterparts:
     sizes: tuple[SizeCurve, ...]
 
 
-def draw_counterparts(data: Counterparts) -> Figure:
+def numbers(
+    synaptic: SynapticComparison, isotropic: DriftComparison | None
+) -> Counterparts:
+    """Decay rates of all stimuli that have a representation, and the scaling with size."""
+    pairs = [pair for pair in synaptic.comparison.stimuli if pair.study > 0][:_MOST_STIMULI]
+    names = tuple(pair.name for pair in pairs)
+    rates = [
+        ("gradient noise", np.array([pair.study for pair in pairs])),
+        ("synaptic noise", np.array([pair.counterpart for pair in pairs])),
+    ]
+    if isotropic is not None:
+        by_name = {pair.name: pair.counterpart for pair in isotropic.stimuli}
+        rates.append(("isotropic inputs", np.array([by_name[name] for name in names])))
+    wider = [row for row in synaptic.sizes if row.inputs == row.hidden]
+    silent = [row for row in synaptic.sizes if row.inputs == synaptic.sizes[0].inputs]
+    curves = (("wider", wider), ("with silent units", silent)) if wider else ()
+    return Counterparts(
+        names,
+        tuple(rates),
+        tuple(
+            SizeCurve(
+                label,
+                np.array([row.hidden for row in rows], dtype=np.float64),
+                np.array([row.gradient for row in rows]),
+                np.array([row.synaptic for row in rows]),
+            )
+            for label, rows in curves
+        ),
+    )
+
+
+def draw(data: Counterparts) -> Figure:
     """Decay rate of every stimulus, and its scaling with the size of the network."""
     with drawing():
         figure = Figure(figsize=(6.2, 3.2), layout="constrained")
@@ -79,7 +112,7 @@ def draw_counterparts(data: Counterparts) -> Figure:
     return figure
 
 
-def caption_counterparts(data: Counterparts) -> str:
+def caption(data: Counterparts) -> str:
     """What the figure shows."""
     text = (
         "Decay rate of the representation of each stimulus in the study (gradient noise), in the "

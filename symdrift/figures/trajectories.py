@@ -1,0 +1,60 @@
+"""Single networks that are followed for a while: their deviation from the manifold apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from symdrift.evaluation.dense.landscape import MinimumPoint
+from symdrift.simulation.trajectory import Trajectory
+from symdrift.study.problem import Array, LearningProblem
+
+SEED = 0
+SHOWN_STIFFNESS = 0.1
+"""Learning rate times largest Hessian eigenvalue at which single networks are shown."""
+
+
+@dataclass(frozen=True)
+class Unrotated:
+    """A trajectory as rotation along the manifold and deviation from it.
+
+    Attributes
+    ----------
+    rotation : Array
+        ``Q_t``, the polar factor of ``Z_t Z*'``, shape ``(..., r, r)``.
+    deviation : Array
+        ``n_t = Q_t' Z_t - Z*``, shape ``(..., r, n + m)``.
+    """
+
+    rotation: Array
+    deviation: Array
+
+
+def unrotated(run: Trajectory, minimum: MinimumPoint) -> Unrotated:
+    """Rotation and deviation of every record and replica of a run."""
+    found = points(run, minimum.rank)
+    left, _, right = np.linalg.svd(found @ minimum.point.T)
+    rotation = left @ right
+    return Unrotated(rotation, rotation.swapaxes(-1, -2) @ found - minimum.point)
+
+
+def points(run: Trajectory, rank: int) -> Array:
+    """``Z = [W, U']`` of every record and replica, shape ``(records, replicas, r, n + m)``."""
+    layers = [run.first_layer, run.second_layer.swapaxes(-1, -2)]
+    return np.concatenate(layers, axis=-1)[..., :rank, :]
+
+
+def at_stiffness(
+    problem: LearningProblem, minimum: MinimumPoint, stiffness: float
+) -> LearningProblem:
+    """The problem at a learning rate at which a single network visibly drifts, or its own."""
+    rate = stiffness / minimum.certificate.hessian_max
+    return replace(problem, learning_rate=max(rate, problem.learning_rate))
+
+
+def completed(run: Trajectory) -> Trajectory:
+    """A run that was not interrupted."""
+    if run.interrupted:
+        raise KeyboardInterrupt
+    return run
