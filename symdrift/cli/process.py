@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import select
 import signal
@@ -75,6 +76,8 @@ def prepare_environment() -> None:
     simulator is compiled and has its own number of threads.
     """
     os.environ.update(MPLBACKEND="agg", MATPLOTLIBRC=os.devnull)
+    # What it says about fonts and folders of its own is of no use to the user of a command.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     for name in ("NUMBA_DISABLE_JIT", "NUMBA_NUM_THREADS"):
         os.environ.pop(name, None)
     # The standard has relative paths ignored; Matplotlib would make a folder here.

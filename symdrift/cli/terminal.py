@@ -89,9 +89,6 @@ def progress_shown(what: str) -> Iterator[Progress]:
     """
     import logging
 
-    # What it says about fonts and folders of its own is of no use to the user of a command.
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
-
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             message = printable(record.getMessage())
