@@ -184,6 +184,7 @@ def test_a_browser_runs_the_script_of_the_page_and_no_other(tmp_path: Path) -> N
         "lesson.html.jinja",
         title=attack,
         study=attack,
+        note=attack,
         scenes=[{"identifier": "one", "title": attack} | {name: [] for name in empty}],
         seed=0,
         data=Markup(script_json({"names": ATTACKS})),

@@ -35,6 +35,7 @@ from symdrift.validation.plan import (
     occupied,
     plan_extrapolation,
     plan_single,
+    require_precision_and_budget,
     shortened,
 )
 from symdrift.validation.validate import (
@@ -293,6 +294,7 @@ def validate_limit(
         As `validate` and `planning.plan_extrapolation`.
     """
     require_counts(replicas=replicas, threads=threads, seed=seed)
+    require_precision_and_budget(precision, budget)
     theory = evaluate(problem)
     if budget is None:
         plan = plan_extrapolation(problem, theory, precision=precision, replicas=replicas)

@@ -149,6 +149,32 @@ class Plan:
         return steps * occupied(self.replicas, processors) / speed
 
 
+def require_precision_and_budget(precision: float | None, budget: float | None) -> None:
+    """Refuse a precision or a budget that no plan can have.
+
+    Raises
+    ------
+    RequestError
+        When one is not positive, or the precision is coarser than `COARSEST_PRECISION` or finer
+        than `FINEST_PRECISION`.
+    """
+    for field, value in (("precision", precision), ("budget", budget)):
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise RequestError(field, f"= {value:g} must be a positive number")
+    if precision is not None and precision > COARSEST_PRECISION:
+        raise RequestError(
+            "precision",
+            f"= {precision:g} is no precision: a ratio must be known to {COARSEST_PRECISION:g} at "
+            "least",
+        )
+    if precision is not None and precision < FINEST_PRECISION:
+        raise RequestError(
+            "precision",
+            f"= {precision:g} would take years of simulation; at least {FINEST_PRECISION:g} is "
+            "possible",
+        )
+
+
 def plan_extrapolation(
     problem: LearningProblem,
     theory: Evaluation,
@@ -192,21 +218,7 @@ def plan_extrapolation(
         budget is too small for any extrapolation (the message names the least), or the study's
         own learning rate needs more than `MOST_STEPS` steps.
     """
-    for field, value in (("precision", precision), ("budget", budget)):
-        if value is not None and not (math.isfinite(value) and value > 0):
-            raise RequestError(field, f"= {value:g} must be a positive number")
-    if precision is not None and precision > COARSEST_PRECISION:
-        raise RequestError(
-            "precision",
-            f"= {precision:g} is no precision: a ratio must be known to {COARSEST_PRECISION:g} at "
-            "least",
-        )
-    if precision is not None and precision < FINEST_PRECISION:
-        raise RequestError(
-            "precision",
-            f"= {precision:g} would take years of simulation; at least {FINEST_PRECISION:g} is "
-            "possible",
-        )
+    require_precision_and_budget(precision, budget)
     minimum = minimum_of(problem)
     require_time(problem, minimum)
     shape = model_of(problem, simulated_hidden(problem, minimum)).shape
