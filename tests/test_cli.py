@@ -457,6 +457,7 @@ def test_an_interrupted_validation_shows_what_it_measured(
     assert captured.err.startswith("this is what 25% of the run measured\n")
 
 
+@pytest.mark.slow
 def test_validation_of_a_given_length_keeps_to_the_rate_of_the_study(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -221,6 +221,7 @@ def test_settings_of_the_libraries_do_not_reach_the_commands(
 # -- homes --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment", [{}, {"HOME": "/nonexistent", "XDG_CACHE_HOME": "a"}])
 def test_a_user_without_name_and_home_gets_numbers_and_pictures(
     environment: dict[str, str],

@@ -327,6 +327,7 @@ def test_ratios_that_say_nothing_are_left_out(extrapolation: Extrapolation) -> N
     assert len(shown.quantities) == 2
 
 
+@pytest.mark.slow
 def test_without_planes_there_is_nothing_to_extrapolate() -> None:
     problem = read_study("misaligned_teacher").with_values({"network.hidden": 1}).problem()
     found = extrapolate(problem, [0.02, 0.01], 64, precision=0.3)

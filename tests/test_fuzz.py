@@ -81,6 +81,7 @@ def test_what_keeps_the_contract_is_no_breach(worker: Worker) -> None:
     assert breaches(GOOD, diverged) == []
 
 
+@pytest.mark.slow
 def test_a_run_that_takes_too_long_is_killed_and_the_next_one_is_not(worker: Worker) -> None:
     sweep = ("evaluate", "bottleneck", "--sweep", "gamma=0.1:0.2:100000")
     outcome = worker.run(Request("evaluate", sweep, seconds=1))

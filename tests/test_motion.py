@@ -71,6 +71,7 @@ def test_figures_repeat_to_the_byte_and_name_their_axes(kind: str) -> None:
     assert "\\" not in caption
 
 
+@pytest.mark.slow
 def test_the_area_that_the_deviation_sweeps_is_the_rotation_of_the_hidden_layer() -> None:
     moved = swept_area.numbers(PROBLEM, EVALUATION)
     assert moved is not None
@@ -128,6 +129,7 @@ def extrapolation() -> Extrapolation:
     return extrapolate(PROBLEM, [0.00125, 0.0025, 0.005], 256, precision=0.04)
 
 
+@pytest.mark.slow
 def test_diffusion_scales_as_the_formulas_say(extrapolation: Extrapolation) -> None:
     laws = scaling.numbers(PROBLEM, EVALUATION, extrapolation)
     assert laws is not None

@@ -23,6 +23,7 @@ RECORDS = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(RECORDS, st.integers(0, 3), st.booleans())
 def test_the_text_is_that_of_the_standard_library(
     record: Any, indent: int, ascii_only: bool
