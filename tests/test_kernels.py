@@ -142,7 +142,7 @@ def test_an_expression_without_argument_for_a_symbol_is_refused() -> None:
     """Else the function would be generated and fail, or worse find a global, when called."""
     known, unknown = sp.symbols("known unknown", positive=True)
     function = ScalarFunction(
-        "f", "Summary.", "", (Argument(known, "known", "Known."),), {"y": known * unknown}
+        "f", "Summary.", "", (Argument(known, "known"),), {"y": known * unknown}
     )
     with pytest.raises(ValueError, match="f: no argument for unknown"):
         function.source()
@@ -151,8 +151,8 @@ def test_an_expression_without_argument_for_a_symbol_is_refused() -> None:
 def test_squares_of_symbols_are_arguments() -> None:
     """Label noise is given as a variance and stands in the formulas as ``sigma``."""
     sigma, gamma = sp.symbols("sigma gamma", positive=True)
-    noise = Argument(sigma**2, "noise", "Variance.")
-    decay = Argument(gamma, "decay", "Weight decay.")
+    noise = Argument(sigma**2, "noise")
+    decay = Argument(gamma, "decay")
     function = ScalarFunction(
         "f", "Summary.", "", (noise, decay), {"y": sigma**4 + gamma / sigma**2, "z": sp.exp(-gamma)}
     )
