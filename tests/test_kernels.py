@@ -121,11 +121,14 @@ def test_a_study_has_the_lines_of_the_module_and_of_its_formulas() -> None:
     """But for the title, the import of the formulas and the defaults."""
     source = standalone_source(kernels, "Title.")
     printed = (FOLDER / "printed_aligned.py").read_text("utf-8")
-    before, after = inspect.getsource(kernels).split("from symdrift", 1)
+    before, rest = inspect.getsource(kernels).split("from symdrift", 1)
+    imported, after = rest.split(")\n", 1)
     assert source.startswith('"""Title.\n')
     assert before.split("\n", 1)[1] in source
-    assert source.endswith(after.split(")\n", 1)[1])
-    assert printed[printed.index("def ") :] in source
+    assert source.endswith(after)
+    for function in printed.split("\n\n\n")[1:]:
+        name = function.removeprefix("def ").partition("(")[0]
+        assert (function.strip() in source) == (f" {name},\n" in imported)
 
 
 @pytest.mark.parametrize("module", [kernels, isotropic_formulas, two_axes_formulas])

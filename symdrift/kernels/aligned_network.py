@@ -210,6 +210,21 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             },
         ),
         ScalarFunction(
+            "_pair_block",
+            "Entries of Hessian and gradient noise of the block (i, l), for B = 1.",
+            "H = [[first, -coupling], [-coupling, second]], C = [[noise_il, shared], "
+            "[shared, noise_li]]",
+            pair_arguments,
+            {
+                "first": pair.hessian[0, 0],
+                "second": pair.hessian[1, 1],
+                "coupling": -pair.hessian[0, 1],
+                "noise_il": pair.noise[0, 0],
+                "noise_li": pair.noise[1, 1],
+                "shared": pair.noise[0, 1],
+            },
+        ),
+        ScalarFunction(
             "_unreached_curvature",
             "Hessian of normal directions between active axes that noise does not reach.",
             f"{unreached}",

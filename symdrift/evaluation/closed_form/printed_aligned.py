@@ -92,6 +92,34 @@ def _pair_curvature(
     return first, second, product
 
 
+def _pair_block(
+    variance_i: Array,
+    label_noise_i: Array,
+    singular_value_i: Array,
+    variance_l: Array,
+    label_noise_l: Array,
+    singular_value_l: Array,
+    residual_l: Array,
+    weight_decay: Array,
+) -> tuple[Array, Array, Array, Array, Array, Array]:
+    """Entries of Hessian and gradient noise of the block (i, l), for B = 1."""
+    # H = [[first, -coupling], [-coupling, second]], C = [[noise_il, shared], [shared, noise_li]]
+    t0 = singular_value_i*variance_l
+    t1 = singular_value_l*variance_l
+    t2 = singular_value_i*variance_i
+    t3 = singular_value_l*variance_i
+    t4 = weight_decay**2/variance_i
+    t5 = residual_l**2*variance_i
+    t6 = residual_l*weight_decay
+    first = t0 + t1 + weight_decay
+    second = t2 + t3 + weight_decay
+    coupling = residual_l*variance_l
+    noise_il = label_noise_i*t0 + label_noise_i*t1 + t0*t4 + t1*t4
+    noise_li = label_noise_l*t2 + label_noise_l*t3 + t0*t5 + t1*t5
+    shared = t0*t6 + t1*t6
+    return first, second, coupling, noise_il, noise_li, shared
+
+
 def _unreached_curvature(weight_decay: Array) -> Array:
     """Hessian of normal directions between active axes that noise does not reach."""
     # 2*gamma
