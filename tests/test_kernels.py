@@ -121,11 +121,14 @@ def test_a_study_has_the_lines_of_the_module_and_of_its_formulas() -> None:
     """But for the title, the import of the formulas and the defaults."""
     source = standalone_source(kernels, "Title.")
     printed = (FOLDER / "printed_aligned.py").read_text("utf-8")
-    before, after = inspect.getsource(kernels).split("from symdrift", 1)
+    before, rest = inspect.getsource(kernels).split("from symdrift", 1)
+    imported, after = rest.split(")\n", 1)
     assert source.startswith('"""Title.\n')
     assert before.split("\n", 1)[1] in source
-    assert source.endswith(after.split(")\n", 1)[1])
-    assert printed[printed.index("def ") :] in source
+    assert source.endswith(after)
+    for function in printed.split("\n\n\n")[1:]:
+        name = function.removeprefix("def ").partition("(")[0]
+        assert (function.strip() in source) == (f" {name},\n" in imported)
 
 
 @pytest.mark.parametrize("module", [kernels, isotropic_formulas, two_axes_formulas])
@@ -142,7 +145,7 @@ def test_an_expression_without_argument_for_a_symbol_is_refused() -> None:
     """Else the function would be generated and fail, or worse find a global, when called."""
     known, unknown = sp.symbols("known unknown", positive=True)
     function = ScalarFunction(
-        "f", "Summary.", "", (Argument(known, "known", "Known."),), {"y": known * unknown}
+        "f", "Summary.", "", (Argument(known, "known"),), {"y": known * unknown}
     )
     with pytest.raises(ValueError, match="f: no argument for unknown"):
         function.source()
@@ -151,8 +154,8 @@ def test_an_expression_without_argument_for_a_symbol_is_refused() -> None:
 def test_squares_of_symbols_are_arguments() -> None:
     """Label noise is given as a variance and stands in the formulas as ``sigma``."""
     sigma, gamma = sp.symbols("sigma gamma", positive=True)
-    noise = Argument(sigma**2, "noise", "Variance.")
-    decay = Argument(gamma, "decay", "Weight decay.")
+    noise = Argument(sigma**2, "noise")
+    decay = Argument(gamma, "decay")
     function = ScalarFunction(
         "f", "Summary.", "", (noise, decay), {"y": sigma**4 + gamma / sigma**2, "z": sp.exp(-gamma)}
     )

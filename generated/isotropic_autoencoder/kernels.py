@@ -33,23 +33,8 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def _singular_value(covariance: Array, weight_decay: Array, gains: Array) -> Array:
-    """Singular value of every direction.
-
-    s = a - gamma / lambda
-
-    Parameters
-    ----------
-    covariance : array_like
-        Input variance lambda.
-    weight_decay : array_like
-        Weight decay gamma.
-    gains : array_like
-        Gain a of the teacher; 1 for an autoencoder.
-
-    Returns
-    -------
-    _singular_value : ndarray
-    """
+    """Singular value of every direction."""
+    # s = a - gamma / lambda
     _singular_value = gains - weight_decay/covariance
     return _singular_value
 
@@ -63,31 +48,8 @@ def _weight_variance(
     label_noise: Array,
     batch: Array,
 ) -> Array:
-    """Total fluctuation tr(Gamma).
-
-    n Gamma_ii + n (n - 1) Gamma_il, divided by B
-
-    Parameters
-    ----------
-    inputs : array_like
-        Number n of inputs, outputs and hidden units.
-    covariance : array_like
-        Input variance lambda.
-    weight_decay : array_like
-        Weight decay gamma.
-    learning_rate : array_like
-        Learning rate eta.
-    gains : array_like
-        Gain a of the teacher; 1 for an autoencoder.
-    label_noise : array_like
-        Variance sigma^2 of the label noise.
-    batch : array_like
-        Samples per step B.
-
-    Returns
-    -------
-    _weight_variance : ndarray
-    """
+    """Total fluctuation tr(Gamma)."""
+    # n Gamma_ii + n (n - 1) Gamma_il, divided by B
     t0 = covariance**(-1.0)
     t1 = gains - t0*weight_decay
     t2 = covariance*t1
@@ -116,31 +78,8 @@ def _excess_loss(
     label_noise: Array,
     batch: Array,
 ) -> Array:
-    """Excess loss.
-
-    (eta / 4) tr(C) / B
-
-    Parameters
-    ----------
-    inputs : array_like
-        Number n of inputs, outputs and hidden units.
-    covariance : array_like
-        Input variance lambda.
-    weight_decay : array_like
-        Weight decay gamma.
-    learning_rate : array_like
-        Learning rate eta.
-    gains : array_like
-        Gain a of the teacher; 1 for an autoencoder.
-    label_noise : array_like
-        Variance sigma^2 of the label noise.
-    batch : array_like
-        Samples per step B.
-
-    Returns
-    -------
-    _excess_loss : ndarray
-    """
+    """Excess loss."""
+    # (eta / 4) tr(C) / B
     t0 = gains - weight_decay/covariance
     t1 = 2*covariance*label_noise*t0
     t2 = t0*weight_decay**2
@@ -159,32 +98,9 @@ def _diffusion(
     label_noise: Array,
     batch: Array,
 ) -> Array:
-    """Diffusion coefficient of every plane.
-
-    D = eta^3 / (64 B^2) ((n + 2) (2 gamma^2 + sigma^2 lambda)^2 / (lambda s) + (n - 2)
-    sigma^4 lambda / a)
-
-    Parameters
-    ----------
-    inputs : array_like
-        Number n of inputs, outputs and hidden units.
-    covariance : array_like
-        Input variance lambda.
-    weight_decay : array_like
-        Weight decay gamma.
-    learning_rate : array_like
-        Learning rate eta.
-    gains : array_like
-        Gain a of the teacher; 1 for an autoencoder.
-    label_noise : array_like
-        Variance sigma^2 of the label noise.
-    batch : array_like
-        Samples per step B.
-
-    Returns
-    -------
-    _diffusion : ndarray
-    """
+    """Diffusion coefficient of every plane."""
+    # D = eta^3 / (64 B^2) ((n + 2) (2 gamma^2 + sigma^2 lambda)^2 / (lambda s) + (n - 2) sigma^4
+    # lambda / a)
     t0 = covariance**(-1.0)
     t1 = gains - t0*weight_decay
     t2 = covariance*t1
@@ -217,33 +133,8 @@ def _representation_diffusion(
     label_noise: Array,
     batch: Array,
 ) -> Array:
-    """Diffusion of the representation of a stimulus.
-
-    s |x|^2 (n - 1) D
-
-    Parameters
-    ----------
-    stimulus_squared_norm : array_like
-        Squared norm of the stimulus.
-    inputs : array_like
-        Number n of inputs, outputs and hidden units.
-    covariance : array_like
-        Input variance lambda.
-    weight_decay : array_like
-        Weight decay gamma.
-    learning_rate : array_like
-        Learning rate eta.
-    gains : array_like
-        Gain a of the teacher; 1 for an autoencoder.
-    label_noise : array_like
-        Variance sigma^2 of the label noise.
-    batch : array_like
-        Samples per step B.
-
-    Returns
-    -------
-    _representation_diffusion : ndarray
-    """
+    """Diffusion of the representation of a stimulus."""
+    # s |x|^2 (n - 1) D
     t0 = covariance**(-1.0)
     t1 = gains - t0*weight_decay
     t2 = covariance*t1
@@ -275,31 +166,8 @@ def _decay_rate(
     label_noise: Array,
     batch: Array,
 ) -> Array:
-    """Decay rate of every representation.
-
-    (n - 1) D
-
-    Parameters
-    ----------
-    inputs : array_like
-        Number n of inputs, outputs and hidden units.
-    covariance : array_like
-        Input variance lambda.
-    weight_decay : array_like
-        Weight decay gamma.
-    learning_rate : array_like
-        Learning rate eta.
-    gains : array_like
-        Gain a of the teacher; 1 for an autoencoder.
-    label_noise : array_like
-        Variance sigma^2 of the label noise.
-    batch : array_like
-        Samples per step B.
-
-    Returns
-    -------
-    _decay_rate : ndarray
-    """
+    """Decay rate of every representation."""
+    # (n - 1) D
     t0 = covariance**(-1.0)
     t1 = gains - t0*weight_decay
     t2 = covariance*t1
@@ -333,35 +201,8 @@ def _displacement(
     label_noise: Array,
     batch: Array,
 ) -> Array:
-    """Mean-squared displacement of a representation.
-
-    2 s |x|^2 (1 - exp(-(n - 1) D tau)) plus the fluctuation of the first layer
-
-    Parameters
-    ----------
-    time : array_like
-        Time lag tau in steps.
-    stimulus_squared_norm : array_like
-        Squared norm of the stimulus.
-    inputs : array_like
-        Number n of inputs, outputs and hidden units.
-    covariance : array_like
-        Input variance lambda.
-    weight_decay : array_like
-        Weight decay gamma.
-    learning_rate : array_like
-        Learning rate eta.
-    gains : array_like
-        Gain a of the teacher; 1 for an autoencoder.
-    label_noise : array_like
-        Variance sigma^2 of the label noise.
-    batch : array_like
-        Samples per step B.
-
-    Returns
-    -------
-    _displacement : ndarray
-    """
+    """Mean-squared displacement of a representation."""
+    # 2 s |x|^2 (1 - exp(-(n - 1) D tau)) plus the fluctuation of the first layer
     t0 = inputs - 1
     t1 = covariance**(-1.0)
     t2 = gains - t1*weight_decay

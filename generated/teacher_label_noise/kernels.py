@@ -39,43 +39,15 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def _singular_value(variance: Array, gain: Array, weight_decay: Array) -> Array:
-    """Singular value of an active direction.
-
-    s = a - gamma/lambda
-
-    Parameters
-    ----------
-    variance : array_like
-        Input variance lambda.
-    gain : array_like
-        Modulus of the gain a of the teacher.
-    weight_decay : array_like
-        Weight decay gamma.
-
-    Returns
-    -------
-    singular_value : ndarray
-    """
+    """Singular value of an active direction."""
+    # s = a - gamma/lambda
     singular_value = gain - weight_decay/variance
     return singular_value
 
 
 def _residual(variance: Array, weight_decay: Array) -> Array:
-    """What an active direction leaves of the gain.
-
-    E = gamma/lambda
-
-    Parameters
-    ----------
-    variance : array_like
-        Input variance lambda.
-    weight_decay : array_like
-        Weight decay gamma.
-
-    Returns
-    -------
-    residual : ndarray
-    """
+    """What an active direction leaves of the gain."""
+    # E = gamma/lambda
     residual = weight_decay/variance
     return residual
 
@@ -87,91 +59,29 @@ def _loss(
     residual: Array,
     weight_decay: Array,
 ) -> Array:
-    """Expected loss of one direction.
-
-    lambda E^2 / 2 + sigma^2 / 2 + gamma s
-
-    Parameters
-    ----------
-    variance : array_like
-        Input variance lambda.
-    label_noise : array_like
-        Label noise sigma^2.
-    singular_value : array_like
-        Singular value s.
-    residual : array_like
-        Residual E of the gain.
-    weight_decay : array_like
-        Weight decay gamma.
-
-    Returns
-    -------
-    loss : ndarray
-    """
+    """Expected loss of one direction."""
+    # lambda E^2 / 2 + sigma^2 / 2 + gamma s
     loss = (1/2)*label_noise + (1/2)*residual**2*variance + singular_value*weight_decay
     return loss
 
 
 def _loss_reduction(variance: Array, singular_value: Array) -> Array:
-    """By how much learning a direction lowers the loss.
-
-    lambda s^2 / 2
-
-    Parameters
-    ----------
-    variance : array_like
-        Input variance lambda.
-    singular_value : array_like
-        Singular value s.
-
-    Returns
-    -------
-    reduction : ndarray
-    """
+    """By how much learning a direction lowers the loss."""
+    # lambda s^2 / 2
     reduction = (1/2)*singular_value**2*variance
     return reduction
 
 
 def _batch_share(total: Array, learning_rate: Array, batch: Array) -> Array:
-    """Total fluctuation from its value per eta and for B = 1.
-
-    eta tr(Gamma) / B
-
-    Parameters
-    ----------
-    total : array_like
-        tr(Gamma) for eta = 1, B = 1.
-    learning_rate : array_like
-        Learning rate eta.
-    batch : array_like
-        Samples per step B.
-
-    Returns
-    -------
-    share : ndarray
-    """
+    """Total fluctuation from its value per eta and for B = 1."""
+    # eta tr(Gamma) / B
     share = learning_rate*total/batch
     return share
 
 
 def _excess_loss(noise: Array, learning_rate: Array, batch: Array) -> Array:
-    """Excess loss from the total gradient noise for B = 1.
-
-    tr(H Gamma) / 2 = eta tr(C) / (4 B)
-
-    Parameters
-    ----------
-    noise : array_like
-        tr(C) for B = 1.
-    learning_rate : array_like
-        Learning rate eta.
-    batch : array_like
-        Samples per step B.
-
-    Returns
-    -------
-    excess : ndarray
-    """
+    """Excess loss from the total gradient noise for B = 1."""
+    # tr(H Gamma) / 2 = eta tr(C) / (4 B)
     excess = (1/4)*learning_rate*noise/batch
     return excess
 
@@ -182,25 +92,8 @@ def _own_curvature(
     singular_value_i: Array,
     weight_decay: Array,
 ) -> Array:
-    """Hessian of the direction (i, i).
-
-    2 s_i lambda_i
-
-    Parameters
-    ----------
-    variance_i : array_like
-        Input variance lambda_i.
-    label_noise_i : array_like
-        Variance sigma_i^2 of the label noise.
-    singular_value_i : array_like
-        Singular value s_i of the learned map.
-    weight_decay : array_like
-        Weight decay gamma.
-
-    Returns
-    -------
-    curvature : ndarray
-    """
+    """Hessian of the direction (i, i)."""
+    # 2 s_i lambda_i
     curvature = 2*singular_value_i*variance_i
     return curvature
 
@@ -215,36 +108,8 @@ def _pair_curvature(
     residual_l: Array,
     weight_decay: Array,
 ) -> tuple[Array, Array, Array]:
-    """Diagonal and determinant of the Hessian of the block (i, l).
-
-    H_11 = (s_i + s_l) lambda_l + gamma, H_22 = (s_i + s_l) lambda_i + gamma, H_11 H_22 -
-    H_12^2
-
-    Parameters
-    ----------
-    variance_i : array_like
-        Input variance lambda_i.
-    label_noise_i : array_like
-        Variance sigma_i^2 of the label noise.
-    singular_value_i : array_like
-        Singular value s_i of the learned map.
-    variance_l : array_like
-        Input variance lambda_l.
-    label_noise_l : array_like
-        Variance sigma_l^2 of the label noise.
-    singular_value_l : array_like
-        Singular value s_l of the learned map.
-    residual_l : array_like
-        Residual E_l of the gain.
-    weight_decay : array_like
-        Weight decay gamma.
-
-    Returns
-    -------
-    first : ndarray
-    second : ndarray
-    product : ndarray
-    """
+    """Diagonal and determinant of the Hessian of the block (i, l)."""
+    # H_11 = (s_i + s_l) lambda_l + gamma, H_22 = (s_i + s_l) lambda_i + gamma, H_11 H_22 - H_12^2
     t0 = singular_value_i*variance_l + singular_value_l*variance_l
     t1 = singular_value_i*variance_i + singular_value_l*variance_i
     t2 = residual_l*variance_l
@@ -255,42 +120,15 @@ def _pair_curvature(
 
 
 def _unreached_curvature(weight_decay: Array) -> Array:
-    """Hessian of normal directions between active axes that noise does not reach.
-
-    2*gamma
-
-    Parameters
-    ----------
-    weight_decay : array_like
-        Weight decay gamma.
-
-    Returns
-    -------
-    curvature : ndarray
-    """
+    """Hessian of normal directions between active axes that noise does not reach."""
+    # 2*gamma
     curvature = 2*weight_decay
     return curvature
 
 
 def _silent_curvature(variance_l: Array, gain_l: Array, weight_decay: Array) -> tuple[Array, Array]:
-    """Hessian of a silent hidden unit along an axis that is not learned.
-
-    gamma - lambda |a| and gamma + lambda |a|
-
-    Parameters
-    ----------
-    variance_l : array_like
-        Input variance lambda_l.
-    gain_l : array_like
-        Modulus of the gain a_l.
-    weight_decay : array_like
-        Weight decay gamma.
-
-    Returns
-    -------
-    lower : ndarray
-    upper : ndarray
-    """
+    """Hessian of a silent hidden unit along an axis that is not learned."""
+    # gamma - lambda |a| and gamma + lambda |a|
     t0 = gain_l*variance_l
     lower = -t0 + weight_decay
     upper = t0 + weight_decay
@@ -303,26 +141,8 @@ def _own_fluctuation(
     singular_value_i: Array,
     weight_decay: Array,
 ) -> tuple[Array, Array]:
-    """Fluctuation and gradient noise of the direction (i, i), per eta and for B = 1.
-
-    H Gamma + Gamma H = C
-
-    Parameters
-    ----------
-    variance_i : array_like
-        Input variance lambda_i.
-    label_noise_i : array_like
-        Variance sigma_i^2 of the label noise.
-    singular_value_i : array_like
-        Singular value s_i of the learned map.
-    weight_decay : array_like
-        Weight decay gamma.
-
-    Returns
-    -------
-    variance_ii : ndarray
-    noise_ii : ndarray
-    """
+    """Fluctuation and gradient noise of the direction (i, i), per eta and for B = 1."""
+    # H Gamma + Gamma H = C
     t0 = 2*label_noise_i*singular_value_i*variance_i + 4*singular_value_i*weight_decay**2
     variance_ii = (1/4)*t0/(singular_value_i*variance_i)
     noise_ii = t0
@@ -339,38 +159,8 @@ def _pair_fluctuation(
     residual_l: Array,
     weight_decay: Array,
 ) -> tuple[Array, Array, Array, Array, Array]:
-    """Fluctuation and gradient noise of the block (i, l), per eta and for B = 1.
-
-    H Gamma + Gamma H = C for two rows: Gamma = (det(H) C + adj(H) C adj(H)) / (2 tr(H)
-    det(H))
-
-    Parameters
-    ----------
-    variance_i : array_like
-        Input variance lambda_i.
-    label_noise_i : array_like
-        Variance sigma_i^2 of the label noise.
-    singular_value_i : array_like
-        Singular value s_i of the learned map.
-    variance_l : array_like
-        Input variance lambda_l.
-    label_noise_l : array_like
-        Variance sigma_l^2 of the label noise.
-    singular_value_l : array_like
-        Singular value s_l of the learned map.
-    residual_l : array_like
-        Residual E_l of the gain.
-    weight_decay : array_like
-        Weight decay gamma.
-
-    Returns
-    -------
-    variance_il : ndarray
-    variance_li : ndarray
-    covariance_il : ndarray
-    noise_il : ndarray
-    noise_li : ndarray
-    """
+    """Fluctuation and gradient noise of the block (i, l), per eta and for B = 1."""
+    # H Gamma + Gamma H = C for two rows: Gamma = (det(H) C + adj(H) C adj(H)) / (2 tr(H) det(H))
     hessian_p11 = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay
     hessian_p22 = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
     coupling_p = residual_l*variance_l
@@ -419,32 +209,9 @@ def _own_term(
     singular_value_j: Array,
     weight_decay: Array,
 ) -> Array:
-    """What index l = i adds to the swept area of (i, j).
-
-    o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for B = 1, with H_P Y + Y
-    H_Q = 2 J H_Q, H_P Z + Z H_Q = 2 H_P J, H Gamma + Gamma H = C
-
-    Parameters
-    ----------
-    variance_i : array_like
-        Input variance lambda_i.
-    label_noise_i : array_like
-        Variance sigma_i^2 of the label noise.
-    singular_value_i : array_like
-        Singular value s_i of the learned map.
-    variance_j : array_like
-        Input variance lambda_j.
-    label_noise_j : array_like
-        Variance sigma_j^2 of the label noise.
-    singular_value_j : array_like
-        Singular value s_j of the learned map.
-    weight_decay : array_like
-        Weight decay gamma.
-
-    Returns
-    -------
-    area : ndarray
-    """
+    """What index l = i adds to the swept area of (i, j)."""
+    # o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for B = 1, with H_P Y + Y H_Q =
+    # 2 J H_Q, H_P Z + Z H_Q = 2 H_P J, H Gamma + Gamma H = C
     hessian_p = 2*singular_value_i*variance_i
     noise_p = 2*label_noise_i*singular_value_i*variance_i + 4*singular_value_i*weight_decay**2
     kept_q1 = singular_value_i*variance_j + singular_value_j*variance_j
@@ -512,40 +279,9 @@ def _other_term(
     residual_l: Array,
     weight_decay: Array,
 ) -> Array:
-    """What index l adds to the swept area of (i, j).
-
-    o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for B = 1, with H_P Y + Y
-    H_Q = 2 J H_Q, H_P Z + Z H_Q = 2 H_P J, H Gamma + Gamma H = C
-
-    Parameters
-    ----------
-    variance_i : array_like
-        Input variance lambda_i.
-    label_noise_i : array_like
-        Variance sigma_i^2 of the label noise.
-    singular_value_i : array_like
-        Singular value s_i of the learned map.
-    variance_j : array_like
-        Input variance lambda_j.
-    label_noise_j : array_like
-        Variance sigma_j^2 of the label noise.
-    singular_value_j : array_like
-        Singular value s_j of the learned map.
-    variance_l : array_like
-        Input variance lambda_l.
-    label_noise_l : array_like
-        Variance sigma_l^2 of the label noise.
-    singular_value_l : array_like
-        Singular value s_l of the learned map.
-    residual_l : array_like
-        Residual E_l of the gain.
-    weight_decay : array_like
-        Weight decay gamma.
-
-    Returns
-    -------
-    area : ndarray
-    """
+    """What index l adds to the swept area of (i, j)."""
+    # o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for B = 1, with H_P Y + Y H_Q =
+    # 2 J H_Q, H_P Z + Z H_Q = 2 H_P J, H Gamma + Gamma H = C
     hessian_p11 = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay
     hessian_p22 = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
     coupling_p = residual_l*variance_l
@@ -670,32 +406,9 @@ def _own_term_white_noise(
     singular_value_j: Array,
     weight_decay: Array,
 ) -> Array:
-    """What index l = i adds to the swept area of (i, j).
-
-    o^2 (tr(J' C_P J Gamma_Q) + tr(J C_Q J' Gamma_P)) per eta and for B = 1: the white-noise
-    approximation, with H Gamma + Gamma H = C
-
-    Parameters
-    ----------
-    variance_i : array_like
-        Input variance lambda_i.
-    label_noise_i : array_like
-        Variance sigma_i^2 of the label noise.
-    singular_value_i : array_like
-        Singular value s_i of the learned map.
-    variance_j : array_like
-        Input variance lambda_j.
-    label_noise_j : array_like
-        Variance sigma_j^2 of the label noise.
-    singular_value_j : array_like
-        Singular value s_j of the learned map.
-    weight_decay : array_like
-        Weight decay gamma.
-
-    Returns
-    -------
-    area : ndarray
-    """
+    """What index l = i adds to the swept area of (i, j)."""
+    # o^2 (tr(J' C_P J Gamma_Q) + tr(J C_Q J' Gamma_P)) per eta and for B = 1: the white-noise
+    # approximation, with H Gamma + Gamma H = C
     hessian_p = 2*singular_value_i*variance_i
     noise_p = 2*label_noise_i*singular_value_i*variance_i + 4*singular_value_i*weight_decay**2
     hessian_q11 = singular_value_i*variance_j + singular_value_j*variance_j + weight_decay
@@ -749,40 +462,9 @@ def _other_term_white_noise(
     residual_l: Array,
     weight_decay: Array,
 ) -> Array:
-    """What index l adds to the swept area of (i, j).
-
-    o^2 (tr(J' C_P J Gamma_Q) + tr(J C_Q J' Gamma_P)) per eta and for B = 1: the white-noise
-    approximation, with H Gamma + Gamma H = C
-
-    Parameters
-    ----------
-    variance_i : array_like
-        Input variance lambda_i.
-    label_noise_i : array_like
-        Variance sigma_i^2 of the label noise.
-    singular_value_i : array_like
-        Singular value s_i of the learned map.
-    variance_j : array_like
-        Input variance lambda_j.
-    label_noise_j : array_like
-        Variance sigma_j^2 of the label noise.
-    singular_value_j : array_like
-        Singular value s_j of the learned map.
-    variance_l : array_like
-        Input variance lambda_l.
-    label_noise_l : array_like
-        Variance sigma_l^2 of the label noise.
-    singular_value_l : array_like
-        Singular value s_l of the learned map.
-    residual_l : array_like
-        Residual E_l of the gain.
-    weight_decay : array_like
-        Weight decay gamma.
-
-    Returns
-    -------
-    area : ndarray
-    """
+    """What index l adds to the swept area of (i, j)."""
+    # o^2 (tr(J' C_P J Gamma_Q) + tr(J C_Q J' Gamma_P)) per eta and for B = 1: the white-noise
+    # approximation, with H Gamma + Gamma H = C
     hessian_p11 = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay
     hessian_p22 = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
     coupling_p = residual_l*variance_l
@@ -866,27 +548,8 @@ def _diffusion(
     learning_rate: Array,
     batch: Array,
 ) -> Array:
-    """Diffusion coefficient of one plane from its swept area.
-
-    D = eta^3 area / (2 B^2 G^2)
-
-    Parameters
-    ----------
-    area : array_like
-        Sum of the terms of all indices l.
-    singular_value_i : array_like
-        Singular value s_i.
-    singular_value_j : array_like
-        Singular value s_j.
-    learning_rate : array_like
-        Learning rate eta.
-    batch : array_like
-        Samples per step B.
-
-    Returns
-    -------
-    diffusion : ndarray
-    """
+    """Diffusion coefficient of one plane from its swept area."""
+    # D = eta^3 area / (2 B^2 G^2)
     diffusion = (
         (1/2)*area*learning_rate**3/(batch**2*(2*singular_value_i + 2*singular_value_j)**2)
     )
@@ -894,43 +557,15 @@ def _diffusion(
 
 
 def _squared_component(stimulus_i: Array, singular_value_i: Array) -> Array:
-    """Squared component w_i^2 of the representation along one hidden axis.
-
-    w_i^2 = s_i x_i^2
-
-    Parameters
-    ----------
-    stimulus_i : array_like
-        Component x_i of the stimulus.
-    singular_value_i : array_like
-        Singular value s_i.
-
-    Returns
-    -------
-    squared_component : ndarray
-    """
+    """Squared component w_i^2 of the representation along one hidden axis."""
+    # w_i^2 = s_i x_i^2
     squared_component = singular_value_i*stimulus_i**2
     return squared_component
 
 
 def _drift_displacement(squared_component: Array, decay: Array, time: Array) -> Array:
-    """Mean-squared displacement by drift along one hidden axis.
-
-    2 w_i^2 (1 - exp(-Delta_i tau))
-
-    Parameters
-    ----------
-    squared_component : array_like
-        Squared component w_i^2.
-    decay : array_like
-        Entry Delta_i of the decay matrix, per step.
-    time : array_like
-        Time lag tau in steps.
-
-    Returns
-    -------
-    displacement : ndarray
-    """
+    """Mean-squared displacement by drift along one hidden axis."""
+    # 2 w_i^2 (1 - exp(-Delta_i tau))
     displacement = 2*squared_component*(1 - np.exp(-decay*time))
     return displacement
 
@@ -945,33 +580,8 @@ def _half_distance(
     residual_l: Array,
     weight_decay: Array,
 ) -> Array:
-    """Half the distance of the two Hessian eigenvalues of the block (i, l).
-
-    rho = sqrt((H_11 - H_22)^2 / 4 + H_12^2)
-
-    Parameters
-    ----------
-    variance_i : array_like
-        Input variance lambda_i.
-    label_noise_i : array_like
-        Variance sigma_i^2 of the label noise.
-    singular_value_i : array_like
-        Singular value s_i of the learned map.
-    variance_l : array_like
-        Input variance lambda_l.
-    label_noise_l : array_like
-        Variance sigma_l^2 of the label noise.
-    singular_value_l : array_like
-        Singular value s_l of the learned map.
-    residual_l : array_like
-        Residual E_l of the gain.
-    weight_decay : array_like
-        Weight decay gamma.
-
-    Returns
-    -------
-    rho : ndarray
-    """
+    """Half the distance of the two Hessian eigenvalues of the block (i, l)."""
+    # rho = sqrt((H_11 - H_22)^2 / 4 + H_12^2)
     t0 = (1/2)*variance_i
     rho = (
         np.sqrt(residual_l**2*variance_l**2 + (-singular_value_i*t0 +
@@ -989,29 +599,8 @@ def _own_weight_change(
     learning_rate: Array,
     time: Array,
 ) -> Array:
-    """Mean-squared change of the first-layer weight (i, i) by its fluctuation.
-
-    E[(n_{t+tau} - n_t)^2] = 2 (1 - exp(-eta tau H)) Gamma / 2 for B = 1
-
-    Parameters
-    ----------
-    variance_i : array_like
-        Input variance lambda_i.
-    label_noise_i : array_like
-        Variance sigma_i^2 of the label noise.
-    singular_value_i : array_like
-        Singular value s_i of the learned map.
-    weight_decay : array_like
-        Weight decay gamma.
-    learning_rate : array_like
-        Learning rate eta.
-    time : array_like
-        Time lag tau in steps.
-
-    Returns
-    -------
-    change : ndarray
-    """
+    """Mean-squared change of the first-layer weight (i, i) by its fluctuation."""
+    # E[(n_{t+tau} - n_t)^2] = 2 (1 - exp(-eta tau H)) Gamma / 2 for B = 1
     t0 = 2*singular_value_i*variance_i
     change = (
         (1/4)*learning_rate*(1 - np.exp(-learning_rate*t0*time))*(label_noise_i*t0 +
@@ -1033,39 +622,8 @@ def _pair_weight_change(
     time: Array,
     rho: Array,
 ) -> Array:
-    """Mean-squared change of the first-layer weight (i, l) by its fluctuation.
-
-    E[(n_{t+tau} - n_t)^2] = 2 s_i / (s_i + s_l) [(1 - exp(-eta tau H)) Gamma]_11, B = 1
-
-    Parameters
-    ----------
-    variance_i : array_like
-        Input variance lambda_i.
-    label_noise_i : array_like
-        Variance sigma_i^2 of the label noise.
-    singular_value_i : array_like
-        Singular value s_i of the learned map.
-    variance_l : array_like
-        Input variance lambda_l.
-    label_noise_l : array_like
-        Variance sigma_l^2 of the label noise.
-    singular_value_l : array_like
-        Singular value s_l of the learned map.
-    residual_l : array_like
-        Residual E_l of the gain.
-    weight_decay : array_like
-        Weight decay gamma.
-    learning_rate : array_like
-        Learning rate eta.
-    time : array_like
-        Time lag tau in steps.
-    rho : array_like
-        Half the distance of the two eigenvalues of H.
-
-    Returns
-    -------
-    change : ndarray
-    """
+    """Mean-squared change of the first-layer weight (i, l) by its fluctuation."""
+    # E[(n_{t+tau} - n_t)^2] = 2 s_i / (s_i + s_l) [(1 - exp(-eta tau H)) Gamma]_11, B = 1
     hessian_p11 = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay
     hessian_p22 = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
     coupling_p = residual_l*variance_l

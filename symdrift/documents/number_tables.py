@@ -11,15 +11,7 @@ from symdrift.documents.numbers import Cell, Formula, Table
 from symdrift.evaluation.overview import SIGNS
 from symdrift.evaluation.result import Evaluation
 from symdrift.figures.style import symbol_of_quantity, words_of_quantity
-from symdrift.inputs import (
-    Elliptical,
-    InputDistribution,
-    Samples,
-    StimulusSet,
-    input_facts,
-    input_record,
-    mean_share,
-)
+from symdrift.inputs import StimulusSet, input_facts, input_record, mean_share
 from symdrift.study.letters import in_notation
 from symdrift.study.problem import LearningProblem
 from symdrift.study.roles import ROLES
@@ -58,7 +50,7 @@ def parameter_table(problem: LearningProblem, notation: Mapping[str, str]) -> Ta
 
     for role, size in sizes.items():
         row(role, name(role), Formula(str(size)))
-    row("input", name("input"), _distribution(problem.inputs), "distribution of the inputs")
+    row("input", name("input"), problem.inputs.description, "distribution of the inputs")
     rows += [("", what, value) for what, value in input_facts(input_record(problem.inputs))]
     if isinstance(problem.inputs, StimulusSet):
         shown = [number(value, 3).latex for value in problem.inputs.probabilities[:5]]
@@ -89,17 +81,6 @@ def parameter_table(problem: LearningProblem, notation: Mapping[str, str]) -> Ta
             ("", "variance of the synaptic noise, per weight", number(problem.synaptic_noise))
         )
     return Table("Parameters.", ("symbol", "meaning", "value"), tuple(rows))
-
-
-def _distribution(inputs: InputDistribution) -> Cell:
-    match inputs:
-        case Elliptical():
-            return f"elliptical, kurtosis {inputs.kurtosis:.{DIGITS}g}"
-        case StimulusSet():
-            return f"{len(inputs.stimuli)} stimuli"
-        case Samples():
-            return f"{len(inputs.rows)} samples of a data set"
-    return "Gaussian"
 
 
 def result_table(exact: Evaluation, white: Evaluation, notation: Mapping[str, str]) -> Table:

@@ -10,7 +10,6 @@ import numpy as np
 from symdrift.errors import RequestError
 from symdrift.evaluation.result import IndependentDrift, check_approximation
 from symdrift.evaluation.units import beyond_double_precision
-from symdrift.inputs import Elliptical, Gaussian
 from symdrift.memory import SHARED_ENTRY, available_memory, record_memory
 
 if TYPE_CHECKING:
@@ -192,9 +191,7 @@ def _require_in_range(
     for stimulus in evaluation.stimuli:
         scalars += [stimulus.squared_norm, stimulus.diffusion]
         scalars += [stimulus.decay_rate, stimulus.mean_speed]
-    if isinstance(problem.inputs, Gaussian) or (
-        isinstance(problem.inputs, Elliptical) and problem.inputs.kurtosis > 0
-    ):
+    if problem.inputs.always_noisy:
         positive += [*scalars[:2], *(rates if minimum.rank > 1 else ())]
     sizes = [np.abs(array) for array in (np.array(scalars), rates, *arrays)]
     if not all(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -21,11 +22,55 @@ NO_MEAN = 1e-24
 """Share of the power of inputs that a mean has by rounding alone."""
 
 
+NamedVector = tuple[str, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """How a compiled loop draws inputs.
+
+    Attributes
+    ----------
+    components : bool
+        Whether they are Gaussian components along the eigenvectors of the covariance.
+    lengths : bool
+        Whether these keep their direction only, and the length is a row of the table.
+    rows : Array
+        Table of inputs or lengths, shape ``(K, n)`` or ``(K, 1)``; unused for Gaussian inputs.
+    probabilities : Array
+        Of its rows, shape ``(K,)``.
+    """
+
+    components: bool
+    lengths: bool
+    rows: Array
+    probabilities: Array
+
+
+GAUSSIAN_RECIPE = Recipe(True, False, np.zeros((1, 1)), np.ones(1))
+
+
 class InputDistribution(Protocol):
     """Inputs of dimension ``n``, as moments and as a sampler."""
 
     kind: ClassVar[str]
     """What a study calls the distribution."""
+
+    @property
+    def description(self) -> str:
+        """What a table calls it, with its numbers."""
+
+    @property
+    def not_gaussian(self) -> str | None:
+        """What keeps its fourth moments from being Gaussian, as a clause; ``None`` if nothing."""
+
+    @property
+    def always_noisy(self) -> bool:
+        """Whether gradients vary from sample to sample whatever is learned."""
+
+    @property
+    def full_rank(self) -> bool:
+        """Whether inputs vary along every axis, by their kind."""
 
     @property
     def mean(self) -> Array:
@@ -55,8 +100,19 @@ class InputDistribution(Protocol):
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
         """Independent inputs, shape ``size + (n,)``."""
 
+    def recipe(self) -> Recipe:
+        """How a compiled loop draws the inputs."""
+
+    def named_stimuli(self, most: int) -> tuple[NamedVector, ...]:
+        """What to follow unless a study says so: its stimuli up to ``most``, or the axes."""
+
     def scaled(self, factor: float) -> InputDistribution:
         """The same inputs with ``factor`` times the variance in every direction."""
+
+
+def named_axes(inputs: int) -> tuple[NamedVector, ...]:
+    """Axes of the inputs, counted from 1."""
+    return tuple((f"axis {k + 1}", axis) for k, axis in enumerate(np.eye(inputs)))
 
 
 def mean_share(inputs: InputDistribution) -> float:

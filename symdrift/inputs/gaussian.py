@@ -7,7 +7,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from symdrift.inputs.distribution import Array, checked_covariance, paired_moments
+from symdrift.inputs.distribution import (
+    GAUSSIAN_RECIPE,
+    Array,
+    NamedVector,
+    Recipe,
+    checked_covariance,
+    named_axes,
+    paired_moments,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +35,10 @@ class Gaussian:
 
     covariance: Array
     kind: ClassVar[str] = "gaussian"
+    full_rank: ClassVar[bool] = True
+    description: ClassVar[str] = "Gaussian"
+    not_gaussian: ClassVar[None] = None
+    always_noisy: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "covariance", checked_covariance(self.covariance))
@@ -44,6 +56,12 @@ class Gaussian:
         """Independent inputs, shape ``size + (n,)``."""
         factor = np.linalg.cholesky(self.covariance)
         return np.asarray(rng.standard_normal((*size, len(factor))) @ factor.T)
+
+    def recipe(self) -> Recipe:
+        return GAUSSIAN_RECIPE
+
+    def named_stimuli(self, most: int) -> tuple[NamedVector, ...]:
+        return named_axes(len(self.covariance))
 
     def scaled(self, factor: float) -> Gaussian:
         """The same inputs with ``factor`` times the variance in every direction."""

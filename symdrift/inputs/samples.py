@@ -12,8 +12,11 @@ from symdrift.errors import RequestError
 from symdrift.inputs.distribution import (
     Array,
     InputDistribution,
+    NamedVector,
+    Recipe,
     checked_rows,
     mean_share,
+    named_axes,
     percentage,
     weighted_product_covariance,
     weighted_second_moment,
@@ -79,12 +82,19 @@ class Samples:
     rows: Array
     source: SampleSource | None = None
     kind: ClassVar[str] = "samples"
+    full_rank: ClassVar[bool] = False
+    not_gaussian: ClassVar[str] = "the inputs are not Gaussian"
+    always_noisy: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         rows = checked_rows("inputs.file", self.rows)
         if not np.any(rows):
             raise RequestError("inputs.file", "holds only zeros; at least one sample must not be 0")
         object.__setattr__(self, "rows", rows)
+
+    @property
+    def description(self) -> str:
+        return f"{len(self.rows)} samples of a data set"
 
     @property
     def mean(self) -> Array:
@@ -103,6 +113,16 @@ class Samples:
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
         """Rows drawn with replacement, shape ``size + (n,)``."""
         return np.asarray(self.rows[rng.integers(len(self.rows), size=size)])
+
+    def recipe(self) -> Recipe:
+        return Recipe(False, False, self.rows, self._weights())
+
+    def named_stimuli(self, most: int) -> tuple[NamedVector, ...]:
+        """The axes, by their names in the file."""
+        axes = named_axes(self.rows.shape[1])
+        if self.source is None:
+            return axes
+        return tuple((name, axis) for name, (_, axis) in zip(self.source.names, axes, strict=True))
 
     def _weights(self) -> Array:
         return np.full(len(self.rows), 1 / len(self.rows))

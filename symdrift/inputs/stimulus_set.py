@@ -10,7 +10,10 @@ import numpy as np
 from symdrift.errors import RequestError
 from symdrift.inputs.distribution import (
     Array,
+    NamedVector,
+    Recipe,
     checked_rows,
+    named_axes,
     read_only,
     weighted_product_covariance,
     weighted_second_moment,
@@ -44,6 +47,9 @@ class StimulusSet:
     stimuli: Array
     probabilities: Array
     kind: ClassVar[str] = "stimuli"
+    full_rank: ClassVar[bool] = False
+    not_gaussian: ClassVar[str] = "the inputs are not Gaussian"
+    always_noisy: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         stimuli = checked_rows("inputs.stimuli", self.stimuli)
@@ -68,6 +74,10 @@ class StimulusSet:
         object.__setattr__(self, "probabilities", read_only(probabilities / total))
 
     @property
+    def description(self) -> str:
+        return f"{len(self.stimuli)} stimuli"
+
+    @property
     def mean(self) -> Array:
         """``sum_k f_k x_k``, shape ``(n,)``."""
         return np.asarray(self.probabilities @ self.stimuli)
@@ -85,6 +95,14 @@ class StimulusSet:
         """Independent presentations, shape ``size + (n,)``."""
         chosen = rng.choice(len(self.stimuli), size=size, p=self.probabilities)
         return np.asarray(self.stimuli[chosen])
+
+    def recipe(self) -> Recipe:
+        return Recipe(False, False, self.stimuli, self.probabilities)
+
+    def named_stimuli(self, most: int) -> tuple[NamedVector, ...]:
+        if len(self.stimuli) > most:
+            return named_axes(self.stimuli.shape[1])
+        return tuple((f"stimulus {k + 1}", x) for k, x in enumerate(self.stimuli))
 
     def scaled(self, factor: float) -> StimulusSet:
         """The same inputs with ``factor`` times the variance in every direction."""

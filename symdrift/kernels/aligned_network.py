@@ -21,39 +21,25 @@ from symdrift.theory.linear.normal_space import NormalBlock
 from symdrift.theory.linear.points import AlignedMinimum, loss_reduction
 from symdrift.theory.linear.propagator import drift_displacement, forgotten_variance, splitting
 
-WEIGHT_DECAY = Argument(GAMMA, "weight_decay", "Weight decay gamma.")
-LEARNING_RATE = Argument(ETA, "learning_rate", "Learning rate eta.")
-BATCH_SIZE = Argument(BATCH, "batch", "Samples per step B.")
+WEIGHT_DECAY = Argument(GAMMA, "weight_decay")
+LEARNING_RATE = Argument(ETA, "learning_rate")
+BATCH_SIZE = Argument(BATCH, "batch")
 
 
 def axis_arguments(index: str) -> tuple[Argument, ...]:
     """Variance, label noise and singular value of one direction."""
     return (
-        Argument(
-            symbol("input_variance", index), f"variance_{index}", f"Input variance lambda_{index}."
-        ),
-        Argument(
-            symbol("label_noise", index) ** 2,
-            f"label_noise_{index}",
-            f"Variance sigma_{index}^2 of the label noise.",
-        ),
-        Argument(
-            symbol("singular_value", index),
-            f"singular_value_{index}",
-            f"Singular value s_{index} of the learned map.",
-        ),
+        Argument(symbol("input_variance", index), f"variance_{index}"),
+        Argument(symbol("label_noise", index) ** 2, f"label_noise_{index}"),
+        Argument(symbol("singular_value", index), f"singular_value_{index}"),
     )
 
 
 def _residual(index: str) -> Argument:
-    return Argument(
-        symbol("residual_map", index), f"residual_{index}", f"Residual E_{index} of the gain."
-    )
+    return Argument(symbol("residual_map", index), f"residual_{index}")
 
 
-def _named_block(
-    block: NormalBlock, label: str
-) -> tuple[PositiveBlock, dict[sp.Symbol, sp.Expr]]:
+def _named_block(block: NormalBlock, label: str) -> tuple[PositiveBlock, dict[sp.Symbol, sp.Expr]]:
     """A block of two rows whose entries are symbols, and the expressions they stand for."""
     hessian, noise = block.hessian, block.noise
     entries = {
@@ -154,8 +140,8 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "Singular value of an active direction.",
             f"s = {singular_value}",
             (
-                Argument(variance, "variance", "Input variance lambda."),
-                Argument(gain, "gain", "Modulus of the gain a of the teacher."),
+                Argument(variance, "variance"),
+                Argument(gain, "gain"),
                 WEIGHT_DECAY,
             ),
             {"singular_value": singular_value},
@@ -164,7 +150,7 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "_residual",
             "What an active direction leaves of the gain.",
             f"E = {gain - singular_value}",
-            (Argument(variance, "variance", "Input variance lambda."), WEIGHT_DECAY),
+            (Argument(variance, "variance"), WEIGHT_DECAY),
             {"residual": gain - singular_value},
         ),
         ScalarFunction(
@@ -172,10 +158,10 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "Expected loss of one direction.",
             "lambda E^2 / 2 + sigma^2 / 2 + gamma s",
             (
-                Argument(symbol("input_variance"), "variance", "Input variance lambda."),
-                Argument(symbol("label_noise") ** 2, "label_noise", "Label noise sigma^2."),
-                Argument(symbol("singular_value"), "singular_value", "Singular value s."),
-                Argument(symbol("residual_map"), "residual", "Residual E of the gain."),
+                Argument(symbol("input_variance"), "variance"),
+                Argument(symbol("label_noise") ** 2, "label_noise"),
+                Argument(symbol("singular_value"), "singular_value"),
+                Argument(symbol("residual_map"), "residual"),
                 WEIGHT_DECAY,
             ),
             {"loss": AlignedMinimum((any_direction(""),), hidden=1, inputs=1, outputs=1).loss},
@@ -185,8 +171,8 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "By how much learning a direction lowers the loss.",
             "lambda s^2 / 2",
             (
-                Argument(variance, "variance", "Input variance lambda."),
-                Argument(symbol("singular_value"), "singular_value", "Singular value s."),
+                Argument(variance, "variance"),
+                Argument(symbol("singular_value"), "singular_value"),
             ),
             {"reduction": loss_reduction()},
         ),
@@ -194,14 +180,14 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "_batch_share",
             "Total fluctuation from its value per eta and for B = 1.",
             "eta tr(Gamma) / B",
-            (Argument(area, "total", "tr(Gamma) for eta = 1, B = 1."), LEARNING_RATE, BATCH_SIZE),
+            (Argument(area, "total"), LEARNING_RATE, BATCH_SIZE),
             {"share": ETA * area / BATCH},
         ),
         ScalarFunction(
             "_excess_loss",
             "Excess loss from the total gradient noise for B = 1.",
             "tr(H Gamma) / 2 = eta tr(C) / (4 B)",
-            (Argument(area, "noise", "tr(C) for B = 1."), LEARNING_RATE, BATCH_SIZE),
+            (Argument(area, "noise"), LEARNING_RATE, BATCH_SIZE),
             {"excess": ETA * area / (4 * BATCH)},
         ),
         ScalarFunction(
@@ -224,6 +210,21 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             },
         ),
         ScalarFunction(
+            "_pair_block",
+            "Entries of Hessian and gradient noise of the block (i, l), for B = 1.",
+            "H = [[first, -coupling], [-coupling, second]], C = [[noise_il, shared], "
+            "[shared, noise_li]]",
+            pair_arguments,
+            {
+                "first": pair.hessian[0, 0],
+                "second": pair.hessian[1, 1],
+                "coupling": -pair.hessian[0, 1],
+                "noise_il": pair.noise[0, 0],
+                "noise_li": pair.noise[1, 1],
+                "shared": pair.noise[0, 1],
+            },
+        ),
+        ScalarFunction(
             "_unreached_curvature",
             "Hessian of normal directions between active axes that noise does not reach.",
             f"{unreached}",
@@ -235,8 +236,8 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "Hessian of a silent hidden unit along an axis that is not learned.",
             "gamma - lambda |a| and gamma + lambda |a|",
             (
-                Argument(symbol("input_variance", "l"), "variance_l", "Input variance lambda_l."),
-                Argument(symbol("gain", "l"), "gain_l", "Modulus of the gain a_l."),
+                Argument(symbol("input_variance", "l"), "variance_l"),
+                Argument(symbol("gain", "l"), "gain_l"),
                 WEIGHT_DECAY,
             ),
             dict(zip(("lower", "upper"), silent_curvatures(), strict=True)),
@@ -275,11 +276,8 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "Diffusion coefficient of one plane from its swept area.",
             "D = eta^3 area / (2 B^2 G^2)",
             (
-                Argument(area, "area", "Sum of the terms of all indices l."),
-                *(
-                    Argument(s, f"singular_value_{k}", f"Singular value s_{k}.")
-                    for k, s in (("i", s_i), ("j", s_j))
-                ),
+                Argument(area, "area"),
+                *(Argument(s, f"singular_value_{k}") for k, s in (("i", s_i), ("j", s_j))),
                 LEARNING_RATE,
                 BATCH_SIZE,
             ),
@@ -290,8 +288,8 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "Squared component w_i^2 of the representation along one hidden axis.",
             "w_i^2 = s_i x_i^2",
             (
-                Argument(stimulus, "stimulus_i", "Component x_i of the stimulus."),
-                Argument(s_i, "singular_value_i", "Singular value s_i."),
+                Argument(stimulus, "stimulus_i"),
+                Argument(s_i, "singular_value_i"),
             ),
             {"squared_component": s_i * stimulus**2},
         ),
@@ -300,9 +298,9 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "Mean-squared displacement by drift along one hidden axis.",
             "2 w_i^2 (1 - exp(-Delta_i tau))",
             (
-                Argument(sp.Symbol("w2"), "squared_component", "Squared component w_i^2."),
-                Argument(decay, "decay", "Entry Delta_i of the decay matrix, per step."),
-                Argument(TIME, "time", "Time lag tau in steps."),
+                Argument(sp.Symbol("w2"), "squared_component"),
+                Argument(decay, "decay"),
+                Argument(TIME, "time"),
             ),
             {"displacement": drift_displacement(sp.Symbol("w2"), decay)},
         ),
@@ -317,7 +315,7 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "_own_weight_change",
             "Mean-squared change of the first-layer weight (i, i) by its fluctuation.",
             "E[(n_{t+tau} - n_t)^2] = 2 (1 - exp(-eta tau H)) Gamma / 2 for B = 1",
-            (*own_arguments, LEARNING_RATE, Argument(TIME, "time", "Time lag tau in steps.")),
+            (*own_arguments, LEARNING_RATE, Argument(TIME, "time")),
             {
                 "change": 2
                 * weight_share(own)
@@ -331,8 +329,8 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             (
                 *pair_arguments,
                 LEARNING_RATE,
-                Argument(TIME, "time", "Time lag tau in steps."),
-                Argument(half_distance, "rho", "Half the distance of the two eigenvalues of H."),
+                Argument(TIME, "time"),
+                Argument(half_distance, "rho"),
             ),
             {
                 "change": 2

@@ -12,14 +12,14 @@ from symdrift.theory.linear.limits import isotropic_diffusion, isotropic_directi
 from symdrift.theory.linear.normal_space import NormalBlock
 from symdrift.theory.linear.propagator import drift_displacement, forgotten_variance
 
-SIZE = Argument(INPUTS, "inputs", "Number n of inputs, outputs and hidden units.")
+SIZE = Argument(INPUTS, "inputs")
 ARGUMENTS = (
-    Argument(symbol("input_variance"), "covariance", "Input variance lambda."),
-    Argument(GAMMA, "weight_decay", "Weight decay gamma."),
-    Argument(ETA, "learning_rate", "Learning rate eta."),
-    Argument(symbol("gain"), "gains", "Gain a of the teacher; 1 for an autoencoder."),
-    Argument(symbol("label_noise") ** 2, "label_noise", "Variance sigma^2 of the label noise."),
-    Argument(BATCH, "batch", "Samples per step B."),
+    Argument(symbol("input_variance"), "covariance"),
+    Argument(GAMMA, "weight_decay"),
+    Argument(ETA, "learning_rate"),
+    Argument(symbol("gain"), "gains"),
+    Argument(symbol("label_noise") ** 2, "label_noise"),
+    Argument(BATCH, "batch"),
 )
 COVARIANCE, WEIGHT_DECAY, LEARNING_RATE, GAINS, LABEL_NOISE, BATCH_SIZE = ARGUMENTS
 
@@ -37,10 +37,10 @@ def isotropic_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
     weight_variance = INPUTS * own + INPUTS * (INPUTS - 1) * pair[0, 0]
     diffusion = isotropic_diffusion(drift)
     squared_norm = sp.Symbol("squared_norm", positive=True)
-    stimulus = Argument(squared_norm, "stimulus_squared_norm", "Squared norm of the stimulus.")
+    stimulus = Argument(squared_norm, "stimulus_squared_norm")
     component = symbol("singular_value") * squared_norm
     rate = (INPUTS - 1) * diffusion
-    lag = Argument(TIME, "time", "Time lag tau in steps.")
+    lag = Argument(TIME, "time")
     moved = (
         drift_displacement(component, rate)
         + squared_norm

@@ -23,7 +23,7 @@ def loop_rotation(drift: RepresentativeDrift) -> ScalarFunction:
         summary="Rotation of the hidden layer by one loop of the fluctuation, in rad.",
         formula="2 Omega_(ii, ij) area / G for a loop in the plane of u_ii and u_ij",
         arguments=(
-            Argument(area, "area", "Area of the loop, positive from u_ii to u_ij."),
+            Argument(area, "area"),
             axis_arguments("i")[2],
             axis_arguments("j")[2],
         ),

@@ -29,25 +29,25 @@ from symdrift.theory.linear.two_axes import (
 )
 
 RULE = (
-    Argument(GAMMA, "weight_decay", "Weight decay gamma."),
-    Argument(ETA, "learning_rate", "Learning rate eta."),
-    Argument(KURTOSIS, "kurtosis", "Kurtosis kappa of elliptical inputs; 0 for Gaussian."),
-    Argument(LABEL_NOISE**2, "label_noise", "Variance sigma^2 of the label noise."),
-    Argument(BATCH, "batch", "Samples per step B."),
+    Argument(GAMMA, "weight_decay"),
+    Argument(ETA, "learning_rate"),
+    Argument(KURTOSIS, "kurtosis"),
+    Argument(LABEL_NOISE**2, "label_noise"),
+    Argument(BATCH, "batch"),
 )
 MINIMUM = (
-    Argument(S_1, "s1", "Larger singular value."),
-    Argument(S_2, "s2", "Smaller singular value."),
-    Argument(SIGMA_11, "sigma11", "Input variance along the first canonical axis."),
-    Argument(SIGMA_12, "sigma12", "Input covariance of the canonical axes."),
-    Argument(SIGMA_22, "sigma22", "Input variance along the second canonical axis."),
+    Argument(S_1, "s1"),
+    Argument(S_2, "s2"),
+    Argument(SIGMA_11, "sigma11"),
+    Argument(SIGMA_12, "sigma12"),
+    Argument(SIGMA_22, "sigma22"),
 )
 TASK = (
-    Argument(A_1, "a1", "Gain of the axis of the larger singular value."),
-    Argument(A_2, "a2", "Gain of the other axis."),
-    Argument(LAMBDA_1, "lambda1", "Input variance of the axis next to the first gain."),
-    Argument(LAMBDA_2, "lambda2", "Input variance of the other axis."),
-    Argument(ANGLE, "angle", "Angle of the axes of the inputs to those of the teacher, radians."),
+    Argument(A_1, "a1"),
+    Argument(A_2, "a2"),
+    Argument(LAMBDA_1, "lambda1"),
+    Argument(LAMBDA_2, "lambda2"),
+    Argument(ANGLE, "angle"),
 )
 
 

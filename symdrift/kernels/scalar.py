@@ -19,14 +19,11 @@ class Argument:
     value : sympy.Expr
         What the argument is in the expressions: a symbol, or the square of one.
     name : str
-        Its Python name.
-    meaning : str
-        Unit included; one line of the docstring.
+        Its name in the source.
     """
 
     value: sp.Expr
     name: str
-    meaning: str
 
 
 @dataclass(frozen=True)
@@ -37,9 +34,9 @@ class ScalarFunction:
     ----------
     name : str
     summary : str
-        First line of the docstring.
+        The docstring.
     formula : str
-        The formula in words and plain symbols, for the docstring.
+        The formula in words and plain symbols, a comment of the source.
     arguments : tuple of Argument
     results : Mapping of str to sympy.Expr
         Name of each result and its expression.
@@ -100,22 +97,13 @@ class ScalarFunction:
         """
         lines = [f"{name} = {_code(expression)}" for name, expression in self.statements()]
         lines.append(f"return {', '.join(self.results)}")
-        body = "\n".join([self._docstring(), *(_wrapped(line) for line in lines)])
+        formula = [f"# {line}" for line in textwrap.wrap(self.formula, 94)]
+        body = "\n".join([f'"""{self.summary}"""', *formula, *(_wrapped(line) for line in lines)])
         arguments = [f"{argument.name}: Array" for argument in self.arguments]
         count = len(self.results)
         result = "Array" if count == 1 else f"tuple[{', '.join(['Array'] * count)}]"
         head = definition(self.name, arguments, result)
         return head + "\n" + textwrap.indent(body, "    ") + "\n"
-
-    def _docstring(self) -> str:
-        width = 88
-        lines = ['"""' + self.summary, "", *textwrap.wrap(self.formula, width), ""]
-        lines += ["Parameters", "----------"]
-        for argument in self.arguments:
-            lines += [f"{argument.name} : array_like", f"    {argument.meaning}"]
-        lines += ["", "Returns", "-------"]
-        lines += [f"{name} : ndarray" for name in self.results]
-        return "\n".join([*lines, '"""'])
 
 
 def definition(name: str, arguments: Sequence[str], result: str) -> str:

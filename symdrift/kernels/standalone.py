@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -50,7 +50,7 @@ def standalone_source(
     for node in tree.body:
         last = node.end_lineno or node.lineno
         if isinstance(node, ast.ImportFrom) and (name := node.module or "").startswith("symdrift."):
-            edits.append((node.lineno, last, _formulas(name)))
+            edits.append((node.lineno, last, _formulas(name, {each.name for each in node.names})))
         elif isinstance(node, ast.FunctionDef) and defaults is not None and _has_defaults(node):
             edits.append((node.lineno, node.body[0].lineno - 1, _signature(node, defaults)))
     for first, last, text in reversed(edits):
@@ -83,12 +83,12 @@ def write_kernels(study: Study, directory: Path) -> list[Path]:
     return [write_text(Path(directory) / "kernels.py", study_source(study))]
 
 
-def _formulas(name: str) -> str:
-    """A module of printed formulas behind its docstring, imports and alias of an array."""
-    source = inspect.getsource(import_module(name))
+def _formulas(module: str, names: Collection[str]) -> str:
+    """Printed formulas of a module, in its order."""
+    source = inspect.getsource(import_module(module))
     functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
-    text = "".join(source.splitlines(keepends=True)[functions[0].lineno - 1 :])
-    return f"\n{text}\n"
+    texts = [ast.get_source_segment(source, node) or "" for node in functions if node.name in names]
+    return "\n" + "\n\n\n".join(texts) + "\n\n"
 
 
 def _has_defaults(function: ast.FunctionDef) -> bool:

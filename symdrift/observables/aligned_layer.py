@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.closed_form import (
-    Alignment,
-    active_axes,
-    align,
-    evaluate_stimuli,
-)
-from symdrift.evaluation.closed_form import (
-    formulas as kernels,
+from symdrift.evaluation.closed_form import active_axes, align, evaluate_stimuli
+from symdrift.evaluation.closed_form import formulas as kernels
+from symdrift.evaluation.closed_form.formulas import _Axes, _axes
+from symdrift.evaluation.closed_form.printed_aligned import (
+    _own_curvature,
+    _own_fluctuation,
+    _pair_block,
+    _silent_curvature,
+    _unreached_curvature,
 )
 from symdrift.observables.layer import GramFluctuation, ModeFluctuation, covariance_root
 from symdrift.study.problem import Array, LearningProblem
@@ -203,16 +204,17 @@ class AlignedLayer:
         """What synaptic noise makes of them: reached directions and imbalances.
 
         The imbalance of the axes ``i`` and ``j`` has components ``sqrt(s_j)`` on ``W_ij`` and
-        ``sqrt(s_i)`` on ``W_ji``, over ``sqrt(2 (s_i + s_j))``, and curvature ``2 gamma``.
+        ``sqrt(s_i)`` on ``W_ji``, over ``sqrt(2 (s_i + s_j))``.
         """
-        values, gamma = self.singular_values, self.blocks.weight_decay
+        values, curvature = self.singular_values, self.blocks.unreached
         rank = len(values)
         reached = self._fluctuation(variance / rate**2 * self.blocks.directions, rate)
         shape = (*reached.own.shape[:2], 1)
-        rates, own = np.full(shape, 2 * gamma * rate), np.zeros(shape)
-        share = variance / (8 * rate * gamma) / (values[:, np.newaxis] + values)
+        rates, own = np.full(shape, curvature * rate), np.zeros(shape)
+        half = variance / (4 * rate * curvature)
+        share = half / (values[:, np.newaxis] + values)
         own[:, :rank, 0] = share * values
-        own[np.arange(rank), np.arange(rank), 0] = variance / (8 * rate * gamma)
+        own[np.arange(rank), np.arange(rank), 0] = half
         swapped = share * np.sqrt(np.outer(values, values))
         np.fill_diagonal(swapped, 0.0)
         return PairFluctuation(
@@ -228,18 +230,14 @@ class AlignedLayer:
         Half of each mode is in the first layer; ``gamma - kappa_b = 0`` of an active axis is
         tangent.  An axis without an output has the curvature ``gamma``.
         """
-        gamma, rank = self.blocks.weight_decay, len(self.singular_values)
+        rank = len(self.singular_values)
         modes, curvatures = [], []
-        for axis, (column, coupling) in enumerate(
-            zip(self.axes.T, self.blocks.coupling, strict=True)
-        ):
-            if not self.blocks.partner[axis]:
-                modes.append(column)
-                curvatures.append(gamma)
-                continue
-            signs = (1,) if axis < rank else (-1, 1)
-            modes += [np.sqrt(0.5) * column] * len(signs)
-            curvatures += [gamma + sign * coupling for sign in signs]
+        for axis, (column, both) in enumerate(zip(self.axes.T, self.blocks.silent, strict=True)):
+            # With no output the two coincide, and all of the mode is in the first layer.
+            paired = self.blocks.partner[axis]
+            kept = both[1:] if axis < rank or not paired else both
+            modes += [np.sqrt(0.5 if paired else 1.0) * column] * len(kept)
+            curvatures += list(kept)
         curvature = np.array(curvatures)
         return ModeFluctuation(
             rates=rate * curvature,
@@ -268,11 +266,7 @@ class AlignedLayer:
 class PairBlocks:
     """Blocks of the directions ``u_ab`` and ``u_ba``, active ``a``; ``u_aa`` is a block by itself.
 
-    ``H_ab = [[(s_a + s_b) lambda_b + gamma, -kappa], [-kappa, (s_a + s_b) lambda_a + gamma]]`` with
-    ``kappa = gamma`` for an active ``b`` and ``lambda_b a_b`` otherwise, and
-    ``C_ab = (s_a + s_b) (lambda_a lambda_b [[E_a^2, E_a E_b], [E_a E_b, E_b^2]]
-    + diag(sigma_a^2 lambda_b, sigma_b^2 lambda_a))``.  Where ``u_ba`` does not exist, a copy of the
-    curvature of ``u_ab`` without noise stands for it.
+    Where ``u_ba`` does not exist, a copy of the curvature of ``u_ab`` without noise stands for it.
 
     Attributes
     ----------
@@ -280,19 +274,20 @@ class PairBlocks:
         Shape ``(r, n, 2, 2)``.
     directions : Array
         1 on the diagonal of the blocks where there is a direction, shape ``(r, n, 2, 2)``.
-    coupling : Array
-        ``kappa`` of each axis ``b``, shape ``(n,)``.
+    unreached : float
+        Hessian of the imbalances of active axes, which gradient noise does not reach.
+    silent : Array
+        Hessian of a silent unit along each axis ``b``, ``gamma -+ kappa_b``, shape ``(n, 2)``.
     partner : NDArray
         Whether axis ``b`` has an output, shape ``(n,)``.
-    weight_decay : float
     """
 
     hessian: Array
     noise: Array
     directions: Array
-    coupling: Array
+    unreached: float
+    silent: Array
     partner: NDArray[np.bool_]
-    weight_decay: float
 
 
 def aligned_layer(problem: LearningProblem, approximation: str = "exact") -> AlignedLayer:
@@ -318,6 +313,7 @@ def aligned_layer(problem: LearningProblem, approximation: str = "exact") -> Ali
         "covariance": aligned.input_variances,
         "weight_decay": problem.weight_decay,
         "gains": aligned.gains,
+        "label_noise": aligned.label_noise,
         "inputs": inputs,
         "outputs": outputs,
         "hidden": problem.hidden,
@@ -329,10 +325,10 @@ def aligned_layer(problem: LearningProblem, approximation: str = "exact") -> Ali
     )(
         **minimum_arguments,
         learning_rate=problem.learning_rate,
-        label_noise=aligned.label_noise,
         batch=problem.batch,
     )
-    values = kernels.singular_values(**minimum_arguments)[:inputs]
+    found = _axes(**minimum_arguments)
+    values = found.singular_value[:inputs]
     active = active_axes(values)
     order = np.concatenate([active, np.flatnonzero(values == 0)])
     return AlignedLayer(
@@ -340,46 +336,41 @@ def aligned_layer(problem: LearningProblem, approximation: str = "exact") -> Ali
         singular_values=values[active],
         variances=2 * tensor[np.ix_(active, active)],
         hessian_min=evaluation.minimum.hessian_min,
-        blocks=_pair_blocks(problem, aligned, order, values[active]),
+        blocks=_pair_blocks(problem, found, order, active.size),
         warnings=evaluation.warnings,
     )
 
 
 def _pair_blocks(
-    problem: LearningProblem, aligned: Alignment, order: NDArray[np.intp], values: Array
+    problem: LearningProblem, found: _Axes, order: NDArray[np.intp], rank: int
 ) -> PairBlocks:
-    outputs, inputs = problem.teacher.shape
-    rank, gamma = len(values), problem.weight_decay
-    variances = aligned.input_variances[order]
-    gains = np.pad(aligned.gains, (0, inputs - aligned.gains.size))[order]
-    label_noise = np.pad(aligned.label_noise, (0, max(inputs - outputs, 0)))[:inputs][order]
-    singular = np.pad(values, (0, inputs - rank))
-    residual = np.where(np.arange(inputs) < rank, gamma / variances, gains)
+    row, axes = found.at(order[:rank], np.newaxis), found.at(order)
+    residual = found.residual[order]
+    gamma = np.asarray(problem.weight_decay)
+    first, second, coupling, noise_il, noise_li, shared = _pair_block(*row, *axes, residual, gamma)
     # Direction u_ba needs an output b.
-    partner = order < outputs
-
-    row = (slice(rank), np.newaxis)
-    sums = singular[row] + singular
-    coupling = np.where(np.arange(inputs) < rank, gamma, variances * gains)
-    hessian = np.zeros((rank, inputs, 2, 2))
-    hessian[..., 0, 0] = sums * variances + gamma
-    hessian[..., 1, 1] = np.where(partner, sums * variances[row] + gamma, hessian[..., 0, 0])
-    hessian[..., 0, 1] = hessian[..., 1, 0] = np.where(partner, -coupling, 0.0)
-    both = variances[row] * variances
+    partner = order < len(problem.teacher)
+    hessian = np.zeros((rank, len(order), 2, 2))
+    hessian[..., 0, 0], hessian[..., 1, 1] = first, np.where(partner, second, first)
+    hessian[..., 0, 1] = hessian[..., 1, 0] = -coupling
     noise = np.zeros_like(hessian)
-    noise[..., 0, 0] = both * residual[row] ** 2 + label_noise[row] * variances
-    noise[..., 1, 1] = partner * (both * residual**2 + label_noise * variances[row])
-    noise[..., 0, 1] = noise[..., 1, 0] = partner * both * residual[row] * residual
-    noise *= (sums / problem.batch)[..., np.newaxis, np.newaxis]
+    noise[..., 0, 0], noise[..., 1, 1] = noise_il, noise_li
+    noise[..., 0, 1] = noise[..., 1, 0] = shared
     directions = np.zeros_like(hessian)
     directions[..., 0, 0], directions[..., 1, 1] = 1.0, partner
-    # u_aa is one direction, with E[x^4] - E[x^2]^2 = 2 lambda^2.
-    places = np.arange(rank)
-    own, seen = 2 * values, variances[:rank]
+    # u_aa is one direction.
+    places, own = np.arange(rank), found.at(order[:rank])
     for blocks in (hessian, noise, directions):
         blocks[places, places] = 0.0
-    hessian[places, places, 0, 0] = hessian[places, places, 1, 1] = own * seen
-    noise[places, places, 0, 0] = own * (2 * residual[:rank] ** 2 * seen + label_noise[:rank])
-    noise[places, places, 0, 0] *= seen / problem.batch
+    curvature = _own_curvature(*own, gamma)
+    hessian[places, places, 0, 0] = hessian[places, places, 1, 1] = curvature
+    noise[places, places, 0, 0] = _own_fluctuation(*own, gamma)[1]
     directions[places, places, 0, 0] = 1.0
-    return PairBlocks(hessian, noise, directions, coupling, partner, gamma)
+    return PairBlocks(
+        hessian=hessian,
+        noise=noise / problem.batch,
+        directions=directions,
+        unreached=float(_unreached_curvature(gamma)),
+        silent=np.stack(_silent_curvature(axes[0], residual, gamma), axis=1),
+        partner=partner,
+    )

@@ -92,35 +92,61 @@ class Shape(NamedTuple):
         )
 
 
+class Run(NamedTuple):
+    """A block and its model: arrays, for which their addresses stand inside a kernel, and numbers.
+
+    ``weights`` is the memory of the block, ``states`` its random streams, ``drawn`` one vector of
+    words, ``coefficients`` are those of the normals; ``scales`` are standard deviations of the
+    inputs, ``table``, ``acceptance`` and ``alias`` what inputs or their lengths are drawn from;
+    ``teacher`` is a matrix or, where it is not dense, its diagonal.
+    """
+
+    weights: Any
+    states: Any
+    drawn: Any
+    coefficients: Any
+    scales: Any
+    table: Any
+    acceptance: Any
+    alias: Any
+    teacher: Any
+    label_deviations: Any
+    learning_rate: float
+    weight_decay: float
+    synaptic_deviation: float
+
+
+class Work(NamedTuple):
+    """Working vectors of one group: see `Shape.working_vectors`."""
+
+    normals: Any
+    x: Any
+    h: Any
+    e: Any
+    v: Any
+    previous: Any
+
+
 @inlined
 def _draw_from_table(
-    states: Any,
-    group: int,
-    table: Any,
-    acceptance: Any,
-    alias: Any,
-    rows: int,
-    target: Any,
-    first: int,
-    columns: int,
-    drawn: Any,
+    run: Any, rows: int, group: int, target: Any, first: int, columns: int
 ) -> None:
     """Write one row of the table per lane, chosen by Walker's alias method.
 
     A word is a uniform number of 64 bits.  Times the number of rows its whole part is the row,
     and the rest decides on the alias: so rows of small probability get exactly theirs.
     """
-    store(drawn, 0, next_words(states, group))
+    store(run.drawn, 0, next_words(run.states, group))
     for lane in range(LANES):
-        bits = drawn[lane]
+        bits = run.drawn[lane]
         low = np.int64(bits & 0xFFFFFFFF) * rows
         high = np.int64(bits >> 32) * rows + (low >> 32)
         row = high >> 32
         rest = ((high & 0xFFFFFFFF) + (low & 0xFFFFFFFF) * 2.0**-32) * 2.0**-32
-        if rest >= acceptance[row]:
-            row = alias[row]
+        if rest >= run.acceptance[row]:
+            row = run.alias[row]
         for column in range(columns):
-            target[(first + column) * LANES + lane] = table[row * columns + column]
+            target[(first + column) * LANES + lane] = run.table[row * columns + column]
 
 
 @inlined
@@ -258,34 +284,16 @@ def _send_back(
 
 
 @inlined
-def _draw_inputs(
-    inputs: int,
-    batch: int,
-    tabulated: bool,
-    elliptical: bool,
-    count: int,
-    normals: Any,
-    x: Any,
-    group: int,
-    states: Any,
-    drawn: Any,
-    coefficients: Any,
-    scales: Any,
-    table: Any,
-    acceptance: Any,
-    alias: Any,
-    table_rows: int,
-) -> None:
+def _draw_inputs(shape: Any, count: int, work: Any, run: Any, table_rows: int, group: int) -> None:
     """Draw ``count`` normals, of which the first make up the inputs of a batch."""
-    fill_normals(states, group, coefficients, normals, (count + 1) // 2)
-    for sample in range(batch):
+    inputs, normals, x = shape.inputs, work.normals, work.x
+    fill_normals(run.states, group, run.coefficients, normals, (count + 1) // 2)
+    for sample in range(shape.batch):
         at = sample * inputs
-        if tabulated:
-            _draw_from_table(
-                states, group, table, acceptance, alias, table_rows, x, at, inputs, drawn
-            )
-        elif elliptical:
-            _draw_from_table(states, group, table, acceptance, alias, table_rows, x, at, 1, drawn)
+        if shape.tabulated:
+            _draw_from_table(run, table_rows, group, x, at, inputs)
+        elif shape.elliptical:
+            _draw_from_table(run, table_rows, group, x, at, 1)
             squared = floats(SMALLEST_SQUARE)
             for j in range(inputs):
                 z = load(normals, at + j)
@@ -293,10 +301,10 @@ def _draw_inputs(
             length = load(x, at) / square_root(squared)
             for j in range(inputs):
                 z = load(normals, at + j)
-                store(x, at + j, length * floats(scales[j]) * z)
+                store(x, at + j, length * floats(run.scales[j]) * z)
         else:
             for j in range(inputs):
-                store(x, at + j, floats(scales[j]) * load(normals, at + j))
+                store(x, at + j, floats(run.scales[j]) * load(normals, at + j))
 
 
 @inlined
@@ -330,103 +338,67 @@ def _teach(
 
 @inlined
 def _descend_second(
-    inputs: int,
-    hidden: int,
-    outputs: int,
-    batch: int,
-    dense: bool,
-    noisy: bool,
-    labels_at: int,
-    normals: Any,
-    x: Any,
-    h: Any,
-    e: Any,
-    v: Any,
-    weights: Any,
-    first: int,
-    teacher: Any,
-    label_deviations: Any,
-    rate: Any,
-    damping: Any,
+    shape: Any, labels_at: int, work: Any, run: Any, first: int, rate: Any, damping: Any
 ) -> None:
     """Errors ``e`` of a batch, hidden errors ``v = U' e``, and the step of ``U``.
 
     A few rows of ``U`` at a time: they are read once for all three.
     """
+    inputs, hidden, outputs = shape.inputs, shape.hidden, shape.outputs
+    x, h, e, v = work.x, work.h, work.e, work.v
     labels = local_floats(ROWS)
-    for k in range(batch * hidden):
+    for k in range(shape.batch * hidden):
         store(v, k, floats(0.0))
     for begin in range(0, outputs, ROWS):
         end = min(begin + ROWS, outputs)
-        for sample in range(batch):
+        for sample in range(shape.batch):
             _multiply(
-                weights, first, begin, end, hidden, h, sample * hidden, e, sample * outputs
+                run.weights, first, begin, end, hidden, h, sample * hidden, e, sample * outputs
             )
             at = sample * inputs
             to = sample * outputs
             for o in range(begin, end):
                 label = floats(0.0)
-                if noisy:
-                    label = floats(label_deviations[o]) * load(normals, labels_at + to + o)
-                if not dense and o < inputs:
-                    label = label + floats(teacher[o]) * load(x, at + o)
+                if shape.noisy:
+                    deviation = floats(run.label_deviations[o])
+                    label = deviation * load(work.normals, labels_at + to + o)
+                if not shape.dense and o < inputs:
+                    label = label + floats(run.teacher[o]) * load(x, at + o)
                 store(labels, o - begin, label)
-            if dense:
-                _teach(teacher, begin, end, inputs, x, at, labels)
+            if shape.dense:
+                _teach(run.teacher, begin, end, inputs, x, at, labels)
             for o in range(begin, end):
                 label = load(labels, o - begin)
                 store(e, to + o, rate * label - damping * load(e, to + o))
-        _send_back(weights, first, begin, end, outputs, hidden, e, h, v, batch)
+        _send_back(run.weights, first, begin, end, outputs, hidden, e, h, v, shape.batch)
 
 
 @inlined
-def _advance(
-    inputs: int,
-    hidden: int,
-    outputs: int,
-    batch: int,
-    tabulated: bool,
-    elliptical: bool,
-    dense: bool,
-    noisy: bool,
-    noisy_synapses: bool,
-    delayed: bool,
-    normals: Any,
-    x: Any,
-    h: Any,
-    e: Any,
-    v: Any,
-    previous: Any,
-    weights: Any,
-    states: Any,
-    drawn: Any,
-    coefficients: Any,
-    scales: Any,
-    table: Any,
-    acceptance: Any,
-    alias: Any,
-    table_rows: int,
-    teacher: Any,
-    label_deviations: Any,
-    learning_rate: float,
-    weight_decay: float,
-    synaptic_deviation: float,
-    groups: int,
-    steps: int,
-) -> None:
+def _advance(shape: Any, delayed: bool, work: Any, given: Any, steps: int) -> None:
+    inputs, hidden, outputs, batch = shape.inputs, shape.hidden, shape.outputs, shape.batch
+    x, h, v, previous = work.x, work.h, work.v, work.previous
+    run = Run(
+        pointer(given.weights), pointer(given.states), pointer(given.drawn),
+        pointer(given.coefficients), pointer(given.scales), pointer(given.table),
+        pointer(given.acceptance), pointer(given.alias), pointer(given.teacher),
+        pointer(given.label_deviations), given.learning_rate, given.weight_decay,
+        given.synaptic_deviation,
+    )  # fmt: skip
+    weights, table_rows = run.weights, len(given.acceptance)
     size = hidden * (inputs + outputs)
+    groups = len(given.weights) // (LANES * size)
     count = inputs * batch
-    if tabulated:
+    if shape.tabulated:
         count = 0
     labels_at = count
-    if noisy:
+    if shape.noisy:
         count += outputs * batch
     # Between these steps both layers are held as multiples of a common factor, which decays in
     # their place: W = factor * memory, U likewise.  An update then takes one fused operation.
-    keep = 1.0 - learning_rate * weight_decay
+    keep = 1.0 - run.learning_rate * run.weight_decay
     if keep == 0.0:
         keep = ROUNDING
-    gain = learning_rate / (batch * keep)
+    gain = run.learning_rate / (batch * keep)
     rate = floats(gain)
     if delayed:
         # The step of W waits for the next inputs, when the same rows are needed: a large W then
@@ -442,24 +414,16 @@ def _advance(
             for step in range(steps):
                 damping = floats(gain * factor * factor)
                 factor = factor * keep
-                _draw_inputs(
-                    inputs, batch, tabulated, elliptical, count, normals, x, group, states,
-                    drawn, coefficients, scales, table, acceptance, alias, table_rows,
-                )  # fmt: skip
+                _draw_inputs(shape, count, work, run, table_rows, group)
                 for begin in range(0, hidden, ROWS):
                     end = min(begin + ROWS, hidden)
-                    _add_outer(
-                        weights, first_w, begin, end, hidden, inputs, v, previous, batch
-                    )
+                    _add_outer(weights, first_w, begin, end, hidden, inputs, v, previous, batch)
                     for sample in range(batch):
                         _multiply(
                             weights, first_w, begin, end, inputs, x, sample * inputs, h,
                             sample * hidden,
                         )  # fmt: skip
-                _descend_second(
-                    inputs, hidden, outputs, batch, dense, noisy, labels_at, normals, x, h, e, v,
-                    weights, first_u, teacher, label_deviations, rate, damping,
-                )  # fmt: skip
+                _descend_second(shape, labels_at, work, run, first_u, rate, damping)
                 for k in range(batch * inputs):
                     store(previous, k, load(x, k))
                 if step + 1 == steps or abs(factor) < SMALLEST_FACTOR:
@@ -477,23 +441,17 @@ def _advance(
         for group in range(groups):
             first_w = group * size
             first_u = first_w + hidden * inputs
-            _draw_inputs(
-                inputs, batch, tabulated, elliptical, count, normals, x, group, states,
-                drawn, coefficients, scales, table, acceptance, alias, table_rows,
-            )  # fmt: skip
+            _draw_inputs(shape, count, work, run, table_rows, group)
             for sample in range(batch):
                 _multiply(
                     weights, first_w, 0, hidden, inputs, x, sample * inputs, h, sample * hidden
                 )
-            _descend_second(
-                inputs, hidden, outputs, batch, dense, noisy, labels_at, normals, x, h, e, v,
-                weights, first_u, teacher, label_deviations, rate, damping,
-            )  # fmt: skip
+            _descend_second(shape, labels_at, work, run, first_u, rate, damping)
             _add_outer(weights, first_w, 0, hidden, hidden, inputs, v, x, batch)
-            if noisy_synapses:
-                fill_normals(states, group, coefficients, normals, (size + 1) // 2)
+            if shape.noisy_synapses:
+                fill_normals(run.states, group, run.coefficients, work.normals, (size + 1) // 2)
                 for k in range(size):
-                    jitter = floats(synaptic_deviation / factor) * load(normals, k)
+                    jitter = floats(run.synaptic_deviation / factor) * load(work.normals, k)
                     store(weights, first_w + k, load(weights, first_w + k) + jitter)
         if step + 1 == steps or abs(factor) < SMALLEST_FACTOR:
             for k in range(groups * size):
@@ -502,91 +460,33 @@ def _advance(
 
 
 @compiled
-def _general(
-    inputs: int,
-    hidden: int,
-    outputs: int,
-    batch: int,
-    tabulated: bool,
-    elliptical: bool,
-    dense: bool,
-    noisy: bool,
-    noisy_synapses: bool,
-    delayed: bool,
-    normals: Any,
-    x: Any,
-    h: Any,
-    e: Any,
-    v: Any,
-    previous: Any,
-    weights: Any,
-    states: Any,
-    drawn: Any,
-    coefficients: Any,
-    scales: Any,
-    table: Any,
-    acceptance: Any,
-    alias: Any,
-    teacher: Any,
-    label_deviations: Any,
-    learning_rate: float,
-    weight_decay: float,
-    synaptic_deviation: float,
-    steps: int,
-) -> None:
-    _advance(
-        inputs, hidden, outputs, batch, tabulated, elliptical, dense, noisy, noisy_synapses,
-        delayed, pointer(normals), pointer(x), pointer(h), pointer(e), pointer(v),
-        pointer(previous), pointer(weights), pointer(states), pointer(drawn), pointer(coefficients),
-        pointer(scales), pointer(table), pointer(acceptance), pointer(alias), len(acceptance),
-        pointer(teacher), pointer(label_deviations), learning_rate, weight_decay,
-        synaptic_deviation, len(weights) // (LANES * hidden * (inputs + outputs)), steps,
+def _general(shape: Any, delayed: bool, vectors: Any, given: Any, steps: int) -> None:
+    work = Work(
+        pointer(vectors.normals), pointer(vectors.x), pointer(vectors.h), pointer(vectors.e),
+        pointer(vectors.v), pointer(vectors.previous),
     )  # fmt: skip
+    _advance(shape, delayed, work, given, steps)
 
 
 @cache
 def _specialised(shape: Shape) -> Callable[..., None]:
-    (inputs, hidden, outputs, batch, tabulated, elliptical, dense, noisy, noisy_synapses) = shape
     delayed = shape.delayed
-    normal_vectors, x_vectors, h_vectors, e_vectors, v_vectors, previous = shape.working_vectors
+    normals, x, h, e, v, previous = shape.working_vectors
 
     @compiled
-    def advance(
-        weights: Any,
-        states: Any,
-        drawn: Any,
-        coefficients: Any,
-        scales: Any,
-        table: Any,
-        acceptance: Any,
-        alias: Any,
-        teacher: Any,
-        label_deviations: Any,
-        learning_rate: float,
-        weight_decay: float,
-        synaptic_deviation: float,
-        steps: int,
-    ) -> None:
-        _advance(
-            inputs, hidden, outputs, batch, tabulated, elliptical, dense, noisy, noisy_synapses,
-            delayed, local_floats(normal_vectors), local_floats(x_vectors),
-            local_floats(h_vectors), local_floats(e_vectors), local_floats(v_vectors),
-            local_floats(previous),
-            pointer(weights), pointer(states), pointer(drawn), pointer(coefficients),
-            pointer(scales), pointer(table), pointer(acceptance), pointer(alias),
-            len(acceptance), pointer(teacher), pointer(label_deviations), learning_rate,
-            weight_decay, synaptic_deviation,
-            len(weights) // (LANES * hidden * (inputs + outputs)), steps,
+    def advance(given: Any, steps: int) -> None:
+        work = Work(
+            local_floats(normals), local_floats(x), local_floats(h), local_floats(e),
+            local_floats(v), local_floats(previous),
         )  # fmt: skip
+        _advance(shape, delayed, work, given, steps)
 
     return advance
 
 
-def kernel_for(shape: Shape) -> Callable[..., None]:
-    """A step loop for one thread; takes the block and the model, see `Block`."""
+def kernel_for(shape: Shape) -> Callable[[Run, int], None]:
+    """A step loop for one thread; takes what it works on and the number of steps."""
     if sum(shape.working_vectors) <= STACK_VECTORS:
         return _specialised(shape)
-    normals, x, h, e, v, previous = (
-        np.zeros(LANES * vectors) for vectors in shape.working_vectors
-    )
-    return partial(_general, *shape, shape.delayed, normals, x, h, e, v, previous)
+    vectors = Work(*(np.zeros(LANES * count) for count in shape.working_vectors))
+    return partial(_general, shape, shape.delayed, vectors)

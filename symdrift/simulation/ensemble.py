@@ -14,7 +14,7 @@ from symdrift.evaluation.dense.landscape import MinimumPoint
 from symdrift.execution import Blocks, Diverged, Meter, run_blocks
 from symdrift.precision import double_precision
 from symdrift.progress import Progress
-from symdrift.simulation.descent import kernel_for
+from symdrift.simulation.descent import Run, kernel_for
 from symdrift.simulation.estimators import Observables, WindowSums, sum_windows
 from symdrift.simulation.lags import Displacements
 from symdrift.simulation.lanes import LANES
@@ -103,20 +103,20 @@ class Block:
         shape = model.shape
         self._limit = GROWTH_LIMIT * (1.0 + float(self.weights @ self.weights))
         self._kernel = kernel_for(shape)
-        self._arguments = (
-            self.weights,
-            on_own_pages(replica_streams(seed, first, count)),
-            on_own_pages(np.zeros(LANES, dtype=np.uint64)),
-            COEFFICIENTS,
-            model.scales,
-            np.ravel(model.table.rows),
-            model.table.acceptance,
-            model.table.alias,
-            np.ravel(model.teacher if shape.dense else np.diagonal(model.teacher)).copy(),
-            model.label_deviations,
-            model.learning_rate,
-            model.weight_decay,
-            model.synaptic_deviation,
+        self._run = Run(
+            weights=self.weights,
+            states=on_own_pages(replica_streams(seed, first, count)),
+            drawn=on_own_pages(np.zeros(LANES, dtype=np.uint64)),
+            coefficients=COEFFICIENTS,
+            scales=model.scales,
+            table=np.ravel(model.table.rows),
+            acceptance=model.table.acceptance,
+            alias=model.table.alias,
+            teacher=np.ravel(model.teacher if shape.dense else np.diagonal(model.teacher)).copy(),
+            label_deviations=model.label_deviations,
+            learning_rate=model.learning_rate,
+            weight_decay=model.weight_decay,
+            synaptic_deviation=model.synaptic_deviation,
         )
 
     def advance(self, steps: int) -> None:
@@ -129,7 +129,7 @@ class Block:
         """
         while steps > 0:
             stride = min(steps, CHECK_EVERY)
-            self._kernel(*self._arguments, stride)
+            self._kernel(self._run, stride)
             self.step += stride
             steps -= stride
             if not float(self.weights @ self.weights) < self._limit:

@@ -7,11 +7,8 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh_tridiagonal
 
-from symdrift.errors import RequestError
 from symdrift.evaluation.dense.landscape import MinimumPoint
-from symdrift.inputs import Elliptical, Gaussian, Samples, StimulusSet
 from symdrift.simulation.descent import Shape
 from symdrift.simulation.lanes import LANES
 from symdrift.study.problem import Array, LearningProblem
@@ -20,9 +17,6 @@ Number = TypeVar("Number", np.float64, np.uint64)
 
 PAGE_BYTES = 4096
 """Memory is given out, and read ahead by processors, in pages of this size."""
-
-LENGTH_NODES = 32
-"""Nodes of the quadrature that stands for the random length of elliptical inputs."""
 
 
 @dataclass(frozen=True)
@@ -136,41 +130,17 @@ def padded_layers(minimum: MinimumPoint, hidden: int) -> tuple[Array, Array]:
 
 
 def model_of(problem: LearningProblem, hidden: int) -> Model:
-    """The simulated model of a problem, with ``hidden`` hidden units (see `simulated_hidden`).
-
-    Raises
-    ------
-    RequestError
-        When the kind of inputs is none that can be simulated.
-    """
+    """The simulated model of a problem, with ``hidden`` hidden units (see `simulated_hidden`)."""
     outputs, inputs = problem.teacher.shape
-    distribution = problem.inputs
+    recipe = problem.inputs.recipe()
     covariance = problem.input_covariance
     basis = np.eye(inputs)
     scales = np.zeros(inputs)
-    table = _alias_table(np.zeros((1, 1)), np.ones(1))
-    tabulated = elliptical = False
-    if isinstance(distribution, Gaussian | Elliptical):
+    if recipe.components:
         if np.any(covariance - np.diag(np.diagonal(covariance))):
             _, basis = np.linalg.eigh(covariance)
             covariance = np.diag(np.diagonal(basis.T @ covariance @ basis))
         scales = np.sqrt(np.diagonal(covariance))
-        if isinstance(distribution, Elliptical) and distribution.kurtosis != 0:
-            elliptical = True
-            table = _lengths(inputs, distribution.length_variance)
-    elif isinstance(distribution, StimulusSet):
-        tabulated = True
-        table = _alias_table(distribution.stimuli, distribution.probabilities)
-    elif isinstance(distribution, Samples):
-        tabulated = True
-        count = len(distribution.rows)
-        table = _alias_table(distribution.rows, np.full(count, 1.0 / count))
-    else:
-        raise RequestError(
-            "inputs.distribution",
-            f"of type {type(distribution).__name__} cannot be simulated; Gaussian, Elliptical, "
-            "StimulusSet and Samples can",
-        )
     teacher = problem.teacher @ basis
     shared = min(inputs, outputs)
     square = np.zeros_like(teacher)
@@ -180,8 +150,8 @@ def model_of(problem: LearningProblem, hidden: int) -> Model:
         hidden=hidden,
         outputs=outputs,
         batch=problem.batch,
-        tabulated=tabulated,
-        elliptical=elliptical,
+        tabulated=not recipe.components,
+        elliptical=recipe.lengths,
         dense=bool(np.any(teacher != square)),
         noisy=bool(np.any(problem.label_noise > 0)),
         noisy_synapses=problem.synaptic_noise > 0,
@@ -191,7 +161,7 @@ def model_of(problem: LearningProblem, hidden: int) -> Model:
         basis=basis,
         covariance=covariance,
         scales=scales,
-        table=table,
+        table=_alias_table(recipe.rows, recipe.probabilities),
         teacher=teacher,
         label_deviations=np.sqrt(problem.label_noise),
         learning_rate=problem.learning_rate,
@@ -213,25 +183,6 @@ def on_own_pages(values: NDArray[Number]) -> NDArray[Number]:
     result = buffer[offset : offset + flat.nbytes].view(flat.dtype)
     result[:] = flat
     return result
-
-
-def _lengths(inputs: int, variance: float) -> Table:
-    """Lengths ``r``, where a finite distribution of ``r^2`` stands for its gamma law.
-
-    The nodes of Gauss-Laguerre quadrature reproduce the moments of ``r^2`` up to order
-    ``2 * LENGTH_NODES - 1`` exactly, far beyond the second, which is all that the fourth moment
-    of the inputs involves.  ``r^2 / n`` has the orthogonal polynomials whose recurrence is
-    written down here, without a singular end: at relative variance 0 every node is 1.
-    """
-    order = np.arange(LENGTH_NODES)
-    lower = order[1:]
-    nodes, axes = eigh_tridiagonal(
-        1 + 2 * variance * order, np.sqrt(variance * lower * (1 + variance * (lower - 1)))
-    )
-    weights = axes[0] ** 2
-    return _alias_table(
-        np.sqrt(inputs * np.maximum(nodes, 0.0))[:, np.newaxis], weights / weights.sum()
-    )
 
 
 def _alias_table(rows: Array, probabilities: Array) -> Table:

@@ -23,7 +23,7 @@ from symdrift.study.model import (
 
 if TYPE_CHECKING:
     from symdrift.inputs import InputDistribution
-    from symdrift.study.problem import LearningProblem, Stimulus
+    from symdrift.study.problem import LearningProblem
 
 Array = NDArray[np.float64]
 LARGEST_SIZE = 4096
@@ -86,21 +86,9 @@ def learning_problem(study: Specification) -> LearningProblem:
         weight_decay=numbers["learning.weight_decay"],
         batch=int(numbers["learning.batch"]),
         synaptic_noise=numbers["learning.synaptic_noise"],
-        stimuli=stimuli or _default_stimuli(distribution, inputs),
+        stimuli=stimuli
+        or tuple(Stimulus(*named) for named in distribution.named_stimuli(MOST_STIMULI)),
     )
-
-
-def _default_stimuli(distribution: InputDistribution, inputs: int) -> tuple[Stimulus, ...]:
-    """The stimuli of a set that is not too large, else the axes, by the names in a file."""
-    from symdrift.inputs import Samples, StimulusSet
-    from symdrift.study.problem import Stimulus
-
-    if isinstance(distribution, StimulusSet) and len(distribution.stimuli) <= MOST_STIMULI:
-        return tuple(Stimulus(f"stimulus {k + 1}", x) for k, x in enumerate(distribution.stimuli))
-    names = tuple(f"axis {k + 1}" for k in range(inputs))
-    if isinstance(distribution, Samples) and distribution.source is not None:
-        names = distribution.source.names
-    return tuple(Stimulus(name, axis) for name, axis in zip(names, np.eye(inputs), strict=True))
 
 
 def _known_numbers(study: Specification) -> dict[str, float]:

@@ -26,18 +26,13 @@ from symdrift.evaluation.result import (
     validity_warnings,
 )
 from symdrift.evaluation.units import Units, natural_units
-from symdrift.inputs import Elliptical, Gaussian
 from symdrift.study.problem import Array, LearningProblem
 
 
 def applies(problem: LearningProblem) -> str | None:
     """Why the closed form does not apply, as a sentence; ``None`` when it does."""
-    inputs = problem.inputs
-    if isinstance(inputs, Elliptical) and inputs.kurtosis != 0:
-        # Cov(x_i^2, x_l^2) != 0 couples the blocks of the directions (i, i) to each other.
-        return "the squares of elliptical inputs are correlated"
-    if not isinstance(inputs, Gaussian | Elliptical):
-        return "the inputs are not Gaussian"
+    if problem.inputs.not_gaussian is not None:
+        return problem.inputs.not_gaussian
     if problem.synaptic_noise != 0:
         return "synaptic noise is not covered by it"
     aligned = align(problem)

@@ -23,39 +23,9 @@ def _mean_rotation(
     label_noise: Array,
     batch: Array,
 ) -> Array:
-    """Mean rotation mu_12 per step.
-
-    -eta^2 sqrt(s_1 s_2) (s_1 - s_2) Sigma_12 / (2 (s_1 + s_2) B) times the bracket ((1 +
-    kappa) gamma^2 N / det(Sigma) + kappa gamma^2 N_kappa + gamma sigma^2 (s_1 + s_2)
-    N_sigma) / D
-
-    Parameters
-    ----------
-    s1 : array_like
-        Larger singular value.
-    s2 : array_like
-        Smaller singular value.
-    sigma11 : array_like
-        Input variance along the first canonical axis.
-    sigma12 : array_like
-        Input covariance of the canonical axes.
-    sigma22 : array_like
-        Input variance along the second canonical axis.
-    weight_decay : array_like
-        Weight decay gamma.
-    learning_rate : array_like
-        Learning rate eta.
-    kurtosis : array_like
-        Kurtosis kappa of elliptical inputs; 0 for Gaussian.
-    label_noise : array_like
-        Variance sigma^2 of the label noise.
-    batch : array_like
-        Samples per step B.
-
-    Returns
-    -------
-    mean_rotation : ndarray
-    """
+    """Mean rotation mu_12 per step."""
+    # -eta^2 sqrt(s_1 s_2) (s_1 - s_2) Sigma_12 / (2 (s_1 + s_2) B) times the bracket ((1 + kappa)
+    # gamma^2 N / det(Sigma) + kappa gamma^2 N_kappa + gamma sigma^2 (s_1 + s_2) N_sigma) / D
     gaussian = (
         2*s1**5*sigma11**6*sigma22 - 2*s1**5*sigma11**5*sigma12**2 +
         23*s1**5*sigma11**5*sigma22**2 - 41*s1**5*sigma11**4*sigma12**2*sigma22 +
@@ -493,37 +463,8 @@ def _small_angle(
     label_noise: Array,
     batch: Array,
 ) -> Array:
-    """Mean rotation mu_12 per step, to first order in the angle.
-
-    The first-order term of the exact rate, with s_i = a_i - gamma / lambda_i
-
-    Parameters
-    ----------
-    a1 : array_like
-        Gain of the axis of the larger singular value.
-    a2 : array_like
-        Gain of the other axis.
-    lambda1 : array_like
-        Input variance of the axis next to the first gain.
-    lambda2 : array_like
-        Input variance of the other axis.
-    angle : array_like
-        Angle of the axes of the inputs to those of the teacher, radians.
-    weight_decay : array_like
-        Weight decay gamma.
-    learning_rate : array_like
-        Learning rate eta.
-    kurtosis : array_like
-        Kurtosis kappa of elliptical inputs; 0 for Gaussian.
-    label_noise : array_like
-        Variance sigma^2 of the label noise.
-    batch : array_like
-        Samples per step B.
-
-    Returns
-    -------
-    mean_rotation : ndarray
-    """
+    """Mean rotation mu_12 per step, to first order in the angle."""
+    # The first-order term of the exact rate, with s_i = a_i - gamma / lambda_i
     t0 = lambda1 - lambda2
     t1 = lambda1**(-1.0)
     t2 = t1*weight_decay

@@ -30,7 +30,6 @@ from symdrift.evaluation.result import (
 )
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_warnings, with_synaptic_noise
 from symdrift.evaluation.units import Units, natural_units
-from symdrift.inputs import Elliptical, Gaussian
 from symdrift.progress import Progress
 from symdrift.study.problem import Array, LearningProblem
 
@@ -199,7 +198,7 @@ def _fluctuation(
 
 def unseen_warnings(problem: LearningProblem) -> tuple[str, ...]:
     """Warn when the teacher acts on inputs that never occur: nothing of it is learned."""
-    if isinstance(problem.inputs, Gaussian | Elliptical):
+    if problem.inputs.full_rank:
         return ()
     variances, axes = np.linalg.eigh(problem.input_covariance)
     size = len(variances)

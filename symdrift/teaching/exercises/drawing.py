@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import sympy as sp
 
+from symdrift.evaluation.closed_form.formulas import singular_values
 from symdrift.inputs import Gaussian
 from symdrift.study.problem import LearningProblem, Stimulus
 from symdrift.theory.linear.points import Direction
@@ -70,24 +71,32 @@ class Network:
 
     def directions(self) -> tuple[Direction, ...]:
         """The axes at the minimum: what is learned, and what is left over."""
-        worth = [
-            (self.reduction(k), -k)
-            for k in range(len(self.variances))
-            if self.variances[k] * self.gains[k] > self.weight_decay
-        ]
-        active = {-k for _, k in sorted(worth, reverse=True)[: self.hidden]}
-        found = []
-        for k, (variance, gain, noise) in enumerate(
-            zip(self.variances, self.gains, self.noises, strict=True)
-        ):
-            residual = self.weight_decay / variance if k in active else gain
-            found.append(Direction(str(k + 1), variance, noise, gain - residual, residual))
-        return tuple(found)
+        size = len(self.variances)
+        found = singular_values(
+            np.array(self.variances, dtype=float),
+            float(self.weight_decay),
+            np.array(self.gains, dtype=float),
+            inputs=size,
+            outputs=size,
+            hidden=self.hidden,
+        )
+        return tuple(
+            self.learned(k)
+            if value > 0
+            else replace(self.learned(k), singular_value=sp.Integer(0), residual=self.gains[k])
+            for k, value in enumerate(found)
+        )
 
-    def reduction(self, axis: int) -> sp.Rational:
-        """By how much learning one axis lowers the loss."""
-        value = self.gains[axis] - self.weight_decay / self.variances[axis]
-        return self.variances[axis] * value**2 / 2
+    def learned(self, axis: int) -> Direction:
+        """An axis that the network learns: ``s = a - gamma / lambda``."""
+        residual = self.weight_decay / self.variances[axis]
+        return Direction(
+            index=str(axis + 1),
+            input_variance=self.variances[axis],
+            label_noise=self.noises[axis],
+            singular_value=self.gains[axis] - residual,
+            residual=residual,
+        )
 
     def problem(self, name: str) -> LearningProblem:
         """The same network for the dense engine; stimuli are the axes."""

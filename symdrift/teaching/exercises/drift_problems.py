@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import sympy as sp
 
-from symdrift.derivation.symbols import ETA, GAMMA, INPUTS, symbol
+from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.evaluation import dense
 from symdrift.teaching.exercises.drawing import Draw, Network
 from symdrift.teaching.exercises.exercise import Answer, Exercise, Passage
@@ -26,8 +26,9 @@ from symdrift.teaching.exercises.statements import (
     samples,
     singular_values,
 )
-from symdrift.theory.linear.aligned import renaming
-from symdrift.theory.linear.limits import isotropic_direction
+from symdrift.theory.linear.aligned import RepresentativeDrift, renaming
+from symdrift.theory.linear.limits import diffusion, isotropic_direction
+from symdrift.theory.linear.points import Direction
 from symdrift.theory.linear.stochastic_area import BlockCoupling
 
 
@@ -141,6 +142,13 @@ def _block_steps(coupling: BlockCoupling, names: dict[sp.Symbol, sp.Expr]) -> tu
     )
 
 
+def _diffusion(
+    drift: RepresentativeDrift, area: sp.Expr, i: Direction, j: Direction, network: Network
+) -> sp.Expr:
+    numbers = {ETA: network.learning_rate, BATCH: sp.Integer(network.batch)}
+    return diffusion(drift, area, i, j).xreplace(numbers)
+
+
 def plane_diffusion(draw: Draw, theory: Theory) -> Exercise:
     """The diffusion coefficient of the only plane of two learned directions."""
     network = draw.network(axes=2, hidden=2)
@@ -153,8 +161,7 @@ def plane_diffusion(draw: Draw, theory: Theory) -> Exercise:
     terms = [exact.xreplace(names), exact.xreplace(renaming(i=j, j=i) | numbers)]
     forward, backward = drift.own_term.couplings
     length = drift.squared_length.xreplace(names)
-    step = network.learning_rate / network.batch
-    coefficient = step**2 * sp.Add(*terms) / (2 * length**2)
+    coefficient = _diffusion(drift, sp.Add(*terms), i, j, network)
     found = dense.evaluate(network.problem("plane"))
     name = symbol("diffusion_tensor", "12")
     return Exercise(
@@ -232,12 +239,7 @@ def stimuli(draw: Draw, theory: Theory) -> Exercise:
             drift.own_term.exact.xreplace(renaming(i=b, j=a) | numbers),
             drift.other_term.exact.xreplace(names),
         )
-        length = drift.squared_length.xreplace(names)
-        coefficients[i, j] = (
-            network.learning_rate**2
-            * sp.Add(*terms)
-            / (2 * length**2 * network.batch**2)
-        )
+        coefficients[i, j] = _diffusion(drift, sp.Add(*terms), a, b, network)
     rates = [
         sp.Add(*(value for plane, value in coefficients.items() if k in plane)) for k in range(3)
     ]
@@ -316,19 +318,14 @@ def isotropic(draw: Draw, theory: Theory) -> Exercise:
         noises=single.noises * size,
         hidden=size,
     )
-    (variance, *_), (noise, *_) = network.variances, network.noises
-    decay, rate, one = network.weight_decay, network.learning_rate, sp.Integer(1)
-    formula = theory.formula("isotropic")
-    value = symbol("singular_value")
+    formula, one = theory.formula("isotropic"), sp.Integer(1)
     numbers = {
-        symbol("input_variance"): variance,
+        **renaming(**{"": network.learned(0)}),
         symbol("gain"): one,
-        value: 1 - decay / variance,
-        GAMMA: decay,
-        ETA: rate,
-        symbol("batch"): sp.Integer(network.batch),
+        GAMMA: network.weight_decay,
+        ETA: network.learning_rate,
+        BATCH: sp.Integer(network.batch),
         INPUTS: sp.Integer(size),
-        symbol("label_noise"): sp.sqrt(noise),
     }
     exact = formula.rhs.xreplace(numbers)
     axis = isotropic_direction()
@@ -359,9 +356,9 @@ def isotropic(draw: Draw, theory: Theory) -> Exercise:
                 "D": name,
                 "gamma": GAMMA,
                 "eta": ETA,
-                "B": symbol("batch"),
+                "B": BATCH,
                 "number": equal(INPUTS, sp.Integer(size)),
-                "variance1": equal(symbol("input_variance"), variance),
+                "variance1": equal(symbol("input_variance"), network.variances[0]),
             },
         ),
         (
@@ -386,7 +383,10 @@ def isotropic(draw: Draw, theory: Theory) -> Exercise:
             Passage(
                 "A plane has two of the first and {others} of the second, and the squared length "
                 "of its tangent vector is {length}. The sum, ordered by the kinds of noise, is",
-                {"others": INPUTS - 2, "length": equal(symbol("metric"), 4 * value)},
+                {
+                    "others": INPUTS - 2,
+                    "length": equal(symbol("metric"), theory.drift.squared_length.xreplace(names)),
+                },
                 (formula,),
             ),
             Passage(

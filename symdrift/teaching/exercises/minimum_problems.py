@@ -26,7 +26,7 @@ from symdrift.teaching.exercises.statements import (
 )
 from symdrift.theory.hessian import COUPLING
 from symdrift.theory.linear.aligned import renaming
-from symdrift.theory.linear.points import AlignedMinimum, Direction
+from symdrift.theory.linear.points import AlignedMinimum, Direction, loss_reduction
 
 
 def _smallest_loss(directions: tuple[Direction, ...], weight_decay: sp.Expr) -> sp.Expr:
@@ -104,7 +104,9 @@ def bottleneck(draw: Draw, theory: Theory) -> Exercise:
     """Which directions survive when there are too few hidden units."""
     while True:
         network = draw.network(axes=4, hidden=2)
-        reductions = [network.reduction(k) for k in range(4)]
+        reductions = [
+            loss_reduction().xreplace(renaming(**{"": network.learned(k)})) for k in range(4)
+        ]
         if len(set(reductions)) == 4:
             break
     directions = network.directions()
