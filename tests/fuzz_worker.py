@@ -140,12 +140,8 @@ def _serve(pipe: Connection[Outcome, Request], folder: str) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     meminfo = Path(folder) / "meminfo"
     meminfo.write_text(f"MemAvailable: {MEMORY // 1024} kB\n", encoding="ascii")
-    import typer
-
     from symdrift.cli import program
 
-    # Typer makes the commands of its functions anew at each call, ten times the work of a refusal.
-    program.app = typer.main.get_command(program.app)  # type: ignore[assignment]
     with (
         open(os.path.join(folder, "stack"), "w", encoding="utf-8") as stack,
         patch("symdrift.memory._MEMORY", meminfo),

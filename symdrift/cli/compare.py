@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Sequence
 
-import typer
+import click
 
-from symdrift.cli.options import JsonOption, SetOption, StudyArgument
+from symdrift.cli.options import json_option, set_option, study_argument
 from symdrift.cli.requests import chosen_study
 from symdrift.cli.terminal import output_console, print_json, print_tables, progress_shown
 from symdrift.errors import RequestError
 
 
-def compare(
-    study: StudyArgument,
-    assignments: SetOption = None,
-    as_json: JsonOption = False,
-    as_csv: Annotated[
-        bool, typer.Option("--csv", help="Print CSV: a row per comparison and rate.")
-    ] = False,
-) -> None:
+@click.command(epilog="Example: symdrift compare synaptic_noise --csv")
+@study_argument
+@set_option
+@json_option
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV: a row per comparison and rate.")
+def compare(study: str, assignments: Sequence[str], as_json: bool, as_csv: bool) -> None:
     """Set the drift of a study beside that of something simpler.
 
     Synaptic noise of equal mean decay rate (plane by plane, and how both scale), the white-noise

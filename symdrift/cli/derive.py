@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 import symdrift
-from symdrift.cli.options import OutOption, SetOption, StudyArgument
+from symdrift.cli.options import out_option, set_option, study_argument
 from symdrift.cli.requests import chosen_study, output_directory
 from symdrift.cli.terminal import announce, progress_shown
 from symdrift.errors import RequestError
@@ -19,36 +20,38 @@ if TYPE_CHECKING:
     from symdrift.study import Study
 
 
+@click.command(epilog="Example: symdrift derive anisotropic_autoencoder --format tex,html")
+@study_argument
+@out_option
+@click.option(
+    "--format",
+    "formats",
+    metavar="LIST",
+    help="Any of tex,html,pdf (the article), fragment (to \\input into a paper), slides (Beamer), "
+    "sheet (formulas on one page); default: tex,html, and pdf where TeX is.",
+)
+@click.option(
+    "--width",
+    default="article",
+    metavar="article|column|WIDTH",
+    help="Width of the text in article and fragment, which equations are broken to fit: a number "
+    "of em, or a length such as 252pt, 3.5in, 8.6cm or 86mm, in type of 10 pt unless it says so "
+    "(8.6cm@11pt); 3.5 em of it are for the equation number.",
+)
+@click.option(
+    "--where",
+    metavar="LABEL",
+    help="Write nothing; print the file and the line that derive the equation of this label, as "
+    "the HTML page and the LaTeX source name it.",
+)
+@set_option
 def derive(
-    study: StudyArgument,
-    out: OutOption = None,
-    formats: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="LIST",
-            help="Any of tex,html,pdf (the article), fragment (to \\input into a paper), slides "
-            "(Beamer), sheet (formulas on one page); default: tex,html, and pdf where TeX is.",
-        ),
-    ] = None,
-    width: Annotated[
-        str,
-        typer.Option(
-            metavar="article|column|WIDTH",
-            help="Width of the text in article and fragment, which equations are broken to fit: a "
-            "number of em, or a length such as 252pt, 3.5in, 8.6cm or 86mm, in type of 10 pt "
-            "unless it says so (8.6cm@11pt); 3.5 em of it are for the equation number.",
-        ),
-    ] = "article",
-    where: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LABEL",
-            help="Write nothing; print the file and the line that derive the equation of this "
-            "label, as the HTML page and the LaTeX source name it.",
-        ),
-    ] = None,
-    assignments: SetOption = None,
+    study: str,
+    out: Path | None,
+    formats: str | None,
+    width: str,
+    where: str | None,
+    assignments: Sequence[str],
 ) -> None:
     """Derive a study, check every step, write it down.
 

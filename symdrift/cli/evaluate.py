@@ -6,11 +6,17 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from symdrift.cli.options import JsonOption, SetOption, StudyArgument
+from symdrift.cli.options import (
+    approximation_option,
+    json_option,
+    plot_option,
+    set_option,
+    study_argument,
+)
 from symdrift.cli.requests import chosen_study
 from symdrift.cli.terminal import output_console, print_json, print_tables, progress_shown
 from symdrift.errors import RequestError
@@ -22,40 +28,44 @@ _COLUMN = 13
 """Typical columns that one number of a table takes."""
 
 
+@click.command(
+    epilog="Example: symdrift evaluate anisotropic_autoencoder --set gamma=0.2 "
+    "--sweep lambda_3=0.4:0.9:6 --csv"
+)
+@study_argument
+@set_option
+@click.option(
+    "--sweep",
+    "sweeps",
+    multiple=True,
+    metavar="PATH=LO:HI:NUM[:log]",
+    help="Evaluate at NUM values between LO and HI; repeatable: all combinations.",
+)
+@json_option
+@click.option(
+    "--csv", "as_csv", is_flag=True, help="Print CSV: a column per parameter and quantity."
+)
+@plot_option
+@click.option(
+    "--method", default="auto", metavar="auto|closed-form|dense", help="Road to the numbers."
+)
+@approximation_option
+@click.option(
+    "--quantities",
+    default="all",
+    metavar="all|stimuli",
+    help="stimuli: without the drift by plane, for wide networks.",
+)
 def evaluate(
-    study: StudyArgument,
-    assignments: SetOption = None,
-    sweeps: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--sweep",
-            metavar="PATH=LO:HI:NUM[:log]",
-            help="Evaluate at NUM values between LO and HI; repeatable: all combinations.",
-        ),
-    ] = None,
-    as_json: JsonOption = False,
-    as_csv: Annotated[
-        bool, typer.Option("--csv", help="Print CSV: a column per parameter and quantity.")
-    ] = False,
-    plot: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write a picture (.png, .svg or .pdf)."),
-    ] = None,
-    method: Annotated[
-        str, typer.Option(metavar="auto|closed-form|dense", help="Road to the numbers.")
-    ] = "auto",
-    approximation: Annotated[
-        str,
-        typer.Option(
-            metavar="exact|white", help="white: noise and fluctuation taken as uncorrelated."
-        ),
-    ] = "exact",
-    quantities: Annotated[
-        str,
-        typer.Option(
-            metavar="all|stimuli", help="stimuli: without the drift by plane, for wide networks."
-        ),
-    ] = "all",
+    study: str,
+    assignments: Sequence[str],
+    sweeps: Sequence[str],
+    as_json: bool,
+    as_csv: bool,
+    plot: Path | None,
+    method: str,
+    approximation: str,
+    quantities: str,
 ) -> None:
     """Print the numbers of a study.
 
@@ -70,7 +80,7 @@ def evaluate(
         require_picture(plot)
     from symdrift.evaluation.sweep import parse_axis, sweep
 
-    axes = [parse_axis(text) for text in sweeps or ()]
+    axes = [parse_axis(text) for text in sweeps]
     chosen = chosen_study(study, assignments)
     with ExitStack() as afterwards, progress_shown("evaluating") as progress:
         points = sweep(chosen, axes, method, approximation, progress, quantities, as_json)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from pathlib import Path
 
-import typer
+import click
 
-from symdrift.cli.options import OutOption, SeedOption, SetOption, StudyArgument
+from symdrift.cli.options import out_option, seed_option, set_option, study_argument
 from symdrift.cli.requests import chosen_study, output_directory
 from symdrift.cli.terminal import announce, progress_shown
 
 
+@click.command(epilog="Example: symdrift lesson anisotropic_autoencoder --students 20")
+@study_argument
+@out_option
+@seed_option
+@click.option(
+    "--students",
+    type=click.IntRange(1, 500),
+    default=1,
+    metavar="N",
+    help="Problem sheets to draw, one per student.",
+)
+@set_option
 def lesson(
-    study: StudyArgument,
-    out: OutOption = None,
-    seed: SeedOption = 0,
-    students: Annotated[
-        int,
-        typer.Option(metavar="N", min=1, max=500, help="Problem sheets to draw, one per student."),
-    ] = 1,
-    assignments: SetOption = None,
+    study: str, out: Path | None, seed: int, students: int, assignments: Sequence[str]
 ) -> None:
     """Write teaching material: an interactive page and exercises.
 

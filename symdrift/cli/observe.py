@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from symdrift.cli.options import JsonOption, SeedOption, SetOption, StudyArgument
+from symdrift.cli.options import (
+    approximation_option,
+    json_option,
+    plot_option,
+    seed_option,
+    set_option,
+    study_argument,
+)
 from symdrift.cli.requests import chosen_study
 from symdrift.cli.terminal import output_console, print_json, print_tables, progress_shown
 from symdrift.errors import RequestError
@@ -18,32 +26,33 @@ if TYPE_CHECKING:
     from symdrift.observables import Observation
 
 
+@click.command(epilog="Example: symdrift observe digits --times 1e3:4e7:121:log --plot digits.pdf")
+@study_argument
+@set_option
+@click.option(
+    "--times",
+    metavar="LO:HI:NUM[:log]",
+    help="Lags in SGD steps; default: from the fastest relaxation to a few decorrelation times.",
+)
+@seed_option
+@json_option
+@click.option(
+    "--csv",
+    "as_csv",
+    is_flag=True,
+    help="Print CSV: a row per observable, subject, part and lag.",
+)
+@plot_option
+@approximation_option
 def observe(
-    study: StudyArgument,
-    assignments: SetOption = None,
-    times: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LO:HI:NUM[:log]",
-            help="Lags in SGD steps; default: from the fastest relaxation to a few decorrelation "
-            "times.",
-        ),
-    ] = None,
-    seed: SeedOption = 0,
-    as_json: JsonOption = False,
-    as_csv: Annotated[
-        bool, typer.Option("--csv", help="Print CSV: a row per observable, subject, part and lag.")
-    ] = False,
-    plot: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write a picture (.png, .svg or .pdf)."),
-    ] = None,
-    approximation: Annotated[
-        str,
-        typer.Option(
-            metavar="exact|white", help="white: noise and fluctuation taken as uncorrelated."
-        ),
-    ] = "exact",
+    study: str,
+    assignments: Sequence[str],
+    times: str | None,
+    seed: int,
+    as_json: bool,
+    as_csv: bool,
+    plot: Path | None,
+    approximation: str,
 ) -> None:
     """Print what an experimenter would measure.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
 
-import typer
+import click
 
+from symdrift import __version__
 from symdrift.cli.compare import compare
 from symdrift.cli.derive import derive
 from symdrift.cli.evaluate import evaluate
@@ -24,55 +24,32 @@ from symdrift.quoting import printable
 _LONGEST_WORD = 300
 """Characters of a word in a refusal; paths may be as long."""
 
-app = typer.Typer(
-    name="symdrift",
-    help="Derive, evaluate and check how the hidden representations of a trained two-layer "
-    "linear network drift under SGD noise.",
+
+@click.group(
+    help="Derive, evaluate and check how the hidden representations of a trained two-layer linear "
+    "network drift under SGD noise.",
     epilog="Example: symdrift evaluate anisotropic_autoencoder.  Exit codes: 0 done, 1 a check or "
     "validation failed, 2 the request was wrong or its output could not be printed, 130 "
     "interrupted, 143 ended by SIGTERM.",
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+    context_settings={"show_default": True},
 )
+@click.version_option(__version__, message="symdrift %(version)s", help="Print the version.")
+def app() -> None:
+    """Commands, below the options that stand before one."""
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        from symdrift import __version__
-
-        typer.echo(f"symdrift {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _symdrift(
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
-    ] = False,
-) -> None:
-    """Options that stand before a command."""
-
-
-app.command("list", epilog="Example: symdrift list")(list_studies)
-app.command(epilog="Example: symdrift derive anisotropic_autoencoder --format tex,html")(derive)
-app.command(
-    epilog="Example: symdrift evaluate anisotropic_autoencoder --set gamma=0.2 "
-    "--sweep lambda_3=0.4:0.9:6 --csv"
-)(evaluate)
-app.command(
-    epilog="Example: symdrift simulate bottleneck --steps 100000 --replicas 64 --out bottleneck.npz"
-)(simulate)
-app.command(epilog="Example: symdrift validate anisotropic_autoencoder --precision 0.02 --json")(
-    validate
-)
-app.command(epilog="Example: symdrift observe digits --times 1e3:4e7:121:log --plot digits.pdf")(
-    observe
-)
-app.command(epilog="Example: symdrift compare synaptic_noise --csv")(compare)
-app.command(epilog="Example: symdrift report anisotropic_autoencoder")(report)
-app.command(epilog="Example: symdrift lesson anisotropic_autoencoder --students 20")(lesson)
+for command in (
+    list_studies,
+    derive,
+    evaluate,
+    simulate,
+    validate,
+    observe,
+    compare,
+    report,
+    lesson,
+):
+    app.add_command(command)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -90,20 +67,23 @@ def run(arguments: Sequence[str]) -> int:
         130 interrupted.
     """
     try:
-        code = app(list(arguments) or ["--help"], prog_name="symdrift", standalone_mode=False)
+        with app.make_context("symdrift", list(arguments) or ["--help"]) as context:
+            app.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except RequestError as error:
         return _refuse(str(error), 2)
     except CheckFailed as error:
         return _refuse(str(error), 1)
     except MemoryError as error:
         return _refuse(f"there is too little memory for this request: {error}", 2)
-    except typer.TyperException as error:
+    except click.ClickException as error:
         return _refuse(error.format_message(), 2)
     except OSError as error:
         return _refuse(f"the system refused: {error}", 2)
-    if code == 130:
+    except KeyboardInterrupt:
         return _refuse("interrupted before it was done; files that were written are whole", 130)
-    return code if isinstance(code, int) else 0
+    return 0
 
 
 def main() -> None:

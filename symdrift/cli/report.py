@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from pathlib import Path
 
-import typer
+import click
 
-from symdrift.cli.options import OutOption, SetOption, StudyArgument
+from symdrift.cli.options import out_option, set_option, study_argument
 from symdrift.cli.requests import chosen_study, output_directory
 from symdrift.cli.terminal import announce, progress_shown
 
 
-def report(
-    study: StudyArgument,
-    out: OutOption = None,
-    simulation: Annotated[
-        bool,
-        typer.Option(
-            "--simulation/--no-simulation",
-            help="Whether simulations stand beside the theory; they take most of the time.",
-        ),
-    ] = True,
-    assignments: SetOption = None,
-) -> None:
+@click.command(epilog="Example: symdrift report anisotropic_autoencoder")
+@study_argument
+@out_option
+@click.option(
+    "--simulation/--no-simulation",
+    default=True,
+    help="Whether simulations stand beside the theory; they take most of the time.",
+)
+@set_option
+def report(study: str, out: Path | None, simulation: bool, assignments: Sequence[str]) -> None:
     """Write everything about a study in one document.
 
     Derivation, numbers, validation by simulation, and figures.

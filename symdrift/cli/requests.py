@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from symdrift.study import Study
 
 
-def chosen_study(name: str, assignments: Sequence[str] | None) -> Study:
+def chosen_study(name: str, assignments: Sequence[str]) -> Study:
     """Study of that name or path, with the assignments ``PATH=VALUE`` made.
 
     Raises
@@ -26,7 +26,7 @@ def chosen_study(name: str, assignments: Sequence[str] | None) -> Study:
     from symdrift.study import read_study
 
     values: dict[str, str | float] = {}
-    for text in assignments or ():
+    for text in assignments:
         path, equals, value = text.partition("=")
         if not equals or not path.strip() or not value.strip():
             raise RequestError("--set", f'"{text[:80]}" must have the form PATH=VALUE')

@@ -3,41 +3,54 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from symdrift.cli.options import (
-    DaskOption,
-    ReplicasOption,
-    SeedOption,
-    SetOption,
-    StepsOption,
-    StudyArgument,
-    ThreadsOption,
+    PATH,
+    dask_option,
+    replicas_option,
+    seed_option,
+    set_option,
+    steps_option,
+    study_argument,
+    threads_option,
 )
 from symdrift.cli.requests import chosen_study, dask_executor
 from symdrift.cli.terminal import announce, progress_shown
 from symdrift.errors import RequestError
-from symdrift.files import require_file
 
 
+@click.command(
+    epilog="Example: symdrift simulate bottleneck --steps 100000 --replicas 64 --out bottleneck.npz"
+)
+@study_argument
+@click.option(
+    "--out", type=PATH, required=True, metavar="FILE.npz", help="File for the trajectories."
+)
+@steps_option
+@replicas_option
+@seed_option
+@threads_option
+@dask_option
+@set_option
 def simulate(
-    study: StudyArgument,
-    out: Annotated[
-        Path, typer.Option("--out", metavar="FILE.npz", help="File for the trajectories.")
-    ],
-    steps: StepsOption = None,
-    replicas: ReplicasOption = None,
-    seed: SeedOption = 0,
-    threads: ThreadsOption = None,
-    dask: DaskOption = None,
-    assignments: SetOption = None,
+    study: str,
+    out: Path,
+    steps: int | None,
+    replicas: int | None,
+    seed: int,
+    threads: int | None,
+    dask: str | None,
+    assignments: Sequence[str],
 ) -> None:
     """Run online SGD and store the trajectories."""
     if out.suffix != ".npz":
         raise RequestError("--out", f'= "{out}" must end in .npz')
+    from symdrift.files import require_file
+
     require_file(out, "--out")
     problem = chosen_study(study, assignments).problem()
     from symdrift.simulation import simulate as run_simulation

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import typer
+import click
 
 
+@click.command("list", epilog="Example: symdrift list")
 def list_studies() -> None:
     """List the shipped studies, one line each."""
     from symdrift.study import read_study, shipped_studies
@@ -12,4 +13,4 @@ def list_studies() -> None:
     shipped = shipped_studies()
     width = max(map(len, shipped), default=0)
     for name in shipped:
-        typer.echo(f"{name:<{width}}  {read_study(name).title}")
+        click.echo(f"{name:<{width}}  {read_study(name).title}")

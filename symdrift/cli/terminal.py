@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from symdrift.quoting import printable
 
@@ -33,7 +33,7 @@ _SOON = 1.0
 def announce(paths: Sequence[Path]) -> None:
     """Say which files were written."""
     for path in paths:
-        typer.echo(f"wrote {printable(str(path))}")
+        click.echo(f"wrote {printable(str(path))}")
 
 
 def print_json(result: object) -> None:
@@ -41,7 +41,7 @@ def print_json(result: object) -> None:
     from symdrift.records import json_parts
 
     sys.stdout.writelines(json_parts(result))
-    typer.echo()
+    click.echo()
 
 
 def output_console() -> Console:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from symdrift.cli.options import (
-    DaskOption,
-    JsonOption,
-    ReplicasOption,
-    SeedOption,
-    SetOption,
-    StudyArgument,
-    ThreadsOption,
+    dask_option,
+    json_option,
+    plot_option,
+    replicas_option,
+    seed_option,
+    set_option,
+    study_argument,
+    threads_option,
 )
 from symdrift.cli.requests import chosen_study, dask_executor
 from symdrift.cli.terminal import output_console, print_json, print_tables, progress_shown
@@ -27,42 +29,47 @@ if TYPE_CHECKING:
     from symdrift.validation.validate import Validation
 
 
+@click.command(epilog="Example: symdrift validate anisotropic_autoencoder --precision 0.02 --json")
+@study_argument
+@click.option(
+    "--steps",
+    type=int,
+    metavar="N",
+    help="SGD steps of each replica, at the study's learning rate alone; default: several rates, "
+    "extrapolated to zero.",
+)
+@replicas_option
+@seed_option
+@click.option(
+    "--precision",
+    type=float,
+    metavar="P",
+    help="Standard error of the ratios; default: 0.01, or finer where the white-noise "
+    "approximation differs by little.",
+)
+@click.option(
+    "--budget",
+    metavar="TIME",
+    help="Time to simulate at most, as 60s or 2m; compiling, once for a kind of network, comes on "
+    "top. Default: 150s at the speed of two ordinary cores.",
+)
+@threads_option
+@dask_option
+@plot_option
+@json_option
+@set_option
 def validate(
-    study: StudyArgument,
-    steps: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="SGD steps of each replica, at the study's learning rate alone; default: several "
-            "rates, extrapolated to zero.",
-        ),
-    ] = None,
-    replicas: ReplicasOption = None,
-    seed: SeedOption = 0,
-    precision: Annotated[
-        float | None,
-        typer.Option(
-            metavar="P",
-            help="Standard error of the ratios; default: 0.01, or finer where the white-noise "
-            "approximation differs by little.",
-        ),
-    ] = None,
-    budget: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="Time to simulate at most, as 60s or 2m; compiling, once for a kind of network, "
-            "comes on top. Default: 150s at the speed of two ordinary cores.",
-        ),
-    ] = None,
-    threads: ThreadsOption = None,
-    dask: DaskOption = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write a picture (.png, .svg or .pdf)."),
-    ] = None,
-    as_json: JsonOption = False,
-    assignments: SetOption = None,
+    study: str,
+    steps: int | None,
+    replicas: int | None,
+    seed: int,
+    precision: float | None,
+    budget: str | None,
+    threads: int | None,
+    dask: str | None,
+    plot: Path | None,
+    as_json: bool,
+    assignments: Sequence[str],
 ) -> None:
     """Set theory beside simulation.
 

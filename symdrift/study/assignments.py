@@ -5,11 +5,17 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
 from symdrift.errors import RequestError
-from symdrift.study.reader import TOP_LEVEL, Kind, study_from_document, symbols_of
+from symdrift.study.fields import declared
+from symdrift.study.kinds import VALUES
+from symdrift.study.model import Specification
+from symdrift.study.reader import Kind, checked, read_parts
+
+_TOP_LEVEL = tuple(declared(Specification))
 
 
 def assigned(study: Kind, assignments: Mapping[str, str | float]) -> Kind:
@@ -28,7 +34,8 @@ def assigned(study: Kind, assignments: Mapping[str, str | float]) -> Kind:
             mirror = _mirror(document, steps)
             if mirror and ".".join(mirror) not in assignments:
                 _assign(document, mirror, _toml(path, value))
-    symbols = symbols_of(document, study.name, study.source)
+    changed = read_parts(document, study.name, study.source, type(study))
+    symbols = changed.symbols
     for name in named:
         if name in study.symbols and name not in symbols:
             raise RequestError(
@@ -39,10 +46,10 @@ def assigned(study: Kind, assignments: Mapping[str, str | float]) -> Kind:
         if name not in symbols:
             raise _unknown(name, symbols)
     # A symbol whose last use was replaced takes its value along.
-    kept = {name: value for name, value in values.items() if name in symbols}
-    if kept or named:
-        document["values"] = kept | named
-    return study_from_document(document, study.name, study.source, type(study))
+    values = {name: value for name, value in values.items() if name in symbols} | named
+    if values:
+        document["values"] = values
+    return checked(replace(changed, values=VALUES.read(values, "values")))
 
 
 def _toml(path: str, value: str | float) -> Any:
@@ -60,7 +67,7 @@ def _toml(path: str, value: str | float) -> Any:
 
 
 def _assign(document: dict[str, Any], steps: list[str], value: Any) -> None:
-    if steps[0] not in TOP_LEVEL:
+    if steps[0] not in _TOP_LEVEL:
         raise _unknown(".".join(steps), ())
     node: Any = document
     for depth, step in enumerate(steps[:-1]):
@@ -98,7 +105,7 @@ def _mirror(document: Mapping[str, Any], steps: list[str]) -> list[str] | None:
 
 
 def _unknown(name: str, symbols: tuple[str, ...]) -> RequestError:
-    known = (*symbols, *TOP_LEVEL) if "." not in name else TOP_LEVEL
+    known = (*symbols, *_TOP_LEVEL) if "." not in name else _TOP_LEVEL
     close = get_close_matches(name.split(".")[0], known, n=1)
     hint = f'did you mean "{close[0]}"? ' if close and close[0] != name else ""
     return RequestError(

@@ -16,14 +16,13 @@ from symdrift.errors import RequestError
 from symdrift.expressions import LARGEST_NUMBER
 from symdrift.inputs import Samples, SampleSource
 from symdrift.quoting import shown
+from symdrift.study.model import LONGEST_NAME
 from symdrift.study.table import Fault, Table, is_damaged, read_table
 
 Array = NDArray[np.float64]
 
 LARGEST_FILE = 500_000_000
 """Bytes; every numerical stage goes through all samples."""
-LONGEST_NAME = 40
-"""Characters of a stimulus's name, which stands in legends and in the rows of tables."""
 
 _FIELD = "inputs.file"
 _MOST_COLUMNS = 4096

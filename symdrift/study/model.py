@@ -2,32 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from symdrift.expressions import Expression
+from symdrift.expressions import Expression, number
+from symdrift.study.fields import Part, Parts, Variant, held_numbers
+from symdrift.study.kinds import (
+    COLUMNS,
+    COUNT,
+    DATA_FILE,
+    FLAG,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SIZE,
+    VALUES,
+    VARIANCE,
+    Matrix,
+    Numbers,
+    Vector,
+    leaves,
+    text,
+)
+from symdrift.study.notation import NOTATION
 
-Vector = tuple[Expression, ...]
-Matrix = tuple[Vector, ...]
+MOST_STIMULI = 1000
+"""Stimuli that a study follows; the drift of each is reported."""
+LONGEST_NAME = 40
+"""Characters of a stimulus's name, which stands in legends and in the rows of tables."""
+
+_ONE, _FREE = (), ("",)
+_INPUTS, _OUTPUTS = ("network.inputs",), ("network.outputs",)
+_NONE, _ONE_SAMPLE = number(0), number(1)
+_Covariance = Annotated[
+    Expression | Vector | Matrix,
+    Numbers(VARIANCE, (_ONE, _INPUTS, _INPUTS + _INPUTS)),
+    "variance of all inputs, variance of each, or covariance",
+]
 
 
 @dataclass(frozen=True)
 class Network:
     """Sizes ``n``, ``m`` and ``p`` of a two-layer linear network."""
 
-    inputs: Expression
-    outputs: Expression
-    hidden: Expression
+    inputs: Annotated[Expression, Numbers(SIZE), "inputs"]
+    outputs: Annotated[Expression, Numbers(SIZE), "outputs"]
+    hidden: Annotated[Expression, Numbers(SIZE), "hidden units"]
 
 
 @dataclass(frozen=True)
 class GaussianInputs:
     """Gaussian inputs; ``covariance`` is one variance, the eigenvalues, or a matrix."""
 
-    covariance: Expression | Vector | Matrix
+    covariance: _Covariance
     distribution: ClassVar[str] = "gaussian"
 
 
@@ -35,8 +64,10 @@ class GaussianInputs:
 class EllipticalInputs:
     """Elliptical inputs, whose fourth moments are ``1 + kurtosis`` times the Gaussian ones."""
 
-    covariance: Expression | Vector | Matrix
-    kurtosis: Expression
+    covariance: _Covariance
+    kurtosis: Annotated[
+        Expression, Numbers(), "a third of the excess kurtosis, at least -2/(n + 2)"
+    ]
     distribution: ClassVar[str] = "elliptical"
 
 
@@ -44,8 +75,16 @@ class EllipticalInputs:
 class StimulusInputs:
     """A finite set of stimuli, one per row, shown with these probabilities."""
 
-    stimuli: Matrix
-    probabilities: Vector
+    stimuli: Annotated[Matrix, Numbers(shapes=(_FREE + _INPUTS,)), "a stimulus in each row"]
+    probabilities: Annotated[
+        Vector,
+        Numbers(
+            NOT_NEGATIVE,
+            (_FREE,),
+            advice="; give the probability of each stimulus, together 1",
+        ),
+        "probability of each stimulus, together 1",
+    ]
     distribution: ClassVar[str] = "stimuli"
 
 
@@ -53,14 +92,18 @@ class StimulusInputs:
 class SampleInputs:
     """Rows of a file, shown with equal probability.
 
-    ``columns`` are names from the header or numbers from 1, empty for all; ``center`` takes the
-    mean out; ``components`` is how many principal components replace the columns.
+    Without ``columns`` all are taken; ``center`` takes the mean out, which is done for principal
+    components where nothing else is said.
     """
 
-    file: Path
-    columns: tuple[str | int, ...] = ()
-    center: bool = False
-    components: Expression | None = None
+    file: Annotated[Path, DATA_FILE, "table with a sample in each row, relative to the study"]
+    columns: Annotated[tuple[str | int, ...], COLUMNS, "columns to take, in this order"] = ()
+    center: Annotated[
+        bool | None, FLAG, "take the mean of each column out; by default for components only"
+    ] = None
+    components: Annotated[
+        Expression | None, Numbers(SIZE), "principal components in the place of the columns"
+    ] = None
     distribution: ClassVar[str] = "samples"
 
 
@@ -75,29 +118,39 @@ class Teacher:
     ``(m, n)``; ``label_noise`` is one variance for all outputs, or one per output.
     """
 
-    map: str | Vector | Matrix
-    label_noise: Expression | Vector
+    map: Annotated[
+        str | Vector | Matrix,
+        Numbers(shapes=(_FREE, _OUTPUTS + _INPUTS), word="identity", entries="gains"),
+        "teacher map",
+    ] = "identity"
+    label_noise: Annotated[
+        Expression | Vector,
+        Numbers(NOT_NEGATIVE, (_ONE, _OUTPUTS)),
+        "variance of the label noise of all outputs, or of each",
+    ] = _NONE
 
 
 @dataclass(frozen=True)
 class Learning:
     """Online SGD: rate ``eta``, weight decay ``gamma``, samples and weight noise per step."""
 
-    rate: Expression
-    weight_decay: Expression
-    batch: Expression
-    synaptic_noise: Expression
+    rate: Annotated[Expression, Numbers(POSITIVE), "learning rate"]
+    weight_decay: Annotated[Expression, Numbers(NOT_NEGATIVE), "weight decay"]
+    batch: Annotated[Expression, Numbers(COUNT), "samples per SGD step"] = _ONE_SAMPLE
+    synaptic_noise: Annotated[
+        Expression, Numbers(NOT_NEGATIVE), "variance added to each weight per SGD step"
+    ] = _NONE
 
 
 @dataclass(frozen=True)
 class NamedStimulus:
     """An input whose representation is followed."""
 
-    name: str
-    vector: Vector
+    name: Annotated[str, text(LONGEST_NAME), "name in tables and figures"]
+    vector: Annotated[Vector, Numbers(shapes=(_INPUTS,)), "the input"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Specification:
     """What a study's file says, part by part; symbolic where it names symbols.
 
@@ -105,9 +158,11 @@ class Specification:
     ----------
     name : str
         Stem of the study's file.
-    title : str
     source : Path
         The study's file.
+    document : Mapping
+        The table that the study was read from.
+    title : str
     network, inputs, teacher, learning
         What is derived from.
     stimulus : tuple of NamedStimulus
@@ -116,27 +171,35 @@ class Specification:
         LaTeX by role, one of :data:`symdrift.study.roles.ROLES`.
     values : Mapping of str to Expression
         Numbers for the symbols, where known; they never enter a derivation.
-    document : Mapping
-        The table that the study was read from.
     """
 
     name: str
-    title: str
     source: Path
-    network: Network
-    inputs: InputsSpecification
-    teacher: Teacher
-    learning: Learning
-    stimulus: tuple[NamedStimulus, ...]
-    notation: Mapping[str, str]
-    values: Mapping[str, Expression]
     document: Mapping[str, Any] = field(repr=False, compare=False)
+    title: Annotated[str, text(), "title of documents; by default the name of the file"] = ""
+    network: Annotated[Network, Part(Network), "network"]
+    inputs: Annotated[
+        InputsSpecification,
+        Variant("distribution", GaussianInputs, EllipticalInputs, StimulusInputs, SampleInputs),
+        "inputs",
+    ]
+    teacher: Annotated[Teacher, Part(Teacher), "teacher"] = Teacher()
+    learning: Annotated[Learning, Part(Learning), "learning"]
+    stimulus: Annotated[
+        tuple[NamedStimulus, ...], Parts(NamedStimulus, MOST_STIMULI), "stimuli that are followed"
+    ] = ()
+    notation: Annotated[Mapping[str, str], NOTATION, "how symbols are printed"] = field(
+        default_factory=dict
+    )
+    values: Annotated[Mapping[str, Expression], VALUES, "values of the symbols"] = field(
+        default_factory=dict
+    )
 
     @cached_property
     def numbers(self) -> Mapping[str, Expression]:
         """Every number of the study by its dotted field, in the order of the study."""
-        parts = ("network", "inputs", "teacher", "learning", "stimulus")
-        return dict(leaf for part in parts for leaf in _leaves(part, getattr(self, part)))
+        held = held_numbers(self)
+        return dict(leaf for path, _, entries in held for leaf in leaves(entries, path))
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
@@ -149,14 +212,3 @@ class Specification:
     def missing(self) -> tuple[str, ...]:
         """Symbols that have no value yet."""
         return tuple(name for name in self.symbols if name not in self.values)
-
-
-def _leaves(path: str, part: object) -> Iterator[tuple[str, Expression]]:
-    if isinstance(part, Expression):
-        yield path, part
-    elif isinstance(part, tuple):
-        for index, entry in enumerate(part):
-            yield from _leaves(f"{path}.{index}", entry)
-    elif is_dataclass(part):
-        for entry in fields(part):
-            yield from _leaves(f"{path}.{entry.name}", getattr(part, entry.name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from symdrift.errors import RequestError
 from symdrift.expressions import Expression
 from symdrift.inputs import require_kurtosis
-from symdrift.study.data_file import read_samples
+from symdrift.study.fields import held_numbers
+from symdrift.study.kinds import leaves
 from symdrift.study.model import (
+    MOST_STIMULI,
     EllipticalInputs,
-    GaussianInputs,
     SampleInputs,
     Specification,
     StimulusInputs,
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
     from symdrift.study.problem import LearningProblem
 
 Array = NDArray[np.float64]
-LARGEST_SIZE = 4096
-"""Units of one layer; beyond that the arrays of a study alone take gigabytes."""
-MOST_STIMULI = 1000
-"""Stimuli that a study follows; the drift of each is reported."""
 _MOST_NAMED = 20
 """Symbols without a value that a message names."""
 _PROBABILITY_TOLERANCE = 1e-9
@@ -46,7 +43,7 @@ def check_numbers(study: Specification) -> None:
         Naming the field, the value and what is allowed.
     """
     numbers = _known_numbers(study)
-    _check_ranges(numbers)
+    _check_ranges(study, numbers)
     _check_shapes(study)
     _check_samples(study, numbers)
     _check_probabilities(study, numbers)
@@ -102,47 +99,45 @@ def _known_numbers(study: Specification) -> dict[str, float]:
 
 
 def _check_shapes(study: Specification) -> None:
-    network, inputs, teacher = study.network, study.inputs, study.teacher
-    n, m = ("network.inputs", network.inputs), ("network.outputs", network.outputs)
-    if isinstance(inputs, (GaussianInputs, EllipticalInputs)):
-        covariance = inputs.covariance
-        if isinstance(covariance, tuple):
-            _check_length("inputs.covariance", len(covariance), *n)
-            if isinstance(covariance[0], tuple):
-                _check_length("inputs.covariance.0", len(covariance[0]), *n)
-    elif isinstance(inputs, StimulusInputs):
-        _check_length("inputs.stimuli.0", len(inputs.stimuli[0]), *n)
-        if len(inputs.probabilities) != len(inputs.stimuli):
+    entries: Any
+    for field, kind, entries in held_numbers(study):
+        shape = next(axes for axes in kind.shapes if len(axes) == _depth(entries))
+        for axis, size_field in enumerate(shape):
+            along = entries[0] if axis else entries
+            if size_field and len(along) != _fixed_size(study, size_field, field + ".0" * axis):
+                needed = f"{size_field} = {study.numbers[size_field]}"
+                raise RequestError(
+                    field + ".0" * axis, f"has {len(along)} entries; {needed} are needed"
+                )
+    gains = study.teacher.map
+    if _depth(gains) == 1:
+        sizes = [
+            _fixed_size(study, size_field, "teacher.map")
+            for size_field in ("network.inputs", "network.outputs")
+        ]
+        if len(gains) != min(sizes):
+            raise RequestError(
+                "teacher.map",
+                f"has {len(gains)} gains; {min(sizes):g} are needed, the smaller of "
+                "network.inputs and network.outputs",
+            )
+    if isinstance(study.inputs, StimulusInputs):
+        probabilities, stimuli = len(study.inputs.probabilities), len(study.inputs.stimuli)
+        if probabilities != stimuli:
             raise RequestError(
                 "inputs.probabilities",
-                f"has {len(inputs.probabilities)} entries; "
-                f"one for each of the {len(inputs.stimuli)} stimuli is needed",
+                f"has {probabilities} entries; one for each of the {stimuli} stimuli is needed",
             )
-    if isinstance(teacher.map, tuple):
-        if isinstance(teacher.map[0], tuple):
-            _check_length("teacher.map", len(teacher.map), *m)
-            _check_length("teacher.map.0", len(teacher.map[0]), *n)
-        else:
-            sizes = (_fixed_size("teacher.map", *n), _fixed_size("teacher.map", *m))
-            if len(teacher.map) != min(sizes):
-                raise RequestError(
-                    "teacher.map",
-                    f"has {len(teacher.map)} gains; {min(sizes):g} are needed, the smaller of "
-                    "network.inputs and network.outputs",
-                )
-    if isinstance(teacher.label_noise, tuple):
-        _check_length("teacher.label_noise", len(teacher.label_noise), *m)
-    for index, stimulus in enumerate(study.stimulus):
-        _check_length(f"stimulus.{index}.vector", len(stimulus.vector), *n)
 
 
-def _check_length(field: str, length: int, size_field: str, size: Expression) -> None:
-    needed = _fixed_size(field, size_field, size)
-    if length != needed:
-        raise RequestError(field, f"has {length} entries; {size_field} = {size} are needed")
+def _depth(entries: object) -> int:
+    """How many indices an entry has."""
+    return 1 + _depth(entries[0]) if isinstance(entries, tuple) else 0
 
 
-def _fixed_size(field: str, size_field: str, size: Expression) -> float:
+def _fixed_size(study: Specification, size_field: str, field: str) -> float:
+    """Size that a list in a field must have."""
+    size = study.numbers[size_field]
     if size.symbols:
         raise RequestError(
             field,
@@ -151,26 +146,12 @@ def _fixed_size(field: str, size_field: str, size: Expression) -> float:
     return size.evaluate({}, size_field)
 
 
-def _check_ranges(numbers: dict[str, float]) -> None:
-    for field, value in numbers.items():
-        if field.startswith(("network.", "inputs.components")):
-            if not value.is_integer() or not 1 <= value <= LARGEST_SIZE:
-                raise RequestError(
-                    field, f"= {value:.12g} must be a whole number from 1 to {LARGEST_SIZE}"
-                )
-        elif field == "learning.batch":
-            if not value.is_integer() or not 1 <= value < 2**53:
-                raise RequestError(
-                    field, f"= {value:.12g} must be a positive whole number below 2^53"
-                )
-        elif field == "learning.rate":
-            if value <= 0:
-                raise RequestError(field, f"= {value:g} must be positive")
-        elif (
-            field.startswith(("teacher.label_noise", "learning.", "inputs.probabilities"))
-            and value < 0
-        ):
-            raise RequestError(field, f"= {value:g} must not be negative")
+def _check_ranges(study: Specification, numbers: dict[str, float]) -> None:
+    for field, kind, entries in held_numbers(study):
+        places = () if _depth(entries) > 1 else [path for path, _ in leaves(entries, field)]
+        for path in places:
+            if path in numbers and not kind.range.holds(numbers[path]):
+                raise RequestError(path, f"= {numbers[path]:.12g} must {kind.range.words}")
     if "inputs.kurtosis" in numbers:
         # Where the number of inputs is a symbol without value, the bound of one input holds.
         require_kurtosis(numbers["inputs.kurtosis"], int(numbers.get("network.inputs", 1)))
@@ -219,13 +200,6 @@ def _check_covariance(study: Specification, numbers: dict[str, float]) -> None:
         return
     covariance = study.inputs.covariance
     if not isinstance(covariance, tuple) or not isinstance(covariance[0], tuple):
-        for path in numbers:
-            if path.startswith(field) and numbers[path] <= 0:
-                raise RequestError(
-                    path,
-                    f"= {numbers[path]:g} must be positive: it is a variance; leave out inputs "
-                    "that do not vary",
-                )
         return
     _require_symmetric(covariance, numbers)
     if _complete(numbers, study, field):
@@ -324,12 +298,15 @@ def _distribution(
     from symdrift.inputs import Elliptical, Gaussian, StimulusSet
 
     if isinstance(study.inputs, SampleInputs):
-        components = numbers.get("inputs.components")
+        from symdrift.study.data_file import read_samples
+
+        components, center = numbers.get("inputs.components"), study.inputs.center
         return read_samples(
             study.inputs.file,
             inputs,
             study.inputs.columns,
-            study.inputs.center,
+            # Principal components are those about the mean, unless it is asked to stay.
+            components is not None if center is None else center,
             None if components is None else int(components),
         )
     if isinstance(study.inputs, StimulusInputs):

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-import scipy.optimize
 
 from symdrift.evaluation.dense.balanced import factored, is_located, polished
 from symdrift.evaluation.dense.coordinates import separated
@@ -158,6 +157,9 @@ def _starts(
 
 def _descended(start: Array, teacher: Array, covariance: Array, weight_decay: float) -> Array:
     """Local minimum below a start (limited-memory quasi-Newton)."""
+    # A third of the time of a small network, most of which have no bottleneck.
+    import scipy.optimize
+
     problem = (teacher, covariance, weight_decay)
 
     def loss_and_gradient(flat: Array) -> tuple[float, Array]:
