@@ -8,10 +8,12 @@ import pytest
 from markupsafe import Markup
 
 from symdrift.typesetting import mathml
+from symdrift.typesetting.formula import letter, word
+from symdrift.typesetting.reading import read
 
 
 def tree(latex: str) -> ElementTree.Element:
-    return ElementTree.fromstring(mathml.inline(latex))
+    return ElementTree.fromstring(mathml.inline(read(latex)))
 
 
 def test_a_power_of_ten_has_ten_as_its_base() -> None:
@@ -39,11 +41,11 @@ def test_names_of_functions_keep_a_thin_space_where_tex_has_one(latex: str, spac
 
 
 def test_a_sans_serif_letter_differs_from_an_upright_one() -> None:
-    assert 'class="sans">D<' in mathml.inline(r"\mathsf{D}")
-    assert "class" not in mathml.inline(r"\mathrm{D}")
+    assert 'class="sans">D<' in mathml.inline(word("mathsf", "D"))
+    assert "class" not in mathml.inline(word("mathrm", "D"))
 
 
 def test_only_a_formula_with_punctuation_behind_it_is_held_together() -> None:
-    one, other = mathml.inline("a"), mathml.inline("b")
+    one, other = mathml.inline(letter("a")), mathml.inline(letter("b"))
     text = str(mathml.joined([one, Markup(" and ("), other, Markup("), &lt;")]))
     assert text == f'{one} and <span class="unbroken">({other}),</span> &lt;'
