@@ -8,7 +8,7 @@ import pytest
 from markupsafe import Markup
 
 from symdrift.typesetting import mathml
-from symdrift.typesetting.formula import letter, word
+from symdrift.typesetting.formula import letter, scientific, word
 from symdrift.typesetting.reading import read
 
 
@@ -17,7 +17,8 @@ def tree(latex: str) -> ElementTree.Element:
 
 
 def test_a_power_of_ten_has_ten_as_its_base() -> None:
-    power = tree(r"3.48 \times 10^{-10}").find(".//msup")
+    number = scientific("3.48", letter(r"\times"), -10)
+    power = ElementTree.fromstring(mathml.inline(number)).find(".//msup")
     assert power is not None
     assert ["".join(part.itertext()) for part in power] == ["10", "−10"]
     assert [number.text for number in tree("12 x^{2}").iter("mn")] == ["12", "2"]

@@ -44,7 +44,8 @@ _NO_BINARY_BEFORE = frozenset([Kind.REL, Kind.CLOSE, Kind.PUNCT])
 _NO_SPACE_AFTER = frozenset([Kind.BIN, Kind.REL, Kind.OPEN, Kind.PUNCT, None])
 _NO_SPACE_BEFORE = frozenset([Kind.BIN, Kind.REL, Kind.OPEN, Kind.CLOSE, Kind.PUNCT, None])
 
-_SIZES = ("", "big", "Big", "bigg", "Bigg")
+BIG = ("", "big", "Big", "bigg", "Bigg")
+"""Sizes of delimiters: plain, and by the commands of LaTeX."""
 _HEIGHTS = ("", "1.2em", "1.8em", "2.4em", "3em")
 _DELIMITER_WIDTH = (0.39, 0.46, 0.6, 0.74, 0.8, 0.9)
 """Width of a parenthesis: plain, big, Big, bigg, Bigg, taller."""
@@ -380,7 +381,7 @@ def scripts(base: Formula, sub: Formula | None = None, sup: Formula | None = Non
         When that atom has such a script already.
     """
     nucleus, below, above = base.atoms[-1].scripts or (base.atoms[-1], None, None)
-    if (sub and below) or (sup and above):
+    if None not in (sub, below) or None not in (sup, above):
         raise ValueError(f"double script on {base.latex!r}")
     latex = base.latex
     latex += "" if sub is None else f"_{{{sub.latex}}}"
@@ -509,7 +510,7 @@ def delimiter(latex: str, size: int, side: str) -> Formula:
         else ' stretchy="false"'
     )
     atom = Atom(_element("mo", character, look), _SIDES[side], boxes, text=character)
-    return Formula(rf"\{_SIZES[size]}{side}{latex}" if size else latex, (atom,))
+    return Formula(rf"\{BIG[size]}{side}{latex}" if size else latex, (atom,))
 
 
 def brackets(body: Formula, size: int) -> Formula:

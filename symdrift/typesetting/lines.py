@@ -10,7 +10,7 @@ and defined below the equation.  The type size never changes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import sympy as sp
@@ -174,24 +174,6 @@ def lay_out(
     writer.emit(expression.args[0], EMPTY, 1)
     writer.relate(operator, right, tail)
     return writer.layout(EMPTY)
-
-
-def typeset(
-    expression: sp.Basic,
-    symbol_names: Mapping[sp.Basic, str],
-    width: float,
-    ascending: Sequence[sp.Basic] = (),
-) -> str:
-    r"""LaTeX display of an expression, every line within ``width`` em.
-
-    An unnumbered ``align*``, followed by the definitions of the parts that had to be
-    named.  Documents, which number their equations, use :func:`lay_out`.
-    """
-    layout = lay_out(expression, TheoryPrinter(symbol_names, ascending), width, Names())
-    text = align(layout.rows)
-    if layout.definitions:
-        text += "\nwhere\n" + align_parts(layout.all_definitions())
-    return text
 
 
 def align(rows: Iterable[tuple[Formula, Formula]], label: str = "") -> str:

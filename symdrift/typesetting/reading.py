@@ -11,6 +11,7 @@ import re
 from functools import lru_cache
 
 from symdrift.typesetting.formula import (
+    BIG,
     EMPTY,
     Formula,
     accent,
@@ -38,10 +39,8 @@ from symdrift.typesetting.glyphs import (
 )
 
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\s+|.", re.DOTALL)
-_BIG = re.compile(r"\\(big|Big|bigg|Bigg)([lrm]?)$")
-_BIG_SIZES = ("", "big", "Big", "bigg", "Bigg")
+_BIG = re.compile(r"\\(big|Big|bigg|Bigg)([lrm]?)")
 _SIDES = {Kind.OPEN: "l", Kind.CLOSE: "r", Kind.ORD: ""}
-_FRACTIONS = frozenset([r"\frac", r"\dfrac", r"\tfrac"])
 
 
 class NotMathematics(ValueError):
@@ -57,10 +56,7 @@ def read(latex: str) -> Formula:
     NotMathematics
         For an unknown command, unbalanced groups or characters outside mathematics.
     """
-    reader = _Reader(latex)
-    found = reader.row(frozenset())
-    reader.expect_end()
-    return Formula(latex, found.atoms)
+    return Formula(latex, _Reader(latex).row("").atoms)
 
 
 def tokens_of(latex: str) -> list[str]:
@@ -69,134 +65,98 @@ def tokens_of(latex: str) -> list[str]:
 
 
 class _Reader:
-    """Recursive descent over the tokens of one symbol; the LaTeX of what it builds is unused."""
+    """Takes the tokens of a symbol off one by one; the LaTeX of what it builds is unused."""
 
     def __init__(self, latex: str) -> None:
-        self._tokens = tokens_of(latex)
         self._source = latex
-        self._at = 0
+        self._tokens = tokens_of(latex)
 
-    def row(self, stop: frozenset[str]) -> Formula:
-        """Everything up to (not including) one of the tokens in ``stop``."""
+    def row(self, end: str) -> Formula:
+        """Everything before and including the token ``end``, or the whole rest for none."""
         found = EMPTY
-        while (token := self._peek()) is not None and token not in stop:
-            if token.isspace():
-                self._at += 1
-            elif token in ("^", "_"):
-                found = self._scripted(found)
-            else:
-                found += self._atom()
+        while self._tokens or end:
+            token = self._next(end)
+            if token == end:
+                break
+            if token in ("^", "_"):
+                found = self._scripted(found, token)
+            elif not token.isspace():
+                found += self._atom(token)
         return found
 
-    def expect_end(self) -> None:
-        """Refuse what is left over."""
-        if self._at < len(self._tokens):
-            raise self._refusal(self._tokens[self._at])
-
-    def _peek(self) -> str | None:
-        return self._tokens[self._at] if self._at < len(self._tokens) else None
-
-    def _next(self) -> str:
-        while (token := self._peek()) is not None and token.isspace():
-            self._at += 1
-        if token is None:
+    def _next(self, wanted: str = "") -> str:
+        while self._tokens:
+            token = self._tokens.pop(0)
+            if not token.isspace():
+                return token
+        if wanted:
             raise NotMathematics(f"ends too early: {self._source!r}")
-        self._at += 1
-        return token
+        return " "
 
-    def _expect(self, wanted: str) -> None:
-        token = self._next()
-        if token != wanted:
-            raise self._refusal(token)
-
-    def _refusal(self, token: str) -> NotMathematics:
-        return NotMathematics(f"{token!r} is not understood in {self._source!r}")
-
-    def _scripted(self, base: Formula) -> Formula:
-        above = self._next() == "^"
-        script = self._argument()
+    def _scripted(self, base: Formula, sign: str) -> Formula:
+        sub, sup = (None, self._argument()) if sign == "^" else (self._argument(), None)
         try:
-            return scripts(
-                base or group(EMPTY), None if above else script, script if above else None
-            )
+            return scripts(base or group(EMPTY), sub, sup)
         except ValueError as error:
             raise NotMathematics(f"double script in {self._source!r}") from error
 
     def _argument(self) -> Formula:
         """What is in the next braces, or the next single token."""
-        if self._next() == "{":
-            found = self.row(frozenset("}"))
-            self._expect("}")
-            return found
-        self._at -= 1
-        return self._atom(alone=True)
+        token = self._next("argument")
+        return self.row("}") if token == "{" else self._atom(token)
 
     def _word(self) -> str:
-        self._expect("{")
-        rest = self._tokens[self._at :]
-        text = take_argument(rest)
-        self._at = len(self._tokens) - len(rest)
-        plain = re.sub(r"\\([%#&_$ ])", r"\1", text[:-1]).replace("~", " ")
+        if self._next("{") != "{":
+            raise NotMathematics(f"a word without braces in {self._source!r}")
+        text = take_argument(self._tokens)[:-1]
+        plain = re.sub(r"\\([%#&_$ ])", r"\1", text).replace("~", " ")
         if re.search(r"[\\{}^$]", plain):
-            raise NotMathematics(f"{text[:-1]!r} is not plain text")
+            raise NotMathematics(f"{text!r} is not plain text")
         return plain
 
     def _delimiter(self) -> str:
-        token = self._next()
+        token = self._next("delimiter")
         if token not in DELIMITERS:
             raise self._refusal(token)
         return token
 
-    def _atom(self, alone: bool = False) -> Formula:
-        token = self._next()
-        name = token[1:]
+    def _refusal(self, token: str) -> NotMathematics:
+        return NotMathematics(f"{token!r} is not understood in {self._source!r}")
+
+    def _atom(self, token: str) -> Formula:
+        name = token[1:] if token.startswith("\\") else ""
         if token in GLYPHS:
             return letter(token)
-        if token == "{":
-            self._at -= 1
-            return group(self._argument())
-        if re.fullmatch("[0-9.]", token):
-            return numeral(token if alone else token + self._more_digits())
+        if token in "0123456789.":
+            return numeral(token)
         if token in BARE_DELIMITERS:
             return delimiter(token, 0, _SIDES[BARE_DELIMITERS[token]])
         if token in SPACES:
             return space(token)
-        if not token.startswith("\\"):
-            raise self._refusal(token)
+        if token == "{":
+            return group(self.row("}"))
+        if name == "boldsymbol":
+            return group(self._argument())
         if name in FUNCTIONS:
             return function(name)
         if name in FONTS:
             return word(name, self._word())
         if name in ACCENTS:
             return accent(name, ACCENTS[name], self._argument())
-        if name == "boldsymbol":
-            return group(self._argument())
-        if token in _FRACTIONS:
+        if name in ("frac", "dfrac", "tfrac"):
             return fraction(self._argument(), self._argument())
         if name == "sqrt":
-            return self._root()
+            index = None
+            if self._tokens[:1] == ["["]:
+                self._next()
+                index = self.row("]")
+            return root(self._argument(), index)
         if name == "left":
-            left, body = self._delimiter(), self.row(frozenset([r"\right"]))
-            self._expect(r"\right")
+            left, body = self._delimiter(), self.row(r"\right")
             return fence(left, body, self._delimiter())
-        if sized := _BIG.match(token):
-            return delimiter(self._delimiter(), _BIG_SIZES.index(sized[1]), sized[2])
+        if (sized := _BIG.fullmatch(token)) is not None:
+            return delimiter(self._delimiter(), BIG.index(sized[1]), sized[2])
         raise self._refusal(token)
-
-    def _more_digits(self) -> str:
-        digits = ""
-        while (token := self._peek()) is not None and re.fullmatch("[0-9.]", token):
-            digits += token
-            self._at += 1
-        return digits
-
-    def _root(self) -> Formula:
-        index = None
-        if self._peek() == "[":
-            self._at += 1
-            index = self.row(frozenset("]"))
-            self._expect("]")
-        return root(self._argument(), index)
 
 
 def with_index(latex: str, index: str) -> str:
