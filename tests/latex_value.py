@@ -9,19 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from symdrift.typesetting.mathlist import (
-    Delimiter,
-    Fenced,
-    Fraction,
-    Kind,
-    Node,
-    Root,
-    Row,
-    Scripts,
-    Space,
-    Symbol,
-    parse,
-)
+from latex_tree import Delimiter, Fenced, Fraction, Node, Root, Row, Scripts, Symbol, parse
 
 Value = float
 
@@ -38,7 +26,7 @@ class Reader:
 
     def value(self, latex: str) -> Value:
         """Value of a formula, or of the right-hand side of an equation without a left one."""
-        nodes = [node for node in _flat(parse(latex)) if not isinstance(node, Space)]
+        nodes = list(_flat(parse(latex)))
         if isinstance(nodes[0], Symbol) and nodes[0].character == "=":
             nodes = nodes[1:]
         value, rest = self._sum(nodes)
@@ -46,7 +34,7 @@ class Reader:
         return value
 
     def _row(self, row: Row) -> Value:
-        value, rest = self._sum([node for node in _flat(row) if not isinstance(node, Space)])
+        value, rest = self._sum(list(_flat(row)))
         assert not rest
         return value
 
@@ -76,11 +64,11 @@ class Reader:
         first = nodes[0]
         if isinstance(first, Symbol) and first.character.isdigit():
             return self._number(nodes)
-        if isinstance(first, Delimiter) and first.kind is Kind.OPEN:
+        if isinstance(first, Delimiter) and first.side == "l":
             value, nodes = self._sum(nodes[1:])
             closing = nodes[0]
             base, power = _power(closing)
-            assert isinstance(base, Delimiter) and base.kind is Kind.CLOSE
+            assert isinstance(base, Delimiter) and base.side == "r"
             assert (first.character + base.character) in ("()", "[]", "{}")
             assert isinstance(first, Delimiter) and first.size == base.size
             return self._raised(value, power), nodes[1:]
@@ -134,7 +122,7 @@ def _is(node: Node, characters: str) -> bool:
 
 def _closes(node: Node) -> bool:
     base, _ = _power(node)
-    return isinstance(base, Delimiter) and base.kind is Kind.CLOSE
+    return isinstance(base, Delimiter) and base.side == "r"
 
 
 def _power(node: Node) -> tuple[Node, Row | None]:
@@ -143,4 +131,4 @@ def _power(node: Node) -> tuple[Node, Row | None]:
         return node, None
     if node.sub is None:
         return node.base, node.sup
-    return Scripts(node.base, node.sub, None, node.limits), node.sup
+    return Scripts(node.base, node.sub, None), node.sup

@@ -19,8 +19,8 @@ from symdrift.documents.sheet import sheet_latex
 from symdrift.documents.slides import slides_latex
 from symdrift.files import write_text
 from symdrift.typesetting.abridgement import abridged
+from symdrift.typesetting.formula import row
 from symdrift.typesetting.lines import Layout, Names
-from symdrift.typesetting.metrics import measure
 from symdrift.typesetting.printer import TheoryPrinter
 
 PRINTER = TheoryPrinter(SYMBOL_NAMES, [GAMMA])
@@ -35,7 +35,7 @@ def brief(expression: sp.Basic, width: float = 38.0) -> Layout:
 
 
 def words(layout: Layout) -> str:
-    printed = " ".join(f"{left} {right}" for left, right in layout.rows)
+    printed = " ".join(f"{left.latex} {right.latex}" for left, right in layout.rows)
     return " ".join(re.sub(r"\\text\{([^}]*)\}|\\quad", r"\1", printed).split())
 
 
@@ -71,7 +71,7 @@ def test_only_the_long_parts_of_a_quotient_are_named() -> None:
 @pytest.mark.parametrize("width", [18.0, 20.0, 25.0, 38.0])
 def test_a_description_fits_its_line(width: float) -> None:
     for left, right in brief(sp.Eq(V[1, 2], POWER), width).rows:
-        assert measure(f"{left} {right}").width <= width
+        assert row(left, right).width <= width
 
 
 def test_what_has_no_long_polynomial_is_not_described() -> None:

@@ -28,7 +28,7 @@ from symdrift.documents import report, write_document
 from symdrift.documents.html import derivation_html
 from symdrift.documents.latex import derivation_latex
 from symdrift.documents.number_tables import number, quantity
-from symdrift.documents.numbers import Formula, Numbers, Table
+from symdrift.documents.numbers import Numbers, Table
 from symdrift.documents.pdf import CompileResult, compile_pdf
 from symdrift.documents.prose import DocumentError
 from symdrift.documents.rendering import render_latex
@@ -37,6 +37,8 @@ from symdrift.evaluation.evaluate import evaluate
 from symdrift.files import write_text
 from symdrift.quoting import escape_latex
 from symdrift.study import read_study
+from symdrift.typesetting.formula import Formula
+from symdrift.typesetting.reading import read
 
 EXAMPLE = example_derivation()
 
@@ -213,7 +215,7 @@ def test_names_of_every_length_fit_into_every_table_of_results(tmp_path: Path) -
             tuple(
                 (
                     f"decay rate of “{(name * 40)[:length]}”",
-                    *[Formula(short.get(title, r"1.2345 \times 10^{-10}")) for title in head],
+                    *[read(short.get(title, r"1.2345 \times 10^{-10}")) for title in head],
                 )
                 for length in range(1, 41, 3)
             ),
@@ -351,9 +353,9 @@ def test_numbers_are_printed_with_powers_of_ten(value: float, latex: str) -> Non
 
 
 def test_quantities_of_a_validation_are_typeset_and_names_of_stimuli_stay_text() -> None:
-    assert quantity("V[12]") == Formula("V_{12}")
-    assert quantity("mu[2,13]") == Formula(r"\mu_{2,13}")
-    assert quantity("D_h[50% $x$]") == "diffusion of “50% $x$”"
+    assert quantity("V[12]", {}) == Formula("V_{12}")
+    assert quantity("mu[2,13]", {"mean_rotation": "v"}) == Formula("v_{2,13}")
+    assert quantity("D_h[50% $x$]", {}) == "diffusion of “50% $x$”"
 
 
 def test_records_are_rounded_to_significant_digits() -> None:

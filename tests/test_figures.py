@@ -14,7 +14,6 @@ from matplotlib.patches import Rectangle
 
 from symdrift.documents.comparison_tables import compare, comparison_tables
 from symdrift.documents.drawings import FigureModule
-from symdrift.documents.numbers import Formula
 from symdrift.errors import RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.figures import (
@@ -41,6 +40,7 @@ from symdrift.figures.validation import ValidationRatios
 from symdrift.figures.weight_decay import WeightDecaySweep
 from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem
+from symdrift.typesetting.formula import Formula
 from symdrift.validation.extrapolate import Extrapolation, extrapolate
 
 GRID = np.geomspace(0.01, 0.5, 12)

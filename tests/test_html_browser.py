@@ -22,11 +22,13 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 
 from symdrift.derivation.steps import Equation, Step
 from symdrift.documents.html import derivation_html
-from symdrift.documents.numbers import Cell, FigureFile, Formula, Numbers, Table
+from symdrift.documents.numbers import Cell, FigureFile, Numbers, Table
 from symdrift.documents.pycode import python_source
 from symdrift.figures import blocks, decay_rates
 from symdrift.figures.style import rendered
 from symdrift.typesetting import mathml
+from symdrift.typesetting.formula import letter
+from symdrift.typesetting.reading import read
 
 pytestmark = [pytest.mark.slow, needs_browser]
 
@@ -42,7 +44,7 @@ def report_page() -> str:
     """A page with everything that a report has: tables, warnings, figures of every make."""
     structure = blocks.BlockStructure(np.diag([1.0, 2.0]), np.diag([0.5, 0.1]), (1, 1))
     rates = decay_rates.DecayRates(("a", "b"), np.array([1.0, 2.0]), np.array([1.2, 2.1]))
-    row: tuple[Cell, ...] = (Formula("V_{12}"), *(["a cell that needs some room"] * 8))
+    row: tuple[Cell, ...] = (read("V_{12}"), *(["a cell that needs some room"] * 8))
     return derivation_html(
         EXAMPLE,
         Numbers(
@@ -304,7 +306,8 @@ def test_figures_are_as_large_on_a_phone_as_letters_need(driver: WebDriver, page
 
 
 def test_punctuation_stays_on_the_line_of_its_formula(driver: WebDriver, tmp_path: Path) -> None:
-    pieces = [mathml.inline("U"), Markup(". It "), mathml.inline("W"), Markup(" ends.")]
+    one, other = mathml.inline(letter("U")), mathml.inline(letter("W"))
+    pieces = [one, Markup(". It "), other, Markup(" ends.")]
     path = tmp_path / "narrow.html"
     path.write_text(
         "<!DOCTYPE html><html lang='en'><title>x</title><style>.unbroken { white-space: nowrap }"

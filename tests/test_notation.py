@@ -6,8 +6,8 @@ import sympy as sp
 from symdrift.derivation.symbols import adapted_names, latex_names, plain_latex, symbol
 from symdrift.study.roles import ROLES
 from symdrift.typesetting import mathml
-from symdrift.typesetting.mathlist import parse
 from symdrift.typesetting.printer import TheoryPrinter
+from symdrift.typesetting.reading import read
 
 
 def test_an_index_is_attached_to_a_role() -> None:
@@ -55,14 +55,14 @@ def test_symbols_without_role_are_left_to_sympy() -> None:
 )
 def test_a_name_of_several_letters_prints_as_a_word(name: str, latex: str) -> None:
     assert plain_latex(name) == latex
-    parse(latex)
+    assert read(latex).latex == latex
 
 
 def test_words_keep_apart_from_their_neighbours() -> None:
     wd, lr, q = sp.symbols("wd lr q", positive=True)
     printer = TheoryPrinter(adapted_names({}, [wd, lr, q], {}))
-    assert printer.doprint(4 * lr * q * wd**4) == r"4 \, \mathrm{lr} \, \mathrm{wd}^{4} \, q"
-    assert printer.doprint(wd / (lr + q)) == r"\frac{\mathrm{wd}}{\mathrm{lr} + q}"
+    assert printer.doprint(4 * lr * q * wd**4).latex == r"4 \, \mathrm{lr} \, \mathrm{wd}^{4} \, q"
+    assert printer.doprint(wd / (lr + q)).latex == r"\frac{\mathrm{wd}}{\mathrm{lr} + q}"
     assert '<mi mathvariant="normal">wd</mi>' in mathml.inline(printer.doprint(4 * lr * wd))
 
 

@@ -21,6 +21,7 @@ from symdrift.documents.numbers import Numbers, Table
 from symdrift.documents.pdf import compile_pdf
 from symdrift.files import write_text
 from symdrift.quoting import escape_latex
+from symdrift.typesetting.formula import EMPTY, Formula
 from symdrift.typesetting.lines import Layout, align, align_parts
 
 EXAMPLE = example_derivation()
@@ -143,12 +144,13 @@ def test_a_table_stays_whole_unless_it_is_longer_than_most_of_a_page(tmp_path: P
 
 def test_short_equations_and_the_ends_of_long_ones_are_not_divided() -> None:
     def breaks(count: int) -> list[str]:
-        rows = [("", f"row {k}") for k in range(count)]
+        rows = [(EMPTY, Formula(f"row {k}")) for k in range(count)]
         return re.findall(r"\\\\\*?", align(rows))
 
     assert breaks(4) == [r"\\*"] * 3
     assert breaks(7) == [r"\\*", r"\\", r"\\", r"\\", r"\\", r"\\*"]
-    parts = [Layout((("a", "= 1"), ("", "+ 2"))), Layout((("b", "= 3"),))]
+    rows = [(Formula(left), Formula(right)) for left, right in (("a", "= 1"), ("", "+ 2"))]
+    parts = [Layout(tuple(rows)), Layout((rows[0],))]
     assert re.findall(r"\\\\\*?", align_parts(parts)) == [r"\\*", r"\\"]
 
 

@@ -109,7 +109,7 @@ def _aligned(equations: Iterable[Equation]) -> str:
         printer = TheoryPrinter(equation.symbol_names)
         layout = lay_out(equation.expression, printer, NOTEBOOK_WIDTH, names, equation.condition)
         rows += [row for part in (layout, *layout.all_definitions()) for row in part.rows]
-    lines = r" \\[0.5ex] ".join(f"{left} & {right}" for left, right in rows)
+    lines = r" \\[0.5ex] ".join(f"{left.latex} & {right.latex}" for left, right in rows)
     return rf"\begin{{aligned}} {lines} \end{{aligned}}"
 
 

@@ -12,7 +12,7 @@ import sympy as sp
 
 from symdrift.study.letters import in_notation
 from symdrift.study.roles import ROLES
-from symdrift.typesetting.scripts import with_index
+from symdrift.typesetting.reading import with_index
 
 
 def symbol(role: str, index: str | int = "", **assumptions: bool) -> sp.Symbol:

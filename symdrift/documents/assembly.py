@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import sympy as sp
 
 from symdrift.derivation.steps import Check, Derivation, Equation, Step
-from symdrift.documents.numbers import Cell, Formula, shape
+from symdrift.documents.numbers import Cell, shape
 from symdrift.documents.prose import (
     EquationReference,
     Inline,
@@ -20,11 +20,12 @@ from symdrift.documents.prose import (
     read_prose,
 )
 from symdrift.errors import RequestError
-from symdrift.study.letters import in_notation
+from symdrift.study.roles import ROLES
 from symdrift.typesetting.abridgement import abridged, is_too_long
+from symdrift.typesetting.formula import Formula
 from symdrift.typesetting.lines import Layout, Names, lay_out
-from symdrift.typesetting.mathlist import NotMathematics, parse
 from symdrift.typesetting.printer import TheoryPrinter
+from symdrift.typesetting.reading import NotMathematics, read
 
 EQUATION_WIDTH = 38.0
 """Room for an equation in every medium, in em."""
@@ -40,7 +41,7 @@ class Medium(Protocol[Markup]):
     def text(self, text: str) -> Markup:
         """Plain text, escaped."""
 
-    def math(self, latex: str) -> Markup:
+    def math(self, formula: Formula) -> Markup:
         """Inline mathematics."""
 
     def equation_reference(self, label: str, number: int) -> Markup:
@@ -128,7 +129,7 @@ def assemble(
 
 def cell(content: Cell, medium: Medium[Markup]) -> Markup:
     """Cell of a table."""
-    return medium.math(content.latex) if isinstance(content, Formula) else medium.text(content)
+    return medium.math(content) if isinstance(content, Formula) else medium.text(content)
 
 
 def theory_printer(derivation: Derivation) -> TheoryPrinter:
@@ -141,19 +142,13 @@ def theory_printer(derivation: Derivation) -> TheoryPrinter:
     """
     for name in derivation.symbol_names.values():
         try:
-            parse(name)
+            read(name)
         except NotMathematics as error:
             raise RequestError(
                 "notation", f"holds {name!r}, which cannot be printed: {error}"
             ) from error
     small = [row.symbol for role in _SMALL_ROLES for row in derivation.notation if row.role == role]
     return TheoryPrinter(derivation.symbol_names, small)
-
-
-def _shape_in(sizes: Mapping[str, str], text: str) -> Cell:
-    """Shape of a symbol, its sizes in the letters of the study."""
-    content = shape(text)
-    return Formula(in_notation(content.latex, sizes)) if isinstance(content, Formula) else content
 
 
 class _Assembler(Generic[Markup]):
@@ -180,7 +175,7 @@ class _Assembler(Generic[Markup]):
 
     def assembly(self) -> Assembly[Markup]:
         sizes = {
-            row.role: self._printer.doprint(row.symbol)
+            ROLES[row.role].latex: self._printer.doprint(row.symbol)
             for row in self._derivation.notation
             if row.role in ("inputs", "outputs", "hidden")
         }
@@ -189,7 +184,7 @@ class _Assembler(Generic[Markup]):
                 NotationView(
                     self._math(row.symbol),
                     self._medium.text(row.meaning),
-                    cell(_shape_in(sizes, row.shape), self._medium),
+                    cell(shape(row.shape, sizes), self._medium),
                 )
                 for row in self._derivation.notation
             ),

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from symdrift.documents.number_tables import number
-from symdrift.documents.numbers import Cell, Formula, Table
+from symdrift.documents.numbers import Cell, Table
 from symdrift.errors import RequestError
 from symdrift.observables.compare import (
     DriftComparison,
@@ -18,6 +18,7 @@ from symdrift.observables.compare import (
 )
 from symdrift.records import Record
 from symdrift.study.problem import LearningProblem
+from symdrift.typesetting.formula import Formula, numeral
 
 _MOST_ROWS = 10
 
@@ -113,6 +114,6 @@ def _row(quantity: str, pair: RatePair) -> tuple[Cell, ...]:
 
 
 def _exponent(value: float) -> Formula:
-    return Formula(f"{value:.2f}" if abs(value) >= 0.005 else "0")
+    return numeral(f"{value:.2f}" if abs(value) >= 0.005 else "0")
 
 

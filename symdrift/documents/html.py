@@ -17,6 +17,7 @@ from symdrift.documents.pycode import python_source
 from symdrift.documents.rendering import render_html
 from symdrift.documents.svg import embedded
 from symdrift.typesetting import mathml
+from symdrift.typesetting.formula import Formula
 from symdrift.typesetting.lines import Layout, align
 
 _PHONE_WIDTH = 18.0
@@ -41,9 +42,9 @@ class HtmlMedium:
         """Plain text, escaped."""
         return escape(text)
 
-    def math(self, latex: str) -> Markup:
+    def math(self, formula: Formula) -> Markup:
         """Inline mathematics."""
-        return mathml.inline(latex)
+        return mathml.inline(formula)
 
     def equation_reference(self, label: str, number: int) -> Markup:
         """Link to an equation."""

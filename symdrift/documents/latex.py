@@ -16,6 +16,7 @@ from symdrift.documents.numbers import NO_NUMBERS, Cell, Numbers, Table
 from symdrift.documents.rendering import render_latex
 from symdrift.errors import RequestError
 from symdrift.quoting import Latex, escape_latex, printed_length
+from symdrift.typesetting.formula import Formula, row
 from symdrift.typesetting.lines import Layout, align, align_parts
 
 
@@ -168,9 +169,9 @@ class LatexMedium:
         """Plain text, escaped."""
         return escape_latex(text)
 
-    def math(self, latex: str) -> Latex:
+    def math(self, formula: Formula) -> Latex:
         """Inline mathematics."""
-        return Latex(f"${latex}$")
+        return Latex(f"${formula.latex}$")
 
     def equation_reference(self, label: str, number: int) -> Latex:
         """Reference to an equation, numbered by LaTeX."""
@@ -197,9 +198,9 @@ class LatexMedium:
         return Latex("\n".join([text, *remarks, *([_WHOLE] if brief else [])]))
 
 
-def _numbered(rows: Sequence[tuple[str, str]], label: str) -> str:
+def _numbered(rows: Sequence[tuple[Formula, Formula]], label: str) -> str:
     if len(rows) == 1:
-        body = " ".join(rows[0]).strip()
+        body = row(*rows[0]).latex
         return f"\\begin{{equation}}\\label{{{label}}}\n{body}\n\\end{{equation}}"
     return align(rows, label)
 

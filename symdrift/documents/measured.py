@@ -8,8 +8,8 @@ from typing import Protocol
 
 from symdrift.documents.latex import LatexMedium
 from symdrift.quoting import Latex
+from symdrift.typesetting.formula import Formula, row
 from symdrift.typesetting.lines import Layout
-from symdrift.typesetting.metrics import measure
 
 LINE = 1.25
 """Height of a line of text, in em."""
@@ -48,9 +48,9 @@ class MeasuredMedium:
         """Plain text, escaped."""
         return Piece(self._latex.text(text))
 
-    def math(self, latex: str) -> Piece:
+    def math(self, formula: Formula) -> Piece:
         """Inline mathematics."""
-        return Piece(self._latex.math(latex))
+        return Piece(self._latex.math(formula))
 
     def equation_reference(self, label: str, number: int) -> Piece:
         """Reference to an equation."""
@@ -73,5 +73,5 @@ def display_height(layout: Layout, gap: float) -> float:
 
 
 def _rows_height(layout: Layout) -> float:
-    boxes = [measure(f"{left} {right}") for left, right in layout.rows]
-    return sum(max(LINE, box.above + box.below) + _ROW_GAP for box in boxes)
+    boxes = [row(left, right).box for left, right in layout.rows]
+    return sum(max(LINE, box.height) + _ROW_GAP for box in boxes)

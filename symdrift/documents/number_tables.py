@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from symdrift.documents.numbers import Cell, Formula, Table
+from symdrift.documents.numbers import Cell, Table
 from symdrift.evaluation.overview import SIGNS
 from symdrift.evaluation.result import Evaluation
 from symdrift.figures.style import symbol_of_quantity, words_of_quantity
@@ -15,7 +15,21 @@ from symdrift.inputs import StimulusSet, input_facts, input_record, mean_share
 from symdrift.study.letters import in_notation
 from symdrift.study.problem import LearningProblem
 from symdrift.study.roles import ROLES
-from symdrift.typesetting.scripts import with_index
+from symdrift.typesetting.formula import (
+    BLANK,
+    COMMA,
+    Formula,
+    function,
+    joined,
+    letter,
+    matrix,
+    numeral,
+    row,
+    scientific,
+    space,
+    word,
+)
+from symdrift.typesetting.reading import read, with_index
 from symdrift.validation.validate import Row, Validation
 
 DIGITS = 5
@@ -28,12 +42,12 @@ _MOST_VANISHING = 3
 def number(value: float, digits: int = DIGITS) -> Formula:
     r"""A number with the given significant digits, such as ``1.3977 \times 10^{-11}``."""
     if value == 0 or not np.isfinite(value):
-        return Formula("0" if value == 0 else r"\text{undefined}")
+        return numeral("0") if value == 0 else word("text", "undefined")
     exponent = int(np.floor(np.log10(abs(value))))
     if -3 <= exponent < digits:
-        return Formula(f"{value:.{digits}g}")
+        return numeral(f"{value:.{digits}g}")
     mantissa, power = f"{value:.{digits - 1}e}".split("e")
-    return Formula(rf"{mantissa} \times 10^{{{int(power)}}}")
+    return scientific(mantissa, letter(r"\times"), int(power))
 
 
 def parameter_table(problem: LearningProblem, notation: Mapping[str, str]) -> Table:
@@ -42,40 +56,39 @@ def parameter_table(problem: LearningProblem, notation: Mapping[str, str]) -> Ta
     sizes = {"inputs": inputs, "outputs": outputs, "hidden": problem.hidden}
     rows: list[tuple[Cell, ...]] = []
 
-    def row(role: str, latex: str, value: Cell, meaning: str = "") -> None:
-        rows.append((Formula(latex), meaning or ROLES[role].meaning, value))
+    def add(role: str, latex: str, value: Cell, meaning: str = "") -> None:
+        rows.append((read(latex), meaning or ROLES[role].meaning, value))
 
     def name(role: str) -> str:
         return notation.get(role, ROLES[role].latex)
 
     for role, size in sizes.items():
-        row(role, name(role), Formula(str(size)))
-    row("input", name("input"), problem.inputs.description, "distribution of the inputs")
+        add(role, name(role), numeral(str(size)))
+    add("input", name("input"), problem.inputs.description, "distribution of the inputs")
     rows += [("", what, value) for what, value in input_facts(input_record(problem.inputs))]
     if isinstance(problem.inputs, StimulusSet):
-        shown = [number(value, 3).latex for value in problem.inputs.probabilities[:5]]
-        more = [r"\ldots"] if len(problem.inputs.probabilities) > 5 else []
-        meaning = "probabilities of the stimuli"
-        rows.append((Formula("f_{k}"), meaning, Formula(r",\; ".join(shown + more))))
+        shown = [number(value, 3) for value in problem.inputs.probabilities[:5]]
+        listed = _listed(shown, len(problem.inputs.probabilities))
+        rows.append((read("f_{k}"), "probabilities of the stimuli", listed))
     covariance, teacher = problem.input_covariance, problem.teacher
     has_mean = mean_share(problem.inputs) > 0
     if _is_diagonal(covariance):
         symbol, variances = with_index(name("input_variance"), "i"), np.diagonal(covariance)
         meaning = f"{'second moment' if has_mean else 'input variance'} on each axis"
-        row("input_variance", symbol, _list(variances), meaning)
+        add("input_variance", symbol, _list(variances), meaning)
     else:
         meaning = "second moment of the inputs about zero" if has_mean else ""
-        row("input_covariance", name("input_covariance"), _matrix(covariance), meaning)
+        add("input_covariance", name("input_covariance"), _matrix(covariance), meaning)
     if _is_diagonal(teacher):
-        row("gain", with_index(name("gain"), "i"), _list(np.diagonal(teacher)),
+        add("gain", with_index(name("gain"), "i"), _list(np.diagonal(teacher)),
             "gain of the teacher on each axis")  # fmt: skip
     else:
-        row("teacher", name("teacher"), _matrix(teacher))
-    row("label_noise", f"{with_index(name('label_noise'), 'o')}^{{2}}", _list(problem.label_noise),
+        add("teacher", name("teacher"), _matrix(teacher))
+    add("label_noise", f"{with_index(name('label_noise'), 'o')}^{{2}}", _list(problem.label_noise),
         "label-noise variance of each output")  # fmt: skip
-    row("weight_decay", name("weight_decay"), number(problem.weight_decay))
-    row("learning_rate", name("learning_rate"), number(problem.learning_rate))
-    row("batch", name("batch"), Formula(str(problem.batch)))
+    add("weight_decay", name("weight_decay"), number(problem.weight_decay))
+    add("learning_rate", name("learning_rate"), number(problem.learning_rate))
+    add("batch", name("batch"), numeral(str(problem.batch)))
     if problem.synaptic_noise > 0:
         rows.append(
             ("", "variance of the synaptic noise, per weight", number(problem.synaptic_noise))
@@ -107,26 +120,26 @@ def _minimum_rows(
     minimum = evaluation.minimum
     for index, value in enumerate(minimum.singular_values[:_MOST_ROWS], start=1):
         yield (
-            Formula(with_index(singular, str(index))),
+            read(with_index(singular, str(index))),
             f"singular value {index}",
             number(value),
             "",
             "",
         )
-    yield Formula("L"), "loss at the minimum", number(minimum.loss), "", ""
+    yield read("L"), "loss at the minimum", number(minimum.loss), "", ""
     smallest = number(minimum.hessian_min)
-    yield Formula(rf"\min {hessian}"), "smallest Hessian eigenvalue", smallest, "", ""
+    yield row(function("min"), read(hessian)), "smallest Hessian eigenvalue", smallest, "", ""
     largest = number(minimum.hessian_max)
-    yield Formula(rf"\max {hessian}"), "largest Hessian eigenvalue", largest, "", ""
+    yield row(function("max"), read(hessian)), "largest Hessian eigenvalue", largest, "", ""
     variance, excess = evaluation.fluctuation.weight_variance, evaluation.fluctuation.excess_loss
     yield (
-        Formula(rf"\operatorname{{tr}} {fluctuation}"),
+        row(function("tr"), read(fluctuation)),
         "variance of all weights",
         number(variance),
         "",
         "",
     )
-    yield Formula(r"\Delta L"), "excess loss", number(excess), "", ""
+    yield read(r"\Delta L"), "excess loss", number(excess), "", ""
 
 
 def _plane_rows(
@@ -135,7 +148,7 @@ def _plane_rows(
     planes = exact.drift.planes[:_MOST_ROWS]
     for k, plane in enumerate(planes):
         yield (
-            Formula(with_index(diffusion, _index(plane))),
+            read(with_index(diffusion, _index(plane))),
             f"diffusion, plane ({plane[0]}, {plane[1]}), rad²",
             *_compared(exact.drift.diffusion[k], white.drift.diffusion[k]),
         )
@@ -144,7 +157,7 @@ def _plane_rows(
         if abs(exact.drift.mean_rotation[k]) > noise:
             value = number(exact.drift.mean_rotation[k])
             meaning = f"mean rotation, plane ({plane[0]}, {plane[1]}), rad"
-            yield Formula(with_index(mean, _index(plane))), meaning, value, "", ""
+            yield read(with_index(mean, _index(plane))), meaning, value, "", ""
     if len(exact.drift.planes) > _MOST_ROWS:
         rest = len(exact.drift.planes) - _MOST_ROWS
         yield "", f"and {rest} more planes, listed in numbers.json", "", "", ""
@@ -159,18 +172,18 @@ def _stimulus_rows(
         if one.squared_norm > 0:
             meaning = f"decay rate of “{one.name}”"
             yield (
-                Formula("D_{h}/w^{2}"),
+                read("D_{h}/w^{2}"),
                 meaning,
                 *_compared(one.decay_rate, other.decay_rate),
             )
         else:
-            yield Formula("w"), f"“{one.name}” is not represented", number(0.0), "", ""
+            yield read("w"), f"“{one.name}” is not represented", number(0.0), "", ""
     for one, _ in pairs[:_MOST_ROWS]:
         # In radians per step: by how much the steady rotation alone turns the representation.
         if one.squared_norm > 0 and one.mean_speed > noise * np.sqrt(one.squared_norm):
             speed = number(one.mean_speed / np.sqrt(one.squared_norm))
             yield (
-                Formula(rf"\lvert {mean} w\rvert/\lvert w\rvert"),
+                read(rf"\lvert {mean} w\rvert/\lvert w\rvert"),
                 f"steady rotation of “{one.name}”, rad",
                 speed,
                 "",
@@ -202,32 +215,27 @@ def _validation_rows(
     if len(vanishing) <= _MOST_VANISHING:
         return tuple(_validation_row(row, notation) for row in rows)
     largest = max((row.z for row in vanishing), key=abs)
-    summary = (f"{len(vanishing)} that vanish", Formula("0"), "", "", "largest:",
-               Formula(f"{largest:+.1f}"))  # fmt: skip
+    summary = (f"{len(vanishing)} that vanish", numeral("0"), "", "", "largest:",
+               numeral(f"{largest:+.1f}"))  # fmt: skip
     shown = [_validation_row(row, notation) for row in rows if row.ratio is not None]
     return (*shown, summary)
 
 
-def _validation_row(row: Row, notation: Mapping[str, str]) -> tuple[Cell, ...]:
+def _validation_row(found: Row, notation: Mapping[str, str]) -> tuple[Cell, ...]:
     return (
-        _quantity_in(row.quantity, notation),
-        number(row.theory),
-        number(row.simulation, 4),
-        number(row.standard_error, 2),
-        "" if row.ratio is None else Formula(f"{row.ratio:.3f}"),
-        Formula(f"{row.z:+.1f}"),
+        quantity(found.quantity, notation),
+        number(found.theory),
+        number(found.simulation, 4),
+        number(found.standard_error, 2),
+        "" if found.ratio is None else numeral(f"{found.ratio:.3f}"),
+        numeral(f"{found.z:+.1f}"),
     )
 
 
-def _quantity_in(label: str, notation: Mapping[str, str]) -> Cell:
-    found = quantity(label)
-    return Formula(in_notation(found.latex, notation)) if isinstance(found, Formula) else found
-
-
-def quantity(label: str) -> Cell:
-    """Typeset name of a validated quantity in default letters; names of stimuli stay text."""
+def quantity(label: str, notation: Mapping[str, str]) -> Cell:
+    """A validated quantity in the letters of a study; names of stimuli stay text."""
     symbol = symbol_of_quantity(label)
-    return words_of_quantity(label) if symbol is None else Formula(symbol)
+    return words_of_quantity(label) if symbol is None else read(in_notation(symbol, notation))
 
 
 def _index(plane: Sequence[int]) -> str:
@@ -243,13 +251,17 @@ def _is_diagonal(matrix: np.ndarray[Any, np.dtype[np.float64]]) -> bool:
 def _list(values: Sequence[float] | np.ndarray[Any, np.dtype[np.float64]]) -> Formula:
     entries = [float(value) for value in values]
     if len(entries) > 1 and len(set(entries)) == 1:
-        return Formula(rf"{number(entries[0]).latex} \text{{ each}}")
-    shown = [number(value).latex for value in entries[:6]]
-    return Formula(r",\; ".join(shown + ([r"\ldots"] if len(entries) > 6 else [])))
+        return row(number(entries[0]), word("text", " each"))
+    return _listed([number(value) for value in entries[:6]], len(entries))
 
 
-def _matrix(matrix: np.ndarray[Any, np.dtype[np.float64]]) -> Cell:
-    if max(matrix.shape) > 4:
-        return f"{matrix.shape[0]} by {matrix.shape[1]}, listed in numbers.json"
-    rows = (" & ".join(number(value, 4).latex for value in row) for row in matrix)
-    return Formula(r"\left(\begin{matrix} " + r" \\ ".join(rows) + r" \end{matrix}\right)")
+def _listed(shown: Sequence[Formula], count: int) -> Formula:
+    """The first of ``count`` numbers."""
+    more = [letter(r"\ldots")] if count > len(shown) else []
+    return joined(COMMA + space(r"\;") + BLANK, [*shown, *more])
+
+
+def _matrix(values: np.ndarray[Any, np.dtype[np.float64]]) -> Cell:
+    if max(values.shape) > 4:
+        return f"{values.shape[0]} by {values.shape[1]}, listed in numbers.json"
+    return matrix([[number(value, 4) for value in line] for line in values])

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Formula:
-    """A cell with mathematics, as LaTeX."""
-
-    latex: str
-
+from symdrift.typesetting.formula import BLANK, Formula, joined, letter
 
 Cell = Formula | str
+"""Mathematics or text."""
 
 
-def shape(text: str) -> Cell:
-    """Shape of a symbol: ``p by n`` and ``n`` are mathematics, anything else is text."""
+def shape(text: str, letters: Mapping[str, Formula]) -> Cell:
+    """Shape of a symbol: ``p by n`` and ``n`` are mathematics, anything else is text.
+
+    Parameters
+    ----------
+    text : str
+    letters : mapping of str to Formula
+        How a study writes the default letters of the sizes.
+    """
     sizes = text.split(" by ")
     if all(len(size) == 1 and size.isalpha() for size in sizes):
-        return Formula(r" \times ".join(sizes))
+        times = BLANK + letter(r"\times") + BLANK
+        return joined(times, (letters.get(size) or letter(size) for size in sizes))
     return text.replace("^2", "²")
 
 

@@ -10,6 +10,7 @@ from symdrift.documents.assembly import Assembly, SectionView, assemble
 from symdrift.documents.measured import LINE, MeasuredMedium, Piece, display_height
 from symdrift.documents.rendering import render_latex
 from symdrift.quoting import Latex
+from symdrift.typesetting.formula import Formula
 from symdrift.typesetting.lines import Layout, align, align_parts
 
 EQUATION_WIDTH = 25.0
@@ -79,7 +80,7 @@ def _display(layout: Layout, label: str, number: int, brief: Layout | None) -> P
     """An equation with its number in the derivation."""
     layout = brief or layout
     (*rows, (left, right)) = layout.rows
-    text = align([*rows, (left, rf"{right} \tag{{{number}}}")])
+    text = align([*rows, (left, right + Formula(rf" \tag{{{number}}}"))])
     if parts := layout.all_definitions():
         text += "\nwhere\n" + align_parts(parts)
     return Piece(Latex(text), display_height(layout, _GAP))

@@ -5,26 +5,24 @@ Nothing here needs SymPy, so that a study can be read without it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
+from typing import NamedTuple
 
 from symdrift.errors import RequestError
 from symdrift.study.roles import AT_HOME, FIELD_ROLES, INDICES, PRESETS, ROLES, VOCABULARY
-from symdrift.typesetting.mathlist import (
-    FONT_COMMANDS,
-    Accented,
-    Kind,
-    Letters,
-    Node,
+from symdrift.typesetting.formula import Form, bare_atom
+from symdrift.typesetting.glyphs import FONTS
+from symdrift.typesetting.reading import (
     NotMathematics,
-    Row,
-    Scripts,
-    Symbol,
-    parse,
+    read,
+    take_argument,
+    take_script,
     tokens_of,
+    with_index,
+    with_superscript,
 )
-from symdrift.typesetting.metrics import width
-from symdrift.typesetting.scripts import take_argument, take_script, with_index, with_superscript
 
 WIDEST_SYMBOL = 4.0
 """Widest symbol of a role, in em: formulas contain dozens of them."""
@@ -36,7 +34,20 @@ _ACCENT_COMMANDS = frozenset([r"\bar", r"\hat", r"\tilde", r"\dot", r"\ddot", r"
 _OTHER_MEANING = frozenset([("n", "t"), ("n", "t+1"), ("D", "h")])
 """Letters with a subscript that only look like a role: they keep their letter."""
 
-Shape = tuple[Node, Row | None, Row | None]
+_GROUPS = re.compile("</?mrow>")
+
+
+class Shape(NamedTuple):
+    """How a symbol looks without its scripts, and these; None where it has none."""
+
+    letter: str
+    sub: str | None
+    sup: str | None
+
+    @property
+    def scripted(self) -> bool:
+        """Whether it has any."""
+        return (self.sub, self.sup) != (None, None)
 
 
 def resolve_notation(presets: Sequence[str], own: Mapping[str, str]) -> dict[str, str]:
@@ -95,9 +106,9 @@ def refuse_borrowed_letters(notation: Mapping[str, str], symbols: Sequence[str])
         stem = name.partition("_")[0]
         if stem in stems:
             continue
-        own = next((tree for text in (f"\\{stem}", stem) if (tree := _read(text))), None)
+        own = next((found for text in (f"\\{stem}", stem) if (found := _looks(text))), None)
         for role, latex in notation.items():
-            if own is not None and _shape(role, latex)[0] == _base(own):
+            if own is not None and _shape(role, latex).letter == own.letter:
                 raise RequestError(
                     f"notation.{role}",
                     f'= "{latex}" looks like the symbol "{name}" of the study; choose another '
@@ -159,35 +170,30 @@ def refuse_letters_of_the_theory(
     )
 
 
-def _other_meaning(notation: Mapping[str, str], latex: str, field: str, own: Sequence[str]) -> str:
+def _other_meaning(
+    notation: Mapping[str, str], latex: str, field: str, roles: Sequence[str]
+) -> str:
     """What the theory uses the letter of a symbol for in another field; empty for nothing."""
-    letter = _base(parse(latex))
-    indexed = isinstance(letter, Scripts)
-    letter = _base(letter.base) if isinstance(letter, Scripts) else letter
+    own = _looks(latex)
+    if own is None:
+        return ""
     for role, entry in ROLES.items():
-        if letter == _shape(role, notation.get(role, entry.latex))[0]:
-            whole = " by " in entry.shape and not indexed
-            return "" if role in own and not whole else f"the {entry.meaning}"
-    reserved = VOCABULARY if indexed else {**VOCABULARY, **INDICES}
+        if own.letter == _shape(role, notation.get(role, entry.latex)).letter:
+            whole = " by " in entry.shape and not own.scripted
+            return "" if role in roles and not whole else f"the {entry.meaning}"
+    reserved = VOCABULARY if own.scripted else {**VOCABULARY, **INDICES}
     for text, meaning in reserved.items():
-        if letter == _base(parse(text)) and not field.startswith(AT_HOME.get(text, "\0")):
+        if own.letter == _letter(text) and not field.startswith(AT_HOME.get(text, "\0")):
             return meaning
     return ""
 
 
-def _read(latex: str) -> Row | None:
-    try:
-        return parse(latex)
-    except NotMathematics:
-        return None
-
-
 def _refuse_vocabulary(role: str, latex: str, shape: Shape) -> None:
-    if shape[0] == _shape(role, ROLES[role].latex)[0]:
+    if shape.letter == _letter(ROLES[role].latex):
         return
-    indices = INDICES if shape[1:] == (None, None) else {}
-    for letter, meaning in (*VOCABULARY.items(), *indices.items()):
-        if _base(parse(letter)) == shape[0]:
+    indices = {} if shape.scripted else INDICES
+    for text, meaning in (*VOCABULARY.items(), *indices.items()):
+        if _letter(text) == shape.letter:
             raise RequestError(
                 f"notation.{role}",
                 f'= "{latex}" uses the letter of {meaning}; choose another letter',
@@ -196,61 +202,62 @@ def _refuse_vocabulary(role: str, latex: str, shape: Shape) -> None:
 
 def _look_alike(first: Shape, second: Shape) -> bool:
     """Whether two symbols could be taken for each other, one of them with an index perhaps."""
-    if first[0] != second[0]:
+    if first.letter != second.letter:
         return False
-    plain = (None, None)
-    return first[1:] == second[1:] or plain in (first[1:], second[1:])
+    return first == second or not (first.scripted and second.scripted)
 
 
 def _shape(role: str, latex: str) -> Shape:
-    """Base, subscript and superscript of a symbol."""
+    """Base, subscript and superscript of a symbol.
+
+    Raises
+    ------
+    RequestError
+        When it does not typeset, is more than one letter, or too wide.
+    """
     field = f"notation.{role}"
     try:
-        row = parse(latex)
-        wide = width(latex)
+        formula = read(latex)
     except NotMathematics as error:
         raise RequestError(field, f'= "{latex}" cannot be typeset: {error}') from error
-    node = _base(row)
-    sub: Row | None = None
-    sup: Row | None = None
-    if isinstance(node, Scripts):
-        sub, sup = node.sub, node.sup
-        node = _base(node.base)
-    if not _is_letter(node):
+    shape = _looks(latex)
+    if shape is None:
         raise RequestError(
             field,
             f'= "{latex}" must be one letter, with accent, subscript or superscript if need be; '
             r"write a word as \mathrm{word}",
         )
-    if wide > WIDEST_SYMBOL:
+    if formula.width > WIDEST_SYMBOL:
         raise RequestError(
             field,
-            f'= "{latex}" is {wide:.0f} em wide; a symbol may take {WIDEST_SYMBOL:g} em',
+            f'= "{latex}" is {formula.width:.0f} em wide; a symbol may take {WIDEST_SYMBOL:g} em',
         )
-    return node, sub, sup
+    return shape
 
 
-def _base(node: Node) -> Node:
-    """A node without the groups around it; an italic letter is the letter."""
-    while isinstance(node, Row) and len(node.nodes) == 1:
-        node = node.nodes[0]
-    if isinstance(node, Letters) and node.font == "it" and len(node.text) == 1:
-        return _base(parse(node.text))
-    if isinstance(node, Accented):
-        return Accented(Row((_base(node.body),)), node.accent)
-    return node
+def _letter(latex: str) -> str | None:
+    """How the letter of a symbol looks; None for anything else."""
+    shape = _looks(latex)
+    return None if shape is None else shape.letter
 
 
-def _is_letter(node: Node) -> bool:
-    match node:
-        case Symbol(character=character, kind=Kind.ORD):
-            return character.isalpha()
-        case Letters(text=text):
-            return bool(text.strip())
-        case Accented(body=body):
-            return _is_letter(_base(body))
-        case _:
-            return False
+def _looks(latex: str) -> Shape | None:
+    """How a symbol looks; None for what cannot be read or is more than one letter."""
+    try:
+        atom = bare_atom(read(latex).atoms)
+    except NotMathematics:
+        return None
+    sub = sup = None
+    if atom is not None and atom.scripts is not None:
+        nucleus, sub, sup = atom.scripts
+        atom = bare_atom((nucleus,))
+    if atom is None or atom.form not in (Form.LETTER, Form.FUNCTION) or atom.scripts is not None:
+        return None
+    return Shape(
+        _GROUPS.sub("", atom.mathml),
+        None if sub is None else sub.mathml,
+        None if sup is None else sup.mathml,
+    )
 
 
 def in_notation(latex: str, notation: Mapping[str, str]) -> str:
@@ -267,7 +274,7 @@ def _rewritten(tokens: list[str], letters: Mapping[str, str]) -> Iterator[str]:
     previous = ""
     while tokens:
         token = tokens.pop(0)
-        if token[1:] in FONT_COMMANDS and token.startswith("\\"):
+        if token[1:] in FONTS and token.startswith("\\"):
             yield token + _upto_group(tokens)
         elif token not in letters:
             yield token

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import sympy as sp
 
+from symdrift.typesetting.formula import COMMA, EMPTY, Formula, numeral, row, word
 from symdrift.typesetting.lines import GROUP_ABOVE, Layout, Names, lay_out
-from symdrift.typesetting.metrics import measure
-from symdrift.typesetting.printer import TheoryPrinter
+from symdrift.typesetting.printer import QUAD, RELATIONS, TheoryPrinter
 
 LONGEST = 12
 """Rows of the article, definitions of named parts included, that a reader will read."""
@@ -52,13 +52,13 @@ def abridged(
         return None
     left, right = expression.args
     if _is_long_polynomial(right):
-        return _described(str(printer.doprint(left)), right, printer, width)
-    named = {part: names.repeated("P", str(printer.doprint(part))) for part in _long_parts(right)}
+        return _described(printer.doprint(left), right, printer, width)
+    named = {part: names.repeated("P", printer.doprint(part)) for part in _long_parts(right)}
     if not named:
         return None
-    stand_ins = {part: sp.Symbol(name) for part, name in named.items()}
+    stand_ins = {part: sp.Symbol(name.latex) for part, name in named.items()}
     shown = sp.Eq(left, right.xreplace(stand_ins), evaluate=False)
-    wider = printer.with_names({stand_ins[part]: name for part, name in named.items()})
+    wider = printer.with_names({stand_ins[part]: name.latex for part, name in named.items()})
     layout = lay_out(shown, wider, width, names, condition)
     described = tuple(_described(name, part, printer, width) for part, name in named.items())
     return Layout(layout.rows, (*layout.definitions, *described), layout.remark)
@@ -85,37 +85,46 @@ def _long_parts(expression: sp.Basic) -> tuple[sp.Expr, ...]:
     return tuple(dict.fromkeys(part for side in sp.fraction(expression) for part in walk(side)))
 
 
-def _described(name: str, polynomial: sp.Expr, printer: TheoryPrinter, width: float) -> Layout:
+def _described(
+    name: Formula, polynomial: sp.Expr, printer: TheoryPrinter, width: float
+) -> Layout:
     """``name`` and what kind of polynomial it is, in rows no wider than ``width``."""
     symbols = printer.ordered_factors(list(polynomial.free_symbols))
     terms = sp.Poly(polynomial, *symbols)
     signs = {bool(coefficient > 0) for coefficient in terms.coeffs()}
     pieces = [
-        r"\text{a polynomial of degree }" + str(terms.total_degree()),
-        rf"\text{{ with }}{len(terms.coeffs())}\text{{ terms in }}",
-        *(f"{printer.doprint(symbol)}," for symbol in symbols),
-        r"\text{ with coefficients }"
-        + (r"\text{of both signs}" if len(signs) == 2 else r"\text{of one sign}"),
+        RELATIONS[sp.Eq],
+        _text("a polynomial of degree ") + _count(terms.total_degree()),
+        _text(" with ") + _count(len(terms.coeffs())) + _text(" terms in "),
+        *(printer.doprint(symbol) + COMMA for symbol in symbols),
+        _text(" with coefficients ") + _text("of both signs" if len(signs) == 2 else "of one sign"),
     ]
     small = next((symbol for symbol in printer.ascending if symbol in symbols), None)
     if small is not None:
         powers = sorted({monomial[symbols.index(small)] for monomial in terms.monoms()})
-        pieces[-1] += ","
-        pieces.append(
-            rf"\text{{ of order }}{powers[0]}\text{{ to }}{powers[-1]}"
-            rf"\text{{ in }}{printer.doprint(small)}"
-        )
-    room = width - measure(name).width - 0.3
-    return Layout(tuple(_filled(name, ["=", *pieces], room)))
+        order = _text(" of order ") + _count(powers[0]) + _text(" to ") + _count(powers[-1])
+        pieces[-1] += COMMA
+        pieces.append(order + _text(" in ") + printer.doprint(small))
+    return Layout(tuple(_filled(name, pieces, width - name.width - 0.3)))
 
 
-def _filled(left: str, pieces: Sequence[str], room: float) -> Iterator[tuple[str, str]]:
+def _text(words: str) -> Formula:
+    return word("text", words)
+
+
+def _count(value: int) -> Formula:
+    return numeral(str(value))
+
+
+def _filled(
+    left: Formula, pieces: Sequence[Formula], room: float
+) -> Iterator[tuple[Formula, Formula]]:
     """Pieces in rows no wider than ``room``, the first row behind ``left``."""
-    row = ""
+    line = EMPTY
     for piece in pieces:
-        longer = f"{row} {piece}".strip()
-        if row and measure(longer).width > room:
-            yield left, row
-            left, longer = "", rf"\quad {piece}"
-        row = longer
-    yield left, row
+        longer = row(line, piece)
+        if line and longer.width > room:
+            yield left, line
+            left, longer = EMPTY, row(QUAD, piece)
+        line = longer
+    yield left, line

@@ -10,20 +10,48 @@ and defined below the equation.  The type size never changes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import sympy as sp
 from sympy.matrices import MatrixBase
 
-from symdrift.typesetting.metrics import delimiter_size, measure
-from symdrift.typesetting.printer import TheoryPrinter, is_simple
+from symdrift.typesetting.formula import (
+    BLANK,
+    COMMA,
+    EMPTY,
+    MINUS,
+    PLUS,
+    Formula,
+    delimiter,
+    delimiter_size,
+    fence,
+    fraction,
+    group,
+    joined,
+    letter,
+    numeral,
+    row,
+    scripts,
+    space,
+    word,
+)
+from symdrift.typesetting.formula import matrix as matrix_formula
+from symdrift.typesetting.printer import (
+    AND,
+    DOT,
+    OR,
+    QUAD,
+    RELATIONS,
+    TIMES,
+    TRACE,
+    TheoryPrinter,
+    is_simple,
+)
 
 GROUP_ABOVE = 16
 """Sums of more terms than this are grouped by powers of the small parameter."""
 
-_SIZE_NAMES = ("big", "big", "Big", "bigg", "Bigg")
 _BRACKETS = ((r"[", r"]"), (r"\{", r"\}"), ("(", ")"))
 _NARROW = 22.0
 """Below this room (em) rows are indented by half as much."""
@@ -35,10 +63,9 @@ _ALIKE = 0.6
 """Entries of a matrix that differ by less in width (em) are named together."""
 _WIDEST_MARGIN = 0.34
 """A left-hand side wider than this part of the line does not set the alignment."""
-_RELATIONS = {
-    sp.Eq: "=", sp.Ne: r"\neq", sp.Lt: "<", sp.Le: r"\leq", sp.Gt: ">", sp.Ge: r"\geq",
-}  # fmt: skip
 _ENTRY_STEMS = {r"\Gamma": "g", r"\Sigma": "s", r"\Lambda": "l", r"\Omega": "w", r"\Delta": "d"}
+_EQUALS, _ENSPACE, _QQUAD = RELATIONS[sp.Eq], space(r"\enspace"), space(r"\qquad")
+_JOINT_DOT = group(EMPTY) + DOT
 
 
 @dataclass(frozen=True)
@@ -47,15 +74,15 @@ class Layout:
 
     Attributes
     ----------
-    rows : tuple of (str, str)
-        LaTeX left and right of the alignment point.
+    rows : tuple of (Formula, Formula)
+        Left and right of the alignment point.
     definitions : tuple of Layout
         Displays of the named parts, in the order of their appearance.
     remark : str
         Plain text that completes the definitions, possibly empty.
     """
 
-    rows: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[Formula, Formula], ...]
     definitions: tuple[Layout, ...] = ()
     remark: str = ""
 
@@ -74,32 +101,34 @@ class Names:
     """
 
     taken: set[str] = field(default_factory=set)
-    parts: dict[str, str] = field(default_factory=dict)
+    parts: dict[str, Formula] = field(default_factory=dict)
 
-    def entry(self, stem: str, row: int, column: int) -> str:
+    def entry(self, stem: str, row: int, column: int) -> Formula:
         """Name of a matrix entry, such as ``h_{12}``, primed while it is taken."""
-        index = f"{row}{column}" if max(row, column) < 10 else f"{row},{column}"
-        name = f"{stem}_{{{index}}}"
+        joint = EMPTY if max(row, column) < 10 else COMMA
+        index = joined(joint, (numeral(str(row)), numeral(str(column))))
+        name = scripts(letter(stem), index)
         count = 1
-        while name in self.taken:
+        while name.latex in self.taken:
             count += 1
-            name = f"{stem}^{{({count})}}_{{{index}}}"
-        self.taken.add(name)
+            mark = delimiter("(", 0, "l") + numeral(str(count)) + delimiter(")", 0, "r")
+            name = scripts(scripts(letter(stem), sup=mark), index)
+        self.taken.add(name.latex)
         return name
 
-    def part(self, letter: str) -> str:
+    def part(self, capital: str) -> Formula:
         r"""Name of a part, such as ``\mathcal{Q}_{3}``."""
         count = 1
-        while (name := rf"\mathcal{{{letter}}}_{{{count}}}") in self.taken:
+        while (name := scripts(word("mathcal", capital), numeral(str(count)))).latex in self.taken:
             count += 1
-        self.taken.add(name)
+        self.taken.add(name.latex)
         return name
 
-    def repeated(self, letter: str, latex: str) -> str:
-        """Name of the part that prints as ``latex``; the same wherever it occurs again."""
-        if latex not in self.parts:
-            self.parts[latex] = self.part(letter)
-        return self.parts[latex]
+    def repeated(self, capital: str, part: Formula) -> Formula:
+        """Name of a part; the same wherever it occurs again."""
+        if part.latex not in self.parts:
+            self.parts[part.latex] = self.part(capital)
+        return self.parts[part.latex]
 
 
 def lay_out(
@@ -123,48 +152,31 @@ def lay_out(
     condition : sympy.Basic or None
         Printed behind the equation.
     """
-    tail = ""
+    tail = EMPTY
     if condition is not None and condition != sp.true:
-        tail = rf", \qquad {printer.doprint(condition)}"
-    operator = _relation(expression)
+        tail = COMMA + BLANK + row(_QQUAD, printer.doprint(condition))
+    operator = RELATIONS.get(expression.func)
     if operator is None:
         writer = _Writer(printer, width, names, stem="m")
         writer.emit(expression, tail, 1)
-        return writer.layout("")
+        return writer.layout(EMPTY)
     left, right = printer.doprint(expression.args[0]), expression.args[1]
-    stem = _entry_stem(left, printer)
-    if _width(f"{left} {operator}") <= _WIDEST_MARGIN * width or _fits_whole(
-        printer, left, operator, right, tail, width
+    stem = _entry_stem(left.latex)
+    if (
+        row(left, operator).width <= _WIDEST_MARGIN * width
+        or (row(left, operator, printer.doprint(right)) + tail).width <= width
     ):
-        writer = _Writer(printer, width - _width(left) - 0.3, names, stem)
+        writer = _Writer(printer, width - left.width - 0.3, names, stem)
         writer.put(operator)
         writer.emit(right, tail, 1)
         return writer.layout(left)
     writer = _Writer(printer, width, names, stem)
-    writer.emit(expression.args[0], "", 1)
+    writer.emit(expression.args[0], EMPTY, 1)
     writer.relate(operator, right, tail)
-    return writer.layout("")
+    return writer.layout(EMPTY)
 
 
-def typeset(
-    expression: sp.Basic,
-    symbol_names: Mapping[sp.Basic, str],
-    width: float,
-    ascending: Sequence[sp.Basic] = (),
-) -> str:
-    r"""LaTeX display of an expression, every line within ``width`` em.
-
-    An unnumbered ``align*``, followed by the definitions of the parts that had to be
-    named.  Documents, which number their equations, use :func:`lay_out`.
-    """
-    layout = lay_out(expression, TheoryPrinter(symbol_names, ascending), width, Names())
-    text = align(layout.rows)
-    if layout.definitions:
-        text += "\nwhere\n" + align_parts(layout.all_definitions())
-    return text
-
-
-def align(rows: Iterable[tuple[str, str]], label: str = "") -> str:
+def align(rows: Iterable[tuple[Formula, Formula]], label: str = "") -> str:
     """An ``align`` whose last row carries the number when there is a label."""
     return _aligned([tuple(rows)], label)
 
@@ -174,7 +186,7 @@ def align_parts(parts: Iterable[Layout]) -> str:
     return _aligned([part.rows for part in parts], "")
 
 
-def _aligned(groups: Sequence[Sequence[tuple[str, str]]], label: str) -> str:
+def _aligned(groups: Sequence[Sequence[tuple[Formula, Formula]]], label: str) -> str:
     environment = "align" if label else "align*"
     silent = r" \notag" if label else ""
     lines = []
@@ -183,36 +195,19 @@ def _aligned(groups: Sequence[Sequence[tuple[str, str]]], label: str) -> str:
             following = len(rows) - position - 1
             # No page ends after the first row of an equation or before its last one.
             together = following and (len(rows) <= _WHOLE_ROWS or position == 0 or following == 1)
-            lines.append(f"{left} & {right}".strip() + silent + (r" \\*" if together else r" \\"))
+            line = f"{left.latex} & {right.latex}".strip()
+            lines.append(line + silent + (r" \\*" if together else r" \\"))
     body = "\n".join(lines).removesuffix(r" \\").removesuffix(silent)
     number = f" \\label{{{label}}}" if label else ""
     return f"\\begin{{{environment}}}\n{body}{number}\n\\end{{{environment}}}"
 
 
-@lru_cache(maxsize=4096)
-def _width(latex: str) -> float:
-    return measure(latex).width
-
-
-def _relation(expression: sp.Basic) -> str | None:
-    for kind, operator in _RELATIONS.items():
-        if isinstance(expression, kind):
-            return operator
-    return None
-
-
-def _fits_whole(
-    printer: TheoryPrinter, left: str, operator: str, right: sp.Basic, tail: str, width: float
-) -> bool:
-    return _width(f"{left} {operator} {printer.doprint(right)}{tail}") <= width
-
-
-def _entry_stem(left: str, printer: TheoryPrinter) -> str:
+def _entry_stem(left: str) -> str:
     r"""Letter for entries of a matrix called ``left``: ``H_{il}``, ``\mathcal{H}`` give ``h``."""
     head = left.strip("{ ").removeprefix(r"\mathcal").strip("{ ")
-    for capital, letter in _ENTRY_STEMS.items():
+    for capital, stem in _ENTRY_STEMS.items():
         if head.startswith(capital):
-            return letter
+            return stem
     return head[0].lower() if head[:1].isascii() and head[:1].isupper() else "m"
 
 
@@ -224,8 +219,8 @@ class _Writer:
         self._limit = width
         self._names = names
         self._stem = stem
-        self._rows: list[str] = []
-        self._current = ""
+        self._rows: list[Formula] = []
+        self._current = EMPTY
         self._fresh = True
         self._nesting = 0
         self._definitions: list[Layout] = []
@@ -234,9 +229,9 @@ class _Writer:
 
     # -- rows ---------------------------------------------------------------------
 
-    def put(self, latex: str) -> None:
+    def put(self, piece: Formula) -> None:
         """Append to the current row whatever its width."""
-        self._current = f"{self._current} {latex}".strip()
+        self._current = row(self._current, piece)
         self._fresh = False
 
     def new_row(self, depth: int) -> None:
@@ -244,40 +239,39 @@ class _Writer:
 
         A row that holds a sign only goes on: no sign stands alone at the end of a row.
         """
-        if self._fresh and self._current.endswith(("+", "-")):
+        if self._fresh and self._current.latex.endswith(("+", "-")):
             return
         if not self._fresh:
             self._rows.append(self._current)
         self._current = self._indent(depth)
         self._fresh = True
 
-    def layout(self, left: str) -> Layout:
+    def layout(self, left: Formula) -> Layout:
         """The rows written so far, the first one behind ``left``."""
         rows = [*self._rows, self._current]
-        aligned = tuple((left if k == 0 else "", row) for k, row in enumerate(rows))
+        aligned = tuple((EMPTY if k else left, line) for k, line in enumerate(rows))
         return Layout(aligned, tuple(self._definitions), self._remark)
 
-    def relate(self, operator: str, right: sp.Basic, tail: str) -> None:
+    def relate(self, operator: Formula, right: sp.Basic, tail: Formula) -> None:
         """Append ``operator right`` behind a wide left-hand side, in rows of its own if need be."""
-        flat = f"{operator} {self._printer.doprint(right)}{tail}"
-        if not self._fits(flat):
+        if not self._fits(row(operator, self._printer.doprint(right)) + tail):
             self.new_row(1)
         self.put(operator)
         self.emit(right, tail, 2)
 
-    def _indent(self, depth: int) -> str:
-        unit = r"\quad" if self._full_width >= _NARROW else r"\enspace"
-        return unit * min(depth, 4) + ("{}" if depth else "")
+    def _indent(self, depth: int) -> Formula:
+        unit = QUAD if self._full_width >= _NARROW else _ENSPACE
+        return joined(EMPTY, (*[unit] * min(depth, 4), group(EMPTY))) if depth else EMPTY
 
-    def _fits(self, latex: str) -> bool:
-        return _width(f"{self._current} {latex}") <= self._limit
+    def _fits(self, piece: Formula) -> bool:
+        return row(self._current, piece).width <= self._limit
 
-    def _fits_fresh(self, latex: str, depth: int) -> bool:
-        return _width(f"{self._indent(depth)} {latex}") <= self._limit
+    def _fits_fresh(self, piece: Formula, depth: int) -> bool:
+        return row(self._indent(depth), piece).width <= self._limit
 
     # -- expressions --------------------------------------------------------------
 
-    def emit(self, expression: sp.Basic, tail: str, depth: int) -> None:
+    def emit(self, expression: sp.Basic, tail: Formula, depth: int) -> None:
         """Write an expression, broken where it must be; ``tail`` stays with its end."""
         flat = self._printer.doprint(expression)
         if isinstance(expression, MatrixBase) and self._has_small_print(expression):
@@ -297,20 +291,20 @@ class _Writer:
         elif isinstance(expression, sp.Pow) and isinstance(expression.base, sp.Add):
             self._power(expression, tail, depth)
         elif isinstance(expression, sp.Trace):
-            self._bracketed(r"\operatorname{tr}", expression.arg, tail, depth)
+            self._bracketed(expression.arg, tail, depth, head=TRACE)
         elif isinstance(expression, MatrixBase):
             self._matrix(expression, tail, depth)
         elif isinstance(expression, sp.Piecewise):
             self._cases(expression, tail, depth)
         elif isinstance(expression, sp.And | sp.Or | sp.Tuple):
             self._list(expression, tail, depth)
-        elif _relation(expression) is not None:
-            self.emit(expression.args[0], "", depth)
-            self.relate(str(_relation(expression)), expression.args[1], tail)
+        elif expression.func in RELATIONS:
+            self.emit(expression.args[0], EMPTY, depth)
+            self.relate(RELATIONS[expression.func], expression.args[1], tail)
         else:
             self._unbreakable(expression, tail, depth)
 
-    def _terms(self, expression: sp.Basic) -> list[tuple[str, sp.Basic]]:
+    def _terms(self, expression: sp.Basic) -> list[tuple[Formula, sp.Basic]]:
         """Signed terms, grouped by powers of the small parameter when they are many."""
         terms = self._printer.ordered_terms(expression)
         if len(terms) > GROUP_ABOVE and not isinstance(expression, sp.MatAdd):
@@ -318,13 +312,15 @@ class _Writer:
         signed = []
         for position, term in enumerate(terms):
             negative, size = self._printer.split_sign(term)
-            signed.append(("-" if negative else "+" if position else "", size))
+            signed.append((MINUS if negative else PLUS if position else EMPTY, size))
         return signed
 
-    def _sum(self, terms: Sequence[tuple[str, sp.Basic]], tail: str, depth: int) -> None:
+    def _sum(
+        self, terms: Sequence[tuple[Formula, sp.Basic]], tail: Formula, depth: int
+    ) -> None:
         for position, (sign, term) in enumerate(terms):
-            end = tail if position == len(terms) - 1 else ""
-            flat = f"{sign} {self._printer.term(term)}{end}"
+            end = tail if position == len(terms) - 1 else EMPTY
+            flat = joined(BLANK, (sign, self._printer.term(term))) + end
             if self._fits(flat):
                 self.put(flat)
                 continue
@@ -338,13 +334,13 @@ class _Writer:
                 self._fresh = fresh
                 self._loose_or_emit(term, end, depth + 1)
 
-    def _loose_or_emit(self, term: sp.Basic, tail: str, depth: int) -> None:
+    def _loose_or_emit(self, term: sp.Basic, tail: Formula, depth: int) -> None:
         if isinstance(term, sp.Add):
-            self._bracketed("", term, tail, depth)
+            self._bracketed(term, tail, depth)
         else:
             self.emit(term, tail, depth)
 
-    def _product(self, expression: sp.Mul, tail: str, depth: int) -> None:
+    def _product(self, expression: sp.Mul, tail: Formula, depth: int) -> None:
         negative, expression = self._printer.split_sign(expression)
         numerator, denominator = self._printer.quotient(expression)
         simple = [factor for factor in numerator if is_simple(factor)]
@@ -354,105 +350,114 @@ class _Writer:
         if denominator:
             head = self._fraction_head(simple, denominator, depth)
         else:
-            head = self._printer.product(simple) if simple else ""
+            head = self._printer.product(simple) if simple else EMPTY
         bare = not head
         if negative:
-            head = f"- {head}".strip()
+            head = row(MINUS, head)
         if head:
             if not self._fits(head) and self._fits_fresh(head, depth):
                 self.new_row(depth)
             self.put(head)
         for position, factor in enumerate(breakable):
             last = position == len(breakable) - 1
-            self._factor(factor, tail if last else "", depth, last, first=bare and not position)
+            self._factor(factor, tail if last else EMPTY, depth, last, bare and not position)
         if not breakable:
             self.put(tail)
 
     def _fraction_head(
         self, simple: Sequence[sp.Expr], denominator: Sequence[sp.Expr], depth: int
-    ) -> str:
-        top, bottom = self._printer.product(simple), self._printer.product(denominator)
-        head = rf"\frac{{{top}}}{{{bottom}}}"
+    ) -> Formula:
+        top = self._printer.product(simple)
+        head = fraction(top, self._printer.product(denominator))
         if self._fits_fresh(head, depth):
             return head
-        return rf"\frac{{{top}}}{{{self._define('Q', sp.Mul(*denominator, evaluate=False))}}}"
+        return fraction(top, self._define("Q", sp.Mul(*denominator, evaluate=False)))
 
-    def _factor(self, factor: sp.Expr, tail: str, depth: int, last: bool, first: bool) -> None:
+    def _factor(
+        self, factor: sp.Expr, tail: Formula, depth: int, last: bool, first: bool
+    ) -> None:
         flat = self._printer.factor(factor, last=last) + tail
         if self._fits(flat):
             self.put(flat)
             return
-        times = "" if first else r"\times "
-        if not self._fresh and self._fits_fresh(times + flat, depth):
+        times = EMPTY if first else TIMES
+        if not self._fresh and self._fits_fresh(row(times, flat), depth):
             self.new_row(depth)
-            self.put(times + flat)
+            self.put(row(times, flat))
         elif isinstance(factor, sp.Add):
-            self._bracketed("", factor, tail, depth, times)
+            self._bracketed(factor, tail, depth, joint=times + BLANK if times else EMPTY)
         else:
             self.emit(factor, tail, depth)
 
-    def _ordered_product(self, expression: sp.Basic, tail: str, depth: int) -> None:
+    def _ordered_product(self, expression: sp.Basic, tail: Formula, depth: int) -> None:
         factors = expression.args
         for position, factor in enumerate(factors):
-            end = tail if position == len(factors) - 1 else ""
+            end = tail if position == len(factors) - 1 else EMPTY
             flat = self._printer.matrix_factor(factor) + end
             if self._fits(flat):
                 self.put(flat)
-            elif not self._fresh and self._fits_fresh(rf"\cdot {flat}", depth):
+            elif not self._fresh and self._fits_fresh(row(DOT, flat), depth):
                 self.new_row(depth)
-                self.put(flat if position == 0 else rf"{{}}\cdot {flat}")
+                self.put(flat if position == 0 else row(_JOINT_DOT, flat))
             elif isinstance(factor, sp.Add | sp.MatAdd):
-                self._bracketed("", factor, end, depth, r"{}\cdot" if position else "")
+                self._bracketed(factor, end, depth, joint=_JOINT_DOT if position else EMPTY)
             else:
                 self.emit(factor, end, depth)
 
-    def _big_sum(self, expression: sp.Sum, tail: str, depth: int) -> None:
+    def _big_sum(self, expression: sp.Sum, tail: Formula, depth: int) -> None:
         head = self._printer.sum_sign(expression)
         if not self._fits(head) and not self._fresh:
             self.new_row(depth)
         self.put(head)
         if isinstance(expression.function, sp.Add):
-            self._bracketed("", expression.function, tail, depth)
+            self._bracketed(expression.function, tail, depth)
         else:
             self.emit(expression.function, tail, depth)
 
-    def _power(self, expression: sp.Pow, tail: str, depth: int) -> None:
+    def _power(self, expression: sp.Pow, tail: Formula, depth: int) -> None:
         exponent = self._printer.doprint(expression.exp)
-        self._bracketed("", expression.base, f"^{{{exponent}}}{tail}", depth)
+        self._bracketed(expression.base, tail, depth, exponent=exponent)
 
     def _bracketed(
-        self, head: str, inside: sp.Basic, tail: str, depth: int, joint: str = ""
+        self,
+        inside: sp.Basic,
+        tail: Formula,
+        depth: int,
+        head: Formula = EMPTY,
+        joint: Formula = EMPTY,
+        exponent: Formula | None = None,
     ) -> None:
         """A bracket over several rows; ``joint`` leads it when it opens a row."""
-        reach = measure(self._printer.doprint(inside)).reach
-        size = _SIZE_NAMES[delimiter_size(reach)]
+        size = max(1, delimiter_size(self._printer.doprint(inside).box.reach))
         left, right = _BRACKETS[self._nesting % len(_BRACKETS)]
-        opening = rf"{head}\{size}l{left}"
-        begun = f"{opening} {self._beginning(inside)}"
-        if not (self._fresh or self._fits(begun)) and self._fits_fresh(f"{joint} {begun}", depth):
+        opening, closing = head + delimiter(left, size, "l"), delimiter(right, size, "r")
+        if exponent is not None:
+            closing = scripts(closing, sup=exponent)
+        begun = row(opening, self._beginning(inside))
+        if not (self._fresh or self._fits(begun)) and self._fits_fresh(row(joint, begun), depth):
             # No bracket opens at the end of a row.
             self.new_row(depth)
-            opening = f"{joint}{opening}"
+            opening = joint + opening
         self.put(opening)
         self._nesting += 1
-        self.emit(inside, rf" \{size}r{right}{tail}", depth + 1)
+        self.emit(inside, BLANK + closing + tail, depth + 1)
         self._nesting -= 1
 
-    def _beginning(self, expression: sp.Basic) -> str:
+    def _beginning(self, expression: sp.Basic) -> Formula:
         """Print of the first term of a sum, or of the whole of anything else."""
         if not isinstance(expression, sp.Add | sp.MatAdd):
-            return str(self._printer.doprint(expression))
+            return self._printer.doprint(expression)
         sign, term = self._terms(expression)[0]
-        return f"{sign} {self._printer.term(term)}"
+        return row(sign, self._printer.term(term))
 
-    def _list(self, expression: sp.Basic, tail: str, depth: int) -> None:
-        joint = {sp.And: r"\text{and}\quad", sp.Or: r"\text{or}\quad"}.get(expression.func, "")
+    def _list(self, expression: sp.Basic, tail: Formula, depth: int) -> None:
+        joint = {sp.And: AND + QUAD, sp.Or: OR + QUAD}.get(expression.func, EMPTY)
         parts = expression.args
         if not isinstance(expression, sp.Tuple):
             parts = sorted(parts, key=sp.default_sort_key)
         for position, part in enumerate(parts):
-            end = tail if position == len(parts) - 1 else ", " if not joint else r" \quad"
-            flat = f"{joint if position else ''} {self._printer.doprint(part)}{end}"
+            end = tail if position == len(parts) - 1 else BLANK + QUAD if joint else COMMA
+            flat = row(joint if position else EMPTY, self._printer.doprint(part)) + end
             if position and not self._fits(flat):
                 self.new_row(depth)
             if position and joint:
@@ -461,25 +466,25 @@ class _Writer:
 
     # -- naming -------------------------------------------------------------------
 
-    def _define(self, letter: str, expression: sp.Basic) -> str:
-        name = self._names.repeated(letter, str(self._printer.doprint(expression)))
+    def _define(self, letter: str, expression: sp.Basic) -> Formula:
+        name = self._names.repeated(letter, self._printer.doprint(expression))
         if all(part.rows[0][0] != name for part in self._definitions):
             self._add_definition(name, expression)
         return name
 
-    def _add_definition(self, name: str, expression: sp.Basic) -> None:
+    def _add_definition(self, name: Formula, expression: sp.Basic) -> None:
         width = max(self._full_width, 12.0)
-        writer = _Writer(self._printer, width - _width(name) - 0.3, self._names, "m")
-        writer.put("=")
-        writer.emit(expression, "", 1)
+        writer = _Writer(self._printer, width - name.width - 0.3, self._names, "m")
+        writer.put(_EQUALS)
+        writer.emit(expression, EMPTY, 1)
         self._definitions.append(writer.layout(name))
 
-    def _named(self, latex: str, tail: str, depth: int) -> None:
-        if not self._fits(latex + tail) and not self._fresh:
+    def _named(self, piece: Formula, tail: Formula, depth: int) -> None:
+        if not self._fits(piece + tail) and not self._fresh:
             self.new_row(depth)
-        self.put(latex + tail)
+        self.put(piece + tail)
 
-    def _matrix(self, matrix: MatrixBase, tail: str, depth: int) -> None:
+    def _matrix(self, matrix: MatrixBase, tail: Formula, depth: int) -> None:
         # Entries that differ in their sign only share a name.
         signed = {
             (row, column): self._printer.split_sign(matrix[row, column])
@@ -487,36 +492,34 @@ class _Writer:
             for column in range(matrix.cols)
         }
         cells = {place: self._printer.doprint(size) for place, (_, size) in signed.items()}
-        named: dict[str, str] = {}
+        named: dict[Formula, Formula] = {}
         before = len(self._definitions)
 
-        def entry(place: tuple[int, int]) -> str:
+        def entry(place: tuple[int, int]) -> Formula:
             body = named.get(cells[place])
             if body is None:
-                return str(self._printer.doprint(matrix[place]))
-            return f"- {body}" if signed[place][0] else body
+                return self._printer.doprint(matrix[place])
+            return row(MINUS, body) if signed[place][0] else body
 
-        def grid() -> str:
-            rows = (
-                " & ".join(entry((row, column)) for column in range(matrix.cols))
-                for row in range(matrix.rows)
-            )
-            return r"\left(\begin{matrix} " + r" \\ ".join(rows) + r" \end{matrix}\right)"
+        def grid() -> Formula:
+            return matrix_formula(
+                [[entry((line, column)) for column in range(matrix.cols)]
+                 for line in range(matrix.rows)]
+            )  # fmt: skip
 
         narrowest = math.inf
-        for place in sorted(cells, key=lambda place: (-_width(cells[place]), place)):
-            latex = cells[place]
+        for place in sorted(cells, key=lambda place: (-cells[place].width, place)):
+            cell = cells[place]
             fits = self._fits(grid() + tail) or (
                 not self._fresh and self._fits_fresh(grid() + tail, depth) and named
             )
             if not fits:
-                narrowest = _width(latex)
+                narrowest = cell.width
             # What is as wide as an entry that had to be named is named as well.
-            kept = _width(latex) < narrowest - _ALIKE and not _is_small_print(latex)
-            if latex not in named and _width(latex) > 2.0 and not kept:
-                name = self._names.entry(self._stem, place[0] + 1, place[1] + 1)
-                named[latex] = name
-                self._add_definition(name, signed[place][1])
+            kept = cell.width < narrowest - _ALIKE and not _is_small_print(cell)
+            if cell not in named and cell.width > 2.0 and not kept:
+                named[cell] = self._names.entry(self._stem, place[0] + 1, place[1] + 1)
+                self._add_definition(named[cell], signed[place][1])
         if not self._fits_fresh(grid() + tail, depth):
             del self._definitions[before:]
             self._large_matrix(matrix, tail, depth)
@@ -526,33 +529,34 @@ class _Writer:
     def _has_small_print(self, matrix: MatrixBase) -> bool:
         return any(_is_small_print(self._printer.doprint(entry)) for entry in matrix)
 
-    def _large_matrix(self, matrix: MatrixBase, tail: str, depth: int) -> None:
+    def _large_matrix(self, matrix: MatrixBase, tail: Formula, depth: int) -> None:
         """Name a matrix of too many columns and list its entries that do not vanish."""
         name = self._names.part("M")
-        for row in range(matrix.rows):
+        for line in range(matrix.rows):
             for column in range(matrix.cols):
-                if matrix[row, column] != 0:
-                    entry = rf"\left({name}\right)_{{{row + 1},{column + 1}}}"
-                    self._add_definition(entry, matrix[row, column])
+                if matrix[line, column] != 0:
+                    place = joined(COMMA, (numeral(str(line + 1)), numeral(str(column + 1))))
+                    entry = scripts(fence("(", name, ")"), place)
+                    self._add_definition(entry, matrix[line, column])
         self._remark = "All other entries vanish."
         self._named(name, tail, depth)
 
-    def _cases(self, expression: sp.Piecewise, tail: str, depth: int) -> None:
+    def _cases(self, expression: sp.Piecewise, tail: Formula, depth: int) -> None:
         branches = list(expression.args)
         order = sorted(
-            range(len(branches)), key=lambda k: -_width(self._printer.doprint(branches[k][0]))
+            range(len(branches)), key=lambda k: -self._printer.doprint(branches[k][0]).width
         )
         printer = self._printer
         for k in order:
             if self._fits_fresh(printer.doprint(sp.Piecewise(*branches, evaluate=False)), depth):
                 break
             name = self._define("P", branches[k][0])
-            part = sp.Symbol(name)
-            printer = printer.with_names({part: name})
+            part = sp.Symbol(name.latex)
+            printer = printer.with_names({part: name.latex})
             branches[k] = (part, branches[k][1])
         self._named(printer.doprint(sp.Piecewise(*branches, evaluate=False)), tail, depth)
 
-    def _unbreakable(self, expression: sp.Basic, tail: str, depth: int) -> None:
+    def _unbreakable(self, expression: sp.Basic, tail: Formula, depth: int) -> None:
         """Name the widest parts of an expression until it fits a row of its own."""
         printer = self._printer
         while not self._fits_fresh(printer.doprint(expression) + tail, depth):
@@ -560,15 +564,15 @@ class _Writer:
             if part is None:
                 break
             name = self._define("P", part)
-            stand_in = _stand_in(part, name)
+            stand_in = _stand_in(part, name.latex)
             expression = expression.xreplace({part: stand_in})
-            printer = printer.with_names({stand_in: name})
+            printer = printer.with_names({stand_in: name.latex})
         self._named(printer.doprint(expression), tail, depth)
 
 
-def _is_small_print(entry: str) -> bool:
+def _is_small_print(entry: Formula) -> bool:
     """Whether an entry of a matrix holds a long fraction, which TeX would set in small type."""
-    return r"\frac" in entry and _width(entry) > _LARGEST_SMALL_ENTRY
+    return r"\frac" in entry.latex and entry.width > _LARGEST_SMALL_ENTRY
 
 
 def _widest_part(expression: sp.Basic, printer: TheoryPrinter) -> sp.Basic | None:
@@ -577,7 +581,7 @@ def _widest_part(expression: sp.Basic, printer: TheoryPrinter) -> sp.Basic | Non
         for part in expression.args
         if isinstance(part, sp.Expr | sp.MatrixExpr | MatrixBase) and part.args
     ]
-    return max(parts, key=lambda part: _width(printer.doprint(part)), default=None)
+    return max(parts, key=lambda part: printer.doprint(part).width, default=None)
 
 
 def _stand_in(part: sp.Basic, name: str) -> sp.Basic:

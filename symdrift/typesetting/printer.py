@@ -1,4 +1,4 @@
-"""Printing SymPy expressions as LaTeX in the order in which the theory writes them."""
+"""SymPy expressions as formulas, in the order in which the theory writes them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,34 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sympy as sp
-from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE, precedence_traditional
+from sympy.printing.printer import Printer
 
-from symdrift.typesetting.metrics import measure
-from symdrift.typesetting.scripts import with_superscript
+from symdrift.typesetting.formula import (
+    BLANK,
+    COMMA,
+    EMPTY,
+    MINUS,
+    PLUS,
+    Formula,
+    brackets,
+    cases,
+    fence,
+    fraction,
+    function,
+    group,
+    joined,
+    letter,
+    matrix,
+    numeral,
+    root,
+    row,
+    scientific,
+    scripts,
+    space,
+    word,
+)
+from symdrift.typesetting.reading import read, with_superscript
 
 _FLAT_REACH = 0.75
 """Formulas that reach no further than this (scripts, but no fractions) get plain brackets."""
@@ -22,8 +45,22 @@ _WORD = re.compile(r"\\mathrm\{")
 _SINGLE = re.compile(r"(\\[A-Za-z]+ ?|[A-Za-z0-9])$")
 
 
-class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
-    r"""LaTeX printer with the notation of a derivation and a fixed, readable order.
+RELATIONS = {
+    sp.Eq: letter("="), sp.Ne: letter(r"\neq"), sp.Lt: letter("<"), sp.Le: letter(r"\leq"),
+    sp.Gt: letter(">"), sp.Ge: letter(r"\geq"),
+}  # fmt: skip
+"""Signs between the two sides of a relation."""
+TIMES, DOT, SUM, ONE = letter(r"\times"), letter(r"\cdot"), letter(r"\sum"), numeral("1")
+THIN, QUAD = space(r"\,"), space(r"\quad")
+AND, OR = word("text", "and"), word("text", "or")
+TRACE = function("tr")
+_E, _DELTA, _IDENTITY = letter("e"), letter(r"\delta"), letter("I")
+_TRANSPOSED = word("mathsf", "T")
+_IF, _OTHERWISE = word("text", "if "), word("text", "otherwise")
+
+
+class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
+    r"""Printer with the notation of a derivation and a fixed, readable order.
 
     Factors of a product: number, symbols in the order in which their stems (``\lambda`` of
     ``\lambda_{i}``) first appear in ``symbol_names`` and then by index, other symbols by
@@ -42,9 +79,7 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
     def __init__(
         self, symbol_names: Mapping[sp.Basic, str], ascending: Sequence[sp.Basic] = ()
     ) -> None:
-        super().__init__(
-            {"symbol_names": dict(symbol_names), "mat_str": "matrix", "mat_delim": "("}
-        )
+        super().__init__()
         self._names = dict(symbol_names)
         stems: dict[str, int] = {}
         for latex in symbol_names.values():
@@ -53,7 +88,7 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
             symbol: (stems[_stem(latex)], latex) for symbol, latex in symbol_names.items()
         }
         self._ascending = tuple(ascending)
-        self._printed: dict[sp.Basic, str] = {}
+        self._printed: dict[sp.Basic, Formula] = {}
 
     @property
     def ascending(self) -> tuple[sp.Basic, ...]:
@@ -64,13 +99,33 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
         """The same printer with names for further symbols."""
         return TheoryPrinter({**self._names, **names}, self._ascending)
 
-    def _print(self, expr: Any, **kwargs: Any) -> str:
+    def doprint(self, expr: Any) -> Formula:
+        """The formula that shows an expression.
+
+        Raises
+        ------
+        TypeError
+            For kinds of expressions that the theory does not use.
+        NotMathematics
+            When the name of a symbol cannot be read.
+        """
+        return self._print(expr)
+
+    def _print(self, expr: Any, **kwargs: Any) -> Formula:
         # Breaking an equation prints its parts again and again.
         if kwargs or not isinstance(expr, sp.Basic):
-            return str(super()._print(expr, **kwargs))
+            return self._dispatched(expr, **kwargs)
         if expr not in self._printed:
-            self._printed[expr] = str(super()._print(expr))
+            self._printed[expr] = self._dispatched(expr)
         return self._printed[expr]
+
+    def _dispatched(self, expr: Any, **kwargs: Any) -> Formula:
+        found: Formula = super()._print(expr, **kwargs)
+        return found
+
+    def emptyPrinter(self, expr: Any) -> Formula:
+        """Refuse what no method prints."""
+        raise TypeError(f"{type(expr).__name__} has no print in the theory: {expr}")
 
     # -- order ------------------------------------------------------------------
 
@@ -162,32 +217,25 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
             return (4, 0, "", factor.sort_key())
         return (2, 0, "", factor.sort_key())
 
-    def _add_parens(self, s: str) -> str:
-        if measure(s).reach <= _FLAT_REACH:
-            depth = _nesting(s)
-            size = (r"\big", r"\Big")[min(depth, 2) - 1] if depth else ""
-            return f"{size}l({s}{size}r)" if depth else f"({s})"
-        return rf"\left({s}\right)"
+    def parenthesize(self, expr: Any, level: float, strict: bool = False) -> Formula:
+        """An expression, bracketed when it binds less than ``level`` (or, not strict, as much)."""
+        body, binding = self._print(expr), precedence_traditional(expr)
+        return _bracketed(body) if binding < level or (not strict and binding <= level) else body
 
     # -- sums, products, quotients ----------------------------------------------
 
-    def _print_Add(self, expr: sp.Add, order: object = None) -> str:
-        pieces = []
+    def _print_Add(self, expr: sp.Add) -> Formula:
+        pieces: list[Formula] = []
         for position, term in enumerate(self.ordered_terms(expr)):
             negative, size = self.split_sign(term)
-            body = self.term(size)
-            if position:
-                pieces.append("- " if negative else "+ ")
-            elif negative:
-                pieces.append("- ")
-            pieces.append(body + " ")
-        return "".join(pieces).rstrip()
+            pieces += [MINUS if negative else PLUS if position else EMPTY, self.term(size)]
+        return row(*pieces)
 
-    def term(self, term: sp.Expr) -> str:
+    def term(self, term: sp.Expr) -> Formula:
         """A term of a sum, bracketed when it would otherwise be misread."""
         body = self._print(term)
         loose = isinstance(term, sp.Add | sp.Piecewise) or getattr(term, "is_Relational", False)
-        return self._add_parens(body) if loose else body
+        return _bracketed(body) if loose else body
 
     def quotient(self, expr: sp.Expr) -> tuple[list[sp.Expr], list[sp.Expr]]:
         """Ordered factors of numerator and denominator of a product without its sign."""
@@ -211,156 +259,244 @@ class TheoryPrinter(LatexPrinter):  # type: ignore[misc]  # SymPy ships no types
                 numerator.append(factor)
         return self.ordered_factors(numerator), self.ordered_factors(denominator)
 
-    def product(self, factors: Sequence[sp.Expr]) -> str:
+    def product(self, factors: Sequence[sp.Expr]) -> Formula:
         """Factors side by side, bracketed where needed; ``1`` when there is none."""
         if len(factors) == 1:
-            return str(self._print(factors[0]))
-        return self._side_by_side(factors) if factors else "1"
+            return self._print(factors[0])
+        return self._side_by_side(factors) if factors else ONE
 
-    def _side_by_side(self, factors: Sequence[sp.Expr]) -> str:
-        pieces: list[str] = []
-        written = ""
+    def _side_by_side(self, factors: Sequence[sp.Expr]) -> Formula:
+        pieces: list[Formula] = []
+        previous = EMPTY
         for position, factor in enumerate(factors):
             body = self.factor(factor, last=position == len(factors) - 1)
-            if pieces and body[:1].isdigit() and pieces[-1][-1:] in "0123456789}":
-                body = r"\cdot " + body
-            elif pieces and any(map(_WORD.match, (body, written))):
+            if pieces and body.latex[:1].isdigit() and previous.latex[-1:] in "0123456789}":
+                pieces.append(DOT)
+            elif pieces and (_WORD.match(body.latex) or _WORD.match(previous.latex)):
                 # Words that touch would read as one.
-                body = r"\, " + body
-            written = body.removeprefix(r"\, ")
+                pieces.append(THIN)
             pieces.append(body)
-        return " ".join(pieces)
+            previous = body
+        return row(*pieces)
 
-    def factor(self, factor: sp.Expr, last: bool) -> str:
+    def factor(self, factor: sp.Expr, last: bool) -> Formula:
         """One factor of a product, bracketed where needed."""
+        loose = precedence_traditional(factor) < PRECEDENCE["Mul"]
+        if isinstance(factor, sp.Sum):
+            loose = not last
         body = self._print(factor)
-        open_ended = isinstance(factor, sp.Sum | sp.Integral | sp.Product | sp.Limit) and not last
-        loose = precedence_traditional(factor) < PRECEDENCE["Mul"] or open_ended
-        if isinstance(factor, sp.Sum) and last:
-            loose = False
-        return self._add_parens(body) if loose else body
+        return _bracketed(body) if loose else body
 
-    def matrix_factor(self, factor: sp.Basic) -> str:
+    def matrix_factor(self, factor: sp.Basic) -> Formula:
         """One factor of an ordered product, bracketed when it is a sum or a derivative."""
-        body = str(self._print(factor))
-        loose = isinstance(factor, sp.Add | sp.MatAdd) or body.startswith(r"\partial")
-        return self._add_parens(body) if loose else body
+        body = self._print(factor)
+        loose = isinstance(factor, sp.Add | sp.MatAdd) or body.latex.startswith(r"\partial")
+        return _bracketed(body) if loose else body
 
-    def sum_sign(self, expression: sp.Sum) -> str:
+    def sum_sign(self, expression: sp.Sum) -> Formula:
         """The summation sign with its ranges."""
         signs = []
         for index, *bounds in expression.limits:
             if len(bounds) == 2:
                 low, high = (self._print(bound) for bound in bounds)
-                signs.append(rf"\sum_{{{self._print(index)}={low}}}^{{{high}}}")
+                signs.append(scripts(SUM, self._print(index) + RELATIONS[sp.Eq] + low, high))
             else:
-                signs.append(rf"\sum_{{{self._print(index)}}}")
-        return " ".join(signs)
+                signs.append(scripts(SUM, self._print(index)))
+        return row(*signs)
 
-    def _print_Sum(self, expr: sp.Sum) -> str:
+    def _print_Sum(self, expr: sp.Sum) -> Formula:
         body = self._print(expr.function)
-        if isinstance(expr.function, sp.Add):
-            body = self._add_parens(body)
-        return f"{self.sum_sign(expr)} {body}"
+        return row(
+            self.sum_sign(expr), _bracketed(body) if isinstance(expr.function, sp.Add) else body
+        )
 
-    def _print_Mul(self, expr: sp.Mul) -> str:
-        if not expr.is_commutative:
-            return str(super()._print_Mul(expr))
+    def _print_Mul(self, expr: sp.Mul) -> Formula:
         negative, size = self.split_sign(expr)
         if negative:
-            return f"- {self.term(size)}"
+            return row(MINUS, self.term(size))
+        if not expr.is_commutative:
+            return row(*(self.factor(factor, last=True) for factor in expr.as_ordered_factors()))
         numerator, denominator = self.quotient(size)
         if not denominator:
             return self.product(numerator)
         bottom = self.product(denominator)
         simple = [factor for factor in numerator if is_simple(factor)]
         large = [factor for factor in numerator if not is_simple(factor)]
-        long = max(_LONG_NUMERATOR, _NUMERATOR_EXCESS * measure(bottom).width)
-        if large and (isinstance(large[-1], sp.Sum) or measure(self.product(large)).width > long):
+        long = max(_LONG_NUMERATOR, _NUMERATOR_EXCESS * bottom.width)
+        if large and (isinstance(large[-1], sp.Sum) or self.product(large).width > long):
             # A sign of summation, or a long bracket over a short denominator, reads better
             # behind the fraction: c/q * sum.
-            head = rf"\frac{{{self.product(simple)}}}{{{bottom}}}"
-            return f"{head} {self._side_by_side(large)}"
-        return rf"\frac{{{self.product(numerator)}}}{{{bottom}}}"
+            return row(fraction(self.product(simple), bottom), self._side_by_side(large))
+        return fraction(self.product(numerator), bottom)
 
-    def _print_Pow(self, expr: sp.Pow) -> str:
+    def _print_Pow(self, expr: sp.Pow) -> Formula:
         negative, size = self.split_sign(expr)
         if negative or size != expr:
-            return f"- {self._print(size)}" if negative else self._print(size)
-        return str(super()._print_Pow(expr))
+            return row(MINUS, self._print(size)) if negative else self._print(size)
+        base, exponent = expr.base, expr.exp
+        if exponent.is_Rational and exponent.q != 1 and abs(exponent.p) == 1:
+            index = None if exponent.q == 2 else numeral(str(exponent.q))
+            body = root(self._print(base), index)
+            return fraction(ONE, body) if exponent.is_negative else body
+        if exponent.is_Rational and exponent.is_negative and base.is_commutative:
+            return self._print_Mul(expr)
+        if base.is_Function:
+            return self._print(base, exp=self._print(exponent))
+        body = self.parenthesize(base, PRECEDENCE["Pow"])
+        if base.is_Symbol and "^" in body.latex:
+            body = _bracketed(body)
+        elif base.is_Float:
+            body = group(body)
+        return scripts(body, sup=self._print(exponent))
 
-    def _print_MatAdd(self, expr: sp.MatAdd) -> str:
+    def _print_MatAdd(self, expr: sp.MatAdd) -> Formula:
         return self._print_Add(expr)
 
-    def _print_MatMul(self, expr: Any) -> str:
+    def _print_MatMul(self, expr: Any) -> Formula:
         coefficient, factors = expr.as_coeff_matrices()
         if coefficient.could_extract_minus_sign():
-            return f"- {self._print(-expr)}"
-        body = " ".join(self.matrix_factor(factor) for factor in factors)
-        if coefficient == 1:
-            return body
-        head = self._print(coefficient)
-        return f"{self._add_parens(head) if isinstance(coefficient, sp.Add) else head} {body}"
+            return row(MINUS, self._print(-expr))
+        head = EMPTY if coefficient == 1 else self._print(coefficient)
+        if isinstance(coefficient, sp.Add):
+            head = _bracketed(head)
+        return row(head, *(self.matrix_factor(factor) for factor in factors))
+
+    def _print_MatPow(self, expr: Any) -> Formula:
+        body = self._print(expr.base)
+        plain = isinstance(expr.base, sp.MatrixSymbol) or not expr.base.is_MatrixExpr
+        if not plain or "^" in body.latex:
+            body = fence("(", body, ")")
+        return scripts(body, sup=self._print(expr.exp))
+
+    # -- numbers and letters ----------------------------------------------------
+
+    def _print_Rational(self, expr: sp.Rational) -> Formula:
+        if expr.q == 1:
+            return numeral(str(expr.p))
+        size = fraction(numeral(str(abs(expr.p))), numeral(str(expr.q)))
+        return row(MINUS, size) if expr.p < 0 else size
+
+    def _print_int(self, expr: int) -> Formula:
+        return numeral(str(expr))
+
+    def _print_Float(self, expr: sp.Float) -> Formula:
+        return decimal(sp.sstr(expr, full_prec=False))
+
+    def _print_Atom(self, expr: sp.Basic) -> Formula:
+        return read(self._names.get(expr) or sp.latex(expr))
+
+    def _print_MatrixSymbol(self, expr: sp.MatrixSymbol) -> Formula:
+        return self._print_Atom(expr)
+
+    def _print_ZeroMatrix(self, expr: Any) -> Formula:
+        return numeral("0")
+
+    # -- functions, relations, lists --------------------------------------------
+
+    def _print_Function(self, expr: Any, exp: Formula | None = None) -> Formula:
+        name = read(sp.latex(expr.func))
+        if exp is not None:
+            name = scripts(_bracketed(name) if "^" in name.latex else name, sup=exp)
+        arguments = joined(COMMA, map(self._print, expr.args))
+        return name + group(fence("(", arguments + BLANK, ")"))
+
+    def _print_ExpBase(self, expr: Any, exp: Formula | None = None) -> Formula:
+        body = scripts(_E, sup=self._print(expr.args[0]))
+        return body if exp is None else scripts(fence("(", body, ")"), sup=exp)
+
+    def _print_Abs(self, expr: Any, exp: Formula | None = None) -> Formula:
+        body = fence("|", group(self._print(expr.args[0])), "|")
+        return body if exp is None else scripts(body, sup=exp)
+
+    def _print_Relational(self, expr: Any) -> Formula:
+        return row(self._print(expr.lhs), RELATIONS[expr.func], self._print(expr.rhs))
+
+    def _print_Tuple(self, expr: sp.Tuple) -> Formula:
+        joint = COMMA + BLANK + space("\\ ") + BLANK
+        return fence("(", BLANK + joined(joint, map(self._print, expr)), ")")
+
+    def _print_MatrixBase(self, expr: Any) -> Formula:
+        return matrix([[self._print(entry) for entry in line] for line in expr.tolist()], gap="")
 
     # -- objects of the theory --------------------------------------------------
 
-    def _print_IndexedBase(self, expr: sp.IndexedBase) -> str:
-        return self._names.get(expr) or str(self._print(expr.label))
+    def _print_IndexedBase(self, expr: sp.IndexedBase) -> Formula:
+        return read(self._names[expr]) if expr in self._names else self._print(expr.label)
 
-    def _print_Indexed(self, expr: sp.Indexed) -> str:
+    def _print_Indexed(self, expr: sp.Indexed) -> Formula:
         return self._indexed(self._print(expr.base), expr.indices)
 
-    def _print_MatrixElement(self, expr: Any) -> str:
+    def _print_MatrixElement(self, expr: Any) -> Formula:
         base = self.parenthesize(expr.parent, PRECEDENCE["Atom"], strict=True)
         # SymPy counts rows and columns from 0, the theory from 1.
         places = [k + 1 if k.is_Integer else k for k in (expr.i, expr.j)]
         return self._indexed(base, places)
 
-    def _indexed(self, base: str, indices: Sequence[sp.Basic]) -> str:
+    def _indexed(self, base: Formula, indices: Sequence[sp.Basic]) -> Formula:
         printed = [self._print(index) for index in indices]
-        separator = "" if all(_SINGLE.match(text) for text in printed) else ","
-        if "_" in base or "^" in base:
-            base = self._add_parens(base)
-        return f"{base}_{{{separator.join(printed)}}}"
+        separator = EMPTY if all(_SINGLE.match(index.latex) for index in printed) else COMMA
+        if "_" in base.latex or "^" in base.latex:
+            base = _bracketed(base)
+        return scripts(base, joined(separator, printed))
 
-    def _print_Determinant(self, expr: Any, exp: str | None = None) -> str:
+    def _print_Determinant(self, expr: Any, exp: Formula | None = None) -> Formula:
         # Brackets even around a letter: what follows is no part of the determinant.
-        power = "" if exp is None else f"^{{{exp}}}"
-        return rf"\det{power}{self._add_parens(self._print(expr.arg))}"
+        return _applied(function("det"), self._print(expr.arg), exp)
 
-    def _print_KroneckerDelta(self, expr: Any, exp: str | None = None) -> str:
-        body = self._indexed(r"\delta", expr.args[:2])
-        return body if exp is None else f"{body}^{{{exp}}}"
+    def _print_Trace(self, expr: Any, exp: Formula | None = None) -> Formula:
+        return _applied(TRACE, self._print(expr.arg), exp)
 
-    def _print_Transpose(self, expr: Any) -> str:
+    def _print_KroneckerDelta(self, expr: Any, exp: Formula | None = None) -> Formula:
+        body = self._indexed(_DELTA, expr.args[:2])
+        return body if exp is None else scripts(body, sup=exp)
+
+    def _print_Transpose(self, expr: Any) -> Formula:
         base = self.parenthesize(expr.arg, precedence_traditional(expr), strict=True)
-        if isinstance(expr.arg, sp.MatrixSymbol) and "^" in base:
-            return with_superscript(base, r"\mathsf{T}")
-        return rf"{base}^{{\mathsf{{T}}}}"
+        if isinstance(expr.arg, sp.MatrixSymbol) and "^" in base.latex:
+            return read(with_superscript(base.latex, _TRANSPOSED.latex))
+        return scripts(base, sup=_TRANSPOSED)
 
-    def _print_Identity(self, expr: Any) -> str:
-        return "I"
+    def _print_Identity(self, expr: Any) -> Formula:
+        return _IDENTITY
 
-    def _print_Trace(self, expr: Any, exp: str | None = None) -> str:
-        power = "" if exp is None else f"^{{{exp}}}"
-        return rf"\operatorname{{tr}}{power}{self._add_parens(self._print(expr.arg))}"
+    def _print_And(self, expr: Any) -> Formula:
+        return self._alternatives(expr, AND)
 
-    def _print_And(self, expr: Any) -> str:
+    def _print_Or(self, expr: Any) -> Formula:
+        return self._alternatives(expr, OR)
+
+    def _alternatives(self, expr: Any, conjunction: Formula) -> Formula:
         parts = sorted(expr.args, key=sp.default_sort_key)
-        return r" \quad\text{and}\quad ".join(self._print(part) for part in parts)
+        joint = BLANK + QUAD + conjunction + QUAD + BLANK
+        return joined(joint, map(self._print, parts))
 
-    def _print_Or(self, expr: Any) -> str:
-        parts = sorted(expr.args, key=sp.default_sort_key)
-        return r" \quad\text{or}\quad ".join(self._print(part) for part in parts)
+    def _print_Piecewise(self, expr: sp.Piecewise) -> Formula:
+        return cases(
+            [
+                (
+                    self._print(value),
+                    _OTHERWISE if condition == sp.true else row(_IF, self._print(condition)),
+                )
+                for value, condition in expr.args
+            ]
+        )
 
-    def _print_Piecewise(self, expr: sp.Piecewise) -> str:
-        branches = []
-        for value, condition in expr.args:
-            when = r"\text{otherwise}" if condition == sp.true else (
-                rf"\text{{if }} {self._print(condition)}"
-            )  # fmt: skip
-            branches.append(f"{self._print(value)} & {when}")
-        return r"\begin{cases} " + r" \\ ".join(branches) + r" \end{cases}"
+
+def decimal(text: str) -> Formula:
+    r"""A number in decimals: ``1.3e-07`` is printed ``1.3 \cdot 10^{-7}``."""
+    mantissa, _, exponent = text.partition("e")
+    return scientific(mantissa, DOT, int(exponent)) if exponent else numeral(mantissa)
+
+
+def _bracketed(body: Formula) -> Formula:
+    """A formula between parentheses that are as tall as it is."""
+    if body.box.reach <= _FLAT_REACH:
+        return brackets(body, min(_nesting(body.latex), 2))
+    return fence("(", body, ")")
+
+
+def _applied(name: Formula, argument: Formula, exp: Formula | None) -> Formula:
+    return (name if exp is None else scripts(name, sup=exp)) + _bracketed(argument)
 
 
 def _stem(latex: str) -> str:

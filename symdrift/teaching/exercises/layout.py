@@ -19,14 +19,17 @@ from symdrift.teaching.exercises.exercise import Answer, Exercise, Passage, is_p
 from symdrift.teaching.exercises.sheets import Sheet
 from symdrift.teaching.exercises.statements import LATEX, legend
 from symdrift.typesetting import mathml
+from symdrift.typesetting.formula import Formula, letter, row
 from symdrift.typesetting.lines import Layout, Names, align, lay_out
-from symdrift.typesetting.printer import TheoryPrinter
+from symdrift.typesetting.printer import TheoryPrinter, decimal
 
 WIDTH = 36.0
 """Room for an equation, in em."""
 
 DIGITS = 6
 """Digits of a number that is too long to be written exactly."""
+
+_EQUALS, _NEARLY = letter("="), letter(r"\approx")
 
 
 class Pen(Protocol):
@@ -35,7 +38,7 @@ class Pen(Protocol):
     def text(self, text: str) -> str:
         """Plain text, escaped."""
 
-    def math(self, latex: str) -> str:
+    def math(self, formula: Formula) -> str:
         """Inline mathematics."""
 
     def join(self, pieces: Sequence[str]) -> str:
@@ -52,9 +55,9 @@ class LatexPen:
         """Plain text, escaped."""
         return escape_latex(text)
 
-    def math(self, latex: str) -> Latex:
+    def math(self, formula: Formula) -> Latex:
         """Inline mathematics."""
-        return Latex(f"${latex}$")
+        return Latex(f"${formula.latex}$")
 
     def join(self, pieces: Sequence[str]) -> Latex:
         """Pieces one after the other."""
@@ -72,9 +75,9 @@ class HtmlPen:
         """Plain text, escaped."""
         return Markup.escape(text)
 
-    def math(self, latex: str) -> Markup:
+    def math(self, formula: Formula) -> Markup:
         """Inline mathematics."""
-        return mathml.inline(latex)
+        return mathml.inline(formula)
 
     def join(self, pieces: Sequence[str]) -> Markup:
         """Pieces one after the other."""
@@ -85,7 +88,7 @@ class HtmlPen:
         return mathml.block(_rows(layouts))
 
 
-def _rows(layouts: Sequence[Layout]) -> list[tuple[str, str]]:
+def _rows(layouts: Sequence[Layout]) -> list[tuple[Formula, Formula]]:
     """Rows of equations and of the parts that they name."""
     return [
         row for layout in layouts for part in (layout, *layout.all_definitions())
@@ -126,8 +129,7 @@ class _Writer:
         fresh = Names(set(names.values()))
 
         def math(expression: sp.Basic) -> str:
-            latex: str = printer.doprint(expression)
-            return self._pen.math(latex)
+            return self._pen.math(printer.doprint(expression))
 
         def written(passage: Passage) -> dict[str, Any]:
             (paragraph,) = read_prose(passage.prose, passage.symbols, (), ())
@@ -149,13 +151,14 @@ class _Writer:
         def answer(entry: Answer) -> str:
             left = printer.doprint(entry.symbol)
             exact = printer.doprint(entry.value)
-            near = decimal_latex(entry.decimal)
+            near = decimal(f"{entry.decimal:.6g}")
             if entry.exact is None:
-                return self._pen.math(rf"{left} \approx {near}")
+                return self._pen.math(row(left, _NEARLY, near))
             if entry.value.is_Integer:
-                return self._pen.math(f"{left} = {exact}")
-            relation = "=" if sp.Rational(f"{entry.decimal:.6g}") == entry.value else r"\approx"
-            return self._pen.math(rf"{left} = {exact} {relation} {near}")
+                return self._pen.math(row(left, _EQUALS, exact))
+            rounded = sp.Rational(f"{entry.decimal:.6g}") != entry.value
+            relation = _NEARLY if rounded else _EQUALS
+            return self._pen.math(row(left, _EQUALS, exact, relation, near))
 
         return {
             "title": exercise.title,
@@ -183,14 +186,4 @@ def _rounded(equation: sp.Basic, printer: TheoryPrinter) -> Layout | None:
     if matrix:
         # Entries are read against each other: none stays a fraction beside decimals.
         shown = right.applyfunc(lambda entry: sp.N(entry, DIGITS))
-    latex = printer.doprint(shown)
-    return Layout(((printer.doprint(equation.lhs), rf"\approx {latex}"),))
-
-
-def decimal_latex(value: float) -> str:
-    """Six significant digits, with a power of ten where one helps."""
-    text = f"{value:.6g}"
-    if "e" not in text:
-        return text
-    mantissa, exponent = text.split("e")
-    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
+    return Layout(((printer.doprint(equation.lhs), row(_NEARLY, printer.doprint(shown))),))
