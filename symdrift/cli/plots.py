@@ -20,7 +20,7 @@ from symdrift.quoting import figure_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from symdrift.evaluation.sweep import Axis, SweepPoint
+    from symdrift.evaluation.sweep import Sweep, SweepPoint
 
 _MOST_LEGEND_ENTRIES = 12
 _LONGEST_LABEL = 60
@@ -55,14 +55,13 @@ def require_picture(path: Path) -> None:
     require_file(path, "--plot")
 
 
-def plot(points: Sequence[SweepPoint], axes: Sequence[Axis], path: Path) -> None:
+def plot(points: Sweep, path: Path) -> None:
     """Plot diffusion by plane, decay rate by stimulus and, where there is one, mean rotation.
 
     Parameters
     ----------
-    points : sequence of SweepPoint
-    axes : sequence of Axis
-        The first is the abscissa, each combination of the others a set of lines; none
+    points : Sweep
+        Its first axis is the abscissa, each combination of the others a set of lines; none
         gives a bar chart.
     path : Path
         PNG, SVG or PDF, by suffix.
@@ -73,10 +72,10 @@ def plot(points: Sequence[SweepPoint], axes: Sequence[Axis], path: Path) -> None
         When the suffix is none of these, or the file cannot be written.
     """
     with drawing(PLAIN):
-        save(_drawn(points, axes), path, PLAIN, "--plot")
+        save(_drawn(points), path, PLAIN, "--plot")
 
 
-def _drawn(points: Sequence[SweepPoint], axes: Sequence[Axis]) -> Figure:
+def _drawn(points: Sweep) -> Figure:
     shown = (*_PANELS, _ROTATION) if any(map(_rotates, points)) else _PANELS
     figure = Figure(figsize=(5 * len(shown), 4.8), layout="constrained")
     panels = figure.subplots(1, len(shown))
@@ -84,9 +83,9 @@ def _drawn(points: Sequence[SweepPoint], axes: Sequence[Axis]) -> Figure:
         if not any(_selected(point, prefix, suffix) for point in points):
             panel.text(0.5, 0.5, "nothing can drift", ha="center", transform=panel.transAxes)
             panel.set(xticks=[], yticks=[])
-        elif axes:
-            _lines(panel, points, axes, prefix, suffix)
-            panel.set_xlabel(figure_text(axes[0].path))
+        elif points.axes:
+            _lines(panel, points, prefix, suffix)
+            panel.set_xlabel(figure_text(points.axes[0].path))
         else:
             _bars(panel, points[0], prefix, suffix)
             panel.set_xlabel(what)
@@ -103,10 +102,9 @@ def _rotates(point: SweepPoint) -> bool:
     return max(map(abs, rotation), default=0.0) > _NO_ROTATION * largest
 
 
-def _lines(
-    panel: Axes, points: Sequence[SweepPoint], axes: Sequence[Axis], prefix: str, suffix: str
-) -> None:
+def _lines(panel: Axes, points: Sweep, prefix: str, suffix: str) -> None:
     """Draw curves: colours tell quantities apart, line styles the values of the other axes."""
+    axes = points.axes
     found = list(
         dict.fromkeys(name for point in points for name in _selected(point, prefix, suffix))
     )

@@ -13,6 +13,7 @@ from symdrift.observables.compare import (
     DriftComparison,
     RatePair,
     SynapticComparison,
+    exponent,
     isotropic_comparison,
     synaptic_comparison,
 )
@@ -67,8 +68,8 @@ def comparison_tables(comparisons: Comparisons) -> Iterator[Table]:
             *(
                 (
                     f"exponent of the {row.parameter}",
-                    _exponent(row.gradient),
-                    _exponent(row.synaptic),
+                    Formula(exponent(row.gradient)),
+                    Formula(exponent(row.synaptic)),
                 )
                 for row in synaptic.scaling
             ),
@@ -110,9 +111,5 @@ def _rows(comparison: DriftComparison) -> Iterable[tuple[Cell, ...]]:
 def _row(quantity: str, pair: RatePair) -> tuple[Cell, ...]:
     ratio: Cell = "" if pair.ratio is None else number(pair.ratio, 4)
     return quantity, number(pair.study), number(pair.counterpart), ratio
-
-
-def _exponent(value: float) -> Formula:
-    return Formula(f"{value:.2f}" if abs(value) >= 0.005 else "0")
 
 

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
-from symdrift.errors import RequestError
+from symdrift.errors import RequestError, require_known
 from symdrift.evaluation.overview import quantities
 from symdrift.expressions import parse_number, whole_number
 from symdrift.memory import available_memory
 from symdrift.progress import log_stage
-from symdrift.quoting import csv_cell, shown
-from symdrift.tables import Record, Table, printed
+from symdrift.quoting import shown
+from symdrift.tables import Row, Table, record_table
 
 if TYPE_CHECKING:
-    from symdrift.evaluation.result import Evaluation, StimulusEvaluation
+    from symdrift.evaluation.result import Evaluation
     from symdrift.study import Study
-
-QUANTITIES = ("all", "stimuli")
+    from symdrift.study.problem import LearningProblem
 
 MOST_POINTS = 100_000
 """Points of one sweep."""
@@ -61,18 +59,39 @@ class SweepPoint:
         Where the point lies on each axis; empty for a single evaluation.
     symbols : Mapping of str to float
         Values of the study's symbols at the point.
-    evaluation : Evaluation or StimulusEvaluation
+    evaluation : Evaluation
     """
 
     swept: Mapping[str, float]
     symbols: Mapping[str, float]
-    evaluation: Evaluation | StimulusEvaluation
+    evaluation: Evaluation
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON record of the evaluation, whose parameters include the point."""
         record = self.evaluation.to_dict()
         record["parameters"] = {**self.swept, **self.symbols, **record["parameters"]}
         return record
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep(Sequence[SweepPoint]):
+    """Evaluations over the grid that some axes span.
+
+    Attributes
+    ----------
+    axes : tuple of Axis
+    points : tuple of SweepPoint
+        The last axis varies fastest.
+    """
+
+    axes: tuple[Axis, ...]
+    points: tuple[SweepPoint, ...]
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.points[place]
 
 
 def linear_axis(path: str, low: float, high: float, count: int) -> Axis:
@@ -128,7 +147,7 @@ def sweep(
     progress: Callable[[int, int], None] | None = None,
     quantities: str = "all",
     records: bool = False,
-) -> tuple[SweepPoint, ...]:
+) -> Sweep:
     """Evaluate a study at every point of the grid that the axes span.
 
     Parameters
@@ -142,7 +161,7 @@ def sweep(
         Called with the number of finished points and of all points or, for a single point,
         of finished planes and all.
     quantities : {"all", "stimuli"}
-        ``"stimuli"`` leaves out the drift by plane, see :func:`symdrift.evaluate_stimuli`.
+        As for :func:`symdrift.evaluation.evaluate.evaluate`.
     records : bool
         Whether the points will become JSON records, which hold the covariance between all planes:
         refused before the work where they do not fit.
@@ -153,12 +172,10 @@ def sweep(
         When the grid is too large, or one of its points cannot be evaluated; the
         message names the point.  When the evaluations do not fit into memory together.
     """
-    from symdrift.evaluation.evaluate import evaluate, evaluate_stimuli, require_record_memory
+    from symdrift.evaluation.evaluate import evaluate, require_record_memory
+    from symdrift.evaluation.result import QUANTITIES
 
-    if quantities not in QUANTITIES:
-        allowed = ", ".join(QUANTITIES)
-        raise RequestError("quantities", f'= "{quantities}" is unknown; allowed are {allowed}')
-    road = evaluate if quantities == "all" else evaluate_stimuli
+    require_known("quantities", quantities, QUANTITIES)
     paths = [axis.path for axis in axes]
     repeated = [path for path in paths if paths.count(path) > 1]
     if repeated:
@@ -177,7 +194,7 @@ def sweep(
             problem = here.problem()
             if records and quantities == "all" and not points:
                 require_record_memory(problem, method)
-            evaluation = road(problem, method, approximation, within)
+            evaluation = evaluate(problem, method, approximation, within, quantities)
         except RequestError as error:
             if not swept:
                 raise
@@ -189,30 +206,36 @@ def sweep(
         points.append(SweepPoint(swept, symbols, evaluation))
         if progress is not None and swept:
             progress(len(points), total)
-    return tuple(points)
+    return Sweep(tuple(axes), tuple(points))
 
 
-def held_memory(evaluation: Evaluation | StimulusEvaluation) -> int:
+def held_memory(evaluation: Evaluation) -> int:
     """Bytes of an evaluation: its arrays, its planes, and its parameters as plain numbers."""
-    from symdrift.evaluation.result import Evaluation, IndependentDrift
+    from symdrift.evaluation.result import DeferredDrift, IndependentDrift
 
+    drift = evaluation.drift
     needed = _STIMULUS * len(evaluation.stimuli)
     for name in ("input_covariance", "teacher"):
         rows = evaluation.parameters[name]
         needed += _LISTED * len(rows) * len(rows[0])
-    if not isinstance(evaluation, Evaluation):
-        return needed + evaluation.decay_matrix.nbytes + evaluation.mean_rotation.nbytes
-    planes = len(evaluation.drift.planes)
-    independent = isinstance(evaluation.drift, IndependentDrift)
-    return needed + 8 * planes * (1 if independent else planes) + _PLANE * planes
+    needed += evaluation.decay_matrix.nbytes + evaluation.mean_rotation.nbytes
+    if isinstance(drift, DeferredDrift):
+        return needed + _problem_memory(drift.problem)
+    planes = len(drift.variances)
+    held = drift.variances if isinstance(drift, IndependentDrift) else drift.covariance
+    return needed + held.nbytes + (_PLANE * planes if evaluation.quantities == "all" else 0)
 
 
-def _require_memory(evaluation: Evaluation | StimulusEvaluation, total: int) -> None:
+def _problem_memory(problem: LearningProblem) -> int:
+    """Bytes of the arrays of a problem."""
+    held = (problem, problem.inputs, *problem.stimuli)
+    return sum(getattr(value, "nbytes", 0) for part in held for value in vars(part).values())
+
+
+def _require_memory(evaluation: Evaluation, total: int) -> None:
     """Refuse a grid whose evaluations, all of the size of the first, do not fit."""
-    from symdrift.evaluation.result import Evaluation
-
     advice = "take fewer"
-    if isinstance(evaluation, Evaluation):
+    if evaluation.quantities == "all":
         advice += ", or leave out the planes: --quantities stimuli"
     needed, available = total * held_memory(evaluation), available_memory()
     if needed > available:
@@ -223,37 +246,29 @@ def _require_memory(evaluation: Evaluation | StimulusEvaluation, total: int) -> 
         )
 
 
-def parameters(point: SweepPoint) -> Record:
-    """Parameters of a point: where it lies, its symbols, and the single-valued settings."""
+def parameters(point: SweepPoint) -> dict[str, float | int | str]:
+    """Parameters of a point: where it lies, its symbols, settings of one value, and the road."""
+    evaluation = point.evaluation
     settings = {
         name: value
-        for name, value in point.evaluation.parameters.items()
+        for name, value in evaluation.parameters.items()
         if isinstance(value, (int, float, str))
     }
-    return {**point.swept, **point.symbols, **settings}
+    road = {"method": evaluation.method, "approximation": evaluation.approximation}
+    return {**point.swept, **point.symbols, **settings, **road}
 
 
-def write_csv(points: Sequence[SweepPoint], stream: TextIO) -> None:
-    """Write one row per point, one column per parameter and per quantity.
+def sweep_rows(points: Sequence[SweepPoint]) -> tuple[list[str], Iterator[Row]]:
+    """Columns, one per parameter and per quantity, and one row per point.
 
-    Quantities that exist at some points only (the rank may change) are blank elsewhere.
+    Quantities that exist at some points only (the rank may change) are missing elsewhere.
     """
     # Made twice rather than held: a row takes many times the memory of its numbers.
-    columns = _columns(map(_row, points))
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(map(csv_cell, columns))
-    for row in map(_row, points):
-        writer.writerow([csv_cell(row.get(name, "")) for name in columns])
+    return _columns(map(_row, points)), map(_row, points)
 
 
-def _row(point: SweepPoint) -> Record:
-    evaluation = point.evaluation
-    return {
-        **parameters(point),
-        "method": evaluation.method,
-        "approximation": evaluation.approximation,
-        **quantities(evaluation),
-    }
+def _row(point: SweepPoint) -> Row:
+    return parameters(point) | quantities(point.evaluation)
 
 
 def _columns(rows: Iterable[Mapping[str, object]]) -> list[str]:
@@ -264,9 +279,14 @@ def _columns(rows: Iterable[Mapping[str, object]]) -> list[str]:
         for name in row:
             index = _INDEX.search(name)
             kind = name[: index.start()] if index else name
-            numbers = [int(part) for part in index.group()[1:].split("-")] if index else []
+            numbers = _numbers(index.group()[1:]) if index else []
             order[name] = (kinds.setdefault(kind, len(kinds)), numbers)
     return sorted(order, key=order.__getitem__)
+
+
+def _numbers(label: str) -> list[int]:
+    """Of the axes in the label of a plane or an axis."""
+    return [int(part) for part in label.split("-")]
 
 
 def sweep_table(points: Sequence[SweepPoint], most_columns: int) -> tuple[Table, int]:
@@ -286,15 +306,9 @@ def sweep_table(points: Sequence[SweepPoint], most_columns: int) -> tuple[Table,
     names = _columns(records)
     axes = list(points[0].swept)
     kept = names[: max(most_columns - len(axes), 1)]
-    rows = tuple(
-        (
-            *(printed(point.swept[axis]) for axis in axes),
-            *(printed(record[name]) if name in record else "" for name in kept),
-        )
-        for point, record in zip(points, records, strict=True)
-    )
-    head = (*axes, *map(_heading, kept))
-    return Table("Diffusion and decay rates", head, rows), len(names) - len(kept)
+    columns = {axis: axis for axis in axes} | {name: _heading(name) for name in kept}
+    rows = ({**record, **point.swept} for point, record in zip(points, records, strict=True))
+    return record_table("Diffusion and decay rates", columns, rows), len(names) - len(kept)
 
 
 def _heading(name: str) -> str:

@@ -13,15 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.closed_form import (
-    Alignment,
-    active_axes,
-    align,
-    evaluate_stimuli,
-)
-from symdrift.evaluation.closed_form import (
-    formulas as kernels,
-)
+from symdrift.evaluation.closed_form import Alignment, active_axes, align, evaluate
+from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.observables.layer import GramFluctuation, ModeFluctuation, covariance_root
 from symdrift.study.problem import Array, LearningProblem
 
@@ -307,12 +300,12 @@ def aligned_layer(problem: LearningProblem, approximation: str = "exact") -> Ali
     Raises
     ------
     RequestError
-        When the problem is not aligned, or as `symdrift.evaluation.closed_form.evaluate_stimuli`.
+        When the problem is not aligned, or as `symdrift.evaluation.closed_form.evaluate`.
     """
     aligned = align(problem)
     if isinstance(aligned, str):
         raise RequestError("study", f"has no closed form: {aligned}")
-    evaluation = evaluate_stimuli(replace(problem, synaptic_noise=0.0), approximation)
+    evaluation = evaluate(replace(problem, synaptic_noise=0.0), approximation)
     outputs, inputs = problem.teacher.shape
     minimum_arguments = {
         "covariance": aligned.input_variances,

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from symdrift.errors import RequestError
+from symdrift.errors import RequestError, require_known
 from symdrift.evaluation.closed_form import applies
 from symdrift.evaluation.dense.landscape import solve_minimum
 from symdrift.evaluation.dense.lyapunov import (
@@ -31,8 +31,8 @@ from symdrift.evaluation.dense.rotation_covariance import (
 )
 from symdrift.evaluation.dense.sizes import require_stimulus_memory
 from symdrift.evaluation.result import (
+    APPROXIMATIONS,
     REPRESENTATION_TOLERANCE,
-    check_approximation,
     stillness_warnings,
     validity_warnings,
 )
@@ -173,7 +173,7 @@ def drift_process(
         When the approximation is unknown, the learning rate is unstable, or the problem is
         outside the theory.
     """
-    check_approximation(approximation)
+    require_known("approximation", approximation, APPROXIMATIONS)
     outputs, inputs = problem.teacher.shape
     quiet = replace(problem, synaptic_noise=0.0)
     if min(problem.hidden, inputs, outputs) > LARGEST_DENSE and applies(quiet) is None:
