@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import symdrift
+from symdrift.errors import RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.observables.compare import compare_study
 
@@ -71,3 +72,22 @@ def test_evaluations_of_stimuli_alone_are_evaluations() -> None:
 def test_a_problem_is_taken_with_a_warning() -> None:
     with pytest.warns(DeprecationWarning, match="take the study itself"):
         symdrift.evaluate(STUDY.problem())  # type: ignore[arg-type]
+
+
+def test_without_the_library_it_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xarray", None)
+    study = symdrift.read_study("bottleneck")
+    for result in (symdrift.sweep(study, ()), symdrift.observe(study, np.array([1.0, 10.0]))):
+        with pytest.raises(RequestError) as refused:
+            result.to_dataset()
+        said = "to_dataset needs xarray: pip install 'symdrift[data]'"
+        assert str(refused.value) == said
+
+
+@pytest.mark.parametrize("command", ["evaluate", "observe"])
+def test_no_command_loads_the_library(command: str) -> None:
+    code = (
+        f"import sys; from symdrift.cli import run; run(['{command}', 'bottleneck', '--json'])\n"
+        "assert not {'xarray', 'pandas', 'sympy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

@@ -10,8 +10,11 @@ from fractions import Fraction
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from symdrift.datasets import Coordinate, Entry, dataset
 from symdrift.errors import RequestError, require_known
-from symdrift.evaluation.overview import quantities
+from symdrift.evaluation.overview import listed, quantities
 from symdrift.expressions import parse_number, whole_number
 from symdrift.memory import available_memory
 from symdrift.progress import log_stage
@@ -19,6 +22,8 @@ from symdrift.quoting import shown
 from symdrift.tables import Row, Table, record_table
 
 if TYPE_CHECKING:
+    from xarray import Dataset
+
     from symdrift.evaluation.result import Evaluation
     from symdrift.study import Study
     from symdrift.study.problem import LearningProblem
@@ -92,6 +97,20 @@ class Sweep(Sequence[SweepPoint]):
 
     def __getitem__(self, place: Any) -> Any:
         return self.points[place]
+
+    def to_dataset(self) -> Dataset:
+        """Every quantity as an array over the axes of the sweep and its own.
+
+        Own axes are ``plane``, ``stimulus`` and ``hidden_axis``; what exists at some points only
+        is NaN at the others, and of the covariance of rotations there is the diagonal.  Parameters
+        that vary are coordinates, the others attributes.
+
+        Raises
+        ------
+        RequestError
+            Without xarray, or where an axis of the sweep is called as one of these.
+        """
+        return _dataset(self)
 
 
 def linear_axis(path: str, low: float, high: float, count: int) -> Axis:
@@ -287,6 +306,43 @@ def _columns(rows: Iterable[Mapping[str, object]]) -> list[str]:
 def _numbers(label: str) -> list[int]:
     """Of the axes in the label of a plane or an axis."""
     return [int(part) for part in label.split("-")]
+
+
+def _dataset(sweep: Sweep) -> Dataset:
+    """Quantities of every point, where the point lies in the grid."""
+    paths = tuple(axis.path for axis in sweep.axes)
+    shape = tuple(len(axis.values) for axis in sweep.axes)
+    found = [tuple(listed(point.evaluation)) for point in sweep.points]
+    own: dict[str, dict[str, int]] = {"hidden_axis": {}, "plane": {}, "stimulus": {}}
+    for of, places in own.items():
+        labels = dict.fromkeys(each.label for some in found for each in some if each.of == of)
+        ordered = labels if of == "stimulus" else sorted(labels, key=_numbers)
+        places.update((label, place) for place, label in enumerate(ordered))
+    records = [parameters(point) for point in sweep.points]
+    values = {name: [record[name] for record in records] for name in records[0]}
+    varying = [name for name in values if name not in paths and len(set(values[name])) > 1]
+    for name in (*paths, *varying):
+        if name in own:
+            raise RequestError("to_dataset", f'has an axis "{name}" of its own; rename the symbol')
+    grid = product(*(range(size) for size in shape))
+    return dataset(
+        (
+            Entry(
+                f"{each.group}_{each.name}",
+                each.unit,
+                dict(zip(paths, place, strict=True))
+                | ({each.of: own[each.of][each.label]} if each.of else {}),
+                each.value,
+            )
+            for place, some in zip(grid, found, strict=True)
+            for each in some
+        ),
+        {axis.path: Coordinate((axis.path,), axis.values) for axis in sweep.axes}
+        | {of: Coordinate((of,), tuple(places)) for of, places in own.items()}
+        | {name: Coordinate(paths, np.reshape(values[name], shape)) for name in varying},
+        {"study": sweep[0].evaluation.study}
+        | {name: every[0] for name, every in values.items() if name not in (*paths, *varying)},
+    )
 
 
 def sweep_table(points: Sequence[SweepPoint], most_columns: int) -> tuple[Table, int]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from symdrift.datasets import Coordinate, Entry, dataset
 from symdrift.errors import RequestError
 from symdrift.evaluation.sweep import linear_axis, logarithmic_axis
 from symdrift.expressions import parse_number, whole_number
@@ -44,6 +46,9 @@ from symdrift.quoting import shown
 from symdrift.records import Record
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.tables import Row, Table, record_table
+
+if TYPE_CHECKING:
+    from xarray import Dataset
 
 _LAGS = 10
 """Lags that a table shows."""
@@ -102,6 +107,32 @@ class Observation(Record):
     decoder: tuple[DecoderDecay, ...]
     tuning: TuningChange | None
     warnings: tuple[str, ...]
+
+    def to_dataset(self) -> Dataset:
+        """Every observable as an array over lags and stimuli, targets, quantiles or neurons.
+
+        What does not exist is NaN: the angle of a stimulus without a representation, the
+        decorrelation time of one that never decorrelates.
+
+        Raises
+        ------
+        RequestError
+            Without xarray.
+        """
+        stimuli = self.similarity.stimuli
+        tuning = self.tuning
+        labels: dict[str, ArrayLike] = {"stimulus": stimuli, "other_stimulus": stimuli}
+        if self.decoder:
+            labels["target"] = [decoder.target for decoder in self.decoder]
+        if tuning is not None:
+            labels["quantile"] = QUANTILES
+            labels["neuron"] = np.arange(1, 1 + tuning.neurons.shape[1])
+        return dataset(
+            map(_entry, series(self)),
+            {"lag": Coordinate(("lag",), self.times, "step")}
+            | {axis: Coordinate((axis,), values) for axis, values in labels.items()},
+            {"study": self.study, "approximation": self.approximation},
+        )
 
 
 @double_precision()
@@ -345,6 +376,16 @@ def observation_rows(observation: Observation) -> tuple[tuple[str, ...], Iterato
             strict=True,
         )
     )
+
+
+def _entry(found: Series) -> Entry:
+    """Quantiles are one variable; the rest is named as the rows are."""
+    part = "quantile" if "quantile" in found.place else found.part
+    name = f"{found.observable}_{part}"
+    if found.observable == "decorrelation_time":
+        return Entry(found.observable, "step", found.place, found.values)
+    unit = "rad" if name == "angle_angle" else ""
+    return Entry(name, unit, found.place, found.values, () if found.times is None else ("lag",))
 
 
 def observation_tables(observation: Observation) -> list[Table]:
