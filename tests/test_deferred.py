@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.dense import hidden_drift, matrix_road, sizes
+from symdrift.evaluation.dense import hidden_drift, matrix_road
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Drift
 from symdrift.study import read_study
@@ -71,7 +71,7 @@ def test_planes_that_do_not_fit_are_refused_before_the_work(
     computed: list[Drift], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = evaluate(PROBLEM, quantities="stimuli")
-    monkeypatch.setattr(sizes, "available_memory", lambda: 0)
+    monkeypatch.setattr("symdrift.memory.available_memory", lambda: 0)
     for _ in range(2):
         with pytest.raises(RequestError, match="too large for the dense road") as refused:
             alone.drift.covariance  # noqa: B018

@@ -13,7 +13,7 @@ from symdrift.errors import RequestError, require_known
 from symdrift.evaluation.result import APPROXIMATIONS, QUANTITIES, IndependentDrift
 from symdrift.evaluation.units import beyond_double_precision
 from symdrift.inputs import Elliptical, Gaussian
-from symdrift.memory import SHARED_ENTRY, available_memory, record_memory
+from symdrift.memory import SHARED_ENTRY, record_memory, require_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,15 +107,13 @@ def require_record_memory(problem: LearningProblem, method: str = "auto") -> Non
 
     axes = rank(problem)
     planes = axes * (axes - 1) // 2
-    needed, available = record_memory(planes, SHARED_ENTRY), available_memory()
-    if needed > available:
-        raise RequestError(
-            "network",
-            f"with {axes} active hidden units has {planes} planes, and JSON holds the covariance "
-            f"of their rotations, which would need about {needed / 2**30:.1f} GiB (available: "
-            f"{available / 2**30:.1f} GiB); a table or --csv has its diagonal, and --quantities "
-            "stimuli leaves the planes out",
-        )
+    require_memory(
+        "network",
+        record_memory(planes, SHARED_ENTRY),
+        f"with {axes} active hidden units has {planes} planes, and JSON holds the covariance of "
+        "their rotations, which would need",
+        "a table or --csv has its diagonal, and --quantities stimuli leaves the planes out",
+    )
 
 
 def _takes_closed_form(problem: LearningProblem, method: str, approximation: str) -> bool:

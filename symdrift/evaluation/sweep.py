@@ -16,7 +16,7 @@ from symdrift.datasets import Coordinate, Entry, dataset
 from symdrift.errors import RequestError, require_known
 from symdrift.evaluation.overview import listed, quantities
 from symdrift.expressions import parse_number, whole_number
-from symdrift.memory import available_memory
+from symdrift.memory import require_memory
 from symdrift.progress import log_stage
 from symdrift.quoting import shown
 from symdrift.tables import Row, Table, record_table
@@ -143,12 +143,7 @@ def parse_axis(text: str) -> Axis:
         )
     path = path.strip()
     field = f"--sweep {path}"
-    low, high = (parse_number(part, field) for part in parts[:2])
-    count = whole_number(parts[2])
-    if not 1 <= count <= MOST_POINTS:
-        raise RequestError(
-            field, f"= {shown(parts[2])} points must be a whole number from 1 to {MOST_POINTS}"
-        )
+    low, high, count = parse_range(parts, field, "points", 1, MOST_POINTS)
     if len(parts) == 3:
         return linear_axis(path, low, high, count)
     if low <= 0 or high <= 0:
@@ -156,6 +151,24 @@ def parse_axis(text: str) -> Axis:
             field, f"from {low:g} to {high:g} cannot be logarithmic: both ends must be positive"
         )
     return logarithmic_axis(path, low, high, count)
+
+
+def parse_range(
+    parts: Sequence[str], field: str, what: str, fewest: int, most: int
+) -> tuple[float, float, int]:
+    """Ends and number of values of ``LO:HI:NUM``, given in its parts.
+
+    Raises
+    ------
+    RequestError
+        When an end is no number, or there are not from ``fewest`` to ``most`` of these values.
+    """
+    low, high = (parse_number(part, field) for part in parts[:2])
+    count = whole_number(parts[2])
+    if not fewest <= count <= most:
+        allowed = f"a whole number from {fewest} to {most}"
+        raise RequestError(field, f"= {shown(parts[2])} {what} must be {allowed}")
+    return low, high, count
 
 
 def sweep(
@@ -256,13 +269,8 @@ def _require_memory(evaluation: Evaluation, total: int) -> None:
     advice = "take fewer"
     if evaluation.quantities == "all":
         advice += ", or leave out the planes: --quantities stimuli"
-    needed, available = total * held_memory(evaluation), available_memory()
-    if needed > available:
-        raise RequestError(
-            "--sweep",
-            f"asks for {total} points, whose results would take about {needed / 2**30:.1f} GiB "
-            f"(available: {available / 2**30:.1f} GiB); {advice}",
-        )
+    problem = f"asks for {total} points, whose results would take"
+    require_memory("--sweep", total * held_memory(evaluation), problem, advice)
 
 
 def parameters(point: SweepPoint) -> dict[str, float | int | str]:
@@ -351,24 +359,20 @@ def sweep_table(points: Sequence[SweepPoint], most_columns: int) -> tuple[Table,
     One row per point: where it lies, then the diffusion of each plane (rad^2/step) and
     the decay rate of each stimulus (1/step).
     """
-    records = [
-        {
-            name: value
-            for name, value in quantities(point.evaluation).items()
-            if name.startswith("drift.diffusion") or name.endswith(".decay_rate")
-        }
+    shown = {("drift", "diffusion"): "D ", ("stimuli", "decay_rate"): ""}
+    found = [
+        [each for each in listed(point.evaluation) if (each.group, each.name) in shown]
         for point in points
     ]
+    headings = {
+        each.column: f"{shown[each.group, each.name]}{each.label}\n{each.unit}"
+        for some in found
+        for each in some
+    }
+    records = [{each.column: each.value for each in some} for some in found]
     names = _columns(records)
     axes = list(points[0].swept)
     kept = names[: max(most_columns - len(axes), 1)]
-    columns = {axis: axis for axis in axes} | {name: _heading(name) for name in kept}
+    columns = {axis: axis for axis in axes} | {name: headings[name] for name in kept}
     rows = ({**record, **point.swept} for point, record in zip(points, records, strict=True))
     return record_table("Diffusion and decay rates", columns, rows), len(names) - len(kept)
-
-
-def _heading(name: str) -> str:
-    if name.startswith("drift.diffusion."):
-        return f"D {name.removeprefix('drift.diffusion.')}\nrad^2/step"
-    stimulus = name.removeprefix("stimuli.").removesuffix(".decay_rate")
-    return f"{stimulus}\n1/step"

@@ -307,31 +307,18 @@ def aligned_layer(problem: LearningProblem, approximation: str = "exact") -> Ali
         raise RequestError("study", f"has no closed form: {aligned}")
     evaluation = evaluate(replace(problem, synaptic_noise=0.0), approximation)
     outputs, inputs = problem.teacher.shape
-    minimum_arguments = {
-        "covariance": aligned.input_variances,
-        "weight_decay": problem.weight_decay,
-        "gains": aligned.gains,
-        "inputs": inputs,
-        "outputs": outputs,
-        "hidden": problem.hidden,
-    }
-    tensor = (
-        kernels.diffusion_tensor
-        if approximation == "exact"
-        else kernels.diffusion_tensor_white_noise
-    )(
-        **minimum_arguments,
-        learning_rate=problem.learning_rate,
-        label_noise=aligned.label_noise,
-        batch=problem.batch,
-    )
-    values = kernels.singular_values(**minimum_arguments)[:inputs]
+    values = kernels.singular_values(
+        aligned.input_variances, problem.weight_decay, aligned.gains,
+        inputs=inputs, outputs=outputs, hidden=problem.hidden,
+    )  # fmt: skip
     active = active_axes(values)
+    variances = np.zeros((active.size, active.size))
+    variances[np.triu_indices(active.size, 1)] = evaluation.drift.variances
     order = np.concatenate([active, np.flatnonzero(values == 0)])
     return AlignedLayer(
         axes=aligned.input_axes[:, order],
         singular_values=values[active],
-        variances=2 * tensor[np.ix_(active, active)],
+        variances=variances + variances.T,
         hessian_min=evaluation.minimum.hessian_min,
         blocks=_pair_blocks(problem, aligned, order, values[active]),
         warnings=evaluation.warnings,

@@ -17,7 +17,7 @@ from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import applies
 from symdrift.evaluation.dense.landscape import solve_minimum
 from symdrift.evaluation.evaluate import evaluate
-from symdrift.evaluation.result import Drift, Evaluation, stimulus_drift
+from symdrift.evaluation.result import Evaluation, stimulus_drift
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_drift
 from symdrift.inputs import Gaussian
 from symdrift.observables.aligned_layer import aligned_layer
@@ -257,7 +257,7 @@ def synaptic_comparison(problem: LearningProblem) -> SynapticComparison:
             study="gradient noise",
             counterpart="synaptic noise",
             mean_decay=RatePair("hidden axes", decay, variance * unit_decay),
-            steady_rotation=RatePair("hidden layer", _steady_rotation(gradient.drift), 0.0),
+            steady_rotation=RatePair("hidden layer", _steady_rotation(gradient), 0.0),
             planes=tuple(
                 RatePair(f"{i}, {j}", float(by_gradient.get((i, j), 0)), float(by_synapses[i, j]))
                 for i, j in order
@@ -370,16 +370,12 @@ def _stimulus_pairs(one: Evaluation, other: Evaluation) -> tuple[RatePair, ...]:
 
 
 def _steady_rotations(one: Evaluation, other: Evaluation) -> RatePair:
-    return RatePair("hidden layer", _steady_rotation(one.drift), _steady_rotation(other.drift))
+    return RatePair("hidden layer", _steady_rotation(one), _steady_rotation(other))
 
 
-def _steady_rotation(drift: Drift) -> float:
+def _steady_rotation(evaluation: Evaluation) -> float:
     """Spectral norm of ``sum_k mu_k Omega_k``: its fastest plane, whatever the hidden frame."""
-    size = max((axis for plane in drift.planes for axis in plane), default=1)
-    turning = np.zeros((size, size))
-    for (i, j), rate in zip(drift.planes, drift.mean_rotation, strict=True):
-        turning[i - 1, j - 1], turning[j - 1, i - 1] = rate, -rate
-    return float(np.linalg.norm(turning, 2))
+    return float(np.linalg.norm(evaluation.mean_rotation, 2))
 
 
 def _mean_decay(evaluation: Evaluation) -> float:

@@ -12,8 +12,7 @@ from numpy.typing import ArrayLike
 
 from symdrift.datasets import Coordinate, Entry, dataset
 from symdrift.errors import RequestError
-from symdrift.evaluation.sweep import linear_axis, logarithmic_axis
-from symdrift.expressions import parse_number, whole_number
+from symdrift.evaluation.sweep import linear_axis, logarithmic_axis, parse_range
 from symdrift.memory import available_memory
 from symdrift.observables.angle import PopulationAngle, population_angle
 from symdrift.observables.decoding import TARGETS, DecoderDecay, decoder_decay
@@ -42,7 +41,6 @@ from symdrift.observables.tuning import (
 )
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
-from symdrift.quoting import shown
 from symdrift.records import Record
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.tables import Row, Table, record_table
@@ -277,12 +275,7 @@ def parse_times(text: str) -> Array:
     parts = [part.strip() for part in text.split(":")]
     if len(parts) not in (3, 4) or parts[3:] not in ([], ["log"]):
         raise RequestError(field, f'"{text[:80]}" must have the form LO:HI:NUM or LO:HI:NUM:log')
-    low, high = (parse_number(part, field) for part in parts[:2])
-    count = whole_number(parts[2])
-    if not 2 <= count <= MOST_TIMES:
-        raise RequestError(
-            field, f"= {shown(parts[2])} times must be a whole number from 2 to {MOST_TIMES}"
-        )
+    low, high, count = parse_range(parts, field, "times", 2, MOST_TIMES)
     logarithmic = len(parts) == 4
     if low < 0 or high <= low or (logarithmic and low == 0):
         least = "above 0" if logarithmic else "at least 0"

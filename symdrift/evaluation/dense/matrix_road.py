@@ -70,12 +70,7 @@ def evaluate(
         problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
     )
     certificate, noise = minimum.certificate, problem.synaptic_noise
-    warnings = validity_warnings(problem, certificate.hessian_max) + unseen_warnings(problem)
-    warnings += stillness_warnings(problem, minimum.rank)
-    if noise > 0:
-        warnings += synaptic_warnings(
-            problem, certificate.hessian_min, float(minimum.singular_values[-1])
-        )
+    warnings = dense_warnings(problem, minimum)
     numbers = Minimum(
         rank=minimum.rank,
         singular_values=minimum.singular_values,
@@ -138,6 +133,17 @@ def _fluctuation(
         weight_variance=fluctuation.weight_variance + variance * spectrum.inverse_trace,
         excess_loss=fluctuation.excess_loss + 0.5 * variance * spectrum.dimension,
     )
+
+
+def dense_warnings(problem: LearningProblem, minimum: MinimumPoint) -> tuple[str, ...]:
+    """Where results of full matrices are doubtful; refused where SGD diverges."""
+    certificate = minimum.certificate
+    warnings = validity_warnings(problem, certificate.hessian_max) + unseen_warnings(problem)
+    warnings += stillness_warnings(problem, minimum.rank)
+    if problem.synaptic_noise > 0:
+        smallest = float(minimum.singular_values[-1])
+        warnings += synaptic_warnings(problem, certificate.hessian_min, smallest)
+    return warnings
 
 
 def unseen_warnings(problem: LearningProblem) -> tuple[str, ...]:
