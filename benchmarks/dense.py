@@ -18,7 +18,7 @@ import time
 
 import numpy as np
 
-from symdrift.evaluation.evaluate import evaluate, evaluate_stimuli
+from symdrift.evaluation.evaluate import evaluate
 from symdrift.inputs import Gaussian, InputDistribution, StimulusSet
 from symdrift.study.problem import LearningProblem, Stimulus
 
@@ -53,10 +53,7 @@ def problem(case: str) -> LearningProblem:
 def run(case: str) -> None:
     """Evaluate one case and print what it took."""
     start = time.perf_counter()
-    if case == "tensor":
-        evaluate(problem(case), "dense")
-    else:
-        evaluate_stimuli(problem(case), "dense")
+    evaluate(problem(case), "dense", quantities="all" if case == "tensor" else "stimuli")
     wall = time.perf_counter() - start
     usage = resource.getrusage(resource.RUSAGE_SELF)
     processor = usage.ru_utime + usage.ru_stime

@@ -18,21 +18,22 @@ __version__ = "0.1.0"
 _public, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 _FORMER = {
-    "LearningProblem": "study.problem",
-    "Stimulus": "study.problem",
-    "compare_study": "observables.compare",
-    "isotropic_comparison": "observables.compare",
-    "synaptic_comparison": "observables.compare",
-    "validate_limit": "validation.extrapolate",
-    "white_noise_comparison": "observables.compare",
+    "LearningProblem": "study.problem.LearningProblem",
+    "Stimulus": "study.problem.Stimulus",
+    "StimulusEvaluation": "evaluation.result.Evaluation",
+    "compare_study": "observables.compare.compare_study",
+    "isotropic_comparison": "observables.compare.isotropic_comparison",
+    "synaptic_comparison": "observables.compare.synaptic_comparison",
+    "validate_limit": "validation.extrapolate.validate_limit",
+    "white_noise_comparison": "observables.compare.white_noise_comparison",
 }
-"""Names that this face had before every function took a study; they go with the next release."""
+"""Names that this face had in the release before, and what they name; they go with the next."""
 
 
 def __getattr__(name: str) -> object:
     if name not in _FORMER:
         return _public(name)
-    home = f"{__name__}.{_FORMER[name]}"
-    message = f"symdrift.{name} goes with the next release; it stays in {home}"
+    home, _, attribute = f"{__name__}.{_FORMER[name]}".rpartition(".")
+    message = f"symdrift.{name} goes with the next release; it stays as {home}.{attribute}"
     warnings.warn(message, DeprecationWarning, stacklevel=2)
-    return getattr(import_module(home), name)
+    return getattr(import_module(home), attribute)

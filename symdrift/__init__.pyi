@@ -4,7 +4,6 @@ from .documents import write_report as write_report
 from .errors import CheckFailed as CheckFailed
 from .errors import RequestError as RequestError
 from .evaluation.result import Evaluation as Evaluation
-from .evaluation.result import StimulusEvaluation as StimulusEvaluation
 from .evaluation.sweep import sweep as sweep
 from .face import compare as compare
 from .face import evaluate as evaluate

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from symdrift.quoting import printable, shown
 
 
@@ -36,6 +38,19 @@ class CheckFailed(AssertionError):
 
     The message names the step.  The command line exits with code 1.
     """
+
+
+def require_known(field: str, value: str, allowed: Iterable[str]) -> None:
+    """Refuse a choice that is none of those allowed.
+
+    Raises
+    ------
+    RequestError
+        The message lists them.
+    """
+    allowed = tuple(allowed)
+    if value not in allowed:
+        raise RequestError(field, f'= "{value}" is unknown; allowed are {", ".join(allowed)}')
 
 
 def counted(number: int, noun: str) -> str:

@@ -10,7 +10,7 @@ from symdrift.study.problem import LearningProblem
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from symdrift.evaluation.result import Evaluation, StimulusEvaluation
+    from symdrift.evaluation.result import Evaluation
     from symdrift.observables import Observation
     from symdrift.observables.compare import ComparedStudy
     from symdrift.progress import Progress
@@ -26,6 +26,7 @@ def evaluate(
     method: str = "auto",
     approximation: str = "exact",
     progress: Progress | None = None,
+    quantities: str = "all",
 ) -> Evaluation:
     """Minimum, fluctuation, drift and stimuli of a study.
 
@@ -41,6 +42,9 @@ def evaluate(
         percent and is there for comparison.
     progress : callable, optional
         Called on the dense road with the number of finished planes and of all.
+    quantities : {"all", "stimuli"}
+        ``"stimuli"``: the drift by plane, by far the largest part for wide networks, is computed
+        when it is asked for, and tables and records leave it out.
 
     Returns
     -------
@@ -55,7 +59,7 @@ def evaluate(
     """
     from symdrift.evaluation.evaluate import evaluate as evaluated
 
-    return evaluated(_numbers(study), method, approximation, progress)
+    return evaluated(_numbers(study), method, approximation, progress, quantities)
 
 
 def evaluate_stimuli(
@@ -63,14 +67,15 @@ def evaluate_stimuli(
     method: str = "auto",
     approximation: str = "exact",
     progress: Progress | None = None,
-) -> StimulusEvaluation:
-    """The same without the drift of every plane, which is by far the largest part.
-
-    Parameters, result and refusals are those of :func:`evaluate`.
-    """
-    from symdrift.evaluation.evaluate import evaluate_stimuli as evaluated
-
-    return evaluated(_numbers(study), method, approximation, progress)
+) -> Evaluation:
+    """Former name of ``evaluate(study, quantities="stimuli")``."""
+    warnings.warn(
+        'symdrift.evaluate_stimuli(study) is evaluate(study, quantities="stimuli") from the next '
+        "release on",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return evaluate(study, method, approximation, progress, "stimuli")
 
 
 def observe(

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from symdrift.errors import RequestError
+
 UNKNOWN_MEMORY = 2 * 2**30
 """Bytes assumed where the system does not tell."""
 
@@ -31,6 +33,32 @@ def available_memory() -> int:
     """
     left = [_machine_memory(_MEMORY), *_group_memory(_GROUPS, _MOUNTS), _process_memory(_SIZES)]
     return max(0, min((size for size in left if size is not None), default=UNKNOWN_MEMORY))
+
+
+def require_memory(field: str, needed: int, problem: str, advice: str) -> None:
+    """Refuse what does not fit, before it is begun.
+
+    Parameters
+    ----------
+    field : str
+        What is at fault.
+    needed : int
+        Bytes.
+    problem, advice : str
+        What is too large, up to the number that follows, and what fits.
+
+    Raises
+    ------
+    RequestError
+        When more is needed than `available_memory`.
+    """
+    available = available_memory()
+    if needed > available:
+        raise RequestError(
+            field,
+            f"{problem} about {needed / 2**30:.1f} GiB (available: {available / 2**30:.1f} GiB); "
+            f"{advice}",
+        )
 
 
 def record_memory(planes: int, entry: int = RECORD_ENTRY) -> int:

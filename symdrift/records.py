@@ -25,8 +25,11 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON record, in plain Python types."""
-        names = self.recorded or tuple(field.name for field in fields(self))  # type: ignore[arg-type]
-        return {name: plain(getattr(self, name)) for name in names}
+        return {name: plain(getattr(self, name)) for name in self.written()}
+
+    def written(self) -> tuple[str, ...]:
+        """Names of what is written, in their order."""
+        return self.recorded or tuple(field.name for field in fields(self))  # type: ignore[arg-type]
 
 
 def plain(value: Any) -> Any:

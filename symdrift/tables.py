@@ -1,13 +1,17 @@
-"""Tables of text, whatever shows them: a terminal, a notebook, a file."""
+"""Records as tables of text, whatever shows them, and as CSV."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import csv
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
+from typing import TextIO
 
-Record = dict[str, float | int | str]
-"""Numbers and settings by name."""
+from symdrift.quoting import csv_cell
+
+Row = Mapping[str, object]
+"""Numbers and texts by column."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +24,47 @@ class Table:
     caption: str = ""
 
 
-def printed(value: object) -> str:
-    """A number with the digits that a reader compares; anything else as it prints."""
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
+def record_table(
+    title: str,
+    columns: Mapping[str, str],
+    rows: Iterable[Row],
+    formats: Mapping[str, str] | None = None,
+    caption: str = "",
+) -> Table:
+    """Table with a row for each record.
+
+    Parameters
+    ----------
+    columns : mapping of str to str
+        Heading of each column, by its name in the records; a cell that is missing is blank.
+    formats : mapping of str to str, optional
+        How numbers of a column are printed, where it is not with five digits.
+    """
+    formats = formats or {}
+    return Table(
+        title,
+        tuple(columns.values()),
+        tuple(
+            tuple(printed(row.get(name), formats.get(name, ".5g")) for name in columns)
+            for row in rows
+        ),
+        caption,
+    )
+
+
+def printed(value: object, digits: str = ".5g") -> str:
+    """A number with the digits that a reader compares; nothing for None; else as it prints."""
+    if isinstance(value, float):
+        return format(value, digits)
+    return "" if value is None else str(value)
+
+
+def write_csv(columns: Iterable[str], rows: Iterable[Row], stream: TextIO) -> None:
+    """Write a line for each record; a cell that is missing or None is blank."""
+    columns = tuple(columns)
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(map(csv_cell, columns))
+    writer.writerows([csv_cell(row.get(name)) for name in columns] for row in rows)
 
 
 def html_page(head: str, tables: Iterable[Table], remarks: Iterable[str]) -> str:

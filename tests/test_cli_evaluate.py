@@ -83,7 +83,7 @@ def test_a_tensor_that_does_not_fit_names_the_way_out(
     from symdrift.evaluation.dense.sizes import stimulus_memory
 
     monkeypatch.setattr(
-        "symdrift.evaluation.dense.sizes.available_memory",
+        "symdrift.memory.available_memory",
         lambda: stimulus_memory(size, size, size),
     )
     assert run(arguments) == 2
@@ -109,7 +109,7 @@ def test_a_sweep_whose_results_do_not_fit_is_refused_at_its_first_point(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A point of three planes and three stimuli takes a few kilobytes."""
-    monkeypatch.setattr("symdrift.evaluation.sweep.available_memory", lambda: 2**16)
+    monkeypatch.setattr("symdrift.memory.available_memory", lambda: 2**16)
     arguments = ["evaluate", "anisotropic_autoencoder", "--csv", "--sweep"]
     assert run([*arguments, "gamma=0.2:0.3:14"]) == 0
     assert run([*arguments, "gamma=0.2:0.3:100"]) == 2
@@ -138,7 +138,7 @@ def test_json_of_many_planes_is_refused_before_the_work_and_tables_are_not(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """40 active axes have 780 planes; their record of 608,400 numbers takes 4.6 MiB."""
-    monkeypatch.setattr("symdrift.evaluation.evaluate.available_memory", lambda: 2**22)
+    monkeypatch.setattr("symdrift.memory.available_memory", lambda: 2**22)
     arguments = ["evaluate", "isotropic_autoencoder", "--set", "n=40"]
     with monkeypatch.context() as without:
         without.delattr("symdrift.evaluation.closed_form.formulas.diffusion_tensor")

@@ -340,11 +340,11 @@ def test_many_outputs_cost_what_the_active_directions_cost() -> None:
     """Two active axes: each of 3000 outputs adds a term to one plane."""
     study = read_study("bottleneck").with_values({"network.outputs": 3000})
     tracemalloc.start()
-    wide = closed_form.evaluate_stimuli(study.problem())
+    wide = closed_form.evaluate(study.problem())
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 40 * 2**20
-    narrow = closed_form.evaluate_stimuli(read_study("bottleneck").problem())
+    narrow = closed_form.evaluate(read_study("bottleneck").problem())
     np.testing.assert_allclose(wide.decay_matrix, narrow.decay_matrix, rtol=1e-13)
 
 

@@ -213,7 +213,7 @@ def test_an_aligned_study_is_compared_without_matrices_of_all_its_weights(
 
     All singular values are ``s``: an axis decays at ``varsigma^2 (29 / (8 s) + 4 / (4 s))``.
     """
-    monkeypatch.setattr("symdrift.evaluation.dense.sizes.available_memory", lambda: 0)
+    monkeypatch.setattr("symdrift.memory.available_memory", lambda: 0)
     size, silent = 30, 4
     axis = Stimulus("axis", np.eye(size)[0])
     problem = replace(isotropic(size, size + silent), stimuli=(axis,))

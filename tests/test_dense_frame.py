@@ -33,7 +33,7 @@ from symdrift.evaluation.dense.frame import frame_of
 from symdrift.evaluation.dense.landscape import MinimumPoint
 from symdrift.evaluation.dense.noise_factors import noise_factor
 from symdrift.evaluation.dense.sizes import stimulus_memory
-from symdrift.evaluation.evaluate import evaluate, evaluate_stimuli
+from symdrift.evaluation.evaluate import evaluate
 from symdrift.inputs import StimulusSet
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
@@ -211,7 +211,11 @@ def test_a_wide_network_with_few_stimuli_is_done_in_little_memory() -> None:
     )
     parts: list[tuple[int, int]] = []
     tracemalloc.start()
-    stimuli = evaluate_stimuli(problem, progress=lambda done, total: parts.append((done, total)))
+    stimuli = evaluate(
+        problem,
+        progress=lambda done, total: parts.append((done, total)),
+        quantities="stimuli",
+    )
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     planes, reached = size * (size - 1) // 2, size * size

@@ -301,7 +301,7 @@ def test_a_near_threshold_is_decided(gain: float, rank: int) -> None:
 def test_matrices_that_do_not_fit_are_refused_with_the_estimate(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("symdrift.evaluation.dense.sizes.available_memory", lambda: 2**30)
+    monkeypatch.setattr("symdrift.memory.available_memory", lambda: 2**30)
     with pytest.raises(RequestError, match=r"network with 80 inputs.*about \d+\.\d GiB"):
         solve_minimum(np.eye(80), np.eye(80), 0.1, 80)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import symdrift
+from symdrift.errors import RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.observables.compare import compare_study
 
@@ -34,8 +35,8 @@ def test_functions_take_a_study() -> None:
     problem = STUDY.problem()
     drift = symdrift.evaluate(STUDY).drift
     np.testing.assert_array_equal(drift.variances, evaluate(problem).drift.variances)
-    rates = [entry.decay_rate for entry in symdrift.evaluate_stimuli(STUDY).stimuli]
-    assert rates == [entry.decay_rate for entry in symdrift.evaluate(STUDY).stimuli]
+    alone = symdrift.evaluate(STUDY, quantities="stimuli")
+    assert alone.stimuli == symdrift.evaluate(STUDY).stimuli
     compared = symdrift.compare(STUDY)
     assert compared.white.to_dict() == compare_study(problem).white.to_dict()
     observed = symdrift.observe(STUDY, np.array([1e3, 1e6]))
@@ -55,11 +56,38 @@ def test_values_are_set_by_name_or_by_field() -> None:
     "name", ["LearningProblem", "Stimulus", "compare_study", "validate_limit"]
 )
 def test_former_names_warn_and_say_where_they_are(name: str) -> None:
-    with pytest.warns(DeprecationWarning, match=rf"symdrift\.{name} .* stays in symdrift\."):
+    with pytest.warns(DeprecationWarning, match=rf"symdrift\.{name} .* stays as symdrift\."):
         assert getattr(symdrift, name).__name__ == name
     assert name not in symdrift.__all__
+
+
+def test_evaluations_of_stimuli_alone_are_evaluations() -> None:
+    with pytest.warns(DeprecationWarning, match=r"stays as .*result\.Evaluation$"):
+        assert symdrift.StimulusEvaluation is symdrift.Evaluation  # type: ignore[attr-defined]
+    with pytest.warns(DeprecationWarning, match='quantities="stimuli"'):
+        former = symdrift.evaluate_stimuli(STUDY)
+    assert former.to_dict() == symdrift.evaluate(STUDY, quantities="stimuli").to_dict()
 
 
 def test_a_problem_is_taken_with_a_warning() -> None:
     with pytest.warns(DeprecationWarning, match="take the study itself"):
         symdrift.evaluate(STUDY.problem())  # type: ignore[arg-type]
+
+
+def test_without_the_library_it_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xarray", None)
+    study = symdrift.read_study("bottleneck")
+    for result in (symdrift.sweep(study, ()), symdrift.observe(study, np.array([1.0, 10.0]))):
+        with pytest.raises(RequestError) as refused:
+            result.to_dataset()
+        said = "to_dataset needs xarray: pip install 'symdrift[data]'"
+        assert str(refused.value) == said
+
+
+@pytest.mark.parametrize("command", ["evaluate", "observe"])
+def test_no_command_loads_the_library(command: str) -> None:
+    code = (
+        f"import sys; from symdrift.cli import run; run(['{command}', 'bottleneck', '--json'])\n"
+        "assert not {'xarray', 'pandas', 'sympy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

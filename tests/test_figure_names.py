@@ -147,7 +147,7 @@ def test_no_name_covers_another_or_leaves_a_plot(
     plots: list[Figure] = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: plots.append(figure))
     axes = [parse_axis(text) for text in swept]
-    plot(sweep(study(tmp_path, NAMES[kind]), axes), axes, tmp_path / "plot.png")
+    plot(sweep(study(tmp_path, NAMES[kind]), axes), tmp_path / "plot.png")
     (figure,) = plots
     assert faults(figure) == []
 

@@ -15,7 +15,7 @@ from simulation_cases import problem
 
 from symdrift.cli import run
 from symdrift.errors import RequestError
-from symdrift.evaluation.evaluate import evaluate, evaluate_stimuli
+from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Drift
 from symdrift.inputs import StimulusSet
 from symdrift.observables import (
@@ -170,7 +170,7 @@ def test_correlated_planes_of_twenty_six_active_axes() -> None:
     process = drift_process(case)
     assert isinstance(process.planes, CorrelatedPlanes)
     assert len(process.decay) == size
-    rates = evaluate_stimuli(case).stimuli
+    rates = evaluate(case, quantities="stimuli").stimuli
     slow = float(-process.eigenvalues.real.max())
     lags = np.array([1e-8, 1e3]) / slow
     for item, expected in zip(case.stimuli, rates, strict=True):

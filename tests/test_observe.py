@@ -24,8 +24,9 @@ from symdrift.observables import (
     mean_squared_displacement,
     observe,
 )
-from symdrift.observables.observation import parse_times, write_csv
+from symdrift.observables.observation import observation_rows, parse_times
 from symdrift.study import read_study
+from symdrift.tables import write_csv
 
 STUDIES = ("misaligned_teacher", "anisotropic_autoencoder")
 
@@ -79,7 +80,7 @@ def test_json_has_every_observable_and_only_finite_numbers(
 def test_csv_has_a_row_for_every_number_of_the_json(observations: dict[str, Observation]) -> None:
     observation = observations["anisotropic_autoencoder"]
     stream = io.StringIO()
-    write_csv(observation, stream)
+    write_csv(*observation_rows(observation), stream)
     rows = list(csv.DictReader(io.StringIO(stream.getvalue())))
     assert list(rows[0]) == ["observable", "subject", "part", "time", "value"]
     cells = {

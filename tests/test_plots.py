@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from symdrift.cli.plots import plot
-from symdrift.evaluation.sweep import parse_axis, sweep
+from symdrift.evaluation.sweep import Sweep, parse_axis, sweep
 from symdrift.study import read_study
 
 
@@ -21,8 +21,8 @@ def test_the_mean_rotation_is_shown_where_there_is_one(
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
     study = read_study("misaligned_teacher").with_values({"correlation": correlation})
     axes = [parse_axis("gamma=0.1:0.2:3")]
-    plot(sweep(study, axes), axes, tmp_path / "lines.svg")
-    plot(sweep(study, []), [], tmp_path / "bars.png")
+    plot(sweep(study, axes), tmp_path / "lines.svg")
+    plot(sweep(study, []), tmp_path / "bars.png")
     for figure in drawn:
         assert len(figure.axes) == panels
     if panels == 3:
@@ -43,7 +43,7 @@ def test_the_legend_of_a_sweep_over_three_fields_leaves_room_for_the_panels(tmp_
         )
     ]
     target = tmp_path / "lines.png"
-    plot(sweep(read_study("anisotropic_autoencoder"), axes), axes, target)
+    plot(sweep(read_study("anisotropic_autoencoder"), axes), target)
     assert target.stat().st_size > 0
 
 
@@ -54,8 +54,8 @@ def test_a_network_of_one_active_axis_has_a_picture_that_says_so(
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
     study = read_study("anisotropic_autoencoder")
     axes = [parse_axis("learning.weight_decay=1.9:1.5:3:log")]
-    plot(sweep(study, axes), axes, tmp_path / "lines.svg")
-    plot(sweep(study, axes)[:1], [], tmp_path / "bars.png")
+    plot(sweep(study, axes), tmp_path / "lines.svg")
+    plot(Sweep((), sweep(study, axes)[:1]), tmp_path / "bars.png")
     for figure in drawn:
         planes, stimuli = figure.axes
         assert [text.get_text() for text in planes.texts] == ["nothing can drift"]

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from symdrift.evaluation.evaluate import evaluate, evaluate_stimuli
+from symdrift.evaluation.evaluate import evaluate
 from symdrift.study import read_study
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 PROBLEM = read_study("misaligned_teacher").problem()
 EVALUATION = evaluate(PROBLEM)
-STIMULI = evaluate_stimuli(PROBLEM)
+STIMULI = evaluate(PROBLEM, quantities="stimuli")
 
 HELD: dict[str, Callable[[], Array]] = {
     "teacher": lambda: PROBLEM.teacher,

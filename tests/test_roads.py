@@ -11,7 +11,7 @@ import pytest
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import applies
-from symdrift.evaluation.evaluate import evaluate, evaluate_stimuli
+from symdrift.evaluation.evaluate import evaluate
 from symdrift.inputs import Elliptical
 from symdrift.observables import observe
 from symdrift.study import read_study, shipped_studies
@@ -82,7 +82,9 @@ def test_heavy_tails_need_the_dense_road() -> None:
 @pytest.mark.parametrize("name", ALIGNED)
 def test_both_roads_agree_on_stimuli_alone(name: str) -> None:
     problem = read_study(name).problem()
-    closed, dense = evaluate_stimuli(problem, "closed-form"), evaluate_stimuli(problem, "dense")
+    closed, dense = (
+        evaluate(problem, method, quantities="stimuli") for method in ("closed-form", "dense")
+    )
     assert (closed.method, dense.method) == ("closed-form", "dense")
     largest = closed.decay_matrix.max()
     np.testing.assert_allclose(

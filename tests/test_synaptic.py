@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from strategies import general_problems
 
 from symdrift.evaluation.dense import angular_matrices, solve_minimum
-from symdrift.evaluation.evaluate import evaluate, evaluate_stimuli
+from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.synapses import synaptic_decay
 from symdrift.inputs import Gaussian
 from symdrift.study.problem import Array, LearningProblem, Stimulus
@@ -69,7 +69,7 @@ def test_synaptic_noise_adds_variance_over_squared_length(problem: LearningProbl
 @given(general_problems())
 def test_stimuli_alone_agree_with_all_planes(problem: LearningProblem) -> None:
     problem = replace(problem, synaptic_noise=1e-9)
-    full, stimuli = evaluate(problem), evaluate_stimuli(problem)
+    full, stimuli = evaluate(problem), evaluate(problem, quantities="stimuli")
     delta, mean = angular_matrices(full.drift, full.minimum.rank)
     np.testing.assert_allclose(stimuli.decay_matrix, delta, rtol=1e-9, atol=1e-12 * delta.max())
     np.testing.assert_allclose(stimuli.mean_rotation, mean, atol=1e-12 * np.abs(mean).max())

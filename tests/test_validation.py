@@ -218,12 +218,11 @@ def test_displacements_leave_a_plateau_at_twice_the_speed_of_diffusion(
     ):
         moved = np.einsum("rnk,n->rk", modes, stimulus.vector)
         plateau = 2 * np.einsum("rk,kl,rl->", moved, fluctuation.covariance, moved)
-        found = curve.simulation
-        late = (found.lags >= 2 * validation.window) & (found.lags <= 16 * validation.window)
-        arc = (theory.mean_speed * found.lags) ** 2
-        expected = (plateau + 2 * theory.diffusion * found.lags + arc)[late]
-        allowed = 4 * found.standard_error[late] + 4 * validation.stiffness * expected
-        assert np.all(np.abs(found.mean[late] - expected) < allowed)
+        late = (curve.lags >= 2 * validation.window) & (curve.lags <= 16 * validation.window)
+        arc = (theory.mean_speed * curve.lags) ** 2
+        expected = (plateau + 2 * theory.diffusion * curve.lags + arc)[late]
+        allowed = 4 * curve.standard_error[late] + 4 * validation.stiffness * expected
+        assert np.all(np.abs(curve.simulation[late] - expected) < allowed)
         assert np.all(allowed < 0.2 * expected)
 
 
@@ -232,15 +231,14 @@ def test_displacements_reach_from_the_fastest_relaxation_to_far_beyond_the_windo
     fastest = 1 / (THREE.learning_rate * dense.evaluate(THREE).minimum.hessian_max)
     assert len(validation.displacement) == len(THREE.stimuli)
     for curve in validation.displacement:
-        found = curve.simulation
-        assert found.lags[0] < fastest
-        assert found.lags[-1] >= 8 * validation.window
-        ratios = found.lags[1:] / found.lags[:-1]
+        assert curve.lags[0] < fastest
+        assert curve.lags[-1] >= 8 * validation.window
+        ratios = curve.lags[1:] / curve.lags[:-1]
         assert np.all(np.abs(ratios - 2.0) < 0.1)
-        near = found.lags <= 4 * validation.window
-        deviation = np.abs(found.mean - curve.theory)[near]
-        assert np.all(deviation < 4 * found.standard_error[near] + 0.05 * curve.theory[near])
-        assert np.all(found.standard_error[near] < 0.03 * found.mean[near])
+        near = curve.lags <= 4 * validation.window
+        deviation = np.abs(curve.simulation - curve.theory)[near]
+        assert np.all(deviation < 4 * curve.standard_error[near] + 0.05 * curve.theory[near])
+        assert np.all(curve.standard_error[near] < 0.03 * curve.simulation[near])
 
 
 def test_displacements_of_wide_networks_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,10 +257,7 @@ def test_the_similarity_of_representations_stays_that_of_the_minimum() -> None:
     for rate in (0.02, 0.01):
         validation = compared(replace(STIMULI, learning_rate=rate), precision=0.02, seed=9)
         similarity = validation.similarity
-        simulation = np.array([[entry.value for entry in row] for row in similarity.simulation])
-        errors = np.array(
-            [[entry.standard_error for entry in row] for row in similarity.simulation]
-        )
+        simulation, errors = similarity.simulation, similarity.standard_error
         assert np.array_equal(simulation, simulation.T)
         assert np.all(errors < 1e-3 * np.diagonal(similarity.minimum).max())
         excess.append((simulation - similarity.minimum, errors))
@@ -351,7 +346,7 @@ def test_the_rule_for_one_row_is_three_standard_errors_and_stricter_for_more() -
             stiffness=0.01,
             interrupted=False,
             completed=1.0,
-            similarity=Similarity(np.zeros((0, 0)), ()),
+            similarity=Similarity(np.zeros((0, 0)), np.zeros((0, 0)), np.zeros((0, 0))),
             displacement=(),
         )
 

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 import click
 
 from symdrift.cli.options import json_option, set_option, study_argument
-from symdrift.cli.requests import chosen_study
-from symdrift.cli.terminal import output_console, print_json, print_tables, progress_shown
-from symdrift.errors import RequestError
+from symdrift.cli.requests import chosen_study, require_one_format
+from symdrift.cli.terminal import output_console, print_result, print_tables, progress_shown
 
 
 @click.command(epilog="Example: symdrift compare synaptic_noise --csv")
@@ -24,18 +23,14 @@ def compare(study: str, assignments: Sequence[str], as_json: bool, as_csv: bool)
     Synaptic noise of equal mean decay rate (plane by plane, and how both scale), the white-noise
     approximation, and isotropic inputs of equal total variance.
     """
-    if as_json and as_csv:
-        raise RequestError("--json", "and --csv exclude each other; give one of them")
-    from symdrift.observables.compare import compare_study, comparison_tables, write_csv
+    require_one_format(as_json, as_csv)
+    from symdrift.observables.compare import compare_study, comparison_rows, comparison_tables
 
     problem = chosen_study(study, assignments).problem()
     with progress_shown("comparing"):
         compared = compare_study(problem)
-    if as_json:
-        print_json(compared)
-    elif as_csv:
-        write_csv(compared, sys.stdout)
-    else:
+
+    def print_text() -> None:
         console = output_console()
         console.print(
             f"{compared.study}: rates per SGD step, of decay by diffusion alone; each ratio is "
@@ -47,5 +42,7 @@ def compare(study: str, assignments: Sequence[str], as_json: bool, as_csv: bool)
                 "isotropic inputs only; elsewhere gradient noise stands alone.",
             )
         print_tables(console, comparison_tables(compared))
+
+    print_result(compared, lambda: comparison_rows(compared), print_text, as_json, as_csv)
     for warning in compared.warnings:
         print(f"warning: {warning}", file=sys.stderr)

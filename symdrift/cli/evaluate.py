@@ -17,12 +17,11 @@ from symdrift.cli.options import (
     set_option,
     study_argument,
 )
-from symdrift.cli.requests import chosen_study
-from symdrift.cli.terminal import output_console, print_json, print_tables, progress_shown
-from symdrift.errors import RequestError
+from symdrift.cli.requests import chosen_study, require_one_format
+from symdrift.cli.terminal import output_console, print_result, print_tables, progress_shown
 
 if TYPE_CHECKING:
-    from symdrift.evaluation.sweep import SweepPoint
+    from symdrift.evaluation.sweep import Sweep
 
 _COLUMN = 13
 """Typical columns that one number of a table takes."""
@@ -72,8 +71,7 @@ def evaluate(
     Minimum, fluctuation around it, drift by plane of the hidden layer and by stimulus.
     JSON has the full covariance of rotations, CSV and table its diagonal.
     """
-    if as_json and as_csv:
-        raise RequestError("--json", "and --csv exclude each other; give one of them")
+    require_one_format(as_json, as_csv)
     if plot is not None:
         from symdrift.cli.plots import require_picture
 
@@ -89,41 +87,34 @@ def evaluate(
         if plot is not None:
             from symdrift.cli.plots import plot as draw
 
-            draw(points, axes, plot)
+            draw(points, plot)
 
 
-def _print(points: Sequence[SweepPoint], as_json: bool, as_csv: bool) -> None:
-    if as_json:
-        print_json(points if points[0].swept else points[0])
-    elif as_csv:
-        from symdrift.evaluation.sweep import write_csv
+def _print(points: Sweep, as_json: bool, as_csv: bool) -> None:
+    from symdrift.evaluation.sweep import sweep_rows
 
-        write_csv(points, sys.stdout)
-    else:
-        _print_points(points)
+    result = points.points if points.axes else points[0]
+    print_result(result, lambda: sweep_rows(points), lambda: _print_points(points), as_json, as_csv)
     _warn(points)
 
 
-def _print_points(points: Sequence[SweepPoint]) -> None:
-    from symdrift.evaluation.overview import evaluation_tables
+def _print_points(points: Sweep) -> None:
+    from symdrift.evaluation.overview import evaluation_head, evaluation_tables
     from symdrift.evaluation.sweep import sweep_table
 
     console = output_console()
-    if points[0].swept:
+    if points.axes:
         table, left_out = sweep_table(points, console.width // _COLUMN)
         print_tables(console, [table])
         if left_out:
             print(f"{left_out} more quantities do not fit: use --csv or --json", file=sys.stderr)
         return
     evaluation = points[0].evaluation
-    console.print(
-        f"{evaluation.study}: {evaluation.method} method, {evaluation.approximation} statistics; "
-        "rates per SGD step"
-    )
+    console.print(evaluation_head(evaluation))
     print_tables(console, evaluation_tables(evaluation))
 
 
-def _warn(points: Sequence[SweepPoint]) -> None:
+def _warn(points: Sweep) -> None:
     """Say each warning once; in a sweep, where it first applies."""
     said: set[str] = set()
     for point in points:

@@ -18,9 +18,8 @@ from symdrift.cli.options import (
     set_option,
     study_argument,
 )
-from symdrift.cli.requests import chosen_study
-from symdrift.cli.terminal import output_console, print_json, print_tables, progress_shown
-from symdrift.errors import RequestError
+from symdrift.cli.requests import chosen_study, require_one_format
+from symdrift.cli.terminal import output_console, print_result, print_tables, progress_shown
 
 if TYPE_CHECKING:
     from symdrift.observables import Observation
@@ -59,8 +58,7 @@ def observe(
     Displacement, autocorrelation and decorrelation time of each stimulus, angle between
     days, similarity of stimuli, decay of a fixed decoder, tuning of single neurons.
     """
-    if as_json and as_csv:
-        raise RequestError("--json", "and --csv exclude each other; give one of them")
+    require_one_format(as_json, as_csv)
     if plot is not None:
         from symdrift.cli.plots import require_picture
 
@@ -82,14 +80,15 @@ def observe(
 
 
 def _print(observation: Observation, as_json: bool, as_csv: bool) -> None:
-    if as_json:
-        print_json(observation)
-    elif as_csv:
-        from symdrift.observables.observation import write_csv
+    from symdrift.observables.observation import observation_rows
 
-        write_csv(observation, sys.stdout)
-    else:
-        _print_observation(observation)
+    print_result(
+        observation,
+        lambda: observation_rows(observation),
+        lambda: _print_observation(observation),
+        as_json,
+        as_csv,
+    )
     for warning in observation.warnings:
         print(f"warning: {warning}", file=sys.stderr)
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from symdrift.evaluation.overview import quantities
+from symdrift.evaluation.overview import listed
 from symdrift.figures.style import PLAIN, check_suffix, colour, drawing, save, short_names, turn
 from symdrift.files import require_file
 from symdrift.quoting import figure_text
@@ -20,7 +20,7 @@ from symdrift.quoting import figure_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from symdrift.evaluation.sweep import Axis, SweepPoint
+    from symdrift.evaluation.sweep import Sweep, SweepPoint
 
 _MOST_LEGEND_ENTRIES = 12
 _LONGEST_LABEL = 60
@@ -35,10 +35,10 @@ _LOG_FROM = 20
 _SAME = 1e-6
 """Relative difference below which two curves are one."""
 _PANELS = (
-    ("drift.diffusion.", "", "diffusion by plane (rad$^2$/step)", "plane"),
-    ("stimuli.", ".decay_rate", "decay rate by stimulus (1/step)", "stimulus"),
+    ("drift", "diffusion", "diffusion by plane (rad$^2$/step)", "plane"),
+    ("stimuli", "decay_rate", "decay rate by stimulus (1/step)", "stimulus"),
 )
-_ROTATION = ("drift.mean_rotation.", "", "mean rotation by plane (rad/step)", "plane")
+_ROTATION = ("drift", "mean_rotation", "mean rotation by plane (rad/step)", "plane")
 _NO_ROTATION = 1e-9
 """Mean rotation, relative to the root of the diffusion, that is rounding."""
 
@@ -55,14 +55,13 @@ def require_picture(path: Path) -> None:
     require_file(path, "--plot")
 
 
-def plot(points: Sequence[SweepPoint], axes: Sequence[Axis], path: Path) -> None:
+def plot(points: Sweep, path: Path) -> None:
     """Plot diffusion by plane, decay rate by stimulus and, where there is one, mean rotation.
 
     Parameters
     ----------
-    points : sequence of SweepPoint
-    axes : sequence of Axis
-        The first is the abscissa, each combination of the others a set of lines; none
+    points : Sweep
+        Its first axis is the abscissa, each combination of the others a set of lines; none
         gives a bar chart.
     path : Path
         PNG, SVG or PDF, by suffix.
@@ -73,22 +72,22 @@ def plot(points: Sequence[SweepPoint], axes: Sequence[Axis], path: Path) -> None
         When the suffix is none of these, or the file cannot be written.
     """
     with drawing(PLAIN):
-        save(_drawn(points, axes), path, PLAIN, "--plot")
+        save(_drawn(points), path, PLAIN, "--plot")
 
 
-def _drawn(points: Sequence[SweepPoint], axes: Sequence[Axis]) -> Figure:
+def _drawn(points: Sweep) -> Figure:
     shown = (*_PANELS, _ROTATION) if any(map(_rotates, points)) else _PANELS
     figure = Figure(figsize=(5 * len(shown), 4.8), layout="constrained")
     panels = figure.subplots(1, len(shown))
-    for panel, (prefix, suffix, label, what) in zip(panels, shown, strict=True):
-        if not any(_selected(point, prefix, suffix) for point in points):
+    for panel, (group, kind, label, what) in zip(panels, shown, strict=True):
+        if not any(_selected(point, group, kind) for point in points):
             panel.text(0.5, 0.5, "nothing can drift", ha="center", transform=panel.transAxes)
             panel.set(xticks=[], yticks=[])
-        elif axes:
-            _lines(panel, points, axes, prefix, suffix)
-            panel.set_xlabel(figure_text(axes[0].path))
+        elif points.axes:
+            _lines(panel, points, group, kind)
+            panel.set_xlabel(figure_text(points.axes[0].path))
         else:
-            _bars(panel, points[0], prefix, suffix)
+            _bars(panel, points[0], group, kind)
             panel.set_xlabel(what)
         panel.set_ylabel(label)
     study = figure_text(points[0].evaluation.study)
@@ -103,13 +102,10 @@ def _rotates(point: SweepPoint) -> bool:
     return max(map(abs, rotation), default=0.0) > _NO_ROTATION * largest
 
 
-def _lines(
-    panel: Axes, points: Sequence[SweepPoint], axes: Sequence[Axis], prefix: str, suffix: str
-) -> None:
+def _lines(panel: Axes, points: Sweep, group: str, kind: str) -> None:
     """Draw curves: colours tell quantities apart, line styles the values of the other axes."""
-    found = list(
-        dict.fromkeys(name for point in points for name in _selected(point, prefix, suffix))
-    )
+    axes = points.axes
+    found = list(dict.fromkeys(name for point in points for name in _selected(point, group, kind)))
     short = dict(zip(found, short_names(found), strict=True))
     groups: dict[str, list[SweepPoint]] = {}
     for point in points:
@@ -121,7 +117,7 @@ def _lines(
     for index, (others, members) in enumerate(groups.items()):
         style = _LINE_STYLES[index % len(_LINE_STYLES)]
         marker = _MARKERS[index // len(_LINE_STYLES) % len(_MARKERS)]
-        for names, places, heights in _curves(members, axes[0].path, prefix, suffix):
+        for names, places, heights in _curves(members, axes[0].path, group, kind):
             label = ", ".join(short[name] for name in names)
             shade = colours.setdefault(label, colour(len(colours)))
             everything += heights
@@ -147,13 +143,13 @@ def _lines(
 
 
 def _curves(
-    points: Sequence[SweepPoint], path: str, prefix: str, suffix: str
+    points: Sequence[SweepPoint], path: str, group: str, kind: str
 ) -> list[tuple[list[str], list[float], list[float]]]:
     """Curves of the quantities, those that coincide as one: names, abscissae, heights."""
     by_name: dict[str, tuple[list[float], list[float]]] = {}
     for point in points:
         # A plane exists only where both of its directions are active.
-        for name, height in _selected(point, prefix, suffix).items():
+        for name, height in _selected(point, group, kind).items():
             places, heights = by_name.setdefault(name, ([], []))
             places.append(point.swept[path])
             heights.append(height)
@@ -190,8 +186,8 @@ def _legend(panel: Axes, entries: list[Line2D]) -> None:
     )
 
 
-def _bars(panel: Axes, point: SweepPoint, prefix: str, suffix: str) -> None:
-    row = _selected(point, prefix, suffix)
+def _bars(panel: Axes, point: SweepPoint, group: str, kind: str) -> None:
+    row = _selected(point, group, kind)
     names = short_names(list(row))
     panel.bar(list(map(figure_text, names)), list(row.values()), color=colour(0))
     panel.grid(axis="y", alpha=0.3)
@@ -199,9 +195,9 @@ def _bars(panel: Axes, point: SweepPoint, prefix: str, suffix: str) -> None:
     panel.tick_params(axis="x", labelrotation=90 if turned else 0)
 
 
-def _selected(point: SweepPoint, prefix: str, suffix: str) -> dict[str, float]:
+def _selected(point: SweepPoint, group: str, kind: str) -> dict[str, float]:
     return {
-        name.removeprefix(prefix).removesuffix(suffix): float(value)
-        for name, value in quantities(point.evaluation).items()
-        if name.startswith(prefix) and name.endswith(suffix)
+        each.label: float(each.value)
+        for each in listed(point.evaluation)
+        if (each.group, each.name) == (group, kind)
     }

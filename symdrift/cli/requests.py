@@ -37,6 +37,12 @@ def chosen_study(name: str, assignments: Sequence[str]) -> Study:
     return study.with_values(values) if values else study
 
 
+def require_one_format(as_json: bool, as_csv: bool) -> None:
+    """Refuse JSON and CSV at once."""
+    if as_json and as_csv:
+        raise RequestError("--json", "and --csv exclude each other; give one of them")
+
+
 def output_directory(out: Path | None, study: Study) -> Path:
     """Directory that the documents of a study go to.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from symdrift.progress import Progress
-    from symdrift.tables import Table
+    from symdrift.tables import Row, Table
 
 _WIDE = 160
 """Columns of a table that goes to a file or a pipe."""
@@ -42,6 +42,24 @@ def print_json(result: object) -> None:
 
     sys.stdout.writelines(json_parts(result))
     click.echo()
+
+
+def print_result(
+    result: object,
+    csv_rows: Callable[[], tuple[Iterable[str], Iterable[Row]]],
+    print_text: Callable[[], None],
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """Print a result as JSON, as CSV with these columns and rows, or as text."""
+    if as_json:
+        print_json(result)
+    elif as_csv:
+        from symdrift.tables import write_csv
+
+        write_csv(*csv_rows(), sys.stdout)
+    else:
+        print_text()
 
 
 def output_console() -> Console:

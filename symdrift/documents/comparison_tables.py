@@ -13,12 +13,13 @@ from symdrift.observables.compare import (
     DriftComparison,
     RatePair,
     SynapticComparison,
+    exponent,
     isotropic_comparison,
     synaptic_comparison,
 )
 from symdrift.records import Record
 from symdrift.study.problem import LearningProblem
-from symdrift.typesetting.formula import Formula, numeral
+from symdrift.typesetting.formula import Formula
 
 _MOST_ROWS = 10
 
@@ -68,8 +69,8 @@ def comparison_tables(comparisons: Comparisons) -> Iterator[Table]:
             *(
                 (
                     f"exponent of the {row.parameter}",
-                    _exponent(row.gradient),
-                    _exponent(row.synaptic),
+                    Formula(exponent(row.gradient)),
+                    Formula(exponent(row.synaptic)),
                 )
                 for row in synaptic.scaling
             ),
@@ -111,9 +112,3 @@ def _rows(comparison: DriftComparison) -> Iterable[tuple[Cell, ...]]:
 def _row(quantity: str, pair: RatePair) -> tuple[Cell, ...]:
     ratio: Cell = "" if pair.ratio is None else number(pair.ratio, 4)
     return quantity, number(pair.study), number(pair.counterpart), ratio
-
-
-def _exponent(value: float) -> Formula:
-    return numeral(f"{value:.2f}" if abs(value) >= 0.005 else "0")
-
-

@@ -15,7 +15,7 @@ from symdrift.documents.drawings import Drawing, write_drawings
 from symdrift.documents.number_tables import parameter_table, result_table, validation_table
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
 from symdrift.documents.writing import FORMATS, require_passed, write_document
-from symdrift.errors import CheckFailed, RequestError
+from symdrift.errors import CheckFailed
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation, IndependentDrift
 from symdrift.figures import (
@@ -35,7 +35,7 @@ from symdrift.figures import (
 from symdrift.figures.simulated import FEW_WEIGHTS, weights_of
 from symdrift.files import replacing
 from symdrift.kernels.standalone import write_kernels
-from symdrift.memory import RECORD_ENTRY, SHARED_ENTRY, available_memory, record_memory
+from symdrift.memory import RECORD_ENTRY, SHARED_ENTRY, record_memory, require_memory
 from symdrift.observables import observe
 from symdrift.progress import Progress, Stages, log_stage
 from symdrift.records import json_parts
@@ -189,15 +189,13 @@ def _require_record_memory(evaluation: Evaluation) -> None:
     """Refuse an evaluation whose record would not fit beside its rounded copy."""
     drift = evaluation.drift
     entry = 2 * (SHARED_ENTRY if isinstance(drift, IndependentDrift) else RECORD_ENTRY)
-    needed, available = record_memory(len(drift.planes), entry), available_memory()
-    if needed > available:
-        raise RequestError(
-            "network",
-            f"with {evaluation.minimum.rank} active hidden units has {len(drift.planes)} planes, "
-            "and numbers.json holds the covariance of their rotations, which would need about "
-            f"{needed / 2**30:.1f} GiB (available: {available / 2**30:.1f} GiB); fewer hidden "
-            "units fit, and evaluate --csv has the diagonal",
-        )
+    require_memory(
+        "network",
+        record_memory(len(drift.planes), entry),
+        f"with {evaluation.minimum.rank} active hidden units has {len(drift.planes)} planes, and "
+        "numbers.json holds the covariance of their rotations, which would need",
+        "fewer hidden units fit, and evaluate --csv has the diagonal",
+    )
 
 
 def _write_numbers(results: Results, path: Path) -> Path:

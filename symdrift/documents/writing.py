@@ -23,7 +23,7 @@ from symdrift.documents.numbers import NO_NUMBERS, Numbers
 from symdrift.documents.pdf import TEX_MISSING, TexMissing, compile_pdf, has_tex, log_overfull
 from symdrift.documents.sheet import sheet_latex
 from symdrift.documents.slides import slides_latex
-from symdrift.errors import CheckFailed, RequestError
+from symdrift.errors import CheckFailed, RequestError, require_known
 from symdrift.files import write_bytes, write_text
 from symdrift.kernels.standalone import write_kernels
 from symdrift.progress import Progress, Stages, log_stage
@@ -202,8 +202,7 @@ def _compiled(source: Path) -> bytes:
 
 def _require_formats(formats: Collection[str], allowed: Collection[str]) -> None:
     for name in formats:
-        if name not in allowed:
-            raise RequestError("format", f'= "{name}" is unknown; allowed are {", ".join(allowed)}')
+        require_known("format", name, allowed)
     if not formats:
         raise RequestError("format", f"is empty; give some of {', '.join(allowed)}")
 

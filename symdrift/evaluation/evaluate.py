@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symdrift.errors import RequestError
-from symdrift.evaluation.result import IndependentDrift, check_approximation
+from symdrift.errors import RequestError, require_known
+from symdrift.evaluation.result import APPROXIMATIONS, QUANTITIES, IndependentDrift
 from symdrift.evaluation.units import beyond_double_precision
-from symdrift.memory import SHARED_ENTRY, available_memory, record_memory
+from symdrift.memory import SHARED_ENTRY, record_memory, require_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from symdrift.evaluation.result import Evaluation, StimulusEvaluation
+    from symdrift.evaluation.result import Drift, Evaluation
     from symdrift.study.problem import Array, LearningProblem
 
 METHODS = ("auto", "closed-form", "dense")
@@ -29,6 +31,7 @@ def evaluate(
     method: str = "auto",
     approximation: str = "exact",
     progress: Callable[[int, int], None] | None = None,
+    quantities: str = "all",
 ) -> Evaluation:
     """Every number of a problem: minimum, fluctuation, drift, stimuli.
 
@@ -44,6 +47,9 @@ def evaluate(
         tens of percent and is there for comparison.
     progress : callable, optional
         Called on the dense road with the number of finished planes and of all.
+    quantities : {"all", "stimuli"}
+        What is computed at once, or refused: with ``"stimuli"`` the dense road leaves the drift by
+        plane, by far its largest part, until it is asked for.
 
     Returns
     -------
@@ -56,6 +62,7 @@ def evaluate(
         When an argument is unknown, the closed form is asked for and does not apply, or
         the problem is outside the theory.
     """
+    require_known("quantities", quantities, QUANTITIES)
     closed = _takes_closed_form(problem, method, approximation)
     with _checked_afterwards(problem.study):
         if closed:
@@ -65,11 +72,16 @@ def evaluate(
         else:
             from symdrift.evaluation.dense import evaluate as evaluate_dense
 
-            evaluation = evaluate_dense(problem, approximation, progress)
-    drift = evaluation.drift
-    beside = () if isinstance(drift, IndependentDrift) else (drift.covariance, drift.mean_rotation)
-    _require_in_range(problem, evaluation, drift.variances, *beside)
+            by_plane = partial(_drift, method=method, approximation=approximation)
+            later = None if quantities == "all" else by_plane
+            evaluation = evaluate_dense(problem, approximation, progress, later)
+    evaluation = replace(evaluation, quantities=quantities)
+    _require_in_range(problem, evaluation)
     return evaluation
+
+
+def _drift(problem: LearningProblem, method: str, approximation: str) -> Drift:
+    return evaluate(problem, method, approximation).drift
 
 
 def require_record_memory(problem: LearningProblem, method: str = "auto") -> None:
@@ -94,63 +106,19 @@ def require_record_memory(problem: LearningProblem, method: str = "auto") -> Non
 
     axes = rank(problem)
     planes = axes * (axes - 1) // 2
-    needed, available = record_memory(planes, SHARED_ENTRY), available_memory()
-    if needed > available:
-        raise RequestError(
-            "network",
-            f"with {axes} active hidden units has {planes} planes, and JSON holds the covariance "
-            f"of their rotations, which would need about {needed / 2**30:.1f} GiB (available: "
-            f"{available / 2**30:.1f} GiB); a table or --csv has its diagonal, and --quantities "
-            "stimuli leaves the planes out",
-        )
-
-
-def evaluate_stimuli(
-    problem: LearningProblem,
-    method: str = "auto",
-    approximation: str = "exact",
-    progress: Callable[[int, int], None] | None = None,
-) -> StimulusEvaluation:
-    """Minimum, fluctuation and stimuli of a problem, without the drift by plane.
-
-    On the dense road the covariance of rotations between all planes is by far the largest
-    part; stimuli need its contraction ``Delta`` only.
-
-    Parameters
-    ----------
-    problem, method, approximation, progress
-        As for :func:`evaluate`.
-
-    Returns
-    -------
-    StimulusEvaluation
-        All rates per SGD step, at leading order in the learning rate.
-
-    Raises
-    ------
-    RequestError
-        As for :func:`evaluate`.
-    """
-    closed = _takes_closed_form(problem, method, approximation)
-    with _checked_afterwards(problem.study):
-        if closed:
-            from symdrift.evaluation.closed_form import evaluate_stimuli as evaluate_closed_form
-
-            evaluation = evaluate_closed_form(problem, approximation)
-        else:
-            from symdrift.evaluation.dense import evaluate_stimuli as evaluate_dense
-
-            evaluation = evaluate_dense(problem, approximation, progress)
-    decay = evaluation.decay_matrix
-    _require_in_range(problem, evaluation, np.diagonal(decay), decay, evaluation.mean_rotation)
-    return evaluation
+    require_memory(
+        "network",
+        record_memory(planes, SHARED_ENTRY),
+        f"with {axes} active hidden units has {planes} planes, and JSON holds the covariance of "
+        "their rotations, which would need",
+        "a table or --csv has its diagonal, and --quantities stimuli leaves the planes out",
+    )
 
 
 def _takes_closed_form(problem: LearningProblem, method: str, approximation: str) -> bool:
     """Check the arguments and choose the road."""
-    if method not in METHODS:
-        raise RequestError("method", f'= "{method}" is unknown; allowed are {", ".join(METHODS)}')
-    check_approximation(approximation)
+    require_known("method", method, METHODS)
+    require_known("approximation", approximation, APPROXIMATIONS)
     if method == "dense":
         return False
     from symdrift.evaluation.closed_form import applies
@@ -173,19 +141,20 @@ def _checked_afterwards(study: str) -> Iterator[None]:
         raise beyond_double_precision(study) from None
 
 
-def _require_in_range(
-    problem: LearningProblem,
-    evaluation: Evaluation | StimulusEvaluation,
-    rates: Array,
-    *arrays: Array,
-) -> None:
+def _require_in_range(problem: LearningProblem, evaluation: Evaluation) -> None:
     """Refuse results of which double precision holds none or only a few digits.
 
     Results are sums of products: one that is too small for its digits may be wrong altogether.
     Of a few stimuli every sample may be learned without an error, and nothing drifts; Gaussian
     and heavy-tailed inputs always leave noise, hence rates, diagonal entries of the arrays.
     """
-    minimum, fluctuation = evaluation.minimum, evaluation.fluctuation
+    minimum, fluctuation, drift = evaluation.minimum, evaluation.fluctuation, evaluation.drift
+    arrays: tuple[Array, ...] = (evaluation.decay_matrix, evaluation.mean_rotation)
+    rates = np.diagonal(evaluation.decay_matrix)
+    if evaluation.quantities == "all":
+        rates = drift.variances
+        independent = isinstance(drift, IndependentDrift)
+        arrays = () if independent else (drift.covariance, drift.mean_rotation)
     positive = [minimum.loss, minimum.hessian_min, minimum.hessian_max, *minimum.singular_values]
     scalars = [fluctuation.weight_variance, fluctuation.excess_loss]
     for stimulus in evaluation.stimuli:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from symdrift.inputs import input_facts
-from symdrift.tables import Record, Table, html_page, printed
+from symdrift.tables import Table, html_page, printed, record_table
 
 if TYPE_CHECKING:
-    from symdrift.evaluation.result import Drift, Evaluation, StimulusDrift, StimulusEvaluation
+    from symdrift.evaluation.result import Drift, Evaluation
 
 SIGNS = (
     "A positive mean rotation of plane i, j turns hidden axis j towards i; the sign of an axis "
@@ -17,67 +17,109 @@ SIGNS = (
 )
 """What the sign of a mean rotation means."""
 
+UNITS = {
+    ("drift", "covariance"): "rad^2/step",
+    ("drift", "diffusion"): "rad^2/step",
+    ("drift", "mean_rotation"): "rad/step",
+    ("stimuli", "diffusion"): "1/step",
+    ("stimuli", "decay_rate"): "1/step",
+    ("stimuli", "mean_speed"): "1/step",
+}
+"""Of rates, by group and name."""
 
-def quantities(evaluation: Evaluation | StimulusEvaluation) -> Record:
-    """Every number of an evaluation by a dotted name, in the order of the theory.
+
+class Quantity(NamedTuple):
+    """One number of an evaluation, and what it belongs to where there are several of its kind."""
+
+    group: str
+    name: str
+    value: float
+    of: str = ""
+    label: str = ""
+
+    @property
+    def column(self) -> str:
+        """Dotted name."""
+        if self.of == "stimulus":
+            return f"{self.group}.{self.label}.{self.name}"
+        return f"{self.group}.{self.name}" + (f".{self.label}" if self.label else "")
+
+    @property
+    def unit(self) -> str:
+        """Unit; none where it is that of the study, or a plain number."""
+        return UNITS.get((self.group, self.name), "")
+
+
+def listed(evaluation: Evaluation) -> Iterator[Quantity]:
+    """Every number of an evaluation, in the order of the theory.
 
     Of the covariance of rotations only the diagonal is listed, by plane (``1-2``).
     """
-    minimum, fluctuation = evaluation.minimum, evaluation.fluctuation
-    record: Record = {
-        "minimum.rank": minimum.rank,
-        "minimum.loss": minimum.loss,
-        "minimum.hessian_min": minimum.hessian_min,
-        "minimum.hessian_max": minimum.hessian_max,
-    }
-    for index, value in enumerate(minimum.singular_values, start=1):
-        record[f"minimum.singular_values.{index}"] = float(value)
-    record["fluctuation.weight_variance"] = fluctuation.weight_variance
-    record["fluctuation.excess_loss"] = fluctuation.excess_loss
-    drift: Drift | None = getattr(evaluation, "drift", None)
-    if drift is not None:
-        record |= _drift_quantities(drift)
+    minimum, drift = evaluation.minimum, evaluation.drift
+    for name in ("rank", "loss", "hessian_min", "hessian_max"):
+        yield Quantity("minimum", name, getattr(minimum, name))
+    for index, value in enumerate(minimum.singular_values.tolist(), start=1):
+        yield Quantity("minimum", "singular_values", value, "hidden_axis", str(index))
+    for name, value in evaluation.fluctuation.to_dict().items():
+        yield Quantity("fluctuation", name, value)
+    if evaluation.quantities == "all":
+        planes = [f"{i}-{j}" for i, j in drift.planes]
+        for name, values in (
+            ("covariance", drift.variances),
+            ("diffusion", drift.diffusion),
+            ("mean_rotation", drift.mean_rotation),
+        ):
+            for plane, value in zip(planes, values.tolist(), strict=True):
+                yield Quantity("drift", name, value, "plane", plane)
     for stimulus in evaluation.stimuli:
-        record[f"stimuli.{stimulus.name}.squared_norm"] = stimulus.squared_norm
-        record[f"stimuli.{stimulus.name}.diffusion"] = stimulus.diffusion
-        record[f"stimuli.{stimulus.name}.decay_rate"] = stimulus.decay_rate
-        record[f"stimuli.{stimulus.name}.mean_speed"] = stimulus.mean_speed
-    return record
+        for name, value in stimulus.to_dict().items():
+            if name != "name":
+                yield Quantity("stimuli", name, value, "stimulus", stimulus.name)
 
 
-def _drift_quantities(drift: Drift) -> Record:
-    record: Record = {}
-    for name, values in (
-        ("covariance", drift.variances),
-        ("diffusion", drift.diffusion),
-        ("mean_rotation", drift.mean_rotation),
-    ):
-        for (i, j), value in zip(drift.planes, values, strict=True):
-            record[f"drift.{name}.{i}-{j}"] = float(value)
-    return record
+def quantities(evaluation: Evaluation) -> dict[str, float]:
+    """Every number of an evaluation by a dotted name, as :func:`listed`."""
+    return {quantity.column: quantity.value for quantity in listed(evaluation)}
 
 
-def evaluation_html(evaluation: Evaluation | StimulusEvaluation) -> str:
-    """Tables of an evaluation, and its warnings."""
-    head = (
+def evaluation_head(evaluation: Evaluation) -> str:
+    """What was evaluated, and how, in a line."""
+    return (
         f"{evaluation.study}: {evaluation.method} method, {evaluation.approximation} statistics; "
         "rates per SGD step"
     )
-    return html_page(head, evaluation_tables(evaluation), evaluation.warnings)
 
 
-def evaluation_tables(evaluation: Evaluation | StimulusEvaluation) -> list[Table]:
+def evaluation_html(evaluation: Evaluation) -> str:
+    """Tables of an evaluation, and its warnings."""
+    return html_page(
+        evaluation_head(evaluation), evaluation_tables(evaluation), evaluation.warnings
+    )
+
+
+def evaluation_tables(evaluation: Evaluation) -> list[Table]:
     """Tables of one evaluation: inputs, minimum and fluctuation, planes, stimuli."""
-    drift: Drift | None = getattr(evaluation, "drift", None)
+    by_plane = evaluation.quantities == "all"
     return [
         *_inputs_table(evaluation),
         _overview_table(evaluation),
-        *([] if drift is None else [_drift_table(drift)]),
-        _stimulus_table(evaluation.stimuli),
+        *([_drift_table(evaluation.drift)] if by_plane else []),
+        record_table(
+            "Drift by stimulus",
+            _with_units(
+                "stimuli",
+                name="stimulus",
+                squared_norm="squared norm",
+                diffusion="diffusion",
+                decay_rate="decay rate",
+                mean_speed="mean speed",
+            ),
+            (stimulus.to_dict() for stimulus in evaluation.stimuli),
+        ),
     ]
 
 
-def _inputs_table(evaluation: Evaluation | StimulusEvaluation) -> Iterator[Table]:
+def _inputs_table(evaluation: Evaluation) -> Iterator[Table]:
     """What was read, and which share of the inputs is their mean, where they are data."""
     record = evaluation.parameters["input_distribution"]
     facts = list(input_facts(record))
@@ -86,7 +128,7 @@ def _inputs_table(evaluation: Evaluation | StimulusEvaluation) -> Iterator[Table
         yield Table("Inputs", ("what", "value"), (*file, *facts))
 
 
-def _overview_table(evaluation: Evaluation | StimulusEvaluation) -> Table:
+def _overview_table(evaluation: Evaluation) -> Table:
     minimum, fluctuation = evaluation.minimum, evaluation.fluctuation
     certificate = minimum.certificate
     left = (
@@ -115,41 +157,26 @@ def _overview_table(evaluation: Evaluation | StimulusEvaluation) -> Table:
 
 
 def _drift_table(drift: Drift) -> Table:
-    numbers = zip(drift.variances, drift.diffusion, drift.mean_rotation, strict=True)
-    return Table(
+    columns = _with_units(
+        "drift",
+        plane="plane",
+        covariance="covariance V",
+        diffusion="diffusion V/2",
+        mean_rotation="mean rotation",
+    )
+    names = (f"{i}, {j}" for i, j in drift.planes)
+    cells = zip(names, drift.variances, drift.diffusion, drift.mean_rotation, strict=True)
+    return record_table(
         "Drift by plane of the hidden layer",
-        (
-            "plane",
-            "covariance V\nrad^2/step",
-            "diffusion V/2\nrad^2/step",
-            "mean rotation\nrad/step",
-        ),
-        tuple(
-            (f"{i}, {j}", *map(printed, values))
-            for (i, j), values in zip(drift.planes, numbers, strict=True)
-        ),
-        SIGNS if drift.mean_rotation.any() else "",
+        columns,
+        (dict(zip(columns, row, strict=True)) for row in cells),
+        caption=SIGNS if drift.mean_rotation.any() else "",
     )
 
 
-def _stimulus_table(stimuli: Sequence[StimulusDrift]) -> Table:
-    return Table(
-        "Drift by stimulus",
-        (
-            "stimulus",
-            "squared norm",
-            "diffusion\n1/step",
-            "decay rate\n1/step",
-            "mean speed\n1/step",
-        ),
-        tuple(
-            (
-                stimulus.name,
-                printed(stimulus.squared_norm),
-                printed(stimulus.diffusion),
-                printed(stimulus.decay_rate),
-                printed(stimulus.mean_speed),
-            )
-            for stimulus in stimuli
-        ),
-    )
+def _with_units(group: str, **headings: str) -> dict[str, str]:
+    """Headings of a group's columns, the unit of rates below them."""
+    return {
+        name: f"{heading}\n{UNITS[group, name]}" if (group, name) in UNITS else heading
+        for name, heading in headings.items()
+    }

@@ -7,7 +7,9 @@ vector makes its largest component positive.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from symdrift.records import Record, plain
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 APPROXIMATIONS = ("exact", "white")
+QUANTITIES = ("all", "stimuli")
 
 WARN_ABOVE = 0.1
 """``eta * h_max`` above which leading-order results carry a warning."""
@@ -85,10 +88,10 @@ class Minimum(Record):
     def __post_init__(self) -> None:
         self.singular_values.setflags(write=False)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON record, in plain Python types; a closed form has no certificate."""
-        record = super().to_dict()
-        return record if self.certificate else {k: record[k] for k in record if k != "certificate"}
+    def written(self) -> tuple[str, ...]:
+        """A closed form has no certificate."""
+        absent = () if self.certificate else ("certificate",)
+        return tuple(name for name in super().written() if name not in absent)
 
 
 @dataclass(frozen=True)
@@ -134,22 +137,28 @@ class Drift(Record):
         return 0.5 * self.variances
 
 
-
 class IndependentDrift(Drift):
     """Drift whose planes rotate independently: ``V`` is diagonal and made when it is asked for.
 
     Parameters
     ----------
-    planes : tuple of (int, int)
+    rank, hidden : int
+        Active hidden axes, and those that they can turn into.
     variances : Array
         Diagonal of ``V``, shape ``(planes,)``, in rad^2/step.
     """
 
-    def __init__(self, planes: tuple[tuple[int, int], ...], variances: Array) -> None:
-        variances = read_only(variances)
-        object.__setattr__(self, "planes", planes)
-        object.__setattr__(self, "_variances", variances)
-        object.__setattr__(self, "mean_rotation", read_only(np.zeros(len(planes))))
+    def __init__(self, rank: int, hidden: int, variances: Array) -> None:
+        object.__setattr__(self, "_axes", (rank, hidden))
+        object.__setattr__(self, "_variances", read_only(variances))
+
+    @cached_property
+    def planes(self) -> tuple[tuple[int, int], ...]:
+        return moving_planes(*self.__dict__["_axes"])
+
+    @property
+    def mean_rotation(self) -> Array:
+        return read_only(np.zeros(len(self.variances)))
 
     @property
     def covariance(self) -> Array:
@@ -168,6 +177,46 @@ class IndependentDrift(Drift):
             rows[place][place] = variance
         return {name: rows if name == "covariance" else plain(getattr(self, name))
                 for name in self.recorded}  # fmt: skip
+
+
+class DeferredDrift(Drift):
+    """Drift whose planes are computed, or refused, when they are first asked for.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    by_plane : callable
+        The drift of the problem in every plane.
+    """
+
+    problem: LearningProblem
+
+    def __init__(
+        self, problem: LearningProblem, by_plane: Callable[[LearningProblem], Drift]
+    ) -> None:
+        object.__setattr__(self, "problem", problem)
+        object.__setattr__(self, "_by_plane", by_plane)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.problem.study!r})"
+
+    @cached_property
+    def computed(self) -> Drift:
+        """The drift in every plane."""
+        drift: Drift = self.__dict__["_by_plane"](self.problem)
+        return drift
+
+    @property
+    def planes(self) -> tuple[tuple[int, int], ...]:
+        return self.computed.planes
+
+    @property
+    def covariance(self) -> Array:
+        return self.computed.covariance
+
+    @property
+    def mean_rotation(self) -> Array:
+        return self.computed.mean_rotation
 
 
 @dataclass(frozen=True)
@@ -201,50 +250,24 @@ class Evaluation(Record):
     minimum : Minimum
     fluctuation : Fluctuation
     drift : Drift
-        By plane of the hidden layer, per SGD step.
-    stimuli : tuple of StimulusDrift
-        By stimulus of the study, per SGD step.
-    warnings : tuple of str
-        Where leading-order results are doubtful.
-    """
-
-    study: str
-    method: str
-    approximation: str
-    parameters: dict[str, Any]
-    minimum: Minimum
-    fluctuation: Fluctuation
-    drift: Drift
-    stimuli: tuple[StimulusDrift, ...]
-    warnings: tuple[str, ...]
-
-    def _repr_html_(self) -> str:
-        from symdrift.evaluation.overview import evaluation_html
-
-        return evaluation_html(self)
-
-
-@dataclass(frozen=True, eq=False)
-class StimulusEvaluation(Record):
-    """What stimuli need of an evaluation, without the covariance of rotations by plane.
-
-    Attributes
-    ----------
-    study, method, approximation : str
-    parameters : dict
-    minimum : Minimum
-    fluctuation : Fluctuation
+        By plane of the hidden layer, per SGD step; computed when it is asked for where
+        stimuli were evaluated alone.
     decay_matrix : Array
         ``Delta = -1/2 sum V_kk' Omega_k Omega_k'`` on the active hidden axes, shape
         ``(rank, rank)``, per step.
     mean_rotation : Array
         ``sum mu_k Omega_k``, shape ``(rank, rank)``, per step.
     stimuli : tuple of StimulusDrift
+        By stimulus of the study, per SGD step.
     warnings : tuple of str
+        Where leading-order results are doubtful.
+    quantities : {"all", "stimuli"}
+        Whether records and tables list the planes of the hidden layer; where they do not, the
+        record has the two matrices.
     """
 
     recorded = (
-        "study", "method", "approximation", "parameters", "minimum", "fluctuation",
+        "study", "method", "approximation", "parameters", "minimum", "fluctuation", "drift",
         "hidden_layer", "stimuli", "warnings",
     )  # fmt: skip
 
@@ -254,24 +277,36 @@ class StimulusEvaluation(Record):
     parameters: dict[str, Any]
     minimum: Minimum
     fluctuation: Fluctuation
+    drift: Drift
     decay_matrix: Array
     mean_rotation: Array
     stimuli: tuple[StimulusDrift, ...]
     warnings: tuple[str, ...]
+    quantities: str = "all"
 
     def __post_init__(self) -> None:
         self.decay_matrix.setflags(write=False)
         self.mean_rotation.setflags(write=False)
+
+    @property
+    def hidden_layer(self) -> dict[str, Array]:
+        """How the hidden layer turns, without its planes."""
+        return {"decay_matrix": self.decay_matrix, "mean_rotation": self.mean_rotation}
+
+    def written(self) -> tuple[str, ...]:
+        """By plane or as two matrices."""
+        left_out = "hidden_layer" if self.quantities == "all" else "drift"
+        return tuple(name for name in self.recorded if name != left_out)
 
     def _repr_html_(self) -> str:
         from symdrift.evaluation.overview import evaluation_html
 
         return evaluation_html(self)
 
-    @property
-    def hidden_layer(self) -> dict[str, Array]:
-        """How the hidden layer turns, without its planes."""
-        return {"decay_matrix": self.decay_matrix, "mean_rotation": self.mean_rotation}
+
+def moving_planes(rank: int, hidden: int) -> tuple[tuple[int, int], ...]:
+    """Planes ``(i, j)`` that move the weights: ``i <= r`` active, ``i < j <= p``, from 1."""
+    return tuple((i, j) for i in range(1, rank + 1) for j in range(i + 1, hidden + 1))
 
 
 def subspaces(values: Array) -> tuple[slice, ...]:
@@ -370,22 +405,6 @@ def require_weight_decay(weight_decay: float) -> None:
         "invertible R, not for rotations only, so that the minima form a larger, unbounded "
         "manifold along which gradient noise has no equilibrium; give a positive value",
     )
-
-
-def check_approximation(approximation: str) -> None:
-    """Refuse what is none of the `APPROXIMATIONS`.
-
-    Raises
-    ------
-    RequestError
-        The message lists the approximations.
-    """
-    if approximation not in APPROXIMATIONS:
-        allowed = ", ".join(APPROXIMATIONS)
-        raise RequestError(
-            "approximation", f'= "{approximation}" is unknown; allowed are {allowed}'
-        )
-
 
 
 def stillness_warnings(problem: LearningProblem, rank: int) -> tuple[str, ...]:

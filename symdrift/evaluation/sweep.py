@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
-from symdrift.errors import RequestError
-from symdrift.evaluation.overview import quantities
+import numpy as np
+
+from symdrift.datasets import Coordinate, Entry, dataset
+from symdrift.errors import RequestError, require_known
+from symdrift.evaluation.overview import listed, quantities
 from symdrift.expressions import parse_number, whole_number
-from symdrift.memory import available_memory
+from symdrift.memory import require_memory
 from symdrift.progress import log_stage
-from symdrift.quoting import csv_cell, shown
-from symdrift.tables import Record, Table, printed
+from symdrift.quoting import shown
+from symdrift.tables import Row, Table, record_table
 
 if TYPE_CHECKING:
-    from symdrift.evaluation.result import Evaluation, StimulusEvaluation
-    from symdrift.study import Study
+    from xarray import Dataset
 
-QUANTITIES = ("all", "stimuli")
+    from symdrift.evaluation.result import Evaluation
+    from symdrift.study import Study
+    from symdrift.study.problem import LearningProblem
 
 MOST_POINTS = 100_000
 """Points of one sweep."""
@@ -61,18 +64,53 @@ class SweepPoint:
         Where the point lies on each axis; empty for a single evaluation.
     symbols : Mapping of str to float
         Values of the study's symbols at the point.
-    evaluation : Evaluation or StimulusEvaluation
+    evaluation : Evaluation
     """
 
     swept: Mapping[str, float]
     symbols: Mapping[str, float]
-    evaluation: Evaluation | StimulusEvaluation
+    evaluation: Evaluation
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON record of the evaluation, whose parameters include the point."""
         record = self.evaluation.to_dict()
         record["parameters"] = {**self.swept, **self.symbols, **record["parameters"]}
         return record
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep(Sequence[SweepPoint]):
+    """Evaluations over the grid that some axes span.
+
+    Attributes
+    ----------
+    axes : tuple of Axis
+    points : tuple of SweepPoint
+        The last axis varies fastest.
+    """
+
+    axes: tuple[Axis, ...]
+    points: tuple[SweepPoint, ...]
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.points[place]
+
+    def to_dataset(self) -> Dataset:
+        """Every quantity as an array over the axes of the sweep and its own.
+
+        Own axes are ``plane``, ``stimulus`` and ``hidden_axis``; what exists at some points only
+        is NaN at the others, and of the covariance of rotations there is the diagonal.  Parameters
+        that vary are coordinates, the others attributes.
+
+        Raises
+        ------
+        RequestError
+            Without xarray, or where an axis of the sweep is called as one of these.
+        """
+        return _dataset(self)
 
 
 def linear_axis(path: str, low: float, high: float, count: int) -> Axis:
@@ -105,12 +143,7 @@ def parse_axis(text: str) -> Axis:
         )
     path = path.strip()
     field = f"--sweep {path}"
-    low, high = (parse_number(part, field) for part in parts[:2])
-    count = whole_number(parts[2])
-    if not 1 <= count <= MOST_POINTS:
-        raise RequestError(
-            field, f"= {shown(parts[2])} points must be a whole number from 1 to {MOST_POINTS}"
-        )
+    low, high, count = parse_range(parts, field, "points", 1, MOST_POINTS)
     if len(parts) == 3:
         return linear_axis(path, low, high, count)
     if low <= 0 or high <= 0:
@@ -118,6 +151,24 @@ def parse_axis(text: str) -> Axis:
             field, f"from {low:g} to {high:g} cannot be logarithmic: both ends must be positive"
         )
     return logarithmic_axis(path, low, high, count)
+
+
+def parse_range(
+    parts: Sequence[str], field: str, what: str, fewest: int, most: int
+) -> tuple[float, float, int]:
+    """Ends and number of values of ``LO:HI:NUM``, given in its parts.
+
+    Raises
+    ------
+    RequestError
+        When an end is no number, or there are not from ``fewest`` to ``most`` of these values.
+    """
+    low, high = (parse_number(part, field) for part in parts[:2])
+    count = whole_number(parts[2])
+    if not fewest <= count <= most:
+        allowed = f"a whole number from {fewest} to {most}"
+        raise RequestError(field, f"= {shown(parts[2])} {what} must be {allowed}")
+    return low, high, count
 
 
 def sweep(
@@ -128,7 +179,7 @@ def sweep(
     progress: Callable[[int, int], None] | None = None,
     quantities: str = "all",
     records: bool = False,
-) -> tuple[SweepPoint, ...]:
+) -> Sweep:
     """Evaluate a study at every point of the grid that the axes span.
 
     Parameters
@@ -142,7 +193,7 @@ def sweep(
         Called with the number of finished points and of all points or, for a single point,
         of finished planes and all.
     quantities : {"all", "stimuli"}
-        ``"stimuli"`` leaves out the drift by plane, see :func:`symdrift.evaluate_stimuli`.
+        As for :func:`symdrift.evaluation.evaluate.evaluate`.
     records : bool
         Whether the points will become JSON records, which hold the covariance between all planes:
         refused before the work where they do not fit.
@@ -153,12 +204,10 @@ def sweep(
         When the grid is too large, or one of its points cannot be evaluated; the
         message names the point.  When the evaluations do not fit into memory together.
     """
-    from symdrift.evaluation.evaluate import evaluate, evaluate_stimuli, require_record_memory
+    from symdrift.evaluation.evaluate import evaluate, require_record_memory
+    from symdrift.evaluation.result import QUANTITIES
 
-    if quantities not in QUANTITIES:
-        allowed = ", ".join(QUANTITIES)
-        raise RequestError("quantities", f'= "{quantities}" is unknown; allowed are {allowed}')
-    road = evaluate if quantities == "all" else evaluate_stimuli
+    require_known("quantities", quantities, QUANTITIES)
     paths = [axis.path for axis in axes]
     repeated = [path for path in paths if paths.count(path) > 1]
     if repeated:
@@ -177,7 +226,7 @@ def sweep(
             problem = here.problem()
             if records and quantities == "all" and not points:
                 require_record_memory(problem, method)
-            evaluation = road(problem, method, approximation, within)
+            evaluation = evaluate(problem, method, approximation, within, quantities)
         except RequestError as error:
             if not swept:
                 raise
@@ -189,71 +238,64 @@ def sweep(
         points.append(SweepPoint(swept, symbols, evaluation))
         if progress is not None and swept:
             progress(len(points), total)
-    return tuple(points)
+    return Sweep(tuple(axes), tuple(points))
 
 
-def held_memory(evaluation: Evaluation | StimulusEvaluation) -> int:
+def held_memory(evaluation: Evaluation) -> int:
     """Bytes of an evaluation: its arrays, its planes, and its parameters as plain numbers."""
-    from symdrift.evaluation.result import Evaluation, IndependentDrift
+    from symdrift.evaluation.result import DeferredDrift, IndependentDrift
 
+    drift = evaluation.drift
     needed = _STIMULUS * len(evaluation.stimuli)
     for name in ("input_covariance", "teacher"):
         rows = evaluation.parameters[name]
         needed += _LISTED * len(rows) * len(rows[0])
-    if not isinstance(evaluation, Evaluation):
-        return needed + evaluation.decay_matrix.nbytes + evaluation.mean_rotation.nbytes
-    planes = len(evaluation.drift.planes)
-    independent = isinstance(evaluation.drift, IndependentDrift)
-    return needed + 8 * planes * (1 if independent else planes) + _PLANE * planes
+    needed += evaluation.decay_matrix.nbytes + evaluation.mean_rotation.nbytes
+    if isinstance(drift, DeferredDrift):
+        return needed + _problem_memory(drift.problem)
+    planes = len(drift.variances)
+    held = drift.variances if isinstance(drift, IndependentDrift) else drift.covariance
+    return needed + held.nbytes + (_PLANE * planes if evaluation.quantities == "all" else 0)
 
 
-def _require_memory(evaluation: Evaluation | StimulusEvaluation, total: int) -> None:
+def _problem_memory(problem: LearningProblem) -> int:
+    """Bytes of the arrays of a problem."""
+    held = (problem, problem.inputs, *problem.stimuli)
+    return sum(getattr(value, "nbytes", 0) for part in held for value in vars(part).values())
+
+
+def _require_memory(evaluation: Evaluation, total: int) -> None:
     """Refuse a grid whose evaluations, all of the size of the first, do not fit."""
-    from symdrift.evaluation.result import Evaluation
-
     advice = "take fewer"
-    if isinstance(evaluation, Evaluation):
+    if evaluation.quantities == "all":
         advice += ", or leave out the planes: --quantities stimuli"
-    needed, available = total * held_memory(evaluation), available_memory()
-    if needed > available:
-        raise RequestError(
-            "--sweep",
-            f"asks for {total} points, whose results would take about {needed / 2**30:.1f} GiB "
-            f"(available: {available / 2**30:.1f} GiB); {advice}",
-        )
+    problem = f"asks for {total} points, whose results would take"
+    require_memory("--sweep", total * held_memory(evaluation), problem, advice)
 
 
-def parameters(point: SweepPoint) -> Record:
-    """Parameters of a point: where it lies, its symbols, and the single-valued settings."""
+def parameters(point: SweepPoint) -> dict[str, float | int | str]:
+    """Parameters of a point: where it lies, its symbols, settings of one value, and the road."""
+    evaluation = point.evaluation
     settings = {
         name: value
-        for name, value in point.evaluation.parameters.items()
+        for name, value in evaluation.parameters.items()
         if isinstance(value, (int, float, str))
     }
-    return {**point.swept, **point.symbols, **settings}
+    road = {"method": evaluation.method, "approximation": evaluation.approximation}
+    return {**point.swept, **point.symbols, **settings, **road}
 
 
-def write_csv(points: Sequence[SweepPoint], stream: TextIO) -> None:
-    """Write one row per point, one column per parameter and per quantity.
+def sweep_rows(points: Sequence[SweepPoint]) -> tuple[list[str], Iterator[Row]]:
+    """Columns, one per parameter and per quantity, and one row per point.
 
-    Quantities that exist at some points only (the rank may change) are blank elsewhere.
+    Quantities that exist at some points only (the rank may change) are missing elsewhere.
     """
     # Made twice rather than held: a row takes many times the memory of its numbers.
-    columns = _columns(map(_row, points))
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(map(csv_cell, columns))
-    for row in map(_row, points):
-        writer.writerow([csv_cell(row.get(name, "")) for name in columns])
+    return _columns(map(_row, points)), map(_row, points)
 
 
-def _row(point: SweepPoint) -> Record:
-    evaluation = point.evaluation
-    return {
-        **parameters(point),
-        "method": evaluation.method,
-        "approximation": evaluation.approximation,
-        **quantities(evaluation),
-    }
+def _row(point: SweepPoint) -> Row:
+    return parameters(point) | quantities(point.evaluation)
 
 
 def _columns(rows: Iterable[Mapping[str, object]]) -> list[str]:
@@ -264,9 +306,51 @@ def _columns(rows: Iterable[Mapping[str, object]]) -> list[str]:
         for name in row:
             index = _INDEX.search(name)
             kind = name[: index.start()] if index else name
-            numbers = [int(part) for part in index.group()[1:].split("-")] if index else []
+            numbers = _numbers(index.group()[1:]) if index else []
             order[name] = (kinds.setdefault(kind, len(kinds)), numbers)
     return sorted(order, key=order.__getitem__)
+
+
+def _numbers(label: str) -> list[int]:
+    """Of the axes in the label of a plane or an axis."""
+    return [int(part) for part in label.split("-")]
+
+
+def _dataset(sweep: Sweep) -> Dataset:
+    """Quantities of every point, where the point lies in the grid."""
+    paths = tuple(axis.path for axis in sweep.axes)
+    shape = tuple(len(axis.values) for axis in sweep.axes)
+    found = [tuple(listed(point.evaluation)) for point in sweep.points]
+    own: dict[str, dict[str, int]] = {"hidden_axis": {}, "plane": {}, "stimulus": {}}
+    for of, places in own.items():
+        labels = dict.fromkeys(each.label for some in found for each in some if each.of == of)
+        ordered = labels if of == "stimulus" else sorted(labels, key=_numbers)
+        places.update((label, place) for place, label in enumerate(ordered))
+    records = [parameters(point) for point in sweep.points]
+    values = {name: [record[name] for record in records] for name in records[0]}
+    varying = [name for name in values if name not in paths and len(set(values[name])) > 1]
+    for name in (*paths, *varying):
+        if name in own:
+            raise RequestError("to_dataset", f'has an axis "{name}" of its own; rename the symbol')
+    grid = product(*(range(size) for size in shape))
+    return dataset(
+        (
+            Entry(
+                f"{each.group}_{each.name}",
+                each.unit,
+                dict(zip(paths, place, strict=True))
+                | ({each.of: own[each.of][each.label]} if each.of else {}),
+                each.value,
+            )
+            for place, some in zip(grid, found, strict=True)
+            for each in some
+        ),
+        {axis.path: Coordinate((axis.path,), axis.values) for axis in sweep.axes}
+        | {of: Coordinate((of,), tuple(places)) for of, places in own.items()}
+        | {name: Coordinate(paths, np.reshape(values[name], shape)) for name in varying},
+        {"study": sweep[0].evaluation.study}
+        | {name: every[0] for name, every in values.items() if name not in (*paths, *varying)},
+    )
 
 
 def sweep_table(points: Sequence[SweepPoint], most_columns: int) -> tuple[Table, int]:
@@ -275,30 +359,20 @@ def sweep_table(points: Sequence[SweepPoint], most_columns: int) -> tuple[Table,
     One row per point: where it lies, then the diffusion of each plane (rad^2/step) and
     the decay rate of each stimulus (1/step).
     """
-    records = [
-        {
-            name: value
-            for name, value in quantities(point.evaluation).items()
-            if name.startswith("drift.diffusion") or name.endswith(".decay_rate")
-        }
+    shown = {("drift", "diffusion"): "D ", ("stimuli", "decay_rate"): ""}
+    found = [
+        [each for each in listed(point.evaluation) if (each.group, each.name) in shown]
         for point in points
     ]
+    headings = {
+        each.column: f"{shown[each.group, each.name]}{each.label}\n{each.unit}"
+        for some in found
+        for each in some
+    }
+    records = [{each.column: each.value for each in some} for some in found]
     names = _columns(records)
     axes = list(points[0].swept)
     kept = names[: max(most_columns - len(axes), 1)]
-    rows = tuple(
-        (
-            *(printed(point.swept[axis]) for axis in axes),
-            *(printed(record[name]) if name in record else "" for name in kept),
-        )
-        for point, record in zip(points, records, strict=True)
-    )
-    head = (*axes, *map(_heading, kept))
-    return Table("Diffusion and decay rates", head, rows), len(names) - len(kept)
-
-
-def _heading(name: str) -> str:
-    if name.startswith("drift.diffusion."):
-        return f"D {name.removeprefix('drift.diffusion.')}\nrad^2/step"
-    stimulus = name.removeprefix("stimuli.").removesuffix(".decay_rate")
-    return f"{stimulus}\n1/step"
+    columns = {axis: axis for axis in axes} | {name: headings[name] for name in kept}
+    rows = ({**record, **point.swept} for point, record in zip(points, records, strict=True))
+    return record_table("Diffusion and decay rates", columns, rows), len(names) - len(kept)

@@ -16,16 +16,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from symdrift.evaluation.result import Drift, IndependentDrift
+from symdrift.evaluation.result import Drift, IndependentDrift, moving_planes
 from symdrift.study.problem import Array, LearningProblem
 
 WARN_ABOVE = 0.1
 """Variance of the softest weight over the smallest singular value that carries a warning."""
-
-
-def planes_with_silent(rank: int, hidden: int) -> tuple[tuple[int, int], ...]:
-    """Planes ``(i, j)`` with ``i`` active and ``i < j <= p``, counted from 1."""
-    return tuple((i, j) for i in range(1, rank + 1) for j in range(i + 1, hidden + 1))
 
 
 def with_synaptic_noise(
@@ -67,10 +62,10 @@ def synaptic_drift(singular_values: Array, hidden: int, variance: float) -> Inde
         As for `with_synaptic_noise`.
     """
     rank = len(singular_values)
-    planes = planes_with_silent(rank, hidden)
+    planes = moving_planes(rank, hidden)
     values = np.concatenate([singular_values, np.zeros(hidden - rank)])
     first, second = (np.array([plane[axis] for plane in planes], dtype=int) - 1 for axis in (0, 1))
-    return IndependentDrift(planes, variance / (2 * (values[first] + values[second])))
+    return IndependentDrift(rank, hidden, variance / (2 * (values[first] + values[second])))
 
 
 def synaptic_decay(singular_values: Array, hidden: int, variance: float) -> Array:

@@ -204,14 +204,9 @@ def _rate_series(name: str, runs: Sequence[Validation]) -> RateSeries:
 
 
 def _curve(run: Validation, stimulus: int) -> DisplacementCurve:
-    displacement = run.displacement[stimulus]
-    measured = displacement.simulation
+    moved = run.displacement[stimulus]
     return DisplacementCurve(
-        run.learning_rate,
-        measured.lags,
-        displacement.theory,
-        measured.mean,
-        measured.standard_error,
+        run.learning_rate, moved.lags, moved.theory, moved.simulation, moved.standard_error
     )
 
 

@@ -85,12 +85,12 @@ def _draw_displacement(panel: Axes, extrapolation: Extrapolation, stimulus: int)
         if stimulus >= len(run.displacement):
             continue
         curve = run.displacement[stimulus]
-        found, colour = curve.simulation, COLOURS[index % len(COLOURS)]
-        panel.plot(found.lags, curve.theory, color=colour, linewidth=0.8)
+        colour = COLOURS[index % len(COLOURS)]
+        panel.plot(curve.lags, curve.theory, color=colour, linewidth=0.8)
         panel.errorbar(
-            found.lags,
-            found.mean,
-            yerr=found.standard_error,
+            curve.lags,
+            curve.simulation,
+            yerr=curve.standard_error,
             fmt=".",
             capsize=2,
             color=colour,

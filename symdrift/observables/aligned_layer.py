@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.closed_form import active_axes, align, evaluate_stimuli
-from symdrift.evaluation.closed_form import formulas as kernels
+from symdrift.evaluation.closed_form import active_axes, align, evaluate
 from symdrift.evaluation.closed_form.formulas import _Axes, _axes
 from symdrift.evaluation.closed_form.printed_aligned import (
     _own_curvature,
@@ -302,39 +301,31 @@ def aligned_layer(problem: LearningProblem, approximation: str = "exact") -> Ali
     Raises
     ------
     RequestError
-        When the problem is not aligned, or as `symdrift.evaluation.closed_form.evaluate_stimuli`.
+        When the problem is not aligned, or as `symdrift.evaluation.closed_form.evaluate`.
     """
     aligned = align(problem)
     if isinstance(aligned, str):
         raise RequestError("study", f"has no closed form: {aligned}")
-    evaluation = evaluate_stimuli(replace(problem, synaptic_noise=0.0), approximation)
+    evaluation = evaluate(replace(problem, synaptic_noise=0.0), approximation)
     outputs, inputs = problem.teacher.shape
-    minimum_arguments = {
-        "covariance": aligned.input_variances,
-        "weight_decay": problem.weight_decay,
-        "gains": aligned.gains,
-        "label_noise": aligned.label_noise,
-        "inputs": inputs,
-        "outputs": outputs,
-        "hidden": problem.hidden,
-    }
-    tensor = (
-        kernels.diffusion_tensor
-        if approximation == "exact"
-        else kernels.diffusion_tensor_white_noise
-    )(
-        **minimum_arguments,
-        learning_rate=problem.learning_rate,
-        batch=problem.batch,
+    found = _axes(
+        covariance=aligned.input_variances,
+        weight_decay=problem.weight_decay,
+        gains=aligned.gains,
+        label_noise=aligned.label_noise,
+        inputs=inputs,
+        outputs=outputs,
+        hidden=problem.hidden,
     )
-    found = _axes(**minimum_arguments)
     values = found.singular_value[:inputs]
     active = active_axes(values)
+    variances = np.zeros((active.size, active.size))
+    variances[np.triu_indices(active.size, 1)] = evaluation.drift.variances
     order = np.concatenate([active, np.flatnonzero(values == 0)])
     return AlignedLayer(
         axes=aligned.input_axes[:, order],
         singular_values=values[active],
-        variances=2 * tensor[np.ix_(active, active)],
+        variances=variances + variances.T,
         hessian_min=evaluation.minimum.hessian_min,
         blocks=_pair_blocks(problem, found, order, active.size),
         warnings=evaluation.warnings,

@@ -6,26 +6,26 @@ plane of the hidden layer and by stimulus.  All rates are per SGD step.
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, TextIO
+from itertools import chain
+from typing import Any
 
 import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import applies
 from symdrift.evaluation.dense.landscape import solve_minimum
-from symdrift.evaluation.evaluate import evaluate, evaluate_stimuli
-from symdrift.evaluation.result import Drift, Evaluation, stimulus_drift
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.result import Evaluation, stimulus_drift
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_drift
 from symdrift.inputs import Gaussian
 from symdrift.observables.aligned_layer import aligned_layer
 from symdrift.precision import double_precision
 from symdrift.progress import log_stage
-from symdrift.quoting import csv_cell
 from symdrift.records import Record
 from symdrift.study.problem import Array, LearningProblem
-from symdrift.tables import Table, printed
+from symdrift.tables import Row, Table, printed, record_table
 
 _UNITS_OF_RATES = {"rotation variance": "rad^2/step", "steady rotation": "rad/step"}
 """Of a comparison; other rates are per step."""
@@ -203,15 +203,14 @@ def compare_study(problem: LearningProblem) -> ComparedStudy:
     return ComparedStudy(problem.study, synaptic, white, isotropic, tuple(warnings))
 
 
-def write_csv(compared: ComparedStudy, stream: TextIO) -> None:
-    """Write one row per comparison and rate."""
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("comparison", "quantity", "name", "study", "counterpart", "ratio"))
-    for name, comparison in compared.comparisons().items():
-        for quantity, pair in comparison.rows():
-            ratio = "" if pair.ratio is None else pair.ratio
-            cells = (name, quantity, pair.name, pair.study, pair.counterpart, ratio)
-            writer.writerow(map(csv_cell, cells))
+def comparison_rows(compared: ComparedStudy) -> tuple[tuple[str, ...], Iterator[Row]]:
+    """Columns, and one row per comparison and rate."""
+    rows = (
+        {"comparison": name, "quantity": quantity} | pair.to_dict()
+        for name, comparison in compared.comparisons().items()
+        for quantity, pair in comparison.rows()
+    )
+    return ("comparison", "quantity", *RatePair.recorded), rows
 
 
 def synaptic_comparison(problem: LearningProblem) -> SynapticComparison:
@@ -258,7 +257,7 @@ def synaptic_comparison(problem: LearningProblem) -> SynapticComparison:
             study="gradient noise",
             counterpart="synaptic noise",
             mean_decay=RatePair("hidden axes", decay, variance * unit_decay),
-            steady_rotation=RatePair("hidden layer", _steady_rotation(gradient.drift), 0.0),
+            steady_rotation=RatePair("hidden layer", _steady_rotation(gradient), 0.0),
             planes=tuple(
                 RatePair(f"{i}, {j}", float(by_gradient.get((i, j), 0)), float(by_synapses[i, j]))
                 for i, j in order
@@ -371,16 +370,12 @@ def _stimulus_pairs(one: Evaluation, other: Evaluation) -> tuple[RatePair, ...]:
 
 
 def _steady_rotations(one: Evaluation, other: Evaluation) -> RatePair:
-    return RatePair("hidden layer", _steady_rotation(one.drift), _steady_rotation(other.drift))
+    return RatePair("hidden layer", _steady_rotation(one), _steady_rotation(other))
 
 
-def _steady_rotation(drift: Drift) -> float:
+def _steady_rotation(evaluation: Evaluation) -> float:
     """Spectral norm of ``sum_k mu_k Omega_k``: its fastest plane, whatever the hidden frame."""
-    size = max((axis for plane in drift.planes for axis in plane), default=1)
-    turning = np.zeros((size, size))
-    for (i, j), rate in zip(drift.planes, drift.mean_rotation, strict=True):
-        turning[i - 1, j - 1], turning[j - 1, i - 1] = rate, -rate
-    return float(np.linalg.norm(turning, 2))
+    return float(np.linalg.norm(evaluation.mean_rotation, 2))
 
 
 def _mean_decay(evaluation: Evaluation) -> float:
@@ -420,7 +415,7 @@ def _exponents(
 ) -> ScalingRow:
     gradients, synapses = [], []
     for problem in (before, after):
-        evaluation = evaluate_stimuli(problem)
+        evaluation = evaluate(problem, quantities="stimuli")
         rank = evaluation.minimum.rank
         gradients.append(float(np.trace(evaluation.decay_matrix)) / rank)
         values = evaluation.minimum.singular_values
@@ -449,7 +444,7 @@ def _sizes(problem: LearningProblem, variance: float) -> tuple[SizeRow, ...]:
             label_noise=np.full(size, float(np.mean(problem.label_noise))),
             stimuli=(),
         )
-        evaluation = evaluate_stimuli(network)
+        evaluation = evaluate(network, quantities="stimuli")
         values = evaluation.minimum.singular_values
         return SizeRow(
             inputs=size,
@@ -472,50 +467,44 @@ def comparison_tables(compared: ComparedStudy) -> list[Table]:
         "Synaptic noise of the variance at which the mean decay rates agree: "
         f"{printed(synaptic.synaptic_variance)} per weight and step"
     )
-    scaling = Table(
+    columns = {"of": "", "gradient": "gradient noise", "synaptic": "synaptic noise"}
+    exponents = (
+        {"of": f"exponent of the {row.parameter}"}
+        | {noise: exponent(getattr(row, noise)) for noise in ("gradient", "synaptic")}
+        for row in synaptic.scaling
+    )
+    sizes = (
+        {"of": f"{row.inputs} inputs, {row.hidden} hidden units, 1/step"} | row.to_dict()
+        for row in synaptic.sizes
+    )
+    scaling = record_table(
         "Mean decay rate: exponents, and values in isotropic networks of other sizes",
-        ("", "gradient noise", "synaptic noise"),
-        (
-            *(
-                (
-                    f"exponent of the {row.parameter}",
-                    _exponent(row.gradient),
-                    _exponent(row.synaptic),
-                )
-                for row in synaptic.scaling
-            ),
-            *(
-                (
-                    f"{size.inputs} inputs, {size.hidden} hidden units, 1/step",
-                    printed(size.gradient),
-                    printed(size.synaptic),
-                )
-                for size in synaptic.sizes
-            ),
-        ),
+        columns,
+        chain(exponents, sizes),
     )
     return [replace(tables[0], caption=added), *tables[1:], scaling]
 
 
 def _comparison_table(comparison: DriftComparison) -> Table:
-    def row(quantity: str, pair: RatePair) -> tuple[str, ...]:
-        return (
-            f"{quantity}, {_UNITS_OF_RATES.get(quantity, '1/step')}",
-            f"plane {pair.name}" if quantity == "rotation variance" else pair.name,
-            printed(pair.study),
-            printed(pair.counterpart),
-            "" if pair.ratio is None else f"{pair.ratio:.4g}",
-        )
-
-    return Table(
+    return record_table(
         f"{comparison.study.capitalize()} beside {comparison.counterpart}",
-        ("quantity", "of", comparison.study, comparison.counterpart, "ratio"),
-        tuple(row(quantity, pair) for quantity, pair in comparison.rows()),
+        {
+            "quantity": "quantity",
+            "name": "of",
+            "study": comparison.study,
+            "counterpart": comparison.counterpart,
+            "ratio": "ratio",
+        },
+        (
+            pair.to_dict()
+            | {"quantity": f"{quantity}, {_UNITS_OF_RATES.get(quantity, '1/step')}"}
+            | ({"name": f"plane {pair.name}"} if quantity == "rotation variance" else {})
+            for quantity, pair in comparison.rows()
+        ),
+        {"ratio": ".4g"},
     )
 
 
-def _exponent(value: float) -> str:
+def exponent(value: float) -> str:
     """Two decimals, which is what a difference quotient gives; rounding is no exponent."""
     return f"{value:.2f}" if abs(value) >= 0.005 else "0"
-
-

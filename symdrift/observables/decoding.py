@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symdrift.errors import RequestError
+from symdrift.errors import RequestError, require_known
 from symdrift.observables.process import DriftProcess, checked_lags
 from symdrift.observables.rotations import LARGEST_SQUARE, conjugation_change
 from symdrift.records import Record
@@ -101,15 +101,14 @@ def decoder_decay(process: DriftProcess, lags: Array, target: str = "teacher") -
 
 def _target_moments(process: DriftProcess, target: str) -> tuple[Array, Array, float]:
     """``E[z x']``, ``E[x x']`` and ``E|z|^2``."""
+    require_known("target", target, TARGETS)
     problem = process.problem
     if target == "teacher":
         covariance = problem.input_covariance
         crossed = problem.teacher @ covariance
         power = float(np.sum(crossed * problem.teacher) + np.sum(problem.label_noise))
         return crossed, covariance, power
-    if target == "identity":
-        vectors = np.array([stimulus.vector for stimulus in problem.stimuli])
-        return vectors / len(vectors), vectors.T @ vectors / len(vectors), 1.0
-    raise RequestError("target", f'= "{target}" is unknown; allowed are {", ".join(TARGETS)}')
+    vectors = np.array([stimulus.vector for stimulus in problem.stimuli])
+    return vectors / len(vectors), vectors.T @ vectors / len(vectors), 1.0
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from symdrift.datasets import Coordinate, Entry, dataset
 from symdrift.errors import RequestError
-from symdrift.evaluation.sweep import linear_axis, logarithmic_axis
-from symdrift.expressions import parse_number, whole_number
+from symdrift.evaluation.sweep import linear_axis, logarithmic_axis, parse_range
 from symdrift.memory import available_memory
 from symdrift.observables.angle import PopulationAngle, population_angle
 from symdrift.observables.decoding import TARGETS, DecoderDecay, decoder_decay
@@ -42,10 +41,12 @@ from symdrift.observables.tuning import (
 )
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
-from symdrift.quoting import csv_cell, shown
 from symdrift.records import Record
 from symdrift.study.problem import Array, LearningProblem
-from symdrift.tables import Table, printed
+from symdrift.tables import Row, Table, record_table
+
+if TYPE_CHECKING:
+    from xarray import Dataset
 
 _LAGS = 10
 """Lags that a table shows."""
@@ -69,8 +70,6 @@ LONGEST = 4.0
 FASTEST_DECAY = 1.0
 """Decay by rotation, per step, beyond which a step is no small part of anything."""
 COLUMNS = ("observable", "subject", "part", "time", "value")
-
-Row = tuple[str, str, str, float | None, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +105,32 @@ class Observation(Record):
     decoder: tuple[DecoderDecay, ...]
     tuning: TuningChange | None
     warnings: tuple[str, ...]
+
+    def to_dataset(self) -> Dataset:
+        """Every observable as an array over lags and stimuli, targets, quantiles or neurons.
+
+        What does not exist is NaN: the angle of a stimulus without a representation, the
+        decorrelation time of one that never decorrelates.
+
+        Raises
+        ------
+        RequestError
+            Without xarray.
+        """
+        stimuli = self.similarity.stimuli
+        tuning = self.tuning
+        labels: dict[str, ArrayLike] = {"stimulus": stimuli, "other_stimulus": stimuli}
+        if self.decoder:
+            labels["target"] = [decoder.target for decoder in self.decoder]
+        if tuning is not None:
+            labels["quantile"] = QUANTILES
+            labels["neuron"] = np.arange(1, 1 + tuning.neurons.shape[1])
+        return dataset(
+            map(_entry, series(self)),
+            {"lag": Coordinate(("lag",), self.times, "step")}
+            | {axis: Coordinate((axis,), values) for axis, values in labels.items()},
+            {"study": self.study, "approximation": self.approximation},
+        )
 
 
 @double_precision()
@@ -250,12 +275,7 @@ def parse_times(text: str) -> Array:
     parts = [part.strip() for part in text.split(":")]
     if len(parts) not in (3, 4) or parts[3:] not in ([], ["log"]):
         raise RequestError(field, f'"{text[:80]}" must have the form LO:HI:NUM or LO:HI:NUM:log')
-    low, high = (parse_number(part, field) for part in parts[:2])
-    count = whole_number(parts[2])
-    if not 2 <= count <= MOST_TIMES:
-        raise RequestError(
-            field, f"= {shown(parts[2])} times must be a whole number from 2 to {MOST_TIMES}"
-        )
+    low, high, count = parse_range(parts, field, "times", 2, MOST_TIMES)
     logarithmic = len(parts) == 4
     if low < 0 or high <= low or (logarithmic and low == 0):
         least = "above 0" if logarithmic else "at least 0"
@@ -266,101 +286,138 @@ def parse_times(text: str) -> Array:
     return np.array(axis.values)
 
 
-def rows(observation: Observation) -> Iterator[Row]:
-    """Every number in long format, in the order of `COLUMNS`; no time for what has none."""
-    times = observation.times
-    for moved in observation.displacement:
-        yield from _parts(moved.stimulus, "displacement", times, moved.to_dict())
-    for kept in observation.autocorrelation:
-        yield from _parts(kept.stimulus, "autocorrelation", times, kept.to_dict())
-        if kept.decorrelation_time is not None:
-            yield "decorrelation_time", kept.stimulus, "total", None, kept.decorrelation_time
+class Series(NamedTuple):
+    """Numbers of an observation: a curve against the lag, or a single one without ``times``.
+
+    ``place`` is where the subject stands on each axis of its own.
+    """
+
+    observable: str
+    subject: str
+    part: str
+    place: dict[str, int]
+    times: Array | None
+    values: Array
+
+
+def series(observation: Observation) -> Iterator[Series]:
+    """Every curve and number, in the order of the record."""
+    for k, moved in enumerate(observation.displacement):
+        yield from _curves("displacement", moved.stimulus, {"stimulus": k}, moved)
+    for k, kept in enumerate(observation.autocorrelation):
+        place, last = {"stimulus": k}, kept.decorrelation_time
+        yield from _curves("autocorrelation", kept.stimulus, place, kept)
+        if last is not None:
+            yield Series(
+                "decorrelation_time", kept.stimulus, "total", place, None, np.array(last)
+            )
+    places = {moved.stimulus: k for k, moved in enumerate(observation.displacement)}
     for angle in observation.angle:
-        yield from _parts(angle.stimulus, "angle", times, angle.to_dict())
-    yield from _similarity_rows(observation.similarity)
-    for decoder in observation.decoder:
-        yield from _parts(decoder.target, "decoder", times, decoder.to_dict())
+        yield from _curves("angle", angle.stimulus, {"stimulus": places[angle.stimulus]}, angle)
+    yield from _similarity_series(observation.similarity)
+    for k, decoder in enumerate(observation.decoder):
+        yield from _curves("decoder", decoder.target, {"target": k}, decoder)
     if observation.tuning is not None:
-        yield from _tuning_rows(observation.tuning)
+        yield from _tuning_series(observation.tuning)
 
 
-def write_csv(observation: Observation, stream: TextIO) -> None:
-    """Write one row per observable, subject (stimulus, pair, target, neuron), part and time."""
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for observable, subject, part, time, value in rows(observation):
-        cells = (observable, subject, part, "" if time is None else time, value)
-        writer.writerow(map(csv_cell, cells))
+def _curves(
+    observable: str,
+    subject: str,
+    place: dict[str, int],
+    record: Displacement | Autocorrelation | PopulationAngle | DecoderDecay,
+) -> Iterator[Series]:
+    """What a record holds against the lag, by its names."""
+    for part in record.written():
+        values = getattr(record, part)
+        if part != "lags" and isinstance(values, np.ndarray):
+            yield Series(observable, subject, part, place, record.lags, values)
 
 
-def _parts(subject: str, observable: str, times: Array, record: dict[str, Any]) -> Iterator[Row]:
-    for part, values in record.items():
-        if part != "lags" and isinstance(values, list):
-            for time, value in zip(times.tolist(), values, strict=True):
-                yield observable, subject, part, time, value
-
-
-def _similarity_rows(similarity: RepresentationalSimilarity) -> Iterator[Row]:
+def _similarity_series(similarity: RepresentationalSimilarity) -> Iterator[Series]:
     names = similarity.stimuli
     for part in ("gram", "cosine", "standard_deviation"):
-        for (a, b), value in np.ndenumerate(getattr(similarity, part)):
-            yield "similarity", f"{names[a]} / {names[b]}", part, None, float(value)
+        matrix: Array = getattr(similarity, part)
+        for (a, b), value in np.ndenumerate(matrix):
+            place = {"stimulus": a, "other_stimulus": b}
+            pair = f"{names[a]} / {names[b]}"
+            yield Series("similarity", pair, part, place, None, np.array(value))
     for part in ("gram_change", "representation_change"):
-        for time, value in zip(similarity.lags, getattr(similarity, part), strict=True):
-            yield "similarity", "all stimuli", part, float(time), float(value)
+        values = getattr(similarity, part)
+        yield Series("similarity", "all stimuli", part, {}, similarity.lags, values)
 
 
-def _tuning_rows(tuning: TuningChange) -> Iterator[Row]:
-    levels = [f"quantile_{level:g}" for level in QUANTILES]
-    columns = chain(
-        [
-            ("all neurons", "mean", tuning.mean),
-            ("all neurons", "standard_error", tuning.standard_error),
-        ],
-        (
-            ("all neurons", name, values)
-            for name, values in zip(levels, tuning.quantiles.T, strict=True)
-        ),
-        ((f"neuron {k}", "correlation", values) for k, values in enumerate(tuning.neurons.T, 1)),
+def _tuning_series(tuning: TuningChange) -> Iterator[Series]:
+    for part in ("mean", "standard_error"):
+        yield Series("tuning", "all neurons", part, {}, tuning.lags, getattr(tuning, part))
+    for k, (level, values) in enumerate(zip(QUANTILES, tuning.quantiles.T, strict=True)):
+        place = {"quantile": k}
+        yield Series("tuning", "all neurons", f"quantile_{level:g}", place, tuning.lags, values)
+    for k, values in enumerate(tuning.neurons.T):
+        place = {"neuron": k}
+        yield Series("tuning", f"neuron {k + 1}", "correlation", place, tuning.lags, values)
+
+
+def observation_rows(observation: Observation) -> tuple[tuple[str, ...], Iterator[Row]]:
+    """Columns, and one row per observable, subject (stimulus, pair, target, neuron), part, time."""
+    return COLUMNS, (
+        dict(zip(COLUMNS, (*found[:3], time, value), strict=True))
+        for found in series(observation)
+        for time, value in zip(
+            [None] if found.times is None else found.times.tolist(),
+            found.values.ravel().tolist(),
+            strict=True,
+        )
     )
-    for subject, part, values in columns:
-        for time, value in zip(tuning.lags, values, strict=True):
-            yield "tuning", subject, part, float(time), float(value)
+
+
+def _entry(found: Series) -> Entry:
+    """Quantiles are one variable; the rest is named as the rows are."""
+    part = "quantile" if "quantile" in found.place else found.part
+    name = f"{found.observable}_{part}"
+    if found.observable == "decorrelation_time":
+        return Entry(found.observable, "step", found.place, found.values)
+    unit = "rad" if name == "angle_angle" else ""
+    return Entry(name, unit, found.place, found.values, () if found.times is None else ("lag",))
 
 
 def observation_tables(observation: Observation) -> list[Table]:
     """What each stimulus keeps, then a few lags of all observables."""
-    memory = Table(
+    memory = record_table(
         "Memory of each stimulus",
-        ("stimulus", "squared activity", "decorrelation time\nsteps"),
-        tuple(
-            (
-                kept.stimulus,
-                printed(kept.variance),
-                "never" if kept.decorrelation_time is None else printed(kept.decorrelation_time),
-            )
+        {
+            "stimulus": "stimulus",
+            "variance": "squared activity",
+            "decorrelation_time": "decorrelation time\nsteps",
+        },
+        (
+            {
+                "stimulus": kept.stimulus,
+                "variance": kept.variance,
+                "decorrelation_time": "never"
+                if kept.decorrelation_time is None
+                else kept.decorrelation_time,
+            }
             for kept in observation.autocorrelation
         ),
     )
     moved = observation.displacement[0]
-    columns = {
+    curves = {
+        "lag\nsteps": observation.times,
         f"displacement\n{moved.stimulus}": moved.total,
         f"autocorrelation\n{moved.stimulus}": observation.autocorrelation[0].normalised,
         "change of\nGram matrix": observation.similarity.gram_change,
         "change of\nrepresentations": observation.similarity.representation_change,
     }
     for decoder in observation.decoder:
-        columns[f"R^2 of decoder\n{TARGETS[decoder.target]}"] = decoder.r_squared
+        curves[f"R^2 of decoder\n{TARGETS[decoder.target]}"] = decoder.r_squared
     if observation.tuning is not None:
-        columns["tuning\ncorrelation"] = observation.tuning.mean
+        curves["tuning\ncorrelation"] = observation.tuning.mean
     count = len(observation.times)
-    curves = (observation.times, *columns.values())
     places = sorted({round(row * (count - 1) / (_LAGS - 1)) for row in range(_LAGS)})
-    against_lag = Table(
+    against_lag = record_table(
         "Against the lag",
-        ("lag\nsteps", *columns),
-        tuple(tuple(printed(float(curve[place])) for curve in curves) for place in places),
+        {heading: heading for heading in curves},
+        ({heading: float(curve[place]) for heading, curve in curves.items()} for place in places),
     )
     return [memory, against_lag]
-
-

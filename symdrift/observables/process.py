@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from symdrift.errors import RequestError
+from symdrift.errors import RequestError, require_known
 from symdrift.evaluation.closed_form import applies
 from symdrift.evaluation.dense.landscape import solve_minimum
 from symdrift.evaluation.dense.lyapunov import (
@@ -23,19 +23,14 @@ from symdrift.evaluation.dense.lyapunov import (
     silent_fluctuation,
     synaptic_fluctuation,
 )
-from symdrift.evaluation.dense.matrix_road import unseen_warnings
+from symdrift.evaluation.dense.matrix_road import dense_warnings
 from symdrift.evaluation.dense.rotation_covariance import (
     decay_matrix,
     hidden_drift,
     mean_rotation_matrix,
 )
 from symdrift.evaluation.dense.sizes import require_stimulus_memory
-from symdrift.evaluation.result import (
-    REPRESENTATION_TOLERANCE,
-    check_approximation,
-    stillness_warnings,
-    validity_warnings,
-)
+from symdrift.evaluation.result import APPROXIMATIONS, REPRESENTATION_TOLERANCE
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_warnings, with_synaptic_noise
 from symdrift.observables.aligned_layer import aligned_layer
 from symdrift.observables.layer import Fluctuation, LayerFluctuation, ModeFluctuation
@@ -173,7 +168,7 @@ def drift_process(
         When the approximation is unknown, the learning rate is unstable, or the problem is
         outside the theory.
     """
-    check_approximation(approximation)
+    require_known("approximation", approximation, APPROXIMATIONS)
     outputs, inputs = problem.teacher.shape
     quiet = replace(problem, synaptic_noise=0.0)
     if min(problem.hidden, inputs, outputs) > LARGEST_DENSE and applies(quiet) is None:
@@ -183,13 +178,10 @@ def drift_process(
     )
     require_stimulus_memory(inputs, outputs, minimum.rank)
     fluctuation = gradient_fluctuation(problem, minimum)
-    certificate, values = minimum.certificate, minimum.singular_values
-    warnings = validity_warnings(problem, certificate.hessian_max) + unseen_warnings(problem)
-    warnings += stillness_warnings(problem, minimum.rank)
+    values, warnings = minimum.singular_values, dense_warnings(problem, minimum)
     silent = SilentAxes(0, np.zeros(minimum.rank))
     sources: Fluctuation = _modes(fluctuation, problem)
     if problem.synaptic_noise > 0:
-        warnings += synaptic_warnings(problem, certificate.hessian_min, float(values[-1]))
         silent = SilentAxes(problem.hidden - minimum.rank, problem.synaptic_noise / (2 * values))
         sources = LayerFluctuation(
             active=(sources, _modes(synaptic_fluctuation(problem, minimum), problem)),

@@ -24,7 +24,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from symdrift.evaluation.synapses import planes_with_silent
+from symdrift.evaluation.result import moving_planes
 from symdrift.study.problem import Array
 
 ALL_PAIRS_UP_TO = 10
@@ -67,7 +67,7 @@ def observables(rank: int, representations: Array) -> Observables:
         ``w = W* x`` of each stimulus, shape ``(stimuli, p)``; with ``p > rank`` the planes
         include those of an active and a silent axis.
     """
-    planes = planes_with_silent(rank, representations.shape[1])
+    planes = moving_planes(rank, representations.shape[1])
     indices = range(len(planes))
     if len(planes) <= ALL_PAIRS_UP_TO:
         pairs = tuple((k, other) for k in indices for other in indices if k <= other)

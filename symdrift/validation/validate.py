@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 
@@ -104,21 +103,14 @@ class Similarity(Record):
     Attributes
     ----------
     minimum : Array
-        At the minimum, shape ``(stimuli, stimuli)``.
-    simulation : tuple of tuple of Estimate
+        At the minimum, shape ``(stimuli, stimuli)``; so are the others.
+    simulation, standard_error : Array
         Mean over the run, which differs from the minimum at first order in the rate.
     """
 
     minimum: Array
-    simulation: tuple[tuple[Estimate, ...], ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python types, for JSON."""
-        return {
-            "minimum": self.minimum.tolist(),
-            "simulation": [[entry.value for entry in row] for row in self.simulation],
-            "standard_error": [[entry.standard_error for entry in row] for row in self.simulation],
-        }
+    simulation: Array
+    standard_error: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,25 +120,18 @@ class Displacement(Record):
     Attributes
     ----------
     stimulus : str
+    lags : Array
+        In SGD steps, shape ``(lags,)``; so are the others.
     theory : Array
-        At leading order in the rate, shape ``(lags,)``.
-    simulation : DisplacementCurve
-        Lags in SGD steps.
+        At leading order in the rate.
+    simulation, standard_error : Array
     """
 
     stimulus: str
+    lags: Array
     theory: Array
-    simulation: DisplacementCurve
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python types, for JSON."""
-        return {
-            "stimulus": self.stimulus,
-            "lags": self.simulation.lags.tolist(),
-            "theory": self.theory.tolist(),
-            "simulation": self.simulation.mean.tolist(),
-            "standard_error": self.simulation.standard_error.tolist(),
-        }
+    simulation: Array
+    standard_error: Array
 
 
 @dataclass(frozen=True)
@@ -231,15 +216,15 @@ class Validation(Record):
         """
         rows = []
         for curve in self.displacement:
-            for index in np.flatnonzero(curve.simulation.lags == self.window // 2):
+            for index in np.flatnonzero(curve.lags == self.window // 2):
                 theory = float(curve.theory[index])
                 if theory > 0:
                     rows.append(
                         Row(
                             quantity=f"displacement of {curve.stimulus}",
                             theory=theory,
-                            simulation=float(curve.simulation.mean[index]),
-                            standard_error=float(curve.simulation.standard_error[index]),
+                            simulation=float(curve.simulation[index]),
+                            standard_error=float(curve.standard_error[index]),
                             allowance=TOLERATED_STIFFNESS * self.stiffness * theory,
                             scale=theory,
                         )
@@ -407,7 +392,11 @@ def run_planned(
         stiffness=stiffness,
         interrupted=interrupted,
         completed=float(sums.windows.sum()) / (schedule.windows * replicas),
-        similarity=Similarity(representations @ representations.T, measured.similarity),
+        similarity=Similarity(
+            representations @ representations.T,
+            np.array([[entry.value for entry in row] for row in measured.similarity]),
+            np.array([[entry.standard_error for entry in row] for row in measured.similarity]),
+        ),
         displacement=displacements,
     )
 
@@ -421,7 +410,11 @@ def _displacements(
     process = drift_process(problem)
     return tuple(
         Displacement(
-            stimulus.name, mean_squared_displacement(process, stimulus, curve.lags).total, curve
+            stimulus.name,
+            curve.lags,
+            mean_squared_displacement(process, stimulus, curve.lags).total,
+            curve.mean,
+            curve.standard_error,
         )
         for stimulus, curve in zip(problem.stimuli, curves, strict=True)
     )

@@ -6,11 +6,19 @@ from typing import TYPE_CHECKING
 
 from symdrift.errors import counted
 from symdrift.quoting import printable
-from symdrift.tables import Table, html_page, printed
+from symdrift.tables import Table, html_page, record_table
 
 if TYPE_CHECKING:
-    from symdrift.validation.extrapolate import Extrapolation
+    from symdrift.validation.extrapolate import ExtrapolatedRow, Extrapolation
     from symdrift.validation.validate import Validation
+
+_MEASURED = {
+    "quantity": "quantity",
+    "theory": "theory",
+    "simulation": "simulation",
+    "standard_error": "standard error",
+}
+"""Headings of what both tables of a validation begin with."""
 
 
 def validation_html(validation: Validation) -> str:
@@ -30,48 +38,30 @@ def _verdict(passed: bool) -> str:
 
 def validation_table(validation: Validation) -> Table:
     """Theory beside simulation at one learning rate."""
-    return Table(
+    return record_table(
         "Theory and simulation",
-        ("quantity", "theory", "simulation", "standard error", "z", "ratio"),
-        tuple(
-            (
-                row.quantity,
-                printed(row.theory),
-                printed(row.simulation),
-                printed(row.standard_error),
-                f"{row.z:.2f}",
-                "" if row.ratio is None else f"{row.ratio:.4f}",
-            )
-            for row in validation.rows
-        ),
+        _MEASURED | {"z": "z", "ratio": "ratio"},
+        (row.to_dict() for row in validation.rows),
+        {"z": ".2f", "ratio": ".4f"},
     )
 
 
 def extrapolation_table(extrapolation: Extrapolation) -> Table:
     """Theory beside simulation at the study's learning rate, and the ratio at rate zero."""
-    return Table(
+
+    def cells(row: ExtrapolatedRow) -> dict[str, object]:
+        ratio, slope = row.ratio, row.slope
+        return row.measured.to_dict() | {
+            "limit": None if ratio is None else f"{ratio.value:.4f} ± {ratio.standard_error:.4f}",
+            "z": row.z,
+            "slope": None if slope is None else f"{slope.value:.2g} ± {slope.standard_error:.1g}",
+        }
+
+    return record_table(
         "Theory and simulation",
-        (
-            *("quantity", "theory", "simulation", "standard error"),
-            *("ratio", "ratio at 0", "z", "slope"),
-        ),
-        tuple(
-            (
-                row.quantity,
-                f"{row.measured.theory:.5g}",
-                f"{row.measured.simulation:.5g}",
-                f"{row.measured.standard_error:.2g}",
-                "" if row.measured.ratio is None else f"{row.measured.ratio:.4f}",
-                ""
-                if row.ratio is None
-                else f"{row.ratio.value:.4f} ± {row.ratio.standard_error:.4f}",
-                "" if row.z is None else f"{row.z:.2f}",
-                ""
-                if row.slope is None
-                else f"{row.slope.value:.2g} ± {row.slope.standard_error:.1g}",
-            )
-            for row in extrapolation.rows
-        ),
+        _MEASURED | {"ratio": "ratio", "limit": "ratio at 0", "z": "z", "slope": "slope"},
+        map(cells, extrapolation.rows),
+        {"standard_error": ".2g", "ratio": ".4f", "z": ".2f"},
     )
 
 

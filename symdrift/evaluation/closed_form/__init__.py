@@ -4,12 +4,6 @@ Nothing here needs SymPy.
 """
 
 from symdrift.evaluation.closed_form.alignment import Alignment, align
-from symdrift.evaluation.closed_form.formula_road import (
-    active_axes,
-    applies,
-    evaluate,
-    evaluate_stimuli,
-    rank,
-)
+from symdrift.evaluation.closed_form.formula_road import active_axes, applies, evaluate, rank
 
-__all__ = ["Alignment", "active_axes", "align", "applies", "evaluate", "evaluate_stimuli", "rank"]
+__all__ = ["Alignment", "active_axes", "align", "applies", "evaluate", "rank"]

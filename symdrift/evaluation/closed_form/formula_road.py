@@ -17,7 +17,6 @@ from symdrift.evaluation.result import (
     Fluctuation,
     IndependentDrift,
     Minimum,
-    StimulusEvaluation,
     hidden_order,
     parameters_of,
     require_weight_decay,
@@ -40,7 +39,7 @@ def applies(problem: LearningProblem) -> str | None:
 
 
 def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluation:
-    """Evaluate the closed form.
+    """Evaluate the closed form, in which planes rotate independently: ``Delta = diag(sum_j D_ij)``.
 
     Parameters
     ----------
@@ -54,38 +53,47 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
         When the problem is not aligned, the minimum is not strict, no direction is
         active, the learning rate is unstable, or a number has no place in double precision.
     """
-    stimuli, diffusion_tensor = _evaluated(problem, approximation)
-    first, second = np.triu_indices(stimuli.minimum.rank, 1)
+    given = _Aligned.of(problem)
+    back = given.units.inverse
+    values = given.singular_values
+    axes = active_axes(values)
+    smallest, largest = (float(h) * back.curvature for h in kernels.hessian_range(**given.minimum))
+    warnings = validity_warnings(problem, largest) + stillness_warnings(problem, axes.size)
+    label_noise = given.learning["label_noise"]
+    loss = float(kernels.loss(**given.minimum, label_noise=label_noise))
+    weight_variance, excess_loss = kernels.fluctuation(**given.minimum, **given.learning)
+    diffusion_tensor = (
+        kernels.diffusion_tensor
+        if approximation == "exact"
+        else kernels.diffusion_tensor_white_noise
+    )(**given.minimum, **given.learning)[np.ix_(axes, axes)]
+    first_layer = np.sqrt(values[axes])[:, None] * given.alignment.input_axes[:, axes].T
+    delta = np.diag(diffusion_tensor.sum(axis=1))
+    mean_rotation = np.zeros_like(delta)
     return Evaluation(
-        study=stimuli.study,
-        method=stimuli.method,
+        study=problem.study,
+        method="closed-form",
         approximation=approximation,
-        parameters=stimuli.parameters,
-        minimum=stimuli.minimum,
-        fluctuation=stimuli.fluctuation,
-        drift=IndependentDrift(
-            planes=tuple(zip((first + 1).tolist(), (second + 1).tolist(), strict=True)),
-            variances=2 * diffusion_tensor[first, second],
+        parameters=parameters_of(problem),
+        minimum=Minimum(
+            rank=axes.size,
+            singular_values=values[axes] * back.maps,
+            loss=loss * back.loss,
+            hessian_min=smallest,
+            hessian_max=largest,
         ),
-        stimuli=stimuli.stimuli,
-        warnings=stimuli.warnings,
+        fluctuation=back.fluctuation(Fluctuation(float(weight_variance), float(excess_loss))),
+        drift=IndependentDrift(
+            axes.size, axes.size, 2 * diffusion_tensor[np.triu_indices(axes.size, 1)]
+        ),
+        decay_matrix=delta,
+        mean_rotation=mean_rotation,
+        stimuli=tuple(
+            back.stimulus(stimulus_drift(stimulus, first_layer, delta, mean_rotation))
+            for stimulus in given.natural.stimuli
+        ),
+        warnings=warnings,
     )
-
-
-def evaluate_stimuli(problem: LearningProblem, approximation: str = "exact") -> StimulusEvaluation:
-    """Evaluate the closed form for the stimuli only, ``Delta = diag(sum_j D_ij)``.
-
-    Parameters
-    ----------
-    problem, approximation
-        As for :func:`evaluate`.
-
-    Raises
-    ------
-    RequestError
-        As for :func:`evaluate`.
-    """
-    return _evaluated(problem, approximation)[0]
 
 
 def rank(problem: LearningProblem) -> int:
@@ -153,49 +161,6 @@ class _Aligned:
     def singular_values(self) -> Array:
         values: Array = kernels.singular_values(**self.minimum)
         return values
-
-
-def _evaluated(problem: LearningProblem, approximation: str) -> tuple[StimulusEvaluation, Array]:
-    """Numbers of the stimuli, and the diffusion of each plane, shape ``(rank, rank)``."""
-    given = _Aligned.of(problem)
-    back = given.units.inverse
-    values = given.singular_values
-    axes = active_axes(values)
-    smallest, largest = (float(h) * back.curvature for h in kernels.hessian_range(**given.minimum))
-    warnings = validity_warnings(problem, largest) + stillness_warnings(problem, axes.size)
-    label_noise = given.learning["label_noise"]
-    loss = float(kernels.loss(**given.minimum, label_noise=label_noise))
-    weight_variance, excess_loss = kernels.fluctuation(**given.minimum, **given.learning)
-    diffusion_tensor = (
-        kernels.diffusion_tensor
-        if approximation == "exact"
-        else kernels.diffusion_tensor_white_noise
-    )(**given.minimum, **given.learning)[np.ix_(axes, axes)]
-    first_layer = np.sqrt(values[axes])[:, None] * given.alignment.input_axes[:, axes].T
-    delta = np.diag(diffusion_tensor.sum(axis=1))
-    mean_rotation = np.zeros_like(delta)
-    stimuli = StimulusEvaluation(
-        study=problem.study,
-        method="closed-form",
-        approximation=approximation,
-        parameters=parameters_of(problem),
-        minimum=Minimum(
-            rank=axes.size,
-            singular_values=values[axes] * back.maps,
-            loss=loss * back.loss,
-            hessian_min=smallest,
-            hessian_max=largest,
-        ),
-        fluctuation=back.fluctuation(Fluctuation(float(weight_variance), float(excess_loss))),
-        decay_matrix=delta,
-        mean_rotation=mean_rotation,
-        stimuli=tuple(
-            back.stimulus(stimulus_drift(stimulus, first_layer, delta, mean_rotation))
-            for stimulus in given.natural.stimuli
-        ),
-        warnings=warnings,
-    )
-    return stimuli, diffusion_tensor
 
 
 def _refuse_degenerate(problem: LearningProblem, aligned: Alignment) -> None:

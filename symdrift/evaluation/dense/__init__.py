@@ -3,7 +3,7 @@
 It covers any teacher, any input distribution with known fourth moments and any number
 of hidden units, and it is the independent oracle of the closed form.  Stages, each a pure
 function with a frozen result: `solve_minimum`, `gradient_fluctuation`, `hidden_drift` or, for
-stimuli only, `decay_matrix`; `evaluate` and `evaluate_stimuli` run them all.
+stimuli only, `decay_matrix`; `evaluate` runs them all.
 """
 
 from symdrift.evaluation.dense.frame import CanonicalFrame, reached_hessian
@@ -15,7 +15,7 @@ from symdrift.evaluation.dense.lyapunov import (
     stationary_fluctuation,
     synaptic_fluctuation,
 )
-from symdrift.evaluation.dense.matrix_road import evaluate, evaluate_stimuli
+from symdrift.evaluation.dense.matrix_road import evaluate
 from symdrift.evaluation.dense.noise_factors import (
     gradient_noise,
     gradient_variances,
@@ -39,7 +39,6 @@ __all__ = [
     "angular_matrices",
     "decay_matrix",
     "evaluate",
-    "evaluate_stimuli",
     "expected_gradient",
     "expected_loss",
     "gradient_fluctuation",

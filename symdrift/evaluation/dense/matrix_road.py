@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
+from symdrift.errors import require_known
 from symdrift.evaluation.dense.landscape import MinimumPoint, in_units, solve_minimum
 from symdrift.evaluation.dense.lyapunov import NormalFluctuation, gradient_fluctuation
 from symdrift.evaluation.dense.rotation_covariance import (
@@ -17,28 +17,32 @@ from symdrift.evaluation.dense.rotation_covariance import (
 )
 from symdrift.evaluation.dense.sizes import require_stimulus_memory, require_tensor_memory
 from symdrift.evaluation.result import (
+    APPROXIMATIONS,
+    DeferredDrift,
+    Drift,
     Evaluation,
     Fluctuation,
     Minimum,
-    StimulusDrift,
-    StimulusEvaluation,
-    check_approximation,
+    moving_planes,
     parameters_of,
     stillness_warnings,
     stimulus_drift,
     validity_warnings,
 )
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_warnings, with_synaptic_noise
-from symdrift.evaluation.units import Units, natural_units
+from symdrift.evaluation.units import natural_units
 from symdrift.progress import Progress
-from symdrift.study.problem import Array, LearningProblem
+from symdrift.study.problem import LearningProblem
 
 UNSEEN_TOLERANCE = 1e-9
 """Relative size below which what the teacher does where no input occurs counts as zero."""
 
 
 def evaluate(
-    problem: LearningProblem, approximation: str = "exact", progress: Progress | None = None
+    problem: LearningProblem,
+    approximation: str = "exact",
+    progress: Progress | None = None,
+    later: Callable[[LearningProblem], Drift] | None = None,
 ) -> Evaluation:
     """Every number of a problem from full matrices: any teacher, any inputs.
 
@@ -49,6 +53,10 @@ def evaluate(
         ``"white"`` treats noise and fluctuation as uncorrelated in time.
     progress : callable, optional
         Called with the number of finished planes and of all.
+    later : callable, optional
+        Computes the drift by plane, once it is asked for: the covariance of rotations between
+        all planes is by far the largest part, and stimuli need its contraction only.  Without
+        it all of it is computed at once.
 
     Raises
     ------
@@ -56,101 +64,12 @@ def evaluate(
         When the approximation is unknown, the learning rate is unstable, the minimum is
         refused (see `solve_minimum`), or memory does not suffice.
     """
-    
-    def require_memory(inputs: int, outputs: int, rank: int) -> None:
-        planes = rank * (rank - 1) // 2
-        if problem.synaptic_noise > 0:
-            planes += rank * (problem.hidden - rank)
-        require_tensor_memory(inputs, outputs, rank, planes)
-
-    stages = _stages(problem, approximation, require_memory)
-    minimum, natural = stages.minimum, stages.problem
-    rate = natural.learning_rate
-    drift = hidden_drift(minimum.point, stages.fluctuation, rate, approximation, progress)
-    if problem.synaptic_noise > 0:
-        drift = with_synaptic_noise(
-            drift, minimum.singular_values, problem.hidden, natural.synaptic_noise
-        )
-    delta, mean_rotation = angular_matrices(drift, minimum.rank)
-    return Evaluation(
-        study=problem.study,
-        method="dense",
-        approximation=approximation,
-        parameters=parameters_of(problem),
-        minimum=stages.numbers,
-        fluctuation=stages.fluctuation_numbers,
-        drift=drift,
-        stimuli=_stimuli(stages, delta, mean_rotation),
-        warnings=stages.warnings,
-    )
-
-
-def evaluate_stimuli(
-    problem: LearningProblem, approximation: str = "exact", progress: Progress | None = None
-) -> StimulusEvaluation:
-    """The numbers of the stimuli, without the covariance of rotations between all planes.
-
-    Parameters
-    ----------
-    problem, approximation, progress
-        As for `evaluate`.
-
-    Raises
-    ------
-    RequestError
-        As for `evaluate`.
-    """
-    stages = _stages(problem, approximation, require_stimulus_memory)
-    minimum, natural = stages.minimum, stages.problem
-    rate = natural.learning_rate
-    delta = decay_matrix(minimum.point, stages.fluctuation, rate, approximation, progress)
-    if problem.synaptic_noise > 0:
-        delta[np.diag_indices(minimum.rank)] += synaptic_decay(
-            minimum.singular_values, problem.hidden, natural.synaptic_noise
-        )
-    mean_rotation = mean_rotation_matrix(minimum.point, stages.fluctuation, rate)
-    return StimulusEvaluation(
-        study=problem.study,
-        method="dense",
-        approximation=approximation,
-        parameters=parameters_of(problem),
-        minimum=stages.numbers,
-        fluctuation=stages.fluctuation_numbers,
-        decay_matrix=delta,
-        mean_rotation=mean_rotation,
-        stimuli=_stimuli(stages, delta, mean_rotation),
-        warnings=stages.warnings,
-    )
-
-
-@dataclass(frozen=True)
-class _Stages:
-    """What every evaluation begins with, the first three in natural units."""
-
-    units: Units
-    problem: LearningProblem
-    minimum: MinimumPoint
-    numbers: Minimum
-    fluctuation: NormalFluctuation
-    fluctuation_numbers: Fluctuation
-    warnings: tuple[str, ...]
-
-
-def _stages(
-    problem: LearningProblem, approximation: str, require_memory: Callable[[int, int, int], None]
-) -> _Stages:
-    """Minimum and fluctuation, refused before anything that does not fit is begun."""
-    check_approximation(approximation)
+    require_known("approximation", approximation, APPROXIMATIONS)
     minimum = solve_minimum(
         problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
     )
-    certificate = minimum.certificate
-    warnings = validity_warnings(problem, certificate.hessian_max) + unseen_warnings(problem)
-    warnings += stillness_warnings(problem, minimum.rank)
-    if problem.synaptic_noise > 0:
-        warnings += synaptic_warnings(
-            problem, certificate.hessian_min, float(minimum.singular_values[-1])
-        )
+    certificate, noise = minimum.certificate, problem.synaptic_noise
+    warnings = dense_warnings(problem, minimum)
     numbers = Minimum(
         rank=minimum.rank,
         singular_values=minimum.singular_values,
@@ -160,27 +79,46 @@ def _stages(
         certificate=certificate,
     )
     outputs, inputs = problem.teacher.shape
-    require_memory(inputs, outputs, minimum.rank)
+    # Refused before anything that does not fit is begun.
+    if later is None:
+        hidden = problem.hidden if noise > 0 else minimum.rank
+        planes = len(moving_planes(minimum.rank, hidden))
+        require_tensor_memory(inputs, outputs, minimum.rank, planes)
+    else:
+        require_stimulus_memory(inputs, outputs, minimum.rank)
     units = natural_units(problem.teacher, problem.input_covariance)
     natural, minimum = units.problem(problem), in_units(minimum, units)
     fluctuation = gradient_fluctuation(natural, minimum)
-    return _Stages(
-        units=units,
-        problem=natural,
-        minimum=minimum,
-        numbers=numbers,
-        fluctuation=fluctuation,
-        fluctuation_numbers=units.inverse.fluctuation(_fluctuation(natural, minimum, fluctuation)),
+    turning = (minimum.point, fluctuation, natural.learning_rate)
+    values, noise = minimum.singular_values, natural.synaptic_noise
+    if later is None:
+        drift = hidden_drift(*turning, approximation, progress)
+        if noise > 0:
+            drift = with_synaptic_noise(drift, values, problem.hidden, noise)
+        delta, mean_rotation = angular_matrices(drift, minimum.rank)
+    else:
+        drift = DeferredDrift(problem, later)
+        delta = decay_matrix(*turning, approximation, progress)
+        if noise > 0:
+            delta[np.diag_indices(minimum.rank)] += synaptic_decay(values, problem.hidden, noise)
+        mean_rotation = mean_rotation_matrix(*turning)
+    return Evaluation(
+        study=problem.study,
+        method="dense",
+        approximation=approximation,
+        parameters=parameters_of(problem),
+        minimum=numbers,
+        fluctuation=units.inverse.fluctuation(_fluctuation(natural, minimum, fluctuation)),
+        drift=drift,
+        decay_matrix=delta,
+        mean_rotation=mean_rotation,
+        stimuli=tuple(
+            units.inverse.stimulus(
+                stimulus_drift(stimulus, minimum.first_layer, delta, mean_rotation)
+            )
+            for stimulus in natural.stimuli
+        ),
         warnings=warnings,
-    )
-
-
-def _stimuli(stages: _Stages, delta: Array, mean_rotation: Array) -> tuple[StimulusDrift, ...]:
-    return tuple(
-        stages.units.inverse.stimulus(
-            stimulus_drift(stimulus, stages.minimum.first_layer, delta, mean_rotation)
-        )
-        for stimulus in stages.problem.stimuli
     )
 
 
@@ -194,6 +132,17 @@ def _fluctuation(
         weight_variance=fluctuation.weight_variance + variance * spectrum.inverse_trace,
         excess_loss=fluctuation.excess_loss + 0.5 * variance * spectrum.dimension,
     )
+
+
+def dense_warnings(problem: LearningProblem, minimum: MinimumPoint) -> tuple[str, ...]:
+    """Where results of full matrices are doubtful; refused where SGD diverges."""
+    certificate = minimum.certificate
+    warnings = validity_warnings(problem, certificate.hessian_max) + unseen_warnings(problem)
+    warnings += stillness_warnings(problem, minimum.rank)
+    if problem.synaptic_noise > 0:
+        smallest = float(minimum.singular_values[-1])
+        warnings += synaptic_warnings(problem, certificate.hessian_min, smallest)
+    return warnings
 
 
 def unseen_warnings(problem: LearningProblem) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from symdrift.evaluation.dense.coordinates import hidden_planes
 from symdrift.evaluation.dense.lyapunov import NormalFluctuation
 from symdrift.evaluation.dense.sizes import BLOCK
-from symdrift.evaluation.result import Drift
+from symdrift.evaluation.result import Drift, moving_planes
 from symdrift.progress import Progress
 from symdrift.study.problem import Array
 
@@ -57,7 +57,7 @@ def hidden_drift(
         Rates per SGD step; planes in lexicographic order, counted from 1.
     """
     rank = len(point)
-    planes = hidden_planes(rank)
+    planes = moving_planes(rank, rank)
     area_covariance = np.zeros((len(planes), len(planes)))
     for responses in _responses(rank, fluctuation, approximation, progress):
         flat = responses.reshape(len(planes), -1)
@@ -68,7 +68,7 @@ def hidden_drift(
     lengths = _squared_lengths(point)[first, second]
     covariance = learning_rate**2 * area_covariance / lengths / lengths[:, np.newaxis]
     return Drift(
-        planes=_numbered(planes),
+        planes=planes,
         covariance=0.5 * (covariance + covariance.T),
         mean_rotation=mean_rotation_matrix(point, fluctuation, learning_rate)[first, second],
     )
@@ -97,7 +97,7 @@ def decay_matrix(
         Symmetric, shape ``(r, r)``, per step.
     """
     rank = len(point)
-    position, sign = plane_positions(rank, _numbered(hidden_planes(rank)))
+    position, sign = plane_positions(rank, moving_planes(rank, rank))
     lengths = _squared_lengths(point)
     delta = np.zeros((rank, rank))
     for responses in _responses(rank, fluctuation, approximation, progress):
@@ -196,11 +196,6 @@ def _responses(
             if progress is not None:
                 progress(number * len(planes) + plane + 1, total)
         yield responses
-
-
-def _numbered(planes: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """Planes with axes counted from 1."""
-    return tuple((i + 1, j + 1) for i, j in planes)
 
 
 def _spread(responses: Array, covariance: Array) -> Array:

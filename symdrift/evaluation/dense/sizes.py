@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from symdrift.errors import RequestError
-from symdrift.memory import available_memory, record_memory
+from symdrift import memory
 
 BLOCK = 2**28
 """Numbers in the largest array of responses that is held at a time."""
@@ -41,7 +40,7 @@ def tensor_memory(inputs: int, outputs: int, rank: int, planes: int) -> int:
     """
     active = rank * (rank - 1) // 2
     computed = stimulus_memory(inputs, outputs, rank) + NUMBER * (4 * active**2 + 2 * planes**2)
-    return max(computed, record_memory(planes))
+    return max(computed, memory.record_memory(planes))
 
 
 def require_minimum_memory(inputs: int, outputs: int, rank: int) -> None:
@@ -75,17 +74,14 @@ def require_tensor_memory(inputs: int, outputs: int, rank: int, planes: int) -> 
         When it needs more than `available_memory`; the sentence says whether stimulus
         quantities alone would fit.
     """
-    fits = stimulus_memory(inputs, outputs, rank) <= available_memory()
+    fits = stimulus_memory(inputs, outputs, rank) <= memory.available_memory()
     advice = "stimulus quantities alone fit: --quantities stimuli" if fits else "fewer of them fit"
     _require(tensor_memory(inputs, outputs, rank, planes), inputs, outputs, rank, advice)
 
 
 def _require(needed: int, inputs: int, outputs: int, rank: int, advice: str) -> None:
-    available = available_memory()
-    if needed > available:
-        raise RequestError(
-            "network",
-            f"with {inputs} inputs, {outputs} outputs and {rank} active hidden units is too large "
-            f"for the dense road, which would need about {needed / 2**30:.1f} GiB "
-            f"(available: {available / 2**30:.1f} GiB); {advice}",
-        )
+    problem = (
+        f"with {inputs} inputs, {outputs} outputs and {rank} active hidden units is too large for "
+        "the dense road, which would need"
+    )
+    memory.require_memory("network", needed, problem, advice)
