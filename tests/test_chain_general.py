@@ -12,6 +12,7 @@ import pytest
 import sympy as sp
 
 from symdrift.derivation.steps import Derivation, Step
+from symdrift.derivation.vocabulary import KURTOSIS
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation import dense
 from symdrift.kernels.standalone import write_kernels
@@ -19,7 +20,7 @@ from symdrift.study import Study, read_study
 from symdrift.theory.derive import derive
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.learned_map import MapMinimum, elliptical_noise, solve_operator
-from symdrift.theory.linear.two_axes import KURTOSIS, LABEL_NOISE, S_1, S_2, TILT, TwoAxes
+from symdrift.theory.linear.two_axes import LABEL_NOISE, S_1, S_2, TILT, TwoAxes
 from symdrift.theory.maps.factorisation import factorisation
 from symdrift.theory.maps.map_examples import MapExamples
 from symdrift.theory.maps.misaligned import _small_angle, two_axes

@@ -22,7 +22,6 @@ from symdrift.study.roles import ROLES
 from symdrift.theory import drift as drift_section
 from symdrift.theory import fluctuation as normal_section
 from symdrift.theory import hessian as curvature_section
-from symdrift.theory import map_vocabulary
 from symdrift.theory import noise as noise_section
 from symdrift.theory import representation as representation_section
 from symdrift.theory import results as results_section
@@ -253,7 +252,7 @@ def _further_notation(steps: Iterable[Step]) -> Iterator[Notation]:
     used: set[sp.Basic] = set()
     for step in steps:
         used |= _symbols_of(step)
-    for item, meaning, size in map_vocabulary.MEANINGS:
+    for item, meaning, size in vocabulary.MEANINGS:
         if item in used:
             yield Notation(str(item), item, meaning, size)
 
@@ -278,7 +277,6 @@ def _symbol_names(
         representation_section,
         special_section,
         results_section,
-        map_vocabulary,
         reach_section,
         moments_section,
         rotation_section,

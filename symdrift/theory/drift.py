@@ -20,6 +20,10 @@ from symdrift.derivation.vocabulary import (
     L_INDEX,
     LEFT_SOLUTION,
     NOISE,
+    OWN_FLUCTUATION,
+    OWN_HESSIAN,
+    OWN_NOISE,
+    PLANE_METRIC,
     RIGHT_SOLUTION,
     TERM,
     TURN,
@@ -35,15 +39,11 @@ from symdrift.theory.setting import evaluate_matrix
 
 PLANE_VARIANCE = symbol("rotation_covariance", "ij")
 WHITE_VARIANCE = sp.Symbol("V_white", positive=True)
-SQUARED_LENGTH = symbol("metric", "ij")
 WHITE_RATIO = sp.Symbol("white_ratio", positive=True)
 PLANE_MEAN = symbol("mean_rotation", "ij", real=True)
 OVERLAP = sp.Symbol("o_ijl", positive=True)
 OWN_OVERLAP = sp.Symbol("o_iji", positive=True)
 DIRECTIONS = sp.Symbol("n_axes", positive=True, integer=True)
-OWN_HESSIAN, OWN_NOISE, OWN_FLUCTUATION = (
-    symbol(role, "ii") for role in ("hessian", "gradient_noise", "fluctuation")
-)
 MIXED_HESSIAN, MIXED_NOISE, MIXED_FLUCTUATION = (
     sp.MatrixSymbol(f"{stem}_ji", 2, 2) for stem in ("H", "C", "Gamma")
 )
@@ -288,7 +288,7 @@ def _total(examples: Examples) -> Step:
     representative = examples.representative
     total = (
         ETA**2
-        / (BATCH**2 * SQUARED_LENGTH**2)
+        / (BATCH**2 * PLANE_METRIC**2)
         * sp.Sum(TERM[I_INDEX, J_INDEX, L_INDEX], (L_INDEX, 1, DIRECTIONS))
     )
     spaces = (examples.all_active, examples.bottleneck, examples.silent_unit)
@@ -450,7 +450,7 @@ def _white_noise(examples: Examples) -> Step:
     shown = factor(exact[0] / approximate[0])
     lam_i, lam_j = symbol("input_variance", "i"), symbol("input_variance", "j")
     return step(
-        white=(WHITE_VARIANCE, ETA**2 * area / SQUARED_LENGTH**2),
+        white=(WHITE_VARIANCE, ETA**2 * area / PLANE_METRIC**2),
         white_ratio=(WHITE_RATIO, shown),
         checks=(
             holds(

@@ -9,7 +9,7 @@ import sympy as sp
 from symdrift.algebra.rational import is_zero
 from symdrift.derivation.chapter import Test, holds, step, vanishes
 from symdrift.derivation.steps import Step
-from symdrift.derivation.symbols import ETA, symbol
+from symdrift.derivation.symbols import ETA
 from symdrift.derivation.vocabulary import (
     BLOCK_FLUCTUATION,
     BLOCK_HESSIAN,
@@ -20,13 +20,13 @@ from symdrift.derivation.vocabulary import (
     NEXT_NORMAL,
     NOISE,
     NORMAL,
+    OWN_FLUCTUATION,
 )
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.normal_space import NormalSpace, solve_lyapunov
 from symdrift.theory.maps.map_examples import MapExamples
 
 EXCESS = sp.Symbol("L_excess", positive=True)
-OWN = symbol("fluctuation", "ii")
 
 LATEX = {EXCESS: r"\langle L \rangle - L^{*}"}
 
@@ -129,7 +129,7 @@ def _fluctuation_blocks(examples: Examples) -> Step:
     spaces = (examples.all_active, examples.bottleneck, examples.more_outputs)
     return step(
         lyapunov_solution=(gamma, solution),
-        fluctuation_own=(OWN, sp.factor(own.fluctuation[0])),
+        fluctuation_own=(OWN_FLUCTUATION, sp.factor(own.fluctuation[0])),
         checks=(
             holds(
                 "Substituted into the Lyapunov equation with arbitrary symmetric blocks, the "

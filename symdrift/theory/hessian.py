@@ -11,11 +11,13 @@ from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.derivation.vocabulary import (
+    BLOCK_HESSIAN,
     CURVATURE,
     FIRST_LAYER,
     HESSIAN,
     INPUT_COVARIANCE,
     MINIMUM_POINT,
+    OWN_HESSIAN,
     RESIDUAL,
     SECOND_LAYER,
     SIZE,
@@ -43,8 +45,6 @@ WEIGHT_COUNT = sp.Symbol("weight_count", positive=True, integer=True)
 U_IL, U_LI = (sp.Symbol(f"step_U_{index}") for index in ("il", "li"))
 W_IL, W_LI = (sp.Symbol(f"step_W_{index}") for index in ("il", "li"))
 NORMAL_IL, NORMAL_LI = (sp.Symbol(f"normal_{index}") for index in ("il", "li"))
-BLOCK = sp.MatrixSymbol("H_il", 2, 2)
-OWN = symbol("hessian", "ii")
 COUPLING = sp.Symbol("kappa_l", positive=True)
 DETERMINANT = sp.Symbol("det_H_il", real=True)
 SILENT_LOWER, SILENT_UPPER = sp.symbols("h_minus h_plus", real=True)
@@ -59,7 +59,6 @@ LATEX = {
     W_LI: r"\delta W_{li}",
     NORMAL_IL: "u_{il}",
     NORMAL_LI: "u_{li}",
-    BLOCK: "H_{il}",
     COUPLING: r"\kappa_l",
     DETERMINANT: r"\det(H_{il})",
     SILENT_LOWER: "h_{-}",
@@ -314,9 +313,9 @@ def _hessian_blocks(examples: Examples) -> Step:
         )
     ).applyfunc(lambda entry: sp.collect(entry, symbol("input_variance", "l")))
     return step(
-        hessian_pair=(BLOCK, displayed),
+        hessian_pair=(BLOCK_HESSIAN["il"], displayed),
         coupling=(COUPLING, coupling),
-        hessian_own=(OWN, own.hessian[0]),
+        hessian_own=(OWN_HESSIAN, own.hessian[0]),
         symbols={"lost": symbol("input_variance", "l") * symbol("gain", "l")},
         checks=(
             vanishes(

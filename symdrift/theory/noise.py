@@ -10,12 +10,11 @@ from symdrift.algebra.wick import expectation
 from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import BATCH, GAMMA, symbol
-from symdrift.derivation.vocabulary import BLOCK_NOISE, NOISE
+from symdrift.derivation.vocabulary import BLOCK_NOISE, NOISE, OWN_NOISE
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import block_of
 from symdrift.theory.linear.points import active_direction, inactive_direction
 
-OWN = symbol("gradient_noise", "ii")
 BATCH_NOISE = sp.MatrixSymbol("C_batch", *NOISE.shape)
 FOURTH_MOMENT, MIXED_MOMENT = sp.symbols("fourth_moment mixed_moment", positive=True)
 
@@ -102,7 +101,7 @@ def _noise_blocks(examples: Examples) -> Step:
 
     return step(
         noise_pair=(BLOCK_NOISE["il"], displayed),
-        noise_own=(OWN, own_displayed),
+        noise_own=(OWN_NOISE, own_displayed),
         symbols={
             "variance_i": symbol("label_noise", "i") ** 2,
             "variance_l": symbol("label_noise", "l") ** 2,

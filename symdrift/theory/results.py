@@ -13,14 +13,13 @@ from symdrift.algebra.rational import RationalField, is_zero, replaced
 from symdrift.derivation.chapter import Test, holds, step, vanishes
 from symdrift.derivation.steps import Sides, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
-from symdrift.derivation.vocabulary import I_INDEX, J_INDEX, RANK
+from symdrift.derivation.vocabulary import I_INDEX, J_INDEX, RANK, SYNAPTIC_NOISE
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import counterparts
 from symdrift.theory.linear.limits import isotropic_diffusion, other_term, own_term
 from symdrift.theory.linear.normal_space import normal_space
 from symdrift.theory.linear.points import AlignedMinimum, Direction
 from symdrift.theory.linear.propagator import decay_matrix
-from symdrift.theory.map_vocabulary import SYNAPTIC_NOISE
 from symdrift.theory.special_cases import grouped_isotropic
 from symdrift.theory.subject import Subject
 

@@ -9,7 +9,6 @@ import sympy as sp
 from symdrift.algebra.rational import cancel
 from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
-from symdrift.derivation.symbols import symbol
 from symdrift.derivation.vocabulary import (
     DIMENSION,
     FIRST_LAYER,
@@ -18,6 +17,7 @@ from symdrift.derivation.vocabulary import (
     GRADIENT_SECOND,
     HIDDEN,
     PLANE_GENERATOR,
+    PLANE_METRIC,
     RANK,
     ROTATION,
     SECOND_LAYER,
@@ -26,8 +26,6 @@ from symdrift.derivation.vocabulary import (
 )
 from symdrift.theory.linear.network import LinearNetwork, generator
 from symdrift.theory.linear.points import AlignedMinimum, active_direction, inactive_direction
-
-SQUARED_LENGTH = symbol("metric", "ij")
 
 
 def symmetry(network: LinearNetwork) -> Iterator[Step]:
@@ -120,7 +118,7 @@ def _tangent() -> Step:
     dimension = RANK * HIDDEN - RANK * (RANK + 1) / 2
     return step(
         generator=(PLANE_GENERATOR, UNIT_I * UNIT_J.T - UNIT_J * UNIT_I.T),
-        metric=(SQUARED_LENGTH, lengths[0, 1]),
+        metric=(PLANE_METRIC, lengths[0, 1]),
         dimension=(DIMENSION, dimension),
         symbols={"tangent": sp.Tuple(GENERATOR * FIRST_LAYER, -SECOND_LAYER * GENERATOR)},
         checks=(

@@ -14,11 +14,11 @@ from symdrift.derivation.vocabulary import (
     METRIC,
     MINIMUM_POINT,
     ROTATION_STEP,
+    SYNAPTIC_NOISE,
     TURN,
 )
 from symdrift.theory.area import ROTATION_COVARIANCE
 from symdrift.theory.linear.points import AlignedMinimum, active_direction, inactive_direction
-from symdrift.theory.map_vocabulary import SYNAPTIC_NOISE
 
 SILENT_METRIC = symbol("metric", "ik")
 

@@ -15,6 +15,7 @@ import sympy as sp
 
 from symdrift.algebra.rational import RationalField, factor, solve_linear
 from symdrift.derivation.symbols import GAMMA, symbol
+from symdrift.derivation.vocabulary import KURTOSIS
 from symdrift.errors import CheckFailed
 from symdrift.theory.linear.learned_map import MapMinimum, elliptical_noise
 
@@ -24,7 +25,6 @@ A_1, A_2 = (symbol("gain", k) for k in (1, 2))
 SIGMA_11, SIGMA_22 = (symbol("input_covariance", index) for index in ("11", "22"))
 SIGMA_12 = symbol("input_covariance", "12", real=True)
 LABEL_NOISE = symbol("label_noise")
-KURTOSIS = sp.Symbol("kurtosis", real=True)
 ANGLE = sp.Symbol("angle", real=True)
 
 GAUSSIAN, LENGTH, LABELS, COMMON = sp.symbols("N_gauss N_length N_label D_rate", real=True)

@@ -10,31 +10,29 @@ from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import GAMMA
 from symdrift.derivation.vocabulary import (
-    FIRST_LAYER,
-    INPUT_COVARIANCE,
-    RESIDUAL,
-    SECOND_LAYER,
-    TEACHER,
-)
-from symdrift.theory.fixed_points import balance
-from symdrift.theory.linear.learned_map import MapMinimum
-from symdrift.theory.map_vocabulary import (
     CANONICAL_FIRST,
     CANONICAL_SECOND,
     EXCESS_OVER_MINIMUM,
+    FIRST_LAYER,
+    INPUT_COVARIANCE,
     INVERSE_COVARIANCE,
     LEARNED_MAP,
     LEFT_AXES,
     NUCLEAR,
     OTHER_MAP,
     OTHER_NUCLEAR,
+    RESIDUAL,
     RIGHT_AXES,
     ROOTS,
+    SECOND_LAYER,
     SLOPE,
     SLOPE_NORM,
+    TEACHER,
     UNLEARNED,
     VALUES,
 )
+from symdrift.theory.fixed_points import balance
+from symdrift.theory.linear.learned_map import MapMinimum
 from symdrift.theory.maps.map_examples import MapExamples
 
 

@@ -10,6 +10,7 @@ from symdrift.algebra.rational import RationalField, factor, leading_term
 from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, symbol
+from symdrift.derivation.vocabulary import KURTOSIS
 from symdrift.errors import CheckFailed
 from symdrift.theory.linear.learned_map import MapDrift, MapMinimum, exchange
 from symdrift.theory.linear.two_axes import (
@@ -20,7 +21,6 @@ from symdrift.theory.linear.two_axes import (
     DETERMINANT,
     DETERMINANT_VALUE,
     GAUSSIAN,
-    KURTOSIS,
     LABEL_NOISE,
     LABELS,
     LAMBDA_1,

@@ -10,23 +10,21 @@ from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import INPUTS
 from symdrift.derivation.vocabulary import (
+    ANY_MAP,
     INPUT_COVARIANCE,
+    KURTOSIS,
+    MAP_NOISE,
+    MEAN_PRODUCT,
     NOISE,
     NOISE_COVARIANCE,
+    REACH,
     RESIDUAL,
+    SHAKEN,
+    SLOPE,
 )
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.gradient_noise import gradient_noise
 from symdrift.theory.linear.learned_map import MapMinimum, elliptical_noise
-from symdrift.theory.linear.two_axes import KURTOSIS
-from symdrift.theory.map_vocabulary import (
-    ANY_MAP,
-    MAP_NOISE,
-    MEAN_PRODUCT,
-    REACH,
-    SHAKEN,
-    SLOPE,
-)
 from symdrift.theory.maps.map_examples import EXAMPLE_KURTOSIS, MapExamples, turned
 from symdrift.theory.noise import batches
 

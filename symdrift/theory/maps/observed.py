@@ -9,11 +9,11 @@ import sympy as sp
 from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.vocabulary import (
+    CANONICAL_FIRST,
     INPUT,
     RANK,
 )
 from symdrift.theory.linear.network import generator
-from symdrift.theory.map_vocabulary import CANONICAL_FIRST
 from symdrift.theory.representation import DECAY, DIFFUSION, MEAN_ROTATION, RATE
 
 HIDDEN_VECTOR = sp.MatrixSymbol("w_hidden", RANK, 1)

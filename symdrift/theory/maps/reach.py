@@ -10,28 +10,26 @@ from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import GAMMA
 from symdrift.derivation.vocabulary import (
+    ANY_MAP,
     CENTRED_NOISE,
+    CURVED,
     FIRST_LAYER,
+    FLAT,
     HESSIAN,
     INPUT_COVARIANCE,
+    MAP_HESSIAN,
     MINIMUM_POINT,
+    REACH,
+    REACHED_FIRST,
+    REACHED_SECOND,
     SECOND_LAYER,
     SIZE,
+    SLOPE,
     TURN,
 )
 from symdrift.theory.hessian import second_variation
 from symdrift.theory.linear.curvature import hessian
 from symdrift.theory.linear.learned_map import reach as reach_of
-from symdrift.theory.map_vocabulary import (
-    ANY_MAP,
-    CURVED,
-    FLAT,
-    MAP_HESSIAN,
-    REACH,
-    REACHED_FIRST,
-    REACHED_SECOND,
-    SLOPE,
-)
 from symdrift.theory.maps.map_examples import MapExamples
 
 FLAT_SLOPE = sp.MatrixSymbol("slope_flat", *FLAT.shape)

@@ -10,33 +10,31 @@ from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import ETA
 from symdrift.derivation.vocabulary import (
+    ANY_MAP,
     COLOURED,
     CORRECTOR,
     FIRST_LAYER,
     FLUCTUATION,
     GENERATOR,
     HESSIAN,
-    METRIC,
-    NOISE,
-    OTHER_METRIC,
-    SECOND_LAYER,
-    SIZE,
-    TURN,
-)
-from symdrift.theory.area import MEAN_ROTATION, ROTATION_COVARIANCE, area
-from symdrift.theory.linear.learned_map import MapDrift
-from symdrift.theory.linear.two_axes import SIGMA_12
-from symdrift.theory.map_vocabulary import (
-    ANY_MAP,
     MAP_COLOURED,
     MAP_FLUCTUATION,
     MAP_HESSIAN,
     MAP_NOISE,
     MAP_TURN,
+    METRIC,
+    NOISE,
     OTHER_MAP_COLOURED,
+    OTHER_METRIC,
     REACH,
+    SECOND_LAYER,
+    SIZE,
+    TURN,
     TURNED,
 )
+from symdrift.theory.area import MEAN_ROTATION, ROTATION_COVARIANCE, area
+from symdrift.theory.linear.learned_map import MapDrift
+from symdrift.theory.linear.two_axes import SIGMA_12
 from symdrift.theory.maps.map_examples import MapExamples, WeightSpace
 
 WAITED = sp.MatrixSymbol("waited", *FLUCTUATION.shape)

@@ -11,7 +11,7 @@ import sympy as sp
 from symdrift.derivation.chapter import Test, holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import GAMMA, symbol
-from symdrift.derivation.vocabulary import I_INDEX, L_INDEX, RANK
+from symdrift.derivation.vocabulary import I_INDEX, KURTOSIS, L_INDEX, RANK
 from symdrift.evaluation.dense import MinimumPoint, solve_minimum
 from symdrift.inputs import Elliptical, InputDistribution, Samples, mean_share, percentage
 from symdrift.study import (
@@ -24,7 +24,6 @@ from symdrift.study import (
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.theory.linear.learned_map import solve_operator
 from symdrift.theory.linear.two_axes import (
-    KURTOSIS,
     LABEL_NOISE,
     LAMBDA_1,
     LAMBDA_2,
