@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sympy as sp
 
+from symdrift.algebra.equations import solve_lyapunov, solve_sylvester
 from symdrift.algebra.rational import Fraction
 from symdrift.algebra.wick import GaussianMoments
 from symdrift.derivation.steps import Step
@@ -19,7 +20,6 @@ from symdrift.theory.hessian import curvature
 from symdrift.theory.linear.curvature import hessian
 from symdrift.theory.linear.gradient_noise import gradient_noise
 from symdrift.theory.linear.network import LinearNetwork, generator
-from symdrift.theory.linear.normal_space import solve_lyapunov, solve_sylvester
 from symdrift.theory.linear.points import AlignedMinimum
 from symdrift.theory.noise import noise
 from symdrift.theory.symmetry import symmetry
@@ -92,7 +92,7 @@ SECTIONS: dict[str, Section] = {
             "symdrift.theory.linear.normal_space.gradient_noise",
             doubled(gradient_noise),
             "noise",
-            "batches",
+            "noise-blocks",
         ),
         (
             "symdrift.theory.linear.normal_space.solve_lyapunov",

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from symdrift.algebra.equations import solve_operator
 from symdrift.derivation.steps import Derivation, Step
 from symdrift.derivation.vocabulary import KURTOSIS
 from symdrift.errors import CheckFailed, RequestError
@@ -19,7 +20,9 @@ from symdrift.kernels.standalone import write_kernels
 from symdrift.study import Study, read_study
 from symdrift.theory.derive import derive
 from symdrift.theory.examples import Examples
-from symdrift.theory.linear.learned_map import MapMinimum, elliptical_noise, solve_operator
+from symdrift.theory.linear.maps import elliptical_noise
+from symdrift.theory.linear.minimum import Plane
+from symdrift.theory.linear.points import ChosenMinimum
 from symdrift.theory.linear.two_axes import LABEL_NOISE, S_1, S_2, TILT, TwoAxes
 from symdrift.theory.maps.factorisation import factorisation
 from symdrift.theory.maps.map_examples import MapExamples
@@ -218,14 +221,14 @@ def test_numbers_outside_the_theory_are_refused() -> None:
     assert refusal.value.field == "learning.weight_decay"
 
 
-def curvature_without_exchange(minimum: MapMinimum) -> sp.ImmutableMatrix:
+def curvature_without_exchange(minimum: ChosenMinimum) -> sp.ImmutableMatrix:
     """Hessian on learned maps without the gain from changing both layers together."""
-    behind = sp.kronecker_product(sp.eye(minimum.outputs), minimum.input_covariance)
-    decay = minimum.weight_decay * sp.eye(minimum.outputs * minimum.inputs)
+    behind = sp.kronecker_product(sp.eye(minimum.network.outputs), minimum.input_covariance)
+    decay = minimum.weight_decay * sp.eye(minimum.network.outputs * minimum.network.inputs)
     return sp.ImmutableMatrix(behind * minimum.overlap + decay)
 
 
-def noise_of_one_pairing(minimum: MapMinimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
+def noise_of_one_pairing(minimum: ChosenMinimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
     missed = minimum.residual_map * minimum.input_covariance * minimum.residual_map.T
     return sp.ImmutableMatrix(
         (1 + kurtosis) * sp.kronecker_product(missed, minimum.input_covariance)
@@ -233,7 +236,7 @@ def noise_of_one_pairing(minimum: MapMinimum, kurtosis: sp.Expr) -> sp.Immutable
     )
 
 
-def noise_without_common_length(minimum: MapMinimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
+def noise_without_common_length(minimum: ChosenMinimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
     flat = sp.Matrix([*minimum.slope])
     return sp.ImmutableMatrix(elliptical_noise(minimum, kurtosis) - kurtosis * flat * flat.T)
 
@@ -242,8 +245,8 @@ def doubled_solution(*arguments: Any) -> sp.ImmutableMatrix:
     return 2 * solve_operator(*arguments)
 
 
-def turn_of_one_layer(minimum: MapMinimum, i: int, j: int) -> sp.ImmutableMatrix:
-    full = ORIGINAL_TURN(minimum, i, j)
+def turn_of_one_layer(minimum: ChosenMinimum, plane: Plane) -> sp.ImmutableMatrix:
+    full = ORIGINAL_TURN(minimum, plane)
     return sp.ImmutableMatrix(full / 2)
 
 
@@ -251,7 +254,7 @@ def response_of_white_noise(case: TwoAxes) -> sp.ImmutableMatrix:
     return case.pull
 
 
-ORIGINAL_TURN = MapMinimum.turn
+ORIGINAL_TURN = ChosenMinimum.turn
 
 SECTIONS: dict[str, Section] = {
     "factorisation": lambda: factorisation(MapExamples()),
@@ -269,19 +272,19 @@ SECTIONS: dict[str, Section] = {
     ("target", "replacement", "section", "step"),
     [
         (
-            "symdrift.theory.linear.learned_map.MapMinimum.residual_map",
+            "symdrift.theory.linear.points.ChosenMinimum.residual_map",
             property(lambda minimum: minimum.slope),
             "factorisation",
             "chosen",
         ),
         (
-            "symdrift.theory.linear.learned_map.MapMinimum.slope",
+            "symdrift.theory.linear.points.ChosenMinimum.slope",
             property(lambda minimum: minimum.weight_decay * minimum.left * minimum.right.T / 2),
             "factorisation",
             "slope",
         ),
         (
-            "symdrift.theory.linear.learned_map.MapMinimum.curvature",
+            "symdrift.theory.linear.points.ChosenMinimum.curvature",
             property(curvature_without_exchange),
             "reach",
             "map-hessian",
@@ -305,13 +308,13 @@ SECTIONS: dict[str, Section] = {
             "on-maps",
         ),
         (
-            "symdrift.theory.linear.learned_map.solve_operator",
+            "symdrift.theory.linear.maps.solve_operator",
             doubled_solution,
             "rotation",
             "on-maps",
         ),
         (
-            "symdrift.theory.linear.learned_map.MapMinimum.turn",
+            "symdrift.theory.linear.points.ChosenMinimum.turn",
             turn_of_one_layer,
             "rotation",
             "on-maps",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import sympy as sp
 
+from symdrift.algebra.equations import solve_sylvester
 from symdrift.algebra.rational import factor, is_zero, leading_term, replaced
 from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
@@ -30,9 +31,8 @@ from symdrift.derivation.vocabulary import (
 )
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import DriftTerm, counterparts, renaming
-from symdrift.theory.linear.gradient_noise import reached_directions
 from symdrift.theory.linear.limits import autoencoder_direction
-from symdrift.theory.linear.normal_space import NormalSpace, solve_sylvester
+from symdrift.theory.linear.normal_space import NormalSpace, reached_directions
 from symdrift.theory.linear.points import AlignedMinimum, active_direction
 from symdrift.theory.linear.stochastic_area import couplings, mean_rotation
 from symdrift.theory.setting import evaluate_matrix

@@ -14,7 +14,7 @@ from functools import cached_property
 from symdrift.theory.linear.aligned import RepresentativeDrift, representative_drift
 from symdrift.theory.linear.limits import SmallWeightDecay, small_weight_decay
 from symdrift.theory.linear.network import LinearNetwork
-from symdrift.theory.linear.normal_space import NormalSpace, normal_space
+from symdrift.theory.linear.normal_space import NormalSpace
 from symdrift.theory.linear.points import (
     AlignedMinimum,
     Direction,
@@ -47,27 +47,27 @@ class Examples:
     def all_active(self) -> NormalSpace:
         """Three axes, all learned."""
         directions = tuple(active_direction(index) for index in "123")
-        return normal_space(AlignedMinimum(directions, hidden=3, inputs=3, outputs=3))
+        return NormalSpace(AlignedMinimum(directions, hidden=3, inputs=3, outputs=3))
 
     @cached_property
     def bottleneck(self) -> NormalSpace:
         """Three axes and two hidden units: one axis is left out."""
-        return normal_space(AlignedMinimum(_two_of_three(), hidden=2, inputs=3, outputs=3))
+        return NormalSpace(AlignedMinimum(_two_of_three(), hidden=2, inputs=3, outputs=3))
 
     @cached_property
     def silent_unit(self) -> NormalSpace:
         """Three axes, two of them learned, and a hidden unit that stays silent."""
-        return normal_space(AlignedMinimum(_two_of_three(), hidden=3, inputs=3, outputs=3))
+        return NormalSpace(AlignedMinimum(_two_of_three(), hidden=3, inputs=3, outputs=3))
 
     @cached_property
     def more_inputs(self) -> NormalSpace:
         """Three inputs and two outputs, with two hidden units."""
-        return normal_space(AlignedMinimum(_two_of_three(), hidden=2, inputs=3, outputs=2))
+        return NormalSpace(AlignedMinimum(_two_of_three(), hidden=2, inputs=3, outputs=2))
 
     @cached_property
     def more_outputs(self) -> NormalSpace:
         """Two inputs and three outputs, with two hidden units."""
-        return normal_space(AlignedMinimum(_two_of_three(), hidden=2, inputs=2, outputs=3))
+        return NormalSpace(AlignedMinimum(_two_of_three(), hidden=2, inputs=2, outputs=3))
 
 
 def _two_of_three() -> tuple[Direction, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import sympy as sp
 
+from symdrift.algebra.equations import solve_lyapunov
 from symdrift.algebra.rational import is_zero
 from symdrift.derivation.chapter import Test, holds, step, vanishes
 from symdrift.derivation.steps import Step
@@ -23,7 +24,7 @@ from symdrift.derivation.vocabulary import (
     OWN_FLUCTUATION,
 )
 from symdrift.theory.examples import Examples
-from symdrift.theory.linear.normal_space import NormalSpace, solve_lyapunov
+from symdrift.theory.linear.normal_space import NormalSpace
 from symdrift.theory.maps.map_examples import MapExamples
 
 EXCESS = sp.Symbol("L_excess", positive=True)

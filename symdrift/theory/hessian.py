@@ -35,7 +35,7 @@ from symdrift.theory.linear.curvature import (
 )
 from symdrift.theory.linear.gradient_noise import gradient_noise
 from symdrift.theory.linear.network import LinearNetwork
-from symdrift.theory.linear.normal_space import NormalSpace, normal_space
+from symdrift.theory.linear.normal_space import NormalSpace
 from symdrift.theory.linear.points import AlignedMinimum, active_direction, inactive_direction
 from symdrift.theory.linear.two_axes import LAMBDA_1, LAMBDA_2, S_1, S_2, STRAIGHT, TwoAxes
 from symdrift.theory.setting import evaluate_matrix
@@ -218,18 +218,11 @@ def _reached(examples: Examples) -> Step:
         return (of_u * u + of_w * w) / root
 
     def spans(space: NormalSpace) -> bool:
-        """Hessian keeps the reached part; gradients lie in it, tangents are orthogonal."""
-        basis = sp.Matrix.hstack(*(block.basis for block in space.blocks))
-        squared = basis.T * basis
-        if not squared.is_diagonal():
-            return False
-        project = basis * squared.inv() * basis.T
-        curved = space.hessian * basis
-        normal = all(
-            (basis.T * space.minimum.tangent(p)).is_zero_matrix for p in space.minimum.planes
-        )
-        kept = (curved - project * curved).applyfunc(cancel).is_zero_matrix
-        return bool(normal and kept)
+        """Hessian keeps the reached part, where it acts on maps; tangents are orthogonal."""
+        minimum, reach = space.minimum, space.minimum.reach
+        normal = all((reach.T * minimum.tangent(p)).is_zero_matrix for p in minimum.planes)
+        kept = (space.hessian * reach - reach * minimum.curvature).applyfunc(cancel).is_zero_matrix
+        return bool(minimum.overlap.is_diagonal() and normal and kept)
 
     def gradient_is_inside(space: NormalSpace) -> bool:
         minimum = space.minimum
@@ -413,7 +406,7 @@ def _left_out() -> AlignedMinimum:
 
 def _trace_defect(between: sp.Expr) -> sp.Expr:
     minimum = AlignedMinimum((active_direction("i"), active_direction("j")), 2, 2, 2)
-    space = normal_space(minimum)
+    space = NormalSpace(minimum)
     return space.hessian.trace() - sum(b.hessian.trace() for b in space.blocks) - 3 * between
 
 

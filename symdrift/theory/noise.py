@@ -120,7 +120,7 @@ def _noise_blocks(examples: Examples) -> Step:
                 "Projecting the full covariance on the reached directions loses nothing: traces "
                 "agree, with three learned axes and with a bottleneck.",
                 *(
-                    space.noise.trace() - sum(block.noise.trace() for block in space.blocks)
+                    space.noise - space.minimum.reach * space.map_noise * space.minimum.reach.T
                     for space in (examples.all_active, examples.bottleneck, examples.silent_unit)
                 ),
             ),

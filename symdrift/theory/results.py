@@ -17,7 +17,7 @@ from symdrift.derivation.vocabulary import I_INDEX, J_INDEX, RANK, SYNAPTIC_NOIS
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import counterparts
 from symdrift.theory.linear.limits import isotropic_diffusion, other_term, own_term
-from symdrift.theory.linear.normal_space import normal_space
+from symdrift.theory.linear.normal_space import NormalSpace
 from symdrift.theory.linear.points import AlignedMinimum, Direction
 from symdrift.theory.linear.propagator import decay_matrix
 from symdrift.theory.special_cases import grouped_isotropic
@@ -446,7 +446,7 @@ def _drift_tests(examples: Examples, subject: Subject) -> list[Test]:
     def explicit() -> bool:
         return all(
             vanishing(pair.found.area_variance - replaced(pair.generic.area_variance, pair.names))
-            for pair in counterparts(normal_space(minimum), representative)
+            for pair in counterparts(NormalSpace(minimum), representative)
         )
 
     def general(i: int, j: int) -> sp.Expr:

@@ -32,7 +32,7 @@ from symdrift.derivation.vocabulary import (
     VALUES,
 )
 from symdrift.theory.fixed_points import balance
-from symdrift.theory.linear.learned_map import MapMinimum
+from symdrift.theory.linear.points import ChosenMinimum
 from symdrift.theory.maps.map_examples import MapExamples
 
 
@@ -167,7 +167,7 @@ def _optimal(examples: MapExamples) -> Step:
     def quadratic(matrix: sp.MatrixBase) -> sp.Expr:
         return (matrix * covariance * matrix.T).trace() / 2
 
-    def slope_is_bounded(minimum: MapMinimum) -> bool:
+    def slope_is_bounded(minimum: ChosenMinimum) -> bool:
         """All principal minors of ``gamma^2 - Lambda Lambda'`` are non-negative."""
         slope = minimum.slope
         rest = minimum.weight_decay**2 * sp.eye(slope.rows) - slope * slope.T

@@ -12,15 +12,12 @@ from functools import cached_property
 
 import sympy as sp
 
-from symdrift.derivation.symbols import GAMMA
+from symdrift.algebra.equations import solve_operator
 from symdrift.theory.linear.curvature import hessian
-from symdrift.theory.linear.learned_map import (
-    MapDrift,
-    MapMinimum,
-    elliptical_noise,
-    solve_operator,
-)
+from symdrift.theory.linear.maps import MapDrift, elliptical_noise
+from symdrift.theory.linear.minimum import Minimum, Plane
 from symdrift.theory.linear.network import LinearNetwork
+from symdrift.theory.linear.points import ChosenMinimum
 from symdrift.theory.linear.two_axes import TwoAxes
 from symdrift.theory.setting import explicit_network
 
@@ -43,19 +40,19 @@ class WeightSpace:
 
     Attributes
     ----------
-    minimum : MapMinimum
+    minimum : Minimum
         With rational entries.
     noise : sympy.ImmutableMatrix
         Gradient noise ``C``, shape ``(r (n + m), r (n + m))``.
     """
 
-    minimum: MapMinimum
+    minimum: Minimum
     noise: sp.ImmutableMatrix
 
     @cached_property
     def hessian(self) -> sp.ImmutableMatrix:
         """Second derivatives of the expected loss."""
-        return hessian(self.minimum).xreplace({GAMMA: self.minimum.weight_decay})
+        return hessian(self.minimum)
 
     @cached_property
     def stiffened(self) -> sp.ImmutableMatrix:
@@ -63,13 +60,7 @@ class WeightSpace:
 
         It commutes with the projector on the orbit, so that nothing normal changes.
         """
-        tangents = sp.Matrix.hstack(
-            *(
-                self.minimum.network.rotation(i, j) * self.minimum.point
-                for i in range(self.minimum.rank)
-                for j in range(i + 1, self.minimum.rank)
-            )
-        )
+        tangents = sp.Matrix.hstack(*(self.minimum.tangent(plane) for plane in self.minimum.planes))
         return sp.ImmutableMatrix(self.hessian + tangents * tangents.T)
 
     @cached_property
@@ -77,9 +68,9 @@ class WeightSpace:
         """``Gamma`` with ``H Gamma + Gamma H = C``, per unit of learning rate."""
         return solve_operator(self.stiffened, self.stiffened, self.noise)
 
-    def corrector(self, i: int, j: int) -> sp.ImmutableMatrix:
+    def corrector(self, plane: Plane) -> sp.ImmutableMatrix:
         """``K`` with ``H K + K H = (H Omega - Omega H) / 2``."""
-        rotation = self.minimum.network.rotation(i, j)
+        rotation = self.minimum.network.rotation(*plane)
         bracket = (self.stiffened * rotation - rotation * self.stiffened) / 2
         return solve_operator(self.stiffened, self.stiffened, bracket)
 
@@ -94,10 +85,10 @@ class MapExamples:
         return explicit_network(3, 2, 2)
 
     @cached_property
-    def rectangular(self) -> MapMinimum:
+    def rectangular(self) -> ChosenMinimum:
         """Three inputs, two outputs, both directions learned."""
         right = turned(3, 0, 2, sp.Rational(1, 2)) * turned(3, 0, 1, sp.Rational(1, 4))
-        return MapMinimum(
+        return ChosenMinimum(
             left=turned(2, 0, 1, sp.Rational(1, 3)),
             right=sp.ImmutableMatrix(right[:, :2]),
             singular_values=(sp.Rational(9, 4), sp.Integer(1)),
@@ -108,11 +99,11 @@ class MapExamples:
         )
 
     @cached_property
-    def left_out(self) -> MapMinimum:
+    def left_out(self) -> ChosenMinimum:
         """Three inputs and outputs, two directions learned, one below the threshold."""
         left = turned(3, 0, 1, sp.Rational(1, 3)) * turned(3, 1, 2, sp.Rational(1, 2))
         right = turned(3, 0, 2, sp.Rational(1, 2)) * turned(3, 0, 1, sp.Rational(1, 4))
-        return MapMinimum(
+        return ChosenMinimum(
             left=sp.ImmutableMatrix(left[:, :2]),
             right=sp.ImmutableMatrix(right[:, :2]),
             singular_values=(sp.Rational(9, 4), sp.Integer(1)),
@@ -123,7 +114,7 @@ class MapExamples:
         )
 
     @cached_property
-    def rational(self) -> tuple[MapMinimum, ...]:
+    def rational(self) -> tuple[ChosenMinimum, ...]:
         """The networks with rational entries."""
         return self.rectangular, self.left_out
 

@@ -24,7 +24,8 @@ from symdrift.derivation.vocabulary import (
 )
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.gradient_noise import gradient_noise
-from symdrift.theory.linear.learned_map import MapMinimum, elliptical_noise
+from symdrift.theory.linear.maps import elliptical_noise
+from symdrift.theory.linear.points import ChosenMinimum
 from symdrift.theory.maps.map_examples import EXAMPLE_KURTOSIS, MapExamples, turned
 from symdrift.theory.noise import batches
 
@@ -215,10 +216,10 @@ def _elliptical(examples: MapExamples) -> Step:
     )
 
 
-def _contracted(minimum: MapMinimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
+def _contracted(minimum: ChosenMinimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
     """[eq:contraction] with the moments [eq:pairings], by explicit sums."""
     residual, sigma, slope = minimum.residual_map, minimum.input_covariance, minimum.slope
-    inputs = minimum.inputs
+    inputs = minimum.network.inputs
 
     def fourth(a: int, b: int, c: int, d: int) -> sp.Expr:
         return (1 + kurtosis) * (
@@ -235,7 +236,7 @@ def _contracted(minimum: MapMinimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
                 total += residual[o, c] * residual[q, d] * fourth(c, a, d, b)
         return total
 
-    size = minimum.outputs * inputs
+    size = minimum.network.outputs * inputs
     return sp.ImmutableMatrix(size, size, entry)
 
 
@@ -269,7 +270,7 @@ def _stimuli_agree() -> bool:
     covariance = sp.zeros(2, 2)
     for stimulus, probability in zip(stimuli, probabilities, strict=True):
         covariance += probability * stimulus * stimulus.T
-    minimum = MapMinimum(
+    minimum = ChosenMinimum(
         left=turned(2, 0, 1, sp.Rational(1, 3)),
         right=turned(2, 0, 1, sp.Rational(1, 2)),
         singular_values=(sp.Integer(4), sp.Integer(1)),

@@ -29,7 +29,7 @@ from symdrift.derivation.vocabulary import (
 )
 from symdrift.theory.hessian import second_variation
 from symdrift.theory.linear.curvature import hessian
-from symdrift.theory.linear.learned_map import reach as reach_of
+from symdrift.theory.linear.minimum import reach as reach_of
 from symdrift.theory.maps.map_examples import MapExamples
 
 FLAT_SLOPE = sp.MatrixSymbol("slope_flat", *FLAT.shape)
@@ -61,7 +61,7 @@ def _flat(examples: MapExamples) -> Step:
                 "The Hessian of the two networks with rational entries, as a full matrix in all "
                 "weights, annihilates the tangent vector.",
                 *(
-                    space.hessian * space.minimum.network.rotation(0, 1) * space.minimum.point
+                    space.hessian * space.minimum.tangent((0, 1))
                     for space in examples.weight_spaces
                 ),
             ),
@@ -86,9 +86,7 @@ def _reached(examples: MapExamples) -> Step:
 
     def normal() -> bool:
         return all(
-            (
-                space.minimum.reach.T * space.minimum.network.rotation(0, 1) * space.minimum.point
-            ).is_zero_matrix
+            (space.minimum.reach.T * space.minimum.tangent((0, 1))).is_zero_matrix
             for space in examples.weight_spaces
         )
 

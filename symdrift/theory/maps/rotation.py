@@ -33,7 +33,7 @@ from symdrift.derivation.vocabulary import (
     TURNED,
 )
 from symdrift.theory.area import MEAN_ROTATION, ROTATION_COVARIANCE, area
-from symdrift.theory.linear.learned_map import MapDrift
+from symdrift.theory.linear.maps import MapDrift
 from symdrift.theory.linear.two_axes import SIGMA_12
 from symdrift.theory.maps.map_examples import MapExamples, WeightSpace
 
@@ -92,7 +92,7 @@ def _steady(examples: MapExamples) -> Step:
     def agree(space: WeightSpace) -> bool:
         turn = space.minimum.network.rotation(0, 1)
         pulled = (space.stiffened * turn * space.fluctuation).trace()
-        return bool(pulled == (space.corrector(0, 1) * space.noise).trace())
+        return bool(pulled == (space.corrector((0, 1)) * space.noise).trace())
 
     def bracket() -> bool:
         """``tr(H Omega Gamma) = tr((H K + K H) Gamma)`` up to cyclic order."""
@@ -153,7 +153,7 @@ def _reflection(examples: MapExamples) -> Step:
                 "Hessian and noise on learned maps as they are and reverses the rotation.",
                 (on_maps * minimum.curvature * on_maps - minimum.curvature).xreplace(straight),
                 (on_maps * noise * on_maps - noise).xreplace(straight),
-                on_maps * minimum.turn(0, 1) * on_maps + minimum.turn(0, 1),
+                on_maps * minimum.turn((0, 1)) * on_maps + minimum.turn((0, 1)),
             ),
             holds(
                 "With correlation the Hessian lacks the symmetry.",
@@ -189,17 +189,17 @@ def _on_maps(examples: MapExamples) -> Step:
     def same(drift: MapDrift, space: WeightSpace) -> bool:
         minimum = drift.minimum
         turn = minimum.network.rotation(0, 1)
-        metric = minimum.metric(0, 1)
-        coloured = turn - 2 * space.corrector(0, 1)
+        metric = minimum.metric((0, 1))
+        coloured = turn - 2 * space.corrector((0, 1))
         gamma = space.fluctuation
         swept = (coloured.T * space.noise * coloured * gamma).trace() / metric**2
         pulled = (space.stiffened * turn * gamma).trace() / metric
         image = minimum.reach * drift.fluctuation * minimum.reach.T
         return bool(
             (image - gamma).is_zero_matrix
-            and (minimum.reach.T * turn * minimum.reach - minimum.turn(0, 1)).is_zero_matrix
+            and (minimum.reach.T * turn * minimum.reach - minimum.turn((0, 1))).is_zero_matrix
             and swept == drift.covariance((0, 1), (0, 1))
-            and pulled == drift.mean(0, 1)
+            and pulled == drift.mean((0, 1))
         )
 
     return step(
@@ -249,14 +249,14 @@ def _summed_correlations(examples: MapExamples) -> Step:
     def agree(drift: MapDrift, space: WeightSpace) -> bool:
         turn = space.minimum.network.rotation(0, 1)
         pull = (space.stiffened * turn - turn * space.stiffened) / 2
-        waited = space.corrector(0, 1)
+        waited = space.corrector((0, 1))
         gamma, noise = space.fluctuation, space.noise
         summed = (
             (turn.T * noise * turn * gamma).trace()
             - 4 * (turn.T * noise * waited * gamma).trace()
             + 4 * (waited * gamma * pull * gamma).trace()
         )
-        return bool(summed / space.minimum.metric(0, 1) ** 2 == drift.covariance((0, 1), (0, 1)))
+        return bool(summed / space.minimum.metric((0, 1)) ** 2 == drift.covariance((0, 1), (0, 1)))
 
     def integral() -> bool:
         """``exp(-t h) n exp(-t h)`` integrated over time, entry by entry."""

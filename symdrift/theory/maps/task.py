@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import sympy as sp
 
+from symdrift.algebra.equations import solve_operator
 from symdrift.derivation.chapter import Test, holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import GAMMA, symbol
@@ -22,7 +23,6 @@ from symdrift.study import (
     Study,
 )
 from symdrift.study.problem import Array, LearningProblem
-from symdrift.theory.linear.learned_map import solve_operator
 from symdrift.theory.linear.two_axes import (
     LABEL_NOISE,
     LAMBDA_1,
