@@ -24,7 +24,7 @@ from symdrift.evaluation.evaluate import evaluate
 from symdrift.study import read_study, shipped_studies
 from symdrift.theory.derive import derive
 from symdrift.theory.examples import Examples
-from symdrift.theory.fluctuation import normal
+from symdrift.theory.fluctuation import fluctuation_blocks
 from symdrift.theory.subject import called
 
 ROOT = Path(__file__).parents[1]
@@ -190,7 +190,7 @@ def test_a_wrong_solution_of_the_lyapunov_equation_stops_the_derivation(
     monkeypatch.setattr(fluctuation, "solve_lyapunov", wrong)
     monkeypatch.setattr(section, "solve_lyapunov", wrong)
     with pytest.raises(CheckFailed, match='step "fluctuation-blocks"'):
-        list(normal(Examples()))
+        list(fluctuation_blocks(Examples()))
 
 
 X = sp.Symbol("x")

@@ -18,23 +18,22 @@ from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation import dense
 from symdrift.kernels.standalone import write_kernels
 from symdrift.study import Study, read_study
+from symdrift.theory.area import rotation
 from symdrift.theory.derive import derive
 from symdrift.theory.examples import Examples
+from symdrift.theory.fixed_points import minimum, optimality
+from symdrift.theory.hessian import curvature
 from symdrift.theory.linear.maps import elliptical_noise
 from symdrift.theory.linear.minimum import Plane
 from symdrift.theory.linear.points import ChosenMinimum
 from symdrift.theory.linear.two_axes import LABEL_NOISE, S_1, S_2, TILT, TwoAxes
-from symdrift.theory.maps.factorisation import factorisation
-from symdrift.theory.maps.map_examples import MapExamples
-from symdrift.theory.maps.misaligned import _small_angle, two_axes
-from symdrift.theory.maps.moments import moments
-from symdrift.theory.maps.observed import observed
-from symdrift.theory.maps.reach import reach
-from symdrift.theory.maps.rotation import rotation
-from symdrift.theory.maps.task import task
+from symdrift.theory.misaligned import _small_angle, two_axes
+from symdrift.theory.noise import noise, other_inputs
+from symdrift.theory.representation import representation
 from symdrift.theory.results import results, synaptic_results
 from symdrift.theory.subject import subject_of
 from symdrift.theory.synaptic_noise import synaptic_noise
+from symdrift.theory.task import task
 
 Section = Callable[[], Iterable[Step]]
 
@@ -257,14 +256,16 @@ def response_of_white_noise(case: TwoAxes) -> sp.ImmutableMatrix:
 ORIGINAL_TURN = ChosenMinimum.turn
 
 SECTIONS: dict[str, Section] = {
-    "factorisation": lambda: factorisation(MapExamples()),
-    "reach": lambda: reach(MapExamples()),
-    "moments": lambda: moments(Examples(), MapExamples()),
-    "rotation": lambda: rotation(MapExamples()),
+    "minimum": lambda: minimum(Examples()),
+    "optimality": lambda: optimality(Examples()),
+    "curvature": lambda: curvature(Examples()),
+    "noise": lambda: noise(Examples()),
+    "other inputs": lambda: other_inputs(Examples()),
+    "rotation": lambda: rotation(Examples()),
     "two axes": lambda: two_axes((KURTOSIS, LABEL_NOISE)),
     "small angle": lambda: [_small_angle(TwoAxes((KURTOSIS, LABEL_NOISE)))],
-    "observed": observed,
-    "synaptic": synaptic_noise,
+    "representation": lambda: representation(Examples()),
+    "synaptic": lambda: synaptic_noise(Examples()),
 }
 
 
@@ -274,35 +275,35 @@ SECTIONS: dict[str, Section] = {
         (
             "symdrift.theory.linear.points.ChosenMinimum.residual_map",
             property(lambda minimum: minimum.slope),
-            "factorisation",
+            "optimality",
             "chosen",
         ),
         (
             "symdrift.theory.linear.points.ChosenMinimum.slope",
             property(lambda minimum: minimum.weight_decay * minimum.left * minimum.right.T / 2),
-            "factorisation",
+            "minimum",
             "slope",
         ),
         (
             "symdrift.theory.linear.points.ChosenMinimum.curvature",
             property(curvature_without_exchange),
-            "reach",
+            "curvature",
             "map-hessian",
         ),
         (
-            "symdrift.theory.maps.moments.elliptical_noise",
+            "symdrift.theory.noise.elliptical_noise",
             noise_of_one_pairing,
-            "moments",
+            "noise",
             "map-noise",
         ),
         (
-            "symdrift.theory.maps.moments.elliptical_noise",
+            "symdrift.theory.noise.elliptical_noise",
             noise_without_common_length,
-            "moments",
+            "other inputs",
             "elliptical",
         ),
         (
-            "symdrift.theory.maps.map_examples.solve_operator",
+            "symdrift.theory.linear.weight_space.solve_operator",
             doubled_solution,
             "rotation",
             "on-maps",
@@ -325,11 +326,11 @@ SECTIONS: dict[str, Section] = {
             "two axes",
             "two-axes-rate",
         ),
-        ("symdrift.theory.maps.misaligned.TILT", TILT * S_1 / S_2, "small angle", "small-angle"),
+        ("symdrift.theory.misaligned.TILT", TILT * S_1 / S_2, "small angle", "small-angle"),
         (
-            "symdrift.theory.maps.observed.generator",
+            "symdrift.theory.representation.generator",
             lambda size, i, j: sp.ImmutableMatrix(size, size, lambda a, b: int((a, b) == (i, j))),
-            "observed",
+            "representation",
             "average-rotation",
         ),
         (
@@ -475,3 +476,12 @@ def test_axes_without_gain_are_not_said_to_keep_one(
     prose = aligned_minimum(write_study, text).prose
     assert said in prose
     assert ("whole gain" in prose) is ("whole gain" in said)
+
+
+def test_entries_of_tensors_print_as_the_letters_that_they_are_entries_of(
+    misaligned: Derivation,
+) -> None:
+    """Moments, covariance and residual map with indices, and not the names of their symbols."""
+    for label in ("moments", "contraction", "pairings", "stimulus-noise", "steady-entries"):
+        assert "mathrm" not in misaligned.equation(label).latex(), label
+    assert misaligned.equation("moments").latex().startswith(r"\mathcal{K}_{abcd} =")

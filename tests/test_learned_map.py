@@ -13,9 +13,9 @@ from symdrift.algebra.equations import solve_operator
 from symdrift.evaluation import dense
 from symdrift.inputs import Elliptical
 from symdrift.study.problem import LearningProblem
+from symdrift.theory.examples import Examples, turned
 from symdrift.theory.linear.maps import MapDrift, elliptical_noise
 from symdrift.theory.linear.points import ChosenMinimum
-from symdrift.theory.maps.map_examples import MapExamples, turned
 
 Array = NDArray[np.float64]
 
@@ -64,7 +64,7 @@ def signs_of(minimum: ChosenMinimum) -> Array:
 @pytest.mark.parametrize("name", ["rectangular", "left_out", "three planes"])
 def test_exact_rotation_statistics_are_those_of_the_dense_road(name: str) -> None:
     """The dense road finds the minimum by itself, from the teacher that was constructed."""
-    examples = MapExamples()
+    examples = Examples()
     minimum = three_planes() if name == "three planes" else getattr(examples, name)
     drift = MapDrift(minimum, elliptical_noise(minimum, sp.Rational(1, 2)))
     rate = 1e-3
@@ -92,7 +92,7 @@ def test_direct_sum_over_lags_of_the_discrete_process_tends_to_the_covariance() 
     With ``n' = A n - eta z`` and ``A = 1 - eta H`` the rotation of a step is quadratic in
     independent Gaussian ``n`` and ``z``; its correlations at all lags are geometric sums.
     """
-    minimum = MapExamples().rectangular
+    minimum = Examples().rectangular
     drift = MapDrift(minimum, elliptical_noise(minimum, sp.Integer(0)))
     metric = float(minimum.metric((0, 1)))
     exact = float(drift.covariance((0, 1), (0, 1)))
@@ -140,7 +140,7 @@ def test_an_operator_equation_is_solved_exactly() -> None:
 
 def test_label_noise_of_a_silent_output_reaches_nothing_else() -> None:
     """Noise of one output alone leaves the rows of the others without it."""
-    minimum = MapExamples().rectangular
+    minimum = Examples().rectangular
     quiet = replace(minimum, label_noise=(sp.Integer(0), sp.Integer(0)))
     added = elliptical_noise(minimum, sp.Integer(0)) - elliptical_noise(quiet, sp.Integer(0))
     inputs = minimum.network.inputs

@@ -60,6 +60,7 @@ OTHER_METRIC = sp.Symbol("G_prime", positive=True)
 ROTATION_STEP = sp.Symbol("xi_t", real=True)
 I_INDEX, J_INDEX, L_INDEX = sp.symbols("i j l", integer=True, positive=True)
 TERM = sp.IndexedBase("T")
+NOISE_ENTRY = sp.IndexedBase("noise_entry")
 
 BLOCK_HESSIAN, BLOCK_NOISE, BLOCK_FLUCTUATION = (
     {index: sp.MatrixSymbol(f"{stem}_{index}", 2, 2) for index in ("il", "jl")}
@@ -135,6 +136,7 @@ LATEX: dict[sp.Basic, str] = {
     OTHER_COLOURED: "Y'",
     ROTATION_STEP: r"\xi_t",
     NOISE_COVARIANCE: r"\mathcal{S}",
+    NOISE_ENTRY.label: "C",
     LEFT_AXES: "P",
     RIGHT_AXES: "R",
     VALUES: "S",

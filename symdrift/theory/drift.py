@@ -29,7 +29,7 @@ from symdrift.derivation.vocabulary import (
     TERM,
     TURN,
 )
-from symdrift.theory.examples import Examples
+from symdrift.theory.examples import SHARED, Examples
 from symdrift.theory.linear.aligned import DriftTerm, counterparts, renaming
 from symdrift.theory.linear.limits import autoencoder_direction
 from symdrift.theory.linear.normal_space import NormalSpace, reached_directions
@@ -119,6 +119,18 @@ def _couplings(examples: Examples) -> Step:
                 "itself, and each pair of blocks belongs to one plane.",
                 "all entries inspected",
                 structure,
+            ),
+            vanishes(
+                "Between the images of two maps the rotation in all weights is that on learned "
+                f"maps: {SHARED}.",
+                *(
+                    space.minimum.reach.T
+                    * space.minimum.network.rotation(*plane)
+                    * space.minimum.reach
+                    - space.minimum.turn(plane)
+                    for space in examples.shared_axes
+                    for plane in space.minimum.planes
+                ),
             ),
             vanishes(
                 "The rotation between the two blocks is the stated multiple of the identity and "
@@ -257,8 +269,8 @@ def _terms(examples: Examples) -> Step:
         symbols={"y": ROW_LEFT, "z": ROW_RIGHT},
         checks=(
             holds(
-                "The displayed term, with the explicit blocks put in, is the contribution found "
-                "in the full matrices.",
+                "The displayed term, with the explicit blocks put in, is the contribution of the "
+                "two blocks to the trace.",
                 "exact evaluation at a rational point",
                 lambda: compare(representative.other_term, other, OVERLAP, pair_names, ()),
             ),
@@ -334,8 +346,8 @@ def _total(examples: Examples) -> Step:
     named = "three learned axes, a bottleneck, a silent hidden unit."
     tests = (
         holds(
-            "Each term from the full matrices of an explicit network and from the representative "
-            f"indices is the same rational function, without label noise: {named}",
+            "Each term of an explicit network and of the representative indices is the same "
+            f"rational function, without label noise: {named}",
             "numerator expanded to zero",
             lambda: all(agree(space) for space in spaces),
         ),

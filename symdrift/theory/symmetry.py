@@ -24,15 +24,16 @@ from symdrift.derivation.vocabulary import (
     UNIT_I,
     UNIT_J,
 )
+from symdrift.theory.examples import Examples
 from symdrift.theory.linear.network import LinearNetwork, generator
-from symdrift.theory.linear.points import AlignedMinimum, active_direction, inactive_direction
+from symdrift.theory.linear.points import AlignedMinimum
 
 
-def symmetry(network: LinearNetwork) -> Iterator[Step]:
+def symmetry(examples: Examples) -> Iterator[Step]:
     """Rotations of the hidden layer, their tangent vectors and the dimension they span."""
-    yield _invariance(network)
-    yield _noise_is_normal(network)
-    yield _tangent()
+    yield _invariance(examples.generic)
+    yield _noise_is_normal(examples.generic)
+    yield _tangent(examples.indexed)
 
 
 def _invariance(network: LinearNetwork) -> Step:
@@ -100,7 +101,7 @@ def _noise_is_normal(network: LinearNetwork) -> Step:
     )
 
 
-def _tangent() -> Step:
+def _tangent(minimum: AlignedMinimum) -> Step:
     """Tangent vectors and dimension
 
     The rotation in the plane of hidden units {i} and {j} has the generator [eq:generator],
@@ -109,9 +110,6 @@ def _tangent() -> Step:
     hidden unit has singular value zero. Planes of two silent units do not move anything, so
     {r} active directions and {p} hidden units give a manifold of dimension [eq:dimension].
     """
-    minimum = AlignedMinimum(
-        (active_direction("i"), active_direction("j"), inactive_direction("l")), 3, 3, 3
-    )
     tangents = {plane: minimum.tangent(plane) for plane in minimum.planes}
     lengths = {plane: (t.T * t)[0] for plane, t in tangents.items()}
     gram = sp.Matrix.hstack(*tangents.values())

@@ -12,6 +12,7 @@ from functools import cached_property
 import sympy as sp
 
 from symdrift.algebra.equations import solve_lyapunov
+from symdrift.algebra.rational import cancel
 from symdrift.derivation.symbols import ETA
 from symdrift.theory.linear.curvature import connected_blocks, hessian
 from symdrift.theory.linear.gradient_noise import gradient_noise
@@ -83,6 +84,10 @@ class NormalBlock:
         """The vectors of the block as columns, not normalised."""
         return sp.ImmutableMatrix(sp.Matrix.hstack(*(d.vector for d in self.directions)))
 
+    def within(self, matrix: sp.ImmutableMatrix) -> sp.ImmutableMatrix:
+        """What a matrix in all weights is in the orthonormal basis of the block."""
+        return (self.basis.T * matrix * self.basis / self.squared_norm).applyfunc(cancel)
+
     @cached_property
     def fluctuation(self) -> sp.ImmutableMatrix:
         """``Gamma`` with ``H Gamma + Gamma H = eta C`` for a batch of one sample."""
@@ -111,6 +116,18 @@ class NormalSpace:
     def map_noise(self) -> sp.ImmutableMatrix:
         """Covariance of error times input, shape ``(m n, m n)``."""
         return elliptical_noise(self.minimum, sp.Integer(0))
+
+    @property
+    def missed_curvature(self) -> sp.ImmutableMatrix:
+        """``H J - J B``: what the operator on learned maps misses of the Hessian it stands for."""
+        reach = self.minimum.reach
+        return self.hessian * reach - reach * self.minimum.curvature
+
+    @property
+    def missed_noise(self) -> sp.ImmutableMatrix:
+        """``C - J C_map J'``: what the noise on learned maps misses of that in all weights."""
+        reach = self.minimum.reach
+        return self.noise - reach * self.map_noise * reach.T
 
     @cached_property
     def blocks(self) -> tuple[NormalBlock, ...]:

@@ -38,7 +38,7 @@ from symdrift.theory.linear.two_axes import (
     TILT,
     TwoAxes,
 )
-from symdrift.theory.maps.map_examples import WeightSpace
+from symdrift.theory.linear.weight_space import WeightSpace
 
 MEAN = symbol("mean_rotation", "12", real=True)
 LABEL_MEAN = sp.Symbol("mean_label", real=True)

@@ -35,8 +35,8 @@ from symdrift.theory.linear.two_axes import (
     STRAIGHT,
     TwoAxes,
 )
-from symdrift.theory.maps.misaligned import CANONICAL_COVARIANCE, MEAN
-from symdrift.theory.maps.moments import ENTRY
+from symdrift.theory.misaligned import CANONICAL_COVARIANCE, MEAN
+from symdrift.theory.noise import ENTRY
 from symdrift.theory.subject import (
     absent_sources,
     are_data,
