@@ -13,7 +13,8 @@ import sympy as sp
 
 from symdrift.algebra.equations import solve_operator
 from symdrift.derivation.steps import Derivation, Step
-from symdrift.derivation.vocabulary import KURTOSIS
+from symdrift.derivation.symbols import GAMMA
+from symdrift.derivation.vocabulary import ANY_MAP, KURTOSIS, SLOPE
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation import dense
 from symdrift.kernels.standalone import write_kernels
@@ -23,8 +24,8 @@ from symdrift.theory.derive import derive
 from symdrift.theory.examples import Examples
 from symdrift.theory.fixed_points import minimum, optimality
 from symdrift.theory.hessian import curvature
-from symdrift.theory.linear.maps import elliptical_noise
-from symdrift.theory.linear.minimum import Plane
+from symdrift.theory.linear.maps import GAUSSIAN_ON_MAPS, elliptical_noise
+from symdrift.theory.linear.minimum import HESSIAN_ON_MAPS, Minimum, Plane
 from symdrift.theory.linear.points import ChosenMinimum
 from symdrift.theory.linear.two_axes import LABEL_NOISE, S_1, S_2, TILT, TwoAxes
 from symdrift.theory.misaligned import _small_angle, two_axes
@@ -227,11 +228,12 @@ def curvature_without_exchange(minimum: ChosenMinimum) -> sp.ImmutableMatrix:
     return sp.ImmutableMatrix(behind * minimum.overlap + decay)
 
 
-def noise_of_one_pairing(minimum: ChosenMinimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
-    missed = minimum.residual_map * minimum.input_covariance * minimum.residual_map.T
+def noise_of_one_pairing(minimum: Minimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
+    covariance = minimum.network.input_covariance
+    missed = minimum.residual_map * covariance * minimum.residual_map.T
     return sp.ImmutableMatrix(
-        (1 + kurtosis) * sp.kronecker_product(missed, minimum.input_covariance)
-        + sp.kronecker_product(sp.diag(*minimum.label_noise), minimum.input_covariance)
+        (1 + kurtosis) * sp.kronecker_product(missed, covariance)
+        + sp.kronecker_product(sp.diag(*minimum.network.label_noise), covariance)
     )
 
 
@@ -291,10 +293,28 @@ SECTIONS: dict[str, Section] = {
             "map-hessian",
         ),
         (
-            "symdrift.theory.noise.elliptical_noise",
+            "symdrift.theory.linear.normal_space.elliptical_noise",
             noise_of_one_pairing,
             "noise",
             "map-noise",
+        ),
+        (
+            "symdrift.theory.noise.GAUSSIAN_ON_MAPS",
+            GAUSSIAN_ON_MAPS - SLOPE * ANY_MAP.T * SLOPE,
+            "noise",
+            "map-noise",
+        ),
+        (
+            "symdrift.theory.linear.minimum.HESSIAN_ON_MAPS",
+            HESSIAN_ON_MAPS - GAMMA * ANY_MAP,
+            "curvature",
+            "map-hessian",
+        ),
+        (
+            "symdrift.theory.noise.elliptical_noise",
+            noise_of_one_pairing,
+            "other inputs",
+            "elliptical",
         ),
         (
             "symdrift.theory.noise.elliptical_noise",
@@ -482,6 +502,8 @@ def test_entries_of_tensors_print_as_the_letters_that_they_are_entries_of(
     misaligned: Derivation,
 ) -> None:
     """Moments, covariance and residual map with indices, and not the names of their symbols."""
+    names = ("entry", "fourth", "probability", "gradient", "stiffness", "turn")
     for label in ("moments", "contraction", "pairings", "stimulus-noise", "steady-entries"):
-        assert "mathrm" not in misaligned.equation(label).latex(), label
-    assert misaligned.equation("moments").latex().startswith(r"\mathcal{K}_{abcd} =")
+        latex = misaligned.equation(label).latex()
+        assert not [name for name in names if name in latex], label
+    assert r"\mathcal{K}" in misaligned.equation("moments").latex()

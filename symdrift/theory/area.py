@@ -11,13 +11,10 @@ from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import ETA, symbol
 from symdrift.derivation.vocabulary import (
-    ANY_MAP,
     CENTRED_NOISE,
     COLOURED,
     CORRECTOR,
-    FIRST_LAYER,
     FLUCTUATION,
-    GENERATOR,
     GRADIENT,
     HESSIAN,
     MAP_COLOURED,
@@ -36,13 +33,13 @@ from symdrift.derivation.vocabulary import (
     OTHER_METRIC,
     REACH,
     ROTATION_STEP,
-    SECOND_LAYER,
     SIZE,
     TURN,
     TURNED,
 )
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.maps import MapDrift
+from symdrift.theory.linear.minimum import TURN_ON_MAPS
 from symdrift.theory.linear.network import LinearNetwork
 from symdrift.theory.linear.two_axes import SIGMA_12
 from symdrift.theory.linear.weight_space import WeightSpace
@@ -347,10 +344,6 @@ def _on_maps(examples: Examples) -> Step:
     acts by [eq:map-turn], and the statistics of the rotation are [eq:map-covariance] and
     [eq:map-mean]. The weights have disappeared.
     """
-    turned = (
-        SECOND_LAYER * GENERATOR * SECOND_LAYER.T * ANY_MAP
-        - ANY_MAP * FIRST_LAYER.T * GENERATOR * FIRST_LAYER
-    )
     variance = (
         ETA**2
         * sp.Trace(MAP_COLOURED.T * MAP_NOISE * OTHER_MAP_COLOURED * MAP_FLUCTUATION)
@@ -374,7 +367,7 @@ def _on_maps(examples: Examples) -> Step:
             (MAP_COLOURED, REACH.T * COLOURED * REACH),
             (MAP_TURN, REACH.T * TURN * REACH),
         ],
-        map_turn=(TURNED, turned),
+        map_turn=(TURNED, TURN_ON_MAPS),
         map_equations=[
             (MAP_HESSIAN * MAP_FLUCTUATION + MAP_FLUCTUATION * MAP_HESSIAN.T, ETA * MAP_NOISE),
             (MAP_HESSIAN.T * MAP_COLOURED + MAP_COLOURED * MAP_HESSIAN, 2 * MAP_TURN * MAP_HESSIAN),

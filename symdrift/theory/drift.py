@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import sympy as sp
 
 from symdrift.algebra.equations import solve_sylvester
+from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import factor, is_zero, leading_term, replaced
 from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
@@ -35,7 +36,6 @@ from symdrift.theory.linear.limits import autoencoder_direction
 from symdrift.theory.linear.normal_space import NormalSpace, reached_directions
 from symdrift.theory.linear.points import AlignedMinimum, active_direction
 from symdrift.theory.linear.stochastic_area import couplings, mean_rotation
-from symdrift.theory.setting import evaluate_matrix
 
 PLANE_VARIANCE = symbol("rotation_covariance", "ij")
 WHITE_VARIANCE = sp.Symbol("V_white", positive=True)

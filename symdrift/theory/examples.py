@@ -18,6 +18,7 @@ import sympy as sp
 from symdrift.theory.linear.aligned import RepresentativeDrift, representative_drift
 from symdrift.theory.linear.limits import SmallWeightDecay, small_weight_decay
 from symdrift.theory.linear.maps import MapDrift, elliptical_noise
+from symdrift.theory.linear.minimum import Minimum
 from symdrift.theory.linear.network import LinearNetwork
 from symdrift.theory.linear.normal_space import NormalSpace
 from symdrift.theory.linear.points import (
@@ -164,6 +165,11 @@ class Examples:
             )
             for drift in self.drifts
         )
+
+    @property
+    def minima(self) -> tuple[Minimum, ...]:
+        """Those with rational entries, then those with shared axes."""
+        return (*self.rational, *(space.minimum for space in self.shared_axes))
 
     @cached_property
     def two_axes(self) -> TwoAxes:

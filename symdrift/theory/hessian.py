@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import sympy as sp
 
+from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import GAMMA
@@ -26,16 +27,14 @@ from symdrift.derivation.vocabulary import (
     RESIDUAL,
     SECOND_LAYER,
     SIZE,
-    SLOPE,
     STEP_FIRST,
     STEP_SECOND,
     TURN,
 )
 from symdrift.theory.examples import SHARED, Examples
 from symdrift.theory.linear.curvature import hessian
-from symdrift.theory.linear.minimum import Minimum, reach
+from symdrift.theory.linear.minimum import HESSIAN_ON_MAPS, Minimum, reach
 from symdrift.theory.linear.network import LinearNetwork
-from symdrift.theory.setting import evaluate_matrix
 
 FLAT_SLOPE = sp.MatrixSymbol("slope_flat", *FLAT.shape)
 SAMPLE_PRODUCT = sp.MatrixSymbol("sample_product", *FLAT.shape)
@@ -141,7 +140,6 @@ def _reached(examples: Examples) -> Step:
     error_times_input = sp.Matrix([*(network.residual * network.sample_input.T)])
     point = sp.Matrix(network.coordinates)
     operator = reach(network.first_layer, network.second_layer)
-    minima = (*examples.rational, *(space.minimum for space in examples.shared_axes))
 
     def normal(minimum: Minimum) -> bool:
         return all((minimum.reach.T * minimum.tangent(p)).is_zero_matrix for p in minimum.planes)
@@ -165,13 +163,13 @@ def _reached(examples: Examples) -> Step:
                 *(
                     minimum.reach * sp.Matrix([*minimum.slope])
                     - minimum.weight_decay * minimum.point
-                    for minimum in minima
+                    for minimum in examples.minima
                 ),
             ),
             holds(
                 "In all of them the image is orthogonal to the tangent vectors.",
                 "matrix product",
-                lambda: all(normal(minimum) for minimum in minima),
+                lambda: all(normal(minimum) for minimum in examples.minima),
             ),
         ),
     )
@@ -186,12 +184,10 @@ def _map_hessian(examples: Examples) -> Step:
     layers together. It involves the number of hidden units nowhere, and it is rational in
     axes, singular values, covariance and weight decay.
     """
-    change = SECOND_LAYER * SECOND_LAYER.T * ANY_MAP + ANY_MAP * FIRST_LAYER.T * FIRST_LAYER
-    curved = change * INPUT_COVARIANCE + GAMMA * ANY_MAP - SLOPE * ANY_MAP.T * SLOPE / GAMMA
     two_axes = examples.two_axes.minimum
     return step(
         intertwined=(HESSIAN * REACH, REACH * MAP_HESSIAN),
-        map_hessian=(CURVED, curved),
+        map_hessian=(CURVED, HESSIAN_ON_MAPS),
         symbols={"F": ANY_MAP, "curvature": MAP_HESSIAN},
         checks=(
             vanishes(

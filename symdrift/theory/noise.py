@@ -14,7 +14,6 @@ from symdrift.derivation.symbols import BATCH, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import (
     ANY_MAP,
     BLOCK_NOISE,
-    INPUT_COVARIANCE,
     KURTOSIS,
     MAP_NOISE,
     MEAN_PRODUCT,
@@ -23,14 +22,13 @@ from symdrift.derivation.vocabulary import (
     NOISE_ENTRY,
     OWN_NOISE,
     REACH,
-    RESIDUAL,
     SHAKEN,
     SLOPE,
 )
 from symdrift.theory.examples import EXAMPLE_KURTOSIS, Examples, turned
 from symdrift.theory.linear.aligned import block_of
 from symdrift.theory.linear.gradient_noise import gradient_noise
-from symdrift.theory.linear.maps import elliptical_noise
+from symdrift.theory.linear.maps import ELLIPTICAL_ON_MAPS, GAUSSIAN_ON_MAPS, elliptical_noise
 from symdrift.theory.linear.points import ChosenMinimum, active_direction, inactive_direction
 
 BATCH_NOISE = sp.MatrixSymbol("C_batch", *NOISE.shape)
@@ -83,24 +81,22 @@ def _map_noise(examples: Examples) -> Step:
 
     By [eq:noise-reached] the covariance of the gradient is the image of the covariance {noise}
     of error times input, [eq:noise-intertwined], which as an operator on matrices {F} is
-    [eq:map-noise]. It needs fourth moments of the inputs. Those of Gaussian inputs are sums
-    over the three pairings, [eq:moments], and the operator is [eq:map-noise-gaussian]: what the
-    residual map misses, once for each pairing that the mean does not take away, and the label
-    noise, of covariance {label_noise}.
+    [eq:map-noise]. It needs the fourth moments {moments} of the inputs. For Gaussian inputs these
+    are sums over the three pairings, [eq:moments], and the operator is [eq:map-noise-gaussian]:
+    what the residual map misses, once for each pairing that the mean does not take away, and
+    the label noise, of covariance {label_noise}.
     """
-    missed = RESIDUAL * INPUT_COVARIANCE * RESIDUAL.T
-    none = sp.Integer(0)
     return step(
         noise_intertwined=(NOISE, REACH * MAP_NOISE * REACH.T),
         map_noise=(SHAKEN, MEAN_PRODUCT - sp.Trace(SLOPE.T * ANY_MAP) * SLOPE),
         moments=(MOMENT[A, B, C, D], _pairings()),
-        map_noise_gaussian=(
-            SHAKEN,
-            missed * ANY_MAP * INPUT_COVARIANCE
-            + SLOPE * ANY_MAP.T * SLOPE
-            + NOISE_COVARIANCE * ANY_MAP * INPUT_COVARIANCE,
-        ),
-        symbols={"F": ANY_MAP, "noise": MAP_NOISE, "label_noise": NOISE_COVARIANCE},
+        map_noise_gaussian=(SHAKEN, GAUSSIAN_ON_MAPS),
+        symbols={
+            "F": ANY_MAP,
+            "noise": MAP_NOISE,
+            "label_noise": NOISE_COVARIANCE,
+            "moments": MOMENT[A, B, C, D],
+        },
         checks=(
             holds(
                 "The moments agree with derivatives of the moment generating function.",
@@ -114,7 +110,7 @@ def _map_noise(examples: Examples) -> Step:
                 "axes, a bottleneck and a silent hidden unit.",
                 *(
                     gradient_noise(minimum)
-                    - minimum.reach * elliptical_noise(minimum, none) * minimum.reach.T
+                    - minimum.reach * minimum.operator(GAUSSIAN_ON_MAPS) * minimum.reach.T
                     for minimum in examples.rational
                 ),
                 *(
@@ -296,19 +292,9 @@ def _elliptical(examples: Examples) -> Step:
     of [eq:map-noise-gaussian] there is one that couples all axes through the common length.
     Gaussian inputs have kurtosis zero.
     """
-    missed = RESIDUAL * INPUT_COVARIANCE * RESIDUAL.T
-    formula = (
-        sp.MatMul(
-            1 + KURTOSIS,
-            missed * ANY_MAP * INPUT_COVARIANCE + SLOPE * ANY_MAP.T * SLOPE,
-            evaluate=False,
-        )
-        + KURTOSIS * sp.Trace(SLOPE.T * ANY_MAP) * SLOPE
-        + NOISE_COVARIANCE * ANY_MAP * INPUT_COVARIANCE
-    )
     return step(
         pairings=(MOMENT[A, B, C, D], sp.Mul(1 + KURTOSIS, _pairings(), evaluate=False)),
-        map_noise_elliptical=(SHAKEN, formula),
+        map_noise_elliptical=(SHAKEN, ELLIPTICAL_ON_MAPS),
         symbols={"kurtosis": KURTOSIS},
         checks=(
             vanishes(

@@ -8,14 +8,31 @@ from functools import cached_property
 import sympy as sp
 
 from symdrift.algebra.equations import solve_operator
+from symdrift.derivation.vocabulary import (
+    ANY_MAP,
+    INPUT_COVARIANCE,
+    KURTOSIS,
+    NOISE_COVARIANCE,
+    RESIDUAL,
+    SLOPE,
+)
 from symdrift.theory.linear.minimum import Minimum, Plane
+
+_MISSED = RESIDUAL * INPUT_COVARIANCE * RESIDUAL.T * ANY_MAP * INPUT_COVARIANCE
+_CROSSED = SLOPE * ANY_MAP.T * SLOPE
+_LABELS = NOISE_COVARIANCE * ANY_MAP * INPUT_COVARIANCE
+GAUSSIAN_ON_MAPS = _MISSED + _CROSSED + _LABELS
+"""What the noise of Gaussian inputs makes of a map."""
+ELLIPTICAL_ON_MAPS = (
+    sp.MatMul(1 + KURTOSIS, _MISSED + _CROSSED, evaluate=False)
+    + KURTOSIS * sp.Trace(SLOPE.T * ANY_MAP) * SLOPE
+    + _LABELS
+)
+"""What that of elliptical inputs makes of it."""
 
 
 def elliptical_noise(minimum: Minimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
     """Covariance of ``F = e x'`` for elliptical inputs, flattened.
-
-    As an operator, ``G -> (1 + kappa) (E Sigma E' G Sigma + Lambda G' Lambda)
-    + kappa <Lambda, G> Lambda + N G Sigma`` with the covariance ``N`` of the label noise.
 
     Parameters
     ----------
@@ -28,15 +45,7 @@ def elliptical_noise(minimum: Minimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
     sympy.ImmutableMatrix
         Shape ``(m n, m n)``.
     """
-    network, residual = minimum.network, minimum.residual_map
-    covariance = network.input_covariance
-    missed = residual * covariance * residual.T
-    flat = sp.Matrix([*minimum.slope])
-    return sp.ImmutableMatrix(
-        (1 + kurtosis) * (sp.kronecker_product(missed, covariance) + minimum.crossed)
-        + kurtosis * flat * flat.T
-        + sp.kronecker_product(sp.diag(*network.label_noise), covariance)
-    )
+    return minimum.operator(ELLIPTICAL_ON_MAPS).xreplace({KURTOSIS: kurtosis})
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,38 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
+from types import MappingProxyType
 
 import sympy as sp
 
+from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.derivation.symbols import GAMMA
+from symdrift.derivation.vocabulary import (
+    ANY_MAP,
+    FIRST_LAYER,
+    GENERATOR,
+    INPUT_COVARIANCE,
+    NOISE_COVARIANCE,
+    RESIDUAL,
+    SECOND_LAYER,
+    SLOPE,
+)
 from symdrift.theory.linear.network import LinearNetwork, generator
 
 Plane = tuple[int, int]
+
+HESSIAN_ON_MAPS = (
+    (SECOND_LAYER * SECOND_LAYER.T * ANY_MAP + ANY_MAP * FIRST_LAYER.T * FIRST_LAYER)
+    * INPUT_COVARIANCE
+    + GAMMA * ANY_MAP
+    - SLOPE * ANY_MAP.T * SLOPE / GAMMA
+)
+"""What the Hessian makes of a map, where the Hessian in weights acts on its image."""
+TURN_ON_MAPS = (
+    SECOND_LAYER * GENERATOR * SECOND_LAYER.T * ANY_MAP
+    - ANY_MAP * FIRST_LAYER.T * GENERATOR * FIRST_LAYER
+)
+"""What a hidden rotation makes of a map."""
 
 
 class Minimum(ABC):
@@ -110,30 +135,50 @@ class Minimum(ABC):
 
     @cached_property
     def curvature(self) -> sp.ImmutableMatrix:
-        """``F -> (J'J F) Sigma + gamma F - Lambda F' Lambda / gamma``, shape ``(m n, m n)``."""
-        outputs, inputs = self.network.outputs, self.network.inputs
-        behind = sp.kronecker_product(sp.eye(outputs), self.network.input_covariance)
-        return sp.ImmutableMatrix(
-            behind * self.overlap
-            + self.weight_decay * sp.eye(outputs * inputs)
-            - self.crossed / self.weight_decay
-        )
-
-    @cached_property
-    def crossed(self) -> sp.ImmutableMatrix:
-        """``F -> Lambda F' Lambda``, shape ``(m n, m n)``."""
-        swapped = exchange(self.network.outputs, self.network.inputs)
-        return sp.ImmutableMatrix(sp.kronecker_product(self.slope, self.slope.T) * swapped)
+        """The Hessian on learned maps, shape ``(m n, m n)``."""
+        return self.operator(HESSIAN_ON_MAPS)
 
     def turn(self, plane: Plane) -> sp.ImmutableMatrix:
-        """``J' Omega J``: the map ``F -> U Omega U' F - F W' Omega W``."""
-        omega = generator(self.network.hidden, *plane)
-        first = self.second_layer * omega * self.second_layer.T
-        second = self.first_layer.T * omega * self.first_layer
-        return sp.ImmutableMatrix(
-            sp.kronecker_product(first, sp.eye(self.network.inputs))
-            - sp.kronecker_product(sp.eye(self.network.outputs), second.T)
-        )
+        """``J' Omega J``, a hidden rotation on learned maps, shape ``(m n, m n)``."""
+        return self.operator(TURN_ON_MAPS, {GENERATOR: generator(self.network.hidden, *plane)})
+
+    def operator(
+        self,
+        formula: sp.MatrixExpr,
+        entries: Mapping[sp.MatrixSymbol, sp.ImmutableMatrix] = MappingProxyType({}),
+    ) -> sp.ImmutableMatrix:
+        """The matrix of a formula that says what becomes of a map.
+
+        Parameters
+        ----------
+        formula : sympy.MatrixExpr
+            In the symbols of layers, slope, residual map and moments, and in
+            :data:`~symdrift.derivation.vocabulary.ANY_MAP`.
+        entries : Mapping, optional
+            What stands for its other symbols.
+
+        Returns
+        -------
+        sympy.ImmutableMatrix
+            Shape ``(m n, m n)``: each column is the image of a map with a single entry.
+        """
+        network = self.network
+        here = {
+            FIRST_LAYER: self.first_layer,
+            SECOND_LAYER: self.second_layer,
+            SLOPE: self.slope,
+            RESIDUAL: self.residual_map,
+            INPUT_COVARIANCE: network.input_covariance,
+            NOISE_COVARIANCE: sp.ImmutableMatrix(sp.diag(*network.label_noise)),
+            **entries,
+        }
+        shape = network.outputs, network.inputs
+        size = shape[0] * shape[1]
+        images = []
+        for k in range(size):
+            single = sp.ImmutableMatrix(*shape, [int(place == k) for place in range(size)])
+            images.append([*evaluate_matrix(formula, {**here, ANY_MAP: single})])
+        return sp.ImmutableMatrix(images).T.xreplace({GAMMA: self.weight_decay})
 
 
 def reach(first_layer: sp.MatrixBase, second_layer: sp.MatrixBase) -> sp.ImmutableMatrix:
@@ -141,13 +186,3 @@ def reach(first_layer: sp.MatrixBase, second_layer: sp.MatrixBase) -> sp.Immutab
     first = sp.kronecker_product(second_layer.T, sp.eye(first_layer.cols))
     second = sp.kronecker_product(sp.eye(second_layer.rows), first_layer)
     return sp.ImmutableMatrix(sp.Matrix.vstack(first, second))
-
-
-def exchange(rows: int, columns: int) -> sp.ImmutableMatrix:
-    """Permutation that takes a flattened ``(rows, columns)`` matrix to its transpose."""
-    size = rows * columns
-    matrix = sp.zeros(size, size)
-    for row in range(rows):
-        for column in range(columns):
-            matrix[column * rows + row, row * columns + column] = 1
-    return sp.ImmutableMatrix(matrix)
