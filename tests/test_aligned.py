@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import sympy as sp
@@ -9,11 +7,10 @@ from aligned_examples import AlignedExample, aligned_example, representative
 
 from symdrift.algebra.rational import is_zero
 from symdrift.derivation.symbols import ETA, GAMMA, symbol
-from symdrift.errors import CheckFailed
 from symdrift.evaluation import dense
-from symdrift.theory.linear.aligned import any_direction, block_of, renaming, use_stationarity
-from symdrift.theory.linear.normal_space import normal_space
-from symdrift.theory.linear.points import AlignedMinimum, Direction, active_direction
+from symdrift.theory.linear.aligned import renaming
+from symdrift.theory.linear.normal_space import NormalSpace
+from symdrift.theory.linear.points import Direction
 from symdrift.theory.linear.stochastic_area import rotation_variance
 
 LARGER = {
@@ -53,7 +50,7 @@ def test_white_noise_terms_make_up_the_white_noise_approximation() -> None:
 def test_sum_over_indices_equals_the_explicit_network_exactly(inactive: int) -> None:
     """At rational numbers, without rounding: the two ways give the same fraction."""
     example = aligned_example(3 - inactive, inactive, 3 - inactive, 3, 3, slope="0.5")
-    space = normal_space(example.minimum)
+    space = NormalSpace(example.minimum)
     for plane in example.minimum.planes:
         summed = representative().rotation_variance(example.minimum.directions, *plane)
         explicit = rotation_variance(space, plane)
@@ -67,7 +64,7 @@ def test_sum_over_indices_equals_the_explicit_network_exactly(inactive: int) -> 
 def test_sum_over_indices_equals_the_explicit_network_identically() -> None:
     """For all values of the symbols."""
     example = aligned_example(2, 1, 2, 3, 3)
-    space = normal_space(example.minimum)
+    space = NormalSpace(example.minimum)
     summed = representative().rotation_variance(example.minimum.directions, 0, 1)
     assert is_zero(rotation_variance(space, (0, 1)) - summed)
 
@@ -104,17 +101,6 @@ def test_noise_is_that_of_the_theory() -> None:
     )
     assert (sp.Matrix(pair.noise) - expected).applyfunc(sp.expand).is_zero_matrix
     assert is_zero(own.noise[0] - 2 * s_i * (2 * GAMMA**2 + noise_i * variance_i))
-
-
-def test_a_block_off_stationarity_is_found_out() -> None:
-    """An off-diagonal entry that the minimum does not allow makes two formulas of one block."""
-    directions = (active_direction("i"), active_direction("j"), any_direction("l"))
-    space = normal_space(AlignedMinimum(directions, hidden=3, inputs=3, outputs=3))
-    block = block_of(space, 0, 2)
-    hessian = sp.Matrix(block.hessian)
-    hessian[0, 1] += GAMMA
-    with pytest.raises(CheckFailed, match="not one formula for active and inactive axes"):
-        use_stationarity(replace(block, hessian=sp.ImmutableMatrix(hessian)), directions[2])
 
 
 def test_renaming_replaces_all_symbols_of_an_index() -> None:

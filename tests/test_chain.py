@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from symdrift.algebra.equations import solve_lyapunov
 from symdrift.cache import cache_key
 from symdrift.derivation import chapter
 from symdrift.derivation.chapter import vanishes
@@ -23,7 +24,7 @@ from symdrift.evaluation.evaluate import evaluate
 from symdrift.study import read_study, shipped_studies
 from symdrift.theory.derive import derive
 from symdrift.theory.examples import Examples
-from symdrift.theory.fluctuation import normal
+from symdrift.theory.fluctuation import fluctuation_blocks
 from symdrift.theory.subject import called
 
 ROOT = Path(__file__).parents[1]
@@ -183,15 +184,13 @@ def test_a_wrong_solution_of_the_lyapunov_equation_stops_the_derivation(
     import symdrift.theory.fluctuation as section
     import symdrift.theory.linear.normal_space as fluctuation
 
-    right = fluctuation.solve_lyapunov
-
     def wrong(operator: sp.Matrix, source: sp.Matrix) -> Any:
-        return 2 * right(operator, source)
+        return 2 * solve_lyapunov(operator, source)
 
     monkeypatch.setattr(fluctuation, "solve_lyapunov", wrong)
     monkeypatch.setattr(section, "solve_lyapunov", wrong)
     with pytest.raises(CheckFailed, match='step "fluctuation-blocks"'):
-        list(normal(Examples()))
+        list(fluctuation_blocks(Examples()))
 
 
 X = sp.Symbol("x")

@@ -8,20 +8,21 @@ from typing import Any
 import pytest
 import sympy as sp
 
+from symdrift.algebra.equations import solve_lyapunov, solve_sylvester
 from symdrift.algebra.rational import Fraction
 from symdrift.algebra.wick import GaussianMoments
 from symdrift.derivation.steps import Step
 from symdrift.errors import CheckFailed
 from symdrift.theory.drift import drift
 from symdrift.theory.examples import Examples
-from symdrift.theory.fluctuation import normal
+from symdrift.theory.fluctuation import fluctuation, fluctuation_blocks
 from symdrift.theory.hessian import curvature
+from symdrift.theory.hessian_blocks import hessian_blocks
 from symdrift.theory.linear.curvature import hessian
 from symdrift.theory.linear.gradient_noise import gradient_noise
 from symdrift.theory.linear.network import LinearNetwork, generator
-from symdrift.theory.linear.normal_space import solve_lyapunov, solve_sylvester
 from symdrift.theory.linear.points import AlignedMinimum
-from symdrift.theory.noise import noise
+from symdrift.theory.noise import noise, noise_blocks
 from symdrift.theory.symmetry import symmetry
 
 Section = Callable[[Examples], Iterable[Step]]
@@ -51,17 +52,16 @@ def both_layers_alike(network: LinearNetwork, i: int, j: int) -> sp.ImmutableMat
     return sp.ImmutableMatrix(sp.diag(first, second))
 
 
-def symmetry_of_generic(examples: Examples) -> Iterable[Step]:
-    return symmetry(examples.generic)
-
-
 ORIGINAL_MOMENT = GaussianMoments.moment
 
 SECTIONS: dict[str, Section] = {
-    "symmetry": symmetry_of_generic,
+    "symmetry": symmetry,
     "curvature": curvature,
+    "hessian blocks": hessian_blocks,
     "noise": noise,
-    "normal": normal,
+    "noise blocks": noise_blocks,
+    "fluctuation": fluctuation,
+    "fluctuation blocks": fluctuation_blocks,
     "drift": drift,
 }
 
@@ -87,23 +87,23 @@ SECTIONS: dict[str, Section] = {
             "curvature",
             "flat",
         ),
-        ("symdrift.algebra.wick.GaussianMoments.moment", one_pairing_only, "noise", "moments"),
+        ("symdrift.algebra.wick.GaussianMoments.moment", one_pairing_only, "noise", "map-noise"),
         (
             "symdrift.theory.linear.normal_space.gradient_noise",
             doubled(gradient_noise),
             "noise",
-            "batches",
+            "map-noise",
         ),
         (
             "symdrift.theory.linear.normal_space.solve_lyapunov",
             doubled(solve_lyapunov),
-            "normal",
+            "fluctuation blocks",
             "fluctuation-blocks",
         ),
         (
             "symdrift.theory.fluctuation.solve_lyapunov",
             doubled(solve_lyapunov),
-            "normal",
+            "fluctuation blocks",
             "fluctuation-blocks",
         ),
         pytest.param(

@@ -11,26 +11,30 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from symdrift.algebra.equations import solve_operator
 from symdrift.derivation.steps import Derivation, Step
+from symdrift.derivation.symbols import GAMMA
+from symdrift.derivation.vocabulary import ANY_MAP, KURTOSIS, SLOPE
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation import dense
 from symdrift.kernels.standalone import write_kernels
 from symdrift.study import Study, read_study
+from symdrift.theory.area import rotation
 from symdrift.theory.derive import derive
 from symdrift.theory.examples import Examples
-from symdrift.theory.linear.learned_map import MapMinimum, elliptical_noise, solve_operator
-from symdrift.theory.linear.two_axes import KURTOSIS, LABEL_NOISE, S_1, S_2, TILT, TwoAxes
-from symdrift.theory.maps.factorisation import factorisation
-from symdrift.theory.maps.map_examples import MapExamples
-from symdrift.theory.maps.misaligned import _small_angle, two_axes
-from symdrift.theory.maps.moments import moments
-from symdrift.theory.maps.observed import observed
-from symdrift.theory.maps.reach import reach
-from symdrift.theory.maps.rotation import rotation
-from symdrift.theory.maps.task import task
+from symdrift.theory.fixed_points import minimum, optimality
+from symdrift.theory.hessian import curvature
+from symdrift.theory.linear.maps import GAUSSIAN_ON_MAPS, elliptical_noise
+from symdrift.theory.linear.minimum import HESSIAN_ON_MAPS, Minimum, Plane
+from symdrift.theory.linear.points import ChosenMinimum
+from symdrift.theory.linear.two_axes import LABEL_NOISE, S_1, S_2, TILT, TwoAxes
+from symdrift.theory.misaligned import _small_angle, two_axes
+from symdrift.theory.noise import noise, other_inputs
+from symdrift.theory.representation import representation
 from symdrift.theory.results import results, synaptic_results
 from symdrift.theory.subject import subject_of
 from symdrift.theory.synaptic_noise import synaptic_noise
+from symdrift.theory.task import task
 
 Section = Callable[[], Iterable[Step]]
 
@@ -217,22 +221,23 @@ def test_numbers_outside_the_theory_are_refused() -> None:
     assert refusal.value.field == "learning.weight_decay"
 
 
-def curvature_without_exchange(minimum: MapMinimum) -> sp.ImmutableMatrix:
+def curvature_without_exchange(minimum: ChosenMinimum) -> sp.ImmutableMatrix:
     """Hessian on learned maps without the gain from changing both layers together."""
-    behind = sp.kronecker_product(sp.eye(minimum.outputs), minimum.input_covariance)
-    decay = minimum.weight_decay * sp.eye(minimum.outputs * minimum.inputs)
+    behind = sp.kronecker_product(sp.eye(minimum.network.outputs), minimum.input_covariance)
+    decay = minimum.weight_decay * sp.eye(minimum.network.outputs * minimum.network.inputs)
     return sp.ImmutableMatrix(behind * minimum.overlap + decay)
 
 
-def noise_of_one_pairing(minimum: MapMinimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
-    missed = minimum.residual_map * minimum.input_covariance * minimum.residual_map.T
+def noise_of_one_pairing(minimum: Minimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
+    covariance = minimum.network.input_covariance
+    missed = minimum.residual_map * covariance * minimum.residual_map.T
     return sp.ImmutableMatrix(
-        (1 + kurtosis) * sp.kronecker_product(missed, minimum.input_covariance)
-        + sp.kronecker_product(sp.diag(*minimum.label_noise), minimum.input_covariance)
+        (1 + kurtosis) * sp.kronecker_product(missed, covariance)
+        + sp.kronecker_product(sp.diag(*minimum.network.label_noise), covariance)
     )
 
 
-def noise_without_common_length(minimum: MapMinimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
+def noise_without_common_length(minimum: ChosenMinimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
     flat = sp.Matrix([*minimum.slope])
     return sp.ImmutableMatrix(elliptical_noise(minimum, kurtosis) - kurtosis * flat * flat.T)
 
@@ -241,8 +246,8 @@ def doubled_solution(*arguments: Any) -> sp.ImmutableMatrix:
     return 2 * solve_operator(*arguments)
 
 
-def turn_of_one_layer(minimum: MapMinimum, i: int, j: int) -> sp.ImmutableMatrix:
-    full = ORIGINAL_TURN(minimum, i, j)
+def turn_of_one_layer(minimum: ChosenMinimum, plane: Plane) -> sp.ImmutableMatrix:
+    full = ORIGINAL_TURN(minimum, plane)
     return sp.ImmutableMatrix(full / 2)
 
 
@@ -250,17 +255,19 @@ def response_of_white_noise(case: TwoAxes) -> sp.ImmutableMatrix:
     return case.pull
 
 
-ORIGINAL_TURN = MapMinimum.turn
+ORIGINAL_TURN = ChosenMinimum.turn
 
 SECTIONS: dict[str, Section] = {
-    "factorisation": lambda: factorisation(MapExamples()),
-    "reach": lambda: reach(MapExamples()),
-    "moments": lambda: moments(Examples(), MapExamples()),
-    "rotation": lambda: rotation(MapExamples()),
+    "minimum": lambda: minimum(Examples()),
+    "optimality": lambda: optimality(Examples()),
+    "curvature": lambda: curvature(Examples()),
+    "noise": lambda: noise(Examples()),
+    "other inputs": lambda: other_inputs(Examples()),
+    "rotation": lambda: rotation(Examples()),
     "two axes": lambda: two_axes((KURTOSIS, LABEL_NOISE)),
     "small angle": lambda: [_small_angle(TwoAxes((KURTOSIS, LABEL_NOISE)))],
-    "observed": observed,
-    "synaptic": synaptic_noise,
+    "representation": lambda: representation(Examples()),
+    "synaptic": lambda: synaptic_noise(Examples()),
 }
 
 
@@ -268,49 +275,67 @@ SECTIONS: dict[str, Section] = {
     ("target", "replacement", "section", "step"),
     [
         (
-            "symdrift.theory.linear.learned_map.MapMinimum.residual_map",
+            "symdrift.theory.linear.points.ChosenMinimum.residual_map",
             property(lambda minimum: minimum.slope),
-            "factorisation",
+            "optimality",
             "chosen",
         ),
         (
-            "symdrift.theory.linear.learned_map.MapMinimum.slope",
+            "symdrift.theory.linear.points.ChosenMinimum.slope",
             property(lambda minimum: minimum.weight_decay * minimum.left * minimum.right.T / 2),
-            "factorisation",
+            "minimum",
             "slope",
         ),
         (
-            "symdrift.theory.linear.learned_map.MapMinimum.curvature",
+            "symdrift.theory.linear.points.ChosenMinimum.curvature",
             property(curvature_without_exchange),
-            "reach",
+            "curvature",
             "map-hessian",
         ),
         (
-            "symdrift.theory.maps.moments.elliptical_noise",
+            "symdrift.theory.linear.normal_space.elliptical_noise",
             noise_of_one_pairing,
-            "moments",
+            "noise",
             "map-noise",
         ),
         (
-            "symdrift.theory.maps.moments.elliptical_noise",
-            noise_without_common_length,
-            "moments",
+            "symdrift.theory.noise.GAUSSIAN_ON_MAPS",
+            GAUSSIAN_ON_MAPS - SLOPE * ANY_MAP.T * SLOPE,
+            "noise",
+            "map-noise",
+        ),
+        (
+            "symdrift.theory.linear.minimum.HESSIAN_ON_MAPS",
+            HESSIAN_ON_MAPS - GAMMA * ANY_MAP,
+            "curvature",
+            "map-hessian",
+        ),
+        (
+            "symdrift.theory.noise.elliptical_noise",
+            noise_of_one_pairing,
+            "other inputs",
             "elliptical",
         ),
         (
-            "symdrift.theory.maps.map_examples.solve_operator",
+            "symdrift.theory.noise.elliptical_noise",
+            noise_without_common_length,
+            "other inputs",
+            "elliptical",
+        ),
+        (
+            "symdrift.theory.linear.weight_space.solve_operator",
             doubled_solution,
             "rotation",
             "on-maps",
         ),
         (
-            "symdrift.theory.linear.learned_map.solve_operator",
+            "symdrift.theory.linear.maps.solve_operator",
             doubled_solution,
             "rotation",
             "on-maps",
         ),
         (
-            "symdrift.theory.linear.learned_map.MapMinimum.turn",
+            "symdrift.theory.linear.points.ChosenMinimum.turn",
             turn_of_one_layer,
             "rotation",
             "on-maps",
@@ -321,11 +346,11 @@ SECTIONS: dict[str, Section] = {
             "two axes",
             "two-axes-rate",
         ),
-        ("symdrift.theory.maps.misaligned.TILT", TILT * S_1 / S_2, "small angle", "small-angle"),
+        ("symdrift.theory.misaligned.TILT", TILT * S_1 / S_2, "small angle", "small-angle"),
         (
-            "symdrift.theory.maps.observed.generator",
+            "symdrift.theory.representation.generator",
             lambda size, i, j: sp.ImmutableMatrix(size, size, lambda a, b: int((a, b) == (i, j))),
-            "observed",
+            "representation",
             "average-rotation",
         ),
         (
@@ -471,3 +496,14 @@ def test_axes_without_gain_are_not_said_to_keep_one(
     prose = aligned_minimum(write_study, text).prose
     assert said in prose
     assert ("whole gain" in prose) is ("whole gain" in said)
+
+
+def test_entries_of_tensors_print_as_the_letters_that_they_are_entries_of(
+    misaligned: Derivation,
+) -> None:
+    """Moments, covariance and residual map with indices, and not the names of their symbols."""
+    names = ("entry", "fourth", "probability", "gradient", "stiffness", "turn")
+    for label in ("moments", "contraction", "pairings", "stimulus-noise", "steady-entries"):
+        latex = misaligned.equation(label).latex()
+        assert not [name for name in names if name in latex], label
+    assert r"\mathcal{K}" in misaligned.equation("moments").latex()

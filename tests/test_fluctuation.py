@@ -8,14 +8,10 @@ from aligned_examples import AlignedExample, aligned_example
 from hypothesis import given
 from hypothesis import strategies as st
 
+from symdrift.algebra.equations import solve_lyapunov, solve_sylvester
 from symdrift.evaluation import dense
 from symdrift.study.problem import Array
-from symdrift.theory.linear.normal_space import (
-    NormalSpace,
-    normal_space,
-    solve_lyapunov,
-    solve_sylvester,
-)
+from symdrift.theory.linear.normal_space import NormalSpace
 
 EXAMPLES = {
     "all active": aligned_example(3, 0, 3, 3, 3),
@@ -71,7 +67,7 @@ def whole_fluctuation(example: AlignedExample, space: NormalSpace) -> Array:
 @each_example
 def test_blocks_solve_the_equation_on_all_weights(example: AlignedExample) -> None:
     """``H Gamma + Gamma H = eta C`` with the full Hessian and the full noise."""
-    space = normal_space(example.minimum)
+    space = NormalSpace(example.minimum)
     hessian, noise = example.array(space.hessian), example.array(space.noise)
     gamma = whole_fluctuation(example, space)
     rate = example.problem.learning_rate
@@ -82,7 +78,7 @@ def test_blocks_solve_the_equation_on_all_weights(example: AlignedExample) -> No
 
 @each_example
 def test_total_fluctuation_is_that_of_full_matrices(example: AlignedExample) -> None:
-    space = normal_space(example.minimum)
+    space = NormalSpace(example.minimum)
     full = dense.evaluate(example.problem).fluctuation
     gamma = whole_fluctuation(example, space)
     assert np.trace(gamma) == pytest.approx(full.weight_variance, rel=1e-11)
@@ -92,7 +88,7 @@ def test_total_fluctuation_is_that_of_full_matrices(example: AlignedExample) -> 
 
 @each_example
 def test_blocks_hold_at_most_the_two_directions_of_a_pair(example: AlignedExample) -> None:
-    space = normal_space(example.minimum)
+    space = NormalSpace(example.minimum)
     network = example.minimum.network
     found = set()
     for block in space.blocks:

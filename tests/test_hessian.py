@@ -35,8 +35,8 @@ def gradient(example: AlignedExample, flat: Array) -> Array:
     return np.concatenate(layers) + problem.weight_decay * flat
 
 
-@each_example
-def test_hessian_is_the_finite_difference_of_the_gradient(example: AlignedExample) -> None:
+def curvature_by_differences(example: AlignedExample) -> Array:
+    """Finite differences of the mean gradient, in all weights."""
     point = np.concatenate([example.first_layer.ravel(), example.second_layer.ravel()])
     step = 1e-4
     columns = [
@@ -45,9 +45,26 @@ def test_hessian_is_the_finite_difference_of_the_gradient(example: AlignedExampl
          - gradient(example, point + 2 * move) + gradient(example, point - 2 * move)) / (12 * step)
         for move in step * np.eye(point.size)
     ]  # fmt: skip
-    np.testing.assert_allclose(
-        example.array(hessian(example.minimum)), np.transpose(columns), atol=1e-10
-    )
+    return np.transpose(columns)
+
+
+@each_example
+def test_hessian_is_the_finite_difference_of_the_gradient(example: AlignedExample) -> None:
+    found = example.array(hessian(example.minimum))
+    np.testing.assert_allclose(found, curvature_by_differences(example), atol=1e-10)
+
+
+@each_example
+def test_the_operator_on_learned_maps_is_the_hessian_on_what_they_reach(
+    example: AlignedExample,
+) -> None:
+    """``H J = J B`` with ``J'`` the derivative of the map ``U W`` by the weights."""
+    first, second = example.first_layer, example.second_layer
+    changes = [second @ unit.reshape(first.shape) for unit in np.eye(first.size)]
+    changes += [unit.reshape(second.shape) @ first for unit in np.eye(second.size)]
+    reach = np.array([change.ravel() for change in changes])
+    curved = reach @ example.array(example.minimum.curvature)
+    np.testing.assert_allclose(curvature_by_differences(example) @ reach, curved, atol=1e-10)
 
 
 @each_example

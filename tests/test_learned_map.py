@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sympy as sp
 from numpy.typing import NDArray
 
+from symdrift.algebra.equations import solve_operator
 from symdrift.evaluation import dense
 from symdrift.inputs import Elliptical
 from symdrift.study.problem import LearningProblem
-from symdrift.theory.linear.learned_map import (
-    MapDrift,
-    MapMinimum,
-    elliptical_noise,
-    solve_operator,
-)
-from symdrift.theory.maps.map_examples import MapExamples, turned
+from symdrift.theory.examples import Examples, turned
+from symdrift.theory.linear.maps import MapDrift, elliptical_noise
+from symdrift.theory.linear.points import ChosenMinimum
 
 Array = NDArray[np.float64]
 
@@ -25,10 +24,10 @@ def numbers(matrix: sp.MatrixBase) -> Array:
     return np.array(matrix.tolist(), dtype=float)
 
 
-def three_planes() -> MapMinimum:
+def three_planes() -> ChosenMinimum:
     """Three learned directions of a teacher that shares no axis with its inputs."""
     third, half, fifth = (sp.Rational(1, k) for k in (3, 2, 5))
-    return MapMinimum(
+    return ChosenMinimum(
         left=turned(3, 0, 1, third) * turned(3, 1, 2, half),
         right=turned(3, 0, 2, half) * turned(3, 0, 1, fifth),
         singular_values=(sp.Rational(9, 4), sp.Integer(1), sp.Rational(1, 4)),
@@ -41,7 +40,7 @@ def three_planes() -> MapMinimum:
     )
 
 
-def problem_of(minimum: MapMinimum, kurtosis: float, rate: float) -> LearningProblem:
+def problem_of(minimum: ChosenMinimum, kurtosis: float, rate: float) -> LearningProblem:
     return LearningProblem(
         study="exact",
         hidden=minimum.rank,
@@ -56,7 +55,7 @@ def problem_of(minimum: MapMinimum, kurtosis: float, rate: float) -> LearningPro
     )
 
 
-def signs_of(minimum: MapMinimum) -> Array:
+def signs_of(minimum: ChosenMinimum) -> Array:
     """Signs that bring the right axes into the frame of the dense road."""
     right = numbers(minimum.right)
     return np.array([np.sign(axis[np.argmax(np.abs(axis))]) for axis in right.T])
@@ -65,7 +64,7 @@ def signs_of(minimum: MapMinimum) -> Array:
 @pytest.mark.parametrize("name", ["rectangular", "left_out", "three planes"])
 def test_exact_rotation_statistics_are_those_of_the_dense_road(name: str) -> None:
     """The dense road finds the minimum by itself, from the teacher that was constructed."""
-    examples = MapExamples()
+    examples = Examples()
     minimum = three_planes() if name == "three planes" else getattr(examples, name)
     drift = MapDrift(minimum, elliptical_noise(minimum, sp.Rational(1, 2)))
     rate = 1e-3
@@ -74,7 +73,7 @@ def test_exact_rotation_statistics_are_those_of_the_dense_road(name: str) -> Non
     planes = [(i - 1, j - 1) for i, j in found.planes]
     flips = np.array([signs[i] * signs[j] for i, j in planes])
     covariance = np.array([[float(drift.covariance(k, q)) for q in planes] for k in planes])
-    mean = np.array([float(drift.mean(*k)) for k in planes])
+    mean = np.array([float(drift.mean(k)) for k in planes])
     assert found.covariance == pytest.approx(
         rate**3 * covariance * np.outer(flips, flips), rel=1e-10, abs=1e-10 * rate**3
     )
@@ -93,11 +92,11 @@ def test_direct_sum_over_lags_of_the_discrete_process_tends_to_the_covariance() 
     With ``n' = A n - eta z`` and ``A = 1 - eta H`` the rotation of a step is quadratic in
     independent Gaussian ``n`` and ``z``; its correlations at all lags are geometric sums.
     """
-    minimum = MapExamples().rectangular
+    minimum = Examples().rectangular
     drift = MapDrift(minimum, elliptical_noise(minimum, sp.Integer(0)))
-    metric = float(minimum.metric(0, 1))
+    metric = float(minimum.metric((0, 1)))
     exact = float(drift.covariance((0, 1), (0, 1)))
-    steady = float(drift.mean(0, 1))
+    steady = float(drift.mean((0, 1)))
     basis, _ = np.linalg.qr(numbers(minimum.reach))
     reach = numbers(minimum.reach)
     lifted = np.linalg.pinv(reach)
@@ -141,9 +140,9 @@ def test_an_operator_equation_is_solved_exactly() -> None:
 
 def test_label_noise_of_a_silent_output_reaches_nothing_else() -> None:
     """Noise of one output alone leaves the rows of the others without it."""
-    minimum = MapExamples().rectangular
-    quiet = MapMinimum(**(vars(minimum) | {"label_noise": (sp.Integer(0), sp.Integer(0))}))
+    minimum = Examples().rectangular
+    quiet = replace(minimum, label_noise=(sp.Integer(0), sp.Integer(0)))
     added = elliptical_noise(minimum, sp.Integer(0)) - elliptical_noise(quiet, sp.Integer(0))
-    inputs = minimum.inputs
+    inputs = minimum.network.inputs
     assert added[:inputs, inputs:].is_zero_matrix
     assert added[:inputs, :inputs] == minimum.label_noise[0] * minimum.input_covariance

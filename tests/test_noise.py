@@ -7,7 +7,8 @@ import pytest
 from aligned_examples import AlignedExample, aligned_example
 
 from symdrift.study.problem import Array
-from symdrift.theory.linear.gradient_noise import gradient_noise, reached_directions
+from symdrift.theory.linear.gradient_noise import gradient_noise
+from symdrift.theory.linear.normal_space import reached_directions
 
 EXAMPLES = {
     "all active": aligned_example(2, 0, 2, 2, 2),

@@ -11,6 +11,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from symdrift.derivation.symbols import GAMMA
+from symdrift.derivation.vocabulary import KURTOSIS
 from symdrift.evaluation import dense
 from symdrift.evaluation.closed_form import two_axes_formulas
 from symdrift.inputs import Elliptical
@@ -19,7 +20,6 @@ from symdrift.theory.linear.two_axes import (
     A_1,
     A_2,
     ANGLE,
-    KURTOSIS,
     LABEL_NOISE,
     LAMBDA_1,
     LAMBDA_2,

@@ -113,7 +113,8 @@ def adapted_names(
     adapted = {item: in_notation(latex, overrides) for item, latex in fixed.items()}
     for item in sorted(symbols, key=lambda item: (str(item), str(type(item)))):
         name = str(item)
-        if item in fixed or name.partition("_")[0] in stems:
+        printed = item.label if isinstance(item, sp.IndexedBase) else item
+        if printed in fixed or name.partition("_")[0] in stems:
             continue
         latex = str(sp.latex(item))
         # SymPy would print wd as a product and xbar with an accent.

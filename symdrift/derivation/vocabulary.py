@@ -60,15 +60,56 @@ OTHER_METRIC = sp.Symbol("G_prime", positive=True)
 ROTATION_STEP = sp.Symbol("xi_t", real=True)
 I_INDEX, J_INDEX, L_INDEX = sp.symbols("i j l", integer=True, positive=True)
 TERM = sp.IndexedBase("T")
+NOISE_ENTRY = sp.IndexedBase("noise_entry")
 
 BLOCK_HESSIAN, BLOCK_NOISE, BLOCK_FLUCTUATION = (
     {index: sp.MatrixSymbol(f"{stem}_{index}", 2, 2) for index in ("il", "jl")}
     for stem in ("H", "C", "Gamma")
 )
+OWN_HESSIAN, OWN_NOISE, OWN_FLUCTUATION = (
+    symbol(role, "ii") for role in ("hessian", "gradient_noise", "fluctuation")
+)
+PLANE_METRIC = symbol("metric", "ij")
 LEFT_SOLUTION = sp.MatrixSymbol("Y", 2, 2)
 RIGHT_SOLUTION = sp.MatrixSymbol("Z", 2, 2)
 
-LATEX = {
+MAPS = OUTPUTS * INPUTS
+"""Number of entries of a matrix of the shape of the learned map."""
+
+LEFT_AXES = sp.MatrixSymbol("P_axes", OUTPUTS, RANK)
+RIGHT_AXES = sp.MatrixSymbol("R_axes", INPUTS, RANK)
+VALUES = sp.MatrixSymbol("S_values", RANK, RANK)
+ROOTS = sp.MatrixSymbol("S_roots", RANK, RANK)
+CANONICAL_FIRST = sp.MatrixSymbol("first_star", RANK, INPUTS)
+CANONICAL_SECOND = sp.MatrixSymbol("second_star", OUTPUTS, RANK)
+LEARNED_MAP = sp.MatrixSymbol("M_map", OUTPUTS, INPUTS)
+OTHER_MAP = sp.MatrixSymbol("M_other", OUTPUTS, INPUTS)
+SLOPE = sp.MatrixSymbol("slope", OUTPUTS, INPUTS)
+UNLEARNED = sp.MatrixSymbol("slope_unlearned", OUTPUTS, INPUTS)
+INVERSE_COVARIANCE = sp.MatrixSymbol("Sigma_inverse", INPUTS, INPUTS)
+NUCLEAR, OTHER_NUCLEAR, SLOPE_NORM = sp.symbols("nuclear nuclear_other slope_norm", positive=True)
+EXCESS_OVER_MINIMUM = sp.Symbol("loss_above", real=True)
+
+ANY_MAP = sp.MatrixSymbol("F_map", OUTPUTS, INPUTS)
+FLAT = sp.MatrixSymbol("F_flat", MAPS, 1)
+REACHED_FIRST = sp.MatrixSymbol("reached_first", HIDDEN, INPUTS)
+REACHED_SECOND = sp.MatrixSymbol("reached_second", OUTPUTS, HIDDEN)
+REACH = sp.MatrixSymbol("J_reach", SIZE, MAPS)
+CURVED = sp.MatrixSymbol("H_map_F", OUTPUTS, INPUTS)
+SHAKEN = sp.MatrixSymbol("C_map_F", OUTPUTS, INPUTS)
+TURNED = sp.MatrixSymbol("O_map_F", OUTPUTS, INPUTS)
+MEAN_PRODUCT = sp.MatrixSymbol("E_FGF", OUTPUTS, INPUTS)
+MAP_HESSIAN = sp.MatrixSymbol("H_map", MAPS, MAPS)
+MAP_NOISE = sp.MatrixSymbol("C_map", MAPS, MAPS)
+MAP_FLUCTUATION = sp.MatrixSymbol("X_map", MAPS, MAPS)
+MAP_TURN = sp.MatrixSymbol("O_map", MAPS, MAPS)
+MAP_COLOURED = sp.MatrixSymbol("Y_map", MAPS, MAPS)
+OTHER_MAP_COLOURED = sp.MatrixSymbol("Y_map_prime", MAPS, MAPS)
+
+KURTOSIS = sp.Symbol("kurtosis", real=True)
+SYNAPTIC_NOISE = sp.Symbol("synaptic", positive=True)
+
+LATEX: dict[sp.Basic, str] = {
     MINIMUM_POINT: r"\theta^{*}",
     WEIGHTS: r"\theta_t",
     NEXT_WEIGHTS: r"\theta_{t+1}",
@@ -95,8 +136,59 @@ LATEX = {
     OTHER_COLOURED: "Y'",
     ROTATION_STEP: r"\xi_t",
     NOISE_COVARIANCE: r"\mathcal{S}",
+    NOISE_ENTRY.label: "C",
+    LEFT_AXES: "P",
+    RIGHT_AXES: "R",
+    VALUES: "S",
+    ROOTS: "S^{1/2}",
+    CANONICAL_FIRST: "W^{*}",
+    CANONICAL_SECOND: "U^{*}",
+    LEARNED_MAP: "M",
+    OTHER_MAP: "M'",
+    SLOPE: r"\Lambda",
+    UNLEARNED: r"\Lambda_{\perp}",
+    INVERSE_COVARIANCE: r"\Sigma^{-1}",
+    NUCLEAR: r"\lVert M\rVert_{*}",
+    OTHER_NUCLEAR: r"\lVert M'\rVert_{*}",
+    SLOPE_NORM: r"\lVert\Lambda\rVert",
+    EXCESS_OVER_MINIMUM: "L(M') - L(M)",
+    ANY_MAP: "F",
+    FLAT: "F",
+    REACHED_FIRST: r"(J F)_{W}",
+    REACHED_SECOND: r"(J F)_{U}",
+    REACH: "J",
+    CURVED: r"\mathcal{H} F",
+    SHAKEN: r"\mathcal{C} F",
+    TURNED: r"\mathcal{O} F",
+    MEAN_PRODUCT: r"\mathbb{E}[\langle e x^{\mathsf{T}}, F\rangle\, e x^{\mathsf{T}}]",
+    MAP_HESSIAN: r"\mathcal{H}",
+    MAP_NOISE: r"\mathcal{C}",
+    MAP_FLUCTUATION: r"\mathcal{X}",
+    MAP_TURN: r"\mathcal{O}",
+    MAP_COLOURED: r"\mathcal{Y}",
+    OTHER_MAP_COLOURED: r"\mathcal{Y}'",
+    KURTOSIS: r"\kappa",
+    SYNAPTIC_NOISE: r"\varsigma",
 }
 """How the display symbols print; roles of a study's notation come on top."""
+
+MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = (
+    (RANK, "rank of the learned map", "scalar"),
+    (LEARNED_MAP, "learned map", "m by n"),
+    (LEFT_AXES, "output axes of the learned map", "m by r"),
+    (RIGHT_AXES, "input axes of the learned map", "n by r"),
+    (VALUES, "singular values of the learned map, on the diagonal", "r by r"),
+    (SLOPE, "slope of the loss at the minimum", "m by n"),
+    (REACH, "change of the weights by a change of the learned map", "operator"),
+    (MAP_HESSIAN, "Hessian on learned maps", "operator"),
+    (MAP_NOISE, "gradient noise on learned maps", "operator"),
+    (MAP_FLUCTUATION, "fluctuation on learned maps", "operator"),
+    (MAP_TURN, "generator of a rotation on learned maps", "operator"),
+    (MAP_COLOURED, "solution of the Sylvester equation on learned maps", "operator"),
+    (KURTOSIS, "kurtosis of elliptical inputs", "scalar"),
+    (SYNAPTIC_NOISE, "standard deviation of the noise of a synapse", "per step"),
+)
+"""Rows of the notation table for what is no role: symbol, meaning, shape."""
 
 COMMON: dict[str, sp.Basic] = {
     "n": INPUTS,

@@ -34,6 +34,14 @@ ESSENTIAL = frozenset([
 Of a section without any of them, and of the results of the study, it shows what fits.
 """
 
+ON_SHARED_AXES = {
+    "learned-map": "singular-value", "factored": "singular-value", "slope": "axis-residual",
+    "slope-form": "axis-residual", "reach": "hessian-pair", "map-noise": "noise-pair",
+    "decay-matrix": "axis-decay", "diffusion": "representation-diffusion", "rate": "decay-rate",
+    "speed": "no-mean",
+}  # fmt: skip
+"""Formulas of any task, and what stands for them where teacher and inputs share axes."""
+
 _ROOM = 188.0
 """Height of the formulas on the page, both columns together, in em."""
 _HEADING, _GAP = 1.8, 0.6
@@ -98,6 +106,8 @@ def _labelled(derivation: Derivation, section: SectionView[Piece]) -> list[tuple
 
 def _selection(derivation: Derivation, assembly: Assembly[Piece]) -> frozenset[str]:
     """Labels of what the page has room for: the essential first, then the rest in order."""
+    told = {equation.label for step in derivation.steps for equation in step.equations}
+    labels = ESSENTIAL - {label for label, own in ON_SHARED_AXES.items() if own in told}
     essential: list[tuple[str, float]] = []
     others: list[tuple[str, float]] = []
     for section in assembly.sections:
@@ -106,7 +116,7 @@ def _selection(derivation: Derivation, assembly: Assembly[Piece]) -> frozenset[s
             for label, piece in _labelled(derivation, section)
             if piece.height <= _TALLEST
         ]
-        chosen = [pair for pair in labelled if pair[0] in ESSENTIAL]
+        chosen = [pair for pair in labelled if pair[0] in labels]
         essential += chosen
         others += [] if chosen else labelled
     left = _ROOM - _HEADING * len(assembly.sections)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA
+from symdrift.derivation.vocabulary import KURTOSIS
 from symdrift.kernels.scalar import Argument, ScalarFunction
 from symdrift.theory.linear.two_axes import (
     A_1,
@@ -14,7 +15,6 @@ from symdrift.theory.linear.two_axes import (
     DETERMINANT,
     DETERMINANT_VALUE,
     GAUSSIAN,
-    KURTOSIS,
     LABEL_NOISE,
     LABELS,
     LAMBDA_1,

@@ -1,7 +1,7 @@
 """The equations of the blocks, solved by sums of positive terms.
 
 Differences of nearly equal numbers cost digits where curvatures differ by orders of magnitude.
-The solutions of `symdrift.theory.linear.normal_space` are rewritten here for blocks of two rows
+The solutions of `symdrift.algebra.equations` are rewritten here for blocks of two rows
 whose entry beside the diagonal is ``-kappa``, so that no digits are lost: by Cayley-Hamilton, with
 ``t, d`` and ``u, e`` for trace and determinant of ``P`` and ``Q``,
 

@@ -19,26 +19,22 @@ from symdrift.progress import Progress, log_stage
 from symdrift.study import SampleInputs, Study
 from symdrift.study.letters import refuse_letters_of_the_theory
 from symdrift.study.roles import ROLES
-from symdrift.theory import drift as drift_section
-from symdrift.theory import fluctuation as normal_section
-from symdrift.theory import hessian as curvature_section
-from symdrift.theory import map_vocabulary
-from symdrift.theory import noise as noise_section
-from symdrift.theory import representation as representation_section
-from symdrift.theory import results as results_section
-from symdrift.theory import special_cases as special_section
-from symdrift.theory.area import area
+from symdrift.theory import (
+    area,
+    drift,
+    fixed_points,
+    fluctuation,
+    hessian,
+    hessian_blocks,
+    misaligned,
+    noise,
+    representation,
+    results,
+    special_cases,
+    symmetry,
+    task,
+)
 from symdrift.theory.examples import Examples
-from symdrift.theory.fixed_points import minimum
-from symdrift.theory.maps import misaligned as two_axes_section
-from symdrift.theory.maps import moments as moments_section
-from symdrift.theory.maps import observed
-from symdrift.theory.maps import reach as reach_section
-from symdrift.theory.maps import rotation as rotation_section
-from symdrift.theory.maps import task as task_section
-from symdrift.theory.maps.factorisation import factorisation
-from symdrift.theory.maps.map_examples import MapExamples
-from symdrift.theory.results import results, synaptic_results
 from symdrift.theory.setting import ABOUT_ZERO, ZERO_MEAN, setting
 from symdrift.theory.subject import (
     absent_sources,
@@ -48,10 +44,45 @@ from symdrift.theory.subject import (
     is_aligned,
     subject_of,
 )
-from symdrift.theory.symmetry import symmetry
 from symdrift.theory.synaptic_noise import synaptic_noise
 
-STEPS = 42
+SHARED_AXES = (
+    fixed_points.minimum,
+    fixed_points.learned_axes,
+    symmetry.symmetry,
+    hessian.curvature,
+    hessian_blocks.hessian_blocks,
+    noise.noise,
+    noise.noise_blocks,
+    fluctuation.fluctuation,
+    fluctuation.fluctuation_blocks,
+    area.area,
+    drift.drift,
+    representation.representation,
+    representation.representation_on_axes,
+    special_cases.special,
+)
+"""The theory behind the setting where teacher and Gaussian inputs share axes, in reading order.
+
+What holds for any task comes first in each chapter, then what shared axes make of it.
+"""
+
+ANY_TASK = (
+    fixed_points.minimum,
+    fixed_points.optimality,
+    symmetry.symmetry,
+    hessian.curvature,
+    noise.noise,
+    noise.other_inputs,
+    fluctuation.fluctuation,
+    area.area,
+    area.rotation,
+    representation.representation,
+    synaptic_noise,
+)
+"""The theory behind the setting for any teacher and any inputs, in reading order."""
+
+STEPS = 50
 """About how many steps a derivation has, for a progress bar."""
 
 
@@ -126,36 +157,37 @@ class Chapter:
     steps: Callable[[], Iterator[Step]]
 
 
-def _aligned(study: Study) -> tuple[Chapter, ...]:
+def _theory(study: Study, parts: Iterable[Callable[[Examples], Iterator[Step]]]) -> list[Chapter]:
+    """Setting and theory, which depend on the study in one sentence about its inputs."""
+    examples = Examples()
+    inputs = ABOUT_ZERO if are_data(study) else ZERO_MEAN
+    chapters = [Chapter("setting", inputs, lambda: setting(examples.generic, inputs))]
+    chapters += [Chapter(part.__name__, None, partial(part, examples)) for part in parts]
+    return chapters
+
+
+def _aligned(study: Study) -> Iterator[Chapter]:
     """The closed form, and what it is for one study."""
     subject = subject_of(study)
-    examples = Examples()
     document = [study.name, study.document]
-    chapters = [Chapter("theory", None, lambda: _theory(examples))]
+    examples = Examples()
+    yield from _theory(study, SHARED_AXES)
     if has_synaptic_noise(study):
-        chapters.append(Chapter("synaptic", None, synaptic_noise))
-    chapters.append(Chapter("results", document, lambda: results(examples, subject)))
+        yield Chapter("synaptic_noise", None, partial(synaptic_noise, examples))
+    yield Chapter("results", document, lambda: results.results(examples, subject))
     if has_synaptic_noise(study):
-        added = Chapter("synaptic-results", document, lambda: synaptic_results(subject))
-        chapters.append(added)
-    return tuple(chapters)
+        yield Chapter("synaptic-results", document, lambda: results.synaptic_results(subject))
 
 
-def _general(study: Study) -> tuple[Chapter, ...]:
+def _general(study: Study) -> Iterator[Chapter]:
     """The theory of any task, two axes where the study has them, and the study itself."""
-    aligned, examples = Examples(), MapExamples()
     document = [study.name, study.document, _digest(study)]
-    inputs = ABOUT_ZERO if are_data(study) else ZERO_MEAN
-    chapters = [
-        Chapter("setting", inputs, lambda: setting(examples.generic, inputs)),
-        Chapter("general", None, lambda: _general_theory(aligned, examples)),
-    ]
+    yield from _theory(study, ANY_TASK)
     if has_explicit_rate(study):
         absent = absent_sources(study)
         names = [source.name for source in absent]
-        chapters.append(Chapter("two-axes", names, lambda: two_axes_section.two_axes(absent)))
-    chapters.append(Chapter("task", document, lambda: task_section.task(study)))
-    return tuple(chapters)
+        yield Chapter("two-axes", names, lambda: misaligned.two_axes(absent))
+    yield Chapter("task", document, lambda: task.task(study))
 
 
 def _digest(study: Study) -> str:
@@ -183,32 +215,6 @@ def _named(step: Step, names: dict[sp.Basic, str]) -> Step:
     return replace(step, equations=tuple(own(equation) for equation in step.equations))
 
 
-def _theory(examples: Examples) -> Iterator[Step]:
-    """Everything that holds for any aligned study."""
-    yield from setting(examples.generic, ZERO_MEAN)
-    yield from minimum(examples.generic)
-    yield from symmetry(examples.generic)
-    yield from curvature_section.curvature(examples)
-    yield from noise_section.noise(examples)
-    yield from normal_section.normal(examples)
-    yield from area(examples.generic)
-    yield from drift_section.drift(examples)
-    yield from representation_section.representation(examples)
-    yield from special_section.special(examples)
-
-
-def _general_theory(aligned: Examples, examples: MapExamples) -> Iterator[Step]:
-    """Everything behind the setting that holds for any teacher and any inputs."""
-    yield from factorisation(examples)
-    yield from symmetry(examples.generic)
-    yield from reach_section.reach(examples)
-    yield from moments_section.moments(aligned, examples)
-    yield from normal_section.stationary(examples)
-    yield from rotation_section.rotation(examples)
-    yield from observed.observed()
-    yield from synaptic_noise()
-
-
 _MEANINGS_OF_DATA = {
     "input": "input",
     "input_covariance": "second moment of the inputs about zero",
@@ -230,7 +236,7 @@ def _notation_table(study: Study) -> tuple[Notation, ...]:
         "gradient_noise": vocabulary.NOISE,
         "fluctuation": vocabulary.FLUCTUATION,
         "generator": vocabulary.GENERATOR,
-        "decay": representation_section.DECAY,
+        "decay": representation.DECAY,
     }
     sizes = {
         "inputs": vocabulary.COMMON["n"],
@@ -253,7 +259,7 @@ def _further_notation(steps: Iterable[Step]) -> Iterator[Notation]:
     used: set[sp.Basic] = set()
     for step in steps:
         used |= _symbols_of(step)
-    for item, meaning, size in map_vocabulary.MEANINGS:
+    for item, meaning, size in vocabulary.MEANINGS:
         if item in used:
             yield Notation(str(item), item, meaning, size)
 
@@ -271,20 +277,17 @@ def _symbol_names(
 ) -> dict[sp.Basic, str]:
     fixed: dict[sp.Basic, str] = dict(vocabulary.LATEX)
     for section in (
-        curvature_section,
-        noise_section,
-        normal_section,
-        drift_section,
-        representation_section,
-        special_section,
-        results_section,
-        map_vocabulary,
-        reach_section,
-        moments_section,
-        rotation_section,
-        observed,
-        two_axes_section,
-        task_section,
+        hessian,
+        hessian_blocks,
+        noise,
+        fluctuation,
+        area,
+        drift,
+        representation,
+        special_cases,
+        results,
+        misaligned,
+        task,
     ):
         fixed |= section.LATEX
     used: set[sp.Basic] = set()

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import sympy as sp
 
+from symdrift.algebra.equations import solve_sylvester
+from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import factor, is_zero, leading_term, replaced
 from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
@@ -20,30 +22,28 @@ from symdrift.derivation.vocabulary import (
     L_INDEX,
     LEFT_SOLUTION,
     NOISE,
+    OWN_FLUCTUATION,
+    OWN_HESSIAN,
+    OWN_NOISE,
+    PLANE_METRIC,
     RIGHT_SOLUTION,
     TERM,
     TURN,
 )
-from symdrift.theory.examples import Examples
+from symdrift.theory.examples import SHARED, Examples
 from symdrift.theory.linear.aligned import DriftTerm, counterparts, renaming
-from symdrift.theory.linear.gradient_noise import reached_directions
 from symdrift.theory.linear.limits import autoencoder_direction
-from symdrift.theory.linear.normal_space import NormalSpace, solve_sylvester
+from symdrift.theory.linear.normal_space import NormalSpace, reached_directions
 from symdrift.theory.linear.points import AlignedMinimum, active_direction
 from symdrift.theory.linear.stochastic_area import couplings, mean_rotation
-from symdrift.theory.setting import evaluate_matrix
 
 PLANE_VARIANCE = symbol("rotation_covariance", "ij")
 WHITE_VARIANCE = sp.Symbol("V_white", positive=True)
-SQUARED_LENGTH = symbol("metric", "ij")
 WHITE_RATIO = sp.Symbol("white_ratio", positive=True)
 PLANE_MEAN = symbol("mean_rotation", "ij", real=True)
 OVERLAP = sp.Symbol("o_ijl", positive=True)
 OWN_OVERLAP = sp.Symbol("o_iji", positive=True)
 DIRECTIONS = sp.Symbol("n_axes", positive=True, integer=True)
-OWN_HESSIAN, OWN_NOISE, OWN_FLUCTUATION = (
-    symbol(role, "ii") for role in ("hessian", "gradient_noise", "fluctuation")
-)
 MIXED_HESSIAN, MIXED_NOISE, MIXED_FLUCTUATION = (
     sp.MatrixSymbol(f"{stem}_ji", 2, 2) for stem in ("H", "C", "Gamma")
 )
@@ -119,6 +119,18 @@ def _couplings(examples: Examples) -> Step:
                 "itself, and each pair of blocks belongs to one plane.",
                 "all entries inspected",
                 structure,
+            ),
+            vanishes(
+                "Between the images of two maps the rotation in all weights is that on learned "
+                f"maps: {SHARED}.",
+                *(
+                    space.minimum.reach.T
+                    * space.minimum.network.rotation(*plane)
+                    * space.minimum.reach
+                    - space.minimum.turn(plane)
+                    for space in examples.shared_axes
+                    for plane in space.minimum.planes
+                ),
             ),
             vanishes(
                 "The rotation between the two blocks is the stated multiple of the identity and "
@@ -257,8 +269,8 @@ def _terms(examples: Examples) -> Step:
         symbols={"y": ROW_LEFT, "z": ROW_RIGHT},
         checks=(
             holds(
-                "The displayed term, with the explicit blocks put in, is the contribution found "
-                "in the full matrices.",
+                "The displayed term, with the explicit blocks put in, is the contribution of the "
+                "two blocks to the trace.",
                 "exact evaluation at a rational point",
                 lambda: compare(representative.other_term, other, OVERLAP, pair_names, ()),
             ),
@@ -288,7 +300,7 @@ def _total(examples: Examples) -> Step:
     representative = examples.representative
     total = (
         ETA**2
-        / (BATCH**2 * SQUARED_LENGTH**2)
+        / (BATCH**2 * PLANE_METRIC**2)
         * sp.Sum(TERM[I_INDEX, J_INDEX, L_INDEX], (L_INDEX, 1, DIRECTIONS))
     )
     spaces = (examples.all_active, examples.bottleneck, examples.silent_unit)
@@ -334,8 +346,8 @@ def _total(examples: Examples) -> Step:
     named = "three learned axes, a bottleneck, a silent hidden unit."
     tests = (
         holds(
-            "Each term from the full matrices of an explicit network and from the representative "
-            f"indices is the same rational function, without label noise: {named}",
+            "Each term of an explicit network and of the representative indices is the same "
+            f"rational function, without label noise: {named}",
             "numerator expanded to zero",
             lambda: all(agree(space) for space in spaces),
         ),
@@ -450,7 +462,7 @@ def _white_noise(examples: Examples) -> Step:
     shown = factor(exact[0] / approximate[0])
     lam_i, lam_j = symbol("input_variance", "i"), symbol("input_variance", "j")
     return step(
-        white=(WHITE_VARIANCE, ETA**2 * area / SQUARED_LENGTH**2),
+        white=(WHITE_VARIANCE, ETA**2 * area / PLANE_METRIC**2),
         white_ratio=(WHITE_RATIO, shown),
         checks=(
             holds(

@@ -1,4 +1,4 @@
-"""The minimum: which directions are learned, and how strongly."""
+"""The minimum: its factors, why it is the global one, and what is learned on shared axes."""
 
 from __future__ import annotations
 
@@ -13,29 +13,64 @@ from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.derivation.vocabulary import (
     AXIS_LOSS,
     AXIS_SLOPE,
+    CANONICAL_FIRST,
+    CANONICAL_SECOND,
+    EXCESS_OVER_MINIMUM,
     FIRST_LAYER,
+    INPUT_COVARIANCE,
+    INVERSE_COVARIANCE,
+    LEARNED_MAP,
+    LEFT_AXES,
     MEAN_FIRST,
     MEAN_SECOND,
+    NUCLEAR,
+    OTHER_MAP,
+    OTHER_NUCLEAR,
     REDUCTION,
+    RESIDUAL,
+    RIGHT_AXES,
+    ROOTS,
     SECOND_LAYER,
+    SLOPE,
+    SLOPE_NORM,
+    TEACHER,
+    UNLEARNED,
+    VALUES,
 )
+from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import any_direction
 from symdrift.theory.linear.network import LinearNetwork
 from symdrift.theory.linear.points import (
     AlignedMinimum,
-    active_direction,
-    inactive_direction,
+    ChosenMinimum,
     loss_reduction,
 )
 
 
-def minimum(network: LinearNetwork) -> Iterator[Step]:
-    """Balance, singular values, active directions and the loss that remains."""
-    yield balance(network)
-    yield from _aligned_minimum()
+def minimum(examples: Examples) -> Iterator[Step]:
+    """Balance, singular value decomposition and slope, for any task."""
+    yield _balance(examples.generic)
+    yield _factored(examples)
+    yield _slope(examples)
 
 
-def balance(network: LinearNetwork) -> Step:
+def optimality(examples: Examples) -> Iterator[Step]:
+    """Global optimality, and the task of a minimum."""
+    yield _optimal(examples)
+    yield _chosen(examples)
+
+
+def learned_axes(examples: Examples) -> Iterator[Step]:
+    """Singular values, active directions and the loss that remains, on shared axes."""
+    one = AlignedMinimum((any_direction(""),), hidden=1, inputs=1, outputs=1)
+    gain, value = symbol("gain"), symbol("singular_value")
+    slope = sp.factor(sum(one.mean_gradient).subs(symbol("residual_map"), gain - value))
+    (root,) = sp.solve(slope / sp.sqrt(value), value)
+    yield _singular_values(examples, slope, root)
+    yield _active(examples, one, root)
+
+
+def _balance(network: LinearNetwork) -> Step:
     """The two layers are balanced
 
     At a minimum both mean gradients vanish, [eq:stationary]. Multiplying one by {U}, the other
@@ -70,25 +105,219 @@ def balance(network: LinearNetwork) -> Step:
     )
 
 
-def _aligned_minimum() -> Iterator[Step]:
-    one = AlignedMinimum((any_direction(""),), hidden=1, inputs=1, outputs=1)
-    gain, value = symbol("gain"), symbol("singular_value")
-    slope = sp.factor(sum(one.mean_gradient).subs(symbol("residual_map"), gain - value))
-    (root,) = sp.solve(slope / sp.sqrt(value), value)
-    yield _singular_values(slope, root)
-    yield _active(one, root)
+def _factored(examples: Examples) -> Step:
+    """The learned map and its factors
+
+    Balanced layers can be turned into a common frame of the hidden layer, in which the squared
+    lengths of what a hidden unit receives and of what it sends are equal: they are singular
+    values of the learned map, [eq:learned-map], and the layers are its factors [eq:factored]
+    and [eq:factored-second]. Hidden axes are numbered by decreasing singular value; this is
+    the canonical frame. Half of the squared weights is then the sum of the singular values,
+    the nuclear norm [eq:nuclear], and no other pair of layers with the same product has less.
+    """
+    squares = (
+        sp.Trace(FIRST_LAYER * FIRST_LAYER.T) / 2 + sp.Trace(SECOND_LAYER * SECOND_LAYER.T) / 2
+    )
+    minimum = examples.left_out
+    first = sp.Matrix(2, 3, sp.symbols("w_1:7"))
+    second = sp.Matrix(3, 2, sp.symbols("u_1:7"))
+    left, right = minimum.left, minimum.right
+    half = sp.Rational(1, 2)
+
+    def squared(matrix: sp.MatrixBase) -> sp.Expr:
+        return sp.Add(*(entry**2 for entry in matrix))
+
+    gap = (
+        squared(left.T * second - right.T * first.T)
+        + squared(second - left * left.T * second)
+        + squared(first - first * right * right.T)
+    )
+    return step(
+        learned_map=(LEARNED_MAP, LEFT_AXES * VALUES * RIGHT_AXES.T),
+        factored=(CANONICAL_FIRST, ROOTS * RIGHT_AXES.T),
+        factored_second=(CANONICAL_SECOND, LEFT_AXES * ROOTS),
+        nuclear=(squares, NUCLEAR),
+        checks=(
+            vanishes(
+                "The factors are balanced, their product is the learned map and half of their "
+                "squared entries is the sum of the singular values: two networks with rational "
+                "entries, whose teachers share no axes with their inputs.",
+                *(
+                    expression
+                    for network in examples.rational
+                    for expression in (
+                        network.second_layer * network.first_layer - network.learned_map,
+                        network.first_layer * network.first_layer.T
+                        - network.second_layer.T * network.second_layer,
+                        half * (squared(network.first_layer) + squared(network.second_layer))
+                        - sum(network.singular_values),
+                    )
+                ),
+            ),
+            vanishes(
+                "For arbitrary layers and axes half of the squared weights exceeds the trace of "
+                "the product between the axes by half a sum of squares.",
+                half * (squared(first) + squared(second))
+                - (left.T * second * first * right).trace()
+                - half * gap,
+            ),
+        ),
+    )
 
 
-def _singular_values(slope: sp.Expr, root: sp.Expr) -> Step:
+def _slope(examples: Examples) -> Step:
+    """Stationarity in terms of the slope
+
+    The task pulls at the learned map with the slope {Lambda}, [eq:slope]. In the factors
+    [eq:factored] both conditions [eq:stationary] say the same: on the axes of the learned map
+    the slope equals the weight decay, and the rest of it joins axes that are not learned,
+    [eq:slope-form].
+    """
+    return step(
+        slope=(SLOPE, RESIDUAL * INPUT_COVARIANCE),
+        slope_form=[
+            (SLOPE, GAMMA * LEFT_AXES * RIGHT_AXES.T + UNLEARNED),
+            (LEFT_AXES.T * UNLEARNED, sp.ZeroMatrix(*RIGHT_AXES.T.shape)),
+            (UNLEARNED * RIGHT_AXES, sp.ZeroMatrix(*LEFT_AXES.shape)),
+        ],
+        symbols={"Lambda": SLOPE},
+        checks=(
+            vanishes(
+                "With a slope of this form the mean gradient of both layers vanishes: two "
+                "networks with rational entries, one of which leaves a direction out.",
+                *(
+                    expression
+                    for network in examples.rational
+                    for expression in (
+                        network.second_layer.T * network.slope
+                        - network.weight_decay * network.first_layer,
+                        network.slope * network.first_layer.T
+                        - network.weight_decay * network.second_layer,
+                        network.left.T * network.unlearned_slope,
+                        network.unlearned_slope * network.right,
+                    )
+                ),
+            ),
+        ),
+    )
+
+
+def _optimal(examples: Examples) -> Step:
+    """The minimum is the global one
+
+    As a function of the learned map alone the loss is convex: a quadratic form plus {gamma}
+    times the nuclear norm. It exceeds the loss of the map [eq:learned-map] by [eq:above]. When
+    no singular value of the slope is larger than the weight decay, [eq:dual], the slope can
+    earn no more than the nuclear norm costs, so that no map has a lower loss; when the
+    inequality is strict beyond the learned axes, the minimum is the only one. The pair of
+    [eq:slope-form] and [eq:dual] is therefore a certificate of the minimum, which a numerical
+    solution has to satisfy too.
+    """
+    change = OTHER_MAP - LEARNED_MAP
+    above = (
+        sp.Trace(change * INPUT_COVARIANCE * change.T) / 2
+        + GAMMA * OTHER_NUCLEAR
+        - sp.Trace(SLOPE.T * OTHER_MAP)
+    )
+    network = examples.generic
+    here = sp.Matrix(2, 3, sp.symbols("m_1:7"))
+    there = sp.Matrix(2, 3, sp.symbols("k_1:7"))
+    teacher, covariance = network.teacher, network.input_covariance
+
+    def quadratic(matrix: sp.MatrixBase) -> sp.Expr:
+        return (matrix * covariance * matrix.T).trace() / 2
+
+    def slope_is_bounded(minimum: ChosenMinimum) -> bool:
+        """All principal minors of ``gamma^2 - Lambda Lambda'`` are non-negative."""
+        slope = minimum.slope
+        rest = minimum.weight_decay**2 * sp.eye(slope.rows) - slope * slope.T
+        return bool(rest.is_positive_semidefinite)
+
+    return step(
+        above=(EXCESS_OVER_MINIMUM, above),
+        dual=sp.Le(SLOPE_NORM, GAMMA, evaluate=False),
+        checks=(
+            vanishes(
+                "The quadratic parts of the two losses differ as in [eq:above], for arbitrary "
+                "maps, a full teacher and a full covariance.",
+                quadratic(teacher - there)
+                - quadratic(teacher - here)
+                - quadratic(there - here)
+                + ((teacher - here) * covariance * (there - here).T).trace(),
+            ),
+            vanishes(
+                "The slope earns exactly what the nuclear norm of the learned map costs.",
+                *(
+                    (network.slope.T * network.learned_map).trace()
+                    - network.weight_decay * sum(network.singular_values)
+                    for network in examples.rational
+                ),
+            ),
+            holds(
+                "In both networks with rational entries the slope satisfies [eq:dual].",
+                "principal minors",
+                lambda: all(slope_is_bounded(network) for network in examples.rational),
+            ),
+        ),
+        assumptions=(
+            "There are at least as many hidden units as directions that the convex problem "
+            "learns. With fewer, the minimum of lowest loss is searched numerically; what "
+            "follows holds there too, [eq:dual] does not.",
+        ),
+    )
+
+
+def _chosen(examples: Examples) -> Step:
+    """The task of a minimum
+
+    A teacher and a covariance that share no axes have a minimum without a formula. Read
+    backwards there is one: axes, singular values, slope and covariance can be chosen, and
+    [eq:task] is the teacher that has this minimum. With rational choices the minimum is exact.
+    The checks below use two such networks, with elliptical inputs and label noise: one with
+    three inputs, two outputs and two learned directions, and one with three inputs and outputs
+    that leaves a direction out. Neither has an axis in common with its covariance.
+    """
+    teacher = (
+        LEFT_AXES * VALUES * RIGHT_AXES.T
+        + (GAMMA * LEFT_AXES * RIGHT_AXES.T + UNLEARNED) * INVERSE_COVARIANCE
+    )
+    return step(
+        task=(TEACHER, teacher),
+        checks=(
+            vanishes(
+                "The mean gradient of the two networks vanishes in every weight, from the loss "
+                "of a sample by differentiation and averaging.",
+                *(network.mean_gradient for network in examples.rational),
+            ),
+            holds(
+                "Teacher and covariance do not share axes.",
+                "matrix product",
+                lambda: all(
+                    not _share_axes(network.teacher, network.input_covariance)
+                    for network in examples.rational
+                ),
+            ),
+        ),
+    )
+
+
+def _share_axes(teacher: sp.MatrixBase, covariance: sp.MatrixBase) -> bool:
+    product = teacher.T * teacher * covariance
+    return bool((product - product.T).is_zero_matrix)
+
+
+def _singular_values(examples: Examples, slope: sp.Expr, root: sp.Expr) -> Step:
     """Singular values of an aligned task
 
-    When teacher and inputs share axes, the balanced minimum can be turned so that every hidden
-    unit serves one axis with equal weights in both layers: the singular value {s} of the
-    learned map is the square of that weight. On an axis with input variance {lambda} and gain
-    {a} the loss changes with that weight as in [eq:axis-slope]. The slope vanishes for a
-    direction that is not learned, and for [eq:singular-value], which leaves the residual
-    [eq:axis-residual] of the gain. Any further direction stays as it is: its residual is its
-    gain.
+    When teacher and inputs share axes, these are the axes of the learned map: in the factors
+    [eq:factored] and [eq:factored-second] every hidden unit serves one axis with equal weights
+    in both layers, and the singular value {s} is the square of that weight. On an axis with
+    input variance {lambda} and gain {a} the loss changes with that weight as in
+    [eq:axis-slope]. The derivative vanishes for a direction that is not learned and, as
+    [eq:slope-form] asks, where the input variance times what is missing of the gain equals
+    the weight decay: there the singular value is [eq:singular-value], which leaves the
+    residual [eq:axis-residual] of the gain. Any further direction stays as it is: its residual
+    is its gain.
     """
     gain, value = symbol("gain"), symbol("singular_value")
     residual = symbol("residual_map")
@@ -104,7 +333,7 @@ def _singular_values(slope: sp.Expr, root: sp.Expr) -> Step:
             vanishes(
                 "Two learned directions and one that is left out: the mean gradient vanishes in "
                 "every weight of the network with three axes.",
-                _three().mean_gradient,
+                examples.bottleneck.minimum.mean_gradient,
             ),
         ),
         assumptions=(
@@ -115,7 +344,7 @@ def _singular_values(slope: sp.Expr, root: sp.Expr) -> Step:
     )
 
 
-def _active(one: AlignedMinimum, value_learned: sp.Expr) -> Step:
+def _active(examples: Examples, one: AlignedMinimum, value_learned: sp.Expr) -> Step:
     """Which directions are learned
 
     A direction can be learned when its singular value is positive, [eq:active]; the loss is
@@ -149,7 +378,9 @@ def _active(one: AlignedMinimum, value_learned: sp.Expr) -> Step:
                 "The loss of a network with two learned directions and one left out is the sum "
                 "over its directions.",
                 "numerator expanded to zero",
-                lambda: is_zero(_sum_over_directions(learned, left_out) - _three().loss),
+                lambda: is_zero(
+                    _sum_over_directions(learned, left_out) - examples.bottleneck.minimum.loss
+                ),
             ),
         ),
         assumptions=(
@@ -160,15 +391,9 @@ def _active(one: AlignedMinimum, value_learned: sp.Expr) -> Step:
     )
 
 
-def _three() -> AlignedMinimum:
-    return AlignedMinimum(
-        (active_direction("i"), active_direction("j"), inactive_direction("l")), 2, 3, 3
-    )
-
-
 def _sum_over_directions(learned: sp.Expr, left_out: sp.Expr) -> sp.Expr:
     total = sp.Integer(0)
-    for expression, index in ((learned, "i"), (learned, "j"), (left_out, "l")):
+    for expression, index in ((learned, "1"), (learned, "2"), (left_out, "3")):
         total += expression.xreplace(
             {
                 symbol(role): symbol(role, index)

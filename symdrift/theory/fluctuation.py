@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import sympy as sp
 
+from symdrift.algebra.equations import solve_lyapunov
 from symdrift.algebra.rational import is_zero
-from symdrift.derivation.chapter import Test, holds, step, vanishes
+from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
-from symdrift.derivation.symbols import ETA, symbol
+from symdrift.derivation.symbols import ETA
 from symdrift.derivation.vocabulary import (
     BLOCK_FLUCTUATION,
     BLOCK_HESSIAN,
@@ -20,51 +21,28 @@ from symdrift.derivation.vocabulary import (
     NEXT_NORMAL,
     NOISE,
     NORMAL,
+    OWN_FLUCTUATION,
 )
 from symdrift.theory.examples import Examples
-from symdrift.theory.linear.normal_space import NormalSpace, solve_lyapunov
-from symdrift.theory.maps.map_examples import MapExamples
+from symdrift.theory.linear.normal_space import NormalSpace
 
 EXCESS = sp.Symbol("L_excess", positive=True)
-OWN = symbol("fluctuation", "ii")
 
 LATEX = {EXCESS: r"\langle L \rangle - L^{*}"}
 
 
-def normal(examples: Examples) -> Iterator[Step]:
-    """The Lyapunov equation, its closed solution and the excess loss."""
-    yield lyapunov()
-    yield _fluctuation_blocks(examples)
-    yield _excess_loss(
-        vanishes(
-            "Half the trace of Hessian times fluctuation, summed over the blocks, equals a "
-            "quarter of the learning rate times the trace of the full noise covariance.",
-            *(
-                sum((block.hessian * block.fluctuation).trace() for block in space.blocks) / 2
-                - ETA * space.noise.trace() / 4
-                for space in (examples.all_active, examples.bottleneck)
-            ),
-        )
-    )
-
-
-def stationary(examples: MapExamples) -> Iterator[Step]:
+def fluctuation(examples: Examples) -> Iterator[Step]:
     """The Lyapunov equation and the excess loss, for any task."""
-    yield lyapunov()
-    yield _excess_loss(
-        vanishes(
-            "Half the trace of Hessian times fluctuation equals a quarter of the trace of the "
-            "noise covariance, in two networks with rational entries, with full matrices in all "
-            "weights and for unit learning rate.",
-            *(
-                (space.hessian * space.fluctuation).trace() / 2 - space.noise.trace() / 4
-                for space in examples.weight_spaces
-            ),
-        )
-    )
+    yield _lyapunov()
+    yield _excess_loss(examples)
 
 
-def lyapunov() -> Step:
+def fluctuation_blocks(examples: Examples) -> Iterator[Step]:
+    """The closed solution in the blocks of shared axes."""
+    yield _fluctuation_blocks(examples)
+
+
+def _lyapunov() -> Step:
     """An Ornstein-Uhlenbeck process
 
     In the normal space the loss has a strict minimum. A deviation {n_t} is pulled back by the
@@ -105,11 +83,47 @@ def lyapunov() -> Step:
     )
 
 
+def _excess_loss(examples: Examples) -> Step:
+    """Excess loss
+
+    The trace of the Lyapunov equation gives the excess loss of the fluctuating network,
+    [eq:excess-loss]: it does not depend on the Hessian. It is constant while the
+    representation drifts.
+    """
+    return step(
+        excess_loss=[
+            (EXCESS, sp.Trace(HESSIAN * FLUCTUATION) / 2),
+            (EXCESS, ETA * sp.Trace(NOISE) / 4),
+        ],
+        checks=(
+            vanishes(
+                "Half the trace of Hessian times fluctuation equals a quarter of the trace of the "
+                "noise covariance, in two networks with rational entries, with full matrices in "
+                "all weights and for unit learning rate.",
+                *(
+                    (space.hessian * space.fluctuation).trace() / 2 - space.noise.trace() / 4
+                    for space in examples.weight_spaces
+                ),
+            ),
+            vanishes(
+                "The same on shared axes, with symbols: the trace summed over the blocks, and that "
+                "of the full noise covariance, for three learned axes and for a bottleneck.",
+                *(
+                    sum((block.hessian * block.fluctuation).trace() for block in space.blocks) / 2
+                    - ETA * space.noise.trace() / 4
+                    for space in (examples.all_active, examples.bottleneck)
+                ),
+            ),
+        ),
+    )
+
+
 def _fluctuation_blocks(examples: Examples) -> Step:
     """Fluctuation of each block
 
-    Blocks of two rows have a closed solution in trace and determinant, [eq:lyapunov-solution];
-    an axis with itself fluctuates by [eq:fluctuation-own].
+    On shared axes the Lyapunov equation falls apart into one for each block. Blocks of two rows
+    have a closed solution in trace and determinant, [eq:lyapunov-solution]; an axis with itself
+    fluctuates by [eq:fluctuation-own].
     """
     h, c, gamma = BLOCK_HESSIAN["il"], BLOCK_NOISE["il"], BLOCK_FLUCTUATION["il"]
     trace, determinant = sp.Trace(h), sp.Determinant(h)
@@ -129,7 +143,7 @@ def _fluctuation_blocks(examples: Examples) -> Step:
     spaces = (examples.all_active, examples.bottleneck, examples.more_outputs)
     return step(
         lyapunov_solution=(gamma, solution),
-        fluctuation_own=(OWN, sp.factor(own.fluctuation[0])),
+        fluctuation_own=(OWN_FLUCTUATION, sp.factor(own.fluctuation[0])),
         checks=(
             holds(
                 "Substituted into the Lyapunov equation with arbitrary symmetric blocks, the "
@@ -152,19 +166,3 @@ def _residue(space: NormalSpace) -> sp.ImmutableMatrix:
     for block in space.blocks:
         full += block.basis * block.fluctuation * block.basis.T / block.squared_norm
     return space.hessian * full + full * space.hessian - ETA * space.noise
-
-
-def _excess_loss(test: Test) -> Step:
-    """Excess loss
-
-    The trace of the Lyapunov equation gives the excess loss of the fluctuating network,
-    [eq:excess-loss]: it does not depend on the Hessian. It is constant while the
-    representation drifts.
-    """
-    return step(
-        excess_loss=[
-            (EXCESS, sp.Trace(HESSIAN * FLUCTUATION) / 2),
-            (EXCESS, ETA * sp.Trace(NOISE) / 4),
-        ],
-        checks=(test,),
-    )

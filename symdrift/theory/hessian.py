@@ -1,4 +1,4 @@
-"""The normal space and its Hessian: what is across the manifold, and how it curves."""
+"""The normal space and its Hessian: what noise reaches, and how the loss curves there."""
 
 from __future__ import annotations
 
@@ -6,16 +6,24 @@ from collections.abc import Iterator
 
 import sympy as sp
 
-from symdrift.algebra.rational import cancel
+from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
-from symdrift.derivation.symbols import GAMMA, symbol
+from symdrift.derivation.symbols import GAMMA
 from symdrift.derivation.vocabulary import (
+    ANY_MAP,
+    CENTRED_NOISE,
     CURVATURE,
+    CURVED,
     FIRST_LAYER,
+    FLAT,
     HESSIAN,
     INPUT_COVARIANCE,
+    MAP_HESSIAN,
     MINIMUM_POINT,
+    REACH,
+    REACHED_FIRST,
+    REACHED_SECOND,
     RESIDUAL,
     SECOND_LAYER,
     SIZE,
@@ -23,63 +31,26 @@ from symdrift.derivation.vocabulary import (
     STEP_SECOND,
     TURN,
 )
-from symdrift.theory.examples import Examples
-from symdrift.theory.linear.aligned import block_of
-from symdrift.theory.linear.curvature import (
-    connected_blocks,
-    hessian,
-    silent_curvatures,
-    unreached_curvature,
-)
-from symdrift.theory.linear.gradient_noise import gradient_noise
+from symdrift.theory.examples import SHARED, Examples
+from symdrift.theory.linear.curvature import hessian
+from symdrift.theory.linear.minimum import HESSIAN_ON_MAPS, Minimum, reach
 from symdrift.theory.linear.network import LinearNetwork
-from symdrift.theory.linear.normal_space import NormalSpace, normal_space
-from symdrift.theory.linear.points import AlignedMinimum, active_direction, inactive_direction
-from symdrift.theory.linear.two_axes import LAMBDA_1, LAMBDA_2, S_1, S_2, STRAIGHT, TwoAxes
-from symdrift.theory.setting import evaluate_matrix
 
-AXES = sp.Symbol("N_axes", positive=True, integer=True)
-WEIGHT_COUNT = sp.Symbol("weight_count", positive=True, integer=True)
-U_IL, U_LI = (sp.Symbol(f"step_U_{index}") for index in ("il", "li"))
-W_IL, W_LI = (sp.Symbol(f"step_W_{index}") for index in ("il", "li"))
-NORMAL_IL, NORMAL_LI = (sp.Symbol(f"normal_{index}") for index in ("il", "li"))
-BLOCK = sp.MatrixSymbol("H_il", 2, 2)
-OWN = symbol("hessian", "ii")
-COUPLING = sp.Symbol("kappa_l", positive=True)
-DETERMINANT = sp.Symbol("det_H_il", real=True)
-SILENT_LOWER, SILENT_UPPER = sp.symbols("h_minus h_plus", real=True)
-WOULD_BE = sp.Symbol("s_l_lost", positive=True)
+FLAT_SLOPE = sp.MatrixSymbol("slope_flat", *FLAT.shape)
+SAMPLE_PRODUCT = sp.MatrixSymbol("sample_product", *FLAT.shape)
 
-LATEX = {
-    AXES: "N",
-    WEIGHT_COUNT: r"\#_{\mathrm{weights}}",
-    U_IL: r"\delta U_{il}",
-    U_LI: r"\delta U_{li}",
-    W_IL: r"\delta W_{il}",
-    W_LI: r"\delta W_{li}",
-    NORMAL_IL: "u_{il}",
-    NORMAL_LI: "u_{li}",
-    BLOCK: "H_{il}",
-    COUPLING: r"\kappa_l",
-    DETERMINANT: r"\det(H_{il})",
-    SILENT_LOWER: "h_{-}",
-    SILENT_UPPER: "h_{+}",
-    WOULD_BE: r"\bar s_l",
-}
+LATEX = {FLAT_SLOPE: r"\Lambda", SAMPLE_PRODUCT: r"e x^{\mathsf{T}}"}
 
 
 def curvature(examples: Examples) -> Iterator[Step]:
-    """Second variation, blocks, the part that noise reaches, and strictness."""
-    yield second_variation(examples.generic)
+    """Second variation, flat directions, the reached space and the Hessian on it."""
+    yield _second_variation(examples.generic)
     yield _flat(examples)
-    yield _blocks(examples)
     yield _reached(examples)
-    yield _hessian_blocks(examples)
-    yield _unreached()
-    yield _strictness(examples)
+    yield _map_hessian(examples)
 
 
-def second_variation(network: LinearNetwork) -> Step:
+def _second_variation(network: LinearNetwork) -> Step:
     """Second variation of the loss
 
     For small changes of both layers the expected loss changes at second order by half of
@@ -125,16 +96,17 @@ def second_variation(network: LinearNetwork) -> Step:
 def _flat(examples: Examples) -> Step:
     """The Hessian vanishes along the manifold
 
-    Equal loss along the orbit means that the Hessian {H} annihilates every tangent vector;
-    what is left is the normal space, the orthogonal complement. The gradient noise has no
-    tangent component either.
+    Equal loss along the orbit means that the Hessian {H} annihilates every tangent vector,
+    [eq:flat]; what is left is the normal space, the orthogonal complement of the tangent
+    vectors. The gradient noise has no tangent component either, by [eq:orthogonal].
     """
     return step(
         flat=(HESSIAN * TURN * MINIMUM_POINT, sp.ZeroMatrix(SIZE, 1)),
         checks=(
             vanishes(
-                "Hessian and gradient noise, as full matrices in all weights, annihilate each "
-                "tangent vector: three learned axes, a bottleneck, a silent hidden unit.",
+                "Hessian and gradient noise of networks with shared axes, as full matrices in all "
+                "weights, annihilate each tangent vector: three learned axes, a bottleneck, a "
+                "silent hidden unit.",
                 *(
                     matrix * space.minimum.tangent(plane)
                     for space in (examples.all_active, examples.bottleneck, examples.silent_unit)
@@ -142,59 +114,12 @@ def _flat(examples: Examples) -> Step:
                     for matrix in (space.hessian, space.noise)
                 ),
             ),
-        ),
-    )
-
-
-def _blocks(examples: Examples) -> Step:
-    """Weight space falls into small blocks
-
-    Joining two weights whenever Hessian or gradient noise couples them, weight space falls
-    into connected components. They are found, not assumed: with three axes there are <count>
-    components, of {sizes} weights, and each contains exactly the weights of both layers
-    between two axes, or of one axis with itself. An entry of either matrix involves two
-    weights and therefore at most four axes, so that a network with four axes shows every kind
-    of entry there is; it falls apart in the same way, and so does any larger network. A
-    network with {axes} axes and as many hidden units has [eq:pattern] weights: two for each
-    axis and four for each pair.
-    """
-    space = examples.all_active
-    first = [f"W{i + 1}{j + 1}" for i in range(3) for j in range(3)]
-    second = [f"U{i + 1}{j + 1}" for i in range(3) for j in range(3)]
-    names = [*first, *second]
-
-    def pairs_only(blocks: tuple[tuple[int, ...], ...], names: list[str]) -> bool:
-        return all(len({frozenset(names[k][1:]) for k in block}) == 1 for block in blocks)
-
-    def four_axes() -> bool:
-        minimum = AlignedMinimum(tuple(active_direction(k) for k in "1234"), 4, 4, 4)
-        labels = [f"{layer}{i + 1}{j + 1}" for layer in "WU" for i in range(4) for j in range(4)]
-        blocks = connected_blocks((hessian(minimum), gradient_noise(minimum)))
-        return pairs_only(blocks, labels)
-
-    found = connected_blocks((space.hessian, space.noise))
-    counted = 2 * AXES + 4 * AXES * (AXES - 1) / 2
-    sizes = sp.Tuple(*(sp.Integer(len(block)) for block in found))
-    return step(
-        pattern=(WEIGHT_COUNT, counted),
-        symbols={"sizes": sizes, "axes": AXES},
-        words={"count": str(len(found))},
-        checks=(
-            holds(
-                "Every component of the network with three axes belongs to one pair of axes.",
-                "connected components",
-                lambda: pairs_only(found, names),
-            ),
             vanishes(
-                "The components found with three axes have the stated sizes, and all weights "
-                "together are those of the two layers.",
-                sum(len(block) for block in found) - counted.subs(AXES, 3),
-                counted - 2 * AXES**2,
-            ),
-            holds(
-                "So does every component of the network with four axes.",
-                "connected components",
-                four_axes,
+                "So does the full Hessian of the two networks with rational entries.",
+                *(
+                    space.hessian * space.minimum.tangent((0, 1))
+                    for space in examples.weight_spaces
+                ),
             ),
         ),
     )
@@ -203,271 +128,82 @@ def _blocks(examples: Examples) -> Step:
 def _reached(examples: Examples) -> Step:
     """What the noise reaches
 
-    The gradient of one sample depends on the error of output {i} and on input {l} only through
-    the entry of the learned map between them. The gradients of these entries are therefore all
-    that noise can reach; normalised they are [eq:reached] for two axes, and the same with
-    equal indices for one axis. The Hessian keeps their span, so that the remaining normal
-    directions are never excited. Hidden units beyond the rank stay silent: no sample pushes on
-    them, and nothing that follows depends on their number.
+    The weights enter the error through the learned map only. A change {F} of the map reaches
+    the weights through {J}, the transpose of the derivative of the map by the weights,
+    [eq:reach]. The gradient of a sample is weight decay minus the image of the error times the
+    input, and the noise, its deviation from the mean, is [eq:noise-reached]. So noise stays in
+    the image of {J}: matrices of the shape of the learned map, whatever the number of hidden
+    units. Hidden units beyond the rank stay silent: no sample pushes on them, and nothing that
+    follows depends on their number.
     """
-    representative = examples.representative
-    first, second = representative.pair_block.directions
-    root = sp.sqrt(representative.pair_block.squared_norm)
-    s_i, s_l = symbol("singular_value", "i"), symbol("singular_value", "l")
+    network = examples.generic
+    error_times_input = sp.Matrix([*(network.residual * network.sample_input.T)])
+    point = sp.Matrix(network.coordinates)
+    operator = reach(network.first_layer, network.second_layer)
 
-    def combination(u: sp.Symbol, w: sp.Symbol, of_u: sp.Expr, of_w: sp.Expr) -> sp.Expr:
-        return (of_u * u + of_w * w) / root
+    def normal(minimum: Minimum) -> bool:
+        return all((minimum.reach.T * minimum.tangent(p)).is_zero_matrix for p in minimum.planes)
 
-    def spans(space: NormalSpace) -> bool:
-        """Hessian keeps the reached part; gradients lie in it, tangents are orthogonal."""
-        basis = sp.Matrix.hstack(*(block.basis for block in space.blocks))
-        squared = basis.T * basis
-        if not squared.is_diagonal():
-            return False
-        project = basis * squared.inv() * basis.T
-        curved = space.hessian * basis
-        normal = all(
-            (basis.T * space.minimum.tangent(p)).is_zero_matrix for p in space.minimum.planes
-        )
-        kept = (curved - project * curved).applyfunc(cancel).is_zero_matrix
-        return bool(normal and kept)
-
-    def gradient_is_inside(space: NormalSpace) -> bool:
-        minimum = space.minimum
-        network = minimum.network
-        error = network.residual.xreplace(minimum.weights)
-        total = GAMMA * minimum.point
-        for block in space.blocks:
-            for d in block.directions:
-                total -= error[d.output] * network.sample_input[d.input] * d.vector
-        return bool((total - minimum.sample_gradient).applyfunc(sp.expand).is_zero_matrix)
-
-    spaces = (
-        examples.all_active,
-        examples.bottleneck,
-        examples.silent_unit,
-        examples.more_inputs,
-        examples.more_outputs,
-    )
-    named = (
-        "three learned axes, a bottleneck, a silent hidden unit, more inputs than outputs, more "
-        "outputs than inputs."
-    )
-    tests = (
-        holds(
-            "The vectors are orthogonal to each other and to the tangent vectors, and the Hessian "
-            f"keeps their span: {named}",
-            "projection",
-            lambda: all(spans(space) for space in spaces),
-        ),
-        holds(
-            f"Every sample's gradient is weight decay plus a combination of them: {named}",
-            "expansion",
-            lambda: all(gradient_is_inside(space) for space in spaces),
-        ),
-        vanishes(
-            "The unit vectors displayed are the gradients of the entries of the learned map.",
-            *(direction.squared_norm - (s_i + s_l) for direction in (first, second)),
-            *_displayed_vectors(first.vector, second.vector),
-        ),
-    )
     return step(
-        reached=[
-            (NORMAL_IL, combination(U_IL, W_IL, sp.sqrt(s_l), sp.sqrt(s_i))),
-            (NORMAL_LI, combination(U_LI, W_LI, sp.sqrt(s_i), sp.sqrt(s_l))),
+        reach=[
+            (REACHED_FIRST, SECOND_LAYER.T * ANY_MAP),
+            (REACHED_SECOND, ANY_MAP * FIRST_LAYER.T),
         ],
-        checks=tests,
-    )
-
-
-def _displayed_vectors(first: sp.Matrix, second: sp.Matrix) -> list[sp.Expr]:
-    """Gradients of the entries ``il`` and ``li`` minus the displayed vectors.
-
-    In the sub-network of ``i``, ``j``, ``l`` the first layer comes first, row by row.
-    """
-    s_i, s_l = (sp.sqrt(symbol("singular_value", index)) for index in ("i", "l"))
-    size, i, l = 3, 0, 2
-    expected_first, expected_second = sp.zeros(2 * size**2, 1), sp.zeros(2 * size**2, 1)
-    second_layer = size**2
-    expected_first[i * size + l] = s_i
-    expected_first[second_layer + i * size + l] = s_l
-    expected_second[l * size + i] = s_l
-    expected_second[second_layer + l * size + i] = s_i
-    return [*(first - expected_first), *(second - expected_second)]
-
-
-def _hessian_blocks(examples: Examples) -> Step:
-    """Hessian blocks
-
-    In the unit vectors [eq:reached] of an active direction {i} and any other direction {l} the
-    Hessian is the block [eq:hessian-pair]. The coupling [eq:coupling] is the input variance
-    times the residual of {l}: it equals the weight decay {gamma} when {l} is active, and
-    {lost} when it is not. An axis with itself has [eq:hessian-own].
-    """
-    representative = examples.representative
-    pair, own = representative.pair_block, representative.diagonal_block
-    coupling = symbol("input_variance", "l") * symbol("residual_map", "l")
-    displayed = pair.hessian.applyfunc(
-        lambda entry: sp.collect(
-            entry.xreplace({coupling: COUPLING, -coupling: -COUPLING}),
-            symbol("input_variance", "i"),
-        )
-    ).applyfunc(lambda entry: sp.collect(entry, symbol("input_variance", "l")))
-    return step(
-        hessian_pair=(BLOCK, displayed),
-        coupling=(COUPLING, coupling),
-        hessian_own=(OWN, own.hessian[0]),
-        symbols={"lost": symbol("input_variance", "l") * symbol("gain", "l")},
+        noise_reached=[(CENTRED_NOISE, -REACH * (FLAT - FLAT_SLOPE)), (FLAT, SAMPLE_PRODUCT)],
+        symbols={"F": ANY_MAP, "J": REACH},
         checks=(
             vanishes(
-                "With three learned axes, the block found in the full Hessian is the displayed "
-                "one.",
-                _instance(displayed, coupling, "3", active=True)
-                - block_of(examples.all_active, 0, 2).hessian,
+                "At arbitrary weights the gradient of a sample is weight decay minus the image "
+                "of error times input, in every weight.",
+                network.sample_gradient - GAMMA * point + operator * error_times_input,
             ),
             vanishes(
-                "With one axis left out, too.",
-                _instance(displayed, coupling, "3", active=False)
-                - block_of(examples.bottleneck, 0, 2).hessian,
+                "Its mean is the image of the slope: at a minimum it balances weight decay, in "
+                f"the networks with rational entries and in those with shared axes: {SHARED}.",
+                *(
+                    minimum.reach * sp.Matrix([*minimum.slope])
+                    - minimum.weight_decay * minimum.point
+                    for minimum in examples.minima
+                ),
             ),
-            vanishes(
-                "For any task the Hessian acts on changes of the learned map; without "
-                "misalignment that operator has these blocks on the entries of two learned axes.",
-                *_blocks_of_general_theory(displayed, coupling, own.hessian[0]),
-            ),
-            vanishes(
-                "An input without output is a direction of gain zero, an output without input one "
-                "of input variance zero: the single entries found are those of the block.",
-                block_of(examples.more_inputs, 0, 2).hessian[0]
-                - _instance(displayed, coupling, "3", active=False)[0, 0],
-                block_of(examples.more_outputs, 2, 0).hessian[0]
-                - _instance(displayed, coupling, "3", active=False)[1, 1],
+            holds(
+                "In all of them the image is orthogonal to the tangent vectors.",
+                "matrix product",
+                lambda: all(normal(minimum) for minimum in examples.minima),
             ),
         ),
     )
 
 
-def _blocks_of_general_theory(
-    displayed: sp.ImmutableMatrix, coupling: sp.Expr, own: sp.Expr
-) -> tuple[sp.ImmutableMatrix, sp.Expr]:
-    """Operator on learned maps of two aligned axes minus the displayed blocks."""
-    general = TwoAxes().minimum.curvature.xreplace(dict(STRAIGHT))
-    names = {
-        symbol("input_variance", "i"): LAMBDA_1,
-        symbol("singular_value", "i"): S_1,
-        symbol("input_variance", "l"): LAMBDA_2,
-        symbol("singular_value", "l"): S_2,
-    }
-    pair = displayed.xreplace({COUPLING: coupling}).xreplace(
-        {symbol("residual_map", "l"): GAMMA / symbol("input_variance", "l")}
-    )
-    return general.extract([1, 2], [1, 2]) - pair.xreplace(names), general[0] - own.xreplace(names)
+def _map_hessian(examples: Examples) -> Step:
+    """The Hessian on learned maps
 
-
-def _instance(
-    displayed: sp.ImmutableMatrix, coupling: sp.Expr, other: str, *, active: bool
-) -> sp.ImmutableMatrix:
-    """The displayed block for axis 1 and another axis of an explicit network."""
-    direction = active_direction(other) if active else inactive_direction(other)
-    return displayed.xreplace({COUPLING: coupling}).xreplace(
-        {
-            symbol("input_variance", "i"): symbol("input_variance", "1"),
-            symbol("singular_value", "i"): symbol("singular_value", "1"),
-            symbol("input_variance", "l"): direction.input_variance,
-            symbol("singular_value", "l"): direction.singular_value,
-            symbol("residual_map", "l"): direction.residual,
-        }
-    )
-
-
-def _unreached() -> Step:
-    """Curvature of the remaining normal directions
-
-    The normal directions that noise never excites matter for stability alone. Between two
-    active axes, and within one, their curvature is {between}; a silent hidden unit has the
-    curvatures [eq:silent] along an axis {l} that is not learned.
+    The Hessian keeps the reached space: what it does to the image of {F} is the image of what
+    the operator {curvature} does to {F}, [eq:intertwined]. The operator is [eq:map-hessian]:
+    the first term is the task, the second weight decay, the third the gain from changing both
+    layers together. It involves the number of hidden units nowhere, and it is rational in
+    axes, singular values, covariance and weight decay.
     """
-    lower, upper = silent_curvatures()
-    between = unreached_curvature()
-    s = sp.Symbol("h", real=True)
+    two_axes = examples.two_axes.minimum
     return step(
-        silent=[(SILENT_LOWER, lower), (SILENT_UPPER, upper)],
-        symbols={"between": between},
+        intertwined=(HESSIAN * REACH, REACH * MAP_HESSIAN),
+        map_hessian=(CURVED, HESSIAN_ON_MAPS),
+        symbols={"F": ANY_MAP, "curvature": MAP_HESSIAN},
         checks=(
             vanishes(
-                "The two curvatures of a silent unit are the roots of the characteristic "
-                "polynomial of its Hessian.",
-                (s * sp.eye(2) - sp.Matrix(hessian(_left_out()))).det() - (s - lower) * (s - upper),
+                "The full Hessian, from second derivatives of the expected loss, satisfies "
+                "[eq:intertwined]: the networks with rational entries and those with shared axes.",
+                *(
+                    space.hessian * space.minimum.reach
+                    - space.minimum.reach * space.minimum.curvature
+                    for space in examples.weight_spaces
+                ),
+                *(space.missed_curvature for space in examples.shared_axes),
             ),
             vanishes(
-                "All curvatures of two learned axes, with the tangent direction, add up to the "
-                "trace of the Hessian.",
-                _trace_defect(between),
-            ),
-        ),
-    )
-
-
-def _left_out() -> AlignedMinimum:
-    return AlignedMinimum((inactive_direction("l"),), hidden=1, inputs=1, outputs=1)
-
-
-def _trace_defect(between: sp.Expr) -> sp.Expr:
-    minimum = AlignedMinimum((active_direction("i"), active_direction("j")), 2, 2, 2)
-    space = normal_space(minimum)
-    return space.hessian.trace() - sum(b.hessian.trace() for b in space.blocks) - 3 * between
-
-
-def _strictness(examples: Examples) -> Step:
-    """When the minimum is strict
-
-    The curvature {own} of an active axis closes when its singular value does; that of a silent
-    unit, [eq:silent], closes at the same threshold from the other side. At a bottleneck the
-    block of an active {i} and a direction {l} that is left out has the determinant
-    [eq:determinant], where {lost} is the singular value that {l} would have. Where the loss
-    reductions tie, it is [eq:tie]: not negative, and zero only for equal input variances. The
-    minimum with the largest reductions is therefore strict, and at a tie of unequal variances
-    two separate orbits have the same loss.
-    """
-    pair = examples.representative.pair_block
-    lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")
-    s_i, s_l = symbol("singular_value", "i"), symbol("singular_value", "l")
-    residual = symbol("residual_map", "l")
-    left_out = pair.hessian.xreplace({s_l: sp.Integer(0), residual: WOULD_BE + GAMMA / lam_l})
-    determinant = cancel(left_out.det())
-    arranged = lam_l * (lam_i * s_i**2 - lam_l * WOULD_BE**2) + GAMMA * (
-        s_i * (lam_i + lam_l) - 2 * lam_l * WOULD_BE
-    )
-    tie = arranged.subs(s_i, WOULD_BE * sp.sqrt(lam_l) / sp.sqrt(lam_i))
-    lower, _ = silent_curvatures()
-    return step(
-        determinant=(DETERMINANT, arranged),
-        tie=(
-            DETERMINANT,
-            GAMMA
-            * WOULD_BE
-            * sp.sqrt(lam_l)
-            / sp.sqrt(lam_i)
-            * (sp.sqrt(lam_i) - sp.sqrt(lam_l)) ** 2,
-        ),
-        symbols={"own": 2 * symbol("input_variance") * symbol("singular_value"), "lost": WOULD_BE},
-        checks=(
-            vanishes(
-                "The determinant of the block found is the displayed one.", determinant - arranged
-            ),
-            vanishes(
-                "At the tie it reduces to [eq:tie].",
-                tie
-                - GAMMA
-                * WOULD_BE
-                * sp.sqrt(lam_l)
-                / sp.sqrt(lam_i)
-                * (sp.sqrt(lam_i) - sp.sqrt(lam_l)) ** 2,
-            ),
-            vanishes(
-                "The curvature of a silent unit vanishes where input variance times gain equals "
-                "weight decay.",
-                lower.subs(symbol("gain", "l"), GAMMA / lam_l),
+                "So does that of a network with two axes in which singular values, covariance "
+                "and weight decay are symbols.",
+                hessian(two_axes) * two_axes.reach - two_axes.reach * two_axes.curvature,
             ),
         ),
     )

@@ -1,127 +1,120 @@
-"""Gradient noise: its covariance in the blocks of the Hessian."""
+"""Gradient noise: its covariance, from the fourth moments of the inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations_with_replacement
 
 import sympy as sp
 
 from symdrift.algebra.wick import expectation
 from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
-from symdrift.derivation.symbols import BATCH, GAMMA, symbol
-from symdrift.derivation.vocabulary import BLOCK_NOISE, NOISE
-from symdrift.theory.examples import Examples
+from symdrift.derivation.symbols import BATCH, GAMMA, INPUTS, symbol
+from symdrift.derivation.vocabulary import (
+    ANY_MAP,
+    BLOCK_NOISE,
+    KURTOSIS,
+    MAP_NOISE,
+    MEAN_PRODUCT,
+    NOISE,
+    NOISE_COVARIANCE,
+    NOISE_ENTRY,
+    OWN_NOISE,
+    REACH,
+    SHAKEN,
+    SLOPE,
+)
+from symdrift.theory.examples import EXAMPLE_KURTOSIS, Examples, turned
 from symdrift.theory.linear.aligned import block_of
-from symdrift.theory.linear.points import active_direction, inactive_direction
+from symdrift.theory.linear.gradient_noise import gradient_noise
+from symdrift.theory.linear.maps import ELLIPTICAL_ON_MAPS, GAUSSIAN_ON_MAPS, elliptical_noise
+from symdrift.theory.linear.points import ChosenMinimum, active_direction, inactive_direction
 
-OWN = symbol("gradient_noise", "ii")
 BATCH_NOISE = sp.MatrixSymbol("C_batch", *NOISE.shape)
-FOURTH_MOMENT, MIXED_MOMENT = sp.symbols("fourth_moment mixed_moment", positive=True)
+MOMENT = sp.IndexedBase("fourth")
+ENTRY = sp.IndexedBase("mapnoise_entry")
+RESIDUAL_ENTRY = sp.IndexedBase("missed_entry")
+SLOPE_ENTRY = sp.IndexedBase("slope_entry")
+COVARIANCE_ENTRY = sp.IndexedBase("covariance_entry")
+LABEL_ENTRY = sp.IndexedBase("label_entry")
+PROBABILITY = sp.IndexedBase("probability")
+SAMPLE_GRADIENT = sp.IndexedBase("sample_gradient")
+STIMULI = sp.Symbol("stimulus_count", positive=True, integer=True)
+A, B, C, D, O, Q, K = sp.symbols("a b c d o q k", integer=True, positive=True)
 
-LATEX = {
+LATEX: dict[sp.Basic, str] = {
     BATCH_NOISE: "C_B",
-    FOURTH_MOMENT: r"\mathbb{E}[x_i^4]",
-    MIXED_MOMENT: r"\mathbb{E}[x_i^2 x_l^2]",
+    MOMENT.label: r"\mathcal{K}",
+    ENTRY.label: r"\mathcal{C}",
+    RESIDUAL_ENTRY.label: "E",
+    SLOPE_ENTRY.label: r"\Lambda",
+    COVARIANCE_ENTRY.label: r"\Sigma",
+    LABEL_ENTRY.label: r"\mathcal{S}",
+    PROBABILITY.label: "f",
+    SAMPLE_GRADIENT.label: "g",
+    STIMULI: r"\#_{\mathrm{stimuli}}",
+    **{item: item.name for item in (A, B, C, D, O, Q, K)},
 }
 
 
 def noise(examples: Examples) -> Iterator[Step]:
-    """Fourth moments, the noise blocks and batches."""
-    yield _moments()
+    """Noise of Gaussian inputs on learned maps, and batches, for any task."""
+    yield _map_noise(examples)
+    yield _batches(examples)
+
+
+def other_inputs(examples: Examples) -> Iterator[Step]:
+    """Noise of any inputs: fourth moments, elliptical inputs, stimulus sets."""
+    yield _contraction()
+    yield _elliptical(examples)
+    yield _stimulus_noise()
+
+
+def noise_blocks(examples: Examples) -> Iterator[Step]:
+    """Noise of Gaussian inputs in the blocks of shared axes."""
     yield _noise_blocks(examples)
-    yield batches(examples)
 
 
-def _moments() -> Step:
-    """Fourth moments
+def _map_noise(examples: Examples) -> Step:
+    """Noise on learned maps
 
-    The covariance of the gradient needs fourth moments of the inputs. For Gaussian inputs they
-    are sums over pairings, which gives [eq:moments].
+    By [eq:noise-reached] the covariance of the gradient is the image of the covariance {noise}
+    of error times input, [eq:noise-intertwined], which as an operator on matrices {F} is
+    [eq:map-noise]. It needs the fourth moments {moments} of the inputs. For Gaussian inputs these
+    are sums over the three pairings, [eq:moments], and the operator is [eq:map-noise-gaussian]:
+    what the residual map misses, once for each pairing that the mean does not take away, and
+    the label noise, of covariance {label_noise}.
     """
-    x, y = sp.symbols("x_i x_l", real=True)
-    lam, mu = symbol("input_variance", "i"), symbol("input_variance", "l")
-    covariance = {(x, x): lam, (y, y): mu}
-    mixed = expectation(x**2 * y**2, covariance)
-    fourth = expectation(x**4, covariance)
-
-    def generating_function() -> bool:
-        """Moments are derivatives of ``exp(lambda t^2 / 2 + mu u^2 / 2)`` at zero."""
-        t, u = sp.symbols("t u", real=True)
-        function = sp.exp(lam * t**2 / 2 + mu * u**2 / 2)
-        return all(
-            sp.expand(sp.diff(function, t, j, u, k).subs({t: 0, u: 0}) - moment) == 0
-            for j, k, moment in ((4, 0, fourth), (2, 2, mixed))
-        )
-
     return step(
-        moments=[(FOURTH_MOMENT, fourth), (MIXED_MOMENT, mixed)],
-        checks=(
-            holds(
-                "Both agree with derivatives of the moment generating function.",
-                "differentiation",
-                generating_function,
-            ),
-        ),
-        assumptions=("Inputs are Gaussian.",),
-    )
-
-
-def _noise_blocks(examples: Examples) -> Step:
-    """Noise blocks
-
-    At the minimum the gradient of a sample is quadratic in input and label noise. Its
-    covariance in the unit vectors [eq:reached] is [eq:noise-pair] for two axes and
-    [eq:noise-own] for one, with residuals {E_i} and {E_l} and label-noise variances
-    {variance_i} and {variance_l}. Without label noise the block of two axes has rank one; what
-    an axis does not explain of its target is noise for the others.
-    """
-    representative = examples.representative
-    pair, own = representative.pair_block, representative.diagonal_block
-    lam_i, e_i = symbol("input_variance", "i"), symbol("residual_map", "i")
-    s_i, s_l = symbol("singular_value", "i"), symbol("singular_value", "l")
-    to_residual = {GAMMA: lam_i * e_i}
-    inner = pair.noise.xreplace(to_residual).applyfunc(
-        lambda entry: sp.expand(sp.cancel(entry / (s_i + s_l)))
-    )
-    displayed = sp.MatMul(s_i + s_l, inner, evaluate=False)
-    own_displayed = sp.factor(own.noise[0].xreplace(to_residual))
-
-    def explicit(other_active: bool) -> sp.ImmutableMatrix:
-        other = active_direction("3") if other_active else inactive_direction("3")
-        first = active_direction("1")
-        values: dict[sp.Basic, sp.Expr] = {}
-        for index, direction in (("i", first), ("l", other)):
-            values |= {
-                symbol("input_variance", index): direction.input_variance,
-                symbol("singular_value", index): direction.singular_value,
-                symbol("residual_map", index): direction.residual,
-                symbol("label_noise", index): symbol("label_noise", direction.index),
-            }
-        return displayed.doit().xreplace(values)
-
-    return step(
-        noise_pair=(BLOCK_NOISE["il"], displayed),
-        noise_own=(OWN, own_displayed),
+        noise_intertwined=(NOISE, REACH * MAP_NOISE * REACH.T),
+        map_noise=(SHAKEN, MEAN_PRODUCT - sp.Trace(SLOPE.T * ANY_MAP) * SLOPE),
+        moments=(MOMENT[A, B, C, D], _pairings()),
+        map_noise_gaussian=(SHAKEN, GAUSSIAN_ON_MAPS),
         symbols={
-            "variance_i": symbol("label_noise", "i") ** 2,
-            "variance_l": symbol("label_noise", "l") ** 2,
+            "F": ANY_MAP,
+            "noise": MAP_NOISE,
+            "label_noise": NOISE_COVARIANCE,
+            "moments": MOMENT[A, B, C, D],
         },
         checks=(
-            vanishes(
-                "With three learned axes, the block found in the full covariance of all weights "
-                "is the displayed one.",
-                explicit(True) - block_of(examples.all_active, 0, 2).noise,
+            holds(
+                "The moments agree with derivatives of the moment generating function.",
+                "differentiation",
+                _generating_function,
             ),
             vanishes(
-                "With one axis left out, too.",
-                explicit(False) - block_of(examples.bottleneck, 0, 2).noise,
-            ),
-            vanishes(
-                "Projecting the full covariance on the reached directions loses nothing: traces "
-                "agree, with three learned axes and with a bottleneck.",
+                "For Gaussian inputs the covariance of the gradient in all weights, entry by "
+                "entry by the Gaussian moment rule, is the image of [eq:map-noise-gaussian]: the "
+                "two networks with rational entries, label noise included, and three learned "
+                "axes, a bottleneck and a silent hidden unit.",
                 *(
-                    space.noise.trace() - sum(block.noise.trace() for block in space.blocks)
+                    gradient_noise(minimum)
+                    - minimum.reach * minimum.operator(GAUSSIAN_ON_MAPS) * minimum.reach.T
+                    for minimum in examples.rational
+                ),
+                *(
+                    space.missed_noise
                     for space in (examples.all_active, examples.bottleneck, examples.silent_unit)
                 ),
             ),
@@ -129,7 +122,36 @@ def _noise_blocks(examples: Examples) -> Step:
     )
 
 
-def batches(examples: Examples) -> Step:
+def _pairings() -> sp.Expr:
+    """Fourth moments of Gaussian inputs."""
+    return (
+        COVARIANCE_ENTRY[A, B] * COVARIANCE_ENTRY[C, D]
+        + COVARIANCE_ENTRY[A, C] * COVARIANCE_ENTRY[B, D]
+        + COVARIANCE_ENTRY[A, D] * COVARIANCE_ENTRY[B, C]
+    )
+
+
+def _generating_function() -> bool:
+    """Moments are derivatives of ``exp(t' Sigma t / 2)`` at zero, for two inputs."""
+    t = sp.symbols("t_1 t_2", real=True)
+    sigma = sp.Matrix(2, 2, lambda a, b: sp.Symbol(f"S_{min(a, b)}{max(a, b)}"))
+    form = (sp.Matrix(1, 2, t) * sigma * sp.Matrix(t))[0] / 2
+    function = sp.exp(form)
+    for entries in combinations_with_replacement(range(2), 4):
+        names = dict(zip((A, B, C, D), entries, strict=True))
+        shown = sp.Add(
+            *(
+                sp.Mul(*(sigma[tuple(names[k] for k in pair.indices)] for pair in term.args))
+                for term in _pairings().args
+            )
+        )
+        found = sp.diff(function, *(t[k] for k in entries)).subs(dict.fromkeys(t, 0))
+        if sp.expand(found - shown) != 0:
+            return False
+    return True
+
+
+def _batches(examples: Examples) -> Step:
     """Batches
 
     The mean over a batch of {batch} independent samples has the covariance [eq:batch]. Below,
@@ -177,4 +199,254 @@ def batches(examples: Examples) -> Step:
                 halves,
             ),
         ),
+    )
+
+
+def _contraction() -> Step:
+    """Only a contraction of the fourth moments matters
+
+    For other inputs [eq:map-noise] stays. Written out for output {o} and input {a} of one
+    factor, output {q} and input {b} of the other, the covariance is [eq:contraction]: the fourth
+    moments {moment} of the inputs enter contracted with the residual map twice. Third moments
+    never enter, because label noise is independent of the inputs.
+    """
+    entry = (
+        sp.Sum(
+            RESIDUAL_ENTRY[O, C] * RESIDUAL_ENTRY[Q, D] * MOMENT[C, A, D, B],
+            (C, 1, INPUTS),
+            (D, 1, INPUTS),
+        )
+        - SLOPE_ENTRY[O, A] * SLOPE_ENTRY[Q, B]
+        + LABEL_ENTRY[O, Q] * COVARIANCE_ENTRY[A, B]
+    )
+    return step(
+        contraction=(ENTRY[O, A, Q, B], entry),
+        symbols={
+            "o": O,
+            "a": A,
+            "q": Q,
+            "b": B,
+            "moment": MOMENT[A, B, C, D],
+        },
+        checks=(
+            holds(
+                "For two inputs and two outputs every product of two entries of error times "
+                "input, averaged monomial by monomial with arbitrary second and fourth moments, "
+                "has the covariance [eq:contraction].",
+                "expansion",
+                _averaged_by_hand,
+            ),
+        ),
+    )
+
+
+def _averaged_by_hand() -> bool:
+    """Cov(e_o x_a, e_q x_b) from monomials against the contraction, entry by entry."""
+    x = sp.symbols("x_1 x_2")
+    eps = sp.symbols("eps_1 eps_2")
+    residual = sp.Matrix(2, 2, sp.symbols("E_11 E_12 E_21 E_22"))
+    noise = sp.symbols("N_1 N_2")
+    second = {(k, 2 - k): sp.Symbol(f"m2_{k}") for k in range(3)}
+    fourth = {(k, 4 - k): sp.Symbol(f"m4_{k}") for k in range(5)}
+    errors = [residual[o, 0] * x[0] + residual[o, 1] * x[1] + eps[o] for o in range(2)]
+
+    def average(polynomial: sp.Expr) -> sp.Expr:
+        total = sp.Integer(0)
+        for (i, j, k, l), coefficient in sp.Poly(polynomial, *x, *eps).terms():
+            if k % 2 or l % 2:
+                continue
+            inputs = {0: {(0, 0): sp.Integer(1)}, 2: second, 4: fourth}[i + j][i, j]
+            total += coefficient * inputs * noise[0] ** (k // 2) * noise[1] ** (l // 2)
+        return total
+
+    def counted(*indices: int) -> tuple[int, int]:
+        return indices.count(0), indices.count(1)
+
+    covariance = sp.Matrix(2, 2, lambda a, b: second[counted(a, b)])
+    slope = residual * covariance
+    for o in range(2):
+        for a in range(2):
+            for q in range(2):
+                for b in range(2):
+                    found = average(sp.expand(errors[o] * x[a] * errors[q] * x[b])) - average(
+                        sp.expand(errors[o] * x[a])
+                    ) * average(sp.expand(errors[q] * x[b]))
+                    formula = sum(
+                        residual[o, c] * residual[q, d] * fourth[counted(c, a, d, b)]
+                        for c in range(2)
+                        for d in range(2)
+                    )
+                    formula -= slope[o, a] * slope[q, b]
+                    formula += (noise[o] if o == q else 0) * covariance[a, b]
+                    if sp.expand(found - formula) != 0:
+                        return False
+    return True
+
+
+def _elliptical(examples: Examples) -> Step:
+    """Elliptical inputs
+
+    Elliptical inputs are a linear map of vectors of uniform direction and independent random
+    length. Their fourth moments are those of Gaussian inputs times one plus the kurtosis
+    {kurtosis}, [eq:pairings], and the contraction is [eq:map-noise-elliptical]: beside the terms
+    of [eq:map-noise-gaussian] there is one that couples all axes through the common length.
+    Gaussian inputs have kurtosis zero.
+    """
+    return step(
+        pairings=(MOMENT[A, B, C, D], sp.Mul(1 + KURTOSIS, _pairings(), evaluate=False)),
+        map_noise_elliptical=(SHAKEN, ELLIPTICAL_ON_MAPS),
+        symbols={"kurtosis": KURTOSIS},
+        checks=(
+            vanishes(
+                "Contracting [eq:pairings] entry by entry gives the operator "
+                "[eq:map-noise-elliptical]: the two networks with rational entries.",
+                *(
+                    _contracted(minimum, EXAMPLE_KURTOSIS)
+                    - elliptical_noise(minimum, EXAMPLE_KURTOSIS)
+                    for minimum in examples.rational
+                ),
+            ),
+        ),
+    )
+
+
+def _contracted(minimum: ChosenMinimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
+    """[eq:contraction] with the moments [eq:pairings], by explicit sums."""
+    residual, sigma, slope = minimum.residual_map, minimum.input_covariance, minimum.slope
+    inputs = minimum.network.inputs
+
+    def fourth(a: int, b: int, c: int, d: int) -> sp.Expr:
+        return (1 + kurtosis) * (
+            sigma[a, b] * sigma[c, d] + sigma[a, c] * sigma[b, d] + sigma[a, d] * sigma[b, c]
+        )
+
+    def entry(row: int, column: int) -> sp.Expr:
+        (o, a), (q, b) = divmod(row, inputs), divmod(column, inputs)
+        total = -slope[o, a] * slope[q, b]
+        if o == q:
+            total += minimum.label_noise[o] * sigma[a, b]
+        for c in range(inputs):
+            for d in range(inputs):
+                total += residual[o, c] * residual[q, d] * fourth(c, a, d, b)
+        return total
+
+    size = minimum.network.outputs * inputs
+    return sp.ImmutableMatrix(size, size, entry)
+
+
+def _stimulus_noise() -> Step:
+    """A finite set of stimuli
+
+    When the inputs are a finite set of stimuli, stimulus {k} shown with probability {f},
+    nothing is left to average: between the weights {a} and {b} the covariance is the sum
+    [eq:stimulus-noise] over the gradients of the stimuli at the minimum, where their mean
+    vanishes; label noise adds its part as before. Rows of a data file are stimuli of equal
+    probability. The noise has at most as many dimensions as there are stimuli.
+    """
+    total = sp.Sum(PROBABILITY[K] * SAMPLE_GRADIENT[K, A] * SAMPLE_GRADIENT[K, B], (K, 1, STIMULI))
+    return step(
+        stimulus_noise=(NOISE_ENTRY[A, B], total),
+        symbols={"k": K, "f": PROBABILITY[K], "a": A, "b": B},
+        checks=(
+            holds(
+                "For four rational stimuli of unequal probability and a misaligned teacher the "
+                "sum is the image of the contraction of their fourth moments.",
+                "matrix product",
+                _stimuli_agree,
+            ),
+        ),
+    )
+
+
+def _stimuli_agree() -> bool:
+    stimuli = [sp.Matrix(row) for row in ([1, 2], [2, -1], [-1, 1], [1, 1])]
+    probabilities = [sp.Rational(k, 10) for k in (1, 2, 3, 4)]
+    covariance = sp.zeros(2, 2)
+    for stimulus, probability in zip(stimuli, probabilities, strict=True):
+        covariance += probability * stimulus * stimulus.T
+    minimum = ChosenMinimum(
+        left=turned(2, 0, 1, sp.Rational(1, 3)),
+        right=turned(2, 0, 1, sp.Rational(1, 2)),
+        singular_values=(sp.Integer(4), sp.Integer(1)),
+        input_covariance=sp.ImmutableMatrix(covariance),
+        weight_decay=sp.Rational(1, 2),
+        unlearned_slope=sp.ImmutableMatrix(sp.zeros(2, 2)),
+        label_noise=(sp.Integer(0), sp.Integer(0)),
+    )
+    network = minimum.network
+    by_gradients = sp.zeros(8, 8)
+    on_maps = -sp.Matrix([*minimum.slope]) * sp.Matrix([*minimum.slope]).T
+    quiet = dict.fromkeys(network.sample_label_noise, sp.Integer(0))
+    for stimulus, probability in zip(stimuli, probabilities, strict=True):
+        sample = {**quiet, **dict(zip(network.sample_input, stimulus, strict=True))}
+        gradient = sp.Matrix(minimum.sample_gradient.xreplace(sample))
+        by_gradients += probability * gradient * gradient.T
+        product = sp.Matrix([*(minimum.residual_map * stimulus * stimulus.T)])
+        on_maps += probability * product * product.T
+    return bool((by_gradients - minimum.reach * on_maps * minimum.reach.T).is_zero_matrix)
+
+
+def _noise_blocks(examples: Examples) -> Step:
+    """Noise blocks
+
+    On shared axes the covariance of the gradient has the same blocks as the Hessian. In the
+    unit vectors [eq:reached] the operator [eq:map-noise-gaussian], carried to the weights by
+    [eq:noise-intertwined], is [eq:noise-pair] for two axes and [eq:noise-own] for one, with
+    residuals {E_i} and {E_l} and label-noise variances {variance_i} and {variance_l}. Without
+    label noise the block of two axes has rank one; what an axis does not explain of its target
+    is noise for the others.
+    """
+    representative = examples.representative
+    pair, own = representative.pair_block, representative.diagonal_block
+    lam_i, e_i = symbol("input_variance", "i"), symbol("residual_map", "i")
+    s_i, s_l = symbol("singular_value", "i"), symbol("singular_value", "l")
+    to_residual = {GAMMA: lam_i * e_i}
+    inner = pair.noise.xreplace(to_residual).applyfunc(
+        lambda entry: sp.expand(sp.cancel(entry / (s_i + s_l)))
+    )
+    displayed = sp.MatMul(s_i + s_l, inner, evaluate=False)
+    own_displayed = sp.factor(own.noise[0].xreplace(to_residual))
+
+    def explicit(other_active: bool) -> sp.ImmutableMatrix:
+        other = active_direction("3") if other_active else inactive_direction("3")
+        first = active_direction("1")
+        values: dict[sp.Basic, sp.Expr] = {}
+        for index, direction in (("i", first), ("l", other)):
+            values |= {
+                symbol("input_variance", index): direction.input_variance,
+                symbol("singular_value", index): direction.singular_value,
+                symbol("residual_map", index): direction.residual,
+                symbol("label_noise", index): symbol("label_noise", direction.index),
+            }
+        return displayed.doit().xreplace(values)
+
+    return step(
+        noise_pair=(BLOCK_NOISE["il"], displayed),
+        noise_own=(OWN_NOISE, own_displayed),
+        symbols={
+            "variance_i": symbol("label_noise", "i") ** 2,
+            "variance_l": symbol("label_noise", "l") ** 2,
+        },
+        checks=(
+            vanishes(
+                "With three learned axes, the block found in the full covariance of all weights "
+                "is the displayed one.",
+                explicit(True)
+                - block_of(examples.all_active, 0, 2).within(examples.all_active.noise),
+            ),
+            vanishes(
+                "With one axis left out, too.",
+                explicit(False)
+                - block_of(examples.bottleneck, 0, 2).within(examples.bottleneck.noise),
+            ),
+            vanishes(
+                "Projecting the full covariance on the unit vectors loses nothing: traces agree, "
+                "with three learned axes and with a bottleneck.",
+                *(
+                    space.noise.trace() - sum(block.noise.trace() for block in space.blocks)
+                    for space in (examples.all_active, examples.bottleneck, examples.silent_unit)
+                ),
+            ),
+        ),
+        assumptions=("Inputs are Gaussian.",),
     )

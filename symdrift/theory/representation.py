@@ -1,8 +1,10 @@
-"""Drift of representations: what happens to the representation of a stimulus."""
+"""Drift of representations: what a stimulus sees of the rotation."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
 
 import sympy as sp
 
@@ -10,7 +12,15 @@ from symdrift.algebra.rational import is_zero
 from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import ETA, TIME, symbol
-from symdrift.derivation.vocabulary import I_INDEX, J_INDEX, L_INDEX, RANK
+from symdrift.derivation.vocabulary import (
+    CANONICAL_FIRST,
+    GENERATOR,
+    I_INDEX,
+    INPUT,
+    J_INDEX,
+    L_INDEX,
+    RANK,
+)
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.network import generator
 from symdrift.theory.linear.propagator import (
@@ -29,87 +39,206 @@ STIMULUS = sp.Symbol("x_i", real=True)
 DIFFUSION = sp.Symbol("D_h", positive=True)
 RATE = sp.Symbol("decay_rate", positive=True)
 AUTOCORRELATION = sp.Function("A_h")
-DISPLACEMENT = sp.Function("M")
+DISPLACEMENT = sp.Function("M_h")
 INDEXED_COMPONENT, INDEXED_STIMULUS, INDEXED_DECAY = (
     sp.IndexedBase(name) for name in ("w", "x", "Delta")
 )
-MEMORY = sp.IndexedBase("F")
+MEMORY = sp.IndexedBase("f")
 FORGOTTEN = sp.Symbol("forgotten", positive=True)
-MEAN_DECAY = sp.MatrixSymbol("exp_decay", RANK, RANK)
+HIDDEN_VECTOR = sp.MatrixSymbol("w_hidden", RANK, 1)
+MEAN_MATRIX = sp.MatrixSymbol("mean_matrix", RANK, RANK)
+EXPONENTIAL = sp.MatrixSymbol("exponential", RANK, RANK)
+SPEED = sp.Symbol("mean_speed", nonnegative=True)
+SUMMED_PLANES = sp.MatrixSymbol("summed_planes", RANK, RANK)
+SUMMED_MEANS = sp.MatrixSymbol("summed_means", RANK, RANK)
 
 LATEX = {
     MEAN_ROTATION: r"\mathbb{E}[Q_\tau]",
     RATE: "k",
     DIFFUSION: "D_h",
-    MEAN_DECAY: r"e^{-\tau\Delta}",
+    HIDDEN_VECTOR: "w",
+    MEAN_MATRIX: r"\bar\mu",
+    EXPONENTIAL: r"e^{\tau(\bar\mu - \Delta)}",
+    SPEED: "v_h",
+    SUMMED_PLANES: r"\sum_{\Omega, \Omega'} V_{\Omega\Omega'}\, \Omega\, \Omega'",
+    SUMMED_MEANS: r"\sum_{\Omega} \mu_{\Omega}\, \Omega",
     FORGOTTEN: r"\bigl[(I - e^{-\eta\tau H_{il}})\,\Gamma_{il}\bigr]_{11}",
 }
 
 
-def representation(examples: Examples) -> Iterator[Step]:
-    """Decay matrix, diffusion and decay rate, autocorrelation and displacement."""
+def representation(_: Examples) -> Iterator[Step]:
+    """Average rotation and what one stimulus sees, for any rotation statistics."""
+    yield _average_rotation()
+    yield _stimulus_quantities()
+
+
+def representation_on_axes(examples: Examples) -> Iterator[Step]:
+    """Decay, diffusion, autocorrelation and displacement axis by axis, on shared axes."""
     yield _decay()
     yield _stimulus(examples)
     yield _displacement(examples)
 
 
-def _decay() -> Step:
+@dataclass(frozen=True)
+class _Turn:
+    """A small random rotation of three hidden axes, with any means and covariances.
+
+    ``angle``, ``mean`` and ``covariance`` are those of its planes; ``rotation`` is first order
+    in the angles, ``steady`` its mean and ``decay`` minus half the mean of its square.
+    """
+
+    angle: tuple[sp.Symbol, ...]
+    mean: tuple[sp.Symbol, ...]
+    covariance: sp.Matrix
+    rotation: sp.Matrix
+    steady: sp.Matrix
+    decay: sp.Matrix
+
+    def average(self, polynomial: sp.Expr) -> sp.Expr:
+        """Average of terms of first and second order in the angles."""
+        total = sp.Integer(0)
+        for exponents, coefficient in sp.Poly(sp.expand(polynomial), *self.angle).terms():
+            present = [k for k, power in enumerate(exponents) for _ in range(power)]
+            moment = (
+                self.covariance[present[0], present[1]]
+                if len(present) == 2
+                else sp.Mul(*(self.mean[k] for k in present))
+            )
+            total += coefficient * moment
+        return total
+
+
+def _small_turn() -> _Turn:
+    generators = [generator(3, *plane) for plane in ((0, 1), (0, 2), (1, 2))]
+    angle, mean = sp.symbols("xi_0:3"), sp.symbols("mu_0:3")
+    covariance = sp.Matrix(3, 3, lambda a, b: sp.Symbol(f"V_{min(a, b)}{max(a, b)}"))
+    products = (
+        covariance[k, q] * generators[k] * generators[q] for k, q in product(range(3), repeat=2)
+    )
+    nothing = sp.zeros(3, 3)
+    return _Turn(
+        angle,
+        mean,
+        covariance,
+        sum((value * g for value, g in zip(angle, generators, strict=True)), nothing),
+        sum((value * g for value, g in zip(mean, generators, strict=True)), nothing),
+        -sum(products, nothing) / 2,
+    )
+
+
+def _average_rotation() -> Step:
     """Average rotation
 
-    Hidden units start in the canonical frame and rotate by independent small angles at each
-    step. Their average over the noise is [eq:mean-rotation]; with different planes
-    uncorrelated the decay matrix {Delta} is diagonal, and along the hidden axis {i} it is the
-    sum of the diffusion coefficients of all planes through that axis, [eq:axis-decay].
+    The hidden layer starts in the canonical frame and turns by small rotations with mean and
+    covariance as derived, independent from step to step beyond a few relaxation times. Their
+    average after {tau} steps is [eq:mean-rotation], where [eq:mean-matrix] collects the mean
+    rotations of all planes, with a generator {generator} for each, and [eq:decay-matrix] the
+    covariances: planes may be correlated, and the decay matrix need not be diagonal.
+    """
+    turn = _small_turn()
+    second_order = turn.rotation + turn.rotation**2 / 2
+    return step(
+        mean_rotation=(MEAN_ROTATION, EXPONENTIAL),
+        mean_matrix=(MEAN_MATRIX, SUMMED_MEANS),
+        decay_matrix=(DECAY, -SUMMED_PLANES / 2),
+        symbols={"generator": GENERATOR},
+        checks=(
+            vanishes(
+                "The average of a small rotation of three hidden axes, with any means and any "
+                "covariances of its angles, is one plus the exponent of one step, to second "
+                "order.",
+                second_order.applyfunc(turn.average) - (turn.steady - turn.decay),
+            ),
+            vanishes(
+                "The mean rotation is skew-symmetric and the decay matrix symmetric.",
+                turn.steady + turn.steady.T,
+                turn.decay - turn.decay.T,
+            ),
+        ),
+        assumptions=(
+            "Rotations within a relaxation time are small, and the second moment of a rotation "
+            "is its covariance: the square of the mean of one step is of higher order.",
+        ),
+    )
+
+
+def _stimulus_quantities() -> Step:
+    """Diffusion, decay and speed of one stimulus
+
+    A stimulus {x} has the representation [eq:hidden-vector] in the canonical frame. It
+    diffuses by [eq:diffusion] per step, loses its autocorrelation at first with the rate
+    [eq:rate], and moves steadily with the speed [eq:speed]. Scalar products of representations
+    are not affected by the rotation: similarity stays, which makes this drift.
+    """
+    turn = _small_turn()
+    vector = sp.Matrix(sp.symbols("w_1:4", real=True))
+    moved, carried = turn.rotation * vector, turn.steady * vector
+    return step(
+        hidden_vector=(HIDDEN_VECTOR, CANONICAL_FIRST * INPUT),
+        diffusion=(DIFFUSION, sp.Trace(HIDDEN_VECTOR.T * DECAY * HIDDEN_VECTOR)),
+        rate=(RATE, DIFFUSION / sp.Trace(HIDDEN_VECTOR.T * HIDDEN_VECTOR)),
+        speed=(SPEED**2, -sp.Trace(HIDDEN_VECTOR.T * MEAN_MATRIX * MEAN_MATRIX * HIDDEN_VECTOR)),
+        checks=(
+            vanishes(
+                "Half the mean squared length of a random rotation of a vector of three hidden "
+                "units is its scalar product with the decay matrix, for any covariance of the "
+                "angles.",
+                turn.average((moved.T * moved)[0]) / 2 - (vector.T * turn.decay * vector)[0],
+            ),
+            vanishes(
+                "The squared length of the steady change is [eq:speed].",
+                (carried.T * carried)[0] + (vector.T * turn.steady * turn.steady * vector)[0],
+            ),
+        ),
+    )
+
+
+def _decay() -> Step:
+    """Decay along the hidden axes
+
+    On shared axes no plane rotates steadily, [eq:no-mean], and different planes are
+    uncorrelated. Of [eq:mean-rotation] the decay matrix {Delta} is left, which is diagonal:
+    along the hidden axis {i} it is the sum of the diffusion coefficients of all planes through
+    that axis, [eq:axis-decay].
     """
     variances = {(i, j): sp.Symbol(f"V_{i + 1}{j + 1}") for i in range(3) for j in range(i + 1, 3)}
-    found = decay_matrix(variances, 3)
     expected = sp.diag(
         *(
             sum(value / 2 for plane, value in variances.items() if axis in plane)
             for axis in range(3)
         )
     )
-
-    def small_rotation() -> bool:
-        """Second-order expansion of exp(xi Omega), averaged over independent angles."""
-        angles = {plane: sp.Symbol(f"xi_{plane[0]}{plane[1]}") for plane in variances}
-        turn = sum(
-            (angle * generator(3, *plane) for plane, angle in angles.items()), sp.zeros(3, 3)
-        )
-        second = (turn**2 / 2).applyfunc(sp.expand)
-        averaged = second.applyfunc(lambda entry: sp.Poly(entry, *angles.values()).as_expr())
-        for plane, angle in angles.items():
-            averaged = averaged.xreplace({angle**2: variances[plane]})
-        averaged = averaged.xreplace(dict.fromkeys(angles.values(), sp.Integer(0)))
-        return all(is_zero(entry) for entry in averaged + found)
-
+    turn = _small_turn()
+    uncorrelated = {
+        turn.covariance[k, q]: value if k == q else sp.Integer(0)
+        for k, value in enumerate(variances.values())
+        for q in range(3)
+    }
     return step(
-        mean_rotation=(MEAN_ROTATION, MEAN_DECAY),
         axis_decay=(AXIS_DECAY, sp.Sum(PLANE_DIFFUSION[I_INDEX, J_INDEX], (J_INDEX, 1, RANK))),
         symbols={"Delta": DECAY},
         checks=(
             vanishes(
                 "Minus half the sum of variance times squared generator is the diagonal matrix "
                 "of [eq:axis-decay], for three hidden axes.",
-                found - expected,
+                decay_matrix(variances, 3) - expected,
             ),
-            holds(
-                "It is what the second-order expansion of a random rotation averages to.",
-                "expansion",
-                small_rotation,
+            vanishes(
+                "It is what [eq:decay-matrix] is without correlations between planes.",
+                turn.decay.xreplace(uncorrelated) - expected,
             ),
         ),
     )
 
 
 def _stimulus(examples: Examples) -> Step:
-    """Diffusion and decay of one stimulus
+    """One stimulus, axis by axis
 
-    A stimulus {x} has the representation [eq:component] along the hidden axis {i}. Its
-    diffusion per step is [eq:representation-diffusion]; its autocorrelation
-    [eq:autocorrelation] starts at the squared norm of the representation and falls, at first,
-    with the rate [eq:decay-rate]. Scalar products of representations are not affected by the
-    rotation: similarity stays, which makes this drift.
+    Along the hidden axis {i} the representation of a stimulus is [eq:component], and its
+    diffusion per step, [eq:diffusion], becomes the sum [eq:representation-diffusion]. Its
+    autocorrelation [eq:autocorrelation] starts at the squared norm of the representation and
+    falls, at first, with the rate [eq:decay-rate], axis by axis at the pace of that axis. The
+    steady motion [eq:speed] vanishes.
     """
     s_i = symbol("singular_value", "i")
     minimum = examples.bottleneck.minimum

@@ -13,14 +13,13 @@ from symdrift.algebra.rational import RationalField, is_zero, replaced
 from symdrift.derivation.chapter import Test, holds, step, vanishes
 from symdrift.derivation.steps import Sides, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
-from symdrift.derivation.vocabulary import I_INDEX, J_INDEX, RANK
+from symdrift.derivation.vocabulary import I_INDEX, J_INDEX, RANK, SYNAPTIC_NOISE
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import counterparts
 from symdrift.theory.linear.limits import isotropic_diffusion, other_term, own_term
-from symdrift.theory.linear.normal_space import normal_space
+from symdrift.theory.linear.normal_space import NormalSpace
 from symdrift.theory.linear.points import AlignedMinimum, Direction
 from symdrift.theory.linear.propagator import decay_matrix
-from symdrift.theory.map_vocabulary import SYNAPTIC_NOISE
 from symdrift.theory.special_cases import grouped_isotropic
 from symdrift.theory.subject import Subject
 
@@ -445,9 +444,14 @@ def _drift_tests(examples: Examples, subject: Subject) -> list[Test]:
         return is_zero(replaced(exact, point))
 
     def explicit() -> bool:
+        space = NormalSpace(minimum)
         return all(
+            vanishing(entry)
+            for missed in (space.missed_curvature, space.missed_noise)
+            for entry in set(missed)
+        ) and all(
             vanishing(pair.found.area_variance - replaced(pair.generic.area_variance, pair.names))
-            for pair in counterparts(normal_space(minimum), representative)
+            for pair in counterparts(space, representative)
         )
 
     def general(i: int, j: int) -> sp.Expr:

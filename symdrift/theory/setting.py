@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import sympy as sp
 
+from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.derivation.chapter import step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import ETA, GAMMA
@@ -60,32 +61,6 @@ def instantiate(expression: sp.MatrixExpr, network: LinearNetwork) -> sp.Immutab
         ERROR: network.residual,
     }
     return evaluate_matrix(expression, entries)
-
-
-def evaluate_matrix(
-    expression: sp.Basic, entries: dict[sp.MatrixSymbol, sp.ImmutableMatrix]
-) -> sp.ImmutableMatrix:
-    """Sums, products, transposes and traces of matrix symbols, entry by entry."""
-    if isinstance(expression, sp.MatrixSymbol):
-        return entries[expression]
-    if isinstance(expression, sp.Transpose):
-        return evaluate_matrix(expression.arg, entries).T
-    if isinstance(expression, sp.Trace):
-        return evaluate_matrix(expression.arg, entries).trace()
-    if isinstance(expression, sp.Identity):
-        return sp.ImmutableMatrix(sp.eye(int(expression.rows)))
-    if isinstance(expression, (sp.Add, sp.MatAdd)):
-        parts = [evaluate_matrix(part, entries) for part in expression.args]
-        total = parts[0]
-        for part in parts[1:]:
-            total = total + part
-        return total
-    if isinstance(expression, (sp.Mul, sp.MatMul)):
-        product = sp.Integer(1)
-        for part in expression.args:
-            product = product * evaluate_matrix(part, entries)
-        return product
-    return expression
 
 
 ZERO_MEAN = "Inputs have zero mean and covariance {Sigma}"

@@ -111,8 +111,7 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
                 grouped.xreplace({gain: s + GAMMA / variance}) - found,
             ),
             vanishes(
-                "At three axes it is half the rotation variance that the full matrices of an "
-                "explicit network give.",
+                "At three axes it is half the rotation variance that an explicit network gives.",
                 2 * found.xreplace({INPUTS: sp.Integer(3), BATCH: sp.Integer(1)}) - explicit,
             ),
         ),
@@ -407,7 +406,7 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
         checks=(
             holds(
                 "For three axes the slope of the decay rate agrees with exact differences of the "
-                "full-matrix result of an explicit network, with label noise.",
+                "result for an explicit network, with label noise.",
                 "exact evaluation at rational points",
                 lambda: _slope_agrees(examples, effect.decay_rate),
             ),

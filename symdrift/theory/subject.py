@@ -11,6 +11,7 @@ import sympy as sp
 
 from symdrift.derivation.symbolic import symbolic
 from symdrift.derivation.symbols import symbol
+from symdrift.derivation.vocabulary import KURTOSIS
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import active_axes, align, evaluate
 from symdrift.evaluation.closed_form import formulas as kernels
@@ -24,7 +25,7 @@ from symdrift.study import (
     Study,
 )
 from symdrift.theory.linear.points import Direction
-from symdrift.theory.linear.two_axes import KURTOSIS, LABEL_NOISE
+from symdrift.theory.linear.two_axes import LABEL_NOISE
 
 _CALLED: Mapping[str, tuple[str, str]] = MappingProxyType(
     {

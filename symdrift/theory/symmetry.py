@@ -9,7 +9,6 @@ import sympy as sp
 from symdrift.algebra.rational import cancel
 from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
-from symdrift.derivation.symbols import symbol
 from symdrift.derivation.vocabulary import (
     DIMENSION,
     FIRST_LAYER,
@@ -18,23 +17,23 @@ from symdrift.derivation.vocabulary import (
     GRADIENT_SECOND,
     HIDDEN,
     PLANE_GENERATOR,
+    PLANE_METRIC,
     RANK,
     ROTATION,
     SECOND_LAYER,
     UNIT_I,
     UNIT_J,
 )
+from symdrift.theory.examples import Examples
 from symdrift.theory.linear.network import LinearNetwork, generator
-from symdrift.theory.linear.points import AlignedMinimum, active_direction, inactive_direction
-
-SQUARED_LENGTH = symbol("metric", "ij")
+from symdrift.theory.linear.points import AlignedMinimum
 
 
-def symmetry(network: LinearNetwork) -> Iterator[Step]:
+def symmetry(examples: Examples) -> Iterator[Step]:
     """Rotations of the hidden layer, their tangent vectors and the dimension they span."""
-    yield _invariance(network)
-    yield _noise_is_normal(network)
-    yield _tangent()
+    yield _invariance(examples.generic)
+    yield _noise_is_normal(examples.generic)
+    yield _tangent(examples.indexed)
 
 
 def _invariance(network: LinearNetwork) -> Step:
@@ -102,7 +101,7 @@ def _noise_is_normal(network: LinearNetwork) -> Step:
     )
 
 
-def _tangent() -> Step:
+def _tangent(minimum: AlignedMinimum) -> Step:
     """Tangent vectors and dimension
 
     The rotation in the plane of hidden units {i} and {j} has the generator [eq:generator],
@@ -111,16 +110,13 @@ def _tangent() -> Step:
     hidden unit has singular value zero. Planes of two silent units do not move anything, so
     {r} active directions and {p} hidden units give a manifold of dimension [eq:dimension].
     """
-    minimum = AlignedMinimum(
-        (active_direction("i"), active_direction("j"), inactive_direction("l")), 3, 3, 3
-    )
     tangents = {plane: minimum.tangent(plane) for plane in minimum.planes}
     lengths = {plane: (t.T * t)[0] for plane, t in tangents.items()}
     gram = sp.Matrix.hstack(*tangents.values())
     dimension = RANK * HIDDEN - RANK * (RANK + 1) / 2
     return step(
         generator=(PLANE_GENERATOR, UNIT_I * UNIT_J.T - UNIT_J * UNIT_I.T),
-        metric=(SQUARED_LENGTH, lengths[0, 1]),
+        metric=(PLANE_METRIC, lengths[0, 1]),
         dimension=(DIMENSION, dimension),
         symbols={"tangent": sp.Tuple(GENERATOR * FIRST_LAYER, -SECOND_LAYER * GENERATOR)},
         checks=(

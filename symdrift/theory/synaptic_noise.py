@@ -14,21 +14,22 @@ from symdrift.derivation.vocabulary import (
     METRIC,
     MINIMUM_POINT,
     ROTATION_STEP,
+    SYNAPTIC_NOISE,
     TURN,
 )
 from symdrift.theory.area import ROTATION_COVARIANCE
-from symdrift.theory.linear.points import AlignedMinimum, active_direction, inactive_direction
-from symdrift.theory.map_vocabulary import SYNAPTIC_NOISE
+from symdrift.theory.examples import Examples
+from symdrift.theory.linear.points import AlignedMinimum
 
 SILENT_METRIC = symbol("metric", "ik")
 
 
-def synaptic_noise() -> Iterator[Step]:
+def synaptic_noise(examples: Examples) -> Iterator[Step]:
     """Noise of the synapses themselves, for any task."""
-    yield _synaptic()
+    yield _synaptic(examples.indexed)
 
 
-def _synaptic() -> Step:
+def _synaptic(minimum: AlignedMinimum) -> Step:
     """Synapses that change by themselves
 
     Suppose that, beside learning, every weight receives an independent change of variance
@@ -40,9 +41,6 @@ def _synaptic() -> Step:
     and turns too: representations leak into silent units, which the noise of the gradients
     never moves. The variance adds to that of the gradients.
     """
-    minimum = AlignedMinimum(
-        (active_direction("i"), active_direction("j"), inactive_direction("l")), 3, 3, 3
-    )
     kick = sp.Matrix([sp.Symbol(f"zeta_{k}") for k in range(len(minimum.point))])
     tangents = {plane: minimum.tangent(plane) for plane in minimum.planes}
     value_i, value_j = symbol("singular_value", "i"), symbol("singular_value", "j")

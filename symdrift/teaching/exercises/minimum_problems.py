@@ -24,7 +24,7 @@ from symdrift.teaching.exercises.statements import (
     learning,
     singular_values,
 )
-from symdrift.theory.hessian import COUPLING
+from symdrift.theory.hessian_blocks import COUPLING
 from symdrift.theory.linear.aligned import renaming
 from symdrift.theory.linear.points import AlignedMinimum, Direction, loss_reduction
 

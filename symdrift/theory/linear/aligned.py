@@ -9,16 +9,15 @@ stay a symbol.  Two directions contain the terms ``l = i`` and ``l = j``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import sympy as sp
 
-from symdrift.algebra.rational import cancel, is_zero, replaced
-from symdrift.derivation.symbols import ETA, GAMMA, symbol
-from symdrift.errors import CheckFailed
-from symdrift.theory.linear.normal_space import NormalBlock, NormalSpace, normal_space
+from symdrift.algebra.rational import replaced
+from symdrift.derivation.symbols import ETA, symbol
+from symdrift.theory.linear.normal_space import NormalBlock, NormalSpace
 from symdrift.theory.linear.points import AlignedMinimum, Direction, active_direction
-from symdrift.theory.linear.stochastic_area import BlockCoupling, couplings, metric
+from symdrift.theory.linear.stochastic_area import BlockCoupling, couplings
 
 
 def any_direction(index: str) -> Direction:
@@ -126,55 +125,25 @@ def block_of(space: NormalSpace, output: int, input_: int) -> NormalBlock:
     raise KeyError((output, input_))
 
 
-def use_stationarity(block: NormalBlock, direction: Direction) -> NormalBlock:
-    """Simplify a pair block by ``s (gamma - kappa) = 0`` of its second direction.
-
-    The off-diagonal entry ``-(kappa s_i + gamma s_l) / (s_i + s_l)`` becomes ``-kappa``.
-
-    Raises
-    ------
-    CheckFailed
-        When an entry changes for an active or for an inactive second direction.
-    """
-    hessian = sp.Matrix(block.hessian)
-    for row, column in ((0, 1), (1, 0)):
-        hessian[row, column] = cancel(hessian[row, column].subs(GAMMA, direction.coupling))
-    for case in (
-        {direction.residual: GAMMA / direction.input_variance},
-        {direction.singular_value: sp.Integer(0)},
-    ):
-        if not all(is_zero(entry) for entry in (hessian - block.hessian).xreplace(case)):
-            raise CheckFailed("the pair block is not one formula for active and inactive axes")
-    return replace(block, hessian=sp.ImmutableMatrix(hessian))
-
-
 def representative_drift() -> RepresentativeDrift:
     """Derive blocks and drift terms on the sub-network of the indices ``i``, ``j``, ``l``."""
     directions = (active_direction("i"), active_direction("j"), any_direction("l"))
-    space = normal_space(AlignedMinimum(directions, hidden=3, inputs=3, outputs=3))
+    space = NormalSpace(AlignedMinimum(directions, hidden=3, inputs=3, outputs=3))
     found = couplings(space, (0, 1))
 
-    def term(first: NormalBlock, second: NormalBlock, l: int) -> DriftTerm:
-        def between(left: NormalBlock, right: NormalBlock) -> BlockCoupling:
-            (coupling,) = (c for c in found if c.left is left and c.right is right)
-            if l < 2:
-                return coupling
-            return replace(
-                coupling,
-                left=use_stationarity(left, directions[l]),
-                right=use_stationarity(right, directions[l]),
-            )
+    def term(l: int) -> DriftTerm:
+        first, second = block_of(space, 0, l), block_of(space, 1, l)
+        (forward,) = (c for c in found if c.left is first and c.right is second)
+        (backward,) = (c for c in found if c.left is second and c.right is first)
+        return DriftTerm((forward, backward))
 
-        return DriftTerm((between(first, second), between(second, first)))
-
-    own = term(block_of(space, 0, 0), block_of(space, 1, 0), 0)
-    other = term(block_of(space, 0, 2), block_of(space, 1, 2), 2)
+    own, other = term(0), term(2)
     return RepresentativeDrift(
         diagonal_block=own.couplings[0].left,
         pair_block=other.couplings[0].left,
         own_term=own,
         other_term=other,
-        squared_length=metric(space, (0, 1)),
+        squared_length=space.minimum.metric((0, 1)),
     )
 
 

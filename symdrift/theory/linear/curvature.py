@@ -1,7 +1,7 @@
-"""The Hessian at the minimum and the blocks into which weight space falls.
+"""The Hessian at the minimum in all weights, and the blocks into which matrices fall.
 
-The blocks are *found*: they are the connected components of the graph in which two
-weights are joined when the Hessian or the gradient noise couples them.
+Blocks are *found*: they are the connected components of the graph in which two
+coordinates are joined when one of the matrices couples them.
 """
 
 from __future__ import annotations
@@ -11,17 +11,14 @@ from collections.abc import Iterable
 import sympy as sp
 
 from symdrift.algebra.rational import RationalField
+from symdrift.derivation.symbols import GAMMA
 from symdrift.errors import CheckFailed
-from symdrift.theory.linear.points import (
-    AlignedMinimum,
-    Minimum,
-    active_direction,
-    inactive_direction,
-)
+from symdrift.theory.linear.minimum import Minimum
+from symdrift.theory.linear.points import AlignedMinimum, active_direction, inactive_direction
 
 
 def hessian(minimum: Minimum) -> sp.ImmutableMatrix:
-    """Second derivatives of the expected loss at the canonical point.
+    """Second derivatives of the expected loss at the canonical point, in all weights.
 
     Returns
     -------
@@ -29,7 +26,7 @@ def hessian(minimum: Minimum) -> sp.ImmutableMatrix:
         Shape ``(p (n + m), p (n + m))``.
     """
     weights = minimum.network.coordinates
-    loss = minimum.network.expected_loss
+    loss = minimum.network.expected_loss.xreplace({GAMMA: minimum.weight_decay})
     field = RationalField([loss, *weights, *minimum.weights.values()])
     values = [field.fraction(minimum.weights[weight]) for weight in weights]
     zeros = {k for k, weight in enumerate(weights) if minimum.weights[weight] == 0}
@@ -87,10 +84,7 @@ def unreached_curvature() -> sp.Expr:
         When that direction is no eigenvector of the Hessian.
     """
     minimum = AlignedMinimum((active_direction("i"), active_direction("j")), 2, 2, 2)
-    network = minimum.network
-    product = network.second_layer * network.first_layer
-    gradients = sp.Matrix([[sp.diff(entry, w) for w in network.coordinates] for entry in product])
-    known = sp.Matrix.vstack(gradients.xreplace(minimum.weights), minimum.tangent((0, 1)).T)
+    known = sp.Matrix.vstack(minimum.reach.T, minimum.tangent((0, 1)).T)
     curvatures = set()
     for direction in known.nullspace():
         curved = (hessian(minimum) * direction).applyfunc(sp.expand)

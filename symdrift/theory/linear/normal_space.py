@@ -1,8 +1,7 @@
-"""Stationary fluctuation in the normal space: the Lyapunov equation, block by block.
+"""The normal space of an aligned network: blocks of the operators on learned maps.
 
-For blocks of one or two rows the matrix equations have closed solutions in traces,
-determinants and adjugates (Cayley-Hamilton), which stay small where a general linear
-solve does not.
+Where teacher and inputs share axes the operators couple the entries ``il`` and ``li`` of a map
+alone, and the images of these entries in weight space are orthogonal, with a common norm.
 """
 
 from __future__ import annotations
@@ -12,44 +11,51 @@ from functools import cached_property
 
 import sympy as sp
 
+from symdrift.algebra.equations import solve_lyapunov
 from symdrift.algebra.rational import cancel
 from symdrift.derivation.symbols import ETA
 from symdrift.theory.linear.curvature import connected_blocks, hessian
-from symdrift.theory.linear.gradient_noise import (
-    ReachedDirection,
-    gradient_noise,
-    reached_directions,
-)
+from symdrift.theory.linear.gradient_noise import gradient_noise
+from symdrift.theory.linear.maps import elliptical_noise
 from symdrift.theory.linear.points import AlignedMinimum
 
 
-def solve_lyapunov(operator: sp.Matrix, source: sp.Matrix) -> sp.Matrix:
-    """Solve ``A X + X A = Q`` for symmetric ``A`` of one or two rows.
+@dataclass(frozen=True)
+class ReachedDirection:
+    """A direction of weight space into which gradients of single samples point.
 
-    ``X = (det(A) Q + adj(A) Q adj(A)) / (2 tr(A) det(A))`` for two rows.
+    It is the image under ``J`` of a map with a single entry.
+
+    Attributes
+    ----------
+    output, input : int
+        Row and column of the entry, counted from 0.
+    place : int
+        Where it stands in the flattened map.
+    vector : sympy.ImmutableMatrix
+        Shape ``(p (n + m), 1)``, not normalised.
+    squared_norm : sympy.Expr
+        ``s_a + s_b`` for the entry ``ab``.
     """
-    if operator.rows == 1:
-        return source / (2 * operator[0])
-    determinant, adjugate = operator.det(), operator.adjugate()
-    return (determinant * source + adjugate * source * adjugate) / (
-        2 * operator.trace() * determinant
+
+    output: int
+    input: int
+    place: int
+    vector: sp.ImmutableMatrix
+    squared_norm: sp.Expr
+
+
+def reached_directions(minimum: AlignedMinimum) -> tuple[ReachedDirection, ...]:
+    """The directions that the noise can reach, entry by entry of the learned map.
+
+    Entries between two inactive directions have no image and are left out.
+    """
+    columns = [minimum.reach[:, k] for k in range(minimum.reach.cols)]
+    return tuple(
+        ReachedDirection(*divmod(k, minimum.inputs), k, vector, minimum.overlap[k, k])
+        for k, vector in enumerate(columns)
+        if not vector.is_zero_matrix
     )
-
-
-def solve_sylvester(left: sp.Matrix, right: sp.Matrix, source: sp.Matrix) -> sp.Matrix:
-    """Solve ``A Y + Y B = F`` for square ``A`` and ``B`` of one or two rows.
-
-    By Cayley-Hamilton for ``A``, ``Y (B^2 + tr(A) B + det(A)) = F B + adj(A) F``, and
-    ``B^2 = tr(B) B - det(B)`` leaves a matrix of two rows to invert.
-    """
-    if left.rows == 1:
-        shifted = left[0] * sp.eye(right.rows) + right
-        return source * shifted.adjugate() / shifted.det()
-    if right.rows == 1:
-        shifted = right[0] * sp.eye(left.rows) + left
-        return shifted.adjugate() * source / shifted.det()
-    pencil = (left.trace() + right.trace()) * right + (left.det() - right.det()) * sp.eye(2)
-    return (source * right + left.adjugate() * source) * pencil.adjugate() / pencil.det()
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,10 @@ class NormalBlock:
         """The vectors of the block as columns, not normalised."""
         return sp.ImmutableMatrix(sp.Matrix.hstack(*(d.vector for d in self.directions)))
 
+    def within(self, matrix: sp.ImmutableMatrix) -> sp.ImmutableMatrix:
+        """What a matrix in all weights is in the orthonormal basis of the block."""
+        return (self.basis.T * matrix * self.basis / self.squared_norm).applyfunc(cancel)
+
     @cached_property
     def fluctuation(self) -> sp.ImmutableMatrix:
         """``Gamma`` with ``H Gamma + Gamma H = eta C`` for a batch of one sample."""
@@ -88,48 +98,62 @@ class NormalBlock:
 
 @dataclass(frozen=True)
 class NormalSpace:
-    """The part of weight space that the noise reaches around one minimum.
-
-    Attributes
-    ----------
-    minimum : AlignedMinimum
-    hessian, noise : sympy.ImmutableMatrix
-        In all coordinates, shape ``(p (n + m), p (n + m))``.
-    blocks : tuple of NormalBlock
-    """
+    """The part of weight space that the noise reaches around one aligned minimum."""
 
     minimum: AlignedMinimum
-    hessian: sp.ImmutableMatrix
-    noise: sp.ImmutableMatrix
-    blocks: tuple[NormalBlock, ...]
 
+    @cached_property
+    def hessian(self) -> sp.ImmutableMatrix:
+        """Second derivatives in all weights, shape ``(p (n + m), p (n + m))``."""
+        return hessian(self.minimum)
 
-def normal_space(minimum: AlignedMinimum) -> NormalSpace:
-    """Reduce Hessian and noise to the reached directions and find their blocks.
+    @cached_property
+    def noise(self) -> sp.ImmutableMatrix:
+        """Covariance of the gradient in all weights, shape ``(p (n + m), p (n + m))``."""
+        return gradient_noise(self.minimum)
 
-    Raises
-    ------
-    ValueError
-        When two coupled directions differ in norm, so that a block would not be
-        rational; it does not happen for aligned networks.
-    """
-    full_hessian, full_noise = hessian(minimum), gradient_noise(minimum)
-    reached = reached_directions(minimum)
-    basis = sp.Matrix.hstack(*(d.vector for d in reached))
-    reduced = tuple(
-        sp.ImmutableMatrix(basis.T * matrix * basis).applyfunc(cancel)
-        for matrix in (full_hessian, full_noise)
-    )
-    blocks = []
-    for members in connected_blocks(reduced):
-        directions = tuple(reached[k] for k in members)
-        if len({direction.squared_norm for direction in directions}) != 1:
-            raise ValueError("directions of one block differ in norm")
-        hessian_block, noise_block = (
-            sp.ImmutableMatrix(matrix.extract(list(members), list(members))).applyfunc(
-                lambda entry, norm=directions[0].squared_norm: sp.expand(cancel(entry / norm))
+    @cached_property
+    def map_noise(self) -> sp.ImmutableMatrix:
+        """Covariance of error times input, shape ``(m n, m n)``."""
+        return elliptical_noise(self.minimum, sp.Integer(0))
+
+    @property
+    def missed_curvature(self) -> sp.ImmutableMatrix:
+        """``H J - J B``: what the operator on learned maps misses of the Hessian it stands for."""
+        reach = self.minimum.reach
+        return self.hessian * reach - reach * self.minimum.curvature
+
+    @property
+    def missed_noise(self) -> sp.ImmutableMatrix:
+        """``C - J C_map J'``: what the noise on learned maps misses of that in all weights."""
+        reach = self.minimum.reach
+        return self.noise - reach * self.map_noise * reach.T
+
+    @cached_property
+    def blocks(self) -> tuple[NormalBlock, ...]:
+        """Blocks of Hessian and noise on learned maps, in orthonormal bases of their images.
+
+        Raises
+        ------
+        ValueError
+            When two coupled directions differ in norm, so that a block would not be
+            rational; it does not happen for aligned networks.
+        """
+        reached = reached_directions(self.minimum)
+        places = [direction.place for direction in reached]
+        operators = [
+            matrix.extract(places, places) for matrix in (self.minimum.curvature, self.map_noise)
+        ]
+        blocks = []
+        for members in map(list, connected_blocks(operators)):
+            directions = tuple(reached[k] for k in members)
+            norm = directions[0].squared_norm
+            if any(direction.squared_norm != norm for direction in directions):
+                raise ValueError("directions of one block differ in norm")
+            curvature, noise = (matrix.extract(members, members) for matrix in operators)
+            blocks.append(
+                NormalBlock(
+                    directions, curvature.applyfunc(sp.expand), (norm * noise).applyfunc(sp.expand)
+                )
             )
-            for matrix in reduced
-        )
-        blocks.append(NormalBlock(directions, hessian_block, noise_block))
-    return NormalSpace(minimum, full_hessian, full_noise, tuple(blocks))
+        return tuple(blocks)

@@ -1,4 +1,4 @@
-"""The minimum-loss manifold of an aligned network, at explicit directions.
+"""Explicit minima: of an aligned network at explicit directions, or of chosen axes.
 
 A *direction* is an axis that teacher and input covariance share: input axis, output
 axis and, where the network has learned it, a hidden unit.  A list of directions and a
@@ -8,14 +8,13 @@ number of hidden units is a network small enough for full matrices; with the ind
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import sympy as sp
 
 from symdrift.derivation.symbols import GAMMA, symbol
+from symdrift.theory.linear.minimum import Minimum
 from symdrift.theory.linear.network import LinearNetwork
 
 
@@ -83,24 +82,8 @@ def inactive_direction(index: str) -> Direction:
     )
 
 
-class Minimum(Protocol):
-    """A network at a point of its minimum-loss manifold, whatever its task."""
-
-    @property
-    def network(self) -> LinearNetwork:
-        """The network whose minimum this is."""
-
-    @property
-    def weights(self) -> Mapping[sp.Symbol, sp.Expr]:
-        """Value of every weight."""
-
-    @property
-    def sample_gradient(self) -> sp.ImmutableMatrix:
-        """Gradient of one sample."""
-
-
 @dataclass(frozen=True)
-class AlignedMinimum:
+class AlignedMinimum(Minimum):
     """An aligned network together with a point of its minimum-loss manifold.
 
     Attributes
@@ -140,45 +123,119 @@ class AlignedMinimum:
         )
 
     @cached_property
-    def weights(self) -> dict[sp.Symbol, sp.Expr]:
-        """The canonical point ``W* = S^(1/2) R'``, ``U* = P S^(1/2)``, weight by weight."""
-        network = self.network
-        values: dict[sp.Symbol, sp.Expr] = dict.fromkeys(network.coordinates, sp.Integer(0))
-        for k, direction in enumerate(self.directions[: self.rank]):
-            root = sp.sqrt(direction.singular_value)
-            values[network.first_layer[k, k]] = root
-            values[network.second_layer[k, k]] = root
-        return values
+    def first_layer(self) -> sp.ImmutableMatrix:
+        """``W* = S^(1/2) R'``: one weight for each active direction."""
+        return self._roots(self.hidden, self.inputs)
 
     @cached_property
-    def point(self) -> sp.ImmutableMatrix:
-        """The canonical point as a vector of weight space."""
-        return sp.ImmutableMatrix([self.weights[w] for w in self.network.coordinates])
+    def second_layer(self) -> sp.ImmutableMatrix:
+        """``U* = P S^(1/2)``, the same weights."""
+        return self._roots(self.outputs, self.hidden)
 
     @cached_property
-    def sample_gradient(self) -> sp.ImmutableMatrix:
-        """Gradient of one sample at the canonical point."""
-        first, second = (layer.xreplace(self.weights) for layer in self.network.layers)
-        return self.network.sample_gradient_at((first, second)).applyfunc(sp.expand)
-
-    @cached_property
-    def mean_gradient(self) -> sp.ImmutableMatrix:
-        """Expected gradient at the canonical point; zero when it is stationary."""
-        return self.sample_gradient.applyfunc(self.network.average)
+    def residual_map(self) -> sp.ImmutableMatrix:
+        """``E``: the residual of each direction that has an input and an output."""
+        residuals = sp.zeros(self.outputs, self.inputs)
+        for k in range(min(self.inputs, self.outputs)):
+            residuals[k, k] = self.directions[k].residual
+        return sp.ImmutableMatrix(residuals)
 
     @cached_property
     def loss(self) -> sp.Expr:
         """Expected loss on the manifold."""
-        return sp.expand(self.network.expected_loss.xreplace(self.weights))
+        return sp.expand(self.network.expected_loss.xreplace(dict(self.weights)))
+
+    def _roots(self, rows: int, columns: int) -> sp.ImmutableMatrix:
+        roots = sp.zeros(rows, columns)
+        for k, direction in enumerate(self.directions[: self.rank]):
+            roots[k, k] = sp.sqrt(direction.singular_value)
+        return sp.ImmutableMatrix(roots)
+
+
+@dataclass(frozen=True)
+class ChosenMinimum(Minimum):
+    """A minimum of chosen axes, singular values and covariance, and the task that has it.
+
+    For any choice the stationarity conditions give the teacher; with rational choices
+    everything is exact.
+
+    Attributes
+    ----------
+    left : sympy.ImmutableMatrix
+        ``P``, orthonormal columns, shape ``(m, r)``.
+    right : sympy.ImmutableMatrix
+        ``R``, orthonormal columns, shape ``(n, r)``.
+    singular_values : tuple of sympy.Expr
+        Of the learned map ``M = P S R'``.
+    input_covariance : sympy.ImmutableMatrix
+        ``Sigma``, shape ``(n, n)``.
+    unlearned_slope : sympy.ImmutableMatrix
+        What the slope has off the axes of the learned map, shape ``(m, n)``; zero where
+        every direction is learned.
+    label_noise : tuple of sympy.Expr
+        Variance of the label noise of each output.
+    weight_decay : sympy.Expr
+        ``gamma``.
+    """
+
+    left: sp.ImmutableMatrix
+    right: sp.ImmutableMatrix
+    singular_values: tuple[sp.Expr, ...]
+    input_covariance: sp.ImmutableMatrix
+    unlearned_slope: sp.ImmutableMatrix
+    label_noise: tuple[sp.Expr, ...]
+    weight_decay: sp.Expr = GAMMA
+
+    @property
+    def rank(self) -> int:
+        """Number of learned directions ``r``."""
+        return len(self.singular_values)
 
     @cached_property
-    def planes(self) -> tuple[tuple[int, int], ...]:
-        """Hidden rotations that move the point: ``(i, j)`` with ``i`` active."""
-        return tuple((i, j) for i in range(self.rank) for j in range(i + 1, self.hidden))
+    def first_layer(self) -> sp.ImmutableMatrix:
+        """``W* = S^(1/2) R'``, shape ``(r, n)``."""
+        return sp.ImmutableMatrix(self._roots * self.right.T)
 
-    def tangent(self, plane: tuple[int, int]) -> sp.ImmutableMatrix:
-        """Tangent vector of a hidden rotation at the canonical point."""
-        return self.network.rotation(*plane) * self.point
+    @cached_property
+    def second_layer(self) -> sp.ImmutableMatrix:
+        """``U* = P S^(1/2)``, shape ``(m, r)``."""
+        return sp.ImmutableMatrix(self.left * self._roots)
+
+    @cached_property
+    def learned_map(self) -> sp.ImmutableMatrix:
+        """``M = P S R'``, shape ``(m, n)``."""
+        return sp.ImmutableMatrix(self.left * sp.diag(*self.singular_values) * self.right.T)
+
+    @cached_property
+    def slope(self) -> sp.ImmutableMatrix:
+        """``Lambda = gamma P R' + Lambda_perp``, shape ``(m, n)``."""
+        return sp.ImmutableMatrix(
+            self.weight_decay * self.left * self.right.T + self.unlearned_slope
+        )
+
+    @cached_property
+    def residual_map(self) -> sp.ImmutableMatrix:
+        """``E = Lambda Sigma^-1``, shape ``(m, n)``."""
+        return sp.ImmutableMatrix(self.slope * self.input_covariance.inv())
+
+    @cached_property
+    def teacher(self) -> sp.ImmutableMatrix:
+        """``A = M + E``, shape ``(m, n)``: the task that has this minimum."""
+        return sp.ImmutableMatrix(self.learned_map + self.residual_map)
+
+    @cached_property
+    def network(self) -> LinearNetwork:
+        """The network with ``r`` hidden units and this task."""
+        return LinearNetwork(
+            hidden=self.rank,
+            teacher=self.teacher,
+            input_covariance=self.input_covariance,
+            label_noise=self.label_noise,
+        )
+
+    @property
+    def _roots(self) -> sp.ImmutableMatrix:
+        return sp.ImmutableMatrix(sp.diag(*(sp.sqrt(value) for value in self.singular_values)))
 
 
 def loss_reduction() -> sp.Expr:

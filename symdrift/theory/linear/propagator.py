@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import sympy as sp
 
 from symdrift.derivation.symbols import ETA, TIME
+from symdrift.theory.linear.minimum import Plane
 from symdrift.theory.linear.network import generator
-from symdrift.theory.linear.stochastic_area import Plane
 
 
 def decay_matrix(variances: Mapping[Plane, sp.Expr], rank: int) -> sp.ImmutableMatrix:

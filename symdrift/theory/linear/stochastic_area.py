@@ -7,10 +7,10 @@ from functools import cached_property
 
 import sympy as sp
 
+from symdrift.algebra.equations import solve_sylvester
 from symdrift.derivation.symbols import ETA
-from symdrift.theory.linear.normal_space import NormalBlock, NormalSpace, solve_sylvester
-
-Plane = tuple[int, int]
+from symdrift.theory.linear.minimum import Plane
+from symdrift.theory.linear.normal_space import NormalBlock, NormalSpace
 
 
 @dataclass(frozen=True)
@@ -64,24 +64,18 @@ class BlockCoupling:
 def couplings(space: NormalSpace, plane: Plane) -> tuple[BlockCoupling, ...]:
     """The ordered pairs of blocks between which a hidden rotation has an entry."""
     minimum = space.minimum
-    rotation = minimum.network.rotation(*plane)
+    turn = minimum.turn(plane)
+    entries_of = [[d.place for d in block.directions] for block in space.blocks]
     weight = sp.sqrt(sp.Mul(*(minimum.directions[k].singular_value for k in plane)))
     found = []
-    for left in space.blocks:
-        turned = left.basis.T * rotation
-        for right in space.blocks:
-            entries = turned * right.basis
+    for left, rows in zip(space.blocks, entries_of, strict=True):
+        for right, columns in zip(space.blocks, entries_of, strict=True):
+            entries = turn.extract(rows, columns)
             if not entries.is_zero_matrix:
                 orientation = entries.applyfunc(lambda entry: sp.cancel(entry / weight))
                 overlap = weight / sp.sqrt(left.squared_norm * right.squared_norm)
                 found.append(BlockCoupling(left, right, overlap, sp.ImmutableMatrix(orientation)))
     return tuple(found)
-
-
-def metric(space: NormalSpace, plane: Plane) -> sp.Expr:
-    """Squared length ``G`` of the tangent vector of a plane."""
-    tangent = space.minimum.tangent(plane)
-    return (tangent.T * tangent)[0]
 
 
 def rotation_variance(space: NormalSpace, plane: Plane) -> sp.Expr:
@@ -90,7 +84,7 @@ def rotation_variance(space: NormalSpace, plane: Plane) -> sp.Expr:
     ``V = eta^2 sum tr(Y' C Y Gamma) / G^2``, the sum over ordered pairs of blocks.
     """
     area = sp.Add(*(coupling.area_variance for coupling in couplings(space, plane)))
-    return ETA**2 * area / metric(space, plane) ** 2
+    return ETA**2 * area / space.minimum.metric(plane) ** 2
 
 
 def mean_rotation(space: NormalSpace, plane: Plane) -> sp.Expr:
@@ -103,4 +97,4 @@ def mean_rotation(space: NormalSpace, plane: Plane) -> sp.Expr:
             if coupling.left is coupling.right
         )
     )
-    return ETA * total / metric(space, plane)
+    return ETA * total / space.minimum.metric(plane)

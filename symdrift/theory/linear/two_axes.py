@@ -15,8 +15,10 @@ import sympy as sp
 
 from symdrift.algebra.rational import RationalField, factor, solve_linear
 from symdrift.derivation.symbols import GAMMA, symbol
+from symdrift.derivation.vocabulary import KURTOSIS
 from symdrift.errors import CheckFailed
-from symdrift.theory.linear.learned_map import MapMinimum, elliptical_noise
+from symdrift.theory.linear.maps import elliptical_noise
+from symdrift.theory.linear.points import ChosenMinimum
 
 S_1, S_2 = (symbol("singular_value", k) for k in (1, 2))
 LAMBDA_1, LAMBDA_2 = (symbol("input_variance", k) for k in (1, 2))
@@ -24,7 +26,6 @@ A_1, A_2 = (symbol("gain", k) for k in (1, 2))
 SIGMA_11, SIGMA_22 = (symbol("input_covariance", index) for index in ("11", "22"))
 SIGMA_12 = symbol("input_covariance", "12", real=True)
 LABEL_NOISE = symbol("label_noise")
-KURTOSIS = sp.Symbol("kurtosis", real=True)
 ANGLE = sp.Symbol("angle", real=True)
 
 GAUSSIAN, LENGTH, LABELS, COMMON = sp.symbols("N_gauss N_length N_label D_rate", real=True)
@@ -50,9 +51,9 @@ TILT = (LAMBDA_1 - LAMBDA_2) * (A_1 - A_2) * ANGLE / (S_1 - S_2)
 """Misalignment ``Sigma_12`` in the canonical frame, to first order in the angle."""
 
 
-def two_axes_minimum() -> MapMinimum:
+def two_axes_minimum() -> ChosenMinimum:
     """Two axes in their canonical frame: everything is a symbol."""
-    return MapMinimum(
+    return ChosenMinimum(
         left=sp.ImmutableMatrix(sp.eye(2)),
         right=sp.ImmutableMatrix(sp.eye(2)),
         singular_values=(S_1, S_2),
@@ -79,7 +80,7 @@ class TwoAxes:
     absent: Collection[sp.Symbol] = ()
 
     @cached_property
-    def minimum(self) -> MapMinimum:
+    def minimum(self) -> ChosenMinimum:
         """Two axes in their canonical frame."""
         return two_axes_minimum()
 
@@ -92,7 +93,7 @@ class TwoAxes:
     @cached_property
     def turn(self) -> sp.ImmutableMatrix:
         """Rotation on learned maps without its factor ``sqrt(s_1 s_2)``: entries 0, 1, -1."""
-        return (self.minimum.turn(0, 1) / sp.sqrt(S_1 * S_2)).applyfunc(sp.cancel)
+        return (self.minimum.turn((0, 1)) / sp.sqrt(S_1 * S_2)).applyfunc(sp.cancel)
 
     @cached_property
     def pull(self) -> sp.ImmutableMatrix:

@@ -10,8 +10,10 @@ from symdrift.algebra.rational import RationalField, factor, leading_term
 from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, symbol
+from symdrift.derivation.vocabulary import KURTOSIS
 from symdrift.errors import CheckFailed
-from symdrift.theory.linear.learned_map import MapDrift, MapMinimum, exchange
+from symdrift.theory.linear.maps import MapDrift
+from symdrift.theory.linear.points import ChosenMinimum
 from symdrift.theory.linear.two_axes import (
     A_1,
     A_2,
@@ -20,7 +22,6 @@ from symdrift.theory.linear.two_axes import (
     DETERMINANT,
     DETERMINANT_VALUE,
     GAUSSIAN,
-    KURTOSIS,
     LABEL_NOISE,
     LABELS,
     LAMBDA_1,
@@ -36,7 +37,7 @@ from symdrift.theory.linear.two_axes import (
     TILT,
     TwoAxes,
 )
-from symdrift.theory.maps.map_examples import WeightSpace
+from symdrift.theory.linear.weight_space import WeightSpace
 
 MEAN = symbol("mean_rotation", "12", real=True)
 LABEL_MEAN = sp.Symbol("mean_label", real=True)
@@ -198,7 +199,7 @@ def _shown_noise(case: TwoAxes) -> sp.MatAdd:
     flat = sp.Matrix([*sp.eye(2)])
     terms = [
         (strength / DETERMINANT, sp.kronecker_product(covariance.adjugate(), covariance)),
-        (strength, exchange(2, 2)),
+        (strength, sp.Matrix(4, 4, lambda a, b: int(divmod(a, 2) == divmod(b, 2)[::-1]))),
     ]
     if kurtosis != 0:
         terms.append((kurtosis * GAMMA**2, flat * flat.T))
@@ -218,12 +219,12 @@ def _traces_agree_in_weights(case: TwoAxes) -> bool:
     numbers, space = _at_rational_point(case)
     noise = _shown_noise(case).xreplace({DETERMINANT: DETERMINANT_VALUE}).as_explicit()
     on_maps = MapDrift(numbers, sp.ImmutableMatrix(noise.xreplace(POINT)))
-    turn, metric = numbers.network.rotation(0, 1), numbers.metric(0, 1)
-    coloured = turn - 2 * space.corrector(0, 1)
-    mean = (space.stiffened * turn * space.fluctuation).trace() / metric
-    swept = (coloured.T * space.noise * coloured * space.fluctuation).trace() / metric**2
+    plane = (0, 1)
+    swept = space.variance(plane)
     return bool(
-        mean == on_maps.mean(0, 1) and swept == on_maps.covariance((0, 1), (0, 1)) and swept > 0
+        space.mean(plane) == on_maps.mean(plane)
+        and swept == on_maps.covariance(plane, plane)
+        and swept > 0
     )
 
 
@@ -305,7 +306,7 @@ def _solves_its_equation(case: TwoAxes) -> bool:
 
 def _adds_up(case: TwoAxes) -> bool:
     """Whether the displayed rate is ``sqrt(s_1 s_2) tr(Z C) / G``."""
-    shown = case.explicit / (sp.sqrt(S_1) * sp.sqrt(S_2)) * case.minimum.metric(0, 1)
+    shown = case.explicit / (sp.sqrt(S_1) * sp.sqrt(S_2)) * case.minimum.metric((0, 1))
     field = RationalField([shown, *case.response, *case.noise])
     difference = field.contract([*case.response, shown], [*case.noise.T, sp.Integer(-1)])
     return bool(difference[0] == 0)
@@ -324,9 +325,9 @@ POINT = {
 """A rational minimum, with rational square roots of the singular values."""
 
 
-def _at_rational_point(case: TwoAxes) -> tuple[MapMinimum, WeightSpace]:
+def _at_rational_point(case: TwoAxes) -> tuple[ChosenMinimum, WeightSpace]:
     """The minimum at :data:`POINT`, and Hessian and noise in all weights."""
-    numbers = MapMinimum(
+    numbers = ChosenMinimum(
         left=case.minimum.left,
         right=case.minimum.right,
         singular_values=(POINT[S_1], POINT[S_2]),
@@ -341,10 +342,8 @@ def _at_rational_point(case: TwoAxes) -> tuple[MapMinimum, WeightSpace]:
 
 def _agrees_in_weights(case: TwoAxes) -> bool:
     """The rate at a rational point against full matrices in all weights."""
-    numbers, space = _at_rational_point(case)
-    turn = numbers.network.rotation(0, 1)
-    found = (space.stiffened * turn * space.fluctuation).trace() / numbers.metric(0, 1)
-    return bool(found == case.explicit.xreplace(POINT))
+    _, space = _at_rational_point(case)
+    return bool(space.mean((0, 1)) == case.explicit.xreplace(POINT))
 
 
 def _small_angle(case: TwoAxes) -> Step:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import sympy as sp
 
+from symdrift.algebra.equations import solve_operator
 from symdrift.derivation.chapter import Test, holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import GAMMA, symbol
-from symdrift.derivation.vocabulary import I_INDEX, L_INDEX, RANK
+from symdrift.derivation.vocabulary import I_INDEX, KURTOSIS, L_INDEX, RANK
 from symdrift.evaluation.dense import MinimumPoint, solve_minimum
 from symdrift.inputs import Elliptical, InputDistribution, Samples, mean_share, percentage
 from symdrift.study import (
@@ -22,9 +23,7 @@ from symdrift.study import (
     Study,
 )
 from symdrift.study.problem import Array, LearningProblem
-from symdrift.theory.linear.learned_map import solve_operator
 from symdrift.theory.linear.two_axes import (
-    KURTOSIS,
     LABEL_NOISE,
     LAMBDA_1,
     LAMBDA_2,
@@ -36,8 +35,8 @@ from symdrift.theory.linear.two_axes import (
     STRAIGHT,
     TwoAxes,
 )
-from symdrift.theory.maps.misaligned import CANONICAL_COVARIANCE, MEAN
-from symdrift.theory.maps.moments import ENTRY
+from symdrift.theory.misaligned import CANONICAL_COVARIANCE, MEAN
+from symdrift.theory.noise import ENTRY
 from symdrift.theory.subject import (
     absent_sources,
     are_data,

@@ -1,0 +1,367 @@
+"""The normal space and its Hessian: small blocks, where teacher and inputs share axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sympy as sp
+
+from symdrift.algebra.rational import cancel
+from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.steps import Step
+from symdrift.derivation.symbols import GAMMA, symbol
+from symdrift.derivation.vocabulary import ANY_MAP, BLOCK_HESSIAN, OWN_HESSIAN, REACH
+from symdrift.theory.examples import SHARED, Examples
+from symdrift.theory.linear.aligned import block_of
+from symdrift.theory.linear.curvature import (
+    connected_blocks,
+    hessian,
+    silent_curvatures,
+    unreached_curvature,
+)
+from symdrift.theory.linear.gradient_noise import gradient_noise
+from symdrift.theory.linear.normal_space import NormalSpace
+from symdrift.theory.linear.points import AlignedMinimum, active_direction, inactive_direction
+from symdrift.theory.linear.two_axes import LAMBDA_1, LAMBDA_2, S_1, S_2, STRAIGHT, TwoAxes
+
+AXES = sp.Symbol("N_axes", positive=True, integer=True)
+WEIGHT_COUNT = sp.Symbol("weight_count", positive=True, integer=True)
+U_IL, U_LI = (sp.Symbol(f"step_U_{index}") for index in ("il", "li"))
+W_IL, W_LI = (sp.Symbol(f"step_W_{index}") for index in ("il", "li"))
+NORMAL_IL, NORMAL_LI = (sp.Symbol(f"normal_{index}") for index in ("il", "li"))
+COUPLING = sp.Symbol("kappa_l", positive=True)
+DETERMINANT = sp.Symbol("det_H_il", real=True)
+SILENT_LOWER, SILENT_UPPER = sp.symbols("h_minus h_plus", real=True)
+WOULD_BE = sp.Symbol("s_l_lost", positive=True)
+
+LATEX = {
+    AXES: "N",
+    WEIGHT_COUNT: r"\#_{\mathrm{weights}}",
+    U_IL: r"\delta U_{il}",
+    U_LI: r"\delta U_{li}",
+    W_IL: r"\delta W_{il}",
+    W_LI: r"\delta W_{li}",
+    NORMAL_IL: "u_{il}",
+    NORMAL_LI: "u_{li}",
+    COUPLING: r"\kappa_l",
+    DETERMINANT: r"\det(H_{il})",
+    SILENT_LOWER: "h_{-}",
+    SILENT_UPPER: "h_{+}",
+    WOULD_BE: r"\bar s_l",
+}
+
+
+def hessian_blocks(examples: Examples) -> Iterator[Step]:
+    """Blocks, unit vectors and Hessian of shared axes, what noise leaves out, strictness."""
+    yield _blocks(examples)
+    yield _unit_vectors(examples)
+    yield _hessian_blocks(examples)
+    yield _unreached()
+    yield _strictness(examples)
+
+
+def _blocks(examples: Examples) -> Step:
+    """Weight space falls into small blocks
+
+    When teacher and inputs share axes, slope and input covariance are diagonal in them, and the
+    operator [eq:map-hessian] couples an entry of a map to its mirror image alone. The weights
+    fall apart in the same way. Joining two weights whenever Hessian or gradient noise couples
+    them gives connected components, which are found, not assumed: with three axes there are
+    <count>, of {sizes} weights, and each contains exactly the weights of both layers between
+    two axes, or of one axis with itself. An entry of either matrix involves two
+    weights and therefore at most four axes, so that a network with four axes shows every kind
+    of entry there is; it falls apart in the same way, and so does any larger network. A
+    network with {axes} axes and as many hidden units has [eq:pattern] weights: two for each
+    axis and four for each pair.
+    """
+    space = examples.all_active
+    first = [f"W{i + 1}{j + 1}" for i in range(3) for j in range(3)]
+    second = [f"U{i + 1}{j + 1}" for i in range(3) for j in range(3)]
+    names = [*first, *second]
+
+    def pairs_only(blocks: tuple[tuple[int, ...], ...], names: list[str]) -> bool:
+        return all(len({frozenset(names[k][1:]) for k in block}) == 1 for block in blocks)
+
+    def four_axes() -> bool:
+        minimum = AlignedMinimum(tuple(active_direction(k) for k in "1234"), 4, 4, 4)
+        labels = [f"{layer}{i + 1}{j + 1}" for layer in "WU" for i in range(4) for j in range(4)]
+        blocks = connected_blocks((hessian(minimum), gradient_noise(minimum)))
+        return pairs_only(blocks, labels)
+
+    found = connected_blocks((space.hessian, space.noise))
+    counted = 2 * AXES + 4 * AXES * (AXES - 1) / 2
+    sizes = sp.Tuple(*(sp.Integer(len(block)) for block in found))
+    return step(
+        pattern=(WEIGHT_COUNT, counted),
+        symbols={"sizes": sizes, "axes": AXES},
+        words={"count": str(len(found))},
+        checks=(
+            holds(
+                "Every component of the network with three axes belongs to one pair of axes.",
+                "connected components",
+                lambda: pairs_only(found, names),
+            ),
+            vanishes(
+                "The components found with three axes have the stated sizes, and all weights "
+                "together are those of the two layers.",
+                sum(len(block) for block in found) - counted.subs(AXES, 3),
+                counted - 2 * AXES**2,
+            ),
+            holds(
+                "So does every component of the network with four axes.",
+                "connected components",
+                four_axes,
+            ),
+        ),
+    )
+
+
+def _unit_vectors(examples: Examples) -> Step:
+    """Unit vectors of a pair of axes
+
+    Take a map {F} with a single entry, for output {i} and input {l}: its image under {J} is
+    what an error of that output does to the weights that carry that input. Normalised, the
+    images of the two entries between two axes are [eq:reached], and the same with equal indices
+    for one axis. All of them are orthogonal to each other.
+    """
+    first, second = examples.representative.pair_block.directions
+    root = sp.sqrt(examples.representative.pair_block.squared_norm)
+    s_i, s_l = symbol("singular_value", "i"), symbol("singular_value", "l")
+
+    def combination(u: sp.Symbol, w: sp.Symbol, of_u: sp.Expr, of_w: sp.Expr) -> sp.Expr:
+        return (of_u * u + of_w * w) / root
+
+    def gradient_is_inside(space: NormalSpace) -> bool:
+        minimum = space.minimum
+        network = minimum.network
+        error = network.residual.xreplace(dict(minimum.weights))
+        total = GAMMA * minimum.point
+        for block in space.blocks:
+            for d in block.directions:
+                total -= error[d.output] * network.sample_input[d.input] * d.vector
+        return bool((total - minimum.sample_gradient).applyfunc(sp.expand).is_zero_matrix)
+
+    return step(
+        reached=[
+            (NORMAL_IL, combination(U_IL, W_IL, sp.sqrt(s_l), sp.sqrt(s_i))),
+            (NORMAL_LI, combination(U_LI, W_LI, sp.sqrt(s_i), sp.sqrt(s_l))),
+        ],
+        symbols={"F": ANY_MAP, "J": REACH},
+        checks=(
+            vanishes(
+                "The unit vectors displayed are the images of two entries of the learned map.",
+                *(direction.squared_norm - (s_i + s_l) for direction in (first, second)),
+                *_displayed_vectors(first.vector, second.vector),
+            ),
+            holds(
+                f"The images of different entries are orthogonal: {SHARED}.",
+                "matrix product",
+                lambda: all(space.minimum.overlap.is_diagonal() for space in examples.shared_axes),
+            ),
+            holds(
+                "Every sample's gradient is weight decay plus a combination of them, in the same "
+                "networks.",
+                "expansion",
+                lambda: all(gradient_is_inside(space) for space in examples.shared_axes),
+            ),
+        ),
+    )
+
+
+def _displayed_vectors(first: sp.Matrix, second: sp.Matrix) -> list[sp.Expr]:
+    """Gradients of the entries ``il`` and ``li`` minus the displayed vectors.
+
+    In the sub-network of ``i``, ``j``, ``l`` the first layer comes first, row by row.
+    """
+    s_i, s_l = (sp.sqrt(symbol("singular_value", index)) for index in ("i", "l"))
+    size, i, l = 3, 0, 2
+    expected_first, expected_second = sp.zeros(2 * size**2, 1), sp.zeros(2 * size**2, 1)
+    second_layer = size**2
+    expected_first[i * size + l] = s_i
+    expected_first[second_layer + i * size + l] = s_l
+    expected_second[l * size + i] = s_l
+    expected_second[second_layer + l * size + i] = s_i
+    return [*(first - expected_first), *(second - expected_second)]
+
+
+def _hessian_blocks(examples: Examples) -> Step:
+    """Hessian blocks
+
+    In the unit vectors [eq:reached] of an active direction {i} and any other direction {l} the
+    operator [eq:map-hessian] is the block [eq:hessian-pair]. Its first term multiplies the entry
+    for output {i} and input {l} by {first}, its second by {gamma}, and its third brings in the
+    mirror image. The coupling [eq:coupling], input variance times residual, is the slope along
+    the axis {l}: it equals the weight decay when {l} is active, and {lost} when it is not. An
+    axis with itself has [eq:hessian-own].
+    """
+    representative = examples.representative
+    pair, own = representative.pair_block, representative.diagonal_block
+    coupling = symbol("input_variance", "l") * symbol("residual_map", "l")
+    displayed = pair.hessian.applyfunc(
+        lambda entry: sp.collect(
+            entry.xreplace({coupling: COUPLING, -coupling: -COUPLING}),
+            symbol("input_variance", "i"),
+        )
+    ).applyfunc(lambda entry: sp.collect(entry, symbol("input_variance", "l")))
+    return step(
+        hessian_pair=(BLOCK_HESSIAN["il"], displayed),
+        coupling=(COUPLING, coupling),
+        hessian_own=(OWN_HESSIAN, own.hessian[0]),
+        symbols={
+            "first": (symbol("singular_value", "i") + symbol("singular_value", "l"))
+            * symbol("input_variance", "l"),
+            "lost": symbol("input_variance", "l") * symbol("gain", "l"),
+        },
+        checks=(
+            vanishes(
+                "With three learned axes, the block found in the full Hessian is the displayed "
+                "one.",
+                _instance(displayed, coupling, "3", active=True)
+                - block_of(examples.all_active, 0, 2).within(examples.all_active.hessian),
+            ),
+            vanishes(
+                "With one axis left out, too.",
+                _instance(displayed, coupling, "3", active=False)
+                - block_of(examples.bottleneck, 0, 2).within(examples.bottleneck.hessian),
+            ),
+            vanishes(
+                "The operator [eq:map-hessian] of two misaligned axes has these blocks where the "
+                "misalignment vanishes.",
+                *_without_misalignment(displayed, coupling, own.hessian[0]),
+            ),
+            vanishes(
+                "An input without output is a direction of gain zero, an output without input one "
+                "of input variance zero: the single entries found are those of the block.",
+                block_of(examples.more_inputs, 0, 2).within(examples.more_inputs.hessian)[0]
+                - _instance(displayed, coupling, "3", active=False)[0, 0],
+                block_of(examples.more_outputs, 2, 0).within(examples.more_outputs.hessian)[0]
+                - _instance(displayed, coupling, "3", active=False)[1, 1],
+            ),
+        ),
+    )
+
+
+def _without_misalignment(
+    displayed: sp.ImmutableMatrix, coupling: sp.Expr, own: sp.Expr
+) -> tuple[sp.ImmutableMatrix, sp.Expr]:
+    """Operator on learned maps of two straightened axes minus the displayed blocks."""
+    general = TwoAxes().minimum.curvature.xreplace(dict(STRAIGHT))
+    names = {
+        symbol("input_variance", "i"): LAMBDA_1,
+        symbol("singular_value", "i"): S_1,
+        symbol("input_variance", "l"): LAMBDA_2,
+        symbol("singular_value", "l"): S_2,
+    }
+    pair = displayed.xreplace({COUPLING: coupling}).xreplace(
+        {symbol("residual_map", "l"): GAMMA / symbol("input_variance", "l")}
+    )
+    return general.extract([1, 2], [1, 2]) - pair.xreplace(names), general[0] - own.xreplace(names)
+
+
+def _instance(
+    displayed: sp.ImmutableMatrix, coupling: sp.Expr, other: str, *, active: bool
+) -> sp.ImmutableMatrix:
+    """The displayed block for axis 1 and another axis of an explicit network."""
+    direction = active_direction(other) if active else inactive_direction(other)
+    return displayed.xreplace({COUPLING: coupling}).xreplace(
+        {
+            symbol("input_variance", "i"): symbol("input_variance", "1"),
+            symbol("singular_value", "i"): symbol("singular_value", "1"),
+            symbol("input_variance", "l"): direction.input_variance,
+            symbol("singular_value", "l"): direction.singular_value,
+            symbol("residual_map", "l"): direction.residual,
+        }
+    )
+
+
+def _unreached() -> Step:
+    """Curvature of the remaining normal directions
+
+    The normal directions that noise never excites matter for stability alone. Between two
+    active axes, and within one, their curvature is {between}; a silent hidden unit has the
+    curvatures [eq:silent] along an axis {l} that is not learned.
+    """
+    lower, upper = silent_curvatures()
+    between = unreached_curvature()
+    s = sp.Symbol("h", real=True)
+    return step(
+        silent=[(SILENT_LOWER, lower), (SILENT_UPPER, upper)],
+        symbols={"between": between},
+        checks=(
+            vanishes(
+                "The two curvatures of a silent unit are the roots of the characteristic "
+                "polynomial of its Hessian.",
+                (s * sp.eye(2) - sp.Matrix(hessian(_left_out()))).det() - (s - lower) * (s - upper),
+            ),
+            vanishes(
+                "All curvatures of two learned axes, with the tangent direction, add up to the "
+                "trace of the Hessian.",
+                _trace_defect(between),
+            ),
+        ),
+    )
+
+
+def _left_out() -> AlignedMinimum:
+    return AlignedMinimum((inactive_direction("l"),), hidden=1, inputs=1, outputs=1)
+
+
+def _trace_defect(between: sp.Expr) -> sp.Expr:
+    minimum = AlignedMinimum((active_direction("i"), active_direction("j")), 2, 2, 2)
+    space = NormalSpace(minimum)
+    return space.hessian.trace() - sum(b.hessian.trace() for b in space.blocks) - 3 * between
+
+
+def _strictness(examples: Examples) -> Step:
+    """When the minimum is strict
+
+    The curvature {own} of an active axis closes when its singular value does; that of a silent
+    unit, [eq:silent], closes at the same threshold from the other side. At a bottleneck the
+    block of an active {i} and a direction {l} that is left out has the determinant
+    [eq:determinant], where {lost} is the singular value that {l} would have. Where the loss
+    reductions tie, it is [eq:tie]: not negative, and zero only for equal input variances. The
+    minimum with the largest reductions is therefore strict, and at a tie of unequal variances
+    two separate orbits have the same loss.
+    """
+    pair = examples.representative.pair_block
+    lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")
+    s_i, s_l = symbol("singular_value", "i"), symbol("singular_value", "l")
+    residual = symbol("residual_map", "l")
+    left_out = pair.hessian.xreplace({s_l: sp.Integer(0), residual: WOULD_BE + GAMMA / lam_l})
+    determinant = cancel(left_out.det())
+    arranged = lam_l * (lam_i * s_i**2 - lam_l * WOULD_BE**2) + GAMMA * (
+        s_i * (lam_i + lam_l) - 2 * lam_l * WOULD_BE
+    )
+    tie = arranged.subs(s_i, WOULD_BE * sp.sqrt(lam_l) / sp.sqrt(lam_i))
+    lower, _ = silent_curvatures()
+    return step(
+        determinant=(DETERMINANT, arranged),
+        tie=(
+            DETERMINANT,
+            GAMMA
+            * WOULD_BE
+            * sp.sqrt(lam_l)
+            / sp.sqrt(lam_i)
+            * (sp.sqrt(lam_i) - sp.sqrt(lam_l)) ** 2,
+        ),
+        symbols={"own": 2 * symbol("input_variance") * symbol("singular_value"), "lost": WOULD_BE},
+        checks=(
+            vanishes(
+                "The determinant of the block found is the displayed one.", determinant - arranged
+            ),
+            vanishes(
+                "At the tie it reduces to [eq:tie].",
+                tie
+                - GAMMA
+                * WOULD_BE
+                * sp.sqrt(lam_l)
+                / sp.sqrt(lam_i)
+                * (sp.sqrt(lam_i) - sp.sqrt(lam_l)) ** 2,
+            ),
+            vanishes(
+                "The curvature of a silent unit vanishes where input variance times gain equals "
+                "weight decay.",
+                lower.subs(symbol("gain", "l"), GAMMA / lam_l),
+            ),
+        ),
+    )

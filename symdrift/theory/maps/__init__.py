@@ -1,1 +1,0 @@
-"""The theory of any teacher and any inputs, on learned maps."""
