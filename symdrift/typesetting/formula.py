@@ -11,11 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, partial
 
 from markupsafe import escape
 
-from symdrift.typesetting.glyphs import DELIMITERS, FONTS, FUNCTIONS, GLYPHS, LIMITS, SPACES, Kind
+from symdrift.typesetting.glyphs import (
+    DELIMITERS,
+    FONTS,
+    FUNCTIONS,
+    GLYPHS,
+    LIMITS,
+    SPACES,
+    Glyph,
+    Kind,
+)
 
 DISPLAY, TEXT, SCRIPT, SCRIPTSCRIPT = range(4)
 """TeX's styles, from large to small."""
@@ -243,28 +252,22 @@ def letter(latex: str) -> Formula:
     return Formula(latex, (_CHARACTERS[latex],))
 
 
-def _character(character: str, width: float, kind: Kind, upright: bool) -> Atom:
-    if kind is not Kind.ORD or not character.isalpha():
-        return Atom(_element("mo", character), kind, _line(width), text=character)
-    look = ' mathvariant="normal"' if upright else ""
-    return Atom(_element("mi", character, look), kind, _line(width), Form.LETTER, character)
+def _character(glyph: Glyph) -> Atom:
+    character, width, kind, upright = glyph
+    if kind is Kind.ORD and character.isalpha():
+        look = ' mathvariant="normal"' if upright else ""
+        return Atom(_element("mi", character, look), kind, _line(width), Form.LETTER, character)
+    boxes = _everywhere(partial(_large, width)) if kind is Kind.OP else _line(width)
+    return Atom(_element("mo", character), kind, boxes, text=character)
 
 
-def _large(character: str, width: float) -> Atom:
-    boxes = _everywhere(
-        lambda style: Box(
-            width if style == DISPLAY else 0.75 * width * _SCALE[style],
-            0.7 * _SCALE[style],
-            0.7 * _SCALE[style],
-        )
-    )
-    return Atom(_element("mo", character), Kind.OP, boxes, text=character)
+def _large(width: float, style: int) -> Box:
+    """Box of a sign of summation and the like, which is larger in a display."""
+    reach = 0.7 * _SCALE[style]
+    return Box(width if style == DISPLAY else 0.75 * width * _SCALE[style], reach, reach)
 
 
-_CHARACTERS = {
-    latex: _large(glyph.character, glyph.width) if glyph.kind is Kind.OP else _character(*glyph)
-    for latex, glyph in GLYPHS.items()
-}
+_CHARACTERS = {latex: _character(glyph) for latex, glyph in GLYPHS.items()}
 
 
 def numeral(text: str) -> Formula:

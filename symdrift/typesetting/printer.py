@@ -113,14 +113,12 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
 
     def _print(self, expr: Any, **kwargs: Any) -> Formula:
         # Breaking an equation prints its parts again and again.
-        if kwargs or not isinstance(expr, sp.Basic):
-            return self._dispatched(expr, **kwargs)
-        if expr not in self._printed:
-            self._printed[expr] = self._dispatched(expr)
-        return self._printed[expr]
-
-    def _dispatched(self, expr: Any, **kwargs: Any) -> Formula:
+        kept = isinstance(expr, sp.Basic) and not kwargs
+        if kept and expr in self._printed:
+            return self._printed[expr]
         found: Formula = super()._print(expr, **kwargs)
+        if kept:
+            self._printed[expr] = found
         return found
 
     def emptyPrinter(self, expr: Any) -> Formula:
@@ -230,6 +228,8 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
             negative, size = self.split_sign(term)
             pieces += [MINUS if negative else PLUS if position else EMPTY, self.term(size)]
         return row(*pieces)
+
+    _print_MatAdd = _print_Add
 
     def term(self, term: sp.Expr) -> Formula:
         """A term of a sum, bracketed when it would otherwise be misread."""
@@ -349,9 +349,6 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
             body = group(body)
         return scripts(body, sup=self._print(exponent))
 
-    def _print_MatAdd(self, expr: sp.MatAdd) -> Formula:
-        return self._print_Add(expr)
-
     def _print_MatMul(self, expr: Any) -> Formula:
         coefficient, factors = expr.as_coeff_matrices()
         if coefficient.could_extract_minus_sign():
@@ -376,17 +373,13 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         size = fraction(numeral(str(abs(expr.p))), numeral(str(expr.q)))
         return row(MINUS, size) if expr.p < 0 else size
 
-    def _print_int(self, expr: int) -> Formula:
-        return numeral(str(expr))
-
     def _print_Float(self, expr: sp.Float) -> Formula:
         return decimal(sp.sstr(expr, full_prec=False))
 
     def _print_Atom(self, expr: sp.Basic) -> Formula:
         return read(self._names.get(expr) or sp.latex(expr))
 
-    def _print_MatrixSymbol(self, expr: sp.MatrixSymbol) -> Formula:
-        return self._print_Atom(expr)
+    _print_MatrixSymbol = _print_Atom
 
     def _print_ZeroMatrix(self, expr: Any) -> Formula:
         return numeral("0")
