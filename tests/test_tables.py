@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 
 import pytest
@@ -9,13 +11,30 @@ import pytest
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.overview import evaluation_tables
 from symdrift.study import read_study, shipped_studies
-from symdrift.tables import Table, html_page
+from symdrift.tables import Table, html_page, record_table, write_csv
 
 
 def test_text_of_a_table_is_no_html() -> None:
     page = html_page("<b>", [Table("a < b", ("x\ny",), (("<script>",),), "c & d")], ["<i>"])
     assert "<script>" not in page and "<i>" not in page
     assert "x<br>y" in page and "<p>c &amp; d</p>" in page and "a &lt; b" in page
+
+
+ROWS = ({"name": "=a", "rate": 0.123456789, "of": 3}, {"name": "b,c", "rate": None})
+
+
+def test_records_are_rows_of_a_table() -> None:
+    table = record_table("T", {"name": "", "rate": "rate\n1/step", "of": "of"}, ROWS)
+    assert table.head == ("", "rate\n1/step", "of")
+    assert table.rows == (("=a", "0.12346", "3"), ("b,c", "", ""))
+    assert record_table("T", {"rate": "r"}, ROWS, {"rate": ".2f"}).rows == (("0.12",), ("",))
+
+
+def test_records_are_lines_of_csv_that_no_spreadsheet_runs() -> None:
+    stream = io.StringIO()
+    write_csv(("name", "rate"), ROWS, stream)
+    read = list(csv.reader(io.StringIO(stream.getvalue())))
+    assert read == [["name", "rate"], ["'=a", "0.123456789"], ["b,c", ""]]
 
 
 @pytest.mark.parametrize("study", ["anisotropic_autoencoder", "misaligned_teacher", "digits"])

@@ -287,7 +287,7 @@ def parse_times(text: str) -> Array:
 
 
 class Series(NamedTuple):
-    """Numbers of an observation: a curve against the lag, or a single one without ``times``.
+    """A curve against the lag, or a single number, of an observation.
 
     ``place`` is where the subject stands on each axis of its own.
     """
@@ -296,7 +296,6 @@ class Series(NamedTuple):
     subject: str
     part: str
     place: dict[str, int]
-    times: Array | None
     values: Array
 
 
@@ -308,9 +307,7 @@ def series(observation: Observation) -> Iterator[Series]:
         place, last = {"stimulus": k}, kept.decorrelation_time
         yield from _curves("autocorrelation", kept.stimulus, place, kept)
         if last is not None:
-            yield Series(
-                "decorrelation_time", kept.stimulus, "total", place, None, np.array(last)
-            )
+            yield Series("decorrelation_time", kept.stimulus, "total", place, np.array(last))
     places = {moved.stimulus: k for k, moved in enumerate(observation.displacement)}
     for angle in observation.angle:
         yield from _curves("angle", angle.stimulus, {"stimulus": places[angle.stimulus]}, angle)
@@ -331,7 +328,7 @@ def _curves(
     for part in record.written():
         values = getattr(record, part)
         if part != "lags" and isinstance(values, np.ndarray):
-            yield Series(observable, subject, part, place, record.lags, values)
+            yield Series(observable, subject, part, place, values)
 
 
 def _similarity_series(similarity: RepresentationalSimilarity) -> Iterator[Series]:
@@ -341,32 +338,30 @@ def _similarity_series(similarity: RepresentationalSimilarity) -> Iterator[Serie
         for (a, b), value in np.ndenumerate(matrix):
             place = {"stimulus": a, "other_stimulus": b}
             pair = f"{names[a]} / {names[b]}"
-            yield Series("similarity", pair, part, place, None, np.array(value))
+            yield Series("similarity", pair, part, place, np.array(value))
     for part in ("gram_change", "representation_change"):
-        values = getattr(similarity, part)
-        yield Series("similarity", "all stimuli", part, {}, similarity.lags, values)
+        yield Series("similarity", "all stimuli", part, {}, getattr(similarity, part))
 
 
 def _tuning_series(tuning: TuningChange) -> Iterator[Series]:
     for part in ("mean", "standard_error"):
-        yield Series("tuning", "all neurons", part, {}, tuning.lags, getattr(tuning, part))
+        yield Series("tuning", "all neurons", part, {}, getattr(tuning, part))
     for k, (level, values) in enumerate(zip(QUANTILES, tuning.quantiles.T, strict=True)):
         place = {"quantile": k}
-        yield Series("tuning", "all neurons", f"quantile_{level:g}", place, tuning.lags, values)
+        yield Series("tuning", "all neurons", f"quantile_{level:g}", place, values)
     for k, values in enumerate(tuning.neurons.T):
         place = {"neuron": k}
-        yield Series("tuning", f"neuron {k + 1}", "correlation", place, tuning.lags, values)
+        yield Series("tuning", f"neuron {k + 1}", "correlation", place, values)
 
 
 def observation_rows(observation: Observation) -> tuple[tuple[str, ...], Iterator[Row]]:
     """Columns, and one row per observable, subject (stimulus, pair, target, neuron), part, time."""
+    times = observation.times.tolist()
     return COLUMNS, (
         dict(zip(COLUMNS, (*found[:3], time, value), strict=True))
         for found in series(observation)
         for time, value in zip(
-            [None] if found.times is None else found.times.tolist(),
-            found.values.ravel().tolist(),
-            strict=True,
+            times if found.values.ndim else [None], found.values.ravel().tolist(), strict=True
         )
     )
 
@@ -378,7 +373,7 @@ def _entry(found: Series) -> Entry:
     if found.observable == "decorrelation_time":
         return Entry(found.observable, "step", found.place, found.values)
     unit = "rad" if name == "angle_angle" else ""
-    return Entry(name, unit, found.place, found.values, () if found.times is None else ("lag",))
+    return Entry(name, unit, found.place, found.values, ("lag",) if found.values.ndim else ())
 
 
 def observation_tables(observation: Observation) -> list[Table]:
