@@ -261,6 +261,26 @@ def test_a_header_of_numbers_beside_an_index_is_said_with_it(tmp_path: Path) -> 
     assert "line 1 (, 0, 1, ..., 4) was taken as a header that numbers" in str(said.value)
 
 
+@pytest.mark.parametrize("code", [-999.0, -9999.0, 99999.0, 999.0])
+def test_a_number_that_stands_for_a_missing_value_is_one(tmp_path: Path, code: float) -> None:
+    rows = RECORDING / np.abs(RECORDING).max()
+    rows[[7, 9], 2] = code
+    with pytest.raises(RequestError, match=rf'misses 2 values, .* line 9, .* "{code:g}"'):
+        read_samples(write_table(tmp_path / "x.csv", rows, NAMES), 5)
+    # Beside numbers of its own size it is a number.
+    rows[:, 2] *= 0.3 * abs(code) / np.abs(rows[rows[:, 2] != code, 2]).max()
+    rows[[7, 9], 2] = code
+    assert read_samples(write_table(tmp_path / "x.csv", rows, NAMES), 5).rows[7, 2] == code
+
+
+def test_a_column_that_varies_by_rounding_only_does_not_vary(tmp_path: Path) -> None:
+    rows = RECORDING.copy()
+    rows[:, 1] = 5 + 1e-13 * np.sign(RECORDING[:, 1])
+    np.save(tmp_path / "x.npy", rows)
+    with pytest.raises(RequestError, match=r"same number in every row of column 2 \(5\)"):
+        read_samples(tmp_path / "x.npy", 5)
+
+
 @pytest.mark.parametrize("name", ["trial", "Time (s)", "t", "sample_id", "frame number"])
 @pytest.mark.parametrize("step", [1.0, 0.1])
 def test_a_shuffled_counter_is_known_by_its_name(tmp_path: Path, name: str, step: float) -> None:
@@ -330,7 +350,7 @@ def test_columns_are_taken_by_name_or_number(
         (["alpha", *NAMES[1:]], ["alpa"], 'did you mean "alpha"'),
         (NAMES, ["a", 1], "inputs.columns.1 = 1 is taken twice"),
         (NAMES, [6], "inputs.columns.0 = 6 must be a name, or a number from 1 to 5"),
-        (None, ["a"], 'is a name, and "x.csv" has no header; give numbers from 1 to 5'),
+        (None, ["a"], 'is a name, and "x.csv" has no header that is known as one; give'),
         (["0", "1", "2", "3", "4"], [1], 'may mean the column named "1" or the one in place 1'),
         (["a", "a", "b", "c", "d"], ["a"], "names the columns 1 and 2; give the number of one"),
     ],

@@ -205,6 +205,24 @@ def test_a_letter_with_its_own_meaning_is_at_home(write_study: Callable[[str], P
         refuse_letters_of_the_theory(study.notation, uses)
 
 
+@pytest.mark.parametrize("name", ["Sigma", "Sigma1"])
+def test_a_number_is_an_entry_of_its_matrix_and_not_the_matrix(
+    write_study: Callable[[str], Path], name: str
+) -> None:
+    text = ANISOTROPIC.partition("[values]")[0]
+    study = read_study(write_study(text.replace("lambda_1", name)))
+    uses = [
+        (field, item, plain_latex(item))
+        for field, value in study.numbers.items()
+        for item in value.symbols
+    ]
+    if name == "Sigma1":
+        refuse_letters_of_the_theory(study.notation, uses)
+        return
+    with pytest.raises(RequestError, match='"Sigma", whose letter stands for the input covariance'):
+        refuse_letters_of_the_theory(study.notation, uses)
+
+
 def test_a_document_says_what_each_symbol_of_the_study_stands_for() -> None:
     def sentence(name: str) -> str:
         text, symbols = called(read_study(name))

@@ -221,6 +221,24 @@ def test_an_npy_file_without_all_its_numbers_is_cut_short(tmp_path: Path, left: 
         read_table(path)
 
 
+def test_bytes_behind_the_numbers_of_an_npy_file_are_said(tmp_path: Path) -> None:
+    with (tmp_path / "x.npy").open("wb") as stream:
+        np.save(stream, np.ones((9, 2)))
+        np.save(stream, np.ones((3, 2)))
+    with pytest.raises(ValueError, match=r"^176 bytes follow the numbers that its header promises"):
+        read_table(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize("telling", ["0,026", "-0,326", "12,05", "+1,00"])
+@pytest.mark.parametrize("header", ["", "a,b\n"])
+def test_a_column_with_decimal_commas_is_not_two_columns(
+    tmp_path: Path, telling: str, header: str
+) -> None:
+    with pytest.raises(ValueError, match=r"^line \d reads as one number with a decimal comma"):
+        table_of(tmp_path, f"{header}1,126\n{telling}\n0,640\n")
+    assert table_of(tmp_path, "1,126\n0,0\n-3,640\n10,0.026\n").values.shape == (4, 2)
+
+
 @pytest.mark.parametrize("left", [1, 4, 7, 9, 10, 60, 127])
 @pytest.mark.parametrize("version", [(1, 0), (2, 0)])
 def test_an_npy_file_that_ends_in_its_header_is_cut_short(

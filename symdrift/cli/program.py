@@ -82,7 +82,7 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         return _refuse(f"the system refused: {error}", 2)
     except KeyboardInterrupt:
-        return _refuse("interrupted before it was done", 130)
+        return _refuse("interrupted before it was done; files that were written are whole", 130)
     return 0
 
 
@@ -99,7 +99,7 @@ def main() -> None:
             code = run(sys.argv[1:])
             sys.stdout.flush()
         except KeyboardInterrupt:
-            code = _refuse("interrupted before it was done", 130)
+            code = _refuse("interrupted before it was done; files that were written are whole", 130)
     if code == 130 and received:
         code = 128 + received[0]
     if output.failure is not None:

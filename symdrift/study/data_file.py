@@ -42,6 +42,11 @@ _COUNTER = re.compile(
 )
 """Names of columns that count or tell the time."""
 _EQUAL = 1e-6
+_ROUNDING = 1e-12
+"""Spread of a column, relative to its size, that is none."""
+_CODES = tuple(float(sign * nines) for nines in (99, 999, 9999, 99999) for sign in (-1, 1))
+_FAR = 20.0
+"""Such a number is a code where it exceeds all others of its column so many times."""
 _CHANCE = 1e-6
 """Probability of growth in samples of random order below which it is none."""
 
@@ -83,6 +88,7 @@ def read_samples(
     chosen = _chosen(table, columns, path)
     _check_faults(path, table, chosen)
     _check_range(path, table, chosen)
+    _check_codes(path, table, chosen)
     rows = table.values[:, chosen]
     if not columns:
         _check_growth(path, table, chosen)
@@ -154,8 +160,9 @@ def _chosen(table: Table, columns: Sequence[str | int], path: Path) -> list[int]
             if not names:
                 raise RequestError(
                     field,
-                    f'{given} is a name, and "{shown(path.name)}" has no header; give numbers '
-                    f"from 1 to {count}, without quotes",
+                    f'{given} is a name, and "{shown(path.name)}" has no header that is known as '
+                    f"one; give numbers from 1 to {count}, without quotes, or put a line of names "
+                    "that are no numbers above the samples",
                 )
             if len(places) > 1:
                 numbers = " and ".join(str(place + 1) for place in places[:3])
@@ -301,6 +308,21 @@ def _check_range(path: Path, table: Table, chosen: Sequence[int]) -> None:
         )
 
 
+def _check_codes(path: Path, table: Table, chosen: Sequence[int]) -> None:
+    """Refuse numbers that stand for missing values, far from all others of their column."""
+    found: dict[int, Fault] = {}
+    for column in chosen:
+        values = table.values[:, column]
+        coded = np.isin(values, _CODES)
+        others = np.abs(values[~coded])
+        if coded.any() and len(others) and np.abs(values[coded]).min() > _FAR * others.max():
+            first = int(np.argmax(coded))
+            entry = f"{values[first]:g}"
+            found[column] = Fault(table.lines[first], entry, int(np.count_nonzero(coded)))
+    if found:
+        raise _refusal(path, _missing(table, found))
+
+
 def _check_growth(path: Path, table: Table, chosen: Sequence[int]) -> None:
     names = table.header.names if table.header else ()
     grown = {
@@ -358,7 +380,8 @@ def _shuffled(column: Array, name: str) -> str:
 def _check_constant(path: Path, table: Table, chosen: Sequence[int]) -> None:
     if len(table.values) < 2:
         return
-    dead = [c for c in chosen if np.all(table.values[:, c] == table.values[0, c])]
+    spread, size = np.ptp(table.values, axis=0), np.abs(table.values).max(axis=0)
+    dead = [c for c in chosen if spread[c] <= _ROUNDING * size[c]]
     if dead:
         what = _list(f"{_called(table, c)} ({table.values[0, c]:g})" for c in dead)
         raise _refusal(

@@ -135,7 +135,9 @@ def refuse_letters_of_the_theory(
         own = next((roles for place, roles in FIELD_ROLES.items() if field.startswith(place)), ())
         role = stems.get(name.partition("_")[0])
         if role is not None:
-            meaning = "" if role in own else f"the {ROLES[role].meaning}"
+            # A number may be called an entry of the matrix that it stands in, not the matrix.
+            whole = " by " in ROLES[role].shape and "_" not in name
+            meaning = "" if role in own and not whole else f"the {ROLES[role].meaning}"
         else:
             meaning = _other_meaning(notation, latex, field, own)
         if meaning:
@@ -164,7 +166,8 @@ def _other_meaning(notation: Mapping[str, str], latex: str, field: str, own: Seq
     letter = _base(letter.base) if isinstance(letter, Scripts) else letter
     for role, entry in ROLES.items():
         if letter == _shape(role, notation.get(role, entry.latex))[0]:
-            return "" if role in own else f"the {entry.meaning}"
+            whole = " by " in entry.shape and not indexed
+            return "" if role in own and not whole else f"the {entry.meaning}"
     reserved = VOCABULARY if indexed else {**VOCABULARY, **INDICES}
     for text, meaning in reserved.items():
         if letter == _base(parse(text)) and not field.startswith(AT_HOME.get(text, "\0")):

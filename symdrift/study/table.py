@@ -42,6 +42,8 @@ _OTHER = re.compile(r"[^0-9+\-.eE \t]")
 """Without such a character, whatever ``float`` accepts is a decimal number."""
 _NOT_ZERO = re.compile(r"[^eE]*[1-9]")
 _DAMAGED = re.compile(r"[-+−]?[0-9][0-9., ']*(?:[eE][-+−]?[0-9]+)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,0[0-9]+|-0,[0-9]+")
+"""Two whole numbers of which one begins as only a fraction, or what is left of it, does."""
 _SEPARATOR = re.compile(r'"?sep=([^\w"])"?\s*', re.IGNORECASE)
 _SHEET_ERROR = re.compile(r"\s*#(?:n/a|na|nv|[a-z0/]+[!?])\s*(?:[;,\t\n]|$)", re.IGNORECASE)
 """What a spreadsheet writes for a value that it could not compute: no comment."""
@@ -206,7 +208,7 @@ def _csv_table(lines: Iterator[tuple[int, str]]) -> Table:
     if not first:
         raise ValueError("it holds no samples")
     rows = _Rows()
-    width = 0
+    width = commas = 0
     for number, entries in records:
         width = width or len(entries)
         if len(entries) > width and not any(map(str.strip, entries[width:])):
@@ -215,6 +217,10 @@ def _csv_table(lines: Iterator[tuple[int, str]]) -> Table:
             _refuse_line_breaks(entries, number)
             raise _unequal(number, len(entries), rows.lines[0], width)
         rows.add(entries, number)
+        if width == 2 and delimiter == "," and _DECIMAL_COMMA.fullmatch(",".join(entries)):
+            commas = commas or number
+    if commas:
+        raise _decimal_comma(commas)
     while first and not first[-1].strip() and _is_empty(rows, width - 1, len(first)):
         first.pop()
         width = min(width, len(first)) if width else 0
@@ -365,6 +371,13 @@ def _open_quote(line: int) -> ValueError:
     )
 
 
+def _decimal_comma(line: int) -> ValueError:
+    return ValueError(
+        f"line {line} reads as one number with a decimal comma, or as two of which one has zeros "
+        "in front; numbers have a decimal point and no zeros in front"
+    )
+
+
 def _unequal(line: int, entries: int, other: int, expected: int) -> ValueError:
     return ValueError(
         f"line {line} has {entries} entries and line {other} has {expected}; all need equally many"
@@ -382,6 +395,11 @@ def _npy_table(path: Path, stream: BinaryIO) -> Table:
         raise ValueError(
             f"it is cut short: {held} bytes of numbers are there and its header promises "
             f"more{size}; copy it again, or save it again with numpy.save"
+        )
+    if held > promised:
+        raise ValueError(
+            f"{held - promised} bytes follow the numbers that its header promises; save one array "
+            "alone with numpy.save"
         )
     if not promised:
         raise ValueError("it holds no samples")
