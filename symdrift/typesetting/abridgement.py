@@ -85,9 +85,7 @@ def _long_parts(expression: sp.Basic) -> tuple[sp.Expr, ...]:
     return tuple(dict.fromkeys(part for side in sp.fraction(expression) for part in walk(side)))
 
 
-def _described(
-    name: Formula, polynomial: sp.Expr, printer: TheoryPrinter, width: float
-) -> Layout:
+def _described(name: Formula, polynomial: sp.Expr, printer: TheoryPrinter, width: float) -> Layout:
     """``name`` and what kind of polynomial it is, in rows no wider than ``width``."""
     symbols = printer.ordered_factors(list(polynomial.free_symbols))
     terms = sp.Poly(polynomial, *symbols)

@@ -580,5 +580,3 @@ def _grid(rows: Sequence[Sequence[Formula]], look: str, padding: float) -> Atom:
         f"<mtr>{''.join(f'<mtd>{cell.mathml}</mtd>' for cell in cells)}</mtr>" for cells in rows
     )
     return Atom(f"<mtable{look}>{lines}</mtable>", Kind.ORD, (box,) * 4)
-
-

@@ -315,9 +315,7 @@ class _Writer:
             signed.append((MINUS if negative else PLUS if position else EMPTY, size))
         return signed
 
-    def _sum(
-        self, terms: Sequence[tuple[Formula, sp.Basic]], tail: Formula, depth: int
-    ) -> None:
+    def _sum(self, terms: Sequence[tuple[Formula, sp.Basic]], tail: Formula, depth: int) -> None:
         for position, (sign, term) in enumerate(terms):
             end = tail if position == len(terms) - 1 else EMPTY
             flat = joined(BLANK, (sign, self._printer.term(term))) + end
@@ -373,9 +371,7 @@ class _Writer:
             return head
         return fraction(top, self._define("Q", sp.Mul(*denominator, evaluate=False)))
 
-    def _factor(
-        self, factor: sp.Expr, tail: Formula, depth: int, last: bool, first: bool
-    ) -> None:
+    def _factor(self, factor: sp.Expr, tail: Formula, depth: int, last: bool, first: bool) -> None:
         flat = self._printer.factor(factor, last=last) + tail
         if self._fits(flat):
             self.put(flat)
