@@ -582,3 +582,37 @@ def test_evaluation_by_closed_form_needs_no_sympy() -> None:
         [sys.executable, "-c", code], capture_output=True, env=environment, check=False
     )
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("study", ["anisotropic_autoencoder", "elliptical"])
+@pytest.mark.parametrize("weight_decay", ["1e-17", "1e-20"])
+def test_a_tiny_weight_decay_leaves_the_fourth_power_law(
+    capsys: pytest.CaptureFixture[str], study: str, weight_decay: str
+) -> None:
+    """Without label noise ``V`` goes with the fourth power: exact, however small it is."""
+    drifts = []
+    for factor in ("", "0"):
+        text = weight_decay.replace("1e", f"1{factor}e")
+        arguments = ["evaluate", study, "--method", "dense", "--set", f"gamma={text}", "--json"]
+        assert run(arguments) == 0
+        drifts.append(np.array(json.loads(capsys.readouterr().out)["drift"]["diffusion"]))
+    np.testing.assert_allclose(drifts[1], 1e4 * drifts[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("observe", 0), ("compare", 0), ("validate", 2), ("simulate", 2), ("report", 2)],
+)
+def test_a_tiny_weight_decay_is_computed_with_or_refused_in_one_sentence(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str, code: int
+) -> None:
+    out = {"simulate": ["--out", str(tmp_path / "x.npz")], "report": ["--out", str(tmp_path)]}
+    arguments = [command, "anisotropic_autoencoder", "--set", "gamma=1e-17", *out.get(command, [])]
+    assert run(arguments) == code
+    captured = capsys.readouterr()
+    assert "nan" not in captured.out
+    assert list(tmp_path.iterdir()) == []
+    if code:
+        *stages, sentence = captured.err.splitlines()
+        assert all(re.match(r" *\d+ s  ", stage) for stage in stages)
+        assert "learning.weight_decay = 1e-17" in sentence
