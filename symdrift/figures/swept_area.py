@@ -117,9 +117,10 @@ def caption(data: SweptArea) -> str:
         "Area that becomes rotation, in one simulated network. Left: the first steps of the "
         "deviation from the manifold along two of its normal directions; each step sweeps a "
         "triangle with the minimum (cross), counted positive in one sense of turning and "
-        f"negative in the other. Right: the areas of all such pairs for the plane ({one}, "
-        f"{other}) of hidden axes, added up and divided by the metric, are the angle by which the "
-        f"hidden layer has turned. Learning rate {data.learning_rate:.2g}."
+        f"negative in the other. Right: twice the areas of all such pairs, each weighted by what "
+        f"the rotation in the plane ({one}, {other}) of hidden axes does to the pair, added up "
+        f"and divided by the metric, are the angle by which the hidden layer has turned. "
+        f"Learning rate {data.learning_rate:.2g}."
     )
 
 

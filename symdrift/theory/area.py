@@ -306,10 +306,9 @@ def _reflection(examples: Examples) -> Step:
     teacher nor the statistics of inputs and label noise. The same reversal then acts on the
     hidden axes, and a rotation in the plane of a reversed and an unreversed axis changes its
     sense: its mean must vanish. Teachers aligned with Gaussian or elliptical inputs have such
-    a symmetry for every plane. Misaligned covariances, and fourth moments without the
-    symmetry, as in any finite set of stimuli that lacks it, do not; there representations
-    rotate steadily. Variances do not change under the reversal: misalignment enters them at
-    second order only.
+    a symmetry for every plane. Misaligned covariances do not, nor do most finite sets of stimuli;
+    there representations in general rotate steadily. Variances do not change under the reversal:
+    misalignment enters them at second order only.
     """
     minimum, noise = examples.two_axes.minimum, examples.two_axes.noise
     flip = sp.diag(1, -1)
@@ -342,7 +341,8 @@ def _on_maps(examples: Examples) -> Step:
     {coloured} on matrices of the shape of the learned map stand for {Gamma} and {Y} on
     weights, [eq:images]. They solve the equations [eq:map-equations], in which the rotation
     acts by [eq:map-turn], and the statistics of the rotation are [eq:map-covariance] and
-    [eq:map-mean]. The weights have disappeared.
+    [eq:map-mean]. The weights have disappeared. Pulls without an image, where both the output and
+    the input are not learned, are left out on both sides.
     """
     variance = (
         ETA**2
@@ -397,7 +397,8 @@ def _summed_correlations(examples: Examples) -> Step:
     pairs of steps: kick with kick, kick with later pull, and pull with later pull, with the
     pull {pull}, the symmetric part of Hessian times rotation. At leading order the sum over
     lags is an integral, which turns out to be the corrector, [eq:waited], and the result is
-    [eq:summed]. The white-noise approximation keeps the first term only.
+    [eq:summed]. Taking noise and fluctuation for uncorrelated in time, the white-noise
+    approximation, keeps the correlations of kicks with kicks only.
     """
     formula = (
         ETA**2 * sp.Trace(TURN.T * NOISE * TURN * FLUCTUATION)

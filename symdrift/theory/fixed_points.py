@@ -169,9 +169,9 @@ def _slope(examples: Examples) -> Step:
     """Stationarity in terms of the slope
 
     The task pulls at the learned map with the slope {Lambda}, [eq:slope]. In the factors
-    [eq:factored] both conditions [eq:stationary] say the same: on the axes of the learned map
-    the slope equals the weight decay, and the rest of it joins axes that are not learned,
-    [eq:slope-form].
+    [eq:factored] the two conditions [eq:stationary] say what the slope does to the input axes and
+    to the output axes of the learned map. Together they are [eq:slope-form]: on these axes the
+    slope equals the weight decay, and the rest of it joins axes that are not learned.
     """
     return step(
         slope=(SLOPE, RESIDUAL * INPUT_COVARIANCE),
@@ -362,8 +362,8 @@ def _active(examples: Examples, one: AlignedMinimum, value_learned: sp.Expr) -> 
     return step(
         active=sp.Gt(variance * gain, GAMMA),
         reduction=(REDUCTION, reduction),
-        axis_loss=Given((AXIS_LOSS, learned), sp.Gt(variance * gain, GAMMA)),
-        axis_loss_left_out=Given((AXIS_LOSS, left_out), sp.Lt(variance * gain, GAMMA)),
+        axis_loss=Given((AXIS_LOSS, learned), sp.Gt(value, 0, evaluate=False)),
+        axis_loss_left_out=Given((AXIS_LOSS, left_out), sp.Eq(value, 0, evaluate=False)),
         checks=(
             vanishes(
                 "The reduction is the loss without the direction minus the loss with it.",

@@ -128,13 +128,13 @@ def _flat(examples: Examples) -> Step:
 def _reached(examples: Examples) -> Step:
     """What the noise reaches
 
-    The weights enter the error through the learned map only. A change {F} of the map reaches
-    the weights through {J}, the transpose of the derivative of the map by the weights,
-    [eq:reach]. The gradient of a sample is weight decay minus the image of the error times the
-    input, and the noise, its deviation from the mean, is [eq:noise-reached]. So noise stays in
-    the image of {J}: matrices of the shape of the learned map, whatever the number of hidden
-    units. Hidden units beyond the rank stay silent: no sample pushes on them, and nothing that
-    follows depends on their number.
+    The weights enter the error through the learned map only. A pull {F} on the map, a matrix of
+    its shape, pulls at the weights through {J}, the transpose of the derivative of the map by the
+    weights, [eq:reach]. The gradient of a sample is weight decay minus the image of the error
+    times the input, and the noise, its deviation from the mean, is [eq:noise-reached]. So noise
+    stays in the image of {J}, whatever the number of hidden units; pulls that join outputs and
+    inputs which are both not learned have no image. Hidden units beyond the rank stay silent: no
+    sample pushes on them, and nothing that gradients do depends on their number.
     """
     network = examples.generic
     error_times_input = sp.Matrix([*(network.residual * network.sample_input.T)])
@@ -179,10 +179,10 @@ def _map_hessian(examples: Examples) -> Step:
     """The Hessian on learned maps
 
     The Hessian keeps the reached space: what it does to the image of {F} is the image of what
-    the operator {curvature} does to {F}, [eq:intertwined]. The operator is [eq:map-hessian]:
-    the first term is the task, the second weight decay, the third the gain from changing both
-    layers together. It involves the number of hidden units nowhere, and it is rational in
-    axes, singular values, covariance and weight decay.
+    the operator {curvature} does to {F}, [eq:intertwined]. The operator is [eq:map-hessian]: the
+    task, with the covariance of the inputs; what is gained from changing both layers together,
+    with the slope; and weight decay. It involves the number of hidden units nowhere, and it is
+    rational in axes, singular values, slope, covariance and weight decay.
     """
     two_axes = examples.two_axes.minimum
     return step(

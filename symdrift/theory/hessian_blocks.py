@@ -188,11 +188,11 @@ def _hessian_blocks(examples: Examples) -> Step:
     """Hessian blocks
 
     In the unit vectors [eq:reached] of an active direction {i} and any other direction {l} the
-    operator [eq:map-hessian] is the block [eq:hessian-pair]. Its first term multiplies the entry
-    for output {i} and input {l} by {first}, its second by {gamma}, and its third brings in the
-    mirror image. The coupling [eq:coupling], input variance times residual, is the slope along
-    the axis {l}: it equals the weight decay when {l} is active, and {lost} when it is not. An
-    axis with itself has [eq:hessian-own].
+    operator [eq:map-hessian] is the block [eq:hessian-pair]. Task and weight decay multiply the
+    entry for output {i} and input {l} by {first} and by {gamma}, and the term with the slope
+    brings in the mirror image. The coupling [eq:coupling], input variance times residual, is the
+    slope along the axis {l}: it equals the weight decay when {l} is active, and {lost} when it is
+    not. An axis with itself has [eq:hessian-own].
     """
     representative = examples.representative
     pair, own = representative.pair_block, representative.diagonal_block

@@ -369,7 +369,8 @@ def _small_angle(case: TwoAxes) -> Step:
     )
     sense = (
         " All coefficients of {q} are positive: for Gaussian inputs without label noise the "
-        "sense of rotation is decided by the sign of the angle alone, and the hidden axis of the "
+        "sense of rotation is decided by three signs: that of the angle, and which axis has the "
+        "larger gain and which the larger variance. The hidden axis of the "
         "larger singular value turns towards the other one when their inputs are positively "
         "correlated."
     )

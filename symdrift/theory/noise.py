@@ -341,7 +341,7 @@ def _stimulus_noise() -> Step:
     nothing is left to average: between the weights {a} and {b} the covariance is the sum
     [eq:stimulus-noise] over the gradients of the stimuli at the minimum, where their mean
     vanishes; label noise adds its part as before. Rows of a data file are stimuli of equal
-    probability. The noise has at most as many dimensions as there are stimuli.
+    probability. Without label noise the noise has at most as many dimensions as there are stimuli.
     """
     total = sp.Sum(PROBABILITY[K] * SAMPLE_GRADIENT[K, A] * SAMPLE_GRADIENT[K, B], (K, 1, STIMULI))
     return step(

@@ -65,8 +65,8 @@ def _study_synaptic(subject: Subject) -> Step:
     The noise of the synapses of this study adds [eq:study-direct] to the variance [eq:total]
     of every plane of active axes.<leaks> The decay of the representation along the axis {i}
     grows by [eq:study-leak], where {silent} is the number of silent hidden units; the sum runs
-    over the active axes and contains the axis itself, which the next term takes back. The
-    kernels evaluate the part of the gradients.
+    over the active axes and contains the axis itself, which the term with the minus sign takes
+    back. The kernels evaluate the part of the gradients.
     """
     values = sp.IndexedBase("s")
     count = subject.hidden - len(subject.active)

@@ -316,8 +316,8 @@ def _exponents(examples: Examples, isotropic: sp.Expr) -> Step:
     The scaling exponents of the isotropic result are [eq:exponents]: drift is of third order
     in the learning rate {eta}, falls with the square of the batch size {batch}, grows linearly
     with the number of inputs {n}, and without label noise it has the fourth power of the
-    weight decay {gamma} at fixed singular value. The first two hold for every plane of every
-    network here.
+    weight decay {gamma} at fixed singular value. The first two hold for the part of the
+    gradients in every plane of every network here.
     """
     noise = symbol("label_noise")
     quiet = isotropic.xreplace({noise: sp.Integer(0)})
@@ -424,8 +424,8 @@ def _frequency_label_noise(effect: FrequencyEffect) -> Step:
     """Label noise reverses the order
 
     With label noise the lead of the frequent stimulus changes by [eq:frequency-noise]. The
-    terms in the fourth power of {sigma} have the opposite sign: a frequent input multiplies
-    the label noise more often. For small weight decay the order turns at the critical
+    terms in the fourth power of {sigma} have the opposite sign for small weight decay: a frequent
+    input multiplies the label noise more often. There the order turns at the critical
     label-noise variance [eq:critical-noise]; above it the frequent stimulus drifts faster than
     the others.
     """

@@ -87,8 +87,8 @@ def _heavy_tails() -> Step:
     the residual {E_i} that weight decay leaves: those of Gaussian inputs times one plus the
     kurtosis, up to the label noise. An axis with itself has [eq:heavy-own]. The entry
     [eq:heavy-common] is new: the common length of a sample couples the weights of every axis
-    with itself to those of every other, so that Hessian and noise have no common blocks and
-    the trace [eq:map-covariance] has further terms.
+    with itself to those of every other, so that the axes with themselves join into one block
+    and the trace [eq:map-covariance] has further terms.
     """
     i, l = I_INDEX, L_INDEX
     e_i, gamma, sigma = symbol("residual_map", "i"), GAMMA, symbol("label_noise", "i") ** 2
@@ -161,8 +161,8 @@ def _outlook(study: Study) -> Step:
 
     This study has <kind>, and leaves <names> open. <moments><minimum> must be found
     numerically, once every symbol has a number. <explicit>The derivation above is symbolic and
-    holds for the study as it stands; with numbers the dense road solves [eq:map-equations] for
-    it.<called>
+    holds for the study as it stands; with numbers the dense road solves [eq:lyapunov] and
+    [eq:sylvester] for it, in the directions that noise reaches.<called>
     """
     names = ", ".join(study.missing) or "its size"
     sentence, inline = called(study)
@@ -221,7 +221,7 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
         "The kernels beside this document evaluate [eq:exact-rate]."
         if has_explicit_rate(study)
         else "There is no kernel file for such a study: its numbers come from the dense road, "
-        "which solves [eq:map-equations] in double precision."
+        "which solves [eq:lyapunov] and [eq:sylvester] in double precision."
     )
     still = (
         " One hidden axis has no other to rotate into: nothing can drift in this study."
