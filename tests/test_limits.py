@@ -173,12 +173,15 @@ def test_an_axis_left_out_drives_drift_without_weight_decay() -> None:
 # --- Frequency --------------------------------------------------------------------------
 
 
-def central_difference(size: int, noise: float, decay: float) -> dict[str, float]:
+def central_difference(
+    size: int, noise: float, decay: float, batch: int = 1
+) -> dict[str, float]:
     """Responses to the variance of the first input, by full matrices."""
     step = 1e-4
     values = []
     for variance in (1 + step, 1 - step):
-        stimuli = autoencoder([variance] + [1.0] * (size - 1), decay, noise).stimuli
+        variances = [variance] + [1.0] * (size - 1)
+        stimuli = autoencoder(variances, decay, noise, batch=batch).stimuli
         values.append(
             np.array(
                 [
@@ -194,16 +197,17 @@ def central_difference(size: int, noise: float, decay: float) -> dict[str, float
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.02, 1.0])
-@pytest.mark.parametrize("size", [3, 4, 6])
-def test_frequency_effect_matches_finite_differences(size: int, noise: float) -> None:
+@pytest.mark.parametrize(("size", "batch"), [(3, 1), (4, 5), (6, 1)])
+def test_frequency_effect_matches_finite_differences(size: int, batch: int, noise: float) -> None:
     numbers = {
         symbol("input_variance"): sp.Integer(1),
         symbol("label_noise"): sp.sqrt(sp.nsimplify(noise)),
         GAMMA: sp.Rational("0.3"),
         ETA: sp.Rational("0.004"),
         INPUTS: sp.Integer(size),
+        BATCH: sp.Integer(batch),
     }
-    for name, slope in central_difference(size, noise, 0.3).items():
+    for name, slope in central_difference(size, noise, 0.3, batch).items():
         derived = float(getattr(effect(), name).xreplace(numbers))
         assert derived == pytest.approx(slope, rel=1e-5), name
 

@@ -208,7 +208,7 @@ def _named(step: Step, names: dict[sp.Basic, str]) -> Step:
     """The step with the print of its symbols attached to its equations."""
 
     def own(equation: Equation) -> Equation:
-        used = equation.expression.atoms(sp.Symbol, sp.MatrixSymbol, sp.IndexedBase)
+        used = _symbols_in(_printed(equation))
         kept = {item: name for item, name in names.items() if item in used}
         return replace(equation, symbol_names=kept)
 
@@ -266,10 +266,20 @@ def _further_notation(steps: Iterable[Step]) -> Iterator[Notation]:
 
 def _symbols_of(step: Step) -> set[sp.Basic]:
     """The symbols in the prose and the equations of a step."""
-    found: set[sp.Basic] = set()
-    for expression in (*step.symbols.values(), *(e.expression for e in step.equations)):
-        found |= expression.atoms(sp.Symbol, sp.MatrixSymbol, sp.IndexedBase)
-    return found
+    displayed = (part for equation in step.equations for part in _printed(equation))
+    return _symbols_in((*step.symbols.values(), *displayed))
+
+
+def _printed(equation: Equation) -> Iterator[sp.Basic]:
+    """What stands on the line of an equation: itself and the condition behind it."""
+    yield equation.expression
+    if equation.condition is not None:
+        yield equation.condition
+
+
+def _symbols_in(expressions: Iterable[sp.Basic]) -> set[sp.Basic]:
+    kinds = sp.Symbol, sp.MatrixSymbol, sp.IndexedBase
+    return {item for expression in expressions for item in expression.atoms(*kinds)}
 
 
 def _symbol_names(

@@ -34,7 +34,6 @@ from symdrift.theory.examples import SHARED, Examples
 from symdrift.theory.linear.aligned import DriftTerm, counterparts, renaming
 from symdrift.theory.linear.limits import autoencoder_direction
 from symdrift.theory.linear.normal_space import NormalSpace, reached_directions
-from symdrift.theory.linear.points import AlignedMinimum, active_direction
 from symdrift.theory.linear.stochastic_area import couplings, mean_rotation
 
 PLANE_VARIANCE = symbol("rotation_covariance", "ij")
@@ -84,31 +83,23 @@ def _couplings(examples: Examples) -> Step:
 
     def structure() -> bool:
         """With four axes, plane (i, j) joins blocks {i, l} and {j, l}, and only these."""
-        minimum = AlignedMinimum(tuple(active_direction(k) for k in "1234"), 4, 4, 4)
+        minimum = examples.four_axes
         reached = reached_directions(minimum)
-        pairs: dict[tuple[frozenset[int], frozenset[int]], set[tuple[int, int]]] = {}
-        for plane in minimum.planes:
-            rotation = minimum.network.rotation(*plane)
-            turned = [rotation * direction.vector for direction in reached]
-            for left in reached:
-                for right, image in zip(reached, turned, strict=True):
-                    if (left.vector.T * image)[0] != 0:
-                        blocks = (
-                            frozenset((left.output, left.input)),
-                            frozenset((right.output, right.input)),
-                        )
-                        pairs.setdefault(blocks, set()).add(plane)
-                        expected = (
-                            {frozenset((plane[0], k)) for k in range(4)},
-                            {frozenset((plane[1], k)) for k in range(4)},
-                        )
-                        joined = any(
-                            blocks[a] in expected[0] and blocks[1 - a] in expected[1]
-                            for a in (0, 1)
-                        )
-                        if not joined or blocks[0] == blocks[1]:
-                            return False
-        return all(len(planes) == 1 for planes in pairs.values())
+        seen: set[frozenset[frozenset[int]]] = set()
+        for i, j in minimum.planes:
+            rotation = minimum.network.rotation(i, j)
+            joined = {
+                frozenset(frozenset((d.output, d.input)) for d in (left, right))
+                for right in reached
+                for image in [rotation * right.vector]
+                for left in reached
+                if (left.vector.T * image)[0] != 0
+            }
+            stated = {frozenset((frozenset((i, l)), frozenset((j, l)))) for l in range(4)}
+            if joined != stated or joined & seen:
+                return False
+            seen |= joined
+        return True
 
     return step(
         overlap=(OVERLAP, other.overlap),

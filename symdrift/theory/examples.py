@@ -83,6 +83,11 @@ class Examples:
         return NormalSpace(AlignedMinimum(directions, hidden=3, inputs=3, outputs=3))
 
     @cached_property
+    def four_axes(self) -> AlignedMinimum:
+        """Four axes, all learned."""
+        return AlignedMinimum(tuple(active_direction(k) for k in "1234"), 4, 4, 4)
+
+    @cached_property
     def bottleneck(self) -> NormalSpace:
         """Three axes and two hidden units: one axis is left out."""
         return NormalSpace(AlignedMinimum(_two_of_three(), hidden=2, inputs=3, outputs=3))

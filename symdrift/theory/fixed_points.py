@@ -112,8 +112,15 @@ def _factored(examples: Examples) -> Step:
     lengths of what a hidden unit receives and of what it sends are equal: they are singular
     values of the learned map, [eq:learned-map], and the layers are its factors [eq:factored]
     and [eq:factored-second]. Hidden axes are numbered by decreasing singular value; this is
-    the canonical frame. Half of the squared weights is then the sum of the singular values,
-    the nuclear norm [eq:nuclear], and no other pair of layers with the same product has less.
+    the canonical frame. Of {p} hidden units those beyond the rank {r} are silent: all of their
+    weights vanish, and the factors leave out these rows of the first layer and columns of the
+    second. Half of the squared weights is then the sum of the singular values, the nuclear norm
+    [eq:nuclear], and no other pair of layers with the same product has less.
+
+    Two networks with rational entries accompany the derivation, so that what is checked on them
+    is exact. One has three inputs, two outputs and two learned directions, the other three inputs
+    and outputs, of which it leaves a direction out. Both have label noise, and in neither does
+    the teacher share axes with the covariance of the inputs.
     """
     squares = (
         sp.Trace(FIRST_LAYER * FIRST_LAYER.T) / 2 + sp.Trace(SECOND_LAYER * SECOND_LAYER.T) / 2
@@ -140,8 +147,8 @@ def _factored(examples: Examples) -> Step:
         checks=(
             vanishes(
                 "The factors are balanced, their product is the learned map and half of their "
-                "squared entries is the sum of the singular values: two networks with rational "
-                "entries, whose teachers share no axes with their inputs.",
+                "squared entries is the sum of the singular values: the two networks with rational "
+                "entries.",
                 *(
                     expression
                     for network in examples.rational
@@ -160,6 +167,14 @@ def _factored(examples: Examples) -> Step:
                 half * (squared(first) + squared(second))
                 - (left.T * second * first * right).trace()
                 - half * gap,
+            ),
+            holds(
+                "Teacher and covariance of the two networks do not share axes.",
+                "matrix product",
+                lambda: all(
+                    not _share_axes(network.teacher, network.input_covariance)
+                    for network in examples.rational
+                ),
             ),
         ),
     )
@@ -183,8 +198,8 @@ def _slope(examples: Examples) -> Step:
         symbols={"Lambda": SLOPE},
         checks=(
             vanishes(
-                "With a slope of this form the mean gradient of both layers vanishes: two "
-                "networks with rational entries, one of which leaves a direction out.",
+                "With a slope of this form the mean gradient of both layers vanishes: the two "
+                "networks with rational entries.",
                 *(
                     expression
                     for network in examples.rational
@@ -272,10 +287,9 @@ def _chosen(examples: Examples) -> Step:
 
     A teacher and a covariance that share no axes have a minimum without a formula. Read
     backwards there is one: axes, singular values, slope and covariance can be chosen, and
-    [eq:task] is the teacher that has this minimum. With rational choices the minimum is exact.
-    The checks below use two such networks, with elliptical inputs and label noise: one with
-    three inputs, two outputs and two learned directions, and one with three inputs and outputs
-    that leaves a direction out. Neither has an axis in common with its covariance.
+    [eq:task] is the teacher that has this minimum. The two networks with rational entries were
+    made in this way. Where a check needs the fourth moments of their inputs and does not say
+    which, they are elliptical.
     """
     teacher = (
         LEFT_AXES * VALUES * RIGHT_AXES.T
@@ -288,14 +302,6 @@ def _chosen(examples: Examples) -> Step:
                 "The mean gradient of the two networks vanishes in every weight, from the loss "
                 "of a sample by differentiation and averaging.",
                 *(network.mean_gradient for network in examples.rational),
-            ),
-            holds(
-                "Teacher and covariance do not share axes.",
-                "matrix product",
-                lambda: all(
-                    not _share_axes(network.teacher, network.input_covariance)
-                    for network in examples.rational
-                ),
             ),
         ),
     )
@@ -359,11 +365,13 @@ def _active(examples: Examples, one: AlignedMinimum, value_learned: sp.Expr) -> 
     reduction = loss_reduction()
     left_out = one.loss.xreplace({value: sp.Integer(0), residual: gain})
     learned = one.loss.xreplace({residual: GAMMA / variance})
+    # Of a positive symbol SymPy would decide both conditions.
+    learned_or_not = symbol("singular_value", nonnegative=True)
     return step(
         active=sp.Gt(variance * gain, GAMMA),
         reduction=(REDUCTION, reduction),
-        axis_loss=Given((AXIS_LOSS, learned), sp.Gt(value, 0, evaluate=False)),
-        axis_loss_left_out=Given((AXIS_LOSS, left_out), sp.Eq(value, 0, evaluate=False)),
+        axis_loss=Given((AXIS_LOSS, learned), sp.Gt(learned_or_not, 0)),
+        axis_loss_left_out=Given((AXIS_LOSS, left_out), sp.Eq(learned_or_not, 0)),
         checks=(
             vanishes(
                 "The reduction is the loss without the direction minus the loss with it.",

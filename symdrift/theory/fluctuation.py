@@ -98,8 +98,8 @@ def _excess_loss(examples: Examples) -> Step:
         checks=(
             vanishes(
                 "Half the trace of Hessian times fluctuation equals a quarter of the trace of the "
-                "noise covariance, in two networks with rational entries, with full matrices in "
-                "all weights and for unit learning rate.",
+                "noise covariance, in the two networks with rational entries, with elliptical "
+                "inputs, full matrices in all weights and unit learning rate.",
                 *(
                     (space.hessian * space.fluctuation).trace() / 2 - space.noise.trace() / 4
                     for space in examples.weight_spaces

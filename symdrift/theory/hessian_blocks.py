@@ -19,7 +19,6 @@ from symdrift.theory.linear.curvature import (
     silent_curvatures,
     unreached_curvature,
 )
-from symdrift.theory.linear.gradient_noise import gradient_noise
 from symdrift.theory.linear.normal_space import NormalSpace
 from symdrift.theory.linear.points import AlignedMinimum, active_direction, inactive_direction
 from symdrift.theory.linear.two_axes import LAMBDA_1, LAMBDA_2, S_1, S_2, STRAIGHT, TwoAxes
@@ -65,14 +64,13 @@ def _blocks(examples: Examples) -> Step:
 
     When teacher and inputs share axes, slope and input covariance are diagonal in them, and the
     operator [eq:map-hessian] couples an entry of a map to its mirror image alone. The weights
-    fall apart in the same way. Joining two weights whenever Hessian or gradient noise couples
-    them gives connected components, which are found, not assumed: with three axes there are
-    <count>, of {sizes} weights, and each contains exactly the weights of both layers between
-    two axes, or of one axis with itself. An entry of either matrix involves two
-    weights and therefore at most four axes, so that a network with four axes shows every kind
-    of entry there is; it falls apart in the same way, and so does any larger network. A
-    network with {axes} axes and as many hidden units has [eq:pattern] weights: two for each
-    axis and four for each pair.
+    fall apart in the same way. Joining two weights whenever the Hessian couples them gives
+    connected components, which are found, not assumed: with three axes there are <count>, of
+    {sizes} weights, and each contains exactly the weights of both layers between two axes, or of
+    one axis with itself. An entry of the Hessian involves two weights and therefore at most four
+    axes, so that a network with four axes shows every kind of entry there is; it falls apart in
+    the same way, and so does any larger network. A network with {axes} axes and as many hidden
+    units has [eq:pattern] weights: two for each axis and four for each pair.
     """
     space = examples.all_active
     first = [f"W{i + 1}{j + 1}" for i in range(3) for j in range(3)]
@@ -83,12 +81,10 @@ def _blocks(examples: Examples) -> Step:
         return all(len({frozenset(names[k][1:]) for k in block}) == 1 for block in blocks)
 
     def four_axes() -> bool:
-        minimum = AlignedMinimum(tuple(active_direction(k) for k in "1234"), 4, 4, 4)
         labels = [f"{layer}{i + 1}{j + 1}" for layer in "WU" for i in range(4) for j in range(4)]
-        blocks = connected_blocks((hessian(minimum), gradient_noise(minimum)))
-        return pairs_only(blocks, labels)
+        return pairs_only(connected_blocks([hessian(examples.four_axes)]), labels)
 
-    found = connected_blocks((space.hessian, space.noise))
+    found = connected_blocks([space.hessian])
     counted = 2 * AXES + 4 * AXES * (AXES - 1) / 2
     sizes = sp.Tuple(*(sp.Integer(len(block)) for block in found))
     return step(

@@ -27,6 +27,7 @@ from symdrift.derivation.vocabulary import (
 )
 from symdrift.theory.examples import EXAMPLE_KURTOSIS, Examples, turned
 from symdrift.theory.linear.aligned import block_of
+from symdrift.theory.linear.curvature import connected_blocks, hessian
 from symdrift.theory.linear.gradient_noise import gradient_noise
 from symdrift.theory.linear.maps import ELLIPTICAL_ON_MAPS, GAUSSIAN_ON_MAPS, elliptical_noise
 from symdrift.theory.linear.points import ChosenMinimum, active_direction, inactive_direction
@@ -389,12 +390,12 @@ def _stimuli_agree() -> bool:
 def _noise_blocks(examples: Examples) -> Step:
     """Noise blocks
 
-    On shared axes the covariance of the gradient has the same blocks as the Hessian. In the
-    unit vectors [eq:reached] the operator [eq:map-noise-gaussian], carried to the weights by
-    [eq:noise-intertwined], is [eq:noise-pair] for two axes and [eq:noise-own] for one, with
-    residuals {E_i} and {E_l} and label-noise variances {variance_i} and {variance_l}. Without
-    label noise the block of two axes has rank one; what an axis does not explain of its target
-    is noise for the others.
+    On shared axes, and with Gaussian inputs, the covariance of the gradient falls into the same
+    blocks as the Hessian, [step:blocks]. In the unit vectors [eq:reached] the operator
+    [eq:map-noise-gaussian], carried to the weights by [eq:noise-intertwined], is [eq:noise-pair]
+    for two axes and [eq:noise-own] for one, with residuals {E_i} and {E_l} and label-noise
+    variances {variance_i} and {variance_l}. Without label noise the block of two axes has rank
+    one; what an axis does not explain of its target is noise for the others.
     """
     representative = examples.representative
     pair, own = representative.pair_block, representative.diagonal_block
@@ -420,6 +421,11 @@ def _noise_blocks(examples: Examples) -> Step:
             }
         return displayed.doit().xreplace(values)
 
+    def joins_nothing(curved: sp.ImmutableMatrix, shaken: sp.ImmutableMatrix) -> bool:
+        return connected_blocks([curved, shaken]) == connected_blocks([curved])
+
+    spaces = (examples.all_active, examples.bottleneck, examples.silent_unit)
+    four = examples.four_axes
     return step(
         noise_pair=(BLOCK_NOISE["il"], displayed),
         noise_own=(OWN_NOISE, own_displayed),
@@ -441,10 +447,22 @@ def _noise_blocks(examples: Examples) -> Step:
             ),
             vanishes(
                 "Projecting the full covariance on the unit vectors loses nothing: traces agree, "
-                "with three learned axes and with a bottleneck.",
+                "with three learned axes, with a bottleneck and with a silent hidden unit.",
                 *(
                     space.noise.trace() - sum(block.noise.trace() for block in space.blocks)
-                    for space in (examples.all_active, examples.bottleneck, examples.silent_unit)
+                    for space in spaces
+                ),
+            ),
+            holds(
+                "The connected components of Hessian and noise together are those of the Hessian: "
+                "three learned axes, a bottleneck, a silent hidden unit, and four learned axes.",
+                "connected components",
+                lambda: all(
+                    joins_nothing(*matrices)
+                    for matrices in (
+                        *((space.hessian, space.noise) for space in spaces),
+                        (hessian(four), gradient_noise(four)),
+                    )
                 ),
             ),
         ),

@@ -11,7 +11,7 @@ import sympy as sp
 from symdrift.algebra.rational import is_zero
 from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
-from symdrift.derivation.symbols import ETA, TIME, symbol
+from symdrift.derivation.symbols import BATCH, ETA, TIME, symbol
 from symdrift.derivation.vocabulary import (
     CANONICAL_FIRST,
     GENERATOR,
@@ -201,7 +201,8 @@ def _decay() -> Step:
     along the hidden axis {i} it is the sum of the diffusion coefficients of all planes through
     that axis, [eq:axis-decay].
     """
-    variances = {(i, j): sp.Symbol(f"V_{i + 1}{j + 1}") for i in range(3) for j in range(i + 1, 3)}
+    i, j, plane = I_INDEX, J_INDEX, PLANE_DIFFUSION[I_INDEX, J_INDEX]
+    variances = {(a, b): sp.Symbol(f"V_{a + 1}{b + 1}") for a in range(3) for b in range(a + 1, 3)}
     expected = sp.diag(
         *(
             sum(value / 2 for plane, value in variances.items() if axis in plane)
@@ -215,7 +216,7 @@ def _decay() -> Step:
         for q in range(3)
     }
     return step(
-        axis_decay=(AXIS_DECAY, sp.Sum(PLANE_DIFFUSION[I_INDEX, J_INDEX], (J_INDEX, 1, RANK))),
+        axis_decay=(AXIS_DECAY, sp.Sum(plane, (j, 1, i - 1)) + sp.Sum(plane, (j, i + 1, RANK))),
         symbols={"Delta": DECAY},
         checks=(
             vanishes(
@@ -283,8 +284,9 @@ def _displacement(examples: Examples) -> Step:
 
     Between two times a lag {tau} apart a representation moves by drift and by fluctuation of
     the first layer, [eq:displacement]. The fluctuation of the weight from input {l} to hidden
-    axis {i} is remembered for a few relaxation times; what is forgotten is [eq:memory]. Drift
-    takes over at long lags and saturates at twice the squared norm.
+    axis {i} is remembered for a few relaxation times; what is forgotten of it is [eq:memory],
+    with the blocks of a single sample and the batch size {batch}. Drift takes over at long lags
+    and saturates at twice the squared norm.
     """
     drift = sp.Sum(
         drift_displacement(INDEXED_COMPONENT[I_INDEX] ** 2, INDEXED_DECAY[I_INDEX]),
@@ -327,7 +329,7 @@ def _displacement(examples: Examples) -> Step:
 
     return step(
         displacement=(DISPLACEMENT(TIME), drift + fluctuation),
-        memory=(MEMORY[I_INDEX, L_INDEX], share * FORGOTTEN),
+        memory=(MEMORY[I_INDEX, L_INDEX], share * FORGOTTEN / BATCH),
         checks=(
             vanishes(
                 "The share of the first layer in the unit vector [eq:reached] is that of "

@@ -478,6 +478,7 @@ def _slope_agrees(examples: Examples, slope: sp.Expr) -> bool:
             GAMMA: gamma,
             symbol("label_noise"): noise,
             ETA: sp.Integer(1),
+            BATCH: sp.Integer(1),
         }
     )
     return bool(abs(difference / expected - 1) < sp.Rational(1, 10**9))
@@ -489,6 +490,7 @@ def _order_turns(slope: sp.Expr, critical: sp.Expr) -> bool:
         symbol("input_variance"): sp.Integer(2),
         GAMMA: sp.Rational(1, 100),
         ETA: sp.Integer(1),
+        BATCH: sp.Integer(1),
     }
     noise = symbol("label_noise")
     values = [

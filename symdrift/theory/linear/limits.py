@@ -95,7 +95,7 @@ class FrequencyEffect:
     """How drift responds when one of ``n`` equal inputs becomes more frequent.
 
     Derivatives with respect to the variance ``lambda_1`` of the frequent input, at the
-    isotropic point of an autoencoder with label noise, for a batch of one sample.
+    isotropic point of an autoencoder with label noise.
 
     Attributes
     ----------
@@ -136,7 +136,7 @@ def frequency_effect(drift: RepresentativeDrift) -> FrequencyEffect:
     other_rate = mixed + (INPUTS - 2) * plain
 
     def response(rate: sp.Expr) -> sp.Expr:
-        slope = sp.diff(replaced(rate, {BATCH: sp.Integer(1)}), frequent.input_variance)
+        slope = sp.diff(rate, frequent.input_variance)
         return factor(replaced(slope, {frequent.input_variance: other.input_variance}))
 
     return FrequencyEffect(
