@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import time
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -12,19 +13,26 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg
 import sympy as sp
+from aligned_examples import representative
 
 from symdrift.algebra.equations import solve_lyapunov
 from symdrift.cache import cache_key
 from symdrift.derivation import chapter
 from symdrift.derivation.chapter import vanishes
 from symdrift.derivation.steps import Derivation, Equation, Step
+from symdrift.derivation.symbols import BATCH, ETA, GAMMA, symbol
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation.evaluate import evaluate
+from symdrift.observables.displacement import mean_squared_displacement
+from symdrift.observables.process import drift_process
 from symdrift.study import read_study, shipped_studies
+from symdrift.study.problem import Stimulus
 from symdrift.theory.derive import derive
 from symdrift.theory.examples import Examples
 from symdrift.theory.fluctuation import fluctuation_blocks
+from symdrift.theory.representation import FORGOTTEN
 from symdrift.theory.subject import called
 
 ROOT = Path(__file__).parents[1]
@@ -123,6 +131,37 @@ def test_displayed_terms_of_a_study_sum_to_the_dense_variance() -> None:
         area = at(own, f"{i}{j}{l}") + at(own, f"{j}{i}{l}") + at(other, f"{i}{j}{l}")
         length = 2 * (s[i - 1] + s[j - 1])
         assert 0.005**2 * area / length**2 == pytest.approx(variance, rel=1e-12)
+
+
+def test_the_displayed_memory_is_that_of_full_matrices_for_a_batch() -> None:
+    """The part of the fluctuation in the displacement, summed over axes and inputs."""
+    memory = derivation_of("anisotropic_autoencoder").equation("memory").expression.rhs
+    problem = replace(read_study("anisotropic_autoencoder").problem(), batch=3)
+    variances, decay = np.diagonal(problem.input_covariance), problem.weight_decay
+    stimulus, lag = np.array([0.7, -1.1, 0.4]), 40.0
+    rest = {ETA: problem.learning_rate, GAMMA: decay, BATCH: problem.batch}
+    rest |= {symbol("label_noise", index): 0 for index in "il"}
+
+    def remembered(i: int, l: int) -> float:
+        values = dict(rest)
+        for index, axis in (("i", i), ("l", l)):
+            values[symbol("input_variance", index)] = variances[axis]
+            values[symbol("residual_map", index)] = decay / variances[axis]
+            values[symbol("singular_value", index)] = 1 - decay / variances[axis]
+        drift = representative()
+        block = drift.diagonal_block if i == l else drift.pair_block
+        stiff, spread = (
+            np.array(matrix.xreplace(values), dtype=float)
+            for matrix in (block.hessian, block.fluctuation)
+        )
+        gone = np.eye(len(stiff)) - scipy.linalg.expm(-problem.learning_rate * lag * stiff)
+        return float(memory.xreplace(values | {FORGOTTEN: (gone @ spread)[0, 0]}))
+
+    expected = mean_squared_displacement(
+        drift_process(problem), Stimulus("x", stimulus), np.array([lag])
+    ).fluctuation[0]
+    found = 2 * sum(stimulus[l] ** 2 * remembered(i, l) for i in range(3) for l in range(3))
+    assert found == pytest.approx(expected, rel=1e-10)
 
 
 def test_a_frequent_stimulus_drifts_more_slowly_until_label_noise_reverses_it() -> None:
