@@ -115,6 +115,44 @@ def test_a_study_without_formulas_has_a_document_and_no_kernels(name: str, tmp_p
     assert [float(value) for value in values] == pytest.approx(found.singular_values, rel=1e-5)
 
 
+LABELS_APART = """
+network = { inputs = 2, outputs = 2, hidden = 2 }
+inputs = { covariance = [[2, 0.5], [0.5, 1]] }
+teacher = { map = "identity", label_noise = [0.1, 0.2] }
+learning = { rate = 0.005, weight_decay = 0.2 }
+"""
+
+
+@pytest.mark.parametrize("name", ["digits", "elliptical", "stimulus_set"])
+def test_the_minimum_of_an_autoencoder_has_a_formula_whatever_its_inputs(name: str) -> None:
+    *_, step = task(read_study(name))
+    assert "share their axes" in step.prose
+    assert "fourth moments of Gaussian inputs" in step.prose
+    assert "study-axis" in {equation.label for equation in step.equations}
+
+
+def test_a_document_says_what_keeps_a_study_from_the_closed_form(
+    write_study: Callable[[str], Path],
+) -> None:
+    misaligned, _ = task(read_study("misaligned_teacher"))
+    assert "share no axes" in misaligned.prose
+    assert "study-axis" not in {equation.label for equation in misaligned.equations}
+    (labels,) = task(read_study(write_study(LABELS_APART)))
+    assert "But the label noise is correlated between the output axes" in labels.prose
+    (turned,) = task(read_study(write_study(ROTATED)))
+    assert "It is not written in these axes" in turned.prose
+
+
+def test_the_notation_lists_what_a_document_uses(misaligned: Derivation) -> None:
+    rows = {str(row.symbol): row.role for row in misaligned.notation}
+    assert {"K", "Y", "Q", "F_map", "theta", "n_t", "zeta_t", "xi_t"} <= set(rows)
+    # There is no label noise, and no axis that two matrices share but in the expansion.
+    assert "label_noise" not in rows.values()
+    assert {"gain", "input_variance"} <= set(rows.values())
+    without = {row.role for row in derive(read_study("stimulus_set")).notation}
+    assert not {"label_noise", "diffusion_tensor"} & without
+
+
 DATA = """
 network = { inputs = 2, outputs = 2, hidden = 2 }
 learning = { rate = 0.002, weight_decay = 0.1 }
@@ -398,7 +436,8 @@ def test_a_teacher_may_be_a_rotation_by_an_angle(write_study: Callable[[str], Pa
     first = next(iter(task(read_study(write_study(ROTATED)))))
     assert all(check.passed for check in first.checks)
     # An isometry of inputs with variances 1.4 and 0.6 keeps 1 - 0.2/1.4 and 1 - 0.2/0.6.
-    values = [float(value) for value in first.equations[0].expression.rhs]
+    (shown,) = (e.expression.rhs for e in first.equations if e.label == "study-values")
+    values = [float(value) for value in shown]
     assert values == pytest.approx([1 - 0.2 / 1.4, 1 - 0.2 / 0.6], rel=1e-5)
     assert "nothing can drift" not in first.prose
 

@@ -546,7 +546,7 @@ def test_each_symbol_is_explained_where_it_is_shown_first() -> None:
         for label in scene.equations:
             for found in derivation.equation(label).expression.free_symbols:
                 # Indices, and the stems of symbols that are shown with indices.
-                if str(found) not in ("i", "j", "l", "T", "D", "w"):
+                if str(found) not in ("i", "j", "l", "T", "D", "w", "Delta"):
                     assert role_of.get(found, str(found)) in explained, found
         for text in (scene.prose, scene.question, scene.reason):
             assert set(re.findall(r"{(\w+)}", text)) <= explained

@@ -70,8 +70,7 @@ OWN_HESSIAN, OWN_NOISE, OWN_FLUCTUATION = (
     symbol(role, "ii") for role in ("hessian", "gradient_noise", "fluctuation")
 )
 PLANE_METRIC = symbol("metric", "ij")
-LEFT_SOLUTION = sp.MatrixSymbol("Y", 2, 2)
-RIGHT_SOLUTION = sp.MatrixSymbol("Z", 2, 2)
+LEFT_SOLUTION, RIGHT_SOLUTION = (sp.MatrixSymbol(f"{stem}_ijl", 2, 2) for stem in "YZ")
 
 MAPS = OUTPUTS * INPUTS
 """Number of entries of a matrix of the shape of the learned map."""
@@ -88,10 +87,10 @@ SLOPE = sp.MatrixSymbol("slope", OUTPUTS, INPUTS)
 UNLEARNED = sp.MatrixSymbol("slope_unlearned", OUTPUTS, INPUTS)
 INVERSE_COVARIANCE = sp.MatrixSymbol("Sigma_inverse", INPUTS, INPUTS)
 NUCLEAR, OTHER_NUCLEAR, SLOPE_NORM = sp.symbols("nuclear nuclear_other slope_norm", positive=True)
+REACH_RANK = sp.Symbol("reach_rank", positive=True, integer=True)
 EXCESS_OVER_MINIMUM = sp.Symbol("loss_above", real=True)
 
 ANY_MAP = sp.MatrixSymbol("F_map", OUTPUTS, INPUTS)
-FLAT = sp.MatrixSymbol("F_flat", MAPS, 1)
 REACHED_FIRST = sp.MatrixSymbol("reached_first", HIDDEN, INPUTS)
 REACHED_SECOND = sp.MatrixSymbol("reached_second", OUTPUTS, HIDDEN)
 REACH = sp.MatrixSymbol("J_reach", SIZE, MAPS)
@@ -153,10 +152,10 @@ LATEX: dict[sp.Basic, str] = {
     SLOPE_NORM: r"\lVert\Lambda\rVert",
     EXCESS_OVER_MINIMUM: "L(M') - L(M)",
     ANY_MAP: "F",
-    FLAT: "F",
     REACHED_FIRST: r"(J F)_{W}",
     REACHED_SECOND: r"(J F)_{U}",
     REACH: "J",
+    REACH_RANK: r"\operatorname{rank}(J)",
     CURVED: r"\mathcal{H} F",
     SHAKEN: r"\mathcal{C} F",
     TURNED: r"\mathcal{O} F",
@@ -173,15 +172,32 @@ LATEX: dict[sp.Basic, str] = {
 """How the display symbols print; roles of a study's notation come on top."""
 
 MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = (
+    (ERROR, "error of one sample", "m"),
+    (LOSS, "loss of one sample", "scalar"),
+    (EXPECTED_LOSS, "expected loss", "scalar"),
+    (NOISE_COVARIANCE, "covariance of the label noise", "m by m"),
+    (WEIGHTS, "weights of both layers in step t", "vector"),
+    (GRADIENT, "gradient of one step", "vector"),
     (RANK, "rank of the learned map", "scalar"),
     (LEARNED_MAP, "learned map", "m by n"),
     (LEFT_AXES, "output axes of the learned map", "m by r"),
     (RIGHT_AXES, "input axes of the learned map", "n by r"),
     (VALUES, "singular values of the learned map, on the diagonal", "r by r"),
     (SLOPE, "pull of the task at the minimum", "m by n"),
+    (UNLEARNED, "its part between axes that are not learned", "m by n"),
+    (ROTATION, "rotation of the hidden layer", "p by p"),
+    (MINIMUM_POINT, "canonical point of the manifold of minima", "vector"),
+    (TURN, "generator of a hidden rotation on weight space", "matrix"),
+    (ANY_MAP, "any matrix of the shape of the learned map", "m by n"),
     (REACH, "pull on the weights by a pull on the learned map", "operator"),
     (MAP_HESSIAN, "Hessian on learned maps", "operator"),
     (MAP_NOISE, "gradient noise on learned maps", "operator"),
+    (NORMAL, "deviation from the manifold in step t", "vector"),
+    (CENTRED_NOISE, "gradient noise of step t, less its mean", "vector"),
+    (ROTATION_STEP, "rotation in step t", "rad"),
+    (CORRECTOR, "corrector of the rotation", "matrix"),
+    (COLOURED, "solution of the Sylvester equation", "matrix"),
+    (TERM[I_INDEX, J_INDEX, L_INDEX], "contribution of one axis to a covariance", "scalar"),
     (MAP_FLUCTUATION, "fluctuation on learned maps", "operator"),
     (MAP_TURN, "generator of a rotation on learned maps", "operator"),
     (MAP_COLOURED, "solution of the Sylvester equation on learned maps", "operator"),
@@ -215,7 +231,6 @@ COMMON: dict[str, sp.Basic] = {
     "Omega": TURN,
     "K": CORRECTOR,
     "Y": COLOURED,
-    "Z": RIGHT_SOLUTION,
     "n_t": NORMAL,
     "zeta": CENTRED_NOISE,
     "xi": ROTATION_STEP,

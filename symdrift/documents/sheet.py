@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from symdrift.derivation.steps import Derivation
+import sympy as sp
+
+from symdrift.derivation.steps import Derivation, Notation
 from symdrift.documents.assembly import Assembly, SectionView, assemble
 from symdrift.documents.measured import LINE, MeasuredMedium, Piece, display_height
 from symdrift.documents.rendering import render_latex
 from symdrift.quoting import Latex
+from symdrift.study.roles import ROLES
 from symdrift.typesetting.formula import Formula
 from symdrift.typesetting.lines import Layout, align, align_parts
 
@@ -68,6 +72,7 @@ def sheet_latex(derivation: Derivation) -> str:
     """
     assembly = assemble(derivation, MeasuredMedium(_display), EQUATION_WIDTH)
     shown = _selection(derivation, assembly)
+    told = _told(derivation, shown)
     sections = []
     for section in assembly.sections:
         displays = tuple(
@@ -79,7 +84,11 @@ def sheet_latex(derivation: Derivation) -> str:
         "sheet.tex.jinja",
         title=derivation.title,
         study=derivation.study,
-        notation=[(row.symbol.latex, row.meaning.latex) for row in assembly.notation],
+        notation=[
+            (view.symbol.latex, view.meaning.latex)
+            for row, view in zip(derivation.notation, assembly.notation, strict=True)
+            if row in told
+        ],
         sections=sections,
     )
 
@@ -104,6 +113,20 @@ def _labelled(derivation: Derivation, section: SectionView[Piece]) -> list[tuple
     ]
 
 
+def _told(derivation: Derivation, labels: Iterable[str]) -> list[Notation]:
+    """Rows of the notation for the symbols in some equations, with or without an index."""
+    kinds = sp.Symbol, sp.MatrixSymbol, sp.IndexedBase
+    shown = [derivation.equation(label).expression for label in labels]
+    used = {item for expression in shown for item in expression.atoms(*kinds)}
+    names = {derivation.symbol_names.get(item, str(item)).partition("_")[0] for item in used}
+    return [
+        row
+        for row in derivation.notation
+        if (row.symbol.base if isinstance(row.symbol, sp.Indexed) else row.symbol) in used
+        or (row.role in ROLES and derivation.symbol_names[row.symbol].partition("_")[0] in names)
+    ]
+
+
 def _selection(derivation: Derivation, assembly: Assembly[Piece]) -> frozenset[str]:
     """Labels of what the page has room for: the essential first, then the rest in order."""
     told = {equation.label for step in derivation.steps for equation in step.equations}
@@ -121,7 +144,8 @@ def _selection(derivation: Derivation, assembly: Assembly[Piece]) -> frozenset[s
         others += [] if chosen else labelled
     left = _ROOM - _HEADING * len(assembly.sections)
     # The notation is running text over both columns, about four symbols a line.
-    left -= 2 * LINE * math.ceil(len(assembly.notation) / 4)
+    rows = _told(derivation, [label for label, _ in (*essential, *others)])
+    left -= 2 * LINE * math.ceil(len(rows) / 4)
     shown = []
     for label, height in (*essential, *others):
         if height <= left:

@@ -93,7 +93,7 @@ PRESETS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 INDICES: Mapping[str, str] = MappingProxyType(
     {
         "b": "an index of a fourth moment",
-        "c": "an index of a fourth moment",
+        "c": "an index of a fourth moment or of a stimulus",
         "d": "an index of a fourth moment",
         "i": "an index of a hidden axis",
         "j": "an index of a hidden axis",

@@ -36,27 +36,31 @@ from symdrift.derivation.vocabulary import (
     SIZE,
     TURN,
     TURNED,
+    WEIGHTS,
 )
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.maps import MapDrift
 from symdrift.theory.linear.minimum import TURN_ON_MAPS
-from symdrift.theory.linear.network import LinearNetwork
+from symdrift.theory.linear.network import LinearNetwork, any_turn
 from symdrift.theory.linear.two_axes import SIGMA_12
 from symdrift.theory.linear.weight_space import WeightSpace
 
 ROTATION_COVARIANCE = symbol("rotation_covariance")
 MEAN_ROTATION = symbol("mean_rotation", real=True)
-
+WHITE_VARIANCE = sp.Symbol("V_white_sum", positive=True)
 
 WAITED = sp.MatrixSymbol("waited", *FLUCTUATION.shape)
 PULL = sp.MatrixSymbol("pull", *FLUCTUATION.shape)
+TURN_SO_FAR = sp.MatrixSymbol("turn_so_far", SIZE, SIZE)
 KEPT = sp.IndexedBase("turn_ab")
 STIFFNESS = sp.IndexedBase("stiffness")
 A, B = sp.symbols("a b", integer=True, positive=True)
 
 LATEX = {
-    WAITED: r"\int_0^\infty e^{-tH} N e^{-tH}\, dt",
-    PULL: "N",
+    WHITE_VARIANCE: r"V^{\mathrm{white}}",
+    TURN_SO_FAR: r"\tilde Q_t",
+    WAITED: r"\int_0^\infty e^{-tH} (H \tilde\Omega)_{+} e^{-tH}\, dt",
+    PULL: r"(H \tilde\Omega)_{+}",
     KEPT.label: r"\tilde\Omega",
     STIFFNESS.label: "h",
 }
@@ -80,15 +84,22 @@ def rotation(examples: Examples) -> Iterator[Step]:
 def _area(network: LinearNetwork) -> Step:
     """A step rotates by the area it sweeps
 
-    Write the weights as a rotated copy of the canonical point {theta_star} plus a normal
-    deviation {n_t}. The gradient of a sample is orthogonal to the orbit through the point
-    where it is taken, [eq:orthogonal], which is not the orbit through the minimum; the
-    difference is [eq:transfer]. Projecting one step of descent on the tangent vector, whose
-    squared length is {G}, gives the rotation in that step at leading order,
-    [eq:rotation-step], with {Omega} the action of the generator on weight space. It is
-    bilinear in the deviation and its change: the area that the fluctuation sweeps in the plane
-    of the generator.
+    Write the weights as a rotated copy of the canonical point {theta_star} plus a deviation
+    {n_t}, [eq:slice], where {turn} is what a rotation of the hidden layer does to all weights. The
+    deviation is normal to the orbit, [eq:normal], with {Omega} the action of a generator on weight
+    space. The gradient of a sample turns with the weights, so that each step can be seen from the
+    frame in which it begins. It is orthogonal to the orbit through the point where it is taken,
+    [eq:orthogonal], which is not the orbit through the minimum; the difference is [eq:transfer].
+    Projecting one step of descent on the tangent vector, whose squared length is {G}, gives the
+    rotation in that step at leading order, [eq:rotation-step]. It is bilinear in the deviation and
+    its change: the area that the fluctuation sweeps in the plane of the generator.
     """
+    frame = any_turn(network.hidden)
+    first, second = network.layers
+    slope_first, slope_second = network.rule.gradient(
+        network.layers, network.sample_input, network.residual
+    )
+    turned = network.sample_gradient_at((frame * first, second * frame.T))
     offsets = [sp.Symbol(f"d{k}") for k in range(len(network.coordinates))]
     deviation = sp.Matrix(offsets)
     point = sp.Matrix(network.coordinates)
@@ -96,10 +107,17 @@ def _area(network: LinearNetwork) -> Step:
     gradient = network.sample_gradient.xreplace(moved)
     turn = network.rotation(0, 1)
     return step(
+        slice=(WEIGHTS, TURN_SO_FAR * (MINIMUM_POINT + NORMAL)),
+        normal=(NORMAL.T * TURN * MINIMUM_POINT, sp.ZeroMatrix(1, 1)),
         transfer=(GRADIENT.T * TURN * MINIMUM_POINT, -GRADIENT.T * TURN * NORMAL),
         rotation_step=(ROTATION_STEP, -sp.Trace((NEXT_NORMAL - NORMAL).T * TURN * NORMAL) / METRIC),
-        symbols={"theta_star": MINIMUM_POINT},
+        symbols={"theta_star": MINIMUM_POINT, "turn": TURN_SO_FAR},
         checks=(
+            vanishes(
+                "At weights turned through an arbitrary angle the gradient of one sample is the "
+                "gradient at the weights themselves, turned through the same angle.",
+                turned - sp.Matrix([*(frame * slope_first), *(slope_second * frame.T)]),
+            ),
             vanishes(
                 "The gradient of one sample at an arbitrary deviation from an arbitrary point "
                 "satisfies [eq:transfer], as a polynomial in all weights, deviations and the "
@@ -341,8 +359,12 @@ def _on_maps(examples: Examples) -> Step:
     {coloured} on matrices of the shape of the learned map stand for {Gamma} and {Y} on
     weights, [eq:images]. They solve the equations [eq:map-equations], in which the rotation
     acts by [eq:map-turn], and the statistics of the rotation are [eq:map-covariance] and
-    [eq:map-mean]. The weights have disappeared. Pulls without an image, where both the output and
-    the input are not learned, are left out on both sides.
+    [eq:map-mean]. The weights have disappeared.
+
+    Matrices that join outputs and inputs which are both not learned have no image: they are the
+    kernel of {J}, which {curvature} keeps by [eq:intertwined]. The equations [eq:map-equations]
+    can be solved without it: what the noise has there is no noise of the weights, and it enters
+    none of the images and traces.
     """
     variance = (
         ETA**2
@@ -357,10 +379,26 @@ def _on_maps(examples: Examples) -> Step:
         return bool(
             (reach * drift.fluctuation * reach.T - space.fluctuation).is_zero_matrix
             and (turn - drift.minimum.turn(plane)).is_zero_matrix
+            and (reach.T * space.coloured(plane) * reach - drift.coloured(plane)).is_zero_matrix
             and space.variance(plane) == drift.covariance(plane, plane)
             and space.mean(plane) == drift.mean(plane)
         )
 
+    def without_kernel(drift: MapDrift) -> bool:
+        """Noise of any size in the kernel, correlated with the rest, changes nothing."""
+        (silent,) = drift.minimum.reach.nullspace()
+        mixed = silent * sp.Matrix(range(1, silent.rows + 1)).T
+        noisy = MapDrift(drift.minimum, sp.ImmutableMatrix(drift.noise + mixed + mixed.T))
+        reach, plane = drift.minimum.reach, (0, 1)
+        seen = reach * (noisy.fluctuation - drift.fluctuation) * reach.T
+        return bool(
+            noisy.fluctuation != drift.fluctuation
+            and seen.is_zero_matrix
+            and noisy.covariance(plane, plane) == drift.covariance(plane, plane)
+            and noisy.mean(plane) == drift.mean(plane)
+        )
+
+    _, bottleneck = examples.drifts
     return step(
         images=[
             (FLUCTUATION, REACH * MAP_FLUCTUATION * REACH.T),
@@ -374,17 +412,28 @@ def _on_maps(examples: Examples) -> Step:
         ],
         map_covariance=(ROTATION_COVARIANCE, variance),
         map_mean=(MEAN_ROTATION, mean),
-        symbols={"fluctuation": MAP_FLUCTUATION, "coloured": MAP_COLOURED},
+        symbols={
+            "fluctuation": MAP_FLUCTUATION,
+            "coloured": MAP_COLOURED,
+            "curvature": MAP_HESSIAN,
+            "J": REACH,
+        },
         checks=(
             holds(
-                "Fluctuation, covariance and mean of the rotation of the two networks with "
-                "rational entries, solved on learned maps and solved in all weights, are the "
-                "same rational numbers.",
+                "Solved on learned maps and solved in all weights, the two networks with rational "
+                "entries have the same images [eq:images], and the same variance and mean of "
+                "their rotation.",
                 "exact linear algebra",
                 lambda: all(
                     same(drift, space)
                     for drift, space in zip(examples.drifts, examples.weight_spaces, strict=True)
                 ),
+            ),
+            holds(
+                "In the one that leaves a direction out, where {J} has a kernel, noise added there "
+                "and correlated with the rest changes none of them.",
+                "exact linear algebra",
+                lambda: without_kernel(bottleneck),
             ),
         ),
     )
@@ -397,11 +446,13 @@ def _summed_correlations(examples: Examples) -> Step:
     pairs of steps: kick with kick, kick with later pull, and pull with later pull, with the
     pull {pull}, the symmetric part of Hessian times rotation. At leading order the sum over
     lags is an integral, which turns out to be the corrector, [eq:waited], and the result is
-    [eq:summed]. Taking noise and fluctuation for uncorrelated in time, the white-noise
-    approximation, keeps the correlations of kicks with kicks only.
+    [eq:summed]. Taking noise and fluctuation for uncorrelated in time leaves the correlations of
+    kicks with kicks alone. This is the white-noise approximation, [eq:white], which is offered
+    for comparison only.
     """
+    kicks = ETA**2 * sp.Trace(TURN.T * NOISE * TURN * FLUCTUATION)
     formula = (
-        ETA**2 * sp.Trace(TURN.T * NOISE * TURN * FLUCTUATION)
+        kicks
         - 4 * ETA**2 * sp.Trace(TURN.T * NOISE * CORRECTOR * FLUCTUATION)
         + 4 * ETA * sp.Trace(CORRECTOR * FLUCTUATION * PULL * FLUCTUATION)
     ) / METRIC**2
@@ -429,6 +480,7 @@ def _summed_correlations(examples: Examples) -> Step:
         pull=(PULL, (HESSIAN * TURN - TURN * HESSIAN) / 2),
         waited=(CORRECTOR, WAITED),
         summed=(ROTATION_COVARIANCE, formula),
+        white=(WHITE_VARIANCE, kicks / METRIC**2),
         symbols={"pull": PULL},
         checks=(
             holds(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -32,6 +32,7 @@ from symdrift.theory import (
     results,
     special_cases,
     symmetry,
+    synaptic_noise,
     task,
 )
 from symdrift.theory.examples import Examples
@@ -44,7 +45,6 @@ from symdrift.theory.subject import (
     is_aligned,
     subject_of,
 )
-from symdrift.theory.synaptic_noise import synaptic_noise
 
 SHARED_AXES = (
     fixed_points.minimum,
@@ -78,9 +78,30 @@ ANY_TASK = (
     area.area,
     area.rotation,
     representation.representation,
-    synaptic_noise,
+    synaptic_noise.synaptic_noise,
 )
 """The theory behind the setting for any teacher and any inputs, in reading order."""
+
+_FIXED: Mapping[sp.Basic, str] = {
+    item: latex
+    for section in (
+        vocabulary,
+        hessian,
+        hessian_blocks,
+        noise,
+        fluctuation,
+        area,
+        drift,
+        representation,
+        special_cases,
+        results,
+        misaligned,
+        synaptic_noise,
+        task,
+    )
+    for item, latex in section.LATEX.items()
+}
+"""Print of the symbols that play no role, in the default letters."""
 
 STEPS = 50
 """About how many steps a derivation has, for a progress bar."""
@@ -133,8 +154,9 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
         steps += cached(chapter.name, chapter.document, partial(counted, chapter), _are_steps)
     if progress is not None:
         progress(len(steps), len(steps))
-    notation = (*_notation_table(study), *_further_notation(steps))
-    names = _symbol_names(study, steps, notation)
+    used = {item for step in steps for item in _symbols_of(step)}
+    notation = (*_notation_table(study, used), *_further_notation(used))
+    names = _symbol_names(study, used | _symbols_in(row.symbol for row in notation))
     return Derivation(
         study=study.name,
         title=study.title,
@@ -173,7 +195,7 @@ def _aligned(study: Study) -> Iterator[Chapter]:
     examples = Examples()
     yield from _theory(study, SHARED_AXES)
     if has_synaptic_noise(study):
-        yield Chapter("synaptic_noise", None, partial(synaptic_noise, examples))
+        yield Chapter("synaptic_noise", None, partial(synaptic_noise.synaptic_noise, examples))
     yield Chapter("results", document, lambda: results.results(examples, subject))
     if has_synaptic_noise(study):
         yield Chapter("synaptic-results", document, lambda: results.synaptic_results(subject))
@@ -222,7 +244,9 @@ _MEANINGS_OF_DATA = {
 }
 
 
-def _notation_table(study: Study) -> tuple[Notation, ...]:
+def _notation_table(study: Study, used: Collection[sp.Basic]) -> Iterator[Notation]:
+    """Rows for the roles that a document uses, with or without an index."""
+    stems = {str(item).partition("_")[0] for item in used if item not in _FIXED}
     meanings = _MEANINGS_OF_DATA if are_data(study) else {}
     matrices = {
         "first_layer": vocabulary.FIRST_LAYER,
@@ -243,24 +267,17 @@ def _notation_table(study: Study) -> tuple[Notation, ...]:
         "outputs": vocabulary.COMMON["m"],
         "hidden": vocabulary.COMMON["p"],
     }
-    return tuple(
-        Notation(
-            role=key,
-            symbol=matrices.get(key) or sizes.get(key) or symbol(key),
-            meaning=meanings.get(key, role.meaning),
-            shape=role.shape,
-        )
-        for key, role in ROLES.items()
-    )
+    for key, role in ROLES.items():
+        item = matrices.get(key) or sizes.get(key) or symbol(key)
+        if role.name in stems or item in used:
+            yield Notation(key, item, meanings.get(key, role.meaning), role.shape)
 
 
-def _further_notation(steps: Iterable[Step]) -> Iterator[Notation]:
+def _further_notation(used: Collection[sp.Basic]) -> Iterator[Notation]:
     """Rows for the symbols without a role that a document uses."""
-    used: set[sp.Basic] = set()
-    for step in steps:
-        used |= _symbols_of(step)
-    for item, meaning, size in vocabulary.MEANINGS:
-        if item in used:
+    sections = (vocabulary, hessian_blocks, noise, representation)
+    for item, meaning, size in (row for section in sections for row in section.MEANINGS):
+        if (item.base if isinstance(item, sp.Indexed) else item) in used:
             yield Notation(str(item), item, meaning, size)
 
 
@@ -282,32 +299,11 @@ def _symbols_in(expressions: Iterable[sp.Basic]) -> set[sp.Basic]:
     return {item for expression in expressions for item in expression.atoms(*kinds)}
 
 
-def _symbol_names(
-    study: Study, steps: Iterable[Step], notation: Iterable[Notation]
-) -> dict[sp.Basic, str]:
-    fixed: dict[sp.Basic, str] = dict(vocabulary.LATEX)
-    for section in (
-        hessian,
-        hessian_blocks,
-        noise,
-        fluctuation,
-        area,
-        drift,
-        representation,
-        special_cases,
-        results,
-        misaligned,
-        task,
-    ):
-        fixed |= section.LATEX
-    used: set[sp.Basic] = set()
-    for step in steps:
-        used |= _symbols_of(step)
-    used |= {row.symbol for row in notation}
-    named = latex_names(study.notation, [item for item in used if item not in fixed])
+def _symbol_names(study: Study, used: Collection[sp.Basic]) -> dict[sp.Basic, str]:
+    named = latex_names(study.notation, [item for item in used if item not in _FIXED])
     # Learning rate and small parameters lead a product, as the theory writes it.
     ranks = {role.name: rank for rank, role in enumerate(ROLES.values())}
     ordered = sorted(
         named, key=lambda item: (ranks[str(item).partition("_")[0]], str(item), str(type(item)))
     )
-    return {item: named[item] for item in ordered} | adapted_names(study.notation, used, fixed)
+    return {item: named[item] for item in ordered} | adapted_names(study.notation, used, _FIXED)

@@ -136,10 +136,11 @@ def _couplings(examples: Examples) -> Step:
 def _sylvester_blocks() -> Step:
     """Solving for two blocks
 
-    Between the two blocks the Sylvester equation is [eq:sylvester-left], and
-    [eq:sylvester-right] in the opposite direction. For blocks of two rows the theorem of
-    Cayley and Hamilton gives the solutions [eq:sylvester-solution] and
-    [eq:sylvester-solution-right].
+    From the block of {i} and {l} to that of {j} and {l} the matrix {Y} of [eq:sylvester] is the
+    overlap times {left}, and on the way back it is the overlap times the transpose of {right},
+    with a minus sign. Without the overlap the Sylvester equation becomes [eq:sylvester-left] and
+    [eq:sylvester-right]. For blocks of two rows the theorem of Cayley and Hamilton gives the
+    solutions [eq:sylvester-solution] and [eq:sylvester-solution-right].
     """
     p, q = BLOCK_HESSIAN["il"], BLOCK_HESSIAN["jl"]
     pencil = (sp.Trace(p) + sp.Trace(q)) * q + (
@@ -176,6 +177,7 @@ def _sylvester_blocks() -> Step:
             RIGHT_SOLUTION * pencil,
             2 * (p * q + sp.Determinant(p) * sp.Identity(2)),
         ),
+        symbols={"left": LEFT_SOLUTION, "right": RIGHT_SOLUTION},
         checks=(
             holds(
                 "Substituted into [eq:sylvester-left] with arbitrary symmetric blocks, the "
@@ -286,7 +288,7 @@ def _total(examples: Examples) -> Step:
     The rotation of the plane of {i} and {j} has the variance per step [eq:total], a sum over
     all axes; different planes are uncorrelated. Half of it is the diffusion coefficient of the
     plane. Axes without input or without output are included as axes of zero input variance or
-    zero gain, and silent hidden units add nothing.
+    zero gain.
     """
     representative = examples.representative
     total = (
@@ -296,9 +298,9 @@ def _total(examples: Examples) -> Step:
     )
     spaces = (examples.all_active, examples.bottleneck, examples.silent_unit)
 
-    def agree(space: NormalSpace) -> bool:
+    def agree(space: NormalSpace, absent: tuple[sp.Symbol, ...] = ()) -> bool:
         """Each contribution as a rational function, with label noise left out for size."""
-        quiet = {
+        quiet = dict.fromkeys(absent, sp.Integer(0)) | {
             symbol("label_noise", direction.index): sp.Integer(0)
             for direction in space.minimum.directions
         }
@@ -337,27 +339,35 @@ def _total(examples: Examples) -> Step:
     named = "three learned axes, a bottleneck, a silent hidden unit."
     tests = (
         holds(
-            "Each term of an explicit network and of the representative indices is the same "
-            f"rational function, without label noise: {named}",
+            "Each term of the first plane of an explicit network and of the representative indices "
+            f"is the same rational function, without label noise: {named}",
             "numerator expanded to zero",
             lambda: all(agree(space) for space in spaces),
         ),
         holds(
-            "With label noise they are built from the same blocks, entry by entry, and the same "
-            f"overlaps: {named}",
+            "So it is for an input without output, where the gain is zero in the representative "
+            "term, and for an output without input, where the input variance is.",
+            "numerator expanded to zero",
+            lambda: (
+                agree(examples.more_inputs, (symbol("gain", 3),))
+                and agree(examples.more_outputs, (symbol("input_variance", 3),))
+            ),
+        ),
+        holds(
+            "With label noise the terms are built from the same blocks, entry by entry, and the "
+            f"same overlaps: {named}",
             "numerator expanded to zero",
             lambda: all(same_ingredients(space) for space in spaces),
         ),
         vanishes(
             "Assembled from the blocks, the matrix that replaces the rotation satisfies "
-            "[eq:sylvester] as a full matrix on everything that noise reaches: three learned axes "
-            "and a bottleneck.",
+            "[eq:sylvester] as a full matrix on everything that noise reaches, for the first plane "
+            "of three learned axes and of a bottleneck.",
             _sylvester_residue(examples.all_active),
             _sylvester_residue(examples.bottleneck),
         ),
         holds(
-            "Planes that contain a silent hidden unit are coupled by nothing: they do not "
-            "diffuse, and a further hidden unit changes no other plane.",
+            "Planes that contain a silent hidden unit couple no blocks: they do not diffuse.",
             "all entries inspected",
             silent_planes,
         ),

@@ -45,10 +45,11 @@ def fluctuation_blocks(examples: Examples) -> Iterator[Step]:
 def _lyapunov() -> Step:
     """An Ornstein-Uhlenbeck process
 
-    In the normal space the loss has a strict minimum. A deviation {n_t} is pulled back by the
-    Hessian and kicked by the centred noise {zeta}, [eq:normal-step]. One step changes its
-    covariance by [eq:covariance-step]; with {Gamma} of order {eta}, stationarity at leading
-    order is the Lyapunov equation [eq:lyapunov].
+    A deviation {n_t} into the normal space is pulled back by the Hessian and kicked by the
+    centred noise {zeta}, [eq:normal-step]. One step changes its covariance by
+    [eq:covariance-step]; with {Gamma} of order {eta}, stationarity at leading order is the
+    Lyapunov equation [eq:lyapunov]. Every deviation is pulled back where the minimum is strict,
+    and the equation then has one solution.
     """
     size = NORMAL.shape[0]
     identity = sp.Identity(size)
@@ -77,6 +78,7 @@ def _lyapunov() -> Step:
             ),
         ),
         assumptions=(
+            "The minimum is strict: in the normal space the Hessian is positive.",
             "The learning rate times the largest Hessian eigenvalue is small; corrections to "
             "everything that follows are of relative order of that product.",
         ),

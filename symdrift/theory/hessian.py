@@ -9,19 +9,22 @@ import sympy as sp
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
-from symdrift.derivation.symbols import GAMMA
+from symdrift.derivation.symbols import GAMMA, INPUTS
 from symdrift.derivation.vocabulary import (
     ANY_MAP,
     CENTRED_NOISE,
     CURVATURE,
     CURVED,
     FIRST_LAYER,
-    FLAT,
     HESSIAN,
     INPUT_COVARIANCE,
     MAP_HESSIAN,
+    MAPS,
     MINIMUM_POINT,
+    OUTPUTS,
+    RANK,
     REACH,
+    REACH_RANK,
     REACHED_FIRST,
     REACHED_SECOND,
     RESIDUAL,
@@ -36,8 +39,9 @@ from symdrift.theory.linear.curvature import hessian
 from symdrift.theory.linear.minimum import HESSIAN_ON_MAPS, Minimum, reach
 from symdrift.theory.linear.network import LinearNetwork
 
-FLAT_SLOPE = sp.MatrixSymbol("slope_flat", *FLAT.shape)
-SAMPLE_PRODUCT = sp.MatrixSymbol("sample_product", *FLAT.shape)
+FLAT_SLOPE, SAMPLE_PRODUCT = (
+    sp.MatrixSymbol(name, MAPS, 1) for name in ("slope_flat", "sample_product")
+)
 
 LATEX = {FLAT_SLOPE: r"\Lambda", SAMPLE_PRODUCT: r"e x^{\mathsf{T}}"}
 
@@ -132,24 +136,29 @@ def _reached(examples: Examples) -> Step:
     its shape, pulls at the weights through {J}, the transpose of the derivative of the map by the
     weights, [eq:reach]. The gradient of a sample is weight decay minus the image of the error
     times the input, and the noise, its deviation from the mean, is [eq:noise-reached]. So noise
-    stays in the image of {J}, whatever the number of hidden units; pulls that join outputs and
-    inputs which are both not learned have no image. Hidden units beyond the rank stay silent: no
-    sample pushes on them, and nothing that gradients do depends on their number.
+    stays in the image of {J}, and no sample pushes on a silent hidden unit. Pulls that join outputs
+    and inputs which are both not learned have no image, so that its dimension is [eq:reach-rank].
     """
     network = examples.generic
     error_times_input = sp.Matrix([*(network.residual * network.sample_input.T)])
     point = sp.Matrix(network.coordinates)
     operator = reach(network.first_layer, network.second_layer)
+    rank = RANK * (INPUTS + OUTPUTS - RANK)
 
     def normal(minimum: Minimum) -> bool:
         return all((minimum.reach.T * minimum.tangent(p)).is_zero_matrix for p in minimum.planes)
+
+    def sizes(minimum: Minimum) -> dict[sp.Symbol, int]:
+        network = minimum.network
+        return {INPUTS: network.inputs, OUTPUTS: network.outputs, RANK: minimum.rank}
 
     return step(
         reach=[
             (REACHED_FIRST, SECOND_LAYER.T * ANY_MAP),
             (REACHED_SECOND, ANY_MAP * FIRST_LAYER.T),
         ],
-        noise_reached=[(CENTRED_NOISE, -REACH * (FLAT - FLAT_SLOPE)), (FLAT, SAMPLE_PRODUCT)],
+        noise_reached=(CENTRED_NOISE, -REACH * (SAMPLE_PRODUCT - FLAT_SLOPE)),
+        reach_rank=(REACH_RANK, rank),
         symbols={"F": ANY_MAP, "J": REACH},
         checks=(
             vanishes(
@@ -170,6 +179,14 @@ def _reached(examples: Examples) -> Step:
                 "In all of them the image is orthogonal to the tangent vectors.",
                 "matrix product",
                 lambda: all(normal(minimum) for minimum in examples.minima),
+            ),
+            holds(
+                "In all of them {J} has the rank [eq:reach-rank].",
+                "rank",
+                lambda: all(
+                    minimum.overlap.rank() == rank.subs(sizes(minimum))
+                    for minimum in examples.minima
+                ),
             ),
         ),
     )

@@ -49,6 +49,8 @@ LATEX = {
     WOULD_BE: r"\bar s_l",
 }
 
+MEANINGS = ((COUPLING, "slope along an axis, which couples the entries of a block", "scalar"),)
+
 
 def hessian_blocks(examples: Examples) -> Iterator[Step]:
     """Blocks, unit vectors and Hessian of shared axes, what noise leaves out, strictness."""
@@ -316,8 +318,8 @@ def _strictness(examples: Examples) -> Step:
     block of an active {i} and a direction {l} that is left out has the determinant
     [eq:determinant], where {lost} is the singular value that {l} would have. Where the loss
     reductions tie, it is [eq:tie]: not negative, and zero only for equal input variances. The
-    minimum with the largest reductions is therefore strict, and at a tie of unequal variances
-    two separate orbits have the same loss.
+    minimum with the largest reductions is therefore strict, as [eq:lyapunov] needs it to be, and
+    at a tie of unequal variances two separate orbits have the same loss.
     """
     pair = examples.representative.pair_block
     lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")

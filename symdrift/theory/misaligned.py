@@ -184,6 +184,15 @@ def _two_axes_traces(case: TwoAxes) -> Step:
                 lambda: _traces_agree_in_weights(case),
             ),
         ),
+        symbols={"kurtosis": KURTOSIS, "variance": LABEL_NOISE**2},
+        assumptions=(
+            "Inputs are Gaussian."
+            if KURTOSIS in case.absent
+            else "Inputs are elliptical, with the kurtosis {kurtosis}.",
+            "There is no label noise."
+            if LABEL_NOISE in case.absent
+            else "Label noise is independent in the two outputs, of variance {variance} in both.",
+        ),
     )
 
 

@@ -42,7 +42,8 @@ LABEL_ENTRY = sp.IndexedBase("label_entry")
 PROBABILITY = sp.IndexedBase("probability")
 SAMPLE_GRADIENT = sp.IndexedBase("sample_gradient")
 STIMULI = sp.Symbol("stimulus_count", positive=True, integer=True)
-A, B, C, D, O, Q, K = sp.symbols("a b c d o q k", integer=True, positive=True)
+A, B, C, D, O = sp.symbols("a b c d o", integer=True, positive=True)
+OTHER_OUTPUT = sp.Symbol("other_output", integer=True, positive=True)
 
 LATEX: dict[sp.Basic, str] = {
     BATCH_NOISE: "C_B",
@@ -55,8 +56,14 @@ LATEX: dict[sp.Basic, str] = {
     PROBABILITY.label: "f",
     SAMPLE_GRADIENT.label: "g",
     STIMULI: r"\#_{\mathrm{stimuli}}",
-    **{item: item.name for item in (A, B, C, D, O, Q, K)},
+    **{item: item.name for item in (A, B, C, D, O)},
+    OTHER_OUTPUT: "o'",
 }
+
+MEANINGS = (
+    (MOMENT[A, B, C, D], "fourth moments of the inputs", "scalar"),
+    (PROBABILITY[C], "probability of a stimulus", "scalar"),
+)
 
 
 def noise(examples: Examples) -> Iterator[Step]:
@@ -80,12 +87,13 @@ def noise_blocks(examples: Examples) -> Iterator[Step]:
 def _map_noise(examples: Examples) -> Step:
     """Noise on learned maps
 
-    By [eq:noise-reached] the covariance of the gradient is the image of the covariance {noise}
-    of error times input, [eq:noise-intertwined], which as an operator on matrices {F} is
-    [eq:map-noise]. It needs the fourth moments {moments} of the inputs. For Gaussian inputs these
-    are sums over the three pairings, [eq:moments], and the operator is [eq:map-noise-gaussian]:
-    what the residual map misses, once for each pairing that the mean does not take away, and
-    the label noise, of covariance {label_noise}.
+    By [eq:noise-reached] the covariance of the gradient is the image of the covariance {noise} of
+    error times input, [eq:noise-intertwined], which as an operator on matrices {F} is
+    [eq:map-noise]. It needs the fourth moments {moments} of the inputs, the indices of which are
+    components of a sample. For Gaussian inputs these are sums over the three pairings,
+    [eq:moments], and the operator is [eq:map-noise-gaussian]: what the residual map misses, once
+    for each pairing that the mean does not take away, and the label noise, of covariance
+    {label_noise}.
     """
     return step(
         noise_intertwined=(NOISE, REACH * MAP_NOISE * REACH.T),
@@ -206,26 +214,27 @@ def _batches(examples: Examples) -> Step:
 def _contraction() -> Step:
     """Only a contraction of the fourth moments matters
 
-    For other inputs [eq:map-noise] stays. Written out for output {o} and input {a} of one
-    factor, output {q} and input {b} of the other, the covariance is [eq:contraction]: the fourth
-    moments {moment} of the inputs enter contracted with the residual map twice. Third moments
-    never enter, because label noise is independent of the inputs.
+    For other inputs [eq:map-noise] stays. Written out for output {o} and input {a} of one factor,
+    output {other} and input {b} of the other, the covariance is [eq:contraction]: the fourth
+    moments {moment} of the inputs enter contracted with the residual map twice. Third moments never
+    enter, because label noise is independent of the inputs.
     """
+    other = OTHER_OUTPUT
     entry = (
         sp.Sum(
-            RESIDUAL_ENTRY[O, C] * RESIDUAL_ENTRY[Q, D] * MOMENT[C, A, D, B],
+            RESIDUAL_ENTRY[O, C] * RESIDUAL_ENTRY[other, D] * MOMENT[C, A, D, B],
             (C, 1, INPUTS),
             (D, 1, INPUTS),
         )
-        - SLOPE_ENTRY[O, A] * SLOPE_ENTRY[Q, B]
-        + LABEL_ENTRY[O, Q] * COVARIANCE_ENTRY[A, B]
+        - SLOPE_ENTRY[O, A] * SLOPE_ENTRY[other, B]
+        + LABEL_ENTRY[O, other] * COVARIANCE_ENTRY[A, B]
     )
     return step(
-        contraction=(ENTRY[O, A, Q, B], entry),
+        contraction=(ENTRY[O, A, other, B], entry),
         symbols={
             "o": O,
             "a": A,
-            "q": Q,
+            "other": other,
             "b": B,
             "moment": MOMENT[A, B, C, D],
         },
@@ -338,16 +347,16 @@ def _contracted(minimum: ChosenMinimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix
 def _stimulus_noise() -> Step:
     """A finite set of stimuli
 
-    When the inputs are a finite set of stimuli, stimulus {k} shown with probability {f},
+    When the inputs are a finite set of stimuli, stimulus {c} shown with probability {f},
     nothing is left to average: between the weights {a} and {b} the covariance is the sum
     [eq:stimulus-noise] over the gradients of the stimuli at the minimum, where their mean
     vanishes; label noise adds its part as before. Rows of a data file are stimuli of equal
     probability. Without label noise the noise has at most as many dimensions as there are stimuli.
     """
-    total = sp.Sum(PROBABILITY[K] * SAMPLE_GRADIENT[K, A] * SAMPLE_GRADIENT[K, B], (K, 1, STIMULI))
+    total = sp.Sum(PROBABILITY[C] * SAMPLE_GRADIENT[C, A] * SAMPLE_GRADIENT[C, B], (C, 1, STIMULI))
     return step(
         stimulus_noise=(NOISE_ENTRY[A, B], total),
-        symbols={"k": K, "f": PROBABILITY[K], "a": A, "b": B},
+        symbols={"c": C, "f": PROBABILITY[C], "a": A, "b": B},
         checks=(
             holds(
                 "For four rational stimuli of unequal probability and a misaligned teacher the "

@@ -32,7 +32,6 @@ from symdrift.theory.linear.propagator import (
 
 MEAN_ROTATION = sp.MatrixSymbol("Q_mean", RANK, RANK)
 DECAY = sp.MatrixSymbol("Delta", RANK, RANK)
-AXIS_DECAY = symbol("decay", "i")
 PLANE_DIFFUSION = sp.IndexedBase("D")
 COMPONENT = sp.Symbol("w_i", real=True)
 STIMULUS = sp.Symbol("x_i", real=True)
@@ -64,6 +63,14 @@ LATEX = {
     SUMMED_MEANS: r"\sum_{\Omega} \mu_{\Omega}\, \Omega",
     FORGOTTEN: r"\bigl[(I - e^{-\eta\tau H_{il}})\,\Gamma_{il}\bigr]_{11}",
 }
+
+MEANINGS = (
+    (HIDDEN_VECTOR, "representation of a stimulus in the canonical frame", "r"),
+    (MEAN_MATRIX, "mean rotation of all planes", "rad per step"),
+    (DIFFUSION, "diffusion of a representation", "per step"),
+    (RATE, "decay rate of a representation", "per step"),
+    (SPEED, "speed of a representation by steady rotation", "per step"),
+)
 
 
 def representation(_: Examples) -> Iterator[Step]:
@@ -202,6 +209,7 @@ def _decay() -> Step:
     that axis, [eq:axis-decay].
     """
     i, j, plane = I_INDEX, J_INDEX, PLANE_DIFFUSION[I_INDEX, J_INDEX]
+    others = sp.Sum(plane, (j, 1, i - 1)) + sp.Sum(plane, (j, i + 1, RANK))
     variances = {(a, b): sp.Symbol(f"V_{a + 1}{b + 1}") for a in range(3) for b in range(a + 1, 3)}
     expected = sp.diag(
         *(
@@ -216,7 +224,7 @@ def _decay() -> Step:
         for q in range(3)
     }
     return step(
-        axis_decay=(AXIS_DECAY, sp.Sum(plane, (j, 1, i - 1)) + sp.Sum(plane, (j, i + 1, RANK))),
+        axis_decay=(INDEXED_DECAY[i], others),
         symbols={"Delta": DECAY},
         checks=(
             vanishes(
@@ -238,8 +246,8 @@ def _stimulus(examples: Examples) -> Step:
     Along the hidden axis {i} the representation of a stimulus is [eq:component], and its
     diffusion per step, [eq:diffusion], becomes the sum [eq:representation-diffusion]. Its
     autocorrelation [eq:autocorrelation] starts at the squared norm of the representation and
-    falls, at first, with the rate [eq:decay-rate], axis by axis at the pace of that axis. The
-    steady motion [eq:speed] vanishes.
+    falls axis by axis at the pace of that axis: at first with the rate [eq:decay-rate], a mean of
+    these paces. The steady motion [eq:speed] vanishes.
     """
     s_i = symbol("singular_value", "i")
     minimum = examples.bottleneck.minimum
@@ -259,7 +267,7 @@ def _stimulus(examples: Examples) -> Step:
         component=(COMPONENT, sp.sqrt(s_i) * STIMULUS),
         representation_diffusion=(DIFFUSION, quadratic),
         autocorrelation=(AUTOCORRELATION(TIME), correlation),
-        decay_rate=(RATE, DIFFUSION / norm),
+        decay_rate=(RATE, quadratic / norm),
         checks=(
             vanishes(
                 "The canonical first layer maps a stimulus to [eq:component], with one axis left "

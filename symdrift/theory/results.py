@@ -38,7 +38,7 @@ SYNAPTIC_VARIANCE, SILENT_VARIANCE, SYNAPTIC_DECAY, SILENT_UNITS = sp.symbols(
 
 LATEX: dict[sp.Basic, str] = {
     SYNAPTIC_VARIANCE: r"V^{\varsigma}_{ij}",
-    SILENT_VARIANCE: r"V^{\varsigma}_{ik}",
+    SILENT_VARIANCE: r"V^{\varsigma}_{i0}",
     SYNAPTIC_DECAY: r"\Delta^{\varsigma}_{i}",
     SILENT_UNITS: "(p - r)",
 }

@@ -36,6 +36,7 @@ EXPONENTS = {
     name: sp.Symbol(f"exponent_{name}", integer=True) for name in ("eta", "gamma", "B", "n")
 }
 FREQUENT_VARIANCE = symbol("input_variance", 1)
+FREQUENT_RATE = sp.Symbol("decay_rate_1", positive=True)
 RATE_SLOPE, DIFFERENCE_SLOPE, DIFFUSION_SLOPE = sp.symbols(
     "slope_rate slope_difference slope_diffusion", real=True
 )
@@ -48,6 +49,7 @@ LATEX = {
     EXTRA_DIFFUSION: r"\delta D",
     IRRELEVANT_VARIANCE: r"\nu",
     IRRELEVANT: r"n_{\perp}",
+    FREQUENT_RATE: "k_1",
     RATE_SLOPE: r"\frac{\partial k_1}{\partial \lambda_1}",
     DIFFERENCE_SLOPE: r"\frac{\partial (k_1 - k_2)}{\partial \lambda_1}",
     DIFFUSION_SLOPE: r"\frac{\partial D_h(x_1)}{\partial \lambda_1}",
@@ -272,8 +274,8 @@ def _irrelevant_approached(examples: Examples, term: sp.Expr) -> bool:
 def _hidden_units(examples: Examples) -> Step:
     """More hidden units than needed
 
-    Hidden units beyond the {r} active directions stay silent, and one unit more or less leaves
-    the drift of every learned plane as it is, [eq:hidden-units].
+    One silent hidden unit more or less leaves the drift of every learned plane as it is,
+    [eq:hidden-units].
     """
     wide, narrow = (
         [(c.left, c.right, c.overlap) for c in couplings(space, (0, 1))]
@@ -316,8 +318,9 @@ def _exponents(examples: Examples, isotropic: sp.Expr) -> Step:
     The scaling exponents of the isotropic result are [eq:exponents]: drift is of third order
     in the learning rate {eta}, falls with the square of the batch size {batch}, grows linearly
     with the number of inputs {n}, and without label noise it has the fourth power of the
-    weight decay {gamma} at fixed singular value. The first two hold for the part of the
-    gradients in every plane of every network here.
+    weight decay {gamma} at fixed singular value. The first two hold for what gradients do to any
+    plane: each term of [eq:total] is of first order in the noise and of first order in the
+    fluctuation, which is proportional to learning rate and noise.
     """
     noise = symbol("label_noise")
     quiet = isotropic.xreplace({noise: sp.Integer(0)})
@@ -330,12 +333,18 @@ def _exponents(examples: Examples, isotropic: sp.Expr) -> Step:
     in_gamma = exponent(quiet, GAMMA)
     in_inputs = sp.Poly(sp.fraction(isotropic)[0], INPUTS).degree()
 
+    def thinned(block: NormalBlock) -> NormalBlock:
+        return replace(block, noise=block.noise / BATCH)
+
+    blocks = [
+        block
+        for term in (examples.representative.own_term, examples.representative.other_term)
+        for coupling in term.couplings
+        for block in (coupling.left, coupling.right)
+    ]
+
     def batch_law() -> bool:
         """Dividing the noise blocks by the batch size divides each term by its square."""
-
-        def thinned(block: NormalBlock) -> NormalBlock:
-            return replace(block, noise=block.noise / BATCH)
-
         for term in (examples.representative.own_term, examples.representative.other_term):
             forward, backward = (
                 replace(c, left=thinned(c.left), right=thinned(c.right)) for c in term.couplings
@@ -357,20 +366,20 @@ def _exponents(examples: Examples, isotropic: sp.Expr) -> Step:
         ],
         checks=(
             holds(
-                "Dividing the gradient noise by the batch size divides every term by its square, "
-                "for arbitrary directions.",
+                "Dividing the gradient noise by the batch size divides every term by its square.",
                 "exact evaluation at a rational point",
                 batch_law,
             ),
             vanishes(
-                "Every term is proportional to the learning rate, which with the prefactor of "
-                "[eq:total] makes the third power.",
-                *(
-                    cancel(c.left.fluctuation.xreplace({ETA: 2 * ETA})[0])
-                    - 2 * cancel(c.left.fluctuation[0])
-                    for term in (examples.representative.own_term,)
-                    for c in term.couplings
-                ),
+                "The fluctuation of each block in the terms is proportional to its noise and to "
+                "the learning rate, for arbitrary directions.",
+                *(thinned(block).fluctuation * BATCH - block.fluctuation for block in blocks),
+                *(block.fluctuation.diff(ETA) * ETA - block.fluctuation for block in blocks),
+            ),
+            holds(
+                "Noise and curvature of these blocks do not contain the learning rate.",
+                "all entries inspected",
+                lambda: not any(block.noise.has(ETA) or block.hessian.has(ETA) for block in blocks),
             ),
         ),
     )
@@ -379,13 +388,13 @@ def _exponents(examples: Examples, isotropic: sp.Expr) -> Step:
 def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
     """A more frequent stimulus drifts more slowly
 
-    Let one of {n} equal inputs of an autoencoder appear more often, so that its variance
-    {first} exceeds the variance {lambda} of the others. At the isotropic point, and without
-    label noise, its decay rate changes by [eq:frequency-rate], and its lead over any other
-    stimulus by [eq:frequency-difference]. Both are negative: the frequent stimulus drifts more
-    slowly, and more slowly than the others when there are more than two. The diffusion of its
-    representation, which also grows with the learned weights, changes by
-    [eq:frequency-diffusion]; it falls as long as {bound}.
+    Let one of {n} equal inputs of an autoencoder appear more often, so that its variance {first}
+    exceeds the variance {lambda} of the others. At the isotropic point, and without label noise,
+    its decay rate {own_rate} changes by [eq:frequency-rate], and its lead over any other stimulus
+    by [eq:frequency-difference]. Both are negative: the frequent stimulus drifts more slowly, and
+    more slowly than the others when there are more than two. The diffusion of its representation,
+    which also grows with the learned weights, changes by [eq:frequency-diffusion]; it falls as long
+    as {bound}.
     """
     quiet = substitute("no label noise", {symbol("label_noise"): sp.Integer(0)})
     forms = {
@@ -401,6 +410,7 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
         frequency_diffusion=(DIFFUSION_SLOPE, silent[DIFFUSION_SLOPE]),
         symbols={
             "first": FREQUENT_VARIANCE,
+            "own_rate": FREQUENT_RATE,
             "bound": sp.Lt(4 * GAMMA * (INPUTS + 2), lam * (INPUTS + 6)),
         },
         checks=(

@@ -141,6 +141,15 @@ def shares_axes(study: Study) -> bool:
     )
 
 
+def minimum_is_aligned(study: Study) -> bool:
+    """Whether teacher and second moment of the inputs share axes, as far as they are written.
+
+    They do for the identity as teacher, whatever the inputs and the label noise.
+    """
+    identity = study.teacher.map == "identity"
+    return shares_axes(study) or (identity and study.network.inputs == study.network.outputs)
+
+
 def has_explicit_rate(study: Study) -> bool:
     """Whether the formulas of two axes are about this study.
 

@@ -25,7 +25,7 @@ from symdrift.derivation.vocabulary import (
     UNIT_J,
 )
 from symdrift.theory.examples import Examples
-from symdrift.theory.linear.network import LinearNetwork, generator
+from symdrift.theory.linear.network import LinearNetwork, any_turn, generator
 from symdrift.theory.linear.points import AlignedMinimum
 
 
@@ -44,11 +44,7 @@ def _invariance(network: LinearNetwork) -> Step:
     are. So not only the expected loss but the loss of every single sample is invariant, and
     minima come in whole orbits.
     """
-    half = sp.Symbol("t", real=True)
-    cosine, sine = (1 - half**2) / (1 + half**2), 2 * half / (1 + half**2)
-    turn = sp.eye(network.hidden).as_mutable()
-    turn[0, 0] = turn[1, 1] = cosine
-    turn[0, 1], turn[1, 0] = sine, -sine
+    turn = any_turn(network.hidden)
     rotated = dict(
         zip(
             network.coordinates,
@@ -104,11 +100,11 @@ def _noise_is_normal(network: LinearNetwork) -> Step:
 def _tangent(minimum: AlignedMinimum) -> Step:
     """Tangent vectors and dimension
 
-    The rotation in the plane of hidden units {i} and {j} has the generator [eq:generator],
-    written with unit vectors; it moves the weights along the tangent vector {tangent}. In the
-    canonical frame these vectors are orthogonal, with squared length [eq:metric]; a silent
-    hidden unit has singular value zero. Planes of two silent units do not move anything, so
-    {r} active directions and {p} hidden units give a manifold of dimension [eq:dimension].
+    The rotation in the plane of hidden units {i} and {j} has the generator [eq:generator], written
+    with the unit vectors {unit_i} and {unit_j}; it moves the weights along the tangent vector
+    {tangent}. In the canonical frame these vectors are orthogonal, with squared length [eq:metric];
+    a silent hidden unit has singular value zero. Planes of two silent units do not move anything,
+    so {r} active directions and {p} hidden units give a manifold of dimension [eq:dimension].
     """
     tangents = {plane: minimum.tangent(plane) for plane in minimum.planes}
     lengths = {plane: (t.T * t)[0] for plane, t in tangents.items()}
@@ -118,7 +114,11 @@ def _tangent(minimum: AlignedMinimum) -> Step:
         generator=(PLANE_GENERATOR, UNIT_I * UNIT_J.T - UNIT_J * UNIT_I.T),
         metric=(PLANE_METRIC, lengths[0, 1]),
         dimension=(DIMENSION, dimension),
-        symbols={"tangent": sp.Tuple(GENERATOR * FIRST_LAYER, -SECOND_LAYER * GENERATOR)},
+        symbols={
+            "tangent": sp.Tuple(GENERATOR * FIRST_LAYER, -SECOND_LAYER * GENERATOR),
+            "unit_i": UNIT_I,
+            "unit_j": UNIT_J,
+        },
         checks=(
             vanishes(
                 "Two active directions and a silent unit: the Gram matrix of the tangent vectors "

@@ -10,7 +10,6 @@ from symdrift.derivation.chapter import step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import symbol
 from symdrift.derivation.vocabulary import (
-    CENTRED_NOISE,
     METRIC,
     MINIMUM_POINT,
     ROTATION_STEP,
@@ -21,7 +20,10 @@ from symdrift.theory.area import ROTATION_COVARIANCE
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.points import AlignedMinimum
 
-SILENT_METRIC = symbol("metric", "ik")
+SILENT_METRIC = symbol("metric", "i0")
+SYNAPTIC_KICK = sp.MatrixSymbol("synaptic_kick", *MINIMUM_POINT.shape)
+
+LATEX: dict[sp.Basic, str] = {SYNAPTIC_KICK: r"\zeta^{\varsigma}_t"}
 
 
 def synaptic_noise(examples: Examples) -> Iterator[Step]:
@@ -33,13 +35,13 @@ def _synaptic(minimum: AlignedMinimum) -> Step:
     """Synapses that change by themselves
 
     Suppose that, beside learning, every weight receives an independent change of variance
-    {variance} in each step. Unlike the gradients this noise has a component along the
-    manifold: its projection on a tangent vector is a rotation at once, [eq:direct]. Different
-    planes are uncorrelated, no plane turns steadily, and the variance per step is
-    [eq:synaptic], inversely proportional to the squared length of the tangent vector. A plane
-    of the active axis {i} and a silent hidden unit has the squared length [eq:silent-metric]
-    and turns too: representations leak into silent units, which the noise of the gradients
-    never moves. The variance adds to that of the gradients.
+    {variance} in each step, together {kick}. Unlike the gradients this noise has a component along
+    the manifold: its projection on a tangent vector is a rotation at once, [eq:direct]. Different
+    planes are uncorrelated, no plane turns steadily, and the variance per step is [eq:synaptic],
+    inversely proportional to the squared length of the tangent vector. A plane of the active axis
+    {i} and a silent hidden unit, with 0 for its index, has the squared length [eq:silent-metric]
+    and turns too: representations leak into silent units, which the noise of the gradients never
+    moves. The variance adds to that of the gradients.
     """
     kick = sp.Matrix([sp.Symbol(f"zeta_{k}") for k in range(len(minimum.point))])
     tangents = {plane: minimum.tangent(plane) for plane in minimum.planes}
@@ -61,10 +63,10 @@ def _synaptic(minimum: AlignedMinimum) -> Step:
         plane: (tangent.T * kick)[0] / lengths[plane] for plane, tangent in tangents.items()
     }
     return step(
-        direct=(ROTATION_STEP, sp.Trace(CENTRED_NOISE.T * TURN * MINIMUM_POINT) / METRIC),
+        direct=(ROTATION_STEP, sp.Trace(SYNAPTIC_KICK.T * TURN * MINIMUM_POINT) / METRIC),
         synaptic=(ROTATION_COVARIANCE, SYNAPTIC_NOISE**2 / METRIC),
         silent_metric=(SILENT_METRIC, lengths[0, 2]),
-        symbols={"variance": SYNAPTIC_NOISE**2},
+        symbols={"variance": SYNAPTIC_NOISE**2, "kick": SYNAPTIC_KICK},
         checks=(
             vanishes(
                 "Projected on the tangent vectors of two active axes and a silent unit, "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import sympy as sp
@@ -12,7 +12,8 @@ from symdrift.algebra.equations import solve_operator
 from symdrift.derivation.chapter import Test, holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import GAMMA, symbol
-from symdrift.derivation.vocabulary import I_INDEX, KURTOSIS, L_INDEX, RANK
+from symdrift.derivation.vocabulary import I_INDEX, KURTOSIS, L_INDEX, RANK, REACH, REACH_RANK
+from symdrift.evaluation.closed_form import Alignment, align
 from symdrift.evaluation.dense import MinimumPoint, solve_minimum
 from symdrift.inputs import Elliptical, InputDistribution, Samples, mean_share, percentage
 from symdrift.study import (
@@ -42,6 +43,7 @@ from symdrift.theory.subject import (
     are_data,
     called,
     has_explicit_rate,
+    minimum_is_aligned,
     shares_axes,
 )
 
@@ -51,12 +53,12 @@ SLACK = sp.Rational(1, 10**9)
 """What the certificate of a minimum in double precision may miss, relative."""
 DIGITS = 6
 
-REACHED_DIMENSION = sp.Symbol("reached_dimension", positive=True)
+SMALLEST_CURVATURE = sp.Symbol("smallest_curvature", positive=True)
 
-LATEX: dict[sp.Basic, str] = {REACHED_DIMENSION: r"\dim J"}
+LATEX: dict[sp.Basic, str] = {SMALLEST_CURVATURE: r"h_{\mathrm{min}}"}
 
 _KINDS = {
-    GaussianInputs: "Gaussian inputs whose covariance and teacher share no axes",
+    GaussianInputs: "Gaussian inputs",
     EllipticalInputs: "elliptical inputs",
     StimulusInputs: "a finite set of stimuli",
     SampleInputs: "the rows of a data file",
@@ -160,9 +162,10 @@ def _outlook(study: Study) -> Step:
     """What is symbolic and what is numeric
 
     This study has <kind>, and leaves <names> open. <moments><minimum> must be found
-    numerically, once every symbol has a number. <explicit>The derivation above is symbolic and
-    holds for the study as it stands; with numbers the dense road solves [eq:lyapunov] and
-    [eq:sylvester] for it, in the directions that noise reaches.<called>
+    numerically, once every symbol has a number; only then do the curvatures tell whether the
+    minimum is strict, as [eq:lyapunov] needs it to be. <explicit>The derivation above is symbolic
+    and holds for the study as it stands; with numbers [eq:lyapunov] and [eq:sylvester] are solved
+    for it in the image of {J}.<called>
     """
     names = ", ".join(study.missing) or "its size"
     sentence, inline = called(study)
@@ -172,14 +175,15 @@ def _outlook(study: Study) -> Step:
         else ""
     )
     minimum = (
-        "On shared axes its minimum is known axis by axis, but fluctuation and rotation"
-        if shares_axes(study)
+        "Teacher and {Sigma} share their axes, so that its minimum is known axis by axis; "
+        "fluctuation and rotation"
+        if minimum_is_aligned(study)
         else "Its minimum solves polynomial equations without a closed solution, so that singular "
         "values and axes"
     )
     planes = RANK * (RANK - 1) / 2
     return step(
-        symbols=inline,
+        symbols={**inline, "J": REACH},
         words={
             "kind": _KINDS[type(study.inputs)],
             "names": names,
@@ -205,13 +209,17 @@ def _outlook(study: Study) -> Step:
 def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> Step:
     """The minimum of this study
 
-    This study has <kind>, <inputs>, <outputs> and <hidden>.<origin> At its numbers the learned
-    map has rank <rank>, with the <word> [eq:study-values]; the noise reaches
-    [eq:study-reached] dimensions, and the number of planes of hidden axes that rotate is
-    <planes>.<still> The minimum is numeric here; everything that is derived from it is the
-    theory above. <kernels><called>
+    This study has <kind>, <inputs>, <outputs> and <hidden>.<origin> <known>
+
+    At its numbers the learned map has rank <rank>, with the <word> [eq:study-values]; the noise
+    stays in the image of {J}, the dimension of which is [eq:study-reached], and the hidden axes
+    span <planes>.<still> Across the manifold the smallest curvature is [eq:study-curvature], found
+    in double precision like every number here: the minimum is strict, as [eq:lyapunov] needs it to
+    be. <kernels><called>
     """
     outputs, inputs = problem.teacher.shape
+    # Label noise decides nothing about the minimum.
+    axes = align(replace(problem, label_noise=np.zeros(outputs)))
     sentence, inline = called(study)
     rank = minimum.rank
     reached = rank * (inputs + outputs - rank)
@@ -220,8 +228,8 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
     kernels = (
         "The kernels beside this document evaluate [eq:exact-rate]."
         if has_explicit_rate(study)
-        else "There is no kernel file for such a study: its numbers come from the dense road, "
-        "which solves [eq:lyapunov] and [eq:sylvester] in double precision."
+        else "There is no kernel file for such a study: its numbers come from solving "
+        "[eq:lyapunov] and [eq:sylvester]."
     )
     still = (
         " One hidden axis has no other to rotate into: nothing can drift in this study."
@@ -230,9 +238,15 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
     )
     word = "singular value" if rank == 1 else "singular values"
     return step(
+        study_axis=(
+            None
+            if isinstance(axes, str)
+            else (symbol("singular_value"), symbol("gain") - GAMMA / symbol("input_variance"))
+        ),
         study_values=(_listed(_names(rank)), values),
-        study_reached=(REACHED_DIMENSION, sp.Integer(reached)),
-        symbols=inline,
+        study_reached=(REACH_RANK, sp.Integer(reached)),
+        study_curvature=(SMALLEST_CURVATURE, _shown(minimum.certificate.hessian_min)),
+        symbols={**inline, "J": REACH},
         words={
             "kind": _KINDS[type(study.inputs)],
             "inputs": _several(inputs, "input"),
@@ -241,13 +255,67 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
             "origin": origin,
             "rank": str(rank),
             "word": word,
-            "planes": str(rank * (rank - 1) // 2),
+            "known": _known(study, problem, axes),
+            "planes": _several(rank * (rank - 1) // 2, "plane"),
             "still": still,
             "kernels": kernels,
             "called": sentence,
         },
         identifier="study",
-        checks=_certificate(problem, minimum),
+        checks=(*_certificate(problem, minimum), *_axis_by_axis(problem, minimum, axes)),
+    )
+
+
+def _known(study: Study, problem: LearningProblem, axes: Alignment | str) -> str:
+    """What of a study has a formula, and why the rest has none, in sentences."""
+    if isinstance(axes, str):
+        return (
+            "Teacher and {Sigma} share no axes, so that its minimum has no formula and was found "
+            "numerically; what follows from the minimum is the theory above."
+        )
+    shared = (
+        "Teacher and {Sigma} share their axes, so that its minimum is known axis by axis: a "
+        "learned axis of gain {a} and variance {lambda} has the singular value [eq:study-axis]. "
+    )
+    if not isinstance(study.inputs, GaussianInputs):
+        return (
+            f"{shared}The closed form of shared axes needs the fourth moments of Gaussian inputs "
+            "as well; with those of its own inputs fluctuation and rotation of this study are "
+            "solved for numerically."
+        )
+    obstacle = align(problem)
+    if isinstance(obstacle, str):
+        return (
+            f"{shared}But {obstacle}, where the closed form of shared axes has an independent one "
+            "on each: fluctuation and rotation are solved for numerically."
+        )
+    return (
+        f"{shared}It is not written in these axes, so that what follows is the theory of any task; "
+        "written in them it would have the closed form."
+    )
+
+
+def _axis_by_axis(
+    problem: LearningProblem, minimum: MinimumPoint, axes: Alignment | str
+) -> tuple[Test, ...]:
+    """The numerical singular values against those of shared axes."""
+    if isinstance(axes, str):
+        return ()
+
+    def agree() -> bool:
+        seen = axes.input_variances[: len(axes.gains)]
+        values = axes.gains[seen > 0] - problem.weight_decay / seen[seen > 0]
+        reductions = np.where(values > 0, seen[seen > 0] * values**2, 0.0)
+        kept = np.sort(values[np.argsort(-reductions)[: minimum.rank]])[::-1]
+        return bool(np.allclose(minimum.singular_values, kept, rtol=1e-9, atol=0.0))
+
+    return (
+        holds(
+            "The singular values are [eq:study-axis] on the axes that lower the loss most, up to "
+            "one part in a billion.",
+            "comparison to nine digits",
+            agree,
+        ),
     )
 
 

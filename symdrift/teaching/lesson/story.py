@@ -317,11 +317,9 @@ def scenes(
             "opposite; the line under each figure says which holds at the present setting.",
             ("axis-decay", "decay-rate"),
             {
-                "Delta_i": "decay rate of the representation along hidden axis {i}",
+                "Delta[i]": "decay rate of the representation along hidden axis {i}",
                 "D[i, j]": "diffusion coefficient of the plane of {i} and {j}",
                 "decay_rate": "decay rate of the representation of a stimulus",
-                "D_h": "diffusion of the representation: half the slope of its squared "
-                "displacement",
                 "w[i]": "component {i} of the representation",
             },
             (

@@ -152,6 +152,19 @@ class LinearNetwork:
         )
 
 
+def any_turn(size: int) -> sp.ImmutableMatrix:
+    """Rotation of the first two hidden units through an angle ``2 arctan(t)``: any but a half turn.
+
+    Rational in the symbol ``t``; shape ``(size, size)``.
+    """
+    half = sp.Symbol("t", real=True)
+    cosine, sine = (1 - half**2) / (1 + half**2), 2 * half / (1 + half**2)
+    turn = sp.eye(size)
+    turn[0, 0] = turn[1, 1] = cosine
+    turn[0, 1], turn[1, 0] = sine, -sine
+    return sp.ImmutableMatrix(turn)
+
+
 def generator(size: int, i: int, j: int) -> sp.ImmutableMatrix:
     """``Omega_ij = E_ij - E_ji``, indices counted from 0, shape ``(size, size)``."""
     omega = sp.zeros(size, size)

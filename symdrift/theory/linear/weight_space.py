@@ -52,13 +52,18 @@ class WeightSpace:
         bracket = (self.stiffened * rotation - rotation * self.stiffened) / 2
         return solve_operator(self.stiffened, self.stiffened, bracket)
 
+    def coloured(self, plane: Plane) -> sp.ImmutableMatrix:
+        """``Y = Omega - 2 K``, which solves ``H Y + Y H = 2 Omega H``."""
+        rotation = self.minimum.network.rotation(*plane)
+        return sp.ImmutableMatrix(rotation - 2 * self.corrector(plane))
+
     def mean(self, plane: Plane) -> sp.Expr:
         """``tr(H Omega Gamma) / G``, the mean rotation per ``eta^2``."""
         turn = self.minimum.network.rotation(*plane)
         return (self.stiffened * turn * self.fluctuation).trace() / self.minimum.metric(plane)
 
     def variance(self, plane: Plane) -> sp.Expr:
-        """``tr(Y' C Y Gamma) / G^2`` with ``Y = Omega - 2 K``, per ``eta^3``."""
-        coloured = self.minimum.network.rotation(*plane) - 2 * self.corrector(plane)
+        """``tr(Y' C Y Gamma) / G^2``, per ``eta^3``."""
+        coloured = self.coloured(plane)
         swept = coloured.T * self.noise * coloured * self.fluctuation
         return swept.trace() / self.minimum.metric(plane) ** 2
