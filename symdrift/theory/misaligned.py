@@ -155,6 +155,15 @@ def _two_axes_traces(case: TwoAxes) -> Step:
         sp.Integer(0) if source in case.absent else source for source in (KURTOSIS, LABEL_NOISE)
     )
 
+    inputs = (
+        "Gaussian" if KURTOSIS in case.absent else "elliptical with the kurtosis {kurtosis}"
+    )
+    noise_of_labels = (
+        "there is no label noise"
+        if LABEL_NOISE in case.absent
+        else "label noise is independent in the two outputs, of variance {variance} in both"
+    )
+
     def noise(f: sp.Matrix) -> sp.Matrix:
         common = kurtosis * (slope.T * f).trace() * slope + labels**2 * f * covariance
         return (1 + kurtosis) * (missed * f * covariance + slope * f.T * slope) + common
@@ -185,14 +194,7 @@ def _two_axes_traces(case: TwoAxes) -> Step:
             ),
         ),
         symbols={"kurtosis": KURTOSIS, "variance": LABEL_NOISE**2},
-        assumptions=(
-            "Inputs are Gaussian."
-            if KURTOSIS in case.absent
-            else "Inputs are elliptical, with the kurtosis {kurtosis}.",
-            "There is no label noise."
-            if LABEL_NOISE in case.absent
-            else "Label noise is independent in the two outputs, of variance {variance} in both.",
-        ),
+        assumptions=(f"Inputs are {inputs}, and {noise_of_labels}.",),
     )
 
 

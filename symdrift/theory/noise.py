@@ -42,8 +42,7 @@ LABEL_ENTRY = sp.IndexedBase("label_entry")
 PROBABILITY = sp.IndexedBase("probability")
 SAMPLE_GRADIENT = sp.IndexedBase("sample_gradient")
 STIMULI = sp.Symbol("stimulus_count", positive=True, integer=True)
-A, B, C, D, O = sp.symbols("a b c d o", integer=True, positive=True)
-OTHER_OUTPUT = sp.Symbol("other_output", integer=True, positive=True)
+A, B, C, D, O, U = sp.symbols("a b c d o u", integer=True, positive=True)
 
 LATEX: dict[sp.Basic, str] = {
     BATCH_NOISE: "C_B",
@@ -56,8 +55,7 @@ LATEX: dict[sp.Basic, str] = {
     PROBABILITY.label: "f",
     SAMPLE_GRADIENT.label: "g",
     STIMULI: r"\#_{\mathrm{stimuli}}",
-    **{item: item.name for item in (A, B, C, D, O)},
-    OTHER_OUTPUT: "o'",
+    **{item: item.name for item in (A, B, C, D, O, U)},
 }
 
 MEANINGS = (
@@ -215,26 +213,25 @@ def _contraction() -> Step:
     """Only a contraction of the fourth moments matters
 
     For other inputs [eq:map-noise] stays. Written out for output {o} and input {a} of one factor,
-    output {other} and input {b} of the other, the covariance is [eq:contraction]: the fourth
+    output {u} and input {b} of the other, the covariance is [eq:contraction]: the fourth
     moments {moment} of the inputs enter contracted with the residual map twice. Third moments never
     enter, because label noise is independent of the inputs.
     """
-    other = OTHER_OUTPUT
     entry = (
         sp.Sum(
-            RESIDUAL_ENTRY[O, C] * RESIDUAL_ENTRY[other, D] * MOMENT[C, A, D, B],
+            RESIDUAL_ENTRY[O, C] * RESIDUAL_ENTRY[U, D] * MOMENT[C, A, D, B],
             (C, 1, INPUTS),
             (D, 1, INPUTS),
         )
-        - SLOPE_ENTRY[O, A] * SLOPE_ENTRY[other, B]
-        + LABEL_ENTRY[O, other] * COVARIANCE_ENTRY[A, B]
+        - SLOPE_ENTRY[O, A] * SLOPE_ENTRY[U, B]
+        + LABEL_ENTRY[O, U] * COVARIANCE_ENTRY[A, B]
     )
     return step(
-        contraction=(ENTRY[O, A, other, B], entry),
+        contraction=(ENTRY[O, A, U, B], entry),
         symbols={
             "o": O,
             "a": A,
-            "other": other,
+            "u": U,
             "b": B,
             "moment": MOMENT[A, B, C, D],
         },

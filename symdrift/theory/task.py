@@ -209,7 +209,7 @@ def _outlook(study: Study) -> Step:
 def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> Step:
     """The minimum of this study
 
-    This study has <kind>, <inputs>, <outputs> and <hidden>.<origin> <known>
+    This study has <inputs>, <outputs> and <hidden>, and it learns from <kind>.<origin> <known>
 
     At its numbers the learned map has rank <rank>, with the <word> [eq:study-values]; the noise
     stays in the image of {J}, the dimension of which is [eq:study-reached], and the hidden axes
