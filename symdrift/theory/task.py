@@ -55,7 +55,7 @@ DIGITS = 6
 
 SMALLEST_CURVATURE = sp.Symbol("smallest_curvature", positive=True)
 
-LATEX: dict[sp.Basic, str] = {SMALLEST_CURVATURE: r"h_{\mathrm{min}}"}
+LATEX: dict[sp.Basic, str] = {SMALLEST_CURVATURE: r"\min H"}
 
 _KINDS = {
     GaussianInputs: "Gaussian inputs",
