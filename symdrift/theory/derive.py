@@ -21,6 +21,7 @@ from symdrift.study.letters import refuse_letters_of_the_theory
 from symdrift.study.roles import ROLES
 from symdrift.theory import (
     area,
+    block_invariants,
     drift,
     fixed_points,
     fluctuation,
@@ -42,6 +43,7 @@ from symdrift.theory.subject import (
     has_explicit_rate,
     has_synaptic_noise,
     is_aligned,
+    renamed,
     subject_of,
 )
 from symdrift.theory.synaptic_noise import synaptic_noise
@@ -108,12 +110,14 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
     CheckFailed
         When an exact check does not hold; the message names the step.
     """
+    in_other_letters = renamed(study)
     refuse_letters_of_the_theory(
         study.notation,
         (
             (field, name, plain_latex(name))
             for field, value in study.numbers.items()
             for name in value.symbols
+            if name not in in_other_letters
         ),
     )
     chapters = _aligned(study) if is_aligned(study) else _general(study)
@@ -286,6 +290,7 @@ def _symbol_names(
         representation,
         special_cases,
         results,
+        block_invariants,
         misaligned,
         task,
     ):

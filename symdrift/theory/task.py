@@ -42,6 +42,7 @@ from symdrift.theory.subject import (
     are_data,
     called,
     has_explicit_rate,
+    has_open_sizes,
     shares_axes,
 )
 
@@ -67,7 +68,7 @@ def task(study: Study) -> Iterator[Step]:
     """What the general theory says about one study."""
     if isinstance(study.inputs, EllipticalInputs) and shares_axes(study):
         yield _heavy_tails()
-    if study.missing or study.network.inputs.symbols:
+    if study.missing or has_open_sizes(study):
         yield _outlook(study)
         return
     problem = study.problem()
