@@ -23,7 +23,7 @@ from symdrift.study import Study, read_study
 from symdrift.theory.block_invariants import invariant_terms
 from symdrift.theory.derive import derive
 from symdrift.theory.examples import Examples
-from symdrift.theory.results import results
+from symdrift.theory.results import results, synaptic_results
 from symdrift.theory.subject import called, renamed, subject_of
 
 Write = Callable[[str], Path]
@@ -384,3 +384,19 @@ def test_a_long_term_is_never_left_to_the_kernels(write_study: Write) -> None:
     assert {"study-hessian-learned", "invariant-left", "resultant"} <= labels
     # All axes of this study are learned.
     assert not any("left-out" in label for label in labels)
+
+
+def test_one_output_alone_cannot_drift(write_study: Write) -> None:
+    step = only_step(open_study(write_study, {"outputs": "1"}, {}))
+    assert right(step, "study-rate") == 0
+    assert "nothing can drift" in step.prose
+
+
+def test_silent_units_move_with_the_noise_of_synapses(write_study: Write) -> None:
+    text = ISOTROPIC.format(**SIZES)
+    assert "stay silent" in only_step(read_study(write_study(text))).prose
+    noisy = text.replace('batch = "B"', "synaptic_noise = 1e-8")
+    subject = subject_of(read_study(write_study(noisy)))
+    assert "stay silent" not in next(results(EXAMPLES, subject)).prose
+    (added,) = synaptic_results(subject)
+    assert "study-silent" in {equation.label for equation in added.equations}

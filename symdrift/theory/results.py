@@ -250,16 +250,15 @@ def _all_learned(subject: Subject, undecided: bool) -> str:
     """Sentences about how many axes are learned, where these are not all."""
     if subject.inputs == subject.outputs == subject.hidden:
         return ""
-    which = "[eq:study-rank]" if undecided else "{rank}"
-    return (
-        f" As many are learned as there are inputs with an output of their own, {which}; hidden "
-        "units beyond these stay silent."
-        + (
-            " One hidden axis has no other to rotate into: nothing can drift in this study."
-            if subject.rank == 1 and not subject.silent_units_drift
-            else ""
-        )
+    text = (
+        " As many are learned as there are inputs with an output of their own, "
+        f"{'[eq:study-rank]' if undecided else '{rank}'}."
     )
+    if subject.hidden != subject.rank and not subject.synaptic_noise:
+        text += " Hidden units beyond these stay silent."
+    if subject.rank == 1 and not subject.silent_units_drift:
+        text += " One hidden axis has no other to rotate into: nothing can drift in this study."
+    return text
 
 
 def _beyond_the_learned(inputs_left: sp.Expr, outputs_left: sp.Expr) -> str:
