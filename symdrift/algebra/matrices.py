@@ -10,13 +10,17 @@ import sympy as sp
 def evaluate_matrix(
     expression: sp.Basic, entries: Mapping[sp.MatrixSymbol, sp.ImmutableMatrix]
 ) -> sp.ImmutableMatrix:
-    """Sums, products, transposes and traces of matrix symbols, entry by entry."""
+    """Sums, products, powers, transposes, traces and determinants of matrix symbols."""
     if isinstance(expression, sp.MatrixSymbol):
         return entries[expression]
     if isinstance(expression, sp.Transpose):
         return evaluate_matrix(expression.arg, entries).T
     if isinstance(expression, sp.Trace):
         return evaluate_matrix(expression.arg, entries).trace()
+    if isinstance(expression, sp.Determinant):
+        return evaluate_matrix(expression.arg, entries).det()
+    if isinstance(expression, (sp.Pow, sp.MatPow)):
+        return evaluate_matrix(expression.base, entries) ** expression.exp
     if isinstance(expression, sp.Identity):
         return sp.ImmutableMatrix(sp.eye(int(expression.rows)))
     if isinstance(expression, (sp.Add, sp.MatAdd)):

@@ -15,9 +15,7 @@ from symdrift.files import write_text
 from symdrift.kernels.scalar import definition
 from symdrift.quoting import docstring_text
 from symdrift.study import GaussianInputs, Study
-from symdrift.theory.subject import has_explicit_rate, is_aligned
-
-SIZES = ("inputs", "outputs", "hidden")
+from symdrift.theory.subject import SIZES, has_explicit_rate, has_open_sizes, is_aligned
 
 _GENERATED = """
 
@@ -66,10 +64,11 @@ def study_source(study: Study) -> str:
     if not is_aligned(study):
         return standalone_source(two_axes_formulas, title)
     defaults = _fixed(study)
-    if study.network.inputs.symbols:
+    sizes = {name: getattr(study.network, name) for name in SIZES}
+    if len(set(sizes.values())) == 1 and has_open_sizes(study):
         return standalone_source(isotropic_formulas, title, defaults)
-    sizes = {name: str(int(getattr(study.network, name).evaluate({}))) for name in SIZES}
-    return standalone_source(formulas, title, defaults | sizes)
+    known = {name: literal for name, size in sizes.items() if (literal := _literal(size))}
+    return standalone_source(formulas, title, defaults | known)
 
 
 def write_kernels(study: Study, directory: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
+from types import MappingProxyType
 from typing import NamedTuple
 
 from symdrift.errors import RequestError
@@ -35,6 +36,7 @@ _OTHER_MEANING = frozenset([("n", "t"), ("n", "t+1"), ("D", "h")])
 """Letters with a subscript that only look like a role: they keep their letter."""
 
 _GROUPS = re.compile("</?mrow>")
+_STEMS: Mapping[str, str] = MappingProxyType({role.name: key for key, role in ROLES.items()})
 
 
 class Shape(NamedTuple):
@@ -134,7 +136,7 @@ def refuse_letters_of_the_theory(
         When a symbol would print like a role that it does not play, like a letter of the
         vocabulary, like an index, or like another symbol of the study.
     """
-    stems = {role.name: key for key, role in ROLES.items()}
+    uses = tuple(uses)
     printed: dict[str, str] = {}
     borrowed: dict[str, tuple[str, str]] = {}
     for field, name, latex in uses:
@@ -143,14 +145,7 @@ def refuse_letters_of_the_theory(
             raise RequestError(
                 field, f'names the symbol "{name}", which prints like "{other}"; rename one of them'
             )
-        own = next((roles for place, roles in FIELD_ROLES.items() if field.startswith(place)), ())
-        role = stems.get(name.partition("_")[0])
-        if role is not None:
-            # A number may be called an entry of the matrix that it stands in, not the matrix.
-            whole = " by " in ROLES[role].shape and "_" not in name
-            meaning = "" if role in own and not whole else f"the {ROLES[role].meaning}"
-        else:
-            meaning = _other_meaning(notation, latex, field, own)
+        meaning = other_meaning(notation, field, name, latex) or _other_size(uses, field, name)
         if meaning:
             borrowed.setdefault(name, (field, meaning))
     if not borrowed:
@@ -168,6 +163,26 @@ def refuse_letters_of_the_theory(
         f"{f', as does {also}' if also else ''}; choose other names, such as "
         f"{', '.join(free[: len(borrowed) + 2])}",
     )
+
+
+def other_meaning(notation: Mapping[str, str], field: str, name: str, latex: str) -> str:
+    """What the letter of a symbol in a field stands for in a derivation; empty for no other."""
+    own = next((roles for place, roles in FIELD_ROLES.items() if field.startswith(place)), ())
+    role = _STEMS.get(name.partition("_")[0])
+    if role is None:
+        return _other_meaning(notation, latex, field, own)
+    # A number may be called an entry of the matrix that it stands in, not the matrix.
+    whole = " by " in ROLES[role].shape and "_" not in name
+    return "" if role in own and not whole else f"the {ROLES[role].meaning}"
+
+
+def _other_size(uses: Iterable[tuple[str, str, str]], field: str, name: str) -> str:
+    """The size that a symbol has the letter of, where another size is called by it alone."""
+    role = _STEMS.get(name.partition("_")[0])
+    if not field.startswith("network.") or field == f"network.{role}":
+        return ""
+    at_home = any((place, other) == (f"network.{role}", name) for place, other, _ in uses)
+    return "" if role is None or at_home else f"the {ROLES[role].meaning}"
 
 
 def _other_meaning(

@@ -153,6 +153,7 @@ VOCABULARY: Mapping[str, str] = MappingProxyType(
         r"\mathcal{O}": "the generator on learned maps",
         r"\mathcal{P}": "a named part of an equation",
         r"\mathcal{Q}": "a named part of an equation",
+        r"\mathcal{R}": "the resultant of two blocks",
         r"\mathcal{S}": "the covariance of the label noise",
         r"\mathcal{X}": "the fluctuation on learned maps",
         r"\mathcal{Y}": "the solution of the Sylvester equation on learned maps",

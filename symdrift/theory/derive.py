@@ -21,6 +21,7 @@ from symdrift.study.letters import refuse_letters_of_the_theory
 from symdrift.study.roles import ROLES
 from symdrift.theory import (
     area,
+    block_invariants,
     drift,
     fixed_points,
     fluctuation,
@@ -43,6 +44,7 @@ from symdrift.theory.subject import (
     has_explicit_rate,
     has_synaptic_noise,
     is_aligned,
+    renamed,
     subject_of,
 )
 
@@ -95,6 +97,7 @@ _FIXED: Mapping[sp.Basic, str] = {
         representation,
         special_cases,
         results,
+        block_invariants,
         misaligned,
         synaptic_noise,
         task,
@@ -129,12 +132,14 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
     CheckFailed
         When an exact check does not hold; the message names the step.
     """
+    in_other_letters = renamed(study)
     refuse_letters_of_the_theory(
         study.notation,
         (
             (field, name, plain_latex(name))
             for field, value in study.numbers.items()
             for name in value.symbols
+            if name not in in_other_letters
         ),
     )
     chapters = _aligned(study) if is_aligned(study) else _general(study)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
 import sympy as sp
 
-from symdrift.algebra.forms import simplify_by, substitute
+from symdrift.algebra.forms import Simplified, simplify_by, substitute
 from symdrift.algebra.rational import RationalField, is_zero, replaced
 from symdrift.derivation.chapter import Test, holds, step, vanishes
 from symdrift.derivation.steps import Sides, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import I_INDEX, J_INDEX, RANK, SYNAPTIC_NOISE
+from symdrift.theory.block_invariants import invariant_terms
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import counterparts
-from symdrift.theory.linear.limits import isotropic_diffusion, other_term, own_term
+from symdrift.theory.linear.limits import (
+    isotropic_diffusion,
+    isotropic_extras,
+    other_term,
+    own_term,
+    unmatched,
+)
 from symdrift.theory.linear.normal_space import NormalSpace
 from symdrift.theory.linear.points import AlignedMinimum, Direction
 from symdrift.theory.linear.propagator import decay_matrix
@@ -31,6 +38,9 @@ DISPLAYED_TERMS = 200
 """Longest numerator that is written out."""
 DISPLAYED_SYMBOLS = 6
 """Most symbols that a formula may have to be written out."""
+
+Place = tuple[tuple[int, int], int]
+"""A plane and the axis of a term."""
 
 SYNAPTIC_VARIANCE, SILENT_VARIANCE, SYNAPTIC_DECAY, SILENT_UNITS = sp.symbols(
     "synaptic_variance silent_variance synaptic_decay silent_units", positive=True
@@ -51,7 +61,13 @@ def results(examples: Examples, subject: Subject) -> Iterator[Step]:
     else:
         yield _study_minimum(subject)
         if len(subject.active) > 1:
-            yield _drift(examples, subject)
+            written = {
+                (plane, l): _displayable(_term(examples, subject, plane, l))
+                for plane, l in _terms_of_own_form(subject)
+            }
+            yield _drift(examples, subject, written)
+            if longer := [place for place, shown in written.items() if shown is None]:
+                yield invariant_terms(examples, subject, longer)
 
 
 def synaptic_results(subject: Subject) -> Iterator[Step]:
@@ -69,7 +85,7 @@ def _study_synaptic(subject: Subject) -> Step:
     back. The kernels evaluate the part of the gradients.
     """
     values = sp.IndexedBase("s")
-    count = subject.hidden - len(subject.active)
+    count = subject.hidden - subject.rank
     direct = SYNAPTIC_NOISE**2 / (
         2 * (symbol("singular_value", "i") + symbol("singular_value", "j"))
     )
@@ -133,58 +149,132 @@ def in_study_symbols(subject: Subject) -> dict[sp.Symbol, sp.Expr]:
 def _isotropic(examples: Examples, subject: Subject) -> Step:
     """Diffusion and decay rate
 
-    All axes of this study are alike. Every singular value is [eq:study-value], every plane
-    diffuses with [eq:study-diffusion], and the representation of every stimulus loses its
-    autocorrelation at the rate [eq:study-rate], the sum over the planes through its
-    axis.<called>
+    All axes of this study are alike.<learned> Every singular value is [eq:study-value], every
+    plane diffuses with [eq:study-diffusion], and the representation of every stimulus<seen>
+    loses its autocorrelation at the rate [eq:study-rate], the sum over the planes through its
+    axis.<others><called>
     """
     (axis,) = subject.directions
     value, diffusion, decay = (
         symbol(role) for role in ("singular_value", "diffusion_tensor", "decay")
     )
-    form = simplify_by(
-        grouped_isotropic(isotropic_diffusion(examples.representative)).expression,
-        substitute(
-            "the symbols of the study",
-            {
-                symbol("input_variance"): axis.input_variance,
-                symbol("label_noise"): sp.sqrt(axis.label_noise),
-                symbol("gain"): axis.gain,
-                INPUTS: subject.inputs,
-            }
-            | in_study_symbols(subject),
-        ),
-    )
-    explicit = form.expression.xreplace({value: axis.singular_value})
-    point = {
-        item: sp.Rational(k + 3, 2 * k + 2)
-        for k, item in enumerate(sorted(explicit.free_symbols, key=lambda s: s.name))
-        if item != subject.inputs
-    } | {subject.inputs: sp.Integer(3)}
-    axes = (axis,) * 3
-    pairwise = examples.representative.rotation_variance(axes, 0, 1).xreplace(
-        in_study_symbols(subject)
-    )
+    undecided = isinstance(subject.rank, sp.Min)
+    rank = RANK if undecided else subject.rank
+    drift = examples.representative
+    grouped = [
+        grouped_isotropic(part).expression
+        for part in (isotropic_diffusion(drift), *isotropic_extras(drift))
+    ]
+
+    def parts(rank: sp.Expr) -> list[Simplified]:
+        """What learned axes make, and what an input and an output without partner add."""
+        names = {
+            symbol("input_variance"): axis.input_variance,
+            symbol("label_noise"): sp.sqrt(axis.label_noise),
+            symbol("gain"): axis.gain,
+            INPUTS: rank,
+        }
+        in_symbols = substitute("the symbols of the study", names | in_study_symbols(subject))
+        return [simplify_by(part, in_symbols) for part in grouped]
+
+    def total(rank: sp.Expr, inputs: sp.Expr, outputs: sp.Expr) -> sp.Expr:
+        learned, by_input, by_output = (part.expression for part in parts(rank))
+        return learned + (inputs - rank) * by_input + (outputs - rank) * by_output
+
+    unseen, unasked = unmatched(axis)
+
+    def summed(inputs: int, outputs: int) -> bool:
+        """Three learned axes and what else the network has, term by term, at a point."""
+        axes = (*[axis] * 3, *[unseen] * (inputs - 3), *[unasked] * (outputs - 3))
+        pairwise = drift.rotation_variance(axes, 0, 1).xreplace(in_study_symbols(subject))
+        explicit = total(*map(sp.Integer, (3, inputs, outputs))).xreplace(
+            {value: axis.singular_value}
+        )
+        symbols = sorted(pairwise.free_symbols | explicit.free_symbols, key=lambda s: s.name)
+        point = {item: sp.Rational(k + 3, 2 * k + 2) for k, item in enumerate(symbols)}
+        half = pairwise / (2 * subject.batch**2)
+        return is_zero(half.xreplace(point) - explicit.xreplace(point))
+
+    inputs_left, outputs_left = subject.inputs - rank, subject.outputs - rank
+    larger = subject.inputs if rank == subject.outputs else subject.outputs
+    needed = [sp.Ge(subject.hidden, rank), *([] if undecided else [sp.Ge(larger, rank)])]
+    sizes = [condition for condition in needed if condition.is_Relational]
     return step(
+        study_rank=(RANK, subject.rank) if undecided else None,
         study_value=(value, axis.singular_value),
-        study_diffusion=(diffusion, form.expression),
-        study_rate=(decay, (subject.inputs - 1) * diffusion),
-        symbols=subject.inline,
-        words={"called": subject.called},
+        study_diffusion=(diffusion, total(rank, subject.inputs, subject.outputs)),
+        study_rate=(decay, (rank - 1) * diffusion),
+        symbols={
+            **subject.inline,
+            "rank": rank,
+            "inputs_left": inputs_left,
+            "outputs_left": outputs_left,
+            "sizes": sp.And(*sizes),
+        },
+        words={
+            "learned": _all_learned(subject, undecided),
+            "seen": "" if inputs_left == 0 else " on learned axes",
+            "others": _beyond_the_learned(inputs_left, outputs_left),
+            "called": subject.called,
+        },
         identifier="study",
         checks=(
             holds(
                 "For three axes half the sum over representative indices, in the symbols of the "
                 "study, equals [eq:study-diffusion].",
                 "exact evaluation at a rational point",
-                lambda: is_zero(
-                    (pairwise / (2 * subject.batch**2)).xreplace(point) - explicit.xreplace(point)
-                ),
+                lambda: summed(3, 3),
+            ),
+            *(
+                [
+                    holds(
+                        "So it does for three learned axes, with two further inputs and with two "
+                        "further outputs.",
+                        "exact evaluation at a rational point",
+                        lambda: summed(5, 3) and summed(3, 5),
+                    )
+                ]
+                if inputs_left != 0 or outputs_left != 0
+                else []
             ),
         ),
-        assumptions=("The weight decay is smaller than input variance times gain.",),
-        simplified=(form,),
+        assumptions=(
+            "The weight decay is smaller than input variance times gain.",
+            *(["The sizes satisfy {sizes}."] if sizes else []),
+        ),
+        simplified=parts(rank),
     )
+
+
+def _all_learned(subject: Subject, undecided: bool) -> str:
+    """Sentences about how many axes are learned, where these are not all."""
+    if subject.inputs == subject.outputs == subject.hidden:
+        return ""
+    text = (
+        " As many are learned as there are inputs with an output of their own, "
+        f"{'[eq:study-rank]' if undecided else '{rank}'}."
+    )
+    if subject.hidden != subject.rank and not subject.synaptic_noise:
+        text += " Hidden units beyond these stay silent."
+    if subject.rank == 1 and not subject.silent_units_drift:
+        text += " One hidden axis has no other to rotate into: nothing can drift in this study."
+    return text
+
+
+def _beyond_the_learned(inputs_left: sp.Expr, outputs_left: sp.Expr) -> str:
+    """Sentences about inputs without output and outputs without input."""
+    text = ""
+    if inputs_left != 0:
+        text += (
+            " The term with the factor {inputs_left} comes from the inputs that no output asks "
+            "for: the error of a learned output correlates with them by chance."
+        )
+    if outputs_left != 0:
+        text += (
+            " The term with the factor {outputs_left} comes from the outputs without an input of "
+            "their own, which add label noise alone."
+        )
+    return text
 
 
 def _study_minimum(subject: Subject) -> Step:
@@ -291,37 +381,26 @@ def _explicit_minimum(
     return minimum, values
 
 
-def _drift(examples: Examples, subject: Subject) -> Step:
+def _drift(examples: Examples, subject: Subject, written: Mapping[Place, sp.Expr | None]) -> Step:
     """Diffusion tensor
 
     Different planes of this study are uncorrelated, and each has the variance [eq:total].
     <terms>
     """
     terms: dict[str, Sides] = {}
-    hidden = 0
-    planes = _distinct_planes(subject)
-    axes = [(plane, l) for plane in planes for l in _distinct_axes(subject, plane)]
-    cut = len(axes) > WRITTEN_TERMS
-    forms: set[tuple[object, ...]] = set()
-    for plane, l in axes[:WRITTEN_TERMS]:
-        form = _form(subject, (*plane, l))
-        if form in forms:
-            continue
-        forms.add(form)
-        shown = _displayable(_term(examples, subject, plane, l))
-        if shown is None:
-            hidden += 1
-        else:
+    for (plane, l), shown in written.items():
+        if shown is not None:
             i, j = (k + 1 for k in plane)
             terms[f"{i}-{j}-{l + 1}"] = (sp.IndexedBase("T")[i, j, l + 1], shown)
+    longer = len(written) - len(terms)
     if not terms:
         text = (
-            "Its terms have too many symbols to be written out: the blocks of the previous "
-            "sections are the formula, and the kernels evaluate it."
+            "Its terms have too many symbols to be written out in one formula each: they are given "
+            "below by traces and determinants of the blocks, and the kernels evaluate them."
         )
-    elif cut:
+    elif (count := len(_distinct_terms(subject))) > WRITTEN_TERMS:
         text = (
-            f"The sums have {len(axes)} terms for planes and axes that differ. Those of the first "
+            f"The sums have {count} terms for planes and axes that differ. Those of the first "
             f"{WRITTEN_TERMS} that have forms of their own are written out below; the kernels "
             "evaluate all."
         )
@@ -330,10 +409,10 @@ def _drift(examples: Examples, subject: Subject) -> Step:
             "The terms of the sum are written out below for planes and axes that differ; the "
             "others have the same form in the symbols of their axes."
         )
-    if terms and hidden:
+    if terms and longer:
         text += (
-            f" {'One term is' if hidden == 1 else f'{hidden} terms are'} longer than "
-            f"{DISPLAYED_TERMS} summands and left to the kernels."
+            f" {'One term is' if longer == 1 else f'{longer} terms are'} longer than "
+            f"{DISPLAYED_TERMS} summands and given by traces and determinants of the blocks."
         )
     return step(
         study_term=terms,
@@ -341,6 +420,21 @@ def _drift(examples: Examples, subject: Subject) -> Step:
         identifier="study",
         checks=_drift_tests(examples, subject),
     )
+
+
+def _terms_of_own_form(subject: Subject) -> list[Place]:
+    """The first term of each form."""
+    forms: dict[tuple[object, ...], Place] = {}
+    for plane, l in _distinct_terms(subject)[:WRITTEN_TERMS]:
+        forms.setdefault(_form(subject, (*plane, l)), (plane, l))
+    return list(forms.values())
+
+
+def _distinct_terms(subject: Subject) -> list[Place]:
+    """Planes and axes of the terms, one of each kind."""
+    return [
+        (plane, l) for plane in _distinct_planes(subject) for l in _distinct_axes(subject, plane)
+    ]
 
 
 def _distinct_planes(subject: Subject) -> list[tuple[int, int]]:

@@ -10,12 +10,13 @@ import numpy as np
 import sympy as sp
 
 from symdrift.derivation.symbolic import symbolic
-from symdrift.derivation.symbols import symbol
+from symdrift.derivation.symbols import plain_latex, symbol
 from symdrift.derivation.vocabulary import KURTOSIS
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import active_axes, align, evaluate
 from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.expressions import Expression, expanded_terms
+from symdrift.expressions import Symbol as Named
 from symdrift.quoting import shown
 from symdrift.study import (
     EllipticalInputs,
@@ -24,6 +25,7 @@ from symdrift.study import (
     StimulusInputs,
     Study,
 )
+from symdrift.study.letters import other_meaning
 from symdrift.theory.linear.points import Direction
 from symdrift.theory.linear.two_axes import LABEL_NOISE
 
@@ -45,6 +47,9 @@ _CALLED: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 """What the numbers of a field are, one of them and several."""
+
+SIZES = ("inputs", "outputs", "hidden")
+"""Fields of a network, in the order of the letters n, m and p."""
 
 _ENTRIES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -72,16 +77,18 @@ class Subject:
     ----------
     directions : tuple of Direction
         All axes in the order of the study, those of inputs without output and of
-        outputs without input included.  One axis stands for all when the size is a
-        symbol.
+        outputs without input included.  One axis stands for all that are learned when a
+        size is a symbol.
     inputs, outputs, hidden : sympy.Expr
         Sizes; symbols or integers.
+    rank : sympy.Expr
+        Number of learned axes.
     hidden_axes : tuple of int
         Positions of the active directions in the order of the hidden axes: by decreasing
         singular value at the study's numbers, or as they stand where it has none.
     learning_rate, weight_decay, batch : sympy.Expr
-    symbols : tuple of sympy.Symbol
-        The study's own symbols, in order of appearance.
+    values : Mapping of sympy.Symbol to sympy.Expr
+        The numbers that the study gives to its symbols, exactly.
     synaptic_noise : bool
         Whether every weight also receives a change of its own.
     called : str
@@ -95,10 +102,11 @@ class Subject:
     inputs: sp.Expr
     outputs: sp.Expr
     hidden: sp.Expr
+    rank: sp.Expr
     learning_rate: sp.Expr
     weight_decay: sp.Expr
     batch: sp.Expr
-    symbols: tuple[sp.Symbol, ...]
+    values: Mapping[sp.Symbol, sp.Expr]
     synaptic_noise: bool
     called: str
     inline: Mapping[str, sp.Basic]
@@ -106,7 +114,7 @@ class Subject:
     @property
     def silent_units_drift(self) -> bool:
         """Whether noise of the synapses turns active axes into silent hidden units."""
-        return self.synaptic_noise and self.hidden != len(self.active)
+        return self.synaptic_noise and self.hidden != self.rank
 
     @property
     def active(self) -> tuple[int, ...]:
@@ -115,8 +123,8 @@ class Subject:
 
     @property
     def symbolic_size(self) -> bool:
-        """Whether the number of inputs is a symbol, so that one axis stands for all."""
-        return not self.inputs.is_Integer
+        """Whether a size is a symbol, so that one axis stands for all that are learned."""
+        return any(size.free_symbols for size in (self.inputs, self.outputs, self.hidden))
 
 
 def is_aligned(study: Study) -> bool:
@@ -150,16 +158,28 @@ def minimum_is_aligned(study: Study) -> bool:
     return shares_axes(study) or (identity and study.network.inputs == study.network.outputs)
 
 
+def has_open_sizes(study: Study) -> bool:
+    """Whether a number of inputs, outputs or hidden units is a symbol."""
+    return any(getattr(study.network, field).symbols for field in SIZES)
+
+
+def is_isotropic(study: Study) -> bool:
+    """Whether all axes of the teacher and of the inputs are written alike."""
+    return study.teacher.map == "identity" and all(
+        isinstance(part, Expression)
+        for part in (getattr(study.inputs, "covariance", None), study.teacher.label_noise)
+    )
+
+
 def has_explicit_rate(study: Study) -> bool:
     """Whether the formulas of two axes are about this study.
 
     Two inputs, two outputs, hidden units for both, Gaussian or elliptical inputs and the
     same label noise in both outputs.
     """
-    sizes = (study.network.inputs, study.network.outputs, study.network.hidden)
-    if any(size.symbols for size in sizes):
+    if has_open_sizes(study):
         return False
-    inputs, outputs, hidden = (int(size.evaluate({})) for size in sizes)
+    inputs, outputs, hidden = (int(getattr(study.network, field).evaluate({})) for field in SIZES)
     noise = study.teacher.label_noise
     alike = not isinstance(noise, tuple) or noise[0] == noise[-1]
     moments = isinstance(study.inputs, GaussianInputs | EllipticalInputs)
@@ -191,8 +211,8 @@ def subject_of(study: Study) -> Subject:
     Raises
     ------
     RequestError
-        When a size is a symbol without the network being isotropic, or a number of the study
-        has too many terms.
+        When a size is a symbol without the network being isotropic or with too few hidden units,
+        or a number of the study has too many terms.
     ValueError
         When the study is not aligned (see :func:`is_aligned`).
     """
@@ -206,24 +226,22 @@ def subject_of(study: Study) -> Subject:
                 f'= "{shown(str(value))}" multiplies out to {terms:.3g} terms, and a derivation '
                 f"takes at most {MOST_TERMS}; write one symbol for it, and give that a value",
             )
-    names = {name: _symbol(study, name) for name in study.symbols}
+    names = _in_derivation(study)
 
     def exact(value: Expression) -> sp.Expr:
         return symbolic(value, {name: names[name] for name in value.symbols})
 
-    sizes = {
-        field: exact(getattr(study.network, field)) for field in ("inputs", "outputs", "hidden")
-    }
+    sizes = {field: exact(getattr(study.network, field)) for field in SIZES}
     open_sizes = [field for field, size in sizes.items() if not size.is_Integer]
-    if open_sizes and not sizes["inputs"] == sizes["outputs"] == sizes["hidden"]:
+    if open_sizes and not is_isotropic(study):
         raise RequestError(
             f"network.{open_sizes[0]}",
-            f"= {sizes[open_sizes[0]]} is a symbol; then inputs, outputs and hidden must be the "
-            "same symbol",
+            f"= {sizes[open_sizes[0]]} is a symbol, so that all axes must be alike: one number "
+            "for inputs.covariance and teacher.label_noise, and the identity as teacher.map",
         )
-    count = 1 if open_sizes else None
-    inputs = count or int(sizes["inputs"])
-    outputs = count or int(sizes["outputs"])
+    values = _values(study, names)
+    inputs = 1 if open_sizes else int(sizes["inputs"])
+    outputs = 1 if open_sizes else int(sizes["outputs"])
     variances = _variances(study, inputs, exact)
     gains = _gains(study, inputs, outputs, exact)
     noise = study.teacher.label_noise
@@ -231,7 +249,7 @@ def subject_of(study: Study) -> Subject:
         [exact(noise)] * outputs if isinstance(noise, Expression) else [exact(v) for v in noise]
     )
     weight_decay = exact(study.learning.weight_decay)
-    active = _active(study, len(gains), int(sizes["hidden"]) if not open_sizes else 1)
+    active = _active(study, len(gains), 1 if open_sizes else int(sizes["hidden"]))
     zero = sp.Integer(0)
     directions = []
     for k in range(max(inputs, outputs)):
@@ -252,10 +270,11 @@ def subject_of(study: Study) -> Subject:
     return Subject(
         directions=tuple(directions),
         hidden_axes=active,
+        rank=_learned(sizes, values) if open_sizes else sp.Integer(len(active)),
         learning_rate=exact(study.learning.rate),
         weight_decay=weight_decay,
         batch=exact(study.learning.batch),
-        symbols=tuple(names.values()),
+        values=values,
         synaptic_noise=has_synaptic_noise(study),
         called=sentence + turned,
         inline={**inline, **eigenvalues},
@@ -263,11 +282,77 @@ def subject_of(study: Study) -> Subject:
     )
 
 
-def _symbol(study: Study, name: str) -> sp.Symbol:
-    sizes = (study.network.inputs, study.network.outputs, study.network.hidden)
-    if any(name in size.symbols for size in sizes):
-        return sp.Symbol(name, positive=True, integer=True)
-    return sp.Symbol(name, positive=True)
+def _in_derivation(study: Study) -> dict[str, sp.Expr]:
+    """What stands in the derivation of a study for each of its symbols."""
+    network = study.network
+    sizes = {*network.inputs.symbols, *network.outputs.symbols, *network.hidden.symbols}
+    return {
+        name: sp.Symbol(name, positive=True, **({"integer": True} if name in sizes else {}))
+        for name in study.symbols
+    } | renamed(study)
+
+
+def renamed(study: Study) -> dict[str, sp.Expr]:
+    """Variances of the label noise that a derivation calls by the theory's letter.
+
+    The theory has a letter for the standard deviation alone, so that a study has to find a
+    name for the variance.  Where that has a letter which stands for something else, the
+    square of the theory's letter takes its place: it means the same.
+    """
+    noise = study.teacher.label_noise
+    entries = noise if isinstance(noise, tuple) else (noise,)
+    whole = [entry.name for entry in entries if isinstance(entry, Named)]
+    uses = [name for value in study.numbers.values() for name in value.symbols]
+    found: dict[str, sp.Expr] = {}
+    for k, entry in enumerate(entries):
+        if not isinstance(entry, Named) or uses.count(entry.name) > whole.count(entry.name):
+            continue
+        field = "teacher.label_noise"
+        if other_meaning(study.notation, field, entry.name, plain_latex(entry.name)):
+            index = k + 1 if isinstance(noise, tuple) else ""
+            found.setdefault(entry.name, symbol("label_noise", index) ** 2)
+    taken = any(plain_latex(name).startswith(r"\sigma") for name in study.symbols)
+    return {} if taken else found
+
+
+def _values(study: Study, names: Mapping[str, sp.Expr]) -> dict[sp.Symbol, sp.Expr]:
+    """The study's numbers by the symbols of the derivation, exactly."""
+    numbers = {name: symbolic(value, {}) for name, value in study.values.items()}
+    plain = {names[name]: number for name, number in numbers.items() if name in names}
+    return {
+        (item if item.is_Symbol else item.base): (number if item.is_Symbol else sp.sqrt(number))
+        for item, number in plain.items()
+    }
+
+
+def _learned(sizes: Mapping[str, sp.Expr], values: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
+    """How many of the equal axes of a study with open sizes are learned.
+
+    The smaller of the numbers of inputs and outputs, where that is known without values or by
+    those of the study.
+
+    Raises
+    ------
+    RequestError
+        When there are fewer hidden units, as far as this is known.
+    """
+    inputs, outputs, hidden = (sizes[field] for field in SIZES)
+    excess = inputs - outputs
+    if excess.is_nonnegative is None:
+        excess = excess.xreplace(dict(values))
+    rank = sp.Min(inputs, outputs)
+    if excess.is_nonnegative is not None:
+        rank = outputs if excess.is_nonnegative else inputs
+    learned, spare = rank, hidden - rank
+    if spare.is_nonnegative is None:
+        spare, hidden, rank = (item.xreplace(dict(values)) for item in (spare, hidden, rank))
+    if spare.is_negative:
+        raise RequestError(
+            "network.hidden",
+            f"= {hidden} cuts through a tie: all {rank} axes that could be learned lower the loss "
+            f"equally, and there is no strict minimum; at least {rank} hidden units are needed",
+        )
+    return learned
 
 
 def called(study: Study) -> tuple[str, dict[str, sp.Basic]]:
@@ -277,27 +362,44 @@ def called(study: Study) -> tuple[str, dict[str, sp.Basic]]:
     """
     symbols: dict[str, sp.Basic] = {}
     parts = []
-    network = study.network
+    network, names, own = study.network, _in_derivation(study), renamed(study)
     alike = network.inputs == network.outputs == network.hidden
     sizes = {"network": ("number of inputs, outputs and hidden units",) * 2} if alike else {}
-    for field, names in {**sizes, **_CALLED}.items():
+    for field, nouns in {**sizes, **_CALLED}.items():
         if alike and field.startswith("network."):
             continue
         matrix = f"{field}.0.0" in study.numbers
-        one, several = _ENTRIES.get(field, names) if matrix else names
+        one, several = _ENTRIES.get(field, nouns) if matrix else nouns
         found = dict.fromkeys(
-            symbolic(value, {name: _symbol(study, name) for name in value.symbols})
+            symbolic(value, {name: names[name] for name in value.symbols})
+            if str(value) not in own
+            else str(value)
             for path, value in study.numbers.items()
             if path.startswith(field) and value.symbols
         )
         marks = []
         for value in list(found)[:_MOST_CALLED]:
+            if isinstance(value, str):
+                marks.append(value)
+                continue
             marks.append(f"{{called_{len(symbols)}}}")
             symbols[f"called_{len(symbols)}"] = value
         if marks:
             more = [f"{len(found) - len(marks)} more"] if len(found) > len(marks) else []
             parts.append(f"the {one if len(found) == 1 else several} {_listed([*marks, *more])}")
-    return (f" The study calls {_listed(parts)}." if parts else ""), symbols
+    if not parts:
+        return "", {}
+    sentence = f" The study calls {_listed(parts)}."
+    for k, value in enumerate(own.values()):
+        symbols[f"own_{k}"] = value
+    if own:
+        letters = "its letter stands" if len(own) == 1 else "their letters stand"
+        sentence += (
+            f" As {letters} for something else in the theory, {_listed(list(own))} "
+            f"{'is' if len(own) == 1 else 'are'} written "
+            f"{_listed([f'{{own_{k}}}' for k in range(len(own))])} here."
+        )
+    return sentence, symbols
 
 
 def _listed(parts: Sequence[str]) -> str:
@@ -383,6 +485,8 @@ def _active(study: Study, aligned: int, hidden: int) -> tuple[int, ...]:
     problem = study.problem()
     # The closed form refuses studies without a strict minimum.
     evaluate(problem)
+    if has_open_sizes(study):
+        return (0,)
     axes = align(problem)
     if isinstance(axes, str):
         raise RequestError("inputs.covariance", f"cannot be derived symbolically: {axes}")
@@ -394,6 +498,4 @@ def _active(study: Study, aligned: int, hidden: int) -> tuple[int, ...]:
         outputs=problem.label_noise.size,
         hidden=problem.hidden,
     )
-    if study.network.inputs.symbols:
-        return (0,)
     return tuple(int(k) for k in active_axes(values))

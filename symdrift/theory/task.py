@@ -44,6 +44,7 @@ from symdrift.theory.subject import (
     called,
     has_explicit_rate,
     minimum_is_aligned,
+    has_open_sizes,
     shares_axes,
 )
 
@@ -69,7 +70,7 @@ def task(study: Study) -> Iterator[Step]:
     """What the general theory says about one study."""
     if isinstance(study.inputs, EllipticalInputs) and shares_axes(study):
         yield _heavy_tails()
-    if study.missing or study.network.inputs.symbols:
+    if study.missing or has_open_sizes(study):
         yield _outlook(study)
         return
     problem = study.problem()

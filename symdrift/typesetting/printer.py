@@ -393,6 +393,10 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         arguments = joined(COMMA, map(self._print, expr.args))
         return name + group(fence("(", arguments + BLANK, ")"))
 
+    def _print_Min(self, expr: sp.Min) -> Formula:
+        arguments = joined(COMMA, map(self._print, expr.args))
+        return read(r"\min") + group(fence("(", arguments + BLANK, ")"))
+
     def _print_ExpBase(self, expr: Any, exp: Formula | None = None) -> Formula:
         body = scripts(_E, sup=self._print(expr.args[0]))
         return body if exp is None else scripts(fence("(", body, ")"), sup=exp)

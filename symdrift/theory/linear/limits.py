@@ -55,6 +55,25 @@ def isotropic_diffusion(drift: RepresentativeDrift) -> sp.Expr:
     return factor(diffusion(drift, area, axis, axis))
 
 
+def isotropic_extras(drift: RepresentativeDrift) -> tuple[sp.Expr, sp.Expr]:
+    """What an input without output and an output without input add to it, for any plane."""
+    axis = isotropic_direction()
+    input_only, output_only = (
+        factor(diffusion(drift, other_term(drift, axis, axis, l), axis, axis))
+        for l in unmatched(axis)
+    )
+    return input_only, output_only
+
+
+def unmatched(axis: Direction) -> tuple[Direction, Direction]:
+    """An input without output and an output without input, otherwise like an axis."""
+    none = sp.Integer(0)
+    return (
+        Direction("", axis.input_variance, none, none, none),
+        Direction("", none, axis.label_noise, none, none),
+    )
+
+
 @dataclass(frozen=True)
 class SmallWeightDecay:
     """Leading order in the weight decay for an autoencoder without label noise.
