@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from declarations import DISTRIBUTIONS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,8 +32,12 @@ EVERY_DISTRIBUTION = [
 ]
 
 
+def test_every_distribution_is_tested() -> None:
+    assert {inputs.kind for inputs in EVERY_DISTRIBUTION} == set(DISTRIBUTIONS)
+
+
 def name_of(inputs: InputDistribution) -> str:
-    return f"{type(inputs).__name__} {getattr(inputs, 'kurtosis', '')}"
+    return f"{inputs.kind} {inputs.kurtosis}"
 
 
 def fourth_moments(covariance: Array, scale: float) -> Array:
