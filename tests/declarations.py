@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from symdrift.study.fields import Part, Variant, declared, dotted
 from symdrift.study.kinds import Numbers
 from symdrift.study.model import Specification
 
-DISTRIBUTIONS: Mapping[str, type[Any]] = declared(Specification)["inputs"].kind.parts
+DISTRIBUTIONS: Mapping[str, type] = declared(Specification)["inputs"].kind.parts
 """Distributions of inputs by their names in a study's file."""
 
 
-def number_fields(part: type[Any] = Specification, path: str = "") -> Iterator[str]:
+def number_fields(part: type = Specification, path: str = "") -> Iterator[str]:
     """Every field that may hold numbers, and so symbols, whatever the distribution."""
     for name, (kind, _, _) in declared(part).items():
         place = dotted(path, name)

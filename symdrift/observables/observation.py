@@ -61,8 +61,8 @@ MATRICES = 6
 """Matrices of all hidden axes that are held for each lag."""
 MODES = 3
 """Numbers that are held for each lag and mode of the fluctuation."""
-CURVES = 14
-"""Numbers of the result for each lag and stimulus."""
+CURVES = 16
+"""Numbers of the result for each lag and stimulus, the lag itself with every observable."""
 PRINTED_BYTES = 250
 """Memory that a number takes as an object of Python and as text."""
 LONGEST = 4.0
