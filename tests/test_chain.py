@@ -18,7 +18,7 @@ from symdrift.algebra.equations import solve_lyapunov
 from symdrift.cache import cache_key
 from symdrift.derivation import chapter
 from symdrift.derivation.chapter import vanishes
-from symdrift.derivation.steps import Derivation, Equation, Step
+from symdrift.derivation.steps import Derivation, Equation, Source, Step
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.study import read_study, shipped_studies
@@ -269,13 +269,16 @@ def test_a_step_without_its_docstring_says_why(monkeypatch: pytest.MonkeyPatch) 
 @each_study
 def test_every_label_stands_on_the_line_that_it_names(study: str) -> None:
     """Families of equations, ``label-1``, ``label-2``, stand together on the line of ``label``."""
+
+    def line_of(source: Source | None) -> str:
+        assert source is not None
+        assert source.file.startswith("symdrift/theory/")
+        return (ROOT / source.file).read_text("utf-8").splitlines()[source.line - 1]
+
     for step in derivation_of(study).steps:
+        assert line_of(step.source).startswith("def "), step.identifier
         for equation in step.equations:
-            source = equation.source
-            assert source is not None, equation.label
-            assert source.file.startswith("symdrift/theory/")
-            line = (ROOT / source.file).read_text("utf-8").splitlines()[source.line - 1]
-            (keyword,) = re.findall(r"^\s*(\w+)=", line)
+            (keyword,) = re.findall(r"^\s*(\w+)=", line_of(equation.source))
             label = keyword.replace("_", "-")
             assert equation.label == label or equation.label.startswith(f"{label}-")
 
