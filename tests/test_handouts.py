@@ -23,7 +23,7 @@ from symdrift.documents.latex import PAGES, derivation_latex, fragment_latex, pa
 from symdrift.documents.numbers import Numbers, Table
 from symdrift.documents.pdf import compile_pdf
 from symdrift.documents.rendering import render_latex
-from symdrift.documents.sheet import sheet_latex
+from symdrift.documents.sheet import ESSENTIAL, ON_SHARED_AXES, sheet_latex
 from symdrift.documents.slides import slides_latex
 from symdrift.errors import RequestError
 from symdrift.files import write_text
@@ -68,6 +68,16 @@ def labels(source: str) -> list[str]:
 
 
 # -- fragment -----------------------------------------------------------------------------
+
+
+def test_the_sheet_names_labels_that_the_theory_states() -> None:
+    theory = ROOT / "symdrift" / "theory"
+    stated = {
+        keyword.replace("_", "-")
+        for path in theory.rglob("*.py")
+        for keyword in re.findall(r"^ +(\w+)=", path.read_text("utf-8"), re.MULTILINE)
+    }
+    assert (ESSENTIAL | {*ON_SHARED_AXES, *ON_SHARED_AXES.values()}) <= stated
 
 
 def test_a_fragment_has_no_preamble_and_names_what_it_needs() -> None:

@@ -21,7 +21,7 @@ from symdrift.inputs.distribution import Array
 COVARIANCE = np.array([[1.5, 0.6, 0.1], [0.6, 0.8, -0.2], [0.1, -0.2, 0.5]])
 STIMULI = np.array([[1.0, 0.0, 0.5], [0.2, -1.0, 0.0], [0.3, 0.4, 2.0], [0.0, 0.0, 0.0]])
 PROBABILITIES = np.array([0.4, 0.3, 0.2, 0.1])
-EVERY_DISTRIBUTION = [
+EVERY_DISTRIBUTION: list[InputDistribution] = [
     Gaussian(COVARIANCE),
     Elliptical(COVARIANCE, 0.5),
     Elliptical(COVARIANCE, 0.005),

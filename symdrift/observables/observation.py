@@ -319,10 +319,7 @@ def series(observation: Observation) -> Iterator[Series]:
 
 
 def _curves(
-    observable: str,
-    subject: str,
-    place: dict[str, int],
-    record: Displacement | Autocorrelation | PopulationAngle | DecoderDecay,
+    observable: str, subject: str, place: dict[str, int], record: Record
 ) -> Iterator[Series]:
     """What a record holds against the lag, by its names."""
     for part in record.written():
