@@ -264,7 +264,7 @@ def test_a_whole_derivation_in_other_letters_compiles_in_every_shape(
 
 
 @pytest.fixture
-def example_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+def derived_example(monkeypatch: pytest.MonkeyPatch) -> None:
     """The example derivation in the place of the one derived from the study."""
     monkeypatch.setattr(writing, "derive", lambda study, *progress: EXAMPLE)
     monkeypatch.setattr(
@@ -274,7 +274,7 @@ def example_chain(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-@pytest.mark.usefixtures("example_chain")
+@pytest.mark.usefixtures("derived_example")
 @pytest.mark.parametrize(
     ("formats", "names"),
     [
@@ -295,7 +295,7 @@ def test_each_format_writes_its_files(formats: str, names: set[str], tmp_path: P
     assert {path.name for path in tmp_path.iterdir()} == {*names, "kernels.py"}
 
 
-@pytest.mark.usefixtures("example_chain")
+@pytest.mark.usefixtures("derived_example")
 def test_the_width_is_that_of_article_and_fragment(tmp_path: Path) -> None:
     arguments = ["derive", "bottleneck", "--out", str(tmp_path), "--format", "tex,fragment"]
     assert run([*arguments, "--width", "column"]) == 0
@@ -340,7 +340,7 @@ def test_a_width_for_which_there_is_no_page_is_refused(width: str) -> None:
         page_of(width)
 
 
-@pytest.mark.usefixtures("example_chain")
+@pytest.mark.usefixtures("derived_example")
 def test_a_missing_tex_is_an_error_only_when_the_pdf_was_asked_for(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -244,7 +244,7 @@ def test_a_step_is_told_by_its_function() -> None:
     lines = Path(__file__).read_text("utf-8").splitlines()
     for equation in told.equations:
         assert equation.source is not None
-        assert equation.source.file == "tests/test_chain.py"
+        assert equation.source.file == "tests/test_derivation.py"
         stem = equation.label.replace("-", "_").removesuffix("_1").removesuffix("_b")
         assert lines[equation.source.line - 1].strip().startswith(f"{stem}=")
     assert _told_by_its_function("", more=True).equations[-1].expression.rhs == 2
