@@ -219,33 +219,48 @@ def _readings(inputs: int) -> st.SearchStrategy[Document]:
     )
 
 
+Inputs = tuple[Document, dict[str, bytes]]
+"""Fields of a table of inputs, and the files that they name."""
+
+
+def _gaussian(draw: st.DrawFn, values: Document, n: int) -> Inputs:
+    return {"covariance": _covariance(draw, values, n)}, {}
+
+
+def _elliptical(draw: st.DrawFn, values: Document, n: int) -> Inputs:
+    kurtosis = st.sampled_from([0.0, 0.005, 0.5, 2.0, -0.2]) | _decimals(0, 300)
+    return {"covariance": _covariance(draw, values, n), "kurtosis": draw(kurtosis)}, {}
+
+
+def _stimuli(draw: st.DrawFn, values: Document, n: int) -> Inputs:
+    rows = draw(st.integers(n, n + 3))
+    weights = [draw(st.integers(1, 5)) for _ in range(rows)]
+    probabilities = [f"{weight}/{sum(weights)}" for weight in weights]
+    return {"stimuli": _matrix(draw, rows, n), "probabilities": probabilities}, {}
+
+
+def _samples(draw: st.DrawFn, values: Document, n: int) -> Inputs:
+    name, content = draw(data_files(n))
+    return {"file": name} | draw(mostly(st.just({}), _readings(n), 3)), {name: content}
+
+
+INPUTS: Mapping[str, Callable[[st.DrawFn, Document, int], Inputs]] = {
+    "gaussian": _gaussian,
+    "elliptical": _elliptical,
+    "stimuli": _stimuli,
+    "samples": _samples,
+}
+
+
 @st.composite
 def documents(draw: st.DrawFn, largest: int = 4) -> tuple[Document, dict[str, bytes]]:
     """A study as a table, valid but for what the theory refuses, and the data that it names."""
     n, m, p = (draw(st.integers(1, largest)) for _ in range(3))
     m = draw(st.sampled_from([n, m]))
     values: Document = {}
-    files: dict[str, bytes] = {}
-    distribution = draw(
-        st.sampled_from(["gaussian", "gaussian", "elliptical", "stimuli", "samples"])
-    )
-    inputs: Document = {"distribution": distribution}
-    if distribution == "samples":
-        name, content = draw(data_files(n))
-        files[name] = content
-        inputs["file"] = name
-        inputs |= draw(mostly(st.just({}), _readings(n), 3))
-    elif distribution == "stimuli":
-        rows = draw(st.integers(n, n + 3))
-        weights = [draw(st.integers(1, 5)) for _ in range(rows)]
-        inputs["stimuli"] = _matrix(draw, rows, n)
-        inputs["probabilities"] = [f"{weight}/{sum(weights)}" for weight in weights]
-    else:
-        inputs["covariance"] = _covariance(draw, values, n)
-        if distribution == "elliptical":
-            inputs["kurtosis"] = draw(
-                st.sampled_from([0.0, 0.005, 0.5, 2.0, -0.2]) | _decimals(0, 300)
-            )
+    distribution = draw(st.sampled_from(["gaussian", *INPUTS]))
+    inputs, files = INPUTS[distribution](draw, values, n)
+    inputs["distribution"] = distribution
     document: Document = {
         "title": draw(mostly(st.just("A study"), HOSTILE)),
         "network": {"inputs": n, "outputs": m, "hidden": p},

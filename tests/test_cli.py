@@ -271,13 +271,18 @@ def test_a_wrong_request_gets_one_sentence_and_code_two(
     assert captured.err.count("\n") == 1
 
 
-def test_an_equation_is_found_where_it_is_derived(
+def test_equations_and_steps_are_found_where_they_are_derived(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(["derive", "anisotropic_autoencoder", "--where", "hessian-pair"]) == 0
     file, line = capsys.readouterr().out.strip().rsplit(":", 1)
     assert "hessian_pair=" in Path(file).read_text("utf-8").splitlines()[int(line) - 1]
+    assert run(["derive", "anisotropic_autoencoder", "--where", "step:lyapunov"]) == 0
+    file, line = capsys.readouterr().out.strip().rsplit(":", 1)
+    assert "def _lyapunov(" in Path(file).read_text("utf-8").splitlines()[int(line) - 1]
+    assert run(["derive", "anisotropic_autoencoder", "--where", "step:lyapunow"]) == 2
+    assert 'did you mean "step:lyapunov"?' in capsys.readouterr().err
     assert run(["derive", "anisotropic_autoencoder", "--where", "eq:hesian-pair"]) == 2
     assert re.match(
         r'symdrift: --where = "eq:hesian-pair" is no label of this derivation; did you mean '

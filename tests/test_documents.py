@@ -367,7 +367,7 @@ def test_records_are_rounded_to_significant_digits() -> None:
 
 
 @pytest.fixture
-def example_chain(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def derived_example(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The example derivation in the place of the one derived from the study."""
     monkeypatch.setattr(report, "derive", lambda study, *progress: EXAMPLE)
     monkeypatch.setattr(
@@ -387,7 +387,7 @@ def committed_files(directory: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("example_chain")
+@pytest.mark.usefixtures("derived_example")
 def test_a_report_holds_derivation_numbers_and_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -435,7 +435,7 @@ def test_tex_runs_only_when_the_source_or_a_figure_has_changed(
     assert contents == ["run 1", "run 1", "run 2", "run 3"]
 
 
-@pytest.mark.usefixtures("example_chain")
+@pytest.mark.usefixtures("derived_example")
 def test_a_study_without_values_gets_a_report_without_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -464,7 +464,7 @@ def test_a_rate_too_small_to_simulate_is_refused_before_the_derivation(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("example_chain")
+@pytest.mark.usefixtures("derived_example")
 @pytest.mark.parametrize(
     ("name", "figure"), [("bottleneck", "scaling"), ("stimulus_set", "frequency")]
 )

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from declarations import DISTRIBUTIONS
 from fuzz import Breach, Campaign, keep_contract
 from fuzz_contract import breaches
-from fuzz_requests import STUDY, Law, study_text, toml
+from fuzz_requests import INPUTS, STUDY, Law, study_text, toml
 from fuzz_worker import Outcome, Request, Worker
 
 SHARDS = 4
@@ -25,6 +26,10 @@ REFUSAL = "symdrift: learning.rate = -1 must be positive.\n"
 def worker() -> Iterator[Worker]:
     with Worker() as process:
         yield process
+
+
+def test_every_distribution_is_requested() -> None:
+    assert set(INPUTS) == set(DISTRIBUTIONS)
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from symdrift.documents.latex import PAGES, derivation_latex, fragment_latex, pa
 from symdrift.documents.numbers import Numbers, Table
 from symdrift.documents.pdf import compile_pdf
 from symdrift.documents.rendering import render_latex
-from symdrift.documents.sheet import sheet_latex
+from symdrift.documents.sheet import ESSENTIAL, ON_SHARED_AXES, sheet_latex
 from symdrift.documents.slides import slides_latex
 from symdrift.errors import RequestError
 from symdrift.files import write_text
@@ -68,6 +68,16 @@ def labels(source: str) -> list[str]:
 
 
 # -- fragment -----------------------------------------------------------------------------
+
+
+def test_the_sheet_names_labels_that_the_theory_states() -> None:
+    theory = ROOT / "symdrift" / "theory"
+    stated = {
+        keyword.replace("_", "-")
+        for path in theory.rglob("*.py")
+        for keyword in re.findall(r"^ +(\w+)=", path.read_text("utf-8"), re.MULTILINE)
+    }
+    assert (ESSENTIAL | {*ON_SHARED_AXES, *ON_SHARED_AXES.values()}) <= stated
 
 
 def test_a_fragment_has_no_preamble_and_names_what_it_needs() -> None:
@@ -254,7 +264,7 @@ def test_a_whole_derivation_in_other_letters_compiles_in_every_shape(
 
 
 @pytest.fixture
-def example_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+def derived_example(monkeypatch: pytest.MonkeyPatch) -> None:
     """The example derivation in the place of the one derived from the study."""
     monkeypatch.setattr(writing, "derive", lambda study, *progress: EXAMPLE)
     monkeypatch.setattr(
@@ -264,7 +274,7 @@ def example_chain(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-@pytest.mark.usefixtures("example_chain")
+@pytest.mark.usefixtures("derived_example")
 @pytest.mark.parametrize(
     ("formats", "names"),
     [
@@ -285,7 +295,7 @@ def test_each_format_writes_its_files(formats: str, names: set[str], tmp_path: P
     assert {path.name for path in tmp_path.iterdir()} == {*names, "kernels.py"}
 
 
-@pytest.mark.usefixtures("example_chain")
+@pytest.mark.usefixtures("derived_example")
 def test_the_width_is_that_of_article_and_fragment(tmp_path: Path) -> None:
     arguments = ["derive", "bottleneck", "--out", str(tmp_path), "--format", "tex,fragment"]
     assert run([*arguments, "--width", "column"]) == 0
@@ -330,7 +340,7 @@ def test_a_width_for_which_there_is_no_page_is_refused(width: str) -> None:
         page_of(width)
 
 
-@pytest.mark.usefixtures("example_chain")
+@pytest.mark.usefixtures("derived_example")
 def test_a_missing_tex_is_an_error_only_when_the_pdf_was_asked_for(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from declarations import DISTRIBUTIONS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +21,7 @@ from symdrift.inputs.distribution import Array
 COVARIANCE = np.array([[1.5, 0.6, 0.1], [0.6, 0.8, -0.2], [0.1, -0.2, 0.5]])
 STIMULI = np.array([[1.0, 0.0, 0.5], [0.2, -1.0, 0.0], [0.3, 0.4, 2.0], [0.0, 0.0, 0.0]])
 PROBABILITIES = np.array([0.4, 0.3, 0.2, 0.1])
-EVERY_DISTRIBUTION = [
+EVERY_DISTRIBUTION: list[InputDistribution] = [
     Gaussian(COVARIANCE),
     Elliptical(COVARIANCE, 0.5),
     Elliptical(COVARIANCE, 0.005),
@@ -31,8 +32,12 @@ EVERY_DISTRIBUTION = [
 ]
 
 
+def test_every_distribution_is_tested() -> None:
+    assert {inputs.kind for inputs in EVERY_DISTRIBUTION} == set(DISTRIBUTIONS)
+
+
 def name_of(inputs: InputDistribution) -> str:
-    return f"{type(inputs).__name__} {getattr(inputs, 'kurtosis', '')}"
+    return f"{inputs.kind} {inputs.kurtosis}"
 
 
 def fourth_moments(covariance: Array, scale: float) -> Array:

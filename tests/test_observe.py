@@ -24,7 +24,7 @@ from symdrift.observables import (
     mean_squared_displacement,
     observe,
 )
-from symdrift.observables.observation import observation_rows, parse_times
+from symdrift.observables.observation import CURVES, observation_rows, parse_times, series
 from symdrift.study import read_study
 from symdrift.tables import write_csv
 
@@ -75,6 +75,25 @@ def test_json_has_every_observable_and_only_finite_numbers(
     assert len(record["tuning"]["neurons"][0]) == 3
     assert run([*arguments, "--json"]) == 0
     assert capsys.readouterr().out == printed
+
+
+def test_every_observable_is_a_series_and_counted(observations: dict[str, Observation]) -> None:
+    """In files, and in the memory that is foreseen."""
+    observation = observations["anisotropic_autoencoder"]
+    record = observation.to_dict()
+    told = {"study", "approximation", "times", "warnings"}
+    found = {curve.observable for curve in series(observation)} - {"decorrelation_time"}
+    assert found == set(record) - told
+    first = [value[0] for value in record.values() if isinstance(value, list) and value]
+    by_stimulus = [
+        curve
+        for item in first
+        if isinstance(item, dict) and "stimulus" in item
+        for curve in item.values()
+        if isinstance(curve, list)
+    ]
+    assert all(len(curve) == len(observation.times) for curve in by_stimulus)
+    assert len(by_stimulus) == CURVES
 
 
 def test_csv_has_a_row_for_every_number_of_the_json(observations: dict[str, Observation]) -> None:

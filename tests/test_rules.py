@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
+from symdrift import rules
 from symdrift.evaluation.dense.coordinates import joined
 from symdrift.evaluation.dense.operator import expected_gradient
 from symdrift.rules.linear import TwoLayerLinear
+from symdrift.rules.rule import Rule
 from symdrift.study.problem import Array
 
+Sizes = tuple[int, int, int]
+"""Inputs, outputs and hidden units."""
 SIZES = st.tuples(*[st.integers(1, 4)] * 3)
+Entries = Callable[[int, int], Any]
+
+RULES: dict[type[Rule], Callable[[Sizes, Entries], Rule]] = {
+    TwoLayerLinear: lambda sizes, matrix: TwoLayerLinear(matrix(sizes[1], sizes[0]), 0.3),
+}
+"""An example of each rule; what it needs of matrices, ``matrix(rows, columns)`` gives."""
 
 
-def drawn(sizes: tuple[int, int, int], seed: int) -> tuple[TwoLayerLinear, tuple[Array, Array]]:
+def weights_of(kind: type[Rule], sizes: Sizes, matrix: Entries) -> tuple[Any, ...]:
+    """Weights of a rule in their order, each of its own shape."""
+    units = dict(zip(("inputs", "outputs", "hidden"), sizes, strict=True))
+    return tuple(matrix(units[rows], units[columns]) for rows, columns in kind.weights.values())
+
+
+def drawn(sizes: Sizes, seed: int) -> tuple[TwoLayerLinear, tuple[Array, Array]]:
     """A rule and weights of ``sizes = (n, m, p)``."""
     inputs, outputs, hidden = sizes
     random = np.random.default_rng(seed)
@@ -24,8 +45,15 @@ def drawn(sizes: tuple[int, int, int], seed: int) -> tuple[TwoLayerLinear, tuple
     return rule, (random.normal(size=(hidden, inputs)), random.normal(size=(outputs, hidden)))
 
 
+def test_every_rule_has_an_example() -> None:
+    for path in Path(rules.__file__).parent.glob("[!_]*.py"):
+        if path.stem != "rule":
+            import_module(f"symdrift.rules.{path.stem}")
+    assert {rule.__name__ for rule in Rule.__subclasses__()} == {rule.__name__ for rule in RULES}
+
+
 @given(sizes=SIZES, seed=st.integers(0, 99))
-def test_the_update_descends_the_loss_of_its_sample(sizes: tuple[int, int, int], seed: int) -> None:
+def test_the_update_descends_the_loss_of_its_sample(sizes: Sizes, seed: int) -> None:
     rule, weights = drawn(sizes, seed)
     random = np.random.default_rng(seed + 100)
     x, noise = random.normal(size=(sizes[0], 1)), random.normal(size=(sizes[1], 1))
@@ -43,32 +71,43 @@ def test_the_update_descends_the_loss_of_its_sample(sizes: tuple[int, int, int],
     assert slope == pytest.approx(-along, rel=1e-9, abs=1e-9)
 
 
+@pytest.mark.parametrize("kind", RULES, ids=lambda kind: kind.__name__)
 @given(sizes=SIZES, seed=st.integers(0, 99))
-def test_turned_weights_learn_turned(sizes: tuple[int, int, int], seed: int) -> None:
-    rule, weights = drawn(sizes, seed)
-    random = np.random.default_rng(seed + 200)
-    rotation = np.linalg.qr(random.normal(size=(sizes[2], sizes[2])))[0]
-    x, noise = random.normal(size=(sizes[0], 1)), random.normal(size=(sizes[1], 1))
+def test_turned_weights_learn_turned(kind: type[Rule], sizes: Sizes, seed: int) -> None:
+    random = np.random.default_rng(seed)
+
+    def matrix(rows: int, columns: int) -> Array:
+        return random.normal(size=(rows, columns))
+
+    rule, weights = RULES[kind](sizes, matrix), weights_of(kind, sizes, matrix)
+    rotation = np.linalg.qr(matrix(sizes[2], sizes[2]))[0]
+    x, noise = matrix(sizes[0], 1), matrix(sizes[1], 1)
     turned = rule.turned(rotation, weights)
     for one, other in zip(
         rule.update(turned, x, noise),
         rule.turned(rotation, rule.update(weights, x, noise)),
         strict=True,
     ):
-        np.testing.assert_allclose(one, other, atol=1e-12)
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(
         rule.representation(turned, x), rotation @ rule.representation(weights, x), atol=1e-12
     )
 
 
-def test_turned_weights_learn_turned_for_every_angle() -> None:
+@pytest.mark.parametrize("kind", RULES, ids=lambda kind: kind.__name__)
+def test_turned_weights_learn_turned_for_every_angle(kind: type[Rule]) -> None:
     """The same as an identity: the half-angle makes an arbitrary rotation rational."""
     half = sp.Symbol("t", real=True)
     cosine, sine = (1 - half**2) / (1 + half**2), 2 * half / (1 + half**2)
     rotation = sp.Matrix([[cosine, sine], [-sine, cosine]])
-    rule = TwoLayerLinear(sp.Matrix(2, 3, sp.symbols("a:6")), sp.Symbol("gamma"))
-    weights = (sp.Matrix(2, 3, sp.symbols("w:6")), sp.Matrix(2, 2, sp.symbols("u:4")))
-    x, noise = sp.Matrix(sp.symbols("x:3")), sp.Matrix(sp.symbols("e:2"))
+    letters = sp.numbered_symbols()
+
+    def matrix(rows: int, columns: int) -> sp.Matrix:
+        return sp.Matrix(rows, columns, lambda *_: next(letters))
+
+    sizes = (3, 2, 2)
+    rule, weights = RULES[kind](sizes, matrix), weights_of(kind, sizes, matrix)
+    x, noise = matrix(sizes[0], 1), matrix(sizes[1], 1)
     learned = rule.update(rule.turned(rotation, weights), x, noise)
     expected = rule.turned(rotation, rule.update(weights, x, noise))
     for one, other in zip(learned, expected, strict=True):

@@ -13,6 +13,7 @@ from time import process_time
 import numpy as np
 import pytest
 import sympy as sp
+from declarations import DISTRIBUTIONS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -495,7 +496,7 @@ def test_shipped_studies_are_complete(name: str) -> None:
 
 def test_a_study_of_each_kind_is_shipped() -> None:
     kinds = {read_study(name).inputs.distribution for name in shipped_studies()}
-    assert kinds == {"gaussian", "elliptical", "stimuli", "samples"}
+    assert kinds == set(DISTRIBUTIONS)
     assert {
         "misaligned_teacher",
         "synaptic_noise",
@@ -505,6 +506,16 @@ def test_a_study_of_each_kind_is_shipped() -> None:
         "bottleneck",
         "frequent_stimulus",
     } <= set(shipped_studies())
+
+
+@pytest.mark.parametrize("name", sorted(shipped_studies()))
+def test_a_study_and_its_numbers_say_the_same_of_the_inputs(name: str) -> None:
+    study = read_study(name)
+    written, found = study.inputs, study.problem().inputs
+    assert found.kind == written.distribution
+    known = {symbol: value.evaluate({}) for symbol, value in study.values.items()}
+    kurtosis = None if written.kurtosis is None else written.kurtosis.evaluate(known)
+    assert found.kurtosis == kurtosis
 
 
 def test_studies_travel_between_processes(anisotropic: Path) -> None:

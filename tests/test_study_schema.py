@@ -11,6 +11,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from declarations import DISTRIBUTIONS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,6 +59,10 @@ def test_the_files_are_those_of_the_declarations() -> None:
     """After a change of ``study/model.py``, ``python -m symdrift.study`` writes them."""
     assert json.loads(SCHEMA_FILE.read_text("utf-8")) == study_schema()
     assert TABLE_FILE.read_text("utf-8") == fields_page()
+
+
+def test_every_distribution_is_written_out() -> None:
+    assert set(INPUTS) == set(DISTRIBUTIONS)
 
 
 def test_the_schema_is_one() -> None:

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 @click.option(
     "--where",
     metavar="LABEL",
-    help="Write nothing; print the file and the line that derive the equation of this label, as "
-    "the HTML page and the LaTeX source name it.",
+    help="Write nothing; print the file and the line that state the equation of this label, as "
+    "the HTML page and the LaTeX source name it, or of a step (step:NAME) its function.",
 )
 @set_option
 def derive(
@@ -81,12 +81,13 @@ def derive(
 
 
 def _place(study: Study, label: str) -> str:
-    """File and line of the code that derives an equation."""
+    """File and line of the code that states an equation, or derives a step."""
     from symdrift.theory.derive import derive
 
     with progress_shown("deriving") as progress:
         derivation = derive(study, progress)
     places = {e.label: e.source for step in derivation.steps for e in step.equations}
+    places |= {f"step:{step.identifier}": step.source for step in derivation.steps}
     source = places.get(label.removeprefix("eq:"))
     if source is None:
         close = get_close_matches(label, places, n=1)

@@ -133,6 +133,7 @@ def step(
         assumptions=assumptions,
         checks=tuple(results),
         simplifications=tuple(rule for form in simplified for rule in form.applied),
+        source=Source(_within_package(code.co_filename), code.co_firstlineno),
     )
 
 

@@ -19,7 +19,7 @@ NOTEBOOK_WIDTH = 50.0
 
 @dataclass(frozen=True)
 class Source:
-    """Where an equation is derived: a file of the package and the line of its label."""
+    """A line of a file of the package: where a step begins, or the label of an equation stands."""
 
     file: str
     line: int
@@ -69,7 +69,7 @@ class Equation:
     symbol_names : Mapping[sympy.Basic, str]
         LaTeX of its symbols; filled in when the derivation is complete.
     source : Source or None
-        The code that derives it.
+        The line on which it is stated.
     """
 
     label: str
@@ -158,6 +158,8 @@ class Step:
     checks : tuple of Check
     simplifications : tuple of AppliedRule
         Rules that brought the equations into their form, in the order of application.
+    source : Source or None
+        The function that derives it.
     seconds : float
         Time that deriving and checking the step took.
     """
@@ -171,6 +173,7 @@ class Step:
     assumptions: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
     simplifications: tuple[AppliedRule, ...] = ()
+    source: Source | None = None
     seconds: float = field(default=0.0, compare=False)
 
     def _repr_latex_(self) -> str:

@@ -65,6 +65,10 @@ class InputDistribution(Protocol):
         """What keeps its fourth moments from being Gaussian, as a clause; ``None`` if nothing."""
 
     @property
+    def kurtosis(self) -> float | None:
+        """``kappa`` where its fourth moments are ``1 + kappa`` times the Gaussian ones."""
+
+    @property
     def always_noisy(self) -> bool:
         """Whether gradients vary from sample to sample whatever is learned."""
 

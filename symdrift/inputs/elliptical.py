@@ -107,26 +107,11 @@ class Elliptical:
         )
 
     def recipe(self) -> Recipe:
-        """A finite distribution of ``r^2`` stands for its gamma law.
-
-        The nodes of Gauss-Laguerre quadrature reproduce the moments of ``r^2`` up to order
-        ``2 * LENGTH_NODES - 1`` exactly, far beyond the second, which is all that the fourth
-        moment of the inputs involves.  ``r^2 / n`` has the orthogonal polynomials whose
-        recurrence is written down here, without a singular end: at relative variance 0 every
-        node is 1.
-        """
+        """A finite distribution of ``r^2`` stands for its gamma law."""
         if self.kurtosis == 0:
             return GAUSSIAN_RECIPE
-        from scipy.linalg import eigh_tridiagonal
-
-        order, variance = np.arange(LENGTH_NODES), self.length_variance
-        lower = order[1:]
-        nodes, axes = eigh_tridiagonal(
-            1 + 2 * variance * order, np.sqrt(variance * lower * (1 + variance * (lower - 1)))
-        )
-        weights = axes[0] ** 2
-        lengths = np.sqrt(len(self.covariance) * np.maximum(nodes, 0.0))[:, np.newaxis]
-        return Recipe(True, True, lengths, weights / weights.sum())
+        nodes, weights = length_nodes(self.length_variance)
+        return Recipe(True, True, np.sqrt(len(self.covariance) * nodes)[:, np.newaxis], weights)
 
     def named_stimuli(self, most: int) -> tuple[NamedVector, ...]:
         return named_axes(len(self.covariance))
@@ -134,6 +119,30 @@ class Elliptical:
     def scaled(self, factor: float) -> Elliptical:
         """The same inputs with ``factor`` times the variance in every direction."""
         return replace(self, covariance=factor * self.covariance)
+
+
+def length_nodes(variance: float) -> tuple[Array, Array]:
+    """Values of ``r^2 / n``, of relative variance ``rho``, that stand for all, and their weights.
+
+    The nodes of Gauss-Laguerre quadrature reproduce the moments of ``r^2`` up to order
+    ``2 * LENGTH_NODES - 1`` exactly, far beyond the second, which is all that the fourth
+    moment of the inputs involves.  ``r^2 / n`` has the orthogonal polynomials whose recurrence
+    is written down here, without a singular end: at relative variance 0 every node is 1.
+
+    Returns
+    -------
+    nodes, weights : Array
+        Shape ``(LENGTH_NODES,)`` each.
+    """
+    from scipy.linalg import eigh_tridiagonal
+
+    order = np.arange(LENGTH_NODES)
+    lower = order[1:]
+    nodes, axes = eigh_tridiagonal(
+        1 + 2 * variance * order, np.sqrt(variance * lower * (1 + variance * (lower - 1)))
+    )
+    weights = axes[0] ** 2
+    return np.maximum(nodes, 0.0), weights / weights.sum()
 
 
 def least_kurtosis(inputs: int) -> float:

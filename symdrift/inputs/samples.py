@@ -84,6 +84,7 @@ class Samples:
     kind: ClassVar[str] = "samples"
     full_rank: ClassVar[bool] = False
     not_gaussian: ClassVar[str] = "the inputs are not Gaussian"
+    kurtosis: ClassVar[None] = None
     always_noisy: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

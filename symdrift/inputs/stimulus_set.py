@@ -49,6 +49,7 @@ class StimulusSet:
     kind: ClassVar[str] = "stimuli"
     full_rank: ClassVar[bool] = False
     not_gaussian: ClassVar[str] = "the inputs are not Gaussian"
+    kurtosis: ClassVar[None] = None
     always_noisy: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

@@ -61,8 +61,8 @@ MATRICES = 6
 """Matrices of all hidden axes that are held for each lag."""
 MODES = 3
 """Numbers that are held for each lag and mode of the fluctuation."""
-CURVES = 14
-"""Numbers of the result for each lag and stimulus."""
+CURVES = 16
+"""Numbers of the result for each lag and stimulus, the lag itself with every observable."""
 PRINTED_BYTES = 250
 """Memory that a number takes as an object of Python and as text."""
 LONGEST = 4.0
@@ -319,10 +319,7 @@ def series(observation: Observation) -> Iterator[Series]:
 
 
 def _curves(
-    observable: str,
-    subject: str,
-    place: dict[str, int],
-    record: Displacement | Autocorrelation | PopulationAngle | DecoderDecay,
+    observable: str, subject: str, place: dict[str, int], record: Record
 ) -> Iterator[Series]:
     """What a record holds against the lag, by its names."""
     for part in record.written():

@@ -18,8 +18,11 @@ training on arrays.
 class Rule(ABC):
     """A rule by which a network learns from one sample, and the symmetry that it respects.
 
-    A new rule says its weights, its update, how its weights turn with the hidden layer, and
-    its representation; everything else is derived from these.
+    What a rule says is an equation, a polynomial or a step of training, as its matrices are; its
+    symmetry can be proved, and its training written as a loop.  No study names a rule yet: theory,
+    numbers and simulation are those of `TwoLayerLinear`.  Of these the setting of the theory takes
+    error, loss and gradient from the rule; what follows from them, and the compiled step of the
+    simulator, is written for two linear layers, and checks and tests hold it to the rule.
     """
 
     weights: ClassVar[Mapping[str, tuple[str, str]]]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, get_args
 
 from symdrift.expressions import Expression, number
 from symdrift.study.fields import Part, Parts, Variant, held_numbers
@@ -52,12 +52,18 @@ class Network:
     hidden: Annotated[Expression, Numbers(SIZE), "hidden units"]
 
 
+# Besides its fields each distribution has its name in a file, what sentences call it, and the
+# kurtosis by which its fourth moments are a multiple of Gaussian ones, None where they are not.
+
+
 @dataclass(frozen=True)
 class GaussianInputs:
     """Gaussian inputs; ``covariance`` is one variance, the eigenvalues, or a matrix."""
 
     covariance: _Covariance
     distribution: ClassVar[str] = "gaussian"
+    called: ClassVar[str] = "Gaussian inputs"
+    kurtosis: ClassVar[Expression] = _NONE
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,7 @@ class EllipticalInputs:
         Expression, Numbers(), "a third of the excess kurtosis, at least -2/(n + 2)"
     ]
     distribution: ClassVar[str] = "elliptical"
+    called: ClassVar[str] = "elliptical inputs"
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,8 @@ class StimulusInputs:
         "probability of each stimulus, together 1",
     ]
     distribution: ClassVar[str] = "stimuli"
+    called: ClassVar[str] = "a finite set of stimuli"
+    kurtosis: ClassVar[None] = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +114,8 @@ class SampleInputs:
         Expression | None, Numbers(SIZE), "principal components in the place of the columns"
     ] = None
     distribution: ClassVar[str] = "samples"
+    called: ClassVar[str] = "the rows of a data file"
+    kurtosis: ClassVar[None] = None
 
 
 InputsSpecification = GaussianInputs | EllipticalInputs | StimulusInputs | SampleInputs
@@ -180,7 +191,7 @@ class Specification:
     network: Annotated[Network, Part(Network), "network"]
     inputs: Annotated[
         InputsSpecification,
-        Variant("distribution", GaussianInputs, EllipticalInputs, StimulusInputs, SampleInputs),
+        Variant("distribution", *get_args(InputsSpecification)),
         "inputs",
     ]
     teacher: Annotated[Teacher, Part(Teacher), "teacher"] = Teacher()

@@ -32,6 +32,7 @@ FIELD_ROLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "network.hidden": ("inputs", "outputs", "hidden"),
         "inputs.covariance": ("input_variance", "input_covariance"),
         "inputs.stimuli": ("input",),
+        "inputs.components": (),
         "teacher.map": ("gain", "teacher"),
         "teacher.label_noise": ("label_noise",),
         "learning.rate": ("learning_rate",),

@@ -16,6 +16,7 @@ from symdrift.study.kinds import leaves
 from symdrift.study.model import (
     MOST_STIMULI,
     EllipticalInputs,
+    GaussianInputs,
     SampleInputs,
     Specification,
     StimulusInputs,
@@ -297,26 +298,29 @@ def _distribution(
 ) -> InputDistribution:
     from symdrift.inputs import Elliptical, Gaussian, StimulusSet
 
-    if isinstance(study.inputs, SampleInputs):
-        from symdrift.study.data_file import read_samples
+    def covariance(given: object) -> Array:
+        values = _array(numbers, "inputs.covariance", given)
+        return values if values.ndim == 2 else np.diag(np.broadcast_to(values, (inputs,)))
 
-        components, center = numbers.get("inputs.components"), study.inputs.center
-        return read_samples(
-            study.inputs.file,
-            inputs,
-            study.inputs.columns,
-            # Principal components are those about the mean, unless it is asked to stay.
-            components is not None if center is None else center,
-            None if components is None else int(components),
-        )
-    if isinstance(study.inputs, StimulusInputs):
-        return StimulusSet(
-            _array(numbers, "inputs.stimuli", study.inputs.stimuli),
-            _array(numbers, "inputs.probabilities", study.inputs.probabilities),
-        )
-    covariance = _array(numbers, "inputs.covariance", study.inputs.covariance)
-    if covariance.ndim < 2:
-        covariance = np.diag(np.broadcast_to(covariance, (inputs,)))
-    if isinstance(study.inputs, EllipticalInputs):
-        return Elliptical(covariance, numbers["inputs.kurtosis"])
-    return Gaussian(covariance)
+    match study.inputs:
+        case GaussianInputs():
+            return Gaussian(covariance(study.inputs.covariance))
+        case EllipticalInputs():
+            return Elliptical(covariance(study.inputs.covariance), numbers["inputs.kurtosis"])
+        case StimulusInputs():
+            return StimulusSet(
+                _array(numbers, "inputs.stimuli", study.inputs.stimuli),
+                _array(numbers, "inputs.probabilities", study.inputs.probabilities),
+            )
+        case SampleInputs():
+            from symdrift.study.data_file import read_samples
+
+            components, center = numbers.get("inputs.components"), study.inputs.center
+            return read_samples(
+                study.inputs.file,
+                inputs,
+                study.inputs.columns,
+                # Principal components are those about the mean, unless it is asked to stay.
+                components is not None if center is None else center,
+                None if components is None else int(components),
+            )

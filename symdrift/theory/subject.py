@@ -29,7 +29,7 @@ from symdrift.study.letters import other_meaning
 from symdrift.theory.linear.points import Direction
 from symdrift.theory.linear.two_axes import LABEL_NOISE
 
-_CALLED: Mapping[str, tuple[str, str]] = MappingProxyType(
+CALLED: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "network.inputs": ("number of inputs",) * 2,
         "network.outputs": ("number of outputs",) * 2,
@@ -38,6 +38,7 @@ _CALLED: Mapping[str, tuple[str, str]] = MappingProxyType(
         "inputs.kurtosis": ("kurtosis of the inputs",) * 2,
         "inputs.stimuli": ("component of the stimuli", "components of the stimuli"),
         "inputs.probabilities": ("probability of a stimulus", "probabilities of the stimuli"),
+        "inputs.components": ("number of principal components",) * 2,
         "teacher.map": ("gain of the teacher", "gains of the teacher"),
         "teacher.label_noise": ("variance of the label noise", "variances of the label noise"),
         "learning.rate": ("learning rate",) * 2,
@@ -174,29 +175,26 @@ def is_isotropic(study: Study) -> bool:
 def has_explicit_rate(study: Study) -> bool:
     """Whether the formulas of two axes are about this study.
 
-    Two inputs, two outputs, hidden units for both, Gaussian or elliptical inputs and the
-    same label noise in both outputs.
+    Two inputs, two outputs, hidden units for both, fourth moments that one kurtosis gives and
+    the same label noise in both outputs.
     """
     if has_open_sizes(study):
         return False
     inputs, outputs, hidden = (int(getattr(study.network, field).evaluate({})) for field in SIZES)
     noise = study.teacher.label_noise
     alike = not isinstance(noise, tuple) or noise[0] == noise[-1]
-    moments = isinstance(study.inputs, GaussianInputs | EllipticalInputs)
-    return inputs == outputs == 2 <= hidden and alike and moments
+    return inputs == outputs == 2 <= hidden and alike and study.inputs.kurtosis is not None
 
 
 def absent_sources(study: Study) -> tuple[sp.Symbol, ...]:
     """Sources of noise that a study of two axes does not have: kurtosis, label noise."""
-    sources = {LABEL_NOISE: study.teacher.label_noise}
-    if isinstance(study.inputs, EllipticalInputs):
-        sources[KURTOSIS] = study.inputs.kurtosis
-    absent = [] if KURTOSIS in sources else [KURTOSIS]
-    for source, value in sources.items():
+    sources = {KURTOSIS: study.inputs.kurtosis, LABEL_NOISE: study.teacher.label_noise}
+
+    def is_absent(value: Expression | tuple[Expression, ...] | None) -> bool:
         numbers = value if isinstance(value, tuple) else (value,)
-        if not any(number.symbols or number.evaluate({}) for number in numbers):
-            absent.append(source)
-    return tuple(absent)
+        return all(not one or not (one.symbols or one.evaluate({})) for one in numbers)
+
+    return tuple(source for source, value in sources.items() if is_absent(value))
 
 
 def has_synaptic_noise(study: Study) -> bool:
@@ -365,7 +363,7 @@ def called(study: Study) -> tuple[str, dict[str, sp.Basic]]:
     network, names, own = study.network, _in_derivation(study), renamed(study)
     alike = network.inputs == network.outputs == network.hidden
     sizes = {"network": ("number of inputs, outputs and hidden units",) * 2} if alike else {}
-    for field, nouns in {**sizes, **_CALLED}.items():
+    for field, nouns in {**sizes, **CALLED}.items():
         if alike and field.startswith("network."):
             continue
         matrix = f"{field}.0.0" in study.numbers

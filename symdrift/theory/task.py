@@ -15,14 +15,8 @@ from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.derivation.vocabulary import I_INDEX, KURTOSIS, L_INDEX, RANK, REACH, REACH_RANK
 from symdrift.evaluation.closed_form import Alignment, align
 from symdrift.evaluation.dense import MinimumPoint, solve_minimum
-from symdrift.inputs import Elliptical, InputDistribution, Samples, mean_share, percentage
-from symdrift.study import (
-    EllipticalInputs,
-    GaussianInputs,
-    SampleInputs,
-    StimulusInputs,
-    Study,
-)
+from symdrift.inputs import InputDistribution, Samples, mean_share, percentage
+from symdrift.study import EllipticalInputs, GaussianInputs, Study
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.theory.linear.two_axes import (
     LABEL_NOISE,
@@ -43,8 +37,8 @@ from symdrift.theory.subject import (
     are_data,
     called,
     has_explicit_rate,
-    minimum_is_aligned,
     has_open_sizes,
+    minimum_is_aligned,
     shares_axes,
 )
 
@@ -57,13 +51,6 @@ DIGITS = 6
 SMALLEST_CURVATURE = sp.Symbol("smallest_curvature", positive=True)
 
 LATEX: dict[sp.Basic, str] = {SMALLEST_CURVATURE: r"\min H"}
-
-_KINDS = {
-    GaussianInputs: "Gaussian inputs",
-    EllipticalInputs: "elliptical inputs",
-    StimulusInputs: "a finite set of stimuli",
-    SampleInputs: "the rows of a data file",
-}
 
 
 def task(study: Study) -> Iterator[Step]:
@@ -78,8 +65,9 @@ def task(study: Study) -> Iterator[Step]:
         problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
     )
     yield _minimum(study, problem, minimum)
-    if has_explicit_rate(study) and minimum.rank == 2:
-        yield _study_rate(problem, minimum, TwoAxes(absent_sources(study)))
+    kurtosis = problem.inputs.kurtosis
+    if kurtosis is not None and has_explicit_rate(study) and minimum.rank == 2:
+        yield _study_rate(problem, minimum, kurtosis, TwoAxes(absent_sources(study)))
 
 
 def _heavy_tails() -> Step:
@@ -131,6 +119,12 @@ def _heavy_tails() -> Step:
             ),
         ),
     )
+
+
+def _kind(study: Study) -> str:
+    """What the inputs are; Gaussian ones are not aligned here."""
+    unaligned = " whose covariance and teacher share no axes"
+    return study.inputs.called + (unaligned if isinstance(study.inputs, GaussianInputs) else "")
 
 
 def _origin(inputs: InputDistribution) -> str:
@@ -186,7 +180,7 @@ def _outlook(study: Study) -> Step:
     return step(
         symbols={**inline, "J": REACH},
         words={
-            "kind": _KINDS[type(study.inputs)],
+            "kind": _kind(study),
             "names": names,
             "moments": (
                 "{Sigma} is the second moment of these about zero. " if are_data(study) else ""
@@ -249,7 +243,7 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
         study_curvature=(SMALLEST_CURVATURE, _shown(minimum.certificate.hessian_min)),
         symbols={**inline, "J": REACH},
         words={
-            "kind": _KINDS[type(study.inputs)],
+            "kind": _kind(study),
             "inputs": _several(inputs, "input"),
             "outputs": _several(outputs, "output"),
             "hidden": _several(problem.hidden, "hidden unit"),
@@ -396,7 +390,9 @@ class _Frame:
         return float(expression.xreplace({k: sp.Float(v, 30) for k, v in self.values.items()}))
 
 
-def _study_rate(problem: LearningProblem, minimum: MinimumPoint, case: TwoAxes) -> Step:
+def _study_rate(
+    problem: LearningProblem, minimum: MinimumPoint, kurtosis: float, case: TwoAxes
+) -> Step:
     """The steady rotation of this study
 
     In the canonical frame the inputs of this study have the covariance [eq:study-frame]. The
@@ -407,7 +403,6 @@ def _study_rate(problem: LearningProblem, minimum: MinimumPoint, case: TwoAxes) 
     roots = np.sqrt(minimum.singular_values)
     axes = minimum.first_layer / roots[:, np.newaxis]
     covariance = axes @ problem.input_covariance @ axes.T
-    kurtosis = problem.inputs.kurtosis if isinstance(problem.inputs, Elliptical) else 0.0
     frame = _Frame(
         {
             S_1: float(minimum.singular_values[0]),
@@ -416,7 +411,7 @@ def _study_rate(problem: LearningProblem, minimum: MinimumPoint, case: TwoAxes) 
             SIGMA_22: float(covariance[1, 1]),
             SIGMA_12: float(covariance[0, 1]),
             GAMMA: float(problem.weight_decay),
-            KURTOSIS: float(kurtosis),
+            KURTOSIS: kurtosis,
             LABEL_NOISE: float(np.sqrt(problem.label_noise[0])),
         }
     )

@@ -21,7 +21,7 @@ from symdrift.algebra.equations import solve_lyapunov
 from symdrift.cache import cache_key
 from symdrift.derivation import chapter
 from symdrift.derivation.chapter import vanishes
-from symdrift.derivation.steps import Derivation, Equation, Step
+from symdrift.derivation.steps import Derivation, Equation, Source, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, symbol
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation.evaluate import evaluate
@@ -283,7 +283,7 @@ def test_a_step_is_told_by_its_function() -> None:
     lines = Path(__file__).read_text("utf-8").splitlines()
     for equation in told.equations:
         assert equation.source is not None
-        assert equation.source.file == "tests/test_chain.py"
+        assert equation.source.file == "tests/test_derivation.py"
         stem = equation.label.replace("-", "_").removesuffix("_1").removesuffix("_b")
         assert lines[equation.source.line - 1].strip().startswith(f"{stem}=")
     assert _told_by_its_function("", more=True).equations[-1].expression.rhs == 2
@@ -308,13 +308,16 @@ def test_a_step_without_its_docstring_says_why(monkeypatch: pytest.MonkeyPatch) 
 @each_study
 def test_every_label_stands_on_the_line_that_it_names(study: str) -> None:
     """Families of equations, ``label-1``, ``label-2``, stand together on the line of ``label``."""
+
+    def line_of(source: Source | None) -> str:
+        assert source is not None
+        assert source.file.startswith("symdrift/theory/")
+        return (ROOT / source.file).read_text("utf-8").splitlines()[source.line - 1]
+
     for step in derivation_of(study).steps:
+        assert line_of(step.source).startswith("def "), step.identifier
         for equation in step.equations:
-            source = equation.source
-            assert source is not None, equation.label
-            assert source.file.startswith("symdrift/theory/")
-            line = (ROOT / source.file).read_text("utf-8").splitlines()[source.line - 1]
-            (keyword,) = re.findall(r"^\s*(\w+)=", line)
+            (keyword,) = re.findall(r"^\s*(\w+)=", line_of(equation.source))
             label = keyword.replace("_", "-")
             assert equation.label == label or equation.label.startswith(f"{label}-")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ANISOTROPIC
+from declarations import number_fields
 from latex_tree import Accented, Node, Row, Scripts, Symbol, Word, parse
 
 import symdrift.derivation
@@ -26,9 +27,9 @@ from symdrift.study.letters import (
     refuse_letters_of_the_theory,
     resolve_notation,
 )
-from symdrift.study.roles import INDICES, PRESETS, ROLES, VOCABULARY
+from symdrift.study.roles import AT_HOME, FIELD_ROLES, INDICES, PRESETS, ROLES, VOCABULARY
 from symdrift.theory.derive import derive
-from symdrift.theory.subject import called
+from symdrift.theory.subject import CALLED, called
 from symdrift.typesetting.formula import Formula
 from symdrift.typesetting.glyphs import GLYPHS, Kind
 from symdrift.typesetting.reading import read, with_index, with_superscript
@@ -176,6 +177,11 @@ def test_what_is_offered_is_free_in_every_field(letter: str) -> None:
     refuse_letters_of_the_theory({}, [(field, letter, f"\\{letter}") for field in fields])
 
 
+def test_of_every_field_it_is_known_which_letters_are_at_home_there() -> None:
+    known = (*FIELD_ROLES, *AT_HOME.values())
+    assert [field for field in number_fields() if not field.startswith(known)] == []
+
+
 def test_symbols_that_print_alike_are_refused(write_study: Callable[[str], Path]) -> None:
     text = ANISOTROPIC.replace('"lambda_1"', '"alpha1"').replace('"lambda_2"', '"alpha_1"')
     with pytest.raises(
@@ -212,6 +218,12 @@ def test_a_number_is_an_entry_of_its_matrix_and_not_the_matrix(
         return
     with pytest.raises(RequestError, match='"Sigma", whose letter stands for the input covariance'):
         refuse_letters_of_the_theory(study.notation, uses)
+
+
+def test_of_every_field_it_is_known_what_its_numbers_are_called() -> None:
+    """But of stimuli that are followed: a derivation does not know them."""
+    fields = {field for field in number_fields() if not field.startswith("stimulus.")}
+    assert fields == set(CALLED)
 
 
 def test_a_document_says_what_each_symbol_of_the_study_stands_for() -> None:
