@@ -13,6 +13,7 @@ from symdrift.inputs.distribution import (
     NamedVector,
     Recipe,
     checked_covariance,
+    gaussian_nodes,
     named_axes,
     paired_moments,
 )
@@ -51,6 +52,10 @@ class Gaussian:
     def product_covariance(self, left: Array, right: Array) -> Array:
         """Isserlis: ``Cov = (L S L')*(R S R') + (L S R')*(R S L')`` (entrywise products)."""
         return paired_moments(self.covariance, left, right)
+
+    def nodes(self) -> tuple[Array, Array]:
+        """Gauss points and weights."""
+        return gaussian_nodes(self.covariance)
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
         """Independent inputs, shape ``size + (n,)``."""

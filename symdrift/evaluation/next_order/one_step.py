@@ -1,0 +1,300 @@
+"""One step of training, in powers of the root of the learning rate.
+
+Weights are ``Q (theta* + epsilon n)``: a rotation ``Q`` of the hidden layer, and a deviation ``n``
+orthogonal to the orbit.  A step adds ``epsilon^2 F(theta* + epsilon n)``, with
+``F = F_0 + epsilon F_1 n + epsilon^2 F_2 n n + epsilon^3 F_3 n n n``, and is read as
+
+``theta* + epsilon n + epsilon^2 F = exp(Xi) (theta* + epsilon n')``.
+
+The rotation ``Xi`` begins at ``epsilon^3``, since no sample's gradient has a component along the
+orbit; power by power its part along the orbit fixes ``Xi``, and what remains is ``n'``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from symdrift.evaluation.next_order.batches import Chunk
+from symdrift.evaluation.next_order.polynomials import (
+    PolynomialMatrix,
+    constant,
+    symmetrised,
+)
+from symdrift.rules.rule import Rule
+from symdrift.study.problem import Array
+
+CHUNK_BYTES = 2**27
+"""Memory that the forms of the samples looked at together may take."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Points that stand for the samples of a problem.
+
+    Attributes
+    ----------
+    inputs, noise : Array
+        Shapes ``(K, n)`` and ``(K, m)``.
+    weights : Array
+        With which averages of polynomials of even degree up to eight are exact, shape ``(K,)``.
+    """
+
+    inputs: Array
+    noise: Array
+    weights: Array
+
+    def __getitem__(self, part: slice) -> Samples:
+        return Samples(self.inputs[part], self.noise[part], self.weights[part])
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """Coordinates across the orbit, at one of its points.
+
+    Attributes
+    ----------
+    rule : Rule
+    point : tuple of Array
+        Weights ``theta*``, as the rule orders them.
+    normal : Array
+        Orthonormal axes of the deviation, shape ``(weights, d)``.
+    curvatures : Array
+        ``h``, of the expected loss along them, shape ``(d,)``.
+    reading : Array
+        What turns weights into angles of rotation, shape ``(planes, weights)``.
+    generators : Array
+        ``E_ij - E_ji`` of each plane, shape ``(planes, p, p)``.
+    turned : Array
+        A normal axis turned by a generator, in normal coordinates, shape ``(planes, d, d)``;
+        the last axis is that of the result.
+    turned_angles : Array
+        The same as angles, shape ``(planes, d, planes)``.
+    twice_turned : Array
+        ``theta*`` turned by two generators, the second first, as angles, shape
+        ``(planes, planes, planes)``.
+    commutators : Array
+        ``[X_a, X_b] = sum_c f_abc X_c``, shape ``(planes, planes, planes)``.
+    """
+
+    rule: Rule
+    point: tuple[Array, ...]
+    normal: Array
+    curvatures: Array
+    reading: Array
+    generators: Array
+    turned: Array
+    turned_angles: Array
+    twice_turned: Array
+    commutators: Array
+
+    @property
+    def dimension(self) -> int:
+        """Normal coordinates ``d``."""
+        return len(self.curvatures)
+
+
+def slice_at(rule: Rule, point: tuple[Array, ...], samples: Samples, hidden: int) -> Slice:
+    """Coordinates across the orbit through a minimum.
+
+    Parameters
+    ----------
+    rule : Rule
+    point : tuple of Array
+        Weights at the minimum.
+    samples : Samples
+        Exact to the second degree, which the expected update needs.
+    hidden : int
+        Hidden units ``p``, all of them active.
+    """
+    rows, columns = np.triu_indices(hidden, 1)
+    places = np.arange(len(rows))
+    generators = np.zeros((len(rows), hidden, hidden))
+    generators[places, rows, columns], generators[places, columns, rows] = 1.0, -1.0
+
+    def turned(weights: Array) -> Array:
+        """Weights raveled along the first axis, shape ``(..., weights)``, by every generator."""
+        return np.array([_turned(rule, point, generator, weights) for generator in generators])
+
+    flat = _raveled(point)
+    size = len(flat)
+    tangents = turned(flat).reshape(len(rows), size)
+    basis, _ = np.linalg.qr(tangents.T)
+    outside = np.eye(size) - basis @ basis.T
+    response = np.tensordot(samples.weights, update_forms(rule, point, np.eye(size), samples)[1], 1)
+    hessian = -symmetrised(response, 0)
+    # Curvatures on the orbit itself are moved out of the way.
+    lifted = outside @ hessian @ outside + 2 * np.trace(hessian) * basis @ basis.T
+    curvatures, axes = np.linalg.eigh(lifted)
+    dimension = size - len(rows)
+    normal = axes[:, :dimension]
+    reading = np.linalg.solve(tangents @ tangents.T, tangents) if len(rows) else tangents
+    moved = turned(normal.T).reshape(len(rows), dimension, size)
+    twice = turned(tangents).reshape(len(rows), len(rows), size)
+    products = np.einsum("aij,bjk->abik", generators, generators)
+    return Slice(
+        rule=rule,
+        point=point,
+        normal=normal,
+        curvatures=curvatures[:dimension],
+        reading=reading,
+        generators=generators,
+        turned=moved @ normal,
+        turned_angles=moved @ reading.T,
+        twice_turned=twice @ reading.T,
+        commutators=(products - products.swapaxes(0, 1))[:, :, rows, columns],
+    )
+
+
+def _raveled(weights: tuple[Array, ...]) -> Array:
+    return np.concatenate([matrix.reshape(*matrix.shape[:-2], -1) for matrix in weights], axis=-1)
+
+
+def _turned(rule: Rule, point: tuple[Array, ...], generator: Array, weights: Array) -> Array:
+    """What an infinitesimal rotation adds to weights, shape ``(..., weights)``."""
+    matrices, start = [], 0
+    for matrix in point:
+        part = weights[..., start : start + matrix.size]
+        matrices.append(constant(part.reshape(-1, *matrix.shape)))
+        start += matrix.size
+    identity = np.eye(len(generator))
+    rotation = PolynomialMatrix({0: identity[np.newaxis], 1: generator[np.newaxis, np.newaxis]})
+    moved = (matrix.terms[1][:, 0] for matrix in rule.turned(rotation, tuple(matrices)))
+    return _raveled(tuple(moved)).reshape(weights.shape)
+
+
+def step_fields(slice_: Slice, samples: Samples, fluctuation: Array) -> Iterator[Chunk]:
+    """What every sample does to rotation and deviation, chunk by chunk.
+
+    Parameters
+    ----------
+    slice_ : Slice
+    samples : Samples
+    fluctuation : Array
+        ``Gamma``, shape ``(d, d)``, with which the cubic part of the rotation is contracted.
+
+    Yields
+    ------
+    (Array, dict)
+        Weights and the fields, linear in the sample's update, each with a first axis for the
+        samples:
+
+        - ``force`` (d,): ``F_0``, the new deviation at ``epsilon``;
+        - ``response`` (d, d): its next power, linear in ``n``;
+        - ``bend`` (d, d, d): the next, quadratic;
+        - ``turn`` (planes, d): the rotation at ``epsilon^3``, linear;
+        - ``second_turn`` (planes, d, d): at ``epsilon^4``, quadratic;
+        - ``third_turn`` (planes, d): at ``epsilon^5``, the cubic part, of which two factors are
+          contracted with ``Gamma`` in every way.
+    """
+    size, read = slice_.dimension, slice_.reading
+    count = max(1, CHUNK_BYTES // (8 * len(slice_.normal) * (size + 4) * size**2))
+    for start in range(0, len(samples.weights), count):
+        part = samples[start : start + count]
+        first, second, third, fourth = update_forms(
+            slice_.rule, slice_.point, slice_.normal, part
+        )
+        turn = read @ second
+        second_turn = _projected(read, third) - _after(turn, slice_.turned_angles)
+        turned = np.einsum("zbij,bla->zaijl", second_turn, slice_.turned_angles, optimize=True)
+        yield part.weights, {
+            "force": first @ slice_.normal,
+            "response": slice_.normal.T @ second,
+            "bend": _projected(slice_.normal.T, third) - _after(turn, slice_.turned),
+            "turn": turn,
+            "second_turn": second_turn,
+            "third_turn": _third_turn(read, fourth, turned, fluctuation),
+        }
+
+
+def _third_turn(read: Array, fourth: Array, turned: Array, fluctuation: Array) -> Array:
+    """Cubic part of the rotation, contracted with ``Gamma``; ``turned`` is symmetric in two axes."""
+    cubic = fourth.reshape(*fourth.shape[:3], -1) @ fluctuation.ravel()
+    return np.asarray(
+        3 * read @ cubic
+        - 2 * np.einsum("zaijl,jl->zai", turned, fluctuation)
+        - np.einsum("zaijl,ij->zal", turned, fluctuation)
+    )
+
+
+def update_forms(
+    rule: Rule, point: tuple[Array, ...], axes: Array, samples: Samples
+) -> tuple[Array, Array, Array, Array]:
+    """``F_0`` to ``F_3`` of every sample, multilinear forms of a deviation along some axes.
+
+    Parameters
+    ----------
+    axes : Array
+        Shape ``(weights, d)``.
+
+    Returns
+    -------
+    tuple of Array
+        Shapes ``(K, weights)`` to ``(K, weights, d, d, d)``.
+    """
+    weights, start = [], 0
+    for matrix in point:
+        along = axes[start : start + matrix.size].T
+        start += matrix.size
+        linear = along.reshape(1, -1, *matrix.shape)
+        weights.append(PolynomialMatrix({0: matrix[np.newaxis], 1: linear}))
+    update = rule.update(
+        tuple(weights),
+        constant(samples.inputs[:, :, np.newaxis]),
+        constant(samples.noise[:, :, np.newaxis]),
+    )
+
+    def joined(degree: int) -> Array:
+        forms = [matrix.form(degree, axes.shape[1]) for matrix in update]
+        shapes = [(len(samples.weights), *form.shape[1:]) for form in forms]
+        return np.concatenate(
+            [np.broadcast_to(form, shape) for form, shape in zip(forms, shapes, strict=True)],
+            axis=1,
+        )
+
+    return joined(0), joined(1), joined(2), joined(3)
+
+
+def _projected(rows: Array, form: Array) -> Array:
+    """Components of a form on some directions, shape ``(K, directions) + ...``."""
+    return np.asarray(np.moveaxis(np.tensordot(form, rows, axes=(1, 1)), -1, 1))
+
+
+def _after(turn: Array, moved: Array) -> Array:
+    """A turn that is linear in ``n``, applied to ``n``: a symmetric form of degree two."""
+    return symmetrised(np.einsum("zbi,bja->zaij", turn, moved, optimize=True), 2)
+
+
+def expected_forms(slice_: Slice, samples: Samples, second_turn: Array) -> dict[str, Array]:
+    """Forms of the expected update, which the second moment of the inputs decides.
+
+    Parameters
+    ----------
+    slice_ : Slice
+    samples : Samples
+        Exact to the second degree.
+    second_turn : Array
+        Its mean, shape ``(planes, d, d)``.
+
+    Returns
+    -------
+    dict of str to Array
+        ``pull`` (d, d, d) and ``cubic_pull`` (d, d, d, d), the update along the normal axes;
+        ``third_turn`` (planes, d, d, d), the cubic part of the rotation at ``epsilon^5``;
+        ``third_bend`` (d, d, d, d), that of the new deviation.
+    """
+    forms = update_forms(slice_.rule, slice_.point, slice_.normal, samples)
+    quadratic, cubic = (np.tensordot(samples.weights, form, 1) for form in forms[2:])
+    turned, bent = (
+        np.einsum("bij,bla->aijl", second_turn, moved)
+        for moved in (slice_.turned_angles, slice_.turned)
+    )
+    pull = np.tensordot(slice_.normal.T, cubic, 1)
+    return {
+        "pull": np.tensordot(slice_.normal.T, quadratic, 1),
+        "cubic_pull": pull,
+        "third_turn": symmetrised(np.tensordot(slice_.reading, cubic, 1) - turned, 1),
+        "third_bend": symmetrised(pull - bent, 1),
+    }
