@@ -183,18 +183,14 @@ class _Expansion:
 def _expanded(problem: LearningProblem, minimum: MinimumPoint) -> _Expansion:
     """Moments of the deviation, excess loss and rotation, at both orders."""
     average = _average_samples(problem)
-    slice_ = slice_at(
-        TwoLayerLinear(constant(problem.teacher), problem.weight_decay),
-        (minimum.first_layer, minimum.second_layer),
-        average,
-        minimum.rank,
-    )
+    rule = TwoLayerLinear(constant(problem.teacher, 3), problem.weight_decay)
+    point = (minimum.first_layer, minimum.second_layer)
+    slice_ = slice_at(rule, point, average, minimum.rank)
     curvatures, batch = slice_.curvatures, problem.batch
     samples = _samples(problem)
-    force = _forces(problem, minimum, samples) @ slice_.normal
-    noise = (force.T * samples.weights) @ force / batch
-    chunks = list(step_fields(slice_, samples, leading_covariance(noise, curvatures)))
-    means = batch_means(MEANS, chunks, batch)
+    force = update_forms(rule, point, slice_.normal, samples, 0)[0] @ slice_.normal
+    gamma = leading_covariance((force.T * samples.weights) @ force / batch, curvatures)
+    means = batch_means(MEANS, step_fields(slice_, samples, gamma), batch)
     means |= expected_forms(slice_, average, means["second_turn"])
     means["fourth_linear"] = linear_fourth(slice_.turned, means["turn_force"])
     stationary = stationary_moments(means, curvatures)
@@ -208,16 +204,8 @@ def _expanded(problem: LearningProblem, minimum: MinimumPoint) -> _Expansion:
         slice_,
         stationary,
         (0.5 * float(curvatures @ np.diagonal(stationary.covariance)), float(following)),
-        rotation(slice_, poisson, stationary, chunks, batch),
+        rotation(slice_, poisson, stationary, step_fields(slice_, samples, gamma), batch),
     )
-
-
-def _forces(problem: LearningProblem, minimum: MinimumPoint, samples: Samples) -> Array:
-    """Every sample's update at the minimum, raveled, shape ``(K, weights)``."""
-    point = (minimum.first_layer, minimum.second_layer)
-    rule = TwoLayerLinear(constant(problem.teacher), problem.weight_decay)
-    nowhere = np.zeros((sum(matrix.size for matrix in point), 0))
-    return update_forms(rule, point, nowhere, samples)[0]
 
 
 def _average_samples(problem: LearningProblem) -> Samples:

@@ -123,7 +123,8 @@ def slice_at(rule: Rule, point: tuple[Array, ...], samples: Samples, hidden: int
     tangents = turned(flat).reshape(len(rows), size)
     basis, _ = np.linalg.qr(tangents.T)
     outside = np.eye(size) - basis @ basis.T
-    response = np.tensordot(samples.weights, update_forms(rule, point, np.eye(size), samples)[1], 1)
+    forms = update_forms(rule, point, np.eye(size), samples, 1)
+    response = np.tensordot(samples.weights, forms[1], 1)
     hessian = -symmetrised(response, 0)
     # Curvatures on the orbit itself are moved out of the way.
     lifted = outside @ hessian @ outside + 2 * np.trace(hessian) * basis @ basis.T
@@ -149,20 +150,18 @@ def slice_at(rule: Rule, point: tuple[Array, ...], samples: Samples, hidden: int
 
 
 def _raveled(weights: tuple[Array, ...]) -> Array:
-    return np.concatenate([matrix.reshape(*matrix.shape[:-2], -1) for matrix in weights], axis=-1)
+    return np.concatenate([matrix.ravel() for matrix in weights])
 
 
 def _turned(rule: Rule, point: tuple[Array, ...], generator: Array, weights: Array) -> Array:
     """What an infinitesimal rotation adds to weights, shape ``(..., weights)``."""
-    matrices, start = [], 0
-    for matrix in point:
-        part = weights[..., start : start + matrix.size]
-        matrices.append(constant(part.reshape(-1, *matrix.shape)))
-        start += matrix.size
+    matrices = tuple(constant(matrix, 1) for matrix in _separated(weights, point))
     identity = np.eye(len(generator))
-    rotation = PolynomialMatrix({0: identity[np.newaxis], 1: generator[np.newaxis, np.newaxis]})
-    moved = (matrix.terms[1][:, 0] for matrix in rule.turned(rotation, tuple(matrices)))
-    return _raveled(tuple(moved)).reshape(weights.shape)
+    rotation = PolynomialMatrix(
+        {0: identity[..., np.newaxis], 1: generator[..., np.newaxis, np.newaxis]}, 1
+    )
+    moved = [matrix.form(1)[..., 0] for matrix in rule.turned(rotation, matrices)]
+    return np.concatenate(moved, axis=1).reshape(weights.shape)
 
 
 def step_fields(slice_: Slice, samples: Samples, fluctuation: Array) -> Iterator[Chunk]:
@@ -190,13 +189,17 @@ def step_fields(slice_: Slice, samples: Samples, fluctuation: Array) -> Iterator
           contracted with ``Gamma`` in every way.
     """
     size, read = slice_.dimension, slice_.reading
-    count = max(1, CHUNK_BYTES // (8 * len(slice_.normal) * (size + 4) * size**2))
+    count = max(1, CHUNK_BYTES // (16 * len(slice_.normal) * (size + 4) * size))
+    around = _around(slice_, fluctuation)
     for start in range(0, len(samples.weights), count):
         part = samples[start : start + count]
-        first, second, third, fourth = update_forms(
-            slice_.rule, slice_.point, slice_.normal, part
-        )
+        first, second, third = update_forms(slice_.rule, slice_.point, slice_.normal, part, 2)
         turn = read @ second
+        # Averaged over deviations, the response has more: three times the cubic form.
+        averaged = np.mean(
+            [update_forms(slice_.rule, point, slice_.normal, part, 1)[1] for point in around],
+            axis=0,
+        )
         second_turn = _projected(read, third) - _after(turn, slice_.turned_angles)
         turned = np.einsum("zbij,bla->zaijl", second_turn, slice_.turned_angles, optimize=True)
         yield part.weights, {
@@ -205,56 +208,69 @@ def step_fields(slice_: Slice, samples: Samples, fluctuation: Array) -> Iterator
             "bend": _projected(slice_.normal.T, third) - _after(turn, slice_.turned),
             "turn": turn,
             "second_turn": second_turn,
-            "third_turn": _third_turn(read, fourth, turned, fluctuation),
+            "third_turn": read @ averaged
+            - turn
+            - 2 * np.einsum("zaijl,jl->zai", turned, fluctuation)
+            - np.einsum("zaijl,ij->zal", turned, fluctuation),
         }
 
 
-def _third_turn(read: Array, fourth: Array, turned: Array, fluctuation: Array) -> Array:
-    """Cubic part of the rotation, contracted with ``Gamma``; ``turned`` is symmetric in two axes."""
-    cubic = fourth.reshape(*fourth.shape[:3], -1) @ fluctuation.ravel()
-    return np.asarray(
-        3 * read @ cubic
-        - 2 * np.einsum("zaijl,jl->zai", turned, fluctuation)
-        - np.einsum("zaijl,ij->zal", turned, fluctuation)
+def _around(slice_: Slice, fluctuation: Array) -> list[tuple[Array, ...]]:
+    """Points whose deviations from the minimum have mean zero and covariance ``Gamma``."""
+    variances, axes = np.linalg.eigh(fluctuation)
+    size = len(variances)
+    deviations = slice_.normal @ (axes * np.sqrt(size * np.maximum(variances, 0)))
+    flat = _raveled(slice_.point)
+    return [
+        _separated(flat + sign * deviation, slice_.point)
+        for deviation in deviations.T
+        for sign in (1, -1)
+    ]
+
+
+def _separated(flat: Array, like: tuple[Array, ...]) -> tuple[Array, ...]:
+    """Matrices of given shapes from weights raveled along the last axis."""
+    ends = np.cumsum([matrix.size for matrix in like])[:-1]
+    parts = np.split(flat, ends, axis=-1)
+    return tuple(
+        part.reshape(*flat.shape[:-1], *matrix.shape)
+        for part, matrix in zip(parts, like, strict=True)
     )
 
 
 def update_forms(
-    rule: Rule, point: tuple[Array, ...], axes: Array, samples: Samples
-) -> tuple[Array, Array, Array, Array]:
-    """``F_0`` to ``F_3`` of every sample, multilinear forms of a deviation along some axes.
+    rule: Rule, point: tuple[Array, ...], axes: Array, samples: Samples, highest: int
+) -> list[Array]:
+    """``F_0``, ``F_1``, ... of every sample, multilinear forms of a deviation along some axes.
 
     Parameters
     ----------
     axes : Array
         Shape ``(weights, d)``.
+    highest : int
+        Degree of the last form.
 
     Returns
     -------
-    tuple of Array
-        Shapes ``(K, weights)`` to ``(K, weights, d, d, d)``.
+    list of Array
+        Shapes ``(K, weights)``, ``(K, weights, d)``, and so on.
     """
-    weights, start = [], 0
-    for matrix in point:
-        along = axes[start : start + matrix.size].T
-        start += matrix.size
-        linear = along.reshape(1, -1, *matrix.shape)
-        weights.append(PolynomialMatrix({0: matrix[np.newaxis], 1: linear}))
-    update = rule.update(
-        tuple(weights),
-        constant(samples.inputs[:, :, np.newaxis]),
-        constant(samples.noise[:, :, np.newaxis]),
-    )
-
-    def joined(degree: int) -> Array:
-        forms = [matrix.form(degree, axes.shape[1]) for matrix in update]
-        shapes = [(len(samples.weights), *form.shape[1:]) for form in forms]
-        return np.concatenate(
-            [np.broadcast_to(form, shape) for form, shape in zip(forms, shapes, strict=True)],
-            axis=1,
+    along = _separated(axes.T, point)
+    weights = tuple(
+        PolynomialMatrix(
+            {0: matrix[..., np.newaxis], 1: np.moveaxis(linear, 0, -1)[:, :, np.newaxis]}, highest
         )
-
-    return joined(0), joined(1), joined(2), joined(3)
+        for matrix, linear in zip(point, along, strict=True)
+    )
+    update = rule.update(
+        weights,
+        constant(samples.inputs[:, :, np.newaxis], highest),
+        constant(samples.noise[:, :, np.newaxis], highest),
+    )
+    return [
+        np.concatenate([matrix.form(degree) for matrix in update], axis=1)
+        for degree in range(highest + 1)
+    ]
 
 
 def _projected(rows: Array, form: Array) -> Array:
@@ -285,7 +301,7 @@ def expected_forms(slice_: Slice, samples: Samples, second_turn: Array) -> dict[
         ``third_turn`` (planes, d, d, d), the cubic part of the rotation at ``epsilon^5``;
         ``third_bend`` (d, d, d, d), that of the new deviation.
     """
-    forms = update_forms(slice_.rule, slice_.point, slice_.normal, samples)
+    forms = update_forms(slice_.rule, slice_.point, slice_.normal, samples, 3)
     quadratic, cubic = (np.tensordot(samples.weights, form, 1) for form in forms[2:])
     turned, bent = (
         np.einsum("bij,bla->aijl", second_turn, moved)

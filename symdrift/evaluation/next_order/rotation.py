@@ -30,9 +30,10 @@ PRODUCTS = {
     "delta_force_force": "delta_ai force_j force_l -> aijl",
     "delta_late": "delta_ai late_bj -> abij",
     "delta_driven_force": "delta_am driven_bij force_i -> abmj",
-    "second_second": "second_aij second_blm -> abijlm",
-    "second_force": "second_aij force_l -> aijl",
-    "second_force_force": "second_aij force_l force_m -> aijlm",
+    "second_second": "white_aij white_bij -> ab",
+    "level_level": "level_a level_b -> ab",
+    "level_force": "level_a force_l -> al",
+    "level_force_force": "level_a force_l force_m -> alm",
     "force_force": "force_i force_j -> ij",
     "force_cubed": "force_i force_j force_l -> ijl",
     "force_fourth": "force_i force_j force_l force_m -> ijlm",
@@ -68,12 +69,15 @@ def increments(
     ------
     (Array, dict)
         Weights and, beside ``force``: ``delta`` at ``epsilon^3``, linear in ``n``; ``second`` at
-        ``epsilon^4``, quadratic; at ``epsilon^5`` ``late``, whose cubic part is contracted with
+        ``epsilon^4``, quadratic, with its mean ``level`` over ``Gamma`` and in coordinates in
+        which ``Gamma`` is the identity, ``white``; at ``epsilon^5`` ``late``, whose cubic part is contracted with
         ``Gamma``, and ``driven``, to be multiplied by another ``force`` of the step.
     """
     covariance, angles = stationary.covariance, slice_.turned_angles
     second, third, linear = poisson.second, poisson.third, poisson.third_linear
     contracted = np.einsum("aijl,jl->ai", third, covariance)
+    variances, axes = np.linalg.eigh(covariance)
+    root = axes * np.sqrt(np.maximum(variances, 0))
     fourth = 12 * np.einsum("aijlm,jl->aim", poisson.fourth, covariance)
     for weights, fields in chunks:
         force, response = fields["force"], fields["response"]
@@ -102,6 +106,8 @@ def increments(
             "force": force,
             "delta": delta,
             "second": quadratic,
+            "level": np.einsum("zaij,ij->za", quadratic, covariance),
+            "white": np.einsum("zaij,ik,jl->zakl", quadratic, root, root, optimize=True),
             "late": late,
             "driven": driven,
         }
@@ -142,13 +148,14 @@ def rotation(
     leading = np.einsum("abij,ij->ab", means["delta_delta"], covariance)
     # Two increments of epsilon^4: quadratic, linear in the force, and quadratic in it.
     squares = (
-        np.einsum("abijlm,ijlm->ab", means["second_second"], stationary.fourth)
+        2 * means["second_second"]
+        + means["level_level"]
         + np.einsum("ai,bj,ij->ab", linear, linear, means["force_force"])
         + np.einsum("aij,blm,ijlm->ab", second, second, means["force_fourth"])
     )
     crossed = (
-        np.einsum("aijl,bl,ij->ab", means["second_force"], linear, covariance)
-        + np.einsum("aijlm,blm,ij->ab", means["second_force_force"], second, covariance)
+        np.einsum("al,bl->ab", means["level_force"], linear)
+        + np.einsum("alm,blm->ab", means["level_force_force"], second)
         + np.einsum("ai,bjl,ijl->ab", linear, second, means["force_cubed"])
         # One of epsilon^3 and one of epsilon^5.
         + np.einsum("abij,ij->ab", means["delta_late"], covariance)
