@@ -8,6 +8,8 @@ expanded in powers of ``epsilon`` for any update that is a polynomial of the wei
 - `one_step`: rotation and new deviation after one step, power by power,
 - `batches`: averages of products over the samples of a step,
 - `stationary`: moments of the deviation, where it neither grows nor shrinks,
-- `rotation`: Poisson functions, covariance of rotations, decay of representations,
+- `poisson`: the function that turns rotations into increments without memory,
+- `rotation`: covariance of rotations, decay of representations,
+- `expansion`: all of these of one problem,
 - `corrections`: the correction of each number of an evaluation.
 """

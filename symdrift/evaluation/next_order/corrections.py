@@ -9,39 +9,12 @@ import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.dense.coordinates import hidden_planes
-from symdrift.evaluation.dense.landscape import MinimumPoint, in_units, solve_minimum
-from symdrift.evaluation.next_order.batches import batch_means
-from symdrift.evaluation.next_order.one_step import (
-    Samples,
-    Slice,
-    expected_forms,
-    slice_at,
-    step_fields,
-    update_forms,
-)
-from symdrift.evaluation.next_order.poisson import PRODUCTS as POISSON_PRODUCTS
-from symdrift.evaluation.next_order.poisson import poisson_function
-from symdrift.evaluation.next_order.polynomials import constant
-from symdrift.evaluation.next_order.rotation import Rotation, rotation
-from symdrift.evaluation.next_order.stationary import PRODUCTS as STATIONARY_PRODUCTS
-from symdrift.evaluation.next_order.stationary import (
-    Stationary,
-    leading_covariance,
-    linear_fourth,
-    stationary_moments,
-)
+from symdrift.evaluation.dense.landscape import in_units, solve_minimum
+from symdrift.evaluation.next_order.expansion import Expansion, expand
 from symdrift.evaluation.units import natural_units
 from symdrift.memory import available_memory
 from symdrift.records import Record
-from symdrift.rules.linear import TwoLayerLinear
-from symdrift.study.problem import Array, LearningProblem, Stimulus
-
-MEANS = {
-    **STATIONARY_PRODUCTS,
-    **POISSON_PRODUCTS,
-    "bend": "bend_ijl -> ijl",
-    "second_turn": "second_turn_aij -> aij",
-}
+from symdrift.study.problem import LearningProblem, Stimulus
 
 ROUNDING = 1e-12
 """Size, relative to the largest of its kind, below which a number is zero and has no correction."""
@@ -118,7 +91,7 @@ def corrections(problem: LearningProblem) -> Corrections:
     _require_memory(problem, minimum.rank)
     units = natural_units(problem.teacher, problem.input_covariance)
     natural, minimum = units.problem(problem), in_units(minimum, units)
-    expansion = _expanded(natural, minimum)
+    expansion = expand(natural, minimum)
     stationary, turning = expansion.stationary, expansion.rotation
     excess = expansion.excess_loss
     # A rate in natural units is the rate over the factor of the curvature, and so is 1 / c.
@@ -172,90 +145,9 @@ def _require_memory(problem: LearningProblem, rank: int) -> None:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class _Expansion:
-    slice_: Slice
-    stationary: Stationary
-    excess_loss: tuple[float, float]
-    rotation: Rotation
-
-
-def _expanded(problem: LearningProblem, minimum: MinimumPoint) -> _Expansion:
-    """Moments of the deviation, excess loss and rotation, at both orders."""
-    average = _average_samples(problem)
-    rule = TwoLayerLinear(constant(problem.teacher, 3), problem.weight_decay)
-    point = (minimum.first_layer, minimum.second_layer)
-    slice_ = slice_at(rule, point, average, minimum.rank)
-    curvatures, batch = slice_.curvatures, problem.batch
-    samples = _samples(problem)
-    force = update_forms(rule, point, slice_.normal, samples, 0)[0] @ slice_.normal
-    gamma = leading_covariance((force.T * samples.weights) @ force / batch, curvatures)
-    means = batch_means(MEANS, step_fields(slice_, samples, gamma), batch)
-    means |= expected_forms(slice_, average, means["second_turn"])
-    means["fourth_linear"] = linear_fourth(slice_.turned, means["turn_force"])
-    stationary = stationary_moments(means, curvatures)
-    following = (
-        0.5 * curvatures @ np.diagonal(stationary.second)
-        - np.sum(means["pull"] * stationary.third) / 3
-        - np.sum(means["cubic_pull"] * stationary.fourth) / 4
-    )
-    poisson = poisson_function(slice_, means, stationary)
-    return _Expansion(
-        slice_,
-        stationary,
-        (0.5 * float(curvatures @ np.diagonal(stationary.covariance)), float(following)),
-        rotation(slice_, poisson, stationary, step_fields(slice_, samples, gamma), batch),
-    )
-
-
-def _average_samples(problem: LearningProblem) -> Samples:
-    """Points with the second moment of the inputs, which is all that the expected update needs."""
-    variances, axes = np.linalg.eigh(problem.input_covariance)
-    size = len(variances)
-    points = (axes * np.sqrt(size * np.maximum(variances, 0))).T
-    return Samples(points, np.zeros((size, len(problem.label_noise))), np.full(size, 1 / size))
-
-
-def _samples(problem: LearningProblem) -> Samples:
-    """Inputs and label noise together: all pairs of their points."""
-    inputs, shares = problem.inputs.nodes()
-    noise, weights = noise_nodes(problem.label_noise)
-    return Samples(
-        np.repeat(inputs, len(noise), axis=0),
-        np.tile(noise, (len(inputs), 1)),
-        np.outer(shares, weights).ravel(),
-    )
-
-
-def noise_nodes(variances: Array) -> tuple[Array, Array]:
-    """Points and weights that average polynomials of label noise up to the fifth degree exactly.
-
-    The ``2 k^2 + 1`` points of Stroud's formula for ``k`` noisy outputs: the origin, points on
-    the axes, and on the diagonals between two of them.
-    """
-    noisy = np.flatnonzero(variances)
-    size = len(noisy)
-    unit = np.eye(size)
-    rows, columns = np.triu_indices(size, 1)
-    diagonals = np.concatenate([unit[rows] + unit[columns], unit[rows] - unit[columns]])
-    points = np.concatenate([
-        np.zeros((1, size)),
-        np.sqrt(size + 2) * np.concatenate([unit, -unit]),
-        np.sqrt((size + 2) / 2) * np.concatenate([diagonals, -diagonals]),
-    ])  # fmt: skip
-    weights = np.concatenate([
-        [2 / (size + 2)],
-        np.full(2 * size, (4 - size) / (2 * (size + 2) ** 2)),
-        np.full(2 * len(diagonals), 1 / (size + 2) ** 2),
-    ])  # fmt: skip
-    noise = np.zeros((len(points), len(variances)))
-    noise[:, noisy] = points * np.sqrt(variances[noisy])
-    return noise, weights
-
-
 def _of_stimulus(
     stimulus: Stimulus,
-    expansion: _Expansion,
+    expansion: Expansion,
     relative: Callable[[float, float, float], float | None],
 ) -> StimulusCorrections:
     """What is seen of one stimulus: its norm, and how its mean representation fades and turns.

@@ -15,6 +15,7 @@ import numpy as np
 
 from symdrift.study.problem import Array
 
+
 @dataclass(frozen=True, eq=False)
 class PolynomialMatrix:
     """A matrix for every sample, polynomial in ``d`` coordinates.

@@ -69,9 +69,10 @@ def increments(
     ------
     (Array, dict)
         Weights and, beside ``force``: ``delta`` at ``epsilon^3``, linear in ``n``; ``second`` at
-        ``epsilon^4``, quadratic, with its mean ``level`` over ``Gamma`` and in coordinates in
-        which ``Gamma`` is the identity, ``white``; at ``epsilon^5`` ``late``, whose cubic part is contracted with
-        ``Gamma``, and ``driven``, to be multiplied by another ``force`` of the step.
+        ``epsilon^4``, quadratic, with its mean ``level`` over ``Gamma``, and ``white``, the same
+        in coordinates in which ``Gamma`` is the identity; at ``epsilon^5`` ``late``, whose cubic
+        part is contracted with ``Gamma``, and ``driven``, to be multiplied by another ``force``
+        of the step.
     """
     covariance, angles = stationary.covariance, slice_.turned_angles
     second, third, linear = poisson.second, poisson.third, poisson.third_linear

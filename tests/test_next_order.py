@@ -1,0 +1,254 @@
+"""The next order in the learning rate, against numbers and identities from outside the code."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+import pytest
+from scipy.linalg import expm
+from simulation_cases import problem
+
+from symdrift.errors import RequestError
+from symdrift.evaluation import dense
+from symdrift.evaluation.dense.landscape import MinimumPoint, solve_minimum
+from symdrift.evaluation.next_order.batches import batch_means
+from symdrift.evaluation.next_order.corrections import corrections
+from symdrift.evaluation.next_order.expansion import expand, noise_nodes
+from symdrift.evaluation.next_order.one_step import (
+    Samples,
+    slice_at,
+    step_fields,
+    update_forms,
+)
+from symdrift.evaluation.next_order.polynomials import constant
+from symdrift.inputs import Elliptical, Gaussian, StimulusSet
+from symdrift.inputs import Samples as Data
+from symdrift.rules.linear import TwoLayerLinear
+from symdrift.study.problem import LearningProblem
+
+RANDOM = np.random.default_rng(11)
+TURNED = np.array([[1.3, 0.4], [0.4, 0.8]])
+MISALIGNED = problem(
+    TURNED, [[1.0, 0.1], [-0.2, 1.2]], weight_decay=0.15, learning_rate=0.01, label_noise=[0.3, 0.1]
+)
+SMALL = {
+    "anisotropic": problem((2.0, 1.0, 0.7), weight_decay=0.3, learning_rate=0.005),
+    "misaligned": MISALIGNED,
+    "batch": replace(MISALIGNED, batch=3),
+    "bottleneck": problem((2.0, 1.5, 0.7), weight_decay=0.3, learning_rate=0.01, hidden=2),
+    "elliptical": replace(MISALIGNED, inputs=Elliptical(TURNED, 0.5)),
+    "stimuli": replace(
+        MISALIGNED, inputs=StimulusSet(np.array([[1.0, 0.2], [-0.5, 1.1], [0.3, -0.9]]),
+                                       np.array([0.5, 0.2, 0.3]))
+    ),
+    "samples": replace(MISALIGNED, inputs=Data(RANDOM.normal(size=(20, 2)))),
+}  # fmt: skip
+
+
+def minimum_of(given: LearningProblem) -> MinimumPoint:
+    return solve_minimum(given.teacher, given.input_covariance, given.weight_decay, given.hidden)
+
+
+def rotation_correction(given: LearningProblem) -> float:
+    """That of ``V_12``."""
+    found = corrections(given).drift.covariance[0][0]
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("variances", "weight_decay", "hidden", "correction"),
+    [((2, 0.7), 0.2, 2, 7.3472), ((1, 1), 0.3, 2, 5.388095), ((2, 1.5, 0.7), 0.3, 2, 2.458045)],
+)
+def test_rotation_is_corrected_as_the_reference_of_the_theory_says(
+    variances: tuple[float, ...], weight_decay: float, hidden: int, correction: float
+) -> None:
+    given = problem(variances, weight_decay=weight_decay, learning_rate=0.01, hidden=hidden)
+    assert rotation_correction(given) == pytest.approx(correction, rel=2e-6)
+
+
+@pytest.mark.parametrize("weight_decay", [0.05, 0.5, 0.8])
+@pytest.mark.parametrize("variance", [0.5, 1.0, 3.0])
+def test_two_equal_axes_have_a_closed_form(weight_decay: float, variance: float) -> None:
+    """``25/6 - 47 gamma/6 + 5/(2 (1 - gamma))`` at unit variance; others by ``c(l) = l c(1)``."""
+    given = problem(
+        (variance, variance), weight_decay=variance * weight_decay, learning_rate=0.001
+    )
+    closed = 25 / 6 - 47 * weight_decay / 6 + 5 / (2 * (1 - weight_decay))
+    assert rotation_correction(given) == pytest.approx(variance * closed, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_its_leading_order_is_that_of_the_full_matrices(name: str) -> None:
+    """Two roads: area and Sylvester there, Poisson functions of an expanded step here."""
+    given = SMALL[name]
+    rate, expected = given.learning_rate, dense.evaluate(given)
+    found = expand(given, minimum_of(given))
+    turning = found.rotation
+    np.testing.assert_allclose(
+        rate**3 * turning.covariance[0], expected.drift.covariance, rtol=1e-9, atol=1e-22
+    )
+    np.testing.assert_allclose(
+        rate**2 * turning.mean[0], expected.drift.mean_rotation, rtol=1e-9, atol=1e-16
+    )
+    np.testing.assert_allclose(rate**3 * turning.decay[0], expected.decay_matrix, rtol=1e-9,
+                               atol=1e-22)  # fmt: skip
+    assert rate * found.excess_loss[0] == pytest.approx(expected.fluctuation.excess_loss, rel=1e-9)
+    variance = rate * np.trace(found.stationary.covariance)
+    assert variance == pytest.approx(expected.fluctuation.weight_variance, rel=1e-9)
+
+
+def test_a_plane_turned_back_is_corrected_by_the_same() -> None:
+    """Coordinates of inputs and outputs say nothing about the hidden layer."""
+    turn = np.linalg.qr(RANDOM.normal(size=(2, 2)))[0]
+    other = np.linalg.qr(RANDOM.normal(size=(2, 2)))[0]
+    given = replace(MISALIGNED, label_noise=np.full(2, 0.2))
+    moved = replace(
+        given,
+        inputs=Gaussian(turn @ TURNED @ turn.T),
+        teacher=other @ given.teacher @ turn.T,
+    )
+    assert rotation_correction(moved) == pytest.approx(rotation_correction(given), rel=1e-9)
+
+
+def test_units_change_a_correction_as_they_change_the_learning_rate() -> None:
+    scaled = replace(
+        MISALIGNED,
+        inputs=Gaussian(9 * TURNED),
+        teacher=5 / 3 * MISALIGNED.teacher,
+        label_noise=25 * MISALIGNED.label_noise,
+        weight_decay=15 * MISALIGNED.weight_decay,
+        learning_rate=MISALIGNED.learning_rate / 15,
+    )
+    one, other = corrections(MISALIGNED), corrections(scaled)
+    assert rotation_correction(scaled) == pytest.approx(15 * rotation_correction(MISALIGNED))
+    assert other.fluctuation.excess_loss == pytest.approx(15 * (one.fluctuation.excess_loss or 0))
+
+
+def test_a_rule_gives_its_own_taylor_series() -> None:
+    teacher, first, second = (RANDOM.normal(size=(3, 3)) for _ in range(3))
+    inputs, noise = RANDOM.normal(size=(4, 3)), RANDOM.normal(size=(4, 3))
+    samples = Samples(inputs, noise, np.full(4, 0.25))
+    axes = RANDOM.normal(size=(18, 5))
+    forms = update_forms(
+        TwoLayerLinear(constant(teacher, 3), 0.2), (first, second), axes, samples, 3
+    )
+    step = 0.3 * RANDOM.normal(size=5)
+    moved = axes @ step
+    weights = (first + moved[:9].reshape(3, 3), second + moved[9:].reshape(3, 3))
+    for k, form in enumerate(zip(*forms, strict=True)):
+        x, label_noise = inputs[k][:, np.newaxis], noise[k][:, np.newaxis]
+        update = TwoLayerLinear(teacher, 0.2).update(weights, x, label_noise)
+        series = form[0] + form[1] @ step + form[2] @ step @ step + form[3] @ step @ step @ step
+        np.testing.assert_allclose(series, np.concatenate([part.ravel() for part in update]))
+
+
+def test_one_step_is_read_as_rotation_and_new_deviation() -> None:
+    """What is left of the equation that defines them shrinks with the power left out."""
+    given = SMALL["anisotropic"]
+    minimum = minimum_of(given)
+    rule = TwoLayerLinear(constant(given.teacher, 3), given.weight_decay)
+    point = (minimum.first_layer, minimum.second_layer)
+    spread = np.diag(np.sqrt(3 * np.diagonal(given.input_covariance)))
+    average = Samples(spread, np.zeros((3, 3)), np.full(3, 1 / 3))
+    across = slice_at(rule, point, average, 3)
+    one = Samples(RANDOM.normal(size=(1, 3)), np.zeros((1, 3)), np.ones(1))
+    deviation = RANDOM.normal(size=across.dimension)
+    (_, fields), *_ = step_fields(across, one, np.outer(deviation, deviation))
+    flat = np.concatenate([matrix.ravel() for matrix in point])
+
+    def left(epsilon: float) -> float:
+        at = flat + epsilon * across.normal @ deviation
+        weights = (at[:9].reshape(3, 3), at[9:].reshape(3, 3))
+        x, noise = one.inputs.T, one.noise.T
+        update = TwoLayerLinear(given.teacher, given.weight_decay).update(weights, x, noise)
+        moved = [w + epsilon**2 * part for w, part in zip(weights, update, strict=True)]
+        angles = epsilon**3 * (fields["turn"][0] @ deviation)
+        angles = angles + epsilon**4 * (fields["second_turn"][0] @ deviation @ deviation)
+        new = epsilon * deviation + epsilon**2 * fields["force"][0]
+        new = new + epsilon**3 * fields["response"][0] @ deviation
+        new = new + epsilon**4 * fields["bend"][0] @ deviation @ deviation
+        reached = flat + across.normal @ new
+        turn = expm(np.tensordot(angles, across.generators, 1))
+        turned = (turn @ reached[:9].reshape(3, 3), reached[9:].reshape(3, 3) @ turn.T)
+        return float(
+            np.sqrt(sum(np.sum((a - b) ** 2) for a, b in zip(moved, turned, strict=True)))
+        )
+
+    assert left(0.02) / left(0.01) == pytest.approx(2**5, rel=0.1)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_means_over_batches_are_those_over_all_batches(batch: int) -> None:
+    weights = np.array([0.5, 0.3, 0.2])
+    fields = {"a": RANDOM.normal(size=(3, 2)), "b": RANDOM.normal(size=(3, 2, 2))}
+    products = {
+        "one": "b_ij -> ij",
+        "two": "a_i b_jl -> ijl",
+        "three": "a_i b_ij a_l -> jl",
+        "four": "a_i a_j b_jl a_m -> ilm",
+    }
+    parts = (slice(0, 1), slice(1, 3))
+    chunks = [(weights[part], {k: v[part] for k, v in fields.items()}) for part in parts]
+    found = batch_means(products, chunks, batch)
+    expected = dict.fromkeys(products, np.zeros(()))
+    for drawn in itertools.product(range(3), repeat=batch):
+        a, b = (np.mean([fields[name][k] for k in drawn], axis=0) for name in "ab")
+        values = {
+            "one": b,
+            "two": np.einsum("i,jl->ijl", a, b),
+            "three": np.einsum("i,ij,l->jl", a, b, a),
+            "four": np.einsum("i,j,jl,m->ilm", a, a, b, a),
+        }
+        chance = prod(weights[k] for k in drawn)
+        expected = {name: expected[name] + chance * values[name] for name in products}
+    for name in products:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("kurtosis", [0.0, -0.4, 0.02, 1.5, 40.0])
+def test_nodes_have_the_moments_of_the_inputs(kurtosis: float) -> None:
+    """Even moments of one component up to the eighth, by those of length and direction."""
+    variance, size = 2.0, 3
+    inputs = Elliptical(variance * np.eye(size), kurtosis) if kurtosis else Gaussian(
+        variance * np.eye(size)
+    )  # fmt: skip
+    points, weights = inputs.nodes()
+    spread = (2 + kurtosis * (size + 2)) / size
+    for power in range(5):
+        length = prod(size * (1 + spread * k) for k in range(power))
+        direction = prod((1 + 2 * k) / (size + 2 * k) for k in range(power))
+        moment = weights @ points[:, 1] ** (2 * power)
+        assert moment == pytest.approx(variance**power * length * direction, rel=1e-9)
+    crossed = weights @ (points[:, 0] ** 2 * points[:, 1] ** 2 * points[:, 2] ** 4)
+    length = prod(size * (1 + spread * k) for k in range(4))
+    direction = 3 / prod(size + 2 * k for k in range(4))
+    assert crossed == pytest.approx(variance**4 * length * direction, rel=1e-9)
+
+
+@pytest.mark.parametrize("noisy", [1, 2, 3, 6])
+def test_nodes_of_label_noise_have_its_moments(noisy: int) -> None:
+    variances = np.append(RANDOM.uniform(0.1, 2, size=noisy), 0.0)
+    points, weights = noise_nodes(variances)
+    assert not points[:, -1].any()
+    assert weights.sum() == pytest.approx(1)
+    second = np.einsum("z,zi,zj->ij", weights, points, points)
+    np.testing.assert_allclose(second, np.diag(variances), atol=1e-12)
+    fourth = np.einsum("z,zi,zj,zk,zl->ijkl", weights, *[points] * 4)
+    pairs = np.einsum("ij,kl->ijkl", second, second)
+    gaussian = pairs + pairs.transpose(0, 2, 1, 3) + pairs.transpose(0, 3, 2, 1)
+    np.testing.assert_allclose(fourth, gaussian, atol=1e-12)
+
+
+def test_synaptic_noise_has_no_next_order() -> None:
+    with pytest.raises(RequestError, match=r"learning\.synaptic_noise = 1e-09 must be 0"):
+        corrections(replace(MISALIGNED, synaptic_noise=1e-9))
+
+
+def test_what_has_too_many_normal_directions_is_refused_at_once() -> None:
+    given = problem(np.linspace(1, 2, 12), weight_decay=0.2, learning_rate=0.001)
+    with pytest.raises(RequestError, match="222 normal directions"):
+        corrections(given)
