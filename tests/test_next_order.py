@@ -15,7 +15,7 @@ from symdrift.errors import RequestError
 from symdrift.evaluation import dense
 from symdrift.evaluation.dense.landscape import MinimumPoint, solve_minimum
 from symdrift.evaluation.next_order.batches import batch_means
-from symdrift.evaluation.next_order.corrections import corrections
+from symdrift.evaluation.next_order.corrected import corrections
 from symdrift.evaluation.next_order.expansion import expand, noise_nodes
 from symdrift.evaluation.next_order.one_step import (
     Samples,

@@ -11,5 +11,5 @@ expanded in powers of ``epsilon`` for any update that is a polynomial of the wei
 - `poisson`: the function that turns rotations into increments without memory,
 - `rotation`: covariance of rotations, decay of representations,
 - `expansion`: all of these of one problem,
-- `corrections`: the correction of each number of an evaluation.
+- `corrected`: the correction of each number of an evaluation.
 """

@@ -1,70 +1,28 @@
-"""The correction of each number of an evaluation, per unit of the learning rate."""
+"""The corrections of a problem's numbers, from its expansion."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from symdrift.errors import RequestError
+from symdrift.evaluation.corrections import (
+    Corrections,
+    DriftCorrections,
+    FluctuationCorrections,
+    MinimumCorrections,
+    StimulusCorrections,
+)
 from symdrift.evaluation.dense.coordinates import hidden_planes
 from symdrift.evaluation.dense.landscape import in_units, solve_minimum
 from symdrift.evaluation.next_order.expansion import Expansion, expand
 from symdrift.evaluation.units import natural_units
 from symdrift.memory import available_memory
-from symdrift.records import Record
 from symdrift.study.problem import LearningProblem, Stimulus
 
 ROUNDING = 1e-12
 """Size, relative to the largest of its kind, below which a number is zero and has no correction."""
-
-
-@dataclass(frozen=True)
-class FluctuationCorrections(Record):
-    """Corrections of `Fluctuation`: of the squared distance from the minima, and of the loss."""
-
-    weight_variance: float | None
-    excess_loss: float | None
-
-
-@dataclass(frozen=True)
-class DriftCorrections(Record):
-    """Corrections of `Drift`, by planes as there; ``None`` where the number itself is zero."""
-
-    planes: tuple[tuple[int, int], ...]
-    covariance: tuple[tuple[float | None, ...], ...]
-    mean_rotation: tuple[float | None, ...]
-
-
-@dataclass(frozen=True)
-class StimulusCorrections(Record):
-    """Corrections of `StimulusDrift`."""
-
-    name: str
-    squared_norm: float | None
-    diffusion: float | None
-    decay_rate: float | None
-    mean_speed: float | None
-
-
-@dataclass(frozen=True)
-class Corrections(Record):
-    """``c`` of ``q = q_0 (1 + c eta + ...)`` for each number; ``None`` where ``q_0 = 0``.
-
-    Attributes
-    ----------
-    loss : float
-        Of the loss at the minimum: its excess, to leading order.
-    fluctuation : FluctuationCorrections
-    drift : DriftCorrections
-    stimuli : tuple of StimulusCorrections
-    """
-
-    loss: float
-    fluctuation: FluctuationCorrections
-    drift: DriftCorrections
-    stimuli: tuple[StimulusCorrections, ...]
 
 
 def corrections(problem: LearningProblem) -> Corrections:
@@ -106,7 +64,7 @@ def corrections(problem: LearningProblem) -> Corrections:
     largest = float(np.abs(covariance).max(initial=0.0))
     steady, later = turning.mean
     return Corrections(
-        loss=excess[0] / loss * per_rate,
+        minimum=MinimumCorrections(excess[0] / loss * per_rate),
         fluctuation=FluctuationCorrections(
             relative(variance, float(np.trace(stationary.second)), variance),
             relative(*excess, excess[0]),
