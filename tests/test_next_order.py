@@ -14,7 +14,7 @@ from simulation_cases import problem
 from symdrift.errors import RequestError
 from symdrift.evaluation import dense
 from symdrift.evaluation.dense.landscape import MinimumPoint, solve_minimum
-from symdrift.evaluation.next_order.batches import batch_means
+from symdrift.evaluation.next_order.batches import Ensemble, batch_means
 from symdrift.evaluation.next_order.corrected import corrections
 from symdrift.evaluation.next_order.expansion import expand, noise_nodes
 from symdrift.evaluation.next_order.one_step import (
@@ -146,6 +146,20 @@ def test_a_rule_gives_its_own_taylor_series() -> None:
         np.testing.assert_allclose(series, np.concatenate([part.ravel() for part in update]))
 
 
+def test_a_few_points_stand_for_all_samples() -> None:
+    """The update of every sample is that of the points, by its shares of them."""
+    teacher, first, second = (RANDOM.normal(size=(3, 3)) for _ in range(3))
+    noise = np.concatenate([RANDOM.normal(size=(40, 2)), np.zeros((40, 1))], axis=1)
+    samples = Samples(RANDOM.normal(size=(40, 3)), noise, np.full(40, 1 / 40))
+    points, ensemble = samples.reduced()
+    assert len(points.inputs) == 1 + 6 + 6
+    rule = TwoLayerLinear(constant(teacher, 0), 0.2)
+    at, all_of_them = (
+        update_forms(rule, (first, second), np.eye(18), some, 0)[0] for some in (points, samples)
+    )
+    np.testing.assert_allclose(ensemble.shares @ at, all_of_them, rtol=1e-10, atol=1e-10)
+
+
 def test_one_step_is_read_as_rotation_and_new_deviation() -> None:
     """What is left of the equation that defines them shrinks with the power left out."""
     given = SMALL["anisotropic"]
@@ -157,7 +171,7 @@ def test_one_step_is_read_as_rotation_and_new_deviation() -> None:
     across = slice_at(rule, point, average, 3)
     one = Samples(RANDOM.normal(size=(1, 3)), np.zeros((1, 3)), np.ones(1))
     deviation = RANDOM.normal(size=across.dimension)
-    (_, fields), *_ = step_fields(across, one, np.outer(deviation, deviation))
+    fields = step_fields(across, one, np.outer(deviation, deviation))
     flat = np.concatenate([matrix.ravel() for matrix in point])
 
     def left(epsilon: float) -> float:
@@ -184,16 +198,17 @@ def test_one_step_is_read_as_rotation_and_new_deviation() -> None:
 @pytest.mark.parametrize("batch", [1, 2, 3])
 def test_means_over_batches_are_those_over_all_batches(batch: int) -> None:
     weights = np.array([0.5, 0.3, 0.2])
-    fields = {"a": RANDOM.normal(size=(3, 2)), "b": RANDOM.normal(size=(3, 2, 2))}
+    fields = {"a": RANDOM.normal(size=(2, 2)), "b": RANDOM.normal(size=(2, 2, 2))}
     products = {
         "one": "b_ij -> ij",
         "two": "a_i b_jl -> ijl",
         "three": "a_i b_ij a_l -> jl",
         "four": "a_i a_j b_jl a_m -> ilm",
     }
-    parts = (slice(0, 1), slice(1, 3))
-    chunks = [(weights[part], {k: v[part] for k, v in fields.items()}) for part in parts]
-    found = batch_means(products, chunks, batch)
+    # The same fields at two points, of which the third sample is a mixture.
+    shares = np.array([[1.0, 0.0], [0.0, 1.0], [0.4, -0.7]])
+    found = batch_means(products, fields, Ensemble(weights, shares), batch)
+    fields = {name: np.tensordot(shares, field, 1) for name, field in fields.items()}
     expected = dict.fromkeys(products, np.zeros(()))
     for drawn in itertools.product(range(3), repeat=batch):
         a, b = (np.mean([fields[name][k] for k in drawn], axis=0) for name in "ab")

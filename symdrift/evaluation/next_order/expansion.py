@@ -72,24 +72,27 @@ def expand(problem: LearningProblem, minimum: MinimumPoint) -> Expansion:
     point = (minimum.first_layer, minimum.second_layer)
     slice_ = slice_at(rule, point, average, minimum.rank)
     curvatures, batch = slice_.curvatures, problem.batch
-    samples = _samples(problem)
-    force = update_forms(rule, point, slice_.normal, samples, 0)[0] @ slice_.normal
-    gamma = leading_covariance((force.T * samples.weights) @ force / batch, curvatures)
-    means = batch_means(MEANS, step_fields(slice_, samples, gamma), batch)
+    points, ensemble = _samples(problem).reduced()
+    force = update_forms(rule, point, slice_.normal, points, 0)[0] @ slice_.normal
+    noise = batch_means({"noise": STATIONARY_PRODUCTS["noise"]}, {"force": force}, ensemble, batch)
+    gamma = leading_covariance(noise["noise"], curvatures)
+    fields = step_fields(slice_, points, gamma)
+    means = batch_means(MEANS, fields, ensemble, batch)
     means |= expected_forms(slice_, average, means["second_turn"])
     means["fourth_linear"] = linear_fourth(slice_.turned, means["turn_force"])
     stationary = stationary_moments(means, curvatures)
     following = (
         0.5 * curvatures @ np.diagonal(stationary.second)
         - np.sum(means["pull"] * stationary.third) / 3
-        - np.sum(means["cubic_pull"] * stationary.fourth) / 4
+        - 0.75 * np.einsum("ijkl,ij,kl->", means["cubic_pull"], *[stationary.covariance] * 2,
+                           optimize=True)
     )
     poisson = poisson_function(slice_, means, stationary)
     return Expansion(
         slice_,
         stationary,
         (0.5 * float(curvatures @ np.diagonal(stationary.covariance)), float(following)),
-        rotation(slice_, poisson, stationary, step_fields(slice_, samples, gamma), batch),
+        rotation(slice_, poisson, stationary, fields, ensemble, batch),
     )
 
 

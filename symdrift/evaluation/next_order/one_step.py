@@ -12,12 +12,11 @@ orbit; power by power its part along the orbit fixes ``Xi``, and what remains is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from symdrift.evaluation.next_order.batches import Chunk
+from symdrift.evaluation.next_order.batches import Ensemble
 from symdrift.evaluation.next_order.polynomials import (
     PolynomialMatrix,
     constant,
@@ -25,9 +24,6 @@ from symdrift.evaluation.next_order.polynomials import (
 )
 from symdrift.rules.rule import Rule
 from symdrift.study.problem import Array
-
-CHUNK_BYTES = 2**27
-"""Memory that the forms of the samples looked at together may take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +44,32 @@ class Samples:
 
     def __getitem__(self, part: slice) -> Samples:
         return Samples(self.inputs[part], self.noise[part], self.weights[part])
+
+    def reduced(self) -> tuple[Samples, Ensemble]:
+        """Fewer points, from which everything linear in ``x x'`` and ``epsilon x'`` is found.
+
+        A function of this kind is known in every sample when it is at the origin, at the unit
+        vectors and at the sums of two of them.
+        """
+        inputs, size = self.inputs, self.inputs.shape[1]
+        noisy = np.flatnonzero(self.noise.any(axis=0))
+        rows, columns = np.triu_indices(size, 1)
+        pairs = inputs[:, rows] * inputs[:, columns]
+        crossed = self.noise[:, np.newaxis, noisy] * inputs[:, :, np.newaxis]
+        alone = inputs * (2 * inputs - inputs.sum(axis=1, keepdims=True)) - crossed.sum(axis=2)
+        shares = np.hstack([alone, pairs, crossed.reshape(len(inputs), -1)])
+        count = 1 + shares.shape[1]
+        if len(inputs) <= count:
+            return self, Ensemble(self.weights, np.eye(len(inputs)))
+        shares = np.hstack([1 - shares.sum(axis=1, keepdims=True), shares])
+        unit = np.eye(size)
+        points = [np.zeros((1, size)), unit, unit[rows] + unit[columns]]
+        points.append(np.repeat(unit, len(noisy), axis=0))
+        noise = np.zeros((count, self.noise.shape[1]))
+        last = noise[count - size * len(noisy) :]
+        last[:, noisy] = np.tile(np.eye(len(noisy)), (size, 1))
+        unweighted = np.full(count, np.nan)
+        return Samples(np.concatenate(points), noise, unweighted), Ensemble(self.weights, shares)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +162,7 @@ def slice_at(rule: Rule, point: tuple[Array, ...], samples: Samples, hidden: int
         point=point,
         normal=normal,
         curvatures=curvatures[:dimension],
-        reading=reading,
+        reading=np.asarray(reading),
         generators=generators,
         turned=moved @ normal,
         turned_angles=moved @ reading.T,
@@ -164,8 +186,8 @@ def _turned(rule: Rule, point: tuple[Array, ...], generator: Array, weights: Arr
     return np.concatenate(moved, axis=1).reshape(weights.shape)
 
 
-def step_fields(slice_: Slice, samples: Samples, fluctuation: Array) -> Iterator[Chunk]:
-    """What every sample does to rotation and deviation, chunk by chunk.
+def step_fields(slice_: Slice, samples: Samples, fluctuation: Array) -> dict[str, Array]:
+    """What every sample does to rotation and deviation.
 
     Parameters
     ----------
@@ -174,11 +196,10 @@ def step_fields(slice_: Slice, samples: Samples, fluctuation: Array) -> Iterator
     fluctuation : Array
         ``Gamma``, shape ``(d, d)``, with which the cubic part of the rotation is contracted.
 
-    Yields
-    ------
-    (Array, dict)
-        Weights and the fields, linear in the sample's update, each with a first axis for the
-        samples:
+    Returns
+    -------
+    dict of str to Array
+        The fields, linear in the sample's update, each with a first axis for the samples:
 
         - ``force`` (d,): ``F_0``, the new deviation at ``epsilon``;
         - ``response`` (d, d): its next power, linear in ``n``;
@@ -188,31 +209,30 @@ def step_fields(slice_: Slice, samples: Samples, fluctuation: Array) -> Iterator
         - ``third_turn`` (planes, d): at ``epsilon^5``, the cubic part, of which two factors are
           contracted with ``Gamma`` in every way.
     """
-    size, read = slice_.dimension, slice_.reading
-    count = max(1, CHUNK_BYTES // (16 * len(slice_.normal) * (size + 4) * size))
+    read = slice_.reading
+    first, second, third = update_forms(slice_.rule, slice_.point, slice_.normal, samples, 2)
+    turn = read @ second
+    # Averaged over deviations, the response has more: three times the cubic form.  That of a
+    # gradient is symmetric, so that the few directions that are read may come first.
     around = _around(slice_, fluctuation)
-    for start in range(0, len(samples.weights), count):
-        part = samples[start : start + count]
-        first, second, third = update_forms(slice_.rule, slice_.point, slice_.normal, part, 2)
-        turn = read @ second
-        # Averaged over deviations, the response has more: three times the cubic form.
-        averaged = np.mean(
-            [update_forms(slice_.rule, point, slice_.normal, part, 1)[1] for point in around],
-            axis=0,
-        )
-        second_turn = _projected(read, third) - _after(turn, slice_.turned_angles)
-        turned = np.einsum("zbij,bla->zaijl", second_turn, slice_.turned_angles, optimize=True)
-        yield part.weights, {
-            "force": first @ slice_.normal,
-            "response": slice_.normal.T @ second,
-            "bend": _projected(slice_.normal.T, third) - _after(turn, slice_.turned),
-            "turn": turn,
-            "second_turn": second_turn,
-            "third_turn": read @ averaged
-            - turn
-            - 2 * np.einsum("zaijl,jl->zai", turned, fluctuation)
-            - np.einsum("zaijl,ij->zal", turned, fluctuation),
-        }
+    averaged = np.zeros((len(turn), *read.T.shape))
+    for point in around:
+        response = update_forms(slice_.rule, point, read.T, samples, 1)[1]
+        averaged += response / len(around)
+    second_turn = _projected(read, third) - _after(turn, slice_.turned_angles)
+    lost = 2 * second_turn @ fluctuation
+    level = np.einsum("zbij,ij->zb", second_turn, fluctuation)
+    return {
+        "force": first @ slice_.normal,
+        "response": slice_.normal.T @ second,
+        "bend": _projected(slice_.normal.T, third) - _after(turn, slice_.turned),
+        "turn": turn,
+        "second_turn": second_turn,
+        "third_turn": (slice_.normal.T @ averaged).swapaxes(1, 2)
+        - turn
+        - np.einsum("zbil,bla->zai", lost, slice_.turned_angles, optimize=True)
+        - np.einsum("zb,bla->zal", level, slice_.turned_angles, optimize=True),
+    }
 
 
 def _around(slice_: Slice, fluctuation: Array) -> list[tuple[Array, ...]]:
@@ -301,8 +321,13 @@ def expected_forms(slice_: Slice, samples: Samples, second_turn: Array) -> dict[
         ``third_turn`` (planes, d, d, d), the cubic part of the rotation at ``epsilon^5``;
         ``third_bend`` (d, d, d, d), that of the new deviation.
     """
-    forms = update_forms(slice_.rule, slice_.point, slice_.normal, samples, 3)
-    quadratic, cubic = (np.tensordot(samples.weights, form, 1) for form in forms[2:])
+    size, count = slice_.dimension, len(slice_.normal)
+    quadratic, cubic = np.zeros((count, size, size)), np.zeros((count, size, size, size))
+    for place, weight in enumerate(samples.weights):
+        one = samples[place : place + 1]
+        forms = update_forms(slice_.rule, slice_.point, slice_.normal, one, 3)
+        quadratic += weight * forms[2][0]
+        cubic += weight * forms[3][0]
     turned, bent = (
         np.einsum("bij,bla->aijl", second_turn, moved)
         for moved in (slice_.turned_angles, slice_.turned)

@@ -43,7 +43,8 @@ class PoissonFunction:
     third, third_linear : Array
         At ``epsilon^3``: cubic and linear, shapes ``(planes, d, d, d)`` and ``(planes, d)``.
     fourth, fourth_quadratic : Array
-        At ``epsilon^4``: shapes ``(planes, d, d, d, d)`` and ``(planes, d, d)``.
+        At ``epsilon^4``: quartic, of which two factors are contracted with ``Gamma``, and
+        quadratic, shape ``(planes, d, d)`` each.
     mean : (Array, Array)
         Mean rotation ``mu`` at ``epsilon^4`` and ``epsilon^6``, shape ``(planes,)`` each.
     """
@@ -75,7 +76,6 @@ def poisson_function(
     noise, bend = means["noise"], means["bend"]
     two = curvatures[:, np.newaxis] + curvatures
     three = two[:, :, np.newaxis] + curvatures
-    four = three[:, :, :, np.newaxis] + curvatures
 
     drift = means["second_turn"]
     leading = np.einsum("aij,ij->a", drift, covariance)
@@ -92,14 +92,11 @@ def poisson_function(
         + 3 * np.einsum("aijl,ij->al", third, noise)
     ) / curvatures
 
-    quartic = symmetrised(
-        -np.einsum("bijl,bma->aijlm", means["third_turn"], angles)
-        + 3 * np.einsum("aijl,imn->ajlmn", third, bend)
-        + 2 * np.einsum("aij,ilmn->ajlmn", second, means["third_bend"])
-        + 0.5 * np.einsum("bij,clm,bca->aijlm", drift, second, commutators),
-        1,
-    )
-    fourth = quartic / four
+    quartic = [
+        _quartic(plane, slice_, means, second, third, (covariance, noise))
+        for plane in range(len(second))
+    ]
+    fourth, quartic_noise = np.array(quartic).reshape(-1, 2, *two.shape).swapaxes(0, 1)
     quadratic = symmetrised(
         # The mean of Xi_6.
         -np.einsum("bjil,bia->ajl", means["turn_response"], angles)
@@ -118,7 +115,7 @@ def poisson_function(
         + 0.5 * np.einsum("b,cij,bca->aij", leading, second, commutators)
         + np.einsum("bli,clj,bca->aij", turned_force, second, commutators)
         # What L_0 leaves of the quartic part.
-        + 6 * np.einsum("aijlm,ij->alm", fourth, noise),
+        + 6 * quartic_noise,
         1,
     )
     fourth_quadratic = quadratic / two
@@ -130,3 +127,43 @@ def poisson_function(
     return PoissonFunction(
         second, constant, third, linear, fourth, fourth_quadratic, (leading, following)
     )
+
+
+def _quartic(
+    plane: int,
+    slice_: Slice,
+    means: Mapping[str, Array],
+    second: Array,
+    third: Array,
+    contracted: tuple[Array, ...],
+) -> list[Array]:
+    """Quartic part of ``Phi_4`` in one plane, two factors contracted with each of some matrices.
+
+    Its symmetric form is large and is not made: of its four factors a contraction takes each of
+    the six pairs.
+    """
+    curvatures, commutators = slice_.curvatures, slice_.commutators[:, :, plane]
+    two = curvatures[:, np.newaxis] + curvatures
+    four = two[:, :, np.newaxis, np.newaxis] + two
+    # Symmetric in the last three factors.
+    by_three = (
+        2 * np.tensordot(second[plane], means["third_bend"], 1)
+        - np.tensordot(slice_.turned_angles[:, :, plane], means["third_turn"], (0, 0))
+    ) / four
+    # Symmetric in the first two and in the last two.
+    turned = np.tensordot(commutators, second, (1, 0))
+    by_two = (
+        3 * np.tensordot(third[plane], means["bend"], 1)
+        + 0.5 * np.tensordot(means["second_turn"], turned, (0, 0))
+    ) / four
+    return [
+        symmetrised(
+            0.5 * np.tensordot(matrix, by_three, 2)
+            + 0.5 * np.einsum("ijlm,jl->im", by_three, matrix)
+            + np.tensordot(matrix, by_two, 2) / 6
+            + np.tensordot(by_two, matrix, 2) / 6
+            + np.einsum("ijlm,il->jm", by_two, matrix) * (4 / 6),
+            0,
+        )
+        for matrix in contracted
+    ]

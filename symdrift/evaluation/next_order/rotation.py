@@ -11,12 +11,12 @@ increment depends on the deviation that earlier ones have left.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from symdrift.evaluation.next_order.batches import Chunk, batch_means
+from symdrift.evaluation.next_order.batches import Ensemble, batch_means
 from symdrift.evaluation.next_order.one_step import Slice
 from symdrift.evaluation.next_order.poisson import PoissonFunction
 from symdrift.evaluation.next_order.polynomials import symmetrised
@@ -26,7 +26,7 @@ from symdrift.study.problem import Array
 PRODUCTS = {
     "delta_delta": "delta_ai delta_bj -> abij",
     "delta_force": "delta_ai force_j -> aij",
-    "delta_second": "delta_ai second_bjl -> abijl",
+    "delta_leaning": "delta_ai leaning_bi -> ab",
     "delta_force_force": "delta_ai force_j force_l -> aijl",
     "delta_late": "delta_ai late_bj -> abij",
     "delta_driven_force": "delta_am driven_bij force_i -> abmj",
@@ -61,57 +61,55 @@ class Rotation:
 
 
 def increments(
-    slice_: Slice, poisson: PoissonFunction, stationary: Stationary, chunks: Iterable[Chunk]
-) -> Iterator[Chunk]:
+    slice_: Slice, poisson: PoissonFunction, stationary: Stationary, fields: Mapping[str, Array]
+) -> dict[str, Array]:
     """What every sample adds to the rotation, in parts that are linear in its update.
 
-    Yields
-    ------
-    (Array, dict)
-        Weights and, beside ``force``: ``delta`` at ``epsilon^3``, linear in ``n``; ``second`` at
-        ``epsilon^4``, quadratic, with its mean ``level`` over ``Gamma``, and ``white``, the same
-        in coordinates in which ``Gamma`` is the identity; at ``epsilon^5`` ``late``, whose cubic
-        part is contracted with ``Gamma``, and ``driven``, to be multiplied by another ``force``
-        of the step.
+    Returns
+    -------
+    dict of str to Array
+        Beside ``force``: ``delta`` at ``epsilon^3``, linear in ``n``; what is quadratic, at
+        ``epsilon^4``, by its mean ``level`` over ``Gamma``, with the third moments, ``leaning``,
+        and in coordinates in which ``Gamma`` is the identity, ``white``; at ``epsilon^5``
+        ``late``, whose cubic part is contracted with ``Gamma``, and ``driven``, to be multiplied
+        by another ``force`` of the step.
     """
     covariance, angles = stationary.covariance, slice_.turned_angles
     second, third, linear = poisson.second, poisson.third, poisson.third_linear
     contracted = np.einsum("aijl,jl->ai", third, covariance)
     variances, axes = np.linalg.eigh(covariance)
     root = axes * np.sqrt(np.maximum(variances, 0))
-    fourth = 12 * np.einsum("aijlm,jl->aim", poisson.fourth, covariance)
-    for weights, fields in chunks:
-        force, response = fields["force"], fields["response"]
-        turn, bend = fields["turn"], fields["bend"]
-        delta = turn + 2 * np.einsum("aij,zi->zaj", second, force)
-        quadratic = fields["second_turn"] + symmetrised(
-            2 * np.einsum("aij,zil->zajl", second, response, optimize=True)
-            + 3 * np.einsum("aijl,zi->zajl", third, force, optimize=True),
-            2,
-        )
-        traced = np.einsum("zilm,lm->zi", bend, covariance)
-        mixed = np.einsum("zim,jm->zij", response, covariance)
-        late = (
-            fields["third_turn"]
-            + 2 * np.einsum("aij,zi->zaj", second, traced)
-            + 4 * np.einsum("aij,zilm,jm->zal", second, bend, covariance, optimize=True)
-            + np.einsum("ai,zim->zam", 3 * contracted + linear, response)
-            + 6 * np.einsum("aijl,zij->zal", third, mixed, optimize=True)
-            + np.einsum("aij,zi->zaj", fourth + 2 * poisson.fourth_quadratic, force)
-            + _commuted(slice_, poisson, 0.5 * (turn + delta), covariance)
-        )
-        driven = 2 * np.einsum("bil,zlj->zbij", second, response, optimize=True) - np.einsum(
-            "zaj,aib->zbij", turn, angles, optimize=True
-        )
-        yield weights, {
-            "force": force,
-            "delta": delta,
-            "second": quadratic,
-            "level": np.einsum("zaij,ij->za", quadratic, covariance),
-            "white": np.einsum("zaij,ik,jl->zakl", quadratic, root, root, optimize=True),
-            "late": late,
-            "driven": driven,
-        }
+    force, response = fields["force"], fields["response"]
+    turn, bend = fields["turn"], fields["bend"]
+    delta = turn + 2 * np.einsum("aij,zi->zaj", second, force)
+    quadratic = fields["second_turn"] + symmetrised(
+        2 * np.einsum("aij,zil->zajl", second, response, optimize=True)
+        + 3 * np.einsum("aijl,zi->zajl", third, force, optimize=True),
+        2,
+    )
+    traced = np.einsum("zilm,lm->zi", bend, covariance)
+    mixed = np.einsum("zim,jm->zij", response, covariance)
+    late = (
+        fields["third_turn"]
+        + 2 * np.einsum("aij,zi->zaj", second, traced)
+        + 4 * np.einsum("aij,zilm,jm->zal", second, bend, covariance, optimize=True)
+        + np.einsum("ai,zim->zam", 3 * contracted + linear, response)
+        + 6 * np.einsum("aijl,zij->zal", third, mixed, optimize=True)
+        + np.einsum("aij,zi->zaj", 12 * poisson.fourth + 2 * poisson.fourth_quadratic, force)
+        + _commuted(slice_, poisson, 0.5 * (turn + delta), covariance)
+    )
+    driven = 2 * np.einsum("bil,zlj->zbij", second, response, optimize=True) - np.einsum(
+        "zaj,aib->zbij", turn, angles, optimize=True
+    )
+    return {
+        "force": force,
+        "delta": delta,
+        "level": np.einsum("zaij,ij->za", quadratic, covariance),
+        "leaning": np.tensordot(quadratic, stationary.third, 2),
+        "white": np.einsum("zaij,ik,jl->zakl", quadratic, root, root, optimize=True),
+        "late": late,
+        "driven": driven,
+    }
 
 
 def _commuted(slice_: Slice, poisson: PoissonFunction, half: Array, covariance: Array) -> Array:
@@ -128,7 +126,8 @@ def rotation(
     slice_: Slice,
     poisson: PoissonFunction,
     stationary: Stationary,
-    chunks: Iterable[Chunk],
+    fields: Mapping[str, Array],
+    ensemble: Ensemble,
     batch: int,
 ) -> Rotation:
     """Mean, covariance and decay, to the next order.
@@ -138,12 +137,14 @@ def rotation(
     slice_ : Slice
     poisson : PoissonFunction
     stationary : Stationary
-    chunks : iterable of (Array, dict)
-        The samples, as `one_step.step_fields` gives them.
+    fields : dict of str to Array
+        As `one_step.step_fields` gives them, at the points of the ensemble.
+    ensemble : Ensemble
     batch : int
         Samples per step.
     """
-    means = batch_means(PRODUCTS, increments(slice_, poisson, stationary, chunks), batch)
+    parts = increments(slice_, poisson, stationary, fields)
+    means = batch_means(PRODUCTS, parts, ensemble, batch)
     covariance = stationary.covariance
     second, third, linear = poisson.second, poisson.third, poisson.third_linear
     leading = np.einsum("abij,ij->ab", means["delta_delta"], covariance)
@@ -163,7 +164,7 @@ def rotation(
         + np.einsum("abij,ij->ab", means["delta_driven_force"], covariance)
         + 3 * np.einsum("amij,bijl,ml->ab", means["delta_force_force"], third, covariance)
         # One of epsilon^3 and one of epsilon^4, whose mean is of the next order.
-        + np.einsum("abijl,ijl->ab", means["delta_second"], stationary.third)
+        + means["delta_leaning"]
         + np.einsum("aij,bj,i->ab", means["delta_force"], linear, stationary.mean)
         + np.einsum("aijl,bjl,i->ab", means["delta_force_force"], second, stationary.mean)
     )
@@ -193,7 +194,7 @@ def rotation(
 
 
 def _decay(generators: Array, covariance: Array) -> Array:
-    return -0.5 * np.einsum("ab,aij,bjk->ik", covariance, generators, generators)
+    return np.asarray(-0.5 * np.einsum("ab,aij,bjk->ik", covariance, generators, generators))
 
 
 def _symmetric(matrix: Array) -> Array:

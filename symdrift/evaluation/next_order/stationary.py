@@ -47,15 +47,12 @@ class Stationary:
         ``<n n n>`` at ``epsilon``, shape ``(d, d, d)``.
     second : Array
         What ``<n n>`` has more at ``epsilon^2``, shape ``(d, d)``.
-    fourth : Array
-        ``<n n n n>`` at leading order, shape ``(d, d, d, d)``.
     """
 
     covariance: Array
     mean: Array
     third: Array
     second: Array
-    fourth: Array
 
 
 def leading_covariance(noise: Array, curvatures: Array) -> Array:
@@ -82,11 +79,12 @@ def stationary_moments(means: Mapping[str, Array], curvatures: Array) -> Station
     noise, bend = means["noise"], means["bend"]
     crossed = means["force_response"]
     covariance = leading_covariance(noise, curvatures)
-    pairs = np.einsum("ab,jk->abjk", covariance, covariance)
-    fourth = 3 * symmetrised(pairs, 0)
-    mean = np.einsum("lij,ij->l", bend, covariance) / curvatures
+    traced = np.einsum("lij,ij->l", bend, covariance)
+    mean = traced / curvatures
     driven = (
-        3 * symmetrised(np.einsum("iab,abjk->ijk", bend, fourth), 0)
+        # Of four coordinates the mean at leading order is that of their pairs.
+        3 * symmetrised(np.einsum("i,jk->ijk", traced, covariance), 0)
+        + 6 * symmetrised(np.einsum("iab,aj,bk->ijk", bend, *[covariance] * 2, optimize=True), 0)
         + 6 * symmetrised(np.einsum("ijl,lk->ijk", crossed, covariance), 0)
         + means["force_cubed"]
         + 3 * symmetrised(np.einsum("ij,k->ijk", noise, mean), 0)
@@ -96,9 +94,9 @@ def stationary_moments(means: Mapping[str, Array], curvatures: Array) -> Station
     driven = (
         2 * np.einsum("iab,abj->ij", bend, third)
         + 2 * np.einsum("ijl,l->ij", crossed, mean)
-        + 2 * np.einsum("iabc,abcj->ij", means["third_bend"], fourth)
+        + 6 * np.einsum("iabc,ab->ic", means["third_bend"], covariance) @ covariance
         + 2 * means["fourth_linear"] @ covariance
         + 2 * np.einsum("ijab,ab->ij", means["force_bend"], covariance)
         + np.einsum("ijab,ab->ij", means["response_response"], covariance)
     )
-    return Stationary(covariance, mean, third, symmetrised(driven, 0) / two, fourth)
+    return Stationary(covariance, mean, third, symmetrised(driven, 0) / two)
