@@ -205,7 +205,7 @@ def test_tables_and_csv_show_the_expected_error(capsys: pytest.CaptureFixture[st
         ("bottleneck", ["--order", "3"], "order = 3 must be 1 or 2"),
         ("bottleneck", ["--order", "2", "--approximation", "white"], "order = 2 needs the exact"),
         ("synaptic_noise", ["--order", "2"], "learning.synaptic_noise = "),
-        ("digits", ["--order", "2"], "normal directions, whose next order"),
+        ("digits", ["--order", "2", "--set", "network.hidden=8"], "100 normal directions, would"),
     ],
 )
 def test_a_next_order_that_is_not_there_is_refused(

@@ -13,9 +13,11 @@ from simulation_cases import problem
 
 from symdrift.errors import RequestError
 from symdrift.evaluation import dense
-from symdrift.evaluation.dense.landscape import MinimumPoint, solve_minimum
+from symdrift.evaluation.corrections import Corrections
+from symdrift.evaluation.dense.landscape import solve_minimum
+from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.next_order.batches import Ensemble, batch_means
-from symdrift.evaluation.next_order.corrected import corrections
+from symdrift.evaluation.next_order.corrected import orders
 from symdrift.evaluation.next_order.expansion import expand, noise_nodes
 from symdrift.evaluation.next_order.one_step import (
     Samples,
@@ -27,7 +29,7 @@ from symdrift.evaluation.next_order.polynomials import constant
 from symdrift.inputs import Elliptical, Gaussian, StimulusSet
 from symdrift.inputs import Samples as Data
 from symdrift.rules.linear import TwoLayerLinear
-from symdrift.study.problem import LearningProblem
+from symdrift.study.problem import LearningProblem, Stimulus
 
 RANDOM = np.random.default_rng(11)
 TURNED = np.array([[1.3, 0.4], [0.4, 0.8]])
@@ -48,35 +50,43 @@ SMALL = {
 }  # fmt: skip
 
 
-def minimum_of(given: LearningProblem) -> MinimumPoint:
-    return solve_minimum(given.teacher, given.input_covariance, given.weight_decay, given.hidden)
+def point_of(given: LearningProblem) -> tuple[np.ndarray, np.ndarray]:
+    """Weights at the minimum."""
+    minimum = solve_minimum(given.teacher, given.input_covariance, given.weight_decay, given.hidden)
+    return minimum.first_layer, minimum.second_layer
 
 
-def rotation_correction(given: LearningProblem) -> float:
-    """That of ``V_12``."""
-    found = corrections(given).drift.covariance[0][0]
+def corrections(given: LearningProblem, method: str = "auto") -> Corrections:
+    found = evaluate(given, method, order=2).next_order
     assert found is not None
     return found
 
 
+def rotation_correction(given: LearningProblem, method: str = "auto") -> float:
+    """That of ``V_12``."""
+    found = corrections(given, method).drift
+    assert found is not None
+    assert found.covariance[0][0] is not None
+    return found.covariance[0][0]
+
+
+@pytest.mark.parametrize("method", ["dense", "closed-form"])
 @pytest.mark.parametrize(
     ("variances", "weight_decay", "hidden", "correction"),
     [((2, 0.7), 0.2, 2, 7.3472), ((1, 1), 0.3, 2, 5.388095), ((2, 1.5, 0.7), 0.3, 2, 2.458045)],
 )
 def test_rotation_is_corrected_as_the_reference_of_the_theory_says(
-    variances: tuple[float, ...], weight_decay: float, hidden: int, correction: float
+    variances: tuple[float, ...], weight_decay: float, hidden: int, correction: float, method: str
 ) -> None:
     given = problem(variances, weight_decay=weight_decay, learning_rate=0.01, hidden=hidden)
-    assert rotation_correction(given) == pytest.approx(correction, rel=2e-6)
+    assert rotation_correction(given, method) == pytest.approx(correction, rel=2e-6)
 
 
 @pytest.mark.parametrize("weight_decay", [0.05, 0.5, 0.8])
 @pytest.mark.parametrize("variance", [0.5, 1.0, 3.0])
 def test_two_equal_axes_have_a_closed_form(weight_decay: float, variance: float) -> None:
     """``25/6 - 47 gamma/6 + 5/(2 (1 - gamma))`` at unit variance; others by ``c(l) = l c(1)``."""
-    given = problem(
-        (variance, variance), weight_decay=variance * weight_decay, learning_rate=0.001
-    )
+    given = problem((variance, variance), weight_decay=variance * weight_decay, learning_rate=0.001)
     closed = 25 / 6 - 47 * weight_decay / 6 + 5 / (2 * (1 - weight_decay))
     assert rotation_correction(given) == pytest.approx(variance * closed, rel=1e-9)
 
@@ -86,7 +96,7 @@ def test_its_leading_order_is_that_of_the_full_matrices(name: str) -> None:
     """Two roads: area and Sylvester there, Poisson functions of an expanded step here."""
     given = SMALL[name]
     rate, expected = given.learning_rate, dense.evaluate(given)
-    found = expand(given, minimum_of(given))
+    found = expand(given, point_of(given))
     turning = found.rotation
     np.testing.assert_allclose(
         rate**3 * turning.covariance[0], expected.drift.covariance, rtol=1e-9, atol=1e-22
@@ -163,9 +173,7 @@ def test_a_few_points_stand_for_all_samples() -> None:
 def test_one_step_is_read_as_rotation_and_new_deviation() -> None:
     """What is left of the equation that defines them shrinks with the power left out."""
     given = SMALL["anisotropic"]
-    minimum = minimum_of(given)
-    rule = TwoLayerLinear(constant(given.teacher, 3), given.weight_decay)
-    point = (minimum.first_layer, minimum.second_layer)
+    rule, point = TwoLayerLinear(constant(given.teacher, 3), given.weight_decay), point_of(given)
     spread = np.diag(np.sqrt(3 * np.diagonal(given.input_covariance)))
     average = Samples(spread, np.zeros((3, 3)), np.full(3, 1 / 3))
     across = slice_at(rule, point, average, 3)
@@ -188,9 +196,7 @@ def test_one_step_is_read_as_rotation_and_new_deviation() -> None:
         reached = flat + across.normal @ new
         turn = expm(np.tensordot(angles, across.generators, 1))
         turned = (turn @ reached[:9].reshape(3, 3), reached[9:].reshape(3, 3) @ turn.T)
-        return float(
-            np.sqrt(sum(np.sum((a - b) ** 2) for a, b in zip(moved, turned, strict=True)))
-        )
+        return float(np.sqrt(sum(np.sum((a - b) ** 2) for a, b in zip(moved, turned, strict=True))))
 
     assert left(0.02) / left(0.01) == pytest.approx(2**5, rel=0.1)
 
@@ -260,10 +266,63 @@ def test_nodes_of_label_noise_have_its_moments(noisy: int) -> None:
 
 def test_synaptic_noise_has_no_next_order() -> None:
     with pytest.raises(RequestError, match=r"learning\.synaptic_noise = 1e-09 must be 0"):
-        corrections(replace(MISALIGNED, synaptic_noise=1e-9))
+        orders(replace(MISALIGNED, synaptic_noise=1e-9))
 
 
-def test_what_has_too_many_normal_directions_is_refused_at_once() -> None:
+RECTANGULAR = np.array([[1.0, 0, 0, 0], [0, 0.9, 0, 0], [0, 0, 0.5, 0]])
+ALIGNED = {
+    "anisotropic": problem((2.0, 1.2, 1.0, 0.7), weight_decay=0.3, learning_rate=0.001),
+    "label noise": problem(
+        (2.0, 2.0, 0.7), weight_decay=0.3, learning_rate=0.001, label_noise=[0.1, 0.1, 0.4]
+    ),
+    "bottleneck": problem((2, 1.8, 1, 1, 0.7), weight_decay=0.3, learning_rate=0.001, hidden=2),
+    "irrelevant inputs": problem(
+        (2.0, 1.2, 1.0, 0.7), RECTANGULAR, weight_decay=0.3, learning_rate=0.001, hidden=5, batch=2
+    ),
+    "unexplained outputs": problem(
+        (2.0, 1.2, 1.0), RECTANGULAR.T, weight_decay=0.3, learning_rate=0.001,
+        label_noise=[0, 0.1, 0.1, 0.2],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ALIGNED)
+def test_an_aligned_network_is_the_sum_of_smaller_ones(name: str) -> None:
+    """Two roads: networks of up to four axes there, all axes at once here."""
+    assert_same_on_both_roads(ALIGNED[name])
+
+
+def assert_same_on_both_roads(given: LearningProblem) -> None:
+    stimulus = Stimulus("generic", RANDOM.normal(size=given.teacher.shape[1]))
+    given = replace(given, stimuli=(*given.stimuli, stimulus))
+    found, expected = orders(given), orders(given, "dense")
+    for name in ("weight_variance", "excess_loss", "variances", "gram", "fading", "mean_gram"):
+        for mine, theirs in zip(getattr(found, name), getattr(expected, name), strict=True):
+            size = float(np.abs(theirs).max())
+            np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-11 * size, err_msg=name)
+
+
+@pytest.mark.slow
+def test_five_axes_are_the_sum_of_networks_of_four() -> None:
+    """The least number of axes of which no network has them all."""
+    given = problem((2, 1.3, 1, 0.7, 0.5), weight_decay=0.3, learning_rate=0.001)
+    assert_same_on_both_roads(given)
+
+
+@pytest.mark.parametrize("spikes", [(), pytest.param((3.0,), marks=pytest.mark.slow)])
+def test_equal_axes_cost_as_much_as_a_few(spikes: tuple[float, ...]) -> None:
+    """In large networks the correction grows with the power of the inputs, ``n``."""
+    few, many, more = (
+        rotation_correction(problem((*spikes, *[1.0] * n), weight_decay=0.2, learning_rate=1e-6))
+        for n in (20, 40, 60)
+    )
+    assert (more - many) / (many - few) == pytest.approx(1, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("method", "size"), [("dense", "222 normal directions"), ("auto", "12 different axes")]
+)
+def test_what_takes_too_long_is_refused_at_once(method: str, size: str) -> None:
     given = problem(np.linspace(1, 2, 12), weight_decay=0.2, learning_rate=0.001)
-    with pytest.raises(RequestError, match="222 normal directions"):
-        corrections(given)
+    with pytest.raises(RequestError, match=size):
+        orders(given, method)

@@ -45,6 +45,42 @@ class DriftCorrections(Record):
         return tuple(row[place] for place, row in enumerate(self.covariance))
 
 
+class IndependentDriftCorrections(DriftCorrections):
+    """Of planes that turn independently: the rest of ``V`` is zero, and has no correction.
+
+    Parameters
+    ----------
+    planes : tuple of (int, int)
+    variances : tuple of float or None
+        Of the diagonal of ``V``.
+    mean_rotation : tuple of float or None
+    """
+
+    def __init__(
+        self,
+        planes: tuple[tuple[int, int], ...],
+        variances: tuple[Correction, ...],
+        mean_rotation: tuple[Correction, ...],
+    ) -> None:
+        for name, value in (
+            ("planes", planes), ("_variances", variances), ("mean_rotation", mean_rotation)
+        ):  # fmt: skip
+            object.__setattr__(self, name, value)
+
+    @property
+    def diffusion(self) -> tuple[Correction, ...]:
+        found: tuple[Correction, ...] = self.__dict__["_variances"]
+        return found
+
+    @property
+    def covariance(self) -> tuple[tuple[Correction, ...], ...]:
+        nothing = (None,) * len(self.planes)
+        return tuple(
+            (*nothing[:place], correction, *nothing[place + 1 :])
+            for place, correction in enumerate(self.diffusion)
+        )
+
+
 @dataclass(frozen=True)
 class StimulusCorrections(Record):
     """As `StimulusDrift`."""
@@ -58,24 +94,32 @@ class StimulusCorrections(Record):
 
 @dataclass(frozen=True)
 class Corrections(Record):
-    """The next order in the learning rate, by the blocks of an evaluation."""
+    """The next order in the learning rate, by the blocks of an evaluation.
+
+    Without ``drift`` where the evaluation leaves the planes out.
+    """
 
     minimum: MinimumCorrections
     fluctuation: FluctuationCorrections
-    drift: DriftCorrections
+    drift: DriftCorrections | None
     stimuli: tuple[StimulusCorrections, ...]
+
+    def written(self) -> tuple[str, ...]:
+        """Planes where there are any."""
+        return tuple(name for name in super().written() if getattr(self, name) is not None)
 
     def listed(self) -> Iterator[tuple[str, float]]:
         """Those that there are, by the dotted name of the number that they correct."""
         found: list[tuple[str, Correction]] = [("minimum.loss", self.minimum.loss)]
         found += [(f"fluctuation.{name}", c) for name, c in self.fluctuation.to_dict().items()]
-        planes = [f"{i}-{j}" for i, j in self.drift.planes]
-        for name, values in (
-            ("covariance", self.drift.diffusion),
-            ("diffusion", self.drift.diffusion),
-            ("mean_rotation", self.drift.mean_rotation),
-        ):
-            found += [(f"drift.{name}.{plane}", c) for plane, c in zip(planes, values, strict=True)]
+        if self.drift is not None:
+            planes = [f"drift.{{}}.{i}-{j}" for i, j in self.drift.planes]
+            diffusion, mean_rotation = self.drift.diffusion, self.drift.mean_rotation
+            for name, values in (
+                ("covariance", diffusion), ("diffusion", diffusion),
+                ("mean_rotation", mean_rotation),
+            ):  # fmt: skip
+                found += zip((plane.format(name) for plane in planes), values, strict=True)
         for stimulus in self.stimuli:
             numbers = stimulus.to_dict()
             own = numbers.pop("name")

@@ -99,7 +99,7 @@ def _corrected(problem: LearningProblem, evaluation: Evaluation) -> Evaluation:
 
     if evaluation.approximation != "exact":
         raise RequestError("order", "= 2 needs the exact approximation: white noise has no next")
-    found = corrections(problem)
+    found = corrections(problem, evaluation)
     errors = [(abs(c) * problem.learning_rate, name) for name, c in found.listed()]
     largest, name = max(errors)
     warnings = evaluation.warnings

@@ -97,6 +97,10 @@ class InputDistribution(Protocol):
             ``Cov(z)``, shape ``(K, K)``.
         """
 
+    @property
+    def node_count(self) -> int:
+        """Points of `nodes`, known before they are made."""
+
     def nodes(self) -> tuple[Array, Array]:
         """Points ``(K, n)`` and weights ``(K,)``; averages of polynomials of even degree up to
         eight, weighted sums over the points, are exact.
@@ -225,6 +229,11 @@ def paired_moments(covariance: Array, left: Array, right: Array) -> Array:
     """Covariance of products of linear forms of a Gaussian vector (Isserlis)."""
     crossed = left @ covariance @ right.T
     return (left @ covariance @ left.T) * (right @ covariance @ right.T) + crossed * crossed.T
+
+
+def gaussian_node_count(size: int) -> int:
+    """Points of `gaussian_nodes` in so many dimensions."""
+    return int(5**size + 1) // 2
 
 
 def gaussian_nodes(covariance: Array) -> tuple[Array, Array]:

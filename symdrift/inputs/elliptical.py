@@ -14,6 +14,7 @@ from symdrift.inputs.distribution import (
     NamedVector,
     Recipe,
     checked_covariance,
+    gaussian_node_count,
     gaussian_nodes,
     named_axes,
     paired_moments,
@@ -94,6 +95,11 @@ class Elliptical:
         means = np.einsum("ka,ab,kb->k", left, self.covariance, right)
         gaussian = paired_moments(self.covariance, left, right)
         return (1 + self.kurtosis) * gaussian + self.kurtosis * np.outer(means, means)
+
+    @property
+    def node_count(self) -> int:
+        """Of those of a Gaussian, at five lengths."""
+        return 5 * gaussian_node_count(len(self.covariance))
 
     def nodes(self) -> tuple[Array, Array]:
         """Gauss points at five lengths, weighted so that the moments of the length are right."""

@@ -110,6 +110,11 @@ class Samples:
         """``mean_k (z_k - E[z]) (z_k - E[z])'`` over the samples."""
         return weighted_product_covariance(self.rows, self._weights(), left, right)
 
+    @property
+    def node_count(self) -> int:
+        """Rows."""
+        return len(self.rows)
+
     def nodes(self) -> tuple[Array, Array]:
         """The rows, each with the same weight."""
         return self.rows, self._weights()

@@ -1,4 +1,4 @@
-"""The corrections of a problem's numbers, from its expansion."""
+"""The corrections of a problem's numbers, from both orders of them."""
 
 from __future__ import annotations
 
@@ -7,105 +7,144 @@ from collections.abc import Callable
 import numpy as np
 
 from symdrift.errors import RequestError
+from symdrift.evaluation.closed_form import applies
 from symdrift.evaluation.corrections import (
     Corrections,
     DriftCorrections,
     FluctuationCorrections,
+    IndependentDriftCorrections,
     MinimumCorrections,
     StimulusCorrections,
 )
-from symdrift.evaluation.dense.coordinates import hidden_planes
 from symdrift.evaluation.dense.landscape import in_units, solve_minimum
-from symdrift.evaluation.next_order.expansion import Expansion, expand
+from symdrift.evaluation.next_order.cost import (
+    expansion_cost,
+    normal_directions,
+    require_affordable,
+)
+from symdrift.evaluation.next_order.expansion import expand, noise_node_count
+from symdrift.evaluation.next_order.orders import Orders, at, general_orders
+from symdrift.evaluation.next_order.subnetworks import aligned_orders
+from symdrift.evaluation.result import Evaluation, moving_planes
 from symdrift.evaluation.units import natural_units
-from symdrift.memory import available_memory
 from symdrift.study.problem import LearningProblem, Stimulus
 
 ROUNDING = 1e-12
 """Size, relative to the largest of its kind, below which a number is zero and has no correction."""
 
 
-def corrections(problem: LearningProblem) -> Corrections:
-    """Corrections of all numbers of a problem, by the general expansion.
+def orders(problem: LearningProblem, method: str = "auto") -> Orders:
+    """Both orders of a problem, in natural units, without synaptic noise.
 
     Parameters
     ----------
     problem : LearningProblem
-        Of up to about 30 normal directions, without synaptic noise.
+    method : {"auto", "closed-form", "dense"}
+        With ``"dense"`` by the general expansion also where axes are shared.
 
     Raises
     ------
     RequestError
-        When the minimum is refused, weights have synaptic noise, or memory does not suffice.
+        When the minimum is refused, weights have synaptic noise, or it would take too long or too
+        much memory.
     """
     if problem.synaptic_noise > 0:
         raise RequestError(
             "learning.synaptic_noise",
             f"= {problem.synaptic_noise:g} must be 0 for the next order in the learning rate",
         )
+    if method != "dense" and applies(problem) is None:
+        return aligned_orders(problem)
     minimum = solve_minimum(
         problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
     )
-    _require_memory(problem, minimum.rank)
+    _require_affordable(problem, minimum.rank)
     units = natural_units(problem.teacher, problem.input_covariance)
-    natural, minimum = units.problem(problem), in_units(minimum, units)
-    expansion = expand(natural, minimum)
-    stationary, turning = expansion.stationary, expansion.rotation
-    excess = expansion.excess_loss
+    minimum = in_units(minimum, units)
+    point = (minimum.first_layer, minimum.second_layer)
+    return general_orders(expand(units.problem(problem), point))
+
+
+def _require_affordable(problem: LearningProblem, rank: int) -> None:
+    outputs, inputs = problem.teacher.shape
+    noise = noise_node_count(int(np.count_nonzero(problem.label_noise)))
+    size = normal_directions(inputs, outputs, rank)
+    require_affordable(
+        expansion_cost(inputs, outputs, rank, problem.inputs.node_count * noise),
+        f"{inputs} inputs, {outputs} outputs and {rank} active hidden units, {size} normal "
+        "directions,",
+        "with samples about 60 directions are possible, with Gaussian inputs up to 6 inputs, and "
+        "more where teacher and inputs share their axes; leave --order out",
+    )
+
+
+def corrections(problem: LearningProblem, evaluation: Evaluation) -> Corrections:
+    """Corrections of all numbers of an evaluation.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+        Without synaptic noise.
+    evaluation : Evaluation
+        Of this problem.
+
+    Raises
+    ------
+    RequestError
+        As for `orders`.
+    """
+    found = orders(problem, evaluation.method)
+    units = natural_units(problem.teacher, problem.input_covariance)
     # A rate in natural units is the rate over the factor of the curvature, and so is 1 / c.
     per_rate = 1 / units.curvature
 
     def relative(leading: float, following: float, scale: float) -> float | None:
         return following / leading * per_rate if abs(leading) > ROUNDING * scale else None
 
-    loss = minimum.loss + 0.5 * float(np.sum(natural.label_noise))
-    variance = float(np.trace(stationary.covariance))
-    covariance, after = turning.covariance
-    largest = float(np.abs(covariance).max(initial=0.0))
-    steady, later = turning.mean
+    excess, variance = found.excess_loss, found.weight_variance
+    loss = evaluation.minimum.loss * units.loss
+    by_plane = evaluation.quantities == "all"
     return Corrections(
         minimum=MinimumCorrections(excess[0] / loss * per_rate),
         fluctuation=FluctuationCorrections(
-            relative(variance, float(np.trace(stationary.second)), variance),
-            relative(*excess, excess[0]),
+            relative(*variance, variance[0]), relative(*excess, excess[0])
         ),
-        drift=DriftCorrections(
-            tuple((i + 1, j + 1) for i, j in hidden_planes(minimum.rank)),
-            tuple(
-                tuple(relative(a, b, largest) for a, b in zip(*rows, strict=True))
-                for rows in zip(covariance.tolist(), after.tolist(), strict=True)
-            ),
-            tuple(
-                relative(a, b, float(np.sqrt(largest)))
-                for a, b in zip(steady.tolist(), later.tolist(), strict=True)
-            ),
-        ),
+        drift=_of_drift(found, relative) if by_plane else None,
         stimuli=tuple(
-            _of_stimulus(stimulus, expansion, relative)
-            for stimulus in natural.stimuli
+            _of_stimulus(stimulus, found, relative) for stimulus in units.problem(problem).stimuli
         ),
     )
 
 
-def _require_memory(problem: LearningProblem, rank: int) -> None:
-    """Refuse what does not fit: the cubic forms of the update and their products."""
-    outputs, inputs = problem.teacher.shape
-    planes = rank * (rank - 1) // 2
-    size = rank * (inputs + outputs) - planes
-    needed = 8 * (8 * size**4 + 6 * planes**2 * size**4)
-    if needed > available_memory():
-        raise RequestError(
-            "network",
-            f"with {inputs} inputs, {outputs} outputs and {rank} active hidden units has {size} "
-            f"normal directions, whose next order in the learning rate would need about "
-            f"{needed / 2**30:.0f} GiB (available: {available_memory() / 2**30:.1f} GiB); about "
-            "30 are possible",
-        )
+def _of_drift(
+    found: Orders, relative: Callable[[float, float, float], float | None]
+) -> DriftCorrections:
+    rank = len(found.first_layer.leading)
+    planes = moving_planes(rank, rank)
+    places = tuple(np.array(planes, dtype=int).reshape(-1, 2).T - 1)
+    largest = float(found.variances.leading.max(initial=0.0))
+    steady, later = (part[places].tolist() for part in found.mean_rotation)
+    mean_rotation = tuple(
+        relative(a, b, float(np.sqrt(largest))) for a, b in zip(steady, later, strict=True)
+    )
+    if found.covariance is None:
+        pairs = zip(*(part.tolist() for part in found.variances), strict=True)
+        variances = tuple(relative(a, b, largest) for a, b in pairs)
+        return IndependentDriftCorrections(planes, variances, mean_rotation)
+    covariance, after = found.covariance
+    return DriftCorrections(
+        planes,
+        tuple(
+            tuple(relative(a, b, largest) for a, b in zip(*rows, strict=True))
+            for rows in zip(covariance.tolist(), after.tolist(), strict=True)
+        ),
+        mean_rotation,
+    )
 
 
 def _of_stimulus(
     stimulus: Stimulus,
-    expansion: Expansion,
+    found: Orders,
     relative: Callable[[float, float, float], float | None],
 ) -> StimulusCorrections:
     """What is seen of one stimulus: its norm, and how its mean representation fades and turns.
@@ -113,26 +152,17 @@ def _of_stimulus(
     Its mean is the representation ``w`` at the minimum and, of the next order, that of the mean
     deviation; the turning and fading act on both.
     """
-    slice_, stationary, turning = expansion.slice_, expansion.stationary, expansion.rotation
-    axes = slice_.normal[: slice_.point[0].size].T.reshape(-1, *slice_.point[0].shape)
-    still = slice_.rule.representation(slice_.point, stimulus.vector)
-    moved = axes @ stimulus.vector
-    shift = stationary.mean @ moved
-    norm = float(still @ still)
-    spread = float(np.sum((moved @ moved.T) * stationary.covariance))
-    leading, following = turning.decay
-    fading = float(still @ leading @ still)
-    faded = float(still @ following @ still + 2 * still @ leading @ shift)
-    mean, later = (np.tensordot(part, slice_.generators, 1) for part in turning.mean)
-    speed = float(np.linalg.norm(mean @ still))
-    faster = float((mean @ still) @ (later @ still + mean @ shift)) / speed if speed else 0.0
-    size = float(np.sum(slice_.point[0] ** 2) * (stimulus.vector @ stimulus.vector))
-    rates = float(np.trace(leading))
-    diffusion = relative(fading, faded, size * rates)
-    longer = relative(norm, 2 * float(still @ shift), size)
+    vector = stimulus.vector
+    size = float(np.sum(found.first_layer.leading**2) * (vector @ vector))
+    rates = float(np.trace(found.decay.leading))
+    turning, later = (part @ vector for part in found.turning)
+    speed = float(np.linalg.norm(turning))
+    faster = float(turning @ later) / speed if speed else 0.0
+    diffusion = relative(*at(found.fading, vector), size * rates)
+    longer = relative(*at(found.mean_gram, vector), size)
     return StimulusCorrections(
         name=stimulus.name,
-        squared_norm=relative(norm, 2 * float(still @ shift) + spread, size),
+        squared_norm=relative(*at(found.gram, vector), size),
         diffusion=diffusion,
         decay_rate=None if diffusion is None or longer is None else diffusion - longer,
         mean_speed=relative(speed, faster, float(np.sqrt(size * rates))),

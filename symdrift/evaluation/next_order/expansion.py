@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symdrift.evaluation.dense.landscape import MinimumPoint
 from symdrift.evaluation.next_order.batches import batch_means
 from symdrift.evaluation.next_order.one_step import (
     Samples,
@@ -57,20 +56,20 @@ class Expansion:
     rotation: Rotation
 
 
-def expand(problem: LearningProblem, minimum: MinimumPoint) -> Expansion:
+def expand(problem: LearningProblem, point: tuple[Array, Array]) -> Expansion:
     """Expand one step around the minimum and solve for both orders.
 
     Parameters
     ----------
     problem : LearningProblem
         In units in which its numbers are about 1, without synaptic noise.
-    minimum : MinimumPoint
-        In the same units.
+    point : (Array, Array)
+        Weights ``W*`` and ``U*`` at the minimum, of the active hidden units alone, in the same
+        units.  Silent ones stay silent: without a weight they have no gradient.
     """
     average = _average_samples(problem)
     rule = TwoLayerLinear(constant(problem.teacher, 3), problem.weight_decay)
-    point = (minimum.first_layer, minimum.second_layer)
-    slice_ = slice_at(rule, point, average, minimum.rank)
+    slice_ = slice_at(rule, point, average, len(point[0]))
     curvatures, batch = slice_.curvatures, problem.batch
     points, ensemble = _samples(problem).reduced()
     force = update_forms(rule, point, slice_.normal, points, 0)[0] @ slice_.normal
@@ -84,8 +83,10 @@ def expand(problem: LearningProblem, minimum: MinimumPoint) -> Expansion:
     following = (
         0.5 * curvatures @ np.diagonal(stationary.second)
         - np.sum(means["pull"] * stationary.third) / 3
-        - 0.75 * np.einsum("ijkl,ij,kl->", means["cubic_pull"], *[stationary.covariance] * 2,
-                           optimize=True)
+        - 0.75
+        * np.einsum(
+            "ijkl,ij,kl->", means["cubic_pull"], *[stationary.covariance] * 2, optimize=True
+        )
     )
     poisson = poisson_function(slice_, means, stationary)
     return Expansion(
@@ -113,6 +114,11 @@ def _samples(problem: LearningProblem) -> Samples:
         np.tile(noise, (len(inputs), 1)),
         np.outer(shares, weights).ravel(),
     )
+
+
+def noise_node_count(noisy: int) -> int:
+    """Points of `noise_nodes` for so many noisy outputs."""
+    return 2 * noisy**2 + 1
 
 
 def noise_nodes(variances: Array) -> tuple[Array, Array]:

@@ -69,7 +69,7 @@ class PolynomialMatrix:
     def form(self, degree: int) -> Array:
         """Symmetric multilinear form of a degree, shape ``(samples, entries) + (d,) * degree``."""
         term = self.terms[degree]
-        flat = term.reshape(-1, *term.shape[2:])
+        flat = term.reshape(len(term) * term.shape[1], *term.shape[2:])
         return symmetrised(flat.swapaxes(0, 1), 2)
 
 
@@ -81,7 +81,7 @@ def constant(matrices: Array, highest: int) -> PolynomialMatrix:
 
 def _outer_product(first: Array, second: Array) -> Array:
     """Matrix products of all coefficients of one with all of the other, sample by sample."""
-    left = first.reshape(*first.shape[:3], -1, 1)
+    left = first.reshape(*first.shape[:3], int(np.prod(first.shape[3:])), 1)
     right = second.reshape(*second.shape[:3], 1, int(np.prod(second.shape[3:])))
     product = sum(left[:, k, np.newaxis] * right[k] for k in range(len(right)))
     samples = max(first.shape[2], second.shape[2])
