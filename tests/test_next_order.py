@@ -16,6 +16,8 @@ from symdrift.evaluation import dense
 from symdrift.evaluation.corrections import Corrections
 from symdrift.evaluation.dense.landscape import solve_minimum
 from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.next_order import isotropic
+from symdrift.evaluation.next_order.balance import imbalance
 from symdrift.evaluation.next_order.batches import Ensemble, batch_means
 from symdrift.evaluation.next_order.corrected import orders
 from symdrift.evaluation.next_order.expansion import expand, noise_nodes
@@ -26,6 +28,7 @@ from symdrift.evaluation.next_order.one_step import (
     update_forms,
 )
 from symdrift.evaluation.next_order.polynomials import constant
+from symdrift.evaluation.units import natural_units
 from symdrift.inputs import Elliptical, Gaussian, StimulusSet
 from symdrift.inputs import Samples as Data
 from symdrift.rules.linear import TwoLayerLinear
@@ -300,6 +303,91 @@ def assert_same_on_both_roads(given: LearningProblem) -> None:
         for mine, theirs in zip(getattr(found, name), getattr(expected, name), strict=True):
             size = float(np.abs(theirs).max())
             np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-11 * size, err_msg=name)
+
+
+@pytest.mark.parametrize("inputs", [2, 7, 60])
+@pytest.mark.parametrize(("weight_decay", "variance"), [(0.13, 1.0), (0.85, 2.0)])
+def test_the_isotropic_network_has_closed_forms(
+    inputs: int, weight_decay: float, variance: float
+) -> None:
+    """At weight decays and sizes from which they were not found."""
+    given = problem(
+        np.full(inputs, variance), weight_decay=variance * weight_decay, learning_rate=1e-6
+    )
+    found = corrections(given)
+    assert found.drift is not None
+    for correction, closed in (
+        (found.drift.diffusion[-1], isotropic.rotation_correction),
+        (found.fluctuation.excess_loss, isotropic.excess_loss_correction),
+        (found.stimuli[0].squared_norm, isotropic.squared_norm_correction),
+    ):
+        expected = variance * closed(inputs, weight_decay)
+        assert correction == pytest.approx(expected, rel=1e-8)
+    leading = (inputs + 2) * weight_decay**4 / (8 * (1 - weight_decay))
+    assert evaluate(given).drift.variances[0] == pytest.approx(
+        (variance * 1e-6) ** 3 * leading, rel=1e-9
+    )
+
+
+@pytest.mark.parametrize("name", ["misaligned", "batch", "bottleneck", "elliptical", "stimuli"])
+def test_moments_of_the_weights_obey_the_balance(name: str) -> None:
+    """Two roads: mean and covariance of the deviation here, one exact identity there."""
+    given = SMALL[name]
+    point = point_of(given)
+    found = expand(given, point)
+    axes, moments = found.slice_.normal.T, found.stationary
+    cut = point[0].size
+    first = axes[:, :cut].reshape(-1, *point[0].shape)
+    second = axes[:, cut:].reshape(-1, *point[1].shape).swapaxes(1, 2)
+    difference = sum(
+        sign
+        * (
+            np.einsum("d,dkn,ln->kl", moments.mean, layer, still)
+            + np.einsum("d,dkn,ln->lk", moments.mean, layer, still)
+            + np.einsum("dkn,de,eln->kl", layer, moments.covariance, layer, optimize=True)
+        )
+        for sign, layer, still in ((1, first, point[0]), (-1, second, point[1].T))
+    )
+    expected = imbalance(given, point)
+    size = float(np.abs(moments.covariance).max())
+    np.testing.assert_allclose(difference, expected, rtol=1e-9, atol=1e-10 * size)
+
+
+def test_simulated_representations_are_as_long_as_the_next_order_says() -> None:
+    """Where the weights on the manifold are too long by more than the error of the simulation."""
+    given = problem(
+        (2.0, 1.5, 0.7), weight_decay=0.3, learning_rate=0.01, hidden=2, label_noise=0.3
+    )
+    found = orders(given)
+    units = natural_units(given.teacher, given.input_covariance)
+    leading, following = (
+        np.diagonal(part) / scale
+        for part, scale in zip(found.gram, (units.maps, units.maps * units.curvature), strict=True)
+    )
+    replicas, rate = 4000, given.learning_rate
+    rng = np.random.default_rng(5)
+    minimum = point_of(given)
+    first, second = (np.tile(layer, (replicas, 1, 1)) for layer in minimum)
+    spread = np.sqrt(np.diagonal(given.input_covariance))
+    sums = []
+    for step in range(1500):
+        x = rng.standard_normal((replicas, 3)) * spread
+        hidden = np.einsum("zkn,zn->zk", first, x)
+        error = x + np.sqrt(0.3) * rng.standard_normal((replicas, 3))
+        error -= np.einsum("zmk,zk->zm", second, hidden)
+        back = np.einsum("zmk,zm->zk", second, error)
+        first += rate * (back[:, :, np.newaxis] * x[:, np.newaxis] - 0.3 * first)
+        second += rate * (error[:, :, np.newaxis] * hidden[:, np.newaxis] - 0.3 * second)
+        if step >= 900 and step % 100 == 0:
+            sums.append(np.sum(first**2, axis=1))
+    lengths = np.mean(sums, axis=0)
+    mean, error_bar = lengths.mean(axis=0), lengths.std(axis=0) / np.sqrt(replicas)
+    predicted = leading + rate * following
+    for axis in range(2):
+        assert abs(mean[axis] - predicted[axis]) < 4 * error_bar[axis] + 0.1 * abs(
+            rate * following[axis]
+        )
+        assert abs(mean[axis] - leading[axis]) > 8 * error_bar[axis]
 
 
 @pytest.mark.slow

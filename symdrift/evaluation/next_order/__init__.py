@@ -11,5 +11,9 @@ expanded in powers of ``epsilon`` for any update that is a polynomial of the wei
 - `poisson`: the function that turns rotations into increments without memory,
 - `rotation`: covariance of rotations, decay of representations,
 - `expansion`: all of these of one problem,
-- `corrected`: the correction of each number of an evaluation.
+- `orders`: both orders of everything that an evaluation prints,
+- `subnetworks`: the same for aligned networks of any size, `cost`: what can be afforded,
+- `corrected`: the correction of each number of an evaluation,
+- `balance`: an exact identity for the difference of the layers,
+- `isotropic`: closed forms.
 """

@@ -71,7 +71,7 @@ def expand(problem: LearningProblem, point: tuple[Array, Array]) -> Expansion:
     rule = TwoLayerLinear(constant(problem.teacher, 3), problem.weight_decay)
     slice_ = slice_at(rule, point, average, len(point[0]))
     curvatures, batch = slice_.curvatures, problem.batch
-    points, ensemble = _samples(problem).reduced()
+    points, ensemble = samples_of(problem).reduced()
     force = update_forms(rule, point, slice_.normal, points, 0)[0] @ slice_.normal
     noise = batch_means({"noise": STATIONARY_PRODUCTS["noise"]}, {"force": force}, ensemble, batch)
     gamma = leading_covariance(noise["noise"], curvatures)
@@ -105,8 +105,8 @@ def _average_samples(problem: LearningProblem) -> Samples:
     return Samples(points, np.zeros((size, len(problem.label_noise))), np.full(size, 1 / size))
 
 
-def _samples(problem: LearningProblem) -> Samples:
-    """Inputs and label noise together: all pairs of their points."""
+def samples_of(problem: LearningProblem) -> Samples:
+    """Inputs and label noise together, all pairs of their points."""
     inputs, shares = problem.inputs.nodes()
     noise, weights = noise_nodes(problem.label_noise)
     return Samples(
