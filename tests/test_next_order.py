@@ -19,7 +19,7 @@ from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.next_order import isotropic
 from symdrift.evaluation.next_order.balance import imbalance
 from symdrift.evaluation.next_order.batches import Ensemble, batch_means
-from symdrift.evaluation.next_order.corrected import orders
+from symdrift.evaluation.next_order.corrected import mean_gram_change, orders
 from symdrift.evaluation.next_order.expansion import expand, noise_nodes
 from symdrift.evaluation.next_order.one_step import (
     Samples,
@@ -31,6 +31,7 @@ from symdrift.evaluation.next_order.polynomials import constant
 from symdrift.evaluation.units import natural_units
 from symdrift.inputs import Elliptical, Gaussian, StimulusSet
 from symdrift.inputs import Samples as Data
+from symdrift.observables import drift_process, representational_similarity
 from symdrift.rules.linear import TwoLayerLinear
 from symdrift.study.problem import LearningProblem, Stimulus
 
@@ -330,6 +331,19 @@ def test_the_isotropic_network_has_closed_forms(
 
 
 @pytest.mark.parametrize("name", ["misaligned", "batch", "bottleneck", "elliptical", "stimuli"])
+def test_observed_gram_matrices_have_the_displacement_of_the_weights(name: str) -> None:
+    """From the mean alone there, from the whole expansion here."""
+    given = SMALL[name]
+    units = natural_units(given.teacher, given.input_covariance)
+    found = mean_gram_change(given)
+    assert found is not None
+    expected = orders(given, "dense").mean_gram.following * given.learning_rate
+    np.testing.assert_allclose(
+        found, expected / (units.maps * units.curvature), rtol=1e-9, atol=1e-14
+    )
+
+
+@pytest.mark.parametrize("name", ["misaligned", "batch", "bottleneck", "elliptical", "stimuli"])
 def test_moments_of_the_weights_obey_the_balance(name: str) -> None:
     """Two roads: mean and covariance of the deviation here, one exact identity there."""
     given = SMALL[name]
@@ -360,6 +374,7 @@ def test_simulated_representations_are_as_long_as_the_next_order_says() -> None:
     )
     found = orders(given)
     units = natural_units(given.teacher, given.input_covariance)
+    observed = representational_similarity(drift_process(given), np.array([1.0])).gram
     leading, following = (
         np.diagonal(part) / scale
         for part, scale in zip(found.gram, (units.maps, units.maps * units.curvature), strict=True)
@@ -383,6 +398,7 @@ def test_simulated_representations_are_as_long_as_the_next_order_says() -> None:
     lengths = np.mean(sums, axis=0)
     mean, error_bar = lengths.mean(axis=0), lengths.std(axis=0) / np.sqrt(replicas)
     predicted = leading + rate * following
+    np.testing.assert_allclose(np.diagonal(observed), predicted, rtol=1e-9)
     for axis in range(2):
         assert abs(mean[axis] - predicted[axis]) < 4 * error_bar[axis] + 0.1 * abs(
             rate * following[axis]

@@ -22,12 +22,19 @@ from symdrift.evaluation.next_order.cost import (
     normal_directions,
     require_affordable,
 )
-from symdrift.evaluation.next_order.expansion import expand, noise_node_count
+from symdrift.evaluation.next_order.expansion import expand, mean_layer, noise_node_count
 from symdrift.evaluation.next_order.orders import Orders, at, general_orders
-from symdrift.evaluation.next_order.subnetworks import aligned_orders
+from symdrift.evaluation.next_order.subnetworks import (
+    affordable_mean,
+    aligned_mean_layer,
+    aligned_orders,
+)
 from symdrift.evaluation.result import Evaluation, moving_planes
 from symdrift.evaluation.units import natural_units
-from symdrift.study.problem import LearningProblem, Stimulus
+from symdrift.study.problem import Array, LearningProblem, Stimulus
+
+MOST_DIRECTIONS, MOST_POINTS = 100, 10**5
+"""Of a problem whose mean weights are found in a second or so by the general expansion."""
 
 ROUNDING = 1e-12
 """Size, relative to the largest of its kind, below which a number is zero and has no correction."""
@@ -63,6 +70,48 @@ def orders(problem: LearningProblem, method: str = "auto") -> Orders:
     minimum = in_units(minimum, units)
     point = (minimum.first_layer, minimum.second_layer)
     return general_orders(expand(units.problem(problem), point))
+
+
+def mean_gram_change(problem: LearningProblem) -> Array | None:
+    """What the displacement of the mean weights adds to ``E[W]' E[W]``, of order ``eta``.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+
+    Returns
+    -------
+    Array or None
+        Shape ``(n, n)``; ``None`` with synaptic noise and for networks that are too large.
+
+    Raises
+    ------
+    RequestError
+        When the minimum is refused.
+    """
+    if problem.synaptic_noise > 0:
+        return None
+    units = natural_units(problem.teacher, problem.input_covariance)
+    if applies(problem) is None:
+        if not affordable_mean(problem):
+            return None
+        still, shift, _ = aligned_mean_layer(problem)
+    else:
+        minimum = solve_minimum(
+            problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
+        )
+        outputs, inputs = problem.teacher.shape
+        noise = noise_node_count(int(np.count_nonzero(problem.label_noise)))
+        if (
+            normal_directions(inputs, outputs, minimum.rank) > MOST_DIRECTIONS
+            or problem.inputs.node_count * noise > MOST_POINTS
+        ):
+            return None
+        minimum = in_units(minimum, units)
+        still = minimum.first_layer
+        shift, _ = mean_layer(units.problem(problem), (still, minimum.second_layer))
+    crossed = still.T @ shift * (problem.learning_rate / (units.maps * units.curvature))
+    return np.asarray(crossed + crossed.T)
 
 
 def _require_affordable(problem: LearningProblem, rank: int) -> None:

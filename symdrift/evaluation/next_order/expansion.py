@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symdrift.evaluation.next_order.batches import batch_means
+from symdrift.evaluation.next_order.batches import Ensemble, batch_means
 from symdrift.evaluation.next_order.one_step import (
     Samples,
     Slice,
@@ -67,14 +67,8 @@ def expand(problem: LearningProblem, point: tuple[Array, Array]) -> Expansion:
         Weights ``W*`` and ``U*`` at the minimum, of the active hidden units alone, in the same
         units.  Silent ones stay silent: without a weight they have no gradient.
     """
-    average = _average_samples(problem)
-    rule = TwoLayerLinear(constant(problem.teacher, 3), problem.weight_decay)
-    slice_ = slice_at(rule, point, average, len(point[0]))
-    curvatures, batch = slice_.curvatures, problem.batch
-    points, ensemble = samples_of(problem).reduced()
-    force = update_forms(rule, point, slice_.normal, points, 0)[0] @ slice_.normal
-    noise = batch_means({"noise": STATIONARY_PRODUCTS["noise"]}, {"force": force}, ensemble, batch)
-    gamma = leading_covariance(noise["noise"], curvatures)
+    slice_, points, ensemble, gamma = _leading(problem, point)
+    average, curvatures, batch = _average_samples(problem), slice_.curvatures, problem.batch
     fields = step_fields(slice_, points, gamma)
     means = batch_means(MEANS, fields, ensemble, batch)
     means |= expected_forms(slice_, average, means["second_turn"])
@@ -95,6 +89,44 @@ def expand(problem: LearningProblem, point: tuple[Array, Array]) -> Expansion:
         (0.5 * float(curvatures @ np.diagonal(stationary.covariance)), float(following)),
         rotation(slice_, poisson, stationary, fields, ensemble, batch),
     )
+
+
+def mean_layer(problem: LearningProblem, point: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Displacement of the mean of ``W``, and its spread, at order ``eta``, and no more than that.
+
+    Parameters
+    ----------
+    problem, point
+        As for `expand`.
+
+    Returns
+    -------
+    shift, spread : Array
+        Shapes ``(r, n)`` and ``(n, n)``, as in `orders.Orders`.
+    """
+    slice_, _, _, gamma = _leading(problem, point)
+    average = _average_samples(problem)
+    pull = np.zeros(len(slice_.normal))
+    for place, weight in enumerate(average.weights):
+        one = average[place : place + 1]
+        quadratic = update_forms(slice_.rule, point, slice_.normal, one, 2)[2][0]
+        pull += weight * np.tensordot(quadratic, gamma, 2)
+    axes = slice_.normal[: point[0].size].T.reshape(-1, *point[0].shape)
+    shift = np.tensordot(slice_.normal.T @ pull / slice_.curvatures, axes, 1)
+    return shift, np.einsum("dki,de,ekj->ij", axes, gamma, axes, optimize=True)
+
+
+def _leading(
+    problem: LearningProblem, point: tuple[Array, Array]
+) -> tuple[Slice, Samples, Ensemble, Array]:
+    """Coordinates across the orbit, points that stand for the samples, and ``Gamma``."""
+    rule = TwoLayerLinear(constant(problem.teacher, 3), problem.weight_decay)
+    slice_ = slice_at(rule, point, _average_samples(problem), len(point[0]))
+    points, ensemble = samples_of(problem).reduced()
+    force = update_forms(rule, point, slice_.normal, points, 0)[0] @ slice_.normal
+    products = {"noise": STATIONARY_PRODUCTS["noise"]}
+    means = batch_means(products, {"force": force}, ensemble, problem.batch)
+    return slice_, points, ensemble, leading_covariance(means["noise"], slice_.curvatures)
 
 
 def _average_samples(problem: LearningProblem) -> Samples:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import comb
 
@@ -26,7 +26,11 @@ from symdrift.evaluation.closed_form import active_axes, align, rank
 from symdrift.evaluation.closed_form.alignment import Alignment
 from symdrift.evaluation.closed_form.formulas import singular_values
 from symdrift.evaluation.next_order.cost import Cost, expansion_cost, require_affordable
-from symdrift.evaluation.next_order.expansion import expand, noise_node_count
+from symdrift.evaluation.next_order.expansion import (
+    expand,
+    mean_layer,
+    noise_node_count,
+)
 from symdrift.evaluation.next_order.orders import Orders, Pair, general_orders
 from symdrift.evaluation.units import natural_units
 from symdrift.inputs import Gaussian
@@ -36,11 +40,17 @@ from symdrift.study.problem import Array, LearningProblem
 ALIKE = 1e-10
 """Relative distance below which eigenvalues count as equal."""
 
+MOST_KINDS = 10
+"""Different axes of an aligned network whose mean weights are found in a second or so."""
+
 OTHERS = (3, 3, 2)
 """Other axes that enter together what belongs to no, one, or two axes."""
 
 Key = tuple[int, ...]
 """Kinds of axes, in increasing order, with repetition."""
+
+Numbers = dict[Key, Array]
+"""By the kinds of the axes that they belong to."""
 
 
 @dataclass(frozen=True)
@@ -92,25 +102,14 @@ def aligned_orders(problem: LearningProblem) -> Orders:
     RequestError
         When the minimum is refused, or the network has too many different axes.
     """
-    rank(problem)
-    units = natural_units(problem.teacher, problem.input_covariance)
-    natural = units.problem(problem)
-    alignment = align(natural)
-    assert isinstance(alignment, Alignment)
-    outputs, inputs = natural.teacher.shape
-    values = singular_values(
-        covariance=alignment.input_variances, weight_decay=natural.weight_decay,
-        gains=alignment.gains, inputs=inputs, outputs=outputs, hidden=natural.hidden,
-    )  # fmt: skip
-    kinds, places = _kinds(alignment, values)
-    counts = Counter(places)
-    _require_affordable(kinds, counts)
-    sums = _Sums(natural, kinds, counts)
+    network = _Network.of(problem)
+    _require_affordable(network.kinds, network.counts)
+    sums = _Sums(network, _numbers, OTHERS)
     whole = sums.of(())
+    values, axes, places = network.values, network.alignment.input_axes, network.places
     active = active_axes(values)
-    single = np.array([sums.of((kind,)) for kind in places[:inputs]])
+    single = np.array([sums.of((kind,)) for kind in places[: len(axes)]])
     roots = np.sqrt(values[active])[:, np.newaxis]
-    axes = alignment.input_axes
     rows, columns = np.triu_indices(len(active), 1)
     pairs = [tuple(sorted((places[active[i]], places[active[j]])))
              for i, j in zip(rows, columns, strict=True)]  # fmt: skip
@@ -126,6 +125,66 @@ def aligned_orders(problem: LearningProblem) -> Orders:
         mean_rotation=Pair(still, still),
         decay=Pair(np.diag(single[active, 2]), np.diag(single[active, 3])),
     )
+
+
+def affordable_mean(problem: LearningProblem) -> bool:
+    """Whether an aligned network has so few different axes that all pairs take a second or so."""
+    return len(_Network.of(problem).kinds) <= MOST_KINDS
+
+
+def aligned_mean_layer(problem: LearningProblem) -> tuple[Array, Array, Array]:
+    """``W*``, the displacement of its mean and its spread, at order ``eta``: sums over pairs.
+
+    Returns
+    -------
+    still, shift, spread : Array
+        In natural units, as in `orders.Orders`.
+
+    Raises
+    ------
+    RequestError
+        When the minimum is refused.
+    """
+    network = _Network.of(problem)
+    sums = _Sums(network, _mean_numbers, (0, 1, 0))
+    values, axes = network.values, network.alignment.input_axes
+    active = active_axes(values)
+    single = np.array([sums.of((kind,)) for kind in network.places[: len(axes)]])
+    return (
+        np.sqrt(values[active])[:, np.newaxis] * axes[:, active].T,
+        single[active, 1:] * axes[:, active].T,
+        np.asarray((axes * single[:, 0]) @ axes.T),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Network:
+    """An aligned problem in natural units, its axes by their kinds."""
+
+    problem: LearningProblem
+    alignment: Alignment
+    values: Array
+    kinds: list[Kind]
+    places: list[int]
+
+    @classmethod
+    def of(cls, problem: LearningProblem) -> _Network:
+        rank(problem)
+        units = natural_units(problem.teacher, problem.input_covariance)
+        natural = units.problem(problem)
+        alignment = align(natural)
+        assert isinstance(alignment, Alignment)
+        outputs, inputs = natural.teacher.shape
+        values = singular_values(
+            covariance=alignment.input_variances, weight_decay=natural.weight_decay,
+            gains=alignment.gains, inputs=inputs, outputs=outputs, hidden=natural.hidden,
+        )  # fmt: skip
+        return cls(natural, alignment, values, *_kinds(alignment, values))
+
+    @property
+    def counts(self) -> Counter[int]:
+        """Axes of each kind."""
+        return Counter(self.places)
 
 
 def _kinds(alignment: Alignment, values: Array) -> tuple[list[Kind], list[int]]:
@@ -189,10 +248,11 @@ class _Sums:
     """Numbers of the whole network, each network of a few axes being expanded once."""
 
     def __init__(
-        self, problem: LearningProblem, kinds: list[Kind], counts: Mapping[int, int]
+        self, network: _Network, numbers: Callable[[_Small], Numbers], others: tuple[int, int, int]
     ) -> None:
-        self._problem, self._kinds, self._counts = problem, kinds, counts
-        self._networks: dict[Key, dict[Key, Array]] = {}
+        self._network, self._counts = network, network.counts
+        self._numbers, self._others = numbers, others
+        self._expanded: dict[Key, Numbers] = {}
         self._found: dict[Key, Array] = {}
 
     def of(self, own: Key) -> Array:
@@ -205,7 +265,7 @@ class _Sums:
         left = Counter(self._counts)
         left.subtract(own)
         everything = sum(left.values())
-        together = min(OTHERS[len(own)], everything)
+        together = min(self._others[len(own)], everything)
         total = np.zeros(1)
         for number in range(together + 1):
             factor = (-1) ** (together - number) * (
@@ -215,60 +275,104 @@ class _Sums:
                 ways = 1
                 for kind, taken in Counter(others).items():
                     ways *= comb(left[kind], taken)
-                network = tuple(sorted((*own, *others)))
-                total = total + float(factor * ways) * self._network(network)[own]
+                numbers = self._of_network(tuple(sorted((*own, *others))))
+                total = total + float(factor * ways) * numbers[own]
         return total
 
-    def _network(self, key: Key) -> dict[Key, Array]:
-        if key not in self._networks:
-            self._networks[key] = self._expanded(key)
-        return self._networks[key]
-
-    def _expanded(self, key: Key) -> dict[Key, Array]:
-        # Inputs with an output first, as the teacher of an aligned network has them.
-        own = sorted(key, key=lambda kind: (self._kinds[kind].variance is None,
-                                            self._kinds[kind].noise is None))  # fmt: skip
-        return _numbers(self._problem, self._kinds, own)
+    def _of_network(self, key: Key) -> Numbers:
+        if key not in self._expanded:
+            self._expanded[key] = self._numbers(_Small.of(self._network, key))
+        return self._expanded[key]
 
 
-def _numbers(problem: LearningProblem, kinds: list[Kind], own: list[int]) -> dict[Key, Array]:
+@dataclass(frozen=True, eq=False)
+class _Small:
+    """A network of a few axes.
+
+    Attributes
+    ----------
+    network : _Network
+    own : list of int
+        Kinds of its axes, inputs with an output first, as the teacher has them.
+    """
+
+    network: _Network
+    own: list[int]
+
+    @classmethod
+    def of(cls, network: _Network, key: Key) -> _Small:
+        def missing(kind: int) -> tuple[bool, bool]:
+            axis = network.kinds[kind]
+            return axis.variance is None, axis.noise is None
+
+        return cls(network, sorted(key, key=missing))
+
+    @property
+    def axes(self) -> list[Kind]:
+        return [self.network.kinds[kind] for kind in self.own]
+
+    @property
+    def learned(self) -> list[int]:
+        """Which of the axes the hidden units learn."""
+        return [place for place, axis in enumerate(self.axes) if axis.learned > 0]
+
+    def problem(self) -> tuple[LearningProblem, tuple[Array, Array]]:
+        """Its problem, some axes being learned, with ``W*`` and ``U*`` of the hidden units."""
+        axes, learned = self.axes, self.learned
+        variances = [axis.variance for axis in axes if axis.variance is not None]
+        noise = [axis.noise for axis in axes if axis.noise is not None]
+        units = range(len(learned))
+        first, second = np.zeros((len(units), len(variances))), np.zeros((len(noise), len(units)))
+        first[units, learned] = second[learned, units] = np.sqrt(
+            [axes[place].learned for place in learned]
+        )
+        teacher = np.zeros((len(noise), len(variances)))
+        np.fill_diagonal(teacher, [axis.gain for axis in axes])
+        problem = replace(
+            self.network.problem,
+            hidden=len(learned),
+            inputs=Gaussian(np.diag(variances)),
+            teacher=teacher,
+            label_noise=np.array(noise),
+            stimuli=(),
+        )
+        return problem, (first, second)
+
+
+def _numbers(small: _Small) -> Numbers:
     """Numbers of a network of a few axes, by the kinds of axes that they belong to.
 
     Of none: weight variance and excess loss, both orders of each.  Of one: its spread, its shift,
-    and both orders of its decay.  Of two: both orders of the variance of their rotation.
+    and both orders of its decay.  Of two: both orders of the variance of their rotation.  Where
+    nothing is learned all are zero.
     """
-    found: dict[Key, Array] = {(): np.zeros(4)}
+    own, learned = small.own, small.learned
+    found: Numbers = {(): np.zeros(4)}
     found |= {(kind,): np.zeros(4) for kind in own}
     found |= {tuple(sorted(pair)): np.zeros(2) for pair in itertools.combinations(own, 2)}
-    axes = [kinds[kind] for kind in own]
-    learned = [place for place, axis in enumerate(axes) if axis.learned > 0]
     if not learned:
         return found
-    with_input = [axis for axis in axes if axis.variance is not None]
-    with_output = [axis for axis in axes if axis.noise is not None]
-    inputs, outputs, hidden = len(with_input), len(with_output), np.arange(len(learned))
-    first, second = np.zeros((len(learned), inputs)), np.zeros((outputs, len(learned)))
-    first[hidden, learned] = second[learned, hidden] = np.sqrt(
-        [axes[place].learned for place in learned]
-    )
-    teacher = np.zeros((outputs, inputs))
-    np.fill_diagonal(teacher, [axis.gain for axis in axes])
-    small = replace(
-        problem,
-        hidden=len(learned),
-        inputs=Gaussian(np.diag([axis.variance for axis in with_input])),
-        teacher=teacher,
-        label_noise=np.array([axis.noise for axis in with_output]),
-        stimuli=(),
-    )
-    orders = general_orders(expand(small, (first, second)))
+    orders = general_orders(expand(*small.problem()))
     found[()] = np.array([*orders.weight_variance, *orders.excess_loss])
-    for place in range(inputs):
-        found[own[place],][0] = orders.spread[place, place]
+    for place, spread in enumerate(np.diagonal(orders.spread)):
+        found[own[place],][0] = spread
     for unit, place in enumerate(learned):
         decay = [part[unit, unit] for part in orders.decay]
         found[own[place],][1:] = [orders.first_layer.following[unit, place], *decay]
     planes = itertools.combinations(learned, 2)
     for (i, j), variances in zip(planes, np.transpose(orders.variances), strict=True):
         found[min(own[i], own[j]), max(own[i], own[j])][:] = variances
+    return found
+
+
+def _mean_numbers(small: _Small) -> Numbers:
+    """Of each axis its spread and its shift."""
+    found: Numbers = {(kind,): np.zeros(2) for kind in small.own}
+    if not small.learned:
+        return found
+    shift, spread = mean_layer(*small.problem())
+    for place, variance in enumerate(np.diagonal(spread)):
+        found[small.own[place],][0] = variance
+    for unit, place in enumerate(small.learned):
+        found[small.own[place],][1] = shift[unit, place]
     return found
