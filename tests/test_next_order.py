@@ -297,7 +297,7 @@ def test_an_aligned_network_is_the_sum_of_smaller_ones(name: str) -> None:
 
 
 def assert_same_on_both_roads(given: LearningProblem) -> None:
-    stimulus = Stimulus("generic", RANDOM.normal(size=given.teacher.shape[1]))
+    stimulus = Stimulus("generic", np.asarray(RANDOM.normal(size=given.teacher.shape[1])))
     given = replace(given, stimuli=(*given.stimuli, stimulus))
     found, expected = orders(given), orders(given, "dense")
     for name in ("weight_variance", "excess_loss", "variances", "gram", "fading", "mean_gram"):
@@ -404,6 +404,36 @@ def test_simulated_representations_are_as_long_as_the_next_order_says() -> None:
             rate * following[axis]
         )
         assert abs(mean[axis] - leading[axis]) > 8 * error_bar[axis]
+
+
+@pytest.mark.slow
+def test_simulated_excess_loss_is_that_of_the_next_order() -> None:
+    """Four equal axes with label noise, at a rate at which the leading order is off by 5 %."""
+    size, decay, rate, replicas = 4, 0.2, 0.01, 1500
+    given = problem(np.ones(size), weight_decay=decay, learning_rate=rate, label_noise=0.09)
+    leading, following = orders(given).excess_loss
+    rng = np.random.default_rng(0)
+    first = np.tile(np.sqrt(1 - decay) * np.eye(size), (replicas, 1, 1))
+    second, settled = first.copy(), int(6 / (2 * decay * rate))
+    losses = []
+    for step in range(2 * settled):
+        x = rng.standard_normal((replicas, size))
+        hidden = np.einsum("zkn,zn->zk", first, x)
+        error = x + 0.3 * rng.standard_normal((replicas, size))
+        error -= np.einsum("zmk,zk->zm", second, hidden)
+        back = np.einsum("zmk,zm->zk", second, error)
+        first += rate * (back[:, :, np.newaxis] * x[:, np.newaxis] - decay * first)
+        second += rate * (error[:, :, np.newaxis] * hidden[:, np.newaxis] - decay * second)
+        if step >= settled and step % 20 == 0:
+            left = np.eye(size) - second @ first
+            losses.append(0.5 * np.sum(left**2, axis=(1, 2)))
+            losses[-1] += 0.5 * decay * np.sum(first**2 + second**2, axis=(1, 2))
+    least = size * (0.5 * decay**2 + decay * (1 - decay))
+    excess = (np.mean(losses, axis=0) - least) / (rate * leading)
+    error_bar = excess.std() / np.sqrt(replicas)
+    assert error_bar < 0.003
+    assert abs(excess.mean() - 1 - rate * following / leading) < 3 * error_bar
+    assert excess.mean() - 1 > 10 * error_bar
 
 
 @pytest.mark.slow
