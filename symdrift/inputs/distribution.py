@@ -97,14 +97,14 @@ class InputDistribution(Protocol):
             ``Cov(z)``, shape ``(K, K)``.
         """
 
-    @property
-    def node_count(self) -> int:
-        """Points of `nodes`, known before they are made."""
-
     def nodes(self) -> tuple[Array, Array]:
         """Points ``(K, n)`` and weights ``(K,)``; averages of polynomials of even degree up to
         eight, weighted sums over the points, are exact.
         """
+
+    @property
+    def node_count(self) -> int:
+        """Points of `nodes`, known before they are made."""
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
         """Independent inputs, shape ``size + (n,)``."""

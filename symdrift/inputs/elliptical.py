@@ -96,11 +96,6 @@ class Elliptical:
         gaussian = paired_moments(self.covariance, left, right)
         return (1 + self.kurtosis) * gaussian + self.kurtosis * np.outer(means, means)
 
-    @property
-    def node_count(self) -> int:
-        """Of those of a Gaussian, at five lengths."""
-        return 5 * gaussian_node_count(len(self.covariance))
-
     def nodes(self) -> tuple[Array, Array]:
         """Gauss points at five lengths, weighted so that the moments of the length are right."""
         points, weights = gaussian_nodes(self.covariance)
@@ -113,6 +108,11 @@ class Elliptical:
         shares = np.linalg.solve(np.vander(squares, 5, increasing=True).T, moments)
         scaled = np.sqrt(squares)[:, np.newaxis, np.newaxis] * points
         return scaled.reshape(-1, inputs), np.outer(shares, weights).ravel()
+
+    @property
+    def node_count(self) -> int:
+        """Of those of a Gaussian, at five lengths."""
+        return 5 * gaussian_node_count(len(self.covariance))
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
         """Independent inputs, shape ``size + (n,)``."""

@@ -54,14 +54,14 @@ class Gaussian:
         """Isserlis: ``Cov = (L S L')*(R S R') + (L S R')*(R S L')`` (entrywise products)."""
         return paired_moments(self.covariance, left, right)
 
+    def nodes(self) -> tuple[Array, Array]:
+        """Gauss points and weights."""
+        return gaussian_nodes(self.covariance)
+
     @property
     def node_count(self) -> int:
         """Gauss points."""
         return gaussian_node_count(len(self.covariance))
-
-    def nodes(self) -> tuple[Array, Array]:
-        """Gauss points and weights."""
-        return gaussian_nodes(self.covariance)
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
         """Independent inputs, shape ``size + (n,)``."""

@@ -100,5 +100,3 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
 
 def _ratio(values: Array, scale: float) -> Array:
     return values / scale if scale > 0 else np.zeros_like(values)
-
-
