@@ -231,11 +231,6 @@ def paired_moments(covariance: Array, left: Array, right: Array) -> Array:
     return (left @ covariance @ left.T) * (right @ covariance @ right.T) + crossed * crossed.T
 
 
-def gaussian_node_count(size: int) -> int:
-    """Points of `gaussian_nodes` in so many dimensions."""
-    return int(5**size + 1) // 2
-
-
 def gaussian_nodes(covariance: Array) -> tuple[Array, Array]:
     """Five Gauss points along each axis; of opposite ones, which agree, one with both weights."""
     points, weights = np.polynomial.hermite_e.hermegauss(5)
@@ -246,6 +241,11 @@ def gaussian_nodes(covariance: Array) -> tuple[Array, Array]:
     middle = len(grid) // 2
     weighted = products.ravel()[: middle + 1] * np.append(np.full(middle, 2.0), 1.0)
     return grid[: middle + 1] @ np.linalg.cholesky(covariance).T, weighted
+
+
+def gaussian_node_count(size: int) -> int:
+    """Points of `gaussian_nodes` in so many dimensions."""
+    return int(5**size + 1) // 2
 
 
 def weighted_second_moment(rows: Array, weights: Array) -> Array:
