@@ -170,3 +170,49 @@ def test_the_table_says_what_the_sign_of_a_rotation_means(
     assert said in " ".join(capsys.readouterr().out.split())
     assert run(["evaluate", "anisotropic_autoencoder"]) == 0
     assert said not in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_next_order_has_the_blocks_of_the_record(capsys: pytest.CaptureFixture[str]) -> None:
+    """A correction for each number, and none where the number is zero."""
+    record = printed_json(capsys, "evaluate", "misaligned_teacher", "--order", "2", "--json")
+    found = record["next_order"]
+    assert set(found["fluctuation"]) == set(record["fluctuation"])
+    assert set(found["drift"]) == set(record["drift"])
+    assert found["drift"]["planes"] == record["drift"]["planes"]
+    assert [set(stimulus) for stimulus in found["stimuli"]] == [
+        set(stimulus) for stimulus in record["stimuli"]
+    ]
+    aligned = printed_json(capsys, "evaluate", "bottleneck", "--order", "2", "--json")
+    assert aligned["next_order"]["drift"]["mean_rotation"] == [None]
+    assert aligned["next_order"]["stimuli"][2]["decay_rate"] is None
+    assert "changes 5 numbers by more than 10%" in aligned["warnings"][-1]
+
+
+def test_tables_and_csv_show_the_expected_error(capsys: pytest.CaptureFixture[str]) -> None:
+    record = printed_json(capsys, "evaluate", "misaligned_teacher", "--order", "2", "--json")
+    correction = record["next_order"]["fluctuation"]["excess_loss"]
+    error = 100 * abs(correction) * record["parameters"]["learning_rate"]
+    assert run(["evaluate", "misaligned_teacher", "--order", "2"]) == 0
+    assert f"({error:.2g} %)" in capsys.readouterr().out
+    assert run(["evaluate", "misaligned_teacher", "--order", "2", "--csv"]) == 0
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert float(row["next_order.fluctuation.excess_loss"]) == correction
+
+
+@pytest.mark.parametrize(
+    ("study", "options", "sentence"),
+    [
+        ("bottleneck", ["--order", "3"], "order = 3 must be 1 or 2"),
+        ("bottleneck", ["--order", "2", "--approximation", "white"], "order = 2 needs the exact"),
+        ("synaptic_noise", ["--order", "2"], "learning.synaptic_noise = "),
+        ("digits", ["--order", "2", "--set", "network.hidden=8"], "100 normal directions, would"),
+    ],
+)
+def test_a_next_order_that_is_not_there_is_refused(
+    capsys: pytest.CaptureFixture[str], study: str, options: list[str], sentence: str
+) -> None:
+    assert run(["evaluate", study, *options]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert sentence in captured.err
+    assert captured.err.count("\n") == 1

@@ -55,6 +55,12 @@ _COLUMN = 13
     metavar="all|stimuli",
     help="stimuli: without the drift by plane, for wide networks.",
 )
+@click.option(
+    "--order",
+    default=1,
+    metavar="1|2",
+    help="2: with the next order in the learning rate, which says how far the numbers hold.",
+)
 def evaluate(
     study: str,
     assignments: Sequence[str],
@@ -65,6 +71,7 @@ def evaluate(
     method: str,
     approximation: str,
     quantities: str,
+    order: int,
 ) -> None:
     """Print the numbers of a study.
 
@@ -81,7 +88,7 @@ def evaluate(
     axes = [parse_axis(text) for text in sweeps]
     chosen = chosen_study(study, assignments)
     with ExitStack() as afterwards, progress_shown("evaluating") as progress:
-        points = sweep(chosen, axes, method, approximation, progress, quantities, as_json)
+        points = sweep(chosen, axes, method, approximation, progress, quantities, as_json, order)
         # Printed even when the picture cannot be drawn.
         afterwards.callback(_print, points, as_json, as_csv)
         if plot is not None:

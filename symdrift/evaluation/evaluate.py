@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symdrift.errors import RequestError, require_known
-from symdrift.evaluation.result import APPROXIMATIONS, QUANTITIES, IndependentDrift
+from symdrift.errors import RequestError, counted, require_known
+from symdrift.evaluation.result import (
+    APPROXIMATIONS,
+    QUANTITIES,
+    WARN_ABOVE,
+    IndependentDrift,
+)
 from symdrift.evaluation.units import beyond_double_precision
 from symdrift.memory import SHARED_ENTRY, record_memory, require_memory
 
@@ -19,6 +24,9 @@ if TYPE_CHECKING:
 
     from symdrift.evaluation.result import Drift, Evaluation
     from symdrift.study.problem import Array, LearningProblem
+
+ORDERS = (1, 2)
+"""In the learning rate."""
 
 METHODS = ("auto", "closed-form", "dense")
 
@@ -32,6 +40,7 @@ def evaluate(
     approximation: str = "exact",
     progress: Callable[[int, int], None] | None = None,
     quantities: str = "all",
+    order: int = 1,
 ) -> Evaluation:
     """Every number of a problem: minimum, fluctuation, drift, stimuli.
 
@@ -50,6 +59,8 @@ def evaluate(
     quantities : {"all", "stimuli"}
         What is computed at once, or refused: with ``"stimuli"`` the dense road leaves the drift by
         plane, by far its largest part, until it is asked for.
+    order : {1, 2}
+        With 2 the evaluation has the corrections of the next order in the learning rate too.
 
     Returns
     -------
@@ -63,6 +74,8 @@ def evaluate(
         the problem is outside the theory.
     """
     require_known("quantities", quantities, QUANTITIES)
+    if order not in ORDERS:
+        raise RequestError("order", f"= {order} must be 1 or 2")
     closed = _takes_closed_form(problem, method, approximation)
     with _checked_afterwards(problem.study):
         if closed:
@@ -77,7 +90,27 @@ def evaluate(
             evaluation = evaluate_dense(problem, approximation, progress, later)
     evaluation = replace(evaluation, quantities=quantities)
     _require_in_range(problem, evaluation)
-    return evaluation
+    return evaluation if order == 1 else _corrected(problem, evaluation)
+
+
+def _corrected(problem: LearningProblem, evaluation: Evaluation) -> Evaluation:
+    """The evaluation with its corrections, and a warning where one of them is large."""
+    from symdrift.evaluation.next_order.corrected import corrections
+
+    if evaluation.approximation != "exact":
+        raise RequestError("order", "= 2 needs the exact approximation: white noise has no next")
+    found = corrections(problem, evaluation)
+    errors = [(abs(c) * problem.learning_rate, name) for name, c in found.listed()]
+    largest, name = max(errors)
+    warnings = evaluation.warnings
+    if largest > WARN_ABOVE:
+        many = sum(error > WARN_ABOVE for error, _ in errors)
+        warnings = (
+            *warnings,
+            f"the next order in the learning rate changes {counted(many, 'number')} by more than "
+            f"{WARN_ABOVE:.0%}, most of all {name}, by {largest:.0%}: the leading order is rough",
+        )
+    return replace(evaluation, next_order=found, warnings=warnings)
 
 
 def _drift(problem: LearningProblem, method: str, approximation: str) -> Drift:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from symdrift.inputs import input_facts
@@ -16,6 +16,11 @@ SIGNS = (
     "makes the largest component of its right singular vector positive."
 )
 """What the sign of a mean rotation means."""
+
+_EXPECTED = (
+    "In brackets the expected error: by how much the next order in the learning rate changes the "
+    "number."
+)
 
 UNITS = {
     ("drift", "covariance"): "rad^2/step",
@@ -51,10 +56,21 @@ class Quantity(NamedTuple):
 
 
 def listed(evaluation: Evaluation) -> Iterator[Quantity]:
-    """Every number of an evaluation, in the order of the theory.
+    """Every number of an evaluation, in the order of the theory, and then their corrections.
 
     Of the covariance of rotations only the diagonal is listed, by plane (``1-2``).
     """
+    found = dict(evaluation.next_order.listed()) if evaluation.next_order else {}
+    corrections = []
+    for number in _leading(evaluation):
+        yield number
+        if number.column in found:
+            group, correction = f"next_order.{number.group}", found[number.column]
+            corrections.append(number._replace(group=group, value=correction))
+    yield from corrections
+
+
+def _leading(evaluation: Evaluation) -> Iterator[Quantity]:
     minimum, drift = evaluation.minimum, evaluation.drift
     for name in ("rank", "loss", "hessian_min", "hessian_max"):
         yield Quantity("minimum", name, getattr(minimum, name))
@@ -100,10 +116,11 @@ def evaluation_html(evaluation: Evaluation) -> str:
 def evaluation_tables(evaluation: Evaluation) -> list[Table]:
     """Tables of one evaluation: inputs, minimum and fluctuation, planes, stimuli."""
     by_plane = evaluation.quantities == "all"
+    cell = _cells(evaluation)
     return [
         *_inputs_table(evaluation),
-        _overview_table(evaluation),
-        *([_drift_table(evaluation.drift)] if by_plane else []),
+        _overview_table(evaluation, cell),
+        *([_drift_table(evaluation.drift, cell)] if by_plane else []),
         record_table(
             "Drift by stimulus",
             _with_units(
@@ -114,9 +131,29 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table]:
                 decay_rate="decay rate",
                 mean_speed="mean speed",
             ),
-            (stimulus.to_dict() for stimulus in evaluation.stimuli),
+            (
+                {
+                    name: cell(value, f"stimuli.{stimulus.name}.{name}")
+                    for name, value in stimulus.to_dict().items()
+                }
+                for stimulus in evaluation.stimuli
+            ),
+            caption=_EXPECTED if evaluation.next_order else "",
         ),
     ]
+
+
+def _cells(evaluation: Evaluation) -> Callable[[object, str], str]:
+    """How a number is shown: in brackets its expected error, where the next order is known."""
+    found = evaluation.next_order
+    rate = evaluation.parameters["learning_rate"]
+    errors = {name: abs(c) * rate for name, c in found.listed()} if found else {}
+
+    def cell(value: object, column: str) -> str:
+        error = errors.get(column)
+        return printed(value) + (f" ({100 * error:.2g} %)" if error is not None else "")
+
+    return cell
 
 
 def _inputs_table(evaluation: Evaluation) -> Iterator[Table]:
@@ -128,7 +165,7 @@ def _inputs_table(evaluation: Evaluation) -> Iterator[Table]:
         yield Table("Inputs", ("what", "value"), (*file, *facts))
 
 
-def _overview_table(evaluation: Evaluation) -> Table:
+def _overview_table(evaluation: Evaluation, cell: Callable[[object, str], str]) -> Table:
     minimum, fluctuation = evaluation.minimum, evaluation.fluctuation
     certificate = minimum.certificate
     left = (
@@ -146,17 +183,21 @@ def _overview_table(evaluation: Evaluation) -> Table:
         (
             ("rank", str(minimum.rank), ""),
             ("singular values", ", ".join(map(printed, minimum.singular_values)), ""),
-            ("loss at the minimum", printed(minimum.loss), ""),
+            ("loss at the minimum", cell(minimum.loss, "minimum.loss"), ""),
             ("smallest normal Hessian eigenvalue", printed(minimum.hessian_min), ""),
             ("largest Hessian eigenvalue", printed(minimum.hessian_max), ""),
             *((name, f"{value:.1g}", "") for name, value in left if value is not None),
-            ("weight variance, tr Gamma", printed(fluctuation.weight_variance), ""),
-            ("excess loss", printed(fluctuation.excess_loss), ""),
+            (
+                "weight variance, tr Gamma",
+                cell(fluctuation.weight_variance, "fluctuation.weight_variance"),
+                "",
+            ),
+            ("excess loss", cell(fluctuation.excess_loss, "fluctuation.excess_loss"), ""),
         ),
     )
 
 
-def _drift_table(drift: Drift) -> Table:
+def _drift_table(drift: Drift, cell: Callable[[object, str], str]) -> Table:
     columns = _with_units(
         "drift",
         plane="plane",
@@ -164,12 +205,19 @@ def _drift_table(drift: Drift) -> Table:
         diffusion="diffusion V/2",
         mean_rotation="mean rotation",
     )
-    names = (f"{i}, {j}" for i, j in drift.planes)
-    cells = zip(names, drift.variances, drift.diffusion, drift.mean_rotation, strict=True)
+    numbers = {name: getattr(drift, name) for name in ("diffusion", "mean_rotation")}
+    numbers = {"covariance": drift.variances, **numbers}
     return record_table(
         "Drift by plane of the hidden layer",
         columns,
-        (dict(zip(columns, row, strict=True)) for row in cells),
+        (
+            {"plane": f"{i}, {j}"}
+            | {
+                name: cell(values[place], f"drift.{name}.{i}-{j}")
+                for name, values in numbers.items()
+            }
+            for place, (i, j) in enumerate(drift.planes)
+        ),
         caption=SIGNS if drift.mean_rotation.any() else "",
     )
 

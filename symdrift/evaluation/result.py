@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
+from symdrift.evaluation.corrections import Corrections
 from symdrift.inputs import Samples, input_record, read_only
 from symdrift.records import Record, plain
 from symdrift.study.problem import Array, LearningProblem, Stimulus
@@ -264,11 +265,13 @@ class Evaluation(Record):
     quantities : {"all", "stimuli"}
         Whether records and tables list the planes of the hidden layer; where they do not, the
         record has the two matrices.
+    next_order : Corrections or None
+        What the numbers are corrected by at the next order in the learning rate.
     """
 
     recorded = (
         "study", "method", "approximation", "parameters", "minimum", "fluctuation", "drift",
-        "hidden_layer", "stimuli", "warnings",
+        "hidden_layer", "stimuli", "next_order", "warnings",
     )  # fmt: skip
 
     study: str
@@ -283,6 +286,7 @@ class Evaluation(Record):
     stimuli: tuple[StimulusDrift, ...]
     warnings: tuple[str, ...]
     quantities: str = "all"
+    next_order: Corrections | None = None
 
     def __post_init__(self) -> None:
         self.decay_matrix.setflags(write=False)
@@ -294,9 +298,11 @@ class Evaluation(Record):
         return {"decay_matrix": self.decay_matrix, "mean_rotation": self.mean_rotation}
 
     def written(self) -> tuple[str, ...]:
-        """By plane or as two matrices."""
-        left_out = "hidden_layer" if self.quantities == "all" else "drift"
-        return tuple(name for name in self.recorded if name != left_out)
+        """By plane or as two matrices, and corrections where there are any."""
+        left_out = {"hidden_layer" if self.quantities == "all" else "drift"}
+        if self.next_order is None:
+            left_out.add("next_order")
+        return tuple(name for name in self.recorded if name not in left_out)
 
     def _repr_html_(self) -> str:
         from symdrift.evaluation.overview import evaluation_html

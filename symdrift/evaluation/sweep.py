@@ -179,6 +179,7 @@ def sweep(
     progress: Callable[[int, int], None] | None = None,
     quantities: str = "all",
     records: bool = False,
+    order: int = 1,
 ) -> Sweep:
     """Evaluate a study at every point of the grid that the axes span.
 
@@ -197,6 +198,8 @@ def sweep(
     records : bool
         Whether the points will become JSON records, which hold the covariance between all planes:
         refused before the work where they do not fit.
+    order : {1, 2}
+        As for :func:`symdrift.evaluation.evaluate.evaluate`.
 
     Raises
     ------
@@ -226,7 +229,7 @@ def sweep(
             problem = here.problem()
             if records and quantities == "all" and not points:
                 require_record_memory(problem, method)
-            evaluation = evaluate(problem, method, approximation, within, quantities)
+            evaluation = evaluate(problem, method, approximation, within, quantities, order)
         except RequestError as error:
             if not swept:
                 raise
@@ -336,7 +339,7 @@ def _dataset(sweep: Sweep) -> Dataset:
     return dataset(
         (
             Entry(
-                f"{each.group}_{each.name}",
+                f"{each.group}_{each.name}".replace(".", "_"),
                 each.unit,
                 dict(zip(paths, place, strict=True))
                 | ({each.of: own[each.of][each.label]} if each.of else {}),

@@ -101,6 +101,15 @@ class InputDistribution(Protocol):
             ``Cov(z)``, shape ``(K, K)``.
         """
 
+    def nodes(self) -> tuple[Array, Array]:
+        """Points ``(K, n)`` and weights ``(K,)``; averages of polynomials of even degree up to
+        eight, weighted sums over the points, are exact.
+        """
+
+    @property
+    def node_count(self) -> int:
+        """Points of `nodes`, known before they are made."""
+
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
         """Independent inputs, shape ``size + (n,)``."""
 
@@ -224,6 +233,23 @@ def paired_moments(covariance: Array, left: Array, right: Array) -> Array:
     """Covariance of products of linear forms of a Gaussian vector (Isserlis)."""
     crossed = left @ covariance @ right.T
     return (left @ covariance @ left.T) * (right @ covariance @ right.T) + crossed * crossed.T
+
+
+def gaussian_nodes(covariance: Array) -> tuple[Array, Array]:
+    """Five Gauss points along each axis; of opposite ones, which agree, one with both weights."""
+    points, weights = np.polynomial.hermite_e.hermegauss(5)
+    size = len(covariance)
+    grid = np.stack(np.meshgrid(*[points] * size, indexing="ij"), axis=-1).reshape(-1, size)
+    products = np.prod(np.meshgrid(*[weights / weights.sum()] * size, indexing="ij"), axis=0)
+    # The grid is its own mirror image; its middle is the origin.
+    middle = len(grid) // 2
+    weighted = products.ravel()[: middle + 1] * np.append(np.full(middle, 2.0), 1.0)
+    return grid[: middle + 1] @ np.linalg.cholesky(covariance).T, weighted
+
+
+def gaussian_node_count(size: int) -> int:
+    """Points of `gaussian_nodes` in so many dimensions."""
+    return int(5**size + 1) // 2
 
 
 def weighted_second_moment(rows: Array, weights: Array) -> Array:

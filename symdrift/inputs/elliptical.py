@@ -14,6 +14,8 @@ from symdrift.inputs.distribution import (
     NamedVector,
     Recipe,
     checked_covariance,
+    gaussian_node_count,
+    gaussian_nodes,
     named_axes,
     paired_moments,
 )
@@ -93,6 +95,24 @@ class Elliptical:
         means = np.einsum("ka,ab,kb->k", left, self.covariance, right)
         gaussian = paired_moments(self.covariance, left, right)
         return (1 + self.kurtosis) * gaussian + self.kurtosis * np.outer(means, means)
+
+    def nodes(self) -> tuple[Array, Array]:
+        """Gauss points at five lengths, weighted so that the moments of the length are right."""
+        points, weights = gaussian_nodes(self.covariance)
+        inputs, variance = len(self.covariance), self.length_variance
+        powers = np.arange(5)
+        # Moments of r^2 over those of the Gaussian's squared length, E r^2k / E |z|^2k.
+        steps = inputs * (1 + variance * powers[:-1]) / (inputs + 2 * powers[:-1])
+        moments = np.concatenate([[1.0], np.cumprod(steps)])
+        squares = np.linspace(0.5, 1.5, 5) * moments[4] / moments[3]
+        shares = np.linalg.solve(np.vander(squares, 5, increasing=True).T, moments)
+        scaled = np.sqrt(squares)[:, np.newaxis, np.newaxis] * points
+        return scaled.reshape(-1, inputs), np.outer(shares, weights).ravel()
+
+    @property
+    def node_count(self) -> int:
+        """Of those of a Gaussian, at five lengths."""
+        return 5 * gaussian_node_count(len(self.covariance))
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
         """Independent inputs, shape ``size + (n,)``."""

@@ -13,6 +13,8 @@ from symdrift.inputs.distribution import (
     NamedVector,
     Recipe,
     checked_covariance,
+    gaussian_node_count,
+    gaussian_nodes,
     named_axes,
     paired_moments,
 )
@@ -52,6 +54,15 @@ class Gaussian:
     def product_covariance(self, left: Array, right: Array) -> Array:
         """Isserlis: ``Cov = (L S L')*(R S R') + (L S R')*(R S L')`` (entrywise products)."""
         return paired_moments(self.covariance, left, right)
+
+    def nodes(self) -> tuple[Array, Array]:
+        """Gauss points and weights."""
+        return gaussian_nodes(self.covariance)
+
+    @property
+    def node_count(self) -> int:
+        """Gauss points."""
+        return gaussian_node_count(len(self.covariance))
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
         """Independent inputs, shape ``size + (n,)``."""

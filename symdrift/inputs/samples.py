@@ -111,6 +111,15 @@ class Samples:
         """``mean_k (z_k - E[z]) (z_k - E[z])'`` over the samples."""
         return weighted_product_covariance(self.rows, self._weights(), left, right)
 
+    def nodes(self) -> tuple[Array, Array]:
+        """The rows, each with the same weight."""
+        return self.rows, self._weights()
+
+    @property
+    def node_count(self) -> int:
+        """Rows."""
+        return len(self.rows)
+
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
         """Rows drawn with replacement, shape ``size + (n,)``."""
         return np.asarray(self.rows[rng.integers(len(self.rows), size=size)])

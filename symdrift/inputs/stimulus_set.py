@@ -92,6 +92,15 @@ class StimulusSet:
         """``sum_k f_k (z_k - E[z]) (z_k - E[z])'`` over the stimuli."""
         return weighted_product_covariance(self.stimuli, self.probabilities, left, right)
 
+    def nodes(self) -> tuple[Array, Array]:
+        """The stimuli and their probabilities."""
+        return self.stimuli, self.probabilities
+
+    @property
+    def node_count(self) -> int:
+        """Stimuli."""
+        return len(self.stimuli)
+
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
         """Independent presentations, shape ``size + (n,)``."""
         chosen = rng.choice(len(self.stimuli), size=size, p=self.probabilities)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from symdrift.evaluation.next_order.corrected import mean_gram_change
 from symdrift.observables.displacement import mean_squared_displacement
 from symdrift.observables.process import DriftProcess, checked_lags
 from symdrift.records import Record
@@ -22,9 +23,13 @@ class RepresentationalSimilarity(Record):
     ----------
     stimuli : tuple of str
     gram : Array
-        Its expectation ``w_a . w_b + tr(P_a Gamma P_b')``, shape ``(S, S)``.
+        Its expectation ``w_a . w_b + tr(P_a Gamma P_b') + displaced``, shape ``(S, S)``.
     cosine : Array
         ``w_a . w_b / (|w_a| |w_b|)``, shape ``(S, S)``; 0 without representation.
+    displaced : Array
+        What the displacement of the mean weights from the minimum adds, of order ``eta`` like the
+        fluctuation, shape ``(S, S)``; 0 where it is not computed: with synaptic noise and in
+        networks of very many weights or different axes.
     standard_deviation : Array
         Of the entries in time, leading order, shape ``(S, S)``.
     lags : Array
@@ -32,12 +37,19 @@ class RepresentationalSimilarity(Record):
     gram_change : Array
         ``E|G_{t+tau} - G_t|^2 / |E G|^2``, Frobenius norms, shape ``(T,)``: of order ``eta``.
     representation_change : Array
-        ``sum_a E|h_{t+tau} - h_t|^2 / sum_a E|h|^2``, shape ``(T,)``: it reaches 2.
+        ``sum_a E|h_{t+tau} - h_t|^2 / sum_a E|h|^2``, both about the minimum, shape ``(T,)``: it
+        reaches 2.
     """
+
+    recorded = (
+        "stimuli", "gram", "cosine", "standard_deviation", "lags", "gram_change",
+        "representation_change",
+    )  # fmt: skip
 
     stimuli: tuple[str, ...]
     gram: Array
     cosine: Array
+    displaced: Array
     standard_deviation: Array
     lags: Array
     gram_change: Array
@@ -64,7 +76,10 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
     gram = representations @ representations.T
     lengths = np.sqrt(np.diagonal(gram))
     lengths_product = np.outer(lengths, lengths)
-    expected = gram + moving.expected
+    change = mean_gram_change(process.problem)
+    displaced = np.zeros_like(gram) if change is None else vectors @ change @ vectors.T
+    about_minimum = gram + moving.expected
+    expected = about_minimum + displaced
     moved = np.sum(
         [mean_squared_displacement(process, item, times).total for item in stimuli], axis=0
     )
@@ -72,17 +87,16 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
         stimuli=tuple(stimulus.name for stimulus in stimuli),
         gram=expected,
         cosine=np.divide(gram, lengths_product, out=np.zeros_like(gram), where=lengths_product > 0),
+        displaced=displaced,
         standard_deviation=np.sqrt(np.maximum(moving.variances, 0.0)),
         lags=times,
         gram_change=_ratio(
             -2 * np.expm1(-np.outer(times, moving.rates)) @ moving.weights,
             float(np.sum(expected**2)),
         ),
-        representation_change=_ratio(moved, float(np.trace(expected))),
+        representation_change=_ratio(moved, float(np.trace(about_minimum))),
     )
 
 
 def _ratio(values: Array, scale: float) -> Array:
     return values / scale if scale > 0 else np.zeros_like(values)
-
-

@@ -1,0 +1,127 @@
+"""The correction of each number of an evaluation, per unit of the learning rate.
+
+``c`` of ``q = q_0 (1 + c eta + ...)``; ``None`` where the number itself is zero, or where its
+correction is not computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from symdrift.records import Record
+
+Correction = float | None
+
+
+@dataclass(frozen=True)
+class MinimumCorrections(Record):
+    """Of the loss at the minimum: its excess, to leading order."""
+
+    loss: Correction
+
+
+@dataclass(frozen=True)
+class FluctuationCorrections(Record):
+    """Of the mean squared distance from the minima, and of the excess loss."""
+
+    weight_variance: Correction
+    excess_loss: Correction
+
+
+@dataclass(frozen=True)
+class DriftCorrections(Record):
+    """By planes, as in `Drift`: of the covariance ``V`` and of the mean rotation."""
+
+    recorded = ("planes", "covariance", "diffusion", "mean_rotation")
+
+    planes: tuple[tuple[int, int], ...]
+    covariance: tuple[tuple[Correction, ...], ...]
+    mean_rotation: tuple[Correction, ...]
+
+    @property
+    def diffusion(self) -> tuple[Correction, ...]:
+        """Of the diagonal of ``D = V / 2``."""
+        return tuple(row[place] for place, row in enumerate(self.covariance))
+
+
+class IndependentDriftCorrections(DriftCorrections):
+    """Of planes that turn independently: the rest of ``V`` is zero, and has no correction.
+
+    Parameters
+    ----------
+    planes : tuple of (int, int)
+    variances : tuple of float or None
+        Of the diagonal of ``V``.
+    mean_rotation : tuple of float or None
+    """
+
+    def __init__(
+        self,
+        planes: tuple[tuple[int, int], ...],
+        variances: tuple[Correction, ...],
+        mean_rotation: tuple[Correction, ...],
+    ) -> None:
+        for name, value in (
+            ("planes", planes), ("_variances", variances), ("mean_rotation", mean_rotation)
+        ):  # fmt: skip
+            object.__setattr__(self, name, value)
+
+    @property
+    def diffusion(self) -> tuple[Correction, ...]:
+        found: tuple[Correction, ...] = self.__dict__["_variances"]
+        return found
+
+    @property
+    def covariance(self) -> tuple[tuple[Correction, ...], ...]:
+        nothing = (None,) * len(self.planes)
+        return tuple(
+            (*nothing[:place], correction, *nothing[place + 1 :])
+            for place, correction in enumerate(self.diffusion)
+        )
+
+
+@dataclass(frozen=True)
+class StimulusCorrections(Record):
+    """As `StimulusDrift`."""
+
+    name: str
+    squared_norm: Correction
+    diffusion: Correction
+    decay_rate: Correction
+    mean_speed: Correction
+
+
+@dataclass(frozen=True)
+class Corrections(Record):
+    """The next order in the learning rate, by the blocks of an evaluation.
+
+    Without ``drift`` where the evaluation leaves the planes out.
+    """
+
+    minimum: MinimumCorrections
+    fluctuation: FluctuationCorrections
+    drift: DriftCorrections | None
+    stimuli: tuple[StimulusCorrections, ...]
+
+    def written(self) -> tuple[str, ...]:
+        """Planes where there are any."""
+        return tuple(name for name in super().written() if getattr(self, name) is not None)
+
+    def listed(self) -> Iterator[tuple[str, float]]:
+        """Those that there are, by the dotted name of the number that they correct."""
+        found: list[tuple[str, Correction]] = [("minimum.loss", self.minimum.loss)]
+        found += [(f"fluctuation.{name}", c) for name, c in self.fluctuation.to_dict().items()]
+        if self.drift is not None:
+            planes = [f"drift.{{}}.{i}-{j}" for i, j in self.drift.planes]
+            diffusion, mean_rotation = self.drift.diffusion, self.drift.mean_rotation
+            for name, values in (
+                ("covariance", diffusion), ("diffusion", diffusion),
+                ("mean_rotation", mean_rotation),
+            ):  # fmt: skip
+                found += zip((plane.format(name) for plane in planes), values, strict=True)
+        for stimulus in self.stimuli:
+            numbers = stimulus.to_dict()
+            own = numbers.pop("name")
+            found += [(f"stimuli.{own}.{name}", c) for name, c in numbers.items()]
+        return ((name, c) for name, c in found if c is not None)

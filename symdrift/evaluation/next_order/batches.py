@@ -1,0 +1,155 @@
+"""Averages of products of what single samples do, when a step is the mean of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import perm
+
+import numpy as np
+
+from symdrift.study.problem import Array
+
+Factor = tuple[str, str]
+"""Name of a field and the letters of its axes, that of the samples left out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Samples whose fields are made of those at a few points, as far as they are linear in them.
+
+    Attributes
+    ----------
+    weights : Array
+        Of the samples, with sum 1, shape ``(K,)``.
+    shares : Array
+        Of every point in every sample, shape ``(K, points)``.
+    """
+
+    weights: Array
+    shares: Array
+
+    @cached_property
+    def _weighted(self) -> Array:
+        return self.shares * self.weights[:, np.newaxis]
+
+    @cached_property
+    def _pairs(self) -> Array:
+        return self.shares.T @ self._weighted
+
+    def mean(self, factors: list[tuple[Array, str]], result: str) -> Array:
+        """Average over the samples of a product of fields.
+
+        Parameters
+        ----------
+        factors : list of (Array, str)
+            Fields at the points, along the first axis, and the letters of their other axes.
+        result : str
+            Letters of the result.
+        """
+        ordered = sorted(factors, key=lambda factor: factor[0].size)
+        if len(ordered) == 1:
+            shared = [(self.shares.T @ self.weights, "Y"), _at(ordered[0], "Y")]
+        elif len(ordered) == 2:
+            shared = [(self._pairs, "YZ"), _at(ordered[0], "Y"), _at(ordered[1], "Z")]
+        elif len(ordered) == 3:
+            # The largest is not needed in every sample: only what each point has of it.
+            product, axes = self._sampled(ordered[:2])
+            kept = np.tensordot(self._weighted, product, (0, 0))
+            shared = [(kept, f"Y{axes}"), _at(ordered[2], "Y")]
+        else:
+            first, last = self._sampled(ordered[:2]), self._sampled(ordered[2:])
+            shared = [(self.weights, "Z"), _at(first, "Z"), _at(last, "Z")]
+        return _product(shared, result)
+
+    def _sampled(self, factors: list[tuple[Array, str]]) -> tuple[Array, str]:
+        """A product of fields in every sample."""
+        axes = "".join(dict.fromkeys("".join(own for _, own in factors)))
+        arrays = [(np.tensordot(self.shares, field, 1), f"Z{own}") for field, own in factors]
+        return _product(arrays, f"Z{axes}"), axes
+
+
+def _at(factor: tuple[Array, str], place: str) -> tuple[Array, str]:
+    """With a letter for the first axis too."""
+    return factor[0], place + factor[1]
+
+
+def batch_means(
+    products: Mapping[str, str], fields: Mapping[str, Array], ensemble: Ensemble, batch: int
+) -> dict[str, Array]:
+    """Expectations of products of fields, each field being its mean over a batch.
+
+    In a product of ``k`` factors every partition of them into ``b`` groups that share a sample
+    counts ``B (B - 1) ... (B - b + 1) / B^k`` times; for two, ``E[a] E[b] + Cov(a, b) / B``.
+
+    Parameters
+    ----------
+    products : dict of str to str
+        Wanted products by name, as ``"first_ai second_ij -> aij"``: names of fields, each with
+        the letters of its axes, and those of the result, as for `numpy.einsum`.
+    fields : dict of str to Array
+        At the points of the ensemble, along the first axis.
+    ensemble : Ensemble
+    batch : int
+        Samples per step, ``B``.
+
+    Returns
+    -------
+    dict of str to Array
+        As `products`.
+    """
+    means: dict[tuple[tuple[Factor, ...], str], Array] = {}
+    found = {}
+    for name, product in products.items():
+        factors, result = _parsed(product)
+        total = np.zeros(())
+        for partition in _partitions(factors):
+            if not (ways := perm(batch, len(partition))):
+                continue
+            groups = []
+            for group in partition:
+                axes = _open_axes(group, partition, result)
+                if (group, axes) not in means:
+                    named = [(fields[field], own) for field, own in group]
+                    means[group, axes] = ensemble.mean(named, axes)
+                groups.append((means[group, axes], axes))
+            total = total + ways / batch ** len(factors) * _product(groups, result)
+        found[name] = total
+    return found
+
+
+def _parsed(product: str) -> tuple[tuple[Factor, ...], str]:
+    factors, result = product.split("->")
+    named = (factor.rsplit("_", 1) for factor in factors.split())
+    return tuple((name, axes) for name, axes in named), result.strip()
+
+
+def _partitions(factors: tuple[Factor, ...]) -> Iterator[tuple[tuple[Factor, ...], ...]]:
+    """All ways to put the factors into groups."""
+    if not factors:
+        yield ()
+        return
+    first, *others = factors
+    for rest in _partitions(tuple(others)):
+        yield ((first,), *rest)
+        for place, group in enumerate(rest):
+            yield (*rest[:place], (first, *group), *rest[place + 1 :])
+
+
+def _open_axes(
+    group: tuple[Factor, ...], partition: tuple[tuple[Factor, ...], ...], result: str
+) -> str:
+    """Letters of a group that the result or another group needs."""
+    own = dict.fromkeys("".join(axes for _, axes in group))
+    # A group may occur twice in a partition, as the same sample's share of equal factors.
+    others = list(partition)
+    others.remove(group)
+    needed = {*result, *"".join(axes for other in others for _, axes in other)}
+    return "".join(axis for axis in own if axis in needed)
+
+
+def _product(factors: list[tuple[Array, str]], result: str) -> Array:
+    letters = ",".join(axes for _, axes in factors)
+    arrays = [array for array, _ in factors]
+    return np.asarray(np.einsum(f"{letters}->{result}", *arrays, optimize=True))

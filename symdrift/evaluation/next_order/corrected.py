@@ -1,0 +1,218 @@
+"""The corrections of a problem's numbers, from both orders of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from symdrift.errors import RequestError
+from symdrift.evaluation.closed_form import applies
+from symdrift.evaluation.corrections import (
+    Corrections,
+    DriftCorrections,
+    FluctuationCorrections,
+    IndependentDriftCorrections,
+    MinimumCorrections,
+    StimulusCorrections,
+)
+from symdrift.evaluation.dense.landscape import in_units, solve_minimum
+from symdrift.evaluation.next_order.cost import (
+    expansion_cost,
+    normal_directions,
+    require_affordable,
+)
+from symdrift.evaluation.next_order.expansion import expand, mean_layer, noise_node_count
+from symdrift.evaluation.next_order.orders import Orders, at, general_orders
+from symdrift.evaluation.next_order.subnetworks import (
+    affordable_mean,
+    aligned_mean_layer,
+    aligned_orders,
+)
+from symdrift.evaluation.result import Evaluation, moving_planes
+from symdrift.evaluation.units import natural_units
+from symdrift.study.problem import Array, LearningProblem, Stimulus
+
+MOST_DIRECTIONS, MOST_POINTS = 100, 10**5
+"""Of a problem whose mean weights are found in a second or so by the general expansion."""
+
+ROUNDING = 1e-12
+"""Size, relative to the largest of its kind, below which a number is zero and has no correction."""
+
+
+def orders(problem: LearningProblem, method: str = "auto") -> Orders:
+    """Both orders of a problem, in natural units, without synaptic noise.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    method : {"auto", "closed-form", "dense"}
+        With ``"dense"`` by the general expansion also where axes are shared.
+
+    Raises
+    ------
+    RequestError
+        When the minimum is refused, weights have synaptic noise, or it would take too long or too
+        much memory.
+    """
+    if problem.synaptic_noise > 0:
+        raise RequestError(
+            "learning.synaptic_noise",
+            f"= {problem.synaptic_noise:g} must be 0 for the next order in the learning rate",
+        )
+    if method != "dense" and applies(problem) is None:
+        return aligned_orders(problem)
+    minimum = solve_minimum(
+        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
+    )
+    _require_affordable(problem, minimum.rank)
+    units = natural_units(problem.teacher, problem.input_covariance)
+    minimum = in_units(minimum, units)
+    point = (minimum.first_layer, minimum.second_layer)
+    return general_orders(expand(units.problem(problem), point))
+
+
+def mean_gram_change(problem: LearningProblem) -> Array | None:
+    """What the displacement of the mean weights adds to ``E[W]' E[W]``, of order ``eta``.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+
+    Returns
+    -------
+    Array or None
+        Shape ``(n, n)``; ``None`` with synaptic noise and for networks that are too large.
+
+    Raises
+    ------
+    RequestError
+        When the minimum is refused.
+    """
+    if problem.synaptic_noise > 0:
+        return None
+    units = natural_units(problem.teacher, problem.input_covariance)
+    if applies(problem) is None:
+        if not affordable_mean(problem):
+            return None
+        still, shift, _ = aligned_mean_layer(problem)
+    else:
+        minimum = solve_minimum(
+            problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
+        )
+        outputs, inputs = problem.teacher.shape
+        noise = noise_node_count(int(np.count_nonzero(problem.label_noise)))
+        if (
+            normal_directions(inputs, outputs, minimum.rank) > MOST_DIRECTIONS
+            or problem.inputs.node_count * noise > MOST_POINTS
+        ):
+            return None
+        minimum = in_units(minimum, units)
+        still = minimum.first_layer
+        shift, _ = mean_layer(units.problem(problem), (still, minimum.second_layer))
+    crossed = still.T @ shift * (problem.learning_rate / (units.maps * units.curvature))
+    return np.asarray(crossed + crossed.T)
+
+
+def _require_affordable(problem: LearningProblem, rank: int) -> None:
+    outputs, inputs = problem.teacher.shape
+    noise = noise_node_count(int(np.count_nonzero(problem.label_noise)))
+    size = normal_directions(inputs, outputs, rank)
+    require_affordable(
+        expansion_cost(inputs, outputs, rank, problem.inputs.node_count * noise),
+        f"{inputs} inputs, {outputs} outputs and {rank} active hidden units, {size} normal "
+        "directions,",
+        "with samples about 60 directions are possible, with Gaussian inputs up to 6 inputs, and "
+        "more where teacher and inputs share their axes; leave --order out",
+    )
+
+
+def corrections(problem: LearningProblem, evaluation: Evaluation) -> Corrections:
+    """Corrections of all numbers of an evaluation.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+        Without synaptic noise.
+    evaluation : Evaluation
+        Of this problem.
+
+    Raises
+    ------
+    RequestError
+        As for `orders`.
+    """
+    found = orders(problem, evaluation.method)
+    units = natural_units(problem.teacher, problem.input_covariance)
+    # A rate in natural units is the rate over the factor of the curvature, and so is 1 / c.
+    per_rate = 1 / units.curvature
+
+    def relative(leading: float, following: float, scale: float) -> float | None:
+        return following / leading * per_rate if abs(leading) > ROUNDING * scale else None
+
+    excess, variance = found.excess_loss, found.weight_variance
+    loss = evaluation.minimum.loss * units.loss
+    by_plane = evaluation.quantities == "all"
+    return Corrections(
+        minimum=MinimumCorrections(excess[0] / loss * per_rate),
+        fluctuation=FluctuationCorrections(
+            relative(*variance, variance[0]), relative(*excess, excess[0])
+        ),
+        drift=_of_drift(found, relative) if by_plane else None,
+        stimuli=tuple(
+            _of_stimulus(stimulus, found, relative) for stimulus in units.problem(problem).stimuli
+        ),
+    )
+
+
+def _of_drift(
+    found: Orders, relative: Callable[[float, float, float], float | None]
+) -> DriftCorrections:
+    rank = len(found.first_layer.leading)
+    planes = moving_planes(rank, rank)
+    places = tuple(np.array(planes, dtype=int).reshape(-1, 2).T - 1)
+    largest = float(found.variances.leading.max(initial=0.0))
+    steady, later = (part[places].tolist() for part in found.mean_rotation)
+    mean_rotation = tuple(
+        relative(a, b, float(np.sqrt(largest))) for a, b in zip(steady, later, strict=True)
+    )
+    if found.covariance is None:
+        pairs = zip(*(part.tolist() for part in found.variances), strict=True)
+        variances = tuple(relative(a, b, largest) for a, b in pairs)
+        return IndependentDriftCorrections(planes, variances, mean_rotation)
+    covariance, after = found.covariance
+    return DriftCorrections(
+        planes,
+        tuple(
+            tuple(relative(a, b, largest) for a, b in zip(*rows, strict=True))
+            for rows in zip(covariance.tolist(), after.tolist(), strict=True)
+        ),
+        mean_rotation,
+    )
+
+
+def _of_stimulus(
+    stimulus: Stimulus,
+    found: Orders,
+    relative: Callable[[float, float, float], float | None],
+) -> StimulusCorrections:
+    """What is seen of one stimulus: its norm, and how its mean representation fades and turns.
+
+    Its mean is the representation ``w`` at the minimum and, of the next order, that of the mean
+    deviation; the turning and fading act on both.
+    """
+    vector = stimulus.vector
+    size = float(np.sum(found.first_layer.leading**2) * (vector @ vector))
+    rates = float(np.trace(found.decay.leading))
+    turning, later = (part @ vector for part in found.turning)
+    speed = float(np.linalg.norm(turning))
+    faster = float(turning @ later) / speed if speed else 0.0
+    diffusion = relative(*at(found.fading, vector), size * rates)
+    longer = relative(*at(found.mean_gram, vector), size)
+    return StimulusCorrections(
+        name=stimulus.name,
+        squared_norm=relative(*at(found.gram, vector), size),
+        diffusion=diffusion,
+        decay_rate=None if diffusion is None or longer is None else diffusion - longer,
+        mean_speed=relative(speed, faster, float(np.sqrt(size * rates))),
+    )

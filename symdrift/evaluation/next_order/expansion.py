@@ -1,0 +1,179 @@
+"""Both orders of one problem: moments of the deviation, excess loss, rotation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from symdrift.evaluation.next_order.batches import Ensemble, batch_means
+from symdrift.evaluation.next_order.one_step import (
+    Samples,
+    Slice,
+    expected_forms,
+    slice_at,
+    step_fields,
+    update_forms,
+)
+from symdrift.evaluation.next_order.poisson import PRODUCTS as POISSON_PRODUCTS
+from symdrift.evaluation.next_order.poisson import poisson_function
+from symdrift.evaluation.next_order.polynomials import constant
+from symdrift.evaluation.next_order.rotation import Rotation, rotation
+from symdrift.evaluation.next_order.stationary import PRODUCTS as STATIONARY_PRODUCTS
+from symdrift.evaluation.next_order.stationary import (
+    Stationary,
+    leading_covariance,
+    linear_fourth,
+    stationary_moments,
+)
+from symdrift.rules.linear import TwoLayerLinear
+from symdrift.study.problem import Array, LearningProblem
+
+MEANS = {
+    **STATIONARY_PRODUCTS,
+    **POISSON_PRODUCTS,
+    "bend": "bend_ijl -> ijl",
+    "second_turn": "second_turn_aij -> aij",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Expansion:
+    """Moments and rotation in powers of the learning rate.
+
+    Attributes
+    ----------
+    slice_ : Slice
+    stationary : Stationary
+    excess_loss : (float, float)
+        At ``eta`` and ``eta^2``.
+    rotation : Rotation
+    """
+
+    slice_: Slice
+    stationary: Stationary
+    excess_loss: tuple[float, float]
+    rotation: Rotation
+
+
+def expand(problem: LearningProblem, point: tuple[Array, Array]) -> Expansion:
+    """Expand one step around the minimum and solve for both orders.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+        In units in which its numbers are about 1, without synaptic noise.
+    point : (Array, Array)
+        Weights ``W*`` and ``U*`` at the minimum, of the active hidden units alone, in the same
+        units.  Silent ones stay silent: without a weight they have no gradient.
+    """
+    slice_, points, ensemble, gamma = _leading(problem, point)
+    average, curvatures, batch = _average_samples(problem), slice_.curvatures, problem.batch
+    fields = step_fields(slice_, points, gamma)
+    means = batch_means(MEANS, fields, ensemble, batch)
+    means |= expected_forms(slice_, average, means["second_turn"])
+    means["fourth_linear"] = linear_fourth(slice_.turned, means["turn_force"])
+    stationary = stationary_moments(means, curvatures)
+    following = (
+        0.5 * curvatures @ np.diagonal(stationary.second)
+        - np.sum(means["pull"] * stationary.third) / 3
+        - 0.75
+        * np.einsum(
+            "ijkl,ij,kl->", means["cubic_pull"], *[stationary.covariance] * 2, optimize=True
+        )
+    )
+    poisson = poisson_function(slice_, means, stationary)
+    return Expansion(
+        slice_,
+        stationary,
+        (0.5 * float(curvatures @ np.diagonal(stationary.covariance)), float(following)),
+        rotation(slice_, poisson, stationary, fields, ensemble, batch),
+    )
+
+
+def mean_layer(problem: LearningProblem, point: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Displacement of the mean of ``W``, and its spread, at order ``eta``, and no more than that.
+
+    Parameters
+    ----------
+    problem, point
+        As for `expand`.
+
+    Returns
+    -------
+    shift, spread : Array
+        Shapes ``(r, n)`` and ``(n, n)``, as in `orders.Orders`.
+    """
+    slice_, _, _, gamma = _leading(problem, point)
+    average = _average_samples(problem)
+    pull = np.zeros(len(slice_.normal))
+    for place, weight in enumerate(average.weights):
+        one = average[place : place + 1]
+        quadratic = update_forms(slice_.rule, point, slice_.normal, one, 2)[2][0]
+        pull += weight * np.tensordot(quadratic, gamma, 2)
+    axes = slice_.normal[: point[0].size].T.reshape(-1, *point[0].shape)
+    shift = np.tensordot(slice_.normal.T @ pull / slice_.curvatures, axes, 1)
+    return shift, np.einsum("dki,de,ekj->ij", axes, gamma, axes, optimize=True)
+
+
+def _leading(
+    problem: LearningProblem, point: tuple[Array, Array]
+) -> tuple[Slice, Samples, Ensemble, Array]:
+    """Coordinates across the orbit, points that stand for the samples, and ``Gamma``."""
+    rule = TwoLayerLinear(constant(problem.teacher, 3), problem.weight_decay)
+    slice_ = slice_at(rule, point, _average_samples(problem), len(point[0]))
+    points, ensemble = samples_of(problem).reduced()
+    force = update_forms(rule, point, slice_.normal, points, 0)[0] @ slice_.normal
+    products = {"noise": STATIONARY_PRODUCTS["noise"]}
+    means = batch_means(products, {"force": force}, ensemble, problem.batch)
+    return slice_, points, ensemble, leading_covariance(means["noise"], slice_.curvatures)
+
+
+def _average_samples(problem: LearningProblem) -> Samples:
+    """Points with the second moment of the inputs, which is all that the expected update needs."""
+    variances, axes = np.linalg.eigh(problem.input_covariance)
+    size = len(variances)
+    points = (axes * np.sqrt(size * np.maximum(variances, 0))).T
+    return Samples(points, np.zeros((size, len(problem.label_noise))), np.full(size, 1 / size))
+
+
+def samples_of(problem: LearningProblem) -> Samples:
+    """Inputs and label noise together, all pairs of their points."""
+    inputs, shares = problem.inputs.nodes()
+    noise, weights = noise_nodes(problem.label_noise)
+    return Samples(
+        np.repeat(inputs, len(noise), axis=0),
+        np.tile(noise, (len(inputs), 1)),
+        np.outer(shares, weights).ravel(),
+    )
+
+
+def noise_node_count(noisy: int) -> int:
+    """Points of `noise_nodes` for so many noisy outputs."""
+    return 2 * noisy**2 + 1
+
+
+def noise_nodes(variances: Array) -> tuple[Array, Array]:
+    """Points and weights that average polynomials of label noise up to the fifth degree exactly.
+
+    The ``2 k^2 + 1`` points of Stroud's formula for ``k`` noisy outputs: the origin, points on
+    the axes, and on the diagonals between two of them.
+    """
+    noisy = np.flatnonzero(variances)
+    size = len(noisy)
+    unit = np.eye(size)
+    rows, columns = np.triu_indices(size, 1)
+    diagonals = np.concatenate([unit[rows] + unit[columns], unit[rows] - unit[columns]])
+    points = np.concatenate([
+        np.zeros((1, size)),
+        np.sqrt(size + 2) * np.concatenate([unit, -unit]),
+        np.sqrt((size + 2) / 2) * np.concatenate([diagonals, -diagonals]),
+    ])  # fmt: skip
+    weights = np.concatenate([
+        [2 / (size + 2)],
+        np.full(2 * size, (4 - size) / (2 * (size + 2) ** 2)),
+        np.full(2 * len(diagonals), 1 / (size + 2) ** 2),
+    ])  # fmt: skip
+    noise = np.zeros((len(points), len(variances)))
+    noise[:, noisy] = points * np.sqrt(variances[noisy])
+    return noise, weights

@@ -1,0 +1,341 @@
+"""One step of training, in powers of the root of the learning rate.
+
+Weights are ``Q (theta* + epsilon n)``: a rotation ``Q`` of the hidden layer, and a deviation ``n``
+orthogonal to the orbit.  A step adds ``epsilon^2 F(theta* + epsilon n)``, with
+``F = F_0 + epsilon F_1 n + epsilon^2 F_2 n n + epsilon^3 F_3 n n n``, and is read as
+
+``theta* + epsilon n + epsilon^2 F = exp(Xi) (theta* + epsilon n')``.
+
+The rotation ``Xi`` begins at ``epsilon^3``, since no sample's gradient has a component along the
+orbit; power by power its part along the orbit fixes ``Xi``, and what remains is ``n'``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from symdrift.evaluation.next_order.batches import Ensemble
+from symdrift.evaluation.next_order.polynomials import (
+    PolynomialMatrix,
+    constant,
+    symmetrised,
+)
+from symdrift.rules.rule import Rule
+from symdrift.study.problem import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Points that stand for the samples of a problem.
+
+    Attributes
+    ----------
+    inputs, noise : Array
+        Shapes ``(K, n)`` and ``(K, m)``.
+    weights : Array
+        With which averages of polynomials of even degree up to eight are exact, shape ``(K,)``.
+    """
+
+    inputs: Array
+    noise: Array
+    weights: Array
+
+    def __getitem__(self, part: slice) -> Samples:
+        return Samples(self.inputs[part], self.noise[part], self.weights[part])
+
+    def reduced(self) -> tuple[Samples, Ensemble]:
+        """Fewer points, from which everything linear in ``x x'`` and ``epsilon x'`` is found.
+
+        A function of this kind is known in every sample when it is at the origin, at the unit
+        vectors and at the sums of two of them.
+        """
+        inputs, size = self.inputs, self.inputs.shape[1]
+        noisy = np.flatnonzero(self.noise.any(axis=0))
+        rows, columns = np.triu_indices(size, 1)
+        pairs = inputs[:, rows] * inputs[:, columns]
+        crossed = self.noise[:, np.newaxis, noisy] * inputs[:, :, np.newaxis]
+        alone = inputs * (2 * inputs - inputs.sum(axis=1, keepdims=True)) - crossed.sum(axis=2)
+        shares = np.hstack([alone, pairs, crossed.reshape(len(inputs), -1)])
+        count = 1 + shares.shape[1]
+        if len(inputs) <= count:
+            return self, Ensemble(self.weights, np.eye(len(inputs)))
+        shares = np.hstack([1 - shares.sum(axis=1, keepdims=True), shares])
+        unit = np.eye(size)
+        points = [np.zeros((1, size)), unit, unit[rows] + unit[columns]]
+        points.append(np.repeat(unit, len(noisy), axis=0))
+        noise = np.zeros((count, self.noise.shape[1]))
+        last = noise[count - size * len(noisy) :]
+        last[:, noisy] = np.tile(np.eye(len(noisy)), (size, 1))
+        unweighted = np.full(count, np.nan)
+        return Samples(np.concatenate(points), noise, unweighted), Ensemble(self.weights, shares)
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """Coordinates across the orbit, at one of its points.
+
+    Attributes
+    ----------
+    rule : Rule
+    point : tuple of Array
+        Weights ``theta*``, as the rule orders them.
+    normal : Array
+        Orthonormal axes of the deviation, shape ``(weights, d)``.
+    curvatures : Array
+        ``h``, of the expected loss along them, shape ``(d,)``.
+    reading : Array
+        What turns weights into angles of rotation, shape ``(planes, weights)``.
+    generators : Array
+        ``E_ij - E_ji`` of each plane, shape ``(planes, p, p)``.
+    turned : Array
+        A normal axis turned by a generator, in normal coordinates, shape ``(planes, d, d)``;
+        the last axis is that of the result.
+    turned_angles : Array
+        The same as angles, shape ``(planes, d, planes)``.
+    twice_turned : Array
+        ``theta*`` turned by two generators, the second first, as angles, shape
+        ``(planes, planes, planes)``.
+    commutators : Array
+        ``[X_a, X_b] = sum_c f_abc X_c``, shape ``(planes, planes, planes)``.
+    """
+
+    rule: Rule
+    point: tuple[Array, ...]
+    normal: Array
+    curvatures: Array
+    reading: Array
+    generators: Array
+    turned: Array
+    turned_angles: Array
+    twice_turned: Array
+    commutators: Array
+
+    @property
+    def dimension(self) -> int:
+        """Normal coordinates ``d``."""
+        return len(self.curvatures)
+
+
+def slice_at(rule: Rule, point: tuple[Array, ...], samples: Samples, hidden: int) -> Slice:
+    """Coordinates across the orbit through a minimum.
+
+    Parameters
+    ----------
+    rule : Rule
+    point : tuple of Array
+        Weights at the minimum.
+    samples : Samples
+        Exact to the second degree, which the expected update needs.
+    hidden : int
+        Hidden units ``p``, all of them active.
+    """
+    rows, columns = np.triu_indices(hidden, 1)
+    places = np.arange(len(rows))
+    generators = np.zeros((len(rows), hidden, hidden))
+    generators[places, rows, columns], generators[places, columns, rows] = 1.0, -1.0
+
+    def turned(weights: Array) -> Array:
+        """Weights raveled along the first axis, shape ``(..., weights)``, by every generator."""
+        return np.array([_turned(rule, point, generator, weights) for generator in generators])
+
+    flat = _raveled(point)
+    size = len(flat)
+    tangents = turned(flat).reshape(len(rows), size)
+    basis, _ = np.linalg.qr(tangents.T)
+    outside = np.eye(size) - basis @ basis.T
+    forms = update_forms(rule, point, np.eye(size), samples, 1)
+    response = np.tensordot(samples.weights, forms[1], 1)
+    hessian = -symmetrised(response, 0)
+    # Curvatures on the orbit itself are moved out of the way.
+    lifted = outside @ hessian @ outside + 2 * np.trace(hessian) * basis @ basis.T
+    curvatures, axes = np.linalg.eigh(lifted)
+    dimension = size - len(rows)
+    normal = axes[:, :dimension]
+    reading = np.linalg.solve(tangents @ tangents.T, tangents) if len(rows) else tangents
+    moved = turned(normal.T).reshape(len(rows), dimension, size)
+    twice = turned(tangents).reshape(len(rows), len(rows), size)
+    products = np.einsum("aij,bjk->abik", generators, generators)
+    return Slice(
+        rule=rule,
+        point=point,
+        normal=normal,
+        curvatures=curvatures[:dimension],
+        reading=np.asarray(reading),
+        generators=generators,
+        turned=moved @ normal,
+        turned_angles=moved @ reading.T,
+        twice_turned=twice @ reading.T,
+        commutators=(products - products.swapaxes(0, 1))[:, :, rows, columns],
+    )
+
+
+def _raveled(weights: tuple[Array, ...]) -> Array:
+    return np.concatenate([matrix.ravel() for matrix in weights])
+
+
+def _turned(rule: Rule, point: tuple[Array, ...], generator: Array, weights: Array) -> Array:
+    """What an infinitesimal rotation adds to weights, shape ``(..., weights)``."""
+    matrices = tuple(constant(matrix, 1) for matrix in _separated(weights, point))
+    identity = np.eye(len(generator))
+    rotation = PolynomialMatrix(
+        {0: identity[..., np.newaxis], 1: generator[..., np.newaxis, np.newaxis]}, 1
+    )
+    moved = [matrix.form(1)[..., 0] for matrix in rule.turned(rotation, matrices)]
+    return np.concatenate(moved, axis=1).reshape(weights.shape)
+
+
+def step_fields(slice_: Slice, samples: Samples, fluctuation: Array) -> dict[str, Array]:
+    """What every sample does to rotation and deviation.
+
+    Parameters
+    ----------
+    slice_ : Slice
+    samples : Samples
+    fluctuation : Array
+        ``Gamma``, shape ``(d, d)``, with which the cubic part of the rotation is contracted.
+
+    Returns
+    -------
+    dict of str to Array
+        The fields, linear in the sample's update, each with a first axis for the samples:
+
+        - ``force`` (d,): ``F_0``, the new deviation at ``epsilon``;
+        - ``response`` (d, d): its next power, linear in ``n``;
+        - ``bend`` (d, d, d): the next, quadratic;
+        - ``turn`` (planes, d): the rotation at ``epsilon^3``, linear;
+        - ``second_turn`` (planes, d, d): at ``epsilon^4``, quadratic;
+        - ``third_turn`` (planes, d): at ``epsilon^5``, the cubic part, of which two factors are
+          contracted with ``Gamma`` in every way.
+    """
+    read = slice_.reading
+    first, second, third = update_forms(slice_.rule, slice_.point, slice_.normal, samples, 2)
+    turn = read @ second
+    # Averaged over deviations, the response has more: three times the cubic form.  That of a
+    # gradient is symmetric, so that the few directions that are read may come first.
+    around = _around(slice_, fluctuation)
+    averaged = np.zeros((len(turn), *read.T.shape))
+    for point in around:
+        response = update_forms(slice_.rule, point, read.T, samples, 1)[1]
+        averaged += response / len(around)
+    second_turn = _projected(read, third) - _after(turn, slice_.turned_angles)
+    lost = 2 * second_turn @ fluctuation
+    level = np.einsum("zbij,ij->zb", second_turn, fluctuation)
+    return {
+        "force": first @ slice_.normal,
+        "response": slice_.normal.T @ second,
+        "bend": _projected(slice_.normal.T, third) - _after(turn, slice_.turned),
+        "turn": turn,
+        "second_turn": second_turn,
+        "third_turn": (slice_.normal.T @ averaged).swapaxes(1, 2)
+        - turn
+        - np.einsum("zbil,bla->zai", lost, slice_.turned_angles, optimize=True)
+        - np.einsum("zb,bla->zal", level, slice_.turned_angles, optimize=True),
+    }
+
+
+def _around(slice_: Slice, fluctuation: Array) -> list[tuple[Array, ...]]:
+    """Points whose deviations from the minimum have mean zero and covariance ``Gamma``."""
+    variances, axes = np.linalg.eigh(fluctuation)
+    size = len(variances)
+    deviations = slice_.normal @ (axes * np.sqrt(size * np.maximum(variances, 0)))
+    flat = _raveled(slice_.point)
+    return [
+        _separated(flat + sign * deviation, slice_.point)
+        for deviation in deviations.T
+        for sign in (1, -1)
+    ]
+
+
+def _separated(flat: Array, like: tuple[Array, ...]) -> tuple[Array, ...]:
+    """Matrices of given shapes from weights raveled along the last axis."""
+    ends = np.cumsum([matrix.size for matrix in like])[:-1]
+    parts = np.split(flat, ends, axis=-1)
+    return tuple(
+        part.reshape(*flat.shape[:-1], *matrix.shape)
+        for part, matrix in zip(parts, like, strict=True)
+    )
+
+
+def update_forms(
+    rule: Rule, point: tuple[Array, ...], axes: Array, samples: Samples, highest: int
+) -> list[Array]:
+    """``F_0``, ``F_1``, ... of every sample, multilinear forms of a deviation along some axes.
+
+    Parameters
+    ----------
+    axes : Array
+        Shape ``(weights, d)``.
+    highest : int
+        Degree of the last form.
+
+    Returns
+    -------
+    list of Array
+        Shapes ``(K, weights)``, ``(K, weights, d)``, and so on.
+    """
+    along = _separated(axes.T, point)
+    weights = tuple(
+        PolynomialMatrix(
+            {0: matrix[..., np.newaxis], 1: np.moveaxis(linear, 0, -1)[:, :, np.newaxis]}, highest
+        )
+        for matrix, linear in zip(point, along, strict=True)
+    )
+    update = rule.update(
+        weights,
+        constant(samples.inputs[:, :, np.newaxis], highest),
+        constant(samples.noise[:, :, np.newaxis], highest),
+    )
+    return [
+        np.concatenate([matrix.form(degree) for matrix in update], axis=1)
+        for degree in range(highest + 1)
+    ]
+
+
+def _projected(rows: Array, form: Array) -> Array:
+    """Components of a form on some directions, shape ``(K, directions) + ...``."""
+    return np.asarray(np.moveaxis(np.tensordot(form, rows, axes=(1, 1)), -1, 1))
+
+
+def _after(turn: Array, moved: Array) -> Array:
+    """A turn that is linear in ``n``, applied to ``n``: a symmetric form of degree two."""
+    return symmetrised(np.einsum("zbi,bja->zaij", turn, moved, optimize=True), 2)
+
+
+def expected_forms(slice_: Slice, samples: Samples, second_turn: Array) -> dict[str, Array]:
+    """Forms of the expected update, which the second moment of the inputs decides.
+
+    Parameters
+    ----------
+    slice_ : Slice
+    samples : Samples
+        Exact to the second degree.
+    second_turn : Array
+        Its mean, shape ``(planes, d, d)``.
+
+    Returns
+    -------
+    dict of str to Array
+        ``pull`` (d, d, d) and ``cubic_pull`` (d, d, d, d), the update along the normal axes;
+        ``third_turn`` (planes, d, d, d), the cubic part of the rotation at ``epsilon^5``;
+        ``third_bend`` (d, d, d, d), that of the new deviation.
+    """
+    size, count = slice_.dimension, len(slice_.normal)
+    quadratic, cubic = np.zeros((count, size, size)), np.zeros((count, size, size, size))
+    for place, weight in enumerate(samples.weights):
+        one = samples[place : place + 1]
+        forms = update_forms(slice_.rule, slice_.point, slice_.normal, one, 3)
+        quadratic += weight * forms[2][0]
+        cubic += weight * forms[3][0]
+    turned, bent = (
+        np.einsum("bij,bla->aijl", second_turn, moved)
+        for moved in (slice_.turned_angles, slice_.turned)
+    )
+    pull = np.tensordot(slice_.normal.T, cubic, 1)
+    return {
+        "pull": np.tensordot(slice_.normal.T, quadratic, 1),
+        "cubic_pull": pull,
+        "third_turn": symmetrised(np.tensordot(slice_.reading, cubic, 1) - turned, 1),
+        "third_bend": symmetrised(pull - bent, 1),
+    }

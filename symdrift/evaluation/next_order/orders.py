@@ -1,0 +1,103 @@
+"""Both orders in the learning rate of everything that an evaluation prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from symdrift.evaluation.next_order.expansion import Expansion
+from symdrift.study.problem import Array
+
+
+class Pair(NamedTuple):
+    """An array at leading order and what the next adds."""
+
+    leading: Array
+    following: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Orders:
+    """Fluctuation, hidden layer and rotation, in powers of the learning rate.
+
+    In the canonical frame of the active hidden units, ``r`` of them.
+
+    Attributes
+    ----------
+    weight_variance, excess_loss : (float, float)
+        At ``eta`` and ``eta^2``.
+    first_layer : Pair
+        Mean of ``W`` where the hidden layer does not turn, at 1 and ``eta``, shape ``(r, n)``.
+    spread : Array
+        ``E[(W - E W)' (W - E W)]`` at ``eta``, shape ``(n, n)``.
+    variances : Pair
+        Of the rotation in each plane, at ``eta^3`` and ``eta^4``, shape ``(planes,)``.
+    covariance : Pair or None
+        Between planes too, shape ``(planes, planes)``; ``None`` where they turn independently.
+    mean_rotation : Pair
+        At ``eta^2`` and ``eta^3``, antisymmetric, shape ``(r, r)``.
+    decay : Pair
+        ``Delta`` at ``eta^3`` and ``eta^4``, shape ``(r, r)``.
+    """
+
+    weight_variance: tuple[float, float]
+    excess_loss: tuple[float, float]
+    first_layer: Pair
+    spread: Array
+    variances: Pair
+    covariance: Pair | None
+    mean_rotation: Pair
+    decay: Pair
+
+    @cached_property
+    def mean_gram(self) -> Pair:
+        """Of the mean weights, ``E[W]' E[W]``, shape ``(n, n)``, at 1 and ``eta``."""
+        still, shift = self.first_layer
+        crossed = still.T @ shift
+        return Pair(still.T @ still, crossed + crossed.T)
+
+    @cached_property
+    def gram(self) -> Pair:
+        """``E[W' W]``: products of representations are ``x' E[W' W] y``, as measured on a day."""
+        leading, following = self.mean_gram
+        return Pair(leading, following + self.spread)
+
+    @cached_property
+    def fading(self) -> Pair:
+        """``E[W]' Delta E[W]``, shape ``(n, n)``, at ``eta^3`` and ``eta^4``."""
+        (still, shift), (leading, following) = self.first_layer, self.decay
+        crossed = still.T @ leading @ shift
+        return Pair(still.T @ leading @ still, still.T @ following @ still + crossed + crossed.T)
+
+    @cached_property
+    def turning(self) -> Pair:
+        """``mu E[W]``, shape ``(r, n)``, at ``eta^2`` and ``eta^3``."""
+        (still, shift), (leading, following) = self.first_layer, self.mean_rotation
+        return Pair(leading @ still, following @ still + leading @ shift)
+
+
+def general_orders(expansion: Expansion) -> Orders:
+    """Those of a problem that has been expanded."""
+    slice_, stationary, rotation = expansion.slice_, expansion.stationary, expansion.rotation
+    still = slice_.point[0]
+    axes = slice_.normal[: still.size].T.reshape(-1, *still.shape)
+    covariance = stationary.covariance
+    leading, following = rotation.covariance
+    return Orders(
+        weight_variance=(float(np.trace(covariance)), float(np.trace(stationary.second))),
+        excess_loss=expansion.excess_loss,
+        first_layer=Pair(still, np.tensordot(stationary.mean, axes, 1)),
+        spread=np.einsum("dki,de,ekj->ij", axes, covariance, axes, optimize=True),
+        variances=Pair(np.diagonal(leading), np.diagonal(following)),
+        covariance=Pair(leading, following),
+        mean_rotation=Pair(*(np.tensordot(part, slice_.generators, 1) for part in rotation.mean)),
+        decay=Pair(*rotation.decay),
+    )
+
+
+def at(matrices: Pair, vector: Array) -> tuple[float, float]:
+    """Quadratic forms ``x' M x`` of both orders."""
+    return float(vector @ matrices.leading @ vector), float(vector @ matrices.following @ vector)

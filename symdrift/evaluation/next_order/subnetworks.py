@@ -1,0 +1,378 @@
+"""The next order of aligned networks of any size, from small ones.
+
+Where teacher, Gaussian inputs and label noise share their axes, a number that belongs to some of
+these axes is a sum over the others, to leading order over one at a time, and at the next over one
+more: the rotation of axes ``i`` and ``j`` over pairs ``(k, l)``, what belongs to one axis or to
+none over triples.  Hence it is found from networks that have these axes and a few others alone:
+with ``q(T)`` for that with others ``T``, and ``M`` others in all,
+
+``q = sum_(m <= K) (-1)^(K - m) binom(M - m - 1, K - m) sum_(|T| = m) q(T)``.
+
+Axes of the same kind, with equal eigenvalues, are counted and not told apart, so that the work
+grows with the number of different kinds only, as its fourth power.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import comb
+
+import numpy as np
+
+from symdrift.evaluation.closed_form import active_axes, align, rank
+from symdrift.evaluation.closed_form.alignment import Alignment
+from symdrift.evaluation.closed_form.formulas import singular_values
+from symdrift.evaluation.next_order.cost import Cost, expansion_cost, require_affordable
+from symdrift.evaluation.next_order.expansion import (
+    expand,
+    mean_layer,
+    noise_node_count,
+)
+from symdrift.evaluation.next_order.orders import Orders, Pair, general_orders
+from symdrift.evaluation.units import natural_units
+from symdrift.inputs import Gaussian
+from symdrift.inputs.distribution import gaussian_node_count
+from symdrift.study.problem import Array, LearningProblem
+
+ALIKE = 1e-10
+"""Relative distance below which eigenvalues count as equal."""
+
+MOST_KINDS = 10
+"""Different axes of an aligned network whose mean weights are found in a second or so."""
+
+OTHERS = (3, 3, 2)
+"""Other axes that enter together what belongs to no, one, or two axes."""
+
+Key = tuple[int, ...]
+"""Kinds of axes, in increasing order, with repetition."""
+
+Numbers = dict[Key, Array]
+"""By the kinds of the axes that they belong to."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What axes that are not told apart have in common.
+
+    Attributes
+    ----------
+    variance : float or None
+        Of the input, ``None`` for an output without one.
+    gain : float
+    noise : float or None
+        Variance of the label noise, ``None`` for an input without an output.
+    learned : float
+        Singular value; 0 where the axis is not learned.
+    """
+
+    variance: float | None
+    gain: float
+    noise: float | None
+    learned: float
+
+    def alike(self, other: Kind) -> bool:
+        pairs = zip(
+            (self.variance, self.gain, self.noise, self.learned),
+            (other.variance, other.gain, other.noise, other.learned),
+            strict=True,
+        )
+        return all(
+            a is b or (a is not None and b is not None and bool(np.isclose(a, b, ALIKE, 0)))
+            for a, b in pairs
+        )
+
+
+def aligned_orders(problem: LearningProblem) -> Orders:
+    """Both orders of an aligned problem with Gaussian inputs, without synaptic noise.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+
+    Returns
+    -------
+    Orders
+        In natural units.
+
+    Raises
+    ------
+    RequestError
+        When the minimum is refused, or the network has too many different axes.
+    """
+    network = _Network.of(problem)
+    _require_affordable(network.kinds, network.counts)
+    sums = _Sums(network, _numbers, OTHERS)
+    whole = sums.of(())
+    values, axes, places = network.values, network.alignment.input_axes, network.places
+    active = active_axes(values)
+    single = np.array([sums.of((kind,)) for kind in places[: len(axes)]])
+    roots = np.sqrt(values[active])[:, np.newaxis]
+    rows, columns = np.triu_indices(len(active), 1)
+    pairs = [tuple(sorted((places[active[i]], places[active[j]])))
+             for i, j in zip(rows, columns, strict=True)]  # fmt: skip
+    turned = np.array([sums.of(pair) for pair in pairs]).reshape(-1, 2)
+    still = np.zeros((len(active), len(active)))
+    return Orders(
+        weight_variance=(whole[0], whole[1]),
+        excess_loss=(whole[2], whole[3]),
+        first_layer=Pair(roots * axes[:, active].T, single[active, 1:2] * axes[:, active].T),
+        spread=np.asarray((axes * single[:, 0]) @ axes.T),
+        variances=Pair(turned[:, 0], turned[:, 1]),
+        covariance=None,
+        mean_rotation=Pair(still, still),
+        decay=Pair(np.diag(single[active, 2]), np.diag(single[active, 3])),
+    )
+
+
+def affordable_mean(problem: LearningProblem) -> bool:
+    """Whether an aligned network has so few different axes that all pairs take a second or so."""
+    return len(_Network.of(problem).kinds) <= MOST_KINDS
+
+
+def aligned_mean_layer(problem: LearningProblem) -> tuple[Array, Array, Array]:
+    """``W*``, the displacement of its mean and its spread, at order ``eta``: sums over pairs.
+
+    Returns
+    -------
+    still, shift, spread : Array
+        In natural units, as in `orders.Orders`.
+
+    Raises
+    ------
+    RequestError
+        When the minimum is refused.
+    """
+    network = _Network.of(problem)
+    sums = _Sums(network, _mean_numbers, (0, 1, 0))
+    values, axes = network.values, network.alignment.input_axes
+    active = active_axes(values)
+    single = np.array([sums.of((kind,)) for kind in network.places[: len(axes)]])
+    return (
+        np.sqrt(values[active])[:, np.newaxis] * axes[:, active].T,
+        single[active, 1:] * axes[:, active].T,
+        np.asarray((axes * single[:, 0]) @ axes.T),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Network:
+    """An aligned problem in natural units, its axes by their kinds."""
+
+    problem: LearningProblem
+    alignment: Alignment
+    values: Array
+    kinds: list[Kind]
+    places: list[int]
+
+    @classmethod
+    def of(cls, problem: LearningProblem) -> _Network:
+        rank(problem)
+        units = natural_units(problem.teacher, problem.input_covariance)
+        natural = units.problem(problem)
+        alignment = align(natural)
+        assert isinstance(alignment, Alignment)
+        outputs, inputs = natural.teacher.shape
+        values = singular_values(
+            covariance=alignment.input_variances, weight_decay=natural.weight_decay,
+            gains=alignment.gains, inputs=inputs, outputs=outputs, hidden=natural.hidden,
+        )  # fmt: skip
+        return cls(natural, alignment, values, *_kinds(alignment, values))
+
+    @property
+    def counts(self) -> Counter[int]:
+        """Axes of each kind."""
+        return Counter(self.places)
+
+
+def _kinds(alignment: Alignment, values: Array) -> tuple[list[Kind], list[int]]:
+    """Kinds of axes, and which of them each axis is."""
+    kinds: list[Kind] = []
+    places = []
+    inputs, outputs = len(alignment.input_variances), len(alignment.label_noise)
+    for axis in range(max(inputs, outputs)):
+        own = Kind(
+            float(alignment.input_variances[axis]) if axis < inputs else None,
+            float(alignment.gains[axis]) if axis < min(inputs, outputs) else 0.0,
+            float(alignment.label_noise[axis]) if axis < outputs else None,
+            float(values[axis]) if axis < len(values) else 0.0,
+        )
+        place = next((k for k, kind in enumerate(kinds) if kind.alike(own)), len(kinds))
+        if place == len(kinds):
+            kinds.append(own)
+        places.append(place)
+    return kinds, places
+
+
+def _choices(counts: Mapping[int, int], number: int) -> Iterator[Key]:
+    """All ways to take so many axes, of kinds of which there are so many."""
+    for key in itertools.combinations_with_replacement(sorted(counts), number):
+        if all(counts[kind] >= taken for kind, taken in Counter(key).items()):
+            yield key
+
+
+def _learned(kinds: list[Kind], key: Key) -> int:
+    return sum(kinds[kind].learned > 0 for kind in key)
+
+
+def _needed(kinds: list[Kind], counts: Mapping[int, int]) -> Iterator[Key]:
+    """Networks of up to four axes; with four, those that have a plane."""
+    for number in range(1, 5):
+        for key in _choices(counts, number):
+            if _learned(kinds, key) >= (2 if number == 4 else 1):
+                yield key
+
+
+def _require_affordable(kinds: list[Kind], counts: Mapping[int, int]) -> None:
+    seconds = memory = 0.0
+    # Each of the largest class costs about the same; what four axes cost decides.
+    for key in itertools.islice(_needed(kinds, counts), 10**5):
+        own = [kinds[kind] for kind in key]
+        inputs = sum(kind.variance is not None for kind in own)
+        outputs = sum(kind.noise is not None for kind in own)
+        noisy = sum(bool(kind.noise) for kind in own)
+        points = gaussian_node_count(inputs) * noise_node_count(noisy)
+        cost = expansion_cost(inputs, outputs, _learned(kinds, key), points)
+        seconds, memory = seconds + cost.seconds, max(memory, cost.memory)
+    require_affordable(
+        Cost(seconds, memory),
+        f"{len(kinds)} different axes",
+        "the time grows with their fourth power: about 10 are possible, and any number of equal "
+        "ones; leave --order out",
+    )
+
+
+class _Sums:
+    """Numbers of the whole network, each network of a few axes being expanded once."""
+
+    def __init__(
+        self, network: _Network, numbers: Callable[[_Small], Numbers], others: tuple[int, int, int]
+    ) -> None:
+        self._network, self._counts = network, network.counts
+        self._numbers, self._others = numbers, others
+        self._expanded: dict[Key, Numbers] = {}
+        self._found: dict[Key, Array] = {}
+
+    def of(self, own: Key) -> Array:
+        """What belongs to some axes, as `_numbers` orders it."""
+        if own not in self._found:
+            self._found[own] = self._sum(own)
+        return self._found[own]
+
+    def _sum(self, own: Key) -> Array:
+        left = Counter(self._counts)
+        left.subtract(own)
+        everything = sum(left.values())
+        together = min(self._others[len(own)], everything)
+        total = np.zeros(1)
+        for number in range(together + 1):
+            factor = (-1) ** (together - number) * (
+                comb(everything - number - 1, together - number) if number < everything else 1
+            )
+            for others in _choices(left, number):
+                ways = 1
+                for kind, taken in Counter(others).items():
+                    ways *= comb(left[kind], taken)
+                numbers = self._of_network(tuple(sorted((*own, *others))))
+                total = total + float(factor * ways) * numbers[own]
+        return total
+
+    def _of_network(self, key: Key) -> Numbers:
+        if key not in self._expanded:
+            self._expanded[key] = self._numbers(_Small.of(self._network, key))
+        return self._expanded[key]
+
+
+@dataclass(frozen=True, eq=False)
+class _Small:
+    """A network of a few axes.
+
+    Attributes
+    ----------
+    network : _Network
+    own : list of int
+        Kinds of its axes, inputs with an output first, as the teacher has them.
+    """
+
+    network: _Network
+    own: list[int]
+
+    @classmethod
+    def of(cls, network: _Network, key: Key) -> _Small:
+        def missing(kind: int) -> tuple[bool, bool]:
+            axis = network.kinds[kind]
+            return axis.variance is None, axis.noise is None
+
+        return cls(network, sorted(key, key=missing))
+
+    @property
+    def axes(self) -> list[Kind]:
+        return [self.network.kinds[kind] for kind in self.own]
+
+    @property
+    def learned(self) -> list[int]:
+        """Which of the axes the hidden units learn."""
+        return [place for place, axis in enumerate(self.axes) if axis.learned > 0]
+
+    def problem(self) -> tuple[LearningProblem, tuple[Array, Array]]:
+        """Its problem, some axes being learned, with ``W*`` and ``U*`` of the hidden units."""
+        axes, learned = self.axes, self.learned
+        variances = [axis.variance for axis in axes if axis.variance is not None]
+        noise = [axis.noise for axis in axes if axis.noise is not None]
+        units = range(len(learned))
+        first, second = np.zeros((len(units), len(variances))), np.zeros((len(noise), len(units)))
+        first[units, learned] = second[learned, units] = np.sqrt(
+            [axes[place].learned for place in learned]
+        )
+        teacher = np.zeros((len(noise), len(variances)))
+        np.fill_diagonal(teacher, [axis.gain for axis in axes])
+        problem = replace(
+            self.network.problem,
+            hidden=len(learned),
+            inputs=Gaussian(np.diag(variances)),
+            teacher=teacher,
+            label_noise=np.array(noise),
+            stimuli=(),
+        )
+        return problem, (first, second)
+
+
+def _numbers(small: _Small) -> Numbers:
+    """Numbers of a network of a few axes, by the kinds of axes that they belong to.
+
+    Of none: weight variance and excess loss, both orders of each.  Of one: its spread, its shift,
+    and both orders of its decay.  Of two: both orders of the variance of their rotation.  Where
+    nothing is learned all are zero.
+    """
+    own, learned = small.own, small.learned
+    found: Numbers = {(): np.zeros(4)}
+    found |= {(kind,): np.zeros(4) for kind in own}
+    found |= {tuple(sorted(pair)): np.zeros(2) for pair in itertools.combinations(own, 2)}
+    if not learned:
+        return found
+    orders = general_orders(expand(*small.problem()))
+    found[()] = np.array([*orders.weight_variance, *orders.excess_loss])
+    for place, spread in enumerate(np.diagonal(orders.spread)):
+        found[own[place],][0] = spread
+    for unit, place in enumerate(learned):
+        decay = [part[unit, unit] for part in orders.decay]
+        found[own[place],][1:] = [orders.first_layer.following[unit, place], *decay]
+    planes = itertools.combinations(learned, 2)
+    for (i, j), variances in zip(planes, np.transpose(orders.variances), strict=True):
+        found[min(own[i], own[j]), max(own[i], own[j])][:] = variances
+    return found
+
+
+def _mean_numbers(small: _Small) -> Numbers:
+    """Of each axis its spread and its shift."""
+    found: Numbers = {(kind,): np.zeros(2) for kind in small.own}
+    if not small.learned:
+        return found
+    shift, spread = mean_layer(*small.problem())
+    for place, variance in enumerate(np.diagonal(spread)):
+        found[small.own[place],][0] = variance
+    for unit, place in enumerate(small.learned):
+        found[small.own[place],][1] = shift[unit, place]
+    return found

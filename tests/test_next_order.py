@@ -1,0 +1,462 @@
+"""The next order in the learning rate, against numbers and identities from outside the code."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+import pytest
+from scipy.linalg import expm
+from simulation_cases import problem
+
+from symdrift.errors import RequestError
+from symdrift.evaluation import dense
+from symdrift.evaluation.corrections import Corrections
+from symdrift.evaluation.dense.landscape import solve_minimum
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.next_order import isotropic
+from symdrift.evaluation.next_order.balance import imbalance
+from symdrift.evaluation.next_order.batches import Ensemble, batch_means
+from symdrift.evaluation.next_order.corrected import mean_gram_change, orders
+from symdrift.evaluation.next_order.expansion import expand, noise_nodes
+from symdrift.evaluation.next_order.one_step import (
+    Samples,
+    slice_at,
+    step_fields,
+    update_forms,
+)
+from symdrift.evaluation.next_order.polynomials import constant
+from symdrift.evaluation.units import natural_units
+from symdrift.inputs import Elliptical, Gaussian, StimulusSet
+from symdrift.inputs import Samples as Data
+from symdrift.observables import drift_process, representational_similarity
+from symdrift.rules.linear import TwoLayerLinear
+from symdrift.study.problem import LearningProblem, Stimulus
+
+RANDOM = np.random.default_rng(11)
+TURNED = np.array([[1.3, 0.4], [0.4, 0.8]])
+MISALIGNED = problem(
+    TURNED, [[1.0, 0.1], [-0.2, 1.2]], weight_decay=0.15, learning_rate=0.01, label_noise=[0.3, 0.1]
+)
+SMALL = {
+    "anisotropic": problem((2.0, 1.0, 0.7), weight_decay=0.3, learning_rate=0.005),
+    "misaligned": MISALIGNED,
+    "batch": replace(MISALIGNED, batch=3),
+    "bottleneck": problem((2.0, 1.5, 0.7), weight_decay=0.3, learning_rate=0.01, hidden=2),
+    "elliptical": replace(MISALIGNED, inputs=Elliptical(TURNED, 0.5)),
+    "stimuli": replace(
+        MISALIGNED, inputs=StimulusSet(np.array([[1.0, 0.2], [-0.5, 1.1], [0.3, -0.9]]),
+                                       np.array([0.5, 0.2, 0.3]))
+    ),
+    "samples": replace(MISALIGNED, inputs=Data(RANDOM.normal(size=(20, 2)))),
+}  # fmt: skip
+
+
+def point_of(given: LearningProblem) -> tuple[np.ndarray, np.ndarray]:
+    """Weights at the minimum."""
+    minimum = solve_minimum(given.teacher, given.input_covariance, given.weight_decay, given.hidden)
+    return minimum.first_layer, minimum.second_layer
+
+
+def corrections(given: LearningProblem, method: str = "auto") -> Corrections:
+    found = evaluate(given, method, order=2).next_order
+    assert found is not None
+    return found
+
+
+def rotation_correction(given: LearningProblem, method: str = "auto") -> float:
+    """That of ``V_12``."""
+    found = corrections(given, method).drift
+    assert found is not None
+    assert found.covariance[0][0] is not None
+    return found.covariance[0][0]
+
+
+@pytest.mark.parametrize("method", ["dense", "closed-form"])
+@pytest.mark.parametrize(
+    ("variances", "weight_decay", "hidden", "correction"),
+    [((2, 0.7), 0.2, 2, 7.3472), ((1, 1), 0.3, 2, 5.388095), ((2, 1.5, 0.7), 0.3, 2, 2.458045)],
+)
+def test_rotation_is_corrected_as_the_reference_of_the_theory_says(
+    variances: tuple[float, ...], weight_decay: float, hidden: int, correction: float, method: str
+) -> None:
+    given = problem(variances, weight_decay=weight_decay, learning_rate=0.01, hidden=hidden)
+    assert rotation_correction(given, method) == pytest.approx(correction, rel=2e-6)
+
+
+@pytest.mark.parametrize("weight_decay", [0.05, 0.5, 0.8])
+@pytest.mark.parametrize("variance", [0.5, 1.0, 3.0])
+def test_two_equal_axes_have_a_closed_form(weight_decay: float, variance: float) -> None:
+    """``25/6 - 47 gamma/6 + 5/(2 (1 - gamma))`` at unit variance; others by ``c(l) = l c(1)``."""
+    given = problem((variance, variance), weight_decay=variance * weight_decay, learning_rate=0.001)
+    closed = 25 / 6 - 47 * weight_decay / 6 + 5 / (2 * (1 - weight_decay))
+    assert rotation_correction(given) == pytest.approx(variance * closed, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_its_leading_order_is_that_of_the_full_matrices(name: str) -> None:
+    """Two roads: area and Sylvester there, Poisson functions of an expanded step here."""
+    given = SMALL[name]
+    rate, expected = given.learning_rate, dense.evaluate(given)
+    found = expand(given, point_of(given))
+    turning = found.rotation
+    np.testing.assert_allclose(
+        rate**3 * turning.covariance[0], expected.drift.covariance, rtol=1e-9, atol=1e-22
+    )
+    np.testing.assert_allclose(
+        rate**2 * turning.mean[0], expected.drift.mean_rotation, rtol=1e-9, atol=1e-16
+    )
+    np.testing.assert_allclose(rate**3 * turning.decay[0], expected.decay_matrix, rtol=1e-9,
+                               atol=1e-22)  # fmt: skip
+    assert rate * found.excess_loss[0] == pytest.approx(expected.fluctuation.excess_loss, rel=1e-9)
+    variance = rate * np.trace(found.stationary.covariance)
+    assert variance == pytest.approx(expected.fluctuation.weight_variance, rel=1e-9)
+
+
+def test_a_plane_turned_back_is_corrected_by_the_same() -> None:
+    """Coordinates of inputs and outputs say nothing about the hidden layer."""
+    turn = np.linalg.qr(RANDOM.normal(size=(2, 2)))[0]
+    other = np.linalg.qr(RANDOM.normal(size=(2, 2)))[0]
+    given = replace(MISALIGNED, label_noise=np.full(2, 0.2))
+    moved = replace(
+        given,
+        inputs=Gaussian(turn @ TURNED @ turn.T),
+        teacher=other @ given.teacher @ turn.T,
+    )
+    assert rotation_correction(moved) == pytest.approx(rotation_correction(given), rel=1e-9)
+
+
+def test_units_change_a_correction_as_they_change_the_learning_rate() -> None:
+    scaled = replace(
+        MISALIGNED,
+        inputs=Gaussian(9 * TURNED),
+        teacher=5 / 3 * MISALIGNED.teacher,
+        label_noise=25 * MISALIGNED.label_noise,
+        weight_decay=15 * MISALIGNED.weight_decay,
+        learning_rate=MISALIGNED.learning_rate / 15,
+    )
+    one, other = corrections(MISALIGNED), corrections(scaled)
+    assert rotation_correction(scaled) == pytest.approx(15 * rotation_correction(MISALIGNED))
+    assert other.fluctuation.excess_loss == pytest.approx(15 * (one.fluctuation.excess_loss or 0))
+
+
+def test_a_rule_gives_its_own_taylor_series() -> None:
+    teacher, first, second = (RANDOM.normal(size=(3, 3)) for _ in range(3))
+    inputs, noise = RANDOM.normal(size=(4, 3)), RANDOM.normal(size=(4, 3))
+    samples = Samples(inputs, noise, np.full(4, 0.25))
+    axes = RANDOM.normal(size=(18, 5))
+    forms = update_forms(
+        TwoLayerLinear(constant(teacher, 3), 0.2), (first, second), axes, samples, 3
+    )
+    step = 0.3 * RANDOM.normal(size=5)
+    moved = axes @ step
+    weights = (first + moved[:9].reshape(3, 3), second + moved[9:].reshape(3, 3))
+    for k, form in enumerate(zip(*forms, strict=True)):
+        x, label_noise = inputs[k][:, np.newaxis], noise[k][:, np.newaxis]
+        update = TwoLayerLinear(teacher, 0.2).update(weights, x, label_noise)
+        series = form[0] + form[1] @ step + form[2] @ step @ step + form[3] @ step @ step @ step
+        np.testing.assert_allclose(series, np.concatenate([part.ravel() for part in update]))
+
+
+def test_a_few_points_stand_for_all_samples() -> None:
+    """The update of every sample is that of the points, by its shares of them."""
+    teacher, first, second = (RANDOM.normal(size=(3, 3)) for _ in range(3))
+    noise = np.concatenate([RANDOM.normal(size=(40, 2)), np.zeros((40, 1))], axis=1)
+    samples = Samples(RANDOM.normal(size=(40, 3)), noise, np.full(40, 1 / 40))
+    points, ensemble = samples.reduced()
+    assert len(points.inputs) == 1 + 6 + 6
+    rule = TwoLayerLinear(constant(teacher, 0), 0.2)
+    at, all_of_them = (
+        update_forms(rule, (first, second), np.eye(18), some, 0)[0] for some in (points, samples)
+    )
+    np.testing.assert_allclose(ensemble.shares @ at, all_of_them, rtol=1e-10, atol=1e-10)
+
+
+def test_one_step_is_read_as_rotation_and_new_deviation() -> None:
+    """What is left of the equation that defines them shrinks with the power left out."""
+    given = SMALL["anisotropic"]
+    rule, point = TwoLayerLinear(constant(given.teacher, 3), given.weight_decay), point_of(given)
+    spread = np.diag(np.sqrt(3 * np.diagonal(given.input_covariance)))
+    average = Samples(spread, np.zeros((3, 3)), np.full(3, 1 / 3))
+    across = slice_at(rule, point, average, 3)
+    one = Samples(RANDOM.normal(size=(1, 3)), np.zeros((1, 3)), np.ones(1))
+    deviation = RANDOM.normal(size=across.dimension)
+    fields = step_fields(across, one, np.outer(deviation, deviation))
+    flat = np.concatenate([matrix.ravel() for matrix in point])
+
+    def left(epsilon: float) -> float:
+        at = flat + epsilon * across.normal @ deviation
+        weights = (at[:9].reshape(3, 3), at[9:].reshape(3, 3))
+        x, noise = one.inputs.T, one.noise.T
+        update = TwoLayerLinear(given.teacher, given.weight_decay).update(weights, x, noise)
+        moved = [w + epsilon**2 * part for w, part in zip(weights, update, strict=True)]
+        angles = epsilon**3 * (fields["turn"][0] @ deviation)
+        angles = angles + epsilon**4 * (fields["second_turn"][0] @ deviation @ deviation)
+        new = epsilon * deviation + epsilon**2 * fields["force"][0]
+        new = new + epsilon**3 * fields["response"][0] @ deviation
+        new = new + epsilon**4 * fields["bend"][0] @ deviation @ deviation
+        reached = flat + across.normal @ new
+        turn = expm(np.tensordot(angles, across.generators, 1))
+        turned = (turn @ reached[:9].reshape(3, 3), reached[9:].reshape(3, 3) @ turn.T)
+        return float(np.sqrt(sum(np.sum((a - b) ** 2) for a, b in zip(moved, turned, strict=True))))
+
+    assert left(0.02) / left(0.01) == pytest.approx(2**5, rel=0.1)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_means_over_batches_are_those_over_all_batches(batch: int) -> None:
+    weights = np.array([0.5, 0.3, 0.2])
+    fields = {"a": RANDOM.normal(size=(2, 2)), "b": RANDOM.normal(size=(2, 2, 2))}
+    products = {
+        "one": "b_ij -> ij",
+        "two": "a_i b_jl -> ijl",
+        "three": "a_i b_ij a_l -> jl",
+        "four": "a_i a_j b_jl a_m -> ilm",
+    }
+    # The same fields at two points, of which the third sample is a mixture.
+    shares = np.array([[1.0, 0.0], [0.0, 1.0], [0.4, -0.7]])
+    found = batch_means(products, fields, Ensemble(weights, shares), batch)
+    fields = {name: np.tensordot(shares, field, 1) for name, field in fields.items()}
+    expected = dict.fromkeys(products, np.zeros(()))
+    for drawn in itertools.product(range(3), repeat=batch):
+        a, b = (np.mean([fields[name][k] for k in drawn], axis=0) for name in "ab")
+        values = {
+            "one": b,
+            "two": np.einsum("i,jl->ijl", a, b),
+            "three": np.einsum("i,ij,l->jl", a, b, a),
+            "four": np.einsum("i,j,jl,m->ilm", a, a, b, a),
+        }
+        chance = prod(weights[k] for k in drawn)
+        expected = {name: expected[name] + chance * values[name] for name in products}
+    for name in products:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("kurtosis", [0.0, -0.4, 0.02, 1.5, 40.0])
+def test_nodes_have_the_moments_of_the_inputs(kurtosis: float) -> None:
+    """Even moments of one component up to the eighth, by those of length and direction."""
+    variance, size = 2.0, 3
+    inputs = Elliptical(variance * np.eye(size), kurtosis) if kurtosis else Gaussian(
+        variance * np.eye(size)
+    )  # fmt: skip
+    points, weights = inputs.nodes()
+    spread = (2 + kurtosis * (size + 2)) / size
+    for power in range(5):
+        length = prod(size * (1 + spread * k) for k in range(power))
+        direction = prod((1 + 2 * k) / (size + 2 * k) for k in range(power))
+        moment = weights @ points[:, 1] ** (2 * power)
+        assert moment == pytest.approx(variance**power * length * direction, rel=1e-9)
+    crossed = weights @ (points[:, 0] ** 2 * points[:, 1] ** 2 * points[:, 2] ** 4)
+    length = prod(size * (1 + spread * k) for k in range(4))
+    direction = 3 / prod(size + 2 * k for k in range(4))
+    assert crossed == pytest.approx(variance**4 * length * direction, rel=1e-9)
+
+
+@pytest.mark.parametrize("noisy", [1, 2, 3, 6])
+def test_nodes_of_label_noise_have_its_moments(noisy: int) -> None:
+    variances = np.append(RANDOM.uniform(0.1, 2, size=noisy), 0.0)
+    points, weights = noise_nodes(variances)
+    assert not points[:, -1].any()
+    assert weights.sum() == pytest.approx(1)
+    second = np.einsum("z,zi,zj->ij", weights, points, points)
+    np.testing.assert_allclose(second, np.diag(variances), atol=1e-12)
+    fourth = np.einsum("z,zi,zj,zk,zl->ijkl", weights, *[points] * 4)
+    pairs = np.einsum("ij,kl->ijkl", second, second)
+    gaussian = pairs + pairs.transpose(0, 2, 1, 3) + pairs.transpose(0, 3, 2, 1)
+    np.testing.assert_allclose(fourth, gaussian, atol=1e-12)
+
+
+def test_synaptic_noise_has_no_next_order() -> None:
+    with pytest.raises(RequestError, match=r"learning\.synaptic_noise = 1e-09 must be 0"):
+        orders(replace(MISALIGNED, synaptic_noise=1e-9))
+
+
+RECTANGULAR = np.array([[1.0, 0, 0, 0], [0, 0.9, 0, 0], [0, 0, 0.5, 0]])
+ALIGNED = {
+    "anisotropic": problem((2.0, 1.2, 1.0, 0.7), weight_decay=0.3, learning_rate=0.001),
+    "label noise": problem(
+        (2.0, 2.0, 0.7), weight_decay=0.3, learning_rate=0.001, label_noise=[0.1, 0.1, 0.4]
+    ),
+    "bottleneck": problem((2, 1.8, 1, 1, 0.7), weight_decay=0.3, learning_rate=0.001, hidden=2),
+    "irrelevant inputs": problem(
+        (2.0, 1.2, 1.0, 0.7), RECTANGULAR, weight_decay=0.3, learning_rate=0.001, hidden=5, batch=2
+    ),
+    "unexplained outputs": problem(
+        (2.0, 1.2, 1.0), RECTANGULAR.T, weight_decay=0.3, learning_rate=0.001,
+        label_noise=[0, 0.1, 0.1, 0.2],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ALIGNED)
+def test_an_aligned_network_is_the_sum_of_smaller_ones(name: str) -> None:
+    """Two roads: networks of up to four axes there, all axes at once here."""
+    assert_same_on_both_roads(ALIGNED[name])
+
+
+def assert_same_on_both_roads(given: LearningProblem) -> None:
+    stimulus = Stimulus("generic", np.asarray(RANDOM.normal(size=given.teacher.shape[1])))
+    given = replace(given, stimuli=(*given.stimuli, stimulus))
+    found, expected = orders(given), orders(given, "dense")
+    for name in ("weight_variance", "excess_loss", "variances", "gram", "fading", "mean_gram"):
+        for mine, theirs in zip(getattr(found, name), getattr(expected, name), strict=True):
+            size = float(np.abs(theirs).max())
+            np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-11 * size, err_msg=name)
+
+
+@pytest.mark.parametrize("inputs", [2, 7, 60])
+@pytest.mark.parametrize(("weight_decay", "variance"), [(0.13, 1.0), (0.85, 2.0)])
+def test_the_isotropic_network_has_closed_forms(
+    inputs: int, weight_decay: float, variance: float
+) -> None:
+    """At weight decays and sizes from which they were not found."""
+    given = problem(
+        np.full(inputs, variance), weight_decay=variance * weight_decay, learning_rate=1e-6
+    )
+    found = corrections(given)
+    assert found.drift is not None
+    for correction, closed in (
+        (found.drift.diffusion[-1], isotropic.rotation_correction),
+        (found.fluctuation.excess_loss, isotropic.excess_loss_correction),
+        (found.stimuli[0].squared_norm, isotropic.squared_norm_correction),
+    ):
+        expected = variance * closed(inputs, weight_decay)
+        assert correction == pytest.approx(expected, rel=1e-8)
+    leading = (inputs + 2) * weight_decay**4 / (8 * (1 - weight_decay))
+    assert evaluate(given).drift.variances[0] == pytest.approx(
+        (variance * 1e-6) ** 3 * leading, rel=1e-9
+    )
+
+
+@pytest.mark.parametrize("name", ["misaligned", "batch", "bottleneck", "elliptical", "stimuli"])
+def test_observed_gram_matrices_have_the_displacement_of_the_weights(name: str) -> None:
+    """From the mean alone there, from the whole expansion here."""
+    given = SMALL[name]
+    units = natural_units(given.teacher, given.input_covariance)
+    found = mean_gram_change(given)
+    assert found is not None
+    expected = orders(given, "dense").mean_gram.following * given.learning_rate
+    np.testing.assert_allclose(
+        found, expected / (units.maps * units.curvature), rtol=1e-9, atol=1e-14
+    )
+
+
+@pytest.mark.parametrize("name", ["misaligned", "batch", "bottleneck", "elliptical", "stimuli"])
+def test_moments_of_the_weights_obey_the_balance(name: str) -> None:
+    """Two roads: mean and covariance of the deviation here, one exact identity there."""
+    given = SMALL[name]
+    point = point_of(given)
+    found = expand(given, point)
+    axes, moments = found.slice_.normal.T, found.stationary
+    cut = point[0].size
+    first = axes[:, :cut].reshape(-1, *point[0].shape)
+    second = axes[:, cut:].reshape(-1, *point[1].shape).swapaxes(1, 2)
+    difference = sum(
+        sign
+        * (
+            np.einsum("d,dkn,ln->kl", moments.mean, layer, still)
+            + np.einsum("d,dkn,ln->lk", moments.mean, layer, still)
+            + np.einsum("dkn,de,eln->kl", layer, moments.covariance, layer, optimize=True)
+        )
+        for sign, layer, still in ((1, first, point[0]), (-1, second, point[1].T))
+    )
+    expected = imbalance(given, point)
+    size = float(np.abs(moments.covariance).max())
+    np.testing.assert_allclose(difference, expected, rtol=1e-9, atol=1e-10 * size)
+
+
+def test_simulated_representations_are_as_long_as_the_next_order_says() -> None:
+    """Where the weights on the manifold are too long by more than the error of the simulation."""
+    given = problem(
+        (2.0, 1.5, 0.7), weight_decay=0.3, learning_rate=0.01, hidden=2, label_noise=0.3
+    )
+    found = orders(given)
+    units = natural_units(given.teacher, given.input_covariance)
+    observed = representational_similarity(drift_process(given), np.array([1.0])).gram
+    leading, following = (
+        np.diagonal(part) / scale
+        for part, scale in zip(found.gram, (units.maps, units.maps * units.curvature), strict=True)
+    )
+    replicas, rate = 4000, given.learning_rate
+    rng = np.random.default_rng(5)
+    minimum = point_of(given)
+    first, second = (np.tile(layer, (replicas, 1, 1)) for layer in minimum)
+    spread = np.sqrt(np.diagonal(given.input_covariance))
+    sums = []
+    for step in range(1500):
+        x = rng.standard_normal((replicas, 3)) * spread
+        hidden = np.einsum("zkn,zn->zk", first, x)
+        error = x + np.sqrt(0.3) * rng.standard_normal((replicas, 3))
+        error -= np.einsum("zmk,zk->zm", second, hidden)
+        back = np.einsum("zmk,zm->zk", second, error)
+        first += rate * (back[:, :, np.newaxis] * x[:, np.newaxis] - 0.3 * first)
+        second += rate * (error[:, :, np.newaxis] * hidden[:, np.newaxis] - 0.3 * second)
+        if step >= 900 and step % 100 == 0:
+            sums.append(np.sum(first**2, axis=1))
+    lengths = np.mean(sums, axis=0)
+    mean, error_bar = lengths.mean(axis=0), lengths.std(axis=0) / np.sqrt(replicas)
+    predicted = leading + rate * following
+    np.testing.assert_allclose(np.diagonal(observed), predicted, rtol=1e-9)
+    for axis in range(2):
+        assert abs(mean[axis] - predicted[axis]) < 4 * error_bar[axis] + 0.1 * abs(
+            rate * following[axis]
+        )
+        assert abs(mean[axis] - leading[axis]) > 8 * error_bar[axis]
+
+
+@pytest.mark.slow
+def test_simulated_excess_loss_is_that_of_the_next_order() -> None:
+    """Four equal axes with label noise, at a rate at which the leading order is off by 5 %."""
+    size, decay, rate, replicas = 4, 0.2, 0.01, 1500
+    given = problem(np.ones(size), weight_decay=decay, learning_rate=rate, label_noise=0.09)
+    leading, following = orders(given).excess_loss
+    rng = np.random.default_rng(0)
+    first = np.tile(np.sqrt(1 - decay) * np.eye(size), (replicas, 1, 1))
+    second, settled = first.copy(), int(6 / (2 * decay * rate))
+    losses = []
+    for step in range(2 * settled):
+        x = rng.standard_normal((replicas, size))
+        hidden = np.einsum("zkn,zn->zk", first, x)
+        error = x + 0.3 * rng.standard_normal((replicas, size))
+        error -= np.einsum("zmk,zk->zm", second, hidden)
+        back = np.einsum("zmk,zm->zk", second, error)
+        first += rate * (back[:, :, np.newaxis] * x[:, np.newaxis] - decay * first)
+        second += rate * (error[:, :, np.newaxis] * hidden[:, np.newaxis] - decay * second)
+        if step >= settled and step % 20 == 0:
+            left = np.eye(size) - second @ first
+            losses.append(0.5 * np.sum(left**2, axis=(1, 2)))
+            losses[-1] += 0.5 * decay * np.sum(first**2 + second**2, axis=(1, 2))
+    least = size * (0.5 * decay**2 + decay * (1 - decay))
+    excess = (np.mean(losses, axis=0) - least) / (rate * leading)
+    error_bar = excess.std() / np.sqrt(replicas)
+    assert error_bar < 0.003
+    assert abs(excess.mean() - 1 - rate * following / leading) < 3 * error_bar
+    assert excess.mean() - 1 > 10 * error_bar
+
+
+@pytest.mark.slow
+def test_five_axes_are_the_sum_of_networks_of_four() -> None:
+    """The least number of axes of which no network has them all."""
+    given = problem((2, 1.3, 1, 0.7, 0.5), weight_decay=0.3, learning_rate=0.001)
+    assert_same_on_both_roads(given)
+
+
+@pytest.mark.parametrize("spikes", [(), pytest.param((3.0,), marks=pytest.mark.slow)])
+def test_equal_axes_cost_as_much_as_a_few(spikes: tuple[float, ...]) -> None:
+    """In large networks the correction grows with the power of the inputs, ``n``."""
+    few, many, more = (
+        rotation_correction(problem((*spikes, *[1.0] * n), weight_decay=0.2, learning_rate=1e-6))
+        for n in (20, 40, 60)
+    )
+    assert (more - many) / (many - few) == pytest.approx(1, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("method", "size"), [("dense", "222 normal directions"), ("auto", "12 different axes")]
+)
+def test_what_takes_too_long_is_refused_at_once(method: str, size: str) -> None:
+    given = problem(np.linspace(1, 2, 12), weight_decay=0.2, learning_rate=0.001)
+    with pytest.raises(RequestError, match=size):
+        orders(given, method)
