@@ -60,13 +60,15 @@ def corrections(problem: LearningProblem) -> Corrections:
 
     loss = minimum.loss + 0.5 * float(np.sum(natural.label_noise))
     variance = float(np.trace(stationary.covariance))
+    # About the mean of the deviation, which is of the next order itself.
+    wider = float(np.trace(stationary.second) - stationary.mean @ stationary.mean)
     covariance, after = turning.covariance
     largest = float(np.abs(covariance).max(initial=0.0))
     steady, later = turning.mean
     return Corrections(
         minimum=MinimumCorrections(excess[0] / loss * per_rate),
         fluctuation=FluctuationCorrections(
-            relative(variance, float(np.trace(stationary.second)), variance),
+            relative(variance, wider, variance),
             relative(*excess, excess[0]),
         ),
         drift=DriftCorrections(

@@ -1,0 +1,95 @@
+"""What the next order in the learning rate lets a simulation deviate from the theory."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from symdrift.errors import RequestError
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.result import Evaluation
+from symdrift.study.problem import Array, LearningProblem
+
+
+@dataclass(frozen=True, eq=False)
+class Following:
+    """The terms that follow those of the theory: what its numbers change by per learning rate.
+
+    They are not a number where the next order is not known.
+
+    Attributes
+    ----------
+    covariance : Array
+        Of rotations, shape ``(planes, planes)``.
+    mean_rotation : Array
+        Shape ``(planes,)``.
+    stimulus_diffusion : Array
+        Of each stimulus as the minimum represents it, turned by the rotation of the hidden layer,
+        shape ``(stimuli,)``.
+    weight_variance, excess_loss : float
+    """
+
+    covariance: Array
+    mean_rotation: Array
+    stimulus_diffusion: Array
+    weight_variance: float
+    excess_loss: float
+
+    @property
+    def variances(self) -> Array:
+        """Diagonal of ``covariance``."""
+        return np.diagonal(self.covariance)
+
+
+def theory_of(problem: LearningProblem) -> Evaluation:
+    """The theory of a problem, with its next order where that can be had."""
+    with suppress(RequestError):
+        return evaluate(problem, order=2)
+    return evaluate(problem)
+
+
+def following(theory: Evaluation, representations: Array) -> Following:
+    """The terms behind those of a theory.
+
+    A number that is zero has no relative correction: it vanishes by a symmetry of the task, and
+    at every order.
+
+    Parameters
+    ----------
+    theory : Evaluation
+    representations : Array
+        Of each stimulus at the minimum, shape ``(stimuli, hidden)``.
+    """
+    drift, fluctuation, found = theory.drift, theory.fluctuation, theory.next_order
+    planes = len(drift.planes)
+    if found is None:
+        return Following(
+            covariance=np.full((planes, planes), np.nan),
+            mean_rotation=np.full(planes, np.nan),
+            stimulus_diffusion=np.full(len(representations), np.nan),
+            weight_variance=np.nan,
+            excess_loss=np.nan,
+        )
+    covariance = _terms(drift.covariance, found.drift.covariance)
+    turned = np.zeros((planes, *representations.shape))
+    for plane, (first, second) in enumerate(drift.planes):
+        turned[plane, :, first - 1] = representations[:, second - 1]
+        turned[plane, :, second - 1] = -representations[:, first - 1]
+    return Following(
+        covariance=covariance,
+        mean_rotation=_terms(drift.mean_rotation, found.drift.mean_rotation),
+        stimulus_diffusion=0.5 * np.einsum("asc,ab,bsc->s", turned, covariance, turned),
+        weight_variance=float(
+            _terms(fluctuation.weight_variance, found.fluctuation.weight_variance)
+        ),
+        excess_loss=float(_terms(fluctuation.excess_loss, found.fluctuation.excess_loss)),
+    )
+
+
+def _terms(values: ArrayLike, corrections: object) -> Array:
+    """Numbers times their corrections, zero where there is none."""
+    relative = np.array(corrections, dtype=float).reshape(np.shape(values))
+    return np.multiply(values, np.nan_to_num(relative), dtype=np.float64)
