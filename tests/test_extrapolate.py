@@ -44,6 +44,7 @@ from symdrift.validation.extrapolate import (
     Clock,
     ExtrapolatedRow,
     Extrapolation,
+    _weighted_limit,
     _weighted_line,
     extrapolate,
     validate_limit,
@@ -62,7 +63,7 @@ from symdrift.validation.plan import (
     schedule_of,
     shortened,
 )
-from symdrift.validation.validate import Row, compile_for, run_planned
+from symdrift.validation.validate import SECOND_ORDER, Row, compile_for, run_planned
 from symdrift.validation.verdict import extrapolation_table, summary
 
 CASES = {
@@ -99,6 +100,12 @@ def test_theory_is_confirmed_to_one_percent(name: str) -> None:
         if row.quantity == "V[12]" or row.quantity.startswith(("D_h", "w", "e")):
             assert row.ratio is not None
             assert abs(row.ratio.value - 1) < 3.5 * row.ratio.standard_error, row.quantity
+        if row.predicted_slope is not None:
+            assert row.slope is not None
+            missed = abs(row.slope.value - row.predicted_slope)
+            # The order behind bends the line by about the square of the largest correction.
+            bend = SECOND_ORDER * row.predicted_slope**2 * max(extrapolation.stiffness)
+            assert missed < 4 * row.slope.standard_error + bend, row.quantity
     # The bottleneck needs a finer precision for this; see the plan below.
     if name != "bottleneck":
         assert max(abs(errors) for _, errors in extrapolation.white_noise) > 10
@@ -442,6 +449,19 @@ def bent(first: float, second: float, error: float) -> ExtrapolatedRow:
     x = np.array([0.02, 0.01, 0.005])
     line = _weighted_line(x, first * x + second * x**2, np.full(3, error))
     return ExtrapolatedRow(Row("V", 1.0, 1.0, error, 0.0, 1.0), *line)
+
+
+def test_a_known_slope_leaves_only_the_limit_to_be_found() -> None:
+    """As a line of ordinary least squares whose slope was taken off before; and more sharply."""
+    x, errors = np.array([0.02, 0.01, 0.005]), np.array([0.01, 0.02, 0.005])
+    y = 0.003 + 2.0 * x + np.array([0.01, -0.02, 0.003])
+    limit, curvature = _weighted_limit(x, y, errors, 2.0)
+    fitted, covariance = np.polyfit(x, y - 2.0 * x, 0, w=1 / errors, cov="unscaled")
+    assert limit.value == pytest.approx(fitted[0], rel=1e-12)
+    assert limit.standard_error == pytest.approx(np.sqrt(covariance[0, 0]), rel=1e-12)
+    assert limit.standard_error < _weighted_line(x, y, errors)[0].standard_error / 1.4
+    bent, _ = _weighted_limit(x, y + SECOND_ORDER * (2.0 * x) ** 2, errors, 2.0)
+    assert bent.value - limit.value == pytest.approx(curvature, rel=1e-12)
 
 
 def test_a_line_through_a_curve_is_not_called_disagreement() -> None:

@@ -23,7 +23,7 @@ class MinimumCorrections(Record):
 
 @dataclass(frozen=True)
 class FluctuationCorrections(Record):
-    """Of the mean squared distance from the minima, and of the excess loss."""
+    """Of the variance of the weights about their mean, and of the excess loss."""
 
     weight_variance: Correction
     excess_loss: Correction

@@ -62,7 +62,7 @@ class RatioLimit:
     limit, limit_error : float
         Extrapolated to a vanishing learning rate.
     slope : float
-        Of the fitted line, against the stiffness.
+        Of the line to that limit, against the stiffness.
     """
 
     label: str
@@ -213,14 +213,14 @@ def _curve(run: Validation, stimulus: int) -> DisplacementCurve:
 def _ratio_limit(row: ExtrapolatedRow, runs: Sequence[Validation]) -> RatioLimit:
     rows = [run.row(row.quantity) for run in runs]
     assert row.ratio is not None
-    assert row.slope is not None
+    assert row.ratio_slope is not None
     return RatioLimit(
         label=label_of_quantity(*short_quantities([row.quantity], _LONGEST_OF_LEGEND)),
         ratio=np.array([entry.simulation / entry.theory for entry in rows]),
         standard_error=np.array([abs(entry.standard_error / entry.theory) for entry in rows]),
         limit=row.ratio.value,
         limit_error=row.ratio.standard_error,
-        slope=row.slope.value * row.measured.scale / row.measured.theory,
+        slope=row.ratio_slope,
     )
 
 

@@ -110,8 +110,7 @@ def _draw(panel: Axes, extrapolation: Extrapolation, row: ExtrapolatedRow) -> No
     errors = np.array([abs(one.standard_error / one.theory) for one in found])
     panel.axhline(1.0, color="0.6", linewidth=0.8)
     panel.errorbar(stiffness, ratios, yerr=errors, fmt="o", capsize=2, color=COLOURS[0])
-    if row.ratio is not None and row.slope is not None:
-        slope = row.slope.value * row.measured.scale / row.measured.theory
+    if row.ratio is not None and (slope := row.ratio_slope) is not None:
         ends = np.array([0.0, 1.05 * stiffness.max()])
         panel.plot(ends, row.ratio.value + slope * ends, color=COLOURS[1], linestyle="--")
         panel.errorbar(

@@ -1,7 +1,9 @@
 """Theory beside simulations at several learning rates, extrapolated to rate zero.
 
 The theory holds at leading order in the learning rate, so that a simulation at any one rate
-misses it by a few percent; what must be 1 is the limit of the ratio.  Noise on the synapses
+misses it by a few percent; what must be 1 is the limit of the ratio.  Where the next order is
+known, the slope with which the ratio leaves 1 is too: then only the limit is free, and it is found
+more sharply; the slope of the data is set beside the predicted one.  Noise on the synapses
 falls with the learning rate in these simulations, see `planning.at_learning_rate`.
 """
 
@@ -25,6 +27,7 @@ from symdrift.progress import Progress, log_stage
 from symdrift.simulation.ensemble import Schedule
 from symdrift.simulation.estimators import Estimate
 from symdrift.study.problem import Array, LearningProblem
+from symdrift.validation.expected import theory_of
 from symdrift.validation.plan import (
     DEFAULT_REPLICAS,
     PRECISION,
@@ -39,6 +42,7 @@ from symdrift.validation.plan import (
     shortened,
 )
 from symdrift.validation.validate import (
+    SECOND_ORDER,
     TOLERATED_ERRORS,
     Row,
     Validation,
@@ -46,9 +50,6 @@ from symdrift.validation.validate import (
     critical_z,
     run_planned,
 )
-
-SECOND_ORDER = 2.0
-"""Relative correction of second order that may be met, over the square of that of first order."""
 
 OVERTIME = 1.1
 """Time that a run may take, over its share of what is left of a budget."""
@@ -71,16 +72,19 @@ class ExtrapolatedRow:
         ``(simulation - theory) / scale`` extrapolated to rate zero, where theory says 0;
         ``None`` when an interrupt left fewer than two learning rates.
     slope : Estimate or None
-        Of that deviation against ``eta h_max``.
+        Of that deviation against ``eta h_max``, as the simulations have it.
     curvature : float
-        What the next order may do to the extrapolated deviation: the square of the correction
-        at the largest rate, as far as a line takes it for a deviation at rate zero.
+        What the order behind that of the line may do to the extrapolated deviation: the square of
+        the correction at each rate, as far as the line takes it for a deviation at rate zero.
+    predicted_slope : float or None
+        By the next order in the learning rate, where it is known; the line to rate zero has it.
     """
 
     measured: Row
     deviation: Estimate | None
     slope: Estimate | None
     curvature: float = 0.0
+    predicted_slope: float | None = None
 
     @property
     def quantity(self) -> str:
@@ -106,6 +110,16 @@ class ExtrapolatedRow:
             return None
         return self.deviation.value / self.deviation.standard_error
 
+    @property
+    def ratio_slope(self) -> float | None:
+        """Of the line by which the ratio was extrapolated, against ``eta h_max``."""
+        slope = self.predicted_slope
+        if slope is None:
+            if self.slope is None:
+                return None
+            slope = self.slope.value
+        return slope * self.measured.scale / self.measured.theory
+
     def hidden_by_curvature(self, allowed: float) -> bool:
         """Whether the next order could account for more than ``allowed`` standard errors."""
         if self.deviation is None or self.z is None or abs(self.z) <= allowed:
@@ -124,6 +138,7 @@ class ExtrapolatedRow:
             "extrapolated_z": self.z,
             "slope": None if self.slope is None else self.slope.value,
             "slope_standard_error": None if self.slope is None else self.slope.standard_error,
+            "predicted_slope": self.predicted_slope,
             "curvature": self.curvature,
         }
 
@@ -133,8 +148,8 @@ class Extrapolation:
     """Simulations at several learning rates beside the theory, extrapolated to rate zero.
 
     Deviations are fitted by ``intercept + slope * (eta h_max)``, weighted by the standard
-    errors; the theory is exact at leading order, so every intercept should be 0, that is,
-    every ratio 1.
+    errors, with the slope of the next order where that is known; the theory is exact at leading
+    order, so every intercept should be 0, that is, every ratio 1.
 
     Attributes
     ----------
@@ -295,17 +310,17 @@ def validate_limit(
     """
     require_counts(replicas=replicas, threads=threads, seed=seed)
     require_precision_and_budget(precision, budget)
-    theory = evaluate(problem)
+    theory = theory_of(problem)
     if budget is None:
         plan = plan_extrapolation(problem, theory, precision=precision, replicas=replicas)
-        return _extrapolate(problem, plan, seed, progress, threads, executor)
+        return _extrapolate(problem, theory, plan, seed, progress, threads, executor)
     log_stage("compiling the simulator, which is kept, and measuring its speed")
     compile_for(problem)
     speed = measured_speed(problem, threads)
     processors = available_processors() if threads is None else threads
     clock = Clock(budget, speed, processors)
     plan = clock.plan(problem, theory, replicas, precision)
-    return _extrapolate(problem, plan, seed, progress, threads, executor, clock)
+    return _extrapolate(problem, theory, plan, seed, progress, threads, executor, clock)
 
 
 @double_precision()
@@ -356,7 +371,8 @@ def extrapolate(
     )
     fitted = (True,) * len(rates) + (False,) * len(unfitted)
     plan = Plan((*rates, *unfitted), schedules, fitted, replicas)
-    return _extrapolate(problem, plan, seed, progress, threads, executor)
+    theory = theory_of(problem)
+    return _extrapolate(problem, theory, plan, seed, progress, threads, executor)
 
 
 class Clock:
@@ -429,6 +445,7 @@ class Clock:
 
 def _extrapolate(
     problem: LearningProblem,
+    theory: Evaluation,
     plan: Plan,
     seed: int,
     progress: Progress | None,
@@ -466,7 +483,7 @@ def _extrapolate(
         try:
             run = run_planned(
                 at_rate,
-                evaluate(at_rate),
+                replace(evaluate(at_rate), next_order=theory.next_order),
                 schedules[0],
                 plan.replicas,
                 own_seed,
@@ -480,7 +497,7 @@ def _extrapolate(
                     steps = (reached - begun[1]) / plan.replicas
                     clock.learn(steps, plan.replicas, clock.spent - begun[0])
                     # At that speed the plan is refused, with the least that it needs.
-                    clock.plan(problem, evaluate(problem), plan.replicas)
+                    clock.plan(problem, theory, plan.replicas)
                 raise RequestError(
                     "budget",
                     "was used up before anything was measured: the machine is busier than when "
@@ -534,7 +551,12 @@ def _extrapolated_rows(
             continue
         deviations = np.array([(row.simulation - row.theory) / row.scale for row in rows])
         errors = np.array([row.standard_error / row.scale for row in rows])
-        yield ExtrapolatedRow(measured, *_weighted_line(stiffness, deviations, errors))
+        deviation, slope, curvature = _weighted_line(stiffness, deviations, errors)
+        predicted = None
+        if measured.correction is not None:
+            predicted = measured.correction * runs[own].learning_rate / runs[own].stiffness
+            deviation, curvature = _weighted_limit(stiffness, deviations, errors, predicted)
+        yield ExtrapolatedRow(measured, deviation, slope, curvature, predicted)
 
 
 def _white_noise(
@@ -548,6 +570,16 @@ def _white_noise(
         for row, white, variance in zip(rows, variances, exact, strict=False)
         if (ratio := row.ratio) is not None
     )
+
+
+def _weighted_limit(
+    x: Array, y: Array, errors: Array, slope: float
+) -> tuple[Estimate, float]:
+    """Intercept of a line of known slope through points, and curvature as for `_weighted_line`."""
+    weights = errors**-2 / np.sum(errors**-2)
+    intercept = float(weights @ (y - slope * x))
+    bent = float(SECOND_ORDER * weights @ (slope * x) ** 2)
+    return Estimate(intercept, float(np.sum(errors**-2) ** -0.5)), bent
 
 
 def _weighted_line(

@@ -2,8 +2,8 @@
 
 Three costs meet.  The relative variance of a rotation variance estimated from ``N`` windows is
 ``6 / N``; a window of three relaxation times takes ``3 / (eta h_slow)`` steps; and the ratio of
-simulation to theory deviates from 1 by ``c eta + O(eta^2)``, of which a line through several
-learning rates removes the first term only.  So the rates are just small enough for the second
+simulation to theory deviates from 1 by ``c eta + O(eta^2)``, of which a line to rate zero removes
+the first term only.  So the rates are just small enough for the second
 term to be negligible beside the standard error that is asked for.  Unless a precision is
 asked for, it is also made fine enough to tell the theory from the white-noise approximation.
 """
@@ -108,7 +108,7 @@ LARGEST_CORRECTION = 0.9
 """Relative correction at the largest rate of a ladder, over the root of the precision."""
 
 CORRECTION_PER_STIFFNESS = 3.0
-"""Relative correction to the theory, over ``eta h_max``."""
+"""Relative correction to the theory, over ``eta h_max``, where the next order is not known."""
 
 SLOWEST_MEAN_ROTATION = 0.05
 """Mean rotation, over what diffusion does in a relaxation time, that is worth a percentage."""
@@ -433,20 +433,21 @@ def _largest_linear_rate(correction: float, precision: float) -> float:
 def _correction_per_rate(
     problem: LearningProblem, theory: Evaluation, minimum: MinimumPoint
 ) -> float:
-    """Relative correction to the theory per unit of learning rate, roughly.
+    """Relative correction to the theory per unit of learning rate, at most, and roughly.
 
-    Two effects: the finite step, of order ``eta h_max``, and the imbalance ``W W' - U' U``,
-    which noise feeds at the rate ``eta^2 C`` and weight decay removes at the rate
-    ``2 eta gamma``, so that singular values ``s`` are off by ``eta C / (2 gamma)``.
+    Two effects: the finite step, of order ``eta h_max``, or the corrections of the next order
+    where they are known, and the imbalance ``W W' - U' U``, which noise feeds at the rate
+    ``eta^2 C`` and weight decay removes at the rate ``2 eta gamma``, so that singular values
+    ``s`` are off by ``eta C / (2 gamma)``, and displacements with them.
     """
     noise = gradient_variances(minimum, problem.inputs, problem.label_noise, problem.batch)
     inputs = problem.teacher.shape[1]
     unbalanced = noise[:, :inputs].sum(axis=1) - noise[:, inputs:].sum(axis=1)
     imbalance = float(np.max(np.abs(unbalanced) / theory.minimum.singular_values))
-    return (
-        CORRECTION_PER_STIFFNESS * theory.minimum.hessian_max
-        + imbalance / (2 * problem.weight_decay)
-    )
+    finite_step = CORRECTION_PER_STIFFNESS * theory.minimum.hessian_max
+    if theory.next_order is not None:
+        finite_step = max(abs(correction) for _, correction in theory.next_order.listed())
+    return finite_step + imbalance / (2 * problem.weight_decay)
 
 
 def schedule_of(

@@ -13,7 +13,6 @@ import numpy as np
 from symdrift.errors import RequestError, counted
 from symdrift.evaluation.dense.landscape import MinimumPoint
 from symdrift.evaluation.dense.operator import expected_loss
-from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation
 from symdrift.execution import Diverged, require_counts
 from symdrift.observables import drift_process, mean_squared_displacement
@@ -33,6 +32,7 @@ from symdrift.simulation.estimators import (
 from symdrift.simulation.setup import model_of, padded_layers, simulated_hidden
 from symdrift.simulation.timescales import relaxation
 from symdrift.study.problem import Array, LearningProblem
+from symdrift.validation.expected import following, theory_of
 from symdrift.validation.plan import (
     DEFAULT_REPLICAS,
     PRECISION,
@@ -45,7 +45,10 @@ from symdrift.validation.plan import (
 
 TOLERATED_ERRORS = 3.0
 TOLERATED_STIFFNESS = 3.0
-"""Corrections of relative order ``eta h_max`` are allowed this prefactor."""
+"""Prefactor that corrections of relative order ``eta h_max`` may have where they are not known."""
+
+SECOND_ORDER = 2.0
+"""Relative correction of second order that may be met, over the square of that of first order."""
 
 MOST_DIRECTIONS = 200
 """Directions reached by noise, ``r (n + m - r)``, up to which displacements have a theory here."""
@@ -72,6 +75,9 @@ class Row(Record):
     scale : float
         Size beside which deviations are judged: that of the theory, or its natural size where
         a quantity vanishes or nearly so.
+    correction : float or None
+        Deviation over ``scale`` that the next order predicts, per unit of the learning rate;
+        ``None`` where it is not known.
     """
 
     recorded = ("quantity", "theory", "simulation", "standard_error", "z", "ratio")
@@ -82,6 +88,7 @@ class Row(Record):
     standard_error: float
     allowance: float
     scale: float
+    correction: float | None = None
 
     @property
     def z(self) -> float:
@@ -186,21 +193,31 @@ class Validation(Record):
     @property
     def rule(self) -> str:
         """When the validation counts as passed, in a sentence."""
+        allowed = (
+            f"{100 * TOLERATED_STIFFNESS * self.stiffness:.2g} % for corrections of higher order "
+            f"({TOLERATED_STIFFNESS:g} times learning rate times largest Hessian eigenvalue)"
+        )
+        if self.rows[0].correction is not None:
+            allowed = (
+                f"{SECOND_ORDER:g} times the square of its correction of next order, for the "
+                "orders behind that"
+            )
         return (
             f"passed when every row agrees within {self.critical_z:.2f} standard errors "
             f"({TOLERATED_ERRORS:g} for a single row, raised for {len(self.rows)} rows) plus "
-            f"{100 * TOLERATED_STIFFNESS * self.stiffness:.2g} % for corrections of higher order "
-            f"({TOLERATED_STIFFNESS:g} times learning rate times largest Hessian eigenvalue)"
+            f"{allowed}"
         )
 
     @property
     def passed(self) -> bool:
         """Whether theory and simulation agree; see `rule`."""
-        return all(
-            abs(row.simulation - row.theory)
-            <= self.critical_z * row.standard_error + row.allowance
-            for row in self.rows
-        )
+
+        def agrees(row: Row) -> bool:
+            following = self.learning_rate * (row.correction or 0.0) * row.scale
+            deviation = abs(row.simulation - row.theory - following)
+            return deviation <= self.critical_z * row.standard_error + row.allowance
+
+        return all(agrees(row) for row in self.rows)
 
     def _repr_html_(self) -> str:
         from symdrift.validation.verdict import validation_html
@@ -300,7 +317,7 @@ def validate(
     )
     return run_planned(
         problem,
-        evaluate(problem) if theory is None else theory,
+        theory_of(problem) if theory is None else theory,
         schedule,
         replicas,
         seed,
@@ -384,7 +401,7 @@ def run_planned(
     return Validation(
         study=problem.study,
         learning_rate=problem.learning_rate,
-        rows=tuple(_rows(theory, observed, measured, stiffness, slowest_rate)),
+        rows=tuple(_rows(theory, observed, measured, problem.learning_rate, slowest_rate)),
         steps=schedule.steps,
         replicas=replicas,
         window=schedule.window,
@@ -421,30 +438,38 @@ def _displacements(
 
 
 def _rows(
-    theory: Evaluation,
-    observed: Observables,
-    measured: Estimates,
-    stiffness: float,
-    slowest_rate: float,
+    theory: Evaluation, observed: Observables, measured: Estimates, rate: float, slowest_rate: float
 ) -> Iterator[Row]:
-    def row(quantity: str, expected: float, found: Estimate, scale: float) -> Row:
+    stiffness = rate * theory.minimum.hessian_max
+
+    def row(
+        quantity: str, expected: float, found: Estimate, scale: float, term: float
+    ) -> Row:
+        correction = None if math.isnan(term) else float(term / scale)
+        allowed = (
+            TOLERATED_STIFFNESS * stiffness
+            if correction is None
+            else SECOND_ORDER * (correction * rate) ** 2
+        )
         return Row(
             quantity=quantity,
             theory=float(expected),
             simulation=found.value,
             standard_error=found.standard_error,
-            allowance=TOLERATED_STIFFNESS * stiffness * scale,
+            allowance=float(allowed * scale),
             scale=float(scale),
+            correction=correction,
         )
 
-    drift = theory.drift
+    drift, later = theory.drift, following(theory, observed.representations)
     names = ["".join(map(str, plane)) for plane in drift.planes]
     if any(max(plane) > 9 for plane in drift.planes):
         names = [f"{first},{second}" for first, second in drift.planes]
     variances = drift.variances
     for (left, right), found in zip(observed.pairs, measured.covariance, strict=True):
         if left == right:
-            yield row(f"V[{names[left]}]", variances[left], found, variances[left])
+            variance, term = variances[left], later.variances[left]
+            yield row(f"V[{names[left]}]", variance, found, variance, term)
     crossed = [
         (pair, found)
         for pair, found in zip(observed.pairs, measured.covariance, strict=True)
@@ -457,24 +482,33 @@ def _rows(
         expected = covariance[left, right]
         scale = math.sqrt(variances[left] * variances[right])
         if len(names) <= FEW_PLANES or abs(expected) > VANISHING * scale:
-            yield row(f"V[{names[left]};{names[right]}]", expected, found, scale)
-    for name, expected, scale, found in zip(
+            term = later.crossed(left, right)
+            yield row(f"V[{names[left]};{names[right]}]", expected, found, scale, term)
+    for name, expected, scale, found, term in zip(
         names,
         drift.mean_rotation,
         mean_rotation_scales(drift, slowest_rate),
         measured.mean_rotation,
+        later.mean_rotation,
         strict=True,
     ):
-        yield replace(
-            row(f"mu[{name}]", expected, found, scale),
-            allowance=TOLERATED_STIFFNESS * stiffness * abs(expected),
-        )
-    for stimulus, found in zip(theory.stimuli, measured.stimulus_diffusion, strict=True):
-        if stimulus.diffusion > 0:
-            yield row(f"D_h[{stimulus.name}]", stimulus.diffusion, found, stimulus.diffusion)
-    fluctuation = theory.fluctuation
-    for quantity, size, found in (
-        ("weight variance", fluctuation.weight_variance, measured.weight_variance),
-        ("excess loss", fluctuation.excess_loss, measured.excess_loss),
+        mean = row(f"mu[{name}]", expected, found, scale, term)
+        if mean.correction is None:
+            mean = replace(mean, allowance=TOLERATED_STIFFNESS * stiffness * abs(expected))
+        yield mean
+    for stimulus, found, term in zip(
+        theory.stimuli, measured.stimulus_diffusion, later.stimulus_diffusion, strict=True
     ):
-        yield row(quantity, size, found, size)
+        if (size := stimulus.diffusion) > 0:
+            yield row(f"D_h[{stimulus.name}]", size, found, size, term)
+    fluctuation = theory.fluctuation
+    for quantity, size, found, term in (
+        (
+            "weight variance",
+            fluctuation.weight_variance,
+            measured.weight_variance,
+            later.weight_variance,
+        ),
+        ("excess loss", fluctuation.excess_loss, measured.excess_loss, later.excess_loss),
+    ):
+        yield row(quantity, size, found, size, term)

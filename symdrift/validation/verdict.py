@@ -55,13 +55,16 @@ def extrapolation_table(extrapolation: Extrapolation) -> Table:
             "limit": None if ratio is None else f"{ratio.value:.4f} ± {ratio.standard_error:.4f}",
             "z": row.z,
             "slope": None if slope is None else f"{slope.value:.2g} ± {slope.standard_error:.1g}",
+            "predicted": row.predicted_slope,
         }
 
     return record_table(
         "Theory and simulation",
-        _MEASURED | {"ratio": "ratio", "limit": "ratio at 0", "z": "z", "slope": "slope"},
+        _MEASURED
+        | {"ratio": "ratio", "limit": "ratio at 0", "z": "z", "slope": "slope"}
+        | {"predicted": "slope of theory"},
         map(cells, extrapolation.rows),
-        {"standard_error": ".2g", "ratio": ".4f", "z": ".2f"},
+        {"standard_error": ".2g", "ratio": ".4f", "z": ".2f", "predicted": ".2g"},
     )
 
 
@@ -75,7 +78,7 @@ def summary(extrapolation: Extrapolation) -> str:
     sentences = [
         f"{counted(own.replicas, 'replica')} at learning rates {runs}",
         "ratio at 0, z and slope: extrapolated against learning rate times largest Hessian "
-        "eigenvalue",
+        "eigenvalue, by the slope of the next order where that is known",
         extrapolation.rule,
     ]
     if extrapolation.undecided:

@@ -18,6 +18,7 @@ from symdrift.evaluation.corrections import (
 )
 from symdrift.evaluation.dense.landscape import in_units, solve_minimum
 from symdrift.evaluation.next_order.cost import (
+    LONGEST,
     expansion_cost,
     normal_directions,
     require_affordable,
@@ -40,7 +41,9 @@ ROUNDING = 1e-12
 """Size, relative to the largest of its kind, below which a number is zero and has no correction."""
 
 
-def orders(problem: LearningProblem, method: str = "auto") -> Orders:
+def orders(
+    problem: LearningProblem, method: str = "auto", longest: float = LONGEST
+) -> Orders:
     """Both orders of a problem, in natural units, without synaptic noise.
 
     Parameters
@@ -48,6 +51,8 @@ def orders(problem: LearningProblem, method: str = "auto") -> Orders:
     problem : LearningProblem
     method : {"auto", "closed-form", "dense"}
         With ``"dense"`` by the general expansion also where axes are shared.
+    longest : float
+        Seconds that it may take, as foreseen.
 
     Raises
     ------
@@ -61,11 +66,11 @@ def orders(problem: LearningProblem, method: str = "auto") -> Orders:
             f"= {problem.synaptic_noise:g} must be 0 for the next order in the learning rate",
         )
     if method != "dense" and applies(problem) is None:
-        return aligned_orders(problem)
+        return aligned_orders(problem, longest)
     minimum = solve_minimum(
         problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
     )
-    _require_affordable(problem, minimum.rank)
+    _require_affordable(problem, minimum.rank, longest)
     units = natural_units(problem.teacher, problem.input_covariance)
     minimum = in_units(minimum, units)
     point = (minimum.first_layer, minimum.second_layer)
@@ -114,7 +119,7 @@ def mean_gram_change(problem: LearningProblem) -> Array | None:
     return np.asarray(crossed + crossed.T)
 
 
-def _require_affordable(problem: LearningProblem, rank: int) -> None:
+def _require_affordable(problem: LearningProblem, rank: int, longest: float) -> None:
     outputs, inputs = problem.teacher.shape
     noise = noise_node_count(int(np.count_nonzero(problem.label_noise)))
     size = normal_directions(inputs, outputs, rank)
@@ -124,10 +129,13 @@ def _require_affordable(problem: LearningProblem, rank: int) -> None:
         "directions,",
         "with samples about 60 directions are possible, with Gaussian inputs up to 6 inputs, and "
         "more where teacher and inputs share their axes; leave --order out",
+        longest,
     )
 
 
-def corrections(problem: LearningProblem, evaluation: Evaluation) -> Corrections:
+def corrections(
+    problem: LearningProblem, evaluation: Evaluation, longest: float = LONGEST
+) -> Corrections:
     """Corrections of all numbers of an evaluation.
 
     Parameters
@@ -136,13 +144,15 @@ def corrections(problem: LearningProblem, evaluation: Evaluation) -> Corrections
         Without synaptic noise.
     evaluation : Evaluation
         Of this problem.
+    longest : float
+        Seconds that it may take, as foreseen.
 
     Raises
     ------
     RequestError
         As for `orders`.
     """
-    found = orders(problem, evaluation.method)
+    found = orders(problem, evaluation.method, longest)
     units = natural_units(problem.teacher, problem.input_covariance)
     # A rate in natural units is the rate over the factor of the curvature, and so is 1 / c.
     per_rate = 1 / units.curvature

@@ -48,7 +48,9 @@ def expansion_cost(inputs: int, outputs: int, rank: int, points: int) -> Cost:
     )
 
 
-def require_affordable(cost: Cost, network: str, advice: str) -> None:
+def require_affordable(
+    cost: Cost, network: str, advice: str, longest: float = LONGEST
+) -> None:
     """Refuse what would take too long or too much memory, before it is begun.
 
     Parameters
@@ -58,17 +60,19 @@ def require_affordable(cost: Cost, network: str, advice: str) -> None:
         What is too large.
     advice : str
         What is possible instead.
+    longest : float
+        Seconds that it may take.
 
     Raises
     ------
     RequestError
     """
     available = available_memory()
-    if cost.seconds <= LONGEST and cost.memory <= available:
+    if cost.seconds <= longest and cost.memory <= available:
         return
     raise RequestError(
         "order",
         f"= 2 for a network with {network} would take about {cost.seconds / 60:,.0f} minutes and "
-        f"{cost.memory / 2**30:,.1f} GiB (allowed: {LONGEST / 60:.0f} minutes, available: "
+        f"{cost.memory / 2**30:,.1f} GiB (allowed: {longest / 60:.2g} minutes, available: "
         f"{available / 2**30:.1f} GiB); {advice}",
     )

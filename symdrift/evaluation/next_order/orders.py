@@ -28,7 +28,7 @@ class Orders:
     Attributes
     ----------
     weight_variance, excess_loss : (float, float)
-        At ``eta`` and ``eta^2``.
+        At ``eta`` and ``eta^2``; the variance is about the mean weights.
     first_layer : Pair
         Mean of ``W`` where the hidden layer does not turn, at 1 and ``eta``, shape ``(r, n)``.
     spread : Array
@@ -87,7 +87,10 @@ def general_orders(expansion: Expansion) -> Orders:
     covariance = stationary.covariance
     leading, following = rotation.covariance
     return Orders(
-        weight_variance=(float(np.trace(covariance)), float(np.trace(stationary.second))),
+        weight_variance=(
+            float(np.trace(covariance)),
+            float(np.trace(stationary.second) - stationary.mean @ stationary.mean),
+        ),
         excess_loss=expansion.excess_loss,
         first_layer=Pair(still, np.tensordot(stationary.mean, axes, 1)),
         spread=np.einsum("dki,de,ekj->ij", axes, covariance, axes, optimize=True),

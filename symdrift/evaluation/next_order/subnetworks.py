@@ -25,7 +25,7 @@ import numpy as np
 from symdrift.evaluation.closed_form import active_axes, align, rank
 from symdrift.evaluation.closed_form.alignment import Alignment
 from symdrift.evaluation.closed_form.formulas import singular_values
-from symdrift.evaluation.next_order.cost import Cost, expansion_cost, require_affordable
+from symdrift.evaluation.next_order.cost import LONGEST, Cost, expansion_cost, require_affordable
 from symdrift.evaluation.next_order.expansion import (
     expand,
     mean_layer,
@@ -85,7 +85,7 @@ class Kind:
         )
 
 
-def aligned_orders(problem: LearningProblem) -> Orders:
+def aligned_orders(problem: LearningProblem, longest: float = LONGEST) -> Orders:
     """Both orders of an aligned problem with Gaussian inputs, without synaptic noise.
 
     Parameters
@@ -103,7 +103,7 @@ def aligned_orders(problem: LearningProblem) -> Orders:
         When the minimum is refused, or the network has too many different axes.
     """
     network = _Network.of(problem)
-    _require_affordable(network.kinds, network.counts)
+    _require_affordable(network.kinds, network.counts, longest)
     sums = _Sums(network, _numbers, OTHERS)
     whole = sums.of(())
     values, axes, places = network.values, network.alignment.input_axes, network.places
@@ -225,7 +225,9 @@ def _needed(kinds: list[Kind], counts: Mapping[int, int]) -> Iterator[Key]:
                 yield key
 
 
-def _require_affordable(kinds: list[Kind], counts: Mapping[int, int]) -> None:
+def _require_affordable(
+    kinds: list[Kind], counts: Mapping[int, int], longest: float
+) -> None:
     seconds = memory = 0.0
     # Each of the largest class costs about the same; what four axes cost decides.
     for key in itertools.islice(_needed(kinds, counts), 10**5):
@@ -241,6 +243,7 @@ def _require_affordable(kinds: list[Kind], counts: Mapping[int, int]) -> None:
         f"{len(kinds)} different axes",
         "the time grows with their fourth power: about 10 are possible, and any number of equal "
         "ones; leave --order out",
+        longest,
     )
 
 

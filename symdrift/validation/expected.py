@@ -1,0 +1,115 @@
+"""What the next order in the learning rate lets a simulation deviate from the theory."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from symdrift.errors import RequestError
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.next_order.corrected import corrections
+from symdrift.evaluation.result import Evaluation, IndependentDrift
+from symdrift.study.problem import Array, LearningProblem
+
+QUICK = 10.0
+"""Seconds that the next order may take before a simulation."""
+
+
+@dataclass(frozen=True, eq=False)
+class Following:
+    """The terms that follow those of the theory: what its numbers change by per learning rate.
+
+    They are not a number where the next order is not known.
+
+    Attributes
+    ----------
+    variances : Array
+        Of rotations, shape ``(planes,)``.
+    covariance : Array or None
+        Between planes too, shape ``(planes, planes)``; ``None`` where they turn independently.
+    mean_rotation : Array
+        Shape ``(planes,)``.
+    stimulus_diffusion : Array
+        Of each stimulus as the minimum represents it, turned by the rotation of the hidden layer,
+        shape ``(stimuli,)``.
+    weight_variance, excess_loss : float
+    """
+
+    variances: Array
+    covariance: Array | None
+    mean_rotation: Array
+    stimulus_diffusion: Array
+    weight_variance: float
+    excess_loss: float
+
+    def crossed(self, left: int, right: int) -> float:
+        """Of the covariance between two planes."""
+        if self.covariance is None:
+            return 0.0 * float(self.variances[left])
+        return float(self.covariance[left, right])
+
+
+def theory_of(problem: LearningProblem) -> Evaluation:
+    """The theory of a problem, with its next order where that can be had at once."""
+    theory = evaluate(problem)
+    with suppress(RequestError):
+        return replace(theory, next_order=corrections(problem, theory, QUICK))
+    return theory
+
+
+def following(theory: Evaluation, representations: Array) -> Following:
+    """The terms behind those of a theory.
+
+    A number that is zero has no relative correction: it vanishes by a symmetry of the task, and
+    at every order.
+
+    Parameters
+    ----------
+    theory : Evaluation
+    representations : Array
+        Of each stimulus at the minimum, shape ``(stimuli, hidden)``.
+    """
+    drift, fluctuation, found = theory.drift, theory.fluctuation, theory.next_order
+    planes = len(drift.planes)
+    if found is None:
+        return Following(
+            variances=np.full(planes, np.nan),
+            covariance=None,
+            mean_rotation=np.full(planes, np.nan),
+            stimulus_diffusion=np.full(len(representations), np.nan),
+            weight_variance=np.nan,
+            excess_loss=np.nan,
+        )
+    assert found.drift is not None
+    variances = _terms(drift.variances, found.drift.diffusion)
+    covariance = None
+    if not isinstance(drift, IndependentDrift):
+        covariance = _terms(drift.covariance, found.drift.covariance)
+    turned = np.zeros((planes, *representations.shape))
+    for plane, (first, second) in enumerate(drift.planes):
+        turned[plane, :, first - 1] = representations[:, second - 1]
+        turned[plane, :, second - 1] = -representations[:, first - 1]
+    return Following(
+        variances=variances,
+        covariance=covariance,
+        mean_rotation=_terms(drift.mean_rotation, found.drift.mean_rotation),
+        stimulus_diffusion=0.5
+        * (
+            np.einsum("asc,a,asc->s", turned, variances, turned)
+            if covariance is None
+            else np.einsum("asc,ab,bsc->s", turned, covariance, turned)
+        ),
+        weight_variance=float(
+            _terms(fluctuation.weight_variance, found.fluctuation.weight_variance)
+        ),
+        excess_loss=float(_terms(fluctuation.excess_loss, found.fluctuation.excess_loss)),
+    )
+
+
+def _terms(values: ArrayLike, corrections: object) -> Array:
+    """Numbers times their corrections, zero where there is none."""
+    relative = np.array(corrections, dtype=float).reshape(np.shape(values))
+    return np.multiply(values, np.nan_to_num(relative), dtype=np.float64)
