@@ -43,6 +43,16 @@ def tensor_memory(inputs: int, outputs: int, rank: int, planes: int) -> int:
     return max(computed, memory.record_memory(planes))
 
 
+def validity_memory(inputs: int, outputs: int, rank: int) -> int:
+    """Bytes of the map of second moments, applied to those of all weights."""
+    units = rank + 1
+    weights, normal = units * (inputs + outputs), reached_dimension(inputs, outputs, rank)
+    normal += rank * (rank + 1) // 2 + inputs + outputs
+    rows = (2 * units + rank) * inputs
+    products = rank**2 * inputs**2 + rank * (outputs - min(rank, outputs)) * rows * 2
+    return NUMBER * (4 * weights**2 + 10 * normal**2 + rows * weights + 2 * products + BLOCK // 8)
+
+
 def require_minimum_memory(inputs: int, outputs: int, rank: int) -> None:
     """Refuse a problem whose minimum cannot be computed.
 
@@ -63,6 +73,17 @@ def require_stimulus_memory(inputs: int, outputs: int, rank: int) -> None:
         When they need more than `available_memory`.
     """
     _require(stimulus_memory(inputs, outputs, rank), inputs, outputs, rank, "fewer of them fit")
+
+
+def require_validity_memory(inputs: int, outputs: int, rank: int) -> None:
+    """Refuse a problem whose critical rate cannot be computed.
+
+    Raises
+    ------
+    RequestError
+        When it needs more than `available_memory`.
+    """
+    _require(validity_memory(inputs, outputs, rank), inputs, outputs, rank, "fewer of them fit")
 
 
 def require_tensor_memory(inputs: int, outputs: int, rank: int, planes: int) -> None:
