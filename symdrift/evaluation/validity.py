@@ -60,37 +60,43 @@ MEANINGS = {
 """The small numbers in words."""
 
 
-def validity_warnings(problem: LearningProblem, validity: Validity) -> tuple[str, ...]:
-    """Warn where a number that should be small is not; refuse where SGD is unstable.
+def require_stable(problem: LearningProblem, validity: Validity) -> None:
+    """Refuse a learning rate at which the fluctuation has no stationary variance.
 
     Raises
     ------
     RequestError
         At the critical rate and above.
     """
-    source = problem.inputs.source if isinstance(problem.inputs, Samples) else None
-    doubtful = (source.remark,) if source is not None and source.remark else ()
-    if not validity.rate_over_critical < 1:
-        raise RequestError(
-            "learning.rate",
-            f"= {problem.learning_rate:g} is unstable: from the critical rate "
-            f"{validity.critical_rate:.4g} on the weights have no stationary variance around the "
-            "minimum; give a rate below it" + "".join(f"; {remark}" for remark in doubtful),
-        )
+    if validity.rate_over_critical < 1:
+        return
+    raise RequestError(
+        "learning.rate",
+        f"= {problem.learning_rate:g} is unstable: from the critical rate "
+        f"{validity.critical_rate:.4g} on the weights have no stationary variance around the "
+        "minimum; give a rate below it" + "".join(f"; {remark}" for remark in _doubts(problem)),
+    )
+
+
+def validity_warnings(problem: LearningProblem, validity: Validity) -> tuple[str, ...]:
+    """Warn where a number that should be small is not; refuse what `require_stable` refuses."""
+    require_stable(problem, validity)
     large = [
         f"{meaning} is {value:.3g}"
         for name, meaning in MEANINGS.items()
         if (value := getattr(validity, name)) > WARN_ABOVE
     ]
-    if validity.rate_over_critical > WARN_ABOVE and not large:
-        large = [
-            f"learning.rate is {validity.rate_over_critical:.3g} of the critical rate "
-            f"{validity.critical_rate:.4g}"
-        ]
     if not large:
-        return doubtful
+        return _doubts(problem)
     return (
-        *doubtful,
-        f"{', and '.join(large)}; the leading-order results assume that this is well below "
-        f"{WARN_ABOVE:g}",
+        *_doubts(problem),
+        f"at learning.rate = {problem.learning_rate:g}, {validity.rate_over_critical:.2g} of the "
+        f"critical rate, {', and '.join(large)}; the leading-order results assume that this is "
+        f"well below {WARN_ABOVE:g}",
     )
+
+
+def _doubts(problem: LearningProblem) -> tuple[str, ...]:
+    """What was decided about the data that could have been read otherwise."""
+    source = problem.inputs.source if isinstance(problem.inputs, Samples) else None
+    return (source.remark,) if source is not None and source.remark else ()

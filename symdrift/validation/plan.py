@@ -435,17 +435,20 @@ def _correction_per_rate(
 ) -> float:
     """Relative correction to the theory per unit of learning rate, roughly.
 
-    Two effects: the finite step, of order ``eta h_max``, and the imbalance ``W W' - U' U``,
+    Three effects: the finite step, of order ``eta h_max``; the imbalance ``W W' - U' U``,
     which noise feeds at the rate ``eta^2 C`` and weight decay removes at the rate
-    ``2 eta gamma``, so that singular values ``s`` are off by ``eta C / (2 gamma)``.
+    ``2 eta gamma``, so that singular values ``s`` are off by ``eta C / (2 gamma)``; and the
+    curvature of single samples, by which fluctuations grow as ``1 / (1 - eta / eta_c)`` towards
+    the critical rate.
     """
     noise = gradient_variances(minimum, problem.inputs, problem.label_noise, problem.batch)
     inputs = problem.teacher.shape[1]
     unbalanced = noise[:, :inputs].sum(axis=1) - noise[:, inputs:].sum(axis=1)
     imbalance = float(np.max(np.abs(unbalanced) / theory.minimum.singular_values))
-    return (
+    return max(
         CORRECTION_PER_STIFFNESS * theory.minimum.hessian_max
-        + imbalance / (2 * problem.weight_decay)
+        + imbalance / (2 * problem.weight_decay),
+        1 / theory.validity.critical_rate,
     )
 
 

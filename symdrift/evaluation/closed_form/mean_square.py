@@ -7,10 +7,10 @@ of an axis everywhere changes nothing, so that the moments that grow fastest fal
 weights between two axes, and the weights of all axes to themselves.  What a sample does is a row of
 the deviation times its centred ``x x'``,
 
-``rho_ab = sum_c alpha_ac (x_c x_b - Sigma_cb)``, for ``alpha`` one of ``A``, ``M`` and ``V``,
+``rho_ab = sum_c alpha_ac (x_c x_b - Sigma_cb)``, for ``alpha`` one of ``F``, ``M`` and ``V``,
 
-with ``M = dU W + U dW``, ``A = U' M - dU' E`` and ``V = dW``: the gradient changes by ``rho^A`` in
-the first layer, by ``rho^M W' - E rho^V'`` in the second.  Axes with the same numbers are one kind.
+with ``M = dU W + U dW``, ``F = dU' E`` and ``V = dW``: the gradient changes by
+``U' rho^M - rho^F`` in the first layer, by ``rho^M W' - E rho^V'`` in the second.  Axes with the same numbers are one kind.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ from symdrift.evaluation.lanczos import largest_eigenvalue
 from symdrift.study.problem import Array
 
 Indices = NDArray[np.intp]
+
+ROUNDING = 1e-14
+"""Relative size of what is left of a difference of equal numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +154,7 @@ class MeanSquare:
     def pair(self) -> _Block:
         """Weights ``W_ab, W_ba, U_ab, U_ba`` in the two reached modes and the imbalance.
 
-        Rows are ``A_ab, A_ba, M_ab, M_ba, V_ab, V_ba``.
+        Rows are ``F_ab, F_ba, M_ab, M_ba, V_ab, V_ba``.
         """
         kinds = self.kinds
         a, b, _ = self.pairs
@@ -177,18 +180,18 @@ class MeanSquare:
         for here, there, one, other in ((0, 1, a, b), (1, 0, b, a)):
             reading[:, 2 + here, here] = roots[one]
             reading[:, 2 + here, 2 + here] = roots[other]
-            reading[:, here] = roots[one, np.newaxis] * reading[:, 2 + here]
-            reading[:, here, 2 + there] -= kinds.residual[other]
+            reading[:, here, 2 + there] = kinds.residual[other]
             reading[:, 4 + here, here] = 1.0
-            writing[:, here, here] = 1.0
+            writing[:, here, here] = -1.0
+            writing[:, here, 2 + here] = roots[one]
             writing[:, 2 + here, 2 + here] = roots[other]
             writing[:, 2 + here, 4 + there] = -kinds.residual[one]
         modes = weights @ axes
-        return _Block(curvatures, modes, reading @ modes, modes.swapaxes(1, 2) @ writing)
+        return _block(curvatures, modes, reading, writing, slice(2, 4))
 
     @cached_property
     def own(self) -> _Block:
-        """Weights ``W_aa, U_aa`` in their sum and their difference; rows ``A, M, V``."""
+        """Weights ``W_aa, U_aa`` in their sum and their difference; rows ``F, M, V``."""
         kinds, roots = self.kinds, self.kinds.roots
         active = kinds.singular_value > 0
         curvatures = np.ones((len(active), 2))
@@ -203,11 +206,9 @@ class MeanSquare:
         )
         modes = np.sqrt(0.5) * np.array([[1.0, 1.0], [1.0, -1.0]]) * active[:, None, None]
         reading, writing = np.zeros((len(active), 3, 2)), np.zeros((len(active), 2, 3))
-        reading[:, 0], reading[:, 1] = kinds.singular_value[:, None], roots[:, None]
-        reading[:, 0, 1] -= kinds.residual
-        reading[:, 2, 0] = writing[:, 0, 0] = 1.0
-        writing[:, 1, 1], writing[:, 1, 2] = roots, -kinds.residual
-        return _Block(curvatures, modes, reading @ modes, modes.swapaxes(1, 2) @ writing)
+        reading[:, 0, 1], reading[:, 1], reading[:, 2, 0] = kinds.residual, roots[:, None], 1.0
+        writing[:, 0, 0], writing[:, :, 1], writing[:, 1, 2] = -1.0, roots[:, None], -kinds.residual
+        return _block(curvatures, modes, reading, writing, slice(1, 2))
 
     def _sum_over_partners(self, of_a: Array, of_b: Array, of_own: Array) -> Array:
         """Sum over all axes ``c`` of a property of ``(a, c)``, shape ``(g, ...)``.
@@ -373,6 +374,16 @@ class MeanSquare:
             for scale, strength in zip(scales, (1.0, 1.0, 0.0), strict=True)
         ]
         return 1 / largest_eigenvalue(apply, np.concatenate(start))
+
+
+def _block(
+    curvatures: Array, modes: Array, reading: Array, writing: Array, maps: slice
+) -> _Block:
+    """A block from rows and weights; of the rows ``M`` no imbalance has a part, to the last bit."""
+    read, written = reading @ modes, modes.swapaxes(1, 2) @ writing
+    for part in (read[:, maps], written[:, :, maps]):
+        part[np.abs(part) < ROUNDING * np.abs(part).max(initial=0.0)] = 0.0
+    return _Block(curvatures, modes, read, written)
 
 
 def _around(factor: Array, moments: Array) -> Array:

@@ -1,7 +1,7 @@
 """Mean-square stability by full matrices: any teacher, any inputs.
 
 Of a deviation ``Z = [V, Y']`` of the two layers a sample reads the rows ``V``, ``M = Y W + U V`` and
-``A = U' M - Y' E``, and its Hessian makes of it ``A x x'`` in the first layer and
+``F = Y' E``, and its Hessian makes of it ``(U' M - F) x x'`` in the first layer and
 ``M x x' W' - E x x' V'`` in the second; label noise adds ``-Y' eps x'`` and ``-eps x' V'``.  Second
 moments of a step then need, of pairs of rows with the second moment ``P``, only
 ``E[X P X]`` for ``X = x x' - Sigma``.  Axes are the singular ones of ``U W``.
@@ -22,7 +22,7 @@ import scipy.sparse
 from symdrift.evaluation.dense.frame import CanonicalFrame, Indices, reached_hessian
 from symdrift.evaluation.dense.landscape import MinimumPoint
 from symdrift.evaluation.dense.lyapunov import NormalFluctuation
-from symdrift.evaluation.dense.sizes import BLOCK, require_validity_memory
+from symdrift.evaluation.dense.sizes import MOMENTS, require_validity_memory
 from symdrift.evaluation.dense.spectrum import eigensystem
 from symdrift.evaluation.lanczos import largest_eigenvalue
 from symdrift.evaluation.validity import Validity
@@ -57,8 +57,8 @@ def dense_validity(
         When memory does not suffice.
     """
     outputs, inputs = problem.teacher.shape
-    require_validity_memory(inputs, outputs, minimum.rank)
     stability = MeanSquare.of(problem, minimum)
+    require_validity_memory(inputs, outputs, minimum.rank, len(stability.roots))
     critical, rate = stability.critical_rate(), problem.learning_rate
     power = float(np.trace(problem.input_covariance))
     return Validity(
@@ -196,7 +196,7 @@ class MeanSquare:
 
     @cached_property
     def reading(self) -> Sparse:
-        """Rows of all ``A``, of all ``V`` and of those ``M`` that belong to learned axes."""
+        """Rows of all ``F``, of all ``V`` and of those ``M`` that belong to learned axes."""
         frame, places, roots = self.frame, self.places, self.roots
         rank, inputs, units = frame.rank, frame.inputs, len(roots)
         weights = scipy.sparse.eye_array(places.size).tocsr()
@@ -208,16 +208,18 @@ class MeanSquare:
                 (numbers[:, :rank], places[:rank, inputs : inputs + rank].T, roots[:rank]),
             ],
         )
-        first = scipy.sparse.kron(np.diag(roots)[:, :rank], np.eye(inputs)) @ learned
-        onto_outputs = weights[places[:, inputs:].ravel()]
-        first = first - scipy.sparse.kron(np.eye(units), self.error_map.T) @ onto_outputs
-        return scipy.sparse.vstack(
-            [first, weights[places[:, :inputs].ravel()], learned], format="csr"
-        )
+        errors = scipy.sparse.kron(np.eye(units), self.error_map.T)
+        return _pruned(
+            scipy.sparse.vstack([
+                errors @ weights[places[:, inputs:].ravel()],
+                weights[places[:, :inputs].ravel()],
+                learned,
+            ]) @ self.normal
+        )  # fmt: skip
 
     @cached_property
     def writing(self) -> Sparse:
-        """What the rows times ``X`` do to the weights; outputs not learned take part by `V`."""
+        """What the rows times ``X`` do to deviations; outputs not learned take part by ``V``."""
         frame, places, roots = self.frame, self.places, self.roots
         rank, inputs, units = frame.rank, frame.inputs, len(roots)
         weights = scipy.sparse.eye_array(places.size).tocsr()
@@ -226,10 +228,15 @@ class MeanSquare:
         numbers = np.arange(rank * inputs).reshape(rank, inputs)
         learned = _sparse(
             (places.size, rank * inputs),
-            [(places[:rank, inputs : inputs + rank].T, numbers[:, :rank], roots[:rank])],
+            [
+                (places[:rank, inputs : inputs + rank].T, numbers[:, :rank], roots[:rank]),
+                (places[:rank, :inputs], numbers, roots[:rank, np.newaxis]),
+            ],
         )
-        second = -onto_outputs @ scipy.sparse.kron(np.eye(units), self.error_map)
-        return scipy.sparse.hstack([onto_inputs, second, learned], format="csr")
+        errors = scipy.sparse.kron(np.eye(units), self.error_map)
+        return _pruned(
+            self.normal.T @ scipy.sparse.hstack([-onto_inputs, -onto_outputs @ errors, learned])
+        )
 
     @cached_property
     def unlearned(self) -> Array:
@@ -252,12 +259,12 @@ class MeanSquare:
         return self.problem.inputs.fourth_moments(self.frame.input_axes)
 
     def scattered(self, moments: Array) -> Array:
-        """``E[Delta G Delta']`` for second moments ``G`` of all weights, in that basis."""
+        """``E[Delta G Delta']`` for second moments ``G``, in the coordinates of `normal`."""
         inputs, covariance = self.frame.inputs, self.covariance
         reading, writing = self.reading, self.writing
         rows = reading.shape[0]
         total = np.zeros_like(moments)
-        whole = max(1, BLOCK // 8 // (rows * inputs)) * inputs
+        whole = max(1, MOMENTS // (rows * inputs)) * inputs
         for start in range(0, rows, whole):
             part = slice(start, start + whole)
             forms = (reading @ (reading[part] @ moments).T).T
@@ -269,7 +276,8 @@ class MeanSquare:
         if len(self.unlearned):
             self._add_unlearned(total, moments)
         if self.problem.label_noise.any():
-            self._add_label_noise(total, moments)
+            weights = self._label_response(_around(self.normal, moments))
+            total += _around(self.normal.T, weights)
         return total
 
     def _add_unlearned(self, total: Array, moments: Array) -> None:
@@ -279,20 +287,23 @@ class MeanSquare:
         outputs, flat = len(places), places.ravel()
         # Rows by pairs of learned axes, so that sums over both are one product of matrices.
         weighted = products * roots[:, None, None, None] * roots[None, :, None, None]
-        of_rows = (self.reading @ moments[:, flat]).reshape(-1, inputs, outputs, rank)
+        onto = self.normal[flat]
+        sent = (onto @ moments).T
+        of_rows = (self.reading @ sent).reshape(-1, inputs, outputs, rank)
         by_row = np.einsum("zcoe,ekcb->zbok", of_rows, weighted, optimize=True)
         crossed = self.writing @ by_row.reshape(-1, len(flat))
-        total[:, flat] += crossed
-        total[flat] += crossed.T
+        inner = (onto.T @ crossed.T).T
+        total += inner + inner.T
         inside = weighted[:, :, :rank, :rank] * roots[:, None] * roots
-        among = moments[np.ix_(flat, flat)].reshape(outputs, rank, outputs, rank)
+        among = (onto @ sent).reshape(outputs, rank, outputs, rank)
         changed = np.einsum("oepf,ekfl->okpl", among, inside, optimize=True)
-        total[np.ix_(flat, flat)] += changed.reshape(len(flat), len(flat))
+        total += _around(onto.T, changed.reshape(len(flat), len(flat)))
 
-    def _add_label_noise(self, total: Array, moments: Array) -> None:
+    def _label_response(self, moments: Array) -> Array:
+        """What label noise makes of second moments of all weights."""
         inputs, units, size = self.frame.inputs, *self.places.shape
         by_unit = moments.reshape(units, size, units, size)
-        added = total.reshape(by_unit.shape)
+        added = np.zeros_like(by_unit)
         first, second = slice(inputs), slice(inputs, size)
         noise, covariance = self.label_noise, self.covariance
         received = np.einsum("koIp,op->kI", by_unit[:, second, :, second], noise)
@@ -304,6 +315,7 @@ class MeanSquare:
         )
         added[:, first, :, second] += mixed
         added[:, second, :, first] += mixed.transpose(2, 3, 0, 1)
+        return added.reshape(moments.shape)
 
     @property
     def imbalance(self) -> Array:
@@ -331,14 +343,13 @@ class MeanSquare:
         times ``H Gamma H + E[Delta Gamma Delta'] / B``.
         """
         curvatures, axes = self.modes
-        basis, batch = self.normal, self.problem.batch
+        batch = self.problem.batch
         scale = np.sqrt(curvatures[:, np.newaxis] + curvatures)
         expected = np.outer(curvatures, curvatures) / scale**2
 
         def apply(vector: Array) -> Array:
             moments = vector.reshape(scale.shape)
-            weights = _around(basis, _around(axes, moments / scale))
-            back = _around(axes.T, _around(basis.T, self.scattered(weights)))
+            back = _around(axes.T, self.scattered(_around(axes, moments / scale)))
             changed = expected * moments + back / scale / batch
             return np.asarray(0.5 * (changed + changed.T)).ravel()
 
@@ -348,6 +359,14 @@ class MeanSquare:
 def _around(factor: Array | Sparse, moments: Array) -> Array:
     """``F X F'`` of a symmetric ``X``."""
     return np.asarray(factor @ (factor @ moments).T)
+
+
+def _pruned(matrix: Sparse) -> Sparse:
+    """Without what is left of differences of equal numbers: no imbalance changes ``M``."""
+    matrix = matrix.tocsr()
+    matrix.data[np.abs(matrix.data) < ROUNDING * np.abs(matrix.data).max()] = 0.0
+    matrix.eliminate_zeros()
+    return matrix
 
 
 def _sparse(
