@@ -136,14 +136,15 @@ def simulate(
     Raises
     ------
     RequestError
-        When there is no strict minimum, the learning rate is not below the critical one, arguments are not positive, the run would not end within
-        `MOST_STEPS`, the records do not fit into memory, or SGD diverges.
+        When there is no strict minimum, the learning rate is not below the critical one,
+        arguments are not positive, the run would not end within `MOST_STEPS`, the records do not
+        fit into memory, or SGD diverges.
     """
     require_counts(steps=steps, replicas=replicas, threads=threads, seed=seed)
+    require_stable(problem, validity(problem))
     minimum = solve_minimum(
         problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
     )
-    require_stable(problem, validity(problem))
     replicas = DEFAULT_REPLICAS if replicas is None else replicas
     slowest = min(relaxation(problem, minimum).slowest, minimum.certificate.hessian_min)
     time = 1.0 / (problem.learning_rate * slowest)

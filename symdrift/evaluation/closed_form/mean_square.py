@@ -10,7 +10,8 @@ the deviation times its centred ``x x'``,
 ``rho_ab = sum_c alpha_ac (x_c x_b - Sigma_cb)``, for ``alpha`` one of ``F``, ``M`` and ``V``,
 
 with ``M = dU W + U dW``, ``F = dU' E`` and ``V = dW``: the gradient changes by
-``U' rho^M - rho^F`` in the first layer, by ``rho^M W' - E rho^V'`` in the second.  Axes with the same numbers are one kind.
+``U' rho^M - rho^F`` in the first layer, by ``rho^M W' - E rho^V'`` in the second.
+Axes with the same numbers are one kind.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ from symdrift.evaluation.lanczos import largest_eigenvalue
 from symdrift.study.problem import Array
 
 Indices = NDArray[np.intp]
+Axis = tuple[Array, Array, Array]
+Moments = tuple[Array, ...]
+"""Second moments between two axes, of an axis by itself, and of two by themselves."""
 
 ROUNDING = 1e-14
 """Relative size of what is left of a difference of equal numbers."""
@@ -57,6 +61,11 @@ class Kinds:
     singular_value: Array
     output: Array
     count: Array
+
+    def learned(self) -> Axis:
+        """Variance, label noise and singular value of the learned axes."""
+        active = self.singular_value > 0
+        return self.variance[active], self.label_noise[active], self.singular_value[active]
 
     @property
     def roots(self) -> Array:
@@ -95,7 +104,7 @@ class Kinds:
         active = table[3] > 0
         table[2, active] = weight_decay / table[0, active]
         kinds, count = np.unique(table, axis=1, return_counts=True)
-        return cls(*kinds, count.astype(float))
+        return cls(kinds[0], kinds[1], kinds[2], kinds[3], kinds[4], count.astype(float))
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,11 +204,10 @@ class MeanSquare:
         kinds, roots = self.kinds, self.kinds.roots
         active = kinds.singular_value > 0
         curvatures = np.ones((len(active), 2))
-        learned = (kinds.variance, kinds.label_noise, kinds.singular_value)
         gamma = np.asarray(self.weight_decay)
         curvatures[active] = np.stack(
             np.broadcast_arrays(
-                _own_curvature(*(part[active] for part in learned), gamma),
+                _own_curvature(*kinds.learned(), gamma),
                 _unreached_curvature(gamma),
             ),
             axis=1,
@@ -232,7 +240,7 @@ class MeanSquare:
         np.add.at(total, b, partners_b[room] * of_b)
         return total
 
-    def response(self, pair: Array, own: Array, cross: Array) -> tuple[Array, Array, Array]:
+    def response(self, pair: Array, own: Array, cross: Array) -> Moments:
         """``E[R Gamma R]`` with the Hessian ``R`` of a step, its mean included.
 
         Parameters
@@ -262,7 +270,7 @@ class MeanSquare:
         changed[:, ::2, 1::2] = in_a * in_b * rows_cross
         changed[:, 1::2, ::2] = changed[:, ::2, 1::2].swapaxes(1, 2)
         each = variance[:, None, None]
-        scattered = (
+        scattered: Moments = (
             _around(blocks[0].writing, changed),
             _around(blocks[1].writing, each * (powers + each * rows_own)),
             alone_a.writing
@@ -281,7 +289,7 @@ class MeanSquare:
 
     def _label_response(
         self, pair: Array, own: Array, cross: Array, power: Array
-    ) -> tuple[Array, Array, Array]:
+    ) -> Moments:
         """What label noise adds: ``-dU' eps x'`` in the first layer, ``-eps x' dW'`` in the second.
 
         Parameters
@@ -333,12 +341,9 @@ class MeanSquare:
     @property
     def threshold(self) -> float:
         """``Gamma_ii / s_i``, the largest of the learned axes, per learning rate."""
-        kinds, active = self.kinds, self.kinds.singular_value > 0
-        learned = (kinds.variance, kinds.label_noise, kinds.singular_value)
-        variance, _ = _own_fluctuation(
-            *(part[active] for part in learned), np.asarray(self.weight_decay)
-        )
-        return float(np.max(variance / kinds.singular_value[active])) / self.batch
+        learned = self.kinds.learned()
+        variance, _ = _own_fluctuation(*learned, np.asarray(self.weight_decay))
+        return float(np.max(variance / learned[-1])) / self.batch
 
     def critical_rate(self) -> float:
         """Smallest learning rate at which second moments have no stationary value.

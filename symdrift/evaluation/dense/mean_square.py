@@ -1,6 +1,6 @@
 """Mean-square stability by full matrices: any teacher, any inputs.
 
-Of a deviation ``Z = [V, Y']`` of the two layers a sample reads the rows ``V``, ``M = Y W + U V`` and
+Of a deviation ``Z = [V, Y']`` of the layers a sample reads the rows ``V``, ``M = Y W + U V`` and
 ``F = Y' E``, and its Hessian makes of it ``(U' M - F) x x'`` in the first layer and
 ``M x x' W' - E x x' V'`` in the second; label noise adds ``-Y' eps x'`` and ``-eps x' V'``.  Second
 moments of a step then need, of pairs of rows with the second moment ``P``, only
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.sparse
@@ -29,7 +30,11 @@ from symdrift.evaluation.validity import Validity
 from symdrift.inputs.distribution import QuarticMap
 from symdrift.study.problem import Array, LearningProblem
 
-Sparse = scipy.sparse.csr_array
+Sparse: TypeAlias = Any
+"""A sparse matrix by rows: SciPy ships no types."""
+
+Entry = tuple[Indices, Indices, Array | float]
+"""Rows, columns and values of a sparse matrix, which broadcast."""
 
 ROUNDING = 1e-14
 """Relative size of an entry of a turned matrix that is rounding."""
@@ -116,7 +121,7 @@ class MeanSquare:
         return np.append(np.sqrt(self.frame.singular_values), [0.0] * self.silent)
 
     @cached_property
-    def places(self) -> Array:
+    def places(self) -> Indices:
         """Number of a weight of hidden unit ``k``: inputs, then outputs, ``(q, n + m)``."""
         size = self.frame.inputs + self.frame.outputs
         return np.arange(len(self.roots) * size).reshape(len(self.roots), size)
@@ -168,7 +173,7 @@ class MeanSquare:
         """Coordinates across the orbit, one weight vector per column."""
         frame, places, roots = self.frame, self.places, self.roots
         rank, inputs, outputs = frame.rank, frame.inputs, frame.outputs
-        entries = []
+        entries: list[Entry] = []
         first = frame.positions[:rank]
         entries.append((places[:rank, :inputs], first, frame.first_shares))
         second = frame.positions[:, :rank].T
@@ -239,7 +244,7 @@ class MeanSquare:
         )
 
     @cached_property
-    def unlearned(self) -> Array:
+    def unlearned(self) -> Indices:
         """Weights from learned units to outputs that are not, ``(m - r, r)``."""
         frame = self.frame
         return self.places[: frame.rank, frame.inputs + frame.rank :].T
@@ -370,7 +375,7 @@ def _pruned(matrix: Sparse) -> Sparse:
 
 
 def _sparse(
-    shape: tuple[int, int], entries: Sequence[tuple[Indices, Indices, Array | float]]
+    shape: tuple[int, int], entries: Sequence[Entry]
 ) -> Sparse:
     """A matrix from rows, columns and values, which broadcast; what meets is added."""
     parts = [[part.ravel() for part in np.broadcast_arrays(*entry)] for entry in entries]
