@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
+from symdrift.evaluation.evaluate import validity
 from symdrift.inputs import Gaussian
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
@@ -22,7 +25,8 @@ def aligned_problems(draw: st.DrawFn, largest: int = 8) -> LearningProblem:
     output and batches; a stimulus on every input axis and one across all of them.  Every
     slope ``lambda_i a_i`` stays 15 % away from the weight decay, the loss reductions on
     both sides of a bottleneck differ by 5 %, singular values are equal or differ by 1e-6,
-    and the learning rate stays below a tenth of its stability limit.
+    and the learning rate stays below a tenth of the stability limit of the mean and half of that
+    of the mean square at any batch.
     """
     inputs = draw(st.integers(1, largest), label="inputs")
     outputs = draw(st.integers(1, largest), label="outputs")
@@ -56,7 +60,7 @@ def aligned_problems(draw: st.DrawFn, largest: int = 8) -> LearningProblem:
     label_noise = [draw(st.integers(0, 100)) / 100 for _ in range(outputs)]
     axes = np.eye(inputs)
     across = np.arange(1.0, inputs + 1)
-    return LearningProblem(
+    problem = LearningProblem(
         study="random",
         hidden=hidden,
         inputs=Gaussian(np.diag(spectrum)),
@@ -71,6 +75,8 @@ def aligned_problems(draw: st.DrawFn, largest: int = 8) -> LearningProblem:
             Stimulus("across", across),
         ),
     )
+    critical = validity(replace(problem, batch=1)).critical_rate
+    return replace(problem, learning_rate=min(problem.learning_rate, critical / 2))
 
 
 def orthogonal_matrices(size: int) -> st.SearchStrategy[Array]:

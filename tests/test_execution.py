@@ -184,10 +184,10 @@ def test_errors_travel_between_processes_whole() -> None:
 
 
 def test_divergence_on_an_executor_is_reported_and_not_repeated() -> None:
-    given = problem([3.0, 1.0], weight_decay=0.2, learning_rate=0.3)
+    given = problem([3.0, 1.0], weight_decay=0.2, learning_rate=0.116)
     with (
         ThreadPoolExecutor(2) as executor,
-        pytest.raises(RequestError, match=r"rate = 0\.3 makes SGD diverge within \d+ steps"),
+        pytest.raises(RequestError, match=r"rate = 0\.116 makes SGD diverge within \d+ steps"),
     ):
         validate(given, executor=executor)
 

@@ -13,16 +13,17 @@ from symdrift.errors import RequestError, counted, require_known
 from symdrift.evaluation.result import (
     APPROXIMATIONS,
     QUANTITIES,
-    WARN_ABOVE,
     IndependentDrift,
 )
 from symdrift.evaluation.units import beyond_double_precision
+from symdrift.evaluation.validity import WARN_ABOVE
 from symdrift.memory import SHARED_ENTRY, record_memory, require_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from symdrift.evaluation.result import Drift, Evaluation
+    from symdrift.evaluation.validity import Validity
     from symdrift.study.problem import Array, LearningProblem
 
 ORDERS = (1, 2)
@@ -91,6 +92,28 @@ def evaluate(
     evaluation = replace(evaluation, quantities=quantities)
     _require_in_range(problem, evaluation)
     return evaluation if order == 1 else _corrected(problem, evaluation)
+
+
+def validity(problem: LearningProblem) -> Validity:
+    """How far numbers hold at the learning rate of a problem, without computing them.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+
+    Raises
+    ------
+    RequestError
+        When the problem is outside the theory.
+    """
+    with _checked_afterwards(problem.study):
+        if _takes_closed_form(problem, "auto", "exact"):
+            from symdrift.evaluation.closed_form import validity as closed_form_validity
+
+            return closed_form_validity(problem)
+        from symdrift.evaluation.dense.matrix_road import validity as dense_validity
+
+        return dense_validity(problem)
 
 
 def _corrected(problem: LearningProblem, evaluation: Evaluation) -> Evaluation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from symdrift.evaluation.validity import MEANINGS, Validity
 from symdrift.inputs import input_facts
 from symdrift.tables import Table, html_page, printed, record_table
 
@@ -76,8 +77,9 @@ def _leading(evaluation: Evaluation) -> Iterator[Quantity]:
         yield Quantity("minimum", name, getattr(minimum, name))
     for index, value in enumerate(minimum.singular_values.tolist(), start=1):
         yield Quantity("minimum", "singular_values", value, "hidden_axis", str(index))
-    for name, value in evaluation.fluctuation.to_dict().items():
-        yield Quantity("fluctuation", name, value)
+    for group in ("fluctuation", "validity"):
+        for name, value in getattr(evaluation, group).to_dict().items():
+            yield Quantity(group, name, value)
     if evaluation.quantities == "all":
         planes = [f"{i}-{j}" for i, j in drift.planes]
         for name, values in (
@@ -140,7 +142,23 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table]:
             ),
             caption=_EXPECTED if evaluation.next_order else "",
         ),
+        _validity_table(evaluation.validity),
     ]
+
+
+def _validity_table(validity: Validity) -> Table:
+    """The numbers that should be small, and where SGD becomes unstable."""
+    return Table(
+        "How far this holds",
+        ("what should be small", "value"),
+        (
+            *((meaning, f"{getattr(validity, name):.2g}") for name, meaning in MEANINGS.items()),
+            (
+                f"learning rate over the critical rate {printed(validity.critical_rate)}",
+                f"{validity.rate_over_critical:.2g}",
+            ),
+        ),
+    )
 
 
 def _cells(evaluation: Evaluation) -> Callable[[object, str], str]:

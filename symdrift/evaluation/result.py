@@ -17,15 +17,13 @@ from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.corrections import Corrections
-from symdrift.inputs import Samples, input_record, read_only
+from symdrift.evaluation.validity import Validity
+from symdrift.inputs import input_record, read_only
 from symdrift.records import Record, plain
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 APPROXIMATIONS = ("exact", "white")
 QUANTITIES = ("all", "stimuli")
-
-WARN_ABOVE = 0.1
-"""``eta * h_max`` above which leading-order results carry a warning."""
 
 THRESHOLD_TOLERANCE = 1e-9
 """Relative distance below which a threshold or a tie counts as met with equality."""
@@ -260,6 +258,8 @@ class Evaluation(Record):
         ``sum mu_k Omega_k``, shape ``(rank, rank)``, per step.
     stimuli : tuple of StimulusDrift
         By stimulus of the study, per SGD step.
+    validity : Validity
+        What the leading order assumes to be small, and the critical rate.
     warnings : tuple of str
         Where leading-order results are doubtful.
     quantities : {"all", "stimuli"}
@@ -271,7 +271,7 @@ class Evaluation(Record):
 
     recorded = (
         "study", "method", "approximation", "parameters", "minimum", "fluctuation", "drift",
-        "hidden_layer", "stimuli", "next_order", "warnings",
+        "hidden_layer", "stimuli", "validity", "next_order", "warnings",
     )  # fmt: skip
 
     study: str
@@ -284,6 +284,7 @@ class Evaluation(Record):
     decay_matrix: Array
     mean_rotation: Array
     stimuli: tuple[StimulusDrift, ...]
+    validity: Validity
     warnings: tuple[str, ...]
     quantities: str = "all"
     next_order: Corrections | None = None
@@ -421,30 +422,3 @@ def stillness_warnings(problem: LearningProblem, rank: int) -> tuple[str, ...]:
         "nothing can drift: the learned map has rank 1, so that one hidden axis is active and "
         "has no other to rotate into; every rate of drift is zero",
     )
-
-
-def validity_warnings(problem: LearningProblem, hessian_max: float) -> tuple[str, ...]:
-    """Warn outside the small-learning-rate range; refuse where SGD diverges.
-
-    Raises
-    ------
-    RequestError
-        When ``eta * h_max >= 2``: gradient descent itself is unstable there.
-    """
-    source = problem.inputs.source if isinstance(problem.inputs, Samples) else None
-    doubtful = (source.remark,) if source is not None and source.remark else ()
-    stiffness = problem.learning_rate * hessian_max
-    if stiffness >= 2:
-        raise RequestError(
-            "learning.rate",
-            f"= {problem.learning_rate:g} is unstable: learning rate times the largest Hessian "
-            f"eigenvalue is {stiffness:.4g} and must stay below 2 "
-            f"(rates below {2 / hessian_max:.4g})" + "".join(f"; {remark}" for remark in doubtful),
-        )
-    if stiffness > WARN_ABOVE:
-        return (
-            *doubtful,
-            f"learning.rate times the largest Hessian eigenvalue is {stiffness:.3g}; the "
-            f"leading-order results assume it is well below {WARN_ABOVE:g}",
-        )
-    return doubtful

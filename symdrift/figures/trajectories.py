@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symdrift.evaluation.dense.landscape import MinimumPoint
+from symdrift.evaluation.evaluate import validity
 from symdrift.simulation.trajectory import Trajectory
 from symdrift.study.problem import Array, LearningProblem
 
 SEED = 0
 SHOWN_STIFFNESS = 0.1
 """Learning rate times largest Hessian eigenvalue at which single networks are shown."""
+
+LARGEST_SHARE = 0.4
+"""Of the critical learning rate, beyond which they are not: wide networks diverge early."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ def at_stiffness(
     problem: LearningProblem, minimum: MinimumPoint, stiffness: float
 ) -> LearningProblem:
     """The problem at a learning rate at which a single network visibly drifts, or its own."""
-    rate = stiffness / minimum.certificate.hessian_max
+    stable = LARGEST_SHARE * validity(problem).critical_rate
+    rate = min(stiffness / minimum.certificate.hessian_max, stable)
     return replace(problem, learning_rate=max(rate, problem.learning_rate))
 
 

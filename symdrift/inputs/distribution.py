@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -15,6 +16,9 @@ Array = NDArray[np.float64]
 SYMMETRY_TOLERANCE = 1e-12
 """Asymmetry of a covariance, relative to its largest entry, that counts as rounding."""
 
+LARGEST_TABLE = 2**22
+"""Numbers in a table of fourth moments that is kept, instead of adding over the samples."""
+
 ROWS_PER_BLOCK = 4096
 """Samples whose products are held in memory at a time."""
 
@@ -23,6 +27,7 @@ NO_MEAN = 1e-24
 
 
 NamedVector = tuple[str, Array]
+QuarticMap = Callable[[Array], Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +104,16 @@ class InputDistribution(Protocol):
         -------
         Array
             ``Cov(z)``, shape ``(K, K)``.
+        """
+
+    def fourth_moments(self, axes: Array) -> QuarticMap:
+        """How samples weight their own products: ``P -> E[(x'P x) x x']``, exactly.
+
+        Parameters
+        ----------
+        axes : Array
+            Orthogonal, as columns, shape ``(n, n)``; forms ``P``, shape ``(..., n, n)``, and
+            results are in coordinates along them.
         """
 
     def nodes(self) -> tuple[Array, Array]:
@@ -235,6 +250,17 @@ def paired_moments(covariance: Array, left: Array, right: Array) -> Array:
     return (left @ covariance @ left.T) * (right @ covariance @ right.T) + crossed * crossed.T
 
 
+def gaussian_fourth_moments(covariance: Array, axes: Array) -> QuarticMap:
+    """`InputDistribution.fourth_moments` of a Gaussian vector (Isserlis)."""
+    turned = axes.T @ covariance @ axes
+
+    def quartic(forms: Array) -> Array:
+        power = np.einsum("...ab,ab->...", forms, turned)[..., np.newaxis, np.newaxis]
+        return np.asarray(power * turned + turned @ (forms + forms.swapaxes(-1, -2)) @ turned)
+
+    return quartic
+
+
 def gaussian_nodes(covariance: Array) -> tuple[Array, Array]:
     """Five Gauss points along each axis; of opposite ones, which agree, one with both weights."""
     points, weights = np.polynomial.hermite_e.hermegauss(5)
@@ -268,3 +294,40 @@ def weighted_product_covariance(rows: Array, weights: Array, left: Array, right:
         products *= np.sqrt(weights[block])[:, np.newaxis]
         total += products.T @ products
     return total
+
+
+def weighted_fourth_moments(rows: Array, weights: Array, axes: Array) -> QuarticMap:
+    """`InputDistribution.fourth_moments` of rows with probabilities."""
+    turned = rows @ axes
+    size = turned.shape[1]
+    first, second = np.triu_indices(size)
+    twice = np.where(first == second, 0.5, 1.0)
+
+    def products(block: slice) -> Array:
+        return np.asarray(turned[block, first] * turned[block, second])
+
+    def folded(forms: Array) -> Array:
+        """Coefficients of the products in a form."""
+        return np.asarray((forms + forms.swapaxes(-1, -2))[..., first, second] * twice)
+
+    def unfolded(moments: Array) -> Array:
+        result = np.empty((*moments.shape[:-1], size, size))
+        result[..., first, second] = result[..., second, first] = moments
+        return result
+
+    blocks = [slice(k, k + ROWS_PER_BLOCK) for k in range(0, len(rows), ROWS_PER_BLOCK)]
+    if len(first) <= len(rows) and len(first) ** 2 <= LARGEST_TABLE:
+        table = np.zeros((len(first), len(first)))
+        for block in blocks:
+            table += (products(block).T * weights[block]) @ products(block)
+        return lambda forms: unfolded(folded(forms) @ table)
+
+    def added(forms: Array) -> Array:
+        coefficients = folded(forms)
+        total = np.zeros(coefficients.shape)
+        for block in blocks:
+            found = products(block)
+            total += (coefficients @ found.T * weights[block]) @ found
+        return unfolded(total)
+
+    return added

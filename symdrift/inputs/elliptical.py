@@ -12,8 +12,10 @@ from symdrift.inputs.distribution import (
     GAUSSIAN_RECIPE,
     Array,
     NamedVector,
+    QuarticMap,
     Recipe,
     checked_covariance,
+    gaussian_fourth_moments,
     gaussian_node_count,
     gaussian_nodes,
     named_axes,
@@ -95,6 +97,11 @@ class Elliptical:
         means = np.einsum("ka,ab,kb->k", left, self.covariance, right)
         gaussian = paired_moments(self.covariance, left, right)
         return (1 + self.kurtosis) * gaussian + self.kurtosis * np.outer(means, means)
+
+    def fourth_moments(self, axes: Array) -> QuarticMap:
+        """``1 + kappa`` times those of a Gaussian vector."""
+        gaussian = gaussian_fourth_moments(self.covariance, axes)
+        return lambda forms: (1 + self.kurtosis) * gaussian(forms)
 
     def nodes(self) -> tuple[Array, Array]:
         """Gauss points at five lengths, weighted so that the moments of the length are right."""

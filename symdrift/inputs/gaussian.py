@@ -11,8 +11,10 @@ from symdrift.inputs.distribution import (
     GAUSSIAN_RECIPE,
     Array,
     NamedVector,
+    QuarticMap,
     Recipe,
     checked_covariance,
+    gaussian_fourth_moments,
     gaussian_node_count,
     gaussian_nodes,
     named_axes,
@@ -54,6 +56,10 @@ class Gaussian:
     def product_covariance(self, left: Array, right: Array) -> Array:
         """Isserlis: ``Cov = (L S L')*(R S R') + (L S R')*(R S L')`` (entrywise products)."""
         return paired_moments(self.covariance, left, right)
+
+    def fourth_moments(self, axes: Array) -> QuarticMap:
+        """Isserlis: ``tr(Sigma P) Sigma + Sigma (P + P') Sigma``."""
+        return gaussian_fourth_moments(self.covariance, axes)
 
     def nodes(self) -> tuple[Array, Array]:
         """Gauss points and weights."""

@@ -13,11 +13,13 @@ from symdrift.inputs.distribution import (
     Array,
     InputDistribution,
     NamedVector,
+    QuarticMap,
     Recipe,
     checked_rows,
     mean_share,
     named_axes,
     percentage,
+    weighted_fourth_moments,
     weighted_product_covariance,
     weighted_second_moment,
 )
@@ -110,6 +112,10 @@ class Samples:
     def product_covariance(self, left: Array, right: Array) -> Array:
         """``mean_k (z_k - E[z]) (z_k - E[z])'`` over the samples."""
         return weighted_product_covariance(self.rows, self._weights(), left, right)
+
+    def fourth_moments(self, axes: Array) -> QuarticMap:
+        """Means over the samples."""
+        return weighted_fourth_moments(self.rows, self._weights(), axes)
 
     def nodes(self) -> tuple[Array, Array]:
         """The rows, each with the same weight."""

@@ -11,10 +11,12 @@ from symdrift.errors import RequestError
 from symdrift.inputs.distribution import (
     Array,
     NamedVector,
+    QuarticMap,
     Recipe,
     checked_rows,
     named_axes,
     read_only,
+    weighted_fourth_moments,
     weighted_product_covariance,
     weighted_second_moment,
 )
@@ -91,6 +93,10 @@ class StimulusSet:
     def product_covariance(self, left: Array, right: Array) -> Array:
         """``sum_k f_k (z_k - E[z]) (z_k - E[z])'`` over the stimuli."""
         return weighted_product_covariance(self.stimuli, self.probabilities, left, right)
+
+    def fourth_moments(self, axes: Array) -> QuarticMap:
+        """Sums over the stimuli."""
+        return weighted_fourth_moments(self.stimuli, self.probabilities, axes)
 
     def nodes(self) -> tuple[Array, Array]:
         """The stimuli and their probabilities."""

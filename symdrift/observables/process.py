@@ -24,6 +24,7 @@ from symdrift.evaluation.dense.lyapunov import (
     synaptic_fluctuation,
 )
 from symdrift.evaluation.dense.matrix_road import dense_warnings
+from symdrift.evaluation.dense.mean_square import dense_validity
 from symdrift.evaluation.dense.rotation_covariance import (
     decay_matrix,
     hidden_drift,
@@ -178,7 +179,8 @@ def drift_process(
     )
     require_stimulus_memory(inputs, outputs, minimum.rank)
     fluctuation = gradient_fluctuation(problem, minimum)
-    values, warnings = minimum.singular_values, dense_warnings(problem, minimum)
+    limits = dense_validity(problem, minimum, fluctuation)
+    values, warnings = minimum.singular_values, dense_warnings(problem, minimum, limits)
     silent = SilentAxes(0, np.zeros(minimum.rank))
     sources: Fluctuation = _modes(fluctuation, problem)
     if problem.synaptic_noise > 0:

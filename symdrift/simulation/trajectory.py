@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from symdrift.errors import RequestError, counted
 from symdrift.evaluation.dense.landscape import solve_minimum
+from symdrift.evaluation.evaluate import validity
+from symdrift.evaluation.validity import require_stable
 from symdrift.execution import MOST_STEPS, Diverged, Meter, require_counts, run_blocks
 from symdrift.files import replacing
 from symdrift.memory import available_memory
@@ -134,10 +136,12 @@ def simulate(
     Raises
     ------
     RequestError
-        When there is no strict minimum, arguments are not positive, the run would not end within
-        `MOST_STEPS`, the records do not fit into memory, or SGD diverges.
+        When there is no strict minimum, the learning rate is not below the critical one,
+        arguments are not positive, the run would not end within `MOST_STEPS`, the records do not
+        fit into memory, or SGD diverges.
     """
     require_counts(steps=steps, replicas=replicas, threads=threads, seed=seed)
+    require_stable(problem, validity(problem))
     minimum = solve_minimum(
         problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
     )

@@ -435,10 +435,11 @@ def _correction_per_rate(
 ) -> float:
     """Relative correction to the theory per unit of learning rate, at most, and roughly.
 
-    Two effects: the finite step, of order ``eta h_max``, or the corrections of the next order
-    where they are known, and the imbalance ``W W' - U' U``, which noise feeds at the rate
+    Three effects: the finite step, of order ``eta h_max``, or the corrections of the next order
+    where they are known; the imbalance ``W W' - U' U``, which noise feeds at the rate
     ``eta^2 C`` and weight decay removes at the rate ``2 eta gamma``, so that singular values
-    ``s`` are off by ``eta C / (2 gamma)``, and displacements with them.
+    ``s`` are off by ``eta C / (2 gamma)``, and displacements with them; and the curvature of single
+    samples, by which fluctuations grow as ``1 / (1 - eta / eta_c)`` towards the critical rate.
     """
     noise = gradient_variances(minimum, problem.inputs, problem.label_noise, problem.batch)
     inputs = problem.teacher.shape[1]
@@ -447,7 +448,9 @@ def _correction_per_rate(
     finite_step = CORRECTION_PER_STIFFNESS * theory.minimum.hessian_max
     if theory.next_order is not None:
         finite_step = max(abs(correction) for _, correction in theory.next_order.listed())
-    return finite_step + imbalance / (2 * problem.weight_decay)
+    return max(
+        finite_step + imbalance / (2 * problem.weight_decay), 1 / theory.validity.critical_rate
+    )
 
 
 def schedule_of(

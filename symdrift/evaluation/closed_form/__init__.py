@@ -4,6 +4,12 @@ Nothing here needs SymPy.
 """
 
 from symdrift.evaluation.closed_form.alignment import Alignment, align
-from symdrift.evaluation.closed_form.formula_road import active_axes, applies, evaluate, rank
+from symdrift.evaluation.closed_form.formula_road import (
+    active_axes,
+    applies,
+    evaluate,
+    rank,
+    validity,
+)
 
-__all__ = ["Alignment", "active_axes", "align", "applies", "evaluate", "rank"]
+__all__ = ["Alignment", "active_axes", "align", "applies", "evaluate", "rank", "validity"]

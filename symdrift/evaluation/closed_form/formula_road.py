@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.evaluation.closed_form.alignment import Alignment, align
+from symdrift.evaluation.closed_form.mean_square import Kinds, MeanSquare
 from symdrift.evaluation.result import (
     THRESHOLD_TOLERANCE,
     Evaluation,
@@ -22,9 +23,9 @@ from symdrift.evaluation.result import (
     require_weight_decay,
     stillness_warnings,
     stimulus_drift,
-    validity_warnings,
 )
 from symdrift.evaluation.units import Units, natural_units
+from symdrift.evaluation.validity import Validity, validity_warnings
 from symdrift.study.problem import Array, LearningProblem
 
 
@@ -58,7 +59,8 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
     values = given.singular_values
     axes = active_axes(values)
     smallest, largest = (float(h) * back.curvature for h in kernels.hessian_range(**given.minimum))
-    warnings = validity_warnings(problem, largest) + stillness_warnings(problem, axes.size)
+    limits = given.validity(largest)
+    warnings = validity_warnings(problem, limits) + stillness_warnings(problem, axes.size)
     label_noise = given.learning["label_noise"]
     loss = float(kernels.loss(**given.minimum, label_noise=label_noise))
     weight_variance, excess_loss = kernels.fluctuation(**given.minimum, **given.learning)
@@ -92,8 +94,26 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
             back.stimulus(stimulus_drift(stimulus, first_layer, delta, mean_rotation))
             for stimulus in given.natural.stimuli
         ),
+        validity=limits,
         warnings=warnings,
     )
+
+
+def validity(problem: LearningProblem) -> Validity:
+    """How far the numbers of the closed form hold; nothing else is computed.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+
+    Raises
+    ------
+    RequestError
+        When the problem is not aligned, its minimum is not strict, or no direction is active.
+    """
+    given = _Aligned.of(problem)
+    largest = float(kernels.hessian_range(**given.minimum)[1])
+    return given.validity(largest * given.units.inverse.curvature)
 
 
 def rank(problem: LearningProblem) -> int:
@@ -161,6 +181,34 @@ class _Aligned:
     def singular_values(self) -> Array:
         values: Array = kernels.singular_values(**self.minimum)
         return values
+
+
+    def validity(self, hessian_max: float) -> Validity:
+        """What the leading order assumes to be small.
+
+        Parameters
+        ----------
+        hessian_max : float
+            In the units of the study.
+        """
+        natural, rate = self.natural, self.natural.learning_rate
+        kinds = Kinds.of(
+            self.minimum["covariance"],
+            self.learning["label_noise"],
+            self.minimum["gains"],
+            self.singular_values,
+            natural.weight_decay,
+        )
+        stability = MeanSquare(kinds, natural.weight_decay, natural.batch)
+        critical = stability.critical_rate()
+        return Validity(
+            rate_times_curvature=rate * self.units.curvature * hessian_max,
+            multiplicative_noise=rate * kinds.multiplicative_noise / natural.batch,
+            imbalance=rate * stability.imbalance,
+            threshold=rate * stability.threshold,
+            critical_rate=critical * self.units.curvature,
+            rate_over_critical=rate / critical,
+        )
 
 
 def _refuse_degenerate(problem: LearningProblem, aligned: Alignment) -> None:

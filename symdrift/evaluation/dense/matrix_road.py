@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from symdrift.errors import require_known
 from symdrift.evaluation.dense.landscape import MinimumPoint, in_units, solve_minimum
 from symdrift.evaluation.dense.lyapunov import NormalFluctuation, gradient_fluctuation
+from symdrift.evaluation.dense.mean_square import dense_validity
 from symdrift.evaluation.dense.rotation_covariance import (
     angular_matrices,
     decay_matrix,
@@ -27,10 +29,10 @@ from symdrift.evaluation.result import (
     parameters_of,
     stillness_warnings,
     stimulus_drift,
-    validity_warnings,
 )
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_warnings, with_synaptic_noise
 from symdrift.evaluation.units import natural_units
+from symdrift.evaluation.validity import Validity, validity_warnings
 from symdrift.progress import Progress
 from symdrift.study.problem import LearningProblem
 
@@ -65,11 +67,10 @@ def evaluate(
         refused (see `solve_minimum`), or memory does not suffice.
     """
     require_known("approximation", approximation, APPROXIMATIONS)
-    minimum = solve_minimum(
+    given = minimum = solve_minimum(
         problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
     )
     certificate, noise = minimum.certificate, problem.synaptic_noise
-    warnings = dense_warnings(problem, minimum)
     numbers = Minimum(
         rank=minimum.rank,
         singular_values=minimum.singular_values,
@@ -89,6 +90,11 @@ def evaluate(
     units = natural_units(problem.teacher, problem.input_covariance)
     natural, minimum = units.problem(problem), in_units(minimum, units)
     fluctuation = gradient_fluctuation(natural, minimum)
+    limits = replace(
+        found := dense_validity(natural, minimum, fluctuation),
+        critical_rate=found.critical_rate * units.curvature,
+    )
+    warnings = dense_warnings(problem, given, limits)
     turning = (minimum.point, fluctuation, natural.learning_rate)
     values, noise = minimum.singular_values, natural.synaptic_noise
     if later is None:
@@ -118,8 +124,26 @@ def evaluate(
             )
             for stimulus in natural.stimuli
         ),
+        validity=limits,
         warnings=warnings,
     )
+
+
+def validity(problem: LearningProblem) -> Validity:
+    """How far the numbers of full matrices hold; nothing else is computed.
+
+    Raises
+    ------
+    RequestError
+        When the minimum is refused (see `solve_minimum`), or memory does not suffice.
+    """
+    minimum = solve_minimum(
+        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
+    )
+    units = natural_units(problem.teacher, problem.input_covariance)
+    natural, minimum = units.problem(problem), in_units(minimum, units)
+    found = dense_validity(natural, minimum, gradient_fluctuation(natural, minimum))
+    return replace(found, critical_rate=found.critical_rate * units.curvature)
 
 
 def _fluctuation(
@@ -134,10 +158,12 @@ def _fluctuation(
     )
 
 
-def dense_warnings(problem: LearningProblem, minimum: MinimumPoint) -> tuple[str, ...]:
+def dense_warnings(
+    problem: LearningProblem, minimum: MinimumPoint, limits: Validity
+) -> tuple[str, ...]:
     """Where results of full matrices are doubtful; refused where SGD diverges."""
     certificate = minimum.certificate
-    warnings = validity_warnings(problem, certificate.hessian_max) + unseen_warnings(problem)
+    warnings = validity_warnings(problem, limits) + unseen_warnings(problem)
     warnings += stillness_warnings(problem, minimum.rank)
     if problem.synaptic_noise > 0:
         smallest = float(minimum.singular_values[-1])

@@ -7,6 +7,9 @@ from symdrift import memory
 BLOCK = 2**28
 """Numbers in the largest array of responses that is held at a time."""
 
+MOMENTS = 2**22
+"""Numbers in the second moments of rows that are averaged over inputs at a time."""
+
 NUMBER = 8
 """Bytes of a number."""
 
@@ -43,6 +46,17 @@ def tensor_memory(inputs: int, outputs: int, rank: int, planes: int) -> int:
     return max(computed, memory.record_memory(planes))
 
 
+def validity_memory(inputs: int, outputs: int, rank: int, units: int) -> int:
+    """Bytes of the map of second moments, applied to those of all weights of some hidden units."""
+    weights = units * (inputs + outputs)
+    normal = weights - rank * (rank - 1) // 2
+    rows = (2 * units + rank) * inputs
+    unlearned = rank * (outputs - min(rank, outputs))
+    products = (rank * inputs) ** 2 + 3 * unlearned * rows if unlearned else 0
+    parts = 5 * min(rows**2, MOMENTS) + rows * weights
+    return NUMBER * (3 * weights**2 + 8 * normal**2 + products + parts)
+
+
 def require_minimum_memory(inputs: int, outputs: int, rank: int) -> None:
     """Refuse a problem whose minimum cannot be computed.
 
@@ -63,6 +77,23 @@ def require_stimulus_memory(inputs: int, outputs: int, rank: int) -> None:
         When they need more than `available_memory`.
     """
     _require(stimulus_memory(inputs, outputs, rank), inputs, outputs, rank, "fewer of them fit")
+
+
+def require_validity_memory(inputs: int, outputs: int, rank: int, units: int) -> None:
+    """Refuse a problem whose critical rate cannot be computed.
+
+    Parameters
+    ----------
+    units : int
+        Hidden units that are followed: those of the rank, and a silent one where it fluctuates.
+
+    Raises
+    ------
+    RequestError
+        When it needs more than `available_memory`.
+    """
+    needed = validity_memory(inputs, outputs, rank, units)
+    _require(needed, inputs, outputs, rank, "fewer of them fit")
 
 
 def require_tensor_memory(inputs: int, outputs: int, rank: int, planes: int) -> None:

@@ -19,7 +19,8 @@ from symdrift.documents.rendering import render_html
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import Alignment, evaluate
 from symdrift.evaluation.closed_form import formulas as kernels
-from symdrift.evaluation.result import WARN_ABOVE, Evaluation
+from symdrift.evaluation.result import Evaluation
+from symdrift.evaluation.validity import WARN_ABOVE
 from symdrift.kernels.javascript import javascript_kernels
 from symdrift.quoting import script_json
 from symdrift.study import Study

@@ -25,6 +25,13 @@ function draw(steps) {
   }
 }
 
+// How much the curvature that single samples see fluctuates from step to step.
+function multiplicativeNoise(network) {
+  const power = network.covariance.reduce((sum, variance) => sum + variance, 0);
+  return network.learning_rate * Math.max(...kernels.singularValues(network)) * power
+    / network.batch;
+}
+
 function report() {
   const {network, rank} = simulation;
   byId("steps").textContent = simulation.steps.toLocaleString("en");
@@ -40,6 +47,10 @@ function report() {
   } else if (stiffness > lesson.warn_above) {
     warning = `Learning rate times largest curvature is ${readable(stiffness, 2)}. The theory is `
       + "the limit of small rates: expect the simulation to differ from it.";
+  } else if (multiplicativeNoise(network) > lesson.warn_above) {
+    warning = "Learning rate times singular value and power of the inputs is "
+      + `${readable(multiplicativeNoise(network), 2)}: single samples pull much harder than the `
+      + "average. The theory is the limit of small rates: expect the simulation to differ from it.";
   }
   const line = byId("warning");
   if (line.textContent !== warning) line.textContent = warning;

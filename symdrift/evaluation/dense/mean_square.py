@@ -1,0 +1,384 @@
+"""Mean-square stability by full matrices: any teacher, any inputs.
+
+Of a deviation ``Z = [V, Y']`` of the layers a sample reads the rows ``V``, ``M = Y W + U V`` and
+``F = Y' E``, and its Hessian makes of it ``(U' M - F) x x'`` in the first layer and
+``M x x' W' - E x x' V'`` in the second; label noise adds ``-Y' eps x'`` and ``-eps x' V'``.  Second
+moments of a step then need, of pairs of rows with the second moment ``P``, only
+``E[X P X]`` for ``X = x x' - Sigma``.  Axes are the singular ones of ``U W``.
+
+A deviation along the orbit is no deviation: what a step has of it is taken up by the point of the
+orbit from which deviations are counted, so that the map is that of their part across the orbit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+import scipy.sparse
+
+from symdrift.evaluation.dense.frame import CanonicalFrame, Indices, reached_hessian
+from symdrift.evaluation.dense.landscape import MinimumPoint
+from symdrift.evaluation.dense.lyapunov import NormalFluctuation
+from symdrift.evaluation.dense.sizes import MOMENTS, require_validity_memory
+from symdrift.evaluation.dense.spectrum import eigensystem
+from symdrift.evaluation.lanczos import largest_eigenvalue
+from symdrift.evaluation.validity import Validity
+from symdrift.inputs.distribution import QuarticMap
+from symdrift.study.problem import Array, LearningProblem
+
+Sparse: TypeAlias = Any
+"""A sparse matrix by rows: SciPy ships no types."""
+
+Entry = tuple[Indices, Indices, Array | float]
+"""Rows, columns and values of a sparse matrix, which broadcast."""
+
+ROUNDING = 1e-14
+"""Relative size of an entry of a turned matrix that is rounding."""
+
+DENSE_ABOVE = 0.05
+"""Share of entries above which a matrix is not held as a sparse one."""
+
+
+def dense_validity(
+    problem: LearningProblem, minimum: MinimumPoint, fluctuation: NormalFluctuation
+) -> Validity:
+    """What the leading order assumes to be small, and the critical rate.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    minimum : MinimumPoint
+        Of that problem.
+    fluctuation : NormalFluctuation
+        By gradient noise, around that minimum.
+
+    Raises
+    ------
+    RequestError
+        When memory does not suffice.
+    """
+    outputs, inputs = problem.teacher.shape
+    stability = MeanSquare.of(problem, minimum)
+    require_validity_memory(inputs, outputs, minimum.rank, len(stability.roots))
+    critical, rate = stability.critical_rate(), problem.learning_rate
+    power = float(np.trace(problem.input_covariance))
+    return Validity(
+        rate_times_curvature=rate * minimum.certificate.hessian_max,
+        multiplicative_noise=rate * float(minimum.singular_values[0]) * power / problem.batch,
+        imbalance=float(np.abs(np.linalg.eigvalsh(stability.imbalance)).max()),
+        threshold=_threshold(problem, minimum, fluctuation),
+        critical_rate=critical,
+        rate_over_critical=rate / critical,
+    )
+
+
+def _threshold(
+    problem: LearningProblem, minimum: MinimumPoint, fluctuation: NormalFluctuation
+) -> float:
+    """``Gamma_ii / s_i``, the largest of the learned axes."""
+    frame, own = minimum.frame, np.arange(minimum.rank)
+    directions = np.zeros((len(frame.pairs[0]), minimum.rank))
+    directions[frame.positions[own, own], own] = 1.0
+    along = fluctuation.basis.T @ frame.weights(directions)
+    variance = np.einsum("ai,ab,bi->i", along, fluctuation.covariance, along)
+    synaptic = problem.synaptic_noise / (2 * problem.learning_rate)
+    variance += synaptic * np.sum(along**2 / fluctuation.stiffness[:, np.newaxis], axis=0)
+    return float(np.max(variance / frame.singular_values))
+
+
+@dataclass(frozen=True, eq=False)
+class MeanSquare:
+    """The map of second moments of deviations across the orbit.
+
+    Attributes
+    ----------
+    problem : LearningProblem
+    minimum : MinimumPoint
+        Of that problem.
+    silent : bool
+        Whether a silent hidden unit is followed too: with synaptic noise it fluctuates.
+    """
+
+    problem: LearningProblem
+    minimum: MinimumPoint
+    silent: bool
+
+    @classmethod
+    def of(cls, problem: LearningProblem, minimum: MinimumPoint) -> MeanSquare:
+        return cls(problem, minimum, problem.synaptic_noise > 0 and problem.hidden > minimum.rank)
+
+    @property
+    def frame(self) -> CanonicalFrame:
+        return self.minimum.frame
+
+    @cached_property
+    def roots(self) -> Array:
+        """``sqrt(s)`` of the hidden units that are followed, shape ``(q,)``."""
+        return np.append(np.sqrt(self.frame.singular_values), [0.0] * self.silent)
+
+    @cached_property
+    def places(self) -> Indices:
+        """Number of a weight of hidden unit ``k``: inputs, then outputs, ``(q, n + m)``."""
+        size = self.frame.inputs + self.frame.outputs
+        return np.arange(len(self.roots) * size).reshape(len(self.roots), size)
+
+    @cached_property
+    def covariance(self) -> Array:
+        """``R' Sigma R``."""
+        axes = self.frame.input_axes
+        return np.asarray(axes.T @ self.problem.input_covariance @ axes)
+
+    @cached_property
+    def error_map(self) -> Array:
+        """``P' E R``, without what is rounding."""
+        turned = self.frame.turned(self.minimum.error_map)
+        return np.where(np.abs(turned) > ROUNDING * np.abs(turned).max(), turned, 0.0)
+
+    @cached_property
+    def label_noise(self) -> Array:
+        """Covariance of the label noise on the output axes."""
+        axes = self.frame.output_axes
+        return np.asarray((axes.T * self.problem.label_noise) @ axes)
+
+    @cached_property
+    def modes(self) -> tuple[Array, Array | Sparse]:
+        """Curvatures, and eigenvectors of the Hessian in the coordinates of `normal`."""
+        frame, gamma = self.frame, self.problem.weight_decay
+        slope = self.minimum.error_map @ self.problem.input_covariance
+        hessian = reached_hessian(frame, slope, self.problem.input_covariance, gamma)
+        reached, axes = eigensystem(hessian)
+        blocks, curvatures = [axes], [reached]
+        imbalances = len(self.minimum.spectrum.imbalance)
+        blocks.append(np.eye(imbalances))
+        curvatures.append(np.full(imbalances, 2 * gamma))
+        if self.silent:
+            rank = frame.rank
+            left_out = frame.turned(slope)[rank:, rank:]
+            inputs = left_out.shape[1]
+            silent = gamma * np.eye(sum(left_out.shape))
+            silent[inputs:, :inputs], silent[:inputs, inputs:] = -left_out, -left_out.T
+            values, axes = np.linalg.eigh(silent)
+            blocks += [np.eye(rank), axes]
+            curvatures += [np.full(rank, 2 * gamma), values]
+        turned = scipy.sparse.block_diag(blocks, format="csr")
+        dense = turned.nnz > DENSE_ABOVE * np.prod(turned.shape)
+        return np.concatenate(curvatures), turned.toarray() if dense else turned
+
+    @cached_property
+    def normal(self) -> Sparse:
+        """Coordinates across the orbit, one weight vector per column."""
+        frame, places, roots = self.frame, self.places, self.roots
+        rank, inputs, outputs = frame.rank, frame.inputs, frame.outputs
+        entries: list[Entry] = []
+        first = frame.positions[:rank]
+        entries.append((places[:rank, :inputs], first, frame.first_shares))
+        second = frame.positions[:, :rank].T
+        entries.append((places[:rank, inputs:], second, frame.second_shares.T))
+        count = len(frame.pairs[0])
+        i, j = np.triu_indices(rank)
+        # On the diagonal both contributions are to the same weight.
+        scale = np.where(i == j, 0.5, np.sqrt(0.5)) / frame.lengths[i, j]
+        number = count + np.arange(len(i))
+        for one, other in ((i, j), (j, i)):
+            entries.append((places[one, other], number, scale * roots[other]))
+            entries.append((places[other, inputs + one], number, -scale * roots[one]))
+        count += len(i)
+        if self.silent:
+            own = np.arange(rank)
+            entries.append((places[rank, own], count + own, np.sqrt(0.5)))
+            entries.append((places[rank, inputs + own], count + own, -np.sqrt(0.5)))
+            count += rank
+            rest = np.concatenate([
+                places[rank, rank:inputs], places[rank, inputs + rank : inputs + outputs]
+            ])  # fmt: skip
+            entries.append((rest, count + np.arange(len(rest)), 1.0))
+            count += len(rest)
+        return _sparse((places.size, count), entries)
+
+    @cached_property
+    def reading(self) -> Sparse:
+        """Rows of all ``F``, of all ``V`` and of those ``M`` that belong to learned axes."""
+        frame, places, roots = self.frame, self.places, self.roots
+        rank, inputs, units = frame.rank, frame.inputs, len(roots)
+        weights = scipy.sparse.eye_array(places.size).tocsr()
+        numbers = np.arange(rank * inputs).reshape(rank, inputs)
+        learned = _sparse(
+            (rank * inputs, places.size),
+            [
+                (numbers, places[:rank, :inputs], roots[:rank, np.newaxis]),
+                (numbers[:, :rank], places[:rank, inputs : inputs + rank].T, roots[:rank]),
+            ],
+        )
+        errors = scipy.sparse.kron(np.eye(units), self.error_map.T)
+        return _pruned(
+            scipy.sparse.vstack([
+                errors @ weights[places[:, inputs:].ravel()],
+                weights[places[:, :inputs].ravel()],
+                learned,
+            ]) @ self.normal
+        )  # fmt: skip
+
+    @cached_property
+    def writing(self) -> Sparse:
+        """What the rows times ``X`` do to deviations; outputs not learned take part by ``V``."""
+        frame, places, roots = self.frame, self.places, self.roots
+        rank, inputs, units = frame.rank, frame.inputs, len(roots)
+        weights = scipy.sparse.eye_array(places.size).tocsr()
+        onto_inputs = weights[:, places[:, :inputs].ravel()]
+        onto_outputs = weights[:, places[:, inputs:].ravel()]
+        numbers = np.arange(rank * inputs).reshape(rank, inputs)
+        learned = _sparse(
+            (places.size, rank * inputs),
+            [
+                (places[:rank, inputs : inputs + rank].T, numbers[:, :rank], roots[:rank]),
+                (places[:rank, :inputs], numbers, roots[:rank, np.newaxis]),
+            ],
+        )
+        errors = scipy.sparse.kron(np.eye(units), self.error_map)
+        return _pruned(
+            self.normal.T @ scipy.sparse.hstack([-onto_inputs, -onto_outputs @ errors, learned])
+        )
+
+    @cached_property
+    def unlearned(self) -> Indices:
+        """Weights from learned units to outputs that are not, ``(m - r, r)``."""
+        frame = self.frame
+        return self.places[: frame.rank, frame.inputs + frame.rank :].T
+
+    @cached_property
+    def products(self) -> Array:
+        """``Cov(x_a x_b, x_c x_d)`` for learned axes ``a, b``, shape ``(r, r, n, n)``."""
+        rank, covariance = self.frame.rank, self.covariance
+        forms = np.zeros((rank, rank, *covariance.shape))
+        own = np.arange(rank)
+        forms[own[:, np.newaxis], own, own[:, np.newaxis], own] = 1.0
+        return self.quartic(forms) - covariance[:rank, :rank, None, None] * covariance
+
+    @cached_property
+    def quartic(self) -> QuarticMap:
+        """Fourth moments of the inputs on the input axes."""
+        return self.problem.inputs.fourth_moments(self.frame.input_axes)
+
+    def scattered(self, moments: Array) -> Array:
+        """``E[Delta G Delta']`` for second moments ``G``, in the coordinates of `normal`."""
+        inputs, covariance = self.frame.inputs, self.covariance
+        reading, writing = self.reading, self.writing
+        rows = reading.shape[0]
+        total = np.zeros_like(moments)
+        whole = max(1, MOMENTS // (rows * inputs)) * inputs
+        for start in range(0, rows, whole):
+            part = slice(start, start + whole)
+            forms = (reading @ (reading[part] @ moments).T).T
+            count = len(forms) // inputs
+            forms = forms.reshape(count, inputs, -1, inputs).swapaxes(1, 2)
+            spread = self.quartic(forms) - covariance @ forms @ covariance
+            flat = spread.swapaxes(1, 2).reshape(count * inputs, rows)
+            total += writing[:, part] @ (writing @ flat.T).T
+        if len(self.unlearned):
+            self._add_unlearned(total, moments)
+        if self.problem.label_noise.any():
+            weights = self._label_response(_around(self.normal, moments))
+            total += _around(self.normal.T, weights)
+        return total
+
+    def _add_unlearned(self, total: Array, moments: Array) -> None:
+        """What outputs that are not learned do through ``Y_oc W_c``."""
+        rank, inputs = self.frame.rank, self.frame.inputs
+        places, roots, products = self.unlearned, self.roots[: self.frame.rank], self.products
+        outputs, flat = len(places), places.ravel()
+        # Rows by pairs of learned axes, so that sums over both are one product of matrices.
+        weighted = products * roots[:, None, None, None] * roots[None, :, None, None]
+        onto = self.normal[flat]
+        sent = (onto @ moments).T
+        of_rows = (self.reading @ sent).reshape(-1, inputs, outputs, rank)
+        by_row = np.einsum("zcoe,ekcb->zbok", of_rows, weighted, optimize=True)
+        crossed = self.writing @ by_row.reshape(-1, len(flat))
+        inner = (onto.T @ crossed.T).T
+        total += inner + inner.T
+        inside = weighted[:, :, :rank, :rank] * roots[:, None] * roots
+        among = (onto @ sent).reshape(outputs, rank, outputs, rank)
+        changed = np.einsum("oepf,ekfl->okpl", among, inside, optimize=True)
+        total += _around(onto.T, changed.reshape(len(flat), len(flat)))
+
+    def _label_response(self, moments: Array) -> Array:
+        """What label noise makes of second moments of all weights."""
+        inputs, units, size = self.frame.inputs, *self.places.shape
+        by_unit = moments.reshape(units, size, units, size)
+        added = np.zeros_like(by_unit)
+        first, second = slice(inputs), slice(inputs, size)
+        noise, covariance = self.label_noise, self.covariance
+        received = np.einsum("koIp,op->kI", by_unit[:, second, :, second], noise)
+        added[:, first, :, first] += np.einsum("kI,bd->kbId", received, covariance)
+        power = np.einsum("kcId,cd->kI", by_unit[:, first, :, first], covariance)
+        added[:, second, :, second] += np.einsum("kI,op->koIp", power, noise)
+        mixed = np.einsum(
+            "kpId,db,po->kbIo", by_unit[:, second, :, first], covariance, noise, optimize=True
+        )
+        added[:, first, :, second] += mixed
+        added[:, second, :, first] += mixed.transpose(2, 3, 0, 1)
+        return added.reshape(moments.shape)
+
+    @property
+    def imbalance(self) -> Array:
+        """``S^(-1/2) E[W W' - U'U] S^(-1/2)``, shape ``(r, r)``.
+
+        With the error ``e = E x + eps`` of a sample ``E[g_W g_W' - g_U' g_U]`` is, without weight
+        decay and so scaled, ``E[e e' |x|^2 - x x' |e|^2]`` on the learned axes.
+        """
+        problem, rank, covariance = self.problem, self.frame.rank, self.covariance
+        errors = self.error_map
+        size = np.eye(len(covariance))
+        left = errors @ self.quartic(size) @ errors.T + np.trace(covariance) * self.label_noise
+        right = self.quartic(errors.T @ errors) + np.trace(self.label_noise) * covariance
+        fed = (left[:rank, :rank] - right[:rank, :rank]) / problem.batch
+        # Independent noise of every weight, more of them in the larger layer.
+        surplus = self.frame.inputs - self.frame.outputs
+        synaptic = surplus * problem.synaptic_noise / problem.learning_rate**2
+        fed[np.diag_indices(rank)] += synaptic / self.frame.singular_values
+        return np.asarray(problem.learning_rate / (2 * problem.weight_decay) * fed)
+
+    def critical_rate(self) -> float:
+        """Smallest learning rate at which second moments have no stationary value.
+
+        Where the map of second moments has the eigenvalue 1, ``H Gamma + Gamma H`` is ``eta``
+        times ``H Gamma H + E[Delta Gamma Delta'] / B``.
+        """
+        curvatures, axes = self.modes
+        batch = self.problem.batch
+        scale = np.sqrt(curvatures[:, np.newaxis] + curvatures)
+        expected = np.outer(curvatures, curvatures) / scale**2
+
+        def apply(vector: Array) -> Array:
+            moments = vector.reshape(scale.shape)
+            back = _around(axes.T, self.scattered(_around(axes, moments / scale)))
+            changed = expected * moments + back / scale / batch
+            return np.asarray(0.5 * (changed + changed.T)).ravel()
+
+        return 1 / largest_eigenvalue(apply, np.diag(np.diagonal(scale)).ravel())
+
+
+def _around(factor: Array | Sparse, moments: Array) -> Array:
+    """``F X F'`` of a symmetric ``X``."""
+    return np.asarray(factor @ (factor @ moments).T)
+
+
+def _pruned(matrix: Sparse) -> Sparse:
+    """Without what is left of differences of equal numbers: no imbalance changes ``M``."""
+    matrix = matrix.tocsr()
+    matrix.data[np.abs(matrix.data) < ROUNDING * np.abs(matrix.data).max()] = 0.0
+    matrix.eliminate_zeros()
+    return matrix
+
+
+def _sparse(
+    shape: tuple[int, int], entries: Sequence[Entry]
+) -> Sparse:
+    """A matrix from rows, columns and values, which broadcast; what meets is added."""
+    parts = [[part.ravel() for part in np.broadcast_arrays(*entry)] for entry in entries]
+    rows, columns, values = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return scipy.sparse.coo_array((values, (rows, columns)), shape=shape).tocsr()
+

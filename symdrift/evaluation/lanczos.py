@@ -1,0 +1,53 @@
+"""Largest eigenvalue of a symmetric operator that is known by what it does to a vector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from symdrift.study.problem import Array
+
+MOST_STEPS = 300
+
+TOLERANCE = 1e-9
+"""Relative uncertainty of the eigenvalue at which the iteration ends."""
+
+
+def largest_eigenvalue(apply: Callable[[Array], Array], start: Array) -> float:
+    """Largest eigenvalue by Lanczos iteration; three vectors are held.
+
+    Without orthogonalisation against all of them eigenvalues are found again after a while, which
+    does no harm to the largest.
+
+    Parameters
+    ----------
+    apply : callable
+        The operator, symmetric on vectors of shape ``(k,)``.
+    start : Array
+        A vector with a share of the eigenvector that is looked for.
+    """
+    before, vector, coupling = np.zeros_like(start), start / np.linalg.norm(start), 0.0
+    diagonal: list[float] = []
+    couplings: list[float] = []
+    largest = 0.0
+    for _ in range(MOST_STEPS):
+        following = apply(vector)
+        diagonal.append(float(vector @ following))
+        following = following - diagonal[-1] * vector - coupling * before
+        coupling = float(np.linalg.norm(following))
+        # Only the lower triangle is read.
+        values, axes = np.linalg.eigh(np.diag(diagonal) + np.diag(couplings, -1))
+        largest = float(values[-1])
+        # The square of the residual over the distance to the next value, which is no larger.
+        if coupling * abs(axes[-1, -1]) <= TOLERANCE**0.5 * abs(largest) and (
+            len(values) == 1
+            or (coupling * axes[-1, -1]) ** 2
+            <= TOLERANCE * abs(largest) * abs(largest - float(values[-2]))
+        ):
+            break
+        if coupling <= np.finfo(float).eps * abs(largest):
+            break
+        couplings.append(coupling)
+        before, vector = vector, following / coupling
+    return largest

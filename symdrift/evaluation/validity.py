@@ -1,0 +1,102 @@
+"""How far numbers of leading order hold at a learning rate, and where there are none.
+
+Four small numbers limit the leading order, and each of them alone can spoil it.  Beyond the
+critical rate the fluctuation around the minimum has no stationary variance, whatever they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from symdrift.errors import RequestError
+from symdrift.inputs import Samples
+from symdrift.records import Record
+from symdrift.study.problem import LearningProblem
+
+WARN_ABOVE = 0.1
+"""Size of a small number above which leading-order results carry a warning."""
+
+
+@dataclass(frozen=True)
+class Validity(Record):
+    """What the leading order assumes to be small, and the rate from which on SGD is unstable.
+
+    Attributes
+    ----------
+    rate_times_curvature : float
+        ``eta h_max``, with the largest Hessian eigenvalue: steps are discrete.
+    multiplicative_noise : float
+        ``eta s_1 E|x|^2 / B``, with the largest singular value: the curvature that one sample
+        sees along what is learned is as large as its power, and fluctuates with it.
+    imbalance : float
+        ``E[W W' - U'U]``, by which noise unbalances the layers, relative to the singular values:
+        the largest eigenvalue by size of ``S^(-1/2) E[W W' - U'U] S^(-1/2)``.  It is
+        ``eta / (2 gamma) E[g_W g_W' - g_U' g_U]`` with the gradients without weight decay.
+    threshold : float
+        ``Gamma_ii / s_i``, the largest of all learned axes: where the variance along a singular
+        value reaches its size, the axis is lost and found again.
+    critical_rate : float
+        Learning rate from which on the second moment of the fluctuation, linearised across the
+        orbit, has no stationary value (mean-square stability).  Silent hidden units, which noise
+        does not reach, count with synaptic noise only.
+    rate_over_critical : float
+        ``eta`` over that.
+    """
+
+    rate_times_curvature: float
+    multiplicative_noise: float
+    imbalance: float
+    threshold: float
+    critical_rate: float
+    rate_over_critical: float
+
+
+MEANINGS = {
+    "rate_times_curvature": "learning rate times the largest Hessian eigenvalue",
+    "multiplicative_noise": "learning rate times singular value and power of the inputs",
+    "imbalance": "imbalance of the layers over the singular value",
+    "threshold": "variance along a singular value over that value",
+}
+"""The small numbers in words."""
+
+
+def require_stable(problem: LearningProblem, validity: Validity) -> None:
+    """Refuse a learning rate at which the fluctuation has no stationary variance.
+
+    Raises
+    ------
+    RequestError
+        At the critical rate and above.
+    """
+    if validity.rate_over_critical < 1:
+        return
+    raise RequestError(
+        "learning.rate",
+        f"= {problem.learning_rate:g} is unstable: from the critical rate "
+        f"{validity.critical_rate:.4g} on the weights have no stationary variance around the "
+        "minimum; give a rate below it" + "".join(f"; {remark}" for remark in _doubts(problem)),
+    )
+
+
+def validity_warnings(problem: LearningProblem, validity: Validity) -> tuple[str, ...]:
+    """Warn where a number that should be small is not; refuse what `require_stable` refuses."""
+    require_stable(problem, validity)
+    large = [
+        f"{meaning} is {value:.3g}"
+        for name, meaning in MEANINGS.items()
+        if (value := getattr(validity, name)) > WARN_ABOVE
+    ]
+    if not large:
+        return _doubts(problem)
+    return (
+        *_doubts(problem),
+        f"at learning.rate = {problem.learning_rate:g}, {validity.rate_over_critical:.2g} of the "
+        f"critical rate, {', and '.join(large)}; the leading-order results assume that this is "
+        f"well below {WARN_ABOVE:g}",
+    )
+
+
+def _doubts(problem: LearningProblem) -> tuple[str, ...]:
+    """What was decided about the data that could have been read otherwise."""
+    source = problem.inputs.source if isinstance(problem.inputs, Samples) else None
+    return (source.remark,) if source is not None and source.remark else ()

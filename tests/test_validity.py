@@ -1,0 +1,248 @@
+"""The critical rate and the small numbers, against brute force and direct simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+
+from symdrift.errors import RequestError
+from symdrift.evaluation.evaluate import evaluate, validity
+from symdrift.evaluation.validity import Validity
+from symdrift.inputs import Elliptical, Gaussian, InputDistribution, StimulusSet
+from symdrift.simulation import simulate
+from symdrift.study import read_study
+from symdrift.study.problem import Array, LearningProblem
+
+SHIPPED = (
+    "anisotropic_autoencoder", "bottleneck", "digits", "elliptical", "frequent_stimulus",
+    "isotropic_autoencoder", "misaligned_teacher", "stimulus_set", "synaptic_noise",
+    "teacher_label_noise",
+)  # fmt: skip
+
+
+def problem_of(
+    inputs: InputDistribution,
+    teacher: Array,
+    hidden: int,
+    weight_decay: float,
+    label_noise: float = 0.0,
+    batch: int = 1,
+) -> LearningProblem:
+    noise = np.full(len(teacher), label_noise)
+    return LearningProblem(
+        "study", hidden, inputs, teacher, noise, 0.001, weight_decay, batch, 0.0, ()
+    )
+
+
+def isotropic(size: int, rate: float) -> LearningProblem:
+    """The autoencoder of which simulated excess losses are known."""
+    found = problem_of(Gaussian(np.eye(size)), np.eye(size), size, 0.2, 0.09)
+    return replace(found, learning_rate=rate)
+
+
+SMALL: dict[str, Callable[[], LearningProblem]] = {
+    "two axes": lambda: problem_of(Gaussian(np.diag([2.0, 0.7])), np.eye(2), 2, 0.2),
+    "label noise and a batch": lambda: problem_of(
+        Gaussian(np.eye(2)), np.eye(2), 2, 0.3, 1.5, batch=3
+    ),
+    "bottleneck": lambda: problem_of(Gaussian(np.diag([2.0, 1.5, 0.7])), np.eye(3), 2, 0.1),
+    "axis not learned": lambda: problem_of(Gaussian(np.diag([2.0, 0.15])), np.eye(2), 2, 0.2, 0.3),
+    "more inputs": lambda: problem_of(
+        Gaussian(np.diag([2.0, 1.0, 0.7])), np.diag([1.0, 0.8, 1.0])[:2], 2, 0.1, 0.2
+    ),
+    "more outputs": lambda: problem_of(
+        Gaussian(np.diag([2.0, 1.0])), np.eye(3)[:, :2], 2, 0.1, 0.2
+    ),
+    "misaligned": lambda: problem_of(
+        Gaussian(np.array([[1.5, 0.6], [0.6, 0.8]])), np.diag([1.2, 0.8]), 2, 0.15, 0.1
+    ),
+    "one of two units, misaligned": lambda: problem_of(
+        Gaussian(np.array([[1.5, 0.6], [0.6, 0.8]])), np.array([[1.2, 0.1], [0.0, 0.8]]), 1, 0.1
+    ),
+    "elliptical": lambda: problem_of(
+        Elliptical(np.diag([2.0, 0.7]), 0.5), np.eye(2), 2, 0.2, 0.1
+    ),
+    "stimuli": lambda: problem_of(
+        StimulusSet(
+            np.array([[1.0, 0.5, 0.0], [0.0, 2.0, 1.0], [1.0, -1.0, 0.3]]),
+            np.array([0.5, 0.2, 0.3]),
+        ),
+        np.diag([1.0, 0.9, 1.1]), 2, 0.1, 0.2, 2,
+    ),
+}  # fmt: skip
+
+
+def brute_force(problem: LearningProblem) -> tuple[float, float]:
+    """Critical rate, and by how much the map of second moments then multiplies one of them.
+
+    The Hessian of every sample of a cubature is written out as a matrix, and the map of second
+    moments as a matrix on all pairs of normal directions.
+    """
+    from symdrift.evaluation.dense.landscape import solve_minimum
+
+    minimum = solve_minimum(
+        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
+    )
+    first, second = minimum.first_layer, minimum.second_layer
+    (rank, inputs), outputs = first.shape, len(second)
+    size = rank * (inputs + outputs)
+
+    def hessian(x: Array, noise: Array) -> Array:
+        """From differences of the gradient, which is of degree three: exact but for rounding."""
+        error = (problem.teacher - second @ first) @ x + noise
+        columns = []
+        for unit in np.eye(size):
+            v = unit[: rank * inputs].reshape(rank, inputs)
+            u = unit[rank * inputs :].reshape(outputs, rank)
+            changed = -(u @ first + second @ v) @ x
+            columns.append(np.concatenate([
+                (-np.outer(u.T @ error + second.T @ changed, x) + problem.weight_decay * v).ravel(),
+                (-np.outer(error, v @ x) - np.outer(changed, first @ x)
+                 + problem.weight_decay * u).ravel(),
+            ]))  # fmt: skip
+        return np.array(columns).T
+
+    tangents = []
+    for i, j in zip(*np.triu_indices(rank, 1), strict=True):
+        generator = np.zeros((rank, rank))
+        generator[i, j], generator[j, i] = 1.0, -1.0
+        tangents.append(
+            np.concatenate([(generator @ first).ravel(), (-second @ generator).ravel()])
+        )
+    normal = np.eye(size)
+    if tangents:
+        normal = np.linalg.svd(np.array(tangents).T)[0][:, len(tangents) :]
+    points, weights = np.polynomial.hermite_e.hermegauss(3)
+    weights = weights / weights.sum()
+    samples, shares = problem.inputs.nodes()
+    total = np.zeros((normal.shape[1] ** 2,) * 2)
+    mean = np.zeros((normal.shape[1],) * 2)
+    places = range(3) if problem.label_noise.any() else [1]
+    for x, share in zip(samples, shares, strict=True):
+        for chosen in product(places, repeat=outputs):
+            noise = np.sqrt(problem.label_noise) * points[list(chosen)]
+            weight = share * (np.prod(weights[list(chosen)]) if len(places) > 1 else 1.0)
+            across = normal.T @ hessian(x, noise) @ normal
+            mean += weight * across
+            total += weight * np.kron(across, across)
+    squared = np.kron(mean, mean)
+    step = squared + (total - squared) / problem.batch
+    one = np.eye(len(mean))
+    relaxing = np.kron(mean, one) + np.kron(one, mean)
+    critical = 1 / np.linalg.eigvals(np.linalg.solve(relaxing, step)).real.max()
+    growth = np.eye(len(step)) - critical * relaxing + critical**2 * step
+    return float(critical), float(np.abs(np.linalg.eigvals(growth)).max())
+
+
+@pytest.mark.parametrize("case", SMALL)
+def test_the_critical_rate_is_that_of_the_written_out_map(case: str) -> None:
+    given = SMALL[case]()
+    critical, growth = brute_force(given)
+    assert growth == pytest.approx(1, abs=1e-9)
+    assert validity(given).critical_rate == pytest.approx(critical, rel=1e-7)
+    dense = evaluate(given, "dense").validity
+    assert dense.critical_rate == pytest.approx(critical, rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    "case", ["two axes", "label noise and a batch", "bottleneck", "more inputs", "more outputs"]
+)
+def test_both_roads_have_the_same_validity(case: str) -> None:
+    given = SMALL[case]()
+    closed, dense = (evaluate(given, method).validity for method in ("closed-form", "dense"))
+    for name, value in closed.to_dict().items():
+        assert getattr(dense, name) == pytest.approx(value, rel=1e-7, abs=1e-15), name
+
+
+@pytest.mark.parametrize("case", SMALL)
+def test_the_small_numbers_are_averages_over_samples(case: str) -> None:
+    from symdrift.evaluation.dense.landscape import solve_minimum
+
+    given = SMALL[case]()
+    found = validity(given)
+    minimum = solve_minimum(given.teacher, given.input_covariance, given.weight_decay, given.hidden)
+    x, weights = given.inputs.nodes()
+    power = weights @ np.sum(x**2, axis=1)
+    values = minimum.singular_values
+    rate, batch = given.learning_rate, given.batch
+    assert found.multiplicative_noise == pytest.approx(rate * values[0] * power / batch)
+    # Label noise enters by its variance: two samples with opposite noise for every output.
+    fed = np.zeros((len(values), len(values)))
+    outputs = len(given.teacher)
+    deviations = np.sqrt(outputs * given.label_noise)
+    for noise in [*np.diag(deviations), *-np.diag(deviations)]:
+        for point, weight in zip(x, weights, strict=True):
+            error = minimum.error_map @ point + noise
+            g_w = np.outer(minimum.second_layer.T @ error, point)
+            g_u = np.outer(error, minimum.first_layer @ point)
+            fed += weight / (2 * outputs) * (g_w @ g_w.T - g_u.T @ g_u)
+    relative = fed / np.sqrt(np.outer(values, values)) / batch
+    expected = np.abs(np.linalg.eigvalsh(relative)).max() * rate / (2 * given.weight_decay)
+    assert found.imbalance == pytest.approx(expected, rel=1e-10, abs=1e-14)
+
+
+def test_a_scalar_network_is_unstable_where_its_second_moment_grows() -> None:
+    """``w u x`` with one input: a product of two numbers, written out by hand."""
+    variance, gamma = 1.3, 0.2
+    given = problem_of(Gaussian(np.array([[variance]])), np.eye(1), 1, gamma)
+    s = 1 - gamma / variance
+    # Coordinates (w + u)/sqrt 2 and (w - u)/sqrt 2; with z = x^2 of mean v and variance 2 v^2 their
+    # curvatures are (2 s - E) z + gamma and E z + gamma, with E = gamma / v.
+    error = gamma / variance
+    sums = [2 * s * variance, 2 * gamma]
+    spreads = [(2 * s - error) ** 2 * 2 * variance**2, error**2 * 2 * variance**2]
+    rates = [2 * h / (h**2 + spread) for h, spread in zip(sums, spreads, strict=True)]
+    cross = (
+        (sums[0] + sums[1])
+        / (sums[0] * sums[1] + (2 * s - error) * error * 2 * variance**2)
+    )  # fmt: skip
+    assert validity(given).critical_rate == pytest.approx(min(*rates, cross), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("size", "rate", "simulated", "error"),
+    [(16, 0.01, 1.155, 0.003), (64, 0.005, 1.3334, 0.0004), (32, 0.02, 2.018, 0.004)],
+)
+def test_excess_losses_grow_towards_the_critical_rate(
+    size: int, rate: float, simulated: float, error: float
+) -> None:
+    """Simulated excess losses over the leading order are near ``1 / (1 - eta / eta_c)``."""
+    found = validity(isotropic(size, rate))
+    assert 1 / (1 - found.rate_over_critical) == pytest.approx(simulated, rel=0.012, abs=3 * error)
+
+
+@pytest.mark.parametrize("study", SHIPPED)
+def test_shipped_studies_are_far_from_their_critical_rate(study: str) -> None:
+    assert validity(read_study(study).problem()).rate_over_critical < 0.15
+
+
+def test_a_rate_at_which_curvatures_are_small_can_be_critical() -> None:
+    """At 100 inputs ``eta h_max`` is 0.034, and there is no stationary variance."""
+    given = isotropic(100, 0.02)
+    sentence = r"learning\.rate = 0\.02 is unstable: from the critical rate 0\.01332 on"
+    for command in (evaluate, simulate):
+        with pytest.raises(RequestError, match=sentence):
+            command(given)
+    given = replace(given, learning_rate=0.005)
+    (warning,) = evaluate(given).warnings
+    assert "singular value and power of the inputs is 0.4" in warning
+
+
+def test_validity_does_not_depend_on_units() -> None:
+    given = SMALL["misaligned"]()
+    scaled = replace(
+        given,
+        inputs=given.inputs.scaled(1e8),
+        weight_decay=given.weight_decay * 1e8,
+        learning_rate=given.learning_rate * 1e-8,
+        label_noise=given.label_noise * 1e8,
+    )
+    one, other = validity(given), validity(scaled)
+    assert other.critical_rate == pytest.approx(one.critical_rate * 1e-8, rel=1e-7)
+    assert isinstance(other, Validity)
+    for name in ("rate_times_curvature", "multiplicative_noise", "imbalance", "threshold"):
+        assert getattr(other, name) == pytest.approx(getattr(one, name), rel=1e-9)
