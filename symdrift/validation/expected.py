@@ -112,4 +112,4 @@ def following(theory: Evaluation, representations: Array) -> Following:
 def _terms(values: ArrayLike, corrections: object) -> Array:
     """Numbers times their corrections, zero where there is none."""
     relative = np.array(corrections, dtype=float).reshape(np.shape(values))
-    return np.multiply(values, np.nan_to_num(relative), dtype=np.float64)
+    return np.asarray(np.multiply(values, np.nan_to_num(relative)), dtype=np.float64)
