@@ -119,12 +119,16 @@ def test_the_json_record_has_the_agreed_fields(capsys: pytest.CaptureFixture[str
     record = printed_json(capsys, "evaluate", "frequent_stimulus", "--json")
     assert list(record) == [
         *("study", "method", "approximation", "parameters", "minimum", "fluctuation", "drift"),
-        *("stimuli", "warnings"),
+        *("stimuli", "validity", "warnings"),
     ]
     assert set(record["minimum"]) == {
         *("rank", "singular_values", "loss", "hessian_min", "hessian_max")
     }
     assert set(record["fluctuation"]) == {"weight_variance", "excess_loss"}
+    assert set(record["validity"]) == {
+        *("rate_times_curvature", "multiplicative_noise", "imbalance", "threshold"),
+        *("critical_rate", "rate_over_critical"),
+    }
     assert set(record["drift"]) == {"planes", "covariance", "diffusion", "mean_rotation"}
     assert record["drift"]["planes"] == [[1, 2], [1, 3], [1, 4], [2, 3], [2, 4], [3, 4]]
     assert [stimulus["name"] for stimulus in record["stimuli"]] == ["frequent", "rare"]
@@ -562,7 +566,7 @@ def test_the_process_returns_codes_and_prints_no_traceback() -> None:
 
 
 def test_a_reader_that_leaves_early_is_no_error() -> None:
-    sweep = "learning.rate=0.001:0.01:300"
+    sweep = "learning.rate=0.0005:0.005:300"
     command = [sys.executable, "-m", "symdrift", "evaluate", "bottleneck", "--sweep", sweep]
     stage = rb" *[0-9]+ s  evaluating 300 points\n"
     with subprocess.Popen(

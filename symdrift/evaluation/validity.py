@@ -70,11 +70,13 @@ def require_stable(problem: LearningProblem, validity: Validity) -> None:
     """
     if validity.rate_over_critical < 1:
         return
+    reason = max(MEANINGS, key=lambda name: float(getattr(validity, name)))
     raise RequestError(
         "learning.rate",
         f"= {problem.learning_rate:g} is unstable: from the critical rate "
         f"{validity.critical_rate:.4g} on the weights have no stationary variance around the "
-        "minimum; give a rate below it" + "".join(f"; {remark}" for remark in _doubts(problem)),
+        f"minimum ({MEANINGS[reason]} is {getattr(validity, reason):.3g}); give a rate below it"
+        + "".join(f"; {remark}" for remark in _doubts(problem)),
     )
 
 
@@ -90,8 +92,8 @@ def validity_warnings(problem: LearningProblem, validity: Validity) -> tuple[str
         return _doubts(problem)
     return (
         *_doubts(problem),
-        f"at learning.rate = {problem.learning_rate:g}, {validity.rate_over_critical:.2g} of the "
-        f"critical rate, {', and '.join(large)}; the leading-order results assume that this is "
+        f"learning.rate = {problem.learning_rate:g} is {validity.rate_over_critical:.2g} of the "
+        f"critical rate; {', and '.join(large)}; the leading-order results assume that this is "
         f"well below {WARN_ABOVE:g}",
     )
 
