@@ -24,13 +24,13 @@ from symdrift.evaluation.dense.lyapunov import (
     synaptic_fluctuation,
 )
 from symdrift.evaluation.dense.matrix_road import dense_warnings
-from symdrift.evaluation.dense.mean_square import dense_validity
 from symdrift.evaluation.dense.rotation_covariance import (
     decay_matrix,
     hidden_drift,
     mean_rotation_matrix,
 )
 from symdrift.evaluation.dense.sizes import require_stimulus_memory
+from symdrift.evaluation.dense.stability import dense_validity
 from symdrift.evaluation.result import APPROXIMATIONS, REPRESENTATION_TOLERANCE
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_warnings, with_synaptic_noise
 from symdrift.observables.aligned_layer import aligned_layer

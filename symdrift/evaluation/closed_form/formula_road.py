@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.evaluation.closed_form.alignment import Alignment, align
-from symdrift.evaluation.closed_form.mean_square import Kinds, MeanSquare
+from symdrift.evaluation.closed_form.stability_blocks import Kinds, MeanSquare
 from symdrift.evaluation.result import (
     THRESHOLD_TOLERANCE,
     Evaluation,

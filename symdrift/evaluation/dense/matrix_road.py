@@ -10,7 +10,6 @@ import numpy as np
 from symdrift.errors import require_known
 from symdrift.evaluation.dense.landscape import MinimumPoint, in_units, solve_minimum
 from symdrift.evaluation.dense.lyapunov import NormalFluctuation, gradient_fluctuation
-from symdrift.evaluation.dense.mean_square import dense_validity
 from symdrift.evaluation.dense.rotation_covariance import (
     angular_matrices,
     decay_matrix,
@@ -18,6 +17,7 @@ from symdrift.evaluation.dense.rotation_covariance import (
     mean_rotation_matrix,
 )
 from symdrift.evaluation.dense.sizes import require_stimulus_memory, require_tensor_memory
+from symdrift.evaluation.dense.stability import dense_validity
 from symdrift.evaluation.result import (
     APPROXIMATIONS,
     DeferredDrift,
