@@ -41,10 +41,10 @@ name = "%s"
 vector = [1, 0]
 """
 COMMANDS = [
-    *(["list"], ["--help"], ["--version"], ["evaluate", "bottleneck"], ["compare", "elliptical"]),
-    ["evaluate", "bottleneck", "--json"],
-    ["evaluate", "bottleneck", "--sweep", "gamma=0.1:0.2:3", "--csv"],
-    ["observe", "bottleneck", "--csv"],
+    *(["list"], ["--help"], ["--version"], ["evaluate", "elliptical"], ["compare", "elliptical"]),
+    ["evaluate", "elliptical", "--json"],
+    ["evaluate", "elliptical", "--sweep", "gamma=0.1:0.2:3", "--csv"],
+    ["observe", "elliptical", "--csv"],
     ["validate", "bottleneck", "--steps", "9000", "--replicas", "64"],
     ["simulate", "bottleneck", "--steps", "100", "--replicas", "8", "--out", "x.npz"],
 ]
@@ -336,7 +336,7 @@ def test_a_stage_that_lasts_says_how_far_it_is(
 ) -> None:
     monkeypatch.setattr("symdrift.cli.terminal._SOON", 0.0)
     monkeypatch.setattr("symdrift.cli.terminal._SILENCE", 0.0)
-    assert run(["evaluate", "bottleneck", "--sweep", "gamma=0.1:0.2:4"]) == 0
+    assert run(["evaluate", "elliptical", "--sweep", "gamma=0.1:0.2:4"]) == 0
     said = re.findall(r"evaluating: (\d+)%", capsys.readouterr().err)
     assert said == ["25", "50", "75", "100"]
 
@@ -359,7 +359,7 @@ def test_work_that_is_soon_done_or_refused_says_nothing_else(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("symdrift.cli.terminal._SOON", 1e9)
-    assert run(["evaluate", "bottleneck", "--sweep", "gamma=0.1:0.2:4"]) == 0
+    assert run(["evaluate", "elliptical", "--sweep", "gamma=0.1:0.2:4"]) == 0
     assert capsys.readouterr().err == ""
     assert run(["evaluate", "anisotropic_autoencoder", "--sweep", "gamma=0.6:0.8:3"]) == 2
     assert one_sentence(capsys.readouterr().err)
@@ -379,9 +379,9 @@ def test_a_picture_that_cannot_be_drawn_does_not_cost_the_numbers(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", full)
-    assert run([command, "bottleneck", "--plot", str(tmp_path / "x.svg"), "--json"]) == 2
+    assert run([command, "elliptical", "--plot", str(tmp_path / "x.svg"), "--json"]) == 2
     captured = capsys.readouterr()
-    assert '"study": "bottleneck"' in captured.out
+    assert '"study": "elliptical"' in captured.out
     assert one_sentence(captured.err)
     assert f"--plot = {tmp_path}/x.svg cannot be written: No space left" in captured.err
     assert list(tmp_path.iterdir()) == []

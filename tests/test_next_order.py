@@ -16,7 +16,7 @@ from symdrift.evaluation import dense
 from symdrift.evaluation.corrections import Corrections
 from symdrift.evaluation.dense.landscape import solve_minimum
 from symdrift.evaluation.evaluate import evaluate
-from symdrift.evaluation.next_order import isotropic
+from symdrift.evaluation.next_order import alike_axes
 from symdrift.evaluation.next_order.balance import imbalance
 from symdrift.evaluation.next_order.batches import Ensemble, batch_means
 from symdrift.evaluation.next_order.corrected import mean_gram_change, orders
@@ -318,9 +318,9 @@ def test_the_isotropic_network_has_closed_forms(
     found = corrections(given)
     assert found.drift is not None
     for correction, closed in (
-        (found.drift.diffusion[-1], isotropic.rotation_correction),
-        (found.fluctuation.excess_loss, isotropic.excess_loss_correction),
-        (found.stimuli[0].squared_norm, isotropic.squared_norm_correction),
+        (found.drift.diffusion[-1], alike_axes.rotation_correction),
+        (found.fluctuation.excess_loss, alike_axes.excess_loss_correction),
+        (found.stimuli[0].squared_norm, alike_axes.squared_norm_correction),
     ):
         expected = variance * closed(inputs, weight_decay)
         assert correction == pytest.approx(expected, rel=1e-8)

@@ -76,7 +76,7 @@ def invariant_terms(
     kinds = _kinds(drift)
     left_out = any(not direction.active for direction in subject.directions)
     shown = {kind: block for kind, block in kinds.items() if left_out or kind == "learned"}
-    s_l = symbol("singular_value", "l")
+    s_l = symbol("singular_value", "l", nonnegative=True)
     conditions = {
         "learned": sp.Gt(s_l, 0, evaluate=False),
         "left-out": sp.Eq(s_l, 0, evaluate=False),
@@ -108,7 +108,7 @@ def invariant_terms(
         own_resultant=(OWN_RESULTANT, own_resultant),
         invariant_own_left=(ROW_LEFT, own_left),
         invariant_own_right=(ROW_RIGHT, 2 * ONES - ROW_LEFT),
-        symbols={"y": ROW_LEFT, "z": ROW_RIGHT},
+        symbols={"Y": LEFT_SOLUTION, "Z": RIGHT_SOLUTION, "y": ROW_LEFT, "z": ROW_RIGHT},
         words={
             "left_out": (
                 " Where {l} is left out, they are [eq:study-hessian-left-out], "

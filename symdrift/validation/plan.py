@@ -3,9 +3,9 @@
 Three costs meet.  The relative variance of a rotation variance estimated from ``N`` windows is
 ``6 / N``; a window of three relaxation times takes ``3 / (eta h_slow)`` steps; and the ratio of
 simulation to theory deviates from 1 by ``c eta + O(eta^2)``, of which a line to rate zero removes
-the first term only.  So the rates are just small enough for the second
-term to be negligible beside the standard error that is asked for.  Unless a precision is
-asked for, it is also made fine enough to tell the theory from the white-noise approximation.
+the first term only.  So the rates are just small enough for the second term to be negligible beside
+the standard error that is asked for.  Unless a precision is asked for, it is also made fine enough
+to tell the theory from the white-noise approximation.
 """
 
 from __future__ import annotations
@@ -228,7 +228,6 @@ def plan_extrapolation(
     speed = _speed(shape) if speed is None else speed
     single = window_variance(problem, theory)
     correction = _correction_per_rate(problem, theory, minimum)
-
     def plan(aim: float, replicas: int) -> Plan:
         top = _largest_linear_rate(correction, aim)
         own = problem.learning_rate
@@ -446,8 +445,8 @@ def _correction_per_rate(
     unbalanced = noise[:, :inputs].sum(axis=1) - noise[:, inputs:].sum(axis=1)
     imbalance = float(np.max(np.abs(unbalanced) / theory.minimum.singular_values))
     finite_step = CORRECTION_PER_STIFFNESS * theory.minimum.hessian_max
-    if theory.next_order is not None:
-        finite_step = max(abs(correction) for _, correction in theory.next_order.listed())
+    if (found := theory.next_order) is not None:
+        finite_step = max(abs(correction) for _, correction in found.listed())
     return max(
         finite_step + imbalance / (2 * problem.weight_decay), 1 / theory.validity.critical_rate
     )

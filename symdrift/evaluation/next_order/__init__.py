@@ -15,5 +15,5 @@ expanded in powers of ``epsilon`` for any update that is a polynomial of the wei
 - `subnetworks`: the same for aligned networks of any size, `cost`: what can be afforded,
 - `corrected`: the correction of each number of an evaluation,
 - `balance`: an exact identity for the difference of the layers,
-- `isotropic`: closed forms.
+- `alike_axes`: closed forms of the isotropic autoencoder.
 """

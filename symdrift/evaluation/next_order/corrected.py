@@ -87,7 +87,8 @@ def mean_gram_change(problem: LearningProblem) -> Array | None:
     Returns
     -------
     Array or None
-        Shape ``(n, n)``; ``None`` with synaptic noise and for networks that are too large.
+        Shape ``(n, n)``; ``None`` with synaptic noise, for networks that are too large, and for
+        curvatures that double precision does not resolve.
 
     Raises
     ------
@@ -100,7 +101,10 @@ def mean_gram_change(problem: LearningProblem) -> Array | None:
     if applies(problem) is None:
         if not affordable_mean(problem):
             return None
-        still, shift, _ = aligned_mean_layer(problem)
+        try:
+            still, shift, _ = aligned_mean_layer(problem)
+        except RequestError:
+            return None
     else:
         minimum = solve_minimum(
             problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
@@ -114,7 +118,10 @@ def mean_gram_change(problem: LearningProblem) -> Array | None:
             return None
         minimum = in_units(minimum, units)
         still = minimum.first_layer
-        shift, _ = mean_layer(units.problem(problem), (still, minimum.second_layer))
+        try:
+            shift, _ = mean_layer(units.problem(problem), (still, minimum.second_layer))
+        except RequestError:
+            return None
     crossed = still.T @ shift * (problem.learning_rate / (units.maps * units.curvature))
     return np.asarray(crossed + crossed.T)
 

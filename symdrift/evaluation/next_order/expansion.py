@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from symdrift.errors import RequestError
 from symdrift.evaluation.next_order.batches import Ensemble, batch_means
 from symdrift.evaluation.next_order.one_step import (
     Samples,
@@ -35,6 +36,10 @@ MEANS = {
     "bend": "bend_ijl -> ijl",
     "second_turn": "second_turn_aij -> aij",
 }
+
+
+RESOLVED = 1e-12
+"""Smallest curvature, over the largest, whose inverse has digits that count."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +127,14 @@ def _leading(
     """Coordinates across the orbit, points that stand for the samples, and ``Gamma``."""
     rule = TwoLayerLinear(constant(problem.teacher, 3), problem.weight_decay)
     slice_ = slice_at(rule, point, _average_samples(problem), len(point[0]))
+    smallest, largest = slice_.curvatures.min(), slice_.curvatures.max()
+    if smallest < RESOLVED * largest:
+        raise RequestError(
+            "learning.weight_decay",
+            f"= {problem.weight_decay:g} in natural units leaves a curvature that double precision "
+            f"does not tell from zero beside the largest, {largest:.2g}: the next order in the "
+            "learning rate needs a larger one",
+        )
     points, ensemble = samples_of(problem).reduced()
     force = update_forms(rule, point, slice_.normal, points, 0)[0] @ slice_.normal
     products = {"noise": STATIONARY_PRODUCTS["noise"]}
