@@ -44,8 +44,6 @@ from symdrift.validation.extrapolate import (
     Clock,
     ExtrapolatedRow,
     Extrapolation,
-    _weighted_limit,
-    _weighted_line,
     extrapolate,
     validate_limit,
 )
@@ -63,6 +61,7 @@ from symdrift.validation.plan import (
     schedule_of,
     shortened,
 )
+from symdrift.validation.straight_line import weighted_limit, weighted_line
 from symdrift.validation.validate import SECOND_ORDER, Row, compile_for, run_planned
 from symdrift.validation.verdict import extrapolation_table, summary
 
@@ -447,7 +446,7 @@ def test_a_validation_keeps_to_its_budget() -> None:
 def bent(first: float, second: float, error: float) -> ExtrapolatedRow:
     """Ratios ``1 + first x + second x^2`` at three rates, without scatter."""
     x = np.array([0.02, 0.01, 0.005])
-    line = _weighted_line(x, first * x + second * x**2, np.full(3, error))
+    line = weighted_line(x, first * x + second * x**2, np.full(3, error))
     return ExtrapolatedRow(Row("V", 1.0, 1.0, error, 0.0, 1.0), *line)
 
 
@@ -455,12 +454,12 @@ def test_a_known_slope_leaves_only_the_limit_to_be_found() -> None:
     """As a line of ordinary least squares whose slope was taken off before; and more sharply."""
     x, errors = np.array([0.02, 0.01, 0.005]), np.array([0.01, 0.02, 0.005])
     y = 0.003 + 2.0 * x + np.array([0.01, -0.02, 0.003])
-    limit, curvature = _weighted_limit(x, y, errors, 2.0)
+    limit, curvature = weighted_limit(x, y, errors, 2.0)
     fitted, covariance = np.polyfit(x, y - 2.0 * x, 0, w=1 / errors, cov="unscaled")
     assert limit.value == pytest.approx(fitted[0], rel=1e-12)
     assert limit.standard_error == pytest.approx(np.sqrt(covariance[0, 0]), rel=1e-12)
-    assert limit.standard_error < _weighted_line(x, y, errors)[0].standard_error / 1.4
-    bent, _ = _weighted_limit(x, y + SECOND_ORDER * (2.0 * x) ** 2, errors, 2.0)
+    assert limit.standard_error < weighted_line(x, y, errors)[0].standard_error / 1.4
+    bent, _ = weighted_limit(x, y + SECOND_ORDER * (2.0 * x) ** 2, errors, 2.0)
     assert bent.value - limit.value == pytest.approx(curvature, rel=1e-12)
 
 
@@ -472,7 +471,7 @@ def test_a_line_through_a_curve_is_not_called_disagreement() -> None:
     assert curve.hidden_by_curvature(4.0)
     assert not bent(20.0, 100.0, 0.1).hidden_by_curvature(4.0)
     x = np.array([0.02, 0.01, 0.005])
-    wrong = _weighted_line(x, 0.05 + 2 * x, np.full(3, 1e-3))
+    wrong = weighted_line(x, 0.05 + 2 * x, np.full(3, 1e-3))
     assert not ExtrapolatedRow(curve.measured, *wrong).hidden_by_curvature(4.0)
 
 

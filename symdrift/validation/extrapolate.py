@@ -26,7 +26,7 @@ from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
 from symdrift.simulation.ensemble import Schedule
 from symdrift.simulation.estimators import Estimate
-from symdrift.study.problem import Array, LearningProblem
+from symdrift.study.problem import LearningProblem
 from symdrift.validation.expected import theory_of
 from symdrift.validation.plan import (
     DEFAULT_REPLICAS,
@@ -41,8 +41,8 @@ from symdrift.validation.plan import (
     require_precision_and_budget,
     shortened,
 )
+from symdrift.validation.straight_line import weighted_limit, weighted_line
 from symdrift.validation.validate import (
-    SECOND_ORDER,
     TOLERATED_ERRORS,
     Row,
     Validation,
@@ -551,11 +551,11 @@ def _extrapolated_rows(
             continue
         deviations = np.array([(row.simulation - row.theory) / row.scale for row in rows])
         errors = np.array([row.standard_error / row.scale for row in rows])
-        deviation, slope, curvature = _weighted_line(stiffness, deviations, errors)
+        deviation, slope, curvature = weighted_line(stiffness, deviations, errors)
         predicted = None
         if measured.correction is not None:
             predicted = measured.correction * runs[own].learning_rate / runs[own].stiffness
-            deviation, curvature = _weighted_limit(stiffness, deviations, errors, predicted)
+            deviation, curvature = weighted_limit(stiffness, deviations, errors, predicted)
         yield ExtrapolatedRow(measured, deviation, slope, curvature, predicted)
 
 
@@ -569,36 +569,4 @@ def _white_noise(
         (row.quantity, float((ratio.value - white / variance) / ratio.standard_error))
         for row, white, variance in zip(rows, variances, exact, strict=False)
         if (ratio := row.ratio) is not None
-    )
-
-
-def _weighted_limit(
-    x: Array, y: Array, errors: Array, slope: float
-) -> tuple[Estimate, float]:
-    """Intercept of a line of known slope through points, and curvature as for `_weighted_line`."""
-    weights = errors**-2 / np.sum(errors**-2)
-    intercept = float(weights @ (y - slope * x))
-    bent = float(SECOND_ORDER * weights @ (slope * x) ** 2)
-    return Estimate(intercept, float(np.sum(errors**-2) ** -0.5)), bent
-
-
-def _weighted_line(
-    x: Array,
-    y: Array,
-    errors: Array,
-) -> tuple[Estimate, Estimate, float]:
-    """Intercept and slope of a line through points with known standard errors, and curvature.
-
-    The last is what a term as large as `SECOND_ORDER` times the square of the first order does
-    to the intercept.
-    """
-    design = np.stack([np.ones_like(x), x], axis=1) / errors[:, np.newaxis]
-    covariance = np.linalg.inv(design.T @ design)
-    weights = covariance @ design.T / errors
-    intercept, slope = weights @ y
-    bent = SECOND_ORDER * weights[0] @ (slope * x) ** 2
-    return (
-        Estimate(float(intercept), float(np.sqrt(covariance[0, 0]))),
-        Estimate(float(slope), float(np.sqrt(covariance[1, 1]))),
-        abs(float(bent)),
     )

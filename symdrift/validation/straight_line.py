@@ -1,0 +1,41 @@
+"""Lines through points with known standard errors, as they are extrapolated to rate zero."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from symdrift.simulation.estimators import Estimate
+from symdrift.study.problem import Array
+from symdrift.validation.validate import SECOND_ORDER
+
+
+def weighted_limit(
+    x: Array, y: Array, errors: Array, slope: float
+) -> tuple[Estimate, float]:
+    """Intercept of a line of known slope through points, and curvature as for `weighted_line`."""
+    weights = errors**-2 / np.sum(errors**-2)
+    intercept = float(weights @ (y - slope * x))
+    bent = float(SECOND_ORDER * weights @ (slope * x) ** 2)
+    return Estimate(intercept, float(np.sum(errors**-2) ** -0.5)), bent
+
+
+def weighted_line(
+    x: Array,
+    y: Array,
+    errors: Array,
+) -> tuple[Estimate, Estimate, float]:
+    """Intercept and slope of a line through points with known standard errors, and curvature.
+
+    The last is what a term as large as `SECOND_ORDER` times the square of the first order does
+    to the intercept.
+    """
+    design = np.stack([np.ones_like(x), x], axis=1) / errors[:, np.newaxis]
+    covariance = np.linalg.inv(design.T @ design)
+    weights = covariance @ design.T / errors
+    intercept, slope = weights @ y
+    bent = SECOND_ORDER * weights[0] @ (slope * x) ** 2
+    return (
+        Estimate(float(intercept), float(np.sqrt(covariance[0, 0]))),
+        Estimate(float(slope), float(np.sqrt(covariance[1, 1]))),
+        abs(float(bent)),
+    )
