@@ -220,7 +220,8 @@ def test_a_wide_network_with_few_stimuli_is_done_in_little_memory() -> None:
     tracemalloc.stop()
     planes, reached = size * (size - 1) // 2, size * size
     assert peak < stimulus_memory(size, size, size)
-    assert peak < 0.1 * 8 * planes * reached**2 + 8 * 20 * reached**2
+    # The directions that Lanczos keeps for the critical rate come on top: fewer than sixty.
+    assert peak < 0.1 * 8 * planes * reached**2 + 8 * (20 + 60) * reached**2
     assert parts == [(done, planes) for done in range(1, planes + 1)]
 
     full = evaluate(problem)
