@@ -65,9 +65,7 @@ SYNAPTIC = problem(
 def compared(
     given: LearningProblem, *, precision: float = 0.01, seed: int = 0, **options: Any
 ) -> Validation:
-    return validate(
-        given, seed=seed, precision=precision, theory=dense.evaluate(given), **options
-    )
+    return validate(given, seed=seed, precision=precision, theory=dense.evaluate(given), **options)
 
 
 def row(validation: Validation, quantity: str) -> Row:
