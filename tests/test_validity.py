@@ -215,6 +215,70 @@ def test_excess_losses_grow_towards_the_critical_rate(
     assert 1 / (1 - found.rate_over_critical) == pytest.approx(simulated, rel=0.012, abs=3 * error)
 
 
+def simulated_growth(problem: LearningProblem, particles: int) -> tuple[float, float]:
+    """Growth of the second moment of SGD linearised at the minimum, per step, by simulation.
+
+    Small deviations ``(v, u)`` of many networks see samples of their own.  After each step the
+    networks are drawn anew in proportion to their squared size, so that the mean growth of squared
+    sizes is that of the second moment, which a few large deviations decide.  With the standard
+    error, from ten blocks of steps.
+    """
+    from symdrift.evaluation.dense.landscape import solve_minimum
+
+    random = np.random.default_rng(3)
+    minimum = solve_minimum(
+        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
+    )
+    first, second, values = minimum.first_layer, minimum.second_layer, minimum.singular_values
+    missing = problem.teacher - second @ first
+    deviation = np.sqrt(problem.label_noise)[:, np.newaxis]
+    root = np.linalg.cholesky(problem.input_covariance)
+    rate, decay, batch = problem.learning_rate, problem.weight_decay, problem.batch
+    v = random.standard_normal((particles, *first.shape))
+    u = random.standard_normal((particles, *second.shape))
+    growth = []
+    for _ in range(350):
+        x = root @ random.standard_normal((particles, len(root), batch))
+        noise = deviation * random.standard_normal((particles, len(deviation), batch))
+        across = x.swapaxes(1, 2) / batch
+        error = missing @ x + noise
+        changed = -(u @ (first @ x) + second @ (v @ x))
+        change_v = (u.swapaxes(1, 2) @ error + second.T @ changed) @ across - decay * v
+        change_u = changed @ (across @ first.T) + error @ (across @ v.swapaxes(1, 2)) - decay * u
+        v, u = v + rate * change_v, u + rate * change_u
+        turned = v @ first.T - second.T @ u
+        turned = (turned - turned.swapaxes(1, 2)) / 2 / np.add.outer(values, values)
+        v, u = v - turned @ first, u + second @ turned
+        squared = np.sum(v**2, axis=(1, 2)) + np.sum(u**2, axis=(1, 2))
+        growth.append(squared.mean())
+        shares = np.cumsum(squared) / squared.sum()
+        drawn = np.searchsorted(shares, (np.arange(particles) + random.random()) / particles)
+        size = np.sqrt(squared)[drawn, np.newaxis, np.newaxis]
+        v, u = v[drawn] / size, u[drawn] / size
+    blocks = np.mean(np.reshape(growth[150:], (10, -1)), axis=1)
+    return float(blocks.mean()), float(blocks.std(ddof=1) / np.sqrt(len(blocks)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("given", "particles"),
+    [
+        (isotropic(8, 0.01), 1000),
+        (isotropic(32, 0.01), 200),
+        (read_study("bottleneck").problem(), 2000),
+        (read_study("misaligned_teacher").problem(), 2000),
+    ],
+    ids=["isotropic 8", "isotropic 32", "bottleneck", "misaligned"],
+)
+def test_second_moments_shrink_below_the_critical_rate_and_grow_above(
+    given: LearningProblem, particles: int
+) -> None:
+    critical = validity(given).critical_rate
+    below, error_below = simulated_growth(replace(given, learning_rate=0.9 * critical), particles)
+    above, error_above = simulated_growth(replace(given, learning_rate=1.1 * critical), particles)
+    assert below + 4 * error_below < 1 < above - 4 * error_above
+
+
 @pytest.mark.parametrize("study", SHIPPED)
 def test_shipped_studies_are_far_from_their_critical_rate(study: str) -> None:
     assert validity(read_study(study).problem()).rate_over_critical < 0.15
@@ -230,6 +294,14 @@ def test_a_rate_at_which_curvatures_are_small_can_be_critical() -> None:
     given = replace(given, learning_rate=0.005)
     (warning,) = evaluate(given).warnings
     assert "singular value and power of the inputs is 0.4" in warning
+
+
+def test_rates_of_more_than_half_of_the_critical_one_are_said_to_run_away() -> None:
+    given = SMALL["two axes"]()
+    critical = validity(given).critical_rate
+    for share, said in ((0.4, False), (0.6, True)):
+        (warning,) = evaluate(replace(given, learning_rate=share * critical)).warnings
+        assert ("SGD can run away from the minimum" in warning) == said
 
 
 def test_validity_does_not_depend_on_units() -> None:
