@@ -22,6 +22,7 @@ from symdrift.figures import (
     decay_rates,
     frequency,
     learning_rate,
+    slopes,
     validation,
     weight_decay,
 )
@@ -42,6 +43,7 @@ from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem
 from symdrift.typesetting.formula import Formula
 from symdrift.validation.extrapolate import Extrapolation, extrapolate
+from symdrift.validation.measured_slopes import Slope
 
 GRID = np.geomspace(0.01, 0.5, 12)
 RATES = np.array([0.0025, 0.005, 0.01])
@@ -50,6 +52,7 @@ LAGS = np.geomspace(1, 1e6, 20)
 KINDS: dict[str, FigureModule] = {
     "weight_decay": weight_decay,
     "learning_rate": learning_rate,
+    "slopes": slopes,
     "frequency": frequency,
     "decay_rates": decay_rates,
     "blocks": blocks,
@@ -57,6 +60,10 @@ KINDS: dict[str, FigureModule] = {
     "validation": validation,
 }
 EXAMPLES: dict[str, Any] = {
+    "slopes": (
+        Slope("V[12]", 2.7, 2.8, 0.2), Slope("mu[12]", 0.0, 0.02, 0.05),
+        Slope("D_h[axis 1]", 2.5, 2.4, 0.1), Slope("excess loss", 1.4, 1.2, 0.1),
+    ),
     "weight_decay": WeightDecaySweep(
         GRID, (("(1, 2)", 1e-6 * GRID**4), ("(1, 3)", np.where(GRID < 0.3, 2e-6, np.nan))), 4, 0.1
     ),
@@ -387,3 +394,16 @@ def test_tables_of_comparisons_state_the_known_exponents() -> None:
 def test_what_cannot_rotate_has_no_comparison() -> None:
     alone = read_study("misaligned_teacher").with_values({"network.hidden": 1})
     assert compare(alone.problem()) is None
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_no_panel_lies_where_the_last_digit_of_the_layout_decides(name: str) -> None:
+    """With half the width of a text added, a multiple of 1/128, no place is a tie of 6 decimals."""
+    figure = draw(name)
+    rendered(figure, ".svg")
+    size = figure.get_size_inches() * 72
+    widths = np.arange(128) / 128
+    for axes in figure.axes:
+        edges = (axes.get_position().get_points() * size).ravel()
+        places = 1e6 * np.add.outer(edges, widths)
+        assert np.abs(places - np.floor(places) - 0.5).min() > 0.1

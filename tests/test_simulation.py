@@ -31,7 +31,7 @@ from symdrift.simulation.setup import (
     on_own_pages,
     padded_layers,
 )
-from symdrift.simulation.timescales import relaxation
+from symdrift.simulation.timescales import ceiling, relaxation
 from symdrift.simulation.trajectory import MOST_RECORDS
 from symdrift.study.problem import Array, LearningProblem
 
@@ -637,3 +637,8 @@ def table_probabilities(table: Table) -> Array:
     probabilities = table.acceptance / count
     np.add.at(probabilities, table.alias, (1 - table.acceptance) / count)
     return np.asarray(probabilities)
+
+
+def test_a_length_that_is_whole_up_to_rounding_is_not_a_step_longer() -> None:
+    assert ceiling(375.0) == ceiling(375 + 6e-14) == ceiling(375 - 6e-14) == 375
+    assert ceiling(375.001) == 376

@@ -98,12 +98,7 @@ def _rendered(drawing: Drawing, notation: Mapping[str, str]) -> Mapping[str, byt
 def _render(drawing: Drawing, notation: Mapping[str, str]) -> dict[str, bytes]:
     figure = drawing.figure.draw(drawing.data)
     reletter(figure, notation)
-    files = {}
-    for suffix in REPORT_SUFFIXES:
-        files[suffix] = rendered(figure, suffix)
-        # The layout of the first file holds for the others; it takes as long as drawing.
-        figure.set_layout_engine("none")
-    return files
+    return {suffix: rendered(figure, suffix) for suffix in REPORT_SUFFIXES}
 
 
 def reletter(figure: Figure, notation: Mapping[str, str]) -> None:

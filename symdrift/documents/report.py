@@ -27,6 +27,7 @@ from symdrift.figures import (
     learning_rate,
     observables,
     scaling,
+    slopes,
     standstill,
     swept_area,
     validation,
@@ -271,6 +272,8 @@ def drawings(problem: LearningProblem, results: Results) -> Iterator[Drawing]:
         yield Drawing("validation", validation, validation.numbers(validated))
     if limits is not None:
         yield Drawing("learning_rate", learning_rate, learning_rate.numbers(limits))
+        changes = kept("slopes", lambda: slopes.numbers(problem, _SEED))
+        yield Drawing("slopes", slopes, changes)
     yield Drawing("frequency", frequency, results.frequencies)
     if (compared := results.comparisons) is not None:
         beside = counterparts.numbers(compared.synaptic, compared.isotropic)

@@ -63,6 +63,10 @@ _OF_STIMULUS = re.compile(r"(D_h\[|displacement of )(.*?)(\]?)")
 _OF_PLANES = re.compile(r"(V|mu)\[(.*)\]")
 """Quantity of a validation that has planes for indices."""
 
+POINTS_PER_INCH = 72
+_BESIDE = 0.0031317
+"""Points from two decimals to a place that no multiple of 1/128 added to it moves to a middle."""
+
 _SHARED = re.compile(rb'(id="|#)([a-zA-Z][0-9a-f]{10})\b')
 
 _METADATA: dict[str, dict[str, str | None]] = {
@@ -122,8 +126,29 @@ def rendered(figure: Figure, suffix: str, style: Mapping[RcKeyType, Any] = STYLE
     """Bytes of a figure in the format of one of `SUFFIXES`; they depend on its content only."""
     content = BytesIO()
     with drawing(style):
+        _settle(figure)
         figure.savefig(content, format=suffix[1:], metadata=_METADATA[suffix], dpi=150)
     return _numbered(content.getvalue()) if suffix == ".svg" else content.getvalue()
+
+
+def _settle(figure: Figure) -> None:
+    """Lay a figure out for good, on places that are written alike wherever it is drawn.
+
+    Files have six decimals of a point.  Widths of letters are multiples of 1/64 point, so that half
+    of all places would lie in the middle between two of these, where the last digits of the layout,
+    which processors compute differently, decide.
+    """
+    if figure.get_layout_engine() is None:
+        return
+    figure.set_dpi(POINTS_PER_INCH)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        parent = axes.get_figure()
+        assert parent is not None
+        size = np.array([parent.bbox.width, parent.bbox.height])
+        low, high = np.round(axes.get_position().get_points() * size + 0.0013, 2) + _BESIDE
+        axes.set_position((*(low / size), *((high - low) / size)))
 
 
 def _numbered(svg: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,3 +78,11 @@ def relaxation(problem: LearningProblem, minimum: MinimumPoint) -> Relaxation:
             eigsh(operator, k=2, which="BE", v0=start, tol=1e-2, return_eigenvectors=False)
         )
     return Relaxation(slowest=float(eigenvalues[0]), fastest=float(eigenvalues[-1]))
+
+
+def ceiling(number: float) -> int:
+    """The next whole number; one that is whole up to rounding is taken as it is.
+
+    Processors round differently, and no run must become a step longer by that.
+    """
+    return math.ceil(number * (1 - 1e-9))

@@ -22,7 +22,7 @@ from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
 from symdrift.simulation.ensemble import Block, advance_metered, blocks_of
 from symdrift.simulation.setup import Model, model_of, padded_layers, simulated_hidden
-from symdrift.simulation.timescales import relaxation
+from symdrift.simulation.timescales import ceiling, relaxation
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 STORED_BYTES = 2**30
@@ -148,7 +148,7 @@ def simulate(
     replicas = DEFAULT_REPLICAS if replicas is None else replicas
     slowest = min(relaxation(problem, minimum).slowest, minimum.certificate.hessian_min)
     time = 1.0 / (problem.learning_rate * slowest)
-    burn_in = math.ceil(BURN_IN_RELAXATIONS * time)
+    burn_in = ceiling(BURN_IN_RELAXATIONS * time)
     if burn_in > MOST_STEPS:
         raise RequestError(
             "learning.rate",
@@ -157,7 +157,7 @@ def simulate(
             f"rate per step, so that they need {burn_in:.1e} steps to become stationary, and at "
             f"most {MOST_STEPS} can be made; raise one of them",
         )
-    steps = math.ceil(DEFAULT_RELAXATIONS * time) if steps is None else steps
+    steps = ceiling(DEFAULT_RELAXATIONS * time) if steps is None else steps
     stride = _stride(problem, steps, replicas)
     records = steps // stride + 1
 

@@ -36,7 +36,7 @@ from symdrift.simulation.estimators import Observables
 from symdrift.simulation.lags import OVERLAP
 from symdrift.simulation.lanes import LANES
 from symdrift.simulation.setup import model_of, padded_layers, simulated_hidden
-from symdrift.simulation.timescales import relaxation
+from symdrift.simulation.timescales import ceiling, relaxation
 from symdrift.study.problem import Array, LearningProblem
 
 WINDOW_RELAXATIONS = 3.0
@@ -464,10 +464,10 @@ def schedule_of(
     modes = relaxation(problem, minimum)
     slowest_of_all = min(modes.slowest, minimum.certificate.hessian_min, 2 * problem.weight_decay)
     windows = max(FEWEST_WINDOWS, windows)
-    window = math.ceil(relaxations / (rate * modes.slowest))
-    halvings = math.ceil(math.log2(relaxations * modes.fastest / modes.slowest / SHORTEST_LAG))
+    window = ceiling(relaxations / (rate * modes.slowest))
+    halvings = ceiling(math.log2(relaxations * modes.fastest / modes.slowest / SHORTEST_LAG))
     return Schedule(
-        burn_in=math.ceil(BURN_IN_RELAXATIONS / (rate * slowest_of_all)),
+        burn_in=ceiling(BURN_IN_RELAXATIONS / (rate * slowest_of_all)),
         window=window,
         windows=windows,
         segments=_segments(windows, replicas),

@@ -1,0 +1,112 @@
+"""How fast simulations leave the leading order, beside what the next order says.
+
+At rates so small that the leading order holds, hardly anything is left of what follows it.  Here
+rates are as large as one more order allows, and the leading order is taken for granted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+
+from symdrift.errors import RequestError
+from symdrift.study.problem import LearningProblem
+from symdrift.validation.expected import theory_of
+from symdrift.validation.plan import DEFAULT_REPLICAS, at_learning_rate
+from symdrift.validation.validate import Validation, validate
+
+LARGEST_CORRECTION = 0.15
+"""What the next order adds at the largest rate, to the number that it changes most."""
+
+SHARES = (0.25, 0.5, 0.75, 1.0)
+"""Rates, relative to the largest."""
+
+
+@dataclass(frozen=True)
+class Slope:
+    """Relative change of one quantity with ``eta h_max``, at rate zero.
+
+    Attributes
+    ----------
+    quantity : str
+        As in a validation.
+    predicted : float
+        By the next order in the learning rate.
+    fitted, standard_error : float
+        From simulations.
+    """
+
+    quantity: str
+    predicted: float
+    fitted: float
+    standard_error: float
+
+    @property
+    def z(self) -> float:
+        """Difference in standard errors."""
+        return (self.fitted - self.predicted) / self.standard_error
+
+
+def measured_slopes(
+    problem: LearningProblem, *, precision: float, seed: int = 0
+) -> tuple[Slope, ...]:
+    """Slopes of all quantities whose next order is known, predicted and simulated.
+
+    Deviations from the leading order, relative to its size, are fitted by ``c eta + b eta^2``; the
+    slope is ``c / h_max``.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    precision : float
+        Standard error of the rotation variances at each rate.
+    seed : int
+
+    Returns
+    -------
+    tuple of Slope
+        Empty where the next order is not known at once, or a network turns too far in one window.
+    """
+    theory = theory_of(problem)
+    if theory.next_order is None:
+        return ()
+    steepest = max(abs(correction) for _, correction in theory.next_order.listed())
+    top = LARGEST_CORRECTION / max(steepest, 1 / theory.validity.critical_rate)
+
+    def run(index: int, rate: float) -> Validation:
+        given = at_learning_rate(problem, rate)
+        return validate(
+            given,
+            replicas=DEFAULT_REPLICAS,
+            precision=precision,
+            theory=theory_of(given),
+            seed=int(np.random.SeedSequence((seed, index)).generate_state(1)[0]),
+        )
+
+    with suppress(RequestError):
+        runs = [run(index, share * top) for index, share in enumerate(SHARES)]
+        return tuple(_slopes(runs, theory.minimum.hessian_max))
+    return ()
+
+
+def _slopes(runs: Sequence[Validation], stiffness: float) -> Iterator[Slope]:
+    rates = np.array([run.learning_rate for run in runs])
+    for quantity in [row.quantity for row in runs[0].rows]:
+        rows = [run.row(quantity) for run in runs]
+        correction = rows[0].correction
+        if correction is None:
+            continue
+        errors = np.array([row.standard_error / row.scale for row in rows])
+        deviations = np.array([(row.simulation - row.theory) / row.scale for row in rows])
+        design = np.stack([rates, rates**2], axis=1) / errors[:, np.newaxis]
+        covariance = np.linalg.inv(design.T @ design)
+        fitted = (covariance @ design.T @ (deviations / errors))[0]
+        yield Slope(
+            quantity,
+            correction / stiffness,
+            float(fitted / stiffness),
+            float(np.sqrt(covariance[0, 0]) / stiffness),
+        )

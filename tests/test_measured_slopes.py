@@ -1,0 +1,24 @@
+"""Simulations leave the leading order as the next order says."""
+
+from __future__ import annotations
+
+import pytest
+from simulation_cases import problem
+
+from symdrift.study import read_study
+from symdrift.validation.measured_slopes import measured_slopes
+
+
+@pytest.mark.slow
+def test_predicted_slopes_are_those_of_simulations() -> None:
+    found = measured_slopes(read_study("misaligned_teacher").problem(), precision=0.004)
+    assert {"V[12]", "mu[12]", "weight variance", "excess loss"} < {s.quantity for s in found}
+    for slope in found:
+        assert abs(slope.z) < 3.5, slope
+    # Without the next order all would be predicted to vanish: that is excluded.
+    assert max(slope.predicted / slope.standard_error for slope in found) > 10
+
+
+def test_there_is_no_slope_where_the_next_order_is_out_of_reach() -> None:
+    many = problem([2.0 - 0.1 * axis for axis in range(12)], weight_decay=0.1, learning_rate=0.001)
+    assert measured_slopes(many, precision=0.1) == ()
