@@ -508,7 +508,7 @@ def test_a_network_too_wide_for_its_rotations_is_refused(monkeypatch: pytest.Mon
     given = problem(np.linspace(2.0, 1.0, 600), weight_decay=0.2, learning_rate=0.001)
     schedule = Schedule(burn_in=1, window=1, windows=8, segments=1)
     with pytest.raises(RequestError, match=r"replicas = 8 is too many: .* GiB"):
-        require_memory(given, observables(600, np.eye(600)), schedule, 8)
+        require_memory(given, 600, observables(600, 600), schedule, 8)
 
 
 def test_extrapolation_needs_two_rates() -> None:

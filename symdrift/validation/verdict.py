@@ -87,7 +87,13 @@ def summary(extrapolation: Extrapolation) -> str:
             f"{', '.join(printable(name) for name in extrapolation.undecided)}"
         )
     if extrapolation.precision is not None:
-        sentences.append(f"standard errors are at most {extrapolation.precision:.2g}")
+        errors = f"standard errors are at most {extrapolation.precision:.2g}"
+        if (wider := extrapolation.diffusion_precision) is not None:
+            errors += (
+                f", those of D_h {wider:.2g}: it is read off the representations themselves, which "
+                "fluctuate more than they have diffused"
+            )
+        sentences.append(errors)
     if extrapolation.white_noise:
         quantity, errors = max(extrapolation.white_noise, key=lambda entry: abs(entry[1]))
         sentences.append(
