@@ -34,6 +34,9 @@ class Following:
         Shape ``(planes,)``.
     stimulus_diffusion : Array
         Of each stimulus, shape ``(stimuli,)``.
+    squared_norm : Array
+        Of each representation, relative to that at the minimum; 0 where that is 0, shape
+        ``(stimuli,)``.
     weight_variance, excess_loss : float
     """
 
@@ -41,6 +44,7 @@ class Following:
     covariance: Array | None
     mean_rotation: Array
     stimulus_diffusion: Array
+    squared_norm: Array
     weight_variance: float
     excess_loss: float
 
@@ -79,6 +83,7 @@ def following(theory: Evaluation) -> Following:
             covariance=None,
             mean_rotation=np.full(planes, np.nan),
             stimulus_diffusion=np.full(len(theory.stimuli), np.nan),
+            squared_norm=np.full(len(theory.stimuli), np.nan),
             weight_variance=np.nan,
             excess_loss=np.nan,
         )
@@ -94,6 +99,9 @@ def following(theory: Evaluation) -> Following:
         stimulus_diffusion=_terms(
             [stimulus.diffusion for stimulus in theory.stimuli],
             [stimulus.diffusion for stimulus in found.stimuli],
+        ),
+        squared_norm=_terms(
+            np.ones(len(theory.stimuli)), [stimulus.squared_norm for stimulus in found.stimuli]
         ),
         weight_variance=float(
             _terms(fluctuation.weight_variance, found.fluctuation.weight_variance)

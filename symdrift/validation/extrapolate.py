@@ -43,6 +43,7 @@ from symdrift.validation.plan import (
 )
 from symdrift.validation.straight_line import weighted_limit, weighted_line
 from symdrift.validation.validate import (
+    READ_OFF,
     TOLERATED_ERRORS,
     Row,
     Validation,
@@ -203,20 +204,20 @@ class Extrapolation:
     def precision(self) -> float | None:
         """Largest standard error of an extrapolated deviation of what runs are planned for.
 
-        The diffusion of representations, seen beside their fluctuation, is known less well.
+        What is read off representations, beside their fluctuation, is known less well.
         """
-        return self._largest_error(lambda quantity: not quantity.startswith("D_h["))
+        return self._largest_error(read_off=False)
 
     @property
-    def diffusion_precision(self) -> float | None:
-        """Largest standard error of an extrapolated diffusion of a representation."""
-        return self._largest_error(lambda quantity: quantity.startswith("D_h["))
+    def precision_read_off(self) -> float | None:
+        """The same of what is read off representations."""
+        return self._largest_error(read_off=True)
 
-    def _largest_error(self, counts: Callable[[str], bool]) -> float | None:
+    def _largest_error(self, read_off: bool) -> float | None:
         errors = [
             row.deviation.standard_error
             for row in self.rows
-            if row.deviation is not None and counts(row.quantity)
+            if row.deviation is not None and row.quantity.startswith(READ_OFF) == read_off
         ]
         return max(errors, default=None)
 

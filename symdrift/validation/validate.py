@@ -58,6 +58,9 @@ FEW_PLANES = 3
 VANISHING = 1e-6
 """Correlations between planes below this are rows only where there are few planes."""
 
+READ_OFF = ("D_h[", "excess norm of ")
+"""Beginnings of quantities read off representations, whose errors no plan foresees."""
+
 NEGLIGIBLE = 1e-3
 """A theoretical value this small beside the standard error has no meaningful ratio."""
 
@@ -523,6 +526,22 @@ def _rows(
         if (size := stimulus.diffusion) > 0:
             yield row(f"D_h[{stimulus.name}]", size, found, size, term)
     fluctuation = theory.fluctuation
+    share = fluctuation.weight_variance / (2.0 * float(np.sum(theory.minimum.singular_values)))
+    for index, (stimulus, relative) in enumerate(
+        zip(theory.stimuli, later.squared_norm, strict=True)
+    ):
+        if relative and math.isfinite(relative):
+            size, change = stimulus.squared_norm, rate * relative
+            found = measured.similarity[index][index]
+            yield Row(
+                quantity=f"excess norm of {stimulus.name}",
+                theory=change * size,
+                simulation=found.value - size,
+                standard_error=found.standard_error,
+                # Of the order behind, as for other quantities that are corrected by so much.
+                allowance=SECOND_ORDER * change**2 * size,
+                scale=max(abs(change), share) * size,
+            )
     for quantity, size, found, term in (
         (
             "weight variance",

@@ -88,10 +88,10 @@ def summary(extrapolation: Extrapolation) -> str:
         )
     if extrapolation.precision is not None:
         errors = f"standard errors are at most {extrapolation.precision:.2g}"
-        if (wider := extrapolation.diffusion_precision) is not None:
+        if (wider := extrapolation.precision_read_off) is not None:
             errors += (
-                f", those of D_h {wider:.2g}: it is read off the representations themselves, which "
-                "fluctuate more than they have diffused"
+                f", and {wider:.2g} where diffusion and norm are read off the representations "
+                "themselves, which fluctuate more than they diffuse"
             )
         sentences.append(errors)
     if extrapolation.white_noise:
