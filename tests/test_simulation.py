@@ -468,7 +468,7 @@ def test_silent_axes_are_carried_along_with_the_active_ones() -> None:
 
 def gauge_rotations(gauge: Gauge, replicas: int, size: int) -> Array:
     """Rotations that a gauge remembers, shape ``(replicas, size, size)``."""
-    lanes = gauge._rotations.copy().reshape(-1, size, size, LANES)
+    lanes = gauge.rotations.copy()
     return np.asarray(lanes.transpose(0, 3, 1, 2).reshape(-1, size, size)[:replicas])
 
 

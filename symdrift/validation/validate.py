@@ -531,7 +531,7 @@ def _rows(
         zip(theory.stimuli, later.squared_norm, strict=True)
     ):
         if relative and math.isfinite(relative):
-            size, change = stimulus.squared_norm, rate * relative
+            size, change = float(stimulus.squared_norm), rate * float(relative)
             found = measured.similarity[index][index]
             yield Row(
                 quantity=f"excess norm of {stimulus.name}",
@@ -540,7 +540,7 @@ def _rows(
                 standard_error=found.standard_error,
                 # Of the order behind, as for other quantities that are corrected by so much.
                 allowance=SECOND_ORDER * change**2 * size,
-                scale=max(abs(change), share) * size,
+                scale=max(abs(change), float(share)) * size,
             )
     for quantity, size, found, term in (
         (
