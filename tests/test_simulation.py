@@ -22,7 +22,6 @@ from symdrift.simulation import simulate
 from symdrift.simulation import trajectory as trajectory_module
 from symdrift.simulation.descent import STACK_VECTORS
 from symdrift.simulation.ensemble import CHECK_EVERY, Block, Gauge
-from symdrift.simulation.lanes import LANES
 from symdrift.simulation.setup import (
     PAGE_BYTES,
     Model,
