@@ -323,8 +323,8 @@ def test_ratios_that_say_nothing_are_left_out(extrapolation: Extrapolation) -> N
     shown = validation.numbers(replace(run, rows=(*rows, *run.rows[1:]))).quantities
     assert ("$V_{12}$", *shown) == validation.numbers(run).quantities
     crowd = [replace(run.rows[0], quantity=f"displacement of {k}") for k in range(40)]
-    shown = validation.numbers(replace(run, rows=(*crowd, *run.rows[:2])))
-    assert len(shown.quantities) == 2
+    crowded = validation.numbers(replace(run, rows=(*crowd, *run.rows[:2])))
+    assert len(crowded.quantities) == 2
 
 
 @pytest.mark.slow
