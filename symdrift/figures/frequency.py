@@ -94,10 +94,7 @@ def numbers(study: Study, seed: int | None) -> FrequencySweep | None:
     return FrequencySweep(
         frequency=np.array(list(theory)),
         simulated_frequency=np.array(list(beside)),
-        curves=tuple(
-            _curve(index, [*theory.values()], runs)
-            for index in order[:_MOST_CURVES]
-        ),
+        curves=tuple(_curve(index, [*theory.values()], runs) for index in order[:_MOST_CURVES]),
         balanced=_balanced(study, symbol),
     )
 

@@ -193,8 +193,15 @@ def sum_windows(
     left = [pair[0] for pair in observed.pairs]
     right = [pair[1] for pair in observed.pairs]
     before, after = angles[:-1], angles[1:]
-    turned = rotation_matrices(observed, angles.swapaxes(0, 1))
-    following = np.einsum("iaku,ibku->abu", turned[:, :, :-1], turned[:, :, 1:])
+    # Units first and windows beside rows: products of matrices take no longer than of vectors.
+    turned = rotation_matrices(observed, angles.swapaxes(0, 1)).transpose(3, 1, 2, 0)
+
+    def multiplied(left: Array, right: Array) -> Array:
+        shape = (units, observed.hidden, -1)
+        product = left.reshape(shape) @ right.reshape(shape).swapaxes(1, 2)
+        return np.asarray(product.transpose(1, 2, 0))
+
+    following = multiplied(turned[:, :, :-1], turned[:, :, 1:])
     return WindowSums(
         windows=np.full(units, float(windows)),
         neighbours=np.full(units, float(windows - 1)),
@@ -205,7 +212,7 @@ def sum_windows(
             np.einsum("kpu,kpu->pu", before[:, left], after[:, right])
             + np.einsum("kpu,kpu->pu", after[:, left], before[:, right])
         ),
-        fading=np.einsum("iaku,ibku->abu", turned, turned),
+        fading=multiplied(turned, turned),
         fading_lagged=0.5 * (following + following.swapaxes(0, 1)),
         distance=distance.sum(axis=0),
         loss=loss.sum(axis=0),

@@ -273,6 +273,7 @@ class Extrapolation:
             "interrupted": self.interrupted,
             "completed": self.completed,
             "precision": self.precision,
+            "precision_read_off": self.precision_read_off,
             "white_noise_z": dict(self.white_noise),
             "runs": [
                 {
