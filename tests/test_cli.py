@@ -420,7 +420,7 @@ def made_extrapolation(z: float, completed: float = 1.0) -> Extrapolation:
     """A single quantity whose extrapolated ratio misses 1 by so many standard errors."""
     row = Row("V[12]", 1e-9, 2e-9, 1e-11, 0.0, 1e-9)
     similarity = Similarity(np.zeros((0, 0)), np.zeros((0, 0)), np.zeros((0, 0)))
-    run = Validation("made", 0.01, (row,), 10, 2, 5, 7, 0.02, False, 1.0, similarity, ())
+    run = Validation("made", 0.01, (row,), 10, 2, 5, 7, 0.02, False, 1.0, similarity, (), ())
     extrapolated = ExtrapolatedRow(row, Estimate(0.01 * z, 0.01), Estimate(1.0, 0.1))
     return Extrapolation(
         runs=(run, run),

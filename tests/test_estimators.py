@@ -10,6 +10,7 @@ from symdrift.simulation.estimators import (
     Estimate,
     Observables,
     WindowSums,
+    decay_rates,
     displacement_curve,
     estimate,
     measured_displacements,
@@ -41,17 +42,17 @@ def rotations(
 def sums_of(observed: Observables, angles: Array) -> WindowSums:
     windows, _, units = angles.shape
     nothing = np.zeros((windows, units))
-    stimuli = len(observed.representations)
     return sum_windows(
-        observed,
-        angles,
-        nothing,
-        nothing,
-        np.zeros((1, units)),
-        np.zeros((stimuli, stimuli, units)),
-        np.zeros((stimuli, 0, units)),
-        np.zeros((0, units)),
+        observed, angles, nothing, nothing, np.zeros((1, units)), *without_stimuli(units)
     )
+
+
+def without_stimuli(units: int) -> tuple[Array, ...]:
+    """Similarity, displacements, and means over stretches of no stimulus."""
+    return (
+        np.zeros((0, 0, units)), np.zeros((0, 0, units)), np.zeros((0, units)),
+        np.zeros((0, units)), np.zeros((0, 2, units)), np.zeros(units),
+    )  # fmt: skip
 
 
 def within(found: Estimate, truth: float, errors: float = 3.5) -> bool:
@@ -59,15 +60,15 @@ def within(found: Estimate, truth: float, errors: float = 3.5) -> bool:
 
 
 def test_planes_are_in_lexicographic_order() -> None:
-    assert observables(3, np.eye(3)).planes == ((1, 2), (1, 3), (2, 3))
-    assert observables(1, np.eye(1)).planes == ()
-    assert observables(1, np.zeros((0, 3))).planes == ((1, 2), (1, 3))
+    assert observables(3, 3).planes == ((1, 2), (1, 3), (2, 3))
+    assert observables(1, 1).planes == ()
+    assert observables(1, 3).planes == ((1, 2), (1, 3))
 
 
 @pytest.mark.parametrize("end_noise", [0.0, 3e-4])
 def test_the_long_run_covariance_and_mean_are_recovered(end_noise: float) -> None:
     """The error at the ends, here up to 180 % of ``V T``, does not enter."""
-    observed = observables(3, np.eye(3))
+    observed = observables(3, 3)
     angles = rotations(np.random.default_rng(1), 400, 200, end_noise)
     found = estimate(observed, sums_of(observed, angles), WINDOW, 0.0)
     for (left, right), entry in zip(observed.pairs, found.covariance, strict=True):
@@ -85,7 +86,7 @@ def test_the_variance_of_single_windows_would_be_biased_by_their_ends() -> None:
 
 
 def test_estimates_do_not_depend_on_the_window_length() -> None:
-    observed = observables(3, np.eye(3))
+    observed = observables(3, 3)
     angles = rotations(np.random.default_rng(2), 600, 200, 3e-4)
     joined = angles.reshape(200, 3, 3, 200).sum(axis=1)
     short = estimate(observed, sums_of(observed, angles), WINDOW, 0.0)
@@ -95,23 +96,25 @@ def test_estimates_do_not_depend_on_the_window_length() -> None:
         assert abs(one.value - other.value) < 3 * spread
 
 
-def test_stimulus_diffusion_is_that_of_the_rotated_representation() -> None:
+def test_decay_rates_are_those_of_the_rotation() -> None:
     """Against ``w' Delta w`` with ``Delta = -1/2 sum V_kk' Omega_k Omega_k'`` written out."""
     generators = np.zeros((3, 3, 3))
-    for plane, (i, j) in enumerate(observables(3, np.eye(3)).planes):
+    observed = observables(3, 3)
+    for plane, (i, j) in enumerate(observed.planes):
         generators[plane, i - 1, j - 1], generators[plane, j - 1, i - 1] = 1.0, -1.0
     delta = -0.5 * np.einsum("kl,kab,lbc->ac", TRUE_COVARIANCE, generators, generators)
-    stimuli = np.array([[1.0, 0.0, 0.0], [0.3, -1.0, 2.0]])
-    observed = observables(3, stimuli)
+    vectors = np.array([[1.0, 0.0, 0.0], [0.3, -1.0, 2.0], [0.0, 0.0, 0.0]])
     angles = rotations(np.random.default_rng(3), 400, 200, 1e-4)
-    found = estimate(observed, sums_of(observed, angles), WINDOW, 0.0)
-    for w, entry in zip(stimuli, found.stimulus_diffusion, strict=True):
-        assert within(entry, float(w @ delta @ w))
-        assert entry.standard_error < 0.02 * float(w @ delta @ w)
+    *found, still = decay_rates(observed, sums_of(observed, angles), WINDOW, vectors)
+    assert still == Estimate(0.0, 0.0)
+    for w, entry in zip(vectors, found, strict=False):
+        expected = float(w @ delta @ w / (w @ w))
+        assert within(entry, expected)
+        assert entry.standard_error < 0.02 * expected
 
 
 def test_parts_of_a_run_add_up_and_units_stand_side_by_side() -> None:
-    observed = observables(3, np.eye(3))
+    observed = observables(3, 3)
     angles = rotations(np.random.default_rng(4), 20, 6, 0.0)
     whole = sums_of(observed, angles)
     beside = sums_of(observed, angles[:, :, :2]).beside(sums_of(observed, angles[:, :, 2:]))
@@ -123,7 +126,7 @@ def test_parts_of_a_run_add_up_and_units_stand_side_by_side() -> None:
 
 
 def test_an_unfinished_unit_counts_with_the_windows_it_has() -> None:
-    observed = observables(3, np.eye(3))
+    observed = observables(3, 3)
     angles = rotations(np.random.default_rng(5), 400, 100, 0.0)
     sums = sums_of(observed, angles).beside(sums_of(observed, 100 * angles[:1, :, :50]))
     found = estimate(observed, sums, WINDOW, 0.0)
@@ -132,7 +135,7 @@ def test_an_unfinished_unit_counts_with_the_windows_it_has() -> None:
 
 def test_fluctuation_is_the_variance_about_the_mean_displacement() -> None:
     rng = np.random.default_rng(6)
-    observed = observables(2, np.zeros((0, 2)))
+    observed = observables(2, 2)
     shift, deviation = np.array([0.2, -0.1, 0.0, 0.3]), 0.05
     displacement = shift[:, np.newaxis] + deviation * rng.normal(size=(300, 4, 100))
     distance = np.sum(displacement**2, axis=1)
@@ -142,9 +145,7 @@ def test_fluctuation_is_the_variance_about_the_mean_displacement() -> None:
         distance,
         7.0 + distance,
         displacement.sum(axis=0),
-        np.zeros((0, 0, 100)),
-        np.zeros((0, 0, 100)),
-        np.zeros((0, 100)),
+        *without_stimuli(100),
     )
     found = estimate(observed, sums, WINDOW, 7.0)
     assert within(found.weight_variance, 4 * deviation**2)
@@ -153,7 +154,7 @@ def test_fluctuation_is_the_variance_about_the_mean_displacement() -> None:
 
 def test_intervals_of_95_percent_cover_the_truth_in_95_percent_of_runs() -> None:
     """400 short runs with strong end effects; the count is binomial."""
-    observed = observables(3, np.eye(3))
+    observed = observables(3, 3)
     rng = np.random.default_rng(7)
     runs, units = 400, 64
     quantile = scipy.stats.t.ppf(0.975, units - 1)
@@ -173,24 +174,22 @@ def test_intervals_of_95_percent_cover_the_truth_in_95_percent_of_runs() -> None
 
 def test_a_fast_mean_rotation_does_not_widen_the_error_of_the_variance() -> None:
     """The mean is 40 times larger than in the other tests; the scatter about it is the same."""
-    observed = observables(3, np.eye(3))
+    observed = observables(3, 3)
     rng = np.random.default_rng(17)
     errors = []
     for speed in (0.0, 40.0):
         angles = rotations(rng, 30, 400, 1e-4, speed * TRUE_MEAN)
         found = estimate(observed, sums_of(observed, angles), WINDOW, 0.0)
         assert within(found.covariance[0], TRUE_COVARIANCE[0, 0])
-        diffusion = (TRUE_COVARIANCE[0, 0] + TRUE_COVARIANCE[1, 1]) / 2
-        assert within(found.stimulus_diffusion[0], diffusion)
-        errors.append(
-            (found.covariance[0].standard_error, found.stimulus_diffusion[0].standard_error)
-        )
+        (decay,) = decay_rates(observed, sums_of(observed, angles), WINDOW, np.eye(3)[:1])
+        assert within(decay, (TRUE_COVARIANCE[0, 0] + TRUE_COVARIANCE[1, 1]) / 2)
+        errors.append((found.covariance[0].standard_error, decay.standard_error))
     np.testing.assert_allclose(errors[1], errors[0], rtol=0.25)
 
 
 def test_only_the_diagonal_is_estimated_for_many_planes() -> None:
-    assert len(observables(4, np.eye(4)).pairs) == 6 * 7 // 2
-    assert observables(6, np.eye(6)).pairs == tuple((k, k) for k in range(15))
+    assert len(observables(4, 4).pairs) == 6 * 7 // 2
+    assert observables(6, 6).pairs == tuple((k, k) for k in range(15))
 
 
 def test_the_weighted_mean_needs_two_units() -> None:
@@ -220,7 +219,7 @@ def test_displacements_are_weighted_means_over_the_units_that_have_seen_a_lag() 
     pairs = np.zeros((3, 100))
     pairs[0], pairs[1, :50], pairs[2, 0] = 40.0, 20.0, 1.0
     travelled = np.where(pairs > 0, rng.gamma(np.maximum(pairs, 1.0), 2.0), 0.0)[np.newaxis]
-    observed = observables(2, np.zeros((1, 2)))
+    observed = observables(2, 2)
     nothing = np.zeros((9, 100))
     sums = sum_windows(
         observed,
@@ -231,6 +230,7 @@ def test_displacements_are_weighted_means_over_the_units_that_have_seen_a_lag() 
         np.zeros((1, 1, 100)),
         travelled,
         pairs,
+        *without_stimuli(100)[3:],
     )
     (curve,) = measured_displacements(sums, (5, 10, 20))
     assert curve.lags.tolist() == [5.0, 10.0]

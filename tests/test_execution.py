@@ -31,7 +31,7 @@ REPLICAS = 150
 def measured(executor: Executor | None = None, threads: int | None = None) -> WindowSums:
     minimum = minimum_of(GIVEN)
     model = model_of(GIVEN, 3)
-    observed = observables(3, minimum.first_layer.T)
+    observed = observables(3, 3)
     sums, interrupted = measure(
         model, minimum, observed, np.eye(3), SCHEDULE, REPLICAS, 5, threads, executor=executor
     )
@@ -193,7 +193,7 @@ def test_divergence_on_an_executor_is_reported_and_not_repeated(
         measure(
             model_of(given, 2),
             minimum,
-            observables(2, minimum.first_layer.T),
+            observables(2, 2),
             np.eye(2),
             schedule,
             16,

@@ -22,7 +22,6 @@ from symdrift.simulation import simulate
 from symdrift.simulation import trajectory as trajectory_module
 from symdrift.simulation.descent import STACK_VECTORS
 from symdrift.simulation.ensemble import CHECK_EVERY, Block, Gauge
-from symdrift.simulation.lanes import LANES
 from symdrift.simulation.setup import (
     PAGE_BYTES,
     Model,
@@ -468,7 +467,7 @@ def test_silent_axes_are_carried_along_with_the_active_ones() -> None:
 
 def gauge_rotations(gauge: Gauge, replicas: int, size: int) -> Array:
     """Rotations that a gauge remembers, shape ``(replicas, size, size)``."""
-    lanes = gauge._rotations.copy().reshape(-1, size, size, LANES)
+    lanes = gauge.rotations.copy()
     return np.asarray(lanes.transpose(0, 3, 1, 2).reshape(-1, size, size)[:replicas])
 
 

@@ -102,7 +102,7 @@ def test_a_run_counts_what_its_schedule_says_in_every_segment() -> None:
     sums, interrupted = measure(
         model_of(GIVEN, 2),
         MINIMUM,
-        observables(2, STIMULI @ MINIMUM.first_layer.T),
+        observables(2, 2),
         STIMULI,
         schedule,
         REPLICAS,

@@ -29,7 +29,7 @@ _MOST_CURVES = 5
 
 @dataclass(frozen=True)
 class FrequencyCurve:
-    """Decay rate of the representation of one stimulus, per step.
+    """Decay rate of the representation of one stimulus by rotation, per step.
 
     Attributes
     ----------
@@ -94,10 +94,7 @@ def numbers(study: Study, seed: int | None) -> FrequencySweep | None:
     return FrequencySweep(
         frequency=np.array(list(theory)),
         simulated_frequency=np.array(list(beside)),
-        curves=tuple(
-            _curve(index, [*theory.values()], [*beside.values()], runs)
-            for index in order[:_MOST_CURVES]
-        ),
+        curves=tuple(_curve(index, [*theory.values()], runs) for index in order[:_MOST_CURVES]),
         balanced=_balanced(study, symbol),
     )
 
@@ -140,8 +137,8 @@ def caption(data: FrequencySweep) -> str:
     shown = "theory (lines)"
     if len(data.simulated_frequency):
         shown += (
-            " and direct simulation of SGD at the study's learning rate (points, one standard "
-            "error)"
+            " and the rotation of the hidden layer in direct simulations of SGD at the study's "
+            "learning rate (points, one standard error)"
         )
     text = (
         f"Decay rate of the representation of “{own.stimulus}” and of other stimuli, from rare to "
@@ -184,17 +181,15 @@ def _evaluations(
 def _curve(
     index: int,
     theory: list[Evaluation],
-    beside: list[Evaluation],
     runs: list[Validation],
 ) -> FrequencyCurve:
     name = theory[0].stimuli[index].name
-    measured = [next(row for row in run.rows if row.quantity == f"D_h[{name}]") for run in runs]
-    norms = np.array([evaluation.stimuli[index].squared_norm for evaluation in beside])
+    measured = [run.decay_rates[index] for run in runs]
     return FrequencyCurve(
         stimulus=name,
         theory=np.array([evaluation.stimuli[index].decay_rate for evaluation in theory]),
-        simulation=np.array([row.simulation for row in measured]) / norms,
-        standard_error=np.array([row.standard_error for row in measured]) / norms,
+        simulation=np.array([entry.value for entry in measured]),
+        standard_error=np.array([entry.standard_error for entry in measured]),
     )
 
 

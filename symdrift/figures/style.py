@@ -58,7 +58,7 @@ _SHORT_NAME, _LETTER = 8, 0.06
 """Letters of a turned name that stays centred, and the height of each further one in inches."""
 LONGEST_NAME = 16
 """Room of a name in a figure, in letters of usual width."""
-_OF_STIMULUS = re.compile(r"(D_h\[|displacement of )(.*?)(\]?)")
+_OF_STIMULUS = re.compile(r"(D_h\[|displacement of |excess norm of )(.*?)(\]?)")
 """Quantity of a validation that has the name of a stimulus."""
 _OF_PLANES = re.compile(r"(V|mu)\[(.*)\]")
 """Quantity of a validation that has planes for indices."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -19,8 +20,12 @@ from symdrift.study.problem import Array
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 FEWEST_STIMULI = 3
 """Stimuli from which a correlation of two tuning curves says more than a sign."""
-NETWORKS = 2048
-"""Taken where they are cheap."""
+NETWORKS = 4096
+"""At most taken where they are cheap."""
+PRECISION = 0.03
+"""Standard error, relative to the change of the tuning, that is aimed at for every lag."""
+PILOT_NETWORKS, PILOT_LAGS = 256, 8
+"""From which the scatter between networks is found: few show flat curves, which change most."""
 FLAT_NEURONS = 16
 """Neurons with a preference for flat curves that count in the mean of a network."""
 BLUR = 1e-10
@@ -32,7 +37,7 @@ FEWEST_NETWORKS = 8
 """Taken where the hidden layer is large and averages over many neurons by itself."""
 MOST_ROTATIONS = 64 * 48**2
 """Entries of the sampled rotations that are followed by default."""
-MOST_TURNS = 3_000_000
+MOST_TURNS = 6_000_000
 """Entries of the sampled rotations, times steps of their paths, beyond `USUAL_NETWORKS`."""
 MOST_PATH_STEPS = 200_000
 """Steps of a path that take a minute."""
@@ -91,8 +96,9 @@ def tuning_change(
     Parameters
     ----------
     networks : int, optional
-        At least 2; default: up to `NETWORKS`, as many as are cheap; fewer than
-        `USUAL_NETWORKS` above 48 hidden axes, and at least `FEWEST_NETWORKS`.
+        At least 2; default: as many as make the standard error `PRECISION` of the change, as far as
+        they are cheap; fewer than `USUAL_NETWORKS` above 48 hidden axes, and at least
+        `FEWEST_NETWORKS`.
     seed : int
         Of all random numbers.
     progress : callable, optional
@@ -105,6 +111,8 @@ def tuning_change(
         networks, paths would take more than `MOST_PATH_STEPS`, or the seed is negative.
     """
     times = checked_lags(lags)
+    if seed < 0:
+        raise RequestError("seed", f"= {seed} must be at least 0")
     stimuli = process.problem.stimuli
     if len(stimuli) < FEWEST_STIMULI:
         raise RequestError(
@@ -128,10 +136,10 @@ def tuning_change(
         cheap = min(MOST_ROTATIONS // (hidden * axes), MOST_TURNS // (steps * axes**2))
         fewest = int(np.clip(MOST_ROTATIONS // axes**2, FEWEST_NETWORKS, USUAL_NETWORKS))
         networks = int(np.clip(cheap, fewest, NETWORKS))
+        if networks > PILOT_NETWORKS:
+            networks = min(networks, _networks_for_precision(process, times, seed))
     if networks < 2:
         raise RequestError("networks", f"= {networks} must be at least 2")
-    if seed < 0:
-        raise RequestError("seed", f"= {seed} must be at least 0")
     rng_of = np.random.default_rng
     turns, bases, noise, flattest = np.random.SeedSequence(seed).spawn(4)
     neurons = random_frames(hidden, axes, networks, rng_of(bases))
@@ -165,6 +173,19 @@ def tuning_change(
         networks=networks,
         seed=seed,
     )
+
+
+def _networks_for_precision(process: DriftProcess, times: Array, seed: int) -> int:
+    """Networks with which the standard error is `PRECISION` of the change, from others."""
+    lags = times[:: max(1, len(times) // PILOT_LAGS)]
+    # Not the seed of any other sample: the error that is stated must not have chosen the number.
+    own = int(np.random.SeedSequence((seed, PILOT_NETWORKS)).generate_state(1)[0])
+    pilot = tuning_change(process, lags, PILOT_NETWORKS, own)
+    change = 1 - pilot.mean
+    changed = change > BLUR
+    relative = pilot.standard_error[changed] / change[changed]
+    wanted = PILOT_NETWORKS * (float(relative.max(initial=0.0)) / PRECISION) ** 2
+    return max(PILOT_NETWORKS, math.ceil(wanted))
 
 
 def _fluctuations(

@@ -21,6 +21,7 @@ from symdrift.simulation.lanes import LANES
 from symdrift.simulation.measure import SCALARS, observe
 from symdrift.simulation.random import COEFFICIENTS, replica_streams
 from symdrift.simulation.setup import Model, on_own_pages, padded_layers
+from symdrift.simulation.stretches import Stretches
 from symdrift.study.problem import Array
 
 CHECK_EVERY = 1000
@@ -64,6 +65,8 @@ class Schedule:
         Parts into which the windows of a replica are cut for the standard errors.
     halvings : int
         How often the window is halved for the shortest lag of a displacement.
+    half_stretch : int
+        Windows of half a stretch over which representations are averaged.
     """
 
     burn_in: int
@@ -71,6 +74,7 @@ class Schedule:
     windows: int
     segments: int
     halvings: int = 0
+    half_stretch: int = 1
 
     @property
     def steps(self) -> int:
@@ -137,7 +141,13 @@ class Block:
 
 
 class Gauge:
-    """Measures a block at window ends; remembers each replica's rotation."""
+    """Measures a block at window ends; remembers each replica's rotation.
+
+    Attributes
+    ----------
+    rotations : Array
+        At the last reading, shape ``(groups, p, p, LANES)``.
+    """
 
     def __init__(self, model: Model, minimum: MinimumPoint, block: Block) -> None:
         shape = model.shape
@@ -154,7 +164,8 @@ class Gauge:
         first_star, second_star = padded_layers(minimum, hidden)
         self._star = np.concatenate([np.ravel(first_star @ model.basis), np.ravel(second_star)])
         identity = np.repeat(np.eye(hidden).reshape(1, -1, 1), LANES, axis=2)
-        self._rotations = on_own_pages(np.repeat(identity, groups, axis=0))
+        rotations = on_own_pages(np.repeat(identity, groups, axis=0))
+        self.rotations = rotations.reshape(groups, hidden, hidden, LANES)
         self._arguments = (
             shape.inputs,
             hidden,
@@ -162,7 +173,7 @@ class Gauge:
             active,
             block.weights,
             on_own_pages(np.zeros(LANES * (5 * hidden**2 + shape.inputs))),
-            self._rotations,
+            rotations,
             self._star[: hidden * shape.inputs].copy(),
             self._star[hidden * shape.inputs :].copy(),
             np.ravel(model.covariance),
@@ -310,6 +321,7 @@ def _run_block(
     displacements = Displacements(
         model, stimuli, block.weights, count, schedule.halvings, schedule.doublings
     )
+    stretches = Stretches(displacements.present, gauge.rotations, count, schedule.half_stretch)
     advance_metered(block, schedule.burn_in, meter)
     gauge.read()
     gauge.take_displacement(1)
@@ -319,12 +331,14 @@ def _run_block(
     for length in np.diff(bounds):
         segment: WindowSums | None = None
         displacements.begin()
+        stretches.begin()
         while length > 0 and not meter.stopped.is_set():
             readings = []
             for window in range(min(int(length), WINDOWS_AT_A_TIME)):
                 interrupted = window % SHORT_LAGS_EVERY == 0
                 if not _pass_window(block, displacements, schedule, interrupted, meter):
                     break
+                stretches.end_window()
                 readings.append(gauge.read())
             if not readings:
                 break
@@ -338,6 +352,7 @@ def _run_block(
                 gauge.take_displacement(len(readings)),
                 gauge.take_similarity(stimuli),
                 *displacements.take(),
+                *stretches.take(),
             )
             segment = part if segment is None else segment + part
         if segment is not None:

@@ -49,31 +49,27 @@ class Observables:
         Planes of hidden axes, counted from 1, in the order in which rotations are given.
     pairs : tuple of pairs of int
         Entries of the rotation covariance, as indices of planes.
-    representations : Array
-        ``w = W* x`` of each stimulus, shape ``(stimuli, p)``.
+    hidden : int
+        Axes that turn.
     """
 
     planes: tuple[tuple[int, int], ...]
     pairs: tuple[tuple[int, int], ...]
-    representations: Array
+    hidden: int
 
 
-def observables(rank: int, representations: Array) -> Observables:
-    """Everything worth estimating for a rank and the stimuli's representations.
+def observables(rank: int, hidden: int) -> Observables:
+    """Everything worth estimating for a rank and a number of hidden units.
 
-    Parameters
-    ----------
-    representations : Array
-        ``w = W* x`` of each stimulus, shape ``(stimuli, p)``; with ``p > rank`` the planes
-        include those of an active and a silent axis.
+    With more hidden units than the rank the planes include those of an active and a silent axis.
     """
-    planes = moving_planes(rank, representations.shape[1])
+    planes = moving_planes(rank, hidden)
     indices = range(len(planes))
     if len(planes) <= ALL_PAIRS_UP_TO:
         pairs = tuple((k, other) for k in indices for other in indices if k <= other)
     else:
         pairs = tuple((k, k) for k in indices)
-    return Observables(planes=planes, pairs=pairs, representations=representations)
+    return Observables(planes=planes, pairs=pairs, hidden=hidden)
 
 
 def rotation_matrices(observed: Observables, angles: Array) -> Array:
@@ -90,7 +86,7 @@ def rotation_matrices(observed: Observables, angles: Array) -> Array:
     Array
         Shape ``(p, p, ...)``.
     """
-    hidden = observed.representations.shape[1]
+    hidden = observed.hidden
     first, second = (np.array([pair[end] for pair in observed.planes], int) - 1 for end in (0, 1))
     matrices = np.zeros((hidden, hidden, *angles.shape[1:]))
     matrices[first, second] = angles
@@ -111,8 +107,8 @@ class WindowSums:
     product, lagged : Array
         Sums of ``X_a X_b`` in one window, and symmetrised in successive ones, shape
         ``(pairs, units)``.
-    displacement, displacement_lagged : Array
-        Sums of ``|X w|^2``, and of the product in successive windows, ``(stimuli, units)``.
+    fading, fading_lagged : Array
+        Sums of ``X'X``, and symmetrised of successive windows, ``(p, p, units)``.
     distance, loss : Array
         Sums of the squared distance from the manifold and of the loss at window ends.
     normal : Array
@@ -123,6 +119,10 @@ class WindowSums:
     travelled, lag_pairs : Array
         Sums of ``|h_{t+lag} - h_t|^2``, ``(stimuli, lags, units)``, and their numbers,
         ``(lags, units)``.
+    carried, drifted, stretches : Array
+        Sums of ``|d_1 + d_2|^2 - (|d_1|^2 + |d_2|^2) / 2`` and of ``Q'(d_1 + d_2) / 2`` for
+        displacements of the mean representation from stretch to stretch, ``(stimuli, units)`` and
+        ``(stimuli, p, units)``, and their numbers, ``(units,)``.
     """
 
     windows: Array
@@ -130,14 +130,17 @@ class WindowSums:
     angle: Array
     product: Array
     lagged: Array
-    displacement: Array
-    displacement_lagged: Array
+    fading: Array
+    fading_lagged: Array
     distance: Array
     loss: Array
     normal: Array
     similarity: Array
     travelled: Array
     lag_pairs: Array
+    carried: Array
+    drifted: Array
+    stretches: Array
 
     def __add__(self, other: WindowSums) -> WindowSums:
         """Further windows of the same units."""
@@ -164,6 +167,9 @@ def sum_windows(
     similarity: Array,
     travelled: Array,
     lag_pairs: Array,
+    carried: Array,
+    drifted: Array,
+    stretches: Array,
 ) -> WindowSums:
     """Sums over successive windows of independent units.
 
@@ -180,19 +186,22 @@ def sum_windows(
     travelled, lag_pairs : Array
         Likewise ``|h_{t+lag} - h_t|^2``, shape ``(stimuli, lags, units)``, and how many,
         ``(lags, units)``.
+    carried, drifted, stretches : Array
+        Likewise what `symdrift.simulation.stretches` takes.
     """
     windows, _, units = angles.shape
     left = [pair[0] for pair in observed.pairs]
     right = [pair[1] for pair in observed.pairs]
     before, after = angles[:-1], angles[1:]
-    stimuli = len(observed.representations)
-    turned = rotation_matrices(observed, angles.swapaxes(0, 1))
-    displacement, displacement_lagged = np.zeros((2, stimuli, units))
-    for index, representation in enumerate(observed.representations):
-        # One stimulus at a time: all together would not fit for wide networks.
-        moved = np.einsum("ijku,j->iku", turned, representation)
-        displacement[index] = np.einsum("iku,iku->u", moved, moved)
-        displacement_lagged[index] = np.einsum("iku,iku->u", moved[:, :-1], moved[:, 1:])
+    # Units first and windows beside rows: products of matrices take no longer than of vectors.
+    turned = rotation_matrices(observed, angles.swapaxes(0, 1)).transpose(3, 1, 2, 0)
+
+    def multiplied(left: Array, right: Array) -> Array:
+        shape = (units, observed.hidden, -1)
+        product = left.reshape(shape) @ right.reshape(shape).swapaxes(1, 2)
+        return np.asarray(product.transpose(1, 2, 0))
+
+    following = multiplied(turned[:, :, :-1], turned[:, :, 1:])
     return WindowSums(
         windows=np.full(units, float(windows)),
         neighbours=np.full(units, float(windows - 1)),
@@ -203,14 +212,17 @@ def sum_windows(
             np.einsum("kpu,kpu->pu", before[:, left], after[:, right])
             + np.einsum("kpu,kpu->pu", after[:, left], before[:, right])
         ),
-        displacement=displacement,
-        displacement_lagged=displacement_lagged,
+        fading=multiplied(turned, turned),
+        fading_lagged=0.5 * (following + following.swapaxes(0, 1)),
         distance=distance.sum(axis=0),
         loss=loss.sum(axis=0),
         normal=normal,
         similarity=similarity,
         travelled=travelled,
         lag_pairs=lag_pairs,
+        carried=carried,
+        drifted=drifted,
+        stretches=stretches,
     )
 
 
@@ -225,7 +237,8 @@ class Estimates:
     covariance : tuple of Estimate
         Entries of ``V`` in the order of ``Observables.pairs``.
     stimulus_diffusion : tuple of Estimate
-        ``w' Delta w`` of each stimulus.
+        ``w' Delta w`` of each stimulus, from its own representation; none where no run is long
+        enough.
     weight_variance, excess_loss : Estimate
         ``tr(Gamma)``, the variance of the displacement about its mean (which is of higher
         order in the learning rate), and the loss above the minimum.
@@ -261,7 +274,11 @@ def weighted_mean(values: Array, weights: Array) -> Estimate:
 
 
 def estimate(
-    observed: Observables, sums: WindowSums, window: int, minimum_loss: float
+    observed: Observables,
+    sums: WindowSums,
+    window: int,
+    minimum_loss: float,
+    half_stretch: int = 1,
 ) -> Estimates:
     """Estimates from the sums over windows of ``window`` steps each.
 
@@ -288,14 +305,6 @@ def estimate(
 
     shift = sums.normal.sum(axis=1) / total
     variance = (sums.distance - 2.0 * (shift @ sums.normal)) / count + float(shift @ shift)
-    mean_matrix = rotation_matrices(observed, mean)
-    unit_matrices = rotation_matrices(observed, unit_mean)
-
-    def moved_centre(representation: Array) -> Array:
-        moved = mean_matrix @ representation
-        crossed = 2.0 * np.einsum("iju,j,i->u", unit_matrices, representation, moved)
-        return np.asarray(crossed - moved @ moved)
-
     return Estimates(
         mean_rotation=tuple(
             weighted_mean(angle / (count * window), sums.windows) for angle in sums.angle
@@ -306,15 +315,7 @@ def estimate(
                 observed.pairs, sums.product, sums.lagged, strict=True
             )
         ),
-        stimulus_diffusion=tuple(
-            long_run(0.5 * moved, 0.5 * lagged, 0.5 * moved_centre(representation))
-            for moved, lagged, representation in zip(
-                sums.displacement,
-                sums.displacement_lagged,
-                observed.representations,
-                strict=True,
-            )
-        ),
+        stimulus_diffusion=_stimulus_diffusion(sums, 2 * half_stretch * window),
         weight_variance=weighted_mean(variance, sums.windows),
         excess_loss=weighted_mean(sums.loss / count - minimum_loss, sums.windows),
         similarity=tuple(
@@ -322,6 +323,60 @@ def estimate(
             for row in sums.similarity
         ),
     )
+
+
+def _stimulus_diffusion(sums: WindowSums, stretch: int) -> tuple[Estimate, ...]:
+    """``w' Delta w`` of each stimulus from displacements between means over ``stretch`` steps.
+
+    The mean displacement is that of a steady rotation, and is subtracted as that of angles is.
+    Threes of stretches begin after every half: as many as half of them are independent.
+    """
+    seen = sums.stretches > 0
+    if np.count_nonzero(seen) < 2:
+        return ()
+    count, total = np.maximum(sums.stretches, 1.0), float(sums.stretches.sum())
+    unbiased = 1.0 / (1.0 - 6.0 / (total + 3.0 * np.count_nonzero(seen)))
+    found = []
+    for carried, drifted in zip(sums.carried, sums.drifted, strict=True):
+        mean = drifted.sum(axis=1) / total
+        centre = 2.0 * mean @ drifted / count - mean @ mean
+        per_unit = unbiased * (carried / count - 3.0 * centre) / (2 * stretch)
+        found.append(weighted_mean(per_unit, sums.stretches))
+    return tuple(found)
+
+
+def decay_rates(
+    observed: Observables, sums: WindowSums, window: int, representations: Array
+) -> tuple[Estimate, ...]:
+    """``w' Delta w / |w|^2`` by the measured rotation, for vectors ``w`` that turn with it.
+
+    Much sharper than by the displacement of a representation, in which the fluctuation is seen,
+    but blind to what else moves it.
+
+    Parameters
+    ----------
+    representations : Array
+        Shape ``(stimuli, p)``; what is zero does not decay.
+    """
+    total = float(sums.windows.sum())
+    mean = rotation_matrices(observed, sums.angle.sum(axis=1) / total)
+    usable = np.where(sums.neighbours > 0, sums.windows, 0.0)
+    count, adjacent = np.maximum(usable, 1.0), np.maximum(sums.neighbours, 1.0)
+    units = rotation_matrices(observed, sums.angle / count)
+    found = []
+    lengths = np.linalg.norm(representations, axis=1, keepdims=True)
+    for vector in np.divide(
+        representations, lengths, out=np.zeros_like(representations), where=lengths > 0
+    ):
+        square, lagged = (
+            np.einsum("a,abu,b->u", vector, part, vector)
+            for part in (sums.fading, sums.fading_lagged)
+        )
+        steady = mean @ vector
+        centre = 2.0 * np.einsum("iju,j,i->u", units, vector, steady) - steady @ steady
+        per_unit = square / count + 2.0 * lagged / adjacent - 3.0 * centre
+        found.append(weighted_mean(0.5 * per_unit / (1.0 - 3.0 / total) / window, usable))
+    return tuple(found)
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,13 @@ def follow(
 
 
 class Displacements:
-    """Follows the representations of a block; told of every window end and what lies between."""
+    """Follows the representations of a block; told of every window end and what lies between.
+
+    Attributes
+    ----------
+    present : Array
+        Representations at the last window end, ``(groups, stimuli, p, LANES)``.
+    """
 
     def __init__(
         self,
@@ -172,6 +178,8 @@ class Displacements:
         self._pairs = np.zeros(lags)
         self._sums = on_own_pages(np.zeros(groups * lags * count * LANES))
         self._held = on_own_pages(np.zeros((doublings + 1) * OVERLAP * representations))
+        present = on_own_pages(np.zeros(representations))
+        self.present = present.reshape(groups, count, shape.hidden, LANES)
         self._arguments = (
             shape.inputs,
             shape.hidden,
@@ -180,7 +188,7 @@ class Displacements:
             lags,
             weights,
             np.ravel(stimuli @ model.basis),
-            on_own_pages(np.zeros(representations)),
+            present,
             self._sums,
         )
 

@@ -33,8 +33,10 @@ class Following:
     mean_rotation : Array
         Shape ``(planes,)``.
     stimulus_diffusion : Array
-        Of each stimulus as the minimum represents it, turned by the rotation of the hidden layer,
-        shape ``(stimuli,)``.
+        Of each stimulus, shape ``(stimuli,)``.
+    squared_norm : Array
+        Of each representation, relative to that at the minimum; 0 where that is 0, shape
+        ``(stimuli,)``.
     weight_variance, excess_loss : float
     """
 
@@ -42,6 +44,7 @@ class Following:
     covariance: Array | None
     mean_rotation: Array
     stimulus_diffusion: Array
+    squared_norm: Array
     weight_variance: float
     excess_loss: float
 
@@ -60,7 +63,7 @@ def theory_of(problem: LearningProblem) -> Evaluation:
     return theory
 
 
-def following(theory: Evaluation, representations: Array) -> Following:
+def following(theory: Evaluation) -> Following:
     """The terms behind those of a theory.
 
     A number that is zero has no relative correction: it vanishes by a symmetry of the task, and
@@ -79,7 +82,8 @@ def following(theory: Evaluation, representations: Array) -> Following:
             variances=np.full(planes, np.nan),
             covariance=None,
             mean_rotation=np.full(planes, np.nan),
-            stimulus_diffusion=np.full(len(representations), np.nan),
+            stimulus_diffusion=np.full(len(theory.stimuli), np.nan),
+            squared_norm=np.full(len(theory.stimuli), np.nan),
             weight_variance=np.nan,
             excess_loss=np.nan,
         )
@@ -88,19 +92,16 @@ def following(theory: Evaluation, representations: Array) -> Following:
     covariance = None
     if not isinstance(drift, IndependentDrift):
         covariance = _terms(drift.covariance, found.drift.covariance)
-    turned = np.zeros((planes, *representations.shape))
-    for plane, (first, second) in enumerate(drift.planes):
-        turned[plane, :, first - 1] = representations[:, second - 1]
-        turned[plane, :, second - 1] = -representations[:, first - 1]
     return Following(
         variances=variances,
         covariance=covariance,
         mean_rotation=_terms(drift.mean_rotation, found.drift.mean_rotation),
-        stimulus_diffusion=0.5
-        * (
-            np.einsum("asc,a,asc->s", turned, variances, turned)
-            if covariance is None
-            else np.einsum("asc,ab,bsc->s", turned, covariance, turned)
+        stimulus_diffusion=_terms(
+            [stimulus.diffusion for stimulus in theory.stimuli],
+            [stimulus.diffusion for stimulus in found.stimuli],
+        ),
+        squared_norm=_terms(
+            np.ones(len(theory.stimuli)), [stimulus.squared_norm for stimulus in found.stimuli]
         ),
         weight_variance=float(
             _terms(fluctuation.weight_variance, found.fluctuation.weight_variance)

@@ -43,6 +43,7 @@ from symdrift.validation.plan import (
 )
 from symdrift.validation.straight_line import weighted_limit, weighted_line
 from symdrift.validation.validate import (
+    READ_OFF,
     TOLERATED_ERRORS,
     Row,
     Validation,
@@ -201,8 +202,23 @@ class Extrapolation:
 
     @property
     def precision(self) -> float | None:
-        """Largest standard error of an extrapolated deviation."""
-        errors = [row.deviation.standard_error for row in self.rows if row.deviation is not None]
+        """Largest standard error of an extrapolated deviation of what runs are planned for.
+
+        What is read off representations, beside their fluctuation, is known less well.
+        """
+        return self._largest_error(read_off=False)
+
+    @property
+    def precision_read_off(self) -> float | None:
+        """The same of what is read off representations."""
+        return self._largest_error(read_off=True)
+
+    def _largest_error(self, read_off: bool) -> float | None:
+        errors = [
+            row.deviation.standard_error
+            for row in self.rows
+            if row.deviation is not None and row.quantity.startswith(READ_OFF) == read_off
+        ]
         return max(errors, default=None)
 
     @property
@@ -257,6 +273,7 @@ class Extrapolation:
             "interrupted": self.interrupted,
             "completed": self.completed,
             "precision": self.precision,
+            "precision_read_off": self.precision_read_off,
             "white_noise_z": dict(self.white_noise),
             "runs": [
                 {
@@ -545,17 +562,19 @@ def _extrapolated_rows(
     ]
     for measured in (*runs[own].rows, *runs[own].displacement_rows):
         # A run cut short may lack displacements.
-        rows = [rows[measured.quantity] for rows in by_quantity if measured.quantity in rows]
-        if len(rows) < max(2, len(used)):
+        has = np.array([measured.quantity in rows for rows in by_quantity], dtype=bool)
+        if np.count_nonzero(has) < 2:
             yield ExtrapolatedRow(measured, None, None)
             continue
+        rows = [rows[measured.quantity] for rows in by_quantity if measured.quantity in rows]
+        at = stiffness[has]
         deviations = np.array([(row.simulation - row.theory) / row.scale for row in rows])
         errors = np.array([row.standard_error / row.scale for row in rows])
-        deviation, slope, curvature = weighted_line(stiffness, deviations, errors)
+        deviation, slope, curvature = weighted_line(at, deviations, errors)
         predicted = None
         if measured.correction is not None:
             predicted = measured.correction * runs[own].learning_rate / runs[own].stiffness
-            deviation, curvature = weighted_limit(stiffness, deviations, errors, predicted)
+            deviation, curvature = weighted_limit(at, deviations, errors, predicted)
         yield ExtrapolatedRow(measured, deviation, slope, curvature, predicted)
 
 

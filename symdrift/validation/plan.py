@@ -36,6 +36,7 @@ from symdrift.simulation.estimators import Observables
 from symdrift.simulation.lags import OVERLAP
 from symdrift.simulation.lanes import LANES
 from symdrift.simulation.setup import model_of, padded_layers, simulated_hidden
+from symdrift.simulation.stretches import HALVES
 from symdrift.simulation.timescales import ceiling, relaxation
 from symdrift.study.problem import Array, LearningProblem
 
@@ -535,7 +536,7 @@ def plan_single(
 
 
 def require_memory(
-    problem: LearningProblem, observed: Observables, schedule: Schedule, replicas: int
+    problem: LearningProblem, hidden: int, observed: Observables, schedule: Schedule, replicas: int
 ) -> None:
     """Refuse a run whose sums would not fit into memory.
 
@@ -544,17 +545,16 @@ def require_memory(
     RequestError
     """
     outputs, inputs = problem.teacher.shape
-    stimuli, hidden = observed.representations.shape
-    weights, planes = hidden * (inputs + outputs), len(observed.planes)
+    stimuli, weights = len(problem.stimuli), hidden * (inputs + outputs)
     lags = len(schedule.lags)
-    per_unit = planes + 2 * len(observed.pairs) + 2 * stimuli + weights + stimuli**2
-    per_unit += (stimuli + 1) * lags
+    per_unit = len(observed.planes) + 2 * len(observed.pairs) + 2 * hidden**2 + weights
+    per_unit += stimuli * (hidden + 1 + stimuli) + (stimuli + 1) * lags
     # The sums of all units, the same while they are joined, and the weights themselves.
     kept = replicas * (2 * schedule.segments * per_unit + 2 * weights)
     # In every thread: rotations of some windows as matrices, products of inputs.
     block = min(replicas, max(LANES, replicas_per_block(model_of(problem, hidden))))
     passing = block * (2 * WINDOWS_AT_A_TIME * (hidden**2 + hidden) + 2 * inputs**2 + 2 * weights)
-    passing += block * stimuli * hidden * OVERLAP * lags
+    passing += block * stimuli * hidden * (OVERLAP * lags + HALVES + 2)
     needed = 8 * (kept + available_processors() * passing)
     available = available_memory()
     if needed > available:

@@ -11,7 +11,6 @@ from statistics import NormalDist
 import numpy as np
 
 from symdrift.errors import RequestError, counted
-from symdrift.evaluation.dense.landscape import MinimumPoint
 from symdrift.evaluation.dense.operator import expected_loss
 from symdrift.evaluation.result import Evaluation
 from symdrift.execution import Diverged, require_counts
@@ -25,11 +24,13 @@ from symdrift.simulation.estimators import (
     Estimate,
     Estimates,
     Observables,
+    decay_rates,
     estimate,
     measured_displacements,
     observables,
 )
 from symdrift.simulation.setup import model_of, padded_layers, simulated_hidden
+from symdrift.simulation.stretches import half_stretch
 from symdrift.simulation.timescales import relaxation
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.validation.expected import following, theory_of
@@ -56,6 +57,9 @@ MOST_DIRECTIONS = 200
 FEW_PLANES = 3
 VANISHING = 1e-6
 """Correlations between planes below this are rows only where there are few planes."""
+
+READ_OFF = ("D_h[", "excess norm of ")
+"""Beginnings of quantities read off representations, whose errors no plan foresees."""
 
 NEGLIGIBLE = 1e-3
 """A theoretical value this small beside the standard error has no meaningful ratio."""
@@ -165,6 +169,9 @@ class Validation(Record):
     displacement : tuple of Displacement
         One per stimulus; none beyond `MOST_DIRECTIONS`, where their theory at every rate would
         take longer than the simulation.
+    decay_rates : tuple of Estimate
+        Of the stimuli as the minimum represents them, by the measured rotation of the hidden
+        layer.
     """
 
     recorded = (
@@ -184,6 +191,7 @@ class Validation(Record):
     completed: float
     similarity: Similarity
     displacement: tuple[Displacement, ...]
+    decay_rates: tuple[Estimate, ...]
 
     @property
     def critical_z(self) -> float:
@@ -332,20 +340,33 @@ def compile_for(problem: LearningProblem) -> None:
     # A small rate: a few steps must not diverge.
     slow = replace(problem, learning_rate=1e-3 * problem.learning_rate)
     minimum = minimum_of(slow)
-    stimuli, _, observed = _observed(slow, minimum)
+    hidden = simulated_hidden(slow, minimum)
     schedule = Schedule(burn_in=1, window=2, windows=4, segments=2, halvings=1)
-    model = model_of(slow, simulated_hidden(slow, minimum))
-    measure(model, minimum, observed, stimuli, schedule, 1, 0, 1, None, None)
+    model, observed = model_of(slow, hidden), observables(minimum.rank, hidden)
+    measure(model, minimum, observed, _rows_of_stimuli(slow), schedule, 1, 0, 1, None, None)
 
 
-def _observed(
-    problem: LearningProblem, minimum: MinimumPoint
-) -> tuple[Array, Array, Observables]:
-    """Stimuli as rows, how the minimum represents them, and what is measured of networks."""
+def _rows_of_stimuli(problem: LearningProblem) -> Array:
     count, inputs = len(problem.stimuli), problem.teacher.shape[1]
-    stimuli = np.array([stimulus.vector for stimulus in problem.stimuli]).reshape(count, inputs)
-    representations = stimuli @ padded_layers(minimum, simulated_hidden(problem, minimum))[0].T
-    return stimuli, representations, observables(minimum.rank, representations)
+    return np.array([stimulus.vector for stimulus in problem.stimuli]).reshape(count, inputs)
+
+
+def _averaging(problem: LearningProblem, theory: Evaluation, schedule: Schedule) -> Schedule:
+    """The schedule with stretches that suit the stimulus in the middle.
+
+    The fluctuation is taken to be shared by all weights alike.
+    """
+    moving = [
+        (float(stimulus.vector @ stimulus.vector), found.diffusion)
+        for stimulus, found in zip(problem.stimuli, theory.stimuli, strict=True)
+        if found.diffusion > 0
+    ]
+    if not moving:
+        return schedule
+    shared = theory.fluctuation.weight_variance / sum(problem.teacher.shape)
+    ratio = float(np.median([shared * size / diffusion for size, diffusion in moving]))
+    windows = schedule.windows // schedule.segments
+    return replace(schedule, half_stretch=half_stretch(ratio, 2.0 * schedule.window, windows))
 
 
 def run_planned(
@@ -361,8 +382,10 @@ def run_planned(
     """Simulate a problem as planned and compare with a theory; otherwise as `validate`."""
     minimum = minimum_of(problem)
     hidden = simulated_hidden(problem, minimum)
-    stimuli, representations, observed = _observed(problem, minimum)
-    require_memory(problem, observed, schedule, replicas)
+    stimuli, observed = _rows_of_stimuli(problem), observables(minimum.rank, hidden)
+    representations = stimuli @ padded_layers(minimum, hidden)[0].T
+    schedule = _averaging(problem, theory, schedule)
+    require_memory(problem, hidden, observed, schedule, replicas)
     stiffness = problem.learning_rate * theory.minimum.hessian_max
     log_stage(
         f"simulating {counted(replicas, 'replica')} of {schedule.steps} steps at learning rate "
@@ -393,7 +416,7 @@ def run_planned(
     minimum_loss = expected_loss(
         minimum.point, problem.teacher, problem.input_covariance, problem.weight_decay
     )
-    measured = estimate(observed, sums, schedule.window, minimum_loss)
+    measured = estimate(observed, sums, schedule.window, minimum_loss, schedule.half_stretch)
     slowest_rate = problem.learning_rate * relaxation(problem, minimum).slowest
     displacements: tuple[Displacement, ...] = ()
     if minimum.rank * (sum(problem.teacher.shape) - minimum.rank) <= MOST_DIRECTIONS:
@@ -415,6 +438,7 @@ def run_planned(
             np.array([[entry.standard_error for entry in row] for row in measured.similarity]),
         ),
         displacement=displacements,
+        decay_rates=decay_rates(observed, sums, schedule.window, representations),
     )
 
 
@@ -461,7 +485,7 @@ def _rows(
             correction=correction,
         )
 
-    drift, later = theory.drift, following(theory, observed.representations)
+    drift, later = theory.drift, following(theory)
     names = ["".join(map(str, plane)) for plane in drift.planes]
     if any(max(plane) > 9 for plane in drift.planes):
         names = [f"{first},{second}" for first, second in drift.planes]
@@ -497,11 +521,27 @@ def _rows(
             mean = replace(mean, allowance=TOLERATED_STIFFNESS * stiffness * abs(expected))
         yield mean
     for stimulus, found, term in zip(
-        theory.stimuli, measured.stimulus_diffusion, later.stimulus_diffusion, strict=True
+        theory.stimuli, measured.stimulus_diffusion, later.stimulus_diffusion, strict=False
     ):
         if (size := stimulus.diffusion) > 0:
             yield row(f"D_h[{stimulus.name}]", size, found, size, term)
     fluctuation = theory.fluctuation
+    share = fluctuation.weight_variance / (2.0 * float(np.sum(theory.minimum.singular_values)))
+    for index, (stimulus, relative) in enumerate(
+        zip(theory.stimuli, later.squared_norm, strict=True)
+    ):
+        if relative and math.isfinite(relative):
+            size, change = float(stimulus.squared_norm), rate * float(relative)
+            found = measured.similarity[index][index]
+            yield Row(
+                quantity=f"excess norm of {stimulus.name}",
+                theory=change * size,
+                simulation=found.value - size,
+                standard_error=found.standard_error,
+                # Of the order behind, as for other quantities that are corrected by so much.
+                allowance=SECOND_ORDER * change**2 * size,
+                scale=max(abs(change), float(share)) * size,
+            )
     for quantity, size, found, term in (
         (
             "weight variance",

@@ -87,7 +87,13 @@ def summary(extrapolation: Extrapolation) -> str:
             f"{', '.join(printable(name) for name in extrapolation.undecided)}"
         )
     if extrapolation.precision is not None:
-        sentences.append(f"standard errors are at most {extrapolation.precision:.2g}")
+        known = f"standard errors are at most {extrapolation.precision:.2g}"
+        if (wider := extrapolation.precision_read_off) is not None:
+            known += (
+                f", and {wider:.2g} where diffusion and norm are read off the representations "
+                "themselves, which fluctuate more than they diffuse"
+            )
+        sentences.append(known)
     if extrapolation.white_noise:
         quantity, errors = max(extrapolation.white_noise, key=lambda entry: abs(entry[1]))
         sentences.append(
