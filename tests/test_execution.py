@@ -22,7 +22,6 @@ from symdrift.simulation.ensemble import FEWEST_BLOCKS, Schedule, blocks_of, mea
 from symdrift.simulation.estimators import WindowSums, observables
 from symdrift.simulation.setup import model_of
 from symdrift.validation.plan import minimum_of
-from symdrift.validation.validate import validate
 
 GIVEN = problem([2.0, 1.0, 0.7], weight_decay=0.3, learning_rate=0.005)
 SCHEDULE = Schedule(burn_in=500, window=700, windows=9, segments=2)
@@ -183,13 +182,25 @@ def test_errors_travel_between_processes_whole() -> None:
     assert (refused.field, refused.problem) == ("learning.rate", "= 5 is unstable")
 
 
-def test_divergence_on_an_executor_is_reported_and_not_repeated() -> None:
+def test_divergence_on_an_executor_is_reported_and_not_repeated(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     given = problem([3.0, 1.0], weight_decay=0.2, learning_rate=0.116)
-    with (
-        ThreadPoolExecutor(2) as executor,
-        pytest.raises(RequestError, match=r"rate = 0\.116 makes SGD diverge within \d+ steps"),
-    ):
-        validate(given, executor=executor)
+    minimum = minimum_of(given)
+    # So long a burn-in that no window is read, whose rotations could be refused first.
+    schedule = Schedule(burn_in=50_000, window=10, windows=2, segments=1)
+    with ThreadPoolExecutor(2) as executor, pytest.raises(Diverged, match=r"by step \d+"):
+        measure(
+            model_of(given, 2),
+            minimum,
+            observables(2, minimum.first_layer.T),
+            np.eye(2),
+            schedule,
+            16,
+            5,
+            executor=executor,
+        )
+    assert "run again" not in caplog.text
 
 
 def test_progress_on_an_executor_reaches_the_end() -> None:

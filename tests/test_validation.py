@@ -16,6 +16,7 @@ from symdrift.errors import RequestError
 from symdrift.evaluation import dense
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Drift, Evaluation, IndependentDrift
+from symdrift.execution import Diverged
 from symdrift.inputs import Elliptical, Samples, StimulusSet
 from symdrift.simulation import simulate
 from symdrift.simulation.estimators import displacement_curve
@@ -394,6 +395,16 @@ def test_progress_never_goes_back() -> None:
 def test_a_run_too_short_for_its_windows_is_refused() -> None:
     with pytest.raises(RequestError, match=r"steps = 100 is too short: .* at least \d+"):
         compared(TWO, steps=100)
+
+
+def test_divergence_is_refused_with_step_and_stiffness(monkeypatch: pytest.MonkeyPatch) -> None:
+    def diverges(*_: object) -> None:
+        raise Diverged(128)
+
+    monkeypatch.setattr(validation_module, "measure", diverges)
+    stated = r"^learning\.rate = 0\.005 makes SGD diverge within 128 steps .* is 0\.0\d+\); lower it"
+    with pytest.raises(RequestError, match=stated):
+        validate(TWO, steps=20_000, replicas=8)
 
 
 def test_more_replicas_than_fit_into_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
