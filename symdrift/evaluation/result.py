@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.corrections import Corrections
+from symdrift.evaluation.several_minima import StrictMinimum
 from symdrift.evaluation.validity import Validity
 from symdrift.inputs import input_record, read_only
 from symdrift.records import Record, plain
@@ -52,7 +53,7 @@ class Certificate(Record):
         Starting points from which the loss was minimised.
     runner_up : float or None
         Relative distance in loss to the best different stationary point met from the
-        other starts; ``None`` where there was none.
+        other starts; ``None`` where there was none, and for another minimum than the lowest.
     """
 
     # The curvatures are those of the minimum, which has them too.
@@ -74,7 +75,9 @@ class Minimum(Record):
     expected loss on the manifold (label noise and weight decay included);
     ``hessian_min`` and ``hessian_max`` are the extreme Hessian eigenvalues on the
     normal space (all normal directions, those that noise never reaches included);
-    ``certificate`` is the evidence of a numerical minimum, ``None`` for a derived formula.
+    ``certificate`` is the evidence of a numerical minimum, ``None`` for a derived formula;
+    ``number`` is its place in the order of losses among the strict minima, of which ``others``
+    has the lowest.
     """
 
     rank: int
@@ -83,13 +86,16 @@ class Minimum(Record):
     hessian_min: float
     hessian_max: float
     certificate: Certificate | None = None
+    number: int = 1
+    others: tuple[StrictMinimum, ...] = ()
 
     def __post_init__(self) -> None:
         self.singular_values.setflags(write=False)
 
     def written(self) -> tuple[str, ...]:
-        """A closed form has no certificate."""
+        """A closed form has no certificate, and a minimum without others no number."""
         absent = () if self.certificate else ("certificate",)
+        absent += () if self.others else ("number", "others")
         return tuple(name for name in super().written() if name not in absent)
 
 

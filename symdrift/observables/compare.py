@@ -15,7 +15,7 @@ import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import applies
-from symdrift.evaluation.dense.landscape import solve_minimum
+from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation, stimulus_drift
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_drift
@@ -278,9 +278,7 @@ def _decay_rates(problem: LearningProblem, decay: Array) -> list[float]:
     layer = (
         aligned_layer(problem)
         if applies(problem) is None
-        else solve_minimum(
-            problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
-        )
+        else minimum_of(problem)
     )
     delta, still = np.diag(decay), np.zeros((decay.size, decay.size))
     return [

@@ -13,7 +13,7 @@ from symdrift.derivation.symbolic import symbolic
 from symdrift.derivation.symbols import plain_latex, symbol
 from symdrift.derivation.vocabulary import KURTOSIS
 from symdrift.errors import RequestError
-from symdrift.evaluation.closed_form import active_axes, align, evaluate
+from symdrift.evaluation.closed_form import active_axes, align, evaluate, learned_axes
 from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.expressions import Expression, expanded_terms
 from symdrift.expressions import Symbol as Named
@@ -45,6 +45,7 @@ CALLED: Mapping[str, tuple[str, str]] = MappingProxyType(
         "learning.weight_decay": ("weight decay",) * 2,
         "learning.batch": ("batch size",) * 2,
         "learning.synaptic_noise": ("variance of the synaptic noise",) * 2,
+        "learning.minimum": ("number of the minimum",) * 2,
     }
 )
 """What the numbers of a field are, one of them and several."""
@@ -495,5 +496,6 @@ def _active(study: Study, aligned: int, hidden: int) -> tuple[int, ...]:
         inputs=axes.input_variances.size,
         outputs=problem.label_noise.size,
         hidden=problem.hidden,
+        learned=learned_axes(problem),
     )
     return tuple(int(k) for k in active_axes(values))

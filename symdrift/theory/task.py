@@ -14,7 +14,7 @@ from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.derivation.vocabulary import I_INDEX, KURTOSIS, L_INDEX, RANK, REACH, REACH_RANK
 from symdrift.evaluation.closed_form import Alignment, align
-from symdrift.evaluation.dense import MinimumPoint, solve_minimum
+from symdrift.evaluation.dense import MinimumPoint, minimum_of
 from symdrift.inputs import InputDistribution, Samples, mean_share, percentage
 from symdrift.study import EllipticalInputs, GaussianInputs, Study
 from symdrift.study.problem import Array, LearningProblem
@@ -61,9 +61,7 @@ def task(study: Study) -> Iterator[Step]:
         yield _outlook(study)
         return
     problem = study.problem()
-    minimum = solve_minimum(
-        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
-    )
+    minimum = minimum_of(problem)
     yield _minimum(study, problem, minimum)
     kurtosis = problem.inputs.kurtosis
     if kurtosis is not None and has_explicit_rate(study) and minimum.rank == 2:

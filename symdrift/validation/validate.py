@@ -11,7 +11,7 @@ from statistics import NormalDist
 import numpy as np
 
 from symdrift.errors import RequestError, counted
-from symdrift.evaluation.dense.landscape import MinimumPoint
+from symdrift.evaluation.dense.landscape import MinimumPoint, minimum_of
 from symdrift.evaluation.dense.operator import expected_loss
 from symdrift.evaluation.result import Evaluation
 from symdrift.execution import Diverged, require_counts
@@ -38,7 +38,6 @@ from symdrift.validation.plan import (
     PRECISION,
     WINDOW_RELAXATIONS,
     mean_rotation_scales,
-    minimum_of,
     plan_single,
     require_memory,
 )
