@@ -13,6 +13,7 @@ import click
 from symdrift.cli.options import (
     approximation_option,
     json_option,
+    minimum_option,
     plot_option,
     set_option,
     study_argument,
@@ -33,6 +34,7 @@ _COLUMN = 13
 )
 @study_argument
 @set_option
+@minimum_option
 @click.option(
     "--sweep",
     "sweeps",
@@ -64,6 +66,7 @@ _COLUMN = 13
 def evaluate(
     study: str,
     assignments: Sequence[str],
+    minimum: int | None,
     sweeps: Sequence[str],
     as_json: bool,
     as_csv: bool,
@@ -86,7 +89,7 @@ def evaluate(
     from symdrift.evaluation.sweep import parse_axis, sweep
 
     axes = [parse_axis(text) for text in sweeps]
-    chosen = chosen_study(study, assignments)
+    chosen = chosen_study(study, assignments, minimum)
     with ExitStack() as afterwards, progress_shown("evaluating") as progress:
         points = sweep(chosen, axes, method, approximation, progress, quantities, as_json, order)
         # Printed even when the picture cannot be drawn.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,13 +12,20 @@ import click
 from symdrift.cli.options import (
     approximation_option,
     json_option,
+    minimum_option,
     plot_option,
     seed_option,
     set_option,
     study_argument,
 )
 from symdrift.cli.requests import chosen_study, require_one_format
-from symdrift.cli.terminal import output_console, print_result, print_tables, progress_shown
+from symdrift.cli.terminal import (
+    output_console,
+    print_result,
+    print_tables,
+    progress_shown,
+    say_warnings,
+)
 
 if TYPE_CHECKING:
     from symdrift.observables import Observation
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: symdrift observe digits --times 1e3:4e7:121:log --plot digits.pdf")
 @study_argument
 @set_option
+@minimum_option
 @click.option(
     "--times",
     metavar="LO:HI:NUM[:log]",
@@ -46,6 +53,7 @@ if TYPE_CHECKING:
 def observe(
     study: str,
     assignments: Sequence[str],
+    minimum: int | None,
     times: str | None,
     seed: int,
     as_json: bool,
@@ -67,7 +75,7 @@ def observe(
     from symdrift.observables.observation import parse_times
 
     lags = None if times is None else parse_times(times)
-    problem = chosen_study(study, assignments).problem()
+    problem = chosen_study(study, assignments, minimum).problem()
     with ExitStack() as afterwards, progress_shown("observing") as progress:
         observation = run_observe(problem, lags, approximation, seed, progress)
         # Printed even when the picture cannot be drawn.
@@ -89,8 +97,7 @@ def _print(observation: Observation, as_json: bool, as_csv: bool) -> None:
         as_json,
         as_csv,
     )
-    for warning in observation.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+    say_warnings(observation.warnings)
 
 
 def _print_observation(observation: Observation) -> None:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from symdrift.study import Study
 
 
-def chosen_study(name: str, assignments: Sequence[str]) -> Study:
-    """Study of that name or path, with the assignments ``PATH=VALUE`` made.
+def chosen_study(name: str, assignments: Sequence[str], minimum: int | None = None) -> Study:
+    """Study of that name or path, with the assignments ``PATH=VALUE`` made, at that minimum.
 
     Raises
     ------
@@ -26,6 +26,8 @@ def chosen_study(name: str, assignments: Sequence[str]) -> Study:
     from symdrift.study import read_study
 
     values: dict[str, str | float] = {}
+    if minimum is not None:
+        values["learning.minimum"] = minimum
     for text in assignments:
         path, equals, value = text.partition("=")
         if not equals or not path.strip() or not value.strip():

@@ -345,7 +345,8 @@ def isotropic_comparison(problem: LearningProblem) -> DriftComparison:
     size = len(problem.input_covariance)
     variance = float(np.trace(problem.input_covariance)) / size
     try:
-        counterpart = evaluate(replace(problem, inputs=Gaussian(variance * np.eye(size))))
+        inputs = Gaussian(variance * np.eye(size))
+        counterpart = evaluate(replace(problem, inputs=inputs, minimum=1))
     except RequestError as error:
         raise RequestError(
             "inputs", f"have no isotropic counterpart of equal total variance: {error}"
@@ -441,6 +442,7 @@ def _sizes(problem: LearningProblem, variance: float) -> tuple[SizeRow, ...]:
             teacher=gain * np.eye(size),
             label_noise=np.full(size, float(np.mean(problem.label_noise))),
             stimuli=(),
+            minimum=1,
         )
         evaluation = evaluate(network, quantities="stimuli")
         values = evaluation.minimum.singular_values

@@ -156,6 +156,11 @@ def _others(problem: LearningProblem, minimum: MinimumPoint) -> tuple[StrictMini
     return tuple(replace(other, loss=other.loss + added) for other in minimum.others)
 
 
+def minimum_warnings(problem: LearningProblem) -> tuple[str, ...]:
+    """Say which strict minima there are beside that of a problem."""
+    return several_warnings(problem.minimum, _others(problem, minimum_of(problem)))
+
+
 def _fluctuation(
     problem: LearningProblem, minimum: MinimumPoint, fluctuation: NormalFluctuation
 ) -> Fluctuation:
