@@ -93,6 +93,8 @@ class Subject:
         The numbers that the study gives to its symbols, exactly.
     synaptic_noise : bool
         Whether every weight also receives a change of its own.
+    minimum : sympy.Expr
+        Number of the strict minimum in the order of losses.
     called : str
         Sentence that says what each of them stands for; empty where there is none.
     inline : dict of str to sympy.Basic
@@ -110,6 +112,7 @@ class Subject:
     batch: sp.Expr
     values: Mapping[sp.Symbol, sp.Expr]
     synaptic_noise: bool
+    minimum: sp.Expr
     called: str
     inline: Mapping[str, sp.Basic]
 
@@ -275,6 +278,7 @@ def subject_of(study: Study) -> Subject:
         batch=exact(study.learning.batch),
         values=values,
         synaptic_noise=has_synaptic_noise(study),
+        minimum=exact(study.learning.minimum),
         called=sentence + turned,
         inline={**inline, **eigenvalues},
         **sizes,
