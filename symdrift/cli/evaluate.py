@@ -16,9 +16,10 @@ from symdrift.cli.options import (
     minimum_option,
     plot_option,
     set_option,
+    steps_per_day_option,
     study_argument,
 )
-from symdrift.cli.requests import chosen_study, require_one_format
+from symdrift.cli.requests import chosen_study, require_days, require_one_format
 from symdrift.cli.terminal import output_console, print_result, print_tables, progress_shown
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _COLUMN = 13
 @study_argument
 @set_option
 @minimum_option
+@steps_per_day_option
 @click.option(
     "--sweep",
     "sweeps",
@@ -67,6 +69,7 @@ def evaluate(
     study: str,
     assignments: Sequence[str],
     minimum: int | None,
+    steps_per_day: float | None,
     sweeps: Sequence[str],
     as_json: bool,
     as_csv: bool,
@@ -82,6 +85,7 @@ def evaluate(
     JSON has the full covariance of rotations, CSV and table its diagonal.
     """
     require_one_format(as_json, as_csv)
+    require_days(steps_per_day, as_csv)
     if plot is not None:
         from symdrift.cli.plots import require_picture
 
@@ -92,6 +96,8 @@ def evaluate(
     chosen = chosen_study(study, assignments, minimum)
     with ExitStack() as afterwards, progress_shown("evaluating") as progress:
         points = sweep(chosen, axes, method, approximation, progress, quantities, as_json, order)
+        if steps_per_day is not None:
+            points = points.in_days(steps_per_day)
         # Printed even when the picture cannot be drawn.
         afterwards.callback(_print, points, as_json, as_csv)
         if plot is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,10 @@ from symdrift.cli.options import (
     plot_option,
     seed_option,
     set_option,
+    steps_per_day_option,
     study_argument,
 )
-from symdrift.cli.requests import chosen_study, require_one_format
+from symdrift.cli.requests import chosen_study, require_days, require_one_format
 from symdrift.cli.terminal import (
     output_console,
     print_result,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 @study_argument
 @set_option
 @minimum_option
+@steps_per_day_option
 @click.option(
     "--times",
     metavar="LO:HI:NUM[:log]",
@@ -54,6 +57,7 @@ def observe(
     study: str,
     assignments: Sequence[str],
     minimum: int | None,
+    steps_per_day: float | None,
     times: str | None,
     seed: int,
     as_json: bool,
@@ -67,6 +71,7 @@ def observe(
     days, similarity of stimuli, decay of a fixed decoder, tuning of single neurons.
     """
     require_one_format(as_json, as_csv)
+    require_days(steps_per_day, as_csv)
     if plot is not None:
         from symdrift.cli.plots import require_picture
 
@@ -78,6 +83,7 @@ def observe(
     problem = chosen_study(study, assignments, minimum).problem()
     with ExitStack() as afterwards, progress_shown("observing") as progress:
         observation = run_observe(problem, lags, approximation, seed, progress)
+        observation = replace(observation, steps_per_day=steps_per_day)
         # Printed even when the picture cannot be drawn.
         afterwards.callback(_print, observation, as_json, as_csv)
         if plot is not None:
@@ -105,6 +111,7 @@ def _print_observation(observation: Observation) -> None:
 
     console = output_console()
     console.print(
-        f"{observation.study}: {observation.approximation} statistics; lags in SGD steps",
+        f"{observation.study}: {observation.approximation} statistics; "
+        f"lags in {'SGD steps' if observation.steps_per_day is None else 'days'}",
     )
     print_tables(console, observation_tables(observation))

@@ -26,6 +26,12 @@ minimum_option = click.option(
     help="Strict minimum in the order of losses, where there are several; default: that of the "
     "study, 1.",
 )
+steps_per_day_option = click.option(
+    "--steps-per-day",
+    type=float,
+    metavar="N",
+    help="Times in days of N SGD steps; rates stay per step.",
+)
 steps_option = click.option(
     "--steps", type=int, metavar="N", help="SGD steps of each replica; default: from theory."
 )

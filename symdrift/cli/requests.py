@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,16 @@ def require_one_format(as_json: bool, as_csv: bool) -> None:
     """Refuse JSON and CSV at once."""
     if as_json and as_csv:
         raise RequestError("--json", "and --csv exclude each other; give one of them")
+
+
+def require_days(steps_per_day: float | None, as_csv: bool) -> None:
+    """Refuse a length of the day that is none, and CSV, which is per step."""
+    if steps_per_day is None:
+        return
+    if not 0 < steps_per_day < math.inf:
+        raise RequestError("--steps-per-day", f"= {steps_per_day:g} must be a positive number")
+    if as_csv:
+        raise RequestError("--steps-per-day", "and --csv exclude each other: CSV is per step")
 
 
 def output_directory(out: Path | None, study: Study) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from symdrift.evaluation.lifetimes import lifetimes_table
 from symdrift.evaluation.validity import MEANINGS, Validity
 from symdrift.inputs import input_facts
 from symdrift.tables import Table, html_page, printed, record_table
@@ -143,6 +144,7 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table]:
             ),
             caption=_EXPECTED if evaluation.next_order else "",
         ),
+        lifetimes_table(evaluation.lifetimes, evaluation.steps_per_day),
         _validity_table(evaluation.validity),
     ]
 

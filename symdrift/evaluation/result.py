@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.corrections import Corrections
+from symdrift.evaluation.lifetimes import Lifetime, days_record, lifetime
 from symdrift.evaluation.several_minima import StrictMinimum
 from symdrift.evaluation.validity import Validity
 from symdrift.inputs import input_record, read_only
@@ -273,11 +274,13 @@ class Evaluation(Record):
         record has the two matrices.
     next_order : Corrections or None
         What the numbers are corrected by at the next order in the learning rate.
+    steps_per_day : float or None
+        Where it is known tables have days, and the record a block of times in days.
     """
 
     recorded = (
         "study", "method", "approximation", "parameters", "minimum", "fluctuation", "drift",
-        "hidden_layer", "stimuli", "validity", "next_order", "warnings",
+        "hidden_layer", "stimuli", "days", "validity", "next_order", "warnings",
     )  # fmt: skip
 
     study: str
@@ -294,6 +297,7 @@ class Evaluation(Record):
     warnings: tuple[str, ...]
     quantities: str = "all"
     next_order: Corrections | None = None
+    steps_per_day: float | None = None
 
     def __post_init__(self) -> None:
         self.decay_matrix.setflags(write=False)
@@ -304,9 +308,21 @@ class Evaluation(Record):
         """How the hidden layer turns, without its planes."""
         return {"decay_matrix": self.decay_matrix, "mean_rotation": self.mean_rotation}
 
+    @property
+    def lifetimes(self) -> tuple[Lifetime, ...]:
+        """How long representations last, by stimulus, in SGD steps."""
+        return tuple(map(lifetime, self.stimuli))
+
+    @property
+    def days(self) -> dict[str, Any]:
+        """The same in days."""
+        return days_record(self.lifetimes, self.steps_per_day or 1.0)
+
     def written(self) -> tuple[str, ...]:
-        """By plane or as two matrices, and corrections where there are any."""
+        """By plane or as two matrices, days and corrections where there are any."""
         left_out = {"hidden_layer" if self.quantities == "all" else "drift"}
+        if self.steps_per_day is None:
+            left_out.add("days")
         if self.next_order is None:
             left_out.add("next_order")
         return tuple(name for name in self.recorded if name not in left_out)
