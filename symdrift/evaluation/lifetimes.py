@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from symdrift.records import Record, plain
+from symdrift.records import Record
 from symdrift.tables import Table, record_table
 
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ class Lifetime(Record):
 
     def in_days(self, steps_per_day: float) -> dict[str, Any]:
         """The record in days."""
-        days = {
+        days: dict[str, Any] = {
             name: None if (steps := getattr(self, name)) is None else steps / steps_per_day
             for name in self.times
         }
-        return plain(replace(self, **days))  # type: ignore[no-any-return]
+        return replace(self, **days).to_dict()
 
 
 def lifetime(drift: StimulusDrift) -> Lifetime:

@@ -95,7 +95,7 @@ class Minimum(Record):
 
     def written(self) -> tuple[str, ...]:
         """A closed form has no certificate, and a minimum without others no number."""
-        absent = () if self.certificate else ("certificate",)
+        absent: tuple[str, ...] = () if self.certificate else ("certificate",)
         absent += () if self.others else ("number", "others")
         return tuple(name for name in super().written() if name not in absent)
 

@@ -98,13 +98,15 @@ def _in_days(data: Observation) -> Observation:
             changes["decorrelation_time"] = record.decorrelation_time / steps
         return replace(record, **changes)
 
-    several = ("displacement", "autocorrelation", "angle", "decoder")
     return replace(
         data,
         times=data.times / steps,
+        displacement=tuple(map(scaled, data.displacement)),
+        autocorrelation=tuple(map(scaled, data.autocorrelation)),
+        angle=tuple(map(scaled, data.angle)),
         similarity=scaled(data.similarity),
+        decoder=tuple(map(scaled, data.decoder)),
         tuning=None if data.tuning is None else scaled(data.tuning),
-        **{name: tuple(map(scaled, getattr(data, name))) for name in several},
     )
 
 

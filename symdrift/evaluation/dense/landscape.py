@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -184,7 +185,8 @@ def _solved(
     if reason is not None:
         raise RequestError("learning.weight_decay", f"= {weight_decay:.12g} {reason}")
     require_numbered(number)
-    points, starts, runner_up = (point,), 1, None
+    points: tuple[Array, ...] = (point,)
+    starts, runner_up = 1, None
     capped = hidden < len(point)
     if capped:
         found = capped_minima(point, hidden, *natural)
@@ -218,9 +220,10 @@ def _named(
     number: int, point: Array, inputs: int, units: Units, loss: float
 ) -> StrictMinimum:
     """A strict minimum in natural units by what it learns, in those of the study."""
-    first, values = _canonical(point, inputs)[0][:, :inputs], _canonical(point, inputs)[1]
+    canonical, values = _canonical(point, inputs)
     back = units.inverse
-    return StrictMinimum(number, values * back.maps, axes_of(first), loss * back.loss)
+    axes = axes_of(canonical[:, :inputs])
+    return StrictMinimum(number, values * back.maps, axes, loss * back.loss)
 
 
 def _tie(hidden: int) -> RequestError:
@@ -246,7 +249,7 @@ def _turns_freely(minimum: MinimumPoint, covariance: Array, weight_decay: float)
 def in_units(minimum: MinimumPoint, units: Units) -> MinimumPoint:
     """The minimum of the same problem in other units, with read-only arrays."""
     spectrum, certificate = minimum.spectrum, minimum.certificate
-    arrays = {
+    arrays: dict[str, Any] = {
         "first_layer": minimum.first_layer * units.weights,
         "second_layer": minimum.second_layer * units.weights,
         "singular_values": minimum.singular_values * units.maps,
