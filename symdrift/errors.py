@@ -53,6 +53,6 @@ def require_known(field: str, value: str, allowed: Iterable[str]) -> None:
         raise RequestError(field, f'= "{value}" is unknown; allowed are {", ".join(allowed)}')
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, several: str = "") -> str:
     """The number and the noun, in the plural where there is not one."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number} {several or f'{noun}s'}"

@@ -134,7 +134,9 @@ def _bound(text: str) -> str:
 def _escape_word(word: str) -> str:
     # \hspace and not \allowbreak: in the title of slides it also becomes a property of the file.
     pieces = map(_escape_character, word)
-    return (r"\hspace{0pt}" if printed_length(word) > LONGEST_WORD else "").join(pieces)
+    joined = (r"\hspace{0pt}" if printed_length(word) > LONGEST_WORD else "").join(pieces)
+    # Two hyphens of an option would become a dash.
+    return joined.replace("--", "-{}-")
 
 
 def _escape_character(character: str) -> str:

@@ -16,12 +16,12 @@ import pytest
 from simulation_cases import problem
 
 from symdrift.errors import RequestError
+from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.execution import Diverged, Meter, run_blocks
 from symdrift.simulation import simulate
 from symdrift.simulation.ensemble import FEWEST_BLOCKS, Schedule, blocks_of, measure
 from symdrift.simulation.estimators import WindowSums, observables
 from symdrift.simulation.setup import model_of
-from symdrift.validation.plan import minimum_of
 
 GIVEN = problem([2.0, 1.0, 0.7], weight_decay=0.3, learning_rate=0.005)
 SCHEDULE = Schedule(burn_in=500, window=700, windows=9, segments=2)

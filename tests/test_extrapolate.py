@@ -28,6 +28,7 @@ from test_validation import (
 
 from symdrift.errors import RequestError
 from symdrift.evaluation import dense
+from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.figures.ratios import plot_extrapolation
 from symdrift.simulation.descent import kernel_for
@@ -53,7 +54,6 @@ from symdrift.validation.plan import (
     PRECISION,
     at_learning_rate,
     linear_rate,
-    minimum_of,
     occupied,
     plan_extrapolation,
     plan_single,

@@ -62,7 +62,7 @@ def test_json_has_every_observable_and_only_finite_numbers(
     record = json.loads(printed)
     assert list(record) == [
         *("study", "approximation", "times", "displacement", "autocorrelation", "angle"),
-        *("similarity", "decoder", "tuning", "warnings"),
+        *("similarity", "decoder", "tuning", "warnings", "time_scales"),
     ]
     problem = read_study("anisotropic_autoencoder").problem()
     moved = mean_squared_displacement(
@@ -81,7 +81,7 @@ def test_every_observable_is_a_series_and_counted(observations: dict[str, Observ
     """In files, and in the memory that is foreseen."""
     observation = observations["anisotropic_autoencoder"]
     record = observation.to_dict()
-    told = {"study", "approximation", "times", "warnings"}
+    told = {"study", "approximation", "times", "warnings", "time_scales"}
     found = {curve.observable for curve in series(observation)} - {"decorrelation_time"}
     assert found == set(record) - told
     first = [value[0] for value in record.values() if isinstance(value, list) and value]

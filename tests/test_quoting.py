@@ -388,3 +388,7 @@ def test_titles_and_names_hold_no_control_characters(tmp_path: Path) -> None:
 def test_messages_quote_a_line_that_is_not_too_long() -> None:
     assert shown("a\tb") == r"a\tb"
     assert shown("x" * 61) == "x" * 57 + "..."
+
+
+def test_options_keep_their_hyphens_in_latex() -> None:
+    assert escape_latex("give --minimum 2") == "give -{}-minimum 2"

@@ -27,7 +27,7 @@ WHOLE = """
 title = "All fields"
 network = { inputs = 2, outputs = 3, hidden = "p" }
 teacher = { map = [1.2, "a"], label_noise = [0.1, 0.2, 0.3] }
-learning = { rate = 0.005, weight_decay = "gamma", batch = 8, synaptic_noise = 1e-6 }
+learning = { rate = 0.005, weight_decay = "gamma", batch = 8, synaptic_noise = 1e-6, minimum = 2 }
 stimulus = [{ name = "odd", vector = [1, -1] }, { name = "even", vector = [1, "1/2"] }]
 notation = { preset = ["step_size", "numbered_layers"], hidden = "d_1" }
 values = { a = 0.8, gamma = "3/20", p = 4 }
@@ -122,6 +122,7 @@ WRONG: list[tuple[str, str, Any]] = [
     ("gaussian", "learning.batch", 1.5),
     ("gaussian", "learning.batch", 2**53),
     ("gaussian", "learning.synaptic_noise", -1e-6),
+    ("gaussian", "learning.minimum", 0),
     ("gaussian", "stimulus", {"name": "odd", "vector": [1, -1]}),
     ("gaussian", "stimulus", [{"name": "odd"}]),
     ("gaussian", "stimulus", [{"name": "a" * 41, "vector": [1, 1]}]),
@@ -150,6 +151,7 @@ def test_what_a_field_may_not_hold_is_refused_by_both(kind: str, field: str, val
 def required(document: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     """Fields that every study of its kind has."""
     optional = {"title", "teacher", "stimulus", "notation", "values", "batch", "synaptic_noise"}
+    optional |= {"minimum"}
     optional |= {"columns", "center", "components", "distribution"}
     for name, entry in document.items():
         if name not in optional:

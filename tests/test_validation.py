@@ -14,6 +14,7 @@ from simulation_cases import problem
 
 from symdrift.errors import RequestError
 from symdrift.evaluation import dense
+from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Drift, Evaluation, IndependentDrift
 from symdrift.execution import Diverged
@@ -485,7 +486,7 @@ def test_planning_holds_no_matrix_of_all_weights() -> None:
     """Of 16 axes 512 weights, whose noise alone would be a matrix of 2 MiB."""
     wide = read_study("isotropic_autoencoder").with_values({"n": 16}).problem()
     theory = evaluate(wide)
-    planning.minimum_of(wide)
+    minimum_of(wide)
     tracemalloc.start()
     planning.linear_rate(wide, theory, 0.01)
     _, peak = tracemalloc.get_traced_memory()

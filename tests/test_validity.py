@@ -318,3 +318,17 @@ def test_validity_does_not_depend_on_units() -> None:
     assert isinstance(other, Validity)
     for name in ("rate_times_curvature", "multiplicative_noise", "imbalance", "threshold"):
         assert getattr(other, name) == pytest.approx(getattr(one, name), rel=1e-9)
+
+
+@pytest.mark.parametrize("road", ["closed-form", "dense"])
+def test_near_a_threshold_an_axis_is_said_to_be_lost(road: str) -> None:
+    """Simulated at 0.3004, it turns away within 600 steps, where its decay takes 4e10."""
+    study = read_study("anisotropic_autoencoder")
+    near, beyond, off = (
+        study.with_values(lambda_3=value).problem() for value in (0.3004, 0.3001, 0.32)
+    )
+    said = "the fluctuation exceeds a singular value"
+    assert any(said in warning for warning in evaluate(near, road).warnings)
+    assert not any(said in warning for warning in evaluate(off, road).warnings)
+    with pytest.raises(RequestError, match=r"critical rate .* lost and found again"):
+        evaluate(beyond, road)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import click
 
-from symdrift.cli.options import json_option, set_option, study_argument
+from symdrift.cli.options import json_option, minimum_option, set_option, study_argument
 from symdrift.cli.requests import chosen_study, require_one_format
-from symdrift.cli.terminal import output_console, print_result, print_tables, progress_shown
+from symdrift.cli.terminal import (
+    output_console,
+    print_result,
+    print_tables,
+    progress_shown,
+    say_warnings,
+)
 
 
 @click.command(epilog="Example: symdrift compare synaptic_noise --csv")
 @study_argument
 @set_option
+@minimum_option
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV: a row per comparison and rate.")
-def compare(study: str, assignments: Sequence[str], as_json: bool, as_csv: bool) -> None:
+def compare(
+    study: str, assignments: Sequence[str], minimum: int | None, as_json: bool, as_csv: bool
+) -> None:
     """Set the drift of a study beside that of something simpler.
 
     Synaptic noise of equal mean decay rate (plane by plane, and how both scale), the white-noise
@@ -26,7 +34,7 @@ def compare(study: str, assignments: Sequence[str], as_json: bool, as_csv: bool)
     require_one_format(as_json, as_csv)
     from symdrift.observables.compare import compare_study, comparison_rows, comparison_tables
 
-    problem = chosen_study(study, assignments).problem()
+    problem = chosen_study(study, assignments, minimum).problem()
     with progress_shown("comparing"):
         compared = compare_study(problem)
 
@@ -44,5 +52,4 @@ def compare(study: str, assignments: Sequence[str], as_json: bool, as_csv: bool)
         print_tables(console, comparison_tables(compared))
 
     print_result(compared, lambda: comparison_rows(compared), print_text, as_json, as_csv)
-    for warning in compared.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+    say_warnings(compared.warnings)

@@ -13,11 +13,13 @@ import click
 from symdrift.cli.options import (
     approximation_option,
     json_option,
+    minimum_option,
     plot_option,
     set_option,
+    steps_per_day_option,
     study_argument,
 )
-from symdrift.cli.requests import chosen_study, require_one_format
+from symdrift.cli.requests import chosen_study, require_days, require_one_format
 from symdrift.cli.terminal import output_console, print_result, print_tables, progress_shown
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ _COLUMN = 13
 )
 @study_argument
 @set_option
+@minimum_option
+@steps_per_day_option
 @click.option(
     "--sweep",
     "sweeps",
@@ -64,6 +68,8 @@ _COLUMN = 13
 def evaluate(
     study: str,
     assignments: Sequence[str],
+    minimum: int | None,
+    steps_per_day: float | None,
     sweeps: Sequence[str],
     as_json: bool,
     as_csv: bool,
@@ -79,6 +85,7 @@ def evaluate(
     JSON has the full covariance of rotations, CSV and table its diagonal.
     """
     require_one_format(as_json, as_csv)
+    require_days(steps_per_day, as_csv)
     if plot is not None:
         from symdrift.cli.plots import require_picture
 
@@ -86,9 +93,11 @@ def evaluate(
     from symdrift.evaluation.sweep import parse_axis, sweep
 
     axes = [parse_axis(text) for text in sweeps]
-    chosen = chosen_study(study, assignments)
+    chosen = chosen_study(study, assignments, minimum)
     with ExitStack() as afterwards, progress_shown("evaluating") as progress:
         points = sweep(chosen, axes, method, approximation, progress, quantities, as_json, order)
+        if steps_per_day is not None:
+            points = points.in_days(steps_per_day)
         # Printed even when the picture cannot be drawn.
         afterwards.callback(_print, points, as_json, as_csv)
         if plot is not None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,21 @@ import click
 from symdrift.cli.options import (
     approximation_option,
     json_option,
+    minimum_option,
     plot_option,
     seed_option,
     set_option,
+    steps_per_day_option,
     study_argument,
 )
-from symdrift.cli.requests import chosen_study, require_one_format
-from symdrift.cli.terminal import output_console, print_result, print_tables, progress_shown
+from symdrift.cli.requests import chosen_study, require_days, require_one_format
+from symdrift.cli.terminal import (
+    output_console,
+    print_result,
+    print_tables,
+    progress_shown,
+    say_warnings,
+)
 
 if TYPE_CHECKING:
     from symdrift.observables import Observation
@@ -28,6 +36,8 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: symdrift observe digits --times 1e3:4e7:121:log --plot digits.pdf")
 @study_argument
 @set_option
+@minimum_option
+@steps_per_day_option
 @click.option(
     "--times",
     metavar="LO:HI:NUM[:log]",
@@ -46,6 +56,8 @@ if TYPE_CHECKING:
 def observe(
     study: str,
     assignments: Sequence[str],
+    minimum: int | None,
+    steps_per_day: float | None,
     times: str | None,
     seed: int,
     as_json: bool,
@@ -59,6 +71,7 @@ def observe(
     days, similarity of stimuli, decay of a fixed decoder, tuning of single neurons.
     """
     require_one_format(as_json, as_csv)
+    require_days(steps_per_day, as_csv)
     if plot is not None:
         from symdrift.cli.plots import require_picture
 
@@ -67,9 +80,10 @@ def observe(
     from symdrift.observables.observation import parse_times
 
     lags = None if times is None else parse_times(times)
-    problem = chosen_study(study, assignments).problem()
+    problem = chosen_study(study, assignments, minimum).problem()
     with ExitStack() as afterwards, progress_shown("observing") as progress:
         observation = run_observe(problem, lags, approximation, seed, progress)
+        observation = replace(observation, steps_per_day=steps_per_day)
         # Printed even when the picture cannot be drawn.
         afterwards.callback(_print, observation, as_json, as_csv)
         if plot is not None:
@@ -89,8 +103,7 @@ def _print(observation: Observation, as_json: bool, as_csv: bool) -> None:
         as_json,
         as_csv,
     )
-    for warning in observation.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+    say_warnings(observation.warnings)
 
 
 def _print_observation(observation: Observation) -> None:
@@ -98,6 +111,7 @@ def _print_observation(observation: Observation) -> None:
 
     console = output_console()
     console.print(
-        f"{observation.study}: {observation.approximation} statistics; lags in SGD steps",
+        f"{observation.study}: {observation.approximation} statistics; "
+        f"lags in {'SGD steps' if observation.steps_per_day is None else 'days'}",
     )
     print_tables(console, observation_tables(observation))

@@ -19,6 +19,19 @@ set_option = click.option(
     help="Set a field (learning.rate, inputs.covariance.0: entries count from 0) or a symbol of "
     "the study; repeatable.",
 )
+minimum_option = click.option(
+    "--minimum",
+    type=click.IntRange(min=1),
+    metavar="K",
+    help="Strict minimum in the order of losses, where there are several; default: that of the "
+    "study, 1.",
+)
+steps_per_day_option = click.option(
+    "--steps-per-day",
+    type=float,
+    metavar="N",
+    help="Times in days of N SGD steps; rates stay per step.",
+)
 steps_option = click.option(
     "--steps", type=int, metavar="N", help="SGD steps of each replica; default: from theory."
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from symdrift.cli.options import out_option, set_option, study_argument
+from symdrift.cli.options import minimum_option, out_option, set_option, study_argument
 from symdrift.cli.requests import chosen_study, output_directory
 from symdrift.cli.terminal import announce, progress_shown
 
@@ -21,12 +21,15 @@ from symdrift.cli.terminal import announce, progress_shown
     help="Whether simulations stand beside the theory; they take most of the time.",
 )
 @set_option
-def report(study: str, out: Path | None, simulation: bool, assignments: Sequence[str]) -> None:
+@minimum_option
+def report(
+    study: str, out: Path | None, simulation: bool, assignments: Sequence[str], minimum: int | None
+) -> None:
     """Write everything about a study in one document.
 
     Derivation, numbers, validation by simulation, and figures.
     """
-    chosen = chosen_study(study, assignments)
+    chosen = chosen_study(study, assignments, minimum)
     directory = output_directory(out, chosen)
     from symdrift.documents import write_report
 

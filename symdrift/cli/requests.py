@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from symdrift.study import Study
 
 
-def chosen_study(name: str, assignments: Sequence[str]) -> Study:
-    """Study of that name or path, with the assignments ``PATH=VALUE`` made.
+def chosen_study(name: str, assignments: Sequence[str], minimum: int | None = None) -> Study:
+    """Study of that name or path, with the assignments ``PATH=VALUE`` made, at that minimum.
 
     Raises
     ------
@@ -26,6 +27,8 @@ def chosen_study(name: str, assignments: Sequence[str]) -> Study:
     from symdrift.study import read_study
 
     values: dict[str, str | float] = {}
+    if minimum is not None:
+        values["learning.minimum"] = minimum
     for text in assignments:
         path, equals, value = text.partition("=")
         if not equals or not path.strip() or not value.strip():
@@ -41,6 +44,16 @@ def require_one_format(as_json: bool, as_csv: bool) -> None:
     """Refuse JSON and CSV at once."""
     if as_json and as_csv:
         raise RequestError("--json", "and --csv exclude each other; give one of them")
+
+
+def require_days(steps_per_day: float | None, as_csv: bool) -> None:
+    """Refuse a length of the day that is none, and CSV, which is per step."""
+    if steps_per_day is None:
+        return
+    if not 0 < steps_per_day < math.inf:
+        raise RequestError("--steps-per-day", f"= {steps_per_day:g} must be a positive number")
+    if as_csv:
+        raise RequestError("--steps-per-day", "and --csv exclude each other: CSV is per step")
 
 
 def output_directory(out: Path | None, study: Study) -> Path:

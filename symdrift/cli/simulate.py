@@ -11,6 +11,7 @@ import click
 from symdrift.cli.options import (
     PATH,
     dask_option,
+    minimum_option,
     replicas_option,
     seed_option,
     set_option,
@@ -19,7 +20,7 @@ from symdrift.cli.options import (
     threads_option,
 )
 from symdrift.cli.requests import chosen_study, dask_executor
-from symdrift.cli.terminal import announce, progress_shown
+from symdrift.cli.terminal import announce, progress_shown, say_warnings
 from symdrift.errors import RequestError
 
 
@@ -36,6 +37,7 @@ from symdrift.errors import RequestError
 @threads_option
 @dask_option
 @set_option
+@minimum_option
 def simulate(
     study: str,
     out: Path,
@@ -45,6 +47,7 @@ def simulate(
     threads: int | None,
     dask: str | None,
     assignments: Sequence[str],
+    minimum: int | None,
 ) -> None:
     """Run online SGD and store the trajectories."""
     if out.suffix != ".npz":
@@ -52,7 +55,10 @@ def simulate(
     from symdrift.files import require_file
 
     require_file(out, "--out")
-    problem = chosen_study(study, assignments).problem()
+    problem = chosen_study(study, assignments, minimum).problem()
+    from symdrift.evaluation.dense.matrix_road import minimum_warnings
+
+    say_warnings(minimum_warnings(problem))
     from symdrift.simulation import simulate as run_simulation
 
     with dask_executor(dask) as executor, progress_shown("simulating") as progress:

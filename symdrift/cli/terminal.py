@@ -44,6 +44,12 @@ def print_json(result: object) -> None:
     click.echo()
 
 
+def say_warnings(warnings: Iterable[str]) -> None:
+    """Warnings on standard error, a line each."""
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+
+
 def print_result(
     result: object,
     csv_rows: Callable[[], tuple[Iterable[str], Iterable[Row]]],

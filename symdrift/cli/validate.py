@@ -13,6 +13,7 @@ import click
 from symdrift.cli.options import (
     dask_option,
     json_option,
+    minimum_option,
     plot_option,
     replicas_option,
     seed_option,
@@ -21,7 +22,13 @@ from symdrift.cli.options import (
     threads_option,
 )
 from symdrift.cli.requests import chosen_study, dask_executor
-from symdrift.cli.terminal import output_console, print_json, print_tables, progress_shown
+from symdrift.cli.terminal import (
+    output_console,
+    print_json,
+    print_tables,
+    progress_shown,
+    say_warnings,
+)
 from symdrift.errors import CheckFailed, RequestError, counted
 
 if TYPE_CHECKING:
@@ -58,6 +65,7 @@ if TYPE_CHECKING:
 @plot_option
 @json_option
 @set_option
+@minimum_option
 def validate(
     study: str,
     steps: int | None,
@@ -70,6 +78,7 @@ def validate(
     plot: Path | None,
     as_json: bool,
     assignments: Sequence[str],
+    minimum: int | None,
 ) -> None:
     """Set theory beside simulation.
 
@@ -85,7 +94,10 @@ def validate(
 
         require_picture(plot)
     seconds = None if budget is None else _seconds(budget)
-    problem = chosen_study(study, assignments).problem()
+    problem = chosen_study(study, assignments, minimum).problem()
+    from symdrift.evaluation.dense.matrix_road import minimum_warnings
+
+    say_warnings(minimum_warnings(problem))
     from symdrift.validation.extrapolate import validate_limit
     from symdrift.validation.validate import validate as run_validation
 

@@ -16,6 +16,7 @@ from symdrift.documents.number_tables import parameter_table, result_table, vali
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
 from symdrift.documents.writing import FORMATS, require_passed, write_document
 from symdrift.errors import CheckFailed
+from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation, IndependentDrift
 from symdrift.figures import (
@@ -44,7 +45,7 @@ from symdrift.study import Study
 from symdrift.study.problem import LearningProblem
 from symdrift.theory.derive import derive
 from symdrift.validation.extrapolate import Extrapolation, extrapolate
-from symdrift.validation.plan import at_learning_rate, linear_rate, minimum_of, require_time
+from symdrift.validation.plan import at_learning_rate, linear_rate, require_time
 from symdrift.validation.validate import Validation
 
 _THEORY_DIGITS = 10

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from symdrift.evaluation.lifetimes import lifetimes_table
 from symdrift.evaluation.validity import MEANINGS, Validity
 from symdrift.inputs import input_facts
 from symdrift.tables import Table, html_page, printed, record_table
@@ -122,6 +123,7 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table]:
     return [
         *_inputs_table(evaluation),
         _overview_table(evaluation, cell),
+        *_minima_table(evaluation),
         *([_drift_table(evaluation.drift, cell)] if by_plane else []),
         record_table(
             "Drift by stimulus",
@@ -142,6 +144,7 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table]:
             ),
             caption=_EXPECTED if evaluation.next_order else "",
         ),
+        lifetimes_table(evaluation.lifetimes, evaluation.steps_per_day),
         _validity_table(evaluation.validity),
     ]
 
@@ -211,6 +214,26 @@ def _overview_table(evaluation: Evaluation, cell: Callable[[object, str], str]) 
                 "",
             ),
             ("excess loss", cell(fluctuation.excess_loss, "fluctuation.excess_loss"), ""),
+        ),
+    )
+
+
+def _minima_table(evaluation: Evaluation) -> Iterator[Table]:
+    """The strict minimum of the evaluation among the others, where there are any."""
+    minimum = evaluation.minimum
+    if not minimum.others:
+        return
+    rows = [
+        (other.number, other.singular_values, ", ".join(map(str, other.input_axes)), other.loss)
+        for other in minimum.others
+    ]
+    rows.append((minimum.number, minimum.singular_values, "this one", minimum.loss))
+    yield Table(
+        "Strict minima in the order of losses",
+        ("number", "singular values", "along input axes", "loss"),
+        tuple(
+            (str(number), ", ".join(map(printed, values)), axes, printed(loss))
+            for number, values, axes, loss in sorted(rows, key=lambda row: row[0])
         ),
     )
 

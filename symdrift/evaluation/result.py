@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.corrections import Corrections
+from symdrift.evaluation.lifetimes import Lifetime, days_record, lifetime
+from symdrift.evaluation.several_minima import StrictMinimum
 from symdrift.evaluation.validity import Validity
 from symdrift.inputs import input_record, read_only
 from symdrift.records import Record, plain
@@ -52,7 +54,7 @@ class Certificate(Record):
         Starting points from which the loss was minimised.
     runner_up : float or None
         Relative distance in loss to the best different stationary point met from the
-        other starts; ``None`` where there was none.
+        other starts; ``None`` where there was none, and for another minimum than the lowest.
     """
 
     # The curvatures are those of the minimum, which has them too.
@@ -74,7 +76,9 @@ class Minimum(Record):
     expected loss on the manifold (label noise and weight decay included);
     ``hessian_min`` and ``hessian_max`` are the extreme Hessian eigenvalues on the
     normal space (all normal directions, those that noise never reaches included);
-    ``certificate`` is the evidence of a numerical minimum, ``None`` for a derived formula.
+    ``certificate`` is the evidence of a numerical minimum, ``None`` for a derived formula;
+    ``number`` is its place in the order of losses among the strict minima, of which ``others``
+    has the lowest.
     """
 
     rank: int
@@ -83,13 +87,16 @@ class Minimum(Record):
     hessian_min: float
     hessian_max: float
     certificate: Certificate | None = None
+    number: int = 1
+    others: tuple[StrictMinimum, ...] = ()
 
     def __post_init__(self) -> None:
         self.singular_values.setflags(write=False)
 
     def written(self) -> tuple[str, ...]:
-        """A closed form has no certificate."""
-        absent = () if self.certificate else ("certificate",)
+        """A closed form has no certificate, and a minimum without others no number."""
+        absent: tuple[str, ...] = () if self.certificate else ("certificate",)
+        absent += () if self.others else ("number", "others")
         return tuple(name for name in super().written() if name not in absent)
 
 
@@ -267,11 +274,13 @@ class Evaluation(Record):
         record has the two matrices.
     next_order : Corrections or None
         What the numbers are corrected by at the next order in the learning rate.
+    steps_per_day : float or None
+        Where it is known tables have days, and the record a block of times in days.
     """
 
     recorded = (
         "study", "method", "approximation", "parameters", "minimum", "fluctuation", "drift",
-        "hidden_layer", "stimuli", "validity", "next_order", "warnings",
+        "hidden_layer", "stimuli", "days", "validity", "next_order", "warnings",
     )  # fmt: skip
 
     study: str
@@ -288,6 +297,7 @@ class Evaluation(Record):
     warnings: tuple[str, ...]
     quantities: str = "all"
     next_order: Corrections | None = None
+    steps_per_day: float | None = None
 
     def __post_init__(self) -> None:
         self.decay_matrix.setflags(write=False)
@@ -298,9 +308,21 @@ class Evaluation(Record):
         """How the hidden layer turns, without its planes."""
         return {"decay_matrix": self.decay_matrix, "mean_rotation": self.mean_rotation}
 
+    @property
+    def lifetimes(self) -> tuple[Lifetime, ...]:
+        """How long representations last, by stimulus, in SGD steps."""
+        return tuple(map(lifetime, self.stimuli))
+
+    @property
+    def days(self) -> dict[str, Any]:
+        """The same in days."""
+        return days_record(self.lifetimes, self.steps_per_day or 1.0)
+
     def written(self) -> tuple[str, ...]:
-        """By plane or as two matrices, and corrections where there are any."""
+        """By plane or as two matrices, days and corrections where there are any."""
         left_out = {"hidden_layer" if self.quantities == "all" else "drift"}
+        if self.steps_per_day is None:
+            left_out.add("days")
         if self.next_order is None:
             left_out.add("next_order")
         return tuple(name for name in self.recorded if name not in left_out)

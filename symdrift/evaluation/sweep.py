@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -97,6 +97,16 @@ class Sweep(Sequence[SweepPoint]):
 
     def __getitem__(self, place: Any) -> Any:
         return self.points[place]
+
+    def in_days(self, steps_per_day: float) -> Sweep:
+        """The same, where it is known how long a day is."""
+        return replace(
+            self,
+            points=tuple(
+                replace(point, evaluation=replace(point.evaluation, steps_per_day=steps_per_day))
+                for point in self.points
+            ),
+        )
 
     def to_dataset(self) -> Dataset:
         """Every quantity as an array over the axes of the sweep and its own.

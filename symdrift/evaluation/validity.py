@@ -81,7 +81,9 @@ def require_stable(problem: LearningProblem, validity: Validity) -> None:
         "learning.rate",
         f"= {problem.learning_rate:g} is unstable: from the critical rate "
         f"{validity.critical_rate:.4g} on the weights have no stationary variance around the "
-        f"minimum ({MEANINGS[reason]} is {getattr(validity, reason):.3g}); give a rate below it"
+        f"minimum ({MEANINGS[reason]} is {getattr(validity, reason):.3g}"
+        + (": an axis is lost and found again" if reason == "threshold" else "")
+        + "); give a rate below it"
         + "".join(f"; {remark}" for remark in _doubts(problem)),
     )
 
@@ -98,11 +100,24 @@ def validity_warnings(problem: LearningProblem, validity: Validity) -> tuple[str
         return _doubts(problem)
     return (
         *_doubts(problem),
+        *_lost_axes(validity),
         f"learning.rate = {problem.learning_rate:g} is {validity.rate_over_critical:.2g} of the "
         f"critical rate; {', and '.join(large)}; the leading-order results assume that this is "
         f"well below {WARN_ABOVE:g}"
         + "; so near the critical rate SGD can run away from the minimum for good"
         * (validity.rate_over_critical > RUNS_AWAY_ABOVE),
+    )
+
+
+def _lost_axes(validity: Validity) -> tuple[str, ...]:
+    """Say that an axis is lost and found again where the fluctuation exceeds its value."""
+    if validity.threshold <= 1:
+        return ()
+    return (
+        f"the fluctuation exceeds a singular value, {validity.threshold:.3g} times: near its "
+        "threshold an axis is lost and found again, and drifts much faster than these numbers "
+        "say; trust none of this axis, and move weight decay, a gain or an input variance away "
+        "from the threshold, or lower learning.rate",
     )
 
 

@@ -10,11 +10,11 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from scipy.sparse.csgraph import connected_components
 
+from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.dense.noise_factors import gradient_noise
 from symdrift.evaluation.dense.operator import hessian_matrix
 from symdrift.figures.style import STYLE, WIDTH, drawing
 from symdrift.study.problem import Array, LearningProblem
-from symdrift.validation.plan import minimum_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
+from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.dense.lyapunov import gradient_fluctuation
 from symdrift.figures.style import COLOURS, WIDTH, drawing
 from symdrift.figures.trajectories import SEED, completed, unrotated
 from symdrift.simulation.trajectory import DEFAULT_RELAXATIONS, simulate
 from symdrift.study.problem import Array, LearningProblem
-from symdrift.validation.plan import minimum_of
 
 MOST_MODES = 64
 MOST_ENSEMBLE_STEPS = 1.5e9

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.colors import Normalize
@@ -51,6 +52,7 @@ _PARTS = (("fluctuation", ":"), ("rotation", "-."), ("diffusion", "--"))
 
 def draw(data: Observation) -> Figure:
     """Displacement, autocorrelation, angle, similarity, decoder and tuning against the lag."""
+    data = _in_days(data)
     panels = ["displacement", "autocorrelation", "angle", "matrix", "similarity"]
     panels += ["decoder"] if data.decoder else []
     panels += ["tuning"] if data.tuning is not None else []
@@ -62,6 +64,7 @@ def draw(data: Observation) -> Figure:
             figsize=(_PAGE_WIDTH, _PANEL_HEIGHT * len(rows) + 0.5), layout="constrained"
         )
         axes = figure.subplot_mosaic(mosaic)
+        unit = "SGD steps" if data.steps_per_day is None else "days"
         names = list(map(literal, short_names(_shown_names(data))))
         _draw_displacement(axes["displacement"], data, names[0])
         _draw_autocorrelation(axes["autocorrelation"], data)
@@ -74,7 +77,7 @@ def draw(data: Observation) -> Figure:
             _draw_tuning(axes["tuning"], data.tuning)
         for name, panel in axes.items():
             if name != "matrix":
-                _draw_time(panel, data.times)
+                _draw_time(panel, data.times, unit)
         figure.legend(
             handles=[Line2D([], [], color=COLOURS[k], label=name) for k, name in enumerate(names)],
             title="stimulus",
@@ -82,6 +85,29 @@ def draw(data: Observation) -> Figure:
             ncols=min(len(names), int(_LEGEND_ROOM / (max(map(width, names)) + _LEGEND_SIGN))),
         )
     return figure
+
+
+def _in_days(data: Observation) -> Observation:
+    """The same with every lag in days, where it is known how long they are."""
+    if (steps := data.steps_per_day) is None:
+        return data
+
+    def scaled(record: Any) -> Any:
+        changes = {"lags": record.lags / steps}
+        if getattr(record, "decorrelation_time", None) is not None:
+            changes["decorrelation_time"] = record.decorrelation_time / steps
+        return replace(record, **changes)
+
+    return replace(
+        data,
+        times=data.times / steps,
+        displacement=tuple(map(scaled, data.displacement)),
+        autocorrelation=tuple(map(scaled, data.autocorrelation)),
+        angle=tuple(map(scaled, data.angle)),
+        similarity=scaled(data.similarity),
+        decoder=tuple(map(scaled, data.decoder)),
+        tuning=None if data.tuning is None else scaled(data.tuning),
+    )
 
 
 def caption(data: Observation) -> str:
@@ -214,10 +240,10 @@ def _draw_tuning(axes: Axes, tuning: TuningChange) -> None:
     axes.legend(title="neurons", title_fontsize=7.5)
 
 
-def _draw_time(axes: Axes, times: Array) -> None:
+def _draw_time(axes: Axes, times: Array, unit: str) -> None:
     if 0 < _LOG_FROM * times[0] < times[-1]:
         axes.set_xscale("log")
-    axes.set_xlabel(r"lag $\tau$ (SGD steps)")
+    axes.set_xlabel(rf"lag $\tau$ ({unit})")
 
 
 def _positive(values: Array) -> Array:

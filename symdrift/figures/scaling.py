@@ -257,6 +257,7 @@ def _isotropic(problem: LearningProblem, variance: float, size: int) -> Learning
         teacher=np.eye(size),
         label_noise=np.full(size, float(np.mean(problem.label_noise))),
         stimuli=(Stimulus("axis 1", np.eye(size)[0]),),
+        minimum=1,
     )
 
 

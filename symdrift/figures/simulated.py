@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symdrift.errors import RequestError
+from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.study.problem import Array, LearningProblem
-from symdrift.validation.plan import minimum_of, schedule_of
+from symdrift.validation.plan import schedule_of
 from symdrift.validation.validate import Row, Validation, run_planned
 
 if TYPE_CHECKING:

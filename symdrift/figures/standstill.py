@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from matplotlib.figure import Figure
 
+from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.dense.operator import expected_loss
 from symdrift.evaluation.result import Evaluation
 from symdrift.figures.style import (
@@ -21,7 +22,6 @@ from symdrift.figures.style import (
 from symdrift.figures.trajectories import SEED, SHOWN_STIFFNESS, at_stiffness, completed, points
 from symdrift.simulation.trajectory import Trajectory, simulate
 from symdrift.study.problem import Array, LearningProblem
-from symdrift.validation.plan import minimum_of
 
 LARGEST_STIFFNESS = 0.15
 """Like ``SHOWN_STIFFNESS``, of networks that would drift too slowly otherwise."""

@@ -8,13 +8,13 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
+from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.dense.lyapunov import NormalFluctuation, gradient_fluctuation
 from symdrift.evaluation.result import Evaluation
 from symdrift.figures.style import COLOURS, WIDTH, drawing, label_in_units
 from symdrift.figures.trajectories import SEED, SHOWN_STIFFNESS, at_stiffness, completed, unrotated
 from symdrift.simulation.trajectory import simulate
 from symdrift.study.problem import Array, LearningProblem
-from symdrift.validation.plan import minimum_of
 
 _AREA_STEPS, _PATH_STEPS = 1000, 150
 

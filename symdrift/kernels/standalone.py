@@ -9,7 +9,12 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from symdrift.evaluation.closed_form import formulas, isotropic_formulas, two_axes_formulas
+from symdrift.evaluation.closed_form import (
+    formulas,
+    isotropic_formulas,
+    learned_axes,
+    two_axes_formulas,
+)
 from symdrift.expressions import Expression
 from symdrift.files import write_text
 from symdrift.kernels.scalar import definition
@@ -68,7 +73,13 @@ def study_source(study: Study) -> str:
     if len(set(sizes.values())) == 1 and has_open_sizes(study):
         return standalone_source(isotropic_formulas, title, defaults)
     known = {name: literal for name, size in sizes.items() if (literal := _literal(size))}
-    return standalone_source(formulas, title, defaults | known)
+    return standalone_source(formulas, title, defaults | known | {"learned": _learned(study)})
+
+
+def _learned(study: Study) -> str:
+    """The axes of a minimum that is not the lowest, as Python source."""
+    learned = None if study.missing else learned_axes(study.problem())
+    return repr(None if learned is None else tuple(learned.tolist()))
 
 
 def write_kernels(study: Study, directory: Path) -> list[Path]:

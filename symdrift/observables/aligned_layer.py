@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.closed_form import active_axes, align, evaluate
+from symdrift.evaluation.closed_form import active_axes, align, evaluate, learned_axes
 from symdrift.evaluation.closed_form.formulas import _Axes, _axes
 from symdrift.evaluation.closed_form.printed_aligned import (
     _own_curvature,
@@ -316,6 +316,7 @@ def aligned_layer(problem: LearningProblem, approximation: str = "exact") -> Ali
         inputs=inputs,
         outputs=outputs,
         hidden=problem.hidden,
+        learned=learned_axes(problem),
     )
     values = found.singular_value[:inputs]
     active = active_axes(values)

@@ -15,7 +15,7 @@ import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import applies
-from symdrift.evaluation.dense.landscape import solve_minimum
+from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation, stimulus_drift
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_drift
@@ -278,9 +278,7 @@ def _decay_rates(problem: LearningProblem, decay: Array) -> list[float]:
     layer = (
         aligned_layer(problem)
         if applies(problem) is None
-        else solve_minimum(
-            problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
-        )
+        else minimum_of(problem)
     )
     delta, still = np.diag(decay), np.zeros((decay.size, decay.size))
     return [
@@ -347,7 +345,8 @@ def isotropic_comparison(problem: LearningProblem) -> DriftComparison:
     size = len(problem.input_covariance)
     variance = float(np.trace(problem.input_covariance)) / size
     try:
-        counterpart = evaluate(replace(problem, inputs=Gaussian(variance * np.eye(size))))
+        inputs = Gaussian(variance * np.eye(size))
+        counterpart = evaluate(replace(problem, inputs=inputs, minimum=1))
     except RequestError as error:
         raise RequestError(
             "inputs", f"have no isotropic counterpart of equal total variance: {error}"
@@ -443,6 +442,7 @@ def _sizes(problem: LearningProblem, variance: float) -> tuple[SizeRow, ...]:
             teacher=gain * np.eye(size),
             label_noise=np.full(size, float(np.mean(problem.label_noise))),
             stimuli=(),
+            minimum=1,
         )
         evaluation = evaluate(network, quantities="stimuli")
         values = evaluation.minimum.singular_values

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from symdrift.datasets import Coordinate, Entry, dataset
 from symdrift.errors import RequestError
+from symdrift.evaluation.lifetimes import days_record, lifetimes_table
 from symdrift.evaluation.sweep import linear_axis, logarithmic_axis, parse_range
 from symdrift.memory import available_memory
 from symdrift.observables.angle import PopulationAngle, population_angle
@@ -24,6 +25,7 @@ from symdrift.observables.displacement import (
     mean_squared_displacement,
     slowest_rate,
 )
+from symdrift.observables.persistence import Persistence, persistence
 from symdrift.observables.process import DriftProcess, checked_lags, drift_process
 from symdrift.observables.rotations import LARGEST_SQUARE
 from symdrift.observables.sampling import path_steps
@@ -93,6 +95,10 @@ class Observation(Record):
         None with too few stimuli.
     warnings : tuple of str
         Limits of validity, and what is missing and why.
+    time_scales : tuple of Persistence
+        By stimulus, in SGD steps.
+    steps_per_day : float or None
+        Where it is known tables and figures have days, and the record a block of times in days.
     """
 
     study: str
@@ -105,6 +111,18 @@ class Observation(Record):
     decoder: tuple[DecoderDecay, ...]
     tuning: TuningChange | None
     warnings: tuple[str, ...]
+    time_scales: tuple[Persistence, ...] = ()
+    steps_per_day: float | None = None
+
+    @property
+    def days(self) -> dict[str, Any]:
+        """Time scales in days."""
+        return days_record(self.time_scales, self.steps_per_day or 1.0)
+
+    def written(self) -> tuple[str, ...]:
+        """Days where it is known how long they are."""
+        names = tuple(name for name in super().written() if name != "steps_per_day")
+        return names if self.steps_per_day is None else (*names, "days")
 
     def to_dataset(self) -> Dataset:
         """Every observable as an array over lags and stimuli, targets, quantiles or neurons.
@@ -201,6 +219,7 @@ def observe(
         decoder=decoder,
         tuning=tuning,
         warnings=tuple(warnings),
+        time_scales=tuple(persistence(process, item) for item in stimuli),
     )
 
 
@@ -375,27 +394,25 @@ def _entry(found: Series) -> Entry:
 
 def observation_tables(observation: Observation) -> list[Table]:
     """What each stimulus keeps, then a few lags of all observables."""
-    memory = record_table(
-        "Memory of each stimulus",
-        {
-            "stimulus": "stimulus",
-            "variance": "squared activity",
-            "decorrelation_time": "decorrelation time\nsteps",
-        },
+    times = observation.times
+    if (per_day := observation.steps_per_day) is not None:
+        times = times / per_day
+    activity = record_table(
+        "Activity of each stimulus",
+        {"stimulus": "stimulus", "variance": "squared activity"},
         (
-            {
-                "stimulus": kept.stimulus,
-                "variance": kept.variance,
-                "decorrelation_time": "never"
-                if kept.decorrelation_time is None
-                else kept.decorrelation_time,
-            }
+            {"stimulus": kept.stimulus, "variance": kept.variance}
             for kept in observation.autocorrelation
         ),
     )
+    lasting = lifetimes_table(
+        observation.time_scales,
+        per_day,
+        decorrelation_time="all together\ndecorrelate in",
+    )
     moved = observation.displacement[0]
     curves = {
-        "lag\nsteps": observation.times,
+        f"lag\n{'steps' if per_day is None else 'days'}": times,
         f"displacement\n{moved.stimulus}": moved.total,
         f"autocorrelation\n{moved.stimulus}": observation.autocorrelation[0].normalised,
         "change of\nGram matrix": observation.similarity.gram_change,
@@ -412,4 +429,4 @@ def observation_tables(observation: Observation) -> list[Table]:
         {heading: heading for heading in curves},
         ({heading: float(curve[place]) for heading, curve in curves.items()} for place in places),
     )
-    return [memory, against_lag]
+    return [activity, lasting, against_lag]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from symdrift.errors import RequestError, require_known
 from symdrift.evaluation.closed_form import applies
-from symdrift.evaluation.dense.landscape import solve_minimum
+from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.dense.lyapunov import (
     NormalFluctuation,
     gradient_fluctuation,
@@ -174,9 +174,7 @@ def drift_process(
     quiet = replace(problem, synaptic_noise=0.0)
     if min(problem.hidden, inputs, outputs) > LARGEST_DENSE and applies(quiet) is None:
         return aligned_process(problem, approximation)
-    minimum = solve_minimum(
-        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
-    )
+    minimum = minimum_of(problem)
     require_stimulus_memory(inputs, outputs, minimum.rank)
     fluctuation = gradient_fluctuation(problem, minimum)
     limits = dense_validity(problem, minimum, fluctuation)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.errors import RequestError, counted
-from symdrift.evaluation.dense.landscape import solve_minimum
+from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import validity
 from symdrift.evaluation.validity import require_stable
 from symdrift.execution import MOST_STEPS, Diverged, Meter, require_counts, run_blocks
@@ -142,9 +142,7 @@ def simulate(
     """
     require_counts(steps=steps, replicas=replicas, threads=threads, seed=seed)
     require_stable(problem, validity(problem))
-    minimum = solve_minimum(
-        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
-    )
+    minimum = minimum_of(problem)
     replicas = DEFAULT_REPLICAS if replicas is None else replicas
     slowest = min(relaxation(problem, minimum).slowest, minimum.certificate.hessian_min)
     time = 1.0 / (problem.learning_rate * slowest)

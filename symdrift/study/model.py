@@ -35,7 +35,7 @@ LONGEST_NAME = 40
 
 _ONE, _FREE = (), ("",)
 _INPUTS, _OUTPUTS = ("network.inputs",), ("network.outputs",)
-_NONE, _ONE_SAMPLE = number(0), number(1)
+_NONE, _ONE_SAMPLE, _FIRST = number(0), number(1), number(1)
 _Covariance = Annotated[
     Expression | Vector | Matrix,
     Numbers(VARIANCE, (_ONE, _INPUTS, _INPUTS + _INPUTS)),
@@ -151,6 +151,11 @@ class Learning:
     synaptic_noise: Annotated[
         Expression, Numbers(NOT_NEGATIVE), "variance added to each weight per SGD step"
     ] = _NONE
+    minimum: Annotated[
+        Expression,
+        Numbers(COUNT),
+        "strict minimum at which learning has ended, by its place in the order of losses",
+    ] = _FIRST
 
 
 @dataclass(frozen=True)

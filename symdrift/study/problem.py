@@ -56,6 +56,8 @@ class LearningProblem:
         Variance added to each weight at each step.
     stimuli : tuple of Stimulus
         Stimuli whose drift is reported.
+    minimum : int
+        Strict minimum at which learning has ended, by its place in the order of losses.
     """
 
     study: str
@@ -68,6 +70,7 @@ class LearningProblem:
     batch: int
     synaptic_noise: float
     stimuli: tuple[Stimulus, ...]
+    minimum: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "teacher", read_only(self.teacher))

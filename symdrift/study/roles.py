@@ -38,6 +38,7 @@ FIELD_ROLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "learning.rate": ("learning_rate",),
         "learning.weight_decay": ("weight_decay",),
         "learning.batch": ("batch",),
+        "learning.minimum": (),
         "stimulus": ("input",),
     }
 )

@@ -84,6 +84,7 @@ def learning_problem(study: Specification) -> LearningProblem:
         weight_decay=numbers["learning.weight_decay"],
         batch=int(numbers["learning.batch"]),
         synaptic_noise=numbers["learning.synaptic_noise"],
+        minimum=int(numbers["learning.minimum"]),
         stimuli=stimuli
         or tuple(Stimulus(*named) for named in distribution.named_stimuli(MOST_STIMULI)),
     )

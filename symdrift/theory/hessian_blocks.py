@@ -31,6 +31,7 @@ NORMAL_IL, NORMAL_LI = (sp.Symbol(f"normal_{index}") for index in ("il", "li"))
 COUPLING = sp.Symbol("kappa_l", positive=True)
 DETERMINANT = sp.Symbol("det_H_il", real=True)
 SILENT_LOWER, SILENT_UPPER = sp.symbols("h_minus h_plus", real=True)
+EXCHANGED = sp.Symbol("det_H_li", real=True)
 WOULD_BE = sp.Symbol("s_l_lost", positive=True)
 
 LATEX = {
@@ -44,6 +45,7 @@ LATEX = {
     NORMAL_LI: "u_{li}",
     COUPLING: r"\kappa_l",
     DETERMINANT: r"\det(H_{il})",
+    EXCHANGED: r"\det(H_{li})",
     SILENT_LOWER: "h_{-}",
     SILENT_UPPER: "h_{+}",
     WOULD_BE: r"\bar s_l",
@@ -59,6 +61,7 @@ def hessian_blocks(examples: Examples) -> Iterator[Step]:
     yield _hessian_blocks(examples)
     yield _unreached()
     yield _strictness(examples)
+    yield _several_minima(examples)
 
 
 def _blocks(examples: Examples) -> Step:
@@ -360,6 +363,69 @@ def _strictness(examples: Examples) -> Step:
                 "The curvature of a silent unit vanishes where input variance times gain equals "
                 "weight decay.",
                 lower.subs(symbol("gain", "l"), GAMMA / lam_l),
+            ),
+        ),
+    )
+
+
+def _several_minima(examples: Examples) -> Step:
+    """Several strict minima
+
+    At a bottleneck every choice of as many active directions as there are hidden units gives a
+    stationary point. It is a strict minimum where the determinant [eq:determinant], in terms of
+    the gains [eq:turning], is positive for each active {i} and each {l} that is left out, since
+    all other curvatures are positive. Where it is negative a hidden unit turns from {i} to {l}
+    downhill. With the parts of {i} and {l} exchanged the two determinants add up to [eq:exchange].
+    Where the larger variance goes with the larger slope, variance times gain, one of them is
+    positive; where it does not, that of the direction {i} of the larger slope is, since no term
+    of [eq:turning] is then against it. Of two directions one at the most displaces the other.
+    Where neither does there are several strict minima, at each of which learning can end. That
+    takes weight decay, without which [eq:exchange] vanishes, a larger variance with a larger
+    slope, and directions of unequal gain.
+    """
+    lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")
+    a_i, a_l = symbol("gain", "i"), symbol("gain", "l")
+    s_i = symbol("singular_value", "i")
+    slope_i, slope_l = lam_i * a_i, lam_l * a_l
+    block = examples.representative.pair_block.hessian.xreplace(
+        {symbol("singular_value", "l"): sp.Integer(0), symbol("residual_map", "l"): a_l}
+    )
+    determinant = block.det().xreplace({s_i: a_i - GAMMA / lam_i})
+    exchanged = determinant.xreplace({lam_i: lam_l, lam_l: lam_i, a_i: a_l, a_l: a_i})
+    total = GAMMA * (lam_i - lam_l) * (slope_i - slope_l) / (lam_i * lam_l)
+    turning = (slope_i**2 - slope_l**2) + slope_i * s_i * (lam_l - lam_i)
+
+    def two_of_three() -> bool:
+        """Two strict minima of three choices."""
+        variances, gains = (sp.Integer(4), sp.Rational(1, 4), sp.Integer(6)), (
+            sp.Rational(11, 20), sp.Rational(57, 20), sp.Integer(1)
+        )  # fmt: skip
+
+        def keeps(i: int, l: int) -> bool:
+            numbers = {lam_i: variances[i], a_i: gains[i], lam_l: variances[l], a_l: gains[l]}
+            return bool(determinant.xreplace({**numbers, GAMMA: sp.Rational(1, 5)}) > 0)
+
+        strict = [keeps(1, 0) and keeps(2, 0), keeps(0, 1) and keeps(2, 1)]
+        return all(strict) and not (keeps(0, 2) and keeps(1, 2))
+
+    return step(
+        turning=(DETERMINANT, turning),
+        exchange=(DETERMINANT / lam_l + EXCHANGED / lam_i, total),
+        checks=(
+            vanishes(
+                "The determinant of the block found is the displayed one.",
+                determinant - turning.xreplace({s_i: a_i - GAMMA / lam_i}),
+            ),
+            vanishes(
+                "The two determinants add up to [eq:exchange].",
+                determinant / lam_l + exchanged / lam_i - total,
+            ),
+            holds(
+                "Three axes of variances 4, 1/4 and 6 and gains 11/20, 57/20 and 1, two hidden "
+                "units and the weight decay 1/5: of the three choices two are strict minima, "
+                "those that learn the third axis.",
+                "exact rational arithmetic",
+                two_of_three,
             ),
         ),
     )

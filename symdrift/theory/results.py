@@ -309,6 +309,11 @@ def _study_minimum(subject: Subject) -> Step:
             "the planes of hidden axes, which stand in the order of decreasing singular value: at "
             "the numbers of the study they belong to the axes {hidden}."
         )
+    rest = (
+        "have a smaller loss reduction [eq:reduction]"
+        if subject.minimum == 1
+        else "are learned at a strict minimum of another loss: this one is number {number}"
+    )
     return step(
         study_value={k: (symbol("singular_value", k), value) for value, k in values.items()},
         symbols={
@@ -316,6 +321,7 @@ def _study_minimum(subject: Subject) -> Step:
             "axes": sp.Tuple(*(sp.Integer(k + 1) for k in subject.active)),
             "hidden": sp.Tuple(*(sp.Integer(k + 1) for k in subject.hidden_axes)),
             "conditions": sp.And(*dict.fromkeys(condition)),
+            "number": subject.minimum,
         },
         words={"active": active, "left_out": _left_out(inactive), "called": subject.called},
         checks=(
@@ -327,7 +333,7 @@ def _study_minimum(subject: Subject) -> Step:
         ),
         assumptions=(
             "These axes are active, {conditions}; axes that are left out are below their "
-            "threshold or have a smaller loss reduction [eq:reduction]."
+            f"threshold or {rest}."
             if all(not c.is_Boolean or c not in (sp.true, sp.false) for c in condition)
             else "The numbers of the study decide which axes are active.",
         ),

@@ -13,7 +13,7 @@ from symdrift.derivation.symbolic import symbolic
 from symdrift.derivation.symbols import plain_latex, symbol
 from symdrift.derivation.vocabulary import KURTOSIS
 from symdrift.errors import RequestError
-from symdrift.evaluation.closed_form import active_axes, align, evaluate
+from symdrift.evaluation.closed_form import active_axes, align, evaluate, learned_axes
 from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.expressions import Expression, expanded_terms
 from symdrift.expressions import Symbol as Named
@@ -45,6 +45,7 @@ CALLED: Mapping[str, tuple[str, str]] = MappingProxyType(
         "learning.weight_decay": ("weight decay",) * 2,
         "learning.batch": ("batch size",) * 2,
         "learning.synaptic_noise": ("variance of the synaptic noise",) * 2,
+        "learning.minimum": ("number of the minimum",) * 2,
     }
 )
 """What the numbers of a field are, one of them and several."""
@@ -92,6 +93,8 @@ class Subject:
         The numbers that the study gives to its symbols, exactly.
     synaptic_noise : bool
         Whether every weight also receives a change of its own.
+    minimum : sympy.Expr
+        Number of the strict minimum in the order of losses.
     called : str
         Sentence that says what each of them stands for; empty where there is none.
     inline : dict of str to sympy.Basic
@@ -109,6 +112,7 @@ class Subject:
     batch: sp.Expr
     values: Mapping[sp.Symbol, sp.Expr]
     synaptic_noise: bool
+    minimum: sp.Expr
     called: str
     inline: Mapping[str, sp.Basic]
 
@@ -274,6 +278,7 @@ def subject_of(study: Study) -> Subject:
         batch=exact(study.learning.batch),
         values=values,
         synaptic_noise=has_synaptic_noise(study),
+        minimum=exact(study.learning.minimum),
         called=sentence + turned,
         inline={**inline, **eigenvalues},
         **sizes,
@@ -495,5 +500,6 @@ def _active(study: Study, aligned: int, hidden: int) -> tuple[int, ...]:
         inputs=axes.input_variances.size,
         outputs=problem.label_noise.size,
         hidden=problem.hidden,
+        learned=learned_axes(problem),
     )
     return tuple(int(k) for k in active_axes(values))

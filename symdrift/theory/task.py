@@ -13,8 +13,8 @@ from symdrift.derivation.chapter import Test, holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.derivation.vocabulary import I_INDEX, KURTOSIS, L_INDEX, RANK, REACH, REACH_RANK
-from symdrift.evaluation.closed_form import Alignment, align
-from symdrift.evaluation.dense import MinimumPoint, solve_minimum
+from symdrift.evaluation.closed_form import Alignment, align, learned_axes
+from symdrift.evaluation.dense import MinimumPoint, minimum_of
 from symdrift.inputs import InputDistribution, Samples, mean_share, percentage
 from symdrift.study import EllipticalInputs, GaussianInputs, Study
 from symdrift.study.problem import Array, LearningProblem
@@ -61,9 +61,7 @@ def task(study: Study) -> Iterator[Step]:
         yield _outlook(study)
         return
     problem = study.problem()
-    minimum = solve_minimum(
-        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
-    )
+    minimum = minimum_of(problem)
     yield _minimum(study, problem, minimum)
     kurtosis = problem.inputs.kurtosis
     if kurtosis is not None and has_explicit_rate(study) and minimum.rank == 2:
@@ -210,7 +208,7 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
     stays in the image of {J}, the dimension of which is [eq:study-reached], and the hidden axes
     span <planes>.<still> Across the manifold the smallest curvature is [eq:study-curvature], found
     in double precision like every number here: the minimum is strict, as [eq:lyapunov] needs it to
-    be. <kernels><called>
+    be.<others> <kernels><called>
     """
     outputs, inputs = problem.teacher.shape
     # Label noise decides nothing about the minimum.
@@ -253,12 +251,21 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
             "known": _known(study, problem, axes),
             "planes": _several(rank * (rank - 1) // 2, "plane"),
             "still": still,
+            "others": _other_minima(problem, minimum),
             "kernels": kernels,
             "called": sentence,
         },
         identifier="study",
         checks=(*_certificate(problem, minimum), *_axis_by_axis(problem, minimum, axes)),
     )
+
+
+def _other_minima(problem: LearningProblem, minimum: MinimumPoint) -> str:
+    """Say which of several strict minima this is."""
+    if not minimum.others:
+        return ""
+    place = "the lowest" if problem.minimum == 1 else f"number {problem.minimum} in loss"
+    return f" It is {place} of {len(minimum.others) + 1} strict minima."
 
 
 def _known(study: Study, problem: LearningProblem, axes: Alignment | str) -> str:
@@ -301,13 +308,17 @@ def _axis_by_axis(
         seen = axes.input_variances[: len(axes.gains)]
         values = axes.gains[seen > 0] - problem.weight_decay / seen[seen > 0]
         reductions = np.where(values > 0, seen[seen > 0] * values**2, 0.0)
-        kept = np.sort(values[np.argsort(-reductions)[: minimum.rank]])[::-1]
+        learned = learned_axes(problem)
+        chosen = np.argsort(-reductions)[: minimum.rank] if learned is None else learned[seen > 0]
+        kept = np.sort(values[chosen])[::-1]
         return bool(np.allclose(minimum.singular_values, kept, rtol=1e-9, atol=0.0))
+
+    which = "that lower the loss most" if problem.minimum == 1 else "of this strict minimum"
 
     return (
         holds(
-            "The singular values are [eq:study-axis] on the axes that lower the loss most, up to "
-            "one part in a billion.",
+            f"The singular values are [eq:study-axis] on the axes {which}, up to one part in a "
+            "billion.",
             "comparison to nine digits",
             agree,
         ),

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from symdrift.errors import RequestError
+from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation
 from symdrift.execution import available_processors, require_counts
@@ -34,7 +35,6 @@ from symdrift.validation.plan import (
     Plan,
     at_learning_rate,
     measured_speed,
-    minimum_of,
     occupied,
     plan_extrapolation,
     plan_single,

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symdrift.errors import RequestError, counted
-from symdrift.evaluation.dense.landscape import MinimumPoint, solve_minimum
+from symdrift.evaluation.dense.landscape import MinimumPoint, minimum_of
 from symdrift.evaluation.dense.noise_factors import gradient_variances
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Drift, Evaluation
@@ -416,13 +416,6 @@ def at_learning_rate(problem: LearningProblem, rate: float) -> LearningProblem:
     """
     variance = problem.synaptic_noise * (rate / problem.learning_rate) ** 3
     return replace(problem, learning_rate=rate, synaptic_noise=variance)
-
-
-def minimum_of(problem: LearningProblem) -> MinimumPoint:
-    """The minimum of a problem, which is also where its simulations start."""
-    return solve_minimum(
-        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
-    )
 
 
 def _largest_linear_rate(correction: float, precision: float) -> float:

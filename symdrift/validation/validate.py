@@ -11,6 +11,7 @@ from statistics import NormalDist
 import numpy as np
 
 from symdrift.errors import RequestError, counted
+from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.dense.operator import expected_loss
 from symdrift.evaluation.result import Evaluation
 from symdrift.execution import Diverged, require_counts
@@ -39,7 +40,6 @@ from symdrift.validation.plan import (
     PRECISION,
     WINDOW_RELAXATIONS,
     mean_rotation_scales,
-    minimum_of,
     plan_single,
     require_memory,
 )

@@ -8,8 +8,18 @@ from symdrift.evaluation.closed_form.formula_road import (
     active_axes,
     applies,
     evaluate,
+    learned_axes,
     rank,
     validity,
 )
 
-__all__ = ["Alignment", "active_axes", "align", "applies", "evaluate", "rank", "validity"]
+__all__ = [
+    "Alignment",
+    "active_axes",
+    "align",
+    "applies",
+    "evaluate",
+    "learned_axes",
+    "rank",
+    "validity",
+]

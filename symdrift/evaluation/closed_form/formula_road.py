@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.evaluation.closed_form.alignment import Alignment, align
 from symdrift.evaluation.closed_form.stability_blocks import Kinds, MeanSquare
+from symdrift.evaluation.closed_form.strict_minima import strict_minima
 from symdrift.evaluation.result import (
     THRESHOLD_TOLERANCE,
     Evaluation,
@@ -23,6 +25,14 @@ from symdrift.evaluation.result import (
     require_weight_decay,
     stillness_warnings,
     stimulus_drift,
+)
+from symdrift.evaluation.several_minima import (
+    MOST_LISTED,
+    StrictMinimum,
+    axes_of,
+    no_such_minimum,
+    require_numbered,
+    several_warnings,
 )
 from symdrift.evaluation.units import Units, natural_units
 from symdrift.evaluation.validity import Validity, validity_warnings
@@ -60,9 +70,12 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
     axes = active_axes(values)
     smallest, largest = (float(h) * back.curvature for h in kernels.hessian_range(**given.minimum))
     limits = given.validity(largest)
-    warnings = validity_warnings(problem, limits) + stillness_warnings(problem, axes.size)
-    label_noise = given.learning["label_noise"]
-    loss = float(kernels.loss(**given.minimum, label_noise=label_noise))
+    others = given.others()
+    warnings = (
+        *validity_warnings(problem, limits),
+        *stillness_warnings(problem, axes.size),
+        *several_warnings(problem.minimum, others),
+    )
     weight_variance, excess_loss = kernels.fluctuation(**given.minimum, **given.learning)
     diffusion_tensor = (
         kernels.diffusion_tensor
@@ -80,9 +93,11 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
         minimum=Minimum(
             rank=axes.size,
             singular_values=values[axes] * back.maps,
-            loss=loss * back.loss,
+            loss=given.loss(given.minimum["learned"]),
             hessian_min=smallest,
             hessian_max=largest,
+            number=problem.minimum,
+            others=others,
         ),
         fluctuation=back.fluctuation(Fluctuation(float(weight_variance), float(excess_loss))),
         drift=IndependentDrift(
@@ -131,6 +146,24 @@ def rank(problem: LearningProblem) -> int:
     return active_axes(_Aligned.of(problem).singular_values).size
 
 
+def learned_axes(problem: LearningProblem) -> NDArray[np.bool_] | None:
+    """Which axes a minimum learns that is not the lowest, shape ``(min(n, m),)``; else ``None``.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+
+    Raises
+    ------
+    RequestError
+        As `rank`, and when there is no strict minimum of that number.
+    """
+    learned: NDArray[np.bool_] | None = None
+    if problem.minimum != 1:
+        learned = _Aligned.of(problem).minimum["learned"]
+    return learned
+
+
 def active_axes(singular_values: Array) -> NDArray[np.intp]:
     """Positions of the active axes in the order of the hidden axes.
 
@@ -150,6 +183,7 @@ class _Aligned:
     units: Units
     natural: LearningProblem
     alignment: Alignment
+    strict: tuple[NDArray[np.bool_], ...]
     minimum: dict[str, Any]
     learning: dict[str, Any]
 
@@ -170,18 +204,43 @@ class _Aligned:
             "outputs": outputs,
             "hidden": problem.hidden,
         }
+        strict, number = _strict_minima(minimum, problem.minimum), problem.minimum
+        # The lowest needs no list of its axes.
+        minimum["learned"] = None if number == 1 else strict[number - 1]
         learning = {
             "learning_rate": natural.learning_rate,
             "label_noise": aligned.label_noise * units.loss,
             "batch": problem.batch,
         }
-        return cls(units, natural, aligned, minimum, learning)
+        return cls(units, natural, aligned, strict, minimum, learning)
 
     @property
     def singular_values(self) -> Array:
         values: Array = kernels.singular_values(**self.minimum)
         return values
 
+    def loss(self, learned: NDArray[np.bool_] | None) -> float:
+        """Expected loss of a strict minimum, in the units of the study."""
+        arguments = {**self.minimum, "learned": learned}
+        loss = kernels.loss(**arguments, label_noise=self.learning["label_noise"])
+        return float(loss) * self.units.inverse.loss
+
+    def others(self) -> tuple[StrictMinimum, ...]:
+        """The lowest of the other strict minima."""
+        found = []
+        for number, learned in enumerate(self.strict[:MOST_LISTED], start=1):
+            if number != self.natural.minimum:
+                values = kernels.singular_values(**{**self.minimum, "learned": learned})
+                axes = active_axes(values)
+                found.append(
+                    StrictMinimum(
+                        number,
+                        values[axes] * self.units.inverse.maps,
+                        axes_of(self.alignment.input_axes[:, axes].T),
+                        self.loss(learned),
+                    )
+                )
+        return tuple(found)
 
     def validity(self, hessian_max: float) -> Validity:
         """What the leading order assumes to be small.
@@ -209,6 +268,22 @@ class _Aligned:
             critical_rate=critical * self.units.curvature,
             rate_over_critical=rate / critical,
         )
+
+
+def _strict_minima(minimum: dict[str, Any], number: int) -> tuple[NDArray[np.bool_], ...]:
+    """Which axes each strict minimum learns: the lowest, and as many as to have that number."""
+    require_numbered(number)
+    gains = minimum["gains"]
+    found = strict_minima(
+        minimum["covariance"][: gains.size], gains, minimum["weight_decay"], minimum["hidden"]
+    )
+    masks = []
+    for axes in islice(found, max(number, MOST_LISTED)):
+        masks.append(np.zeros(gains.size, dtype=bool))
+        masks[-1][axes] = True
+    if number > len(masks):
+        raise no_such_minimum(number, len(masks))
+    return tuple(masks)
 
 
 def _refuse_degenerate(problem: LearningProblem, aligned: Alignment) -> None:

@@ -20,10 +20,13 @@ batch : array_like, shape (...)
     Samples per step.
 inputs, outputs, hidden : int
     Sizes n, m, p.
+learned : array_like of bool, shape (min(n, m),), optional
+    The active directions of a strict minimum that is not the lowest one.
 
 Leading axes broadcast.  All rates are per SGD step.  A direction i is active when
-lambda_i |a_i| > gamma and its loss reduction lambda_i s_i^2 / 2 is among the p largest;
-on a threshold or a tie the minimum is not strict and the results do not hold.
+lambda_i |a_i| > gamma and its loss reduction lambda_i s_i^2 / 2 is among the p largest,
+unless learned says which ones are; on a threshold or a tie the minimum is not strict and the
+results do not hold.
 """
 
 from __future__ import annotations
@@ -90,6 +93,7 @@ def _axes(
     inputs: int,
     outputs: int,
     hidden: int,
+    learned: ArrayLike | None,
 ) -> _Axes:
     size, aligned = max(inputs, outputs), min(inputs, outputs)
     weight_decay = np.asarray(weight_decay, dtype=float)
@@ -117,10 +121,12 @@ def _axes(
     learnable = variance * gain > gamma
     known = np.where(learnable, variance, 1.0)
     value = np.where(learnable, _singular_value(known, gain, gamma), 0.0)
-    # What a direction that is learned takes off the loss decides who passes a bottleneck.
-    order = np.argsort(-_loss_reduction(variance, value), axis=-1, kind="stable")
-    rank = np.argsort(order, axis=-1, kind="stable")
-    active = learnable & (rank < hidden)
+    if learned is None:
+        # What a direction that is learned takes off the loss decides who passes a bottleneck.
+        order = np.argsort(-_loss_reduction(variance, value), axis=-1, kind="stable")
+        active = learnable & (np.argsort(order, axis=-1, kind="stable") < hidden)
+    else:
+        active = learnable & np.pad(np.asarray(learned, dtype=bool), (0, size - aligned))
     value = np.where(active, value, 0.0)
     return _Axes(variance, noise, value, np.where(active, _residual(known, gamma), gain), active)
 
@@ -240,6 +246,7 @@ def singular_values(
     inputs: int,
     outputs: int,
     hidden: int,
+    learned: ArrayLike | None = None,
 ) -> Array:
     """Singular values of the learned map.
 
@@ -250,7 +257,7 @@ def singular_values(
     ndarray, shape (..., n)
         In the order of the input axes.
     """
-    axes = _axes(covariance, weight_decay, gains, 0.0, inputs, outputs, hidden)
+    axes = _axes(covariance, weight_decay, gains, 0.0, inputs, outputs, hidden, learned)
     return axes.singular_value[..., :inputs]
 
 
@@ -282,6 +289,7 @@ def loss(
     inputs: int,
     outputs: int,
     hidden: int,
+    learned: ArrayLike | None = None,
 ) -> Array:
     """Expected loss on the minimum-loss manifold, label noise and weight decay included.
 
@@ -289,7 +297,7 @@ def loss(
     -------
     ndarray, shape (...)
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden)
+    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
     gamma = np.broadcast_to(weight_decay, axes.active.shape[:-1])[..., None]
     total: Array = _loss(*axes.at(slice(None)), axes.residual, gamma).sum(axis=-1)
     return total
@@ -303,6 +311,7 @@ def hessian_range(
     inputs: int,
     outputs: int,
     hidden: int,
+    learned: ArrayLike | None = None,
 ) -> tuple[Array, Array]:
     """Smallest and largest Hessian eigenvalue on the normal space.
 
@@ -310,7 +319,7 @@ def hessian_range(
     -------
     smallest, largest : ndarray, shape (...)
     """
-    axes = _axes(covariance, weight_decay, gains, 0.0, inputs, outputs, hidden)
+    axes = _axes(covariance, weight_decay, gains, 0.0, inputs, outputs, hidden, learned)
     rows = _rows(axes, inputs)
     (gamma,) = _leading(axes, weight_decay)
     others, residual = axes.at(None, slice(None)), axes.residual[..., None, :]
@@ -349,6 +358,7 @@ def fluctuation(
     inputs: int,
     outputs: int,
     hidden: int,
+    learned: ArrayLike | None = None,
 ) -> tuple[Array, Array]:
     """Stationary fluctuation of the weights in the normal space.
 
@@ -358,7 +368,7 @@ def fluctuation(
     -------
     weight_variance, excess_loss : ndarray, shape (...)
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden)
+    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
     variance, noise = _total_fluctuation(axes, _rows(axes, inputs), weight_decay)
     eta, size = np.asarray(learning_rate, dtype=float), np.asarray(batch, dtype=float)
     return _batch_share(variance, eta, size), _excess_loss(noise, eta, size)
@@ -375,6 +385,7 @@ def diffusion_tensor(
     inputs: int,
     outputs: int,
     hidden: int,
+    learned: ArrayLike | None = None,
 ) -> Array:
     """Diffusion coefficients D_ij of the hidden rotations, in rad^2 per step.
 
@@ -385,7 +396,7 @@ def diffusion_tensor(
     ndarray, shape (..., n, n)
         Symmetric, in the order of the input axes; zero where i or j is not active.
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden)
+    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
     return _diffusion_tensor(axes, weight_decay, learning_rate, batch, inputs)
 
 
@@ -400,6 +411,7 @@ def diffusion_tensor_white_noise(
     inputs: int,
     outputs: int,
     hidden: int,
+    learned: ArrayLike | None = None,
 ) -> Array:
     """Diffusion coefficients in the white-noise approximation, in rad^2 per step.
 
@@ -409,7 +421,7 @@ def diffusion_tensor_white_noise(
     -------
     ndarray, shape (..., n, n)
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden)
+    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
     terms = (_own_term_white_noise, _other_term_white_noise)
     return _diffusion_tensor(axes, weight_decay, learning_rate, batch, inputs, *terms)
 
@@ -426,6 +438,7 @@ def representation_diffusion(
     inputs: int,
     outputs: int,
     hidden: int,
+    learned: ArrayLike | None = None,
 ) -> Array:
     """Diffusion w' Delta w of the representation w = W* x of a stimulus, per step.
 
@@ -439,7 +452,7 @@ def representation_diffusion(
     -------
     ndarray, shape (...)
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden)
+    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
     decay = _diffusion_tensor(axes, weight_decay, learning_rate, batch, inputs).sum(axis=-1)
     component = _squared_component(np.asarray(stimulus), axes.singular_value[..., :inputs])
     diffusion: Array = (component * decay).sum(axis=-1)
@@ -458,6 +471,7 @@ def decay_rate(
     inputs: int,
     outputs: int,
     hidden: int,
+    learned: ArrayLike | None = None,
 ) -> Array:
     """Rate w' Delta w / w'w at which the representation of a stimulus decorrelates, per step.
 
@@ -470,7 +484,7 @@ def decay_rate(
     ndarray, shape (...)
         Zero for a stimulus without representation.
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden)
+    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
     decay = _diffusion_tensor(axes, weight_decay, learning_rate, batch, inputs).sum(axis=-1)
     component = _squared_component(np.asarray(stimulus), axes.singular_value[..., :inputs])
     diffusion, norm = (component * decay).sum(axis=-1), component.sum(axis=-1)
@@ -490,6 +504,7 @@ def mean_squared_displacement(
     inputs: int,
     outputs: int,
     hidden: int,
+    learned: ArrayLike | None = None,
 ) -> Array:
     """Mean-squared displacement E|h(t + tau) - h(t)|^2 of a representation.
 
@@ -507,7 +522,7 @@ def mean_squared_displacement(
     ndarray, shape (...)
     """
     time, stimulus = np.asarray(time, dtype=float), np.asarray(stimulus, dtype=float)
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden)
+    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
     decay = _diffusion_tensor(axes, weight_decay, learning_rate, batch, inputs).sum(axis=-1)
     component = _squared_component(stimulus, axes.singular_value[..., :inputs])
     drift = _drift_displacement(component, decay, time[..., None]).sum(axis=-1)

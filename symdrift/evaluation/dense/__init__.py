@@ -7,7 +7,7 @@ stimuli only, `decay_matrix`; `evaluate` runs them all.
 """
 
 from symdrift.evaluation.dense.frame import CanonicalFrame, reached_hessian
-from symdrift.evaluation.dense.landscape import MinimumPoint, solve_minimum
+from symdrift.evaluation.dense.landscape import MinimumPoint, minimum_of, solve_minimum
 from symdrift.evaluation.dense.lyapunov import (
     NormalFluctuation,
     gradient_fluctuation,
@@ -47,6 +47,7 @@ __all__ = [
     "hessian_matrix",
     "hidden_drift",
     "mean_rotation_matrix",
+    "minimum_of",
     "normal_spectrum",
     "reachable_basis",
     "reached_hessian",

@@ -1,7 +1,7 @@
-"""The lowest minimum where hidden units are fewer than directions worth learning.
+"""The minima where hidden units are fewer than directions worth learning.
 
 The rank is capped below that of the convex minimum, and the problem is no longer convex:
-descent from many starts, and the lowest loss wins.
+descent from many starts, whose ends are strict minima or not; the lowest loss comes first.
 """
 
 from __future__ import annotations
@@ -9,49 +9,54 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 
 from symdrift.evaluation.dense.balanced import factored, is_located, polished
 from symdrift.evaluation.dense.coordinates import separated
+from symdrift.evaluation.dense.frame import frame_of, reached_hessian
 from symdrift.evaluation.dense.operator import expected_gradient, expected_loss
 from symdrift.evaluation.result import THRESHOLD_TOLERANCE
 from symdrift.study.problem import Array
 
+CHOICES = 64
+"""Choices of directions up to which all are tried as starts."""
+
 EXCHANGES = 24
-"""Exchanges of a kept for a dropped direction that are tried as starts."""
+"""Exchanges of a kept for a dropped direction that are tried as starts where choices are more."""
 
 RANDOM_STARTS = 6
 """Random displacements that are tried as starts."""
 
 
 @dataclass(frozen=True, eq=False)
-class CappedMinimum:
-    """The lowest minimum that was found.
+class CappedMinima:
+    """The strict minima that were found.
 
     Attributes
     ----------
-    point : Array
-        Balanced ``Z``, shape ``(p, n + m)``.
+    points : tuple of Array
+        Balanced ``Z``, shape ``(p, n + m)`` each, in the order of losses; whether the first is
+        strict is not asked.
     starts : int
     runner_up : float or None
-        Distance in loss of the best different stationary point, relative to the loss of an
-        untrained network; ``None`` without any.
+        Distance in loss from the lowest to the best different stationary point, relative to the
+        loss of an untrained network; ``None`` without any.
     tied : bool
         Whether that distance vanishes beside what the least hidden unit takes off the loss.
     """
 
-    point: Array
+    points: tuple[Array, ...]
     starts: int
     runner_up: float | None
     tied: bool
 
 
-def capped_minimum(
+def capped_minima(
     relaxed: Array, hidden: int, teacher: Array, covariance: Array, weight_decay: float
-) -> CappedMinimum:
-    """Lowest minimum with ``hidden`` units.
+) -> CappedMinima:
+    """Strict minima with ``hidden`` units, the lowest first.
 
     Parameters
     ----------
@@ -84,12 +89,53 @@ def capped_minimum(
         if _different(end, refined[best], teacher.shape[1], covariance, least)
     ]
     nearest = min(others, default=None)
-    return CappedMinimum(
-        point=refined[best],
+    lowest = refined[best]
+    return CappedMinima(
+        points=(lowest, *_others(lowest, least, [ends[k] for k in np.argsort(losses)], *problem)),
         starts=len(ends),
         runner_up=None if nearest is None else nearest / scale,
         tied=nearest is not None and nearest < THRESHOLD_TOLERANCE * least,
     )
+
+
+def _others(
+    lowest: Array,
+    least: float,
+    ends: list[Array],
+    teacher: Array,
+    covariance: Array,
+    weight_decay: float,
+) -> list[Array]:
+    """Strict minima among the ends of descents but for the lowest, in the order of losses."""
+    problem, inputs = (teacher, covariance, weight_decay), teacher.shape[1]
+    found = [lowest]
+
+    def is_new(point: Array) -> bool:
+        return all(_different(point, known, inputs, covariance, least) for known in found)
+
+    for end in filter(is_new, ends):
+        point = polished(end, *problem)
+        if len(point) == len(lowest) and is_new(point) and _is_strict(point, *problem):
+            found.append(point)
+    return sorted(found[1:], key=lambda point: -math.fsum(_worths(point, *problem)))
+
+
+def _is_strict(point: Array, teacher: Array, covariance: Array, weight_decay: float) -> bool:
+    """Whether a balanced point without silent units is a minimum, and no flatter than a tie."""
+    if not is_located(point, teacher, covariance, weight_decay):
+        return False
+    first, second = separated(point, teacher.shape[1])
+    slope = (teacher - second @ first) @ covariance
+    hessian = reached_hessian(frame_of(first, second), slope, covariance, weight_decay)
+    diagonal = np.diagonal(hessian)
+    if np.any(diagonal <= 0):
+        return False
+    scaled = hessian / np.sqrt(diagonal) / np.sqrt(diagonal)[:, np.newaxis]
+    try:
+        np.linalg.cholesky(scaled - THRESHOLD_TOLERANCE * np.eye(len(scaled)))
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def _worths(point: Array, teacher: Array, covariance: Array, weight_decay: float) -> Array:
@@ -121,8 +167,9 @@ def _starts(
 ) -> Iterator[Array]:
     """Starts for a capped rank.
 
-    The directions of the convex solution that are worth most, the exchanges of one kept
-    for one dropped direction that cost least, the truncated whitened teacher, and random
+    The directions of the convex solution that are worth most, all other choices of them or,
+    where these are many, the exchanges of one kept for one dropped direction that cost least,
+    the truncated whitened teacher, and random
     displacements of the first (a fixed seed: the same answer on every run).
     """
 
@@ -135,10 +182,15 @@ def _starts(
     chosen, dropped = order[:hidden].tolist(), order[hidden:].tolist()
     best = relaxed[chosen]
     yield best
-    exchanges = sorted(product(chosen, dropped), key=lambda pair: worth[pair[0]] - worth[pair[1]])
-    for removed, added in exchanges[:EXCHANGES]:
-        kept = [direction for direction in chosen if direction != removed] + [added]
-        yield relaxed[kept]
+    if math.comb(len(relaxed), hidden) <= CHOICES:
+        for choice in combinations(order.tolist(), hidden):
+            if list(choice) != chosen:
+                yield relaxed[list(choice)]
+    else:
+        pairs = sorted(product(chosen, dropped), key=lambda pair: worth[pair[0]] - worth[pair[1]])
+        for removed, added in pairs[:EXCHANGES]:
+            kept = [direction for direction in chosen if direction != removed] + [added]
+            yield relaxed[kept]
 
     eigenvalues, axes = np.linalg.eigh(covariance)
     root = np.sqrt(np.maximum(eigenvalues, 0))

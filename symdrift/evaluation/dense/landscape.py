@@ -3,7 +3,7 @@
 With balanced layers the loss is a function of the product ``M = U W``,
 ``1/2 tr[(A - M) Sigma (A - M)'] + gamma |M|_*`` (nuclear norm), which is convex.  Where
 the number of hidden units caps the rank below that of the convex solution, the problem
-is no longer convex: descent from many starts, and the lowest loss wins.
+is no longer convex: descent from many starts, and strict minima in the order of their losses.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -25,7 +26,7 @@ from symdrift.evaluation.dense.balanced import (
     polished,
     relative_gradient,
 )
-from symdrift.evaluation.dense.bottleneck import capped_minimum
+from symdrift.evaluation.dense.bottleneck import capped_minima
 from symdrift.evaluation.dense.coordinates import joined, separated
 from symdrift.evaluation.dense.frame import CanonicalFrame, frame_of
 from symdrift.evaluation.dense.operator import expected_loss
@@ -37,9 +38,16 @@ from symdrift.evaluation.result import (
     require_weight_decay,
     subspaces,
 )
+from symdrift.evaluation.several_minima import (
+    MOST_LISTED,
+    StrictMinimum,
+    axes_of,
+    no_such_minimum,
+    require_numbered,
+)
 from symdrift.evaluation.units import Units, natural_units
 from symdrift.progress import log_stage
-from symdrift.study.problem import Array
+from symdrift.study.problem import Array, LearningProblem
 
 GRADIENT_TOLERANCE = 1e-12
 """Gradient norm that a located minimum may have left, relative to that of its terms."""
@@ -78,6 +86,8 @@ class MinimumPoint:
     loss : float
         Expected loss without the constant half of the label noise.
     certificate : Certificate
+    others : tuple of StrictMinimum
+        The lowest of the other strict minima; their losses as this one's.
     """
 
     first_layer: Array
@@ -88,6 +98,7 @@ class MinimumPoint:
     spectrum: NormalSpectrum
     loss: float
     certificate: Certificate
+    others: tuple[StrictMinimum, ...] = ()
 
     @property
     def rank(self) -> int:
@@ -99,10 +110,21 @@ class MinimumPoint:
         return joined(self.first_layer, self.second_layer)
 
 
+def minimum_of(problem: LearningProblem) -> MinimumPoint:
+    """The minimum of a problem, which is also where its simulations start."""
+    return solve_minimum(
+        problem.teacher,
+        problem.input_covariance,
+        problem.weight_decay,
+        problem.hidden,
+        problem.minimum,
+    )
+
+
 def solve_minimum(
-    teacher: Array, covariance: Array, weight_decay: float, hidden: int
+    teacher: Array, covariance: Array, weight_decay: float, hidden: int, number: int = 1
 ) -> MinimumPoint:
-    """Global minimum of the expected loss; the last few are kept, with read-only arrays.
+    """A strict minimum of the expected loss; the last few are kept, with read-only arrays.
 
     Parameters
     ----------
@@ -114,17 +136,20 @@ def solve_minimum(
         ``gamma > 0``.
     hidden : int
         Hidden units ``p >= 1``.
+    number : int
+        Of the minimum in the order of losses: 1 is the global one.
 
     Raises
     ------
     RequestError
         When weight decay is not positive, no direction is active, a threshold is met
-        with equality, the bottleneck cuts through a tie, or the problem is too large.
+        with equality, the bottleneck cuts through a tie, no strict minimum of that number was
+        found, or the problem is too large.
     """
     require_weight_decay(weight_decay)
     outputs, inputs = teacher.shape
     content = tuple(np.asarray(matrix, np.float64).tobytes() for matrix in (teacher, covariance))
-    return _solved(*content, (outputs, inputs), float(weight_decay), hidden)
+    return _solved(*content, (outputs, inputs), float(weight_decay), hidden, number)
 
 
 @lru_cache(maxsize=_KEPT)
@@ -134,6 +159,7 @@ def _solved(
     shape: tuple[int, int],
     weight_decay: float,
     hidden: int,
+    number: int,
 ) -> MinimumPoint:
     """The minimum for arrays given by their bytes, by which it is found again."""
     outputs, inputs = shape
@@ -158,13 +184,19 @@ def _solved(
     reason = _obstacle(point, hidden, *natural)
     if reason is not None:
         raise RequestError("learning.weight_decay", f"= {weight_decay:.12g} {reason}")
+    require_numbered(number)
+    points: tuple[Array, ...] = (point,)
     starts, runner_up = 1, None
     capped = hidden < len(point)
     if capped:
-        found = capped_minimum(point, hidden, *natural)
-        point, starts, runner_up = found.point, found.starts, found.runner_up
+        found = capped_minima(point, hidden, *natural)
+        points, starts = found.points, found.starts
+        runner_up = found.runner_up if number == 1 else None
         if found.tied:
             raise _tie(hidden)
+    if number > len(points):
+        raise no_such_minimum(number, len(points))
+    point = points[number - 1]
     minimum = _certified(point, hidden, starts, runner_up, capped, *natural)
     if capped and _turns_freely(minimum, *natural[1:]):
         raise _tie(hidden)
@@ -175,7 +207,23 @@ def _solved(
             f"= {weight_decay:.12g} is lost in rounding beside teacher times input covariance, "
             f"{strongest:.3g}: the minimum cannot be told from others; raise it",
         )
-    return in_units(minimum, units.inverse)
+    minimum = in_units(minimum, units.inverse)
+    others = [
+        _named(place, other, inputs, units, expected_loss(other, *natural))
+        for place, other in enumerate(points[:MOST_LISTED], start=1)
+        if place != number
+    ]
+    return replace(minimum, others=tuple(others))
+
+
+def _named(
+    number: int, point: Array, inputs: int, units: Units, loss: float
+) -> StrictMinimum:
+    """A strict minimum in natural units by what it learns, in those of the study."""
+    canonical, values = _canonical(point, inputs)
+    back = units.inverse
+    axes = axes_of(canonical[:, :inputs])
+    return StrictMinimum(number, values * back.maps, axes, loss * back.loss)
 
 
 def _tie(hidden: int) -> RequestError:
@@ -201,7 +249,7 @@ def _turns_freely(minimum: MinimumPoint, covariance: Array, weight_decay: float)
 def in_units(minimum: MinimumPoint, units: Units) -> MinimumPoint:
     """The minimum of the same problem in other units, with read-only arrays."""
     spectrum, certificate = minimum.spectrum, minimum.certificate
-    arrays = {
+    arrays: dict[str, Any] = {
         "first_layer": minimum.first_layer * units.weights,
         "second_layer": minimum.second_layer * units.weights,
         "singular_values": minimum.singular_values * units.maps,

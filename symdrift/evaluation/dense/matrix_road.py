@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from symdrift.errors import require_known
-from symdrift.evaluation.dense.landscape import MinimumPoint, in_units, solve_minimum
+from symdrift.evaluation.dense.landscape import MinimumPoint, in_units, minimum_of
 from symdrift.evaluation.dense.lyapunov import NormalFluctuation, gradient_fluctuation
 from symdrift.evaluation.dense.rotation_covariance import (
     angular_matrices,
@@ -30,6 +30,7 @@ from symdrift.evaluation.result import (
     stillness_warnings,
     stimulus_drift,
 )
+from symdrift.evaluation.several_minima import StrictMinimum, several_warnings
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_warnings, with_synaptic_noise
 from symdrift.evaluation.units import natural_units
 from symdrift.evaluation.validity import Validity, validity_warnings
@@ -67,17 +68,17 @@ def evaluate(
         refused (see `solve_minimum`), or memory does not suffice.
     """
     require_known("approximation", approximation, APPROXIMATIONS)
-    given = minimum = solve_minimum(
-        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
-    )
+    given = minimum = minimum_of(problem)
     certificate, noise = minimum.certificate, problem.synaptic_noise
     numbers = Minimum(
         rank=minimum.rank,
         singular_values=minimum.singular_values,
-        loss=minimum.loss + 0.5 * float(np.sum(problem.label_noise)),
+        loss=minimum.loss + _loss_of_noise(problem),
         hessian_min=certificate.hessian_min,
         hessian_max=certificate.hessian_max,
         certificate=certificate,
+        number=problem.minimum,
+        others=_others(problem, minimum),
     )
     outputs, inputs = problem.teacher.shape
     # Refused before anything that does not fit is begun.
@@ -137,13 +138,27 @@ def validity(problem: LearningProblem) -> Validity:
     RequestError
         When the minimum is refused (see `solve_minimum`), or memory does not suffice.
     """
-    minimum = solve_minimum(
-        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
-    )
+    minimum = minimum_of(problem)
     units = natural_units(problem.teacher, problem.input_covariance)
     natural, minimum = units.problem(problem), in_units(minimum, units)
     found = dense_validity(natural, minimum, gradient_fluctuation(natural, minimum))
     return replace(found, critical_rate=found.critical_rate * units.curvature)
+
+
+def _loss_of_noise(problem: LearningProblem) -> float:
+    """What label noise adds to every loss."""
+    return 0.5 * float(np.sum(problem.label_noise))
+
+
+def _others(problem: LearningProblem, minimum: MinimumPoint) -> tuple[StrictMinimum, ...]:
+    """The other strict minima, label noise included."""
+    added = _loss_of_noise(problem)
+    return tuple(replace(other, loss=other.loss + added) for other in minimum.others)
+
+
+def minimum_warnings(problem: LearningProblem) -> tuple[str, ...]:
+    """Say which strict minima there are beside that of a problem."""
+    return several_warnings(problem.minimum, _others(problem, minimum_of(problem)))
 
 
 def _fluctuation(
@@ -165,6 +180,7 @@ def dense_warnings(
     certificate = minimum.certificate
     warnings = validity_warnings(problem, limits) + unseen_warnings(problem)
     warnings += stillness_warnings(problem, minimum.rank)
+    warnings += several_warnings(problem.minimum, _others(problem, minimum))
     if problem.synaptic_noise > 0:
         smallest = float(minimum.singular_values[-1])
         warnings += synaptic_warnings(problem, certificate.hessian_min, smallest)

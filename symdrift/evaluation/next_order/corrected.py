@@ -16,7 +16,7 @@ from symdrift.evaluation.corrections import (
     MinimumCorrections,
     StimulusCorrections,
 )
-from symdrift.evaluation.dense.landscape import in_units, solve_minimum
+from symdrift.evaluation.dense.landscape import in_units, minimum_of
 from symdrift.evaluation.next_order.cost import (
     LONGEST,
     expansion_cost,
@@ -67,9 +67,7 @@ def orders(
         )
     if method != "dense" and applies(problem) is None:
         return aligned_orders(problem, longest)
-    minimum = solve_minimum(
-        problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
-    )
+    minimum = minimum_of(problem)
     _require_affordable(problem, minimum.rank, longest)
     units = natural_units(problem.teacher, problem.input_covariance)
     minimum = in_units(minimum, units)
@@ -106,9 +104,7 @@ def mean_gram_change(problem: LearningProblem) -> Array | None:
         except RequestError:
             return None
     else:
-        minimum = solve_minimum(
-            problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
-        )
+        minimum = minimum_of(problem)
         outputs, inputs = problem.teacher.shape
         noise = noise_node_count(int(np.count_nonzero(problem.label_noise)))
         if (

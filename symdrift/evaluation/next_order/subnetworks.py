@@ -22,7 +22,7 @@ from math import comb
 
 import numpy as np
 
-from symdrift.evaluation.closed_form import active_axes, align, rank
+from symdrift.evaluation.closed_form import active_axes, align, learned_axes, rank
 from symdrift.evaluation.closed_form.alignment import Alignment
 from symdrift.evaluation.closed_form.formulas import singular_values
 from symdrift.evaluation.next_order.cost import LONGEST, Cost, expansion_cost, require_affordable
@@ -178,6 +178,7 @@ class _Network:
         values = singular_values(
             covariance=alignment.input_variances, weight_decay=natural.weight_decay,
             gains=alignment.gains, inputs=inputs, outputs=outputs, hidden=natural.hidden,
+            learned=learned_axes(problem),
         )  # fmt: skip
         return cls(natural, alignment, values, *_kinds(alignment, values))
 

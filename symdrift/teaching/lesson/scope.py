@@ -30,6 +30,11 @@ def teachable(problem: LearningProblem) -> Alignment | RequestError:
             f'"{problem.study}" cannot become a lesson, which is about Gaussian inputs on the '
             f"axes of the teacher: {obstacle}",
         )
+    if problem.minimum != 1:
+        return RequestError(
+            "learning.minimum",
+            f"= {problem.minimum} cannot be taught: a lesson is about the lowest minimum, 1",
+        )
     aligned = align(problem)
     if isinstance(aligned, str):
         return RequestError("study", f'"{problem.study}" cannot become a lesson: {aligned}')

@@ -1,0 +1,86 @@
+"""Time scales: diffusion, steady rotation, and what an experiment would see."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from symdrift.cli.program import run
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.overview import evaluation_tables
+from symdrift.figures import observables
+from symdrift.observables import observe
+from symdrift.observables.observation import observation_tables
+from symdrift.study import read_study
+
+
+def test_steady_rotation_decorrelates_where_its_cosine_has_fallen() -> None:
+    """Two misaligned axes turn in their plane long before diffusion forgets."""
+    problem = read_study("misaligned_teacher").problem()
+    for scale in observe(problem).time_scales:
+        assert scale.seen == "steady rotation"
+        assert scale.turning_time is not None
+        assert scale.decay_time is not None
+        assert scale.decorrelation_time == pytest.approx(
+            math.acos(math.exp(-1)) * scale.turning_time, rel=2e-3
+        )
+        assert scale.decay_time > 1000 * scale.turning_time
+    assert {item.seen for item in evaluate(problem).lifetimes} == {"steady rotation"}
+
+
+def test_aligned_gaussian_inputs_diffuse_only() -> None:
+    problem = read_study("isotropic_autoencoder").problem()
+    evaluation = evaluate(problem)
+    for item, drift in zip(evaluation.lifetimes, evaluation.stimuli, strict=True):
+        assert item.turning_time is None
+        assert item.decay_time == pytest.approx(1 / drift.decay_rate)
+        assert item.seen == "diffusion"
+    for scale in observe(problem).time_scales:
+        # Equal rates of all axes: an exponential, but for the fluctuation.
+        assert scale.decorrelation_time == pytest.approx(scale.decay_time, rel=2e-2)
+        assert scale.seen == "diffusion"
+
+
+def test_a_single_hidden_axis_lasts_for_ever() -> None:
+    problem = replace(read_study("bottleneck").problem(), hidden=1)
+    assert {item.seen for item in evaluate(problem).lifetimes} == {"nothing"}
+    rows = evaluation_tables(evaluate(problem))[-2].rows
+    assert {row[1:] for row in rows} == {("never", "never", "nothing")}
+
+
+def test_days_are_steps_over_steps_per_day() -> None:
+    observation = observe(read_study("misaligned_teacher").problem())
+    in_days = replace(observation, steps_per_day=1000.0)
+    days = in_days.to_dict()["days"]["stimuli"]
+    for record, scale in zip(days, in_days.time_scales, strict=True):
+        for name in ("decay_time", "turning_time", "decorrelation_time"):
+            assert record[name] == pytest.approx(getattr(scale, name) / 1000)
+    assert "days" not in observation.to_dict()
+    assert in_days.to_dict()["time_scales"] == observation.to_dict()["time_scales"]
+    last = [float(observation_tables(each)[-1].rows[-1][0]) for each in (observation, in_days)]
+    assert last[0] == pytest.approx(1000 * last[1], rel=1e-4)
+
+
+def test_the_figure_has_the_days_on_its_axis() -> None:
+    observation = observe(read_study("misaligned_teacher").problem())
+    panel = observables.draw(replace(observation, steps_per_day=1e6)).axes[0]
+    assert panel.get_xlabel().endswith("(days)")
+    assert np.asarray(panel.lines[0].get_xdata())[-1] == pytest.approx(observation.times[-1] / 1e6)
+
+
+def test_json_stays_per_step_beside_the_days(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["evaluate", "misaligned_teacher", "--json", "--steps-per-day", "1e6"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["days"]["steps_per_day"] == 1e6
+    for drift, days in zip(record["stimuli"], record["days"]["stimuli"], strict=True):
+        assert days["decay_time"] == pytest.approx(1e-6 / drift["decay_rate"])
+
+
+@pytest.mark.parametrize("command", ["evaluate", "observe"])
+@pytest.mark.parametrize("wrong", [["0"], ["-5"], ["nan"], ["inf"], ["many"], ["10", "--csv"]])
+def test_a_day_without_a_length_is_refused(command: str, wrong: list[str]) -> None:
+    assert run([command, "bottleneck", "--steps-per-day", *wrong]) == 2
