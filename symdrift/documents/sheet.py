@@ -32,6 +32,7 @@ ESSENTIAL = frozenset([
     "map-noise-elliptical", "stimulus-noise", "map-turn", "map-equations", "map-covariance",
     "map-mean", "decay-matrix", "diffusion", "rate", "speed", "synaptic", "silent-metric",
     "frame-mean", "frame-variance", "angle-correlation", "angle-rate",
+    "grown", "critical", "imbalance-mean", "mean-gram", "imbalance-own", "lost-own",
 ])  # fmt: skip
 """Labels of the formulas that a sheet shows, where a derivation has them.
 

@@ -186,8 +186,7 @@ def _mean_imbalance(examples: Examples) -> Step:
     times the covariance of the errors that come back to the hidden units, minus the power of the
     errors times the covariance of the hidden units. The first part feeds incoming weights, the
     second takes from them by feeding the outgoing ones. As weight decay alone takes an imbalance
-    away, it is large where weight decay is small: of the order of the noise times {eta} over
-    {gamma}.
+    away, it is large where weight decay is small.
     """
     return step(
         imbalance_mean=(MEAN_IMBALANCE, ETA / (GAMMA * (2 - ETA * GAMMA)) * FED),

@@ -57,7 +57,7 @@ RELAXATION, GROWTH = sp.symbols("relaxation growth")
 SEEN_FIRST = sp.MatrixSymbol("seen_first", HIDDEN, INPUTS)
 SEEN_SECOND = sp.MatrixSymbol("seen_second", OUTPUTS, HIDDEN)
 MOMENTS, SAMPLED = sp.IndexedBase("deviations"), sp.IndexedBase("deviations_sampled")
-SPLIT, STRAIGHT, CROSSED = sp.symbols("split straight crossed", real=True)
+SPLIT, STRAIGHT, CROSSED = sp.symbols("moment_1 moment_2 moment_3", real=True)
 NEXT_SPLIT, NEXT_STRAIGHT, NEXT_CROSSED = sp.symbols("next_1 next_2 next_3", real=True)
 
 VARIANCES = sp.Symbol("axis_variance")
@@ -183,7 +183,7 @@ def _second_moments() -> Step:
     is the largest eigenvalue of the inverse of the operator {relaxation} times {response}. From
     this rate on the weights have no stationary variance around the minimum, even where {eta} times
     every curvature is small. Below it the part of the fluctuation that grows fastest exceeds the
-    leading order by the factor {factor}.
+    leading order by the factor {critical} over {above}.
     """
     h, x = sp.symbols("H Gamma", commutative=False)
     sample, other = sp.symbols("D_1 D_2", commutative=False)
@@ -228,7 +228,7 @@ def _second_moments() -> Step:
             "critical": CRITICAL_RATE,
             "relaxation": RELAXATION,
             "response": GROWTH,
-            "factor": 1 / (1 - ETA / CRITICAL_RATE),
+            "above": CRITICAL_RATE - ETA,
         },
         checks=(
             holds(
@@ -375,9 +375,10 @@ def _moments_on_axes() -> Step:
     """Which second moments meet
 
     On shared axes, changing the sign of an axis in inputs, outputs and hidden layer changes no
-    average. So second moments in which an axis stands an odd number of times stay apart from the
-    others. Those that grow are of weights between two axes {i} and {j}, in either
-    direction, and of the weights of each axis to itself. For Gaussian inputs [eq:read] gives
+    average. Nothing is lost therefore by averaging the second moment that grows fastest over
+    these signs, and then only those of its entries are left in which each axis stands an even
+    number of times: between two axes {i} and {j}, in either direction, and of each axis to
+    itself. For Gaussian inputs [eq:read] gives
     [eq:read-pair], the same with {j} equal to {i} for an axis by itself; [eq:read-back]
     between the two directions; and [eq:read-apart] between two axes by themselves. In these blocks
     the critical rate is computed. Only the sum over {l} in [eq:read-pair] joins
@@ -457,16 +458,14 @@ def _equal_axes() -> Step:
     quiet_matrix = quiet_matrix.xreplace({LABEL_NOISE: sp.Integer(0)}).applyfunc(cancel)
     limit = quiet_matrix.xreplace({GAMMA: sp.Integer(0)})
     slope = quiet_matrix.diff(GAMMA).xreplace({GAMMA: sp.Integer(0)})
-    largest = sp.factor(limit[1, 1])
+    own = value * variance
+    largest = own * (1 + (INPUTS + 1) / BATCH)
+    lowered = ((INPUTS + 1) ** 2 - BATCH * (INPUTS - 1)) / (2 * BATCH * INPUTS)
+    left, right = sp.Matrix([[1, INPUTS, 1, 0, 0, 0, 0]]), sp.eye(7)[:, 1]
     unknown = sp.Symbol("largest")
     polynomial, noisy_polynomial = (matrix.charpoly(unknown).as_expr() for matrix in (limit, noisy))
-    (left,) = (limit.T - largest * sp.eye(7)).nullspace()
-    (right,) = (limit - largest * sp.eye(7)).nullspace()
-    first_order = (left.T * slope * right)[0] / (left.T * right)[0]
-    lowered = ((INPUTS + 1) ** 2 - BATCH * (INPUTS - 1)) / (2 * BATCH * INPUTS)
     spread = INPUTS + 2
     steep = labels * variance * (spread + sp.sqrt(spread**2 + 16)) / (32 * BATCH * GAMMA)
-    own = value * variance
     return step(
         pairings_of_axes=(
             MOMENTS[O, A, U, B],
@@ -479,7 +478,7 @@ def _equal_axes() -> Step:
             (NEXT_STRAIGHT, variance**2 * (SPLIT + (INPUTS + 1) * STRAIGHT + CROSSED)),
             (NEXT_CROSSED, variance**2 * SPLIT),
         ],
-        critical_quiet=(1 / CRITICAL_RATE, own * (1 + (INPUTS + 1) / BATCH) - GAMMA * lowered),
+        critical_quiet=(1 / CRITICAL_RATE, largest - GAMMA * lowered),
         critical_labels=(1 / CRITICAL_RATE, steep),
         symbols={"power": INPUTS * variance},
         checks=(
@@ -500,8 +499,9 @@ def _equal_axes() -> Step:
             ),
             vanishes(
                 "Left and right eigenvectors give its change at first order in the weight decay.",
-                largest - own * (1 + (INPUTS + 1) / BATCH),
-                first_order + lowered,
+                left * limit - largest * left,
+                limit * right - largest * right,
+                (left * slope * right)[0] / (left * right)[0] + lowered,
             ),
             vanishes(
                 "With label noise, the matrix times weight decay has the eigenvalue "

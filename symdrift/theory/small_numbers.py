@@ -19,7 +19,6 @@ from symdrift.derivation.vocabulary import (
     NOISE_ENTRY,
     OUTPUTS,
     OWN_FLUCTUATION,
-    ROOTS,
     SIZE,
 )
 from symdrift.theory.area import STIFFNESS
@@ -37,6 +36,7 @@ from symdrift.theory.noise import A
 FLUCTUATION_ENTRY = sp.IndexedBase("fluctuation_entry")
 LARGEST_CURVATURE = sp.Symbol("h_largest", positive=True)
 SQUARED_INPUT = sp.MatrixSymbol("squared_input", INPUTS, INPUTS)
+INVERSE_ROOTS = sp.MatrixSymbol("S_inverse_roots", *MEAN_IMBALANCE.shape)
 UNIT_WEIGHTS = sp.MatrixSymbol("unit_weights", SIZE, 1)
 OUTPUT_AXIS = sp.MatrixSymbol("output_axis", OUTPUTS, 1)
 INPUT_AXIS = sp.MatrixSymbol("input_axis", INPUTS, 1)
@@ -48,6 +48,7 @@ LATEX: dict[sp.Basic, str] = {
     FLUCTUATION_ENTRY.label: r"\Gamma",
     LARGEST_CURVATURE: r"h_{\mathrm{max}}",
     SQUARED_INPUT: r"\mathbb{E}[x x^{\mathsf{T}} x x^{\mathsf{T}}]",
+    INVERSE_ROOTS: "S^{-1/2}",
     UNIT_WEIGHTS: r"\theta^{*}_i",
     OUTPUT_AXIS: "P_i",
     INPUT_AXIS: "R_i",
@@ -76,8 +77,7 @@ def _discrete_steps() -> Step:
     small enough, and each can fail while the others are small. The first is {number}, with the
     largest Hessian eigenvalue. Without what samples add, the stationary covariance of
     [eq:covariance-step] is [eq:discrete-steps] in the eigenvectors of the Hessian, of eigenvalues
-    {h_a}: the Lyapunov equation leaves out the square of {eta} times {h_a}, which counts by
-    the share {share}.
+    {h_a}, and what the Lyapunov equation gives falls short of it by half of {eta} times {h_a}.
     """
 
     def variance(curvature: sp.Expr, noise: sp.Expr) -> sp.Expr:
@@ -89,7 +89,6 @@ def _discrete_steps() -> Step:
         symbols={
             "number": ETA * LARGEST_CURVATURE,
             "h_a": STIFFNESS[A],
-            "share": ETA * STIFFNESS[A] / 2,
         },
         checks=(
             vanishes(
@@ -97,7 +96,7 @@ def _discrete_steps() -> Step:
                 (1 - ETA * h) ** 2 * variance(h, c) + ETA**2 * c - variance(h, c),
             ),
             vanishes(
-                "What the Lyapunov equation gives falls short of it by the stated share.",
+                "The solution of the Lyapunov equation falls short of it by the stated share.",
                 variance(h, c) * (1 - ETA * h / 2) - ETA * c / (2 * h),
             ),
         ),
@@ -107,14 +106,14 @@ def _discrete_steps() -> Step:
 def _multiplicative_noise(examples: Examples) -> Step:
     """Curvature differs between samples
 
-    The second is {number}, with the largest singular value. In [eq:sample-hessian] a learned
-    axis pulls with its singular value times {product}. In the mean this is its singular value
-    times {Sigma}; but [eq:grown] has the mean of the square, and that is [eq:squared-input]
-    for Gaussian inputs: not the square of a variance along one axis but a variance times the power
-    {power} of all inputs, divided by {batch} where a batch averages over samples. Compared with
-    the relaxation of the same axis it is of the order of this number, which grows with the number
-    of inputs while {discrete} does not. Where it reaches the order of one, the critical rate of
-    [eq:critical] is near.
+    The second is {number} divided by {batch}, with the largest singular value. In
+    [eq:sample-hessian] a learned axis pulls with its singular value times {product}. In the mean
+    this is its singular value times {Sigma}; but [eq:grown] has the mean of the square, and that is
+    [eq:squared-input] for Gaussian inputs: not the square of a variance along one axis but a
+    variance times the power {power} of all inputs, divided by {batch} where a batch averages over
+    samples. Compared with the relaxation of the same axis it is of the order of this number, which
+    grows with the number of inputs while {discrete} does not. Where it reaches the order of one,
+    the critical rate of [eq:critical] is near.
     """
     network = examples.rectangular.network
     sample, sigma = network.sample_input, network.input_covariance
@@ -137,7 +136,7 @@ def _multiplicative_noise(examples: Examples) -> Step:
             sp.Trace(INPUT_COVARIANCE) * INPUT_COVARIANCE + 2 * INPUT_COVARIANCE * INPUT_COVARIANCE,
         ),
         symbols={
-            "number": ETA * symbol("singular_value", 1) * sp.Trace(INPUT_COVARIANCE) / BATCH,
+            "number": ETA * symbol("singular_value", 1) * sp.Trace(INPUT_COVARIANCE),
             "product": INPUT * INPUT.T,
             "power": sp.Trace(INPUT_COVARIANCE),
             "discrete": ETA * LARGEST_CURVATURE,
@@ -167,14 +166,13 @@ def _unbalanced_and_lost(examples: Examples) -> Step:
     zero at a fixed learning rate nothing of the theory is left, and limits of small weight decay
     mean that the learning rate tends to zero first.
 
-    The fourth is the largest {lost}. Let {unit} be the weights of hidden unit {i} at the minimum,
-    of squared length {length}, and {own} the variance of the weights along them, [eq:unit-
-    variance]. A deviation by {unit} itself changes the learned map by [eq:unit-change], and so
-    nothing but the singular value {s_i}. Where {own} reaches {s_i}, the axis is lost at times and
-    found again, at an angle that owes nothing to where it was: it then drifts faster than the
-    theory says. Close to the threshold of an axis this happens at any learning rate.
+    The fourth is the largest {own} over {s_i}. Let {unit} be the weights of hidden unit {i} at the
+    minimum, of squared length {length}, and {own} the variance of the weights along them,
+    [eq:unit-variance]. A deviation by {unit} itself changes the learned map by [eq:unit-change],
+    and so nothing but the singular value {s_i}. Where {own} reaches {s_i}, the axis is lost at
+    times and found again, at an angle that owes nothing to where it was: it then drifts faster than
+    the theory says. Close to the threshold of an axis this happens at any learning rate.
     """
-    inverse_roots = ROOTS**-1
     return step(
         unit_variance=(
             OWN_FLUCTUATION,
@@ -185,8 +183,7 @@ def _unbalanced_and_lost(examples: Examples) -> Step:
             sp.MatMul(2 * I_VALUE, OUTPUT_AXIS, INPUT_AXIS.T, evaluate=False),
         ),
         symbols={
-            "imbalance": inverse_roots * MEAN_IMBALANCE * inverse_roots,
-            "lost": OWN_FLUCTUATION / I_VALUE,
+            "imbalance": INVERSE_ROOTS * MEAN_IMBALANCE * INVERSE_ROOTS,
             "unit": UNIT_WEIGHTS,
             "length": 2 * I_VALUE,
             "own": OWN_FLUCTUATION,
