@@ -262,10 +262,7 @@ def _on_axes(examples: Examples) -> Step:
 
     spaces = (examples.all_active, examples.bottleneck)
     return step(
-        imbalance_own=(
-            MEAN_IMBALANCE_OWN / I_VALUE,
-            sp.Mul(ETA / (2 * GAMMA * BATCH), fed, evaluate=False),
-        ),
+        imbalance_own=(MEAN_IMBALANCE_OWN / I_VALUE, ETA / (2 * GAMMA * BATCH) * fed),
         lost_own=(OWN_FLUCTUATION / I_VALUE, lost),
         checks=(
             vanishes(
