@@ -118,12 +118,16 @@ def _told(derivation: Derivation, labels: Iterable[str]) -> list[Notation]:
     kinds = sp.Symbol, sp.MatrixSymbol, sp.IndexedBase
     shown = [derivation.equation(label).expression for label in labels]
     used = {item for expression in shown for item in expression.atoms(*kinds)}
-    names = {derivation.symbol_names.get(item, str(item)).partition("_")[0] for item in used}
+
+    def stem(item: sp.Basic) -> str:
+        return derivation.symbol_names.get(item, str(item)).partition("_")[0]
+
+    names = {stem(item) for item in used}
     return [
         row
         for row in derivation.notation
         if (row.symbol.base if isinstance(row.symbol, sp.Indexed) else row.symbol) in used
-        or (row.role in ROLES and derivation.symbol_names[row.symbol].partition("_")[0] in names)
+        or (row.role in ROLES and stem(row.symbol) in names)
     ]
 
 
