@@ -75,7 +75,7 @@ LATEX: dict[sp.Basic, str] = {
     BOTH: r"\langle \delta U \delta W \rangle",
     SHIFT_FIRST: r"\langle \delta W \rangle",
     SPREAD_GRAM: r"\langle \delta W^{\mathsf{T}} \delta W \rangle",
-    MEAN_GRAM: r"\langle W_t^{\mathsf{T}} W_t \rangle",
+    MEAN_GRAM: r"\langle (W + \delta W)^{\mathsf{T}} (W + \delta W) \rangle",
 }
 
 MEANINGS = (
@@ -253,8 +253,8 @@ def _mean_shift(examples: Examples) -> Step:
     the steady rotation. The part across the orbit, {bent}, is held by a mean deviation that pulls
     back as much, [eq:mean-shift], of the order of {eta}. What an experimenter sees of it are
     lengths of representations and angles between them, which no rotation changes: for the
-    stimuli {x} and {other} their inner product is {product} with [eq:mean-gram], where {W} without
-    an index is the first layer at the minimum.
+    stimuli {x} and {other} their inner product is {product} with [eq:mean-gram], where {W} is
+    the first layer at the minimum.
     """
     first_shown = FIRST_PRODUCT * INPUT_COVARIANCE + SECOND_LAYER.T * BOTH * INPUT_COVARIANCE
     second_shown = SECOND_PRODUCT + BOTH * INPUT_COVARIANCE * FIRST_LAYER.T

@@ -288,10 +288,7 @@ def _read_by_samples(examples: Examples) -> Step:
     inputs. Label noise, independent of them, adds the same with its covariance in place of
     one of the factors.
     """
-    quiet = tuple(
-        replace(minimum, label_noise=(sp.Integer(0),) * len(minimum.label_noise))
-        for minimum in examples.rational
-    )
+    quiet = replace(examples.rectangular, label_noise=(sp.Integer(0), sp.Integer(0)))
     spread = sp.Sum(
         MOMENTS[O, A, U, B]
         * (MOMENT[A, C, B, D] - COVARIANCE_ENTRY[A, C] * COVARIANCE_ENTRY[B, D]),
@@ -316,8 +313,8 @@ def _read_by_samples(examples: Examples) -> Step:
             vanishes(
                 "Put together from [eq:read], the covariance of the pull on a rational deviation "
                 "is that of the samples, averaged monomial by monomial for Gaussian inputs in "
-                "all weights: the two networks with rational entries, without label noise.",
-                *(_missed_spread(minimum) for minimum in quiet),
+                "all weights: a network with rational entries, without label noise.",
+                _missed_spread(quiet),
             ),
         ),
     )
