@@ -91,6 +91,9 @@ def test_steps_come_in_the_order_of_the_theory() -> None:
         "Fluctuation in the normal space",
         "Drift as a stochastic area",
         "Drift of representations",
+        "Mean-square stability",
+        "Balance of the layers",
+        "What limits the leading order",
         "Special cases and limits",
         "Results for this study",
     ]

@@ -35,7 +35,7 @@ ESSENTIAL = frozenset([
 ])  # fmt: skip
 """Labels of the formulas that a sheet shows, where a derivation has them.
 
-Of a section without any of them, and of the results of the study, it shows what fits.
+Of the results of the study, and then of a section without any of them, it shows what fits.
 """
 
 ON_SHARED_AXES = {
@@ -118,37 +118,45 @@ def _told(derivation: Derivation, labels: Iterable[str]) -> list[Notation]:
     kinds = sp.Symbol, sp.MatrixSymbol, sp.IndexedBase
     shown = [derivation.equation(label).expression for label in labels]
     used = {item for expression in shown for item in expression.atoms(*kinds)}
-    names = {derivation.symbol_names.get(item, str(item)).partition("_")[0] for item in used}
+
+    def stem(item: sp.Basic) -> str:
+        return derivation.symbol_names.get(item, str(item)).partition("_")[0]
+
+    names = {stem(item) for item in used}
     return [
         row
         for row in derivation.notation
         if (row.symbol.base if isinstance(row.symbol, sp.Indexed) else row.symbol) in used
-        or (row.role in ROLES and derivation.symbol_names[row.symbol].partition("_")[0] in names)
+        or (row.role in ROLES and stem(row.symbol) in names)
     ]
 
 
 def _selection(derivation: Derivation, assembly: Assembly[Piece]) -> frozenset[str]:
-    """Labels of what the page has room for: the essential first, then the rest in order."""
-    told = {equation.label for step in derivation.steps for equation in step.equations}
-    labels = ESSENTIAL - {label for label, own in ON_SHARED_AXES.items() if own in told}
-    essential: list[tuple[str, float]] = []
-    others: list[tuple[str, float]] = []
+    """Labels of what the page has room for: the essential, the results, then the rest in order."""
+    stated = {equation.label for step in derivation.steps for equation in step.equations}
+    labels = ESSENTIAL - {label for label, own in ON_SHARED_AXES.items() if own in stated}
+    essential: list[tuple[str, float, int]] = []
+    others: list[list[tuple[str, float, int]]] = []
     for section in assembly.sections:
         labelled = [
-            (label, piece.height)
+            (label, piece.height, section.number)
             for label, piece in _labelled(derivation, section)
             if piece.height <= _TALLEST
         ]
-        chosen = [pair for pair in labelled if pair[0] in labels]
+        chosen = [row for row in labelled if row[0] in labels]
         essential += chosen
-        others += [] if chosen else labelled
-    left = _ROOM - _HEADING * len(assembly.sections)
-    # The notation is running text over both columns, about four symbols a line.
-    rows = _told(derivation, [label for label, _ in (*essential, *others)])
-    left -= 2 * LINE * math.ceil(len(rows) / 4)
-    shown = []
-    for label, height in (*essential, *others):
-        if height <= left:
+        others += [] if chosen else [labelled]
+    # The results of the study stand in the last section, and come first here.
+    rest = (row for section in (*others[-1:], *others[:-1]) for row in section)
+    shown: list[str] = []
+    headed: set[int] = set()
+    used = 0.0
+    for label, height, section_number in (*essential, *rest):
+        needed = used + height + (0 if section_number in headed else _HEADING)
+        # The notation is running text over both columns, about four symbols a line.
+        told = 2 * LINE * math.ceil(len(_told(derivation, [*shown, label])) / 4)
+        if needed + told <= _ROOM:
             shown.append(label)
-            left -= height
+            headed.add(section_number)
+            used = needed
     return frozenset(shown)

@@ -27,10 +27,13 @@ from symdrift.theory import (
     fluctuation,
     hessian,
     hessian_blocks,
+    imbalance,
+    mean_square,
     misaligned,
     noise,
     representation,
     results,
+    small_numbers,
     special_cases,
     symmetry,
     synaptic_noise,
@@ -62,6 +65,12 @@ SHARED_AXES = (
     drift.drift,
     representation.representation,
     representation.representation_on_axes,
+    mean_square.mean_square,
+    mean_square.mean_square_on_axes,
+    imbalance.imbalance,
+    imbalance.imbalance_of_equal_axes,
+    small_numbers.small_numbers,
+    small_numbers.small_numbers_on_axes,
     special_cases.special,
 )
 """The theory behind the setting where teacher and Gaussian inputs share axes, in reading order.
@@ -80,6 +89,9 @@ ANY_TASK = (
     area.area,
     area.rotation,
     representation.representation,
+    mean_square.mean_square,
+    imbalance.imbalance,
+    small_numbers.small_numbers,
     synaptic_noise.synaptic_noise,
 )
 """The theory behind the setting for any teacher and any inputs, in reading order."""
@@ -95,6 +107,9 @@ _FIXED: Mapping[sp.Basic, str] = {
         area,
         drift,
         representation,
+        mean_square,
+        imbalance,
+        small_numbers,
         special_cases,
         results,
         block_invariants,
@@ -106,7 +121,7 @@ _FIXED: Mapping[sp.Basic, str] = {
 }
 """Print of the symbols that play no role, in the default letters."""
 
-STEPS = 50
+STEPS = 60
 """About how many steps a derivation has, for a progress bar."""
 
 
@@ -280,7 +295,7 @@ def _notation_table(study: Study, used: Collection[sp.Basic]) -> Iterator[Notati
 
 def _further_notation(used: Collection[sp.Basic]) -> Iterator[Notation]:
     """Rows for the symbols without a role that a document uses."""
-    sections = (vocabulary, hessian_blocks, noise, representation)
+    sections = (vocabulary, hessian_blocks, noise, representation, mean_square, imbalance)
     for item, meaning, size in (row for section in sections for row in section.MEANINGS):
         if (item.base if isinstance(item, sp.Indexed) else item) in used:
             yield Notation(str(item), item, meaning, size)

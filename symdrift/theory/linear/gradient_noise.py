@@ -7,7 +7,7 @@ from functools import cache
 import sympy as sp
 
 from symdrift.algebra.rational import Fraction
-from symdrift.algebra.wick import GaussianMoments
+from symdrift.algebra.wick import Covariance, GaussianMoments
 from symdrift.theory.linear.minimum import Minimum
 
 
@@ -21,10 +21,27 @@ def gradient_noise(minimum: Minimum) -> sp.ImmutableMatrix:
     sympy.ImmutableMatrix
         ``C``, shape ``(p (n + m), p (n + m))``; divide by the batch size for batches.
     """
-    gradient = minimum.sample_gradient
-    moments = GaussianMoments(minimum.network.sample_covariance, gradient)
+    return covariance_of(minimum.sample_gradient, minimum.network.sample_covariance)
+
+
+def covariance_of(vector: sp.ImmutableMatrix, sample: Covariance) -> sp.ImmutableMatrix:
+    """Covariance of polynomials in Gaussian inputs and label noise.
+
+    Parameters
+    ----------
+    vector : sympy.ImmutableMatrix
+        Shape ``(k, 1)``.
+    sample : Mapping
+        Second moments of inputs and label noise, pair by pair.
+
+    Returns
+    -------
+    sympy.ImmutableMatrix
+        Shape ``(k, k)``.
+    """
+    moments = GaussianMoments(sample, vector)
     field = moments.field
-    entries = [field.collected(entry, moments.variables) for entry in gradient]
+    entries = [field.collected(entry, moments.variables) for entry in vector]
 
     @cache
     def covariance(first: tuple[int, ...], second: tuple[int, ...]) -> Fraction:

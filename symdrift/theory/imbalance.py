@@ -1,0 +1,401 @@
+"""Balance of the layers: what noise does to it, and where the mean of the weights is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sympy as sp
+
+from symdrift.algebra.matrices import evaluate_matrix
+from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.steps import Step
+from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
+from symdrift.derivation.vocabulary import (
+    FIRST_LAYER,
+    HESSIAN,
+    HIDDEN,
+    INPUT,
+    INPUT_COVARIANCE,
+    KURTOSIS,
+    NOISE_COVARIANCE,
+    OUTPUTS,
+    RESIDUAL,
+    SECOND_LAYER,
+    SIZE,
+    STEP_FIRST,
+    STEP_SECOND,
+)
+from symdrift.theory.examples import EXAMPLE_KURTOSIS, Examples
+from symdrift.theory.linear.equal_axes import Pairings
+from symdrift.theory.linear.maps import elliptical_noise
+from symdrift.theory.linear.minimum import Minimum
+from symdrift.theory.linear.network import LinearNetwork
+from symdrift.theory.linear.points import ChosenMinimum
+from symdrift.theory.linear.second_moments import (
+    MAP_CHANGE,
+    StationaryMeans,
+    deviation,
+    in_symbols,
+)
+from symdrift.theory.linear.weight_space import WeightSpace
+
+PULL_FIRST = sp.MatrixSymbol("pull_first", HIDDEN, INPUTS)
+PULL_SECOND = sp.MatrixSymbol("pull_second", OUTPUTS, HIDDEN)
+IMBALANCE, NEXT_IMBALANCE, MEAN_IMBALANCE, FED = (
+    sp.MatrixSymbol(name, HIDDEN, HIDDEN)
+    for name in ("imbalance", "imbalance_next", "imbalance_mean", "imbalance_fed")
+)
+OTHER_INPUT = sp.MatrixSymbol("x_prime", INPUTS, 1)
+BENT, SHIFT = (sp.MatrixSymbol(name, SIZE, 1) for name in ("bent", "shift"))
+BENT_FIRST, SHIFT_FIRST = (
+    sp.MatrixSymbol(name, HIDDEN, INPUTS) for name in ("bent_first", "shift_first")
+)
+BENT_SECOND = sp.MatrixSymbol("bent_second", OUTPUTS, HIDDEN)
+FIRST_PRODUCT = sp.MatrixSymbol("second_change", HIDDEN, INPUTS)
+SECOND_PRODUCT = sp.MatrixSymbol("change_first", OUTPUTS, HIDDEN)
+BOTH = sp.MatrixSymbol("both_layers", OUTPUTS, INPUTS)
+MEAN_GRAM, SPREAD_GRAM = (
+    sp.MatrixSymbol(name, INPUTS, INPUTS) for name in ("gram_mean", "gram_spread")
+)
+
+LATEX: dict[sp.Basic, str] = {
+    PULL_FIRST: r"\bar g_{W}",
+    PULL_SECOND: r"\bar g_{U}",
+    IMBALANCE: r"\mathcal{B}_t",
+    NEXT_IMBALANCE: r"\mathcal{B}_{t+1}",
+    MEAN_IMBALANCE: r"\langle \mathcal{B} \rangle",
+    FED: r"\mathbb{E}[\bar g_{W} \bar g_{W}^{\mathsf{T}} - \bar g_{U}^{\mathsf{T}} \bar g_{U}]",
+    BENT: r"\langle \partial L \rangle_{\perp}",
+    OTHER_INPUT: "x'",
+    SHIFT: r"\langle n_t \rangle",
+    BENT_FIRST: r"\langle \partial_W L \rangle",
+    BENT_SECOND: r"\langle \partial_U L \rangle",
+    FIRST_PRODUCT: r"\langle \delta U^{\mathsf{T}} (\delta U W + U \delta W) \rangle",
+    SECOND_PRODUCT: r"\langle (\delta U W + U \delta W) \Sigma \delta W^{\mathsf{T}} \rangle",
+    BOTH: r"\langle \delta U \delta W \rangle",
+    SHIFT_FIRST: r"\langle \delta W \rangle",
+    SPREAD_GRAM: r"\langle \delta W^{\mathsf{T}} \delta W \rangle",
+    MEAN_GRAM: r"\langle (W + \delta W)^{\mathsf{T}} (W + \delta W) \rangle",
+}
+
+MEANINGS = (
+    (IMBALANCE, "imbalance of the layers in step t", "p by p"),
+    (SHIFT, "mean deviation from the manifold", "vector"),
+    (MEAN_GRAM, "mean inner products of representations", "n by n"),
+)
+
+BENDING = (
+    STEP_SECOND.T * MAP_CHANGE * INPUT_COVARIANCE
+    + SECOND_LAYER.T * STEP_SECOND * STEP_FIRST * INPUT_COVARIANCE,
+    MAP_CHANGE * INPUT_COVARIANCE * STEP_FIRST.T
+    + STEP_SECOND * STEP_FIRST * INPUT_COVARIANCE * FIRST_LAYER.T,
+)
+"""What the expected gradient has of second order in a deviation."""
+
+ERROR_COVARIANCE = RESIDUAL * INPUT_COVARIANCE * RESIDUAL.T
+HIDDEN_COVARIANCE = FIRST_LAYER * INPUT_COVARIANCE * FIRST_LAYER.T
+FROM_TASK = (
+    sp.Trace(INPUT_COVARIANCE) * SECOND_LAYER.T * ERROR_COVARIANCE * SECOND_LAYER
+    - sp.Trace(ERROR_COVARIANCE) * HIDDEN_COVARIANCE
+)
+FROM_LABELS = (
+    sp.Trace(INPUT_COVARIANCE) * SECOND_LAYER.T * NOISE_COVARIANCE * SECOND_LAYER
+    - sp.Trace(NOISE_COVARIANCE) * HIDDEN_COVARIANCE
+)
+FEEDING = sp.MatMul(1 + KURTOSIS, FROM_TASK, evaluate=False) + FROM_LABELS
+"""What samples feed the imbalance, for elliptical inputs and one sample per step."""
+
+
+def imbalance(examples: Examples) -> Iterator[Step]:
+    """The imbalance in one step and on average, and the mean of the weights, for any task."""
+    yield _imbalance_step(examples.generic)
+    yield _mean_imbalance(examples)
+    yield _mean_shift(examples)
+
+
+def imbalance_of_equal_axes(examples: Examples) -> Iterator[Step]:
+    """The length of representations where all axes are alike."""
+    yield _mean_length()
+
+
+def _imbalance_step(network: LinearNetwork) -> Step:
+    """Noise unbalances the layers
+
+    At the minimum the layers are balanced, [eq:balance]. In training they are not: let
+    {imbalance} be the difference {difference} in step t. The gradient of any batch, without weight
+    decay, is {pull_first} and {pull_second}. The error enters both through the same
+    product with the input, so that [eq:no-turn] holds for every sample, at all weights. In
+    the change of {imbalance} in one step, all terms that are of first order in these gradients
+    therefore cancel, and the whole change is [eq:imbalance-step], exactly, at any learning rate and
+    for any inputs: weight decay shrinks the imbalance, and squares of gradients feed it.
+    """
+    gradient_first, gradient_second = network.rule.gradient(
+        network.layers, network.sample_input, network.residual
+    )
+    first, second = network.layers
+    pull_first = sp.ImmutableMatrix(gradient_first - GAMMA * first)
+    pull_second = sp.ImmutableMatrix(gradient_second - GAMMA * second)
+    kept = 1 - ETA * GAMMA
+
+    def expands() -> bool:
+        """One step of both layers, with products of matrices that do not commute."""
+        w, wt, u, ut, g, gt, f, ft = sp.symbols("w wt u ut g gt f ft", commutative=False)
+        after = (kept * w - ETA * g) * (kept * wt - ETA * gt)
+        after -= (kept * ut - ETA * ft) * (kept * u - ETA * f)
+        shown = kept**2 * (w * wt - ut * u) + ETA**2 * (g * gt - ft * f)
+        # [eq:no-turn] and its transpose.
+        crossed = ETA * kept * ((g * wt - ut * f) + (w * gt - ft * u))
+        return bool(sp.expand(after - shown + crossed) == 0)
+
+    return step(
+        no_turn=(PULL_FIRST * FIRST_LAYER.T, SECOND_LAYER.T * PULL_SECOND),
+        imbalance_step=(
+            NEXT_IMBALANCE,
+            sp.MatMul(kept**2, IMBALANCE, evaluate=False)
+            + ETA**2 * (PULL_FIRST * PULL_FIRST.T - PULL_SECOND.T * PULL_SECOND),
+        ),
+        symbols={
+            "imbalance": IMBALANCE,
+            "difference": FIRST_LAYER * FIRST_LAYER.T - SECOND_LAYER.T * SECOND_LAYER,
+            "pull_first": PULL_FIRST,
+            "pull_second": PULL_SECOND,
+        },
+        checks=(
+            vanishes(
+                "For one sample [eq:no-turn] is an identity in all weights, the teacher and the "
+                "sample; for a batch it follows by averaging.",
+                pull_first * first.T - second.T * pull_second,
+            ),
+            holds(
+                "Both sides of [eq:imbalance-step] differ by nothing but [eq:no-turn] and its "
+                "transpose.",
+                "expansion in non-commuting symbols",
+                expands,
+            ),
+        ),
+    )
+
+
+def _mean_imbalance(examples: Examples) -> Step:
+    """The mean imbalance
+
+    In the stationary state the two parts of [eq:imbalance-step] cancel on average,
+    [eq:imbalance-mean]. This too is exact. To leading order the gradients are those at the
+    minimum, where [eq:slope] takes away what both layers have in common. For elliptical inputs of
+    kurtosis {kurtosis}, zero when Gaussian, [eq:imbalance-fed] is left: the power of the inputs
+    times the covariance of the errors that come back to the hidden units, minus the power of the
+    errors times the covariance of the hidden units. The first part feeds incoming weights, the
+    second takes from them by feeding the outgoing ones. As weight decay alone takes an imbalance
+    away, it is large where weight decay is small.
+    """
+    return step(
+        imbalance_mean=(MEAN_IMBALANCE, ETA / (GAMMA * (2 - ETA * GAMMA)) * FED),
+        imbalance_fed=(FED, FEEDING / BATCH),
+        symbols={"kurtosis": KURTOSIS},
+        checks=(
+            vanishes(
+                "The mean of [eq:imbalance-mean] is what one step leaves unchanged.",
+                _steady_defect(),
+            ),
+            vanishes(
+                "At the minimum the traces over inputs and outputs of the covariance of the "
+                "gradient in all weights differ by [eq:imbalance-fed]: the two networks with "
+                "rational entries, label noise and elliptical inputs included.",
+                *(
+                    _fed(space) - feeding(space.minimum, EXAMPLE_KURTOSIS)
+                    for space in examples.weight_spaces
+                ),
+            ),
+        ),
+        assumptions=("Inputs are elliptical; label noise is independent of them.",),
+    )
+
+
+def _steady_defect() -> sp.Expr:
+    """A number fed at the rate ``f`` that one step of the imbalance should leave alone."""
+    fed = sp.Symbol("f")
+    steady = ETA / (GAMMA * (2 - ETA * GAMMA)) * fed
+    return (1 - ETA * GAMMA) ** 2 * steady + ETA**2 * fed - steady
+
+
+def _fed(space: WeightSpace) -> sp.ImmutableMatrix:
+    """``E[g_W g_W' - g_U' g_U]`` from the gradient noise in all weights."""
+    network, noise = space.minimum.network, space.noise
+    units, inputs, outputs = network.hidden, network.inputs, network.outputs
+    behind = units * inputs
+
+    def entry(k: int, l: int) -> sp.Expr:
+        received = sum(noise[k * inputs + a, l * inputs + a] for a in range(inputs))
+        sent = sum(noise[behind + o * units + k, behind + o * units + l] for o in range(outputs))
+        return received - sent
+
+    return sp.ImmutableMatrix(units, units, entry)
+
+
+def feeding(minimum: Minimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
+    """[eq:imbalance-fed] at a minimum, for one sample per step."""
+    entries = {
+        FIRST_LAYER: minimum.first_layer,
+        SECOND_LAYER: minimum.second_layer,
+        RESIDUAL: minimum.residual_map,
+        INPUT_COVARIANCE: minimum.network.input_covariance,
+        NOISE_COVARIANCE: sp.ImmutableMatrix(sp.diag(*minimum.network.label_noise)),
+    }
+    return evaluate_matrix(FEEDING.xreplace({KURTOSIS: kurtosis}), entries)
+
+
+def _mean_shift(examples: Examples) -> Step:
+    """The mean of the weights is not on the manifold
+
+    The loss is no parabola, so that a fluctuation that is symmetric around the minimum leaves
+    a mean gradient, [eq:bent]: what the expected gradient has of second order in {first} and
+    {second}, the two layers of the deviation, averaged with {Gamma}. Its part along the orbit is
+    the steady rotation. The part across the orbit, {bent}, is held by a mean deviation that pulls
+    back as much, [eq:mean-shift], of the order of {eta}. What an experimenter sees of it are
+    lengths of representations and angles between them, which no rotation changes: for the
+    stimuli {x} and {other} their inner product is {product} with [eq:mean-gram], where {W} is
+    the first layer at the minimum.
+    """
+    first_shown = FIRST_PRODUCT * INPUT_COVARIANCE + SECOND_LAYER.T * BOTH * INPUT_COVARIANCE
+    second_shown = SECOND_PRODUCT + BOTH * INPUT_COVARIANCE * FIRST_LAYER.T
+    gram = (
+        FIRST_LAYER.T * FIRST_LAYER
+        + SHIFT_FIRST.T * FIRST_LAYER
+        + FIRST_LAYER.T * SHIFT_FIRST
+        + SPREAD_GRAM
+    )
+    return step(
+        bent=[(BENT_FIRST, first_shown), (BENT_SECOND, second_shown)],
+        mean_shift=(HESSIAN * SHIFT, -BENT),
+        mean_gram=(MEAN_GRAM, gram),
+        symbols={
+            "first": STEP_FIRST,
+            "second": STEP_SECOND,
+            "bent": BENT,
+            "other": OTHER_INPUT,
+            "product": INPUT.T * MEAN_GRAM * OTHER_INPUT,
+        },
+        checks=(
+            vanishes(
+                "The expected gradient along an arbitrary line in weight space has at second "
+                "order what is averaged in [eq:bent], at arbitrary weights.",
+                _missed_bending(examples.generic),
+            ),
+            vanishes(
+                "Mean and covariance of the deviation together give the imbalance "
+                "[eq:imbalance-mean] at leading order, which was found from one step alone: the "
+                "two networks with rational entries.",
+                *(_unbalanced(space) for space in examples.weight_spaces),
+            ),
+        ),
+        assumptions=("Terms of higher than first order in the learning rate are left out.",),
+    )
+
+
+def _missed_bending(network: LinearNetwork) -> sp.ImmutableMatrix:
+    """Second-order part of the expected gradient along a line, minus the displayed one."""
+    change = deviation(network)
+    sigma = network.input_covariance
+
+    def gradient(size: int) -> sp.Matrix:
+        """At a distance along the line; a polynomial of degree three in it."""
+        first, second = (
+            layer + size * part for layer, part in zip(network.layers, change, strict=True)
+        )
+        slope = (network.teacher - second * first) * sigma
+        return sp.Matrix([*(GAMMA * first - second.T * slope), *(GAMMA * second - slope * first.T)])
+
+    entries = {**in_symbols(network.layers, change), INPUT_COVARIANCE: sigma}
+    shown = [entry for formula in BENDING for entry in evaluate_matrix(formula, entries)]
+    even = (gradient(1) + gradient(-1)) / 2 - gradient(0)
+    return sp.ImmutableMatrix(even - sp.Matrix(shown))
+
+
+def _unbalanced(space: WeightSpace) -> sp.ImmutableMatrix:
+    """Imbalance from the moments of the deviation, minus that from one step."""
+    means = StationaryMeans(space)
+    minimum = means.minimum
+    first, second = minimum.first_layer, minimum.second_layer
+    shift_first, shift_second = means.shift(BENDING)
+    change_first, change_second = means.change
+    crossed = shift_first * first.T - second.T * shift_second
+    spread = means.mean(change_first * change_first.T - change_second.T * change_second)
+    fed = feeding(minimum, EXAMPLE_KURTOSIS) / (2 * minimum.weight_decay)
+    return sp.ImmutableMatrix(crossed + crossed.T + spread - fed)
+
+
+def _mean_length() -> Step:
+    """The mean length of representations
+
+    When all {n} axes are alike and learned, the two layers stay balanced on average,
+    as [eq:imbalance-fed] vanishes, and all mean values are multiples of the
+    identity. Then [eq:mean-shift] is an equation for one number, and [eq:mean-gram] becomes
+    [eq:mean-length], with the variance {own} of [eq:fluctuation-own] divided by {batch}: all
+    representations are shorter than those on the manifold, the more so the more axes there are.
+    """
+    value = symbol("singular_value")
+    variance, labels = symbol("input_variance"), symbol("label_noise") ** 2
+    own = ETA * (2 * GAMMA**2 + variance * labels) / (2 * variance * BATCH)
+    shortened = value - (INPUTS + 1) * own / 2
+    even, odd = sp.symbols("even odd", positive=True)
+    return step(
+        mean_length=(
+            MEAN_GRAM,
+            sp.MatMul(value - (INPUTS + 1) * own / 2, sp.Identity(INPUTS), evaluate=False),
+        ),
+        symbols={"own": symbol("fluctuation", "ii")},
+        checks=(
+            vanishes(
+                "Second moments of symmetric and skew deviations, summed over any number of "
+                "axes, give the same length whatever the skew ones are.",
+                _length(even, odd) - (value - (INPUTS + 1) * even / 2),
+            ),
+            vanishes(
+                "The full matrices of networks with two and with three equal axes, label noise "
+                "included, have this mean length.",
+                *(_missed_length(axes, shortened) for axes in (2, 3)),
+            ),
+        ),
+        assumptions=("Inputs are Gaussian; all axes have equal variances, gains and label noise.",),
+    )
+
+
+def _length(even: sp.Expr, odd: sp.Expr) -> sp.Expr:
+    """Diagonal of the mean of ``W' W`` where ``dW = dU = F / sqrt 2``.
+
+    Parameters
+    ----------
+    even, odd : sympy.Expr
+        Variance of the symmetric and of the skew part of ``F``.
+    """
+    value = symbol("singular_value")
+    moments = Pairings(sp.Integer(0), (even + odd) / 2, (even - odd) / 2)
+    bent = sp.sqrt(value) * (moments.summed_rows + moments.summed_product / 2)
+    shift = -bent / (2 * value)
+    return value + 2 * sp.sqrt(value) * shift + moments.summed_rows / 2
+
+
+def _missed_length(axes: int, shown: sp.Expr) -> sp.ImmutableMatrix:
+    """``E[W' W]`` of an explicit network of equal axes, minus the displayed multiple of one."""
+    value, variance, labels = sp.Rational(9, 4), sp.Integer(2), sp.Rational(1, 3)
+    one = sp.ImmutableMatrix(sp.eye(axes))
+    minimum = ChosenMinimum(
+        left=one,
+        right=one,
+        singular_values=(value,) * axes,
+        input_covariance=variance * one,
+        weight_decay=sp.Rational(1, 4),
+        unlearned_slope=sp.ImmutableMatrix(sp.zeros(axes, axes)),
+        label_noise=(labels,) * axes,
+    )
+    noise = minimum.reach * elliptical_noise(minimum, sp.Integer(0)) * minimum.reach.T
+    means = StationaryMeans(WeightSpace(minimum, sp.ImmutableMatrix(noise)))
+    first, change = minimum.first_layer, means.change[0]
+    shift, _ = means.shift(BENDING)
+    found = first.T * first + shift.T * first + first.T * shift + means.mean(change.T * change)
+    at = {
+        ETA: 1, BATCH: 1, INPUTS: axes, GAMMA: minimum.weight_decay,
+        symbol("singular_value"): value, symbol("input_variance"): variance,
+    }  # fmt: skip
+    squared = shown.subs(symbol("label_noise"), sp.sqrt(labels)).subs(at)
+    return sp.ImmutableMatrix(found - squared * one)

@@ -1,0 +1,536 @@
+"""Mean-square stability: the rate from which on no fluctuation is stationary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+
+import sympy as sp
+
+from symdrift.algebra.matrices import evaluate_matrix
+from symdrift.algebra.rational import cancel
+from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.steps import Step
+from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
+from symdrift.derivation.vocabulary import (
+    CENTRED_NOISE,
+    ERROR,
+    FLUCTUATION,
+    HESSIAN,
+    HIDDEN,
+    I_INDEX,
+    INPUT,
+    INPUT_COVARIANCE,
+    J_INDEX,
+    L_INDEX,
+    NEXT_NORMAL,
+    NOISE,
+    NORMAL,
+    OUTPUTS,
+    RESIDUAL,
+    SIZE,
+    STEP_FIRST,
+    STEP_SECOND,
+)
+from symdrift.theory.examples import Examples
+from symdrift.theory.linear.equal_axes import LABEL_NOISE, Pairings, inverse_rates
+from symdrift.theory.linear.gradient_noise import covariance_of
+from symdrift.theory.linear.network import LinearNetwork
+from symdrift.theory.linear.points import ChosenMinimum
+from symdrift.theory.linear.second_moments import (
+    MAP_CHANGE,
+    SEEN,
+    deviation,
+    in_layers,
+    in_symbols,
+    seen,
+)
+from symdrift.theory.noise import COVARIANCE_ENTRY, MOMENT, A, B, C, D, O, U
+
+CRITICAL_RATE = sp.Symbol("eta_critical", positive=True)
+SAMPLE_HESSIAN, RELAXED, GROWN, SCATTERED, NEXT_FLUCTUATION = (
+    sp.MatrixSymbol(name, SIZE, SIZE)
+    for name in ("H_sample", "relaxed", "grown", "scattered", "Gamma_next")
+)
+RELAXATION, GROWTH = sp.symbols("relaxation growth")
+SEEN_FIRST = sp.MatrixSymbol("seen_first", HIDDEN, INPUTS)
+SEEN_SECOND = sp.MatrixSymbol("seen_second", OUTPUTS, HIDDEN)
+MOMENTS, SAMPLED = sp.IndexedBase("deviations"), sp.IndexedBase("deviations_sampled")
+SPLIT, STRAIGHT, CROSSED = sp.symbols("moment_1 moment_2 moment_3", real=True)
+NEXT_SPLIT, NEXT_STRAIGHT, NEXT_CROSSED = sp.symbols("next_1 next_2 next_3", real=True)
+
+VARIANCES = sp.Symbol("axis_variance")
+
+LATEX: dict[sp.Basic, str] = {
+    CRITICAL_RATE: r"\eta_{\mathrm{c}}",
+    SAMPLE_HESSIAN: "H_x",
+    RELAXED: r"\mathcal{A} \Gamma",
+    GROWN: r"\mathcal{G} \Gamma",
+    RELAXATION: r"\mathcal{A}",
+    GROWTH: r"\mathcal{G}",
+    SCATTERED: r"\mathbb{E}[(H_x - H) \Gamma (H_x - H)]",
+    NEXT_FLUCTUATION: r"\Gamma_{t+1}",
+    SEEN_FIRST: "(H_x n_t)_{W}",
+    SEEN_SECOND: "(H_x n_t)_{U}",
+    MOMENTS.label: r"\mathcal{V}",
+    SAMPLED.label: r"\mathcal{V}'",
+    SPLIT: r"\mathcal{V}_1",
+    STRAIGHT: r"\mathcal{V}_2",
+    CROSSED: r"\mathcal{V}_3",
+    VARIANCES: r"\lambda",
+    NEXT_SPLIT: r"\mathcal{V}'_1",
+    NEXT_STRAIGHT: r"\mathcal{V}'_2",
+    NEXT_CROSSED: r"\mathcal{V}'_3",
+}
+
+MEANINGS = (
+    (SAMPLE_HESSIAN, "Hessian of the loss of one sample", "matrix"),
+    (CRITICAL_RATE, "rate from which on no fluctuation is stationary", "scalar"),
+    (MOMENTS[O, A, U, B], "second moments of what samples read of a deviation", "scalar"),
+)
+
+
+def mean_square(examples: Examples) -> Iterator[Step]:
+    """The Hessian of a sample, when second moments are stationary, and what they need."""
+    yield _sample_hessian(examples)
+    yield _second_moments()
+    yield _read_by_samples(examples)
+
+
+def mean_square_on_axes(examples: Examples) -> Iterator[Step]:
+    """Which second moments meet on shared axes, and the critical rate of equal ones."""
+    yield _moments_on_axes()
+    yield _equal_axes()
+
+
+def _sample_hessian(examples: Examples) -> Step:
+    """The Hessian of one sample
+
+    The Lyapunov equation lets the expected loss pull at a deviation. What pulls in fact is the
+    loss of the sample of that step, whose Hessian {H_x} has {H} for its mean, [eq:sample-step].
+    With {first} and {second} the two layers of the deviation, and with the error {e} of the
+    sample at the minimum, it pulls by [eq:sample-hessian].
+    """
+    network = examples.generic
+    return step(
+        sample_step=(NEXT_NORMAL, NORMAL - ETA * (SAMPLE_HESSIAN * NORMAL + CENTRED_NOISE)),
+        sample_hessian=[(SEEN_FIRST, SEEN[0]), (SEEN_SECOND, SEEN[1])],
+        symbols={"H_x": SAMPLE_HESSIAN, "first": STEP_FIRST, "second": STEP_SECOND},
+        checks=(
+            vanishes(
+                "The gradient of one sample changes along an arbitrary line in weight space at "
+                "first order by [eq:sample-hessian], at arbitrary weights.",
+                _missed_slope(network),
+            ),
+            vanishes(
+                "Its mean is the Hessian of the expected loss, in all weights of a network with "
+                "rational entries.",
+                *(
+                    seen(minimum, change).applyfunc(minimum.network.average)
+                    - space.hessian * sp.Matrix([entry for layer in change for entry in layer])
+                    for space in examples.weight_spaces[:1]
+                    for minimum in [space.minimum]
+                    for change in [deviation(minimum.network)]
+                ),
+            ),
+        ),
+        assumptions=("The deviation is small: the sample's pull is taken at first order in it.",),
+    )
+
+
+def _missed_slope(network: LinearNetwork) -> sp.ImmutableMatrix:
+    """Derivative of the sample gradient along a line minus the displayed one."""
+    change = deviation(network)
+
+    def gradient(size: int) -> sp.Matrix:
+        """At a distance along the line; a polynomial of degree three in it."""
+        first, second = (
+            sp.ImmutableMatrix(layer + size * part)
+            for layer, part in zip(network.layers, change, strict=True)
+        )
+        return sp.Matrix(network.sample_gradient_at((first, second)))
+
+    # Differences at two distances, without what is of second and third order.
+    near, far = (gradient(size) - gradient(-size) for size in (1, 2))
+    slope = (8 * near - far) / 12
+    entries = {
+        **in_symbols(network.layers, change),
+        INPUT: network.sample_input,
+        ERROR: network.residual,
+    }
+    shown = [entry for formula in SEEN for entry in evaluate_matrix(formula, entries)]
+    return sp.ImmutableMatrix(slope - sp.Matrix(shown))
+
+
+def _second_moments() -> Step:
+    """When second moments are stationary
+
+    Let {Gamma} be the second moment of the deviation in one step. In the next it is
+    [eq:second-moments]: at first order in {eta} the pull of the mean takes away {relaxed},
+    [eq:relaxed]; at second order the squares of the pulls of samples add {grown}, [eq:grown], and
+    the noise adds {C}, whether or not there is a deviation. In a batch of {batch} samples what
+    they differ by averages out. The Lyapunov equation [eq:lyapunov] leaves {grown} out;
+    with it, a second moment that stays is a solution of [eq:stationary-moments].
+
+    Without {C} one step makes {average} of a second moment, on average over samples. That is a
+    second moment again, so that the eigenvalue of this map that is largest by size is positive.
+    And as all Hessians are symmetric matrices, so is the map, and that eigenvalue is
+    the largest value of {quotient} among all symmetric {Gamma} with {unit}. It is smaller than
+    one, and noise that is added in each step then dies out, exactly as long as {eta} times
+    {growth} is smaller than {decay} for all of them. Hence the boundary is the
+    critical rate {critical}, the smallest rate for which [eq:critical] has a solution; its inverse
+    is the largest eigenvalue of the inverse of the operator {relaxation} times {response}. From
+    this rate on the weights have no stationary variance around the minimum, even where {eta} times
+    every curvature is small. Below it the part of the fluctuation that grows fastest exceeds the
+    leading order by the factor {critical} over {above}.
+    """
+    h, x = sp.symbols("H Gamma", commutative=False)
+    sample, other = sp.symbols("D_1 D_2", commutative=False)
+
+    def averaged(expression: sp.Expr) -> sp.Expr:
+        """Terms with an independent deviation of a sample an odd number of times vanish."""
+        terms = sp.Add.make_args(sp.expand(expression))
+        return sp.Add(
+            *(
+                term
+                for term in terms
+                if all(_times(term, part) in (0, 2) for part in (sample, other))
+            )
+        )
+
+    relaxed, grown = h * x + x * h, h * x * h + sample * x * sample
+    mean = h + (sample + other) / 2
+    of_batch = averaged((1 - ETA * mean) * x * (1 - ETA * mean))
+    a, b, d, e, f, g = sp.symbols("a b d e f g")
+    first, second = sp.Matrix([[a, b], [b, d]]), sp.Matrix([[e, f], [f, g]])
+    pull = sp.Matrix([[sp.Symbol("p"), sp.Symbol("q")], [sp.Symbol("q"), sp.Symbol("r")]])
+    squared = sp.Trace(FLUCTUATION * FLUCTUATION)
+    growth, decay = (sp.Trace(FLUCTUATION * part) for part in (GROWN, RELAXED))
+    return step(
+        second_moments=(NEXT_FLUCTUATION, FLUCTUATION - ETA * RELAXED + ETA**2 * (GROWN + NOISE)),
+        relaxed=(RELAXED, HESSIAN * FLUCTUATION + FLUCTUATION * HESSIAN),
+        grown=(GROWN, HESSIAN * FLUCTUATION * HESSIAN + SCATTERED / BATCH),
+        stationary_moments=(RELAXED, ETA * (GROWN + NOISE)),
+        critical=(RELAXED, CRITICAL_RATE * GROWN),
+        symbols={
+            "relaxed": RELAXED,
+            "grown": GROWN,
+            "average": sp.MatMul(
+                sp.Identity(SIZE) - ETA * SAMPLE_HESSIAN,
+                FLUCTUATION,
+                sp.Identity(SIZE) - ETA * SAMPLE_HESSIAN,
+            ),
+            "quotient": 1 - ETA * decay + ETA**2 * growth,
+            "unit": sp.Eq(squared, 1, evaluate=False),
+            "growth": growth,
+            "decay": decay,
+            "critical": CRITICAL_RATE,
+            "relaxation": RELAXATION,
+            "response": GROWTH,
+            "above": CRITICAL_RATE - ETA,
+        },
+        checks=(
+            holds(
+                "The average over a sample whose Hessian deviates from the mean is "
+                "[eq:second-moments] with [eq:relaxed] and [eq:grown].",
+                "expansion in non-commuting symbols",
+                lambda: (
+                    sp.expand(
+                        averaged((1 - ETA * (h + sample)) * x * (1 - ETA * (h + sample)))
+                        - (x - ETA * relaxed + ETA**2 * grown)
+                    )
+                    == 0
+                ),
+            ),
+            holds(
+                "In a batch of two independent samples the part by which they differ is halved.",
+                "expansion in non-commuting symbols",
+                lambda: (
+                    sp.expand(
+                        of_batch
+                        - (x - ETA * relaxed + ETA**2 * h * x * h)
+                        - ETA**2 * (sample * x * sample + other * x * other) / 4
+                    )
+                    == 0
+                ),
+            ),
+            vanishes(
+                "For symmetric matrices of two rows the squares of the pulls are symmetric as a "
+                "map: exchanging two second moments does not change the trace.",
+                (first * pull * second * pull).trace() - (second * pull * first * pull).trace(),
+            ),
+        ),
+        assumptions=(
+            "Of the pulls of samples the part across the orbit counts: what they move along the "
+            "orbit is rotation.",
+        ),
+    )
+
+
+def _times(term: sp.Expr, factor: sp.Symbol) -> int:
+    """How often a factor stands in a product of non-commuting symbols."""
+    total = 0
+    for part in sp.Mul.make_args(term):
+        base, exponent = part.as_base_exp()
+        total += int(exponent) if base == factor else 0
+    return total
+
+
+def _read_by_samples(examples: Examples) -> Step:
+    """What samples read of a deviation
+
+    By [eq:sample-hessian] a sample reads a deviation through three matrices: the change
+    {change} of the learned map, {missed} and {first}. What its pull has beyond the mean
+    is each of these times {centred}, multiplied by weights and residual map, which are fixed. Let
+    {V} be the second moment of the entries {o}, {a} of one of the three and {u}, {b} of another.
+    That of the two after multiplication is [eq:read], with the fourth moments {moments} of the
+    inputs. Label noise, independent of them, adds the same with its covariance in place of
+    one of the factors.
+    """
+    quiet = replace(examples.rectangular, label_noise=(sp.Integer(0), sp.Integer(0)))
+    spread = sp.Sum(
+        MOMENTS[O, A, U, B]
+        * (MOMENT[A, C, B, D] - COVARIANCE_ENTRY[A, C] * COVARIANCE_ENTRY[B, D]),
+        (A, 1, INPUTS),
+        (B, 1, INPUTS),
+    )
+    return step(
+        read=(SAMPLED[O, C, U, D], spread),
+        symbols={
+            "change": MAP_CHANGE,
+            "missed": STEP_SECOND.T * RESIDUAL,
+            "first": STEP_FIRST,
+            "centred": INPUT * INPUT.T - INPUT_COVARIANCE,
+            "V": MOMENTS[O, A, U, B],
+            "moments": MOMENT[A, B, C, D],
+            "o": O,
+            "a": A,
+            "u": U,
+            "b": B,
+        },
+        checks=(
+            vanishes(
+                "Put together from [eq:read], the covariance of the pull on a rational deviation "
+                "is that of the samples, averaged monomial by monomial for Gaussian inputs in "
+                "all weights: a network with rational entries, without label noise.",
+                _missed_spread(quiet),
+            ),
+        ),
+    )
+
+
+def _missed_spread(minimum: ChosenMinimum) -> sp.ImmutableMatrix:
+    """Covariance of what samples make of one deviation, minus what the three matrices give."""
+    network, sigma = minimum.network, minimum.input_covariance
+    count = len(network.coordinates)
+    change = in_layers(network, sp.Matrix([sp.Rational(k % 5 - 1, k + 2) for k in range(count)]))
+    averaged = covariance_of(seen(minimum, change), network.sample_covariance)
+    first, second = minimum.first_layer, minimum.second_layer
+    read = sp.Matrix.vstack(
+        change[1] * first + second * change[0], change[1].T * minimum.residual_map, change[0]
+    )
+
+    def fourth(a: int, c: int, b: int, d: int) -> sp.Expr:
+        return sigma[a, c] * sigma[b, d] + sigma[a, b] * sigma[c, d] + sigma[a, d] * sigma[c, b]
+
+    inputs = range(network.inputs)
+    # Sums over a and b for all rows at once.
+    forms = {
+        (c, d): sp.Matrix(
+            network.inputs,
+            network.inputs,
+            lambda a, b, c=c, d=d: fourth(a, c, b, d) - sigma[a, c] * sigma[b, d],
+        )
+        for c, d in product(inputs, inputs)
+    }
+    spread = sp.zeros(read.rows * network.inputs)
+    for (c, d), form in forms.items():
+        found = read * form * read.T
+        for o, u in product(range(read.rows), repeat=2):
+            spread[o * network.inputs + c, u * network.inputs + d] = found[o, u]
+    one = sp.eye(network.inputs)
+    maps, missed, steps = network.outputs, network.hidden, network.hidden
+    onto_first = sp.Matrix.hstack(
+        sp.kronecker_product(second.T, one),
+        -sp.eye(missed * network.inputs),
+        sp.zeros(missed * network.inputs, steps * network.inputs),
+    )
+    turned = sp.zeros(network.outputs * network.hidden, steps * network.inputs)
+    for o, k, a in product(range(network.outputs), range(network.hidden), inputs):
+        turned[o * network.hidden + k, k * network.inputs + a] = -minimum.residual_map[o, a]
+    onto_second = sp.Matrix.hstack(
+        sp.kronecker_product(sp.eye(maps), first),
+        sp.zeros(maps * network.hidden, missed * network.inputs),
+        turned,
+    )
+    writing = sp.Matrix.vstack(onto_first, onto_second)
+    return sp.ImmutableMatrix(averaged - writing * spread * writing.T)
+
+
+def _moments_on_axes() -> Step:
+    """Which second moments meet
+
+    On shared axes, changing the sign of an axis in inputs, outputs and hidden layer changes no
+    average. Nothing is lost therefore by averaging the second moment that grows fastest over
+    these signs, and then only those of its entries are left in which each axis stands an even
+    number of times: between two axes {i} and {j}, in either direction, and of each axis to
+    itself. For Gaussian inputs [eq:read] gives
+    [eq:read-pair], the same with {j} equal to {i} for an axis by itself; [eq:read-back]
+    between the two directions; and [eq:read-apart] between two axes by themselves. In these blocks
+    the critical rate is computed. Only the sum over {l} in [eq:read-pair] joins
+    the blocks: what a unit deviates by along any input is felt along all of them, because
+    a sample has all inputs at once.
+    """
+    i, j, l = I_INDEX, J_INDEX, L_INDEX
+    variance = sp.IndexedBase(VARIANCES)
+    felt = sp.Sum(variance[l] * MOMENTS[i, l, i, l], (l, 1, INPUTS))
+    together = variance[j] * (felt + variance[j] * MOMENTS[i, j, i, j])
+    back = variance[i] * variance[j] * MOMENTS[i, i, j, j]
+    apart = variance[i] * variance[j] * MOMENTS[i, j, j, i]
+
+    def displayed(formula: sp.Expr, first: int, second: int) -> sp.Expr:
+        return formula.xreplace({INPUTS: sp.Integer(3)}).doit().subs({i: first, j: second})
+
+    def agree() -> bool:
+        """All entries for three axes, from the sums over moments that the signs allow."""
+        axes = range(1, 4)
+        for o, c, u, d in product(axes, repeat=4):
+            found = sp.Add(
+                *(
+                    MOMENTS[o, a, u, b] * (_paired(variance, a, c, b, d))
+                    for a, b in product(axes, repeat=2)
+                    if all([o, a, u, b].count(axis) % 2 == 0 for axis in axes)
+                )
+            )
+            expected = sp.Integer(0)
+            if (o, c) == (u, d):
+                expected = displayed(together, o, c)
+            elif (o, c) == (d, u):
+                expected = displayed(back, o, c)
+            elif o == c and u == d:
+                expected = displayed(apart, o, u)
+            if sp.expand(found - expected) != 0:
+                return False
+        return True
+
+    return step(
+        read_pair=(SAMPLED[i, j, i, j], together),
+        read_back=(SAMPLED[i, j, j, i], back),
+        read_apart=(SAMPLED[i, i, j, j], apart),
+        checks=(
+            holds(
+                "For three axes these are all entries of [eq:read], with the fourth moments of "
+                "Gaussian inputs; the others vanish.",
+                "all entries inspected",
+                agree,
+            ),
+        ),
+        assumptions=("Inputs are Gaussian.",),
+    )
+
+
+def _paired(variance: sp.IndexedBase, a: int, c: int, b: int, d: int) -> sp.Expr:
+    """Fourth moments on shared axes, less the product of the means."""
+    return variance[a] * variance[c] * (int(a == b and c == d) + int(a == d and c == b))
+
+
+def _equal_axes() -> Step:
+    """The critical rate of equal axes
+
+    When all {n} axes are alike and learned, a second moment has the three coefficients of
+    [eq:pairings-of-axes], one for each way to pair its indices, and [eq:read] turns them into
+    [eq:read-equal]. The deviation across the orbit is any matrix, the mean of both
+    layers, and a symmetric one, their difference: seven numbers in all, and the inverse of the
+    critical rate is the largest eigenvalue of a matrix of seven rows. For small weight
+    decay, and without label noise, it is [eq:critical-quiet] up to terms of second order in
+    {gamma}: samples disperse the learned map, and the rate must be small against the power
+    {power} of all inputs times {s}. With label noise, weight decay can be so small that the
+    difference of the layers disperses first: the inverse rate then tends to [eq:critical-labels],
+    and the rate must be small against {gamma}.
+    """
+    variance, value, labels = symbol("input_variance"), symbol("singular_value"), LABEL_NOISE**2
+    quiet_matrix = inverse_rates(BATCH)
+    noisy = (GAMMA * quiet_matrix).applyfunc(cancel).xreplace({GAMMA: sp.Integer(0)})
+    quiet_matrix = quiet_matrix.xreplace({LABEL_NOISE: sp.Integer(0)}).applyfunc(cancel)
+    limit = quiet_matrix.xreplace({GAMMA: sp.Integer(0)})
+    slope = quiet_matrix.diff(GAMMA).xreplace({GAMMA: sp.Integer(0)})
+    own = value * variance
+    largest = own * (1 + (INPUTS + 1) / BATCH)
+    lowered = ((INPUTS + 1) ** 2 - BATCH * (INPUTS - 1)) / (2 * BATCH * INPUTS)
+    left, right = sp.Matrix([[1, INPUTS, 1, 0, 0, 0, 0]]), sp.eye(7)[:, 1]
+    unknown = sp.Symbol("largest")
+    polynomial, noisy_polynomial = (matrix.charpoly(unknown).as_expr() for matrix in (limit, noisy))
+    spread = INPUTS + 2
+    steep = labels * variance * (spread + sp.sqrt(spread**2 + 16)) / (32 * BATCH * GAMMA)
+    return step(
+        pairings_of_axes=(
+            MOMENTS[O, A, U, B],
+            SPLIT * sp.KroneckerDelta(O, A) * sp.KroneckerDelta(U, B)
+            + STRAIGHT * sp.KroneckerDelta(O, U) * sp.KroneckerDelta(A, B)
+            + CROSSED * sp.KroneckerDelta(O, B) * sp.KroneckerDelta(A, U),
+        ),
+        read_equal=[
+            (NEXT_SPLIT, variance**2 * CROSSED),
+            (NEXT_STRAIGHT, variance**2 * (SPLIT + (INPUTS + 1) * STRAIGHT + CROSSED)),
+            (NEXT_CROSSED, variance**2 * SPLIT),
+        ],
+        critical_quiet=(1 / CRITICAL_RATE, largest - GAMMA * lowered),
+        critical_labels=(1 / CRITICAL_RATE, steep),
+        symbols={"power": INPUTS * variance},
+        checks=(
+            vanishes(
+                "Summing the pairings with the fourth moments of Gaussian inputs gives "
+                "[eq:read-equal], entry by entry, with two axes and with three.",
+                *(_missed_pairings(axes) for axes in (2, 3)),
+            ),
+            vanishes(
+                "Without label noise the matrix of seven rows has, in the limit of no weight "
+                "decay, the eigenvalue that begins [eq:critical-quiet], a smaller one, one that "
+                "is smaller by size for batches, and zero.",
+                polynomial
+                - unknown**4
+                * (unknown - largest)
+                * (unknown - own * (1 + 1 / BATCH))
+                * (unknown - own * (1 - 1 / BATCH)),
+            ),
+            vanishes(
+                "Left and right eigenvectors give its change at first order in the weight decay.",
+                left * limit - largest * left,
+                limit * right - largest * right,
+                (left * slope * right)[0] / (left * right)[0] + lowered,
+            ),
+            vanishes(
+                "With label noise, the matrix times weight decay has the eigenvalue "
+                "[eq:critical-labels] in that limit; of the others one is negative, and the rest "
+                "vanish.",
+                sp.expand(noisy_polynomial.subs(unknown, steep * GAMMA)),
+                sp.cancel(noisy_polynomial / unknown**5).subs(unknown, 0)
+                + (variance * labels / BATCH) ** 2 / 64,
+            ),
+        ),
+        assumptions=("Inputs are Gaussian; all axes have equal variances, gains and label noise.",),
+    )
+
+
+def _missed_pairings(axes: int) -> sp.ImmutableMatrix:
+    """Explicit sums over the pairings of a number of axes, minus the displayed coefficients."""
+    numbers = SPLIT, STRAIGHT, CROSSED
+    variance = symbol("input_variance")
+    changed = Pairings(*numbers).sampled.coefficients
+    places = list(product(range(axes), repeat=4))
+
+    def moment(values: tuple[sp.Expr, ...], o: int, a: int, u: int, b: int) -> sp.Expr:
+        pairs = ((o == a, u == b), (o == u, a == b), (o == b, a == u))
+        return sp.Add(*(c for c, pair in zip(values, pairs, strict=True) if all(pair)))
+
+    missed = []
+    for o, c, u, d in places:
+        summed = sp.Add(
+            *(
+                moment(numbers, o, a, u, b) * (int(a == b and c == d) + int(a == d and c == b))
+                for a, b in product(range(axes), repeat=2)
+            )
+        )
+        missed.append(variance**2 * (summed - moment(changed, o, c, u, d).subs(INPUTS, axes)))
+    return sp.ImmutableMatrix(missed)
