@@ -23,6 +23,11 @@ _EXPECTED = (
     "number."
 )
 
+_UNKNOWN = (
+    "Numbers have no expected error here, which is that of the next order in the learning rate: it "
+    "was left out, is not known, or takes more than a second (--order 2)."
+)
+
 UNITS = {
     ("drift", "covariance"): "rad^2/step",
     ("drift", "diffusion"): "rad^2/step",
@@ -142,11 +147,11 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table]:
             ),
             caption=_EXPECTED if evaluation.next_order else "",
         ),
-        _validity_table(evaluation.validity),
+        _validity_table(evaluation.validity, evaluation.next_order is not None),
     ]
 
 
-def _validity_table(validity: Validity) -> Table:
+def _validity_table(validity: Validity, corrected: bool) -> Table:
     """The numbers that should be small, and where SGD becomes unstable."""
     return Table(
         "How far this holds",
@@ -158,14 +163,14 @@ def _validity_table(validity: Validity) -> Table:
                 f"{validity.rate_over_critical:.2g}",
             ),
         ),
+        "" if corrected else _UNKNOWN,
     )
 
 
 def _cells(evaluation: Evaluation) -> Callable[[object, str], str]:
     """How a number is shown: in brackets its expected error, where the next order is known."""
     found = evaluation.next_order
-    rate = evaluation.parameters["learning_rate"]
-    errors = {name: abs(c) * rate for name, c in found.listed()} if found else {}
+    errors = found.errors(evaluation.parameters["learning_rate"]) if found else {}
 
     def cell(value: object, column: str) -> str:
         error = errors.get(column)

@@ -16,7 +16,6 @@ from symdrift.evaluation.corrections import (
     MinimumCorrections,
     StimulusCorrections,
 )
-from symdrift.evaluation.dense.landscape import in_units, solve_minimum
 from symdrift.evaluation.next_order.cost import (
     LONGEST,
     expansion_cost,
@@ -67,6 +66,9 @@ def orders(
         )
     if method != "dense" and applies(problem) is None:
         return aligned_orders(problem, longest)
+    # Shared axes need no SciPy, which takes longer to load than they take.
+    from symdrift.evaluation.dense.landscape import in_units, solve_minimum
+
     minimum = solve_minimum(
         problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
     )
@@ -106,6 +108,8 @@ def mean_gram_change(problem: LearningProblem) -> Array | None:
         except RequestError:
             return None
     else:
+        from symdrift.evaluation.dense.landscape import in_units, solve_minimum
+
         minimum = solve_minimum(
             problem.teacher, problem.input_covariance, problem.weight_decay, problem.hidden
         )
