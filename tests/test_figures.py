@@ -46,6 +46,7 @@ from symdrift.validation.extrapolate import Extrapolation, extrapolate
 GRID = np.geomspace(0.01, 0.5, 12)
 RATES = np.array([0.0025, 0.005, 0.01])
 LAGS = np.geomspace(1, 1e6, 20)
+WIDE = np.array([0.05, 0.1, 0.3])
 
 KINDS: dict[str, FigureModule] = {
     "weight_decay": weight_decay,
@@ -58,7 +59,8 @@ KINDS: dict[str, FigureModule] = {
 }
 EXAMPLES: dict[str, Any] = {
     "weight_decay": WeightDecaySweep(
-        GRID, (("(1, 2)", 1e-6 * GRID**4), ("(1, 3)", np.where(GRID < 0.3, 2e-6, np.nan))), 4, 0.1
+        GRID, (("(1, 2)", 1e-6 * GRID**4), ("(1, 3)", np.where(GRID < 0.3, 2e-6, np.nan))),
+        (0.1 * GRID, np.full(12, 0.02)), 4, 0.1,
     ),
     "learning_rate": LearningRateLimit(
         RATES, 4 * RATES,
@@ -72,19 +74,23 @@ EXAMPLES: dict[str, Any] = {
     "frequency": FrequencySweep(
         np.array([0.1, 0.3, 0.5]), np.array([0.3]),
         (
-            FrequencyCurve("own $5", np.array([3.0, 1.0, 2.0]), np.array([1.1]), np.array([0.1])),
-            FrequencyCurve("other", np.array([1.0, 2.0, 8.0]), np.array([2.0]), np.array([0.1])),
+            FrequencyCurve("own $5", np.array([3.0, 1, 2]), WIDE, np.array([1.1]), np.array([0.1])),
+            FrequencyCurve("other", np.array([1.0, 2, 8]), WIDE, np.array([2.0]), np.array([0.1])),
         ),
         0.25,
     ),
-    "decay_rates": DecayRates(("frequent", "rare $5"), np.array([1e-6, 2e-6]), np.full(2, 3e-6)),
+    "decay_rates": DecayRates(
+        ("frequent", "rare $5"), np.array([1e-6, 2e-6]), np.array([1e-7, 5e-7]), np.full(2, 3e-6)
+    ),
     "blocks": BlockStructure(np.diag([1.0, 2.0, 3.0]), np.eye(3), (1, 2)),
     "counterparts": Counterparts(
         ("a", "rare $5"),
         (("gradient noise", np.array([1.0, 2.0])), ("synaptic noise", np.array([1.5, 1.5]))),
         (SizeCurve("wider", np.array([2.0, 4.0]), np.array([1.0, 2.0]), np.array([1.0, 1.0])),),
     ),
-    "validation": ValidationRatios(("$V_{12}$", "loss"), np.array([1.02, 0.97]), np.full(2, 0.02)),
+    "validation": ValidationRatios(
+        ("$V_{12}$", "loss"), np.array([1.03, np.nan]), np.array([1.02, 0.97]), np.full(2, 0.02)
+    ),
 }  # fmt: skip
 
 

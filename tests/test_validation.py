@@ -65,9 +65,7 @@ SYNAPTIC = problem(
 def compared(
     given: LearningProblem, *, precision: float = 0.01, seed: int = 0, **options: Any
 ) -> Validation:
-    return validate(
-        given, seed=seed, precision=precision, theory=dense.evaluate(given), **options
-    )
+    return validate(given, seed=seed, precision=precision, theory=dense.evaluate(given), **options)
 
 
 def row(validation: Validation, quantity: str) -> Row:
@@ -402,8 +400,8 @@ def test_divergence_is_refused_with_step_and_stiffness(monkeypatch: pytest.Monke
         raise Diverged(128)
 
     monkeypatch.setattr(validation_module, "measure", diverges)
-    stated = r"^learning\.rate = 0\.005 makes SGD diverge within 128 steps .* is 0\.0\d+\); lower it"
-    with pytest.raises(RequestError, match=stated):
+    said = r"^learning\.rate = 0\.005 makes SGD diverge within 128 steps .* is 0\.0\d+\); lower it"
+    with pytest.raises(RequestError, match=said):
         validate(TWO, steps=20_000, replicas=8)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from symdrift.evaluation.validity import MEANINGS, Validity
+from symdrift.evaluation.validity import MEANINGS
 from symdrift.inputs import input_facts
 from symdrift.tables import Table, html_page, printed, record_table
 
@@ -147,12 +147,13 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table]:
             ),
             caption=_EXPECTED if evaluation.next_order else "",
         ),
-        _validity_table(evaluation.validity, evaluation.next_order is not None),
+        _validity_table(evaluation),
     ]
 
 
-def _validity_table(validity: Validity, corrected: bool) -> Table:
+def _validity_table(evaluation: Evaluation) -> Table:
     """The numbers that should be small, and where SGD becomes unstable."""
+    validity = evaluation.validity
     return Table(
         "How far this holds",
         ("what should be small", "value"),
@@ -163,18 +164,18 @@ def _validity_table(validity: Validity, corrected: bool) -> Table:
                 f"{validity.rate_over_critical:.2g}",
             ),
         ),
-        "" if corrected else _UNKNOWN,
+        ""
+        if evaluation.next_order
+        else f"{_UNKNOWN} By the numbers above it may be up to {100 * validity.expected_error:.2g} "
+        "%.",
     )
 
 
 def _cells(evaluation: Evaluation) -> Callable[[object, str], str]:
     """How a number is shown: in brackets its expected error, where the next order is known."""
-    found = evaluation.next_order
-    errors = found.errors(evaluation.parameters["learning_rate"]) if found else {}
-
     def cell(value: object, column: str) -> str:
-        error = errors.get(column)
-        return printed(value) + (f" ({100 * error:.2g} %)" if error is not None else "")
+        error = evaluation.expected_error(column) if evaluation.next_order else 0.0
+        return printed(value) + (f" ({100 * error:.2g} %)" if error else "")
 
     return cell
 

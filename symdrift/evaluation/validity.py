@@ -17,6 +17,13 @@ WARN_ABOVE = 0.1
 """Size of a small number above which leading-order results carry a warning."""
 
 
+UNKNOWN_FACTOR = 2.0
+"""Next order in the learning rate, where it is not known, over the sum of the small numbers.
+
+In no shipped study whose next order is known is a relative correction larger.
+"""
+
+
 @dataclass(frozen=True)
 class Validity(Record):
     """What the leading order assumes to be small, and the rate from which on SGD is unstable.
@@ -49,6 +56,11 @@ class Validity(Record):
     threshold: float
     critical_rate: float
     rate_over_critical: float
+
+    @property
+    def expected_error(self) -> float:
+        """How large relative corrections may be, where they are not computed."""
+        return UNKNOWN_FACTOR * sum(float(getattr(self, name)) for name in MEANINGS)
 
 
 MEANINGS = {

@@ -86,7 +86,10 @@ def draw(data: Observation) -> Figure:
             ],
             title="stimulus",
             loc="outside lower center",
-            ncols=min(len(names) + 1, int(_LEGEND_ROOM / (max(map(width, [*names, _BAND])) + _LEGEND_SIGN))),
+            ncols=min(
+                len(names) + 1,
+                int(_LEGEND_ROOM / (max(map(width, [*names, _BAND])) + _LEGEND_SIGN)),
+            ),
         )
     return figure
 
@@ -102,8 +105,8 @@ def caption(data: Observation) -> str:
         "stimulus (solid) and, for the first, its parts: fluctuation around the manifold "
         f"(dotted), which saturates, and {later} over. Autocorrelation over its value at lag 0, "
         "with circles where it has fallen to 1/e. Angle between the population vectors of two "
-        "days, with one standard deviation (dashed) for the first stimulus. The cosines between stimuli, "
-        "by contrast, are those of every day: the change of their Gram matrix stays of the order "
+        "days, with one standard deviation (dashed) for the first stimulus. The cosines between "
+        "stimuli, by contrast, are those of every day: the change of their Gram matrix stays of the order "
         "of the learning rate while the representations change completely."
     )
     if data.decoder:

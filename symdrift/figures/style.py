@@ -206,7 +206,7 @@ def colour(index: int) -> str:
 
 def percent(share: float) -> str:
     """A share as a caption says it, with two digits."""
-    return f"{100 * share:.2g} %"
+    return f"{100 * share:{'.2g' if share < 0.995 else '.0f'}} %"
 
 
 def literal(text: str) -> str:

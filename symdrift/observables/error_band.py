@@ -33,12 +33,6 @@ from symdrift.observables.similarity import RepresentationalSimilarity, squared_
 from symdrift.records import Record
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
-UNKNOWN_FACTOR = 2.0
-"""Next order, where it is not known, over the sum of the four small numbers of `Validity`.
-
-In all shipped studies whose next order is known no relative correction is larger.
-"""
-
 FADED = 4.0
 """Times of its decay after which the sense of a turn does not matter: 2 % are left."""
 
@@ -107,13 +101,7 @@ def with_next_order(
     found = _orders(problem, longest) if approximation == "exact" else None
     corrected = None if found is None else _corrected(process, found)
     if found is None or corrected is None:
-        small = validity(problem)
-        error = UNKNOWN_FACTOR * (
-            small.rate_times_curvature
-            + small.multiplicative_noise
-            + small.imbalance
-            + small.threshold
-        )
+        error = validity(problem).expected_error
         return process, ExpectedError(False, error, error, known_until(process, error))
     rate = _natural_rate(problem)
     pairs = (found.decay, found.mean_rotation, found.mean_gram)
@@ -179,11 +167,7 @@ def bands(
             for side in ("low", "high")
         )
         found.append(Band("similarity", "all stimuli", "representation_change", low, high))
-    for decoder in decoders:
-        target = decoder.target
-        low, high = _swept(lambda at, of=target: decoder_decay(process, at, of).r_squared, lags,
-                           process, error)  # fmt: skip
-        found.append(Band("decoder", target, "r_squared", low, high))
+    found += [_decoder(process, decoder.target, lags, error) for decoder in decoders]
     return tuple(found)
 
 
@@ -305,3 +289,10 @@ def _angle(
     edges = (high + moved + spread, low + moved - spread)
     nearest, furthest = (np.arccos(np.clip(edge, -1.0, 1.0)) for edge in edges)
     return Band("angle", stimulus.name, "angle", nearest, furthest)
+
+
+def _decoder(process: DriftProcess, target: str, lags: Array, error: ExpectedError) -> Band:
+    low, high = _swept(
+        lambda at: decoder_decay(process, at, target).r_squared, lags, process, error
+    )
+    return Band("decoder", target, "r_squared", low, high)

@@ -103,9 +103,10 @@ def representation_change(process: DriftProcess, lags: Array) -> Array:
 
 def squared_activity(process: DriftProcess) -> float:
     """``sum_a E|h|^2`` of the problem's stimuli."""
-    still = sum(float(np.sum(process.representation(item) ** 2)) for item in process.problem.stimuli)
-    moving = [process.fluctuation.relaxation(item.vector)[1] for item in process.problem.stimuli]
-    return still + float(np.sum(moving))
+    stimuli = process.problem.stimuli
+    still = [process.representation(item) for item in stimuli]
+    moving = sum(process.fluctuation.relaxation(item.vector)[1].sum() for item in stimuli)
+    return float(np.sum(np.square(still)) + moving)
 
 
 def _ratio(values: Array, scale: float) -> Array:

@@ -84,7 +84,7 @@ def require_affordable(
         return
     raise RequestError(
         "order",
-        f"= 2 for a network with {network} would take {cost.seconds / 60:,.0f} minutes or more, and "
-        f"{cost.memory / 2**30:,.1f} GiB (allowed: {longest / 60:.2g} minutes, available: "
+        f"= 2 for a network with {network} would take {cost.seconds / 60:,.0f} minutes or more, "
+        f"and {cost.memory / 2**30:,.1f} GiB (allowed: {longest / 60:.2g} minutes, available: "
         f"{available / 2**30:.1f} GiB); {advice}",
     )
