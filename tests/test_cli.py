@@ -193,7 +193,7 @@ def test_csv_and_json_hold_the_same_full_precision(capsys: pytest.CaptureFixture
 def test_tables_show_planes_and_stimuli(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["evaluate", "anisotropic_autoencoder"]) == 0
     text = capsys.readouterr().out
-    assert re.search(r"2, 3 +1\.1397e-09 +5\.69\d+e-10", text)
+    assert re.search(r"2, 3 +1\.1397e-09 \(3\.4 %\) +5\.69\d+e-10", text)
     assert "rad^2/step" in text
     assert "axis 3" in text
     assert run(["evaluate", "anisotropic_autoencoder", "--sweep", "gamma=0.1:0.3:3"]) == 0

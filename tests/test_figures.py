@@ -17,6 +17,7 @@ from symdrift.documents.drawings import FigureModule
 from symdrift.errors import RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.figures import (
+    bands,
     blocks,
     counterparts,
     decay_rates,
@@ -393,3 +394,19 @@ def test_tables_of_comparisons_state_the_known_exponents() -> None:
 def test_what_cannot_rotate_has_no_comparison() -> None:
     alone = read_study("misaligned_teacher").with_values({"network.hidden": 1})
     assert compare(alone.problem()) is None
+
+
+def test_the_error_along_a_line_is_that_of_its_points() -> None:
+    """Computed at a few, found between them, and what it may be where that would take long."""
+    given = read_study("misaligned_teacher").problem()
+    decays = np.geomspace(0.05, 0.2, 11)
+    found = [(each, evaluate(each)) for each in
+             (replace(given, weight_decay=float(decay)) for decay in decays)]  # fmt: skip
+    column = "drift.diffusion.1-2"
+    error = bands.expected_errors(decays, found, [column])[column]
+    exact = [evaluate(each, order=2).expected_error(column) for each, _ in found]
+    assert error[::2] == pytest.approx(exact[::2], rel=1e-9)
+    assert error == pytest.approx(exact, rel=0.05)
+    large = replace(given, synaptic_noise=1e-12)
+    unknown = bands.expected_errors(decays[:1], [(large, evaluate(large))], [column])[column]
+    assert unknown == pytest.approx(evaluate(large).validity.expected_error)

@@ -163,9 +163,8 @@ def _corrected(problem: LearningProblem, evaluation: Evaluation, longest: float)
         many = sum(error > WARN_ABOVE for error, _ in errors)
         warnings = (
             *warnings,
-            f"the next order in the learning rate changes {many} of {len(errors)} numbers by more "
-            f"than {WARN_ABOVE:.0%}, most of all {name}, by {largest:.0%}: the leading order is "
-            "rough",
+            f"the next order in the learning rate changes numbers by more than {WARN_ABOVE:.0%}, "
+            f"{many} of them, most of all {name}, by {largest:.0%}: the leading order is rough",
         )
     return replace(evaluation, next_order=found, warnings=warnings)
 

@@ -83,8 +83,8 @@ def draw_band(axes: Axes, values: Array, line: Array, error: Array, colour: str)
 def draw_error_boxes(axes: Axes, shift: float, heights: Array, errors: Array) -> None:
     """The expected error of bars, at their ends; the bars stand at whole numbers and a shift."""
     axes.bar(
-        shift + np.arange(len(heights)), 2 * errors, 0.26, heights - errors, color="white", edgecolor="black", alpha=0.6,
-        linewidth=0.8,
+        shift + np.arange(len(heights)), 2 * errors, 0.26, heights - errors, color="white",
+        edgecolor="black", alpha=0.6, linewidth=0.8,
     )  # fmt: skip
 
 

@@ -106,8 +106,8 @@ def caption(data: Observation) -> str:
         f"(dotted), which saturates, and {later} over. Autocorrelation over its value at lag 0, "
         "with circles where it has fallen to 1/e. Angle between the population vectors of two "
         "days, with one standard deviation (dashed) for the first stimulus. The cosines between "
-        "stimuli, by contrast, are those of every day: the change of their Gram matrix stays of the order "
-        "of the learning rate while the representations change completely."
+        "stimuli, by contrast, are those of every day: the change of their Gram matrix stays of the "
+        "order of the learning rate while the representations change completely."
     )
     if data.decoder:
         text += (
@@ -130,14 +130,13 @@ def _caption_bands(data: Observation) -> str:
     """What the bands are, and where curves end."""
     error = data.expected_error
     text = (
-        f" Shaded bands are the expected error: {percent(error.rotation)} of the rates of "
-        f"rotation and {percent(error.fluctuation)} of the variance of the fluctuation. "
+        f" Shaded bands are the expected error: {percent(error.rotation)} of rates of rotation and "
+        f"squared representations, {percent(error.fluctuation)} of the variance of the fluctuation. "
     )
     if error.next_order:
         text += (
-            "The curves carry the next order in the learning rate, which changes the rotation by "
-            f"up to {percent(float(np.sqrt(error.rotation)))}; what is expected beyond it is the "
-            "square of that."
+            "The curves carry the next order in the learning rate, which changes the former by up "
+            f"to {percent(float(np.sqrt(error.rotation)))}; the square of that is expected beyond."
         )
     else:
         text += (

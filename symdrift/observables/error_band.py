@@ -39,6 +39,9 @@ FADED = 4.0
 SHORTEST_STRETCH = 1e-6
 """Of a lag where rates may be zero: lags stay apart."""
 
+RESOLVED = 1e-9
+"""Smallest rate, over the largest, whose correction counts."""
+
 SAME_FRAME = 1e-6
 """How far two frames of the hidden axes may differ from a rotation into each other."""
 
@@ -104,13 +107,7 @@ def with_next_order(
         error = validity(problem).expected_error
         return process, ExpectedError(False, error, error, known_until(process, error))
     rate = _natural_rate(problem)
-    pairs = (found.decay, found.mean_rotation, found.mean_gram)
-    changes = [
-        float(np.linalg.norm(following) / size)
-        for leading, following in pairs
-        if (size := float(np.linalg.norm(leading))) > 0
-    ]
-    error = (rate * max(changes)) ** 2
+    error = (rate * _largest_change(found)) ** 2
     moved = float(abs(rate * found.weight_variance[1] / found.weight_variance[0]))
     return corrected, ExpectedError(True, error, moved, known_until(corrected, error))
 
@@ -179,6 +176,21 @@ def _orders(problem: LearningProblem, longest: float) -> Orders | None:
         return orders(problem, longest=longest)
     except RequestError:
         return None
+
+
+def _largest_change(found: Orders) -> float:
+    """Largest relative correction of decay, of turning, and of a squared representation."""
+    still, shift = found.first_layer
+    crossed = still @ shift.T
+    squared = (still @ still.T, crossed + crossed.T)
+    changes = [
+        float(np.abs(np.linalg.eigvals(np.linalg.pinv(leading, RESOLVED) @ following)).max())
+        for leading, following in (found.decay, squared)
+    ]
+    turning, following = found.mean_rotation
+    if turning.any():
+        changes.append(float(np.linalg.norm(following) / np.linalg.norm(turning)))
+    return max(changes)
 
 
 def _natural_rate(problem: LearningProblem) -> float:
