@@ -106,8 +106,8 @@ def caption(data: Observation) -> str:
         f"(dotted), which saturates, and {later} over. Autocorrelation over its value at lag 0, "
         "with circles where it has fallen to 1/e. Angle between the population vectors of two "
         "days, with one standard deviation (dashed) for the first stimulus. The cosines between "
-        "stimuli, by contrast, are those of every day: the change of their Gram matrix stays of the "
-        "order of the learning rate while the representations change completely."
+        "stimuli, by contrast, are those of every day: the change of their Gram matrix stays of "
+        "the order of the learning rate while the representations change completely."
     )
     if data.decoder:
         text += (
@@ -130,8 +130,9 @@ def _caption_bands(data: Observation) -> str:
     """What the bands are, and where curves end."""
     error = data.expected_error
     text = (
-        f" Shaded bands are the expected error: {percent(error.rotation)} of rates of rotation and "
-        f"squared representations, {percent(error.fluctuation)} of the variance of the fluctuation. "
+        f" Shaded bands are the expected error: {percent(error.rotation)} of rates of rotation "
+        f"and squared representations, {percent(error.fluctuation)} of the variance of the "
+        "fluctuation. "
     )
     if error.next_order:
         text += (
