@@ -217,9 +217,7 @@ def test_a_large_learning_rate_warns(capsys: pytest.CaptureFixture[str]) -> None
     said = captured.err.splitlines()
     assert said[0].startswith("warning: learning.rate")
     assert said[1].startswith("warning: the next order in the learning rate changes")
-    assert json.loads(captured.out)["warnings"] == [
-        line.removeprefix("warning: ") for line in said
-    ]
+    assert json.loads(captured.out)["warnings"] == [line.removeprefix("warning: ") for line in said]
 
 
 def test_a_sweep_says_a_warning_once_and_where_it_begins(

@@ -97,7 +97,9 @@ def test_every_observable_is_a_series_and_counted(observations: dict[str, Observ
     ]
     stimulus = observation.displacement[0].stimulus
     by_stimulus += [
-        band[side] for band in record["bands"] if band["subject"] == stimulus
+        band[side]
+        for band in record["bands"]
+        if band["subject"] == stimulus
         for side in ("low", "high")
     ]
     assert all(len(curve) == len(observation.times) for curve in by_stimulus)

@@ -173,6 +173,7 @@ def _validity_table(evaluation: Evaluation) -> Table:
 
 def _cells(evaluation: Evaluation) -> Callable[[object, str], str]:
     """How a number is shown: in brackets its expected error, where the next order is known."""
+
     def cell(value: object, column: str) -> str:
         error = evaluation.expected_error(column) if evaluation.next_order else 0.0
         return printed(value) + (f" ({100 * error:.2g} %)" if error else "")

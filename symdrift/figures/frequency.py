@@ -183,9 +183,7 @@ def _swept(study: Study) -> tuple[str, int] | None:
     return None
 
 
-def _evaluations(
-    study: Study, symbol: str, frequencies: Sequence[float]
-) -> dict[float, Evaluated]:
+def _evaluations(study: Study, symbol: str, frequencies: Sequence[float]) -> dict[float, Evaluated]:
     """Evaluations by frequency, where the same directions are learned as in the study itself."""
     rank = evaluate(study.problem()).minimum.rank
     found = {}
