@@ -27,6 +27,7 @@ def evaluate(
     approximation: str = "exact",
     progress: Progress | None = None,
     quantities: str = "all",
+    order: int | None = None,
 ) -> Evaluation:
     """Minimum, fluctuation, drift and stimuli of a study.
 
@@ -45,6 +46,9 @@ def evaluate(
     quantities : {"all", "stimuli"}
         ``"stimuli"``: the drift by plane, by far the largest part for wide networks, is computed
         when it is asked for, and tables and records leave it out.
+    order : {1, 2} or None
+        2: with the corrections of the next order in the learning rate; by default where they take
+        under a second.
 
     Returns
     -------
@@ -59,7 +63,7 @@ def evaluate(
     """
     from symdrift.evaluation.evaluate import evaluate as evaluated
 
-    return evaluated(_numbers(study), method, approximation, progress, quantities)
+    return evaluated(_numbers(study), method, approximation, progress, quantities, order)
 
 
 def evaluate_stimuli(

@@ -119,7 +119,7 @@ def test_the_json_record_has_the_agreed_fields(capsys: pytest.CaptureFixture[str
     record = printed_json(capsys, "evaluate", "frequent_stimulus", "--json")
     assert list(record) == [
         *("study", "method", "approximation", "parameters", "minimum", "fluctuation", "drift"),
-        *("stimuli", "validity", "warnings"),
+        *("stimuli", "validity", "next_order", "warnings"),
     ]
     assert set(record["minimum"]) == {
         *("rank", "singular_values", "loss", "hessian_min", "hessian_max")
@@ -193,7 +193,7 @@ def test_csv_and_json_hold_the_same_full_precision(capsys: pytest.CaptureFixture
 def test_tables_show_planes_and_stimuli(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["evaluate", "anisotropic_autoencoder"]) == 0
     text = capsys.readouterr().out
-    assert re.search(r"2, 3 +1\.1397e-09 +5\.69\d+e-10", text)
+    assert re.search(r"2, 3 +1\.1397e-09 \(3\.4 %\) +5\.69\d+e-10", text)
     assert "rad^2/step" in text
     assert "axis 3" in text
     assert run(["evaluate", "anisotropic_autoencoder", "--sweep", "gamma=0.1:0.3:3"]) == 0
@@ -214,10 +214,24 @@ def test_brackets_in_names_are_no_markup(
 def test_a_large_learning_rate_warns(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["evaluate", "bottleneck", "--set", "learning.rate=0.1", "--json"]) == 0
     captured = capsys.readouterr()
-    assert captured.err.startswith("warning: learning.rate")
-    assert json.loads(captured.out)["warnings"] == [captured.err.strip().removeprefix("warning: ")]
-    assert run(["evaluate", "bottleneck", "--sweep", "learning.rate=0.01:0.1:4"]) == 0
-    assert capsys.readouterr().err.count("warning: at learning.rate = 0.04") == 1
+    said = captured.err.splitlines()
+    assert said[0].startswith("warning: learning.rate")
+    assert said[1].startswith("warning: the next order in the learning rate changes")
+    assert json.loads(captured.out)["warnings"] == [line.removeprefix("warning: ") for line in said]
+
+
+def test_a_sweep_says_a_warning_once_and_where_it_begins(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["evaluate", "bottleneck", "--sweep", "learning.rate=0.01:0.1:4", "--csv"]) == 0
+    captured = capsys.readouterr()
+    rows = list(csv.DictReader(io.StringIO(captured.out)))
+    assert all(float(row["validity.imbalance"]) > 0.1 for row in rows)
+    first, second = captured.err.splitlines()
+    assert first.startswith("warning: at all 4 points, the first at learning.rate = 0.01: ")
+    assert second.startswith(
+        "warning: at 3 of 4 points, the first at learning.rate = 0.04: the next order"
+    )
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])

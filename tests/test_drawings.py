@@ -14,7 +14,7 @@ from symdrift.figures import weight_decay
 from symdrift.study.letters import resolve_notation
 
 SWEEP = weight_decay.WeightDecaySweep(
-    np.array([0.1, 0.2]), (("(1, 2)", np.array([1.0, 16.0])),), 4, 0.1
+    np.array([0.1, 0.2]), (("(1, 2)", np.array([1.0, 16.0])),), (np.full(2, 0.1),), 4, 0.1
 )
 
 

@@ -17,6 +17,7 @@ from symdrift.documents.drawings import FigureModule
 from symdrift.errors import RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.figures import (
+    bands,
     blocks,
     counterparts,
     decay_rates,
@@ -48,6 +49,7 @@ from symdrift.validation.measured_slopes import Slope
 GRID = np.geomspace(0.01, 0.5, 12)
 RATES = np.array([0.0025, 0.005, 0.01])
 LAGS = np.geomspace(1, 1e6, 20)
+WIDE = np.array([0.05, 0.1, 0.3])
 
 KINDS: dict[str, FigureModule] = {
     "weight_decay": weight_decay,
@@ -65,7 +67,8 @@ EXAMPLES: dict[str, Any] = {
         Slope("D_h[axis 1]", 2.5, 2.4, 0.1), Slope("excess loss", 1.4, 1.2, 0.1),
     ),
     "weight_decay": WeightDecaySweep(
-        GRID, (("(1, 2)", 1e-6 * GRID**4), ("(1, 3)", np.where(GRID < 0.3, 2e-6, np.nan))), 4, 0.1
+        GRID, (("(1, 2)", 1e-6 * GRID**4), ("(1, 3)", np.where(GRID < 0.3, 2e-6, np.nan))),
+        (0.1 * GRID, np.full(12, 0.02)), 4, 0.1,
     ),
     "learning_rate": LearningRateLimit(
         RATES, 4 * RATES,
@@ -79,19 +82,23 @@ EXAMPLES: dict[str, Any] = {
     "frequency": FrequencySweep(
         np.array([0.1, 0.3, 0.5]), np.array([0.3]),
         (
-            FrequencyCurve("own $5", np.array([3.0, 1.0, 2.0]), np.array([1.1]), np.array([0.1])),
-            FrequencyCurve("other", np.array([1.0, 2.0, 8.0]), np.array([2.0]), np.array([0.1])),
+            FrequencyCurve("own $5", np.array([3.0, 1, 2]), WIDE, np.array([1.1]), np.array([0.1])),
+            FrequencyCurve("other", np.array([1.0, 2, 8]), WIDE, np.array([2.0]), np.array([0.1])),
         ),
         0.25,
     ),
-    "decay_rates": DecayRates(("frequent", "rare $5"), np.array([1e-6, 2e-6]), np.full(2, 3e-6)),
+    "decay_rates": DecayRates(
+        ("frequent", "rare $5"), np.array([1e-6, 2e-6]), np.array([1e-7, 5e-7]), np.full(2, 3e-6)
+    ),
     "blocks": BlockStructure(np.diag([1.0, 2.0, 3.0]), np.eye(3), (1, 2)),
     "counterparts": Counterparts(
         ("a", "rare $5"),
         (("gradient noise", np.array([1.0, 2.0])), ("synaptic noise", np.array([1.5, 1.5]))),
         (SizeCurve("wider", np.array([2.0, 4.0]), np.array([1.0, 2.0]), np.array([1.0, 1.0])),),
     ),
-    "validation": ValidationRatios(("$V_{12}$", "loss"), np.array([1.02, 0.97]), np.full(2, 0.02)),
+    "validation": ValidationRatios(
+        ("$V_{12}$", "loss"), np.array([1.03, np.nan]), np.array([1.02, 0.97]), np.full(2, 0.02)
+    ),
 }  # fmt: skip
 
 
@@ -407,3 +414,19 @@ def test_no_panel_lies_where_the_last_digit_of_the_layout_decides(name: str) -> 
         edges = (axes.get_position().get_points() * size).ravel()
         places = 1e6 * np.add.outer(edges, widths)
         assert np.abs(places - np.floor(places) - 0.5).min() > 0.1
+
+
+def test_the_error_along_a_line_is_that_of_its_points() -> None:
+    """Computed at a few, found between them, and what it may be where that would take long."""
+    given = read_study("misaligned_teacher").problem()
+    decays = np.geomspace(0.05, 0.2, 11)
+    found = [(each, evaluate(each)) for each in
+             (replace(given, weight_decay=float(decay)) for decay in decays)]  # fmt: skip
+    column = "drift.diffusion.1-2"
+    error = bands.expected_errors(decays, found, [column])[column]
+    exact = [evaluate(each, order=2).expected_error(column) for each, _ in found]
+    assert error[::2] == pytest.approx(exact[::2], rel=1e-9)
+    assert error == pytest.approx(exact, rel=0.05)
+    large = replace(given, synaptic_noise=1e-12)
+    unknown = bands.expected_errors(decays[:1], [(large, evaluate(large))], [column])[column]
+    assert unknown == pytest.approx(evaluate(large).validity.expected_error)

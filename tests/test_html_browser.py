@@ -43,7 +43,9 @@ def drawn(stem: str, figure: Any, caption: str) -> FigureFile:
 def report_page() -> str:
     """A page with everything that a report has: tables, warnings, figures of every make."""
     structure = blocks.BlockStructure(np.diag([1.0, 2.0]), np.diag([0.5, 0.1]), (1, 1))
-    rates = decay_rates.DecayRates(("a", "b"), np.array([1.0, 2.0]), np.array([1.2, 2.1]))
+    rates = decay_rates.DecayRates(
+        ("a", "b"), np.array([1.0, 2.0]), np.array([0.1, 0.1]), np.array([1.2, 2.1])
+    )
     row: tuple[Cell, ...] = (read("V_{12}"), *(["a cell that needs some room"] * 8))
     return derivation_html(
         EXAMPLE,

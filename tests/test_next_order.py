@@ -15,12 +15,13 @@ from symdrift.errors import RequestError
 from symdrift.evaluation import dense
 from symdrift.evaluation.corrections import Corrections
 from symdrift.evaluation.dense.landscape import solve_minimum
-from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.evaluate import corrected_at_once, evaluate
 from symdrift.evaluation.next_order import alike_axes
 from symdrift.evaluation.next_order.balance import imbalance
 from symdrift.evaluation.next_order.batches import Ensemble, batch_means
 from symdrift.evaluation.next_order.corrected import mean_gram_change, orders
-from symdrift.evaluation.next_order.expansion import expand, noise_nodes
+from symdrift.evaluation.next_order.cost import expansion_cost
+from symdrift.evaluation.next_order.expansion import expand, noise_node_count, noise_nodes
 from symdrift.evaluation.next_order.one_step import (
     Samples,
     slice_at,
@@ -454,9 +455,28 @@ def test_equal_axes_cost_as_much_as_a_few(spikes: tuple[float, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "size"), [("dense", "222 normal directions"), ("auto", "12 different axes")]
+    ("method", "size"), [("dense", "392 normal directions"), ("auto", "16 different axes")]
 )
 def test_what_takes_too_long_is_refused_at_once(method: str, size: str) -> None:
-    given = problem(np.linspace(1, 2, 12), weight_decay=0.2, learning_rate=0.001)
+    given = problem(np.linspace(1, 2, 16), weight_decay=0.2, learning_rate=0.001)
     with pytest.raises(RequestError, match=size):
         orders(given, method)
+
+
+@pytest.mark.parametrize(("share", "there"), [(0.99, False), (1.01, True)])
+def test_counting_decides_whether_it_comes_by_itself(share: float, there: bool) -> None:
+    given = SMALL["samples"]
+    points = given.inputs.node_count * noise_node_count(2)
+    evaluation = evaluate(given)
+    cost = expansion_cost(2, 2, 2, points).seconds + 1e-6
+    found = corrected_at_once(given, evaluation, share * cost).next_order
+    assert (found is not None) is there
+
+
+def test_without_being_asked_for_it_is_the_same_or_missing() -> None:
+    given = SMALL["bottleneck"]
+    assert evaluate(given, order=None).next_order == evaluate(given, order=2).next_order
+    noisy = replace(given, synaptic_noise=1e-9)
+    many = problem(np.linspace(1, 2, 12), weight_decay=0.2, learning_rate=1e-5)
+    for each, kind in ((noisy, "exact"), (many, "exact"), (given, "white")):
+        assert evaluate(each, approximation=kind, order=None).next_order is None

@@ -23,6 +23,7 @@ from symdrift.observables import (
     drift_process,
     mean_squared_displacement,
     observe,
+    with_next_order,
 )
 from symdrift.observables.observation import CURVES, observation_rows, parse_times, series
 from symdrift.study import read_study
@@ -62,11 +63,13 @@ def test_json_has_every_observable_and_only_finite_numbers(
     record = json.loads(printed)
     assert list(record) == [
         *("study", "approximation", "times", "displacement", "autocorrelation", "angle"),
-        *("similarity", "decoder", "tuning", "warnings", "time_scales"),
+        *("similarity", "decoder", "tuning", "expected_error", "bands", "warnings", "time_scales"),
     ]
     problem = read_study("anisotropic_autoencoder").problem()
     moved = mean_squared_displacement(
-        drift_process(problem), problem.stimuli[1], np.geomspace(1, 1e9, 5)
+        with_next_order(drift_process(problem), "exact")[0],
+        problem.stimuli[1],
+        np.geomspace(1, 1e9, 5),
     )
     assert record["displacement"][1]["total"] == pytest.approx(moved.total.tolist(), rel=1e-12)
     parts = (record["displacement"][1][part] for part in ("fluctuation", "rotation", "diffusion"))
@@ -81,7 +84,7 @@ def test_every_observable_is_a_series_and_counted(observations: dict[str, Observ
     """In files, and in the memory that is foreseen."""
     observation = observations["anisotropic_autoencoder"]
     record = observation.to_dict()
-    told = {"study", "approximation", "times", "warnings", "time_scales"}
+    told = {"study", "approximation", "times", "bands", "warnings", "time_scales"}
     found = {curve.observable for curve in series(observation)} - {"decorrelation_time"}
     assert found == set(record) - told
     first = [value[0] for value in record.values() if isinstance(value, list) and value]
@@ -91,6 +94,13 @@ def test_every_observable_is_a_series_and_counted(observations: dict[str, Observ
         if isinstance(item, dict) and "stimulus" in item
         for curve in item.values()
         if isinstance(curve, list)
+    ]
+    stimulus = observation.displacement[0].stimulus
+    by_stimulus += [
+        band[side]
+        for band in record["bands"]
+        if band["subject"] == stimulus
+        for side in ("low", "high")
     ]
     assert all(len(curve) == len(observation.times) for curve in by_stimulus)
     assert len(by_stimulus) == CURVES
@@ -158,7 +168,7 @@ def test_the_figure_has_a_labelled_panel_for_each_observable(
     assert np.array_equal(np.asarray(line.get_ydata()), observation.displacement[0].total)
     (legend,) = figure.legends
     names = [moved.stimulus for moved in observation.displacement]
-    assert [text.get_text() for text in legend.get_texts()] == names
+    assert [text.get_text() for text in legend.get_texts()] == [*names, "expected error"]
 
 
 def test_the_figure_repeats_to_the_byte(
@@ -250,6 +260,6 @@ def test_plain_types_all_the_way(observations: dict[str, Observation]) -> None:
             return all(isinstance(key, str) and plain(item) for key, item in value.items())
         if isinstance(value, list):
             return all(map(plain, value))
-        return value is None or type(value) in (str, int, float)
+        return value is None or type(value) in (str, int, float, bool)
 
     assert all(plain(observation.to_dict()) for observation in observations.values())

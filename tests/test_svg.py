@@ -36,7 +36,7 @@ def test_an_embedded_figure_is_well_formed_and_its_names_are_its_own() -> None:
 
 def test_an_embedded_figure_takes_its_colours_from_the_page_and_styles_nothing_else() -> None:
     sweep = weight_decay.WeightDecaySweep(
-        np.array([0.1, 0.2]), (("(1, 2)", np.array([1.0, 16.0])),), 4, 0.1
+        np.array([0.1, 0.2]), (("(1, 2)", np.array([1.0, 16.0])),), (np.full(2, 0.1),), 4, 0.1
     )
     source = rendered(weight_decay.draw(sweep), ".svg").decode()
     text = embedded(source, "one", "Sweep")

@@ -61,9 +61,10 @@ _COLUMN = 13
 )
 @click.option(
     "--order",
-    default=1,
-    metavar="1|2",
-    help="2: with the next order in the learning rate, which says how far the numbers hold.",
+    default="auto",
+    metavar="auto|1|2",
+    help="2: with the next order in the learning rate, which says how far the numbers hold; auto: "
+    "where it takes under a second.",
 )
 def evaluate(
     study: str,
@@ -77,7 +78,7 @@ def evaluate(
     method: str,
     approximation: str,
     quantities: str,
-    order: int,
+    order: str,
 ) -> None:
     """Print the numbers of a study.
 
@@ -90,12 +91,15 @@ def evaluate(
         from symdrift.cli.plots import require_picture
 
         require_picture(plot)
+    from symdrift.errors import require_known
     from symdrift.evaluation.sweep import parse_axis, sweep
 
+    require_known("order", order, ("auto", "1", "2"))
+    orders = None if order == "auto" else int(order)
     axes = [parse_axis(text) for text in sweeps]
     chosen = chosen_study(study, assignments, minimum)
     with ExitStack() as afterwards, progress_shown("evaluating") as progress:
-        points = sweep(chosen, axes, method, approximation, progress, quantities, as_json, order)
+        points = sweep(chosen, axes, method, approximation, progress, quantities, as_json, orders)
         if steps_per_day is not None:
             points = points.in_days(steps_per_day)
         # Printed even when the picture cannot be drawn.
@@ -107,11 +111,12 @@ def evaluate(
 
 
 def _print(points: Sweep, as_json: bool, as_csv: bool) -> None:
-    from symdrift.evaluation.sweep import sweep_rows
+    from symdrift.evaluation.sweep import sweep_rows, sweep_warnings
 
     result = points.points if points.axes else points[0]
     print_result(result, lambda: sweep_rows(points), lambda: _print_points(points), as_json, as_csv)
-    _warn(points)
+    for warning in sweep_warnings(points):
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def _print_points(points: Sweep) -> None:
@@ -128,14 +133,3 @@ def _print_points(points: Sweep) -> None:
     evaluation = points[0].evaluation
     console.print(evaluation_head(evaluation))
     print_tables(console, evaluation_tables(evaluation))
-
-
-def _warn(points: Sweep) -> None:
-    """Say each warning once; in a sweep, where it first applies."""
-    said: set[str] = set()
-    for point in points:
-        for warning in point.evaluation.warnings:
-            if warning not in said:
-                said.add(warning)
-                place = ", ".join(f"{path} = {value:g}" for path, value in point.swept.items())
-                print(f"warning: {f'at {place}: ' if place else ''}{warning}", file=sys.stderr)

@@ -91,7 +91,11 @@ def _drawn(points: Sweep) -> Figure:
             panel.set_xlabel(what)
         panel.set_ylabel(label)
     study = figure_text(points[0].evaluation.study)
-    figure.suptitle(f"{study}: drift of the hidden representation")
+    shown_errors = any(point.evaluation.next_order for point in points)
+    figure.suptitle(
+        f"{study}: drift of the hidden representation"
+        + (", with its expected error" if shown_errors else "")
+    )
     return figure
 
 
@@ -122,6 +126,15 @@ def _lines(panel: Axes, points: Sweep, group: str, kind: str) -> None:
             shade = colours.setdefault(label, colour(len(colours)))
             everything += heights
             panel.plot(places, heights, color=shade, linestyle=style, marker=marker, markersize=4)
+            errors = {
+                point.swept[axes[0].path]: _errors(point, group, kind).get(names[0])
+                for point in members
+            }
+            if all(errors[place] is not None for place in places):
+                spread = np.multiply(heights, [errors[place] or 0.0 for place in places])
+                panel.fill_between(
+                    places, heights - spread, heights + spread, color=shade, alpha=0.2, linewidth=0
+                )
         if others:
             legend.append(
                 Line2D(
@@ -190,6 +203,11 @@ def _bars(panel: Axes, point: SweepPoint, group: str, kind: str) -> None:
     row = _selected(point, group, kind)
     names = short_names(list(row))
     panel.bar(list(map(figure_text, names)), list(row.values()), color=colour(0))
+    errors = _errors(point, group, kind)
+    if errors:
+        spread = [abs(height) * errors[label] for label, height in row.items()]
+        panel.errorbar(range(len(row)), list(row.values()), spread, fmt="none", ecolor="black",
+                       capsize=4)  # fmt: skip
     panel.grid(axis="y", alpha=0.3)
     turned = len(row) > _MOST_UPRIGHT or turn(names, _ROOM)
     panel.tick_params(axis="x", labelrotation=90 if turned else 0)
@@ -198,6 +216,17 @@ def _bars(panel: Axes, point: SweepPoint, group: str, kind: str) -> None:
 def _selected(point: SweepPoint, group: str, kind: str) -> dict[str, float]:
     return {
         each.label: float(each.value)
+        for each in listed(point.evaluation)
+        if (each.group, each.name) == (group, kind)
+    }
+
+
+def _errors(point: SweepPoint, group: str, kind: str) -> dict[str, float]:
+    """Relative expected errors, where the next order in the learning rate is known."""
+    if point.evaluation.next_order is None:
+        return {}
+    return {
+        each.label: point.evaluation.expected_error(each.column)
         for each in listed(point.evaluation)
         if (each.group, each.name) == (group, kind)
     }

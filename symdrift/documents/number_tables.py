@@ -10,7 +10,7 @@ import numpy as np
 from symdrift.documents.numbers import Cell, Table
 from symdrift.evaluation.overview import SIGNS
 from symdrift.evaluation.result import Evaluation
-from symdrift.figures.style import symbol_of_quantity, words_of_quantity
+from symdrift.figures.style import percent, symbol_of_quantity, words_of_quantity
 from symdrift.inputs import StimulusSet, input_facts, input_record, mean_share
 from symdrift.study.letters import in_notation
 from symdrift.study.problem import LearningProblem
@@ -106,10 +106,16 @@ def result_table(exact: Evaluation, white: Evaluation, notation: Mapping[str, st
     rows += _plane_rows(exact, white, name("diffusion_tensor"), name("mean_rotation"))
     rows += _stimulus_rows(exact, white, name("mean_rotation"))
     signs = f" {SIGNS}" if exact.drift.mean_rotation.any() else ""
+    errors = (
+        "with the expected error of each, by how much the next order changes it"
+        if exact.next_order
+        else "whose next order is not computed here and may change them by "
+        f"{percent(exact.validity.expected_error)}"
+    )
     return Table(
-        "Results, exact at leading order in the learning rate, beside the white-noise "
+        f"Results, exact at leading order in the learning rate, {errors}; beside the white-noise "
         f"approximation where it differs. Rates are per step.{signs}",
-        ("symbol", "meaning", "exact", "white noise", "ratio"),
+        ("symbol", "meaning", "exact", "error", "white noise", "ratio"),
         tuple(rows),
     )
 
@@ -119,48 +125,47 @@ def _minimum_rows(
 ) -> Iterator[tuple[Cell, ...]]:
     minimum = evaluation.minimum
     for index, value in enumerate(minimum.singular_values[:_MOST_ROWS], start=1):
-        yield (
-            read(with_index(singular, str(index))),
-            f"singular value {index}",
-            number(value),
-            "",
-            "",
-        )
-    yield read("L"), "loss at the minimum", number(minimum.loss), "", ""
-    smallest = number(minimum.hessian_min)
-    yield row(function("min"), read(hessian)), "smallest Hessian eigenvalue", smallest, "", ""
-    largest = number(minimum.hessian_max)
-    yield row(function("max"), read(hessian)), "largest Hessian eigenvalue", largest, "", ""
+        yield _alone(read(with_index(singular, str(index))), f"singular value {index}", value)
+    error = _error(evaluation, "minimum.loss")
+    yield _alone(read("L"), "loss at the minimum", minimum.loss, error)
+    smallest = row(function("min"), read(hessian))
+    yield _alone(smallest, "smallest Hessian eigenvalue", minimum.hessian_min)
+    largest = row(function("max"), read(hessian))
+    yield _alone(largest, "largest Hessian eigenvalue", minimum.hessian_max)
     variance, excess = evaluation.fluctuation.weight_variance, evaluation.fluctuation.excess_loss
-    yield (
-        row(function("tr"), read(fluctuation)),
-        "variance of all weights",
-        number(variance),
-        "",
-        "",
-    )
-    yield read(r"\Delta L"), "excess loss", number(excess), "", ""
+    trace = row(function("tr"), read(fluctuation))
+    error = _error(evaluation, "fluctuation.weight_variance")
+    yield _alone(trace, "variance of all weights", variance, error)
+    error = _error(evaluation, "fluctuation.excess_loss")
+    yield _alone(read(r"\Delta L"), "excess loss", excess, error)
 
 
 def _plane_rows(
     exact: Evaluation, white: Evaluation, diffusion: str, mean: str
 ) -> Iterator[tuple[Cell, ...]]:
     planes = exact.drift.planes[:_MOST_ROWS]
-    for k, plane in enumerate(planes):
+    for k, (i, j) in enumerate(planes):
         yield (
-            read(with_index(diffusion, _index(plane))),
-            f"diffusion, plane ({plane[0]}, {plane[1]}), rad²",
-            *_compared(exact.drift.diffusion[k], white.drift.diffusion[k]),
+            read(with_index(diffusion, _index((i, j)))),
+            f"diffusion, plane ({i}, {j}), rad²",
+            *_compared(
+                exact.drift.diffusion[k],
+                white.drift.diffusion[k],
+                _error(exact, f"drift.diffusion.{i}-{j}"),
+            ),
         )
     noise = 1e-12 * np.sqrt(exact.drift.variances.max(initial=0.0))
-    for k, plane in enumerate(planes):
+    for k, (i, j) in enumerate(planes):
         if abs(exact.drift.mean_rotation[k]) > noise:
-            value = number(exact.drift.mean_rotation[k])
-            meaning = f"mean rotation, plane ({plane[0]}, {plane[1]}), rad"
-            yield read(with_index(mean, _index(plane))), meaning, value, "", ""
+            yield _alone(
+                read(with_index(mean, _index((i, j)))),
+                f"mean rotation, plane ({i}, {j}), rad",
+                exact.drift.mean_rotation[k],
+                _error(exact, f"drift.mean_rotation.{i}-{j}"),
+            )
     if len(exact.drift.planes) > _MOST_ROWS:
         rest = len(exact.drift.planes) - _MOST_ROWS
-        yield "", f"and {rest} more planes, listed in numbers.json", "", "", ""
+        yield "", f"and {rest} more planes, listed in numbers.json", "", "", "", ""
 
 
 def _stimulus_rows(
@@ -171,29 +176,38 @@ def _stimulus_rows(
     for one, other in pairs[:_MOST_ROWS]:
         if one.squared_norm > 0:
             meaning = f"decay rate of “{one.name}”"
+            error = _error(exact, f"stimuli.{one.name}.decay_rate")
             yield (
                 read("D_{h}/w^{2}"),
                 meaning,
-                *_compared(one.decay_rate, other.decay_rate),
+                *_compared(one.decay_rate, other.decay_rate, error),
             )
         else:
-            yield read("w"), f"“{one.name}” is not represented", number(0.0), "", ""
+            yield _alone(read("w"), f"“{one.name}” is not represented", 0.0)
     for one, _ in pairs[:_MOST_ROWS]:
         # In radians per step: by how much the steady rotation alone turns the representation.
         if one.squared_norm > 0 and one.mean_speed > noise * np.sqrt(one.squared_norm):
-            speed = number(one.mean_speed / np.sqrt(one.squared_norm))
-            yield (
+            yield _alone(
                 read(rf"\lvert {mean} w\rvert/\lvert w\rvert"),
                 f"steady rotation of “{one.name}”, rad",
-                speed,
-                "",
-                "",
+                one.mean_speed / np.sqrt(one.squared_norm),
             )
 
 
-def _compared(exact: float, white: float) -> tuple[Cell, Cell, Cell]:
+def _alone(symbol: Cell, meaning: str, value: float, error: Cell = "") -> tuple[Cell, ...]:
+    """A row without a white-noise approximation."""
+    return symbol, meaning, number(value), error, "", ""
+
+
+def _error(evaluation: Evaluation, column: str) -> Cell:
+    """Expected error of a number, where the next order is known."""
+    error = evaluation.expected_error(column) if evaluation.next_order else 0.0
+    return percent(error) if error else ""
+
+
+def _compared(exact: float, white: float, error: Cell) -> tuple[Cell, Cell, Cell, Cell]:
     ratio: Cell = number(white / exact, 4) if exact != 0 else ""
-    return number(exact), number(white), ratio
+    return number(exact), error, number(white), ratio
 
 
 def validation_table(validation: Validation, notation: Mapping[str, str]) -> Table:

@@ -125,3 +125,7 @@ class Corrections(Record):
             own = numbers.pop("name")
             found += [(f"stimuli.{own}.{name}", c) for name, c in numbers.items()]
         return ((name, c) for name, c in found if c is not None)
+
+    def errors(self, learning_rate: float) -> dict[str, float]:
+        """``|c| eta`` of every number, by its dotted name: its expected relative error."""
+        return {name: abs(c) * learning_rate for name, c in self.listed()}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symdrift.errors import RequestError, counted, require_known
+from symdrift.errors import RequestError, require_known
+from symdrift.evaluation.next_order.cost import AT_ONCE, LONGEST
 from symdrift.evaluation.result import (
     APPROXIMATIONS,
     QUANTITIES,
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
     from symdrift.evaluation.validity import Validity
     from symdrift.study.problem import Array, LearningProblem
 
-ORDERS = (1, 2)
-"""In the learning rate."""
+ORDERS = (None, 1, 2)
+"""In the learning rate; None: 2 where that takes under a second."""
+
+ENTRY = 1e-6
+"""Seconds that the correction of one covariance takes in a record."""
 
 METHODS = ("auto", "closed-form", "dense")
 
@@ -41,7 +45,7 @@ def evaluate(
     approximation: str = "exact",
     progress: Callable[[int, int], None] | None = None,
     quantities: str = "all",
-    order: int = 1,
+    order: int | None = 1,
 ) -> Evaluation:
     """Every number of a problem: minimum, fluctuation, drift, stimuli.
 
@@ -60,8 +64,9 @@ def evaluate(
     quantities : {"all", "stimuli"}
         What is computed at once, or refused: with ``"stimuli"`` the dense road leaves the drift by
         plane, by far its largest part, until it is asked for.
-    order : {1, 2}
-        With 2 the evaluation has the corrections of the next order in the learning rate too.
+    order : {1, 2} or None
+        With 2 the evaluation has the corrections of the next order in the learning rate too;
+        with None it has them where that takes under a second, as foreseen by counting.
 
     Returns
     -------
@@ -76,7 +81,7 @@ def evaluate(
     """
     require_known("quantities", quantities, QUANTITIES)
     if order not in ORDERS:
-        raise RequestError("order", f"= {order} must be 1 or 2")
+        raise RequestError("order", f"= {order} must be 1 or 2, or None for what takes no time")
     closed = _takes_closed_form(problem, method, approximation)
     with _checked_afterwards(problem.study):
         if closed:
@@ -91,7 +96,32 @@ def evaluate(
             evaluation = evaluate_dense(problem, approximation, progress, later)
     evaluation = replace(evaluation, quantities=quantities)
     _require_in_range(problem, evaluation)
-    return evaluation if order == 1 else _corrected(problem, evaluation)
+    if order is None:
+        return corrected_at_once(problem, evaluation)
+    return evaluation if order == 1 else _corrected(problem, evaluation, LONGEST)
+
+
+def corrected_at_once(
+    problem: LearningProblem, evaluation: Evaluation, longest: float = AT_ONCE
+) -> Evaluation:
+    """The evaluation with the next order where there is one that takes no longer; else as it is.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    evaluation : Evaluation
+        Of this problem.
+    longest : float
+        Seconds, as foreseen by counting: the clock has no say.
+    """
+    if evaluation.approximation != "exact":
+        return evaluation
+    rank = evaluation.minimum.rank
+    entries = (rank * (rank - 1) // 2) ** 2 if evaluation.quantities == "all" else 0
+    if entries * ENTRY < longest:
+        with suppress(RequestError):
+            return _corrected(problem, evaluation, longest - entries * ENTRY)
+    return evaluation
 
 
 def validity(problem: LearningProblem) -> Validity:
@@ -116,22 +146,25 @@ def validity(problem: LearningProblem) -> Validity:
         return dense_validity(problem)
 
 
-def _corrected(problem: LearningProblem, evaluation: Evaluation) -> Evaluation:
+def _corrected(problem: LearningProblem, evaluation: Evaluation, longest: float) -> Evaluation:
     """The evaluation with its corrections, and a warning where one of them is large."""
     from symdrift.evaluation.next_order.corrected import corrections
 
     if evaluation.approximation != "exact":
         raise RequestError("order", "= 2 needs the exact approximation: white noise has no next")
-    found = corrections(problem, evaluation)
-    errors = [(abs(c) * problem.learning_rate, name) for name, c in found.listed()]
+    with _checked_afterwards(problem.study):
+        found = corrections(problem, evaluation, longest)
+    errors = [(error, name) for name, error in found.errors(problem.learning_rate).items()]
+    if not np.isfinite([error for error, _ in errors]).all():
+        raise beyond_double_precision(problem.study)
     largest, name = max(errors)
     warnings = evaluation.warnings
     if largest > WARN_ABOVE:
         many = sum(error > WARN_ABOVE for error, _ in errors)
         warnings = (
             *warnings,
-            f"the next order in the learning rate changes {counted(many, 'number')} by more than "
-            f"{WARN_ABOVE:.0%}, most of all {name}, by {largest:.0%}: the leading order is rough",
+            f"the next order in the learning rate changes numbers by more than {WARN_ABOVE:.0%}, "
+            f"{many} of them, most of all {name}, by {largest:.0%}: the leading order is rough",
         )
     return replace(evaluation, next_order=found, warnings=warnings)
 

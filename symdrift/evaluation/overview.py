@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from symdrift.evaluation.lifetimes import lifetimes_table
-from symdrift.evaluation.validity import MEANINGS, Validity
+from symdrift.evaluation.validity import MEANINGS
 from symdrift.inputs import input_facts
 from symdrift.tables import Table, html_page, printed, record_table
 
@@ -22,6 +22,11 @@ SIGNS = (
 _EXPECTED = (
     "In brackets the expected error: by how much the next order in the learning rate changes the "
     "number."
+)
+
+_UNKNOWN = (
+    "Numbers have no expected error here, which is that of the next order in the learning rate: it "
+    "was left out, is not known, or takes more than a second (--order 2)."
 )
 
 UNITS = {
@@ -145,12 +150,13 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table]:
             caption=_EXPECTED if evaluation.next_order else "",
         ),
         lifetimes_table(evaluation.lifetimes, evaluation.steps_per_day),
-        _validity_table(evaluation.validity),
+        _validity_table(evaluation),
     ]
 
 
-def _validity_table(validity: Validity) -> Table:
+def _validity_table(evaluation: Evaluation) -> Table:
     """The numbers that should be small, and where SGD becomes unstable."""
+    validity = evaluation.validity
     return Table(
         "How far this holds",
         ("what should be small", "value"),
@@ -161,18 +167,19 @@ def _validity_table(validity: Validity) -> Table:
                 f"{validity.rate_over_critical:.2g}",
             ),
         ),
+        ""
+        if evaluation.next_order
+        else f"{_UNKNOWN} By the numbers above it may be up to {100 * validity.expected_error:.2g} "
+        "%.",
     )
 
 
 def _cells(evaluation: Evaluation) -> Callable[[object, str], str]:
     """How a number is shown: in brackets its expected error, where the next order is known."""
-    found = evaluation.next_order
-    rate = evaluation.parameters["learning_rate"]
-    errors = {name: abs(c) * rate for name, c in found.listed()} if found else {}
 
     def cell(value: object, column: str) -> str:
-        error = errors.get(column)
-        return printed(value) + (f" ({100 * error:.2g} %)" if error is not None else "")
+        error = evaluation.expected_error(column) if evaluation.next_order else 0.0
+        return printed(value) + (f" ({100 * error:.2g} %)" if error else "")
 
     return cell
 

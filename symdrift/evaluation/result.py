@@ -327,6 +327,18 @@ class Evaluation(Record):
             left_out.add("next_order")
         return tuple(name for name in self.recorded if name not in left_out)
 
+    def expected_error(self, column: str) -> float:
+        """Relative error of a number, by its dotted name: ``|c| eta``, or how large it may be."""
+        if self.next_order is None:
+            return self.validity.expected_error
+        return self._errors.get(column, 0.0)
+
+    @cached_property
+    def _errors(self) -> dict[str, float]:
+        """Of the next order, by dotted name; numbers that are zero have none."""
+        found = self.next_order
+        return {} if found is None else found.errors(self.parameters["learning_rate"])
+
     def _repr_html_(self) -> str:
         from symdrift.evaluation.overview import evaluation_html
 

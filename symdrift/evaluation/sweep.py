@@ -32,6 +32,8 @@ MOST_POINTS = 100_000
 """Points of one sweep."""
 
 _INDEX = re.compile(r"\.\d+(-\d+)?$")
+_NUMBER = re.compile(r"\d[\d.]*(e[-+]\d+)?")
+_CLAUSE = re.compile(r"[;,]")
 _PLANE, _STIMULUS, _LISTED = 176, 640, 40
 """Bytes of a plane beside its variance, of a stimulus, and of a number in a list."""
 
@@ -189,7 +191,7 @@ def sweep(
     progress: Callable[[int, int], None] | None = None,
     quantities: str = "all",
     records: bool = False,
-    order: int = 1,
+    order: int | None = 1,
 ) -> Sweep:
     """Evaluate a study at every point of the grid that the axes span.
 
@@ -208,8 +210,9 @@ def sweep(
     records : bool
         Whether the points will become JSON records, which hold the covariance between all planes:
         refused before the work where they do not fit.
-    order : {1, 2}
-        As for :func:`symdrift.evaluation.evaluate.evaluate`.
+    order : {1, 2} or None
+        As for :func:`symdrift.evaluation.evaluate.evaluate`; with None all points together take
+        under a second more.
 
     Raises
     ------
@@ -217,7 +220,8 @@ def sweep(
         When the grid is too large, or one of its points cannot be evaluated; the
         message names the point.  When the evaluations do not fit into memory together.
     """
-    from symdrift.evaluation.evaluate import evaluate, require_record_memory
+    from symdrift.evaluation.evaluate import corrected_at_once, evaluate, require_record_memory
+    from symdrift.evaluation.next_order.cost import AT_ONCE
     from symdrift.evaluation.result import QUANTITIES
 
     require_known("quantities", quantities, QUANTITIES)
@@ -239,7 +243,9 @@ def sweep(
             problem = here.problem()
             if records and quantities == "all" and not points:
                 require_record_memory(problem, method)
-            evaluation = evaluate(problem, method, approximation, within, quantities, order)
+            evaluation = evaluate(problem, method, approximation, within, quantities, order or 1)
+            if order is None:
+                evaluation = corrected_at_once(problem, evaluation, AT_ONCE / total)
         except RequestError as error:
             if not swept:
                 raise
@@ -296,6 +302,27 @@ def parameters(point: SweepPoint) -> dict[str, float | int | str]:
     }
     road = {"method": evaluation.method, "approximation": evaluation.approximation}
     return {**point.swept, **point.symbols, **settings, **road}
+
+
+def sweep_warnings(points: Sequence[SweepPoint]) -> Iterator[str]:
+    """Every warning once, as it is where it begins; in a sweep with how many points have it.
+
+    Warnings are one whose first clauses differ in their numbers only.
+    """
+    found: dict[str, list[tuple[SweepPoint, str]]] = {}
+    for point in points:
+        kinds = {
+            _NUMBER.sub("#", _CLAUSE.split(said)[0]): said for said in point.evaluation.warnings
+        }
+        for kind, said in kinds.items():
+            found.setdefault(kind, []).append((point, said))
+    for each in found.values():
+        first, said = each[0]
+        place = ", ".join(f"{path} = {value:g}" for path, value in first.swept.items())
+        if place and len(each) > 1:
+            many = "all" if len(each) == len(points) else f"{len(each)} of"
+            place = f"{many} {len(points)} points, the first at {place}"
+        yield f"at {place}: {said}" if place else said
 
 
 def sweep_rows(points: Sequence[SweepPoint]) -> tuple[list[str], Iterator[Row]]:

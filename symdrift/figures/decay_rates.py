@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from symdrift.evaluation.result import Evaluation
+from symdrift.figures.bands import draw_error_boxes
 from symdrift.figures.style import (
     COLOURS,
     caption_short,
@@ -23,10 +24,11 @@ _ROOM = 60
 
 @dataclass(frozen=True)
 class DecayRates:
-    """Decay rate of the representation of each stimulus, per step."""
+    """Decay rate of the representation of each stimulus, per step, and its expected error."""
 
     stimuli: tuple[str, ...]
     exact: Array
+    error: Array
     white: Array
 
 
@@ -40,6 +42,12 @@ def numbers(exact: Evaluation, white: Evaluation) -> DecayRates:
     return DecayRates(
         stimuli=tuple(one.name for one, _ in pairs),
         exact=np.array([one.decay_rate for one, _ in pairs]),
+        error=np.array(
+            [
+                one.decay_rate * exact.expected_error(f"stimuli.{one.name}.decay_rate")
+                for one, _ in pairs
+            ]
+        ),
         white=np.array([other.decay_rate for _, other in pairs]),
     )
 
@@ -49,6 +57,7 @@ def draw(data: DecayRates) -> Figure:
     with one_panel() as (figure, axes):
         places = np.arange(len(data.stimuli))
         axes.bar(places - 0.2, data.exact, 0.4, color=COLOURS[0], label="exact")
+        draw_error_boxes(axes, -0.2, data.exact, data.error)
         axes.bar(
             places + 0.2, data.white, 0.4, color="white", edgecolor=COLOURS[1], hatch="///",
             label="white-noise approximation",
@@ -65,7 +74,8 @@ def caption(data: DecayRates) -> str:
     text = (
         "Rate at which the representation of each stimulus decorrelates by rotation, beside the "
         "white-noise approximation, which ignores that noise and fluctuation are correlated in "
-        "time."
+        "time. Light boxes at the ends of the bars are their expected error, by which the next "
+        "order in the learning rate changes or may change them."
     )
     if len(data.stimuli) > 1 and not np.allclose(data.exact, data.exact[0]):
         slowest = data.stimuli[int(np.argmin(data.exact))]

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.dense.lyapunov import gradient_fluctuation
-from symdrift.figures.style import COLOURS, WIDTH, drawing
+from symdrift.evaluation.result import Evaluation
+from symdrift.figures.style import COLOURS, WIDTH, drawing, percent
 from symdrift.figures.trajectories import SEED, completed, unrotated
 from symdrift.simulation.trajectory import DEFAULT_RELAXATIONS, simulate
 from symdrift.study.problem import Array, LearningProblem
@@ -34,18 +35,18 @@ class FluctuationSpectrum:
         Hessian eigenvalues, shape ``(modes,)``.
     theory, simulation, standard_error : Array
         Variance of the weights along each, shape ``(modes,)``.
-    largest_stiffness : float
-        Learning rate times largest Hessian eigenvalue: size of the corrections.
+    expected_error : float
+        Relative correction of the variance of all weights.
     """
 
     stiffness: Array
     theory: Array
     simulation: Array
     standard_error: Array
-    largest_stiffness: float
+    expected_error: float
 
 
-def numbers(problem: LearningProblem) -> FluctuationSpectrum | None:
+def numbers(problem: LearningProblem, evaluation: Evaluation) -> FluctuationSpectrum | None:
     """Variance of the deviation along each Hessian eigenvector, in theory and simulation.
 
     Networks are independent, so that their scatter is the standard error of their mean.
@@ -72,7 +73,7 @@ def numbers(problem: LearningProblem) -> FluctuationSpectrum | None:
         theory=theory[shown],
         simulation=variances.mean(axis=0)[shown],
         standard_error=(variances.std(axis=0, ddof=1) / np.sqrt(_REPLICAS))[shown],
-        largest_stiffness=problem.learning_rate * minimum.certificate.hessian_max,
+        expected_error=evaluation.expected_error("fluctuation.weight_variance"),
     )
 
 
@@ -93,6 +94,10 @@ def draw(data: FluctuationSpectrum) -> Figure:
         upper.set_ylabel("variance of the weights")
         upper.legend()
         lower.axhline(1.0, color=COLOURS[0])
+        lower.axhspan(
+            1 - data.expected_error, 1 + data.expected_error, color=COLOURS[0], alpha=0.2,
+            linewidth=0,
+        )  # fmt: skip
         lower.errorbar(
             data.stiffness, data.simulation / data.theory, data.standard_error / data.theory,
             fmt=".", capsize=2, color=COLOURS[1],
@@ -108,6 +113,6 @@ def caption(data: FluctuationSpectrum) -> str:
         "Fluctuation across the manifold of minima: variance of the weights along each "
         "eigenvector of the Hessian that the noise reaches. Theory (circles) and simulation "
         "(points, one standard error) agree up to corrections of first order in the learning "
-        f"rate, which times the largest Hessian eigenvalue is {data.largest_stiffness:.2g} here; "
+        f"rate: the band is that of the variance of all weights, {percent(data.expected_error)}; "
         "directions along which the noise nearly vanishes are corrected most."
     )

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from symdrift.errors import RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation
+from symdrift.figures.bands import Evaluated, caption_bands, draw_band, expected_errors
 from symdrift.figures.style import WIDTH, caption_short, colour, drawing, literal, short_names
 from symdrift.study import StimulusInputs, Study
 from symdrift.study.problem import Array
@@ -36,12 +37,15 @@ class FrequencyCurve:
     stimulus : str
     theory : Array
         Shape ``(points,)``; NaN where the theory does not apply.
+    error : Array
+        Relative expected error of that, shape ``(points,)``.
     simulation, standard_error : Array
         Shape ``(simulated points,)``.
     """
 
     stimulus: str
     theory: Array
+    error: Array
     simulation: Array
     standard_error: Array
 
@@ -90,11 +94,24 @@ def numbers(study: Study, seed: int | None) -> FrequencySweep | None:
         for value in beside
         if seed is not None
     ]
+    errors = expected_errors(
+        np.array(list(theory)),
+        [*theory.values()],
+        [f"stimuli.{stimulus.name}.decay_rate" for stimulus in study.problem().stimuli],
+    )
     order = [own, *(index for index in range(len(study.stimulus)) if index != own)]
     return FrequencySweep(
         frequency=np.array(list(theory)),
         simulated_frequency=np.array(list(beside)),
-        curves=tuple(_curve(index, [*theory.values()], runs) for index in order[:_MOST_CURVES]),
+        curves=tuple(
+            _curve(
+                index,
+                [evaluation for _, evaluation in theory.values()],
+                runs,
+                [*errors.values()][index],
+            )
+            for index in order[:_MOST_CURVES]
+        ),
         balanced=_balanced(study, symbol),
     )
 
@@ -107,6 +124,7 @@ def draw(data: FrequencySweep) -> Figure:
         names = list(map(literal, short_names([curve.stimulus for curve in data.curves])))
         for index, curve in enumerate(data.curves):
             _draw_curve(upper, data, curve.theory, curve.simulation, curve.standard_error, index)
+            draw_band(upper, data.frequency, curve.theory, curve.error, colour(index))
             upper.plot([], [], color=colour(index), marker="o", label=names[index])
         own = data.curves[0]
         for index, other in enumerate(data.curves[1:], start=1):
@@ -144,6 +162,7 @@ def caption(data: FrequencySweep) -> str:
         f"Decay rate of the representation of “{own.stimulus}” and of other stimuli, from rare to "
         f"dominant: {shown}. Below, its rate over that of the others."
     )
+    text += caption_bands([curve.error for curve in data.curves])
     if data.balanced is not None:
         text += " At the dotted line all stimuli are shown equally often."
     if inner:
@@ -163,18 +182,17 @@ def _swept(study: Study) -> tuple[str, int] | None:
     return None
 
 
-def _evaluations(
-    study: Study, symbol: str, frequencies: Sequence[float]
-) -> dict[float, Evaluation]:
+def _evaluations(study: Study, symbol: str, frequencies: Sequence[float]) -> dict[float, Evaluated]:
     """Evaluations by frequency, where the same directions are learned as in the study itself."""
     rank = evaluate(study.problem()).minimum.rank
     found = {}
     for frequency in frequencies:
         # Another probability may become negative, or a direction reach its threshold.
         with suppress(RequestError):
-            evaluation = evaluate(study.with_values({symbol: frequency}).problem())
+            problem = study.with_values({symbol: frequency}).problem()
+            evaluation = evaluate(problem)
             if evaluation.minimum.rank == rank:
-                found[frequency] = evaluation
+                found[frequency] = problem, evaluation
     return found
 
 
@@ -182,12 +200,14 @@ def _curve(
     index: int,
     theory: list[Evaluation],
     runs: list[Validation],
+    error: Array,
 ) -> FrequencyCurve:
     name = theory[0].stimuli[index].name
     measured = [run.decay_rates[index] for run in runs]
     return FrequencyCurve(
         stimulus=name,
         theory=np.array([evaluation.stimuli[index].decay_rate for evaluation in theory]),
+        error=error,
         simulation=np.array([entry.value for entry in measured]),
         standard_error=np.array([entry.standard_error for entry in measured]),
     )

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from symdrift.figures.style import (
     COLOURS,
@@ -16,11 +17,11 @@ from symdrift.figures.style import (
     caption_short,
     drawing,
     literal,
+    percent,
     short_names,
     width,
 )
 from symdrift.observables import (
-    DecoderDecay,
     Displacement,
     Observation,
     RepresentationalSimilarity,
@@ -30,6 +31,8 @@ from symdrift.observables.decoding import TARGETS
 from symdrift.study.problem import Array
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from matplotlib.axes import Axes
     from matplotlib.typing import HashableList
 
@@ -47,6 +50,7 @@ _LONGEST_TICK = 8
 """Letters of a stimulus's name beside a row of the matrix; longer ones give way to numbers."""
 _LEGEND_ROOM, _LEGEND_SIGN = 120, 10
 """Letters of a row of the legend, and those that the line before each name takes."""
+_BAND, _SHADE = "expected error", 0.3
 _PARTS = (("fluctuation", ":"), ("rotation", "-."), ("diffusion", "--"))
 
 
@@ -70,19 +74,25 @@ def draw(data: Observation) -> Figure:
         _draw_autocorrelation(axes["autocorrelation"], data)
         _draw_angle(axes["angle"], data)
         _draw_matrix(figure, axes["matrix"], data.similarity)
-        _draw_similarity(axes["similarity"], data.similarity)
+        _draw_similarity(axes["similarity"], data)
         if data.decoder:
-            _draw_decoder(axes["decoder"], data.decoder)
+            _draw_decoder(axes["decoder"], data)
         if data.tuning is not None:
             _draw_tuning(axes["tuning"], data.tuning)
         for name, panel in axes.items():
             if name != "matrix":
                 _draw_time(panel, data.times, unit)
         figure.legend(
-            handles=[Line2D([], [], color=COLOURS[k], label=name) for k, name in enumerate(names)],
+            handles=[
+                *(Line2D([], [], color=COLOURS[k], label=name) for k, name in enumerate(names)),
+                Patch(color="0.5", alpha=_SHADE, linewidth=0, label=_BAND),
+            ],
             title="stimulus",
             loc="outside lower center",
-            ncols=min(len(names), int(_LEGEND_ROOM / (max(map(width, names)) + _LEGEND_SIGN))),
+            ncols=min(
+                len(names) + 1,
+                int(_LEGEND_ROOM / (max(map(width, [*names, _BAND])) + _LEGEND_SIGN)),
+            ),
         )
     return figure
 
@@ -121,9 +131,9 @@ def caption(data: Observation) -> str:
         "stimulus (solid) and, for the first, its parts: fluctuation around the manifold "
         f"(dotted), which saturates, and {later} over. Autocorrelation over its value at lag 0, "
         "with circles where it has fallen to 1/e. Angle between the population vectors of two "
-        "days, with one standard deviation for the first stimulus. The cosines between stimuli, "
-        "by contrast, are those of every day: the change of their Gram matrix stays of the order "
-        "of the learning rate while the representations change completely."
+        "days, with one standard deviation (dashed) for the first stimulus. The cosines between "
+        "stimuli, by contrast, are those of every day: the change of their Gram matrix stays of "
+        "the order of the learning rate while the representations change completely."
     )
     if data.decoder:
         text += (
@@ -135,10 +145,37 @@ def caption(data: Observation) -> str:
             " Tuning curves of single neurons lose their correlation with day 0: mean, and the "
             "ranges that hold 50 % and 90 % of the neurons."
         )
+    text += _caption_bands(data)
     hidden = len(data.displacement) - MOST_STIMULI
     if hidden > 0:
         text += f" Curves of {hidden} further stimuli are not drawn."
     return text + caption_short(_shown_names(data))
+
+
+def _caption_bands(data: Observation) -> str:
+    """What the bands are, and where curves end."""
+    error = data.expected_error
+    text = (
+        f" Shaded bands are the expected error: {percent(error.rotation)} of rates of rotation "
+        f"and squared representations, {percent(error.fluctuation)} of the variance of the "
+        "fluctuation. "
+    )
+    if error.next_order:
+        text += (
+            "The curves carry the next order in the learning rate, which changes the former by up "
+            f"to {percent(float(np.sqrt(error.rotation)))}; the square of that is expected beyond."
+        )
+    else:
+        text += (
+            "The next order in the learning rate is not computed here; this is how large it may "
+            "be by the numbers that should be small."
+        )
+    if error.known_until is not None and error.known_until < 2 * data.times[-1]:
+        text += (
+            f" From lag {error.known_until:.2g} on they would cover everything, and nothing is "
+            "drawn."
+        )
+    return text
 
 
 def _shown_names(data: Observation) -> list[str]:
@@ -149,6 +186,7 @@ def _draw_displacement(axes: Axes, data: Observation, first: str) -> None:
     shown = data.displacement[:MOST_STIMULI]
     for k, moved in enumerate(shown):
         axes.plot(data.times, _positive(moved.total), color=COLOURS[k])
+        _draw_band(axes, data, ("displacement", moved.stimulus), COLOURS[k])
     for part, style in _PARTS:
         if _is_seen(shown[0], part):
             values = _positive(getattr(shown[0], part))
@@ -171,6 +209,7 @@ def _draw_autocorrelation(axes: Axes, data: Observation) -> None:
     axes.axhline(level, color="0.6", linewidth=0.8, linestyle=":")
     for k, kept in enumerate(data.autocorrelation[:MOST_STIMULI]):
         axes.plot(data.times, kept.normalised, color=COLOURS[k])
+        _draw_band(axes, data, ("autocorrelation", kept.stimulus), COLOURS[k])
         time = kept.decorrelation_time
         if time is not None and data.times[0] <= time <= data.times[-1]:
             axes.plot([time], [level], "o", color=COLOURS[k], markerfacecolor="white")
@@ -183,11 +222,12 @@ def _draw_angle(axes: Axes, data: Observation) -> None:
     for angle in shown:
         colour = COLOURS[order.index(angle.stimulus)]
         axes.plot(data.times, np.degrees(angle.angle), color=colour)
+        _draw_band(axes, data, ("angle", angle.stimulus), colour, np.degrees)
     if shown and (spread := shown[0].spread) is not None:
         edges = [np.clip(shown[0].cosine + side * spread, -1, 1) for side in (1, -1)]
-        low, high = np.degrees(np.arccos(edges))
         colour = COLOURS[order.index(shown[0].stimulus)]
-        axes.fill_between(data.times, low, high, color=colour, alpha=0.2, linewidth=0)
+        for edge in np.degrees(np.arccos(edges)):
+            axes.plot(data.times, edge, "--", color=colour, linewidth=0.8)
     axes.set_ylabel("angle of population\nvectors (degrees)")
 
 
@@ -206,23 +246,26 @@ def _draw_matrix(figure: Figure, axes: Axes, similarity: RepresentationalSimilar
     axes.set_ylabel("stimulus")
 
 
-def _draw_similarity(axes: Axes, similarity: RepresentationalSimilarity) -> None:
+def _draw_similarity(axes: Axes, data: Observation) -> None:
     curves = (
-        ("representations", similarity.representation_change, COLOURS[1]),
-        ("their Gram matrix", similarity.gram_change, COLOURS[0]),
+        ("representations", "representation_change", COLOURS[1]),
+        ("their Gram matrix", "gram_change", COLOURS[0]),
     )
-    for label, values, colour in curves:
-        axes.plot(similarity.lags, _positive(values), color=colour, label=label)
+    for label, part, colour in curves:
+        values = getattr(data.similarity, part)
+        axes.plot(data.times, _positive(values), color=colour, label=label)
+        _draw_band(axes, data, ("similarity", "all stimuli", part), colour)
     axes.set_yscale("log")
     axes.set_ylabel("mean-squared\nrelative change")
     axes.legend()
 
 
-def _draw_decoder(axes: Axes, decoders: tuple[DecoderDecay, ...]) -> None:
-    for k, decoder in enumerate(decoders):
+def _draw_decoder(axes: Axes, data: Observation) -> None:
+    for k, decoder in enumerate(data.decoder):
         colour = COLOURS[2 + k]
         axes.plot(decoder.lags, decoder.r_squared, color=colour, label=TARGETS[decoder.target])
         axes.axhline(decoder.refitted, color=colour, linestyle=":", linewidth=1.0)
+        _draw_band(axes, data, ("decoder", decoder.target), colour)
     axes.set_ylabel("$R^2$ of the decoder")
     axes.legend(title="target", title_fontsize=7.5)
 
@@ -238,6 +281,22 @@ def _draw_tuning(axes: Axes, tuning: TuningChange) -> None:
     axes.plot(tuning.lags, tuning.mean, color="black", label="mean")
     axes.set_ylabel("correlation of tuning\nwith day 0")
     axes.legend(title="neurons", title_fontsize=7.5)
+
+
+def _draw_band(
+    axes: Axes,
+    data: Observation,
+    curve: tuple[str, ...],
+    colour: str,
+    units: Callable[[Array], Array] = np.asarray,
+) -> None:
+    """Expected error of one curve, by observable, subject and, where there are several, part."""
+    for band in data.bands:
+        if (band.observable, band.subject, band.part)[: len(curve)] == curve:
+            axes.fill_between(
+                data.times, units(band.low), units(band.high), color=colour, alpha=_SHADE,
+                linewidth=0,
+            )  # fmt: skip
 
 
 def _draw_time(axes: Axes, times: Array, unit: str) -> None:

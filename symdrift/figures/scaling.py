@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodF
 from symdrift.errors import RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation
+from symdrift.figures.bands import Evaluated, caption_bands, draw_band, expected_errors
 from symdrift.figures.simulated import (
     FEW_WEIGHTS,
     Plane,
@@ -60,6 +61,8 @@ class ScalingPanel:
     diffusion : tuple of (str, Array)
         Line and its diffusion in rad^2/step, shape ``(points,)``; NaN where a plane does
         not exist.
+    errors : tuple of Array
+        Relative expected error of each of these, shape ``(points,)``.
     exponent : int or None
         Power law of the theory, drawn as a guide; None where there is none.
     at : float or None
@@ -71,6 +74,7 @@ class ScalingPanel:
     parameter: str
     values: Array
     diffusion: tuple[tuple[str, Array], ...]
+    errors: tuple[Array, ...]
     exponent: int | None
     at: float | None
     simulations: Simulations | None = None
@@ -126,8 +130,9 @@ def numbers(
     lines = {plane: line for line, plane in enumerate(planes[:MOST_PLANES])}
     at_rates = at_batches = None
     if extrapolation is not None:
-        known = [measured(run.learning_rate, planes, run) for run in extrapolation.runs]
-        own = measured(float(problem.batch), planes, extrapolation.runs[extrapolation.own])
+        runs = extrapolation.runs
+        known = [measured(run.learning_rate, planes, run, evaluation) for run in runs]
+        own = measured(float(problem.batch), planes, runs[extrapolation.own], evaluation)
         larger = [problem.batch * factor for factor in _SIMULATED_BATCHES]
         more = simulated((float(batch), replace(problem, batch=batch)) for batch in larger)
         at_rates, at_batches = upon_lines(known, lines), upon_lines([own, *more], lines)
@@ -135,7 +140,9 @@ def numbers(
         ScalingPanel(
             r"learning rate $\eta$",
             rates,
-            _curves(evaluation, (replace(problem, learning_rate=float(value)) for value in rates)),
+            *_curves(
+                planes, rates, [replace(problem, learning_rate=float(value)) for value in rates]
+            ),
             3,
             rate,
             at_rates,
@@ -143,7 +150,11 @@ def numbers(
         ScalingPanel(
             "batch size $B$",
             np.array(batches, dtype=np.float64),
-            _curves(evaluation, (replace(problem, batch=value) for value in batches)),
+            *_curves(
+                planes,
+                np.array(batches, dtype=np.float64),
+                [replace(problem, batch=value) for value in batches],
+            ),
             -2,
             float(problem.batch),
             at_batches,
@@ -154,17 +165,19 @@ def numbers(
         return Scaling(tuple(panels), None)
     small = float(f"{_ISOTROPIC_STIFFNESS / (variance * (max(_SIMULATED_SIZES) + 2)):.2g}")
     slow = replace(problem, learning_rate=min(rate, small))
-    diffusion = np.array(
-        [_diffusion(_isotropic(slow, variance, size)).get((1, 2), np.nan) for size in _SIZES]
-    )
     at_sizes = None
     if extrapolation is not None:
         sizes = [(float(size), _isotropic(slow, variance, size)) for size in _SIMULATED_SIZES]
         at_sizes = upon_lines(simulated(sizes), {(1, 2): 0})
+    every = np.array(_SIZES, dtype=np.float64)
+    ((_, diffusion),), errors = _curves(
+        [(1, 2)], every, [_isotropic(slow, variance, size) for size in _SIZES]
+    )
     panel = ScalingPanel(
         "number of inputs $n$",
-        np.array(_SIZES, dtype=np.float64),
+        every,
         (("every plane", diffusion),),
+        errors,
         None,
         None,
         at_sizes,
@@ -183,6 +196,7 @@ def draw(data: Scaling) -> Figure:
                 # The first lines are wider, so that lines upon them do not hide them.
                 width = 2.8 - 0.8 * min(place, 2)
                 axes.plot(panel.values, diffusion, color=colour(place), linewidth=width, label=name)
+                draw_band(axes, panel.values, diffusion, panel.errors[place], colour(place))
             lines = [colour(place) for place in range(len(panel.diffusion))]
             draw_points(axes, panel.simulations, lines)
             if panel.exponent is not None and panel.diffusion:
@@ -222,30 +236,38 @@ def caption(data: Scaling) -> str:
             f"{data.isotropic.input_variance:.3g}, the mean of the study, in which all planes are "
             f"alike, at learning rate {data.isotropic.learning_rate:.2g}."
         )
+    text += caption_bands([error for panel in data.panels for error in panel.errors])
     return text + caption_points(
         [panel.simulations for panel in data.panels if panel.simulations is not None]
     )
 
 
 def _curves(
-    evaluation: Evaluation, problems: Iterator[LearningProblem]
-) -> tuple[tuple[str, Array], ...]:
-    """Diffusion of the first planes of the study in each problem; NaN where one is missing."""
-    planes = evaluation.drift.planes[:MOST_PLANES]
-    columns = [_diffusion(problem) for problem in problems]
-    return tuple(
-        (f"plane {plane}", np.array([column.get(plane, np.nan) for column in columns]))
-        for plane in planes
+    planes: Sequence[Plane], values: Array, problems: Sequence[LearningProblem]
+) -> tuple[tuple[tuple[str, Array], ...], tuple[Array, ...]]:
+    """Diffusion of the first planes in each problem and their errors; NaN where one is missing."""
+    shown = planes[:MOST_PLANES]
+    evaluated = [_evaluated(problem) for problem in problems]
+    diffusion = [{} if found is None else _diffusion(found[1]) for found in evaluated]
+    columns = [f"drift.diffusion.{i}-{j}" for i, j in shown]
+    lines = tuple(
+        (f"plane {plane}", np.array([found.get(plane, np.nan) for found in diffusion]))
+        for plane in shown
     )
+    return lines, tuple(expected_errors(values, evaluated, columns).values())
 
 
-def _diffusion(problem: LearningProblem) -> dict[Plane, float]:
-    """Diffusion by plane; nothing outside the theory."""
+def _evaluated(problem: LearningProblem) -> Evaluated | None:
+    """None outside the theory."""
     try:
-        drift = evaluate(problem).drift
+        return problem, evaluate(problem)
     except RequestError:
-        return {}
-    return {plane: float(value) for plane, value in zip(drift.planes, drift.diffusion, strict=True)}
+        return None
+
+
+def _diffusion(evaluation: Evaluation) -> dict[Plane, float]:
+    drift = evaluation.drift
+    return dict(zip(drift.planes, drift.diffusion.tolist(), strict=True))
 
 
 def _isotropic(problem: LearningProblem, variance: float, size: int) -> LearningProblem:

@@ -11,6 +11,8 @@ import numpy as np
 from symdrift.errors import RequestError
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.result import Evaluation
+from symdrift.figures.style import percent
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.validation.plan import schedule_of
 from symdrift.validation.validate import Row, Validation, run_planned
@@ -60,23 +62,22 @@ class Simulations:
     points : tuple of SimulatedPoints
     left_out : int
         Simulations that would have taken too long.
-    stiffness : float
-        Learning rate times largest Hessian eigenvalue, the largest of all points: the size of
-        the corrections to the theory.
+    expected_error : float
+        Relative size of the corrections to the theory, the largest of all points.
     """
 
     points: tuple[SimulatedPoints, ...]
     left_out: int
-    stiffness: float
+    expected_error: float
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Rotation variance of each plane at one value of a parameter, and ``eta h_max``."""
+    """Rotation variance of each plane at one value of a parameter, and its expected error."""
 
     value: float
     variances: dict[Plane, Row]
-    stiffness: float
+    expected_error: float
 
 
 def weights_of(problem: LearningProblem) -> int:
@@ -84,12 +85,18 @@ def weights_of(problem: LearningProblem) -> int:
     return problem.hidden * sum(problem.teacher.shape)
 
 
-def measured(value: float, planes: Sequence[Plane], run: Validation) -> Measured:
-    """What one run found of each plane."""
+def measured(
+    value: float, planes: Sequence[Plane], run: Validation, evaluation: Evaluation
+) -> Measured:
+    """What one run found of each plane; the evaluation may be that of another learning rate."""
+    errors = [evaluation.expected_error(f"drift.diffusion.{i}-{j}") for i, j in planes]
+    rate = run.learning_rate / evaluation.parameters["learning_rate"]
     variances = [
         row for row in run.rows if row.quantity.startswith("V[") and ";" not in row.quantity
     ]
-    return Measured(value, dict(zip(planes, variances, strict=True)), run.stiffness)
+    return Measured(
+        value, dict(zip(planes, variances, strict=True)), rate * max(errors, default=0.0)
+    )
 
 
 def simulated(problems: Iterable[tuple[float, LearningProblem]]) -> list[Measured | None]:
@@ -114,7 +121,7 @@ def simulated(problems: Iterable[tuple[float, LearningProblem]]) -> list[Measure
         run = run_planned(followed, evaluation, schedule, _REPLICAS, seed, None, None, None)
         if run.interrupted:
             raise KeyboardInterrupt
-        found.append(measured(value, evaluation.drift.planes, run))
+        found.append(measured(value, evaluation.drift.planes, run, evaluation))
     return found
 
 
@@ -137,7 +144,7 @@ def upon_lines(found: Sequence[Measured | None], lines: Mapping[Plane, int]) -> 
     return Simulations(
         points=tuple(points),
         left_out=len(found) - len(made),
-        stiffness=max((entry.stiffness for entry in made), default=0.0),
+        expected_error=max((entry.expected_error for entry in made), default=0.0),
     )
 
 
@@ -160,15 +167,13 @@ def draw_points(axes: Axes, simulations: Simulations | None, colours: Sequence[s
         )  # fmt: skip
 
 
-def caption_points(simulations: Sequence[Simulations], also: str = "") -> str:
+def caption_points(simulations: Sequence[Simulations]) -> str:
     """Sentences about points, their errors and those of the theory; empty without points.
 
     Parameters
     ----------
     simulations : sequence of Simulations
         Of all panels.
-    also : str
-        A further size of corrections, with its own conjunction.
     """
     points = [
         series for panel in simulations for series in panel.points if len(series.values)
@@ -178,13 +183,13 @@ def caption_points(simulations: Sequence[Simulations], also: str = "") -> str:
     if points:
         ratios = np.concatenate([series.simulation / series.theory for series in points])
         errors = np.concatenate([series.standard_error / series.theory for series in points])
-        stiffness = max(panel.stiffness for panel in simulations)
+        expected = max(panel.expected_error for panel in simulations)
         text = (
             " Points are direct simulations of SGD with their standard errors, which are at most "
             f"{100 * errors.max():.2g} % of the theory and hardly reach beyond the markers. They "
             f"are {ratios.min():.2f} to {ratios.max():.2f} times the lines: the theory is of "
-            "leading order in the learning rate, and its corrections are of the order of the "
-            f"learning rate times the largest Hessian eigenvalue, here up to {stiffness:.2g}{also}."
+            "leading order in the learning rate, and corrections of up to "
+            f"{percent(expected)} are expected at these points."
         )
     if left_out == 1:
         text += " One point is left out because its simulation would take too long."

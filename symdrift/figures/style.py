@@ -229,6 +229,11 @@ def colour(index: int) -> str:
     return COLOURS[index % len(COLOURS)]
 
 
+def percent(share: float) -> str:
+    """A share as a caption says it, with two digits."""
+    return f"{100 * share:{'.2g' if share < 0.995 else '.0f'}} %"
+
+
 def literal(text: str) -> str:
     """Plain text in which Matplotlib sees no mathematics, with raised powers."""
     # After a backslash, the sign of mathematics would be one to print.

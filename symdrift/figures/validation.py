@@ -20,10 +20,12 @@ _UNCERTAIN = 0.3
 class ValidationRatios:
     """Simulation over theory with one standard error, a row per quantity.
 
-    ``quantities`` holds labels in Matplotlib's mark-up.
+    ``quantities`` holds labels in Matplotlib's mark-up, ``expected`` the ratio that the next order
+    predicts, NaN where it is not known.
     """
 
     quantities: tuple[str, ...]
+    expected: Array
     ratio: Array
     standard_error: Array
 
@@ -42,6 +44,14 @@ def numbers(validation: Validation) -> ValidationRatios:
     rows = rows[:_MOST_RATIOS]
     return ValidationRatios(
         quantities=tuple(map(label_of_quantity, short_quantities([row.quantity for row in rows]))),
+        expected=np.array(
+            [
+                np.nan
+                if row.correction is None
+                else 1 + validation.learning_rate * row.correction * row.scale / row.theory
+                for row in rows
+            ]
+        ),
         ratio=np.array([row.simulation / row.theory for row in rows]),
         standard_error=np.array([abs(row.standard_error / row.theory) for row in rows]),
     )
@@ -55,6 +65,7 @@ def draw(data: ValidationRatios) -> Figure:
         axes = figure.subplots()
         places = np.arange(rows)[::-1]
         axes.axvline(1.0, color=COLOURS[0])
+        axes.barh(places, data.expected - 1, 0.7, 1.0, color=COLOURS[0], alpha=0.3, linewidth=0)
         axes.errorbar(
             data.ratio, places, xerr=data.standard_error, fmt="o", capsize=2, color=COLOURS[1]
         )
@@ -66,9 +77,14 @@ def draw(data: ValidationRatios) -> Figure:
 
 def caption(data: ValidationRatios) -> str:
     """What the figure shows."""
+    corrected = (
+        "the bars reach from there to what the next order in the learning rate predicts"
+        if np.isfinite(data.expected).any()
+        else "its corrections, of the next order in the learning rate, are not computed here"
+    )
     return (
         "Direct simulation of SGD over theory, with one standard error. The line at 1 is the "
-        "theory, which has no free parameter; corrections of the relative order of learning "
-        "rate times largest Hessian eigenvalue are expected. Quantities that vanish in theory, "
-        "or are small beside their standard error, have no ratio and are in numbers.json."
+        f"theory of leading order, which has no free parameter; {corrected}. Quantities that "
+        "vanish in theory, or are small beside their standard error, have no ratio and are in "
+        "numbers.json."
     )

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from symdrift.errors import RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation
+from symdrift.figures.bands import Evaluated, caption_bands, draw_band, expected_errors
 from symdrift.figures.simulated import (
     FEW_WEIGHTS,
     Plane,
@@ -47,6 +48,8 @@ class WeightDecaySweep:
     diffusion : tuple of (str, Array)
         Plane, or planes that share a line, and their diffusion in rad^2/step, shape
         ``(points,)``; NaN where the plane does not exist.
+    errors : tuple of Array
+        Relative expected error of each of these, shape ``(points,)``.
     exponent : int or None
         Power of the weight decay that the theory has for small weight decay; None
         where there is none to compare with.
@@ -58,6 +61,7 @@ class WeightDecaySweep:
 
     weight_decay: Array
     diffusion: tuple[tuple[str, Array], ...]
+    errors: tuple[Array, ...]
     exponent: int | None
     at: float
     simulations: Simulations | None = None
@@ -86,23 +90,29 @@ def numbers(
     )
     planes: dict[Plane, Array] = {}
     known = set(evaluation.drift.planes)
+    evaluated: list[Evaluated | None] = []
     for place, weight_decay in enumerate(grid):
+        here = replace(problem, weight_decay=float(weight_decay))
         try:
-            found = evaluate(replace(problem, weight_decay=float(weight_decay)))
+            found = evaluate(here)
         except RequestError:
             # A threshold met with equality, or an unstable rate: a gap in the line.
+            evaluated.append(None)
             continue
+        evaluated.append((here, found))
         for plane, diffusion in zip(found.drift.planes, found.drift.diffusion, strict=True):
             learned = max(plane) <= found.minimum.rank
             if plane not in known or learned == (max(plane) <= evaluation.minimum.rank):
                 planes.setdefault(plane, np.full(len(grid), np.nan))[place] = diffusion
-    diffusion = _distinct((str(plane), values) for plane, values in sorted(planes.items()))
+    diffusion, firsts = _distinct(sorted(planes.items()))
+    columns = [f"drift.diffusion.{i}-{j}" for i, j in firsts]
+    errors = tuple(expected_errors(grid, evaluated, columns).values())
     exponent = 4 if _noise_vanishes_with_weight_decay(problem) else None
-    sweep = WeightDecaySweep(grid, diffusion, exponent, problem.weight_decay)
+    sweep = WeightDecaySweep(grid, diffusion, errors, exponent, problem.weight_decay)
     if extrapolation is None:
         return sweep
     names = [name for name, _ in diffusion]
-    simulations = _simulations(problem, evaluation.drift.planes, extrapolation, names)
+    simulations = _simulations(problem, evaluation, extrapolation, names)
     return replace(sweep, simulations=simulations)
 
 
@@ -112,6 +122,7 @@ def draw(data: WeightDecaySweep) -> Figure:
         curves = data.diffusion[:_MOST_CURVES]
         for style, (plane, values) in enumerate(curves):
             axes.plot(data.weight_decay, values, color=colour(style), label=f"plane {plane}")
+            draw_band(axes, data.weight_decay, values, data.errors[style], colour(style))
         draw_points(axes, data.simulations, [colour(style) for style in range(len(curves))])
         if data.exponent is not None and curves:
             _guide(axes, data)
@@ -135,21 +146,20 @@ def caption(data: WeightDecaySweep) -> str:
             " For small weight decay the lines become parallel to the dashed guide, power "
             f"{data.exponent} of the weight decay, as the expansion in small weight decay has it."
         )
+    text += caption_bands(data.errors[:_MOST_CURVES])
     if data.simulations is not None:
-        text += caption_points(
-            [data.simulations],
-            ", and of the learning rate over the weight decay, largest on the left",
-        )
+        text += caption_points([data.simulations])
     return text
 
 
 def _simulations(
     problem: LearningProblem,
-    planes: Sequence[Plane],
+    evaluation: Evaluation,
     extrapolation: Extrapolation,
     names: Sequence[str],
 ) -> Simulations:
     """Simulations beside the first plane of each line, which its name begins with."""
+    planes = evaluation.drift.planes
     lines = {
         plane: line
         for line, name in enumerate(names)
@@ -158,24 +168,28 @@ def _simulations(
     }
     values = [problem.weight_decay * factor for factor in _SIMULATED]
     more = simulated((value, replace(problem, weight_decay=value)) for value in values)
-    own = measured(problem.weight_decay, planes, extrapolation.runs[extrapolation.own])
+    own = measured(problem.weight_decay, planes, extrapolation.runs[extrapolation.own], evaluation)
     return upon_lines([own, *more], lines)
 
 
-def _distinct(curves: Iterable[tuple[str, Array]]) -> tuple[tuple[str, Array], ...]:
-    """Curves with those that coincide joined under one name."""
-    joined: list[tuple[list[str], Array]] = []
-    for name, values in curves:
-        for names, known in joined:
+def _distinct(
+    curves: Iterable[tuple[Plane, Array]],
+) -> tuple[tuple[tuple[str, Array], ...], list[Plane]]:
+    """Curves with those that coincide joined under one name, and the first plane of each."""
+    joined: list[tuple[list[Plane], Array]] = []
+    for plane, values in curves:
+        for planes, known in joined:
             if np.allclose(values, known, rtol=1e-9, atol=0.0, equal_nan=True):
-                names.append(name)
+                planes.append(plane)
                 break
         else:
-            joined.append(([name], values))
-    return tuple((_abbreviated(names), values) for names, values in joined)
+            joined.append(([plane], values))
+    named = tuple((_abbreviated(planes), values) for planes, values in joined)
+    return named, [planes[0] for planes, _ in joined]
 
 
-def _abbreviated(names: list[str]) -> str:
+def _abbreviated(planes: list[Plane]) -> str:
+    names = list(map(str, planes))
     return ", ".join(names if len(names) <= 3 else [*names[:2], "…", names[-1]])
 
 

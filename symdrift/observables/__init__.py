@@ -13,6 +13,7 @@ from symdrift.observables.displacement import (
     decorrelation_time,
     mean_squared_displacement,
 )
+from symdrift.observables.error_band import Band, ExpectedError, with_next_order
 from symdrift.observables.layer import Fluctuation, LayerFluctuation, ModeFluctuation
 from symdrift.observables.observation import Observation, default_times, observe
 from symdrift.observables.process import DriftProcess, aligned_process, drift_process
@@ -32,10 +33,12 @@ from symdrift.observables.tuning import TuningChange, tuning_change
 
 __all__ = [
     "Autocorrelation",
+    "Band",
     "CorrelatedPlanes",
     "DecoderDecay",
     "Displacement",
     "DriftProcess",
+    "ExpectedError",
     "Fluctuation",
     "IndependentPlanes",
     "LayerFluctuation",
@@ -60,4 +63,5 @@ __all__ = [
     "rotation_paths",
     "sample_rotations",
     "tuning_change",
+    "with_next_order",
 ]

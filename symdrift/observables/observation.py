@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -25,12 +25,14 @@ from symdrift.observables.displacement import (
     mean_squared_displacement,
     slowest_rate,
 )
+from symdrift.observables.error_band import Band, ExpectedError, bands, with_next_order
 from symdrift.observables.persistence import Persistence, persistence
 from symdrift.observables.process import DriftProcess, checked_lags, drift_process
 from symdrift.observables.rotations import LARGEST_SQUARE
 from symdrift.observables.sampling import path_steps
 from symdrift.observables.similarity import (
     RepresentationalSimilarity,
+    representation_change,
     representational_similarity,
 )
 from symdrift.observables.tuning import (
@@ -63,7 +65,7 @@ MATRICES = 6
 """Matrices of all hidden axes that are held for each lag."""
 MODES = 3
 """Numbers that are held for each lag and mode of the fluctuation."""
-CURVES = 16
+CURVES = 22
 """Numbers of the result for each lag and stimulus, the lag itself with every observable."""
 PRINTED_BYTES = 250
 """Memory that a number takes as an object of Python and as text."""
@@ -93,6 +95,10 @@ class Observation(Record):
         By target; empty with too many hidden axes.
     tuning : TuningChange or None
         None with too few stimuli.
+    expected_error : ExpectedError
+        How far the curves can be off; they end where they say nothing any more.
+    bands : tuple of Band
+        What it makes of each curve that is not sampled.
     warnings : tuple of str
         Limits of validity, and what is missing and why.
     time_scales : tuple of Persistence
@@ -110,6 +116,8 @@ class Observation(Record):
     similarity: RepresentationalSimilarity
     decoder: tuple[DecoderDecay, ...]
     tuning: TuningChange | None
+    expected_error: ExpectedError
+    bands: tuple[Band, ...]
     warnings: tuple[str, ...]
     time_scales: tuple[Persistence, ...] = ()
     steps_per_day: float | None = None
@@ -180,12 +188,15 @@ def observe(
         precision, or memory does not suffice for them and for their print.
     """
     log_stage(f"evaluating the drift of {problem.study}")
-    process = drift_process(problem, approximation, progress)
-    _require_small_rotations(process)
+    leading = drift_process(problem, approximation, progress)
+    _require_small_rotations(leading)
+    process, error = with_next_order(leading, approximation)
     lags = default_times(process) if times is None else checked_lags(times)
     _require_memory(process, len(lags))
     stimuli = problem.stimuli
     warnings = list(process.warnings)
+    lags, cut = _known(lags, error, problem)
+    warnings += cut
     represented = [item for item in stimuli if process.representation(item).any()]
     log_stage(f"observing {len(stimuli)} stimuli at {len(lags)} lags")
     decoder: tuple[DecoderDecay, ...] = ()
@@ -208,6 +219,10 @@ def observe(
             tuning = tuning_change(process, lags, seed=seed, progress=progress)
         else:
             warnings.append(f"tuning curves need at least {FEWEST_STIMULI} stimuli")
+    similarity = replace(
+        representational_similarity(leading, lags),
+        representation_change=representation_change(process, lags),
+    )
     return Observation(
         study=problem.study,
         approximation=approximation,
@@ -215,12 +230,33 @@ def observe(
         displacement=tuple(mean_squared_displacement(process, item, lags) for item in stimuli),
         autocorrelation=tuple(autocorrelation(process, item, lags) for item in stimuli),
         angle=tuple(population_angle(process, item, lags) for item in represented),
-        similarity=representational_similarity(process, lags),
+        similarity=similarity,
         decoder=decoder,
         tuning=tuning,
+        expected_error=error,
+        bands=bands(process, error, lags, similarity, decoder),
         warnings=tuple(warnings),
         time_scales=tuple(persistence(process, item) for item in stimuli),
     )
+
+
+def _known(
+    lags: Array, error: ExpectedError, problem: LearningProblem
+) -> tuple[Array, tuple[str, ...]]:
+    """The lags at which curves say something, and a warning where some are left out."""
+    if error.known_until is None or lags[-1] <= error.known_until:
+        return lags, ()
+    reason = (
+        f"the expected error, {error.rotation:.2g} of the rates, covers everything from lag "
+        f"{error.known_until:.3g} on"
+    )
+    if lags[0] > error.known_until:
+        raise RequestError(
+            "--times",
+            f"from {lags[0]:g} on: {reason}; give smaller ones, or lower learning.rate = "
+            f"{problem.learning_rate:g}",
+        )
+    return lags[lags <= error.known_until], (f"{reason}: curves end there",)
 
 
 def _require_small_rotations(process: DriftProcess) -> None:
@@ -335,6 +371,18 @@ def series(observation: Observation) -> Iterator[Series]:
         yield from _curves("decoder", decoder.target, {"target": k}, decoder)
     if observation.tuning is not None:
         yield from _tuning_series(observation.tuning)
+    targets = {decoder.target: k for k, decoder in enumerate(observation.decoder)}
+    for band in observation.bands:
+        place = {"decoder": {"target": targets.get(band.subject, 0)}, "similarity": {}}.get(
+            band.observable, {"stimulus": places.get(band.subject, 0)}
+        )
+        for side in ("low", "high"):
+            part = f"{band.part}_{side}"
+            yield Series(band.observable, band.subject, part, place, getattr(band, side))
+    for part in ("rotation", "fluctuation", "known_until"):
+        value = getattr(observation.expected_error, part)
+        if value is not None:
+            yield Series("expected_error", "all stimuli", part, {}, np.array(value))
 
 
 def _curves(
@@ -349,7 +397,7 @@ def _curves(
 
 def _similarity_series(similarity: RepresentationalSimilarity) -> Iterator[Series]:
     names = similarity.stimuli
-    for part in ("gram", "cosine", "standard_deviation"):
+    for part in ("gram", "cosine", "displaced", "standard_deviation"):
         matrix: Array = getattr(similarity, part)
         for (a, b), value in np.ndenumerate(matrix):
             place = {"stimulus": a, "other_stimulus": b}
@@ -388,7 +436,9 @@ def _entry(found: Series) -> Entry:
     name = f"{found.observable}_{part}"
     if found.observable == "decorrelation_time":
         return Entry(found.observable, "step", found.place, found.values)
-    unit = "rad" if name == "angle_angle" else ""
+    unit = "rad" if name.startswith("angle_angle") else ""
+    if name == "expected_error_known_until":
+        unit = "step"
     return Entry(name, unit, found.place, found.values, ("lag",) if found.values.ndim else ())
 
 

@@ -2,8 +2,8 @@
 
 ``h_t = Q_t (W* + N_t) x``: ``N_t`` is the first-layer part of the fluctuation around the
 manifold, an Ornstein-Uhlenbeck process, and ``Q_t`` a Brownian rotation with a drift.
-Everything is of leading order in the learning rate: relative corrections are of order
-``eta h_max``, at every lag.  Rotations need not be small.
+Everything is of leading order in the learning rate, at every lag; `error_band` has what the next
+order makes of it.  Rotations need not be small.
 """
 
 from __future__ import annotations

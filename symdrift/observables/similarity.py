@@ -42,7 +42,7 @@ class RepresentationalSimilarity(Record):
     """
 
     recorded = (
-        "stimuli", "gram", "cosine", "standard_deviation", "lags", "gram_change",
+        "stimuli", "gram", "cosine", "displaced", "standard_deviation", "lags", "gram_change",
         "representation_change",
     )  # fmt: skip
 
@@ -78,11 +78,7 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
     lengths_product = np.outer(lengths, lengths)
     change = mean_gram_change(process.problem)
     displaced = np.zeros_like(gram) if change is None else vectors @ change @ vectors.T
-    about_minimum = gram + moving.expected
-    expected = about_minimum + displaced
-    moved = np.sum(
-        [mean_squared_displacement(process, item, times).total for item in stimuli], axis=0
-    )
+    expected = gram + moving.expected + displaced
     return RepresentationalSimilarity(
         stimuli=tuple(stimulus.name for stimulus in stimuli),
         gram=expected,
@@ -94,8 +90,23 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
             -2 * np.expm1(-np.outer(times, moving.rates)) @ moving.weights,
             float(np.sum(expected**2)),
         ),
-        representation_change=_ratio(moved, float(np.trace(about_minimum))),
+        representation_change=representation_change(process, times),
     )
+
+
+def representation_change(process: DriftProcess, lags: Array) -> Array:
+    """``sum_a E|h_{t+tau} - h_t|^2 / sum_a E|h|^2``, shape ``(T,)``."""
+    stimuli = process.problem.stimuli
+    moved = [mean_squared_displacement(process, item, lags).total for item in stimuli]
+    return _ratio(np.sum(moved, axis=0), squared_activity(process))
+
+
+def squared_activity(process: DriftProcess) -> float:
+    """``sum_a E|h|^2`` of the problem's stimuli."""
+    stimuli = process.problem.stimuli
+    still = [process.representation(item) for item in stimuli]
+    moving = sum(process.fluctuation.relaxation(item.vector)[1].sum() for item in stimuli)
+    return float(np.sum(np.square(still)) + moving)
 
 
 def _ratio(values: Array, scale: float) -> Array:

@@ -11,11 +11,9 @@ from numpy.typing import ArrayLike
 from symdrift.errors import RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.next_order.corrected import corrections
+from symdrift.evaluation.next_order.cost import QUICK
 from symdrift.evaluation.result import Evaluation, IndependentDrift
 from symdrift.study.problem import Array, LearningProblem
-
-QUICK = 10.0
-"""Seconds that the next order may take before a simulation."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ covariance : array_like, shape (..., n) or scalar
 weight_decay : array_like, shape (...)
     Weight decay gamma, positive.
 learning_rate : array_like, shape (...)
-    Learning rate eta; results hold for eta times the largest Hessian eigenvalue << 1.
+    Learning rate eta; results are of leading order in it.
 gains : array_like, shape (..., min(n, m)) or scalar
     Gains a of the teacher on the axes of the inputs; 1 for an autoencoder.
 label_noise : array_like, shape (..., m) or scalar

@@ -16,7 +16,6 @@ from symdrift.evaluation.corrections import (
     MinimumCorrections,
     StimulusCorrections,
 )
-from symdrift.evaluation.dense.landscape import in_units, minimum_of
 from symdrift.evaluation.next_order.cost import (
     LONGEST,
     expansion_cost,
@@ -67,6 +66,9 @@ def orders(
         )
     if method != "dense" and applies(problem) is None:
         return aligned_orders(problem, longest)
+    # Shared axes need no SciPy, which takes longer to load than they take.
+    from symdrift.evaluation.dense.landscape import in_units, minimum_of
+
     minimum = minimum_of(problem)
     _require_affordable(problem, minimum.rank, longest)
     units = natural_units(problem.teacher, problem.input_covariance)
@@ -104,6 +106,8 @@ def mean_gram_change(problem: LearningProblem) -> Array | None:
         except RequestError:
             return None
     else:
+        from symdrift.evaluation.dense.landscape import in_units, minimum_of
+
         minimum = minimum_of(problem)
         outputs, inputs = problem.teacher.shape
         noise = noise_node_count(int(np.count_nonzero(problem.label_noise)))

@@ -10,10 +10,22 @@ from symdrift.memory import available_memory
 LONGEST = 300.0
 """Seconds that the next order may take."""
 
+AT_ONCE = 1.0
+"""Seconds that it may take without being asked for."""
+
+QUICK = 10.0
+"""Seconds that it may take beside work that takes some of its own."""
+
+BROKEN_OFF = 10.0
+"""Times what is allowed at which counting the cost of many expansions ends."""
+
 
 @dataclass(frozen=True)
 class Cost:
-    """Measured on one core of a desktop computer; ``d`` normal directions, ``K`` points.
+    """Foreseen by counting, so that the same problem is allowed or refused on every machine.
+
+    Measured on one core of a desktop computer, and never more than was foreseen, up to half of it
+    less; ``d`` normal directions, ``K`` points.
 
     Attributes
     ----------
@@ -43,7 +55,7 @@ def expansion_cost(inputs: int, outputs: int, rank: int, points: int) -> Cost:
     size = normal_directions(inputs, outputs, rank)
     planes = rank * (rank - 1) // 2
     return Cost(
-        seconds=0.05 + 3e-6 * size**4 + 4e-10 * points * size**4,
+        seconds=0.01 + (4e-7 + 1e-10 * points) * size**4 + 3e-10 * size**6,
         memory=240.0 * size**4 + 16.0 * points * max(planes, 1) * size**2,
     )
 
@@ -72,7 +84,7 @@ def require_affordable(
         return
     raise RequestError(
         "order",
-        f"= 2 for a network with {network} would take about {cost.seconds / 60:,.0f} minutes and "
-        f"{cost.memory / 2**30:,.1f} GiB (allowed: {longest / 60:.2g} minutes, available: "
+        f"= 2 for a network with {network} would take {cost.seconds / 60:,.0f} minutes or more, "
+        f"and {cost.memory / 2**30:,.1f} GiB (allowed: {longest / 60:.2g} minutes, available: "
         f"{available / 2**30:.1f} GiB); {advice}",
     )

@@ -15,6 +15,7 @@ grows with the number of different kinds only, as its fourth power.
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -25,7 +26,13 @@ import numpy as np
 from symdrift.evaluation.closed_form import active_axes, align, learned_axes, rank
 from symdrift.evaluation.closed_form.alignment import Alignment
 from symdrift.evaluation.closed_form.formulas import singular_values
-from symdrift.evaluation.next_order.cost import LONGEST, Cost, expansion_cost, require_affordable
+from symdrift.evaluation.next_order.cost import (
+    BROKEN_OFF,
+    LONGEST,
+    Cost,
+    expansion_cost,
+    require_affordable,
+)
 from symdrift.evaluation.next_order.expansion import (
     expand,
     mean_layer,
@@ -80,7 +87,7 @@ class Kind:
             strict=True,
         )
         return all(
-            a is b or (a is not None and b is not None and bool(np.isclose(a, b, ALIKE, 0)))
+            a is b or (a is not None and b is not None and math.isclose(a, b, rel_tol=ALIKE))
             for a, b in pairs
         )
 
@@ -239,10 +246,12 @@ def _require_affordable(
         points = gaussian_node_count(inputs) * noise_node_count(noisy)
         cost = expansion_cost(inputs, outputs, _learned(kinds, key), points)
         seconds, memory = seconds + cost.seconds, max(memory, cost.memory)
+        if seconds > BROKEN_OFF * longest:
+            break
     require_affordable(
         Cost(seconds, memory),
         f"{len(kinds)} different axes",
-        "the time grows with their fourth power: about 10 are possible, and any number of equal "
+        "the time grows with their fourth power: about 14 are possible, and any number of equal "
         "ones; leave --order out",
         longest,
     )

@@ -1,0 +1,310 @@
+"""How far the curves of an observation can be off, and to which lag they say anything.
+
+Where the next order in the learning rate is known the process has it; what is left is of the order
+of its square.  Where it is not, the numbers of `Validity` say how large it may be.  An error of the
+rates stretches the lag: the band of a curve is what it sweeps between ``(1 - e) tau`` and
+``(1 + e) tau``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from symdrift.errors import RequestError
+from symdrift.evaluation.evaluate import validity
+from symdrift.evaluation.next_order.corrected import orders
+from symdrift.evaluation.next_order.cost import QUICK
+from symdrift.evaluation.next_order.orders import Orders
+from symdrift.evaluation.result import Drift, moving_planes
+from symdrift.evaluation.units import natural_units
+from symdrift.observables.angle import population_angle
+from symdrift.observables.decoding import DecoderDecay, decoder_decay
+from symdrift.observables.displacement import (
+    NEUTRAL,
+    autocorrelation,
+    mean_squared_displacement,
+)
+from symdrift.observables.process import DriftProcess
+from symdrift.observables.rotations import CorrelatedPlanes, IndependentPlanes
+from symdrift.observables.similarity import RepresentationalSimilarity, squared_activity
+from symdrift.records import Record
+from symdrift.study.problem import Array, LearningProblem, Stimulus
+
+FADED = 4.0
+"""Times of its decay after which the sense of a turn does not matter: 2 % are left."""
+
+SHORTEST_STRETCH = 1e-6
+"""Of a lag where rates may be zero: lags stay apart."""
+
+RESOLVED = 1e-9
+"""Smallest rate, over the largest, whose correction counts."""
+
+SAME_FRAME = 1e-6
+"""How far two frames of the hidden axes may differ from a rotation into each other."""
+
+
+@dataclass(frozen=True)
+class ExpectedError(Record):
+    """Relative errors that the bands of an observation show.
+
+    Attributes
+    ----------
+    next_order : bool
+        Whether the curves carry the next order in the learning rate.
+    rotation : float
+        Of rates of decay and turning, and of squared representations.
+    fluctuation : float
+        Of the variance of the fluctuation.
+    known_until : float or None
+        Lag in SGD steps from which on the band covers everything; None where it never does.
+    """
+
+    next_order: bool
+    rotation: float
+    fluctuation: float
+    known_until: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Band(Record):
+    """Between which values a curve is expected, shape ``(T,)`` each.
+
+    Attributes
+    ----------
+    observable, subject, part : str
+        Which curve, as in CSV.
+    low, high : Array
+    """
+
+    observable: str
+    subject: str
+    part: str
+    low: Array
+    high: Array
+
+
+def with_next_order(
+    process: DriftProcess, approximation: str, longest: float = QUICK
+) -> tuple[DriftProcess, ExpectedError]:
+    """The process to the highest order that is known, and what it is still off by.
+
+    Parameters
+    ----------
+    process : DriftProcess
+        Of leading order.
+    approximation : str
+        Of that process; only ``"exact"`` has a next order.
+    longest : float
+        Seconds that the next order may take, as foreseen.
+    """
+    problem = process.problem
+    found = _orders(problem, longest) if approximation == "exact" else None
+    corrected = None if found is None else _corrected(process, found)
+    if found is None or corrected is None:
+        error = validity(problem).expected_error
+        return process, ExpectedError(False, error, error, known_until(process, error))
+    rate = _natural_rate(problem)
+    error = (rate * _largest_change(found)) ** 2
+    moved = float(abs(rate * found.weight_variance[1] / found.weight_variance[0]))
+    return corrected, ExpectedError(True, error, moved, known_until(corrected, error))
+
+
+def known_until(process: DriftProcess, error: float) -> float | None:
+    """Lag at which rates of a relative error leave a curve undetermined; None if they never do.
+
+    A turn is undetermined when its angle may be a quarter turn off, unless it has faded before.
+    Decay is undetermined from its own time on when its rate is not known to a factor.
+    """
+    decay, turning = np.abs(process.eigenvalues.real), np.abs(process.eigenvalues.imag)
+    turns = turning > NEUTRAL * turning.max(initial=0.0)
+    lags = 0.5 * np.pi / (max(error, np.finfo(float).tiny) * turning[turns])
+    ends = lags[decay[turns] * lags < FADED].tolist()
+    if error >= 1 and decay.max() > 0:
+        ends.append(1 / (error * float(decay.max())))
+    return min(ends, default=None)
+
+
+def bands(
+    process: DriftProcess,
+    error: ExpectedError,
+    lags: Array,
+    similarity: RepresentationalSimilarity,
+    decoders: tuple[DecoderDecay, ...],
+) -> tuple[Band, ...]:
+    """Bands of all curves but those that are sampled.
+
+    Parameters
+    ----------
+    process : DriftProcess
+    error : ExpectedError
+    lags : Array
+        Shape ``(T,)``.
+    similarity : RepresentationalSimilarity
+    decoders : tuple of DecoderDecay
+        Of this process at these lags.
+    """
+    stimuli = process.problem.stimuli
+    moved = [_displacement(process, item, lags, error) for item in stimuli]
+    found = list(moved)
+    found += [_autocorrelation(process, item, lags, error) for item in stimuli]
+    found += [
+        _angle(process, item, lags, error)
+        for item in stimuli
+        if process.representation(item).any()
+    ]
+    least, most = 1 - min(error.fluctuation, 1.0), 1 + error.fluctuation
+    gram, everything = similarity.gram_change, squared_activity(process)
+    found.append(Band("similarity", "all stimuli", "gram_change", least * gram, most * gram))
+    if everything > 0:
+        low, high = (
+            np.sum([getattr(band, side) for band in moved], axis=0) / everything
+            for side in ("low", "high")
+        )
+        found.append(Band("similarity", "all stimuli", "representation_change", low, high))
+    found += [_decoder(process, decoder.target, lags, error) for decoder in decoders]
+    return tuple(found)
+
+
+def _orders(problem: LearningProblem, longest: float) -> Orders | None:
+    """Both orders, where they are known and cheap; synaptic noise has silent axes beside them."""
+    if problem.synaptic_noise > 0:
+        return None
+    try:
+        return orders(problem, longest=longest)
+    except RequestError:
+        return None
+
+
+def _largest_change(found: Orders) -> float:
+    """Largest relative correction of decay, of turning, and of a squared representation."""
+    still, shift = found.first_layer
+    crossed = still @ shift.T
+    squared = (still @ still.T, crossed + crossed.T)
+    changes = [
+        float(np.abs(np.linalg.eigvals(np.linalg.pinv(leading, RESOLVED) @ following)).max())
+        for leading, following in (found.decay, squared)
+    ]
+    turning, following = found.mean_rotation
+    if turning.any():
+        changes.append(float(np.linalg.norm(following) / np.linalg.norm(turning)))
+    return max(changes)
+
+
+def _natural_rate(problem: LearningProblem) -> float:
+    units = natural_units(problem.teacher, problem.input_covariance)
+    return float(problem.learning_rate / units.curvature)
+
+
+def _corrected(process: DriftProcess, found: Orders) -> DriftProcess | None:
+    """The process with both orders, in its own frame of hidden axes and its own units.
+
+    None where frames are no rotation of each other: axes of nearly equal singular values.
+    """
+    rate = _natural_rate(process.problem)
+    still, shift = found.first_layer
+    scale = float(np.linalg.norm(process.first_layer) / np.linalg.norm(still))
+    turn = process.first_layer @ np.linalg.pinv(scale * still)
+    rank = len(turn)
+    if np.abs(turn @ turn.T - np.eye(rank)).max() > SAME_FRAME:
+        return None
+    first_layer = process.first_layer + scale * rate * turn @ shift
+
+    def both(pair: tuple[Array, Array], power: int) -> Array:
+        return np.asarray(rate**power * (pair[0] + rate * pair[1]))
+
+    turning = turn @ both(found.mean_rotation, 2) @ turn.T
+    planes = process.planes
+    places = np.array(moving_planes(rank, rank), dtype=int).reshape(-1, 2).T - 1
+    if isinstance(planes, IndependentPlanes):
+        variances = np.zeros((rank, rank))
+        variances[tuple(places)] = both(found.variances, 3)
+        planes = replace(planes, variances=variances + variances.T)
+    elif isinstance(planes, CorrelatedPlanes):
+        covariance = both(found.covariance, 3) if found.covariance is not None else np.diag(
+            both(found.variances, 3)
+        )  # fmt: skip
+        (a, b), (c, d) = (np.meshgrid(row, row, indexing="ij") for row in places)
+        minors = turn[a, b] * turn[c, d] - turn[a, d] * turn[c, b]
+        drift = Drift(
+            planes.drift.planes, minors @ covariance @ minors.T, turning[tuple(places)]
+        )
+        planes = replace(planes, drift=drift)
+    decay = turn @ both(found.decay, 3) @ turn.T if planes is None else planes.decay
+    return replace(process, first_layer=first_layer, turning=turning, decay=decay, planes=planes)
+
+
+def _swept(
+    curve: Callable[[Array], Array], lags: Array, process: DriftProcess, error: ExpectedError
+) -> tuple[Array, Array]:
+    """Least and largest value between ``(1 - e) tau`` and ``(1 + e) tau``, shape ``(T,)`` each.
+
+    Decay is monotone: its ends suffice.  A turn has an extremum between them.
+    """
+    between = 5 if process.turning.any() else 2
+    least = max(1 - error.rotation, SHORTEST_STRETCH)
+    values = [curve(stretch * lags) for stretch in np.linspace(least, 1 + error.rotation, between)]
+    values.append(curve(lags))
+    return np.min(values, axis=0), np.max(values, axis=0)
+
+
+def _displacement(
+    process: DriftProcess, stimulus: Stimulus, lags: Array, error: ExpectedError
+) -> Band:
+    def turned(at: Array) -> Array:
+        moved = mean_squared_displacement(process, stimulus, at)
+        return moved.rotation + moved.diffusion
+
+    low, high = _swept(turned, lags, process, error)
+    moving = mean_squared_displacement(process, stimulus, lags).fluctuation
+    part = 1 - min(error.rotation, 1.0), 1 - min(error.fluctuation, 1.0)
+    return Band(
+        "displacement", stimulus.name, "total",
+        part[0] * np.maximum(low, 0.0) + part[1] * moving,
+        (1 + error.rotation) * high + (1 + error.fluctuation) * moving,
+    )  # fmt: skip
+
+
+def _autocorrelation(
+    process: DriftProcess, stimulus: Stimulus, lags: Array, error: ExpectedError
+) -> Band:
+    """Of the normalised one, in which both errors cancel at lag 0."""
+
+    def turned(at: Array) -> Array:
+        kept = autocorrelation(process, stimulus, at)
+        return kept.rotation + kept.diffusion
+
+    low, high = _swept(turned, lags, process, error)
+    kept = autocorrelation(process, stimulus, lags)
+    still = float(np.sum(process.representation(stimulus) ** 2))
+    values = []
+    for factor in (1 - min(error.fluctuation, 1.0), 1 + error.fluctuation):
+        variance = still + factor * (kept.variance - still)
+        for part in (low, high):
+            total = part + factor * kept.fluctuation
+            values.append(total / variance if variance > 0 else np.zeros_like(total))
+    return Band("autocorrelation", stimulus.name, "normalised",
+                np.min(values, axis=0), np.max(values, axis=0))  # fmt: skip
+
+
+def _angle(
+    process: DriftProcess, stimulus: Stimulus, lags: Array, error: ExpectedError
+) -> Band:
+    low, high = _swept(
+        lambda at: population_angle(process, stimulus, at).rotation_cosine, lags, process, error
+    )
+    angle = population_angle(process, stimulus, lags)
+    moved = angle.cosine - angle.rotation_cosine
+    spread = error.fluctuation * np.abs(moved)
+    edges = (high + moved + spread, low + moved - spread)
+    nearest, furthest = (np.arccos(np.clip(edge, -1.0, 1.0)) for edge in edges)
+    return Band("angle", stimulus.name, "angle", nearest, furthest)
+
+
+def _decoder(process: DriftProcess, target: str, lags: Array, error: ExpectedError) -> Band:
+    low, high = _swept(
+        lambda at: decoder_decay(process, at, target).r_squared, lags, process, error
+    )
+    return Band("decoder", target, "r_squared", low, high)
