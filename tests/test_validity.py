@@ -246,3 +246,15 @@ def test_validity_does_not_depend_on_units() -> None:
     assert isinstance(other, Validity)
     for name in ("rate_times_curvature", "multiplicative_noise", "imbalance", "threshold"):
         assert getattr(other, name) == pytest.approx(getattr(one, name), rel=1e-9)
+
+
+@pytest.mark.parametrize("label_noise", [0.0, 0.2])
+def test_different_axes_are_as_stable_as_kinds_of_them(label_noise: float) -> None:
+    """Sixty axes that differ in the thirteenth digit beside three kinds of them."""
+    variances = np.repeat([2.0, 1.3, 0.5], 20)
+    apart = variances * (1 + 1e-13 * np.arange(60))
+    one, other = (
+        validity(problem_of(Gaussian(np.diag(own)), np.eye(60), 60, 0.3, label_noise))
+        for own in (variances, apart)
+    )
+    assert other.critical_rate == pytest.approx(one.critical_rate, rel=1e-9)

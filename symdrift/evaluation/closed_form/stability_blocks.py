@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations_with_replacement
 
 import numpy as np
 from numpy.typing import NDArray
@@ -229,7 +230,8 @@ class _Map:
                 part / divisor for part, divisor in zip(self._split(vector), rest, strict=True)
             )
             powers = self._read(pair, own).T[..., np.newaxis]
-            on_pair, on_own = self._written(np.linalg.solve(left, powers)[..., 0].T)
+            found: Array = np.linalg.solve(left, powers)[..., 0].T
+            on_pair, on_own = self._written(found)
             return _joined((pair + on_pair / rest[0], own + on_own / rest[1], cross))
 
         return apply
@@ -329,10 +331,11 @@ class MeanSquare:
         roots, own_roots = (_rooted_sums(part.curvatures) for part in (between, alone))
         cross_roots = np.sqrt(_outer(np.add, alone_a.curvatures, alone_b.curvatures))
         fed_back = _squared(FED_BACK[..., np.newaxis])[..., 0]
-        weights, own_weights = _squared(between.weights) / roots, _squared(alone.weights) / own_roots
+        weights = _squared(between.weights) / roots
+        own_weights = _squared(alone.weights) / own_roots
 
         def rows(read: Array, scale: Array, power: Array) -> Array:
-            return power * _squared(read) / scale / np.sqrt(self.batch)
+            return np.asarray(power * _squared(read) / scale / np.sqrt(self.batch))
 
         powers = [
             rows(between.rows[0], roots, variance[b]),
@@ -341,7 +344,9 @@ class MeanSquare:
         ]
 
         def fed(reading: Array) -> Array:
-            return np.einsum("ixp,iyp->xyp", reading, np.tensordot(fed_back, reading, 1))
+            return np.asarray(
+                np.einsum("ixp,iyp->xyp", reading, np.tensordot(fed_back, reading, 1))
+            )
 
         pair = fed(powers[0]) + fed(powers[1])
         own = fed(powers[2])
@@ -354,7 +359,7 @@ class MeanSquare:
         exchange = variance[a] * variance[b] * _crossed(read_a, read_b)
         if noisy:
             # -dU' eps x' in the first layer, -eps x' dW' in the second.
-            at = {place: k for k, place in enumerate(zip(*np.triu_indices(4), strict=True))}
+            at = {place: k for k, place in enumerate(combinations_with_replacement(range(4), 2))}
             for row, strength in (
                 (weights[at[0, 3]], noise[b] * variance[b]),
                 (weights[at[1, 2]], noise[a] * variance[a]),
@@ -368,7 +373,7 @@ class MeanSquare:
             ):
                 received = np.sqrt(0.5) * strength * weights[row] * roots
                 reached = _outer(np.multiply, alone_a.weights[first], alone_b.weights[second])
-                exchange += reached.reshape(4, 1, -1) * received
+                exchange += reached.reshape(4, 1, len(number)) * received
             received = [
                 noise[b] * weights[at[3, 3]], noise[a] * weights[at[2, 2]], noise * own_weights[2]
             ]
@@ -385,8 +390,11 @@ class MeanSquare:
             own=own,
             cross=(
                 _outer(np.multiply, alone_a.curvatures, alone_b.curvatures) / cross_roots**2
-            ).reshape(4, -1),
-            exchange=np.sqrt(2) / self.batch * exchange / roots / cross_roots.reshape(4, 1, -1),
+            ).reshape(4, len(number)),
+            exchange=np.sqrt(2)
+            / self.batch
+            * exchange
+            / (roots * cross_roots.reshape(4, 1, len(number))),
             powers=tuple(
                 (part * often, kind)
                 for part, often, kind in zip(
@@ -482,9 +490,11 @@ def _squared(factor: Array) -> Array:
 def _crossed(left: Array, right: Array) -> Array:
     """``F X G'`` as a matrix on the coordinates of `_upper`, block by block."""
     x, y = np.triu_indices(left.shape[1])
-    first, second = (_outer(np.multiply, left[:, one], right[:, other]) for one, other in ((x, y), (y, x)))
+    first = _outer(np.multiply, left[:, x], right[:, y])
+    second = _outer(np.multiply, left[:, y], right[:, x])
     lengths = np.where(x == y, 0.5, np.sqrt(0.5))[:, np.newaxis]
-    return np.asarray(lengths * (first + second)).reshape(-1, *first.shape[2:])
+    product = np.asarray(lengths * (first + second))
+    return product.reshape(product.shape[0] * product.shape[1], *product.shape[2:])
 
 
 def _joined(parts: Iterable[Array]) -> Array:

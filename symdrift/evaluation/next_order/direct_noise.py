@@ -1,4 +1,4 @@
-"""Noise of the synapses, which turns the hidden layer directly, beside the area that learning sweeps.
+"""Noise of the synapses, which turns the hidden layer directly, to the next order.
 
 Every weight has a change of variance ``varsigma^2 = v eta^3`` of its own in each step.  With this
 power of the rate it turns as much as gradient noise does: the step has ``epsilon^3 z`` more, with
@@ -9,7 +9,10 @@ part across the orbit:
 - what is moved before it is read turns ``n`` too: ``Xi_4`` has ``- (z_t n)_t``, where ``X n``
   stands for ``n`` turned, ``d_3`` has ``- (z_t n)_n`` and ``Xi_5`` has ``((z_t n)_t n)_t``.
 
-The next order is therefore linear in ``v``.  Silent hidden units have no force from any sample and
+The next order is therefore linear in ``v``.  No plane turns steadily by it: it would by
+``v tr Phi_2``, and for a gradient ``Phi_2`` is the symmetric part of a generator, without a trace,
+and ``E[Xi_6]`` has no part either, since ``X_a X_b theta*``, of equal weight on both layers, has no
+angle.  Silent hidden units have no force from any sample and
 fluctuate by ``z`` alone, ``n = O(epsilon)``: one of them does not change what the active ones do,
 nor what another does.
 """
@@ -30,14 +33,6 @@ def fluctuating(stationary: Stationary, curvatures: Array, variance: float) -> S
     """Moments with those of ``z_n``, ``v / (2 h)`` along each curvature, at ``epsilon^2``."""
     added = np.diag(variance / (2 * curvatures))
     return replace(stationary, second=stationary.second + added)
-
-
-def mean_turn(poisson: PoissonFunction, variance: float) -> Array:
-    """What it adds to the mean rotation at ``epsilon^6``, shape ``(planes,)``.
-
-    ``E[Xi_6]`` has no part of it: ``X_a X_b theta*``, of equal weight on both layers, has no angle.
-    """
-    return variance * np.trace(poisson.second, axis1=1, axis2=2)
 
 
 def direct_rotation(

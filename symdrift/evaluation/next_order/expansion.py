@@ -8,11 +8,7 @@ import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.next_order.batches import Ensemble, batch_means
-from symdrift.evaluation.next_order.direct_noise import (
-    direct_rotation,
-    fluctuating,
-    mean_turn,
-)
+from symdrift.evaluation.next_order.direct_noise import direct_rotation, fluctuating
 from symdrift.evaluation.next_order.one_step import (
     Samples,
     Slice,
@@ -97,11 +93,7 @@ def expand(problem: LearningProblem, point: tuple[Array, Array]) -> Expansion:
     synaptic = problem.synaptic_noise / problem.learning_rate**3
     turning = rotation(
         slice_, poisson, fluctuating(stationary, curvatures, synaptic), fields, ensemble, batch
-    ).driven(
-        slice_.generators,
-        direct_rotation(slice_, poisson, stationary, synaptic),
-        mean_turn(poisson, synaptic),
-    )
+    ).driven(slice_.generators, direct_rotation(slice_, poisson, stationary, synaptic))
     return Expansion(
         slice_,
         stationary,

@@ -133,8 +133,8 @@ def slice_at(rule: Rule, point: tuple[Array, ...], samples: Samples, hidden: int
         are left out.
     """
     rows, columns = np.triu_indices(hidden, 1)
-    moving = point[0].any(axis=1)[rows]
-    rows, columns = rows[moving], columns[moving]
+    active = np.count_nonzero(point[0].any(axis=1))
+    rows, columns = rows[rows < active], columns[rows < active]
     places = np.arange(len(rows))
     generators = np.zeros((len(rows), hidden, hidden))
     generators[places, rows, columns], generators[places, columns, rows] = 1.0, -1.0

@@ -59,22 +59,11 @@ class Rotation:
     covariance: tuple[Array, Array]
     decay: tuple[Array, Array]
 
-    def driven(
-        self, generators: Array, covariance: tuple[Array, Array], turn: Array
-    ) -> Rotation:
-        """With rotations that no deviation changes beside it.
-
-        Parameters
-        ----------
-        generators : Array
-        covariance : (Array, Array)
-            At ``eta^3`` and ``eta^4``.
-        turn : Array
-            What the mean has more at ``eta^3``.
-        """
+    def driven(self, generators: Array, covariance: tuple[Array, Array]) -> Rotation:
+        """With independent rotations of a covariance at ``eta^3`` and ``eta^4`` beside it."""
         more = [_decay(generators, part) for part in covariance]
         return Rotation(
-            (self.mean[0], self.mean[1] + turn),
+            self.mean,
             (self.covariance[0] + covariance[0], self.covariance[1] + covariance[1]),
             (self.decay[0] + more[0], self.decay[1] + more[1]),
         )

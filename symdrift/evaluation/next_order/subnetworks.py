@@ -124,11 +124,9 @@ def aligned_orders(problem: LearningProblem, longest: float = LONGEST) -> Orders
         into = _Sums(network, _silent_numbers, (0, 1, 0))
         leaving = np.array([into.of((places[axis],)) for axis in active])
         decay = decay + 0.5 * silent * leaving
-        own = dict(zip(zip(rows, columns, strict=True), turned, strict=True))
-        turned = np.array([
-            own[i - 1, j - 1] if j <= len(active) else leaving[i - 1]
-            for i, j in moving_planes(len(active), problem.hidden)
-        ])
+        own = dict(zip(moving_planes(len(active), len(active)), turned, strict=True))
+        planes = moving_planes(len(active), problem.hidden)
+        turned = np.array([own.get((i, j), leaving[i - 1]) for i, j in planes])
     still = np.zeros((len(active), len(active)))
     return Orders(
         weight_variance=(whole[0], whole[1]),
