@@ -206,6 +206,21 @@ def test_one_step_is_read_as_rotation_and_new_deviation() -> None:
     assert left(0.02) / left(0.01) == pytest.approx(2**5, rel=0.1)
 
 
+def test_moments_of_shares_stand_for_many_samples() -> None:
+    """By the moments of few points there, in each of many samples here."""
+    shares, weights = RANDOM.normal(size=(30, 3)), RANDOM.uniform(size=30)
+    fields = {"a": RANDOM.normal(size=(3, 2)), "b": RANDOM.normal(size=(3, 2, 2))}
+    products = {"three": "a_i b_ij a_l -> jl", "four": "a_i a_j b_jl b_lm -> im"}
+    found = batch_means(products, fields, Ensemble(weights, shares), 1)
+    a, b = (np.tensordot(shares, field, 1) for field in fields.values())
+    for name, subscripts, factors in (
+        ("three", "z,zi,zij,zl->jl", (a, b, a)), ("four", "z,zi,zj,zjl,zlm->im", (a, a, b, b))
+    ):  # fmt: skip
+        np.testing.assert_allclose(
+            found[name], np.einsum(subscripts, weights, *factors), rtol=1e-10
+        )
+
+
 @pytest.mark.parametrize("batch", [1, 2, 3])
 def test_means_over_batches_are_those_over_all_batches(batch: int) -> None:
     weights = np.array([0.5, 0.3, 0.2])

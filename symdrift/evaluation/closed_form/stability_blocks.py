@@ -230,7 +230,7 @@ class _Map:
                 part / divisor for part, divisor in zip(self._split(vector), rest, strict=True)
             )
             powers = self._read(pair, own).T[..., np.newaxis]
-            found: Array = np.linalg.solve(left, powers)[..., 0].T
+            found = np.asarray(np.linalg.solve(left, powers), dtype=np.float64)[..., 0].T
             on_pair, on_own = self._written(found)
             return _joined((pair + on_pair / rest[0], own + on_own / rest[1], cross))
 
