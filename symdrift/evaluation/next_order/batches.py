@@ -49,7 +49,7 @@ class Ensemble:
 
     @cached_property
     def _moments(self) -> tuple[Array, Array]:
-        """Third and fourth moments of shares, ``(points^2, points)`` and ``(points^2, points^2)``."""
+        """Third and fourth moments, shapes ``(points^2, points)``, ``(points^2, points^2)``."""
         points = self.shares.shape[1]
         third, fourth = np.zeros((points**2, points)), np.zeros((points**2, points**2))
         block = max(1, AT_A_TIME // points**2)
