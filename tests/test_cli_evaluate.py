@@ -199,12 +199,20 @@ def test_tables_and_csv_show_the_expected_error(capsys: pytest.CaptureFixture[st
     assert float(row["next_order.fluctuation.excess_loss"]) == correction
 
 
+def test_planes_of_silent_units_have_a_next_order(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["evaluate", "synaptic_noise", "--order", "2", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    found = record["next_order"]["drift"]
+    assert found["planes"] == record["drift"]["planes"]
+    assert [3, 5] in found["planes"]
+    assert min(found["diffusion"]) > 0
+
+
 @pytest.mark.parametrize(
     ("study", "options", "sentence"),
     [
         ("bottleneck", ["--order", "3"], 'order = "3" is unknown; allowed are auto, 1, 2'),
         ("bottleneck", ["--order", "2", "--approximation", "white"], "order = 2 needs the exact"),
-        ("synaptic_noise", ["--order", "2"], "learning.synaptic_noise = "),
         ("digits", ["--order", "2", "--set", "network.hidden=8"], "100 normal directions, would"),
     ],
 )

@@ -28,6 +28,7 @@ from symdrift.evaluation.next_order.one_step import (
     step_fields,
     update_forms,
 )
+from symdrift.evaluation.next_order.orders import general_orders
 from symdrift.evaluation.next_order.polynomials import constant
 from symdrift.evaluation.units import natural_units
 from symdrift.inputs import Elliptical, Gaussian, StimulusSet
@@ -206,6 +207,21 @@ def test_one_step_is_read_as_rotation_and_new_deviation() -> None:
     assert left(0.02) / left(0.01) == pytest.approx(2**5, rel=0.1)
 
 
+def test_moments_of_shares_stand_for_many_samples() -> None:
+    """By the moments of few points there, in each of many samples here."""
+    shares, weights = RANDOM.normal(size=(30, 3)), RANDOM.uniform(size=30)
+    fields = {"a": RANDOM.normal(size=(3, 2)), "b": RANDOM.normal(size=(3, 2, 2))}
+    products = {"three": "a_i b_ij a_l -> jl", "four": "a_i a_j b_jl b_lm -> im"}
+    found = batch_means(products, fields, Ensemble(weights, shares), 1)
+    a, b = (np.tensordot(shares, field, 1) for field in fields.values())
+    for name, subscripts, factors in (
+        ("three", "z,zi,zij,zl->jl", (a, b, a)), ("four", "z,zi,zj,zjl,zlm->im", (a, a, b, b))
+    ):  # fmt: skip
+        np.testing.assert_allclose(
+            found[name], np.einsum(subscripts, weights, *factors), rtol=1e-10
+        )
+
+
 @pytest.mark.parametrize("batch", [1, 2, 3])
 def test_means_over_batches_are_those_over_all_batches(batch: int) -> None:
     weights = np.array([0.5, 0.3, 0.2])
@@ -269,9 +285,86 @@ def test_nodes_of_label_noise_have_its_moments(noisy: int) -> None:
     np.testing.assert_allclose(fourth, gaussian, atol=1e-12)
 
 
-def test_synaptic_noise_has_no_next_order() -> None:
-    with pytest.raises(RequestError, match=r"learning\.synaptic_noise = 1e-09 must be 0"):
-        orders(replace(MISALIGNED, synaptic_noise=1e-9))
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("fourth_moment", [1.0, 3.0])
+def test_one_axis_turns_into_a_silent_unit_as_a_scalar_process_says(
+    fourth_moment: float, batch: int
+) -> None:
+    """``w + u`` has length ``2 sqrt(y)``, with ``log y`` changed by ``2 eta (x e - gamma)``.
+
+    A step of ``varsigma`` across it turns it by ``varsigma / (2 sqrt(y))`` of both layers, and so
+    ``V = varsigma^2 <1 / y> / 2``.  From ``<log y> = const`` and the variance of ``log y`` follows
+    ``<1 / y> = (1 + 3 eta tau / (2 lambda s)) / s`` with ``tau`` the variance of ``x e``.
+    """
+    variance, gain, decay, noise, rate = 1.3, 1.1, 0.2, 0.15, 0.01
+    inputs = Gaussian(np.array([[variance]])) if fourth_moment == 3 else StimulusSet(
+        np.sqrt(variance) * np.array([[1.0], [-1.0]]), np.full(2, 0.5)
+    )  # fmt: skip
+    given = replace(
+        problem((variance,), [[gain]], weight_decay=decay, learning_rate=rate, hidden=2),
+        inputs=inputs, label_noise=np.array([noise]), batch=batch, synaptic_noise=0.7 * rate**3,
+    )  # fmt: skip
+    value = gain - decay / variance
+    spread = (variance * noise + (fourth_moment - 1) * decay**2) / batch
+    for method in ("auto", "dense"):
+        (found,) = orders(given, method).variances.following / orders(given).variances.leading
+        units = natural_units(given.teacher, given.input_covariance)
+        expected = 3 * spread / (2 * variance * value)
+        assert found / units.curvature == pytest.approx(expected, rel=1e-9)
+
+
+SYNAPTIC = {
+    "silent units": problem((2.0, 1.2, 0.7), weight_decay=0.3, learning_rate=0.001, hidden=5),
+    "axes not learned": problem(
+        (2.0, 1.2, 0.2), weight_decay=0.3, learning_rate=0.001, hidden=4, batch=2, label_noise=0.1
+    ),
+    "no silent unit": problem(
+        (2.0, 1.2, 0.7), weight_decay=0.3, learning_rate=0.001, label_noise=[0.1, 0.2, 0.3]
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SYNAPTIC)
+def test_synaptic_noise_is_the_sum_of_smaller_networks_too(name: str) -> None:
+    assert_same_on_both_roads(replace(SYNAPTIC[name], synaptic_noise=3e-10))
+
+
+def test_synaptic_noise_counts_in_proportion_and_vanishes_with_it() -> None:
+    """What it adds to either order is proportional to its variance, gradient noise unchanged."""
+    given = replace(SMALL["misaligned"], hidden=3)
+    alone, one, two = (
+        orders(replace(given, synaptic_noise=strength), "dense") for strength in (0.0, 1e-7, 2e-7)
+    )
+    for order in (0, 1):
+        quiet, once, twice = (
+            np.asarray(found.covariance[order]) for found in (alone, one, two) if found.covariance
+        )
+        added, more = once[:1, :1] - quiet, twice[:1, :1] - quiet
+        np.testing.assert_allclose(more, 2 * added, rtol=1e-9)
+        assert added > 0.01
+        np.testing.assert_allclose(2 * once[1:, 1:], twice[1:, 1:], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(one.mean_rotation[order], alone.mean_rotation[order], rtol=1e-12)
+    assert one.excess_loss == pytest.approx(alone.excess_loss, rel=1e-12)
+
+
+def test_silent_units_leave_each_other_and_the_active_ones_alone() -> None:
+    """Two expanded together are one of them counted twice."""
+    given = replace(MISALIGNED, hidden=4, synaptic_noise=2e-7)
+    first, second = point_of(given)
+    both, one = (
+        expand(given, (np.pad(first, ((0, k), (0, 0))), np.pad(second, ((0, 0), (0, k)))))
+        for k in (2, 1)
+    )
+    found = general_orders(one, 2)
+    assert found.covariance is not None
+    for order in (0, 1):
+        turning = both.rotation
+        np.testing.assert_allclose(
+            found.covariance[order], turning.covariance[order], rtol=1e-9, atol=1e-12
+        )
+        np.testing.assert_allclose(
+            found.decay[order], turning.decay[order][:2, :2], rtol=1e-9, atol=1e-12
+        )
 
 
 RECTANGULAR = np.array([[1.0, 0, 0, 0], [0, 0.9, 0, 0], [0, 0, 0.5, 0]])

@@ -332,3 +332,15 @@ def test_near_a_threshold_an_axis_is_said_to_be_lost(road: str) -> None:
     assert not any(said in warning for warning in evaluate(off, road).warnings)
     with pytest.raises(RequestError, match=r"critical rate .* lost and found again"):
         evaluate(beyond, road)
+
+
+@pytest.mark.parametrize("label_noise", [0.0, 0.2])
+def test_different_axes_are_as_stable_as_kinds_of_them(label_noise: float) -> None:
+    """Sixty axes that differ in the thirteenth digit beside three kinds of them."""
+    variances = np.repeat([2.0, 1.3, 0.5], 20)
+    apart = variances * (1 + 1e-13 * np.arange(60))
+    one, other = (
+        validity(problem_of(Gaussian(np.diag(own)), np.eye(60), 60, 0.3, label_noise))
+        for own in (variances, apart)
+    )
+    assert other.critical_rate == pytest.approx(one.critical_rate, rel=1e-9)

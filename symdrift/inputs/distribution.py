@@ -323,11 +323,12 @@ def weighted_fourth_moments(rows: Array, weights: Array, axes: Array) -> Quartic
         return lambda forms: unfolded(folded(forms) @ table)
 
     def added(forms: Array) -> Array:
-        coefficients = folded(forms)
-        total = np.zeros(coefficients.shape)
+        flat = forms.reshape(-1, size * size)
+        total = np.zeros(flat.shape)
         for block in blocks:
-            found = products(block)
-            total += (coefficients @ found.T * weights[block]) @ found
-        return unfolded(total)
+            found = turned[block, :, np.newaxis] * turned[block, np.newaxis, :]
+            found = found.reshape(-1, size * size)
+            total += (flat @ found.T * weights[block]) @ found
+        return total.reshape(forms.shape)
 
     return added

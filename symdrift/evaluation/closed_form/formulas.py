@@ -167,6 +167,17 @@ def _swapped(part: NDArray[Any]) -> NDArray[Any]:
     return np.swapaxes(part, -1, -2)
 
 
+def _alike(axes: _Axes) -> tuple[NDArray[np.intp], ...]:
+    """Directions that differ, in their order; which of them each one is like; how many are."""
+    numbers = np.stack([part.reshape(-1, part.shape[-1]) for part in axes]).astype(float)
+    columns = np.ascontiguousarray(numbers.reshape(-1, numbers.shape[-1]).T)
+    _, first, kinds, count = np.unique(
+        columns, axis=0, return_index=True, return_inverse=True, return_counts=True
+    )
+    order = np.argsort(first)
+    return first[order], np.argsort(order)[kinds.reshape(-1)], count[order]
+
+
 def _swept_area(
     axes: _Axes,
     rows: _Rows,
@@ -181,14 +192,17 @@ def _swept_area(
         own = own_term(*row, *column, gamma)
         area: Array = own + _swapped(own)
         pair = tuple(part[..., None] for part in (*row, *column))
-        size = axes.active.shape[-1]
+        # Alike directions have one term, which counts as often as there are others of them.
+        alike, kinds, count = _alike(axes)
+        here, there = kinds[rows.number][..., None], kinds[_swapped(rows.number)][..., None]
         block = max(1, AT_A_TIME // area.size)
-        for start in range(0, size, block):
-            l = np.arange(start, min(start + block, size))
-            others = (rows.number[..., None] != l) & (_swapped(rows.number)[..., None] != l)
+        for start in range(0, len(alike), block):
+            kind = np.arange(start, min(start + block, len(alike)))
+            l = alike[kind]
+            others = count[kind] - (here == kind) - (there == kind)
             residual = axes.residual[..., None, None, l]
             term = other_term(*pair, *axes.at(None, None, l), residual, gamma[..., None])
-            area = area + np.where(others, term, 0.0).sum(axis=-1)
+            area = area + np.where(others > 0, others * term, 0.0).sum(axis=-1)
     return area
 
 

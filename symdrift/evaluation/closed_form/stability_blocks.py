@@ -10,15 +10,21 @@ the deviation times its centred ``x x'``,
 ``rho_ab = sum_c alpha_ac (x_c x_b - Sigma_cb)``, for ``alpha`` one of ``F``, ``M`` and ``V``,
 
 with ``M = dU W + U dW``, ``F = dU' E`` and ``V = dW``: the gradient changes by
-``U' rho^M - rho^F`` in the first layer, by ``rho^M W' - E rho^V'`` in the second.
+``U' rho^M - rho^F`` in the first layer, by ``rho^M W' - E rho^V'`` in the second, which is to read
+them again with ``F`` and ``V`` in the place of each other's opposite.
 Axes with the same numbers are one kind.
+
+Every block has a matrix of its own, and blocks that have an axis in common are coupled by one
+more thing only: by the power ``sum_c lambda_c <alpha_ac alpha_ac'>`` of its rows.  The map is
+therefore block diagonal and of low rank beside, six numbers for each kind of axis.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from itertools import combinations_with_replacement
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,16 +35,22 @@ from symdrift.evaluation.closed_form.printed_aligned import (
     _pair_block,
     _unreached_curvature,
 )
-from symdrift.evaluation.lanczos import largest_eigenvalue
+from symdrift.evaluation.conjugate_directions import Operator, largest_eigenvalue
 from symdrift.study.problem import Array
 
 Indices = NDArray[np.intp]
 Axis = tuple[Array, Array, Array]
-Moments = tuple[Array, ...]
+Moments = tuple[Array, Array, Array]
 """Second moments between two axes, of an axis by itself, and of two by themselves."""
 
 ROUNDING = 1e-14
 """Relative size of what is left of a difference of equal numbers."""
+
+SMALLEST_SHARE = 0.05
+"""Of the eigenvalue, below which a diagonal of the preconditioner is not taken."""
+
+FED_BACK = np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
+"""Of the rows ``F, M, V`` that a step writes those that it reads."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,28 +121,120 @@ class Kinds:
 
 @dataclass(frozen=True, eq=False)
 class _Block:
-    """Weights in modes of the Hessian, what samples read of them and what they change.
+    """Weights in modes of the Hessian and what samples read of them.
+
+    All blocks at once, along the last axis: long axes last, for speed.
 
     Attributes
     ----------
     curvatures : Array
-        Of the modes, shape ``(..., d)``.
+        Of the modes, shape ``(d, blocks)``.
     weights : Array
-        Weights of a mode, shape ``(..., w, d)``; zero where a mode does not exist.
-    reading : Array
-        Rows ``alpha`` of a mode, shape ``(..., q, d)``.
-    writing : Array
-        What rows ``rho`` do to a mode, shape ``(..., d, q)``.
+        Weights of a mode, shape ``(w, d, blocks)``; zero where a mode does not exist.
+    rows : Array
+        ``F, M, V`` of a mode, those of one axis after those of the other, shape
+        ``(sides, 3, d, blocks)``.
     """
 
     curvatures: Array
     weights: Array
-    reading: Array
-    writing: Array
+    rows: Array
 
-    def __getitem__(self, index: Any) -> _Block:
-        parts = (self.curvatures, self.weights, self.reading, self.writing)
-        return _Block(*(part[index] for part in parts))
+    def of(self, blocks: Indices) -> _Block:
+        """Some of the blocks."""
+        return _Block(*(part[..., blocks] for part in (self.curvatures, self.weights, self.rows)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Map:
+    """The map of second moments, in coordinates in which it is symmetric.
+
+    Attributes
+    ----------
+    pair, own, cross : Array
+        What it does to moments between two axes, shape ``(6, 6, pairs)``, to those of an axis by
+        itself, ``(3, 3, g)``, and to those of two by themselves, a factor, ``(4, pairs)``.
+    exchange : Array
+        From moments between two axes to those of the two by themselves, ``(4, 6, pairs)``.
+    powers : tuple of (Array, Indices)
+        Power of rows by axis, shape ``(k, 6 or 3, blocks)``, and the kind of that axis: of both
+        axes of a pair, and of one by itself.
+    fed_back : Array
+        What powers do, shape ``(k, k)``.
+    count : Array
+        Axes of each kind.
+    """
+
+    pair: Array
+    own: Array
+    cross: Array
+    exchange: Array
+    powers: tuple[tuple[Array, Indices], ...]
+    fed_back: Array
+    count: Array
+
+    def _split(self, vector: Array) -> tuple[Array, Array, Array]:
+        pairs, kinds = self.cross.shape[1], len(self.count)
+        ends = (6 * pairs, 6 * pairs + 3 * kinds)
+        pair, own, cross = np.split(vector, ends)
+        return pair.reshape(6, pairs), own.reshape(3, kinds), cross.reshape(4, pairs)
+
+    def _read(self, pair: Array, own: Array) -> Array:
+        """Powers of the rows of every kind, shape ``(k, g)``."""
+        size, total = len(self.count), np.zeros((len(self.fed_back), len(self.count)))
+        for (reading, kinds), moments in zip(self.powers, (pair, pair, own), strict=True):
+            for sums, row in zip(total, _applied(reading, moments), strict=True):
+                sums += np.bincount(kinds, row, size)
+        return total
+
+    def _written(self, powers: Array) -> tuple[Array, Array]:
+        """What powers of rows do to moments between two axes and of one by itself."""
+        fed = self.fed_back @ powers / self.count
+        first, second, own = (
+            _applied(reading.swapaxes(0, 1), fed[:, kinds]) for reading, kinds in self.powers
+        )
+        return first + second, own
+
+    def __call__(self, vector: Array) -> Array:
+        pair, own, cross = self._split(vector)
+        on_pair, on_own = self._written(self._read(pair, own))
+        return _joined((
+            on_pair + _applied(self.pair, pair) + _applied(self.exchange.swapaxes(0, 1), cross),
+            on_own + _applied(self.own, own),
+            _applied(self.exchange, pair) + self.cross * cross,
+        ))  # fmt: skip
+
+    def preconditioner(self, value: float) -> Operator:
+        """About the inverse of ``value`` less the map.
+
+        The diagonal of every block is inverted with what each axis' power feeds back to itself;
+        what it passes on to other axes is left out.
+        """
+        rest = [
+            np.maximum(value - diagonal, SMALLEST_SHARE * value)
+            for diagonal in (
+                np.einsum("iip->ip", self.pair), np.einsum("iip->ip", self.own), self.cross
+            )
+        ]  # fmt: skip
+        size, width = len(self.count), len(self.fed_back)
+        passed = np.zeros((width * width, size))
+        for (reading, kinds), divisor in zip(self.powers, (rest[0], rest[0], rest[1]), strict=True):
+            through = np.einsum("ixp,kxp->ikp", reading, reading / divisor)
+            for sums, row in zip(passed, through.reshape(width * width, -1), strict=True):
+                sums += np.bincount(kinds, row, size)
+        by_kind = np.moveaxis(passed.reshape(width, width, size), -1, 0)
+        left = np.eye(width) - by_kind @ self.fed_back / self.count[:, np.newaxis, np.newaxis]
+
+        def apply(vector: Array) -> Array:
+            pair, own, cross = (
+                part / divisor for part, divisor in zip(self._split(vector), rest, strict=True)
+            )
+            powers = self._read(pair, own).T[..., np.newaxis]
+            found = np.asarray(np.linalg.solve(left, powers), dtype=np.float64)[..., 0].T
+            on_pair, on_own = self._written(found)
+            return _joined((pair + on_pair / rest[0], own + on_own / rest[1], cross))
+
+        return apply
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +267,7 @@ class MeanSquare:
     def pair(self) -> _Block:
         """Weights ``W_ab, W_ba, U_ab, U_ba`` in the two reached modes and the imbalance.
 
-        Rows are ``F_ab, F_ba, M_ab, M_ba, V_ab, V_ba``.
+        Rows are those of ``ab``, then those of ``ba``.
         """
         kinds = self.kinds
         a, b, _ = self.pairs
@@ -185,22 +289,17 @@ class MeanSquare:
         weights[:, 1, 1], weights[:, 2, 0] = from_b, from_b
         weights[:, 3, 1] = from_a * kinds.output[b]
         weights[:, :, 2] = (both * np.array([from_b, from_a, -from_a, -from_b])).T
-        reading, writing = np.zeros((len(a), 6, 4)), np.zeros((len(a), 4, 6))
+        reading = np.zeros((len(a), 2, 3, 4))
         for here, there, one, other in ((0, 1, a, b), (1, 0, b, a)):
-            reading[:, 2 + here, here] = roots[one]
-            reading[:, 2 + here, 2 + here] = roots[other]
-            reading[:, here, 2 + there] = kinds.residual[other]
-            reading[:, 4 + here, here] = 1.0
-            writing[:, here, here] = -1.0
-            writing[:, here, 2 + here] = roots[one]
-            writing[:, 2 + here, 2 + here] = roots[other]
-            writing[:, 2 + here, 4 + there] = -kinds.residual[one]
-        modes = weights @ axes
-        return _block(curvatures, modes, reading, writing, slice(2, 4))
+            reading[:, here, 0, 2 + there] = kinds.residual[other]
+            reading[:, here, 1, here] = roots[one]
+            reading[:, here, 1, 2 + here] = roots[other]
+            reading[:, here, 2, here] = 1.0
+        return _block(curvatures, weights @ axes, reading)
 
     @cached_property
     def own(self) -> _Block:
-        """Weights ``W_aa, U_aa`` in their sum and their difference; rows ``F, M, V``."""
+        """Weights ``W_aa, U_aa`` in their sum and their difference."""
         kinds, roots = self.kinds, self.kinds.roots
         active = kinds.singular_value > 0
         curvatures = np.ones((len(active), 2))
@@ -213,118 +312,97 @@ class MeanSquare:
             axis=1,
         )
         modes = np.sqrt(0.5) * np.array([[1.0, 1.0], [1.0, -1.0]]) * active[:, None, None]
-        reading, writing = np.zeros((len(active), 3, 2)), np.zeros((len(active), 2, 3))
-        reading[:, 0, 1], reading[:, 1], reading[:, 2, 0] = kinds.residual, roots[:, None], 1.0
-        writing[:, 0, 0], writing[:, :, 1], writing[:, 1, 2] = -1.0, roots[:, None], -kinds.residual
-        return _block(curvatures, modes, reading, writing, slice(1, 2))
+        reading = np.zeros((len(active), 1, 3, 2))
+        reading[:, 0, 0, 1], reading[:, 0, 1] = kinds.residual, roots[:, np.newaxis]
+        reading[:, 0, 2, 0] = 1.0
+        return _block(curvatures, modes, reading)
 
-    def _sum_over_partners(self, of_a: Array, of_b: Array, of_own: Array) -> Array:
-        """Sum over all axes ``c`` of a property of ``(a, c)``, shape ``(g, ...)``.
-
-        Parameters
-        ----------
-        of_a, of_b : Array
-            Of ``(a, b)`` and of ``(b, a)``, by pair.
-        of_own : Array
-            Of ``(a, a)``, by kind.
-        """
-        a, b, _ = self.pairs
-        count = self.kinds.count
-        # Two axes of one kind meet from both sides.
-        alike = a == b
-        partners_a = np.where(alike, (count[b] - 1) / 2, count[b])
-        partners_b = np.where(alike, (count[a] - 1) / 2, count[a])
-        total = of_own.copy()
-        room = (slice(None), *[np.newaxis] * (of_own.ndim - 1))
-        np.add.at(total, a, partners_a[room] * of_a)
-        np.add.at(total, b, partners_b[room] * of_b)
-        return total
-
-    def response(self, pair: Array, own: Array, cross: Array) -> Moments:
+    @cached_property
+    def map(self) -> _Map:
         """``E[R Gamma R]`` with the Hessian ``R`` of a step, its mean included.
 
-        Parameters
-        ----------
-        pair : Array
-            Second moments of the modes between two axes, shape ``(pairs, 3, 3)``.
-        own : Array
-            Of the modes of an axis by itself, shape ``(g, 2, 2)``.
-        cross : Array
-            Between those of two different axes, shape ``(pairs, 2, 2)``.
+        In coordinates in which ``H Gamma + Gamma H`` is the identity, each block as often as it
+        occurs.
         """
-        a, b, _ = self.pairs
-        variance = self.kinds.variance
-        blocks = self.pair, self.own
-        in_a, in_b = variance[a, None, None], variance[b, None, None]
-        rows = _around(blocks[0].reading, pair)
-        rows_own = _around(blocks[1].reading, own)
-        alone_a, alone_b = blocks[1][a], blocks[1][b]
-        rows_cross = alone_a.reading @ cross @ alone_b.reading.swapaxes(1, 2)
-        of_a, of_b = rows[:, ::2, ::2], rows[:, 1::2, 1::2]
-        powers = self._sum_over_partners(
-            in_b * of_a, in_a * of_b, variance[:, None, None] * rows_own
-        )
-        changed = np.empty_like(rows)
-        changed[:, ::2, ::2] = in_b * (powers[a] + in_b * of_a)
-        changed[:, 1::2, 1::2] = in_a * (powers[b] + in_a * of_b)
-        changed[:, ::2, 1::2] = in_a * in_b * rows_cross
-        changed[:, 1::2, ::2] = changed[:, ::2, 1::2].swapaxes(1, 2)
-        each = variance[:, None, None]
-        scattered: Moments = (
-            _around(blocks[0].writing, changed),
-            _around(blocks[1].writing, each * (powers + each * rows_own)),
-            alone_a.writing
-            @ (in_a * in_b * rows[:, ::2, 1::2])
-            @ alone_b.writing.swapaxes(1, 2),
-        )
-        if self.kinds.label_noise.any():
-            from_labels = self._label_response(pair, own, cross, powers[:, 2, 2])
-            scattered = tuple(x + y for x, y in zip(scattered, from_labels, strict=True))
-        expected = (
-            _weighted(blocks[0].curvatures, blocks[0].curvatures, pair),
-            _weighted(blocks[1].curvatures, blocks[1].curvatures, own),
-            _weighted(alone_a.curvatures, alone_b.curvatures, cross),
-        )
-        return tuple(x + y / self.batch for x, y in zip(expected, scattered, strict=True))
+        a, b, number = self.pairs
+        kinds, between, alone = self.kinds, self.pair, self.own
+        variance, noise, noisy = kinds.variance, kinds.label_noise, kinds.label_noise.any()
+        alone_a, alone_b = alone.of(a), alone.of(b)
+        roots, own_roots = (_rooted_sums(part.curvatures) for part in (between, alone))
+        cross_roots = np.sqrt(_outer(np.add, alone_a.curvatures, alone_b.curvatures))
+        fed_back = _squared(FED_BACK[..., np.newaxis])[..., 0]
+        weights = _squared(between.weights) / roots
+        own_weights = _squared(alone.weights) / own_roots
 
-    def _label_response(
-        self, pair: Array, own: Array, cross: Array, power: Array
-    ) -> Moments:
-        """What label noise adds: ``-dU' eps x'`` in the first layer, ``-eps x' dW'`` in the second.
+        def rows(read: Array, scale: Array, power: Array) -> Array:
+            return np.asarray(power * _squared(read) / scale / np.sqrt(self.batch))
 
-        Parameters
-        ----------
-        power : Array
-            ``sum_c lambda_c <W_ac^2>``, shape ``(g,)``.
-        """
-        a, b, _ = self.pairs
-        variance, noise = self.kinds.variance, self.kinds.label_noise
-        between, alone = self.pair.weights, self.own.weights
-        moments, moments_own = _around(between, pair), _around(alone, own)
-        moments_cross = alone[a] @ cross @ alone[b].swapaxes(1, 2)
-        received = self._sum_over_partners(
-            noise[b] * moments[:, 3, 3], noise[a] * moments[:, 2, 2], noise * moments_own[:, 1, 1]
+        powers = [
+            rows(between.rows[0], roots, variance[b]),
+            rows(between.rows[1], roots, variance[a]),
+            rows(alone.rows[0], own_roots, variance),
+        ]
+
+        def fed(reading: Array) -> Array:
+            return np.asarray(
+                np.einsum("ixp,iyp->xyp", reading, np.tensordot(fed_back, reading, 1))
+            )
+
+        pair = fed(powers[0]) + fed(powers[1])
+        own = fed(powers[2])
+        for block, part in ((between, pair), (alone, own)):
+            np.einsum("iip->ip", part)[:] += _expected(block.curvatures)
+        read_a, read_b = (
+            np.einsum("iup,ij,jxp->uxp", one.rows[0], FED_BACK, rows, optimize=True)
+            for one, rows in zip((alone_a, alone_b), between.rows, strict=True)
         )
-        changed = np.zeros_like(moments)
-        changed[:, 0, 0], changed[:, 1, 1] = variance[b] * received[a], variance[a] * received[b]
-        changed[:, 2, 2], changed[:, 3, 3] = noise[a] * power[b], noise[b] * power[a]
-        for row, column, value in (
-            (0, 2, noise[a] * variance[b] * moments_cross[:, 1, 0]),
-            (1, 3, noise[b] * variance[a] * moments_cross[:, 0, 1]),
-            (0, 3, noise[b] * variance[b] * moments[:, 0, 3]),
-            (1, 2, noise[a] * variance[a] * moments[:, 1, 2]),
-        ):
-            changed[:, row, column] = changed[:, column, row] = value
-        changed_own = np.zeros_like(moments_own)
-        changed_own[:, 0, 0], changed_own[:, 1, 1] = variance * received, noise * power
-        changed_own[:, 0, 1] = changed_own[:, 1, 0] = noise * variance * moments_own[:, 0, 1]
-        changed_cross = np.zeros_like(moments_cross)
-        changed_cross[:, 0, 1] = noise[b] * variance[a] * moments[:, 1, 3]
-        changed_cross[:, 1, 0] = noise[a] * variance[b] * moments[:, 0, 2]
-        return (
-            _around(between.swapaxes(1, 2), changed),
-            _around(alone.swapaxes(1, 2), changed_own),
-            alone[a].swapaxes(1, 2) @ changed_cross @ alone[b],
+        exchange = variance[a] * variance[b] * _crossed(read_a, read_b)
+        if noisy:
+            # -dU' eps x' in the first layer, -eps x' dW' in the second.
+            at = {place: k for k, place in enumerate(combinations_with_replacement(range(4), 2))}
+            for row, strength in (
+                (weights[at[0, 3]], noise[b] * variance[b]),
+                (weights[at[1, 2]], noise[a] * variance[a]),
+            ):
+                pair += strength / self.batch * row[:, np.newaxis] * row
+            row = own_weights[1]
+            own += noise * variance / self.batch * row[:, np.newaxis] * row
+            for row, strength, first, second in (
+                (at[1, 3], noise[b] * variance[a], 0, 1),
+                (at[0, 2], noise[a] * variance[b], 1, 0),
+            ):
+                received = np.sqrt(0.5) * strength * weights[row] * roots
+                reached = _outer(np.multiply, alone_a.weights[first], alone_b.weights[second])
+                exchange += reached.reshape(4, 1, len(number)) * received
+            received = [
+                noise[b] * weights[at[3, 3]], noise[a] * weights[at[2, 2]], noise * own_weights[2]
+            ]
+            powers = [
+                np.concatenate([part, row[np.newaxis] / np.sqrt(self.batch)])
+                for part, row in zip(powers, received, strict=True)
+            ]
+            # The power of V feeds what labels are received by, and is fed by it.
+            fed_back = np.pad(fed_back, (0, 1))
+            fed_back[-1, -2] = fed_back[-2, -1] = 1.0
+        counted = (np.sqrt(number), np.sqrt(number), np.sqrt(kinds.count))
+        return _Map(
+            pair=pair,
+            own=own,
+            cross=(
+                _outer(np.multiply, alone_a.curvatures, alone_b.curvatures) / cross_roots**2
+            ).reshape(4, len(number)),
+            exchange=np.sqrt(2)
+            / self.batch
+            * exchange
+            / (roots * cross_roots.reshape(4, 1, len(number))),
+            powers=tuple(
+                (part * often, kind)
+                for part, often, kind in zip(
+                    powers, counted, (a, b, np.arange(len(kinds.count))), strict=True
+                )
+            ),
+            fed_back=fed_back,
+            count=kinds.count,
         )
 
     @property
@@ -349,57 +427,75 @@ class MeanSquare:
         """Smallest learning rate at which second moments have no stationary value.
 
         Where the map of second moments has the eigenvalue 1, ``H Gamma + Gamma H`` is ``eta``
-        times `response`: the inverse rate is the largest eigenvalue of a symmetric operator.
+        times what a step makes of them: the inverse rate is the largest eigenvalue of the map.
         """
-        a, b, number = self.pairs
-        pair, own = self.pair.curvatures, self.own.curvatures
-        scales = (
-            _rooted(pair, pair) * np.sqrt(number)[:, None, None],
-            _rooted(own, own) * np.sqrt(self.kinds.count)[:, None, None],
-            _rooted(own[a], own[b]) * np.sqrt(2 * number)[:, None, None],
+        number, count = self.pairs[2], self.kinds.count
+        identity = [_upper(np.eye(3)), _upper(np.eye(2))]
+        start = (
+            identity[0][:, np.newaxis] * _rooted_sums(self.pair.curvatures) * np.sqrt(number),
+            identity[1][:, np.newaxis] * _rooted_sums(self.own.curvatures) * np.sqrt(count),
+            np.zeros((4, len(number))),
         )
-        # Of the map in coordinates in which it is symmetric: numbers of blocks over curvatures.
-        weights = (number, self.kinds.count, 2 * number)
-        ends = np.cumsum([part.size for part in scales])[:-1]
-
-        def apply(vector: Array) -> Array:
-            parts = np.split(vector, ends)
-            moments = (
-                part.reshape(scale.shape) / scale
-                for part, scale in zip(parts, scales, strict=True)
-            )
-            changed = self.response(*moments)
-            return np.concatenate([
-                (weight[:, None, None] * part / scale).ravel()
-                for weight, part, scale in zip(weights, changed, scales, strict=True)
-            ])  # fmt: skip
-
-        start = [
-            (scale * np.eye(scale.shape[-1]) * strength).ravel()
-            for scale, strength in zip(scales, (1.0, 1.0, 0.0), strict=True)
-        ]
-        return 1 / largest_eigenvalue(apply, np.concatenate(start))
+        return 1 / largest_eigenvalue(self.map, _joined(start), self.map.preconditioner)
 
 
-def _block(
-    curvatures: Array, modes: Array, reading: Array, writing: Array, maps: slice
-) -> _Block:
-    """A block from rows and weights; of the rows ``M`` no imbalance has a part, to the last bit."""
-    read, written = reading @ modes, modes.swapaxes(1, 2) @ writing
-    for part in (read[:, maps], written[:, :, maps]):
-        part[np.abs(part) < ROUNDING * np.abs(part).max(initial=0.0)] = 0.0
-    return _Block(curvatures, modes, read, written)
+def _block(curvatures: Array, modes: Array, reading: Array) -> _Block:
+    """A block from weights and rows; of the rows ``M`` no imbalance has a part, to the last bit."""
+    rows = reading @ modes[:, np.newaxis]
+    maps = rows[:, :, 1]
+    maps[np.abs(maps) < ROUNDING * np.abs(maps).max(initial=0.0)] = 0.0
+    parts = (curvatures, modes, rows)
+    return _Block(*(np.ascontiguousarray(np.moveaxis(part, 0, -1)) for part in parts))
 
 
-def _around(factor: Array, moments: Array) -> Array:
-    """``F X F'``, matrix by matrix."""
-    return np.asarray(factor @ moments @ factor.swapaxes(-1, -2))
+def _applied(matrices: Array, vectors: Array) -> Array:
+    return np.asarray(np.einsum("ixp,xp->ip", matrices, vectors))
 
 
-def _weighted(left: Array, right: Array, moments: Array) -> Array:
-    return np.asarray(left[:, :, None] * right[:, None, :] * moments)
+def _outer(combine: np.ufunc, left: Array, right: Array) -> Array:
+    """Of all modes of one with all of the other, block by block."""
+    return np.asarray(combine(left[:, np.newaxis], right))
 
 
-def _rooted(left: Array, right: Array) -> Array:
-    """Square root of ``h_x + h_y``."""
-    return np.asarray(np.sqrt(left[:, :, None] + right[:, None, :]))
+def _upper(matrix: Array) -> Array:
+    """Coordinates of a symmetric matrix, an orthonormal basis: its upper triangle."""
+    x, y = np.triu_indices(len(matrix))
+    return np.asarray(np.where(x == y, 1.0, np.sqrt(2)) * matrix[x, y])
+
+
+def _rooted_sums(curvatures: Array) -> Array:
+    """Square root of ``h_x + h_y`` on the upper triangle, block by block."""
+    x, y = np.triu_indices(len(curvatures))
+    return np.asarray(np.sqrt(curvatures[x] + curvatures[y]))
+
+
+def _expected(curvatures: Array) -> Array:
+    """``h_x h_y / (h_x + h_y)`` on the upper triangle, block by block."""
+    x, y = np.triu_indices(len(curvatures))
+    return np.asarray(curvatures[x] * curvatures[y] / (curvatures[x] + curvatures[y]))
+
+
+def _squared(factor: Array) -> Array:
+    """``F X F'`` as a matrix on the coordinates of `_upper`, block by block."""
+    i, j = np.triu_indices(len(factor))
+    x, y = np.triu_indices(factor.shape[1])
+    first, second = factor[:, x], factor[:, y]
+    sums = first[i] * second[j] + second[i] * first[j]
+    lengths = np.where(i == j, np.sqrt(0.5), 1.0)[:, np.newaxis] * np.where(
+        x == y, np.sqrt(0.5), 1.0
+    )
+    return np.asarray(lengths[..., np.newaxis] * sums)
+
+
+def _crossed(left: Array, right: Array) -> Array:
+    """``F X G'`` as a matrix on the coordinates of `_upper`, block by block."""
+    x, y = np.triu_indices(left.shape[1])
+    first = _outer(np.multiply, left[:, x], right[:, y])
+    second = _outer(np.multiply, left[:, y], right[:, x])
+    lengths = np.where(x == y, 0.5, np.sqrt(0.5))[:, np.newaxis]
+    product = np.asarray(lengths * (first + second))
+    return product.reshape(product.shape[0] * product.shape[1], *product.shape[2:])
+
+
+def _joined(parts: Iterable[Array]) -> Array:
+    return np.concatenate([part.ravel() for part in parts])

@@ -33,11 +33,17 @@ from symdrift.study.problem import Array, LearningProblem
 Sparse: TypeAlias = Any
 """A sparse matrix by rows: SciPy ships no types."""
 
+Turns: TypeAlias = tuple[tuple[slice, Array | Sparse], ...]
+"""Orthogonal matrices by the coordinates that they turn among each other."""
+
 Entry = tuple[Indices, Indices, Array | float]
 """Rows, columns and values of a sparse matrix, which broadcast."""
 
 ROUNDING = 1e-14
 """Relative size of an entry of a turned matrix that is rounding."""
+
+PARTS = 8
+"""Into which the rows are cut."""
 
 DENSE_ABOVE = 0.05
 """Share of entries above which a matrix is not held as a sparse one."""
@@ -145,16 +151,17 @@ class MeanSquare:
         return np.asarray((axes.T * self.problem.label_noise) @ axes)
 
     @cached_property
-    def modes(self) -> tuple[Array, Array | Sparse]:
-        """Curvatures, and eigenvectors of the Hessian in the coordinates of `normal`."""
+    def modes(self) -> tuple[Array, Turns]:
+        """Curvatures, and the eigenvectors of the Hessian that are not coordinates of `normal`."""
         frame, gamma = self.frame, self.problem.weight_decay
         slope = self.minimum.error_map @ self.problem.input_covariance
         hessian = reached_hessian(frame, slope, self.problem.input_covariance, gamma)
         reached, axes = eigensystem(hessian)
-        blocks, curvatures = [axes], [reached]
+        sparse = np.count_nonzero(axes) <= DENSE_ABOVE * axes.size
+        turns = [(slice(len(axes)), scipy.sparse.csr_array(axes) if sparse else axes)]
+        # Imbalances are eigenvectors.
         imbalances = len(self.minimum.spectrum.imbalance)
-        blocks.append(np.eye(imbalances))
-        curvatures.append(np.full(imbalances, 2 * gamma))
+        curvatures = [reached, np.full(imbalances, 2 * gamma)]
         if self.silent:
             rank = frame.rank
             left_out = frame.turned(slope)[rank:, rank:]
@@ -162,11 +169,9 @@ class MeanSquare:
             silent = gamma * np.eye(sum(left_out.shape))
             silent[inputs:, :inputs], silent[:inputs, inputs:] = -left_out, -left_out.T
             values, axes = np.linalg.eigh(silent)
-            blocks += [np.eye(rank), axes]
             curvatures += [np.full(rank, 2 * gamma), values]
-        turned = scipy.sparse.block_diag(blocks, format="csr")
-        dense = turned.nnz > DENSE_ABOVE * np.prod(turned.shape)
-        return np.concatenate(curvatures), turned.toarray() if dense else turned
+            turns.append((slice(len(reached) + imbalances + rank, None), axes))
+        return np.concatenate(curvatures), tuple(turns)
 
     @cached_property
     def normal(self) -> Sparse:
@@ -244,6 +249,21 @@ class MeanSquare:
         )
 
     @cached_property
+    def _parts(self) -> list[tuple[Sparse, Sparse, Sparse, Sparse]]:
+        """Some rows and all from them on, as they are read and written: each pair of rows once."""
+        rows, inputs = self.reading.shape[0], self.frame.inputs
+        whole = max(1, min(MOMENTS // (rows * inputs), -(-rows // inputs // PARTS))) * inputs
+        return [
+            (
+                self.reading[start : start + whole],
+                self.reading[start:],
+                self.writing[:, start : start + whole],
+                self.writing[:, start:],
+            )
+            for start in range(0, rows, whole)
+        ]
+
+    @cached_property
     def unlearned(self) -> Indices:
         """Weights from learned units to outputs that are not, ``(m - r, r)``."""
         frame = self.frame
@@ -266,18 +286,20 @@ class MeanSquare:
     def scattered(self, moments: Array) -> Array:
         """``E[Delta G Delta']`` for second moments ``G``, in the coordinates of `normal`."""
         inputs, covariance = self.frame.inputs, self.covariance
-        reading, writing = self.reading, self.writing
-        rows = reading.shape[0]
         total = np.zeros_like(moments)
-        whole = max(1, MOMENTS // (rows * inputs)) * inputs
-        for start in range(0, rows, whole):
-            part = slice(start, start + whole)
-            forms = (reading @ (reading[part] @ moments).T).T
+        for reading, readings, writing, writings in self._parts:
+            forms = (readings @ (reading @ moments).T).T
             count = len(forms) // inputs
+            # Long axes last: few products of large matrices.
+            expected = covariance @ forms.reshape(count, inputs, -1)
+            expected = expected.reshape(-1, inputs) @ covariance
             forms = forms.reshape(count, inputs, -1, inputs).swapaxes(1, 2)
-            spread = self.quartic(forms) - covariance @ forms @ covariance
-            flat = spread.swapaxes(1, 2).reshape(count * inputs, rows)
-            total += writing[:, part] @ (writing @ flat.T).T
+            spread = self.quartic(forms).swapaxes(1, 2)
+            spread = spread - expected.reshape(spread.shape)
+            # Pairs within the part are there in both orders.
+            spread[:, :, :count] *= 0.5
+            half = writing @ (writings @ spread.reshape(count * inputs, -1).T).T
+            total += half + half.T
         if len(self.unlearned):
             self._add_unlearned(total, moments)
         if self.problem.label_noise.any():
@@ -347,14 +369,15 @@ class MeanSquare:
         Where the map of second moments has the eigenvalue 1, ``H Gamma + Gamma H`` is ``eta``
         times ``H Gamma H + E[Delta Gamma Delta'] / B``.
         """
-        curvatures, axes = self.modes
+        curvatures, turns = self.modes
         batch = self.problem.batch
         scale = np.sqrt(curvatures[:, np.newaxis] + curvatures)
         expected = np.outer(curvatures, curvatures) / scale**2
 
         def apply(vector: Array) -> Array:
             moments = vector.reshape(scale.shape)
-            back = _around(axes.T, self.scattered(_around(axes, moments / scale)))
+            found = self.scattered(_turned(turns, moments / scale))
+            back = _turned(tuple((place, turn.T) for place, turn in turns), found)
             changed = expected * moments + back / scale / batch
             return np.asarray(0.5 * (changed + changed.T)).ravel()
 
@@ -364,6 +387,16 @@ class MeanSquare:
 def _around(factor: Array | Sparse, moments: Array) -> Array:
     """``F X F'`` of a symmetric ``X``."""
     return np.asarray(factor @ (factor @ moments).T)
+
+
+def _turned(turns: Turns, moments: Array) -> Array:
+    """A symmetric matrix in other coordinates."""
+    for _ in range(2):
+        turned = moments.copy()
+        for place, turn in turns:
+            turned[place] = turn @ moments[place]
+        moments = turned.T
+    return moments
 
 
 def _pruned(matrix: Sparse) -> Sparse:

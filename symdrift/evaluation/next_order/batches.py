@@ -11,6 +11,9 @@ import numpy as np
 
 from symdrift.study.problem import Array
 
+AT_A_TIME = 2**22
+"""Products of shares that are held at a time."""
+
 Factor = tuple[str, str]
 """Name of a field and the letters of its axes, that of the samples left out."""
 
@@ -38,6 +41,26 @@ class Ensemble:
     def _pairs(self) -> Array:
         return self.shares.T @ self._weighted
 
+    @cached_property
+    def _by_moments(self) -> bool:
+        """Whether moments of the shares of two points are fewer than samples."""
+        samples, points = self.shares.shape
+        return bool(points**2 < samples)
+
+    @cached_property
+    def _moments(self) -> tuple[Array, Array]:
+        """Third and fourth moments, shapes ``(points^2, points)``, ``(points^2, points^2)``."""
+        points = self.shares.shape[1]
+        third, fourth = np.zeros((points**2, points)), np.zeros((points**2, points**2))
+        block = max(1, AT_A_TIME // points**2)
+        for start in range(0, len(self.shares), block):
+            part = slice(start, start + block)
+            shares = self.shares[part]
+            pairs = (shares[:, :, np.newaxis] * shares[:, np.newaxis]).reshape(-1, points**2)
+            third += pairs.T @ self._weighted[part]
+            fourth += (pairs.T * self.weights[part]) @ pairs
+        return third, fourth
+
     def mean(self, factors: list[tuple[Array, str]], result: str) -> Array:
         """Average over the samples of a product of fields.
 
@@ -55,17 +78,24 @@ class Ensemble:
             shared = [(self._pairs, "YZ"), _at(ordered[0], "Y"), _at(ordered[1], "Z")]
         elif len(ordered) == 3:
             # The largest is not needed in every sample: only what each point has of it.
-            product, axes = self._sampled(ordered[:2])
-            kept = np.tensordot(self._weighted, product, (0, 0))
+            product, axes = self._multiplied(ordered[:2])
+            weighted = self._moments[0] if self._by_moments else self._weighted
+            kept = np.tensordot(weighted, product, (0, 0))
             shared = [(kept, f"Y{axes}"), _at(ordered[2], "Y")]
         else:
-            first, last = self._sampled(ordered[:2]), self._sampled(ordered[2:])
-            shared = [(self.weights, "Z"), _at(first, "Z"), _at(last, "Z")]
+            first, last = self._multiplied(ordered[:2]), self._multiplied(ordered[2:])
+            if self._by_moments:
+                shared = [(self._moments[1], "YZ"), _at(first, "Y"), _at(last, "Z")]
+            else:
+                shared = [(self.weights, "Z"), _at(first, "Z"), _at(last, "Z")]
         return _product(shared, result)
 
-    def _sampled(self, factors: list[tuple[Array, str]]) -> tuple[Array, str]:
-        """A product of fields in every sample."""
+    def _multiplied(self, factors: list[tuple[Array, str]]) -> tuple[Array, str]:
+        """A product of two fields in every sample, or at every pair of points."""
         axes = "".join(dict.fromkeys("".join(own for _, own in factors)))
+        if self._by_moments:
+            pairs = _product([_at(factors[0], "Y"), _at(factors[1], "Z")], f"YZ{axes}")
+            return pairs.reshape(len(pairs) ** 2, *pairs.shape[2:]), axes
         arrays = [(np.tensordot(self.shares, field, 1), f"Z{own}") for field, own in factors]
         return _product(arrays, f"Z{axes}"), axes
 

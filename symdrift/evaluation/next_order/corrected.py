@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -43,7 +44,7 @@ ROUNDING = 1e-12
 def orders(
     problem: LearningProblem, method: str = "auto", longest: float = LONGEST
 ) -> Orders:
-    """Both orders of a problem, in natural units, without synaptic noise.
+    """Both orders of a problem, in natural units.
 
     Parameters
     ----------
@@ -56,25 +57,23 @@ def orders(
     Raises
     ------
     RequestError
-        When the minimum is refused, weights have synaptic noise, or it would take too long or too
-        much memory.
+        When the minimum is refused, or it would take too long or too much memory.
     """
-    if problem.synaptic_noise > 0:
-        raise RequestError(
-            "learning.synaptic_noise",
-            f"= {problem.synaptic_noise:g} must be 0 for the next order in the learning rate",
-        )
-    if method != "dense" and applies(problem) is None:
+    if method != "dense" and applies(replace(problem, synaptic_noise=0.0)) is None:
         return aligned_orders(problem, longest)
     # Shared axes need no SciPy, which takes longer to load than they take.
     from symdrift.evaluation.dense.landscape import in_units, minimum_of
 
     minimum = minimum_of(problem)
-    _require_affordable(problem, minimum.rank, longest)
+    silent = problem.hidden - minimum.rank if problem.synaptic_noise > 0 else 0
+    _require_affordable(problem, minimum.rank + min(silent, 1), longest)
     units = natural_units(problem.teacher, problem.input_covariance)
     minimum = in_units(minimum, units)
-    point = (minimum.first_layer, minimum.second_layer)
-    return general_orders(expand(units.problem(problem), point))
+    followed = ((0, min(silent, 1)), (0, 0))
+    point = (
+        np.pad(minimum.first_layer, followed), np.pad(minimum.second_layer, followed[::-1])
+    )  # fmt: skip
+    return general_orders(expand(units.problem(problem), point), silent)
 
 
 def mean_gram_change(problem: LearningProblem) -> Array | None:
@@ -126,13 +125,13 @@ def mean_gram_change(problem: LearningProblem) -> Array | None:
     return np.asarray(crossed + crossed.T)
 
 
-def _require_affordable(problem: LearningProblem, rank: int, longest: float) -> None:
+def _require_affordable(problem: LearningProblem, units: int, longest: float) -> None:
     outputs, inputs = problem.teacher.shape
     noise = noise_node_count(int(np.count_nonzero(problem.label_noise)))
-    size = normal_directions(inputs, outputs, rank)
+    size = normal_directions(inputs, outputs, units)
     require_affordable(
-        expansion_cost(inputs, outputs, rank, problem.inputs.node_count * noise),
-        f"{inputs} inputs, {outputs} outputs and {rank} active hidden units, {size} normal "
+        expansion_cost(inputs, outputs, units, problem.inputs.node_count * noise),
+        f"{inputs} inputs, {outputs} outputs and {units} hidden units that move, {size} normal "
         "directions,",
         "with samples about 60 directions are possible, with Gaussian inputs up to 6 inputs, and "
         "more where teacher and inputs share their axes; leave --order out",
@@ -148,7 +147,6 @@ def corrections(
     Parameters
     ----------
     problem : LearningProblem
-        Without synaptic noise.
     evaluation : Evaluation
         Of this problem.
     longest : float
@@ -159,7 +157,9 @@ def corrections(
     RequestError
         As for `orders`.
     """
-    found = orders(problem, evaluation.method, longest)
+    # With synaptic noise an evaluation is by full matrices also where axes are shared.
+    method = "auto" if problem.synaptic_noise > 0 else evaluation.method
+    found = orders(problem, method, longest)
     units = natural_units(problem.teacher, problem.input_covariance)
     # A rate in natural units is the rate over the factor of the curvature, and so is 1 / c.
     per_rate = 1 / units.curvature
@@ -170,12 +170,13 @@ def corrections(
     excess, variance = found.excess_loss, found.weight_variance
     loss = evaluation.minimum.loss * units.loss
     by_plane = evaluation.quantities == "all"
+    hidden = problem.hidden if problem.synaptic_noise > 0 else evaluation.minimum.rank
     return Corrections(
         minimum=MinimumCorrections(excess[0] / loss * per_rate),
         fluctuation=FluctuationCorrections(
             relative(*variance, variance[0]), relative(*excess, excess[0])
         ),
-        drift=_of_drift(found, relative) if by_plane else None,
+        drift=_of_drift(found, hidden, relative) if by_plane else None,
         stimuli=tuple(
             _of_stimulus(stimulus, found, relative) for stimulus in units.problem(problem).stimuli
         ),
@@ -183,15 +184,19 @@ def corrections(
 
 
 def _of_drift(
-    found: Orders, relative: Callable[[float, float, float], float | None]
+    found: Orders, hidden: int, relative: Callable[[float, float, float], float | None]
 ) -> DriftCorrections:
+    """Of the planes of active units and all that they turn into."""
     rank = len(found.first_layer.leading)
-    planes = moving_planes(rank, rank)
-    places = tuple(np.array(planes, dtype=int).reshape(-1, 2).T - 1)
+    planes = moving_planes(rank, hidden)
     largest = float(found.variances.leading.max(initial=0.0))
-    steady, later = (part[places].tolist() for part in found.mean_rotation)
+    steady, later = found.mean_rotation
+    # Into silent units nothing turns steadily.
     mean_rotation = tuple(
-        relative(a, b, float(np.sqrt(largest))) for a, b in zip(steady, later, strict=True)
+        relative(steady[i - 1, j - 1], later[i - 1, j - 1], float(np.sqrt(largest)))
+        if j <= rank
+        else None
+        for i, j in planes
     )
     if found.covariance is None:
         pairs = zip(*(part.tolist() for part in found.variances), strict=True)

@@ -8,6 +8,7 @@ import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.next_order.batches import Ensemble, batch_means
+from symdrift.evaluation.next_order.direct_noise import direct_rotation, fluctuating
 from symdrift.evaluation.next_order.one_step import (
     Samples,
     Slice,
@@ -50,8 +51,9 @@ class Expansion:
     ----------
     slice_ : Slice
     stationary : Stationary
+        By gradient noise: what synaptic noise adds is ``varsigma^2 / (2 eta h)``.
     excess_loss : (float, float)
-        At ``eta`` and ``eta^2``.
+        At ``eta`` and ``eta^2``, of the same.
     rotation : Rotation
     """
 
@@ -67,10 +69,10 @@ def expand(problem: LearningProblem, point: tuple[Array, Array]) -> Expansion:
     Parameters
     ----------
     problem : LearningProblem
-        In units in which its numbers are about 1, without synaptic noise.
+        In units in which its numbers are about 1.
     point : (Array, Array)
-        Weights ``W*`` and ``U*`` at the minimum, of the active hidden units alone, in the same
-        units.  Silent ones stay silent: without a weight they have no gradient.
+        Weights ``W*`` and ``U*`` at the minimum, of the active hidden units, in the same units.
+        Silent ones have no gradient; with synaptic noise they may follow.
     """
     slice_, points, ensemble, gamma = _leading(problem, point)
     average, curvatures, batch = _average_samples(problem), slice_.curvatures, problem.batch
@@ -88,11 +90,15 @@ def expand(problem: LearningProblem, point: tuple[Array, Array]) -> Expansion:
         )
     )
     poisson = poisson_function(slice_, means, stationary)
+    synaptic = problem.synaptic_noise / problem.learning_rate**3
+    turning = rotation(
+        slice_, poisson, fluctuating(stationary, curvatures, synaptic), fields, ensemble, batch
+    ).driven(slice_.generators, direct_rotation(slice_, poisson, stationary, synaptic))
     return Expansion(
         slice_,
         stationary,
         (0.5 * float(curvatures @ np.diagonal(stationary.covariance)), float(following)),
-        rotation(slice_, poisson, stationary, fields, ensemble, batch),
+        turning,
     )
 
 

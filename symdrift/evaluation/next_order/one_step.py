@@ -129,9 +129,12 @@ def slice_at(rule: Rule, point: tuple[Array, ...], samples: Samples, hidden: int
     samples : Samples
         Exact to the second degree, which the expected update needs.
     hidden : int
-        Hidden units ``p``, all of them active.
+        Hidden units ``p``.  Active ones come first; planes of two silent ones move no weight and
+        are left out.
     """
     rows, columns = np.triu_indices(hidden, 1)
+    active = np.count_nonzero(point[0].any(axis=1))
+    rows, columns = rows[rows < active], columns[rows < active]
     places = np.arange(len(rows))
     generators = np.zeros((len(rows), hidden, hidden))
     generators[places, rows, columns], generators[places, columns, rows] = 1.0, -1.0

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from symdrift.evaluation.next_order.expansion import Expansion
+from symdrift.evaluation.result import moving_planes
 from symdrift.study.problem import Array
 
 
@@ -28,13 +29,16 @@ class Orders:
     Attributes
     ----------
     weight_variance, excess_loss : (float, float)
-        At ``eta`` and ``eta^2``; the variance is about the mean weights.
+        By gradient noise, at ``eta`` and ``eta^2``; the variance is about the mean weights.  That
+        by synaptic noise, ``varsigma^2 / (2 eta) tr H^-1``, is of order ``eta^2`` beside it, and
+        an evaluation prints it at leading order already.
     first_layer : Pair
         Mean of ``W`` where the hidden layer does not turn, at 1 and ``eta``, shape ``(r, n)``.
     spread : Array
         ``E[(W - E W)' (W - E W)]`` at ``eta``, shape ``(n, n)``.
     variances : Pair
-        Of the rotation in each plane, at ``eta^3`` and ``eta^4``, shape ``(planes,)``.
+        Of the rotation in each plane that moves, at ``eta^3`` and ``eta^4``, shape ``(planes,)``:
+        with synaptic noise in those of an active and a silent unit too.
     covariance : Pair or None
         Between planes too, shape ``(planes, planes)``; ``None`` where they turn independently.
     mean_rotation : Pair
@@ -79,26 +83,55 @@ class Orders:
         return Pair(leading @ still, following @ still + leading @ shift)
 
 
-def general_orders(expansion: Expansion) -> Orders:
-    """Those of a problem that has been expanded."""
+def general_orders(expansion: Expansion, silent: int = 0) -> Orders:
+    """Those of a problem that has been expanded.
+
+    Parameters
+    ----------
+    expansion : Expansion
+        With one silent hidden unit where there is any that moves.
+    silent : int
+        Of them there are so many.
+    """
     slice_, stationary, rotation = expansion.slice_, expansion.stationary, expansion.rotation
-    still = slice_.point[0]
-    axes = slice_.normal[: still.size].T.reshape(-1, *still.shape)
-    covariance = stationary.covariance
-    leading, following = rotation.covariance
+    rank = int(np.count_nonzero(slice_.point[0].any(axis=1)))
+    still = slice_.point[0][:rank]
+    axes = slice_.normal[: slice_.point[0].size].T.reshape(-1, *slice_.point[0].shape)
+    leading, following = (_of_all_planes(part, rank, silent) for part in rotation.covariance)
+    turning = (np.tensordot(part, slice_.generators, 1) for part in rotation.mean)
     return Orders(
         weight_variance=(
-            float(np.trace(covariance)),
+            float(np.trace(stationary.covariance)),
             float(np.trace(stationary.second) - stationary.mean @ stationary.mean),
         ),
         excess_loss=expansion.excess_loss,
-        first_layer=Pair(still, np.tensordot(stationary.mean, axes, 1)),
-        spread=np.einsum("dki,de,ekj->ij", axes, covariance, axes, optimize=True),
+        first_layer=Pair(still, np.tensordot(stationary.mean, axes, 1)[:rank]),
+        spread=np.einsum("dki,de,ekj->ij", axes, stationary.covariance, axes, optimize=True),
         variances=Pair(np.diagonal(leading), np.diagonal(following)),
         covariance=Pair(leading, following),
-        mean_rotation=Pair(*(np.tensordot(part, slice_.generators, 1) for part in rotation.mean)),
-        decay=Pair(*rotation.decay),
-    )
+        mean_rotation=Pair(*(part[:rank, :rank] for part in turning)),
+        decay=Pair(*(
+            decay[:rank, :rank]
+            + (0.5 * (silent - 1) * _into_silent(covariance, rank) if silent > 1 else 0.0)
+            for decay, covariance in zip(rotation.decay, rotation.covariance, strict=True)
+        )),
+    )  # fmt: skip
+
+
+def _of_all_planes(covariance: Array, rank: int, silent: int) -> Array:
+    """With every silent unit in the place of the one that is there; different ones turn apart."""
+    places = {plane: k for k, plane in enumerate(moving_planes(rank, rank + min(silent, 1)))}
+    planes = moving_planes(rank, rank + silent)
+    own = np.array([places[i, min(j, rank + 1)] for i, j in planes], dtype=int)
+    unit = np.array([max(j - rank, 0) for _, j in planes], dtype=int)
+    together = (unit[:, np.newaxis] == unit).astype(float)
+    return np.asarray(covariance[np.ix_(own, own)] * together)
+
+
+def _into_silent(covariance: Array, rank: int) -> Array:
+    """Of the planes of the active units and the silent one, shape ``(r, r)``."""
+    own = [k for k, (_, j) in enumerate(moving_planes(rank, rank + 1)) if j > rank]
+    return np.asarray(covariance[np.ix_(own, own)])
 
 
 def at(matrices: Pair, vector: Array) -> tuple[float, float]:

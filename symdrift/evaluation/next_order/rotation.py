@@ -59,6 +59,15 @@ class Rotation:
     covariance: tuple[Array, Array]
     decay: tuple[Array, Array]
 
+    def driven(self, generators: Array, covariance: tuple[Array, Array]) -> Rotation:
+        """With independent rotations of a covariance at ``eta^3`` and ``eta^4`` beside it."""
+        more = [_decay(generators, part) for part in covariance]
+        return Rotation(
+            self.mean,
+            (self.covariance[0] + covariance[0], self.covariance[1] + covariance[1]),
+            (self.decay[0] + more[0], self.decay[1] + more[1]),
+        )
+
 
 def increments(
     slice_: Slice, poisson: PoissonFunction, stationary: Stationary, fields: Mapping[str, Array]

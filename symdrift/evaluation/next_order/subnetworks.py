@@ -10,6 +10,9 @@ with ``q(T)`` for that with others ``T``, and ``M`` others in all,
 
 Axes of the same kind, with equal eigenvalues, are counted and not told apart, so that the work
 grows with the number of different kinds only, as its fourth power.
+
+Into silent hidden units axes turn by synaptic noise alone, and one other axis at a time has a part
+in it.
 """
 
 from __future__ import annotations
@@ -39,6 +42,7 @@ from symdrift.evaluation.next_order.expansion import (
     noise_node_count,
 )
 from symdrift.evaluation.next_order.orders import Orders, Pair, general_orders
+from symdrift.evaluation.result import moving_planes
 from symdrift.evaluation.units import natural_units
 from symdrift.inputs import Gaussian
 from symdrift.inputs.distribution import gaussian_node_count
@@ -93,7 +97,7 @@ class Kind:
 
 
 def aligned_orders(problem: LearningProblem, longest: float = LONGEST) -> Orders:
-    """Both orders of an aligned problem with Gaussian inputs, without synaptic noise.
+    """Both orders of an aligned problem with Gaussian inputs.
 
     Parameters
     ----------
@@ -121,6 +125,15 @@ def aligned_orders(problem: LearningProblem, longest: float = LONGEST) -> Orders
     pairs = [tuple(sorted((places[active[i]], places[active[j]])))
              for i, j in zip(rows, columns, strict=True)]  # fmt: skip
     turned = np.array([sums.of(pair) for pair in pairs]).reshape(-1, 2)
+    decay = single[active, 2:]
+    silent = problem.hidden - len(active) if problem.synaptic_noise > 0 else 0
+    if silent:
+        into = _Sums(network, _silent_numbers, (0, 1, 0))
+        leaving = np.array([into.of((places[axis],)) for axis in active])
+        decay = decay + 0.5 * silent * leaving
+        own = dict(zip(moving_planes(len(active), len(active)), turned, strict=True))
+        planes = moving_planes(len(active), problem.hidden)
+        turned = np.array([own.get((i, j), leaving[i - 1]) for i, j in planes])
     still = np.zeros((len(active), len(active)))
     return Orders(
         weight_variance=(whole[0], whole[1]),
@@ -130,7 +143,7 @@ def aligned_orders(problem: LearningProblem, longest: float = LONGEST) -> Orders
         variances=Pair(turned[:, 0], turned[:, 1]),
         covariance=None,
         mean_rotation=Pair(still, still),
-        decay=Pair(np.diag(single[active, 2]), np.diag(single[active, 3])),
+        decay=Pair(np.diag(decay[:, 0]), np.diag(decay[:, 1])),
     )
 
 
@@ -329,13 +342,14 @@ class _Small:
         """Which of the axes the hidden units learn."""
         return [place for place, axis in enumerate(self.axes) if axis.learned > 0]
 
-    def problem(self) -> tuple[LearningProblem, tuple[Array, Array]]:
+    def problem(self, silent: int = 0) -> tuple[LearningProblem, tuple[Array, Array]]:
         """Its problem, some axes being learned, with ``W*`` and ``U*`` of the hidden units."""
         axes, learned = self.axes, self.learned
         variances = [axis.variance for axis in axes if axis.variance is not None]
         noise = [axis.noise for axis in axes if axis.noise is not None]
         units = range(len(learned))
-        first, second = np.zeros((len(units), len(variances))), np.zeros((len(noise), len(units)))
+        hidden = len(units) + silent
+        first, second = np.zeros((hidden, len(variances))), np.zeros((len(noise), hidden))
         first[units, learned] = second[learned, units] = np.sqrt(
             [axes[place].learned for place in learned]
         )
@@ -343,7 +357,7 @@ class _Small:
         np.fill_diagonal(teacher, [axis.gain for axis in axes])
         problem = replace(
             self.network.problem,
-            hidden=len(learned),
+            hidden=hidden,
             inputs=Gaussian(np.diag(variances)),
             teacher=teacher,
             label_noise=np.array(noise),
@@ -375,6 +389,21 @@ def _numbers(small: _Small) -> Numbers:
     planes = itertools.combinations(learned, 2)
     for (i, j), variances in zip(planes, np.transpose(orders.variances), strict=True):
         found[min(own[i], own[j]), max(own[i], own[j])][:] = variances
+    return found
+
+
+def _silent_numbers(small: _Small) -> Numbers:
+    """Of each axis both orders of the variance of its rotation into a silent hidden unit."""
+    found: Numbers = {(kind,): np.zeros(2) for kind in small.own}
+    if not small.learned:
+        return found
+    variances = general_orders(expand(*small.problem(1)), 1).variances
+    silent = len(small.learned) + 1
+    for (unit, other), pair in zip(
+        moving_planes(silent - 1, silent), np.transpose(variances), strict=True
+    ):
+        if other == silent:
+            found[small.own[small.learned[unit - 1]],][:] = pair
     return found
 
 
