@@ -422,10 +422,10 @@ def test_a_budget_that_a_busy_machine_uses_up_names_the_least_at_its_speed(
     with pytest.raises(RequestError, match=r"used up .*; give it more time"):
         validate_limit(BOTTLENECK, 1, budget=1e-3)
     with pytest.raises(RequestError, match=r"5 s is too little: .* --budget \d+s") as refusal:
-        validate_limit(SPREAD, budget=5.0)
+        validate_limit(replace(SPREAD, learning_rate=2e-5), budget=5.0)
     least = float(re.findall(r"--budget (\d+)s", str(refusal.value))[0])
-    # A hundred seconds on two quiet cores; processors differ, and others may use them.
-    assert 10 < least < 5000
+    # Half a minute on two quiet cores; processors differ, and others may use them.
+    assert 6 < least < 2000
 
 
 @pytest.mark.slow

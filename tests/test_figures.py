@@ -427,6 +427,6 @@ def test_the_error_along_a_line_is_that_of_its_points() -> None:
     exact = [evaluate(each, order=2).expected_error(column) for each, _ in found]
     assert error[::2] == pytest.approx(exact[::2], rel=1e-9)
     assert error == pytest.approx(exact, rel=0.05)
-    large = replace(given, synaptic_noise=1e-12)
+    large = read_study("digits").problem()
     unknown = bands.expected_errors(decays[:1], [(large, evaluate(large))], [column])[column]
     assert unknown == pytest.approx(evaluate(large).validity.expected_error)

@@ -126,7 +126,8 @@ def rendered(figure: Figure, suffix: str, style: Mapping[RcKeyType, Any] = STYLE
     """Bytes of a figure in the format of one of `SUFFIXES`; they depend on its content only."""
     content = BytesIO()
     with drawing(style):
-        _settle(figure)
+        if suffix != ".png":
+            _settle(figure)
         figure.savefig(content, format=suffix[1:], metadata=_METADATA[suffix], dpi=150)
     return _numbered(content.getvalue()) if suffix == ".svg" else content.getvalue()
 
@@ -134,7 +135,7 @@ def rendered(figure: Figure, suffix: str, style: Mapping[RcKeyType, Any] = STYLE
 def _settle(figure: Figure) -> None:
     """Lay a figure out for good, on places that are written alike wherever it is drawn.
 
-    Files have six decimals of a point.  Widths of letters are multiples of 1/64 point, so that half
+    Drawings in vectors have six decimals of a point.  Widths of letters are multiples of 1/64 point, so that half
     of all places would lie in the middle between two of these, where the last digits of the layout,
     which processors compute differently, decide.
     """
