@@ -11,10 +11,11 @@ of a sample, or the free row or column of the monomial; a trace is a strand with
 
 from __future__ import annotations
 
+import operator
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, reduce
 from itertools import combinations, product
 from typing import Any
 
@@ -142,6 +143,43 @@ class TracePolynomial:
     def constant(self) -> Any:
         """What stands without matrices and vectors in a scalar."""
         return self.terms.get((), 0 * self.sizes.inputs)
+
+    def written_out(
+        self, matrices: Mapping[str, Any], vectors: Sequence[Any], number: Callable[[Any], Any]
+    ) -> Any:
+        """The polynomial in given matrices, explicit ones or symbols.
+
+        Parameters
+        ----------
+        matrices : Mapping of str to matrix
+            By letter; that of the empty word is the identity.
+        vectors : sequence of matrix
+            Input and label noise of the first sample, then those of the next.
+        number : callable
+            What a coefficient is among the numbers of the matrices.
+        """
+
+        @cache
+        def strand(left: int, word: str, right: int) -> Any:
+            factors = [vectors[left].T] if _is_sample(left) else []
+            factors += [matrices[letter] for letter in word]
+            factors += [vectors[right]] if _is_sample(right) else []
+            return reduce(operator.matmul, factors) if factors else matrices[""]
+
+        total = None
+        for monomial, coefficient in self.terms.items():
+            value, factors = number(coefficient), []
+            for left, word, right in monomial:
+                part = strand(left, word, right)
+                if left == TRACE:
+                    value = value * part.trace()
+                elif left != ROW and right != COLUMN:
+                    value = value * part[0, 0]
+                else:
+                    factors.append(part)
+            term = value * reduce(operator.matmul, factors) if factors else value
+            total = term if total is None else total + term
+        return total
 
     def mean(self) -> TracePolynomial:
         """Average over independent Gaussian samples, in batches."""
@@ -322,7 +360,7 @@ def _both_ways(pairs: Iterable[tuple[End, End]]) -> dict[End, End]:
     return {a: b for pair in pairs for a, b in (pair, pair[::-1])}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _product(first: Monomial, second: Monomial) -> Pieces:
     left, right = _place(first, COLUMN), _place(second, ROW)
     if left is None or right is None:
@@ -333,21 +371,21 @@ def _product(first: Monomial, second: Monomial) -> Pieces:
     return _joined(strands, _both_ways([(left, right + 2 * len(first))]))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _transposed(monomial: Monomial) -> Pieces:
     turned = {ROW: COLUMN, COLUMN: ROW}
     ordered, sign = _ordered(_renamed(monomial, lambda end: turned.get(end, end)))
     return ordered, sign, 0
 
 
-@lru_cache(maxsize=None)
+@cache
 def _traced(monomial: Monomial) -> Pieces:
     row, column = _place(monomial, ROW), _place(monomial, COLUMN)
     assert row is not None and column is not None
     return _joined(monomial, _both_ways([(row, column)]))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _samples_in_order(monomial: Monomial) -> Pieces:
     """Samples counted in the order in which they stand, so that equal means are found once."""
     numbers: dict[int, int] = {}
@@ -375,7 +413,7 @@ def _pairings(ends: Sequence[End]) -> Iterator[tuple[tuple[End, End], ...]]:
             yield ((first, partner), *rest)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _mean(monomial: Monomial) -> tuple[tuple[Monomial, int, int, int, int], ...]:
     """Sum over all pairings of equal vectors: Wick's rule.
 

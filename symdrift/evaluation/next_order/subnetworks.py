@@ -25,6 +25,7 @@ import numpy as np
 from symdrift.evaluation.closed_form import active_axes, align, rank
 from symdrift.evaluation.closed_form.alignment import Alignment
 from symdrift.evaluation.closed_form.formulas import singular_values
+from symdrift.evaluation.next_order.alike_axes import alike_orders
 from symdrift.evaluation.next_order.cost import LONGEST, Cost, expansion_cost, require_affordable
 from symdrift.evaluation.next_order.expansion import (
     expand,
@@ -103,6 +104,8 @@ def aligned_orders(problem: LearningProblem, longest: float = LONGEST) -> Orders
         When the minimum is refused, or the network has too many different axes.
     """
     network = _Network.of(problem)
+    if (whole := network.alike) is not None:
+        return whole
     _require_affordable(network.kinds, network.counts, longest)
     sums = _Sums(network, _numbers, OTHERS)
     whole = sums.of(())
@@ -180,6 +183,21 @@ class _Network:
             gains=alignment.gains, inputs=inputs, outputs=outputs, hidden=natural.hidden,
         )  # fmt: skip
         return cls(natural, alignment, values, *_kinds(alignment, values))
+
+    @property
+    def alike(self) -> Orders | None:
+        """Both orders where all axes are of one kind and learned: a closed form."""
+        kind = self.kinds[0]
+        if len(self.kinds) > 1 or not kind.learned or kind.variance is None or kind.noise is None:
+            return None
+        return alike_orders(
+            self.alignment.input_axes,
+            input_variance=kind.variance,
+            gain=kind.gain,
+            label_noise=kind.noise,
+            weight_decay=self.problem.weight_decay,
+            batch=self.problem.batch,
+        )
 
     @property
     def counts(self) -> Counter[int]:

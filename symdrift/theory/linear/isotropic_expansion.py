@@ -9,7 +9,7 @@ polynomial in ``F``, ``D`` and the vectors of a sample, the same for every ``n``
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import product
@@ -67,14 +67,23 @@ class Ring:
         letters = "".join(words)
         return self._inverses[tuple(letters.count(letter) for letter in LETTERS)]
 
-    def expression(self, value: Any, curvatures: dict[str, Any]) -> sp.Expr:
-        """As a SymPy expression in lowest terms."""
-        one = self._context.constant(1)
+    def sums(self, curvatures: Mapping[str, Any]) -> list[Any]:
+        """What the generators of inverses are the inverses of."""
         own = [curvatures[letter] for letter in LETTERS]
-        sums = [
-            sum((k * one * h for k, h in zip(count, own, strict=True)), 0 * one)
+        return [
+            sum((k * h for k, h in zip(count, own, strict=True) if k), self._context.constant(0))
             for count in self._sums
         ]
+
+    def at(self, value: Any, inputs: int, root: sp.Rational) -> sp.Rational:
+        """A coefficient of one step as a number; it has no mean in it and no curvature."""
+        given = (inputs, 1, 1, flint.fmpq(root.p, root.q), *[0] * len(self._sums))
+        found = value(*given)
+        return sp.Rational(int(found.p), int(found.q))
+
+    def expression(self, value: Any, sums: list[Any]) -> sp.Expr:
+        """As a SymPy expression in lowest terms."""
+        one = self._context.constant(1)
         degrees = [max(int(degree), 0) for degree in value.degrees()[self._plain :]]
         groups: dict[tuple[int, ...], dict[tuple[int, ...], Any]] = {}
         for exponents, coefficient in value.terms():
@@ -253,20 +262,20 @@ class IsotropicExpansion:
             left = left - self._at(part.change(noise, 2), 2).mean()
         return solution, left.of_degree(0)
 
-    def stationary(self, function: Series, start: int) -> tuple[Any, Any]:
-        """Stationary mean of a scalar at some power of ``epsilon``, and at the second after it.
+    def stationary(self, function: Series) -> dict[int, Any]:
+        """Stationary means of a scalar, by their power of ``epsilon``, up to its highest.
 
-        It has nothing at lower powers, and ``<(L_0 + epsilon L_1 + epsilon^2 L_2) g> = 0`` takes
-        each power to the next.
+        ``<(L_0 + epsilon L_1 + epsilon^2 L_2 + ...) g> = 0``, with the ``g`` of ``L_0 g``, takes
+        what a power leaves to the next ones.
         """
-        first, second, third = (self._at(function, start + k) for k in range(3))
-        solution, leading = self.solve(first)
-        expected = self.generator(solution, 4)
-        following, _ = self.solve(second - self._at(expected, 3))
-        _, mean = self.solve(
-            third - self._at(expected, 4) - self._at(self.generator(following, 3), 3)
-        )
-        return leading.constant(), mean.constant()
+        means, left = {}, function
+        for power in range(min(function.terms, default=0), function.highest + 1):
+            solution, mean = self.solve(self._at(left, power))
+            means[power] = mean.constant()
+            expected = self.generator(solution, 2 + function.highest - power)
+            later = {k: term for k, term in expected.terms.items() if k > 2}
+            left = left - Series(later, expected.highest).shifted(power - 2)
+        return means
 
     def increments(self, poisson: Series, highest: int) -> Series:
         """``log(exp(-Phi(n)) exp(Xi) exp(Phi(n')))``."""
@@ -299,37 +308,46 @@ class IsotropicExpansion:
 
     def expression(self, value: Any) -> sp.Expr:
         """A coefficient as an expression in `REDUCED_VALUE` and `REDUCED_NOISE`."""
-        return self.ring.expression(value, self.curvatures)
+        return self.ring.expression(value, self._sums)
 
-    def _orders(self, function: Series, start: int) -> Orders:
-        leading, following = self.stationary(function, start)
-        return self.expression(leading), self.expression(following)
+    @cached_property
+    def _sums(self) -> list[Any]:
+        return self.ring.sums(self.curvatures)
+
+    def _means(self, function: Series) -> dict[int, sp.Expr]:
+        return {k: self.expression(mean) for k, mean in self.stationary(function).items()}
+
+    def _orders(self, function: Series) -> Orders:
+        """Means at the highest power but one, and at the highest."""
+        means = self._means(function)
+        return means[function.highest - 2], means[function.highest]
 
     @cached_property
     def excess_loss(self) -> Orders:
         """At ``eta`` and ``eta^2``."""
         error = self._rule.error(self._weights, *self._sample)
         loss: Series = self._rule.loss(self._weights, error, _trace)
-        return self._orders(loss.mapped(TracePolynomial.mean), 2)
+        above = {k: term.mean() for k, term in loss.terms.items() if k > 0}
+        return self._orders(Series(above, 4))
 
     @cached_property
     def mean_deviation(self) -> sp.Expr:
         """``<F>`` at ``eta``, a multiple of the identity."""
-        both, _, _ = self.deviations
-        return self._orders(Series({1: both.trace()}, 1), 0)[1] / INPUTS
+        both = self.deviations[0]
+        return self._means(Series({1: both.trace()}, 2))[2] / INPUTS
 
     @cached_property
     def spread(self) -> sp.Expr:
         """``E[(W - E W)' (W - E W)]`` at ``eta``, a multiple of the identity."""
         first, _ = self.layers
-        leading, _ = self.stationary(Series({2: (first.T @ first).trace()}, 2), 2)
-        return REDUCED_VALUE * self.expression(leading) / INPUTS
+        (leading,) = self._means(Series({2: (first.T @ first).trace()}, 2)).values()
+        return REDUCED_VALUE * leading / INPUTS
 
     @cached_property
     def weight_variance(self) -> Orders:
         """About the mean weights, at ``eta`` and ``eta^2``."""
         squares = sum((layer.T @ layer).trace() for layer in self.layers)
-        leading, following = self._orders(Series({2: squares}, 2), 2)
+        leading, following = self._orders(Series({2: squares}, 4))
         shift = 2 * INPUTS * self.mean_deviation**2
         return REDUCED_VALUE * leading, REDUCED_VALUE * (following - shift)
 
@@ -349,7 +367,7 @@ class IsotropicExpansion:
             ).mean()
             for power in (6, 7, 8)
         }
-        leading, following = self._orders(Series(squares, 8), 6)
+        leading, following = self._orders(Series(squares, 8))
         entries = INPUTS * (INPUTS - 1)
         return leading / entries, following / entries
 
@@ -368,15 +386,19 @@ class IsotropicExpansion:
         return leading, following - self.expression(coupled.constant()) / INPUTS
 
     @cached_property
-    def unbalanced(self) -> Orders:
-        """What one step expects to add to the squared weights: zero, where they are stationary."""
+    def growth(self) -> dict[int, sp.Expr]:
+        """What one step expects to add to the squared weights, power by power: zero, as they are.
+
+        It is found from the updates alone, without the new deviation.
+        """
         updates = self._rule.update(self._weights, *self._sample)
         crossed = sum(
             2 * _trace(weights.T @ update).shifted(2)
             for weights, update in zip(self._weights, updates, strict=True)
         )
         squares = sum(_trace(update.T @ update).shifted(4) for update in updates)
-        return self._orders((crossed + squares).mapped(TracePolynomial.mean), 4)
+        expected = (crossed + squares).mapped(TracePolynomial.mean)
+        return self._means(Series(expected.terms, 6))
 
 
 def _trace(series: Series) -> Series:
