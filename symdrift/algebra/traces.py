@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from typing import Any
 
 from symdrift.algebra.series import Series
@@ -58,8 +58,9 @@ class Sizes:
 class TracePolynomial:
     """A scalar, vector or matrix, as its monomials have a free row, a free column, or both.
 
-    Lower-case letters of a word are symmetric matrices, capitals antisymmetric ones.  Factors of a
-    product that have samples are different factors of the same step.
+    Lower-case letters of a word are symmetric matrices, capitals antisymmetric ones.  A column
+    times a row is of one sample; other factors that have samples have different ones of a batch,
+    which may be the same.
 
     Parameters
     ----------
@@ -270,6 +271,10 @@ def _is_sample(end: int) -> bool:
     return 0 <= end < COLUMN
 
 
+def _end(strand: Strand, side: int) -> int:
+    return strand[2] if side else strand[0]
+
+
 def _odd(word: str) -> bool:
     return sum(letter.isupper() for letter in word) % 2 == 1
 
@@ -321,7 +326,7 @@ def _joined(strands: Sequence[Strand], partners: Mapping[End, End]) -> Pieces:
         for side in (0, 1):
             if place not in passed and 2 * place + side not in partners:
                 word, last = followed(2 * place + side)
-                found.append((strand[2 * side], word, strands[last // 2][2 * (last % 2)]))
+                found.append((_end(strand, side), word, _end(strands[last // 2], last % 2)))
     for place in range(len(strands)):
         if place not in passed:
             word, _ = followed(2 * place)
@@ -425,10 +430,10 @@ def _mean(monomial: Monomial) -> tuple[tuple[Monomial, int, int, int, int], ...]
     tuple of (monomial, traces of the identity, powers of 1 / B, powers of the noise, times)
     """
     ends = {
-        2 * place + side: strand[2 * side]
+        2 * place + side: _end(strand, side)
         for place, strand in enumerate(monomial)
         for side in (0, 1)
-        if _is_sample(strand[2 * side])
+        if _is_sample(_end(strand, side))
     }
     kinds = [[end for end, vector in ends.items() if vector % 2 == kind] for kind in (0, 1)]
     if any(len(own) % 2 for own in kinds):
@@ -465,7 +470,7 @@ def _inserted(
     for place, (left, word, right) in enumerate(monomial):
         at = [letter for letter, _ in cuts[place]]
         edges = [-1, *at, len(word)]
-        parts = [word[a + 1 : b] for a, b in zip(edges, edges[1:], strict=False)]
+        parts = [word[a + 1 : b] for a, b in pairwise(edges)]
         start = len(strands)
         if left == TRACE and at:
             # The last part goes on at the first.
@@ -478,9 +483,7 @@ def _inserted(
             before = [start + k for k in range(len(at))]
             following = [start + k + 1 for k in range(len(at))]
             ends = [left, *[ROW] * (2 * len(at)), right]
-            strands += [
-                (ends[2 * k], part, ends[2 * k + 1]) for k, part in enumerate(parts)
-            ]
+            strands += [(ends[2 * k], part, ends[2 * k + 1]) for k, part in enumerate(parts)]
         for k, (_, own) in enumerate(cuts[place]):
             ties.append((2 * before[k] + 1, own, 2 * following[k]))
     partners: dict[End, End] = {}

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from fractions import Fraction
+from collections.abc import Iterator
 from typing import Any
 
 import sympy as sp
 
 from symdrift.algebra.forms import Simplified, partial_fractions, simplify_by, substitute
-from symdrift.algebra.rational import is_zero
+from symdrift.algebra.rational import cancel
 from symdrift.algebra.series import Series, exponential
 from symdrift.algebra.traces import TracePolynomial
-from symdrift.derivation.chapter import Given, holds, step, vanishes
+from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import GRADIENT, MINIMUM_POINT, SIZE
 from symdrift.rules.linear import TwoLayerLinear
 from symdrift.theory.drift import PLANE_VARIANCE
 from symdrift.theory.examples import Examples
-from symdrift.theory.fluctuation import EXCESS
 from symdrift.theory.linear.aligned import renaming
 from symdrift.theory.linear.isotropic_expansion import (
     LETTERS,
@@ -35,15 +33,15 @@ VALUE, VARIANCE, GAIN, LABEL_NOISE = (
 )
 DEVIATION, NEXT_DEVIATION = (sp.MatrixSymbol(f"n_{name}", SIZE, 1) for name in ("old", "new"))
 TURN_OF_WEIGHTS = sp.MatrixSymbol("turn_of_weights", SIZE, SIZE)
-LAYERS = [sp.MatrixSymbol(f"{name}_alike", INPUTS, INPUTS) for name in ("W", "U")]
+LAYERS = [sp.MatrixSymbol(f"{name}_alike", INPUTS, INPUTS) for name in ("first", "second")]
 BOTH, TURNED, APART = (sp.MatrixSymbol(f"F_{name}", INPUTS, INPUTS) for name in LETTERS)
 SAMPLE = sp.MatrixSymbol("x", INPUTS, 1)
 POWER = sp.Symbol("k", integer=True, positive=True)
 TURN = sp.Symbol("turn")
-TURN_PARTS, GENERATORS, EXPECTED_PARTS, MEAN_PARTS, RELAXED, LEFT = (
-    sp.IndexedBase(name)
-    for name in ("turn_part", "generator", "expected", "mean_part", "relaxed", "left")
+TURN_PARTS, EXPECTED_PARTS, MEAN_PARTS, RELAXED, LEFT = (
+    sp.IndexedBase(name) for name in ("turn_part", "expected_part", "mean_part", "relaxed", "left")
 )
+FUNCTION = sp.Symbol("function_of_n")
 MEAN_GAIN, WAITING = sp.symbols("mean_gain waiting")
 INCREMENT, UNWAITED, TURNED_ONCE, WAITED = (
     sp.MatrixSymbol(f"exponential_{name}", INPUTS, INPUTS)
@@ -53,9 +51,10 @@ FIRST_TURN, FIRST_WAITED, FIRST_INCREMENT = (
     sp.MatrixSymbol(f"first_{name}", INPUTS, INPUTS) for name in ("turn", "waited", "increment")
 )
 RATES = sp.symbols("h_both h_turned h_apart", positive=True)
-MISSED_VARIANCE, MISSED_EXCESS, MISSED_NORM, MISSED_WEIGHTS, NORM, WEIGHT_VARIANCE = sp.symbols(
-    "missed_V missed_L missed_h missed_Gamma squared_norm_of_h trace_of_Gamma", positive=True
+MISSED_VARIANCE, MISSED_EXCESS, MISSED_NORM, MISSED_WEIGHTS = sp.symbols(
+    "missed_V missed_L missed_h missed_Gamma", positive=True
 )
+EXCESS, NORM, WEIGHT_VARIANCE = sp.symbols("excess_loss squared_norm_of_h trace_of_Gamma")
 
 LATEX: dict[sp.Basic, str] = {
     DEVIATION: r"\hat n",
@@ -70,12 +69,12 @@ LATEX: dict[sp.Basic, str] = {
     TURN: r"\Xi",
     TURN_PARTS.label: r"\Xi",
     WAITING: r"\Phi",
-    GENERATORS.label: r"\mathcal{L}",
-    EXPECTED_PARTS.label: r"\mathcal{L}g",
-    MEAN_PARTS.label: r"\langle \mathcal{L}g \rangle",
+    EXPECTED_PARTS.label: r"(\mathcal{L} f)",
+    FUNCTION: "f",
+    MEAN_PARTS.label: r"\langle \mathcal{L} f \rangle",
     RELAXED.label: r"\mathcal{L}_0 \Phi",
     LEFT.label: r"\mathbb{E}[\hat\Xi]",
-    MEAN_GAIN: r"\mathbb{E}[g(\hat n')] - g(\hat n)",
+    MEAN_GAIN: r"\mathbb{E}[f(\hat n')] - f(\hat n)",
     INCREMENT: r"e^{\hat\Xi}",
     UNWAITED: r"e^{-\Phi(\hat n)}",
     TURNED_ONCE: r"e^{\Xi}",
@@ -90,6 +89,7 @@ LATEX: dict[sp.Basic, str] = {
     MISSED_EXCESS: r"\delta \langle L \rangle",
     MISSED_NORM: r"\delta \lVert h\rVert^2",
     MISSED_WEIGHTS: r"\delta \operatorname{tr}\Gamma",
+    EXCESS: r"(\langle L \rangle - L^{*})",
     NORM: r"\lVert h\rVert^2",
     WEIGHT_VARIANCE: r"\operatorname{tr}\Gamma",
 }
@@ -127,7 +127,7 @@ def _shown(value: TracePolynomial, found: IsotropicExpansion) -> sp.Expr:
     matrices = dict(zip(LETTERS, (BOTH, TURNED, APART), strict=True))
 
     def number(coefficient: Any) -> sp.Expr:
-        return sp.factor(found.expression(coefficient).xreplace({REDUCED_VALUE: 1 - GAMMA}))
+        return cancel(found.expression(coefficient).xreplace({REDUCED_VALUE: 1 - GAMMA}))
 
     return value.written_out(
         {**matrices, "": sp.Identity(INPUTS)}, (SAMPLE, sp.ZeroMatrix(INPUTS, 1)), number
@@ -139,13 +139,13 @@ def _one_step_expanded(found: IsotropicExpansion, noisy: IsotropicExpansion) -> 
 
     Weights that have learned deviate from the manifold by {deviation}, where {hat} is of order one.
     What a step makes of them is read as a rotation {turn} of the hidden layer, {turned_weights} on
-    all weights, and a new deviation, [eq:read-step]; both are series in the root of {eta}, as
-    [eq:read-series]. Now let all {n} inputs have one variance and all outputs one gain, let all
-    axes be learned, and measure in units in which {lambda} and {a} are 1, so that {s} is {value}.
-    The layers then deviate by [eq:alike-layers]: a symmetric matrix {both} and an antisymmetric one
-    {turning} that they have in common, and a symmetric one {apart} in which they differ, as an
-    antisymmetric difference would be a rotation. Power by power this fixes {turn}. It begins with
-    [eq:alike-turn] where there is no label noise.
+    all weights, and a new deviation, [eq:read-step]; both are series in the root of {eta}, of which
+    the powers in [eq:read-series] are needed. Now let all {n} inputs have one variance and all
+    outputs one gain, let all axes be learned, and measure in units in which {lambda} and {a} are 1,
+    so that {s} is {value}. The layers then deviate by [eq:alike-layers]: a symmetric matrix {both}
+    and an antisymmetric one {turning} that they have in common, and a symmetric one {apart} in
+    which they differ, as an antisymmetric difference would be a rotation. Power by power this fixes
+    {turn}. It begins with [eq:alike-turn] where there is no label noise.
 
     As no axis is singled out, everything is made of products of these matrices and {sample}, and
     of traces of such products. The number of inputs enters as the trace of the identity alone: what
@@ -158,7 +158,7 @@ def _one_step_expanded(found: IsotropicExpansion, noisy: IsotropicExpansion) -> 
             MINIMUM_POINT + ROOT * DEVIATION - ETA * GRADIENT,
             TURN_OF_WEIGHTS * (MINIMUM_POINT + ROOT * NEXT_DEVIATION),
         ),
-        read_series=(TURN, _series(TURN_PARTS, 3)),
+        read_series=(TURN, _series(TURN_PARTS, 3, found.HIGHEST)),
         alike_layers=[
             (layer, sp.sqrt(VALUE) * (identity + ROOT * deviation))
             for layer, deviation in zip(LAYERS, deviations, strict=True)
@@ -178,7 +178,8 @@ def _one_step_expanded(found: IsotropicExpansion, noisy: IsotropicExpansion) -> 
         checks=(
             holds(
                 "Written out for two inputs with rational entries, label noise included, rotation "
-                "and new deviation give what the rule makes of the weights, up to the fourth power.",
+                "and new deviation give what the rule makes of the weights, up to the fourth "
+                "power.",
                 "exact evaluation at a rational point",
                 lambda: _step_agrees(noisy),
             ),
@@ -190,8 +191,8 @@ def _one_step_expanded(found: IsotropicExpansion, noisy: IsotropicExpansion) -> 
     )
 
 
-def _series(parts: sp.IndexedBase, first: int) -> sp.Expr:
-    return sp.Sum(ETA ** (POWER / 2) * parts[POWER], (POWER, first, sp.oo))
+def _series(parts: sp.IndexedBase, first: int, last: int) -> sp.Expr:
+    return sp.Sum(ETA ** (POWER / 2) * parts[POWER], (POWER, first, last))
 
 
 def _step_agrees(found: IsotropicExpansion) -> bool:
@@ -220,13 +221,15 @@ def _step_agrees(found: IsotropicExpansion) -> bool:
     changes = [written_out(found.step.changes[letter], highest - 1) for letter in LETTERS]
     start = [Series({0: part}, highest - 1) for part in (both, turning, apart)]
     moved = [a + b for a, b in zip(start, changes, strict=True)]
-    weights, after = (
-        tuple(
-            root * (Series({0: identity}, highest) + (parts[0] + parts[1] + sign * parts[2]).shifted(1))
-            for sign in (1, -1)
+
+    def layers(both: Series, turning: Series, apart: Series) -> tuple[Series, Series]:
+        first, second = (
+            root * (Series({0: identity}, highest) + (both + turning + part).shifted(1))
+            for part in (apart, -1 * apart)
         )
-        for parts in (start, moved)
-    )
+        return first, second
+
+    weights, after = layers(*start), layers(*moved)
     rule = TwoLayerLinear(Series({0: identity}, highest), 1 - root**2)
     x, noise = (Series({0: vector}, highest) for vector in vectors)
     updates = rule.update(weights, x, noise)
@@ -253,13 +256,13 @@ def _in_own_units(expression: sp.Expr) -> sp.Expr:
 def _expected_change(examples: Examples, found: IsotropicExpansion) -> Step:
     """What one step expects
 
-    Of a function of the deviation one step expects the change [eq:generators], where each power
-    takes more derivatives of the function and higher moments of what a sample does, by Wick's rule.
-    The first generator is that of the process of Ornstein and Uhlenbeck: it multiplies a product of
-    entries by minus the sum of their curvatures, [eq:alike-curvatures], and pairs two of them by
-    the gradient noise, which leaves a product that is shorter by two. So its inverse is found
-    degree by degree. In the stationary state no mean changes: [eq:stationary-mean] takes what one
-    power leaves to the following ones, and gives every mean as a series in {eta}.
+    The mean of a function {f} of the deviation changes in one step by [eq:generators], as far as it
+    is needed: each power takes more derivatives of the function and higher moments of what a sample
+    does, by Wick's rule. The first generator is that of the process of Ornstein and Uhlenbeck. It
+    multiplies a product of entries by minus the sum of their curvatures, [eq:alike-curvatures], and
+    pairs two of them by the gradient noise, which leaves a product that is shorter by two: it is
+    inverted degree by degree. In the stationary state no mean changes, and [eq:stationary-mean]
+    takes what one power leaves to the following ones. This gives every mean as a series in {eta}.
     """
     equal = isotropic_direction()
     pair = examples.representative.pair_block.hessian.xreplace(renaming(i=equal, l=equal))
@@ -267,12 +270,12 @@ def _expected_change(examples: Examples, found: IsotropicExpansion) -> Step:
     both, turning, _ = (VARIANCE * rate.xreplace({REDUCED_VALUE: VALUE}) for rate in rates)
     scaled = turning * (VALUE + GAMMA / VARIANCE)
     return step(
-        generators=(MEAN_GAIN, ETA * sp.Sum(ETA ** (POWER / 2) * EXPECTED_PARTS[POWER], (POWER, 0, sp.oo))),
+        generators=(MEAN_GAIN, ETA * _series(EXPECTED_PARTS, 0, 2)),
         alike_curvatures=[
             (name, sp.factor(rate.xreplace({REDUCED_VALUE: 1 - GAMMA})))
             for name, rate in zip(RATES, rates, strict=True)
         ],
-        stationary_mean=(MEAN_PARTS[0], -_series(MEAN_PARTS, 1)),
+        stationary_mean=(MEAN_PARTS[0], -_series(MEAN_PARTS, 1, 2)),
         checks=(
             vanishes(
                 "Two of these curvatures, times input variance and gain, are those of the block of "
@@ -286,19 +289,19 @@ def _expected_change(examples: Examples, found: IsotropicExpansion) -> Step:
                 *found.growth.values(),
             ),
         ),
-        symbols={"third": ETA**3},
+        symbols={"f": FUNCTION, "third": ETA**3},
     )
 
 
 def _without_memory(found: IsotropicExpansion) -> Step:
     """Rotations without memory
 
-    Rotations of different steps are correlated, as a deviation lasts. A function {waited} of the
-    deviation takes this out: the rotations of [eq:increments] have no mean, whatever the deviation,
-    where {waited} solves [eq:poisson] power by power; on the right stands what earlier powers
-    leave, commutators included. It begins with [eq:alike-poisson] and the rotations with
-    [eq:alike-increment]. The covariance of the rotation is then the stationary mean of their
-    products in one and the same step.
+    Rotations of different steps are correlated, as a deviation lasts. An antisymmetric function
+    {waited} of the deviation takes this out: the rotations of [eq:increments] have no mean,
+    whatever the deviation was, where {waited} solves [eq:poisson] power by power, with what earlier
+    powers leave on the right, commutators included. Without label noise it begins with
+    [eq:alike-poisson], and these rotations begin with [eq:alike-increment]. The covariance of the
+    rotation is then the stationary mean of their products within one step.
     """
     return step(
         increments=(INCREMENT, UNWAITED * TURNED_ONCE * WAITED),
@@ -308,8 +311,8 @@ def _without_memory(found: IsotropicExpansion) -> Step:
         symbols={"waited": WAITING},
         checks=(
             vanishes(
-                "The mean of these rotations vanishes at the third, fourth and fifth power, for any "
-                "deviation.",
+                "The mean of these rotations vanishes at the third, fourth and fifth power, for "
+                "any deviation.",
                 *(
                     found.expression(coefficient)
                     for term in found.delta.terms.values()
@@ -325,14 +328,16 @@ def _next_fluctuation(
 ) -> Step:
     """Fluctuation at the next order
 
-    Without label noise the excess loss is off by the share [eq:next-excess] of {eta}, and the
-    fluctuation of the weights by [eq:next-weights]. What stands without {batch} is what discrete
-    steps do; the rest, divided by {batch}, comes from curvatures that differ between samples, and
-    grows with the number of inputs. The squared norm of a representation is smaller than on the
-    manifold by the share [eq:next-norm] of {eta}, label noise included: the fluctuation adds to it,
-    but the mean of the weights is drawn in by more.
+    Without label noise the excess loss is larger than its leading order by {eta} times
+    [eq:next-excess] of it, and the fluctuation of the weights by {eta} times [eq:next-weights].
+    What stands there without {batch} is due to discrete steps. The rest, divided by {batch}, is
+    due to curvatures that differ between samples, and grows with the number of inputs. The squared
+    norm of a representation differs from that on the manifold by {eta} times [eq:next-norm] of it,
+    label noise included: the fluctuation adds to it, but the mean of the weights is drawn in by
+    more.
     """
-    shares = [following / leading for leading, following in (quiet.excess_loss, quiet.weight_variance)]
+    orders = (quiet.excess_loss, quiet.weight_variance)
+    shares = [following / leading for leading, following in orders]
     excess, weights, norm = (in_units(share) for share in (*shares, noisy.squared_norm))
     axis = isotropic_direction()
     drift = examples.representative
@@ -360,9 +365,9 @@ def _next_fluctuation(
 def _next_rotation(examples: Examples, found: IsotropicExpansion) -> Step:
     """Rotation at the next order
 
-    Without label noise the variance of the rotation is off by the share [eq:next-rotation] of
-    {eta} in every plane. The decay rates of representations are off by the same share: what
-    rotations have to do with the deviation that earlier ones have left does not add to them here.
+    Without label noise the variance of the rotation is larger than its leading order by {eta}
+    times [eq:next-rotation] of it, in every plane. So are the decay rates of representations: that
+    a rotation depends on the deviation which earlier ones have left does not change them here.
     """
     leading, following = found.rotation_variance
     form = in_units(following / leading)

@@ -41,9 +41,9 @@ def alike_orders(
     batch : int
     """
     own = Units(input_variance**-0.5, 1 / (gain * input_variance**0.5))
-    count, one = len(axes), np.float64(1)
-    decay = weight_decay * own.curvature
-    given = (count * one, batch * one, decay * one, label_noise * own.loss * one)
+    count, decay = len(axes), weight_decay * own.curvature
+    numbers = (count, batch, decay, label_noise * own.loss)
+    given = size, *_ = tuple(np.asarray(number, dtype=float) for number in numbers)
     weight, loss, rate = 1 / own.maps, 1 / own.loss, 1 / own.curvature
 
     def scaled(orders: tuple[Array, Array], size: float, power: int) -> tuple[float, float]:
@@ -53,7 +53,7 @@ def alike_orders(
     variances = Pair(
         *(np.full(len(rows), order) for order in scaled(_rotation_variance(*given), 1.0, 3))
     )
-    share = float(_decay_share(count * one)) if count > 1 else 0.0
+    share = float(_decay_share(size))
     still = np.zeros((count, count))
     return Orders(
         weight_variance=scaled(_weight_variance(*given), weight, 1),

@@ -104,8 +104,8 @@ def aligned_orders(problem: LearningProblem, longest: float = LONGEST) -> Orders
         When the minimum is refused, or the network has too many different axes.
     """
     network = _Network.of(problem)
-    if (whole := network.alike) is not None:
-        return whole
+    if (in_closed_form := network.alike) is not None:
+        return in_closed_form
     _require_affordable(network.kinds, network.counts, longest)
     sums = _Sums(network, _numbers, OTHERS)
     whole = sums.of(())

@@ -28,7 +28,7 @@ from symdrift.algebra.traces import (
     sample_noise,
     symmetric,
 )
-from symdrift.derivation.symbols import BATCH, GAMMA, INPUTS, symbol
+from symdrift.derivation.symbols import BATCH, INPUTS
 from symdrift.rules.linear import TwoLayerLinear
 
 LETTERS = "sAd"
@@ -207,9 +207,7 @@ class IsotropicExpansion:
             turn = Series({**turn.terms, power: rotation}, self.HIGHEST)
         first, second = (
             (layer - Series({0: self._one, 1: deviation}, self.HIGHEST)).shifted(-1)
-            for layer, deviation in zip(
-                self._turned_back(turn, moved), self.layers, strict=True
-            )
+            for layer, deviation in zip(self._turned_back(turn, moved), self.layers, strict=True)
         )
         together, apart = (first + second) / 2, (first - second) / 2
         parts = (together.mapped(symmetric), together.mapped(antisymmetric), apart)
@@ -219,9 +217,7 @@ class IsotropicExpansion:
         )
         return StepForms(turn, dict(zip(LETTERS, changes, strict=True)))
 
-    def _turned_back(
-        self, turn: Series, weights: tuple[Series, ...]
-    ) -> tuple[Series, Series]:
+    def _turned_back(self, turn: Series, weights: tuple[Series, ...]) -> tuple[Series, Series]:
         first, second = self._rule.turned(exponential(-1 * turn, self._one), weights)
         return first, second
 
@@ -392,13 +388,12 @@ class IsotropicExpansion:
         It is found from the updates alone, without the new deviation.
         """
         updates = self._rule.update(self._weights, *self._sample)
-        crossed = sum(
-            2 * _trace(weights.T @ update).shifted(2)
-            for weights, update in zip(self._weights, updates, strict=True)
-        )
-        squares = sum(_trace(update.T @ update).shifted(4) for update in updates)
-        expected = (crossed + squares).mapped(TracePolynomial.mean)
-        return self._means(Series(expected.terms, 6))
+        grown = Series({}, self.HIGHEST)
+        for weights, update in zip(self._weights, updates, strict=True):
+            grown = grown + 2 * _trace(weights.T @ update).shifted(2)
+            grown = grown + _trace(update.T @ update).shifted(4)
+        expected = grown.mapped(TracePolynomial.mean)
+        return self._means(expected)
 
 
 def _trace(series: Series) -> Series:
