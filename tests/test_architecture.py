@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "symdrift"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-PRINTED = sorted((PACKAGE / "evaluation" / "closed_form").glob("printed_*.py"))
+PRINTED = sorted((PACKAGE / "evaluation").rglob("printed_*.py"))
 LONGEST = 600
 
 

@@ -120,7 +120,7 @@ def test_kernels_import_numpy_and_nothing_of_ours() -> None:
 def test_a_study_has_the_lines_of_the_module_and_of_its_formulas() -> None:
     """But for the title, the import of the formulas and the defaults."""
     source = standalone_source(kernels, "Title.")
-    printed = (FOLDER / "printed_aligned.py").read_text("utf-8")
+    printed = (FOLDER / "closed_form" / "printed_aligned.py").read_text("utf-8")
     before, rest = inspect.getsource(kernels).split("from symdrift", 1)
     imported, after = rest.split(")\n", 1)
     assert source.startswith('"""Title.\n')

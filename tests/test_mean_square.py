@@ -15,7 +15,7 @@ from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import I_INDEX, STEP_FIRST
 from symdrift.errors import CheckFailed
 from symdrift.evaluation.evaluate import evaluate
-from symdrift.evaluation.next_order import alike_axes
+from symdrift.evaluation.next_order import printed_orders
 from symdrift.evaluation.next_order.corrected import mean_gram_change
 from symdrift.inputs import Elliptical, Gaussian
 from symdrift.study.problem import LearningProblem, Stimulus
@@ -130,11 +130,18 @@ def test_the_displayed_length_is_that_of_the_next_order(
     assert correction * RATE == pytest.approx(relative, rel=1e-8)
 
 
-def test_the_displayed_length_is_the_closed_form_without_label_noise() -> None:
+@pytest.mark.parametrize(("size", "batch", "gamma", "noise"), [(2, 1, 0.3, 0.0), (5, 3, 0.1, 0.7)])
+def test_the_displayed_length_is_that_of_the_expansion(
+    size: int, batch: int, gamma: float, noise: float
+) -> None:
+    """In the chapter on the next order: twice the shift of the mean, and the spread about it."""
     length = shown([imbalance._mean_length()], "mean-length").rhs.args[0]
-    quiet = length.subs({LABEL_NOISE: 0, BATCH: 1, VARIANCE: 1, VALUE: 1 - GAMMA})
-    closed = (1 - GAMMA) * (1 + ETA * alike_axes.squared_norm_correction(INPUTS, GAMMA))
-    assert sp.cancel(quiet - closed) == 0
+    given = {INPUTS: size, BATCH: batch, VARIANCE: 1, LABEL_NOISE: noise**0.5, VALUE: 1 - gamma}
+    displayed = sp.diff(length.subs({**given, GAMMA: gamma}), ETA)
+    numbers = [np.asarray(float(number)) for number in (size, batch, gamma, noise)]
+    expanded = 2 * np.sqrt(1 - gamma) * printed_orders._mean_shift(*numbers)
+    expanded += printed_orders._spread(*numbers)
+    assert float(displayed) == pytest.approx(float(expanded), rel=1e-12)
 
 
 def test_the_mean_of_the_weights_is_that_of_the_expansion() -> None:

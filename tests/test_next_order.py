@@ -16,7 +16,6 @@ from symdrift.evaluation import dense
 from symdrift.evaluation.corrections import Corrections
 from symdrift.evaluation.dense.landscape import solve_minimum
 from symdrift.evaluation.evaluate import corrected_at_once, evaluate
-from symdrift.evaluation.next_order import alike_axes
 from symdrift.evaluation.next_order.balance import imbalance
 from symdrift.evaluation.next_order.batches import Ensemble, batch_means
 from symdrift.evaluation.next_order.corrected import mean_gram_change, orders
@@ -398,30 +397,6 @@ def assert_same_on_both_roads(given: LearningProblem) -> None:
         for mine, theirs in zip(getattr(found, name), getattr(expected, name), strict=True):
             size = float(np.abs(theirs).max())
             np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-11 * size, err_msg=name)
-
-
-@pytest.mark.parametrize("inputs", [2, 7, 60])
-@pytest.mark.parametrize(("weight_decay", "variance"), [(0.13, 1.0), (0.85, 2.0)])
-def test_the_isotropic_network_has_closed_forms(
-    inputs: int, weight_decay: float, variance: float
-) -> None:
-    """At weight decays and sizes from which they were not found."""
-    given = problem(
-        np.full(inputs, variance), weight_decay=variance * weight_decay, learning_rate=1e-6
-    )
-    found = corrections(given)
-    assert found.drift is not None
-    for correction, closed in (
-        (found.drift.diffusion[-1], alike_axes.rotation_correction),
-        (found.fluctuation.excess_loss, alike_axes.excess_loss_correction),
-        (found.stimuli[0].squared_norm, alike_axes.squared_norm_correction),
-    ):
-        expected = variance * closed(inputs, weight_decay)
-        assert correction == pytest.approx(expected, rel=1e-8)
-    leading = (inputs + 2) * weight_decay**4 / (8 * (1 - weight_decay))
-    assert evaluate(given).drift.variances[0] == pytest.approx(
-        (variance * 1e-6) ** 3 * leading, rel=1e-9
-    )
 
 
 @pytest.mark.parametrize("name", ["misaligned", "batch", "bottleneck", "elliptical", "stimuli"])

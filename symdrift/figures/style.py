@@ -135,9 +135,9 @@ def rendered(figure: Figure, suffix: str, style: Mapping[RcKeyType, Any] = STYLE
 def _settle(figure: Figure) -> None:
     """Lay a figure out for good, on places that are written alike wherever it is drawn.
 
-    Drawings in vectors have six decimals of a point.  Widths of letters are multiples of 1/64 point, so that half
-    of all places would lie in the middle between two of these, where the last digits of the layout,
-    which processors compute differently, decide.
+    Drawings in vectors have six decimals of a point.  Widths of letters are multiples of 1/64,
+    so that half of all places would lie in the middle between two of these, where the last digits
+    of the layout, which processors compute differently, decide.
     """
     if figure.get_layout_engine() is None:
         return

@@ -1,4 +1,4 @@
-"""The modules of printed formulas, which the closed form evaluates.
+"""The modules of printed formulas, which closed forms evaluate.
 
 They are made without being imported: the derivation does not need its own output.
 """
@@ -12,30 +12,36 @@ from types import MappingProxyType
 from symdrift.files import write_text
 from symdrift.kernels.aligned_network import aligned_kernels
 from symdrift.kernels.isotropic import isotropic_kernels
+from symdrift.kernels.isotropic_orders import isotropic_order_kernels
 from symdrift.kernels.misaligned_pair import two_axes_kernels
 from symdrift.kernels.scalar import ScalarFunction
 from symdrift.theory.linear.aligned import representative_drift
+from symdrift.theory.linear.isotropic_expansion import isotropic_expansion
 from symdrift.theory.linear.two_axes import TwoAxes
 
-FOLDER = Path(__file__).parents[1] / "evaluation" / "closed_form"
+FOLDER = Path(__file__).parents[1] / "evaluation"
 
 PRINTED: Mapping[str, tuple[str, Callable[[], Sequence[ScalarFunction]]]] = MappingProxyType(
     {
-        "printed_aligned": (
+        "closed_form/printed_aligned": (
             "Formulas of single directions, blocks and planes of an aligned network.",
             lambda: aligned_kernels(representative_drift()),
         ),
-        "printed_isotropic": (
+        "closed_form/printed_isotropic": (
             "Formulas of an isotropic network whose size is an argument.",
             lambda: isotropic_kernels(representative_drift()),
         ),
-        "printed_two_axes": (
+        "closed_form/printed_two_axes": (
             "Formulas of the rotation of two misaligned axes.",
             lambda: two_axes_kernels(TwoAxes()),
         ),
+        "next_order/printed_orders": (
+            "Formulas of both orders of an isotropic autoencoder whose size is an argument.",
+            lambda: isotropic_order_kernels(isotropic_expansion(label_noise=True)),
+        ),
     }
 )
-"""What each module is, and its functions."""
+"""What each module is, by its place in `FOLDER`, and its functions."""
 
 _MODULE = '''"""{summary}
 

@@ -30,6 +30,7 @@ from symdrift.theory import (
     imbalance,
     mean_square,
     misaligned,
+    next_order,
     noise,
     representation,
     results,
@@ -47,6 +48,7 @@ from symdrift.theory.subject import (
     has_explicit_rate,
     has_synaptic_noise,
     is_aligned,
+    is_isotropic_autoencoder,
     renamed,
     subject_of,
 )
@@ -115,6 +117,7 @@ _FIXED: Mapping[sp.Basic, str] = {
         block_invariants,
         misaligned,
         synaptic_noise,
+        next_order,
         task,
     )
     for item, latex in section.LATEX.items()
@@ -216,6 +219,8 @@ def _aligned(study: Study) -> Iterator[Chapter]:
     yield from _theory(study, SHARED_AXES)
     if has_synaptic_noise(study):
         yield Chapter("synaptic_noise", None, partial(synaptic_noise.synaptic_noise, examples))
+    elif is_isotropic_autoencoder(study):
+        yield Chapter("next_order", None, partial(next_order.next_order, examples))
     yield Chapter("results", document, lambda: results.results(examples, subject))
     if has_synaptic_noise(study):
         yield Chapter("synaptic-results", document, lambda: results.synaptic_results(subject))

@@ -176,6 +176,11 @@ def is_isotropic(study: Study) -> bool:
     )
 
 
+def is_isotropic_autoencoder(study: Study) -> bool:
+    """Whether an isotropic study has as many outputs as inputs, so that all axes are alike."""
+    return is_isotropic(study) and study.network.inputs == study.network.outputs
+
+
 def has_explicit_rate(study: Study) -> bool:
     """Whether the formulas of two axes are about this study.
 

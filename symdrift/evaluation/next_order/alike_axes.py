@@ -1,54 +1,70 @@
 """The next order of the isotropic autoencoder in closed form.
 
-All ``n`` inputs have one variance, every axis is learned, and there is no label noise.  Variance
-and gain are 1 here; with others, ``lambda`` and ``a``, a correction is ``lambda a`` times that of
-the weight decay ``gamma / (lambda a)``.
-
-The forms were found from the expansion at exact points: a number of one plane is a polynomial of
-degree two in ``n``, by the structure that `subnetworks` rests on, with coefficients that are
-rational in ``gamma``.  With label noise they have further denominators and are not short.
+All ``n`` inputs have one variance and all outputs one variance of the label noise, the teacher has
+one gain, and every axis is learned.  The formulas are those that the theory derives for every
+``n``, printed, in units in which variance and gain are 1.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import numpy as np
+
+from symdrift.evaluation.next_order.orders import Orders, Pair
+from symdrift.evaluation.next_order.printed_orders import (
+    _decay_share,
+    _excess_loss,
+    _mean_shift,
+    _rotation_variance,
+    _spread,
+    _weight_variance,
+)
+from symdrift.evaluation.units import Units
+from symdrift.study.problem import Array
 
 
-def rotation_correction(inputs: Any, weight_decay: Any) -> Any:
-    """``c`` of ``V = eta^3 (n + 2) gamma^4 / (8 (1 - gamma)) (1 + c eta + ...)`` in each plane.
+def alike_orders(
+    axes: Array,
+    *,
+    input_variance: float,
+    gain: float,
+    label_noise: float,
+    weight_decay: float,
+    batch: int,
+) -> Orders:
+    """Both orders of a network whose axes are all alike.
 
     Parameters
     ----------
-    inputs, weight_decay : float or sympy.Expr
-        ``n`` and ``gamma``, less than 1.
+    axes : Array
+        Of the inputs, as columns, shape ``(n, n)``; the hidden units learn one each.
+    input_variance, gain, label_noise, weight_decay : float
+    batch : int
     """
-    return (
-        (13 * inputs + 74) / 24
-        - weight_decay * (35 * inputs + 118) / 24
-        + (7 * inputs + 6) / (8 * (1 - weight_decay))
+    own = Units(input_variance**-0.5, 1 / (gain * input_variance**0.5))
+    count, decay = len(axes), weight_decay * own.curvature
+    numbers = (count, batch, decay, label_noise * own.loss)
+    given = size, *_ = tuple(np.asarray(number, dtype=float) for number in numbers)
+    weight, loss, rate = 1 / own.maps, 1 / own.loss, 1 / own.curvature
+
+    def scaled(orders: tuple[Array, Array], size: float, power: int) -> tuple[float, float]:
+        return float(orders[0] * size * rate**power), float(orders[1] * size * rate ** (power + 1))
+
+    rows, _ = np.triu_indices(count, 1)
+    variances = Pair(
+        *(np.full(len(rows), order) for order in scaled(_rotation_variance(*given), 1.0, 3))
     )
-
-
-def excess_loss_correction(inputs: Any, weight_decay: Any) -> Any:
-    """``c`` of the excess loss, ``eta n (n + 1) gamma^2 (1 - gamma) / 2`` at leading order.
-
-    Parameters
-    ----------
-    inputs, weight_decay : float or sympy.Expr
-    """
-    shares = (
-        12 * (inputs + 1) * (inputs + 2)
-        - weight_decay * (22 * inputs**2 + 78 * inputs + 76)
-        + weight_decay**2 * (7 * inputs**2 + 36 * inputs + 49)
+    share = float(_decay_share(size))
+    still = np.zeros((count, count))
+    return Orders(
+        weight_variance=scaled(_weight_variance(*given), weight, 1),
+        excess_loss=scaled(_excess_loss(*given), loss, 1),
+        first_layer=Pair(
+            np.sqrt((1 - decay) * weight) * axes.T,
+            float(_mean_shift(*given)) * np.sqrt(weight) * rate * axes.T,
+        ),
+        spread=float(_spread(*given)) * weight * rate * np.eye(count),
+        variances=variances,
+        covariance=None,
+        mean_rotation=Pair(still, still),
+        decay=Pair(*(share * order[:1].sum() * np.eye(count) for order in variances)),
     )
-    return shares / (12 * (inputs + 1) * (1 - weight_decay))
-
-
-def squared_norm_correction(inputs: Any, weight_decay: Any) -> Any:
-    """``c`` of the squared norm of a representation, ``(1 - gamma) |x|^2`` at leading order.
-
-    Parameters
-    ----------
-    inputs, weight_decay : float or sympy.Expr
-    """
-    return -(weight_decay**2) * (inputs + 1) / (2 * (1 - weight_decay))

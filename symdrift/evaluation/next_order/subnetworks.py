@@ -29,6 +29,7 @@ import numpy as np
 from symdrift.evaluation.closed_form import active_axes, align, learned_axes, rank
 from symdrift.evaluation.closed_form.alignment import Alignment
 from symdrift.evaluation.closed_form.formulas import singular_values
+from symdrift.evaluation.next_order.alike_axes import alike_orders
 from symdrift.evaluation.next_order.cost import (
     BROKEN_OFF,
     LONGEST,
@@ -114,6 +115,8 @@ def aligned_orders(problem: LearningProblem, longest: float = LONGEST) -> Orders
         When the minimum is refused, or the network has too many different axes.
     """
     network = _Network.of(problem)
+    if (in_closed_form := network.alike) is not None:
+        return in_closed_form
     _require_affordable(network.kinds, network.counts, longest)
     sums = _Sums(network, _numbers, OTHERS)
     whole = sums.of(())
@@ -201,6 +204,23 @@ class _Network:
             learned=learned_axes(problem),
         )  # fmt: skip
         return cls(natural, alignment, values, *_kinds(alignment, values))
+
+    @property
+    def alike(self) -> Orders | None:
+        """Both orders where SGD alone makes axes of one kind, all learned, turn: a closed form."""
+        kind = self.kinds[0]
+        if len(self.kinds) > 1 or self.problem.synaptic_noise > 0:
+            return None
+        if not kind.learned or kind.variance is None or kind.noise is None:
+            return None
+        return alike_orders(
+            self.alignment.input_axes,
+            input_variance=kind.variance,
+            gain=kind.gain,
+            label_noise=kind.noise,
+            weight_decay=self.problem.weight_decay,
+            batch=self.problem.batch,
+        )
 
     @property
     def counts(self) -> Counter[int]:

@@ -1,0 +1,391 @@
+"""The next order in the learning rate: what the leading order lacks where all axes are alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import sympy as sp
+
+from symdrift.algebra.forms import Simplified, partial_fractions, simplify_by, substitute
+from symdrift.algebra.rational import cancel
+from symdrift.algebra.series import Series, exponential
+from symdrift.algebra.traces import TracePolynomial
+from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.steps import Step
+from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
+from symdrift.derivation.vocabulary import GRADIENT, MINIMUM_POINT, SIZE
+from symdrift.rules.linear import TwoLayerLinear
+from symdrift.theory.drift import PLANE_VARIANCE
+from symdrift.theory.examples import Examples
+from symdrift.theory.linear.aligned import renaming
+from symdrift.theory.linear.isotropic_expansion import (
+    LETTERS,
+    REDUCED_NOISE,
+    REDUCED_VALUE,
+    IsotropicExpansion,
+    isotropic_expansion,
+)
+from symdrift.theory.linear.limits import isotropic_diffusion, isotropic_direction
+
+VALUE, VARIANCE, GAIN, LABEL_NOISE = (
+    symbol(role) for role in ("singular_value", "input_variance", "gain", "label_noise")
+)
+DEVIATION, NEXT_DEVIATION = (sp.MatrixSymbol(f"n_{name}", SIZE, 1) for name in ("old", "new"))
+TURN_OF_WEIGHTS = sp.MatrixSymbol("turn_of_weights", SIZE, SIZE)
+LAYERS = [sp.MatrixSymbol(f"{name}_alike", INPUTS, INPUTS) for name in ("first", "second")]
+BOTH, TURNED, APART = (sp.MatrixSymbol(f"F_{name}", INPUTS, INPUTS) for name in LETTERS)
+SAMPLE = sp.MatrixSymbol("x", INPUTS, 1)
+POWER = sp.Symbol("k", integer=True, positive=True)
+TURN = sp.Symbol("turn")
+TURN_PARTS, EXPECTED_PARTS, MEAN_PARTS, RELAXED, LEFT = (
+    sp.IndexedBase(name) for name in ("turn_part", "expected_part", "mean_part", "relaxed", "left")
+)
+FUNCTION = sp.Symbol("function_of_n")
+MEAN_GAIN, WAITING = sp.symbols("mean_gain waiting")
+INCREMENT, UNWAITED, TURNED_ONCE, WAITED = (
+    sp.MatrixSymbol(f"exponential_{name}", INPUTS, INPUTS)
+    for name in ("increment", "old", "turn", "new")
+)
+FIRST_TURN, FIRST_WAITED, FIRST_INCREMENT = (
+    sp.MatrixSymbol(f"first_{name}", INPUTS, INPUTS) for name in ("turn", "waited", "increment")
+)
+RATES = sp.symbols("h_both h_turned h_apart", positive=True)
+MISSED_VARIANCE, MISSED_EXCESS, MISSED_NORM, MISSED_WEIGHTS = sp.symbols(
+    "missed_V missed_L missed_h missed_Gamma", positive=True
+)
+EXCESS, NORM, WEIGHT_VARIANCE = sp.symbols("excess_loss squared_norm_of_h trace_of_Gamma")
+
+LATEX: dict[sp.Basic, str] = {
+    DEVIATION: r"\hat n",
+    NEXT_DEVIATION: r"\hat n'",
+    TURN_OF_WEIGHTS: r"e^{\tilde\Xi}",
+    LAYERS[0]: "W",
+    LAYERS[1]: "U",
+    BOTH: "F_{+}",
+    TURNED: "F_{-}",
+    APART: r"F_{\perp}",
+    POWER: "k",
+    TURN: r"\Xi",
+    TURN_PARTS.label: r"\Xi",
+    WAITING: r"\Phi",
+    EXPECTED_PARTS.label: r"(\mathcal{L} f)",
+    FUNCTION: "f",
+    MEAN_PARTS.label: r"\langle \mathcal{L} f \rangle",
+    RELAXED.label: r"\mathcal{L}_0 \Phi",
+    LEFT.label: r"\mathbb{E}[\hat\Xi]",
+    MEAN_GAIN: r"\mathbb{E}[f(\hat n')] - f(\hat n)",
+    INCREMENT: r"e^{\hat\Xi}",
+    UNWAITED: r"e^{-\Phi(\hat n)}",
+    TURNED_ONCE: r"e^{\Xi}",
+    WAITED: r"e^{\Phi(\hat n')}",
+    FIRST_TURN: r"\Xi_3",
+    FIRST_WAITED: r"\Phi_2",
+    FIRST_INCREMENT: r"\hat\Xi_3",
+    RATES[0]: "h_{+}",
+    RATES[1]: "h_{-}",
+    RATES[2]: r"h_{\perp}",
+    MISSED_VARIANCE: r"\delta V_{ij}",
+    MISSED_EXCESS: r"\delta \langle L \rangle",
+    MISSED_NORM: r"\delta \lVert h\rVert^2",
+    MISSED_WEIGHTS: r"\delta \operatorname{tr}\Gamma",
+    EXCESS: r"(\langle L \rangle - L^{*})",
+    NORM: r"\lVert h\rVert^2",
+    WEIGHT_VARIANCE: r"\operatorname{tr}\Gamma",
+}
+
+ROOT = sp.sqrt(ETA)
+
+
+def next_order(examples: Examples) -> Iterator[Step]:
+    """The autoencoder whose axes are all alike, for any number of inputs."""
+    quiet, noisy = isotropic_expansion(label_noise=False), isotropic_expansion(label_noise=True)
+    yield _one_step_expanded(quiet, noisy)
+    yield _expected_change(examples, quiet)
+    yield _without_memory(quiet)
+    yield _next_fluctuation(examples, quiet, noisy)
+    yield _next_rotation(examples, quiet)
+
+
+def in_units(correction: sp.Expr) -> Simplified:
+    """A correction per learning rate, with input variance and gain in it again."""
+    whole = VALUE + GAMMA / VARIANCE
+    units = {REDUCED_VALUE: VALUE / whole, REDUCED_NOISE: LABEL_NOISE**2 / (whole**2 * VARIANCE)}
+    return simplify_by(
+        VARIANCE * whole * correction,
+        substitute("input variance and gain in place of units", units),
+        partial_fractions(VALUE),
+        substitute(
+            "gain in the place of singular value plus weight decay over input variance",
+            {GAMMA + VARIANCE * VALUE: VARIANCE * GAIN},
+        ),
+    )
+
+
+def _shown(value: TracePolynomial, found: IsotropicExpansion) -> sp.Expr:
+    """As an expression in the matrix symbols of this chapter."""
+    matrices = dict(zip(LETTERS, (BOTH, TURNED, APART), strict=True))
+
+    def number(coefficient: Any) -> sp.Expr:
+        return cancel(found.expression(coefficient).xreplace({REDUCED_VALUE: 1 - GAMMA}))
+
+    return value.written_out(
+        {**matrices, "": sp.Identity(INPUTS)}, (SAMPLE, sp.ZeroMatrix(INPUTS, 1)), number
+    )
+
+
+def _one_step_expanded(found: IsotropicExpansion, noisy: IsotropicExpansion) -> Step:
+    """One step in powers of the root of the learning rate
+
+    Weights that have learned deviate from the manifold by {deviation}, where {hat} is of order one.
+    What a step makes of them is read as a rotation {turn} of the hidden layer, {turned_weights} on
+    all weights, and a new deviation, [eq:read-step]; both are series in the root of {eta}, of which
+    the powers in [eq:read-series] are needed. Now let all {n} inputs have one variance and all
+    outputs one gain, let all axes be learned, and measure in units in which {lambda} and {a} are 1,
+    so that {s} is {value}. The layers then deviate by [eq:alike-layers]: a symmetric matrix {both}
+    and an antisymmetric one {turning} that they have in common, and a symmetric one {apart} in
+    which they differ, as an antisymmetric difference would be a rotation. Power by power this fixes
+    {turn}. It begins with [eq:alike-turn] where there is no label noise.
+
+    As no axis is singled out, everything is made of products of these matrices and {sample}, and
+    of traces of such products. The number of inputs enters as the trace of the identity alone: what
+    is found holds for every {n} at once.
+    """
+    deviations = [BOTH + TURNED + APART, BOTH + TURNED - APART]
+    identity = sp.Identity(INPUTS)
+    return step(
+        read_step=(
+            MINIMUM_POINT + ROOT * DEVIATION - ETA * GRADIENT,
+            TURN_OF_WEIGHTS * (MINIMUM_POINT + ROOT * NEXT_DEVIATION),
+        ),
+        read_series=(TURN, _series(TURN_PARTS, 3, found.HIGHEST)),
+        alike_layers=[
+            (layer, sp.sqrt(VALUE) * (identity + ROOT * deviation))
+            for layer, deviation in zip(LAYERS, deviations, strict=True)
+        ],
+        alike_turn=(FIRST_TURN, _shown(found.step.turn.terms[3], found)),
+        symbols={
+            "deviation": ROOT * DEVIATION,
+            "hat": DEVIATION,
+            "turn": TURN,
+            "turned_weights": TURN_OF_WEIGHTS,
+            "value": 1 - GAMMA,
+            "both": BOTH,
+            "turning": TURNED,
+            "apart": APART,
+            "sample": SAMPLE * SAMPLE.T,
+        },
+        checks=(
+            holds(
+                "Written out for two inputs with rational entries, label noise included, rotation "
+                "and new deviation give what the rule makes of the weights, up to the fourth "
+                "power.",
+                "exact evaluation at a rational point",
+                lambda: _step_agrees(noisy),
+            ),
+        ),
+        assumptions=(
+            "Inputs are Gaussian, the teacher is a multiple of the identity, and there are at "
+            "least as many hidden units as inputs.",
+        ),
+    )
+
+
+def _series(parts: sp.IndexedBase, first: int, last: int) -> sp.Expr:
+    return sp.Sum(ETA ** (POWER / 2) * parts[POWER], (POWER, first, last))
+
+
+def _step_agrees(found: IsotropicExpansion) -> bool:
+    """The rule on explicit matrices, against the expansion with their entries."""
+    highest, root = 4, sp.Rational(2, 3)
+    both, turning, apart = (
+        sp.ImmutableMatrix(entries)
+        for entries in (
+            [[1, sp.Rational(1, 2)], [sp.Rational(1, 2), 3]],
+            [[0, sp.Rational(2, 5)], [sp.Rational(-2, 5), 0]],
+            [[sp.Rational(3, 4), -1], [-1, sp.Rational(1, 3)]],
+        )
+    )
+    identity = sp.ImmutableMatrix(sp.eye(2))
+    vectors = [sp.ImmutableMatrix(entries) for entries in ([[1], [-2]], [[sp.Rational(1, 3)], [2]])]
+    matrices = {**dict(zip(LETTERS, (both, turning, apart), strict=True)), "": identity}
+
+    def written_out(series: Series, up_to: int) -> Series:
+        return Series(series.terms, up_to).mapped(
+            lambda term: term.written_out(
+                matrices, vectors * 2, lambda c: found.ring.at(c, 2, root)
+            )
+        )
+
+    # Of the weights they are one power higher.
+    changes = [written_out(found.step.changes[letter], highest - 1) for letter in LETTERS]
+    start = [Series({0: part}, highest - 1) for part in (both, turning, apart)]
+    moved = [a + b for a, b in zip(start, changes, strict=True)]
+
+    def layers(both: Series, turning: Series, apart: Series) -> tuple[Series, Series]:
+        first, second = (
+            root * (Series({0: identity}, highest) + (both + turning + part).shifted(1))
+            for part in (apart, -1 * apart)
+        )
+        return first, second
+
+    weights, after = layers(*start), layers(*moved)
+    rule = TwoLayerLinear(Series({0: identity}, highest), 1 - root**2)
+    x, noise = (Series({0: vector}, highest) for vector in vectors)
+    updates = rule.update(weights, x, noise)
+    expected = [w + update.shifted(2) for w, update in zip(weights, updates, strict=True)]
+    turned = rule.turned(exponential(written_out(found.step.turn, highest), identity), after)
+    return all(
+        (one - other).terms.get(power, sp.zeros(2)).is_zero_matrix
+        for one, other in zip(turned, expected, strict=True)
+        for power in range(highest + 1)
+    )
+
+
+def _in_symbols(value: sp.Expr) -> sp.Expr:
+    """In the symbols of the theory, in units in which input variance and gain are 1."""
+    return value.xreplace({REDUCED_VALUE: VALUE})
+
+
+def _in_own_units(expression: sp.Expr) -> sp.Expr:
+    """A result for any input variance and gain in these units, without label noise."""
+    given = {VARIANCE: sp.Integer(1), LABEL_NOISE: sp.Integer(0), GAMMA: 1 - VALUE}
+    return expression.xreplace(given)
+
+
+def _expected_change(examples: Examples, found: IsotropicExpansion) -> Step:
+    """What one step expects
+
+    The mean of a function {f} of the deviation changes in one step by [eq:generators], as far as it
+    is needed: each power takes more derivatives of the function and higher moments of what a sample
+    does, by Wick's rule. The first generator is that of the process of Ornstein and Uhlenbeck. It
+    multiplies a product of entries by minus the sum of their curvatures, [eq:alike-curvatures], and
+    pairs two of them by the gradient noise, which leaves a product that is shorter by two: it is
+    inverted degree by degree. In the stationary state no mean changes, and [eq:stationary-mean]
+    takes what one power leaves to the following ones. This gives every mean as a series in {eta}.
+    """
+    equal = isotropic_direction()
+    pair = examples.representative.pair_block.hessian.xreplace(renaming(i=equal, l=equal))
+    rates = [found.expression(found.curvatures[letter]) for letter in LETTERS]
+    both, turning, _ = (VARIANCE * rate.xreplace({REDUCED_VALUE: VALUE}) for rate in rates)
+    scaled = turning * (VALUE + GAMMA / VARIANCE)
+    return step(
+        generators=(MEAN_GAIN, ETA * _series(EXPECTED_PARTS, 0, 2)),
+        alike_curvatures=[
+            (name, sp.factor(rate.xreplace({REDUCED_VALUE: 1 - GAMMA})))
+            for name, rate in zip(RATES, rates, strict=True)
+        ],
+        stationary_mean=(MEAN_PARTS[0], -_series(MEAN_PARTS, 1, 2)),
+        checks=(
+            vanishes(
+                "Two of these curvatures, times input variance and gain, are those of the block of "
+                "two equal axes.",
+                pair.trace() - both - scaled,
+                pair.det() - both * scaled,
+            ),
+            vanishes(
+                "One step leaves the mean of the squared weights as it is, in every power up to "
+                "{third}, where what it adds is found from the gradients alone.",
+                *found.growth.values(),
+            ),
+        ),
+        symbols={"f": FUNCTION, "third": ETA**3},
+    )
+
+
+def _without_memory(found: IsotropicExpansion) -> Step:
+    """Rotations without memory
+
+    Rotations of different steps are correlated, as a deviation lasts. An antisymmetric function
+    {waited} of the deviation takes this out: the rotations of [eq:increments] have no mean,
+    whatever the deviation was, where {waited} solves [eq:poisson] power by power, with what earlier
+    powers leave on the right, commutators included. Without label noise it begins with
+    [eq:alike-poisson], and these rotations begin with [eq:alike-increment]. The covariance of the
+    rotation is then the stationary mean of their products within one step.
+    """
+    return step(
+        increments=(INCREMENT, UNWAITED * TURNED_ONCE * WAITED),
+        poisson=(RELAXED[POWER], -LEFT[POWER + 2]),
+        alike_poisson=(FIRST_WAITED, _shown(found.poisson.terms[2], found)),
+        alike_increment=(FIRST_INCREMENT, _shown(found.delta.terms[3], found)),
+        symbols={"waited": WAITING},
+        checks=(
+            vanishes(
+                "The mean of these rotations vanishes at the third, fourth and fifth power, for "
+                "any deviation.",
+                *(
+                    found.expression(coefficient)
+                    for term in found.delta.terms.values()
+                    for coefficient in term.mean().terms.values()
+                ),
+            ),
+        ),
+    )
+
+
+def _next_fluctuation(
+    examples: Examples, quiet: IsotropicExpansion, noisy: IsotropicExpansion
+) -> Step:
+    """Fluctuation at the next order
+
+    Without label noise the excess loss is larger than its leading order by {eta} times
+    [eq:next-excess] of it, and the fluctuation of the weights by {eta} times [eq:next-weights].
+    What stands there without {batch} is due to discrete steps. The rest, divided by {batch}, is
+    due to curvatures that differ between samples, and grows with the number of inputs. The squared
+    norm of a representation differs from that on the manifold by {eta} times [eq:next-norm] of it,
+    label noise included: the fluctuation adds to it, but the mean of the weights is drawn in by
+    more.
+    """
+    orders = (quiet.excess_loss, quiet.weight_variance)
+    shares = [following / leading for leading, following in orders]
+    excess, weights, norm = (in_units(share) for share in (*shares, noisy.squared_norm))
+    axis = isotropic_direction()
+    drift = examples.representative
+    own = drift.diagonal_block.fluctuation[0].xreplace(renaming(i=axis))
+    pair = drift.pair_block.fluctuation.xreplace(renaming(i=axis, l=axis))[0, 0]
+    leading = INPUTS * own + INPUTS * (INPUTS - 1) * pair
+    noise = INPUTS * drift.diagonal_block.noise[0].xreplace(renaming(i=axis))
+    noise += INPUTS * (INPUTS - 1) * drift.pair_block.noise[0, 0].xreplace(renaming(i=axis, l=axis))
+    return step(
+        next_excess=(MISSED_EXCESS / (ETA * EXCESS), excess.expression),
+        next_weights=(MISSED_WEIGHTS / (ETA * WEIGHT_VARIANCE), weights.expression),
+        next_norm=(MISSED_NORM / (ETA * NORM), norm.expression),
+        checks=(
+            vanishes(
+                "At leading order fluctuation and excess loss are what the blocks of equal axes "
+                "give.",
+                _in_symbols(BATCH * quiet.weight_variance[0]) - _in_own_units(leading / ETA),
+                _in_symbols(BATCH * quiet.excess_loss[0]) - _in_own_units(noise) / 4,
+            ),
+        ),
+        simplified=(excess, weights, norm),
+    )
+
+
+def _next_rotation(examples: Examples, found: IsotropicExpansion) -> Step:
+    """Rotation at the next order
+
+    Without label noise the variance of the rotation is larger than its leading order by {eta}
+    times [eq:next-rotation] of it, in every plane. So are the decay rates of representations: that
+    a rotation depends on the deviation which earlier ones have left does not change them here.
+    """
+    leading, following = found.rotation_variance
+    form = in_units(following / leading)
+    return step(
+        next_rotation=(MISSED_VARIANCE / (ETA * PLANE_VARIANCE), form.expression),
+        checks=(
+            vanishes(
+                "At leading order it is the isotropic result.",
+                _in_symbols(leading)
+                - 2 * _in_own_units(isotropic_diffusion(examples.representative)) / ETA**3,
+            ),
+            vanishes(
+                "Decay rates are half the variance times the number of other axes, at both orders.",
+                *(
+                    rate - (INPUTS - 1) * variance / 2
+                    for rate, variance in zip(found.decay, found.rotation_variance, strict=True)
+                ),
+            ),
+        ),
+        simplified=(form,),
+    )
