@@ -5,13 +5,17 @@ units, in which variance and gain are 1, the weights are ``W = u (1 + epsilon (F
 ``U = u (1 + epsilon (F - D))`` with ``u^2 = s`` and ``epsilon^2 = eta``: an antisymmetric part of
 ``D`` would be a rotation of the hidden layer.  No axis is singled out, so that everything is a
 polynomial in ``F``, ``D`` and the vectors of a sample, the same for every ``n``.
+
+The expansion is that of `symdrift.evaluation.next_order`, from the rule on and without its numbers:
+the two are held to each other by tests.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, reduce
 from itertools import product
 from typing import Any
 
@@ -227,11 +231,13 @@ class IsotropicExpansion:
 
     @cached_property
     def curvatures(self) -> dict[str, Any]:
-        """Rates at which the matrices of the deviation relax, by letter."""
+        """Rates at which the matrices of the deviation relax, each by itself, by letter."""
         found = {}
         for letter, change in self.step.changes.items():
-            ((_, rate),) = change.terms[2].mean().terms.items()
-            found[letter] = -rate
+            (own,), pulled = matrix(letter, self.ring.sizes).terms, change.terms[2].mean().terms
+            if {*pulled} != {own}:
+                raise ValueError(f"{letter} does not relax by itself")
+            found[letter] = -pulled[own]
         return found
 
     def generator(self, function: TracePolynomial, highest: int) -> Series:
@@ -280,12 +286,8 @@ class IsotropicExpansion:
             added = added + part.change(self.step.changes, highest - power).shifted(power)
         before, after = Series(poisson.terms, highest), Series(poisson.terms, highest) + added
         turn = Series(self.step.turn.terms, highest)
-        product_ = (
-            exponential(-1 * before, self._one)
-            @ exponential(turn, self._one)
-            @ exponential(after, self._one)
-        )
-        return logarithm(product_, self._one)
+        parts = (exponential(part, self._one) for part in (-1 * before, turn, after))
+        return logarithm(reduce(operator.matmul, parts), self._one)
 
     @cached_property
     def poisson(self) -> Series:
