@@ -227,10 +227,14 @@ def test_a_sweep_says_a_warning_once_and_where_it_begins(
     captured = capsys.readouterr()
     rows = list(csv.DictReader(io.StringIO(captured.out)))
     assert all(float(row["validity.imbalance"]) > 0.1 for row in rows)
-    first, second = captured.err.splitlines()
+    first, second, last = captured.err.splitlines()
     assert first.startswith("warning: at all 4 points, the first at learning.rate = 0.01: ")
     assert second.startswith(
         "warning: at 3 of 4 points, the first at learning.rate = 0.04: the next order"
+    )
+    assert last == (
+        "warning: at learning.rate = 0.1: so near the critical rate SGD can run away from the "
+        "minimum for good"
     )
 
 

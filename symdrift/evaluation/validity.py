@@ -110,14 +110,14 @@ def validity_warnings(problem: LearningProblem, validity: Validity) -> tuple[str
     ]
     if not large:
         return _doubts(problem)
-    close = validity.rate_over_critical > RUNS_AWAY_ABOVE
+    close = int(validity.rate_over_critical > RUNS_AWAY_ABOVE)
     return (
         *_doubts(problem),
         *_lost_axes(validity),
         f"learning.rate = {problem.learning_rate:g} is {validity.rate_over_critical:.2g} of the "
         f"critical rate; {', and '.join(large)}; the leading-order results assume that this is "
-        f"well below {WARN_ABOVE:g}"
-        + ("; so near the critical rate SGD can run away for good" if close else ""),
+        f"well below {WARN_ABOVE:g}",
+        *(("so near the critical rate SGD can run away from the minimum for good",) * close),
     )
 
 

@@ -131,9 +131,9 @@ def caption(data: Observation) -> str:
         "stimulus (solid) and, for the first, its parts: fluctuation around the manifold "
         f"(dotted), which saturates, and {later} over. Autocorrelation over its value at lag 0, "
         "with circles where it has fallen to 1/e. Angle between the population vectors of two "
-        "days, with one standard deviation (dashed) for the first stimulus. The cosines between "
-        "stimuli, by contrast, are those of every day: the change of their Gram matrix stays of "
-        "the order of the learning rate while the representations change completely."
+        "days, with one standard deviation (dashed) for the first stimulus. Cosines between "
+        "stimuli stay: their Gram matrix changes by the order of the learning rate, while the "
+        "representations change completely."
     )
     if data.decoder:
         text += (
@@ -167,13 +167,12 @@ def _caption_bands(data: Observation) -> str:
         )
     else:
         text += (
-            "The next order in the learning rate is not computed here; this is how large it may "
-            "be by the numbers that should be small."
+            "The next order is not computed here; this is what the numbers that should be small "
+            "allow."
         )
     if error.known_until is not None and error.known_until < 2 * data.times[-1]:
         text += (
-            f" From lag {error.known_until:.2g} on they would cover everything, and nothing is "
-            "drawn."
+            f" From lag {error.known_until:.2g} on they cover everything, and nothing is drawn."
         )
     return text
 
