@@ -216,7 +216,8 @@ def test_a_large_learning_rate_warns(capsys: pytest.CaptureFixture[str]) -> None
     captured = capsys.readouterr()
     said = captured.err.splitlines()
     assert said[0].startswith("warning: learning.rate")
-    assert said[1].startswith("warning: the next order in the learning rate changes")
+    assert said[1].startswith("warning: so near the critical rate SGD can run away")
+    assert said[2].startswith("warning: the next order in the learning rate changes")
     assert json.loads(captured.out)["warnings"] == [line.removeprefix("warning: ") for line in said]
 
 

@@ -547,3 +547,26 @@ def test_without_being_asked_for_it_is_the_same_or_missing() -> None:
     many = problem(np.linspace(1, 2, 12), weight_decay=0.2, learning_rate=1e-5)
     for each, kind in ((many, "exact"), (given, "white")):
         assert evaluate(each, approximation=kind, order=None).next_order is None
+
+
+def test_the_loss_has_what_synaptic_noise_adds_and_norms_are_said_to_lack_it() -> None:
+    """By direct SGD of 4000 networks: 0.62673 where the minimum has 0.62304."""
+    noisy = LearningProblem(
+        study="test",
+        hidden=2,
+        inputs=Gaussian(np.array([[1.5, 0.3, 0.1], [0.3, 1.0, 0.2], [0.1, 0.2, 0.6]])),
+        teacher=np.array([[1.2, 0.3, 0.0], [-0.2, 0.9, 0.5]]),
+        label_noise=np.array([0.3, 0.1]),
+        learning_rate=0.003,
+        weight_decay=0.2,
+        batch=1,
+        synaptic_noise=2e-6,
+        stimuli=(),
+    )
+    found = evaluate(noisy, order=2)
+    assert found.next_order is not None
+    loss = found.minimum.loss * (1 + found.next_order.minimum.loss * noisy.learning_rate)
+    assert loss == pytest.approx(0.62673, abs=1e-4)
+    assert any("synaptic noise makes 4" in warning for warning in found.warnings)
+    quiet = evaluate(replace(noisy, synaptic_noise=2e-8), order=2)
+    assert not any("synaptic" in warning for warning in quiet.warnings)

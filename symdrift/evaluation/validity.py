@@ -92,8 +92,8 @@ def require_stable(problem: LearningProblem, validity: Validity) -> None:
     raise RequestError(
         "learning.rate",
         f"= {problem.learning_rate:g} is unstable: from the critical rate "
-        f"{validity.critical_rate:.4g} on the weights have no stationary variance around the "
-        f"minimum ({MEANINGS[reason]} is {getattr(validity, reason):.3g}"
+        f"{validity.critical_rate:.4g} on the fluctuation around the minimum, linearised, has no "
+        f"stationary variance ({MEANINGS[reason]} is {getattr(validity, reason):.3g}"
         + (": an axis is lost and found again" if reason == "threshold" else "")
         + "); give a rate below it"
         + "".join(f"; {remark}" for remark in _doubts(problem)),

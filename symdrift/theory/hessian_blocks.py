@@ -372,16 +372,17 @@ def _several_minima(examples: Examples) -> Step:
     """Several strict minima
 
     At a bottleneck every choice of as many active directions as there are hidden units gives a
-    stationary point. It is a strict minimum where the determinant [eq:determinant], in terms of
-    the gains [eq:turning], is positive for each active {i} and each {l} that is left out, since
-    all other curvatures are positive. Where it is negative a hidden unit turns from {i} to {l}
-    downhill. With the parts of {i} and {l} exchanged the two determinants add up to [eq:exchange].
-    Where the larger variance goes with the larger slope, variance times gain, one of them is
-    positive; where it does not, that of the direction {i} of the larger slope is, since no term
-    of [eq:turning] is then against it. Of two directions one at the most displaces the other.
-    Where neither does there are several strict minima, at each of which learning can end. That
-    takes weight decay, without which [eq:exchange] vanishes, a larger variance with a larger
-    slope, and directions of unequal gain.
+    stationary point. It is a strict minimum where the determinant [eq:determinant], in terms of the
+    gains [eq:turning], is positive for each active {i} and each {l} that is left out, since all
+    other curvatures across the orbit are positive. Where it is negative a hidden unit turns from
+    {i} to {l} downhill. With the parts of {i} and {l} exchanged, the two determinants, over the
+    variances of the directions left out, add up to [eq:exchange]. Where the larger variance goes
+    with the larger slope, variance times gain, one of them is positive; where it does not, that of
+    the direction {i} of the larger slope is, since no term of [eq:turning] is then against it. Of
+    two directions one at the most displaces the other. Several strict minima, at each of which
+    learning can end, need two of which neither does, and choices that differ by them must not be
+    displaced by any third. That takes weight decay, without which [eq:exchange] vanishes, a larger
+    variance with a larger slope, and directions of unequal gain.
     """
     lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")
     a_i, a_l = symbol("gain", "i"), symbol("gain", "l")

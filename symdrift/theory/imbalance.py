@@ -127,7 +127,7 @@ def _imbalance_step(network: LinearNetwork) -> Step:
     product with the input, so that [eq:no-turn] holds for every sample, at all weights. In
     the change of {imbalance} in one step, all terms that are of first order in these gradients
     therefore cancel, and the whole change is [eq:imbalance-step], exactly, at any learning rate and
-    for any inputs: weight decay shrinks the imbalance, and squares of gradients feed it.
+    for any inputs: weight decay shrinks the imbalance, and squares of gradients change it.
     """
     gradient_first, gradient_second = network.rule.gradient(
         network.layers, network.sample_input, network.residual
@@ -179,14 +179,14 @@ def _imbalance_step(network: LinearNetwork) -> Step:
 def _mean_imbalance(examples: Examples) -> Step:
     """The mean imbalance
 
-    In the stationary state the two parts of [eq:imbalance-step] cancel on average,
+    Where second moments are stationary the two parts of [eq:imbalance-step] cancel on average,
     [eq:imbalance-mean]. This too is exact. To leading order the gradients are those at the
     minimum, where [eq:slope] takes away what both layers have in common. For elliptical inputs of
     kurtosis {kurtosis}, zero when Gaussian, [eq:imbalance-fed] is left: the power of the inputs
     times the covariance of the errors that come back to the hidden units, minus the power of the
     errors times the covariance of the hidden units. The first part feeds incoming weights, the
-    second takes from them by feeding the outgoing ones. As weight decay alone takes an imbalance
-    away, it is large where weight decay is small.
+    second outgoing ones. To this order weight decay alone takes an imbalance away: with label noise
+    or inputs that are not learned, which leave errors when weight decay is small, it is then large.
     """
     return step(
         imbalance_mean=(MEAN_IMBALANCE, ETA / (GAMMA * (2 - ETA * GAMMA)) * FED),
@@ -327,11 +327,11 @@ def _unbalanced(space: WeightSpace) -> sp.ImmutableMatrix:
 def _mean_length() -> Step:
     """The mean length of representations
 
-    When all {n} axes are alike and learned, the two layers stay balanced on average,
-    as [eq:imbalance-fed] vanishes, and all mean values are multiples of the
-    identity. Then [eq:mean-shift] is an equation for one number, and [eq:mean-gram] becomes
-    [eq:mean-length], with the variance {own} of [eq:fluctuation-own] divided by {batch}: all
-    representations are shorter than those on the manifold, the more so the more axes there are.
+    When all {n} axes are alike and learned, the two layers stay balanced on average, as
+    [eq:imbalance-fed] vanishes, and all mean values are multiples of the identity. Then
+    [eq:mean-shift] is an equation for one number, and [eq:mean-gram] becomes [eq:mean-length]: the
+    singular value less {half} times the variance {own} of [eq:fluctuation-own] divided by {batch}.
+    All representations are shorter than those on the manifold, the more so the more axes there are.
     """
     value = symbol("singular_value")
     variance, labels = symbol("input_variance"), symbol("label_noise") ** 2
@@ -343,7 +343,7 @@ def _mean_length() -> Step:
             MEAN_GRAM,
             sp.MatMul(value - (INPUTS + 1) * own / 2, sp.Identity(INPUTS), evaluate=False),
         ),
-        symbols={"own": symbol("fluctuation", "ii")},
+        symbols={"own": symbol("fluctuation", "ii"), "half": (INPUTS + 1) / 2},
         checks=(
             vanishes(
                 "Second moments of symmetric and skew deviations, summed over any number of "

@@ -107,7 +107,7 @@ def mean_square_on_axes(examples: Examples) -> Iterator[Step]:
 def _sample_hessian(examples: Examples) -> Step:
     """The Hessian of one sample
 
-    The Lyapunov equation lets the expected loss pull at a deviation. What pulls in fact is the
+    In the Lyapunov equation the expected loss pulls at a deviation. What really pulls is the
     loss of the sample of that step, whose Hessian {H_x} has {H} for its mean, [eq:sample-step].
     With {first} and {second} the two layers of the deviation, and with the error {e} of the
     sample at the minimum, it pulls by [eq:sample-hessian].
@@ -170,20 +170,23 @@ def _second_moments() -> Step:
     [eq:second-moments]: at first order in {eta} the pull of the mean takes away {relaxed},
     [eq:relaxed]; at second order the squares of the pulls of samples add {grown}, [eq:grown], and
     the noise adds {C}, whether or not there is a deviation. In a batch of {batch} samples what
-    they differ by averages out. The Lyapunov equation [eq:lyapunov] leaves {grown} out;
+    they differ by is averaged down. The Lyapunov equation [eq:lyapunov] leaves {grown} out;
     with it, a second moment that stays is a solution of [eq:stationary-moments].
 
-    Without {C} one step makes {average} of a second moment, on average over samples. That is a
-    second moment again, so that the eigenvalue of this map that is largest by size is positive.
-    And as all Hessians are symmetric matrices, so is the map, and that eigenvalue is
-    the largest value of {quotient} among all symmetric {Gamma} with {unit}. It is smaller than
-    one, and noise that is added in each step then dies out, exactly as long as {eta} times
-    {growth} is smaller than {decay} for all of them. Hence the boundary is the
-    critical rate {critical}, the smallest rate for which [eq:critical] has a solution; its inverse
-    is the largest eigenvalue of the inverse of the operator {relaxation} times {response}. From
-    this rate on the weights have no stationary variance around the minimum, even where {eta} times
-    every curvature is small. Below it the part of the fluctuation that grows fastest exceeds the
-    leading order by the factor {critical} over {above}.
+    Without {C} one step of these linearised dynamics makes {average} of a second moment, on average
+    over batches, with the Hessian of the batch. This keeps positive matrices positive, and of the
+    eigenvalues of such a map one that is largest by size is positive (Perron and Frobenius). As all
+    Hessians are symmetric matrices, so is the map, and that eigenvalue is the largest value of
+    {quotient} among all symmetric {Gamma} with {unit}. It is smaller than one, and noise that is
+    added in each step then dies out, exactly as long as {eta} times {growth} is smaller than
+    {decay} for all of them. Hence the boundary is the critical rate {critical}, the smallest rate
+    for which [eq:critical] has a solution; its inverse is the largest eigenvalue of the inverse of
+    the operator {relaxation} times {response}. From this rate on the linearised deviation has no
+    stationary variance, even where {eta} times every curvature is small, and nothing of the theory
+    is left. What is of higher order in the deviation can let SGD run away at lower rates already;
+    where label noise unbalances the layers at very small weight decay, it can also hold SGD at
+    higher ones. Below this rate the part of the fluctuation that grows fastest exceeds the leading
+    order by the factor {critical} over {above}.
     """
     h, x = sp.symbols("H Gamma", commutative=False)
     sample, other = sp.symbols("D_1 D_2", commutative=False)
@@ -285,8 +288,8 @@ def _read_by_samples(examples: Examples) -> Step:
     is each of these times {centred}, multiplied by weights and residual map, which are fixed. Let
     {V} be the second moment of the entries {o}, {a} of one of the three and {u}, {b} of another.
     That of the two after multiplication is [eq:read], with the fourth moments {moments} of the
-    inputs. Label noise, independent of them, adds the same with its covariance in place of
-    one of the factors.
+    inputs. Label noise, independent of them, is read by the change of {U} alone, and adds
+    what its own covariance and that of the inputs give.
     """
     quiet = replace(examples.rectangular, label_noise=(sp.Integer(0), sp.Integer(0)))
     spread = sp.Sum(
@@ -444,10 +447,11 @@ def _equal_axes() -> Step:
     layers, and a symmetric one, their difference: seven numbers in all, and the inverse of the
     critical rate is the largest eigenvalue of a matrix of seven rows. For small weight
     decay, and without label noise, it is [eq:critical-quiet] up to terms of second order in
-    {gamma}: samples disperse the learned map, and the rate must be small against the power
-    {power} of all inputs times {s}. With label noise, weight decay can be so small that the
+    {gamma}: samples disperse the learned map, and the rate times {s} times the power {power} of
+    all inputs, over {batch}, must be small. With label noise, weight decay can be so small that the
     difference of the layers disperses first: the inverse rate then tends to [eq:critical-labels],
-    and the rate must be small against {gamma}.
+    the larger, the smaller {gamma}. So far away from balance, terms that the linearised dynamics
+    leave out hold the layers together: what ends there is the theory, not the training.
     """
     variance, value, labels = symbol("input_variance"), symbol("singular_value"), LABEL_NOISE**2
     quiet_matrix = inverse_rates(BATCH)
@@ -487,7 +491,7 @@ def _equal_axes() -> Step:
             vanishes(
                 "Without label noise the matrix of seven rows has, in the limit of no weight "
                 "decay, the eigenvalue that begins [eq:critical-quiet], a smaller one, one that "
-                "is smaller by size for batches, and zero.",
+                "is the smaller of the two, and zero.",
                 polynomial
                 - unknown**4
                 * (unknown - largest)

@@ -42,6 +42,7 @@ TURN_PARTS, EXPECTED_PARTS, MEAN_PARTS, RELAXED, LEFT = (
     sp.IndexedBase(name) for name in ("turn_part", "expected_part", "mean_part", "relaxed", "left")
 )
 FUNCTION = sp.Symbol("function_of_n")
+FIRST_GENERATOR = sp.Symbol("generator_0")
 MEAN_GAIN, WAITING = sp.symbols("mean_gain waiting")
 INCREMENT, UNWAITED, TURNED_ONCE, WAITED = (
     sp.MatrixSymbol(f"exponential_{name}", INPUTS, INPUTS)
@@ -73,7 +74,8 @@ LATEX: dict[sp.Basic, str] = {
     FUNCTION: "f",
     MEAN_PARTS.label: r"\langle \mathcal{L} f \rangle",
     RELAXED.label: r"\mathcal{L}_0 \Phi",
-    LEFT.label: r"\mathbb{E}[\hat\Xi]",
+    LEFT.label: r"\mathbb{E}'[\hat\Xi]",
+    FIRST_GENERATOR: r"\mathcal{L}_0",
     MEAN_GAIN: r"\mathbb{E}[f(\hat n')] - f(\hat n)",
     INCREMENT: r"e^{\hat\Xi}",
     UNWAITED: r"e^{-\Phi(\hat n)}",
@@ -137,15 +139,15 @@ def _shown(value: TracePolynomial, found: IsotropicExpansion) -> sp.Expr:
 def _one_step_expanded(found: IsotropicExpansion, noisy: IsotropicExpansion) -> Step:
     """One step in powers of the root of the learning rate
 
-    Weights that have learned deviate from the manifold by {deviation}, where {hat} is of order one.
-    What a step makes of them is read as a rotation {turn} of the hidden layer, {turned_weights} on
-    all weights, and a new deviation, [eq:read-step]; both are series in the root of {eta}, of which
-    the powers in [eq:read-series] are needed. Now let all {n} inputs have one variance and all
-    outputs one gain, let all axes be learned, and measure in units in which {lambda} and {a} are 1,
-    so that {s} is {value}. The layers then deviate by [eq:alike-layers]: a symmetric matrix {both}
-    and an antisymmetric one {turning} that they have in common, and a symmetric one {apart} in
-    which they differ, as an antisymmetric difference would be a rotation. Power by power this fixes
-    {turn}. It begins with [eq:alike-turn] where there is no label noise.
+    After learning, the weights deviate from the manifold by {deviation}, where {hat} is of order
+    one. What a step makes of them is read as a rotation {turn} of the hidden layer,
+    {turned_weights} on all weights, and a new deviation, [eq:read-step]; both are series in the
+    root of {eta}, of which the powers in [eq:read-series] are needed. Now let all {n} inputs have
+    one variance and all outputs one gain, let all axes be learned, and measure in units in which
+    {lambda} and {a} are 1, so that {s} is {value}. The layers then deviate by [eq:alike-layers]: a
+    symmetric matrix {both} and an antisymmetric one {turning} that they have in common, and a
+    symmetric one {apart} in which they differ, as an antisymmetric difference would be a rotation.
+    Power by power this fixes {turn}. It begins with [eq:alike-turn] where there is no label noise.
 
     As no axis is singled out, everything is made of products of these matrices and {sample}, and
     of traces of such products. The number of inputs enters as the trace of the identity alone: what
@@ -258,7 +260,7 @@ def _expected_change(examples: Examples, found: IsotropicExpansion) -> Step:
 
     The mean of a function {f} of the deviation changes in one step by [eq:generators], as far as it
     is needed: each power takes more derivatives of the function and higher moments of what a sample
-    does, by Wick's rule. The first generator is that of the process of Ornstein and Uhlenbeck. It
+    does, by Wick's rule. The first generator, {first}, is that of an Ornstein–Uhlenbeck process. It
     multiplies a product of entries by minus the sum of their curvatures, [eq:alike-curvatures], and
     pairs two of them by the gradient noise, which leaves a product that is shorter by two: it is
     inverted degree by degree. In the stationary state no mean changes, and [eq:stationary-mean]
@@ -289,7 +291,7 @@ def _expected_change(examples: Examples, found: IsotropicExpansion) -> Step:
                 *found.growth.values(),
             ),
         ),
-        symbols={"f": FUNCTION, "third": ETA**3},
+        symbols={"f": FUNCTION, "first": FIRST_GENERATOR, "third": ETA**3},
     )
 
 
@@ -298,9 +300,11 @@ def _without_memory(found: IsotropicExpansion) -> Step:
 
     Rotations of different steps are correlated, as a deviation lasts. An antisymmetric function
     {waited} of the deviation takes this out: the rotations of [eq:increments] have no mean,
-    whatever the deviation was, where {waited} solves [eq:poisson] power by power, with what earlier
-    powers leave on the right, commutators included. Without label noise it begins with
-    [eq:alike-poisson], and these rotations begin with [eq:alike-increment]. The covariance of the
+    whatever the deviation was, where {waited} solves [eq:poisson] power by power. On its right
+    stands the mean that this power of the rotation would have without the term of {waited} that is
+    looked for, commutators of earlier ones included. Without label noise it begins with
+    [eq:alike-poisson], and these rotations begin with [eq:alike-increment], as {waited} has no part
+    in the lowest power. The covariance of the
     rotation is then the stationary mean of their products within one step.
     """
     return step(
@@ -328,13 +332,14 @@ def _next_fluctuation(
 ) -> Step:
     """Fluctuation at the next order
 
-    Without label noise the excess loss is larger than its leading order by {eta} times
-    [eq:next-excess] of it, and the fluctuation of the weights by {eta} times [eq:next-weights].
-    What stands there without {batch} is due to discrete steps. The rest, divided by {batch}, is
-    due to curvatures that differ between samples, and grows with the number of inputs. The squared
-    norm of a representation differs from that on the manifold by {eta} times [eq:next-norm] of it,
-    label noise included: the fluctuation adds to it, but the mean of the weights is drawn in by
-    more.
+    Without label noise the excess loss is larger than its leading order by the fraction {eta} times
+    [eq:next-excess], and the fluctuation of the weights by the fraction {eta} times
+    [eq:next-weights]. What is left of these in a large batch is due to discrete steps. The rest,
+    divided by {batch}, is due to curvatures that differ between samples and to a loss that is no
+    parabola, and grows with the number of inputs. The squared norm of a representation differs from
+    that on the manifold by the fraction {eta} times [eq:next-norm], label noise included, as
+    [eq:mean-length] has it already: the fluctuation adds to it, but the mean of the weights is
+    drawn in by more.
     """
     orders = (quiet.excess_loss, quiet.weight_variance)
     shares = [following / leading for leading, following in orders]
@@ -365,9 +370,10 @@ def _next_fluctuation(
 def _next_rotation(examples: Examples, found: IsotropicExpansion) -> Step:
     """Rotation at the next order
 
-    Without label noise the variance of the rotation is larger than its leading order by {eta}
-    times [eq:next-rotation] of it, in every plane. So are the decay rates of representations: that
-    a rotation depends on the deviation which earlier ones have left does not change them here.
+    Without label noise the variance of the rotation is larger than its leading order by the
+    fraction {eta} times [eq:next-rotation], in every plane. So are the decay rates of
+    representations: that a rotation depends on the deviation which earlier ones have left does not
+    change them here.
     """
     leading, following = found.rotation_variance
     form = in_units(following / leading)

@@ -73,11 +73,12 @@ def small_numbers_on_axes(examples: Examples) -> Iterator[Step]:
 def _discrete_steps() -> Step:
     """Steps are discrete
 
-    All results are leading orders in the learning rate. Four numbers say whether it is
-    small enough, and each can fail while the others are small. The first is {number}, with the
-    largest Hessian eigenvalue. Without what samples add, the stationary covariance of
-    [eq:covariance-step] is [eq:discrete-steps] in the eigenvectors of the Hessian, of eigenvalues
-    {h_a}, and what the Lyapunov equation gives falls short of it by half of {eta} times {h_a}.
+    All results are leading orders in the learning rate. Four numbers and the critical rate
+    [eq:critical] say whether it is small enough, and each can fail while the others are small. The
+    first is {number}, where {h_max} is the largest Hessian eigenvalue. Without what samples add,
+    the stationary covariance of [eq:covariance-step] is [eq:discrete-steps] in the eigenvectors of
+    the Hessian, of eigenvalues {h_a}, and what the Lyapunov equation gives falls short of it by the
+    fraction {fraction}.
     """
 
     def variance(curvature: sp.Expr, noise: sp.Expr) -> sp.Expr:
@@ -88,7 +89,9 @@ def _discrete_steps() -> Step:
         discrete_steps=(FLUCTUATION_ENTRY[A, A], variance(STIFFNESS[A], NOISE_ENTRY[A, A])),
         symbols={
             "number": ETA * LARGEST_CURVATURE,
+            "h_max": LARGEST_CURVATURE,
             "h_a": STIFFNESS[A],
+            "fraction": ETA * STIFFNESS[A] / 2,
         },
         checks=(
             vanishes(
@@ -106,14 +109,14 @@ def _discrete_steps() -> Step:
 def _multiplicative_noise(examples: Examples) -> Step:
     """Curvature differs between samples
 
-    The second is {number} divided by {batch}, with the largest singular value. In
+    The second is {number} divided by {batch}, where {s_1} is the largest singular value. In
     [eq:sample-hessian] a learned axis pulls with its singular value times {product}. In the mean
     this is its singular value times {Sigma}; but [eq:grown] has the mean of the square, and that is
     [eq:squared-input] for Gaussian inputs: not the square of a variance along one axis but a
     variance times the power {power} of all inputs, divided by {batch} where a batch averages over
     samples. Compared with the relaxation of the same axis it is of the order of this number, which
     grows with the number of inputs while {discrete} does not. Where it reaches the order of one,
-    the critical rate of [eq:critical] is near.
+    the critical rate of [eq:critical] is near, or has been passed.
     """
     network = examples.rectangular.network
     sample, sigma = network.sample_input, network.input_covariance
@@ -137,6 +140,7 @@ def _multiplicative_noise(examples: Examples) -> Step:
         ),
         symbols={
             "number": ETA * symbol("singular_value", 1) * sp.Trace(INPUT_COVARIANCE),
+            "s_1": symbol("singular_value", 1),
             "product": INPUT * INPUT.T,
             "power": sp.Trace(INPUT_COVARIANCE),
             "discrete": ETA * LARGEST_CURVATURE,
@@ -160,11 +164,13 @@ def _unbalanced_and_lost(examples: Examples) -> Step:
 
     The third number is the largest eigenvalue, by size, of {imbalance}: the mean imbalance
     [eq:imbalance-mean] against the singular values, which are the squared lengths of the rows of
-    {W} and of the columns of {U} on the manifold. All results are those of weights on the
-    manifold, where the layers are balanced. As weight decay alone restores the balance, this
-    number is of the order of {eta} times the noise over {gamma}: for weight decay that tends to
-    zero at a fixed learning rate nothing of the theory is left, and limits of small weight decay
-    mean that the learning rate tends to zero first.
+    {W} and of the columns of {U} on the manifold. All results are those of weights on the manifold,
+    where the layers are balanced. This number is of the order of {eta} over {gamma} times the noise
+    that errors make. Where label noise or inputs that are not learned leave errors when weight
+    decay tends to zero, nothing of the theory is left then at a fixed learning rate, and limits of
+    small weight decay mean that the learning rate tends to zero first. The mean is what is taken
+    here: where it vanishes by symmetry the imbalance fluctuates all the same, which the critical
+    rate takes into account.
 
     The fourth is the largest {own} over {s_i}. Let {unit} be the weights of hidden unit {i} at the
     minimum, of squared length {length}, and {own} the variance of the weights along them,

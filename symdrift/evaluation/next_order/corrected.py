@@ -168,11 +168,13 @@ def corrections(
         return following / leading * per_rate if abs(leading) > ROUNDING * scale else None
 
     excess, variance = found.excess_loss, found.weight_variance
-    loss = evaluation.minimum.loss * units.loss
     by_plane = evaluation.quantities == "all"
     hidden = problem.hidden if problem.synaptic_noise > 0 else evaluation.minimum.rank
     return Corrections(
-        minimum=MinimumCorrections(excess[0] / loss * per_rate),
+        # The excess loss is what the loss has beyond the minimum, synaptic noise included.
+        minimum=MinimumCorrections(
+            evaluation.fluctuation.excess_loss / (evaluation.minimum.loss * problem.learning_rate)
+        ),
         fluctuation=FluctuationCorrections(
             relative(*variance, variance[0]), relative(*excess, excess[0])
         ),
