@@ -15,7 +15,7 @@ covariance : array_like
 weight_decay : array_like
     Weight decay gamma, between 0 and covariance * gains.
 learning_rate : array_like
-    Learning rate eta; results hold for eta times the largest Hessian eigenvalue << 1.
+    Learning rate eta; results are of leading order in it.
 gains : array_like
     Gain a of the teacher; 1 for an autoencoder.
 label_noise : array_like

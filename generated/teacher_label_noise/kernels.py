@@ -14,7 +14,7 @@ covariance : array_like, shape (..., n) or scalar
 weight_decay : array_like, shape (...)
     Weight decay gamma, positive.
 learning_rate : array_like, shape (...)
-    Learning rate eta; results hold for eta times the largest Hessian eigenvalue << 1.
+    Learning rate eta; results are of leading order in it.
 gains : array_like, shape (..., min(n, m)) or scalar
     Gains a of the teacher on the axes of the inputs; 1 for an autoencoder.
 label_noise : array_like, shape (..., m) or scalar
@@ -23,10 +23,13 @@ batch : array_like, shape (...)
     Samples per step.
 inputs, outputs, hidden : int
     Sizes n, m, p.
+learned : array_like of bool, shape (min(n, m),), optional
+    The active directions of a strict minimum that is not the lowest one.
 
 Leading axes broadcast.  All rates are per SGD step.  A direction i is active when
-lambda_i |a_i| > gamma and its loss reduction lambda_i s_i^2 / 2 is among the p largest;
-on a threshold or a tie the minimum is not strict and the results do not hold.
+lambda_i |a_i| > gamma and its loss reduction lambda_i s_i^2 / 2 is among the p largest,
+unless learned says which ones are; on a threshold or a tie the minimum is not strict and the
+results do not hold.
 """
 
 from __future__ import annotations
@@ -703,6 +706,7 @@ def _axes(
     inputs: int,
     outputs: int,
     hidden: int,
+    learned: ArrayLike | None,
 ) -> _Axes:
     size, aligned = max(inputs, outputs), min(inputs, outputs)
     weight_decay = np.asarray(weight_decay, dtype=float)
@@ -730,10 +734,12 @@ def _axes(
     learnable = variance * gain > gamma
     known = np.where(learnable, variance, 1.0)
     value = np.where(learnable, _singular_value(known, gain, gamma), 0.0)
-    # What a direction that is learned takes off the loss decides who passes a bottleneck.
-    order = np.argsort(-_loss_reduction(variance, value), axis=-1, kind="stable")
-    rank = np.argsort(order, axis=-1, kind="stable")
-    active = learnable & (rank < hidden)
+    if learned is None:
+        # What a direction that is learned takes off the loss decides who passes a bottleneck.
+        order = np.argsort(-_loss_reduction(variance, value), axis=-1, kind="stable")
+        active = learnable & (np.argsort(order, axis=-1, kind="stable") < hidden)
+    else:
+        active = learnable & np.pad(np.asarray(learned, dtype=bool), (0, size - aligned))
     value = np.where(active, value, 0.0)
     return _Axes(variance, noise, value, np.where(active, _residual(known, gamma), gain), active)
 
@@ -774,6 +780,17 @@ def _swapped(part: NDArray[Any]) -> NDArray[Any]:
     return np.swapaxes(part, -1, -2)
 
 
+def _alike(axes: _Axes) -> tuple[NDArray[np.intp], ...]:
+    """Directions that differ, in their order; which of them each one is like; how many are."""
+    numbers = np.stack([part.reshape(-1, part.shape[-1]) for part in axes]).astype(float)
+    columns = np.ascontiguousarray(numbers.reshape(-1, numbers.shape[-1]).T)
+    _, first, kinds, count = np.unique(
+        columns, axis=0, return_index=True, return_inverse=True, return_counts=True
+    )
+    order = np.argsort(first)
+    return first[order], np.argsort(order)[kinds.reshape(-1)], count[order]
+
+
 def _swept_area(
     axes: _Axes,
     rows: _Rows,
@@ -788,14 +805,17 @@ def _swept_area(
         own = own_term(*row, *column, gamma)
         area: Array = own + _swapped(own)
         pair = tuple(part[..., None] for part in (*row, *column))
-        size = axes.active.shape[-1]
+        # Alike directions have one term, which counts as often as there are others of them.
+        alike, kinds, count = _alike(axes)
+        here, there = kinds[rows.number][..., None], kinds[_swapped(rows.number)][..., None]
         block = max(1, AT_A_TIME // area.size)
-        for start in range(0, size, block):
-            l = np.arange(start, min(start + block, size))
-            others = (rows.number[..., None] != l) & (_swapped(rows.number)[..., None] != l)
+        for start in range(0, len(alike), block):
+            kind = np.arange(start, min(start + block, len(alike)))
+            l = alike[kind]
+            others = count[kind] - (here == kind) - (there == kind)
             residual = axes.residual[..., None, None, l]
             term = other_term(*pair, *axes.at(None, None, l), residual, gamma[..., None])
-            area = area + np.where(others, term, 0.0).sum(axis=-1)
+            area = area + np.where(others > 0, others * term, 0.0).sum(axis=-1)
     return area
 
 
@@ -853,6 +873,7 @@ def singular_values(
     inputs: int = 3,
     outputs: int = 3,
     hidden: int = 3,
+    learned: ArrayLike | None = None,
 ) -> Array:
     """Singular values of the learned map.
 
@@ -863,7 +884,7 @@ def singular_values(
     ndarray, shape (..., n)
         In the order of the input axes.
     """
-    axes = _axes(covariance, weight_decay, gains, 0.0, inputs, outputs, hidden)
+    axes = _axes(covariance, weight_decay, gains, 0.0, inputs, outputs, hidden, learned)
     return axes.singular_value[..., :inputs]
 
 
@@ -895,6 +916,7 @@ def loss(
     inputs: int = 3,
     outputs: int = 3,
     hidden: int = 3,
+    learned: ArrayLike | None = None,
 ) -> Array:
     """Expected loss on the minimum-loss manifold, label noise and weight decay included.
 
@@ -902,7 +924,7 @@ def loss(
     -------
     ndarray, shape (...)
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden)
+    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
     gamma = np.broadcast_to(weight_decay, axes.active.shape[:-1])[..., None]
     total: Array = _loss(*axes.at(slice(None)), axes.residual, gamma).sum(axis=-1)
     return total
@@ -916,6 +938,7 @@ def hessian_range(
     inputs: int = 3,
     outputs: int = 3,
     hidden: int = 3,
+    learned: ArrayLike | None = None,
 ) -> tuple[Array, Array]:
     """Smallest and largest Hessian eigenvalue on the normal space.
 
@@ -923,7 +946,7 @@ def hessian_range(
     -------
     smallest, largest : ndarray, shape (...)
     """
-    axes = _axes(covariance, weight_decay, gains, 0.0, inputs, outputs, hidden)
+    axes = _axes(covariance, weight_decay, gains, 0.0, inputs, outputs, hidden, learned)
     rows = _rows(axes, inputs)
     (gamma,) = _leading(axes, weight_decay)
     others, residual = axes.at(None, slice(None)), axes.residual[..., None, :]
@@ -962,6 +985,7 @@ def fluctuation(
     inputs: int = 3,
     outputs: int = 3,
     hidden: int = 3,
+    learned: ArrayLike | None = None,
 ) -> tuple[Array, Array]:
     """Stationary fluctuation of the weights in the normal space.
 
@@ -971,7 +995,7 @@ def fluctuation(
     -------
     weight_variance, excess_loss : ndarray, shape (...)
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden)
+    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
     variance, noise = _total_fluctuation(axes, _rows(axes, inputs), weight_decay)
     eta, size = np.asarray(learning_rate, dtype=float), np.asarray(batch, dtype=float)
     return _batch_share(variance, eta, size), _excess_loss(noise, eta, size)
@@ -988,6 +1012,7 @@ def diffusion_tensor(
     inputs: int = 3,
     outputs: int = 3,
     hidden: int = 3,
+    learned: ArrayLike | None = None,
 ) -> Array:
     """Diffusion coefficients D_ij of the hidden rotations, in rad^2 per step.
 
@@ -998,7 +1023,7 @@ def diffusion_tensor(
     ndarray, shape (..., n, n)
         Symmetric, in the order of the input axes; zero where i or j is not active.
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden)
+    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
     return _diffusion_tensor(axes, weight_decay, learning_rate, batch, inputs)
 
 
@@ -1013,6 +1038,7 @@ def diffusion_tensor_white_noise(
     inputs: int = 3,
     outputs: int = 3,
     hidden: int = 3,
+    learned: ArrayLike | None = None,
 ) -> Array:
     """Diffusion coefficients in the white-noise approximation, in rad^2 per step.
 
@@ -1022,7 +1048,7 @@ def diffusion_tensor_white_noise(
     -------
     ndarray, shape (..., n, n)
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden)
+    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
     terms = (_own_term_white_noise, _other_term_white_noise)
     return _diffusion_tensor(axes, weight_decay, learning_rate, batch, inputs, *terms)
 
@@ -1039,6 +1065,7 @@ def representation_diffusion(
     inputs: int = 3,
     outputs: int = 3,
     hidden: int = 3,
+    learned: ArrayLike | None = None,
 ) -> Array:
     """Diffusion w' Delta w of the representation w = W* x of a stimulus, per step.
 
@@ -1052,7 +1079,7 @@ def representation_diffusion(
     -------
     ndarray, shape (...)
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden)
+    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
     decay = _diffusion_tensor(axes, weight_decay, learning_rate, batch, inputs).sum(axis=-1)
     component = _squared_component(np.asarray(stimulus), axes.singular_value[..., :inputs])
     diffusion: Array = (component * decay).sum(axis=-1)
@@ -1071,6 +1098,7 @@ def decay_rate(
     inputs: int = 3,
     outputs: int = 3,
     hidden: int = 3,
+    learned: ArrayLike | None = None,
 ) -> Array:
     """Rate w' Delta w / w'w at which the representation of a stimulus decorrelates, per step.
 
@@ -1083,7 +1111,7 @@ def decay_rate(
     ndarray, shape (...)
         Zero for a stimulus without representation.
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden)
+    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
     decay = _diffusion_tensor(axes, weight_decay, learning_rate, batch, inputs).sum(axis=-1)
     component = _squared_component(np.asarray(stimulus), axes.singular_value[..., :inputs])
     diffusion, norm = (component * decay).sum(axis=-1), component.sum(axis=-1)
@@ -1103,6 +1131,7 @@ def mean_squared_displacement(
     inputs: int = 3,
     outputs: int = 3,
     hidden: int = 3,
+    learned: ArrayLike | None = None,
 ) -> Array:
     """Mean-squared displacement E|h(t + tau) - h(t)|^2 of a representation.
 
@@ -1120,7 +1149,7 @@ def mean_squared_displacement(
     ndarray, shape (...)
     """
     time, stimulus = np.asarray(time, dtype=float), np.asarray(stimulus, dtype=float)
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden)
+    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
     decay = _diffusion_tensor(axes, weight_decay, learning_rate, batch, inputs).sum(axis=-1)
     component = _squared_component(stimulus, axes.singular_value[..., :inputs])
     drift = _drift_displacement(component, decay, time[..., None]).sum(axis=-1)
