@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from symdrift.study import Study
+
+FEWEST_STEPS_PER_DAY, MOST_STEPS_PER_DAY = 1e-9, 1e18
 
 
 def chosen_study(name: str, assignments: Sequence[str], minimum: int | None = None) -> Study:
@@ -50,8 +51,12 @@ def require_days(steps_per_day: float | None, as_csv: bool) -> None:
     """Refuse a length of the day that is none, and CSV, which is per step."""
     if steps_per_day is None:
         return
-    if not 0 < steps_per_day < math.inf:
-        raise RequestError("--steps-per-day", f"= {steps_per_day:g} must be a positive number")
+    if not FEWEST_STEPS_PER_DAY <= steps_per_day <= MOST_STEPS_PER_DAY:
+        raise RequestError(
+            "--steps-per-day",
+            f"= {steps_per_day:g} must be a number from {FEWEST_STEPS_PER_DAY:g} to "
+            f"{MOST_STEPS_PER_DAY:g}",
+        )
     if as_csv:
         raise RequestError("--steps-per-day", "and --csv exclude each other: CSV is per step")
 

@@ -538,8 +538,8 @@ def _rows(
                 theory=change * size,
                 simulation=found.value - size,
                 standard_error=found.standard_error,
-                # Of the order behind, as for other quantities that are corrected by so much.
-                allowance=SECOND_ORDER * change**2 * size,
+                # Of the order behind, also where mean and fluctuation of the weights cancel.
+                allowance=SECOND_ORDER * max(abs(change), float(share)) ** 2 * size,
                 scale=max(abs(change), float(share)) * size,
             )
     for quantity, size, found, term in (
