@@ -194,19 +194,25 @@ class _PythonWriter:
 
     def _product(self, node: Any) -> _Source:
         above, below = _quotient(node)
-        built = reduce(mul, above, sp.S.One) if above else sp.S.One
-        if below:
-            built = built / reduce(mul, below)
         sign = _coefficient(node) < 0
-        if sign:
-            built = -built
-        if built != node or not (above or below):
+
+        def built(first: Any) -> Any:
+            """What Python makes of the source, of which this is the first factor."""
+            product = reduce(mul, above[1:], first)
+            return product / reduce(mul, below) if below else product
+
+        leading = above[0] if above else sp.S.One
+        whole = -built(leading) if sign else built(leading)
+        if whole != node or not (above or below):
             return self._call(node), _ATOM
         text = "*".join(self._bound(factor, _POWER) for factor in above) or "1"
         if below:
             divisor = "*".join(self._bound(factor, _POWER) for factor in below)
             text += f"/({divisor})" if len(below) > 1 else f"/{divisor}"
-        return (f"-{text}", _SUM) if sign else (text, _PRODUCT)
+        if not sign:
+            return text, _PRODUCT
+        # A sign that stands before a sum would be multiplied into it.
+        return f"-{text}" if built(-leading) == node else f"-({text})", _SUM
 
     def _power(self, node: sp.Pow) -> _Source:
         base, exponent = node.args
