@@ -81,6 +81,9 @@ def test_json_stays_per_step_beside_the_days(capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize("command", ["evaluate", "observe"])
-@pytest.mark.parametrize("wrong", [["0"], ["-5"], ["nan"], ["inf"], ["1e-320"], ["1e40"], ["many"], ["10", "--csv"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [["0"], ["-5"], ["nan"], ["inf"], ["1e-320"], ["1e40"], ["many"], ["10", "--csv"]],
+)
 def test_a_day_without_a_length_is_refused(command: str, wrong: list[str]) -> None:
     assert run([command, "bottleneck", "--steps-per-day", *wrong]) == 2
