@@ -565,7 +565,9 @@ def test_the_loss_has_what_synaptic_noise_adds_and_norms_are_said_to_lack_it() -
     )
     found = evaluate(noisy, order=2)
     assert found.next_order is not None
-    loss = found.minimum.loss * (1 + found.next_order.minimum.loss * noisy.learning_rate)
+    change = found.next_order.minimum.loss
+    assert change is not None
+    loss = found.minimum.loss * (1 + change * noisy.learning_rate)
     assert loss == pytest.approx(0.62673, abs=1e-4)
     assert any("synaptic noise makes 4" in warning for warning in found.warnings)
     quiet = evaluate(replace(noisy, synaptic_noise=2e-8), order=2)
