@@ -13,8 +13,14 @@ from fuzz_requests import INPUTS, STUDY, Law, study_text, toml
 from fuzz_worker import Outcome, Request, Worker
 
 SHARDS = 4
-SITTINGS = 180
+SITTINGS = 240
 """Of each shard: together they take about a minute of processor time."""
+
+FEWEST = 90
+"""Requests of a shard that are granted, and that are refused, at the least.
+
+Hypothesis also draws constants of the modules that happen to be loaded, so that the numbers vary.
+"""
 
 GOOD = Request("evaluate", ("evaluate", "bottleneck", "--json"))
 TABLE = Request("evaluate", ("evaluate", "bottleneck", "--csv"))
@@ -38,9 +44,8 @@ def test_requests_at_random_keep_the_contract(worker: Worker, tmp_path: Path, sh
     campaign = Campaign(worker, tmp_path)
     campaign.chunk(shard, SITTINGS)
     assert not campaign.broken, f"see {tmp_path}"
-    # Both are tried: how many of each is drawn differs from machine to machine.
-    assert campaign.codes["0"] > SITTINGS / 3
-    assert campaign.codes["2"] > SITTINGS / 2
+    assert campaign.codes["0"] > FEWEST
+    assert campaign.codes["2"] > FEWEST
 
 
 @pytest.mark.parametrize(
