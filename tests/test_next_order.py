@@ -15,7 +15,7 @@ from symdrift.errors import RequestError
 from symdrift.evaluation import dense
 from symdrift.evaluation.corrections import Corrections
 from symdrift.evaluation.dense.landscape import solve_minimum
-from symdrift.evaluation.evaluate import corrected_at_once, evaluate
+from symdrift.evaluation.evaluate import _synaptic_share, corrected_at_once, evaluate
 from symdrift.evaluation.next_order.balance import imbalance
 from symdrift.evaluation.next_order.batches import Ensemble, batch_means
 from symdrift.evaluation.next_order.corrected import mean_gram_change, orders
@@ -34,6 +34,7 @@ from symdrift.inputs import Elliptical, Gaussian, StimulusSet
 from symdrift.inputs import Samples as Data
 from symdrift.observables import drift_process, representational_similarity
 from symdrift.rules.linear import TwoLayerLinear
+from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem, Stimulus
 
 RANDOM = np.random.default_rng(11)
@@ -572,3 +573,16 @@ def test_the_loss_has_what_synaptic_noise_adds_and_norms_are_said_to_lack_it() -
     assert any("synaptic noise makes 4" in warning for warning in found.warnings)
     quiet = evaluate(replace(noisy, synaptic_noise=2e-8), order=2)
     assert not any("synaptic" in warning for warning in quiet.warnings)
+
+
+@pytest.mark.parametrize("hidden", [3, 5])
+def test_the_share_of_synaptic_noise_is_what_the_excess_loss_has_beyond_gradient_noise(
+    hidden: int,
+) -> None:
+    given = replace(read_study("anisotropic_autoencoder").problem(), hidden=hidden)
+    noisy, quiet = (
+        evaluate(replace(given, synaptic_noise=variance), order=1) for variance in (1e-6, 0.0)
+    )
+    share = 1 - quiet.fluctuation.excess_loss / noisy.fluctuation.excess_loss
+    found = _synaptic_share(replace(given, synaptic_noise=1e-6), noisy)
+    assert found == pytest.approx(share, rel=1e-9)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symdrift.errors import RequestError, require_known
-from symdrift.evaluation.next_order.cost import AT_ONCE, LONGEST
+from symdrift.evaluation.next_order.cost import AT_ONCE, LONGEST, normal_directions
 from symdrift.evaluation.result import (
     APPROXIMATIONS,
     QUANTITIES,
@@ -180,8 +180,8 @@ def _synaptic_share(problem: LearningProblem, evaluation: Evaluation) -> float:
     """Share of the excess loss that synaptic noise makes: ``variance / (4 eta)`` by direction."""
     rank, hidden = evaluation.minimum.rank, problem.hidden
     outputs, inputs = problem.teacher.shape
-    orbit = rank * (rank - 1) // 2 + rank * (hidden - rank)
-    directions = hidden * (inputs + outputs) - orbit
+    silent = (hidden - rank) * (inputs + outputs - rank)
+    directions = normal_directions(inputs, outputs, rank) + silent
     made = problem.synaptic_noise * directions / (4 * problem.learning_rate)
     return made / evaluation.fluctuation.excess_loss if made else 0.0
 
