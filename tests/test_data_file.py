@@ -88,6 +88,8 @@ def test_npy_files_of_every_real_type_hold_the_same_samples(
         ("a,b\n", "it holds no samples"),
         ("1,2\n", "has 1 rows and 2 columns.*add samples, or reduce the columns"),
         ("1,2\n3,2\n5,2\n", r"has the same number in every row of column 2 \(2\); leave out col"),
+        ("0\n", r"has the same number in every row of column 1 \(0\); leave out col"),
+        ("0,1\n", r"has the same number in every row of column 1 \(0\); leave out col"),
         ("1,2\n1,2\n1,2\n", r"of column 1 \(1\), column 2 \(2\); .* with inputs.columns and"),
         ("1,NA\nNA,2\n1,2\n", "misses 2 values, in column 1, column 2: the first, line 1, col"),
         ("1,1\n2,2\n3,3\n", r"depend linearly on each other \(rank 1\); leave some out, or reduce"),

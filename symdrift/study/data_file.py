@@ -378,9 +378,9 @@ def _shuffled(column: Array, name: str) -> str:
 
 
 def _check_constant(path: Path, table: Table, chosen: Sequence[int]) -> None:
-    if len(table.values) < 2:
-        return
-    spread, size = np.ptp(table.values, axis=0), np.abs(table.values).max(axis=0)
+    size = np.abs(table.values).max(axis=0)
+    # One sample varies about zero, or not at all.
+    spread = np.ptp(table.values, axis=0) if len(table.values) > 1 else size
     dead = [c for c in chosen if spread[c] <= _ROUNDING * size[c]]
     if dead:
         what = _list(f"{_called(table, c)} ({table.values[0, c]:g})" for c in dead)
