@@ -104,8 +104,10 @@ def _slopes(runs: Sequence[Validation], stiffness: float, steepest: float) -> It
             continue
         errors = np.array([row.standard_error / row.scale for row in rows])
         deviations = np.array([(row.simulation - row.theory) / row.scale for row in rows])
-        # In units of the steepest correction, whose cube stands below as one more observation.
+        # In units of the steepest correction, whose cube stands below as one more observation;
+        # what vanishes by a symmetry has no cube either.
         powers = (steepest * rates[:, np.newaxis]) ** [1, 2, 3] / errors[:, np.newaxis]
+        powers[:, 2] *= correction != 0
         design = np.vstack([powers, [0, 0, 1]])
         covariance = steepest**2 * np.linalg.inv(design.T @ design)
         fitted = (covariance @ design.T @ np.append(deviations / errors, 0))[0] / steepest
