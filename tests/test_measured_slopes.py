@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from simulation_cases import problem
 
 from symdrift.study import read_study
-from symdrift.validation.measured_slopes import measured_slopes
+from symdrift.validation.measured_slopes import SHARES, _slopes, measured_slopes
 
 
 @pytest.mark.slow
@@ -22,3 +25,27 @@ def test_predicted_slopes_are_those_of_simulations() -> None:
 def test_there_is_no_slope_where_the_next_order_is_out_of_reach() -> None:
     many = problem([2.0 - 0.1 * axis for axis in range(12)], weight_decay=0.1, learning_rate=0.001)
     assert measured_slopes(many, precision=0.1) == ()
+
+
+@pytest.mark.parametrize(("cubic", "error"), [(1.0, 1e-4), (-1.0, 1e-4), (0.0, 1e-2)])
+def test_a_third_order_no_larger_than_that_of_the_steepest_stays_within_the_error(
+    cubic: float, error: float
+) -> None:
+    """Data without scatter, and errors that would tell a bias from zero if it were left out."""
+    steepest, slope, stiffness = 5.0, 4.0, 3.0
+
+    def run(rate: float) -> Any:
+        simulated = slope * rate + 12 * rate**2 + cubic * (steepest * rate) ** 3
+        row = SimpleNamespace(
+            quantity="V", theory=0.0, simulation=simulated, standard_error=error, scale=1.0,
+            correction=slope,
+        )  # fmt: skip
+        return SimpleNamespace(learning_rate=rate, rows=[row], row=lambda quantity: row)
+
+    (found,) = _slopes([run(share * 0.03) for share in SHARES], stiffness, steepest)
+    assert found.predicted == pytest.approx(slope / stiffness)
+    assert abs(found.z) < 1
+    if cubic:
+        assert found.standard_error < 0.02 * found.predicted
+    else:
+        assert found.fitted == pytest.approx(found.predicted, rel=1e-9)

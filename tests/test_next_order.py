@@ -8,13 +8,16 @@ from math import prod
 
 import numpy as np
 import pytest
+from exact_moments import OneAxis, fluctuation
+from mpmath import mpf
 from scipy.linalg import expm
 from simulation_cases import problem
 
 from symdrift.errors import RequestError
 from symdrift.evaluation import dense
 from symdrift.evaluation.corrections import Corrections
-from symdrift.evaluation.dense.landscape import solve_minimum
+from symdrift.evaluation.dense.coordinates import joined
+from symdrift.evaluation.dense.landscape import minimum_of, solve_minimum
 from symdrift.evaluation.evaluate import _synaptic_share, corrected_at_once, evaluate
 from symdrift.evaluation.next_order.balance import imbalance
 from symdrift.evaluation.next_order.batches import Ensemble, batch_means
@@ -311,6 +314,77 @@ def test_one_axis_turns_into_a_silent_unit_as_a_scalar_process_says(
         units = natural_units(given.teacher, given.input_covariance)
         expected = 3 * spread / (2 * variance * value)
         assert found / units.curvature == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("hidden", [1, 3])
+@pytest.mark.parametrize("strength", [0.0, 0.7])
+def test_fluctuation_of_one_axis_has_the_moments_of_an_exact_chain(
+    strength: float, hidden: int
+) -> None:
+    """Weight variance and excess loss, with synaptic noise and silent units, at second order.
+
+    What synaptic noise makes of them is printed at leading order, though it is of the next.
+    """
+    variance, gain, decay, noise, rate = 1.3, 1.1, 0.2, 0.15, 1e-3
+    given = problem(
+        (variance,), [[gain]], weight_decay=decay, learning_rate=rate, hidden=hidden,
+        label_noise=noise, synaptic_noise=strength * rate**3,
+    )  # fmt: skip
+    found = evaluate(given, "dense", order=2)
+    quiet = evaluate(replace(given, synaptic_noise=0.0), "dense").fluctuation
+    assert found.next_order is not None
+    tiny = mpf(10) ** -8
+    exact = fluctuation(OneAxis(variance, gain, decay, noise, strength, hidden), tiny)
+    for name, value in zip(("weight_variance", "excess_loss"), exact, strict=True):
+        leading = getattr(quiet, name) / rate
+        direct = (getattr(found.fluctuation, name) - getattr(quiet, name)) / rate**2
+        following = getattr(found.next_order.fluctuation, name) * leading + direct
+        assert float(value / tiny) == pytest.approx(leading, rel=1e-6)
+        assert float((value / tiny - mpf(leading)) / tiny) == pytest.approx(following, rel=1e-6)
+        assert bool(direct > 0.4 * following) == (strength > 0)
+
+
+@pytest.mark.parametrize("name", ["misaligned", "batch", "elliptical", "stimuli", "samples"])
+def test_synaptic_noise_turns_two_units_across_a_breathing_orbit_and_sweeps_area(name: str) -> None:
+    """In one plane rotations commute, and any gauge may be taken.
+
+    Where every step turns as little as it can, no gradient turns at all, and noise of variance
+    ``varsigma^2`` turns by ``varsigma^2 E[1 / |theta|^2]``.  The rest is the area that the path
+    around the orbit sweeps, independent of that, by the formula of the leading order: with
+    ``varsigma^2 / eta^2`` more of gradient noise in every direction.
+    """
+    given, strength = SMALL[name], 0.7
+    point = point_of(given)
+    alone, both = (
+        expand(replace(given, synaptic_noise=variance * given.learning_rate**3), point)
+        for variance in (0.0, strength)
+    )
+    leading, following = (
+        (noisy - quiet).item()
+        for quiet, noisy in zip(alone.rotation.covariance, both.rotation.covariance, strict=True)
+    )
+    theta = joined(*point)
+    length = float(np.sum(theta**2))
+    # The leading order from full matrices alone, on the seven directions across the orbit.
+    curvatures, axes = np.linalg.eigh(
+        dense.hessian_matrix(theta, given.teacher, given.input_covariance, given.weight_decay)
+    )
+    curvatures, axes = curvatures[1:], axes[:, 1:]
+    noise = dense.gradient_noise(minimum_of(given), given.inputs, given.label_noise, given.batch)
+    noise = axes.T @ noise @ axes
+    two = curvatures[:, np.newaxis] + curvatures
+    turn = axes.T @ np.kron([[0, 1], [-1, 0]], np.eye(theta.shape[1])) @ axes
+    response = turn * 2 * curvatures / two
+    covariance = noise / two
+    area = np.trace(response.T @ noise @ response @ np.diag(0.5 / curvatures))
+    area += np.trace(response.T @ response @ covariance)
+    along = np.ravel(theta) @ axes
+    shift = alone.slice_.normal @ alone.stationary.mean
+    breathing = 2 * shift @ np.concatenate([layer.ravel() for layer in point])
+    breathing += np.trace(covariance)
+    inverse = (4 * along @ covariance @ along / length - breathing) / length**2
+    assert leading == pytest.approx(strength / length, rel=1e-9)
+    assert following == pytest.approx(strength * (inverse + area / length**2), rel=1e-9)
 
 
 SYNAPTIC = {

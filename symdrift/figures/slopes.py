@@ -58,6 +58,7 @@ def caption(data: tuple[Slope, ...]) -> str:
         "Relative change of every number with the learning rate, at rate zero: as the next order "
         "says and as simulations of SGD have it (bars: one standard error), at four rates, the "
         "largest of which changes one of the numbers by about a seventh. Deviations from the "
-        "leading order are fitted by a line through zero and a square. On the grey line both are "
+        "leading order are fitted by a line through zero and a square; a bar has what a cube may "
+        "change of the line. On the grey line both are "
         f"equal; the furthest of {len(data)} is {furthest:.1f} standard errors away from it."
     )

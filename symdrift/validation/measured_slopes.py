@@ -55,8 +55,10 @@ def measured_slopes(
 ) -> tuple[Slope, ...]:
     """Slopes of all quantities whose next order is known, predicted and simulated.
 
-    Deviations from the leading order, relative to its size, are fitted by ``c eta + b eta^2``; the
-    slope is ``c / h_max``.
+    Deviations from the leading order, relative to its size, are fitted by
+    ``c eta + b eta^2 + a eta^3``; the slope is ``c / h_max``.  Too few rates tell the third power
+    from the others: ``a`` is taken to be zero up to the cube of the steepest correction, and what
+    that leaves uncertain of the slope is in its standard error.
 
     Parameters
     ----------
@@ -74,7 +76,8 @@ def measured_slopes(
     if theory.next_order is None:
         return ()
     steepest = max(abs(correction) for _, correction in theory.next_order.listed())
-    top = LARGEST_CORRECTION / max(steepest, 1 / theory.validity.critical_rate)
+    steepest = max(steepest, 1 / theory.validity.critical_rate)
+    top = LARGEST_CORRECTION / steepest
 
     def run(index: int, rate: float) -> Validation:
         given = at_learning_rate(problem, rate)
@@ -88,11 +91,11 @@ def measured_slopes(
 
     with suppress(RequestError):
         runs = [run(index, share * top) for index, share in enumerate(SHARES)]
-        return tuple(_slopes(runs, theory.minimum.hessian_max))
+        return tuple(_slopes(runs, theory.minimum.hessian_max, steepest))
     return ()
 
 
-def _slopes(runs: Sequence[Validation], stiffness: float) -> Iterator[Slope]:
+def _slopes(runs: Sequence[Validation], stiffness: float, steepest: float) -> Iterator[Slope]:
     rates = np.array([run.learning_rate for run in runs])
     for quantity in [row.quantity for row in runs[0].rows]:
         rows = [run.row(quantity) for run in runs]
@@ -101,9 +104,13 @@ def _slopes(runs: Sequence[Validation], stiffness: float) -> Iterator[Slope]:
             continue
         errors = np.array([row.standard_error / row.scale for row in rows])
         deviations = np.array([(row.simulation - row.theory) / row.scale for row in rows])
-        design = np.stack([rates, rates**2], axis=1) / errors[:, np.newaxis]
-        covariance = np.linalg.inv(design.T @ design)
-        fitted = (covariance @ design.T @ (deviations / errors))[0]
+        # In units of the steepest correction, whose cube stands below as one more observation;
+        # what vanishes by a symmetry has no cube either.
+        powers = (steepest * rates[:, np.newaxis]) ** [1, 2, 3] / errors[:, np.newaxis]
+        powers[:, 2] *= correction != 0
+        design = np.vstack([powers, [0, 0, 1]])
+        covariance = steepest**2 * np.linalg.inv(design.T @ design)
+        fitted = (covariance @ design.T @ np.append(deviations / errors, 0))[0] / steepest
         yield Slope(
             quantity,
             correction / stiffness,

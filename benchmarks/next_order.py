@@ -1,0 +1,167 @@
+"""Corrected predictions and the limits of the leading order beside simulations at finite rates.
+
+    python benchmarks/next_order.py [--precision P]
+
+The first table has the excess loss of isotropic autoencoders over its leading order: what the
+critical rate says, ``1 / (1 - eta / eta_c)``, what the next order says, and simulations, which may
+diverge only from where the theory warns that they can.  The second has every number that `validate`
+measures without reading it off representations, and squared norms, at ``eta h_max = 0.1`` or at the
+study's own rate: by how much the leading order and the corrected prediction are off.  What the
+critical rate says in the first table and the corrected predictions of the second fail where they
+are off by more than 3 %, two standard errors apart, or the simulation is too short to tell; the
+exit code is then 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from symdrift.errors import RequestError
+from symdrift.evaluation.validity import RUNS_AWAY_ABOVE
+from symdrift.inputs import Gaussian
+from symdrift.study import read_study
+from symdrift.study.problem import LearningProblem, Stimulus
+from symdrift.validation.expected import theory_of
+from symdrift.validation.plan import at_learning_rate
+from symdrift.validation.validate import READ_OFF, validate
+
+ALLOWED = 0.03
+"""Relative difference of a prediction from the simulation."""
+
+ISOTROPIC = ((4, 0.01), (16, 0.01), (64, 0.005), (32, 0.02), (64, 0.02))
+"""Inputs, and learning rates."""
+
+NETWORKS = 64
+"""That are simulated of an isotropic autoencoder; few, since 64 inputs take long."""
+
+STUDIES = {
+    "anisotropic_autoencoder": 0.1,
+    "teacher_label_noise": 0.1,
+    "misaligned_teacher": 0.1,
+    "bottleneck": None,
+}
+"""Rates, as ``eta h_max``; None for a study's own."""
+
+
+def isotropic(size: int, rate: float) -> LearningProblem:
+    """The autoencoder with inputs of unit variance, weight decay 0.2 and label noise 0.09."""
+    unit = np.eye(size)
+    return LearningProblem(
+        study="isotropic", hidden=size, inputs=Gaussian(unit), teacher=unit,
+        label_noise=np.full(size, 0.09), learning_rate=rate, weight_decay=0.2, batch=1,
+        synaptic_noise=0.0, stimuli=(Stimulus("axis 1", unit[0]),),
+    )  # fmt: skip
+
+
+def fails(off: float, error: float) -> bool:
+    """Whether a prediction is off by more than is allowed, or the simulation cannot tell."""
+    return bool(abs(off) > ALLOWED + 2 * error or 6 * error > ALLOWED)
+
+
+def limits_of_the_leading_order() -> bool:
+    """Print the first table; whether all of it holds."""
+    print("| n | eta | eta h_max | eta / eta_c | critical rate | next order | simulated |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    held = True
+    for size, rate in ISOTROPIC:
+        problem = isotropic(size, rate)
+        theory = theory_of(problem)
+        critical = theory.validity.rate_over_critical
+        growth = 1 / (1 - critical)
+        try:
+            row = validate(problem, replicas=NETWORKS, theory=theory).row("excess loss")
+            simulated, error = row.simulation / row.theory, row.standard_error / row.theory
+            failed = fails(growth / simulated - 1, error / simulated)
+            seen = f"{simulated:.4f} ± {error:.2g}"
+        except RequestError as refusal:
+            failed = "diverge" not in str(refusal) or critical < RUNS_AWAY_ABOVE
+            seen = "diverges"
+        assert theory.next_order is not None
+        correction = theory.next_order.fluctuation.excess_loss
+        assert correction is not None
+        held &= not failed
+        print(
+            f"| {size} | {rate:g} | {theory.validity.rate_times_curvature:.3f} | {critical:.3f} | "
+            f"{growth:.3f} | {1 + correction * rate:.3f} | {seen}{' (fails)' * failed} |",
+            flush=True,
+        )
+    return held
+
+
+class Deviation(NamedTuple):
+    """What predictions of a quantity are off by, and standard error, relative to simulation."""
+
+    quantity: str
+    leading: float
+    corrected: float
+    error: float
+
+
+def deviations(problem: LearningProblem, precision: float) -> Iterator[Deviation]:
+    """Those of all numbers that do not vanish."""
+    theory = theory_of(problem)
+    assert theory.next_order is not None
+    run = validate(problem, precision=precision, theory=theory)
+    rate = problem.learning_rate
+
+    def entry(name: str, leading: float, term: float, simulated: float, error: float) -> Deviation:
+        corrected = leading + term * rate
+        return Deviation(
+            name, leading / simulated - 1, corrected / simulated - 1, abs(error / simulated)
+        )
+
+    for row in run.rows:
+        if row.correction and row.ratio is not None and not row.quantity.startswith(READ_OFF):
+            yield entry(
+                row.quantity, row.theory, row.correction * row.scale, row.simulation,
+                row.standard_error,
+            )  # fmt: skip
+    similarity = run.similarity
+    for k, (stimulus, later) in enumerate(
+        zip(theory.stimuli, theory.next_order.stimuli, strict=True)
+    ):
+        if later.squared_norm is not None:
+            yield entry(
+                f"squared norm of {stimulus.name}", stimulus.squared_norm,
+                stimulus.squared_norm * later.squared_norm,
+                similarity.simulation[k, k], similarity.standard_error[k, k],
+            )  # fmt: skip
+
+
+def corrected_predictions(precision: float) -> bool:
+    """Print the second table; whether all of it holds."""
+    print("\n| study | eta h_max | quantity | leading order | corrected | standard error |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    held = True
+    for name, asked in STUDIES.items():
+        own = read_study(name).problem()
+        stiffness = theory_of(own).minimum.hessian_max
+        asked = own.learning_rate * stiffness if asked is None else asked
+        problem = at_learning_rate(own, asked / stiffness)
+        for quantity, leading, corrected, error in deviations(problem, precision):
+            failed = fails(corrected, error)
+            held &= not failed
+            print(
+                f"| {name} | {asked:.3g} | {quantity} | {leading:+.2%} | "
+                f"{corrected:+.2%}{' (fails)' * failed} | {error:.2%} |",
+                flush=True,
+            )
+    return held
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--precision", type=float, default=0.0015)
+    precision = parser.parse_args().precision
+    held = [limits_of_the_leading_order(), corrected_predictions(precision)]
+    sys.exit(0 if all(held) else 1)
+
+
+if __name__ == "__main__":
+    main()
