@@ -57,8 +57,9 @@ if TYPE_CHECKING:
 @click.option(
     "--budget",
     metavar="TIME",
-    help="Time to simulate at most, as 60s or 2m; compiling, once for a kind of network, comes on "
-    "top. Default: 150s at the speed of two ordinary cores.",
+    help="Time to take at most, as 60s or 2m; compiling, once for a kind of network, comes on top. "
+    "Runs are then as long as this machine's speed allows, so that a seed does not repeat them. "
+    "Default: 150s at the speed of two ordinary cores.",
 )
 @threads_option
 @dask_option
@@ -131,14 +132,10 @@ def validate(
     if result.interrupted:
         print(f"this is what {result.completed:.0%} of the run measured", file=sys.stderr)
         raise KeyboardInterrupt
-    if not result.passed and steps is None and limit.undecided:
-        raise CheckFailed(
-            f"the learning rates are too large for a linear extrapolation of "
-            f"{', '.join(limit.undecided)}: the next order may account for what is missed, and "
-            "nothing is decided; a finer --precision takes smaller rates"
-        )
     if not result.passed:
-        raise CheckFailed(f"theory and simulation of {problem.study} disagree")
+        from symdrift.validation.verdict import objection
+
+        raise CheckFailed(f"{problem.study}: {objection(result)}")
 
 
 def _print(result: Validation | Extrapolation, as_json: bool) -> None:

@@ -48,6 +48,7 @@ from symdrift.theory.derive import derive
 from symdrift.validation.extrapolate import Extrapolation, extrapolate
 from symdrift.validation.plan import at_learning_rate, linear_rate, require_time
 from symdrift.validation.validate import Validation
+from symdrift.validation.verdict import objection
 
 _THEORY_DIGITS = 10
 _SIMULATION_DIGITS = _CORRECTION_DIGITS = 6
@@ -129,6 +130,10 @@ def write_report(
     written += write_document(derivation, directory, "report", FORMATS, numbers)
     stages.reach(100)
     if validated is not None and not validated.passed:
+        if validated.undecided:
+            raise CheckFailed(
+                f"{study.name}: {objection(validated)}; the report was written to {directory}"
+            )
         worst = max(validated.rows, key=lambda row: abs(row.z))
         raise CheckFailed(
             f"the validation of {study.name} failed: {worst.quantity} is {worst.simulation:.6g} "

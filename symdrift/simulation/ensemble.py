@@ -200,12 +200,7 @@ class Gauge:
         scalars = self._scalars.reshape(-1, SCALARS, LANES).swapaxes(0, 1)
         distance, loss, defect = scalars.reshape(SCALARS, -1)[:, :count]
         largest = float(np.max(np.abs(angles), initial=0.0))
-        if not (largest <= LARGEST_ROTATION and float(np.max(defect)) <= LARGEST_DEFECT):
-            raise RequestError(
-                "learning.rate",
-                "is too large for the rotation of the hidden layer to be followed: it turns by "
-                f"{largest:.3g} rad within one window, and at most {LARGEST_ROTATION} is allowed",
-            )
+        refuse_rotation(largest, float(np.max(defect)))
         return angles.copy(), distance.copy(), loss.copy()
 
     def take_displacement(self, readings: int) -> Array:
@@ -237,6 +232,22 @@ class Gauge:
         result = np.einsum("ai,iju,bj->abu", turned, products, turned, optimize=True)
         self._similarity[:] = 0.0
         return np.asarray(result[..., : self._block.count])
+
+
+def refuse_rotation(largest: float, defect: float = 0.0) -> None:
+    """Refuse rotations within a window that are too large to be followed, in rad.
+
+    Raises
+    ------
+    RequestError
+        Unless rotation and ``defect``, the distance of its matrix from a small rotation, are small.
+    """
+    if not (largest <= LARGEST_ROTATION and defect <= LARGEST_DEFECT):
+        raise RequestError(
+            "learning.rate",
+            "is too large for the rotation of the hidden layer to be followed: it turns by "
+            f"{largest:.3g} rad within one window, and at most {LARGEST_ROTATION} is allowed",
+        )
 
 
 def measure(

@@ -10,8 +10,7 @@ falls with the learning rate in these simulations, see `planning.at_learning_rat
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,24 +24,23 @@ from symdrift.evaluation.result import Evaluation
 from symdrift.execution import available_processors, require_counts
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
-from symdrift.simulation.ensemble import Schedule
 from symdrift.simulation.estimators import Estimate
 from symdrift.study.problem import LearningProblem
+from symdrift.validation.clock import Clock
 from symdrift.validation.expected import theory_of
 from symdrift.validation.plan import (
     DEFAULT_REPLICAS,
     PRECISION,
     Plan,
     at_learning_rate,
-    measured_speed,
-    occupied,
     plan_extrapolation,
     plan_single,
     require_precision_and_budget,
-    shortened,
 )
+from symdrift.validation.speed import highest_speed, measured_speed
 from symdrift.validation.straight_line import weighted_limit, weighted_line
 from symdrift.validation.validate import (
+    FOUND_MISS,
     READ_OFF,
     TOLERATED_ERRORS,
     Row,
@@ -52,11 +50,6 @@ from symdrift.validation.validate import (
     run_planned,
 )
 
-OVERTIME = 1.1
-"""Time that a run may take, over its share of what is left of a budget."""
-
-START_UP = 0.1
-"""Share of the whole budget in which threads may start, on top of that."""
 CERTAIN_RATIO = 0.1
 """Standard error of an extrapolated ratio beyond which it says nothing."""
 
@@ -229,7 +222,7 @@ class Extrapolation:
     def rule(self) -> str:
         """When the validation counts as passed, in a sentence."""
         return (
-            f"passed when every extrapolated ratio is 1 within {critical_z(len(self.rows)):.2f} "
+            f"passed when every extrapolated ratio is 1 within {self._allowed:.2f} "
             f"standard errors ({TOLERATED_ERRORS:g} for a single row, raised for "
             f"{len(self.rows)} rows)"
         )
@@ -237,21 +230,40 @@ class Extrapolation:
     @property
     def passed(self) -> bool:
         """Whether theory and simulation agree in the limit; see `rule`."""
-        allowed = critical_z(len(self.rows))
-        return all((z := row.z) is not None and abs(z) <= allowed for row in self.rows)
+        return not (self._missing or self.imprecise)
 
     @property
     def undecided(self) -> tuple[str, ...]:
-        """Quantities that miss the limit by no more than the next order may account for.
+        """Quantities that stand between the validation and passing, where they decide nothing.
 
-        Named when these alone stand between the validation and passing: then the rates were too
-        large for a line, and the data decide nothing.
+        Those that miss the limit by no more than the next order may account for: then the rates
+        were too large for a line.  Where none misses, those that are `imprecise`.
         """
-        allowed = critical_z(len(self.rows))
-        missing = [row for row in self.rows if (z := row.z) is None or abs(z) > allowed]
-        if not all(row.hidden_by_curvature(allowed) for row in missing):
+        if not all(row.hidden_by_curvature(self._allowed) for row in self._missing):
             return ()
-        return tuple(row.quantity for row in missing)
+        return tuple(row.quantity for row in self._missing) or self.imprecise
+
+    @property
+    def imprecise(self) -> tuple[str, ...]:
+        """Quantities known so badly that a theory wrong by half would pass.
+
+        Of those that runs are planned for, not of what is read off representations.
+        """
+        return tuple(
+            row.quantity
+            for row in self.rows
+            if row.deviation is not None
+            and self._allowed * row.deviation.standard_error > FOUND_MISS
+            and not row.quantity.startswith(READ_OFF)
+        )
+
+    @property
+    def _allowed(self) -> float:
+        return critical_z(len(self.rows))
+
+    @property
+    def _missing(self) -> tuple[ExtrapolatedRow, ...]:
+        return tuple(row for row in self.rows if (z := row.z) is None or abs(z) > self._allowed)
 
     def _repr_html_(self) -> str:
         from symdrift.validation.verdict import extrapolation_html
@@ -315,8 +327,8 @@ def validate_limit(
         Standard error of every extrapolated ratio to plan for.  Default: as
         `planning.plan_extrapolation`.
     budget : float, optional
-        Seconds of simulation, for the speed that this machine is found to have; where it turns
-        out slower, windows are left out.  Compiling comes on top.  Default:
+        Seconds for all of it but compiling, which comes on top, at the speed that this machine
+        is found to have; where it turns out slower, windows are left out.  Default:
         `planning.BUDGET_SECONDS` by a rough model of the speed, so that the same study gives
         the same numbers on every machine.
 
@@ -327,15 +339,19 @@ def validate_limit(
     """
     require_counts(replicas=replicas, threads=threads, seed=seed)
     require_precision_and_budget(precision, budget)
+    processors = available_processors() if threads is None else threads
+    clock = None if budget is None else Clock(budget, processors)
     theory = theory_of(problem)
-    if budget is None:
+    if clock is None:
         plan = plan_extrapolation(problem, theory, precision=precision, replicas=replicas)
         return _extrapolate(problem, theory, plan, seed, progress, threads, executor)
+    # What no machine could do is refused before anything is compiled.
+    clock.count_on(highest_speed(problem, processors))
+    clock.plan(problem, theory, replicas, precision)
     log_stage("compiling the simulator, which is kept, and measuring its speed")
-    compile_for(problem)
-    speed = measured_speed(problem, threads)
-    processors = available_processors() if threads is None else threads
-    clock = Clock(budget, speed, processors)
+    with clock.stopped():
+        compile_for(problem)
+    clock.count_on(measured_speed(problem, threads))
     plan = clock.plan(problem, theory, replicas, precision)
     return _extrapolate(problem, theory, plan, seed, progress, threads, executor, clock)
 
@@ -392,74 +408,6 @@ def extrapolate(
     return _extrapolate(problem, theory, plan, seed, progress, threads, executor)
 
 
-class Clock:
-    """A budget of seconds, spent from now on.
-
-    Parameters
-    ----------
-    seconds : float
-    speed : float
-        Replica-steps per second that are expected, of all processors.
-    processors : int
-    now : callable, optional
-        Seconds since whenever.
-    """
-
-    def __init__(
-        self,
-        seconds: float,
-        speed: float,
-        processors: int,
-        now: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._begin = now()
-        self._now = now
-        self._seconds = seconds
-        self._speed = speed
-        self._processors = processors
-
-    @property
-    def spent(self) -> float:
-        """Seconds since the beginning."""
-        return self._now() - self._begin
-
-    @property
-    def left(self) -> float:
-        """Seconds of the budget that are left."""
-        return self._seconds - self.spent
-
-    def plan(
-        self,
-        problem: LearningProblem,
-        theory: Evaluation,
-        replicas: int | None,
-        precision: float | None = None,
-    ) -> Plan:
-        """Runs for the whole budget, or a refusal that says what the cheapest take."""
-        return plan_extrapolation(
-            problem,
-            theory,
-            precision=precision,
-            budget=self._seconds,
-            replicas=replicas,
-            speed=self._speed,
-            processors=self._processors,
-        )
-
-    def shortened(self, schedules: Sequence[Schedule], replicas: int) -> tuple[Schedule, ...]:
-        """Runs that are left, with as many windows as there is time for."""
-        return shortened(schedules, replicas, self.left, self._speed, self._processors)
-
-    def end_of(self, schedules: Sequence[Schedule]) -> float:
-        """What may be left when the first of some runs ends, and the others have their share."""
-        share = schedules[0].steps / sum(schedule.steps for schedule in schedules)
-        return self.left * (1 - share * OVERTIME) - START_UP * self._seconds
-
-    def learn(self, steps: float, replicas: int, seconds: float) -> None:
-        """Count on the speed that a run had, where that is less than expected."""
-        self._speed = min(self._speed, steps * occupied(replicas, self._processors) / seconds)
-
-
 def _extrapolate(
     problem: LearningProblem,
     theory: Evaluation,
@@ -476,6 +424,7 @@ def _extrapolate(
     reached = 0
     # When the first of it was done, threads and kernels had been started.
     begun = (0.0, 0)
+    thought = 0.0 if clock is None else clock.spent
 
     def report(done: int, _: int) -> None:
         nonlocal reached, begun
@@ -514,7 +463,7 @@ def _extrapolate(
                     steps = (reached - begun[1]) / plan.replicas
                     clock.learn(steps, plan.replicas, clock.spent - begun[0])
                     # At that speed the plan is refused, with the least that it needs.
-                    clock.plan(problem, theory, plan.replicas)
+                    clock.plan(problem, theory, plan.replicas, spent=thought)
                 raise RequestError(
                     "budget",
                     "was used up before anything was measured: the machine is busier than when "

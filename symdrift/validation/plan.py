@@ -11,9 +11,7 @@ to tell the theory from the white-noise approximation.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,20 +23,19 @@ from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Drift, Evaluation
 from symdrift.execution import MOST_STEPS, available_processors, require_counts
 from symdrift.memory import available_memory
-from symdrift.simulation.descent import Shape
 from symdrift.simulation.ensemble import (
     WINDOWS_AT_A_TIME,
-    Block,
     Schedule,
     replicas_per_block,
 )
 from symdrift.simulation.estimators import Observables
 from symdrift.simulation.lags import OVERLAP
 from symdrift.simulation.lanes import LANES
-from symdrift.simulation.setup import model_of, padded_layers, simulated_hidden
+from symdrift.simulation.setup import model_of, simulated_hidden
 from symdrift.simulation.stretches import HALVES
 from symdrift.simulation.timescales import ceiling, relaxation
 from symdrift.study.problem import Array, LearningProblem
+from symdrift.validation.speed import MODEL_PROCESSORS, modelled_speed, occupied
 
 WINDOW_RELAXATIONS = 3.0
 """Window length in units of the slowest relaxation time."""
@@ -79,9 +76,6 @@ FEWEST_REPLICAS = 32
 
 COARSEST_AIM = 0.1
 """Standard error that a small budget is kept with: a larger one says nothing of a ratio."""
-
-MODEL_PROCESSORS = 2
-"""Processors of the rough model of the speed."""
 
 SHORTEST_LAG = 0.5
 """Shortest lag of a displacement, at most, in units of the fastest relaxation time."""
@@ -185,6 +179,7 @@ def plan_extrapolation(
     *,
     precision: float | None = None,
     budget: float = BUDGET_SECONDS,
+    spent: float = 0.0,
     replicas: int | None = None,
     speed: float | None = None,
     processors: int = MODEL_PROCESSORS,
@@ -205,8 +200,8 @@ def plan_extrapolation(
         Standard error of every extrapolated ratio.  Default: `PRECISION`, or finer where the
         white-noise approximation differs by less than `REJECTING_ERRORS` times that, and the
         budget suffices.
-    budget : float
-        Seconds.
+    budget, spent : float
+        Seconds, and how many of them are gone.
     replicas : int, optional
         Default: `DEFAULT_REPLICAS`, or what the budget allows, at least `FEWEST_REPLICAS`.
     speed : float, optional
@@ -226,9 +221,10 @@ def plan_extrapolation(
     minimum = minimum_of(problem)
     require_time(problem, minimum)
     shape = model_of(problem, simulated_hidden(problem, minimum)).shape
-    speed = _speed(shape) if speed is None else speed
+    speed = modelled_speed(shape) if speed is None else speed
     single = window_variance(problem, theory)
     correction = _correction_per_rate(problem, theory, minimum)
+
     def plan(aim: float, replicas: int) -> Plan:
         top = _largest_linear_rate(correction, aim)
         own = problem.learning_rate
@@ -270,25 +266,25 @@ def plan_extrapolation(
         wish = float(f"{white_noise_difference(problem, theory) / REJECTING_ERRORS:.3g}")
         if 0 < wish < precision:
             planned = plan(wish, counts[0])
-            if planned.seconds(speed, processors) <= budget:
+            if spent + planned.seconds(speed, processors) <= budget:
                 return planned
     planned = plan(precision, counts[0])
-    if planned.seconds(speed, processors) <= budget:
+    if spent + planned.seconds(speed, processors) <= budget:
         return planned
     coarsest = max(precision, COARSEST_AIM)
     for count in counts:
         planned = plan(coarsest, count)
-        if planned.seconds(speed, processors) <= budget:
+        if spent + planned.seconds(speed, processors) <= budget:
             finest = precision
             for _ in range(BISECTIONS):
                 aim = math.sqrt(finest * coarsest)
                 finer = plan(aim, count)
-                if finer.seconds(speed, processors) <= budget:
+                if spent + finer.seconds(speed, processors) <= budget:
                     coarsest, planned = aim, finer
                 else:
                     finest = aim
             return planned
-    least = math.ceil(BUDGET_MARGIN * planned.seconds(speed, processors))
+    least = math.ceil(BUDGET_MARGIN * (spent + planned.seconds(speed, processors)))
     raise RequestError(
         "budget",
         f"= {budget:g} s is too little: burn-in and windows at {len(planned.rates)} learning rates "
@@ -328,11 +324,6 @@ def shortened(
         replace(schedule, windows=windows, segments=_segments(windows, replicas))
         for schedule, windows in zip(schedules, counts, strict=True)
     )
-
-
-def occupied(replicas: int, processors: int) -> int:
-    """Replicas that would take as long with every lane of every processor in use."""
-    return LANES * processors * math.ceil(replicas / LANES / processors)
 
 
 def _segments(windows: int, replicas: int) -> int:
@@ -511,7 +502,7 @@ def plan_single(
     require_time(problem, minimum, relaxations)
     shortest = schedule_of(problem, minimum, rate, FEWEST_WINDOWS, replicas, relaxations)
     if steps is None:
-        speed = _speed(model_of(problem, simulated_hidden(problem, minimum)).shape)
+        speed = modelled_speed(model_of(problem, simulated_hidden(problem, minimum)).shape)
         wanted = math.ceil(VARIANCE_PER_WINDOW / precision**2 / replicas)
         affordable = SINGLE_BUDGET_SECONDS * speed / replicas - shortest.burn_in
         windows = min(wanted, int(affordable / shortest.window))
@@ -556,38 +547,3 @@ def require_memory(
             f"= {replicas} is too many: they would take about {needed / 2**30:.3g} GiB of memory, "
             f"and {available / 2**30:.3g} GiB are available",
         )
-
-
-def measured_speed(
-    problem: LearningProblem, threads: int | None = None, seconds: float = 0.2
-) -> float:
-    """Replica-steps per second of this machine for a problem, from a short run."""
-    # A small rate: the run is about time, and must not diverge.
-    slow = replace(problem, learning_rate=1e-3 * problem.learning_rate)
-    minimum = minimum_of(slow)
-    hidden = simulated_hidden(slow, minimum)
-    model = model_of(slow, hidden)
-    threads = available_processors() if threads is None else threads
-    count = min(replicas_per_block(model), 16)
-    start = padded_layers(minimum, hidden)
-    blocks = [Block(model, start, index * count, count, 0) for index in range(threads)]
-    # Compilation, or reading it from the cache, is not part of the speed.
-    blocks[0].advance(1)
-    with ThreadPoolExecutor(threads) as pool:
-        begin = time.perf_counter()
-        done = sum(pool.map(lambda block: _advance_for(block, begin + seconds), blocks))
-        return done / (time.perf_counter() - begin)
-
-
-def _advance_for(block: Block, end: float) -> int:
-    while time.perf_counter() < end:
-        block.advance(1000)
-    return block.step * block.count
-
-
-def _speed(shape: Shape) -> float:
-    """Replica-steps per second to plan with, on two cores."""
-    vectors = 6 * shape.weights * shape.batch + 30 * shape.batch * (shape.inputs + shape.outputs)
-    if shape.noisy_synapses:
-        vectors += 40 * shape.weights
-    return 4e10 / vectors

@@ -23,17 +23,33 @@ _MEASURED = {
 
 def validation_html(validation: Validation) -> str:
     """Theory beside simulation, and what decides."""
-    return html_page(_verdict(validation.passed), [validation_table(validation)], [validation.rule])
+    return html_page(_verdict(validation), [validation_table(validation)], [validation.rule])
 
 
 def extrapolation_html(extrapolation: Extrapolation) -> str:
     """Theory beside simulations at several learning rates, and what they say together."""
     tables = [extrapolation_table(extrapolation)]
-    return html_page(_verdict(extrapolation.passed), tables, [summary(extrapolation)])
+    return html_page(_verdict(extrapolation), tables, [summary(extrapolation)])
 
 
-def _verdict(passed: bool) -> str:
-    return f"theory and simulation {'agree' if passed else 'disagree'}"
+def _verdict(result: Validation | Extrapolation) -> str:
+    return "theory and simulation agree" if result.passed else objection(result)
+
+
+def objection(result: Validation | Extrapolation) -> str:
+    """Why a validation is not passed, in a sentence."""
+    names = ", ".join(printable(name) for name in result.undecided)
+    if not names:
+        return "theory and simulation disagree"
+    if result.undecided == result.imprecise:
+        return (
+            f"undecided: a theory that is wrong by half would pass, so little do these simulations "
+            f"say of {names}; longer ones, or more replicas, say more"
+        )
+    return (
+        f"undecided: the learning rates are too large for a linear extrapolation of {names}, and "
+        "the next order may account for what is missed; a finer precision takes smaller rates"
+    )
 
 
 def validation_table(validation: Validation) -> Table:
@@ -82,10 +98,7 @@ def summary(extrapolation: Extrapolation) -> str:
         extrapolation.rule,
     ]
     if extrapolation.undecided:
-        sentences.append(
-            f"the learning rates are too large for a linear extrapolation of "
-            f"{', '.join(printable(name) for name in extrapolation.undecided)}"
-        )
+        sentences.append(objection(extrapolation))
     if extrapolation.precision is not None:
         known = f"standard errors are at most {extrapolation.precision:.2g}"
         if (wider := extrapolation.precision_read_off) is not None:
