@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -86,6 +87,7 @@ def validate(
     Ratios with standard errors, at the study's learning rate and extrapolated to rate zero;
     the exit code is 1 when they miss 1.
     """
+    begun = time.monotonic()
     if steps is not None:
         for option, value in (("precision", precision), ("budget", budget), ("plot", plot)):
             if value is not None:
@@ -120,6 +122,7 @@ def validate(
                 progress,
                 precision=precision,
                 budget=seconds,
+                begun=begun,
                 threads=threads,
                 executor=executor,
             )

@@ -21,20 +21,26 @@ START_UP = 0.1
 
 
 class Clock:
-    """A budget of seconds, spent from now on.
+    """A budget of seconds.
 
     Parameters
     ----------
     seconds : float
     processors : int
+    begun : float, optional
+        Since when it is spent; default: since now.
     now : callable, optional
         Seconds since whenever.
     """
 
     def __init__(
-        self, seconds: float, processors: int, now: Callable[[], float] = time.monotonic
+        self,
+        seconds: float,
+        processors: int,
+        begun: float | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._begin = now()
+        self._begin = now() if begun is None else begun
         self._now = now
         self._seconds = seconds
         self._processors = processors

@@ -311,6 +311,7 @@ def validate_limit(
     *,
     precision: float | None = None,
     budget: float | None = None,
+    begun: float | None = None,
     threads: int | None = None,
     executor: Executor | None = None,
 ) -> Extrapolation:
@@ -331,6 +332,8 @@ def validate_limit(
         is found to have; where it turns out slower, windows are left out.  Default:
         `planning.BUDGET_SECONDS` by a rough model of the speed, so that the same study gives
         the same numbers on every machine.
+    begun : float, optional
+        Since when the budget is spent, by `time.monotonic`; default: since the call.
 
     Raises
     ------
@@ -340,7 +343,7 @@ def validate_limit(
     require_counts(replicas=replicas, threads=threads, seed=seed)
     require_precision_and_budget(precision, budget)
     processors = available_processors() if threads is None else threads
-    clock = None if budget is None else Clock(budget, processors)
+    clock = None if budget is None else Clock(budget, processors, begun)
     theory = theory_of(problem)
     if clock is None:
         plan = plan_extrapolation(problem, theory, precision=precision, replicas=replicas)
