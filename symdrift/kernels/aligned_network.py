@@ -2,48 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import sympy as sp
 
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, TIME, symbol
-from symdrift.kernels.positive import (
-    PositiveBlock,
-    coloured,
-    coloured_column,
-    coloured_row,
-    determinant,
-)
+from symdrift.kernels.positive import PositiveBlock, determinant
 from symdrift.kernels.scalar import Argument, ScalarFunction
-from symdrift.theory.linear.aligned import DriftTerm, RepresentativeDrift, any_direction
+from symdrift.kernels.swept_area import (
+    WEIGHT_DECAY,
+    area_kernels,
+    axis_arguments,
+    residual_argument,
+    weight_share,
+)
+from symdrift.theory.linear.aligned import RepresentativeDrift, any_direction
 from symdrift.theory.linear.curvature import silent_curvatures, unreached_curvature
 from symdrift.theory.linear.normal_space import NormalBlock
 from symdrift.theory.linear.points import AlignedMinimum, loss_reduction
 from symdrift.theory.linear.propagator import drift_displacement, forgotten_variance, splitting
 
-WEIGHT_DECAY = Argument(GAMMA, "weight_decay")
 LEARNING_RATE = Argument(ETA, "learning_rate")
 BATCH_SIZE = Argument(BATCH, "batch")
 
 
-def axis_arguments(index: str) -> tuple[Argument, ...]:
-    """Variance, label noise and singular value of one direction."""
-    return (
-        Argument(symbol("input_variance", index), f"variance_{index}"),
-        Argument(symbol("label_noise", index) ** 2, f"label_noise_{index}"),
-        Argument(symbol("singular_value", index), f"singular_value_{index}"),
-    )
-
-
-def _residual(index: str) -> Argument:
-    return Argument(symbol("residual_map", index), f"residual_{index}")
-
-
-def _named_block(block: NormalBlock, label: str) -> tuple[PositiveBlock, dict[sp.Symbol, sp.Expr]]:
+def _named_block(block: NormalBlock) -> tuple[PositiveBlock, dict[sp.Symbol, sp.Expr]]:
     """A block of two rows whose entries are symbols, and the expressions they stand for."""
     hessian, noise = block.hessian, block.noise
     entries = {
-        sp.Symbol(f"{name}_{label}{suffix}", positive=True): expression
+        sp.Symbol(f"{name}_p{suffix}", positive=True): expression
         for name, suffix, expression in (
             ("hessian", "11", hessian[0, 0]),
             ("hessian", "22", hessian[1, 1]),
@@ -59,67 +44,6 @@ def _named_block(block: NormalBlock, label: str) -> tuple[PositiveBlock, dict[sp
     return PositiveBlock(first, second, coupling, product, matrix), entries
 
 
-def _term(name: str, term: DriftTerm, indices: str, white: bool) -> ScalarFunction:
-    """One index's contribution, with the entries of the two blocks named."""
-    forward = term.couplings[0]
-    summed = _other_area if "l" in indices else _own_area
-    expression, intermediates = summed(forward.left, forward.right, white)
-    expression *= forward.overlap**2
-    used = expression.free_symbols
-    arguments = [argument for index in indices for argument in axis_arguments(index)]
-    if "l" in indices:
-        arguments.append(_residual("l"))
-    rotation = "J" if white else "Y"
-    return ScalarFunction(
-        name=name,
-        summary=(
-            f"What index {'l' if 'l' in indices else 'l = i'} adds to the swept area of (i, j)."
-        ),
-        formula=(
-            f"o^2 (tr({rotation}' C_P {rotation} Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for "
-            "B = 1, with H_P Y + Y H_Q = 2 J H_Q, H_P Z + Z H_Q = 2 H_P J, H Gamma + Gamma H = C"
-            if not white
-            else "o^2 (tr(J' C_P J Gamma_Q) + tr(J C_Q J' Gamma_P)) per eta and for B = 1: the "
-            "white-noise approximation, with H Gamma + Gamma H = C"
-        ),
-        arguments=(*arguments, WEIGHT_DECAY),
-        results={"area": expression},
-        intermediates={k: v for k, v in intermediates.items() if k in used},
-    )
-
-
-def _own_area(
-    left: NormalBlock, right: NormalBlock, white: bool
-) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
-    """``tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)`` for a block of one row and one of two."""
-    curvature, noise, *kept = sp.symbols("hessian_p noise_p kept_q1 kept_q2", positive=True)
-    block, entries = _named_block(right, "q")
-    values = {curvature: left.hessian[0], noise: left.noise[0]}
-    values |= {kept[k]: sp.expand(right.hessian[k, k] + right.hessian[0, 1]) for k in (0, 1)}
-    forward, backward = sp.ones(1, 2), sp.ones(2, 1)
-    if not white:
-        forward = coloured_row(curvature, block, sp.Matrix([kept]))
-        backward = coloured_column(curvature, block)
-    swept = noise * (forward * block.fluctuation * forward.T)[0]
-    returned = (backward.T * block.noise * backward)[0] * noise / (2 * curvature)
-    return swept + returned, values | entries
-
-
-def _other_area(
-    left: NormalBlock, right: NormalBlock, white: bool
-) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
-    """The same for two blocks of two rows."""
-    first, values = _named_block(left, "p")
-    second, further = _named_block(right, "q")
-    second = replace(second, coupling=first.coupling)
-    forward = backward = sp.eye(2)
-    if not white:
-        forward, backward = coloured(first, second), coloured(second, first)
-    swept = forward.T * first.noise * forward * second.fluctuation
-    returned = backward.T * second.noise * backward * first.fluctuation
-    return swept.trace() + returned.trace(), values | further
-
-
 def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
     """The scalar functions behind the kernels of an aligned study."""
     pair, own = drift.pair_block, drift.diagonal_block
@@ -127,9 +51,9 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
     variance, gain = symbol("input_variance"), symbol("gain")
     singular_value = gain - GAMMA / variance
     s_i, s_j = (symbol("singular_value", index) for index in "ij")
-    positive, pair_entries = _named_block(pair, "p")
+    positive, pair_entries = _named_block(pair)
     gamma_pair = positive.fluctuation
-    pair_arguments = (*axis_arguments("i"), *axis_arguments("l"), _residual("l"), WEIGHT_DECAY)
+    pair_arguments = (*axis_arguments("i"), *axis_arguments("l"), residual_argument("l"), WEIGHT_DECAY)
     own_arguments = (*axis_arguments("i"), WEIGHT_DECAY)
     stimulus, decay = sp.Symbol("stimulus", real=True), sp.Symbol("decay", positive=True)
     half_distance = sp.Symbol("half_distance", positive=True)
@@ -202,7 +126,7 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "Diagonal and determinant of the Hessian of the block (i, l).",
             "H_11 = (s_i + s_l) lambda_l + gamma, H_22 = (s_i + s_l) lambda_i + gamma, "
             "H_11 H_22 - H_12^2",
-            (*axis_arguments("i"), *axis_arguments("l"), _residual("l"), WEIGHT_DECAY),
+            (*axis_arguments("i"), *axis_arguments("l"), residual_argument("l"), WEIGHT_DECAY),
             {
                 "first": pair.hessian[0, 0],
                 "second": pair.hessian[1, 1],
@@ -267,10 +191,7 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             },
             pair_entries,
         ),
-        _term("_own_term", drift.own_term, "ij", white=False),
-        _term("_other_term", drift.other_term, "ijl", white=False),
-        _term("_own_term_white_noise", drift.own_term, "ij", white=True),
-        _term("_other_term_white_noise", drift.other_term, "ijl", white=True),
+        *area_kernels(drift),
         ScalarFunction(
             "_diffusion",
             "Diffusion coefficient of one plane from its swept area.",
@@ -308,7 +229,7 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "_half_distance",
             "Half the distance of the two Hessian eigenvalues of the block (i, l).",
             "rho = sqrt((H_11 - H_22)^2 / 4 + H_12^2)",
-            (*axis_arguments("i"), *axis_arguments("l"), _residual("l"), WEIGHT_DECAY),
+            (*axis_arguments("i"), *axis_arguments("l"), residual_argument("l"), WEIGHT_DECAY),
             {"rho": splitting(pair.hessian)},
         ),
         ScalarFunction(
@@ -349,15 +270,3 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             pair_entries,
         ),
     )
-
-
-def weight_share(block: NormalBlock) -> sp.Expr:
-    """Squared weight of the first layer in the first unit vector of a block."""
-    direction = block.directions[0]
-    hidden_first = direction.vector[: _first_layer_size(block)]
-    return sp.Add(*(entry**2 for entry in hidden_first)) / direction.squared_norm
-
-
-def _first_layer_size(block: NormalBlock) -> int:
-    """Coordinates of the first layer, for a sub-network with as many inputs as outputs."""
-    return int(block.directions[0].vector.rows) // 2

@@ -32,25 +32,22 @@ results do not hold.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from symdrift.evaluation.closed_form.planes import Directions, Planes, planes_of
 from symdrift.evaluation.closed_form.printed_aligned import (
     _batch_share,
-    _diffusion,
     _drift_displacement,
     _excess_loss,
     _half_distance,
     _loss,
     _loss_reduction,
-    _other_term,
-    _other_term_white_noise,
     _own_curvature,
     _own_fluctuation,
-    _own_term,
-    _own_term_white_noise,
     _own_weight_change,
     _pair_curvature,
     _pair_fluctuation,
@@ -66,8 +63,8 @@ Array = NDArray[np.float64]
 Axis = tuple[Array, Array, Array]
 """Variance, label noise and singular value of directions: what the formulas know of an index."""
 
-AT_A_TIME = 2**15
-"""Terms of the swept area that are added in one go."""
+NETWORKS_AT_A_TIME = 2**12
+"""Networks whose numbers stay in the cache together."""
 
 
 class _Axes(NamedTuple):
@@ -122,9 +119,11 @@ def _axes(
     known = np.where(learnable, variance, 1.0)
     value = np.where(learnable, _singular_value(known, gain, gamma), 0.0)
     if learned is None:
-        # What a direction that is learned takes off the loss decides who passes a bottleneck.
-        order = np.argsort(-_loss_reduction(variance, value), axis=-1, kind="stable")
-        active = learnable & (np.argsort(order, axis=-1, kind="stable") < hidden)
+        active = learnable
+        if learnable.sum(axis=-1).max(initial=0) > hidden:
+            # What a direction that is learned takes off the loss decides who passes a bottleneck.
+            order = np.argsort(-_loss_reduction(variance, value), axis=-1, kind="stable")
+            active = learnable & (np.argsort(order, axis=-1, kind="stable") < hidden)
     else:
         active = learnable & np.pad(np.asarray(learned, dtype=bool), (0, size - aligned))
     value = np.where(active, value, 0.0)
@@ -163,71 +162,55 @@ def _rows(axes: _Axes, inputs: int) -> _Rows:
     return _Rows(values, active, number[..., None])
 
 
-def _swapped(part: NDArray[Any]) -> NDArray[Any]:
-    return np.swapaxes(part, -1, -2)
-
-
-def _alike(axes: _Axes) -> tuple[NDArray[np.intp], ...]:
-    """Directions that differ, in their order; which of them each one is like; how many are."""
-    numbers = np.stack([part.reshape(-1, part.shape[-1]) for part in axes]).astype(float)
-    columns = np.ascontiguousarray(numbers.reshape(-1, numbers.shape[-1]).T)
-    _, first, kinds, count = np.unique(
-        columns, axis=0, return_index=True, return_inverse=True, return_counts=True
-    )
-    order = np.argsort(first)
-    return first[order], np.argsort(order)[kinds.reshape(-1)], count[order]
-
-
-def _swept_area(
-    axes: _Axes,
-    rows: _Rows,
-    weight_decay: ArrayLike,
-    own_term: Callable[..., Array],
-    other_term: Callable[..., Array],
-) -> Array:
-    """Sum of the terms of all indices l, shape (..., r, r)."""
-    (gamma,) = _leading(axes, weight_decay)
-    row, column = rows.values, tuple(map(_swapped, rows.values))
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        own = own_term(*row, *column, gamma)
-        area: Array = own + _swapped(own)
-        pair = tuple(part[..., None] for part in (*row, *column))
-        # Alike directions have one term, which counts as often as there are others of them.
-        alike, kinds, count = _alike(axes)
-        here, there = kinds[rows.number][..., None], kinds[_swapped(rows.number)][..., None]
-        block = max(1, AT_A_TIME // area.size)
-        for start in range(0, len(alike), block):
-            kind = np.arange(start, min(start + block, len(alike)))
-            l = alike[kind]
-            others = count[kind] - (here == kind) - (there == kind)
-            residual = axes.residual[..., None, None, l]
-            term = other_term(*pair, *axes.at(None, None, l), residual, gamma[..., None])
-            area = area + np.where(others > 0, others * term, 0.0).sum(axis=-1)
-    return area
-
-
-def _diffusion_tensor(
-    axes: _Axes,
+def _by_network(
+    evaluate: Callable[[Planes, int], Array],
+    covariance: ArrayLike,
     weight_decay: ArrayLike,
     learning_rate: ArrayLike,
+    gains: ArrayLike,
+    label_noise: ArrayLike,
     batch: ArrayLike,
     inputs: int,
-    own_term: Callable[..., Array] = _own_term,
-    other_term: Callable[..., Array] = _other_term,
+    outputs: int,
+    hidden: int,
+    learned: ArrayLike | None,
+    white: bool = False,
 ) -> Array:
-    rows = _rows(axes, inputs)
-    area = _swept_area(axes, rows, weight_decay, own_term, other_term)
-    value = rows.values[-1]
-    eta, size = _leading(axes, learning_rate, batch)
-    tensor = _diffusion(area, value, _swapped(value), eta, size)
-    first, second = rows.number, _swapped(rows.number)
-    planes = rows.active & _swapped(rows.active) & (first != second)
-    lead = tensor.shape[:-2]
-    grid: tuple[NDArray[np.intp], ...] = np.indices(lead, sparse=True)
-    place = (*(index[..., None, None] for index in grid), first, second)
-    everywhere = np.zeros((*lead, inputs, inputs))
-    everywhere[place] = np.where(planes, tensor, 0.0)
-    return everywhere
+    """What planes say, shape (..., n) or (..., n, n); few networks at a time."""
+    given = [np.asarray(part, dtype=float) for part in (
+        covariance, gains, label_noise, weight_decay, learning_rate, batch
+    )]  # fmt: skip
+    # The first three have an axis of directions, unless they are the same for all of them.
+    own = [min(part.ndim, int(k < 3)) for k, part in enumerate(given)]
+    leads = [part.shape[: part.ndim - k] for part, k in zip(given, own, strict=True)]
+    lead = np.broadcast_shapes(*leads)
+    networks = prod(lead)
+    flat = [
+        np.broadcast_to(part, lead + part.shape[part.ndim - k :]).reshape(
+            networks, *part.shape[part.ndim - k :]
+        )
+        if shape
+        else part
+        for part, k, shape in zip(given, own, leads, strict=True)
+    ]
+    found = []
+    for start in range(0, max(networks, 1), NETWORKS_AT_A_TIME):
+        variances, gain, noise, gamma, eta, size = (
+            part[start : start + NETWORKS_AT_A_TIME] if shape else part
+            for part, shape in zip(flat, leads, strict=True)
+        )
+        axes = _axes(variances, gamma, gain, noise, inputs, outputs, hidden, learned)
+        count = min(NETWORKS_AT_A_TIME, networks - start)
+        axes = _Axes(*(np.broadcast_to(part, (count, part.shape[-1])) for part in axes))
+        slack = np.where(axes.active, 0.0, np.reshape(gamma, (-1, 1)) - axes.variance * axes.residual)
+        planes = planes_of(
+            Directions(*axes[:4], slack), axes.active, inputs, (gamma, eta, size), white, networks
+        )
+        part = evaluate(planes, inputs)
+        if not start:
+            everything = np.empty((networks, *part.shape[1:]))
+        everything[start : start + count] = part
+    return everything.reshape(*lead, *everything.shape[1:])
 
 
 def _total_fluctuation(axes: _Axes, rows: _Rows, weight_decay: ArrayLike) -> tuple[Array, Array]:
@@ -410,8 +393,8 @@ def diffusion_tensor(
     ndarray, shape (..., n, n)
         Symmetric, in the order of the input axes; zero where i or j is not active.
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
-    return _diffusion_tensor(axes, weight_decay, learning_rate, batch, inputs)
+    given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
+    return _by_network(Planes.tensor, *given, inputs, outputs, hidden, learned)
 
 
 def diffusion_tensor_white_noise(
@@ -435,9 +418,8 @@ def diffusion_tensor_white_noise(
     -------
     ndarray, shape (..., n, n)
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
-    terms = (_own_term_white_noise, _other_term_white_noise)
-    return _diffusion_tensor(axes, weight_decay, learning_rate, batch, inputs, *terms)
+    given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
+    return _by_network(Planes.tensor, *given, inputs, outputs, hidden, learned, white=True)
 
 
 def representation_diffusion(
@@ -467,7 +449,8 @@ def representation_diffusion(
     ndarray, shape (...)
     """
     axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
-    decay = _diffusion_tensor(axes, weight_decay, learning_rate, batch, inputs).sum(axis=-1)
+    given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
+    decay = _by_network(Planes.rates, *given, inputs, outputs, hidden, learned)
     component = _squared_component(np.asarray(stimulus), axes.singular_value[..., :inputs])
     diffusion: Array = (component * decay).sum(axis=-1)
     return diffusion
@@ -499,7 +482,8 @@ def decay_rate(
         Zero for a stimulus without representation.
     """
     axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
-    decay = _diffusion_tensor(axes, weight_decay, learning_rate, batch, inputs).sum(axis=-1)
+    given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
+    decay = _by_network(Planes.rates, *given, inputs, outputs, hidden, learned)
     component = _squared_component(np.asarray(stimulus), axes.singular_value[..., :inputs])
     diffusion, norm = (component * decay).sum(axis=-1), component.sum(axis=-1)
     return np.where(norm > 0, diffusion / np.where(norm > 0, norm, 1.0), 0.0)
@@ -537,7 +521,8 @@ def mean_squared_displacement(
     """
     time, stimulus = np.asarray(time, dtype=float), np.asarray(stimulus, dtype=float)
     axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
-    decay = _diffusion_tensor(axes, weight_decay, learning_rate, batch, inputs).sum(axis=-1)
+    given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
+    decay = _by_network(Planes.rates, *given, inputs, outputs, hidden, learned)
     component = _squared_component(stimulus, axes.singular_value[..., :inputs])
     drift = _drift_displacement(component, decay, time[..., None]).sum(axis=-1)
     gamma, eta = _leading(axes, weight_decay, learning_rate)
