@@ -51,8 +51,8 @@ def compiled(function: Any, _: str) -> Any:
 """What stands in the place of `symdrift.compilation`, which keeps compiled code on disk."""
 
 _PRINTED = ".printed_"
-_FIXED = """  An argument
-with a default has the study's number, and stands behind those without."""
+_FIXED = """  An
+argument with a default has the study's number, and stands behind those without."""
 
 
 def standalone_source(
