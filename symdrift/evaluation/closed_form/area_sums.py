@@ -31,8 +31,8 @@ from symdrift.evaluation.closed_form.printed_aligned import (
 Array = NDArray[np.float64]
 Counts = NDArray[np.intp]
 
-WORTH_COMPILING = 4_000_000
-"""Terms above which compiled code is taken: a fraction of a second in NumPy."""
+WORTH_COMPILING = 15_000_000
+"""Terms above which compiled code is taken: about a second in NumPy."""
 
 AT_A_TIME = 2**14
 """Numbers that one operation of NumPy is about: they stay in the cache."""

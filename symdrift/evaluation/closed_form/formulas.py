@@ -31,7 +31,7 @@ results do not hold.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any, NamedTuple
 
@@ -65,6 +65,9 @@ Axis = tuple[Array, Array, Array]
 
 NETWORKS_AT_A_TIME = 2**12
 """Networks whose numbers stay in the cache together."""
+
+PAIRS_AT_A_TIME = 2**17
+"""Pairs of directions that one operation is about, of all networks together."""
 
 
 class _Axes(NamedTuple):
@@ -213,6 +216,19 @@ def _by_network(
     return everything.reshape(*lead, *everything.shape[1:])
 
 
+def _tiles(axes: _Axes, inputs: int) -> Iterator[_Rows]:
+    """Active directions, so many at a time that what pairs say of them stays in the cache."""
+    rows = _rows(axes, inputs)
+    step = max(1, PAIRS_AT_A_TIME // axes.active.size)
+    for start in range(0, rows.number.shape[-2], step):
+        here = (..., slice(start, start + step), slice(None))
+        yield _Rows(
+            (rows.values[0][here], rows.values[1][here], rows.values[2][here]),
+            rows.active[here],
+            rows.number[here],
+        )
+
+
 def _total_fluctuation(axes: _Axes, rows: _Rows, weight_decay: ArrayLike) -> tuple[Array, Array]:
     """Sums of fluctuation and noise over all directions, per eta and for B = 1."""
     (gamma,) = _leading(axes, weight_decay)
@@ -317,7 +333,18 @@ def hessian_range(
     smallest, largest : ndarray, shape (...)
     """
     axes = _axes(covariance, weight_decay, gains, 0.0, inputs, outputs, hidden, learned)
-    rows = _rows(axes, inputs)
+    extremes = [
+        _curvatures(axes, rows, weight_decay, inputs, outputs, hidden)
+        for rows in _tiles(axes, inputs)
+    ]
+    smallest, largest = zip(*extremes, strict=True)
+    return np.min(smallest, axis=0), np.max(largest, axis=0)
+
+
+def _curvatures(
+    axes: _Axes, rows: _Rows, weight_decay: ArrayLike, inputs: int, outputs: int, hidden: int
+) -> tuple[Array, Array]:
+    """Smallest and largest Hessian eigenvalue along some active directions and silent ones."""
     (gamma,) = _leading(axes, weight_decay)
     others, residual = axes.at(None, slice(None)), axes.residual[..., None, :]
     first, second, product = _pair_curvature(*rows.values, *others, residual, gamma)
@@ -366,7 +393,8 @@ def fluctuation(
     weight_variance, excess_loss : ndarray, shape (...)
     """
     axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
-    variance, noise = _total_fluctuation(axes, _rows(axes, inputs), weight_decay)
+    totals = [_total_fluctuation(axes, rows, weight_decay) for rows in _tiles(axes, inputs)]
+    variance, noise = (sum(parts, start=np.zeros(())) for parts in zip(*totals, strict=True))
     eta, size = np.asarray(learning_rate, dtype=float), np.asarray(batch, dtype=float)
     return _batch_share(variance, eta, size), _excess_loss(noise, eta, size)
 
