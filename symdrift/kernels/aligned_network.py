@@ -5,13 +5,15 @@ from __future__ import annotations
 import sympy as sp
 
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, TIME, symbol
-from symdrift.kernels.positive import PositiveBlock, determinant
+from symdrift.kernels.positive import PositiveBlock
 from symdrift.kernels.scalar import Argument, ScalarFunction
 from symdrift.kernels.swept_area import (
+    SLACK,
     WEIGHT_DECAY,
     area_kernels,
     axis_arguments,
     residual_argument,
+    tight_determinant,
     weight_share,
 )
 from symdrift.theory.linear.aligned import RepresentativeDrift, any_direction
@@ -33,7 +35,7 @@ def _named_block(block: NormalBlock) -> tuple[PositiveBlock, dict[sp.Symbol, sp.
             ("hessian", "11", hessian[0, 0]),
             ("hessian", "22", hessian[1, 1]),
             ("coupling", "", -hessian[0, 1]),
-            ("determinant", "", determinant(hessian)),
+            ("determinant", "", tight_determinant(block)),
             ("noise", "11", noise[0, 0]),
             ("noise", "12", noise[0, 1]),
             ("noise", "22", noise[1, 1]),
@@ -50,25 +52,24 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
     area = sp.Symbol("area", positive=True)
     variance, gain = symbol("input_variance"), symbol("gain")
     singular_value = gain - GAMMA / variance
+    excess = sp.Symbol("excess", positive=True)
     s_i, s_j = (symbol("singular_value", index) for index in "ij")
     positive, pair_entries = _named_block(pair)
     gamma_pair = positive.fluctuation
     pair_arguments = (*axis_arguments("i"), *axis_arguments("l"), residual_argument("l"), WEIGHT_DECAY)
+    tight_arguments = (*pair_arguments[:-1], SLACK, WEIGHT_DECAY)
     own_arguments = (*axis_arguments("i"), WEIGHT_DECAY)
     stimulus, decay = sp.Symbol("stimulus", real=True), sp.Symbol("decay", positive=True)
     half_distance = sp.Symbol("half_distance", positive=True)
     unreached = unreached_curvature()
+    silent_gain = (GAMMA - SLACK.value) / symbol("input_variance", "l")
     return (
         ScalarFunction(
             "_singular_value",
             "Singular value of an active direction.",
-            f"s = {singular_value}",
-            (
-                Argument(variance, "variance"),
-                Argument(gain, "gain"),
-                WEIGHT_DECAY,
-            ),
-            {"singular_value": singular_value},
+            f"s = {singular_value}, from the excess lambda a - gamma",
+            (Argument(variance, "variance"), Argument(excess, "excess")),
+            {"singular_value": sp.cancel(singular_value.subs(gain, (excess + GAMMA) / variance))},
         ),
         ScalarFunction(
             "_residual",
@@ -126,11 +127,11 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "Diagonal and determinant of the Hessian of the block (i, l).",
             "H_11 = (s_i + s_l) lambda_l + gamma, H_22 = (s_i + s_l) lambda_i + gamma, "
             "H_11 H_22 - H_12^2",
-            (*axis_arguments("i"), *axis_arguments("l"), residual_argument("l"), WEIGHT_DECAY),
+            tight_arguments,
             {
                 "first": pair.hessian[0, 0],
                 "second": pair.hessian[1, 1],
-                "product": determinant(pair.hessian),
+                "product": tight_determinant(pair),
             },
         ),
         ScalarFunction(
@@ -158,13 +159,12 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
         ScalarFunction(
             "_silent_curvature",
             "Hessian of a silent hidden unit along an axis that is not learned.",
-            "gamma - lambda |a| and gamma + lambda |a|",
-            (
-                Argument(symbol("input_variance", "l"), "variance_l"),
-                Argument(symbol("gain", "l"), "gain_l"),
-                WEIGHT_DECAY,
-            ),
-            dict(zip(("lower", "upper"), silent_curvatures(), strict=True)),
+            "gamma - lambda |a| = slack and gamma + lambda |a|",
+            (SLACK, WEIGHT_DECAY),
+            {
+                name: sp.cancel(curvature.subs(symbol("gain", "l"), silent_gain))
+                for name, curvature in zip(("lower", "upper"), silent_curvatures(), strict=True)
+            },
         ),
         ScalarFunction(
             "_own_fluctuation",
@@ -181,7 +181,7 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "Fluctuation and gradient noise of the block (i, l), per eta and for B = 1.",
             "H Gamma + Gamma H = C for two rows: "
             "Gamma = (det(H) C + adj(H) C adj(H)) / (2 tr(H) det(H))",
-            pair_arguments,
+            tight_arguments,
             {
                 "variance_il": gamma_pair[0, 0],
                 "variance_li": gamma_pair[1, 1],
@@ -230,7 +230,7 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "Half the distance of the two Hessian eigenvalues of the block (i, l).",
             "rho = sqrt((H_11 - H_22)^2 / 4 + H_12^2)",
             (*axis_arguments("i"), *axis_arguments("l"), residual_argument("l"), WEIGHT_DECAY),
-            {"rho": splitting(pair.hessian)},
+            {"rho": sp.sqrt(sp.Add(*map(sp.factor, (splitting(pair.hessian) ** 2).args)))},
         ),
         ScalarFunction(
             "_own_weight_change",
@@ -248,7 +248,7 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "Mean-squared change of the first-layer weight (i, l) by its fluctuation.",
             "E[(n_{t+tau} - n_t)^2] = 2 s_i / (s_i + s_l) [(1 - exp(-eta tau H)) Gamma]_11, B = 1",
             (
-                *pair_arguments,
+                *tight_arguments,
                 LEARNING_RATE,
                 Argument(TIME, "time"),
                 Argument(half_distance, "rho"),

@@ -59,6 +59,13 @@ def weight_share(block: NormalBlock) -> sp.Expr:
     return sp.Add(*(entry**2 for entry in hidden_first)) / direction.squared_norm
 
 
+def tight_determinant(block: NormalBlock) -> sp.Expr:
+    """Of the Hessian of a block ``(i, l)``, by its slack."""
+    coupling, slack = -block.hessian[0, 1], SLACK.value
+    split = (GAMMA - coupling) * (GAMMA + coupling)
+    return determinant(block.hessian) - split + slack * (2 * GAMMA - slack)
+
+
 def area_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
     """A block solved, and what solved blocks add to the area of a plane, exactly or as white noise.
 
@@ -130,7 +137,7 @@ def _solved_block(drift: RepresentativeDrift) -> ScalarFunction:
     pair, steps, share = drift.pair_block, _Steps(), weight_share(drift.pair_block)
     value, values = sp.fraction(share)
     total = steps.name("total", values)
-    coupling = steps.name("coupling", GAMMA - SLACK.value)
+    coupling = steps.name("coupling", -pair.hessian[0, 1])
     bare = [
         steps.name(f"bare_{k + 1}", _short(pair.hessian[k, k] - GAMMA, {values: total}))
         for k in (0, 1)

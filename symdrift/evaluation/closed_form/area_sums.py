@@ -78,14 +78,15 @@ def swept_areas(
     white : bool
         The white-noise approximation.
     compile_it : bool
-        Whether to use Numba where it is installed.
+        Whether to use Numba where it is installed; white noise is there for comparison and is not
+        worth it.
 
     Returns
     -------
     ndarray, shape (networks, rows, rows)
         Zero for a direction with itself where there is only one of it.
     """
-    loop = _compiled_loop(white) if compile_it else None
+    loop = _compiled_loop() if compile_it and not white else None
     if loop is not None:
         return _by_cells(loop, directions, weight_decay, count, rows)
     size = len(count)
@@ -171,20 +172,19 @@ _TERMS = ((_own_term, _joint_term), (_own_term_white_noise, _joint_term_white_no
 
 
 @cache
-def _compiled_loop(white: bool) -> Callable[..., None] | None:
+def _compiled_loop() -> Callable[..., None] | None:
     """The loop with the printed formulas in it, compiled; None without Numba."""
-    own_term, joint_term = _TERMS[white]
     try:
         pieces: dict[str, Any] = {
             "_solve": inlined(_solved_block),
-            "_own_piece": inlined(own_term),
-            "_joint_piece": inlined(joint_term),
+            "_own_piece": inlined(_own_term),
+            "_joint_piece": inlined(_joint_term),
             "_known": inlined(_known),
         }
         for function in (_fill, _row, _solve_cell, _own_cell, _joint_cell):
             pieces[function.__name__] = inlined(_with(function, pieces))
         sources = digest(Path(f.__code__.co_filename) for f in (_loop, _solved_block))
-        return compiled(_with(_loop, pieces), f"{sources}, {white}")
+        return compiled(_with(_loop, pieces), sources)
     except ImportError:
         return None
 
