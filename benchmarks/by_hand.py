@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 CHUNK = 4096
 
 
-@numba.njit(inline="always", error_model="numpy")
+@numba.njit(inline="always", error_model="numpy")  # type: ignore[untyped-decorator]
 def _block(a: Any, b: Any, gamma: Any) -> Any:
     """Hessian, noise and fluctuation, with the share of the overlap, of axes of variance a, b."""
     s, t = 1 - gamma / a, 1 - gamma / b
@@ -35,7 +35,7 @@ def _block(a: Any, b: Any, gamma: Any) -> Any:
     return first, second, det, c11, c12, c22, g11, g12, g22
 
 
-@numba.njit(inline="always", error_model="numpy")
+@numba.njit(inline="always", error_model="numpy")  # type: ignore[untyped-decorator]
 def _own(a: Any, b: Any, q: Any, gamma: Any) -> Any:
     """The direction of a and the block of b and a."""
     first, second, det, c11, c12, c22, g11, g12, g22 = q
@@ -49,7 +49,7 @@ def _own(a: Any, b: Any, q: Any, gamma: Any) -> Any:
     return 0.5 * c * (swept + back / (2 * h))
 
 
-@numba.njit(inline="always", error_model="numpy")
+@numba.njit(inline="always", error_model="numpy")  # type: ignore[untyped-decorator]
 def _joint(p: Any, q: Any, gamma: Any) -> Any:
     """Two blocks with one axis in common."""
     p1, p2, d, pc11, pc12, pc22, pg11, pg12, pg22 = p
@@ -72,7 +72,7 @@ def _joint(p: Any, q: Any, gamma: Any) -> Any:
     return swept
 
 
-@numba.njit(error_model="numpy")
+@numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
 def _loop(spectra: Any, gamma: Any, rate: Any, tensor: Any) -> None:
     networks, size = spectra.shape
     known = np.empty((size, size, 9))
@@ -87,9 +87,7 @@ def _loop(spectra: Any, gamma: Any, rate: Any, tensor: Any) -> None:
             tensor[k, i, i] = 0.0
             for j in range(i + 1, size):
                 a, b = spectrum[i], spectrum[j]
-                area = _own(a, b, _read(known[j, i]), gamma) + _own(
-                    b, a, _read(known[i, j]), gamma
-                )
+                area = _own(a, b, _read(known[j, i]), gamma) + _own(b, a, _read(known[i, j]), gamma)
                 for l in range(size):
                     if l not in (i, j):
                         area += _joint(_read(known[i, l]), _read(known[j, l]), gamma)
@@ -97,7 +95,7 @@ def _loop(spectra: Any, gamma: Any, rate: Any, tensor: Any) -> None:
                 tensor[k, i, j] = tensor[k, j, i] = rate**3 * area / (2 * length * length)
 
 
-@numba.njit(inline="always")
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
 def _read(x: Any) -> Any:
     return x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8]
 

@@ -3,8 +3,8 @@
     python benchmarks/kernels.py [--spectra N] [--sizes N N N] [--skip-slow]
 
 Many small networks: the diffusion coefficients of all planes of spectra with four eigenvalues, by
-``symdrift`` compiled and in NumPy alone, by a careful loop written by hand for Numba and its like in
-NumPy, by what SymPy's ``lambdify`` makes of the derived terms, with and without common
+``symdrift`` compiled and in NumPy alone, by a careful loop written by hand for Numba and its like
+in NumPy, by what SymPy's ``lambdify`` makes of the derived terms, with and without common
 subexpressions, compiled by Numba, and by JAX where it is installed; by the dense engine for a few.
 One large network: all rates of distinct eigenvalues.  Everything in one process on one processor,
 unless said otherwise; routes alternate and the fastest round of each counts.
@@ -26,7 +26,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from symdrift.derivation.symbols import GAMMA
+from symdrift.derivation.symbols import ETA, GAMMA
 from symdrift.evaluation import dense
 from symdrift.evaluation.closed_form import formulas, planes
 from symdrift.inputs import Gaussian
@@ -47,7 +47,7 @@ def symdrift_route(compiled: bool) -> Route:
     """The package's own function, with its compiled loop or without."""
 
     def run(spectra: Array) -> Array:
-        planes.WORTH_COMPILING = 0 if compiled else 2**62  # type: ignore[misc]
+        planes.WORTH_COMPILING = 0 if compiled else 2**62  # type: ignore[attr-defined]
         return formulas.diffusion_tensor(
             spectra, DECAY, RATE, inputs=SIZE, outputs=SIZE, hidden=SIZE
         )
@@ -64,7 +64,7 @@ def term_expressions() -> tuple[list[sp.Symbol], sp.Expr, sp.Expr]:
         index: Direction(index, variance, sp.Integer(0), 1 - gamma / variance, gamma / variance)
         for index, variance in zip("ijl", variances, strict=True)
     }
-    names = renaming(**directions) | {GAMMA: gamma}
+    names = renaming(**directions) | {GAMMA: gamma, ETA: sp.Integer(1)}
     own, other = (term.exact.xreplace(names) for term in (drift.own_term, drift.other_term))
     return symbols, own, other
 
@@ -100,7 +100,7 @@ def numba_lambdified() -> Route:
     def wrap(function: Any) -> Any:
         inner = numba.njit(error_model="numpy")(function)
 
-        @numba.njit(error_model="numpy")
+        @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
         def loop(a: Any, b: Any, c: Any, d: Any) -> Any:
             out = np.empty_like(a)
             for k in range(len(a)):
@@ -155,7 +155,7 @@ def many_networks(count: int, skip_slow: bool) -> None:
     ]
     if not skip_slow:
         routes.insert(-1, ("lambdify", lambdified("numpy", False), FEWER))
-    expected = routes[0][1](spectra)  # type: ignore[misc]
+    expected = symdrift_route(True)(spectra)
     best: dict[str, float] = {}
     for _ in range(ROUNDS):
         for name, route, number in routes:
@@ -174,7 +174,7 @@ def many_networks(count: int, skip_slow: bool) -> None:
 
 def one_large_network(sizes: list[int]) -> None:
     """Print seconds of all rates, and the exponent with which they grow."""
-    planes.WORTH_COMPILING = 0  # type: ignore[misc]
+    planes.WORTH_COMPILING = 0  # type: ignore[attr-defined]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     print(f"\nAll rates of n distinct eigenvalues, {cores} processors\n")
     print("| n | s | ns per term |\n| --- | --- | --- |")

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 import pytest
 import sympy as sp
 from documents_example import GAMMA, SYMBOL_NAMES, V, example_derivation, rational_function
@@ -402,7 +401,9 @@ def test_a_report_holds_derivation_numbers_and_figures(
     first = committed_files(tmp_path / "out")
     record = json.loads(first["numbers.json"])
     # Theory of the isotropic check in the reference of the theory, row lambda = (2, 1, 0.7).
-    assert record["exact"]["drift"]["covariance"] == pytest.approx([6.962e-10, 7.745e-10, 1.1397e-9], rel=1e-4)
+    assert record["exact"]["drift"]["covariance"] == pytest.approx(
+        [6.962e-10, 7.745e-10, 1.1397e-9], rel=1e-4
+    )
     assert record["validation"]["passed"]
     source = first["report.tex"].decode()
     assert re.findall(r"\\includegraphics.*\{(.*)\}", source) == sorted(

@@ -183,7 +183,12 @@ def relative_errors(networks: Networks) -> dict[str, Array]:
     """Relative errors of each kernel, by network."""
     count, sizes = len(networks.weight_decay), {"inputs": 3, "outputs": 3, "hidden": 3}
     covariance, gains, noise, decay = networks
-    minimum = {"covariance": covariance, "weight_decay": decay, "gains": gains, **sizes}
+    minimum: dict[str, Any] = {
+        "covariance": covariance,
+        "weight_decay": decay,
+        "gains": gains,
+        **sizes,
+    }
     learning = {**minimum, "learning_rate": ETA, "label_noise": noise}
     smallest, largest = kernels.hessian_range(**minimum)
     variance, excess = kernels.fluctuation(**learning)

@@ -22,13 +22,13 @@ from hypothesis import given, settings
 from strategies import aligned_problems
 
 from symdrift.evaluation import dense
-from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.evaluation.closed_form import (
     area_sums,
     isotropic_formulas,
     planes,
     two_axes_formulas,
 )
+from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.evaluation.dense import (
     gradient_noise,
     hessian_matrix,

@@ -56,7 +56,12 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
     s_i, s_j = (symbol("singular_value", index) for index in "ij")
     positive, pair_entries = _named_block(pair)
     gamma_pair = positive.fluctuation
-    pair_arguments = (*axis_arguments("i"), *axis_arguments("l"), residual_argument("l"), WEIGHT_DECAY)
+    pair_arguments = (
+        *axis_arguments("i"),
+        *axis_arguments("l"),
+        residual_argument("l"),
+        WEIGHT_DECAY,
+    )
     tight_arguments = (*pair_arguments[:-1], SLACK, WEIGHT_DECAY)
     own_arguments = (*axis_arguments("i"), WEIGHT_DECAY)
     stimulus, decay = sp.Symbol("stimulus", real=True), sp.Symbol("decay", positive=True)

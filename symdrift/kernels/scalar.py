@@ -140,7 +140,7 @@ def operations(source: str) -> int:
     return sum(isinstance(node, counted) for node in ast.walk(ast.parse(source)))
 
 
-class _Printer(NumPyPrinter):
+class _Printer(NumPyPrinter):  # type: ignore[misc]
     """NumPy without its slow way to a reciprocal."""
 
     def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:

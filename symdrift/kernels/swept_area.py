@@ -116,11 +116,12 @@ class _Solved:
         self.arguments = tuple(Argument(value, value.name) for value in known.values())
         first, second, own_coupling, product, trace, *products = known.values()
         noise, fluctuation = products[2:5], products[5:]
+        self.products = {first * product: products[0], second * product: products[1]}
         self.block = PositiveBlock(
             first, second, coupling or own_coupling, product, _symmetric(*noise), trace
         )
-        self.fluctuation = _symmetric(*fluctuation[:1], fluctuation[1] / 2, fluctuation[2]) / 4
-        self.products = {first * product: products[0], second * product: products[1]}
+        first, beside, second = fluctuation
+        self.fluctuation = _symmetric(first, beside / 2, second) / 4
 
 
 def _symmetric(first: sp.Expr, beside: sp.Expr, second: sp.Expr) -> sp.ImmutableMatrix:

@@ -92,7 +92,7 @@ def swept_areas(
     size = len(count)
     areas = np.zeros((len(weight_decay), rows, rows))
     many = len(weight_decay) >= CELL
-    networks = max(CELL, AT_A_TIME // (rows * size)) if many else 1
+    networks = max(CELL, 4 * AT_A_TIME // (rows * size)) if many else 1
     for first in range(0, len(weight_decay), networks):
         here = slice(first, first + networks)
         axes = Directions(*(np.ascontiguousarray(part[here].T) for part in directions))
@@ -153,7 +153,8 @@ def _solved_row(axes: Directions, i: int, gamma: Array) -> tuple[Array, ...]:
 
 def _solved(axes: Directions, i: Any, l: Any, gamma: Array) -> tuple[Array, ...]:
     row = (axes.variance[i], axes.label_noise[i], axes.singular_value[i], axes.residual[i])
-    return _solved_block(*row, *(part[l] for part in axes), gamma)
+    others = Directions(*(part[l] for part in axes))
+    return _solved_block(*row, *others, gamma)
 
 
 def _own(
@@ -184,7 +185,8 @@ def _compiled_loop() -> Callable[..., None] | None:
         for function in (_fill, _row, _solve_cell, _own_cell, _joint_cell):
             pieces[function.__name__] = inlined(_with(function, pieces))
         sources = digest(Path(f.__code__.co_filename) for f in (_loop, _solved_block))
-        return compiled(_with(_loop, pieces), sources)
+        loop: Callable[..., None] = compiled(_with(_loop, pieces), sources)
+        return loop
     except ImportError:
         return None
 
@@ -208,7 +210,9 @@ def _by_cells(
         for k in range(networks):
             axes = [np.ascontiguousarray(part[k : k + 1]) for part in directions]
             given = (*axes, gamma[k : k + 1], count, rows, False)
-            tasks = [pool.submit(loop, *given, w, workers, areas[k : k + 1]) for w in range(workers)]
+            tasks = [
+                pool.submit(loop, *given, w, workers, areas[k : k + 1]) for w in range(workers)
+            ]
             for task in tasks:
                 task.result()
     return areas
@@ -327,7 +331,9 @@ def _loop(
                             fewer[:] = weight
                             weight = fewer
                         if i // span == cell:
-                            _own_cell(rows_of[i - start], other, right, gamma, i % span, many, total)
+                            _own_cell(
+                                rows_of[i - start], other, right, gamma, i % span, many, total
+                            )
                             fewer[i % span : (CELL if many else i % span + 1)] -= 1.0
                         if j // span == cell:
                             _own_cell(other, rows_of[i - start], met, gamma, j % span, many, total)

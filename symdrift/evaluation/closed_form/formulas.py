@@ -39,7 +39,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from symdrift.evaluation.closed_form.planes import Directions, Planes, planes_of
+from symdrift.evaluation.closed_form.area_sums import Directions
+from symdrift.evaluation.closed_form.planes import Planes, planes_of
 from symdrift.evaluation.closed_form.printed_aligned import (
     _batch_share,
     _drift_displacement,
@@ -86,7 +87,7 @@ class _Axes(NamedTuple):
         place = (..., *index)
         return self.variance[place], self.label_noise[place], self.singular_value[place]
 
-    def pairs(self) -> tuple[Array, ...]:
+    def pairs(self) -> tuple[Array, Array, Array, Array, Array]:
         """All directions l of pairs (i, l), with residual and slack, along axis -1."""
         here = (..., None, slice(None))
         return (*self.at(None, slice(None)), self.residual[here], self.slack[here])
@@ -138,7 +139,10 @@ def _axes(
     else:
         active = learnable & np.pad(np.asarray(learned, dtype=bool), (0, size - aligned))
     value = np.where(active, value, 0.0)
-    residual, slack = np.where(active, _residual(known, gamma), gain), np.where(active, 0.0, -excess)
+    residual, slack = (
+        np.where(active, _residual(known, gamma), gain),
+        np.where(active, 0.0, -excess),
+    )
     return _Axes(variance, noise, value, residual, slack, active)
 
 
@@ -224,7 +228,6 @@ def _by_network(
         else part
         for part, k, shape in zip(given, own, leads, strict=True)
     ]
-    found = []
     for start in range(0, max(networks, 1), NETWORKS_AT_A_TIME):
         variances, gain, noise, gamma, eta, size = (
             part[start : start + NETWORKS_AT_A_TIME] if shape else part
@@ -232,10 +235,11 @@ def _by_network(
         )
         axes = _axes(variances, gamma, gain, noise, inputs, outputs, hidden, learned)
         count = min(NETWORKS_AT_A_TIME, networks - start)
-        axes = _Axes(*(np.broadcast_to(part, (count, part.shape[-1])) for part in axes))
-        planes = planes_of(
-            Directions(*axes[:-1]), axes.active, inputs, (gamma, eta, size), white, networks
+        directions = Directions(
+            *(np.broadcast_to(part, (count, part.shape[-1])) for part in axes[:-1])
         )
+        active = np.broadcast_to(axes.active, (count, axes.active.shape[-1]))
+        planes = planes_of(directions, active, inputs, (gamma, eta, size), white, networks)
         part = evaluate(planes, inputs)
         if not start:
             everything = np.empty((networks, *part.shape[1:]))
@@ -372,9 +376,9 @@ def _curvatures(
 ) -> tuple[Array, Array]:
     """Smallest and largest Hessian eigenvalue along some active directions and silent ones."""
     (gamma,) = _leading(axes, weight_decay)
-    *others, slack = axes.pairs()
-    first, second, product = _pair_curvature(*rows.values, *others, slack, gamma)
-    upper = (first + second) / 2 + _half_distance(*rows.values, *others, gamma)
+    others = axes.pairs()
+    first, second, product = _pair_curvature(*rows.values, *others, gamma)
+    upper = (first + second) / 2 + _half_distance(*rows.values, *others[:4], gamma)
     number = np.arange(axes.active.shape[-1])
     diagonal, has_input, has_output = number == rows.number, number < inputs, number < outputs
     pairs = rows.active & ~diagonal
@@ -581,13 +585,13 @@ def mean_squared_displacement(
     drift = _drift_displacement(component, decay, time[..., None]).sum(axis=-1)
     gamma, eta = _leading(axes, weight_decay, learning_rate)
     rows = _rows(axes, inputs)
-    *others, slack = axes.pairs()
+    others = axes.pairs()
     lag = time[..., None, None]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        rho = _half_distance(*rows.values, *others, gamma)
+        rho = _half_distance(*rows.values, *others[:4], gamma)
         # A block whose two eigenvalues coincide is diagonal: the limit of vanishing rho.
         rho = np.where(rho > 0, rho, np.finfo(float).tiny)
-        change = _pair_weight_change(*rows.values, *others, slack, gamma, eta, lag, rho)
+        change = _pair_weight_change(*rows.values, *others, gamma, eta, lag, rho)
         own = _own_weight_change(*rows.values, gamma, eta, lag)
     change = np.where(np.arange(axes.active.shape[-1]) == rows.number, own, change)
     change = np.where(rows.active, change, 0.0)[..., :inputs]

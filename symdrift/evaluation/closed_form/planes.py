@@ -19,8 +19,11 @@ Array = NDArray[np.float64]
 
 def _alike(directions: Directions) -> tuple[NDArray[np.intp], ...]:
     """Positions that differ, in their order; which of them each one is like; how many are."""
+    size = directions.variance.shape[1]
+    if len(set(directions.variance[0].tolist())) == size:
+        return np.arange(size), np.arange(size), np.ones(size, dtype=np.intp)
     distinct = _kinds([part[:1] for part in directions])
-    if len(distinct[0]) < directions.variance.shape[1] and len(directions.variance) > 1:
+    if len(distinct[0]) < size and len(directions.variance) > 1:
         distinct = _kinds(directions)
     return distinct
 
@@ -39,20 +42,25 @@ def _kinds(parts: Any) -> tuple[NDArray[np.intp], ...]:
 
 
 class Planes(NamedTuple):
-    """Diffusion coefficients by kinds of directions, each of which is there `count` times.
+    """Diffusion coefficients by kinds of directions, each of which is there so many `times`.
 
     `place` has the directions of each network in an order in which active ones come first, shape
-    (networks, n), and `kind` the kind of the first of them, shape (r,).
+    (networks, n), which is that of the inputs where they are `in_order`; `kind` is the kind of the
+    first of them, shape (r,).
     """
 
     diffusion: Array
-    count: NDArray[np.intp]
+    times: NDArray[np.intp]
     place: NDArray[np.intp]
+    in_order: bool
     kind: NDArray[np.intp]
 
     def tensor(self, inputs: int) -> Array:
         """Coefficients of all pairs of input axes, shape (networks, n, n)."""
         networks, most = len(self.diffusion), len(self.kind)
+        if self.in_order and most == inputs == self.diffusion.shape[1]:
+            # Each is a kind of its own.
+            return self.diffusion
         tensor = np.zeros((networks, inputs, inputs))
         spread = self.diffusion[:, self.kind[:, None], self.kind]
         spread[:, np.arange(most), np.arange(most)] = 0.0
@@ -62,7 +70,7 @@ class Planes(NamedTuple):
 
     def rates(self, inputs: int) -> Array:
         """Their sums over the other axis, shape (networks, n)."""
-        summed = self.diffusion @ self.count[: self.diffusion.shape[-1]].astype(float)
+        summed = self.diffusion @ self.times[: self.diffusion.shape[-1]].astype(float)
         summed = summed - np.diagonal(self.diffusion, axis1=1, axis2=2)
         rates = np.zeros((len(summed), inputs))
         place = self.place[:, : len(self.kind)]
@@ -93,16 +101,15 @@ def planes_of(
     networks : int
         How many there are in all, which decides whether compiled code is worth its start.
     """
-    gamma, eta, size = (
-        np.array(np.broadcast_to(value, len(active)), dtype=float) for value in learning
-    )
+    gamma = np.array(np.broadcast_to(learning[0], len(active)), dtype=float)
+    eta, size = (np.reshape(np.asarray(value, dtype=float), (-1, 1, 1)) for value in learning[1:])
     most = max(1, int(active.sum(axis=-1).max(initial=0)))
     place = np.broadcast_to(np.arange(active.shape[1]), active.shape)
-    if not active[:, :most].all():
+    in_order = bool(active[:, :most].all())
+    if not in_order:
         place = np.argsort(~active, axis=-1, kind="stable")
-        active, *parts = (
-            np.take_along_axis(part, place, axis=-1) for part in (active, *directions)
-        )
+        active = np.take_along_axis(active, place, axis=-1)
+        parts = (np.take_along_axis(part, place, axis=-1) for part in directions)
         directions = Directions(*parts)
     first, kind, count = _alike(directions)
     if len(first) < len(kind):
@@ -112,10 +119,8 @@ def planes_of(
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         area = swept_areas(directions, gamma, count, rows, white, terms > WORTH_COMPILING)
         value = directions.singular_value[:, :rows]
-        diffusion = _diffusion(
-            area, value[:, :, None], value[:, None], eta[:, None, None], size[:, None, None]
-        )
+        diffusion = _diffusion(area, value[:, :, None], value[:, None], eta, size)
     active = active[:, :rows]
     if not active.all():
         diffusion = np.where(active[:, :, None] & active[:, None], diffusion, 0.0)
-    return Planes(diffusion, count, place, kind[:most])
+    return Planes(diffusion, count, place, in_order, kind[:most])
