@@ -5,9 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, TIME, symbol
-from symdrift.kernels.positive import PositiveBlock
-from symdrift.kernels.scalar import Argument, ScalarFunction
-from symdrift.kernels.swept_area import (
+from symdrift.kernels.area_terms import (
     SLACK,
     WEIGHT_DECAY,
     area_kernels,
@@ -16,6 +14,8 @@ from symdrift.kernels.swept_area import (
     tight_determinant,
     weight_share,
 )
+from symdrift.kernels.positive import PositiveBlock
+from symdrift.kernels.scalar import Argument, ScalarFunction
 from symdrift.theory.linear.aligned import RepresentativeDrift, any_direction
 from symdrift.theory.linear.curvature import silent_curvatures, unreached_curvature
 from symdrift.theory.linear.normal_space import NormalBlock

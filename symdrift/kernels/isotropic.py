@@ -5,8 +5,8 @@ from __future__ import annotations
 import sympy as sp
 
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, TIME, symbol
+from symdrift.kernels.area_terms import weight_share
 from symdrift.kernels.scalar import Argument, ScalarFunction
-from symdrift.kernels.swept_area import weight_share
 from symdrift.theory.linear.aligned import RepresentativeDrift, renaming
 from symdrift.theory.linear.limits import isotropic_diffusion, isotropic_direction
 from symdrift.theory.linear.normal_space import NormalBlock

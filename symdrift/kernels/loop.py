@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sympy as sp
 
+from symdrift.kernels.area_terms import axis_arguments
 from symdrift.kernels.scalar import Argument, ScalarFunction
-from symdrift.kernels.swept_area import axis_arguments
 from symdrift.theory.linear.aligned import RepresentativeDrift
 
 
