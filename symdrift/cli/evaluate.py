@@ -19,7 +19,12 @@ from symdrift.cli.options import (
     steps_per_day_option,
     study_argument,
 )
-from symdrift.cli.requests import chosen_study, require_days, require_one_format
+from symdrift.cli.requests import (
+    chosen_study,
+    require_days,
+    require_json,
+    require_one_format,
+)
 from symdrift.cli.terminal import output_console, print_result, print_tables, progress_shown
 
 if TYPE_CHECKING:
@@ -48,6 +53,11 @@ _COLUMN = 13
 @click.option(
     "--csv", "as_csv", is_flag=True, help="Print CSV: a column per parameter and quantity."
 )
+@click.option(
+    "--full-covariance",
+    is_flag=True,
+    help="JSON with the covariance of rotations as a matrix where it is diagonal too.",
+)
 @plot_option
 @click.option(
     "--method", default="auto", metavar="auto|closed-form|dense", help="Road to the numbers."
@@ -74,6 +84,7 @@ def evaluate(
     sweeps: Sequence[str],
     as_json: bool,
     as_csv: bool,
+    full_covariance: bool,
     plot: Path | None,
     method: str,
     approximation: str,
@@ -83,10 +94,12 @@ def evaluate(
     """Print the numbers of a study.
 
     Minimum, fluctuation around it, drift by plane of the hidden layer and by stimulus.
-    JSON has the full covariance of rotations, CSV and table its diagonal.
+    JSON has the covariance of rotations: a list of variances where planes turn independently of
+    each other, which "diagonal": true says, else a matrix. CSV and table have its diagonal.
     """
     require_one_format(as_json, as_csv)
     require_days(steps_per_day, as_csv)
+    require_json("--full-covariance", full_covariance, as_json)
     if plot is not None:
         from symdrift.cli.plots import require_picture
 
@@ -99,7 +112,10 @@ def evaluate(
     axes = [parse_axis(text) for text in sweeps]
     chosen = chosen_study(study, assignments, minimum)
     with ExitStack() as afterwards, progress_shown("evaluating") as progress:
-        points = sweep(chosen, axes, method, approximation, progress, quantities, as_json, orders)
+        points = sweep(
+            chosen, axes, method, approximation, progress, quantities, as_json, orders,
+            full_covariance,
+        )  # fmt: skip
         if steps_per_day is not None:
             points = points.in_days(steps_per_day)
         # Printed even when the picture cannot be drawn.

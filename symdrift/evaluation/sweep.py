@@ -192,6 +192,7 @@ def sweep(
     quantities: str = "all",
     records: bool = False,
     order: int | None = 1,
+    full: bool = False,
 ) -> Sweep:
     """Evaluate a study at every point of the grid that the axes span.
 
@@ -208,11 +209,12 @@ def sweep(
     quantities : {"all", "stimuli"}
         As for :func:`symdrift.evaluation.evaluate.evaluate`.
     records : bool
-        Whether the points will become JSON records, which hold the covariance between all planes:
-        refused before the work where they do not fit.
+        Whether the points will become JSON records: refused before the work where they do not fit.
     order : {1, 2} or None
         As for :func:`symdrift.evaluation.evaluate.evaluate`; with None all points together take
         under a second more.
+    full : bool
+        Whether the covariance of rotations is a matrix where it is diagonal too.
 
     Raises
     ------
@@ -242,7 +244,7 @@ def sweep(
             within = progress if not swept else None
             problem = here.problem()
             if records and quantities == "all" and not points:
-                require_record_memory(problem, method)
+                require_record_memory(problem, method, full=full)
             evaluation = evaluate(problem, method, approximation, within, quantities, order or 1)
             if order is None:
                 evaluation = corrected_at_once(problem, evaluation, AT_ONCE / total)
@@ -251,6 +253,8 @@ def sweep(
                 raise
             where = ", ".join(f"{path} = {value:g}" for path, value in swept.items())
             raise RequestError("--sweep", f"fails at {where}: {error}") from None
+        if full and quantities == "all":
+            evaluation = evaluation.with_full_covariance()
         symbols = {name: here.values[name].evaluate({}) for name in here.symbols}
         if not points:
             _require_memory(evaluation, total)
