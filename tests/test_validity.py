@@ -344,3 +344,31 @@ def test_different_axes_are_as_stable_as_kinds_of_them(label_noise: float) -> No
         for own in (variances, apart)
     )
     assert other.critical_rate == pytest.approx(one.critical_rate, rel=1e-9)
+
+
+@pytest.mark.parametrize("spread", ["even", "many scales"])
+def test_the_critical_rate_of_many_different_axes_is_found_in_few_steps(
+    spread: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many eigenvalues are near the largest, which Lanczos iteration finds beside it."""
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    from symdrift.evaluation.closed_form import stability_blocks
+
+    size, gamma = 100, 0.1
+    variances = np.linspace(2, 1, size) if spread == "even" else np.logspace(1, -2, size)
+    values = np.maximum(1 - gamma / variances, 0.0)
+    kinds = stability_blocks.Kinds.of(variances, np.zeros(size), np.ones(size), values, gamma)
+    stability = stability_blocks.MeanSquare(kinds, gamma, 1)
+    length = stability.map.from_powers(np.ones((6, size))).size
+    operator = LinearOperator((length, length), matvec=stability.map)
+    expected = eigsh(operator, 1, tol=1e-11, return_eigenvectors=False)[0]
+    applied, whole = [], stability_blocks._Map.__call__
+
+    def counted(found: stability_blocks._Map, vector: Array) -> Array:
+        applied.append(len(found.count))
+        return whole(found, vector)
+
+    monkeypatch.setattr(stability_blocks._Map, "__call__", counted)
+    assert stability.critical_rate() == pytest.approx(1 / expected, rel=1e-9)
+    assert applied.count(size) < 30
