@@ -29,6 +29,8 @@ SHARES = (0.25, 0.5, 0.75, 1.0)
 class Slope:
     """Relative change of one quantity with ``eta h_max``, at rate zero.
 
+    Of its own size, or of its natural one where it vanishes.
+
     Attributes
     ----------
     quantity : str
@@ -55,8 +57,8 @@ def measured_slopes(
 ) -> tuple[Slope, ...]:
     """Slopes of all quantities whose next order is known, predicted and simulated.
 
-    Deviations from the leading order, relative to its size, are fitted by ``c eta + b eta^2``; the
-    slope is ``c / h_max``.
+    Deviations from the leading order, relative to the number, are fitted by ``c eta + b eta^2``;
+    the slope is ``c / h_max``.
 
     Parameters
     ----------
@@ -99,14 +101,16 @@ def _slopes(runs: Sequence[Validation], stiffness: float) -> Iterator[Slope]:
         correction = rows[0].correction
         if correction is None:
             continue
-        errors = np.array([row.standard_error / row.scale for row in rows])
-        deviations = np.array([(row.simulation - row.theory) / row.scale for row in rows])
+        vanishes = any(row.ratio is None for row in rows)
+        sizes = np.array([row.scale if vanishes else row.theory for row in rows])
+        errors = np.array([row.standard_error for row in rows]) / np.abs(sizes)
+        deviations = np.array([row.simulation - row.theory for row in rows]) / sizes
         design = np.stack([rates, rates**2], axis=1) / errors[:, np.newaxis]
         covariance = np.linalg.inv(design.T @ design)
         fitted = (covariance @ design.T @ (deviations / errors))[0]
         yield Slope(
             quantity,
-            correction / stiffness,
+            correction * rows[0].scale / sizes[0] / stiffness,
             float(fitted / stiffness),
             float(np.sqrt(covariance[0, 0]) / stiffness),
         )
