@@ -45,7 +45,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Whole(Limits, click.ParamType):
+class Whole(Limits, click.ParamType[int]):
     """A whole number; what none is, is refused with what is allowed."""
 
     name = "whole number"
@@ -61,7 +61,7 @@ class Whole(Limits, click.ParamType):
 
 
 @dataclass(frozen=True)
-class Real(Limits, click.ParamType):
+class Real(Limits, click.ParamType[float]):
     """A number; what none is, is refused with what is allowed."""
 
     name = "number"
