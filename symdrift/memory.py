@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from symdrift.errors import RequestError
@@ -20,6 +21,8 @@ SHARED_ENTRY = 17
 
 PLANE_ENTRY = 450
 """Bytes of a plane of its own: its numbers, in arrays, in the lists of a record, in passing."""
+
+_UNITS = ("", "", "MiB", "GiB", "TiB", "PiB")
 
 _MEMORY = Path("/proc/meminfo")
 _SIZES = Path("/proc/self/statm")
@@ -59,9 +62,25 @@ def require_memory(field: str, needed: int, problem: str, advice: str) -> None:
     if needed > available:
         raise RequestError(
             field,
-            f"{problem} about {needed / 2**30:.1f} GiB (available: {available / 2**30:.1f} GiB); "
-            f"{advice}",
+            f"{problem} about {size_needed(needed)} (available: {size_left(available)}); {advice}",
         )
+
+
+def size_needed(amount: float) -> str:
+    """An amount of memory in bytes with two digits, as well as it is foreseen, rounded up."""
+    return _size(amount, math.ceil)
+
+
+def size_left(amount: float) -> str:
+    """The same rounded down: what needs more than is left is seen to need more."""
+    return _size(amount, math.floor)
+
+
+def _size(amount: float, rounded: Callable[[float], int]) -> str:
+    power = min(max(int(math.log2(max(amount, 1))) // 10, 2), 5)
+    value = amount / 2.0 ** (10 * power)
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1) if value > 0 else 1.0
+    return f"{rounded(round(value / unit, 9)) * unit:.12g} {_UNITS[power]}"
 
 
 def record_memory(planes: int, entry: int = RECORD_ENTRY) -> int:

@@ -14,10 +14,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 
 from symdrift.cli import run
+from symdrift.cli.program import app
 from symdrift.errors import CheckFailed
 from symdrift.simulation.estimators import Estimate
 from symdrift.validation.extrapolate import ExtrapolatedRow, Extrapolation
@@ -327,13 +329,13 @@ def test_equations_and_steps_are_found_where_they_are_derived(
         (["derive", "bottleneck", "--format", "doc"], 'format = "doc" '),
         (["simulate", "bottleneck"], "Missing option '--out'"),
         (["simulate", "bottleneck", "--out", "x.csv"], '--out = "x.csv" must end in .npz'),
-        (["validate", "bottleneck", "--steps", "many"], "Invalid value for '--steps'"),
+        (["validate", "bottleneck", "--steps", "many"], '--steps = "many" must be a'),
         (["validate", "bottleneck", "--replicas", "0"], "replicas"),
-        (["validate", "bottleneck", "--seed", "-1"], "Invalid value for '--seed'"),
+        (["validate", "bottleneck", "--seed", "-1"], "--seed = -1 must be a whole number"),
         (["validate", "bottleneck", "--budget", "soon"], '--budget = "soon" must be a time'),
         (["validate", "bottleneck", "--budget", "-1s"], "budget = -1 must be a positive"),
         (["validate", "bottleneck", "--precision", "0"], "precision = 0 must be a positive"),
-        (["validate", "bottleneck", "--threads", "0"], "threads = 0 must be at least 1"),
+        (["validate", "bottleneck", "--threads", "0"], "--threads = 0 must be a whole number"),
         (["validate", "bottleneck", "--steps", "9", "--budget", "9s"], "--budget and --steps"),
         (["validate", "bottleneck", "--plot", "x.jpg"], '--plot = "x.jpg" must end in'),
     ],
@@ -647,3 +649,56 @@ def test_a_tiny_weight_decay_is_computed_with_or_refused_in_one_sentence(
         *stages, sentence = captured.err.splitlines()
         assert all(re.match(r" *\d+ s  ", stage) for stage in stages)
         assert "learning.weight_decay = 1e-17" in sentence
+
+
+NOTHING = ("x", "", "-1", "nan", "1e400", "x" * 500)
+"""Values that no option takes that is a number, a choice, a form or a file of a kind."""
+
+FREE = {"--out", "--dask", "--where"}
+"""Options of which any text may be a value: of files, addresses and labels."""
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (name, parameter.opts[-1])
+        for name, command in app.commands.items()
+        for parameter in command.params
+        if isinstance(parameter, click.Option) and not parameter.is_flag
+        if parameter.opts[-1] not in FREE
+    ],
+)
+def test_every_option_names_itself_its_value_and_what_is_allowed(
+    command: str, option: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    needed = ["--out", str(tmp_path / "x.npz")] if command == "simulate" else []
+    for value in NOTHING:
+        arguments = [command, "bottleneck", *needed, option, value]
+        assert run(arguments) == 2, arguments
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        (sentence,) = captured.err.strip().splitlines()
+        assert sentence.startswith(f"symdrift: {option} "), sentence
+        shown = value[:40] if value not in {"1e400", ""} else ""
+        assert shown in sentence
+        assert re.search(r"must (be|have|end)|allowed are", sentence), sentence
+        assert len(sentence) < 400
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["validate", "bottleneck", "--budget", "0"], "--budget = 0 must be a positive number"),
+        (["evaluate", "bottleneck", "--order", "3"], '--order = "3" is unknown; allowed are auto'),
+        (["lesson", "bottleneck", "--students", "501"], "--students = 501 must be a whole number"),
+        (["observe", "bottleneck", "--minimum=9"], "--minimum = 9"),
+        (["observe", "bottleneck", "--set", "learning.minimum=9"], "learning.minimum = 9"),
+        (["evaluate", "bottleneck", "--steps-per-day", "0"], "must be a number from 1e-09 to"),
+    ],
+)
+def test_a_refusal_names_the_option_that_was_given(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == 2
+    assert sentence in capsys.readouterr().err

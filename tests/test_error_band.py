@@ -80,7 +80,7 @@ def test_where_the_next_order_is_unknown_no_less_is_expected(name: str) -> None:
     given = shipped(name)
     evaluation = evaluate(given, order=2)
     assert evaluation.next_order is not None
-    largest = max(evaluation.next_order.errors(given.learning_rate).values())
+    largest = max(evaluation.errors.values())
     assert largest < evaluation.validity.expected_error < 20 * largest
 
 
@@ -150,3 +150,31 @@ def test_an_observation_tells_what_displaces_its_gram_matrix() -> None:
 def test_lags_of_which_all_are_unknown_are_refused() -> None:
     with pytest.raises(RequestError, match="give smaller ones, or lower learning"):
         observe(shipped("misaligned_teacher"), np.array([1e30, 1e31]), "white")
+
+
+@pytest.mark.parametrize("name", ["bottleneck", "misaligned_teacher"])
+def test_observations_warn_of_a_large_next_order_as_evaluations_do(name: str) -> None:
+    given = shipped(name)
+    critical = evaluate(given).validity.critical_rate
+    for share, large in ((0.01, False), (0.3, True)):
+        at = replace(given, learning_rate=share * critical)
+        said = [
+            [text for text in warnings if "expected to be off by more than 10 %" in text]
+            for warnings in (
+                evaluate(at, quantities="stimuli", order=2).warnings,
+                observe(at, np.array([1.0, 10.0])).warnings,
+            )
+        ]
+        assert [len(texts) for texts in said] == [large, large]
+        assert [text.partition("most of all")[2] for texts in said[:1] for text in texts] == [
+            text.partition("most of all")[2] for texts in said[1:] for text in texts
+        ]
+
+
+def test_bands_widen_towards_the_critical_rate() -> None:
+    given = shipped("misaligned_teacher")
+    critical = evaluate(given).validity.critical_rate
+    near = replace(given, learning_rate=0.97 * critical)
+    _, error = with_next_order(drift_process(near), "exact")
+    assert error.next_order
+    assert min(error.rotation, error.fluctuation) > 0.9 * 0.97 / 0.03

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -649,3 +650,18 @@ def test_noise_unbalances_the_layers_unit_by_unit(variances: tuple[float, ...]) 
     correction = planning._correction_per_rate(given, theory, minimum_of(given))
     steps = planning.CORRECTION_PER_STIFFNESS * theory.minimum.hessian_max
     assert correction == pytest.approx(steps + largest / (2 * decay), rel=1e-12)
+
+
+def test_slopes_of_the_table_are_those_of_the_ratio() -> None:
+    """A mean rotation is fitted per its natural size, here four times its own and of other sign."""
+    row = ExtrapolatedRow(
+        Row("mu[12]", -2.0, -2.1, 0.01, 0.0, 8.0),
+        Estimate(0.001, 0.002), Estimate(0.1, 0.05), predicted_slope=0.2,
+    )  # fmt: skip
+    assert row.of_ratio == -4
+    assert row.ratio_slope == pytest.approx(-0.8)
+    record = row.to_dict()
+    assert (record["slope"], record["predicted_slope"], record["scale"]) == (0.1, 0.2, 8.0)
+    table = extrapolation_table(SimpleNamespace(rows=(row,)))  # type: ignore[arg-type]
+    shown = dict(zip(table.head, table.rows[0], strict=True))
+    assert (shown["slope of the ratio"], shown["by theory"]) == ("-0.4 ± 0.2", "-0.8")

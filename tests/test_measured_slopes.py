@@ -8,13 +8,21 @@ from typing import Any
 import pytest
 from simulation_cases import problem
 
+from symdrift.evaluation.evaluate import evaluate
 from symdrift.study import read_study
 from symdrift.validation.measured_slopes import SHARES, _slopes, measured_slopes
 
 
 @pytest.mark.slow
 def test_predicted_slopes_are_those_of_simulations() -> None:
-    found = measured_slopes(read_study("misaligned_teacher").problem(), precision=0.004)
+    given = read_study("misaligned_teacher").problem()
+    found = measured_slopes(given, precision=0.004)
+    theory = evaluate(given, order=2)
+    assert theory.next_order is not None
+    assert theory.next_order.drift is not None
+    (own,) = (slope.predicted for slope in found if slope.quantity == "mu[12]")
+    (correction,) = theory.next_order.drift.mean_rotation
+    assert own * theory.minimum.hessian_max == pytest.approx(correction, rel=1e-6)
     assert {"V[12]", "mu[12]", "weight variance", "excess loss"} < {s.quantity for s in found}
     for slope in found:
         assert abs(slope.z) < 3.5, slope

@@ -153,3 +153,22 @@ def test_observe_takes_what_was_foreseen(study: str, size: int | None) -> None:
     foreseen = observed_memory(process, len(default_times(process)))
     assignments = () if size is None else ("--set", f"n={size}")
     assert peak("observe", study, "--json", *assignments) < 1.25 * foreseen + PROCESS
+
+
+@pytest.mark.parametrize(
+    ("amount", "needed", "left"),
+    [
+        (23.4567 * 2**30, "24 GiB", "23 GiB"),
+        (5.04 * 2**30, "5.1 GiB", "5 GiB"),
+        (2**30, "1 GiB", "1 GiB"),
+        (1017.2 * 2**30, "1100 GiB", "1000 GiB"),
+        (0.3 * 2**20, "0.3 MiB", "0.3 MiB"),
+        (3e15, "2.7 PiB", "2.6 PiB"),
+    ],
+)
+def test_sizes_have_two_digits_and_what_does_not_fit_is_seen_not_to(
+    amount: float, needed: str, left: str
+) -> None:
+    assert memory.size_needed(amount) == needed
+    assert memory.size_left(amount) == left
+    assert memory.size_needed(amount) != memory.size_left(0.999 * amount)

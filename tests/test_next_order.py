@@ -640,6 +640,7 @@ def test_the_loss_has_what_synaptic_noise_adds_and_norms_are_said_to_lack_it() -
     )
     found = evaluate(noisy, order=2)
     assert found.next_order is not None
+    assert found.next_order.minimum is not None
     change = found.next_order.minimum.loss
     assert change is not None
     loss = found.minimum.loss * (1 + change * noisy.learning_rate)

@@ -343,7 +343,7 @@ def test_runs_that_would_never_end_are_refused() -> None:
 def test_trajectories_beyond_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thousand records of 64 bytes and replica, held three times, where 1.5 MiB are left."""
     monkeypatch.setattr(trajectory_module, "available_memory", lambda: 3 * 2**19)
-    with pytest.raises(RequestError, match=r"replicas = 9 is too many: .* GiB are available"):
+    with pytest.raises(RequestError, match=r"replicas = 9 .* 1.7 MiB .* 1.5 MiB are available"):
         simulate(CASES["autoencoder"], steps=10, replicas=9)
     assert len(simulate(CASES["autoencoder"], steps=10, replicas=8).steps) == 11
 

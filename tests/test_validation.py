@@ -444,7 +444,7 @@ def test_divergence_is_refused_with_step_and_stiffness(monkeypatch: pytest.Monke
 
 def test_more_replicas_than_fit_into_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "available_memory", lambda: 2**20)
-    with pytest.raises(RequestError, match=r"replicas = 2000 is too many: .* GiB are available"):
+    with pytest.raises(RequestError, match=r"replicas = 2000 is too many: .* 1 MiB are available"):
         compared(TWO, steps=20_000, replicas=2_000)
     monkeypatch.setattr(planning, "available_memory", lambda: 2**26)
     assert compared(TWO, steps=11_000, replicas=2_000).rows

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from symdrift.cli.options import out_option, seed_option, set_option, study_argument
+from symdrift.cli.options import Whole, out_option, seed_option, set_option, study_argument
 from symdrift.cli.requests import chosen_study, output_directory
 from symdrift.cli.terminal import announce, progress_shown
 
@@ -18,7 +18,7 @@ from symdrift.cli.terminal import announce, progress_shown
 @seed_option
 @click.option(
     "--students",
-    type=click.IntRange(1, 500),
+    type=Whole(1, 500),
     default=1,
     metavar="N",
     help="Problem sheets to draw, one per student.",

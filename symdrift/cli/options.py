@@ -2,9 +2,87 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
+
+from symdrift.errors import RequestError
+
+FEWEST_STEPS_PER_DAY, MOST_STEPS_PER_DAY = 1e-9, 1e18
+
+LONGEST_VALUE = 60
+"""Characters of a value in a refusal."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a number on the command line may be, and the sentence that says so.
+
+    Attributes
+    ----------
+    least, most : float or None
+    """
+
+    least: float | None = None
+    most: float | None = None
+
+    def refused(self, param: click.Parameter | None, value: object, kind: str) -> RequestError:
+        text = str(value)
+        written = text if _number(text) is not None else f'"{text[:LONGEST_VALUE]}"'
+        if self.least is None:
+            allowed = f"a {kind}"
+        elif self.most is None:
+            allowed = f"a {kind}, {self.least:g} or more"
+        else:
+            allowed = f"a {kind} from {self.least:g} to {self.most:g}"
+        return RequestError(param.opts[-1] if param else "", f"= {written} must be {allowed}")
+
+    def hold(self, number: float) -> bool:
+        least, most = self.least, self.most
+        return (least is None or least <= number) and (most is None or number <= most)
+
+
+@dataclass(frozen=True)
+class Whole(Limits, click.ParamType[int]):
+    """A whole number; what none is, is refused with what is allowed."""
+
+    name = "whole number"
+
+    def convert(self, value: object, param: click.Parameter | None, _: click.Context | None) -> int:
+        try:
+            number = int(str(value))
+        except ValueError:
+            raise self.refused(param, value, self.name) from None
+        if not self.hold(number):
+            raise self.refused(param, value, self.name)
+        return number
+
+
+@dataclass(frozen=True)
+class Real(Limits, click.ParamType[float]):
+    """A number; what none is, is refused with what is allowed."""
+
+    name = "number"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, _: click.Context | None
+    ) -> float:
+        number = _number(str(value))
+        if number is None or not self.hold(number):
+            raise self.refused(param, value, self.name)
+        return number
+
+
+def _number(text: str) -> float | None:
+    """The number that a text is; None for infinities and what is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
 
 PATH = click.Path(path_type=Path)
 
@@ -21,32 +99,38 @@ set_option = click.option(
 )
 minimum_option = click.option(
     "--minimum",
-    type=click.IntRange(min=1),
+    type=Whole(least=1),
     metavar="K",
     help="Strict minimum in the order of losses, where there are several; default: that of the "
     "study, 1.",
 )
 steps_per_day_option = click.option(
     "--steps-per-day",
-    type=float,
+    type=Real(FEWEST_STEPS_PER_DAY, MOST_STEPS_PER_DAY),
     metavar="N",
     help="Times in days of N SGD steps; rates stay per step.",
 )
 steps_option = click.option(
-    "--steps", type=int, metavar="N", help="SGD steps of each replica; default: from theory."
+    "--steps",
+    type=Whole(least=1),
+    metavar="N",
+    help="SGD steps of each replica; default: from theory.",
 )
 replicas_option = click.option(
-    "--replicas", type=int, metavar="R", help="Independent networks; default: from theory."
+    "--replicas",
+    type=Whole(least=1),
+    metavar="R",
+    help="Independent networks; default: from theory.",
 )
 seed_option = click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=Whole(least=0),
     default=0,
     metavar="S",
     help="Seed of the random numbers, 0 or more.",
 )
 threads_option = click.option(
-    "--threads", type=int, metavar="T", help="Threads; default: all processors."
+    "--threads", type=Whole(least=1), metavar="T", help="Threads; default: all processors."
 )
 dask_option = click.option(
     "--dask", metavar="ADDRESS", help="Run on the Dask cluster with this scheduler."

@@ -72,7 +72,7 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except RequestError as error:
-        return _refuse(str(error), 2)
+        return _refuse(str(_by_option(error, arguments)), 2)
     except CheckFailed as error:
         return _refuse(str(error), 1)
     except MemoryError as error:
@@ -84,6 +84,18 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return _refuse("interrupted before it was done; files that were written are whole", 130)
     return 0
+
+
+def _by_option(error: RequestError, arguments: Sequence[str]) -> RequestError:
+    """The refusal of an argument of the library under the name of its option, dashes included."""
+    command = app.commands.get(arguments[0]) if arguments else None
+    names = [name for option in command.params for name in option.opts] if command else []
+    given = {name for name in names if name in {word.partition("=")[0] for word in arguments}}
+    # A minimum is a field of a study; the option sets it.
+    field = "minimum" if error.field == "learning.minimum" else error.field
+    name = f"--{field.replace('_', '-')}"
+    known = given if field != error.field else names
+    return RequestError(name, error.problem) if name in known else error
 
 
 def main() -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from symdrift.cli.options import (
+    Real,
+    Whole,
     dask_option,
     json_option,
     minimum_option,
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 @study_argument
 @click.option(
     "--steps",
-    type=int,
+    type=Whole(least=1),
     metavar="N",
     help="SGD steps of each replica, at the study's learning rate alone; default: several rates, "
     "extrapolated to zero.",
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
 @seed_option
 @click.option(
     "--precision",
-    type=float,
+    type=Real(),
     metavar="P",
     help="Standard error of the ratios; default: 0.01, or finer where the white-noise "
     "approximation differs by little.",

@@ -193,6 +193,8 @@ MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = (
     (MAP_HESSIAN, "Hessian on learned maps", "operator"),
     (MAP_NOISE, "gradient noise on learned maps", "operator"),
     (NORMAL, "deviation from the manifold in step t", "vector"),
+    (STEP_FIRST, "its incoming weights, and any change of them", "p by n"),
+    (STEP_SECOND, "its outgoing weights, and any change of them", "m by p"),
     (CENTRED_NOISE, "gradient noise of step t, less its mean", "vector"),
     (ROTATION_STEP, "rotation in step t", "rad"),
     (CORRECTOR, "corrector of the rotation", "matrix"),

@@ -10,7 +10,8 @@ import numpy as np
 from symdrift.documents.numbers import Cell, Table
 from symdrift.evaluation.overview import SIGNS
 from symdrift.evaluation.result import Evaluation
-from symdrift.figures.style import percent, symbol_of_quantity, words_of_quantity
+from symdrift.evaluation.validity import percent_off
+from symdrift.figures.style import symbol_of_quantity, words_of_quantity
 from symdrift.inputs import StimulusSet, input_facts, input_record, mean_share
 from symdrift.study.letters import in_notation
 from symdrift.study.problem import LearningProblem
@@ -107,10 +108,11 @@ def result_table(exact: Evaluation, white: Evaluation, notation: Mapping[str, st
     rows += _stimulus_rows(exact, white, name("mean_rotation"))
     signs = f" {SIGNS}" if exact.drift.mean_rotation.any() else ""
     errors = (
-        "with the expected error of each, by how much the next order changes it"
+        "with the expected error of each: by how much the next order changes it, and what later "
+        "orders are expected to, which grow towards the critical rate"
         if exact.next_order
         else "whose next order is not computed here and may change them by "
-        f"{percent(exact.validity.expected_error)}"
+        f"{percent_off(exact.validity.expected_error)}"
     )
     return Table(
         f"Results, exact at leading order in the learning rate, {errors}; beside the white-noise "
@@ -202,7 +204,7 @@ def _alone(symbol: Cell, meaning: str, value: float, error: Cell = "") -> tuple[
 def _error(evaluation: Evaluation, column: str) -> Cell:
     """Expected error of a number, where the next order is known."""
     error = evaluation.expected_error(column) if evaluation.next_order else 0.0
-    return percent(error) if error else ""
+    return percent_off(error) if error else ""
 
 
 def _compared(exact: float, white: float, error: Cell) -> tuple[Cell, Cell, Cell, Cell]:

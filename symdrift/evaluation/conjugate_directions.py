@@ -6,14 +6,19 @@ from collections.abc import Callable
 
 import numpy as np
 
+from symdrift.errors import RequestError
 from symdrift.study.problem import Array
 
 Operator = Callable[[Array], Array]
 
 MOST_STEPS = 300
 
-TOLERANCE = 3e-7
-"""Relative size of the residual at which the iteration ends; the eigenvalue has its square."""
+TOLERANCE = 1e-10
+"""Relative growth of the eigenvalue in a step at which the iteration ends."""
+
+RESIDUAL = 1e-5
+"""Largest relative residual with which it ends: the eigenvalue is off by its square over the
+distance to the next one."""
 
 CHANGED = 0.01
 """Relative change of the eigenvalue after which the preconditioner is made again."""
@@ -21,8 +26,10 @@ CHANGED = 0.01
 
 def largest_eigenvalue(
     apply: Operator, start: Array, preconditioner: Callable[[float], Operator]
-) -> float:
-    """Largest eigenvalue by preconditioned conjugate gradients; six vectors are held.
+) -> tuple[float, Array]:
+    """Largest eigenvalue and its vector by preconditioned conjugate gradients.
+
+    Six vectors are held.
 
     In each step the best vector is taken of those that the vector before, its residual,
     preconditioned, and the direction of the last step span.
@@ -36,15 +43,22 @@ def largest_eigenvalue(
     preconditioner : callable
         From a value above the largest eigenvalue to about the inverse of that value less the
         operator.
+
+    Raises
+    ------
+    RequestError
+        When it is not found.
     """
     spanned = (start / np.linalg.norm(start))[np.newaxis]
     images = apply(spanned[0])[np.newaxis]
-    value, made = float(spanned[0] @ images[0]), 0.0
+    value, before, made = float(spanned[0] @ images[0]), 0.0, 0.0
     for _ in range(MOST_STEPS):
         residual = images[0] - value * spanned[0]
         size = float(np.linalg.norm(residual))
-        if size <= TOLERANCE * value:
-            break
+        if size <= RESIDUAL * value and (
+            value - before <= TOLERANCE * value or size**2 <= TOLERANCE**2 * value**2
+        ):
+            return value, spanned[0]
         if abs(value + size - made) > CHANGED * made:
             made = value + size
             precondition = preconditioner(made)
@@ -57,10 +71,12 @@ def largest_eigenvalue(
         spanned, images = np.vstack([spanned, added]), np.vstack([images, apply(added)])
         # Only the lower triangle is read.
         values, shares = np.linalg.eigh(images @ spanned.T)
-        value = float(values[-1])
+        before, value = value, float(values[-1])
         kept = _kept(shares[:, -1])
         spanned, images = kept @ spanned, kept @ images
-    return value
+    raise RequestError(
+        "network", f"has axes too much alike: its critical rate is not found in {MOST_STEPS} steps"
+    )
 
 
 def _kept(shares: Array) -> Array:

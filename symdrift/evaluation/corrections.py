@@ -6,10 +6,12 @@ correction is not computed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
+from symdrift.evaluation.validity import WARN_ABOVE, Validity, percent_off
 from symdrift.records import Record, plain
 
 Correction = float | None
@@ -113,21 +115,24 @@ class StimulusCorrections(Record):
 class Corrections(Record):
     """The next order in the learning rate, by the blocks of an evaluation.
 
-    Without ``drift`` where the evaluation leaves the planes out.
+    Without ``drift`` where the evaluation leaves the planes out, and without ``minimum`` for what
+    is observed of stimuli.
     """
 
-    minimum: MinimumCorrections
+    minimum: MinimumCorrections | None
     fluctuation: FluctuationCorrections
     drift: DriftCorrections | None
     stimuli: tuple[StimulusCorrections, ...]
 
     def written(self) -> tuple[str, ...]:
-        """Planes where there are any."""
+        """Minimum and planes where there are any."""
         return tuple(name for name in super().written() if getattr(self, name) is not None)
 
     def listed(self) -> Iterator[tuple[str, float]]:
         """Those that there are, by the dotted name of the number that they correct."""
-        found: list[tuple[str, Correction]] = [("minimum.loss", self.minimum.loss)]
+        found: list[tuple[str, Correction]] = []
+        if self.minimum is not None:
+            found.append(("minimum.loss", self.minimum.loss))
         found += [(f"fluctuation.{name}", c) for name, c in self.fluctuation.to_dict().items()]
         if self.drift is not None:
             planes = [f"drift.{{}}.{i}-{j}" for i, j in self.drift.planes]
@@ -143,6 +148,40 @@ class Corrections(Record):
             found += [(f"stimuli.{own}.{name}", c) for name, c in numbers.items()]
         return ((name, c) for name, c in found if c is not None)
 
-    def errors(self, learning_rate: float) -> dict[str, float]:
-        """``|c| eta`` of every number, by its dotted name: its expected relative error."""
-        return {name: abs(c) * learning_rate for name, c in self.listed()}
+    def errors(self, learning_rate: float, validity: Validity) -> dict[str, float]:
+        """Expected relative error of every number, by its dotted name.
+
+        By how much the next order changes it, ``|c| eta``, and what later orders are expected to:
+        those of fluctuation and drift grow towards the critical rate (`Validity.later_orders`),
+        that of the loss with the excess loss that it leaves out.  The squared norm of a
+        representation saturates instead, and has none.
+
+        Parameters
+        ----------
+        learning_rate : float
+        validity : Validity
+            At that rate.
+        """
+        ratio = validity.rate_over_critical
+        found = {}
+        for name, correction in self.listed():
+            change = learning_rate * abs(correction)
+            if name == "minimum.loss":
+                change = change / (1 - ratio) if ratio < 1 else inf
+            elif not name.endswith(".squared_norm"):
+                change += validity.later_orders(change)
+            found[name] = change
+        return found
+
+
+def rough_numbers(errors: Mapping[str, float]) -> tuple[str, ...]:
+    """Warn where expected errors are large; they are finite."""
+    name = max(errors, key=errors.__getitem__, default="")
+    if not errors or errors[name] <= WARN_ABOVE:
+        return ()
+    many = sum(error > WARN_ABOVE for error in errors.values())
+    return (
+        f"numbers of leading order are expected to be off by more than {100 * WARN_ABOVE:g} %, "
+        f"{many} of them, most of all {name}, by {percent_off(errors[name])}: the next orders in "
+        "the learning rate are not small",
+    )

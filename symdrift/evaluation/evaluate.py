@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symdrift.errors import RequestError, require_known
+from symdrift.evaluation.corrections import rough_numbers
 from symdrift.evaluation.next_order.cost import AT_ONCE, LONGEST, normal_directions
 from symdrift.evaluation.result import (
     APPROXIMATIONS,
@@ -154,18 +155,10 @@ def _corrected(problem: LearningProblem, evaluation: Evaluation, longest: float)
         raise RequestError("order", "= 2 needs the exact approximation: white noise has no next")
     with _checked_afterwards(problem.study):
         found = corrections(problem, evaluation, longest)
-    errors = [(error, name) for name, error in found.errors(problem.learning_rate).items()]
-    if not np.isfinite([error for error, _ in errors]).all():
+    corrected = replace(evaluation, next_order=found)
+    if not np.isfinite(list(corrected.errors.values())).all():
         raise beyond_double_precision(problem.study)
-    largest, name = max(errors)
-    warnings = evaluation.warnings
-    if largest > WARN_ABOVE:
-        many = sum(error > WARN_ABOVE for error, _ in errors)
-        warnings = (
-            *warnings,
-            f"the next order in the learning rate changes numbers by more than {WARN_ABOVE:.0%}, "
-            f"{many} of them, most of all {name}, by {largest:.0%}: the leading order is rough",
-        )
+    warnings = (*evaluation.warnings, *rough_numbers(corrected.errors))
     share = _synaptic_share(problem, evaluation)
     if share > WARN_ABOVE:
         warnings = (
@@ -173,7 +166,7 @@ def _corrected(problem: LearningProblem, evaluation: Evaluation, longest: float)
             f"synaptic noise makes {share:.0%} of the excess loss: what it does to the squared "
             "norms of representations is not in their next order",
         )
-    return replace(evaluation, next_order=found, warnings=warnings)
+    return replace(corrected, warnings=warnings)
 
 
 def _synaptic_share(problem: LearningProblem, evaluation: Evaluation) -> float:

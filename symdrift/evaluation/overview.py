@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from symdrift.evaluation.lifetimes import lifetimes_table
-from symdrift.evaluation.validity import MEANINGS
+from symdrift.evaluation.validity import MEANINGS, percent_off
 from symdrift.inputs import input_facts
 from symdrift.tables import Table, html_page, printed, record_table
 
@@ -21,7 +21,7 @@ SIGNS = (
 
 _EXPECTED = (
     "In brackets the expected error: by how much the next order in the learning rate changes the "
-    "number."
+    "number, and what later orders are expected to, which grow towards the critical rate."
 )
 
 _UNKNOWN = (
@@ -164,13 +164,13 @@ def _validity_table(evaluation: Evaluation) -> Table:
             *((meaning, f"{getattr(validity, name):.2g}") for name, meaning in MEANINGS.items()),
             (
                 f"learning rate over the critical rate {printed(validity.critical_rate)}",
-                f"{validity.rate_over_critical:.2g}",
+                validity.share,
             ),
         ),
         ""
         if evaluation.next_order
-        else f"{_UNKNOWN} By the numbers above it may be up to {100 * validity.expected_error:.2g} "
-        "%.",
+        else f"{_UNKNOWN} By the numbers above it may be up to "
+        f"{percent_off(validity.expected_error)}.",
     )
 
 
@@ -179,7 +179,7 @@ def _cells(evaluation: Evaluation) -> Callable[[object, str], str]:
 
     def cell(value: object, column: str) -> str:
         error = evaluation.expected_error(column) if evaluation.next_order else 0.0
-        return printed(value) + (f" ({100 * error:.2g} %)" if error else "")
+        return printed(value) + (f" ({percent_off(error)})" if error else "")
 
     return cell
 

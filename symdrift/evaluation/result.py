@@ -343,17 +343,32 @@ class Evaluation(Record):
             left_out.add("next_order")
         return tuple(name for name in self.recorded if name not in left_out)
 
-    def expected_error(self, column: str) -> float:
-        """Relative error of a number, by its dotted name: ``|c| eta``, or how large it may be."""
+    def expected_error(self, column: str, share: float = 1.0) -> float:
+        """Relative error of a number; numbers that are zero have none.
+
+        By the next order and what those after it add (`Corrections.errors`), or how large it may
+        be where that is not known (`Validity.expected_error`).
+
+        Parameters
+        ----------
+        column : str
+            Dotted name.
+        share : float
+            At so many times the learning rate of the evaluation.
+        """
         if self.next_order is None:
-            return self.validity.expected_error
-        return self._errors.get(column, 0.0)
+            return self.validity.at(share).expected_error
+        errors = self.errors if share == 1 else self._errors_at(share)
+        return errors.get(column, 0.0)
 
     @cached_property
-    def _errors(self) -> dict[str, float]:
-        """Of the next order, by dotted name; numbers that are zero have none."""
-        found = self.next_order
-        return {} if found is None else found.errors(self.parameters["learning_rate"])
+    def errors(self) -> dict[str, float]:
+        """Expected errors by dotted name, where the next order is known."""
+        return self._errors_at(1.0)
+
+    def _errors_at(self, share: float) -> dict[str, float]:
+        found, rate = self.next_order, share * self.parameters["learning_rate"]
+        return {} if found is None else found.errors(rate, self.validity.at(share))
 
     def _repr_html_(self) -> str:
         from symdrift.evaluation.overview import evaluation_html

@@ -6,7 +6,8 @@ critical rate the fluctuation around the minimum has no stationary variance, wha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil, floor, inf, log10
 
 from symdrift.errors import RequestError
 from symdrift.inputs import Samples
@@ -22,6 +23,9 @@ that stay small are stable: large ones are less so.  Half of sixteen simulated n
 within 10^5 steps at 0.55 to 0.7 of it (isotropic with 8 inputs, bottleneck, misaligned teacher),
 with 32 inputs at 0.8; at 0.5 it was one of 64."""
 
+
+LARGEST_SAID = 10.0
+"""Expected error above which it is not told any more."""
 
 UNKNOWN_FACTOR = 2.0
 """Next order in the learning rate, where it is not known, over the sum of the small numbers.
@@ -66,7 +70,39 @@ class Validity(Record):
     @property
     def expected_error(self) -> float:
         """How large relative corrections may be, where they are not computed."""
-        return UNKNOWN_FACTOR * sum(float(getattr(self, name)) for name in MEANINGS)
+        small = sum(float(getattr(self, name)) for name in MEANINGS)
+        return UNKNOWN_FACTOR * max(small, self.later_orders(1.0))
+
+    def at(self, share: float) -> Validity:
+        """The same at so many times the learning rate: all but the critical rate grow with it."""
+        own = {name: share * float(getattr(self, name)) for name in MEANINGS}
+        return replace(self, **own, rate_over_critical=share * self.rate_over_critical)
+
+    def later_orders(self, change: float) -> float:
+        """What the orders after the next are expected to change in a number of the fluctuation.
+
+        Second moments of the linearised fluctuation are a power series in the learning rate with
+        a pole at the critical rate: towards it terms are in the ratio ``r = eta / eta_c``.  The
+        next term is ``change`` where the nonlinear dynamics do not take away from it, and ``r``
+        where the noise is all along what grows fastest.  Hence ``max(change, r) r / (1 - r)``.
+        Simulated excess losses, variances of the weights and of rotations, and mean rotations are
+        off by no more than this and ``change`` together, up to 0.6 of the critical rate, and
+        where ``change`` is as large as ``r`` by four fifths of it at least.
+
+        Parameters
+        ----------
+        change : float
+            By how much the next order changes it, relative to its size.
+        """
+        ratio = self.rate_over_critical
+        return max(change, ratio) * ratio / (1 - ratio) if ratio < 1 else inf
+
+    @property
+    def share(self) -> str:
+        """The rate over the critical one, never rounded to one."""
+        ratio = self.rate_over_critical
+        places = ceil(-log10(1 - ratio)) if 0.9 < ratio < 1 else 0
+        return f"{ratio:.{places}f}" if places else f"{ratio:.2g}"
 
 
 MEANINGS = {
@@ -76,6 +112,13 @@ MEANINGS = {
     "threshold": "variance along a singular value over that value",
 }
 """The small numbers in words."""
+
+
+def percent_off(error: float) -> str:
+    """An expected error in percent; where it is ten times the number more digits say nothing."""
+    if error > LARGEST_SAID:
+        return f"> {100 * LARGEST_SAID:.0f} %"
+    return f"{100 * error:{'.2g' if error < 0.995 else '.0f'}} %"
 
 
 def require_stable(problem: LearningProblem, validity: Validity) -> None:
@@ -92,8 +135,9 @@ def require_stable(problem: LearningProblem, validity: Validity) -> None:
     raise RequestError(
         "learning.rate",
         f"= {problem.learning_rate:g} is unstable: from the critical rate "
-        f"{validity.critical_rate:.4g} on the fluctuation around the minimum, linearised, has no "
-        f"stationary variance ({MEANINGS[reason]} is {getattr(validity, reason):.3g}"
+        f"{_rounded_down(validity.critical_rate):.4g} on the fluctuation around the minimum, "
+        f"linearised, has no stationary variance ({MEANINGS[reason]} is "
+        f"{getattr(validity, reason):.3g}"
         + (": an axis is lost and found again" if reason == "threshold" else "")
         + "); give a rate below it"
         + "".join(f"; {remark}" for remark in _doubts(problem)),
@@ -114,11 +158,17 @@ def validity_warnings(problem: LearningProblem, validity: Validity) -> tuple[str
     return (
         *_doubts(problem),
         *_lost_axes(validity),
-        f"learning.rate = {problem.learning_rate:g} is {validity.rate_over_critical:.2g} of the "
+        f"learning.rate = {problem.learning_rate:g} is {validity.share} of the "
         f"critical rate; {', and '.join(large)}; the leading-order results assume that this is "
         f"well below {WARN_ABOVE:g}",
         *(("so near the critical rate SGD can run away from the minimum for good",) * close),
     )
+
+
+def _rounded_down(rate: float) -> float:
+    """To four digits: rates below it are stable."""
+    unit = 10.0 ** (floor(log10(rate)) - 3)
+    return floor(rate / unit) * unit
 
 
 def _lost_axes(validity: Validity) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ def caption(data: DecayRates) -> str:
         "Rate at which the representation of each stimulus decorrelates by rotation, beside the "
         "white-noise approximation, which ignores that noise and fluctuation are correlated in "
         "time. Light boxes at the ends of the bars are their expected error, by which the next "
-        "order in the learning rate changes or may change them."
+        "orders in the learning rate change or may change them."
     )
     if len(data.stimuli) > 1 and not np.allclose(data.exact, data.exact[0]):
         slowest = data.stimuli[int(np.argmin(data.exact))]

@@ -162,8 +162,8 @@ def _caption_bands(data: Observation) -> str:
     )
     if error.next_order:
         text += (
-            "The curves carry the next order in the learning rate, which changes the former by up "
-            f"to {percent(float(np.sqrt(error.rotation)))}; the square of that is expected beyond."
+            "The curves carry the next order in the learning rate; of later ones the square of "
+            "what it changes is expected, and more towards the critical rate."
         )
     else:
         text += (

@@ -89,13 +89,13 @@ def measured(
     value: float, planes: Sequence[Plane], run: Validation, evaluation: Evaluation
 ) -> Measured:
     """What one run found of each plane; the evaluation may be that of another learning rate."""
-    errors = [evaluation.expected_error(f"drift.diffusion.{i}-{j}") for i, j in planes]
-    rate = run.learning_rate / evaluation.parameters["learning_rate"]
+    share = run.learning_rate / evaluation.parameters["learning_rate"]
+    errors = [evaluation.expected_error(f"drift.diffusion.{i}-{j}", share) for i, j in planes]
     variances = [
         row for row in run.rows if row.quantity.startswith("V[") and ";" not in row.quantity
     ]
     return Measured(
-        value, dict(zip(planes, variances, strict=True)), rate * max(errors, default=0.0)
+        value, dict(zip(planes, variances, strict=True)), max(errors, default=0.0)
     )
 
 

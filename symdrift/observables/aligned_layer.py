@@ -22,6 +22,7 @@ from symdrift.evaluation.closed_form.printed_aligned import (
     _silent_curvature,
     _unreached_curvature,
 )
+from symdrift.evaluation.validity import Validity
 from symdrift.observables.layer import GramFluctuation, ModeFluctuation, covariance_root
 from symdrift.study.problem import Array, LearningProblem
 
@@ -179,6 +180,7 @@ class AlignedLayer:
     hessian_min : float
         Smallest Hessian eigenvalue on the normal space.
     blocks : PairBlocks
+    validity : Validity
     warnings : tuple of str
     """
 
@@ -187,6 +189,7 @@ class AlignedLayer:
     variances: Array
     hessian_min: float
     blocks: PairBlocks
+    validity: Validity
     warnings: tuple[str, ...]
 
     @property
@@ -329,6 +332,7 @@ def aligned_layer(problem: LearningProblem, approximation: str = "exact") -> Ali
         variances=variances + variances.T,
         hessian_min=evaluation.minimum.hessian_min,
         blocks=_pair_blocks(problem, found, order, active.size),
+        validity=evaluation.validity,
         warnings=evaluation.warnings,
     )
 

@@ -1,7 +1,8 @@
 """How far the curves of an observation can be off, and to which lag they say anything.
 
 Where the next order in the learning rate is known the process has it; what is left is of the order
-of its square.  Where it is not, the numbers of `Validity` say how large it may be.  An error of the
+of its square, or what later orders are expected to add towards the critical rate, where that is
+more.  Where it is not, the numbers of `Validity` say how large it may be.  An error of the
 rates stretches the lag: the band of a curve is what it sweeps between ``(1 - e) tau`` and
 ``(1 + e) tau``.
 """
@@ -14,8 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.evaluate import validity
-from symdrift.evaluation.next_order.corrected import orders
+from symdrift.evaluation.corrections import rough_numbers
+from symdrift.evaluation.next_order.corrected import observed_corrections, orders
 from symdrift.evaluation.next_order.cost import QUICK
 from symdrift.evaluation.next_order.orders import Orders
 from symdrift.evaluation.result import Drift, moving_planes
@@ -91,6 +92,8 @@ def with_next_order(
 ) -> tuple[DriftProcess, ExpectedError]:
     """The process to the highest order that is known, and what it is still off by.
 
+    With it comes the warning of an evaluation where the next order is large.
+
     Parameters
     ----------
     process : DriftProcess
@@ -104,11 +107,13 @@ def with_next_order(
     found = _orders(problem, longest) if approximation == "exact" else None
     corrected = None if found is None else _corrected(process, found)
     if found is None or corrected is None:
-        error = validity(problem).expected_error
+        error = process.validity.expected_error
         return process, ExpectedError(False, error, error, known_until(process, error))
-    rate = _natural_rate(problem)
-    error = (rate * _largest_change(found)) ** 2
-    moved = float(abs(rate * found.weight_variance[1] / found.weight_variance[0]))
+    change = _natural_rate(problem) * _largest_change(found)
+    error = max(change**2, process.validity.later_orders(change))
+    errors = observed_corrections(problem, found).errors(problem.learning_rate, process.validity)
+    corrected = replace(corrected, warnings=(*process.warnings, *rough_numbers(errors)))
+    moved = errors.get("fluctuation.weight_variance", 0.0)
     return corrected, ExpectedError(True, error, moved, known_until(corrected, error))
 
 

@@ -14,7 +14,7 @@ from symdrift.datasets import Coordinate, Entry, dataset
 from symdrift.errors import RequestError
 from symdrift.evaluation.lifetimes import days_record, lifetimes_table
 from symdrift.evaluation.sweep import linear_axis, logarithmic_axis, parse_range
-from symdrift.memory import available_memory
+from symdrift.memory import available_memory, size_left, size_needed
 from symdrift.observables.angle import PopulationAngle, population_angle
 from symdrift.observables.decoding import TARGETS, DecoderDecay, decoder_decay
 from symdrift.observables.displacement import (
@@ -291,8 +291,8 @@ def _require_memory(process: DriftProcess, lags: int) -> None:
         raise RequestError(
             "--times",
             f"of {lags} lags with {axes} hidden axes and {stimuli} stimuli would need about "
-            f"{needed / 2**30:.2g} GiB of memory (available: {available / 2**30:.2g} GiB); fewer "
-            "lags, hidden units (network.hidden) or [[stimulus]] tables fit",
+            f"{size_needed(needed)} of memory (available: {size_left(available)}); fewer lags, "
+            "hidden units (network.hidden) or [[stimulus]] tables fit",
         )
 
 

@@ -31,8 +31,10 @@ from symdrift.evaluation.dense.rotation_covariance import (
 )
 from symdrift.evaluation.dense.sizes import require_stimulus_memory
 from symdrift.evaluation.dense.stability import dense_validity
+from symdrift.evaluation.evaluate import validity
 from symdrift.evaluation.result import APPROXIMATIONS, REPRESENTATION_TOLERANCE
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_warnings, with_synaptic_noise
+from symdrift.evaluation.validity import Validity
 from symdrift.observables.aligned_layer import aligned_layer
 from symdrift.observables.layer import Fluctuation, LayerFluctuation, ModeFluctuation
 from symdrift.observables.rotations import (
@@ -72,6 +74,7 @@ class DriftProcess:
         Mean rotation ``sum mu_k Omega_k``, shape ``(d, d)``, per step.
     fluctuation : Fluctuation
         Of the first layer.
+    validity : Validity
     warnings : tuple of str
     """
 
@@ -81,6 +84,7 @@ class DriftProcess:
     decay: Array
     turning: Array
     fluctuation: Fluctuation
+    validity: Validity
     warnings: tuple[str, ...]
 
     @property
@@ -177,7 +181,9 @@ def drift_process(
     minimum = minimum_of(problem)
     require_stimulus_memory(inputs, outputs, minimum.rank)
     fluctuation = gradient_fluctuation(problem, minimum)
-    limits = dense_validity(problem, minimum, fluctuation)
+    # Where the closed form applies its critical rate takes no time.
+    closed = applies(problem) is None
+    limits = validity(problem) if closed else dense_validity(problem, minimum, fluctuation)
     values, warnings = minimum.singular_values, dense_warnings(problem, minimum, limits)
     silent = SilentAxes(0, np.zeros(minimum.rank))
     sources: Fluctuation = _modes(fluctuation, problem)
@@ -211,6 +217,7 @@ def drift_process(
         decay=decay,
         turning=np.pad(turning, (0, silent.count)),
         fluctuation=sources,
+        validity=limits,
         warnings=warnings,
     )
 
@@ -247,6 +254,7 @@ def aligned_process(problem: LearningProblem, approximation: str = "exact") -> D
         decay=planes.decay,
         turning=np.zeros_like(planes.decay),
         fluctuation=fluctuation,
+        validity=layer.validity if noise == 0 else validity(problem),
         warnings=warnings,
     )
 

@@ -17,7 +17,7 @@ from symdrift.evaluation.evaluate import validity
 from symdrift.evaluation.validity import require_stable
 from symdrift.execution import MOST_STEPS, Diverged, Meter, require_counts, run_blocks
 from symdrift.files import replacing
-from symdrift.memory import available_memory
+from symdrift.memory import available_memory, size_left, size_needed
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
 from symdrift.simulation.ensemble import Block, advance_metered, blocks_of
@@ -244,7 +244,6 @@ def _stride(problem: LearningProblem, steps: int, replicas: int) -> int:
         raise RequestError(
             "replicas",
             f"= {replicas} is too many: {records} records of their weights would take "
-            f"{needed / 2**30:.3g} GiB of memory, and {available / 2**30:.3g} GiB "
-            "are available",
+            f"about {size_needed(needed)} of memory, and {size_left(available)} are available",
         )
     return math.ceil(steps / (records - 1))

@@ -144,6 +144,7 @@ VOCABULARY: Mapping[str, str] = MappingProxyType(
         r"\xi": "the rotation of one step",
         r"\Xi": "the rotation of one step as a matrix",
         r"\Phi": "what makes rotations ones without memory",
+        r"\Psi": "the second moment of a deviation",
         r"\zeta": "the noise of one step",
         r"\varphi": "the angle between teacher and inputs",
         r"\varsigma": "the synaptic noise",

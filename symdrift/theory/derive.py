@@ -300,7 +300,8 @@ def _notation_table(study: Study, used: Collection[sp.Basic]) -> Iterator[Notati
 
 def _further_notation(used: Collection[sp.Basic]) -> Iterator[Notation]:
     """Rows for the symbols without a role that a document uses."""
-    sections = (vocabulary, hessian_blocks, noise, representation, mean_square, imbalance)
+    sections = (vocabulary, hessian_blocks, noise, representation, mean_square, imbalance,
+                small_numbers, next_order)  # fmt: skip
     for item, meaning, size in (row for section in sections for row in section.MEANINGS):
         if (item.base if isinstance(item, sp.Indexed) else item) in used:
             yield Notation(str(item), item, meaning, size)

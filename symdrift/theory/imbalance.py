@@ -361,12 +361,12 @@ def _mean_length() -> Step:
 
 
 def _length(even: sp.Expr, odd: sp.Expr) -> sp.Expr:
-    """Diagonal of the mean of ``W' W`` where ``dW = dU = F / sqrt 2``.
+    """Diagonal of the mean of ``W' W`` where ``dW = dU = N / sqrt 2``.
 
     Parameters
     ----------
     even, odd : sympy.Expr
-        Variance of the symmetric and of the skew part of ``F``.
+        Variance of the symmetric and of the skew part of ``N``.
     """
     value = symbol("singular_value")
     moments = Pairings(sp.Integer(0), (even + odd) / 2, (even - odd) / 2)

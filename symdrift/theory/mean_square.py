@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import product
 
 import sympy as sp
+from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import cancel
@@ -16,7 +16,6 @@ from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import (
     CENTRED_NOISE,
     ERROR,
-    FLUCTUATION,
     HESSIAN,
     HIDDEN,
     I_INDEX,
@@ -26,6 +25,7 @@ from symdrift.derivation.vocabulary import (
     L_INDEX,
     NEXT_NORMAL,
     NOISE,
+    NOISE_COVARIANCE,
     NORMAL,
     OUTPUTS,
     RESIDUAL,
@@ -46,12 +46,12 @@ from symdrift.theory.linear.second_moments import (
     in_symbols,
     seen,
 )
-from symdrift.theory.noise import COVARIANCE_ENTRY, MOMENT, A, B, C, D, O, U
+from symdrift.theory.noise import COVARIANCE_ENTRY, MOMENT, B, C, D, O, U
 
 CRITICAL_RATE = sp.Symbol("eta_critical", positive=True)
-SAMPLE_HESSIAN, RELAXED, GROWN, SCATTERED, NEXT_FLUCTUATION = (
+SAMPLE_HESSIAN, RELAXED, GROWN, SCATTERED, SECOND_MOMENT, NEXT_MOMENT = (
     sp.MatrixSymbol(name, SIZE, SIZE)
-    for name in ("H_sample", "relaxed", "grown", "scattered", "Gamma_next")
+    for name in ("H_sample", "relaxed", "grown", "scattered", "Psi", "Psi_next")
 )
 RELAXATION, GROWTH = sp.symbols("relaxation growth")
 SEEN_FIRST = sp.MatrixSymbol("seen_first", HIDDEN, INPUTS)
@@ -61,16 +61,34 @@ SPLIT, STRAIGHT, CROSSED = sp.symbols("moment_1 moment_2 moment_3", real=True)
 NEXT_SPLIT, NEXT_STRAIGHT, NEXT_CROSSED = sp.symbols("next_1 next_2 next_3", real=True)
 
 VARIANCES = sp.Symbol("axis_variance")
+LABELS_FIRST, LABELS_SECOND, LABELS_BOTH = sp.symbols("labels_first labels_second labels_both")
+
+FED_TO_FIRST = STEP_SECOND.T * NOISE_COVARIANCE * STEP_SECOND
+FED_TO_SECOND = STEP_FIRST * INPUT_COVARIANCE * STEP_FIRST.T
+SENT, RECEIVED = NOISE_COVARIANCE * STEP_SECOND, STEP_FIRST * INPUT_COVARIANCE
+"""What label noise makes of a deviation: in each layer by itself, and between them."""
+
+_PULL_FIRST = r"(\delta U^{\mathsf{T}} \varepsilon x^{\mathsf{T}})"
+_PULL_SECOND = r"(\varepsilon x^{\mathsf{T}} \delta W^{\mathsf{T}})"
+
+
+def _expected(first: str, second: str) -> str:
+    return rf"\mathbb{{E}}[{first}\, {second}]"
+
 
 LATEX: dict[sp.Basic, str] = {
     CRITICAL_RATE: r"\eta_{\mathrm{c}}",
     SAMPLE_HESSIAN: "H_x",
-    RELAXED: r"\mathcal{A} \Gamma",
-    GROWN: r"\mathcal{G} \Gamma",
+    RELAXED: r"\mathcal{A} \Psi",
+    GROWN: r"\mathcal{G} \Psi",
     RELAXATION: r"\mathcal{A}",
     GROWTH: r"\mathcal{G}",
-    SCATTERED: r"\mathbb{E}[(H_x - H) \Gamma (H_x - H)]",
-    NEXT_FLUCTUATION: r"\Gamma_{t+1}",
+    SCATTERED: r"\mathbb{E}[(H_x - H) \Psi (H_x - H)]",
+    SECOND_MOMENT: r"\Psi",
+    NEXT_MOMENT: r"\Psi_{t+1}",
+    LABELS_FIRST: _expected(_PULL_FIRST + "_{ib}", _PULL_FIRST + "_{jd}"),
+    LABELS_SECOND: _expected(_PULL_SECOND + "_{oi}", _PULL_SECOND + "_{uj}"),
+    LABELS_BOTH: _expected(_PULL_FIRST + "_{ib}", _PULL_SECOND + "_{oj}"),
     SEEN_FIRST: "(H_x n_t)_{W}",
     SEEN_SECOND: "(H_x n_t)_{U}",
     MOMENTS.label: r"\mathcal{V}",
@@ -87,7 +105,8 @@ LATEX: dict[sp.Basic, str] = {
 MEANINGS = (
     (SAMPLE_HESSIAN, "Hessian of the loss of one sample", "matrix"),
     (CRITICAL_RATE, "rate from which on no fluctuation is stationary", "scalar"),
-    (MOMENTS[O, A, U, B], "second moments of what samples read of a deviation", "scalar"),
+    (SECOND_MOMENT, "second moment of a deviation", "matrix"),
+    (MOMENTS[O, B, U, D], "second moments of what samples read of a deviation", "scalar"),
 )
 
 
@@ -166,7 +185,7 @@ def _missed_slope(network: LinearNetwork) -> sp.ImmutableMatrix:
 def _second_moments() -> Step:
     """When second moments are stationary
 
-    Let {Gamma} be the second moment of the deviation in one step. In the next it is
+    Let {Psi} be the second moment of the deviation in one step. In the next it is
     [eq:second-moments]: at first order in {eta} the pull of the mean takes away {relaxed},
     [eq:relaxed]; at second order the squares of the pulls of samples add {grown}, [eq:grown], and
     the noise adds {C}, whether or not there is a deviation. In a batch of {batch} samples what
@@ -177,7 +196,7 @@ def _second_moments() -> Step:
     over batches, with the Hessian of the batch. This keeps positive matrices positive, and of the
     eigenvalues of such a map one that is largest by size is positive (Perron and Frobenius). As all
     Hessians are symmetric matrices, so is the map, and that eigenvalue is the largest value of
-    {quotient} among all symmetric {Gamma} with {unit}. It is smaller than one, and noise that is
+    {quotient} among all symmetric {Psi} with {unit}. It is smaller than one, and noise that is
     added in each step then dies out, exactly as long as {eta} times {growth} is smaller than
     {decay} for all of them. Hence the boundary is the critical rate {critical}, the smallest rate
     for which [eq:critical] has a solution; its inverse is the largest eigenvalue of the inverse of
@@ -188,7 +207,7 @@ def _second_moments() -> Step:
     higher ones. Below this rate the part of the fluctuation that grows fastest exceeds the leading
     order by the factor {critical} over {above}.
     """
-    h, x = sp.symbols("H Gamma", commutative=False)
+    h, x = sp.symbols("H Psi", commutative=False)
     sample, other = sp.symbols("D_1 D_2", commutative=False)
 
     def averaged(expression: sp.Expr) -> sp.Expr:
@@ -208,20 +227,21 @@ def _second_moments() -> Step:
     a, b, d, e, f, g = sp.symbols("a b d e f g")
     first, second = sp.Matrix([[a, b], [b, d]]), sp.Matrix([[e, f], [f, g]])
     pull = sp.Matrix([[sp.Symbol("p"), sp.Symbol("q")], [sp.Symbol("q"), sp.Symbol("r")]])
-    squared = sp.Trace(FLUCTUATION * FLUCTUATION)
-    growth, decay = (sp.Trace(FLUCTUATION * part) for part in (GROWN, RELAXED))
+    squared = sp.Trace(SECOND_MOMENT * SECOND_MOMENT)
+    growth, decay = (sp.Trace(SECOND_MOMENT * part) for part in (GROWN, RELAXED))
     return step(
-        second_moments=(NEXT_FLUCTUATION, FLUCTUATION - ETA * RELAXED + ETA**2 * (GROWN + NOISE)),
-        relaxed=(RELAXED, HESSIAN * FLUCTUATION + FLUCTUATION * HESSIAN),
-        grown=(GROWN, HESSIAN * FLUCTUATION * HESSIAN + SCATTERED / BATCH),
+        second_moments=(NEXT_MOMENT, SECOND_MOMENT - ETA * RELAXED + ETA**2 * (GROWN + NOISE)),
+        relaxed=(RELAXED, HESSIAN * SECOND_MOMENT + SECOND_MOMENT * HESSIAN),
+        grown=(GROWN, HESSIAN * SECOND_MOMENT * HESSIAN + SCATTERED / BATCH),
         stationary_moments=(RELAXED, ETA * (GROWN + NOISE)),
         critical=(RELAXED, CRITICAL_RATE * GROWN),
         symbols={
+            "Psi": SECOND_MOMENT,
             "relaxed": RELAXED,
             "grown": GROWN,
             "average": sp.MatMul(
                 sp.Identity(SIZE) - ETA * SAMPLE_HESSIAN,
-                FLUCTUATION,
+                SECOND_MOMENT,
                 sp.Identity(SIZE) - ETA * SAMPLE_HESSIAN,
             ),
             "quotient": 1 - ETA * decay + ETA**2 * growth,
@@ -286,38 +306,49 @@ def _read_by_samples(examples: Examples) -> Step:
     By [eq:sample-hessian] a sample reads a deviation through three matrices: the change
     {change} of the learned map, {missed} and {first}. What its pull has beyond the mean
     is each of these times {centred}, multiplied by weights and residual map, which are fixed. Let
-    {V} be the second moment of the entries {o}, {a} of one of the three and {u}, {b} of another.
+    {V} be the second moment of the entries {o}, {b} of one of the three and {u}, {d} of another.
     That of the two after multiplication is [eq:read], with the fourth moments {moments} of the
-    inputs. Label noise, independent of them, is read by the change of {U} alone, and adds
-    what its own covariance and that of the inputs give.
+    inputs. Label noise, independent of them, is part of the error {e}: it pulls at {W} through
+    {second} and at {U} through {first}. What it adds to the second moment of the pull is
+    [eq:read-labels], of hidden units {i} and {j} and averaged over deviations as well:
+    between the layers, in the first, and in the second.
     """
-    quiet = replace(examples.rectangular, label_noise=(sp.Integer(0), sp.Integer(0)))
     spread = sp.Sum(
-        MOMENTS[O, A, U, B]
-        * (MOMENT[A, C, B, D] - COVARIANCE_ENTRY[A, C] * COVARIANCE_ENTRY[B, D]),
-        (A, 1, INPUTS),
+        MOMENTS[O, B, U, D]
+        * (
+            MOMENT[B, C, D, L_INDEX]
+            - COVARIANCE_ENTRY[B, C] * COVARIANCE_ENTRY[D, L_INDEX]
+        ),
         (B, 1, INPUTS),
+        (D, 1, INPUTS),
     )
+    i, j = I_INDEX, J_INDEX
     return step(
-        read=(SAMPLED[O, C, U, D], spread),
+        read=(SAMPLED[O, C, U, L_INDEX], spread),
+        read_labels=[
+            (LABELS_FIRST, MatrixElement(FED_TO_FIRST, i, j) * COVARIANCE_ENTRY[B, D]),
+            (LABELS_SECOND, NOISE_COVARIANCE[O, U] * MatrixElement(FED_TO_SECOND, i, j)),
+            (LABELS_BOTH, MatrixElement(SENT, O, i) * MatrixElement(RECEIVED, j, B)),
+        ],
         symbols={
             "change": MAP_CHANGE,
             "missed": STEP_SECOND.T * RESIDUAL,
             "first": STEP_FIRST,
+            "second": STEP_SECOND,
             "centred": INPUT * INPUT.T - INPUT_COVARIANCE,
-            "V": MOMENTS[O, A, U, B],
-            "moments": MOMENT[A, B, C, D],
+            "V": MOMENTS[O, B, U, D],
+            "moments": MOMENT[B, C, D, L_INDEX],
             "o": O,
-            "a": A,
             "u": U,
             "b": B,
+            "d": D,
         },
         checks=(
             vanishes(
-                "Put together from [eq:read], the covariance of the pull on a rational deviation "
-                "is that of the samples, averaged monomial by monomial for Gaussian inputs in "
-                "all weights: a network with rational entries, without label noise.",
-                _missed_spread(quiet),
+                "Put together from [eq:read] and [eq:read-labels], the covariance of the pull on a "
+                "rational deviation is that of the samples, averaged monomial by monomial for "
+                "Gaussian inputs and label noise in all weights: a network with rational entries.",
+                _missed_spread(examples.rectangular),
             ),
         ),
     )
@@ -368,7 +399,35 @@ def _missed_spread(minimum: ChosenMinimum) -> sp.ImmutableMatrix:
         turned,
     )
     writing = sp.Matrix.vstack(onto_first, onto_second)
-    return sp.ImmutableMatrix(averaged - writing * spread * writing.T)
+    return sp.ImmutableMatrix(averaged - writing * spread * writing.T - _by_labels(minimum, change))
+
+
+def _by_labels(
+    minimum: ChosenMinimum, change: tuple[sp.ImmutableMatrix, sp.ImmutableMatrix]
+) -> sp.ImmutableMatrix:
+    """[eq:read-labels] of one deviation, in all weights."""
+    network = minimum.network
+    units, inputs, outputs = (range(n) for n in (network.hidden, network.inputs, network.outputs))
+    sigma, noise = minimum.input_covariance, sp.ImmutableMatrix(sp.diag(*network.label_noise))
+    entries = {
+        STEP_FIRST: change[0], STEP_SECOND: change[1],
+        INPUT_COVARIANCE: sigma, NOISE_COVARIANCE: noise,
+    }  # fmt: skip
+    first, second, sent, received = (
+        evaluate_matrix(part, entries) for part in (FED_TO_FIRST, FED_TO_SECOND, SENT, RECEIVED)
+    )
+    places = [*product(units, inputs), *product(outputs, units)]
+    behind = len(units) * len(inputs)
+
+    def entry(x: int, y: int) -> sp.Expr:
+        if x >= behind > y:
+            x, y = y, x
+        (p, q), (r, s) = places[x], places[y]
+        if y < behind:
+            return first[p, r] * sigma[q, s]
+        return sent[r, p] * received[s, q] if x < behind else noise[p, r] * second[q, s]
+
+    return sp.ImmutableMatrix(len(places), len(places), entry)
 
 
 def _moments_on_axes() -> Step:
@@ -469,10 +528,10 @@ def _equal_axes() -> Step:
     steep = labels * variance * (spread + sp.sqrt(spread**2 + 16)) / (32 * BATCH * GAMMA)
     return step(
         pairings_of_axes=(
-            MOMENTS[O, A, U, B],
-            SPLIT * sp.KroneckerDelta(O, A) * sp.KroneckerDelta(U, B)
-            + STRAIGHT * sp.KroneckerDelta(O, U) * sp.KroneckerDelta(A, B)
-            + CROSSED * sp.KroneckerDelta(O, B) * sp.KroneckerDelta(A, U),
+            MOMENTS[O, B, U, D],
+            SPLIT * sp.KroneckerDelta(O, B) * sp.KroneckerDelta(U, D)
+            + STRAIGHT * sp.KroneckerDelta(O, U) * sp.KroneckerDelta(B, D)
+            + CROSSED * sp.KroneckerDelta(O, D) * sp.KroneckerDelta(B, U),
         ),
         read_equal=[
             (NEXT_SPLIT, variance**2 * CROSSED),

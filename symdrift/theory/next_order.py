@@ -63,9 +63,9 @@ LATEX: dict[sp.Basic, str] = {
     TURN_OF_WEIGHTS: r"e^{\tilde\Xi}",
     LAYERS[0]: "W",
     LAYERS[1]: "U",
-    BOTH: "F_{+}",
-    TURNED: "F_{-}",
-    APART: r"F_{\perp}",
+    BOTH: r"\hat n_{+}",
+    TURNED: r"\hat n_{-}",
+    APART: r"\hat n_{\perp}",
     POWER: "k",
     TURN: r"\Xi",
     TURN_PARTS.label: r"\Xi",
@@ -95,6 +95,12 @@ LATEX: dict[sp.Basic, str] = {
     NORM: r"\lVert h\rVert^2",
     WEIGHT_VARIANCE: r"\operatorname{tr}\Gamma",
 }
+
+MEANINGS = (
+    (DEVIATION, "deviation from the manifold over the root of the learning rate", "vector"),
+    (TURN, "rotation of one step as a matrix", "p by p"),
+    (WAITING, "what makes rotations ones without memory", "p by p"),
+)
 
 ROOT = sp.sqrt(ETA)
 

@@ -31,7 +31,7 @@ from symdrift.theory.linear.minimum import Minimum
 from symdrift.theory.linear.points import AlignedMinimum
 from symdrift.theory.linear.second_moments import MAP_CHANGE
 from symdrift.theory.mean_square import VARIANCES
-from symdrift.theory.noise import A
+from symdrift.theory.noise import B
 
 FLUCTUATION_ENTRY = sp.IndexedBase("fluctuation_entry")
 LARGEST_CURVATURE = sp.Symbol("h_largest", positive=True)
@@ -57,6 +57,8 @@ LATEX: dict[sp.Basic, str] = {
     MEAN_IMBALANCE_OWN: r"\langle \mathcal{B} \rangle_{ii}",
 }
 
+MEANINGS = ((LARGEST_CURVATURE, "largest Hessian eigenvalue", "scalar"),)
+
 
 def small_numbers(examples: Examples) -> Iterator[Step]:
     """Discrete steps, multiplicative noise, unbalanced layers and lost axes, for any task."""
@@ -77,7 +79,7 @@ def _discrete_steps() -> Step:
     [eq:critical] say whether it is small enough, and each can fail while the others are small. The
     first is {number}, where {h_max} is the largest Hessian eigenvalue. Without what samples add,
     the stationary covariance of [eq:covariance-step] is [eq:discrete-steps] in the eigenvectors of
-    the Hessian, of eigenvalues {h_a}, and what the Lyapunov equation gives falls short of it by the
+    the Hessian, of eigenvalues {h_b}, and what the Lyapunov equation gives falls short of it by the
     fraction {fraction}.
     """
 
@@ -86,12 +88,12 @@ def _discrete_steps() -> Step:
 
     h, c = sp.symbols("h c", positive=True)
     return step(
-        discrete_steps=(FLUCTUATION_ENTRY[A, A], variance(STIFFNESS[A], NOISE_ENTRY[A, A])),
+        discrete_steps=(FLUCTUATION_ENTRY[B, B], variance(STIFFNESS[B], NOISE_ENTRY[B, B])),
         symbols={
             "number": ETA * LARGEST_CURVATURE,
             "h_max": LARGEST_CURVATURE,
-            "h_a": STIFFNESS[A],
-            "fraction": ETA * STIFFNESS[A] / 2,
+            "h_b": STIFFNESS[B],
+            "fraction": ETA * STIFFNESS[B] / 2,
         },
         checks=(
             vanishes(

@@ -427,13 +427,18 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         base = self.parenthesize(expr.parent, PRECEDENCE["Atom"], strict=True)
         # SymPy counts rows and columns from 0, the theory from 1.
         places = [k + 1 if k.is_Integer else k for k in (expr.i, expr.j)]
-        return self._indexed(base, places)
+        # A product stands in brackets already.
+        single = isinstance(expr.parent, sp.MatrixSymbol)
+        return self._indexed(base, places) if single else self._scripted(base, places)
 
     def _indexed(self, base: Formula, indices: Sequence[sp.Basic]) -> Formula:
-        printed = [self._print(index) for index in indices]
-        separator = EMPTY if all(_SINGLE.match(index.latex) for index in printed) else COMMA
         if "_" in base.latex or "^" in base.latex:
             base = _bracketed(base)
+        return self._scripted(base, indices)
+
+    def _scripted(self, base: Formula, indices: Sequence[sp.Basic]) -> Formula:
+        printed = [self._print(index) for index in indices]
+        separator = EMPTY if all(_SINGLE.match(index.latex) for index in printed) else COMMA
         return scripts(base, joined(separator, printed))
 
     def _print_Determinant(self, expr: Any, exp: Formula | None = None) -> Formula:

@@ -66,7 +66,8 @@ class ExtrapolatedRow:
         ``(simulation - theory) / scale`` extrapolated to rate zero, where theory says 0;
         ``None`` when an interrupt left fewer than two learning rates.
     slope : Estimate or None
-        Of that deviation against ``eta h_max``, as the simulations have it.
+        Of that deviation against ``eta h_max``, as the simulations have it: per ``scale``, which
+        is not the theory for mean rotations and what vanishes (`of_ratio`).
     curvature : float
         What the order behind that of the line may do to the extrapolated deviation: the square of
         the correction at each rate, as far as the line takes it for a deviation at rate zero.
@@ -112,7 +113,12 @@ class ExtrapolatedRow:
             if self.slope is None:
                 return None
             slope = self.slope.value
-        return slope * self.measured.scale / self.measured.theory
+        return self.of_ratio * slope
+
+    @property
+    def of_ratio(self) -> float:
+        """Slope of the ratio over that of the deviation: the scale over the theory."""
+        return self.measured.scale / self.measured.theory
 
     def hidden_by_curvature(self, allowed: float) -> bool:
         """Whether the next order could account for more than ``allowed`` standard errors."""
@@ -123,7 +129,7 @@ class ExtrapolatedRow:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python types, for JSON."""
+        """Plain Python types, for JSON; slopes and curvature are per ``scale``, which is there."""
         ratio = self.ratio
         return {
             **self.measured.to_dict(),
@@ -134,6 +140,7 @@ class ExtrapolatedRow:
             "slope_standard_error": None if self.slope is None else self.slope.standard_error,
             "predicted_slope": self.predicted_slope,
             "curvature": self.curvature,
+            "scale": self.measured.scale,
         }
 
 

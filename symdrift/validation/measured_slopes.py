@@ -29,6 +29,8 @@ SHARES = (0.25, 0.5, 0.75, 1.0)
 class Slope:
     """Relative change of one quantity with ``eta h_max``, at rate zero.
 
+    Of its own size, or of its natural one where it vanishes.
+
     Attributes
     ----------
     quantity : str
@@ -55,7 +57,7 @@ def measured_slopes(
 ) -> tuple[Slope, ...]:
     """Slopes of all quantities whose next order is known, predicted and simulated.
 
-    Deviations from the leading order, relative to its size, are fitted by
+    Deviations from the leading order, relative to the number, are fitted by
     ``c eta + b eta^2 + a eta^3``; the slope is ``c / h_max``.  Too few rates tell the third power
     from the others: ``a`` is taken to be zero up to the cube of the steepest correction, and what
     that leaves uncertain of the slope is in its standard error.
@@ -111,9 +113,12 @@ def _slopes(runs: Sequence[Validation], stiffness: float, steepest: float) -> It
         design = np.vstack([powers, [0, 0, 1]])
         covariance = steepest**2 * np.linalg.inv(design.T @ design)
         fitted = (covariance @ design.T @ np.append(deviations / errors, 0))[0] / steepest
+        # Per size of the number, where it has one.
+        unit = rows[0].scale / stiffness
+        unit /= rows[0].scale if any(row.ratio is None for row in rows) else rows[0].theory
         yield Slope(
             quantity,
-            correction / stiffness,
-            float(fitted / stiffness),
-            float(np.sqrt(covariance[0, 0]) / stiffness),
+            correction * unit,
+            float(fitted * unit),
+            float(np.sqrt(covariance[0, 0]) * abs(unit)),
         )

@@ -22,7 +22,7 @@ from symdrift.evaluation.dense.noise_factors import gradient_variances
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Drift, Evaluation
 from symdrift.execution import MOST_STEPS, available_processors, require_counts
-from symdrift.memory import available_memory
+from symdrift.memory import available_memory, size_left, size_needed
 from symdrift.simulation.ensemble import (
     WINDOWS_AT_A_TIME,
     Schedule,
@@ -544,6 +544,6 @@ def require_memory(
     if needed > available:
         raise RequestError(
             "replicas",
-            f"= {replicas} is too many: they would take about {needed / 2**30:.3g} GiB of memory, "
-            f"and {available / 2**30:.3g} GiB are available",
+            f"= {replicas} is too many: they would take about {size_needed(needed)} of memory, "
+            f"and {size_left(available)} are available",
         )

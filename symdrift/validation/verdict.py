@@ -66,19 +66,22 @@ def extrapolation_table(extrapolation: Extrapolation) -> Table:
     """Theory beside simulation at the study's learning rate, and the ratio at rate zero."""
 
     def cells(row: ExtrapolatedRow) -> dict[str, object]:
-        ratio, slope = row.ratio, row.slope
+        ratio, slope, predicted = row.ratio, row.slope, row.predicted_slope
+        own = None if ratio is None else row.of_ratio
         return row.measured.to_dict() | {
             "limit": None if ratio is None else f"{ratio.value:.4f} ± {ratio.standard_error:.4f}",
             "z": row.z,
-            "slope": None if slope is None else f"{slope.value:.2g} ± {slope.standard_error:.1g}",
-            "predicted": row.predicted_slope,
+            "slope": None
+            if own is None or slope is None
+            else f"{own * slope.value:.2g} ± {abs(own) * slope.standard_error:.1g}",
+            "predicted": None if own is None or predicted is None else own * predicted,
         }
 
     return record_table(
         "Theory and simulation",
         _MEASURED
-        | {"ratio": "ratio", "limit": "ratio at 0", "z": "z", "slope": "slope"}
-        | {"predicted": "slope of theory"},
+        | {"ratio": "ratio", "limit": "ratio at 0", "z": "z", "slope": "slope of the ratio"}
+        | {"predicted": "by theory"},
         map(cells, extrapolation.rows),
         {"standard_error": ".2g", "ratio": ".4f", "z": ".2f", "predicted": ".2g"},
     )
@@ -93,8 +96,8 @@ def summary(extrapolation: Extrapolation) -> str:
     own = extrapolation.runs[extrapolation.own]
     sentences = [
         f"{counted(own.replicas, 'replica')} at learning rates {runs}",
-        "ratio at 0, z and slope: extrapolated against learning rate times largest Hessian "
-        "eigenvalue, by the slope of the next order where that is known",
+        "ratio at 0 and z: extrapolated against learning rate times largest Hessian eigenvalue, by "
+        "the slope of the next order where that is known; slopes are those of the ratio",
         extrapolation.rule,
     ]
     if extrapolation.undecided:

@@ -46,6 +46,9 @@ Moments = tuple[Array, Array, Array]
 ROUNDING = 1e-14
 """Relative size of what is left of a difference of equal numbers."""
 
+FEW_KINDS = 64
+"""Of axes, up to which the map is not first taken of a quarter of them."""
+
 SMALLEST_SHARE = 0.05
 """Of the eigenvalue, below which a diagonal of the preconditioner is not taken."""
 
@@ -92,6 +95,17 @@ class Kinds:
     def multiplicative_noise(self) -> float:
         """``s_1 E|x|^2``: what the curvature of a sample fluctuates by."""
         return float(self.singular_value.max()) * self.power
+
+    def quarter(self) -> tuple[Indices, Kinds]:
+        """Of every four neighbours the one most learned, in the place of all, and which it is."""
+        first = np.arange(0, len(self.count), 4)
+        place = np.array([
+            start + int(np.argmax(self.singular_value[start : start + 4])) for start in first
+        ])  # fmt: skip
+        return place, Kinds(
+            self.variance[place], self.label_noise[place], self.residual[place],
+            self.singular_value[place], self.output[place], np.add.reduceat(self.count, first),
+        )  # fmt: skip
 
     @classmethod
     def of(
@@ -178,6 +192,16 @@ class _Map:
         ends = (6 * pairs, 6 * pairs + 3 * kinds)
         pair, own, cross = np.split(vector, ends)
         return pair.reshape(6, pairs), own.reshape(3, kinds), cross.reshape(4, pairs)
+
+    def powers_in(self, vector: Array) -> Array:
+        """Powers of the rows of every axis, by kind, shape ``(k, g)``."""
+        pair, own, _ = self._split(vector)
+        return self._read(pair, own) / self.count
+
+    def from_powers(self, powers: Array) -> Array:
+        """Moments that powers of the rows of every axis lead to, but for a factor."""
+        pair, own = self._written(powers * self.count)
+        return _joined((pair, own, np.zeros_like(self.cross)))
 
     def _read(self, pair: Array, own: Array) -> Array:
         """Powers of the rows of every kind, shape ``(k, g)``."""
@@ -429,14 +453,30 @@ class MeanSquare:
         Where the map of second moments has the eigenvalue 1, ``H Gamma + Gamma H`` is ``eta``
         times what a step makes of them: the inverse rate is the largest eigenvalue of the map.
         """
-        number, count = self.pairs[2], self.kinds.count
+        return 1 / self._largest()[0]
+
+    def _largest(self) -> tuple[float, Array]:
+        return largest_eigenvalue(self.map, self._start(), self.map.preconditioner)
+
+    def _start(self) -> Array:
+        """About the moments that grow fastest: those of fewer axes, else the same for all weights.
+
+        Powers of the rows change little from an axis to its neighbour.
+        """
+        kinds = self.kinds
+        if len(kinds.count) > FEW_KINDS:
+            place, fewer = kinds.quarter()
+            coarse = MeanSquare(fewer, self.weight_decay, self.batch)
+            powers = coarse.map.powers_in(coarse._largest()[1])
+            axes = np.arange(len(kinds.count))
+            return self.map.from_powers(np.array([np.interp(axes, place, row) for row in powers]))
+        number, count = self.pairs[2], kinds.count
         identity = [_upper(np.eye(3)), _upper(np.eye(2))]
-        start = (
+        return _joined((
             identity[0][:, np.newaxis] * _rooted_sums(self.pair.curvatures) * np.sqrt(number),
             identity[1][:, np.newaxis] * _rooted_sums(self.own.curvatures) * np.sqrt(count),
             np.zeros((4, len(number))),
-        )
-        return 1 / largest_eigenvalue(self.map, _joined(start), self.map.preconditioner)
+        ))  # fmt: skip
 
 
 def _block(curvatures: Array, modes: Array, reading: Array) -> _Block:

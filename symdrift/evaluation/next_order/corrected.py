@@ -37,6 +37,8 @@ from symdrift.study.problem import Array, LearningProblem, Stimulus
 MOST_DIRECTIONS, MOST_POINTS = 100, 10**5
 """Of a problem whose mean weights are found in a second or so by the general expansion."""
 
+Relative = Callable[[float, float, float], float | None]
+
 ROUNDING = 1e-12
 """Size, relative to the largest of its kind, below which a number is zero and has no correction."""
 
@@ -160,33 +162,49 @@ def corrections(
     # With synaptic noise an evaluation is by full matrices also where axes are shared.
     method = "auto" if problem.synaptic_noise > 0 else evaluation.method
     found = orders(problem, method, longest)
-    units = natural_units(problem.teacher, problem.input_covariance)
-    # A rate in natural units is the rate over the factor of the curvature, and so is 1 / c.
-    per_rate = 1 / units.curvature
-
-    def relative(leading: float, following: float, scale: float) -> float | None:
-        return following / leading * per_rate if abs(leading) > ROUNDING * scale else None
-
-    excess, variance = found.excess_loss, found.weight_variance
     by_plane = evaluation.quantities == "all"
     hidden = problem.hidden if problem.synaptic_noise > 0 else evaluation.minimum.rank
-    return Corrections(
+    return replace(
+        observed_corrections(problem, found),
         # The excess loss is what the loss has beyond the minimum, synaptic noise included.
         minimum=MinimumCorrections(
             evaluation.fluctuation.excess_loss / (evaluation.minimum.loss * problem.learning_rate)
         ),
+        drift=_of_drift(found, hidden, _relative_to(problem)) if by_plane else None,
+    )
+
+
+def observed_corrections(problem: LearningProblem, found: Orders) -> Corrections:
+    """Corrections of the fluctuation and of stimuli, from both orders of the problem."""
+    units, relative = (
+        natural_units(problem.teacher, problem.input_covariance), _relative_to(problem)
+    )
+    excess, variance = found.excess_loss, found.weight_variance
+    return Corrections(
+        minimum=None,
         fluctuation=FluctuationCorrections(
             relative(*variance, variance[0]), relative(*excess, excess[0])
         ),
-        drift=_of_drift(found, hidden, relative) if by_plane else None,
+        drift=None,
         stimuli=tuple(
             _of_stimulus(stimulus, found, relative) for stimulus in units.problem(problem).stimuli
         ),
     )
 
 
+def _relative_to(problem: LearningProblem) -> Relative:
+    """Of two orders and the size below which the first is zero: one over the other, per rate."""
+    # A rate in natural units is the rate over the factor of the curvature, and so is 1 / c.
+    per_rate = 1 / natural_units(problem.teacher, problem.input_covariance).curvature
+
+    def relative(leading: float, following: float, scale: float) -> float | None:
+        return following / leading * per_rate if abs(leading) > ROUNDING * scale else None
+
+    return relative
+
+
 def _of_drift(
-    found: Orders, hidden: int, relative: Callable[[float, float, float], float | None]
+    found: Orders, hidden: int, relative: Relative
 ) -> DriftCorrections:
     """Of the planes of active units and all that they turn into."""
     rank = len(found.first_layer.leading)
@@ -218,7 +236,7 @@ def _of_drift(
 def _of_stimulus(
     stimulus: Stimulus,
     found: Orders,
-    relative: Callable[[float, float, float], float | None],
+    relative: Relative,
 ) -> StimulusCorrections:
     """What is seen of one stimulus: its norm, and how its mean representation fades and turns.
 

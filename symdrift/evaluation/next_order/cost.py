@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from symdrift.errors import RequestError
-from symdrift.memory import available_memory
+from symdrift.memory import available_memory, size_left, size_needed
 
 LONGEST = 300.0
 """Seconds that the next order may take."""
@@ -84,7 +84,15 @@ def require_affordable(
         return
     raise RequestError(
         "order",
-        f"= 2 for a network with {network} would take {cost.seconds / 60:,.0f} minutes or more, "
-        f"and {cost.memory / 2**30:,.1f} GiB (allowed: {longest / 60:.2g} minutes, available: "
-        f"{available / 2**30:.1f} GiB); {advice}",
+        f"= 2 for a network with {network} would take about {duration(cost.seconds)} or more, and "
+        f"{size_needed(cost.memory)} (allowed: {duration(longest)}, available: "
+        f"{size_left(available)}); {advice}",
     )
+
+
+def duration(seconds: float) -> str:
+    """A time with two digits, in the largest unit of which it is one or more."""
+    for unit, length in (("years", 3.2e7), ("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * length:
+            return f"{float(f'{seconds / length:.2g}'):,.12g} {unit}"
+    return f"{seconds:.2g} seconds"

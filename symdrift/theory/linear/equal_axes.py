@@ -2,7 +2,7 @@
 
 When all axes are alike nothing singles out a frame, and the second moment of two matrices is a sum
 over the three ways to pair its indices,
-``<A_oa B_ub> = c_1 d_oa d_ub + c_2 d_ou d_ab + c_3 d_ob d_au``.
+``<X_ob Z_ud> = c_1 1_ob 1_ud + c_2 1_ou 1_bd + c_3 1_od 1_bu``.
 """
 
 from __future__ import annotations
@@ -45,45 +45,45 @@ class Pairings:
 
     @property
     def swapped(self) -> Pairings:
-        """``<A_ua B_ob>``: with the rows exchanged."""
+        """``<X_ub Z_od>``: with the rows exchanged."""
         return Pairings(self.straight, self.split, self.crossed)
 
     @property
     def summed_rows(self) -> sp.Expr:
-        """``sum_o <A_oa B_ob>``, the same for each ``a = b``."""
+        """``sum_o <X_ob Z_od>``, the same for each ``b = d``."""
         return self.split + INPUTS * self.straight + self.crossed
 
     @property
     def summed_product(self) -> sp.Expr:
-        """``sum_a <A_oa B_ab>``, the same for each ``o = b``."""
+        """``sum_b <X_ob Z_bd>``, the same for each ``o = d``."""
         return self.split + self.straight + INPUTS * self.crossed
 
     @property
     def sampled(self) -> Pairings:
-        """``<(A X)_oa (B X)_ub> / lambda^2`` for ``X = x x' - lambda`` and Gaussian inputs."""
+        """``<(X C)_ob (Z C)_ud> / lambda^2`` for ``C = x x' - lambda`` and Gaussian inputs."""
         return Pairings(self.crossed, self.summed_rows + self.straight, self.split)
 
     @property
     def sampled_across(self) -> Pairings:
-        """``<(A X)_oa (X B)_ub> / lambda^2``, and with the sides exchanged."""
+        """``<(X C)_ob (C Z)_ud> / lambda^2``, and with the sides exchanged."""
         return self.turned.sampled.turned
 
 
 def modes() -> tuple[sp.Symbol, ...]:
     """What a second moment across the orbit has: seven numbers.
 
-    ``F = (dW + dU) / sqrt 2`` is any matrix, ``D = (dW - dU) / sqrt 2`` a symmetric one, as the
-    rest of it is a rotation: three pairings of ``F`` with itself, two of ``F`` with ``D`` and two
-    of ``D`` with itself.
+    ``N_+ = (dW + dU) / sqrt 2`` is any matrix, ``N_- = (dW - dU) / sqrt 2`` a symmetric one, as
+    the rest of it is a rotation: three pairings of ``N_+`` with itself, two with ``N_-`` and two
+    of ``N_-`` with itself.
     """
     return tuple(sp.Symbol(f"moment_{k}") for k in range(7))
 
 
 def response() -> sp.ImmutableMatrix:
-    """``E[(H_x - H) Gamma (H_x - H)]`` on the seven numbers, for one sample per step.
+    """``E[(H_x - H) Psi (H_x - H)]`` on the seven numbers, for one sample per step.
 
-    A sample makes ``dg_W = s (dW + dU) X - E dU' X - dU' eps x'`` and
-    ``dg_U = s (dW + dU) X - E X dW' - eps x' dW'`` of a deviation.
+    A sample makes ``dg_W = s (dW + dU) C - E dU' C - dU' eps x'`` and
+    ``dg_U = s (dW + dU) C - E C dW' - eps x' dW'`` of a deviation.
     """
     numbers = modes()
     full = Pairings(*numbers[:3])
@@ -125,14 +125,14 @@ def response() -> sp.ImmutableMatrix:
 
 
 def curvatures() -> tuple[sp.Expr, sp.Expr, sp.Expr]:
-    """Hessian eigenvalues of symmetric and skew ``F``, and of ``D``."""
+    """Hessian eigenvalues of symmetric and skew ``N_+``, and of ``N_-``."""
     return 2 * VARIANCE * VALUE, 2 * VARIANCE * VALUE + 2 * GAMMA, 2 * GAMMA
 
 
 def inverse_rates(batch: sp.Expr = sp.S.One) -> sp.ImmutableMatrix:
     """The matrix whose largest eigenvalue is the inverse of the critical rate, shape ``(7, 7)``.
 
-    ``H Gamma + Gamma H = eta (H Gamma H + E[(H_x - H) Gamma (H_x - H)] / B)`` on the seven
+    ``H Psi + Psi H = eta (H Psi H + E[(H_x - H) Psi (H_x - H)] / B)`` on the seven
     numbers, solved for the right side.
     """
     even, odd, apart = curvatures()
