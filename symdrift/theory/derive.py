@@ -313,8 +313,9 @@ def _symbols_of(step: Step) -> set[sp.Basic]:
 
 
 def _printed(equation: Equation) -> Iterator[sp.Basic]:
-    """What stands on the line of an equation: itself and the condition behind it."""
+    """What stands on the lines of an equation: itself and the condition behind it."""
     yield equation.expression
+    yield from (link.expression for link in equation.links)
     if equation.condition is not None:
         yield equation.condition
 

@@ -19,6 +19,8 @@ from symdrift.typesetting.formula import (
     Formula,
     brackets,
     cases,
+    delimiter,
+    delimiter_size,
     fence,
     fraction,
     function,
@@ -54,9 +56,14 @@ TIMES, DOT, SUM, ONE = letter(r"\times"), letter(r"\cdot"), letter(r"\sum"), num
 THIN, QUAD = space(r"\,"), space(r"\quad")
 AND, OR = word("text", "and"), word("text", "or")
 TRACE = function("tr")
+_EXPECTATION = word("mathbb", "E")
 _E, _DELTA, _IDENTITY = letter("e"), letter(r"\delta"), letter("I")
 _TRANSPOSED = word("mathsf", "T")
 _IF, _OTHERWISE = word("text", "if "), word("text", "otherwise")
+
+
+class Mean(sp.Function):  # type: ignore[misc]  # SymPy ships no types
+    """Expectation over samples."""
 
 
 class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
@@ -211,7 +218,7 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
             return (1, len(self._rank), str(base), factor.sort_key())
         if isinstance(base, sp.Add):
             return (3, 0, "", factor.sort_key())
-        if isinstance(base, sp.Sum | sp.Integral | sp.Product):
+        if isinstance(base, sp.Sum | sp.Integral | sp.Product | Mean):
             return (4, 0, "", factor.sort_key())
         return (2, 0, "", factor.sort_key())
 
@@ -392,6 +399,13 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
             name = scripts(_bracketed(name) if "^" in name.latex else name, sup=exp)
         arguments = joined(COMMA, map(self._print, expr.args))
         return name + group(fence("(", arguments + BLANK, ")"))
+
+    def _print_Mean(self, expr: Any, exp: Formula | None = None) -> Formula:
+        inside = self._print(expr.args[0])
+        size = 0 if inside.box.reach <= _FLAT_REACH else delimiter_size(inside.box.reach)
+        opening, closing = (delimiter(sign, size, side) for sign, side in ("[l", "]r"))
+        body = _EXPECTATION + group(opening + inside + closing)
+        return body if exp is None else scripts(body, sup=exp)
 
     def _print_Min(self, expr: sp.Min) -> Formula:
         arguments = joined(COMMA, map(self._print, expr.args))
