@@ -91,8 +91,9 @@ class Chain:
     def broken(self) -> str:
         """The first two lines that differ and the reason that should join them, or nothing."""
         lines = (self.start, *(link.expression for link in self.links))
+        values = [self.value(line) for line in lines]
         for place, (link, given) in enumerate(zip(self.links, self.given, strict=True)):
-            left, right = (self.value(line) for line in lines[place : place + 2])
+            left, right = values[place : place + 2]
             if not _vanishes(left.xreplace(given) - right.xreplace(given)):
                 above, below = (shortened(str(line)) for line in lines[place : place + 2])
                 return (

@@ -73,10 +73,10 @@ LATEX = {
     SILENT_LOWER: "h_{-}",
     SILENT_UPPER: "h_{+}",
     WOULD_BE: r"\bar s_l",
-    OTHER_FIRST: r"\delta W'",
-    OTHER_SECOND: r"\delta U'",
+    OTHER_FIRST: r"\delta W^{\prime}",
+    OTHER_SECOND: r"\delta U^{\prime}",
     MAP_CHANGE: r"\delta M",
-    OTHER_CHANGE: r"\delta M'",
+    OTHER_CHANGE: r"\delta M^{\prime}",
     FIRST_ENTRY: "(H_{il})_{11}",
     CROSS_ENTRY: "(H_{il})_{12}",
 }
