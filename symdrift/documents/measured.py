@@ -16,7 +16,7 @@ from symdrift.typesetting.lines import Layout
 LINE = 1.25
 """Height of a line of text, in em."""
 
-_ROW_GAP = 0.35
+_ROW_GAP, _REASON_GAP = 0.35, 0.5
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def chain_height(chain: ChainView[Piece]) -> float:
     height = sum(display_height(link.layout, 0.0) for link in chain.links)
     if not chain.beside:
         lines = sum(math.ceil(link.width / chain.room) for link in chain.links)
-        height += LINE * lines + _ROW_GAP * len(chain.links)
+        height += LINE * lines + _REASON_GAP * len(chain.links)
     return height
 
 

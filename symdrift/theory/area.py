@@ -205,7 +205,7 @@ def _corrector() -> Step:
         poisson=chain(
             EXPECTED_CHANGE,
             (
-                "[eq:rotation-step] and [eq:normal-step]; the noise of the step has no mean",
+                "by [eq:rotation-step] and [eq:normal-step]; the noise of the step has no mean",
                 ETA * sp.Trace(NORMAL.T * HESSIAN * TURN * NORMAL)
                 + sp.Trace(NORMAL.T * (relaxed * CORRECTOR * relaxed - CORRECTOR) * NORMAL)
                 + ETA**2 * sp.Trace(CORRECTOR * NOISE),
@@ -220,7 +220,7 @@ def _corrector() -> Step:
                 "a quadratic form sees the symmetric part of its matrix",
                 ETA * sp.Trace(NORMAL.T * (skew - pulled_back) * NORMAL) + ETA**2 * steady,
             ),
-            ("[eq:corrector]", ETA**2 * steady, solution),
+            ("by [eq:corrector]", ETA**2 * steady, solution),
             value=lambda line: evaluate_matrix(line, matrices),
         ),
         corrector=(

@@ -224,14 +224,14 @@ def _summed_over_lags() -> Step:
         summed=chain(
             METRIC**2 * ROTATION_COVARIANCE,
             (
-                "[eq:kick-and-pull] and [eq:pull-and-pull], summed by [eq:lags]",
+                "by [eq:kick-and-pull] and [eq:pull-and-pull], summed by [eq:lags]",
                 ETA**2 * whole
                 - 4 * ETA**2 * mixed
                 + 4 * ETA * sp.Trace(CORRECTOR * FLUCTUATION * PULL * FLUCTUATION),
                 {ROTATION_COVARIANCE: at_finite_rate() / METRIC**2},
             ),
             (
-                "[eq:corrector], and a trace read from another factor on",
+                "by [eq:corrector], and a trace read from another factor on",
                 ETA**2 * whole
                 - 4 * ETA**2 * mixed
                 + 4
@@ -244,7 +244,7 @@ def _summed_over_lags() -> Step:
                 ),
             ),
             (
-                "[eq:lyapunov]",
+                "by [eq:lyapunov]",
                 ETA**2 * whole
                 - 4 * ETA**2 * mixed
                 + 4 * ETA**2 * sp.Trace(CORRECTOR * NOISE * CORRECTOR * FLUCTUATION),
@@ -253,7 +253,7 @@ def _summed_over_lags() -> Step:
                 "{K} is symmetric",
                 ETA**2 * sp.Trace(kept_apart.T * NOISE * kept_apart * FLUCTUATION),
             ),
-            ("[eq:coloured]", ETA**2 * sp.Trace(COLOURED.T * NOISE * COLOURED * FLUCTUATION)),
+            ("by [eq:coloured]", ETA**2 * sp.Trace(COLOURED.T * NOISE * COLOURED * FLUCTUATION)),
             value=lambda line: evaluate_matrix(line, entries),
         ),
     )

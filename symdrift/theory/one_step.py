@@ -283,13 +283,13 @@ def _order_by_order() -> Step:
                 -ETA * sp.Trace(GRADIENT.T * tangent),
                 plane.normal,
             ),
-            ("[eq:transfer] for this deviation", ETA * ROOT * swept),
+            ("by [eq:transfer], for this deviation", ETA * ROOT * swept),
             value=plane.value,
         ),
         rotation_orders=chain(
             ROTATION_STEP,
             (
-                "[eq:tangent-step] over the rate [eq:gauge-slope]",
+                "what [eq:tangent-step] is, over the rate [eq:gauge-slope]",
                 ETA * ROOT * swept / (METRIC + ROOT * beside) + REST,
             ),
             (
@@ -308,7 +308,7 @@ def _order_by_order() -> Step:
         normal_orders=chain(
             NEXT_SCALED,
             (
-                "[eq:slice] before and after the step",
+                "by [eq:slice], before and after the step",
                 (TURNED_BACK * after - MINIMUM_POINT) / ROOT,
             ),
             (

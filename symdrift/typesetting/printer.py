@@ -56,6 +56,8 @@ TIMES, DOT, SUM, ONE = letter(r"\times"), letter(r"\cdot"), letter(r"\sum"), num
 THIN, QUAD = space(r"\,"), space(r"\quad")
 AND, OR = word("text", "and"), word("text", "or")
 TRACE = function("tr")
+_LEFT_OUT = r"\mathcal{O}("
+"""How the name of what is smaller than an order begins."""
 _EXPECTATION = word("mathbb", "E")
 _E, _DELTA, _IDENTITY = letter("e"), letter(r"\delta"), letter("I")
 _TRANSPOSED = word("mathsf", "T")
@@ -135,13 +137,14 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
     # -- order ------------------------------------------------------------------
 
     def ordered_terms(self, expression: sp.Expr) -> list[sp.Expr]:
-        """Terms of a sum in the order in which they are printed."""
+        """Terms of a sum in the order in which they are printed, what is left out at the end."""
         matrices = isinstance(expression, sp.MatAdd)
         terms = list(expression.args if matrices else expression.as_ordered_terms(order="lex"))
         terms.sort(key=lambda term: tuple(_degree(term, s) for s in self._ascending))
         if self.split_sign(terms[0])[0]:
             first = next((k for k, term in enumerate(terms) if not self.split_sign(term)[0]), 0)
             terms.insert(0, terms.pop(first))
+        terms.sort(key=lambda term: self._names.get(term, "").startswith(_LEFT_OUT))
         return terms
 
     def split_sign(self, expression: sp.Basic) -> tuple[bool, sp.Basic]:
@@ -354,6 +357,9 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
             body = _bracketed(body)
         elif base.is_Float:
             body = group(body)
+        if exponent.is_Rational and exponent.q != 1:
+            power = numeral(str(exponent.p)) + letter("/") + numeral(str(exponent.q))
+            return scripts(body, sup=power)
         return scripts(body, sup=self._print(exponent))
 
     def _print_MatMul(self, expr: Any) -> Formula:
