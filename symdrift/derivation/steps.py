@@ -126,8 +126,8 @@ def _aligned(equations: Iterable[Equation]) -> str:
     for equation in equations:
         printer = TheoryPrinter(equation.symbol_names)
         if equation.links:
-            start, lines = equation.expression.args[0], [link.expression for link in equation.links]
-            layouts = lay_out_chain(start, lines, printer, NOTEBOOK_WIDTH, names)
+            start, parts = equation.expression.args[0], [link.expression for link in equation.links]
+            layouts = lay_out_chain(start, parts, printer, NOTEBOOK_WIDTH, names)
         else:
             condition = equation.condition
             layouts = [lay_out(equation.expression, printer, NOTEBOOK_WIDTH, names, condition)]

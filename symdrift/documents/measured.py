@@ -16,7 +16,7 @@ from symdrift.typesetting.lines import Layout
 LINE = 1.25
 """Height of a line of text, in em."""
 
-_ROW_GAP, _REASON_GAP = 0.35, 0.5
+_ROW_GAP, _REASON_GAP = 0.35, 0.6
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,7 @@ class MeasuredMedium:
 
     def chain(self, chain: ChainView[Piece], label: str, number: int) -> Piece:
         """A chain of equalities with its reasons."""
-        links = tuple(
-            LinkView(link.layout, link.reason.latex, link.width) for link in chain.links
-        )
+        links = tuple(LinkView(link.layout, link.reason.latex, link.width) for link in chain.links)
         view = ChainView(links, chain.beside, chain.room)
         return Piece(self._latex.chain(view, label, number), chain_height(chain))
 

@@ -9,10 +9,19 @@ import sympy as sp
 
 from symdrift.algebra.forms import FACTOR, Simplified, partial_fractions, simplify_by, substitute
 from symdrift.algebra.rational import cancel, is_zero, leading_term, replaced
-from symdrift.derivation.chapter import Given, holds, step, vanishes
+from symdrift.derivation.chapter import Given, chain, holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
-from symdrift.derivation.vocabulary import HIDDEN, I_INDEX, J_INDEX, L_INDEX, RANK, TERM
+from symdrift.derivation.vocabulary import (
+    HIDDEN,
+    I_INDEX,
+    J_INDEX,
+    L_INDEX,
+    PLANE_METRIC,
+    RANK,
+    TERM,
+)
+from symdrift.theory.drift import OVERLAP
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import DriftTerm
 from symdrift.theory.linear.limits import (
@@ -20,6 +29,7 @@ from symdrift.theory.linear.limits import (
     autoencoder_direction,
     frequency_effect,
     isotropic_diffusion,
+    isotropic_direction,
     other_term,
     own_term,
 )
@@ -88,9 +98,17 @@ def grouped_isotropic(found: sp.Expr) -> Simplified:
 def _isotropic(examples: Examples, found: sp.Expr) -> Step:
     """Isotropic inputs
 
-    When all {n} axes have the same input variance {lambda}, gain {a} and label noise {sigma},
-    and all are active, the terms of equal indices and those of the {others} other axes add up
-    to [eq:isotropic] for every plane. Without label noise it is [eq:isotropic-quiet].
+    Let all {n} axes have the same input variance {lambda}, gain {a} and label noise {sigma}, and
+    let all be active. The blocks of all pairs of axes are then alike, and [eq:sylvester-left] and
+    [eq:sylvester-right] are solved by the rotation itself. The sum and the difference of the two
+    unit vectors of a pair are eigenvectors of both blocks, [eq:hessian-pair] and [eq:noise-pair]:
+    the sum has the stiffness {stiff_sum} and the noise {noise_sum}, the difference
+    {stiff_difference} and {noise_difference}. In an eigenvector the fluctuation is {eta} times
+    noise over twice the stiffness, by [eq:lyapunov], and both orders of the blocks in [eq:term]
+    give the same, which makes [eq:isotropic-other] of the term of any other axis. The unit vector
+    of one axis has stiffness and noise of the sum, and the rotation joins it to nothing else, which
+    makes [eq:isotropic-own] of the term of equal indices. Two of these and {others} of the others
+    add up to [eq:isotropic] for every plane. Without label noise it is [eq:isotropic-quiet].
     """
     s, noise, gain = symbol("singular_value"), symbol("label_noise"), symbol("gain")
     variance = symbol("input_variance")
@@ -103,15 +121,78 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
         for role in ("input_variance", "singular_value", "label_noise")
     }
     explicit = replaced(rotation_variance(examples.all_active, (0, 1)), equal)
+    axis = isotropic_direction()
+    other_sum, own_sum = (TERM[I_INDEX, J_INDEX, index] for index in (L_INDEX, I_INDEX))
+    terms = {
+        other_sum: other_term(examples.representative, axis, axis, axis),
+        own_sum: own_term(examples.representative, axis, axis),
+    }
+    with_gain = {gain: s + GAMMA / variance}
+    driving = 2 * GAMMA**2 + noise**2 * variance
+    stiff_sum, stiff_difference = 2 * variance * s, 2 * variance * gain
+    noise_sum, noise_difference = 2 * s * driving, 2 * s * noise**2 * variance
+    prefactor = ETA**2 / (2 * BATCH**2 * PLANE_METRIC**2)
     return step(
-        isotropic=(DIFFUSION, grouped),
-        isotropic_quiet=(QUIET_DIFFUSION, quiet),
-        symbols={"others": INPUTS - 2},
-        checks=(
-            vanishes(
-                "The grouped form equals the sum of the terms.",
-                grouped.xreplace({gain: s + GAMMA / variance}) - found,
+        isotropic_other=chain(
+            other_sum,
+            (
+                "noise times fluctuation in both eigenvectors; {overlap} is {quarter}",
+                ETA
+                / 4
+                * sp.Add(
+                    sp.Pow(noise_sum, 2, evaluate=False) / stiff_sum,
+                    sp.Pow(noise_difference, 2, evaluate=False) / stiff_difference,
+                    evaluate=False,
+                ),
+                terms,
             ),
+            (
+                "cancelled",
+                ETA * s / 2 * (driving**2 / variance + s * noise**4 * variance / gain),
+            ),
+            value=lambda line: line.xreplace(with_gain),
+        ),
+        isotropic_own=chain(
+            own_sum,
+            (
+                "noise times fluctuation in the sum alone, twice as much of it",
+                ETA * s * driving**2 / variance,
+                terms,
+            ),
+            value=lambda line: line.xreplace(with_gain),
+        ),
+        isotropic=chain(
+            DIFFUSION,
+            (
+                "half of [eq:total]",
+                prefactor * (2 * own_sum + (INPUTS - 2) * other_sum),
+                {DIFFUSION: found, PLANE_METRIC: 4 * s, **terms},
+            ),
+            (
+                "by [eq:isotropic-own], [eq:isotropic-other] and {metric}",
+                ETA**3
+                / (32 * BATCH**2 * s)
+                * (
+                    2 * driving**2 / variance
+                    + (INPUTS - 2) * (driving**2 / variance + s * noise**4 * variance / gain) / 2
+                ),
+                {PLANE_METRIC: 4 * s, **terms},
+            ),
+            ("collected by kinds of noise", grouped),
+            value=lambda line: line.xreplace(with_gain),
+        ),
+        isotropic_quiet=(QUIET_DIFFUSION, quiet),
+        symbols={
+            "others": INPUTS - 2,
+            "stiff_sum": stiff_sum,
+            "noise_sum": noise_sum,
+            "stiff_difference": stiff_difference,
+            "noise_difference": noise_difference,
+            "overlap": OVERLAP**2,
+            "quarter": sp.Rational(1, 4),
+            "metric": sp.Eq(PLANE_METRIC, 4 * s),
+        },
+        checks=(
             vanishes(
                 "At three axes it is half the rotation variance that an explicit network gives.",
                 2 * found.xreplace({INPUTS: sp.Integer(3), BATCH: sp.Integer(1)}) - explicit,

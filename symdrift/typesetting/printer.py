@@ -141,10 +141,10 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         matrices = isinstance(expression, sp.MatAdd)
         terms = list(expression.args if matrices else expression.as_ordered_terms(order="lex"))
         terms.sort(key=lambda term: tuple(_degree(term, s) for s in self._ascending))
+        terms.sort(key=lambda term: self._names.get(term, "").startswith(_LEFT_OUT))
         if self.split_sign(terms[0])[0]:
             first = next((k for k, term in enumerate(terms) if not self.split_sign(term)[0]), 0)
             terms.insert(0, terms.pop(first))
-        terms.sort(key=lambda term: self._names.get(term, "").startswith(_LEFT_OUT))
         return terms
 
     def split_sign(self, expression: sp.Basic) -> tuple[bool, sp.Basic]:
@@ -545,8 +545,8 @@ def _group(symbol: sp.Basic, power: sp.Expr, terms: Sequence[sp.Expr]) -> sp.Exp
 
 def _factors(term: sp.Basic) -> Sequence[sp.Basic]:
     if isinstance(term, sp.MatMul):
-        return tuple(factor for factor in term.args if not isinstance(factor, sp.MatrixExpr))
-    return () if isinstance(term, sp.MatrixExpr) else sp.Mul.make_args(term)
+        return tuple(sp.Mul.make_args(term.as_coeff_matrices()[0]))
+    return () if isinstance(term, sp.MatrixExpr) else tuple(sp.Mul.make_args(term))
 
 
 def _degree(term: sp.Expr, symbol: sp.Basic) -> Any:
