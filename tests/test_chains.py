@@ -16,7 +16,7 @@ from symdrift.derivation.chapter import Chain
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import ETA
 from symdrift.derivation.vocabulary import CENTRED_NOISE, METRIC, MINIMUM_POINT, TURN
-from symdrift.theory import area, correlations, hessian_blocks, noise_blocks, one_step
+from symdrift.theory import area, correlations, hessian_blocks, noise_blocks, step_orders
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.limits import isotropic_diffusion
 from symdrift.theory.mean_square import SAMPLE_HESSIAN
@@ -32,7 +32,7 @@ def alike() -> Step:
 STEPS: dict[str, Callable[[], Iterable[Step]]] = {
     "hessian": lambda: [hessian_blocks._hessian_entries()],
     "noise": lambda: [noise_blocks._noise_entries()],
-    "one step": lambda: one_step.one_step(EXAMPLES),
+    "one step": lambda: step_orders.one_step(EXAMPLES),
     "corrector": lambda: [area._corrector(), area._statistics()],
     "correlations": lambda: correlations.correlations(EXAMPLES),
     "equal axes": lambda: [alike()],
@@ -115,7 +115,7 @@ def test_the_angle_of_a_step_is_that_of_the_nearest_copy() -> None:
     measured = np.arctan2(frame[0, 1], frame[0, 0])
     (derived,) = (
         equation.expression.rhs
-        for step in one_step.one_step(EXAMPLES)
+        for step in step_orders.one_step(EXAMPLES)
         for equation in step.equations
         if equation.label == "rotation-orders"
     )
@@ -127,12 +127,12 @@ def test_the_angle_of_a_step_is_that_of_the_nearest_copy() -> None:
     entries: dict[sp.Basic, Any] = {
         TURN: turn,
         MINIMUM_POINT: point[:, None],
-        one_step.SCALED: deviation[:, None],
+        step_orders.SCALED: deviation[:, None],
         CENTRED_NOISE: gradient(point)[:, None],
         SAMPLE_HESSIAN: bent,
     }
     explicit = {name: sp.ImmutableMatrix(entry) for name, entry in entries.items()}
-    numbers = {ETA: rate, METRIC: tangent @ tangent, one_step.REST: 0}
+    numbers = {ETA: rate, METRIC: tangent @ tangent, step_orders.REST: 0}
     predicted = float(evaluate_matrix(derived, explicit).xreplace(numbers))
     leading = rate * root * (gradient(point) @ turn @ deviation) / (tangent @ tangent)
     # What is left is of relative order eta, and what the second order says is more than that.

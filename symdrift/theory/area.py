@@ -47,7 +47,7 @@ from symdrift.theory.linear.minimum import TURN_ON_MAPS
 from symdrift.theory.linear.network import LinearNetwork, any_turn
 from symdrift.theory.linear.two_axes import SIGMA_12
 from symdrift.theory.linear.weight_space import WeightSpace
-from symdrift.theory.one_step import one_step
+from symdrift.theory.step_orders import one_step
 from symdrift.typesetting.printer import Mean
 
 MEAN_ROTATION = symbol("mean_rotation", real=True)

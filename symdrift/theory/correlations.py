@@ -12,7 +12,7 @@ from symdrift.algebra.rational import cancel
 from symdrift.algebra.wick import expectation
 from symdrift.derivation.chapter import chain, step
 from symdrift.derivation.steps import Step
-from symdrift.derivation.symbols import ETA, symbol
+from symdrift.derivation.symbols import ETA, TIME, symbol
 from symdrift.derivation.vocabulary import (
     CENTRED_NOISE,
     COLOURED,
@@ -34,24 +34,24 @@ PULL, KEPT, KEPT_BEFORE = (
 )
 LATER = sp.MatrixSymbol("n_later", SIZE, 1)
 KICK_AND_PULL, PULL_AND_PULL = sp.symbols("kick_and_pull pull_and_pull", real=True)
-LAG = sp.Symbol("k", integer=True, nonnegative=True)
 FIRST, SECOND = sp.symbols("h_a h_b", positive=True)
 
 LATEX: dict[sp.Basic, str] = {
     PULL: r"(H \tilde\Omega)_{+}",
-    KEPT: r"(I - \eta H)^{k}",
-    KEPT_BEFORE: r"(I - \eta H)^{k - 1}",
-    LATER: "n_{t+k}",
+    KEPT: r"(I - \eta H)^{\tau}",
+    KEPT_BEFORE: r"(I - \eta H)^{\tau - 1}",
+    LATER: r"n_{t+\tau}",
     KICK_AND_PULL: (
         r"\mathbb{E}[\zeta_t^{\mathsf{T}} \tilde\Omega n_t\, "
-        r"n_{t+k}^{\mathsf{T}} (H \tilde\Omega)_{+} n_{t+k}]"
+        r"n_{t+\tau}^{\mathsf{T}} (H \tilde\Omega)_{+} n_{t+\tau}]"
     ),
     PULL_AND_PULL: (
         r"\operatorname{Cov}(n_t^{\mathsf{T}} (H \tilde\Omega)_{+} n_t,\, "
-        r"n_{t+k}^{\mathsf{T}} (H \tilde\Omega)_{+} n_{t+k})"
+        r"n_{t+\tau}^{\mathsf{T}} (H \tilde\Omega)_{+} n_{t+\tau})"
     ),
-    LAG: "k",
 }
+
+MEANINGS = ((PULL, "pull on the rotation, a quadratic form of the deviation", "matrix"),)
 
 
 def correlations(_: Examples) -> Iterator[Step]:
@@ -67,7 +67,7 @@ def _correlations() -> Step:
     correlated with those of all others. A step rotates by a kick, {eta} {kick}, and by a pull,
     {eta} {pull_form}, where {pull}, half of [eq:corrector] on its right, is what the quadratic form
     sees of Hessian times rotation. A kick is correlated with itself, and with the pulls that
-    follow, because these pull back what it has moved: after {k} steps of [eq:normal-step] the
+    follow, because these pull back what it has moved: after {tau} steps of [eq:normal-step] the
     deviation is {kept} times the old one, less {eta} {kept_before} times the kick, plus younger
     noise, which gives [eq:kick-and-pull]. A pull is correlated with the pulls that follow because
     the deviation lasts, [eq:pull-and-pull]. Kicks are correlated with no pull before them. In the
@@ -115,9 +115,9 @@ def _correlations() -> Step:
     later = sp.Trace(LATER.T * PULL * LATER)
     lasting = sp.Trace(NORMAL.T * KEPT * PULL * KEPT * NORMAL)
     ratio = sp.Symbol("ratio", positive=True)
-    (series, _), *_ = sp.summation(ratio**LAG, (LAG, 0, sp.oo)).args
+    (series, _), *_ = sp.summation(ratio**TIME, (TIME, 0, sp.oo)).args
     kept = (1 - ETA * FIRST) * (1 - ETA * SECOND)
-    lags = sp.Sum(((1 - ETA * FIRST) * (1 - ETA * SECOND)) ** LAG, (LAG, 0, sp.oo))
+    lags = sp.Sum(((1 - ETA * FIRST) * (1 - ETA * SECOND)) ** TIME, (TIME, 0, sp.oo))
     both = FIRST + SECOND
     return step(
         kick_and_pull=chain(
@@ -161,7 +161,6 @@ def _correlations() -> Step:
             "kick": kick,
             "pull_form": pull,
             "pull": PULL,
-            "k": LAG,
             "kept": KEPT,
             "kept_before": KEPT_BEFORE,
             "h_a": FIRST,

@@ -34,11 +34,11 @@ from symdrift.theory import (
     next_order,
     noise,
     noise_blocks,
-    one_step,
     representation,
     results,
     small_numbers,
     special_cases,
+    step_orders,
     symmetry,
     synaptic_noise,
     task,
@@ -111,7 +111,7 @@ _FIXED: Mapping[sp.Basic, str] = {
         noise_blocks,
         fluctuation,
         area,
-        one_step,
+        step_orders,
         correlations,
         drift,
         representation,
@@ -306,7 +306,16 @@ def _notation_table(study: Study, used: Collection[sp.Basic]) -> Iterator[Notati
 
 def _further_notation(used: Collection[sp.Basic]) -> Iterator[Notation]:
     """Rows for the symbols without a role that a document uses."""
-    sections = (vocabulary, hessian_blocks, noise, representation, mean_square, imbalance)
+    sections = (
+        vocabulary,
+        hessian_blocks,
+        noise,
+        step_orders,
+        correlations,
+        representation,
+        mean_square,
+        imbalance,
+    )
     for item, meaning, size in (row for section in sections for row in section.MEANINGS):
         if (item.base if isinstance(item, sp.Indexed) else item) in used:
             yield Notation(str(item), item, meaning, size)

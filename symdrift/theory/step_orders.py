@@ -48,6 +48,8 @@ LATEX: dict[sp.Basic, str] = {
     GAUGE_SLOPE: r"\partial_{\Omega} (n_t^{\mathsf{T}} \tilde\Omega \theta^{*})",
 }
 
+MEANINGS = ((SCALED, "deviation in step t over the root of the learning rate", "vector"),)
+
 
 def one_step(examples: Examples) -> Iterator[Step]:
     """Where the frame of a step comes from, and what a step does in it, order by order."""
@@ -264,9 +266,9 @@ def _order_by_order() -> Step:
     products vanish in it. Multiplicative noise, cubic terms and the fluctuation of the rate
     [eq:gauge-slope] change averages at the relative order {eta}, no earlier.
 
-    With two or more planes the rates are a matrix with the squared lengths on its diagonal at
-    leading order, and rotations in different planes commute up to terms of sixth order in {root}:
-    each plane has its own [eq:rotation-orders].
+    With several planes the rates [eq:gauge-slope] are a matrix, diagonal at leading order. The last
+    term of [eq:rotation-orders] is then a sum over the planes, and nothing else changes, because
+    rotations in different planes commute up to terms of sixth order in {root}.
     """
     plane = _Plane()
     tangent = TURN * MINIMUM_POINT
@@ -289,7 +291,7 @@ def _order_by_order() -> Step:
         rotation_orders=chain(
             ROTATION_STEP,
             (
-                "what [eq:tangent-step] is, over the rate [eq:gauge-slope]",
+                "the part [eq:tangent-step], divided by the rate [eq:gauge-slope]",
                 ETA * ROOT * swept / (METRIC + ROOT * beside) + REST,
             ),
             (
