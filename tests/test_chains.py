@@ -41,7 +41,7 @@ CHAINS = {
     "hessian": ["hessian-first", "hessian-cross", "hessian-axis"],
     "noise": ["noise-push", "noise-first", "noise-cross", "noise-axis"],
     "one step": ["gauge-slope", "tangent-step", "rotation-orders", "normal-orders"],
-    "corrector": ["poisson", "covariance"],
+    "corrector": ["without-pull", "covariance"],
     "correlations": ["kick-and-pull", "pull-and-pull", "lags", "summed"],
     "equal axes": ["isotropic-other", "isotropic-own", "isotropic"],
 }

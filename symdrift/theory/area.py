@@ -147,7 +147,7 @@ def _corrector() -> Step:
     quantity that is bounded, so that its changes never accumulate, and whose expected change takes
     the pull away. The pull is quadratic in the deviation, and so is {bounded} with a symmetric
     matrix {K}. Averaged over the sample of a step, the rotation and the change of this quantity are
-    [eq:poisson] together. What is left is a constant, the mean rotation, and a form one order of
+    [eq:without-pull] together. What is left is a constant, the mean rotation, and a form one order of
     {eta} smaller, if {K} solves [eq:corrector]; this is the Poisson equation of the fluctuation. At
     leading order the area of one step is then the change of the bounded quantity plus a kick with
     the matrix {Y} in the place of {Omega}, [eq:martingale]; kicks of different steps are
@@ -202,7 +202,7 @@ def _corrector() -> Step:
     relaxed = sp.Identity(SIZE) - ETA * HESSIAN
     skew = (HESSIAN * TURN - TURN * HESSIAN) / 2
     return step(
-        poisson=chain(
+        without_pull=chain(
             EXPECTED_CHANGE,
             (
                 "by [eq:rotation-step] and [eq:normal-step]; the noise of the step has no mean",
