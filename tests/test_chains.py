@@ -20,7 +20,7 @@ from symdrift.theory import area, correlations, hessian_blocks, noise_blocks, st
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.limits import isotropic_diffusion
 from symdrift.theory.mean_square import SAMPLE_HESSIAN
-from symdrift.theory.special_cases import _isotropic
+from symdrift.theory.special_cases import _irrelevant, _isotropic
 
 EXAMPLES = Examples()
 
@@ -36,6 +36,7 @@ STEPS: dict[str, Callable[[], Iterable[Step]]] = {
     "corrector": lambda: [area._corrector(), area._statistics()],
     "correlations": lambda: correlations.correlations(EXAMPLES),
     "equal axes": lambda: [alike()],
+    "bottleneck": lambda: [_irrelevant(EXAMPLES)],
 }
 CHAINS = {
     "hessian": ["hessian-first", "hessian-cross", "hessian-axis"],
@@ -44,6 +45,7 @@ CHAINS = {
     "corrector": ["without-pull", "covariance"],
     "correlations": ["kick-and-pull", "pull-and-pull", "lags", "summed"],
     "equal axes": ["isotropic-other", "isotropic-own", "isotropic"],
+    "bottleneck": ["irrelevant-term"],
 }
 
 

@@ -147,10 +147,10 @@ def _corrector() -> Step:
     quantity that is bounded, so that its changes never accumulate, and whose expected change takes
     the pull away. The pull is quadratic in the deviation, and so is {bounded} with a symmetric
     matrix {K}. Averaged over the sample of a step, the rotation and the change of this quantity are
-    [eq:without-pull] together. What is left is a constant, the mean rotation, and a form one order of
-    {eta} smaller, if {K} solves [eq:corrector]; this is the Poisson equation of the fluctuation. At
-    leading order the area of one step is then the change of the bounded quantity plus a kick with
-    the matrix {Y} in the place of {Omega}, [eq:martingale]; kicks of different steps are
+    [eq:without-pull] together. What is left is a constant, the mean rotation, and a form one order
+    of {eta} smaller, if {K} solves [eq:corrector]; this is the Poisson equation of the fluctuation.
+    At leading order the area of one step is then the change of the bounded quantity plus a kick
+    with the matrix {Y} in the place of {Omega}, [eq:martingale]; kicks of different steps are
     uncorrelated. By its definition {Y} solves the Sylvester equation [eq:sylvester].
     """
     h = sp.diag(*sp.symbols("h_1:4", positive=True))
