@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
@@ -64,6 +65,7 @@ def test_a_wrong_line_is_found_between_the_lines_that_it_parts(
     monkeypatch.setattr(Chain, "broken", noted)
     steps = list(STEPS[place]())
     monkeypatch.setattr(Chain, "broken", whole)
+    assert pickle.loads(pickle.dumps(steps)) == steps
     labels = [equation.label for step in steps for equation in step.equations if equation.links]
     assert labels == CHAINS[place]
     assert len(chains) == len(labels)

@@ -128,18 +128,8 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
             other_sum,
             (
                 "noise times fluctuation in both eigenvectors; {overlap} is {quarter}",
-                ETA
-                / 4
-                * sp.Add(
-                    sp.Pow(noise_sum, 2, evaluate=False) / stiff_sum,
-                    sp.Pow(noise_difference, 2, evaluate=False) / stiff_difference,
-                    evaluate=False,
-                ),
-                terms,
-            ),
-            (
-                "cancelled",
                 ETA * s / 2 * (driving**2 / variance + s * noise**4 * variance / gain),
+                terms,
             ),
             value=lambda line: line.xreplace(with_gain),
         ),
