@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from symdrift.derivation.steps import Check, Derivation, Equation, Notation, Step
+from symdrift.derivation.steps import Check, Derivation, Equation, Link, Notation, Step
 
 ETA, GAMMA = sp.symbols("eta gamma", positive=True)
 EIGENVALUES = sp.symbols("lambda_1:4", positive=True)
@@ -63,6 +63,20 @@ def sum_over_inputs() -> sp.Basic:
     return sp.Eq(V[FIRST, SECOND], prefactor * sp.Sum(weight * inner, (INPUT, 1, N)))
 
 
+def chains() -> tuple[Equation, ...]:
+    """A chain with its reasons beside it, and one with long reasons above its lines."""
+    square = (L1 + GAMMA) ** 2
+    short = Link("50% of {gamma} & [eq:sum]", square), Link("expanded", sp.expand(square))
+    long = (
+        Link("A reason with [eq:short] in it. " * 4, sp.expand((L1 + L2 + GAMMA) ** 4)),
+        Link("see [step:minimum]", (L1 + L2 + GAMMA) ** 4),
+    )
+    return tuple(
+        Equation(label, sp.Eq(V[1, 1], links[-1].expression, evaluate=False), links=links)
+        for label, links in (("chain", short), ("long-chain", long))
+    )
+
+
 def example_derivation() -> Derivation:
     """The example."""
     singular = sp.Piecewise((1 - GAMMA / L1, L1 > GAMMA), (0, True))
@@ -91,8 +105,8 @@ def example_derivation() -> Derivation:
             "Normal fluctuations",
             "Hessian block",
             "The Hessian of [step:minimum] splits into blocks.",
-            {},
-            (Equation("hessian", sp.Eq(hessian, wide_block(), evaluate=False)),),
+            {"gamma": GAMMA},
+            (Equation("hessian", sp.Eq(hessian, wide_block(), evaluate=False)), *chains()),
             (),
             (Check("The block is symmetric", "exact evaluation", True, 0.1),),
         ),

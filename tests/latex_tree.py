@@ -94,6 +94,7 @@ class Accented:
 Node = Symbol | Word | Row | Scripts | Fraction | Root | Fenced | Delimiter | Grid | Accented
 
 _SIGNS = {
+    r"\prime": "PRIME",
     "-": "MINUS SIGN", "*": "ASTERISK OPERATOR", "'": "PRIME", r"\times": "MULTIPLICATION SIGN",
     r"\cdot": "DOT OPERATOR", r"\leq": "LESS-THAN OR EQUAL TO",
     r"\geq": "GREATER-THAN OR EQUAL TO", r"\neq": "NOT EQUAL TO", r"\in": "ELEMENT OF",

@@ -235,7 +235,7 @@ def test_a_wrong_solution_of_the_lyapunov_equation_stops_the_derivation(
         list(fluctuation_blocks(Examples()))
 
 
-X = sp.Symbol("x")
+X, Y = sp.symbols("x y")
 ZERO = vanishes("Zero is zero.", sp.Integer(0))
 
 
@@ -290,6 +290,52 @@ def test_a_step_is_told_by_its_function() -> None:
         stem = equation.label.replace("-", "_").removesuffix("_1").removesuffix("_b")
         assert lines[equation.source.line - 1].strip().startswith(f"{stem}=")
     assert _told_by_its_function("", more=True).equations[-1].expression.rhs == 2
+
+
+def chained(*, middle: sp.Expr = X**2 + X, rule: sp.Expr = X) -> Step:
+    """A chain of equalities
+
+    It ends with [eq:product].
+    """
+    return chapter.step(
+        product=chapter.chain(
+            Y, ("definition of {y}", X * (X + 1), {Y: rule * (X + 1)}), ("expanded", middle)
+        ),
+        symbols={"y": Y},
+    )
+
+
+def test_a_chain_is_an_equation_with_lines_between_its_ends() -> None:
+    (product,) = chained().equations
+    assert (product.expression.lhs, product.expression.rhs) == (Y, X**2 + X)
+    assert [(link.reason, link.expression) for link in product.links] == [
+        ("definition of {y}", X * (X + 1)),
+        ("expanded", X**2 + X),
+    ]
+    assert pickle.loads(pickle.dumps(product)) == product
+    assert product.source is not None
+    lines = Path(__file__).read_text("utf-8").splitlines()
+    assert lines[product.source.line - 1].strip().startswith("product=")
+    assert product._repr_latex_().count("=") == 2
+    (check,) = chained().checks
+    assert check.statement == "Each line of [eq:product] equals the next."
+
+
+@pytest.mark.parametrize(
+    ("wrong", "lines", "between"),
+    [
+        ({"middle": X**2}, "2 and 3", ["x*(x + 1)", "x**2", "expanded"]),
+        ({"rule": sp.Integer(2)}, "1 and 2", ["y", "x*(x + 1)", "definition of {y}"]),
+    ],
+)
+def test_a_chain_that_breaks_names_the_two_lines(
+    wrong: dict[str, sp.Expr], lines: str, between: list[str]
+) -> None:
+    with pytest.raises(CheckFailed) as failure:
+        chained(**wrong)
+    message = str(failure.value)
+    assert f'step "chained": the chain "product" breaks between its lines {lines}' in message
+    assert all(f'"{part}"' in message for part in between)
 
 
 def test_a_step_without_a_check_is_refused() -> None:

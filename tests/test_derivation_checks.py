@@ -22,7 +22,8 @@ from symdrift.theory.linear.curvature import hessian
 from symdrift.theory.linear.gradient_noise import gradient_noise
 from symdrift.theory.linear.network import LinearNetwork, generator
 from symdrift.theory.linear.points import AlignedMinimum
-from symdrift.theory.noise import noise, noise_blocks
+from symdrift.theory.noise import noise
+from symdrift.theory.noise_blocks import noise_blocks
 from symdrift.theory.symmetry import symmetry
 
 Section = Callable[[Examples], Iterable[Step]]

@@ -31,6 +31,8 @@ from symdrift.documents.numbers import Numbers, Table
 from symdrift.documents.pdf import CompileResult, compile_pdf
 from symdrift.documents.prose import DocumentError
 from symdrift.documents.rendering import render_latex
+from symdrift.documents.sheet import sheet_latex
+from symdrift.documents.slides import slides_latex
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.files import write_text
@@ -321,8 +323,11 @@ def test_the_page_escapes_prose_and_loads_nothing() -> None:
 
 def test_formulas_of_the_page_are_well_formed_mathml_and_tell_the_same_as_the_article() -> None:
     text = derivation_html(EXAMPLE)
-    formulas = re.findall(r"<math.*?</math>", text, re.DOTALL)
+    # The reasons in a chain hold formulas of their own.
+    inner = r"<math\b(?:(?!</?math\b).)*</math>"
+    formulas = re.findall(rf"<math\b(?:{inner}|(?!</?math\b).)*</math>", text, re.DOTALL)
     assert formulas
+    assert any(formula.count("<math") > 1 for formula in formulas)
     for formula in formulas:
         ElementTree.fromstring(formula)
     (short,) = (formula for formula in formulas if "<mn>16</mn>" in formula)
@@ -508,3 +513,23 @@ def test_a_report_whose_record_does_not_fit_is_refused_before_the_derivation(
     with pytest.raises(RequestError, match=r"^network with 40 .* 780 planes.*numbers\.json"):
         report.write_report(study, tmp_path / "out", simulated=False)
     assert not (tmp_path / "out").exists()
+
+
+def test_reasons_of_a_chain_stand_beside_its_lines_or_above_them() -> None:
+    """Escaped, with their references, and every line of the chain is there; the sheet has ends."""
+    source = derivation_latex(EXAMPLE)
+    beside = re.search(r"\\begin\{alignat\}\{2\}(.*?)\\end\{alignat\}", source, re.DOTALL)
+    assert beside is not None
+    assert r"\text{\small 50\% of $\gamma$ \& \eqref{eq:sum}}" in beside[1]
+    assert beside[1].count("& =") == 2
+    assert r"\label{eq:chain}" in beside[1]
+    above = source[source.index("A reason with") : source.index(r"\label{eq:long-chain}")]
+    assert above.count(r"\eqref{eq:short}") == 4
+    assert r"\text{\small see section~\ref{step:minimum}}" in above
+    assert r"\parbox[t]" in source
+    page = derivation_html(EXAMPLE)
+    reason = '50% of <math><mrow><mi>γ</mi></mrow></math> &amp; <a href="#eq-sum">'
+    assert f'<mtd class="reason"><mtext><span>{reason}' in page
+    slides, sheet = slides_latex(EXAMPLE), sheet_latex(EXAMPLE)
+    assert r"\text{\small expanded}" in slides
+    assert "expanded" not in sheet

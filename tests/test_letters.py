@@ -341,8 +341,11 @@ def test_every_letter_that_the_derivation_uses_is_reserved_or_belongs_to_a_role(
 
 # What stands in a document between prose, and which of it is no letter of mathematics.
 MATHEMATICS = re.compile(
-    r"\$([^$]+)\$|\\begin\{(?:equation|align\*?)\}(.*?)\\end\{(?:equation|align\*?)\}", re.DOTALL
+    r"\$([^$]+)\$|\\begin\{(?:equation|align\*?|alignat)\}(.*?)\\end\{(?:equation|align\*?|alignat)\}",
+    re.DOTALL,
 )
+INNER = r"\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"
+REASON = re.compile(rf"\\(?:text|parbox\[t\]\{{[^{{}}]*\}}){INNER}")
 WORDS = re.compile(r"\\(?:label|text|mathrm|mathsf|operatorname|begin|end|eqref)\{[^{}]*\}")
 LETTER = re.compile(r"\\math(?:cal|bb|bf)\{\w\}|\\tilde\{?\\Omega\}?|\\[A-Za-z]+|[A-Za-z]")
 GREEK = {latex for latex, glyph in GLYPHS.items() if glyph.kind is Kind.ORD} - {
@@ -350,6 +353,7 @@ GREEK = {latex for latex, glyph in GLYPHS.items() if glyph.kind is Kind.ORD} - {
     r"\infty",
     r"\top",
     r"\perp",
+    r"\prime",
 }
 
 
@@ -358,7 +362,7 @@ def test_no_letter_of_a_document_has_two_meanings(fragment: Path) -> None:
     study = read_study(fragment.parent.name)
     letters: set[str] = set()
     for match in MATHEMATICS.finditer(fragment.read_text("utf-8")):
-        found = set(LETTER.findall(WORDS.sub("", match[1] or match[2])))
+        found = set(LETTER.findall(WORDS.sub("", REASON.sub("", match[1] or match[2]))))
         letters |= {x for x in found if x in GREEK or not re.fullmatch(r"\\[A-Za-z]+", x)}
     letters = {r"\tilde\Omega" if "tilde" in letter else letter for letter in letters}
     own = {name.partition("_")[0] for name in study.symbols}

@@ -21,8 +21,9 @@ from symdrift.documents.numbers import Numbers, Table
 from symdrift.documents.pdf import compile_pdf
 from symdrift.files import write_text
 from symdrift.quoting import escape_latex
+from symdrift.typesetting.align import align, align_parts
 from symdrift.typesetting.formula import EMPTY, Formula
-from symdrift.typesetting.lines import Layout, align, align_parts
+from symdrift.typesetting.lines import Layout
 
 EXAMPLE = example_derivation()
 DENOMINATOR = sp.expand((L1 + L2 + L3 + GAMMA) ** 3)

@@ -95,6 +95,9 @@ def test_common_factors_go() -> None:
         ((X + Y) ** 5 - sp.expand((X + Y) ** 5), True),
         (1 / (X - Y) - 1 / (X + Y) - 2 * Y / (X**2 - Y**2), True),
         (sp.sqrt(X) * sp.sqrt(Y) - sp.sqrt(Y) * X / sp.sqrt(X), True),
+        (X / sp.sqrt(X + Y) + Y / sp.sqrt(X + Y) - sp.sqrt(X + Y), True),
+        (sp.sqrt(2) * sp.sqrt(X + 1) / 2 - sp.sqrt(X + 1) / sp.sqrt(2), True),
+        (X / sp.sqrt(X + Y) + Y / sp.sqrt(X + Y) - sp.sqrt(X - Y), False),
         # A difference that floating-point evaluation cannot see.
         ((X + sp.Integer(10) ** 40) / X - sp.Integer(10) ** 40 / X - 1, True),
         ((X + sp.Integer(10) ** 40 + 1) / X - sp.Integer(10) ** 40 / X - 1, False),

@@ -8,10 +8,10 @@ import sympy as sp
 
 
 def evaluate_matrix(
-    expression: sp.Basic, entries: Mapping[sp.MatrixSymbol, sp.ImmutableMatrix]
+    expression: sp.Basic, entries: Mapping[sp.Basic, sp.ImmutableMatrix]
 ) -> sp.ImmutableMatrix:
     """Sums, products, powers, transposes, traces and determinants of matrix symbols."""
-    if isinstance(expression, sp.MatrixSymbol):
+    if expression in entries or isinstance(expression, sp.MatrixSymbol):
         return entries[expression]
     if isinstance(expression, sp.Transpose):
         return evaluate_matrix(expression.arg, entries).T

@@ -50,6 +50,7 @@ class RationalField:
             },
             key=sp.default_sort_key,
         )
+        self.has_roots_of_sums = any(part.is_Pow for part in adjoined)
         rooted = {base for base in roots if base.is_Symbol}
         generators = [*symbols, *adjoined]
         self._context = flint.fmpz_mpoly_ctx.get(
@@ -273,7 +274,8 @@ def replaced(expression: sp.Expr, rules: Mapping[sp.Expr, sp.Expr]) -> sp.Expr:
 def is_zero(expression: sp.Expr) -> bool:
     """Decide exactly whether a rational expression is identically zero.
 
-    Cosine and sine of the same angle are related by the tangent of half of it.
+    Cosine and sine of the same angle are related by the tangent of half of it, and the square of
+    the root of a sum is that sum.
     """
     expression = sp.sympify(expression, strict=True)
     halved: dict[sp.Expr, sp.Expr] = {}
@@ -283,7 +285,13 @@ def is_zero(expression: sp.Expr) -> bool:
         halved[sp.cos(angle)] = (1 - tangent**2) / (1 + tangent**2)
         halved[sp.sin(angle)] = 2 * tangent / (1 + tangent**2)
     rational = replaced(expression, halved) if halved else expression
-    return bool(RationalField([rational]).fraction(rational)[0] == 0)
+    field = RationalField([rational])
+    numerator, _ = field.fraction(rational)
+    if numerator == 0 or not field.has_roots_of_sums:
+        return bool(numerator == 0)
+    # SymPy squares the roots in a product by itself.
+    squared = field.expand(numerator)
+    return bool(RationalField([squared]).fraction(squared)[0] == 0)
 
 
 def cancel(expression: sp.Expr) -> sp.Expr:

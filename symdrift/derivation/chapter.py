@@ -11,15 +11,21 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from string import Formatter
-from types import CodeType
+from types import CodeType, MappingProxyType
+from typing import Any, TypeAlias
 
 import sympy as sp
+from sympy.matrices import MatrixBase
 
 from symdrift.algebra.forms import Simplified
 from symdrift.algebra.rational import is_zero
-from symdrift.derivation.steps import Check, Equation, Shown, Source, Step, relation
+from symdrift.derivation.steps import Check, Equation, Link, Shown, Source, Step, relation
 from symdrift.derivation.vocabulary import COMMON
 from symdrift.errors import CheckFailed
+
+EXPANDED = "numerator expanded to zero"
+
+NOTHING: Mapping[sp.Basic, sp.Basic] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -36,16 +42,12 @@ def vanishes(statement: str, *expressions: sp.Expr | sp.MatrixBase) -> Test:
 
     Each is brought over one denominator and its numerator expanded, in exact arithmetic.
     """
+    return Test(statement, EXPANDED, lambda: all(_vanishes(part) for part in expressions))
 
-    def decide() -> bool:
-        entries = [
-            entry
-            for expression in expressions
-            for entry in (expression if isinstance(expression, sp.MatrixBase) else [expression])
-        ]
-        return all(is_zero(entry) for entry in entries)
 
-    return Test(statement, "numerator expanded to zero", decide)
+def _vanishes(expression: sp.Expr | sp.MatrixBase) -> bool:
+    entries = expression if isinstance(expression, MatrixBase) else [expression]
+    return all(is_zero(entry) for entry in entries)
 
 
 def holds(statement: str, method: str, decide: Callable[[], bool]) -> Test:
@@ -61,15 +63,96 @@ class Given:
     condition: sp.Basic
 
 
+@dataclass(frozen=True)
+class Chain:
+    """Equalities to be checked one by one, with the reason for each.
+
+    Attributes
+    ----------
+    start : sympy.Basic
+        What it begins with.
+    links : tuple of Link
+        What that equals, line by line.
+    given : tuple of Mapping
+        What is put in the place of what, by the reason of each link, before the two lines that it
+        joins are compared.
+    value : callable
+        Expression or matrix that a line stands for, where the line itself is formal.
+    method : str
+        How two lines are compared.
+    """
+
+    start: sp.Basic
+    links: tuple[Link, ...]
+    given: tuple[Mapping[Any, Any], ...]
+    value: Callable[[Any], Any]
+    method: str
+
+    def broken(self) -> str:
+        """The first two lines that differ and the reason that should join them, or nothing."""
+        lines = (self.start, *(link.expression for link in self.links))
+        values = [self.value(line) for line in lines]
+        for place, (link, given) in enumerate(zip(self.links, self.given, strict=True)):
+            left, right = values[place : place + 2]
+            if not _vanishes(left.xreplace(given) - right.xreplace(given)):
+                above, below = (shortened(str(line)) for line in lines[place : place + 2])
+                return (
+                    f'between its lines {place + 1} and {place + 2}: "{above}" is not "{below}" by '
+                    f'"{link.reason}"'
+                )
+        return ""
+
+
+_LONGEST_LINE = 160
+
+
+def shortened(text: str) -> str:
+    """A text for a message, its middle left out where it is long."""
+    half = _LONGEST_LINE // 2
+    return text if len(text) <= _LONGEST_LINE else f"{text[:half]} ... {text[-half:]}"
+
+
+def chain(
+    start: sp.Basic,
+    *links: tuple[str, sp.Basic] | tuple[str, sp.Basic, Mapping[Any, Any]],
+    value: Callable[[Any], Any] = lambda line: line,
+    method: str = EXPANDED,
+) -> Chain:
+    """A chain of equalities with a reason at each sign, displayed as one equation.
+
+    Parameters
+    ----------
+    start : sympy.Basic
+    *links : tuple
+        Reason, in the mark-up of prose, and the next line; perhaps with what the reason allows
+        to be put in the place of what.
+    value : callable, optional
+        Expression or matrix that a line stands for; the line itself, unless told otherwise.
+    method : str, optional
+        How that compares two lines.
+    """
+    return Chain(
+        sp.sympify(start),
+        tuple(Link(reason, sp.sympify(line)) for reason, line, *_ in links),
+        tuple(given[0] if given else NOTHING for _, _, *given in links),
+        value,
+        method,
+    )
+
+
+Stated: TypeAlias = Shown | Given | Chain
+"""What a step displays under one label."""
+
+
 def step(
     *,
-    checks: Iterable[Test],
+    checks: Iterable[Test] = (),
     symbols: Mapping[str, sp.Basic] | None = None,
     assumptions: Iterable[str] = (),
     simplified: Iterable[Simplified] = (),
     words: Mapping[str, str] | None = None,
     identifier: str | None = None,
-    **equations: Shown | Given | Mapping[object, Shown | Given] | None,
+    **equations: Stated | Mapping[object, Stated] | None,
 ) -> Step:
     """The step that the calling function describes, with its checks run.
 
@@ -90,13 +173,14 @@ def step(
     identifier : str, optional
         Where several functions describe one step, each for some studies.
     **equations
-        The displayed equations by label, with ``_`` for ``-``.  A mapping is a family of
-        equations whose labels end in its keys; None leaves the equation out.
+        The displayed equations and chains by label, with ``_`` for ``-``.  A mapping is a family
+        of equations whose labels end in its keys; None leaves the equation out.
 
     Raises
     ------
     CheckFailed
-        Naming the step and the statement that did not hold.
+        Naming the step and the statement that did not hold, or the chain and the two lines
+        between which it breaks.
     KeyError
         When the prose names a symbol that does not exist.
     """
@@ -117,11 +201,14 @@ def step(
         if not test.decide():
             raise CheckFailed(f'step "{name}" failed its check: {test.statement}')
         results.append(Check(test.statement, test.method, True, time.perf_counter() - start))
+    results += _linked(name, equations)
     if not results:
         raise CheckFailed(f'step "{name}" has no check')
     assumptions = tuple(assumptions)
     known = COMMON | dict(symbols or {})
-    texts = (prose, *assumptions, *(check.statement for check in results))
+    shown = tuple(_labelled(equations, code))
+    reasons = (link.reason for equation in shown for link in equation.links)
+    texts = (prose, *assumptions, *reasons, *(check.statement for check in results))
     named = {key: known[key] for text in texts for _, key, _, _ in Formatter().parse(text) if key}
     return Step(
         identifier=name,
@@ -129,7 +216,7 @@ def step(
         title=" ".join(title.split()),
         prose=prose,
         symbols=named,
-        equations=tuple(_labelled(equations, code)),
+        equations=shown,
         assumptions=assumptions,
         checks=tuple(results),
         simplifications=tuple(rule for form in simplified for rule in form.applied),
@@ -137,22 +224,52 @@ def step(
     )
 
 
-def _labelled(
-    equations: Mapping[str, Shown | Given | Mapping[object, Shown | Given] | None], code: CodeType
-) -> Iterator[Equation]:
-    """The equations of a step, each with the line on which its label stands."""
-    lines = _keyword_lines(code.co_filename, code.co_name)
+def _linked(
+    name: str, equations: Mapping[str, Stated | Mapping[object, Stated] | None]
+) -> Iterator[Check]:
+    """The checks of the chains of a step, those of one method together."""
+    chains = [
+        (label, stated) for _, label, stated in _members(equations) if isinstance(stated, Chain)
+    ]
+    for method in dict.fromkeys(stated.method for _, stated in chains):
+        start = time.perf_counter()
+        compared = {label: stated for label, stated in chains if stated.method == method}
+        for label, stated in compared.items():
+            if broken := stated.broken():
+                raise CheckFailed(f'step "{name}": the chain "{label}" breaks {broken}')
+        *others, last = (f"[eq:{label}]" for label in compared)
+        listed = f"{', '.join(others)} and {last}" if others else last
+        yield Check(
+            f"Each line of {listed} equals the next.", method, True, time.perf_counter() - start
+        )
+
+
+def _members(
+    equations: Mapping[str, Stated | Mapping[object, Stated] | None],
+) -> Iterator[tuple[str, str, Stated]]:
+    """Keyword, label and content of each equation, those of families one by one."""
     for keyword, value in equations.items():
         if value is None:
             continue
+        for key, member in (value if isinstance(value, Mapping) else {None: value}).items():
+            yield keyword, keyword.replace("_", "-") + ("" if key is None else f"-{key}"), member
+
+
+def _labelled(
+    equations: Mapping[str, Stated | Mapping[object, Stated] | None], code: CodeType
+) -> Iterator[Equation]:
+    """The equations of a step, each with the line on which its label stands."""
+    lines = _keyword_lines(code.co_filename, code.co_name)
+    for keyword, label, stated in _members(equations):
         source = Source(_within_package(code.co_filename), lines[keyword])
-        family = value if isinstance(value, Mapping) else {None: value}
-        for key, member in family.items():
-            label = keyword.replace("_", "-") + ("" if key is None else f"-{key}")
-            shown, condition = member, None
-            if isinstance(member, Given):
-                shown, condition = member.shown, member.condition
-            yield Equation(label, relation(shown), condition, source=source)
+        match stated:
+            case Chain(start=start, links=links):
+                ends = relation((start, links[-1].expression))
+                yield Equation(label, ends, source=source, links=links)
+            case Given(shown=shown, condition=condition):
+                yield Equation(label, relation(shown), condition, source=source)
+            case _:
+                yield Equation(label, relation(stated), source=source)
 
 
 @lru_cache

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import sympy as sp
 
 from symdrift.algebra.forms import AppliedRule
-from symdrift.typesetting.lines import Names, lay_out
+from symdrift.typesetting.lines import Names, lay_out, lay_out_chain
 from symdrift.typesetting.printer import TheoryPrinter
 
 NOTEBOOK_WIDTH = 50.0
@@ -55,8 +55,23 @@ def _taken_apart(expression: sp.Basic) -> Shown:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A line of a chain of equalities: what the line above it equals.
+
+    Attributes
+    ----------
+    reason : str
+        Why, in the mark-up of the prose of a step.
+    expression : sympy.Basic
+    """
+
+    reason: str
+    expression: sp.Basic
+
+
+@dataclass(frozen=True)
 class Equation:
-    """One displayed equation.
+    """One displayed equation, or a chain of them.
 
     Attributes
     ----------
@@ -70,6 +85,8 @@ class Equation:
         LaTeX of its symbols; filled in when the derivation is complete.
     source : Source or None
         The line on which it is stated.
+    links : tuple of Link
+        The lines of a chain, whose expression says that it begins with what it ends with.
     """
 
     label: str
@@ -77,6 +94,7 @@ class Equation:
     condition: sp.Basic | None = None
     symbol_names: Mapping[sp.Basic, str] = field(default_factory=dict, repr=False)
     source: Source | None = None
+    links: tuple[Link, ...] = ()
 
     def __post_init__(self) -> None:
         if self.expression in (sp.true, sp.false):
@@ -107,8 +125,14 @@ def _aligned(equations: Iterable[Equation]) -> str:
     rows = []
     for equation in equations:
         printer = TheoryPrinter(equation.symbol_names)
-        layout = lay_out(equation.expression, printer, NOTEBOOK_WIDTH, names, equation.condition)
-        rows += [row for part in (layout, *layout.all_definitions()) for row in part.rows]
+        if equation.links:
+            start, parts = equation.expression.args[0], [link.expression for link in equation.links]
+            layouts = lay_out_chain(start, parts, printer, NOTEBOOK_WIDTH, names)
+        else:
+            condition = equation.condition
+            layouts = [lay_out(equation.expression, printer, NOTEBOOK_WIDTH, names, condition)]
+        for layout in layouts:
+            rows += [row for part in (layout, *layout.all_definitions()) for row in part.rows]
     lines = r" \\[0.5ex] ".join(f"{left.latex} & {right.latex}" for left, right in rows)
     return rf"\begin{{aligned}} {lines} \end{{aligned}}"
 

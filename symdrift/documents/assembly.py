@@ -22,13 +22,17 @@ from symdrift.documents.prose import (
 from symdrift.errors import RequestError
 from symdrift.study.roles import ROLES
 from symdrift.typesetting.abridgement import abridged, is_too_long
-from symdrift.typesetting.formula import Formula
-from symdrift.typesetting.lines import Layout, Names, lay_out
+from symdrift.typesetting.formula import TEXT, Formula
+from symdrift.typesetting.lines import Layout, Names, lay_out, lay_out_chain
 from symdrift.typesetting.printer import TheoryPrinter
 from symdrift.typesetting.reading import NotMathematics, read
 
 EQUATION_WIDTH = 38.0
 """Room for an equation in every medium, in em."""
+
+_REASON_CHARACTER, _REASON_REFERENCE, _REASON_SIZE, _REASON_GAP = 0.46, 1.9, 0.92, 2.0
+"""Of the reasons in a chain: widths in em of text of a character and of a number, their size
+against that of the text, and the room between them and what they explain."""
 
 _SMALL_ROLES = ("weight_decay", "learning_rate")
 
@@ -58,6 +62,31 @@ class Medium(Protocol[Markup]):
 
         ``brief`` describes an equation that is too long to read.
         """
+
+    def chain(self, chain: ChainView[Markup], label: str, number: int) -> Markup:
+        """A numbered chain of equalities, each with its reason."""
+
+
+@dataclass(frozen=True)
+class LinkView(Generic[Markup]):
+    """A line of a chain and its reason, of about so many em of width, ready to print."""
+
+    layout: Layout
+    reason: Markup
+    width: float
+
+
+@dataclass(frozen=True)
+class ChainView(Generic[Markup]):
+    """A chain of equalities, ready to print.
+
+    Its reasons stand ``beside`` its lines where all have room there, otherwise above them, where
+    they have ``room`` in em.
+    """
+
+    links: tuple[LinkView[Markup], ...]
+    beside: bool
+    room: float
 
 
 @dataclass(frozen=True)
@@ -200,7 +229,7 @@ class _Assembler(Generic[Markup]):
             number=self._steps[step.identifier],
             title=step.title,
             paragraphs=self._prose(step.prose, step),
-            displays=tuple(self._display(equation) for equation in step.equations),
+            displays=tuple(self._display(equation, step) for equation in step.equations),
             assumptions=tuple(
                 paragraph for text in step.assumptions for paragraph in self._prose(text, step)
             ),
@@ -243,7 +272,37 @@ class _Assembler(Generic[Markup]):
             yield self._medium.text(", " if position < len(others) - 1 else " and ")
         yield self._math(last)
 
-    def _display(self, equation: Equation) -> Markup:
+    def _chain(self, equation: Equation, step: Step) -> Markup:
+        start, lines = equation.expression.args[0], [link.expression for link in equation.links]
+        layouts = lay_out_chain(start, lines, self._printer, self._width, self._names)
+        links = tuple(
+            LinkView(layout, *self._reason(link.reason, step))
+            for layout, link in zip(layouts, equation.links, strict=True)
+        )
+        left = layouts[0].rows[0][0].width
+        longest = max(right.width for layout in layouts for _, right in layout.rows)
+        reasons = max(link.width for link in links)
+        beside = left + longest + _REASON_GAP + reasons <= self._width
+        view = ChainView(links, beside, self._width - left)
+        return self._medium.chain(view, equation.label, self._equations[equation.label])
+
+    def _reason(self, text: str, step: Step) -> tuple[Markup, float]:
+        """A reason, and about how wide it is."""
+        (paragraph,) = read_prose(text, step.symbols, self._index.labels, self._index.steps)
+        width = 0.0
+        for fragment in paragraph:
+            match fragment:
+                case Text(text=text):
+                    width += _REASON_CHARACTER * len(text)
+                case Inline(expression=expression):
+                    width += self._printer.doprint(expression).box_in(TEXT).width
+                case EquationReference() | StepReference():
+                    width += _REASON_REFERENCE
+        return self._paragraph(paragraph), _REASON_SIZE * width
+
+    def _display(self, equation: Equation, step: Step) -> Markup:
+        if equation.links:
+            return self._chain(equation, step)
         layout = lay_out(
             equation.expression, self._printer, self._width, self._names, equation.condition
         )

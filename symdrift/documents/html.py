@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from types import MappingProxyType
 
@@ -11,14 +11,15 @@ from markupsafe import Markup, escape
 
 from symdrift import __version__
 from symdrift.derivation.steps import Derivation, Equation
-from symdrift.documents.assembly import assemble, cell
+from symdrift.documents.assembly import ChainView, assemble, cell
 from symdrift.documents.numbers import NO_NUMBERS, FigureFile, Numbers
 from symdrift.documents.pycode import python_source
 from symdrift.documents.rendering import render_html
 from symdrift.documents.svg import embedded
 from symdrift.typesetting import mathml
+from symdrift.typesetting.align import align
 from symdrift.typesetting.formula import Formula
-from symdrift.typesetting.lines import Layout, align
+from symdrift.typesetting.lines import Layout
 
 _PHONE_WIDTH = 18.0
 """Room for words in an equation on the screen of a phone, in em."""
@@ -63,9 +64,28 @@ class HtmlMedium:
 
         An equation that is too long to read is folded behind its description.
         """
-        parts = layout.all_definitions()
+        return self._display([layout], mathml.block(layout.rows), label, number, brief)
+
+    def chain(self, chain: ChainView[Markup], label: str, number: int) -> Markup:
+        """A numbered chain of equalities with its reasons."""
+        layouts = [link.layout for link in chain.links]
+        reasons = [(link.reason, link.layout.rows) for link in chain.links]
+        return self._display(
+            layouts, mathml.chain(reasons, beside=chain.beside), label, number, None
+        )
+
+    def _display(
+        self,
+        layouts: Sequence[Layout],
+        main: Markup,
+        label: str,
+        number: int,
+        brief: Layout | None,
+    ) -> Markup:
+        parts = [part for layout in layouts for part in layout.all_definitions()]
         rows = [row for part in parts for row in part.rows]
-        latex = align(layout.rows) + (f"\nwhere\n{align(rows)}" if rows else "")
+        latex = align([row for layout in layouts for row in layout.rows])
+        latex += f"\nwhere\n{align(rows)}" if rows else ""
         sources = [("LaTeX", latex)]
         equation = self._equations.get(label)
         if equation is not None:
@@ -74,11 +94,11 @@ class HtmlMedium:
             "equation.html.jinja",
             label=label,
             number=number,
-            main=mathml.block(layout.rows),
-            definitions=_definitions(layout),
+            main=main,
+            definitions=mathml.block(rows) if rows else None,
             brief=mathml.block(brief.rows) if brief else None,
             brief_definitions=_definitions(brief) if brief else None,
-            remarks=[piece.remark for piece in (layout, *parts) if piece.remark],
+            remarks=[piece.remark for piece in (*layouts, *parts) if piece.remark],
             sources=sources,
             place=equation.source if equation is not None else None,
         )

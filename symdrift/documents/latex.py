@@ -10,14 +10,15 @@ from types import MappingProxyType
 
 from symdrift import __version__
 from symdrift.derivation.steps import Derivation
-from symdrift.documents.assembly import EQUATION_WIDTH, assemble, cell
+from symdrift.documents.assembly import EQUATION_WIDTH, ChainView, LinkView, assemble, cell
 from symdrift.documents.bibliography import REFERENCES
 from symdrift.documents.numbers import NO_NUMBERS, Cell, Numbers, Table
 from symdrift.documents.rendering import render_latex
 from symdrift.errors import RequestError
 from symdrift.quoting import Latex, escape_latex, printed_length
+from symdrift.typesetting.align import align, align_chain, align_parts
 from symdrift.typesetting.formula import Formula, row
-from symdrift.typesetting.lines import Layout, align, align_parts
+from symdrift.typesetting.lines import Layout
 
 
 @dataclass(frozen=True)
@@ -189,13 +190,34 @@ class LatexMedium:
         """A numbered equation with the definitions of the parts named in it."""
         layout = brief or layout
         text = _numbered(layout.rows, f"{self._prefix}eq:{label}")
-        parts = layout.all_definitions()
-        if parts:
-            # No page ends between an equation and what completes it.
-            text = f"\\begingroup\\postdisplaypenalty=10000\n{text}\n\\endgroup\nwhere\n"
-            text += align_parts(parts)
-        remarks = (escape_latex(piece.remark) for piece in (layout, *parts) if piece.remark)
-        return Latex("\n".join([text, *remarks, *([_WHOLE] if brief else [])]))
+        return Latex("\n".join([_completed(text, [layout]), *([_WHOLE] if brief else [])]))
+
+    def chain(self, chain: ChainView[Latex], label: str, number: int) -> Latex:
+        """A numbered chain of equalities, each with its reason in small type."""
+        reasons = [self._reason(link, chain) for link in chain.links]
+        rows = [link.layout.rows for link in chain.links]
+        text = align_chain(
+            zip(reasons, rows, strict=True), f"{self._prefix}eq:{label}", beside=chain.beside
+        )
+        return Latex(_completed(text, [link.layout for link in chain.links]))
+
+    def _reason(self, link: LinkView[Latex], chain: ChainView[Latex]) -> str:
+        if chain.beside:
+            return rf"\qquad\text{{\small {link.reason}}}"
+        if link.width <= chain.room:
+            return rf"\text{{\small {link.reason}}}"
+        return rf"\parbox[t]{{{chain.room:.1f}em}}{{\raggedright\small {link.reason}\strut}}"
+
+
+def _completed(text: str, layouts: Sequence[Layout]) -> str:
+    """An equation with the definitions of the parts named in it."""
+    parts = [part for layout in layouts for part in layout.all_definitions()]
+    if parts:
+        # No page ends between an equation and what completes it.
+        text = f"\\begingroup\\postdisplaypenalty=10000\n{text}\n\\endgroup\nwhere\n"
+        text += align_parts(parts)
+    remarks = (escape_latex(piece.remark) for piece in (*layouts, *parts) if piece.remark)
+    return "\n".join([text, *remarks])
 
 
 def _numbered(rows: Sequence[tuple[Formula, Formula]], label: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from symdrift.documents.assembly import ChainView, LinkView
 from symdrift.documents.latex import LatexMedium
 from symdrift.quoting import Latex
 from symdrift.typesetting.formula import Formula, row
@@ -14,7 +16,7 @@ from symdrift.typesetting.lines import Layout
 LINE = 1.25
 """Height of a line of text, in em."""
 
-_ROW_GAP = 0.35
+_ROW_GAP, _REASON_GAP = 0.35, 0.6
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,12 @@ class MeasuredMedium:
         """Link to a step by its number."""
         return Piece(Latex(rf"\hyperlink{{step:{identifier}}}{{section~{number}}}"))
 
+    def chain(self, chain: ChainView[Piece], label: str, number: int) -> Piece:
+        """A chain of equalities with its reasons."""
+        links = tuple(LinkView(link.layout, link.reason.latex, link.width) for link in chain.links)
+        view = ChainView(links, chain.beside, chain.room)
+        return Piece(self._latex.chain(view, label, number), chain_height(chain))
+
     def join(self, pieces: Iterable[Piece]) -> Piece:
         """Pieces one after the other."""
         return Piece(Latex("".join(piece.latex for piece in pieces)))
@@ -70,6 +78,15 @@ def display_height(layout: Layout, gap: float) -> float:
     definitions = layout.all_definitions()
     heights = [_rows_height(part) for part in (layout, *definitions)]
     return sum(heights) + gap + (gap + LINE if definitions else 0.0)
+
+
+def chain_height(chain: ChainView[Piece]) -> float:
+    """Height of the lines of a chain, and of its reasons where they stand above these, in em."""
+    height = sum(display_height(link.layout, 0.0) for link in chain.links)
+    if not chain.beside:
+        lines = sum(math.ceil(link.width / chain.room) for link in chain.links)
+        height += LINE * lines + _REASON_GAP * len(chain.links)
+    return height
 
 
 def _rows_height(layout: Layout) -> float:

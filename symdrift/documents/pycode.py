@@ -88,6 +88,9 @@ class _PythonWriter:
                 return self._undefined(node)
             case sp.Rational():
                 return self._number(node)
+            case sp.core.numbers.Infinity():
+                self._imports.add("oo")
+                return "oo", _ATOM
             case sp.Float():
                 self._imports.add("Float")
                 return _constructor(node), _ATOM

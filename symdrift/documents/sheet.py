@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from symdrift.derivation.steps import Derivation, Notation
+from symdrift.derivation.steps import Derivation, Notation, Step
 from symdrift.documents.assembly import Assembly, SectionView, assemble
 from symdrift.documents.measured import LINE, MeasuredMedium, Piece, display_height
 from symdrift.documents.rendering import render_latex
 from symdrift.quoting import Latex
 from symdrift.study.roles import ROLES
+from symdrift.typesetting.align import align, align_parts
 from symdrift.typesetting.formula import Formula
-from symdrift.typesetting.lines import Layout, align, align_parts
+from symdrift.typesetting.lines import Layout
 
 EQUATION_WIDTH = 25.0
 """Room for an equation in a column of the sheet, in em of its text."""
@@ -63,6 +64,8 @@ class SheetSection:
 def sheet_latex(derivation: Derivation) -> str:
     """LaTeX source of one page with the formulas of a derivation and their numbers in it.
 
+    Of a chain of equalities it shows what it begins and ends with.
+
     Raises
     ------
     DocumentError
@@ -70,6 +73,7 @@ def sheet_latex(derivation: Derivation) -> str:
     RequestError
         When the notation holds something else than mathematics.
     """
+    derivation = _without_links(derivation)
     assembly = assemble(derivation, MeasuredMedium(_display), EQUATION_WIDTH)
     shown = _selection(derivation, assembly)
     told = _told(derivation, shown)
@@ -91,6 +95,13 @@ def sheet_latex(derivation: Derivation) -> str:
         ],
         sections=sections,
     )
+
+
+def _without_links(derivation: Derivation) -> Derivation:
+    def ends(step: Step) -> Step:
+        return replace(step, equations=tuple(replace(e, links=()) for e in step.equations))
+
+    return replace(derivation, steps=tuple(ends(step) for step in derivation.steps))
 
 
 def _display(layout: Layout, label: str, number: int, brief: Layout | None) -> Piece:

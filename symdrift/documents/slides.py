@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from symdrift.derivation.steps import Derivation
-from symdrift.documents.assembly import StepView, assemble
+from symdrift.documents.assembly import ChainView, StepView, assemble
 from symdrift.documents.latex import LatexMedium, reference_items
 from symdrift.documents.measured import LINE, MeasuredMedium, Piece, display_height
 from symdrift.documents.rendering import render_latex
@@ -47,7 +47,7 @@ def slides_latex(derivation: Derivation) -> str:
     RequestError
         When the notation holds something else than mathematics.
     """
-    assembly = assemble(derivation, MeasuredMedium(_display), EQUATION_WIDTH)
+    assembly = assemble(derivation, _SlideMedium(_display), EQUATION_WIDTH)
     return render_latex(
         "slides.tex.jinja",
         title=derivation.title,
@@ -63,12 +63,25 @@ def slides_latex(derivation: Derivation) -> str:
     )
 
 
+class _SlideMedium(MeasuredMedium):
+    def chain(self, chain: ChainView[Piece], label: str, number: int) -> Piece:
+        """A chain of equalities; one that is taller than a slide is only announced."""
+        piece = super().chain(chain, label, number)
+        if piece.height + _DISPLAY_GAP <= _HEIGHT - 2 * LINE:
+            return Piece(piece.latex, piece.height + _DISPLAY_GAP)
+        return _announced([link.layout for link in chain.links], label)
+
+
 def _display(layout: Layout, label: str, number: int, brief: Layout | None) -> Piece:
     """A numbered equation; one that is taller than a slide is only announced."""
     height = display_height(brief or layout, _DISPLAY_GAP) + (2 * LINE if brief else 0.0)
     if height <= _HEIGHT - 2 * LINE:
         return Piece(LatexMedium().display(layout, label, number, brief), height)
-    rows = sum(len(part.rows) for part in (layout, *layout.all_definitions()))
+    return _announced([layout], label)
+
+
+def _announced(layouts: Sequence[Layout], label: str) -> Piece:
+    rows = sum(len(part.rows) for top in layouts for part in (top, *top.all_definitions()))
     text = (
         rf"\refstepcounter{{equation}}\label{{eq:{label}}}"
         rf"Equation~\eqref{{eq:{label}}} takes {rows} lines; the article has it."

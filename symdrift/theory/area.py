@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import sympy as sp
 
+from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.wick import expectation
-from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.chapter import chain, holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import ETA, symbol
 from symdrift.derivation.vocabulary import (
@@ -38,19 +40,20 @@ from symdrift.derivation.vocabulary import (
     TURNED,
     WEIGHTS,
 )
+from symdrift.theory.correlations import ROTATION_COVARIANCE, correlations
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.maps import MapDrift
 from symdrift.theory.linear.minimum import TURN_ON_MAPS
 from symdrift.theory.linear.network import LinearNetwork, any_turn
 from symdrift.theory.linear.two_axes import SIGMA_12
 from symdrift.theory.linear.weight_space import WeightSpace
+from symdrift.theory.step_orders import one_step
+from symdrift.typesetting.printer import Mean
 
-ROTATION_COVARIANCE = symbol("rotation_covariance")
 MEAN_ROTATION = symbol("mean_rotation", real=True)
 WHITE_VARIANCE = sp.Symbol("V_white_sum", positive=True)
 
-WAITED = sp.MatrixSymbol("waited", *FLUCTUATION.shape)
-PULL = sp.MatrixSymbol("pull", *FLUCTUATION.shape)
+EXPECTED_CHANGE = sp.Symbol("expected_change", real=True)
 TURN_SO_FAR = sp.MatrixSymbol("turn_so_far", SIZE, SIZE)
 KEPT = sp.IndexedBase("turn_ab")
 STIFFNESS = sp.IndexedBase("stiffness")
@@ -59,8 +62,9 @@ A, B = sp.symbols("a b", integer=True, positive=True)
 LATEX = {
     WHITE_VARIANCE: r"V^{\mathrm{white}}",
     TURN_SO_FAR: r"\tilde Q_t",
-    WAITED: r"\int_0^\infty e^{-tH} (H \tilde\Omega)_{+} e^{-tH}\, dt",
-    PULL: r"(H \tilde\Omega)_{+}",
+    EXPECTED_CHANGE: (
+        r"\mathbb{E}_t[G \xi_t + n_{t+1}^{\mathsf{T}} K n_{t+1} - n_t^{\mathsf{T}} K n_t]"
+    ),
     KEPT.label: r"\tilde\Omega",
     STIFFNESS.label: "h",
 }
@@ -69,16 +73,18 @@ LATEX = {
 def area(examples: Examples) -> Iterator[Step]:
     """Rotation per step, what of it accumulates, and its statistics, for any task."""
     yield _area(examples.generic)
+    yield from one_step(examples)
     yield _corrector()
     yield _statistics()
+    yield from correlations(examples)
 
 
 def rotation(examples: Examples) -> Iterator[Step]:
-    """Steady rotation, the statistics on learned maps, and an independent sum."""
+    """Steady rotation, the statistics on learned maps, and what white noise would give."""
     yield _steady(examples)
     yield _reflection(examples)
     yield _on_maps(examples)
-    yield _summed_correlations(examples)
+    yield _white_noise(examples)
 
 
 def _area(network: LinearNetwork) -> Step:
@@ -137,11 +143,15 @@ def _corrector() -> Step:
     """What accumulates and what does not
 
     The rotation contains the pull of the Hessian and the kick of the noise, and the two are
-    correlated over time: a kick that enlarges the area now is pulled back later. A symmetric
-    matrix {K} that solves [eq:corrector] separates them. At leading order the area of one step
-    is the change of a bounded quantity, which never accumulates, plus a kick with the matrix
-    {Y} in the place of {Omega}, [eq:martingale]; kicks of different steps are uncorrelated. By
-    its definition {Y} solves the Sylvester equation [eq:sylvester].
+    correlated over time: a kick that enlarges the area now is pulled back later. Look for a
+    quantity that is bounded, so that its changes never accumulate, and whose expected change takes
+    the pull away. The pull is quadratic in the deviation, and so is {bounded} with a symmetric
+    matrix {K}. Averaged over the sample of a step, the rotation and the change of this quantity are
+    [eq:without-pull] together. What is left is a constant, the mean rotation, and a form one order
+    of {eta} smaller, if {K} solves [eq:corrector]; this is the Poisson equation of the fluctuation.
+    At leading order the area of one step is then the change of the bounded quantity plus a kick
+    with the matrix {Y} in the place of {Omega}, [eq:martingale]; kicks of different steps are
+    uncorrelated. By its definition {Y} solves the Sylvester equation [eq:sylvester].
     """
     h = sp.diag(*sp.symbols("h_1:4", positive=True))
     entries = sp.symbols("w_12 w_13 w_23")
@@ -169,7 +179,50 @@ def _corrector() -> Step:
         + 2 * (first * third + third * first - bracket)
         - 2 * second * first
     )
+    unknown = sp.ImmutableMatrix(3, 3, lambda a, b: sp.Symbol(f"k_{min(a, b)}{max(a, b)}"))
+    noise = sp.ImmutableMatrix(3, 3, lambda a, b: sp.Symbol(f"c_{min(a, b)}{max(a, b)}"))
+    matrices: dict[sp.Basic, Any] = {
+        HESSIAN: h,
+        TURN: turn,
+        CORRECTOR: unknown,
+        NOISE: noise,
+        NORMAL: n,
+        sp.Identity(SIZE): sp.eye(3),
+    }
+    moved = n + change
+    gained = -(change.T * turn * n)[0] + (moved.T * unknown * moved)[0] - (n.T * unknown * n)[0]
+    averaged = expectation(
+        sp.expand(gained), {(z[a], z[b]): noise[a, b] for a in range(3) for b in range(3)}
+    )
+    solution = {unknown[a, b]: corrector[a, b] for a in range(3) for b in range(a, 3)}
+    steady = sp.Trace(NORMAL.T * HESSIAN * CORRECTOR * HESSIAN * NORMAL) + sp.Trace(
+        CORRECTOR * NOISE
+    )
+    pulled_back = HESSIAN * CORRECTOR + CORRECTOR * HESSIAN
+    relaxed = sp.Identity(SIZE) - ETA * HESSIAN
+    skew = (HESSIAN * TURN - TURN * HESSIAN) / 2
     return step(
+        without_pull=chain(
+            EXPECTED_CHANGE,
+            (
+                "by [eq:rotation-step] and [eq:normal-step]; the noise of the step has no mean",
+                ETA * sp.Trace(NORMAL.T * HESSIAN * TURN * NORMAL)
+                + sp.Trace(NORMAL.T * (relaxed * CORRECTOR * relaxed - CORRECTOR) * NORMAL)
+                + ETA**2 * sp.Trace(CORRECTOR * NOISE),
+                {EXPECTED_CHANGE: averaged},
+            ),
+            (
+                "multiplied out",
+                ETA * sp.Trace(NORMAL.T * (HESSIAN * TURN - pulled_back) * NORMAL)
+                + ETA**2 * steady,
+            ),
+            (
+                "a quadratic form sees the symmetric part of its matrix",
+                ETA * sp.Trace(NORMAL.T * (skew - pulled_back) * NORMAL) + ETA**2 * steady,
+            ),
+            ("by [eq:corrector]", ETA**2 * steady, solution),
+            value=lambda line: evaluate_matrix(line, matrices),
+        ),
         corrector=(
             HESSIAN * CORRECTOR + CORRECTOR * HESSIAN,
             (HESSIAN * TURN - TURN * HESSIAN) / 2,
@@ -182,6 +235,7 @@ def _corrector() -> Step:
         ),
         coloured=(COLOURED, TURN - 2 * CORRECTOR),
         sylvester=(HESSIAN * COLOURED + COLOURED * HESSIAN, 2 * TURN * HESSIAN),
+        symbols={"bounded": sp.Trace(NORMAL.T * CORRECTOR * NORMAL)},
         checks=(
             holds(
                 "The Sylvester equation follows from [eq:corrector] and [eq:coloured].",
@@ -206,11 +260,12 @@ def _corrector() -> Step:
 def _statistics() -> Step:
     """Covariance and mean of the rotation
 
-    Noise and deviation of one step are independent. The covariance per step of the rotations
-    in two planes, and their mean per step, are therefore [eq:covariance] and [eq:mean]; primes
-    mark the second plane. With {Gamma} of order {eta} the covariance is of third order in the
-    learning rate and the mean of second. Half the covariance is the diffusion tensor. Both
-    formulas hold for any teacher and any inputs.
+    Noise and deviation of one step are independent. Over many steps the bounded quantity of
+    [eq:martingale] no longer counts, and kicks of different steps add their covariances. The
+    covariance per step of the rotations in two planes, and their mean per step, are therefore
+    [eq:covariance] and [eq:mean]; primes mark the second plane. With {Gamma} of order {eta} the
+    covariance is of third order in the learning rate and the mean of second. Half the covariance
+    is the diffusion tensor. Both formulas hold for any teacher and any inputs.
     """
     names = ("C", "F")
     cov = {
@@ -224,23 +279,45 @@ def _statistics() -> Step:
     moments = {(z[a], z[b]): cov["C"][a, b] for a in range(2) for b in range(2)} | {
         (n[a], n[b]): cov["F"][a, b] for a in range(2) for b in range(2)
     }
+    matrices = {
+        CENTRED_NOISE: sp.ImmutableMatrix(z),
+        NORMAL: sp.ImmutableMatrix(n),
+        COLOURED: first,
+        OTHER_COLOURED: second,
+        NOISE: cov["C"],
+        FLUCTUATION: cov["F"],
+    }
+
+    def averaged(line: sp.Basic) -> sp.Expr:
+        return expectation(sp.expand(evaluate_matrix(line, matrices)), moments)
+
     product = expectation(sp.expand((z.T * first * n)[0] * (z.T * second * n)[0]), moments)
     pulled = expectation(sp.expand((n.T * pull * n)[0]), moments)
-    variance = (
-        ETA**2
-        * sp.Trace(COLOURED.T * NOISE * OTHER_COLOURED * FLUCTUATION)
-        / (METRIC * OTHER_METRIC)
-    )
+    per_planes = ETA**2 / (METRIC * OTHER_METRIC)
+    kick = sp.Trace(CENTRED_NOISE.T * COLOURED * NORMAL)
+    other_kick = sp.Trace(CENTRED_NOISE.T * OTHER_COLOURED * NORMAL)
     mean = ETA * sp.Trace(HESSIAN * TURN * FLUCTUATION) / METRIC
     return step(
-        covariance=(ROTATION_COVARIANCE, variance),
+        covariance=chain(
+            ROTATION_COVARIANCE,
+            (
+                "the kicks in both planes, [eq:martingale]",
+                per_planes * Mean(kick * other_kick),
+                {ROTATION_COVARIANCE: per_planes * product},
+            ),
+            (
+                "averaged over the noise, which does not depend on the deviation",
+                per_planes
+                * Mean(sp.Trace(NORMAL.T * COLOURED.T * NOISE * OTHER_COLOURED * NORMAL)),
+            ),
+            (
+                "averaged over the deviation",
+                per_planes * sp.Trace(COLOURED.T * NOISE * OTHER_COLOURED * FLUCTUATION),
+            ),
+            value=lambda line: evaluate_matrix(line.replace(Mean, averaged), matrices),
+        ),
         mean=(MEAN_ROTATION, mean),
         checks=(
-            vanishes(
-                "The covariance of two kicks, by pairings of independent Gaussian noise and "
-                "deviation with arbitrary covariances, is the trace in [eq:covariance].",
-                product - (first.T * cov["C"] * second * cov["F"]).trace(),
-            ),
             vanishes(
                 "The mean of the pull is the trace in [eq:mean].",
                 pulled - (pull * cov["F"]).trace(),
@@ -439,23 +516,14 @@ def _on_maps(examples: Examples) -> Step:
     )
 
 
-def _summed_correlations(examples: Examples) -> Step:
-    """The same variance by summing correlations
+def _white_noise(examples: Examples) -> Step:
+    """The white-noise approximation
 
-    An independent road to the variance adds up the correlations of the rotation between all
-    pairs of steps: kick with kick, kick with later pull, and pull with later pull, with the
-    pull {pull}, the symmetric part of Hessian times rotation. At leading order the sum over
-    lags is an integral, which turns out to be the corrector, [eq:waited], and the result is
-    [eq:summed]. Taking noise and fluctuation for uncorrelated in time leaves the correlations of
-    kicks with kicks alone. This is the white-noise approximation, [eq:white], which is offered
-    for comparison only.
+    Taking noise and fluctuation for uncorrelated in time leaves the correlations of kicks with
+    kicks alone, the first term of [eq:summed]. This is the white-noise approximation, [eq:white],
+    which is offered for comparison only.
     """
     kicks = ETA**2 * sp.Trace(TURN.T * NOISE * TURN * FLUCTUATION)
-    formula = (
-        kicks
-        - 4 * ETA**2 * sp.Trace(TURN.T * NOISE * CORRECTOR * FLUCTUATION)
-        + 4 * ETA * sp.Trace(CORRECTOR * FLUCTUATION * PULL * FLUCTUATION)
-    ) / METRIC**2
 
     def agree(drift: MapDrift, space: WeightSpace) -> bool:
         turn = space.minimum.network.rotation(0, 1)
@@ -469,26 +537,9 @@ def _summed_correlations(examples: Examples) -> Step:
         )
         return bool(summed / space.minimum.metric((0, 1)) ** 2 == drift.covariance((0, 1), (0, 1)))
 
-    def integral() -> bool:
-        """``exp(-t h) n exp(-t h)`` integrated over time, entry by entry."""
-        first, second, pull = sp.symbols("h_1 h_2 n_12", positive=True)
-        time = sp.Symbol("t", positive=True)
-        found = sp.integrate(pull * sp.exp(-time * (first + second)), (time, 0, sp.oo))
-        return bool(sp.cancel((first + second) * found - pull) == 0)
-
     return step(
-        pull=(PULL, (HESSIAN * TURN - TURN * HESSIAN) / 2),
-        waited=(CORRECTOR, WAITED),
-        summed=(ROTATION_COVARIANCE, formula),
         white=(WHITE_VARIANCE, kicks / METRIC**2),
-        symbols={"pull": PULL},
         checks=(
-            holds(
-                "In the eigenbasis of the Hessian the integral solves the equation of the "
-                "corrector [eq:corrector].",
-                "integration",
-                integral,
-            ),
             holds(
                 "For the two networks with rational entries the sum [eq:summed], in all weights, "
                 "is the same rational number as [eq:map-covariance], on learned maps.",

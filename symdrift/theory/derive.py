@@ -22,6 +22,7 @@ from symdrift.study.roles import ROLES
 from symdrift.theory import (
     area,
     block_invariants,
+    correlations,
     drift,
     fixed_points,
     fluctuation,
@@ -32,10 +33,13 @@ from symdrift.theory import (
     misaligned,
     next_order,
     noise,
+    noise_blocks,
     representation,
     results,
     small_numbers,
     special_cases,
+    step_orders,
+    stimulus_frequency,
     symmetry,
     synaptic_noise,
     task,
@@ -60,7 +64,7 @@ SHARED_AXES = (
     hessian.curvature,
     hessian_blocks.hessian_blocks,
     noise.noise,
-    noise.noise_blocks,
+    noise_blocks.noise_blocks,
     fluctuation.fluctuation,
     fluctuation.fluctuation_blocks,
     area.area,
@@ -105,14 +109,18 @@ _FIXED: Mapping[sp.Basic, str] = {
         hessian,
         hessian_blocks,
         noise,
+        noise_blocks,
         fluctuation,
         area,
+        step_orders,
+        correlations,
         drift,
         representation,
         mean_square,
         imbalance,
         small_numbers,
         special_cases,
+        stimulus_frequency,
         results,
         block_invariants,
         misaligned,
@@ -300,8 +308,8 @@ def _notation_table(study: Study, used: Collection[sp.Basic]) -> Iterator[Notati
 
 def _further_notation(used: Collection[sp.Basic]) -> Iterator[Notation]:
     """Rows for the symbols without a role that a document uses."""
-    sections = (vocabulary, hessian_blocks, noise, representation, mean_square, imbalance,
-                small_numbers, next_order)  # fmt: skip
+    sections = (vocabulary, hessian_blocks, noise, step_orders, correlations, representation,
+                mean_square, imbalance, small_numbers, next_order)  # fmt: skip
     for item, meaning, size in (row for section in sections for row in section.MEANINGS):
         if (item.base if isinstance(item, sp.Indexed) else item) in used:
             yield Notation(str(item), item, meaning, size)
@@ -314,8 +322,9 @@ def _symbols_of(step: Step) -> set[sp.Basic]:
 
 
 def _printed(equation: Equation) -> Iterator[sp.Basic]:
-    """What stands on the line of an equation: itself and the condition behind it."""
+    """What stands on the lines of an equation: itself and the condition behind it."""
     yield equation.expression
+    yield from (link.expression for link in equation.links)
     if equation.condition is not None:
         yield equation.condition
 

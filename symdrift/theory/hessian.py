@@ -54,6 +54,11 @@ def curvature(examples: Examples) -> Iterator[Step]:
     yield _map_hessian(examples)
 
 
+def changed_map(first: sp.MatrixExpr, second: sp.MatrixExpr) -> sp.MatrixExpr:
+    """What changes of the two layers change in the learned map, at first order."""
+    return second * FIRST_LAYER + SECOND_LAYER * first
+
+
 def _second_variation(network: LinearNetwork) -> Step:
     """Second variation of the loss
 
@@ -61,7 +66,7 @@ def _second_variation(network: LinearNetwork) -> Step:
     [eq:second-variation]. The first term is the change of the learned map, the second the gain
     from changing both layers together, the third weight decay.
     """
-    change = STEP_SECOND * FIRST_LAYER + SECOND_LAYER * STEP_FIRST
+    change = changed_map(STEP_FIRST, STEP_SECOND)
     formula = (
         sp.Trace(change * INPUT_COVARIANCE * change.T)
         - 2 * sp.Trace(INPUT_COVARIANCE * RESIDUAL.T * STEP_SECOND * STEP_FIRST)

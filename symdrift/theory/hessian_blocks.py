@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import sympy as sp
 
+from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import cancel
-from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.chapter import chain, holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import GAMMA, symbol
-from symdrift.derivation.vocabulary import ANY_MAP, BLOCK_HESSIAN, OWN_HESSIAN, REACH
+from symdrift.derivation.vocabulary import (
+    ANY_MAP,
+    BLOCK_HESSIAN,
+    FIRST_LAYER,
+    INPUT_COVARIANCE,
+    OWN_HESSIAN,
+    REACH,
+    RESIDUAL,
+    SECOND_LAYER,
+    STEP_FIRST,
+    STEP_SECOND,
+)
 from symdrift.theory.examples import SHARED, Examples
-from symdrift.theory.linear.aligned import block_of
+from symdrift.theory.hessian import changed_map
+from symdrift.theory.linear.aligned import any_direction, block_of
 from symdrift.theory.linear.curvature import (
     connected_blocks,
     hessian,
@@ -32,6 +46,16 @@ COUPLING = sp.Symbol("kappa_l", positive=True)
 DETERMINANT = sp.Symbol("det_H_il", real=True)
 SILENT_LOWER, SILENT_UPPER = sp.symbols("h_minus h_plus", real=True)
 EXCHANGED = sp.Symbol("det_H_li", real=True)
+OTHER_FIRST, OTHER_SECOND, MAP_CHANGE, OTHER_CHANGE = (
+    sp.MatrixSymbol(name, *shaped.shape)
+    for name, shaped in (
+        ("dW_other", FIRST_LAYER),
+        ("dU_other", SECOND_LAYER),
+        ("dM", RESIDUAL),
+        ("dM_other", RESIDUAL),
+    )
+)
+FIRST_ENTRY, CROSS_ENTRY = sp.symbols("hessian_entry_first hessian_entry_cross", real=True)
 WOULD_BE = sp.Symbol("s_l_lost", positive=True)
 
 LATEX = {
@@ -49,6 +73,12 @@ LATEX = {
     SILENT_LOWER: "h_{-}",
     SILENT_UPPER: "h_{+}",
     WOULD_BE: r"\bar s_l",
+    OTHER_FIRST: r"\delta W^{\prime}",
+    OTHER_SECOND: r"\delta U^{\prime}",
+    MAP_CHANGE: r"\delta M",
+    OTHER_CHANGE: r"\delta M^{\prime}",
+    FIRST_ENTRY: "(H_{il})_{11}",
+    CROSS_ENTRY: "(H_{il})_{12}",
 }
 
 MEANINGS = ((COUPLING, "slope along an axis, which couples the entries of a block", "scalar"),)
@@ -58,6 +88,7 @@ def hessian_blocks(examples: Examples) -> Iterator[Step]:
     """Blocks, unit vectors and Hessian of shared axes, what noise leaves out, strictness."""
     yield _blocks(examples)
     yield _unit_vectors(examples)
+    yield _hessian_entries()
     yield _hessian_blocks(examples)
     yield _unreached()
     yield _strictness(examples)
@@ -183,6 +214,137 @@ def _displayed_vectors(first: sp.Matrix, second: sp.Matrix) -> list[sp.Expr]:
     expected_second[l * size + i] = s_l
     expected_second[second_layer + l * size + i] = s_i
     return [*(first - expected_first), *(second - expected_second)]
+
+
+def _hessian_entries() -> Step:
+    """A block of the Hessian, entry by entry
+
+    The entries of a block are the second variation [eq:second-variation] along its unit vectors.
+    Along {normal} the only entries of {step_U} and of {step_W} are those for output {i} and input
+    {l}, {of_U} and {of_W} by [eq:reached], and the layers themselves are diagonal, with the roots
+    of the singular values. The map therefore changes in the same entry, by {changed} together, and
+    {both} vanishes, since its two factors do not meet in an index. This gives the first entry
+    [eq:hessian-first]; the last one is the same with {i} and {l} exchanged. Between the two unit
+    vectors the second variation is replaced by its bilinear form, in which primes mark what belongs
+    to the second of them. Both maps change in different entries, so that only the slope is left,
+    and stationarity turns it into [eq:hessian-cross]. Along the unit vector of one axis,
+    {own_first} in both layers, all three terms contribute to [eq:hessian-axis].
+    """
+    minimum = AlignedMinimum((any_direction("i"), any_direction("l")), 2, 2, 2)
+    network, curved = minimum.network, hessian(minimum)
+    s_i, s_l = symbol("singular_value", "i"), symbol("singular_value", "l")
+    lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")
+    e_i, e_l = symbol("residual_map", "i"), symbol("residual_map", "l")
+    norm = sp.sqrt(s_i + s_l)
+    second_il, first_il = sp.sqrt(s_l) / norm, sp.sqrt(s_i) / norm
+    second_li, first_li = first_il, second_il
+    half = 1 / sp.sqrt(2)
+
+    def weights(entries: dict[tuple[str, int, int], sp.Expr]) -> sp.ImmutableMatrix:
+        """A change of all weights, first layer then second, from its entries that are not zero."""
+        layers = {name: sp.zeros(2, 2) for name in "WU"}
+        for (layer, row, column), entry in entries.items():
+            layers[layer][row, column] = entry
+        return sp.ImmutableMatrix([*layers["W"], *layers["U"]])
+
+    along = weights({("U", 0, 1): second_il, ("W", 0, 1): first_il})
+    across = weights({("U", 1, 0): second_li, ("W", 1, 0): first_li})
+    own = weights({("U", 0, 0): half, ("W", 0, 0): half})
+
+    def value(change: sp.ImmutableMatrix, other: sp.ImmutableMatrix) -> Callable[[sp.Basic], Any]:
+        """What a line is when the layers change by these."""
+        entries = {
+            FIRST_LAYER: minimum.first_layer,
+            SECOND_LAYER: minimum.second_layer,
+            INPUT_COVARIANCE: network.input_covariance,
+            RESIDUAL: minimum.residual_map,
+        }
+        for part, first, second, product in (
+            (change, STEP_FIRST, STEP_SECOND, MAP_CHANGE),
+            (other, OTHER_FIRST, OTHER_SECOND, OTHER_CHANGE),
+        ):
+            entries |= {first: part[:4, :].reshape(2, 2), second: part[4:, :].reshape(2, 2)}
+            entries[product] = evaluate_matrix(changed_map(first, second), entries)
+        return lambda line: evaluate_matrix(line, entries)
+
+    def found(change: sp.ImmutableMatrix, other: sp.ImmutableMatrix) -> sp.Expr:
+        return (change.T * curved * other)[0]
+
+    quadratic = (
+        sp.Trace(MAP_CHANGE * INPUT_COVARIANCE * MAP_CHANGE.T)
+        - 2 * sp.Trace(INPUT_COVARIANCE * RESIDUAL.T * STEP_SECOND * STEP_FIRST)
+        + GAMMA * (sp.Trace(STEP_FIRST * STEP_FIRST.T) + sp.Trace(STEP_SECOND * STEP_SECOND.T))
+    )
+    bilinear = (
+        sp.Trace(MAP_CHANGE * INPUT_COVARIANCE * OTHER_CHANGE.T)
+        - sp.Trace(
+            INPUT_COVARIANCE * RESIDUAL.T * (STEP_SECOND * OTHER_FIRST + OTHER_SECOND * STEP_FIRST)
+        )
+        + GAMMA * (sp.Trace(STEP_FIRST * OTHER_FIRST.T) + sp.Trace(STEP_SECOND * OTHER_SECOND.T))
+    )
+    coupled = lam_i * e_i * second_il * first_li + lam_l * e_l * second_li * first_il
+    return step(
+        hessian_first=chain(
+            FIRST_ENTRY,
+            (
+                "[eq:second-variation] along {normal}, where {step_M} is the change of the map",
+                quadratic,
+                {FIRST_ENTRY: found(along, along)},
+            ),
+            (
+                "the single entries of {step_M}, {step_W} and {step_U}; {both} vanishes",
+                lam_l * (first_il * sp.sqrt(s_i) + second_il * sp.sqrt(s_l)) ** 2
+                + GAMMA * (first_il**2 + second_il**2),
+            ),
+            (
+                "the roots of {s_i} and {s_l} square; the vector has unit length",
+                lam_l * (s_i + s_l) + GAMMA,
+            ),
+            value=value(along, along),
+        ),
+        hessian_cross=chain(
+            CROSS_ENTRY,
+            (
+                "the bilinear form of [eq:second-variation] between {normal} and {mirror}",
+                bilinear,
+                {CROSS_ENTRY: found(along, across)},
+            ),
+            ("first and last term join entries at different places", -coupled),
+            (
+                "stationarity: both slopes are {gamma} if {l} is learned, and {s_l} is 0 if not",
+                -lam_l * e_l * (s_i + s_l) / norm**2,
+                {e_i: lam_l * e_l / lam_i},
+            ),
+            value=value(along, across),
+        ),
+        hessian_axis=chain(
+            OWN_HESSIAN,
+            (
+                "[eq:second-variation] along the unit vector of the axis {i}",
+                quadratic,
+                {OWN_HESSIAN: found(own, own)},
+            ),
+            (
+                "the single entries; the map changes by {own_change}",
+                2 * lam_i * s_i - lam_i * e_i + GAMMA,
+            ),
+            ("stationarity of a learned axis", 2 * lam_i * s_i, {e_i: GAMMA / lam_i}),
+            value=value(own, own),
+        ),
+        symbols={
+            "normal": NORMAL_IL,
+            "mirror": NORMAL_LI,
+            "step_U": STEP_SECOND,
+            "step_W": STEP_FIRST,
+            "step_M": MAP_CHANGE,
+            "both": STEP_SECOND * STEP_FIRST,
+            "of_U": second_il,
+            "of_W": first_il,
+            "changed": norm,
+            "own_first": half,
+            "own_change": sp.sqrt(2 * s_i),
+        },
+    )
 
 
 def _hessian_blocks(examples: Examples) -> Step:

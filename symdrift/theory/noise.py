@@ -10,27 +10,25 @@ import sympy as sp
 from symdrift.algebra.wick import expectation
 from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Step
-from symdrift.derivation.symbols import BATCH, GAMMA, INPUTS, symbol
+from symdrift.derivation.symbols import BATCH, INPUTS
 from symdrift.derivation.vocabulary import (
     ANY_MAP,
-    BLOCK_NOISE,
     KURTOSIS,
     MAP_NOISE,
     MEAN_PRODUCT,
     NOISE,
     NOISE_COVARIANCE,
     NOISE_ENTRY,
-    OWN_NOISE,
     REACH,
     SHAKEN,
     SLOPE,
 )
 from symdrift.theory.examples import EXAMPLE_KURTOSIS, Examples, turned
-from symdrift.theory.linear.aligned import block_of
-from symdrift.theory.linear.curvature import connected_blocks, hessian
 from symdrift.theory.linear.gradient_noise import gradient_noise
 from symdrift.theory.linear.maps import ELLIPTICAL_ON_MAPS, GAUSSIAN_ON_MAPS, elliptical_noise
-from symdrift.theory.linear.points import ChosenMinimum, active_direction, inactive_direction
+from symdrift.theory.linear.points import (
+    ChosenMinimum,
+)
 
 BATCH_NOISE = sp.MatrixSymbol("C_batch", *NOISE.shape)
 MOMENT = sp.IndexedBase("fourth")
@@ -75,11 +73,6 @@ def other_inputs(examples: Examples) -> Iterator[Step]:
     yield _contraction()
     yield _elliptical(examples)
     yield _stimulus_noise()
-
-
-def noise_blocks(examples: Examples) -> Iterator[Step]:
-    """Noise of Gaussian inputs in the blocks of shared axes."""
-    yield _noise_blocks(examples)
 
 
 def _map_noise(examples: Examples) -> Step:
@@ -391,86 +384,3 @@ def _stimuli_agree() -> bool:
         product = sp.Matrix([*(minimum.residual_map * stimulus * stimulus.T)])
         on_maps += probability * product * product.T
     return bool((by_gradients - minimum.reach * on_maps * minimum.reach.T).is_zero_matrix)
-
-
-def _noise_blocks(examples: Examples) -> Step:
-    """Noise blocks
-
-    On shared axes, and with Gaussian inputs, the covariance of the gradient falls into the same
-    blocks as the Hessian, [step:blocks]. In the unit vectors [eq:reached] the operator
-    [eq:map-noise-gaussian], carried to the weights by [eq:noise-intertwined], is [eq:noise-pair]
-    for two axes and [eq:noise-own] for one, with residuals {E_i} and {E_l} and label-noise
-    variances {variance_i} and {variance_l}. Without label noise the block of two axes has rank
-    one; what an axis does not explain of its target is noise for the others.
-    """
-    representative = examples.representative
-    pair, own = representative.pair_block, representative.diagonal_block
-    lam_i, e_i = symbol("input_variance", "i"), symbol("residual_map", "i")
-    s_i, s_l = symbol("singular_value", "i"), symbol("singular_value", "l")
-    to_residual = {GAMMA: lam_i * e_i}
-    inner = pair.noise.xreplace(to_residual).applyfunc(
-        lambda entry: sp.expand(sp.cancel(entry / (s_i + s_l)))
-    )
-    displayed = sp.MatMul(s_i + s_l, inner, evaluate=False)
-    own_displayed = sp.factor(own.noise[0].xreplace(to_residual))
-
-    def explicit(other_active: bool) -> sp.ImmutableMatrix:
-        other = active_direction("3") if other_active else inactive_direction("3")
-        first = active_direction("1")
-        values: dict[sp.Basic, sp.Expr] = {}
-        for index, direction in (("i", first), ("l", other)):
-            values |= {
-                symbol("input_variance", index): direction.input_variance,
-                symbol("singular_value", index): direction.singular_value,
-                symbol("residual_map", index): direction.residual,
-                symbol("label_noise", index): symbol("label_noise", direction.index),
-            }
-        return displayed.doit().xreplace(values)
-
-    def joins_nothing(curved: sp.ImmutableMatrix, shaken: sp.ImmutableMatrix) -> bool:
-        return connected_blocks([curved, shaken]) == connected_blocks([curved])
-
-    spaces = (examples.all_active, examples.bottleneck, examples.silent_unit)
-    four = examples.four_axes
-    return step(
-        noise_pair=(BLOCK_NOISE["il"], displayed),
-        noise_own=(OWN_NOISE, own_displayed),
-        symbols={
-            "variance_i": symbol("label_noise", "i") ** 2,
-            "variance_l": symbol("label_noise", "l") ** 2,
-        },
-        checks=(
-            vanishes(
-                "With three learned axes, the block found in the full covariance of all weights "
-                "is the displayed one.",
-                explicit(True)
-                - block_of(examples.all_active, 0, 2).within(examples.all_active.noise),
-            ),
-            vanishes(
-                "With one axis left out, too.",
-                explicit(False)
-                - block_of(examples.bottleneck, 0, 2).within(examples.bottleneck.noise),
-            ),
-            vanishes(
-                "Projecting the full covariance on the unit vectors loses nothing: traces agree, "
-                "with three learned axes, with a bottleneck and with a silent hidden unit.",
-                *(
-                    space.noise.trace() - sum(block.noise.trace() for block in space.blocks)
-                    for space in spaces
-                ),
-            ),
-            holds(
-                "The connected components of Hessian and noise together are those of the Hessian: "
-                "three learned axes, a bottleneck, a silent hidden unit, and four learned axes.",
-                "connected components",
-                lambda: all(
-                    joins_nothing(*matrices)
-                    for matrices in (
-                        *((space.hessian, space.noise) for space in spaces),
-                        (hessian(four), gradient_noise(four)),
-                    )
-                ),
-            ),
-        ),
-        assumptions=("Inputs are Gaussian.",),
-    )

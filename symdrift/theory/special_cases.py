@@ -7,24 +7,38 @@ from dataclasses import replace
 
 import sympy as sp
 
+from symdrift.algebra.equations import solve_lyapunov
 from symdrift.algebra.forms import FACTOR, Simplified, partial_fractions, simplify_by, substitute
+from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import cancel, is_zero, leading_term, replaced
-from symdrift.derivation.chapter import Given, holds, step, vanishes
+from symdrift.derivation.chapter import Given, chain, holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
-from symdrift.derivation.vocabulary import HIDDEN, I_INDEX, J_INDEX, L_INDEX, RANK, TERM
+from symdrift.derivation.vocabulary import (
+    BLOCK_FLUCTUATION,
+    BLOCK_HESSIAN,
+    BLOCK_NOISE,
+    HIDDEN,
+    I_INDEX,
+    J_INDEX,
+    L_INDEX,
+    PLANE_METRIC,
+    RANK,
+    TERM,
+)
+from symdrift.theory.drift import OVERLAP
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import DriftTerm
 from symdrift.theory.linear.limits import (
-    FrequencyEffect,
     autoencoder_direction,
-    frequency_effect,
     isotropic_diffusion,
+    isotropic_direction,
     other_term,
     own_term,
 )
 from symdrift.theory.linear.normal_space import NormalBlock
 from symdrift.theory.linear.stochastic_area import couplings, rotation_variance
+from symdrift.theory.stimulus_frequency import frequent_stimulus
 
 DIFFUSION = symbol("diffusion_tensor")
 WIDER_VARIANCE, PLANE_VARIANCE = sp.symbols("V_wider V_plane", positive=True)
@@ -35,12 +49,6 @@ IRRELEVANT = sp.Symbol("n_irrelevant", positive=True, integer=True)
 EXPONENTS = {
     name: sp.Symbol(f"exponent_{name}", integer=True) for name in ("eta", "gamma", "B", "n")
 }
-FREQUENT_VARIANCE = symbol("input_variance", 1)
-FREQUENT_RATE = sp.Symbol("decay_rate_1", positive=True)
-RATE_SLOPE, DIFFERENCE_SLOPE, DIFFUSION_SLOPE = sp.symbols(
-    "slope_rate slope_difference slope_diffusion", real=True
-)
-CRITICAL_NOISE = sp.Symbol("sigma_critical", positive=True)
 
 LATEX = {
     WIDER_VARIANCE: r"V_{ij}^{(p + 1)}",
@@ -49,11 +57,6 @@ LATEX = {
     EXTRA_DIFFUSION: r"\delta D",
     IRRELEVANT_VARIANCE: r"\nu",
     IRRELEVANT: r"n_{\perp}",
-    FREQUENT_RATE: "k_1",
-    RATE_SLOPE: r"\frac{\partial k_1}{\partial \lambda_1}",
-    DIFFERENCE_SLOPE: r"\frac{\partial (k_1 - k_2)}{\partial \lambda_1}",
-    DIFFUSION_SLOPE: r"\frac{\partial D_h(x_1)}{\partial \lambda_1}",
-    CRITICAL_NOISE: r"\sigma_{\mathrm{c}}",
     EXPONENTS["eta"]: r"\frac{\partial \ln D}{\partial \ln \eta}",
     EXPONENTS["gamma"]: r"\frac{\partial \ln D|_{\sigma = 0}}{\partial \ln \gamma}",
     EXPONENTS["B"]: r"\frac{\partial \ln D}{\partial \ln B}",
@@ -69,9 +72,7 @@ def special(examples: Examples) -> Iterator[Step]:
     yield _irrelevant(examples)
     yield _hidden_units(examples)
     yield _exponents(examples, isotropic)
-    effect = frequency_effect(examples.representative)
-    yield _frequency(examples, effect)
-    yield _frequency_label_noise(effect)
+    yield from frequent_stimulus(examples)
 
 
 def grouped_isotropic(found: sp.Expr) -> Simplified:
@@ -88,9 +89,17 @@ def grouped_isotropic(found: sp.Expr) -> Simplified:
 def _isotropic(examples: Examples, found: sp.Expr) -> Step:
     """Isotropic inputs
 
-    When all {n} axes have the same input variance {lambda}, gain {a} and label noise {sigma},
-    and all are active, the terms of equal indices and those of the {others} other axes add up
-    to [eq:isotropic] for every plane. Without label noise it is [eq:isotropic-quiet].
+    Let all {n} axes have the same input variance {lambda}, gain {a} and label noise {sigma}, and
+    let all be active. The blocks of all pairs of axes are then alike, and [eq:sylvester-left] and
+    [eq:sylvester-right] are solved by the rotation itself. The sum and the difference of the two
+    unit vectors of a pair are eigenvectors of both blocks, [eq:hessian-pair] and [eq:noise-pair]:
+    the sum has the stiffness {stiff_sum} and the noise {noise_sum}, the difference
+    {stiff_difference} and {noise_difference}. In an eigenvector the fluctuation is {eta} times
+    noise over twice the stiffness, by [eq:lyapunov], and both orders of the blocks in [eq:term]
+    give the same, which makes [eq:isotropic-other] of the term of any other axis. The unit vector
+    of one axis has stiffness and noise of the sum, and the rotation joins it to nothing else, which
+    makes [eq:isotropic-own] of the term of equal indices. Two of these and {others} of the others
+    add up to [eq:isotropic] for every plane. Without label noise it is [eq:isotropic-quiet].
     """
     s, noise, gain = symbol("singular_value"), symbol("label_noise"), symbol("gain")
     variance = symbol("input_variance")
@@ -103,15 +112,68 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
         for role in ("input_variance", "singular_value", "label_noise")
     }
     explicit = replaced(rotation_variance(examples.all_active, (0, 1)), equal)
+    axis = isotropic_direction()
+    other_sum, own_sum = (TERM[I_INDEX, J_INDEX, index] for index in (L_INDEX, I_INDEX))
+    terms = {
+        other_sum: other_term(examples.representative, axis, axis, axis),
+        own_sum: own_term(examples.representative, axis, axis),
+    }
+    with_gain = {gain: s + GAMMA / variance}
+    driving = 2 * GAMMA**2 + noise**2 * variance
+    stiff_sum, stiff_difference = 2 * variance * s, 2 * variance * gain
+    noise_sum, noise_difference = 2 * s * driving, 2 * s * noise**2 * variance
+    prefactor = ETA**2 / (2 * BATCH**2 * PLANE_METRIC**2)
     return step(
-        isotropic=(DIFFUSION, grouped),
-        isotropic_quiet=(QUIET_DIFFUSION, quiet),
-        symbols={"others": INPUTS - 2},
-        checks=(
-            vanishes(
-                "The grouped form equals the sum of the terms.",
-                grouped.xreplace({gain: s + GAMMA / variance}) - found,
+        isotropic_other=chain(
+            other_sum,
+            (
+                "noise times fluctuation in both eigenvectors; {overlap} is {quarter}",
+                ETA * s / 2 * (driving**2 / variance + s * noise**4 * variance / gain),
+                terms,
             ),
+            value=lambda line: line.xreplace(with_gain),
+        ),
+        isotropic_own=chain(
+            own_sum,
+            (
+                "noise times fluctuation in the sum alone, twice as much of it",
+                ETA * s * driving**2 / variance,
+                terms,
+            ),
+            value=lambda line: line.xreplace(with_gain),
+        ),
+        isotropic=chain(
+            DIFFUSION,
+            (
+                "half of [eq:total]",
+                prefactor * (2 * own_sum + (INPUTS - 2) * other_sum),
+                {DIFFUSION: found, PLANE_METRIC: 4 * s, **terms},
+            ),
+            (
+                "by [eq:isotropic-own], [eq:isotropic-other] and {metric}",
+                ETA**3
+                / (32 * BATCH**2 * s)
+                * (
+                    2 * driving**2 / variance
+                    + (INPUTS - 2) * (driving**2 / variance + s * noise**4 * variance / gain) / 2
+                ),
+                {PLANE_METRIC: 4 * s, **terms},
+            ),
+            ("collected by kinds of noise", grouped),
+            value=lambda line: line.xreplace(with_gain),
+        ),
+        isotropic_quiet=(QUIET_DIFFUSION, quiet),
+        symbols={
+            "others": INPUTS - 2,
+            "stiff_sum": stiff_sum,
+            "noise_sum": noise_sum,
+            "stiff_difference": stiff_difference,
+            "noise_difference": noise_difference,
+            "overlap": OVERLAP**2,
+            "quarter": sp.Rational(1, 4),
+            "metric": sp.Eq(PLANE_METRIC, 4 * s),
+        },
+        checks=(
             vanishes(
                 "At three axes it is half the rotation variance that an explicit network gives.",
                 2 * found.xreplace({INPUTS: sp.Integer(3), BATCH: sp.Integer(1)}) - explicit,
@@ -195,6 +257,11 @@ def _irrelevant(examples: Examples) -> Step:
     axes and, while they are weak, with the square of their variance, and it diverges where
     they begin to compete for a hidden unit. Inputs that no output asks for are milder: they
     add [eq:unseen], linear in their variance.
+
+    Without weight decay the blocks of a learned axis and of one that is left out are
+    [eq:irrelevant-blocks], the same for both axes of a plane. The overlap is one, the rotation
+    itself solves [eq:sylvester-left] and [eq:sylvester-right], and the error of the axis that is
+    left out, which shakes the second unit vector alone, gives [eq:irrelevant-term].
     """
     limits = examples.small_weight_decay
     lam = symbol("input_variance")
@@ -212,9 +279,40 @@ def _irrelevant(examples: Examples) -> Step:
         prefactor * limits.unseen[0] * GAMMA ** limits.unseen[1], equal, FACTOR
     )
     extra, unseen = extra_form.expression, unseen_form.expression
+    curved = sp.ImmutableMatrix(
+        [[IRRELEVANT_VARIANCE, -IRRELEVANT_VARIANCE], [-IRRELEVANT_VARIANCE, lam]]
+    )
+    shaken = sp.ImmutableMatrix(sp.diag(0, lam * IRRELEVANT_VARIANCE))
+    blocks = {
+        BLOCK_NOISE["il"]: shaken,
+        BLOCK_FLUCTUATION["il"]: sp.ImmutableMatrix(
+            solve_lyapunov(sp.Matrix(curved), ETA * sp.Matrix(shaken))
+        ),
+    }
+    left_out = TERM[I_INDEX, J_INDEX, L_INDEX]
     growth = leading_term(extra, IRRELEVANT_VARIANCE)
     unseen_growth = leading_term(unseen, IRRELEVANT_VARIANCE)
     return step(
+        irrelevant_blocks=[(BLOCK_HESSIAN["il"], curved), (BLOCK_NOISE["il"], shaken)],
+        irrelevant_term=chain(
+            left_out,
+            (
+                "by [eq:term], twice the same without weight decay",
+                2 * sp.Trace(BLOCK_NOISE["il"] * BLOCK_FLUCTUATION["il"]),
+                {left_out: term},
+            ),
+            (
+                "the noise has one entry",
+                2 * lam * IRRELEVANT_VARIANCE * BLOCK_FLUCTUATION["il"][1, 1],
+                {BLOCK_FLUCTUATION["il"][1, 1]: blocks[BLOCK_FLUCTUATION["il"]][1, 1]},
+            ),
+            (
+                "by [eq:lyapunov-solution] for these blocks",
+                ETA * lam**3 * IRRELEVANT_VARIANCE**2 / (lam**2 - IRRELEVANT_VARIANCE**2),
+                {BLOCK_FLUCTUATION["il"][1, 1]: blocks[BLOCK_FLUCTUATION["il"]][1, 1]},
+            ),
+            value=lambda line: evaluate_matrix(line, blocks),
+        ),
         irrelevant=Given((EXTRA_DIFFUSION, extra), sp.Lt(IRRELEVANT_VARIANCE, lam)),
         unseen=(EXTRA_DIFFUSION, unseen),
         symbols={"count": IRRELEVANT, "nu": IRRELEVANT_VARIANCE},
@@ -383,128 +481,3 @@ def _exponents(examples: Examples, isotropic: sp.Expr) -> Step:
             ),
         ),
     )
-
-
-def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
-    """A more frequent stimulus drifts more slowly
-
-    Let one of {n} equal inputs of an autoencoder appear more often, so that its variance {first}
-    exceeds the variance {lambda} of the others. At the isotropic point, and without label noise,
-    its decay rate {own_rate} changes by [eq:frequency-rate], and its lead over any other stimulus
-    by [eq:frequency-difference]. Both are negative: the frequent stimulus drifts more slowly, and
-    more slowly than the others when there are more than two. The diffusion of its representation,
-    which also grows with the learned weights, changes by [eq:frequency-diffusion]; it falls as long
-    as {bound}.
-    """
-    quiet = substitute("no label noise", {symbol("label_noise"): sp.Integer(0)})
-    forms = {
-        RATE_SLOPE: simplify_by(effect.decay_rate, quiet, FACTOR),
-        DIFFERENCE_SLOPE: simplify_by(effect.decay_rate_difference, quiet, FACTOR),
-        DIFFUSION_SLOPE: simplify_by(effect.representation_diffusion, quiet, FACTOR),
-    }
-    silent = {name: form.expression for name, form in forms.items()}
-    lam = symbol("input_variance")
-    return step(
-        frequency_rate=(RATE_SLOPE, silent[RATE_SLOPE]),
-        frequency_difference=(DIFFERENCE_SLOPE, silent[DIFFERENCE_SLOPE]),
-        frequency_diffusion=(DIFFUSION_SLOPE, silent[DIFFUSION_SLOPE]),
-        symbols={
-            "first": FREQUENT_VARIANCE,
-            "own_rate": FREQUENT_RATE,
-            "bound": sp.Lt(4 * GAMMA * (INPUTS + 2), lam * (INPUTS + 6)),
-        },
-        checks=(
-            holds(
-                "For three axes the slope of the decay rate agrees with exact differences of the "
-                "result for an explicit network, with label noise.",
-                "exact evaluation at rational points",
-                lambda: _slope_agrees(examples, effect.decay_rate),
-            ),
-            vanishes(
-                "The slope of the diffusion vanishes at the stated bound.",
-                silent[DIFFUSION_SLOPE].subs(GAMMA, lam * (INPUTS + 6) / (4 * (INPUTS + 2))),
-            ),
-        ),
-        assumptions=("All axes are active: the weight decay is smaller than every variance.",),
-        simplified=tuple(forms.values()),
-    )
-
-
-def _frequency_label_noise(effect: FrequencyEffect) -> Step:
-    """Label noise reverses the order
-
-    With label noise the lead of the frequent stimulus changes by [eq:frequency-noise]. The
-    terms in the fourth power of {sigma} have the opposite sign for small weight decay: a frequent
-    input multiplies the label noise more often. There the order turns at the critical
-    label-noise variance [eq:critical-noise]; above it the frequent stimulus drifts faster than
-    the others.
-    """
-    scaled = sp.Symbol("scaled_noise", positive=True)
-    numerator, _ = sp.fraction(
-        effect.decay_rate_difference.xreplace({symbol("label_noise"): GAMMA * sp.sqrt(scaled)})
-    )
-    leading, _ = leading_term(numerator / (INPUTS - 2), GAMMA)
-    (root,) = [r for r in sp.solve(leading, scaled) if r.is_positive is not False]
-    critical = GAMMA**2 * root
-    return step(
-        frequency_noise=(DIFFERENCE_SLOPE, effect.decay_rate_difference),
-        critical_noise=(CRITICAL_NOISE**2, critical),
-        checks=(
-            vanishes(
-                "At the critical variance the leading order of the slope vanishes.",
-                sp.expand(leading.subs(scaled, root)),
-            ),
-            holds(
-                "At a rational point the slope is negative well below the critical variance and "
-                "positive well above it.",
-                "exact evaluation at rational points",
-                lambda: _order_turns(effect.decay_rate_difference, critical),
-            ),
-        ),
-    )
-
-
-def _slope_agrees(examples: Examples, slope: sp.Expr) -> bool:
-    lam, gamma, noise = sp.Rational(3), sp.Rational(1, 3), sp.Rational(1, 5)
-    tiny = sp.Rational(1, 10**6)
-    planes = [rotation_variance(examples.all_active, plane) for plane in ((0, 1), (0, 2))]
-
-    def rate(first: sp.Expr) -> sp.Expr:
-        variances = {1: first, 2: lam, 3: lam}
-        values = {GAMMA: gamma, ETA: sp.Integer(1)}
-        for k, variance in variances.items():
-            values |= {
-                symbol("input_variance", k): variance,
-                symbol("singular_value", k): 1 - gamma / variance,
-                symbol("label_noise", k): noise,
-            }
-        return sum(replaced(plane, values) for plane in planes) / 2
-
-    difference = (rate(lam + tiny) - rate(lam - tiny)) / (2 * tiny)
-    expected = slope.xreplace(
-        {
-            INPUTS: sp.Integer(3),
-            symbol("input_variance"): lam,
-            GAMMA: gamma,
-            symbol("label_noise"): noise,
-            ETA: sp.Integer(1),
-            BATCH: sp.Integer(1),
-        }
-    )
-    return bool(abs(difference / expected - 1) < sp.Rational(1, 10**9))
-
-
-def _order_turns(slope: sp.Expr, critical: sp.Expr) -> bool:
-    point = {
-        INPUTS: sp.Integer(5),
-        symbol("input_variance"): sp.Integer(2),
-        GAMMA: sp.Rational(1, 100),
-        ETA: sp.Integer(1),
-        BATCH: sp.Integer(1),
-    }
-    noise = symbol("label_noise")
-    values = [
-        slope.subs(noise, sp.sqrt(factor_) * sp.sqrt(critical)).xreplace(point)
-        for factor_ in (sp.Rational(1, 2), sp.Integer(2))
-    ]
-    return bool(values[0].evalf() < 0 < values[1].evalf())

@@ -16,7 +16,7 @@ from symdrift.derivation.vocabulary import (
     SYNAPTIC_NOISE,
     TURN,
 )
-from symdrift.theory.area import ROTATION_COVARIANCE
+from symdrift.theory.correlations import ROTATION_COVARIANCE
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.points import AlignedMinimum
 

@@ -10,7 +10,7 @@ and defined below the equation.  The type size never changes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import sympy as sp
@@ -57,8 +57,6 @@ _NARROW = 22.0
 """Below this room (em) rows are indented by half as much."""
 _LARGEST_SMALL_ENTRY = 4.0
 """An entry of a matrix with a fraction is named when it is wider than this (em)."""
-_WHOLE_ROWS = 4
-"""Equations of up to so many rows are not divided between two pages."""
 _ALIKE = 0.6
 """Entries of a matrix that differ by less in width (em) are named together."""
 _WIDEST_MARGIN = 0.34
@@ -176,30 +174,37 @@ def lay_out(
     return writer.layout(EMPTY)
 
 
-def align(rows: Iterable[tuple[Formula, Formula]], label: str = "") -> str:
-    """An ``align`` whose last row carries the number when there is a label."""
-    return _aligned([tuple(rows)], label)
+def lay_out_chain(
+    start: sp.Basic,
+    lines: Sequence[sp.Basic],
+    printer: TheoryPrinter,
+    width: float,
+    names: Names,
+) -> list[Layout]:
+    """Break a chain of equalities, a layout for each line; the first has ``start`` before it.
 
-
-def align_parts(parts: Iterable[Layout]) -> str:
-    """An ``align*`` with the rows of several equations, such as the definitions of parts."""
-    return _aligned([part.rows for part in parts], "")
-
-
-def _aligned(groups: Sequence[Sequence[tuple[Formula, Formula]]], label: str) -> str:
-    environment = "align" if label else "align*"
-    silent = r" \notag" if label else ""
-    lines = []
-    for rows in groups:
-        for position, (left, right) in enumerate(rows):
-            following = len(rows) - position - 1
-            # No page ends after the first row of an equation or before its last one.
-            together = following and (len(rows) <= _WHOLE_ROWS or position == 0 or following == 1)
-            line = f"{left.latex} & {right.latex}".strip()
-            lines.append(line + silent + (r" \\*" if together else r" \\"))
-    body = "\n".join(lines).removesuffix(r" \\").removesuffix(silent)
-    number = f" \\label{{{label}}}" if label else ""
-    return f"\\begin{{{environment}}}\n{body}{number}\n\\end{{{environment}}}"
+    Parameters
+    ----------
+    start : sympy.Basic
+    lines : Sequence[sympy.Basic]
+        What it equals, one after the other.
+    printer, width, names
+        As for `lay_out`.
+    """
+    left = printer.doprint(start)
+    stem = _entry_stem(left.latex)
+    wide = row(left, _EQUALS).width > _WIDEST_MARGIN * width
+    room = width if wide else width - left.width - 0.3
+    layouts = []
+    for position, line in enumerate(lines):
+        writer = _Writer(printer, room, names, stem)
+        if wide and position == 0:
+            writer.emit(start, EMPTY, 1)
+            writer.new_row(0)
+        writer.put(row(QUAD, _EQUALS) if wide else _EQUALS)
+        writer.emit(line, EMPTY, 2 if wide else 1)
+        layouts.append(writer.layout(EMPTY if wide or position else left))
+    return layouts
 
 
 def _entry_stem(left: str) -> str:

@@ -19,6 +19,8 @@ from symdrift.typesetting.formula import (
     Formula,
     brackets,
     cases,
+    delimiter,
+    delimiter_size,
     fence,
     fraction,
     function,
@@ -54,9 +56,16 @@ TIMES, DOT, SUM, ONE = letter(r"\times"), letter(r"\cdot"), letter(r"\sum"), num
 THIN, QUAD = space(r"\,"), space(r"\quad")
 AND, OR = word("text", "and"), word("text", "or")
 TRACE = function("tr")
+_LEFT_OUT = r"\mathcal{O}("
+"""How the name of what is smaller than an order begins."""
+_EXPECTATION = word("mathbb", "E")
 _E, _DELTA, _IDENTITY = letter("e"), letter(r"\delta"), letter("I")
 _TRANSPOSED = word("mathsf", "T")
 _IF, _OTHERWISE = word("text", "if "), word("text", "otherwise")
+
+
+class Mean(sp.Function):  # type: ignore[misc]  # SymPy ships no types
+    """Expectation over samples."""
 
 
 class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
@@ -128,10 +137,11 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
     # -- order ------------------------------------------------------------------
 
     def ordered_terms(self, expression: sp.Expr) -> list[sp.Expr]:
-        """Terms of a sum in the order in which they are printed."""
+        """Terms of a sum in the order in which they are printed, what is left out at the end."""
         matrices = isinstance(expression, sp.MatAdd)
         terms = list(expression.args if matrices else expression.as_ordered_terms(order="lex"))
         terms.sort(key=lambda term: tuple(_degree(term, s) for s in self._ascending))
+        terms.sort(key=lambda term: self._names.get(term, "").startswith(_LEFT_OUT))
         if self.split_sign(terms[0])[0]:
             first = next((k for k, term in enumerate(terms) if not self.split_sign(term)[0]), 0)
             terms.insert(0, terms.pop(first))
@@ -211,7 +221,7 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
             return (1, len(self._rank), str(base), factor.sort_key())
         if isinstance(base, sp.Add):
             return (3, 0, "", factor.sort_key())
-        if isinstance(base, sp.Sum | sp.Integral | sp.Product):
+        if isinstance(base, sp.Sum | sp.Integral | sp.Product | Mean):
             return (4, 0, "", factor.sort_key())
         return (2, 0, "", factor.sort_key())
 
@@ -347,6 +357,9 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
             body = _bracketed(body)
         elif base.is_Float:
             body = group(body)
+        if exponent.is_Rational and exponent.q != 1:
+            power = numeral(str(exponent.p)) + letter("/") + numeral(str(exponent.q))
+            return scripts(body, sup=power)
         return scripts(body, sup=self._print(exponent))
 
     def _print_MatMul(self, expr: Any) -> Formula:
@@ -392,6 +405,13 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
             name = scripts(_bracketed(name) if "^" in name.latex else name, sup=exp)
         arguments = joined(COMMA, map(self._print, expr.args))
         return name + group(fence("(", arguments + BLANK, ")"))
+
+    def _print_Mean(self, expr: Any, exp: Formula | None = None) -> Formula:
+        inside = self._print(expr.args[0])
+        size = 0 if inside.box.reach <= _FLAT_REACH else delimiter_size(inside.box.reach)
+        opening, closing = (delimiter(sign, size, side) for sign, side in ("[l", "]r"))
+        body = _EXPECTATION + group(opening + inside + closing)
+        return body if exp is None else scripts(body, sup=exp)
 
     def _print_Min(self, expr: sp.Min) -> Formula:
         arguments = joined(COMMA, map(self._print, expr.args))
@@ -530,8 +550,8 @@ def _group(symbol: sp.Basic, power: sp.Expr, terms: Sequence[sp.Expr]) -> sp.Exp
 
 def _factors(term: sp.Basic) -> Sequence[sp.Basic]:
     if isinstance(term, sp.MatMul):
-        return tuple(factor for factor in term.args if not isinstance(factor, sp.MatrixExpr))
-    return () if isinstance(term, sp.MatrixExpr) else sp.Mul.make_args(term)
+        return tuple(sp.Mul.make_args(term.as_coeff_matrices()[0]))
+    return () if isinstance(term, sp.MatrixExpr) else tuple(sp.Mul.make_args(term))
 
 
 def _degree(term: sp.Expr, symbol: sp.Basic) -> Any:

@@ -19,8 +19,9 @@ from symdrift.teaching.exercises.exercise import Answer, Exercise, Passage, is_p
 from symdrift.teaching.exercises.sheets import Sheet
 from symdrift.teaching.exercises.statements import LATEX, legend
 from symdrift.typesetting import mathml
+from symdrift.typesetting.align import align
 from symdrift.typesetting.formula import Formula, letter, row
-from symdrift.typesetting.lines import Layout, Names, align, lay_out
+from symdrift.typesetting.lines import Layout, Names, lay_out
 from symdrift.typesetting.printer import TheoryPrinter, decimal
 
 WIDTH = 36.0

@@ -1,0 +1,144 @@
+"""Chains of equalities in the theory: each line is wrong once, and is found."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from symdrift.algebra.matrices import evaluate_matrix
+from symdrift.derivation.chapter import Chain
+from symdrift.derivation.steps import Step
+from symdrift.derivation.symbols import ETA
+from symdrift.derivation.vocabulary import CENTRED_NOISE, METRIC, MINIMUM_POINT, TURN
+from symdrift.theory import area, correlations, hessian_blocks, noise_blocks, step_orders
+from symdrift.theory.examples import Examples
+from symdrift.theory.linear.limits import isotropic_diffusion
+from symdrift.theory.mean_square import SAMPLE_HESSIAN
+from symdrift.theory.special_cases import _irrelevant, _isotropic
+
+EXAMPLES = Examples()
+
+
+def alike() -> Step:
+    return _isotropic(EXAMPLES, isotropic_diffusion(EXAMPLES.representative))
+
+
+STEPS: dict[str, Callable[[], Iterable[Step]]] = {
+    "hessian": lambda: [hessian_blocks._hessian_entries()],
+    "noise": lambda: [noise_blocks._noise_entries()],
+    "one step": lambda: step_orders.one_step(EXAMPLES),
+    "corrector": lambda: [area._corrector(), area._statistics()],
+    "correlations": lambda: correlations.correlations(EXAMPLES),
+    "equal axes": lambda: [alike()],
+    "bottleneck": lambda: [_irrelevant(EXAMPLES)],
+}
+CHAINS = {
+    "hessian": ["hessian-first", "hessian-cross", "hessian-axis"],
+    "noise": ["noise-push", "noise-first", "noise-cross", "noise-axis"],
+    "one step": ["gauge-slope", "tangent-step", "rotation-orders", "normal-orders"],
+    "corrector": ["without-pull", "covariance"],
+    "correlations": ["kick-and-pull", "pull-and-pull", "lags", "summed"],
+    "equal axes": ["isotropic-other", "isotropic-own", "isotropic"],
+    "bottleneck": ["irrelevant-term"],
+}
+
+
+@pytest.mark.parametrize("place", STEPS)
+def test_a_wrong_line_is_found_between_the_lines_that_it_parts(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice what it should be: the chain breaks before the line, wherever it stands."""
+    chains: list[Chain] = []
+    whole = Chain.broken
+
+    def noted(chain: Chain) -> str:
+        chains.append(chain)
+        return whole(chain)
+
+    monkeypatch.setattr(Chain, "broken", noted)
+    steps = list(STEPS[place]())
+    monkeypatch.setattr(Chain, "broken", whole)
+    assert pickle.loads(pickle.dumps(steps)) == steps
+    labels = [equation.label for step in steps for equation in step.equations if equation.links]
+    assert labels == CHAINS[place]
+    assert len(chains) == len(labels)
+    for chain in chains:
+        lines = replace(chain, value=cache(chain.value))
+        assert not lines.broken()
+        for position, link in enumerate(chain.links):
+            wrong = list(chain.links)
+            wrong[position] = replace(link, expression=2 * link.expression)
+            found = replace(lines, links=tuple(wrong)).broken()
+            assert found.startswith(f"between its lines {position + 1} and {position + 2}: ")
+            assert f'by "{link.reason}"' in found
+
+
+def test_the_angle_of_a_step_is_that_of_the_nearest_copy() -> None:
+    """A step of a network, turned back by the orthogonal polar factor, in floating point."""
+    rng = np.random.default_rng(3)
+    values, variances, decay = np.array([2.25, 1.0]), np.array([2.0, 0.5]), 0.1
+    roots = np.diag(np.sqrt(values))
+    teacher = np.diag(values + decay / variances)
+    omega = np.array([[0.0, 1.0], [-1.0, 0.0]])
+    turn = np.block(
+        [
+            [np.kron(omega, np.eye(2)), np.zeros((4, 4))],
+            [np.zeros((4, 4)), np.kron(np.eye(2), omega)],
+        ]
+    )
+    point = np.concatenate([roots.ravel(), roots.ravel()])
+    tangent = turn @ point
+    deviation = rng.standard_normal(8)
+    deviation -= tangent * (tangent @ deviation) / (tangent @ tangent)
+    x, noise = rng.standard_normal(2), rng.standard_normal(2)
+
+    def gradient(weights: np.ndarray) -> np.ndarray:
+        first, second = weights[:4].reshape(2, 2), weights[4:].reshape(2, 2)
+        error = teacher @ x + noise - second @ first @ x
+        return np.concatenate(
+            [
+                (decay * first - np.outer(second.T @ error, x)).ravel(),
+                (decay * second - np.outer(error, first @ x)).ravel(),
+            ]
+        )
+
+    rate = 1e-4
+    root = np.sqrt(rate)
+    weights = point + root * deviation
+    stepped = weights - rate * gradient(weights)
+    first, second = stepped[:4].reshape(2, 2), stepped[4:].reshape(2, 2)
+    left, _, right = np.linalg.svd(first @ roots + second.T @ roots)
+    frame = left @ right
+    measured = np.arctan2(frame[0, 1], frame[0, 0])
+    (derived,) = (
+        equation.expression.rhs
+        for step in step_orders.one_step(EXAMPLES)
+        for equation in step.equations
+        if equation.label == "rotation-orders"
+    )
+    small = 1e-5
+    bent = np.array(
+        [(gradient(point + small * e) - gradient(point - small * e)) / (2 * small)
+         for e in np.eye(8)]
+    )  # fmt: skip
+    entries: dict[sp.Basic, Any] = {
+        TURN: turn,
+        MINIMUM_POINT: point[:, None],
+        step_orders.SCALED: deviation[:, None],
+        CENTRED_NOISE: gradient(point)[:, None],
+        SAMPLE_HESSIAN: bent,
+    }
+    explicit = {name: sp.ImmutableMatrix(entry) for name, entry in entries.items()}
+    numbers = {ETA: rate, METRIC: tangent @ tangent, step_orders.REST: 0}
+    predicted = float(evaluate_matrix(derived, explicit).xreplace(numbers))
+    leading = rate * root * (gradient(point) @ turn @ deviation) / (tangent @ tangent)
+    # What is left is of relative order eta, and what the second order says is more than that.
+    assert measured == pytest.approx(predicted, rel=100 * rate)
+    assert abs(predicted / leading - 1) > 10 * abs(predicted / measured - 1)
