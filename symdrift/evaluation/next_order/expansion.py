@@ -28,6 +28,7 @@ from symdrift.evaluation.next_order.stationary import (
     linear_fourth,
     stationary_moments,
 )
+from symdrift.evaluation.next_order.two_times import TwoTimes
 from symdrift.rules.linear import TwoLayerLinear
 from symdrift.study.problem import Array, LearningProblem
 
@@ -55,12 +56,15 @@ class Expansion:
     excess_loss : (float, float)
         At ``eta`` and ``eta^2``, of the same.
     rotation : Rotation
+    two_times : TwoTimes
+        By gradient noise.
     """
 
     slice_: Slice
     stationary: Stationary
     excess_loss: tuple[float, float]
     rotation: Rotation
+    two_times: TwoTimes
 
 
 def expand(problem: LearningProblem, point: tuple[Array, Array]) -> Expansion:
@@ -99,6 +103,7 @@ def expand(problem: LearningProblem, point: tuple[Array, Array]) -> Expansion:
         stationary,
         (0.5 * float(curvatures @ np.diagonal(stationary.covariance)), float(following)),
         turning,
+        TwoTimes(slice_, means, stationary),
     )
 
 
