@@ -32,6 +32,9 @@ from symdrift.study.problem import Array
 CLOSE = 0.1
 """Difference of two exponents below which a divided difference is summed as a series."""
 
+APART = 1e-3
+"""Difference of two rates, over the largest, from which on their exponentials are taken alone."""
+
 GONE = 60.0
 """Times of the slowest relaxation after which nothing changes any more."""
 
@@ -60,8 +63,9 @@ class TwoTimes:
         lags : Array
             ``s = eta tau``, shape ``(T,)``.
         """
-        longest = GONE / self.slice_.curvatures.min()
-        return np.array([self._at(min(float(lag), longest)) for lag in lags])
+        shown = np.minimum(lags, GONE / self.slice_.curvatures.min())
+        different, places = np.unique(shown, return_inverse=True)
+        return np.array([self._at(float(lag)) for lag in different])[places]
 
     def _at(self, lag: float) -> Array:
         rates, pairs = self.slice_.curvatures, self._pairs
@@ -78,10 +82,7 @@ class TwoTimes:
             self.stationary.second - np.outer(self.stationary.mean, self.stationary.mean)
         )
         remembered += np.einsum("iab,abj->ij", bend * by_pairs, self._third, optimize=True)
-        twice = second_difference(
-            rates[:, np.newaxis, np.newaxis, np.newaxis], pairs[:, :, np.newaxis], rates, lag
-        )
-        driven = driven + np.einsum("iab,abc,iabc->ic", bend, self._bent, twice, optimize=True)
+        driven = driven + self._twice_driven(lag, alone, into)
         remembered += driven @ covariance
         moved = np.einsum("iru,ij,jrv->uv", self._axes, remembered, self._axes, optimize=True)
         # A deviation before and one after, and how much is turned between them.
@@ -113,6 +114,41 @@ class TwoTimes:
             optimize=True,
         )  # fmt: skip
         return symmetrised(moved, 0)
+
+    def _twice_driven(self, lag: float, alone: Array, into: Array) -> Array:
+        """What one deviation drives of another by way of a pair of them, shape ``(d, d)``."""
+        apart = self._driving
+        found = apart.kept * alone - apart.into * into
+        found -= apart.pairs @ np.exp(-self._pairs.ravel() * lag)
+        rates, pairs = self.slice_.curvatures, self._pairs.ravel()
+        i, pair, c = apart.close
+        values = apart.weights * second_difference(rates[i], pairs[pair], rates[c], lag)
+        np.add.at(found, (i, c), values)
+        return found
+
+    @cached_property
+    def _driving(self) -> _Driving:
+        """Weights of ``exp(-h_i), exp(-h_a - h_b), exp(-h_c)``, one driving the other.
+
+        Their divided difference is a sum of exponentials but where the middle one is close to
+        another.
+        """
+        rates, pairs = self.slice_.curvatures, self._pairs.ravel()
+        size = len(rates)
+        weights = (
+            self.means["bend"].reshape(size, -1)[:, :, np.newaxis]
+            * self._bent.reshape(-1, size)[np.newaxis]
+        )
+        left, right = rates[:, np.newaxis] - pairs, pairs[:, np.newaxis] - rates
+        least = APART * rates.max()
+        close = (np.abs(left) < least)[:, :, np.newaxis] | (np.abs(right) < least)
+        places = np.nonzero(close & (weights != 0))
+        own = weights[places]
+        weights[close] = 0.0
+        weights /= np.where(np.abs(left) < least, 1.0, left)[:, :, np.newaxis]
+        into = weights.sum(axis=1)
+        weights /= np.where(np.abs(right) < least, 1.0, right)
+        return _Driving(places, own, weights.sum(axis=1), into, weights.swapaxes(1, 2))
 
     @cached_property
     def _axes(self) -> Array:
@@ -200,6 +236,28 @@ class TwoTimes:
             + np.einsum("ajil,jl->ai", means["turn_response"], covariance)
             + np.einsum("aijl,jl->ai", means["second_force"], covariance)
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Driving:
+    """Of sums over pairs of coordinates, ``d^2`` of them.
+
+    Attributes
+    ----------
+    close : tuple of Array
+        Places ``i``, ``(a, b)`` and ``c`` of what is found one by one, with their `weights`.
+    weights : Array
+    kept, into : Array
+        Of ``exp(-h_c)`` and of the first difference of ``h_i`` and ``h_c``, shape ``(d, d)``.
+    pairs : Array
+        Of ``exp(-h_a - h_b)``, shape ``(d, d, d^2)``.
+    """
+
+    close: tuple[Array, ...]
+    weights: Array
+    kept: Array
+    into: Array
+    pairs: Array
 
 
 def first_difference(left: Array, right: Array, lag: float) -> Array:
