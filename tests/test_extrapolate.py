@@ -149,7 +149,7 @@ def test_the_white_noise_approximation_is_rejected_by_the_same_data() -> None:
 def test_a_coarse_validation_agrees_and_keeps_to_its_precision(coarse: Extrapolation) -> None:
     assert coarse.passed, coarse.rows
     assert coarse.precision is not None
-    assert 0.02 < coarse.precision < 0.055
+    assert 0.015 < coarse.precision < 0.055
     # Of representations, which here diffuse faster than they fluctuate.
     assert coarse.precision_read_off is not None
     assert coarse.precision_read_off < 0.055

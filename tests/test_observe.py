@@ -24,6 +24,7 @@ from symdrift.observables import (
     mean_squared_displacement,
     observe,
     with_next_order,
+    with_two_times,
 )
 from symdrift.observables.observation import CURVES, observation_rows, parse_times, series
 from symdrift.study import read_study
@@ -66,11 +67,9 @@ def test_json_has_every_observable_and_only_finite_numbers(
         *("similarity", "decoder", "tuning", "expected_error", "bands", "warnings", "time_scales"),
     ]
     problem = read_study("anisotropic_autoencoder").problem()
-    moved = mean_squared_displacement(
-        with_next_order(drift_process(problem), "exact")[0],
-        problem.stimuli[1],
-        np.geomspace(1, 1e9, 5),
-    )
+    lags = np.geomspace(1, 1e9, 5)
+    process = with_two_times(*with_next_order(drift_process(problem), "exact"), lags)
+    moved = mean_squared_displacement(process, problem.stimuli[1], lags)
     assert record["displacement"][1]["total"] == pytest.approx(moved.total.tolist(), rel=1e-12)
     parts = (record["displacement"][1][part] for part in ("fluctuation", "rotation", "diffusion"))
     assert np.sum(list(parts), axis=0) == pytest.approx(moved.total, rel=1e-12)

@@ -13,7 +13,12 @@ from symdrift.observables.displacement import (
     decorrelation_time,
     mean_squared_displacement,
 )
-from symdrift.observables.error_band import Band, ExpectedError, with_next_order
+from symdrift.observables.error_band import (
+    Band,
+    ExpectedError,
+    with_next_order,
+    with_two_times,
+)
 from symdrift.observables.layer import Fluctuation, LayerFluctuation, ModeFluctuation
 from symdrift.observables.observation import Observation, default_times, observe
 from symdrift.observables.process import DriftProcess, aligned_process, drift_process
@@ -64,4 +69,5 @@ __all__ = [
     "sample_rotations",
     "tuning_change",
     "with_next_order",
+    "with_two_times",
 ]

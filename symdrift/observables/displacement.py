@@ -59,7 +59,7 @@ class Displacement(_Curve):
     lags : Array
         ``tau`` in SGD steps, shape ``(T,)``; the other arrays have the same shape.
     fluctuation : Array
-        ``2 tr[P (1 - exp(-eta H tau)) Gamma P']``.
+        ``2 tr[P (1 - exp(-eta H tau)) Gamma P']``, and what the next order adds to it.
     rotation : Array
         ``2 w'(1 - exp(tau mu)) w``: steady rotation alone.
     diffusion : Array
@@ -78,7 +78,7 @@ class Autocorrelation(_Curve):
     lags : Array
         ``tau`` in SGD steps, shape ``(T,)``; the other arrays have the same shape.
     fluctuation : Array
-        ``tr[P exp(-eta H tau) Gamma P']``.
+        ``tr[P exp(-eta H tau) Gamma P']``, and what the next order adds to it.
     rotation : Array
         ``w' exp(tau mu) w``: what steady rotation alone would leave.
     diffusion : Array
@@ -103,7 +103,7 @@ class Autocorrelation(_Curve):
 def mean_squared_displacement(
     process: DriftProcess, stimulus: Stimulus, lags: Array
 ) -> Displacement:
-    """``E|h_{t+tau} - h_t|^2``, leading order in the learning rate at every lag.
+    """``E|h_{t+tau} - h_t|^2``, to the order of the process in the learning rate at every lag.
 
     Within a relaxation time the rotation is not yet Brownian; what moves the representation
     there is the fluctuation, larger by a factor of order ``1 / eta``.
@@ -115,18 +115,19 @@ def mean_squared_displacement(
     """
     times = checked_lags(lags)
     rates, weights = process.fluctuation.relaxation(stimulus.vector)
-    rotation, both = _rotation_losses(process, process.representation(stimulus), times)
+    rotation, both = rotation_losses(process, stimulus, times)
+    start, later = process.later.of(stimulus, times) if process.later else (0.0, 0.0)
     return Displacement(
         stimulus=stimulus.name,
         lags=times,
-        fluctuation=-2 * np.expm1(-np.outer(times, rates)) @ weights,
+        fluctuation=-2 * np.expm1(-np.outer(times, rates)) @ weights + 2 * (start - later),
         rotation=2 * rotation,
         diffusion=2 * (both - rotation),
     )
 
 
 def autocorrelation(process: DriftProcess, stimulus: Stimulus, lags: Array) -> Autocorrelation:
-    """``E[h_t . h_{t+tau}]``, leading order in the learning rate at every lag.
+    """``E[h_t . h_{t+tau}]``, to the order of the process in the learning rate at every lag.
 
     Raises
     ------
@@ -136,15 +137,16 @@ def autocorrelation(process: DriftProcess, stimulus: Stimulus, lags: Array) -> A
     times = checked_lags(lags)
     rates, weights = process.fluctuation.relaxation(stimulus.vector)
     representation = process.representation(stimulus)
-    rotation, both = _rotation_losses(process, representation, times)
+    rotation, both = rotation_losses(process, stimulus, times)
+    start, later = process.later.of(stimulus, times) if process.later else (0.0, 0.0)
     squared_norm = float(representation @ representation)
     return Autocorrelation(
         stimulus=stimulus.name,
         lags=times,
-        fluctuation=np.exp(-np.outer(times, rates)) @ weights,
+        fluctuation=np.exp(-np.outer(times, rates)) @ weights + later,
         rotation=squared_norm - rotation,
         diffusion=rotation - both,
-        variance=squared_norm + float(weights.sum()),
+        variance=squared_norm + float(weights.sum()) + start,
         decorrelation_time=decorrelation_time(process, stimulus),
     )
 
@@ -196,10 +198,11 @@ def slowest_rate(process: DriftProcess) -> float:
     return float(min(moving.min(initial=np.inf), process.rates.min()))
 
 
-def _rotation_losses(
-    process: DriftProcess, representation: Array, lags: Array
+def rotation_losses(
+    process: DriftProcess, stimulus: Stimulus, lags: Array
 ) -> tuple[Array, Array]:
     """``w'(1 - exp(tau mu)) w`` and ``w'(1 - exp(tau L)) w``, shape ``(T,)`` each."""
+    representation = process.representation(stimulus)
     steady = process.steady.change(representation, lags)
     both = process.rotation.change(representation, lags)
     # For a rotation R, |(R - 1) w|^2 = 2 w'(1 - R) w.

@@ -10,6 +10,7 @@ rates stretches the lag: the band of a curve is what it sweeps between ``(1 - e)
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,8 +28,9 @@ from symdrift.observables.displacement import (
     NEUTRAL,
     autocorrelation,
     mean_squared_displacement,
+    rotation_losses,
 )
-from symdrift.observables.process import DriftProcess
+from symdrift.observables.process import DriftProcess, NextProducts
 from symdrift.observables.rotations import CorrelatedPlanes, IndependentPlanes
 from symdrift.observables.similarity import RepresentationalSimilarity, squared_activity
 from symdrift.records import Record
@@ -115,6 +117,23 @@ def with_next_order(
     corrected = replace(corrected, warnings=(*process.warnings, *rough_numbers(errors)))
     moved = errors.get("fluctuation.weight_variance", 0.0)
     return corrected, ExpectedError(True, error, moved, known_until(corrected, error))
+
+
+def with_two_times(
+    process: DriftProcess, error: ExpectedError, lags: Array, longest: float = QUICK
+) -> DriftProcess:
+    """The process with the next order of its products at two times, at these lags.
+
+    Without it where the process does not have the next order, where the fluctuation changes so
+    much by it that the next order says nothing, or where it would take longer than that.
+    """
+    if not error.next_order or error.fluctuation >= 1:
+        return process
+    later = NextProducts(process.problem)
+    with suppress(RequestError):
+        later.matrices(np.append(0.0, lags), longest)
+        return replace(process, later=later)
+    return process
 
 
 def known_until(process: DriftProcess, error: float) -> float | None:
@@ -259,17 +278,22 @@ def _displacement(
     process: DriftProcess, stimulus: Stimulus, lags: Array, error: ExpectedError
 ) -> Band:
     def turned(at: Array) -> Array:
-        moved = mean_squared_displacement(process, stimulus, at)
-        return moved.rotation + moved.diffusion
+        return 2 * rotation_losses(process, stimulus, at)[1]
 
     low, high = _swept(turned, lags, process, error)
     moving = mean_squared_displacement(process, stimulus, lags).fluctuation
-    part = 1 - min(error.rotation, 1.0), 1 - min(error.fluctuation, 1.0)
+    least, most = _of_fluctuation(process, error)
     return Band(
         "displacement", stimulus.name, "total",
-        part[0] * np.maximum(low, 0.0) + part[1] * moving,
-        (1 + error.rotation) * high + (1 + error.fluctuation) * moving,
+        (1 - min(error.rotation, 1.0)) * np.maximum(low, 0.0) + least * moving,
+        (1 + error.rotation) * high + most * moving,
     )  # fmt: skip
+
+
+def _of_fluctuation(process: DriftProcess, error: ExpectedError) -> tuple[float, float]:
+    """Factors between which its products at two times are."""
+    moved = error.fluctuation if process.later is None else error.fluctuation**2
+    return 1 - min(moved, 1.0), 1 + moved
 
 
 def _autocorrelation(
@@ -277,15 +301,15 @@ def _autocorrelation(
 ) -> Band:
     """Of the normalised one, in which both errors cancel at lag 0."""
 
+    still = float(np.sum(process.representation(stimulus) ** 2))
+
     def turned(at: Array) -> Array:
-        kept = autocorrelation(process, stimulus, at)
-        return kept.rotation + kept.diffusion
+        return still - rotation_losses(process, stimulus, at)[1]
 
     low, high = _swept(turned, lags, process, error)
     kept = autocorrelation(process, stimulus, lags)
-    still = float(np.sum(process.representation(stimulus) ** 2))
     values = []
-    for factor in (1 - min(error.fluctuation, 1.0), 1 + error.fluctuation):
+    for factor in _of_fluctuation(process, error):
         variance = still + factor * (kept.variance - still)
         for part in (low, high):
             total = part + factor * kept.fluctuation

@@ -25,7 +25,13 @@ from symdrift.observables.displacement import (
     mean_squared_displacement,
     slowest_rate,
 )
-from symdrift.observables.error_band import Band, ExpectedError, bands, with_next_order
+from symdrift.observables.error_band import (
+    Band,
+    ExpectedError,
+    bands,
+    with_next_order,
+    with_two_times,
+)
 from symdrift.observables.persistence import Persistence, persistence
 from symdrift.observables.process import DriftProcess, checked_lags, drift_process
 from symdrift.observables.rotations import LARGEST_SQUARE
@@ -196,6 +202,7 @@ def observe(
     stimuli = problem.stimuli
     warnings = list(process.warnings)
     lags, cut = _known(lags, error, problem)
+    process = with_two_times(process, error, lags)
     warnings += cut
     represented = [item for item in stimuli if process.representation(item).any()]
     log_stage(f"observing {len(stimuli)} stimuli at {len(lags)} lags")

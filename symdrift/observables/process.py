@@ -8,7 +8,7 @@ order makes of it.  Rotations need not be small.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -32,6 +32,8 @@ from symdrift.evaluation.dense.rotation_covariance import (
 from symdrift.evaluation.dense.sizes import require_stimulus_memory
 from symdrift.evaluation.dense.stability import dense_validity
 from symdrift.evaluation.evaluate import validity
+from symdrift.evaluation.next_order.corrected import two_time_products
+from symdrift.evaluation.next_order.cost import LONGEST
 from symdrift.evaluation.result import APPROXIMATIONS, REPRESENTATION_TOLERANCE
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_warnings, with_synaptic_noise
 from symdrift.evaluation.validity import Validity
@@ -51,6 +53,42 @@ from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 LARGEST_DENSE = 24
 """Hidden axes up to which full matrices are used where the closed form would apply, too."""
+
+
+@dataclass(frozen=True, eq=False)
+class NextProducts:
+    """What the next order adds to ``E[h_t . h_(t+tau)]`` beside its turning and fading.
+
+    Attributes
+    ----------
+    problem : LearningProblem
+    """
+
+    problem: LearningProblem
+    _known: dict[bytes, Array] = field(default_factory=dict, repr=False)
+
+    def matrices(self, lags: Array, longest: float = LONGEST) -> Array:
+        """Of ``x' F x``, shape ``(T, n, n)``; those of the last lags are kept for other stimuli.
+
+        Raises
+        ------
+        RequestError
+            When it would take longer than so many seconds, as foreseen.
+        """
+        asked = lags.tobytes()
+        if asked not in self._known:
+            found = two_time_products(self.problem, lags, longest)
+            self._known.clear()
+            self._known[asked] = found
+        return self._known[asked]
+
+    def of(
+        self, stimulus: Stimulus, lags: Array, longest: float = LONGEST
+    ) -> tuple[float, Array]:
+        """At lag 0, and at the lags, shape ``(T,)``; otherwise as `matrices`."""
+        x = stimulus.vector
+        products = self.matrices(np.append(0.0, lags), longest) @ x @ x
+        return float(products[0]), products[1:]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +114,8 @@ class DriftProcess:
         Of the first layer.
     validity : Validity
     warnings : tuple of str
+    later : NextProducts or None
+        The next order of the fluctuation and of its correlation with rotations.
     """
 
     problem: LearningProblem
@@ -86,6 +126,7 @@ class DriftProcess:
     fluctuation: Fluctuation
     validity: Validity
     warnings: tuple[str, ...]
+    later: NextProducts | None = None
 
     @property
     def rates(self) -> Array:

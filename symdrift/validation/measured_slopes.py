@@ -99,7 +99,7 @@ def measured_slopes(
 
 def _slopes(runs: Sequence[Validation], stiffness: float, steepest: float) -> Iterator[Slope]:
     rates = np.array([run.learning_rate for run in runs])
-    for quantity in [row.quantity for row in runs[0].rows]:
+    for quantity in [row.quantity for row in (*runs[0].rows, *runs[0].displacement_rows)]:
         rows = [run.row(quantity) for run in runs]
         correction = rows[0].correction
         if correction is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 
@@ -13,9 +14,11 @@ import numpy as np
 from symdrift.errors import RequestError, counted
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.dense.operator import expected_loss
+from symdrift.evaluation.next_order.cost import AT_ONCE
 from symdrift.evaluation.result import Evaluation
 from symdrift.execution import Diverged, require_counts
 from symdrift.observables import drift_process, mean_squared_displacement
+from symdrift.observables.process import NextProducts
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
 from symdrift.records import Record
@@ -33,7 +36,7 @@ from symdrift.simulation.estimators import (
 from symdrift.simulation.setup import model_of, padded_layers, simulated_hidden
 from symdrift.simulation.stretches import half_stretch
 from symdrift.simulation.timescales import relaxation
-from symdrift.study.problem import Array, LearningProblem
+from symdrift.study.problem import Array, LearningProblem, Stimulus
 from symdrift.validation.expected import following, theory_of
 from symdrift.validation.plan import (
     DEFAULT_REPLICAS,
@@ -138,12 +141,20 @@ class Displacement(Record):
         In SGD steps, shape ``(lags,)``; so are the others.
     theory : Array
         At leading order in the rate.
+    fluctuation : Array
+        What of it is not rotation, which within a relaxation time is smaller by an order.
+    following : Array
+        What the next order adds; not a number where it is not known.
     simulation, standard_error : Array
     """
+
+    recorded = ("stimulus", "lags", "theory", "simulation", "standard_error")
 
     stimulus: str
     lags: Array
     theory: Array
+    fluctuation: Array
+    following: Array
     simulation: Array
     standard_error: Array
 
@@ -258,22 +269,25 @@ class Validation(Record):
     def displacement_rows(self) -> tuple[Row, ...]:
         """Displacement of each stimulus in half a window, for an extrapolation.
 
-        They are not among `rows`: so soon after a start the fluctuation decides, and where
-        weight decay leaves small errors its corrections exceed ``eta h_max`` by far.
+        They are not among `rows`: so soon after a start the fluctuation decides, whose corrections
+        may exceed ``eta h_max`` by far.
         """
         rows = []
         for curve in self.displacement:
             for index in np.flatnonzero(curve.lags == self.window // 2):
-                theory = float(curve.theory[index])
-                if theory > 0:
+                if (theory := float(curve.theory[index])) > 0:
+                    found = Estimate(
+                        float(curve.simulation[index]), float(curve.standard_error[index])
+                    )
                     rows.append(
-                        Row(
-                            quantity=f"displacement of {curve.stimulus}",
-                            theory=theory,
-                            simulation=float(curve.simulation[index]),
-                            standard_error=float(curve.standard_error[index]),
-                            allowance=TOLERATED_STIFFNESS * self.stiffness * theory,
-                            scale=theory,
+                        _row(
+                            f"displacement of {curve.stimulus}",
+                            theory,
+                            found,
+                            float(curve.fluctuation[index]),
+                            float(curve.following[index]) / self.learning_rate,
+                            self.learning_rate,
+                            self.stiffness,
                         )
                     )
         return tuple(rows)
@@ -483,16 +497,55 @@ def _displacements(
     """Simulated displacement of each stimulus with that of the theory."""
     if not any(curve.lags.size for curve in curves):
         return ()
-    process = drift_process(problem)
-    return tuple(
-        Displacement(
-            stimulus.name,
-            curve.lags,
-            mean_squared_displacement(process, stimulus, curve.lags).total,
-            curve.mean,
-            curve.standard_error,
+    process, later = drift_process(problem), NextProducts(problem)
+
+    def following(stimulus: Stimulus, lags: Array) -> Array:
+        with suppress(RequestError):
+            start, kept = later.of(stimulus, lags, AT_ONCE)
+            return 2 * (start - kept)
+        return np.full(lags.shape, np.nan)
+
+    found = []
+    for stimulus, curve in zip(problem.stimuli, curves, strict=True):
+        moved = mean_squared_displacement(process, stimulus, curve.lags)
+        found.append(
+            Displacement(
+                stimulus.name,
+                curve.lags,
+                moved.total,
+                moved.fluctuation,
+                following(stimulus, curve.lags),
+                curve.mean,
+                curve.standard_error,
+            )
         )
-        for stimulus, curve in zip(problem.stimuli, curves, strict=True)
+    return tuple(found)
+
+
+def _row(
+    quantity: str,
+    expected: float,
+    found: Estimate,
+    scale: float,
+    term: float,
+    rate: float,
+    stiffness: float,
+) -> Row:
+    """Of a quantity that the next order changes by ``term`` per unit of the rate, if it is known."""
+    correction = None if math.isnan(term) else float(term / scale)
+    allowed = (
+        TOLERATED_STIFFNESS * stiffness
+        if correction is None
+        else SECOND_ORDER * (correction * rate) ** 2
+    )
+    return Row(
+        quantity=quantity,
+        theory=float(expected),
+        simulation=found.value,
+        standard_error=found.standard_error,
+        allowance=float(allowed * scale),
+        scale=float(scale),
+        correction=correction,
     )
 
 
@@ -504,21 +557,7 @@ def _rows(
     def row(
         quantity: str, expected: float, found: Estimate, scale: float, term: float
     ) -> Row:
-        correction = None if math.isnan(term) else float(term / scale)
-        allowed = (
-            TOLERATED_STIFFNESS * stiffness
-            if correction is None
-            else SECOND_ORDER * (correction * rate) ** 2
-        )
-        return Row(
-            quantity=quantity,
-            theory=float(expected),
-            simulation=found.value,
-            standard_error=found.standard_error,
-            allowance=float(allowed * scale),
-            scale=float(scale),
-            correction=correction,
-        )
+        return _row(quantity, expected, found, scale, term, rate, stiffness)
 
     drift, later = theory.drift, following(theory)
     names = ["".join(map(str, plane)) for plane in drift.planes]

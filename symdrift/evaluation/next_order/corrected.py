@@ -23,12 +23,18 @@ from symdrift.evaluation.next_order.cost import (
     normal_directions,
     require_affordable,
 )
-from symdrift.evaluation.next_order.expansion import expand, mean_layer, noise_node_count
+from symdrift.evaluation.next_order.expansion import (
+    expand,
+    mean_layer,
+    noise_node_count,
+    two_times,
+)
 from symdrift.evaluation.next_order.orders import Orders, at, general_orders
 from symdrift.evaluation.next_order.subnetworks import (
     affordable_mean,
     aligned_mean_layer,
     aligned_orders,
+    aligned_two_times,
 )
 from symdrift.evaluation.result import Evaluation, moving_planes
 from symdrift.evaluation.units import natural_units
@@ -76,6 +82,47 @@ def orders(
         np.pad(minimum.first_layer, followed), np.pad(minimum.second_layer, followed[::-1])
     )  # fmt: skip
     return general_orders(expand(units.problem(problem), point), silent)
+
+
+def two_time_products(
+    problem: LearningProblem, lags: Array, longest: float = LONGEST
+) -> Array:
+    """What the next order adds to products of representations at two times.
+
+    ``E[h_t . h_(t+tau)]`` is ``E[h]' exp(-K tau) E[h]``, its mean turning and fading at both
+    orders, ``tr P exp(-eta H tau) Gamma P'``, and ``x'`` times this times ``x``; see `two_times`.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    lags : Array
+        ``tau`` in SGD steps, shape ``(T,)``.
+    longest : float
+        Seconds that it may take, as foreseen.
+
+    Returns
+    -------
+    Array
+        Shape ``(T, n, n)``.  Synaptic noise adds nothing at this order.
+
+    Raises
+    ------
+    RequestError
+        As for `orders`.
+    """
+    units = natural_units(problem.teacher, problem.input_covariance)
+    rate = problem.learning_rate / units.curvature
+    if applies(replace(problem, synaptic_noise=0.0)) is None:
+        found = aligned_two_times(problem, rate * lags, longest)
+    else:
+        from symdrift.evaluation.dense.landscape import in_units, minimum_of
+
+        minimum = minimum_of(problem)
+        _require_affordable(problem, minimum.rank, longest)
+        minimum = in_units(minimum, units)
+        point = minimum.first_layer, minimum.second_layer
+        found = two_times(units.problem(problem), point)(rate * lags)
+    return found * (rate**2 / units.maps)
 
 
 def mean_gram_change(problem: LearningProblem) -> Array | None:

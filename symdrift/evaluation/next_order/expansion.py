@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from symdrift.evaluation.next_order.stationary import (
     linear_fourth,
     stationary_moments,
 )
+from symdrift.evaluation.next_order.two_times import TwoTimes
 from symdrift.rules.linear import TwoLayerLinear
 from symdrift.study.problem import Array, LearningProblem
 
@@ -74,13 +76,9 @@ def expand(problem: LearningProblem, point: tuple[Array, Array]) -> Expansion:
         Weights ``W*`` and ``U*`` at the minimum, of the active hidden units, in the same units.
         Silent ones have no gradient; with synaptic noise they may follow.
     """
-    slice_, points, ensemble, gamma = _leading(problem, point)
-    average, curvatures, batch = _average_samples(problem), slice_.curvatures, problem.batch
-    fields = step_fields(slice_, points, gamma)
-    means = batch_means(MEANS, fields, ensemble, batch)
-    means |= expected_forms(slice_, average, means["second_turn"])
-    means["fourth_linear"] = linear_fourth(slice_.turned, means["turn_force"])
-    stationary = stationary_moments(means, curvatures)
+    step = _one_step(problem, point)
+    slice_, means, stationary = step.slice_, step.means, step.stationary
+    curvatures = slice_.curvatures
     following = (
         0.5 * curvatures @ np.diagonal(stationary.second)
         - np.sum(means["pull"] * stationary.third) / 3
@@ -92,14 +90,46 @@ def expand(problem: LearningProblem, point: tuple[Array, Array]) -> Expansion:
     poisson = poisson_function(slice_, means, stationary)
     synaptic = problem.synaptic_noise / problem.learning_rate**3
     turning = rotation(
-        slice_, poisson, fluctuating(stationary, curvatures, synaptic), fields, ensemble, batch
-    ).driven(slice_.generators, direct_rotation(slice_, poisson, stationary, synaptic))
+        slice_, poisson, fluctuating(stationary, curvatures, synaptic), step.fields, step.ensemble,
+        problem.batch,
+    ).driven(slice_.generators, direct_rotation(slice_, poisson, stationary, synaptic))  # fmt: skip
     return Expansion(
         slice_,
         stationary,
         (0.5 * float(curvatures @ np.diagonal(stationary.covariance)), float(following)),
         turning,
     )
+
+
+def two_times(problem: LearningProblem, point: tuple[Array, Array]) -> TwoTimes:
+    """Of a problem its representations at two times, by gradient noise.
+
+    Parameters
+    ----------
+    problem, point
+        As for `expand`.
+    """
+    step = _one_step(problem, point)
+    return TwoTimes(step.slice_, step.means, step.stationary)
+
+
+class _Step(NamedTuple):
+    """One step around a minimum, what it does on average, and the moments that it keeps."""
+
+    slice_: Slice
+    fields: dict[str, Array]
+    ensemble: Ensemble
+    means: dict[str, Array]
+    stationary: Stationary
+
+
+def _one_step(problem: LearningProblem, point: tuple[Array, Array]) -> _Step:
+    slice_, points, ensemble, gamma = _leading(problem, point)
+    fields = step_fields(slice_, points, gamma)
+    means = batch_means(MEANS, fields, ensemble, problem.batch)
+    means |= expected_forms(slice_, _average_samples(problem), means["second_turn"])
+    means["fourth_linear"] = linear_fourth(slice_.turned, means["turn_force"])
+    return _Step(slice_, fields, ensemble, means, stationary_moments(means, slice_.curvatures))
 
 
 def mean_layer(problem: LearningProblem, point: tuple[Array, Array]) -> tuple[Array, Array]:

@@ -41,6 +41,7 @@ from symdrift.evaluation.next_order.expansion import (
     expand,
     mean_layer,
     noise_node_count,
+    two_times,
 )
 from symdrift.evaluation.next_order.orders import Orders, Pair, general_orders
 from symdrift.evaluation.result import moving_planes
@@ -57,6 +58,9 @@ MOST_KINDS = 10
 
 OTHERS = (3, 3, 2)
 """Other axes that enter together what belongs to no, one, or two axes."""
+
+SECONDS_PER_LAG = 1e-3
+"""That a network of three axes takes for its representations at two times."""
 
 Key = tuple[int, ...]
 """Kinds of axes, in increasing order, with repetition."""
@@ -117,7 +121,9 @@ def aligned_orders(problem: LearningProblem, longest: float = LONGEST) -> Orders
     network = _Network.of(problem)
     if (in_closed_form := network.alike) is not None:
         return in_closed_form
-    _require_affordable(network.kinds, network.counts, longest)
+    _require_affordable(
+        network.kinds, _needed(network.kinds, network.counts, 1 + max(OTHERS)), longest
+    )
     sums = _Sums(network, _numbers, OTHERS)
     whole = sums.of(())
     values, axes, places = network.values, network.alignment.input_axes, network.places
@@ -178,6 +184,45 @@ def aligned_mean_layer(problem: LearningProblem) -> tuple[Array, Array, Array]:
         single[active, 1:] * axes[:, active].T,
         np.asarray((axes * single[:, 0]) @ axes.T),
     )
+
+
+def aligned_two_times(problem: LearningProblem, lags: Array, longest: float = LONGEST) -> Array:
+    """Next order of products of representations at two times, by gradient noise.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    lags : Array
+        ``eta tau`` in natural units, shape ``(T,)``.
+    longest : float
+
+    Returns
+    -------
+    Array
+        As `two_times.TwoTimes` gives it, shape ``(T, n, n)``.
+
+    Raises
+    ------
+    RequestError
+        As for `aligned_orders`.
+    """
+    network = _Network.of(problem)
+    others = 2
+    needed = _needed(network.kinds, network.counts, 1 + others)
+    _require_affordable(network.kinds, needed, longest, SECONDS_PER_LAG * len(lags))
+
+    def numbers(small: _Small) -> Numbers:
+        found: Numbers = {(kind,): np.zeros(len(lags)) for kind in small.own}
+        if small.learned:
+            products = two_times(*small.problem())(lags)
+            for place in range(products.shape[1]):
+                found[small.own[place],] = products[:, place, place]
+        return found
+
+    sums = _Sums(network, numbers, (0, others, 0))
+    axes = network.alignment.input_axes
+    single = np.array([sums.of((kind,)) for kind in network.places[: len(axes)]])
+    return np.einsum("ui,it,vi->tuv", axes, single, axes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,27 +303,28 @@ def _learned(kinds: list[Kind], key: Key) -> int:
     return sum(kinds[kind].learned > 0 for kind in key)
 
 
-def _needed(kinds: list[Kind], counts: Mapping[int, int]) -> Iterator[Key]:
-    """Networks of up to four axes; with four, those that have a plane."""
-    for number in range(1, 5):
+def _needed(kinds: list[Kind], counts: Mapping[int, int], most: int) -> Iterator[Key]:
+    """Networks of up to so many axes; with four, those that have a plane."""
+    for number in range(1, most + 1):
         for key in _choices(counts, number):
             if _learned(kinds, key) >= (2 if number == 4 else 1):
                 yield key
 
 
 def _require_affordable(
-    kinds: list[Kind], counts: Mapping[int, int], longest: float
+    kinds: list[Kind], needed: Iterator[Key], longest: float, more: float = 0.0
 ) -> None:
+    """``more`` are seconds that each network takes beside its expansion."""
     seconds = memory = 0.0
     # Each of the largest class costs about the same; what four axes cost decides.
-    for key in itertools.islice(_needed(kinds, counts), 10**5):
+    for key in itertools.islice(needed, 10**5):
         own = [kinds[kind] for kind in key]
         inputs = sum(kind.variance is not None for kind in own)
         outputs = sum(kind.noise is not None for kind in own)
         noisy = sum(bool(kind.noise) for kind in own)
         points = gaussian_node_count(inputs) * noise_node_count(noisy)
         cost = expansion_cost(inputs, outputs, _learned(kinds, key), points)
-        seconds, memory = seconds + cost.seconds, max(memory, cost.memory)
+        seconds, memory = seconds + cost.seconds + more, max(memory, cost.memory)
         if seconds > BROKEN_OFF * longest:
             break
     require_affordable(

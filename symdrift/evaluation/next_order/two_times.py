@@ -1,0 +1,289 @@
+"""Products of representations at two times, to the next order in the learning rate.
+
+A representation is ``v = w + epsilon P n``, turned: ``h_t = Q_t v(n_t)``.  Its correlation with
+itself is ``C(tau) = <v' T^tau v>``, where one step makes ``T f = E[exp(Xi) f(n')]`` of a function
+``f`` of the deviation.  With ``s = epsilon^2 tau`` and ``T = 1 + epsilon^2 (L_0 + epsilon L_1 +
+epsilon^2 L_2 + ...)`` this is ``T^tau = exp(s G)``, ``G`` being the same but for
+``- epsilon^2 L_0^2 / 2``: steps are discrete.  Of what remains beside mean representations that
+turn and fade as `rotation` says,
+
+``C(tau) = E[v]' exp(-K tau) E[v] + eta F_1(s) + eta^2 F_2(s)``,
+
+``F_1 = tr P exp(-H s) Gamma P'``.  Here is ``F_2``, at any lag: what bends the mean relaxes with
+the deviation that it remembers; a rotation of the same steps depends on it, before and after; and
+within a relaxation time rotations are not yet independent of each other, which leaves a constant
+behind.  All of it is a sum of exponentials and of their divided differences, which is what one
+relaxation that drives another gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from symdrift.evaluation.next_order.one_step import Slice
+from symdrift.evaluation.next_order.polynomials import symmetrised
+from symdrift.evaluation.next_order.stationary import Stationary
+from symdrift.study.problem import Array
+
+CLOSE = 0.1
+"""Difference of two exponents below which a divided difference is summed as a series."""
+
+APART = 1e-3
+"""Difference of two rates, over the largest, from which on their exponentials are taken alone."""
+
+GONE = 60.0
+"""Times of the slowest relaxation after which nothing changes any more."""
+
+
+@dataclass(frozen=True, eq=False)
+class TwoTimes:
+    """``F_2`` of any stimulus, from the averages of one step.
+
+    Attributes
+    ----------
+    slice_ : Slice
+    means : dict of str to Array
+        Those of `poisson.poisson_function`.
+    stationary : Stationary
+    """
+
+    slice_: Slice
+    means: Mapping[str, Array]
+    stationary: Stationary
+
+    def __call__(self, lags: Array) -> Array:
+        """``F_2``, shape ``(T, n, n)``, of which ``x' F_2 x`` is that of a stimulus.
+
+        Parameters
+        ----------
+        lags : Array
+            ``s = eta tau``, shape ``(T,)``.
+        """
+        shown = np.minimum(lags, GONE / self.slice_.curvatures.min())
+        different, places = np.unique(shown, return_inverse=True)
+        return np.array([self._at(float(lag)) for lag in different])[places]
+
+    def _at(self, lag: float) -> Array:
+        rates, pairs = self.slice_.curvatures, self._pairs
+        still = np.zeros(())
+        alone = np.exp(-rates * lag)
+        grown = -np.expm1(-rates * lag) / rates
+        pairs_grown = -np.expm1(-pairs * lag) / pairs
+        covariance, bend = self.stationary.covariance, self.means["bend"]
+        into = first_difference(rates[:, np.newaxis], rates, lag)
+        # Two deviations: the one that is remembered, and what bends and steps make of it.
+        driven = self._driven * into
+        by_pairs = first_difference(rates[:, np.newaxis, np.newaxis], pairs, lag)
+        remembered = np.diag(alone) @ (
+            self.stationary.second - np.outer(self.stationary.mean, self.stationary.mean)
+        )
+        remembered += np.einsum("iab,abj->ij", bend * by_pairs, self._third, optimize=True)
+        driven = driven + self._twice_driven(lag, alone, into)
+        remembered += driven @ covariance
+        moved = np.einsum("iru,ij,jrv->uv", self._axes, remembered, self._axes, optimize=True)
+        # A deviation before and one after, and how much is turned between them.
+        steady = np.einsum("a,ik->aik", self._steady * lag, alone[:, np.newaxis] * covariance)
+        turned = steady + (self._turning_both * into) @ covariance
+        generators = self.slice_.generators
+        moved += np.einsum(
+            "kru,arq,aik,iqv->uv", self._axes, generators, turned, self._axes, optimize=True
+        )
+        # The representation before, a deviation after.
+        delayed = second_difference(still, rates[:, np.newaxis, np.newaxis], pairs, lag)
+        after = self._turning_after * grown
+        after += np.einsum("icd,acd->ai", bend * delayed, self._turning_pair, optimize=True)
+        # A deviation before, the representation after.
+        delayed = second_difference(still, pairs[:, :, np.newaxis], rates, lag)
+        before = np.einsum("acd,cdj->aj", self._drift * pairs_grown, self._third, optimize=True)
+        before += (
+            np.einsum("acd,cdk->ak", self._drift, self._bent * delayed, optimize=True)
+            + self._cubic_turn * grown
+        ) @ covariance
+        moved += np.einsum(
+            "ru,arq,ai,iqv->uv", self._still, generators, after - before, self._axes, optimize=True
+        )
+        # The representation before and after: rotations that depend on each other.
+        late = self._drift * pairs_grown / pairs
+        both = np.einsum("bij,aij->ba", self._turning_pair, late, optimize=True)
+        moved -= np.einsum(
+            "ru,brp,apq,ba,qv->uv", self._still, generators, generators, both, self._still,
+            optimize=True,
+        )  # fmt: skip
+        return symmetrised(moved, 0)
+
+    def _twice_driven(self, lag: float, alone: Array, into: Array) -> Array:
+        """What one deviation drives of another by way of a pair of them, shape ``(d, d)``."""
+        apart = self._driving
+        found = apart.kept * alone - apart.into * into
+        found -= apart.pairs @ np.exp(-self._pairs.ravel() * lag)
+        rates, pairs = self.slice_.curvatures, self._pairs.ravel()
+        i, pair, c = apart.close
+        values = apart.weights * second_difference(rates[i], pairs[pair], rates[c], lag)
+        np.add.at(found, (i, c), values)
+        return found
+
+    @cached_property
+    def _driving(self) -> _Driving:
+        """Weights of ``exp(-h_i), exp(-h_a - h_b), exp(-h_c)``, one driving the other.
+
+        Their divided difference is a sum of exponentials but where the middle one is close to
+        another.
+        """
+        rates, pairs = self.slice_.curvatures, self._pairs.ravel()
+        size = len(rates)
+        weights = (
+            self.means["bend"].reshape(size, -1)[:, :, np.newaxis]
+            * self._bent.reshape(-1, size)[np.newaxis]
+        )
+        left, right = rates[:, np.newaxis] - pairs, pairs[:, np.newaxis] - rates
+        least = APART * rates.max()
+        close = (np.abs(left) < least)[:, :, np.newaxis] | (np.abs(right) < least)
+        places = np.nonzero(close & (weights != 0))
+        own = weights[places]
+        weights[close] = 0.0
+        weights /= np.where(np.abs(left) < least, 1.0, left)[:, :, np.newaxis]
+        into = weights.sum(axis=1)
+        weights /= np.where(np.abs(right) < least, 1.0, right)
+        return _Driving(places, own, weights.sum(axis=1), into, weights.swapaxes(1, 2))
+
+    @cached_property
+    def _axes(self) -> Array:
+        """What each coordinate changes in ``W``, shape ``(d, p, n)``."""
+        first = self.slice_.point[0]
+        return self.slice_.normal[: first.size].T.reshape(-1, *first.shape)
+
+    @property
+    def _still(self) -> Array:
+        return self.slice_.point[0]
+
+    @property
+    def _pairs(self) -> Array:
+        return self.slice_.curvatures[:, np.newaxis] + self.slice_.curvatures
+
+    @property
+    def _drift(self) -> Array:
+        """Quadratic form of the mean of ``Xi_4``, shape ``(planes, d, d)``."""
+        return self.means["second_turn"]
+
+    @cached_property
+    def _steady(self) -> Array:
+        return np.einsum("aij,ij->a", self._drift, self.stationary.covariance)
+
+    @cached_property
+    def _third(self) -> Array:
+        """``<n_a n_b n_j>`` less ``<n_a n_b> <n_j>``, shape ``(d, d, d)``."""
+        own = self.stationary
+        return own.third - own.covariance[:, :, np.newaxis] * own.mean
+
+    @cached_property
+    def _bent(self) -> Array:
+        """What drives ``n_a n_b`` and is linear in the deviation, on average over its other parts."""
+        bend, crossed = self.means["bend"], self.means["force_response"]
+        covariance = self.stationary.covariance
+        traced = np.einsum("lij,ij->l", bend, covariance)
+        one = (
+            traced[np.newaxis, :, np.newaxis] * np.eye(len(traced))[:, np.newaxis]
+            + 2 * np.einsum("bcd,da->abc", bend, covariance)
+            + crossed
+        )
+        return one + one.swapaxes(0, 1)
+
+    @cached_property
+    def _driven(self) -> Array:
+        """What drives ``n`` at ``epsilon^2`` and is linear in it, likewise, shape ``(d, d)``."""
+        covariance = self.stationary.covariance
+        return np.asarray(
+            3 * np.einsum("iabc,ab->ic", self.means["third_bend"], covariance)
+            + self.means["fourth_linear"]
+            - 0.5 * np.diag(self.slice_.curvatures**2)
+        )
+
+    @cached_property
+    def _turning_both(self) -> Array:
+        """Rotation that goes with one coordinate and leaves another, shape ``(planes, d, d)``."""
+        return self.means["turn_force"] + 2 * np.einsum(
+            "aij,jl->ail", self._drift, self.stationary.covariance
+        ).swapaxes(1, 2)
+
+    @cached_property
+    def _turning_pair(self) -> Array:
+        """Mean of the rotation with products of two coordinates, shape ``(planes, d, d)``."""
+        covariance = self.stationary.covariance
+        forced = self.means["turn_force"] @ covariance
+        return np.asarray(
+            2 * covariance @ self._drift @ covariance + forced + forced.swapaxes(1, 2)
+        )
+
+    @cached_property
+    def _cubic_turn(self) -> Array:
+        """The mean of ``Xi_5``, linear, its cubic part contracted, shape ``(planes, d)``."""
+        cubic = np.einsum("alij,ij->al", self.means["third_turn"], self.stationary.covariance)
+        forced = np.einsum("bia,bij->aj", self.slice_.turned_angles, self.means["turn_force"])
+        return np.asarray(3 * cubic - forced)
+
+    @cached_property
+    def _turning_after(self) -> Array:
+        """Mean of the rotation with one coordinate, less that of each, shape ``(planes, d)``."""
+        covariance, means = self.stationary.covariance, self.means
+        return np.asarray(
+            np.einsum("alm,lmi->ai", self._drift, self._third)
+            + means["turn_force"] @ self.stationary.mean
+            + self._cubic_turn @ covariance
+            + np.einsum("ajil,jl->ai", means["turn_response"], covariance)
+            + np.einsum("aijl,jl->ai", means["second_force"], covariance)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Driving:
+    """Of sums over pairs of coordinates, ``d^2`` of them.
+
+    Attributes
+    ----------
+    close : tuple of Array
+        Places ``i``, ``(a, b)`` and ``c`` of what is found one by one, with their `weights`.
+    weights : Array
+    kept, into : Array
+        Of ``exp(-h_c)`` and of the first difference of ``h_i`` and ``h_c``, shape ``(d, d)``.
+    pairs : Array
+        Of ``exp(-h_a - h_b)``, shape ``(d, d, d^2)``.
+    """
+
+    close: tuple[Array, ...]
+    weights: Array
+    kept: Array
+    into: Array
+    pairs: Array
+
+
+def first_difference(left: Array, right: Array, lag: float) -> Array:
+    """``integral_0^s exp(-left (s - r)) exp(-right r) dr`` without cancellation."""
+    apart = np.abs(left - right) * lag
+    shrunk = np.divide(-np.expm1(-apart), apart, out=np.ones_like(apart), where=apart > 0)
+    return np.asarray(lag * np.exp(-np.minimum(left, right) * lag) * shrunk)
+
+
+def second_difference(first: Array, second: Array, third: Array, lag: float) -> Array:
+    """The same with three exponentials, one after the other."""
+    low, middle, high = np.sort(
+        np.stack(np.broadcast_arrays(first, second, third)), axis=0, kind="stable"
+    )
+    apart = (high - low) * lag
+    close = apart < CLOSE
+    far = first_difference(low, middle, lag) - first_difference(middle, high, lag)
+    found = np.divide(far, high - low, out=np.zeros_like(far), where=~close)
+    # Complete homogeneous polynomials of the distances from the lowest, over factorials.
+    one, two = (-(place[close] - low[close]) * lag for place in (middle, high))
+    total, power, polynomial = np.full_like(one, 0.5), np.ones_like(one), np.ones_like(one)
+    factorial = 2.0
+    for degree in range(1, 10):
+        power = power * one
+        polynomial = polynomial * two + power
+        factorial *= degree + 2
+        total += polynomial / factorial
+    found[close] = lag**2 * np.exp(-low[close] * lag) * total
+    return np.asarray(found)
