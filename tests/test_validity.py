@@ -435,3 +435,13 @@ def test_the_rate_that_a_refusal_names_is_stable_just_below() -> None:
         (named,) = map(float, re.findall(r"critical rate (\S+) on", str(refusal.value)))
         assert 0.998 * critical < named <= critical
         evaluate(replace(given, learning_rate=0.99999 * named))
+
+
+def test_the_critical_rate_is_found_where_the_preconditioner_is_indefinite() -> None:
+    """One scalar unit and an output without signal: 300 steps used to end 1.5e-6 beside it."""
+    given = replace(
+        problem_of(Gaussian(np.array([[0.38]])), np.array([[0.43026316], [0.0]]), 1, 0.05),
+        label_noise=np.array([0.83, 0.0]),
+    )
+    critical, _ = brute_force(given)
+    assert validity(given).critical_rate == pytest.approx(critical, rel=1e-9)

@@ -205,7 +205,9 @@ def _second_moments() -> Step:
     is left. What is of higher order in the deviation can let SGD run away at lower rates already;
     where label noise unbalances the layers at very small weight decay, it can also hold SGD at
     higher ones. Below this rate the part of the fluctuation that grows fastest exceeds the leading
-    order by the factor {critical} over {above}.
+    order by the factor {critical} over {above}: orders follow each other in the ratio {ratio}. The
+    expected error of a number of the fluctuation or the drift is, therefore, what the next order
+    changes, and {later} times that, or times {ratio} where this is more.
     """
     h, x = sp.symbols("H Psi", commutative=False)
     sample, other = sp.symbols("D_1 D_2", commutative=False)
@@ -252,6 +254,8 @@ def _second_moments() -> Step:
             "relaxation": RELAXATION,
             "response": GROWTH,
             "above": CRITICAL_RATE - ETA,
+            "ratio": ETA / CRITICAL_RATE,
+            "later": ETA / (CRITICAL_RATE - ETA),
         },
         checks=(
             holds(
@@ -313,18 +317,11 @@ def _read_by_samples(examples: Examples) -> Step:
     [eq:read-labels], of hidden units {i} and {j} and averaged over deviations as well:
     between the layers, in the first, and in the second.
     """
-    spread = sp.Sum(
-        MOMENTS[O, B, U, D]
-        * (
-            MOMENT[B, C, D, L_INDEX]
-            - COVARIANCE_ENTRY[B, C] * COVARIANCE_ENTRY[D, L_INDEX]
-        ),
-        (B, 1, INPUTS),
-        (D, 1, INPUTS),
-    )
-    i, j = I_INDEX, J_INDEX
+    i, j, l = I_INDEX, J_INDEX, L_INDEX
+    kept = MOMENT[B, C, D, l] - COVARIANCE_ENTRY[B, C] * COVARIANCE_ENTRY[D, l]
+    spread = sp.Sum(MOMENTS[O, B, U, D] * kept, (B, 1, INPUTS), (D, 1, INPUTS))
     return step(
-        read=(SAMPLED[O, C, U, L_INDEX], spread),
+        read=(SAMPLED[O, C, U, l], spread),
         read_labels=[
             (LABELS_FIRST, MatrixElement(FED_TO_FIRST, i, j) * COVARIANCE_ENTRY[B, D]),
             (LABELS_SECOND, NOISE_COVARIANCE[O, U] * MatrixElement(FED_TO_SECOND, i, j)),
@@ -337,7 +334,7 @@ def _read_by_samples(examples: Examples) -> Step:
             "second": STEP_SECOND,
             "centred": INPUT * INPUT.T - INPUT_COVARIANCE,
             "V": MOMENTS[O, B, U, D],
-            "moments": MOMENT[B, C, D, L_INDEX],
+            "moments": MOMENT[B, C, D, l],
             "o": O,
             "u": U,
             "b": B,
@@ -409,10 +406,8 @@ def _by_labels(
     network = minimum.network
     units, inputs, outputs = (range(n) for n in (network.hidden, network.inputs, network.outputs))
     sigma, noise = minimum.input_covariance, sp.ImmutableMatrix(sp.diag(*network.label_noise))
-    entries = {
-        STEP_FIRST: change[0], STEP_SECOND: change[1],
-        INPUT_COVARIANCE: sigma, NOISE_COVARIANCE: noise,
-    }  # fmt: skip
+    entries = dict(zip((STEP_FIRST, STEP_SECOND), change, strict=True))
+    entries |= {INPUT_COVARIANCE: sigma, NOISE_COVARIANCE: noise}
     first, second, sent, received = (
         evaluate_matrix(part, entries) for part in (FED_TO_FIRST, FED_TO_SECOND, SENT, RECEIVED)
     )
