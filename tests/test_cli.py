@@ -25,7 +25,7 @@ from symdrift.validation.validate import Row, Similarity, Validation
 
 COMMANDS = (
     *("list", "derive", "evaluate", "compare", "simulate", "observe", "validate", "report"),
-    "lesson",
+    *("lesson", "fit"),
 )
 TWO_INPUTS = [
     *("--set", "network.inputs=2", "--set", "network.outputs=2", "--set", "network.hidden=2"),

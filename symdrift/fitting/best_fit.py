@@ -1,0 +1,472 @@
+"""Free numbers of a study that explain measured rates of drift, with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.stats import chi2
+
+from symdrift.errors import RequestError, counted
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.fitting.combinations import Directions, OpenNumbers, open_numbers
+from symdrift.fitting.free_numbers import Free, FreeNumber, released, sizes
+from symdrift.fitting.least_squares import (
+    LEVEL,
+    THRESHOLD,
+    Descent,
+    Problem,
+    Profile,
+    best_descents,
+    profile,
+    starts,
+)
+from symdrift.fitting.measurements import (
+    FIELD,
+    Measurement,
+    checked,
+    read_measurements,
+    require_known_stimuli,
+)
+from symdrift.fitting.next_measurement import NextMeasurement, next_measurements, sentence
+from symdrift.fitting.predictions import Predictions
+from symdrift.progress import log_stage
+from symdrift.records import Record
+from symdrift.study import Study
+from symdrift.study.problem import Array
+from symdrift.tables import Table, html_page, record_table
+
+if TYPE_CHECKING:
+    from symdrift.evaluation.result import Evaluation
+    from symdrift.progress import Progress
+
+POOR = 0.01
+"""Probability of so large a chi-squared below which a fit is poor."""
+_ELSEWHERE = 4
+"""Other points of the box at which a combination is looked at, at most."""
+_AT_AN_END = 1e-4
+"""Of the box: estimates that close to an end lie on it."""
+_SHORT, _LONG = 1e-6, 0.3
+"""Of the box: steps with which a search for the ends of an interval begins."""
+
+
+@dataclass(frozen=True)
+class Estimate(Record):
+    """One free number.
+
+    Attributes
+    ----------
+    name : str
+    value : float
+    standard_error : float or None
+        From the curvature of chi-squared at the best fit; None where the data leave it open.
+    low, high : float or None
+        95 % interval by the profile of the likelihood; None where it is not closed within the box.
+    lowest, highest : float
+        The box.
+    """
+
+    name: str
+    value: float
+    standard_error: float | None
+    low: float | None
+    high: float | None
+    lowest: float
+    highest: float
+
+
+@dataclass(frozen=True)
+class FittedDatum(Record):
+    """A measurement beside what the best fit predicts; ``deviation`` is in standard errors."""
+
+    stimulus: str
+    quantity: str
+    value: float
+    standard_error: float
+    predicted: float
+    deviation: float
+
+
+@dataclass(frozen=True)
+class Goodness(Record):
+    """How well the theory explains the data.
+
+    Attributes
+    ----------
+    chi_squared : float
+    degrees_of_freedom : int
+        Measurements less directions of the free numbers that they depend on.
+    p_value : float or None
+        Probability of a chi-squared as large; None without degrees of freedom.
+    """
+
+    chi_squared: float
+    degrees_of_freedom: int
+    p_value: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Trace(Record):
+    """Profile of one free number: least chi-squared above its minimum, shape ``(T,)``."""
+
+    name: str
+    values: Array
+    excess: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Fit(Record):
+    """What measurements say about the free numbers of a study.
+
+    Attributes
+    ----------
+    study : str
+    method : {"closed-form", "dense"}
+        The road to the predictions.
+    estimates : tuple of Estimate
+    goodness : Goodness
+    open : tuple of OpenNumbers
+        Free numbers that the data do not tell apart, and what of them is determined.
+    data : tuple of FittedDatum
+    profiles : tuple of Trace
+    next_measurements : tuple of NextMeasurement or None
+        What to measure next, best first; None where nobody asked.
+    advice : str
+        The same in a sentence.
+    level : float
+        Of the intervals.
+    steps_per_day : float or None
+        Where it is given, data are in days.
+    warnings : tuple of str
+    """
+
+    study: str
+    method: str
+    estimates: tuple[Estimate, ...]
+    goodness: Goodness
+    open: tuple[OpenNumbers, ...]
+    data: tuple[FittedDatum, ...]
+    profiles: tuple[Trace, ...]
+    next_measurements: tuple[NextMeasurement, ...] | None
+    advice: str
+    level: float
+    steps_per_day: float | None
+    warnings: tuple[str, ...]
+
+    def written(self) -> tuple[str, ...]:
+        """Without the design where nobody asked for one."""
+        names = super().written()
+        if self.next_measurements is not None:
+            return names
+        return tuple(name for name in names if name not in ("next_measurements", "advice"))
+
+    def _repr_html_(self) -> str:
+        return html_page(fit_head(self), fit_tables(self), fit_remarks(self) + self.warnings)
+
+
+Measured = str | Path | Sequence[Measurement]
+"""A file, or measurements themselves."""
+
+
+def fit(
+    study: Study,
+    data: Measured,
+    free: Free,
+    steps_per_day: float | None = None,
+    design: bool = False,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Fit:
+    """Fit free numbers of a study to measurements; see :func:`symdrift.fit`."""
+    measurements = _measurements(data)
+    opened, numbers = released(study, free)
+    if len(measurements) < len(numbers):
+        raise RequestError(
+            FIELD,
+            f"has {counted(len(measurements), 'measurement')} for "
+            f"{counted(len(numbers), 'free number')}; at least as many measurements are needed",
+        )
+    predictions = Predictions(opened, numbers, measurements, steps_per_day)
+    given = _given(numbers)
+    require_known_stimuli(measurements, _stimuli(predictions, given))
+    problem = Problem(
+        predictions,
+        np.array([each.value for each in measurements]),
+        np.array([each.standard_error for each in measurements]),
+    )
+    done = _Counter(progress)
+    log_stage("looking at chi-squared over the box")
+    places = starts(problem, given[np.newaxis], seed)
+    if not places:
+        raise RequestError("--free", f"leaves no place for the theory: {_reason(problem, given)}")
+    done.total = len(places) + 2 * len(numbers)
+    log_stage(f"descending from {counted(len(places), 'start')}")
+    descents = []
+    for place in places:
+        descents.append(problem.descend(place))
+        done()
+    best, evaluation = _accepted(problem, best_descents(descents))
+    jacobian = problem.jacobian(best.place)
+    directions = Directions.of(jacobian, numbers)
+    others = [each.place for each in descents if np.isfinite(each.chi_squared)] + places
+    elsewhere = [(place, problem.jacobian(place)) for place in others[-_ELSEWHERE:]]
+    left_open = open_numbers(
+        numbers,
+        (best.place, jacobian),
+        [each for each in elsewhere if np.isfinite(each[1]).all()],
+    )
+    errors = np.sqrt(np.diagonal(directions.covariance(numbers)))
+    log_stage(f"following {counted(len(numbers), 'profile')}")
+    profiles = [
+        _profile(problem, best, index, error, done) for index, error in enumerate(errors.tolist())
+    ]
+    predicted = predictions.values(best.place[np.newaxis])[0]
+    estimates = tuple(
+        _estimate(*each)
+        for each in zip(numbers, best.place.tolist(), errors.tolist(), profiles, strict=True)
+    )
+    fitted = _fitted(measurements, predicted)
+    goodness = _goodness(best.chi_squared, len(measurements) - directions.rank)
+    found = next_measurements(predictions, best.place, jacobian) if design else None
+    return Fit(
+        study=study.name,
+        method=evaluation.method,
+        estimates=estimates,
+        goodness=goodness,
+        open=left_open,
+        data=fitted,
+        profiles=tuple(
+            Trace(
+                each.name,
+                np.array([each.at(coordinate) for coordinate in one.coordinates.tolist()]),
+                one.excess,
+            )
+            for each, one in zip(numbers, profiles, strict=True)
+            if one is not None
+        ),
+        next_measurements=found,
+        advice="" if found is None else sentence(found, len(numbers) - directions.known),
+        level=LEVEL,
+        steps_per_day=steps_per_day,
+        warnings=(
+            *_warnings(estimates, goodness, fitted, evaluation),
+            *evaluation.warnings,
+        ),
+    )
+
+
+def _measurements(data: Measured) -> tuple[Measurement, ...]:
+    if isinstance(data, str | Path):
+        return read_measurements(data)
+    return tuple(checked(each, f"measurement {place}: ") for place, each in enumerate(data, 1))
+
+
+def _given(numbers: Sequence[FreeNumber]) -> Array:
+    """Coordinates of the study's values within the box; its middle without a value."""
+    return np.array(
+        [
+            sum(each.box) / 2
+            if each.value is None or not each.low <= each.value <= each.high
+            else each.coordinate(each.value)
+            for each in numbers
+        ]
+    )
+
+
+def _stimuli(predictions: Predictions, given: Array) -> list[str]:
+    """Names of the study's stimuli, which do not depend on its numbers."""
+    return [stimulus.name for stimulus in predictions.problem(given).stimuli]
+
+
+def _reason(problem: Problem, place: Array) -> str:
+    """Why the study cannot be evaluated at a place."""
+    try:
+        evaluate(problem.predictions.problem(place), quantities="stimuli")
+    except RequestError as error:
+        return str(error)
+    return "predictions are beyond double precision"
+
+
+def _accepted(
+    problem: Problem, descents: Sequence[Descent]
+) -> tuple[Descent, Evaluation]:
+    """The lowest place that descents found at which the study can be evaluated as a whole."""
+    reason = "no descent ended at a finite chi-squared"
+    for each in descents:
+        try:
+            there = problem.predictions.problem(each.place)
+            return each, evaluate(there, quantities="stimuli", order=None)
+        except RequestError as error:
+            reason = reason if "descent" not in reason else str(error)
+    raise RequestError("--free", f"leads out of the theory, whose best fit fails: {reason}")
+
+
+def _profile(
+    problem: Problem, best: Descent, index: int, error: float, done: _Counter
+) -> Profile | None:
+    """Profile of a free number; None where the data leave it open."""
+    if not np.isfinite(error):
+        done()
+        done()
+        return None
+    size = sizes(problem.predictions.numbers)[index]
+    step = float(np.clip(np.sqrt(THRESHOLD) * error, _SHORT * size, _LONG * size))
+    return profile(problem, best, index, step, done)
+
+
+def _estimate(
+    number: FreeNumber, coordinate: float, error: float, found: Profile | None
+) -> Estimate:
+    low, high = (None, None) if found is None else (found.low, found.high)
+    return Estimate(
+        name=number.name,
+        value=number.at(coordinate),
+        standard_error=error * number.slope(coordinate) if np.isfinite(error) else None,
+        low=None if low is None else number.at(low),
+        high=None if high is None else number.at(high),
+        lowest=number.low,
+        highest=number.high,
+    )
+
+
+def _fitted(measurements: Sequence[Measurement], predicted: Array) -> tuple[FittedDatum, ...]:
+    return tuple(
+        FittedDatum(
+            each.stimulus, each.quantity, each.value, each.standard_error, value,
+            (each.value - value) / each.standard_error,
+        )
+        for each, value in zip(measurements, predicted.tolist(), strict=True)
+    )  # fmt: skip
+
+
+def _goodness(chi_squared: float, freedom: int) -> Goodness:
+    p_value = float(chi2.sf(chi_squared, freedom)) if freedom > 0 else None
+    return Goodness(chi_squared, freedom, p_value)
+
+
+def _warnings(
+    estimates: Sequence[Estimate],
+    goodness: Goodness,
+    data: Sequence[FittedDatum],
+    evaluation: Evaluation,
+) -> tuple[str, ...]:
+    """Where a fit should not be believed as it stands."""
+    said = []
+    if goodness.p_value is not None and goodness.p_value < POOR:
+        said.append(
+            f"the theory does not explain the data: a chi-squared of {goodness.chi_squared:.3g} "
+            f"with {goodness.degrees_of_freedom} degrees of freedom has probability "
+            f"{goodness.p_value:.1g}; standard errors may be too small, or the study another"
+        )
+    for each in estimates:
+        for end, name in ((each.lowest, "lower"), (each.highest, "upper")):
+            room = _AT_AN_END * abs(each.highest - each.lowest)
+            close = abs(each.value - end) <= room or abs(each.value / end - 1) <= _AT_AN_END if (
+                end
+            ) else abs(each.value) <= room  # fmt: skip
+            if close:
+                said.append(f"{each.name} lies at the {name} end of its range, {end:g}; widen it")
+    errors = [
+        (evaluation.expected_error(f"stimuli.{each.stimulus}.{each.quantity}"), each)
+        for each in data
+        if "@" not in each.quantity
+    ]
+    beyond = [
+        (error, each) for error, each in errors if error * abs(each.predicted) > each.standard_error
+    ]
+    if beyond:
+        error, each = max(beyond, key=lambda found: found[0])
+        said.append(
+            f"the leading order in the learning rate may be off by more than the standard error of "
+            f"{counted(len(beyond), 'measurement')}, most of all by {error:.2g} of the "
+            f"{each.quantity} of {each.stimulus}: estimates may be off by as much"
+        )
+    return tuple(said)
+
+
+class _Counter:
+    """Counts what is done, for whoever watches."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress, self._done, self.total = progress, 0, 1
+
+    def __call__(self) -> None:
+        self._done += 1
+        if self._progress is not None:
+            self._progress(self._done, self.total)
+
+
+def fit_head(found: Fit) -> str:
+    """What was fitted, and how well, in a line."""
+    goodness = found.goodness
+    chance = "" if goodness.p_value is None else f", p = {goodness.p_value:.2g}"
+    return (
+        f"{found.study}: {counted(len(found.estimates), 'free number')}, "
+        f"{counted(len(found.data), 'measurement')} per "
+        f"{'SGD step' if found.steps_per_day is None else 'day'}, {found.method} method; "
+        f"chi-squared {goodness.chi_squared:.4g} with "
+        f"{counted(goodness.degrees_of_freedom, 'degree')} of freedom{chance}"
+    )
+
+
+def fit_remarks(found: Fit) -> tuple[str, ...]:
+    """What the data leave open, and what to measure next, in sentences."""
+    said = tuple(f"{each.text[:1].upper()}{each.text[1:]}." for each in found.open)
+    return said + ((f"{found.advice[:1].upper()}{found.advice[1:]}.",) if found.advice else ())
+
+
+def fit_tables(found: Fit) -> list[Table]:
+    """Tables of a fit: estimates, data beside predictions, and what to measure next."""
+    tables = [
+        Table(
+            "Estimates",
+            ("free number", "estimate", "standard error", "95 % interval", "range"),
+            tuple(
+                (
+                    each.name,
+                    f"{each.value:.5g}",
+                    "open" if each.standard_error is None else f"{each.standard_error:.2g}",
+                    _interval(each),
+                    f"{each.lowest:.5g} to {each.highest:.5g}",
+                )
+                for each in found.estimates
+            ),
+            "Standard errors from the curvature at the best fit, intervals by the profile of the "
+            "likelihood.",
+        ),
+        record_table(
+            "Measured and fitted",
+            {
+                "stimulus": "stimulus", "quantity": "quantity", "value": "measured",
+                "standard_error": "standard error", "predicted": "fitted",
+                "deviation": "deviation\n(standard errors)",
+            },
+            (each.to_dict() for each in found.data),
+            {"standard_error": ".2g", "deviation": ".2f"},
+        ),
+    ]  # fmt: skip
+    if found.next_measurements:
+        tables.append(
+            record_table(
+                "What to measure next",
+                {
+                    "stimulus": "stimulus", "quantity": "quantity", "predicted": "predicted",
+                    "standard_error": "with a\nstandard error of", "gain": "gain (bits)",
+                    "still_open": "directions\nleft open",
+                },
+                (each.to_dict() for each in found.next_measurements),
+                {"standard_error": ".2g", "gain": ".2f"},
+            )
+        )  # fmt: skip
+    return tables
+
+
+def _interval(each: Estimate) -> str:
+    if each.low is None and each.high is None:
+        return "open"
+    if each.low is None:
+        return f"below {each.high:.5g}"
+    return f"above {each.low:.5g}" if each.high is None else f"{each.low:.5g} to {each.high:.5g}"
