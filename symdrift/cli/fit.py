@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    epilog="Example: symdrift fit six_odours.toml --data six_odours.csv --steps-per-day 1e6 "
-    "--free learning.weight_decay=0.05:0.5 --free teacher.label_noise=0:1"
+    epilog="Example: symdrift fit six_odours.toml --data six_odours.csv --steps-per-day 1e7 "
+    "--free gamma --free sigma2=0:1"
 )
 @study_argument
 @click.option(

@@ -34,9 +34,7 @@ def draw(data: Fit) -> Figure:
     """Measured over fitted values, and the profile of each free number in standard errors."""
     rows = min(len(data.data), _MOST_NAMED)
     with drawing():
-        figure = Figure(
-            figsize=(1.5 * WIDTH, max(HEIGHT, 1.2 + _ROW * rows)), layout="constrained"
-        )
+        figure = Figure(figsize=(1.5 * WIDTH, max(HEIGHT, 1.2 + _ROW * rows)), layout="constrained")
         left, right = figure.subplots(1, 2)
         _draw_data(left, data)
         _draw_profiles(right, data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from symdrift.fitting.least_squares import (
 )
 from symdrift.fitting.measurements import (
     FIELD,
+    RATES,
     Measurement,
     checked,
     read_measurements,
@@ -208,8 +209,7 @@ def fit(
     for place in places:
         descents.append(problem.descend(place))
         done()
-    best, evaluation = _accepted(problem, best_descents(descents))
-    jacobian = problem.jacobian(best.place)
+    best, jacobian, evaluation = _accepted(problem, best_descents(descents))
     directions = Directions.of(jacobian, numbers)
     others = [each.place for each in descents if np.isfinite(each.chi_squared)] + places
     elsewhere = [(place, problem.jacobian(place)) for place in others[-_ELSEWHERE:]]
@@ -252,7 +252,7 @@ def fit(
         level=LEVEL,
         steps_per_day=steps_per_day,
         warnings=(
-            *_warnings(estimates, goodness, fitted, evaluation),
+            *_warnings(_at_an_end(numbers, best.place, errors), goodness, fitted, evaluation),
             *evaluation.warnings,
         ),
     )
@@ -290,17 +290,20 @@ def _reason(problem: Problem, place: Array) -> str:
     return "predictions are beyond double precision"
 
 
-def _accepted(
-    problem: Problem, descents: Sequence[Descent]
-) -> tuple[Descent, Evaluation]:
-    """The lowest place that descents found at which the study can be evaluated as a whole."""
-    reason = "no descent ended at a finite chi-squared"
+def _accepted(problem: Problem, descents: Sequence[Descent]) -> tuple[Descent, Array, Evaluation]:
+    """The lowest place that descents found at which the study can be evaluated as a whole, with
+    the derivatives of the residuals there.
+    """
+    reasons = []
     for each in descents:
-        try:
-            there = problem.predictions.problem(each.place)
-            return each, evaluate(there, quantities="stimuli", order=None)
-        except RequestError as error:
-            reason = reason if "descent" not in reason else str(error)
+        jacobian = problem.jacobian(each.place)
+        if np.isfinite(jacobian).all():
+            try:
+                there = problem.predictions.problem(each.place)
+                return each, jacobian, evaluate(there, quantities="stimuli", order=None)
+            except RequestError as error:
+                reasons.append(str(error))
+    reason = reasons[0] if reasons else "predictions do not change smoothly where descents end"
     raise RequestError("--free", f"leads out of the theory, whose best fit fails: {reason}")
 
 
@@ -348,7 +351,7 @@ def _goodness(chi_squared: float, freedom: int) -> Goodness:
 
 
 def _warnings(
-    estimates: Sequence[Estimate],
+    ends: Sequence[str],
     goodness: Goodness,
     data: Sequence[FittedDatum],
     evaluation: Evaluation,
@@ -356,34 +359,42 @@ def _warnings(
     """Where a fit should not be believed as it stands."""
     said = []
     if goodness.p_value is not None and goodness.p_value < POOR:
+        freedom = counted(goodness.degrees_of_freedom, "degree")
         said.append(
             f"the theory does not explain the data: a chi-squared of {goodness.chi_squared:.3g} "
-            f"with {goodness.degrees_of_freedom} degrees of freedom has probability "
-            f"{goodness.p_value:.1g}; standard errors may be too small, or the study another"
+            f"with {freedom} of freedom has probability {goodness.p_value:.1g}; standard errors "
+            "may be too small, or the study another"
         )
-    for each in estimates:
-        for end, name in ((each.lowest, "lower"), (each.highest, "upper")):
-            room = _AT_AN_END * abs(each.highest - each.lowest)
-            close = abs(each.value - end) <= room or abs(each.value / end - 1) <= _AT_AN_END if (
-                end
-            ) else abs(each.value) <= room  # fmt: skip
-            if close:
-                said.append(f"{each.name} lies at the {name} end of its range, {end:g}; widen it")
     errors = [
         (evaluation.expected_error(f"stimuli.{each.stimulus}.{each.quantity}"), each)
         for each in data
-        if "@" not in each.quantity
+        if each.quantity in RATES
     ]
     beyond = [
         (error, each) for error, each in errors if error * abs(each.predicted) > each.standard_error
     ]
     if beyond:
-        error, each = max(beyond, key=lambda found: found[0])
+        error, worst = max(beyond, key=lambda found: found[0])
         said.append(
-            f"the leading order in the learning rate may be off by more than the standard error of "
-            f"{counted(len(beyond), 'measurement')}, most of all by {error:.2g} of the "
-            f"{each.quantity} of {each.stimulus}: estimates may be off by as much"
+            "the leading order in the learning rate may be off by more than the standard error of "
+            f"{counted(len(beyond), 'measurement')}, most of all by {error:.0%} in the "
+            f"{worst.quantity} of {worst.stimulus}: estimates may be off by as much"
         )
+    return (*said, *ends)
+
+
+def _at_an_end(numbers: Sequence[FreeNumber], place: Array, errors: Array) -> tuple[str, ...]:
+    """Free numbers that the data push to an end of their box."""
+    said = []
+    for each, coordinate, error in zip(numbers, place.tolist(), errors.tolist(), strict=True):
+        room = _AT_AN_END * (each.box[1] - each.box[0])
+        ends = zip(("lower", "upper"), each.box, (each.low, each.high), strict=True)
+        said += [
+            f"{each.name} lies at the {name} end of its range, {value:g}; widen it where that is "
+            "possible"
+            for name, end, value in ends
+            if abs(coordinate - end) <= room and np.isfinite(error)
+        ]
     return tuple(said)
 
 

@@ -80,10 +80,10 @@ class Directions:
 
     @classmethod
     def of(cls, jacobian: Array, numbers: Sequence[FreeNumber]) -> Directions:
-        """Of the derivatives of the residuals by the coordinates, shape ``(M, k)``."""
+        """Of the derivatives of the residuals by the coordinates, shape ``(M, k)``, ``M >= k``."""
         scaled = jacobian * sizes(numbers)
-        _, strengths, vectors = np.linalg.svd(scaled)
-        return cls(np.pad(strengths, (0, len(vectors) - len(strengths))), vectors)
+        _, strengths, vectors = np.linalg.svd(scaled, full_matrices=False)
+        return cls(strengths, vectors)
 
     @property
     def rank(self) -> int:
@@ -164,22 +164,20 @@ def _open(
 ) -> OpenNumbers:
     """What directions in the coordinates, shape ``(d, k)``, leave open and what they do not."""
     shares = np.abs(directions / sizes(numbers)).max(axis=0)
-    taking_part = np.flatnonzero(shares > _COMPONENT * shares.max())
+    taking_part = np.flatnonzero(shares > _COMPONENT * shares.max()).tolist()
     some = [numbers[index] for index in taking_part]
     names = tuple(each.name for each in some)
     powers = all(each.at(place[index]) > 0 for index, each in zip(taking_part, some, strict=True))
     moving = directions * _by_logarithm(numbers, place) if powers else directions
     combined = determined_combinations(moving[:, taking_part], names)
-    because = "" if certain else ", within the errors of the measurements,"
+    because = "" if certain else " within the errors of the measurements"
     if not combined:
-        text = f"the data say nothing{because} about {_listed(names)}".replace(", about", " about")
+        text = f"the data say nothing about {_listed(names)}{because}"
     else:
         where = "" if everywhere else ", near the best fit,"
         listed = _listed([_written(each, powers) for each in combined])
         verb = "is" if len(combined) == 1 else "are"
-        text = f"of {_listed(names)}{where or because} only {listed} {verb} determined"
-        if where and because:
-            text += " within the errors of the measurements"
+        text = f"of {_listed(names)}{where} only {listed} {verb} determined{because}"
     return OpenNumbers(names, combined, len(directions), everywhere, text)
 
 

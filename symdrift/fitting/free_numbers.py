@@ -21,6 +21,8 @@ FIELD = "--free"
 DECADE = 10.0
 """Factor below and above the value of the study, where no range is given."""
 MOST_FREE = 20
+_NEAR_ZERO = 1e-3
+"""Of the end of a box that begins with zero."""
 _FORM = "must have the form NAME or NAME=LO:HI"
 
 
@@ -47,9 +49,15 @@ class FreeNumber:
     value: float | None
 
     @property
-    def logarithmic(self) -> bool:
-        """Whether its coordinate is the logarithm, which it is where the box is positive."""
-        return self.low > 0
+    def shift(self) -> float | None:
+        """What is added before the logarithm is taken; None where the box goes below zero.
+
+        Drift depends on most numbers by powers, whose valleys of chi-squared are straight in
+        logarithms; a box that begins with zero is one from a thousandth of its end.
+        """
+        if self.low < 0:
+            return None
+        return 0.0 if self.low > 0 else _NEAR_ZERO * self.high
 
     @property
     def box(self) -> tuple[float, float]:
@@ -58,16 +66,16 @@ class FreeNumber:
 
     def coordinate(self, value: float) -> float:
         """Where a value lies on the axis on which it is fitted."""
-        return math.log(value) if self.logarithmic else value
+        return value if self.shift is None else math.log(value + self.shift)
 
     def at(self, coordinate: float) -> float:
         """The value at a coordinate, in the box whatever rounding does."""
-        value = math.exp(coordinate) if self.logarithmic else coordinate
+        value = coordinate if self.shift is None else math.exp(coordinate) - self.shift
         return min(max(value, self.low), self.high)
 
     def slope(self, coordinate: float) -> float:
         """Change of the value with its coordinate."""
-        return self.at(coordinate) if self.logarithmic else 1.0
+        return 1.0 if self.shift is None else self.at(coordinate) + self.shift
 
 
 Free = Sequence[str] | Mapping[str, tuple[float, float] | None]

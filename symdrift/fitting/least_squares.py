@@ -15,13 +15,12 @@ from symdrift.study.problem import Array
 LEVEL = 0.95
 THRESHOLD = float(chi2.ppf(LEVEL, 1))
 """By how much chi-squared may exceed its minimum within the interval."""
-STARTS = 64
-"""Points of the box at which chi-squared is looked at, as many as Sobol's sequence fills evenly."""
-DESCENTS = 8
-"""Of these, the best that are followed down."""
+MOST_LOOKED_AT = 256
+"""Points of the box at which chi-squared is looked at, at most: sixteen for one free number, twice
+as many for each further one, which Sobol's sequence fills evenly."""
 
 _TOLERANCE = 1e-8
-_MOST_STEPS = 60
+_MOST_STEPS = 150
 _FAR = 50.0
 """Root of chi-squared above its minimum that stands for places without a theory."""
 _WIDEN, _MOST_WIDENED = 1.5, 5.0
@@ -81,7 +80,8 @@ class Problem:
 
     def chi_squared(self, places: Array) -> Array:
         """At points of shape ``(N, k)``; infinite without a theory."""
-        total = np.sum(self.residuals(places) ** 2, axis=1)
+        with np.errstate(over="ignore"):
+            total = np.sum(self.residuals(places) ** 2, axis=1)
         return np.where(np.isfinite(total), total, np.inf)
 
     def jacobian(self, place: Array, columns: Sequence[int] | None = None) -> Array:
@@ -108,25 +108,26 @@ class Problem:
         low, high = self.box[:, free]
         margin = _EDGE * (high - low)
         try:
-            found = least_squares(
-                lambda part: self.residuals(whole(part)[np.newaxis])[0],
-                np.clip(start[free], low + margin, high - margin),
-                jacobian,
-                (low, high),
-                "dogbox",
-                x_scale="jac",
-                ftol=_TOLERANCE,
-                xtol=_TOLERANCE,
-                gtol=_TOLERANCE,
-                max_nfev=_MOST_STEPS,
-            )
+            with np.errstate(all="ignore"):
+                found = least_squares(
+                    lambda part: self.residuals(whole(part)[np.newaxis])[0],
+                    np.clip(start[free], low + margin, high - margin),
+                    jacobian,
+                    (low, high),
+                    x_scale="jac",
+                    ftol=_TOLERANCE,
+                    xtol=_TOLERANCE,
+                    gtol=_TOLERANCE,
+                    max_nfev=_MOST_STEPS,
+                )
         except (_Lost, ValueError, np.linalg.LinAlgError):
             return Descent(start, np.inf)
         return Descent(whole(found.x), float(2 * found.cost))
 
 
 def starts(problem: Problem, given: Array, seed: int) -> list[Array]:
-    """The best of the points that Sobol's sequence spreads over the box, and what is given.
+    """What is given, and the best of the points that Sobol's sequence spreads over the box: two
+    for each free number.
 
     Parameters
     ----------
@@ -137,10 +138,11 @@ def starts(problem: Problem, given: Array, seed: int) -> list[Array]:
         Of the sequence, which is scrambled.
     """
     low, high = problem.box
-    spread = qmc.Sobol(len(low), rng=np.random.default_rng(seed)).random(STARTS)
+    looked_at = min(8 * 2 ** len(low), MOST_LOOKED_AT)
+    spread = qmc.Sobol(len(low), rng=np.random.default_rng(seed)).random(looked_at)
     spread = low + spread * (high - low)
     order = np.argsort(chi := problem.chi_squared(spread), kind="stable")
-    best = [spread[place] for place in order[:DESCENTS] if np.isfinite(chi[place])]
+    best = [spread[place] for place in order[: 2 * len(low)] if np.isfinite(chi[place])]
     known = [place for place in given if np.isfinite(problem.chi_squared(place[np.newaxis])[0])]
     return known + best
 
@@ -189,7 +191,7 @@ def profile(
 def _end(root: Callable[[float], float], centre: float, step: float, bound: float) -> float | None:
     """Coordinate at which the root of the excess reaches the threshold; None within the box."""
     target = float(np.sqrt(THRESHOLD))
-    inner, below = centre, 0.0
+    inner = centre
     room = abs(bound - centre)
     length = min(abs(step), room)
     while True:
@@ -199,10 +201,8 @@ def _end(root: Callable[[float], float], centre: float, step: float, bound: floa
             break
         if outer == bound:
             return None
-        inner, below = outer, above
+        inner = outer
         length *= min(max(1.1 * target / max(above, 1e-9), _WIDEN), _MOST_WIDENED)
-    if above == target or abs(outer - inner) <= 0:
-        return float(outer)
     found = brentq(
         lambda coordinate: root(coordinate) - target,
         inner,

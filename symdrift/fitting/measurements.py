@@ -20,7 +20,7 @@ COLUMNS = ("stimulus", "quantity", "value", "standard_error")
 RATES = ("decay_rate", "diffusion")
 DISPLACEMENT = "displacement"
 LARGEST_FILE = 2_000_000
-MOST_ROWS = 10_000
+MOST_ROWS = 5_000
 FINEST = 1e-12
 """Standard error, relative to the value, below which a double holds no digits of it."""
 
@@ -85,7 +85,7 @@ def read_measurements(path: str | Path) -> tuple[Measurement, ...]:
     if twice:
         raise _refused(path, f"has the column {twice[0]} twice; leave one of them out")
     places = [names.index(name) for name in COLUMNS]
-    found = []
+    found: list[Measurement] = []
     for line, entries in rows:
         if len(found) == MOST_ROWS:
             raise _refused(path, f"has more than {MOST_ROWS} measurements; average some")
@@ -97,8 +97,7 @@ def read_measurements(path: str | Path) -> tuple[Measurement, ...]:
             )
         stimulus, quantity, *numbers = (entries[place].strip() for place in places)
         value, error = (
-            _number(path, line, name, text)
-            for name, text in zip(COLUMNS[2:], numbers, strict=True)
+            _number(path, line, name, text) for name, text in zip(COLUMNS[2:], numbers, strict=True)
         )
         try:
             found.append(checked(Measurement(stimulus, quantity, value, error), f"line {line}: "))

@@ -19,6 +19,8 @@ from symdrift.study.problem import Array
 MOST_LISTED = 8
 _LAGS = 3
 """Lags of displacements that are tried, from the slowest relaxation to decorrelation."""
+_MOST_LAGS = 10
+"""Lags of the data that are tried too."""
 _LEAST_GAIN = 1e-3
 """Bits that count as nothing."""
 
@@ -64,24 +66,24 @@ def next_measurements(
         Derivatives of the residuals there, shape ``(M, k)``.
     """
     data = predictions.measurements
-    relative = float(
-        np.median([each.standard_error / (abs(each.value) or math.inf) for each in data]) or 1.0
-    )
+    relative = [each.standard_error / abs(each.value) for each in data if each.value] or [1.0]
     asked = replace(predictions, measurements=_possible(predictions, place))
     values = asked.values(place[np.newaxis])[0]
-    errors = relative * np.abs(values)
+    errors = np.median(relative) * np.abs(values)
     with np.errstate(divide="ignore", invalid="ignore"):
         told = asked.jacobian(place) / errors[:, np.newaxis]
     directions = Directions.of(jacobian, predictions.numbers)
+    # As many rows as numbers hold all that the data say.
+    data_rows = np.linalg.qr(jacobian, mode="r")
     found = []
     for measurement, value, error, row in zip(
         asked.measurements, values.tolist(), errors.tolist(), told, strict=True
     ):
         if not np.isfinite(row).all():
             continue
-        more = Directions.of(np.vstack([jacobian, row]), predictions.numbers)
+        more = Directions.of(np.vstack([data_rows, row]), predictions.numbers)
         gain = _gain(row, directions, predictions)
-        if gain > _LEAST_GAIN:
+        if _LEAST_GAIN < gain < math.inf:
             found.append(
                 NextMeasurement(
                     measurement.stimulus, measurement.quantity, value, error, gain,
@@ -103,7 +105,8 @@ def _gain(row: Array, directions: Directions, predictions: Predictions) -> float
     if known < len(vectors):
         vectors, strengths = vectors[known:], strengths[known:]
     along = vectors @ (row * box)
-    variance = np.sum(along**2 / (strengths**2 + 12))
+    with np.errstate(over="ignore"):
+        variance = np.sum(along**2 / (strengths**2 + 12))
     return float(np.log1p(variance) / np.log(4))
 
 
@@ -115,7 +118,8 @@ def _possible(predictions: Predictions, place: Array) -> tuple[Measurement, ...]
     first = 1 / float(process.rates.min())
     last = max(1 / slowest_rate(process), 10 * first)
     lags = [float(f"{lag / days:.1g}") for lag in np.geomspace(first, last, _LAGS)]
-    lags += [each.lag for each in predictions.measurements if each.lag is not None]
+    measured = {each.lag for each in predictions.measurements if each.lag is not None}
+    lags += sorted(measured)[:_MOST_LAGS]
     quantities = (*RATES, *(f"{DISPLACEMENT}@{lag:g}" for lag in sorted(set(lags))))
     return tuple(
         Measurement(stimulus.name, quantity, 0.0, 1.0)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -28,14 +28,16 @@ from symdrift.study import Study
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.study.reader import checked
 
+_AT_A_TIME = 2**21
+"""Numbers of an array of the closed form."""
 _POINTS = 7
 """Values of a polynomial in one number."""
 _REACH = 0.02
 """Half the first interval, in units of the coordinate or, where shorter, of half the box."""
 _CONVERGED = 1e-7
-"""Last coefficients of a polynomial, relative to the change, at which it has converged: what is left
-out is smaller by two more powers of the interval, about 7 left^(3/2)."""
-_HALVINGS = 10
+"""Last coefficients of a polynomial, relative to the change, at which it has converged: what it
+leaves out is smaller by two more powers of the interval."""
+_HALVINGS = 20
 _NODES = np.cos(np.pi * (np.arange(_POINTS) + 0.5) / _POINTS)
 _TO_COEFFICIENTS = np.linalg.inv(chebyshev.chebvander(_NODES, _POINTS - 1))
 
@@ -101,19 +103,24 @@ class Predictions:
 
     def _evaluated(self, made: Callable[[Array], LearningProblem], places: Array) -> Array:
         found = np.full((len(places), len(self._asked)), np.nan)
-        together: dict[int, tuple[LearningProblem, Alignment]] = {}
+        rows: list[int] = []
+        together: list[tuple[LearningProblem, Alignment]] = []
         for row, place in enumerate(places):
             try:
                 problem = made(place)
                 aligned = align(problem) if self._by_formulas else ""
                 if isinstance(aligned, Alignment):
-                    together[row] = problem, aligned
+                    rows.append(row)
+                    together.append((problem, aligned))
                 else:
                     found[row] = _matrix_road(problem, self._asked)
             except RequestError:
                 continue
-        if together:
-            found[list(together)] = _closed_form(list(together.values()), self._asked)
+        entries = len(self._asked) * max((each.teacher.size for each, _ in together), default=1)
+        size = max(1, _AT_A_TIME // entries)
+        for first in range(0, len(together), size):
+            some = slice(first, first + size)
+            found[rows[some]] = _closed_form(together[some], self._asked)
         found *= [asked.factor for asked in self._asked]
         return np.where(np.isfinite(found).all(axis=1, keepdims=True), found, np.nan)
 
@@ -148,9 +155,9 @@ class Predictions:
                 better = left < best[:, column]
                 found[better, column] = slope[better]
                 best[better, column] = left[better]
-                if better.any() or not np.isfinite(best[:, column]).all():
-                    if not (best[:, column] <= _CONVERGED).all():
-                        still.append(column)
+                hopeful = better.any() or not np.isfinite(best[:, column]).all()
+                if hopeful and not (best[:, column] <= _CONVERGED).all():
+                    still.append(column)
             open_columns = still
             if not open_columns:
                 break
@@ -186,17 +193,20 @@ def _matrix_road(problem: LearningProblem, asked: Sequence[_Asked]) -> list[floa
     for each in asked:
         if each.kind not in RATES:
             lags.setdefault(each.stimulus, []).append(each.lag)
-    moved = {}
+    moved: dict[tuple[str, float], float] = {}
     if lags:
         process = drift_process(problem)
         for name, own in lags.items():
             times = np.unique(own)
             curve = mean_squared_displacement(process, process.stimulus(name), times)
-            moved |= {(name, lag): total for lag, total in zip(times, curve.total, strict=True)}
+            moved |= {
+                (name, lag): total
+                for lag, total in zip(times.tolist(), curve.total.tolist(), strict=True)
+            }
     return [
         getattr(drift[each.stimulus], each.kind)
         if each.kind in RATES
-        else float(moved[each.stimulus, each.lag])
+        else moved[each.stimulus, each.lag]
         for each in asked
     ]
 
@@ -207,13 +217,15 @@ def _closed_form(
     """Predictions of aligned problems by the formulas, all at once, shape ``(N, M)``."""
     problems, aligned = zip(*given, strict=True)
     outputs, inputs = problems[0].teacher.shape
-    sizes = {"inputs": inputs, "outputs": outputs, "hidden": problems[0].hidden}
-    minimum = {
+    minimum: dict[str, Any] = {
         "covariance": np.array([each.input_variances for each in aligned])[:, np.newaxis],
         "weight_decay": np.array([each.weight_decay for each in problems])[:, np.newaxis],
         "gains": np.array([each.gains for each in aligned])[:, np.newaxis],
+        "inputs": inputs,
+        "outputs": outputs,
+        "hidden": problems[0].hidden,
     }
-    learning = {
+    learning: dict[str, Any] = {
         "learning_rate": np.array([each.learning_rate for each in problems])[:, np.newaxis],
         "label_noise": np.array([each.label_noise for each in aligned])[:, np.newaxis],
         "batch": problems[0].batch,
@@ -232,13 +244,13 @@ def _closed_form(
         for kind, formula in rates.items():
             which = np.flatnonzero(kinds == kind)
             if which.size:
-                found[:, which] = formula(stimuli[:, which], **minimum, **learning, **sizes)
+                found[:, which] = formula(stimuli[:, which], **minimum, **learning)
         which = np.flatnonzero(kinds == "")
         if which.size:
-            lags = np.array([asked[place].lag for place in which])
+            lags = np.array([each.lag for each in asked])[which]
             found[:, which] = formulas.mean_squared_displacement(
-                lags, stimuli[:, which], **minimum, **learning, **sizes
+                lags, stimuli[:, which], **minimum, **learning
             )
-        learned = formulas.singular_values(**minimum, **sizes)
+        learned = formulas.singular_values(**minimum)
     # Where nothing is learned there is no representation to measure.
     return np.where((learned > 0).any(axis=-1), found, np.nan)
