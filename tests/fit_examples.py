@@ -17,7 +17,7 @@ from symdrift.study.problem import Array
 
 def rates_of(study: Study, error: float, noise: Sequence[float] = ()) -> tuple[Measurement, ...]:
     """Decay rate and diffusion of every stimulus, with a relative error and noise in its units."""
-    found = []
+    found: list[Measurement] = []
     for stimulus in evaluate(study.problem(), quantities="stimuli").stimuli:
         for quantity in ("decay_rate", "diffusion"):
             value = getattr(stimulus, quantity)

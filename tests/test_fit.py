@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,7 +15,8 @@ from scipy.stats import chi2
 import symdrift
 from symdrift.fitting import Fit, Measurement, fit
 from symdrift.fitting.best_fit import fit_head, fit_remarks, fit_tables
-from symdrift.fitting.combinations import determined_combinations
+from symdrift.fitting.combinations import determined_combinations, open_numbers
+from symdrift.fitting.free_numbers import FreeNumber
 from symdrift.fitting.least_squares import THRESHOLD, Problem, profile
 from symdrift.fitting.predictions import Predictions
 from symdrift.records import json_parts
@@ -69,23 +71,23 @@ class Tabulated(Predictions):
         table = np.einsum("ai,bj,ijm->mab", inverse, inverse, values)
         return cls(predicted.study, predicted.numbers, predicted.measurements, None, table)
 
-    def basis(self, places: Array, order: tuple[int, int]) -> tuple[Array, Array]:
+    def basis(self, places: Array, order: tuple[int, int]) -> list[Array]:
         """Chebyshev polynomials in both coordinates, or their derivatives."""
-        found = []
+        found: list[Array] = []
         for axis, (each, times) in enumerate(zip(self.numbers, order, strict=True)):
             low, high = each.box
             unit = (2 * places[:, axis] - low - high) / (high - low)
             lines = chebyshev.chebder(np.eye(self.table.shape[-1]), times, 2 / (high - low))
-            found.append(chebyshev.chebval(unit, lines).T)
-        return found[0], found[1]
+            found.append(np.asarray(chebyshev.chebval(unit, lines).T, dtype=np.float64))
+        return found
 
     def values(self, places: Array) -> Array:
         first, second = self.basis(places, (0, 0))
-        return np.einsum("na,nb,mab->nm", first, second, self.table)
+        return np.asarray(np.einsum("na,nb,mab->nm", first, second, self.table))
 
-    def jacobian(self, place: Array, columns: object = None) -> Array:
+    def jacobian(self, place: Array, columns: Sequence[int] | None = None) -> Array:
         orders = [(1, 0), (0, 1)]
-        wanted = orders if columns is None else [orders[each] for each in columns]  # type: ignore[attr-defined]
+        wanted = orders if columns is None else [orders[each] for each in columns]
         parts = [self.basis(place[np.newaxis], order) for order in wanted]
         return np.stack([np.einsum("a,b,mab->m", a[0], b[0], self.table) for a, b in parts], -1)
 
@@ -100,7 +102,8 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     asked = [(each.stimulus, each.quantity) for each in rates_of(FREQUENT, ERROR)]
     direct, truth = predictions(FREQUENT, ["gamma=0.1:0.4", "lambda_f=0.5:8"], asked)
     table = Tabulated.of(direct, 28)
-    places = np.random.default_rng(5).uniform(*np.array([n.box for n in direct.numbers]).T, (9, 2))
+    low, high = np.array([each.box for each in direct.numbers]).T
+    places = low + np.random.default_rng(5).random((9, 2)) * (high - low)
     np.testing.assert_allclose(table.values(places), direct.values(places), rtol=1e-8)
     np.testing.assert_allclose(table.jacobian(truth), direct.jacobian(truth), rtol=1e-5)
     values = direct.values(truth[np.newaxis])[0]
@@ -160,6 +163,23 @@ def test_directions_become_products() -> None:
     assert only.exponents == {"a": 1}
     (odd,) = determined_combinations(np.array([[np.pi, -1.0]]), ["a", "b"])
     assert odd.exponents == {"a": 1, "b": 3.1} and not odd.exact
+
+
+def test_what_errors_leave_open_is_told_from_what_nothing_tells() -> None:
+    """Two numbers in boxes of two decades whose ratio changes the data by less than an error."""
+    numbers = tuple(FreeNumber(name, name, 0.1, 10.0, 1.0) for name in ("a", "b"))
+    weak = np.array([[20.0, 20.0], [0.1, -0.1]])
+    (found,) = open_numbers(numbers, (np.zeros(2), weak), [])
+    assert found.text == (
+        "of a and b, near the best fit, only a*b is determined within the errors of the "
+        "measurements"
+    )
+    assert open_numbers(numbers, (np.zeros(2), 10 * weak), []) == ()
+    nothing = np.array([[20.0, 20.0], [0.0, 0.0]])
+    (found,) = open_numbers(numbers, (np.zeros(2), nothing), [(np.ones(2), 2 * nothing)])
+    assert found.text == "of a and b only a*b is determined"
+    (found,) = open_numbers(numbers, (np.zeros(2), nothing), [(np.ones(2), weak)])
+    assert not found.everywhere and "near the best fit" in found.text
 
 
 def test_a_number_that_nothing_depends_on_is_named() -> None:

@@ -67,24 +67,20 @@ def test_derivatives_are_those_of_the_derived_formula() -> None:
         float((above - below) / (2 * small * here))
         for here, above, below in zip(middle, *ends, strict=True)
     ]
-    study = FREQUENT.with_values(
-        {f"network.{layer}": 2 for layer in ("inputs", "outputs", "hidden")}
-        | {"inputs.covariance": "[2, 0.7]", "gamma": 0.2, "eta": 0.005}
-        | {
-            "teacher.label_noise": 0.05,
-            "stimulus.0.vector": "[1, 0]",
-            "stimulus.1.vector": "[0, 1]",
-        }
-    )
+    settings: dict[str, str | float] = {
+        "network.inputs": 2, "network.outputs": 2, "network.hidden": 2, "gamma": 0.2, "eta": 0.005,
+        "inputs.covariance": "[2, 0.7]", "teacher.label_noise": 0.05,
+        "stimulus.0.vector": "[1, 0]", "stimulus.1.vector": "[0, 1]",
+    }  # fmt: skip
+    study = FREQUENT.with_values(settings)
     free = ["inputs.covariance.0", "inputs.covariance.1", "gamma", "teacher.label_noise", "eta"]
     predicted, place = predictions(study, free, [("frequent", "decay_rate")])
     value = predicted.values(place[np.newaxis])[0]
     found = predicted.jacobian(place) / value[:, np.newaxis]
     np.testing.assert_allclose(found[0], exact, rtol=EXACT)
     # Also where the box ends, and the formula is met from one side only.
-    ends = [f"gamma=0.2:{end}" if end > 0.2 else f"gamma={end}:0.2" for end in (0.5, 0.1)]
-    for end in ends:
-        one_sided, here = predictions(study, [end], [("frequent", "decay_rate")])
+    for box in ("gamma=0.2:0.5", "gamma=0.1:0.2"):
+        one_sided, here = predictions(study, [box], [("frequent", "decay_rate")])
         np.testing.assert_allclose(one_sided.jacobian(here)[0] / value, exact[2], rtol=EXACT)
 
 

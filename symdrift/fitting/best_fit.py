@@ -29,8 +29,8 @@ from symdrift.fitting.measurements import (
     RATES,
     Measurement,
     checked,
+    of_study,
     read_measurements,
-    require_known_stimuli,
 )
 from symdrift.fitting.next_measurement import NextMeasurement, next_measurements, sentence
 from symdrift.fitting.predictions import Predictions
@@ -48,6 +48,8 @@ POOR = 0.01
 """Probability of so large a chi-squared below which a fit is poor."""
 _ELSEWHERE = 4
 """Other points of the box at which a combination is looked at, at most."""
+_MOST_ROUNDS, _LOWER = 3, 1e-3
+"""Of profiles, and by how much chi-squared must fall along one for another round."""
 _AT_AN_END = 1e-4
 """Of the box: estimates that close to an end lie on it."""
 _SHORT, _LONG = 1e-6, 0.3
@@ -190,9 +192,10 @@ def fit(
             f"has {counted(len(measurements), 'measurement')} for "
             f"{counted(len(numbers), 'free number')}; at least as many measurements are needed",
         )
-    predictions = Predictions(opened, numbers, measurements, steps_per_day)
     given = _given(numbers)
-    require_known_stimuli(measurements, _stimuli(predictions, given))
+    there = Predictions(opened, numbers, ()).problem(given)
+    measurements = of_study(measurements, [stimulus.name for stimulus in there.stimuli])
+    predictions = Predictions(opened, numbers, measurements, steps_per_day)
     problem = Problem(
         predictions,
         np.array([each.value for each in measurements]),
@@ -204,25 +207,15 @@ def fit(
     if not places:
         raise RequestError("--free", f"leaves no place for the theory: {_reason(problem, given)}")
     done.total = len(places) + 2 * len(numbers)
-    log_stage(f"descending from {counted(len(places), 'start')}")
-    descents = []
-    for place in places:
-        descents.append(problem.descend(place))
-        done()
-    best, jacobian, evaluation = _accepted(problem, best_descents(descents))
+    found = _search(problem, places, done)
+    best, jacobian, errors, profiles = found.best, found.jacobian, found.errors, found.profiles
     directions = Directions.of(jacobian, numbers)
-    others = [each.place for each in descents if np.isfinite(each.chi_squared)] + places
-    elsewhere = [(place, problem.jacobian(place)) for place in others[-_ELSEWHERE:]]
+    elsewhere = [(place, problem.jacobian(place)) for place in places[:_ELSEWHERE]]
     left_open = open_numbers(
         numbers,
         (best.place, jacobian),
         [each for each in elsewhere if np.isfinite(each[1]).all()],
     )
-    errors = np.sqrt(np.diagonal(directions.covariance(numbers)))
-    log_stage(f"following {counted(len(numbers), 'profile')}")
-    profiles = [
-        _profile(problem, best, index, error, done) for index, error in enumerate(errors.tolist())
-    ]
     predicted = predictions.values(best.place[np.newaxis])[0]
     estimates = tuple(
         _estimate(*each)
@@ -230,10 +223,10 @@ def fit(
     )
     fitted = _fitted(measurements, predicted)
     goodness = _goodness(best.chi_squared, len(measurements) - directions.rank)
-    found = next_measurements(predictions, best.place, jacobian) if design else None
+    to_measure = next_measurements(predictions, best.place, jacobian) if design else None
     return Fit(
         study=study.name,
-        method=evaluation.method,
+        method=found.evaluation.method,
         estimates=estimates,
         goodness=goodness,
         open=left_open,
@@ -247,15 +240,52 @@ def fit(
             for each, one in zip(numbers, profiles, strict=True)
             if one is not None
         ),
-        next_measurements=found,
-        advice="" if found is None else sentence(found, len(numbers) - directions.known),
+        next_measurements=to_measure,
+        advice="" if to_measure is None else sentence(to_measure, len(numbers) - directions.known),
         level=LEVEL,
         steps_per_day=steps_per_day,
         warnings=(
-            *_warnings(_at_an_end(numbers, best.place, errors), goodness, fitted, evaluation),
-            *evaluation.warnings,
+            *_warnings(goodness, fitted, found.evaluation),
+            *_at_an_end(numbers, best.place, errors),
+            *found.evaluation.warnings,
         ),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """The best fit, derivatives of the residuals there, errors and profiles of the coordinates."""
+
+    best: Descent
+    jacobian: Array
+    evaluation: Evaluation
+    errors: Array
+    profiles: tuple[Profile | None, ...]
+
+
+def _search(problem: Problem, places: Sequence[Array], done: _Counter) -> _Found:
+    """Descend from places, and follow the profiles of the best, again where they lead lower."""
+    numbers = problem.predictions.numbers
+    log_stage(f"descending from {counted(len(places), 'start')}")
+    descents = []
+    for place in places:
+        descents.append(problem.descend(place))
+        done()
+    log_stage(f"following {counted(len(numbers), 'profile')}")
+    for _ in range(_MOST_ROUNDS):
+        best, jacobian, evaluation = _accepted(problem, best_descents(descents))
+        errors = np.sqrt(np.diagonal(Directions.of(jacobian, numbers).covariance(numbers)))
+        profiles = tuple(
+            _profile(problem, best, index, error, done)
+            for index, error in enumerate(errors.tolist())
+        )
+        lowest = min(
+            (one.lowest for one in profiles if one), key=lambda each: each.chi_squared, default=best
+        )
+        if lowest.chi_squared > best.chi_squared - _LOWER:
+            break
+        descents.append(problem.descend(lowest.place))
+    return _Found(best, jacobian, evaluation, errors, profiles)
 
 
 def _measurements(data: Measured) -> tuple[Measurement, ...]:
@@ -274,11 +304,6 @@ def _given(numbers: Sequence[FreeNumber]) -> Array:
             for each in numbers
         ]
     )
-
-
-def _stimuli(predictions: Predictions, given: Array) -> list[str]:
-    """Names of the study's stimuli, which do not depend on its numbers."""
-    return [stimulus.name for stimulus in predictions.problem(given).stimuli]
 
 
 def _reason(problem: Problem, place: Array) -> str:
@@ -351,7 +376,6 @@ def _goodness(chi_squared: float, freedom: int) -> Goodness:
 
 
 def _warnings(
-    ends: Sequence[str],
     goodness: Goodness,
     data: Sequence[FittedDatum],
     evaluation: Evaluation,
@@ -380,7 +404,7 @@ def _warnings(
             f"{counted(len(beyond), 'measurement')}, most of all by {error:.0%} in the "
             f"{worst.quantity} of {worst.stimulus}: estimates may be off by as much"
         )
-    return (*said, *ends)
+    return tuple(said)
 
 
 def _at_an_end(numbers: Sequence[FreeNumber], place: Array, errors: Array) -> tuple[str, ...]:
@@ -407,7 +431,7 @@ class _Counter:
     def __call__(self) -> None:
         self._done += 1
         if self._progress is not None:
-            self._progress(self._done, self.total)
+            self._progress(min(self._done, self.total), self.total)
 
 
 def fit_head(found: Fit) -> str:

@@ -19,7 +19,7 @@ MOST_LOOKED_AT = 256
 """Points of the box at which chi-squared is looked at, at most: sixteen for one free number, twice
 as many for each further one, which Sobol's sequence fills evenly."""
 
-_TOLERANCE = 1e-8
+_TOLERANCE, _TOLERANCE_OF_PROFILES = 1e-8, 1e-6
 _MOST_STEPS = 150
 _FAR = 50.0
 """Root of chi-squared above its minimum that stands for places without a theory."""
@@ -53,12 +53,15 @@ class Profile:
         the end of the box.
     coordinates, excess : Array
         Where it was computed, in order, and by how much it exceeds its minimum, shape ``(T,)``.
+    lowest : Descent
+        The best of these places: another than the best fit where that was none.
     """
 
     low: float | None
     high: float | None
     coordinates: Array
     excess: Array
+    lowest: Descent
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +110,7 @@ class Problem:
 
         low, high = self.box[:, free]
         margin = _EDGE * (high - low)
+        tolerance = _TOLERANCE if fixed is None else _TOLERANCE_OF_PROFILES
         try:
             with np.errstate(all="ignore"):
                 found = least_squares(
@@ -115,9 +119,9 @@ class Problem:
                     jacobian,
                     (low, high),
                     x_scale="jac",
-                    ftol=_TOLERANCE,
-                    xtol=_TOLERANCE,
-                    gtol=_TOLERANCE,
+                    ftol=tolerance,
+                    xtol=tolerance,
+                    gtol=tolerance,
                     max_nfev=_MOST_STEPS,
                 )
         except (_Lost, ValueError, np.linalg.LinAlgError):
@@ -185,7 +189,8 @@ def profile(
         progress()
     places = np.array(sorted(solved))
     excess = np.array([solved[place].chi_squared - best.chi_squared for place in places.tolist()])
-    return Profile(ends[0], ends[1], places, np.maximum(excess, 0.0))
+    lowest = min(solved.values(), key=lambda each: each.chi_squared)
+    return Profile(ends[0], ends[1], places, np.maximum(excess, 0.0), lowest)
 
 
 def _end(root: Callable[[float], float], centre: float, step: float, bound: float) -> float | None:

@@ -6,7 +6,7 @@ import csv
 import math
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from symdrift.errors import RequestError, counted
@@ -79,7 +79,7 @@ def read_measurements(path: str | Path) -> tuple[Measurement, ...]:
         raise _refused(
             path,
             f"has no {what} {' and '.join(missing)}; its first line must name the columns "
-            f"{', '.join(COLUMNS)}, and begins with {shown(', '.join(head))!r}",
+            f'{", ".join(COLUMNS)}, and is "{shown(", ".join(head))}"',
         )
     twice = [name for name in COLUMNS if names.count(name) > 1]
     if twice:
@@ -95,7 +95,8 @@ def read_measurements(path: str | Path) -> tuple[Measurement, ...]:
                 f"line {line} has {counted(len(entries), 'entry', 'entries')}; the first line has "
                 f"{len(head)}",
             )
-        stimulus, quantity, *numbers = (entries[place].strip() for place in places)
+        stimulus, *others = (entries[place] for place in places)
+        quantity, *numbers = (entry.strip() for entry in others)
         value, error = (
             _number(path, line, name, text) for name, text in zip(COLUMNS[2:], numbers, strict=True)
         )
@@ -133,17 +134,28 @@ def checked(measurement: Measurement, where: str = "") -> Measurement:
     return measurement
 
 
-def require_known_stimuli(
-    measurements: Sequence[Measurement], stimuli: Collection[str], source: str = ""
-) -> None:
-    """Refuse measurements of stimuli that the study does not have."""
-    for measurement in measurements:
-        if measurement.stimulus not in stimuli:
+def of_study(
+    measurements: Sequence[Measurement], stimuli: Collection[str]
+) -> tuple[Measurement, ...]:
+    """The measurements, each of a stimulus of the study; spaces around its name do not count.
+
+    Raises
+    ------
+    RequestError
+        For a stimulus that the study does not have.
+    """
+    names = {name.strip(): name for name in stimuli} | {name: name for name in stimuli}
+    for each in measurements:
+        if each.stimulus.strip() not in names:
             raise RequestError(
                 FIELD,
-                f'{source}stimulus "{shown(measurement.stimulus)}" is none of the study; '
-                f"{suggest(measurement.stimulus, stimuli, 'stimuli')}",
+                f'has the stimulus "{shown(each.stimulus)}", which is none of the study; '
+                f"{suggest(each.stimulus, stimuli, 'stimuli')}",
             )
+    return tuple(
+        replace(each, stimulus=names.get(each.stimulus) or names[each.stimulus.strip()])
+        for each in measurements
+    )
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
