@@ -6,12 +6,14 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fit_examples import FREQUENT
 
 import symdrift
 from symdrift.cli import run
+from symdrift.documents.fitted_tables import fitted_tables
 from symdrift.errors import RequestError
 from symdrift.fitting import Measurement, read_measurements
 from symdrift.fitting.free_numbers import released
@@ -160,3 +162,31 @@ def test_the_command_prints_the_record_and_draws(
     assert run([*words, "--design"]) == 0
     printed = capsys.readouterr().out
     assert all(word in printed for word in ("95 % interval", "Measured and fitted", "gain (bits)"))
+
+
+def test_a_report_takes_measurements_and_has_them_in_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given: dict[str, Any] = {}
+
+    def write(*_: object, **options: object) -> list[Path]:
+        given.update(options)
+        return []
+
+    monkeypatch.setattr("symdrift.documents.write_report", write, raising=False)
+    path = tmp_path / "rates.csv"
+    path.write_text(f"{HEAD}\n{ROW}\n", encoding="utf-8")
+    words = ["report", "frequent_stimulus", "--out", str(tmp_path / "out"), "--no-simulation"]
+    assert run([*words, "--data", str(path), "--free", "gamma", "--steps-per-day", "1"]) == 0
+    estimates, rates = fitted_tables(given["fitted"])
+    assert "All other numbers of this document" in estimates.caption
+    assert [row[0] for row in estimates.rows] == ["gamma"]
+    assert [row[:2] for row in rates.rows] == [("“rare”", "decay rate")]
+    assert "days" in rates.caption
+    for wrong, said in (
+        (["--free", "gamma"], "--data is missing: --free and --steps-per-day belong to it"),
+        (["--data", str(path)], "--free is missing; name a number of the study"),
+    ):
+        capsys.readouterr()
+        assert run([*words, *wrong]) == 2
+        assert said in capsys.readouterr().err

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,35 +31,51 @@ if TYPE_CHECKING:
     from symdrift.fitting import Fit
 
 
-@click.command(
-    epilog="Example: symdrift fit six_odours.toml --data six_odours.csv --steps-per-day 1e7 "
-    "--free gamma --free sigma2=0:1"
-)
-@study_argument
-@click.option(
-    "--data",
-    type=PATH,
-    required=True,
-    metavar="FILE",
-    help="CSV with columns stimulus, quantity (decay_rate, diffusion, displacement@LAG), value, "
-    "standard_error.",
-)
-@click.option(
-    "--free",
-    multiple=True,
-    required=True,
-    metavar="NAME[=LO:HI]",
-    help="Number that is fitted: a symbol of the study or a field (learning.rate); default range: "
-    "a tenth to ten times its value; repeatable.",
-)
-@set_option
-@minimum_option
-@click.option(
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+
+
+def data_option(*, required: bool) -> Decorator:
+    """File of measurements."""
+    return click.option(
+        "--data",
+        type=PATH,
+        required=required,
+        metavar="FILE",
+        help="CSV with columns stimulus, quantity (decay_rate, diffusion, displacement@LAG), "
+        "value, standard_error.",
+    )
+
+
+def free_option(*, required: bool) -> Decorator:
+    """Numbers that are fitted to it."""
+    return click.option(
+        "--free",
+        multiple=True,
+        required=required,
+        metavar="NAME[=LO:HI]",
+        help="Number that is fitted: a symbol of the study or a field (learning.rate); default "
+        "range: a tenth to ten times its value; repeatable.",
+    )
+
+
+days_option = click.option(
     "--steps-per-day",
     type=float,
     metavar="N",
     help="Data are in days of N SGD steps: rates per day, lags in days.",
 )
+
+
+@click.command(
+    epilog="Example: symdrift fit six_odours.toml --data six_odours.csv --steps-per-day 1e7 "
+    "--free gamma --free sigma2=0:1"
+)
+@study_argument
+@data_option(required=True)
+@free_option(required=True)
+@set_option
+@minimum_option
+@days_option
 @click.option(
     "--design", is_flag=True, help="Say which further measurement would tell most of what is open."
 )

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from symdrift.figures.style import (
     HEIGHT,
-    WIDTH,
     caption_short,
     colour,
     drawing,
@@ -24,6 +23,8 @@ _MOST_NAMED = 24
 """Measurements that have their names at the axis."""
 _HIGHEST = 2.2
 """Of the axis of chi-squared, in units of the threshold."""
+_PAGE_WIDTH = 6.4
+"""Inches of a figure that takes all of a page's width."""
 _FINE = 401
 """Points of a curve."""
 _ROW = 0.16
@@ -34,8 +35,8 @@ def draw(data: Fit) -> Figure:
     """Measured over fitted values, and the profile of each free number in standard errors."""
     rows = min(len(data.data), _MOST_NAMED)
     with drawing():
-        figure = Figure(figsize=(1.5 * WIDTH, max(HEIGHT, 1.2 + _ROW * rows)), layout="constrained")
-        left, right = figure.subplots(1, 2)
+        figure = Figure(figsize=(_PAGE_WIDTH, max(HEIGHT, 1.2 + _ROW * rows)), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(1, 1.2))
         _draw_data(left, data)
         _draw_profiles(right, data)
     return figure

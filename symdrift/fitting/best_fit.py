@@ -464,7 +464,7 @@ def fit_tables(found: Fit) -> list[Table]:
                     each.name,
                     f"{each.value:.5g}",
                     "open" if each.standard_error is None else f"{each.standard_error:.2g}",
-                    _interval(each),
+                    interval(each),
                     f"{each.lowest:.5g} to {each.highest:.5g}",
                 )
                 for each in found.estimates
@@ -499,7 +499,8 @@ def fit_tables(found: Fit) -> list[Table]:
     return tables
 
 
-def _interval(each: Estimate) -> str:
+def interval(each: Estimate) -> str:
+    """The interval in words, where it ends within the box."""
     if each.low is None and each.high is None:
         return "open"
     if each.low is None:
