@@ -539,8 +539,14 @@ def test_documents_go_below_generated_unless_told_otherwise(
 ) -> None:
     calls: list[tuple[object, ...]] = []
 
-    def write(study: Any, directory: Path, *rest: object, simulated: bool = True) -> list[Path]:
-        assert simulated
+    def write(
+        study: Any,
+        directory: Path,
+        *rest: object,
+        simulated: bool = True,
+        fitted: object = None,
+    ) -> list[Path]:
+        assert simulated and fitted is None
         calls.append((study.name, directory, *rest))
         return [directory / "derivation.tex"]
 
