@@ -175,6 +175,9 @@ def test_what_errors_leave_open_is_told_from_what_nothing_tells() -> None:
         "measurements"
     )
     assert open_numbers(numbers, (np.zeros(2), 10 * weak), []) == ()
+    alone = np.array([[20.0, 0.4], [0.0, 0.1]])
+    (found,) = open_numbers(numbers, (np.zeros(2), alone), [])
+    assert found.text == "the data say nothing about b within the errors of the measurements"
     nothing = np.array([[20.0, 20.0], [0.0, 0.0]])
     (found,) = open_numbers(numbers, (np.zeros(2), nothing), [(np.ones(2), 2 * nothing)])
     assert found.text == "of a and b only a*b is determined"

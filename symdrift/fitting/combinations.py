@@ -17,6 +17,8 @@ NOT_AT_ALL = 1e-7
 """Singular value of the Jacobian, relative to the largest, that is zero up to rounding."""
 _COMPONENT = 1e-5
 """Of a direction, in units of the box: free numbers below it take no part."""
+_SMALL_SHARE = 0.05
+"""The same where it is errors that leave a direction open, whose end nobody knows that well."""
 _WHOLE = 1e-5
 """How close to whole numbers exponents must be."""
 _LARGEST_DENOMINATOR = 12
@@ -164,7 +166,8 @@ def _open(
 ) -> OpenNumbers:
     """What directions in the coordinates, shape ``(d, k)``, leave open and what they do not."""
     shares = np.abs(directions / sizes(numbers)).max(axis=0)
-    taking_part = np.flatnonzero(shares > _COMPONENT * shares.max()).tolist()
+    least = _COMPONENT if certain else _SMALL_SHARE
+    taking_part = np.flatnonzero(shares > least * shares.max()).tolist()
     some = [numbers[index] for index in taking_part]
     names = tuple(each.name for each in some)
     powers = all(each.at(place[index]) > 0 for index, each in zip(taking_part, some, strict=True))
