@@ -9,7 +9,6 @@ import numpy as np
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.fitting import Measurement
 from symdrift.fitting.free_numbers import Free, released
-from symdrift.fitting.least_squares import Problem
 from symdrift.fitting.predictions import Predictions
 from symdrift.study import Study, read_study
 from symdrift.study.problem import Array
@@ -36,11 +35,6 @@ def predictions(
     measurements = tuple(Measurement(*each, 0.0, 1.0) for each in asked)
     place = np.array([each.coordinate(each.value or 0.0) for each in numbers])
     return Predictions(opened, numbers, measurements, steps_per_day), place
-
-
-def problem_of(predicted: Predictions, values: Array, errors: Array) -> Problem:
-    """Residuals of these values."""
-    return Problem(predicted, values, errors)
 
 
 FREQUENT = read_study("frequent_stimulus")
