@@ -8,10 +8,13 @@ from .evaluation.sweep import sweep as sweep
 from .face import compare as compare
 from .face import evaluate as evaluate
 from .face import evaluate_stimuli as evaluate_stimuli
+from .face import fit as fit
 from .face import observe as observe
 from .face import simulate as simulate
 from .face import validate as validate
 from .face import validate_rate as validate_rate
+from .fitting import Fit as Fit
+from .fitting import Measurement as Measurement
 from .observables import Observation as Observation
 from .study import Study as Study
 from .study import read_study as read_study

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from symdrift.evaluation.result import Evaluation
+    from symdrift.fitting import Fit
+    from symdrift.fitting.best_fit import Measured
+    from symdrift.fitting.free_numbers import Free
     from symdrift.observables import Observation
     from symdrift.observables.compare import ComparedStudy
     from symdrift.progress import Progress
@@ -129,6 +132,51 @@ def compare(study: Study) -> ComparedStudy:
     from symdrift.observables.compare import compare_study
 
     return compare_study(_numbers(study))
+
+
+def fit(
+    study: Study,
+    data: Measured,
+    free: Free,
+    steps_per_day: float | None = None,
+    design: bool = False,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Fit:
+    """Free numbers of a study that explain measured rates of drift.
+
+    Parameters
+    ----------
+    study : Study
+    data : path or sequence of Measurement
+        A CSV file with the columns stimulus, quantity, value, standard_error, or its rows.
+    free : sequence of str, or mapping of str to pairs of float
+        Symbols or dotted fields, with a range where wanted: ``["gamma", "learning.rate=0.001:1"]``
+        or ``{"gamma": None, "learning.rate": (0.001, 1)}``; without one a decade to both sides.
+    steps_per_day : float, optional
+        Where data are in days: rates per day, lags in days.
+    design : bool
+        Whether to look for the measurement that would tell most of what the data leave open.
+    seed : int
+        Of the points of the box from which descents start.
+    progress : callable, optional
+        Called with the number of finished descents and profiles and of all.
+
+    Returns
+    -------
+    Fit
+        Estimates with standard errors and 95 % intervals, goodness of fit, and the combinations
+        that the data leave open.
+
+    Raises
+    ------
+    RequestError
+        When data are incomplete or too few, a name is no number of the study or its range none,
+        or the study cannot be evaluated in it.
+    """
+    from symdrift.fitting.best_fit import fit as fitted
+
+    return fitted(study, data, free, steps_per_day, design, seed, progress)
 
 
 def simulate(

@@ -27,7 +27,7 @@ from symdrift.validation.validate import Row, Similarity, Validation
 
 COMMANDS = (
     *("list", "derive", "evaluate", "compare", "simulate", "observe", "validate", "report"),
-    "lesson",
+    *("lesson", "fit"),
 )
 TWO_INPUTS = [
     *("--set", "network.inputs=2", "--set", "network.outputs=2", "--set", "network.hidden=2"),
@@ -544,8 +544,14 @@ def test_documents_go_below_generated_unless_told_otherwise(
 ) -> None:
     calls: list[tuple[object, ...]] = []
 
-    def write(study: Any, directory: Path, *rest: object, simulated: bool = True) -> list[Path]:
-        assert simulated
+    def write(
+        study: Any,
+        directory: Path,
+        *rest: object,
+        simulated: bool = True,
+        fitted: object = None,
+    ) -> list[Path]:
+        assert simulated and fitted is None
         calls.append((study.name, directory, *rest))
         return [directory / "derivation.tex"]
 

@@ -49,6 +49,7 @@ COMMANDS = [
     ["simulate", "bottleneck", "--steps", "100", "--replicas", "8", "--out", "x.npz"],
 ]
 """One of each command that is soon done."""
+ODOURS = Path(__file__).parents[1] / "docs" / "fitting" / "six_odours"
 
 
 def shell(
@@ -300,6 +301,11 @@ def test_characters_without_a_glyph_are_no_warnings(
         (
             ["compare", "elliptical"],
             [f"comparing with {what}" for what in ("white noise", "synaptic noise", "isotropic")],
+        ),
+        (
+            ["fit", f"{ODOURS}.toml", "--data", f"{ODOURS}.csv", "--free", "gamma",
+             "--steps-per-day", "1e7"],
+            ["looking at chi-squared", "descending from 3 starts", "following 1 profile"],
         ),
         (["observe", "bottleneck"], ["evaluating the drift", "observing 4 stimuli", "following"]),
         (

@@ -295,6 +295,26 @@ def test_a_terminal_shows_names_as_they_are(
     assert ":bomb: \\[red]x" in text
 
 
+@pytest.mark.parametrize("output", ["--json", "--plot"])
+def test_a_fit_shows_names_as_they_are(
+    attacked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], output: str
+) -> None:
+    data = tmp_path / "[bold]=1.csv"
+    with data.open("w", encoding="utf-8", newline="") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(["stimulus", "quantity", "value", "standard_error"])
+        rows.writerows([name, "decay_rate", "3e-10", "1e-11"] for name in SHORT)
+    words = ["--data", str(data), "--free", "learning.rate=0.001:0.02"]
+    words += [output, *([str(tmp_path / "x.svg")] if output == "--plot" else [])]
+    assert run(["fit", str(attacked), *words]) == 0
+    printed = capsys.readouterr().out
+    if output == "--json":
+        assert printed.isascii() and set(SHORT) <= set(strings(json.loads(printed)))
+    else:
+        assert all(map(str.isprintable, printed.splitlines()))
+        assert ":bomb: \\[red]x" in printed and (tmp_path / "x.svg").exists()
+
+
 CONTROLS = "\x1b]0;title\x07\x1b[2J\u202e\x9b31m"
 
 
@@ -316,6 +336,9 @@ CONTROLS = "\x1b]0;title\x07\x1b[2J\u202e\x9b31m"
         ["derive", "bottleneck", "--width", CONTROLS],
         ["validate", "bottleneck", "--budget", CONTROLS],
         ["simulate", "bottleneck", "--out", CONTROLS],
+        ["fit", "bottleneck", "--data", CONTROLS, "--free", "gamma"],
+        ["fit", "bottleneck", "--data", __file__, "--free", CONTROLS],
+        ["fit", "bottleneck", "--data", __file__, "--free", f"gamma={CONTROLS}:1"],
         [CONTROLS],
     ],
     ids=lambda arguments: " ".join(arguments)[:30].encode("unicode_escape").decode(),

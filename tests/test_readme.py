@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -13,6 +14,9 @@ from symdrift.study import read_study, shipped_studies
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+ODOURS = "docs/fitting/six_odours.toml"
 
 
 def blocks(language: str) -> list[str]:
@@ -101,11 +105,28 @@ def test_the_comparison_of_the_read_me_sets_three_beside_the_study(
     assert all(word in printed for word in ("synaptic noise", "white noise", "isotropic inputs"))
 
 
+@pytest.mark.slow
+def test_the_fit_of_the_read_me_finds_the_numbers_that_made_its_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The example's data were drawn, with their errors, at 0.25 and 0.06."""
+    (arguments,) = [arguments for arguments in commands() if arguments[0] == "fit"]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    assert run([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    for each, truth in zip(found["estimates"], (0.25, 0.06), strict=True):
+        assert each["low"] < truth < each["high"]
+    assert found["goodness"]["p_value"] > 0.01 and found["open"] == []
+    assert (tmp_path / "six_odours.png").stat().st_size > 10_000
+
+
 def test_other_commands_of_the_read_me_name_what_exists() -> None:
     named = {arguments[1] for arguments in commands() if len(arguments) > 1}
-    assert named - {"two_gains.toml"} <= set(shipped_studies())
+    assert named - {"two_gains.toml", ODOURS} <= set(shipped_studies())
     assert {arguments[0] for arguments in commands()} == {
         "list", "derive", "evaluate", "validate", "observe", "compare", "lesson",
+        "fit",
     }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from symdrift import __version__
 from symdrift.cli.compare import compare
 from symdrift.cli.derive import derive
 from symdrift.cli.evaluate import evaluate
+from symdrift.cli.fit import fit
 from symdrift.cli.lesson import lesson
 from symdrift.cli.observe import observe
 from symdrift.cli.process import interruptible, prepare_environment, prepare_streams
@@ -46,6 +47,7 @@ for command in (
     validate,
     observe,
     compare,
+    fit,
     report,
     lesson,
 ):

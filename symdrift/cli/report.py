@@ -7,9 +7,11 @@ from pathlib import Path
 
 import click
 
+from symdrift.cli.fit import data_option, days_option, free_option
 from symdrift.cli.options import minimum_option, out_option, set_option, study_argument
-from symdrift.cli.requests import chosen_study, output_directory
+from symdrift.cli.requests import chosen_study, output_directory, require_days
 from symdrift.cli.terminal import announce, progress_shown
+from symdrift.errors import RequestError
 
 
 @click.command(epilog="Example: symdrift report anisotropic_autoencoder")
@@ -22,17 +24,35 @@ from symdrift.cli.terminal import announce, progress_shown
 )
 @set_option
 @minimum_option
+@data_option(required=False)
+@free_option(required=False)
+@days_option
 def report(
-    study: str, out: Path | None, simulation: bool, assignments: Sequence[str], minimum: int | None
+    study: str,
+    out: Path | None,
+    simulation: bool,
+    assignments: Sequence[str],
+    minimum: int | None,
+    data: Path | None,
+    free: Sequence[str],
+    steps_per_day: float | None,
 ) -> None:
     """Write everything about a study in one document.
 
-    Derivation, numbers, validation by simulation, and figures.
+    Derivation, numbers, validation by simulation, and figures; with --data also what fits.
     """
+    if data is None and (free or steps_per_day is not None):
+        raise RequestError("--data", "is missing: --free and --steps-per-day belong to it")
+    require_days(steps_per_day, as_csv=False)
     chosen = chosen_study(study, assignments, minimum)
     directory = output_directory(out, chosen)
     from symdrift.documents import write_report
 
     with progress_shown("reporting") as progress:
-        written = write_report(chosen, directory, progress, simulated=simulation)
+        fitted = None
+        if data is not None:
+            from symdrift.fitting import fit
+
+            fitted = fit(chosen, data, free, steps_per_day, design=True, progress=progress)
+        written = write_report(chosen, directory, progress, simulated=simulation, fitted=fitted)
     announce(written)

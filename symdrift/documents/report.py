@@ -12,6 +12,7 @@ import numpy as np
 from symdrift.documents.comparison_tables import Comparisons, compare, comparison_tables
 from symdrift.documents.computed import Computed, computed
 from symdrift.documents.drawings import Drawing, write_drawings
+from symdrift.documents.fitted_tables import fitted_tables
 from symdrift.documents.number_tables import parameter_table, result_table, validation_table
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
 from symdrift.documents.writing import FORMATS, require_passed, write_document
@@ -24,6 +25,7 @@ from symdrift.figures import (
     blocks,
     counterparts,
     decay_rates,
+    fitted_rates,
     fluctuation_spectrum,
     frequency,
     learning_rate,
@@ -37,6 +39,7 @@ from symdrift.figures import (
 )
 from symdrift.figures.simulated import FEW_WEIGHTS, weights_of
 from symdrift.files import replacing
+from symdrift.fitting import Fit
 from symdrift.kernels.standalone import write_kernels
 from symdrift.memory import PLANE_ENTRY, record_memory, require_memory
 from symdrift.observables import observe
@@ -58,7 +61,12 @@ _SEED = 0
 
 
 def write_report(
-    study: Study, directory: Path, progress: Progress | None = None, *, simulated: bool = True
+    study: Study,
+    directory: Path,
+    progress: Progress | None = None,
+    *,
+    simulated: bool = True,
+    fitted: Fit | None = None,
 ) -> list[Path]:
     """Write everything about a study in one document: derivation, numbers, figures.
 
@@ -73,6 +81,8 @@ def write_report(
         Receives how much of how many is done.
     simulated : bool
         Whether simulations stand beside the theory; without, nothing else is missing.
+    fitted : Fit, optional
+        What measurements say about the study, as a section of its own.
 
     Returns
     -------
@@ -91,7 +101,7 @@ def write_report(
     stages = Stages(progress)
     log_stage(f"evaluating {study.name}")
     # Numbers first: a request outside the theory is then refused before the long work.
-    problem = None if study.missing else study.problem()
+    problem = None if study.missing and fitted is None else study.problem()
     theory = None if problem is None else _theory(problem)
     if theory is not None:
         _require_record_memory(theory[0])
@@ -108,6 +118,7 @@ def write_report(
             results = _simulate(study, problem, *theory, stages)
         else:
             results = Results(*theory, None, frequency.numbers(study, None), compare(problem))
+        results = replace(results, fitted=fitted)
         validated = results.validation
         log_stage("drawing figures")
         drawn, files = write_drawings(
@@ -120,9 +131,10 @@ def write_report(
                 result_table(results.exact, results.white, study.notation),
                 *(() if validated is None else (validation_table(validated, study.notation),)),
                 *compared,
+                *(() if fitted is None else fitted_tables(fitted)),
             ),
             figures=drawn,
-            warnings=results.exact.warnings,
+            warnings=results.exact.warnings + (() if fitted is None else fitted.warnings),
             simulated=simulated,
         )
         written += [_write_numbers(results, directory / "numbers.json"), *files]
@@ -151,13 +163,14 @@ def _theory(problem: LearningProblem) -> tuple[Evaluation, Evaluation]:
 
 @dataclass(frozen=True)
 class Results:
-    """Theory, simulations and comparisons of a report."""
+    """Theory, simulations and comparisons of a report, and what was fitted to measurements."""
 
     exact: Evaluation
     white: Evaluation
     extrapolation: Extrapolation | None
     frequencies: frequency.FrequencySweep | None
     comparisons: Comparisons | None
+    fitted: Fit | None = None
 
     @property
     def validation(self) -> Validation | None:
@@ -168,10 +181,14 @@ class Results:
     def record(self) -> dict[str, Any]:
         """The content of ``numbers.json``."""
         limit, validated = self.extrapolation, self.validation
-        ratios = None if limit is None else {
-            name: {"ratio": ratio.value, "standard_error": ratio.standard_error}
-            for name, ratio in zip(limit.quantities, limit.intercepts, strict=True)
-        }
+        ratios = (
+            None
+            if limit is None
+            else {
+                name: {"ratio": ratio.value, "standard_error": ratio.standard_error}
+                for name, ratio in zip(limit.quantities, limit.intercepts, strict=True)
+            }
+        )
         return {
             "exact": _Rates(self.exact),
             "white": _Rates(self.white),
@@ -183,6 +200,7 @@ class Results:
                 None if self.comparisons is None else self.comparisons.to_dict(),
                 _SIMULATION_DIGITS,
             ),
+            **({} if self.fitted is None else {"fit": self.fitted.to_dict()}),
         }
 
 
@@ -254,9 +272,7 @@ def _simulate(
             raise KeyboardInterrupt
         return extrapolation, frequency.numbers(study, _SEED), compare(problem)
 
-    results = computed(
-        "simulation", problem, simulate, study.document, _SEED, rates, precision
-    )
+    results = computed("simulation", problem, simulate, study.document, _SEED, rates, precision)
     stages.reach(80)
     return Results(exact, white, *results)
 
@@ -294,6 +310,7 @@ def drawings(problem: LearningProblem, results: Results) -> Iterator[Drawing]:
     if (compared := results.comparisons) is not None:
         beside = counterparts.numbers(compared.synaptic, compared.isotropic)
         yield Drawing("counterparts", counterparts, beside)
+    yield Drawing("fit", fitted_rates, results.fitted)
 
 
 def _without_noise(evaluation: Evaluation) -> Evaluation:

@@ -7,6 +7,7 @@ import reprlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,8 @@ LARGEST_SIZE = 4096
 """Units of one layer; beyond that the arrays of a study alone take gigabytes."""
 LONGEST_LABEL = 200
 """Characters of a title, or of the LaTeX of a symbol."""
+_MOST_NAMED = 30
+"""Names that a message lists."""
 _EXPRESSION = {
     "type": "string",
     "pattern": r"^[\sA-Za-z0-9_.+*/()-]*[A-Za-z0-9_.)]\s*$",
@@ -265,7 +268,9 @@ def suggest(word: str, known: Collection[str], what: str) -> str:
     """What a refused word may have meant, and what is known."""
     close = get_close_matches(word, known, n=1) if len(word) <= LONGEST_SHOWN else []
     hint = f'did you mean "{close[0]}"? ' if close else ""
-    return f"{hint}{what} are {', '.join(known) or 'none'}"
+    more = len(known) - _MOST_NAMED
+    named = ", ".join(islice(known, _MOST_NAMED)) + (f" and {more} more" if more > 0 else "")
+    return f"{hint}{what} are {named or 'none'}"
 
 
 def key(name: str) -> str:

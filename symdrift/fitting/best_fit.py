@@ -1,0 +1,508 @@
+"""Free numbers of a study that explain measured rates of drift, with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.stats import chi2
+
+from symdrift.errors import RequestError, counted
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.fitting.combinations import Directions, OpenNumbers, open_numbers
+from symdrift.fitting.free_numbers import Free, FreeNumber, released, sizes
+from symdrift.fitting.least_squares import (
+    LEVEL,
+    THRESHOLD,
+    Descent,
+    Problem,
+    Profile,
+    best_descents,
+    profile,
+    starts,
+)
+from symdrift.fitting.measurements import (
+    FIELD,
+    RATES,
+    Measurement,
+    checked,
+    of_study,
+    read_measurements,
+)
+from symdrift.fitting.next_measurement import NextMeasurement, next_measurements, sentence
+from symdrift.fitting.predictions import Predictions
+from symdrift.progress import log_stage
+from symdrift.records import Record
+from symdrift.study import Study
+from symdrift.study.problem import Array
+from symdrift.tables import Table, html_page, record_table
+
+if TYPE_CHECKING:
+    from symdrift.evaluation.result import Evaluation
+    from symdrift.progress import Progress
+
+POOR = 0.01
+"""Probability of so large a chi-squared below which a fit is poor."""
+_ELSEWHERE = 4
+"""Other points of the box at which a combination is looked at, at most."""
+_MOST_ROUNDS, _LOWER = 3, 1e-3
+"""Of profiles, and by how much chi-squared must fall along one for another round."""
+_AT_AN_END = 1e-4
+"""Of the box: estimates that close to an end lie on it."""
+_SHORT, _LONG = 1e-6, 0.3
+"""Of the box: steps with which a search for the ends of an interval begins."""
+
+
+@dataclass(frozen=True)
+class Estimate(Record):
+    """One free number.
+
+    Attributes
+    ----------
+    name : str
+    value : float
+    standard_error : float or None
+        From the curvature of chi-squared at the best fit; None where the data leave it open.
+    low, high : float or None
+        95 % interval by the profile of the likelihood; None where it is not closed within the box.
+    lowest, highest : float
+        The box.
+    """
+
+    name: str
+    value: float
+    standard_error: float | None
+    low: float | None
+    high: float | None
+    lowest: float
+    highest: float
+
+
+@dataclass(frozen=True)
+class FittedDatum(Record):
+    """A measurement beside what the best fit predicts; ``deviation`` is in standard errors."""
+
+    stimulus: str
+    quantity: str
+    value: float
+    standard_error: float
+    predicted: float
+    deviation: float
+
+
+@dataclass(frozen=True)
+class Goodness(Record):
+    """How well the theory explains the data.
+
+    Attributes
+    ----------
+    chi_squared : float
+    degrees_of_freedom : int
+        Measurements less directions of the free numbers that they depend on.
+    p_value : float or None
+        Probability of a chi-squared as large; None without degrees of freedom.
+    """
+
+    chi_squared: float
+    degrees_of_freedom: int
+    p_value: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Trace(Record):
+    """Profile of one free number: least chi-squared above its minimum, shape ``(T,)``."""
+
+    name: str
+    values: Array
+    excess: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Fit(Record):
+    """What measurements say about the free numbers of a study.
+
+    Attributes
+    ----------
+    study : str
+    method : {"closed-form", "dense"}
+        The road to the predictions.
+    estimates : tuple of Estimate
+    goodness : Goodness
+    open : tuple of OpenNumbers
+        Free numbers that the data do not tell apart, and what of them is determined.
+    data : tuple of FittedDatum
+    profiles : tuple of Trace
+    next_measurements : tuple of NextMeasurement or None
+        What to measure next, best first; None where nobody asked.
+    advice : str
+        The same in a sentence.
+    level : float
+        Of the intervals.
+    steps_per_day : float or None
+        Where it is given, data are in days.
+    warnings : tuple of str
+    """
+
+    study: str
+    method: str
+    estimates: tuple[Estimate, ...]
+    goodness: Goodness
+    open: tuple[OpenNumbers, ...]
+    data: tuple[FittedDatum, ...]
+    profiles: tuple[Trace, ...]
+    next_measurements: tuple[NextMeasurement, ...] | None
+    advice: str
+    level: float
+    steps_per_day: float | None
+    warnings: tuple[str, ...]
+
+    def written(self) -> tuple[str, ...]:
+        """Without the design where nobody asked for one."""
+        names = super().written()
+        if self.next_measurements is not None:
+            return names
+        return tuple(name for name in names if name not in ("next_measurements", "advice"))
+
+    def _repr_html_(self) -> str:
+        return html_page(fit_head(self), fit_tables(self), fit_remarks(self) + self.warnings)
+
+
+Measured = str | Path | Sequence[Measurement]
+"""A file, or measurements themselves."""
+
+
+def fit(
+    study: Study,
+    data: Measured,
+    free: Free,
+    steps_per_day: float | None = None,
+    design: bool = False,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Fit:
+    """Fit free numbers of a study to measurements; see :func:`symdrift.fit`."""
+    measurements = _measurements(data)
+    opened, numbers = released(study, free)
+    if len(measurements) < len(numbers):
+        raise RequestError(
+            FIELD,
+            f"has {counted(len(measurements), 'measurement')} for "
+            f"{counted(len(numbers), 'free number')}; at least as many measurements are needed",
+        )
+    given = _given(numbers)
+    there = Predictions(opened, numbers, ()).problem(given)
+    measurements = of_study(measurements, [stimulus.name for stimulus in there.stimuli])
+    predictions = Predictions(opened, numbers, measurements, steps_per_day)
+    problem = Problem(
+        predictions,
+        np.array([each.value for each in measurements]),
+        np.array([each.standard_error for each in measurements]),
+    )
+    done = _Counter(progress)
+    log_stage("looking at chi-squared over the box")
+    places = starts(problem, given[np.newaxis], seed)
+    if not places:
+        raise RequestError("--free", f"leaves no place for the theory: {_reason(problem, given)}")
+    done.total = len(places) + 2 * len(numbers)
+    found = _search(problem, places, done)
+    best, jacobian, errors, profiles = found.best, found.jacobian, found.errors, found.profiles
+    directions = Directions.of(jacobian, numbers)
+    elsewhere = [(place, problem.jacobian(place)) for place in places[:_ELSEWHERE]]
+    left_open = open_numbers(
+        numbers,
+        (best.place, jacobian),
+        [each for each in elsewhere if np.isfinite(each[1]).all()],
+    )
+    predicted = predictions.values(best.place[np.newaxis])[0]
+    estimates = tuple(
+        _estimate(*each)
+        for each in zip(numbers, best.place.tolist(), errors.tolist(), profiles, strict=True)
+    )
+    fitted = _fitted(measurements, predicted)
+    goodness = _goodness(best.chi_squared, len(measurements) - directions.rank)
+    to_measure = next_measurements(predictions, best.place, jacobian) if design else None
+    return Fit(
+        study=study.name,
+        method=found.evaluation.method,
+        estimates=estimates,
+        goodness=goodness,
+        open=left_open,
+        data=fitted,
+        profiles=tuple(
+            Trace(
+                each.name,
+                np.array([each.at(coordinate) for coordinate in one.coordinates.tolist()]),
+                one.excess,
+            )
+            for each, one in zip(numbers, profiles, strict=True)
+            if one is not None
+        ),
+        next_measurements=to_measure,
+        advice="" if to_measure is None else sentence(to_measure, len(numbers) - directions.known),
+        level=LEVEL,
+        steps_per_day=steps_per_day,
+        warnings=(
+            *_warnings(goodness, fitted, found.evaluation),
+            *_at_an_end(numbers, best.place, errors),
+            *found.evaluation.warnings,
+        ),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """The best fit, derivatives of the residuals there, errors and profiles of the coordinates."""
+
+    best: Descent
+    jacobian: Array
+    evaluation: Evaluation
+    errors: Array
+    profiles: tuple[Profile | None, ...]
+
+
+def _search(problem: Problem, places: Sequence[Array], done: _Counter) -> _Found:
+    """Descend from places, and follow the profiles of the best, again where they lead lower."""
+    numbers = problem.predictions.numbers
+    log_stage(f"descending from {counted(len(places), 'start')}")
+    descents = []
+    for place in places:
+        descents.append(problem.descend(place))
+        done()
+    log_stage(f"following {counted(len(numbers), 'profile')}")
+    for _ in range(_MOST_ROUNDS):
+        best, jacobian, evaluation = _accepted(problem, best_descents(descents))
+        errors = np.sqrt(np.diagonal(Directions.of(jacobian, numbers).covariance(numbers)))
+        profiles = tuple(
+            _profile(problem, best, index, error, done)
+            for index, error in enumerate(errors.tolist())
+        )
+        lowest = min(
+            (one.lowest for one in profiles if one), key=lambda each: each.chi_squared, default=best
+        )
+        if lowest.chi_squared > best.chi_squared - _LOWER:
+            break
+        descents.append(problem.descend(lowest.place))
+    return _Found(best, jacobian, evaluation, errors, profiles)
+
+
+def _measurements(data: Measured) -> tuple[Measurement, ...]:
+    if isinstance(data, str | Path):
+        return read_measurements(data)
+    return tuple(checked(each, f"measurement {place}: ") for place, each in enumerate(data, 1))
+
+
+def _given(numbers: Sequence[FreeNumber]) -> Array:
+    """Coordinates of the study's values within the box; its middle without a value."""
+    return np.array(
+        [
+            sum(each.box) / 2
+            if each.value is None or not each.low <= each.value <= each.high
+            else each.coordinate(each.value)
+            for each in numbers
+        ]
+    )
+
+
+def _reason(problem: Problem, place: Array) -> str:
+    """Why the study cannot be evaluated at a place."""
+    try:
+        evaluate(problem.predictions.problem(place), quantities="stimuli")
+    except RequestError as error:
+        return str(error)
+    return "predictions are beyond double precision"
+
+
+def _accepted(problem: Problem, descents: Sequence[Descent]) -> tuple[Descent, Array, Evaluation]:
+    """The lowest place that descents found at which the study can be evaluated as a whole, with
+    the derivatives of the residuals there.
+    """
+    reasons = []
+    for each in descents:
+        jacobian = problem.jacobian(each.place)
+        if np.isfinite(jacobian).all():
+            try:
+                there = problem.predictions.problem(each.place)
+                return each, jacobian, evaluate(there, quantities="stimuli", order=None)
+            except RequestError as error:
+                reasons.append(str(error))
+    reason = reasons[0] if reasons else "predictions do not change smoothly where descents end"
+    raise RequestError("--free", f"leads out of the theory, whose best fit fails: {reason}")
+
+
+def _profile(
+    problem: Problem, best: Descent, index: int, error: float, done: _Counter
+) -> Profile | None:
+    """Profile of a free number; None where the data leave it open."""
+    if not np.isfinite(error):
+        done()
+        done()
+        return None
+    size = sizes(problem.predictions.numbers)[index]
+    step = float(np.clip(np.sqrt(THRESHOLD) * error, _SHORT * size, _LONG * size))
+    return profile(problem, best, index, step, done)
+
+
+def _estimate(
+    number: FreeNumber, coordinate: float, error: float, found: Profile | None
+) -> Estimate:
+    low, high = (None, None) if found is None else (found.low, found.high)
+    return Estimate(
+        name=number.name,
+        value=number.at(coordinate),
+        standard_error=error * number.slope(coordinate) if np.isfinite(error) else None,
+        low=None if low is None else number.at(low),
+        high=None if high is None else number.at(high),
+        lowest=number.low,
+        highest=number.high,
+    )
+
+
+def _fitted(measurements: Sequence[Measurement], predicted: Array) -> tuple[FittedDatum, ...]:
+    return tuple(
+        FittedDatum(
+            each.stimulus, each.quantity, each.value, each.standard_error, value,
+            (each.value - value) / each.standard_error,
+        )
+        for each, value in zip(measurements, predicted.tolist(), strict=True)
+    )  # fmt: skip
+
+
+def _goodness(chi_squared: float, freedom: int) -> Goodness:
+    p_value = float(chi2.sf(chi_squared, freedom)) if freedom > 0 else None
+    return Goodness(chi_squared, freedom, p_value)
+
+
+def _warnings(
+    goodness: Goodness,
+    data: Sequence[FittedDatum],
+    evaluation: Evaluation,
+) -> tuple[str, ...]:
+    """Where a fit should not be believed as it stands."""
+    said = []
+    if goodness.p_value is not None and goodness.p_value < POOR:
+        freedom = counted(goodness.degrees_of_freedom, "degree")
+        said.append(
+            f"the theory does not explain the data: a chi-squared of {goodness.chi_squared:.3g} "
+            f"with {freedom} of freedom has probability {goodness.p_value:.1g}; standard errors "
+            "may be too small, or the study another"
+        )
+    errors = [
+        (evaluation.expected_error(f"stimuli.{each.stimulus}.{each.quantity}"), each)
+        for each in data
+        if each.quantity in RATES
+    ]
+    beyond = [
+        (error, each) for error, each in errors if error * abs(each.predicted) > each.standard_error
+    ]
+    if beyond:
+        error, worst = max(beyond, key=lambda found: found[0])
+        said.append(
+            "the leading order in the learning rate may be off by more than the standard error of "
+            f"{counted(len(beyond), 'measurement')}, most of all by {error:.0%} in the "
+            f"{worst.quantity} of {worst.stimulus}: estimates may be off by as much"
+        )
+    return tuple(said)
+
+
+def _at_an_end(numbers: Sequence[FreeNumber], place: Array, errors: Array) -> tuple[str, ...]:
+    """Free numbers that the data push to an end of their box."""
+    said = []
+    for each, coordinate, error in zip(numbers, place.tolist(), errors.tolist(), strict=True):
+        room = _AT_AN_END * (each.box[1] - each.box[0])
+        ends = zip(("lower", "upper"), each.box, (each.low, each.high), strict=True)
+        said += [
+            f"{each.name} lies at the {name} end of its range, {value:g}; widen it where that is "
+            "possible"
+            for name, end, value in ends
+            if abs(coordinate - end) <= room and np.isfinite(error)
+        ]
+    return tuple(said)
+
+
+class _Counter:
+    """Counts what is done, for whoever watches."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress, self._done, self.total = progress, 0, 1
+
+    def __call__(self) -> None:
+        self._done += 1
+        if self._progress is not None:
+            self._progress(min(self._done, self.total), self.total)
+
+
+def fit_head(found: Fit) -> str:
+    """What was fitted, and how well, in a line."""
+    goodness = found.goodness
+    chance = "" if goodness.p_value is None else f", p = {goodness.p_value:.2g}"
+    return (
+        f"{found.study}: {counted(len(found.estimates), 'free number')}, "
+        f"{counted(len(found.data), 'measurement')} per "
+        f"{'SGD step' if found.steps_per_day is None else 'day'}, {found.method} method; "
+        f"chi-squared {goodness.chi_squared:.4g} with "
+        f"{counted(goodness.degrees_of_freedom, 'degree')} of freedom{chance}"
+    )
+
+
+def fit_remarks(found: Fit) -> tuple[str, ...]:
+    """What the data leave open, and what to measure next, in sentences."""
+    said = tuple(f"{each.text[:1].upper()}{each.text[1:]}." for each in found.open)
+    return said + ((f"{found.advice[:1].upper()}{found.advice[1:]}.",) if found.advice else ())
+
+
+def fit_tables(found: Fit) -> list[Table]:
+    """Tables of a fit: estimates, data beside predictions, and what to measure next."""
+    tables = [
+        Table(
+            "Estimates",
+            ("free number", "estimate", "standard error", "95 % interval", "range"),
+            tuple(
+                (
+                    each.name,
+                    f"{each.value:.5g}",
+                    "open" if each.standard_error is None else f"{each.standard_error:.2g}",
+                    interval(each),
+                    f"{each.lowest:.5g} to {each.highest:.5g}",
+                )
+                for each in found.estimates
+            ),
+            "Standard errors from the curvature at the best fit, intervals by the profile of the "
+            "likelihood.",
+        ),
+        record_table(
+            "Measured and fitted",
+            {
+                "stimulus": "stimulus", "quantity": "quantity", "value": "measured",
+                "standard_error": "standard error", "predicted": "fitted",
+                "deviation": "deviation\n(standard errors)",
+            },
+            (each.to_dict() for each in found.data),
+            {"standard_error": ".2g", "deviation": ".2f"},
+        ),
+    ]  # fmt: skip
+    if found.next_measurements:
+        tables.append(
+            record_table(
+                "What to measure next",
+                {
+                    "stimulus": "stimulus", "quantity": "quantity", "predicted": "predicted",
+                    "standard_error": "with a\nstandard error of", "gain": "gain (bits)",
+                    "still_open": "directions\nleft open",
+                },
+                (each.to_dict() for each in found.next_measurements),
+                {"standard_error": ".2g", "gain": ".2f"},
+            )
+        )  # fmt: skip
+    return tables
+
+
+def interval(each: Estimate) -> str:
+    """The interval in words, where it ends within the box."""
+    if each.low is None and each.high is None:
+        return "open"
+    if each.low is None:
+        return f"below {each.high:.5g}"
+    return f"above {each.low:.5g}" if each.high is None else f"{each.low:.5g} to {each.high:.5g}"

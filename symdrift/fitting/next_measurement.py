@@ -1,0 +1,143 @@
+"""Which further measurement would tell most about the free numbers that the data leave open."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from symdrift.fitting.combinations import Directions
+from symdrift.fitting.measurements import DISPLACEMENT, RATES, Measurement
+from symdrift.fitting.predictions import Predictions
+from symdrift.observables.displacement import slowest_rate
+from symdrift.observables.process import drift_process
+from symdrift.records import Record
+from symdrift.study.problem import Array
+
+MOST_LISTED = 8
+_LAGS = 3
+"""Lags of displacements that are tried, from the slowest relaxation to decorrelation."""
+_MOST_LAGS = 10
+"""Lags of the data that are tried too."""
+_LEAST_GAIN = 1e-3
+"""Bits that count as nothing."""
+
+
+@dataclass(frozen=True)
+class NextMeasurement(Record):
+    """A measurement that could be made.
+
+    Attributes
+    ----------
+    stimulus, quantity : str
+    predicted : float
+        At the best fit.
+    standard_error : float
+        What is assumed: the median of the relative errors of the data.
+    gain : float
+        Bits that it adds to what is known of the free numbers, or of those left open if there are
+        any; before the data they are known to lie in their box.
+    still_open : int
+        Directions that the data would leave open with it.
+    """
+
+    stimulus: str
+    quantity: str
+    predicted: float
+    standard_error: float
+    gain: float
+    still_open: int
+
+
+def next_measurements(
+    predictions: Predictions, place: Array, jacobian: Array
+) -> tuple[NextMeasurement, ...]:
+    """The measurements that tell most, best first; none where none tells anything.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        Of the data.
+    place : Array
+        Coordinates of the best fit.
+    jacobian : Array
+        Derivatives of the residuals there, shape ``(M, k)``.
+    """
+    data = predictions.measurements
+    relative = [each.standard_error / abs(each.value) for each in data if each.value] or [1.0]
+    asked = replace(predictions, measurements=_possible(predictions, place))
+    values = asked.values(place[np.newaxis])[0]
+    errors = np.median(relative) * np.abs(values)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        told = asked.jacobian(place) / errors[:, np.newaxis]
+    directions = Directions.of(jacobian, predictions.numbers)
+    # As many rows as numbers hold all that the data say.
+    data_rows = np.linalg.qr(jacobian, mode="r")
+    found = []
+    for measurement, value, error, row in zip(
+        asked.measurements, values.tolist(), errors.tolist(), told, strict=True
+    ):
+        if not np.isfinite(row).all():
+            continue
+        more = Directions.of(np.vstack([data_rows, row]), predictions.numbers)
+        gain = _gain(row, directions, predictions)
+        if _LEAST_GAIN < gain < math.inf:
+            found.append(
+                NextMeasurement(
+                    measurement.stimulus, measurement.quantity, value, error, gain,
+                    len(place) - more.known,
+                )
+            )  # fmt: skip
+    found.sort(key=lambda each: (each.still_open, -each.gain))
+    return tuple(found[:MOST_LISTED])
+
+
+def _gain(row: Array, directions: Directions, predictions: Predictions) -> float:
+    """Bits, ``log2(1 + g C g') / 2``: ``C`` is what is known, of uniform numbers in a box before.
+
+    Where the data leave something open, only that counts.
+    """
+    box = np.array([each.box[1] - each.box[0] for each in predictions.numbers])
+    known = directions.known
+    vectors, strengths = directions.vectors, directions.strengths
+    if known < len(vectors):
+        vectors, strengths = vectors[known:], strengths[known:]
+    along = vectors @ (row * box)
+    with np.errstate(over="ignore"):
+        variance = np.sum(along**2 / (strengths**2 + 12))
+    return float(np.log1p(variance) / np.log(4))
+
+
+def _possible(predictions: Predictions, place: Array) -> tuple[Measurement, ...]:
+    """Every stimulus with rates and displacements, at lags of the data and at typical ones."""
+    problem = predictions.problem(place)
+    process = drift_process(problem)
+    days = predictions.steps_per_day or 1.0
+    first = 1 / float(process.rates.min())
+    last = max(1 / slowest_rate(process), 10 * first)
+    lags = [float(f"{lag / days:.1g}") for lag in np.geomspace(first, last, _LAGS)]
+    measured = {each.lag for each in predictions.measurements if each.lag is not None}
+    lags += sorted(measured)[:_MOST_LAGS]
+    quantities = (*RATES, *(f"{DISPLACEMENT}@{lag:g}" for lag in sorted(set(lags))))
+    return tuple(
+        Measurement(stimulus.name, quantity, 0.0, 1.0)
+        for stimulus in problem.stimuli
+        for quantity in quantities
+    )
+
+
+def sentence(found: Sequence[NextMeasurement], left_open: int) -> str:
+    """What to measure next, in words."""
+    if not found:
+        return "none of the measurements that are possible tells more than those made"
+    best = found[0]
+    what = f'{best.quantity} of "{best.stimulus}"'
+    if not left_open:
+        return f"most would be learned from {what}"
+    if best.still_open == 0:
+        return f"{what} would tell apart what the data leave open"
+    if best.still_open < left_open:
+        return f"{what} would tell most of what the data leave open, and not all of it"
+    return f"{what} would tell most, and not enough at an error like that of the data"

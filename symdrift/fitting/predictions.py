@@ -1,0 +1,256 @@
+"""What the theory predicts of each measurement, and how that changes with the free numbers.
+
+Predictions are analytic functions of the free numbers, but for thresholds where a direction begins
+to be learned.  Derivatives are those of the polynomial through Chebyshev points of a short interval
+around the place, which is halved until the polynomial has converged: on both roads, for every
+number of a study, exact to about 1e-9 of what the prediction changes by (the tests hold it to 1e-8
+against the derivatives of the formulas).  Where the box ends the interval lies to one side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.polynomial import chebyshev
+
+from symdrift.errors import RequestError
+from symdrift.evaluation.closed_form import Alignment, align, applies, formulas
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.fitting.free_numbers import FreeNumber, at
+from symdrift.fitting.measurements import RATES, Measurement
+from symdrift.observables.displacement import mean_squared_displacement
+from symdrift.observables.process import drift_process
+from symdrift.study import Study
+from symdrift.study.problem import Array, LearningProblem
+from symdrift.study.reader import checked
+
+_AT_A_TIME = 2**21
+"""Numbers of an array of the closed form."""
+_POINTS = 7
+"""Values of a polynomial in one number."""
+_REACH = 0.02
+"""Half the first interval, in units of the coordinate or, where shorter, of half the box."""
+_CONVERGED = 1e-7
+"""Last coefficients of a polynomial, relative to the change, at which it has converged: what it
+leaves out is smaller by two more powers of the interval."""
+_HALVINGS = 20
+_NODES = np.cos(np.pi * (np.arange(_POINTS) + 0.5) / _POINTS)
+_TO_COEFFICIENTS = np.linalg.inv(chebyshev.chebvander(_NODES, _POINTS - 1))
+
+
+class _Asked(NamedTuple):
+    """A measurement in the units of the theory: ``factor`` times a number per step."""
+
+    stimulus: str
+    kind: str
+    lag: float
+    factor: float
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Predictions of some measurements as functions of the free numbers.
+
+    Attributes
+    ----------
+    study : Study
+        With a symbol in the place of each free number.
+    numbers : tuple of FreeNumber
+    measurements : tuple of Measurement
+        Their stimuli and quantities; their values play no part.
+    steps_per_day : float or None
+        Where it is given rates are per day and lags in days.
+    """
+
+    study: Study
+    numbers: tuple[FreeNumber, ...]
+    measurements: tuple[Measurement, ...]
+    steps_per_day: float | None = None
+
+    def problem(self, place: Array) -> LearningProblem:
+        """The learning problem at some coordinates, shape ``(k,)``.
+
+        Raises
+        ------
+        RequestError
+            Where the study refuses the numbers.
+        """
+        return checked(self._at(place)).problem()
+
+    def _at(self, place: Array) -> Study:
+        return at(
+            self.study,
+            {
+                each.symbol: each.at(coordinate)
+                for each, coordinate in zip(self.numbers, place.tolist(), strict=True)
+            },
+        )
+
+    def values(self, places: Array) -> Array:
+        """Predictions at points, shape ``(N, k)``.
+
+        Returns
+        -------
+        Array
+            Shape ``(N, M)``, in the units of the measurements; a row of ``nan`` where the study
+            cannot be evaluated.
+        """
+        return self._evaluated(self.problem, places)
+
+    def _evaluated(self, made: Callable[[Array], LearningProblem], places: Array) -> Array:
+        found = np.full((len(places), len(self._asked)), np.nan)
+        rows: list[int] = []
+        together: list[tuple[LearningProblem, Alignment]] = []
+        for row, place in enumerate(places):
+            try:
+                problem = made(place)
+                aligned = align(problem) if self._by_formulas else ""
+                if isinstance(aligned, Alignment):
+                    rows.append(row)
+                    together.append((problem, aligned))
+                else:
+                    found[row] = _matrix_road(problem, self._asked)
+            except RequestError:
+                continue
+        entries = len(self._asked) * max((each.teacher.size for each, _ in together), default=1)
+        size = max(1, _AT_A_TIME // entries)
+        for first in range(0, len(together), size):
+            some = slice(first, first + size)
+            found[rows[some]] = _closed_form(together[some], self._asked)
+        found *= [asked.factor for asked in self._asked]
+        return np.where(np.isfinite(found).all(axis=1, keepdims=True), found, np.nan)
+
+    def jacobian(self, place: Array, columns: Sequence[int] | None = None) -> Array:
+        """Derivatives of the predictions by the coordinates, or by some, shape ``(M, k)``.
+
+        ``nan`` in a column where the study cannot be evaluated close by on either side.
+        """
+        boxes = np.array([each.box for each in self.numbers])
+        reach = np.minimum(_REACH, np.diff(boxes)[:, 0] / 2)
+        found = np.full((len(self._asked), len(self.numbers)), np.nan)
+        best = np.full(found.shape, np.inf)
+        wanted = list(range(len(self.numbers)) if columns is None else columns)
+        open_columns = wanted
+        for _ in range(_HALVINGS):
+            centres = np.clip(place, boxes[:, 0] + reach, boxes[:, 1] - reach)
+            nodes = np.repeat(place[np.newaxis], _POINTS * len(open_columns), axis=0)
+            for index, column in enumerate(open_columns):
+                rows = slice(index * _POINTS, (index + 1) * _POINTS)
+                nodes[rows, column] = centres[column] + reach[column] * _NODES
+            # Close to a place that was checked: the formulas go on where a study ends.
+            values = self._evaluated(lambda node: self._at(node).problem(), nodes)
+            values = values.reshape(len(open_columns), _POINTS, -1)
+            still = []
+            for column, sampled in zip(open_columns, values, strict=True):
+                where = (place[column] - centres[column]) / reach[column]
+                coefficients = _TO_COEFFICIENTS @ sampled
+                slope = chebyshev.chebval(where, chebyshev.chebder(coefficients)) / reach[column]
+                size = np.maximum(np.abs(coefficients[1]), reach[column] * np.abs(coefficients[0]))
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    left = np.where(size > 0, np.abs(coefficients[-2:]).max(axis=0) / size, 0.0)
+                better = left < best[:, column]
+                found[better, column] = slope[better]
+                best[better, column] = left[better]
+                hopeful = better.any() or not np.isfinite(best[:, column]).all()
+                if hopeful and not (best[:, column] <= _CONVERGED).all():
+                    still.append(column)
+            open_columns = still
+            if not open_columns:
+                break
+            reach[open_columns] /= 2
+        return found[:, wanted]
+
+    @cached_property
+    def _by_formulas(self) -> bool:
+        """Whether the closed form applies where teacher and inputs share axes."""
+        middle = np.array([sum(each.box) / 2 for each in self.numbers])
+        try:
+            problem = self._at(middle).problem()
+        except RequestError:
+            return False
+        return problem.minimum == 1 and applies(problem) is None
+
+    @cached_property
+    def _asked(self) -> tuple[_Asked, ...]:
+        return tuple(_in_steps(each, self.steps_per_day) for each in self.measurements)
+
+
+def _in_steps(measurement: Measurement, steps_per_day: float | None) -> _Asked:
+    days = steps_per_day or 1.0
+    if measurement.lag is None:
+        return _Asked(measurement.stimulus, measurement.quantity, 0.0, days)
+    return _Asked(measurement.stimulus, "", measurement.lag * days, 1.0)
+
+
+def _matrix_road(problem: LearningProblem, asked: Sequence[_Asked]) -> list[float]:
+    """Predictions of any problem, per step."""
+    drift = {each.name: each for each in evaluate(problem, quantities="stimuli").stimuli}
+    lags: dict[str, list[float]] = {}
+    for each in asked:
+        if each.kind not in RATES:
+            lags.setdefault(each.stimulus, []).append(each.lag)
+    moved: dict[tuple[str, float], float] = {}
+    if lags:
+        process = drift_process(problem)
+        for name, own in lags.items():
+            times = np.unique(own)
+            curve = mean_squared_displacement(process, process.stimulus(name), times)
+            moved |= {
+                (name, lag): total
+                for lag, total in zip(times.tolist(), curve.total.tolist(), strict=True)
+            }
+    return [
+        getattr(drift[each.stimulus], each.kind)
+        if each.kind in RATES
+        else moved[each.stimulus, each.lag]
+        for each in asked
+    ]
+
+
+def _closed_form(
+    given: Sequence[tuple[LearningProblem, Alignment]], asked: Sequence[_Asked]
+) -> Array:
+    """Predictions of aligned problems by the formulas, all at once, shape ``(N, M)``."""
+    problems, aligned = zip(*given, strict=True)
+    outputs, inputs = problems[0].teacher.shape
+    minimum: dict[str, Any] = {
+        "covariance": np.array([each.input_variances for each in aligned])[:, np.newaxis],
+        "weight_decay": np.array([each.weight_decay for each in problems])[:, np.newaxis],
+        "gains": np.array([each.gains for each in aligned])[:, np.newaxis],
+        "inputs": inputs,
+        "outputs": outputs,
+        "hidden": problems[0].hidden,
+    }
+    learning: dict[str, Any] = {
+        "learning_rate": np.array([each.learning_rate for each in problems])[:, np.newaxis],
+        "label_noise": np.array([each.label_noise for each in aligned])[:, np.newaxis],
+        "batch": problems[0].batch,
+    }
+    vectors = [{item.name: item.vector for item in problem.stimuli} for problem in problems]
+    stimuli = np.array(
+        [
+            [own[each.stimulus] @ found.input_axes for each in asked]
+            for own, found in zip(vectors, aligned, strict=True)
+        ]
+    )
+    kinds = np.array([each.kind for each in asked])
+    found = np.full(stimuli.shape[:2], np.nan)
+    rates = {"decay_rate": formulas.decay_rate, "diffusion": formulas.representation_diffusion}
+    with np.errstate(all="ignore"):
+        for kind, formula in rates.items():
+            which = np.flatnonzero(kinds == kind)
+            if which.size:
+                found[:, which] = formula(stimuli[:, which], **minimum, **learning)
+        which = np.flatnonzero(kinds == "")
+        if which.size:
+            lags = np.array([each.lag for each in asked])[which]
+            found[:, which] = formulas.mean_squared_displacement(
+                lags, stimuli[:, which], **minimum, **learning
+            )
+        learned = formulas.singular_values(**minimum)
+    # Where nothing is learned there is no representation to measure.
+    return np.where((learned > 0).any(axis=-1), found, np.nan)

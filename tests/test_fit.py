@@ -1,0 +1,256 @@
+"""A fit finds the numbers that made the data, says how sharply, and names what data leave open."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+from fit_examples import FREQUENT, predictions, rates_of
+from numpy.polynomial import chebyshev
+from scipy.stats import chi2
+
+import symdrift
+from symdrift.fitting import Fit, Measurement, fit
+from symdrift.fitting.best_fit import fit_head, fit_remarks, fit_tables
+from symdrift.fitting.combinations import determined_combinations, open_numbers
+from symdrift.fitting.free_numbers import FreeNumber
+from symdrift.fitting.least_squares import THRESHOLD, Problem, profile
+from symdrift.fitting.predictions import Predictions
+from symdrift.records import json_parts
+from symdrift.study.problem import Array
+
+ERROR = 0.05
+
+
+@pytest.fixture(scope="module")
+def exact() -> Fit:
+    """Data without noise, away from the values of the study."""
+    truth = FREQUENT.with_values(gamma=0.25, lambda_f=1.7)
+    return fit(FREQUENT, rates_of(truth, ERROR), ["gamma", "lambda_f"], design=True)
+
+
+def test_exact_data_give_back_their_numbers(exact: Fit) -> None:
+    gamma, variance = exact.estimates
+    assert gamma.value == pytest.approx(0.25, rel=1e-5)
+    assert variance.value == pytest.approx(1.7, rel=1e-5)
+    assert exact.goodness.chi_squared < 1e-6
+    assert (exact.goodness.degrees_of_freedom, exact.open) == (2, ())
+
+
+def test_a_linear_theory_has_the_interval_of_its_standard_error() -> None:
+    """Rates go with the cube of the learning rate: of its logarithm all is known by hand."""
+    noise = (0.3, -1.1, 0.8, 0.4)
+    data = rates_of(FREQUENT, ERROR, noise)
+    (found,) = fit(FREQUENT, data, ["eta"]).estimates
+    cube = sum(1 + ERROR * each for each in noise) / 4
+    assert found.value == pytest.approx(0.005 * cube ** (1 / 3), rel=1e-6)
+    assert found.standard_error == pytest.approx(found.value * ERROR / cube / 3 / 2, rel=1e-6)
+    # Chi-squared is a parabola of the cube, so that the ends are known exactly.
+    ends = [0.005 * (cube + sign * ERROR * np.sqrt(THRESHOLD / 4)) ** (1 / 3) for sign in (-1, 1)]
+    assert [found.low, found.high] == pytest.approx(ends, rel=1e-4)
+
+
+@dataclass(frozen=True, eq=False)
+class Tabulated(Predictions):
+    """Predictions by a polynomial through their values, for many fits of one study."""
+
+    table: Array = field(default_factory=lambda: np.zeros(0))
+
+    @classmethod
+    def of(cls, predicted: Predictions, degree: int) -> Tabulated:
+        """Through Chebyshev points of a box of two numbers."""
+        boxes = np.array([each.box for each in predicted.numbers])
+        nodes = np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))
+        grid = np.stack(np.meshgrid(nodes, nodes, indexing="ij"), -1).reshape(-1, 2)
+        places = boxes.mean(axis=1) + grid * np.diff(boxes)[:, 0] / 2
+        values = predicted.values(places).reshape(degree + 1, degree + 1, -1)
+        inverse = np.linalg.inv(chebyshev.chebvander(nodes, degree))
+        table = np.einsum("ai,bj,ijm->mab", inverse, inverse, values)
+        return cls(predicted.study, predicted.numbers, predicted.measurements, None, table)
+
+    def basis(self, places: Array, order: tuple[int, int]) -> list[Array]:
+        """Chebyshev polynomials in both coordinates, or their derivatives."""
+        found: list[Array] = []
+        for axis, (each, times) in enumerate(zip(self.numbers, order, strict=True)):
+            low, high = each.box
+            unit = (2 * places[:, axis] - low - high) / (high - low)
+            lines = chebyshev.chebder(np.eye(self.table.shape[-1]), times, 2 / (high - low))
+            found.append(np.asarray(chebyshev.chebval(unit, lines).T, dtype=np.float64))
+        return found
+
+    def values(self, places: Array) -> Array:
+        first, second = self.basis(places, (0, 0))
+        return np.asarray(np.einsum("na,nb,mab->nm", first, second, self.table))
+
+    def jacobian(self, place: Array, columns: Sequence[int] | None = None) -> Array:
+        orders = [(1, 0), (0, 1)]
+        wanted = orders if columns is None else [orders[each] for each in columns]
+        parts = [self.basis(place[np.newaxis], order) for order in wanted]
+        return np.stack([np.einsum("a,b,mab->m", a[0], b[0], self.table) for a, b in parts], -1)
+
+
+@pytest.mark.slow
+def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
+    """Of 400 data sets with noise, 92 to 98 % have each true number in its 95 % interval.
+
+    The interval of the profile holds a number where the least chi-squared with it exceeds the
+    minimum by no more than the threshold; of some of the fits the ends are computed as well.
+    """
+    asked = [(each.stimulus, each.quantity) for each in rates_of(FREQUENT, ERROR)]
+    direct, truth = predictions(FREQUENT, ["gamma=0.1:0.4", "lambda_f=0.5:8"], asked)
+    table = Tabulated.of(direct, 28)
+    low, high = np.array([each.box for each in direct.numbers]).T
+    places = low + np.random.default_rng(5).random((9, 2)) * (high - low)
+    np.testing.assert_allclose(table.values(places), direct.values(places), rtol=1e-8)
+    np.testing.assert_allclose(table.jacobian(truth), direct.jacobian(truth), rtol=1e-5)
+    values = direct.values(truth[np.newaxis])[0]
+    random = np.random.default_rng(7)
+    held, sums = np.zeros(2), []
+    for run in range(400):
+        noisy = values * (1 + ERROR * random.standard_normal(len(values)))
+        problem = Problem(table, noisy, ERROR * values)
+        best = problem.descend(truth)
+        sums.append(best.chi_squared)
+        for index in range(2):
+            excess = problem.descend(truth, index).chi_squared - best.chi_squared
+            held[index] += excess <= THRESHOLD
+            if run < 25:
+                ends = profile(problem, best, index, 0.1, lambda: None)
+                low = -np.inf if ends.low is None else ends.low
+                high = np.inf if ends.high is None else ends.high
+                assert (low <= truth[index] <= high) == (excess <= THRESHOLD)
+    assert np.all((held >= 0.92 * 400) & (held <= 0.98 * 400)), held / 400
+    # Chi-squared has the distribution that its probability is computed from.
+    assert np.mean(chi2.sf(sums, 2) < 0.5) == pytest.approx(0.5, abs=0.1)
+
+
+def test_units_that_no_rate_fixes_are_named() -> None:
+    """Rates do not change when inputs and decay grow and the learning rate falls by a factor."""
+    data = rates_of(FREQUENT, ERROR, (0.3, -1.1, 0.8, 0.4))
+    found = fit(FREQUENT, data, ["gamma", "lambda_f", "lambda_r", "eta"])
+    (left_open,) = found.open
+    assert left_open.everywhere and left_open.freedom == 1
+    assert [each.exponents for each in left_open.determined] == [
+        {"gamma": 1, "eta": 1}, {"lambda_f": 1, "eta": 1}, {"lambda_r": 1, "eta": 1},
+    ]  # fmt: skip
+    assert all(each.exact for each in left_open.determined)
+    assert left_open.text == (
+        "of gamma, lambda_f, lambda_r and eta only gamma*eta, lambda_f*eta and lambda_r*eta are "
+        "determined"
+    )
+    assert all(each.standard_error is each.low is each.high is None for each in found.estimates)
+    assert found.goodness.degrees_of_freedom == 1
+
+
+def test_powers_are_named_in_smallest_whole_numbers() -> None:
+    """Rates depend on ``c^2`` and ``r^3`` through their product only, ``(c^2 r^3)`` here."""
+    study = FREQUENT.with_values({"eta": 0.005})
+    study = study.with_values({"learning.rate": "0.01*c**2*r**3"}).with_values(c=0.8, r=0.9)
+    found = fit(study, rates_of(study, ERROR), ["c", "r", "gamma=0.01:1"])
+    (left_open,) = found.open
+    assert left_open.text == "of c and r only c^2*r^3 is determined"
+    gamma = found.estimates[2]
+    assert gamma.low is not None and gamma.high is not None and gamma.low < 0.2 < gamma.high
+
+
+def test_directions_become_products() -> None:
+    (ratio,) = determined_combinations(np.array([[1.0, 1.0]]), ["a", "b"])
+    assert ratio.exponents == {"a": 1, "b": -1} and ratio.exact
+    (only,) = determined_combinations(np.array([[0.0, 3.0]]), ["a", "b"])
+    assert only.exponents == {"a": 1}
+    (odd,) = determined_combinations(np.array([[np.pi, -1.0]]), ["a", "b"])
+    assert odd.exponents == {"a": 1, "b": 3.1} and not odd.exact
+
+
+def test_what_errors_leave_open_is_told_from_what_nothing_tells() -> None:
+    """Two numbers in boxes of two decades whose ratio changes the data by less than an error."""
+    numbers = tuple(FreeNumber(name, name, 0.1, 10.0, 1.0) for name in ("a", "b"))
+    weak = np.array([[20.0, 20.0], [0.1, -0.1]])
+    (found,) = open_numbers(numbers, (np.zeros(2), weak), [])
+    assert found.text == (
+        "of a and b, near the best fit, only a*b is determined within the errors of the "
+        "measurements"
+    )
+    assert open_numbers(numbers, (np.zeros(2), 10 * weak), []) == ()
+    alone = np.array([[20.0, 0.4], [0.0, 0.1]])
+    (found,) = open_numbers(numbers, (np.zeros(2), alone), [])
+    assert found.text == "the data say nothing about b within the errors of the measurements"
+    nothing = np.array([[20.0, 20.0], [0.0, 0.0]])
+    (found,) = open_numbers(numbers, (np.zeros(2), nothing), [(np.ones(2), 2 * nothing)])
+    assert found.text == "of a and b only a*b is determined"
+    (found,) = open_numbers(numbers, (np.zeros(2), nothing), [(np.ones(2), weak)])
+    assert not found.everywhere and "near the best fit" in found.text
+
+
+def test_a_number_that_nothing_depends_on_is_named() -> None:
+    study = FREQUENT.with_values({"stimulus.1.vector": '[0, "r", 0, 0]'}).with_values(r=1)
+    data = [each for each in rates_of(study, ERROR) if each.quantity == "decay_rate"]
+    found = fit(study, data, ["eta", "r"])
+    assert found.open[0].text == "the data say nothing about r"
+    assert found.estimates[0].standard_error is not None
+
+
+def test_a_design_finds_what_tells_numbers_apart(exact: Fit) -> None:
+    """The length of a stimulus changes its diffusion and not its rate of decay."""
+    study = FREQUENT.with_values({"stimulus.1.vector": '[0, "r", 0, 0]'}).with_values(r=1)
+    data = [each for each in rates_of(study, ERROR) if each.quantity == "decay_rate"]
+    found = fit(study, data, ["eta", "r"], design=True)
+    assert found.next_measurements is not None
+    for each in found.next_measurements:
+        assert each.stimulus == "rare" and each.quantity != "decay_rate"
+        assert each.still_open == 0 and each.gain > 1
+    assert found.advice.endswith("would tell apart what the data leave open")
+    # With that measurement they are.
+    best = found.next_measurements[0]
+    more = Measurement(best.stimulus, best.quantity, best.predicted, best.standard_error)
+    again = fit(study, [*data, more], ["eta", "r"])
+    assert again.open == ()
+    assert exact.next_measurements and exact.next_measurements[0].gain > 0
+
+
+def test_starts_without_a_theory_are_no_obstacle() -> None:
+    """Above a weight decay of 2 nothing is learned, and the box reaches to 50."""
+    data = rates_of(FREQUENT.with_values(gamma=0.3), ERROR)
+    (found,) = fit(FREQUENT, data, ["gamma=0.01:50"]).estimates
+    assert found.value == pytest.approx(0.3, rel=1e-5)
+    assert found.high is not None and found.high < 2
+
+
+def test_data_that_no_number_explains_are_said_so() -> None:
+    data = list(rates_of(FREQUENT, ERROR))
+    data[0] = replace(data[0], value=3 * data[0].value)
+    found = fit(FREQUENT, data, ["eta"])
+    assert found.goodness.p_value is not None and found.goodness.p_value < 1e-6
+    assert any("does not explain the data" in text for text in found.warnings)
+
+
+def test_an_estimate_at_the_end_of_its_range_is_said_so() -> None:
+    data = rates_of(FREQUENT.with_values(gamma=0.3), ERROR)
+    found = fit(FREQUENT, data, ["gamma=0.1:0.2"])
+    assert any("gamma lies at the upper end of its range, 0.2" in text for text in found.warnings)
+    assert found.estimates[0].high is None
+
+
+def test_the_road_of_matrices_fits_as_well() -> None:
+    study = symdrift.read_study("misaligned_teacher")
+    data = rates_of(study.with_values(gamma=0.2), ERROR)
+    found = fit(study, data, {"gamma": (0.1, 0.3)})
+    assert found.method == "dense"
+    assert found.estimates[0].value == pytest.approx(0.2, rel=1e-4)
+
+
+def test_a_fit_is_the_same_each_time_and_a_record(exact: Fit) -> None:
+    data = rates_of(FREQUENT, ERROR, (1.0, -1.0, 0.5, 0.2))
+    texts = {"".join(json_parts(symdrift.fit(FREQUENT, data, ["gamma"]))) for _ in range(2)}
+    (text,) = texts
+    assert set(json.loads(text)) == {
+        "study", "method", "estimates", "goodness", "open", "data", "profiles", "level",
+        "steps_per_day", "warnings",
+    }  # fmt: skip
+    assert {"next_measurements", "advice"} <= set(exact.to_dict())
+    page = exact._repr_html_()
+    for words in (fit_head(exact), *fit_remarks(exact), *(t.title for t in fit_tables(exact))):
+        assert words.replace('"', "&quot;") in page
