@@ -28,7 +28,8 @@ from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem, Stimulus
 from symdrift.validation.expected import theory_of
 from symdrift.validation.plan import at_learning_rate
-from symdrift.validation.validate import READ_OFF, validate
+from symdrift.validation.rows import READ_OFF
+from symdrift.validation.validate import validate
 
 ALLOWED = 0.03
 """Relative difference of a prediction from the simulation."""

@@ -23,7 +23,8 @@ from symdrift.cli.program import app
 from symdrift.errors import CheckFailed
 from symdrift.simulation.estimators import Estimate
 from symdrift.validation.extrapolate import ExtrapolatedRow, Extrapolation
-from symdrift.validation.validate import Row, Similarity, Validation
+from symdrift.validation.rows import Row
+from symdrift.validation.validate import Similarity, Validation
 
 COMMANDS = (
     *("list", "derive", "evaluate", "compare", "simulate", "observe", "validate", "report"),

@@ -63,9 +63,10 @@ from symdrift.validation.plan import (
     schedule_of,
     shortened,
 )
+from symdrift.validation.rows import READ_OFF, SECOND_ORDER, Row
 from symdrift.validation.speed import highest_speed, measured_speed, occupied
 from symdrift.validation.straight_line import weighted_limit, weighted_line
-from symdrift.validation.validate import READ_OFF, SECOND_ORDER, Row, compile_for, run_planned
+from symdrift.validation.validate import compile_for, run_planned
 from symdrift.validation.verdict import extrapolation_table, objection, summary
 
 CASES = {

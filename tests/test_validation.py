@@ -26,7 +26,8 @@ from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem, Stimulus
 from symdrift.validation import plan as planning
 from symdrift.validation import validate as validation_module
-from symdrift.validation.validate import READ_OFF, Row, Similarity, Validation, validate
+from symdrift.validation.rows import READ_OFF, Row
+from symdrift.validation.validate import Similarity, Validation, validate
 
 TWO = problem([2.0, 0.7], weight_decay=0.2, learning_rate=0.005)
 THREE = problem([2.0, 1.0, 0.7], weight_decay=0.3, learning_rate=0.005)

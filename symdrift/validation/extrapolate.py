@@ -37,13 +37,12 @@ from symdrift.validation.plan import (
     plan_single,
     require_precision_and_budget,
 )
+from symdrift.validation.rows import READ_OFF, Row
 from symdrift.validation.speed import highest_speed, measured_speed
 from symdrift.validation.straight_line import weighted_limit, weighted_line
 from symdrift.validation.validate import (
     FOUND_MISS,
-    READ_OFF,
     TOLERATED_ERRORS,
-    Row,
     Validation,
     compile_for,
     critical_z,

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symdrift.evaluation.next_order.one_step import Slice
 from symdrift.evaluation.next_order.polynomials import symmetrised
@@ -171,7 +172,7 @@ class TwoTimes:
 
     @cached_property
     def _steady(self) -> Array:
-        return np.einsum("aij,ij->a", self._drift, self.stationary.covariance)
+        return np.asarray(np.einsum("aij,ij->a", self._drift, self.stationary.covariance))
 
     @cached_property
     def _third(self) -> Array:
@@ -181,7 +182,7 @@ class TwoTimes:
 
     @cached_property
     def _bent(self) -> Array:
-        """What drives ``n_a n_b`` and is linear in the deviation, on average over its other parts."""
+        """What drives ``n_a n_b`` and is linear in the deviation, its other parts averaged."""
         bend, crossed = self.means["bend"], self.means["force_response"]
         covariance = self.stationary.covariance
         traced = np.einsum("lij,ij->l", bend, covariance)
@@ -190,7 +191,7 @@ class TwoTimes:
             + 2 * np.einsum("bcd,da->abc", bend, covariance)
             + crossed
         )
-        return one + one.swapaxes(0, 1)
+        return np.asarray(one + one.swapaxes(0, 1))
 
     @cached_property
     def _driven(self) -> Array:
@@ -205,9 +206,8 @@ class TwoTimes:
     @cached_property
     def _turning_both(self) -> Array:
         """Rotation that goes with one coordinate and leaves another, shape ``(planes, d, d)``."""
-        return self.means["turn_force"] + 2 * np.einsum(
-            "aij,jl->ail", self._drift, self.stationary.covariance
-        ).swapaxes(1, 2)
+        turned = np.einsum("aij,jl->ali", self._drift, self.stationary.covariance)
+        return np.asarray(self.means["turn_force"] + 2 * turned)
 
     @cached_property
     def _turning_pair(self) -> Array:
@@ -244,7 +244,7 @@ class _Driving:
 
     Attributes
     ----------
-    close : tuple of Array
+    close : tuple of integer arrays
         Places ``i``, ``(a, b)`` and ``c`` of what is found one by one, with their `weights`.
     weights : Array
     kept, into : Array
@@ -253,7 +253,7 @@ class _Driving:
         Of ``exp(-h_a - h_b)``, shape ``(d, d, d^2)``.
     """
 
-    close: tuple[Array, ...]
+    close: tuple[NDArray[np.intp], ...]
     weights: Array
     kept: Array
     into: Array
