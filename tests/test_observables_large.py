@@ -346,7 +346,7 @@ def test_what_does_not_fit_is_refused_with_the_estimate(monkeypatch: pytest.Monk
     case = misaligned_with_silent_units(40)
     monkeypatch.setattr("symdrift.observables.observation.available_memory", lambda: 2**20)
     with pytest.raises(
-        RequestError, match=r"--times of 2 lags with 400 hidden axes .* GiB .*network\.hidden"
+        RequestError, match=r"--times of 2 lags with 400 hidden axes .* MiB .*network\.hidden"
     ):
         observe(replace(case, hidden=400), np.array([1.0, 2.0]))
     assert observe(case, np.array([1.0])).decoder
