@@ -410,8 +410,8 @@ def run_planned(
             f"= {problem.learning_rate:g} makes SGD diverge within {error.step} steps (learning "
             f"rate times the largest Hessian eigenvalue is {stiffness:.3g}); lower it",
         ) from error
-    if interrupted and np.count_nonzero(sums.windows) < 2:
-        # A standard error needs two independent units: nothing was measured yet.
+    if interrupted and np.count_nonzero(sums.neighbours) < 2:
+        # A standard error needs two units with windows beside each other: nothing was measured yet.
         raise KeyboardInterrupt
     minimum_loss = expected_loss(
         minimum.point, problem.teacher, problem.input_covariance, problem.weight_decay
