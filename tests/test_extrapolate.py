@@ -32,7 +32,7 @@ from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.figures.ratios import plot_extrapolation
 from symdrift.simulation.descent import kernel_for
-from symdrift.simulation.ensemble import Schedule
+from symdrift.simulation.ensemble import Schedule, measure
 from symdrift.simulation.estimators import Estimate, observables
 from symdrift.simulation.lags import compare, follow
 from symdrift.simulation.measure import observe
@@ -433,8 +433,7 @@ def test_a_run_cut_after_single_windows_has_measured_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A variance needs windows beside each other, in two units at least."""
-    measured = validation.measure
-    monkeypatch.setattr(validation, "measure", lambda *given: (measured(*given)[0], True))
+    monkeypatch.setattr(validation, "measure", lambda *given: (measure(*given)[0], True))
     with pytest.raises(KeyboardInterrupt):
         run_planned(TWO, evaluate(TWO), Schedule(20, 20, 2, 2, 1), 1, 0, None, 1, None)
 
