@@ -86,7 +86,7 @@ def test_npy_files_of_every_real_type_hold_the_same_samples(
         ("1,2,3\n4,5,6\n", "holds 2 x 3 numbers; rows of network.inputs = 2 numbers are needed"),
         ("", "it holds no samples"),
         ("a,b\n", "it holds no samples"),
-        ("1,2\n", "has 1 rows and 2 columns.*add samples, or reduce the columns"),
+        ("1,2\n", "has 1 row and 2 columns.*add samples, or reduce the columns"),
         ("1,2\n3,2\n5,2\n", r"has the same number in every row of column 2 \(2\); leave out col"),
         ("0\n", r"has the same number in every row of column 1 \(0\); leave out col"),
         ("0,1\n", r"has the same number in every row of column 1 \(0\); leave out col"),
@@ -618,3 +618,11 @@ def test_a_study_of_megabytes_is_refused(write_study: WriteStudy) -> None:
     path = write_study(study_of("covariance = 1") + "#" * 2_000_000)
     with pytest.raises(RequestError, match="is larger than 2000000 bytes"):
         read_study(path)
+
+
+def test_one_sample_varies_about_zero_and_not_about_its_mean(tmp_path: Path) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("5\n")
+    assert read_samples(path, 1).rows.tolist() == [[5.0]]
+    with pytest.raises(RequestError, match=r"same number in every row of column 1 \(5\)"):
+        read_samples(path, 1, center=True)

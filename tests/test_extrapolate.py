@@ -35,7 +35,7 @@ from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.figures.ratios import plot_extrapolation
 from symdrift.simulation.descent import kernel_for
-from symdrift.simulation.ensemble import Schedule
+from symdrift.simulation.ensemble import Schedule, measure
 from symdrift.simulation.estimators import Estimate, observables
 from symdrift.simulation.lags import compare, follow
 from symdrift.simulation.measure import observe
@@ -44,6 +44,7 @@ from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem
 from symdrift.validation import extrapolate as extrapolation
 from symdrift.validation import plan as planning
+from symdrift.validation import validate as validation
 from symdrift.validation.clock import Clock
 from symdrift.validation.extrapolate import (
     ExtrapolatedRow,
@@ -515,6 +516,15 @@ def test_a_run_that_could_not_tell_a_theory_wrong_by_half_decides_nothing() -> N
     wrong = replace(vague, simulation=vague.theory + 50 * vague.standard_error)
     assert replace(few, rows=(wrong,)).undecided == ()
     assert objection(replace(few, rows=(wrong,))) == "theory and simulation disagree"
+
+
+def test_a_run_cut_after_single_windows_has_measured_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A variance needs windows beside each other, in two units at least."""
+    monkeypatch.setattr(validation, "measure", lambda *given: (measure(*given)[0], True))
+    with pytest.raises(KeyboardInterrupt):
+        run_planned(TWO, evaluate(TWO), Schedule(20, 20, 2, 2, 1), 1, 0, None, 1, None)
 
 
 @pytest.mark.slow

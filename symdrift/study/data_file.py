@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from symdrift.errors import RequestError
+from symdrift.errors import RequestError, counted
 from symdrift.expressions import LARGEST_NUMBER
 from symdrift.inputs import Samples, SampleSource
 from symdrift.quoting import shown
@@ -93,7 +93,7 @@ def read_samples(
     if not columns:
         _check_growth(path, table, chosen)
     if components is None:
-        _check_constant(path, table, chosen)
+        _check_constant(path, table, chosen, center)
     if components is None and len(chosen) != inputs:
         raise _refusal(path, _shape(rows, inputs))
     if center:
@@ -377,10 +377,10 @@ def _shuffled(column: Array, name: str) -> str:
     return ""
 
 
-def _check_constant(path: Path, table: Table, chosen: Sequence[int]) -> None:
+def _check_constant(path: Path, table: Table, chosen: Sequence[int], center: bool) -> None:
     size = np.abs(table.values).max(axis=0)
-    # One sample varies about zero, or not at all.
-    spread = np.ptp(table.values, axis=0) if len(table.values) > 1 else size
+    # A single sample varies about zero, but not about its mean.
+    spread = np.ptp(table.values, axis=0) if center or len(table.values) > 1 else size
     dead = [c for c in chosen if spread[c] <= _ROUNDING * size[c]]
     if dead:
         what = _list(f"{_called(table, c)} ({table.values[0, c]:g})" for c in dead)
@@ -450,9 +450,9 @@ def _check_variation(path: Path, table: Table, chosen: Sequence[int], rows: Arra
     if count < columns:
         raise _refusal(
             path,
-            f"has {count} rows and {columns} columns, and as many rows as columns are the "
-            "least that can vary in every direction; add samples, or reduce the columns, for "
-            "example to principal components: inputs.components",
+            f"has {counted(count, 'row')} and {counted(columns, 'column')}, and as many rows as "
+            "columns are the least that can vary in every direction; add samples, or reduce the "
+            "columns, for example to principal components: inputs.components",
         )
     rank = int(np.linalg.matrix_rank(rows))
     if rank < columns:
