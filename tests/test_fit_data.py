@@ -79,7 +79,7 @@ def test_a_file_that_says_no_rates_is_refused(refused: Refused, text: str, said:
     ("free", "said"),
     [
         (["gamma", "eta"], "--data has 1 measurement for 2 free numbers; at least as many"),
-        (["gama"], 'gama is no number of the study; did you mean "gamma"? numbers are lambda_f'),
+        (["gama"], 'gama is no number of the study; did you mean "gamma"? allowed are lambda_f'),
         (["title"], "title is no number of the study"),
         (["teacher.map.0"], "teacher.map.0 is no number of the study"),
         (["network.hidden"], "is a whole number; fit the others for each of its values"),

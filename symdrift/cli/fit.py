@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from symdrift.cli.options import (
+    FEWEST_STEPS_PER_DAY,
+    MOST_STEPS_PER_DAY,
     PATH,
+    Real,
     json_option,
     minimum_option,
     plot_option,
@@ -60,7 +63,7 @@ def free_option(*, required: bool) -> Decorator:
 
 days_option = click.option(
     "--steps-per-day",
-    type=float,
+    type=Real(FEWEST_STEPS_PER_DAY, MOST_STEPS_PER_DAY),
     metavar="N",
     help="Data are in days of N SGD steps: rates per day, lags in days.",
 )

@@ -98,7 +98,7 @@ def released(study: Study, free: Free) -> tuple[Study, tuple[FreeNumber, ...]]:
         if name not in study.symbols and name not in study.numbers:
             raise RequestError(
                 f"{FIELD} {name}",
-                f"is no number of the study; {suggest(name, _names(study), 'numbers')}",
+                f"is no number of the study; {suggest(name, _names(study), 'allowed')}",
             )
         if name in whole:
             raise RequestError(

@@ -514,6 +514,7 @@ def _extrapolated_rows(
     runs: Sequence[Validation], fitted: Sequence[bool], own: int
 ) -> Iterator[ExtrapolatedRow]:
     used = [run for run, small in zip(runs, fitted, strict=False) if small]
+    rates = np.array([run.learning_rate for run in used])
     stiffness = np.array([run.stiffness for run in used])
     by_quantity = [
         {row.quantity: row for row in (*run.rows, *run.displacement_rows)} for run in used
@@ -530,8 +531,11 @@ def _extrapolated_rows(
         errors = np.array([row.standard_error / row.scale for row in rows])
         deviation, slope, curvature = weighted_line(at, deviations, errors)
         predicted = None
-        if measured.correction is not None:
-            predicted = measured.correction * runs[own].learning_rate / runs[own].stiffness
+        # A displacement's term depends on its lag: that nearest to the limit counts.
+        nearest = int(np.argmin(at))
+        term = rows[nearest].correction
+        if term is not None:
+            predicted = term * rates[has][nearest] / at[nearest]
             deviation, curvature = weighted_limit(at, deviations, errors, predicted)
         yield ExtrapolatedRow(measured, deviation, slope, curvature, predicted)
 
