@@ -667,7 +667,7 @@ FREE = {"--out", "--dask", "--where"}
 
 def needed_options(command: str, option: str, folder: Path) -> list[str]:
     """Without which a command refuses another option before it looks at its value."""
-    needed = ["--out", str(folder / "out")] if command == "simulate" else []
+    needed = ["--out", str(folder / "out.npz")] if command == "simulate" else []
     if command == "fit" or option in {"--data", "--free"}:
         data = folder / "data.csv"
         data.write_text("stimulus,quantity,value,standard_error\n*,decay_rate,1e-5,1e-6\n")
@@ -701,7 +701,7 @@ def test_every_option_names_itself_its_value_and_what_is_allowed(
         assert shown in sentence
         assert re.search(r"must (be|have|end)|allowed are|cannot be read", sentence), sentence
         assert len(sentence) < 400
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out.npz").exists()
 
 
 @pytest.mark.parametrize(
