@@ -39,6 +39,13 @@ if TYPE_CHECKING:
     "(8.6cm@11pt); 3.5 em of it are for the equation number.",
 )
 @click.option(
+    "--level",
+    default="full",
+    metavar="outline|paper|full",
+    help="How much the documents tell: results, each with its reason in a sentence; an appendix "
+    "of a paper; or every line and every check (default).",
+)
+@click.option(
     "--where",
     metavar="LABEL",
     help="Write nothing; print the file and the line that state the equation of this label, as "
@@ -50,6 +57,7 @@ def derive(
     out: Path | None,
     formats: str | None,
     width: str,
+    level: str,
     where: str | None,
     assignments: Sequence[str],
 ) -> None:
@@ -73,7 +81,7 @@ def derive(
     if pdf_asked_for and not has_tex():
         raise missing
     with progress_shown("deriving") as progress:
-        written = write_derivation(chosen, directory, wanted, width, progress)
+        written = write_derivation(chosen, directory, wanted, width, progress, level)
     announce(written)
     if pdf_asked_for and not any(path.suffix == ".pdf" for path in written):
         # TeX is there, a package of the document is not.
