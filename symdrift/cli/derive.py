@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 import symdrift
-from symdrift.cli.options import out_option, set_option, study_argument
+from symdrift.cli.options import level_option, out_option, set_option, study_argument
 from symdrift.cli.requests import chosen_study, output_directory
 from symdrift.cli.terminal import announce, progress_shown
 from symdrift.errors import RequestError
@@ -38,13 +38,7 @@ if TYPE_CHECKING:
     "of em, or a length such as 252pt, 3.5in, 8.6cm or 86mm, in type of 10 pt unless it says so "
     "(8.6cm@11pt); 3.5 em of it are for the equation number.",
 )
-@click.option(
-    "--level",
-    default="full",
-    metavar="outline|paper|full",
-    help="How much the documents tell: results, each with its reason in a sentence; an appendix "
-    "of a paper; or every line and every check (default).",
-)
+@level_option
 @click.option(
     "--where",
     metavar="LABEL",

@@ -44,17 +44,23 @@ ELABORATIONS = frozenset([
     "one-step-expanded", "expected-change", "without-memory", "next-fluctuation",
     "pairings-of-axes", "read-equal",
 ])  # fmt: skip
-"""Steps and labels that only the full document tells: entries one by one, second roads, side remarks."""
+"""Steps and labels that only the full document has: single entries, second roads, remarks."""
 
 _REFERENCE = re.compile(r"\[(eq|step):([^\]]*)\]")
+_LEANING = re.compile(
+    r"(It|Its|They|Their|This|These|Those|That|There|Here|Then|Together|Two of these|Both|Of this|"
+    r"Without this|By its|The (first|second|third|other|operator|derivative|last))\b"
+)
+"""Begin sentences that nobody understands without the one before."""
+
 _SENTENCE = re.compile(r"(?<=[.?!]) +(?=[A-Z{\[])")
 
 
-def essential(derivation: Derivation) -> frozenset[str]:
+def essential_labels(derivation: Derivation) -> frozenset[str]:
     """Labels of the formulas to know in a derivation."""
     stated = {equation.label for step in derivation.steps for equation in step.equations}
     instead = {label for label, own in ON_SHARED_AXES.items() if own in stated}
-    return stated & (ESSENTIAL - instead)
+    return (ESSENTIAL - instead) & stated
 
 
 def at_level(derivation: Derivation, level: str) -> Derivation:
@@ -85,7 +91,7 @@ def at_level(derivation: Derivation, level: str) -> Derivation:
     if level == "outline":
         last = steps[-1].section
         results = {e.label for step in steps if step.section == last for e in step.equations}
-        kept = _closed(steps, (essential(derivation) & kept) | results)
+        kept = _closed(steps, (essential_labels(derivation) & kept) | results)
         steps = tuple(
             replace(step, prose=_joined(_telling(step, kept)))
             for step in steps
@@ -115,7 +121,8 @@ def _reduced(step: Step, steps: Collection[Step], kept: Collection[str]) -> Step
 
     def rest(text: str) -> str:
         return _joined(
-            [s for s in part if known.issuperset(_REFERENCE.findall(s))] for part in _sentences(text)
+            [s for s in paragraph if known.issuperset(_REFERENCE.findall(s))]
+            for paragraph in _sentences(text)
         )
 
     prose = rest(step.prose)
@@ -153,7 +160,20 @@ def _telling(step: Step, kept: Collection[str]) -> list[list[str]]:
     paragraphs = list(_sentences(step.prose))
     if not own <= _cited(step.prose):
         return paragraphs
-    return [[s for s in part if own & _cited(s)] for part in paragraphs]
+    return [list(_understood(part, own)) for part in paragraphs]
+
+
+def _understood(paragraph: list[str], untold: set[str]) -> Iterator[str]:
+    """The sentences that are the first to name an equation, and those on which these lean."""
+    leaned_on: list[str] = []
+    for sentence, following in zip(paragraph, [*paragraph[1:], ""], strict=True):
+        leaned_on.append(sentence)
+        if untold & _cited(sentence):
+            untold -= _cited(sentence)
+            yield from leaned_on
+            leaned_on = []
+        elif not _LEANING.match(following):
+            leaned_on = []
 
 
 def _closed(steps: Iterable[Step], labels: Collection[str]) -> set[str]:

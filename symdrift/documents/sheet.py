@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from symdrift.derivation.steps import Derivation, Notation
 from symdrift.documents.assembly import Assembly, SectionView, assemble
-from symdrift.documents.levels import essential, notation_of, without_links
+from symdrift.documents.levels import essential_labels, notation_of, without_links
 from symdrift.documents.measured import LINE, MeasuredMedium, Piece, display_height
 from symdrift.documents.rendering import render_latex
 from symdrift.quoting import Latex
@@ -96,7 +96,7 @@ def _told(derivation: Derivation, labels: Iterable[str]) -> list[Notation]:
 
 def _selection(derivation: Derivation, assembly: Assembly[Piece]) -> frozenset[str]:
     """Labels of what the page has room for: the essential, the results, then the rest in order."""
-    labels = essential(derivation)
+    labels = essential_labels(derivation)
     essential: list[tuple[str, float, int]] = []
     others: list[list[tuple[str, float, int]]] = []
     for section in assembly.sections:

@@ -89,7 +89,7 @@ def write_derivation(
     """
     _require_formats(formats, DERIVATION_FORMATS)
     require_known("level", level, LEVELS)
-    page = page_of(width)
+    page = page_of(width, level)
     stages = Stages(progress)
     derivation = derive(study, stages.stage(0, 80))
     require_passed(derivation)
