@@ -42,7 +42,9 @@ ELABORATIONS = frozenset([
     "correlations", "summed-over-lags", "white-noise", "read-by-samples", "moments-on-axes",
     "discrete-steps", "multiplicative-noise", "on-axes", "hidden-units", "chosen",
     "one-step-expanded", "expected-change", "without-memory", "next-fluctuation",
-    "pairings-of-axes", "read-equal",
+    "pairings-of-axes", "read-equal", "frequency-plane", "frequency-apart", "noise-turning",
+    "small-blocks", "small-solutions", "small-rows",
+    *(f"{kind}-terms-{term}" for kind in ("frequency", "noise") for term in (121, 122, 123, 231)),
 ])  # fmt: skip
 """Steps and labels that only the full document has: single entries, second roads, remarks."""
 

@@ -188,7 +188,8 @@ def _noise_blocks(examples: Examples) -> Step:
     axes is [eq:noise-pair] and that of one is [eq:noise-own], with residuals {E_i} and {E_l} and
     label-noise variances {variance_i} and {variance_l}. This is the operator
     [eq:map-noise-gaussian], carried to the weights by [eq:noise-intertwined]. Without label noise
-    the block of two axes has rank one; what an axis does not explain of its target is noise for the others.
+    the block of two axes has rank one; what an axis does not explain of its target is noise for
+    the others.
     """
     representative = examples.representative
     pair, own = representative.pair_block, representative.diagonal_block
