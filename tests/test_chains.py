@@ -17,10 +17,18 @@ from symdrift.derivation.chapter import Chain
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import ETA
 from symdrift.derivation.vocabulary import CENTRED_NOISE, METRIC, MINIMUM_POINT, TURN
-from symdrift.theory import area, correlations, hessian_blocks, noise_blocks, step_orders
+from symdrift.theory import (
+    area,
+    correlations,
+    hessian_blocks,
+    noise_blocks,
+    step_orders,
+    stimulus_frequency,
+)
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.limits import isotropic_diffusion
 from symdrift.theory.mean_square import SAMPLE_HESSIAN
+from symdrift.theory.small_weight_decay import small_weight_decay
 from symdrift.theory.special_cases import _irrelevant, _isotropic
 
 EXAMPLES = Examples()
@@ -38,6 +46,8 @@ STEPS: dict[str, Callable[[], Iterable[Step]]] = {
     "correlations": lambda: correlations.correlations(EXAMPLES),
     "equal axes": lambda: [alike()],
     "bottleneck": lambda: [_irrelevant(EXAMPLES)],
+    "small weight decay": lambda: [small_weight_decay(EXAMPLES)],
+    "frequency": lambda: stimulus_frequency.frequent_stimulus(EXAMPLES),
 }
 CHAINS = {
     "hessian": ["hessian-first", "hessian-cross", "hessian-axis"],
@@ -47,6 +57,15 @@ CHAINS = {
     "correlations": ["kick-and-pull", "pull-and-pull", "lags", "summed"],
     "equal axes": ["isotropic-other", "isotropic-own", "isotropic"],
     "bottleneck": ["irrelevant-term"],
+    "small weight decay": ["small-own", "small-other"],
+    "frequency": [
+        "frequency-plane",
+        "frequency-apart",
+        "frequency-rate",
+        "frequency-difference",
+        "frequency-diffusion",
+        "frequency-noise",
+    ],
 }
 
 

@@ -20,10 +20,11 @@ from symdrift.documents import writing
 from symdrift.documents.assembly import theory_printer
 from symdrift.documents.bibliography import REFERENCES, bibtex
 from symdrift.documents.latex import PAGES, derivation_latex, fragment_latex, page_of
+from symdrift.documents.levels import ESSENTIAL, ON_SHARED_AXES
 from symdrift.documents.numbers import Numbers, Table
 from symdrift.documents.pdf import compile_pdf
 from symdrift.documents.rendering import render_latex
-from symdrift.documents.sheet import ESSENTIAL, ON_SHARED_AXES, sheet_latex
+from symdrift.documents.sheet import sheet_latex
 from symdrift.documents.slides import slides_latex
 from symdrift.errors import RequestError
 from symdrift.files import write_text

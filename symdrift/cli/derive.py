@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 import symdrift
-from symdrift.cli.options import out_option, set_option, study_argument
+from symdrift.cli.options import level_option, out_option, set_option, study_argument
 from symdrift.cli.requests import chosen_study, output_directory
 from symdrift.cli.terminal import announce, progress_shown
 from symdrift.errors import RequestError
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     "of em, or a length such as 252pt, 3.5in, 8.6cm or 86mm, in type of 10 pt unless it says so "
     "(8.6cm@11pt); 3.5 em of it are for the equation number.",
 )
+@level_option
 @click.option(
     "--where",
     metavar="LABEL",
@@ -50,6 +51,7 @@ def derive(
     out: Path | None,
     formats: str | None,
     width: str,
+    level: str,
     where: str | None,
     assignments: Sequence[str],
 ) -> None:
@@ -73,7 +75,7 @@ def derive(
     if pdf_asked_for and not has_tex():
         raise missing
     with progress_shown("deriving") as progress:
-        written = write_derivation(chosen, directory, wanted, width, progress)
+        written = write_derivation(chosen, directory, wanted, width, progress, level)
     announce(written)
     if pdf_asked_for and not any(path.suffix == ".pdf" for path in written):
         # TeX is there, a package of the document is not.

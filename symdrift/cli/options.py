@@ -148,3 +148,11 @@ approximation_option = click.option(
 out_option = click.option(
     "--out", type=PATH, metavar="DIR", help="Directory to write to; default: generated/STUDY."
 )
+
+level_option = click.option(
+    "--level",
+    default="full",
+    metavar="outline|paper|full",
+    help="How much of the derivation is told: results, each with its reason in a sentence; what "
+    "the appendix of a paper holds; or every line and every check (default).",
+)

@@ -8,7 +8,13 @@ from pathlib import Path
 import click
 
 from symdrift.cli.fit import data_option, days_option, free_option
-from symdrift.cli.options import minimum_option, out_option, set_option, study_argument
+from symdrift.cli.options import (
+    level_option,
+    minimum_option,
+    out_option,
+    set_option,
+    study_argument,
+)
 from symdrift.cli.requests import chosen_study, output_directory, require_days
 from symdrift.cli.terminal import announce, progress_shown
 from symdrift.errors import RequestError
@@ -22,6 +28,7 @@ from symdrift.errors import RequestError
     default=True,
     help="Whether simulations stand beside the theory; they take most of the time.",
 )
+@level_option
 @set_option
 @minimum_option
 @data_option(required=False)
@@ -31,6 +38,7 @@ def report(
     study: str,
     out: Path | None,
     simulation: bool,
+    level: str,
     assignments: Sequence[str],
     minimum: int | None,
     data: Path | None,
@@ -54,5 +62,7 @@ def report(
             from symdrift.fitting import fit
 
             fitted = fit(chosen, data, free, steps_per_day, design=True, progress=progress)
-        written = write_report(chosen, directory, progress, simulated=simulation, fitted=fitted)
+        written = write_report(
+            chosen, directory, progress, simulated=simulation, fitted=fitted, level=level
+        )
     announce(written)

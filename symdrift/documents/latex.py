@@ -38,6 +38,8 @@ class Page:
         Template of the notation; a table with page breaks needs the whole width.
     before_tables : Latex
         Command that makes room for tables of the whole width.
+    headings_run_in : bool
+        Whether titles of steps stand on the first line of their text.
     """
 
     options: Latex
@@ -45,6 +47,7 @@ class Page:
     equation_width: float
     notation: str
     before_tables: Latex
+    headings_run_in: bool = False
 
 
 PAGES: Mapping[str, Page] = MappingProxyType(
@@ -91,8 +94,10 @@ _LENGTH = re.compile(
 )
 
 
-def page_of(width: str) -> Page:
+def page_of(width: str, level: str = "full") -> Page:
     """Page by the name of its width, or for a width of the text.
+
+    A document that leaves lines out has smaller type and run-in headings.
 
     Parameters
     ----------
@@ -101,6 +106,7 @@ def page_of(width: str) -> Page:
         3.5 em go to their numbers: a number of em, or a length in pt, in, cm or mm.  A length
         is divided by the em of LaTeX's type of 10 pt, or of the size behind an ``@``:
         "252pt" are 25.2 em, "12cm@11pt" are 31.2 em.
+    level : {"full", "paper", "outline"}
 
     Raises
     ------
@@ -108,8 +114,18 @@ def page_of(width: str) -> Page:
         For an unknown name, or when equations get less room than :data:`NARROWEST` or more
         than :data:`WIDEST`.
     """
-    if width in PAGES:
-        return PAGES[width]
+    page = PAGES[width] if width in PAGES else _page_of_length(width)
+    if level == "full":
+        return page
+    return replace(
+        page,
+        options=Latex(page.options.replace("11pt", "10pt")) if width in PAGES else page.options,
+        notation="notation_text.tex.jinja",
+        headings_run_in=True,
+    )
+
+
+def _page_of_length(width: str) -> Page:
     length = _LENGTH.fullmatch(width)
     size = (length and length["size"]) or "10pt"
     room = math.nan

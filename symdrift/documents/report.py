@@ -13,10 +13,12 @@ from symdrift.documents.comparison_tables import Comparisons, compare, compariso
 from symdrift.documents.computed import Computed, computed
 from symdrift.documents.drawings import Drawing, write_drawings
 from symdrift.documents.fitted_tables import fitted_tables
+from symdrift.documents.latex import page_of
+from symdrift.documents.levels import LEVELS, at_level
 from symdrift.documents.number_tables import parameter_table, result_table, validation_table
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
 from symdrift.documents.writing import FORMATS, require_passed, write_document
-from symdrift.errors import CheckFailed
+from symdrift.errors import CheckFailed, require_known
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import corrected_at_once, evaluate
 from symdrift.evaluation.next_order.cost import QUICK
@@ -67,6 +69,7 @@ def write_report(
     *,
     simulated: bool = True,
     fitted: Fit | None = None,
+    level: str = "full",
 ) -> list[Path]:
     """Write everything about a study in one document: derivation, numbers, figures.
 
@@ -83,6 +86,8 @@ def write_report(
         Whether simulations stand beside the theory; without, nothing else is missing.
     fitted : Fit, optional
         What measurements say about the study, as a section of its own.
+    level : {"full", "paper", "outline"}
+        How much of the derivation is told, as :func:`symdrift.documents.levels.at_level` says.
 
     Returns
     -------
@@ -97,6 +102,7 @@ def write_report(
         When a step of the derivation, the validation or the compilation fails; what was
         computed has then been written.
     """
+    require_known("level", level, LEVELS)
     directory = Path(directory)
     stages = Stages(progress)
     log_stage(f"evaluating {study.name}")
@@ -139,7 +145,9 @@ def write_report(
         )
         written += [_write_numbers(results, directory / "numbers.json"), *files]
     stages.reach(90)
-    written += write_document(derivation, directory, "report", FORMATS, numbers)
+    derivation = at_level(derivation, level)
+    page = page_of("article", level)
+    written += write_document(derivation, directory, "report", FORMATS, numbers, page)
     stages.reach(100)
     if validated is not None and not validated.passed:
         if validated.undecided:

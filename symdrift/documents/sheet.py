@@ -4,48 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import sympy as sp
-
-from symdrift.derivation.steps import Derivation, Notation, Step
+from symdrift.derivation.steps import Derivation, Notation
 from symdrift.documents.assembly import Assembly, SectionView, assemble
+from symdrift.documents.levels import essential_labels, notation_of, without_links
 from symdrift.documents.measured import LINE, MeasuredMedium, Piece, display_height
 from symdrift.documents.rendering import render_latex
 from symdrift.quoting import Latex
-from symdrift.study.roles import ROLES
 from symdrift.typesetting.align import align, align_parts
 from symdrift.typesetting.formula import Formula
 from symdrift.typesetting.lines import Layout
 
 EQUATION_WIDTH = 25.0
 """Room for an equation in a column of the sheet, in em of its text."""
-
-ESSENTIAL = frozenset([
-    "sample-loss", "update", "residual", "balance", "singular-value", "axis-residual", "active",
-    "reduction", "generator", "metric", "dimension", "hessian-pair", "coupling", "hessian-own",
-    "noise-pair", "noise-own", "batch", "lyapunov", "lyapunov-solution", "fluctuation-own",
-    "excess-loss", "rotation-step", "sylvester", "covariance", "mean", "overlap", "own-overlap",
-    "sylvester-left", "sylvester-right", "term", "own-sylvester", "own-term", "total",
-    "mean-rotation", "axis-decay", "representation-diffusion", "decay-rate", "displacement",
-    "isotropic", "isotropic-quiet", "next-rotation", "irrelevant", "critical-noise", "exponents",
-    "learned-map", "factored", "slope", "slope-form", "reach", "map-hessian", "map-noise",
-    "map-noise-elliptical", "stimulus-noise", "map-turn", "map-equations", "map-covariance",
-    "map-mean", "decay-matrix", "diffusion", "rate", "speed", "synaptic", "silent-metric",
-    "frame-mean", "frame-variance", "angle-correlation", "angle-rate",
-])  # fmt: skip
-"""Labels of the formulas that a sheet shows, where a derivation has them.
-
-Of the results of the study, and then of a section without any of them, it shows what fits.
-"""
-
-ON_SHARED_AXES = {
-    "learned-map": "singular-value", "factored": "singular-value", "slope": "axis-residual",
-    "slope-form": "axis-residual", "reach": "hessian-pair", "map-noise": "noise-pair",
-    "decay-matrix": "axis-decay", "diffusion": "representation-diffusion", "rate": "decay-rate",
-    "speed": "no-mean",
-}  # fmt: skip
-"""Formulas of any task, and what stands for them where teacher and inputs share axes."""
 
 _ROOM = 188.0
 """Height of the formulas on the page, both columns together, in em."""
@@ -73,7 +45,7 @@ def sheet_latex(derivation: Derivation) -> str:
     RequestError
         When the notation holds something else than mathematics.
     """
-    derivation = _without_links(derivation)
+    derivation = without_links(derivation)
     assembly = assemble(derivation, MeasuredMedium(_display), EQUATION_WIDTH)
     shown = _selection(derivation, assembly)
     told = _told(derivation, shown)
@@ -95,13 +67,6 @@ def sheet_latex(derivation: Derivation) -> str:
         ],
         sections=sections,
     )
-
-
-def _without_links(derivation: Derivation) -> Derivation:
-    def ends(step: Step) -> Step:
-        return replace(step, equations=tuple(replace(e, links=()) for e in step.equations))
-
-    return replace(derivation, steps=tuple(ends(step) for step in derivation.steps))
 
 
 def _display(layout: Layout, label: str, number: int, brief: Layout | None) -> Piece:
@@ -126,26 +91,12 @@ def _labelled(derivation: Derivation, section: SectionView[Piece]) -> list[tuple
 
 def _told(derivation: Derivation, labels: Iterable[str]) -> list[Notation]:
     """Rows of the notation for the symbols in some equations, with or without an index."""
-    kinds = sp.Symbol, sp.MatrixSymbol, sp.IndexedBase
-    shown = [derivation.equation(label).expression for label in labels]
-    used = {item for expression in shown for item in expression.atoms(*kinds)}
-
-    def stem(item: sp.Basic) -> str:
-        return derivation.symbol_names.get(item, str(item)).partition("_")[0]
-
-    names = {stem(item) for item in used}
-    return [
-        row
-        for row in derivation.notation
-        if (row.symbol.base if isinstance(row.symbol, sp.Indexed) else row.symbol) in used
-        or (row.role in ROLES and stem(row.symbol) in names)
-    ]
+    return notation_of(derivation, (derivation.equation(label).expression for label in labels))
 
 
 def _selection(derivation: Derivation, assembly: Assembly[Piece]) -> frozenset[str]:
     """Labels of what the page has room for: the essential, the results, then the rest in order."""
-    stated = {equation.label for step in derivation.steps for equation in step.equations}
-    labels = ESSENTIAL - {label for label, own in ON_SHARED_AXES.items() if own in stated}
+    labels = essential_labels(derivation)
     essential: list[tuple[str, float, int]] = []
     others: list[list[tuple[str, float, int]]] = []
     for section in assembly.sections:

@@ -19,6 +19,7 @@ from symdrift.documents.latex import (
     fragment_latex,
     page_of,
 )
+from symdrift.documents.levels import LEVELS, at_level
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
 from symdrift.documents.pdf import TEX_MISSING, TexMissing, compile_pdf, has_tex, log_overfull
 from symdrift.documents.sheet import sheet_latex
@@ -52,6 +53,7 @@ def write_derivation(
     formats: Collection[str],
     width: str = "article",
     progress: Progress | None = None,
+    level: str = "full",
 ) -> list[Path]:
     """Derive a study and write its documents and its kernels.
 
@@ -70,6 +72,8 @@ def write_derivation(
         reads it: "article", "column", a number of em, or a length.
     progress : callable, optional
         Receives percentages.
+    level : {"full", "paper", "outline"}
+        How much the documents tell, as :func:`symdrift.documents.levels.at_level` says.
 
     Returns
     -------
@@ -79,15 +83,17 @@ def write_derivation(
     Raises
     ------
     RequestError
-        For an unknown format or width, or when a file cannot be written.
+        For an unknown format, width or level, or when a file cannot be written.
     CheckFailed
         When a step of the derivation or the compilation fails.
     """
     _require_formats(formats, DERIVATION_FORMATS)
-    page = page_of(width)
+    require_known("level", level, LEVELS)
+    page = page_of(width, level)
     stages = Stages(progress)
     derivation = derive(study, stages.stage(0, 80))
     require_passed(derivation)
+    derivation = at_level(derivation, level)
     handouts = [name for name in HANDOUTS if name in formats]
     article = [name for name in FORMATS if name in formats]
     if handouts and "tex" not in formats and "pdf" in article:

@@ -26,11 +26,12 @@ from symdrift.derivation.vocabulary import (
     RANK,
     TERM,
 )
-from symdrift.theory.drift import OVERLAP
+from symdrift.theory.drift import (
+    OVERLAP,
+)
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import DriftTerm
 from symdrift.theory.linear.limits import (
-    autoencoder_direction,
     isotropic_diffusion,
     isotropic_direction,
     other_term,
@@ -38,6 +39,7 @@ from symdrift.theory.linear.limits import (
 )
 from symdrift.theory.linear.normal_space import NormalBlock
 from symdrift.theory.linear.stochastic_area import couplings, rotation_variance
+from symdrift.theory.small_weight_decay import small_weight_decay
 from symdrift.theory.stimulus_frequency import frequent_stimulus
 
 DIFFUSION = symbol("diffusion_tensor")
@@ -68,7 +70,7 @@ def special(examples: Examples) -> Iterator[Step]:
     """Isotropic inputs, small weight decay, irrelevant inputs, exponents, frequency."""
     isotropic = isotropic_diffusion(examples.representative)
     yield _isotropic(examples, isotropic)
-    yield _small_weight_decay(examples)
+    yield small_weight_decay(examples)
     yield _irrelevant(examples)
     yield _hidden_units(examples)
     yield _exponents(examples, isotropic)
@@ -181,69 +183,6 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
         ),
         simplified=(grouped_form, quiet_form),
     )
-
-
-def _small_weight_decay(examples: Examples) -> Step:
-    """Small weight decay
-
-    For an autoencoder without label noise the residuals vanish with the weight decay. The
-    terms of the diffusion tensor are then, to leading order, [eq:small-own] for equal indices
-    and [eq:small-other] for any other active axis: rational functions of the input variances
-    times the fourth power of {gamma}.
-    """
-    limits = examples.small_weight_decay
-    i, j, l = (autoencoder_direction(index, sp.Integer(0)) for index in "ijl")
-    terms = {
-        "own": (own_term(examples.representative, i, j), limits.own),
-        "other": (other_term(examples.representative, i, j, l), limits.other),
-    }
-    leading = {
-        name: coefficient * GAMMA**exponent for name, (_, (coefficient, exponent)) in terms.items()
-    }
-
-    def approaches() -> bool:
-        """The relative error at a rational point is small and shrinks with weight decay."""
-        point = {
-            direction.input_variance: value
-            for direction, value in zip((i, j, l), map(sp.Integer, (2, 3, 5)), strict=True)
-        }
-        for name, (term, _) in terms.items():
-            errors = []
-            for size in (6, 7):
-                small = {**point, GAMMA: sp.Rational(1, 10**size)}
-                ratio = replaced(term, small) / leading[name].xreplace(small)
-                errors.append(abs(cancel(ratio) - 1))
-            if not (errors[0] < sp.Rational(1, 10**4) and 9 * errors[1] < errors[0]):
-                return False
-        return True
-
-    return step(
-        small_own=(TERM[I_INDEX, J_INDEX, I_INDEX], leading["own"]),
-        small_other=(TERM[I_INDEX, J_INDEX, L_INDEX], leading["other"]),
-        checks=(
-            holds(
-                "At a rational point the exact terms approach these, and ten times smaller weight "
-                "decay leaves about a tenth of the error.",
-                "exact evaluation at a rational point",
-                approaches,
-            ),
-            vanishes(
-                "With equal input variances they add up to the isotropic result.",
-                _isotropic_leading(examples, limits.own[0], limits.other[0]),
-            ),
-        ),
-        assumptions=("The network is an autoencoder without label noise.",),
-    )
-
-
-def _isotropic_leading(examples: Examples, own: sp.Expr, other: sp.Expr) -> sp.Expr:
-    equal = {symbol("input_variance", k): symbol("input_variance") for k in "ijl"}
-    total = ETA**2 * (2 * own + (INPUTS - 2) * other).xreplace(equal) / (2 * BATCH**2 * 4**2)
-    quiet = isotropic_diffusion(examples.representative).xreplace(
-        {symbol("label_noise"): sp.Integer(0)}
-    )
-    limit = quiet.xreplace({symbol("singular_value"): sp.Integer(1)}) / GAMMA**4
-    return total - limit
 
 
 def _irrelevant(examples: Examples) -> Step:

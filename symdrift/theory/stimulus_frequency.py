@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import sympy as sp
 
 from symdrift.algebra.forms import FACTOR, simplify_by, substitute
-from symdrift.algebra.rational import leading_term, replaced
-from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.algebra.rational import factor, leading_term, replaced
+from symdrift.derivation.chapter import Chain, Stated, chain, holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.theory.examples import Examples
-from symdrift.theory.linear.limits import FrequencyEffect, frequency_effect
+from symdrift.theory.linear.limits import (
+    FrequencyEffect,
+    frequency_effect,
+    frequency_terms,
+    isotropic_diffusion,
+)
 from symdrift.theory.linear.stochastic_area import rotation_variance
 
 FREQUENT_VARIANCE = symbol("input_variance", 1)
@@ -20,6 +26,9 @@ FREQUENT_RATE = sp.Symbol("decay_rate_1", positive=True)
 RATE_SLOPE, DIFFERENCE_SLOPE, DIFFUSION_SLOPE = sp.symbols(
     "slope_rate slope_difference slope_diffusion", real=True
 )
+TERM_SLOPES = sp.symbols("slope_term_121 slope_term_122 slope_term_123 slope_term_231", real=True)
+PLANE_SLOPE, APART_SLOPE = sp.symbols("slope_plane_12 slope_plane_23", real=True)
+DIFFUSION = symbol("diffusion_tensor")
 CRITICAL_NOISE = sp.Symbol("sigma_critical", positive=True)
 
 LATEX: dict[sp.Basic, str] = {
@@ -27,6 +36,12 @@ LATEX: dict[sp.Basic, str] = {
     RATE_SLOPE: r"\frac{\partial k_1}{\partial \lambda_1}",
     DIFFERENCE_SLOPE: r"\frac{\partial (k_1 - k_2)}{\partial \lambda_1}",
     DIFFUSION_SLOPE: r"\frac{\partial D_h(x_1)}{\partial \lambda_1}",
+    **{
+        slope: rf"\frac{{\partial T_{{{str(slope)[-3:]}}}}}{{\partial \lambda_1}}"
+        for slope in TERM_SLOPES
+    },
+    PLANE_SLOPE: r"\frac{\partial D_{12}}{\partial \lambda_1}",
+    APART_SLOPE: r"\frac{\partial D_{23}}{\partial \lambda_1}",
     CRITICAL_NOISE: r"\sigma_{\mathrm{c}}",
 }
 
@@ -35,7 +50,64 @@ def frequent_stimulus(examples: Examples) -> Iterator[Step]:
     """What its frequency does to the drift of a stimulus, without and with label noise."""
     effect = frequency_effect(examples.representative)
     yield _frequency(examples, effect)
-    yield _frequency_label_noise(effect)
+    yield _frequency_label_noise(examples, effect)
+
+
+@dataclass(frozen=True)
+class _Slopes:
+    """What the slopes of two planes are made of, and their values, with a label noise or none."""
+
+    values: Mapping[sp.Basic, sp.Expr]
+    plane: Chain
+    apart: Chain
+
+
+_PREFACTOR = ETA**2 / (32 * BATCH**2 * symbol("singular_value") ** 2)
+_AUTOENCODER = {symbol("singular_value"): 1 - GAMMA / symbol("input_variance")}
+
+
+def _at_the_point(line: sp.Expr) -> sp.Expr:
+    return line.xreplace(_AUTOENCODER)
+
+
+def _by_indices(values: Mapping[sp.Basic, sp.Expr]) -> dict[object, Stated]:
+    """The slopes of the terms, by the indices of these."""
+    return {str(slope)[-3:]: (slope, values[slope]) for slope in TERM_SLOPES}
+
+
+def _slopes(examples: Examples, noise: sp.Expr, terms: str) -> _Slopes:
+    """The slopes of two planes, by the equations that state the slopes of their ``terms``."""
+    found = frequency_terms(examples.representative, noise)
+    first, second, third, apart = TERM_SLOPES
+    isotropic = isotropic_diffusion(examples.representative).xreplace(
+        {symbol("label_noise"): sp.sqrt(noise)}
+    )
+    values = {
+        first: found.frequent,
+        second: found.other,
+        third: found.third,
+        apart: found.apart,
+        DIFFUSION: isotropic.xreplace(_AUTOENCODER),
+    }
+    lengthened = GAMMA / (symbol("input_variance") ** 2 * symbol("singular_value"))
+    plane = _PREFACTOR * (first + second + (INPUTS - 2) * third) - lengthened * DIFFUSION
+    values[PLANE_SLOPE] = factor(_at_the_point(plane).xreplace(values))
+    values[APART_SLOPE] = factor(_at_the_point(_PREFACTOR * apart).xreplace(values))
+    return _Slopes(
+        values,
+        chain(
+            PLANE_SLOPE,
+            ("half of [eq:total], in which {length} grows too", plane, values),
+            (f"by [eq:{terms}-121] to [eq:{terms}-123]", values[PLANE_SLOPE], values),
+            value=_at_the_point,
+        ),
+        chain(
+            APART_SLOPE,
+            ("of the terms of [eq:total] one has {first} in it", _PREFACTOR * apart, values),
+            (f"by [eq:{terms}-231]", values[APART_SLOPE], values),
+            value=_at_the_point,
+        ),
+    )
 
 
 def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
@@ -48,7 +120,15 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
     more slowly than the others when there are more than two. The diffusion of its representation,
     which also grows with the learned weights, changes by [eq:frequency-diffusion]; it falls as long
     as {bound}.
+
+    Number the frequent axis 1 and two of the others 2 and 3. In the equations [eq:term] and
+    [eq:own-term] of an autoencoder the variance {first} changes the terms by
+    [eq:frequency-terms-121] to [eq:frequency-terms-231]. This changes the plane of the axes 1 and 2
+    by [eq:frequency-plane], where {D} is [eq:isotropic-quiet], and that of the axes 2 and 3 by
+    [eq:frequency-apart].
     """
+    slopes = _slopes(examples, sp.Integer(0), "frequency-terms")
+    known = slopes.values
     quiet = substitute("no label noise", {symbol("label_noise"): sp.Integer(0)})
     forms = {
         RATE_SLOPE: simplify_by(effect.decay_rate, quiet, FACTOR),
@@ -57,13 +137,52 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
     }
     silent = {name: form.expression for name, form in forms.items()}
     lam = symbol("input_variance")
+    moving = {
+        RATE_SLOPE: silent[RATE_SLOPE],
+        FREQUENT_RATE: (INPUTS - 1) * known[DIFFUSION],
+    }
     return step(
-        frequency_rate=(RATE_SLOPE, silent[RATE_SLOPE]),
-        frequency_difference=(DIFFERENCE_SLOPE, silent[DIFFERENCE_SLOPE]),
-        frequency_diffusion=(DIFFUSION_SLOPE, silent[DIFFUSION_SLOPE]),
+        frequency_terms=_by_indices(known),
+        frequency_plane=slopes.plane,
+        frequency_apart=slopes.apart,
+        frequency_rate=chain(
+            RATE_SLOPE,
+            (
+                "its planes in [eq:axis-decay] are all alike",
+                (INPUTS - 1) * PLANE_SLOPE,
+                {**known, RATE_SLOPE: silent[RATE_SLOPE]},
+            ),
+            ("by [eq:frequency-plane]", silent[RATE_SLOPE], known),
+        ),
+        frequency_difference=chain(
+            DIFFERENCE_SLOPE,
+            (
+                "the plane of both drops out",
+                (INPUTS - 2) * (PLANE_SLOPE - APART_SLOPE),
+                {**known, DIFFERENCE_SLOPE: silent[DIFFERENCE_SLOPE]},
+            ),
+            (
+                "by [eq:frequency-plane] and [eq:frequency-apart]",
+                silent[DIFFERENCE_SLOPE],
+                known,
+            ),
+        ),
+        frequency_diffusion=chain(
+            DIFFUSION_SLOPE,
+            (
+                "of {product}, by [eq:representation-diffusion]",
+                symbol("singular_value") * RATE_SLOPE + GAMMA / lam**2 * FREQUENT_RATE,
+                {**moving, DIFFUSION_SLOPE: silent[DIFFUSION_SLOPE]},
+            ),
+            ("by [eq:frequency-rate]", silent[DIFFUSION_SLOPE], moving),
+            value=_at_the_point,
+        ),
         symbols={
             "first": FREQUENT_VARIANCE,
             "own_rate": FREQUENT_RATE,
+            "D": DIFFUSION,
+            "length": symbol("metric", "12"),
+            "product": symbol("singular_value", 1) * FREQUENT_RATE,
             "bound": sp.Lt(4 * GAMMA * (INPUTS + 2), lam * (INPUTS + 6)),
         },
         checks=(
@@ -83,7 +202,7 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
     )
 
 
-def _frequency_label_noise(effect: FrequencyEffect) -> Step:
+def _frequency_label_noise(examples: Examples, effect: FrequencyEffect) -> Step:
     """Label noise reverses the order
 
     With label noise the lead of the frequent stimulus changes by [eq:frequency-noise]. The
@@ -91,7 +210,16 @@ def _frequency_label_noise(effect: FrequencyEffect) -> Step:
     input multiplies the label noise more often. There the order turns at the critical
     label-noise variance [eq:critical-noise]; above it the frequent stimulus drifts faster than
     the others.
+
+    The terms now change by [eq:noise-terms-121] to [eq:noise-terms-231], and the planes as in
+    [eq:frequency-plane] and [eq:frequency-apart], where {D} is [eq:isotropic]. When label noise and
+    weight decay are small together, {noise} of the order of {gamma}, the leading order of the
+    numerator of [eq:frequency-noise] vanishes where [eq:noise-turning] holds.
     """
+    slopes = _slopes(examples, symbol("label_noise") ** 2, "noise-terms")
+    first, second, third, apart = TERM_SLOPES
+    lam = symbol("input_variance")
+    bracket = first + second - apart + (INPUTS - 2) * third
     scaled = sp.Symbol("scaled_noise", positive=True)
     numerator, _ = sp.fraction(
         effect.decay_rate_difference.xreplace({symbol("label_noise"): GAMMA * sp.sqrt(scaled)})
@@ -99,10 +227,35 @@ def _frequency_label_noise(effect: FrequencyEffect) -> Step:
     leading, _ = leading_term(numerator / (INPUTS - 2), GAMMA)
     (root,) = [r for r in sp.solve(leading, scaled) if r.is_positive is not False]
     critical = GAMMA**2 * root
+    quartic = sp.Poly(leading, scaled)
+    against, weight = sp.fraction(factor(-quartic.nth(0) / quartic.nth(2)))
     return step(
-        frequency_noise=(DIFFERENCE_SLOPE, effect.decay_rate_difference),
+        noise_terms=_by_indices(slopes.values),
+        frequency_noise=chain(
+            DIFFERENCE_SLOPE,
+            (
+                "as in [eq:frequency-difference]",
+                (INPUTS - 2)
+                * (_PREFACTOR * bracket - GAMMA / (lam**2 * symbol("singular_value")) * DIFFUSION),
+                {**slopes.values, DIFFERENCE_SLOPE: effect.decay_rate_difference},
+            ),
+            (
+                "by [eq:noise-terms-121] to [eq:noise-terms-231], and [eq:isotropic]",
+                effect.decay_rate_difference,
+                slopes.values,
+            ),
+            value=_at_the_point,
+        ),
+        noise_turning=(weight * CRITICAL_NOISE**4, against * GAMMA**4),
         critical_noise=(CRITICAL_NOISE**2, critical),
+        symbols={"D": DIFFUSION, "noise": symbol("label_noise")},
         checks=(
+            vanishes(
+                "The leading order of the numerator has no other terms than those of "
+                "[eq:noise-turning], which [eq:critical-noise] solves.",
+                quartic.as_expr() - quartic.nth(2) * scaled**2 - quartic.nth(0),
+                sp.expand(weight * root**2 - against),
+            ),
             vanishes(
                 "At the critical variance the leading order of the slope vanishes.",
                 sp.expand(leading.subs(scaled, root)),

@@ -131,6 +131,41 @@ class FrequencyEffect:
     representation_diffusion: sp.Expr
 
 
+@dataclass(frozen=True)
+class FrequencyTerms:
+    """How the terms of two planes respond: of the frequent axis 1 and axis 2, and of 2 and 3.
+
+    Attributes
+    ----------
+    frequent, other, third : sympy.Expr
+        Derivatives by ``lambda_1`` of the terms ``l = 1``, ``l = 2`` and ``l = 3`` of the plane
+        (1, 2), at the isotropic point.
+    apart : sympy.Expr
+        Of the term ``l = 1`` of the plane (2, 3).
+    """
+
+    frequent: sp.Expr
+    other: sp.Expr
+    third: sp.Expr
+    apart: sp.Expr
+
+
+def frequency_terms(drift: RepresentativeDrift, noise: sp.Expr) -> FrequencyTerms:
+    """Differentiate the terms of two planes of an autoencoder with a label noise."""
+    frequent, other = autoencoder_direction("1", noise), autoencoder_direction("", noise)
+
+    def response(term: sp.Expr) -> sp.Expr:
+        slope = sp.diff(cancel(term), frequent.input_variance)
+        return factor(replaced(slope, {frequent.input_variance: other.input_variance}))
+
+    return FrequencyTerms(
+        frequent=response(own_term(drift, frequent, other)),
+        other=response(own_term(drift, other, frequent)),
+        third=response(other_term(drift, frequent, other, other)),
+        apart=response(other_term(drift, other, other, frequent)),
+    )
+
+
 def frequency_effect(drift: RepresentativeDrift) -> FrequencyEffect:
     """Differentiate the drift of ``n`` inputs by the variance of one of them."""
     noise = symbol("label_noise") ** 2

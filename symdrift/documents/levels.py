@@ -1,0 +1,207 @@
+"""How much of a derivation a document tells: its results, an appendix, or every line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+
+import sympy as sp
+
+from symdrift.derivation.steps import Derivation, Notation, Step
+from symdrift.study.roles import ROLES
+
+LEVELS = ("outline", "paper", "full")
+"""From the least to the most."""
+
+ESSENTIAL = frozenset([
+    "sample-loss", "update", "residual", "balance", "singular-value", "axis-residual", "active",
+    "reduction", "generator", "metric", "dimension", "hessian-pair", "coupling", "hessian-own",
+    "noise-pair", "noise-own", "batch", "lyapunov", "lyapunov-solution", "fluctuation-own",
+    "excess-loss", "rotation-step", "sylvester", "covariance", "mean", "overlap", "own-overlap",
+    "sylvester-left", "sylvester-right", "term", "own-sylvester", "own-term", "total",
+    "mean-rotation", "axis-decay", "representation-diffusion", "decay-rate", "displacement",
+    "isotropic", "isotropic-quiet", "next-rotation", "irrelevant", "critical-noise", "exponents",
+    "learned-map", "factored", "slope", "slope-form", "reach", "map-hessian", "map-noise",
+    "map-noise-elliptical", "stimulus-noise", "map-turn", "map-equations", "map-covariance",
+    "map-mean", "decay-matrix", "diffusion", "rate", "speed", "synaptic", "silent-metric",
+    "frame-mean", "frame-variance", "angle-correlation", "angle-rate",
+])  # fmt: skip
+"""Labels of the formulas to know, where a derivation has them."""
+
+ON_SHARED_AXES = {
+    "learned-map": "singular-value", "factored": "singular-value", "slope": "axis-residual",
+    "slope-form": "axis-residual", "reach": "hessian-pair", "map-noise": "noise-pair",
+    "decay-matrix": "axis-decay", "diffusion": "representation-diffusion", "rate": "decay-rate",
+    "speed": "no-mean",
+}  # fmt: skip
+"""Formulas of any task, and what stands for them where teacher and inputs share axes."""
+
+ELABORATIONS = frozenset([
+    "hessian-entries", "several-minima", "noise-entries", "unique-frame", "order-by-order",
+    "correlations", "summed-over-lags", "white-noise", "read-by-samples", "moments-on-axes",
+    "discrete-steps", "multiplicative-noise", "on-axes", "hidden-units", "chosen",
+    "one-step-expanded", "expected-change", "without-memory", "next-fluctuation",
+    "pairings-of-axes", "read-equal", "frequency-plane", "frequency-apart", "noise-turning",
+    "small-blocks", "small-solutions", "small-rows",
+    *(f"{kind}-terms-{term}" for kind in ("frequency", "noise") for term in (121, 122, 123, 231)),
+])  # fmt: skip
+"""Steps and labels that only the full document has: single entries, second roads, remarks."""
+
+_REFERENCE = re.compile(r"\[(eq|step):([^\]]*)\]")
+_LEANING = re.compile(
+    r"(It|Its|They|Their|This|These|Those|That|There|Here|Then|Together|Two of these|Both|Of this|"
+    r"Without this|By its|The (first|second|third|other|operator|derivative|last))\b"
+)
+"""Begin sentences that nobody understands without the one before."""
+
+_SENTENCE = re.compile(r"(?<=[.?!]) +(?=[A-Z{\[])")
+
+
+def essential_labels(derivation: Derivation) -> frozenset[str]:
+    """Labels of the formulas to know in a derivation."""
+    stated = {equation.label for step in derivation.steps for equation in step.equations}
+    instead = {label for label, own in ON_SHARED_AXES.items() if own in stated}
+    return (ESSENTIAL - instead) & stated
+
+
+def at_level(derivation: Derivation, level: str) -> Derivation:
+    """What a document of a level tells of a derivation, under the same labels.
+
+    Parameters
+    ----------
+    derivation : Derivation
+    level : {"outline", "paper", "full"}
+        The full document tells everything.  At the level of a paper no checks are stated, steps
+        that elaborate are left out, and chains of equalities say what they begin and end with.
+        The outline has the essential formulas, the results of the study, and of the prose the
+        sentences that tell them, with the equations to which these refer.
+
+    Notes
+    -----
+    A sentence that refers to something left out is left out.
+    """
+    if level == "full":
+        return derivation
+    steps = tuple(
+        replace(step, checks=(), simplifications=())
+        for step in without_links(derivation).steps
+        if step.identifier not in ELABORATIONS
+    )
+    kept = {e.label for step in steps for e in step.equations} - ELABORATIONS
+    steps = tuple(_reduced(step, steps, kept) for step in steps)
+    if level == "outline":
+        last = steps[-1].section
+        results = {e.label for step in steps if step.section == last for e in step.equations}
+        kept = _closed(steps, (essential_labels(derivation) & kept) | results)
+        steps = tuple(
+            replace(step, prose=_joined(_telling(step, kept)))
+            for step in steps
+            if kept.intersection(e.label for e in step.equations)
+        )
+        steps = tuple(_reduced(step, steps, kept) for step in steps)
+    shown = (
+        item
+        for step in steps
+        for item in (*step.symbols.values(), *(e.expression for e in step.equations))
+    )
+    return replace(derivation, steps=steps, notation=tuple(notation_of(derivation, shown)))
+
+
+def without_links(derivation: Derivation) -> Derivation:
+    """A derivation the chains of which are the equations of their two ends."""
+
+    def ends(step: Step) -> Step:
+        return replace(step, equations=tuple(replace(e, links=()) for e in step.equations))
+
+    return replace(derivation, steps=tuple(ends(step) for step in derivation.steps))
+
+
+def _reduced(step: Step, steps: Collection[Step], kept: Collection[str]) -> Step:
+    """A step with the equations kept, and without sentences that refer to what is not."""
+    known = {("eq", label) for label in kept} | {("step", other.identifier) for other in steps}
+
+    def rest(text: str) -> str:
+        return _joined(
+            [s for s in paragraph if known.issuperset(_REFERENCE.findall(s))]
+            for paragraph in _sentences(text)
+        )
+
+    prose = rest(step.prose)
+    assumptions = tuple(text for text in map(rest, step.assumptions) if text)
+    texts = (prose, *assumptions)
+    return replace(
+        step,
+        prose=prose,
+        assumptions=assumptions,
+        equations=tuple(e for e in step.equations if e.label in kept),
+        symbols={
+            name: item
+            for name, item in step.symbols.items()
+            if any(f"{{{name}}}" in text for text in texts)
+        },
+    )
+
+
+def _sentences(text: str) -> Iterator[list[str]]:
+    """Sentences of each paragraph."""
+    return (_SENTENCE.split(part) for part in text.split("\n\n"))
+
+
+def _joined(paragraphs: Iterable[list[str]]) -> str:
+    return "\n\n".join(" ".join(part) for part in paragraphs if part)
+
+
+def _cited(text: str) -> set[str]:
+    return {name for kind, name in _REFERENCE.findall(text) if kind == "eq"}
+
+
+def _telling(step: Step, kept: Collection[str]) -> list[list[str]]:
+    """The sentences of each paragraph that tell the equations kept: all, where one is not named."""
+    own = {equation.label for equation in step.equations if equation.label in kept}
+    paragraphs = list(_sentences(step.prose))
+    if not own <= _cited(step.prose):
+        return paragraphs
+    return [list(_understood(part, own)) for part in paragraphs]
+
+
+def _understood(paragraph: list[str], untold: set[str]) -> Iterator[str]:
+    """The sentences that are the first to name an equation, and those on which these lean."""
+    leaned_on: list[str] = []
+    for sentence, following in zip(paragraph, [*paragraph[1:], ""], strict=True):
+        leaned_on.append(sentence)
+        if untold & _cited(sentence):
+            untold -= _cited(sentence)
+            yield from leaned_on
+            leaned_on = []
+        elif not _LEANING.match(following):
+            leaned_on = []
+
+
+def _closed(steps: Iterable[Step], labels: Collection[str]) -> set[str]:
+    """The labels, and those to which the sentences that tell them refer, and so on."""
+    kept, found = set[str](), set(labels)
+    while found - kept:
+        kept |= found
+        for step in steps:
+            if kept.intersection(e.label for e in step.equations):
+                found |= _cited(_joined(_telling(step, kept)))
+                found |= _cited(" ".join(step.assumptions))
+    return kept
+
+
+def notation_of(derivation: Derivation, shown: Iterable[sp.Basic]) -> list[Notation]:
+    """Rows of the notation for the symbols in some expressions, with or without an index."""
+    kinds = sp.Symbol, sp.MatrixSymbol, sp.IndexedBase
+    used = {item for expression in shown for item in expression.atoms(*kinds)}
+
+    def stem(item: sp.Basic) -> str:
+        return derivation.symbol_names.get(item, str(item)).partition("_")[0]
+
+    names = {stem(item) for item in used}
+    return [
+        row
+        for row in derivation.notation
+        if (row.symbol.base if isinstance(row.symbol, sp.Indexed) else row.symbol) in used
+        or (row.role in ROLES and stem(row.symbol) in names)
+    ]

@@ -1,0 +1,113 @@
+"""Outline, paper and full document are one derivation, each contained in the next."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+from documents_example import example_derivation
+
+from symdrift.derivation.steps import Derivation
+from symdrift.documents.html import derivation_html
+from symdrift.documents.latex import derivation_latex
+from symdrift.documents.levels import ELABORATIONS, ESSENTIAL, LEVELS, ON_SHARED_AXES, at_level
+from symdrift.documents.writing import write_derivation
+from symdrift.errors import RequestError
+from symdrift.study import read_study
+from symdrift.theory.derive import derive
+
+THEORY = Path(__file__).parents[1] / "symdrift" / "theory"
+
+each_study = pytest.mark.parametrize(
+    "study", ["anisotropic_autoencoder", "isotropic_autoencoder", "misaligned_teacher"]
+)
+each_level = pytest.mark.parametrize("level", LEVELS)
+
+
+@cache
+def told(study: str, level: str) -> Derivation:
+    return at_level(derive(read_study(study)), level)
+
+
+def labels(derivation: Derivation) -> list[str]:
+    return [equation.label for step in derivation.steps for equation in step.equations]
+
+
+def sentences(derivation: Derivation) -> dict[str, str]:
+    return {step.identifier: step.prose for step in derivation.steps}
+
+
+@each_study
+def test_each_level_is_contained_in_the_next(study: str) -> None:
+    outline, paper, full = (told(study, level) for level in LEVELS)
+    for less, more in ((outline, paper), (paper, full)):
+        # The same order, and fewer of them.
+        assert labels(less) == [label for label in labels(more) if label in set(labels(less))]
+        assert len(labels(less)) < len(labels(more))
+        for label in labels(less):
+            ours, theirs = less.equation(label), more.equation(label)
+            assert replace(theirs, links=ours.links) == ours
+        for step, prose in sentences(less).items():
+            assert set(re.split(r"(?<=\.)\s+", prose)) <= set(
+                re.split(r"(?<=\.)\s+", sentences(more)[step])
+            )
+            assert less[step].assumptions == more[step].assumptions
+        assert [row for row in more.notation if row in less.notation] == list(less.notation)
+
+
+@each_study
+@each_level
+def test_nothing_refers_to_what_a_level_leaves_out(study: str, level: str) -> None:
+    source = derivation_latex(told(study, level))
+    referred = set(re.findall(r"\\(?:eq)?ref\{([^}]*)\}", source))
+    assert referred <= set(re.findall(r"\\label\{([^}]*)\}", source))
+    page = derivation_html(told(study, level))
+    assert set(re.findall(r'href="#([^"]*)"', page)) <= set(re.findall(r'id="([^"]*)"', page))
+
+
+@each_study
+@pytest.mark.parametrize("level", ["outline", "paper"])
+def test_every_equation_that_is_kept_is_still_told(study: str, level: str) -> None:
+    full = told(study, "full")
+    for step in told(study, level).steps:
+        assert step.prose
+        for equation in step.equations:
+            reference = f"[eq:{equation.label}]"
+            assert reference in step.prose or reference not in full[step.identifier].prose
+
+
+@each_study
+def test_the_outline_has_the_essential_formulas_and_the_results(study: str) -> None:
+    paper, outline = told(study, "paper"), told(study, "outline")
+    section = paper.steps[-1].section
+    results = {e.label for step in paper.steps if step.section == section for e in step.equations}
+    own = {label for label, instead in ON_SHARED_AXES.items() if instead in labels(paper)}
+    assert results | (set(labels(paper)) & (ESSENTIAL - own)) <= set(labels(outline))
+
+
+def test_less_than_everything_states_no_check_and_no_line_of_a_chain() -> None:
+    full = example_derivation()
+    assert at_level(full, "full") is full
+    for level in ("outline", "paper"):
+        for step in at_level(full, level).steps:
+            assert not step.checks
+            assert not any(equation.links for equation in step.equations)
+        assert "every check" in derivation_html(at_level(full, level))
+
+
+def test_what_only_the_full_document_tells_exists() -> None:
+    text = "\n".join(path.read_text("utf-8") for path in THEORY.rglob("*.py"))
+    for name in ELABORATIONS:
+        key = re.sub(r"-\d+$", "", name).replace("-", "_")
+        assert re.search(rf'def _?{key}\(|^ +{key}=|identifier="{name}"', text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("level", ["", "Paper", "everything"])
+def test_an_unknown_level_is_refused_before_anything_is_written(level: str, tmp_path: Path) -> None:
+    study = read_study("isotropic_autoencoder")
+    with pytest.raises(RequestError, match=rf'^level = "{level}" is unknown; allowed are outline'):
+        write_derivation(study, tmp_path / "out", ["tex"], level=level)
+    assert not (tmp_path / "out").exists()
