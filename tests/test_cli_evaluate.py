@@ -92,7 +92,8 @@ def test_a_tensor_that_does_not_fit_names_the_way_out(
 
 
 def test_progress_counts_planes_of_a_single_evaluation_and_points_of_a_sweep() -> None:
-    from symdrift.evaluation.sweep import linear_axis, sweep
+    from symdrift.evaluation.sweep import sweep
+    from symdrift.evaluation.sweep_axes import linear_axis
     from symdrift.study import read_study
 
     study = read_study("misaligned_teacher").with_values({"network.hidden": 2})
@@ -119,7 +120,8 @@ def test_a_sweep_whose_results_do_not_fit_is_refused_at_its_first_point(
 @pytest.mark.parametrize("quantities", ["all", "stimuli"])
 @pytest.mark.parametrize(("method", "size"), [("closed-form", 30), ("dense", 6)])
 def test_points_of_a_sweep_take_what_is_foreseen(method: str, size: int, quantities: str) -> None:
-    from symdrift.evaluation.sweep import held_memory, linear_axis, sweep
+    from symdrift.evaluation.sweep import held_memory, sweep
+    from symdrift.evaluation.sweep_axes import linear_axis
     from symdrift.study import read_study
 
     study = read_study("isotropic_autoencoder").with_values({"n": float(size)})

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.sweep import Axis, linear_axis, sweep
+from symdrift.evaluation.sweep import sweep
+from symdrift.evaluation.sweep_axes import Axis, linear_axis
 from symdrift.observables import observe
 from symdrift.study import read_study
 

@@ -9,7 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from symdrift.cli.plots import plot
-from symdrift.evaluation.sweep import Sweep, parse_axis, sweep
+from symdrift.evaluation.sweep import sweep
+from symdrift.evaluation.sweep_axes import parse_axis
 from symdrift.study import read_study
 
 

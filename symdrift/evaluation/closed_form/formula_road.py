@@ -192,7 +192,8 @@ class _Aligned:
         aligned = align(problem)
         if isinstance(aligned, str):
             raise RequestError("method", f'= "closed-form" does not apply: {aligned}')
-        _refuse_degenerate(problem, aligned)
+        variances = aligned.input_variances[: aligned.gains.size]
+        refuse_degenerate(problem.weight_decay, problem.hidden, variances, aligned.gains)
         units = natural_units(problem.teacher, problem.input_covariance)
         natural = units.problem(problem)
         outputs, inputs = problem.teacher.shape
@@ -286,31 +287,41 @@ def _strict_minima(minimum: dict[str, Any], number: int) -> tuple[NDArray[np.boo
     return tuple(masks)
 
 
-def _refuse_degenerate(problem: LearningProblem, aligned: Alignment) -> None:
-    """Refuse problems without a strict minimum or without any active direction."""
-    gamma, hidden = problem.weight_decay, problem.hidden
-    require_weight_decay(gamma)
-    variances = aligned.input_variances[: aligned.gains.size]
-    strengths = variances * aligned.gains
-    learnable = strengths > gamma * (1 + THRESHOLD_TOLERANCE)
-    met = ~learnable & (strengths >= gamma * (1 - THRESHOLD_TOLERANCE))
+def refuse_degenerate(weight_decay: float, hidden: int, variances: Array, gains: Array) -> None:
+    """Refuse problems without a strict minimum or without any active direction.
+
+    Parameters
+    ----------
+    weight_decay : float
+    hidden : int
+    variances, gains : Array
+        Of the axes that have an output, shape ``(min(n, m),)``.
+
+    Raises
+    ------
+    RequestError
+    """
+    require_weight_decay(weight_decay)
+    strengths = variances * gains
+    learnable = strengths > weight_decay * (1 + THRESHOLD_TOLERANCE)
+    met = ~learnable & (strengths >= weight_decay * (1 - THRESHOLD_TOLERANCE))
     # Without a silent hidden unit an axis at its threshold has nobody to begin to learn it.
     if met.any() and hidden > np.count_nonzero(learnable):
         axis = int(np.flatnonzero(met)[0]) + 1
         raise RequestError(
             "learning.weight_decay",
-            f"= {gamma:.12g} meets the threshold of axis {axis} with equality (input variance "
-            "times gain equals weight decay), where the minimum is not strict; move it away from "
-            "there",
+            f"= {weight_decay:.12g} meets the threshold of axis {axis} with equality (input "
+            "variance times gain equals weight decay), where the minimum is not strict; move it "
+            "away from there",
         )
     if not learnable.any():
         raise RequestError(
             "learning.weight_decay",
-            f"= {gamma:.12g} leaves no active direction: it must stay below the largest input "
-            f"variance times gain, {strengths.max():.6g}",
+            f"= {weight_decay:.12g} leaves no active direction: it must stay below the largest "
+            f"input variance times gain, {strengths.max():.6g}",
         )
     reductions = np.sort(
-        kernels.loss_reductions(variances[learnable], gamma, aligned.gains[learnable])
+        kernels.loss_reductions(variances[learnable], weight_decay, gains[learnable])
     )[::-1]
     if hidden >= reductions.size:
         return

@@ -407,21 +407,22 @@ class MeanSquare:
 
     @property
     def imbalance(self) -> float:
-        """``E[W W' - U'U]`` over the singular value, the largest by size, per learning rate.
-
-        With ``e = E x + eps`` it is ``E[e_i^2 |x|^2 - x_i^2 |e|^2] / (2 gamma B)``.
-        """
-        kinds, active = self.kinds, self.kinds.singular_value > 0
-        left = kinds.residual**2 * kinds.variance + kinds.label_noise
-        fed = left * kinds.power - kinds.variance * float(kinds.count @ left)
-        return float(np.abs(fed[active]).max()) / (2 * self.weight_decay * self.batch)
+        """``E[W W' - U'U]`` over the singular value, the largest by size, per learning rate."""
+        kinds = self.kinds
+        found = imbalance(
+            kinds.variance, kinds.label_noise, kinds.residual, kinds.singular_value, kinds.count,
+            np.asarray(self.weight_decay),
+        )  # fmt: skip
+        return float(found) / self.batch
 
     @property
     def threshold(self) -> float:
         """``Gamma_ii / s_i``, the largest of the learned axes, per learning rate."""
-        learned = self.kinds.learned()
-        variance, _ = _own_fluctuation(*learned, np.asarray(self.weight_decay))
-        return float(np.max(variance / learned[-1])) / self.batch
+        kinds = self.kinds
+        found = threshold(
+            kinds.variance, kinds.label_noise, kinds.singular_value, np.asarray(self.weight_decay)
+        )
+        return float(found) / self.batch
 
     def critical_rate(self) -> float:
         """Smallest learning rate at which second moments have no stationary value.
@@ -437,6 +438,35 @@ class MeanSquare:
             np.zeros((4, len(number))),
         )
         return 1 / largest_eigenvalue(self.map, _joined(start), self.map.preconditioner)
+
+
+def imbalance(
+    variance: Array,
+    label_noise: Array,
+    residual: Array,
+    singular_value: Array,
+    count: Array,
+    weight_decay: Array,
+) -> Array:
+    """`MeanSquare.imbalance` of one sample: axes along the last axis, each there so often.
+
+    With ``e = E x + eps`` it is ``E[e_i^2 |x|^2 - x_i^2 |e|^2] / (2 gamma)``.
+    """
+    left = residual**2 * variance + label_noise
+    power = (count * variance).sum(axis=-1, keepdims=True)
+    fed = left * power - variance * (count * left).sum(axis=-1, keepdims=True)
+    largest = np.where(singular_value > 0, np.abs(fed), 0.0).max(axis=-1)
+    return np.asarray(largest / (2 * weight_decay))
+
+
+def threshold(
+    variance: Array, label_noise: Array, singular_value: Array, weight_decay: Array
+) -> Array:
+    """`MeanSquare.threshold` of one sample: axes along the last axis."""
+    active = singular_value > 0
+    learned = np.where(active, variance, 1.0), label_noise, np.where(active, singular_value, 1.0)
+    spread, _ = _own_fluctuation(*learned, weight_decay[..., np.newaxis])
+    return np.asarray(np.where(active, spread / learned[-1], 0.0).max(axis=-1))
 
 
 def _block(curvatures: Array, modes: Array, reading: Array) -> _Block:
