@@ -22,6 +22,7 @@ from symdrift.evaluation.closed_form.stability_blocks import (
     imbalance,
     threshold,
 )
+from symdrift.evaluation.closed_form.stability_bound import stable_rate
 from symdrift.evaluation.closed_form.strict_minima import strict_minima
 from symdrift.evaluation.overview import Quantity
 from symdrift.evaluation.result import (
@@ -240,8 +241,8 @@ class _Problems:
             self.gamma[:, np.newaxis] / np.where(values > 0, variances, 1.0),
             padded(self.minimum["gains"]),
         )
-        axes = variances, padded(noise)
-        batch = given.batch
+        axes, batch = (variances, padded(noise)), given.batch
+        self._axes = (*axes, residual, values)
         self.power = variances.sum(axis=1)
         self.limits = {
             "rate_times_curvature": self.rate * self.largest,
@@ -354,6 +355,10 @@ class _Problems:
             fine &= (values >= _SMALLEST) | np.isnan(values)
         return fine
 
+    def stable(self) -> Array:
+        """Learning rates that are surely stable, in natural units."""
+        return stable_rate(*self._axes, self.gamma, self.given.batch, self.largest)
+
     def critical(self, points: Indices) -> Array:
         """Critical learning rates in natural units, each computed once."""
         for k in points[np.isnan(self._critical[points])].tolist():
@@ -370,7 +375,8 @@ class _Problems:
 
     def stability(self, odd: NDArray[np.bool_]) -> _Checked:
         """Refusals of learning rates, and what is warned of."""
-        points = np.flatnonzero(~odd)
+        # Where half of the critical rate is not reached for sure, neither is what depends on it.
+        points = np.flatnonzero(~odd & ~(self.rate < RUNS_AWAY_ABOVE * self.stable()))
         share = np.zeros(len(self.rate))
         share[points] = self.rate[points] / self.critical(points)
         refused = {}

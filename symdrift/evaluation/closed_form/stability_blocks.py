@@ -350,8 +350,10 @@ class MeanSquare:
 
         pair = fed(powers[0]) + fed(powers[1])
         own = fed(powers[2])
-        for block, part in ((between, pair), (alone, own)):
-            np.einsum("iip->ip", part)[:] += _expected(block.curvatures)
+        # An axis that is not learned has no weights to itself, and stands there with none.
+        active = kinds.singular_value > 0
+        for block, part, there in ((between, pair, 1.0), (alone, own, active)):
+            np.einsum("iip->ip", part)[:] += there * _expected(block.curvatures)
         read_a, read_b = (
             np.einsum("iup,ij,jxp->uxp", one.rows[0], FED_BACK, rows, optimize=True)
             for one, rows in zip((alone_a, alone_b), between.rows, strict=True)
@@ -389,7 +391,9 @@ class MeanSquare:
             pair=pair,
             own=own,
             cross=(
-                _outer(np.multiply, alone_a.curvatures, alone_b.curvatures) / cross_roots**2
+                (active[a] & active[b])
+                * _outer(np.multiply, alone_a.curvatures, alone_b.curvatures)
+                / cross_roots**2
             ).reshape(4, len(number)),
             exchange=np.sqrt(2)
             / self.batch
