@@ -1,4 +1,4 @@
-"""Largest eigenvalue of a symmetric operator that is known by what it does to a vector."""
+"""Largest eigenvalues of symmetric operators that are known by what they do to vectors."""
 
 from __future__ import annotations
 
@@ -19,53 +19,88 @@ CHANGED = 0.01
 """Relative change of the eigenvalue after which the preconditioner is made again."""
 
 
-def largest_eigenvalue(
-    apply: Operator, start: Array, preconditioner: Callable[[float], Operator]
-) -> float:
-    """Largest eigenvalue by preconditioned conjugate gradients; six vectors are held.
+def largest_eigenvalues(
+    apply: Operator, start: Array, preconditioner: Callable[[Array], Operator], operators: int = 1
+) -> Array:
+    """Largest eigenvalue of each operator by preconditioned conjugate gradients.
 
     In each step the best vector is taken of those that the vector before, its residual,
-    preconditioned, and the direction of the last step span.
+    preconditioned, and the direction of the last step span; six vectors are held.
 
     Parameters
     ----------
     apply : callable
-        The operator, symmetric on vectors of shape ``(k,)``.
+        The operators at once, symmetric, on vectors of shape ``(k * operators,)``, the operators
+        fastest.
     start : Array
-        A vector with a share of the eigenvector that is looked for.
+        A vector with a share of each eigenvector that is looked for.
     preconditioner : callable
-        From a value above the largest eigenvalue to about the inverse of that value less the
-        operator.
+        From values above the largest eigenvalues, shape ``(operators,)``, to about the inverse of
+        these values less the operators.
+    operators : int
+
+    Returns
+    -------
+    Array
+        Shape ``(operators,)``.
     """
-    spanned = (start / np.linalg.norm(start))[np.newaxis]
-    images = apply(spanned[0])[np.newaxis]
-    value, made = float(spanned[0] @ images[0]), 0.0
+
+    def on(operator: Operator, vector: Array) -> Array:
+        return operator(vector.ravel()).reshape(-1, operators)
+
+    spanned = [_unit(start.reshape(-1, operators))]
+    images = [on(apply, spanned[0])]
+    value, made = _dot(spanned[0], images[0]), np.zeros(operators)
+    found, going = value, np.ones(operators, dtype=bool)
     for _ in range(MOST_STEPS):
         residual = images[0] - value * spanned[0]
-        size = float(np.linalg.norm(residual))
-        if size <= TOLERANCE * value:
+        size = np.sqrt(_dot(residual, residual))
+        # Once found a value stays: further steps are rounding.
+        found = np.where(going, value, found)
+        going = going & (size > TOLERANCE * value)
+        if not going.any():
             break
-        if abs(value + size - made) > CHANGED * made:
-            made = value + size
+        stale = going & (np.abs(value + size - made) > CHANGED * made)
+        if stale.any():
+            made = np.where(stale, value + size, made)
             precondition = preconditioner(made)
-        added = precondition(residual)
-        added -= (spanned @ added) @ spanned
+        added = on(precondition, residual)
         # What is left may be little, and rounding beside it.
-        added /= np.linalg.norm(added)
-        added -= (spanned @ added) @ spanned
-        added /= np.linalg.norm(added)
-        spanned, images = np.vstack([spanned, added]), np.vstack([images, apply(added)])
+        for _ in range(2):
+            added = _unit(added - sum(_dot(each, added) * each for each in spanned))
+        spanned.append(added)
+        images.append(on(apply, added))
         # Only the lower triangle is read.
-        values, shares = np.linalg.eigh(images @ spanned.T)
-        value = float(values[-1])
-        kept = _kept(shares[:, -1])
-        spanned, images = kept @ spanned, kept @ images
-    return value
+        products = np.zeros((operators, len(spanned), len(spanned)))
+        for i, image in enumerate(images):
+            for j in range(i + 1):
+                products[:, i, j] = _dot(image, spanned[j])
+        values, shares = np.linalg.eigh(products)
+        value = values[:, -1]
+        kept = _kept(shares[:, :, -1].T)
+        spanned, images = (
+            [sum(share * part for share, part in zip(row, parts, strict=True)) for row in kept]
+            for parts in (spanned, images)
+        )
+    return np.asarray(np.where(going, value, found))
 
 
 def _kept(shares: Array) -> Array:
-    """The best vector, and that orthogonal to it in which the first of those spanned moved."""
+    """The best vector, and that orthogonal to it in which the first of those spanned moved.
+
+    Shares of what is spanned, shape ``(2, spanned, operators)``; zero where nothing moved.
+    """
     moved = -shares[0] * shares
     moved[0] += 1.0
-    length = float(np.linalg.norm(moved))
-    return np.array([shares, moved / length]) if length > 0 else shares[np.newaxis]
+    return np.array([shares, _unit(moved)])
+
+
+def _dot(left: Array, right: Array) -> Array:
+    """By operator."""
+    return np.asarray(np.einsum("dk,dk->k", left, right))
+
+
+def _unit(vectors: Array) -> Array:
+    """Of length 1, unless it is 0."""
+    length = np.sqrt(_dot(vectors, vectors))
+    return np.asarray(vectors / np.where(length > 0, length, 1.0))

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 FEWEST = 8
 """Values along each of two axes from which contours say more than lines."""
 
-_MOST_RATIO = 100.0
-"""Ratio of two decay rates beyond which colours do not tell."""
+_TOLD_APART = 0.9
+"""Share of the ratios of two decay rates that colours tell apart."""
+
+_RATIOS = (0.1, 0.2, 0.5, 0.8, 0.9, 1.1, 1.25, 2.0, 5.0, 10.0)
+"""Contours beside that of equal rates."""
 
 _GAP = "0.75"
 
@@ -38,8 +41,9 @@ def has_phases(sweep: Sweep) -> bool:
 def draw(sweep: Sweep) -> Figure:
     """Decay rate of the first stimulus and, where another is followed, over that of the last one.
 
-    The line of equal rates is where the order of the two changes.  Gaps are grey; where a warning
-    applies, numbers of leading order are rough, and the panels are hatched.
+    The line of equal rates is where the order of the two changes.  Grey is where nothing drifts or
+    the theory has no number; where a warning applies numbers of leading order are rough, and the
+    panels are dotted.
     """
     rates = _rates(sweep)
     first, *others = rates
@@ -91,7 +95,7 @@ def _panel(
             panel.clabel(lines, fmt=_level, fontsize="x-small")
         if around_one and np.nanmin(shown) < 1 < np.nanmax(shown):
             panel.contour(x, y, shown, [1.0], colors="black", linewidths=2)
-    rough = _rough(sweep)
+    rough = _rough(sweep) & np.isfinite(shown)
     if rough.any():
         panel.contourf(x, y, rough.astype(float), [0.5, 1.5], colors="none", hatches=["..."])
     for axis, name in zip(sweep.axes, "xy", strict=True):
@@ -106,8 +110,10 @@ def _norm(shown: Array, around_one: bool) -> tuple[Normalize | None, Any]:
         return None, ()
     low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
     if around_one:
-        most = min(max(high, 1 / low, 1.01), _MOST_RATIO)
-        return LogNorm(1 / most, most), _levels(1 / most, most)
+        sizes = np.exp(np.abs(np.log(shown[np.isfinite(shown)])))
+        # A few extreme ratios, near a threshold, would leave no colours to the others.
+        most = max(float(np.quantile(sizes, _TOLD_APART)), 1.01)
+        return LogNorm(1 / most, most), _RATIOS
     return LogNorm(low, high if high > low else 2 * low), _levels(low, high)
 
 
@@ -136,9 +142,10 @@ def _legend(figure: Figure, sweep: Sweep, compared: bool) -> None:
     entries: list[Any] = []
     if compared:
         entries.append(Line2D([], [], color="black", linewidth=2, label="both drift alike"))
-    if _rough(sweep).any():
+    drifts = np.nan_to_num(next(iter(_rates(sweep).values()))) > 0
+    if (_rough(sweep) & drifts).any():
         entries.append(Patch(facecolor="none", hatch="...", label="leading order is rough"))
-    if any(sweep.numbers.refused):
-        entries.append(Patch(facecolor=_GAP, label="refused: no such minimum, or unstable"))
+    if not drifts.all():
+        entries.append(Patch(facecolor=_GAP, label="no drift, or refused"))
     if entries:
         figure.legend(handles=entries, loc="outside lower center", ncols=3, frameon=False)

@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.evaluation.closed_form.alignment import Alignment, align
-from symdrift.evaluation.closed_form.stability_blocks import Kinds, MeanSquare
+from symdrift.evaluation.closed_form.stability_blocks import (
+    Kinds,
+    MeanSquare,
+    imbalance,
+    threshold,
+)
 from symdrift.evaluation.closed_form.strict_minima import strict_minima
 from symdrift.evaluation.result import (
     THRESHOLD_TOLERANCE,
@@ -259,13 +264,16 @@ class _Aligned:
             self.singular_values,
             natural.weight_decay,
         )
-        stability = MeanSquare(kinds, natural.weight_decay, natural.batch)
-        critical = stability.critical_rate()
+        gamma = np.asarray(natural.weight_decay)
+        noisy = kinds.variance, kinds.label_noise
+        unbalanced = imbalance(*noisy, kinds.residual, kinds.singular_value, kinds.count, gamma)
+        single = gamma[np.newaxis], np.array([natural.batch])
+        critical = float(MeanSquare(kinds, *single).critical_rates()[0])
         return Validity(
             rate_times_curvature=rate * self.units.curvature * hessian_max,
             multiplicative_noise=rate * kinds.multiplicative_noise / natural.batch,
-            imbalance=rate * stability.imbalance,
-            threshold=rate * stability.threshold,
+            imbalance=rate * float(unbalanced) / natural.batch,
+            threshold=rate * float(threshold(*noisy, kinds.singular_value, gamma)) / natural.batch,
             critical_rate=critical * self.units.curvature,
             rate_over_critical=rate / critical,
         )

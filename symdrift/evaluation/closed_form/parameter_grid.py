@@ -48,6 +48,9 @@ Columns = dict[Quantity, Array]
 
 GROUPS = ("minimum", "fluctuation", "validity", "drift", "stimuli")
 
+_TOGETHER = 2**12
+"""Pairs of axes of the networks whose critical rates are looked for together."""
+
 _SMALLEST = float(np.finfo(np.float64).tiny)
 
 
@@ -361,16 +364,19 @@ class _Problems:
 
     def critical(self, points: Indices) -> Array:
         """Critical learning rates in natural units, each computed once."""
-        for k in points[np.isnan(self._critical[points])].tolist():
-            kinds = Kinds.of(
-                self.minimum["covariance"][k],
-                self.learning["label_noise"][k],
-                self.minimum["gains"][k],
-                self.values[k],
-                float(self.gamma[k]),
-            )
-            square = MeanSquare(kinds, float(self.gamma[k]), int(self.given.batch[k]))
-            self._critical[k] = square.critical_rate()
+        missing = points[np.isnan(self._critical[points])]
+        learned = self.values[missing] > 0
+        _, pattern = np.unique(learned, axis=0, return_inverse=True)
+        for kind in range(pattern.max(initial=-1) + 1):
+            alike = missing[pattern.reshape(-1) == kind]
+            step = max(1, _TOGETHER // self._axes[0].shape[1] ** 2)
+            for start in range(0, len(alike), step):
+                here = alike[start : start + step]
+                kinds = Kinds.of_networks(
+                    *(part[here] for part in self._axes), self.given.label_noise.shape[1]
+                )
+                square = MeanSquare(kinds, self.gamma[here], self.given.batch[here])
+                self._critical[here] = square.critical_rates()
         return np.asarray(self._critical[points])
 
     def stability(self, odd: NDArray[np.bool_]) -> _Checked:

@@ -33,9 +33,10 @@ from symdrift.evaluation.closed_form.printed_aligned import (
     _own_curvature,
     _own_fluctuation,
     _pair_block,
+    _pair_curvature,
     _unreached_curvature,
 )
-from symdrift.evaluation.conjugate_directions import Operator, largest_eigenvalue
+from symdrift.evaluation.conjugate_directions import Operator, largest_eigenvalues
 from symdrift.study.problem import Array
 
 Indices = NDArray[np.intp]
@@ -56,6 +57,8 @@ FED_BACK = np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
 @dataclass(frozen=True, eq=False)
 class Kinds:
     """Different axes of a network, shape ``(g,)`` each.
+
+    Or of several networks that have as many of each, then ``(g networks,)``, the networks fastest.
 
     Attributes
     ----------
@@ -118,6 +121,27 @@ class Kinds:
         kinds, count = np.unique(table, axis=1, return_counts=True)
         return cls(kinds[0], kinds[1], kinds[2], kinds[3], kinds[4], count.astype(float))
 
+    @classmethod
+    def of_networks(
+        cls, variance: Array, label_noise: Array, residual: Array, values: Array, outputs: int
+    ) -> Kinds:
+        """Of several networks, axes that are alike in each of them as one kind.
+
+        Parameters
+        ----------
+        variance, label_noise, residual, values : Array
+            Shape ``(networks, axes)``; the same axes are learned in all.
+        outputs : int
+            Axes that have an output: the first ones.
+        """
+        table = np.stack([variance, label_noise, residual, values])
+        flat = np.concatenate([table.reshape(-1, table.shape[2]), _leading(table, outputs)])
+        _, first, count = np.unique(flat, axis=1, return_index=True, return_counts=True)
+        networks = len(variance)
+        parts = (np.ascontiguousarray(part[:, first].T).ravel() for part in table)
+        output = np.repeat((first < outputs).astype(float), networks)
+        return cls(*parts, output, np.repeat(count.astype(float), networks))
+
 
 @dataclass(frozen=True, eq=False)
 class _Block:
@@ -163,6 +187,8 @@ class _Map:
         What powers do, shape ``(k, k)``.
     count : Array
         Axes of each kind.
+    networks : int
+        How many maps these are at once: along the last axes the networks are fastest.
     """
 
     pair: Array
@@ -172,6 +198,7 @@ class _Map:
     powers: tuple[tuple[Array, Indices], ...]
     fed_back: Array
     count: Array
+    networks: int
 
     def _split(self, vector: Array) -> tuple[Array, Array, Array]:
         pairs, kinds = self.cross.shape[1], len(self.count)
@@ -204,17 +231,18 @@ class _Map:
             _applied(self.exchange, pair) + self.cross * cross,
         ))  # fmt: skip
 
-    def preconditioner(self, value: float) -> Operator:
-        """About the inverse of ``value`` less the map.
+    def preconditioner(self, value: Array) -> Operator:
+        """About the inverse of ``value`` less the map, by network.
 
         The diagonal of every block is inverted with what each axis' power feeds back to itself;
         what it passes on to other axes is left out.
         """
         rest = [
-            np.maximum(value - diagonal, SMALLEST_SHARE * value)
+            np.maximum(above - diagonal, SMALLEST_SHARE * above)
             for diagonal in (
                 np.einsum("iip->ip", self.pair), np.einsum("iip->ip", self.own), self.cross
             )
+            for above in (np.tile(value, diagonal.shape[1] // self.networks),)
         ]  # fmt: skip
         size, width = len(self.count), len(self.fed_back)
         passed = np.zeros((width * width, size))
@@ -244,24 +272,35 @@ class MeanSquare:
     Attributes
     ----------
     kinds : Kinds
-    weight_decay : float
-    batch : int
+    weight_decay, batch : Array
+        Of each network, shape ``(networks,)``.
     """
 
     kinds: Kinds
-    weight_decay: float
-    batch: int
+    weight_decay: Array
+    batch: Array
+
+    @property
+    def networks(self) -> int:
+        return len(self.weight_decay)
 
     @cached_property
     def pairs(self) -> tuple[Indices, Indices, Array]:
         """Kinds ``a`` (learned) and ``b`` of two different axes, and how many such pairs."""
-        count, active = self.kinds.count, self.kinds.singular_value > 0
+        networks = np.arange(self.networks)
+        count, active = (
+            part[:: self.networks] for part in (self.kinds.count, self.kinds.singular_value > 0)
+        )
         a, b = np.triu_indices(len(count))
         number = np.where(a == b, count[a] * (count[a] - 1) / 2, count[a] * count[b])
         kept = (active[a] | active[b]) & (number > 0)
         a, b = a[kept], b[kept]
-        swapped = ~active[a]
-        return np.where(swapped, b, a), np.where(swapped, a, b), number[kept]
+        learned, other = np.where(active[a], [a, b], [b, a])
+        return (
+            (learned[:, np.newaxis] * self.networks + networks).ravel(),
+            (other[:, np.newaxis] * self.networks + networks).ravel(),
+            np.repeat(number[kept], self.networks),
+        )
 
     @cached_property
     def pair(self) -> _Block:
@@ -272,15 +311,21 @@ class MeanSquare:
         kinds = self.kinds
         a, b, _ = self.pairs
         noise, values, roots = kinds.label_noise, kinds.singular_value, kinds.roots
-        first, second, coupling, *_ = _pair_block(
+        gamma = np.tile(self.weight_decay, len(a) // self.networks)
+        block = (
             kinds.variance[a], noise[a], values[a], kinds.variance[b], noise[b], values[b],
-            kinds.residual[b], np.asarray(self.weight_decay),
+            kinds.residual[b], gamma,
         )  # fmt: skip
-        hessian = np.zeros((len(a), 3, 3))
-        hessian[:, 0, 0], hessian[:, 1, 1] = first, second
-        hessian[:, 0, 1] = hessian[:, 1, 0] = -coupling
-        hessian[:, 2, 2] = _unreached_curvature(np.asarray(self.weight_decay))
-        curvatures, axes = np.linalg.eigh(hessian)
+        first, second, coupling, *_ = _pair_block(*block)
+        half = (first - second) / 2
+        upper = (first + second) / 2 + np.hypot(half, coupling)
+        lower = _pair_curvature(*block)[2] / upper
+        curvatures = np.stack([upper, lower, _unreached_curvature(gamma)], axis=1)
+        angle = np.arctan2(-coupling, half) / 2
+        axes = np.zeros((len(a), 3, 3))
+        axes[:, 0, 0] = axes[:, 1, 1] = np.cos(angle)
+        axes[:, 1, 0], axes[:, 0, 1] = np.sin(angle), -np.sin(angle)
+        axes[:, 2, 2] = 1.0
         length = np.sqrt(values[a] + values[b])
         from_a, from_b = roots[a] / length, roots[b] / length
         both = np.where(values[b] > 0, np.sqrt(0.5), 0.0)
@@ -303,13 +348,9 @@ class MeanSquare:
         kinds, roots = self.kinds, self.kinds.roots
         active = kinds.singular_value > 0
         curvatures = np.ones((len(active), 2))
-        gamma = np.asarray(self.weight_decay)
+        gamma = np.tile(self.weight_decay, len(active) // self.networks)[active]
         curvatures[active] = np.stack(
-            np.broadcast_arrays(
-                _own_curvature(*kinds.learned(), gamma),
-                _unreached_curvature(gamma),
-            ),
-            axis=1,
+            [_own_curvature(*kinds.learned(), gamma), _unreached_curvature(gamma)], axis=1
         )
         modes = np.sqrt(0.5) * np.array([[1.0, 1.0], [1.0, -1.0]]) * active[:, None, None]
         reading = np.zeros((len(active), 1, 3, 2))
@@ -327,6 +368,9 @@ class MeanSquare:
         a, b, number = self.pairs
         kinds, between, alone = self.kinds, self.pair, self.own
         variance, noise, noisy = kinds.variance, kinds.label_noise, kinds.label_noise.any()
+        batch, own_batch = (
+            np.tile(self.batch, blocks // self.networks) for blocks in (len(a), len(variance))
+        )
         alone_a, alone_b = alone.of(a), alone.of(b)
         roots, own_roots = (_rooted_sums(part.curvatures) for part in (between, alone))
         cross_roots = np.sqrt(_outer(np.add, alone_a.curvatures, alone_b.curvatures))
@@ -334,13 +378,10 @@ class MeanSquare:
         weights = _squared(between.weights) / roots
         own_weights = _squared(alone.weights) / own_roots
 
-        def rows(read: Array, scale: Array, power: Array) -> Array:
-            return np.asarray(power * _squared(read) / scale / np.sqrt(self.batch))
-
         powers = [
-            rows(between.rows[0], roots, variance[b]),
-            rows(between.rows[1], roots, variance[a]),
-            rows(alone.rows[0], own_roots, variance),
+            variance[b] * _squared(between.rows[0]) / roots / np.sqrt(batch),
+            variance[a] * _squared(between.rows[1]) / roots / np.sqrt(batch),
+            variance * _squared(alone.rows[0]) / own_roots / np.sqrt(own_batch),
         ]
 
         def fed(reading: Array) -> Array:
@@ -366,9 +407,9 @@ class MeanSquare:
                 (weights[at[0, 3]], noise[b] * variance[b]),
                 (weights[at[1, 2]], noise[a] * variance[a]),
             ):
-                pair += strength / self.batch * row[:, np.newaxis] * row
+                pair += strength / batch * row[:, np.newaxis] * row
             row = own_weights[1]
-            own += noise * variance / self.batch * row[:, np.newaxis] * row
+            own += noise * variance / own_batch * row[:, np.newaxis] * row
             for row, strength, first, second in (
                 (at[1, 3], noise[b] * variance[a], 0, 1),
                 (at[0, 2], noise[a] * variance[b], 1, 0),
@@ -380,8 +421,10 @@ class MeanSquare:
                 noise[b] * weights[at[3, 3]], noise[a] * weights[at[2, 2]], noise * own_weights[2]
             ]
             powers = [
-                np.concatenate([part, row[np.newaxis] / np.sqrt(self.batch)])
-                for part, row in zip(powers, received, strict=True)
+                np.concatenate([part, row[np.newaxis] / np.sqrt(samples)])
+                for part, row, samples in zip(
+                    powers, received, (batch, batch, own_batch), strict=True
+                )
             ]
             # The power of V feeds what labels are received by, and is fed by it.
             fed_back = np.pad(fed_back, (0, 1))
@@ -396,7 +439,7 @@ class MeanSquare:
                 / cross_roots**2
             ).reshape(4, len(number)),
             exchange=np.sqrt(2)
-            / self.batch
+            / batch
             * exchange
             / (roots * cross_roots.reshape(4, 1, len(number))),
             powers=tuple(
@@ -407,29 +450,11 @@ class MeanSquare:
             ),
             fed_back=fed_back,
             count=kinds.count,
+            networks=self.networks,
         )
 
-    @property
-    def imbalance(self) -> float:
-        """``E[W W' - U'U]`` over the singular value, the largest by size, per learning rate."""
-        kinds = self.kinds
-        found = imbalance(
-            kinds.variance, kinds.label_noise, kinds.residual, kinds.singular_value, kinds.count,
-            np.asarray(self.weight_decay),
-        )  # fmt: skip
-        return float(found) / self.batch
-
-    @property
-    def threshold(self) -> float:
-        """``Gamma_ii / s_i``, the largest of the learned axes, per learning rate."""
-        kinds = self.kinds
-        found = threshold(
-            kinds.variance, kinds.label_noise, kinds.singular_value, np.asarray(self.weight_decay)
-        )
-        return float(found) / self.batch
-
-    def critical_rate(self) -> float:
-        """Smallest learning rate at which second moments have no stationary value.
+    def critical_rates(self) -> Array:
+        """Smallest learning rates at which second moments have no stationary value, by network.
 
         Where the map of second moments has the eigenvalue 1, ``H Gamma + Gamma H`` is ``eta``
         times what a step makes of them: the inverse rate is the largest eigenvalue of the map.
@@ -441,7 +466,10 @@ class MeanSquare:
             identity[1][:, np.newaxis] * _rooted_sums(self.own.curvatures) * np.sqrt(count),
             np.zeros((4, len(number))),
         )
-        return 1 / largest_eigenvalue(self.map, _joined(start), self.map.preconditioner)
+        found = largest_eigenvalues(
+            self.map, _joined(start), self.map.preconditioner, self.networks
+        )
+        return np.asarray(1 / found)
 
 
 def imbalance(
@@ -452,9 +480,9 @@ def imbalance(
     count: Array,
     weight_decay: Array,
 ) -> Array:
-    """`MeanSquare.imbalance` of one sample: axes along the last axis, each there so often.
+    """``E[W W' - U'U]`` over the singular value, the largest by size, per learning rate.
 
-    With ``e = E x + eps`` it is ``E[e_i^2 |x|^2 - x_i^2 |e|^2] / (2 gamma)``.
+    Of a batch of one sample; axes along the last axis, each there so often.  With ``e = E x + eps`` it is ``E[e_i^2 |x|^2 - x_i^2 |e|^2] / (2 gamma)``.
     """
     left = residual**2 * variance + label_noise
     power = (count * variance).sum(axis=-1, keepdims=True)
@@ -466,11 +494,19 @@ def imbalance(
 def threshold(
     variance: Array, label_noise: Array, singular_value: Array, weight_decay: Array
 ) -> Array:
-    """`MeanSquare.threshold` of one sample: axes along the last axis."""
+    """``Gamma_ii / s_i``, the largest of the learned axes, per learning rate.
+
+    Of a batch of one sample; axes along the last axis.
+    """
     active = singular_value > 0
     learned = np.where(active, variance, 1.0), label_noise, np.where(active, singular_value, 1.0)
     spread, _ = _own_fluctuation(*learned, weight_decay[..., np.newaxis])
     return np.asarray(np.where(active, spread / learned[-1], 0.0).max(axis=-1))
+
+
+def _leading(table: Array, many: int) -> Array:
+    """1 for the first axes, else 0."""
+    return (np.arange(table.shape[2]) < many).astype(float)[np.newaxis]
 
 
 def _block(curvatures: Array, modes: Array, reading: Array) -> _Block:
