@@ -118,8 +118,9 @@ def evaluate(
 
         require_picture(plot)
     from symdrift.errors import require_known
-    from symdrift.evaluation.sweep import GROUPS, sweep
+    from symdrift.evaluation.sweep import sweep
     from symdrift.evaluation.sweep_axes import parse_axis
+    from symdrift.evaluation.sweep_request import GROUPS
 
     require_known("order", order, ("auto", "1", "2"))
     orders = None if order == "auto" else int(order)

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from symdrift.errors import RequestError, require_known
 from symdrift.evaluation.sweep_axes import MOST_POINTS, Axis
-from symdrift.evaluation.sweep_request import GROUPS, SweepPoint, SweepRequest, SweptPart
+from symdrift.evaluation.sweep_request import (
+    GROUPS,
+    SweepPoint,
+    SweepRequest,
+    SweptPart,
+    place_of,
+)
 from symdrift.evaluation.swept_numbers import SweptNumbers, joined, numbers_of
 from symdrift.execution import Meter, run_blocks
 from symdrift.memory import require_memory
@@ -317,8 +323,3 @@ def _too_many(total: int, quantities: str) -> tuple[str, str]:
     if quantities == "all":
         advice += ", or leave out the planes: --quantities stimuli"
     return f"asks for {total} points, whose results would take", advice
-
-
-def place_of(swept: Mapping[str, float]) -> str:
-    """Where a point lies, in words."""
-    return ", ".join(f"{path} = {value:g}" for path, value in swept.items())

@@ -200,7 +200,7 @@ class SweepRequest:
         groups = set(self.groups) - ({"drift"} if self.quantities == "stimuli" else set())
         settings: dict[str, list[Setting]] = {
             name: np.broadcast_to(values, count).tolist()
-            for name, values in (varied.swept | varied.symbols).items()
+            for name, values in {**varied.swept, **varied.symbols}.items()
         }
         columns: dict[Quantity, Array] = {}
         refused, warned = [""] * count, [""] * count
@@ -269,3 +269,8 @@ class SweepRequest:
         except RequestError as error:
             return SweepPoint(swept, symbols, error)
         return SweepPoint(swept, symbols, evaluation)
+
+
+def place_of(swept: Mapping[str, float]) -> str:
+    """Where a point lies, in words."""
+    return ", ".join(f"{path} = {value:g}" for path, value in swept.items())

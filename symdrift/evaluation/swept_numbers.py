@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -138,7 +137,7 @@ def numbers_of(
 
 def settings_of(evaluation: Evaluation) -> dict[str, Setting]:
     """Parameters of one value, and the road to the numbers."""
-    values = {
+    values: dict[str, Setting] = {
         name: value
         for name, value in evaluation.parameters.items()
         if isinstance(value, (int, float, str))

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from symdrift.datasets import Coordinate, Entry, dataset
 from symdrift.errors import RequestError
-from symdrift.evaluation.sweep import Sweep, place_of
+from symdrift.evaluation.sweep_request import place_of
 from symdrift.evaluation.swept_numbers import axes_in, first_of_each, kind_of_warning
 from symdrift.tables import Table, record_table
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from xarray import Dataset
+
+    from symdrift.evaluation.sweep import Sweep
 
 MOST_ROWS = 100
 """Points of a table that is printed."""
@@ -57,11 +60,13 @@ def sweep_table(sweep: Sweep, most_columns: int) -> tuple[Table, int, int]:
     }
     rows = (
         {
-            each.column: None if np.isnan(value) else float(value)
-            for each in kept
-            for value in (sweep.numbers.columns[each][place],)
+            **sweep.request.swept(place),
+            **{
+                each.column: None if np.isnan(value) else float(value)
+                for each in kept
+                for value in (sweep.numbers.columns[each][place],)
+            },
         }
-        | sweep.request.swept(place)
         for place in range(min(len(sweep), MOST_ROWS))
     )
     table = record_table("Diffusion and decay rates", columns, rows)
@@ -88,7 +93,7 @@ def sweep_dataset(sweep: Sweep) -> Dataset:
         if name in own:
             raise RequestError("to_dataset", f'has an axis "{name}" of its own; rename the symbol')
 
-    def laid_out(name: str) -> np.ndarray:  # type: ignore[type-arg]
+    def laid_out(name: str) -> NDArray[Any]:
         values, known = numbers.settings[name], given[name]
         blank = "" if isinstance(known[0], str) else np.nan
         whole = [blank if value is None else value for value in values]

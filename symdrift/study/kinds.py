@@ -55,7 +55,7 @@ class Range(NamedTuple):
     def holds(self, value: float | Array) -> bool | NDArray[np.bool_]:
         """Whether a number is one of them, or which of several are."""
         least, most = self.schema.get("minimum", -math.inf), self.schema.get("maximum", math.inf)
-        held = (value >= least) & (value <= most)
+        held: bool | NDArray[np.bool_] = (value >= least) & (value <= most)
         held &= value > self.schema.get("exclusiveMinimum", -math.inf)
         if self.schema.get("type") == "integer":
             held &= value % 1 == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -57,13 +57,13 @@ class DiagonalProblems:
 
     def __getitem__(self, points: NDArray[Any] | slice) -> DiagonalProblems:
         """Those at some of the points."""
-        given = vars(self)
-        return DiagonalProblems(**{
-            name: {key: part[points] for key, part in value.items()}
-            if isinstance(value, Mapping)
-            else value[points] if isinstance(value, np.ndarray) else value
-            for name, value in given.items()
-        })  # fmt: skip
+        parts: dict[str, Any] = {
+            name: value[points]
+            for name, value in vars(self).items()
+            if isinstance(value, np.ndarray)
+        }
+        stimuli = {name: rows[points] for name, rows in self.stimuli.items()}
+        return replace(self, **parts, stimuli=stimuli)
 
     def settings(self) -> dict[str, list[Any]]:
         """What has one value at each point, by its name in the parameters of an evaluation."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,8 +115,7 @@ def grid_numbers(
             checked = part.stability(odd)
         # Those that are unstable are gaps too.
         found.put(points, columns)
-        for place, error in checked.refused.items():
-            found.refused[int(points[place])] = str(error)
+        found.refused.update((int(points[place]), why) for place, why in checked.refused.items())
         found.left.update(points[odd].tolist())
         found.warned[points] |= checked.warned
     gaps = [*found.refused, *found.left]
@@ -151,7 +151,8 @@ def _by_minimum(
     problems: DiagonalProblems, found: GridNumbers
 ) -> Iterator[tuple[Indices, NDArray[np.bool_] | None]]:
     """Points whose minimum learns the same axes, None where it is the lowest; notes where others
-    are, and refuses those that are not there."""
+    are, and refuses those that are not there.
+    """
     kept = np.ones(found.points, dtype=bool)
     kept[list(found.refused)] = False
     aligned = problems.gains.shape[1]
@@ -196,7 +197,7 @@ def _by_minimum(
 class _Checked:
     """Where learning rates are unstable, and which warnings apply."""
 
-    refused: dict[int, RequestError]
+    refused: dict[int, str]
     warned: NDArray[np.intp]
 
 
@@ -219,7 +220,7 @@ class _Problems:
         noise = given.label_noise * self.outputs[:, np.newaxis] ** 2
         self.rate = given.learning_rate / self.curvature
         self.gamma = given.weight_decay * self.curvature
-        self.minimum = {
+        self.minimum: dict[str, Any] = {
             "covariance": given.variances * self.inputs[:, np.newaxis] ** 2,
             "weight_decay": self.gamma,
             "gains": given.gains * self.maps[:, np.newaxis],
@@ -228,7 +229,7 @@ class _Problems:
             "hidden": given.hidden,
             "learned": learned,
         }
-        self.learning = {
+        self.learning: dict[str, Any] = {
             "learning_rate": self.rate, "label_noise": noise, "batch": given.batch
         }  # fmt: skip
         self.values = kernels.singular_values(**self.minimum)
@@ -339,7 +340,9 @@ class _Problems:
         scaled = [self.minimum[name] for name in ("covariance", "gains", "weight_decay")]
         # What a point does not have is not out of range.
         there = (
-            np.where(np.isnan(values), 0.0, values) if quantity.of in ("plane", "hidden_axis") else values
+            values
+            if quantity.of not in ("plane", "hidden_axis")
+            else np.where(np.isnan(values), 0.0, values)
             for quantity, values in columns.items()
         )
         for part in (*given, *scaled, *self.learning.values(), *there):
@@ -372,9 +375,9 @@ class _Problems:
             step = max(1, _TOGETHER // self._axes[0].shape[1] ** 2)
             for start in range(0, len(alike), step):
                 here = alike[start : start + step]
-                kinds = Kinds.of_networks(
-                    *(part[here] for part in self._axes), self.given.label_noise.shape[1]
-                )
+                lam, noise, residual, values = (part[here] for part in self._axes)
+                outputs = self.given.label_noise.shape[1]
+                kinds = Kinds.of_networks(lam, noise, residual, values, outputs)
                 square = MeanSquare(kinds, self.gamma[here], self.given.batch[here])
                 self._critical[here] = square.critical_rates()
         return np.asarray(self._critical[points])
@@ -395,7 +398,7 @@ class _Problems:
                     Validity(**limits, critical_rate=critical, rate_over_critical=float(share[k])),
                 )
             except RequestError as error:
-                refused[k] = error
+                refused[k] = str(error)
         large = np.zeros(len(self.rate), dtype=np.intp)
         for bit, name in enumerate(MEANINGS):
             large |= (self.limits[name] > WARN_ABOVE).astype(np.intp) << bit

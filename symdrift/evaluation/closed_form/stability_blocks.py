@@ -138,9 +138,9 @@ class Kinds:
         flat = np.concatenate([table.reshape(-1, table.shape[2]), _leading(table, outputs)])
         _, first, count = np.unique(flat, axis=1, return_index=True, return_counts=True)
         networks = len(variance)
-        parts = (np.ascontiguousarray(part[:, first].T).ravel() for part in table)
+        lam, sig, left, val = (np.ascontiguousarray(part[:, first].T).ravel() for part in table)
         output = np.repeat((first < outputs).astype(float), networks)
-        return cls(*parts, output, np.repeat(count.astype(float), networks))
+        return cls(lam, sig, left, val, output, np.repeat(count.astype(float), networks))
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,9 +288,8 @@ class MeanSquare:
     def pairs(self) -> tuple[Indices, Indices, Array]:
         """Kinds ``a`` (learned) and ``b`` of two different axes, and how many such pairs."""
         networks = np.arange(self.networks)
-        count, active = (
-            part[:: self.networks] for part in (self.kinds.count, self.kinds.singular_value > 0)
-        )
+        count = self.kinds.count[:: self.networks]
+        active = self.kinds.singular_value[:: self.networks] > 0
         a, b = np.triu_indices(len(count))
         number = np.where(a == b, count[a] * (count[a] - 1) / 2, count[a] * count[b])
         kept = (active[a] | active[b]) & (number > 0)
@@ -482,7 +481,8 @@ def imbalance(
 ) -> Array:
     """``E[W W' - U'U]`` over the singular value, the largest by size, per learning rate.
 
-    Of a batch of one sample; axes along the last axis, each there so often.  With ``e = E x + eps`` it is ``E[e_i^2 |x|^2 - x_i^2 |e|^2] / (2 gamma)``.
+    Of a batch of one sample; axes along the last axis, each there so often.
+    With ``e = E x + eps`` it is ``E[e_i^2 |x|^2 - x_i^2 |e|^2] / (2 gamma)``.
     """
     left = residual**2 * variance + label_noise
     power = (count * variance).sum(axis=-1, keepdims=True)
