@@ -165,7 +165,8 @@ def test_expressions_are_the_same_for_arrays(first: float, second: float) -> Non
 
 
 def test_expressions_are_nan_where_one_would_be_refused() -> None:
-    assert np.isnan(parse("1/a").evaluate_all({"a": np.array([0.0, 1.0])})).tolist() == [True, False]
+    quotients = parse("1/a").evaluate_all({"a": np.array([0.0, 1.0])})
+    assert np.isnan(quotients).tolist() == [True, False]
     assert np.isnan(parse("sqrt(a)").evaluate_all({"a": np.array([-1.0])})).all()
     assert np.isnan(parse("a*a").evaluate_all({"a": np.array([1e-200])})).all()
 
@@ -192,8 +193,8 @@ def cluster() -> Iterator[Any]:
 
 
 def written(path: Path, study: str, axes: tuple[str, ...], executor: Any = None) -> bytes:
-    kept = SweepFile(path)
-    kept.finish(sweep(read_study(study), tuple(map(parse_axis, axes)), executor=executor, kept=kept))
+    kept, parsed = SweepFile(path), tuple(map(parse_axis, axes))
+    kept.finish(sweep(read_study(study), parsed, executor=executor, kept=kept))
     assert [each.name for each in path.parent.iterdir()] == [path.name]
     return path.read_bytes()
 
@@ -269,13 +270,25 @@ def test_a_refused_point_is_a_gap_with_its_reason(capsys: pytest.CaptureFixture[
     assert rows[1].endswith(",") and rows[3].endswith(",")
 
 
-def test_each_minimum_has_its_own_warning(capsys: pytest.CaptureFixture[str]) -> None:
-    sweeping = ["--sweep", "learning.minimum=1:2:2", "--set", "gamma=0.05"]
-    assert run(["evaluate", "bottleneck", *sweeping, "--csv"]) == 0
-    said = [line for line in capsys.readouterr().err.splitlines() if "strict minimum" in line]
-    assert [f"strict minimum {k} in the order" in line for k, line in enumerate(said, 1)] == (
-        [True] * len(said)
-    )
+TWO_MINIMA = """
+network = { inputs = 3, outputs = 3, hidden = 2 }
+inputs = { covariance = [4.0, 0.25, 6.0] }
+teacher = { map = [0.55, 2.85, 1.0], label_noise = 0.1 }
+learning = { rate = 0.001, weight_decay = 0.2 }
+"""
+
+
+def test_each_minimum_has_its_own_warning(
+    write_study: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_study(TWO_MINIMA)
+    assert run(["evaluate", str(path), "--sweep", "learning.minimum=1:3:3", "--csv"]) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning")]
+    for number in (1, 2):
+        (line,) = (line for line in said if f"the numbers of strict minimum {number} " in line)
+        assert line.startswith(f"warning: at learning.minimum = {number}: ")
+    assert "at learning.minimum = 3: refused: " in said[-1]
+    assert_same(SweepRequest(read_study(str(path)), (parse_axis("learning.minimum=1:3:3"),)))
 
 
 def test_netcdf_without_what_writes_it_is_one_sentence(

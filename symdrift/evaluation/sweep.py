@@ -179,6 +179,7 @@ def _single(
 ) -> Sweep:
     """The study as it is."""
     from symdrift.evaluation.evaluate import corrected_at_once, evaluate, require_record_memory
+
     problem = request.study.problem()
     if records and request.quantities == "all":
         require_record_memory(problem, request.method)
@@ -281,9 +282,7 @@ def _require_arrays(request: SweepRequest) -> None:
 
 def _require_held(part: SweptPart, total: int) -> None:
     """Refuse a grid whose evaluations, all of the size of the first, do not fit."""
-    first = next(
-        (point.outcome for point in part.points.values() if not point.refused), None
-    )
+    first = next((point.outcome for point in part.points.values() if not point.refused), None)
     if first is not None and not isinstance(first, RequestError):
         _require_memory(first, total)
 

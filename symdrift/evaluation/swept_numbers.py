@@ -119,9 +119,7 @@ def joined(parts: Sequence[SweptNumbers]) -> SweptNumbers:
     )
 
 
-def numbers_of(
-    settings: Mapping[str, Setting], outcome: Evaluation | Exception
-) -> SweptNumbers:
+def numbers_of(settings: Mapping[str, Setting], outcome: Evaluation | Exception) -> SweptNumbers:
     """Of one point, evaluated or refused."""
     if isinstance(outcome, Exception):
         return SweptNumbers(
@@ -175,4 +173,3 @@ def in_order(names: Iterable[str]) -> list[str]:
 def axes_in(label: str) -> list[int]:
     """Of the axes in the label of a plane or an axis."""
     return [int(part) for part in label.split("-")]
-

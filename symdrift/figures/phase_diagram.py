@@ -55,14 +55,10 @@ def draw(sweep: Sweep) -> Figure:
         last = others[-1]
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = rates[first] / rates[last]
-        title = (
-            f"decay rate of {figure_text(names[first])} over that of {figure_text(names[last])}"
-        )
+        title = f"decay rate of {figure_text(names[first])} over that of {figure_text(names[last])}"
         _panel(panels[1], sweep, ratio, title, around_one=True)
     _legend(figure, sweep, bool(others))
-    figure.suptitle(
-        f"{figure_text(sweep.request.study.name)}: drift of the hidden representation"
-    )
+    figure.suptitle(f"{figure_text(sweep.request.study.name)}: drift of the hidden representation")
     return figure
 
 
@@ -126,8 +122,10 @@ def _levels(low: float, high: float) -> Any:
 
 def _level(value: float) -> str:
     """A level as a label."""
-    return f"{value:.3g}" if 1e-3 <= value < 1e4 else str(
-        LogFormatterSciNotation()(value) or f"{value:.1e}"
+    return (
+        f"{value:.3g}"
+        if 1e-3 <= value < 1e4
+        else str(LogFormatterSciNotation()(value) or f"{value:.1e}")
     )
 
 

@@ -136,13 +136,10 @@ def _perhaps_degenerate(problems: DiagonalProblems) -> NDArray[np.bool_]:
     doubtful: NDArray[np.bool_] = (gamma[:, 0] <= 0) | met.any(axis=1) | (many == 0)
     crowded = np.flatnonzero((many > hidden) & ~doubtful)
     if crowded.size:
-        worth = kernels.loss_reductions(
-            variances[crowded], gamma[crowded], problems.gains[crowded]
-        )
+        worth = kernels.loss_reductions(variances[crowded], gamma[crowded], problems.gains[crowded])
         worth = -np.sort(-np.where(learnable[crowded], worth, 0.0), axis=1)
         doubtful[crowded] = (
-            worth[:, hidden - 1] - worth[:, hidden]
-            < 2 * THRESHOLD_TOLERANCE * worth[:, hidden - 1]
+            worth[:, hidden - 1] - worth[:, hidden] < 2 * THRESHOLD_TOLERANCE * worth[:, hidden - 1]
         )
     return doubtful
 
@@ -274,8 +271,8 @@ class _Problems:
             ordered = np.take_along_axis(self.values, order, axis=1) / self.maps[:, np.newaxis]
             for place, values in enumerate(ordered.T[: rank.max()], start=1):
                 label = str(place)
-                found[Quantity("minimum", "singular_values", 0.0, "hidden_axis", label)] = (
-                    np.where(values > 0, values, np.nan)
+                found[Quantity("minimum", "singular_values", 0.0, "hidden_axis", label)] = np.where(
+                    values > 0, values, np.nan
                 )
         if "fluctuation" in groups:
             variance, excess = kernels.fluctuation(**self.minimum, **self.learning)

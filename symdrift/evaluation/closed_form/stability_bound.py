@@ -61,9 +61,7 @@ def stable_rate(
             here = val[a], lam[a], res[a], on_inputs[a], on_maps[a], on_first[a], on_second[a]
             there = val[b], lam[b], res[b], on_inputs[b], on_maps[b], on_first[b], on_second[b]
             pair = _pair(here, there, gamma)
-            largest = np.maximum(
-                largest, np.where(active[a], pair, 0.0).max(axis=0, initial=0.0)
-            )
+            largest = np.maximum(largest, np.where(active[a], pair, 0.0).max(axis=0, initial=0.0))
     return np.asarray(1 / ((1 - share) * hessian_max / 2 + share * (gamma + largest)))
 
 
