@@ -212,7 +212,7 @@ def test_whoever_does_the_work_writes_the_same_bytes(
     assert elsewhere == written(tmp_path / "b" / "x.csv", name, axes)
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".nc"])
+@pytest.mark.parametrize("suffix", [".csv", pytest.param(".nc", marks=pytest.mark.slow)])
 def test_a_sweep_that_was_killed_goes_on_and_writes_the_same_bytes(
     suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
