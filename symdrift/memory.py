@@ -15,8 +15,11 @@ UNKNOWN_MEMORY = 2 * 2**30
 RECORD_ENTRY = 56
 """Bytes of a number in an array, in the lists of a JSON record, and of its text in passing."""
 
-SHARED_ENTRY = 8
-"""Bytes of a number in the lists of a record in which all but the diagonal is the same zero."""
+SHARED_ENTRY = 17
+"""Bytes of the same where all but the diagonal is zero, one object in the lists."""
+
+PLANE_ENTRY = 450
+"""Bytes of a plane of its own: its numbers, in arrays, in the lists of a record, in passing."""
 
 _MEMORY = Path("/proc/meminfo")
 _SIZES = Path("/proc/self/statm")

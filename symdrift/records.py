@@ -40,7 +40,25 @@ def plain(value: Any) -> Any:
         return {key: plain(entry) for key, entry in value.items()}
     if isinstance(value, tuple | list):
         return [plain(entry) for entry in value]
-    return value.tolist() if hasattr(value, "tolist") else value
+    return _listed(value) if hasattr(value, "tolist") else value
+
+
+def _listed(array: Any) -> Any:
+    """Lists of an array.  Where most of a matrix is zero these are one object, not one each."""
+    nonzero = array.nonzero() if array.ndim == 2 and array.dtype.kind == "f" else ()
+    if not nonzero or 4 * len(nonzero[0]) > array.size or _has_negative_zeros(array):
+        return array.tolist()
+    rows = [[0.0] * array.shape[1] for _ in range(array.shape[0])]
+    places = (part.tolist() for part in (*nonzero, array[nonzero]))
+    for row, column, value in zip(*places, strict=True):
+        rows[row][column] = value
+    return rows
+
+
+def _has_negative_zeros(array: Any) -> bool:
+    import numpy as np
+
+    return bool((np.signbit(array) & (array == 0)).any())
 
 
 def json_parts(record: Any, indent: int = 2, *, ascii_only: bool = True) -> Iterator[str]:

@@ -140,29 +140,33 @@ def test_points_of_a_sweep_take_what_is_foreseen(quantities: str) -> None:
 def test_json_of_many_planes_is_refused_before_the_work_and_tables_are_not(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """40 active axes have 780 planes; their record of 608,400 numbers takes 4.6 MiB."""
+    """40 active axes have 780 planes; with their covariance the record has 608,400 numbers."""
     monkeypatch.setattr("symdrift.memory.available_memory", lambda: 2**22)
     arguments = ["evaluate", "isotropic_autoencoder", "--set", "n=40"]
     with monkeypatch.context() as without:
         without.delattr("symdrift.evaluation.closed_form.formulas.diffusion_tensor")
-        assert run([*arguments, "--json"]) == 2
+        assert run([*arguments, "--json", "--full-covariance"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("symdrift: network with 40 active hidden units has 780 planes")
-    assert "--csv" in said
+    assert "without --full-covariance" in said
     assert "--quantities stimuli" in said
-    for option in (["--csv"], [], ["--json", "--quantities", "stimuli"]):
+    for option in (["--csv"], [], ["--json"], ["--json", "--quantities", "stimuli"]):
         assert run([*arguments, *option]) == 0
 
 
 @pytest.mark.slow
-def test_a_json_record_takes_no_more_than_is_foreseen() -> None:
-    from symdrift.memory import SHARED_ENTRY, record_memory
+@pytest.mark.parametrize(("size", "full"), [(150, False), (32, True)])
+def test_a_json_record_takes_no_more_than_is_foreseen(size: int, full: bool) -> None:
+    from symdrift.memory import PLANE_ENTRY, SHARED_ENTRY, record_memory
 
+    options = ["--full-covariance"] if full else []
     tracemalloc.start()
-    assert run(["evaluate", "isotropic_autoencoder", "--set", "n=48", "--json"]) == 0
+    assert run(["evaluate", "isotropic_autoencoder", "--set", f"n={size}", "--json", *options]) == 0
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < record_memory(48 * 47 // 2, SHARED_ENTRY) + 4 * 2**20
+    planes = size * (size - 1) // 2
+    foreseen = PLANE_ENTRY * planes + (record_memory(planes, SHARED_ENTRY) if full else 0)
+    assert foreseen / 2 < peak < foreseen + 6 * 2**20
 
 
 def test_the_table_says_what_the_sign_of_a_rotation_means(
@@ -189,6 +193,35 @@ def test_the_next_order_has_the_blocks_of_the_record(capsys: pytest.CaptureFixtu
     assert aligned["next_order"]["drift"]["mean_rotation"] == [None]
     assert aligned["next_order"]["stimuli"][2]["decay_rate"] is None
     assert "changes numbers by more than 10%, 4 of them" in aligned["warnings"][-1]
+
+
+@pytest.mark.parametrize("order", ["1", "2"])
+def test_a_diagonal_covariance_is_a_matrix_on_request(
+    capsys: pytest.CaptureFixture[str], order: str
+) -> None:
+    given = ("evaluate", "anisotropic_autoencoder", "--json", "--order", order)
+    short = printed_json(capsys, *given)
+    full = printed_json(capsys, *given, "--full-covariance")
+    for record, whole in ((short, full), (short.get("next_order"), full.get("next_order"))):
+        if record is not None:
+            assert record["drift"].pop("diagonal") is True
+            variances = record["drift"].pop("covariance")
+            matrix = whole["drift"].pop("covariance")
+            assert [matrix[k][k] for k in range(3)] == variances
+            assert {matrix[k][l] for k in range(3) for l in range(3) if k != l} <= {0.0, None}
+    assert short == full
+
+
+def test_a_covariance_with_correlations_is_a_matrix(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ("evaluate", "misaligned_teacher", "--json")
+    record = printed_json(capsys, *given)
+    assert "diagonal" not in record["drift"]
+    assert record == printed_json(capsys, *given, "--full-covariance")
+
+
+def test_a_full_covariance_is_about_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["evaluate", "bottleneck", "--full-covariance"]) == 2
+    assert "--full-covariance is about JSON: give --json too" in capsys.readouterr().err
 
 
 def test_tables_and_csv_show_the_expected_error(capsys: pytest.CaptureFixture[str]) -> None:

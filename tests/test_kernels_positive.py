@@ -47,13 +47,13 @@ def test_the_fluctuation_solves_its_lyapunov_equation() -> None:
 
 
 def test_the_coloured_area_solves_its_sylvester_equation() -> None:
-    solution = coloured(P, Q)
+    solution = coloured(P, Q).solution
     assert vanishes(HESSIAN_P * solution + solution * HESSIAN_Q - 2 * HESSIAN_Q)
 
 
 def test_its_counterpart_is_what_is_left_of_two() -> None:
     """``P Z + Z Q = 2 P`` for ``Z = 2 - Y``, and the roles of the blocks exchanged give it."""
-    assert vanishes(coloured(P, Q) + coloured(Q, P).T - 2 * sp.eye(2))
+    assert vanishes(coloured(P, Q).solution + coloured(Q, P).solution.T - 2 * sp.eye(2))
 
 
 def test_a_row_beside_a_single_direction_solves_its_equation() -> None:

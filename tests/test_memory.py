@@ -128,10 +128,15 @@ def peak(*arguments: str) -> int:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the largest size is read from /proc")
-@pytest.mark.parametrize("size", [2, 80])
-def test_evaluate_takes_what_its_record_was_foreseen_to_take(size: int) -> None:
-    foreseen = memory.record_memory(size * (size - 1) // 2, memory.SHARED_ENTRY)
-    taken = peak("evaluate", "isotropic_autoencoder", "--set", f"n={size}", "--json")
+@pytest.mark.parametrize(("size", "full"), [(2, False), (600, False), (60, True)])
+def test_evaluate_takes_what_its_record_was_foreseen_to_take(size: int, full: bool) -> None:
+    planes = size * (size - 1) // 2
+    foreseen = memory.PLANE_ENTRY * planes
+    options = ["--set", f"n={size}", "--set", "learning.rate=1e-5", "--json"]
+    if full:
+        foreseen += memory.record_memory(planes, memory.SHARED_ENTRY)
+        options.append("--full-covariance")
+    taken = peak("evaluate", "isotropic_autoencoder", *options)
     assert foreseen < taken < 1.25 * foreseen + PROCESS
 
 

@@ -25,6 +25,7 @@ from symdrift.cli.requests import (
     chosen_study,
     dask_executor,
     require_days,
+    require_json,
     require_one_format,
 )
 from symdrift.cli.terminal import (
@@ -70,6 +71,11 @@ _COLUMN = 13
 @click.option(
     "--csv", "as_csv", is_flag=True, help="Print CSV: a column per parameter and quantity."
 )
+@click.option(
+    "--full-covariance",
+    is_flag=True,
+    help="JSON with the covariance of rotations as a matrix where it is diagonal too.",
+)
 @plot_option
 @click.option(
     "--method", default="auto", metavar="auto|closed-form|dense", help="Road to the numbers."
@@ -98,6 +104,7 @@ def evaluate(
     dask: str | None,
     as_json: bool,
     as_csv: bool,
+    full_covariance: bool,
     plot: Path | None,
     method: str,
     approximation: str,
@@ -107,12 +114,14 @@ def evaluate(
     """Print the numbers of a study.
 
     Minimum, fluctuation around it, drift by plane of the hidden layer and by stimulus.
-    JSON has the full covariance of rotations, CSV and table its diagonal.
+    JSON has the covariance of rotations: a list of variances where planes turn independently of
+    each other, which "diagonal": true says, else a matrix. CSV and table have its diagonal.
 
     A point of a sweep that the theory refuses is a gap with its reason.
     """
     require_one_format(as_json, as_csv)
     require_days(steps_per_day, as_csv)
+    require_json("--full-covariance", full_covariance, as_json)
     if plot is not None:
         from symdrift.cli.plots import require_picture
 
@@ -140,7 +149,7 @@ def evaluate(
     ):
         points = sweep(
             chosen, axes, method, approximation, progress, quantities, as_json, orders,
-            groups=groups, executor=executor, kept=kept,
+            full_covariance, groups=groups, executor=executor, kept=kept,
         )  # fmt: skip
         if steps_per_day is not None:
             points = points.in_days(steps_per_day)

@@ -61,6 +61,12 @@ def require_days(steps_per_day: float | None, as_csv: bool) -> None:
         raise RequestError("--steps-per-day", "and --csv exclude each other: CSV is per step")
 
 
+def require_json(option: str, given: bool, as_json: bool) -> None:
+    """Refuse an option about JSON where no JSON is printed."""
+    if given and not as_json:
+        raise RequestError(option, "is about JSON: give --json too")
+
+
 def output_directory(out: Path | None, study: Study) -> Path:
     """Directory that the documents of a study go to.
 

@@ -38,7 +38,7 @@ from symdrift.figures import (
 from symdrift.figures.simulated import FEW_WEIGHTS, weights_of
 from symdrift.files import replacing
 from symdrift.kernels.standalone import write_kernels
-from symdrift.memory import RECORD_ENTRY, SHARED_ENTRY, record_memory, require_memory
+from symdrift.memory import PLANE_ENTRY, record_memory, require_memory
 from symdrift.observables import observe
 from symdrift.progress import Progress, Stages, log_stage
 from symdrift.records import json_parts
@@ -199,11 +199,12 @@ class _Rates:
 def _require_record_memory(evaluation: Evaluation) -> None:
     """Refuse an evaluation whose record would not fit beside its rounded copy."""
     drift = evaluation.drift
-    entry = 2 * (SHARED_ENTRY if isinstance(drift, IndependentDrift) else RECORD_ENTRY)
+    planes = len(drift.planes)
+    independent = isinstance(drift, IndependentDrift)
     require_memory(
         "network",
-        record_memory(len(drift.planes), entry),
-        f"with {evaluation.minimum.rank} active hidden units has {len(drift.planes)} planes, and "
+        2 * (PLANE_ENTRY * planes if independent else record_memory(planes)),
+        f"with {evaluation.minimum.rank} active hidden units has {planes} planes, and "
         "numbers.json holds the covariance of their rotations, which would need",
         "fewer hidden units fit, and evaluate --csv has the diagonal",
     )

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from symdrift.records import Record
+from symdrift.records import Record, plain
 
 Correction = float | None
 
@@ -48,6 +49,8 @@ class DriftCorrections(Record):
 class IndependentDriftCorrections(DriftCorrections):
     """Of planes that turn independently: the rest of ``V`` is zero, and has no correction.
 
+    A record has those of the diagonal, and says so.
+
     Parameters
     ----------
     planes : tuple of (int, int)
@@ -79,6 +82,20 @@ class IndependentDriftCorrections(DriftCorrections):
             (*nothing[:place], correction, *nothing[place + 1 :])
             for place, correction in enumerate(self.diffusion)
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record, in plain Python types."""
+        return {
+            "planes": plain(self.planes),
+            "covariance": plain(self.diffusion),
+            "diagonal": True,
+            "diffusion": plain(self.diffusion),
+            "mean_rotation": plain(self.mean_rotation),
+        }
+
+    def full(self) -> DriftCorrections:
+        """The same with a matrix for ``V``, in records too."""
+        return DriftCorrections(self.planes, self.covariance, self.mean_rotation)
 
 
 @dataclass(frozen=True)

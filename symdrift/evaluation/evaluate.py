@@ -18,7 +18,7 @@ from symdrift.evaluation.result import (
 )
 from symdrift.evaluation.units import beyond_double_precision
 from symdrift.evaluation.validity import WARN_ABOVE
-from symdrift.memory import SHARED_ENTRY, record_memory, require_memory
+from symdrift.memory import PLANE_ENTRY, SHARED_ENTRY, record_memory, require_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -190,16 +190,20 @@ def _drift(problem: LearningProblem, method: str, approximation: str) -> Drift:
     return evaluate(problem, method, approximation).drift
 
 
-def require_record_memory(problem: LearningProblem, method: str = "auto") -> None:
+def require_record_memory(
+    problem: LearningProblem, method: str = "auto", *, full: bool = False
+) -> None:
     """Refuse a problem whose JSON record would not fit, before it is evaluated.
 
-    The closed form holds variances by plane, the record their covariance between all planes.
-    Full matrices are refused by their own size, record included.
+    The closed form has variances by plane.  The dense road refuses matrices by their own size,
+    record included.
 
     Parameters
     ----------
     problem, method
         As for :func:`evaluate`.
+    full : bool
+        Whether the record will have the covariance between all planes in any case.
 
     Raises
     ------
@@ -214,10 +218,11 @@ def require_record_memory(problem: LearningProblem, method: str = "auto") -> Non
     planes = axes * (axes - 1) // 2
     require_memory(
         "network",
-        record_memory(planes, SHARED_ENTRY),
-        f"with {axes} active hidden units has {planes} planes, and JSON holds the covariance of "
-        "their rotations, which would need",
-        "a table or --csv has its diagonal, and --quantities stimuli leaves the planes out",
+        PLANE_ENTRY * planes + (record_memory(planes, SHARED_ENTRY) if full else 0),
+        f"with {axes} active hidden units has {planes} planes, and JSON with the "
+        f"{'full covariance' if full else 'variances'} of their rotations would need",
+        f"{'without --full-covariance it has the diagonal' if full else 'fewer units fit'}, and "
+        "--quantities stimuli leaves the planes out",
     )
 
 

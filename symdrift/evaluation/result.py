@@ -8,7 +8,7 @@ vector makes its largest component positive.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.corrections import Corrections
+from symdrift.evaluation.corrections import Corrections, IndependentDriftCorrections
 from symdrift.evaluation.lifetimes import Lifetime, days_record, lifetime
 from symdrift.evaluation.several_minima import StrictMinimum
 from symdrift.evaluation.validity import Validity
@@ -146,6 +146,8 @@ class Drift(Record):
 class IndependentDrift(Drift):
     """Drift whose planes rotate independently: ``V`` is diagonal and made when it is asked for.
 
+    A record has its diagonal, and says so.
+
     Parameters
     ----------
     rank, hidden : int
@@ -177,12 +179,17 @@ class IndependentDrift(Drift):
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON record, in plain Python types."""
-        # All zeros are one object: a fifth of the memory of an array made into lists.
-        rows = [[0.0] * len(self.planes) for _ in self.planes]
-        for place, variance in enumerate(self.variances.tolist()):
-            rows[place][place] = variance
-        return {name: rows if name == "covariance" else plain(getattr(self, name))
-                for name in self.recorded}  # fmt: skip
+        return {
+            "planes": plain(self.planes),
+            "covariance": plain(self.variances),
+            "diagonal": True,
+            "diffusion": plain(self.diffusion),
+            "mean_rotation": plain(self.mean_rotation),
+        }
+
+    def full(self) -> Drift:
+        """The same with ``V`` as a matrix, in records too."""
+        return Drift(self.planes, self.covariance, self.mean_rotation)
 
 
 class DeferredDrift(Drift):
@@ -318,6 +325,15 @@ class Evaluation(Record):
         """The same in days."""
         return days_record(self.lifetimes, self.steps_per_day or 1.0)
 
+    def with_full_covariance(self) -> Evaluation:
+        """The same with the covariance of rotations as a matrix where it is diagonal too."""
+        drift, found = self.drift, self.next_order
+        if not isinstance(drift, IndependentDrift):
+            return self
+        if found is not None and isinstance(found.drift, IndependentDriftCorrections):
+            found = replace(found, drift=found.drift.full())
+        return replace(self, drift=drift.full(), next_order=found)
+
     def written(self) -> tuple[str, ...]:
         """By plane or as two matrices, days and corrections where there are any."""
         left_out = {"hidden_layer" if self.quantities == "all" else "drift"}
@@ -379,8 +395,8 @@ def parameters_of(problem: LearningProblem) -> dict[str, Any]:
         "outputs": outputs,
         "hidden": int(problem.hidden),
         "input_distribution": input_record(problem.inputs),
-        "input_covariance": problem.input_covariance.tolist(),
-        "teacher": problem.teacher.tolist(),
+        "input_covariance": plain(problem.input_covariance),
+        "teacher": plain(problem.teacher),
         "label_noise": problem.label_noise.tolist(),
         "learning_rate": float(problem.learning_rate),
         "weight_decay": float(problem.weight_decay),

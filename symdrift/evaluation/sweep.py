@@ -107,6 +107,7 @@ def sweep(
     quantities: str = "all",
     records: bool = False,
     order: int | None = 1,
+    full: bool = False,
     *,
     groups: Sequence[str] = GROUPS,
     executor: Executor | None = None,
@@ -130,11 +131,12 @@ def sweep(
     quantities : {"all", "stimuli"}
         As for :func:`symdrift.evaluation.evaluate.evaluate`.
     records : bool
-        Whether the points will become JSON records, which hold the covariance between all planes:
-        refused before the work where they do not fit.
+        Whether the points will become JSON records: refused before the work where they do not fit.
     order : {1, 2} or None
         As for :func:`symdrift.evaluation.evaluate.evaluate`; with None all points together take
         under a second more.
+    full : bool
+        Whether the covariance of rotations is a matrix where it is diagonal too.
     groups : sequence of str
         Which numbers are wanted of points that are evaluated together, some of `GROUPS`.
     executor : concurrent.futures.Executor, optional
@@ -156,7 +158,7 @@ def sweep(
     if repeated:
         raise RequestError("--sweep", f"names {repeated[0]} twice; each axis must be another field")
     request = SweepRequest(
-        study, tuple(axes), method, approximation, quantities, order, tuple(groups)
+        study, tuple(axes), method, approximation, quantities, order, tuple(groups), full
     )
     if request.total > MOST_POINTS:
         raise RequestError(
@@ -182,13 +184,15 @@ def _single(
 
     problem = request.study.problem()
     if records and request.quantities == "all":
-        require_record_memory(problem, request.method)
+        require_record_memory(problem, request.method, full=request.full)
     evaluation = evaluate(
         problem, request.method, request.approximation, progress, request.quantities,
         request.order or 1,
     )  # fmt: skip
     if request.order is None:
         evaluation = corrected_at_once(problem, evaluation)
+    if request.full and request.quantities == "all":
+        evaluation = evaluation.with_full_covariance()
     _require_memory(evaluation, 1)
     values = request.study.values
     symbols = {name: values[name].evaluate({}) for name in request.study.symbols}
@@ -215,7 +219,7 @@ def _require_sensible(request: SweepRequest, records: bool) -> None:
             problem = request.study.with_values(request.swept(0)).problem()
         except RequestError:
             return
-        require_record_memory(problem, request.method)
+        require_record_memory(problem, request.method, full=request.full)
 
 
 def _evaluated(

@@ -102,6 +102,8 @@ class SweepRequest:
         As for :func:`symdrift.evaluation.evaluate.evaluate`.
     groups : tuple of str
         Of `GROUPS`.
+    full : bool
+        Whether the covariance of rotations is a matrix where it is diagonal too.
     """
 
     study: Study
@@ -111,6 +113,7 @@ class SweepRequest:
     quantities: str = "all"
     order: int | None = 1
     groups: tuple[str, ...] = GROUPS
+    full: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -266,6 +269,8 @@ class SweepRequest:
             )
             if self.order is None:
                 evaluation = corrected_at_once(problem, evaluation, AT_ONCE / self.total)
+            if self.full and self.quantities == "all":
+                evaluation = evaluation.with_full_covariance()
         except RequestError as error:
             return SweepPoint(swept, symbols, error)
         return SweepPoint(swept, symbols, evaluation)

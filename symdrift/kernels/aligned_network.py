@@ -2,53 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import sympy as sp
 
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, TIME, symbol
-from symdrift.kernels.positive import (
-    PositiveBlock,
-    coloured,
-    coloured_column,
-    coloured_row,
-    determinant,
+from symdrift.kernels.area_terms import (
+    SLACK,
+    WEIGHT_DECAY,
+    area_kernels,
+    axis_arguments,
+    residual_argument,
+    tight_determinant,
+    weight_share,
 )
+from symdrift.kernels.positive import PositiveBlock
 from symdrift.kernels.scalar import Argument, ScalarFunction
-from symdrift.theory.linear.aligned import DriftTerm, RepresentativeDrift, any_direction
+from symdrift.theory.linear.aligned import RepresentativeDrift, any_direction
 from symdrift.theory.linear.curvature import silent_curvatures, unreached_curvature
 from symdrift.theory.linear.normal_space import NormalBlock
 from symdrift.theory.linear.points import AlignedMinimum, loss_reduction
 from symdrift.theory.linear.propagator import drift_displacement, forgotten_variance, splitting
 
-WEIGHT_DECAY = Argument(GAMMA, "weight_decay")
 LEARNING_RATE = Argument(ETA, "learning_rate")
 BATCH_SIZE = Argument(BATCH, "batch")
 
 
-def axis_arguments(index: str) -> tuple[Argument, ...]:
-    """Variance, label noise and singular value of one direction."""
-    return (
-        Argument(symbol("input_variance", index), f"variance_{index}"),
-        Argument(symbol("label_noise", index) ** 2, f"label_noise_{index}"),
-        Argument(symbol("singular_value", index), f"singular_value_{index}"),
-    )
-
-
-def _residual(index: str) -> Argument:
-    return Argument(symbol("residual_map", index), f"residual_{index}")
-
-
-def _named_block(block: NormalBlock, label: str) -> tuple[PositiveBlock, dict[sp.Symbol, sp.Expr]]:
+def _named_block(block: NormalBlock) -> tuple[PositiveBlock, dict[sp.Symbol, sp.Expr]]:
     """A block of two rows whose entries are symbols, and the expressions they stand for."""
     hessian, noise = block.hessian, block.noise
     entries = {
-        sp.Symbol(f"{name}_{label}{suffix}", positive=True): expression
+        sp.Symbol(f"{name}_p{suffix}", positive=True): expression
         for name, suffix, expression in (
             ("hessian", "11", hessian[0, 0]),
             ("hessian", "22", hessian[1, 1]),
             ("coupling", "", -hessian[0, 1]),
-            ("determinant", "", determinant(hessian)),
+            ("determinant", "", tight_determinant(block)),
             ("noise", "11", noise[0, 0]),
             ("noise", "12", noise[0, 1]),
             ("noise", "22", noise[1, 1]),
@@ -59,92 +46,35 @@ def _named_block(block: NormalBlock, label: str) -> tuple[PositiveBlock, dict[sp
     return PositiveBlock(first, second, coupling, product, matrix), entries
 
 
-def _term(name: str, term: DriftTerm, indices: str, white: bool) -> ScalarFunction:
-    """One index's contribution, with the entries of the two blocks named."""
-    forward = term.couplings[0]
-    summed = _other_area if "l" in indices else _own_area
-    expression, intermediates = summed(forward.left, forward.right, white)
-    expression *= forward.overlap**2
-    used = expression.free_symbols
-    arguments = [argument for index in indices for argument in axis_arguments(index)]
-    if "l" in indices:
-        arguments.append(_residual("l"))
-    rotation = "J" if white else "Y"
-    return ScalarFunction(
-        name=name,
-        summary=(
-            f"What index {'l' if 'l' in indices else 'l = i'} adds to the swept area of (i, j)."
-        ),
-        formula=(
-            f"o^2 (tr({rotation}' C_P {rotation} Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for "
-            "B = 1, with H_P Y + Y H_Q = 2 J H_Q, H_P Z + Z H_Q = 2 H_P J, H Gamma + Gamma H = C"
-            if not white
-            else "o^2 (tr(J' C_P J Gamma_Q) + tr(J C_Q J' Gamma_P)) per eta and for B = 1: the "
-            "white-noise approximation, with H Gamma + Gamma H = C"
-        ),
-        arguments=(*arguments, WEIGHT_DECAY),
-        results={"area": expression},
-        intermediates={k: v for k, v in intermediates.items() if k in used},
-    )
-
-
-def _own_area(
-    left: NormalBlock, right: NormalBlock, white: bool
-) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
-    """``tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)`` for a block of one row and one of two."""
-    curvature, noise, *kept = sp.symbols("hessian_p noise_p kept_q1 kept_q2", positive=True)
-    block, entries = _named_block(right, "q")
-    values = {curvature: left.hessian[0], noise: left.noise[0]}
-    values |= {kept[k]: sp.expand(right.hessian[k, k] + right.hessian[0, 1]) for k in (0, 1)}
-    forward, backward = sp.ones(1, 2), sp.ones(2, 1)
-    if not white:
-        forward = coloured_row(curvature, block, sp.Matrix([kept]))
-        backward = coloured_column(curvature, block)
-    swept = noise * (forward * block.fluctuation * forward.T)[0]
-    returned = (backward.T * block.noise * backward)[0] * noise / (2 * curvature)
-    return swept + returned, values | entries
-
-
-def _other_area(
-    left: NormalBlock, right: NormalBlock, white: bool
-) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
-    """The same for two blocks of two rows."""
-    first, values = _named_block(left, "p")
-    second, further = _named_block(right, "q")
-    second = replace(second, coupling=first.coupling)
-    forward = backward = sp.eye(2)
-    if not white:
-        forward, backward = coloured(first, second), coloured(second, first)
-    swept = forward.T * first.noise * forward * second.fluctuation
-    returned = backward.T * second.noise * backward * first.fluctuation
-    return swept.trace() + returned.trace(), values | further
-
-
 def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
     """The scalar functions behind the kernels of an aligned study."""
     pair, own = drift.pair_block, drift.diagonal_block
     area = sp.Symbol("area", positive=True)
     variance, gain = symbol("input_variance"), symbol("gain")
     singular_value = gain - GAMMA / variance
+    excess = sp.Symbol("excess", positive=True)
     s_i, s_j = (symbol("singular_value", index) for index in "ij")
-    positive, pair_entries = _named_block(pair, "p")
+    positive, pair_entries = _named_block(pair)
     gamma_pair = positive.fluctuation
-    pair_arguments = (*axis_arguments("i"), *axis_arguments("l"), _residual("l"), WEIGHT_DECAY)
+    pair_arguments = (
+        *axis_arguments("i"),
+        *axis_arguments("l"),
+        residual_argument("l"),
+        WEIGHT_DECAY,
+    )
+    tight_arguments = (*pair_arguments[:-1], SLACK, WEIGHT_DECAY)
     own_arguments = (*axis_arguments("i"), WEIGHT_DECAY)
     stimulus, decay = sp.Symbol("stimulus", real=True), sp.Symbol("decay", positive=True)
     half_distance = sp.Symbol("half_distance", positive=True)
     unreached = unreached_curvature()
+    silent_gain = (GAMMA - SLACK.value) / symbol("input_variance", "l")
     return (
         ScalarFunction(
             "_singular_value",
             "Singular value of an active direction.",
-            f"s = {singular_value}",
-            (
-                Argument(variance, "variance"),
-                Argument(gain, "gain"),
-                WEIGHT_DECAY,
-            ),
-            {"singular_value": singular_value},
+            f"s = {singular_value}, from the excess lambda a - gamma",
+            (Argument(variance, "variance"), Argument(excess, "excess")),
+            {"singular_value": sp.cancel(singular_value.subs(gain, (excess + GAMMA) / variance))},
         ),
         ScalarFunction(
             "_residual",
@@ -202,11 +132,11 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "Diagonal and determinant of the Hessian of the block (i, l).",
             "H_11 = (s_i + s_l) lambda_l + gamma, H_22 = (s_i + s_l) lambda_i + gamma, "
             "H_11 H_22 - H_12^2",
-            (*axis_arguments("i"), *axis_arguments("l"), _residual("l"), WEIGHT_DECAY),
+            tight_arguments,
             {
                 "first": pair.hessian[0, 0],
                 "second": pair.hessian[1, 1],
-                "product": determinant(pair.hessian),
+                "product": tight_determinant(pair),
             },
         ),
         ScalarFunction(
@@ -234,13 +164,12 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
         ScalarFunction(
             "_silent_curvature",
             "Hessian of a silent hidden unit along an axis that is not learned.",
-            "gamma - lambda |a| and gamma + lambda |a|",
-            (
-                Argument(symbol("input_variance", "l"), "variance_l"),
-                Argument(symbol("gain", "l"), "gain_l"),
-                WEIGHT_DECAY,
-            ),
-            dict(zip(("lower", "upper"), silent_curvatures(), strict=True)),
+            "gamma - lambda |a| = slack and gamma + lambda |a|",
+            (SLACK, WEIGHT_DECAY),
+            {
+                name: sp.cancel(curvature.subs(symbol("gain", "l"), silent_gain))
+                for name, curvature in zip(("lower", "upper"), silent_curvatures(), strict=True)
+            },
         ),
         ScalarFunction(
             "_own_fluctuation",
@@ -257,7 +186,7 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "Fluctuation and gradient noise of the block (i, l), per eta and for B = 1.",
             "H Gamma + Gamma H = C for two rows: "
             "Gamma = (det(H) C + adj(H) C adj(H)) / (2 tr(H) det(H))",
-            pair_arguments,
+            tight_arguments,
             {
                 "variance_il": gamma_pair[0, 0],
                 "variance_li": gamma_pair[1, 1],
@@ -267,10 +196,7 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             },
             pair_entries,
         ),
-        _term("_own_term", drift.own_term, "ij", white=False),
-        _term("_other_term", drift.other_term, "ijl", white=False),
-        _term("_own_term_white_noise", drift.own_term, "ij", white=True),
-        _term("_other_term_white_noise", drift.other_term, "ijl", white=True),
+        *area_kernels(drift),
         ScalarFunction(
             "_diffusion",
             "Diffusion coefficient of one plane from its swept area.",
@@ -308,8 +234,8 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "_half_distance",
             "Half the distance of the two Hessian eigenvalues of the block (i, l).",
             "rho = sqrt((H_11 - H_22)^2 / 4 + H_12^2)",
-            (*axis_arguments("i"), *axis_arguments("l"), _residual("l"), WEIGHT_DECAY),
-            {"rho": splitting(pair.hessian)},
+            (*axis_arguments("i"), *axis_arguments("l"), residual_argument("l"), WEIGHT_DECAY),
+            {"rho": sp.sqrt(sp.Add(*map(sp.factor, (splitting(pair.hessian) ** 2).args)))},
         ),
         ScalarFunction(
             "_own_weight_change",
@@ -327,7 +253,7 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "Mean-squared change of the first-layer weight (i, l) by its fluctuation.",
             "E[(n_{t+tau} - n_t)^2] = 2 s_i / (s_i + s_l) [(1 - exp(-eta tau H)) Gamma]_11, B = 1",
             (
-                *pair_arguments,
+                *tight_arguments,
                 LEARNING_RATE,
                 Argument(TIME, "time"),
                 Argument(half_distance, "rho"),
@@ -349,15 +275,3 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             pair_entries,
         ),
     )
-
-
-def weight_share(block: NormalBlock) -> sp.Expr:
-    """Squared weight of the first layer in the first unit vector of a block."""
-    direction = block.directions[0]
-    hidden_first = direction.vector[: _first_layer_size(block)]
-    return sp.Add(*(entry**2 for entry in hidden_first)) / direction.squared_norm
-
-
-def _first_layer_size(block: NormalBlock) -> int:
-    """Coordinates of the first layer, for a sub-network with as many inputs as outputs."""
-    return int(block.directions[0].vector.rows) // 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, TIME, symbol
-from symdrift.kernels.aligned_network import weight_share
+from symdrift.kernels.area_terms import weight_share
 from symdrift.kernels.scalar import Argument, ScalarFunction
 from symdrift.theory.linear.aligned import RepresentativeDrift, renaming
 from symdrift.theory.linear.limits import isotropic_diffusion, isotropic_direction

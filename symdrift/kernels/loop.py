@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from symdrift.kernels.aligned_network import axis_arguments
+from symdrift.kernels.area_terms import axis_arguments
 from symdrift.kernels.scalar import Argument, ScalarFunction
 from symdrift.theory.linear.aligned import RepresentativeDrift
 

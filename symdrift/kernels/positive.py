@@ -32,6 +32,8 @@ class PositiveBlock:
     determinant : sympy.Expr
         Of the Hessian.
     noise : sympy.ImmutableMatrix
+    named_trace : sympy.Expr, optional
+        The trace of the Hessian, where it has a name of its own.
     """
 
     first: sp.Expr
@@ -39,10 +41,11 @@ class PositiveBlock:
     coupling: sp.Expr
     determinant: sp.Expr
     noise: sp.ImmutableMatrix
+    named_trace: sp.Expr | None = None
 
     @property
     def trace(self) -> sp.Expr:
-        return self.first + self.second
+        return self.first + self.second if self.named_trace is None else self.named_trace
 
     @property
     def adjugate(self) -> sp.Matrix:
@@ -63,26 +66,41 @@ def determinant(hessian: sp.ImmutableMatrix) -> sp.Expr:
     return first * second + GAMMA * (first + second) + (GAMMA - coupling) * (GAMMA + coupling)
 
 
-def coloured(left: PositiveBlock, right: PositiveBlock) -> sp.Matrix:
+@dataclass(frozen=True)
+class Coloured:
+    """``Y = 2 diag(scales) weights / resultant``, with symmetric weights.
+
+    Attributes
+    ----------
+    scales : tuple of sympy.Expr
+    weights : sympy.Matrix
+    resultant : sympy.Expr
+    """
+
+    scales: tuple[sp.Expr, sp.Expr]
+    weights: sp.Matrix
+    resultant: sp.Expr
+
+    @property
+    def solution(self) -> sp.Matrix:
+        """``Y``."""
+        return 2 * sp.diag(*self.scales) * self.weights / self.resultant
+
+
+def coloured(left: PositiveBlock, right: PositiveBlock) -> Coloured:
     """``Y`` with ``P Y + Y Q = 2 Q`` for two blocks of one coupling."""
     difference = right.determinant - left.determinant
+    moved, kept = left.trace * right.determinant, right.trace * left.determinant
     beside = right.coupling * difference
-    weights = sp.Matrix(
-        [
-            [
-                (left.trace + right.second) * right.determinant + right.first * left.determinant,
-                beside,
-            ],
-            [
-                beside,
-                (left.trace + right.first) * right.determinant + right.second * left.determinant,
-            ],
-        ]
+    ahead, behind = (
+        moved + one * right.determinant + other * left.determinant
+        for one, other in ((right.second, right.first), (right.first, right.second))
     )
-    resultant = difference**2 + (left.trace + right.trace) * (
-        left.trace * right.determinant + right.trace * left.determinant
+    return Coloured(
+        scales=(right.first + left.second, right.second + left.first),
+        weights=sp.Matrix([[ahead, beside], [beside, behind]]),
+        resultant=difference**2 + (left.trace + right.trace) * (moved + kept),
     )
-    return sp.diag(right.first + left.second, right.second + left.first) * weights * 2 / resultant
 
 
 def coloured_row(curvature: sp.Expr, block: PositiveBlock, kept: sp.Matrix) -> sp.Matrix:
@@ -98,15 +116,15 @@ def coloured_row(curvature: sp.Expr, block: PositiveBlock, kept: sp.Matrix) -> s
         ``(1 1) H``, without differences.
     """
     doubled = 2 * (block.determinant * sp.ones(1, 2) + curvature * kept)
-    return doubled / _shifted(curvature, block)
+    return doubled / shifted_determinant(curvature, block)
 
 
 def coloured_column(curvature: sp.Expr, block: PositiveBlock) -> sp.Matrix:
     """``Z`` with ``H Z + Z h = 2 h (1 1)'``, a column."""
     moved = (block.adjugate + curvature * sp.eye(2)) * sp.ones(2, 1)
-    return 2 * curvature * moved / _shifted(curvature, block)
+    return 2 * curvature * moved / shifted_determinant(curvature, block)
 
 
-def _shifted(curvature: sp.Expr, block: PositiveBlock) -> sp.Expr:
+def shifted_determinant(curvature: sp.Expr, block: PositiveBlock) -> sp.Expr:
     """``det(H + h)``."""
     return curvature**2 + curvature * block.trace + block.determinant

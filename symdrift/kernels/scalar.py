@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sympy as sp
 from sympy.printing.numpy import NumPyPrinter
+from sympy.printing.precedence import precedence
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ class ScalarFunction:
     def statements(self) -> tuple[tuple[str, sp.Expr], ...]:
         """Assignments in order of evaluation, in the names of the arguments.
 
-        Intermediates, common subexpressions, results; every language prints these.
+        Intermediates, common subexpressions, results; every language prints these.  A result
+        that is an intermediate of its name is not assigned again.
 
         Raises
         ------
@@ -83,7 +86,11 @@ class ScalarFunction:
         return (
             *((k.name, e) for k, e in zip(self.intermediates, expressions[:count], strict=True)),
             *((item.name, expression) for item, expression in shared),
-            *zip(self.results, reduced, strict=True),
+            *(
+                (name, expression)
+                for name, expression in zip(self.results, reduced, strict=True)
+                if expression not in self.intermediates or str(expression) != name
+            ),
         )
 
     def source(self) -> str:
@@ -98,10 +105,11 @@ class ScalarFunction:
         lines = [f"{name} = {_code(expression)}" for name, expression in self.statements()]
         lines.append(f"return {', '.join(self.results)}")
         formula = [f"# {line}" for line in textwrap.wrap(self.formula, 94)]
-        body = "\n".join([f'"""{self.summary}"""', *formula, *(_wrapped(line) for line in lines)])
+        count = operations("\n".join(lines[:-1]))
+        summary = [f'"""{self.summary}', "", f"{count} operation{'s' * (count != 1)}.", '"""']
+        body = "\n".join([*summary, *formula, *(_wrapped(line) for line in lines)])
         arguments = [f"{argument.name}: Array" for argument in self.arguments]
-        count = len(self.results)
-        result = "Array" if count == 1 else f"tuple[{', '.join(['Array'] * count)}]"
+        result = "Array" if len(self.results) == 1 else _tuple(len(self.results))
         head = definition(self.name, arguments, result)
         return head + "\n" + textwrap.indent(body, "    ") + "\n"
 
@@ -115,6 +123,10 @@ def definition(name: str, arguments: Sequence[str], result: str) -> str:
     return f"def {name}(\n{rows}) -> {result}:"
 
 
+def _tuple(count: int) -> str:
+    return f"tuple[{', '.join(['Array'] * count)}]" if count < 8 else "tuple[Array, ...]"
+
+
 def _substitution(argument: Argument) -> tuple[sp.Expr, sp.Expr]:
     named = sp.Symbol(argument.name, positive=True)
     if argument.value.is_Pow:
@@ -122,8 +134,24 @@ def _substitution(argument: Argument) -> tuple[sp.Expr, sp.Expr]:
     return argument.value, named
 
 
+def operations(source: str) -> int:
+    """Arithmetic operations and calls in Python source."""
+    counted = (ast.BinOp, ast.UnaryOp, ast.Call)
+    return sum(isinstance(node, counted) for node in ast.walk(ast.parse(source)))
+
+
+class _Printer(NumPyPrinter):  # type: ignore[misc]
+    """NumPy without its slow way to a reciprocal."""
+
+    def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
+        if expr.exp == -1:
+            return f"1/{self.parenthesize(expr.base, precedence(expr))}"
+        text: str = super()._print_Pow(expr, rational)
+        return text
+
+
 def _code(expression: sp.Expr) -> str:
-    printer = NumPyPrinter({"fully_qualified_modules": False, "allow_unknown_functions": False})
+    printer = _Printer({"fully_qualified_modules": False, "allow_unknown_functions": False})
     text: str = printer.doprint(expression)
     for function in ("sqrt", "exp"):
         text = text.replace(f"{function}(", f"np.{function}(")
@@ -133,6 +161,9 @@ def _code(expression: sp.Expr) -> str:
 def _wrapped(line: str) -> str:
     if len(line) <= 94:
         return line
+    if line.startswith("return "):
+        rows = textwrap.wrap(line.removeprefix("return "), 90)
+        return "\n".join(["return (", *(f"    {row}" for row in rows), ")"])
     name, _, expression = line.partition(" = ")
     rows = textwrap.wrap(expression, 86, break_long_words=False, break_on_hyphens=False)
     return "\n".join([f"{name} = (", *(f"    {row}" for row in rows), ")"])

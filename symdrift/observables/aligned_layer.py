@@ -363,6 +363,6 @@ def _pair_blocks(
         noise=noise / problem.batch,
         directions=directions,
         unreached=float(_unreached_curvature(gamma)),
-        silent=np.stack(_silent_curvature(axes[0], residual, gamma), axis=1),
+        silent=np.stack(_silent_curvature(found.slack[order], gamma), axis=1),
         partner=partner,
     )

@@ -8,23 +8,19 @@ it on any other processor.  Each lane belongs to one replica and never meets ano
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import operator
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numba
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.caching import FunctionCache
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-from symdrift.cache import refuse_cache, trusted_directory, writable_by_others
+from symdrift import compilation
+from symdrift.compilation import digest
 
 LANES = 8
 """Lanes per vector."""
@@ -32,24 +28,8 @@ LANES = 8
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def _digest_of_sources() -> str:
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
-
-
-SOURCES = _digest_of_sources()
-"""Digest of the files whose functions compile into one another."""
-
-
-class SourceCache(FunctionCache):
-    """Numba's cache on disk, for functions made of pieces from several files.
-
-    Numba only notices changes in the file of the outermost function; an entry here counts for
-    the same sources of all of them.
-    """
-
-    def _index_key(self, signature: Any, codegen: Any) -> Any:
-        return (*super()._index_key(signature, codegen), SOURCES)
+SOURCES = digest(Path(__file__).parent.glob("*.py"))
+"""Of the files whose functions compile into one another."""
 
 
 def compiled(function: Function) -> Function:
@@ -58,45 +38,12 @@ def compiled(function: Function) -> Function:
     Multiplications and additions may be fused, which changes the last bit of a result from
     one kind of processor to another; no other reordering is allowed.
     """
-    result = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(function)
-    # Without one, Numba keeps the code in memory only.
-    if (cache := _cache_of(function)) is not None:
-        result._cache = cache
-    kernel: Function = result
-    return kernel
-
-
-def _cache_of(function: Callable[..., Any]) -> SourceCache | None:
-    """Cache in the directory that the user has told Numba, beside the source, or in symdrift's.
-
-    Numba's own choice for lack of others may be a directory that other users may write to, and
-    what lies there would run.
-    """
-    chosen = numba.config.CACHE_DIR
-    beside = Path(__file__).parent / "__pycache__"
-    with contextlib.suppress(RuntimeError, OSError):
-        try:
-            if chosen:
-                Path(chosen).mkdir(mode=0o700, parents=True, exist_ok=True)
-                if writable_by_others(Path(chosen)):
-                    refuse_cache(Path(chosen))
-                    return None
-            elif not os.access(beside if beside.exists() else beside.parent, os.W_OK):
-                if (trusted := trusted_directory()) is None:
-                    return None
-                numba.config.CACHE_DIR = str(trusted / "compiled")
-            return SourceCache(function)
-        finally:
-            numba.config.CACHE_DIR = chosen
-    return None
+    return compilation.compiled(function, SOURCES, fastmath={"contract"})
 
 
 def inlined(function: Function) -> Function:
     """Compile as a part of its caller."""
-    result: Function = numba.njit(
-        error_model="numpy", fastmath={"contract"}, forceinline=True
-    )(function)
-    return result
+    return compilation.inlined(function, fastmath={"contract"})
 
 
 class LaneType(types.Type):

@@ -26,31 +26,30 @@ learned : array_like of bool, shape (min(n, m),), optional
 Leading axes broadcast.  All rates are per SGD step.  A direction i is active when
 lambda_i |a_i| > gamma and its loss reduction lambda_i s_i^2 / 2 is among the p largest,
 unless learned says which ones are; on a threshold or a tie the minimum is not strict and the
-results do not hold.
+results do not hold.  Results are right to 12 digits and more; where two directions together lie
+within 1e-4 of their thresholds, to 8.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from symdrift.evaluation.closed_form.area_sums import Directions
+from symdrift.evaluation.closed_form.planes import Planes, planes_of
 from symdrift.evaluation.closed_form.printed_aligned import (
     _batch_share,
-    _diffusion,
     _drift_displacement,
     _excess_loss,
     _half_distance,
     _loss,
     _loss_reduction,
-    _other_term,
-    _other_term_white_noise,
     _own_curvature,
     _own_fluctuation,
-    _own_term,
-    _own_term_white_noise,
     _own_weight_change,
     _pair_curvature,
     _pair_fluctuation,
@@ -66,8 +65,11 @@ Array = NDArray[np.float64]
 Axis = tuple[Array, Array, Array]
 """Variance, label noise and singular value of directions: what the formulas know of an index."""
 
-AT_A_TIME = 2**15
-"""Terms of the swept area that are added in one go."""
+NETWORKS_AT_A_TIME = 2**12
+"""Networks whose numbers stay in the cache together."""
+
+PAIRS_AT_A_TIME = 2**17
+"""Pairs of directions that one operation is about, of all networks together."""
 
 
 class _Axes(NamedTuple):
@@ -77,12 +79,18 @@ class _Axes(NamedTuple):
     label_noise: Array
     singular_value: Array
     residual: Array
+    slack: Array
     active: NDArray[np.bool_]
 
     def at(self, *index: Any) -> Axis:
         """Directions picked by an index of the last axis."""
         place = (..., *index)
         return self.variance[place], self.label_noise[place], self.singular_value[place]
+
+    def pairs(self) -> tuple[Array, Array, Array, Array, Array]:
+        """All directions l of pairs (i, l), with residual and slack, along axis -1."""
+        here = (..., None, slice(None))
+        return (*self.at(None, slice(None)), self.residual[here], self.slack[here])
 
 
 def _axes(
@@ -118,17 +126,43 @@ def _axes(
         np.broadcast_to(part, (*lead, size)) for part in (variance, gain, noise)
     )
     gamma = np.broadcast_to(weight_decay, lead)[..., None]
-    learnable = variance * gain > gamma
+    excess = _excess(variance, gain, gamma)
+    learnable = excess > 0
     known = np.where(learnable, variance, 1.0)
-    value = np.where(learnable, _singular_value(known, gain, gamma), 0.0)
+    value = np.where(learnable, _singular_value(known, excess), 0.0)
     if learned is None:
-        # What a direction that is learned takes off the loss decides who passes a bottleneck.
-        order = np.argsort(-_loss_reduction(variance, value), axis=-1, kind="stable")
-        active = learnable & (np.argsort(order, axis=-1, kind="stable") < hidden)
+        active = learnable
+        if learnable.sum(axis=-1).max(initial=0) > hidden:
+            # What a direction that is learned takes off the loss decides who passes a bottleneck.
+            order = np.argsort(-_loss_reduction(variance, value), axis=-1, kind="stable")
+            active = learnable & (np.argsort(order, axis=-1, kind="stable") < hidden)
     else:
         active = learnable & np.pad(np.asarray(learned, dtype=bool), (0, size - aligned))
     value = np.where(active, value, 0.0)
-    return _Axes(variance, noise, value, np.where(active, _residual(known, gamma), gain), active)
+    residual, slack = (
+        np.where(active, _residual(known, gamma), gain),
+        np.where(active, 0.0, -excess),
+    )
+    return _Axes(variance, noise, value, residual, slack, active)
+
+
+def _excess(variance: Array, gain: Array, gamma: Array) -> Array:
+    """``lambda a - gamma`` to the last digit, close to the threshold too.
+
+    What rounding takes off the product is found by splitting both factors in halves (Dekker).
+    """
+    product = variance * gain
+    with np.errstate(over="ignore", invalid="ignore"):
+        halves = []
+        for factor in (variance, gain):
+            upper = _SPLIT * factor - (_SPLIT * factor - factor)
+            halves.append((upper, factor - upper))
+        (a, b), (c, d) = halves
+        left: Array = b * d - (((product - a * c) - b * c) - a * d)
+    return (product - gamma) + np.where(np.isfinite(left), left, 0.0)
+
+
+_SPLIT = 2.0**27 + 1.0
 
 
 def _leading(axes: _Axes, *values: ArrayLike) -> tuple[Array, ...]:
@@ -163,71 +197,67 @@ def _rows(axes: _Axes, inputs: int) -> _Rows:
     return _Rows(values, active, number[..., None])
 
 
-def _swapped(part: NDArray[Any]) -> NDArray[Any]:
-    return np.swapaxes(part, -1, -2)
-
-
-def _alike(axes: _Axes) -> tuple[NDArray[np.intp], ...]:
-    """Directions that differ, in their order; which of them each one is like; how many are."""
-    numbers = np.stack([part.reshape(-1, part.shape[-1]) for part in axes]).astype(float)
-    columns = np.ascontiguousarray(numbers.reshape(-1, numbers.shape[-1]).T)
-    _, first, kinds, count = np.unique(
-        columns, axis=0, return_index=True, return_inverse=True, return_counts=True
-    )
-    order = np.argsort(first)
-    return first[order], np.argsort(order)[kinds.reshape(-1)], count[order]
-
-
-def _swept_area(
-    axes: _Axes,
-    rows: _Rows,
-    weight_decay: ArrayLike,
-    own_term: Callable[..., Array],
-    other_term: Callable[..., Array],
-) -> Array:
-    """Sum of the terms of all indices l, shape (..., r, r)."""
-    (gamma,) = _leading(axes, weight_decay)
-    row, column = rows.values, tuple(map(_swapped, rows.values))
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        own = own_term(*row, *column, gamma)
-        area: Array = own + _swapped(own)
-        pair = tuple(part[..., None] for part in (*row, *column))
-        # Alike directions have one term, which counts as often as there are others of them.
-        alike, kinds, count = _alike(axes)
-        here, there = kinds[rows.number][..., None], kinds[_swapped(rows.number)][..., None]
-        block = max(1, AT_A_TIME // area.size)
-        for start in range(0, len(alike), block):
-            kind = np.arange(start, min(start + block, len(alike)))
-            l = alike[kind]
-            others = count[kind] - (here == kind) - (there == kind)
-            residual = axes.residual[..., None, None, l]
-            term = other_term(*pair, *axes.at(None, None, l), residual, gamma[..., None])
-            area = area + np.where(others > 0, others * term, 0.0).sum(axis=-1)
-    return area
-
-
-def _diffusion_tensor(
-    axes: _Axes,
+def _by_network(
+    evaluate: Callable[[Planes, int], Array],
+    covariance: ArrayLike,
     weight_decay: ArrayLike,
     learning_rate: ArrayLike,
+    gains: ArrayLike,
+    label_noise: ArrayLike,
     batch: ArrayLike,
     inputs: int,
-    own_term: Callable[..., Array] = _own_term,
-    other_term: Callable[..., Array] = _other_term,
+    outputs: int,
+    hidden: int,
+    learned: ArrayLike | None,
+    white: bool = False,
 ) -> Array:
+    """What planes say, shape (..., n) or (..., n, n); few networks at a time."""
+    given = [np.asarray(part, dtype=float) for part in (
+        covariance, gains, label_noise, weight_decay, learning_rate, batch
+    )]  # fmt: skip
+    # The first three have an axis of directions, unless they are the same for all of them.
+    own = [min(part.ndim, int(k < 3)) for k, part in enumerate(given)]
+    leads = [part.shape[: part.ndim - k] for part, k in zip(given, own, strict=True)]
+    lead = np.broadcast_shapes(*leads)
+    networks = prod(lead)
+    flat = [
+        np.broadcast_to(part, lead + part.shape[part.ndim - k :]).reshape(
+            networks, *part.shape[part.ndim - k :]
+        )
+        if shape
+        else part
+        for part, k, shape in zip(given, own, leads, strict=True)
+    ]
+    for start in range(0, max(networks, 1), NETWORKS_AT_A_TIME):
+        variances, gain, noise, gamma, eta, size = (
+            part[start : start + NETWORKS_AT_A_TIME] if shape else part
+            for part, shape in zip(flat, leads, strict=True)
+        )
+        axes = _axes(variances, gamma, gain, noise, inputs, outputs, hidden, learned)
+        count = min(NETWORKS_AT_A_TIME, networks - start)
+        directions = Directions(
+            *(np.broadcast_to(part, (count, part.shape[-1])) for part in axes[:-1])
+        )
+        active = np.broadcast_to(axes.active, (count, axes.active.shape[-1]))
+        planes = planes_of(directions, active, inputs, (gamma, eta, size), white, networks)
+        part = evaluate(planes, inputs)
+        if not start:
+            everything = np.empty((networks, *part.shape[1:]))
+        everything[start : start + count] = part
+    return everything.reshape(*lead, *everything.shape[1:])
+
+
+def _tiles(axes: _Axes, inputs: int) -> Iterator[_Rows]:
+    """Active directions, so many at a time that what pairs say of them stays in the cache."""
     rows = _rows(axes, inputs)
-    area = _swept_area(axes, rows, weight_decay, own_term, other_term)
-    value = rows.values[-1]
-    eta, size = _leading(axes, learning_rate, batch)
-    tensor = _diffusion(area, value, _swapped(value), eta, size)
-    first, second = rows.number, _swapped(rows.number)
-    planes = rows.active & _swapped(rows.active) & (first != second)
-    lead = tensor.shape[:-2]
-    grid: tuple[NDArray[np.intp], ...] = np.indices(lead, sparse=True)
-    place = (*(index[..., None, None] for index in grid), first, second)
-    everywhere = np.zeros((*lead, inputs, inputs))
-    everywhere[place] = np.where(planes, tensor, 0.0)
-    return everywhere
+    step = max(1, PAIRS_AT_A_TIME // axes.active.size)
+    for start in range(0, rows.number.shape[-2], step):
+        here = (..., slice(start, start + step), slice(None))
+        yield _Rows(
+            (rows.values[0][here], rows.values[1][here], rows.values[2][here]),
+            rows.active[here],
+            rows.number[here],
+        )
 
 
 def _total_fluctuation(axes: _Axes, rows: _Rows, weight_decay: ArrayLike) -> tuple[Array, Array]:
@@ -236,7 +266,7 @@ def _total_fluctuation(axes: _Axes, rows: _Rows, weight_decay: ArrayLike) -> tup
     with np.errstate(divide="ignore", invalid="ignore"):
         own = _own_fluctuation(*rows.values, gamma)
         first, second, _, noise, noise_second = _pair_fluctuation(
-            *rows.values, *axes.at(None, slice(None)), axes.residual[..., None, :], gamma
+            *rows.values, *axes.pairs(), gamma
         )
     # A pair of active directions is met from both sides.
     pairs = rows.active & (np.arange(axes.active.shape[-1]) != rows.number)
@@ -288,10 +318,9 @@ def loss_reductions(covariance: ArrayLike, weight_decay: ArrayLike, gains: Array
     -------
     ndarray, shape (...)
     """
-    covariance = np.asarray(covariance, dtype=float)
-    return _loss_reduction(
-        covariance, _singular_value(covariance, np.abs(gains), np.asarray(weight_decay))
-    )
+    covariance, gain = np.asarray(covariance, dtype=float), np.abs(gains)
+    excess = _excess(covariance, gain, np.asarray(weight_decay))
+    return _loss_reduction(covariance, _singular_value(covariance, excess))
 
 
 def loss(
@@ -334,16 +363,27 @@ def hessian_range(
     smallest, largest : ndarray, shape (...)
     """
     axes = _axes(covariance, weight_decay, gains, 0.0, inputs, outputs, hidden, learned)
-    rows = _rows(axes, inputs)
+    extremes = [
+        _curvatures(axes, rows, weight_decay, inputs, outputs, hidden)
+        for rows in _tiles(axes, inputs)
+    ]
+    smallest, largest = zip(*extremes, strict=True)
+    return np.min(smallest, axis=0), np.max(largest, axis=0)
+
+
+def _curvatures(
+    axes: _Axes, rows: _Rows, weight_decay: ArrayLike, inputs: int, outputs: int, hidden: int
+) -> tuple[Array, Array]:
+    """Smallest and largest Hessian eigenvalue along some active directions and silent ones."""
     (gamma,) = _leading(axes, weight_decay)
-    others, residual = axes.at(None, slice(None)), axes.residual[..., None, :]
-    first, second, product = _pair_curvature(*rows.values, *others, residual, gamma)
-    upper = (first + second) / 2 + _half_distance(*rows.values, *others, residual, gamma)
+    others = axes.pairs()
+    first, second, product = _pair_curvature(*rows.values, *others, gamma)
+    upper = (first + second) / 2 + _half_distance(*rows.values, *others[:4], gamma)
     number = np.arange(axes.active.shape[-1])
     diagonal, has_input, has_output = number == rows.number, number < inputs, number < outputs
     pairs = rows.active & ~diagonal
     no_silent_unit = axes.active.sum(axis=-1)[..., None, None] == hidden
-    lowest, highest = _silent_curvature(axes.variance, axes.residual, gamma[..., 0])
+    lowest, highest = _silent_curvature(axes.slack, gamma[..., 0])
     silent = ~axes.active[..., None, :] & ~no_silent_unit
     candidates = (
         (_own_curvature(*rows.values, gamma), rows.active),
@@ -383,7 +423,8 @@ def fluctuation(
     weight_variance, excess_loss : ndarray, shape (...)
     """
     axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
-    variance, noise = _total_fluctuation(axes, _rows(axes, inputs), weight_decay)
+    totals = [_total_fluctuation(axes, rows, weight_decay) for rows in _tiles(axes, inputs)]
+    variance, noise = (sum(parts, start=np.zeros(())) for parts in zip(*totals, strict=True))
     eta, size = np.asarray(learning_rate, dtype=float), np.asarray(batch, dtype=float)
     return _batch_share(variance, eta, size), _excess_loss(noise, eta, size)
 
@@ -410,8 +451,8 @@ def diffusion_tensor(
     ndarray, shape (..., n, n)
         Symmetric, in the order of the input axes; zero where i or j is not active.
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
-    return _diffusion_tensor(axes, weight_decay, learning_rate, batch, inputs)
+    given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
+    return _by_network(Planes.tensor, *given, inputs, outputs, hidden, learned)
 
 
 def diffusion_tensor_white_noise(
@@ -435,9 +476,8 @@ def diffusion_tensor_white_noise(
     -------
     ndarray, shape (..., n, n)
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
-    terms = (_own_term_white_noise, _other_term_white_noise)
-    return _diffusion_tensor(axes, weight_decay, learning_rate, batch, inputs, *terms)
+    given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
+    return _by_network(Planes.tensor, *given, inputs, outputs, hidden, learned, white=True)
 
 
 def representation_diffusion(
@@ -467,7 +507,8 @@ def representation_diffusion(
     ndarray, shape (...)
     """
     axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
-    decay = _diffusion_tensor(axes, weight_decay, learning_rate, batch, inputs).sum(axis=-1)
+    given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
+    decay = _by_network(Planes.rates, *given, inputs, outputs, hidden, learned)
     component = _squared_component(np.asarray(stimulus), axes.singular_value[..., :inputs])
     diffusion: Array = (component * decay).sum(axis=-1)
     return diffusion
@@ -499,7 +540,8 @@ def decay_rate(
         Zero for a stimulus without representation.
     """
     axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
-    decay = _diffusion_tensor(axes, weight_decay, learning_rate, batch, inputs).sum(axis=-1)
+    given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
+    decay = _by_network(Planes.rates, *given, inputs, outputs, hidden, learned)
     component = _squared_component(np.asarray(stimulus), axes.singular_value[..., :inputs])
     diffusion, norm = (component * decay).sum(axis=-1), component.sum(axis=-1)
     return np.where(norm > 0, diffusion / np.where(norm > 0, norm, 1.0), 0.0)
@@ -537,18 +579,19 @@ def mean_squared_displacement(
     """
     time, stimulus = np.asarray(time, dtype=float), np.asarray(stimulus, dtype=float)
     axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
-    decay = _diffusion_tensor(axes, weight_decay, learning_rate, batch, inputs).sum(axis=-1)
+    given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
+    decay = _by_network(Planes.rates, *given, inputs, outputs, hidden, learned)
     component = _squared_component(stimulus, axes.singular_value[..., :inputs])
     drift = _drift_displacement(component, decay, time[..., None]).sum(axis=-1)
     gamma, eta = _leading(axes, weight_decay, learning_rate)
     rows = _rows(axes, inputs)
-    others, residual = axes.at(None, slice(None)), axes.residual[..., None, :]
+    others = axes.pairs()
     lag = time[..., None, None]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        rho = _half_distance(*rows.values, *others, residual, gamma)
+        rho = _half_distance(*rows.values, *others[:4], gamma)
         # A block whose two eigenvalues coincide is diagonal: the limit of vanishing rho.
         rho = np.where(rho > 0, rho, np.finfo(float).tiny)
-        change = _pair_weight_change(*rows.values, *others, residual, gamma, eta, lag, rho)
+        change = _pair_weight_change(*rows.values, *others, gamma, eta, lag, rho)
         own = _own_weight_change(*rows.values, gamma, eta, lag)
     change = np.where(np.arange(axes.active.shape[-1]) == rows.number, own, change)
     change = np.where(rows.active, change, 0.0)[..., :inputs]

@@ -49,8 +49,9 @@ def strict_minima(
     if hidden >= learnable.size:
         yield learnable
         return
+    excess = variances * gains - decay
     worth = _loss_reduction(
-        variances[learnable], _singular_value(variances[learnable], gains[learnable], decay)
+        variances[learnable], _singular_value(variances[learnable], excess[learnable])
     )
     order = learnable[np.argsort(-worth, kind="stable")]
     worth = np.sort(worth)[::-1]
@@ -76,9 +77,10 @@ def strict_minima(
 def _displaced_by(variances: Array, gains: Array, decay: Array) -> NDArray[np.bool_]:
     """Whether axis ``l`` displaces axis ``i``, shape ``(r, r)``, closed under what follows."""
     none = np.zeros(())
-    values = _singular_value(variances, gains, decay)[:, np.newaxis]
+    excess = variances * gains - decay
+    values = _singular_value(variances, excess)[:, np.newaxis]
     first, second, determinant = _pair_curvature(
-        variances[:, np.newaxis], none, values, variances, none, none, gains, decay
+        variances[:, np.newaxis], none, values, variances, none, none, gains, -excess, decay
     )
     displaced = np.asarray(determinant <= THRESHOLD_TOLERANCE * first * second)
     np.fill_diagonal(displaced, False)

@@ -17,7 +17,10 @@ def _weight_variance(
     weight_decay: Array,
     label_noise: Array,
 ) -> tuple[Array, Array]:
-    """Total fluctuation, at eta and eta^2."""
+    """Total fluctuation, at eta and eta^2.
+
+    158 operations.
+    """
     # in units in which input variance and gain are 1
     t0 = label_noise*weight_decay
     t1 = inputs*label_noise
@@ -70,7 +73,10 @@ def _excess_loss(
     weight_decay: Array,
     label_noise: Array,
 ) -> tuple[Array, Array]:
-    """Excess loss, at eta and eta^2."""
+    """Excess loss, at eta and eta^2.
+
+    144 operations.
+    """
     # in units in which input variance and gain are 1
     t0 = weight_decay**2
     t1 = inputs*label_noise
@@ -110,7 +116,10 @@ def _excess_loss(
 
 
 def _mean_shift(inputs: Array, batch: Array, weight_decay: Array, label_noise: Array) -> Array:
-    """Displacement of the mean of W, at eta: times the identity."""
+    """Displacement of the mean of W, at eta: times the identity.
+
+    21 operations.
+    """
     # in units in which input variance and gain are 1
     t0 = weight_decay - 1
     t1 = label_noise*weight_decay
@@ -123,7 +132,10 @@ def _mean_shift(inputs: Array, batch: Array, weight_decay: Array, label_noise: A
 
 
 def _spread(inputs: Array, batch: Array, weight_decay: Array, label_noise: Array) -> Array:
-    """Spread of W, at eta: times the identity."""
+    """Spread of W, at eta: times the identity.
+
+    14 operations.
+    """
     # in units in which input variance and gain are 1
     t0 = label_noise*weight_decay
     t1 = 2*weight_decay**2
@@ -137,7 +149,10 @@ def _rotation_variance(
     weight_decay: Array,
     label_noise: Array,
 ) -> tuple[Array, Array]:
-    """Variance of the rotation in every plane, at eta^3 and eta^4."""
+    """Variance of the rotation in every plane, at eta^3 and eta^4.
+
+    324 operations.
+    """
     # in units in which input variance and gain are 1
     t0 = weight_decay - 1
     t1 = weight_decay**4
@@ -204,7 +219,10 @@ def _rotation_variance(
 
 
 def _decay_share(inputs: Array) -> Array:
-    """Decay rate of representations over the variance of a rotation, at both orders."""
+    """Decay rate of representations over the variance of a rotation, at both orders.
+
+    4 operations.
+    """
     # in units in which input variance and gain are 1
     _decay_share = (1/2)*inputs - 1/2
     return _decay_share

@@ -1,0 +1,346 @@
+"""Swept areas of all planes: sums over solved blocks, for many networks or for one large one.
+
+Networks stand along the first axis of every array, directions along the last.  Compiled code works
+on cells of `CELL` numbers: one direction of as many networks, or as many directions of one network.
+NumPy does the same work, and gives the same but for rounding, where Numba is not installed or not
+worth its import.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from types import FunctionType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symdrift.compilation import compiled, digest, inlined
+from symdrift.evaluation.closed_form.printed_aligned import (
+    _joint_term,
+    _joint_term_white_noise,
+    _own_term,
+    _own_term_white_noise,
+    _solved_block,
+)
+
+Array = NDArray[np.float64]
+Counts = NDArray[np.intp]
+
+WORTH_COMPILING = 15_000_000
+"""Terms above which compiled code is taken: about a second in NumPy."""
+
+AT_A_TIME = 2**14
+"""Numbers that one operation of NumPy is about: they stay in the cache."""
+
+CELL, TILE = 64, 4
+"""Numbers of a cell, and rows whose blocks are held at a time."""
+
+PARTS, KNOWN = 5, 13
+"""What is known of a direction and of a solved block."""
+
+
+class Directions(NamedTuple):
+    """What the terms know of directions, arrays of shape (networks, directions).
+
+    ``slack`` is gamma less the coupling: 0 where a direction is active.
+    """
+
+    variance: Array
+    label_noise: Array
+    singular_value: Array
+    residual: Array
+    slack: Array
+
+
+def swept_areas(
+    directions: Directions,
+    weight_decay: Array,
+    count: Counts,
+    rows: int,
+    white: bool,
+    compile_it: bool,
+) -> Array:
+    """Swept areas of the planes of the first directions, per eta and for a batch of one sample.
+
+    Parameters
+    ----------
+    directions : Directions
+        Each of which stands for `count` equal ones; the first ones are active.
+    weight_decay : ndarray, shape (networks,)
+    count : ndarray of int, shape (directions,)
+    rows : int
+        How many directions have planes.
+    white : bool
+        The white-noise approximation.
+    compile_it : bool
+        Whether to use Numba where it is installed; white noise is there for comparison and is not
+        worth it.
+
+    Returns
+    -------
+    ndarray, shape (networks, rows, rows)
+        Zero for a direction with itself where there is only one of it.
+    """
+    loop = _compiled_loop() if compile_it and not white else None
+    if loop is not None:
+        return _by_cells(loop, directions, weight_decay, count, rows)
+    size = len(count)
+    areas = np.zeros((len(weight_decay), rows, rows))
+    many = len(weight_decay) >= CELL
+    networks = max(CELL, 4 * AT_A_TIME // (rows * size)) if many else 1
+    for first in range(0, len(weight_decay), networks):
+        here = slice(first, first + networks)
+        axes = Directions(*(np.ascontiguousarray(part[here].T) for part in directions))
+        add = _by_networks if many else _by_directions
+        add(axes, weight_decay[here], count, rows, white, areas[here])
+    return areas
+
+
+def _by_networks(
+    axes: Directions, gamma: Array, count: Counts, rows: int, white: bool, areas: Array
+) -> None:
+    """Plane by plane and direction by direction, each operation about many networks."""
+    own_term, joint_term = _TERMS[white]
+    size = len(count)
+    blocks = [_solved_row(axes, i, gamma) for i in range(rows)]
+    for i in range(rows):
+        for j in range(i + (count[i] < 2), rows):
+            area = _own(own_term, axes, i, j, [part[i] for part in blocks[j]], gamma)
+            area = area + _own(own_term, axes, j, i, [part[j] for part in blocks[i]], gamma)
+            for l in range(size):
+                others = count[l] - (l == i) - (l == j)
+                if others > 0:
+                    term = joint_term(*(p[l] for p in blocks[i]), *(q[l] for q in blocks[j]))
+                    area += term if others == 1 else others * term
+            areas[:, i, j] = areas[:, j, i] = area
+
+
+def _by_directions(
+    axes: Directions, gamma: Array, count: Counts, rows: int, white: bool, areas: Array
+) -> None:
+    """Column by column, each operation about several rows and all directions of one network."""
+    own_term, joint_term = _TERMS[white]
+    size = len(count)
+    axes = Directions(*(part[:, 0] for part in axes))
+    step = max(1, AT_A_TIME // size)
+    for start in range(0, rows, step):
+        tile = np.arange(start, min(start + step, rows))
+        known = _solved(axes, tile[:, None], slice(None), gamma)
+        left = [np.broadcast_to(part, (len(tile), size)) for part in known]
+        for j in range(start, rows):
+            met = tile[: np.searchsorted(tile, j, side="right")]
+            right = [np.broadcast_to(part, size) for part in _solved(axes, j, slice(None), gamma)]
+            others = np.broadcast_to(count, (len(met), size)).copy()
+            others[np.arange(len(met)), met] -= 1
+            others[:, j] -= 1
+            term = joint_term(*(part[: len(met)] for part in left), *right)
+            area = np.where(others > 0, others * term, 0.0).sum(axis=1)
+            area += _own(own_term, axes, met, j, [part[met] for part in right], gamma)
+            area += _own(own_term, axes, j, met, [part[: len(met), j] for part in left], gamma)
+            area[(met == j) & (count[j] < 2)] = 0.0
+            areas[0, met, j] = areas[0, j, met] = area
+
+
+def _solved_row(axes: Directions, i: int, gamma: Array) -> tuple[Array, ...]:
+    """The blocks of one row with every direction, of many networks."""
+    return _solved(axes, slice(i, i + 1), slice(None), gamma)
+
+
+def _solved(axes: Directions, i: Any, l: Any, gamma: Array) -> tuple[Array, ...]:
+    row = (axes.variance[i], axes.label_noise[i], axes.singular_value[i], axes.residual[i])
+    others = Directions(*(part[l] for part in axes))
+    return _solved_block(*row, *others, gamma)
+
+
+def _own(
+    own_term: Callable[..., Array],
+    axes: Directions,
+    i: Any,
+    j: Any,
+    block: list[Array],
+    gamma: Array,
+) -> Array:
+    single = (axes.variance[i], axes.label_noise[i], axes.singular_value[i])
+    return own_term(*single, axes.variance[j], axes.singular_value[j], *block, gamma)
+
+
+_TERMS = ((_own_term, _joint_term), (_own_term_white_noise, _joint_term_white_noise))
+
+
+@cache
+def _compiled_loop() -> Callable[..., None] | None:
+    """The loop with the printed formulas in it, compiled; None without Numba."""
+    try:
+        pieces: dict[str, Any] = {
+            "_solve": inlined(_solved_block),
+            "_own_piece": inlined(_own_term),
+            "_joint_piece": inlined(_joint_term),
+            "_known": inlined(_known),
+        }
+        for function in (_fill, _row, _solve_cell, _own_cell, _joint_cell):
+            pieces[function.__name__] = inlined(_with(function, pieces))
+        sources = digest(Path(f.__code__.co_filename) for f in (_loop, _solved_block))
+        loop: Callable[..., None] = compiled(_with(_loop, pieces), sources)
+        return loop
+    except ImportError:
+        return None
+
+
+def _with(function: Any, pieces: dict[str, Any]) -> Any:
+    """A function that finds other pieces by their names."""
+    return FunctionType(function.__code__, {**globals(), **pieces}, function.__name__)
+
+
+def _by_cells(
+    loop: Callable[..., None], directions: Directions, gamma: Array, count: Counts, rows: int
+) -> Array:
+    """Run the compiled loop: rows of a single network over threads."""
+    networks = len(gamma)
+    areas = np.zeros((networks, rows, rows))
+    if networks >= CELL:
+        loop(*map(np.ascontiguousarray, directions), gamma, count, rows, True, 0, 1, areas)
+        return areas
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    with ThreadPoolExecutor(workers) as pool:
+        for k in range(networks):
+            axes = [np.ascontiguousarray(part[k : k + 1]) for part in directions]
+            given = (*axes, gamma[k : k + 1], count, rows, False)
+            tasks = [
+                pool.submit(loop, *given, w, workers, areas[k : k + 1]) for w in range(workers)
+            ]
+            for task in tasks:
+                task.result()
+    return areas
+
+
+# What follows is compiled.  The pieces that it calls are put in the place of these names.
+_solve: Any = None
+_own_piece: Any = None
+_joint_piece: Any = None
+
+
+def _known(block: Any, x: int) -> Any:
+    return (
+        block[x], block[CELL + x], block[2 * CELL + x], block[3 * CELL + x], block[4 * CELL + x],
+        block[5 * CELL + x], block[6 * CELL + x], block[7 * CELL + x], block[8 * CELL + x],
+        block[9 * CELL + x], block[10 * CELL + x], block[11 * CELL + x], block[12 * CELL + x],
+    )  # fmt: skip
+
+
+def _fill(part: Any, first: int, many: bool, cell: int, out: Any) -> None:
+    """Numbers of a cell; what fills the last one up has no weight."""
+    networks, size = part.shape
+    for x in range(CELL):
+        if many:
+            out[x] = part[min(first + x, networks - 1), cell]
+        else:
+            out[x] = part[first, min(cell * CELL + x, size - 1)]
+
+
+def _row(axes: Any, i: int, many: bool, row: Any) -> None:
+    """What is known of one direction, in every place of a cell."""
+    for x in range(CELL):
+        for part in range(PARTS):
+            if many:
+                row[part * CELL + x] = axes[i, part * CELL + x]
+            else:
+                row[part * CELL + x] = axes[i // CELL, part * CELL + i % CELL]
+
+
+def _solve_cell(row: Any, axes: Any, gamma: Any, block: Any) -> None:
+    for x in range(CELL):
+        (
+            block[x], block[CELL + x], block[2 * CELL + x], block[3 * CELL + x],
+            block[4 * CELL + x], block[5 * CELL + x], block[6 * CELL + x], block[7 * CELL + x],
+            block[8 * CELL + x], block[9 * CELL + x], block[10 * CELL + x], block[11 * CELL + x],
+            block[12 * CELL + x],
+        ) = _solve(
+            row[x], row[CELL + x], row[2 * CELL + x], row[3 * CELL + x], axes[x], axes[CELL + x],
+            axes[2 * CELL + x], axes[3 * CELL + x], axes[4 * CELL + x], gamma[x],
+        )  # fmt: skip
+
+
+def _own_cell(
+    row: Any, other: Any, block: Any, gamma: Any, place: int, many: bool, sums: Any
+) -> None:
+    """Add the term of a direction itself, where a cell has it."""
+    for x in range(0 if many else place, CELL if many else place + 1):
+        sums[x] += _own_piece(
+            row[x], row[CELL + x], row[2 * CELL + x], other[x], other[2 * CELL + x],
+            *_known(block, x), gamma[x],
+        )  # fmt: skip
+
+
+def _joint_cell(left: Any, right: Any, weight: Any, sums: Any) -> None:
+    for x in range(CELL):
+        sums[x] += weight[x] * _joint_piece(*_known(left, x), *_known(right, x))
+
+
+def _loop(
+    variance: Any, label_noise: Any, singular_value: Any, residual: Any, slack: Any,
+    weight_decay: Any, count: Any, rows: Any, many: Any, worker: Any, workers: Any, areas: Any,
+) -> None:  # fmt: skip
+    """Areas of some rows: every ``workers``-th tile from that of a worker."""
+    networks, size = variance.shape
+    span = 1 if many else CELL
+    cells = (size + span - 1) // span
+    axes = np.empty((cells, PARTS * CELL))
+    left = np.empty((TILE, cells, KNOWN * CELL))
+    sums, rows_of = np.empty((TILE, CELL)), np.empty((TILE, PARTS * CELL))
+    spare, other = np.empty(KNOWN * CELL), np.empty(PARTS * CELL)
+    gamma, fewer = np.empty(CELL), np.empty(CELL)
+    weights = np.zeros((cells, CELL))
+    for l in range(size):
+        weights[l // span, l % span : (CELL if many else l % span + 1)] = count[l]
+    for first in range(0, networks, CELL if many else 1):
+        for x in range(CELL):
+            gamma[x] = weight_decay[min(first + x, networks - 1) if many else first]
+        for cell in range(cells):
+            _fill(variance, first, many, cell, axes[cell, :CELL])
+            _fill(label_noise, first, many, cell, axes[cell, CELL : 2 * CELL])
+            _fill(singular_value, first, many, cell, axes[cell, 2 * CELL : 3 * CELL])
+            _fill(residual, first, many, cell, axes[cell, 3 * CELL : 4 * CELL])
+            _fill(slack, first, many, cell, axes[cell, 4 * CELL :])
+        for start in range(worker * TILE, rows, workers * TILE):
+            stop = min(start + TILE, rows)
+            for i in range(start, stop):
+                _row(axes, i, many, rows_of[i - start])
+                for cell in range(cells):
+                    _solve_cell(rows_of[i - start], axes[cell], gamma, left[i - start, cell])
+            for j in range(start, rows):
+                _row(axes, j, many, other)
+                last = min(stop, j + 1)
+                sums[:] = 0.0
+                for cell in range(cells):
+                    right = spare
+                    if j < stop:
+                        right = left[j - start, cell]
+                    else:
+                        _solve_cell(other, axes[cell], gamma, right)
+                    for i in range(start, last):
+                        if i == j and count[i] < 2:
+                            continue
+                        met, total = left[i - start, cell], sums[i - start]
+                        weight = weights[cell]
+                        if i // span == cell or j // span == cell:
+                            fewer[:] = weight
+                            weight = fewer
+                        if i // span == cell:
+                            _own_cell(
+                                rows_of[i - start], other, right, gamma, i % span, many, total
+                            )
+                            fewer[i % span : (CELL if many else i % span + 1)] -= 1.0
+                        if j // span == cell:
+                            _own_cell(other, rows_of[i - start], met, gamma, j % span, many, total)
+                            fewer[j % span : (CELL if many else j % span + 1)] -= 1.0
+                        if weight[0] > 0 or not many:
+                            _joint_cell(met, right, weight, total)
+                for i in range(start, last):
+                    for x in range(min(CELL, networks - first) if many else 1):
+                        area = sums[i - start, x] if many else sums[i - start].sum()
+                        areas[first + x, i, j] = areas[first + x, j, i] = area
