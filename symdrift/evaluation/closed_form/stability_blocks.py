@@ -33,7 +33,6 @@ from symdrift.evaluation.closed_form.printed_aligned import (
     _own_curvature,
     _own_fluctuation,
     _pair_block,
-    _pair_curvature,
     _unreached_curvature,
 )
 from symdrift.evaluation.conjugate_directions import Operator, largest_eigenvalues
@@ -311,14 +310,16 @@ class MeanSquare:
         a, b, _ = self.pairs
         noise, values, roots = kinds.label_noise, kinds.singular_value, kinds.roots
         gamma = np.tile(self.weight_decay, len(a) // self.networks)
-        block = (
+        first, second, coupling, *_ = _pair_block(
             kinds.variance[a], noise[a], values[a], kinds.variance[b], noise[b], values[b],
             kinds.residual[b], gamma,
         )  # fmt: skip
-        first, second, coupling, *_ = _pair_block(*block)
         half = (first - second) / 2
         upper = (first + second) / 2 + np.hypot(half, coupling)
-        lower = _pair_curvature(*block)[2] / upper
+        # The determinant without the difference of equal numbers, g^2 - c^2 of an active pair.
+        bare, other = first - gamma, second - gamma
+        determinant = bare * other + gamma * (bare + other) + (gamma - coupling) * (gamma + coupling)
+        lower = determinant / upper
         curvatures = np.stack([upper, lower, _unreached_curvature(gamma)], axis=1)
         angle = np.arctan2(-coupling, half) / 2
         axes = np.zeros((len(a), 3, 3))
