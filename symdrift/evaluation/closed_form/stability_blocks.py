@@ -316,9 +316,10 @@ class MeanSquare:
         )  # fmt: skip
         half = (first - second) / 2
         upper = (first + second) / 2 + np.hypot(half, coupling)
-        # The determinant without the difference of equal numbers, g^2 - c^2 of an active pair.
+        # The determinant without the difference of equal numbers.
         bare, other = first - gamma, second - gamma
-        determinant = bare * other + gamma * (bare + other) + (gamma - coupling) * (gamma + coupling)
+        slack = (gamma - coupling) * (gamma + coupling)
+        determinant = bare * other + gamma * (bare + other) + slack
         lower = determinant / upper
         curvatures = np.stack([upper, lower, _unreached_curvature(gamma)], axis=1)
         angle = np.arctan2(-coupling, half) / 2
