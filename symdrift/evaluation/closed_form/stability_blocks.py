@@ -317,9 +317,9 @@ class MeanSquare:
         half = (first - second) / 2
         upper = (first + second) / 2 + np.hypot(half, coupling)
         # The determinant without the difference of equal numbers.
-        bare, other = first - gamma, second - gamma
+        bare, bare_l = second - gamma, first - gamma
         slack = (gamma - coupling) * (gamma + coupling)
-        determinant = bare * other + gamma * (bare + other) + slack
+        determinant = bare * bare_l + gamma * (bare + bare_l) + slack
         lower = determinant / upper
         curvatures = np.stack([upper, lower, _unreached_curvature(gamma)], axis=1)
         angle = np.arctan2(-coupling, half) / 2
