@@ -16,8 +16,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+from numpy.typing import NDArray
+
 from symdrift.errors import RequestError
 from symdrift.quoting import shown
+
+Array = NDArray[np.float64]
 
 LONGEST_TEXT = 500
 """Characters in one expression."""
@@ -73,6 +78,9 @@ class Expression(ABC):
     def _float(self, values: Mapping[str, float]) -> float: ...
 
     @abstractmethod
+    def _array(self, values: Mapping[str, Array]) -> Array: ...
+
+    @abstractmethod
     def _text(self, binding: int) -> str:
         """Text, parenthesised unless it binds at least as tightly as ``binding``."""
 
@@ -115,6 +123,18 @@ class Expression(ABC):
             )
         return result
 
+    def evaluate_all(self, values: Mapping[str, Array]) -> Array:
+        """Numbers for many values of the symbols, NaN where `evaluate` would refuse.
+
+        Parameters
+        ----------
+        values : Mapping of str to ndarray
+            A value for each of ``symbols``, shapes that broadcast.
+        """
+        with np.errstate(all="ignore"):
+            result = np.asarray(self._array(values), dtype=float)
+        return np.where(np.isfinite(result), result, np.nan)
+
 
 @dataclass(frozen=True)
 class Number(Expression):
@@ -128,6 +148,9 @@ class Number(Expression):
 
     def _float(self, values: Mapping[str, float]) -> float:
         return float(self.value)
+
+    def _array(self, values: Mapping[str, Array]) -> Array:
+        return np.asarray(float(self.value))
 
     def _text(self, binding: int) -> str:
         text = _decimal(self.value)
@@ -147,6 +170,9 @@ class Symbol(Expression):
 
     def _float(self, values: Mapping[str, float]) -> float:
         return float(values[self.name])
+
+    def _array(self, values: Mapping[str, Array]) -> Array:
+        return values[self.name]
 
     def _text(self, binding: int) -> str:
         return self.name
@@ -171,6 +197,13 @@ class Operation(Expression):
             raise _Underflow
         return result
 
+    def _array(self, values: Mapping[str, Array]) -> Array:
+        left, right = self.left._array(values), self.right._array(values)
+        result: Array = _ARITHMETIC[self.operator](left, right)  # type: ignore[arg-type, assignment]
+        if self.operator in "*/":
+            return np.where((result == 0) & (left != 0) & (right != 0), np.nan, result)
+        return result
+
     def _text(self, binding: int) -> str:
         own = _BINDING[self.operator]
         space = " " if own == 1 else ""
@@ -191,6 +224,9 @@ class Negation(Expression):
 
     def _float(self, values: Mapping[str, float]) -> float:
         return -self.operand._float(values)
+
+    def _array(self, values: Mapping[str, Array]) -> Array:
+        return -self.operand._array(values)
 
     def _text(self, binding: int) -> str:
         text = f"-{self.operand._text(_SIGN)}"
@@ -219,6 +255,13 @@ class Power(Expression):
             raise _Underflow
         return result
 
+    def _array(self, values: Mapping[str, Array]) -> Array:
+        base = self.base._array(values)
+        if self.exponent == Fraction(1, 2):
+            return np.asarray(np.sqrt(base))
+        result = np.power(base, float(self.exponent))
+        return np.where((result == 0) & (base != 0), np.nan, result)
+
     def _text(self, binding: int) -> str:
         if self.exponent == Fraction(1, 2):
             return f"sqrt({self.base._text(0)})"
@@ -241,6 +284,10 @@ class Function(Expression):
 
     def _float(self, values: Mapping[str, float]) -> float:
         return _FUNCTIONS[self.name](self.operand._float(values))
+
+    def _array(self, values: Mapping[str, Array]) -> Array:
+        function: np.ufunc = getattr(np, self.name)
+        return np.asarray(function(self.operand._array(values)))
 
     def _text(self, binding: int) -> str:
         return f"{self.name}({self.operand._text(0)})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from typing import Any, ClassVar
@@ -91,11 +91,13 @@ def json_parts(record: Any, indent: int = 2, *, ascii_only: bool = True) -> Iter
 
 def _parts(value: Any, line: str, step: str, ascii_only: bool) -> Iterator[str]:
     """Text of a value that stands on a line which begins like this."""
-    if not isinstance(value, (*_BREAKING, str, int, float, type(None))):
+    # A sequence of another kind makes its entries, with records of their own, one after the other.
+    made = isinstance(value, Sequence) and not isinstance(value, (*_BREAKING, str))
+    if not made and not isinstance(value, (*_BREAKING, str, int, float, type(None))):
         value = value.to_dict()
     inner = line + step
     encoder = _encoder("," + inner, ascii_only)
-    if not isinstance(value, _BREAKING) or not value:
+    if not made and (not isinstance(value, _BREAKING) or not value):
         yield encoder.encode(value)
     elif isinstance(value, dict):
         opening = "{"
@@ -104,7 +106,7 @@ def _parts(value: Any, line: str, step: str, ascii_only: bool) -> Iterator[str]:
             yield from _parts(entry, inner, step, ascii_only)
             opening = ","
         yield line + "}"
-    elif {str, int, float, bool, type(None)}.issuperset(map(type, value)):
+    elif not made and {str, int, float, bool, type(None)}.issuperset(map(type, value)):
         yield "[" + inner + encoder.encode(value)[1:-1] + line + "]"
     else:
         opening = "["

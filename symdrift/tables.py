@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TextIO
@@ -65,6 +65,18 @@ def write_csv(columns: Iterable[str], rows: Iterable[Row], stream: TextIO) -> No
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(map(csv_cell, columns))
     writer.writerows([csv_cell(row.get(name)) for name in columns] for row in rows)
+
+
+def write_cells(cells: Mapping[str, Sequence[object]], stream: TextIO) -> None:
+    """Write columns of equal length side by side; a cell that is None is blank."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(map(csv_cell, cells))
+    # Numbers pass by as they are: there are many of them.
+    columns = (
+        map(csv_cell, column) if str in set(map(type, column)) else column
+        for column in cells.values()
+    )
+    writer.writerows(zip(*columns, strict=True))
 
 
 def html_page(head: str, tables: Iterable[Table], remarks: Iterable[str]) -> str:

@@ -278,8 +278,10 @@ WRONG = [
     (["--sweep", "gamma=0:0.2:3:log"], "--sweep gamma from 0 to 0.2 cannot be logarithmic"),
     (["--sweep", "gamma=0.1:0.2:999", "--sweep", "eta=0.1:0.2:999"], "asks for 998001 points"),
     (["--sweep", "gamma=0.1:0.2:2", "--sweep", "gamma=0.1:0.2:2"], "names gamma twice"),
-    (["--sweep", "gamma=0.6:0.8:3"], r"--sweep fails at gamma = 0\.7: "),
-    (["--sweep", "network.inputs=3:4:3"], r"--sweep fails at network\.inputs = 3\.5: "),
+    (["--sweep", "gamma=3:9:3"], r"--sweep fails at every one of 3 points, the first gamma = 3: "),
+    (["--sweep", "network.inputs=3.5:4:2"], r"--sweep fails at every one of 2 points, the first "),
+    (["--sweep", "gama=1:2:2"], "--sweep fails at gama = 1: gama cannot be set; did you mean"),
+    (["--sweep", "gamma=0.1:0.2:2", "--out", "x.txt"], '--out = "x.txt" must end in .csv or .nc'),
     (["--json", "--csv"], "--json and --csv exclude each other"),
     (["--plot", "picture.jpg"], r'--plot = "picture.jpg" must end in .png, .svg, .pdf'),
     (["--method", "magic"], 'method = "magic" is unknown; allowed are auto'),
@@ -365,8 +367,9 @@ def test_a_symbolic_study_without_values_asks_for_them_by_name(
 def test_nothing_is_written_when_a_sweep_fails(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sweep = ["--sweep", "gamma=0.6:0.8:3", "--plot", str(tmp_path / "drift.png")]
-    assert run(["evaluate", "anisotropic_autoencoder", *sweep]) == 2
+    sweep = ["--sweep", "gamma=3:9:3", "--plot", str(tmp_path / "drift.png")]
+    files = ["--out", str(tmp_path / "drift.csv")]
+    assert run(["evaluate", "anisotropic_autoencoder", *sweep, *files]) == 2
     assert list(tmp_path.iterdir()) == []
     capsys.readouterr()
 
@@ -431,7 +434,7 @@ def test_what_was_typed_is_never_quoted_at_length(
 def test_too_little_memory_is_said_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def exhausted(*_: object) -> None:
+    def exhausted(*_: object, **__: object) -> None:
         raise MemoryError("Unable to allocate 9 TiB")
 
     monkeypatch.setattr("symdrift.evaluation.sweep.sweep", exhausted)

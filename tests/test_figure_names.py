@@ -15,7 +15,8 @@ from matplotlib.text import Text
 from symdrift.cli.plots import plot
 from symdrift.documents.comparison_tables import compare
 from symdrift.evaluation.evaluate import evaluate
-from symdrift.evaluation.sweep import parse_axis, sweep
+from symdrift.evaluation.sweep import sweep
+from symdrift.evaluation.sweep_axes import parse_axis
 from symdrift.figures import counterparts, decay_rates, learning_rate, observables
 from symdrift.figures.style import (
     LONGEST_NAME,

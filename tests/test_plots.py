@@ -9,7 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from symdrift.cli.plots import plot
-from symdrift.evaluation.sweep import Sweep, parse_axis, sweep
+from symdrift.evaluation.sweep import sweep
+from symdrift.evaluation.sweep_axes import parse_axis
 from symdrift.study import read_study
 
 
@@ -47,6 +48,28 @@ def test_the_legend_of_a_sweep_over_three_fields_leaves_room_for_the_panels(tmp_
     assert target.stat().st_size > 0
 
 
+def test_two_long_axes_give_a_phase_diagram_with_the_line_of_equal_rates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without label noise the frequent stimulus drifts more slowly, with much of it faster."""
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    axes = [parse_axis("gamma=0.1:1.2:12"), parse_axis("teacher.label_noise=0:1:10")]
+    swept = sweep(read_study("frequent_stimulus"), axes, groups=("stimuli",))
+    plot(swept, tmp_path / "phases.png")
+    (figure,) = drawn
+    assert "frequent over that of rare" in figure.axes[-1].get_ylabel()
+    (legend,) = figure.legends
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels[0] == "both drift alike" and labels[-1] == "no drift, or refused"
+    frequent, rare = (
+        next(v for q, v in swept.numbers.columns.items() if (q.label, q.name) == (name, kind))
+        for name, kind in (("frequent", "decay_rate"), ("rare", "decay_rate"))
+    )
+    faster = (frequent > rare).reshape(12, 10)
+    assert not faster[:, 0].any() and faster[0, -1]
+
+
 def test_a_network_of_one_active_axis_has_a_picture_that_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -55,7 +78,7 @@ def test_a_network_of_one_active_axis_has_a_picture_that_says_so(
     study = read_study("anisotropic_autoencoder")
     axes = [parse_axis("learning.weight_decay=1.9:1.5:3:log")]
     plot(sweep(study, axes), tmp_path / "lines.svg")
-    plot(Sweep((), sweep(study, axes)[:1]), tmp_path / "bars.png")
+    plot(sweep(study.with_values({axes[0].path: 1.9}), []), tmp_path / "bars.png")
     for figure in drawn:
         planes, stimuli = figure.axes
         assert [text.get_text() for text in planes.texts] == ["nothing can drift"]

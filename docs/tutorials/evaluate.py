@@ -22,7 +22,7 @@ import numpy as np
 
 import symdrift
 from symdrift.evaluation.closed_form import formulas
-from symdrift.evaluation.sweep import linear_axis
+from symdrift.evaluation.sweep_axes import linear_axis
 
 study = symdrift.read_study("frequent_stimulus")
 evaluation = symdrift.evaluate(study)

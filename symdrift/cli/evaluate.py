@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from symdrift.cli.options import (
+    PATH,
     approximation_option,
+    dask_option,
     json_option,
     minimum_option,
     plot_option,
@@ -21,11 +23,19 @@ from symdrift.cli.options import (
 )
 from symdrift.cli.requests import (
     chosen_study,
+    dask_executor,
     require_days,
     require_json,
     require_one_format,
 )
-from symdrift.cli.terminal import output_console, print_result, print_tables, progress_shown
+from symdrift.cli.terminal import (
+    announce,
+    output_console,
+    print_json,
+    print_tables,
+    progress_shown,
+    say_warnings,
+)
 
 if TYPE_CHECKING:
     from symdrift.evaluation.sweep import Sweep
@@ -49,6 +59,14 @@ _COLUMN = 13
     metavar="PATH=LO:HI:NUM[:log]",
     help="Evaluate at NUM values between LO and HI; repeatable: all combinations.",
 )
+@click.option(
+    "--out",
+    type=PATH,
+    metavar="FILE",
+    help="Write all numbers to a table (.csv) or arrays with names and units (.nc). A sweep that "
+    "was interrupted goes on where it was.",
+)
+@dask_option
 @json_option
 @click.option(
     "--csv", "as_csv", is_flag=True, help="Print CSV: a column per parameter and quantity."
@@ -82,6 +100,8 @@ def evaluate(
     minimum: int | None,
     steps_per_day: float | None,
     sweeps: Sequence[str],
+    out: Path | None,
+    dask: str | None,
     as_json: bool,
     as_csv: bool,
     full_covariance: bool,
@@ -96,6 +116,8 @@ def evaluate(
     Minimum, fluctuation around it, drift by plane of the hidden layer and by stimulus.
     JSON has the covariance of rotations: a list of variances where planes turn independently of
     each other, which "diagonal": true says, else a matrix. CSV and table have its diagonal.
+
+    A point of a sweep that the theory refuses is a gap with its reason.
     """
     require_one_format(as_json, as_csv)
     require_days(steps_per_day, as_csv)
@@ -105,46 +127,74 @@ def evaluate(
 
         require_picture(plot)
     from symdrift.errors import require_known
-    from symdrift.evaluation.sweep import parse_axis, sweep
+    from symdrift.evaluation.sweep import sweep
+    from symdrift.evaluation.sweep_axes import parse_axis
+    from symdrift.evaluation.sweep_request import GROUPS
 
     require_known("order", order, ("auto", "1", "2"))
     orders = None if order == "auto" else int(order)
     axes = [parse_axis(text) for text in sweeps]
+    kept = None
+    if out is not None:
+        from symdrift.evaluation.sweep_file import SweepFile
+
+        kept = SweepFile(out)
     chosen = chosen_study(study, assignments, minimum)
-    with ExitStack() as afterwards, progress_shown("evaluating") as progress:
+    # Neither pictures nor tables show the others, and JSON has evaluations of its own.
+    groups = GROUPS if as_csv or out is not None else ("drift", "stimuli")
+    with (
+        ExitStack() as afterwards,
+        dask_executor(dask) as executor,
+        progress_shown("evaluating") as progress,
+    ):
         points = sweep(
             chosen, axes, method, approximation, progress, quantities, as_json, orders,
-            full_covariance,
+            full_covariance, groups=groups, executor=executor, kept=kept,
         )  # fmt: skip
         if steps_per_day is not None:
             points = points.in_days(steps_per_day)
-        # Printed even when the picture cannot be drawn.
-        afterwards.callback(_print, points, as_json, as_csv)
+        # Printed even when a file cannot be written.
+        afterwards.callback(_print, points, as_json, as_csv, out)
+        if kept is not None:
+            kept.finish(points)
         if plot is not None:
             from symdrift.cli.plots import plot as draw
 
             draw(points, plot)
 
 
-def _print(points: Sweep, as_json: bool, as_csv: bool) -> None:
-    from symdrift.evaluation.sweep import sweep_rows, sweep_warnings
+def _print(points: Sweep, as_json: bool, as_csv: bool, out: Path | None) -> None:
+    from symdrift.evaluation.swept_tables import sweep_warnings
 
-    result = points.points if points.axes else points[0]
-    print_result(result, lambda: sweep_rows(points), lambda: _print_points(points), as_json, as_csv)
-    for warning in sweep_warnings(points):
-        print(f"warning: {warning}", file=sys.stderr)
+    if as_json:
+        print_json(points if points.axes else points[0])
+    elif as_csv:
+        from symdrift.tables import write_cells
+
+        cells = points.numbers.cells()
+        if not points.axes:
+            del cells["refused"]
+        write_cells(cells, sys.stdout)
+    elif out is not None:
+        announce([out])
+    else:
+        _print_points(points)
+    say_warnings(sweep_warnings(points))
 
 
 def _print_points(points: Sweep) -> None:
     from symdrift.evaluation.overview import evaluation_head, evaluation_tables
-    from symdrift.evaluation.sweep import sweep_table
+    from symdrift.evaluation.swept_tables import sweep_table
 
     console = output_console()
     if points.axes:
-        table, left_out = sweep_table(points, console.width // _COLUMN)
+        table, columns, rows = sweep_table(points, console.width // _COLUMN)
         print_tables(console, [table])
-        if left_out:
-            print(f"{left_out} more quantities do not fit: use --csv or --json", file=sys.stderr)
+        for many, what in ((columns, "quantities"), (rows, "points")):
+            if many:
+                print(
+                    f"{many} more {what} do not fit: use --csv, --json or --out", file=sys.stderr
+                )
         return
     evaluation = points[0].evaluation
     console.print(evaluation_head(evaluation))

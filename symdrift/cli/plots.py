@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -11,8 +10,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
-from symdrift.evaluation.overview import listed
+from symdrift.figures.phase_diagram import draw, has_phases
 from symdrift.figures.style import PLAIN, check_suffix, colour, drawing, save, short_names, turn
 from symdrift.files import require_file
 from symdrift.quoting import figure_text
@@ -20,7 +20,8 @@ from symdrift.quoting import figure_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from symdrift.evaluation.sweep import Sweep, SweepPoint
+    from symdrift.evaluation.sweep import Sweep
+    from symdrift.study.problem import Array
 
 _MOST_LEGEND_ENTRIES = 12
 _LONGEST_LABEL = 60
@@ -61,8 +62,8 @@ def plot(points: Sweep, path: Path) -> None:
     Parameters
     ----------
     points : Sweep
-        Its first axis is the abscissa, each combination of the others a set of lines; none
-        gives a bar chart.
+        Its first axis is the abscissa, each combination of the others a set of lines; two long
+        axes give a phase diagram, none a bar chart.
     path : Path
         PNG, SVG or PDF, by suffix.
 
@@ -72,26 +73,26 @@ def plot(points: Sweep, path: Path) -> None:
         When the suffix is none of these, or the file cannot be written.
     """
     with drawing(PLAIN):
-        save(_drawn(points), path, PLAIN, "--plot")
+        save(draw(points) if has_phases(points) else _drawn(points), path, PLAIN, "--plot")
 
 
 def _drawn(points: Sweep) -> Figure:
-    shown = (*_PANELS, _ROTATION) if any(map(_rotates, points)) else _PANELS
+    shown = (*_PANELS, _ROTATION) if _rotates(points) else _PANELS
     figure = Figure(figsize=(5 * len(shown), 4.8), layout="constrained")
     panels = figure.subplots(1, len(shown))
     for panel, (group, kind, label, what) in zip(panels, shown, strict=True):
-        if not any(_selected(point, group, kind) for point in points):
+        if not _selected(points, group, kind):
             panel.text(0.5, 0.5, "nothing can drift", ha="center", transform=panel.transAxes)
             panel.set(xticks=[], yticks=[])
         elif points.axes:
             _lines(panel, points, group, kind)
             panel.set_xlabel(figure_text(points.axes[0].path))
         else:
-            _bars(panel, points[0], group, kind)
+            _bars(panel, points, group, kind)
             panel.set_xlabel(what)
         panel.set_ylabel(label)
-    study = figure_text(points[0].evaluation.study)
-    shown_errors = any(point.evaluation.next_order for point in points)
+    study = figure_text(points.request.study.name)
+    shown_errors = any(each.group.startswith("next_order") for each in points.numbers.columns)
     figure.suptitle(
         f"{study}: drift of the hidden representation"
         + (", with its expected error" if shown_errors else "")
@@ -99,46 +100,47 @@ def _drawn(points: Sweep) -> Figure:
     return figure
 
 
-def _rotates(point: SweepPoint) -> bool:
-    diffusion = _selected(point, *_PANELS[0][:2]).values()
-    rotation = _selected(point, *_ROTATION[:2]).values()
-    largest = math.sqrt(max(diffusion, default=0.0))
-    return max(map(abs, rotation), default=0.0) > _NO_ROTATION * largest
+def _rotates(points: Sweep) -> bool:
+    """Whether some point has a mean rotation that is more than rounding."""
+    diffusion, rotation = (
+        list(_selected(points, *of[:2]).values()) for of in (_PANELS[0], _ROTATION)
+    )
+    if not diffusion:
+        return False
+    size = np.sqrt(np.fmax.reduce(diffusion))
+    return bool(np.any(np.fmax.reduce(np.abs(rotation)) > _NO_ROTATION * size))
 
 
 def _lines(panel: Axes, points: Sweep, group: str, kind: str) -> None:
     """Draw curves: colours tell quantities apart, line styles the values of the other axes."""
-    axes = points.axes
-    found = list(dict.fromkeys(name for point in points for name in _selected(point, group, kind)))
-    short = dict(zip(found, short_names(found), strict=True))
-    groups: dict[str, list[SweepPoint]] = {}
-    for point in points:
-        others = ", ".join(f"{axis.path} = {point.swept[axis.path]:g}" for axis in axes[1:])
-        groups.setdefault(others, []).append(point)
+    first, others = points.axes[0], points.axes[1:]
+    found = _selected(points, group, kind)
+    errors = _errors(points, group, kind)
+    short = dict(zip(found, short_names(list(found)), strict=True))
     colours: dict[str, str] = {}
     legend: list[Line2D] = []
     everything: list[float] = []
-    for index, (others, members) in enumerate(groups.items()):
+    grid = np.arange(len(points)).reshape(len(first.values), -1)
+    for index, members in enumerate(grid.T):
         style = _LINE_STYLES[index % len(_LINE_STYLES)]
         marker = _MARKERS[index // len(_LINE_STYLES) % len(_MARKERS)]
-        for names, places, heights in _curves(members, axes[0].path, group, kind):
+        for names, there in _curves({name: found[name][members] for name in found}):
             label = ", ".join(short[name] for name in names)
             shade = colours.setdefault(label, colour(len(colours)))
-            everything += heights
+            places, heights = np.array(first.values)[there], found[names[0]][members][there]
+            everything += heights.tolist()
             panel.plot(places, heights, color=shade, linestyle=style, marker=marker, markersize=4)
-            errors = {
-                point.swept[axes[0].path]: _errors(point, group, kind).get(names[0])
-                for point in members
-            }
-            if all(errors[place] is not None for place in places):
-                spread = np.multiply(heights, [errors[place] or 0.0 for place in places])
+            if names[0] in errors:
+                spread = np.abs(heights) * errors[names[0]][members][there]
                 panel.fill_between(
                     places, heights - spread, heights + spread, color=shade, alpha=0.2, linewidth=0
                 )
         if others:
+            swept = points.request.swept(int(members[0]))
+            words = ", ".join(f"{axis.path} = {swept[axis.path]:g}" for axis in others)
             legend.append(
                 Line2D(
-                    [], [], color="0.4", linestyle=style, marker=marker, label=figure_text(others)
+                    [], [], color="0.4", linestyle=style, marker=marker, label=figure_text(words)
                 )
             )
     names_first = [
@@ -148,32 +150,28 @@ def _lines(panel: Axes, points: Sweep, group: str, kind: str) -> None:
     _legend(panel, names_first + legend)
     if everything and 0 < _LOG_FROM * min(everything) < max(everything):
         panel.set_yscale("log")
-    if axes[0].logarithmic:
+    if first.logarithmic:
         panel.set_xscale("log")
-    elif all(value.is_integer() for value in axes[0].values):
+    elif all(value.is_integer() for value in first.values):
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.grid(alpha=0.3)
 
 
-def _curves(
-    points: Sequence[SweepPoint], path: str, group: str, kind: str
-) -> list[tuple[list[str], list[float], list[float]]]:
-    """Curves of the quantities, those that coincide as one: names, abscissae, heights."""
-    by_name: dict[str, tuple[list[float], list[float]]] = {}
-    for point in points:
+def _curves(found: dict[str, Array]) -> list[tuple[list[str], NDArray[np.bool_]]]:
+    """Quantities by name, those that coincide as one, and where along the axis they exist."""
+    curves: list[tuple[list[str], NDArray[np.bool_]]] = []
+    for name, heights in found.items():
         # A plane exists only where both of its directions are active.
-        for name, height in _selected(point, group, kind).items():
-            places, heights = by_name.setdefault(name, ([], []))
-            places.append(point.swept[path])
-            heights.append(height)
-    curves: list[tuple[list[str], list[float], list[float]]] = []
-    for name, (places, heights) in by_name.items():
-        for names, other_places, other_heights in curves:
-            if places == other_places and np.allclose(heights, other_heights, _SAME, atol=0):
+        there = ~np.isnan(heights)
+        for names, others in curves:
+            if np.array_equal(there, others) and np.allclose(
+                heights[there], found[names[0]][there], _SAME, atol=0
+            ):
                 names.append(name)
                 break
         else:
-            curves.append(([name], places, heights))
+            if there.any():
+                curves.append(([name], there))
     return curves
 
 
@@ -199,13 +197,13 @@ def _legend(panel: Axes, entries: list[Line2D]) -> None:
     )
 
 
-def _bars(panel: Axes, point: SweepPoint, group: str, kind: str) -> None:
-    row = _selected(point, group, kind)
+def _bars(panel: Axes, points: Sweep, group: str, kind: str) -> None:
+    row = {label: float(values[0]) for label, values in _selected(points, group, kind).items()}
     names = short_names(list(row))
     panel.bar(list(map(figure_text, names)), list(row.values()), color=colour(0))
-    errors = _errors(point, group, kind)
+    errors = _errors(points, group, kind)
     if errors:
-        spread = [abs(height) * errors[label] for label, height in row.items()]
+        spread = [abs(height) * float(errors[label][0]) for label, height in row.items()]
         panel.errorbar(range(len(row)), list(row.values()), spread, fmt="none", ecolor="black",
                        capsize=4)  # fmt: skip
     panel.grid(axis="y", alpha=0.3)
@@ -213,20 +211,31 @@ def _bars(panel: Axes, point: SweepPoint, group: str, kind: str) -> None:
     panel.tick_params(axis="x", labelrotation=90 if turned else 0)
 
 
-def _selected(point: SweepPoint, group: str, kind: str) -> dict[str, float]:
+def _selected(points: Sweep, group: str, kind: str) -> dict[str, Array]:
+    """Numbers of one kind by label, of every point; NaN where a point has none."""
+    columns = points.numbers.columns
     return {
-        each.label: float(each.value)
-        for each in listed(point.evaluation)
+        each.label: columns[each]
+        for each in points.numbers.ordered
         if (each.group, each.name) == (group, kind)
     }
 
 
-def _errors(point: SweepPoint, group: str, kind: str) -> dict[str, float]:
-    """Relative expected errors, where the next order in the learning rate is known."""
-    if point.evaluation.next_order is None:
-        return {}
+def _errors(points: Sweep, group: str, kind: str) -> dict[str, Array]:
+    """Relative expected errors, where the next order in the learning rate is known; else none."""
+    corrections = _selected(points, f"next_order.{group}", kind)
+    rates = np.array(
+        [np.nan if rate is None else rate for rate in points.numbers.settings["learning_rate"]],
+        dtype=float,
+    )
+    known = np.zeros(len(points), dtype=bool)
+    for each, values in points.numbers.columns.items():
+        if each.group.startswith("next_order"):
+            known |= ~np.isnan(values)
+    # What is zero has no correction, and no error.
     return {
-        each.label: point.evaluation.expected_error(each.column)
-        for each in listed(point.evaluation)
-        if (each.group, each.name) == (group, kind)
+        label: np.where(known, np.nan_to_num(np.abs(corrections.get(label, np.zeros(())))), np.nan)
+        * rates
+        for label in _selected(points, group, kind)
+        if known.any()
     }

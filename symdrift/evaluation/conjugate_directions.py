@@ -1,4 +1,4 @@
-"""Largest eigenvalue of a symmetric operator that is known by what it does to a vector."""
+"""Largest eigenvalues of symmetric operators that are known by what they do to vectors."""
 
 from __future__ import annotations
 
@@ -29,66 +29,102 @@ CHANGED = 0.01
 """Relative change of the eigenvalue after which the preconditioner is made again."""
 
 
-def largest_eigenvalue(
-    apply: Operator, start: Array, preconditioner: Callable[[float], Operator]
-) -> tuple[float, Array]:
-    """Largest eigenvalue and its vector by preconditioned conjugate gradients.
-
-    Six vectors are held.
-
-    In each step the best vector is taken of those that the vector before, its residual,
-    preconditioned, and the direction of the last step span.
-
-    Parameters
-    ----------
-    apply : callable
-        The operator, symmetric on vectors of shape ``(k,)``.
-    start : Array
-        A vector with a share of the eigenvector that is looked for.
-    preconditioner : callable
-        From a value above the largest eigenvalue to about the inverse of that value less the
-        operator.
-
-    Raises
-    ------
-    RequestError
-        When it is not found.
-    """
-    spanned = (start / np.linalg.norm(start))[np.newaxis]
-    images = apply(spanned[0])[np.newaxis]
-    value, before, made = float(spanned[0] @ images[0]), 0.0, 0.0
-    for number in range(MOST_STEPS):
-        residual = images[0] - value * spanned[0]
-        size = float(np.linalg.norm(residual))
-        if size <= RESIDUAL * value and (
-            value - before <= TOLERANCE * value or size**2 <= TOLERANCE**2 * value**2
-        ):
-            return value, spanned[0]
-        # What is about the operator may have a larger eigenvalue than itself.
-        above = (value + size) * (1 + MARGIN * (number // PATIENCE))
-        if abs(above - made) > CHANGED * made:
-            made = above
-            precondition = preconditioner(made)
-        added = precondition(residual)
-        added -= (spanned @ added) @ spanned
-        # What is left may be little, and rounding beside it.
-        added /= np.linalg.norm(added)
-        added -= (spanned @ added) @ spanned
-        added /= np.linalg.norm(added)
-        spanned, images = np.vstack([spanned, added]), np.vstack([images, apply(added)])
-        # Only the lower triangle is read.
-        values, shares = np.linalg.eigh(images @ spanned.T)
-        before, value = value, float(values[-1])
-        kept = _kept(shares[:, -1])
-        spanned, images = kept @ spanned, kept @ images
-    raise RequestError(
+def not_found() -> RequestError:
+    """Of a network whose critical rate is not found."""
+    return RequestError(
         "network", f"has axes too much alike: its critical rate is not found in {MOST_STEPS} steps"
     )
 
 
+def largest_eigenvalues(
+    apply: Operator, start: Array, preconditioner: Callable[[Array], Operator], operators: int = 1
+) -> tuple[Array, Array]:
+    """Largest eigenvalue of each operator and its vector by preconditioned conjugate gradients.
+
+    In each step the best vector is taken of those that the vector before, its residual,
+    preconditioned, and the direction of the last step span; six vectors are held.
+
+    Parameters
+    ----------
+    apply : callable
+        The operators at once, symmetric, on vectors of shape ``(k * operators,)``, the operators
+        fastest.
+    start : Array
+        A vector with a share of each eigenvector that is looked for.
+    preconditioner : callable
+        From values above the largest eigenvalues, shape ``(operators,)``, to about the inverse of
+        these values less the operators.
+    operators : int
+
+    Returns
+    -------
+    values : Array
+        Shape ``(operators,)``; NaN where it is not found.
+    vectors : Array
+        Shape ``(k * operators,)``.
+    """
+
+    def on(operator: Operator, vector: Array) -> Array:
+        return operator(vector.ravel()).reshape(-1, operators)
+
+    spanned = [_unit(start.reshape(-1, operators))]
+    images = [on(apply, spanned[0])]
+    value, vectors = _dot(spanned[0], images[0]), spanned[0]
+    before, made = np.zeros(operators), np.zeros(operators)
+    found, going = np.full(operators, np.nan), np.ones(operators, dtype=bool)
+    for number in range(MOST_STEPS):
+        residual = images[0] - value * spanned[0]
+        size = np.sqrt(_dot(residual, residual))
+        ends = (value - before <= TOLERANCE * value) | (size**2 <= TOLERANCE**2 * value**2)
+        ended = going & (size <= RESIDUAL * value) & ends
+        # Once found a value stays: further steps are rounding.
+        found, vectors = np.where(ended, value, found), np.where(going, spanned[0], vectors)
+        going &= ~ended
+        if not going.any():
+            break
+        # What is about the operator may have a larger eigenvalue than itself.
+        above = (value + size) * (1 + MARGIN * (number // PATIENCE))
+        stale = (going & (np.abs(above - made) > CHANGED * made)) | (made == 0)
+        if stale.any():
+            made = np.where(stale, above, made)
+            precondition = preconditioner(made)
+        added = on(precondition, residual)
+        # What is left may be little, and rounding beside it.
+        for _ in range(2):
+            added = _unit(added - sum(_dot(each, added) * each for each in spanned))
+        spanned.append(added)
+        images.append(on(apply, added))
+        # Only the lower triangle is read.
+        products = np.zeros((operators, len(spanned), len(spanned)))
+        for i, image in enumerate(images):
+            for j in range(i + 1):
+                products[:, i, j] = _dot(image, spanned[j])
+        values, shares = np.linalg.eigh(products)
+        before, value = value, values[:, -1]
+        kept = _kept(shares[:, :, -1].T)
+        spanned, images = (
+            [sum(share * part for share, part in zip(row, parts, strict=True)) for row in kept]
+            for parts in (spanned, images)
+        )
+    return found, vectors.ravel()
+
+
 def _kept(shares: Array) -> Array:
-    """The best vector, and that orthogonal to it in which the first of those spanned moved."""
+    """The best vector, and that orthogonal to it in which the first of those spanned moved.
+
+    Shares of what is spanned, shape ``(2, spanned, operators)``; zero where nothing moved.
+    """
     moved = -shares[0] * shares
     moved[0] += 1.0
-    length = float(np.linalg.norm(moved))
-    return np.array([shares, moved / length]) if length > 0 else shares[np.newaxis]
+    return np.array([shares, _unit(moved)])
+
+
+def _dot(left: Array, right: Array) -> Array:
+    """By operator."""
+    return np.asarray(np.einsum("dk,dk->k", left, right))
+
+
+def _unit(vectors: Array) -> Array:
+    """Of length 1, unless it is 0."""
+    length = np.sqrt(_dot(vectors, vectors))
+    return np.asarray(vectors / np.where(length > 0, length, 1.0))

@@ -2,82 +2,41 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
-from itertools import product
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from symdrift.datasets import Coordinate, Entry, dataset
 from symdrift.errors import RequestError, require_known
-from symdrift.evaluation.overview import listed, quantities
-from symdrift.expressions import parse_number, whole_number
+from symdrift.evaluation.sweep_axes import MOST_POINTS, Axis
+from symdrift.evaluation.sweep_request import (
+    GROUPS,
+    SweepPoint,
+    SweepRequest,
+    SweptPart,
+    place_of,
+)
+from symdrift.evaluation.swept_numbers import SweptNumbers, joined, numbers_of
+from symdrift.execution import Meter, run_blocks
 from symdrift.memory import require_memory
-from symdrift.progress import log_stage
-from symdrift.quoting import shown
-from symdrift.tables import Row, Table, record_table
+from symdrift.progress import Progress, log_stage
 
 if TYPE_CHECKING:
     from xarray import Dataset
 
     from symdrift.evaluation.result import Evaluation
+    from symdrift.evaluation.sweep_file import SweepFile
     from symdrift.study import Study
     from symdrift.study.problem import LearningProblem
 
-MOST_POINTS = 100_000
-"""Points of one sweep."""
+_WAVE = 32
+"""Parts that are given away together."""
 
-_INDEX = re.compile(r"\.\d+(-\d+)?$")
-_NUMBER = re.compile(r"\d[\d.]*(e[-+]\d+)?")
-_CLAUSE = re.compile(r"[;,]")
+_HELD_COPIES = 3
+"""Of the numbers of all points, in parts, joined, and as cells."""
+
 _PLANE, _STIMULUS, _LISTED = 176, 640, 40
 """Bytes of a plane beside its variance, of a stimulus, and of a number in a list."""
-
-
-@dataclass(frozen=True)
-class Axis:
-    """Values that one field or symbol of a study takes.
-
-    Attributes
-    ----------
-    path : str
-        Dotted field or symbol, as :meth:`Study.with_values` takes it.
-    values : tuple of float
-    logarithmic : bool
-        Whether the values are equally spaced in their logarithm.
-    """
-
-    path: str
-    values: tuple[float, ...]
-    logarithmic: bool = False
-
-
-@dataclass(frozen=True)
-class SweepPoint:
-    """One point of a sweep.
-
-    Attributes
-    ----------
-    swept : Mapping of str to float
-        Where the point lies on each axis; empty for a single evaluation.
-    symbols : Mapping of str to float
-        Values of the study's symbols at the point.
-    evaluation : Evaluation
-    """
-
-    swept: Mapping[str, float]
-    symbols: Mapping[str, float]
-    evaluation: Evaluation
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON record of the evaluation, whose parameters include the point."""
-        record = self.evaluation.to_dict()
-        record["parameters"] = {**self.swept, **self.symbols, **record["parameters"]}
-        return record
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,101 +45,57 @@ class Sweep(Sequence[SweepPoint]):
 
     Attributes
     ----------
-    axes : tuple of Axis
-    points : tuple of SweepPoint
-        The last axis varies fastest.
+    request : SweepRequest
+    numbers : SweptNumbers
+        Of all points, the last axis varying fastest; a refused point is a gap in them.
+    points : Mapping of int to SweepPoint
+        Those that are held; others are evaluated when they are asked for.
+    steps_per_day : float or None
+        Where it is known how long a day is.
     """
 
-    axes: tuple[Axis, ...]
-    points: tuple[SweepPoint, ...]
+    request: SweepRequest
+    numbers: SweptNumbers
+    points: Mapping[int, SweepPoint] = field(default_factory=dict, repr=False)
+    steps_per_day: float | None = None
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        return self.request.axes
 
     def __len__(self) -> int:
-        return len(self.points)
+        return len(self.numbers)
 
     def __getitem__(self, place: Any) -> Any:
-        return self.points[place]
+        if isinstance(place, slice):
+            return tuple(self[each] for each in range(len(self))[place])
+        return self._point(range(len(self))[place])
+
+    def _point(self, place: int) -> SweepPoint:
+        point = self.points.get(place) or self.request.point(place)
+        if self.steps_per_day is None or isinstance(point.outcome, RequestError):
+            return point
+        return replace(point, outcome=replace(point.outcome, steps_per_day=self.steps_per_day))
 
     def in_days(self, steps_per_day: float) -> Sweep:
         """The same, where it is known how long a day is."""
-        return replace(
-            self,
-            points=tuple(
-                replace(point, evaluation=replace(point.evaluation, steps_per_day=steps_per_day))
-                for point in self.points
-            ),
-        )
+        return replace(self, steps_per_day=steps_per_day)
 
     def to_dataset(self) -> Dataset:
         """Every quantity as an array over the axes of the sweep and its own.
 
         Own axes are ``plane``, ``stimulus`` and ``hidden_axis``; what exists at some points only
         is NaN at the others, and of the covariance of rotations there is the diagonal.  Parameters
-        that vary are coordinates, the others attributes.
+        that vary are coordinates, the others attributes; ``refused`` says why a point is a gap.
 
         Raises
         ------
         RequestError
             Without xarray, or where an axis of the sweep is called as one of these.
         """
-        return _dataset(self)
+        from symdrift.evaluation.swept_tables import sweep_dataset
 
-
-def linear_axis(path: str, low: float, high: float, count: int) -> Axis:
-    """Equally spaced values, both ends included; decimal steps stay decimal."""
-    first, last = Fraction(repr(low)), Fraction(repr(high))
-    step = (last - first) / max(count - 1, 1)
-    return Axis(path, tuple(float(first + index * step) for index in range(count)))
-
-
-def logarithmic_axis(path: str, low: float, high: float, count: int) -> Axis:
-    """Values in equal ratios, both ends included; the ends must be positive."""
-    ratio = math.log(high / low) / max(count - 1, 1)
-    inner = tuple(low * math.exp(index * ratio) for index in range(1, count - 1))
-    return Axis(path, (low, *inner, high)[:count], logarithmic=True)
-
-
-def parse_axis(text: str) -> Axis:
-    """Axis of a ``--sweep`` argument, ``PATH=LO:HI:NUM`` or ``PATH=LO:HI:NUM:log``.
-
-    Raises
-    ------
-    RequestError
-        When the text has another form.
-    """
-    path, equals, values = text.partition("=")
-    parts = [part.strip() for part in values.split(":")]
-    if not equals or not path.strip() or len(parts) not in (3, 4) or parts[3:] not in ([], ["log"]):
-        raise RequestError(
-            "--sweep", f'"{text[:80]}" must have the form PATH=LO:HI:NUM or PATH=LO:HI:NUM:log'
-        )
-    path = path.strip()
-    field = f"--sweep {path}"
-    low, high, count = parse_range(parts, field, "points", 1, MOST_POINTS)
-    if len(parts) == 3:
-        return linear_axis(path, low, high, count)
-    if low <= 0 or high <= 0:
-        raise RequestError(
-            field, f"from {low:g} to {high:g} cannot be logarithmic: both ends must be positive"
-        )
-    return logarithmic_axis(path, low, high, count)
-
-
-def parse_range(
-    parts: Sequence[str], field: str, what: str, fewest: int, most: int
-) -> tuple[float, float, int]:
-    """Ends and number of values of ``LO:HI:NUM``, given in its parts.
-
-    Raises
-    ------
-    RequestError
-        When an end is no number, or there are not from ``fewest`` to ``most`` of these values.
-    """
-    low, high = (parse_number(part, field) for part in parts[:2])
-    count = whole_number(parts[2])
-    if not fewest <= count <= most:
-        allowed = f"a whole number from {fewest} to {most}"
-        raise RequestError(field, f"= {shown(parts[2])} {what} must be {allowed}")
-    return low, high, count
+        return sweep_dataset(self)
 
 
 def sweep(
@@ -193,8 +108,15 @@ def sweep(
     records: bool = False,
     order: int | None = 1,
     full: bool = False,
+    *,
+    groups: Sequence[str] = GROUPS,
+    executor: Executor | None = None,
+    kept: SweepFile | None = None,
 ) -> Sweep:
     """Evaluate a study at every point of the grid that the axes span.
+
+    Points that have a closed form are evaluated together, as arrays, unless the next order is
+    wanted too; others one by one.  A point that is refused is a gap.
 
     Parameters
     ----------
@@ -204,7 +126,7 @@ def sweep(
     method, approximation : str
         As for :func:`symdrift.evaluation.evaluate.evaluate`.
     progress : callable, optional
-        Called with the number of finished points and of all points or, for a single point,
+        Called with the number of finished points and of all or, for a single point,
         of finished planes and all.
     quantities : {"all", "stimuli"}
         As for :func:`symdrift.evaluation.evaluate.evaluate`.
@@ -215,15 +137,19 @@ def sweep(
         under a second more.
     full : bool
         Whether the covariance of rotations is a matrix where it is diagonal too.
+    groups : sequence of str
+        Which numbers are wanted of points that are evaluated together, some of `GROUPS`.
+    executor : concurrent.futures.Executor, optional
+        Does parts of the work; numbers are the same, to the last bit, whoever does it.
+    kept : SweepFile, optional
+        Where finished parts are kept, and found again.
 
     Raises
     ------
     RequestError
-        When the grid is too large, or one of its points cannot be evaluated; the
-        message names the point.  When the evaluations do not fit into memory together.
+        When the grid is too large, or none of its points can be evaluated; the message names the
+        first.  When the evaluations do not fit into memory together.
     """
-    from symdrift.evaluation.evaluate import corrected_at_once, evaluate, require_record_memory
-    from symdrift.evaluation.next_order.cost import AT_ONCE
     from symdrift.evaluation.result import QUANTITIES
 
     require_known("quantities", quantities, QUANTITIES)
@@ -231,37 +157,138 @@ def sweep(
     repeated = [path for path in paths if paths.count(path) > 1]
     if repeated:
         raise RequestError("--sweep", f"names {repeated[0]} twice; each axis must be another field")
-    total = math.prod(len(axis.values) for axis in axes)
-    if total > MOST_POINTS:
-        raise RequestError("--sweep", f"asks for {total} points; at most {MOST_POINTS} are allowed")
-    if axes:
-        log_stage(f"evaluating {total} points")
-    points: list[SweepPoint] = []
-    for values in product(*(axis.values for axis in axes)):
-        swept = dict(zip(paths, values, strict=True))
+    request = SweepRequest(
+        study, tuple(axes), method, approximation, quantities, order, tuple(groups), full
+    )
+    if request.total > MOST_POINTS:
+        raise RequestError(
+            "--sweep", f"asks for {request.total} points; at most {MOST_POINTS} are allowed"
+        )
+    if not axes:
+        return _single(request, progress, records)
+    log_stage(f"evaluating {request.total} points")
+    _require_sensible(request, records)
+    result = _evaluated(request, progress, executor, kept)
+    if all(result.numbers.refused):
+        where = place_of(result.request.swept(0))
+        every = f"every one of {len(result)} points, the first " if len(result) > 1 else ""
+        raise RequestError("--sweep", f"fails at {every}{where}: {result.numbers.refused[0]}")
+    return result
+
+
+def _single(
+    request: SweepRequest, progress: Callable[[int, int], None] | None, records: bool
+) -> Sweep:
+    """The study as it is."""
+    from symdrift.evaluation.evaluate import corrected_at_once, evaluate, require_record_memory
+
+    problem = request.study.problem()
+    if records and request.quantities == "all":
+        require_record_memory(problem, request.method, full=request.full)
+    evaluation = evaluate(
+        problem, request.method, request.approximation, progress, request.quantities,
+        request.order or 1,
+    )  # fmt: skip
+    if request.order is None:
+        evaluation = corrected_at_once(problem, evaluation)
+    if request.full and request.quantities == "all":
+        evaluation = evaluation.with_full_covariance()
+    _require_memory(evaluation, 1)
+    values = request.study.values
+    symbols = {name: values[name].evaluate({}) for name in request.study.symbols}
+    point = SweepPoint({}, symbols, evaluation)
+    return Sweep(request, numbers_of(symbols, evaluation), {0: point})
+
+
+def _require_sensible(request: SweepRequest, records: bool) -> None:
+    """Refuse axes that the study does not have, and results that do not fit."""
+    from symdrift.evaluation.evaluate import METHODS, require_record_memory
+    from symdrift.evaluation.result import APPROXIMATIONS
+
+    require_known("method", request.method, METHODS)
+    require_known("approximation", request.approximation, APPROXIMATIONS)
+    try:
+        varied = request.varied(0, 1)
+        if varied.study.missing:
+            varied.study.problem()
+    except RequestError as error:
+        where = place_of(request.swept(0))
+        raise RequestError("--sweep", f"fails at {where}: {error}") from None
+    if records and request.quantities == "all":
         try:
-            here = study.with_values(swept) if swept else study
-            within = progress if not swept else None
-            problem = here.problem()
-            if records and quantities == "all" and not points:
-                require_record_memory(problem, method, full=full)
-            evaluation = evaluate(problem, method, approximation, within, quantities, order or 1)
-            if order is None:
-                evaluation = corrected_at_once(problem, evaluation, AT_ONCE / total)
-        except RequestError as error:
-            if not swept:
-                raise
-            where = ", ".join(f"{path} = {value:g}" for path, value in swept.items())
-            raise RequestError("--sweep", f"fails at {where}: {error}") from None
-        if full and quantities == "all":
-            evaluation = evaluation.with_full_covariance()
-        symbols = {name: here.values[name].evaluate({}) for name in here.symbols}
-        if not points:
-            _require_memory(evaluation, total)
-        points.append(SweepPoint(swept, symbols, evaluation))
-        if progress is not None and swept:
-            progress(len(points), total)
-    return Sweep(tuple(axes), tuple(points))
+            problem = request.study.with_values(request.swept(0)).problem()
+        except RequestError:
+            return
+        require_record_memory(problem, request.method, full=request.full)
+
+
+def _evaluated(
+    request: SweepRequest,
+    progress: Progress | None,
+    executor: Executor | None,
+    kept: SweepFile | None,
+) -> Sweep:
+    """All parts, those that are kept in a file not again."""
+    step, total = request.at_a_time, request.total
+    blocks = [(first, min(step, total - first)) for first in range(0, total, step)]
+    parts = {} if kept is None else kept.parts(request, blocks)
+    done = sum(map(len, parts.values()))
+    points: dict[int, SweepPoint] = {}
+    if request.by_arrays:
+        _require_arrays(request)
+    left = [block for block in blocks if block not in parts]
+    together = executor is not None or request.by_arrays
+    wave = _WAVE if together else 1
+    for start in range(0, len(left), wave):
+        meter = _Shown(total, done, None if together else progress)
+        these = left[start : start + wave]
+        if together:
+            found, interrupted = run_blocks(request, these, meter, executor=executor)
+            if interrupted:
+                raise KeyboardInterrupt
+        else:
+            found = [request(*these[0], meter)]
+        for block, part in zip(these, found, strict=True):
+            parts[block] = part.numbers
+            done += len(part.numbers)
+            if kept is not None:
+                kept.keep(block, part.numbers)
+            elif part.points:
+                if not points:
+                    _require_held(part, total)
+                points |= part.points
+        if together and progress is not None:
+            progress(done, total)
+    return Sweep(request, joined([parts[block] for block in blocks]), points)
+
+
+class _Shown(Meter):
+    """A meter that shows each point, after those that were done before."""
+
+    def __init__(self, total: int, done: int, progress: Progress | None) -> None:
+        super().__init__(total)
+        self._progress, self.done = progress, done
+
+    def add(self, steps: int) -> None:
+        super().add(steps)
+        if self._progress is not None:
+            self._progress(self.done, self.total)
+
+
+def _require_arrays(request: SweepRequest) -> None:
+    """Refuse numbers of all points that do not fit."""
+    axes = request.most_axes
+    planes = 3 * axes * (axes - 1) // 2 if request.quantities == "all" else 0
+    stimuli = 4 * (len(request.study.stimulus) or axes)
+    needed = _HELD_COPIES * 8 * request.total * (planes + stimuli + axes)
+    require_memory("--sweep", needed, *_too_many(request.total, request.quantities))
+
+
+def _require_held(part: SweptPart, total: int) -> None:
+    """Refuse a grid whose evaluations, all of the size of the first, do not fit."""
+    first = next((point.outcome for point in part.points.values() if not point.refused), None)
+    if first is not None and not isinstance(first, RequestError):
+        _require_memory(first, total)
 
 
 def held_memory(evaluation: Evaluation) -> int:
@@ -288,135 +315,14 @@ def _problem_memory(problem: LearningProblem) -> int:
 
 
 def _require_memory(evaluation: Evaluation, total: int) -> None:
-    """Refuse a grid whose evaluations, all of the size of the first, do not fit."""
+    """Refuse as many evaluations of this size as do not fit."""
+    needed = total * held_memory(evaluation)
+    require_memory("--sweep", needed, *_too_many(total, evaluation.quantities))
+
+
+def _too_many(total: int, quantities: str) -> tuple[str, str]:
+    """What is too large, and what fits."""
     advice = "take fewer"
-    if evaluation.quantities == "all":
+    if quantities == "all":
         advice += ", or leave out the planes: --quantities stimuli"
-    problem = f"asks for {total} points, whose results would take"
-    require_memory("--sweep", total * held_memory(evaluation), problem, advice)
-
-
-def parameters(point: SweepPoint) -> dict[str, float | int | str]:
-    """Parameters of a point: where it lies, its symbols, settings of one value, and the road."""
-    evaluation = point.evaluation
-    settings = {
-        name: value
-        for name, value in evaluation.parameters.items()
-        if isinstance(value, (int, float, str))
-    }
-    road = {"method": evaluation.method, "approximation": evaluation.approximation}
-    return {**point.swept, **point.symbols, **settings, **road}
-
-
-def sweep_warnings(points: Sequence[SweepPoint]) -> Iterator[str]:
-    """Every warning once, as it is where it begins; in a sweep with how many points have it.
-
-    Warnings are one whose first clauses differ in their numbers only.
-    """
-    found: dict[str, list[tuple[SweepPoint, str]]] = {}
-    for point in points:
-        kinds = {
-            _NUMBER.sub("#", _CLAUSE.split(said)[0]): said for said in point.evaluation.warnings
-        }
-        for kind, said in kinds.items():
-            found.setdefault(kind, []).append((point, said))
-    for each in found.values():
-        first, said = each[0]
-        place = ", ".join(f"{path} = {value:g}" for path, value in first.swept.items())
-        if place and len(each) > 1:
-            many = "all" if len(each) == len(points) else f"{len(each)} of"
-            place = f"{many} {len(points)} points, the first at {place}"
-        yield f"at {place}: {said}" if place else said
-
-
-def sweep_rows(points: Sequence[SweepPoint]) -> tuple[list[str], Iterator[Row]]:
-    """Columns, one per parameter and per quantity, and one row per point.
-
-    Quantities that exist at some points only (the rank may change) are missing elsewhere.
-    """
-    # Made twice rather than held: a row takes many times the memory of its numbers.
-    return _columns(map(_row, points)), map(_row, points)
-
-
-def _row(point: SweepPoint) -> Row:
-    return parameters(point) | quantities(point.evaluation)
-
-
-def _columns(rows: Iterable[Mapping[str, object]]) -> list[str]:
-    """Names of all rows: kinds in order of appearance, indices of one kind in order."""
-    kinds: dict[str, int] = {}
-    order: dict[str, tuple[int, list[int]]] = {}
-    for row in rows:
-        for name in row:
-            index = _INDEX.search(name)
-            kind = name[: index.start()] if index else name
-            numbers = _numbers(index.group()[1:]) if index else []
-            order[name] = (kinds.setdefault(kind, len(kinds)), numbers)
-    return sorted(order, key=order.__getitem__)
-
-
-def _numbers(label: str) -> list[int]:
-    """Of the axes in the label of a plane or an axis."""
-    return [int(part) for part in label.split("-")]
-
-
-def _dataset(sweep: Sweep) -> Dataset:
-    """Quantities of every point, where the point lies in the grid."""
-    paths = tuple(axis.path for axis in sweep.axes)
-    shape = tuple(len(axis.values) for axis in sweep.axes)
-    found = [tuple(listed(point.evaluation)) for point in sweep.points]
-    own: dict[str, dict[str, int]] = {"hidden_axis": {}, "plane": {}, "stimulus": {}}
-    for of, places in own.items():
-        labels = dict.fromkeys(each.label for some in found for each in some if each.of == of)
-        ordered = labels if of == "stimulus" else sorted(labels, key=_numbers)
-        places.update((label, place) for place, label in enumerate(ordered))
-    records = [parameters(point) for point in sweep.points]
-    values = {name: [record[name] for record in records] for name in records[0]}
-    varying = [name for name in values if name not in paths and len(set(values[name])) > 1]
-    for name in (*paths, *varying):
-        if name in own:
-            raise RequestError("to_dataset", f'has an axis "{name}" of its own; rename the symbol')
-    grid = product(*(range(size) for size in shape))
-    return dataset(
-        (
-            Entry(
-                f"{each.group}_{each.name}".replace(".", "_"),
-                each.unit,
-                dict(zip(paths, place, strict=True))
-                | ({each.of: own[each.of][each.label]} if each.of else {}),
-                each.value,
-            )
-            for place, some in zip(grid, found, strict=True)
-            for each in some
-        ),
-        {axis.path: Coordinate((axis.path,), axis.values) for axis in sweep.axes}
-        | {of: Coordinate((of,), tuple(places)) for of, places in own.items()}
-        | {name: Coordinate(paths, np.reshape(values[name], shape)) for name in varying},
-        {"study": sweep[0].evaluation.study}
-        | {name: every[0] for name, every in values.items() if name not in (*paths, *varying)},
-    )
-
-
-def sweep_table(points: Sequence[SweepPoint], most_columns: int) -> tuple[Table, int]:
-    """Table of a sweep, and how many of its quantities did not fit.
-
-    One row per point: where it lies, then the diffusion of each plane (rad^2/step) and
-    the decay rate of each stimulus (1/step).
-    """
-    shown = {("drift", "diffusion"): "D ", ("stimuli", "decay_rate"): ""}
-    found = [
-        [each for each in listed(point.evaluation) if (each.group, each.name) in shown]
-        for point in points
-    ]
-    headings = {
-        each.column: f"{shown[each.group, each.name]}{each.label}\n{each.unit}"
-        for some in found
-        for each in some
-    }
-    records = [{each.column: each.value for each in some} for some in found]
-    names = _columns(records)
-    axes = list(points[0].swept)
-    kept = names[: max(most_columns - len(axes), 1)]
-    columns = {axis: axis for axis in axes} | {name: headings[name] for name in kept}
-    rows = ({**record, **point.swept} for point, record in zip(points, records, strict=True))
-    return record_table("Diffusion and decay rates", columns, rows), len(names) - len(kept)
+    return f"asks for {total} points, whose results would take", advice

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from symdrift.datasets import Coordinate, Entry, dataset
 from symdrift.errors import RequestError
 from symdrift.evaluation.lifetimes import days_record, lifetimes_table
-from symdrift.evaluation.sweep import linear_axis, logarithmic_axis, parse_range
+from symdrift.evaluation.sweep_axes import linear_axis, logarithmic_axis, parse_range
 from symdrift.memory import available_memory, size_left, size_needed
 from symdrift.observables.angle import PopulationAngle, population_angle
 from symdrift.observables.decoding import TARGETS, DecoderDecay, decoder_decay

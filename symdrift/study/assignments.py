@@ -20,6 +20,17 @@ _TOP_LEVEL = tuple(declared(Specification))
 
 def assigned(study: Kind, assignments: Mapping[str, str | float]) -> Kind:
     """The study after all assignments, validated again; see :meth:`Study.with_values`."""
+    return checked(unchecked(study, assignments))
+
+
+def unchecked(study: Kind, assignments: Mapping[str, str | float]) -> Kind:
+    """The study after all assignments, whose numbers may not fit each other.
+
+    Raises
+    ------
+    RequestError
+        When there is no such field, or a value cannot be read.
+    """
     document: dict[str, Any] = deepcopy(dict(study.document))
     values = dict(document.pop("values", {}))
     named = {}
@@ -31,9 +42,9 @@ def assigned(study: Kind, assignments: Mapping[str, str | float]) -> Kind:
             named[".".join(steps[1:])] = _toml(path, value)
         else:
             _assign(document, steps, _toml(path, value))
-            mirror = _mirror(document, steps)
-            if mirror and ".".join(mirror) not in assignments:
-                _assign(document, mirror, _toml(path, value))
+            mirror = mirrored(path)
+            if mirror != path and mirror not in assignments:
+                _assign(document, mirror.split("."), _toml(path, value))
     changed = read_parts(document, study.name, study.source, type(study))
     symbols = changed.symbols
     for name in named:
@@ -49,7 +60,15 @@ def assigned(study: Kind, assignments: Mapping[str, str | float]) -> Kind:
     values = {name: value for name, value in values.items() if name in symbols} | named
     if values:
         document["values"] = values
-    return checked(replace(changed, values=VALUES.read(values, "values")))
+    return replace(changed, values=VALUES.read(values, "values"))
+
+
+def mirrored(path: str) -> str:
+    """Path of the transposed entry for an entry of a covariance; other paths are their own."""
+    steps = path.split(".")
+    if steps[:2] == ["inputs", "covariance"] and len(steps) == 4:
+        return ".".join([*steps[:2], steps[3], steps[2]])
+    return path
 
 
 def _toml(path: str, value: str | float) -> Any:
@@ -95,13 +114,6 @@ def _index(entries: list[Any], step: str, steps: list[str]) -> int:
             f"{path}.{step}", f"is not an entry; {path} has {len(entries)}, counted from 0"
         )
     return int(step)
-
-
-def _mirror(document: Mapping[str, Any], steps: list[str]) -> list[str] | None:
-    """Path of the transposed entry when an entry of a covariance matrix was set."""
-    if steps[:2] == ["inputs", "covariance"] and len(steps) == 4:
-        return [*steps[:2], steps[3], steps[2]]
-    return None
 
 
 def _unknown(name: str, symbols: tuple[str, ...]) -> RequestError:

@@ -11,8 +11,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from symdrift.errors import RequestError
-from symdrift.expressions import LONGEST_TEXT, Expression, is_name, number, parse
+from symdrift.expressions import LONGEST_TEXT, Array, Expression, is_name, number, parse
 from symdrift.quoting import LONGEST_SHOWN, shown
 
 Vector = tuple[Expression, ...]
@@ -52,12 +55,14 @@ class Range(NamedTuple):
     words: str
     schema: Schema
 
-    def holds(self, value: float) -> bool:
-        """Whether a number is one of them."""
+    def holds(self, value: float | Array) -> bool | NDArray[np.bool_]:
+        """Whether a number is one of them, or which of several are."""
         least, most = self.schema.get("minimum", -math.inf), self.schema.get("maximum", math.inf)
-        whole = self.schema.get("type") == "integer"
-        above = value > self.schema.get("exclusiveMinimum", -math.inf)
-        return least <= value <= most and above and (value.is_integer() or not whole)
+        held: bool | NDArray[np.bool_] = (value >= least) & (value <= most)
+        held &= value > self.schema.get("exclusiveMinimum", -math.inf)
+        if self.schema.get("type") == "integer":
+            held &= value % 1 == 0
+        return held
 
 
 ANY = Range("", {})

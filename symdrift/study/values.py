@@ -45,7 +45,7 @@ def check_numbers(study: Specification) -> None:
     """
     numbers = _known_numbers(study)
     _check_ranges(study, numbers)
-    _check_shapes(study)
+    check_shapes(study)
     _check_samples(study, numbers)
     _check_probabilities(study, numbers)
     _check_covariance(study, numbers)
@@ -100,7 +100,8 @@ def _known_numbers(study: Specification) -> dict[str, float]:
     }
 
 
-def _check_shapes(study: Specification) -> None:
+def check_shapes(study: Specification) -> None:
+    """Refuse lists and matrices that are not as long as the sizes of the network say."""
     entries: Any
     for field, kind, entries in held_numbers(study):
         shape = next(axes for axes in kind.shapes if len(axes) == _depth(entries))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.evaluation.closed_form.alignment import Alignment, align
-from symdrift.evaluation.closed_form.stability_blocks import Kinds, MeanSquare
+from symdrift.evaluation.closed_form.axis_kinds import Kinds, imbalance, threshold
+from symdrift.evaluation.closed_form.stability_blocks import MeanSquare
 from symdrift.evaluation.closed_form.strict_minima import strict_minima
+from symdrift.evaluation.conjugate_directions import not_found
 from symdrift.evaluation.result import (
     THRESHOLD_TOLERANCE,
     Evaluation,
@@ -192,7 +195,8 @@ class _Aligned:
         aligned = align(problem)
         if isinstance(aligned, str):
             raise RequestError("method", f'= "closed-form" does not apply: {aligned}')
-        _refuse_degenerate(problem, aligned)
+        variances = aligned.input_variances[: aligned.gains.size]
+        refuse_degenerate(problem.weight_decay, problem.hidden, variances, aligned.gains)
         units = natural_units(problem.teacher, problem.input_covariance)
         natural = units.problem(problem)
         outputs, inputs = problem.teacher.shape
@@ -258,13 +262,18 @@ class _Aligned:
             self.singular_values,
             natural.weight_decay,
         )
-        stability = MeanSquare(kinds, natural.weight_decay, natural.batch)
-        critical = stability.critical_rate()
+        gamma = np.asarray(natural.weight_decay)
+        noisy = kinds.variance, kinds.label_noise
+        unbalanced = imbalance(*noisy, kinds.residual, kinds.singular_value, kinds.count, gamma)
+        single = gamma[np.newaxis], np.array([natural.batch])
+        critical = float(MeanSquare(kinds, *single).critical_rates()[0])
+        if math.isnan(critical):
+            raise not_found()
         return Validity(
             rate_times_curvature=rate * self.units.curvature * hessian_max,
             multiplicative_noise=rate * kinds.multiplicative_noise / natural.batch,
-            imbalance=rate * stability.imbalance,
-            threshold=rate * stability.threshold,
+            imbalance=rate * float(unbalanced) / natural.batch,
+            threshold=rate * float(threshold(*noisy, kinds.singular_value, gamma)) / natural.batch,
             critical_rate=critical * self.units.curvature,
             rate_over_critical=rate / critical,
         )
@@ -286,31 +295,41 @@ def _strict_minima(minimum: dict[str, Any], number: int) -> tuple[NDArray[np.boo
     return tuple(masks)
 
 
-def _refuse_degenerate(problem: LearningProblem, aligned: Alignment) -> None:
-    """Refuse problems without a strict minimum or without any active direction."""
-    gamma, hidden = problem.weight_decay, problem.hidden
-    require_weight_decay(gamma)
-    variances = aligned.input_variances[: aligned.gains.size]
-    strengths = variances * aligned.gains
-    learnable = strengths > gamma * (1 + THRESHOLD_TOLERANCE)
-    met = ~learnable & (strengths >= gamma * (1 - THRESHOLD_TOLERANCE))
+def refuse_degenerate(weight_decay: float, hidden: int, variances: Array, gains: Array) -> None:
+    """Refuse problems without a strict minimum or without any active direction.
+
+    Parameters
+    ----------
+    weight_decay : float
+    hidden : int
+    variances, gains : Array
+        Of the axes that have an output, shape ``(min(n, m),)``.
+
+    Raises
+    ------
+    RequestError
+    """
+    require_weight_decay(weight_decay)
+    strengths = variances * gains
+    learnable = strengths > weight_decay * (1 + THRESHOLD_TOLERANCE)
+    met = ~learnable & (strengths >= weight_decay * (1 - THRESHOLD_TOLERANCE))
     # Without a silent hidden unit an axis at its threshold has nobody to begin to learn it.
     if met.any() and hidden > np.count_nonzero(learnable):
         axis = int(np.flatnonzero(met)[0]) + 1
         raise RequestError(
             "learning.weight_decay",
-            f"= {gamma:.12g} meets the threshold of axis {axis} with equality (input variance "
-            "times gain equals weight decay), where the minimum is not strict; move it away from "
-            "there",
+            f"= {weight_decay:.12g} meets the threshold of axis {axis} with equality (input "
+            "variance times gain equals weight decay), where the minimum is not strict; move it "
+            "away from there",
         )
     if not learnable.any():
         raise RequestError(
             "learning.weight_decay",
-            f"= {gamma:.12g} leaves no active direction: it must stay below the largest input "
-            f"variance times gain, {strengths.max():.6g}",
+            f"= {weight_decay:.12g} leaves no active direction: it must stay below the largest "
+            f"input variance times gain, {strengths.max():.6g}",
         )
     reductions = np.sort(
-        kernels.loss_reductions(variances[learnable], gamma, aligned.gains[learnable])
+        kernels.loss_reductions(variances[learnable], weight_decay, gains[learnable])
     )[::-1]
     if hidden >= reductions.size:
         return

@@ -27,19 +27,16 @@ from functools import cached_property
 from itertools import combinations_with_replacement
 
 import numpy as np
-from numpy.typing import NDArray
 
+from symdrift.evaluation.closed_form.axis_kinds import Indices, Kinds
 from symdrift.evaluation.closed_form.printed_aligned import (
     _own_curvature,
-    _own_fluctuation,
     _pair_block,
     _unreached_curvature,
 )
-from symdrift.evaluation.conjugate_directions import Operator, largest_eigenvalue
+from symdrift.evaluation.conjugate_directions import Operator, largest_eigenvalues
 from symdrift.study.problem import Array
 
-Indices = NDArray[np.intp]
-Axis = tuple[Array, Array, Array]
 Moments = tuple[Array, Array, Array]
 """Second moments between two axes, of an axis by itself, and of two by themselves."""
 
@@ -54,83 +51,6 @@ SMALLEST_SHARE = 0.05
 
 FED_BACK = np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
 """Of the rows ``F, M, V`` that a step writes those that it reads."""
-
-
-@dataclass(frozen=True, eq=False)
-class Kinds:
-    """Different axes of a network, shape ``(g,)`` each.
-
-    Attributes
-    ----------
-    variance, label_noise, residual, singular_value : Array
-        ``lambda``, ``sigma^2``, ``E`` and ``s``; 0 where there is no such input or output.
-    output : Array
-        1 where there is an output, else 0.
-    count : Array
-        How many axes there are of each kind.
-    """
-
-    variance: Array
-    label_noise: Array
-    residual: Array
-    singular_value: Array
-    output: Array
-    count: Array
-
-    def learned(self) -> Axis:
-        """Variance, label noise and singular value of the learned axes."""
-        active = self.singular_value > 0
-        return self.variance[active], self.label_noise[active], self.singular_value[active]
-
-    @property
-    def roots(self) -> Array:
-        return np.asarray(np.sqrt(self.singular_value))
-
-    @property
-    def power(self) -> float:
-        """``E|x|^2``, the trace of the covariance."""
-        return float(self.count @ self.variance)
-
-    @property
-    def multiplicative_noise(self) -> float:
-        """``s_1 E|x|^2``: what the curvature of a sample fluctuates by."""
-        return float(self.singular_value.max()) * self.power
-
-    def quarter(self) -> tuple[Indices, Kinds]:
-        """Of every four neighbours the one most learned, in the place of all, and which it is."""
-        first = np.arange(0, len(self.count), 4)
-        place = np.array([
-            start + int(np.argmax(self.singular_value[start : start + 4])) for start in first
-        ])  # fmt: skip
-        return place, Kinds(
-            self.variance[place], self.label_noise[place], self.residual[place],
-            self.singular_value[place], self.output[place], np.add.reduceat(self.count, first),
-        )  # fmt: skip
-
-    @classmethod
-    def of(
-        cls, variance: Array, label_noise: Array, gains: Array, values: Array, weight_decay: float
-    ) -> Kinds:
-        """Axes of a network gathered by kind.
-
-        Parameters
-        ----------
-        variance, gains, values : Array
-            By input axis, shapes ``(n,)``, ``(min(n, m),)`` and ``(n,)``.
-        label_noise : Array
-            By output, shape ``(m,)``.
-        """
-        size = max(len(variance), len(label_noise))
-        table = np.zeros((5, size))
-        table[0, : len(variance)] = variance
-        table[1, : len(label_noise)] = label_noise
-        table[2, : len(gains)] = gains
-        table[3, : len(values)] = values
-        table[4, : len(label_noise)] = 1.0
-        active = table[3] > 0
-        table[2, active] = weight_decay / table[0, active]
-        kinds, count = np.unique(table, axis=1, return_counts=True)
-        return cls(kinds[0], kinds[1], kinds[2], kinds[3], kinds[4], count.astype(float))
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +97,8 @@ class _Map:
         What powers do, shape ``(k, k)``.
     count : Array
         Axes of each kind.
+    networks : int
+        How many maps these are at once: along the last axes the networks are fastest.
     """
 
     pair: Array
@@ -186,6 +108,7 @@ class _Map:
     powers: tuple[tuple[Array, Indices], ...]
     fed_back: Array
     count: Array
+    networks: int
 
     def _split(self, vector: Array) -> tuple[Array, Array, Array]:
         pairs, kinds = self.cross.shape[1], len(self.count)
@@ -228,17 +151,18 @@ class _Map:
             _applied(self.exchange, pair) + self.cross * cross,
         ))  # fmt: skip
 
-    def preconditioner(self, value: float) -> Operator:
-        """About the inverse of ``value`` less the map.
+    def preconditioner(self, value: Array) -> Operator:
+        """About the inverse of ``value`` less the map, by network.
 
         The diagonal of every block is inverted with what each axis' power feeds back to itself;
         what it passes on to other axes is left out.
         """
         rest = [
-            np.maximum(value - diagonal, SMALLEST_SHARE * value)
+            np.maximum(above - diagonal, SMALLEST_SHARE * above)
             for diagonal in (
                 np.einsum("iip->ip", self.pair), np.einsum("iip->ip", self.own), self.cross
             )
+            for above in (np.tile(value, diagonal.shape[1] // self.networks),)
         ]  # fmt: skip
         size, width = len(self.count), len(self.fed_back)
         passed = np.zeros((width * width, size))
@@ -268,24 +192,34 @@ class MeanSquare:
     Attributes
     ----------
     kinds : Kinds
-    weight_decay : float
-    batch : int
+    weight_decay, batch : Array
+        Of each network, shape ``(networks,)``.
     """
 
     kinds: Kinds
-    weight_decay: float
-    batch: int
+    weight_decay: Array
+    batch: Array
+
+    @property
+    def networks(self) -> int:
+        return len(self.weight_decay)
 
     @cached_property
     def pairs(self) -> tuple[Indices, Indices, Array]:
         """Kinds ``a`` (learned) and ``b`` of two different axes, and how many such pairs."""
-        count, active = self.kinds.count, self.kinds.singular_value > 0
+        networks = np.arange(self.networks)
+        count = self.kinds.count[:: self.networks]
+        active = self.kinds.singular_value[:: self.networks] > 0
         a, b = np.triu_indices(len(count))
         number = np.where(a == b, count[a] * (count[a] - 1) / 2, count[a] * count[b])
         kept = (active[a] | active[b]) & (number > 0)
         a, b = a[kept], b[kept]
-        swapped = ~active[a]
-        return np.where(swapped, b, a), np.where(swapped, a, b), number[kept]
+        learned, other = np.where(active[a], [a, b], [b, a])
+        return (
+            (learned[:, np.newaxis] * self.networks + networks).ravel(),
+            (other[:, np.newaxis] * self.networks + networks).ravel(),
+            np.repeat(number[kept], self.networks),
+        )
 
     @cached_property
     def pair(self) -> _Block:
@@ -296,15 +230,24 @@ class MeanSquare:
         kinds = self.kinds
         a, b, _ = self.pairs
         noise, values, roots = kinds.label_noise, kinds.singular_value, kinds.roots
+        gamma = np.tile(self.weight_decay, len(a) // self.networks)
         first, second, coupling, *_ = _pair_block(
             kinds.variance[a], noise[a], values[a], kinds.variance[b], noise[b], values[b],
-            kinds.residual[b], np.asarray(self.weight_decay),
+            kinds.residual[b], gamma,
         )  # fmt: skip
-        hessian = np.zeros((len(a), 3, 3))
-        hessian[:, 0, 0], hessian[:, 1, 1] = first, second
-        hessian[:, 0, 1] = hessian[:, 1, 0] = -coupling
-        hessian[:, 2, 2] = _unreached_curvature(np.asarray(self.weight_decay))
-        curvatures, axes = np.linalg.eigh(hessian)
+        half = (first - second) / 2
+        upper = (first + second) / 2 + np.hypot(half, coupling)
+        # The determinant without the difference of equal numbers.
+        bare, bare_l = second - gamma, first - gamma
+        slack = (gamma - coupling) * (gamma + coupling)
+        determinant = bare * bare_l + gamma * (bare + bare_l) + slack
+        lower = determinant / upper
+        curvatures = np.stack([upper, lower, _unreached_curvature(gamma)], axis=1)
+        angle = np.arctan2(-coupling, half) / 2
+        axes = np.zeros((len(a), 3, 3))
+        axes[:, 0, 0] = axes[:, 1, 1] = np.cos(angle)
+        axes[:, 1, 0], axes[:, 0, 1] = np.sin(angle), -np.sin(angle)
+        axes[:, 2, 2] = 1.0
         length = np.sqrt(values[a] + values[b])
         from_a, from_b = roots[a] / length, roots[b] / length
         both = np.where(values[b] > 0, np.sqrt(0.5), 0.0)
@@ -327,13 +270,9 @@ class MeanSquare:
         kinds, roots = self.kinds, self.kinds.roots
         active = kinds.singular_value > 0
         curvatures = np.ones((len(active), 2))
-        gamma = np.asarray(self.weight_decay)
+        gamma = np.tile(self.weight_decay, len(active) // self.networks)[active]
         curvatures[active] = np.stack(
-            np.broadcast_arrays(
-                _own_curvature(*kinds.learned(), gamma),
-                _unreached_curvature(gamma),
-            ),
-            axis=1,
+            [_own_curvature(*kinds.learned(), gamma), _unreached_curvature(gamma)], axis=1
         )
         modes = np.sqrt(0.5) * np.array([[1.0, 1.0], [1.0, -1.0]]) * active[:, None, None]
         reading = np.zeros((len(active), 1, 3, 2))
@@ -351,6 +290,9 @@ class MeanSquare:
         a, b, number = self.pairs
         kinds, between, alone = self.kinds, self.pair, self.own
         variance, noise, noisy = kinds.variance, kinds.label_noise, kinds.label_noise.any()
+        batch, own_batch = (
+            np.tile(self.batch, blocks // self.networks) for blocks in (len(a), len(variance))
+        )
         alone_a, alone_b = alone.of(a), alone.of(b)
         roots, own_roots = (_rooted_sums(part.curvatures) for part in (between, alone))
         cross_roots = np.sqrt(_outer(np.add, alone_a.curvatures, alone_b.curvatures))
@@ -358,13 +300,10 @@ class MeanSquare:
         weights = _squared(between.weights) / roots
         own_weights = _squared(alone.weights) / own_roots
 
-        def rows(read: Array, scale: Array, power: Array) -> Array:
-            return np.asarray(power * _squared(read) / scale / np.sqrt(self.batch))
-
         powers = [
-            rows(between.rows[0], roots, variance[b]),
-            rows(between.rows[1], roots, variance[a]),
-            rows(alone.rows[0], own_roots, variance),
+            variance[b] * _squared(between.rows[0]) / roots / np.sqrt(batch),
+            variance[a] * _squared(between.rows[1]) / roots / np.sqrt(batch),
+            variance * _squared(alone.rows[0]) / own_roots / np.sqrt(own_batch),
         ]
 
         def fed(reading: Array) -> Array:
@@ -374,8 +313,10 @@ class MeanSquare:
 
         pair = fed(powers[0]) + fed(powers[1])
         own = fed(powers[2])
-        for block, part in ((between, pair), (alone, own)):
-            np.einsum("iip->ip", part)[:] += _expected(block.curvatures)
+        # An axis that is not learned has no weights to itself, and stands there with none.
+        active = kinds.singular_value > 0
+        for block, part, there in ((between, pair, 1.0), (alone, own, active)):
+            np.einsum("iip->ip", part)[:] += there * _expected(block.curvatures)
         read_a, read_b = (
             np.einsum("iup,ij,jxp->uxp", one.rows[0], FED_BACK, rows, optimize=True)
             for one, rows in zip((alone_a, alone_b), between.rows, strict=True)
@@ -388,9 +329,9 @@ class MeanSquare:
                 (weights[at[0, 3]], noise[b] * variance[b]),
                 (weights[at[1, 2]], noise[a] * variance[a]),
             ):
-                pair += strength / self.batch * row[:, np.newaxis] * row
+                pair += strength / batch * row[:, np.newaxis] * row
             row = own_weights[1]
-            own += noise * variance / self.batch * row[:, np.newaxis] * row
+            own += noise * variance / own_batch * row[:, np.newaxis] * row
             for row, strength, first, second in (
                 (at[1, 3], noise[b] * variance[a], 0, 1),
                 (at[0, 2], noise[a] * variance[b], 1, 0),
@@ -399,11 +340,15 @@ class MeanSquare:
                 reached = _outer(np.multiply, alone_a.weights[first], alone_b.weights[second])
                 exchange += reached.reshape(4, 1, len(number)) * received
             received = [
-                noise[b] * weights[at[3, 3]], noise[a] * weights[at[2, 2]], noise * own_weights[2]
+                noise[b] * weights[at[3, 3]],
+                noise[a] * weights[at[2, 2]],
+                noise * own_weights[2],
             ]
             powers = [
-                np.concatenate([part, row[np.newaxis] / np.sqrt(self.batch)])
-                for part, row in zip(powers, received, strict=True)
+                np.concatenate([part, row[np.newaxis] / np.sqrt(samples)])
+                for part, row, samples in zip(
+                    powers, received, (batch, batch, own_batch), strict=True
+                )
             ]
             # The power of V feeds what labels are received by, and is fed by it.
             fed_back = np.pad(fed_back, (0, 1))
@@ -413,10 +358,12 @@ class MeanSquare:
             pair=pair,
             own=own,
             cross=(
-                _outer(np.multiply, alone_a.curvatures, alone_b.curvatures) / cross_roots**2
+                (active[a] & active[b])
+                * _outer(np.multiply, alone_a.curvatures, alone_b.curvatures)
+                / cross_roots**2
             ).reshape(4, len(number)),
             exchange=np.sqrt(2)
-            / self.batch
+            / batch
             * exchange
             / (roots * cross_roots.reshape(4, 1, len(number))),
             powers=tuple(
@@ -427,49 +374,39 @@ class MeanSquare:
             ),
             fed_back=fed_back,
             count=kinds.count,
+            networks=self.networks,
         )
 
-    @property
-    def imbalance(self) -> float:
-        """``E[W W' - U'U]`` over the singular value, the largest by size, per learning rate.
-
-        With ``e = E x + eps`` it is ``E[e_i^2 |x|^2 - x_i^2 |e|^2] / (2 gamma B)``.
-        """
-        kinds, active = self.kinds, self.kinds.singular_value > 0
-        left = kinds.residual**2 * kinds.variance + kinds.label_noise
-        fed = left * kinds.power - kinds.variance * float(kinds.count @ left)
-        return float(np.abs(fed[active]).max()) / (2 * self.weight_decay * self.batch)
-
-    @property
-    def threshold(self) -> float:
-        """``Gamma_ii / s_i``, the largest of the learned axes, per learning rate."""
-        learned = self.kinds.learned()
-        variance, _ = _own_fluctuation(*learned, np.asarray(self.weight_decay))
-        return float(np.max(variance / learned[-1])) / self.batch
-
-    def critical_rate(self) -> float:
-        """Smallest learning rate at which second moments have no stationary value.
+    def critical_rates(self) -> Array:
+        """Smallest learning rates at which second moments have no stationary value, by network.
 
         Where the map of second moments has the eigenvalue 1, ``H Gamma + Gamma H`` is ``eta``
         times what a step makes of them: the inverse rate is the largest eigenvalue of the map.
         """
         return 1 / self._largest()[0]
 
-    def _largest(self) -> tuple[float, Array]:
-        return largest_eigenvalue(self.map, self._start(), self.map.preconditioner)
+    def _largest(self) -> tuple[Array, Array]:
+        return largest_eigenvalues(self.map, self._start(), self.map.preconditioner, self.networks)
 
     def _start(self) -> Array:
         """About the moments that grow fastest: those of fewer axes, else the same for all weights.
 
         Powers of the rows change little from an axis to its neighbour.
         """
-        kinds = self.kinds
-        if len(kinds.count) > FEW_KINDS:
-            place, fewer = kinds.quarter()
+        kinds, networks = self.kinds, self.networks
+        axes = np.arange(len(kinds.count) // networks)
+        if len(axes) > FEW_KINDS:
+            places, fewer = kinds.quarter(networks)
             coarse = MeanSquare(fewer, self.weight_decay, self.batch)
             powers = coarse.map.powers_in(coarse._largest()[1])
-            axes = np.arange(len(kinds.count))
-            return self.map.from_powers(np.array([np.interp(axes, place, row) for row in powers]))
+            between = [
+                [
+                    np.interp(axes, place, known)
+                    for place, known in zip(places.T, row.T, strict=True)
+                ]
+                for row in powers.reshape(len(powers), -1, networks)
+            ]
+            return self.map.from_powers(np.swapaxes(between, 1, 2).reshape(len(powers), -1))
         number, count = self.pairs[2], kinds.count
         identity = [_upper(np.eye(3)), _upper(np.eye(2))]
         return _joined((

@@ -13,6 +13,9 @@ LONGEST = 300.0
 AT_ONCE = 1.0
 """Seconds that it may take without being asked for."""
 
+LEAST = 0.01
+"""Seconds that the smallest expansion takes."""
+
 QUICK = 10.0
 """Seconds that it may take beside work that takes some of its own."""
 
@@ -55,7 +58,7 @@ def expansion_cost(inputs: int, outputs: int, rank: int, points: int) -> Cost:
     size = normal_directions(inputs, outputs, rank)
     planes = rank * (rank - 1) // 2
     return Cost(
-        seconds=0.01 + (4e-7 + 1e-10 * points) * size**4 + 3e-10 * size**6,
+        seconds=LEAST + (4e-7 + 1e-10 * points) * size**4 + 3e-10 * size**6,
         memory=240.0 * size**4 + 16.0 * points * max(planes, 1) * size**2,
     )
 

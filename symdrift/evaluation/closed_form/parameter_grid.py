@@ -1,0 +1,423 @@
+"""Every number of many aligned problems at once, from the same formulas as that of a single one.
+
+Problems of one size stand along the first axis.  A point that the theory refuses has no numbers;
+a point whose numbers leave double precision is left to the road of a single problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symdrift.errors import RequestError
+from symdrift.evaluation.closed_form import formulas as kernels
+from symdrift.evaluation.closed_form.axis_kinds import Kinds, imbalance, threshold
+from symdrift.evaluation.closed_form.formula_road import refuse_degenerate
+from symdrift.evaluation.closed_form.stability_blocks import MeanSquare
+from symdrift.evaluation.closed_form.stability_bound import stable_rate
+from symdrift.evaluation.closed_form.strict_minima import strict_minima
+from symdrift.evaluation.conjugate_directions import not_found
+from symdrift.evaluation.overview import Quantity
+from symdrift.evaluation.result import (
+    DEGENERACY_TOLERANCE,
+    REPRESENTATION_TOLERANCE,
+    THRESHOLD_TOLERANCE,
+    moving_planes,
+)
+from symdrift.evaluation.several_minima import no_such_minimum, require_numbered
+from symdrift.evaluation.validity import (
+    MEANINGS,
+    RUNS_AWAY_ABOVE,
+    WARN_ABOVE,
+    Validity,
+    require_stable,
+)
+from symdrift.study.problem import Array
+from symdrift.study.varied import DiagonalProblems
+
+Indices = NDArray[np.intp]
+Columns = dict[Quantity, Array]
+"""Numbers of all points by what they are; the quantity itself has the value 0."""
+
+GROUPS = ("minimum", "fluctuation", "validity", "drift", "stimuli")
+
+_TOGETHER = 2**12
+"""Pairs of axes of the networks whose critical rates are looked for together."""
+
+_SMALLEST = float(np.finfo(np.float64).tiny)
+
+
+@dataclass(frozen=True, eq=False)
+class GridNumbers:
+    """Numbers of some problems.
+
+    Attributes
+    ----------
+    columns : dict of Quantity to Array
+        Shape ``(points,)``, NaN where there is none.
+    refused : dict of int to str
+        Points without numbers, and why.
+    left : set of int
+        Points whose numbers leave double precision, or nearly so.
+    warned : Array
+        0 where no warning applies, and the same number where the same ones do.
+    """
+
+    points: int
+    columns: Columns = field(default_factory=dict)
+    refused: dict[int, str] = field(default_factory=dict)
+    left: set[int] = field(default_factory=set)
+    warned: NDArray[np.intp] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "warned", np.zeros(self.points, dtype=np.intp))
+
+    def put(self, points: Indices, found: Columns) -> None:
+        """Enter numbers of some of the points."""
+        for quantity, values in found.items():
+            if quantity not in self.columns:
+                self.columns[quantity] = np.full(self.points, np.nan)
+            self.columns[quantity][points] = values
+
+
+def grid_numbers(
+    problems: DiagonalProblems, approximation: str, groups: Collection[str]
+) -> GridNumbers:
+    """Numbers of these groups, one of `GROUPS` each, of every problem.
+
+    Parameters
+    ----------
+    problems : DiagonalProblems
+        Their numbers in the ranges of their fields.
+    approximation : {"exact", "white"}
+    groups : collection of str
+    """
+    found = GridNumbers(len(problems.weight_decay))
+    for k in np.flatnonzero(_perhaps_degenerate(problems)).tolist():
+        given = problems.variances[k, : problems.gains.shape[1]], problems.gains[k]
+        try:
+            refuse_degenerate(float(problems.weight_decay[k]), problems.hidden, *given)
+        except RequestError as error:
+            found.refused[k] = str(error)
+    for points, learned in _by_minimum(problems, found):
+        with np.errstate(all="ignore"):
+            part = _Problems(problems[points], learned, approximation)
+            columns = part.columns(groups)
+            odd = ~part.in_range(columns)
+            checked = part.stability(odd)
+        # Those that are unstable are gaps too.
+        found.put(points, columns)
+        found.refused.update((int(points[place]), why) for place, why in checked.refused.items())
+        found.left.update(points[odd].tolist())
+        found.warned[points] |= checked.warned
+    gaps = [*found.refused, *found.left]
+    for values in found.columns.values():
+        values[gaps] = np.nan
+    found.warned[gaps] = 0
+    return found
+
+
+def _perhaps_degenerate(problems: DiagonalProblems) -> NDArray[np.bool_]:
+    """Where `refuse_degenerate` may refuse."""
+    gamma, hidden = problems.weight_decay[:, np.newaxis], problems.hidden
+    variances = problems.variances[:, : problems.gains.shape[1]]
+    strengths = variances * problems.gains
+    learnable = strengths > gamma * (1 + THRESHOLD_TOLERANCE)
+    met = ~learnable & (strengths >= gamma * (1 - THRESHOLD_TOLERANCE))
+    many = learnable.sum(axis=1)
+    doubtful: NDArray[np.bool_] = (gamma[:, 0] <= 0) | met.any(axis=1) | (many == 0)
+    crowded = np.flatnonzero((many > hidden) & ~doubtful)
+    if crowded.size:
+        worth = kernels.loss_reductions(variances[crowded], gamma[crowded], problems.gains[crowded])
+        worth = -np.sort(-np.where(learnable[crowded], worth, 0.0), axis=1)
+        doubtful[crowded] = (
+            worth[:, hidden - 1] - worth[:, hidden] < 2 * THRESHOLD_TOLERANCE * worth[:, hidden - 1]
+        )
+    return doubtful
+
+
+def _by_minimum(
+    problems: DiagonalProblems, found: GridNumbers
+) -> Iterator[tuple[Indices, NDArray[np.bool_] | None]]:
+    """Points whose minimum learns the same axes, None where it is the lowest; notes where others
+    are, and refuses those that are not there.
+    """
+    kept = np.ones(found.points, dtype=bool)
+    kept[list(found.refused)] = False
+    aligned = problems.gains.shape[1]
+    variances = problems.variances[:, :aligned]
+    many = (variances * problems.gains > problems.weight_decay[:, np.newaxis]).sum(axis=1)
+    several = kept & ((many > problems.hidden) | (problems.minimum != 1))
+    by_mask: dict[bytes, list[int]] = {}
+    for k in np.flatnonzero(several).tolist():
+        number = int(problems.minimum[k])
+        try:
+            require_numbered(number)
+            minima = list(
+                islice(
+                    strict_minima(
+                        variances[k],
+                        problems.gains[k],
+                        float(problems.weight_decay[k]),
+                        problems.hidden,
+                    ),
+                    max(number, 2),
+                )
+            )
+            if number > len(minima):
+                raise no_such_minimum(number, len(minima))
+        except RequestError as error:
+            found.refused[k] = str(error)
+            kept[k] = False
+            continue
+        found.warned[k] = number << 8 if len(minima) > 1 else 0
+        if number > 1:
+            mask = np.zeros(aligned, dtype=bool)
+            mask[minima[number - 1]] = True
+            by_mask.setdefault(mask.tobytes(), []).append(k)
+            kept[k] = False
+    if kept.any():
+        yield np.flatnonzero(kept), None
+    for held, points in by_mask.items():
+        yield np.array(points), np.frombuffer(held, dtype=bool)
+
+
+@dataclass(frozen=True, eq=False)
+class _Checked:
+    """Where learning rates are unstable, and which warnings apply."""
+
+    refused: dict[int, str]
+    warned: NDArray[np.intp]
+
+
+class _Problems:
+    """Problems with strict minima as arguments of the kernels, in natural units.
+
+    Units are those of `natural_units`, by point.
+    """
+
+    def __init__(
+        self, given: DiagonalProblems, learned: NDArray[np.bool_] | None, approximation: str
+    ) -> None:
+        self.given, self.approximation = given, approximation
+        inputs, aligned = given.variances.shape[1], given.gains.shape[1]
+        slope = (given.gains * given.variances[:, :aligned]).max(axis=1)
+        by_input = -np.round(_exponent(given.variances.max(axis=1)) / 2)
+        both = -2 * np.round(_exponent(slope) / 2)
+        self.inputs, self.outputs = 2.0**by_input, 2.0 ** (both - by_input)
+        self.curvature, self.maps = self.inputs * self.outputs, self.outputs / self.inputs
+        noise = given.label_noise * self.outputs[:, np.newaxis] ** 2
+        self.rate = given.learning_rate / self.curvature
+        self.gamma = given.weight_decay * self.curvature
+        self.minimum: dict[str, Any] = {
+            "covariance": given.variances * self.inputs[:, np.newaxis] ** 2,
+            "weight_decay": self.gamma,
+            "gains": given.gains * self.maps[:, np.newaxis],
+            "inputs": inputs,
+            "outputs": noise.shape[1],
+            "hidden": given.hidden,
+            "learned": learned,
+        }
+        self.learning: dict[str, Any] = {
+            "learning_rate": self.rate, "label_noise": noise, "batch": given.batch
+        }  # fmt: skip
+        self.values = kernels.singular_values(**self.minimum)
+        self.smallest, self.largest = kernels.hessian_range(**self.minimum)
+        size = max(inputs, noise.shape[1])
+
+        def padded(part: Array) -> Array:
+            return np.pad(part, ((0, 0), (0, size - part.shape[1])))
+
+        variances, values = padded(self.minimum["covariance"]), padded(self.values)
+        residual = np.where(
+            values > 0,
+            self.gamma[:, np.newaxis] / np.where(values > 0, variances, 1.0),
+            padded(self.minimum["gains"]),
+        )
+        axes, batch = (variances, padded(noise)), given.batch
+        self._axes = (*axes, residual, values)
+        self.power = variances.sum(axis=1)
+        self.limits = {
+            "rate_times_curvature": self.rate * self.largest,
+            "multiplicative_noise": self.rate * (self.values.max(axis=1) * self.power) / batch,
+            "imbalance": self.rate
+            * (imbalance(*axes, residual, values, np.ones(size), self.gamma) / batch),
+            "threshold": self.rate * (threshold(*axes, values, self.gamma) / batch),
+        }
+        self._critical = np.full(len(self.rate), np.nan)
+
+    def columns(self, groups: Collection[str]) -> Columns:
+        """Numbers in the order of `listed`."""
+        found: Columns = {}
+        rank = (self.values > 0).sum(axis=1)
+        order = _hidden_order(self.values)
+        if "minimum" in groups:
+            loss = kernels.loss(**self.minimum, label_noise=self.learning["label_noise"])
+            for name, values in (
+                ("rank", rank),
+                ("loss", loss / self.outputs**2),
+                ("hessian_min", self.smallest / self.curvature),
+                ("hessian_max", self.largest / self.curvature),
+            ):
+                found[Quantity("minimum", name, 0.0)] = values
+            ordered = np.take_along_axis(self.values, order, axis=1) / self.maps[:, np.newaxis]
+            for place, values in enumerate(ordered.T[: rank.max()], start=1):
+                label = str(place)
+                found[Quantity("minimum", "singular_values", 0.0, "hidden_axis", label)] = np.where(
+                    values > 0, values, np.nan
+                )
+        if "fluctuation" in groups:
+            variance, excess = kernels.fluctuation(**self.minimum, **self.learning)
+            found[Quantity("fluctuation", "weight_variance", 0.0)] = variance / self.maps
+            found[Quantity("fluctuation", "excess_loss", 0.0)] = excess / self.outputs**2
+        if "validity" in groups:
+            critical = self.critical(np.arange(len(self.rate)))
+            for name, values in {
+                **self.limits,
+                "critical_rate": critical * self.curvature,
+                "rate_over_critical": self.rate / critical,
+            }.items():
+                found[Quantity("validity", name, 0.0)] = values
+        if "drift" in groups or "stimuli" in groups:
+            kernel = (
+                kernels.diffusion_tensor
+                if self.approximation == "exact"
+                else kernels.diffusion_tensor_white_noise
+            )
+            tensor = kernel(**self.minimum, **self.learning)
+            if "drift" in groups:
+                found |= self._by_plane(tensor, order, rank)
+            if "stimuli" in groups:
+                found |= self._by_stimulus(tensor.sum(axis=-1))
+        return found
+
+    def _by_plane(self, tensor: Array, order: Indices, rank: NDArray[np.intp]) -> Columns:
+        planes = moving_planes(int(rank.max()), int(rank.max()))
+        here = np.arange(len(tensor))
+        found: Columns = {}
+        of = [(order[:, i - 1], order[:, j - 1], rank >= j) for i, j in planes]
+        tensor = np.nan_to_num(tensor, nan=np.inf)
+        diffusion = [np.where(there, tensor[here, i, j], np.nan) for i, j, there in of]
+        for name, factor in (("covariance", 2.0), ("diffusion", 1.0), ("mean_rotation", 0.0)):
+            for (i, j), values in zip(planes, diffusion, strict=True):
+                found[Quantity("drift", name, 0.0, "plane", f"{i}-{j}")] = factor * values
+        return found
+
+    def _by_stimulus(self, rates: Array) -> Columns:
+        found: Columns = {}
+        roots = np.sqrt(self.values)
+        for name, vector in self.given.stimuli.items():
+            vector = vector * self.inputs[:, np.newaxis]
+            representation = roots * vector
+            largest = roots.max(axis=1) * np.abs(vector).max(axis=1)
+            none = np.abs(representation).max(axis=1) < REPRESENTATION_TOLERANCE * largest
+            squares = np.where(none[:, np.newaxis], 0.0, representation**2)
+            norm, diffusion = squares.sum(axis=1), (squares * rates).sum(axis=1)
+            for key, values in (
+                ("squared_norm", norm / self.curvature),
+                ("diffusion", diffusion / self.curvature),
+                ("decay_rate", np.where(norm > 0, diffusion / np.where(norm > 0, norm, 1), 0.0)),
+                ("mean_speed", np.zeros(len(norm))),
+            ):
+                found[Quantity("stimuli", key, 0.0, "stimulus", name)] = values
+        return found
+
+    def in_range(self, columns: Columns) -> NDArray[np.bool_]:
+        """Where all numbers, in either units, are held with all their digits, or are zero."""
+        fine = np.ones(len(self.rate), dtype=bool)
+        given = [self.given.variances, self.given.gains, self.given.label_noise]
+        scaled = [self.minimum[name] for name in ("covariance", "gains", "weight_decay")]
+        # What a point does not have is not out of range.
+        there = (
+            values
+            if quantity.of not in ("plane", "hidden_axis")
+            else np.where(np.isnan(values), 0.0, values)
+            for quantity, values in columns.items()
+        )
+        for part in (*given, *scaled, *self.learning.values(), *there):
+            size = np.abs(part)
+            held = (size == 0) | ((size >= _SMALLEST) & (size < np.inf))
+            fine &= held if held.ndim == 1 else held.all(axis=1)
+        for value in (*self.limits.values(), self.smallest, self.largest, self.values.max(axis=1)):
+            fine &= np.isfinite(value) & (value >= 0)
+        positive = [
+            values
+            for quantity, values in columns.items()
+            if quantity.group in ("minimum", "fluctuation")
+            or (quantity.group == "drift" and quantity.name == "diffusion")
+        ]
+        for values in positive:
+            fine &= (values >= _SMALLEST) | np.isnan(values)
+        return fine
+
+    def stable(self) -> Array:
+        """Learning rates that are surely stable, in natural units."""
+        return stable_rate(*self._axes, self.gamma, self.given.batch, self.largest)
+
+    def critical(self, points: Indices) -> Array:
+        """Critical learning rates in natural units, each computed once."""
+        missing = points[np.isnan(self._critical[points])]
+        learned = self.values[missing] > 0
+        _, pattern = np.unique(learned, axis=0, return_inverse=True)
+        for kind in range(pattern.max(initial=-1) + 1):
+            alike = missing[pattern.reshape(-1) == kind]
+            step = max(1, _TOGETHER // self._axes[0].shape[1] ** 2)
+            for start in range(0, len(alike), step):
+                here = alike[start : start + step]
+                lam, noise, residual, values = (part[here] for part in self._axes)
+                outputs = self.given.label_noise.shape[1]
+                kinds = Kinds.of_networks(lam, noise, residual, values, outputs)
+                square = MeanSquare(kinds, self.gamma[here], self.given.batch[here])
+                self._critical[here] = square.critical_rates()
+        return np.asarray(self._critical[points])
+
+    def stability(self, odd: NDArray[np.bool_]) -> _Checked:
+        """Refusals of learning rates, and what is warned of."""
+        # Where half of the critical rate is not reached for sure, neither is what depends on it.
+        points = np.flatnonzero(~odd & ~(self.rate < RUNS_AWAY_ABOVE * self.stable()))
+        share = np.zeros(len(self.rate))
+        share[points] = self.rate[points] / self.critical(points)
+        refused = {k: str(not_found()) for k in np.flatnonzero(np.isnan(share)).tolist()}
+        for k in np.flatnonzero(share >= 1).tolist():
+            limits = {name: float(values[k]) for name, values in self.limits.items()}
+            critical = float(self._critical[k] * self.curvature[k])
+            try:
+                require_stable(
+                    self.given.problem(k),
+                    Validity(**limits, critical_rate=critical, rate_over_critical=float(share[k])),
+                )
+            except RequestError as error:
+                refused[k] = str(error)
+        large = np.zeros(len(self.rate), dtype=np.intp)
+        for bit, name in enumerate(MEANINGS):
+            large |= (self.limits[name] > WARN_ABOVE).astype(np.intp) << bit
+        rough = (large > 0).astype(np.intp)
+        still = ((self.values > 0).sum(axis=1) <= 1).astype(np.intp)
+        return _Checked(
+            refused,
+            large
+            | rough * (share > RUNS_AWAY_ABOVE) << 4
+            | (self.limits["threshold"] > 1).astype(np.intp) << 5
+            | still << 6,
+        )
+
+
+def _hidden_order(values: Array) -> Indices:
+    """As `hidden_order`, point by point, and those that are not active last."""
+    order = np.argsort(-values, axis=1, kind="stable")
+    ordered = np.take_along_axis(values, order, axis=1)
+    apart = ordered[:, :-1] - ordered[:, 1:] > DEGENERACY_TOLERANCE * ordered[:, :-1]
+    runs = np.pad(np.cumsum(apart, axis=1), ((0, 0), (1, 0)))
+    within = np.argsort(runs * values.shape[1] + order, axis=1, kind="stable")
+    return np.take_along_axis(order, within, axis=1)
+
+
+def _exponent(values: Array) -> Array:
+    """Of two, rounded; 0 for what has none."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.where(values > 0, np.round(np.log2(values)), 0.0))

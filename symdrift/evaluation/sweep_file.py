@@ -1,0 +1,147 @@
+"""Files of sweeps, CSV or NetCDF, and the parts of a sweep that is not finished yet.
+
+Finished parts are kept beside the file, under its name with ``.partial``: lines of JSON, with all
+digits, below one that says which sweep they belong to.  A line that was cut off counts for nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from symdrift.errors import RequestError
+from symdrift.evaluation.sweep_request import SweepRequest
+from symdrift.evaluation.swept_numbers import SweptNumbers
+from symdrift.files import replacing, require_file
+from symdrift.progress import log_stage
+from symdrift.study import SampleInputs
+
+if TYPE_CHECKING:
+    from symdrift.evaluation.sweep import Sweep
+
+Block = tuple[int, int]
+"""First point and number of points of a part."""
+
+SUFFIXES = (".csv", ".nc")
+
+_SECONDS = 1.0
+"""After which finished parts are written down."""
+
+
+class SweepFile:
+    """Where the numbers of a sweep go.
+
+    Parameters
+    ----------
+    target : Path
+        CSV or NetCDF, by suffix.
+
+    Raises
+    ------
+    RequestError
+        When the suffix is neither, the file cannot be written, or what writes it is missing.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target, self.partial = target, target.with_name(f"{target.name}.partial")
+        if target.suffix not in SUFFIXES:
+            raise RequestError("--out", f'= "{target}" must end in {" or ".join(SUFFIXES)}')
+        if target.suffix == ".nc" and not all(map(find_spec, ("xarray", "h5netcdf"))):
+            raise RequestError(
+                "--out", "needs xarray and h5netcdf for NetCDF: pip install 'symdrift[data]'"
+            )
+        require_file(target, "--out")
+        self._head = ""
+        self._pending: list[str] = []
+        self._written = time.monotonic()
+
+    def parts(self, request: SweepRequest, blocks: Sequence[Block]) -> dict[Block, SweptNumbers]:
+        """Finished parts of this sweep that an earlier run left.
+
+        Raises
+        ------
+        RequestError
+            When those that are there belong to another sweep.
+        """
+        self._head = _identity(request)
+        found: dict[Block, SweptNumbers] = {}
+        try:
+            lines = self.partial.read_text(encoding="utf-8").split("\n")
+        except (OSError, UnicodeError):
+            return found
+        if lines[0] != self._head:
+            raise RequestError(
+                "--out", f"= {self.target} has parts of another sweep in {self.partial.name}; "
+                "remove that file, or give another one"
+            )  # fmt: skip
+        known = dict(blocks)
+        for line in lines[1:-1]:
+            first, _, record = line.partition(" ")
+            try:
+                block = int(first), known[int(first)]
+                part = SweptNumbers.of_line(record)
+            except (ValueError, KeyError):
+                break
+            if len(part) != block[1]:
+                break
+            found[block] = part
+        log_stage(f"going on after {sum(map(len, found.values()))} points of {self.partial.name}")
+        # Whatever is behind the last whole line goes.
+        self._pending = [f"{first} {part.line()}" for (first, _), part in found.items()]
+        self._write("w")
+        return found
+
+    def keep(self, block: Block, part: SweptNumbers) -> None:
+        """Write a finished part down, soon."""
+        self._pending.append(f"{block[0]} {part.line()}")
+        if time.monotonic() - self._written > _SECONDS:
+            self._write("a")
+
+    def _write(self, mode: str) -> None:
+        lines, self._pending = self._pending, []
+        try:
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+            fresh = mode == "w" or not self.partial.exists()
+            with self.partial.open("w" if fresh else "a", encoding="utf-8") as stream:
+                stream.writelines(f"{line}\n" for line in [self._head] * fresh + lines)
+        except OSError as error:
+            raise RequestError(
+                "--out", f"= {self.target} cannot be written: {error.strerror}"
+            ) from None
+        self._written = time.monotonic()
+
+    def finish(self, sweep: Sweep) -> None:
+        """Write the whole, and forget the parts."""
+        with replacing(self.target, "--out") as temporary:
+            if self.target.suffix == ".csv":
+                from symdrift.tables import write_cells
+
+                with temporary.open("w", encoding="utf-8", newline="") as stream:
+                    write_cells(sweep.numbers.cells(), stream)
+            else:
+                sweep.to_dataset().to_netcdf(temporary, engine="h5netcdf")
+        self.partial.unlink(missing_ok=True)
+
+
+def _identity(request: SweepRequest) -> str:
+    """One line for the same sweep of the same study by the same version."""
+    study = request.study
+    data = b""
+    if isinstance(study.inputs, SampleInputs):
+        data = study.inputs.file.read_bytes()
+    asked: Mapping[str, object] = {
+        "study": study.document,
+        "axes": [(axis.path, axis.values) for axis in request.axes],
+        "how": (request.method, request.approximation, request.quantities, request.order),
+        "groups": request.groups,
+        "data": hashlib.sha256(data).hexdigest(),
+    }
+    text = json.dumps(asked, sort_keys=True, default=str)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f'{{"symdrift": "{version("symdrift")}", "sweep": "{digest}"}}'

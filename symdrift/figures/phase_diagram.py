@@ -1,0 +1,149 @@
+"""Phase diagrams of sweeps over two axes: how fast a stimulus drifts, and which drifts faster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator
+
+from symdrift.figures.style import short_names
+from symdrift.quoting import figure_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from symdrift.evaluation.sweep import Sweep
+    from symdrift.study.problem import Array
+
+FEWEST = 8
+"""Values along each of two axes from which contours say more than lines."""
+
+_TOLD_APART = 0.9
+"""Share of the ratios of two decay rates that colours tell apart."""
+
+_RATIOS = (0.1, 0.2, 0.5, 0.8, 0.9, 1.1, 1.25, 2.0, 5.0, 10.0)
+"""Contours beside that of equal rates."""
+
+_GAP = "0.75"
+
+
+def has_phases(sweep: Sweep) -> bool:
+    """Whether a sweep is over two axes, both of them long, and follows a stimulus."""
+    shape = sweep.request.shape
+    return len(shape) == 2 and min(shape) >= FEWEST and bool(_rates(sweep))
+
+
+def draw(sweep: Sweep) -> Figure:
+    """Decay rate of the first stimulus and, where another is followed, over that of the last one.
+
+    The line of equal rates is where the order of the two changes.  Grey is where nothing drifts or
+    the theory has no number; where a warning applies numbers of leading order are rough, and the
+    panels are dotted.
+    """
+    rates = _rates(sweep)
+    first, *others = rates
+    names = dict(zip(rates, short_names(list(rates)), strict=True))
+    figure = Figure(figsize=(5.4 + 5.2 * bool(others), 4.8), layout="constrained")
+    panels = figure.subplots(1, 1 + bool(others), squeeze=False)[0]
+    _panel(panels[0], sweep, rates[first], f"decay rate of {figure_text(names[first])} (1/step)")
+    if others:
+        last = others[-1]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = rates[first] / rates[last]
+        title = f"decay rate of {figure_text(names[first])} over that of {figure_text(names[last])}"
+        _panel(panels[1], sweep, ratio, title, around_one=True)
+    _legend(figure, sweep, bool(others))
+    figure.suptitle(f"{figure_text(sweep.request.study.name)}: drift of the hidden representation")
+    return figure
+
+
+def _rates(sweep: Sweep) -> dict[str, Array]:
+    """Decay rates by stimulus over the grid, the first axis along the abscissa."""
+    return {
+        each.label: values.reshape(sweep.request.shape).T
+        for each, values in sweep.numbers.columns.items()
+        if (each.group, each.name) == ("stimuli", "decay_rate")
+    }
+
+
+def _panel(
+    panel: Axes, sweep: Sweep, values: Array, title: str, *, around_one: bool = False
+) -> None:
+    x, y = (np.array(axis.values) for axis in sweep.axes)
+    shown = np.where(values > 0, values, np.nan)
+    panel.set_facecolor(_GAP)
+    norm, ticks = _norm(shown, around_one)
+    if norm is not None:
+        image = panel.pcolormesh(
+            x, y, shown, norm=norm, cmap="RdBu_r" if around_one else "viridis",
+            shading="nearest", rasterized=True,
+        )  # fmt: skip
+        bar = panel.figure.colorbar(image, ax=panel, extend="both" if around_one else "neither")
+        bar.set_label(title)
+        levels = [level for level in ticks if np.nanmin(shown) < level < np.nanmax(shown)]
+        if levels:
+            lines = panel.contour(x, y, shown, levels, colors="0.2", linewidths=0.6)
+            panel.clabel(lines, fmt=_level, fontsize="x-small")
+        if around_one and np.nanmin(shown) < 1 < np.nanmax(shown):
+            panel.contour(x, y, shown, [1.0], colors="black", linewidths=2)
+    rough = _rough(sweep) & np.isfinite(shown)
+    if rough.any():
+        panel.contourf(x, y, rough.astype(float), [0.5, 1.5], colors="none", hatches=["..."])
+    for axis, name in zip(sweep.axes, "xy", strict=True):
+        getattr(panel, f"set_{name}label")(figure_text(axis.path))
+        if axis.logarithmic:
+            getattr(panel, f"set_{name}scale")("log")
+
+
+def _norm(shown: Array, around_one: bool) -> tuple[Normalize | None, Any]:
+    """Colours, logarithmic, and levels of contours."""
+    if np.isnan(shown).all():
+        return None, ()
+    low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
+    if around_one:
+        sizes = np.exp(np.abs(np.log(shown[np.isfinite(shown)])))
+        # A few extreme ratios, near a threshold, would leave no colours to the others.
+        most = max(float(np.quantile(sizes, _TOLD_APART)), 1.01)
+        return LogNorm(1 / most, most), _RATIOS
+    return LogNorm(low, high if high > low else 2 * low), _levels(low, high)
+
+
+def _levels(low: float, high: float) -> Any:
+    """Round numbers between two, about equally spaced in their logarithm."""
+    if high < 20 * low:
+        return [level for level in MaxNLocator(7).tick_values(low, high) if level > 0]
+    return LogLocator(subs=(1.0,)).tick_values(low, high)
+
+
+def _level(value: float) -> str:
+    """A level as a label."""
+    return (
+        f"{value:.3g}"
+        if 1e-3 <= value < 1e4
+        else str(LogFormatterSciNotation()(value) or f"{value:.1e}")
+    )
+
+
+def _rough(sweep: Sweep) -> Any:
+    """Where some warning applies."""
+    warned = np.array([bool(kind) for kind in sweep.numbers.warned])
+    return warned.reshape(sweep.request.shape).T
+
+
+def _legend(figure: Figure, sweep: Sweep, compared: bool) -> None:
+    """What line, dots and grey mean, where there are any."""
+    entries: list[Any] = []
+    if compared:
+        entries.append(Line2D([], [], color="black", linewidth=2, label="both drift alike"))
+    drifts = np.nan_to_num(next(iter(_rates(sweep).values()))) > 0
+    if (_rough(sweep) & drifts).any():
+        entries.append(Patch(facecolor="none", hatch="...", label="leading order is rough"))
+    if not drifts.all():
+        entries.append(Patch(facecolor=_GAP, label="no drift, or refused"))
+    if entries:
+        figure.legend(handles=entries, loc="outside lower center", ncols=3, frameon=False)

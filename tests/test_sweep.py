@@ -1,0 +1,299 @@
+"""Sweeps: a point is what `evaluate` says of it, whoever computes it and however often begun."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import aligned_problems
+
+from symdrift.cli import run
+from symdrift.errors import RequestError
+from symdrift.evaluation.closed_form import validity
+from symdrift.evaluation.closed_form.alignment import Alignment, align
+from symdrift.evaluation.closed_form.parameter_grid import grid_numbers
+from symdrift.evaluation.closed_form.stability_bound import stable_rate
+from symdrift.evaluation.overview import quantities
+from symdrift.evaluation.sweep import sweep
+from symdrift.evaluation.sweep_axes import Axis, parse_axis
+from symdrift.evaluation.sweep_file import SweepFile
+from symdrift.evaluation.sweep_request import SweepRequest
+from symdrift.expressions import parse
+from symdrift.study import read_study
+from symdrift.study.problem import LearningProblem
+from symdrift.study.varied import DiagonalProblems
+
+ALIGNED = (
+    "anisotropic_autoencoder", "bottleneck", "frequent_stimulus", "isotropic_autoencoder",
+    "teacher_label_noise",
+)  # fmt: skip
+NEXT_TO_ANOTHER = 1e-6
+"""Relative error of a critical rate where two moments nearly share it; elsewhere its square."""
+
+
+def assert_same(request: SweepRequest) -> None:
+    """Points evaluated together are those evaluated one by one, gaps and warnings included."""
+    assert request.by_arrays
+    numbers = request(0, request.total).numbers
+    for place in range(request.total):
+        alone = request.point(place)
+        assert numbers.refused[place] == alone.refused
+        found = {
+            each.column: values[place]
+            for each, values in numbers.columns.items()
+            if not np.isnan(values[place])
+        }
+        expected = {} if alone.refused else quantities(alone.evaluation)
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            rough = name in ("validity.critical_rate", "validity.rate_over_critical")
+            assert found[name] == pytest.approx(value, rel=NEXT_TO_ANOTHER if rough else 1e-13)
+        if not alone.refused:
+            assert bool(numbers.warned[place]) == bool(alone.evaluation.warnings)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> SweepRequest:
+    study = read_study(draw(st.sampled_from(ALIGNED)))
+    fields = {
+        "learning.weight_decay": st.floats(-0.1, 2.5),
+        "learning.rate": st.floats(1e-5, 1.0),
+        "learning.batch": st.integers(1, 9).map(float),
+        "teacher.label_noise": st.floats(0, 1),
+        "learning.minimum": st.integers(1, 3).map(float),
+        "network.hidden": st.integers(1, 4).map(float),
+    } | {name: st.floats(0.01, 2) for name in study.symbols if name not in ("n", "m", "p")}
+    paths = draw(st.lists(st.sampled_from(sorted(fields)), min_size=1, max_size=2, unique=True))
+    if {"learning.weight_decay", "gamma"} <= {*paths} or {"learning.rate", "eta"} <= {*paths}:
+        paths = paths[:1]
+    axes = [Axis(path, tuple(draw(st.lists(fields[path], min_size=2, max_size=3))))
+            for path in paths]  # fmt: skip
+    return SweepRequest(study, tuple(axes))
+
+
+@settings(max_examples=25, deadline=None)
+@given(requests())
+def test_points_of_shipped_studies_are_what_evaluate_says(request: SweepRequest) -> None:
+    if request.by_arrays:
+        assert_same(request)
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [
+        ("gamma=-0.1:0.8:10", "learning.batch=1:2:2"),
+        ("learning.rate=1e-3:1:6:log",),
+        ("eta=1e-90:1e-60:4:log",),
+        ("inputs.covariance.0=0.1:3:4", "teacher.label_noise=0:1:2"),
+    ],
+    ids=" ".join,
+)
+def test_gaps_and_odd_numbers_are_those_of_single_points(axes: tuple[str, ...]) -> None:
+    study = read_study("anisotropic_autoencoder")
+    assert_same(SweepRequest(study, tuple(map(parse_axis, axes))))
+
+
+def test_sizes_may_vary_along_an_axis() -> None:
+    axes = (parse_axis("n=1:4:4"), parse_axis("gamma=0.1:0.5:2"))
+    assert_same(SweepRequest(read_study("isotropic_autoencoder"), axes))
+
+
+def test_minima_of_one_loss_are_swept_and_those_that_are_not_there_are_gaps() -> None:
+    axes = (parse_axis("learning.minimum=1:3:3"), parse_axis("gamma=0.05:0.5:3"))
+    assert_same(SweepRequest(read_study("bottleneck"), axes))
+
+
+@settings(max_examples=60, deadline=None)
+@given(aligned_problems())
+def test_a_rate_below_the_bound_is_stable(problem: LearningProblem) -> None:
+    axes = align(problem)
+    assert isinstance(axes, Alignment)
+    many = DiagonalProblems(
+        "random", problem.hidden, axes.input_variances[None], axes.gains[None],
+        axes.label_noise[None], np.array([problem.learning_rate]),
+        np.array([problem.weight_decay]), np.array([problem.batch]), np.array([1]), {},
+    )  # fmt: skip
+    found = grid_numbers(many, "exact", ("minimum", "validity"))
+    of = {quantity.name: values for quantity, values in found.columns.items()}
+    size = max(len(axes.input_variances), len(axes.label_noise))
+    variance, noise, gain = (
+        np.pad(part, (0, size - len(part)))
+        for part in (axes.input_variances, axes.label_noise, axes.gains)
+    )
+    known = np.where(variance > 0, variance, 1.0)
+    value = np.maximum(gain - problem.weight_decay / known, 0.0) * (variance > 0)
+    # Those that fit into a bottleneck lower the loss most.
+    worth = variance * value**2
+    value[np.argsort(-worth, kind="stable")[problem.hidden :]] = 0.0
+    residual = np.where(value > 0, problem.weight_decay / known, gain)
+    bound = stable_rate(
+        variance[None], noise[None], residual[None], value[None], many.weight_decay, many.batch,
+        of["hessian_max"],
+    )  # fmt: skip
+    critical = validity(problem).critical_rate
+    assert 0.05 * critical < bound[0] <= critical * (1 + 1e-9)
+
+
+def test_axes_that_are_not_learned_leave_the_critical_rate_alone() -> None:
+    """An output that the teacher never uses, at a batch at which the rate is large."""
+    rates = []
+    for outputs in (1, 2):
+        many = DiagonalProblems(
+            "one", 1, np.array([[0.3]]), np.array([[1.18]]), np.zeros((1, outputs)),
+            np.array([0.002]), np.array([0.12]), np.array([4.0]), np.array([1.0]), {},
+        )  # fmt: skip
+        rates.append(validity(many.problem(0)).critical_rate)
+    assert rates[0] == pytest.approx(rates[1], rel=1e-12) == pytest.approx(3.3479268606747, 1e-12)
+
+
+@given(st.floats(0.01, 5), st.floats(0.01, 5))
+def test_expressions_are_the_same_for_arrays(first: float, second: float) -> None:
+    values = {"a": first, "b": second}
+    arrays = {name: np.array([value, value]) for name, value in values.items()}
+    for text in ("a*b + 2/a", "sqrt(a) - b**(3/2)", "cos(a)*sin(b)", "-(a - b)**3"):
+        expected = parse(text).evaluate(values)
+        assert parse(text).evaluate_all(arrays) == pytest.approx(expected, rel=1e-14, abs=1e-15)
+
+
+def test_expressions_are_nan_where_one_would_be_refused() -> None:
+    quotients = parse("1/a").evaluate_all({"a": np.array([0.0, 1.0])})
+    assert np.isnan(quotients).tolist() == [True, False]
+    assert np.isnan(parse("sqrt(a)").evaluate_all({"a": np.array([-1.0])})).all()
+    assert np.isnan(parse("a*a").evaluate_all({"a": np.array([1e-200])})).all()
+
+
+AXES = ("gamma=0.05:1.2:9", "teacher.label_noise=0:1:40")
+
+
+@contextmanager
+def processes() -> Iterator[Any]:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        yield pool
+
+
+@contextmanager
+def cluster() -> Iterator[Any]:
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+        ) as local,
+        distributed.Client(local) as client,
+    ):
+        yield client.get_executor()
+
+
+def written(path: Path, study: str, axes: tuple[str, ...], executor: Any = None) -> bytes:
+    kept, parsed = SweepFile(path), tuple(map(parse_axis, axes))
+    kept.finish(sweep(read_study(study), parsed, executor=executor, kept=kept))
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    return path.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [processes, cluster])
+@pytest.mark.parametrize("name", ["frequent_stimulus", "misaligned_teacher"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_whoever_does_the_work_writes_the_same_bytes(
+    name: str, workers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    axes = AXES if name == "frequent_stimulus" else ("gamma=0.1:0.4:20",)
+    with workers() as executor:
+        elsewhere = written(tmp_path / "a" / "x.csv", name, axes, executor)
+    assert elsewhere == written(tmp_path / "b" / "x.csv", name, axes)
+
+
+@pytest.mark.parametrize("suffix", [".csv", pytest.param(".nc", marks=pytest.mark.slow)])
+def test_a_sweep_that_was_killed_goes_on_and_writes_the_same_bytes(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if suffix == ".nc":
+        pytest.importorskip("h5netcdf")
+    monkeypatch.setattr("symdrift.evaluation.sweep_request._AT_A_TIME", 1000)
+    monkeypatch.setattr("symdrift.evaluation.sweep._WAVE", 1)
+    monkeypatch.setattr("symdrift.evaluation.sweep_file._SECONDS", 0.0)
+    whole = written(tmp_path / "whole" / f"x{suffix}", "frequent_stimulus", AXES)
+    path = tmp_path / "part" / f"x{suffix}"
+
+    def killed(done: int, total: int) -> None:
+        if 2 * done > total:
+            raise KeyboardInterrupt
+
+    study, axes = read_study("frequent_stimulus"), tuple(map(parse_axis, AXES))
+    with pytest.raises(KeyboardInterrupt):
+        sweep(study, axes, progress=killed, kept=SweepFile(path))
+    partial = path.with_name(f"{path.name}.partial")
+    assert not path.exists() and partial.exists()
+    # The last line was cut off.
+    partial.write_text(partial.read_text()[:-7])
+    counted: list[int] = []
+    kept = SweepFile(path)
+    kept.finish(sweep(study, axes, progress=lambda done, _: counted.append(done), kept=kept))
+    assert counted[0] > len(axes[0].values) * len(axes[1].values) / 3
+    assert path.read_bytes() == whole
+    assert not partial.exists()
+
+
+def test_parts_of_another_sweep_are_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "x.csv"
+    path.with_name("x.csv.partial").write_text("another\n")
+    arguments = ["evaluate", "bottleneck", "--sweep", "gamma=0.1:0.2:3", "--out", str(path)]
+    assert run(arguments) == 2
+    assert "parts of another sweep in x.csv.partial" in capsys.readouterr().err
+    assert path.with_name("x.csv.partial").read_text() == "another\n"
+
+
+def test_a_refused_point_is_a_gap_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["evaluate", "anisotropic_autoencoder", "--sweep", "gamma=0.6:0.8:3"]
+    assert run([*arguments, "--json"]) == 0
+    captured = capsys.readouterr()
+    first, gap, last = json.loads(captured.out)
+    assert first["drift"]["planes"] and last["minimum"]["rank"] == 2
+    assert gap["refused"].startswith("learning.weight_decay = 0.7 meets the threshold")
+    assert gap["parameters"]["gamma"] == 0.7
+    assert captured.err.splitlines()[-1].startswith("warning: at gamma = 0.7: refused: learning")
+    assert run([*arguments, "--csv"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[0].endswith(",refused")
+    assert "meets the threshold" in rows[2]
+    assert rows[1].endswith(",") and rows[3].endswith(",")
+
+
+TWO_MINIMA = """
+network = { inputs = 3, outputs = 3, hidden = 2 }
+inputs = { covariance = [4.0, 0.25, 6.0] }
+teacher = { map = [0.55, 2.85, 1.0], label_noise = 0.1 }
+learning = { rate = 0.001, weight_decay = 0.2 }
+"""
+
+
+def test_each_minimum_has_its_own_warning(
+    write_study: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_study(TWO_MINIMA)
+    assert run(["evaluate", str(path), "--sweep", "learning.minimum=1:3:3", "--csv"]) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning")]
+    for number in (1, 2):
+        (line,) = (line for line in said if f"the numbers of strict minimum {number} " in line)
+        assert line.startswith(f"warning: at learning.minimum = {number}: ")
+    assert "at learning.minimum = 3: refused: " in said[-1]
+    assert_same(SweepRequest(read_study(str(path)), (parse_axis("learning.minimum=1:3:3"),)))
+
+
+def test_netcdf_without_what_writes_it_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("symdrift.evaluation.sweep_file.find_spec", lambda _: None)
+    with pytest.raises(RequestError, match=r"pip install 'symdrift\[data\]'"):
+        SweepFile(tmp_path / "x.nc")
