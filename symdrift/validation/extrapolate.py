@@ -96,7 +96,7 @@ class ExtrapolatedRow:
         """Extrapolated simulation over theory, where theory is large enough for a ratio."""
         if self.deviation is None:
             return None
-        theory, scale = self.measured.theory, self.measured.scale
+        theory, scale = self._theory, self.measured.scale
         if abs(theory) * CERTAIN_RATIO < self.deviation.standard_error * scale:
             return None
         factor = scale / theory
@@ -119,7 +119,13 @@ class ExtrapolatedRow:
             if self.slope is None:
                 return None
             slope = self.slope.value
-        return slope * self.measured.scale / self.measured.theory
+        return slope * self.measured.scale / self._theory
+
+    @property
+    def _theory(self) -> float:
+        """Of which the ratio at rate zero is one."""
+        at_zero = self.measured.at_zero
+        return self.measured.theory if at_zero is None else at_zero
 
     def hidden_by_curvature(self, allowed: float) -> bool:
         """Whether the next order could account for more than ``allowed`` standard errors."""

@@ -85,6 +85,8 @@ class Row(Record):
     correction : float or None
         Deviation over ``scale`` that the next order predicts, per unit of the learning rate;
         ``None`` where it is not known.
+    at_zero : float or None
+        Theory without what is of higher order than the rest, where there is such a part.
     """
 
     recorded = ("quantity", "theory", "simulation", "standard_error", "z", "ratio")
@@ -96,6 +98,7 @@ class Row(Record):
     allowance: float
     scale: float
     correction: float | None = None
+    at_zero: float | None = None
 
     @property
     def z(self) -> float:
@@ -253,21 +256,20 @@ class Validation(Record):
         rows = []
         for curve in self.displacement:
             for index in np.flatnonzero(curve.lags == self.window // 2):
-                if (theory := float(curve.theory[index])) > 0:
+                if (still := float(curve.fluctuation[index])) > 0:
                     found = Estimate(
                         float(curve.simulation[index]), float(curve.standard_error[index])
                     )
-                    rows.append(
-                        _row(
-                            f"displacement of {curve.stimulus}",
-                            theory,
-                            found,
-                            float(curve.fluctuation[index]),
-                            float(curve.following[index]) / self.learning_rate,
-                            self.learning_rate,
-                            self.stiffness,
-                        )
+                    row = _row(
+                        f"displacement of {curve.stimulus}",
+                        float(curve.theory[index]),
+                        found,
+                        still,
+                        float(curve.following[index]) / self.learning_rate,
+                        self.learning_rate,
+                        self.stiffness,
                     )
+                    rows.append(replace(row, at_zero=still))
         return tuple(rows)
 
     def row(self, quantity: str) -> Row:
