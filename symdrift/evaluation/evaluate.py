@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symdrift.errors import RequestError, require_known
-from symdrift.evaluation.next_order.cost import AT_ONCE, LONGEST, normal_directions
+from symdrift.evaluation.next_order.cost import AT_ONCE, LONGEST
 from symdrift.evaluation.result import (
     APPROXIMATIONS,
     QUANTITIES,
@@ -166,24 +166,7 @@ def _corrected(problem: LearningProblem, evaluation: Evaluation, longest: float)
             f"the next order in the learning rate changes numbers by more than {WARN_ABOVE:.0%}, "
             f"{many} of them, most of all {name}, by {largest:.0%}: the leading order is rough",
         )
-    share = _synaptic_share(problem, evaluation)
-    if share > WARN_ABOVE:
-        warnings = (
-            *warnings,
-            f"synaptic noise makes {share:.0%} of the excess loss: what it does to the squared "
-            "norms of representations is not in their next order",
-        )
     return replace(evaluation, next_order=found, warnings=warnings)
-
-
-def _synaptic_share(problem: LearningProblem, evaluation: Evaluation) -> float:
-    """Share of the excess loss that synaptic noise makes: ``variance / (4 eta)`` by direction."""
-    rank, hidden = evaluation.minimum.rank, problem.hidden
-    outputs, inputs = problem.teacher.shape
-    silent = (hidden - rank) * (inputs + outputs - rank)
-    directions = normal_directions(inputs, outputs, rank) + silent
-    made = problem.synaptic_noise * directions / (4 * problem.learning_rate)
-    return made / evaluation.fluctuation.excess_loss if made else 0.0
 
 
 def _drift(problem: LearningProblem, method: str, approximation: str) -> Drift:

@@ -295,7 +295,6 @@ def _autocorrelation(
     process: DriftProcess, stimulus: Stimulus, lags: Array, error: ExpectedError
 ) -> Band:
     """Of the normalised one, in which both errors cancel at lag 0."""
-
     still = float(np.sum(process.representation(stimulus) ** 2))
 
     def turned(at: Array) -> Array:

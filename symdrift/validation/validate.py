@@ -498,7 +498,7 @@ def _row(
     rate: float,
     stiffness: float,
 ) -> Row:
-    """Of a quantity that the next order changes by ``term`` per unit of the rate, if it is known."""
+    """Of a quantity that the next order, if it is known, changes by ``term`` per unit of rate."""
     correction = None if math.isnan(term) else float(term / scale)
     allowed = (
         TOLERATED_STIFFNESS * stiffness

@@ -181,7 +181,7 @@ class TwoTimes:
 
     @cached_property
     def _bent(self) -> Array:
-        """What drives ``n_a n_b`` and is linear in the deviation, on average over its other parts."""
+        """What drives ``n_a n_b`` and is linear in the deviation, averaged over its other parts."""
         bend, crossed = self.means["bend"], self.means["force_response"]
         covariance = self.stationary.covariance
         traced = np.einsum("lij,ij->l", bend, covariance)
