@@ -34,7 +34,6 @@ from symdrift.inputs import Elliptical, Gaussian, StimulusSet
 from symdrift.inputs import Samples as Data
 from symdrift.observables import drift_process, representational_similarity
 from symdrift.rules.linear import TwoLayerLinear
-from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem, Stimulus
 
 RANDOM = np.random.default_rng(11)
@@ -313,10 +312,14 @@ def test_one_axis_turns_into_a_silent_unit_as_a_scalar_process_says(
         assert found / units.curvature == pytest.approx(expected, rel=1e-9)
 
 
+RECTANGULAR = np.array([[1.0, 0, 0, 0], [0, 0.9, 0, 0], [0, 0, 0.5, 0]])
 SYNAPTIC = {
     "silent units": problem((2.0, 1.2, 0.7), weight_decay=0.3, learning_rate=0.001, hidden=5),
     "axes not learned": problem(
         (2.0, 1.2, 0.2), weight_decay=0.3, learning_rate=0.001, hidden=4, batch=2, label_noise=0.1
+    ),
+    "wide": problem(
+        (2.0, 1.2, 0.2, 0.7), RECTANGULAR[:3], weight_decay=0.3, learning_rate=0.001, hidden=3
     ),
     "no silent unit": problem(
         (2.0, 1.2, 0.7), weight_decay=0.3, learning_rate=0.001, label_noise=[0.1, 0.2, 0.3]
@@ -367,7 +370,6 @@ def test_silent_units_leave_each_other_and_the_active_ones_alone() -> None:
         )
 
 
-RECTANGULAR = np.array([[1.0, 0, 0, 0], [0, 0.9, 0, 0], [0, 0, 0.5, 0]])
 ALIGNED = {
     "anisotropic": problem((2.0, 1.2, 1.0, 0.7), weight_decay=0.3, learning_rate=0.001),
     "label noise": problem(
@@ -614,7 +616,8 @@ def test_representations_are_simulated_as_long_as_synaptic_noise_makes_them() ->
     first, second = point_of(given)
     w = np.tile(np.pad(first, ((0, 1), (0, 0)))[np.newaxis], (networks, 1, 1))
     u = np.tile(np.pad(second, ((0, 0), (0, 1)))[np.newaxis], (networks, 1, 1))
-    root, rate, size = np.linalg.cholesky(TURNED), given.learning_rate, np.sqrt(given.synaptic_noise)
+    root, rate = np.linalg.cholesky(TURNED), given.learning_rate
+    size = np.sqrt(given.synaptic_noise)
     averaged, count = np.zeros((networks, 2, 2)), 0
     for step in range(steps):
         x = rng.standard_normal((networks, given.batch, 2)) @ root.T

@@ -186,12 +186,9 @@ def test_divided_differences_have_all_digits(gap: float) -> None:
     """Of three relaxations, one driving the next: an entry of the exponential of a matrix."""
     rates, lag = np.array([1.0 + gap, 1.0, 1.0 + 0.4 * gap]), 1.3
     chain = expm(lag * (np.diag(-rates) + np.diag([1.0, 1.0], 1)))
-    assert second_difference(*rates[:, np.newaxis], lag)[0] == pytest.approx(
-        chain[0, 2], rel=1e-12
-    )
-    assert first_difference(rates[:1], rates[1:2], lag)[0] == pytest.approx(
-        chain[0, 1], rel=1e-13
-    )
+    first, second, third = rates[:, np.newaxis]
+    assert second_difference(first, second, third, lag)[0] == pytest.approx(chain[0, 2], rel=1e-12)
+    assert first_difference(first, second, lag)[0] == pytest.approx(chain[0, 1], rel=1e-13)
 
 
 def test_rates_that_meet_are_no_exception() -> None:

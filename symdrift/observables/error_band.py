@@ -30,7 +30,12 @@ from symdrift.observables.displacement import (
     rotation_losses,
 )
 from symdrift.observables.process import DriftProcess, NextProducts
-from symdrift.observables.rotations import CorrelatedPlanes, IndependentPlanes
+from symdrift.observables.rotations import (
+    CorrelatedPlanes,
+    IndependentPlanes,
+    SilentAxes,
+    extended_decay,
+)
 from symdrift.observables.similarity import RepresentationalSimilarity, squared_activity
 from symdrift.records import Record
 from symdrift.study.problem import Array, LearningProblem, Stimulus
@@ -188,9 +193,7 @@ def bands(
 
 
 def _orders(problem: LearningProblem, longest: float) -> Orders | None:
-    """Both orders, where they are known and cheap; synaptic noise has silent axes beside them."""
-    if problem.synaptic_noise > 0:
-        return None
+    """Both orders, where they are known and cheap."""
     try:
         return orders(problem, longest=longest)
     except RequestError:
@@ -199,7 +202,7 @@ def _orders(problem: LearningProblem, longest: float) -> Orders | None:
 
 def _largest_change(found: Orders) -> float:
     """Largest relative correction of decay, of turning, and of a squared representation."""
-    still, shift = found.first_layer
+    still, shift = found.first_layer.leading, _shift(found)
     crossed = still @ shift.T
     squared = (still @ still.T, crossed + crossed.T)
     changes = [
@@ -223,36 +226,53 @@ def _corrected(process: DriftProcess, found: Orders) -> DriftProcess | None:
     None where frames are no rotation of each other: axes of nearly equal singular values.
     """
     rate = _natural_rate(process.problem)
-    still, shift = found.first_layer
+    still = found.first_layer.leading
+    rank = len(still)
+    silent = len(process.first_layer) - rank
     scale = float(np.linalg.norm(process.first_layer) / np.linalg.norm(still))
-    turn = process.first_layer @ np.linalg.pinv(scale * still)
-    rank = len(turn)
+    turn = process.first_layer[:rank] @ np.linalg.pinv(scale * still)
     if np.abs(turn @ turn.T - np.eye(rank)).max() > SAME_FRAME:
         return None
-    first_layer = process.first_layer + scale * rate * turn @ shift
+    moved = scale * rate * turn @ _shift(found)
+    first_layer = process.first_layer + np.pad(moved, ((0, silent), (0, 0)))
 
     def both(pair: tuple[Array, Array], power: int) -> Array:
         return np.asarray(rate**power * (pair[0] + rate * pair[1]))
 
     turning = turn @ both(found.mean_rotation, 2) @ turn.T
+    variances = both(found.variances, 3)
+    covariance = np.diag(variances) if found.covariance is None else both(found.covariance, 3)
+    named = np.array(moving_planes(rank, rank + silent), dtype=int).reshape(-1, 2)
+    active, leaving = named[:, 1] <= rank, named[:, 1] == rank + 1
+    places = named[active].T - 1
+    axes = SilentAxes(silent, np.zeros((rank, rank)))
+    if silent:
+        axes = replace(axes, covariance=turn @ covariance[np.ix_(leaving, leaving)] @ turn.T)
     planes = process.planes
-    places = np.array(moving_planes(rank, rank), dtype=int).reshape(-1, 2).T - 1
     if isinstance(planes, IndependentPlanes):
-        variances = np.zeros((rank, rank))
-        variances[tuple(places)] = both(found.variances, 3)
-        planes = replace(planes, variances=variances + variances.T)
+        square = np.zeros((rank, rank))
+        square[tuple(places)] = variances[active]
+        planes = IndependentPlanes(square + square.T, axes)
     elif isinstance(planes, CorrelatedPlanes):
-        covariance = both(found.covariance, 3) if found.covariance is not None else np.diag(
-            both(found.variances, 3)
-        )  # fmt: skip
         (a, b), (c, d) = (np.meshgrid(row, row, indexing="ij") for row in places)
         minors = turn[a, b] * turn[c, d] - turn[a, d] * turn[c, b]
-        drift = Drift(
-            planes.drift.planes, minors @ covariance @ minors.T, turning[tuple(places)]
-        )
-        planes = replace(planes, drift=drift)
-    decay = turn @ both(found.decay, 3) @ turn.T if planes is None else planes.decay
-    return replace(process, first_layer=first_layer, turning=turning, decay=decay, planes=planes)
+        own = minors @ covariance[np.ix_(active, active)] @ minors.T
+        planes = CorrelatedPlanes(Drift(planes.drift.planes, own, turning[tuple(places)]), axes)
+    # The planes of silent axes are in the decay already.
+    fading = turn @ both(found.decay, 3) @ turn.T - 0.5 * silent * axes.covariance
+    return replace(
+        process,
+        first_layer=first_layer,
+        turning=np.pad(turning, (0, silent)),
+        decay=extended_decay(fading, axes) if planes is None else planes.decay,
+        planes=planes,
+    )
+
+
+def _shift(found: Orders) -> Array:
+    """Of the mean first layer, at ``eta``."""
+    shift = found.first_layer.following
+    return shift if found.by_synapses is None else shift + found.by_synapses.shift
 
 
 def _swept(

@@ -154,8 +154,8 @@ def mean_layer_by_synapses(
 ) -> tuple[Array, Array]:
     """The same by synaptic noise alone, of ``varsigma^2 / (2 eta h)`` along each curvature.
 
-    Noise along the orbit has a part in it, too: a turn ``X`` leaves the orbit by ``-X X theta* / 2``
-    where weights are moved along a straight line.
+    Noise along the orbit has a part in it, too: weights that it moves on a straight line, in the
+    direction of a turn ``X``, leave the orbit by ``-X X theta* / 2``.
 
     Parameters
     ----------

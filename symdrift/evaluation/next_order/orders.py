@@ -40,11 +40,11 @@ class Synaptic(NamedTuple):
     def mean_gram(self, still: Array) -> Array:
         """What is added to ``E[W]' E[W]``, ``still`` being ``W*``, shape ``(r, n)``."""
         crossed = still.T @ self.shift
-        return crossed + crossed.T
+        return np.asarray(crossed + crossed.T)
 
     def gram(self, still: Array) -> Array:
         """What is added to ``E[W' W]``."""
-        return self.mean_gram(still) + self.spread
+        return np.asarray(self.mean_gram(still) + self.spread)
 
 
 @dataclass(frozen=True, eq=False)

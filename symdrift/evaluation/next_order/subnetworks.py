@@ -246,7 +246,7 @@ def aligned_two_times(problem: LearningProblem, lags: Array, longest: float = LO
     sums = _Sums(network, numbers, (0, others, 0))
     axes = network.alignment.input_axes
     single = np.array([sums.of((kind,)) for kind in network.places[: len(axes)]])
-    return np.einsum("ui,it,vi->tuv", axes, single, axes)
+    return np.asarray(np.einsum("ui,it,vi->tuv", axes, single, axes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -506,8 +506,17 @@ def _mean_numbers(small: _Small) -> Numbers:
 
 def _synaptic_numbers(small: _Small, silent: int) -> Numbers:
     """The same by synaptic noise, of so many silent units too."""
-    if not small.learned and not silent:
-        return {(kind,): np.zeros(2) for kind in small.own}
+    if not small.learned:
+        # Silent units alone: two weights per axis, which what is not learned couples.
+        problem = small.network.problem
+        each = silent * problem.synaptic_noise / (2 * problem.learning_rate**2)
+        decay, coupled = problem.weight_decay, [
+            0.0 if axis.variance is None else axis.gain * axis.variance for axis in small.axes
+        ]  # fmt: skip
+        return {
+            (kind,): np.array([each * decay / (decay**2 - pull**2), 0.0])
+            for kind, pull in zip(small.own, coupled, strict=True)
+        }
     return _by_axis(small, *mean_layer_by_synapses(*small.problem(min(silent, 1)), silent))
 
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symdrift.evaluation.next_order.one_step import Slice
 from symdrift.evaluation.next_order.polynomials import symmetrised
@@ -123,8 +124,8 @@ class TwoTimes:
         rates, pairs = self.slice_.curvatures, self._pairs.ravel()
         i, pair, c = apart.close
         values = apart.weights * second_difference(rates[i], pairs[pair], rates[c], lag)
-        np.add.at(found, (i, c), values)
-        return found
+        flat = np.bincount(i * len(rates) + c, values, minlength=found.size)
+        return np.asarray(found + flat.reshape(found.shape))
 
     @cached_property
     def _driving(self) -> _Driving:
@@ -171,13 +172,13 @@ class TwoTimes:
 
     @cached_property
     def _steady(self) -> Array:
-        return np.einsum("aij,ij->a", self._drift, self.stationary.covariance)
+        return np.asarray(np.einsum("aij,ij->a", self._drift, self.stationary.covariance))
 
     @cached_property
     def _third(self) -> Array:
         """``<n_a n_b n_j>`` less ``<n_a n_b> <n_j>``, shape ``(d, d, d)``."""
         own = self.stationary
-        return own.third - own.covariance[:, :, np.newaxis] * own.mean
+        return np.asarray(own.third - own.covariance[:, :, np.newaxis] * own.mean)
 
     @cached_property
     def _bent(self) -> Array:
@@ -190,7 +191,7 @@ class TwoTimes:
             + 2 * np.einsum("bcd,da->abc", bend, covariance)
             + crossed
         )
-        return one + one.swapaxes(0, 1)
+        return np.asarray(one + one.swapaxes(0, 1))
 
     @cached_property
     def _driven(self) -> Array:
@@ -205,9 +206,8 @@ class TwoTimes:
     @cached_property
     def _turning_both(self) -> Array:
         """Rotation that goes with one coordinate and leaves another, shape ``(planes, d, d)``."""
-        return self.means["turn_force"] + 2 * np.einsum(
-            "aij,jl->ail", self._drift, self.stationary.covariance
-        ).swapaxes(1, 2)
+        lasting = self._drift @ self.stationary.covariance
+        return np.asarray(self.means["turn_force"] + 2 * lasting.swapaxes(1, 2))
 
     @cached_property
     def _turning_pair(self) -> Array:
@@ -244,7 +244,7 @@ class _Driving:
 
     Attributes
     ----------
-    close : tuple of Array
+    close : tuple of NDArray
         Places ``i``, ``(a, b)`` and ``c`` of what is found one by one, with their `weights`.
     weights : Array
     kept, into : Array
@@ -253,7 +253,7 @@ class _Driving:
         Of ``exp(-h_a - h_b)``, shape ``(d, d, d^2)``.
     """
 
-    close: tuple[Array, ...]
+    close: tuple[NDArray[np.intp], ...]
     weights: Array
     kept: Array
     into: Array
