@@ -124,16 +124,28 @@ def with_two_times(
 ) -> DriftProcess:
     """The process with the next order of its products at two times, at these lags.
 
-    Without it where the process does not have the next order, where the fluctuation changes so
-    much by it that the next order says nothing, or where it would take longer than that.
+    Without it where the process does not have the next order, where it would take longer than
+    that, or where it doubles a displacement by fluctuation, so that it says nothing.
     """
-    if not error.next_order or error.fluctuation >= 1:
+    if not error.next_order:
         return process
     later = NextProducts(process.problem)
     with suppress(RequestError):
         later.matrices(np.append(0.0, lags), longest)
-        return replace(process, later=later)
+        carrying = replace(process, later=later)
+        if all(_moved(carrying, item, lags) < 1 for item in process.problem.stimuli):
+            return carrying
     return process
+
+
+def _moved(process: DriftProcess, stimulus: Stimulus, lags: Array) -> float:
+    """Largest relative change of a displacement by fluctuation that the process carries."""
+    assert process.later is not None
+    rates, weights = process.fluctuation.relaxation(stimulus.vector)
+    leading = -np.expm1(-np.outer(lags, rates)) @ weights
+    start, kept = process.later.of(stimulus, lags)
+    some = leading > 0
+    return float(np.max(np.abs((start - kept)[some] / leading[some]), initial=0.0))
 
 
 def known_until(process: DriftProcess, error: float) -> float | None:
@@ -297,7 +309,7 @@ def _displacement(
 
     low, high = _swept(turned, lags, process, error)
     moving = mean_squared_displacement(process, stimulus, lags).fluctuation
-    least, most = _of_fluctuation(process, error)
+    least, most = _of_fluctuation(process, stimulus, lags, error)
     return Band(
         "displacement", stimulus.name, "total",
         (1 - min(error.rotation, 1.0)) * np.maximum(low, 0.0) + least * moving,
@@ -305,10 +317,14 @@ def _displacement(
     )  # fmt: skip
 
 
-def _of_fluctuation(process: DriftProcess, error: ExpectedError) -> tuple[float, float]:
+def _of_fluctuation(
+    process: DriftProcess, stimulus: Stimulus, lags: Array, error: ExpectedError
+) -> tuple[float, float]:
     """Factors between which its products at two times are."""
-    moved = error.fluctuation if process.later is None else error.fluctuation**2
-    return 1 - min(moved, 1.0), 1 + moved
+    left = error.fluctuation
+    if process.later is not None:
+        left = _moved(process, stimulus, lags) ** 2
+    return 1 - min(left, 1.0), 1 + left
 
 
 def _autocorrelation(
@@ -323,7 +339,7 @@ def _autocorrelation(
     low, high = _swept(turned, lags, process, error)
     kept = autocorrelation(process, stimulus, lags)
     values = []
-    for factor in _of_fluctuation(process, error):
+    for factor in _of_fluctuation(process, stimulus, lags, error):
         variance = still + factor * (kept.variance - still)
         for part in (low, high):
             total = part + factor * kept.fluctuation
