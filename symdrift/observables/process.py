@@ -226,10 +226,11 @@ def drift_process(
     closed = applies(problem) is None
     limits = validity(problem) if closed else dense_validity(problem, minimum, fluctuation)
     values, warnings = minimum.singular_values, dense_warnings(problem, minimum, limits)
-    silent = SilentAxes(0, np.zeros(minimum.rank))
+    silent = SilentAxes(0, np.zeros((minimum.rank,) * 2))
     sources: Fluctuation = _modes(fluctuation, problem)
     if problem.synaptic_noise > 0:
-        silent = SilentAxes(problem.hidden - minimum.rank, problem.synaptic_noise / (2 * values))
+        turned = np.diag(problem.synaptic_noise / (2 * values))
+        silent = SilentAxes(problem.hidden - minimum.rank, turned)
         sources = LayerFluctuation(
             active=(sources, _modes(synaptic_fluctuation(problem, minimum), problem)),
             silent=_modes(silent_fluctuation(problem, minimum), problem),
@@ -275,13 +276,13 @@ def aligned_process(problem: LearningProblem, approximation: str = "exact") -> D
     values, rate = layer.singular_values, problem.learning_rate
     rank, noise = len(values), problem.synaptic_noise
     variances, warnings = layer.variances, layer.warnings
-    silent = SilentAxes(0, np.zeros(rank))
+    silent = SilentAxes(0, np.zeros((rank, rank)))
     fluctuation: Fluctuation = layer.gradient_fluctuation(rate)
     if noise > 0:
         warnings += synaptic_warnings(problem, layer.hessian_min, float(values[-1]))
         direct = noise / (2 * (values[:, np.newaxis] + values))
         variances = variances + direct - np.diag(np.diagonal(direct))
-        silent = SilentAxes(problem.hidden - rank, noise / (2 * values))
+        silent = SilentAxes(problem.hidden - rank, np.diag(noise / (2 * values)))
         fluctuation = LayerFluctuation(
             active=(fluctuation, layer.synaptic_fluctuation(noise, rate)),
             silent=layer.silent_fluctuation(noise, rate),

@@ -28,8 +28,8 @@ class RepresentationalSimilarity(Record):
         ``w_a . w_b / (|w_a| |w_b|)``, shape ``(S, S)``; 0 without representation.
     displaced : Array
         What the displacement of the mean weights from the minimum adds, of order ``eta`` like the
-        fluctuation, shape ``(S, S)``; 0 where it is not computed: with synaptic noise and in
-        networks of very many weights or different axes.
+        fluctuation, shape ``(S, S)``; 0 where it is not computed: in networks of very many weights
+        or different axes.
     standard_deviation : Array
         Of the entries in time, leading order, shape ``(S, S)``.
     lags : Array

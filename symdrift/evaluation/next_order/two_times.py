@@ -124,8 +124,8 @@ class TwoTimes:
         rates, pairs = self.slice_.curvatures, self._pairs.ravel()
         i, pair, c = apart.close
         values = apart.weights * second_difference(rates[i], pairs[pair], rates[c], lag)
-        np.add.at(found, (i, c), values)
-        return found
+        flat = np.bincount(i * len(rates) + c, values, minlength=found.size)
+        return np.asarray(found + flat.reshape(found.shape))
 
     @cached_property
     def _driving(self) -> _Driving:
@@ -178,7 +178,7 @@ class TwoTimes:
     def _third(self) -> Array:
         """``<n_a n_b n_j>`` less ``<n_a n_b> <n_j>``, shape ``(d, d, d)``."""
         own = self.stationary
-        return own.third - own.covariance[:, :, np.newaxis] * own.mean
+        return np.asarray(own.third - own.covariance[:, :, np.newaxis] * own.mean)
 
     @cached_property
     def _bent(self) -> Array:
