@@ -253,7 +253,7 @@ def test_rotations_are_validated_without_any_stimulus() -> None:
         row for row in with_stimuli.rows if not row.quantity.startswith(READ_OFF)
     )
     assert len(without.rows) < len(with_stimuli.rows)
-    assert without.displacement == without.displacement_rows == ()
+    assert not without.displacement and not without.displacement_rows
     record = json.loads(json.dumps(without.to_dict()))
     assert record["similarity"]["simulation"] == []
 
