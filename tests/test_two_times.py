@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
+import sympy
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 from simulation_cases import problem
@@ -34,12 +36,33 @@ def forms_of_all_weights(given: LearningProblem, axes: Array) -> tuple[list[Arra
     return [np.moveaxis(form, 1, -1) @ axes for form in forms], samples.weights
 
 
-def squared_displacement(given: LearningProblem, lags: Array) -> Array:
-    """``E[(W_t - W_0)'(W_t - W_0)]`` at ``eta^2``, at lags ``eta t``, shape ``(T, n, n)``.
+class Moments(NamedTuple):
+    """Of all weights ``z`` at two times, in powers of ``epsilon``; the later ones first.
 
-    From equations of motion of moments of all weights, in one frame: nothing is called a rotation,
-    a turn is a change of weights along the orbit.  Only where weights begin is taken from the
-    expansion.
+    Attributes
+    ----------
+    layer : Array
+        What each coordinate changes in ``W``, shape ``(weights, p, n)``.
+    start, kept : Array
+        ``<z z>`` and ``<z z_0>`` at leading order.
+    moved : Array
+        ``<(z - z_0)(z - z_0)>`` at the next.
+    thirds : tuple of Array
+        ``<z z z>``, ``<z z z_0>``, ``<z z_0 z_0>`` and ``<z_0 z_0 z_0>``.
+    """
+
+    layer: Array
+    start: Array
+    kept: Array
+    moved: Array
+    thirds: tuple[Array, Array, Array, Array]
+
+
+def moments_of_all_weights(given: LearningProblem, lags: Array) -> list[Moments]:
+    """At lags ``eta t``, from equations of motion in one frame.
+
+    Nothing is called a rotation, a turn is a change of weights along the orbit.  Only where
+    weights begin is taken from the expansion.
     """
     expansion, point = expand(given, point_of(given)), point_of(given)
     normal, stationary = expansion.slice_.normal, expansion.stationary
@@ -75,14 +98,14 @@ def squared_displacement(given: LearningProblem, lags: Array) -> Array:
             stationary.covariance, stationary.mean, stationary.third, stationary.second
         )
     )  # fmt: skip
-    shapes = [(size,), (size, size), (size, size), (size,) * 3, (size,) * 3]
+    shapes = [(size,), (size, size), (size, size), *[(size,) * 3] * 3]
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
     traced = np.einsum("kab,ab->k", bend, start)
     discrete = response @ start + start @ response.T + noise
 
     def change(lag: float, state: Array) -> Array:
-        """Of ``<z>``, ``<z z>``, ``<z z_0>``, ``<z z z>`` and ``<z z z_0>`` at their next order."""
-        first, second, crossed, thirds, remembered = (
+        """Of ``<z>``, ``<z z>``, ``<z z_0>``, ``<z z z>``, ``<z z z_0>`` and ``<z z_0 z_0>``."""
+        first, second, crossed, thirds, remembered, begun = (
             part.reshape(shape) for part, shape in zip(np.split(state, ends), shapes, strict=True)
         )
         kept = expm(response * lag) @ start
@@ -121,20 +144,62 @@ def squared_displacement(given: LearningProblem, lags: Array) -> Array:
             - 0.5 * response @ response @ kept,
             own + own.transpose(0, 2, 1) + own.transpose(2, 1, 0) + cubed,
             one + one.swapaxes(0, 1),
+            np.einsum("il,ljk->ijk", response, begun)
+            + np.einsum("i,jk->ijk", traced, start)
+            + 2 * np.einsum("iab,aj,bk->ijk", bend, kept, kept, optimize=True),
         )
         return np.concatenate([part.ravel() for part in parts])
 
-    state = np.concatenate([part.ravel() for part in (mean, more, more, third, third)])
+    state = np.concatenate([part.ravel() for part in (mean, more, more, third, third, third)])
     found = solve_ivp(
         change, (0, lags[-1]), state, t_eval=lags, method="DOP853", rtol=1e-8, atol=1e-10
     )
     layer = axes[: point[0].size].T.reshape(-1, *point[0].shape)
-    moved = []
-    for _, second, crossed, *_ in (np.split(values, ends) for values in found.y.T):
-        crossed = crossed.reshape(size, size)
-        both = second.reshape(size, size) + more - crossed - crossed.T
-        moved.append(np.einsum("iru,ij,jrv->uv", layer, both, layer, optimize=True))
-    return np.array(moved)
+    moments = []
+    for lag, values in zip(lags, found.y.T, strict=True):
+        _, second, crossed, same, later, earlier = (
+            part.reshape(shape) for part, shape in zip(np.split(values, ends), shapes, strict=True)
+        )
+        moved = second + more - crossed - crossed.T
+        kept = expm(response * lag) @ start
+        moments.append(Moments(layer, start, kept, moved, (same, later, earlier, third)))
+    return moments
+
+
+def squared_displacement(given: LearningProblem, lags: Array) -> Array:
+    """``E[(W_t - W_0)'(W_t - W_0)]`` at ``eta^2``, shape ``(T, n, n)``."""
+    return np.array([
+        np.einsum("iru,ij,jrv->uv", at.layer, at.moved, at.layer, optimize=True)
+        for at in moments_of_all_weights(given, lags)
+    ])  # fmt: skip
+
+
+def squared_change(
+    given: LearningProblem, stimuli: Array, forms: list[Array], lags: Array
+) -> Array:
+    """``E|f - f_0|^2`` at ``eta^2`` of a function of representations, shape ``(T,)``.
+
+    Its first three derivatives are by the representations of all stimuli, result first.
+    """
+    found = []
+    for at in moments_of_all_weights(given, lags):
+        axes = np.einsum("irn,an->ari", at.layer, stimuli).reshape(forms[0].shape[1], -1)
+        first = forms[0] @ axes
+        second = 0.5 * np.einsum("quv,ua,vb->qab", forms[1], axes, axes, optimize=True)
+        averaged = 0.5 * np.einsum(
+            "quvw,ua,ab,vb,wc->qc", forms[2], axes, at.start, axes, axes, optimize=True
+        )
+        start, kept = at.start, at.kept
+        same, later, earlier, before = at.thirds
+        thirds = same - later - earlier.transpose(1, 2, 0) + before
+        pairs = np.einsum("ac,bd->abcd", start, start) - np.einsum("ac,bd->abcd", kept, kept)
+        found.append(
+            np.sum((first.T @ first) * at.moved)
+            + 2 * np.einsum("qi,qab,abi->", first, second, thirds, optimize=True)
+            + 4 * np.einsum("qab,qcd,abcd->", second, second, pairs, optimize=True)
+            + 2 * np.sum((averaged.T @ first) * (2 * start - kept - kept.T))
+        )
+    return np.array(found)
 
 
 @pytest.mark.parametrize("name", ["misaligned", "batch", "bottleneck", "elliptical", "stimuli"])
@@ -149,6 +214,53 @@ def test_displacement_is_that_of_weights_in_one_frame(name: str) -> None:
     for moved, lag in zip(found, LAGS, strict=True):
         moved += 2 * lag * fading - lag**2 * layer.T @ steady @ steady @ layer
     np.testing.assert_allclose(found, squared_displacement(given, LAGS), atol=1e-7)
+
+
+def derivatives(values: list[sympy.Expr], symbols: list[sympy.Symbol], at: Array) -> list[Array]:
+    """Of first, second and third order, result first."""
+    found, forms = sympy.Array(values), []
+    for order in range(1, 4):
+        # The new derivative comes first.
+        found = sympy.derive_by_array(found, symbols)
+        numbers = sympy.lambdify(symbols, found.tolist())(*at)
+        forms.append(np.moveaxis(np.array(numbers, dtype=float), order, 0))
+    return forms
+
+
+@pytest.mark.parametrize("name", ["misaligned", "batch", "bottleneck", "elliptical", "stimuli"])
+def test_angle_is_that_of_weights_in_one_frame(name: str) -> None:
+    """Directions are no polynomials: with their first three derivatives."""
+    given = SMALL[name]
+    turning, (layer, _) = expand(given, point_of(given)), point_of(given)
+    steady = np.tensordot(turning.rotation.mean[0], turning.slice_.generators, 1)
+    x = np.array([0.7, -0.4, 0.9])[: layer.shape[1]]
+    still = layer @ x
+    symbols = list(sympy.symbols(f"v:{len(still)}"))
+    length = sympy.sqrt(sum(symbol**2 for symbol in symbols))
+    forms = derivatives([symbol / length for symbol in symbols], symbols, still)
+    expected = squared_change(given, x[np.newaxis], forms, LAGS)
+    memory = two_times(given, point_of(given))
+    kept = memory.of(memory.direction(x), LAGS)
+    unit = still / np.linalg.norm(still)
+    found = 2 * (kept[0] - kept)
+    found += 2 * LAGS * (unit @ turning.rotation.decay[0] @ unit)
+    found -= LAGS**2 * (unit @ steady @ steady @ unit)
+    np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("name", ["misaligned", "batch", "bottleneck", "elliptical", "stimuli"])
+def test_gram_matrix_changes_as_weights_in_one_frame_say(name: str) -> None:
+    given = SMALL[name]
+    layer, _ = point_of(given)
+    stimuli = np.array([[0.7, -0.4, 0.9], [0.2, 1.1, -0.3]])[:, : layer.shape[1]]
+    symbols = list(sympy.symbols(f"v:{2 * len(layer)}"))
+    both = sympy.Matrix(2, len(layer), symbols)
+    still = stimuli @ layer.T
+    forms = derivatives(list(both * both.T), symbols, np.ravel(still))
+    expected = squared_change(given, stimuli, forms, LAGS)
+    memory = two_times(given, point_of(given))
+    kept = memory.of(memory.gram(stimuli), LAGS)
+    np.testing.assert_allclose(2 * (kept[0] - kept), expected, atol=1e-6 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("hidden", [4, 2])

@@ -22,7 +22,7 @@ from symdrift.evaluation.next_order.cost import QUICK
 from symdrift.evaluation.next_order.orders import Orders
 from symdrift.evaluation.result import Drift, moving_planes
 from symdrift.evaluation.units import natural_units
-from symdrift.observables.angle import population_angle
+from symdrift.observables.angle import mean_direction, population_angle
 from symdrift.observables.decoding import DecoderDecay, decoder_decay
 from symdrift.observables.displacement import (
     NEUTRAL,
@@ -196,7 +196,7 @@ def bands(
         for item in stimuli
         if process.representation(item).any()
     ]
-    least, most = 1 - min(error.fluctuation, 1.0), 1 + error.fluctuation
+    least, most = _factors(process, similarity.following, error)
     gram, everything = similarity.gram_change, squared_activity(process)
     found.append(Band("similarity", "all stimuli", "gram_change", least * gram, most * gram))
     if everything > 0:
@@ -250,8 +250,7 @@ def _corrected(process: DriftProcess, found: Orders) -> DriftProcess | None:
     turn = process.first_layer[:rank] @ np.linalg.pinv(scale * still)
     if np.abs(turn @ turn.T - np.eye(rank)).max() > SAME_FRAME:
         return None
-    moved = scale * rate * turn @ _shift(found)
-    first_layer = process.first_layer + np.pad(moved, ((0, silent), (0, 0)))
+    shift = np.pad(scale * rate * turn @ _shift(found), ((0, silent), (0, 0)))
 
     def both(pair: tuple[Array, Array], power: int) -> Array:
         return np.asarray(rate**power * (pair[0] + rate * pair[1]))
@@ -279,10 +278,11 @@ def _corrected(process: DriftProcess, found: Orders) -> DriftProcess | None:
     fading = turn @ both(found.decay, 3) @ turn.T - 0.5 * silent * axes.covariance
     return replace(
         process,
-        first_layer=first_layer,
+        first_layer=process.first_layer + shift,
         turning=np.pad(turning, (0, silent)),
         decay=extended_decay(fading, axes) if planes is None else planes.decay,
         planes=planes,
+        shift=shift,
     )
 
 
@@ -326,9 +326,17 @@ def _of_fluctuation(
     process: DriftProcess, stimulus: Stimulus, lags: Array, error: ExpectedError
 ) -> tuple[float, float]:
     """Factors between which its products at two times are."""
+    following = None if process.later is None else _moved(process, stimulus, lags)
+    return _factors(process, following, error)
+
+
+def _factors(
+    process: DriftProcess, following: float | None, error: ExpectedError
+) -> tuple[float, float]:
+    """The same of a part by fluctuation that the next order, where it has it, changes so much."""
     left = error.fluctuation
-    if process.later is not None:
-        left = _moved(process, stimulus, lags) ** 2
+    if following is not None:
+        left = max(following**2, process.validity.later_orders(following))
     return 1 - min(left, 1.0), 1 + left
 
 
@@ -356,12 +364,15 @@ def _autocorrelation(
 def _angle(
     process: DriftProcess, stimulus: Stimulus, lags: Array, error: ExpectedError
 ) -> Band:
-    low, high = _swept(
-        lambda at: population_angle(process, stimulus, at).rotation_cosine, lags, process, error
-    )
+    direction = mean_direction(process, stimulus)
+
+    def turned(at: Array) -> Array:
+        return 1 + process.rotation.change(direction, at) @ direction
+
+    low, high = _swept(turned, lags, process, error)
     angle = population_angle(process, stimulus, lags)
     moved = angle.cosine - angle.rotation_cosine
-    spread = error.fluctuation * np.abs(moved)
+    spread = (_factors(process, angle.following, error)[1] - 1) * np.abs(moved)
     edges = (high + moved + spread, low + moved - spread)
     nearest, furthest = (np.arccos(np.clip(edge, -1.0, 1.0)) for edge in edges)
     return Band("angle", stimulus.name, "angle", nearest, furthest)

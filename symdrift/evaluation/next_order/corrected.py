@@ -38,6 +38,7 @@ from symdrift.evaluation.next_order.subnetworks import (
     aligned_orders,
     aligned_two_times,
 )
+from symdrift.evaluation.next_order.two_times import TwoTimes
 from symdrift.evaluation.result import Evaluation, moving_planes
 from symdrift.evaluation.units import natural_units
 from symdrift.study.problem import Array, LearningProblem, Stimulus
@@ -125,14 +126,31 @@ def two_time_products(
     if applies(replace(problem, synaptic_noise=0.0)) is None:
         found = aligned_two_times(problem, rate * lags, longest)
     else:
-        from symdrift.evaluation.dense.landscape import in_units, minimum_of
-
-        minimum = minimum_of(problem)
-        _require_affordable(problem, minimum.rank, longest)
-        minimum = in_units(minimum, units)
-        point = minimum.first_layer, minimum.second_layer
-        found = two_times(units.problem(problem), point)(rate * lags)
+        found = general_two_times(problem, longest)(rate * lags)
     return found * (rate**2 / units.maps)
+
+
+def general_two_times(problem: LearningProblem, longest: float = LONGEST) -> TwoTimes:
+    """All that representations at two times are made of, in natural units, by gradient noise.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    longest : float
+        Seconds that it may take, as foreseen.
+
+    Raises
+    ------
+    RequestError
+        As for `orders`, also where axes are shared.
+    """
+    from symdrift.evaluation.dense.landscape import in_units, minimum_of
+
+    minimum = minimum_of(problem)
+    _require_affordable(problem, minimum.rank, longest)
+    units = natural_units(problem.teacher, problem.input_covariance)
+    minimum = in_units(minimum, units)
+    return two_times(units.problem(problem), (minimum.first_layer, minimum.second_layer))
 
 
 def mean_gram_change(problem: LearningProblem) -> Array | None:
