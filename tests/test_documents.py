@@ -323,11 +323,8 @@ def test_the_page_escapes_prose_and_loads_nothing() -> None:
 
 def test_formulas_of_the_page_are_well_formed_mathml_and_tell_the_same_as_the_article() -> None:
     text = derivation_html(EXAMPLE)
-    # The reasons in a chain hold formulas of their own.
-    inner = r"<math\b(?:(?!</?math\b).)*</math>"
-    formulas = re.findall(rf"<math\b(?:{inner}|(?!</?math\b).)*</math>", text, re.DOTALL)
+    formulas = re.findall(r"<math\b.*?</math>", text, re.DOTALL)
     assert formulas
-    assert any(formula.count("<math") > 1 for formula in formulas)
     for formula in formulas:
         ElementTree.fromstring(formula)
     (short,) = (formula for formula in formulas if "<mn>16</mn>" in formula)
@@ -529,7 +526,7 @@ def test_reasons_of_a_chain_stand_beside_its_lines_or_above_them() -> None:
     assert r"\parbox[t]" in source
     page = derivation_html(EXAMPLE)
     reason = '50% of <math><mrow><mi>γ</mi></mrow></math> &amp; <a href="#eq-sum">'
-    assert f'<mtd class="reason"><mtext><span>{reason}' in page
+    assert f'<td class="reason">{reason}' in page
     slides, sheet = slides_latex(EXAMPLE), sheet_latex(EXAMPLE)
     assert r"\text{\small expanded}" in slides
     assert "expanded" not in sheet

@@ -59,7 +59,9 @@ class _PythonWriter:
         self._definitions: dict[sp.Basic, tuple[str, str]] = {}
         nodes = [node for part in expressions for node in sp.preorder_traversal(part)]
         # A symbol must not take the name of what is imported.
-        self._taken = {"equation", "condition", "sqrt", "Rational", "ImmutableMatrix", "Function"}
+        self._taken = {
+            "equation", "condition", "sqrt", "Rational", "ImmutableMatrix", "Function", "matrices"
+        }  # fmt: skip
         for node in nodes:
             name = type(node).__name__
             self._taken.add(_SHORT.get(name, name) if not isinstance(node, AppliedUndef) else "")
@@ -106,7 +108,12 @@ class _PythonWriter:
                 return f"{self._bound(node.base, _ATOM)}[{self._list(node.indices)}]", _ATOM
             case sp.matrices.expressions.matexpr.MatrixElement():
                 place = self._list(node.args[1:])
-                return f"{self._bound(node.parent, _ATOM)}[{place}]", _ATOM
+                if node == node.parent[node.args[1:]]:
+                    return f"{self._bound(node.parent, _ATOM)}[{place}]", _ATOM
+                # An index would be carried into the product.
+                self._imports.add("matrices")
+                of = self._list(node.args[:1])
+                return f"matrices.expressions.matexpr.MatrixElement({of}, {place})", _ATOM
             case sp.Tuple() | sp.functions.elementary.piecewise.ExprCondPair():
                 inner = self._list(node.args)
                 return f"({inner}{',' if len(node.args) == 1 else ''})", _ATOM

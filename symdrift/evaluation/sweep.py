@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from symdrift.errors import RequestError, require_known
@@ -46,8 +48,8 @@ class Sweep(Sequence[SweepPoint]):
     Attributes
     ----------
     request : SweepRequest
-    numbers : SweptNumbers
-        Of all points, the last axis varying fastest; a refused point is a gap in them.
+    swept : SweptNumbers or None
+        Numbers of all points; None for a single point, whose are made when they are asked for.
     points : Mapping of int to SweepPoint
         Those that are held; others are evaluated when they are asked for.
     steps_per_day : float or None
@@ -55,7 +57,7 @@ class Sweep(Sequence[SweepPoint]):
     """
 
     request: SweepRequest
-    numbers: SweptNumbers
+    swept: SweptNumbers | None
     points: Mapping[int, SweepPoint] = field(default_factory=dict, repr=False)
     steps_per_day: float | None = None
 
@@ -63,8 +65,16 @@ class Sweep(Sequence[SweepPoint]):
     def axes(self) -> tuple[Axis, ...]:
         return self.request.axes
 
+    @cached_property
+    def numbers(self) -> SweptNumbers:
+        """Of all points, the last axis varying fastest; a refused point is a gap in them."""
+        if self.swept is not None:
+            return self.swept
+        point = self.points[0]
+        return numbers_of({**point.swept, **point.symbols}, point.outcome)
+
     def __len__(self) -> int:
-        return len(self.numbers)
+        return self.request.total
 
     def __getitem__(self, place: Any) -> Any:
         if isinstance(place, slice):
@@ -197,7 +207,7 @@ def _single(
     values = request.study.values
     symbols = {name: values[name].evaluate({}) for name in request.study.symbols}
     point = SweepPoint({}, symbols, evaluation)
-    return Sweep(request, numbers_of(symbols, evaluation), {0: point})
+    return Sweep(request, None, {0: point})
 
 
 def _require_sensible(request: SweepRequest, records: bool) -> None:
@@ -309,9 +319,9 @@ def held_memory(evaluation: Evaluation) -> int:
 
 
 def _problem_memory(problem: LearningProblem) -> int:
-    """Bytes of the arrays of a problem."""
-    held = (problem, problem.inputs, *problem.stimuli)
-    return sum(getattr(value, "nbytes", 0) for part in held for value in vars(part).values())
+    """Bytes of a problem: of small ones Python's objects are most of it."""
+    held = [vars(part) for part in (problem, problem.inputs, *problem.stimuli)]
+    return sum(sys.getsizeof(value) for part in held for value in (part, *part.values()))
 
 
 def _require_memory(evaluation: Evaluation, total: int) -> None:

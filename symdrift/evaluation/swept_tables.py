@@ -29,11 +29,14 @@ def sweep_warnings(sweep: Sweep) -> Iterator[str]:
     Points that are refused are said in the same way.
     """
     found: dict[str, list[tuple[int, int, str]]] = {}
-    for first, many in first_of_each(sweep.numbers.warned):
+    # Numbers of a single point need not be made for it.
+    warned = first_of_each(sweep.numbers.warned) if sweep.axes else [(0, 1)]
+    refused = sweep.numbers.refused if sweep.axes else []
+    for first, many in warned:
         for said in sweep[first].evaluation.warnings:
             found.setdefault(kind_of_warning(said), []).append((first, many, said))
-    for first, many in first_of_each(map(kind_of_warning, sweep.numbers.refused)):
-        said = sweep.numbers.refused[first]
+    for first, many in first_of_each(map(kind_of_warning, refused)):
+        said = refused[first]
         found.setdefault(kind_of_warning(said), []).append((first, many, f"refused: {said}"))
     for each in found.values():
         first, _, said = min(each)

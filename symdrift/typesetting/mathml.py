@@ -26,28 +26,31 @@ def joined(pieces: Iterable[str]) -> Markup:
 def chain(
     links: Iterable[tuple[str, Sequence[tuple[Formula, Formula]]]], *, beside: bool
 ) -> Markup:
-    """Display ``<math>`` of a chain of equalities, each row behind or below its reason in text."""
+    """A chain of equalities, each row before or below its reason in text.
+
+    A table: inside of ``<math>`` links in reasons would be hidden from who does not see.
+    """
     lines = []
     for reason, rows in links:
-        told = f'<mtd class="reason"><mtext><span>{reason}</span></mtext></mtd>'
+        told = f'<td class="reason">{reason}</td>'
         if not beside:
-            lines.append(f"<mtr><mtd></mtd>{told}</mtr>")
+            lines.append(f"<tr><td></td>{told}</tr>")
         for position, row in enumerate(rows):
-            lines.append(f"<mtr>{_cells(*row)}{told if beside and position == 0 else ''}</mtr>")
-    return _table("".join(lines), "right left left")
+            sides = "".join(
+                f'<td class="{side}"><math displaystyle="true">{formula.mathml}</math></td>'
+                for side, formula in zip(("left", "right"), row, strict=True)
+            )
+            lines.append(f"<tr>{sides}{told if beside and position == 0 else ''}</tr>")
+    return Markup(f'<table class="chain" role="presentation">{"".join(lines)}</table>')
 
 
 def block(rows: Sequence[tuple[Formula, Formula]]) -> Markup:
     """Display ``<math>`` of aligned rows, left and right of their alignment point."""
-    return _table("".join(f"<mtr>{_cells(*row)}</mtr>" for row in rows), "right left")
-
-
-def _cells(left: Formula, right: Formula) -> str:
-    return f'<mtd class="left">{left.mathml}</mtd><mtd class="right">{right.mathml}</mtd>'
-
-
-def _table(lines: str, columns: str) -> Markup:
+    lines = "".join(
+        f'<mtr><mtd class="left">{left.mathml}</mtd><mtd class="right">{right.mathml}</mtd></mtr>'
+        for left, right in rows
+    )
     return Markup(
-        f'<math display="block"><mtable displaystyle="true" columnalign="{columns}">'
+        '<math display="block"><mtable displaystyle="true" columnalign="right left">'
         f"{lines}</mtable></math>"
     )
