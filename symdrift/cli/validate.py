@@ -30,6 +30,7 @@ from symdrift.cli.terminal import (
     say_warnings,
 )
 from symdrift.errors import CheckFailed, RequestError, counted
+from symdrift.validation.clock import Clock
 
 if TYPE_CHECKING:
     from symdrift.validation.extrapolate import Extrapolation
@@ -57,8 +58,14 @@ if TYPE_CHECKING:
 @click.option(
     "--budget",
     metavar="TIME",
-    help="Time to simulate at most, as 60s or 2m; compiling, once for a kind of network, comes on "
-    "top. Default: 150s at the speed of two ordinary cores.",
+    help="Time that all of this may take, as 60s or 2m; compiling, once for a kind of network, "
+    "comes on top. Default: 150s at the speed of two ordinary cores.",
+)
+@click.option(
+    "--windows",
+    type=int,
+    metavar="N",
+    help="Windows of each replica at the largest rate, as a run says that is to be repeated.",
 )
 @threads_option
 @dask_option
@@ -73,6 +80,7 @@ def validate(
     seed: int,
     precision: float | None,
     budget: str | None,
+    windows: int | None,
     threads: int | None,
     dask: str | None,
     plot: Path | None,
@@ -83,17 +91,18 @@ def validate(
     """Set theory beside simulation.
 
     Ratios with standard errors, at the study's learning rate and extrapolated to rate zero;
-    the exit code is 1 when they miss 1.
+    the exit code is 1 when they miss 1, or when the run decides nothing.
     """
+    clock = None if budget is None else Clock(_seconds(budget))
     if steps is not None:
-        for option, value in (("precision", precision), ("budget", budget), ("plot", plot)):
+        given = {"precision": precision, "budget": budget, "windows": windows, "plot": plot}
+        for option, value in given.items():
             if value is not None:
                 raise RequestError(f"--{option}", "and --steps exclude each other")
     if plot is not None:
         from symdrift.cli.plots import require_picture
 
         require_picture(plot)
-    seconds = None if budget is None else _seconds(budget)
     problem = chosen_study(study, assignments, minimum).problem()
     from symdrift.evaluation.dense.matrix_road import minimum_warnings
 
@@ -118,7 +127,8 @@ def validate(
                 seed,
                 progress,
                 precision=precision,
-                budget=seconds,
+                windows=windows,
+                clock=clock,
                 threads=threads,
                 executor=executor,
             )
@@ -131,14 +141,24 @@ def validate(
     if result.interrupted:
         print(f"this is what {result.completed:.0%} of the run measured", file=sys.stderr)
         raise KeyboardInterrupt
-    if not result.passed and steps is None and limit.undecided:
-        raise CheckFailed(
-            f"the learning rates are too large for a linear extrapolation of "
-            f"{', '.join(limit.undecided)}: the next order may account for what is missed, and "
-            "nothing is decided; a finer --precision takes smaller rates"
-        )
-    if not result.passed:
-        raise CheckFailed(f"theory and simulation of {problem.study} disagree")
+    if (outcome := _failure(result)) is not None:
+        raise CheckFailed(outcome)
+
+
+def _failure(result: Validation | Extrapolation) -> str | None:
+    """Why theory and simulation do not agree, if they do not."""
+    from symdrift.validation.judgement import Verdict
+    from symdrift.validation.validate import Validation
+    from symdrift.validation.verdict import undecided_at_one_rate, undecided_in_the_limit
+
+    if result.verdict is Verdict.AGREE:
+        return None
+    study = result.runs[0].study if not isinstance(result, Validation) else result.study
+    if result.verdict is Verdict.DISAGREE:
+        return f"theory and simulation of {study} disagree"
+    if isinstance(result, Validation):
+        return f"undecided: {undecided_at_one_rate(result)}"
+    return f"undecided: {undecided_in_the_limit(result)}"
 
 
 def _print(result: Validation | Extrapolation, as_json: bool) -> None:

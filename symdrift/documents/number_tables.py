@@ -30,7 +30,8 @@ from symdrift.typesetting.formula import (
     word,
 )
 from symdrift.typesetting.reading import read, with_index
-from symdrift.validation.validate import Row, Validation
+from symdrift.validation.rows import Row
+from symdrift.validation.validate import Validation
 
 DIGITS = 5
 """Significant digits of numbers in tables."""

@@ -46,6 +46,7 @@ from symdrift.study import Study
 from symdrift.study.problem import LearningProblem
 from symdrift.theory.derive import derive
 from symdrift.validation.extrapolate import Extrapolation, extrapolate
+from symdrift.validation.judgement import Verdict
 from symdrift.validation.plan import at_learning_rate, linear_rate, require_time
 from symdrift.validation.validate import Validation
 
@@ -128,7 +129,7 @@ def write_report(
     stages.reach(90)
     written += write_document(derivation, directory, "report", FORMATS, numbers)
     stages.reach(100)
-    if validated is not None and not validated.passed:
+    if validated is not None and validated.verdict is Verdict.DISAGREE:
         worst = max(validated.rows, key=lambda row: abs(row.z))
         raise CheckFailed(
             f"the validation of {study.name} failed: {worst.quantity} is {worst.simulation:.6g} "

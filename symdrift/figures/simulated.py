@@ -15,7 +15,8 @@ from symdrift.evaluation.result import Evaluation
 from symdrift.figures.style import percent
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.validation.plan import schedule_of
-from symdrift.validation.validate import Row, Validation, run_planned
+from symdrift.validation.rows import Row
+from symdrift.validation.validate import Validation, run_planned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

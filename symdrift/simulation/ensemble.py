@@ -250,6 +250,8 @@ def measure(
     threads: int | None = None,
     progress: Progress | None = None,
     executor: Executor | None = None,
+    *,
+    first: int = 0,
 ) -> tuple[WindowSums, bool]:
     """Run an ensemble from the minimum and sum up what its windows show.
 
@@ -268,6 +270,8 @@ def measure(
         Receives replica-steps done and planned.
     executor : concurrent.futures.Executor, optional
         Runs the blocks instead of threads of this process.
+    first : int
+        Number of the first replica.
 
     Returns
     -------
@@ -281,7 +285,7 @@ def measure(
     """
     parts, interrupted = run_blocks(
         partial(_run_block, model, minimum, observed, stimuli, schedule, seed),
-        blocks_of(model, replicas),
+        [(first + begin, count) for begin, count in blocks_of(model, replicas)],
         Meter(schedule.steps * replicas),
         progress,
         threads=threads,

@@ -9,54 +9,41 @@ falls with the learning rate in these simulations, see `planning.at_learning_rat
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from symdrift.errors import RequestError
+from symdrift.errors import RequestError, counted
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation
-from symdrift.execution import available_processors, require_counts
+from symdrift.execution import MOST_STEPS, available_processors, require_counts
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
-from symdrift.simulation.ensemble import Schedule
-from symdrift.simulation.estimators import Estimate
+from symdrift.simulation.estimators import Estimate, WindowSums
 from symdrift.study.problem import LearningProblem
+from symdrift.validation.clock import Clock
 from symdrift.validation.expected import theory_of
+from symdrift.validation.judgement import Verdict, critical_z, is_confirmed, rule
 from symdrift.validation.plan import (
     DEFAULT_REPLICAS,
     PRECISION,
-    Plan,
     at_learning_rate,
-    measured_speed,
-    occupied,
     plan_extrapolation,
     plan_single,
-    require_precision_and_budget,
-    shortened,
+    require_budget,
+    require_precision,
 )
+from symdrift.validation.rounds import Plan, occupied
+from symdrift.validation.rows import Row
+from symdrift.validation.speed import compile_for, measured_speed
 from symdrift.validation.straight_line import weighted_limit, weighted_line
-from symdrift.validation.validate import (
-    READ_OFF,
-    TOLERATED_ERRORS,
-    Row,
-    Validation,
-    compile_for,
-    critical_z,
-    run_planned,
-)
+from symdrift.validation.validate import READ_OFF, Run, Validation
 
-OVERTIME = 1.1
-"""Time that a run may take, over its share of what is left of a budget."""
-
-START_UP = 0.1
-"""Share of the whole budget in which threads may start, on top of that."""
 CERTAIN_RATIO = 0.1
 """Standard error of an extrapolated ratio beyond which it says nothing."""
 
@@ -121,13 +108,25 @@ class ExtrapolatedRow:
             slope = self.slope.value
         return slope * self.measured.scale / self.measured.theory
 
-    def hidden_by_curvature(self, allowed: float) -> bool:
-        """Whether the next order could account for more than ``allowed`` standard errors."""
-        if self.deviation is None or self.z is None or abs(self.z) <= allowed:
-            return False
-        return abs(self.deviation.value) <= (
-            allowed * self.deviation.standard_error + self.curvature
-        )
+    def judge(self, allowed: float, units: int) -> Verdict:
+        """Whether the limit is missed, or known well enough to be right.
+
+        Parameters
+        ----------
+        allowed : float
+            Standard errors by which it may be missed.
+        units : int
+            Independent units that these rest on.
+        """
+        if self.deviation is None:
+            return Verdict.UNDECIDED
+        deviation, error = abs(self.deviation.value), self.deviation.standard_error
+        if deviation > allowed * error + self.curvature:
+            return Verdict.DISAGREE
+        # What the next order may account for decides nothing, nor does what it may have hidden.
+        if deviation <= allowed * error and is_confirmed(deviation + self.curvature, error, units):
+            return Verdict.AGREE
+        return Verdict.UNDECIDED
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python types, for JSON."""
@@ -169,6 +168,9 @@ class Extrapolation:
         Fraction of the planned steps that was made.
     synaptic_noise : tuple of float
         Variance of the synaptic noise in each run, per weight and step.
+    repeat : str or None
+        Options of ``symdrift validate`` that repeat this run to the last bit, on however fast a
+        machine; ``None`` where rates were given.
     """
 
     runs: tuple[Validation, ...]
@@ -179,6 +181,7 @@ class Extrapolation:
     white_noise: tuple[tuple[str, float], ...]
     completed: float
     synaptic_noise: tuple[float, ...]
+    repeat: str | None = None
 
     @property
     def fitted_runs(self) -> tuple[Validation, ...]:
@@ -226,32 +229,49 @@ class Extrapolation:
         return self.completed < 1
 
     @property
+    def units(self) -> int:
+        """Independent units that the standard errors rest on, at least."""
+        return min(run.units for run in self.fitted_runs or self.runs)
+
+    @property
     def rule(self) -> str:
         """When the validation counts as passed, in a sentence."""
         return (
-            f"passed when every extrapolated ratio is 1 within {critical_z(len(self.rows)):.2f} "
-            f"standard errors ({TOLERATED_ERRORS:g} for a single row, raised for "
-            f"{len(self.rows)} rows)"
+            f"passed when every extrapolated ratio is 1 {rule(len(self.rows), self.units, '')}"
         )
+
+    def judge(self, row: ExtrapolatedRow) -> Verdict:
+        """Whether one ratio misses 1 in the limit; see `rule`."""
+        return row.judge(critical_z(len(self.rows), self.units), self.units)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether theory and simulation agree in the limit; see `rule`."""
+        if any(self.judge(row) is Verdict.DISAGREE for row in self.rows):
+            return Verdict.DISAGREE
+        return Verdict.UNDECIDED if self.undecided else Verdict.AGREE
 
     @property
     def passed(self) -> bool:
-        """Whether theory and simulation agree in the limit; see `rule`."""
-        allowed = critical_z(len(self.rows))
-        return all((z := row.z) is not None and abs(z) <= allowed for row in self.rows)
+        return self.verdict is Verdict.AGREE
 
     @property
     def undecided(self) -> tuple[str, ...]:
-        """Quantities that miss the limit by no more than the next order may account for.
+        """Quantities of which the data decide nothing, but for what is read off representations.
 
-        Named when these alone stand between the validation and passing: then the rates were too
-        large for a line, and the data decide nothing.
+        Their standard errors are too large, or the rates: they miss the limit by no more than
+        the next order may account for.
         """
-        allowed = critical_z(len(self.rows))
-        missing = [row for row in self.rows if (z := row.z) is None or abs(z) > allowed]
-        if not all(row.hidden_by_curvature(allowed) for row in missing):
-            return ()
-        return tuple(row.quantity for row in missing)
+        return tuple(
+            row.quantity
+            for row in self.rows
+            if self.judge(row) is Verdict.UNDECIDED
+            and (self.is_missed(row) or not row.quantity.startswith(READ_OFF))
+        )
+
+    def is_missed(self, row: ExtrapolatedRow) -> bool:
+        """Whether standard errors alone do not explain a deviation from the limit."""
+        return (z := row.z) is None or abs(z) > critical_z(len(self.rows), self.units)
 
     def _repr_html_(self) -> str:
         from symdrift.validation.verdict import extrapolation_html
@@ -267,7 +287,10 @@ class Extrapolation:
             "replicas": own.replicas,
             "window": own.window,
             "seed": self.seed,
+            "repeat": self.repeat,
+            "units": self.units,
             "passed": self.passed,
+            "verdict": self.verdict,
             "undecided": list(self.undecided),
             "rule": self.rule,
             "interrupted": self.interrupted,
@@ -298,7 +321,8 @@ def validate_limit(
     progress: Progress | None = None,
     *,
     precision: float | None = None,
-    budget: float | None = None,
+    windows: int | None = None,
+    clock: Clock | None = None,
     threads: int | None = None,
     executor: Executor | None = None,
 ) -> Extrapolation:
@@ -313,31 +337,68 @@ def validate_limit(
         Receives replica-steps done and planned, of all runs together.
     precision : float, optional
         Standard error of every extrapolated ratio to plan for.  Default: as
-        `planning.plan_extrapolation`.
-    budget : float, optional
-        Seconds of simulation, for the speed that this machine is found to have; where it turns
-        out slower, windows are left out.  Compiling comes on top.  Default:
-        `planning.BUDGET_SECONDS` by a rough model of the speed, so that the same study gives
-        the same numbers on every machine.
+        `plan.plan_extrapolation`.
+    windows : int, optional
+        Of each replica at the largest rate, instead of as many as the precision needs.
+    clock : Clock, optional
+        Time for all of this, but for compiling.  Networks are simulated in rounds, and only the
+        rounds are made that end in time.  Default: `plan.BUDGET_SECONDS` by a rough model
+        of the speed, so that the same study gives the same numbers on every machine.
 
     Raises
     ------
     RequestError
-        As `validate` and `planning.plan_extrapolation`.
+        As `validate` and `plan.plan_extrapolation`.
     """
     require_counts(replicas=replicas, threads=threads, seed=seed)
-    require_precision_and_budget(precision, budget)
-    theory = theory_of(problem)
-    if budget is None:
-        plan = plan_extrapolation(problem, theory, precision=precision, replicas=replicas)
+    require_precision(precision)
+    if windows is not None and not 1 <= windows <= MOST_STEPS:
+        raise RequestError("windows", f"= {windows} must be at least 1, and at most {MOST_STEPS:g}")
+    if clock is None:
+        theory = theory_of(problem)
+        plan = plan_extrapolation(
+            problem, theory, precision=precision, replicas=replicas, windows=windows
+        )
         return _extrapolate(problem, theory, plan, seed, progress, threads, executor)
-    log_stage("compiling the simulator, which is kept, and measuring its speed")
-    compile_for(problem)
-    speed = measured_speed(problem, threads)
+    if windows is not None:
+        raise RequestError("windows", "and a budget exclude each other")
     processors = available_processors() if threads is None else threads
-    clock = Clock(budget, speed, processors)
-    plan = clock.plan(problem, theory, replicas, precision)
-    return _extrapolate(problem, theory, plan, seed, progress, threads, executor, clock)
+    require_budget(problem, evaluate(problem), precision, replicas, clock.left, processors)
+    theory = theory_of(problem)
+    log_stage(
+        "reading the simulator; for a kind of network that is new to this machine it is compiled "
+        "first, which comes on top of the budget"
+    )
+    before = clock.spent
+    if compile_for(problem):
+        clock.forgive(clock.spent - before)
+    speed = measured_speed(problem, threads)
+
+    def planned(speed: float) -> Plan:
+        return plan_extrapolation(
+            problem,
+            theory,
+            precision=precision,
+            budget=clock.seconds,
+            replicas=replicas,
+            speed=speed,
+            processors=processors,
+            spent=clock.seconds - clock.left,
+        )
+
+    plan = planned(speed)
+    try:
+        return _extrapolate(problem, theory, plan, seed, progress, threads, executor, clock)
+    except _TooSlow as found:
+        # At that speed the plan is refused, with the least that it needs.
+        clock.forgive(found.seconds)
+        steps = found.share * sum(schedule.steps for schedule in plan.schedules)
+        planned(steps * occupied(plan.rounds(processors)[0][1], processors) / found.seconds)
+        raise RequestError(
+            "budget",
+            f"= {clock.seconds:g} s was used up before anything was measured: the machine is "
+            "busier than when its speed was measured; give it more time",
+        ) from None
 
 
 @double_precision()
@@ -387,77 +448,26 @@ def extrapolate(
         for rate in (*rates, *unfitted)
     )
     fitted = (True,) * len(rates) + (False,) * len(unfitted)
-    plan = Plan((*rates, *unfitted), schedules, fitted, replicas)
+    plan = Plan((*rates, *unfitted), schedules, fitted, replicas, precision, None)
     theory = theory_of(problem)
     return _extrapolate(problem, theory, plan, seed, progress, threads, executor)
 
 
-class Clock:
-    """A budget of seconds, spent from now on.
+class _TooSlow(Exception):
+    """The first round of a budget was given up.
 
     Parameters
     ----------
     seconds : float
-    speed : float
-        Replica-steps per second that are expected, of all processors.
-    processors : int
-    now : callable, optional
-        Seconds since whenever.
+        That it took.
+    share : float
+        Of it that was done by then.
     """
 
-    def __init__(
-        self,
-        seconds: float,
-        speed: float,
-        processors: int,
-        now: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._begin = now()
-        self._now = now
-        self._seconds = seconds
-        self._speed = speed
-        self._processors = processors
-
-    @property
-    def spent(self) -> float:
-        """Seconds since the beginning."""
-        return self._now() - self._begin
-
-    @property
-    def left(self) -> float:
-        """Seconds of the budget that are left."""
-        return self._seconds - self.spent
-
-    def plan(
-        self,
-        problem: LearningProblem,
-        theory: Evaluation,
-        replicas: int | None,
-        precision: float | None = None,
-    ) -> Plan:
-        """Runs for the whole budget, or a refusal that says what the cheapest take."""
-        return plan_extrapolation(
-            problem,
-            theory,
-            precision=precision,
-            budget=self._seconds,
-            replicas=replicas,
-            speed=self._speed,
-            processors=self._processors,
-        )
-
-    def shortened(self, schedules: Sequence[Schedule], replicas: int) -> tuple[Schedule, ...]:
-        """Runs that are left, with as many windows as there is time for."""
-        return shortened(schedules, replicas, self.left, self._speed, self._processors)
-
-    def end_of(self, schedules: Sequence[Schedule]) -> float:
-        """What may be left when the first of some runs ends, and the others have their share."""
-        share = schedules[0].steps / sum(schedule.steps for schedule in schedules)
-        return self.left * (1 - share * OVERTIME) - START_UP * self._seconds
-
-    def learn(self, steps: float, replicas: int, seconds: float) -> None:
-        """Count on the speed that a run had, where that is less than expected."""
-        self._speed = min(self._speed, steps * occupied(replicas, self._processors) / seconds)
+    def __init__(self, seconds: float, share: float) -> None:
+        super().__init__(seconds, share)
+        self.seconds = seconds
+        self.share = share
 
 
 def _extrapolate(
@@ -470,70 +480,25 @@ def _extrapolate(
     executor: Executor | None,
     clock: Clock | None = None,
 ) -> Extrapolation:
-    runs: list[Validation] = []
-    planned = [schedule.steps * plan.replicas for schedule in plan.schedules]
-    end = -math.inf
-    reached = 0
-    # When the first of it was done, threads and kernels had been started.
-    begun = (0.0, 0)
-
-    def report(done: int, _: int) -> None:
-        nonlocal reached, begun
-        reached = sum(planned[: len(runs)]) + done
-        if clock is not None and not begun[1]:
-            begun = clock.spent, reached
-        if progress is not None:
-            progress(reached, sum(planned))
-        if clock is not None and clock.left < end:
-            raise KeyboardInterrupt
-
-    for index, rate in enumerate(plan.rates):
-        schedules = plan.schedules[index:]
-        began = 0.0
-        if clock is not None:
-            schedules = clock.shortened(schedules, plan.replicas)
-            planned[index:] = [schedule.steps * plan.replicas for schedule in schedules]
-            end, began = clock.end_of(schedules), clock.left
+    planned = []
+    for index, (rate, schedule) in enumerate(zip(plan.rates, plan.schedules, strict=True)):
         at_rate = at_learning_rate(problem, rate)
+        expected = replace(evaluate(at_rate), next_order=theory.next_order)
         # Runs of one seed are independent of each other and of those of other seeds.
         own_seed = int(np.random.SeedSequence((seed, index)).generate_state(1)[0])
-        try:
-            run = run_planned(
-                at_rate,
-                replace(evaluate(at_rate), next_order=theory.next_order),
-                schedules[0],
-                plan.replicas,
-                own_seed,
-                report,
-                threads,
-                executor,
-            )
-        except KeyboardInterrupt:
-            if clock is not None and clock.left < end:
-                if reached > begun[1]:
-                    steps = (reached - begun[1]) / plan.replicas
-                    clock.learn(steps, plan.replicas, clock.spent - begun[0])
-                    # At that speed the plan is refused, with the least that it needs.
-                    clock.plan(problem, theory, plan.replicas)
-                raise RequestError(
-                    "budget",
-                    "was used up before anything was measured: the machine is busier than when "
-                    "its speed was measured; give it more time",
-                ) from None
-            if not runs:
-                raise
-            break
-        if clock is not None:
-            if run.interrupted and clock.left < end:
-                # Cut, not interrupted: what was measured by then is all that was to be.
-                planned[index] = int(planned[index] * run.completed)
-                run = replace(run, interrupted=False, completed=1.0)
-            steps = planned[index] / plan.replicas
-            clock.learn(steps, plan.replicas, began - clock.left)
-        runs.append(run)
-        if run.interrupted:
-            break
-    done = sum(steps * run.completed for steps, run in zip(planned, runs, strict=False))
+        planned.append(Run(at_rate, expected, schedule, own_seed))
+    log_stage(
+        f"simulating up to {counted(plan.replicas, 'replica')} at learning rates "
+        f"{', '.join(f'{rate:.4g}' for rate in plan.rates)}"
+    )
+    rounds = [(0, plan.replicas)]
+    if clock is not None:
+        rounds = plan.rounds(available_processors() if threads is None else threads)
+    sums, replicas, interrupted = _in_rounds(planned, rounds, progress, threads, executor, clock)
+    runs = [run.compare(found, replicas) for run, found in zip(planned, sums, strict=False)]
+    done = replicas * sum(
+        run.schedule.steps * made.completed for run, made in zip(planned, runs, strict=False)
+    )
     own = min(
         range(len(runs)), key=lambda index: abs(runs[index].learning_rate - problem.learning_rate)
     )
@@ -545,11 +510,95 @@ def _extrapolate(
         rows=rows,
         seed=seed,
         white_noise=_white_noise(problem, rows),
-        completed=done / sum(planned),
+        completed=done / plan.replica_steps if interrupted else 1.0,
         synaptic_noise=tuple(
             at_learning_rate(problem, run.learning_rate).synaptic_noise for run in runs
         ),
+        repeat=None if interrupted else plan.options(replicas, seed),
     )
+
+
+def _in_rounds(
+    runs: Sequence[Run],
+    rounds: Sequence[tuple[int, int]],
+    progress: Progress | None,
+    threads: int | None,
+    executor: Executor | None,
+    clock: Clock | None,
+) -> tuple[list[WindowSums], int, bool]:
+    """Simulate networks at all rates in each round, as long as there is time.
+
+    Returns
+    -------
+    tuple
+        Sums of each run, replicas that these are of, and whether an interrupt ended it all.
+        Interrupted in the first round, the last of the runs may be incomplete, and later ones
+        missing; what was made of a later round is left out.
+
+    Raises
+    ------
+    _TooSlow
+        When there is no time for the first round.
+    """
+    whole = sum(run.schedule.steps for run in runs)
+    total = whole * sum(count for _, count in rounds)
+    sums: list[WindowSums] = []
+    replicas = 0
+    for first, count in rounds:
+        begin, share = 0.0 if clock is None else clock.spent, 0.0
+
+        def report(done: int, first: int = first, count: int = count, begin: float = begin) -> None:
+            nonlocal share
+            share = done / (count * whole)
+            if progress is not None:
+                progress(first * whole + done, total)
+            if clock is not None and clock.is_late(begin, share):
+                raise KeyboardInterrupt
+
+        made, interrupted = _one_round(runs, first, count, report, threads, executor)
+        if interrupted:
+            late = clock is not None and clock.is_late(begin, share)
+            if clock is not None and late and not sums:
+                raise _TooSlow(clock.spent - begin, share)
+            if not (sums or made):
+                raise KeyboardInterrupt
+            return sums or made, replicas or count, not late
+        sums = [old.beside(new) for old, new in zip(sums, made, strict=True)] if sums else made
+        replicas += count
+        if clock is not None and clock.left < clock.spent - begin:
+            break
+    return sums, replicas, False
+
+
+def _one_round(
+    runs: Sequence[Run],
+    first: int,
+    count: int,
+    report: Callable[[int], None],
+    threads: int | None,
+    executor: Executor | None,
+) -> tuple[list[WindowSums], bool]:
+    """Sums of each run, after an interrupt of those that show anything."""
+    made: list[WindowSums] = []
+    before = 0
+    for run in runs:
+        try:
+            part, interrupted = run.simulate(
+                first, count, partial(_add, report, before), threads, executor
+            )
+        except KeyboardInterrupt:
+            return made, True
+        # A standard error needs two independent units.
+        if part.units > 1:
+            made.append(part)
+        if interrupted:
+            return made, True
+        before += count * run.schedule.steps
+    return made, False
+
+
+def _add(report: Callable[[int], None], before: int, done: int, _: int) -> None:
+    report(before + done)
 
 
 def _extrapolated_rows(

@@ -6,7 +6,7 @@ import numpy as np
 
 from symdrift.simulation.estimators import Estimate
 from symdrift.study.problem import Array
-from symdrift.validation.validate import SECOND_ORDER
+from symdrift.validation.rows import SECOND_ORDER
 
 
 def weighted_limit(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 
 import numpy as np
 
@@ -23,8 +21,7 @@ from symdrift.simulation.ensemble import Schedule, measure
 from symdrift.simulation.estimators import (
     DisplacementCurve,
     Estimate,
-    Estimates,
-    Observables,
+    WindowSums,
     decay_rates,
     estimate,
     measured_displacements,
@@ -34,78 +31,26 @@ from symdrift.simulation.setup import model_of, padded_layers, simulated_hidden
 from symdrift.simulation.stretches import half_stretch
 from symdrift.simulation.timescales import relaxation
 from symdrift.study.problem import Array, LearningProblem
-from symdrift.validation.expected import following, theory_of
+from symdrift.validation.expected import theory_of
+from symdrift.validation.judgement import Verdict, critical_z, is_confirmed, rule
 from symdrift.validation.plan import (
     DEFAULT_REPLICAS,
     PRECISION,
     WINDOW_RELAXATIONS,
-    mean_rotation_scales,
     plan_single,
     require_memory,
+    require_slow_rotation,
 )
-
-TOLERATED_ERRORS = 3.0
-TOLERATED_STIFFNESS = 3.0
-"""Prefactor that corrections of relative order ``eta h_max`` may have where they are not known."""
-
-SECOND_ORDER = 2.0
-"""Relative correction of second order that may be met, over the square of that of first order."""
+from symdrift.validation.rows import SECOND_ORDER, TOLERATED_STIFFNESS, Row, rows_of
 
 MOST_DIRECTIONS = 200
 """Directions reached by noise, ``r (n + m - r)``, up to which displacements have a theory here."""
 
-FEW_PLANES = 3
-VANISHING = 1e-6
-"""Correlations between planes below this are rows only where there are few planes."""
-
 READ_OFF = ("D_h[", "excess norm of ")
-"""Beginnings of quantities read off representations, whose errors no plan foresees."""
+"""Beginnings of quantities read off representations, whose errors no plan foresees.
 
-NEGLIGIBLE = 1e-3
-"""A theoretical value this small beside the standard error has no meaningful ratio."""
-
-
-@dataclass(frozen=True)
-class Row(Record):
-    """One quantity, from theory and from simulation.
-
-    Attributes
-    ----------
-    quantity : str
-    theory, simulation, standard_error : float
-        Per SGD step.
-    allowance : float
-        Deviation allowed on top of the standard errors, for higher orders in the rate.
-    scale : float
-        Size beside which deviations are judged: that of the theory, or its natural size where
-        a quantity vanishes or nearly so.
-    correction : float or None
-        Deviation over ``scale`` that the next order predicts, per unit of the learning rate;
-        ``None`` where it is not known.
-    """
-
-    recorded = ("quantity", "theory", "simulation", "standard_error", "z", "ratio")
-
-    quantity: str
-    theory: float
-    simulation: float
-    standard_error: float
-    allowance: float
-    scale: float
-    correction: float | None = None
-
-    @property
-    def z(self) -> float:
-        """Deviation in standard errors."""
-        return (self.simulation - self.theory) / self.standard_error
-
-    @property
-    def ratio(self) -> float | None:
-        """Simulation over theory; ``None`` where theory is zero beside the standard error."""
-        if abs(self.theory) <= NEGLIGIBLE * self.standard_error:
-            return None
-        return self.simulation / self.theory
-
+They may be found wrong, but a verdict does not wait for them to be known well.
+"""
 
 @dataclass(frozen=True, eq=False)
 class Similarity(Record):
@@ -165,6 +110,8 @@ class Validation(Record):
         Whether the run was ended before its time; ``completed`` says how far it came.
     completed : float
         Fraction of the planned windows that was measured.
+    units : int
+        Independent networks, or segments of few, that the standard errors rest on.
     similarity : Similarity
     displacement : tuple of Displacement
         One per stimulus; none beyond `MOST_DIRECTIONS`, where their theory at every rate would
@@ -175,8 +122,8 @@ class Validation(Record):
     """
 
     recorded = (
-        "rows", "steps", "replicas", "window", "seed", "passed", "rule", "interrupted",
-        "completed", "similarity", "displacement",
+        "rows", "steps", "replicas", "units", "window", "seed", "passed", "verdict", "undecided",
+        "rule", "interrupted", "completed", "similarity", "displacement",
     )  # fmt: skip
 
     study: str
@@ -189,6 +136,7 @@ class Validation(Record):
     stiffness: float
     interrupted: bool
     completed: float
+    units: int
     similarity: Similarity
     displacement: tuple[Displacement, ...]
     decay_rates: tuple[Estimate, ...]
@@ -196,7 +144,7 @@ class Validation(Record):
     @property
     def critical_z(self) -> float:
         """Standard errors allowed per row."""
-        return critical_z(len(self.rows))
+        return critical_z(len(self.rows), self.units)
 
     @property
     def rule(self) -> str:
@@ -210,22 +158,38 @@ class Validation(Record):
                 f"{SECOND_ORDER:g} times the square of its correction of next order, for the "
                 "orders behind that"
             )
-        return (
-            f"passed when every row agrees within {self.critical_z:.2f} standard errors "
-            f"({TOLERATED_ERRORS:g} for a single row, raised for {len(self.rows)} rows) plus "
-            f"{allowed}"
+        limits = rule(len(self.rows), self.units, f" plus {allowed}")
+        return f"passed when every row agrees {limits}"
+
+    def judge(self, row: Row) -> Verdict:
+        """Whether one number is missed, or known well enough to be right."""
+        following = self.learning_rate * (row.correction or 0.0) * row.scale
+        deviation = abs(row.simulation - row.theory - following)
+        if not deviation <= self.critical_z * row.standard_error + row.allowance:
+            return Verdict.DISAGREE
+        if is_confirmed(deviation / row.scale, row.standard_error / row.scale, self.units):
+            return Verdict.AGREE
+        return Verdict.UNDECIDED
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Quantities that are not known well enough for a verdict, but for `READ_OFF`."""
+        return tuple(
+            row.quantity
+            for row in self.rows
+            if self.judge(row) is Verdict.UNDECIDED and not row.quantity.startswith(READ_OFF)
         )
 
     @property
-    def passed(self) -> bool:
+    def verdict(self) -> Verdict:
         """Whether theory and simulation agree; see `rule`."""
+        if any(self.judge(row) is Verdict.DISAGREE for row in self.rows):
+            return Verdict.DISAGREE
+        return Verdict.UNDECIDED if self.undecided else Verdict.AGREE
 
-        def agrees(row: Row) -> bool:
-            following = self.learning_rate * (row.correction or 0.0) * row.scale
-            deviation = abs(row.simulation - row.theory - following)
-            return deviation <= self.critical_z * row.standard_error + row.allowance
-
-        return all(agrees(row) for row in self.rows)
+    @property
+    def passed(self) -> bool:
+        return self.verdict is Verdict.AGREE
 
     def _repr_html_(self) -> str:
         from symdrift.validation.verdict import validation_html
@@ -265,16 +229,6 @@ class Validation(Record):
             When there is none.
         """
         return {row.quantity: row for row in (*self.rows, *self.displacement_rows)}[quantity]
-
-
-def critical_z(rows: int) -> float:
-    """Standard errors allowed per row.
-
-    Chosen so that all rows together fail by chance as rarely as a single one at
-    `TOLERATED_ERRORS`.
-    """
-    tail = NormalDist().cdf(-TOLERATED_ERRORS) / max(1, rows)
-    return -NormalDist().inv_cdf(tail)
 
 
 @double_precision()
@@ -335,18 +289,8 @@ def validate(
     )
 
 
-def compile_for(problem: LearningProblem) -> None:
-    """Compile what a run needs, or read it from the cache of an earlier run."""
-    # A small rate: a few steps must not diverge.
-    slow = replace(problem, learning_rate=1e-3 * problem.learning_rate)
-    minimum = minimum_of(slow)
-    hidden = simulated_hidden(slow, minimum)
-    schedule = Schedule(burn_in=1, window=2, windows=4, segments=2, halvings=1)
-    model, observed = model_of(slow, hidden), observables(minimum.rank, hidden)
-    measure(model, minimum, observed, _rows_of_stimuli(slow), schedule, 1, 0, 1, None, None)
-
-
-def _rows_of_stimuli(problem: LearningProblem) -> Array:
+def rows_of_stimuli(problem: LearningProblem) -> Array:
+    """Vectors of the stimuli, shape ``(stimuli, n)``."""
     count, inputs = len(problem.stimuli), problem.teacher.shape[1]
     return np.array([stimulus.vector for stimulus in problem.stimuli]).reshape(count, inputs)
 
@@ -380,66 +324,128 @@ def run_planned(
     executor: Executor | None,
 ) -> Validation:
     """Simulate a problem as planned and compare with a theory; otherwise as `validate`."""
-    minimum = minimum_of(problem)
-    hidden = simulated_hidden(problem, minimum)
-    stimuli, observed = _rows_of_stimuli(problem), observables(minimum.rank, hidden)
-    representations = stimuli @ padded_layers(minimum, hidden)[0].T
-    schedule = _averaging(problem, theory, schedule)
-    require_memory(problem, hidden, observed, schedule, replicas)
-    stiffness = problem.learning_rate * theory.minimum.hessian_max
+    run = Run(problem, theory, schedule, seed)
     log_stage(
         f"simulating {counted(replicas, 'replica')} of {schedule.steps} steps at learning rate "
         f"{problem.learning_rate:.4g}"
     )
-    try:
-        sums, interrupted = measure(
-            model_of(problem, hidden),
-            minimum,
-            observed,
-            stimuli,
-            schedule,
-            replicas,
-            seed,
-            threads,
-            progress,
-            executor,
-        )
-    except Diverged as error:
-        raise RequestError(
-            "learning.rate",
-            f"= {problem.learning_rate:g} makes SGD diverge within {error.step} steps (learning "
-            f"rate times the largest Hessian eigenvalue is {stiffness:.3g}); lower it",
-        ) from error
-    if interrupted and np.count_nonzero(sums.windows) < 2:
+    sums, interrupted = run.simulate(0, replicas, progress, threads, executor)
+    if sums.units < 2:
         # A standard error needs two independent units: nothing was measured yet.
         raise KeyboardInterrupt
-    minimum_loss = expected_loss(
-        minimum.point, problem.teacher, problem.input_covariance, problem.weight_decay
-    )
-    measured = estimate(observed, sums, schedule.window, minimum_loss, schedule.half_stretch)
-    slowest_rate = problem.learning_rate * relaxation(problem, minimum).slowest
-    displacements: tuple[Displacement, ...] = ()
-    if minimum.rank * (sum(problem.teacher.shape) - minimum.rank) <= MOST_DIRECTIONS:
-        displacements = _displacements(problem, measured_displacements(sums, schedule.lags))
-    return Validation(
-        study=problem.study,
-        learning_rate=problem.learning_rate,
-        rows=tuple(_rows(theory, observed, measured, problem.learning_rate, slowest_rate)),
-        steps=schedule.steps,
-        replicas=replicas,
-        window=schedule.window,
-        seed=seed,
-        stiffness=stiffness,
-        interrupted=interrupted,
-        completed=float(sums.windows.sum()) / (schedule.windows * replicas),
-        similarity=Similarity(
-            representations @ representations.T,
-            np.array([[entry.value for entry in row] for row in measured.similarity]),
-            np.array([[entry.standard_error for entry in row] for row in measured.similarity]),
-        ),
-        displacement=displacements,
-        decay_rates=decay_rates(observed, sums, schedule.window, representations),
-    )
+    return replace(run.compare(sums, replicas), interrupted=interrupted)
+
+
+class Run:
+    """Networks of one problem at its learning rate, to be simulated some after others.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    theory : Evaluation
+        What to compare with.
+    schedule : Schedule
+    seed : int
+
+    Raises
+    ------
+    RequestError
+        When networks turn further in a window than can be followed.
+    """
+
+    def __init__(
+        self, problem: LearningProblem, theory: Evaluation, schedule: Schedule, seed: int
+    ) -> None:
+        self.problem = problem
+        self._theory = theory
+        self.schedule = _averaging(problem, theory, schedule)
+        self._seed = seed
+        self._minimum = minimum_of(problem)
+        self._hidden = simulated_hidden(problem, self._minimum)
+        self._observed = observables(self._minimum.rank, self._hidden)
+        self._stimuli = rows_of_stimuli(problem)
+
+    def simulate(
+        self,
+        first: int,
+        count: int,
+        progress: Progress | None,
+        threads: int | None,
+        executor: Executor | None,
+    ) -> tuple[WindowSums, bool]:
+        """Sums over the windows of some replicas, and whether an interrupt ended them early.
+
+        Parameters
+        ----------
+        first, count : int
+            Replicas ``first, ..., first + count - 1``, whose numbers do not depend on how many
+            are simulated at a time.
+        progress, threads, executor
+            As for `validate`.
+        """
+        require_memory(self.problem, self._hidden, self._observed, self.schedule, first + count)
+        require_slow_rotation(self._theory.drift, self.schedule, count)
+        try:
+            return measure(
+                model_of(self.problem, self._hidden),
+                self._minimum,
+                self._observed,
+                self._stimuli,
+                self.schedule,
+                count,
+                self._seed,
+                threads,
+                progress,
+                executor,
+                first=first,
+            )
+        except Diverged as error:
+            raise RequestError(
+                "learning.rate",
+                f"= {self.problem.learning_rate:g} makes SGD diverge within {error.step} steps "
+                f"(learning rate times the largest Hessian eigenvalue is {self._stiffness:.3g}); "
+                "lower it",
+            ) from error
+
+    @property
+    def _stiffness(self) -> float:
+        return self.problem.learning_rate * self._theory.minimum.hessian_max
+
+    def compare(self, sums: WindowSums, replicas: int) -> Validation:
+        """What so many replicas have shown, beside the theory."""
+        problem, theory, schedule = self.problem, self._theory, self.schedule
+        minimum, window = self._minimum, schedule.window
+        completed = float(sums.windows.sum()) / (schedule.windows * replicas)
+        representations = self._stimuli @ padded_layers(minimum, self._hidden)[0].T
+        minimum_loss = expected_loss(
+            minimum.point, problem.teacher, problem.input_covariance, problem.weight_decay
+        )
+        measured = estimate(self._observed, sums, window, minimum_loss, schedule.half_stretch)
+        rate = problem.learning_rate
+        slowest_rate = rate * relaxation(problem, minimum).slowest
+        displacements: tuple[Displacement, ...] = ()
+        if minimum.rank * (sum(problem.teacher.shape) - minimum.rank) <= MOST_DIRECTIONS:
+            displacements = _displacements(problem, measured_displacements(sums, schedule.lags))
+        return Validation(
+            study=problem.study,
+            learning_rate=rate,
+            rows=tuple(rows_of(theory, self._observed, measured, rate, slowest_rate)),
+            steps=schedule.steps,
+            replicas=replicas,
+            window=window,
+            seed=self._seed,
+            stiffness=self._stiffness,
+            interrupted=completed < 1,
+            completed=completed,
+            units=sums.units,
+            similarity=Similarity(
+                representations @ representations.T,
+                np.array([[entry.value for entry in row] for row in measured.similarity]),
+                np.array([[entry.standard_error for entry in row] for row in measured.similarity]),
+            ),
+            displacement=displacements,
+            decay_rates=decay_rates(self._observed, sums, window, representations),
+        )
 
 
 def _displacements(
@@ -459,96 +465,3 @@ def _displacements(
         )
         for stimulus, curve in zip(problem.stimuli, curves, strict=True)
     )
-
-
-def _rows(
-    theory: Evaluation, observed: Observables, measured: Estimates, rate: float, slowest_rate: float
-) -> Iterator[Row]:
-    stiffness = rate * theory.minimum.hessian_max
-
-    def row(
-        quantity: str, expected: float, found: Estimate, scale: float, term: float
-    ) -> Row:
-        correction = None if math.isnan(term) else float(term / scale)
-        allowed = (
-            TOLERATED_STIFFNESS * stiffness
-            if correction is None
-            else SECOND_ORDER * (correction * rate) ** 2
-        )
-        return Row(
-            quantity=quantity,
-            theory=float(expected),
-            simulation=found.value,
-            standard_error=found.standard_error,
-            allowance=float(allowed * scale),
-            scale=float(scale),
-            correction=correction,
-        )
-
-    drift, later = theory.drift, following(theory)
-    names = ["".join(map(str, plane)) for plane in drift.planes]
-    if any(max(plane) > 9 for plane in drift.planes):
-        names = [f"{first},{second}" for first, second in drift.planes]
-    variances = drift.variances
-    for (left, right), found in zip(observed.pairs, measured.covariance, strict=True):
-        if left == right:
-            variance, term = variances[left], later.variances[left]
-            yield row(f"V[{names[left]}]", variance, found, variance, term)
-    crossed = [
-        (pair, found)
-        for pair, found in zip(observed.pairs, measured.covariance, strict=True)
-        if pair[0] != pair[1]
-    ]
-    # Made when it is asked for, where planes are independent: once, and of few planes only.
-    covariance = drift.covariance if crossed else None
-    for (left, right), found in crossed:
-        assert covariance is not None
-        expected = covariance[left, right]
-        scale = math.sqrt(variances[left] * variances[right])
-        if len(names) <= FEW_PLANES or abs(expected) > VANISHING * scale:
-            term = later.crossed(left, right)
-            yield row(f"V[{names[left]};{names[right]}]", expected, found, scale, term)
-    for name, expected, scale, found, term in zip(
-        names,
-        drift.mean_rotation,
-        mean_rotation_scales(drift, slowest_rate),
-        measured.mean_rotation,
-        later.mean_rotation,
-        strict=True,
-    ):
-        mean = row(f"mu[{name}]", expected, found, scale, term)
-        if mean.correction is None:
-            mean = replace(mean, allowance=TOLERATED_STIFFNESS * stiffness * abs(expected))
-        yield mean
-    for stimulus, found, term in zip(
-        theory.stimuli, measured.stimulus_diffusion, later.stimulus_diffusion, strict=False
-    ):
-        if (size := stimulus.diffusion) > 0:
-            yield row(f"D_h[{stimulus.name}]", size, found, size, term)
-    fluctuation = theory.fluctuation
-    share = fluctuation.weight_variance / (2.0 * float(np.sum(theory.minimum.singular_values)))
-    for index, (stimulus, relative) in enumerate(
-        zip(theory.stimuli, later.squared_norm, strict=True)
-    ):
-        if relative and math.isfinite(relative):
-            size, change = float(stimulus.squared_norm), rate * float(relative)
-            found = measured.similarity[index][index]
-            yield Row(
-                quantity=f"excess norm of {stimulus.name}",
-                theory=change * size,
-                simulation=found.value - size,
-                standard_error=found.standard_error,
-                # Of the order behind, also where mean and fluctuation of the weights cancel.
-                allowance=SECOND_ORDER * max(abs(change), float(share)) ** 2 * size,
-                scale=max(abs(change), float(share)) * size,
-            )
-    for quantity, size, found, term in (
-        (
-            "weight variance",
-            fluctuation.weight_variance,
-            measured.weight_variance,
-            later.weight_variance,
-        ),
-        ("excess loss", fluctuation.excess_loss, measured.excess_loss, later.excess_loss),
-    ):
-        yield row(quantity, size, found, size, term)

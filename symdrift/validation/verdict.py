@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from symdrift.errors import counted
 from symdrift.quoting import printable
 from symdrift.tables import Table, html_page, record_table
+from symdrift.validation.judgement import MATTERING_MISS, Verdict
 
 if TYPE_CHECKING:
     from symdrift.validation.extrapolate import ExtrapolatedRow, Extrapolation
@@ -20,20 +22,59 @@ _MEASURED = {
 }
 """Headings of what both tables of a validation begin with."""
 
+MOST_NAMES = 6
+"""Quantities that one sentence names."""
+
 
 def validation_html(validation: Validation) -> str:
     """Theory beside simulation, and what decides."""
-    return html_page(_verdict(validation.passed), [validation_table(validation)], [validation.rule])
+    tables = [validation_table(validation)]
+    return html_page(_sentence(validation.verdict), tables, [validation.rule])
 
 
 def extrapolation_html(extrapolation: Extrapolation) -> str:
     """Theory beside simulations at several learning rates, and what they say together."""
     tables = [extrapolation_table(extrapolation)]
-    return html_page(_verdict(extrapolation.passed), tables, [summary(extrapolation)])
+    return html_page(_sentence(extrapolation.verdict), tables, [summary(extrapolation)])
 
 
-def _verdict(passed: bool) -> str:
-    return f"theory and simulation {'agree' if passed else 'disagree'}"
+def _sentence(verdict: Verdict) -> str:
+    return "undecided" if verdict is Verdict.UNDECIDED else f"theory and simulation {verdict}"
+
+
+def undecided_at_one_rate(validation: Validation) -> str:
+    """Of what one learning rate decides nothing."""
+    return (
+        f"{_listed(validation.undecided)} may be wrong by {MATTERING_MISS:.0%} for all that this "
+        "run shows: more steps, more replicas or a smaller learning rate would decide"
+    )
+
+
+def undecided_in_the_limit(extrapolation: Extrapolation) -> str:
+    """Of what an extrapolation decides nothing, and why."""
+    names = set(extrapolation.undecided)
+    curved, vague = [], []
+    for row in extrapolation.rows:
+        if row.quantity in names:
+            (curved if extrapolation.is_missed(row) else vague).append(row.quantity)
+    reasons = []
+    if curved:
+        reasons.append(
+            "the learning rates are too large for a linear extrapolation of "
+            f"{_listed(curved)}: the next order may account for what is missed"
+        )
+    if vague:
+        reasons.append(
+            f"{_listed(vague)} may be wrong by {MATTERING_MISS:.0%} for all that these runs show"
+        )
+    return f"{'; '.join(reasons)}; a finer --precision takes smaller rates and more windows"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names, the first few of many."""
+    shown = ", ".join(map(printable, names[:MOST_NAMES]))
+    rest = len(names) - MOST_NAMES
+    return shown if rest <= 0 else f"{shown} and {rest} more"
 
 
 def validation_table(validation: Validation) -> Table:
@@ -81,11 +122,8 @@ def summary(extrapolation: Extrapolation) -> str:
         "eigenvalue, by the slope of the next order where that is known",
         extrapolation.rule,
     ]
-    if extrapolation.undecided:
-        sentences.append(
-            f"the learning rates are too large for a linear extrapolation of "
-            f"{', '.join(printable(name) for name in extrapolation.undecided)}"
-        )
+    if extrapolation.verdict is Verdict.UNDECIDED:
+        sentences.append(f"undecided: {undecided_in_the_limit(extrapolation)}")
     if extrapolation.precision is not None:
         known = f"standard errors are at most {extrapolation.precision:.2g}"
         if (wider := extrapolation.precision_read_off) is not None:
@@ -107,4 +145,6 @@ def summary(extrapolation: Extrapolation) -> str:
         )
     if any(run.displacement for run in extrapolation.runs):
         sentences.append(f"displacements are those in half a window, {own.window // 2} steps")
+    if extrapolation.repeat is not None:
+        sentences.append(f"the same numbers again: {extrapolation.repeat}")
     return "; ".join(sentences)

@@ -1,0 +1,70 @@
+"""A budget of time, for work that goes on in rounds until there is none left."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+from symdrift.errors import RequestError
+
+RESERVED = 0.06
+"""Share of a budget that is kept for estimates, tables and printing."""
+
+OVERTIME = 0.1
+"""Share of a budget by which a round may end late, before it is given up."""
+
+PATIENCE = 0.3
+"""Share of what is left after which a round is given up that would end too late by far."""
+
+
+class Clock:
+    """A budget of seconds, spent from now on.
+
+    Parameters
+    ----------
+    seconds : float
+    now : callable, optional
+        Seconds since whenever.
+
+    Raises
+    ------
+    RequestError
+        When the time is not positive.
+    """
+
+    def __init__(self, seconds: float, now: Callable[[], float] = time.monotonic) -> None:
+        if not (math.isfinite(seconds) and seconds > 0):
+            raise RequestError("budget", f"= {seconds:g} must be a positive number")
+        self.seconds = seconds
+        self._now = now
+        self._begin = now()
+
+    @property
+    def spent(self) -> float:
+        """Seconds since the beginning."""
+        return self._now() - self._begin
+
+    @property
+    def left(self) -> float:
+        """Seconds in which rounds of work may still be made."""
+        return (1 - RESERVED) * self.seconds - self.spent
+
+    def forgive(self, seconds: float) -> None:
+        """Leave out time that something took which is not part of the budget."""
+        self._begin += seconds
+
+    def is_late(self, since: float, share: float) -> bool:
+        """Whether a round that began when so much was spent must be given up.
+
+        Parameters
+        ----------
+        since : float
+        share : float
+            Of the round that is done.
+        """
+        end = (1 + OVERTIME) * self.seconds
+        elapsed = self.spent - since
+        if elapsed < PATIENCE * (end - since):
+            return False
+        return self.spent > end or elapsed > share * (end - since)

@@ -1,0 +1,176 @@
+"""One number, from theory and from simulation, and all those of a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from symdrift.evaluation.result import Evaluation
+from symdrift.records import Record
+from symdrift.simulation.estimators import Estimate, Estimates, Observables
+from symdrift.validation.expected import following
+from symdrift.validation.plan import mean_rotation_scales
+
+TOLERATED_STIFFNESS = 3.0
+"""Prefactor that corrections of relative order ``eta h_max`` may have where they are not known."""
+
+SECOND_ORDER = 2.0
+"""Relative correction of second order that may be met, over the square of that of first order."""
+
+FEW_PLANES = 3
+VANISHING = 1e-6
+"""Correlations between planes below this are rows only where there are few planes."""
+
+NEGLIGIBLE = 1e-3
+"""A theoretical value this small beside the standard error has no meaningful ratio."""
+
+
+
+@dataclass(frozen=True)
+class Row(Record):
+    """One quantity, from theory and from simulation.
+
+    Attributes
+    ----------
+    quantity : str
+    theory, simulation, standard_error : float
+        Per SGD step.
+    allowance : float
+        Deviation allowed on top of the standard errors, for higher orders in the rate.
+    scale : float
+        Size beside which deviations are judged: that of the theory, or its natural size where
+        a quantity vanishes or nearly so.
+    correction : float or None
+        Deviation over ``scale`` that the next order predicts, per unit of the learning rate;
+        ``None`` where it is not known.
+    """
+
+    recorded = ("quantity", "theory", "simulation", "standard_error", "z", "ratio")
+
+    quantity: str
+    theory: float
+    simulation: float
+    standard_error: float
+    allowance: float
+    scale: float
+    correction: float | None = None
+
+    @property
+    def z(self) -> float:
+        """Deviation in standard errors."""
+        return (self.simulation - self.theory) / self.standard_error
+
+    @property
+    def ratio(self) -> float | None:
+        """Simulation over theory; ``None`` where theory is zero beside the standard error."""
+        if abs(self.theory) <= NEGLIGIBLE * self.standard_error:
+            return None
+        return self.simulation / self.theory
+
+
+def rows_of(
+    theory: Evaluation, observed: Observables, measured: Estimates, rate: float, slowest_rate: float
+) -> Iterator[Row]:
+    """Everything that theory and a simulation at one rate both know.
+
+    Parameters
+    ----------
+    theory : Evaluation
+    observed : Observables
+    measured : Estimates
+    rate : float
+        The learning rate.
+    slowest_rate : float
+        ``eta h_slow``, per step.
+    """
+    stiffness = rate * theory.minimum.hessian_max
+
+    def row(
+        quantity: str, expected: float, found: Estimate, scale: float, term: float
+    ) -> Row:
+        correction = None if math.isnan(term) else float(term / scale)
+        allowed = (
+            TOLERATED_STIFFNESS * stiffness
+            if correction is None
+            else SECOND_ORDER * (correction * rate) ** 2
+        )
+        return Row(
+            quantity=quantity,
+            theory=float(expected),
+            simulation=found.value,
+            standard_error=found.standard_error,
+            allowance=float(allowed * scale),
+            scale=float(scale),
+            correction=correction,
+        )
+
+    drift, later = theory.drift, following(theory)
+    names = ["".join(map(str, plane)) for plane in drift.planes]
+    if any(max(plane) > 9 for plane in drift.planes):
+        names = [f"{first},{second}" for first, second in drift.planes]
+    variances = drift.variances
+    for (left, right), found in zip(observed.pairs, measured.covariance, strict=True):
+        if left == right:
+            variance, term = variances[left], later.variances[left]
+            yield row(f"V[{names[left]}]", variance, found, variance, term)
+    crossed = [
+        (pair, found)
+        for pair, found in zip(observed.pairs, measured.covariance, strict=True)
+        if pair[0] != pair[1]
+    ]
+    # Made when it is asked for, where planes are independent: once, and of few planes only.
+    covariance = drift.covariance if crossed else None
+    for (left, right), found in crossed:
+        assert covariance is not None
+        expected = covariance[left, right]
+        scale = math.sqrt(variances[left] * variances[right])
+        if len(names) <= FEW_PLANES or abs(expected) > VANISHING * scale:
+            term = later.crossed(left, right)
+            yield row(f"V[{names[left]};{names[right]}]", expected, found, scale, term)
+    for name, expected, scale, found, term in zip(
+        names,
+        drift.mean_rotation,
+        mean_rotation_scales(drift, slowest_rate),
+        measured.mean_rotation,
+        later.mean_rotation,
+        strict=True,
+    ):
+        mean = row(f"mu[{name}]", expected, found, scale, term)
+        if mean.correction is None:
+            mean = replace(mean, allowance=TOLERATED_STIFFNESS * stiffness * abs(expected))
+        yield mean
+    for stimulus, found, term in zip(
+        theory.stimuli, measured.stimulus_diffusion, later.stimulus_diffusion, strict=False
+    ):
+        if (size := stimulus.diffusion) > 0:
+            yield row(f"D_h[{stimulus.name}]", size, found, size, term)
+    fluctuation = theory.fluctuation
+    share = fluctuation.weight_variance / (2.0 * float(np.sum(theory.minimum.singular_values)))
+    for index, (stimulus, relative) in enumerate(
+        zip(theory.stimuli, later.squared_norm, strict=True)
+    ):
+        if relative and math.isfinite(relative):
+            size, change = float(stimulus.squared_norm), rate * float(relative)
+            found = measured.similarity[index][index]
+            yield Row(
+                quantity=f"excess norm of {stimulus.name}",
+                theory=change * size,
+                simulation=found.value - size,
+                standard_error=found.standard_error,
+                # Of the order behind, also where mean and fluctuation of the weights cancel.
+                allowance=SECOND_ORDER * max(abs(change), float(share)) ** 2 * size,
+                scale=max(abs(change), float(share)) * size,
+            )
+    for quantity, size, found, term in (
+        (
+            "weight variance",
+            fluctuation.weight_variance,
+            measured.weight_variance,
+            later.weight_variance,
+        ),
+        ("excess loss", fluctuation.excess_loss, measured.excess_loss, later.excess_loss),
+    ):
+        yield row(quantity, size, found, size, term)
