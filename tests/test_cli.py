@@ -11,6 +11,7 @@ import resource
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from symdrift.cli import run
 from symdrift.errors import CheckFailed
 from symdrift.simulation.estimators import Estimate
 from symdrift.validation.extrapolate import ExtrapolatedRow, Extrapolation
-from symdrift.validation.validate import Row, Similarity, Validation
+from symdrift.validation.rows import Row
+from symdrift.validation.validate import Similarity, Validation
 
 COMMANDS = (
     *("list", "derive", "evaluate", "compare", "simulate", "observe", "validate", "report"),
@@ -332,6 +334,8 @@ def test_equations_and_steps_are_found_where_they_are_derived(
         (["validate", "bottleneck", "--precision", "0"], "precision = 0 must be a positive"),
         (["validate", "bottleneck", "--threads", "0"], "threads = 0 must be at least 1"),
         (["validate", "bottleneck", "--steps", "9", "--budget", "9s"], "--budget and --steps"),
+        (["validate", "bottleneck", "--windows", "9", "--budget", "9s"], "windows and a budget"),
+        (["validate", "bottleneck", "--windows", "0"], "windows = 0 must be at least 1"),
         (["validate", "bottleneck", "--plot", "x.jpg"], '--plot = "x.jpg" must end in'),
     ],
 )
@@ -439,7 +443,7 @@ def made_extrapolation(z: float, completed: float = 1.0) -> Extrapolation:
     """A single quantity whose extrapolated ratio misses 1 by so many standard errors."""
     row = Row("V[12]", 1e-9, 2e-9, 1e-11, 0.0, 1e-9)
     similarity = Similarity(np.zeros((0, 0)), np.zeros((0, 0)), np.zeros((0, 0)))
-    run = Validation("made", 0.01, (row,), 10, 2, 5, 7, 0.02, False, 1.0, similarity, (), ())
+    run = Validation("made", 0.01, (row,), 10, 2, 5, 7, 0.02, False, 1.0, 10**9, similarity, (), ())
     extrapolated = ExtrapolatedRow(row, Estimate(0.01 * z, 0.01), Estimate(1.0, 0.1))
     return Extrapolation(
         runs=(run, run),
@@ -470,6 +474,20 @@ def test_the_extrapolated_ratio_decides_the_exit_code(
     assert ("disagree" in captured.err) is (code == 1)
     assert run(["validate", "bottleneck"]) == code
     assert re.search(r"V\[12\] +1e-09 +2e-09", capsys.readouterr().out)
+
+
+def test_a_run_that_decides_nothing_says_so_and_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A standard error of one half, and no deviation."""
+    made = made_extrapolation(0.0)
+    vague = replace(made.rows[0], deviation=Estimate(0.0, 0.5))
+    monkeypatch.setattr(
+        "symdrift.validation.extrapolate.validate_limit",
+        lambda *_, **__: replace(made, rows=(vague,)),
+    )
+    assert run(["validate", "bottleneck"]) == 1
+    assert re.search(r"undecided: V\[12\] may be wrong by 10%", capsys.readouterr().err)
 
 
 def test_an_interrupted_validation_shows_what_it_measured(
@@ -504,8 +522,10 @@ def test_validation_at_several_rates_with_a_picture(
 ) -> None:
     path = tmp_path / "ratios.svg"
     arguments = ["validate", "bottleneck", "--precision", "0.1", "--budget", "20s"]
-    assert run([*arguments, "--seed", "3", "--plot", str(path)]) == 0
-    text = capsys.readouterr().out
+    # A tenth is too coarse for a verdict.
+    assert run([*arguments, "--seed", "3", "--plot", str(path)]) == 1
+    text, said = capsys.readouterr()
+    assert "symdrift: undecided: " in said
     assert "ratio at 0" in text
     assert re.search(r"0\.02 \(not fitted\)", text)
     assert path.read_bytes().startswith(b"<?xml")

@@ -363,7 +363,9 @@ def validate_limit(
     if windows is not None:
         raise RequestError("windows", "and a budget exclude each other")
     processors = available_processors() if threads is None else threads
-    require_budget(problem, evaluate(problem), precision, replicas, clock.left, processors)
+    require_budget(
+        problem, evaluate(problem), precision, replicas, clock.seconds, processors, clock.spent
+    )
     theory = theory_of(problem)
     log_stage(
         "reading the simulator; for a kind of network that is new to this machine it is compiled "

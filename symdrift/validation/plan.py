@@ -255,6 +255,7 @@ def require_budget(
     replicas: int | None,
     budget: float,
     processors: int,
+    spent: float,
 ) -> None:
     """Refuse, before anything is compiled, a budget that no machine could keep.
 
@@ -274,8 +275,8 @@ def require_budget(
             require_slow_rotation(theory.drift, schedule, count)
     speed = _speed(model_of(problem, simulated_hidden(problem, minimum)).shape)
     speed *= processors / MODEL_PROCESSORS
-    if cheapest.seconds(OPTIMISM * speed, processors) > budget:
-        raise _too_little(cheapest, budget, 0.0, speed, processors)
+    if spent + cheapest.seconds(OPTIMISM * speed, processors) > budget:
+        raise _too_little(cheapest, budget, spent, speed, processors)
 
 
 def _planned(
