@@ -20,7 +20,7 @@ from symdrift.evaluation.result import Drift, Evaluation, IndependentDrift
 from symdrift.execution import Diverged
 from symdrift.inputs import Elliptical, Samples, StimulusSet
 from symdrift.observables import drift_process, representational_similarity
-from symdrift.simulation import simulate
+from symdrift.simulation import ensemble, simulate
 from symdrift.simulation.estimators import displacement_curve
 from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem, Stimulus
@@ -188,9 +188,8 @@ def test_a_theory_that_is_wrong_by_a_tenth_is_called_wrong_or_nothing_is_decided
         assert not short.passed
         assert short.to_dict()["verdict"] == "undecided"
         assert "V[12]" in short.undecided
-    long = {"replicas": 512, "precision": 0.01, "seed": 3}
-    assert validate(given, theory=wrong, **long).verdict is Verdict.DISAGREE
-    assert validate(given, theory=evaluate(given), **long).verdict is Verdict.AGREE
+    for theory, verdict in ((wrong, Verdict.DISAGREE), (evaluate(given), Verdict.AGREE)):
+        assert validate(given, seed=3, precision=0.01, theory=theory).verdict is verdict
 
 
 @pytest.mark.parametrize("units", [2, 3, 8, 64])
@@ -216,10 +215,8 @@ def test_one_network_is_cut_into_two_units_or_refused() -> None:
 
 def test_single_windows_are_no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     """Interrupted when every network had finished one window, of which there is no successor."""
-    measure = validation_module.measure
-
     def cut(*arguments: Any, **options: Any) -> Any:
-        sums, _ = measure(*arguments, **options)
+        sums, _ = ensemble.measure(*arguments, **options)
         return replace(sums, windows=sums.windows / 8, neighbours=0.0 * sums.neighbours), True
 
     monkeypatch.setattr(validation_module, "measure", cut)

@@ -9,25 +9,25 @@ falls with the learning rate in these simulations, see `planning.at_learning_rat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from symdrift.errors import RequestError, counted
+from symdrift.errors import RequestError
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation
 from symdrift.execution import MOST_STEPS, available_processors, require_counts
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
-from symdrift.simulation.estimators import Estimate, WindowSums
+from symdrift.simulation.estimators import Estimate
 from symdrift.study.problem import LearningProblem
 from symdrift.validation.clock import Clock
 from symdrift.validation.expected import theory_of
+from symdrift.validation.in_rounds import TooSlow, in_rounds
 from symdrift.validation.judgement import Verdict, critical_z, is_confirmed, rule
 from symdrift.validation.plan import (
     DEFAULT_REPLICAS,
@@ -363,10 +363,14 @@ def validate_limit(
     if windows is not None:
         raise RequestError("windows", "and a budget exclude each other")
     processors = available_processors() if threads is None else threads
-    require_budget(
-        problem, evaluate(problem), precision, replicas, clock.seconds, processors, clock.spent
-    )
-    theory = theory_of(problem)
+
+    def require(speed: float | None = None) -> None:
+        require_budget(
+            problem, leading, precision, replicas, clock.seconds, processors, clock.spent, speed
+        )
+
+    leading = evaluate(problem)
+    require()
     log_stage(
         "reading the simulator; for a kind of network that is new to this machine it is compiled "
         "first, which comes on top of the budget"
@@ -375,6 +379,9 @@ def validate_limit(
     if compile_for(problem):
         clock.forgive(clock.spent - before)
     speed = measured_speed(problem, threads)
+    require(speed)
+    # Its next order may take seconds.
+    theory = theory_of(problem)
 
     def planned(speed: float) -> Plan:
         return plan_extrapolation(
@@ -391,7 +398,7 @@ def validate_limit(
     plan = planned(speed)
     try:
         return _extrapolate(problem, theory, plan, seed, progress, threads, executor, clock)
-    except _TooSlow as found:
+    except TooSlow as found:
         # At that speed the plan is refused, with the least that it needs.
         clock.forgive(found.seconds)
         steps = found.share * sum(schedule.steps for schedule in plan.schedules)
@@ -455,23 +462,6 @@ def extrapolate(
     return _extrapolate(problem, theory, plan, seed, progress, threads, executor)
 
 
-class _TooSlow(Exception):
-    """The first round of a budget was given up.
-
-    Parameters
-    ----------
-    seconds : float
-        That it took.
-    share : float
-        Of it that was done by then.
-    """
-
-    def __init__(self, seconds: float, share: float) -> None:
-        super().__init__(seconds, share)
-        self.seconds = seconds
-        self.share = share
-
-
 def _extrapolate(
     problem: LearningProblem,
     theory: Evaluation,
@@ -489,14 +479,10 @@ def _extrapolate(
         # Runs of one seed are independent of each other and of those of other seeds.
         own_seed = int(np.random.SeedSequence((seed, index)).generate_state(1)[0])
         planned.append(Run(at_rate, expected, schedule, own_seed))
-    log_stage(
-        f"simulating up to {counted(plan.replicas, 'replica')} at learning rates "
-        f"{', '.join(f'{rate:.4g}' for rate in plan.rates)}"
-    )
     rounds = [(0, plan.replicas)]
     if clock is not None:
         rounds = plan.rounds(available_processors() if threads is None else threads)
-    sums, replicas, interrupted = _in_rounds(planned, rounds, progress, threads, executor, clock)
+    sums, replicas, interrupted = in_rounds(planned, rounds, progress, threads, executor, clock)
     runs = [run.compare(found, replicas) for run, found in zip(planned, sums, strict=False)]
     done = replicas * sum(
         run.schedule.steps * made.completed for run, made in zip(planned, runs, strict=False)
@@ -518,89 +504,6 @@ def _extrapolate(
         ),
         repeat=None if interrupted else plan.options(replicas, seed),
     )
-
-
-def _in_rounds(
-    runs: Sequence[Run],
-    rounds: Sequence[tuple[int, int]],
-    progress: Progress | None,
-    threads: int | None,
-    executor: Executor | None,
-    clock: Clock | None,
-) -> tuple[list[WindowSums], int, bool]:
-    """Simulate networks at all rates in each round, as long as there is time.
-
-    Returns
-    -------
-    tuple
-        Sums of each run, replicas that these are of, and whether an interrupt ended it all.
-        Interrupted in the first round, the last of the runs may be incomplete, and later ones
-        missing; what was made of a later round is left out.
-
-    Raises
-    ------
-    _TooSlow
-        When there is no time for the first round.
-    """
-    whole = sum(run.schedule.steps for run in runs)
-    total = whole * sum(count for _, count in rounds)
-    sums: list[WindowSums] = []
-    replicas = 0
-    for first, count in rounds:
-        begin, share = 0.0 if clock is None else clock.spent, 0.0
-
-        def report(done: int, first: int = first, count: int = count, begin: float = begin) -> None:
-            nonlocal share
-            share = done / (count * whole)
-            if progress is not None:
-                progress(first * whole + done, total)
-            if clock is not None and clock.is_late(begin, share):
-                raise KeyboardInterrupt
-
-        made, interrupted = _one_round(runs, first, count, report, threads, executor)
-        if interrupted:
-            late = clock is not None and clock.is_late(begin, share)
-            if clock is not None and late and not sums:
-                raise _TooSlow(clock.spent - begin, share)
-            if not (sums or made):
-                raise KeyboardInterrupt
-            return sums or made, replicas or count, not late
-        sums = [old.beside(new) for old, new in zip(sums, made, strict=True)] if sums else made
-        replicas += count
-        if clock is not None and clock.left < clock.spent - begin:
-            break
-    return sums, replicas, False
-
-
-def _one_round(
-    runs: Sequence[Run],
-    first: int,
-    count: int,
-    report: Callable[[int], None],
-    threads: int | None,
-    executor: Executor | None,
-) -> tuple[list[WindowSums], bool]:
-    """Sums of each run, after an interrupt of those that show anything."""
-    made: list[WindowSums] = []
-    before = 0
-    for run in runs:
-        try:
-            part, interrupted = run.simulate(
-                first, count, partial(_add, report, before), threads, executor
-            )
-        except KeyboardInterrupt:
-            return made, True
-        # A standard error needs two independent units.
-        if part.units > 1:
-            made.append(part)
-        if interrupted:
-            return made, True
-        before += count * run.schedule.steps
-    return made, False
-
-
-def _add(report: Callable[[int], None], before: int, done: int, _: int) -> None:
-    report(before + done)
 
 
 def _extrapolated_rows(

@@ -35,8 +35,9 @@ from symdrift.simulation.lanes import LANES
 from symdrift.simulation.setup import model_of, simulated_hidden
 from symdrift.simulation.stretches import HALVES
 from symdrift.simulation.timescales import ceiling, relaxation
-from symdrift.study.problem import Array, LearningProblem
+from symdrift.study.problem import LearningProblem
 from symdrift.validation.rounds import UNITS, Plan
+from symdrift.validation.rows import mean_rotation_scales
 
 WINDOW_RELAXATIONS = 3.0
 """Window length in units of the slowest relaxation time."""
@@ -67,6 +68,9 @@ The speed is measured again when that budget is given, and machines that others 
 
 OPTIMISM = 4.0
 """Speed of a machine, at most, over that of the rough model for as many processors."""
+
+HASTE = 2.0
+"""Speed that may be reached, at most, over one that was measured, or saved by the next order."""
 
 BISECTIONS = 6
 """Of the precision that a budget allows: to a few percent."""
@@ -113,9 +117,6 @@ CORRECTION_PER_STIFFNESS = 3.0
 
 RARE_ROTATION = 6.0
 """Standard deviations that no rotation of a planned run exceeds."""
-
-SLOWEST_MEAN_ROTATION = 0.05
-"""Mean rotation, over what diffusion does in a relaxation time, that is worth a percentage."""
 
 
 def require_precision(precision: float | None) -> None:
@@ -256,10 +257,16 @@ def require_budget(
     budget: float,
     processors: int,
     spent: float,
+    speed: float | None = None,
 ) -> None:
-    """Refuse, before anything is compiled, a budget that no machine could keep.
+    """Refuse a budget that cannot be kept, before anything is compiled or expanded.
 
-    The least that is named is that of the rough model of the speed.
+    Parameters
+    ----------
+    problem, theory, precision, replicas, budget, processors, spent
+        As for `plan_extrapolation`; the theory need not have its next order.
+    speed : float, optional
+        Default: the rough model, by which the least is named, and a margin of `OPTIMISM`.
 
     Raises
     ------
@@ -273,9 +280,11 @@ def require_budget(
     for rate, schedule in zip(cheapest.rates, cheapest.schedules, strict=True):
         if rate == problem.learning_rate:
             require_slow_rotation(theory.drift, schedule, count)
-    speed = _speed(model_of(problem, simulated_hidden(problem, minimum)).shape)
-    speed *= processors / MODEL_PROCESSORS
-    if spent + cheapest.seconds(OPTIMISM * speed, processors) > budget:
+    margin = HASTE
+    if speed is None:
+        shape = model_of(problem, simulated_hidden(problem, minimum)).shape
+        speed, margin = _speed(shape) * processors / MODEL_PROCESSORS, OPTIMISM
+    if spent + cheapest.seconds(margin * speed, processors) > budget:
         raise _too_little(cheapest, budget, spent, speed, processors)
 
 
@@ -374,25 +383,6 @@ def window_variance(problem: LearningProblem, theory: Evaluation) -> float:
     for variance, scale in zip(theory.drift.variances, scales, strict=True):
         largest = max(largest, float(variance / (window * scale**2)))
     return largest
-
-
-def mean_rotation_scales(drift: Drift, slowest_rate: float) -> Array:
-    """Sizes beside which errors of the mean rotation are judged, one per plane, rad/step.
-
-    The fastest mean rotation, where there is one worth the name; otherwise what diffusion in
-    that plane does in a relaxation time, per step.
-
-    Parameters
-    ----------
-    drift : Drift
-    slowest_rate : float
-        ``eta h_slow``, per step.
-    """
-    natural = np.sqrt(drift.variances * slowest_rate)
-    fastest = float(np.max(np.abs(drift.mean_rotation), initial=0.0))
-    if fastest > SLOWEST_MEAN_ROTATION * float(np.max(natural, initial=0.0)):
-        return np.full(len(natural), fastest)
-    return np.asarray(natural)
 
 
 def at_learning_rate(problem: LearningProblem, rate: float) -> LearningProblem:

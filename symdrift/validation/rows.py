@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from symdrift.evaluation.result import Evaluation
+from symdrift.evaluation.result import Drift, Evaluation
 from symdrift.records import Record
 from symdrift.simulation.estimators import Estimate, Estimates, Observables
+from symdrift.study.problem import Array
 from symdrift.validation.expected import following
-from symdrift.validation.plan import mean_rotation_scales
 
 TOLERATED_STIFFNESS = 3.0
 """Prefactor that corrections of relative order ``eta h_max`` may have where they are not known."""
@@ -27,6 +27,8 @@ VANISHING = 1e-6
 NEGLIGIBLE = 1e-3
 """A theoretical value this small beside the standard error has no meaningful ratio."""
 
+SLOWEST_MEAN_ROTATION = 0.05
+"""Mean rotation, over what diffusion does in a relaxation time, that is worth a percentage."""
 
 
 @dataclass(frozen=True)
@@ -174,3 +176,22 @@ def rows_of(
         ("excess loss", fluctuation.excess_loss, measured.excess_loss, later.excess_loss),
     ):
         yield row(quantity, size, found, size, term)
+
+
+def mean_rotation_scales(drift: Drift, slowest_rate: float) -> Array:
+    """Sizes beside which errors of the mean rotation are judged, one per plane, rad/step.
+
+    The fastest mean rotation, where there is one worth the name; otherwise what diffusion in
+    that plane does in a relaxation time, per step.
+
+    Parameters
+    ----------
+    drift : Drift
+    slowest_rate : float
+        ``eta h_slow``, per step.
+    """
+    natural = np.sqrt(drift.variances * slowest_rate)
+    fastest = float(np.max(np.abs(drift.mean_rotation), initial=0.0))
+    if fastest > SLOWEST_MEAN_ROTATION * float(np.max(natural, initial=0.0)):
+        return np.full(len(natural), fastest)
+    return np.asarray(natural)

@@ -53,7 +53,8 @@ def undecided_at_one_rate(validation: Validation) -> str:
 def undecided_in_the_limit(extrapolation: Extrapolation) -> str:
     """Of what an extrapolation decides nothing, and why."""
     names = set(extrapolation.undecided)
-    curved, vague = [], []
+    curved: list[str] = []
+    vague: list[str] = []
     for row in extrapolation.rows:
         if row.quantity in names:
             (curved if extrapolation.is_missed(row) else vague).append(row.quantity)
