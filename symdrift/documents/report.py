@@ -49,6 +49,7 @@ from symdrift.validation.extrapolate import Extrapolation, extrapolate
 from symdrift.validation.judgement import Verdict
 from symdrift.validation.plan import at_learning_rate, linear_rate, require_time
 from symdrift.validation.validate import Validation
+from symdrift.validation.verdict import undecided_at_one_rate
 
 _THEORY_DIGITS = 10
 _SIMULATION_DIGITS = _CORRECTION_DIGITS = 6
@@ -122,7 +123,7 @@ def write_report(
                 *compared,
             ),
             figures=drawn,
-            warnings=results.exact.warnings,
+            warnings=(*results.exact.warnings, *_undecided(validated)),
             simulated=simulated,
         )
         written += [_write_numbers(results, directory / "numbers.json"), *files]
@@ -137,6 +138,13 @@ def write_report(
             f"apart; the report was written to {directory}"
         )
     return written
+
+
+def _undecided(validated: Validation | None) -> tuple[str, ...]:
+    """What the simulation at the study's own learning rate leaves open, if anything."""
+    if validated is None or validated.verdict is not Verdict.UNDECIDED:
+        return ()
+    return (f"at the learning rate of the study, {undecided_at_one_rate(validated)}",)
 
 
 def _theory(problem: LearningProblem) -> tuple[Evaluation, Evaluation]:
