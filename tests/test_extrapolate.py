@@ -410,17 +410,21 @@ def test_a_clock_knows_when_a_round_will_be_late() -> None:
     hours.now = 30.0
     assert clock.spent == 30.0
     assert clock.left == 64.0
-    # At 110 s at the latest, of which a round may take 80: it is not judged before a third.
+    # At 110 s at the latest, less 6 that are reserved: of these a round may take 74, and is not
+    # judged before a third of them.
     hours.now = 50.0
     assert not clock.is_late(30.0, 0.01)
     hours.now = 60.0
-    assert not clock.is_late(30.0, 0.4)
+    assert not clock.is_late(30.0, 0.45)
     assert clock.is_late(30.0, 0.3)
-    hours.now = 111.0
+    hours.now = 105.0
     assert clock.is_late(30.0, 0.99)
     clock.forgive(20.0)
-    assert clock.spent == 91.0
+    assert clock.spent == 85.0
     assert not clock.is_late(10.0, 0.99)
+    # What took so long to begin takes long to end.
+    clock.be_ready()
+    assert clock.left == 100.0 - 85.0 - 85.0 / 4
 
 
 def at_speed(monkeypatch: pytest.MonkeyPatch, hours: Hours, expected: float, found: float) -> None:

@@ -9,7 +9,10 @@ from collections.abc import Callable
 from symdrift.errors import RequestError
 
 RESERVED = 0.06
-"""Share of a budget that is kept for estimates, tables and printing."""
+"""Share of a budget, at least, that is kept for estimates, tables and printing."""
+
+ENDING = 0.25
+"""What these take, over what it took to get ready, on however busy a machine."""
 
 OVERTIME = 0.1
 """Share of a budget by which a round may end late, before it is given up."""
@@ -39,6 +42,7 @@ class Clock:
         self.seconds = seconds
         self._now = now
         self._begin = now()
+        self._reserved = RESERVED * seconds
 
     @property
     def spent(self) -> float:
@@ -48,7 +52,11 @@ class Clock:
     @property
     def left(self) -> float:
         """Seconds in which rounds of work may still be made."""
-        return (1 - RESERVED) * self.seconds - self.spent
+        return self.seconds - self._reserved - self.spent
+
+    def be_ready(self) -> None:
+        """Keep time for the end by what was spent until now."""
+        self._reserved = max(self._reserved, ENDING * self.spent)
 
     def forgive(self, seconds: float) -> None:
         """Leave out time that something took which is not part of the budget."""
@@ -63,7 +71,7 @@ class Clock:
         share : float
             Of the round that is done.
         """
-        end = (1 + OVERTIME) * self.seconds
+        end = (1 + OVERTIME) * self.seconds - self._reserved
         elapsed = self.spent - since
         if elapsed < PATIENCE * (end - since):
             return False

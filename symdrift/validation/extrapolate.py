@@ -405,6 +405,7 @@ def validate_limit(
         # Its next order takes seconds, and would come too late for a refusal.
         planned(leading, speed / BUDGET_MARGIN, ahead)
         theory = theory_of(problem)
+    clock.be_ready()
     plan = planned(theory, speed)
     try:
         return _extrapolate(problem, theory, plan, seed, progress, threads, executor, clock)
