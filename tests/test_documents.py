@@ -396,7 +396,7 @@ def test_a_report_warns_of_what_its_simulation_leaves_open() -> None:
     bottleneck = read_study("bottleneck").problem()
     few = validate(bottleneck, steps=9000, replicas=8)
     (warning,) = report._undecided(few)
-    assert warning.startswith("at the learning rate of the study, V[12]")
+    assert warning.startswith("at the learning rate of the study, the theory of V[12]")
     assert report._undecided(validate(bottleneck, steps=9000, replicas=1024)) == ()
     assert report._undecided(None) == ()
 

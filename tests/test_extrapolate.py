@@ -538,6 +538,21 @@ def test_a_next_order_that_takes_seconds_is_foreseen(monkeypatch: pytest.MonkeyP
     assert validate_limit(TWO, clock=hours.clock(least), threads=2).repeat is not None
 
 
+def test_a_budget_that_goes_by_while_the_simulator_is_read_is_refused_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hours = Hours()
+
+    def read(_: LearningProblem) -> bool:
+        hours.now += 5.0
+        return False
+
+    monkeypatch.setattr(extrapolation, "compile_for", read)
+    monkeypatch.setattr(extrapolation, "measured_speed", lambda *_: pytest.fail("measured"))
+    with pytest.raises(RequestError, match=r"5 s is too little: .* --budget \d+s"):
+        validate_limit(TWO, clock=hours.clock(5.0))
+
+
 def test_nothing_is_compiled_at_the_cost_of_a_budget() -> None:
     compile_for(TWO)
     shape = model_of(TWO, TWO.hidden).shape

@@ -143,10 +143,17 @@ def validate(
     if result.interrupted:
         print(f"this is what {result.completed:.0%} of the run measured", file=sys.stderr)
         raise KeyboardInterrupt
-    from symdrift.validation.verdict import objection
+    if (objection := _objection(result)) is not None:
+        raise CheckFailed(f"{problem.study}: {objection}")
 
-    if (outcome := objection(result)) is not None:
-        raise CheckFailed(f"{problem.study}: {outcome}")
+
+def _objection(result: Validation | Extrapolation) -> str | None:
+    from symdrift.validation.validate import Validation
+    from symdrift.validation.verdict import objection_at_one_rate, objection_in_the_limit
+
+    if isinstance(result, Validation):
+        return objection_at_one_rate(result)
+    return objection_in_the_limit(result)
 
 
 def _print(result: Validation | Extrapolation, as_json: bool) -> None:

@@ -281,7 +281,7 @@ class Extrapolation:
 
     def is_missed(self, row: ExtrapolatedRow) -> bool:
         """Whether standard errors alone do not explain a deviation from the limit."""
-        return (z := row.z) is None or abs(z) > critical_z(len(self.rows), self.units)
+        return (z := row.z) is not None and abs(z) > critical_z(len(self.rows), self.units)
 
     def _repr_html_(self) -> str:
         from symdrift.validation.verdict import extrapolation_html
@@ -386,10 +386,13 @@ def validate_limit(
             spent=clock.seconds - clock.left + ahead,
         )
 
+    def require_time_left() -> None:
+        require_budget(
+            problem, leading, precision, replicas, clock.seconds, processors, clock.spent
+        )
+
     leading = evaluate(problem)
-    require_budget(
-        problem, leading, precision, replicas, clock.seconds, processors, clock.spent
-    )
+    require_time_left()
     log_stage(
         "reading the simulator; for a kind of network that is new to this machine it is compiled "
         "first, which comes on top of the budget"
@@ -397,9 +400,11 @@ def validate_limit(
     before = clock.spent
     if compile_for(problem):
         clock.forgive(clock.spent - before)
+    require_time_left()
     minimum, rate = minimum_of(problem), problem.learning_rate
     window = schedule_of(problem, minimum, rate, FEWEST_WINDOWS, 1).window
     speed = measured_speed(problem, window, threads)
+    require_time_left()
     theory, ahead = theory_at_once(problem, leading)
     if ahead:
         # Its next order takes seconds, and would come too late for a refusal.

@@ -25,7 +25,7 @@ _MEASURED = {
 }
 """Headings of what both tables of a validation begin with."""
 
-AGREED = "theory and simulation agree"
+AGREED, DISAGREED = "theory and simulation agree", "theory and simulation disagree"
 
 _MATTERING = f"{100 * MATTERING_MISS:g} %"
 
@@ -35,27 +35,28 @@ MOST_NAMES = 6
 
 def validation_html(validation: Validation) -> str:
     """Theory beside simulation, and what decides."""
-    tables = [validation_table(validation)]
-    return html_page(objection(validation) or AGREED, tables, [validation.rule])
+    title = objection_at_one_rate(validation) or AGREED
+    return html_page(title, [validation_table(validation)], [validation.rule])
 
 
 def extrapolation_html(extrapolation: Extrapolation) -> str:
     """Theory beside simulations at several learning rates, and what they say together."""
-    tables = [extrapolation_table(extrapolation)]
-    return html_page(objection(extrapolation) or AGREED, tables, [summary(extrapolation)])
+    title = objection_in_the_limit(extrapolation) or AGREED
+    return html_page(title, [extrapolation_table(extrapolation)], [summary(extrapolation)])
 
 
-def objection(result: Validation | Extrapolation) -> str | None:
-    """Why theory and simulation do not agree, if they do not."""
-    from symdrift.validation.validate import Validation
+def objection_at_one_rate(validation: Validation) -> str | None:
+    """Why theory and simulation do not agree at one learning rate, if they do not."""
+    if validation.verdict is Verdict.UNDECIDED:
+        return f"undecided: {undecided_at_one_rate(validation)}"
+    return DISAGREED if validation.verdict is Verdict.DISAGREE else None
 
-    if result.verdict is Verdict.AGREE:
-        return None
-    if result.verdict is Verdict.DISAGREE:
-        return "theory and simulation disagree"
-    if isinstance(result, Validation):
-        return f"undecided: {undecided_at_one_rate(result)}"
-    return f"undecided: {_undecided_in_the_limit(result)}"
+
+def objection_in_the_limit(extrapolation: Extrapolation) -> str | None:
+    """Why theory and simulations do not agree as the learning rate vanishes, if they do not."""
+    if extrapolation.verdict is Verdict.UNDECIDED:
+        return f"undecided: {_undecided_in_the_limit(extrapolation)}"
+    return DISAGREED if extrapolation.verdict is Verdict.DISAGREE else None
 
 
 def undecided_at_one_rate(validation: Validation) -> str:
@@ -64,13 +65,13 @@ def undecided_at_one_rate(validation: Validation) -> str:
     reasons = []
     if missed:
         reasons.append(
-            f"{_listed(missed)} may be missed by the theory or by its leading order alone, and a "
-            "smaller learning rate would decide"
+            f"deviations of {_listed(missed)} may be due to higher orders in the learning rate, "
+            "and a smaller one would decide"
         )
     if vague:
         reasons.append(
-            f"{_listed(vague)} may be wrong by {_MATTERING} for all that the simulation shows, and "
-            "more steps or more replicas would decide"
+            f"the theory of {_listed(vague)} may be wrong by {_MATTERING} for all that the "
+            "simulation shows, and more steps or more replicas would decide"
         )
     return "; ".join(reasons)
 
@@ -86,7 +87,8 @@ def _undecided_in_the_limit(extrapolation: Extrapolation) -> str:
         )
     if vague:
         reasons.append(
-            f"{_listed(vague)} may be wrong by {_MATTERING} for all that the simulations show"
+            f"the theory of {_listed(vague)} may be wrong by {_MATTERING} for all that the "
+            "simulations show"
         )
     return f"{'; '.join(reasons)}; a finer --precision takes smaller rates and more windows"
 
@@ -158,8 +160,8 @@ def summary(extrapolation: Extrapolation) -> str:
         "the slope of the next order where that is known; slopes are those of the ratio",
         extrapolation.rule,
     ]
-    if extrapolation.verdict is Verdict.UNDECIDED:
-        sentences.append(f"undecided: {_undecided_in_the_limit(extrapolation)}")
+    if (objection := objection_in_the_limit(extrapolation)) is not None:
+        sentences.append(objection)
     if extrapolation.precision is not None:
         known = f"standard errors are at most {extrapolation.precision:.2g}"
         if (wider := extrapolation.precision_read_off) is not None:
