@@ -342,7 +342,7 @@ def test_equations_and_steps_are_found_where_they_are_derived(
         (["validate", "bottleneck", "--threads", "0"], "--threads = 0 must be a whole number"),
         (["validate", "bottleneck", "--steps", "9", "--budget", "9s"], "--budget and --steps"),
         (["validate", "bottleneck", "--windows", "9", "--budget", "9s"], "windows and a budget"),
-        (["validate", "bottleneck", "--windows", "0"], "windows = 0 must be a whole number, 1 or more"),
+        (["validate", "bottleneck", "--windows", "0"], "windows = 0 must be a whole number"),
         (["validate", "bottleneck", "--plot", "x.jpg"], '--plot = "x.jpg" must end in'),
     ],
 )
