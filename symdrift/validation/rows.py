@@ -48,6 +48,8 @@ class Row(Record):
     correction : float or None
         Deviation over ``scale`` that the next order predicts, per unit of the learning rate;
         ``None`` where it is not known.
+    at_zero : float or None
+        Theory without what is of higher order than the rest, where there is such a part.
     """
 
     recorded = ("quantity", "theory", "simulation", "standard_error", "z", "ratio")
@@ -59,6 +61,7 @@ class Row(Record):
     allowance: float
     scale: float
     correction: float | None = None
+    at_zero: float | None = None
 
     @property
     def z(self) -> float:
