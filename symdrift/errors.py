@@ -28,7 +28,7 @@ class RequestError(ValueError):
         self.problem = problem
         super().__init__(f"{shown(field)} {printable(problem)}".lstrip())
 
-    def __reduce__(self) -> tuple[type[RequestError], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[RequestError], tuple[object, ...]]:
         """Travels between processes, field included."""
         return type(self), (self.field, self.problem)
 

@@ -225,6 +225,7 @@ def validate(
     progress: Progress | None = None,
     *,
     precision: float | None = None,
+    windows: int | None = None,
     budget: float | None = None,
     threads: int | None = None,
     executor: Executor | None = None,
@@ -241,8 +242,10 @@ def validate(
         Receives replica-steps done and planned, of all runs together.
     precision : float, optional
         Standard error of every extrapolated ratio to plan for.
+    windows : int, optional
+        Of each network at the largest rate, as the result says in what it calls ``repeat``.
     budget : float, optional
-        Seconds of simulation on this machine.
+        Seconds that this may take, but for compiling.
     threads, executor
         As for :func:`simulate`.
 
@@ -251,11 +254,13 @@ def validate(
     RequestError
         When the theory does not apply, the budget is too small, or SGD diverges.
     """
+    from symdrift.validation.clock import Clock
     from symdrift.validation.extrapolate import validate_limit
 
     return validate_limit(
         _numbers(study), replicas, seed, progress,
-        precision=precision, budget=budget, threads=threads, executor=executor,
+        precision=precision, windows=windows, clock=None if budget is None else Clock(budget),
+        threads=threads, executor=executor,
     )  # fmt: skip
 
 

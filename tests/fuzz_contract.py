@@ -22,7 +22,7 @@ SPARE_MEMORY = 2**28
 _FIELDS = re.compile(
     r"(the )?(--?[a-z][\w-]*|study|title|file|network|inputs|teacher|learning|stimulus|notation"
     r"|values|seed|steps|replicas|threads|students|method|approximation|quantities|precision"
-    r"|budget|width|format|out|plot|times|rates|networks|target|expression)\b"
+    r"|budget|windows|width|format|out|plot|times|rates|networks|target|expression)\b"
 )
 _PARSER = re.compile(
     r"No such (option|command)|Missing (argument|option|parameter|command)|Invalid value for "

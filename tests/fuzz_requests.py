@@ -615,6 +615,7 @@ def command_lines(draw: st.DrawFn, study: Study) -> Request:
         else:
             option("--precision", _ODD_WORDS, 8)
             option("--budget", _ODD_WORDS, 8)
+            option("--windows", _ODD_WORDS, 8)
             option("--plot", plots, 12)
     else:
         # What is refused is refused at once; a document takes seconds.

@@ -11,6 +11,7 @@ import resource
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -340,6 +341,8 @@ def test_equations_and_steps_are_found_where_they_are_derived(
         (["validate", "bottleneck", "--precision", "0"], "precision = 0 must be a positive"),
         (["validate", "bottleneck", "--threads", "0"], "--threads = 0 must be a whole number"),
         (["validate", "bottleneck", "--steps", "9", "--budget", "9s"], "--budget and --steps"),
+        (["validate", "bottleneck", "--windows", "9", "--budget", "9s"], "windows and a budget"),
+        (["validate", "bottleneck", "--windows", "0"], "windows = 0 must be a whole number"),
         (["validate", "bottleneck", "--plot", "x.jpg"], '--plot = "x.jpg" must end in'),
     ],
 )
@@ -448,7 +451,7 @@ def made_extrapolation(z: float, completed: float = 1.0) -> Extrapolation:
     """A single quantity whose extrapolated ratio misses 1 by so many standard errors."""
     row = Row("V[12]", 1e-9, 2e-9, 1e-11, 0.0, 1e-9)
     similarity = Similarity(np.zeros((0, 0)), np.zeros((0, 0)), np.zeros((0, 0)))
-    run = Validation("made", 0.01, (row,), 10, 2, 5, 7, 0.02, False, 1.0, similarity, (), ())
+    run = Validation("made", 0.01, (row,), 10, 2, 5, 7, 0.02, False, 1.0, 10**9, similarity, (), ())
     extrapolated = ExtrapolatedRow(row, Estimate(0.01 * z, 0.01), Estimate(1.0, 0.1))
     return Extrapolation(
         runs=(run, run),
@@ -481,6 +484,20 @@ def test_the_extrapolated_ratio_decides_the_exit_code(
     assert re.search(r"V\[12\] +1e-09 +2e-09", capsys.readouterr().out)
 
 
+def test_a_run_that_decides_nothing_says_so_and_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A standard error of one half, and no deviation."""
+    made = made_extrapolation(0.0)
+    vague = replace(made.rows[0], deviation=Estimate(0.0, 0.5))
+    monkeypatch.setattr(
+        "symdrift.validation.extrapolate.validate_limit",
+        lambda *_, **__: replace(made, rows=(vague,)),
+    )
+    assert run(["validate", "bottleneck"]) == 1
+    assert "undecided: the theory of V[12] may be wrong by 10 %" in capsys.readouterr().err
+
+
 def test_an_interrupted_validation_shows_what_it_measured(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -499,12 +516,14 @@ def test_validation_of_a_given_length_keeps_to_the_rate_of_the_study(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     record = printed_json(
-        capsys, "validate", "bottleneck", "--steps", "20000", "--replicas", "64", "--json"
+        capsys, "validate", "bottleneck", "--steps", "20000", "--replicas", "512", "--json"
     )
     assert record["steps"] <= 20000
     assert "extrapolated_ratio" not in record["rows"][0]
-    assert run(["validate", "bottleneck", "--steps", "20000", "--replicas", "64"]) == 0
-    assert "64 replicas of" in capsys.readouterr().out
+    assert run(["validate", "bottleneck", "--steps", "20000", "--replicas", "64"]) == 1
+    text, said = capsys.readouterr()
+    assert "64 replicas of" in text
+    assert "undecided: the theory of V[12] may be wrong by 10 %" in said
 
 
 @pytest.mark.slow
@@ -513,8 +532,10 @@ def test_validation_at_several_rates_with_a_picture(
 ) -> None:
     path = tmp_path / "ratios.svg"
     arguments = ["validate", "bottleneck", "--precision", "0.1", "--budget", "20s"]
-    assert run([*arguments, "--seed", "3", "--plot", str(path)]) == 0
-    text = capsys.readouterr().out
+    # A tenth is too coarse for a verdict.
+    assert run([*arguments, "--seed", "3", "--plot", str(path)]) == 1
+    text, said = capsys.readouterr()
+    assert "symdrift: bottleneck: undecided: " in said
     assert "ratio at 0" in text
     assert re.search(r"0\.02 \(not fitted\)", text)
     assert path.read_bytes().startswith(b"<?xml")
@@ -526,7 +547,7 @@ def test_a_cluster_gives_the_same_numbers_and_trajectories(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     distributed: Any = pytest.importorskip("distributed")
-    arguments = ["validate", "bottleneck", "--steps", "9000", "--replicas", "64", "--json"]
+    arguments = ["validate", "bottleneck", "--steps", "9000", "--replicas", "1024", "--json"]
     here = printed_json(capsys, *arguments)
     simulate = ["simulate", "bottleneck", "--steps", "100", "--replicas", "20", "--out"]
     assert run([*simulate, str(tmp_path / "here.npz")]) == 0

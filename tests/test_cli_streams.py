@@ -45,7 +45,7 @@ COMMANDS = [
     ["evaluate", "elliptical", "--json"],
     ["evaluate", "elliptical", "--sweep", "gamma=0.1:0.2:3", "--csv"],
     ["observe", "elliptical", "--csv"],
-    ["validate", "bottleneck", "--steps", "9000", "--replicas", "64"],
+    ["validate", "bottleneck", "--steps", "9000", "--replicas", "1024"],
     ["simulate", "bottleneck", "--steps", "100", "--replicas", "8", "--out", "x.npz"],
 ]
 """One of each command that is soon done."""
@@ -129,10 +129,11 @@ def test_characters_that_a_code_page_lacks_are_replaced(
 def test_the_error_bars_of_a_validation_can_be_printed_in_ascii() -> None:
     done = shell(
         "symdrift",
-        *("validate", "bottleneck", "--precision", "0.1", "--budget", "20s", "--seed", "3"),
+        *("validate", "bottleneck", "--precision", "0.1", "--seed", "3"),
         PYTHONIOENCODING="ascii",
     )
-    assert done.returncode == 0
+    # So coarse that it decides nothing.
+    assert done.returncode == 1
     assert re.search(r"\d \? 0\.\d", done.stdout)
     assert "Traceback" not in done.stderr
 
@@ -313,8 +314,8 @@ def test_characters_without_a_glyph_are_no_warnings(
             ["simulating 8 replicas"],
         ),
         (
-            ["validate", "bottleneck", "--precision", "0.1", "--budget", "20s"],
-            ["compiling the simulator", *["simulating 512 replicas"] * 4],
+            ["validate", "bottleneck", "--precision", "0.03"],
+            ["simulating replicas 1 to 512 of 512 at learning rate"] * 4,
         ),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",

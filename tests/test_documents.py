@@ -40,6 +40,7 @@ from symdrift.quoting import escape_latex
 from symdrift.study import read_study
 from symdrift.typesetting.formula import Formula
 from symdrift.typesetting.reading import read
+from symdrift.validation.validate import validate
 
 EXAMPLE = example_derivation()
 
@@ -385,6 +386,16 @@ def committed_files(directory: Path) -> dict[str, bytes]:
         for path in sorted(directory.rglob("*"))
         if path.is_file() and path.name != "report.pdf"
     }
+
+
+def test_a_report_warns_of_what_its_simulation_leaves_open() -> None:
+    """Which fails no report, as a number that is missed does."""
+    bottleneck = read_study("bottleneck").problem()
+    few = validate(bottleneck, steps=9000, replicas=8)
+    (warning,) = report._undecided(few)
+    assert warning.startswith("at the learning rate of the study, the theory of V[12]")
+    assert report._undecided(validate(bottleneck, steps=9000, replicas=1024)) == ()
+    assert report._undecided(None) == ()
 
 
 @pytest.mark.slow

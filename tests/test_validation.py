@@ -20,14 +20,16 @@ from symdrift.evaluation.result import Drift, Evaluation, IndependentDrift
 from symdrift.execution import Diverged
 from symdrift.inputs import Elliptical, Samples, StimulusSet
 from symdrift.observables import drift_process, representational_similarity
-from symdrift.simulation import simulate
+from symdrift.simulation import ensemble, simulate
 from symdrift.simulation.estimators import displacement_curve
 from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem, Stimulus
 from symdrift.validation import plan as planning
 from symdrift.validation import validate as validation_module
+from symdrift.validation.judgement import Verdict, is_confirmed
+from symdrift.validation.plan import FEWEST_WINDOWS
 from symdrift.validation.rows import READ_OFF, Row
-from symdrift.validation.validate import Similarity, Validation, validate
+from symdrift.validation.validate import Similarity, Validation, run_planned, validate
 
 TWO = problem([2.0, 0.7], weight_decay=0.2, learning_rate=0.005)
 THREE = problem([2.0, 1.0, 0.7], weight_decay=0.3, learning_rate=0.005)
@@ -127,7 +129,8 @@ def test_the_published_mean_rotation_is_reproduced() -> None:
 )
 def test_theory_and_simulation_agree(given: LearningProblem) -> None:
     validation = compared(given, precision=0.02, seed=3)
-    assert validation.passed, validation.rows
+    # Two percent and the next order leave room for errors of a tenth in some of many rows.
+    assert validation.verdict is not Verdict.DISAGREE, validation.rows
     for found in validation.rows:
         if found.ratio is not None and not found.quantity.startswith(
             ("mu", "V[12;", "V[13;", *READ_OFF)
@@ -144,7 +147,7 @@ def test_the_white_noise_approximation_is_rejected() -> None:
         given, seed=4, precision=0.005, theory=dense.evaluate(given, approximation="white")
     )
     assert exact.passed
-    assert not white.passed
+    assert white.verdict is Verdict.DISAGREE
     assert row(white, "V[12]").theory == pytest.approx(1.684e-11, rel=5e-4)
     assert row(white, "V[12]").z < -10
     # The same random numbers: only the theory differs.
@@ -158,7 +161,68 @@ def test_a_theory_that_is_wrong_in_one_number_fails() -> None:
     spoiled: Evaluation = replace(
         theory, drift=Drift(theory.drift.planes, wrong, theory.drift.mean_rotation)
     )
-    assert not validate(THREE, seed=3, precision=0.02, theory=spoiled).passed
+    found = validate(THREE, seed=3, precision=0.02, theory=spoiled)
+    assert found.verdict is Verdict.DISAGREE
+
+
+def spoiled(theory: Evaluation, factor: float) -> Evaluation:
+    """A theory whose rotation variances and mean rotation are wrong by a factor."""
+    drift = theory.drift
+    return replace(
+        theory,
+        drift=Drift(drift.planes, factor * drift.covariance, factor * drift.mean_rotation),
+    )
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.1])
+def test_a_theory_that_is_wrong_by_a_tenth_is_called_wrong_or_nothing_is_decided(
+    factor: float,
+) -> None:
+    """However few networks and windows there are; with enough of them it is called wrong."""
+    given = replace(TWO, learning_rate=0.001)
+    wrong = spoiled(evaluate(given), factor)
+    shortest = planning.schedule_of(given, minimum_of(given), 0.001, FEWEST_WINDOWS, 8).steps
+    for replicas, steps in ((1, 2 * shortest), (2, shortest), (8, shortest), (64, shortest)):
+        short = validate(given, steps, replicas, theory=wrong)
+        assert short.verdict is Verdict.UNDECIDED
+        assert not short.passed
+        assert short.to_dict()["verdict"] == "undecided"
+        assert "V[12]" in short.undecided
+    for theory, verdict in ((wrong, Verdict.DISAGREE), (evaluate(given), Verdict.AGREE)):
+        assert validate(given, seed=3, precision=0.01, theory=theory).verdict is verdict
+
+
+@pytest.mark.parametrize("units", [2, 3, 8, 64])
+def test_what_is_wrong_by_a_tenth_is_confirmed_as_rarely_as_is_said(units: int) -> None:
+    """By intervals whose widths are estimated from so many values, whatever their scatter."""
+    for scatter in (0.02, 0.1, 0.5):
+        values = np.random.default_rng(units).normal(0.1, scatter, (4000, units))
+        errors = values.std(axis=1, ddof=1) / np.sqrt(units)
+        confirmed = [
+            is_confirmed(deviation, error, units)
+            for deviation, error in zip(values.mean(axis=1), errors, strict=True)
+        ]
+        assert np.mean(confirmed) < 0.05 + 3 * np.sqrt(0.05 / 4000)
+
+
+def test_one_network_is_cut_into_two_units_or_refused() -> None:
+    """One unit has no standard error, and no run is so short."""
+    shortest = planning.schedule_of(TWO, minimum_of(TWO), TWO.learning_rate, 1, 1).steps
+    with pytest.raises(RequestError, match=rf"steps = {shortest - 1} is too short: .* {shortest}$"):
+        compared(TWO, steps=shortest - 1, replicas=1)
+    assert compared(TWO, steps=shortest, replicas=1).units == 2
+
+
+def test_single_windows_are_no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupted when every network had finished one window, of which there is no successor."""
+    def cut(*arguments: Any, **options: Any) -> Any:
+        sums, _ = ensemble.measure(*arguments, **options)
+        return replace(sums, windows=sums.windows / 8, neighbours=0.0 * sums.neighbours), True
+
+    monkeypatch.setattr(validation_module, "measure", cut)
+    with pytest.raises(KeyboardInterrupt):
+        schedule = planning.schedule_of(TWO, minimum_of(TWO), TWO.learning_rate, 8, 8)
+        run_planned(TWO, evaluate(TWO), schedule, 8, 0, None, None, None)
 
 
 def test_the_excess_loss_is_a_quarter_of_the_rate_times_the_noise() -> None:
@@ -395,6 +459,7 @@ def test_the_rule_for_one_row_is_three_standard_errors_and_stricter_for_more() -
             stiffness=0.01,
             interrupted=False,
             completed=1.0,
+            units=10**9,
             similarity=Similarity(np.zeros((0, 0)), np.zeros((0, 0)), np.zeros((0, 0))),
             displacement=(),
             decay_rates=(),
@@ -404,8 +469,10 @@ def test_the_rule_for_one_row_is_three_standard_errors_and_stricter_for_more() -
     assert 3.5 < made(10).critical_z < 3.8
     assert "(3 times learning rate times largest Hessian eigenvalue)" in made(1).rule
     off = replace(made(1), rows=(Row("V", 1.0, 1.31, 0.1, 0.0, 1.0),))
-    assert not off.passed
-    assert replace(off, rows=(Row("V", 1.0, 1.31, 0.1, 0.02, 1.0),)).passed
+    assert off.verdict is Verdict.DISAGREE
+    near = replace(off, rows=(Row("V", 1.0, 1.31, 0.1, 0.02, 1.0),))
+    assert near.verdict is Verdict.UNDECIDED
+    assert replace(off, rows=(Row("V", 1.0, 1.031, 0.01, 0.002, 1.0),)).passed
 
 
 def test_an_interrupt_keeps_the_windows_that_were_finished() -> None:
@@ -447,7 +514,7 @@ def test_a_run_too_short_for_its_windows_is_refused() -> None:
 
 
 def test_divergence_is_refused_with_step_and_stiffness(monkeypatch: pytest.MonkeyPatch) -> None:
-    def diverges(*_: object) -> None:
+    def diverges(*_: object, **__: object) -> None:
         raise Diverged(128)
 
     monkeypatch.setattr(validation_module, "measure", diverges)

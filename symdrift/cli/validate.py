@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,6 +32,7 @@ from symdrift.cli.terminal import (
     say_warnings,
 )
 from symdrift.errors import CheckFailed, RequestError, counted
+from symdrift.validation.clock import Clock
 
 if TYPE_CHECKING:
     from symdrift.validation.extrapolate import Extrapolation
@@ -60,9 +60,14 @@ if TYPE_CHECKING:
 @click.option(
     "--budget",
     metavar="TIME",
-    help="Time to take at most, as 60s or 2m; compiling, once for a kind of network, comes on top. "
-    "Runs are then as long as this machine's speed allows, so that a seed does not repeat them. "
-    "Default: 150s at the speed of two ordinary cores.",
+    help="Time that all of this may take, as 60s or 2m; compiling, once for a kind of network, "
+    "comes on top. Default: 150s at the speed of two ordinary cores.",
+)
+@click.option(
+    "--windows",
+    type=Whole(least=1),
+    metavar="N",
+    help="Windows of each replica at the largest rate, as a run says that is to be repeated.",
 )
 @threads_option
 @dask_option
@@ -77,6 +82,7 @@ def validate(
     seed: int,
     precision: float | None,
     budget: str | None,
+    windows: int | None,
     threads: int | None,
     dask: str | None,
     plot: Path | None,
@@ -87,18 +93,18 @@ def validate(
     """Set theory beside simulation.
 
     Ratios with standard errors, at the study's learning rate and extrapolated to rate zero;
-    the exit code is 1 when they miss 1.
+    the exit code is 1 when they miss 1, or when the run decides nothing.
     """
-    begun = time.monotonic()
+    clock = None if budget is None else Clock(_seconds(budget))
     if steps is not None:
-        for option, value in (("precision", precision), ("budget", budget), ("plot", plot)):
+        given = {"precision": precision, "budget": budget, "windows": windows, "plot": plot}
+        for option, value in given.items():
             if value is not None:
                 raise RequestError(f"--{option}", "and --steps exclude each other")
     if plot is not None:
         from symdrift.cli.plots import require_picture
 
         require_picture(plot)
-    seconds = None if budget is None else _seconds(budget)
     problem = chosen_study(study, assignments, minimum).problem()
     from symdrift.evaluation.dense.matrix_road import minimum_warnings
 
@@ -123,8 +129,8 @@ def validate(
                 seed,
                 progress,
                 precision=precision,
-                budget=seconds,
-                begun=begun,
+                windows=windows,
+                clock=clock,
                 threads=threads,
                 executor=executor,
             )
@@ -137,10 +143,17 @@ def validate(
     if result.interrupted:
         print(f"this is what {result.completed:.0%} of the run measured", file=sys.stderr)
         raise KeyboardInterrupt
-    if not result.passed:
-        from symdrift.validation.verdict import objection
+    if (objection := _objection(result)) is not None:
+        raise CheckFailed(f"{problem.study}: {objection}")
 
-        raise CheckFailed(f"{problem.study}: {objection(result)}")
+
+def _objection(result: Validation | Extrapolation) -> str | None:
+    from symdrift.validation.validate import Validation
+    from symdrift.validation.verdict import objection_at_one_rate, objection_in_the_limit
+
+    if isinstance(result, Validation):
+        return objection_at_one_rate(result)
+    return objection_in_the_limit(result)
 
 
 def _print(result: Validation | Extrapolation, as_json: bool) -> None:

@@ -51,9 +51,10 @@ from symdrift.study import Study
 from symdrift.study.problem import LearningProblem
 from symdrift.theory.derive import derive
 from symdrift.validation.extrapolate import Extrapolation, extrapolate
+from symdrift.validation.judgement import Verdict
 from symdrift.validation.plan import at_learning_rate, linear_rate, require_time
 from symdrift.validation.validate import Validation
-from symdrift.validation.verdict import objection
+from symdrift.validation.verdict import undecided_at_one_rate
 
 _THEORY_DIGITS = 10
 _SIMULATION_DIGITS = _CORRECTION_DIGITS = 6
@@ -140,7 +141,11 @@ def write_report(
                 *(() if fitted is None else fitted_tables(fitted)),
             ),
             figures=drawn,
-            warnings=results.exact.warnings + (() if fitted is None else fitted.warnings),
+            warnings=(
+                *results.exact.warnings,
+                *(() if fitted is None else fitted.warnings),
+                *_undecided(validated),
+            ),
             simulated=simulated,
         )
         written += [_write_numbers(results, directory / "numbers.json"), *files]
@@ -149,11 +154,7 @@ def write_report(
     page = page_of("article", level)
     written += write_document(derivation, directory, "report", FORMATS, numbers, page)
     stages.reach(100)
-    if validated is not None and not validated.passed:
-        if validated.undecided:
-            raise CheckFailed(
-                f"{study.name}: {objection(validated)}; the report was written to {directory}"
-            )
+    if validated is not None and validated.verdict is Verdict.DISAGREE:
         worst = max(validated.rows, key=lambda row: abs(row.z))
         raise CheckFailed(
             f"the validation of {study.name} failed: {worst.quantity} is {worst.simulation:.6g} "
@@ -161,6 +162,13 @@ def write_report(
             f"apart; the report was written to {directory}"
         )
     return written
+
+
+def _undecided(validated: Validation | None) -> tuple[str, ...]:
+    """What the simulation at the study's own learning rate leaves open, if anything."""
+    if validated is None or validated.verdict is not Verdict.UNDECIDED:
+        return ()
+    return (f"at the learning rate of the study, {undecided_at_one_rate(validated)}",)
 
 
 def _theory(problem: LearningProblem) -> tuple[Evaluation, Evaluation]:

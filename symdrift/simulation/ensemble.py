@@ -246,7 +246,7 @@ def refuse_rotation(largest: float, defect: float = 0.0) -> None:
         raise RequestError(
             "learning.rate",
             "is too large for the rotation of the hidden layer to be followed: it turns by "
-            f"{largest:.3g} rad within one window, and at most {LARGEST_ROTATION} is allowed",
+            f"about {largest:.3g} rad within one window, and at most {LARGEST_ROTATION} is allowed",
         )
 
 
@@ -261,6 +261,8 @@ def measure(
     threads: int | None = None,
     progress: Progress | None = None,
     executor: Executor | None = None,
+    *,
+    first: int = 0,
 ) -> tuple[WindowSums, bool]:
     """Run an ensemble from the minimum and sum up what its windows show.
 
@@ -279,6 +281,8 @@ def measure(
         Receives replica-steps done and planned.
     executor : concurrent.futures.Executor, optional
         Runs the blocks instead of threads of this process.
+    first : int
+        Number of the first replica.
 
     Returns
     -------
@@ -292,7 +296,7 @@ def measure(
     """
     parts, interrupted = run_blocks(
         partial(_run_block, model, minimum, observed, stimuli, schedule, seed),
-        blocks_of(model, replicas),
+        [(first + begin, count) for begin, count in blocks_of(model, replicas)],
         Meter(schedule.steps * replicas),
         progress,
         threads=threads,

@@ -142,6 +142,11 @@ class WindowSums:
     drifted: Array
     stretches: Array
 
+    @property
+    def units(self) -> int:
+        """Units with two successive windows, which an estimate rests on; it needs two of them."""
+        return int(np.count_nonzero(self.neighbours))
+
     def __add__(self, other: WindowSums) -> WindowSums:
         """Further windows of the same units."""
         return WindowSums(

@@ -199,3 +199,9 @@ def _alias_table(rows: Array, probabilities: Array) -> Table:
             small.append(large.pop())
     acceptance[small + large] = 1.0
     return Table(rows=np.ascontiguousarray(rows), acceptance=acceptance, alias=alias)
+
+
+def rows_of_stimuli(problem: LearningProblem) -> Array:
+    """Vectors of the stimuli, shape ``(stimuli, n)``."""
+    count, inputs = len(problem.stimuli), problem.teacher.shape[1]
+    return np.array([stimulus.vector for stimulus in problem.stimuli]).reshape(count, inputs)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from symdrift.errors import RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.next_order.corrected import corrections
-from symdrift.evaluation.next_order.cost import QUICK
+from symdrift.evaluation.next_order.cost import AT_ONCE, QUICK, TooExpensive
 from symdrift.evaluation.result import Evaluation, IndependentDrift
 from symdrift.study.problem import Array, LearningProblem
 
@@ -53,8 +53,27 @@ class Following:
         return float(self.covariance[left, right])
 
 
+def theory_at_once(
+    problem: LearningProblem, theory: Evaluation
+) -> tuple[Evaluation, float]:
+    """What `theory_of` a problem says, but for a next order that takes seconds, and those seconds.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    theory : Evaluation
+        Of it, at leading order.
+    """
+    try:
+        return replace(theory, next_order=corrections(problem, theory, AT_ONCE)), 0.0
+    except TooExpensive as error:
+        return theory, error.cost.seconds if AT_ONCE < error.cost.seconds <= QUICK else 0.0
+    except RequestError:
+        return theory, 0.0
+
+
 def theory_of(problem: LearningProblem) -> Evaluation:
-    """The theory of a problem, with its next order where that can be had at once."""
+    """The theory of a problem, with its next order where that takes a few seconds at most."""
     theory = evaluate(problem)
     with suppress(RequestError):
         return replace(theory, next_order=corrections(problem, theory, QUICK))

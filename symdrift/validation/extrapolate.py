@@ -9,7 +9,6 @@ falls with the learning rate in these simulations, see `planning.at_learning_rat
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -21,33 +20,32 @@ from symdrift.errors import RequestError
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation
-from symdrift.execution import available_processors, require_counts
+from symdrift.execution import MOST_STEPS, available_processors, require_counts
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
 from symdrift.simulation.estimators import Estimate
 from symdrift.study.problem import LearningProblem
 from symdrift.validation.clock import Clock
-from symdrift.validation.expected import theory_of
+from symdrift.validation.expected import theory_at_once, theory_of
+from symdrift.validation.in_rounds import TooSlow, in_rounds
+from symdrift.validation.judgement import Verdict, critical_z, is_confirmed, rule
 from symdrift.validation.plan import (
+    BUDGET_MARGIN,
     DEFAULT_REPLICAS,
+    FEWEST_WINDOWS,
     PRECISION,
-    Plan,
     at_learning_rate,
     plan_extrapolation,
     plan_single,
-    require_precision_and_budget,
+    require_budget,
+    require_precision,
+    schedule_of,
 )
+from symdrift.validation.rounds import Plan, occupied
 from symdrift.validation.rows import READ_OFF, Row
-from symdrift.validation.speed import highest_speed, measured_speed
+from symdrift.validation.speed import compile_for, measured_speed
 from symdrift.validation.straight_line import weighted_limit, weighted_line
-from symdrift.validation.validate import (
-    FOUND_MISS,
-    TOLERATED_ERRORS,
-    Validation,
-    compile_for,
-    critical_z,
-    run_planned,
-)
+from symdrift.validation.validate import Run, Validation
 
 CERTAIN_RATIO = 0.1
 """Standard error of an extrapolated ratio beyond which it says nothing."""
@@ -125,13 +123,25 @@ class ExtrapolatedRow:
         at_zero = self.measured.at_zero
         return self.measured.theory if at_zero is None else at_zero
 
-    def hidden_by_curvature(self, allowed: float) -> bool:
-        """Whether the next order could account for more than ``allowed`` standard errors."""
-        if self.deviation is None or self.z is None or abs(self.z) <= allowed:
-            return False
-        return abs(self.deviation.value) <= (
-            allowed * self.deviation.standard_error + self.curvature
-        )
+    def judge(self, allowed: float, units: int) -> Verdict:
+        """Whether the limit is missed, or known well enough to be right.
+
+        Parameters
+        ----------
+        allowed : float
+            Standard errors by which it may be missed.
+        units : int
+            Independent units that these rest on.
+        """
+        if self.deviation is None:
+            return Verdict.UNDECIDED
+        deviation, error = abs(self.deviation.value), self.deviation.standard_error
+        if deviation > allowed * error + self.curvature:
+            return Verdict.DISAGREE
+        # What the next order may account for decides nothing, nor does what it may have hidden.
+        if deviation <= allowed * error and is_confirmed(deviation + self.curvature, error, units):
+            return Verdict.AGREE
+        return Verdict.UNDECIDED
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python types, for JSON; slopes and curvature are per ``scale``, which is there."""
@@ -174,6 +184,9 @@ class Extrapolation:
         Fraction of the planned steps that was made.
     synaptic_noise : tuple of float
         Variance of the synaptic noise in each run, per weight and step.
+    repeat : str or None
+        Options of ``symdrift validate`` that repeat this run to the last bit, on however fast a
+        machine; ``None`` where rates were given.
     """
 
     runs: tuple[Validation, ...]
@@ -184,6 +197,7 @@ class Extrapolation:
     white_noise: tuple[tuple[str, float], ...]
     completed: float
     synaptic_noise: tuple[float, ...]
+    repeat: str | None = None
 
     @property
     def fitted_runs(self) -> tuple[Validation, ...]:
@@ -231,51 +245,49 @@ class Extrapolation:
         return self.completed < 1
 
     @property
+    def units(self) -> int:
+        """Independent units that the standard errors rest on, at least."""
+        return min(run.units for run in self.fitted_runs or self.runs)
+
+    @property
     def rule(self) -> str:
         """When the validation counts as passed, in a sentence."""
         return (
-            f"passed when every extrapolated ratio is 1 within {self._allowed:.2f} "
-            f"standard errors ({TOLERATED_ERRORS:g} for a single row, raised for "
-            f"{len(self.rows)} rows)"
+            f"passed when every extrapolated ratio is 1 {rule(len(self.rows), self.units, '')}"
         )
+
+    def judge(self, row: ExtrapolatedRow) -> Verdict:
+        """Whether one ratio misses 1 in the limit; see `rule`."""
+        return row.judge(critical_z(len(self.rows), self.units), self.units)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether theory and simulation agree in the limit; see `rule`."""
+        if any(self.judge(row) is Verdict.DISAGREE for row in self.rows):
+            return Verdict.DISAGREE
+        return Verdict.UNDECIDED if self.undecided else Verdict.AGREE
 
     @property
     def passed(self) -> bool:
-        """Whether theory and simulation agree in the limit; see `rule`."""
-        return not (self._missing or self.imprecise)
+        return self.verdict is Verdict.AGREE
 
     @property
     def undecided(self) -> tuple[str, ...]:
-        """Quantities that stand between the validation and passing, where they decide nothing.
+        """Quantities of which the data decide nothing, but for what is read off representations.
 
-        Those that miss the limit by no more than the next order may account for: then the rates
-        were too large for a line.  Where none misses, those that are `imprecise`.
-        """
-        if not all(row.hidden_by_curvature(self._allowed) for row in self._missing):
-            return ()
-        return tuple(row.quantity for row in self._missing) or self.imprecise
-
-    @property
-    def imprecise(self) -> tuple[str, ...]:
-        """Quantities known so badly that a theory wrong by half would pass.
-
-        Of those that runs are planned for, not of what is read off representations.
+        Their standard errors are too large, or the rates: they miss the limit by no more than
+        the next order may account for.
         """
         return tuple(
             row.quantity
             for row in self.rows
-            if row.deviation is not None
-            and self._allowed * row.deviation.standard_error > FOUND_MISS
-            and not row.quantity.startswith(READ_OFF)
+            if self.judge(row) is Verdict.UNDECIDED
+            and (self.is_missed(row) or not row.quantity.startswith(READ_OFF))
         )
 
-    @property
-    def _allowed(self) -> float:
-        return critical_z(len(self.rows))
-
-    @property
-    def _missing(self) -> tuple[ExtrapolatedRow, ...]:
-        return tuple(row for row in self.rows if (z := row.z) is None or abs(z) > self._allowed)
+    def is_missed(self, row: ExtrapolatedRow) -> bool:
+        """Whether standard errors alone do not explain a deviation from the limit."""
+        return (z := row.z) is not None and abs(z) > critical_z(len(self.rows), self.units)
 
     def _repr_html_(self) -> str:
         from symdrift.validation.verdict import extrapolation_html
@@ -291,7 +303,10 @@ class Extrapolation:
             "replicas": own.replicas,
             "window": own.window,
             "seed": self.seed,
+            "repeat": self.repeat,
+            "units": self.units,
             "passed": self.passed,
+            "verdict": self.verdict,
             "undecided": list(self.undecided),
             "rule": self.rule,
             "interrupted": self.interrupted,
@@ -322,8 +337,8 @@ def validate_limit(
     progress: Progress | None = None,
     *,
     precision: float | None = None,
-    budget: float | None = None,
-    begun: float | None = None,
+    windows: int | None = None,
+    clock: Clock | None = None,
     threads: int | None = None,
     executor: Executor | None = None,
 ) -> Extrapolation:
@@ -338,37 +353,84 @@ def validate_limit(
         Receives replica-steps done and planned, of all runs together.
     precision : float, optional
         Standard error of every extrapolated ratio to plan for.  Default: as
-        `planning.plan_extrapolation`.
-    budget : float, optional
-        Seconds for all of it but compiling, which comes on top, at the speed that this machine
-        is found to have; where it turns out slower, windows are left out.  Default:
-        `planning.BUDGET_SECONDS` by a rough model of the speed, so that the same study gives
-        the same numbers on every machine.
-    begun : float, optional
-        Since when the budget is spent, by `time.monotonic`; default: since the call.
+        `plan.plan_extrapolation`.
+    windows : int, optional
+        Of each replica at the largest rate, instead of as many as the precision needs.
+    clock : Clock, optional
+        Time for all of this, but for compiling.  Networks are simulated in rounds, and only the
+        rounds are made that end in time.  Default: `plan.BUDGET_SECONDS` by a rough model
+        of the speed, so that the same study gives the same numbers on every machine.
 
     Raises
     ------
     RequestError
-        As `validate` and `planning.plan_extrapolation`.
+        As `validate` and `plan.plan_extrapolation`.
     """
     require_counts(replicas=replicas, threads=threads, seed=seed)
-    require_precision_and_budget(precision, budget)
-    processors = available_processors() if threads is None else threads
-    clock = None if budget is None else Clock(budget, processors, begun)
-    theory = theory_of(problem)
+    require_precision(precision)
+    if windows is not None and not 1 <= windows <= MOST_STEPS:
+        raise RequestError("windows", f"= {windows} must be at least 1, and at most {MOST_STEPS:g}")
     if clock is None:
-        plan = plan_extrapolation(problem, theory, precision=precision, replicas=replicas)
+        theory = theory_of(problem)
+        plan = plan_extrapolation(
+            problem, theory, precision=precision, replicas=replicas, windows=windows
+        )
         return _extrapolate(problem, theory, plan, seed, progress, threads, executor)
-    # What no machine could do is refused before anything is compiled.
-    clock.count_on(highest_speed(problem, processors))
-    clock.plan(problem, theory, replicas, precision)
-    log_stage("compiling the simulator, which is kept, and measuring its speed")
-    with clock.stopped():
-        compile_for(problem)
-    clock.count_on(measured_speed(problem, threads))
-    plan = clock.plan(problem, theory, replicas, precision)
-    return _extrapolate(problem, theory, plan, seed, progress, threads, executor, clock)
+    if windows is not None:
+        raise RequestError("windows", "and a budget exclude each other")
+    processors = available_processors() if threads is None else threads
+
+    def planned(theory: Evaluation, speed: float, ahead: float = 0.0) -> Plan:
+        return plan_extrapolation(
+            problem,
+            theory,
+            precision=precision,
+            budget=clock.seconds,
+            replicas=replicas,
+            speed=speed,
+            processors=processors,
+            spent=clock.seconds - clock.left + ahead,
+        )
+
+    def require_time_left() -> None:
+        require_budget(
+            problem, leading, precision, replicas, clock.seconds, processors, clock.spent
+        )
+
+    leading = evaluate(problem)
+    require_time_left()
+    log_stage(
+        "reading the simulator; for a kind of network that is new to this machine it is compiled "
+        "first, which comes on top of the budget"
+    )
+    before = clock.spent
+    if compile_for(problem):
+        clock.forgive(clock.spent - before)
+    require_time_left()
+    minimum, rate = minimum_of(problem), problem.learning_rate
+    window = schedule_of(problem, minimum, rate, FEWEST_WINDOWS, 1).window
+    speed = measured_speed(problem, window, threads)
+    require_time_left()
+    theory, ahead = theory_at_once(problem, leading)
+    if ahead:
+        # Its next order takes seconds, and would come too late for a refusal.
+        planned(leading, speed / BUDGET_MARGIN, ahead)
+        theory = theory_of(problem)
+    clock.be_ready()
+    plan = planned(theory, speed)
+    try:
+        return _extrapolate(problem, theory, plan, seed, progress, threads, executor, clock)
+    except TooSlow as found:
+        # At that speed the plan is refused, with the least that it needs.
+        clock.forgive(found.seconds)
+        steps = found.share * sum(schedule.steps for schedule in plan.schedules)
+        round_ = occupied(plan.rounds(processors)[0][1], processors)
+        planned(theory, steps * round_ / found.seconds)
+        raise RequestError(
+            "budget",
+            f"= {clock.seconds:g} s was used up before anything was measured: the machine is "
+            "busier than when its speed was measured; give it more time",
+        ) from None
 
 
 @double_precision()
@@ -418,7 +480,7 @@ def extrapolate(
         for rate in (*rates, *unfitted)
     )
     fitted = (True,) * len(rates) + (False,) * len(unfitted)
-    plan = Plan((*rates, *unfitted), schedules, fitted, replicas)
+    plan = Plan((*rates, *unfitted), schedules, fitted, replicas, precision, None)
     theory = theory_of(problem)
     return _extrapolate(problem, theory, plan, seed, progress, threads, executor)
 
@@ -433,71 +495,21 @@ def _extrapolate(
     executor: Executor | None,
     clock: Clock | None = None,
 ) -> Extrapolation:
-    runs: list[Validation] = []
-    planned = [schedule.steps * plan.replicas for schedule in plan.schedules]
-    end = -math.inf
-    reached = 0
-    # When the first of it was done, threads and kernels had been started.
-    begun = (0.0, 0)
-    thought = 0.0 if clock is None else clock.spent
-
-    def report(done: int, _: int) -> None:
-        nonlocal reached, begun
-        reached = sum(planned[: len(runs)]) + done
-        if clock is not None and not begun[1]:
-            begun = clock.spent, reached
-        if progress is not None:
-            progress(reached, sum(planned))
-        if clock is not None and clock.left < end:
-            raise KeyboardInterrupt
-
-    for index, rate in enumerate(plan.rates):
-        schedules = plan.schedules[index:]
-        began = 0.0
-        if clock is not None:
-            schedules = clock.shortened(schedules, plan.replicas)
-            planned[index:] = [schedule.steps * plan.replicas for schedule in schedules]
-            end, began = clock.end_of(schedules), clock.left
+    planned = []
+    for index, (rate, schedule) in enumerate(zip(plan.rates, plan.schedules, strict=True)):
         at_rate = at_learning_rate(problem, rate)
+        expected = replace(evaluate(at_rate), next_order=theory.next_order)
         # Runs of one seed are independent of each other and of those of other seeds.
         own_seed = int(np.random.SeedSequence((seed, index)).generate_state(1)[0])
-        try:
-            run = run_planned(
-                at_rate,
-                replace(evaluate(at_rate), next_order=theory.next_order),
-                schedules[0],
-                plan.replicas,
-                own_seed,
-                report,
-                threads,
-                executor,
-            )
-        except KeyboardInterrupt:
-            if clock is not None and clock.left < end:
-                if reached > begun[1]:
-                    steps = (reached - begun[1]) / plan.replicas
-                    clock.learn(steps, plan.replicas, clock.spent - begun[0])
-                    # At that speed the plan is refused, with the least that it needs.
-                    clock.plan(problem, theory, plan.replicas, spent=thought)
-                raise RequestError(
-                    "budget",
-                    "was used up before anything was measured: the machine is busier than when "
-                    "its speed was measured; give it more time",
-                ) from None
-            if not runs:
-                raise
-            break
-        if clock is not None:
-            if run.interrupted and clock.left < end:
-                # Cut, not interrupted: what was measured by then is all that was to be.
-                planned[index] = int(planned[index] * run.completed)
-                run = replace(run, interrupted=False, completed=1.0)
-            steps = planned[index] / plan.replicas
-            clock.learn(steps, plan.replicas, began - clock.left)
-        runs.append(run)
-        if run.interrupted:
-            break
-    done = sum(steps * run.completed for steps, run in zip(planned, runs, strict=False))
+        planned.append(Run(at_rate, expected, schedule, plan.replicas, own_seed))
+    rounds = [(0, plan.replicas)]
+    if clock is not None:
+        rounds = plan.rounds(available_processors() if threads is None else threads)
+    sums, replicas, interrupted = in_rounds(planned, rounds, progress, threads, executor, clock)
+    runs = [run.compare(found, replicas) for run, found in zip(planned, sums, strict=False)]
+    done = replicas * sum(
+        run.schedule.steps * made.completed for run, made in zip(planned, runs, strict=False)
+    )
     own = min(
         range(len(runs)), key=lambda index: abs(runs[index].learning_rate - problem.learning_rate)
     )
@@ -509,10 +521,11 @@ def _extrapolate(
         rows=rows,
         seed=seed,
         white_noise=_white_noise(problem, rows),
-        completed=done / sum(planned),
+        completed=done / plan.replica_steps if interrupted else 1.0,
         synaptic_noise=tuple(
             at_learning_rate(problem, run.learning_rate).synaptic_noise for run in runs
         ),
+        repeat=None if interrupted else plan.options(replicas, seed),
     )
 
 

@@ -11,8 +11,7 @@ to tell the theory from the white-noise approximation.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,18 +23,21 @@ from symdrift.evaluation.result import Drift, Evaluation
 from symdrift.execution import MOST_STEPS, available_processors, require_counts
 from symdrift.memory import available_memory, size_left, size_needed
 from symdrift.simulation.ensemble import (
+    LARGEST_ROTATION,
     WINDOWS_AT_A_TIME,
     Schedule,
+    refuse_rotation,
     replicas_per_block,
 )
 from symdrift.simulation.estimators import Observables
 from symdrift.simulation.lags import OVERLAP
 from symdrift.simulation.lanes import LANES
-from symdrift.simulation.setup import model_of, simulated_hidden
+from symdrift.simulation.setup import model_of
 from symdrift.simulation.stretches import HALVES
 from symdrift.simulation.timescales import ceiling, relaxation
 from symdrift.study.problem import Array, LearningProblem
-from symdrift.validation.speed import MODEL_PROCESSORS, modelled_speed, occupied
+from symdrift.validation.rounds import UNITS, Plan
+from symdrift.validation.speed import FASTEST, MODEL_PROCESSORS, modelled_speed
 
 WINDOW_RELAXATIONS = 3.0
 """Window length in units of the slowest relaxation time."""
@@ -81,8 +83,7 @@ SHORTEST_LAG = 0.5
 """Shortest lag of a displacement, at most, in units of the fastest relaxation time."""
 
 FEWEST_WINDOWS = 8
-UNITS = 64
-"""Independent units that standard errors should rest on at least."""
+"""Of one unit."""
 
 VARIANCE_PER_WINDOW = 6.0
 """Relative variance of ``Var(X_k) + 2 Cov(X_k, X_{k+1})`` from one window of a random walk."""
@@ -108,57 +109,21 @@ CORRECTION_PER_STIFFNESS = 3.0
 SLOWEST_MEAN_ROTATION = 0.05
 """Mean rotation, over what diffusion does in a relaxation time, that is worth a percentage."""
 
-
-@dataclass(frozen=True)
-class Plan:
-    """Learning rates of an extrapolation to zero, and how long to run at each.
-
-    Attributes
-    ----------
-    rates : tuple of float
-        At least two learning rates, decreasing.
-    schedules : tuple of Schedule
-        One per rate.
-    fitted : tuple of bool
-        Which rates are small enough for the extrapolation.
-    replicas : int
-    """
-
-    rates: tuple[float, ...]
-    schedules: tuple[Schedule, ...]
-    fitted: tuple[bool, ...]
-    replicas: int
-
-    @property
-    def replica_steps(self) -> int:
-        """Steps of all replicas in all runs."""
-        return self.replicas * sum(schedule.steps for schedule in self.schedules)
-
-    def seconds(self, speed: float, processors: int) -> float:
-        """Time that all runs take.
-
-        Parameters
-        ----------
-        speed : float
-            Replica-steps per second of all processors, each with full vectors.
-        processors : int
-        """
-        steps = sum(schedule.steps for schedule in self.schedules)
-        return steps * occupied(self.replicas, processors) / speed
+RARE_ROTATION = 6.0
+"""Standard deviations that no rotation of a planned run exceeds."""
 
 
-def require_precision_and_budget(precision: float | None, budget: float | None) -> None:
-    """Refuse a precision or a budget that no plan can have.
+def require_precision(precision: float | None) -> None:
+    """Refuse a precision that no plan can have.
 
     Raises
     ------
     RequestError
-        When one is not positive, or the precision is coarser than `COARSEST_PRECISION` or finer
-        than `FINEST_PRECISION`.
+        When it is not positive, coarser than `COARSEST_PRECISION` or finer than
+        `FINEST_PRECISION`.
     """
-    for field, value in (("precision", precision), ("budget", budget)):
-        if value is not None and not (math.isfinite(value) and value > 0):
-            raise RequestError(field, f"= {value:g} must be a positive number")
+    if precision is not None and not (math.isfinite(precision) and precision > 0):
+        raise RequestError("precision", f"= {precision:g} must be a positive number")
     if precision is not None and precision > COARSEST_PRECISION:
         raise RequestError(
             "precision",
@@ -179,10 +144,11 @@ def plan_extrapolation(
     *,
     precision: float | None = None,
     budget: float = BUDGET_SECONDS,
-    spent: float = 0.0,
     replicas: int | None = None,
+    windows: int | None = None,
     speed: float | None = None,
     processors: int = MODEL_PROCESSORS,
+    spent: float = 0.0,
 ) -> Plan:
     """Plan runs whose extrapolated ratios have a given standard error.
 
@@ -200,61 +166,41 @@ def plan_extrapolation(
         Standard error of every extrapolated ratio.  Default: `PRECISION`, or finer where the
         white-noise approximation differs by less than `REJECTING_ERRORS` times that, and the
         budget suffices.
-    budget, spent : float
-        Seconds, and how many of them are gone.
+    budget : float
+        Seconds, of which some are `spent`.
     replicas : int, optional
         Default: `DEFAULT_REPLICAS`, or what the budget allows, at least `FEWEST_REPLICAS`.
+    windows : int, optional
+        Of each replica, at the largest rate; no budget is then looked at.  Default: as many as
+        the precision needs.
     speed : float, optional
         Replica-steps per second; default: a rough model of two cores, so that the plan is the
         same on every machine.
     processors : int
         What has that speed together.
+    spent : float
 
     Raises
     ------
     RequestError
-        When precision or budget are not positive, the precision is below `FINEST_PRECISION`, the
-        budget is too small for any extrapolation (the message names the least), or the study's
-        own learning rate needs more than `MOST_STEPS` steps.
+        When the precision is not positive or below `FINEST_PRECISION`, the budget is too small for
+        any extrapolation (the message names the least), or the study's own learning rate or the
+        windows need more than `MOST_STEPS` steps.
     """
-    require_precision_and_budget(precision, budget)
+    require_precision(precision)
     minimum = minimum_of(problem)
     require_time(problem, minimum)
-    shape = model_of(problem, simulated_hidden(problem, minimum)).shape
-    speed = modelled_speed(shape) if speed is None else speed
-    single = window_variance(problem, theory)
-    correction = _correction_per_rate(problem, theory, minimum)
+    speed = modelled_speed(problem) if speed is None else speed
+    if windows is not None:
+        aim = PRECISION if precision is None else precision
+        count = DEFAULT_REPLICAS if replicas is None else replicas
+        return _planned(problem, theory, minimum, aim, count, windows)
 
     def plan(aim: float, replicas: int) -> Plan:
-        top = _largest_linear_rate(correction, aim)
-        own = problem.learning_rate
-        if 0.5 * top <= own <= top:
-            top = own
-        rates = [top * factor for factor in LADDER]
-        windows = math.ceil(SAFETY * INTERCEPT_VARIANCE * single / aim**2 / replicas)
-        schedules = [
-            schedule_of(problem, minimum, rate, math.ceil(share * windows), replicas)
-            for rate, share in zip(rates, LADDER_SHARES, strict=True)
-        ]
-        fitted = [True] * len(rates)
-        if own != top:
-            # The own rate, when tiny, gets no more steps than the smallest rate of the ladder.
-            longest = schedules[-1].steps
-            wish = schedule_of(problem, minimum, own, windows, replicas)
-            affordable = (longest - wish.burn_in) // wish.window
-            if wish.windows > affordable:
-                fewest = max(FEWEST_WINDOWS, affordable)
-                wish = schedule_of(problem, minimum, own, fewest, replicas)
-            rates.append(own)
-            schedules.append(wish)
-            fitted.append(own <= top)
-        order = sorted(range(len(rates)), key=lambda index: -rates[index])
-        return Plan(
-            rates=tuple(rates[index] for index in order),
-            schedules=tuple(schedules[index] for index in order),
-            fitted=tuple(fitted[index] for index in order),
-            replicas=replicas,
-        )
+        return _planned(problem, theory, minimum, aim, replicas)
+
+    def fits(planned: Plan) -> bool:
+        return planned.fits(budget - spent, speed, processors)
 
     halvings = int(math.log2(DEFAULT_REPLICAS // FEWEST_REPLICAS))
     counts = [DEFAULT_REPLICAS >> halving for halving in range(halvings + 1)]
@@ -264,71 +210,129 @@ def plan_extrapolation(
         precision = PRECISION
         # Rounded, so that the plan does not depend on the last bits of a machine.
         wish = float(f"{white_noise_difference(problem, theory) / REJECTING_ERRORS:.3g}")
-        if 0 < wish < precision:
-            planned = plan(wish, counts[0])
-            if spent + planned.seconds(speed, processors) <= budget:
-                return planned
-    planned = plan(precision, counts[0])
-    if spent + planned.seconds(speed, processors) <= budget:
+        if 0 < wish < precision and fits(planned := plan(wish, counts[0])):
+            return planned
+    if fits(planned := plan(precision, counts[0])):
         return planned
     coarsest = max(precision, COARSEST_AIM)
     for count in counts:
-        planned = plan(coarsest, count)
-        if spent + planned.seconds(speed, processors) <= budget:
+        if fits(planned := plan(coarsest, count)):
             finest = precision
             for _ in range(BISECTIONS):
-                aim = math.sqrt(finest * coarsest)
-                finer = plan(aim, count)
-                if spent + finer.seconds(speed, processors) <= budget:
+                # Few digits: whoever repeats the run writes them down.
+                aim = float(f"{math.sqrt(finest * coarsest):.3g}")
+                if fits(finer := plan(aim, count)):
                     coarsest, planned = aim, finer
                 else:
                     finest = aim
             return planned
-    least = math.ceil(BUDGET_MARGIN * (spent + planned.seconds(speed, processors)))
-    raise RequestError(
+    raise _too_little(planned, budget, spent, speed, processors)
+
+
+def _too_little(
+    planned: Plan, budget: float, spent: float, speed: float, processors: int, how: str = ""
+) -> RequestError:
+    """Names the least budget for a plan, the cheapest that there is."""
+    least = math.ceil(BUDGET_MARGIN * (spent + planned.seconds_kept(speed, processors)))
+    return RequestError(
         "budget",
         f"= {budget:g} s is too little: burn-in and windows at {len(planned.rates)} learning rates "
         f"would take {least} s for {counted(planned.replicas, 'replica')}; "
-        f"--budget {least}s is the least",
+        f"--budget {least}s is the least{how}",
     )
 
 
-def shortened(
-    schedules: Sequence[Schedule], replicas: int, seconds: float, speed: float, processors: int
-) -> tuple[Schedule, ...]:
-    """Runs that end within a time, by leaving out windows.
+def require_budget(
+    problem: LearningProblem,
+    theory: Evaluation,
+    precision: float | None,
+    replicas: int | None,
+    budget: float,
+    processors: int,
+    spent: float,
+) -> None:
+    """Refuse what no machine with so many processors can do in time, before anything is compiled.
 
     Parameters
     ----------
-    schedules : sequence of Schedule
-        Runs that are still to be made.
-    replicas : int
-    seconds : float
-        What is left for them.
-    speed, processors
-        As for `plan_extrapolation`.
+    problem, theory, precision, replicas, budget, processors, spent
+        As for `plan_extrapolation`; the theory need not have its next order.
 
-    Returns
-    -------
-    tuple of Schedule
-        As they are where time suffices; at least `FEWEST_WINDOWS` in each.
+    Raises
+    ------
+    RequestError
+        When even the cheapest plan takes longer at `FASTEST` times the speed of the rough model, by
+        which the least is named; or the rotation at the study's own rate is too fast.
     """
-    affordable = seconds * speed / occupied(replicas, processors)
-    burn_in = sum(schedule.burn_in for schedule in schedules)
-    measured = sum(schedule.window * schedule.windows for schedule in schedules)
-    share = (affordable - burn_in) / measured
-    if share >= 1:
-        return tuple(schedules)
-    counts = [max(FEWEST_WINDOWS, int(share * schedule.windows)) for schedule in schedules]
-    return tuple(
-        replace(schedule, windows=windows, segments=_segments(windows, replicas))
-        for schedule, windows in zip(schedules, counts, strict=True)
+    minimum = minimum_of(problem)
+    require_time(problem, minimum)
+    aim = max(COARSEST_AIM, precision or 0.0)
+    count = FEWEST_REPLICAS if replicas is None else replicas
+    cheapest = _planned(problem, theory, minimum, aim, count)
+    require_slow_rotation(
+        theory.drift, cheapest.schedules[cheapest.rates.index(problem.learning_rate)], count
+    )
+    speed = modelled_speed(problem, processors)
+    if spent + cheapest.seconds(FASTEST * speed, processors) > budget:
+        how = " at the speed of an ordinary machine; that of this one was not measured"
+        raise _too_little(cheapest, budget, spent, speed, processors, how)
+
+
+def _planned(
+    problem: LearningProblem,
+    theory: Evaluation,
+    minimum: MinimumPoint,
+    aim: float,
+    replicas: int,
+    windows: int | None = None,
+) -> Plan:
+    """Rates for a precision, and schedules for it or for a number of windows."""
+    top = min(
+        _largest_linear_rate(_correction_per_rate(problem, theory, minimum), aim),
+        _largest_followed_rate(problem, theory, minimum),
+    )
+    own = problem.learning_rate
+    if 0.5 * top <= own <= top:
+        top = own
+    rates = [top * factor for factor in LADDER]
+    if windows is None:
+        single = window_variance(problem, theory)
+        windows = math.ceil(SAFETY * INTERCEPT_VARIANCE * single / aim**2 / replicas)
+    schedules = [
+        schedule_of(problem, minimum, rate, math.ceil(share * windows), replicas)
+        for rate, share in zip(rates, LADDER_SHARES, strict=True)
+    ]
+    fitted = [True] * len(rates)
+    if own != top:
+        # The own rate, when tiny, gets no more steps than the smallest rate of the ladder.
+        longest = schedules[-1].steps
+        wish = schedule_of(problem, minimum, own, windows, replicas)
+        affordable = (longest - wish.burn_in) // wish.window
+        if wish.windows > affordable:
+            fewest = max(FEWEST_WINDOWS, affordable)
+            wish = schedule_of(problem, minimum, own, fewest, replicas)
+        rates.append(own)
+        schedules.append(wish)
+        fitted.append(own <= top)
+    order = sorted(range(len(rates)), key=lambda index: -rates[index])
+    return Plan(
+        rates=tuple(rates[index] for index in order),
+        schedules=tuple(schedules[index] for index in order),
+        fitted=tuple(fitted[index] for index in order),
+        replicas=replicas,
+        precision=aim,
+        windows=windows,
     )
 
 
 def _segments(windows: int, replicas: int) -> int:
     """Parts of a run that are independent enough for the scatter of their estimates."""
     return max(1, min(windows // FEWEST_WINDOWS, -(-UNITS // replicas)))
+
+
+def fewest_windows(replicas: int) -> int:
+    """Windows of each replica, at least: a standard error needs two independent units."""
+    return FEWEST_WINDOWS * (2 if replicas == 1 else 1)
 
 
 def linear_rate(problem: LearningProblem, theory: Evaluation, precision: float) -> float:
@@ -414,6 +418,38 @@ def _largest_linear_rate(correction: float, precision: float) -> float:
     return LARGEST_CORRECTION * math.sqrt(min(precision, 0.1)) / correction
 
 
+def _largest_followed_rate(
+    problem: LearningProblem, theory: Evaluation, minimum: MinimumPoint
+) -> float:
+    """Learning rate up to which no window turns by more than can be followed.
+
+    A window ``T`` is in proportion to the inverse of the rate, and both the variance ``V`` of the
+    rotation and its mean ``mu`` are to the third power (see `at_learning_rate`): at ``x`` times the
+    study's rate, ``k`` standard deviations are ``k x sqrt(V T)``, beside ``x^2 mu T``.
+    """
+    own, drift = problem.learning_rate, theory.drift
+    window = WINDOW_RELAXATIONS / (own * relaxation(problem, minimum).slowest)
+    rare = RARE_ROTATION * math.sqrt(float(np.max(drift.variances, initial=0.0)) * window)
+    steady = float(np.max(np.abs(drift.mean_rotation), initial=0.0)) * window
+    root = rare + math.sqrt(rare**2 + 4 * steady * LARGEST_ROTATION)
+    return own * 2 * LARGEST_ROTATION / root if root > 0 else math.inf
+
+
+def require_slow_rotation(drift: Drift, schedule: Schedule, replicas: int) -> None:
+    """Refuse a run in which some window will turn further than can be followed.
+
+    The largest of ``N`` independent rotations is about ``sqrt(2 ln N)`` standard deviations.
+
+    Raises
+    ------
+    RequestError
+    """
+    deviations = math.sqrt(2 * math.log(replicas * schedule.windows))
+    turned = np.abs(drift.mean_rotation) * schedule.window
+    turned += deviations * np.sqrt(drift.variances * schedule.window)
+    refuse_rotation(float(np.max(turned, initial=0.0)))
+
+
 def _correction_per_rate(
     problem: LearningProblem, theory: Evaluation, minimum: MinimumPoint
 ) -> float:
@@ -448,7 +484,7 @@ def schedule_of(
     """A run of so many windows per replica at a learning rate."""
     modes = relaxation(problem, minimum)
     slowest_of_all = min(modes.slowest, minimum.certificate.hessian_min, 2 * problem.weight_decay)
-    windows = max(FEWEST_WINDOWS, windows)
+    windows = max(fewest_windows(replicas), windows)
     window = ceiling(relaxations / (rate * modes.slowest))
     halvings = ceiling(math.log2(relaxations * modes.fastest / modes.slowest / SHORTEST_LAG))
     return Schedule(
@@ -502,19 +538,19 @@ def plan_single(
     require_time(problem, minimum, relaxations)
     shortest = schedule_of(problem, minimum, rate, FEWEST_WINDOWS, replicas, relaxations)
     if steps is None:
-        speed = modelled_speed(model_of(problem, simulated_hidden(problem, minimum)).shape)
+        speed = modelled_speed(problem)
         wanted = math.ceil(VARIANCE_PER_WINDOW / precision**2 / replicas)
         affordable = SINGLE_BUDGET_SECONDS * speed / replicas - shortest.burn_in
         windows = min(wanted, int(affordable / shortest.window))
     else:
         require_counts(steps=steps)
         windows = (steps - shortest.burn_in) // shortest.window
-        if windows < FEWEST_WINDOWS:
+        if windows < shortest.windows:
             raise RequestError(
                 "steps",
                 f"= {steps} is too short: {shortest.burn_in} steps of burn-in and "
-                f"{FEWEST_WINDOWS} windows of {shortest.window} steps ({relaxations:g} relaxation "
-                f"times) need at least {shortest.steps}",
+                f"{shortest.windows} windows of {shortest.window} steps ({relaxations:g} "
+                f"relaxation times) need at least {shortest.steps}",
             )
     return schedule_of(problem, minimum, rate, windows, replicas, relaxations)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 
 import numpy as np
 
 from symdrift.errors import RequestError, counted
-from symdrift.evaluation.dense.landscape import minimum_of
+from symdrift.evaluation.dense.landscape import MinimumPoint, minimum_of
 from symdrift.evaluation.dense.operator import expected_loss
 from symdrift.evaluation.next_order.cost import AT_ONCE
 from symdrift.evaluation.result import Evaluation
@@ -21,26 +20,33 @@ from symdrift.observables.process import NextProducts
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
 from symdrift.records import Record
-from symdrift.simulation.ensemble import Schedule, measure, refuse_rotation
+from symdrift.simulation.ensemble import Schedule, measure
 from symdrift.simulation.estimators import (
-    DisplacementCurve,
     Estimate,
+    WindowSums,
     decay_rates,
     estimate,
     measured_displacements,
     observables,
 )
-from symdrift.simulation.setup import model_of, padded_layers, simulated_hidden
+from symdrift.simulation.setup import (
+    model_of,
+    padded_layers,
+    rows_of_stimuli,
+    simulated_hidden,
+)
 from symdrift.simulation.stretches import half_stretch
 from symdrift.simulation.timescales import relaxation
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 from symdrift.validation.expected import theory_of
+from symdrift.validation.judgement import Verdict, critical_z, is_confirmed, rule
 from symdrift.validation.plan import (
     DEFAULT_REPLICAS,
     PRECISION,
     WINDOW_RELAXATIONS,
     plan_single,
     require_memory,
+    require_slow_rotation,
 )
 from symdrift.validation.rows import (
     READ_OFF,
@@ -51,13 +57,8 @@ from symdrift.validation.rows import (
     rows_of,
 )
 
-TOLERATED_ERRORS = 3.0
 MOST_DIRECTIONS = 200
 """Directions reached by noise, ``r (n + m - r)``, up to which displacements have a theory here."""
-
-FOUND_MISS = 0.5
-"""Relative miss of a theory that a validation must be able to find, or it decides nothing."""
-
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +127,8 @@ class Validation(Record):
         Whether the run was ended before its time; ``completed`` says how far it came.
     completed : float
         Fraction of the planned windows that was measured.
+    units : int
+        Independent networks, or segments of few, that the standard errors rest on.
     similarity : Similarity
     displacement : tuple of Displacement
         One per stimulus; none beyond `MOST_DIRECTIONS`, where their theory at every rate would
@@ -136,8 +139,8 @@ class Validation(Record):
     """
 
     recorded = (
-        "rows", "steps", "replicas", "window", "seed", "passed", "undecided", "rule",
-        "interrupted", "completed", "similarity", "displacement",
+        "rows", "steps", "replicas", "units", "window", "seed", "passed", "verdict", "undecided",
+        "rule", "interrupted", "completed", "similarity", "displacement",
     )  # fmt: skip
 
     study: str
@@ -150,6 +153,7 @@ class Validation(Record):
     stiffness: float
     interrupted: bool
     completed: float
+    units: int
     similarity: Similarity
     displacement: tuple[Displacement, ...]
     decay_rates: tuple[Estimate, ...]
@@ -157,7 +161,7 @@ class Validation(Record):
     @property
     def critical_z(self) -> float:
         """Standard errors allowed per row."""
-        return critical_z(len(self.rows))
+        return critical_z(len(self.rows), self.units)
 
     @property
     def rule(self) -> str:
@@ -171,41 +175,48 @@ class Validation(Record):
                 f"{SECOND_ORDER:g} times the square of its correction of next order, for the "
                 "orders behind that"
             )
-        return (
-            f"passed when every row agrees within {self.critical_z:.2f} standard errors "
-            f"({TOLERATED_ERRORS:g} for a single row, raised for {len(self.rows)} rows) plus "
-            f"{allowed}"
-        )
+        limits = rule(len(self.rows), self.units, f" plus {allowed}")
+        return f"passed when every row agrees {limits}"
 
-    @property
-    def passed(self) -> bool:
-        """Whether theory and simulation agree; see `rule`."""
-        return not self.imprecise and all(map(self._agrees, self.rows))
+    def judge(self, row: Row) -> Verdict:
+        """Whether one number is missed, or known well enough to be right."""
+        deviation = self._deviation(row)
+        if not deviation <= self.critical_z * row.standard_error + row.allowance:
+            return Verdict.DISAGREE
+        if is_confirmed(deviation / row.scale, row.standard_error / row.scale, self.units):
+            return Verdict.AGREE
+        return Verdict.UNDECIDED
 
     @property
     def undecided(self) -> tuple[str, ...]:
-        """Quantities that decide nothing, where none misses."""
-        return self.imprecise if all(map(self._agrees, self.rows)) else ()
+        """Quantities that are not known well enough for a verdict, but for `READ_OFF`.
 
-    @property
-    def imprecise(self) -> tuple[str, ...]:
-        """Quantities known so badly that a theory wrong by half would pass.
-
-        Of those that runs are planned for, not of what is read off representations.
+        These may be found wrong, but no verdict waits for them to be known well.
         """
         return tuple(
             row.quantity
             for row in self.rows
-            if self._allowed(row) > FOUND_MISS * row.scale
-            and not row.quantity.startswith(READ_OFF)
+            if self.judge(row) is Verdict.UNDECIDED and not row.quantity.startswith(READ_OFF)
         )
 
-    def _allowed(self, row: Row) -> float:
-        return self.critical_z * row.standard_error + row.allowance
+    def is_missed(self, row: Row) -> bool:
+        """Whether standard errors alone do not explain a deviation from the theory."""
+        return not self._deviation(row) <= self.critical_z * row.standard_error
 
-    def _agrees(self, row: Row) -> bool:
+    def _deviation(self, row: Row) -> float:
         following = self.learning_rate * (row.correction or 0.0) * row.scale
-        return abs(row.simulation - row.theory - following) <= self._allowed(row)
+        return abs(row.simulation - row.theory - following)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether theory and simulation agree; see `rule`."""
+        if any(self.judge(row) is Verdict.DISAGREE for row in self.rows):
+            return Verdict.DISAGREE
+        return Verdict.UNDECIDED if self.undecided else Verdict.AGREE
+
+    @property
+    def passed(self) -> bool:
+        return self.verdict is Verdict.AGREE
 
     def _repr_html_(self) -> str:
         from symdrift.validation.verdict import validation_html
@@ -247,16 +258,6 @@ class Validation(Record):
             When there is none.
         """
         return {row.quantity: row for row in (*self.rows, *self.displacement_rows)}[quantity]
-
-
-def critical_z(rows: int) -> float:
-    """Standard errors allowed per row.
-
-    Chosen so that all rows together fail by chance as rarely as a single one at
-    `TOLERATED_ERRORS`.
-    """
-    tail = NormalDist().cdf(-TOLERATED_ERRORS) / max(1, rows)
-    return -NormalDist().inv_cdf(tail)
 
 
 @double_precision()
@@ -317,22 +318,6 @@ def validate(
     )
 
 
-def compile_for(problem: LearningProblem) -> None:
-    """Compile what a run needs, or read it from the cache of an earlier run."""
-    # A small rate: a few steps must not diverge.
-    slow = replace(problem, learning_rate=1e-3 * problem.learning_rate)
-    minimum = minimum_of(slow)
-    hidden = simulated_hidden(slow, minimum)
-    schedule = Schedule(burn_in=1, window=2, windows=4, segments=2, halvings=1)
-    model, observed = model_of(slow, hidden), observables(minimum.rank, hidden)
-    measure(model, minimum, observed, _rows_of_stimuli(slow), schedule, 1, 0, 1, None, None)
-
-
-def _rows_of_stimuli(problem: LearningProblem) -> Array:
-    count, inputs = len(problem.stimuli), problem.teacher.shape[1]
-    return np.array([stimulus.vector for stimulus in problem.stimuli]).reshape(count, inputs)
-
-
 def _averaging(problem: LearningProblem, theory: Evaluation, schedule: Schedule) -> Schedule:
     """The schedule with stretches that suit the stimulus in the middle.
 
@@ -362,107 +347,177 @@ def run_planned(
     executor: Executor | None,
 ) -> Validation:
     """Simulate a problem as planned and compare with a theory; otherwise as `validate`."""
-    minimum = minimum_of(problem)
-    hidden = simulated_hidden(problem, minimum)
-    stimuli, observed = _rows_of_stimuli(problem), observables(minimum.rank, hidden)
-    representations = stimuli @ padded_layers(minimum, hidden)[0].T
-    schedule = _averaging(problem, theory, schedule)
-    require_memory(problem, hidden, observed, schedule, replicas)
-    stiffness = problem.learning_rate * theory.minimum.hessian_max
-    _require_small_rotations(theory, schedule)
+    run = Run(problem, theory, schedule, replicas, seed)
     log_stage(
         f"simulating {counted(replicas, 'replica')} of {schedule.steps} steps at learning rate "
         f"{problem.learning_rate:.4g}"
     )
-    try:
-        sums, interrupted = measure(
-            model_of(problem, hidden),
-            minimum,
-            observed,
-            stimuli,
-            schedule,
-            replicas,
-            seed,
-            threads,
-            progress,
-            executor,
-        )
-    except Diverged as error:
-        raise RequestError(
-            "learning.rate",
-            f"= {problem.learning_rate:g} makes SGD diverge within {error.step} steps (learning "
-            f"rate times the largest Hessian eigenvalue is {stiffness:.3g}); lower it",
-        ) from error
-    if interrupted and np.count_nonzero(sums.neighbours) < 2:
-        # A standard error needs two units with windows beside each other: nothing was measured yet.
+    sums, interrupted = run.simulate(0, replicas, progress, threads, executor)
+    if sums.units < 2:
+        # A standard error needs two independent units: nothing was measured yet.
         raise KeyboardInterrupt
-    minimum_loss = expected_loss(
-        minimum.point, problem.teacher, problem.input_covariance, problem.weight_decay
-    )
-    measured = estimate(observed, sums, schedule.window, minimum_loss, schedule.half_stretch)
-    slowest_rate = problem.learning_rate * relaxation(problem, minimum).slowest
-    displacements: tuple[Displacement, ...] = ()
-    if minimum.rank * (sum(problem.teacher.shape) - minimum.rank) <= MOST_DIRECTIONS:
-        displacements = _displacements(problem, measured_displacements(sums, schedule.lags))
-    return Validation(
-        study=problem.study,
-        learning_rate=problem.learning_rate,
-        rows=tuple(rows_of(theory, observed, measured, problem.learning_rate, slowest_rate)),
-        steps=schedule.steps,
-        replicas=replicas,
-        window=schedule.window,
-        seed=seed,
-        stiffness=stiffness,
-        interrupted=interrupted,
-        completed=float(sums.windows.sum()) / (schedule.windows * replicas),
-        similarity=Similarity(
-            representations @ representations.T,
-            np.array([[entry.value for entry in row] for row in measured.similarity]),
-            np.array([[entry.standard_error for entry in row] for row in measured.similarity]),
-        ),
-        displacement=displacements,
-        decay_rates=decay_rates(observed, sums, schedule.window, representations),
-    )
+    return replace(run.compare(sums, replicas), interrupted=interrupted)
 
 
-def _require_small_rotations(theory: Evaluation, schedule: Schedule) -> None:
-    """Refuse windows in which a rotation of ordinary size is already too large to be followed.
+class Run:
+    """Networks of one problem at its learning rate, to be simulated some after others.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    theory : Evaluation
+        What to compare with.
+    schedule : Schedule
+    replicas : int
+        How many there may be in all.
+    seed : int
 
     Raises
     ------
     RequestError
+        When their sums would not fit into memory, or they turn further in a window than can be
+        followed.
     """
-    steady = np.abs(theory.drift.mean_rotation) * schedule.window
-    expected = steady + np.sqrt(theory.drift.variances * schedule.window)
-    refuse_rotation(float(np.max(expected, initial=0.0)))
+
+    def __init__(
+        self,
+        problem: LearningProblem,
+        theory: Evaluation,
+        schedule: Schedule,
+        replicas: int,
+        seed: int,
+    ) -> None:
+        self.problem = problem
+        self._theory = theory
+        self.schedule = _averaging(problem, theory, schedule)
+        self._seed = seed
+        self._minimum = minimum_of(problem)
+        self._hidden = simulated_hidden(problem, self._minimum)
+        self._observed = observables(self._minimum.rank, self._hidden)
+        self._stimuli = rows_of_stimuli(problem)
+        require_memory(problem, self._hidden, self._observed, self.schedule, replicas)
+        require_slow_rotation(theory.drift, self.schedule, replicas)
+        self._displaced = _expected_displacements(
+            problem, self._minimum, np.array(self.schedule.lags, dtype=np.float64)
+        )
+
+    def simulate(
+        self,
+        first: int,
+        count: int,
+        progress: Progress | None,
+        threads: int | None,
+        executor: Executor | None,
+    ) -> tuple[WindowSums, bool]:
+        """Sums over the windows of some replicas, and whether an interrupt ended them early.
+
+        Parameters
+        ----------
+        first, count : int
+            Replicas ``first, ..., first + count - 1``, whose numbers do not depend on how many
+            are simulated at a time.
+        progress, threads, executor
+            As for `validate`.
+        """
+        try:
+            return measure(
+                model_of(self.problem, self._hidden),
+                self._minimum,
+                self._observed,
+                self._stimuli,
+                self.schedule,
+                count,
+                self._seed,
+                threads,
+                progress,
+                executor,
+                first=first,
+            )
+        except Diverged as error:
+            raise RequestError(
+                "learning.rate",
+                f"= {self.problem.learning_rate:g} makes SGD diverge within {error.step} steps "
+                f"(learning rate times the largest Hessian eigenvalue is {self._stiffness:.3g}); "
+                "lower it",
+            ) from error
+
+    @property
+    def _stiffness(self) -> float:
+        return self.problem.learning_rate * self._theory.minimum.hessian_max
+
+    def compare(self, sums: WindowSums, replicas: int) -> Validation:
+        """What so many replicas have shown, beside the theory."""
+        problem, theory, schedule = self.problem, self._theory, self.schedule
+        minimum, window = self._minimum, schedule.window
+        completed = float(sums.windows.sum()) / (schedule.windows * replicas)
+        representations = self._stimuli @ padded_layers(minimum, self._hidden)[0].T
+        minimum_loss = expected_loss(
+            minimum.point, problem.teacher, problem.input_covariance, problem.weight_decay
+        )
+        measured = estimate(self._observed, sums, window, minimum_loss, schedule.half_stretch)
+        rate = problem.learning_rate
+        slowest_rate = rate * relaxation(problem, minimum).slowest
+        return Validation(
+            study=problem.study,
+            learning_rate=rate,
+            rows=tuple(rows_of(theory, self._observed, measured, rate, slowest_rate)),
+            steps=schedule.steps,
+            replicas=replicas,
+            window=window,
+            seed=self._seed,
+            stiffness=self._stiffness,
+            interrupted=completed < 1,
+            completed=completed,
+            units=sums.units,
+            similarity=Similarity(
+                representations @ representations.T,
+                np.array([[entry.value for entry in row] for row in measured.similarity]),
+                np.array([[entry.standard_error for entry in row] for row in measured.similarity]),
+            ),
+            displacement=tuple(self._displacements(sums)),
+            decay_rates=decay_rates(self._observed, sums, window, representations),
+        )
+
+    def _displacements(self, sums: WindowSums) -> Iterator[Displacement]:
+        """Simulated displacement of each stimulus with that of the theory, where both are known."""
+        curves = measured_displacements(sums, self.schedule.lags)
+        for stimulus, curve, expected in zip(
+            self.problem.stimuli, curves, self._displaced, strict=False
+        ):
+            if curve.lags.size:
+                seen = np.isin(self.schedule.lags, curve.lags)
+                theory, fluctuation, following = (values[seen] for values in expected)
+                yield Displacement(
+                    stimulus=stimulus.name,
+                    lags=curve.lags,
+                    theory=theory,
+                    fluctuation=fluctuation,
+                    following=following,
+                    simulation=curve.mean,
+                    standard_error=curve.standard_error,
+                )
 
 
-def _displacements(
-    problem: LearningProblem, curves: Sequence[DisplacementCurve]
-) -> tuple[Displacement, ...]:
-    """Simulated displacement of each stimulus with that of the theory."""
-    if not any(curve.lags.size for curve in curves):
+def _expected_displacements(
+    problem: LearningProblem, minimum: MinimumPoint, lags: Array
+) -> tuple[tuple[Array, Array, Array], ...]:
+    """Of each stimulus at each lag: displacement, its fluctuation, and what the next order adds.
+
+    None of any stimulus beyond `MOST_DIRECTIONS`.
+    """
+    directions = minimum.rank * (sum(problem.teacher.shape) - minimum.rank)
+    if directions > MOST_DIRECTIONS or not (problem.stimuli and lags.size):
         return ()
     process, later = drift_process(problem), NextProducts(problem)
 
-    def following(stimulus: Stimulus, lags: Array) -> Array:
+    def following(stimulus: Stimulus) -> Array:
         with suppress(RequestError):
             start, kept = later.of(stimulus, lags, AT_ONCE)
             return 2 * (start - kept)
         return np.full(lags.shape, np.nan)
 
     found = []
-    for stimulus, curve in zip(problem.stimuli, curves, strict=True):
-        moved = mean_squared_displacement(process, stimulus, curve.lags)
-        found.append(
-            Displacement(
-                stimulus.name,
-                curve.lags,
-                moved.total,
-                moved.fluctuation,
-                following(stimulus, curve.lags),
-                curve.mean,
-                curve.standard_error,
-            )
-        )
+    for stimulus in problem.stimuli:
+        moved = mean_squared_displacement(process, stimulus, lags)
+        found.append((moved.total, moved.fluctuation, following(stimulus)))
     return tuple(found)

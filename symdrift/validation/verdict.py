@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from symdrift.errors import counted
 from symdrift.quoting import printable
 from symdrift.tables import Table, html_page, record_table
+from symdrift.validation.judgement import MATTERING_MISS, Verdict
 
 if TYPE_CHECKING:
     from symdrift.validation.extrapolate import ExtrapolatedRow, Extrapolation
+    from symdrift.validation.rows import Row
     from symdrift.validation.validate import Validation
+
+AnyRow = TypeVar("AnyRow", "Row", "ExtrapolatedRow")
 
 _MEASURED = {
     "quantity": "quantity",
@@ -20,36 +25,91 @@ _MEASURED = {
 }
 """Headings of what both tables of a validation begin with."""
 
+AGREED, DISAGREED = "theory and simulation agree", "theory and simulation disagree"
+
+_MATTERING = f"{100 * MATTERING_MISS:g} %"
+
+MOST_NAMES = 6
+"""Quantities that one sentence names."""
+
 
 def validation_html(validation: Validation) -> str:
     """Theory beside simulation, and what decides."""
-    return html_page(_verdict(validation), [validation_table(validation)], [validation.rule])
+    title = objection_at_one_rate(validation) or AGREED
+    return html_page(title, [validation_table(validation)], [validation.rule])
 
 
 def extrapolation_html(extrapolation: Extrapolation) -> str:
     """Theory beside simulations at several learning rates, and what they say together."""
-    tables = [extrapolation_table(extrapolation)]
-    return html_page(_verdict(extrapolation), tables, [summary(extrapolation)])
+    title = objection_in_the_limit(extrapolation) or AGREED
+    return html_page(title, [extrapolation_table(extrapolation)], [summary(extrapolation)])
 
 
-def _verdict(result: Validation | Extrapolation) -> str:
-    return "theory and simulation agree" if result.passed else objection(result)
+def objection_at_one_rate(validation: Validation) -> str | None:
+    """Why theory and simulation do not agree at one learning rate, if they do not."""
+    if validation.verdict is Verdict.UNDECIDED:
+        return f"undecided: {undecided_at_one_rate(validation)}"
+    return DISAGREED if validation.verdict is Verdict.DISAGREE else None
 
 
-def objection(result: Validation | Extrapolation) -> str:
-    """Why a validation is not passed, in a sentence."""
-    names = ", ".join(printable(name) for name in result.undecided)
-    if not names:
-        return "theory and simulation disagree"
-    if result.undecided == result.imprecise:
-        return (
-            f"undecided: a theory that is wrong by half would pass, so little do these simulations "
-            f"say of {names}; longer ones, or more replicas, say more"
+def objection_in_the_limit(extrapolation: Extrapolation) -> str | None:
+    """Why theory and simulations do not agree as the learning rate vanishes, if they do not."""
+    if extrapolation.verdict is Verdict.UNDECIDED:
+        return f"undecided: {_undecided_in_the_limit(extrapolation)}"
+    return DISAGREED if extrapolation.verdict is Verdict.DISAGREE else None
+
+
+def undecided_at_one_rate(validation: Validation) -> str:
+    """Of what one learning rate decides nothing, why, and what would decide."""
+    missed, vague = _parted(validation.rows, validation.undecided, validation.is_missed)
+    reasons = []
+    if missed:
+        reasons.append(
+            f"deviations of {_listed(missed)} may be due to higher orders in the learning rate, "
+            "and a smaller one would decide"
         )
-    return (
-        f"undecided: the learning rates are too large for a linear extrapolation of {names}, and "
-        "the next order may account for what is missed; a finer precision takes smaller rates"
-    )
+    if vague:
+        reasons.append(
+            f"the theory of {_listed(vague)} may be wrong by {_MATTERING} for all that the "
+            "simulation shows, and more steps or more replicas would decide"
+        )
+    return "; ".join(reasons)
+
+
+def _undecided_in_the_limit(extrapolation: Extrapolation) -> str:
+    """Of what an extrapolation decides nothing, why, and what would decide."""
+    missed, vague = _parted(extrapolation.rows, extrapolation.undecided, extrapolation.is_missed)
+    reasons = []
+    if missed:
+        reasons.append(
+            "the learning rates are too large for a linear extrapolation of "
+            f"{_listed(missed)}: the next order may account for what is missed"
+        )
+    if vague:
+        reasons.append(
+            f"the theory of {_listed(vague)} may be wrong by {_MATTERING} for all that the "
+            "simulations show"
+        )
+    return f"{'; '.join(reasons)}; a finer --precision takes smaller rates and more windows"
+
+
+def _parted(
+    rows: Iterable[AnyRow], undecided: Sequence[str], is_missed: Callable[[AnyRow], bool]
+) -> tuple[list[str], list[str]]:
+    """Undecided quantities that are missed by more than standard errors explain, and the others."""
+    missed: list[str] = []
+    vague: list[str] = []
+    for row in rows:
+        if row.quantity in undecided:
+            (missed if is_missed(row) else vague).append(row.quantity)
+    return missed, vague
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names, the first few of many."""
+    shown = ", ".join(map(printable, names[:MOST_NAMES]))
+    rest = len(names) - MOST_NAMES
+    return shown if rest <= 0 else f"{shown} and {rest} more"
 
 
 def validation_table(validation: Validation) -> Table:
@@ -100,8 +160,8 @@ def summary(extrapolation: Extrapolation) -> str:
         "the slope of the next order where that is known; slopes are those of the ratio",
         extrapolation.rule,
     ]
-    if extrapolation.undecided:
-        sentences.append(objection(extrapolation))
+    if (objection := objection_in_the_limit(extrapolation)) is not None:
+        sentences.append(objection)
     if extrapolation.precision is not None:
         known = f"standard errors are at most {extrapolation.precision:.2g}"
         if (wider := extrapolation.precision_read_off) is not None:
@@ -123,4 +183,6 @@ def summary(extrapolation: Extrapolation) -> str:
         )
     if any(run.displacement for run in extrapolation.runs):
         sentences.append(f"displacements are those in half a window, {own.window // 2} steps")
+    if extrapolation.repeat is not None:
+        sentences.append(f"the same numbers again: {extrapolation.repeat}")
     return "; ".join(sentences)

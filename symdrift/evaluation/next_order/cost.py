@@ -41,6 +41,24 @@ class Cost:
     memory: float
 
 
+class TooExpensive(RequestError):
+    """An expansion that takes longer, or more memory, than it may.
+
+    Parameters
+    ----------
+    field, sentence : str
+    cost : Cost
+        Foreseen; no more of it than ten times what is allowed.
+    """
+
+    def __init__(self, field: str, sentence: str, cost: Cost) -> None:
+        super().__init__(field, sentence)
+        self.cost = cost
+
+    def __reduce__(self) -> tuple[type[TooExpensive], tuple[object, ...]]:
+        return type(self), (self.field, self.problem, self.cost)
+
+
 def normal_directions(inputs: int, outputs: int, rank: int) -> int:
     """Weights of the active hidden units less the planes in which they turn."""
     return rank * (inputs + outputs) - rank * (rank - 1) // 2
@@ -80,16 +98,17 @@ def require_affordable(
 
     Raises
     ------
-    RequestError
+    TooExpensive
     """
     available = available_memory()
     if cost.seconds <= longest and cost.memory <= available:
         return
-    raise RequestError(
+    raise TooExpensive(
         "order",
         f"= 2 for a network with {network} would take about {duration(cost.seconds)} or more, and "
         f"{size_needed(cost.memory)} (allowed: {duration(longest)}, available: "
         f"{size_left(available)}); {advice}",
+        cost,
     )
 
 

@@ -1,0 +1,69 @@
+"""When theory and simulation agree, when they do not, and when nothing is decided.
+
+A number of the theory is *wrong* where the simulation misses it by more standard errors than chance
+explains.  That it is not found wrong says nothing where the errors are large: it is *right* where
+its error, whatever the errors of the simulation hide, is smaller than what matters.  Otherwise it
+is undecided.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from statistics import NormalDist
+
+from scipy.special import stdtrit
+
+TOLERATED_ERRORS = 3.0
+"""Standard errors by which a single number may be missed, were they known exactly."""
+
+MATTERING_MISS = 0.1
+"""Relative error of a theory, at least, that a run must have been able to find."""
+
+CONFIDENCE = 0.95
+"""Probability with which a theory that is wrong by `MATTERING_MISS` is not called right."""
+
+
+class Verdict(StrEnum):
+    """What a simulation says of a theory."""
+
+    AGREE = "agree"
+    DISAGREE = "disagree"
+    UNDECIDED = "undecided"
+
+
+def critical_z(rows: int, units: int) -> float:
+    """Standard errors allowed per row.
+
+    Chosen so that all rows together fail by chance as rarely as a single one at
+    `TOLERATED_ERRORS`; by Student's distribution, as standard errors are estimated themselves.
+
+    Parameters
+    ----------
+    rows : int
+    units : int
+        Independent units, two at least, whose scatter gave the standard errors.
+    """
+    tail = NormalDist().cdf(-TOLERATED_ERRORS) / max(1, rows)
+    return -float(stdtrit(units - 1, tail))
+
+
+def is_confirmed(deviation: float, error: float, units: int) -> bool:
+    """Whether a number is right to within `MATTERING_MISS`, by a one-sided interval.
+
+    Parameters
+    ----------
+    deviation, error : float
+        Of the simulation from the theory and its standard error, relative to the number's size.
+    units : int
+        As for `critical_z`.
+    """
+    return abs(deviation) + float(stdtrit(units - 1, CONFIDENCE)) * error <= MATTERING_MISS
+
+
+def rule(rows: int, units: int, exempted: str) -> str:
+    """The end of a sentence that says when numbers agree."""
+    return (
+        f"within {critical_z(rows, units):.2f} standard errors ({TOLERATED_ERRORS:g} for a single "
+        f"row, raised for {rows} rows and {units} independent units){exempted}, and errors of "
+        f"{100 * MATTERING_MISS:g} % are excluded with {100 * CONFIDENCE:g} % confidence"
+    )
