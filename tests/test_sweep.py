@@ -18,8 +18,8 @@ from strategies import aligned_problems
 
 from symdrift.cli import run
 from symdrift.errors import RequestError
+from symdrift.evaluation.alignment import Alignment, align
 from symdrift.evaluation.closed_form import validity
-from symdrift.evaluation.closed_form.alignment import Alignment, align
 from symdrift.evaluation.closed_form.parameter_grid import grid_numbers
 from symdrift.evaluation.closed_form.stability_bound import stable_rate
 from symdrift.evaluation.overview import quantities

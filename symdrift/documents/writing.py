@@ -25,11 +25,13 @@ from symdrift.documents.pdf import TEX_MISSING, TexMissing, compile_pdf, has_tex
 from symdrift.documents.sheet import sheet_latex
 from symdrift.documents.slides import slides_latex
 from symdrift.errors import CheckFailed, RequestError, require_known
+from symdrift.evaluation.closed_form import evaluate
 from symdrift.files import write_bytes, write_text
 from symdrift.kernels.standalone import write_kernels
 from symdrift.progress import Progress, Stages, log_stage
 from symdrift.study import Study
 from symdrift.theory.derive import derive
+from symdrift.theory.subject import is_aligned
 
 FORMATS = ("tex", "html", "pdf")
 """Formats of a report."""
@@ -91,6 +93,9 @@ def write_derivation(
     require_known("level", level, LEVELS)
     page = page_of(width, level)
     stages = Stages(progress)
+    if is_aligned(study) and not study.missing:
+        # The formulas refuse learning rates at which they have no numbers.
+        evaluate(study.problem())
     derivation = derive(study, stages.stage(0, 80))
     require_passed(derivation)
     derivation = at_level(derivation, level)

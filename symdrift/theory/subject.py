@@ -13,8 +13,7 @@ from symdrift.derivation.symbolic import symbolic
 from symdrift.derivation.symbols import plain_latex, symbol
 from symdrift.derivation.vocabulary import KURTOSIS
 from symdrift.errors import RequestError
-from symdrift.evaluation.closed_form import active_axes, align, evaluate, learned_axes
-from symdrift.evaluation.closed_form import formulas as kernels
+from symdrift.evaluation.alignment import align
 from symdrift.expressions import Expression, expanded_terms
 from symdrift.expressions import Symbol as Named
 from symdrift.quoting import shown
@@ -26,7 +25,8 @@ from symdrift.study import (
     Study,
 )
 from symdrift.study.letters import other_meaning
-from symdrift.theory.linear.points import Direction
+from symdrift.theory.active_axes import learned
+from symdrift.theory.linear.points import Direction, learned_value
 from symdrift.theory.linear.two_axes import LABEL_NOISE
 
 CALLED: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -262,7 +262,7 @@ def subject_of(study: Study) -> Subject:
     for k in range(max(inputs, outputs)):
         variance = variances[k] if k < inputs else zero
         gain = gains[k] if k < len(gains) else zero
-        value = gain - weight_decay / variance if k in active else zero
+        value = learned_value(gain, variance, weight_decay) if k in active else zero
         directions.append(
             Direction(
                 index=str(k + 1) if not open_sizes else "",
@@ -491,20 +491,9 @@ def _active(study: Study, aligned: int, hidden: int) -> tuple[int, ...]:
     if study.missing:
         return tuple(range(min(aligned, hidden)))
     problem = study.problem()
-    # The closed form refuses studies without a strict minimum.
-    evaluate(problem)
-    if has_open_sizes(study):
-        return (0,)
     axes = align(problem)
     if isinstance(axes, str):
         raise RequestError("inputs.covariance", f"cannot be derived symbolically: {axes}")
-    values = kernels.singular_values(
-        axes.input_variances,
-        problem.weight_decay,
-        axes.gains,
-        inputs=axes.input_variances.size,
-        outputs=problem.label_noise.size,
-        hidden=problem.hidden,
-        learned=learned_axes(problem),
-    )
-    return tuple(int(k) for k in active_axes(values))
+    # Studies without a strict minimum are refused, with open sizes as well.
+    positions, _ = learned(problem, axes)
+    return (0,) if has_open_sizes(study) else tuple(positions.tolist())

@@ -13,11 +13,12 @@ from symdrift.derivation.chapter import Test, holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.derivation.vocabulary import I_INDEX, KURTOSIS, L_INDEX, RANK, REACH, REACH_RANK
-from symdrift.evaluation.closed_form import Alignment, align, learned_axes
+from symdrift.evaluation.alignment import Alignment, align
 from symdrift.evaluation.dense import MinimumPoint, minimum_of
 from symdrift.inputs import InputDistribution, Samples, mean_share, percentage
 from symdrift.study import EllipticalInputs, GaussianInputs, Study
 from symdrift.study.problem import Array, LearningProblem
+from symdrift.theory.active_axes import learned
 from symdrift.theory.linear.two_axes import (
     LABEL_NOISE,
     LAMBDA_1,
@@ -305,13 +306,8 @@ def _axis_by_axis(
         return ()
 
     def agree() -> bool:
-        seen = axes.input_variances[: len(axes.gains)]
-        values = axes.gains[seen > 0] - problem.weight_decay / seen[seen > 0]
-        reductions = np.where(values > 0, seen[seen > 0] * values**2, 0.0)
-        learned = learned_axes(problem)
-        chosen = np.argsort(-reductions)[: minimum.rank] if learned is None else learned[seen > 0]
-        kept = np.sort(values[chosen])[::-1]
-        return bool(np.allclose(minimum.singular_values, kept, rtol=1e-9, atol=0.0))
+        positions, values = learned(problem, axes)
+        return bool(np.allclose(minimum.singular_values, values[positions], rtol=1e-9, atol=0.0))
 
     which = "that lower the loss most" if problem.minimum == 1 else "of this strict minimum"
 

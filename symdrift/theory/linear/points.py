@@ -82,6 +82,11 @@ def inactive_direction(index: str) -> Direction:
     )
 
 
+def learned_value(gain: sp.Expr, variance: sp.Expr, weight_decay: sp.Expr = GAMMA) -> sp.Expr:
+    """``s = a - gamma / lambda`` of an active direction, which `fixed_points` derives."""
+    return gain - weight_decay / variance
+
+
 @dataclass(frozen=True)
 class AlignedMinimum(Minimum):
     """An aligned network together with a point of its minimum-loss manifold.
