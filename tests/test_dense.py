@@ -23,7 +23,8 @@ from symdrift.evaluation.dense import (
     stationary_fluctuation,
 )
 from symdrift.evaluation.dense.coordinates import hidden_planes, tangent_vectors
-from symdrift.evaluation.result import Drift, Evaluation
+from symdrift.evaluation.parts import Drift
+from symdrift.evaluation.result import Evaluation
 from symdrift.inputs import Elliptical, Gaussian, InputDistribution, Samples, StimulusSet
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 

@@ -22,7 +22,7 @@ from symdrift.evaluation.dense import (
     solve_minimum,
 )
 from symdrift.evaluation.evaluate import evaluate
-from symdrift.evaluation.overview import quantities
+from symdrift.evaluation.result import quantities
 from symdrift.evaluation.several_minima import axes_of
 from symdrift.evaluation.strict_minima import strict_minima
 from symdrift.kernels.standalone import study_source

@@ -16,7 +16,8 @@ from symdrift.errors import RequestError
 from symdrift.evaluation import dense
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
-from symdrift.evaluation.result import Drift, Evaluation, IndependentDrift
+from symdrift.evaluation.parts import Drift, IndependentDrift
+from symdrift.evaluation.result import Evaluation
 from symdrift.execution import Diverged
 from symdrift.inputs import Elliptical, Samples, StimulusSet
 from symdrift.observables import drift_process, representational_similarity

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.result import THRESHOLD_TOLERANCE, hidden_order, require_weight_decay
+from symdrift.evaluation.parts import THRESHOLD_TOLERANCE, hidden_order, require_weight_decay
 from symdrift.evaluation.several_minima import MOST_LISTED, no_such_minimum, require_numbered
 from symdrift.study.problem import Array
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from symdrift.errors import RequestError
-from symdrift.observables.process import DriftProcess, checked_lags
-from symdrift.observables.rotations import conjugation_change
+from symdrift.observables.process import DriftProcess, checked_lags, conjugation_change
 from symdrift.records import Record
 from symdrift.study.problem import Array, Stimulus
 

@@ -17,7 +17,8 @@ from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import applies
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
-from symdrift.evaluation.result import Evaluation, stimulus_drift
+from symdrift.evaluation.parts import stimulus_drift
+from symdrift.evaluation.result import Evaluation
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_drift
 from symdrift.inputs import Gaussian
 from symdrift.observables.aligned_layer import aligned_layer

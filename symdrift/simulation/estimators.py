@@ -24,7 +24,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from symdrift.evaluation.result import moving_planes
+from symdrift.evaluation.parts import moving_planes
 from symdrift.study.problem import Array
 
 ALL_PAIRS_UP_TO = 10

@@ -16,8 +16,7 @@ from symdrift.evaluation.closed_form.axis_kinds import Kinds, imbalance, thresho
 from symdrift.evaluation.closed_form.printed_aligned import _pair_curvature, _singular_value
 from symdrift.evaluation.closed_form.stability_blocks import MeanSquare
 from symdrift.evaluation.conjugate_directions import not_found
-from symdrift.evaluation.result import (
-    Evaluation,
+from symdrift.evaluation.parts import (
     Fluctuation,
     IndependentDrift,
     Minimum,
@@ -25,6 +24,7 @@ from symdrift.evaluation.result import (
     stillness_warnings,
     stimulus_drift,
 )
+from symdrift.evaluation.result import Evaluation
 from symdrift.evaluation.several_minima import (
     MOST_LISTED,
     StrictMinimum,

@@ -20,13 +20,13 @@ from symdrift.evaluation.closed_form.formula_road import AXIS_FORMULAS
 from symdrift.evaluation.closed_form.stability_blocks import MeanSquare
 from symdrift.evaluation.closed_form.stability_bound import stable_rate
 from symdrift.evaluation.conjugate_directions import not_found
-from symdrift.evaluation.overview import Quantity
-from symdrift.evaluation.result import (
+from symdrift.evaluation.parts import (
     DEGENERACY_TOLERANCE,
     REPRESENTATION_TOLERANCE,
     THRESHOLD_TOLERANCE,
     moving_planes,
 )
+from symdrift.evaluation.result import Quantity
 from symdrift.evaluation.strict_minima import numbered_minima, refuse_degenerate
 from symdrift.evaluation.validity import (
     MEANINGS,

@@ -36,7 +36,8 @@ from symdrift.evaluation.next_order.subnetworks import (
     aligned_orders,
     aligned_two_times,
 )
-from symdrift.evaluation.result import Evaluation, moving_planes
+from symdrift.evaluation.parts import moving_planes
+from symdrift.evaluation.result import Evaluation
 from symdrift.evaluation.units import natural_units
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 

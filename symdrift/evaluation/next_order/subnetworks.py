@@ -44,7 +44,7 @@ from symdrift.evaluation.next_order.expansion import (
     two_times,
 )
 from symdrift.evaluation.next_order.orders import Orders, Pair, general_orders
-from symdrift.evaluation.result import moving_planes
+from symdrift.evaluation.parts import moving_planes
 from symdrift.evaluation.strict_minima import active_axes
 from symdrift.evaluation.units import natural_units
 from symdrift.inputs import Gaussian
