@@ -399,6 +399,15 @@ def test_prose_may_not_name_an_unknown_symbol() -> None:
         unknown()
 
 
+def test_equations_are_found_by_their_labels() -> None:
+    derivation = derivation_of("bottleneck")
+    for label in ("hessian-pair", "eq:hessian-pair"):
+        assert derivation.equation(label).label == "hessian-pair"
+        assert derivation.equation(label) in derivation[label].equations
+    with pytest.raises(RequestError, match=r'^label = "hesian-pair" is no label .* "hessian-p'):
+        derivation["hesian-pair"]
+
+
 def test_equations_show_themselves_in_the_notation_of_the_study() -> None:
     derivation = derivation_of("bottleneck")
     assert r"\gamma" in derivation["singular-values"]._repr_latex_()

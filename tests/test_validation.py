@@ -28,7 +28,7 @@ from symdrift.study.problem import LearningProblem, Stimulus
 from symdrift.validation import plan as planning
 from symdrift.validation import validate as validation_module
 from symdrift.validation.rows import READ_OFF, Row
-from symdrift.validation.validate import Similarity, Validation, validate
+from symdrift.validation.validate import Similarity, Validation, validate_rate
 
 TWO = problem([2.0, 0.7], weight_decay=0.2, learning_rate=0.005)
 THREE = problem([2.0, 1.0, 0.7], weight_decay=0.3, learning_rate=0.005)
@@ -69,7 +69,8 @@ SYNAPTIC = problem(
 def compared(
     given: LearningProblem, *, precision: float = 0.01, seed: int = 0, **options: Any
 ) -> Validation:
-    return validate(given, seed=seed, precision=precision, theory=dense.evaluate(given), **options)
+    theory = dense.evaluate(given)
+    return validate_rate(given, seed=seed, precision=precision, theory=theory, **options)
 
 
 def row(validation: Validation, quantity: str) -> Row:
@@ -141,7 +142,7 @@ def test_the_white_noise_approximation_is_rejected() -> None:
     """It is wrong by 19 % (the reference's number), far beyond corrections and errors."""
     given = replace(TWO, learning_rate=0.0025)
     exact = compared(given, precision=0.005, seed=4)
-    white = validate(
+    white = validate_rate(
         given, seed=4, precision=0.005, theory=dense.evaluate(given, approximation="white")
     )
     assert exact.passed
@@ -159,7 +160,7 @@ def test_a_theory_that_is_wrong_in_one_number_fails() -> None:
     spoiled: Evaluation = replace(
         theory, drift=Drift(theory.drift.planes, wrong, theory.drift.mean_rotation)
     )
-    assert not validate(THREE, seed=3, precision=0.02, theory=spoiled).passed
+    assert not validate_rate(THREE, seed=3, precision=0.02, theory=spoiled).passed
 
 
 def test_the_excess_loss_is_a_quarter_of_the_rate_times_the_noise() -> None:
@@ -296,7 +297,7 @@ def test_representations_of_the_shipped_bottleneck_are_those_of_the_next_order()
 @pytest.mark.parametrize("given", [BOTTLENECK, SAMPLES], ids=["bottleneck", "samples"])
 def test_diffusion_of_representations_is_that_of_the_shorter_ones(given: LearningProblem) -> None:
     """Of the theory with its next order, which shortens those of the bottleneck by 14 %."""
-    validation = validate(given, seed=13, precision=0.01)
+    validation = validate_rate(given, seed=13, precision=0.01)
     for found in validation.rows:
         if found.quantity.startswith(READ_OFF):
             later = validation.learning_rate * (found.correction or 0.0) * found.scale
@@ -402,7 +403,7 @@ def test_an_interrupt_keeps_the_windows_that_were_finished() -> None:
             raise KeyboardInterrupt
 
     given = replace(TWO, learning_rate=0.001)
-    validation = validate(
+    validation = validate_rate(
         given,
         steps=2_000_000,
         replicas=256,
@@ -417,7 +418,7 @@ def test_an_interrupt_keeps_the_windows_that_were_finished() -> None:
 @pytest.mark.slow
 def test_progress_never_goes_back() -> None:
     seen: list[tuple[int, int]] = []
-    compared_with_progress = validate(
+    compared_with_progress = validate_rate(
         TWO,
         steps=1_000_000,
         replicas=256,
@@ -441,7 +442,7 @@ def test_divergence_is_refused_with_step_and_stiffness(monkeypatch: pytest.Monke
     monkeypatch.setattr(validation_module, "measure", diverges)
     said = r"^learning\.rate = 0\.005 makes SGD diverge within 128 steps .* is 0\.0\d+\); lower it"
     with pytest.raises(RequestError, match=said):
-        validate(TWO, steps=20_000, replicas=8)
+        validate_rate(TWO, steps=20_000, replicas=8)
 
 
 def test_more_replicas_than_fit_into_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -503,5 +504,5 @@ def test_many_independent_planes_are_compared_by_their_variances_alone(
     """15 planes: entries beside the diagonal are not estimated, and ``V`` is not made."""
     wide = read_study("isotropic_autoencoder").with_values({"n": 6}).problem()
     monkeypatch.setattr(IndependentDrift, "covariance", property(lambda _: pytest.fail("made")))
-    names = [row.quantity for row in validate(wide, 8000, 4).rows]
+    names = [row.quantity for row in validate_rate(wide, 8000, 4).rows]
     assert sum(name.startswith("V[") for name in names) == 15

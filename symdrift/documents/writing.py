@@ -51,7 +51,7 @@ _LOGGER = logging.getLogger("symdrift")
 
 def write_derivation(
     study: Study,
-    directory: Path,
+    directory: str | Path,
     formats: Collection[str],
     width: str = "article",
     progress: Progress | None = None,
@@ -62,7 +62,7 @@ def write_derivation(
     Parameters
     ----------
     study : Study
-    directory : Path
+    directory : str or Path
         Made when missing; receives ``derivation.tex``, ``.html``, ``.pdf``,
         ``fragment.tex``, ``slides.tex``, ``sheet.tex``, ``references.bib`` beside any of
         the LaTeX sources, and ``kernels.py``.
@@ -91,7 +91,7 @@ def write_derivation(
     """
     _require_formats(formats, DERIVATION_FORMATS)
     require_known("level", level, LEVELS)
-    page = page_of(width, level)
+    directory, page = Path(directory), page_of(width, level)
     stages = Stages(progress)
     if is_aligned(study) and not study.missing:
         # The formulas refuse learning rates at which they have no numbers.

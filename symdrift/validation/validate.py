@@ -261,7 +261,7 @@ def critical_z(rows: int) -> float:
 
 
 @double_precision()
-def validate(
+def validate_rate(
     problem: LearningProblem,
     steps: int | None = None,
     replicas: int | None = None,
