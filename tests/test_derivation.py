@@ -7,6 +7,7 @@ import re
 import time
 from dataclasses import replace
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -17,6 +18,7 @@ import scipy.linalg
 import sympy as sp
 from aligned_examples import representative
 
+from symdrift import theory
 from symdrift.algebra.equations import solve_lyapunov
 from symdrift.cache import cache_key
 from symdrift.derivation import chapter
@@ -29,7 +31,7 @@ from symdrift.observables.displacement import mean_squared_displacement
 from symdrift.observables.process import drift_process
 from symdrift.study import read_study, shipped_studies
 from symdrift.study.problem import Stimulus
-from symdrift.theory.derive import derive
+from symdrift.theory.derive import SECTIONS, derive
 from symdrift.theory.examples import Examples
 from symdrift.theory.fluctuation import fluctuation_blocks
 from symdrift.theory.representation import FORGOTTEN
@@ -392,6 +394,15 @@ def test_numbers_that_multiply_out_without_end_are_refused_at_once(
     with pytest.raises(RequestError, match=r"weight_decay = .* multiplies out to .* terms, and a"):
         derive(read_study(tmp_path / "s.toml"))
     assert time.process_time() - start < 2
+
+
+def test_symbols_of_every_chapter_have_their_print_and_their_meaning() -> None:
+    """A module that is not among the sections would print SymPy's own names."""
+    folder = Path(theory.__file__).parent
+    for name in (path.stem for path in folder.glob("*.py")):
+        module = import_module(f"symdrift.theory.{name}")
+        if {"LATEX", "MEANINGS"} & vars(module).keys():
+            assert module in SECTIONS, name
 
 
 def test_prose_may_not_name_an_unknown_symbol() -> None:

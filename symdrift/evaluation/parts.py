@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from symdrift.errors import RequestError
 from symdrift.evaluation.several_minima import StrictMinimum
 from symdrift.inputs import input_record, read_only
-from symdrift.records import Record, plain
+from symdrift.records import Record, plain, written_names
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 APPROXIMATIONS = ("exact", "white")
@@ -54,7 +55,7 @@ class Certificate(Record):
     """
 
     # The curvatures are those of the minimum, which has them too.
-    recorded = ("gradient_norm", "duality_gap", "starts", "runner_up")
+    unwritten = ("hessian_min", "hessian_max")
 
     gradient_norm: float
     duality_gap: float | None
@@ -118,7 +119,7 @@ class Drift(Record):
     ``Q_{t+1} = Q_t exp(xi Omega_ij)``, ``Omega_ij = E_ij - E_ji``.
     """
 
-    recorded = ("planes", "covariance", "diffusion", "mean_rotation")
+    behind = MappingProxyType({"diffusion": "covariance"})
 
     planes: tuple[tuple[int, int], ...]
     covariance: Array
@@ -138,6 +139,15 @@ class Drift(Record):
         """Diagonal of the diffusion tensor ``D = V / 2``, shape ``(planes,)``."""
         return 0.5 * self.variances
 
+    @property
+    def by_plane(self) -> dict[str, Array]:
+        """What a record has of each plane, of ``V`` the diagonal."""
+        return {
+            name: self.variances if name == "covariance" else getattr(self, name)
+            for name in written_names(Drift)
+            if name != "planes"
+        }
+
 
 class IndependentDrift(Drift):
     """Drift whose planes rotate independently: ``V`` is diagonal and made when it is asked for.
@@ -151,6 +161,9 @@ class IndependentDrift(Drift):
     variances : Array
         Diagonal of ``V``, shape ``(planes,)``, in rad^2/step.
     """
+
+    behind = MappingProxyType({"diagonal": "covariance", "diffusion": "diagonal"})
+    diagonal: ClassVar[bool] = True
 
     def __init__(self, rank: int, hidden: int, variances: Array) -> None:
         object.__setattr__(self, "_axes", (rank, hidden))
@@ -176,11 +189,8 @@ class IndependentDrift(Drift):
     def to_dict(self) -> dict[str, Any]:
         """The JSON record, in plain Python types."""
         return {
-            "planes": plain(self.planes),
-            "covariance": plain(self.variances),
-            "diagonal": True,
-            "diffusion": plain(self.diffusion),
-            "mean_rotation": plain(self.mean_rotation),
+            name: plain(self.variances if name == "covariance" else getattr(self, name))
+            for name in self.written()
         }
 
     def full(self) -> Drift:

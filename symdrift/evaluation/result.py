@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from symdrift.evaluation.corrections import Corrections, IndependentDriftCorrections
@@ -107,10 +108,10 @@ class Evaluation(Record):
         Where it is known tables have days, and the record a block of times in days.
     """
 
-    recorded = (
-        "study", "method", "approximation", "parameters", "minimum", "fluctuation", "drift",
-        "hidden_layer", "stimuli", "days", "validity", "next_order", "warnings",
-    )  # fmt: skip
+    behind = MappingProxyType(
+        {"hidden_layer": "drift", "days": "stimuli", "next_order": "validity"}
+    )
+    unwritten = ("decay_matrix", "mean_rotation", "quantities", "steps_per_day")
 
     study: str
     method: str
@@ -163,7 +164,7 @@ class Evaluation(Record):
             left_out.add("days")
         if self.next_order is None:
             left_out.add("next_order")
-        return tuple(name for name in self.recorded if name not in left_out)
+        return tuple(name for name in super().written() if name not in left_out)
 
     def expected_error(self, column: str, share: float = 1.0) -> float:
         """Relative error of a number; numbers that are zero have none.
@@ -222,11 +223,7 @@ def _leading(evaluation: Evaluation) -> Iterator[Quantity]:
             yield Quantity(group, name, value)
     if evaluation.quantities == "all":
         planes = [f"{i}-{j}" for i, j in drift.planes]
-        for name, values in (
-            ("covariance", drift.variances),
-            ("diffusion", drift.diffusion),
-            ("mean_rotation", drift.mean_rotation),
-        ):
+        for name, values in drift.by_plane.items():
             for plane, value in zip(planes, values.tolist(), strict=True):
                 yield Quantity("drift", name, value, "plane", plane)
     for stimulus in evaluation.stimuli:
@@ -380,8 +377,6 @@ def _drift_table(drift: Drift, cell: Callable[[object, str], str]) -> Table:
         diffusion="diffusion V/2",
         mean_rotation="mean rotation",
     )
-    numbers = {name: getattr(drift, name) for name in ("diffusion", "mean_rotation")}
-    numbers = {"covariance": drift.variances, **numbers}
     return record_table(
         "Drift by plane of the hidden layer",
         columns,
@@ -389,7 +384,7 @@ def _drift_table(drift: Drift, cell: Callable[[object, str], str]) -> Table:
             {"plane": f"{i}, {j}"}
             | {
                 name: cell(values[place], f"drift.{name}.{i}-{j}")
-                for name, values in numbers.items()
+                for name, values in drift.by_plane.items()
             }
             for place, (i, j) in enumerate(drift.planes)
         ),

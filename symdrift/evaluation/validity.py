@@ -6,7 +6,7 @@ critical rate the fluctuation around the minimum has no stationary variance, wha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from math import ceil, floor, inf, log10
 
 from symdrift.errors import RequestError
@@ -60,10 +60,18 @@ class Validity(Record):
         ``eta`` over that.
     """
 
-    rate_times_curvature: float
-    multiplicative_noise: float
-    imbalance: float
-    threshold: float
+    rate_times_curvature: float = field(
+        metadata={"meaning": "learning rate times the largest Hessian eigenvalue"}
+    )
+    multiplicative_noise: float = field(
+        metadata={"meaning": "learning rate times singular value and power of the inputs"}
+    )
+    imbalance: float = field(
+        metadata={"meaning": "imbalance of the layers over the singular value"}
+    )
+    threshold: float = field(
+        metadata={"meaning": "variance along a singular value over that value"}
+    )
     critical_rate: float
     rate_over_critical: float
 
@@ -106,10 +114,7 @@ class Validity(Record):
 
 
 MEANINGS = {
-    "rate_times_curvature": "learning rate times the largest Hessian eigenvalue",
-    "multiplicative_noise": "learning rate times singular value and power of the inputs",
-    "imbalance": "imbalance of the layers over the singular value",
-    "threshold": "variance along a singular value over that value",
+    small.name: str(small.metadata["meaning"]) for small in fields(Validity) if small.metadata
 }
 """The small numbers in words."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class PopulationAngle(Record):
         `symdrift.observables.rotations.LARGEST_SQUARE` active axes in correlated planes.
     """
 
-    recorded = ("stimulus", "lags", "cosine", "rotation_cosine", "spread", "angle")
+    behind = MappingProxyType({"angle": "spread"})
 
     stimulus: str
     lags: Array

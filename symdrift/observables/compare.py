@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from symdrift.inputs import Gaussian
 from symdrift.observables.aligned_layer import aligned_layer
 from symdrift.precision import double_precision
 from symdrift.progress import log_stage
-from symdrift.records import Record
+from symdrift.records import Record, written_names
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.tables import Row, Table, printed, record_table
 
@@ -39,7 +40,7 @@ STEP = 1e-3
 class RatePair(Record):
     """One rate of the study and of its counterpart."""
 
-    recorded = ("name", "study", "counterpart", "ratio")
+    behind = MappingProxyType({"ratio": "counterpart"})
 
     name: str
     study: float
@@ -211,7 +212,7 @@ def comparison_rows(compared: ComparedStudy) -> tuple[tuple[str, ...], Iterator[
         for name, comparison in compared.comparisons().items()
         for quantity, pair in comparison.rows()
     )
-    return ("comparison", "quantity", *RatePair.recorded), rows
+    return ("comparison", "quantity", *written_names(RatePair)), rows
 
 
 def synaptic_comparison(problem: LearningProblem) -> SynapticComparison:

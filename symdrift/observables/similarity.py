@@ -41,11 +41,6 @@ class RepresentationalSimilarity(Record):
         reaches 2.
     """
 
-    recorded = (
-        "stimuli", "gram", "cosine", "displaced", "standard_deviation", "lags", "gram_change",
-        "representation_change",
-    )  # fmt: skip
-
     stimuli: tuple[str, ...]
     gram: Array
     cosine: Array

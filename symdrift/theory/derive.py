@@ -102,33 +102,35 @@ ANY_TASK = (
 )
 """The theory behind the setting for any teacher and any inputs, in reading order."""
 
+SECTIONS = (
+    vocabulary,
+    hessian,
+    hessian_blocks,
+    noise,
+    noise_blocks,
+    fluctuation,
+    area,
+    step_orders,
+    correlations,
+    drift,
+    representation,
+    mean_square,
+    imbalance,
+    small_numbers,
+    special_cases,
+    stimulus_frequency,
+    results,
+    block_invariants,
+    misaligned,
+    synaptic_noise,
+    next_order,
+    task,
+)
+"""Modules that have symbols without a role, ``LATEX``, or meanings of symbols, ``MEANINGS``, in
+the order of the table of notation."""
+
 _FIXED: Mapping[sp.Basic, str] = {
-    item: latex
-    for section in (
-        vocabulary,
-        hessian,
-        hessian_blocks,
-        noise,
-        noise_blocks,
-        fluctuation,
-        area,
-        step_orders,
-        correlations,
-        drift,
-        representation,
-        mean_square,
-        imbalance,
-        small_numbers,
-        special_cases,
-        stimulus_frequency,
-        results,
-        block_invariants,
-        misaligned,
-        synaptic_noise,
-        next_order,
-        task,
-    )
-    for item, latex in section.LATEX.items()
+    item: latex for section in SECTIONS for item, latex in section.LATEX.items()
 }
 """Print of the symbols that play no role, in the default letters."""
 
@@ -308,9 +310,8 @@ def _notation_table(study: Study, used: Collection[sp.Basic]) -> Iterator[Notati
 
 def _further_notation(used: Collection[sp.Basic]) -> Iterator[Notation]:
     """Rows for the symbols without a role that a document uses."""
-    sections = (vocabulary, hessian_blocks, noise, step_orders, correlations, representation,
-                mean_square, imbalance, small_numbers, next_order)  # fmt: skip
-    for item, meaning, size in (row for section in sections for row in section.MEANINGS):
+    rows = (row for section in SECTIONS for row in getattr(section, "MEANINGS", ()))
+    for item, meaning, size in rows:
         if (item.base if isinstance(item, sp.Indexed) else item) in used:
             yield Notation(str(item), item, meaning, size)
 

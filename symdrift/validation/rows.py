@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -50,7 +51,8 @@ class Row(Record):
         ``None`` where it is not known.
     """
 
-    recorded = ("quantity", "theory", "simulation", "standard_error", "z", "ratio")
+    behind = MappingProxyType({"z": "standard_error", "ratio": "z"})
+    unwritten = ("allowance", "scale", "correction")
 
     quantity: str
     theory: float

@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from statistics import NormalDist
+from types import MappingProxyType
 
 import numpy as np
 
@@ -95,7 +96,7 @@ class Displacement(Record):
     simulation, standard_error : Array
     """
 
-    recorded = ("stimulus", "lags", "theory", "simulation", "standard_error")
+    unwritten = ("fluctuation", "following")
 
     stimulus: str
     lags: Array
@@ -135,10 +136,8 @@ class Validation(Record):
         layer.
     """
 
-    recorded = (
-        "rows", "steps", "replicas", "window", "seed", "passed", "undecided", "rule",
-        "interrupted", "completed", "similarity", "displacement",
-    )  # fmt: skip
+    behind = MappingProxyType({"passed": "seed", "undecided": "passed", "rule": "undecided"})
+    unwritten = ("study", "learning_rate", "stiffness", "decay_rates")
 
     study: str
     learning_rate: float
