@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.stats
-from simulation_cases import problem
+from all_weights import reachable_basis, stationary_fluctuation
+from simulation_cases import displacement_curve, problem
 
 from symdrift.errors import RequestError
 from symdrift.evaluation import dense
@@ -22,7 +23,6 @@ from symdrift.execution import Diverged
 from symdrift.inputs import Elliptical, Samples, StimulusSet
 from symdrift.observables import drift_process, representational_similarity
 from symdrift.simulation import simulate
-from symdrift.simulation.estimators import displacement_curve
 from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem, Stimulus
 from symdrift.validation import plan as planning
@@ -208,12 +208,12 @@ def test_displacements_leave_a_plateau_at_twice_the_speed_of_diffusion(
     minimum = dense.solve_minimum(
         given.teacher, given.input_covariance, given.weight_decay, given.hidden
     )
-    fluctuation = dense.stationary_fluctuation(
+    fluctuation = stationary_fluctuation(
         dense.hessian_matrix(
             minimum.point, given.teacher, given.input_covariance, given.weight_decay
         ),
         dense.gradient_noise(minimum, given.inputs, given.label_noise, given.batch),
-        dense.reachable_basis(minimum),
+        reachable_basis(minimum),
         given.learning_rate,
     )
     outputs, inputs = given.teacher.shape
