@@ -26,7 +26,7 @@ from symdrift.study import (
 )
 from symdrift.study.letters import other_meaning
 from symdrift.theory.active_axes import learned
-from symdrift.theory.linear.points import Direction, learned_value
+from symdrift.theory.linear.points import Direction, learned_direction
 from symdrift.theory.linear.two_axes import LABEL_NOISE
 
 CALLED: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -262,15 +262,11 @@ def subject_of(study: Study) -> Subject:
     for k in range(max(inputs, outputs)):
         variance = variances[k] if k < inputs else zero
         gain = gains[k] if k < len(gains) else zero
-        value = learned_value(gain, variance, weight_decay) if k in active else zero
+        index, noise = "" if open_sizes else str(k + 1), noises[k] if k < outputs else zero
         directions.append(
-            Direction(
-                index=str(k + 1) if not open_sizes else "",
-                input_variance=variance,
-                label_noise=noises[k] if k < outputs else zero,
-                singular_value=value,
-                residual=weight_decay / variance if k in active else gain,
-            )
+            learned_direction(index, variance, noise, gain, weight_decay)
+            if k in active
+            else Direction(index, variance, noise, zero, gain)
         )
     sentence, inline = called(study)
     turned, eigenvalues = _turned_axes(study, variances)

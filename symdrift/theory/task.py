@@ -19,6 +19,7 @@ from symdrift.inputs import InputDistribution, Samples, mean_share, percentage
 from symdrift.study import EllipticalInputs, GaussianInputs, Study
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.theory.active_axes import learned
+from symdrift.theory.linear.points import learned_value
 from symdrift.theory.linear.two_axes import (
     LABEL_NOISE,
     LAMBDA_1,
@@ -235,7 +236,7 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
         study_axis=(
             None
             if isinstance(axes, str)
-            else (symbol("singular_value"), symbol("gain") - GAMMA / symbol("input_variance"))
+            else (symbol("singular_value"), learned_value(symbol("gain"), symbol("input_variance")))
         ),
         study_values=(_listed(_names(rank)), values),
         study_reached=(REACH_RANK, sp.Integer(reached)),
