@@ -34,7 +34,7 @@ class Record:
 
     def written(self) -> tuple[str, ...]:
         """Names of what is written, in their order."""
-        return written_names(type(self))
+        return written_names(type(self))  # type: ignore[arg-type]
 
 
 @cache

@@ -19,7 +19,6 @@ from symdrift.evaluation.sweep_request import SweepRequest
 from symdrift.evaluation.swept_numbers import SweptNumbers
 from symdrift.files import replacing, require_file
 from symdrift.progress import log_stage
-from symdrift.study import SampleInputs
 
 Block = tuple[int, int]
 """First point and number of points of a part."""
@@ -130,15 +129,12 @@ class SweepFile:
 def _identity(request: SweepRequest) -> str:
     """One line for the same sweep of the same study by the same version."""
     study = request.study
-    data = b""
-    if isinstance(study.inputs, SampleInputs):
-        data = study.inputs.file.read_bytes()
     asked: Mapping[str, object] = {
         "study": study.document,
         "axes": [(axis.path, axis.values) for axis in request.axes],
         "how": (request.method, request.approximation, request.quantities, request.order),
         "groups": request.groups,
-        "data": hashlib.sha256(data).hexdigest(),
+        "data": study.data_digest(),
     }
     text = json.dumps(asked, sort_keys=True, default=str)
     digest = hashlib.sha256(text.encode()).hexdigest()

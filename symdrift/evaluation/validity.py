@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, fields, replace
 from math import ceil, floor, inf, log10
 
 from symdrift.errors import RequestError
-from symdrift.inputs import Samples
 from symdrift.records import Record
 from symdrift.study.problem import LearningProblem
 
@@ -190,5 +189,5 @@ def _lost_axes(validity: Validity) -> tuple[str, ...]:
 
 def _doubts(problem: LearningProblem) -> tuple[str, ...]:
     """What was decided about the data that could have been read otherwise."""
-    source = problem.inputs.source if isinstance(problem.inputs, Samples) else None
+    source = problem.inputs.source
     return (source.remark,) if source is not None and source.remark else ()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from hashlib import sha256
 
 import sympy as sp
 
@@ -14,9 +13,8 @@ from symdrift.derivation import vocabulary
 from symdrift.derivation.chapter import timed
 from symdrift.derivation.steps import Derivation, Equation, Notation, Step
 from symdrift.derivation.symbols import adapted_names, latex_names, plain_latex, symbol
-from symdrift.errors import RequestError
 from symdrift.progress import Progress, log_stage
-from symdrift.study import SampleInputs, Study
+from symdrift.study import Study
 from symdrift.study.letters import refuse_letters_of_the_theory
 from symdrift.study.roles import ROLES
 from symdrift.theory import (
@@ -238,23 +236,13 @@ def _aligned(study: Study) -> Iterator[Chapter]:
 
 def _general(study: Study) -> Iterator[Chapter]:
     """The theory of any task, two axes where the study has them, and the study itself."""
-    document = [study.name, study.document, _digest(study)]
+    document = [study.name, study.document, study.data_digest()]
     yield from _theory(study, ANY_TASK)
     if has_explicit_rate(study):
         absent = absent_sources(study)
         names = [source.name for source in absent]
         yield Chapter("two-axes", names, lambda: misaligned.two_axes(absent))
     yield Chapter("task", document, lambda: task.task(study))
-
-
-def _digest(study: Study) -> str:
-    """What stands in the file of samples, which is a part of the study."""
-    if not isinstance(study.inputs, SampleInputs):
-        return ""
-    try:
-        return sha256(study.inputs.file.read_bytes()).hexdigest()
-    except OSError as error:
-        raise RequestError("inputs.file", f"cannot be read: {error.strerror}") from None
 
 
 def _are_steps(found: object) -> bool:

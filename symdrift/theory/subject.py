@@ -17,13 +17,7 @@ from symdrift.evaluation.alignment import align
 from symdrift.expressions import Expression, expanded_terms
 from symdrift.expressions import Symbol as Named
 from symdrift.quoting import shown
-from symdrift.study import (
-    EllipticalInputs,
-    GaussianInputs,
-    SampleInputs,
-    StimulusInputs,
-    Study,
-)
+from symdrift.study import Study
 from symdrift.study.letters import other_meaning
 from symdrift.theory.active_axes import learned
 from symdrift.theory.linear.points import Direction, learned_direction
@@ -137,17 +131,17 @@ def is_aligned(study: Study) -> bool:
 
     The closed form then applies; an autoencoder is aligned with any covariance.
     """
-    return isinstance(study.inputs, GaussianInputs) and shares_axes(study)
+    return study.inputs.gaussian and shares_axes(study)
 
 
 def are_data(study: Study) -> bool:
     """Whether the inputs are given one by one, so that they may have a mean."""
-    return isinstance(study.inputs, StimulusInputs | SampleInputs)
+    return study.inputs.covariance is None
 
 
 def shares_axes(study: Study) -> bool:
     """Whether the teacher has the axes of the covariance that the study names."""
-    if not isinstance(study.inputs, GaussianInputs | EllipticalInputs):
+    if study.inputs.covariance is None:
         return False
     return _is_autoencoder(study) or (
         _is_diagonal(study.inputs.covariance) and _is_diagonal(study.teacher.map)
@@ -172,7 +166,7 @@ def is_isotropic(study: Study) -> bool:
     """Whether all axes of the teacher and of the inputs are written alike."""
     return study.teacher.map == "identity" and all(
         isinstance(part, Expression)
-        for part in (getattr(study.inputs, "covariance", None), study.teacher.label_noise)
+        for part in (study.inputs.covariance, study.teacher.label_noise)
     )
 
 
@@ -412,9 +406,9 @@ def _listed(parts: Sequence[str]) -> str:
 
 
 def _variances(study: Study, inputs: int, exact: Exact) -> list[sp.Expr]:
-    if not isinstance(study.inputs, GaussianInputs):
-        raise TypeError("only Gaussian inputs have variances along axes")
     covariance = study.inputs.covariance
+    if covariance is None:
+        raise TypeError("inputs that are given one by one have no variances along axes")
     if isinstance(covariance, Expression):
         return [exact(covariance)] * inputs
     if isinstance(covariance[0], Expression):
@@ -428,7 +422,7 @@ def _variances(study: Study, inputs: int, exact: Exact) -> list[sp.Expr]:
 
 def _turned_axes(study: Study, variances: Sequence[sp.Expr]) -> tuple[str, dict[str, sp.Basic]]:
     """Sentence that says what the axes are where the covariance is a full matrix."""
-    if not isinstance(study.inputs, GaussianInputs) or _is_diagonal(study.inputs.covariance):
+    if _is_diagonal(study.inputs.covariance):
         return "", {}
     text = (
         " The covariance of this study is a full matrix: its axes are the eigenvectors, and "
