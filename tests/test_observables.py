@@ -69,7 +69,7 @@ def with_rotation(process: DriftProcess, covariance: Any, mean: Any) -> DriftPro
     rank = len(process.decay)
     planes = tuple((i, j) for i in range(1, rank + 1) for j in range(i + 1, rank + 1))
     drift = Drift(planes, np.atleast_2d(np.array(covariance, float)), np.atleast_1d(mean))
-    noise = CorrelatedPlanes(drift, SilentAxes(0, np.zeros(rank)))
+    noise = CorrelatedPlanes(drift, SilentAxes(0, np.zeros((rank, rank))))
     turning = np.tensordot(drift.mean_rotation, plane_generators(drift, rank), 1)
     return replace(process, planes=noise, decay=noise.decay, turning=turning)
 

@@ -69,6 +69,10 @@ def misaligned_with_silent_units(hidden: int) -> LearningProblem:
     )
 
 
+SILENT = np.array([[0.2, 0.1, -0.2], [0.1, 0.5, 0.3], [-0.2, 0.3, 1.1]])
+"""Covariance of the planes that three active axes have with any silent one."""
+
+
 def turning_with_silent_axes(count: int) -> DriftProcess:
     """Correlated planes of three active axes, a steady rotation and silent axes."""
     case = problem([2.0, 1.0, 0.7], weight_decay=0.2, learning_rate=0.005, synaptic_noise=1e-9)
@@ -76,7 +80,7 @@ def turning_with_silent_axes(count: int) -> DriftProcess:
     covariance = np.array([[1.0, 0.4, -0.2], [0.4, 0.6, 0.3], [-0.2, 0.3, 0.8]])
     mean = np.array([1.5, -0.7, 0.4])
     drift = Drift(((1, 2), (1, 3), (2, 3)), covariance, mean)
-    planes = CorrelatedPlanes(drift, SilentAxes(count, np.array([0.2, 0.5, 1.1])))
+    planes = CorrelatedPlanes(drift, SilentAxes(count, SILENT))
     turning = np.zeros((3 + count, 3 + count))
     for (i, j), speed in zip(drift.planes, mean, strict=True):
         turning[i - 1, j - 1], turning[j - 1, i - 1] = speed, -speed

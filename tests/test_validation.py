@@ -247,6 +247,19 @@ def test_displacements_reach_from_the_fastest_relaxation_to_far_beyond_the_windo
         assert np.all(curve.standard_error[near] < 0.03 * curve.simulation[near])
 
 
+def test_rotations_are_validated_without_any_stimulus() -> None:
+    """Those of the same run with stimuli, of which nothing else is asked."""
+    with_stimuli = compared(MISALIGNED, precision=0.3)
+    without = compared(replace(MISALIGNED, stimuli=()), precision=0.3)
+    assert without.rows == tuple(
+        row for row in with_stimuli.rows if not row.quantity.startswith(READ_OFF)
+    )
+    assert len(without.rows) < len(with_stimuli.rows)
+    assert not without.displacement and not without.displacement_rows
+    record = json.loads(json.dumps(without.to_dict()))
+    assert record["similarity"]["simulation"] == []
+
+
 def test_displacements_of_wide_networks_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two inputs, outputs and active axes: noise reaches four directions."""
     monkeypatch.setattr(validation_module, "MOST_DIRECTIONS", 3)

@@ -1004,7 +1004,19 @@ def _alike(directions: Directions) -> tuple[NDArray[np.intp], ...]:
 def _kinds(parts: Any) -> tuple[NDArray[np.intp], ...]:
     """The same for what the parts say of all positions, shape (networks, positions)."""
     kinds = np.zeros(parts[0].shape[1], dtype=np.intp)
-    for row in (row for part in parts for row in part if np.any(row != row[0])):
+    networks, positions = parts[0].shape
+    if networks > positions:
+        # Few columns, all of them long, are compared with those that were met before.
+        columns, met = np.ascontiguousarray(np.concatenate(parts).T), [0]
+        for k in range(1, positions):
+            kinds[k] = next(
+                (m for m, other in enumerate(met) if np.array_equal(columns[k], columns[other])),
+                len(met),
+            )
+            if kinds[k] == len(met):
+                met.append(k)
+    rows = () if networks > positions else (row for part in parts for row in part)
+    for row in (row for row in rows if np.any(row != row[0])):
         _, number = np.unique(row, return_inverse=True)
         _, kinds = np.unique(kinds * (number.max() + 1) + number, return_inverse=True)
     _, first, kinds, count = np.unique(

@@ -11,11 +11,10 @@ import numpy as np
 
 from symdrift.errors import RequestError, require_known
 from symdrift.evaluation.corrections import rough_numbers
-from symdrift.evaluation.next_order.cost import AT_ONCE, LONGEST, normal_directions
+from symdrift.evaluation.next_order.cost import AT_ONCE, LONGEST
 from symdrift.evaluation.parts import APPROXIMATIONS, IndependentDrift
 from symdrift.evaluation.result import QUANTITIES
 from symdrift.evaluation.units import beyond_double_precision
-from symdrift.evaluation.validity import WARN_ABOVE
 from symdrift.memory import PLANE_ENTRY, SHARED_ENTRY, record_memory, require_memory
 
 if TYPE_CHECKING:
@@ -156,25 +155,7 @@ def _corrected(problem: LearningProblem, evaluation: Evaluation, longest: float)
     corrected = replace(evaluation, next_order=found)
     if not np.isfinite(list(corrected.errors.values())).all():
         raise beyond_double_precision(problem.study)
-    warnings = (*evaluation.warnings, *rough_numbers(corrected.errors))
-    share = _synaptic_share(problem, evaluation)
-    if share > WARN_ABOVE:
-        warnings = (
-            *warnings,
-            f"synaptic noise makes {share:.0%} of the excess loss: what it does to the squared "
-            "norms of representations is not in their next order",
-        )
-    return replace(corrected, warnings=warnings)
-
-
-def _synaptic_share(problem: LearningProblem, evaluation: Evaluation) -> float:
-    """Share of the excess loss that synaptic noise makes: ``variance / (4 eta)`` by direction."""
-    rank, hidden = evaluation.minimum.rank, problem.hidden
-    outputs, inputs = problem.teacher.shape
-    silent = (hidden - rank) * (inputs + outputs - rank)
-    directions = normal_directions(inputs, outputs, rank) + silent
-    made = problem.synaptic_noise * directions / (4 * problem.learning_rate)
-    return made / evaluation.fluctuation.excess_loss if made else 0.0
+    return replace(corrected, warnings=(*evaluation.warnings, *rough_numbers(corrected.errors)))
 
 
 def _drift(problem: LearningProblem, method: str, approximation: str) -> Drift:

@@ -29,6 +29,9 @@ class PopulationAngle(Record):
     spread : Array or None
         Standard deviation from one realisation to the next; None with more than
         `symdrift.observables.rotations.LARGEST_SQUARE` active axes in correlated planes.
+    following : float or None
+        Largest relative change, by the next order, of what is lost to fluctuation; None where the
+        cosine does not carry it.
     """
 
     behind = MappingProxyType({"angle": "spread"})
@@ -38,6 +41,7 @@ class PopulationAngle(Record):
     cosine: Array
     rotation_cosine: Array
     spread: Array | None
+    following: float | None = None
 
     @property
     def angle(self) -> Array:
@@ -53,8 +57,8 @@ def population_angle(process: DriftProcess, stimulus: Stimulus, lags: Array) -> 
     ``1 - cos`` is half the square of a Gaussian displacement across ``v`` of covariance
     ``D + F``, ``D`` from rotation and ``F = 2 K_0 - K_tau - K_tau'`` from fluctuation, so that
     its variance is ``Var(v'Qv) + tr(D F) + tr(F F) / 2`` (``D`` with the square of the mean).
-    ``Var(v'Qv)`` and ``D`` are exact for every angle; leading order in the learning rate at
-    every lag.
+    ``Var(v'Qv)`` and ``D`` are exact for every angle; the spread is of leading order in the
+    learning rate, the expectation of that of the process, at every lag.
 
     Raises
     ------
@@ -63,15 +67,22 @@ def population_angle(process: DriftProcess, stimulus: Stimulus, lags: Array) -> 
         representation.
     """
     times = checked_lags(lags)
-    representation = process.representation(stimulus)
-    length = float(np.linalg.norm(representation))
+    still = process.minimum_representation(stimulus)
+    length = float(np.linalg.norm(still))
     if length == 0:
         raise RequestError("stimulus", f'= "{stimulus.name}" has no representation, hence no angle')
-    direction = representation / length
     # K_0 - K_tau, shape (T, d, d).
-    forgotten = _across(process.fluctuation.forgotten(stimulus.vector / length, times), direction)
+    forgotten = _across(
+        process.fluctuation.forgotten(stimulus.vector / length, times), still / length
+    )
+    direction = mean_direction(process, stimulus)
     change = process.rotation.change(direction, times) @ direction
-    cosine = (1 + change) * (1 - np.trace(forgotten, axis1=1, axis2=2))
+    lost = np.trace(forgotten, axis1=1, axis2=2)
+    more = process.later.forgotten_direction(stimulus, times) if process.later else None
+    following = None if more is None else relative_change(lost, more)
+    if more is not None and following is not None:
+        lost = lost + more
+    cosine = (1 + change) * (1 - lost)
     spread = None
     if process.planes is not None:
         second = conjugation_change(process, np.outer(direction, direction), times)
@@ -81,7 +92,30 @@ def population_angle(process: DriftProcess, stimulus: Stimulus, lags: Array) -> 
         variance = rotation + np.sum((second + 0.5 * jitter) * jitter, axis=(1, 2))
         # No cosine varies more, whatever the theory of small fluctuations makes of large ones.
         spread = np.sqrt(np.clip(variance, 0.0, np.maximum(1 - cosine**2, 0.0)))
-    return PopulationAngle(stimulus.name, times, cosine, 1 + change, spread)
+    return PopulationAngle(stimulus.name, times, cosine, 1 + change, spread, following)
+
+
+def mean_direction(process: DriftProcess, stimulus: Stimulus) -> Array:
+    """Direction of ``E[h / |h|]``, shape ``(d,)``.
+
+    At the next order it is not that of ``E[h]``: a representation that is longer when it leans to
+    one side points to the other on average.
+    """
+    mean = process.representation(stimulus)
+    direction = mean / np.linalg.norm(mean)
+    if process.shift is None:
+        return np.asarray(direction)
+    x = stimulus.vector
+    lean = process.fluctuation.second_moment(np.outer(x, x)) @ direction / (mean @ mean)
+    direction = direction - lean + (lean @ direction) * direction
+    return np.asarray(direction / np.linalg.norm(direction))
+
+
+def relative_change(leading: Array, following: Array) -> float | None:
+    """Largest change of a curve by its next order, which says nothing where that doubles it."""
+    some = leading > 0
+    largest = float(np.max(np.abs(following[some] / leading[some]), initial=0.0))
+    return largest if largest < 1 else None
 
 
 def _across(matrices: Array, direction: Array) -> Array:

@@ -207,5 +207,3 @@ def rotation_losses(
     both = process.rotation.change(representation, lags)
     # For a rotation R, |(R - 1) w|^2 = 2 w'(1 - R) w.
     return 0.5 * np.sum(steady**2, axis=1), -both @ representation
-
-

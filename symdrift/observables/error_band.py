@@ -22,7 +22,7 @@ from symdrift.evaluation.next_order.cost import QUICK
 from symdrift.evaluation.next_order.orders import Orders
 from symdrift.evaluation.parts import Drift, moving_planes
 from symdrift.evaluation.units import natural_units
-from symdrift.observables.angle import population_angle
+from symdrift.observables.angle import mean_direction, population_angle
 from symdrift.observables.decoding import DecoderDecay, decoder_decay
 from symdrift.observables.displacement import (
     NEUTRAL,
@@ -31,7 +31,12 @@ from symdrift.observables.displacement import (
     rotation_losses,
 )
 from symdrift.observables.process import DriftProcess, NextProducts
-from symdrift.observables.rotations import CorrelatedPlanes, IndependentPlanes
+from symdrift.observables.rotations import (
+    CorrelatedPlanes,
+    IndependentPlanes,
+    SilentAxes,
+    extended_decay,
+)
 from symdrift.observables.similarity import RepresentationalSimilarity, squared_activity
 from symdrift.records import Record
 from symdrift.study.problem import Array, LearningProblem, Stimulus
@@ -124,16 +129,28 @@ def with_two_times(
 ) -> DriftProcess:
     """The process with the next order of its products at two times, at these lags.
 
-    Without it where the process does not have the next order, where the fluctuation changes so
-    much by it that the next order says nothing, or where it would take longer than that.
+    Without it where the process does not have the next order, where it would take longer than
+    that, or where it doubles a displacement by fluctuation, so that it says nothing.
     """
-    if not error.next_order or error.fluctuation >= 1:
+    if not error.next_order:
         return process
     later = NextProducts(process.problem)
     with suppress(RequestError):
         later.matrices(np.append(0.0, lags), longest)
-        return replace(process, later=later)
+        carrying = replace(process, later=later)
+        if all(_moved(carrying, item, lags) < 1 for item in process.problem.stimuli):
+            return carrying
     return process
+
+
+def _moved(process: DriftProcess, stimulus: Stimulus, lags: Array) -> float:
+    """Largest relative change of a displacement by fluctuation that the process carries."""
+    assert process.later is not None
+    rates, weights = process.fluctuation.relaxation(stimulus.vector)
+    leading = -np.expm1(-np.outer(lags, rates)) @ weights
+    start, kept = process.later.of(stimulus, lags)
+    some = leading > 0
+    return float(np.max(np.abs((start - kept)[some] / leading[some]), initial=0.0))
 
 
 def known_until(process: DriftProcess, error: float) -> float | None:
@@ -179,7 +196,7 @@ def bands(
         for item in stimuli
         if process.representation(item).any()
     ]
-    least, most = 1 - min(error.fluctuation, 1.0), 1 + error.fluctuation
+    least, most = _factors(process, similarity.following, error)
     gram, everything = similarity.gram_change, squared_activity(process)
     found.append(Band("similarity", "all stimuli", "gram_change", least * gram, most * gram))
     if everything > 0:
@@ -193,9 +210,7 @@ def bands(
 
 
 def _orders(problem: LearningProblem, longest: float) -> Orders | None:
-    """Both orders, where they are known and cheap; synaptic noise has silent axes beside them."""
-    if problem.synaptic_noise > 0:
-        return None
+    """Both orders, where they are known and cheap."""
     try:
         return orders(problem, longest=longest)
     except RequestError:
@@ -204,7 +219,7 @@ def _orders(problem: LearningProblem, longest: float) -> Orders | None:
 
 def _largest_change(found: Orders) -> float:
     """Largest relative correction of decay, of turning, and of a squared representation."""
-    still, shift = found.first_layer
+    still, shift = found.first_layer.leading, _shift(found)
     crossed = still @ shift.T
     squared = (still @ still.T, crossed + crossed.T)
     changes = [
@@ -228,36 +243,53 @@ def _corrected(process: DriftProcess, found: Orders) -> DriftProcess | None:
     None where frames are no rotation of each other: axes of nearly equal singular values.
     """
     rate = _natural_rate(process.problem)
-    still, shift = found.first_layer
+    still = found.first_layer.leading
+    rank = len(still)
+    silent = len(process.first_layer) - rank
     scale = float(np.linalg.norm(process.first_layer) / np.linalg.norm(still))
-    turn = process.first_layer @ np.linalg.pinv(scale * still)
-    rank = len(turn)
+    turn = process.first_layer[:rank] @ np.linalg.pinv(scale * still)
     if np.abs(turn @ turn.T - np.eye(rank)).max() > SAME_FRAME:
         return None
-    first_layer = process.first_layer + scale * rate * turn @ shift
+    shift = np.pad(scale * rate * turn @ _shift(found), ((0, silent), (0, 0)))
 
     def both(pair: tuple[Array, Array], power: int) -> Array:
         return np.asarray(rate**power * (pair[0] + rate * pair[1]))
 
     turning = turn @ both(found.mean_rotation, 2) @ turn.T
+    variances = both(found.variances, 3)
+    covariance = np.diag(variances) if found.covariance is None else both(found.covariance, 3)
+    named = np.array(moving_planes(rank, rank + silent), dtype=int).reshape(-1, 2)
+    active, leaving = named[:, 1] <= rank, named[:, 1] == rank + 1
+    places = named[active].T - 1
+    axes = SilentAxes(silent, np.zeros((rank, rank)))
+    if silent:
+        axes = replace(axes, covariance=turn @ covariance[np.ix_(leaving, leaving)] @ turn.T)
     planes = process.planes
-    places = np.array(moving_planes(rank, rank), dtype=int).reshape(-1, 2).T - 1
     if isinstance(planes, IndependentPlanes):
-        variances = np.zeros((rank, rank))
-        variances[tuple(places)] = both(found.variances, 3)
-        planes = replace(planes, variances=variances + variances.T)
+        square = np.zeros((rank, rank))
+        square[tuple(places)] = variances[active]
+        planes = IndependentPlanes(square + square.T, axes)
     elif isinstance(planes, CorrelatedPlanes):
-        covariance = both(found.covariance, 3) if found.covariance is not None else np.diag(
-            both(found.variances, 3)
-        )  # fmt: skip
         (a, b), (c, d) = (np.meshgrid(row, row, indexing="ij") for row in places)
         minors = turn[a, b] * turn[c, d] - turn[a, d] * turn[c, b]
-        drift = Drift(
-            planes.drift.planes, minors @ covariance @ minors.T, turning[tuple(places)]
-        )
-        planes = replace(planes, drift=drift)
-    decay = turn @ both(found.decay, 3) @ turn.T if planes is None else planes.decay
-    return replace(process, first_layer=first_layer, turning=turning, decay=decay, planes=planes)
+        own = minors @ covariance[np.ix_(active, active)] @ minors.T
+        planes = CorrelatedPlanes(Drift(planes.drift.planes, own, turning[tuple(places)]), axes)
+    # The planes of silent axes are in the decay already.
+    fading = turn @ both(found.decay, 3) @ turn.T - 0.5 * silent * axes.covariance
+    return replace(
+        process,
+        first_layer=process.first_layer + shift,
+        turning=np.pad(turning, (0, silent)),
+        decay=extended_decay(fading, axes) if planes is None else planes.decay,
+        planes=planes,
+        shift=shift,
+    )
+
+
+def _shift(found: Orders) -> Array:
+    """Of the mean first layer, at ``eta``."""
+    shift = found.first_layer.following
+    return shift if found.by_synapses is None else shift + found.by_synapses.shift
 
 
 def _swept(
@@ -282,7 +314,7 @@ def _displacement(
 
     low, high = _swept(turned, lags, process, error)
     moving = mean_squared_displacement(process, stimulus, lags).fluctuation
-    least, most = _of_fluctuation(process, error)
+    least, most = _of_fluctuation(process, stimulus, lags, error)
     return Band(
         "displacement", stimulus.name, "total",
         (1 - min(error.rotation, 1.0)) * np.maximum(low, 0.0) + least * moving,
@@ -290,10 +322,22 @@ def _displacement(
     )  # fmt: skip
 
 
-def _of_fluctuation(process: DriftProcess, error: ExpectedError) -> tuple[float, float]:
+def _of_fluctuation(
+    process: DriftProcess, stimulus: Stimulus, lags: Array, error: ExpectedError
+) -> tuple[float, float]:
     """Factors between which its products at two times are."""
-    moved = error.fluctuation if process.later is None else error.fluctuation**2
-    return 1 - min(moved, 1.0), 1 + moved
+    following = None if process.later is None else _moved(process, stimulus, lags)
+    return _factors(process, following, error)
+
+
+def _factors(
+    process: DriftProcess, following: float | None, error: ExpectedError
+) -> tuple[float, float]:
+    """The same of a part by fluctuation that the next order, where it has it, changes so much."""
+    left = error.fluctuation
+    if following is not None:
+        left = max(following**2, process.validity.later_orders(following))
+    return 1 - min(left, 1.0), 1 + left
 
 
 def _autocorrelation(
@@ -308,7 +352,7 @@ def _autocorrelation(
     low, high = _swept(turned, lags, process, error)
     kept = autocorrelation(process, stimulus, lags)
     values = []
-    for factor in _of_fluctuation(process, error):
+    for factor in _of_fluctuation(process, stimulus, lags, error):
         variance = still + factor * (kept.variance - still)
         for part in (low, high):
             total = part + factor * kept.fluctuation
@@ -320,12 +364,15 @@ def _autocorrelation(
 def _angle(
     process: DriftProcess, stimulus: Stimulus, lags: Array, error: ExpectedError
 ) -> Band:
-    low, high = _swept(
-        lambda at: population_angle(process, stimulus, at).rotation_cosine, lags, process, error
-    )
+    direction = mean_direction(process, stimulus)
+
+    def turned(at: Array) -> Array:
+        return 1 + process.rotation.change(direction, at) @ direction
+
+    low, high = _swept(turned, lags, process, error)
     angle = population_angle(process, stimulus, lags)
     moved = angle.cosine - angle.rotation_cosine
-    spread = error.fluctuation * np.abs(moved)
+    spread = (_factors(process, angle.following, error)[1] - 1) * np.abs(moved)
     edges = (high + moved + spread, low + moved - spread)
     nearest, furthest = (np.arccos(np.clip(edge, -1.0, 1.0)) for edge in edges)
     return Band("angle", stimulus.name, "angle", nearest, furthest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -38,7 +38,6 @@ from symdrift.observables.rotations import LARGEST_SQUARE
 from symdrift.observables.sampling import path_steps
 from symdrift.observables.similarity import (
     RepresentationalSimilarity,
-    representation_change,
     representational_similarity,
 )
 from symdrift.observables.tuning import (
@@ -226,10 +225,7 @@ def observe(
             tuning = tuning_change(process, lags, seed=seed, progress=progress)
         else:
             warnings.append(f"tuning curves need at least {FEWEST_STIMULI} stimuli")
-    similarity = replace(
-        representational_similarity(leading, lags),
-        representation_change=representation_change(process, lags),
-    )
+    similarity = representational_similarity(process, lags)
     return Observation(
         study=problem.study,
         approximation=approximation,

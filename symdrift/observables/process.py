@@ -32,10 +32,12 @@ from symdrift.evaluation.dense.rotation_covariance import (
 from symdrift.evaluation.dense.sizes import require_stimulus_memory
 from symdrift.evaluation.dense.stability import dense_validity
 from symdrift.evaluation.evaluate import validity
-from symdrift.evaluation.next_order.corrected import two_time_products
-from symdrift.evaluation.next_order.cost import LONGEST
+from symdrift.evaluation.next_order.corrected import general_two_times, two_time_products
+from symdrift.evaluation.next_order.cost import LONGEST, QUICK
+from symdrift.evaluation.next_order.two_times import Polynomial, TwoTimes
 from symdrift.evaluation.parts import APPROXIMATIONS, REPRESENTATION_TOLERANCE
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_warnings, with_synaptic_noise
+from symdrift.evaluation.units import Units, natural_units
 from symdrift.evaluation.validity import Validity
 from symdrift.observables.aligned_layer import aligned_layer
 from symdrift.observables.layer import Fluctuation, LayerFluctuation, ModeFluctuation
@@ -90,6 +92,41 @@ class NextProducts:
         products = self.matrices(np.append(0.0, lags), longest) @ x @ x
         return float(products[0]), products[1:]
 
+    def forgotten_direction(self, stimulus: Stimulus, lags: Array) -> Array | None:
+        """What ``E[u_t . u_(t+tau)]`` of ``u = h / |h|`` loses more up to a lag, shape ``(T,)``.
+
+        None where it takes too long, as foreseen: that axes are shared is no help.
+        """
+        if self._general is None:
+            return None
+        return self._forgotten(self._general, self._general.direction(stimulus.vector), lags)
+
+    def forgotten_gram(self, lags: Array) -> Array | None:
+        """The same of ``sum_ab E[(G_t)_ab (G_t+tau)_ab]``, of the problem's stimuli."""
+        if self._general is None:
+            return None
+        inputs = self.problem.teacher.shape[1]
+        vectors = np.array([item.vector for item in self.problem.stimuli]).reshape(-1, inputs)
+        # Of many stimuli as many combinations as there are inputs, with the same sum of squares.
+        function = self._general.gram(np.asarray(np.linalg.qr(vectors, mode="r")))
+        return self._forgotten(self._general, function, lags) / self._units.maps**2
+
+    def _forgotten(self, general: TwoTimes, function: Polynomial, lags: Array) -> Array:
+        rate = self.problem.learning_rate / self._units.curvature
+        start, *later = general.of(function, rate * np.append(0.0, lags))
+        return np.asarray(rate**2 * (start - np.array(later)))
+
+    @cached_property
+    def _units(self) -> Units:
+        return natural_units(self.problem.teacher, self.problem.input_covariance)
+
+    @cached_property
+    def _general(self) -> TwoTimes | None:
+        try:
+            return general_two_times(self.problem, QUICK)
+        except RequestError:
+            return None
+
 
 @dataclass(frozen=True, eq=False)
 class DriftProcess:
@@ -102,7 +139,7 @@ class DriftProcess:
     ----------
     problem : LearningProblem
     first_layer : Array
-        ``W*``, shape ``(d, n)``.
+        ``W*``, or the mean at the next order, shape ``(d, n)``.
     planes : CorrelatedPlanes, IndependentPlanes or None
         Covariance of the rotation per step, by plane; None with more than
         `symdrift.observables.rotations.LARGEST_SQUARE` active axes in correlated planes.
@@ -116,6 +153,8 @@ class DriftProcess:
     warnings : tuple of str
     later : NextProducts or None
         The next order of the fluctuation and of its correlation with rotations.
+    shift : Array or None
+        What of the first layer is of the next order, shape ``(d, n)``; None at leading order.
     """
 
     problem: LearningProblem
@@ -127,6 +166,7 @@ class DriftProcess:
     validity: Validity
     warnings: tuple[str, ...]
     later: NextProducts | None = None
+    shift: Array | None = None
 
     @property
     def rates(self) -> Array:
@@ -173,12 +213,13 @@ class DriftProcess:
         return self.planes.conjugation(self.generator)
 
     def representation(self, stimulus: Stimulus) -> Array:
-        """``w = W* x``, shape ``(d,)``; exactly 0 where it is 0 up to rounding."""
-        representation = self.first_layer @ stimulus.vector
-        largest = np.abs(self.first_layer).max() * np.abs(stimulus.vector).max()
-        if np.abs(representation).max() < REPRESENTATION_TOLERANCE * largest:
-            return np.zeros_like(representation)
-        return np.asarray(representation)
+        """``w = W x``, shape ``(d,)``; exactly 0 where it is 0 up to rounding."""
+        return _represented(self.first_layer, stimulus)
+
+    def minimum_representation(self, stimulus: Stimulus) -> Array:
+        """``w = W* x``, likewise, also where the process has the next order."""
+        shift = 0.0 if self.shift is None else self.shift
+        return _represented(self.first_layer - shift, stimulus)
 
     def stimulus(self, name: str) -> Stimulus:
         """The stimulus of the problem with this name.
@@ -193,6 +234,14 @@ class DriftProcess:
                 return stimulus
         known = ", ".join(f'"{stimulus.name}"' for stimulus in self.problem.stimuli)
         raise RequestError("stimulus", f'= "{name}" is unknown; the study has {known}')
+
+
+def _represented(layer: Array, stimulus: Stimulus) -> Array:
+    representation = layer @ stimulus.vector
+    largest = np.abs(layer).max() * np.abs(stimulus.vector).max()
+    if np.abs(representation).max() < REPRESENTATION_TOLERANCE * largest:
+        return np.zeros_like(representation)
+    return np.asarray(representation)
 
 
 def drift_process(
@@ -226,10 +275,11 @@ def drift_process(
     closed = applies(problem) is None
     limits = validity(problem) if closed else dense_validity(problem, minimum, fluctuation)
     values, warnings = minimum.singular_values, dense_warnings(problem, minimum, limits)
-    silent = SilentAxes(0, np.zeros(minimum.rank))
+    silent = SilentAxes(0, np.zeros((minimum.rank,) * 2))
     sources: Fluctuation = _modes(fluctuation, problem)
     if problem.synaptic_noise > 0:
-        silent = SilentAxes(problem.hidden - minimum.rank, problem.synaptic_noise / (2 * values))
+        turned = np.diag(problem.synaptic_noise / (2 * values))
+        silent = SilentAxes(problem.hidden - minimum.rank, turned)
         sources = LayerFluctuation(
             active=(sources, _modes(synaptic_fluctuation(problem, minimum), problem)),
             silent=_modes(silent_fluctuation(problem, minimum), problem),
@@ -275,13 +325,13 @@ def aligned_process(problem: LearningProblem, approximation: str = "exact") -> D
     values, rate = layer.singular_values, problem.learning_rate
     rank, noise = len(values), problem.synaptic_noise
     variances, warnings = layer.variances, layer.warnings
-    silent = SilentAxes(0, np.zeros(rank))
+    silent = SilentAxes(0, np.zeros((rank, rank)))
     fluctuation: Fluctuation = layer.gradient_fluctuation(rate)
     if noise > 0:
         warnings += synaptic_warnings(problem, layer.hessian_min, float(values[-1]))
         direct = noise / (2 * (values[:, np.newaxis] + values))
         variances = variances + direct - np.diag(np.diagonal(direct))
-        silent = SilentAxes(problem.hidden - rank, noise / (2 * values))
+        silent = SilentAxes(problem.hidden - rank, np.diag(noise / (2 * values)))
         fluctuation = LayerFluctuation(
             active=(fluctuation, layer.synaptic_fluctuation(noise, rate)),
             silent=layer.silent_fluctuation(noise, rate),

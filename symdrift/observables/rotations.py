@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from symdrift.evaluation.dense.rotation_covariance import angular_matrices, plane_positions
 from symdrift.evaluation.parts import Drift
@@ -42,12 +41,13 @@ class SilentAxes:
     ----------
     count : int
         Silent axes.
-    variances : Array
-        ``V_ik`` of each active axis ``i`` with any silent axis ``k``, shape ``(r,)``.
+    covariance : Array
+        Of the planes ``ik`` and ``jk`` of active axes ``i, j`` with any silent axis ``k``, shape
+        ``(r, r)``, per step; diagonal at leading order.
     """
 
     count: int
-    variances: Array
+    covariance: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,15 +67,15 @@ class CorrelatedPlanes:
     @cached_property
     def decay(self) -> Array:
         """``Delta = -1/2 sum V_kq Omega_k Omega_q``, shape ``(d, d)``, per step."""
-        active, _ = angular_matrices(self.drift, len(self.silent.variances))
+        active, _ = angular_matrices(self.drift, len(self.silent.covariance))
         return extended_decay(active, self.silent)
 
     def conjugation(self, generator: Array) -> Conjugation:
         """Second moments, given ``L`` of ``E[Q_tau] = exp(tau L)``."""
-        rank, count = len(self.silent.variances), self.silent.count
+        rank, count = len(self.silent.covariance), self.silent.count
         active = conjugation_generator(self.drift, generator[:rank, :rank])
         return _CorrelatedConjugation(
-            Semigroup(_with_silent_trace(active, _diagonal_places(rank), self.silent)), rank, count
+            Semigroup(_with_silent_trace(active, symmetric_basis(rank), self.silent)), rank, count
         )
 
 
@@ -117,7 +117,7 @@ class IndependentPlanes:
         exchange = self.variances - np.diag(2 * decay)
         return _IndependentConjugation(
             rates=decay[:, np.newaxis] + decay + self.variances,
-            diagonal=Semigroup(_with_silent_trace(exchange, np.arange(rank), self.silent)),
+            diagonal=Semigroup(_with_silent_trace(exchange, _diagonal_basis(rank), self.silent)),
             silent_axes=self.silent.count,
         )
 
@@ -217,31 +217,34 @@ def extended_decay(active: Array, silent: SilentAxes) -> Array:
     """``Delta`` of the active axes with what the planes of silent axes add."""
     rank = len(active)
     decay = np.zeros((rank + silent.count,) * 2)
-    decay[:rank, :rank] = active + 0.5 * silent.count * np.diag(silent.variances)
+    decay[:rank, :rank] = active + 0.5 * silent.count * silent.covariance
     places = np.arange(rank, len(decay))
-    decay[places, places] = 0.5 * silent.variances.sum()
+    decay[places, places] = 0.5 * np.trace(silent.covariance)
     return decay
 
 
-def _with_silent_trace(active: Array, diagonal: NDArray[np.intp], silent: SilentAxes) -> Array:
+def _with_silent_trace(active: Array, basis: Array, silent: SilentAxes) -> Array:
     """A generator of second moments with one more coordinate, ``sqrt(count) B_kk``.
 
-    ``dB_ii`` gains ``V_ik B_kk`` of each silent axis, ``dB_kk`` the same from each active one.
+    ``dB_ij`` gains ``V_ik,jk B_kk`` of each silent axis, ``dB_kk`` the same from all of them.
+    The basis of symmetric matrices has shape ``(q, r, r)``.
     """
     if not silent.count:
         return active
     size = len(active)
     whole = np.zeros((size + 1, size + 1))
     whole[:size, :size] = active
-    whole[diagonal, size] = whole[size, diagonal] = np.sqrt(silent.count) * silent.variances
-    whole[size, size] = -silent.variances.sum()
+    whole[:size, size] = np.sqrt(silent.count) * np.tensordot(basis, silent.covariance, 2)
+    whole[size, :size] = whole[:size, size]
+    whole[size, size] = -np.trace(silent.covariance)
     return whole
 
 
-def _diagonal_places(rank: int) -> NDArray[np.intp]:
-    """Positions of the diagonal matrices in `symmetric_basis`."""
-    first, second = np.triu_indices(rank)
-    return np.flatnonzero(first == second)
+def _diagonal_basis(rank: int) -> Array:
+    """Diagonal matrices with one entry, shape ``(r, r, r)``."""
+    basis = np.zeros((rank,) * 3)
+    basis[(np.arange(rank),) * 3] = 1.0
+    return basis
 
 
 def _with_silent_coordinate(active: Array, matrix: Array, rank: int) -> Array:

@@ -185,10 +185,12 @@ def _active_noise(planes: CorrelatedPlanes | IndependentPlanes, turning: Array) 
 
 def _silent_noise(silent: SilentAxes, speeds: Array, frame: NDArray[np.complex128]) -> _Noise:
     """Noise in the planes of each active axis with one silent axis."""
-    if not speeds.any():
-        return _SeparateNoise(silent.variances)
-    covariance = (frame.conj().T * silent.variances) @ frame
-    return _TurningNoise(covariance, speeds, frame)
+    own = silent.covariance
+    if speeds.any():
+        return _TurningNoise(frame.conj().T @ own @ frame, speeds, frame)
+    if np.any(own != np.diag(np.diagonal(own))):
+        return _CorrelatedNoise(own)
+    return _SeparateNoise(np.diagonal(own))
 
 
 def _skew(angles: Array, rank: int) -> Array:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from symdrift.evaluation.next_order.corrected import mean_gram_change
+from symdrift.observables.angle import relative_change
 from symdrift.observables.displacement import mean_squared_displacement
 from symdrift.observables.process import DriftProcess, checked_lags
 from symdrift.records import Record
@@ -28,8 +29,8 @@ class RepresentationalSimilarity(Record):
         ``w_a . w_b / (|w_a| |w_b|)``, shape ``(S, S)``; 0 without representation.
     displaced : Array
         What the displacement of the mean weights from the minimum adds, of order ``eta`` like the
-        fluctuation, shape ``(S, S)``; 0 where it is not computed: with synaptic noise and in
-        networks of very many weights or different axes.
+        fluctuation, shape ``(S, S)``; 0 where it is not computed: in networks of very many weights
+        or different axes.
     standard_deviation : Array
         Of the entries in time, leading order, shape ``(S, S)``.
     lags : Array
@@ -39,6 +40,8 @@ class RepresentationalSimilarity(Record):
     representation_change : Array
         ``sum_a E|h_{t+tau} - h_t|^2 / sum_a E|h|^2``, both about the minimum, shape ``(T,)``: it
         reaches 2.
+    following : float or None
+        Largest relative change of ``gram_change`` by the next order; None where it lacks it.
     """
 
     stimuli: tuple[str, ...]
@@ -49,6 +52,7 @@ class RepresentationalSimilarity(Record):
     lags: Array
     gram_change: Array
     representation_change: Array
+    following: float | None = None
 
 
 def representational_similarity(process: DriftProcess, lags: Array) -> RepresentationalSimilarity:
@@ -65,7 +69,7 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
     """
     times = checked_lags(lags)
     stimuli = process.problem.stimuli
-    representations = np.array([process.representation(stimulus) for stimulus in stimuli])
+    representations = np.array([process.minimum_representation(item) for item in stimuli])
     vectors = np.array([stimulus.vector for stimulus in stimuli])
     moving = process.fluctuation.gram(representations, vectors)
     gram = representations @ representations.T
@@ -74,6 +78,11 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
     change = mean_gram_change(process.problem)
     displaced = np.zeros_like(gram) if change is None else vectors @ change @ vectors.T
     expected = gram + moving.expected + displaced
+    changed = -2 * np.expm1(-np.outer(times, moving.rates)) @ moving.weights
+    more = process.later.forgotten_gram(times) if process.later else None
+    following = None if more is None else relative_change(changed, 2 * more)
+    if more is not None and following is not None:
+        changed = changed + 2 * more
     return RepresentationalSimilarity(
         stimuli=tuple(stimulus.name for stimulus in stimuli),
         gram=expected,
@@ -81,11 +90,9 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
         displaced=displaced,
         standard_deviation=np.sqrt(np.maximum(moving.variances, 0.0)),
         lags=times,
-        gram_change=_ratio(
-            -2 * np.expm1(-np.outer(times, moving.rates)) @ moving.weights,
-            float(np.sum(expected**2)),
-        ),
+        gram_change=_ratio(changed, float(np.sum(expected**2))),
         representation_change=representation_change(process, times),
+        following=following,
     )
 
 

@@ -221,9 +221,9 @@ class Displacements:
         tuple of Array
             Shapes ``(stimuli, lags, replicas)`` and ``(lags, replicas)``.
         """
-        lags = len(self._pairs)
-        summed = self._sums.reshape(-1, lags, self._count, LANES).transpose(2, 1, 0, 3)
-        result = summed.reshape(self._count, lags, -1)[..., : self._replicas].copy()
+        lags, groups = len(self._pairs), len(self.present)
+        summed = self._sums.reshape(groups, lags, self._count, LANES).transpose(2, 1, 0, 3)
+        result = summed.reshape(self._count, lags, groups * LANES)[..., : self._replicas].copy()
         pairs = np.repeat(self._pairs[:, np.newaxis], self._replicas, axis=1)
         self._sums[:] = 0.0
         self._pairs[:] = 0.0

@@ -101,9 +101,9 @@ class Stretches:
             Of ``|d_1 + d_2|^2 - (|d_1|^2 + |d_2|^2) / 2``, ``(stimuli, replicas)``, of
             ``Q'(d_1 + d_2) / 2``, ``(stimuli, p, replicas)``, and their number, ``(replicas,)``.
         """
-        stimuli, hidden = self._present.shape[1:3]
-        squared = self._squared.transpose(1, 0, 2).reshape(stimuli, -1)
-        drifted = self._drifted.transpose(1, 2, 0, 3).reshape(stimuli, hidden, -1)
+        groups, stimuli, hidden, lanes = self._present.shape
+        squared = self._squared.transpose(1, 0, 2).reshape(stimuli, groups * lanes)
+        drifted = self._drifted.transpose(1, 2, 0, 3).reshape(stimuli, hidden, groups * lanes)
         result = (
             squared[:, : self._replicas] / (2 * self._half) ** 2,
             drifted[..., : self._replicas] / (4 * self._half),

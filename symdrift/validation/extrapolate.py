@@ -89,7 +89,7 @@ class ExtrapolatedRow:
         """Extrapolated simulation over theory, where theory is large enough for a ratio."""
         if self.deviation is None:
             return None
-        theory, scale = self.measured.theory, self.measured.scale
+        theory, scale = self._theory, self.measured.scale
         if abs(theory) * CERTAIN_RATIO < self.deviation.standard_error * scale:
             return None
         factor = scale / theory
@@ -117,7 +117,13 @@ class ExtrapolatedRow:
     @property
     def of_ratio(self) -> float:
         """Slope of the ratio over that of the deviation: the scale over the theory."""
-        return self.measured.scale / self.measured.theory
+        return self.measured.scale / self._theory
+
+    @property
+    def _theory(self) -> float:
+        """Of which the ratio at rate zero is one."""
+        at_zero = self.measured.at_zero
+        return self.measured.theory if at_zero is None else at_zero
 
     def hidden_by_curvature(self, allowed: float) -> bool:
         """Whether the next order could account for more than ``allowed`` standard errors."""

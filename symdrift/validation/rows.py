@@ -49,6 +49,8 @@ class Row(Record):
     correction : float or None
         Deviation over ``scale`` that the next order predicts, per unit of the learning rate;
         ``None`` where it is not known.
+    at_zero : float or None
+        Theory without what is of higher order than the rest, where there is such a part.
     """
 
     behind = MappingProxyType({"z": "standard_error", "ratio": "z"})
@@ -61,6 +63,7 @@ class Row(Record):
     allowance: float
     scale: float
     correction: float | None = None
+    at_zero: float | None = None
 
     @property
     def z(self) -> float:

@@ -221,21 +221,20 @@ class Validation(Record):
         rows = []
         for curve in self.displacement:
             for index in np.flatnonzero(curve.lags == self.window // 2):
-                if (theory := float(curve.theory[index])) > 0:
+                if (still := float(curve.fluctuation[index])) > 0:
                     found = Estimate(
                         float(curve.simulation[index]), float(curve.standard_error[index])
                     )
-                    rows.append(
-                        row_of(
-                            f"displacement of {curve.stimulus}",
-                            theory,
-                            found,
-                            float(curve.fluctuation[index]),
-                            float(curve.following[index]) / self.learning_rate,
-                            self.learning_rate,
-                            self.stiffness,
-                        )
+                    row = row_of(
+                        f"displacement of {curve.stimulus}",
+                        float(curve.theory[index]),
+                        found,
+                        still,
+                        float(curve.following[index]) / self.learning_rate,
+                        self.learning_rate,
+                        self.stiffness,
                     )
+                    rows.append(replace(row, at_zero=still))
         return tuple(rows)
 
     def row(self, quantity: str) -> Row:

@@ -11,6 +11,7 @@ expanded in powers of ``epsilon`` for any update that is a polynomial of the wei
 - `poisson`: the function that turns rotations into increments without memory,
 - `rotation`: covariance of rotations, decay of representations,
 - `direct_noise`: what noise of the synapses adds to them,
+- `two_times`: products of representations at two times, at any lag,
 - `expansion`: all of these of one problem,
 - `orders`: both orders of everything that an evaluation prints,
 - `subnetworks`: the same for aligned networks of any size, `cost`: what can be afforded,

@@ -26,16 +26,19 @@ from symdrift.evaluation.next_order.cost import (
 from symdrift.evaluation.next_order.expansion import (
     expand,
     mean_layer,
+    mean_layer_by_synapses,
     noise_node_count,
     two_times,
 )
-from symdrift.evaluation.next_order.orders import Orders, at, general_orders
+from symdrift.evaluation.next_order.orders import Orders, Synaptic, at, general_orders
 from symdrift.evaluation.next_order.subnetworks import (
     affordable_mean,
+    aligned_by_synapses,
     aligned_mean_layer,
     aligned_orders,
     aligned_two_times,
 )
+from symdrift.evaluation.next_order.two_times import TwoTimes
 from symdrift.evaluation.parts import moving_planes
 from symdrift.evaluation.result import Evaluation
 from symdrift.evaluation.units import natural_units
@@ -78,11 +81,19 @@ def orders(
     _require_affordable(problem, minimum.rank + min(silent, 1), longest)
     units = natural_units(problem.teacher, problem.input_covariance)
     minimum = in_units(minimum, units)
-    followed = ((0, min(silent, 1)), (0, 0))
-    point = (
-        np.pad(minimum.first_layer, followed), np.pad(minimum.second_layer, followed[::-1])
-    )  # fmt: skip
-    return general_orders(expand(units.problem(problem), point), silent)
+    own = units.problem(problem)
+    point = _followed(minimum.first_layer, minimum.second_layer, silent)
+    found = general_orders(expand(own, point), silent)
+    if problem.synaptic_noise > 0:
+        shift, spread = mean_layer_by_synapses(own, point, silent)
+        found = replace(found, by_synapses=Synaptic(shift[: minimum.rank], spread))
+    return found
+
+
+def _followed(first: Array, second: Array, silent: int) -> tuple[Array, Array]:
+    """Weights of the active hidden units, with one silent unit where there are any."""
+    one = ((0, min(silent, 1)), (0, 0))
+    return np.pad(first, one), np.pad(second, one[::-1])
 
 
 def two_time_products(
@@ -116,14 +127,31 @@ def two_time_products(
     if applies(replace(problem, synaptic_noise=0.0)) is None:
         found = aligned_two_times(problem, rate * lags, longest)
     else:
-        from symdrift.evaluation.dense.landscape import in_units, minimum_of
-
-        minimum = minimum_of(problem)
-        _require_affordable(problem, minimum.rank, longest)
-        minimum = in_units(minimum, units)
-        point = minimum.first_layer, minimum.second_layer
-        found = two_times(units.problem(problem), point)(rate * lags)
+        found = general_two_times(problem, longest)(rate * lags)
     return found * (rate**2 / units.maps)
+
+
+def general_two_times(problem: LearningProblem, longest: float = LONGEST) -> TwoTimes:
+    """All that representations at two times are made of, in natural units, by gradient noise.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    longest : float
+        Seconds that it may take, as foreseen.
+
+    Raises
+    ------
+    RequestError
+        As for `orders`, also where axes are shared.
+    """
+    from symdrift.evaluation.dense.landscape import in_units, minimum_of
+
+    minimum = minimum_of(problem)
+    _require_affordable(problem, minimum.rank, longest)
+    units = natural_units(problem.teacher, problem.input_covariance)
+    minimum = in_units(minimum, units)
+    return two_times(units.problem(problem), (minimum.first_layer, minimum.second_layer))
 
 
 def mean_gram_change(problem: LearningProblem) -> Array | None:
@@ -136,22 +164,24 @@ def mean_gram_change(problem: LearningProblem) -> Array | None:
     Returns
     -------
     Array or None
-        Shape ``(n, n)``; ``None`` with synaptic noise, for networks that are too large, and for
-        curvatures that double precision does not resolve.
+        Shape ``(n, n)``; ``None`` for networks that are too large, and for curvatures that double
+        precision does not resolve.
 
     Raises
     ------
     RequestError
         When the minimum is refused.
     """
-    if problem.synaptic_noise > 0:
-        return None
     units = natural_units(problem.teacher, problem.input_covariance)
-    if applies(problem) is None:
+    noisy = problem.synaptic_noise > 0
+    by_synapses = None
+    if applies(replace(problem, synaptic_noise=0.0)) is None:
         if not affordable_mean(problem):
             return None
         try:
             still, shift, _ = aligned_mean_layer(problem)
+            if noisy:
+                by_synapses = aligned_by_synapses(problem)
         except RequestError:
             return None
     else:
@@ -165,14 +195,22 @@ def mean_gram_change(problem: LearningProblem) -> Array | None:
             or problem.inputs.node_count * noise > MOST_POINTS
         ):
             return None
-        minimum = in_units(minimum, units)
-        still = minimum.first_layer
+        minimum, own = in_units(minimum, units), units.problem(problem)
+        still, rank = minimum.first_layer, minimum.rank
         try:
-            shift, _ = mean_layer(units.problem(problem), (still, minimum.second_layer))
+            shift, _ = mean_layer(own, (still, minimum.second_layer))
+            if noisy:
+                silent = problem.hidden - rank
+                point = _followed(still, minimum.second_layer, silent)
+                moved, spread = mean_layer_by_synapses(own, point, silent)
+                by_synapses = Synaptic(moved[:rank], spread)
         except RequestError:
             return None
-    crossed = still.T @ shift * (problem.learning_rate / (units.maps * units.curvature))
-    return np.asarray(crossed + crossed.T)
+    crossed = still.T @ shift
+    change = crossed + crossed.T
+    if by_synapses is not None:
+        change = change + by_synapses.mean_gram(still)
+    return np.asarray(change * (problem.learning_rate / (units.maps * units.curvature)))
 
 
 def _require_affordable(problem: LearningProblem, units: int, longest: float) -> None:

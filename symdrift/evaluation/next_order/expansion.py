@@ -146,23 +146,77 @@ def mean_layer(problem: LearningProblem, point: tuple[Array, Array]) -> tuple[Ar
         Shapes ``(r, n)`` and ``(n, n)``, as in `orders.Orders`.
     """
     slice_, _, _, gamma = _leading(problem, point)
-    average = _average_samples(problem)
+    return _mean_and_spread(problem, slice_, slice_.normal, gamma, np.zeros(len(gamma)))
+
+
+def mean_layer_by_synapses(
+    problem: LearningProblem, point: tuple[Array, Array], silent: int = 0
+) -> tuple[Array, Array]:
+    """The same by synaptic noise alone, of ``varsigma^2 / (2 eta h)`` along each curvature.
+
+    Noise along the orbit has a part in it, too: weights that it moves on a straight line, in the
+    direction of a turn ``X``, leave the orbit by ``-X X theta* / 2``.
+
+    Parameters
+    ----------
+    problem, point
+        As for `expand`, with one silent unit if there are any.
+    silent : int
+        Of them there are so many, and what one adds they add one by one.
+
+    Returns
+    -------
+    shift, spread : Array
+        Shapes ``(p, n)`` and ``(n, n)``, in units of the learning rate like those of `mean_layer`.
+    """
+    slice_ = _slice(problem, point)
+    quiet = [~point[0].any(axis=1, keepdims=True), ~point[1].any(axis=0, keepdims=True)]
+    number = np.concatenate([
+        np.where(own, float(silent), 1.0 + np.zeros(layer.shape)).ravel()
+        for own, layer in zip(quiet, point, strict=True)
+    ])  # fmt: skip
+    moved = slice_.normal * np.sqrt(number)[:, np.newaxis]
+    angles = slice_.reading * np.sqrt(number)
+    twice = np.einsum(
+        "aw,bw,aij,bjk->ik", angles, angles, *[slice_.generators] * 2, optimize=True
+    )
+    outwards = [-0.5 * twice @ point[0], -0.5 * point[1] @ twice]
+    variance = problem.synaptic_noise / problem.learning_rate**2
+    return _mean_and_spread(
+        problem, slice_, moved, np.diag(variance / (2 * slice_.curvatures)),
+        variance * np.concatenate([layer.ravel() for layer in outwards]) @ slice_.normal,
+    )  # fmt: skip
+
+
+def _mean_and_spread(
+    problem: LearningProblem, slice_: Slice, moved: Array, gamma: Array, pushed: Array
+) -> tuple[Array, Array]:
+    """Of the first layer, where weights vary along some axes, shape ``(weights, d)``, by Gamma.
+
+    Something else pushes them along the curvatures.
+    """
+    average, first = _average_samples(problem), slice_.point[0]
     pull = np.zeros(len(slice_.normal))
     for place, weight in enumerate(average.weights):
         one = average[place : place + 1]
-        quadratic = update_forms(slice_.rule, point, slice_.normal, one, 2)[2][0]
+        quadratic = update_forms(slice_.rule, slice_.point, moved, one, 2)[2][0]
         pull += weight * np.tensordot(quadratic, gamma, 2)
-    axes = slice_.normal[: point[0].size].T.reshape(-1, *point[0].shape)
-    shift = np.tensordot(slice_.normal.T @ pull / slice_.curvatures, axes, 1)
-    return shift, np.einsum("dki,de,ekj->ij", axes, gamma, axes, optimize=True)
+    shift = slice_.normal[: first.size] @ ((slice_.normal.T @ pull + pushed) / slice_.curvatures)
+    axes = moved[: first.size].T.reshape(-1, *first.shape)
+    spread = np.einsum("dki,de,ekj->ij", axes, gamma, axes, optimize=True)
+    return shift.reshape(first.shape), spread
+
+
+def _slice(problem: LearningProblem, point: tuple[Array, Array]) -> Slice:
+    rule = TwoLayerLinear(constant(problem.teacher, 3), problem.weight_decay)
+    return slice_at(rule, point, _average_samples(problem), len(point[0]))
 
 
 def _leading(
     problem: LearningProblem, point: tuple[Array, Array]
 ) -> tuple[Slice, Samples, Ensemble, Array]:
     """Coordinates across the orbit, points that stand for the samples, and ``Gamma``."""
-    rule = TwoLayerLinear(constant(problem.teacher, 3), problem.weight_decay)
-    slice_ = slice_at(rule, point, _average_samples(problem), len(point[0]))
+    slice_ = _slice(problem, point)
     smallest, largest = slice_.curvatures.min(), slice_.curvatures.max()
     if smallest < RESOLVED * largest:
         raise RequestError(
@@ -172,7 +226,7 @@ def _leading(
             "learning rate needs a larger one",
         )
     points, ensemble = samples_of(problem).reduced()
-    force = update_forms(rule, point, slice_.normal, points, 0)[0] @ slice_.normal
+    force = update_forms(slice_.rule, point, slice_.normal, points, 0)[0] @ slice_.normal
     products = {"noise": STATIONARY_PRODUCTS["noise"]}
     means = batch_means(products, {"force": force}, ensemble, problem.batch)
     return slice_, points, ensemble, leading_covariance(means["noise"], slice_.curvatures)

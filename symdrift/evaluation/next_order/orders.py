@@ -20,6 +20,33 @@ class Pair(NamedTuple):
     following: Array
 
 
+class Synaptic(NamedTuple):
+    """First layer by synaptic noise, ``varsigma^2`` over ``eta`` being counted as ``eta``.
+
+    Of higher order than what gradient noise does to it where this noise turns the hidden layer as
+    fast as that one, and hence no part of what turns and fades.
+
+    Attributes
+    ----------
+    shift : Array
+        Of its mean, shape ``(r, n)``.
+    spread : Array
+        Of all hidden units, silent ones too, shape ``(n, n)``.
+    """
+
+    shift: Array
+    spread: Array
+
+    def mean_gram(self, still: Array) -> Array:
+        """What is added to ``E[W]' E[W]``, ``still`` being ``W*``, shape ``(r, n)``."""
+        crossed = still.T @ self.shift
+        return np.asarray(crossed + crossed.T)
+
+    def gram(self, still: Array) -> Array:
+        """What is added to ``E[W' W]``."""
+        return np.asarray(self.mean_gram(still) + self.spread)
+
+
 @dataclass(frozen=True, eq=False)
 class Orders:
     """Fluctuation, hidden layer and rotation, in powers of the learning rate.
@@ -45,6 +72,8 @@ class Orders:
         At ``eta^2`` and ``eta^3``, antisymmetric, shape ``(r, r)``.
     decay : Pair
         ``Delta`` at ``eta^3`` and ``eta^4``, shape ``(r, r)``.
+    by_synapses : Synaptic or None
+        What synaptic noise adds to the first layer; ``None`` without it.
     """
 
     weight_variance: tuple[float, float]
@@ -55,6 +84,7 @@ class Orders:
     covariance: Pair | None
     mean_rotation: Pair
     decay: Pair
+    by_synapses: Synaptic | None = None
 
     @cached_property
     def mean_gram(self) -> Pair:
@@ -67,6 +97,8 @@ class Orders:
     def gram(self) -> Pair:
         """``E[W' W]``: products of representations are ``x' E[W' W] y``, as measured on a day."""
         leading, following = self.mean_gram
+        if self.by_synapses is not None:
+            following = following + self.by_synapses.gram(self.first_layer.leading)
         return Pair(leading, following + self.spread)
 
     @cached_property

@@ -40,10 +40,11 @@ from symdrift.evaluation.next_order.cost import (
 from symdrift.evaluation.next_order.expansion import (
     expand,
     mean_layer,
+    mean_layer_by_synapses,
     noise_node_count,
     two_times,
 )
-from symdrift.evaluation.next_order.orders import Orders, Pair, general_orders
+from symdrift.evaluation.next_order.orders import Orders, Pair, Synaptic, general_orders
 from symdrift.evaluation.parts import moving_planes
 from symdrift.evaluation.strict_minima import active_axes
 from symdrift.evaluation.units import natural_units
@@ -154,6 +155,7 @@ def aligned_orders(problem: LearningProblem, longest: float = LONGEST) -> Orders
         covariance=None,
         mean_rotation=Pair(still, still),
         decay=Pair(np.diag(decay[:, 0]), np.diag(decay[:, 1])),
+        by_synapses=_by_synapses(network) if problem.synaptic_noise > 0 else None,
     )
 
 
@@ -184,6 +186,28 @@ def aligned_mean_layer(problem: LearningProblem) -> tuple[Array, Array, Array]:
         np.sqrt(values[active])[:, np.newaxis] * axes[:, active].T,
         single[active, 1:] * axes[:, active].T,
         np.asarray((axes * single[:, 0]) @ axes.T),
+    )
+
+
+def aligned_by_synapses(problem: LearningProblem) -> Synaptic:
+    """The same by synaptic noise alone, silent hidden units included.
+
+    Raises
+    ------
+    RequestError
+        When the minimum is refused.
+    """
+    return _by_synapses(_Network.of(problem))
+
+
+def _by_synapses(network: _Network) -> Synaptic:
+    values, axes = network.values, network.alignment.input_axes
+    active = active_axes(values)
+    silent = network.problem.hidden - len(active)
+    sums = _Sums(network, lambda small: _synaptic_numbers(small, silent), (0, 1, 0))
+    single = np.array([sums.of((kind,)) for kind in network.places[: len(axes)]])
+    return Synaptic(
+        single[active, 1:] * axes[:, active].T, np.asarray((axes * single[:, 0]) @ axes.T)
     )
 
 
@@ -476,10 +500,29 @@ def _silent_numbers(small: _Small) -> Numbers:
 
 def _mean_numbers(small: _Small) -> Numbers:
     """Of each axis its spread and its shift."""
-    found: Numbers = {(kind,): np.zeros(2) for kind in small.own}
     if not small.learned:
-        return found
-    shift, spread = mean_layer(*small.problem())
+        return {(kind,): np.zeros(2) for kind in small.own}
+    return _by_axis(small, *mean_layer(*small.problem()))
+
+
+def _synaptic_numbers(small: _Small, silent: int) -> Numbers:
+    """The same by synaptic noise, of so many silent units too."""
+    if not small.learned:
+        # Silent units alone: two weights per axis, which what is not learned couples.
+        problem = small.network.problem
+        each = silent * problem.synaptic_noise / (2 * problem.learning_rate**2)
+        decay, coupled = problem.weight_decay, [
+            0.0 if axis.variance is None else axis.gain * axis.variance for axis in small.axes
+        ]  # fmt: skip
+        return {
+            (kind,): np.array([each * decay / (decay**2 - pull**2), 0.0])
+            for kind, pull in zip(small.own, coupled, strict=True)
+        }
+    return _by_axis(small, *mean_layer_by_synapses(*small.problem(min(silent, 1)), silent))
+
+
+def _by_axis(small: _Small, shift: Array, spread: Array) -> Numbers:
+    found: Numbers = {(kind,): np.zeros(2) for kind in small.own}
     for place, variance in enumerate(np.diagonal(spread)):
         found[small.own[place],][0] = variance
     for unit, place in enumerate(small.learned):

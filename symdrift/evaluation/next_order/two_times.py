@@ -12,14 +12,15 @@ turn and fade as `rotation` says,
 ``F_1 = tr P exp(-H s) Gamma P'``.  Here is ``F_2``, at any lag: what bends the mean relaxes with
 the deviation that it remembers; a rotation of the same steps depends on it, before and after; and
 within a relaxation time rotations are not yet independent of each other, which leaves a constant
-behind.  All of it is a sum of exponentials and of their divided differences, which is what one
-relaxation that drives another gives.
+behind.  A function of the deviation in the place of ``v``, as the direction of ``v`` or a Gram
+matrix, has its own powers beside.  All of it is a sum of exponentials and of their divided
+differences, which is what one relaxation that drives another gives.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -55,6 +56,7 @@ class TwoTimes:
     slice_: Slice
     means: Mapping[str, Array]
     stationary: Stationary
+    _known: dict[float, _Averages] = field(default_factory=dict, repr=False)
 
     def __call__(self, lags: Array) -> Array:
         """``F_2``, shape ``(T, n, n)``, of which ``x' F_2 x`` is that of a stimulus.
@@ -64,11 +66,56 @@ class TwoTimes:
         lags : Array
             ``s = eta tau``, shape ``(T,)``.
         """
-        shown = np.minimum(lags, GONE / self.slice_.curvatures.min())
-        different, places = np.unique(shown, return_inverse=True)
-        return np.array([self._at(float(lag)) for lag in different])[places]
+        return np.array([self._layers(averages) for averages in self._at_all(lags)])
 
-    def _at(self, lag: float) -> Array:
+    def of(self, function: Polynomial, lags: Array) -> Array:
+        """``F_2`` of a function of the deviation in the place of ``v``, shape ``(T,)``."""
+        return np.array([self._polynomial(averages, function) for averages in self._at_all(lags)])
+
+    def direction(self, x: Array) -> Polynomial:
+        """``v / |v|`` of the representation ``v`` of an input that has one."""
+        still = self._still @ x
+        length = float(np.linalg.norm(still))
+        unit, moved = still / length, (self._axes @ x).T / length
+        along = unit @ moved
+        # 1 / |v| is 1 - a - b / 2 + 3 (a a + a b) / 2 - 5 a a a / 2, a along v and b squared.
+        squared = 1.5 * np.outer(along, along) - 0.5 * moved.T @ moved
+        crossed = moved[:, :, np.newaxis] * along
+        spread = moved @ self.stationary.covariance @ moved.T
+        size, across = np.trace(spread), spread @ unit
+        own = unit @ across
+        cubic = (1.5 * own - 0.5 * size) * moved - spread @ moved + 3 * np.outer(across, along)
+        lengthened = (1.5 * size - 7.5 * own) * along + 3 * across @ moved
+        return Polynomial(
+            still=unit,
+            linear=moved - np.outer(unit, along),
+            quadratic=unit[:, np.newaxis, np.newaxis] * squared
+            - 0.5 * (crossed + crossed.swapaxes(1, 2)),
+            cubic=cubic + np.outer(unit, lengthened),
+            generators=self.slice_.generators,
+        )
+
+    def gram(self, stimuli: Array) -> Polynomial:
+        """Products of the representations of several inputs, shape ``(S, n)``: nothing turns."""
+        still, moved = stimuli @ self._still.T, np.einsum("irn,an->ari", self._axes, stimuli)
+        shape = (len(stimuli) ** 2, moved.shape[-1])
+        linear = np.einsum("ap,bpi->abi", still, moved)
+        quadratic = np.einsum("api,bpj->abij", moved, moved, optimize=True)
+        return Polynomial(
+            still=np.ravel(still @ still.T),
+            linear=(linear + linear.swapaxes(0, 1)).reshape(shape),
+            quadratic=symmetrised(quadratic.reshape(*shape, -1), 1),
+            cubic=np.zeros(shape),
+            generators=None,
+        )
+
+    def _at_all(self, lags: Array) -> list[_Averages]:
+        shown = np.minimum(lags, GONE / self.slice_.curvatures.min()).tolist()
+        for lag in set(shown) - self._known.keys():
+            self._known[lag] = self._at(lag)
+        return [self._known[lag] for lag in shown]
+
+    def _at(self, lag: float) -> _Averages:
         rates, pairs = self.slice_.curvatures, self._pairs
         still = np.zeros(())
         alone = np.exp(-rates * lag)
@@ -85,14 +132,9 @@ class TwoTimes:
         remembered += np.einsum("iab,abj->ij", bend * by_pairs, self._third, optimize=True)
         driven = driven + self._twice_driven(lag, alone, into)
         remembered += driven @ covariance
-        moved = np.einsum("iru,ij,jrv->uv", self._axes, remembered, self._axes, optimize=True)
         # A deviation before and one after, and how much is turned between them.
         steady = np.einsum("a,ik->aik", self._steady * lag, alone[:, np.newaxis] * covariance)
         turned = steady + (self._turning_both * into) @ covariance
-        generators = self.slice_.generators
-        moved += np.einsum(
-            "kru,arq,aik,iqv->uv", self._axes, generators, turned, self._axes, optimize=True
-        )
         # The representation before, a deviation after.
         delayed = second_difference(still, rates[:, np.newaxis, np.newaxis], pairs, lag)
         after = self._turning_after * grown
@@ -104,17 +146,57 @@ class TwoTimes:
             np.einsum("acd,cdk->ak", self._drift, self._bent * delayed, optimize=True)
             + self._cubic_turn * grown
         ) @ covariance
-        moved += np.einsum(
-            "ru,arq,ai,iqv->uv", self._still, generators, after - before, self._axes, optimize=True
-        )
         # The representation before and after: rotations that depend on each other.
         late = self._drift * pairs_grown / pairs
         both = np.einsum("bij,aij->ba", self._turning_pair, late, optimize=True)
+        return _Averages(lag, alone[:, np.newaxis] * covariance, remembered, turned, after - before,
+                         both)  # fmt: skip
+
+    def _layers(self, averages: _Averages) -> Array:
+        """``W' T^tau W``, as a symmetric matrix."""
+        axes, still, generators = self._axes, self._still, self.slice_.generators
+        moved = np.einsum("iru,ij,jrv->uv", axes, averages.deviations, axes, optimize=True)
+        moved += np.einsum(
+            "kru,arq,aik,iqv->uv", axes, generators, averages.turned, axes, optimize=True
+        )
+        moved += np.einsum(
+            "ru,arq,ai,iqv->uv", still, generators, averages.turning, axes, optimize=True
+        )
         moved -= np.einsum(
-            "ru,brp,apq,ba,qv->uv", self._still, generators, generators, both, self._still,
+            "ru,brp,apq,ba,qv->uv", still, generators, generators, averages.both, still,
             optimize=True,
         )  # fmt: skip
         return symmetrised(moved, 0)
+
+    def _polynomial(self, averages: _Averages, function: Polynomial) -> float:
+        """The same of a function, with what its other powers add."""
+        rates, pairs, lag = self.slice_.curvatures, self._pairs, averages.lag
+        covariance, kept, bend = self.stationary.covariance, averages.kept, self.means["bend"]
+        linear, quadratic = function.linear, function.quadratic
+        found = np.sum((linear.T @ linear) * averages.deviations)
+        # Three deviations, of one time and of the other; and four, of which two pairs are left.
+        later = np.exp(-pairs * lag)[:, :, np.newaxis] * self._third
+        later += (
+            first_difference(pairs[:, :, np.newaxis], rates, lag) * self._bent
+        ) @ covariance
+        earlier = np.exp(-rates * lag) * self._third
+        driven = bend * first_difference(rates[:, np.newaxis, np.newaxis], pairs, lag)
+        earlier += 2 * np.einsum("icd,ca,db->abi", driven, covariance, covariance, optimize=True)
+        found += np.einsum("qi,qab,abi->", linear, quadratic, later + earlier, optimize=True)
+        found += np.sum((linear.T @ function.cubic) * (kept + kept.T))
+        found += 2 * np.einsum("qab,qcd,ac,bd->", quadratic, quadratic, kept, kept, optimize=True)
+        if function.generators is None:
+            return float(found)
+        still, generators = function.still, function.generators
+        grown = -np.expm1(-pairs * lag) / pairs
+        together = self._turning_pair * grown
+        together -= 2 * covariance @ (self._drift * grown) @ covariance
+        found += np.einsum("qk,aqs,aik,si->", linear, generators, averages.turned, linear,
+                           optimize=True)  # fmt: skip
+        turned = np.einsum("r,arq->aq", still, generators)
+        found += np.sum((turned @ linear) * averages.turning)
+        found += np.einsum("aq,qcd,acd->", turned, quadratic, together, optimize=True)
+        return float(found + np.sum((turned @ turned.T) * averages.both))
 
     def _twice_driven(self, lag: float, alone: Array, into: Array) -> Array:
         """What one deviation drives of another by way of a pair of them, shape ``(d, d)``."""
@@ -124,8 +206,8 @@ class TwoTimes:
         rates, pairs = self.slice_.curvatures, self._pairs.ravel()
         i, pair, c = apart.close
         values = apart.weights * second_difference(rates[i], pairs[pair], rates[c], lag)
-        np.add.at(found, (i, c), values)
-        return found
+        flat = np.bincount(i * len(rates) + c, values, minlength=found.size)
+        return np.asarray(found + flat.reshape(found.shape))
 
     @cached_property
     def _driving(self) -> _Driving:
@@ -178,7 +260,7 @@ class TwoTimes:
     def _third(self) -> Array:
         """``<n_a n_b n_j>`` less ``<n_a n_b> <n_j>``, shape ``(d, d, d)``."""
         own = self.stationary
-        return own.third - own.covariance[:, :, np.newaxis] * own.mean
+        return np.asarray(own.third - own.covariance[:, :, np.newaxis] * own.mean)
 
     @cached_property
     def _bent(self) -> Array:
@@ -236,6 +318,54 @@ class TwoTimes:
             + np.einsum("ajil,jl->ai", means["turn_response"], covariance)
             + np.einsum("aijl,jl->ai", means["second_force"], covariance)
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Polynomial:
+    """A function of the deviation in powers of ``epsilon``, of ``q`` components.
+
+    Attributes
+    ----------
+    still, linear, quadratic : Array
+        Shapes ``(q,)``, ``(q, d)`` and ``(q, d, d)``, the last symmetric.
+    cubic : Array
+        Of the three factors of this power two are averaged, each pair in turn, shape ``(q, d)``.
+    generators : Array or None
+        How it turns with the hidden units, shape ``(planes, q, q)``; None where it does not.
+    """
+
+    still: Array
+    linear: Array
+    quadratic: Array
+    cubic: Array
+    generators: Array | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Averages:
+    """What is left of deviations and rotations after a lag.
+
+    Attributes
+    ----------
+    lag : float
+    kept : Array
+        ``exp(-H s) Gamma``, the later coordinate first, shape ``(d, d)``.
+    deviations : Array
+        What ``<n n>`` at two times has more at the next order, likewise.
+    turned : Array
+        Rotations between a coordinate before and one after, later first, ``(planes, d, d)``.
+    turning : Array
+        Rotations with a coordinate after, less those with one before, ``(planes, d)``.
+    both : Array
+        Rotations that depend on each other, shape ``(planes, planes)``.
+    """
+
+    lag: float
+    kept: Array
+    deviations: Array
+    turned: Array
+    turning: Array
+    both: Array
 
 
 @dataclass(frozen=True, eq=False)
