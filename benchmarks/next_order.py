@@ -29,7 +29,7 @@ from symdrift.study.problem import LearningProblem, Stimulus
 from symdrift.validation.expected import theory_of
 from symdrift.validation.plan import at_learning_rate
 from symdrift.validation.rows import READ_OFF
-from symdrift.validation.validate import validate
+from symdrift.validation.validate import validate_rate
 
 ALLOWED = 0.03
 """Relative difference of a prediction from the simulation."""
@@ -75,7 +75,7 @@ def limits_of_the_leading_order() -> bool:
         critical = theory.validity.rate_over_critical
         growth = 1 / (1 - critical)
         try:
-            row = validate(problem, replicas=NETWORKS, theory=theory).row("excess loss")
+            row = validate_rate(problem, replicas=NETWORKS, theory=theory).row("excess loss")
             simulated, error = row.simulation / row.theory, row.standard_error / row.theory
             failed = fails(growth / simulated - 1, error / simulated)
             seen = f"{simulated:.4f} ± {error:.2g}"
@@ -107,7 +107,7 @@ def deviations(problem: LearningProblem, precision: float) -> Iterator[Deviation
     """Those of all numbers that do not vanish."""
     theory = theory_of(problem)
     assert theory.next_order is not None
-    run = validate(problem, precision=precision, theory=theory)
+    run = validate_rate(problem, precision=precision, theory=theory)
     rate = problem.learning_rate
 
     def entry(name: str, leading: float, term: float, simulated: float, error: float) -> Deviation:

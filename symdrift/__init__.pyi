@@ -4,7 +4,9 @@ from .documents import write_report as write_report
 from .errors import CheckFailed as CheckFailed
 from .errors import RequestError as RequestError
 from .evaluation.result import Evaluation as Evaluation
+from .evaluation.sweep import Sweep as Sweep
 from .evaluation.sweep import sweep as sweep
+from .evaluation.sweep_axes import Axis as Axis
 from .face import compare as compare
 from .face import evaluate as evaluate
 from .face import evaluate_stimuli as evaluate_stimuli
@@ -16,11 +18,15 @@ from .face import validate_rate as validate_rate
 from .fitting import Fit as Fit
 from .fitting import Measurement as Measurement
 from .observables import Observation as Observation
+from .observables.compare import ComparedStudy as ComparedStudy
+from .simulation import Trajectory as Trajectory
 from .study import Study as Study
 from .study import read_study as read_study
 from .study import shipped_studies as shipped_studies
 from .teaching.lesson import write_lesson as write_lesson
 from .theory.derive import derive as derive
+from .validation.extrapolate import Extrapolation as Extrapolation
+from .validation.validate import Validation as Validation
 
 __all__: list[str]
 __version__: str

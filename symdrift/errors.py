@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from symdrift.quoting import printable, shown
+from symdrift.quoting import LONGEST_SHOWN, printable, shown
 
 
 class RequestError(ValueError):
@@ -38,6 +38,14 @@ class CheckFailed(AssertionError):
 
     The message names the step.  The command line exits with code 1.
     """
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The known word that comes closest, as the beginning of a hint; empty where none does."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, list(known), n=1) if len(word) <= LONGEST_SHOWN else []
+    return f'did you mean "{shown(close[0])}"? ' if close and close[0] not in ("", word) else ""
 
 
 def require_known(field: str, value: str, allowed: Iterable[str]) -> None:

@@ -293,7 +293,7 @@ def validate_rate(
     RequestError
         When the theory does not apply, the run is too short, or SGD diverges.
     """
-    from symdrift.validation.validate import validate as validated
+    from symdrift.validation.validate import validate_rate as validated
 
     return validated(
         _numbers(study), steps, replicas, seed, progress, threads=threads, executor=executor

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 _BREAKING = (dict, list, tuple)
@@ -17,11 +18,15 @@ class Record:
 
     Attributes
     ----------
-    recorded : tuple of str
-        What is written, in this order, where that is not every field; properties count too.
+    behind : Mapping of str to str
+        Names that stand behind another one: properties that are written like fields, and fields
+        that have another place in the record.
+    unwritten : tuple of str
+        Fields that are not written.  Every other one is.
     """
 
-    recorded: ClassVar[tuple[str, ...]] = ()
+    behind: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    unwritten: ClassVar[tuple[str, ...]] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON record, in plain Python types."""
@@ -29,7 +34,17 @@ class Record:
 
     def written(self) -> tuple[str, ...]:
         """Names of what is written, in their order."""
-        return self.recorded or tuple(field.name for field in fields(self))  # type: ignore[arg-type]
+        return written_names(type(self))  # type: ignore[arg-type]
+
+
+@cache
+def written_names(kind: type[Record]) -> tuple[str, ...]:
+    """Names of what records of a kind have, as far as their class says."""
+    moved = {*kind.unwritten, *kind.behind}
+    names = [field.name for field in fields(kind) if field.name not in moved]  # type: ignore[arg-type]
+    for name, before in kind.behind.items():
+        names.insert(names.index(before) + 1, name)
+    return tuple(names)
 
 
 def plain(value: Any) -> Any:

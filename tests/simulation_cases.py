@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symdrift.inputs import Gaussian, InputDistribution
-from symdrift.study.problem import LearningProblem, Stimulus
+from symdrift.simulation.estimators import DisplacementCurve
+from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 
 def problem(
@@ -82,3 +84,30 @@ class ReferenceStream:
             angle = np.pi * ((word & (2**23 - 1)) / 2**23 - 0.5)
             values += [radius * np.cos(angle), radius * np.sin(angle)]
         return np.array(values[:count])
+
+
+def displacement_curve(
+    times: Array | NDArray[np.int64], representation: Array
+) -> DisplacementCurve:
+    """Mean-squared displacement from a stationary trajectory, errors by replicas.
+
+    Parameters
+    ----------
+    times : Array or NDArray[np.int64]
+        Evenly spaced, shape ``(records,)``.
+    representation : Array
+        Shape ``(records, replicas, p)``, at least two replicas.
+    """
+    records, replicas, _ = representation.shape
+    offsets = np.unique(np.geomspace(1, max(1, records // 2), 24).round().astype(int))
+    per_replica = np.array(
+        [
+            np.mean(np.sum((representation[k:] - representation[:-k]) ** 2, axis=-1), axis=0)
+            for k in offsets
+        ]
+    )
+    return DisplacementCurve(
+        lags=(times[offsets] - times[0]).astype(np.float64),
+        mean=per_replica.mean(axis=1),
+        standard_error=per_replica.std(axis=1, ddof=1) / np.sqrt(replicas),
+    )

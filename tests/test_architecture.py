@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -38,6 +39,39 @@ def test_the_picture_is_that_of_the_contracts() -> None:
     assert f"```mermaid\n{picture()}\n```" in text, f"draw it so:\n{picture()}"
 
 
+def libraries() -> str:
+    """Dependencies and extras, each with the reason that stands beside it."""
+    lines = ["| library | for | what for |", "| --- | --- | --- |"]
+    group = ""
+    text = (ROOT / "pyproject.toml").read_text("utf-8").partition("[project.scripts]")[0]
+    for line in text.splitlines():
+        if opened := re.match(r"(\w+) = \[$", line):
+            group = "every command" if opened[1] == "dependencies" else opened[1]
+        if named := re.match(r' +"([\w.-]+)[^"]*", *# (.+)', line):
+            lines.append(f"| {named[1]} | {group} | {named[2]} |")
+    return "\n".join(line for line in lines if "| test |" not in line)
+
+
+def test_the_table_of_libraries_is_that_of_the_package() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    assert libraries() in text, f"write it so:\n{libraries()}"
+
+
+def test_lines_kept_by_hand_are_counted() -> None:
+    """To a tenth: of rows that begin with files."""
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    table = text.partition("## Kept by hand")[2]
+    for names, said in re.findall(r"^\| ([^|]*`[^|]*) \| ([0-9,]+)[ |,]", table, re.MULTILINE):
+        if names.startswith("frames"):
+            continue
+        found = re.findall(r"`([\w/]+(?:\.py|/))`", names)
+        folder = f"{found[0].rpartition('/')[0]}/" if "/" in found[0] else ""
+        paths = [PACKAGE / (name if "/" in name else folder + name) for name in found]
+        files = [f for path in paths for f in (path.glob("*.py") if path.is_dir() else [path])]
+        count = sum(len(path.read_text("utf-8").splitlines()) for path in files)
+        assert abs(int(said.replace(",", "")) - count) < count / 10, f"{names}: {count}"
+
+
 def test_every_module_has_its_layer_and_says_what_it_is() -> None:
     named = {name for row in layers() for name in row}
     found = {path.stem if path.is_file() else path.name for path in PACKAGE.iterdir()}
@@ -53,6 +87,18 @@ def test_every_module_has_its_layer_and_says_what_it_is() -> None:
 def test_no_module_is_too_long_to_be_read() -> None:
     lengths = {path: len(path.read_text("utf-8").splitlines()) for path in SOURCES}
     assert {p.name: n for p, n in lengths.items() if n > LONGEST and p not in PRINTED} == {}
+
+
+def test_the_theory_needs_nothing_that_was_printed() -> None:
+    """The contract names every printed module."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contract = next(
+        contract
+        for contract in settings["tool"]["importlinter"]["contracts"]
+        if "symdrift.theory" in contract.get("source_modules", ())
+    )
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in PRINTED}
+    assert set(contract["forbidden_modules"]) == names
 
 
 def test_no_template_holds_python() -> None:

@@ -11,7 +11,7 @@ import pytest
 from symdrift.errors import RequestError
 from symdrift.evaluation.dense import hidden_drift, matrix_road
 from symdrift.evaluation.evaluate import evaluate
-from symdrift.evaluation.result import Drift
+from symdrift.evaluation.parts import Drift
 from symdrift.study import read_study
 
 PROBLEM = read_study("misaligned_teacher").problem()

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from all_weights import reachable_basis, stationary_fluctuation, tangent_vectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import aligned_problems, general_problems, orthogonal_matrices
@@ -18,12 +19,11 @@ from symdrift.evaluation.dense import (
     gradient_noise,
     gradient_variances,
     hessian_matrix,
-    reachable_basis,
     solve_minimum,
-    stationary_fluctuation,
 )
-from symdrift.evaluation.dense.coordinates import hidden_planes, tangent_vectors
-from symdrift.evaluation.result import Drift, Evaluation
+from symdrift.evaluation.dense.coordinates import hidden_planes
+from symdrift.evaluation.parts import Drift
+from symdrift.evaluation.result import Evaluation
 from symdrift.inputs import Elliptical, Gaussian, InputDistribution, Samples, StimulusSet
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy.linalg
+from all_weights import reachable_basis, tangent_vectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import general_problems, orthogonal_matrices
@@ -20,7 +21,6 @@ from symdrift.evaluation.dense import (
     hessian_matrix,
     hidden_drift,
     mean_rotation_matrix,
-    reachable_basis,
     reached_hessian,
     reached_noise,
     silent_fluctuation,
@@ -28,7 +28,7 @@ from symdrift.evaluation.dense import (
     synaptic_fluctuation,
 )
 from symdrift.evaluation.dense.balanced import factored
-from symdrift.evaluation.dense.coordinates import hidden_planes, separated, tangent_vectors
+from symdrift.evaluation.dense.coordinates import hidden_planes, separated
 from symdrift.evaluation.dense.frame import frame_of
 from symdrift.evaluation.dense.landscape import MinimumPoint
 from symdrift.evaluation.dense.noise_factors import noise_factor

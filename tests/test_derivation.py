@@ -7,6 +7,7 @@ import re
 import time
 from dataclasses import replace
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -17,6 +18,7 @@ import scipy.linalg
 import sympy as sp
 from aligned_examples import representative
 
+from symdrift import theory
 from symdrift.algebra.equations import solve_lyapunov
 from symdrift.cache import cache_key
 from symdrift.derivation import chapter
@@ -29,7 +31,7 @@ from symdrift.observables.displacement import mean_squared_displacement
 from symdrift.observables.process import drift_process
 from symdrift.study import read_study, shipped_studies
 from symdrift.study.problem import Stimulus
-from symdrift.theory.derive import derive
+from symdrift.theory.derive import SECTIONS, derive
 from symdrift.theory.examples import Examples
 from symdrift.theory.fluctuation import fluctuation_blocks
 from symdrift.theory.representation import FORGOTTEN
@@ -394,9 +396,27 @@ def test_numbers_that_multiply_out_without_end_are_refused_at_once(
     assert time.process_time() - start < 2
 
 
+def test_symbols_of_every_chapter_have_their_print_and_their_meaning() -> None:
+    """A module that is not among the sections would print SymPy's own names."""
+    folder = Path(theory.__file__).parent
+    for name in (path.stem for path in folder.glob("*.py")):
+        module = import_module(f"symdrift.theory.{name}")
+        if {"LATEX", "MEANINGS"} & vars(module).keys():
+            assert module in SECTIONS, name
+
+
 def test_prose_may_not_name_an_unknown_symbol() -> None:
     with pytest.raises(KeyError, match="nonsense"):
         unknown()
+
+
+def test_equations_are_found_by_their_labels() -> None:
+    derivation = derivation_of("bottleneck")
+    for label in ("hessian-pair", "eq:hessian-pair"):
+        assert derivation.equation(label).label == "hessian-pair"
+        assert derivation.equation(label) in derivation[label].equations
+    with pytest.raises(RequestError, match=r'^label = "hesian-pair" is no label .* "hessian-p'):
+        derivation["hesian-pair"]
 
 
 def test_equations_show_themselves_in_the_notation_of_the_study() -> None:

@@ -40,7 +40,7 @@ from symdrift.quoting import escape_latex
 from symdrift.study import read_study
 from symdrift.typesetting.formula import Formula
 from symdrift.typesetting.reading import read
-from symdrift.validation.validate import validate
+from symdrift.validation.validate import validate_rate
 
 EXAMPLE = example_derivation()
 
@@ -391,10 +391,10 @@ def committed_files(directory: Path) -> dict[str, bytes]:
 def test_a_report_warns_of_what_its_simulation_leaves_open() -> None:
     """Which fails no report, as a number that is missed does."""
     bottleneck = read_study("bottleneck").problem()
-    few = validate(bottleneck, steps=9000, replicas=8)
+    few = validate_rate(bottleneck, steps=9000, replicas=8)
     (warning,) = report._undecided(few)
     assert warning.startswith("at the learning rate of the study, the theory of V[12]")
-    assert report._undecided(validate(bottleneck, steps=9000, replicas=1024)) == ()
+    assert report._undecided(validate_rate(bottleneck, steps=9000, replicas=1024)) == ()
     assert report._undecided(None) == ()
 
 

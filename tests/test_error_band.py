@@ -13,7 +13,7 @@ from symdrift.cli import run
 from symdrift.errors import RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.next_order.corrected import general_two_times, orders
-from symdrift.evaluation.result import moving_planes
+from symdrift.evaluation.parts import moving_planes
 from symdrift.evaluation.units import natural_units
 from symdrift.observables import (
     ExpectedError,
@@ -28,7 +28,7 @@ from symdrift.observables import (
 )
 from symdrift.observables.angle import mean_direction
 from symdrift.observables.error_band import bands, known_until
-from symdrift.observables.rotations import conjugation_change
+from symdrift.observables.process import conjugation_change
 from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem, Stimulus
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.stats
+from simulation_cases import displacement_curve
 
 from symdrift.simulation.estimators import (
     Estimate,
     Observables,
     WindowSums,
     decay_rates,
-    displacement_curve,
     estimate,
     measured_displacements,
     observables,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import subprocess
 import sys
 
@@ -21,6 +23,19 @@ def test_every_name_of_the_stub_is_there() -> None:
     assert set(symdrift.__all__) <= set(dir(symdrift))
     with pytest.raises(AttributeError, match="evalute"):
         symdrift.evalute  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_what_functions_return_and_ask_for_has_a_name_here() -> None:
+    """Classes of the package in signatures, but what a command alone passes on."""
+    functions = [getattr(symdrift, name) for name in symdrift.__all__]
+    said = " ".join(
+        str(annotation)
+        for function in filter(inspect.isfunction, functions)
+        for annotation in inspect.get_annotations(function).values()
+    )
+    shorthands = {"Array", "Free", "Measured", "Progress"}
+    named = set(re.findall(r"\b[A-Z]\w+", said)) - {"None", "Path", "Sequence", "Callable"}
+    assert named - shorthands - {"Collection", "Executor", "SweepFile"} <= set(symdrift.__all__)
 
 
 def test_a_name_costs_only_what_stands_behind_it() -> None:

@@ -394,3 +394,10 @@ def test_the_citation_file_gives_this_version() -> None:
 def test_an_unknown_format_names_those_that_there_are(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="allowed are tex, html, pdf, fragment, slides, sheet"):
         writing.write_derivation(read_study("bottleneck"), tmp_path, ["docx"])
+
+
+def test_a_folder_may_be_a_string(tmp_path: Path) -> None:
+    (fragment, *_) = writing.write_derivation(
+        read_study("anisotropic_autoencoder"), str(tmp_path), ["fragment"]
+    )
+    assert fragment == tmp_path / "fragment.tex"

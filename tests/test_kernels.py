@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import sympy as sp
+from all_weights import reachable_basis, stationary_fluctuation
 from hypothesis import given, settings
 from strategies import aligned_problems
 
@@ -32,9 +33,7 @@ from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.evaluation.dense import (
     gradient_noise,
     hessian_matrix,
-    reachable_basis,
     solve_minimum,
-    stationary_fluctuation,
 )
 from symdrift.inputs import Gaussian
 from symdrift.kernels.printed import FOLDER, PRINTED, printed_source

@@ -11,7 +11,7 @@ import pytest
 
 from symdrift.cli.program import run
 from symdrift.evaluation.evaluate import evaluate
-from symdrift.evaluation.overview import evaluation_tables
+from symdrift.evaluation.result import evaluation_tables
 from symdrift.figures import observables
 from symdrift.observables import observe
 from symdrift.observables.observation import observation_tables

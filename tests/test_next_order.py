@@ -19,11 +19,15 @@ from symdrift.evaluation.corrections import Corrections
 from symdrift.evaluation.dense.coordinates import joined
 from symdrift.evaluation.dense.landscape import minimum_of, solve_minimum
 from symdrift.evaluation.evaluate import corrected_at_once, evaluate
-from symdrift.evaluation.next_order.balance import imbalance
 from symdrift.evaluation.next_order.batches import Ensemble, batch_means
 from symdrift.evaluation.next_order.corrected import mean_gram_change, orders
 from symdrift.evaluation.next_order.cost import expansion_cost
-from symdrift.evaluation.next_order.expansion import expand, noise_node_count, noise_nodes
+from symdrift.evaluation.next_order.expansion import (
+    expand,
+    noise_node_count,
+    noise_nodes,
+    samples_of,
+)
 from symdrift.evaluation.next_order.one_step import (
     Samples,
     slice_at,
@@ -37,7 +41,7 @@ from symdrift.inputs import Elliptical, Gaussian, StimulusSet
 from symdrift.inputs import Samples as Data
 from symdrift.observables import drift_process, representational_similarity
 from symdrift.rules.linear import TwoLayerLinear
-from symdrift.study.problem import LearningProblem, Stimulus
+from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 RANDOM = np.random.default_rng(11)
 TURNED = np.array([[1.3, 0.4], [0.4, 0.8]])
@@ -487,6 +491,25 @@ def test_observed_gram_matrices_have_the_displacement_of_the_weights(name: str) 
     np.testing.assert_allclose(
         found, expected / (units.maps * units.curvature), rtol=1e-9, atol=1e-14
     )
+
+
+def imbalance(problem: LearningProblem, point: tuple[Array, Array]) -> Array:
+    """``E[W W' - U' U]`` at order ``eta``, shape ``(r, r)``, from one step that leaves it.
+
+    For every sample ``g_W W' = U' g_U``, so that one step changes the difference exactly by
+    ``W W' - U' U <- (1 - eta gamma)^2 (W W' - U' U) + eta^2 (g_W g_W' - g_U' g_U)``.
+    """
+    points, ensemble = samples_of(problem).reduced()
+    rule = TwoLayerLinear(problem.teacher, problem.weight_decay)
+    updates = [
+        rule.update(point, x[:, np.newaxis], noise[:, np.newaxis])
+        for x, noise in zip(points.inputs, points.noise, strict=True)
+    ]
+    # Weight decay is the same in every sample: it leaves the difference of the products alone.
+    first, second = (np.array(layer) for layer in zip(*updates, strict=True))
+    products = {"first": "first_in first_jn -> ij", "second": "second_mi second_mj -> ij"}
+    means = batch_means(products, {"first": first, "second": second}, ensemble, problem.batch)
+    return np.asarray((means["first"] - means["second"]) / (2 * problem.weight_decay))
 
 
 @pytest.mark.parametrize("name", ["misaligned", "batch", "bottleneck", "elliptical", "stimuli"])

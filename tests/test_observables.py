@@ -17,7 +17,7 @@ from simulation_cases import problem
 from symdrift.errors import RequestError
 from symdrift.evaluation.dense import solve_minimum
 from symdrift.evaluation.evaluate import evaluate
-from symdrift.evaluation.result import Drift
+from symdrift.evaluation.parts import Drift
 from symdrift.inputs import Gaussian, StimulusSet
 from symdrift.observables import (
     CorrelatedPlanes,

@@ -16,7 +16,7 @@ from simulation_cases import problem
 from symdrift.cli import run
 from symdrift.errors import RequestError
 from symdrift.evaluation.evaluate import evaluate
-from symdrift.evaluation.result import Drift
+from symdrift.evaluation.parts import Drift
 from symdrift.inputs import StimulusSet
 from symdrift.observables import (
     CorrelatedPlanes,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.result import listed
+from symdrift.evaluation.validity import MEANINGS, Validity
+from symdrift.observables.observation import observe, series
 from symdrift.records import Record, json_parts, plain
+from symdrift.study import read_study
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False).filter(
     lambda value: abs(value) != float("inf")
@@ -80,7 +86,7 @@ def test_rows_of_numbers_take_no_longer_than_without_line_breaks() -> None:
 
 @dataclass(frozen=True)
 class Inner(Record):
-    recorded = ("double", "name")
+    behind = MappingProxyType({"double": "name"})
     name: str
 
     @property
@@ -105,7 +111,7 @@ def test_a_record_is_the_fields_of_a_result_in_plain_types() -> None:
         "nothing": None,
     }
     assert type(record["by_name"]["x"]) is float
-    assert list(record["inner"][0]) == ["double", "name"]
+    assert list(record["inner"][0]) == ["name", "double"]
 
 
 def test_zeros_of_a_sparse_matrix_are_one_object() -> None:
@@ -114,3 +120,36 @@ def test_zeros_of_a_sparse_matrix_are_one_object() -> None:
         assert json.dumps(plain(matrix)) == json.dumps(matrix.tolist())
     rows = plain(np.eye(9))
     assert len({id(entry) for row in rows for entry in row if entry == 0.0}) == 1
+
+
+@pytest.mark.parametrize("method", ["closed-form", "dense"])
+def test_every_number_of_an_evaluation_is_listed(method: str) -> None:
+    """Beside the evidence of a minimum and the names of what numbers belong to."""
+    evaluation = evaluate(read_study("bottleneck").problem(), method)
+    told = {"minimum.certificate", "minimum.number", "minimum.others", "drift.planes",
+            "drift.diagonal", "stimuli.name"}  # fmt: skip
+    found = {f"{each.group}.{each.name}" for each in listed(evaluation)}
+    groups = {
+        name for name in evaluation.written() if isinstance(getattr(evaluation, name), Record)
+    }
+    record = evaluation.to_dict() | {"stimuli": evaluation.stimuli[0].to_dict()}
+    for group in groups - {"next_order"} | {"stimuli"}:
+        assert {f"{group}.{name}" for name in record[group]} - told <= found
+
+
+def test_every_array_of_an_observation_is_a_series() -> None:
+    observation = observe(read_study("teacher_label_noise").problem(), np.array([1e3, 1e6]))
+    found = {(each.observable, each.part) for each in series(observation)}
+    told = {"lags", "quantiles", "neurons"}
+    for field in fields(observation):
+        value = getattr(observation, field.name)
+        (record, *_) = value if isinstance(value, tuple) and value else (value,)
+        if isinstance(record, Record) and field.name not in ("bands", "time_scales"):
+            parts = {name for name in record.written() if hasattr(getattr(record, name), "shape")}
+            assert {(field.name, name) for name in parts - told} <= found
+            assert field.name in {observable for observable, _ in found}
+
+
+def test_small_numbers_have_a_meaning() -> None:
+    numbers = {field.name for field in fields(Validity)}
+    assert numbers == MEANINGS.keys() | {"critical_rate", "rate_over_critical"}

@@ -14,7 +14,7 @@ import scipy.optimize
 
 from symdrift.cli.program import run
 from symdrift.errors import RequestError
-from symdrift.evaluation.closed_form.strict_minima import strict_minima
+from symdrift.evaluation.closed_form.formula_road import AXIS_FORMULAS
 from symdrift.evaluation.dense import (
     expected_gradient,
     expected_loss,
@@ -22,8 +22,9 @@ from symdrift.evaluation.dense import (
     solve_minimum,
 )
 from symdrift.evaluation.evaluate import evaluate
-from symdrift.evaluation.overview import quantities
+from symdrift.evaluation.result import quantities
 from symdrift.evaluation.several_minima import axes_of
+from symdrift.evaluation.strict_minima import strict_minima
 from symdrift.kernels.standalone import study_source
 from symdrift.observables import observe
 from symdrift.study import Study, read_study
@@ -70,7 +71,8 @@ def test_strict_minima_are_the_choices_of_axes_with_a_positive_hessian(seed: int
         return least_curvature(point, np.diag(gains), np.diag(variances), decay) > 0
 
     strict = {axes for axes in itertools.combinations(learnable, hidden) if is_strict(axes)}
-    found = [tuple(sorted(axes)) for axes in strict_minima(variances, gains, decay, hidden)]
+    minima = strict_minima(AXIS_FORMULAS, variances, gains, decay, hidden)
+    found = [tuple(sorted(axes)) for axes in minima]
     worth = [sum(variances[k] * (gains[k] - decay / variances[k]) ** 2 for k in axes)
              for axes in found]  # fmt: skip
     assert len(found) == len(strict)
@@ -81,7 +83,7 @@ def test_strict_minima_are_the_choices_of_axes_with_a_positive_hessian(seed: int
 def test_axes_that_are_alike_are_learned_together_or_not() -> None:
     found = [
         sorted(axes.tolist())
-        for axes in strict_minima(np.array([2.0, 2, 1, 0.5]), np.ones(4), 0.1, 2)
+        for axes in strict_minima(AXIS_FORMULAS, np.array([2.0, 2, 1, 0.5]), np.ones(4), 0.1, 2)
     ]
     assert found == [[0, 1]]
 

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.linalg
+from all_weights import reachable_basis
 from simulation_cases import ReferenceStream, problem
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.dense import hessian_matrix, reachable_basis, solve_minimum
+from symdrift.evaluation.dense import hessian_matrix, solve_minimum
 from symdrift.execution import Diverged
 from symdrift.inputs import Elliptical, Samples, StimulusSet
 from symdrift.rules.linear import TwoLayerLinear

@@ -18,11 +18,11 @@ from strategies import aligned_problems
 
 from symdrift.cli import run
 from symdrift.errors import RequestError
+from symdrift.evaluation.alignment import Alignment, align
 from symdrift.evaluation.closed_form import validity
-from symdrift.evaluation.closed_form.alignment import Alignment, align
 from symdrift.evaluation.closed_form.parameter_grid import grid_numbers
 from symdrift.evaluation.closed_form.stability_bound import stable_rate
-from symdrift.evaluation.overview import quantities
+from symdrift.evaluation.result import quantities
 from symdrift.evaluation.sweep import sweep
 from symdrift.evaluation.sweep_axes import Axis, parse_axis
 from symdrift.evaluation.sweep_file import SweepFile
@@ -194,7 +194,8 @@ def cluster() -> Iterator[Any]:
 
 def written(path: Path, study: str, axes: tuple[str, ...], executor: Any = None) -> bytes:
     kept, parsed = SweepFile(path), tuple(map(parse_axis, axes))
-    kept.finish(sweep(read_study(study), parsed, executor=executor, kept=kept))
+    done = sweep(read_study(study), parsed, executor=executor, kept=kept)
+    kept.finish(done.request, done.numbers)
     assert [each.name for each in path.parent.iterdir()] == [path.name]
     return path.read_bytes()
 
@@ -237,7 +238,8 @@ def test_a_sweep_that_was_killed_goes_on_and_writes_the_same_bytes(
     partial.write_text(partial.read_text()[:-7])
     counted: list[int] = []
     kept = SweepFile(path)
-    kept.finish(sweep(study, axes, progress=lambda done, _: counted.append(done), kept=kept))
+    found = sweep(study, axes, progress=lambda done, _: counted.append(done), kept=kept)
+    kept.finish(found.request, found.numbers)
     assert counted[0] > len(axes[0].values) * len(axes[1].values) / 3
     assert path.read_bytes() == whole
     assert not partial.exists()

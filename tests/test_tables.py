@@ -9,7 +9,7 @@ import re
 import pytest
 
 from symdrift.evaluation.evaluate import evaluate
-from symdrift.evaluation.overview import evaluation_tables
+from symdrift.evaluation.result import evaluation_tables
 from symdrift.study import read_study, shipped_studies
 from symdrift.tables import Table, html_page, record_table, write_csv
 

@@ -10,18 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.stats
-from simulation_cases import problem
+from all_weights import reachable_basis, stationary_fluctuation
+from simulation_cases import displacement_curve, problem
 
 from symdrift.errors import RequestError
 from symdrift.evaluation import dense
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
-from symdrift.evaluation.result import Drift, Evaluation, IndependentDrift
+from symdrift.evaluation.parts import Drift, IndependentDrift
+from symdrift.evaluation.result import Evaluation
 from symdrift.execution import Diverged
 from symdrift.inputs import Elliptical, Samples, StimulusSet
 from symdrift.observables import drift_process, representational_similarity
 from symdrift.simulation import ensemble, simulate
-from symdrift.simulation.estimators import displacement_curve
 from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem, Stimulus
 from symdrift.validation import plan as planning
@@ -29,7 +30,7 @@ from symdrift.validation import validate as validation_module
 from symdrift.validation.judgement import Verdict, is_confirmed
 from symdrift.validation.plan import FEWEST_WINDOWS
 from symdrift.validation.rows import READ_OFF, Row
-from symdrift.validation.validate import Similarity, Validation, run_planned, validate
+from symdrift.validation.validate import Similarity, Validation, run_planned, validate_rate
 
 TWO = problem([2.0, 0.7], weight_decay=0.2, learning_rate=0.005)
 THREE = problem([2.0, 1.0, 0.7], weight_decay=0.3, learning_rate=0.005)
@@ -70,7 +71,8 @@ SYNAPTIC = problem(
 def compared(
     given: LearningProblem, *, precision: float = 0.01, seed: int = 0, **options: Any
 ) -> Validation:
-    return validate(given, seed=seed, precision=precision, theory=dense.evaluate(given), **options)
+    theory = dense.evaluate(given)
+    return validate_rate(given, seed=seed, precision=precision, theory=theory, **options)
 
 
 def row(validation: Validation, quantity: str) -> Row:
@@ -143,7 +145,7 @@ def test_the_white_noise_approximation_is_rejected() -> None:
     """It is wrong by 19 % (the reference's number), far beyond corrections and errors."""
     given = replace(TWO, learning_rate=0.0025)
     exact = compared(given, precision=0.005, seed=4)
-    white = validate(
+    white = validate_rate(
         given, seed=4, precision=0.005, theory=dense.evaluate(given, approximation="white")
     )
     assert exact.passed
@@ -161,7 +163,7 @@ def test_a_theory_that_is_wrong_in_one_number_fails() -> None:
     spoiled: Evaluation = replace(
         theory, drift=Drift(theory.drift.planes, wrong, theory.drift.mean_rotation)
     )
-    found = validate(THREE, seed=3, precision=0.02, theory=spoiled)
+    found = validate_rate(THREE, seed=3, precision=0.02, theory=spoiled)
     assert found.verdict is Verdict.DISAGREE
 
 
@@ -183,13 +185,13 @@ def test_a_theory_that_is_wrong_by_a_tenth_is_called_wrong_or_nothing_is_decided
     wrong = spoiled(evaluate(given), factor)
     shortest = planning.schedule_of(given, minimum_of(given), 0.001, FEWEST_WINDOWS, 8).steps
     for replicas, steps in ((1, 2 * shortest), (2, shortest), (8, shortest), (64, shortest)):
-        short = validate(given, steps, replicas, theory=wrong)
+        short = validate_rate(given, steps, replicas, theory=wrong)
         assert short.verdict is Verdict.UNDECIDED
         assert not short.passed
         assert short.to_dict()["verdict"] == "undecided"
         assert "V[12]" in short.undecided
     for theory, verdict in ((wrong, Verdict.DISAGREE), (evaluate(given), Verdict.AGREE)):
-        assert validate(given, seed=3, precision=0.01, theory=theory).verdict is verdict
+        assert validate_rate(given, seed=3, precision=0.01, theory=theory).verdict is verdict
 
 
 @pytest.mark.parametrize("units", [2, 3, 8, 64])
@@ -270,12 +272,12 @@ def test_displacements_leave_a_plateau_at_twice_the_speed_of_diffusion(
     minimum = dense.solve_minimum(
         given.teacher, given.input_covariance, given.weight_decay, given.hidden
     )
-    fluctuation = dense.stationary_fluctuation(
+    fluctuation = stationary_fluctuation(
         dense.hessian_matrix(
             minimum.point, given.teacher, given.input_covariance, given.weight_decay
         ),
         dense.gradient_noise(minimum, given.inputs, given.label_noise, given.batch),
-        dense.reachable_basis(minimum),
+        reachable_basis(minimum),
         given.learning_rate,
     )
     outputs, inputs = given.teacher.shape
@@ -372,7 +374,7 @@ def test_representations_of_the_shipped_bottleneck_are_those_of_the_next_order()
 @pytest.mark.parametrize("given", [BOTTLENECK, SAMPLES], ids=["bottleneck", "samples"])
 def test_diffusion_of_representations_is_that_of_the_shorter_ones(given: LearningProblem) -> None:
     """Of the theory with its next order, which shortens those of the bottleneck by 14 %."""
-    validation = validate(given, seed=13, precision=0.01)
+    validation = validate_rate(given, seed=13, precision=0.01)
     for found in validation.rows:
         if found.quantity.startswith(READ_OFF):
             later = validation.learning_rate * (found.correction or 0.0) * found.scale
@@ -481,7 +483,7 @@ def test_an_interrupt_keeps_the_windows_that_were_finished() -> None:
             raise KeyboardInterrupt
 
     given = replace(TWO, learning_rate=0.001)
-    validation = validate(
+    validation = validate_rate(
         given,
         steps=2_000_000,
         replicas=256,
@@ -496,7 +498,7 @@ def test_an_interrupt_keeps_the_windows_that_were_finished() -> None:
 @pytest.mark.slow
 def test_progress_never_goes_back() -> None:
     seen: list[tuple[int, int]] = []
-    compared_with_progress = validate(
+    compared_with_progress = validate_rate(
         TWO,
         steps=1_000_000,
         replicas=256,
@@ -520,7 +522,7 @@ def test_divergence_is_refused_with_step_and_stiffness(monkeypatch: pytest.Monke
     monkeypatch.setattr(validation_module, "measure", diverges)
     said = r"^learning\.rate = 0\.005 makes SGD diverge within 128 steps .* is 0\.0\d+\); lower it"
     with pytest.raises(RequestError, match=said):
-        validate(TWO, steps=20_000, replicas=8)
+        validate_rate(TWO, steps=20_000, replicas=8)
 
 
 def test_more_replicas_than_fit_into_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -582,5 +584,5 @@ def test_many_independent_planes_are_compared_by_their_variances_alone(
     """15 planes: entries beside the diagonal are not estimated, and ``V`` is not made."""
     wide = read_study("isotropic_autoencoder").with_values({"n": 6}).problem()
     monkeypatch.setattr(IndependentDrift, "covariance", property(lambda _: pytest.fail("made")))
-    names = [row.quantity for row in validate(wide, 8000, 4).rows]
+    names = [row.quantity for row in validate_rate(wide, 8000, 4).rows]
     assert sum(name.startswith("V[") for name in names) == 15

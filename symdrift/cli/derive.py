@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ from symdrift.cli.options import level_option, out_option, set_option, study_arg
 from symdrift.cli.requests import chosen_study, output_directory
 from symdrift.cli.terminal import announce, progress_shown
 from symdrift.errors import RequestError
-from symdrift.quoting import shown
 
 if TYPE_CHECKING:
     from symdrift.study import Study
@@ -88,15 +86,5 @@ def _place(study: Study, label: str) -> str:
 
     with progress_shown("deriving") as progress:
         derivation = derive(study, progress)
-    places = {e.label: e.source for step in derivation.steps for e in step.equations}
-    places |= {f"step:{step.identifier}": step.source for step in derivation.steps}
-    source = places.get(label.removeprefix("eq:"))
-    if source is None:
-        close = get_close_matches(label, places, n=1)
-        hint = f'did you mean "{close[0]}"? ' if close else ""
-        raise RequestError(
-            "--where",
-            f'= "{shown(label)}" is no label of this derivation; {hint}labels are '
-            + ", ".join(places),
-        )
-    return f"{Path(symdrift.__file__).parents[1] / source.file}:{source.line}"
+    source = derivation.source(label, "--where")
+    return f"{Path(symdrift.__file__).parents[1]}/{source}"

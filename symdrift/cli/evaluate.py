@@ -156,7 +156,7 @@ def evaluate(
         # Printed even when a file cannot be written.
         afterwards.callback(_print, points, as_json, as_csv, out)
         if kept is not None:
-            kept.finish(points)
+            kept.finish(points.request, points.numbers)
         if plot is not None:
             from symdrift.cli.plots import plot as draw
 
@@ -183,7 +183,7 @@ def _print(points: Sweep, as_json: bool, as_csv: bool, out: Path | None) -> None
 
 
 def _print_points(points: Sweep) -> None:
-    from symdrift.evaluation.overview import evaluation_head, evaluation_tables
+    from symdrift.evaluation.result import evaluation_head, evaluation_tables
     from symdrift.evaluation.swept_tables import sweep_table
 
     console = output_console()

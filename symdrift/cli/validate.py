@@ -110,7 +110,7 @@ def validate(
 
     say_warnings(minimum_warnings(problem))
     from symdrift.validation.extrapolate import validate_limit
-    from symdrift.validation.validate import validate as run_validation
+    from symdrift.validation.validate import validate_rate
 
     result: Validation | Extrapolation
     with (
@@ -119,7 +119,7 @@ def validate(
         dask_executor(dask) as executor,
     ):
         if steps is not None:
-            result = run_validation(
+            result = validate_rate(
                 problem, steps, replicas, seed, progress, threads=threads, executor=executor
             )
         else:

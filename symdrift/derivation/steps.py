@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from html import escape
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import sympy as sp
 
 from symdrift.algebra.forms import AppliedRule
+from symdrift.errors import RequestError, did_you_mean
+from symdrift.quoting import shown
 from symdrift.typesetting.lines import Names, lay_out, lay_out_chain
 from symdrift.typesetting.printer import TheoryPrinter
 
@@ -251,16 +254,48 @@ class Derivation:
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         )
 
-    def __getitem__(self, identifier: str) -> Step:
-        for step in self.steps:
-            if step.identifier == identifier:
-                return step
-        raise KeyError(identifier)
+    def __getitem__(self, name: str) -> Step:
+        """The step of this name, or the one that states the equation of this label."""
+        return _found(
+            name,
+            {label: step for label, (step, _) in self._equations.items()}
+            | {step.identifier: step for step in self.steps},
+        )
 
     def equation(self, label: str) -> Equation:
         """The equation with this label."""
-        for step in self.steps:
-            for equation in step.equations:
-                if equation.label == label:
-                    return equation
-        raise KeyError(label)
+        return _found(label, self._equations)[1]
+
+    def source(self, label: str, field: str = "label") -> Source | None:
+        """Where the equation of a label is stated, or the step of ``step:NAME`` derived.
+
+        Raises
+        ------
+        RequestError
+            When it is neither; ``field`` is what asked.
+        """
+        places = {label: equation.source for label, (_, equation) in self._equations.items()}
+        places |= {f"step:{step.identifier}": step.source for step in self.steps}
+        return _found(label, places, field)
+
+    @cached_property
+    def _equations(self) -> dict[str, tuple[Step, Equation]]:
+        """Each equation by its label, with the step that states it."""
+        return {
+            equation.label: (step, equation) for step in self.steps for equation in step.equations
+        }
+
+
+_Named = TypeVar("_Named")
+
+
+def _found(label: str, known: Mapping[str, _Named], field: str = "label") -> _Named:
+    """What a label names, with or without the prefix that it has in documents."""
+    name = label.removeprefix("eq:")
+    if name not in known:
+        raise RequestError(
+            field,
+            f'= "{shown(label)}" is no label of this derivation; {did_you_mean(name, known)}labels '
+            f"are {', '.join(known)}",
+        )
+    return known[name]

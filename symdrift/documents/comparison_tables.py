@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import groupby, islice
+from operator import itemgetter
 
 from symdrift.documents.number_tables import number
 from symdrift.documents.numbers import Cell, Table
@@ -93,20 +95,19 @@ def comparison_tables(comparisons: Comparisons) -> Iterator[Table]:
         )
 
 
-def _rows(comparison: DriftComparison) -> Iterable[tuple[Cell, ...]]:
-    return (
-        _row("mean decay rate", comparison.mean_decay),
-        *(
-            _row("fastest steady rotation, rad", pair)
-            for quantity, pair in comparison.rows()
-            if quantity == "steady rotation"
-        ),
-        *(
-            _row(f"rotation variance, plane ({pair.name})", pair)
-            for pair in comparison.planes[:_MOST_ROWS]
-        ),
-        *(_row(f"decay rate of “{pair.name}”", pair) for pair in comparison.stimuli[:_MOST_ROWS]),
-    )
+_CALLED = {
+    "mean decay rate": "mean decay rate",
+    "steady rotation": "fastest steady rotation, rad",
+    "rotation variance": "rotation variance, plane ({})",
+    "decay rate": "decay rate of “{}”",
+}
+"""Kinds of rates, with room for what one is of."""
+
+
+def _rows(comparison: DriftComparison) -> Iterator[tuple[Cell, ...]]:
+    for kind, pairs in groupby(comparison.rows(), key=itemgetter(0)):
+        for _, pair in islice(pairs, _MOST_ROWS):
+            yield _row(_CALLED[kind].format(pair.name), pair)
 
 
 def _row(quantity: str, pair: RatePair) -> tuple[Cell, ...]:

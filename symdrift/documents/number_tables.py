@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from symdrift.documents.numbers import Cell, Table
-from symdrift.evaluation.overview import SIGNS
-from symdrift.evaluation.result import Evaluation
+from symdrift.evaluation.result import SIGNS, Evaluation
 from symdrift.evaluation.validity import percent_off
 from symdrift.figures.style import symbol_of_quantity, words_of_quantity
 from symdrift.inputs import StimulusSet, input_facts, input_record, mean_share

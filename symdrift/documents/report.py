@@ -22,7 +22,8 @@ from symdrift.errors import CheckFailed, require_known
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import corrected_at_once, evaluate
 from symdrift.evaluation.next_order.cost import QUICK
-from symdrift.evaluation.result import Evaluation, IndependentDrift
+from symdrift.evaluation.parts import IndependentDrift
+from symdrift.evaluation.result import Evaluation
 from symdrift.figures import (
     blocks,
     counterparts,

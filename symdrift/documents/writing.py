@@ -25,11 +25,13 @@ from symdrift.documents.pdf import TEX_MISSING, TexMissing, compile_pdf, has_tex
 from symdrift.documents.sheet import sheet_latex
 from symdrift.documents.slides import slides_latex
 from symdrift.errors import CheckFailed, RequestError, require_known
+from symdrift.evaluation.closed_form import evaluate
 from symdrift.files import write_bytes, write_text
 from symdrift.kernels.standalone import write_kernels
 from symdrift.progress import Progress, Stages, log_stage
 from symdrift.study import Study
 from symdrift.theory.derive import derive
+from symdrift.theory.subject import is_aligned
 
 FORMATS = ("tex", "html", "pdf")
 """Formats of a report."""
@@ -49,7 +51,7 @@ _LOGGER = logging.getLogger("symdrift")
 
 def write_derivation(
     study: Study,
-    directory: Path,
+    directory: str | Path,
     formats: Collection[str],
     width: str = "article",
     progress: Progress | None = None,
@@ -60,7 +62,7 @@ def write_derivation(
     Parameters
     ----------
     study : Study
-    directory : Path
+    directory : str or Path
         Made when missing; receives ``derivation.tex``, ``.html``, ``.pdf``,
         ``fragment.tex``, ``slides.tex``, ``sheet.tex``, ``references.bib`` beside any of
         the LaTeX sources, and ``kernels.py``.
@@ -89,8 +91,11 @@ def write_derivation(
     """
     _require_formats(formats, DERIVATION_FORMATS)
     require_known("level", level, LEVELS)
-    page = page_of(width, level)
+    directory, page = Path(directory), page_of(width, level)
     stages = Stages(progress)
+    if is_aligned(study) and not study.missing:
+        # The formulas refuse learning rates at which they have no numbers.
+        evaluate(study.problem())
     derivation = derive(study, stages.stage(0, 80))
     require_passed(derivation)
     derivation = at_level(derivation, level)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from symdrift.evaluation.validity import WARN_ABOVE, Validity, percent_off
 from symdrift.records import Record, plain
@@ -36,7 +37,7 @@ class FluctuationCorrections(Record):
 class DriftCorrections(Record):
     """By planes, as in `Drift`: of the covariance ``V`` and of the mean rotation."""
 
-    recorded = ("planes", "covariance", "diffusion", "mean_rotation")
+    behind = MappingProxyType({"diffusion": "covariance"})
 
     planes: tuple[tuple[int, int], ...]
     covariance: tuple[tuple[Correction, ...], ...]
@@ -60,6 +61,9 @@ class IndependentDriftCorrections(DriftCorrections):
         Of the diagonal of ``V``.
     mean_rotation : tuple of float or None
     """
+
+    behind = MappingProxyType({"diagonal": "covariance", "diffusion": "diagonal"})
+    diagonal: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -88,11 +92,8 @@ class IndependentDriftCorrections(DriftCorrections):
     def to_dict(self) -> dict[str, Any]:
         """The JSON record, in plain Python types."""
         return {
-            "planes": plain(self.planes),
-            "covariance": plain(self.diffusion),
-            "diagonal": True,
-            "diffusion": plain(self.diffusion),
-            "mean_rotation": plain(self.mean_rotation),
+            name: plain(self.diffusion if name == "covariance" else getattr(self, name))
+            for name in self.written()
         }
 
     def full(self) -> DriftCorrections:

@@ -12,18 +12,16 @@ import numpy as np
 from symdrift.errors import RequestError, require_known
 from symdrift.evaluation.corrections import rough_numbers
 from symdrift.evaluation.next_order.cost import AT_ONCE, LONGEST
-from symdrift.evaluation.result import (
-    APPROXIMATIONS,
-    QUANTITIES,
-    IndependentDrift,
-)
+from symdrift.evaluation.parts import APPROXIMATIONS, IndependentDrift
+from symdrift.evaluation.result import QUANTITIES
 from symdrift.evaluation.units import beyond_double_precision
 from symdrift.memory import PLANE_ENTRY, SHARED_ENTRY, record_memory, require_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from symdrift.evaluation.result import Drift, Evaluation
+    from symdrift.evaluation.parts import Drift
+    from symdrift.evaluation.result import Evaluation
     from symdrift.evaluation.validity import Validity
     from symdrift.study.problem import Array, LearningProblem
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
+from symdrift.evaluation.parts import StimulusDrift
 from symdrift.records import Record
 from symdrift.tables import Table, record_table
-
-if TYPE_CHECKING:
-    from symdrift.evaluation.result import StimulusDrift
 
 NOTHING = "nothing"
 

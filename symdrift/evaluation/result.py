@@ -1,251 +1,74 @@
-"""What an evaluation returns, whichever road computed it.
+"""What an evaluation returns, whichever road computed it: a record, flat records, tables.
 
-Every rate is per SGD step.  The hidden axes are those of the canonical frame:
-decreasing singular value, ties by input index; the sign of each right singular
-vector makes its largest component positive.
+Every rate is per SGD step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from symdrift.errors import RequestError
 from symdrift.evaluation.corrections import Corrections, IndependentDriftCorrections
-from symdrift.evaluation.lifetimes import Lifetime, days_record, lifetime
-from symdrift.evaluation.several_minima import StrictMinimum
-from symdrift.evaluation.validity import Validity
-from symdrift.inputs import input_record, read_only
-from symdrift.records import Record, plain
-from symdrift.study.problem import Array, LearningProblem, Stimulus
+from symdrift.evaluation.lifetimes import Lifetime, days_record, lifetime, lifetimes_table
+from symdrift.evaluation.parts import Drift, Fluctuation, IndependentDrift, Minimum, StimulusDrift
+from symdrift.evaluation.validity import MEANINGS, Validity, percent_off
+from symdrift.inputs import input_facts
+from symdrift.records import Record
+from symdrift.study.problem import Array
+from symdrift.tables import Table, html_page, printed, record_table
 
-APPROXIMATIONS = ("exact", "white")
 QUANTITIES = ("all", "stimuli")
 
-THRESHOLD_TOLERANCE = 1e-9
-"""Relative distance below which a threshold or a tie counts as met with equality."""
+SIGNS = (
+    "A positive mean rotation of plane i, j turns hidden axis j towards i; the sign of an axis "
+    "makes the largest component of its right singular vector positive."
+)
+"""What the sign of a mean rotation means."""
 
-DEGENERACY_TOLERANCE = 1e-10
-"""Relative distance below which singular values count as equal."""
+_EXPECTED = (
+    "In brackets the expected error: by how much the next order in the learning rate changes the "
+    "number, and what later orders are expected to, which grow towards the critical rate."
+)
 
-REPRESENTATION_TOLERANCE = 1e-12
-"""Size of a representation, relative to those of layer and stimulus, that is rounding."""
+_UNKNOWN = (
+    "Numbers have no expected error here, which is that of the next order in the learning rate: it "
+    "was left out, is not known, or takes more than a second (--order 2)."
+)
 
-
-@dataclass(frozen=True)
-class Certificate(Record):
-    """Evidence that a minimum found numerically is the global one, and strict.
-
-    Attributes
-    ----------
-    gradient_norm : float
-        Norm of the gradient that is left, relative to the norm of its terms.
-    duality_gap : float or None
-        Relative gap between the loss and its convex dual bound, which proves the global
-        minimum; ``None`` where the hidden layer caps the rank and no dual bound exists.
-    hessian_min, hessian_max : float
-        Extreme Hessian eigenvalues on the normal space, silent units included.
-    starts : int
-        Starting points from which the loss was minimised.
-    runner_up : float or None
-        Relative distance in loss to the best different stationary point met from the
-        other starts; ``None`` where there was none, and for another minimum than the lowest.
-    """
-
-    # The curvatures are those of the minimum, which has them too.
-    recorded = ("gradient_norm", "duality_gap", "starts", "runner_up")
-
-    gradient_norm: float
-    duality_gap: float | None
-    hessian_min: float
-    hessian_max: float
-    starts: int
-    runner_up: float | None
+UNITS = {
+    ("drift", "covariance"): "rad^2/step",
+    ("drift", "diffusion"): "rad^2/step",
+    ("drift", "mean_rotation"): "rad/step",
+    ("stimuli", "diffusion"): "1/step",
+    ("stimuli", "decay_rate"): "1/step",
+    ("stimuli", "mean_speed"): "1/step",
+}
+"""Of rates, by group and name."""
 
 
-@dataclass(frozen=True, eq=False)
-class Minimum(Record):
-    """The minimum-loss manifold.
+class Quantity(NamedTuple):
+    """One number of an evaluation, and what it belongs to where there are several of its kind."""
 
-    ``singular_values`` has shape ``(rank,)``, in decreasing order; ``loss`` is the
-    expected loss on the manifold (label noise and weight decay included);
-    ``hessian_min`` and ``hessian_max`` are the extreme Hessian eigenvalues on the
-    normal space (all normal directions, those that noise never reaches included);
-    ``certificate`` is the evidence of a numerical minimum, ``None`` for a derived formula;
-    ``number`` is its place in the order of losses among the strict minima, of which ``others``
-    has the lowest.
-    """
-
-    rank: int
-    singular_values: Array
-    loss: float
-    hessian_min: float
-    hessian_max: float
-    certificate: Certificate | None = None
-    number: int = 1
-    others: tuple[StrictMinimum, ...] = ()
-
-    def __post_init__(self) -> None:
-        self.singular_values.setflags(write=False)
-
-    def written(self) -> tuple[str, ...]:
-        """A closed form has no certificate, and a minimum without others no number."""
-        absent: tuple[str, ...] = () if self.certificate else ("certificate",)
-        absent += () if self.others else ("number", "others")
-        return tuple(name for name in super().written() if name not in absent)
-
-
-@dataclass(frozen=True)
-class Fluctuation(Record):
-    """Stationary fluctuation in the normal space, leading order in the learning rate.
-
-    ``weight_variance`` is ``tr(Gamma)``; ``excess_loss`` is ``tr(H Gamma) / 2``.
-    """
-
-    weight_variance: float
-    excess_loss: float
-
-
-@dataclass(frozen=True, eq=False)
-class Drift(Record):
-    """Rotation of the hidden layer per SGD step, leading order in the learning rate.
-
-    ``planes`` holds pairs of hidden axes ``(i, j)``, ``i < j``, counted from 1, in
-    lexicographic order: both axes active or, with synaptic noise, ``i`` active and ``j``
-    silent; ``covariance`` is ``V``, shape ``(planes, planes)``, in rad^2/step;
-    ``mean_rotation`` is ``mu``, shape ``(planes,)``, in rad/step, with
-    ``Q_{t+1} = Q_t exp(xi Omega_ij)``, ``Omega_ij = E_ij - E_ji``.
-    """
-
-    recorded = ("planes", "covariance", "diffusion", "mean_rotation")
-
-    planes: tuple[tuple[int, int], ...]
-    covariance: Array
-    mean_rotation: Array
-
-    def __post_init__(self) -> None:
-        self.covariance.setflags(write=False)
-        self.mean_rotation.setflags(write=False)
-
-    @property
-    def variances(self) -> Array:
-        """Diagonal of ``V``, shape ``(planes,)``."""
-        return np.diagonal(self.covariance)
-
-    @property
-    def diffusion(self) -> Array:
-        """Diagonal of the diffusion tensor ``D = V / 2``, shape ``(planes,)``."""
-        return 0.5 * self.variances
-
-
-class IndependentDrift(Drift):
-    """Drift whose planes rotate independently: ``V`` is diagonal and made when it is asked for.
-
-    A record has its diagonal, and says so.
-
-    Parameters
-    ----------
-    rank, hidden : int
-        Active hidden axes, and those that they can turn into.
-    variances : Array
-        Diagonal of ``V``, shape ``(planes,)``, in rad^2/step.
-    """
-
-    def __init__(self, rank: int, hidden: int, variances: Array) -> None:
-        object.__setattr__(self, "_axes", (rank, hidden))
-        object.__setattr__(self, "_variances", read_only(variances))
-
-    @cached_property
-    def planes(self) -> tuple[tuple[int, int], ...]:
-        return moving_planes(*self.__dict__["_axes"])
-
-    @property
-    def mean_rotation(self) -> Array:
-        return read_only(np.zeros(len(self.variances)))
-
-    @property
-    def covariance(self) -> Array:
-        return np.diag(self.variances)
-
-    @property
-    def variances(self) -> Array:
-        variances: Array = self.__dict__["_variances"]
-        return variances
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON record, in plain Python types."""
-        return {
-            "planes": plain(self.planes),
-            "covariance": plain(self.variances),
-            "diagonal": True,
-            "diffusion": plain(self.diffusion),
-            "mean_rotation": plain(self.mean_rotation),
-        }
-
-    def full(self) -> Drift:
-        """The same with ``V`` as a matrix, in records too."""
-        return Drift(self.planes, self.covariance, self.mean_rotation)
-
-
-class DeferredDrift(Drift):
-    """Drift whose planes are computed, or refused, when they are first asked for.
-
-    Parameters
-    ----------
-    problem : LearningProblem
-    by_plane : callable
-        The drift of the problem in every plane.
-    """
-
-    problem: LearningProblem
-
-    def __init__(
-        self, problem: LearningProblem, by_plane: Callable[[LearningProblem], Drift]
-    ) -> None:
-        object.__setattr__(self, "problem", problem)
-        object.__setattr__(self, "_by_plane", by_plane)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.problem.study!r})"
-
-    @cached_property
-    def computed(self) -> Drift:
-        """The drift in every plane."""
-        drift: Drift = self.__dict__["_by_plane"](self.problem)
-        return drift
-
-    @property
-    def planes(self) -> tuple[tuple[int, int], ...]:
-        return self.computed.planes
-
-    @property
-    def covariance(self) -> Array:
-        return self.computed.covariance
-
-    @property
-    def mean_rotation(self) -> Array:
-        return self.computed.mean_rotation
-
-
-@dataclass(frozen=True)
-class StimulusDrift(Record):
-    """Drift of the representation ``w = W* x`` of one stimulus.
-
-    ``squared_norm`` is ``w'w``; ``diffusion`` is ``w' Delta w`` per step;
-    ``decay_rate`` is ``w' Delta w / w'w``; ``mean_speed`` is ``|mu w|``.  A stimulus
-    without representation (``w = 0``) has decay rate 0.
-    """
-
+    group: str
     name: str
-    squared_norm: float
-    diffusion: float
-    decay_rate: float
-    mean_speed: float
+    value: float
+    of: str = ""
+    label: str = ""
+
+    @property
+    def column(self) -> str:
+        """Dotted name."""
+        if self.of == "stimulus":
+            return f"{self.group}.{self.label}.{self.name}"
+        return f"{self.group}.{self.name}" + (f".{self.label}" if self.label else "")
+
+    @property
+    def unit(self) -> str:
+        """Unit; none where it is that of the study, or a plain number."""
+        return UNITS.get((self.group, self.name), "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,10 +108,10 @@ class Evaluation(Record):
         Where it is known tables have days, and the record a block of times in days.
     """
 
-    recorded = (
-        "study", "method", "approximation", "parameters", "minimum", "fluctuation", "drift",
-        "hidden_layer", "stimuli", "days", "validity", "next_order", "warnings",
-    )  # fmt: skip
+    behind = MappingProxyType(
+        {"hidden_layer": "drift", "days": "stimuli", "next_order": "validity"}
+    )
+    unwritten = ("decay_matrix", "mean_rotation", "quantities", "steps_per_day")
 
     study: str
     method: str
@@ -341,7 +164,7 @@ class Evaluation(Record):
             left_out.add("days")
         if self.next_order is None:
             left_out.add("next_order")
-        return tuple(name for name in self.recorded if name not in left_out)
+        return tuple(name for name in super().written() if name not in left_out)
 
     def expected_error(self, column: str, share: float = 1.0) -> float:
         """Relative error of a number; numbers that are zero have none.
@@ -371,119 +194,207 @@ class Evaluation(Record):
         return {} if found is None else found.errors(rate, self.validity.at(share))
 
     def _repr_html_(self) -> str:
-        from symdrift.evaluation.overview import evaluation_html
-
-        return evaluation_html(self)
+        return html_page(evaluation_head(self), evaluation_tables(self), self.warnings)
 
 
-def moving_planes(rank: int, hidden: int) -> tuple[tuple[int, int], ...]:
-    """Planes ``(i, j)`` that move the weights: ``i <= r`` active, ``i < j <= p``, from 1."""
-    return tuple((i, j) for i in range(1, rank + 1) for j in range(i + 1, hidden + 1))
+def listed(evaluation: Evaluation) -> Iterator[Quantity]:
+    """Every number of an evaluation, in the order of the theory, and then their corrections.
 
-
-def subspaces(values: Array) -> tuple[slice, ...]:
-    """Runs of equal singular values among decreasing ones."""
-    apart = values[:-1] - values[1:] > DEGENERACY_TOLERANCE * values[:-1]
-    ends = [0, *(np.flatnonzero(apart) + 1).tolist(), len(values)]
-    return tuple(slice(*ends[k : k + 2]) for k in range(len(ends) - 1))
-
-
-def hidden_order(values: Array) -> NDArray[np.intp]:
-    """Order of the hidden axes: decreasing singular value, equal ones by their position.
-
-    Parameters
-    ----------
-    values : Array
-        Singular values, positive, by input axis, shape ``(r,)``.
+    Of the covariance of rotations only the diagonal is listed, by plane (``1-2``).
     """
-    order = np.argsort(-values, kind="stable")
-    for run in subspaces(values[order]):
-        order[run] = np.sort(order[run])
-    return order
+    found = dict(evaluation.next_order.listed()) if evaluation.next_order else {}
+    corrections = []
+    for number in _leading(evaluation):
+        yield number
+        if number.column in found:
+            group, correction = f"next_order.{number.group}", found[number.column]
+            corrections.append(number._replace(group=group, value=correction))
+    yield from corrections
 
 
-def parameters_of(problem: LearningProblem) -> dict[str, Any]:
-    """The parameters of an evaluation, by name, in plain Python types."""
-    outputs, inputs = problem.teacher.shape
-    return {
-        "inputs": inputs,
-        "outputs": outputs,
-        "hidden": int(problem.hidden),
-        "input_distribution": input_record(problem.inputs),
-        "input_covariance": plain(problem.input_covariance),
-        "teacher": plain(problem.teacher),
-        "label_noise": problem.label_noise.tolist(),
-        "learning_rate": float(problem.learning_rate),
-        "weight_decay": float(problem.weight_decay),
-        "batch": int(problem.batch),
-        "synaptic_noise": float(problem.synaptic_noise),
-    }
+def _leading(evaluation: Evaluation) -> Iterator[Quantity]:
+    minimum, drift = evaluation.minimum, evaluation.drift
+    for name in ("rank", "loss", "hessian_min", "hessian_max"):
+        yield Quantity("minimum", name, getattr(minimum, name))
+    for index, value in enumerate(minimum.singular_values.tolist(), start=1):
+        yield Quantity("minimum", "singular_values", value, "hidden_axis", str(index))
+    for group in ("fluctuation", "validity"):
+        for name, value in getattr(evaluation, group).to_dict().items():
+            yield Quantity(group, name, value)
+    if evaluation.quantities == "all":
+        planes = [f"{i}-{j}" for i, j in drift.planes]
+        for name, values in drift.by_plane.items():
+            for plane, value in zip(planes, values.tolist(), strict=True):
+                yield Quantity("drift", name, value, "plane", plane)
+    for stimulus in evaluation.stimuli:
+        for name, value in stimulus.to_dict().items():
+            if name != "name":
+                yield Quantity("stimuli", name, value, "stimulus", stimulus.name)
 
 
-def stimulus_drift(
-    stimulus: Stimulus, first_layer: Array, delta: Array, mean_rotation: Array
-) -> StimulusDrift:
-    """Representation-level drift of one stimulus.
-
-    Parameters
-    ----------
-    stimulus : Stimulus
-    first_layer : Array
-        ``W*`` in the canonical frame, shape ``(rank, n)``: row ``i`` has squared norm
-        ``s_i``.
-    delta : Array
-        ``Delta = -1/2 sum V_kk' Omega_k Omega_k'``, shape ``(rank, rank)``, per step.
-    mean_rotation : Array
-        ``sum mu_k Omega_k``, shape ``(rank, rank)``, per step.
-
-    Returns
-    -------
-    StimulusDrift
-        All zero for a stimulus without representation: what rounding leaves of it has a
-        direction, and hence a decay rate, without meaning.
-    """
-    representation = first_layer @ stimulus.vector
-    largest = np.abs(first_layer).max() * np.abs(stimulus.vector).max()
-    if np.abs(representation).max() < REPRESENTATION_TOLERANCE * largest:
-        representation = np.zeros_like(representation)
-    squared_norm = float(representation @ representation)
-    diffusion = float(representation @ delta @ representation)
-    return StimulusDrift(
-        name=stimulus.name,
-        squared_norm=squared_norm,
-        diffusion=diffusion,
-        decay_rate=diffusion / squared_norm if squared_norm > 0 else 0.0,
-        mean_speed=float(np.linalg.norm(mean_rotation @ representation)),
-    )
+def quantities(evaluation: Evaluation) -> dict[str, float]:
+    """Every number of an evaluation by a dotted name, as :func:`listed`."""
+    return {quantity.column: quantity.value for quantity in listed(evaluation)}
 
 
-def require_weight_decay(weight_decay: float) -> None:
-    """Refuse weight decay that is not positive.
-
-    Raises
-    ------
-    RequestError
-        Without weight decay the minima are an orbit of all invertible matrices.
-    """
-    if weight_decay > 0:
-        return
-    if weight_decay < 0:
-        raise RequestError(
-            "learning.weight_decay", f"= {weight_decay:g} is refused: it must be positive"
-        )
-    raise RequestError(
-        "learning.weight_decay",
-        "= 0 is refused: without weight decay the loss is the same at U R^-1, R W for every "
-        "invertible R, not for rotations only, so that the minima form a larger, unbounded "
-        "manifold along which gradient noise has no equilibrium; give a positive value",
-    )
-
-
-def stillness_warnings(problem: LearningProblem, rank: int) -> tuple[str, ...]:
-    """Say that nothing drifts where no plane of the hidden layer can rotate."""
-    if rank > 1 or (problem.synaptic_noise > 0 and problem.hidden > rank):
-        return ()
+def evaluation_head(evaluation: Evaluation) -> str:
+    """What was evaluated, and how, in a line."""
     return (
-        "nothing can drift: the learned map has rank 1, so that one hidden axis is active and "
-        "has no other to rotate into; every rate of drift is zero",
+        f"{evaluation.study}: {evaluation.method} method, {evaluation.approximation} statistics; "
+        "rates per SGD step"
     )
+
+
+def evaluation_tables(evaluation: Evaluation) -> list[Table]:
+    """Tables of one evaluation: inputs, minimum and fluctuation, planes, stimuli."""
+    by_plane = evaluation.quantities == "all"
+    cell = _cells(evaluation)
+    return [
+        *_inputs_table(evaluation),
+        _overview_table(evaluation, cell),
+        *_minima_table(evaluation),
+        *([_drift_table(evaluation.drift, cell)] if by_plane else []),
+        record_table(
+            "Drift by stimulus",
+            _with_units(
+                "stimuli",
+                name="stimulus",
+                squared_norm="squared norm",
+                diffusion="diffusion",
+                decay_rate="decay rate",
+                mean_speed="mean speed",
+            ),
+            (
+                {
+                    name: cell(value, f"stimuli.{stimulus.name}.{name}")
+                    for name, value in stimulus.to_dict().items()
+                }
+                for stimulus in evaluation.stimuli
+            ),
+            caption=_EXPECTED if evaluation.next_order else "",
+        ),
+        lifetimes_table(evaluation.lifetimes, evaluation.steps_per_day),
+        _validity_table(evaluation),
+    ]
+
+
+def _validity_table(evaluation: Evaluation) -> Table:
+    """The numbers that should be small, and where SGD becomes unstable."""
+    validity = evaluation.validity
+    return Table(
+        "How far this holds",
+        ("what should be small", "value"),
+        (
+            *((meaning, f"{getattr(validity, name):.2g}") for name, meaning in MEANINGS.items()),
+            (
+                f"learning rate over the critical rate {printed(validity.critical_rate)}",
+                validity.share,
+            ),
+        ),
+        ""
+        if evaluation.next_order
+        else f"{_UNKNOWN} By the numbers above it may be up to "
+        f"{percent_off(validity.expected_error)}.",
+    )
+
+
+def _cells(evaluation: Evaluation) -> Callable[[object, str], str]:
+    """How a number is shown: in brackets its expected error, where the next order is known."""
+
+    def cell(value: object, column: str) -> str:
+        error = evaluation.expected_error(column) if evaluation.next_order else 0.0
+        return printed(value) + (f" ({percent_off(error)})" if error else "")
+
+    return cell
+
+
+def _inputs_table(evaluation: Evaluation) -> Iterator[Table]:
+    """What was read, and which share of the inputs is their mean, where they are data."""
+    record = evaluation.parameters["input_distribution"]
+    facts = list(input_facts(record))
+    if facts:
+        file = [("file", record["file"])] if "file" in record else []
+        yield Table("Inputs", ("what", "value"), (*file, *facts))
+
+
+def _overview_table(evaluation: Evaluation, cell: Callable[[object, str], str]) -> Table:
+    minimum, fluctuation = evaluation.minimum, evaluation.fluctuation
+    certificate = minimum.certificate
+    left = (
+        ()
+        if certificate is None
+        else (
+            ("gradient left, relative", certificate.gradient_norm),
+            ("duality gap, relative", certificate.duality_gap),
+            ("next best stationary point, relative", certificate.runner_up),
+        )
+    )
+    return Table(
+        "Minimum and fluctuation",
+        ("quantity", "value", "unit"),
+        (
+            ("rank", str(minimum.rank), ""),
+            ("singular values", ", ".join(map(printed, minimum.singular_values)), ""),
+            ("loss at the minimum", cell(minimum.loss, "minimum.loss"), ""),
+            ("smallest normal Hessian eigenvalue", printed(minimum.hessian_min), ""),
+            ("largest Hessian eigenvalue", printed(minimum.hessian_max), ""),
+            *((name, f"{value:.1g}", "") for name, value in left if value is not None),
+            (
+                "weight variance, tr Gamma",
+                cell(fluctuation.weight_variance, "fluctuation.weight_variance"),
+                "",
+            ),
+            ("excess loss", cell(fluctuation.excess_loss, "fluctuation.excess_loss"), ""),
+        ),
+    )
+
+
+def _minima_table(evaluation: Evaluation) -> Iterator[Table]:
+    """The strict minimum of the evaluation among the others, where there are any."""
+    minimum = evaluation.minimum
+    if not minimum.others:
+        return
+    rows = [
+        (other.number, other.singular_values, ", ".join(map(str, other.input_axes)), other.loss)
+        for other in minimum.others
+    ]
+    rows.append((minimum.number, minimum.singular_values, "this one", minimum.loss))
+    yield Table(
+        "Strict minima in the order of losses",
+        ("number", "singular values", "along input axes", "loss"),
+        tuple(
+            (str(number), ", ".join(map(printed, values)), axes, printed(loss))
+            for number, values, axes, loss in sorted(rows, key=lambda row: row[0])
+        ),
+    )
+
+
+def _drift_table(drift: Drift, cell: Callable[[object, str], str]) -> Table:
+    columns = _with_units(
+        "drift",
+        plane="plane",
+        covariance="covariance V",
+        diffusion="diffusion V/2",
+        mean_rotation="mean rotation",
+    )
+    return record_table(
+        "Drift by plane of the hidden layer",
+        columns,
+        (
+            {"plane": f"{i}, {j}"}
+            | {
+                name: cell(values[place], f"drift.{name}.{i}-{j}")
+                for name, values in drift.by_plane.items()
+            }
+            for place, (i, j) in enumerate(drift.planes)
+        ),
+        caption=SIGNS if drift.mean_rotation.any() else "",
+    )
+
+
+def _with_units(group: str, **headings: str) -> dict[str, str]:
+    """Headings of a group's columns, the unit of rates below them."""
+    return {
+        name: f"{heading}\n{UNITS[group, name]}" if (group, name) in UNITS else heading
+        for name, heading in headings.items()
+    }

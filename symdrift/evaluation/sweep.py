@@ -103,9 +103,9 @@ class Sweep(Sequence[SweepPoint]):
         RequestError
             Without xarray, or where an axis of the sweep is called as one of these.
         """
-        from symdrift.evaluation.swept_tables import sweep_dataset
+        from symdrift.evaluation.swept_dataset import sweep_dataset
 
-        return sweep_dataset(self)
+        return sweep_dataset(self.request, self.numbers)
 
 
 def sweep(
@@ -213,7 +213,7 @@ def _single(
 def _require_sensible(request: SweepRequest, records: bool) -> None:
     """Refuse axes that the study does not have, and results that do not fit."""
     from symdrift.evaluation.evaluate import METHODS, require_record_memory
-    from symdrift.evaluation.result import APPROXIMATIONS
+    from symdrift.evaluation.parts import APPROXIMATIONS
 
     require_known("method", request.method, METHODS)
     require_known("approximation", request.approximation, APPROXIMATIONS)
@@ -303,7 +303,7 @@ def _require_held(part: SweptPart, total: int) -> None:
 
 def held_memory(evaluation: Evaluation) -> int:
     """Bytes of an evaluation: its arrays, its planes, and its parameters as plain numbers."""
-    from symdrift.evaluation.result import DeferredDrift, IndependentDrift
+    from symdrift.evaluation.parts import DeferredDrift, IndependentDrift
 
     drift = evaluation.drift
     needed = _STIMULUS * len(evaluation.stimuli)

@@ -13,17 +13,12 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.sweep_request import SweepRequest
 from symdrift.evaluation.swept_numbers import SweptNumbers
 from symdrift.files import replacing, require_file
 from symdrift.progress import log_stage
-from symdrift.study import SampleInputs
-
-if TYPE_CHECKING:
-    from symdrift.evaluation.sweep import Sweep
 
 Block = tuple[int, int]
 """First point and number of points of a part."""
@@ -116,31 +111,30 @@ class SweepFile:
             ) from None
         self._written = time.monotonic()
 
-    def finish(self, sweep: Sweep) -> None:
+    def finish(self, request: SweepRequest, numbers: SweptNumbers) -> None:
         """Write the whole, and forget the parts."""
         with replacing(self.target, "--out") as temporary:
             if self.target.suffix == ".csv":
                 from symdrift.tables import write_cells
 
                 with temporary.open("w", encoding="utf-8", newline="") as stream:
-                    write_cells(sweep.numbers.cells(), stream)
+                    write_cells(numbers.cells(), stream)
             else:
-                sweep.to_dataset().to_netcdf(temporary, engine="h5netcdf")
+                from symdrift.evaluation.swept_dataset import sweep_dataset
+
+                sweep_dataset(request, numbers).to_netcdf(temporary, engine="h5netcdf")
         self.partial.unlink(missing_ok=True)
 
 
 def _identity(request: SweepRequest) -> str:
     """One line for the same sweep of the same study by the same version."""
     study = request.study
-    data = b""
-    if isinstance(study.inputs, SampleInputs):
-        data = study.inputs.file.read_bytes()
     asked: Mapping[str, object] = {
         "study": study.document,
         "axes": [(axis.path, axis.values) for axis in request.axes],
         "how": (request.method, request.approximation, request.quantities, request.order),
         "groups": request.groups,
-        "data": hashlib.sha256(data).hexdigest(),
+        "data": study.data_digest(),
     }
     text = json.dumps(asked, sort_keys=True, default=str)
     digest = hashlib.sha256(text.encode()).hexdigest()

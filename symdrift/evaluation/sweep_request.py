@@ -20,8 +20,7 @@ from symdrift.study.varied import VariedStudy
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from symdrift.evaluation.overview import Quantity
-    from symdrift.evaluation.result import Evaluation
+    from symdrift.evaluation.result import Evaluation, Quantity
     from symdrift.evaluation.swept_numbers import Setting
     from symdrift.study.problem import Array
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symdrift.evaluation.overview import Quantity, listed
-from symdrift.evaluation.result import Evaluation
+from symdrift.evaluation.result import Evaluation, Quantity, listed
 from symdrift.study.problem import Array
 
 Setting = int | float | str | None

@@ -1,23 +1,15 @@
-"""A sweep as tables, as a data set, and in sentences."""
+"""A sweep as tables and in sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symdrift.datasets import Coordinate, Entry, dataset
-from symdrift.errors import RequestError
+from symdrift.evaluation.sweep import Sweep
 from symdrift.evaluation.sweep_request import place_of
-from symdrift.evaluation.swept_numbers import axes_in, first_of_each, kind_of_warning
+from symdrift.evaluation.swept_numbers import first_of_each, kind_of_warning
 from symdrift.tables import Table, record_table
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from xarray import Dataset
-
-    from symdrift.evaluation.sweep import Sweep
 
 MOST_ROWS = 100
 """Points of a table that is printed."""
@@ -74,54 +66,3 @@ def sweep_table(sweep: Sweep, most_columns: int) -> tuple[Table, int, int]:
     )
     table = record_table("Diffusion and decay rates", columns, rows)
     return table, len(found) - len(kept), max(len(sweep) - MOST_ROWS, 0)
-
-
-def sweep_dataset(sweep: Sweep) -> Dataset:
-    """Quantities of every point, where the point lies in the grid."""
-    numbers, shape = sweep.numbers, sweep.request.shape
-    paths = tuple(axis.path for axis in sweep.axes)
-    own: dict[str, dict[str, int]] = {"hidden_axis": {}, "plane": {}, "stimulus": {}}
-    for of, places in own.items():
-        labels = [each.label for each in dict.fromkeys(numbers.columns) if each.of == of]
-        labels = list(dict.fromkeys(labels))
-        ordered = labels if of == "stimulus" else sorted(labels, key=axes_in)
-        places.update((label, place) for place, label in enumerate(ordered))
-    # A refused point has no parameters; what it lacks does not make them vary.
-    given = {
-        name: [value for value in values if value is not None]
-        for name, values in numbers.settings.items()
-    }
-    varying = [name for name, values in given.items() if len(set(values)) > 1 and name not in paths]
-    for name in (*paths, *varying):
-        if name in own:
-            raise RequestError("to_dataset", f'has an axis "{name}" of its own; rename the symbol')
-
-    def laid_out(name: str) -> NDArray[Any]:
-        values, known = numbers.settings[name], given[name]
-        blank = "" if isinstance(known[0], str) else np.nan
-        whole = [blank if value is None else value for value in values]
-        return np.reshape(np.array(whole), shape)
-
-    result = dataset(
-        (
-            Entry(
-                f"{each.group}_{each.name}".replace(".", "_"),
-                each.unit,
-                {each.of: own[each.of][each.label]} if each.of else {},
-                values.reshape(shape),
-                paths,
-            )
-            for each, values in numbers.columns.items()
-        ),
-        {axis.path: Coordinate((axis.path,), axis.values) for axis in sweep.axes}
-        | {of: Coordinate((of,), tuple(places)) for of, places in own.items()}
-        | {name: Coordinate(paths, laid_out(name)) for name in varying}
-        | {"refused": Coordinate(paths, np.reshape(np.array(numbers.refused), shape))},
-        {"study": sweep.request.study.name}
-        | {
-            name: values[0]
-            for name, values in given.items()
-            if name not in (*paths, *varying) and values
-        },
-    )
-    return result.transpose(*paths, ...)

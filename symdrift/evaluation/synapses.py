@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symdrift.evaluation.result import Drift, IndependentDrift, moving_planes
+from symdrift.evaluation.parts import Drift, IndependentDrift, moving_planes
 from symdrift.study.problem import Array, LearningProblem
 
 WARN_ABOVE = 0.1

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.result import Fluctuation, StimulusDrift
+from symdrift.evaluation.parts import Fluctuation, StimulusDrift
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 

@@ -6,11 +6,10 @@ critical rate the fluctuation around the minimum has no stationary variance, wha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from math import ceil, floor, inf, log10
 
 from symdrift.errors import RequestError
-from symdrift.inputs import Samples
 from symdrift.records import Record
 from symdrift.study.problem import LearningProblem
 
@@ -60,10 +59,18 @@ class Validity(Record):
         ``eta`` over that.
     """
 
-    rate_times_curvature: float
-    multiplicative_noise: float
-    imbalance: float
-    threshold: float
+    rate_times_curvature: float = field(
+        metadata={"meaning": "learning rate times the largest Hessian eigenvalue"}
+    )
+    multiplicative_noise: float = field(
+        metadata={"meaning": "learning rate times singular value and power of the inputs"}
+    )
+    imbalance: float = field(
+        metadata={"meaning": "imbalance of the layers over the singular value"}
+    )
+    threshold: float = field(
+        metadata={"meaning": "variance along a singular value over that value"}
+    )
     critical_rate: float
     rate_over_critical: float
 
@@ -106,10 +113,7 @@ class Validity(Record):
 
 
 MEANINGS = {
-    "rate_times_curvature": "learning rate times the largest Hessian eigenvalue",
-    "multiplicative_noise": "learning rate times singular value and power of the inputs",
-    "imbalance": "imbalance of the layers over the singular value",
-    "threshold": "variance along a singular value over that value",
+    small.name: str(small.metadata["meaning"]) for small in fields(Validity) if small.metadata
 }
 """The small numbers in words."""
 
@@ -185,5 +189,5 @@ def _lost_axes(validity: Validity) -> tuple[str, ...]:
 
 def _doubts(problem: LearningProblem) -> tuple[str, ...]:
     """What was decided about the data that could have been read otherwise."""
-    source = problem.inputs.source if isinstance(problem.inputs, Samples) else None
+    source = problem.inputs.source
     return (source.remark,) if source is not None and source.remark else ()

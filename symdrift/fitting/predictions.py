@@ -18,7 +18,8 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.closed_form import Alignment, align, applies, formulas
+from symdrift.evaluation.alignment import Alignment, align
+from symdrift.evaluation.closed_form import applies, formulas
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.fitting.free_numbers import FreeNumber, at
 from symdrift.fitting.measurements import RATES, Measurement

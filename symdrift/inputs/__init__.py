@@ -8,6 +8,7 @@ its second moment about zero.
 
 from symdrift.inputs.distribution import (
     InputDistribution,
+    SampleSource,
     mean_share,
     percentage,
     read_only,
@@ -15,7 +16,7 @@ from symdrift.inputs.distribution import (
 )
 from symdrift.inputs.elliptical import Elliptical, require_kurtosis
 from symdrift.inputs.gaussian import Gaussian
-from symdrift.inputs.samples import Samples, SampleSource, input_facts, input_record
+from symdrift.inputs.samples import Samples, input_facts, input_record
 from symdrift.inputs.stimulus_set import StimulusSet
 
 __all__ = [

@@ -55,6 +55,45 @@ class Recipe:
 GAUSSIAN_RECIPE = Recipe(True, False, np.zeros((1, 1)), np.ones(1))
 
 
+@dataclass(frozen=True)
+class SampleSource:
+    """Where samples come from, and what was made of them.
+
+    Attributes
+    ----------
+    file : str
+        Name of the file.
+    header : {"names", "numbers", "none"}
+        What stands above the samples: names of the columns, or their numbers.
+    header_line : int or None
+    columns : int
+        Columns of the file.
+    used : tuple of str
+        Columns that were taken, by name or, without one, by number.
+    names : tuple of str
+        What the axes of the inputs are called.
+    centred : bool
+        Whether the mean was taken out.
+    components : int or None
+        Principal components that the columns were reduced to.
+    explained : float or None
+        Share of the second moment (centred: of the variance) that they hold.
+    remark : str
+        What was decided about the first row, where it could have been read otherwise.
+    """
+
+    file: str
+    header: str
+    header_line: int | None
+    columns: int
+    used: tuple[str, ...]
+    names: tuple[str, ...]
+    centred: bool
+    components: int | None
+    explained: float | None
+    remark: str
+
+
 class InputDistribution(Protocol):
     """Inputs of dimension ``n``, as moments and as a sampler."""
 
@@ -64,6 +103,10 @@ class InputDistribution(Protocol):
     @property
     def description(self) -> str:
         """What a table calls it, with its numbers."""
+
+    @property
+    def source(self) -> SampleSource | None:
+        """Where it was read, if it was."""
 
     @property
     def not_gaussian(self) -> str | None:

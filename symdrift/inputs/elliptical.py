@@ -61,6 +61,7 @@ class Elliptical:
     kurtosis: float
     kind: ClassVar[str] = "elliptical"
     full_rank: ClassVar[bool] = True
+    source: ClassVar[None] = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "covariance", checked_covariance(self.covariance))

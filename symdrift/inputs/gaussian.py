@@ -42,6 +42,7 @@ class Gaussian:
     full_rank: ClassVar[bool] = True
     description: ClassVar[str] = "Gaussian"
     not_gaussian: ClassVar[None] = None
+    source: ClassVar[None] = None
     kurtosis: ClassVar[float] = 0.0
     always_noisy: ClassVar[bool] = True
 

@@ -15,6 +15,7 @@ from symdrift.inputs.distribution import (
     NamedVector,
     QuarticMap,
     Recipe,
+    SampleSource,
     checked_rows,
     mean_share,
     named_axes,
@@ -23,45 +24,6 @@ from symdrift.inputs.distribution import (
     weighted_product_covariance,
     weighted_second_moment,
 )
-
-
-@dataclass(frozen=True)
-class SampleSource:
-    """Where samples come from, and what was made of them.
-
-    Attributes
-    ----------
-    file : str
-        Name of the file.
-    header : {"names", "numbers", "none"}
-        What stands above the samples: names of the columns, or their numbers.
-    header_line : int or None
-    columns : int
-        Columns of the file.
-    used : tuple of str
-        Columns that were taken, by name or, without one, by number.
-    names : tuple of str
-        What the axes of the inputs are called.
-    centred : bool
-        Whether the mean was taken out.
-    components : int or None
-        Principal components that the columns were reduced to.
-    explained : float or None
-        Share of the second moment (centred: of the variance) that they hold.
-    remark : str
-        What was decided about the first row, where it could have been read otherwise.
-    """
-
-    file: str
-    header: str
-    header_line: int | None
-    columns: int
-    used: tuple[str, ...]
-    names: tuple[str, ...]
-    centred: bool
-    components: int | None
-    explained: float | None
-    remark: str
 
 
 @dataclass(frozen=True, eq=False)

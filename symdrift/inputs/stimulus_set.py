@@ -50,6 +50,7 @@ class StimulusSet:
     probabilities: Array
     kind: ClassVar[str] = "stimuli"
     full_rank: ClassVar[bool] = False
+    source: ClassVar[None] = None
     not_gaussian: ClassVar[str] = "the inputs are not Gaussian"
     kurtosis: ClassVar[None] = None
     always_noisy: ClassVar[bool] = False

@@ -19,7 +19,7 @@ from symdrift.kernels.scalar import Argument, ScalarFunction
 from symdrift.theory.linear.aligned import RepresentativeDrift, any_direction
 from symdrift.theory.linear.curvature import silent_curvatures, unreached_curvature
 from symdrift.theory.linear.normal_space import NormalBlock
-from symdrift.theory.linear.points import AlignedMinimum, loss_reduction
+from symdrift.theory.linear.points import AlignedMinimum, learned_value, loss_reduction
 from symdrift.theory.linear.propagator import drift_displacement, forgotten_variance, splitting
 
 LEARNING_RATE = Argument(ETA, "learning_rate")
@@ -51,7 +51,7 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
     pair, own = drift.pair_block, drift.diagonal_block
     area = sp.Symbol("area", positive=True)
     variance, gain = symbol("input_variance"), symbol("gain")
-    singular_value = gain - GAMMA / variance
+    singular_value = learned_value(gain, variance)
     excess = sp.Symbol("excess", positive=True)
     s_i, s_j = (symbol("singular_value", index) for index in "ij")
     positive, pair_entries = _named_block(pair)

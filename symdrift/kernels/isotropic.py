@@ -10,6 +10,7 @@ from symdrift.kernels.scalar import Argument, ScalarFunction
 from symdrift.theory.linear.aligned import RepresentativeDrift, renaming
 from symdrift.theory.linear.limits import isotropic_diffusion, isotropic_direction
 from symdrift.theory.linear.normal_space import NormalBlock
+from symdrift.theory.linear.points import learned_value
 from symdrift.theory.linear.propagator import drift_displacement, forgotten_variance
 
 SIZE = Argument(INPUTS, "inputs")
@@ -27,7 +28,7 @@ COVARIANCE, WEIGHT_DECAY, LEARNING_RATE, GAINS, LABEL_NOISE, BATCH_SIZE = ARGUME
 def isotropic_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
     """The scalar functions behind the kernels of an isotropic study of symbolic size."""
     axis = isotropic_direction()
-    learned = symbol("gain") - GAMMA / axis.input_variance
+    learned = learned_value(symbol("gain"), axis.input_variance)
     value = {symbol("singular_value"): learned}
     own = drift.diagonal_block.fluctuation[0].xreplace(renaming(i=axis))
     pair = drift.pair_block.fluctuation.xreplace(renaming(i=axis, l=axis))

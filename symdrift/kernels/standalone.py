@@ -21,7 +21,7 @@ from symdrift.expressions import Expression
 from symdrift.files import write_text
 from symdrift.kernels.scalar import definition
 from symdrift.quoting import docstring_text
-from symdrift.study import GaussianInputs, Study
+from symdrift.study import Study
 from symdrift.theory.subject import SIZES, has_explicit_rate, has_open_sizes, is_aligned
 
 _GENERATED = """
@@ -207,7 +207,7 @@ def _fixed(study: Study) -> dict[str, str]:
         "batch": study.learning.batch,
         "label_noise": study.teacher.label_noise,
     }
-    if isinstance(study.inputs, GaussianInputs):
+    if study.inputs.gaussian:
         values["covariance"] = _diagonal(study.inputs.covariance)
     if not isinstance(study.teacher.map, str):
         values["gains"] = _diagonal(study.teacher.map)

@@ -21,14 +21,14 @@ from symdrift.observables.error_band import (
 )
 from symdrift.observables.layer import Fluctuation, LayerFluctuation, ModeFluctuation
 from symdrift.observables.observation import Observation, default_times, observe
-from symdrift.observables.process import DriftProcess, aligned_process, drift_process
-from symdrift.observables.rotations import (
-    CorrelatedPlanes,
-    IndependentPlanes,
-    SilentAxes,
+from symdrift.observables.process import (
+    DriftProcess,
+    aligned_process,
     conjugation_change,
+    drift_process,
     expected_rotation,
 )
+from symdrift.observables.rotations import CorrelatedPlanes, IndependentPlanes, SilentAxes
 from symdrift.observables.sampling import rotation_paths, sample_rotations
 from symdrift.observables.similarity import (
     RepresentationalSimilarity,

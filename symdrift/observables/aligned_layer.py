@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.closed_form import active_axes, align, evaluate, learned_axes
+from symdrift.evaluation.alignment import align
+from symdrift.evaluation.closed_form import evaluate, learned_axes
 from symdrift.evaluation.closed_form.formulas import _Axes, _axes
 from symdrift.evaluation.closed_form.printed_aligned import (
     _own_curvature,
@@ -22,6 +23,7 @@ from symdrift.evaluation.closed_form.printed_aligned import (
     _silent_curvature,
     _unreached_curvature,
 )
+from symdrift.evaluation.strict_minima import active_axes
 from symdrift.evaluation.validity import Validity
 from symdrift.observables.layer import GramFluctuation, ModeFluctuation, covariance_root
 from symdrift.study.problem import Array, LearningProblem

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
 from symdrift.errors import RequestError
-from symdrift.observables.process import DriftProcess, checked_lags
-from symdrift.observables.rotations import conjugation_change
+from symdrift.observables.process import DriftProcess, checked_lags, conjugation_change
 from symdrift.records import Record
 from symdrift.study.problem import Array, Stimulus
 
@@ -34,7 +34,7 @@ class PopulationAngle(Record):
         cosine does not carry it.
     """
 
-    recorded = ("stimulus", "lags", "cosine", "rotation_cosine", "spread", "angle")
+    behind = MappingProxyType({"angle": "spread"})
 
     stimulus: str
     lags: Array

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,14 @@ from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import applies
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
-from symdrift.evaluation.result import Evaluation, stimulus_drift
+from symdrift.evaluation.parts import stimulus_drift
+from symdrift.evaluation.result import Evaluation
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_drift
 from symdrift.inputs import Gaussian
 from symdrift.observables.aligned_layer import aligned_layer
 from symdrift.precision import double_precision
 from symdrift.progress import log_stage
-from symdrift.records import Record
+from symdrift.records import Record, written_names
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.tables import Row, Table, printed, record_table
 
@@ -38,7 +40,7 @@ STEP = 1e-3
 class RatePair(Record):
     """One rate of the study and of its counterpart."""
 
-    recorded = ("name", "study", "counterpart", "ratio")
+    behind = MappingProxyType({"ratio": "counterpart"})
 
     name: str
     study: float
@@ -210,7 +212,7 @@ def comparison_rows(compared: ComparedStudy) -> tuple[tuple[str, ...], Iterator[
         for name, comparison in compared.comparisons().items()
         for quantity, pair in comparison.rows()
     )
-    return ("comparison", "quantity", *RatePair.recorded), rows
+    return ("comparison", "quantity", *written_names(RatePair)), rows
 
 
 def synaptic_comparison(problem: LearningProblem) -> SynapticComparison:

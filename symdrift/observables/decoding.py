@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from symdrift.errors import RequestError, require_known
-from symdrift.observables.process import DriftProcess, checked_lags
-from symdrift.observables.rotations import LARGEST_SQUARE, conjugation_change
+from symdrift.observables.process import DriftProcess, checked_lags, conjugation_change
+from symdrift.observables.rotations import LARGEST_SQUARE
 from symdrift.records import Record
 from symdrift.study.problem import Array
 

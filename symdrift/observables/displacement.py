@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
@@ -33,9 +35,7 @@ class _Curve(Record):
     fluctuation, rotation, diffusion : Array
     """
 
-    recorded: ClassVar[tuple[str, ...]] = (
-        "stimulus", "lags", "total", "fluctuation", "rotation", "diffusion"
-    )  # fmt: skip
+    behind: ClassVar[Mapping[str, str]] = MappingProxyType({"total": "lags"})
 
     stimulus: str
     lags: Array
@@ -89,7 +89,7 @@ class Autocorrelation(_Curve):
         First lag at which the normalised autocorrelation is ``1/e``; None if it never is.
     """
 
-    recorded = (*_Curve.recorded, "normalised", "variance", "decorrelation_time")
+    behind = MappingProxyType({**_Curve.behind, "normalised": "diffusion"})
 
     variance: float
     decorrelation_time: float | None

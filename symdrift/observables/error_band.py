@@ -20,7 +20,7 @@ from symdrift.evaluation.corrections import rough_numbers
 from symdrift.evaluation.next_order.corrected import observed_corrections, orders
 from symdrift.evaluation.next_order.cost import QUICK
 from symdrift.evaluation.next_order.orders import Orders
-from symdrift.evaluation.result import Drift, moving_planes
+from symdrift.evaluation.parts import Drift, moving_planes
 from symdrift.evaluation.units import natural_units
 from symdrift.observables.angle import mean_direction, population_angle
 from symdrift.observables.decoding import DecoderDecay, decoder_decay

@@ -382,9 +382,8 @@ def series(observation: Observation) -> Iterator[Series]:
         for side in ("low", "high"):
             part = f"{band.part}_{side}"
             yield Series(band.observable, band.subject, part, place, getattr(band, side))
-    for part in ("rotation", "fluctuation", "known_until"):
-        value = getattr(observation.expected_error, part)
-        if value is not None:
+    for part, value in observation.expected_error.to_dict().items():
+        if isinstance(value, float):
             yield Series("expected_error", "all stimuli", part, {}, np.array(value))
 
 
@@ -392,27 +391,30 @@ def _curves(
     observable: str, subject: str, place: dict[str, int], record: Record
 ) -> Iterator[Series]:
     """What a record holds against the lag, by its names."""
+    for part, values in _arrays(record, 1):
+        if part != "lags":
+            yield Series(observable, subject, part, place, values)
+
+
+def _arrays(record: Record, dimensions: int) -> Iterator[tuple[str, Array]]:
     for part in record.written():
         values = getattr(record, part)
-        if part != "lags" and isinstance(values, np.ndarray):
-            yield Series(observable, subject, part, place, values)
+        if isinstance(values, np.ndarray) and values.ndim == dimensions:
+            yield part, values
 
 
 def _similarity_series(similarity: RepresentationalSimilarity) -> Iterator[Series]:
     names = similarity.stimuli
-    for part in ("gram", "cosine", "displaced", "standard_deviation"):
-        matrix: Array = getattr(similarity, part)
+    for part, matrix in _arrays(similarity, 2):
         for (a, b), value in np.ndenumerate(matrix):
             place = {"stimulus": a, "other_stimulus": b}
             pair = f"{names[a]} / {names[b]}"
             yield Series("similarity", pair, part, place, np.array(value))
-    for part in ("gram_change", "representation_change"):
-        yield Series("similarity", "all stimuli", part, {}, getattr(similarity, part))
+    yield from _curves("similarity", "all stimuli", {}, similarity)
 
 
 def _tuning_series(tuning: TuningChange) -> Iterator[Series]:
-    for part in ("mean", "standard_error"):
-        yield Series("tuning", "all neurons", part, {}, getattr(tuning, part))
+    yield from _curves("tuning", "all neurons", {}, tuning)
     for k, (level, values) in enumerate(zip(QUANTILES, tuning.quantiles.T, strict=True)):
         place = {"quantile": k}
         yield Series("tuning", "all neurons", f"quantile_{level:g}", place, values)

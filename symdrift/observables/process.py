@@ -35,7 +35,7 @@ from symdrift.evaluation.evaluate import validity
 from symdrift.evaluation.next_order.corrected import general_two_times, two_time_products
 from symdrift.evaluation.next_order.cost import LONGEST, QUICK
 from symdrift.evaluation.next_order.two_times import Polynomial, TwoTimes
-from symdrift.evaluation.result import APPROXIMATIONS, REPRESENTATION_TOLERANCE
+from symdrift.evaluation.parts import APPROXIMATIONS, REPRESENTATION_TOLERANCE
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_warnings, with_synaptic_noise
 from symdrift.evaluation.units import Units, natural_units
 from symdrift.evaluation.validity import Validity
@@ -383,3 +383,41 @@ def checked_lags(lags: Array) -> Array:
             f"must increase, but {checked[place]:g} is followed by {checked[place + 1]:g}",
         )
     return checked
+
+
+def expected_rotation(process: DriftProcess, lags: Array) -> Array:
+    """``E[Q_tau] = exp(tau L)``, shape ``(T, d, d)``."""
+    identity = np.eye(len(process.decay))
+    return identity + process.rotation.change(identity, lags)
+
+
+def conjugation_change(process: DriftProcess, matrix: Array, lags: Array) -> Array:
+    """``E[Q_tau B Q_tau'] - B`` of a symmetric matrix ``B``, exact at every lag.
+
+    ``B_tau = E[Q_tau B Q_tau']`` obeys ``dB/dtau = L B + B L' + sum V_kq Omega_k B Omega_q'``,
+    the generator of ``Q (x) Q``, here on the ``q = r (r + 1) / 2`` dimensional symmetric
+    square of the active axes and one number for all silent ones.  The trace is conserved.
+    With correlated planes it costs one eigendecomposition of order ``q`` for each process
+    (``q^3`` operations, a minute at the limit `LARGEST_SQUARE`) and ``q^2`` for each matrix
+    and lag; with independent planes ``r^3`` and ``r^2``.
+
+    Parameters
+    ----------
+    process : DriftProcess
+    matrix : Array
+        ``B``, shape ``(d, d)``, symmetric; between silent axes a multiple of the identity, and
+        0 between silent and active ones.
+    lags : Array
+        Shape ``(T,)``.
+
+    Returns
+    -------
+    Array
+        Shape ``(T, d, d)``.
+
+    Raises
+    ------
+    ValueError
+        With correlated planes beyond `LARGEST_SQUARE` active axes.
+    """
+    return process.conjugation.change(matrix, lags)

@@ -10,17 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from symdrift.evaluation.dense.rotation_covariance import angular_matrices, plane_positions
-from symdrift.evaluation.result import Drift
+from symdrift.evaluation.parts import Drift
 from symdrift.observables.semigroup import Semigroup
 from symdrift.study.problem import Array
-
-if TYPE_CHECKING:
-    from symdrift.observables.process import DriftProcess
 
 LARGEST_SQUARE = 64
 """Active hidden axes up to which second moments of rotations in correlated planes are computed."""
@@ -123,44 +120,6 @@ class IndependentPlanes:
             diagonal=Semigroup(_with_silent_trace(exchange, _diagonal_basis(rank), self.silent)),
             silent_axes=self.silent.count,
         )
-
-
-def expected_rotation(process: DriftProcess, lags: Array) -> Array:
-    """``E[Q_tau] = exp(tau L)``, shape ``(T, d, d)``."""
-    identity = np.eye(len(process.decay))
-    return identity + process.rotation.change(identity, lags)
-
-
-def conjugation_change(process: DriftProcess, matrix: Array, lags: Array) -> Array:
-    """``E[Q_tau B Q_tau'] - B`` of a symmetric matrix ``B``, exact at every lag.
-
-    ``B_tau = E[Q_tau B Q_tau']`` obeys ``dB/dtau = L B + B L' + sum V_kq Omega_k B Omega_q'``,
-    the generator of ``Q (x) Q``, here on the ``q = r (r + 1) / 2`` dimensional symmetric
-    square of the active axes and one number for all silent ones.  The trace is conserved.
-    With correlated planes it costs one eigendecomposition of order ``q`` for each process
-    (``q^3`` operations, a minute at the limit `LARGEST_SQUARE`) and ``q^2`` for each matrix
-    and lag; with independent planes ``r^3`` and ``r^2``.
-
-    Parameters
-    ----------
-    process : DriftProcess
-    matrix : Array
-        ``B``, shape ``(d, d)``, symmetric; between silent axes a multiple of the identity, and
-        0 between silent and active ones.
-    lags : Array
-        Shape ``(T,)``.
-
-    Returns
-    -------
-    Array
-        Shape ``(T, d, d)``.
-
-    Raises
-    ------
-    ValueError
-        With correlated planes beyond `LARGEST_SQUARE` active axes.
-    """
-    return process.conjugation.change(matrix, lags)
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,11 +44,6 @@ class RepresentationalSimilarity(Record):
         Largest relative change of ``gram_change`` by the next order; None where it lacks it.
     """
 
-    recorded = (
-        "stimuli", "gram", "cosine", "displaced", "standard_deviation", "lags", "gram_change",
-        "representation_change",
-    )  # fmt: skip
-
     stimuli: tuple[str, ...]
     gram: Array
     cosine: Array

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
@@ -65,10 +66,7 @@ class TuningChange(Record):
     networks, seed : int
     """
 
-    recorded = (
-        "lags", "mean", "standard_error", "quantile_levels", "quantiles", "neurons", "networks",
-        "seed",
-    )  # fmt: skip
+    behind = MappingProxyType({"quantile_levels": "standard_error"})
     quantile_levels: ClassVar[tuple[float, ...]] = QUANTILES
 
     lags: Array

@@ -22,9 +22,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from symdrift.evaluation.result import moving_planes
+from symdrift.evaluation.parts import moving_planes
 from symdrift.study.problem import Array
 
 ALL_PAIRS_UP_TO = 10
@@ -422,30 +421,3 @@ def measured_displacements(sums: WindowSums, lags: Sequence[int]) -> tuple[Displ
             )
         )
     return tuple(curves)
-
-
-def displacement_curve(
-    times: Array | NDArray[np.int64], representation: Array
-) -> DisplacementCurve:
-    """Mean-squared displacement from a stationary trajectory, errors by replicas.
-
-    Parameters
-    ----------
-    times : Array or NDArray[np.int64]
-        Evenly spaced, shape ``(records,)``.
-    representation : Array
-        Shape ``(records, replicas, p)``, at least two replicas.
-    """
-    records, replicas, _ = representation.shape
-    offsets = np.unique(np.geomspace(1, max(1, records // 2), 24).round().astype(int))
-    per_replica = np.array(
-        [
-            np.mean(np.sum((representation[k:] - representation[:-k]) ** 2, axis=-1), axis=0)
-            for k in offsets
-        ]
-    )
-    return DisplacementCurve(
-        lags=(times[offsets] - times[0]).astype(np.float64),
-        mean=per_replica.mean(axis=1),
-        standard_error=per_replica.std(axis=1, ddof=1) / np.sqrt(replicas),
-    )

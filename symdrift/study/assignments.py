@@ -6,10 +6,9 @@ import tomllib
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Any
 
-from symdrift.errors import RequestError
+from symdrift.errors import RequestError, did_you_mean
 from symdrift.study.fields import declared
 from symdrift.study.kinds import VALUES
 from symdrift.study.model import Specification
@@ -118,8 +117,7 @@ def _index(entries: list[Any], step: str, steps: list[str]) -> int:
 
 def _unknown(name: str, symbols: tuple[str, ...]) -> RequestError:
     known = (*symbols, *_TOP_LEVEL) if "." not in name else _TOP_LEVEL
-    close = get_close_matches(name.split(".")[0], known, n=1)
-    hint = f'did you mean "{close[0]}"? ' if close and close[0] != name else ""
+    hint = did_you_mean(name.split(".")[0], known)
     return RequestError(
         name,
         f"cannot be set; {hint}allowed are dotted fields such as learning.rate"

@@ -6,13 +6,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symdrift.errors import RequestError, counted
+from symdrift.errors import RequestError, counted, did_you_mean
 from symdrift.expressions import LARGEST_NUMBER
 from symdrift.inputs import Samples, SampleSource
 from symdrift.quoting import shown
@@ -170,10 +169,11 @@ def _chosen(table: Table, columns: Sequence[str | int], path: Path) -> list[int]
                     field, f"{given} names the columns {numbers}; give the number of one of them"
                 )
             if not places:
-                close = get_close_matches(column[:LONGEST_NAME], names[:_MOST_COLUMNS], n=1)
-                hint = f'did you mean "{shown(close[0])}"? ' if close and close[0] else ""
-                if not column.strip():
-                    hint = "give the number of a column without a name; "
+                hint = (
+                    did_you_mean(column, names[:_MOST_COLUMNS])
+                    if column.strip()
+                    else "give the number of a column without a name; "
+                )
                 raise RequestError(
                     field,
                     f"{given} is no column; {hint}columns are {_list(map(_quoted, names))}",

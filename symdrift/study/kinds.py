@@ -6,7 +6,6 @@ import math
 import reprlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from symdrift.errors import RequestError
+from symdrift.errors import RequestError, did_you_mean
 from symdrift.expressions import LONGEST_TEXT, Array, Expression, is_name, number, parse
 from symdrift.quoting import LONGEST_SHOWN, shown
 
@@ -271,11 +270,9 @@ def as_table(value: Any, field: str) -> Mapping[str, Any]:
 
 def suggest(word: str, known: Collection[str], what: str) -> str:
     """What a refused word may have meant, and what is known."""
-    close = get_close_matches(word, known, n=1) if len(word) <= LONGEST_SHOWN else []
-    hint = f'did you mean "{close[0]}"? ' if close else ""
     more = len(known) - _MOST_NAMED
     named = ", ".join(islice(known, _MOST_NAMED)) + (f" and {more} more" if more > 0 else "")
-    return f"{hint}{what} are {named or 'none'}"
+    return f"{did_you_mean(word, known)}{what} are {named or 'none'}"
 
 
 def key(name: str) -> str:

@@ -52,8 +52,9 @@ class Network:
     hidden: Annotated[Expression, Numbers(SIZE), "hidden units"]
 
 
-# Besides its fields each distribution has its name in a file, what sentences call it, and the
-# kurtosis by which its fourth moments are a multiple of Gaussian ones, None where they are not.
+# Besides its fields each distribution has its name in a file, what sentences call it, the kurtosis
+# by which its fourth moments are a multiple of Gaussian ones, None where they are not, whether it
+# is Gaussian, and its covariance, None where inputs are given one by one.
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class GaussianInputs:
     covariance: _Covariance
     distribution: ClassVar[str] = "gaussian"
     called: ClassVar[str] = "Gaussian inputs"
+    gaussian: ClassVar[bool] = True
     kurtosis: ClassVar[Expression] = _NONE
 
 
@@ -76,6 +78,7 @@ class EllipticalInputs:
     ]
     distribution: ClassVar[str] = "elliptical"
     called: ClassVar[str] = "elliptical inputs"
+    gaussian: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,8 @@ class StimulusInputs:
     ]
     distribution: ClassVar[str] = "stimuli"
     called: ClassVar[str] = "a finite set of stimuli"
+    gaussian: ClassVar[bool] = False
+    covariance: ClassVar[None] = None
     kurtosis: ClassVar[None] = None
 
 
@@ -115,6 +120,8 @@ class SampleInputs:
     ] = None
     distribution: ClassVar[str] = "samples"
     called: ClassVar[str] = "the rows of a data file"
+    gaussian: ClassVar[bool] = False
+    covariance: ClassVar[None] = None
     kurtosis: ClassVar[None] = None
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from difflib import get_close_matches
 from pathlib import Path
 
-from symdrift.errors import RequestError
+from symdrift.errors import RequestError, did_you_mean
 from symdrift.quoting import shown
 from symdrift.study.reader import study_from_document
 from symdrift.study.study import Study
@@ -112,8 +111,8 @@ def _locate(path_or_name: str | Path) -> Path:
         raise RequestError("study", f'"{shown}" cannot be read: {error.strerror}') from None
     if path.suffix == ".toml" or len(path.parts) > 1:
         raise RequestError("study", f'"{name}" is not there; give an existing TOML file')
-    close = get_close_matches(name, shipped, n=1)
-    hint = f'did you mean "{close[0]}"? ' if close else ""
     raise RequestError(
-        "study", f'"{name}" is unknown; {hint}shipped studies are {", ".join(shipped) or "none"}'
+        "study",
+        f'"{name}" is unknown; {did_you_mean(name, shipped)}shipped studies are '
+        f"{', '.join(shipped) or 'none'}",
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from symdrift.errors import RequestError
 from symdrift.study.assignments import assigned
-from symdrift.study.model import Specification
+from symdrift.study.model import SampleInputs, Specification
 from symdrift.study.values import learning_problem
 
 if TYPE_CHECKING:
@@ -56,3 +58,18 @@ class Study(Specification):
             When symbols lack values (all are named), or a file of samples is unusable.
         """
         return learning_problem(self)
+
+    def data_digest(self) -> str:
+        """What stands in the file of samples, which is a part of the study.
+
+        Raises
+        ------
+        RequestError
+            When it cannot be read.
+        """
+        if not isinstance(self.inputs, SampleInputs):
+            return ""
+        try:
+            return sha256(self.inputs.file.read_bytes()).hexdigest()
+        except OSError as error:
+            raise RequestError("inputs.file", f"cannot be read: {error.strerror}") from None

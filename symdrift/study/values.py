@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,9 +46,15 @@ def check_numbers(study: Specification) -> None:
     numbers = _known_numbers(study)
     _check_ranges(study, numbers)
     check_shapes(study)
-    _check_samples(study, numbers)
-    _check_probabilities(study, numbers)
-    _check_covariance(study, numbers)
+    match study.inputs:
+        case GaussianInputs() | EllipticalInputs():
+            _check_covariance(study, study.inputs.covariance, numbers)
+        case StimulusInputs():
+            _check_stimuli(study, study.inputs, numbers)
+        case SampleInputs():
+            _check_samples(study, study.inputs, numbers)
+        case _:
+            assert_never(study.inputs)
 
 
 def learning_problem(study: Specification) -> LearningProblem:
@@ -160,23 +166,25 @@ def _check_ranges(study: Specification, numbers: dict[str, float]) -> None:
         require_kurtosis(numbers["inputs.kurtosis"], int(numbers.get("network.inputs", 1)))
 
 
-def _check_samples(study: Specification, numbers: dict[str, float]) -> None:
-    if not isinstance(study.inputs, SampleInputs) or "network.inputs" not in numbers:
+def _check_samples(
+    study: Specification, inputs: SampleInputs, numbers: dict[str, float]
+) -> None:
+    if "network.inputs" not in numbers:
         return
     needed = numbers["network.inputs"]
     given, field = numbers.get("inputs.components"), "inputs.components"
-    if study.inputs.components is None and study.inputs.columns:
-        given, field = len(study.inputs.columns), "inputs.columns"
+    if inputs.components is None and inputs.columns:
+        given, field = len(inputs.columns), "inputs.columns"
     if given is not None and given != needed:
         raise RequestError(
             field, f"leads to {given:.12g} inputs; network.inputs = {needed:.12g} are needed"
         )
 
 
-def _check_probabilities(study: Specification, numbers: dict[str, float]) -> None:
-    if not isinstance(study.inputs, StimulusInputs):
-        return
-    fields = [f"inputs.probabilities.{k}" for k in range(len(study.inputs.probabilities))]
+def _check_stimuli(
+    study: Specification, inputs: StimulusInputs, numbers: dict[str, float]
+) -> None:
+    fields = [f"inputs.probabilities.{k}" for k in range(len(inputs.probabilities))]
     for index, field in enumerate(fields):
         if numbers.get(field) == 0:
             raise RequestError(
@@ -191,17 +199,12 @@ def _check_probabilities(study: Specification, numbers: dict[str, float]) -> Non
                 "inputs.probabilities",
                 f"sum to {total:.12g} and must sum to 1; divide each by that sum",
             )
+    if _complete(numbers, study, "inputs.") and _complete(numbers, study, "teacher.map"):
+        _require_span(study, _second_moment(inputs, numbers), numbers)
 
 
-def _check_covariance(study: Specification, numbers: dict[str, float]) -> None:
+def _check_covariance(study: Specification, covariance: object, numbers: dict[str, float]) -> None:
     field = "inputs.covariance"
-    if isinstance(study.inputs, StimulusInputs):
-        if _complete(numbers, study, "inputs.") and _complete(numbers, study, "teacher.map"):
-            _require_span(study, _second_moment(study.inputs, numbers), numbers)
-        return
-    if isinstance(study.inputs, SampleInputs):
-        return
-    covariance = study.inputs.covariance
     if not isinstance(covariance, tuple) or not isinstance(covariance[0], tuple):
         return
     _require_symmetric(covariance, numbers)

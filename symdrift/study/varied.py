@@ -16,7 +16,6 @@ from symdrift.inputs import Gaussian
 from symdrift.study.assignments import mirrored, unchecked
 from symdrift.study.fields import held_numbers
 from symdrift.study.kinds import leaves
-from symdrift.study.model import GaussianInputs
 from symdrift.study.problem import LearningProblem, Stimulus
 from symdrift.study.study import Study
 from symdrift.study.values import check_shapes
@@ -187,7 +186,7 @@ class VariedStudy:
         None too with other inputs, or with synaptic noise.  Numbers may be out of their ranges.
         """
         study, learning = self.study, "learning."
-        if not isinstance(study.inputs, GaussianInputs) or study.missing:
+        if not study.inputs.gaussian or study.missing:
             return None
         try:
             check_shapes(study)

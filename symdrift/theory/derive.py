@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from hashlib import sha256
 
 import sympy as sp
 
@@ -14,9 +13,8 @@ from symdrift.derivation import vocabulary
 from symdrift.derivation.chapter import timed
 from symdrift.derivation.steps import Derivation, Equation, Notation, Step
 from symdrift.derivation.symbols import adapted_names, latex_names, plain_latex, symbol
-from symdrift.errors import RequestError
 from symdrift.progress import Progress, log_stage
-from symdrift.study import SampleInputs, Study
+from symdrift.study import Study
 from symdrift.study.letters import refuse_letters_of_the_theory
 from symdrift.study.roles import ROLES
 from symdrift.theory import (
@@ -102,33 +100,35 @@ ANY_TASK = (
 )
 """The theory behind the setting for any teacher and any inputs, in reading order."""
 
+SECTIONS = (
+    vocabulary,
+    hessian,
+    hessian_blocks,
+    noise,
+    noise_blocks,
+    fluctuation,
+    area,
+    step_orders,
+    correlations,
+    drift,
+    representation,
+    mean_square,
+    imbalance,
+    small_numbers,
+    special_cases,
+    stimulus_frequency,
+    results,
+    block_invariants,
+    misaligned,
+    synaptic_noise,
+    next_order,
+    task,
+)
+"""Modules that have symbols without a role, ``LATEX``, or meanings of symbols, ``MEANINGS``, in
+the order of the table of notation."""
+
 _FIXED: Mapping[sp.Basic, str] = {
-    item: latex
-    for section in (
-        vocabulary,
-        hessian,
-        hessian_blocks,
-        noise,
-        noise_blocks,
-        fluctuation,
-        area,
-        step_orders,
-        correlations,
-        drift,
-        representation,
-        mean_square,
-        imbalance,
-        small_numbers,
-        special_cases,
-        stimulus_frequency,
-        results,
-        block_invariants,
-        misaligned,
-        synaptic_noise,
-        next_order,
-        task,
-    )
-    for item, latex in section.LATEX.items()
+    item: latex for section in SECTIONS for item, latex in section.LATEX.items()
 }
 """Print of the symbols that play no role, in the default letters."""
 
@@ -236,23 +236,13 @@ def _aligned(study: Study) -> Iterator[Chapter]:
 
 def _general(study: Study) -> Iterator[Chapter]:
     """The theory of any task, two axes where the study has them, and the study itself."""
-    document = [study.name, study.document, _digest(study)]
+    document = [study.name, study.document, study.data_digest()]
     yield from _theory(study, ANY_TASK)
     if has_explicit_rate(study):
         absent = absent_sources(study)
         names = [source.name for source in absent]
         yield Chapter("two-axes", names, lambda: misaligned.two_axes(absent))
     yield Chapter("task", document, lambda: task.task(study))
-
-
-def _digest(study: Study) -> str:
-    """What stands in the file of samples, which is a part of the study."""
-    if not isinstance(study.inputs, SampleInputs):
-        return ""
-    try:
-        return sha256(study.inputs.file.read_bytes()).hexdigest()
-    except OSError as error:
-        raise RequestError("inputs.file", f"cannot be read: {error.strerror}") from None
 
 
 def _are_steps(found: object) -> bool:
@@ -308,9 +298,8 @@ def _notation_table(study: Study, used: Collection[sp.Basic]) -> Iterator[Notati
 
 def _further_notation(used: Collection[sp.Basic]) -> Iterator[Notation]:
     """Rows for the symbols without a role that a document uses."""
-    sections = (vocabulary, hessian_blocks, noise, step_orders, correlations, representation,
-                mean_square, imbalance, small_numbers, next_order)  # fmt: skip
-    for item, meaning, size in (row for section in sections for row in section.MEANINGS):
+    rows = (row for section in SECTIONS for row in getattr(section, "MEANINGS", ()))
+    for item, meaning, size in rows:
         if (item.base if isinstance(item, sp.Indexed) else item) in used:
             yield Notation(str(item), item, meaning, size)
 

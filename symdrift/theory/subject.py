@@ -13,20 +13,14 @@ from symdrift.derivation.symbolic import symbolic
 from symdrift.derivation.symbols import plain_latex, symbol
 from symdrift.derivation.vocabulary import KURTOSIS
 from symdrift.errors import RequestError
-from symdrift.evaluation.closed_form import active_axes, align, evaluate, learned_axes
-from symdrift.evaluation.closed_form import formulas as kernels
+from symdrift.evaluation.alignment import align
 from symdrift.expressions import Expression, expanded_terms
 from symdrift.expressions import Symbol as Named
 from symdrift.quoting import shown
-from symdrift.study import (
-    EllipticalInputs,
-    GaussianInputs,
-    SampleInputs,
-    StimulusInputs,
-    Study,
-)
+from symdrift.study import Study
 from symdrift.study.letters import other_meaning
-from symdrift.theory.linear.points import Direction
+from symdrift.theory.active_axes import learned
+from symdrift.theory.linear.points import Direction, learned_direction
 from symdrift.theory.linear.two_axes import LABEL_NOISE
 
 CALLED: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -137,17 +131,17 @@ def is_aligned(study: Study) -> bool:
 
     The closed form then applies; an autoencoder is aligned with any covariance.
     """
-    return isinstance(study.inputs, GaussianInputs) and shares_axes(study)
+    return study.inputs.gaussian and shares_axes(study)
 
 
 def are_data(study: Study) -> bool:
     """Whether the inputs are given one by one, so that they may have a mean."""
-    return isinstance(study.inputs, StimulusInputs | SampleInputs)
+    return study.inputs.covariance is None
 
 
 def shares_axes(study: Study) -> bool:
     """Whether the teacher has the axes of the covariance that the study names."""
-    if not isinstance(study.inputs, GaussianInputs | EllipticalInputs):
+    if study.inputs.covariance is None:
         return False
     return _is_autoencoder(study) or (
         _is_diagonal(study.inputs.covariance) and _is_diagonal(study.teacher.map)
@@ -172,7 +166,7 @@ def is_isotropic(study: Study) -> bool:
     """Whether all axes of the teacher and of the inputs are written alike."""
     return study.teacher.map == "identity" and all(
         isinstance(part, Expression)
-        for part in (getattr(study.inputs, "covariance", None), study.teacher.label_noise)
+        for part in (study.inputs.covariance, study.teacher.label_noise)
     )
 
 
@@ -262,15 +256,11 @@ def subject_of(study: Study) -> Subject:
     for k in range(max(inputs, outputs)):
         variance = variances[k] if k < inputs else zero
         gain = gains[k] if k < len(gains) else zero
-        value = gain - weight_decay / variance if k in active else zero
+        index, noise = "" if open_sizes else str(k + 1), noises[k] if k < outputs else zero
         directions.append(
-            Direction(
-                index=str(k + 1) if not open_sizes else "",
-                input_variance=variance,
-                label_noise=noises[k] if k < outputs else zero,
-                singular_value=value,
-                residual=weight_decay / variance if k in active else gain,
-            )
+            learned_direction(index, variance, noise, gain, weight_decay)
+            if k in active
+            else Direction(index, variance, noise, zero, gain)
         )
     sentence, inline = called(study)
     turned, eigenvalues = _turned_axes(study, variances)
@@ -416,9 +406,9 @@ def _listed(parts: Sequence[str]) -> str:
 
 
 def _variances(study: Study, inputs: int, exact: Exact) -> list[sp.Expr]:
-    if not isinstance(study.inputs, GaussianInputs):
-        raise TypeError("only Gaussian inputs have variances along axes")
     covariance = study.inputs.covariance
+    if covariance is None:
+        raise TypeError("inputs that are given one by one have no variances along axes")
     if isinstance(covariance, Expression):
         return [exact(covariance)] * inputs
     if isinstance(covariance[0], Expression):
@@ -432,7 +422,7 @@ def _variances(study: Study, inputs: int, exact: Exact) -> list[sp.Expr]:
 
 def _turned_axes(study: Study, variances: Sequence[sp.Expr]) -> tuple[str, dict[str, sp.Basic]]:
     """Sentence that says what the axes are where the covariance is a full matrix."""
-    if not isinstance(study.inputs, GaussianInputs) or _is_diagonal(study.inputs.covariance):
+    if _is_diagonal(study.inputs.covariance):
         return "", {}
     text = (
         " The covariance of this study is a full matrix: its axes are the eigenvectors, and "
@@ -491,20 +481,9 @@ def _active(study: Study, aligned: int, hidden: int) -> tuple[int, ...]:
     if study.missing:
         return tuple(range(min(aligned, hidden)))
     problem = study.problem()
-    # The closed form refuses studies without a strict minimum.
-    evaluate(problem)
-    if has_open_sizes(study):
-        return (0,)
     axes = align(problem)
     if isinstance(axes, str):
         raise RequestError("inputs.covariance", f"cannot be derived symbolically: {axes}")
-    values = kernels.singular_values(
-        axes.input_variances,
-        problem.weight_decay,
-        axes.gains,
-        inputs=axes.input_variances.size,
-        outputs=problem.label_noise.size,
-        hidden=problem.hidden,
-        learned=learned_axes(problem),
-    )
-    return tuple(int(k) for k in active_axes(values))
+    # Studies without a strict minimum are refused, with open sizes as well.
+    positions, _ = learned(problem, axes)
+    return (0,) if has_open_sizes(study) else tuple(positions.tolist())

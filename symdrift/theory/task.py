@@ -13,11 +13,13 @@ from symdrift.derivation.chapter import Test, holds, step, vanishes
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.derivation.vocabulary import I_INDEX, KURTOSIS, L_INDEX, RANK, REACH, REACH_RANK
-from symdrift.evaluation.closed_form import Alignment, align, learned_axes
+from symdrift.evaluation.alignment import Alignment, align
 from symdrift.evaluation.dense import MinimumPoint, minimum_of
-from symdrift.inputs import InputDistribution, Samples, mean_share, percentage
-from symdrift.study import EllipticalInputs, GaussianInputs, Study
+from symdrift.inputs import InputDistribution, mean_share, percentage
+from symdrift.study import Study
 from symdrift.study.problem import Array, LearningProblem
+from symdrift.theory.active_axes import learned
+from symdrift.theory.linear.points import learned_value
 from symdrift.theory.linear.two_axes import (
     LABEL_NOISE,
     LAMBDA_1,
@@ -55,7 +57,8 @@ LATEX: dict[sp.Basic, str] = {SMALLEST_CURVATURE: r"\min H"}
 
 def task(study: Study) -> Iterator[Step]:
     """What the general theory says about one study."""
-    if isinstance(study.inputs, EllipticalInputs) and shares_axes(study):
+    heavy = study.inputs.kurtosis is not None and not study.inputs.gaussian
+    if heavy and shares_axes(study):
         yield _heavy_tails()
     if study.missing or has_open_sizes(study):
         yield _outlook(study)
@@ -122,17 +125,16 @@ def _heavy_tails() -> Step:
 def _kind(study: Study) -> str:
     """What the inputs are; Gaussian ones are not aligned here."""
     unaligned = " whose covariance and teacher share no axes"
-    return study.inputs.called + (unaligned if isinstance(study.inputs, GaussianInputs) else "")
+    return study.inputs.called + (unaligned if study.inputs.gaussian else "")
 
 
 def _origin(inputs: InputDistribution) -> str:
     """What data were read, and what their mean is, in sentences."""
     text = ""
-    if isinstance(inputs, Samples) and inputs.source is not None:
-        source = inputs.source
+    if (source := inputs.source) is not None:
         header = {"names": "named by a header", "numbers": "numbered by a header"}
         text = (
-            f" Its data are {len(inputs.rows)} rows of {len(source.used)} columns, "
+            f" Its data are {len(inputs.recipe().rows)} rows of {len(source.used)} columns, "
             f"{header.get(source.header, 'without a header')}"
             f"{', less the mean of each column' if source.centred else ''}."
         )
@@ -234,7 +236,7 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
         study_axis=(
             None
             if isinstance(axes, str)
-            else (symbol("singular_value"), symbol("gain") - GAMMA / symbol("input_variance"))
+            else (symbol("singular_value"), learned_value(symbol("gain"), symbol("input_variance")))
         ),
         study_values=(_listed(_names(rank)), values),
         study_reached=(REACH_RANK, sp.Integer(reached)),
@@ -279,7 +281,7 @@ def _known(study: Study, problem: LearningProblem, axes: Alignment | str) -> str
         "Teacher and {Sigma} share their axes, so that its minimum is known axis by axis: a "
         "learned axis of gain {a} and variance {lambda} has the singular value [eq:study-axis]. "
     )
-    if not isinstance(study.inputs, GaussianInputs):
+    if not study.inputs.gaussian:
         return (
             f"{shared}The closed form of shared axes needs the fourth moments of Gaussian inputs "
             "as well; with those of its own inputs fluctuation and rotation of this study are "
@@ -305,13 +307,8 @@ def _axis_by_axis(
         return ()
 
     def agree() -> bool:
-        seen = axes.input_variances[: len(axes.gains)]
-        values = axes.gains[seen > 0] - problem.weight_decay / seen[seen > 0]
-        reductions = np.where(values > 0, seen[seen > 0] * values**2, 0.0)
-        learned = learned_axes(problem)
-        chosen = np.argsort(-reductions)[: minimum.rank] if learned is None else learned[seen > 0]
-        kept = np.sort(values[chosen])[::-1]
-        return bool(np.allclose(minimum.singular_values, kept, rtol=1e-9, atol=0.0))
+        positions, values = learned(problem, axes)
+        return bool(np.allclose(minimum.singular_values, values[positions], rtol=1e-9, atol=0.0))
 
     which = "that lower the loss most" if problem.minimum == 1 else "of this strict minimum"
 

@@ -12,7 +12,8 @@ from symdrift.errors import RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.next_order.corrected import corrections
 from symdrift.evaluation.next_order.cost import AT_ONCE, QUICK, TooExpensive
-from symdrift.evaluation.result import Evaluation, IndependentDrift
+from symdrift.evaluation.parts import IndependentDrift
+from symdrift.evaluation.result import Evaluation
 from symdrift.study.problem import Array, LearningProblem
 
 

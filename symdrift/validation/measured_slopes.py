@@ -16,7 +16,7 @@ from symdrift.errors import RequestError
 from symdrift.study.problem import LearningProblem
 from symdrift.validation.expected import theory_of
 from symdrift.validation.plan import DEFAULT_REPLICAS, at_learning_rate
-from symdrift.validation.validate import Validation, validate
+from symdrift.validation.validate import Validation, validate_rate
 
 LARGEST_CORRECTION = 0.15
 """What the next order adds at the largest rate, to the number that it changes most."""
@@ -83,7 +83,7 @@ def measured_slopes(
 
     def run(index: int, rate: float) -> Validation:
         given = at_learning_rate(problem, rate)
-        return validate(
+        return validate_rate(
             given,
             replicas=DEFAULT_REPLICAS,
             precision=precision,

@@ -19,7 +19,8 @@ from symdrift.errors import RequestError, counted
 from symdrift.evaluation.dense.landscape import MinimumPoint, minimum_of
 from symdrift.evaluation.dense.noise_factors import gradient_variances
 from symdrift.evaluation.evaluate import evaluate
-from symdrift.evaluation.result import Drift, Evaluation
+from symdrift.evaluation.parts import Drift
+from symdrift.evaluation.result import Evaluation
 from symdrift.execution import MOST_STEPS, available_processors, require_counts
 from symdrift.memory import available_memory, size_left, size_needed
 from symdrift.simulation.ensemble import (

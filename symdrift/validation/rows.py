@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -52,7 +53,8 @@ class Row(Record):
         Theory without what is of higher order than the rest, where there is such a part.
     """
 
-    recorded = ("quantity", "theory", "simulation", "standard_error", "z", "ratio")
+    behind = MappingProxyType({"z": "standard_error", "ratio": "z"})
+    unwritten = ("allowance", "scale", "correction")
 
     quantity: str
     theory: float

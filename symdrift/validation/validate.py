@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -96,7 +97,7 @@ class Displacement(Record):
     simulation, standard_error : Array
     """
 
-    recorded = ("stimulus", "lags", "theory", "simulation", "standard_error")
+    unwritten = ("fluctuation", "following")
 
     stimulus: str
     lags: Array
@@ -138,10 +139,10 @@ class Validation(Record):
         layer.
     """
 
-    recorded = (
-        "rows", "steps", "replicas", "units", "window", "seed", "passed", "verdict", "undecided",
-        "rule", "interrupted", "completed", "similarity", "displacement",
-    )  # fmt: skip
+    behind = MappingProxyType(
+        {"passed": "seed", "verdict": "passed", "undecided": "verdict", "rule": "undecided"}
+    )
+    unwritten = ("study", "learning_rate", "stiffness", "decay_rates")
 
     study: str
     learning_rate: float
@@ -261,7 +262,7 @@ class Validation(Record):
 
 
 @double_precision()
-def validate(
+def validate_rate(
     problem: LearningProblem,
     steps: int | None = None,
     replicas: int | None = None,

@@ -3,9 +3,7 @@
 Nothing here needs SymPy.
 """
 
-from symdrift.evaluation.closed_form.alignment import Alignment, align
 from symdrift.evaluation.closed_form.formula_road import (
-    active_axes,
     applies,
     evaluate,
     learned_axes,
@@ -14,9 +12,6 @@ from symdrift.evaluation.closed_form.formula_road import (
 )
 
 __all__ = [
-    "Alignment",
-    "active_axes",
-    "align",
     "applies",
     "evaluate",
     "learned_axes",

@@ -4,42 +4,59 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
+from symdrift.evaluation.alignment import Alignment, align
 from symdrift.evaluation.closed_form import formulas as kernels
-from symdrift.evaluation.closed_form.alignment import Alignment, align
 from symdrift.evaluation.closed_form.axis_kinds import Kinds, imbalance, threshold
+from symdrift.evaluation.closed_form.printed_aligned import _pair_curvature, _singular_value
 from symdrift.evaluation.closed_form.stability_blocks import MeanSquare
-from symdrift.evaluation.closed_form.strict_minima import strict_minima
 from symdrift.evaluation.conjugate_directions import not_found
-from symdrift.evaluation.result import (
-    THRESHOLD_TOLERANCE,
-    Evaluation,
+from symdrift.evaluation.parts import (
     Fluctuation,
     IndependentDrift,
     Minimum,
-    hidden_order,
     parameters_of,
-    require_weight_decay,
     stillness_warnings,
     stimulus_drift,
 )
+from symdrift.evaluation.result import Evaluation
 from symdrift.evaluation.several_minima import (
     MOST_LISTED,
     StrictMinimum,
     axes_of,
-    no_such_minimum,
-    require_numbered,
     several_warnings,
+)
+from symdrift.evaluation.strict_minima import (
+    AxisFormulas,
+    active_axes,
+    numbered_minima,
+    refuse_degenerate,
 )
 from symdrift.evaluation.units import Units, natural_units
 from symdrift.evaluation.validity import Validity, validity_warnings
 from symdrift.study.problem import Array, LearningProblem
+
+
+def _curvature_beside(
+    variance: Array, gain: Array, other_variance: Array, other_gain: Array, decay: Array
+) -> tuple[Array, Array, Array]:
+    none = np.zeros(())
+    value = _singular_value(variance, variance * gain - decay)
+    slack = decay - other_variance * other_gain
+    return _pair_curvature(
+        variance, none, value, other_variance, none, none, other_gain, slack, decay
+    )
+
+
+AXIS_FORMULAS = AxisFormulas(
+    lambda variance, gain, decay: kernels.loss_reductions(variance, decay, gain), _curvature_beside
+)
+"""The printed formulas that tell minima apart."""
 
 
 def applies(problem: LearningProblem) -> str | None:
@@ -167,18 +184,6 @@ def learned_axes(problem: LearningProblem) -> NDArray[np.bool_] | None:
     return learned
 
 
-def active_axes(singular_values: Array) -> NDArray[np.intp]:
-    """Positions of the active axes in the order of the hidden axes.
-
-    Parameters
-    ----------
-    singular_values : Array
-        By input axis, 0 where it is not active, shape ``(n,)``.
-    """
-    active = np.flatnonzero(singular_values)
-    return active[hidden_order(singular_values[active])]
-
-
 @dataclass(frozen=True, eq=False)
 class _Aligned:
     """A problem with a strict minimum as arguments of the kernels, in natural units."""
@@ -196,7 +201,9 @@ class _Aligned:
         if isinstance(aligned, str):
             raise RequestError("method", f'= "closed-form" does not apply: {aligned}')
         variances = aligned.input_variances[: aligned.gains.size]
-        refuse_degenerate(problem.weight_decay, problem.hidden, variances, aligned.gains)
+        refuse_degenerate(
+            AXIS_FORMULAS, problem.weight_decay, problem.hidden, variances, aligned.gains
+        )
         units = natural_units(problem.teacher, problem.input_covariance)
         natural = units.problem(problem)
         outputs, inputs = problem.teacher.shape
@@ -208,7 +215,15 @@ class _Aligned:
             "outputs": outputs,
             "hidden": problem.hidden,
         }
-        strict, number = _strict_minima(minimum, problem.minimum), problem.minimum
+        number = problem.minimum
+        strict = numbered_minima(
+            AXIS_FORMULAS,
+            minimum["covariance"][: aligned.gains.size],
+            minimum["gains"],
+            natural.weight_decay,
+            problem.hidden,
+            number,
+        )
         # The lowest needs no list of its axes.
         minimum["learned"] = None if number == 1 else strict[number - 1]
         learning = {
@@ -276,67 +291,4 @@ class _Aligned:
             threshold=rate * float(threshold(*noisy, kinds.singular_value, gamma)) / natural.batch,
             critical_rate=critical * self.units.curvature,
             rate_over_critical=rate / critical,
-        )
-
-
-def _strict_minima(minimum: dict[str, Any], number: int) -> tuple[NDArray[np.bool_], ...]:
-    """Which axes each strict minimum learns: the lowest, and as many as to have that number."""
-    require_numbered(number)
-    gains = minimum["gains"]
-    found = strict_minima(
-        minimum["covariance"][: gains.size], gains, minimum["weight_decay"], minimum["hidden"]
-    )
-    masks = []
-    for axes in islice(found, max(number, MOST_LISTED)):
-        masks.append(np.zeros(gains.size, dtype=bool))
-        masks[-1][axes] = True
-    if number > len(masks):
-        raise no_such_minimum(number, len(masks))
-    return tuple(masks)
-
-
-def refuse_degenerate(weight_decay: float, hidden: int, variances: Array, gains: Array) -> None:
-    """Refuse problems without a strict minimum or without any active direction.
-
-    Parameters
-    ----------
-    weight_decay : float
-    hidden : int
-    variances, gains : Array
-        Of the axes that have an output, shape ``(min(n, m),)``.
-
-    Raises
-    ------
-    RequestError
-    """
-    require_weight_decay(weight_decay)
-    strengths = variances * gains
-    learnable = strengths > weight_decay * (1 + THRESHOLD_TOLERANCE)
-    met = ~learnable & (strengths >= weight_decay * (1 - THRESHOLD_TOLERANCE))
-    # Without a silent hidden unit an axis at its threshold has nobody to begin to learn it.
-    if met.any() and hidden > np.count_nonzero(learnable):
-        axis = int(np.flatnonzero(met)[0]) + 1
-        raise RequestError(
-            "learning.weight_decay",
-            f"= {weight_decay:.12g} meets the threshold of axis {axis} with equality (input "
-            "variance times gain equals weight decay), where the minimum is not strict; move it "
-            "away from there",
-        )
-    if not learnable.any():
-        raise RequestError(
-            "learning.weight_decay",
-            f"= {weight_decay:.12g} leaves no active direction: it must stay below the largest "
-            f"input variance times gain, {strengths.max():.6g}",
-        )
-    reductions = np.sort(
-        kernels.loss_reductions(variances[learnable], weight_decay, gains[learnable])
-    )[::-1]
-    if hidden >= reductions.size:
-        return
-    last, next_ = reductions[hidden - 1 : hidden + 1]
-    if last - next_ < THRESHOLD_TOLERANCE * last:
-        raise RequestError(
-            "network.hidden",
-            f"= {hidden} cuts through a tie: axes that lower the loss equally compete for the "
-            "last hidden unit; change the number of hidden units, a gain or an input variance",
         )

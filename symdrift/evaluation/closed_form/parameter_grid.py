@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,19 +16,18 @@ from numpy.typing import NDArray
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.evaluation.closed_form.axis_kinds import Kinds, imbalance, threshold
-from symdrift.evaluation.closed_form.formula_road import refuse_degenerate
+from symdrift.evaluation.closed_form.formula_road import AXIS_FORMULAS
 from symdrift.evaluation.closed_form.stability_blocks import MeanSquare
 from symdrift.evaluation.closed_form.stability_bound import stable_rate
-from symdrift.evaluation.closed_form.strict_minima import strict_minima
 from symdrift.evaluation.conjugate_directions import not_found
-from symdrift.evaluation.overview import Quantity
-from symdrift.evaluation.result import (
+from symdrift.evaluation.parts import (
     DEGENERACY_TOLERANCE,
     REPRESENTATION_TOLERANCE,
     THRESHOLD_TOLERANCE,
     moving_planes,
 )
-from symdrift.evaluation.several_minima import no_such_minimum, require_numbered
+from symdrift.evaluation.result import Quantity
+from symdrift.evaluation.strict_minima import numbered_minima, refuse_degenerate
 from symdrift.evaluation.validity import (
     MEANINGS,
     RUNS_AWAY_ABOVE,
@@ -101,7 +99,9 @@ def grid_numbers(
     for k in np.flatnonzero(_perhaps_degenerate(problems)).tolist():
         given = problems.variances[k, : problems.gains.shape[1]], problems.gains[k]
         try:
-            refuse_degenerate(float(problems.weight_decay[k]), problems.hidden, *given)
+            refuse_degenerate(
+                AXIS_FORMULAS, float(problems.weight_decay[k]), problems.hidden, *given
+            )
         except RequestError as error:
             found.refused[k] = str(error)
     for points, learned in _by_minimum(problems, found):
@@ -149,37 +149,29 @@ def _by_minimum(
     """
     kept = np.ones(found.points, dtype=bool)
     kept[list(found.refused)] = False
-    aligned = problems.gains.shape[1]
-    variances = problems.variances[:, :aligned]
+    variances = problems.variances[:, : problems.gains.shape[1]]
     many = (variances * problems.gains > problems.weight_decay[:, np.newaxis]).sum(axis=1)
     several = kept & ((many > problems.hidden) | (problems.minimum != 1))
     by_mask: dict[bytes, list[int]] = {}
     for k in np.flatnonzero(several).tolist():
         number = int(problems.minimum[k])
         try:
-            require_numbered(number)
-            minima = list(
-                islice(
-                    strict_minima(
-                        variances[k],
-                        problems.gains[k],
-                        float(problems.weight_decay[k]),
-                        problems.hidden,
-                    ),
-                    max(number, 2),
-                )
+            minima = numbered_minima(
+                AXIS_FORMULAS,
+                variances[k],
+                problems.gains[k],
+                float(problems.weight_decay[k]),
+                problems.hidden,
+                number,
+                listed=2,
             )
-            if number > len(minima):
-                raise no_such_minimum(number, len(minima))
         except RequestError as error:
             found.refused[k] = str(error)
             kept[k] = False
             continue
         found.warned[k] = number << 8 if len(minima) > 1 else 0
         if number > 1:
-            mask = np.zeros(aligned, dtype=bool)
-            mask[minima[number - 1]] = True
-            by_mask.setdefault(mask.tobytes(), []).append(k)
+            by_mask.setdefault(minima[number - 1].tobytes(), []).append(k)
             kept[k] = False
     if kept.any():
         yield np.flatnonzero(kept), None

@@ -12,14 +12,12 @@ from symdrift.evaluation.dense.lyapunov import (
     NormalFluctuation,
     gradient_fluctuation,
     silent_fluctuation,
-    stationary_fluctuation,
     synaptic_fluctuation,
 )
 from symdrift.evaluation.dense.matrix_road import evaluate
 from symdrift.evaluation.dense.noise_factors import (
     gradient_noise,
     gradient_variances,
-    reachable_basis,
     reached_noise,
 )
 from symdrift.evaluation.dense.operator import expected_gradient, expected_loss, hessian_matrix
@@ -49,11 +47,9 @@ __all__ = [
     "mean_rotation_matrix",
     "minimum_of",
     "normal_spectrum",
-    "reachable_basis",
     "reached_hessian",
     "reached_noise",
     "silent_fluctuation",
     "solve_minimum",
-    "stationary_fluctuation",
     "synaptic_fluctuation",
 ]

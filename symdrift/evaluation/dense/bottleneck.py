@@ -17,7 +17,7 @@ from symdrift.evaluation.dense.balanced import factored, is_located, polished
 from symdrift.evaluation.dense.coordinates import separated
 from symdrift.evaluation.dense.frame import frame_of, reached_hessian
 from symdrift.evaluation.dense.operator import expected_gradient, expected_loss
-from symdrift.evaluation.result import THRESHOLD_TOLERANCE
+from symdrift.evaluation.parts import THRESHOLD_TOLERANCE
 from symdrift.study.problem import Array
 
 CHOICES = 64

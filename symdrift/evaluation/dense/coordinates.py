@@ -26,24 +26,3 @@ def separated(point: Array, inputs: int) -> tuple[Array, Array]:
 def hidden_planes(hidden: int) -> tuple[tuple[int, int], ...]:
     """Pairs of hidden axes ``i < j``, counted from 0, in lexicographic order."""
     return tuple((i, j) for i in range(hidden) for j in range(i + 1, hidden))
-
-
-def tangent_vectors(point: Array, planes: tuple[tuple[int, int], ...]) -> Array:
-    """Tangent vectors ``Omega_ij Z`` of the orbit, ``Omega_ij = E_ij - E_ji``.
-
-    Parameters
-    ----------
-    point : Array
-        ``Z``, shape ``(p, n + m)``.
-    planes : tuple of (int, int)
-
-    Returns
-    -------
-    Array
-        One tangent vector per column, shape ``(p (n + m), planes)``.
-    """
-    tangents = np.zeros((len(planes), *point.shape))
-    for plane, (i, j) in enumerate(planes):
-        tangents[plane, i] = point[j]
-        tangents[plane, j] = -point[i]
-    return tangents.reshape(len(planes), point.size).T

@@ -32,7 +32,7 @@ from symdrift.evaluation.dense.frame import CanonicalFrame, frame_of
 from symdrift.evaluation.dense.operator import expected_loss
 from symdrift.evaluation.dense.sizes import require_minimum_memory
 from symdrift.evaluation.dense.spectrum import NormalSpectrum, normal_spectrum
-from symdrift.evaluation.result import (
+from symdrift.evaluation.parts import (
     THRESHOLD_TOLERANCE,
     Certificate,
     require_weight_decay,

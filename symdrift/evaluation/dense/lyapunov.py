@@ -50,27 +50,6 @@ class NormalFluctuation:
         return 0.5 * float(self.stiffness @ np.diagonal(self.covariance))
 
 
-def stationary_fluctuation(
-    hessian: Array, noise: Array, reachable: Array, learning_rate: float
-) -> NormalFluctuation:
-    """Solve ``H Gamma + Gamma H = eta C`` on the directions that noise can reach.
-
-    Parameters
-    ----------
-    hessian, noise : Array
-        ``H`` and ``C`` on the weights, shape ``(K, K)``.
-    reachable : Array
-        Orthonormal basis of a subspace that holds the range of ``C``, is invariant under
-        ``H`` and on which ``H`` is positive, shape ``(K, k)``.
-    learning_rate : float
-        ``eta``.
-    """
-    inside = _stationary(
-        reachable.T @ hessian @ reachable, reachable.T @ noise @ reachable, learning_rate
-    )
-    return replace(inside, basis=reachable @ inside.basis)
-
-
 def gradient_fluctuation(problem: LearningProblem, minimum: MinimumPoint) -> NormalFluctuation:
     """What gradient noise makes of the weights, on the directions that it reaches.
 

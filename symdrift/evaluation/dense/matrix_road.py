@@ -18,11 +18,10 @@ from symdrift.evaluation.dense.rotation_covariance import (
 )
 from symdrift.evaluation.dense.sizes import require_stimulus_memory, require_tensor_memory
 from symdrift.evaluation.dense.stability import dense_validity
-from symdrift.evaluation.result import (
+from symdrift.evaluation.parts import (
     APPROXIMATIONS,
     DeferredDrift,
     Drift,
-    Evaluation,
     Fluctuation,
     Minimum,
     moving_planes,
@@ -30,6 +29,7 @@ from symdrift.evaluation.result import (
     stillness_warnings,
     stimulus_drift,
 )
+from symdrift.evaluation.result import Evaluation
 from symdrift.evaluation.several_minima import StrictMinimum, several_warnings
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_warnings, with_synaptic_noise
 from symdrift.evaluation.units import natural_units

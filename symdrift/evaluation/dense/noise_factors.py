@@ -118,21 +118,6 @@ def noise_factor(noise: Array) -> Array:
     return np.asarray(factor * scale[:, np.newaxis])
 
 
-def reachable_basis(minimum: MinimumPoint) -> Array:
-    """Orthonormal basis of the directions that gradient noise of any kind can reach.
-
-    Every sample's gradient is ``-(U'F, F W')`` with ``F = e x'``.  The image of all
-    matrices ``F`` is orthogonal to the orbit and invariant under the Hessian, so noise and
-    fluctuation live in it.  Its dimension is ``r (n + m - r)``.
-
-    Returns
-    -------
-    Array
-        Shape ``(r (n + m), r (n + m - r))``, one direction per column (see `CanonicalFrame`).
-    """
-    return minimum.frame.weights(np.eye(len(minimum.frame.pairs[0])))
-
-
 def _noise(
     output_forms: Array,
     input_forms: Array,

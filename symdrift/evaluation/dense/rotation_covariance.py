@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from symdrift.evaluation.dense.coordinates import hidden_planes
 from symdrift.evaluation.dense.lyapunov import NormalFluctuation
 from symdrift.evaluation.dense.sizes import BLOCK
-from symdrift.evaluation.result import Drift, moving_planes
+from symdrift.evaluation.parts import Drift, moving_planes
 from symdrift.progress import Progress
 from symdrift.study.problem import Array
 

@@ -16,6 +16,5 @@ expanded in powers of ``epsilon`` for any update that is a polynomial of the wei
 - `orders`: both orders of everything that an evaluation prints,
 - `subnetworks`: the same for aligned networks of any size, `cost`: what can be afforded,
 - `corrected`: the correction of each number of an evaluation,
-- `balance`: an exact identity for the difference of the layers,
 - `alike_axes`: the isotropic autoencoder of any size in closed form, by `printed_orders`.
 """

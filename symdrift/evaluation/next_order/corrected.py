@@ -39,7 +39,8 @@ from symdrift.evaluation.next_order.subnetworks import (
     aligned_two_times,
 )
 from symdrift.evaluation.next_order.two_times import TwoTimes
-from symdrift.evaluation.result import Evaluation, moving_planes
+from symdrift.evaluation.parts import moving_planes
+from symdrift.evaluation.result import Evaluation
 from symdrift.evaluation.units import natural_units
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from symdrift.evaluation.next_order.expansion import Expansion
-from symdrift.evaluation.result import moving_planes
+from symdrift.evaluation.parts import moving_planes
 from symdrift.study.problem import Array
 
 

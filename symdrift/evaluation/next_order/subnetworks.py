@@ -26,8 +26,8 @@ from math import comb
 
 import numpy as np
 
-from symdrift.evaluation.closed_form import active_axes, align, learned_axes, rank
-from symdrift.evaluation.closed_form.alignment import Alignment
+from symdrift.evaluation.alignment import Alignment, align
+from symdrift.evaluation.closed_form import learned_axes, rank
 from symdrift.evaluation.closed_form.formulas import singular_values
 from symdrift.evaluation.next_order.alike_axes import alike_orders
 from symdrift.evaluation.next_order.cost import (
@@ -45,7 +45,8 @@ from symdrift.evaluation.next_order.expansion import (
     two_times,
 )
 from symdrift.evaluation.next_order.orders import Orders, Pair, Synaptic, general_orders
-from symdrift.evaluation.result import moving_planes
+from symdrift.evaluation.parts import moving_planes
+from symdrift.evaluation.strict_minima import active_axes
 from symdrift.evaluation.units import natural_units
 from symdrift.inputs import Gaussian
 from symdrift.inputs.distribution import gaussian_node_count

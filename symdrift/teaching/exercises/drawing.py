@@ -12,7 +12,7 @@ import sympy as sp
 from symdrift.evaluation.closed_form.formulas import singular_values
 from symdrift.inputs import Gaussian
 from symdrift.study.problem import LearningProblem, Stimulus
-from symdrift.theory.linear.points import Direction
+from symdrift.theory.linear.points import Direction, learned_direction
 
 VARIANCES = ("1/2", "3/4", "1", "5/4", "3/2", "2")
 GAINS = ("4/5", "1", "6/5")
@@ -88,14 +88,13 @@ class Network:
         )
 
     def learned(self, axis: int) -> Direction:
-        """An axis that the network learns: ``s = a - gamma / lambda``."""
-        residual = self.weight_decay / self.variances[axis]
-        return Direction(
-            index=str(axis + 1),
-            input_variance=self.variances[axis],
-            label_noise=self.noises[axis],
-            singular_value=self.gains[axis] - residual,
-            residual=residual,
+        """An axis that the network learns."""
+        return learned_direction(
+            str(axis + 1),
+            self.variances[axis],
+            self.noises[axis],
+            self.gains[axis],
+            self.weight_decay,
         )
 
     def problem(self, name: str) -> LearningProblem:

@@ -8,7 +8,8 @@ import numpy as np
 import sympy as sp
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.closed_form import align, applies
+from symdrift.evaluation.alignment import align
+from symdrift.evaluation.closed_form import applies
 from symdrift.study.problem import LearningProblem
 from symdrift.teaching.exercises.drawing import Draw, Flavour
 from symdrift.teaching.exercises.exercise import Exercise

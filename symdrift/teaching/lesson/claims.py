@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symdrift.evaluation.closed_form import Alignment
+from symdrift.evaluation.alignment import Alignment
 from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 from symdrift.teaching.lesson.controls import Control

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symdrift.evaluation.closed_form import Alignment
+from symdrift.evaluation.alignment import Alignment
 from symdrift.evaluation.result import Evaluation
 from symdrift.records import Record
 from symdrift.study.problem import Array, LearningProblem

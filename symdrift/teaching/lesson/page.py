@@ -17,7 +17,8 @@ from symdrift.documents.assembly import theory_printer
 from symdrift.documents.prose import Fragment, Inline, Text, read_prose
 from symdrift.documents.rendering import render_html
 from symdrift.errors import RequestError
-from symdrift.evaluation.closed_form import Alignment, evaluate
+from symdrift.evaluation.alignment import Alignment
+from symdrift.evaluation.closed_form import evaluate
 from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.evaluation.result import Evaluation
 from symdrift.evaluation.validity import WARN_ABOVE

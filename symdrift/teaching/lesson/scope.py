@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.closed_form import Alignment, align, applies, evaluate
+from symdrift.evaluation.alignment import Alignment, align
+from symdrift.evaluation.closed_form import applies, evaluate
 from symdrift.study.problem import LearningProblem
 
 MOST_AXES = 6

@@ -9,7 +9,7 @@ import sympy as sp
 from symdrift.algebra.rational import cancel, factor, leading_term, replaced
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.theory.linear.aligned import RepresentativeDrift, renaming
-from symdrift.theory.linear.points import Direction
+from symdrift.theory.linear.points import Direction, learned_direction
 
 Term = tuple[sp.Expr, int]
 """Coefficient and exponent of a leading order."""
@@ -18,7 +18,7 @@ Term = tuple[sp.Expr, int]
 def autoencoder_direction(index: str, label_noise: sp.Expr) -> Direction:
     """A learned direction of an autoencoder: gain one, ``s = 1 - gamma / lambda``."""
     variance = symbol("input_variance", index)
-    return Direction(index, variance, label_noise, 1 - GAMMA / variance, GAMMA / variance)
+    return learned_direction(index, variance, label_noise, sp.Integer(1))
 
 
 def own_term(drift: RepresentativeDrift, i: Direction, j: Direction) -> sp.Expr:

@@ -82,6 +82,23 @@ def inactive_direction(index: str) -> Direction:
     )
 
 
+def learned_value(gain: sp.Expr, variance: sp.Expr, weight_decay: sp.Expr = GAMMA) -> sp.Expr:
+    """``s = a - gamma / lambda`` of an active direction, which `fixed_points` derives."""
+    return gain - weight_decay / variance
+
+
+def learned_direction(
+    index: str,
+    variance: sp.Expr,
+    label_noise: sp.Expr,
+    gain: sp.Expr,
+    weight_decay: sp.Expr = GAMMA,
+) -> Direction:
+    """A learned direction of a given gain."""
+    value = learned_value(gain, variance, weight_decay)
+    return Direction(index, variance, label_noise, value, weight_decay / variance)
+
+
 @dataclass(frozen=True)
 class AlignedMinimum(Minimum):
     """An aligned network together with a point of its minimum-loss manifold.

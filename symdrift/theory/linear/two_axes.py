@@ -18,7 +18,7 @@ from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.derivation.vocabulary import KURTOSIS
 from symdrift.errors import CheckFailed
 from symdrift.theory.linear.maps import elliptical_noise
-from symdrift.theory.linear.points import ChosenMinimum
+from symdrift.theory.linear.points import ChosenMinimum, learned_value
 
 S_1, S_2 = (symbol("singular_value", k) for k in (1, 2))
 LAMBDA_1, LAMBDA_2 = (symbol("input_variance", k) for k in (1, 2))
@@ -39,7 +39,10 @@ WEIGHTS: Mapping[sp.Symbol, sp.Expr] = {
 """What each part of the mean rotation is multiplied by."""
 
 DETERMINANT_VALUE = SIGMA_11 * SIGMA_22 - SIGMA_12**2
-LEARNED: Mapping[sp.Symbol, sp.Expr] = {S_1: A_1 - GAMMA / LAMBDA_1, S_2: A_2 - GAMMA / LAMBDA_2}
+LEARNED: Mapping[sp.Symbol, sp.Expr] = {
+    S_1: learned_value(A_1, LAMBDA_1),
+    S_2: learned_value(A_2, LAMBDA_2),
+}
 """Singular values without misalignment."""
 STRAIGHT: Mapping[sp.Symbol, sp.Expr] = {
     SIGMA_12: sp.Integer(0),
