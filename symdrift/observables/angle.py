@@ -12,6 +12,9 @@ from symdrift.observables.rotations import conjugation_change
 from symdrift.records import Record
 from symdrift.study.problem import Array, Stimulus
 
+HELD_ENTRIES = 2**17
+"""Entries of a matrix of all hidden axes at each lag that stay near the processor."""
+
 
 @dataclass(frozen=True, eq=False)
 class PopulationAngle(Record):
@@ -68,20 +71,34 @@ def population_angle(process: DriftProcess, stimulus: Stimulus, lags: Array) -> 
     if length == 0:
         raise RequestError("stimulus", f'= "{stimulus.name}" has no representation, hence no angle')
     direction = representation / length
+    held = max(1, HELD_ENTRIES // len(direction) ** 2)
+    parts = [
+        _cosine(process, direction, stimulus.vector / length, times[first : first + held])
+        for first in range(0, len(times), held)
+    ]
+    change, cosine, spread = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return PopulationAngle(
+        stimulus.name, times, cosine, 1 + change, None if process.planes is None else spread
+    )
+
+
+def _cosine(
+    process: DriftProcess, direction: Array, vector: Array, times: Array
+) -> tuple[Array, Array, Array]:
+    """``v'E[Q]v - 1``, expectation and spread of the cosine, shape ``(T,)`` each."""
     # K_0 - K_tau, shape (T, d, d).
-    forgotten = _across(process.fluctuation.forgotten(stimulus.vector / length, times), direction)
+    forgotten = _across(process.fluctuation.forgotten(vector, times), direction)
     change = process.rotation.change(direction, times) @ direction
     cosine = (1 + change) * (1 - np.trace(forgotten, axis1=1, axis2=2))
-    spread = None
-    if process.planes is not None:
-        second = conjugation_change(process, np.outer(direction, direction), times)
-        rotation = second @ direction @ direction - change * (2 + change)
-        jitter = forgotten + forgotten.swapaxes(1, 2)
-        # Across v the matrix v v' itself has no part: its change is D.
-        variance = rotation + np.sum((second + 0.5 * jitter) * jitter, axis=(1, 2))
-        # No cosine varies more, whatever the theory of small fluctuations makes of large ones.
-        spread = np.sqrt(np.clip(variance, 0.0, np.maximum(1 - cosine**2, 0.0)))
-    return PopulationAngle(stimulus.name, times, cosine, 1 + change, spread)
+    if process.planes is None:
+        return change, cosine, np.full_like(cosine, np.nan)
+    second = conjugation_change(process, np.outer(direction, direction), times)
+    rotation = second @ direction @ direction - change * (2 + change)
+    jitter = forgotten + forgotten.swapaxes(1, 2)
+    # Across v the matrix v v' itself has no part: its change is D.
+    variance = rotation + np.sum((second + 0.5 * jitter) * jitter, axis=(1, 2))
+    # No cosine varies more, whatever the theory of small fluctuations makes of large ones.
+    return change, cosine, np.sqrt(np.clip(variance, 0.0, np.maximum(1 - cosine**2, 0.0)))
 
 
 def _across(matrices: Array, direction: Array) -> Array:

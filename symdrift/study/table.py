@@ -130,7 +130,7 @@ def read_table(path: Path) -> Table:
     with path.open("rb") as stream:
         is_npy = path.suffix.lower() == ".npy"
         kind = kind_of(stream.read(BEGINNING))
-        if kind is not None and is_npy != (kind is NPY):
+        if kind is not None and not (is_npy and kind is NPY):
             raise ValueError(f"it is {kind.name}, not {'NPY' if is_npy else 'CSV'}; {kind.advice}")
         if is_npy:
             stream.seek(0)
