@@ -14,6 +14,8 @@ from symdrift.study.problem import Array, Stimulus
 
 HELD_ENTRIES = 2**17
 """Entries of a matrix of all hidden axes at each lag that stay near the processor."""
+ENTRY = 3e-8
+"""Seconds of such an entry, on one core of a desktop computer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +82,18 @@ def population_angle(process: DriftProcess, stimulus: Stimulus, lags: Array) -> 
     return PopulationAngle(
         stimulus.name, times, cosine, 1 + change, None if process.planes is None else spread
     )
+
+
+def rotation_cosine(process: DriftProcess, stimulus: Stimulus, times: Array) -> Array:
+    """Expected cosine without the fluctuation, ``v'E[Q_tau]v``, shape ``(T,)``."""
+    representation = process.representation(stimulus)
+    direction = representation / np.linalg.norm(representation)
+    return np.asarray(1 + process.rotation.change(direction, times) @ direction)
+
+
+def angle_seconds(process: DriftProcess, lags: int) -> float:
+    """Seconds that `population_angle` takes at most of an aligned problem."""
+    return ENTRY * lags * len(process.decay) ** 2
 
 
 def _cosine(

@@ -9,7 +9,7 @@ rates stretches the lag: the band of a curve is what it sweeps between ``(1 - e)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -22,7 +22,7 @@ from symdrift.evaluation.next_order.cost import QUICK
 from symdrift.evaluation.next_order.orders import Orders
 from symdrift.evaluation.result import Drift, moving_planes
 from symdrift.evaluation.units import natural_units
-from symdrift.observables.angle import population_angle
+from symdrift.observables.angle import PopulationAngle, rotation_cosine
 from symdrift.observables.decoding import DecoderDecay, decoder_decay
 from symdrift.observables.displacement import (
     NEUTRAL,
@@ -155,6 +155,7 @@ def bands(
     process: DriftProcess,
     error: ExpectedError,
     lags: Array,
+    angles: Iterable[PopulationAngle],
     similarity: RepresentationalSimilarity,
     decoders: tuple[DecoderDecay, ...],
 ) -> tuple[Band, ...]:
@@ -166,6 +167,7 @@ def bands(
     error : ExpectedError
     lags : Array
         Shape ``(T,)``.
+    angles : iterable of PopulationAngle
     similarity : RepresentationalSimilarity
     decoders : tuple of DecoderDecay
         Of this process at these lags.
@@ -174,11 +176,8 @@ def bands(
     moved = [_displacement(process, item, lags, error) for item in stimuli]
     found = list(moved)
     found += [_autocorrelation(process, item, lags, error) for item in stimuli]
-    found += [
-        _angle(process, item, lags, error)
-        for item in stimuli
-        if process.representation(item).any()
-    ]
+    named = {item.name: item for item in stimuli}
+    found += [_angle(process, named[angle.stimulus], angle, error) for angle in angles]
     least, most = 1 - min(error.fluctuation, 1.0), 1 + error.fluctuation
     gram, everything = similarity.gram_change, squared_activity(process)
     found.append(Band("similarity", "all stimuli", "gram_change", least * gram, most * gram))
@@ -318,12 +317,11 @@ def _autocorrelation(
 
 
 def _angle(
-    process: DriftProcess, stimulus: Stimulus, lags: Array, error: ExpectedError
+    process: DriftProcess, stimulus: Stimulus, angle: PopulationAngle, error: ExpectedError
 ) -> Band:
     low, high = _swept(
-        lambda at: population_angle(process, stimulus, at).rotation_cosine, lags, process, error
+        lambda at: rotation_cosine(process, stimulus, at), angle.lags, process, error
     )
-    angle = population_angle(process, stimulus, lags)
     moved = angle.cosine - angle.rotation_cosine
     spread = error.fluctuation * np.abs(moved)
     edges = (high + moved + spread, low + moved - spread)

@@ -8,6 +8,7 @@ BEGINNING = 4096
 """Bytes of a file that tell."""
 
 _EXPORT = "save its table as CSV (UTF-8)"
+_SAVE = "save one matrix as CSV or NPY"
 _UNPACK = "decompress it and give the file inside"
 
 
@@ -34,8 +35,8 @@ _MARKS: tuple[tuple[bytes, FileKind], ...] = (
     (b"\x28\xb5\x2f\xfd", FileKind("compressed with Zstandard", _UNPACK)),
     (b"7z\xbc\xaf\x27\x1c", FileKind("a 7z archive", "unpack it and give the file inside")),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", _WORKBOOK),
-    (b"\x89HDF\r\n", FileKind("an HDF5 file, as MATLAB writes too", "save one array as CSV or NPY")),
-    (b"MATLAB 5.0 MAT-file", FileKind("a MATLAB file", "save one matrix as CSV or NPY")),
+    (b"\x89HDF\r\n", FileKind("an HDF5 file, as MATLAB writes too", _SAVE)),
+    (b"MATLAB 5.0 MAT-file", FileKind("a MATLAB file", _SAVE)),
     (b"PAR1", FileKind("a Parquet file", _EXPORT)),
     (b"ARROW1\0", FileKind("a Feather file", _EXPORT)),
     (b"SQLite format 3\0", FileKind("an SQLite database", "export one table as CSV (UTF-8)")),

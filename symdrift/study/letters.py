@@ -188,7 +188,7 @@ def _refuse_indices(uses: Iterable[tuple[str, str, str]]) -> None:
 
 
 def _letters_of_indices(name: str) -> str:
-    """A letter in the subscript of a symbol that is an index in the theory, and of what; or empty."""
+    """A letter of the subscript that is an index in the theory, and of what; or empty."""
     for part in name.strip("_").split("_")[1:]:
         # As these are printed: further letters make a word of them.
         letters = [part] if part in INDICES else list(part) if set(part) <= set("ijkl") else []
