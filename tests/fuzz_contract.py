@@ -141,7 +141,9 @@ def _record(request: Request, document: Any) -> Iterator[tuple[str, str]]:
     command = request.arguments[0]
     if command == "evaluate":
         for record in document if isinstance(document, list) else [document]:
-            missing = [name for name in (*_EVALUATION, "stimuli", "warnings") if name not in record]
+            refused = isinstance(document, list) and "refused" in record
+            fields = ["parameters"] if refused else [*_EVALUATION, "stimuli", "warnings"]
+            missing = [name for name in fields if name not in record]
             if missing:
                 yield "JSON without a field", ", ".join(missing)
     if command == "validate" and "rows" not in document:

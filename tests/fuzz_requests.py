@@ -204,6 +204,7 @@ class Study:
     name: str
     files: Mapping[str, bytes]
     paths: tuple[str, ...]
+    stimuli: tuple[str, ...] = ("axis 1", "axis 2", "frequent")
 
 
 def _readings(inputs: int) -> st.SearchStrategy[Document]:
@@ -377,6 +378,15 @@ def studies(draw: st.DrawFn) -> Study:
     paths += tuple(document.get("values", ()))
     if form == "spoilt":
         document = draw(spoilt(document))
+    stimuli = (
+        tuple(
+            str(entry.get("name", ""))
+            for entry in document.get("stimulus", ())
+            if isinstance(entry, Mapping)
+        )
+        if isinstance(document.get("stimulus", ()), list)
+        else ()
+    )
     content = study_text(document).encode("utf-8", "surrogatepass")
     if form == "garbled":
         text = draw(garbled(st.just(content.decode("utf-8", "replace"))))
@@ -393,7 +403,8 @@ def studies(draw: st.DrawFn) -> Study:
                 ]
             )
         )
-    return Study(STUDY, {**files, STUDY: content}, paths)
+    named = stimuli or tuple(f"axis {k}" for k in range(1, 4))
+    return Study(STUDY, {**files, STUDY: content}, paths, named)
 
 
 # Data files
@@ -500,6 +511,79 @@ def _npy(draw: st.DrawFn, rows: Any) -> bytes:
     return draw(st.sampled_from(changes))
 
 
+# Measurements
+
+RATES = "rates.csv"
+_QUANTITIES = ["decay_rate", "diffusion", "displacement@1000", "displacement@1e5", "displacement@2"]
+_ODD_QUANTITIES = ["displacement@", "displacement@-1", "displacement@nan", "Decay_Rate", "rate", ""]
+_ODD_QUANTITIES += ["displacement@1e200", "displacement@1_0", "displacement@" + "9" * 400, "=1+1"]
+_VALUES = ["1e-9", "2e-8", "3.5e-7", "4e-5", "0.2", "1.7", "30"]
+_ODD_VALUES = ["0", "-1e-9", "1e-90", "1e90", *_CELLS]
+_MEASURED = ["stimulus", "quantity", "value", "standard_error"]
+_OTHER_FILES = [
+    b"PK\3\4" + b"\0" * 40,
+    b"\x1f\x8b\x08" + b"\0" * 20,
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+]
+_OTHER_FILES += [b"", b"\n\n", b"# none\n", b"\xff\xfea\0", b"stimulus,quantity\n", b"\0" * 99]
+
+
+@st.composite
+def measurement_files(draw: st.DrawFn, stimuli: Sequence[str]) -> bytes:
+    """Measured rates as a user writes them down, or worse."""
+    if draw(st.integers(1, 15)) == 15:
+        return draw(st.sampled_from(_OTHER_FILES) | st.binary(max_size=60))
+    known, odd = st.sampled_from(stimuli), st.sampled_from(["axis 9", "Axis 1", " axis 1 "])
+    names = mostly(known, odd | HOSTILE, 30)
+    columns = list(_MEASURED)
+    if draw(st.integers(1, 8)) == 8:
+        columns = draw(st.permutations([*_MEASURED, draw(st.sampled_from(["note", "value", ""]))]))
+    if draw(st.integers(1, 20)) == 20:
+        columns = columns[:-1]
+    rows = [columns]
+    for _ in range(draw(mostly(st.integers(1, 6), st.just(0), 20))):
+        value = draw(mostly(st.sampled_from(_VALUES), st.sampled_from(_ODD_VALUES), 30))
+        row = {
+            "stimulus": draw(names),
+            "quantity": draw(
+                mostly(st.sampled_from(_QUANTITIES), st.sampled_from(_ODD_QUANTITIES), 30)
+            ),
+            "value": value,
+            "standard_error": draw(mostly(st.just(value), st.sampled_from(_ODD_VALUES), 20)),
+        }
+        rows.append([row.get(name, "") for name in columns])
+    mark = draw(mostly(st.just(","), st.sampled_from([";", "\t", "|"])))
+    text = "\n".join(mark.join(row) for row in rows) + "\n"
+    if draw(st.integers(1, 12)) == 12:
+        text = draw(garbled(st.just(text)))
+    codes = st.sampled_from(["utf-16", "latin-1", "utf-8-sig"])
+    return text.encode(draw(mostly(st.just("utf-8"), codes, 15)), "replace")
+
+
+@st.composite
+def _free_numbers(draw: st.DrawFn, study: Study) -> str:
+    usual = ["gamma", "eta", "learning.rate", "learning.weight_decay", "teacher.label_noise"]
+    name = draw(
+        _mostly(st.sampled_from(usual) | st.sampled_from(study.paths or ("gamma",)))
+        | st.sampled_from(["inputs.covariance.0", "sigma2", "network.hidden", "learning.batch"])
+    )
+    ends = ["0.01:1", "1e-4:1e-2", "0:2", "1:0.1", "0:0", "-1:1", "nan:1", "1:inf", "1e-90:1e90"]
+    ends += ["0.1", ":", "0.1:0.2:3", "9" * 400 + ":1", "1e-400:1", "1/3:2", "a:b"]
+    form = draw(st.sampled_from(["", "", f"={draw(st.sampled_from(ends[:3]))}"] * 3 + ["odd"]))
+    return name + (f"={draw(st.sampled_from(ends))}" if form == "odd" else form)
+
+
+@st.composite
+def _fits(draw: st.DrawFn, study: Study) -> tuple[list[str], dict[str, bytes]]:
+    """Options of ``fit`` with the file that they name."""
+    content = draw(measurement_files(study.stimuli))
+    data = draw(_mostly(mostly(st.just(RATES), st.sampled_from([STUDY, "none.csv", ".", ""]), 15)))
+    words = ["--data", data]
+    for _ in range(draw(mostly(st.integers(1, 2), st.sampled_from([0, 3, 9]), 12))):
+        words += ["--free", draw(_free_numbers(study))]
+    return words, {RATES: content}
+
+
 # Command lines
 
 _ODD_WORDS = st.one_of(
@@ -546,6 +630,7 @@ def _ranges(draw: st.DrawFn, low: Sequence[str], high: Sequence[str]) -> str:
 
 
 _PLOTS = ("a.png", "a.svg", "a.pdf", "deep/a.png", "a.txt", "", STUDY, f"{STUDY}/a.png", "b" * 300)
+LEVELS = ("full", "paper", "outline")
 _EXPENSIVE = 20
 """One in so many draws that could take seconds may do so."""
 
@@ -564,12 +649,14 @@ def command_lines(draw: st.DrawFn, study: Study) -> Request:
         st.sampled_from(
             ["evaluate"] * 20
             + ["compare", "observe", "simulate", "validate", "derive", "report", "lesson"]
+            + ["fit"] * 4
             + ["other"]
         )
     )
     if command == "other":
         return draw(_other_requests())
     words: list[str] = []
+    files = dict(study.files)
 
     def option(name: str, values: st.SearchStrategy[str], one_in: int = 4) -> None:
         if draw(st.integers(1, one_in)) == one_in:
@@ -584,9 +671,9 @@ def command_lines(draw: st.DrawFn, study: Study) -> Request:
         if command == "validate":
             outputs.remove(["--csv"])
         words += draw(mostly(st.sampled_from(outputs), st.just(["--json", "--csv"]), 20))
-    if command in ("evaluate", "observe", "compare", "validate", "simulate", "report"):
+    if command in ("evaluate", "observe", "compare", "validate", "simulate", "report", "fit"):
         option("--minimum", _mostly(st.sampled_from(["1", "2", "3"])), 8)
-    if command in ("evaluate", "observe"):
+    if command in ("evaluate", "observe", "fit"):
         option("--steps-per-day", _mostly(st.sampled_from(["1", "1e4", "8.64e9", "0.5"])), 8)
     if command == "evaluate":
         option("--order", _mostly(st.sampled_from(["auto", "1", "2"])), 3)
@@ -603,6 +690,14 @@ def command_lines(draw: st.DrawFn, study: Study) -> Request:
         option("--times", _ranges(*lags), 2)
         option("--approximation", _mostly(st.sampled_from(["exact", "white"])))
         option("--seed", _ODD_WORDS, 8)
+        option("--plot", plots, 12)
+    elif command == "fit":
+        options, measured = draw(_fits(study))
+        words += options
+        files |= measured
+        for flag in ("--design", "--json"):
+            words += [flag] if draw(st.integers(0, 2)) == 2 else []
+        option("--seed", _mostly(st.sampled_from(["0", "7"])))
         option("--plot", plots, 12)
     elif command in ("simulate", "validate"):
         words += ["--steps", draw(_mostly(st.sampled_from(["1", "2", "37", "200"])))]
@@ -621,22 +716,37 @@ def command_lines(draw: st.DrawFn, study: Study) -> Request:
         # What is refused is refused at once; a document takes seconds.
         refused = st.sampled_from(["b" * 300, "/dev/null/x", *study.files])
         slow = slow and draw(st.integers(1, 8)) == 8
-        option("--out", st.just("out") if slow else refused, 1)
+        # Data that are none are refused before anything is written, wherever that would be.
+        unread = command == "report" and not slow and draw(st.booleans())
+        option("--out", st.just("out") if slow or unread else refused, 1)
         if command == "derive":
             formats = ["tex", "html", "tex,html", "fragment", "slides,sheet", "pdf,", "x", ""]
             option("--format", _mostly(st.sampled_from(formats)), 1)
             widths = ["article", "column", "30", "10cm", "300pt", "4in", "80mm", "-1", "1e9"]
             option("--width", _mostly(st.sampled_from(widths)))
+            option("--level", _mostly(st.sampled_from(LEVELS)), 2)
+            option("--where", _mostly(st.sampled_from(["hessian-pair", "step:noise", "x"])), 20)
         elif command == "lesson":
             option("--students", _mostly(st.sampled_from(["1", "2"])))
             option("--seed", _mostly(st.sampled_from(["0", "7"])))
-        elif slow:
+        else:
             words += ["--no-simulation"]
+            option("--level", _mostly(st.sampled_from(LEVELS)), 2)
+            options, measured = draw(_fits(study))
+            options, measured = draw(_fits(study))
+            if unread:
+                options[:2], measured = (
+                    ["--data", RATES],
+                    {RATES: draw(st.sampled_from(_OTHER_FILES))},
+                )
+            # A document of what fits takes longest of all; half of the two options is refused.
+            words += draw(st.sampled_from([[], options[2:], options[:2]])) if slow else options
+            files |= measured
     arguments = [command, study.name, *words]
     if draw(st.integers(1, 30)) == 30:
         arguments.insert(draw(st.integers(0, len(arguments))), draw(_ODD_WORDS))
-    heavy = command in ("derive", "report", "lesson", "validate", "observe", "simulate") or slow
-    return Request(command, tuple(arguments), study.files, 240 if heavy else 20)
+    heavy = slow or command not in ("evaluate", "compare")
+    return Request(command, tuple(arguments), files, 240 if heavy else 20)
 
 
 @st.composite

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
 import json
+import lzma
+import re
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +22,7 @@ from symdrift.cli import run
 from symdrift.documents.number_tables import parameter_table
 from symdrift.errors import RequestError
 from symdrift.evaluation.evaluate import evaluate
+from symdrift.fitting.measurements import read_measurements
 from symdrift.inputs import Samples, StimulusSet, mean_share
 from symdrift.study import read_study
 from symdrift.study.data_file import read_samples
@@ -28,6 +35,14 @@ network = {{ inputs = {inputs}, outputs = {inputs}, hidden = 2 }}
 learning = {{ rate = 0.005, weight_decay = 0.1 }}
 {rest}
 """
+
+
+def zipped(name: str) -> bytes:
+    """A ZIP archive with one file."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(name, "1,2\n3,4\n")
+    return buffer.getvalue()
 
 
 def study_of(inputs: str, size: int = 2, teacher: str = "") -> str:
@@ -107,6 +122,42 @@ def test_text_in_another_encoding_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_bytes("größe,b\n1,2\n3,4\n".encode("latin-1"))
     with pytest.raises(RequestError, match=r"is not UTF-8 text \(byte 2\); save it"):
         read_samples(tmp_path / "x.csv", 2)
+
+
+FILES_OF_OTHER_KINDS = {
+    "a ZIP archive": zipped("x.csv"),
+    "an Excel workbook": zipped("[Content_Types].xml"),
+    "an archive of NumPy arrays (npz)": zipped("arr_0.npy"),
+    "compressed with gzip": gzip.compress(b"1,2\n3,4\n"),
+    "compressed with bzip2": bz2.compress(b"1,2\n3,4\n"),
+    "compressed with xz": lzma.compress(b"1,2\n3,4\n"),
+    "UTF-16 text": "1,2\n3,4\n".encode("utf-16"),
+    "a Parquet file": b"PAR1\x15\x04PAR1",
+    "a MATLAB file": b"MATLAB 5.0 MAT-file, Platform: GLNXA64",
+}
+
+
+@pytest.mark.parametrize("kind", FILES_OF_OTHER_KINDS)
+def test_a_file_of_another_kind_is_said_to_be_of_that_kind(tmp_path: Path, kind: str) -> None:
+    """Whatever its name says: as samples, as measurements and as a study."""
+    for name in ("x.csv", "x.npy", "x.toml"):
+        (tmp_path / name).write_bytes(FILES_OF_OTHER_KINDS[kind])
+    for name in ("x.csv", "x.npy"):
+        with pytest.raises(RequestError, match=re.escape(f'"{name}" cannot be read: it is {kind}')):
+            read_samples(tmp_path / name, 2)
+    with pytest.raises(RequestError, match=re.escape(f"is {kind}, not CSV; ")):
+        read_measurements(tmp_path / "x.csv")
+    with pytest.raises(RequestError, match=re.escape(f"is {kind}; a study is UTF-8 text")):
+        read_study(tmp_path / "x.toml")
+
+
+def test_an_npy_file_is_known_under_the_name_of_a_csv_file(tmp_path: Path) -> None:
+    with (tmp_path / "x.csv").open("wb") as stream:
+        np.save(stream, RECORDING)
+    with pytest.raises(RequestError, match="it is an NPY file, not CSV; call it"):
+        read_samples(tmp_path / "x.csv", 5)
+    (tmp_path / "x.csv").write_text("BZh,BZi\n0.1,0.2\n0.3,-0.1\n", "utf-8")
+    assert read_samples(tmp_path / "x.csv", 2).rows.shape == (2, 2)
 
 
 @pytest.mark.parametrize(
@@ -290,14 +341,42 @@ def test_a_shuffled_counter_is_known_by_its_name(tmp_path: Path, name: str, step
     rows = np.column_stack([RECORDING, shuffled])
     with pytest.raises(RequestError, match="holds each step from 0 to"):
         read_samples(write_table(tmp_path / "x.csv", rows, [*NAMES, name]), 6)
+    # Sixty tones, each once.
+    rows[:, 5] = 15 * (shuffled / step).round() + 200
     write_table(tmp_path / "x.csv", rows, [*NAMES, "tone"])
     assert read_samples(tmp_path / "x.csv", 6).rows.shape == (60, 6)
 
 
 @pytest.mark.parametrize(
+    ("numbers", "what"),
+    [
+        (np.arange(60), "holds each step from 0 to 59 once"),
+        (np.arange(1, 61), "holds each step from 1 to 60 once"),
+        (np.delete(np.arange(75), np.arange(2, 75, 5)), "holds 60 of the whole numbers from 0 to"),
+        (np.delete(np.arange(1, 91), np.arange(3, 90, 3)[:29]), "holds 61 of the whole numbers"),
+    ],
+)
+@pytest.mark.parametrize("names", [[], ["i", *NAMES], ["cell", *NAMES]])
+def test_a_shuffled_row_number_is_suspicious_under_any_name(
+    tmp_path: Path, numbers: Column, what: str, names: list[str]
+) -> None:
+    """All rows of a table in another order, or those that a split has left."""
+    shuffled = np.random.default_rng(3).permutation(numbers)[: len(numbers)]
+    drawn = np.random.default_rng(2).normal(size=(len(shuffled), 5)).round(3)
+    rows = np.column_stack([shuffled, drawn])
+    path = write_table(tmp_path / "x.csv", rows, names)
+    with pytest.raises(RequestError, match=f"look like a row number.* {what}"):
+        read_samples(path, 6)
+    kept: list[str | int] = [*names] or [*range(1, 7)]
+    np.testing.assert_array_equal(read_samples(path, 6, kept).rows, rows)
+
+
+@pytest.mark.parametrize(
     "column",
     [
-        np.random.default_rng(4).permutation(60) * 1.0,
+        np.random.default_rng(4).permutation(60) * 15.0,
+        np.random.default_rng(4).permutation(60) - 30.0,
+        np.random.default_rng(4).permutation(4000)[:60] * 1.0,
         np.repeat([0.0, 1.0], 30),
         np.sin(np.arange(60.0)),
         np.arange(60.0) % 2,

@@ -105,9 +105,9 @@ def test_a_band_of_the_size_of_the_next_order_holds_what_carries_it(name: str) -
     lags = np.geomspace(1, 1e8, 30)
     similarity = representational_similarity(leading, lags)
     decoder = decoder_decay(leading, lags)
-    found = bands(
-        leading, ExpectedError(False, 1.05 * size, size, None), lags, similarity, (decoder,)
-    )
+    angles = [population_angle(leading, item, lags) for item in given.stimuli]
+    wide = ExpectedError(False, 1.05 * size, size, None)
+    found = bands(leading, wide, lags, angles, similarity, (decoder,))
     first = given.stimuli[0]
     curves = {
         ("displacement", first.name): mean_squared_displacement(process, first, lags).total,

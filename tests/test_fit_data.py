@@ -66,7 +66,8 @@ def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
         ("stimulus;quantity;value;standard_error\nrare;decay_rate;1,5;1\n", 'value is "1,5"'),
         (f"{HEAD}\nrare,decay_rate,1e200,1\n", "value = 1e200 must be 0 or between 1e-100 and"),
         (f"{HEAD}\nrare,decay_rate,1,1e-30\n", "standard_error = 1e-30 is below 1e-12 of its"),
-        (b"\xff\xfe\x00", "is not UTF-8 text (byte 0)"),
+        (b"\xff\xfe\x00", "is UTF-16 text, not CSV; save it as UTF-8"),
+        (b"\xe4,\x00", "is not UTF-8 text (byte 0)"),
     ],
     ids=lambda value: str(value)[-24:],
 )

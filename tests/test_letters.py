@@ -182,6 +182,35 @@ def test_of_every_field_it_is_known_which_letters_are_at_home_there() -> None:
     assert [field for field in number_fields() if not field.startswith(known)] == []
 
 
+@pytest.mark.parametrize(
+    ("name", "letter", "meaning"),
+    [
+        ("lambda_i", "i", "a hidden axis"),
+        ("rho_l", "l", "an axis"),
+        ("lambda_ij", "i", "a hidden axis"),
+        ("rho_k_j", "j", "a hidden axis"),
+        ("lambda_t", "t", "the time step"),
+    ],
+)
+def test_letters_of_indices_are_no_subscripts_of_a_study(
+    write_study: Callable[[str], Path], name: str, letter: str, meaning: str
+) -> None:
+    """A formula for axis i would be read as one of every axis, or the other way round."""
+    text = ANISOTROPIC.partition("[values]")[0].replace("lambda_2", name)
+    with pytest.raises(RequestError, match=f"subscript has {letter}, the letter of .*{meaning} in"):
+        derive(read_study(write_study(text)))
+
+
+@pytest.mark.parametrize("name", ["decay_rate", "dimension", "synaptic", "missed_V"])
+def test_names_of_the_derivation_are_no_symbols_of_a_study(
+    write_study: Callable[[str], Path], name: str
+) -> None:
+    text = ANISOTROPIC.partition("[values]")[0].replace('"gamma"', f'"{name}"')
+    with pytest.raises(RequestError, match="a name that the derivation itself uses") as refusal:
+        derive(read_study(write_study(text)))
+    assert refusal.value.field == "learning.weight_decay"
+
+
 def test_symbols_that_print_alike_are_refused(write_study: Callable[[str], Path]) -> None:
     text = ANISOTROPIC.replace('"lambda_1"', '"alpha1"').replace('"lambda_2"', '"alpha_1"')
     with pytest.raises(
@@ -192,7 +221,8 @@ def test_symbols_that_print_alike_are_refused(write_study: Callable[[str], Path]
 
 def test_a_letter_with_its_own_meaning_is_at_home(write_study: Callable[[str], Path]) -> None:
     text = ANISOTROPIC.partition("[values]")[0].replace('"eta"', '"beta"')
-    for name in ("nu", "nu_1", "rho", "c_1", "Sigma_11", "lambda1", "ell", "Kb", "wd", "T1_2"):
+    names = ("nu", "nu_1", "rho", "c_1", "Sigma_11", "lambda1", "ell", "Kb", "wd", "T1_2")
+    for name in (*names, "lambda_bit"):
         study = read_study(write_study(text.replace("lambda_1", name)))
         uses = [
             (field, item, plain_latex(item))

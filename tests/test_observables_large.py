@@ -336,7 +336,8 @@ def test_every_observable_of_a_large_layer_is_there() -> None:
         reported.append((done, total))
 
     observation = observe(case, np.array([1.0, 1e9]), seed=1, progress=report)
-    assert reported == [(1, 2), (2, 2)]
+    stimuli = len(case.stimuli)
+    assert reported == [(1, 2), (2, 2), *((k, stimuli) for k in range(1, stimuli + 1))]
     # The power of thirty inputs is what limits the rate.
     (warning,) = observation.warnings
     assert "singular value and power of the inputs is 0.178" in warning

@@ -306,6 +306,35 @@ def test_whole_numbers_above_rows_of_fractions_are_doubtful(tmp_path: Path, firs
     assert not written.remark
 
 
+@pytest.mark.parametrize(
+    ("second", "doubt"),
+    [
+        ("0,1,2", "it numbers the columns"),
+        ("1,2,3", "it numbers the columns"),
+        ("10,20,30", "it numbers the columns"),
+        ("14,7,23", "it alone holds whole numbers only"),
+        ("4,4,5", "it alone holds whole numbers only"),
+    ],
+)
+def test_a_row_of_whole_numbers_below_names_is_doubtful(
+    tmp_path: Path, second: str, doubt: str
+) -> None:
+    """Such as a table of several levels of names has."""
+    rows = lines_of(np.random.default_rng(1).normal(size=(60, 3)))
+    table = table_of(tmp_path, f"a,b,c\n{second}\n{rows}")
+    assert (list(table.values[0]), table.lines[0]) == ([float(n) for n in second.split(",")], 2)
+    shown = second.replace(",", ", ")
+    assert table.remark == (
+        f"line 2 ({shown}) was taken as a sample, although {doubt}; delete it if it is a header"
+    )
+
+
+@pytest.mark.parametrize("second", ["0,0,0", "0.31,-1.2,0.44"])
+def test_a_usual_row_below_names_is_not(tmp_path: Path, second: str) -> None:
+    rows = lines_of(np.random.default_rng(1).normal(size=(60, 3)).round(2))
+    assert not table_of(tmp_path, f"a,b,c\n{second}\n{rows}").remark
+
+
 @pytest.mark.parametrize("first", ["0.1,0.2,0.4", "1.0,1.1,1.2", "1000,250,100"])
 def test_a_first_row_that_alone_rises_or_falls_is_doubtful(tmp_path: Path, first: str) -> None:
     drawn = np.random.default_rng(1).normal(size=(400, 3))

@@ -160,3 +160,30 @@ def test_label_noise_too_large_for_double_precision_is_refused(method: str) -> N
     )
     with pytest.raises(RequestError, match="beyond double precision"):
         evaluate(problem, method)
+
+
+@pytest.mark.parametrize(
+    ("variances", "strengths", "gamma", "hidden"),
+    [
+        ([1e6, 1, 1e-6], [1, 1.1, 1.2], 0.1, 2),
+        ([1.2e5, 0.45, 210, 1.9e-5], [0.65, 0.8, 1.8, 1.5], 0.5, 3),
+        ([8.3e-3, 1.3e-5, 570, 2e-5], [1.8, 1.1, 1.67, 0.58], 0.15, 3),
+        ([1.2e-6, 1600, 4.7e-5], [1.9, 0.57, 1.6], 0.39, 2),
+    ],
+)
+def test_bottlenecks_of_variances_far_apart_are_the_same_on_both_roads(
+    variances: list[float], strengths: list[float], gamma: float, hidden: int
+) -> None:
+    """Axes of equal strength, so that some are worth 1e12 times what others are."""
+    size = len(variances)
+    problem = replace(
+        read_study("anisotropic_autoencoder").problem(),
+        inputs=Gaussian(np.diag(variances)),
+        teacher=np.diag(np.divide(strengths, variances)),
+        label_noise=np.zeros(size),
+        weight_decay=gamma,
+        hidden=hidden,
+        learning_rate=1e-13,
+        stimuli=tuple(Stimulus(f"axis {k}", axis) for k, axis in enumerate(np.eye(size))),
+    )
+    assert_scaled(evaluate(problem, "dense"), evaluate(problem, "closed-form"), 1, 1, 1e-8)

@@ -13,6 +13,7 @@ from symdrift.errors import RequestError, counted
 from symdrift.expressions import LARGEST_NUMBER
 from symdrift.quoting import shown
 from symdrift.records import Record
+from symdrift.study.file_kinds import BEGINNING, kind_of
 from symdrift.study.kinds import suggest
 
 FIELD = "--data"
@@ -163,15 +164,20 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise _refused(path, f"is larger than {LARGEST_FILE} bytes; average measurements")
-        # Spreadsheets put a byte order mark first.
-        text = path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
     except OSError as error:
         raise _refused(path, f"cannot be read: {error.strerror}") from None
     except ValueError as error:
-        what = f"is not UTF-8 text (byte {error.start})" if isinstance(
-            error, UnicodeDecodeError
-        ) else "cannot be the path of a file"  # fmt: skip
-        raise _refused(path, what) from None
+        if isinstance(error, RequestError):
+            raise
+        raise _refused(path, "cannot be the path of a file") from None
+    if (kind := kind_of(content[:BEGINNING])) is not None:
+        raise _refused(path, f"is {kind.name}, not CSV; {kind.advice}")
+    try:
+        # Spreadsheets put a byte order mark first.
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _refused(path, f"is not UTF-8 text (byte {error.start})") from None
     kept = [
         (number, line)
         for number, line in enumerate(text.splitlines(), start=1)

@@ -65,14 +65,16 @@ class PairFluctuation:
         """``K_aa`` from own weights, ``K_ab = E[N_ab N_ba'] x_b x_a`` beside the diagonal."""
         rank = len(self.own)
         turned = self.input_axes.T @ vector
-        products = np.outer(turned[:rank], turned[:rank])
-        lost = np.empty((len(lags), rank, rank))
+        lost = np.zeros((len(lags), rank, rank))
         seen = turned != 0
+        there = np.ix_(seen[:rank], seen[:rank])
+        products = np.outer(turned[:rank], turned[:rank])[there]
+        crossed = self.pair_rates[:, :rank][there], self.swapped[there]
         rates, own = self.pair_rates[:, seen], self.own[:, seen]
         places = np.arange(rank)
         for place, lag in enumerate(lags):
-            gone = -np.expm1(-lag * self.pair_rates[:, :rank])
-            lost[place] = np.sum(self.swapped * gone, axis=2) * products
+            gone = -np.expm1(-lag * crossed[0])
+            lost[place][there] = np.sum(crossed[1] * gone, axis=2) * products
             gone = np.sum(own * -np.expm1(-lag * rates), axis=2)
             lost[place, places, places] = gone @ turned[seen] ** 2
         return lost

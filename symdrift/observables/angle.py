@@ -12,6 +12,11 @@ from symdrift.observables.process import DriftProcess, checked_lags, conjugation
 from symdrift.records import Record
 from symdrift.study.problem import Array, Stimulus
 
+HELD_ENTRIES = 2**17
+"""Entries of a matrix of all hidden axes at each lag that stay near the processor."""
+ENTRY = 3e-8
+"""Seconds of such an entry, on one core of a desktop computer."""
+
 
 @dataclass(frozen=True, eq=False)
 class PopulationAngle(Record):
@@ -71,13 +76,13 @@ def population_angle(process: DriftProcess, stimulus: Stimulus, lags: Array) -> 
     length = float(np.linalg.norm(still))
     if length == 0:
         raise RequestError("stimulus", f'= "{stimulus.name}" has no representation, hence no angle')
-    # K_0 - K_tau, shape (T, d, d).
-    forgotten = _across(
-        process.fluctuation.forgotten(stimulus.vector / length, times), still / length
-    )
     direction = mean_direction(process, stimulus)
-    change = process.rotation.change(direction, times) @ direction
-    lost = np.trace(forgotten, axis1=1, axis2=2)
+    held = max(1, HELD_ENTRIES // len(direction) ** 2)
+    parts = [
+        _lost(process, direction, still / length, stimulus.vector / length, times[first:][:held])
+        for first in range(0, len(times), held)
+    ]
+    change, lost, variance = (np.concatenate(column) for column in zip(*parts, strict=True))
     more = process.later.forgotten_direction(stimulus, times) if process.later else None
     following = None if more is None else relative_change(lost, more)
     if more is not None and following is not None:
@@ -85,11 +90,6 @@ def population_angle(process: DriftProcess, stimulus: Stimulus, lags: Array) -> 
     cosine = (1 + change) * (1 - lost)
     spread = None
     if process.planes is not None:
-        second = conjugation_change(process, np.outer(direction, direction), times)
-        rotation = second @ direction @ direction - change * (2 + change)
-        jitter = forgotten + forgotten.swapaxes(1, 2)
-        # Across v the matrix v v' itself has no part: its change is D.
-        variance = rotation + np.sum((second + 0.5 * jitter) * jitter, axis=(1, 2))
         # No cosine varies more, whatever the theory of small fluctuations makes of large ones.
         spread = np.sqrt(np.clip(variance, 0.0, np.maximum(1 - cosine**2, 0.0)))
     return PopulationAngle(stimulus.name, times, cosine, 1 + change, spread, following)
@@ -116,6 +116,34 @@ def relative_change(leading: Array, following: Array) -> float | None:
     some = leading > 0
     largest = float(np.max(np.abs(following[some] / leading[some]), initial=0.0))
     return largest if largest < 1 else None
+
+
+def rotation_cosine(process: DriftProcess, stimulus: Stimulus, times: Array) -> Array:
+    """Expected cosine without the fluctuation, ``v'E[Q_tau]v``, shape ``(T,)``."""
+    direction = mean_direction(process, stimulus)
+    return np.asarray(1 + process.rotation.change(direction, times) @ direction)
+
+
+def angle_seconds(process: DriftProcess, lags: int) -> float:
+    """Seconds that `population_angle` takes at most of an aligned problem."""
+    return ENTRY * lags * len(process.decay) ** 2
+
+
+def _lost(
+    process: DriftProcess, direction: Array, still: Array, vector: Array, times: Array
+) -> tuple[Array, Array, Array]:
+    """``v'E[Q]v - 1``, what the fluctuation takes of it, and its variance, shape ``(T,)`` each."""
+    # K_0 - K_tau, shape (T, d, d).
+    forgotten = _across(process.fluctuation.forgotten(vector, times), still)
+    change = process.rotation.change(direction, times) @ direction
+    lost = np.trace(forgotten, axis1=1, axis2=2)
+    if process.planes is None:
+        return change, lost, np.full_like(lost, np.nan)
+    second = conjugation_change(process, np.outer(direction, direction), times)
+    rotation = second @ direction @ direction - change * (2 + change)
+    jitter = forgotten + forgotten.swapaxes(1, 2)
+    # Across v the matrix v v' itself has no part: its change is D.
+    return change, lost, rotation + np.sum((second + 0.5 * jitter) * jitter, axis=(1, 2))
 
 
 def _across(matrices: Array, direction: Array) -> Array:

@@ -9,7 +9,7 @@ rates stretches the lag: the band of a curve is what it sweeps between ``(1 - e)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -22,7 +22,7 @@ from symdrift.evaluation.next_order.cost import QUICK
 from symdrift.evaluation.next_order.orders import Orders
 from symdrift.evaluation.parts import Drift, moving_planes
 from symdrift.evaluation.units import natural_units
-from symdrift.observables.angle import mean_direction, population_angle
+from symdrift.observables.angle import PopulationAngle, rotation_cosine
 from symdrift.observables.decoding import DecoderDecay, decoder_decay
 from symdrift.observables.displacement import (
     NEUTRAL,
@@ -172,6 +172,7 @@ def bands(
     process: DriftProcess,
     error: ExpectedError,
     lags: Array,
+    angles: Iterable[PopulationAngle],
     similarity: RepresentationalSimilarity,
     decoders: tuple[DecoderDecay, ...],
 ) -> tuple[Band, ...]:
@@ -183,6 +184,7 @@ def bands(
     error : ExpectedError
     lags : Array
         Shape ``(T,)``.
+    angles : iterable of PopulationAngle
     similarity : RepresentationalSimilarity
     decoders : tuple of DecoderDecay
         Of this process at these lags.
@@ -191,11 +193,8 @@ def bands(
     moved = [_displacement(process, item, lags, error) for item in stimuli]
     found = list(moved)
     found += [_autocorrelation(process, item, lags, error) for item in stimuli]
-    found += [
-        _angle(process, item, lags, error)
-        for item in stimuli
-        if process.representation(item).any()
-    ]
+    named = {item.name: item for item in stimuli}
+    found += [_angle(process, named[angle.stimulus], angle, error) for angle in angles]
     least, most = _factors(process, similarity.following, error)
     gram, everything = similarity.gram_change, squared_activity(process)
     found.append(Band("similarity", "all stimuli", "gram_change", least * gram, most * gram))
@@ -362,15 +361,11 @@ def _autocorrelation(
 
 
 def _angle(
-    process: DriftProcess, stimulus: Stimulus, lags: Array, error: ExpectedError
+    process: DriftProcess, stimulus: Stimulus, angle: PopulationAngle, error: ExpectedError
 ) -> Band:
-    direction = mean_direction(process, stimulus)
-
-    def turned(at: Array) -> Array:
-        return 1 + process.rotation.change(direction, at) @ direction
-
-    low, high = _swept(turned, lags, process, error)
-    angle = population_angle(process, stimulus, lags)
+    low, high = _swept(
+        lambda at: rotation_cosine(process, stimulus, at), angle.lags, process, error
+    )
     moved = angle.cosine - angle.rotation_cosine
     spread = (_factors(process, angle.following, error)[1] - 1) * np.abs(moved)
     edges = (high + moved + spread, low + moved - spread)

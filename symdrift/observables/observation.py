@@ -13,9 +13,10 @@ from numpy.typing import ArrayLike
 from symdrift.datasets import Coordinate, Entry, dataset
 from symdrift.errors import RequestError
 from symdrift.evaluation.lifetimes import days_record, lifetimes_table
+from symdrift.evaluation.next_order.cost import expected_duration
 from symdrift.evaluation.sweep_axes import linear_axis, logarithmic_axis, parse_range
 from symdrift.memory import available_memory, size_left, size_needed
-from symdrift.observables.angle import PopulationAngle, population_angle
+from symdrift.observables.angle import PopulationAngle, angle_seconds, population_angle
 from symdrift.observables.decoding import TARGETS, DecoderDecay, decoder_decay
 from symdrift.observables.displacement import (
     Autocorrelation,
@@ -47,6 +48,7 @@ from symdrift.observables.tuning import (
     TOO_FAR,
     TuningChange,
     tuning_change,
+    tuning_seconds,
 )
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
@@ -184,7 +186,7 @@ def observe(
         Of the random networks whose neurons are followed.
     progress : callable, optional
         Called with the number of finished parts and of all: planes of the hidden layer, then
-        lags of the random networks.
+        lags of the random networks, then population vectors.
 
     Raises
     ------
@@ -221,23 +223,32 @@ def observe(
         if steps > MOST_PATH_STEPS:
             warnings.append(f"no tuning of neurons: it takes {steps} steps of paths, {TOO_FAR}")
         elif len(stimuli) >= FEWEST_STIMULI:
-            log_stage("following the tuning of neurons")
+            foreseen = expected_duration(tuning_seconds(process, lags))
+            log_stage(f"following the tuning of neurons{foreseen}")
             tuning = tuning_change(process, lags, seed=seed, progress=progress)
         else:
             warnings.append(f"tuning curves need at least {FEWEST_STIMULI} stimuli")
+    log_stage(f"comparing {len(stimuli)} stimuli with each other")
     similarity = representational_similarity(process, lags)
+    foreseen = expected_duration(angle_seconds(process, len(lags)) * len(represented))
+    log_stage(f"comparing population vectors with those of other days{foreseen}")
+    angles = []
+    for item in represented:
+        angles.append(population_angle(process, item, lags))
+        if progress is not None:
+            progress(len(angles), len(represented))
     return Observation(
         study=problem.study,
         approximation=approximation,
         times=lags,
         displacement=tuple(mean_squared_displacement(process, item, lags) for item in stimuli),
         autocorrelation=tuple(autocorrelation(process, item, lags) for item in stimuli),
-        angle=tuple(population_angle(process, item, lags) for item in represented),
+        angle=tuple(angles),
         similarity=similarity,
         decoder=decoder,
         tuning=tuning,
         expected_error=error,
-        bands=bands(process, error, lags, similarity, decoder),
+        bands=bands(process, error, lags, angles, similarity, decoder),
         warnings=tuple(warnings),
         time_scales=tuple(persistence(process, item) for item in stimuli),
     )

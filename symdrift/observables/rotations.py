@@ -158,7 +158,12 @@ class _IndependentConjugation:
     silent_axes: int
 
     def change(self, matrix: Array, lags: Array) -> Array:
-        grown = np.expm1(-np.multiply.outer(lags, self.rates))
+        # Of an axis of the inputs a matrix has a single entry.
+        rank = len(self.rates)
+        seen = np.flatnonzero(matrix[:rank, :rank].any(axis=0))
+        there = np.ix_(seen, seen)
+        grown = np.zeros((len(lags), rank, rank))
+        grown[:, there[0], there[1]] = np.expm1(-np.multiply.outer(lags, self.rates[there]))
         return self._matrices(matrix, grown, self.diagonal.change(self._coordinates(matrix), lags))
 
     def limit(self, matrix: Array) -> Array:

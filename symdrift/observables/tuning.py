@@ -43,6 +43,9 @@ MOST_TURNS = 6_000_000
 MOST_PATH_STEPS = 200_000
 """Steps of a path that take a minute."""
 TOO_FAR = f"and at most {MOST_PATH_STEPS} are followed: some planes turn far faster than others"
+PRODUCT, PRODUCTS, PAIR = 1e-10, 8, 30_000
+"""Seconds of a multiplication in a product of matrices, products of a step, and what a pair of
+weights takes at each lag, in such multiplications."""
 HELD_BYTES = 2**25
 """Sampled fluctuations that are held at a time."""
 
@@ -131,9 +134,7 @@ def tuning_change(
     if steps > MOST_PATH_STEPS:
         raise RequestError("--times", f"reach over {steps} steps of sampled paths, {TOO_FAR}")
     if networks is None:
-        cheap = min(MOST_ROTATIONS // (hidden * axes), MOST_TURNS // (steps * axes**2))
-        fewest = int(np.clip(MOST_ROTATIONS // axes**2, FEWEST_NETWORKS, USUAL_NETWORKS))
-        networks = int(np.clip(cheap, fewest, NETWORKS))
+        networks = _cheap_networks(hidden, axes, steps)
         if networks > PILOT_NETWORKS:
             networks = min(networks, _networks_for_precision(process, times, seed))
     if networks < 2:
@@ -171,6 +172,26 @@ def tuning_change(
         networks=networks,
         seed=seed,
     )
+
+
+def tuning_seconds(process: DriftProcess, lags: Array) -> float:
+    """Seconds that `tuning_change` takes at most by default, on one core of a desktop computer.
+
+    By the products of matrices in each step of a path and the fluctuations at each lag.
+    """
+    axes = len(process.decay)
+    hidden, steps = max(process.problem.hidden, axes), path_steps(process, lags)
+    networks = _cheap_networks(hidden, axes, steps)
+    stimuli = len(process.problem.stimuli)
+    at_lag = axes * (hidden + axes) * stimuli * networks + PAIR * axes**2
+    return PRODUCT * (PRODUCTS * networks * steps * axes**3 + len(lags) * at_lag)
+
+
+def _cheap_networks(hidden: int, axes: int, steps: int) -> int:
+    """Networks that take seconds, or as few as are taken of large ones."""
+    cheap = min(MOST_ROTATIONS // (hidden * axes), MOST_TURNS // (steps * axes**2))
+    fewest = int(np.clip(MOST_ROTATIONS // axes**2, FEWEST_NETWORKS, USUAL_NETWORKS))
+    return int(np.clip(cheap, fewest, NETWORKS))
 
 
 def _networks_for_precision(process: DriftProcess, times: Array, seed: int) -> int:

@@ -15,7 +15,7 @@ from symdrift.errors import RequestError, counted
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import validity
 from symdrift.evaluation.validity import require_stable
-from symdrift.execution import MOST_STEPS, Diverged, Meter, require_counts, run_blocks
+from symdrift.execution import Diverged, Meter, require_counts, run_blocks
 from symdrift.files import replacing
 from symdrift.memory import available_memory, size_left, size_needed
 from symdrift.precision import double_precision
@@ -33,6 +33,9 @@ COPIES = 3
 
 MOST_RECORDS = 1000
 FEWEST_RECORDS = 2
+
+MOST_RELAXING = 10**12
+"""Steps of relaxation before the first record: a day on one core and more."""
 
 DEFAULT_REPLICAS = 64
 DEFAULT_RELAXATIONS = 300.0
@@ -137,8 +140,8 @@ def simulate(
     ------
     RequestError
         When there is no strict minimum, the learning rate is not below the critical one,
-        arguments are not positive, the run would not end within `MOST_STEPS`, the records do not
-        fit into memory, or SGD diverges.
+        arguments are not positive, the run would relax for more than `MOST_RELAXING` steps, the
+        records do not fit into memory, or SGD diverges.
     """
     require_counts(steps=steps, replicas=replicas, threads=threads, seed=seed)
     require_stable(problem, validity(problem))
@@ -147,13 +150,13 @@ def simulate(
     slowest = min(relaxation(problem, minimum).slowest, minimum.certificate.hessian_min)
     time = 1.0 / (problem.learning_rate * slowest)
     burn_in = ceiling(BURN_IN_RELAXATIONS * time)
-    if burn_in > MOST_STEPS:
+    if burn_in > MOST_RELAXING:
         raise RequestError(
             "learning.rate",
             f"= {problem.learning_rate:g} is too small to be simulated with learning.weight_decay "
             f"= {problem.weight_decay:g}: deviations relax by {slowest:.2g} times the learning "
             f"rate per step, so that they need {burn_in:.1e} steps to become stationary, and at "
-            f"most {MOST_STEPS} can be made; raise one of them",
+            f"most {MOST_RELAXING} are made; raise one of them",
         )
     steps = ceiling(DEFAULT_RELAXATIONS * time) if steps is None else steps
     stride = _stride(problem, steps, replicas)

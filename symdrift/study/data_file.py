@@ -47,7 +47,7 @@ _CODES = tuple(float(sign * nines) for nines in (99, 999, 9999, 99999) for sign 
 _FAR = 20.0
 """Such a number is a code where it exceeds all others of its column so many times."""
 _CHANCE = 1e-6
-"""Probability of growth in samples of random order below which it is none."""
+"""Probability that random samples grow, or never repeat a number, below which these count."""
 
 
 def read_samples(
@@ -368,12 +368,21 @@ def _growth(column: Array) -> str:
 
 
 def _shuffled(column: Array, name: str) -> str:
-    """How a column that is called a counter or a time counts, in an order of its own."""
-    if len(column) < _FEW_STEPS or not _COUNTER.fullmatch(name):
+    """How a column numbers the rows, or under the name of a counter counts, in another order."""
+    steps, count = np.sort(column), len(column)
+    gaps, least, most = np.diff(steps), float(steps[0]), float(steps[-1])
+    if count < _FEW_STEPS or gaps.min() <= 0:
         return ""
-    gaps = np.diff(np.sort(column))
-    if gaps[0] > 0 and np.all(np.abs(gaps - gaps[0]) <= _EQUAL * gaps[0]):
-        return f"holds each step from {column.min():.12g} to {column.max():.12g} once"
+    equal = bool(np.all(np.abs(gaps - gaps[0]) <= _EQUAL * gaps[0]))
+    numbered = count >= _MANY_ROWS and least in (0, 1) and most == least + count - 1
+    if equal and (numbered or _COUNTER.fullmatch(name)):
+        return f"holds each step from {least:.12g} to {most:.12g} once"
+    if least < 0 or np.any(column != np.round(column)):
+        return ""
+    places = most + 1
+    chance = math.lgamma(places + 1) - math.lgamma(places - count + 1) - count * math.log(places)
+    if chance < math.log(_CHANCE):
+        return f"holds {count} of the whole numbers from {least:.12g} to {most:.12g}, none twice"
     return ""
 
 

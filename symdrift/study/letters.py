@@ -121,7 +121,7 @@ def refuse_borrowed_letters(notation: Mapping[str, str], symbols: Sequence[str])
 def refuse_letters_of_the_theory(
     notation: Mapping[str, str], uses: Iterable[tuple[str, str, str]]
 ) -> None:
-    """Refuse symbols of a study whose letter means something else in a derivation.
+    """Refuse symbols of a study whose letter or subscript means something else in a derivation.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def refuse_letters_of_the_theory(
     ------
     RequestError
         When a symbol would print like a role that it does not play, like a letter of the
-        vocabulary, like an index, or like another symbol of the study.
+        vocabulary, like an index or with one, or like another symbol of the study.
     """
     uses = tuple(uses)
     printed: dict[str, str] = {}
@@ -149,6 +149,7 @@ def refuse_letters_of_the_theory(
         if meaning:
             borrowed.setdefault(name, (field, meaning))
     if not borrowed:
+        _refuse_indices(uses)
         return
     (name, (field, meaning)), *others = borrowed.items()
     also = ", ".join(f'"{other}" for {its}' for other, (_, its) in others)
@@ -174,6 +175,27 @@ def other_meaning(notation: Mapping[str, str], field: str, name: str, latex: str
     # A number may be called an entry of the matrix that it stands in, not the matrix.
     whole = " by " in ROLES[role].shape and "_" not in name
     return "" if role in own and not whole else f"the {ROLES[role].meaning}"
+
+
+def _refuse_indices(uses: Iterable[tuple[str, str, str]]) -> None:
+    for field, name, _ in uses:
+        if indices := _letters_of_indices(name):
+            raise RequestError(
+                field,
+                f'names the symbol "{name}", whose subscript has {indices} in the derivation; '
+                f'number it, as in "{name.strip("_").partition("_")[0]}_1"',
+            )
+
+
+def _letters_of_indices(name: str) -> str:
+    """A letter of the subscript that is an index in the theory, and of what; or empty."""
+    for part in name.strip("_").split("_")[1:]:
+        # As these are printed: further letters make a word of them.
+        letters = [part] if part in INDICES else list(part) if set(part) <= set("ijkl") else []
+        for letter in letters:
+            if letter in INDICES:
+                return f"{letter}, the letter of {INDICES[letter]}"
+    return ""
 
 
 def _other_size(uses: Iterable[tuple[str, str, str]], field: str, name: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from symdrift.errors import RequestError, did_you_mean
 from symdrift.quoting import shown
+from symdrift.study.file_kinds import BEGINNING, kind_of
 from symdrift.study.reader import study_from_document
 from symdrift.study.study import Study
 
@@ -49,7 +50,10 @@ def read_study(path_or_name: str | Path) -> Study:
         if path.stat().st_size > LARGEST_FILE:
             raise RequestError("study", f"{path} is larger than {LARGEST_FILE} bytes")
         # Some editors put a byte order mark first.
-        text = path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
+        if (kind := kind_of(content[:BEGINNING])) is not None:
+            raise RequestError("study", f"{path} is {kind.name}; a study is UTF-8 text in TOML")
+        text = content.decode("utf-8-sig")
     except OSError as error:
         raise RequestError("study", f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

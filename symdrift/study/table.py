@@ -3,7 +3,8 @@
 CSV: UTF-8, numbers with a decimal point, separated by commas, semicolons, tabs, bars or, where
 there is none of these, spaces, or by what a first line ``sep=;`` names.  Empty lines and lines that
 begin with ``#`` are skipped, and so are delimiters at the ends of lines.  The first row is a header
-when it holds names, none of which is a number, or when it numbers the columns.  NPY: a real matrix,
+when it holds names, none of which is a number, or when it numbers the columns.  A row below names
+is a sample, and where it could number the columns too, that is said.  NPY: a real matrix,
 read without unpickling anything.
 """
 
@@ -25,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.quoting import shown
+from symdrift.study.file_kinds import BEGINNING, NPY, kind_of
 
 Array = NDArray[np.float64]
 
@@ -125,8 +127,13 @@ def read_table(path: Path) -> Table:
     OSError
         When it cannot be read.
     """
-    if path.suffix.lower() == ".npy":
-        with path.open("rb") as stream:
+    with path.open("rb") as stream:
+        is_npy = path.suffix.lower() == ".npy"
+        kind = kind_of(stream.read(BEGINNING))
+        if kind is not None and not (is_npy and kind is NPY):
+            raise ValueError(f"it is {kind.name}, not {'NPY' if is_npy else 'CSV'}; {kind.advice}")
+        if is_npy:
+            stream.seek(0)
             return _npy_table(path, stream)
     # Spreadsheets put a byte order mark first.
     with path.open(encoding="utf-8-sig") as text:
@@ -208,8 +215,10 @@ def _csv_table(lines: Iterator[tuple[int, str]]) -> Table:
     if not first:
         raise ValueError("it holds no samples")
     rows = _Rows()
+    second: list[str] = []
     width = commas = 0
     for number, entries in records:
+        second = second or entries
         width = width or len(entries)
         if len(entries) > width and not any(map(str.strip, entries[width:])):
             del entries[width:]
@@ -224,7 +233,7 @@ def _csv_table(lines: Iterator[tuple[int, str]]) -> Table:
     while first and not first[-1].strip() and _is_empty(rows, width - 1, len(first)):
         first.pop()
         width = min(width, len(first)) if width else 0
-    return _with_first(rows, width, first, line)
+    return _with_first(rows, width, first, line, second)
 
 
 def _is_empty(rows: _Rows, last: int, width: int) -> bool:
@@ -232,7 +241,9 @@ def _is_empty(rows: _Rows, last: int, width: int) -> bool:
     return last < width - 1 or rows.blank.get(last, 0) == len(rows.lines)
 
 
-def _with_first(rows: _Rows, width: int, first: list[str], line: int) -> Table:
+def _with_first(
+    rows: _Rows, width: int, first: list[str], line: int, second: Sequence[str]
+) -> Table:
     """Take the first row as a header or as a sample."""
     while width > len(first) and rows.blank.get(width - 1, 0) == len(rows.lines):
         width -= 1
@@ -243,6 +254,8 @@ def _with_first(rows: _Rows, width: int, first: list[str], line: int) -> Table:
         raise _unequal(rows.lines[0], width, line, len(first))
     values = _matrix(rows.numbers, width)
     kind, remark = _role_of_first(first, values, line)
+    if kind == "names" and len(rows.lines) > 1:
+        remark = _doubt_below_names(second[:width], values[1:], rows.lines[0])
     header = Header(kind, line, tuple(" ".join(name.split()) for name in first)) if kind else None
     if header is None:
         _refuse_line_breaks(first, line)
@@ -279,8 +292,7 @@ def _role_of_first(first: Sequence[str], values: Array, line: int) -> tuple[str,
     start = numbers[0]
     follows = start in (0, 1) and numbers == [start + k for k in range(max(2, len(numbers)))]
     certain = len(numbers) >= _CERTAIN and counted(np.array([numbers]))[0]
-    numbered = ", ".join(texts if len(texts) <= 4 else [*texts[:3], "...", texts[-1]])
-    taken = f"line {line} ({shown(numbered)}) was taken as a header that numbers the columns"
+    taken = f"line {line} ({_listed(texts)}) was taken as a header that numbers the columns"
     if others:
         told = all(text.lower() not in _MISSING for text in others) and len(numbers) > 1
         if (follows or certain) and (told or (texts[0] == "" and len(others) == 1)):
@@ -310,10 +322,29 @@ def _role_of_first(first: Sequence[str], values: Array, line: int) -> tuple[str,
         doubt = f"it alone {'rises' if numbers[0] < numbers[-1] else 'falls'} from column to column"
     else:
         return "", ""
-    return "", (
-        f"line {line} ({shown(numbered)}) was taken as a sample, although {doubt}; delete it if it "
+    return "", _taken_as_sample(texts, line, doubt)
+
+
+def _doubt_below_names(second: Sequence[str], values: Array, line: int) -> str:
+    """What speaks for a second header in the row below the names; empty for nothing."""
+    texts = [entry.strip() for entry in second]
+    numbers = [float(text) for text in texts if _NUMBER.fullmatch(text)]
+    # Recordings may begin at zero.
+    if len(numbers) < len(texts) or not any(numbers):
+        return ""
+    kind, remark = _role_of_first(texts, values, line)
+    return _taken_as_sample(texts, line, "it numbers the columns") if kind else remark
+
+
+def _taken_as_sample(texts: Sequence[str], line: int, doubt: str) -> str:
+    return (
+        f"line {line} ({_listed(texts)}) was taken as a sample, although {doubt}; delete it if it "
         "is a header"
     )
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return shown(", ".join(texts if len(texts) <= 4 else [*texts[:3], "...", texts[-1]]))
 
 
 def _grows_alone(numbers: Sequence[float], values: Array) -> bool:

@@ -13,6 +13,7 @@ from symdrift.derivation import vocabulary
 from symdrift.derivation.chapter import timed
 from symdrift.derivation.steps import Derivation, Equation, Notation, Step
 from symdrift.derivation.symbols import adapted_names, latex_names, plain_latex, symbol
+from symdrift.errors import RequestError
 from symdrift.progress import Progress, log_stage
 from symdrift.study import Study
 from symdrift.study.letters import refuse_letters_of_the_theory
@@ -132,6 +133,13 @@ _FIXED: Mapping[sp.Basic, str] = {
 }
 """Print of the symbols that play no role, in the default letters."""
 
+_OWN_NAMES: Mapping[str, str] = {
+    item.name: latex
+    for item, latex in _FIXED.items()
+    if isinstance(item, sp.Symbol) and item.is_positive
+}
+"""Print of those of them that a symbol of a study, which is positive, would be by its name."""
+
 STEPS = 60
 """About how many steps a derivation has, for a progress bar."""
 
@@ -159,15 +167,20 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
         When an exact check does not hold; the message names the step.
     """
     in_other_letters = renamed(study)
-    refuse_letters_of_the_theory(
-        study.notation,
-        (
-            (field, name, plain_latex(name))
-            for field, value in study.numbers.items()
-            for name in value.symbols
-            if name not in in_other_letters
-        ),
-    )
+    uses = [
+        (field, name, plain_latex(name))
+        for field, value in study.numbers.items()
+        for name in value.symbols
+        if name not in in_other_letters
+    ]
+    refuse_letters_of_the_theory(study.notation, uses)
+    for field, name, latex in uses:
+        if _OWN_NAMES.get(name, latex) != latex:
+            raise RequestError(
+                field,
+                f'names the symbol "{name}", a name that the derivation itself uses for another '
+                f'quantity; choose another one, such as "own_{name}"',
+            )
     chapters = _aligned(study) if is_aligned(study) else _general(study)
     steps: list[Step] = []
 

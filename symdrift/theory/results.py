@@ -14,6 +14,8 @@ from symdrift.derivation.chapter import Test, holds, step, vanishes
 from symdrift.derivation.steps import Sides, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import I_INDEX, J_INDEX, RANK, SYNAPTIC_NOISE
+from symdrift.evaluation.next_order.cost import expected_duration
+from symdrift.progress import log_stage
 from symdrift.theory.block_invariants import invariant_terms
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import counterparts
@@ -34,6 +36,8 @@ EXPLICIT_AXES = 4
 """Largest number of axes for which the study is checked with full matrices."""
 WRITTEN_TERMS = 100
 """Most terms of planes and axes that are looked at, one by one."""
+WEIGHT = 6e-4
+"""Seconds that the gradient of one weight takes, on one core of a desktop computer."""
 DISPLAYED_TERMS = 200
 """Longest numerator that is written out."""
 DISPLAYED_SYMBOLS = 6
@@ -59,6 +63,9 @@ def results(examples: Examples, subject: Subject) -> Iterator[Step]:
     if subject.symbolic_size:
         yield _isotropic(examples, subject)
     else:
+        weights = 2 * len(subject.directions) ** 2
+        if foreseen := expected_duration(WEIGHT * weights):
+            log_stage(f"checking the gradient in {weights} weights{foreseen}")
         yield _study_minimum(subject)
         if len(subject.active) > 1:
             written = {
@@ -438,9 +445,8 @@ def _terms_of_own_form(subject: Subject) -> list[Place]:
 
 def _distinct_terms(subject: Subject) -> list[Place]:
     """Planes and axes of the terms, one of each kind."""
-    return [
-        (plane, l) for plane in _distinct_planes(subject) for l in _distinct_axes(subject, plane)
-    ]
+    kinds = _numbered_kinds(subject)
+    return [(plane, l) for plane in _distinct_planes(subject) for l in _distinct_axes(kinds, plane)]
 
 
 def _distinct_planes(subject: Subject) -> list[tuple[int, int]]:
@@ -452,9 +458,8 @@ def _distinct_planes(subject: Subject) -> list[tuple[int, int]]:
     return list(found.values())
 
 
-def _distinct_axes(subject: Subject, plane: tuple[int, int]) -> list[int]:
+def _distinct_axes(kinds: Sequence[int], plane: tuple[int, int]) -> list[int]:
     """Axes ``l`` of the terms of a plane, one of each kind; its own come first."""
-    kinds = _numbered_kinds(subject)
     i, j = plane
     others: dict[int, int] = {}
     for l, kind in enumerate(kinds):

@@ -13,7 +13,7 @@ from itertools import combinations, product
 
 import numpy as np
 
-from symdrift.evaluation.dense.balanced import factored, is_located, polished
+from symdrift.evaluation.dense.balanced import factored, is_located, polished, relative_gradient
 from symdrift.evaluation.dense.coordinates import separated
 from symdrift.evaluation.dense.frame import frame_of, reached_hessian
 from symdrift.evaluation.dense.operator import expected_gradient, expected_loss
@@ -81,6 +81,13 @@ def capped_minima(
         if _difference(worth, worths[best]) > 0:
             best = index
     least = float(worths[best].min())
+    # Rounding in the loss is larger than what a descent that stopped short differs by.
+    same = [
+        index
+        for index, end in enumerate(refined)
+        if not _different(end, refined[best], teacher.shape[1], covariance, least)
+    ]
+    best = min(same, key=lambda index: relative_gradient(refined[index], *problem))
     distances = [float(losses[index] - losses.min()) for index in range(len(ends))]
     others = [distance for index, distance in enumerate(distances) if index not in near]
     others += [

@@ -118,3 +118,8 @@ def duration(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{float(f'{seconds / length:.2g}'):,.12g} {unit}"
     return f"{seconds:.2g} seconds"
+
+
+def expected_duration(seconds: float) -> str:
+    """What a stage of long work says of its time; nothing where it is short."""
+    return f", up to about {duration(seconds)}" if seconds > QUICK else ""

@@ -94,15 +94,20 @@ class Minimum(ABC):
         return dict(zip(self.network.coordinates, self.point, strict=True))
 
     @cached_property
-    def sample_gradient(self) -> sp.ImmutableMatrix:
-        """Gradient of one sample at this point."""
+    def _gradient(self) -> sp.ImmutableMatrix:
+        """Gradient of one sample at this point, as the rule has it."""
         gradient = self.network.sample_gradient_at((self.first_layer, self.second_layer))
-        return gradient.xreplace({GAMMA: self.weight_decay}).applyfunc(sp.expand)
+        return gradient.xreplace({GAMMA: self.weight_decay})
+
+    @cached_property
+    def sample_gradient(self) -> sp.ImmutableMatrix:
+        """Gradient of one sample at this point, as a sum of products."""
+        return self._gradient.applyfunc(sp.expand)
 
     @cached_property
     def mean_gradient(self) -> sp.ImmutableMatrix:
         """Expected gradient at this point; zero when it is stationary."""
-        return self.sample_gradient.applyfunc(self.network.average)
+        return self._gradient.applyfunc(self.network.average)
 
     @cached_property
     def planes(self) -> tuple[Plane, ...]:
