@@ -11,12 +11,12 @@ with ``zeta = P_s F(theta*)``.  With ``J Gamma + Gamma J' + eta C = 0``, ``C = E
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from symdrift import memory
+from symdrift.evaluation.any_rule.learner import Learner
 from symdrift.evaluation.any_rule.sample_noise import SampleNoise, sample_noise
 from symdrift.evaluation.any_rule.stable_space import (
     HiddenPlane,
@@ -25,9 +25,7 @@ from symdrift.evaluation.any_rule.stable_space import (
     stable_space,
 )
 from symdrift.evaluation.any_rule.traced_rule import Point, TracedRule
-from symdrift.inputs import InputDistribution, read_only
 from symdrift.progress import Progress
-from symdrift.rules.rule import Rule
 from symdrift.study.problem import Array
 
 NO_NOISE = 1e-11
@@ -35,42 +33,6 @@ NO_NOISE = 1e-11
 
 CANCELLED = 1e-12
 """Sum of products, relative to the lengths of their factors, that is rounding."""
-
-
-@dataclass(frozen=True, eq=False)
-class Learner:
-    """A rule with every number filled in.
-
-    Attributes
-    ----------
-    rule : Rule
-    hidden : Mapping of str to int
-        Units of each hidden layer by its name.
-    inputs : InputDistribution
-        Of dimension ``n``.
-    label_noise : Array
-        Variances of Gaussian label noise, shape ``(m,)``; empty without outputs.
-    learning_rate : float
-        ``eta`` per step.
-    batch : int
-        Samples per step ``B``.
-    """
-
-    rule: Rule
-    hidden: Mapping[str, int]
-    inputs: InputDistribution
-    label_noise: Array
-    learning_rate: float
-    batch: int = 1
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "label_noise", read_only(self.label_noise))
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Length of each axis by its name."""
-        size, outputs = len(self.inputs.covariance), len(self.label_noise)
-        return {"inputs": size, "outputs": outputs, **self.hidden}
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +77,7 @@ class RuleDrift:
         return float(np.trace(self.fluctuation))
 
 
-def rule_drift(
-    learner: Learner, point: Point, progress: Progress | None = None
-) -> RuleDrift:
+def rule_drift(learner: Learner, point: Point, progress: Progress | None = None) -> RuleDrift:
     """Fluctuation and drift of a rule around the orbit of a fixed point.
 
     Parameters
@@ -136,9 +96,7 @@ def rule_drift(
     """
     core, share = learner.rule.core
     traced, rate = TracedRule(core, learner.sizes), share * learner.learning_rate
-    noise = sample_noise(
-        learner.inputs, learner.label_noise, traced.quadratic_in_label_noise
-    )
+    noise = sample_noise(learner.inputs, learner.label_noise, traced.quadratic_in_label_noise)
     _require_memory(traced, noise)
     jacobian = traced.jacobian(point, noise.root)
     space = stable_space(traced, point, jacobian, traced.mean_update(point, noise.root))
@@ -207,12 +165,10 @@ def _turned_by_noise(
     """
     mean = np.zeros(len(space.planes))
     across = jumps - space.tangents @ along
-    for plane, (place, angles) in enumerate(zip(space.planes, along, strict=True)):
+    for place, angles in zip(space.planes, along, strict=True):
         # Of all samples with their weights: the part that this plane's rotation meets.
         met = across @ angles + 0.5 * space.tangents @ (along @ angles)
-        turned = generated(
-            traced, place.layer, (place.i - 1, place.j - 1), traced.separated(met)
-        )
+        turned = generated(traced, place.layer, (place.i - 1, place.j - 1), traced.separated(met))
         mean -= space.readings.T @ turned
     return mean
 

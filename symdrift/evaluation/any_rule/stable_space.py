@@ -114,7 +114,7 @@ def stable_space(traced: TracedRule, point: Point, jacobian: Array, left: Array)
         explains.
     """
     planes, tangents = orbit_tangents(traced, point)
-    outward, sizes, inward = np.linalg.svd(jacobian)
+    outward, sizes, _ = np.linalg.svd(jacobian)
     _require_fixed(jacobian @ tangents, left, sizes[0], point)
     moving = len(jacobian) - len(planes)
     if moving == 0 or sizes[moving - 1] <= STANDSTILL * sizes[0]:
@@ -147,9 +147,7 @@ def stable_space(traced: TracedRule, point: Point, jacobian: Array, left: Array)
             "more",
         )
     coordinates = into @ (basis.T - (basis.T @ tangents) @ readings.T)
-    return StableSpace(
-        planes, tangents, readings, (basis @ axes).T, coordinates, flow, rates
-    )
+    return StableSpace(planes, tangents, readings, (basis @ axes).T, coordinates, flow, rates)
 
 
 def orbit_tangents(traced: TracedRule, point: Point) -> tuple[tuple[HiddenPlane, ...], Array]:
@@ -195,7 +193,7 @@ def _require_fixed(moved: Array, left: Array, fastest: float, point: Point) -> N
 
 
 def _diagonal(within: Array, symmetric: bool) -> tuple[Array, Array, Array]:
-    """``J`` as eigenvalues or a triangular matrix, its basis as columns, and the inverse of that."""
+    """``J`` as eigenvalues or a triangular matrix, its basis as columns, and their inverse."""
     if symmetric:
         flow, axes = np.linalg.eigh(0.5 * (within + within.T))
         return flow, axes, axes.T

@@ -220,9 +220,7 @@ class TracedRule:
         letters = (*self.letters, *self._samples)
         return dict(zip(letters, (*point, root.inputs, root.label_noise), strict=True))
 
-    def _paired(
-        self, point: Point, first: SampleBlock, second: SampleBlock
-    ) -> dict[Letter, Array]:
+    def _paired(self, point: Point, first: SampleBlock, second: SampleBlock) -> dict[Letter, Array]:
         letters = (*self.letters, *self._pairs[0], *self._pairs[1])
         samples = (first.inputs, first.label_noise, second.inputs, second.label_noise)
         return dict(zip(letters, (*point, *samples), strict=True))
