@@ -31,7 +31,7 @@ TWO = (2.0, 0.7)
 
 
 def learner_of(
-    rule: Rule, variances: Sequence[float], hidden: int, rate: float = 1.0, outputs: int = 0
+    rule: Rule, variances: Sequence[float] | Array, hidden: int, rate: float = 1.0, outputs: int = 0
 ) -> Learner:
     units = dict.fromkeys(rule.hidden_axes, hidden)
     return Learner(rule, units, Gaussian(np.diag(variances)), np.zeros(outputs), rate)

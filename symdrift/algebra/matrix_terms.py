@@ -75,6 +75,13 @@ class Term:
                 f'"trace({self})" is the trace of a matrix [{self.rows}, {self.columns}], whose '
                 "axes must be the same"
             )
+        match self:
+            case Sum(first=first, second=second):
+                return first.trace() + second.trace()
+            case Multiple(factor=factor, term=inner):
+                return multiple(factor, inner.trace())
+            case Transposed(term=inner):
+                return inner.trace()
         return self if self.is_scalar else Traced(SCALAR, SCALAR, self)
 
     def __matmul__(self, other: Term | Array) -> Term:
@@ -85,11 +92,13 @@ class Term:
 
     def __add__(self, other: Term | float) -> Term:
         if not isinstance(other, Term):
-            if not self.is_scalar:
-                raise AxesDoNotFit(
-                    f'"{self} + {other:g}" adds a number to a matrix [{self.rows}, {self.columns}]'
-                )
             other = Given(SCALAR, SCALAR, np.full((1, 1), float(other)))
+        if self.is_scalar != other.is_scalar:
+            matrix = other if self.is_scalar else self
+            raise AxesDoNotFit(
+                f'"{self} + {other}" adds a number to each entry of a matrix [{matrix.rows}, '
+                f"{matrix.columns}]"
+            )
         rows = _same(self.rows, other.rows, f"{self} + {other}")
         columns = _same(self.columns, other.columns, f"{self} + {other}")
         return Sum(rows, columns, self, other)
@@ -114,8 +123,8 @@ class Term:
         if other.is_scalar:
             return multiple(other, self)
         raise AxesDoNotFit(
-            f'"{self} * {other}" multiplies two matrices entry by entry, which depends on the '
-            'basis of the hidden layer; "@" is the product of matrices'
+            f'"{_factor(self)} * {_factor(other)}" multiplies two matrices entry by entry, which '
+            'depends on the basis of the hidden layer; "@" is the product of matrices'
         )
 
     def __rmul__(self, other: float) -> Term:
@@ -126,8 +135,8 @@ class Term:
             return multiple(1 / float(other), self)
         if not other.is_scalar:
             raise AxesDoNotFit(
-                f'"{self} / {other}" divides by a matrix [{other.rows}, {other.columns}]; '
-                'only scalars divide, and "inv" is the inverse'
+                f'"{_factor(self)} / {_factor(other)}" divides by a matrix [{other.rows}, '
+                f'{other.columns}]; only scalars divide, and "inv" is the inverse'
             )
         return multiple(other.inv(), self)
 
@@ -244,10 +253,7 @@ def given(values: Array) -> Given:
 def product(first: Term, second: Term) -> Term:
     """``first @ second``."""
     if first.is_scalar or second.is_scalar:
-        one, other = (first, second) if first.is_scalar else (second, first)
-        raise AxesDoNotFit(
-            f'"{first} @ {second}" is a product with a scalar: write {one} * {other}'
-        )
+        raise AxesDoNotFit(f'"{_factor(first)} @ {_factor(second)}" has a scalar: write "*"')
     _same(first.columns, second.rows, f"{_factor(first)} @ {_factor(second)}")
     if isinstance(first, Identity):
         return second
@@ -258,7 +264,11 @@ def product(first: Term, second: Term) -> Term:
 
 def multiple(factor: float | Term, term: Term) -> Term:
     """``factor * term``; numbers in a row are one number."""
+    if isinstance(factor, Given):
+        factor = float(factor.values.flat[0])
     if isinstance(factor, float):
+        if isinstance(term, Given):
+            return Given(term.rows, term.columns, factor * term.values)
         if factor == 1:
             return term
         if isinstance(term, Multiple) and isinstance(term.factor, float):
@@ -279,7 +289,11 @@ def _same(one: str, other: str, text: str) -> str:
         if not name.startswith(TURNING) and name not in (SAMPLE, SCALAR):
             return name
         raise AxesDoNotFit(f'"{text}" meets the axis {name} with a matrix of numbers')
-    raise AxesDoNotFit(f'"{text}" meets the axis {one} with the axis {other}')
+    why = "; a hidden axis may only meet itself, so that its basis does not matter"
+    hidden = TURNING in (one[: len(TURNING)], other[: len(TURNING)])
+    raise AxesDoNotFit(
+        f'"{text}" meets the axis {one} with the axis {other}{why if hidden else ""}'
+    )
 
 
 def _parts(term: Term) -> tuple[Term, ...]:
@@ -412,6 +426,8 @@ def _shares(term: Term, slope: Term) -> tuple[tuple[Term, Term], ...]:
             return (*shares, (factor, (slope.T @ inner).trace()))
         case Transposed(term=inner):
             return ((inner, slope.T),)
+        case Traced(term=Product(first=first, second=second)):
+            return (first, multiple(slope, second.T)), (second, multiple(slope, first.T))
         case Traced(term=inner):
             return ((inner, multiple(slope, Identity(inner.rows, inner.columns))),)
         case Inverted(term=inner):
@@ -463,6 +479,45 @@ def _value(term: Term, values: Mapping[Term, Array], sizes: Mapping[str, int]) -
         case Inverted(term=inner):
             return np.asarray(np.linalg.inv(values[inner]))
     raise KeyError(f"no value for {term}")
+
+
+def rebuilt(terms: Sequence[Term], values: Mapping[Letter, Any]) -> tuple[Any, ...]:
+    """Terms built anew of other matrices: arrays, symbols, or terms.
+
+    Parameters
+    ----------
+    terms : sequence of Term
+        Without matrices of numbers.
+    values : Mapping of Letter to matrix
+        By letter a matrix, by that of a scalar a number.
+    """
+    found: dict[Term, Any] = dict(values.items())
+    for part in in_order(terms):
+        if part in found:
+            continue
+        match part:
+            case Given(values=array):
+                found[part] = float(array.flat[0])
+            case Identity():
+                raise KeyError("an identity has no length of its own")
+            case Sum(first=first, second=second):
+                found[part] = found[first] + found[second]
+            case Product(first=first, second=second):
+                found[part] = found[first] @ found[second]
+            case Multiple(factor=factor, term=inner):
+                number = found[factor] if isinstance(factor, Term) else factor
+                found[part] = number * found[inner]
+            case Transposed(term=inner):
+                found[part] = found[inner].T
+            case Traced(term=inner):
+                found[part] = found[inner].trace()
+            case Inverted(term=inner) if part.is_scalar:
+                found[part] = 1 / found[inner]
+            case Inverted(term=inner):
+                matrix = found[inner]
+                numeric = isinstance(matrix, np.ndarray)
+                found[part] = np.linalg.inv(matrix) if numeric else matrix.inv()
+    return tuple(found[term] for term in terms)
 
 
 def _stacked_product(first: Array, second: Array) -> Array:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from symdrift.rules.rule import Axes, Matrix, Rule
+import numpy as np
+
+from symdrift.rules.rule import Array, Axes, Matrix, Rule
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class HeavyBall(Rule):
 
     def activities(self, weights: tuple[Matrix, ...], sample_input: Matrix) -> Mapping[str, Matrix]:
         return self.rule.activities(self._split(weights)[0], sample_input)
+
+    def fixed_point(self, covariance: Array, sizes: Mapping[str, int]) -> tuple[Array, ...] | None:
+        """That of the rule, at rest."""
+        point = self.rule.fixed_point(covariance, sizes)
+        return None if point is None else point + tuple(map(np.zeros_like, point))
 
     @property
     def weight_noise(self) -> float:

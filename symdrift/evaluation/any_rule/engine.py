@@ -12,6 +12,7 @@ with ``zeta = P_s F(theta*)``.  With ``J Gamma + Gamma J' + eta C = 0``, ``C = E
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -100,7 +101,7 @@ def rule_drift(learner: Learner, point: Point, progress: Progress | None = None)
     _require_memory(traced, noise)
     jacobian = traced.jacobian(point, noise.root)
     space = stable_space(traced, point, jacobian, traced.mean_update(point, noise.root))
-    jumps = noise.modes(lambda *pair: traced.products(point, *pair)) / np.sqrt(learner.batch)
+    jumps = noise.modes(partial(traced.products, point)) / np.sqrt(learner.batch)
     along, across = space.readings.T @ jumps, space.coordinates @ jumps
     sizes = np.abs(space.readings.T) @ np.abs(jumps)
     along[np.abs(along) <= NO_NOISE * sizes.max(initial=0.0)] = 0.0
@@ -142,7 +143,7 @@ def _swept(
         bent = traced.curvature(point, noise.root, reading, space.directions)
         form = 0.5 * bent @ space.directions.T
         form = 0.5 * (form + form.T)
-        slopes = noise.modes(lambda *pair, psi=reading: traced.product_slopes(point, *pair, psi))
+        slopes = noise.modes(partial(traced.product_slopes, point, reading))
         responses[plane] = space.directions @ slopes / np.sqrt(batch)
         responses[plane] += 2 * space.corrector(form) @ across
         mean[plane] = np.real(np.sum(form * spread))

@@ -21,11 +21,17 @@ from symdrift.study.problem import Array
 STARTS = 6
 """Starting points that are followed."""
 
+MOST_FAILED = 2
+"""Starting points that lead nowhere, the first ones, after which no more are followed."""
+
 STRETCHES = 12
 """Stretches of a way that are followed, each twice as long as the one before."""
 
 FIRST_STRETCH = 4.0
 """Length of the first, in units of the fastest rate at the starting point."""
+
+GROWN = 1e6
+"""Growth of the weights in one stretch that has no end."""
 
 SLOW = 1e-3
 """Mean update, relative to the fastest rate and the weights, at which its end may be near."""
@@ -88,11 +94,14 @@ def fixed_orbits(learner: Learner) -> tuple[FixedOrbit, ...]:
         return (_orbit(traced, known, root, None),)
     found: list[tuple[Array, Point, int]] = []
     reason = RequestError("learning.rule", "has no starting point from which its mean update ends")
+    failed = 0
     for start in range(STARTS):
         try:
             marks, point = _followed(traced, root, start)
         except RequestError as problem:
-            reason = problem
+            reason, failed = problem, failed + 1
+            if failed == MOST_FAILED and not found:
+                break
             continue
         for place, (other, first, times) in enumerate(found):
             if marks.shape == other.shape and np.allclose(marks, other, SAME, 0.0):
@@ -107,13 +116,19 @@ def fixed_orbits(learner: Learner) -> tuple[FixedOrbit, ...]:
 
 
 def turned_to_axes(traced: TracedRule, point: Point, root: SampleBlock) -> Point:
-    """The point of the same orbit at which axes of hidden layers vary independently."""
+    """The point of the same orbit at which axes of hidden layers vary independently.
+
+    Axes of equal variance are those of the weight matrices, as far as these tell them apart.
+    """
     rotations = {}
     axes = np.eye(traced.sizes["inputs"])
     for layer, response in traced.rule.activities(point, axes).items():
-        activity = response @ root.inputs
-        values, vectors = np.linalg.eigh(activity @ activity.T)
-        turn = vectors[:, np.argsort(-values, kind="stable")].T
+        forms = [response @ root.inputs]
+        for names, matrix in zip(traced.rule.weights.values(), point, strict=True):
+            forms += [
+                side for name, side in zip(names, (matrix, matrix.T), strict=True) if name == layer
+            ]
+        turn = _common_axes([form @ form.T for form in forms])
         seen = turn @ response
         largest = np.take_along_axis(seen, np.abs(seen).argmax(axis=1)[:, np.newaxis], axis=1)
         rotations[layer] = np.where(largest < 0, -1.0, 1.0) * turn
@@ -128,6 +143,20 @@ def turned_to_axes(traced: TracedRule, point: Point, root: SampleBlock) -> Point
             matrix[slice(0, 0) if rows is None else rows] = 0.0
             matrix[:, slice(0, 0) if columns is None else columns] = 0.0
     return after
+
+
+def _common_axes(forms: list[Array]) -> Array:
+    """Axes as rows: of the first form, those that tie of the second, and so on."""
+    axes, ties = np.eye(len(forms[0])), [np.arange(len(forms[0]))]
+    for form in forms:
+        apart = []
+        for tie in ties:
+            values, vectors = np.linalg.eigh(axes[tie] @ form @ axes[tie].T)
+            axes[tie] = vectors[:, ::-1].T @ axes[tie]
+            gaps = -np.diff(values[::-1]) > SAME * np.abs(form).max()
+            apart += np.split(tie, np.flatnonzero(gaps) + 1)
+        ties = apart
+    return axes
 
 
 def _orbit(traced: TracedRule, point: Point, root: SampleBlock, reached: int | None) -> FixedOrbit:
@@ -153,11 +182,11 @@ def _followed(traced: TracedRule, root: SampleBlock, start: int) -> tuple[Array,
         length = FIRST_STRETCH * 2**stretch / fastest
         with np.errstate(all="ignore"):
             way = solve_ivp(flow, (0.0, length), weights, rtol=1e-4, atol=1e-7)
-        if way.status != 0 or not np.all(np.isfinite(way.y[:, -1])):
+        weights, begun = way.y[:, -1], weights
+        if way.status != 0 or not np.abs(weights).max() < GROWN * np.abs(begun).max():
             raise RequestError(
                 "learning.rule", "has a mean update along which weights grow without end"
             )
-        weights = way.y[:, -1]
         pace = np.linalg.norm(flow(length, weights))
         if pace > SLOW * fastest * np.linalg.norm(weights):
             continue

@@ -163,7 +163,7 @@ class TracedRule:
         return self._vectors(self._twice(self.terms), values, (len(first.inputs),))
 
     def product_slopes(
-        self, point: Point, first: SampleBlock, second: SampleBlock, reading: Array
+        self, point: Point, reading: Array, first: SampleBlock, second: SampleBlock
     ) -> Array:
         """``D <psi, F>`` in the weights, as `products` of samples, shape ``(q, N)``."""
         values = self._paired(point, first, second)
