@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -12,7 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.any_rule import Learner, RuleDrift, fixed_orbits, rule_drift
+from symdrift.evaluation.any_rule import (
+    Learner,
+    RuleDrift,
+    critical_rate,
+    evaluate_rule,
+    fixed_orbits,
+    rule_drift,
+)
 from symdrift.evaluation.dense import evaluate
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.inputs import Elliptical, Gaussian, InputDistribution, Samples, StimulusSet
@@ -24,7 +32,7 @@ from symdrift.rules.oja import Oja
 from symdrift.rules.rule import Matrix, Rule
 from symdrift.rules.similarity_matching import SimilarityMatching
 from symdrift.rules.tied_autoencoder import TiedAutoencoder
-from symdrift.study.problem import Array, LearningProblem
+from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 THREE = (2.0, 1.5, 0.7)
 TWO = (2.0, 0.7)
@@ -291,6 +299,64 @@ def test_two_layers_drift_as_on_the_dense_road(inputs: InputDistribution, hidden
         assert found.weight_variance == pytest.approx(expected.fluctuation.weight_variance, 1e-9)
 
 
+@pytest.mark.parametrize("inputs", FAMILIES, ids=lambda inputs: inputs.kind)
+def test_the_critical_rate_is_that_of_the_dense_road(inputs: InputDistribution) -> None:
+    problem = LearningProblem(
+        study="example",
+        hidden=2,
+        inputs=inputs,
+        teacher=np.random.default_rng(7).standard_normal((3, 4)),
+        label_noise=np.array([0.2, 0.0, 0.4]),
+        learning_rate=0.003,
+        weight_decay=0.15,
+        batch=2,
+        synaptic_noise=0.0,
+        stimuli=(),
+    )
+    expected = evaluate(problem).validity.critical_rate
+    assert critical_rate(*two_layers(problem)) == pytest.approx(expected, rel=1e-7)
+
+
+def test_stimuli_are_seen_as_on_the_dense_road() -> None:
+    size = 3
+    stimuli = tuple(Stimulus(f"axis {k}", axis) for k, axis in enumerate(np.eye(size)))
+    rule = DeepLinear(np.eye(size), 0.2, 2)
+    found = evaluate_rule(learner_of(rule, THREE, 2, 0.01, outputs=size), stimuli)
+    expected = evaluate(
+        LearningProblem(
+            study="example",
+            hidden=2,
+            inputs=Gaussian(np.diag(THREE)),
+            teacher=np.eye(size),
+            label_noise=np.zeros(size),
+            learning_rate=0.01,
+            weight_decay=0.2,
+            batch=1,
+            synaptic_noise=0.0,
+            stimuli=stimuli,
+        )
+    )
+    (layer,) = found.layers
+    np.testing.assert_allclose(layer.decay_matrix, expected.decay_matrix, rtol=1e-9, atol=1e-20)
+    for one, other in zip(layer.stimuli, expected.stimuli, strict=True):
+        assert one.decay_rate == pytest.approx(other.decay_rate, rel=1e-9)
+        assert one.squared_norm == pytest.approx(other.squared_norm, rel=1e-9)
+    assert found.rate_times_curvature == pytest.approx(expected.validity.rate_times_curvature)
+    assert found.critical_rate == pytest.approx(expected.validity.critical_rate, rel=1e-7)
+    assert found.warnings == ()
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_each_hidden_layer_is_seen_by_itself() -> None:
+    rule = DeepLinear(np.eye(2), 0.2, 3)
+    found = evaluate_rule(
+        learner_of(rule, TWO, 2, 0.01, outputs=2), [Stimulus("first", np.array([1.0, 0.0]))]
+    )
+    assert [layer.layer for layer in found.layers] == ["hidden_1", "hidden_2"]
+    for layer, variance in zip(found.layers, np.diagonal(found.drift.covariance), strict=True):
+        assert layer.stimuli[0].decay_rate == pytest.approx(variance / 2)
+
+
 # --- Momentum and noise on the weights, over any rule -----------------------------------
 
 
@@ -445,6 +511,23 @@ def test_skewed_inputs_turn_representations_steadily(rule: Rule) -> None:
     assert not drift_of(general(rule, 0, Gaussian(SKEWED.covariance))).mean_rotation.any()
 
 
+@pytest.mark.parametrize(("hidden", "planes"), [(1, 0), (3, 3), (5, 9)])
+def test_planes_are_those_that_move_weights(hidden: int, planes: int) -> None:
+    """Of an active and a silent unit too, which no sample turns."""
+    found = drift_of(learner_of(TiedAutoencoder(0.2), THREE, hidden))
+    assert len(found.planes) == planes
+    silent = [place for place, plane in enumerate(found.planes) if plane.j > 3]
+    assert not found.covariance[np.ix_(silent, silent)].any()
+
+
+@pytest.mark.parametrize(
+    ("rule", "outputs"), [(TiedAutoencoder(9.0), 0), (DeepLinear(np.eye(3), 9.0, 3), 3)]
+)
+def test_nothing_drifts_where_nothing_is_learned(rule: Rule, outputs: int) -> None:
+    found = evaluate_rule(learner_of(rule, THREE, 2, 0.01, outputs))
+    assert found.warnings == ("nothing drifts: every covariance of rotations is zero",)
+
+
 # --- Fixed points without a formula -----------------------------------------------------
 
 
@@ -509,6 +592,18 @@ def test_a_point_that_does_not_attract_is_refused() -> None:
     learner = learner_of(Oja(), THREE, 2)
     with pytest.raises(RequestError, match=r"has the eigenvalue 0\.8 across the orbit"):
         rule_drift(learner, (np.eye(3)[[0, 2]],))
+
+
+def test_a_rate_without_stationary_fluctuation_is_refused() -> None:
+    learner = learner_of(Oja(), THREE, 2, 0.15)
+    (orbit,) = fixed_orbits(learner)
+    critical = critical_rate(learner, orbit.point)
+    assert critical is not None
+    assert evaluate_rule(learner).critical_rate == pytest.approx(critical)
+    with pytest.raises(RequestError, match=r"learning\.rate = 0\.16 must be below 0\.155"):
+        evaluate_rule(replace(learner, learning_rate=0.16))
+    with pytest.raises(RequestError, match=r"learning\.minimum = 2 is not there: 1 orbit where"):
+        evaluate_rule(learner, number=2)
 
 
 def test_a_point_that_moves_is_refused() -> None:

@@ -178,6 +178,36 @@ def test_text_means_what_python_means_by_it(seed: int) -> None:
             np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "trace(M) * trace(W @ W.T) - 2*trace(M.T)",
+        "trace(inv(M) @ W @ x @ x.T @ W.T)/2 + trace(inv(M))",
+        "trace(W @ x @ x.T @ W.T) / trace(M @ M.T + 3*M) - 1/4",
+        "trace(x.T @ x)/(1 + trace(W.T @ M @ W))",
+    ],
+)
+def test_a_loss_is_descended(loss: str) -> None:
+    """Its slope by a complex step."""
+    rule = own(
+        f"""
+weights = {{ W = ["hidden", "inputs"], M = ["hidden", "hidden"] }}
+loss = "{loss}"
+activity = {{ hidden = "W @ x" }}
+"""
+    )
+    random = np.random.default_rng(2)
+    x = random.standard_normal((4, 1))
+    weights = random.standard_normal((3, 4)), random.standard_normal((3, 3)) + 3 * np.eye(3)
+    for place, change in enumerate(rule.update(weights, x, np.zeros((0, 1)))):
+        for entry in np.ndindex(change.shape):
+            moved = [matrix.astype(complex) for matrix in weights]
+            moved[place][entry] += 1e-30j
+            names = {"W": moved[0], "M": moved[1], "x": x, "inv": np.linalg.inv, "trace": np.trace}
+            slope = eval(loss, {}, names).imag * 1e30
+            assert change[entry] == pytest.approx(-slope, rel=1e-10, abs=1e-12)
+
+
 @given(text=st.text("WMxT.@+-*/() 12intrace", max_size=30))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:

@@ -498,8 +498,8 @@ def rebuilt(terms: Sequence[Term], values: Mapping[Letter, Any]) -> tuple[Any, .
         match part:
             case Given(values=array):
                 found[part] = float(array.flat[0])
-            case Identity():
-                raise KeyError("an identity has no length of its own")
+            case Identity(rows=axis):
+                found[part] = _identity(axis, values)
             case Sum(first=first, second=second):
                 found[part] = found[first] + found[second]
             case Product(first=first, second=second):
@@ -518,6 +518,22 @@ def rebuilt(terms: Sequence[Term], values: Mapping[Letter, Any]) -> tuple[Any, .
                 numeric = isinstance(matrix, np.ndarray)
                 found[part] = np.linalg.inv(matrix) if numeric else matrix.inv()
     return tuple(found[term] for term in terms)
+
+
+def _identity(axis: str, values: Mapping[Letter, Any]) -> Any:
+    """The identity on an axis, of the kind and length of a matrix with that axis."""
+    letter, side = next(
+        (letter, side)
+        for letter in values
+        for side, name in enumerate((letter.rows, letter.columns))
+        if name == axis
+    )
+    matrix = values[letter]
+    if isinstance(matrix, Term):
+        name = (matrix.rows, matrix.columns)[side]
+        return Identity(name, name)
+    length = matrix.shape[side]
+    return np.eye(length) if isinstance(matrix, np.ndarray) else matrix.eye(length)
 
 
 def _stacked_product(first: Array, second: Array) -> Array:

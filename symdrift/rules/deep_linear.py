@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from symdrift.errors import RequestError
 from symdrift.rules.rule import Array, Axes, Matrix, Rule, principal_axes
 
 SHARED = 1e-9
@@ -32,6 +33,10 @@ class DeepLinear(Rule):
     teacher: Matrix
     weight_decay: Any
     layers: int
+
+    def __post_init__(self) -> None:
+        if self.layers < 2:
+            raise RequestError("network.hidden", "must have at least one hidden layer")
 
     @property
     def weights(self) -> Mapping[str, Axes]:

@@ -27,6 +27,7 @@ from symdrift.evaluation.any_rule.stable_space import (
 )
 from symdrift.evaluation.any_rule.traced_rule import Point, TracedRule
 from symdrift.progress import Progress
+from symdrift.records import Record
 from symdrift.study.problem import Array
 
 NO_NOISE = 1e-11
@@ -37,7 +38,7 @@ CANCELLED = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class RuleDrift:
+class RuleDrift(Record):
     """Rotation of the hidden layers per step, and the fluctuation that drives it.
 
     Leading order in the learning rate.  Noise of a sample and noise on the weights each turn by
@@ -60,6 +61,8 @@ class RuleDrift:
         complex, shape ``(N - planes,)``.
     """
 
+    recorded = ("planes", "covariance", "direct", "diffusion", "mean_rotation", "weight_variance")
+
     planes: tuple[HiddenPlane, ...]
     direct: Array
     area: Array
@@ -71,6 +74,11 @@ class RuleDrift:
     def covariance(self) -> Array:
         """``V``, shape ``(planes, planes)``, in rad^2/step."""
         return self.direct + self.area
+
+    @property
+    def diffusion(self) -> Array:
+        """Diagonal of ``V / 2``, shape ``(planes,)``."""
+        return 0.5 * np.diagonal(self.covariance)
 
     @property
     def weight_variance(self) -> float:
@@ -101,7 +109,7 @@ def rule_drift(learner: Learner, point: Point, progress: Progress | None = None)
     _require_memory(traced, noise)
     jacobian = traced.jacobian(point, noise.root)
     space = stable_space(traced, point, jacobian, traced.mean_update(point, noise.root))
-    jumps = noise.modes(partial(traced.products, point)) / np.sqrt(learner.batch)
+    jumps = noise.modes(partial(traced.products, point)).T / np.sqrt(learner.batch)
     along, across = space.readings.T @ jumps, space.coordinates @ jumps
     sizes = np.abs(space.readings.T) @ np.abs(jumps)
     along[np.abs(along) <= NO_NOISE * sizes.max(initial=0.0)] = 0.0
@@ -144,15 +152,15 @@ def _swept(
         form = 0.5 * bent @ space.directions.T
         form = 0.5 * (form + form.T)
         slopes = noise.modes(partial(traced.product_slopes, point, reading))
-        responses[plane] = space.directions @ slopes / np.sqrt(batch)
+        responses[plane] = space.directions @ slopes.T / np.sqrt(batch)
         responses[plane] += 2 * space.corrector(form) @ across
         mean[plane] = np.real(np.sum(form * spread))
         if abs(mean[plane]) <= CANCELLED * np.linalg.norm(form) * np.linalg.norm(spread):
             mean[plane] = 0.0
         if progress is not None:
             progress(plane + 1, count)
-    flat = responses.reshape(count, -1)
-    weighted = np.matmul(spread, responses).reshape(count, -1)
+    flat = responses.reshape(count, across.size)
+    weighted = np.matmul(spread, responses).reshape(count, across.size)
     area = np.real(weighted @ flat.T)
     return 0.5 * (area + area.T), mean
 

@@ -16,6 +16,7 @@ from symdrift.evaluation.any_rule.learner import Learner
 from symdrift.evaluation.any_rule.sample_noise import sample_noise
 from symdrift.evaluation.any_rule.stable_space import orbit_tangents, stable_space
 from symdrift.evaluation.any_rule.traced_rule import Point, SampleBlock, TracedRule
+from symdrift.records import Record
 from symdrift.study.problem import Array
 
 STARTS = 6
@@ -52,7 +53,7 @@ SILENT = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class FixedOrbit:
+class FixedOrbit(Record):
     """An attracting orbit, at the point whose hidden axes vary independently.
 
     Attributes
@@ -67,6 +68,8 @@ class FixedOrbit:
     reached : int or None
         Starting points that lead there; ``None`` for a formula.
     """
+
+    recorded = ("responses", "mean_update", "reached")
 
     point: Point
     responses: dict[str, Array]
@@ -163,9 +166,10 @@ def _orbit(traced: TracedRule, point: Point, root: SampleBlock, reached: int | N
     left = traced.mean_update(point, root)
     jacobian = traced.jacobian(point, root)
     stable_space(traced, point, jacobian, left)
-    size = np.linalg.norm(jacobian, 2) * np.linalg.norm(_joined(point))
+    scale = np.linalg.norm(jacobian, 2) * np.linalg.norm(_joined(point))
+    remaining = float(np.linalg.norm(left) / scale) if left.any() else 0.0
     responses = traced.rule.activities(point, np.eye(traced.sizes["inputs"]))
-    return FixedOrbit(point, dict(responses), float(np.linalg.norm(left) / size), reached)
+    return FixedOrbit(point, dict(responses), remaining, reached)
 
 
 def _followed(traced: TracedRule, root: SampleBlock, start: int) -> tuple[Array, Point]:

@@ -53,16 +53,17 @@ class SampleNoise:
         Parameters
         ----------
         products : callable
-            Second differential of the function, shape ``(pairs, N)``.
+            Second differential of the function, shape ``(pairs, ...)``.
 
         Returns
         -------
         Array
-            Shape ``(N, modes)``.
+            Shape ``(modes, ...)``.
         """
-        found = products(self.first, self.second).T
-        own, others = found[:, : self.input_pairs], found[:, self.input_pairs :]
-        return np.hstack([own @ self.factor, others * self.scale])
+        found = products(self.first, self.second)
+        own, others = found[: self.input_pairs], found[self.input_pairs :]
+        scale = self.scale.reshape(-1, *[1] * (found.ndim - 1))
+        return np.concatenate([np.tensordot(self.factor.T, own, 1), others * scale])
 
 
 def sample_noise(

@@ -15,6 +15,7 @@ import scipy.linalg
 from symdrift.errors import RequestError
 from symdrift.evaluation.any_rule.traced_rule import Point, TracedRule
 from symdrift.evaluation.dense.coordinates import hidden_planes
+from symdrift.records import Record
 from symdrift.study.problem import Array
 
 STANDSTILL = 1e-9
@@ -31,7 +32,7 @@ APART = 1e7
 
 
 @dataclass(frozen=True)
-class HiddenPlane:
+class HiddenPlane(Record):
     """A plane of a hidden layer.
 
     Attributes
@@ -180,9 +181,10 @@ def generated(traced: TracedRule, layer: str, plane: tuple[int, int], point: Poi
 
 def _require_fixed(moved: Array, left: Array, fastest: float, point: Point) -> None:
     """Refuse a point that moves, or an orbit along which the mean update changes."""
-    size = np.sqrt(sum(float(np.sum(matrix**2)) for matrix in point))
-    off = np.linalg.norm(left) / (fastest * size)
-    turned = np.abs(moved).max(initial=0.0) / (fastest * size)
+    scale = fastest * np.sqrt(sum(float(np.sum(matrix**2)) for matrix in point))
+    if not (scale > 0 or left.any()):
+        return  # Nothing is learned, and nothing moves.
+    off, turned = np.linalg.norm(left) / scale, np.abs(moved).max(initial=0.0) / scale
     if not max(off, turned) <= STILL:
         raise RequestError(
             "learning.rule",

@@ -170,6 +170,30 @@ class TracedRule:
         values |= dict(zip(self._readings, self.separated(reading), strict=True))
         return self._vectors(self._sample_slopes, values, (len(first.inputs),))
 
+    def product_jacobians(
+        self, point: Point, directions: Array, first: SampleBlock, second: SampleBlock
+    ) -> Array:
+        """``D F`` in directions of weight space, as `products` of samples.
+
+        Parameters
+        ----------
+        point, first, second
+            As for `products`.
+        directions : Array
+            One in each row, shape ``(d, N)``.
+
+        Returns
+        -------
+        Array
+            Shape ``(q, d, N)``.
+        """
+        values = self._paired(point, first, second)
+        for letter in (*self._pairs[0], *self._pairs[1]):
+            values[letter] = values[letter][:, np.newaxis]
+        values |= dict(zip(self._changes, self.separated(directions), strict=True))
+        stack = len(first.inputs), len(directions)
+        return self._vectors(self._twice(self._moved(self.terms)), values, stack)
+
     @property
     def quadratic_in_label_noise(self) -> bool:
         """Whether label noise meets itself in the update."""
