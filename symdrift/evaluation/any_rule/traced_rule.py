@@ -67,7 +67,7 @@ class TracedRule:
 
     def __post_init__(self) -> None:
         for name, term in zip(self.rule.weights, self.terms, strict=True):
-            if (found := degree(term, self._samples)) > 2:
+            if (found := degree(term, self.samples)) > 2:
                 kind = "no polynomial" if found == float("inf") else f"of degree {found:.0f}"
                 raise RequestError(
                     "learning.rule",
@@ -83,7 +83,7 @@ class TracedRule:
     @cached_property
     def terms(self) -> tuple[Term, ...]:
         """The update of one sample."""
-        return self.rule.update(self.letters, *self._samples)
+        return self.rule.update(self.letters, *self.samples)
 
     @cached_property
     def shapes(self) -> tuple[tuple[int, int], ...]:
@@ -197,17 +197,18 @@ class TracedRule:
     @property
     def quadratic_in_label_noise(self) -> bool:
         """Whether label noise meets itself in the update."""
-        return any(degree(term, self._samples[1:]) > 1 for term in self.terms)
+        return any(degree(term, self.samples[1:]) > 1 for term in self.terms)
 
     @cached_property
-    def _samples(self) -> tuple[Letter, Letter]:
+    def samples(self) -> tuple[Letter, Letter]:
+        """Input and label noise."""
         return Letter("inputs", SAMPLE, "x"), Letter("outputs", SAMPLE, "label_noise")
 
     @cached_property
     def _pairs(self) -> tuple[tuple[Letter, ...], tuple[Letter, ...]]:
         """Two changes of the sample."""
         first, second = (
-            tuple(Letter(s.rows, SAMPLE, f"{s.name}_{number}") for s in self._samples)
+            tuple(Letter(s.rows, SAMPLE, f"{s.name}_{number}") for s in self.samples)
             for number in (1, 2)
         )
         return first, second
@@ -237,11 +238,11 @@ class TracedRule:
         return _differential(terms, dict(zip(self.letters, self._changes, strict=True)))
 
     def _twice(self, terms: Sequence[Term | None]) -> tuple[Term | None, ...]:
-        first, second = (dict(zip(self._samples, pair, strict=True)) for pair in self._pairs)
+        first, second = (dict(zip(self.samples, pair, strict=True)) for pair in self._pairs)
         return _differential(_differential(terms, first), second)
 
     def _at(self, point: Point, root: SampleBlock) -> dict[Letter, Array]:
-        letters = (*self.letters, *self._samples)
+        letters = (*self.letters, *self.samples)
         return dict(zip(letters, (*point, root.inputs, root.label_noise), strict=True))
 
     def _paired(self, point: Point, first: SampleBlock, second: SampleBlock) -> dict[Letter, Array]:
