@@ -602,6 +602,9 @@ def test_a_rate_without_stationary_fluctuation_is_refused() -> None:
     assert evaluate_rule(learner).critical_rate == pytest.approx(critical)
     with pytest.raises(RequestError, match=r"learning\.rate = 0\.16 must be below 0\.155"):
         evaluate_rule(replace(learner, learning_rate=0.16))
+    with_momentum = evaluate_rule(replace(learner, rule=HeavyBall(Oja(), 0.5, 0.15)))
+    assert with_momentum.critical_rate is None
+    assert "was not computed" in with_momentum.warnings[0]
     with pytest.raises(RequestError, match=r"learning\.minimum = 2 is not there: 1 orbit where"):
         evaluate_rule(learner, number=2)
 

@@ -7,6 +7,10 @@ with ``zeta = P_s F(theta*)``.  With ``J Gamma + Gamma J' + eta C = 0``, ``C = E
 * noise along the orbit turns directly, ``V = eta^2 E[<psi, F> <psi', F>]``;
 * ``mu = eta tr(b Gamma)`` with ``b(n, n) = <psi, D^2 f[n, n]> / 2``;
 * ``V = eta^2 tr(E[u u'] Gamma)``, ``u = (D F)' psi + 2 K zeta`` and ``J' K + K J + b = 0``.
+
+``<psi, F>`` of a sample is the speed along the orbit at which the mean update begins to turn the
+layer when that sample gets more weight.  So it vanishes for every sample where a rule has a fixed
+orbit whatever the second moment of its samples is: any gradient, and any rule that knows inputs only.
 """
 
 from __future__ import annotations

@@ -116,6 +116,11 @@ def evaluate_rule(
             f"learning can end at {counted(len(orbits), 'orbit')}, and these are the numbers of "
             f"number {number}, to which {orbit.reached} of all starting points lead"
         )
+    if critical is None:
+        warnings.append(
+            "the learning rate from which on the fluctuation has no stationary size was not "
+            "computed: of rules with momentum and of so many weights it is not"
+        )
     if not drift.covariance.any():
         warnings.append("nothing drifts: every covariance of rotations is zero")
     return RuleEvaluation(
