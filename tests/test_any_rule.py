@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from symdrift.evaluation.any_rule import (
     evaluate_rule,
     fixed_orbits,
     rule_drift,
+    stable_space,
 )
 from symdrift.evaluation.dense import evaluate
 from symdrift.evaluation.dense.landscape import minimum_of
@@ -29,7 +31,7 @@ from symdrift.rules.heavy_ball import HeavyBall
 from symdrift.rules.linear import TwoLayerLinear
 from symdrift.rules.noisy_synapses import SynapticNoise
 from symdrift.rules.oja import Oja
-from symdrift.rules.rule import Matrix, Rule
+from symdrift.rules.rule import Axes, Matrix, Rule
 from symdrift.rules.similarity_matching import SimilarityMatching
 from symdrift.rules.tied_autoencoder import TiedAutoencoder
 from symdrift.study.problem import Array, LearningProblem, Stimulus
@@ -538,7 +540,7 @@ class Unsolved(Rule):
     rule: Rule
 
     @property
-    def weights(self) -> object:  # type: ignore[override]
+    def weights(self) -> Mapping[str, Axes]:
         return self.rule.weights
 
     def update(
@@ -546,7 +548,7 @@ class Unsolved(Rule):
     ) -> tuple[Matrix, ...]:
         return self.rule.update(weights, sample_input, label_noise)
 
-    def activities(self, weights: tuple[Matrix, ...], sample_input: Matrix) -> object:  # type: ignore[override]
+    def activities(self, weights: tuple[Matrix, ...], sample_input: Matrix) -> Mapping[str, Matrix]:
         return self.rule.activities(weights, sample_input)
 
 
@@ -578,6 +580,52 @@ def test_a_deep_network_can_end_where_it_learned_less() -> None:
     assert len(found) > 1
     learned = {int(np.linalg.matrix_rank(orbit.point[0], tol=1e-6)) for orbit in found}
     assert learned > {2} or max(learned) < 2
+
+
+# --- Other ways to the same numbers -----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OjaOfAnswers(Rule):
+    """Oja's rule on what a noisy teacher answers."""
+
+    teacher: Matrix
+    weights = MappingProxyType({"W": ("hidden", "outputs")})
+
+    def update(
+        self, weights: tuple[Matrix, ...], sample_input: Matrix, label_noise: Matrix
+    ) -> tuple[Matrix, ...]:
+        return Oja().update(weights, self.teacher @ sample_input + label_noise, label_noise)
+
+    def activities(self, weights: tuple[Matrix, ...], sample_input: Matrix) -> Mapping[str, Matrix]:
+        return {"hidden": weights[0] @ self.teacher @ sample_input}
+
+
+def test_label_noise_can_meet_itself() -> None:
+    """Noisy answers of a Gaussian teacher are Gaussian inputs."""
+    teacher = np.random.default_rng(3).standard_normal((4, 4))
+    noise = np.array([0.5, 0.0, 1.5, 0.2])
+    answers = Gaussian(teacher @ CORRELATED @ teacher.T + np.diag(noise))
+    expected = drift_of(Learner(Oja(), {"hidden": 2}, answers, np.zeros(0), 0.01, batch=3))
+    rule = OjaOfAnswers(teacher)
+    learner = Learner(rule, {"hidden": 2}, Gaussian(CORRELATED), noise, 0.01, batch=3)
+    (orbit,) = fixed_orbits(learner)
+    found = rule_drift(learner, orbit.point)
+    np.testing.assert_allclose(found.covariance, expected.covariance, rtol=1e-9)
+    assert found.weight_variance == pytest.approx(expected.weight_variance)
+
+
+@pytest.mark.parametrize("rule", [Oja(), SimilarityMatching(0.2), SimilarityMatching(0.9)])
+def test_eigenvectors_are_not_needed(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By triangular matrices, as where eigenvectors are too close to be a basis."""
+    learner = general(rule, 0, SKEWED)
+    by_eigenvectors = drift_of(learner)
+    monkeypatch.setattr(stable_space, "APART", 0.0)
+    triangular = drift_of(learner)
+    assert triangular.rates == pytest.approx(by_eigenvectors.rates)
+    for name in ("covariance", "mean_rotation", "fluctuation"):
+        one, other = getattr(triangular, name), getattr(by_eigenvectors, name)
+        np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-9 * np.abs(other).max())
 
 
 # --- Refusals ---------------------------------------------------------------------------

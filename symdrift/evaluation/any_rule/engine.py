@@ -10,7 +10,7 @@ with ``zeta = P_s F(theta*)``.  With ``J Gamma + Gamma J' + eta C = 0``, ``C = E
 
 ``<psi, F>`` of a sample is the speed along the orbit at which the mean update begins to turn the
 layer when that sample gets more weight.  So it vanishes for every sample where a rule has a fixed
-orbit whatever the second moment of its samples is: any gradient, and any rule that knows inputs only.
+orbit whatever the second moment of its samples is, as a gradient and the rules of Hebb's kind have.
 """
 
 from __future__ import annotations
