@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from symdrift.rules.rule import Matrix, Rule
+from symdrift.rules.rule import Axes, Matrix, Rule
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class TwoLayerLinear(Rule):
     teacher: Matrix
     weight_decay: Any
 
-    weights: ClassVar[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    weights: ClassVar[Mapping[str, Axes]] = MappingProxyType(
         {"first_layer": ("hidden", "inputs"), "second_layer": ("outputs", "hidden")}
     )
 
@@ -64,9 +64,5 @@ class TwoLayerLinear(Rule):
         slopes = self.gradient((first, second), sample_input, error)
         return tuple(-1 * slope for slope in slopes)
 
-    def turned(self, rotation: Matrix, weights: tuple[Matrix, ...]) -> tuple[Matrix, ...]:
-        first, second = weights
-        return rotation @ first, second @ rotation.T
-
-    def representation(self, weights: tuple[Matrix, ...], sample_input: Matrix) -> Matrix:
-        return weights[0] @ sample_input
+    def activities(self, weights: tuple[Matrix, ...], sample_input: Matrix) -> Mapping[str, Matrix]:
+        return {"hidden": weights[0] @ sample_input}

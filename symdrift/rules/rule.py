@@ -4,29 +4,37 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
 
 Matrix = Any
-"""A NumPy array of two axes, an explicit SymPy matrix, or a SymPy matrix symbol.
+"""A NumPy array of two axes, an explicit SymPy matrix, a SymPy matrix symbol, or a term of
+`symdrift.algebra.matrix_terms`.
 
-``@``, ``+``, ``.T`` and products with numbers mean the same to all three, so that what a rule
-says once is an equation on matrix symbols, a polynomial on explicit matrices, and a step of
-training on arrays.
+``@``, ``+``, ``.T`` and products with numbers mean the same to all of them, so that what a rule
+says once is an equation on matrix symbols, a polynomial on explicit matrices, a step of training
+on arrays, and on terms all of its derivatives.
 """
+
+Axes = tuple[str, str]
+"""What the rows and columns of a matrix count: ``inputs``, ``outputs``, or a hidden layer."""
 
 
 class Rule(ABC):
-    """A rule by which a network learns from one sample, and the symmetry that it respects.
+    """A rule by which a network learns from one sample.
 
-    What a rule says is an equation, a polynomial or a step of training, as its matrices are; its
-    symmetry can be proved, and its training written as a loop.  No study names a rule yet: theory,
-    numbers and simulation are those of `TwoLayerLinear`.  Of these the setting of the theory takes
-    error, loss and gradient from the rule; what follows from them, and the compiled step of the
-    simulator, is written for two linear layers, and checks and tests hold it to the rule.
+    Axes of its weights whose names begin with ``hidden`` may be turned: the update of turned
+    weights is the turned update.
     """
 
-    weights: ClassVar[Mapping[str, tuple[str, str]]]
-    """Names of the weight matrices, with what their rows and columns count."""
+    @property
+    @abstractmethod
+    def weights(self) -> Mapping[str, Axes]:
+        """Names of the weight matrices, with what their rows and columns count."""
 
     @abstractmethod
     def update(
@@ -45,12 +53,82 @@ class Rule(ABC):
         """
 
     @abstractmethod
-    def turned(self, rotation: Matrix, weights: tuple[Matrix, ...]) -> tuple[Matrix, ...]:
-        """The weights after an orthogonal ``Q``, shape ``(p, p)``, has turned the hidden layer.
+    def activities(self, weights: tuple[Matrix, ...], sample_input: Matrix) -> Mapping[str, Matrix]:
+        """Activity ``h`` of each hidden layer by its name, shape ``(p, 1)``."""
 
-        The rule respects it: the update of turned weights is the turned update.
+    def fixed_point(self, covariance: Array, sizes: Mapping[str, int]) -> tuple[Array, ...] | None:
+        """Weights that stay where they are on average, where there is a formula for them.
+
+        Parameters
+        ----------
+        covariance : Array
+            Second moment ``Sigma`` of the inputs, shape ``(n, n)``.
+        sizes : Mapping of str to int
+            Length of each axis by its name.
+
+        Returns
+        -------
+        tuple of Array or None
+            In the order of `weights`, hidden axes by decreasing variance of their activity.
         """
+        return None
 
-    @abstractmethod
-    def representation(self, weights: tuple[Matrix, ...], sample_input: Matrix) -> Matrix:
-        """Activity ``h`` of the hidden layer, shape ``(p, 1)``."""
+    @property
+    def weight_noise(self) -> float:
+        """Variance of independent noise on every weight at each step."""
+        return 0.0
+
+    @property
+    def core(self) -> tuple[Rule, float]:
+        """A rule of one sample at a time, and the share of its learning rate with which it learns
+        as this one does in the long run.
+        """
+        return self, 1.0
+
+    @property
+    def hidden_axes(self) -> tuple[str, ...]:
+        """Names of the hidden layers, in the order in which the weights name them."""
+        names = [axis for axes in self.weights.values() for axis in axes]
+        return tuple(dict.fromkeys(name for name in names if name.startswith("hidden")))
+
+    def turned(
+        self, rotations: Mapping[str, Matrix], weights: tuple[Matrix, ...]
+    ) -> tuple[Matrix, ...]:
+        """The weights after orthogonal matrices have turned the hidden layers.
+
+        Parameters
+        ----------
+        rotations : Mapping of str to Matrix
+            By hidden layer ``Q``, shape ``(p, p)``; others stay as they are.
+        weights : tuple of Matrix
+            In the order of `weights`.
+        """
+        after = []
+        for (rows, columns), matrix in zip(self.weights.values(), weights, strict=True):
+            if rows in rotations:
+                matrix = rotations[rows] @ matrix
+            if columns in rotations:
+                matrix = matrix @ rotations[columns].T
+            after.append(matrix)
+        return tuple(after)
+
+
+def inverse(matrix: Matrix) -> Matrix:
+    """``matrix^-1``, whatever it is made of."""
+    return np.linalg.inv(matrix) if isinstance(matrix, np.ndarray) else matrix.inv()
+
+
+def principal_axes(covariance: Array) -> tuple[Array, Array]:
+    """Variances in decreasing order, and their axes as rows, each with its largest component > 0.
+
+    Inputs that share the coordinate axes keep them: equal variances stay in their order.
+    """
+    variances = np.diagonal(covariance)
+    if np.any(covariance - np.diag(variances)):
+        values, axes = np.linalg.eigh(covariance)
+    else:
+        values, axes = variances, np.eye(len(variances))
+    order = np.argsort(-values, kind="stable")
+    rows = axes.T[order]
+    largest = np.take_along_axis(rows, np.abs(rows).argmax(axis=1)[:, np.newaxis], axis=1)
+    return np.asarray(values[order]), np.asarray(rows * np.sign(largest))

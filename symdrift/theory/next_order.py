@@ -242,7 +242,8 @@ def _step_agrees(found: IsotropicExpansion) -> bool:
     x, noise = (Series({0: vector}, highest) for vector in vectors)
     updates = rule.update(weights, x, noise)
     expected = [w + update.shifted(2) for w, update in zip(weights, updates, strict=True)]
-    turned = rule.turned(exponential(written_out(found.step.turn, highest), identity), after)
+    rotation = exponential(written_out(found.step.turn, highest), identity)
+    turned = rule.turned({"hidden": rotation}, after)
     return all(
         (one - other).terms.get(power, sp.zeros(2)).is_zero_matrix
         for one, other in zip(turned, expected, strict=True)

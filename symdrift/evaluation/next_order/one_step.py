@@ -185,7 +185,7 @@ def _turned(rule: Rule, point: tuple[Array, ...], generator: Array, weights: Arr
     rotation = PolynomialMatrix(
         {0: identity[..., np.newaxis], 1: generator[..., np.newaxis, np.newaxis]}, 1
     )
-    moved = [matrix.form(1)[..., 0] for matrix in rule.turned(rotation, matrices)]
+    moved = [matrix.form(1)[..., 0] for matrix in rule.turned({"hidden": rotation}, matrices)]
     return np.concatenate(moved, axis=1).reshape(weights.shape)
 
 

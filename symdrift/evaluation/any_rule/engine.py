@@ -1,0 +1,199 @@
+"""Drift of any rule that does not know its hidden basis, from full matrices.
+
+With the left null vectors ``psi`` of the orbit, the update ``F`` of a sample and its mean ``f``,
+weights are ``Q (theta* + n)``, ``<psi, n> = 0``, and ``n`` follows ``n <- n + eta (J n + zeta)``
+with ``zeta = P_s F(theta*)``.  With ``J Gamma + Gamma J' + eta C = 0``, ``C = E[zeta zeta']``,
+
+* noise along the orbit turns directly, ``V = eta^2 E[<psi, F> <psi', F>]``;
+* ``mu = eta tr(b Gamma)`` with ``b(n, n) = <psi, D^2 f[n, n]> / 2``;
+* ``V = eta^2 tr(E[u u'] Gamma)``, ``u = (D F)' psi + 2 K zeta`` and ``J' K + K J + b = 0``.
+
+``<psi, F>`` of a sample is the speed along the orbit at which the mean update begins to turn the
+layer when that sample gets more weight.  So it vanishes for every sample where a rule has a fixed
+orbit whatever the second moment of its samples is, as a gradient and the rules of Hebb's kind have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from symdrift import memory
+from symdrift.evaluation.any_rule.learner import Learner
+from symdrift.evaluation.any_rule.sample_noise import SampleNoise, sample_noise
+from symdrift.evaluation.any_rule.stable_space import (
+    HiddenPlane,
+    StableSpace,
+    generated,
+    stable_space,
+)
+from symdrift.evaluation.any_rule.traced_rule import Point, TracedRule
+from symdrift.progress import Progress
+from symdrift.records import Record
+from symdrift.study.problem import Array
+
+NO_NOISE = 1e-11
+"""Noise along the orbit, relative to all noise, that is rounding."""
+
+CANCELLED = 1e-12
+"""Sum of products, relative to the lengths of their factors, that is rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class RuleDrift(Record):
+    """Rotation of the hidden layers per step, and the fluctuation that drives it.
+
+    Leading order in the learning rate.  Noise of a sample and noise on the weights each turn by
+    what they are at their own leading order, and the two add.
+
+    Attributes
+    ----------
+    planes : tuple of HiddenPlane
+        Of all hidden layers, those whose rotation moves the weights.
+    direct : Array
+        Covariance of rotations by noise along the orbit, shape ``(planes, planes)``, rad^2/step.
+    area : Array
+        Covariance of rotations as areas that the fluctuation sweeps, of the same shape.
+    mean_rotation : Array
+        ``mu``, shape ``(planes,)``, rad/step, with ``Q <- Q exp(xi Omega_ij)``.
+    fluctuation : Array
+        ``Gamma`` on the weights, shape ``(N, N)``.
+    rates : Array
+        At which deviations return to the orbit per unit of the learning rate, slowest first,
+        complex, shape ``(N - planes,)``.
+    """
+
+    recorded = ("planes", "covariance", "direct", "diffusion", "mean_rotation", "weight_variance")
+
+    planes: tuple[HiddenPlane, ...]
+    direct: Array
+    area: Array
+    mean_rotation: Array
+    fluctuation: Array
+    rates: Array
+
+    @property
+    def covariance(self) -> Array:
+        """``V``, shape ``(planes, planes)``, in rad^2/step."""
+        return self.direct + self.area
+
+    @property
+    def diffusion(self) -> Array:
+        """Diagonal of ``V / 2``, shape ``(planes,)``."""
+        return 0.5 * np.diagonal(self.covariance)
+
+    @property
+    def weight_variance(self) -> float:
+        """``tr(Gamma)``."""
+        return float(np.trace(self.fluctuation))
+
+
+def rule_drift(learner: Learner, point: Point, progress: Progress | None = None) -> RuleDrift:
+    """Fluctuation and drift of a rule around the orbit of a fixed point.
+
+    Parameters
+    ----------
+    learner : Learner
+    point : tuple of Array
+        ``theta*``, weights of the rule without velocities; hidden axes are those of the planes.
+    progress : callable, optional
+        Called with the number of finished planes and of all.
+
+    Raises
+    ------
+    RequestError
+        When the rule is of higher than second degree in the sample, the point is no attracting
+        fixed point (see `stable_space`), or memory does not suffice.
+    """
+    core, share = learner.rule.core
+    traced, rate = TracedRule(core, learner.sizes), share * learner.learning_rate
+    noise = sample_noise(learner.inputs, learner.label_noise, traced.quadratic_in_label_noise)
+    _require_memory(traced, noise)
+    jacobian = traced.jacobian(point, noise.root)
+    space = stable_space(traced, point, jacobian, traced.mean_update(point, noise.root))
+    jumps = noise.modes(partial(traced.products, point)).T / np.sqrt(learner.batch)
+    along, across = space.readings.T @ jumps, space.coordinates @ jumps
+    sizes = np.abs(space.readings.T) @ np.abs(jumps)
+    along[np.abs(along) <= NO_NOISE * sizes.max(initial=0.0)] = 0.0
+    spread = rate * space.stationary(across @ across.T)
+    area, mean = _swept(traced, point, noise, space, across, spread, learner.batch, progress)
+
+    shaken = learner.rule.weight_noise
+    still = space.coordinates @ space.coordinates.T
+    direct = rate**2 * along @ along.T + shaken * space.readings.T @ space.readings
+    total = spread + shaken / rate * space.stationary(still)
+    turned = rate * mean
+    if along.any():
+        turned = turned + rate**2 * _turned_by_noise(traced, point, space, along, jumps)
+    return RuleDrift(
+        planes=space.planes,
+        direct=direct,
+        area=rate**2 * area,
+        mean_rotation=turned,
+        fluctuation=np.real(space.directions.T @ total @ space.directions),
+        rates=space.rates,
+    )
+
+
+def _swept(
+    traced: TracedRule,
+    point: Point,
+    noise: SampleNoise,
+    space: StableSpace,
+    across: Array,
+    spread: Array,
+    batch: int,
+    progress: Progress | None,
+) -> tuple[Array, Array]:
+    """``tr(E[u u'] Gamma)`` of all planes, and ``tr(b Gamma)`` of each."""
+    count = len(space.planes)
+    responses = np.empty((count, *across.shape), dtype=across.dtype)
+    mean = np.zeros(count)
+    for plane, reading in enumerate(space.readings.T):
+        bent = traced.curvature(point, noise.root, reading, space.directions)
+        form = 0.5 * bent @ space.directions.T
+        form = 0.5 * (form + form.T)
+        slopes = noise.modes(partial(traced.product_slopes, point, reading))
+        responses[plane] = space.directions @ slopes.T / np.sqrt(batch)
+        responses[plane] += 2 * space.corrector(form) @ across
+        mean[plane] = np.real(np.sum(form * spread))
+        if abs(mean[plane]) <= CANCELLED * np.linalg.norm(form) * np.linalg.norm(spread):
+            mean[plane] = 0.0
+        if progress is not None:
+            progress(plane + 1, count)
+    flat = responses.reshape(count, across.size)
+    weighted = np.matmul(spread, responses).reshape(count, across.size)
+    area = np.real(weighted @ flat.T)
+    return 0.5 * (area + area.T), mean
+
+
+def _turned_by_noise(
+    traced: TracedRule, point: Point, space: StableSpace, along: Array, jumps: Array
+) -> Array:
+    """Mean of ``-<psi, X zeta> - <psi, X X theta*> / 2`` for the rotation ``X`` by noise itself.
+
+    What remains of the second order of a step, where a sample turns the hidden layer directly.
+    """
+    mean = np.zeros(len(space.planes))
+    across = jumps - space.tangents @ along
+    for place, angles in zip(space.planes, along, strict=True):
+        # Of all samples with their weights: the part that this plane's rotation meets.
+        met = across @ angles + 0.5 * space.tangents @ (along @ angles)
+        turned = generated(traced, place.layer, (place.i - 1, place.j - 1), traced.separated(met))
+        mean -= space.readings.T @ turned
+    return mean
+
+
+def _require_memory(traced: TracedRule, noise: SampleNoise) -> None:
+    """Refuse a network whose matrices do not fit."""
+    weights, modes = traced.count, noise.factor.shape[1] + len(noise.scale)
+    planes = sum(n * (n - 1) // 2 for n in map(traced.sizes.get, traced.rule.hidden_axes) if n)
+    numbers = 12 * weights**2 + 2 * planes * weights * modes + 40 * weights * (weights + modes)
+    memory.require_memory(
+        "network",
+        8 * numbers,
+        f"with {weights} weights is too large for the engine of any rule, which would need",
+        "fewer of them fit",
+    )

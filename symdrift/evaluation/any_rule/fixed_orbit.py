@@ -1,0 +1,245 @@
+"""Where learning ends: by the formula of a rule, or by following its mean update.
+
+Without a formula the mean update is followed from several starting points and Newton's method
+ends each way; what it finds counts once the mean update vanishes there and every direction across
+the orbit returns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from symdrift.errors import RequestError
+from symdrift.evaluation.any_rule.learner import Learner
+from symdrift.evaluation.any_rule.sample_noise import sample_noise
+from symdrift.evaluation.any_rule.stable_space import orbit_tangents, stable_space
+from symdrift.evaluation.any_rule.traced_rule import Point, SampleBlock, TracedRule
+from symdrift.records import Record
+from symdrift.study.problem import Array
+
+STARTS = 6
+"""Starting points that are followed."""
+
+MOST_FAILED = 2
+"""Starting points that lead nowhere, the first ones, after which no more are followed."""
+
+STRETCHES = 12
+"""Stretches of a way that are followed, each twice as long as the one before."""
+
+FIRST_STRETCH = 4.0
+"""Length of the first, in units of the fastest rate at the starting point."""
+
+GROWN = 1e6
+"""Growth of the weights in one stretch that has no end."""
+
+SLOW = 1e-3
+"""Mean update, relative to the fastest rate and the weights, at which its end may be near."""
+
+ROUGHLY = 1e-4
+"""Length of a tangent vector, relative to the longest, below which its axes are silent."""
+
+NEWTON_STEPS = 30
+
+NEAR = 0.1
+"""Way of Newton's method, relative to the weights, beyond which it left where learning was."""
+
+SAME = 1e-6
+"""Relative distance of lengths and rates below which two orbits are one."""
+
+SILENT = 1e-9
+"""Size of an axis' activity, relative to the largest, below which it is silent."""
+
+
+@dataclass(frozen=True, eq=False)
+class FixedOrbit(Record):
+    """An attracting orbit, at the point whose hidden axes vary independently.
+
+    Attributes
+    ----------
+    point : tuple of Array
+        ``theta*`` in the order of the rule, hidden axes by decreasing variance of activity, each
+        with its largest response to an input axis positive.
+    responses : dict of str to Array
+        By hidden layer its activity for each input axis, shape ``(p, n)``.
+    mean_update : float
+        ``|f(theta*)|`` that is left, relative to ``|J| |theta*|``.
+    reached : int or None
+        Starting points that lead there; ``None`` for a formula.
+    """
+
+    recorded = ("responses", "mean_update", "reached")
+
+    point: Point
+    responses: dict[str, Array]
+    mean_update: float
+    reached: int | None
+
+
+def fixed_orbits(learner: Learner) -> tuple[FixedOrbit, ...]:
+    """Orbits at which learning can end, those first that more starting points lead to.
+
+    Parameters
+    ----------
+    learner : Learner
+
+    Raises
+    ------
+    RequestError
+        When none is found; the sentence says what the last way ended at.
+    """
+    core = learner.rule.core[0]
+    traced = TracedRule(core, learner.sizes)
+    root = sample_noise(learner.inputs, learner.label_noise, False).root
+    known = core.fixed_point(learner.inputs.covariance, learner.sizes)
+    if known is not None:
+        return (_orbit(traced, known, root, None),)
+    found: list[tuple[Array, Point, int]] = []
+    reason = RequestError("learning.rule", "has no starting point from which its mean update ends")
+    failed = 0
+    for start in range(STARTS):
+        try:
+            marks, point = _followed(traced, root, start)
+        except RequestError as problem:
+            reason, failed = problem, failed + 1
+            if failed == MOST_FAILED and not found:
+                break
+            continue
+        for place, (other, first, times) in enumerate(found):
+            if marks.shape == other.shape and np.allclose(marks, other, SAME, 0.0):
+                found[place] = other, first, times + 1
+                break
+        else:
+            found.append((marks, point, 1))
+    if not found:
+        raise reason
+    found.sort(key=lambda entry: -entry[2])
+    return tuple(_orbit(traced, point, root, times) for _, point, times in found)
+
+
+def turned_to_axes(traced: TracedRule, point: Point, root: SampleBlock) -> Point:
+    """The point of the same orbit at which axes of hidden layers vary independently.
+
+    Axes of equal variance are those of the weight matrices, as far as these tell them apart.
+    """
+    rotations = {}
+    axes = np.eye(traced.sizes["inputs"])
+    for layer, response in traced.rule.activities(point, axes).items():
+        forms = [response @ root.inputs]
+        for names, matrix in zip(traced.rule.weights.values(), point, strict=True):
+            forms += [
+                side for name, side in zip(names, (matrix, matrix.T), strict=True) if name == layer
+            ]
+        turn = _common_axes([form @ form.T for form in forms])
+        seen = turn @ response
+        largest = np.take_along_axis(seen, np.abs(seen).argmax(axis=1)[:, np.newaxis], axis=1)
+        rotations[layer] = np.where(largest < 0, -1.0, 1.0) * turn
+    after = traced.rule.turned(rotations, point)
+    silent = {
+        layer: ~np.any(np.abs(seen) > SILENT * np.abs(seen).max(), axis=1)
+        for layer, seen in traced.rule.activities(after, axes).items()
+    }
+    for pair, matrix in zip(traced.rule.weights.values(), after, strict=True):
+        rows, columns = (silent.get(name) for name in pair)
+        if pair[0] != pair[1]:
+            matrix[slice(0, 0) if rows is None else rows] = 0.0
+            matrix[:, slice(0, 0) if columns is None else columns] = 0.0
+    return after
+
+
+def _common_axes(forms: list[Array]) -> Array:
+    """Axes as rows: of the first form, those that tie of the second, and so on."""
+    axes, ties = np.eye(len(forms[0])), [np.arange(len(forms[0]))]
+    for form in forms:
+        apart = []
+        for tie in ties:
+            values, vectors = np.linalg.eigh(axes[tie] @ form @ axes[tie].T)
+            axes[tie] = vectors[:, ::-1].T @ axes[tie]
+            gaps = -np.diff(values[::-1]) > SAME * np.abs(form).max()
+            apart += np.split(tie, np.flatnonzero(gaps) + 1)
+        ties = apart
+    return axes
+
+
+def _orbit(traced: TracedRule, point: Point, root: SampleBlock, reached: int | None) -> FixedOrbit:
+    left = traced.mean_update(point, root)
+    jacobian = traced.jacobian(point, root)
+    stable_space(traced, point, jacobian, left)
+    scale = np.linalg.norm(jacobian, 2) * np.linalg.norm(_joined(point))
+    remaining = float(np.linalg.norm(left) / scale) if left.any() else 0.0
+    responses = traced.rule.activities(point, np.eye(traced.sizes["inputs"]))
+    return FixedOrbit(point, dict(responses), remaining, reached)
+
+
+def _followed(traced: TracedRule, root: SampleBlock, start: int) -> tuple[Array, Point]:
+    """Marks of the orbit that the mean update leads to from a starting point, and a point of it."""
+    from scipy.integrate import solve_ivp
+
+    def flow(time: float, weights: Array) -> Array:
+        return traced.mean_update(traced.separated(weights), root)
+
+    weights = _start(traced, start)
+    fastest = np.linalg.norm(traced.jacobian(traced.separated(weights), root), 2)
+    reason = RequestError("learning.rule", "has no fixed point that its mean update leads to")
+    for stretch in range(STRETCHES):
+        length = FIRST_STRETCH * 2**stretch / fastest
+        with np.errstate(all="ignore"):
+            way = solve_ivp(flow, (0.0, length), weights, rtol=1e-4, atol=1e-7)
+        weights, begun = way.y[:, -1], weights
+        if way.status != 0 or not np.abs(weights).max() < GROWN * np.abs(begun).max():
+            raise RequestError(
+                "learning.rule", "has a mean update along which weights grow without end"
+            )
+        pace = np.linalg.norm(flow(length, weights))
+        if pace > SLOW * fastest * np.linalg.norm(weights):
+            continue
+        try:
+            return _settled(traced, root, weights)
+        except RequestError as problem:
+            reason = problem
+    raise reason
+
+
+def _settled(traced: TracedRule, root: SampleBlock, weights: Array) -> tuple[Array, Point]:
+    """Newton's method across the orbit, from near its end; refused where that is no end."""
+    begun, best = weights, np.inf
+    for _ in range(NEWTON_STEPS):
+        point = traced.separated(weights)
+        left = traced.mean_update(point, root)
+        if not (size := float(np.linalg.norm(left))) < 0.5 * best:
+            break
+        best = size
+        weights = weights - _across(traced, point, traced.jacobian(point, root), left)
+    if not np.linalg.norm(weights - begun) <= NEAR * np.linalg.norm(begun):
+        raise RequestError(
+            "learning.rule", "has no fixed point near where its mean update leads to"
+        )
+    point = turned_to_axes(traced, traced.separated(weights), root)
+    left = traced.mean_update(point, root)
+    space = stable_space(traced, point, traced.jacobian(point, root), left)
+    lengths = [np.linalg.svd(matrix, compute_uv=False) for matrix in point]
+    return np.concatenate([*lengths, space.rates.real]), point
+
+
+def _across(traced: TracedRule, point: Point, jacobian: Array, left: Array) -> Array:
+    """Solution of ``J d = f`` without what lies along the orbit."""
+    lengths = np.linalg.svd(orbit_tangents(traced, point)[1], compute_uv=False)
+    along = int(np.sum(lengths > ROUGHLY * lengths.max(initial=0.0)))
+    outward, sizes, inward = np.linalg.svd(jacobian)
+    kept = len(sizes) - along
+    return np.asarray(((left @ outward[:, :kept]) / sizes[:kept]) @ inward[:kept])
+
+
+def _start(traced: TracedRule, number: int) -> Array:
+    """Small random weights; a matrix within a layer begins as the identity."""
+    random = np.random.default_rng(number)
+    parts = []
+    for (rows, columns), shape in zip(traced.rule.weights.values(), traced.shapes, strict=True):
+        drawn = random.standard_normal(shape) / np.sqrt(4 * max(shape))
+        parts.append((np.eye(*shape) + 0.1 * drawn if rows == columns else drawn).ravel())
+    return np.concatenate(parts)
+
+
+def _joined(point: Point) -> Array:
+    return np.concatenate([matrix.ravel() for matrix in point])
