@@ -16,6 +16,7 @@ orbit whatever the second moment of its samples is, as a gradient and the rules 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from functools import partial
 
 import numpy as np
@@ -65,7 +66,11 @@ class RuleDrift(Record):
         complex, shape ``(N - planes,)``.
     """
 
-    recorded = ("planes", "covariance", "direct", "diffusion", "mean_rotation", "weight_variance")
+    behind = MappingProxyType({
+        "covariance": "planes", "direct": "covariance", "diffusion": "direct",
+        "weight_variance": "mean_rotation",
+    })  # fmt: skip
+    unwritten = ("area", "fluctuation", "rates")
 
     planes: tuple[HiddenPlane, ...]
     direct: Array

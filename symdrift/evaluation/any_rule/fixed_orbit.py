@@ -69,7 +69,7 @@ class FixedOrbit(Record):
         Starting points that lead there; ``None`` for a formula.
     """
 
-    recorded = ("responses", "mean_update", "reached")
+    unwritten = ("point",)
 
     point: Point
     responses: dict[str, Array]
