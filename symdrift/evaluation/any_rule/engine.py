@@ -16,8 +16,8 @@ orbit whatever the second moment of its samples is, as a gradient and the rules 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 
