@@ -141,7 +141,7 @@ def _record(request: Request, document: Any) -> Iterator[tuple[str, str]]:
     command = request.arguments[0]
     if command == "evaluate":
         for record in document if isinstance(document, list) else [document]:
-            fields = (*_EVALUATION, "stimuli", "warnings")
+            fields: tuple[str, ...] = (*_EVALUATION, "stimuli", "warnings")
             if isinstance(document, list) and "refused" in record:
                 fields = ("parameters",)
             missing = [name for name in fields if name not in record]
