@@ -339,6 +339,8 @@ def test_runs_that_would_never_end_are_refused() -> None:
         simulate(CASES["autoencoder"], steps=10**22)
     with pytest.raises(RequestError, match=r"learning\.rate = 1e-99 is too small to be simulated"):
         simulate(problem([2.0, 0.7], weight_decay=0.2, learning_rate=1e-99))
+    with pytest.raises(RequestError, match=r"need .* steps to become stationary, and at most"):
+        simulate(problem([2.0, 0.7], weight_decay=1e-10, learning_rate=1e-3), steps=1)
 
 
 def test_trajectories_beyond_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
