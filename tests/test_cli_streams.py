@@ -308,7 +308,16 @@ def test_characters_without_a_glyph_are_no_warnings(
              "--steps-per-day", "1e7"],
             ["looking at chi-squared", "descending from 3 starts", "following 1 profile"],
         ),
-        (["observe", "bottleneck"], ["evaluating the drift", "observing 4 stimuli", "following"]),
+        (
+            ["observe", "bottleneck"],
+            [
+                "evaluating the drift",
+                "observing 4 stimuli",
+                "following the tuning",
+                "comparing 4 stimuli",
+                "comparing population vectors",
+            ],
+        ),
         (
             ["simulate", "bottleneck", "--steps", "100", "--replicas", "8", "--out", "x.npz"],
             ["simulating 8 replicas"],

@@ -131,7 +131,7 @@ class _Reader:
             return inside if token == "(" else inside.inv() if token == "inv" else inside.trace()
         if _NAME.fullmatch(token):
             return self._named(token)
-        if token and token[0] in "0123456789.":
+        if token[:1] in {*"0123456789."} and token != ".T":
             return Given(SCALAR, SCALAR, np.full((1, 1), float(token)))
         what = f'"{token}" is not expected there' if token else "it ends too early"
         raise NotATerm(f"is not an expression: {what}")

@@ -54,7 +54,7 @@ class Row(Record):
     """
 
     behind = MappingProxyType({"z": "standard_error", "ratio": "z"})
-    unwritten = ("allowance", "scale", "correction")
+    unwritten = ("allowance", "scale", "correction", "at_zero")
 
     quantity: str
     theory: float
