@@ -538,10 +538,13 @@ def rebuilt(terms: Sequence[Term], values: Mapping[Letter, Any]) -> tuple[Any, .
             case Inverted(term=inner) if part.is_scalar:
                 found[part] = 1 / found[inner]
             case Inverted(term=inner):
-                matrix = found[inner]
-                numeric = isinstance(matrix, np.ndarray)
-                found[part] = np.linalg.inv(matrix) if numeric else matrix.inv()
+                found[part] = inverse(found[inner])
     return tuple(found[term] for term in terms)
+
+
+def inverse(matrix: Any) -> Any:
+    """``matrix^-1`` of an array, of a matrix of symbols, or of a term."""
+    return np.linalg.inv(matrix) if isinstance(matrix, np.ndarray) else matrix.inv()
 
 
 def _identity(axis: str, values: Mapping[Letter, Any]) -> Any:
