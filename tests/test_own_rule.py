@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symdrift.algebra.matrix_terms import SAMPLE, Letter, evaluate, rebuilt
+from symdrift.algebra.matrix_terms import SAMPLE, Letter, degree, evaluate, rebuilt
 from symdrift.algebra.matrix_text import NotATerm, term_of
 from symdrift.errors import RequestError
 from symdrift.evaluation.any_rule import Learner, fixed_orbits, rule_drift
@@ -151,6 +151,20 @@ def test_an_update_is_refused_with_the_term_at_fault(update: str, at_fault: str)
 def test_a_rule_that_does_not_fit_is_refused(before: str, after: str, message: str) -> None:
     assert before in OJA
     assert message in refused(OJA.replace(before, after))
+
+
+def test_names_of_names_do_not_grow_without_bound() -> None:
+    define = ['a0 = "W @ x"', *(f'a{k} = "a{k - 1} + a{k - 1}"' for k in range(1, 30))]
+    text = OJA.replace('y = "W @ x"', ", ".join(define)).replace('"y"', '"a29"')
+    turning = text.replace("y @ x.T - y @ y.T @ W", "trace(a29 @ a29.T) * W")
+    traced = TracedRule(own(turning), {"inputs": 3, "outputs": 0, "hidden": 2})
+    assert degree(traced.terms[0], traced.samples) == 2
+    assert "..." in refused(text.replace("y @ x.T - y @ y.T @ W", "a29 @ a29.T @ x"))
+    long = " + W" * 120
+    several = ['b0 = "W"', *(f'b{k} = "b{k - 1}{long}"' for k in range(1, 6))]
+    assert "parts, what it names included" in refused(
+        OJA.replace('y = "W @ x"', ", ".join(['y = "W @ x"', *several]))
+    )
 
 
 LETTERS = {

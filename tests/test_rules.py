@@ -151,7 +151,7 @@ def test_turned_weights_learn_turned_for_every_angle(kind: type[Rule]) -> None:
     def matrix(rows: int, columns: int) -> sp.Matrix:
         return sp.Matrix(rows, columns, lambda *_: next(letters))
 
-    sizes = (1, 1, 2) if kind in (DeepLinear, SimilarityMatching) else (3, 2, 2)
+    sizes = (1, 1, 2) if kind in (DeepLinear, SimilarityMatching, OwnRule) else (3, 2, 2)
     rule = RULES[kind](sizes, matrix, sp.Rational)
     weights, rotations = weights_of(rule, sizes, matrix), dict.fromkeys(rule.hidden_axes, rotation)
     x, noise = matrix(sizes[0], 1), matrix(sizes[1], 1)

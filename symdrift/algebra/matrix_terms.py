@@ -29,6 +29,12 @@ ANY = "any"
 TURNING = "hidden"
 """Names of axes that may be turned begin so."""
 
+DEEPEST_WRITTEN = 10
+"""Terms inside one another that a message writes out."""
+
+LONGEST_WRITTEN = 200
+"""Characters of a term in a message."""
+
 
 class AxesDoNotFit(ValueError):
     """Two axes meet that are not the same; the message has the term at fault."""
@@ -56,33 +62,30 @@ class Term:
         return self.term if isinstance(self, Transposed) else Transposed.of(self)
 
     @property
+    def axes(self) -> str:
+        """Names of the axes, as text."""
+        return f"[{self.rows}, {self.columns}]"
+
+    @property
     def is_scalar(self) -> bool:
         return self.rows == self.columns == SCALAR
 
     def inv(self) -> Term:
         """The inverse."""
-        if self.rows != self.columns:
-            raise AxesDoNotFit(
-                f'"inv({self})" is the inverse of a matrix [{self.rows}, {self.columns}], whose '
-                "axes must be the same"
-            )
+        self._require_square("inv", "inverse")
         return Inverted(self.rows, self.columns, self)
 
     def trace(self) -> Term:
         """The trace."""
+        self._require_square("trace", "trace")
+        return self if self.is_scalar else Traced(SCALAR, SCALAR, self)
+
+    def _require_square(self, function: str, what: str) -> None:
         if self.rows != self.columns:
             raise AxesDoNotFit(
-                f'"trace({self})" is the trace of a matrix [{self.rows}, {self.columns}], whose '
-                "axes must be the same"
+                f'"{function}({written(self)})" is the {what} of a matrix {self.axes}, whose axes '
+                "must be the same"
             )
-        match self:
-            case Sum(first=first, second=second):
-                return first.trace() + second.trace()
-            case Multiple(factor=factor, term=inner):
-                return multiple(factor, inner.trace())
-            case Transposed(term=inner):
-                return inner.trace()
-        return self if self.is_scalar else Traced(SCALAR, SCALAR, self)
 
     def __matmul__(self, other: Term | Array) -> Term:
         return product(self, other if isinstance(other, Term) else given(other))
@@ -96,11 +99,12 @@ class Term:
         if self.is_scalar != other.is_scalar:
             matrix = other if self.is_scalar else self
             raise AxesDoNotFit(
-                f'"{self} + {other}" adds a number to each entry of a matrix [{matrix.rows}, '
-                f"{matrix.columns}]"
+                f'"{_between(self, "+", other)}" adds a number to each entry of a matrix '
+                f"{matrix.axes}"
             )
-        rows = _same(self.rows, other.rows, f"{self} + {other}")
-        columns = _same(self.columns, other.columns, f"{self} + {other}")
+        terms = (self, "+", other)
+        rows = _same(self.rows, other.rows, terms)
+        columns = _same(self.columns, other.columns, terms)
         return Sum(rows, columns, self, other)
 
     def __radd__(self, other: float) -> Term:
@@ -123,7 +127,7 @@ class Term:
         if other.is_scalar:
             return multiple(other, self)
         raise AxesDoNotFit(
-            f'"{_factor(self)} * {_factor(other)}" multiplies two matrices entry by entry, which '
+            f'"{_between(self, "*", other)}" multiplies two matrices entry by entry, which '
             'depends on the basis of the hidden layer; "@" is the product of matrices'
         )
 
@@ -135,8 +139,8 @@ class Term:
             return multiple(1 / float(other), self)
         if not other.is_scalar:
             raise AxesDoNotFit(
-                f'"{_factor(self)} / {_factor(other)}" divides by a matrix [{other.rows}, '
-                f'{other.columns}]; only scalars divide, and "inv" is the inverse'
+                f'"{_between(self, "/", other)}" divides by a matrix {other.axes}; only scalars '
+                'divide, and "inv" is the inverse'
             )
         return multiple(other.inv(), self)
 
@@ -150,9 +154,6 @@ class Letter(Term):
 
     name: str
 
-    def __str__(self) -> str:
-        return self.name
-
 
 @dataclass(frozen=True, eq=False)
 class Given(Term):
@@ -160,16 +161,10 @@ class Given(Term):
 
     values: Array
 
-    def __str__(self) -> str:
-        return f"{self.values.flat[0]:g}" if self.is_scalar else "(numbers)"
-
 
 @dataclass(frozen=True, eq=False)
 class Identity(Term):
     """The identity on an axis, as long as that is."""
-
-    def __str__(self) -> str:
-        return "1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,9 +174,6 @@ class Sum(Term):
     first: Term
     second: Term
 
-    def __str__(self) -> str:
-        return f"{self.first} + {self.second}"
-
 
 @dataclass(frozen=True, eq=False)
 class Product(Term):
@@ -190,9 +182,6 @@ class Product(Term):
     first: Term
     second: Term
 
-    def __str__(self) -> str:
-        return f"{_factor(self.first)} @ {_factor(self.second)}"
-
 
 @dataclass(frozen=True, eq=False)
 class Multiple(Term):
@@ -200,12 +189,6 @@ class Multiple(Term):
 
     factor: float | Term
     term: Term
-
-    def __str__(self) -> str:
-        if self.factor == -1:
-            return f"-{_factor(self.term)}"
-        number = f"{self.factor:g}" if isinstance(self.factor, float) else _factor(self.factor)
-        return f"{number} * {_factor(self.term)}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,13 +199,12 @@ class Transposed(Term):
 
     @staticmethod
     def of(term: Term) -> Term:
-        """The transpose; a scalar and the identity are their own."""
+        """The transpose; a scalar and a multiple of the identity are their own."""
         if term.is_scalar or isinstance(term, Identity):
             return term
+        if isinstance(term, Multiple) and isinstance(term.term, Identity):
+            return term
         return Transposed(term.columns, term.rows, term)
-
-    def __str__(self) -> str:
-        return f"{_factor(self.term)}.T"
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,18 +213,12 @@ class Inverted(Term):
 
     term: Term
 
-    def __str__(self) -> str:
-        return f"inv({self.term})"
-
 
 @dataclass(frozen=True, eq=False)
 class Traced(Term):
     """``trace(term)``."""
 
     term: Term
-
-    def __str__(self) -> str:
-        return f"trace({self.term})"
 
 
 def given(values: Array) -> Given:
@@ -253,12 +229,15 @@ def given(values: Array) -> Given:
 def product(first: Term, second: Term) -> Term:
     """``first @ second``."""
     if first.is_scalar or second.is_scalar:
-        raise AxesDoNotFit(f'"{_factor(first)} @ {_factor(second)}" has a scalar: write "*"')
-    _same(first.columns, second.rows, f"{_factor(first)} @ {_factor(second)}")
-    if isinstance(first, Identity):
-        return second
-    if isinstance(second, Identity):
-        return first
+        raise AxesDoNotFit(f'"{_between(first, "@", second)}" has a scalar: write "*"')
+    _same(first.columns, second.rows, (first, "@", second))
+    match first, second:
+        case (Identity(), other) | (other, Identity()):
+            return other
+        case (Multiple(factor=factor, term=Identity()), other):
+            return multiple(factor, other)
+        case (other, Multiple(factor=factor, term=Identity())):
+            return multiple(factor, other)
     return Product(first.rows, second.columns, first, second)
 
 
@@ -276,14 +255,62 @@ def multiple(factor: float | Term, term: Term) -> Term:
     return Multiple(term.rows, term.columns, factor, term)
 
 
-def _factor(term: Term) -> str:
-    return f"({term})" if isinstance(term, Sum | Product | Multiple) else str(term)
+def written(term: Term, depth: int = DEEPEST_WRITTEN) -> str:
+    """A term as text; what lies deeper, or is too long, is left out."""
+    match term:
+        case Letter(name=name):
+            return name
+        case Given(values=values):
+            return f"{values.flat[0]:g}" if term.is_scalar else "(numbers)"
+        case Identity():
+            return "1"
+    if depth == 0:
+        return "..."
+
+    def factor(part: Term) -> str:
+        return _enclosed(part, written(part, depth - 1))
+
+    def inside(part: Term) -> str:
+        return written(part, depth - 1)
+
+    text = ""
+    match term:
+        case Sum(first=first, second=second):
+            text = f"{inside(first)} + {inside(second)}"
+        case Product(first=first, second=second):
+            text = f"{factor(first)} @ {factor(second)}"
+        case Multiple(factor=-1.0, term=inner):
+            text = f"-{factor(inner)}"
+        case Multiple(factor=number, term=inner):
+            times = factor(number) if isinstance(number, Term) else f"{number:g}"
+            text = f"{times} * {factor(inner)}"
+        case Transposed(term=inner):
+            text = f"{factor(inner)}.T"
+        case Inverted(term=inner):
+            text = f"inv({inside(inner)})"
+        case Traced(term=inner):
+            text = f"trace({inside(inner)})"
+    return text if len(text) <= LONGEST_WRITTEN else f"{text[:LONGEST_WRITTEN]}..."
 
 
-def _same(one: str, other: str, text: str) -> str:
-    """The name of two axes that meet in a term with this text."""
+def _enclosed(term: Term, text: str) -> str:
+    """The text of a term that is a factor."""
+    return f"({text})" if isinstance(term, Sum | Product | Multiple) else text
+
+
+def _between(first: Term, sign: str, second: Term) -> str:
+    """Two terms with a sign between them, as text."""
+    one, other = written(first), written(second)
+    if sign != "+":
+        one, other = _enclosed(first, one), _enclosed(second, other)
+    return f"{one} {sign} {other}"
+
+
+def _same(one: str, other: str, terms: tuple[Term, str, Term]) -> str:
+    """The name of two axes that meet in terms with a sign between them."""
     if one == other:
         return one
+    text = _between(*terms)
     if ANY in (one, other):
         name = other if one == ANY else one
         if not name.startswith(TURNING) and name not in (SAMPLE, SCALAR):
@@ -310,15 +337,14 @@ def _parts(term: Term) -> tuple[Term, ...]:
 def in_order(terms: Iterable[Term]) -> tuple[Term, ...]:
     """Terms and all they are made of, each once, parts first."""
     found: dict[Term, None] = {}
-
-    def visit(term: Term) -> None:
-        if term not in found:
-            for part in _parts(term):
-                visit(part)
-            found[term] = None
-
-    for term in terms:
-        visit(term)
+    waiting = [*terms][::-1]
+    while waiting:
+        term = waiting[-1]
+        new = [part for part in _parts(term) if part not in found]
+        if new and term not in found:
+            waiting += new[::-1]
+        else:
+            found.setdefault(waiting.pop())
     return tuple(found)
 
 
@@ -426,8 +452,6 @@ def _shares(term: Term, slope: Term) -> tuple[tuple[Term, Term], ...]:
             return (*shares, (factor, (slope.T @ inner).trace()))
         case Transposed(term=inner):
             return ((inner, slope.T),)
-        case Traced(term=Product(first=first, second=second)):
-            return (first, multiple(slope, second.T)), (second, multiple(slope, first.T))
         case Traced(term=inner):
             return ((inner, multiple(slope, Identity(inner.rows, inner.columns))),)
         case Inverted(term=inner):
@@ -478,7 +502,7 @@ def _value(term: Term, values: Mapping[Term, Array], sizes: Mapping[str, int]) -
             return np.asarray(sums[..., np.newaxis, np.newaxis])
         case Inverted(term=inner):
             return np.asarray(np.linalg.inv(values[inner]))
-    raise KeyError(f"no value for {term}")
+    raise KeyError(f"no value for {written(term)}")
 
 
 def rebuilt(terms: Sequence[Term], values: Mapping[Letter, Any]) -> tuple[Any, ...]:
@@ -514,10 +538,13 @@ def rebuilt(terms: Sequence[Term], values: Mapping[Letter, Any]) -> tuple[Any, .
             case Inverted(term=inner) if part.is_scalar:
                 found[part] = 1 / found[inner]
             case Inverted(term=inner):
-                matrix = found[inner]
-                numeric = isinstance(matrix, np.ndarray)
-                found[part] = np.linalg.inv(matrix) if numeric else matrix.inv()
+                found[part] = inverse(found[inner])
     return tuple(found[term] for term in terms)
+
+
+def inverse(matrix: Any) -> Any:
+    """``matrix^-1`` of an array, of a matrix of symbols, or of a term."""
+    return np.linalg.inv(matrix) if isinstance(matrix, np.ndarray) else matrix.inv()
 
 
 def _identity(axis: str, values: Mapping[Letter, Any]) -> Any:

@@ -14,6 +14,7 @@ from symdrift.algebra.matrix_terms import (
     Term,
     degree,
     gradient,
+    in_order,
     rebuilt,
 )
 from symdrift.algebra.matrix_text import NotATerm, is_name, term_of
@@ -23,6 +24,9 @@ from symdrift.rules.rule import Axes, Matrix, Rule
 
 TABLE = "rule"
 """Table of a study that holds the rule."""
+
+MOST_PARTS = 500
+"""Letters and operations of one term."""
 
 _AT_HAND = ("x", "target", "weight_decay")
 
@@ -185,9 +189,16 @@ class OwnRule(Rule):
 
 def _read(place: str, text: str, names: Mapping[str, Term]) -> Term:
     try:
-        return term_of(text, names)
+        term = term_of(text, names)
     except NotATerm as problem:
         raise RequestError(place, f'= "{shown(text)}" {problem}') from None
+    if (parts := len(in_order([term]))) > MOST_PARTS:
+        raise RequestError(
+            place,
+            f'= "{shown(text)}" has {parts} parts, what it names included; at most {MOST_PARTS} '
+            "are allowed",
+        )
+    return term
 
 
 def _require_name(place: str, name: str, taken: Mapping[str, object]) -> None:
@@ -230,12 +241,8 @@ def _require_keys(
 
 def _require_fit(place: str, text: str, term: Term, axes: Axes, name: str) -> None:
     if (term.rows, term.columns) != tuple(axes):
-        raise RequestError(
-            place,
-            f'= "{shown(text)}" is {_shape(term.rows, term.columns)}, and {name} is '
-            f"{_shape(*axes)}",
+        found, needed = (
+            "a scalar" if SCALAR in pair else f"[{', '.join(pair)}]"
+            for pair in ((term.rows, term.columns), axes)
         )
-
-
-def _shape(rows: str, columns: str) -> str:
-    return "a scalar" if rows == columns == SCALAR else f"[{rows}, {columns}]"
+        raise RequestError(place, f'= "{shown(text)}" is {found}, and {name} is {needed}')

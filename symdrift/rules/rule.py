@@ -113,11 +113,6 @@ class Rule(ABC):
         return tuple(after)
 
 
-def inverse(matrix: Matrix) -> Matrix:
-    """``matrix^-1``, whatever it is made of."""
-    return np.linalg.inv(matrix) if isinstance(matrix, np.ndarray) else matrix.inv()
-
-
 def principal_axes(covariance: Array) -> tuple[Array, Array]:
     """Variances in decreasing order, and their axes as rows, each with its largest component > 0.
 

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from symdrift.algebra.matrix_terms import inverse
 from symdrift.errors import RequestError
-from symdrift.rules.rule import Array, Axes, Matrix, Rule, inverse, principal_axes
+from symdrift.rules.rule import Array, Axes, Matrix, Rule, principal_axes
 
 
 @dataclass(frozen=True)

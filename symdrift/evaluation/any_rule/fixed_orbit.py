@@ -107,7 +107,9 @@ def fixed_orbits(learner: Learner) -> tuple[FixedOrbit, ...]:
                 break
             continue
         for place, (other, first, times) in enumerate(found):
-            if marks.shape == other.shape and np.allclose(marks, other, SAME, 0.0):
+            if marks.shape == other.shape and np.allclose(
+                marks, other, 0.0, SAME * np.abs(other).max()
+            ):
                 found[place] = other, first, times + 1
                 break
         else:
