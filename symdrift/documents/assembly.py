@@ -21,7 +21,6 @@ from symdrift.documents.prose import (
 )
 from symdrift.errors import RequestError
 from symdrift.study.roles import ROLES
-from symdrift.typesetting.abridgement import abridged, is_too_long
 from symdrift.typesetting.formula import TEXT, Formula
 from symdrift.typesetting.lines import Layout, Names, lay_out, lay_out_chain
 from symdrift.typesetting.printer import TheoryPrinter
@@ -144,7 +143,7 @@ def assemble(
     width : float
         Room for an equation, in em.
     text_width : float
-        Room for the description of an equation that is too long to read, at most ``width``.
+        Room for what is read in the place of an equation that is too long, at most ``width``.
 
     Raises
     ------
@@ -306,19 +305,11 @@ class _Assembler(Generic[Markup]):
         layout = lay_out(
             equation.expression, self._printer, self._width, self._names, equation.condition
         )
-        brief = self._brief(equation, layout)
+        brief = None
+        if equation.brief is not None:
+            width = self._text_width
+            brief = lay_out(equation.brief, self._printer, width, self._names, equation.condition)
         return self._medium.display(layout, equation.label, self._equations[equation.label], brief)
-
-    def _brief(self, equation: Equation, layout: Layout) -> Layout | None:
-        """Description of an equation that is too long to read, the same ones at every width."""
-        if not is_too_long(layout):
-            return None
-        expression, condition = equation.expression, equation.condition
-        if self._width < EQUATION_WIDTH:
-            wide = lay_out(expression, self._printer, EQUATION_WIDTH, Names(), condition)
-            if not is_too_long(wide):
-                return None
-        return abridged(expression, self._printer, self._text_width, self._names, condition)
 
     def _check(self, check: Check, step: Step) -> Markup:
         paragraphs = self._prose(check.statement.rstrip(". "), step)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import sympy as sp
 
-from symdrift.derivation.steps import Derivation, Notation, Step
+from symdrift.derivation.steps import Derivation, Equation, Notation, Step
 from symdrift.study.roles import ROLES
 
 LEVELS = ("outline", "paper", "full")
@@ -19,7 +19,8 @@ ESSENTIAL = frozenset([
     "reduction", "generator", "metric", "dimension", "hessian-pair", "coupling", "hessian-own",
     "noise-pair", "noise-own", "batch", "lyapunov", "lyapunov-solution", "fluctuation-own",
     "excess-loss", "rotation-step", "sylvester", "covariance", "mean", "overlap", "own-overlap",
-    "sylvester-left", "sylvester-right", "term", "own-sylvester", "own-term", "total",
+    "sylvester-left", "sylvester-right", "resultant", "solution-left", "solution-right", "term",
+    "own-resultant", "own-solution-left", "own-solution-right", "own-sylvester", "own-term", "total",
     "mean-rotation", "axis-decay", "representation-diffusion", "decay-rate", "displacement",
     "isotropic", "isotropic-quiet", "next-rotation", "irrelevant", "critical-noise", "exponents",
     "learned-map", "factored", "slope", "slope-form", "reach", "map-hessian", "map-noise",
@@ -101,11 +102,14 @@ def at_level(derivation: Derivation, level: str) -> Derivation:
         )
         steps = tuple(_reduced(step, steps, kept) for step in steps)
     shown = (
-        item
-        for step in steps
-        for item in (*step.symbols.values(), *(e.expression for e in step.equations))
+        item for step in steps for item in (*step.symbols.values(), *map(_read, step.equations))
     )
     return replace(derivation, steps=steps, notation=tuple(notation_of(derivation, shown)))
+
+
+def _read(equation: Equation) -> sp.Basic:
+    """What a reader sees of an equation."""
+    return equation.expression if equation.brief is None else equation.brief
 
 
 def without_links(derivation: Derivation) -> Derivation:

@@ -21,7 +21,7 @@ from symdrift.study.letters import refuse_letters_of_the_theory
 from symdrift.study.roles import ROLES
 from symdrift.theory import (
     area,
-    block_invariants,
+    block_solutions,
     correlations,
     drift,
     fixed_points,
@@ -31,6 +31,7 @@ from symdrift.theory import (
     imbalance,
     mean_square,
     misaligned,
+    misaligned_rate,
     next_order,
     noise,
     noise_blocks,
@@ -122,8 +123,8 @@ _FIXED: Mapping[sp.Basic, str] = {
         special_cases,
         stimulus_frequency,
         results,
-        block_invariants,
-        misaligned,
+        block_solutions,
+        misaligned_rate,
         synaptic_noise,
         next_order,
         task,
@@ -308,7 +309,7 @@ def _notation_table(study: Study, used: Collection[sp.Basic]) -> Iterator[Notati
 
 def _further_notation(used: Collection[sp.Basic]) -> Iterator[Notation]:
     """Rows for the symbols without a role that a document uses."""
-    sections = (vocabulary, hessian_blocks, noise, step_orders, correlations, representation,
+    sections = (vocabulary, hessian_blocks, block_solutions, drift, misaligned_rate, noise, step_orders, correlations, representation,
                 mean_square, imbalance, small_numbers, next_order)  # fmt: skip
     for item, meaning, size in (row for section in sections for row in section.MEANINGS):
         if (item.base if isinstance(item, sp.Indexed) else item) in used:
@@ -324,6 +325,8 @@ def _symbols_of(step: Step) -> set[sp.Basic]:
 def _printed(equation: Equation) -> Iterator[sp.Basic]:
     """What stands on the lines of an equation: itself and the condition behind it."""
     yield equation.expression
+    if equation.brief is not None:
+        yield equation.brief
     yield from (link.expression for link in equation.links)
     if equation.condition is not None:
         yield equation.condition

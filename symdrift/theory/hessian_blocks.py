@@ -10,7 +10,7 @@ import sympy as sp
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import cancel
 from symdrift.derivation.chapter import chain, holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.derivation.vocabulary import (
     ANY_MAP,
@@ -130,7 +130,7 @@ def _blocks(examples: Examples) -> Step:
         checks=(
             holds(
                 "Every component of the network with three axes belongs to one pair of axes.",
-                "connected components",
+                Method.CASES,
                 lambda: pairs_only(found, names),
             ),
             vanishes(
@@ -141,7 +141,7 @@ def _blocks(examples: Examples) -> Step:
             ),
             holds(
                 "So does every component of the network with four axes.",
-                "connected components",
+                Method.CASES,
                 four_axes,
             ),
         ),
@@ -187,13 +187,13 @@ def _unit_vectors(examples: Examples) -> Step:
             ),
             holds(
                 f"The images of different entries are orthogonal: {SHARED}.",
-                "matrix product",
+                Method.IDENTITY,
                 lambda: all(space.minimum.overlap.is_diagonal() for space in examples.shared_axes),
             ),
             holds(
                 "Every sample's gradient is weight decay plus a combination of them, in the same "
                 "networks.",
-                "expansion",
+                Method.IDENTITY,
                 lambda: all(gradient_is_inside(space) for space in examples.shared_axes),
             ),
         ),
@@ -587,7 +587,7 @@ def _several_minima(examples: Examples) -> Step:
                 "Three axes of variances 4, 1/4 and 6 and gains 11/20, 57/20 and 1, two hidden "
                 "units and the weight decay 1/5: of the three choices two are strict minima, "
                 "those that learn the third axis.",
-                "exact rational arithmetic",
+                Method.POINTS,
                 two_of_three,
             ),
         ),

@@ -11,7 +11,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import cancel
 from symdrift.derivation.chapter import holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import (
     CENTRED_NOISE,
@@ -479,7 +479,7 @@ def _moments_on_axes() -> Step:
             holds(
                 "For three axes these are all entries of [eq:read], with the fourth moments of "
                 "Gaussian inputs; the others vanish.",
-                "all entries inspected",
+                Method.CASES,
                 agree,
             ),
         ),

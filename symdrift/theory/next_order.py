@@ -12,7 +12,7 @@ from symdrift.algebra.rational import cancel
 from symdrift.algebra.series import Series, exponential
 from symdrift.algebra.traces import TracePolynomial
 from symdrift.derivation.chapter import holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import GRADIENT, MINIMUM_POINT, SIZE
 from symdrift.rules.linear import TwoLayerLinear
@@ -188,7 +188,7 @@ def _one_step_expanded(found: IsotropicExpansion, noisy: IsotropicExpansion) -> 
                 "Written out for two inputs with rational entries, label noise included, rotation "
                 "and new deviation give what the rule makes of the weights, up to the fourth "
                 "power.",
-                "exact evaluation at a rational point",
+                Method.POINTS,
                 lambda: _step_agrees(noisy),
             ),
         ),

@@ -9,7 +9,7 @@ import sympy as sp
 
 from symdrift.algebra.wick import expectation
 from symdrift.derivation.chapter import holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, INPUTS
 from symdrift.derivation.vocabulary import (
     ANY_MAP,
@@ -100,7 +100,7 @@ def _map_noise(examples: Examples) -> Step:
         checks=(
             holds(
                 "The moments agree with derivatives of the moment generating function.",
-                "differentiation",
+                Method.IDENTITY,
                 _generating_function,
             ),
             vanishes(
@@ -195,7 +195,7 @@ def _batches(examples: Examples) -> Step:
         checks=(
             holds(
                 "The covariance of the mean of two independent gradients is half of that of one.",
-                "expansion",
+                Method.IDENTITY,
                 halves,
             ),
         ),
@@ -233,7 +233,7 @@ def _contraction() -> Step:
                 "For two inputs and two outputs every product of two entries of error times "
                 "input, averaged monomial by monomial with arbitrary second and fourth moments, "
                 "has the covariance [eq:contraction].",
-                "expansion",
+                Method.IDENTITY,
                 _averaged_by_hand,
             ),
         ),
@@ -351,7 +351,7 @@ def _stimulus_noise() -> Step:
             holds(
                 "For four rational stimuli of unequal probability and a misaligned teacher the "
                 "sum is the image of the contraction of their fourth moments.",
-                "matrix product",
+                Method.POINTS,
                 _stimuli_agree,
             ),
         ),

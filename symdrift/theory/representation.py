@@ -10,7 +10,7 @@ import sympy as sp
 
 from symdrift.algebra.rational import is_zero
 from symdrift.derivation.chapter import holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, TIME, symbol
 from symdrift.derivation.vocabulary import (
     CANONICAL_FIRST,
@@ -348,7 +348,7 @@ def _displacement(examples: Examples) -> Step:
             holds(
                 "The exponential of a block of two rows solves its differential equation and "
                 "starts at the identity.",
-                "numerator expanded to zero",
+                Method.IDENTITY,
                 solves,
             ),
         ),

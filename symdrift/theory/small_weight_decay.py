@@ -10,7 +10,7 @@ from symdrift.algebra.equations import solve_lyapunov
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import cancel, replaced
 from symdrift.derivation.chapter import chain, holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import (
     BLOCK_FLUCTUATION,
@@ -148,7 +148,7 @@ def small_weight_decay(examples: Examples) -> Step:
             holds(
                 "At a rational point the exact terms approach these, and ten times smaller weight "
                 "decay leaves about a tenth of the error.",
-                "exact evaluation at a rational point",
+                Method.POINTS,
                 approaches,
             ),
             vanishes(

@@ -8,7 +8,7 @@ import sympy as sp
 
 from symdrift.algebra.rational import cancel
 from symdrift.derivation.chapter import holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.vocabulary import (
     DIMENSION,
     FIRST_LAYER,
@@ -136,7 +136,7 @@ def _tangent(minimum: AlignedMinimum) -> Step:
             ),
             holds(
                 "The tangent vectors are linearly independent.",
-                "rank",
+                Method.IDENTITY,
                 lambda: gram.rank(simplify=cancel) == len(tangents),
             ),
         ),
