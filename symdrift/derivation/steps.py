@@ -114,6 +114,11 @@ class Equation:
         brief = None if state["brief"] is None else relation(state["brief"])
         vars(self).update(state, expression=relation(state["expression"]), brief=brief)
 
+    @property
+    def told(self) -> sp.Basic:
+        """What a reader sees of it."""
+        return self.expression if self.brief is None else self.brief
+
     def latex(self) -> str:
         """The equation as one line of LaTeX, in the notation of its derivation."""
         names = dict(self.symbol_names)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import sympy as sp
 
-from symdrift.derivation.steps import Check, Derivation, Equation, Step
+from symdrift.derivation.steps import Check, Derivation, Equation, Notation, Step
 from symdrift.documents.numbers import Cell, shape
 from symdrift.documents.prose import (
     EquationReference,
@@ -113,11 +113,13 @@ class SectionView(Generic[Markup]):
 
 @dataclass(frozen=True)
 class NotationView(Generic[Markup]):
-    """One line of the notation table, ready to print."""
+    """One line of the notation table, ready to print, with the step that is first to use it."""
 
     symbol: Markup
     meaning: Markup
     shape: Markup
+    step: str
+    number: str
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,12 @@ def theory_printer(derivation: Derivation) -> TheoryPrinter:
     return TheoryPrinter(derivation.symbol_names, small)
 
 
+def symbols_in(expressions: Iterable[sp.Basic]) -> set[sp.Basic]:
+    """The symbols that stand in expressions."""
+    kinds = sp.Symbol, sp.MatrixSymbol, sp.IndexedBase
+    return {item for expression in expressions for item in expression.atoms(*kinds)}
+
+
 class _Assembler(Generic[Markup]):
     def __init__(
         self, derivation: Derivation, medium: Medium[Markup], width: float, text_width: float
@@ -207,12 +215,15 @@ class _Assembler(Generic[Markup]):
             for row in self._derivation.notation
             if row.role in ("inputs", "outputs", "hidden")
         }
+        places = self._first_places()
         return Assembly(
             notation=tuple(
                 NotationView(
                     self._math(row.symbol),
                     self._medium.text(row.meaning),
                     cell(shape(row.shape, sizes), self._medium),
+                    step := self._first_place(row, places),
+                    self._steps.get(step, ""),
                 )
                 for row in self._derivation.notation
             ),
@@ -221,6 +232,25 @@ class _Assembler(Generic[Markup]):
                 for number, (title, steps) in enumerate(self._sections.items(), start=1)
             ),
         )
+
+    def _first_places(self) -> dict[sp.Basic | str, str]:
+        """For each symbol, and for its print without an index, the first step that uses it."""
+        found: dict[sp.Basic | str, str] = {}
+        for step in self._derivation.steps:
+            shown = (e.told for e in step.equations)
+            lines = (link.expression for e in step.equations for link in e.links)
+            for item in symbols_in((*step.symbols.values(), *shown, *lines)):
+                found.setdefault(item, step.identifier)
+                found.setdefault(self._stem(item), step.identifier)
+        return found
+
+    def _first_place(self, row: Notation, places: Mapping[sp.Basic | str, str]) -> str:
+        item = row.symbol.base if isinstance(row.symbol, sp.Indexed) else row.symbol
+        key = self._stem(item) if row.role in ROLES else item
+        return places.get(key, "")
+
+    def _stem(self, item: sp.Basic) -> str:
+        return self._derivation.symbol_names.get(item, str(item)).partition("_")[0]
 
     def _step(self, step: Step) -> StepView[Markup]:
         return StepView(

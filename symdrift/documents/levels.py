@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import sympy as sp
 
-from symdrift.derivation.steps import Derivation, Equation, Notation, Step
+from symdrift.derivation.steps import Derivation, Notation, Step
 from symdrift.study.roles import ROLES
 
 LEVELS = ("outline", "paper", "full")
@@ -20,7 +20,8 @@ ESSENTIAL = frozenset([
     "noise-pair", "noise-own", "batch", "lyapunov", "lyapunov-solution", "fluctuation-own",
     "excess-loss", "rotation-step", "sylvester", "covariance", "mean", "overlap", "own-overlap",
     "sylvester-left", "sylvester-right", "resultant", "solution-left", "solution-right", "term",
-    "own-resultant", "own-solution-left", "own-solution-right", "own-sylvester", "own-term", "total",
+    "own-resultant", "own-solution-left", "own-solution-right", "own-sylvester", "own-term",
+    "total",
     "mean-rotation", "axis-decay", "representation-diffusion", "decay-rate", "displacement",
     "isotropic", "isotropic-quiet", "next-rotation", "irrelevant", "critical-noise", "exponents",
     "learned-map", "factored", "slope", "slope-form", "reach", "map-hessian", "map-noise",
@@ -75,8 +76,9 @@ def at_level(derivation: Derivation, level: str) -> Derivation:
     level : {"outline", "paper", "full"}
         The full document tells everything.  At the level of a paper no checks are stated, steps
         that elaborate are left out, and chains of equalities say what they begin and end with.
-        The outline has the essential formulas, the results of the study, and of the prose the
-        sentences that tell them, with the equations to which these refer.
+        The outline has the essential formulas, the results of the study but for those whose
+        whole is too long to read, and of the prose the sentences that tell them, with the
+        equations to which these refer.
 
     Notes
     -----
@@ -93,7 +95,13 @@ def at_level(derivation: Derivation, level: str) -> Derivation:
     steps = tuple(_reduced(step, steps, kept) for step in steps)
     if level == "outline":
         last = steps[-1].section
-        results = {e.label for step in steps if step.section == last for e in step.equations}
+        results = {
+            equation.label
+            for step in steps
+            if step.section == last
+            for equation in step.equations
+            if equation.brief is None
+        }
         kept = _closed(steps, (essential_labels(derivation) & kept) | results)
         steps = tuple(
             replace(step, prose=_joined(_telling(step, kept)))
@@ -102,14 +110,11 @@ def at_level(derivation: Derivation, level: str) -> Derivation:
         )
         steps = tuple(_reduced(step, steps, kept) for step in steps)
     shown = (
-        item for step in steps for item in (*step.symbols.values(), *map(_read, step.equations))
+        item
+        for step in steps
+        for item in (*step.symbols.values(), *(e.told for e in step.equations))
     )
     return replace(derivation, steps=steps, notation=tuple(notation_of(derivation, shown)))
-
-
-def _read(equation: Equation) -> sp.Basic:
-    """What a reader sees of an equation."""
-    return equation.expression if equation.brief is None else equation.brief
 
 
 def without_links(derivation: Derivation) -> Derivation:

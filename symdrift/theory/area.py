@@ -63,11 +63,14 @@ LATEX = {
     WHITE_VARIANCE: r"V^{\mathrm{white}}",
     TURN_SO_FAR: r"\tilde Q_t",
     EXPECTED_CHANGE: (
-        r"\mathbb{E}_t[G \xi_t + n_{t+1}^{\mathsf{T}} K n_{t+1} - n_t^{\mathsf{T}} K n_t]"
+        r"\mathbb{E}_t[G \xi_t + \delta_{t+1}^{\mathsf{T}} K \delta_{t+1}"
+        r" - \delta_t^{\mathsf{T}} K \delta_t]"
     ),
     KEPT.label: r"\tilde\Omega",
     STIFFNESS.label: "h",
 }
+
+MEANINGS = ((TURN_SO_FAR, "rotation of the hidden layer on weight space", "matrix"),)
 
 
 def area(examples: Examples) -> Iterator[Step]:
@@ -239,7 +242,7 @@ def _corrector() -> Step:
         checks=(
             holds(
                 "The Sylvester equation follows from [eq:corrector] and [eq:coloured].",
-                "expansion in non-commuting symbols",
+                Method.IDENTITY,
                 lambda: solved == 0,
             ),
             vanishes(

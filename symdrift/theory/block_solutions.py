@@ -9,7 +9,13 @@ import sympy as sp
 
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.derivation.symbols import symbol
-from symdrift.derivation.vocabulary import BLOCK_HESSIAN, LEFT_SOLUTION, OWN_HESSIAN, TERM
+from symdrift.derivation.vocabulary import (
+    BLOCK_HESSIAN,
+    LEFT_SOLUTION,
+    OWN_HESSIAN,
+    RIGHT_SOLUTION,
+    TERM,
+)
 
 MIXED_HESSIAN = sp.MatrixSymbol("H_ji", 2, 2)
 ONES = sp.MatrixSymbol("ones", 1, 2)
@@ -27,7 +33,9 @@ MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = (
     (RESULTANT, "resultant of two blocks", "scalar"),
     (ONES, "row of ones", "1 by 2"),
     (LEFT_SOLUTION, "solution of the Sylvester equation of two blocks", "2 by 2"),
-    (ROW_LEFT, "its row where a block is that of one axis", "1 by 2"),
+    (RIGHT_SOLUTION, "that of the other Sylvester equation", "2 by 2"),
+    (ROW_LEFT, "solution where one block is that of an axis with itself", "1 by 2"),
+    (ROW_RIGHT, "that of the other equation", "1 by 2"),
 )
 
 

@@ -309,8 +309,9 @@ def _notation_table(study: Study, used: Collection[sp.Basic]) -> Iterator[Notati
 
 def _further_notation(used: Collection[sp.Basic]) -> Iterator[Notation]:
     """Rows for the symbols without a role that a document uses."""
-    sections = (vocabulary, hessian_blocks, block_solutions, drift, misaligned_rate, noise, step_orders, correlations, representation,
-                mean_square, imbalance, small_numbers, next_order)  # fmt: skip
+    sections = (vocabulary, hessian_blocks, noise, area, step_orders, correlations,
+                block_solutions, drift, representation, mean_square, imbalance, small_numbers,
+                special_cases, misaligned_rate, next_order)  # fmt: skip
     for item, meaning, size in (row for section in sections for row in section.MEANINGS):
         if (item.base if isinstance(item, sp.Indexed) else item) in used:
             yield Notation(str(item), item, meaning, size)

@@ -73,7 +73,7 @@ def _lyapunov() -> Step:
             holds(
                 "With a covariance proportional to the learning rate, the change in one step is "
                 "of second order, and that order is [eq:lyapunov].",
-                "expansion in non-commuting symbols",
+                Method.IDENTITY,
                 second_moment_balance,
             ),
         ),

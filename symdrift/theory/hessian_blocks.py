@@ -67,7 +67,7 @@ LATEX = {
     W_LI: r"\delta W_{li}",
     NORMAL_IL: "u_{il}",
     NORMAL_LI: "u_{li}",
-    COUPLING: r"\kappa_l",
+    COUPLING: r"\Lambda_l",
     DETERMINANT: r"\det(H_{il})",
     EXCHANGED: r"\det(H_{li})",
     SILENT_LOWER: "h_{-}",
@@ -81,7 +81,11 @@ LATEX = {
     CROSS_ENTRY: "(H_{il})_{12}",
 }
 
-MEANINGS = ((COUPLING, "slope along an axis, which couples the entries of a block", "scalar"),)
+MEANINGS = (
+    (NORMAL_IL, "unit vector of two axes, or of one, in the normal space", "vector"),
+    (COUPLING, "slope along an axis, which couples the entries of a block", "scalar"),
+    (WOULD_BE, "singular value that an axis left out would have", "scalar"),
+)
 
 
 def hessian_blocks(examples: Examples) -> Iterator[Step]:
@@ -383,7 +387,7 @@ def _hessian_blocks(examples: Examples) -> Step:
                 - block_of(examples.all_active, 0, 2).within(examples.all_active.hessian),
             ),
             vanishes(
-                "With one axis left out, too.",
+                "The same with one axis left out.",
                 _instance(displayed, coupling, "3", active=False)
                 - block_of(examples.bottleneck, 0, 2).within(examples.bottleneck.hessian),
             ),

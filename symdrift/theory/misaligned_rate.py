@@ -103,9 +103,9 @@ def two_axes_rate(case: TwoAxes) -> Step:
     the noise directly.<parts> With {response} the rate is [eq:exact-rate]: <meanings>, and {common}
     is the common denominator [eq:rate-common], half the product of all sums of two eigenvalues of
     the Hessian [eq:frame-hessian], written in the sums of products of one, two, three and four of
-    them, [eq:sum-1] to [eq:sum-4]. Multiplied out, numerator and denominator are polynomials in the parameters
-    of the minimum. The rate is odd in the misalignment {correlation}, and it vanishes for equal
-    singular values, where the canonical frame loses its meaning.
+    them, [eq:sum-1] to [eq:sum-4]. Multiplied out, numerator and denominator are polynomials in
+    the parameters of the minimum. The rate is odd in the misalignment {correlation}, and it
+    vanishes for equal singular values, where the canonical frame loses its meaning.
     """
     several = len(case.names) > 1
     meanings = ", ".join(f"{_MEANINGS[name]}, [eq:rate-{_LABELS[name]}]" for name in case.names)
@@ -160,7 +160,8 @@ def two_axes_rate(case: TwoAxes) -> Step:
                 ),
             ),
             holds(
-                "In traces of powers of the Hessian these coefficients are [eq:sum-1] to [eq:sum-4].",
+                "In traces of powers of the Hessian these coefficients are [eq:sum-1] to "
+                "[eq:sum-4].",
                 Method.IDENTITY,
                 lambda: _has_sums(case),
             ),

@@ -44,7 +44,7 @@ A, B, C, D, O, U = sp.symbols("a b c d o u", integer=True, positive=True)
 
 LATEX: dict[sp.Basic, str] = {
     BATCH_NOISE: "C_B",
-    MOMENT.label: r"\mathcal{K}",
+    MOMENT.label: r"\omega",
     ENTRY.label: r"\mathcal{C}",
     RESIDUAL_ENTRY.label: "E",
     SLOPE_ENTRY.label: r"\Lambda",
@@ -154,9 +154,11 @@ def _generating_function() -> bool:
 def _batches(examples: Examples) -> Step:
     """Batches
 
-    The mean over a batch of {batch} independent samples has the covariance [eq:batch]. Below,
-    {C} is that of the batch; formulas in terms of the network's parameters are written for
-    single samples, and the batch size is restored where a result is stated.
+    The mean over a batch of {batch} independent samples has the covariance [eq:batch]. What
+    follows is written for single samples wherever the batch size does not appear. A batch divides
+    {C} by {batch}, and with it everything that is linear in {C}: the fluctuation, the excess loss
+    and the mean rotation. The covariance of rotations has noise and fluctuation as factors, and is
+    divided by the square of {batch}.
     """
     space = examples.bottleneck
     network = space.minimum.network

@@ -235,7 +235,7 @@ def _noise_blocks(examples: Examples) -> Step:
                 - block_of(examples.all_active, 0, 2).within(examples.all_active.noise),
             ),
             vanishes(
-                "With one axis left out, too.",
+                "The same with one axis left out.",
                 explicit(False)
                 - block_of(examples.bottleneck, 0, 2).within(examples.bottleneck.noise),
             ),

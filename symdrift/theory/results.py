@@ -37,7 +37,7 @@ WRITTEN_PLANES, WRITTEN_AXES = 15, 10
 """Most planes, and most terms of one, that are added up in print."""
 WRITTEN_TERMS = 100
 """Most terms of planes and axes that are looked at, one by one."""
-READ_TERMS = 24
+READ_TERMS = 12
 """Longest sum in a term that a reader is shown."""
 EXPANDED_TERMS = 200
 """Longest sum in a term that is written out at all, to be unfolded and copied."""
@@ -416,8 +416,8 @@ def _drift(examples: Examples, subject: Subject) -> Step:
     else:
         first, *_, last = planes
         text = (
-            f" Those that differ have the variances [eq:study-variance-{first}] to "
-            f"[eq:study-variance-{last}], each {sums}."
+            f" Their variances are [eq:study-variance-{first}] to [eq:study-variance-{last}], one "
+            f"for all planes that are alike: each is {sums}."
         )
     return step(
         study_variance=planes,

@@ -25,14 +25,8 @@ from symdrift.derivation.vocabulary import (
     RIGHT_SOLUTION,
     TERM,
 )
-from symdrift.theory.drift import (
-    MIXED_FLUCTUATION,
-    MIXED_NOISE,
-    OVERLAP,
-    OWN_OVERLAP,
-    ROW_LEFT,
-    ROW_RIGHT,
-)
+from symdrift.theory.block_solutions import ROW_LEFT, ROW_RIGHT
+from symdrift.theory.drift import MIXED_FLUCTUATION, MIXED_NOISE, OVERLAP, OWN_OVERLAP
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.limits import (
     autoencoder_direction,

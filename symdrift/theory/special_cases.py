@@ -65,6 +65,12 @@ LATEX = {
     EXPONENTS["n"]: r"\deg_n D",
 }
 
+MEANINGS = (
+    (IRRELEVANT, "number of axes left out, or of inputs without output", "scalar"),
+    (IRRELEVANT_VARIANCE, "input variance along such an axis", "scalar"),
+    (EXTRA_DIFFUSION, "what these add to the diffusion tensor", "rad^2 per step"),
+)
+
 
 def special(examples: Examples) -> Iterator[Step]:
     """Isotropic inputs, small weight decay, irrelevant inputs, exponents, frequency."""

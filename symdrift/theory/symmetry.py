@@ -101,9 +101,9 @@ def _tangent(minimum: AlignedMinimum) -> Step:
     """Tangent vectors and dimension
 
     The rotation in the plane of hidden units {i} and {j} has the generator [eq:generator], written
-    with the unit vectors {unit_i} and {unit_j}; it moves the weights along the tangent vector
-    {tangent}. In the canonical frame these vectors are orthogonal, with squared length [eq:metric];
-    a silent hidden unit has singular value zero. Planes of two silent units do not move anything,
+    with the columns {unit_i} and {unit_j} of the identity; it moves the weights along the tangent
+    vector {tangent}. In the canonical frame these vectors are orthogonal, with squared length
+    [eq:metric]; a silent hidden unit has singular value zero. Planes of two silent units do not move anything,
     so {r} active directions and {p} hidden units give a manifold of dimension [eq:dimension].
     """
     tangents = {plane: minimum.tangent(plane) for plane in minimum.planes}
