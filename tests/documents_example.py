@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from symdrift.derivation.steps import Check, Derivation, Equation, Link, Notation, Step
+from symdrift.derivation.steps import Check, Derivation, Equation, Link, Method, Notation, Step
 
 ETA, GAMMA = sp.symbols("eta gamma", positive=True)
 EIGENVALUES = sp.symbols("lambda_1:4", positive=True)
@@ -21,7 +21,7 @@ SYMBOL_NAMES: dict[sp.Basic, str] = {
     S.label: "s",
     V.label: "V",
 }
-PASSED = Check("Both sides agree: {zero} & 100% of [eq:stationary]", "expansion", True, 0.25)
+PASSED = Check("Both sides agree: {zero} & 100% of [eq:stationary]", Method.IDENTITY, True, 0.25)
 
 
 def rational_function(power: int) -> sp.Expr:
@@ -108,7 +108,7 @@ def example_derivation() -> Derivation:
             {"gamma": GAMMA},
             (Equation("hessian", sp.Eq(hessian, wide_block(), evaluate=False)), *chains()),
             (),
-            (Check("The block is symmetric", "exact evaluation", True, 0.1),),
+            (Check("The block is symmetric", Method.POINTS, True, 0.1),),
         ),
         Step(
             "drift",

@@ -22,7 +22,7 @@ from documents_example import GAMMA, SYMBOL_NAMES, V, example_derivation, ration
 from tex import needs_tex
 
 from symdrift.cli import run
-from symdrift.derivation.steps import Check, Derivation, Equation, Step
+from symdrift.derivation.steps import Check, Derivation, Equation, Method, Step
 from symdrift.documents import report, write_document
 from symdrift.documents.html import derivation_html
 from symdrift.documents.latex import derivation_latex
@@ -125,15 +125,21 @@ def test_times_are_not_printed() -> None:
 
 def test_each_check_is_stated_with_its_method() -> None:
     source = derivation_latex(EXAMPLE)
-    verified = re.findall(r"\\verified\{%(.*?)\n\}\n", source, re.DOTALL)
-    assert len(verified) == sum(bool(step.checks) for step in EXAMPLE.steps)
-    assert verified[0].strip().startswith("Both sides agree")
-    assert verified[0].strip().endswith("(expansion).")
-    assert verified[1].strip() == "The block is symmetric (exact evaluation)."
+    argument, appendix, checks = source.partition(r"\section{What was checked}")
+    assert appendix
+    assert r"\verified{" not in argument.partition(r"\begin{document}")[2]
+    verified = re.findall(r"\\verified\{(.*?)\}\{%(.*?)\n\}\n", checks, re.DOTALL)
+    assert [place for place, _ in verified] == [
+        rf"\ref{{step:{step.identifier}}}" for step in EXAMPLE.steps if step.checks
+    ]
+    (_, first), (_, second) = verified
+    assert first.strip().startswith("Both sides agree")
+    assert "(exact identity)." in first
+    assert second.strip() == "The block is symmetric (exact at rational points)."
 
 
 def test_a_failed_check_stops_the_document_and_names_the_step(tmp_path: Path) -> None:
-    failed = with_step(checks=(Check("Both sides agree", "expansion", False, 0.0),))
+    failed = with_step(checks=(Check("Both sides agree", Method.IDENTITY, False, 0.0),))
     with pytest.raises(CheckFailed, match="step minimum failed its check: Both sides agree"):
         write_document(failed, tmp_path, "derivation", ["tex", "html"])
     assert list(tmp_path.iterdir()) == []

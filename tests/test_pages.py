@@ -14,7 +14,7 @@ import sympy as sp
 from documents_example import ETA, GAMMA, L1, L2, L3, SYMBOL_NAMES, example_derivation
 from tex import needs_tex
 
-from symdrift.derivation.steps import Check, Derivation, Equation, Step
+from symdrift.derivation.steps import Check, Derivation, Equation, Method, Step
 from symdrift.documents.bibliography import bibtex
 from symdrift.documents.latex import PAGES, derivation_latex, fragment_latex, page_of
 from symdrift.documents.numbers import Numbers, Table
@@ -91,7 +91,7 @@ def long_derivation(steps: int) -> Derivation:
                 {},
                 (Equation(f"label{k}", sp.Eq(sp.Symbol("x"), (k + 1) * ETA / DENOMINATOR)),),
                 (),
-                (Check("Both sides agree. " * 6, "expansion", True, 0.1),),
+                (Check("Both sides agree. " * 6, Method.IDENTITY, True, 0.1),),
             )
             for k in range(steps)
         ),

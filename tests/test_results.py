@@ -20,7 +20,8 @@ from symdrift.errors import RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.kernels.standalone import study_source
 from symdrift.study import Study, read_study
-from symdrift.theory.block_invariants import invariant_terms
+from symdrift.theory.block_invariants import blocks_of_study
+from symdrift.theory.block_solutions import OF_ONE_AXIS, OF_TWO_BLOCKS, Solution
 from symdrift.theory.derive import derive
 from symdrift.theory.examples import Examples
 from symdrift.theory.results import results, synaptic_results
@@ -287,12 +288,12 @@ class Displayed:
             assert float(self.at(f"study-{name}-{kind}", i=i, l=l)) == pytest.approx(value)
         return hessian, noise, solve_continuous_lyapunov(hessian, 0.005 * noise)
 
-    def solved(self, prefix: str, resultant: str, **given: object) -> NDArray[np.float64]:
+    @staticmethod
+    def solved(solution: Solution, **given: object) -> NDArray[np.float64]:
         """A displayed solution with numbers in the place of the blocks that it names."""
         ones = sp.ImmutableMatrix(sp.ones(1, 2))
-        left = right(self.step, f"invariant-{prefix}left")
-        names = left.atoms(sp.MatrixSymbol, sp.Symbol) | right(self.step, resultant).atoms(
-            sp.MatrixSymbol, sp.Symbol
+        names = (solution.left.atoms(sp.MatrixSymbol, sp.Symbol)) | (
+            solution.resultant.atoms(sp.MatrixSymbol, sp.Symbol)
         )
         matrices = {
             item: ones if str(item) == "ones" else sp.ImmutableMatrix(given[str(item)])
@@ -304,9 +305,8 @@ class Displayed:
             for item in names
             if isinstance(item, sp.Symbol) and item.name in given
         }
-        size = evaluate_matrix(right(self.step, resultant).xreplace(scalars), matrices)
-        (name,) = (item for item in names if "resultant" in str(item))
-        found = evaluate_matrix(left.xreplace({**scalars, name: size}), matrices)
+        size = evaluate_matrix(solution.resultant.xreplace(scalars), matrices)
+        found = evaluate_matrix(solution.left.xreplace({**scalars, solution.name: size}), matrices)
         return np.array(found, dtype=float)
 
     def term(self, i: int, j: int, l: int) -> float:
@@ -319,13 +319,13 @@ class Displayed:
                 2 * 0.1**2 + axis["label_noise"] ** 2 * axis["input_variance"]
             )  # fmt: skip
             other, noise, moved = self.block(j, i)
-            y = self.solved("own-", "own-resultant", H_ii=h, H_ji=other)
+            y = self.solved(OF_ONE_AXIS, H_ii=h, H_ji=other)
             z = 2 - y
             s_i, s_j = self.axes[i]["singular_value"], self.axes[j]["singular_value"]
             area = c * (y @ moved @ y.T)[0, 0] + 0.005 * c / (2 * h) * (z @ noise @ z.T)[0, 0]
             return float(s_i * s_j / (2 * s_i * (s_i + s_j)) * area)
         (p, noise_p, moved_p), (q, noise_q, moved_q) = self.block(i, l), self.block(j, l)
-        y = self.solved("", "resultant", H_il=p, H_jl=q)
+        y = self.solved(OF_TWO_BLOCKS, H_il=p, H_jl=q)
         z = 2 * np.eye(2) - y
         area = np.trace(y.T @ noise_p @ y @ moved_q) + np.trace(z @ noise_q @ z.T @ moved_p)
         return float(s_i * s_j / ((s_i + s_l) * (s_j + s_l)) * area)
@@ -343,7 +343,7 @@ def test_long_terms_by_invariants_add_up_to_the_dense_variance(
     planes = [(i, j) for i in active for j in active if i < j]
     count = max(inputs, outputs)
     terms = [(plane, l) for plane in planes for l in range(count)]
-    step = invariant_terms(EXAMPLES, subject, terms)
+    step = blocks_of_study(EXAMPLES, subject, terms)
     axes = []
     for k in range(count):
         variance = LAMBDA[k] if k < inputs else 0.0
@@ -375,15 +375,54 @@ def test_long_terms_by_invariants_add_up_to_the_dense_variance(
     assert found == {plane: pytest.approx(value, rel=1e-9) for plane, value in expected.items()}
 
 
-def test_a_long_term_is_never_left_to_the_kernels(write_study: Write) -> None:
+def test_no_term_is_left_to_the_kernels(write_study: Write) -> None:
     text = many(3, 3, 3)
     steps = {step.identifier: step for step in results(EXAMPLES, subject_of(read_study(
         write_study(text))))}  # fmt: skip
-    assert "traces and determinants" in steps["study"].prose
-    labels = {equation.label for equation in steps["invariant-terms"].equations}
-    assert {"study-hessian-learned", "invariant-left", "resultant"} <= labels
+    labels = {equation.label for step in steps.values() for equation in step.equations}
+    assert {f"study-variance-{plane}" for plane in ("1-2", "1-3", "2-3")} <= labels
+    assert {"study-hessian-learned", "study-determinant-learned"} <= labels
     # All axes of this study are learned.
     assert not any("left-out" in label for label in labels)
+    assert "kernels" not in " ".join(step.prose for step in steps.values())
+
+
+STUDENT = """
+network = { inputs = 5, outputs = 5, hidden = 5 }
+inputs = { covariance = ["kappa_1", "kappa_2", "kappa_3", "kappa_4", "kappa_5"] }
+teacher = { map = "identity", label_noise = "nu**2" }
+learning = { rate = "alpha", weight_decay = "beta" }
+[values]
+kappa_1 = 2.5
+kappa_2 = 2.0
+kappa_3 = 1.5
+kappa_4 = 1.0
+kappa_5 = 0.6
+alpha = 0.005
+beta = 0.2
+nu = 0.3
+"""
+
+
+def test_blocks_and_sums_of_a_study_are_in_its_own_letters(write_study: Write) -> None:
+    steps = {step.identifier: step for step in results(EXAMPLES, subject_of(read_study(
+        write_study(STUDENT))))}  # fmt: skip
+    shown = [e.told for step in steps.values() for e in step.equations if "study" in e.label]
+    names = {item.name for part in shown for item in part.free_symbols}
+    assert {"kappa_i", "kappa_l", "beta", "nu", "alpha"} <= names
+    assert not names & {"lambda_i", "lambda_l", "sigma_i", "sigma_l", "gamma", "eta", "a_i"}
+    sums = [e for e in steps["study"].equations if e.label.startswith("study-variance-")]
+    # Ten planes, each with a term for every axis.
+    assert len(sums) == 10
+    assert all(len(e.expression.rhs.atoms(sp.Indexed)) == 5 for e in sums)
+
+
+def test_every_result_of_a_study_fits_a_few_lines(write_study: Write) -> None:
+    for text in (many(3, 3, 3), many(5, 3, 2), STUDENT):
+        for step in results(EXAMPLES, subject_of(read_study(write_study(text)))):
+            for equation in step.equations:
+                sums = [len(part.args) for part in equation.told.atoms(sp.Add)]
+                assert max(sums, default=0) <= 12
 
 
 def test_one_output_alone_cannot_drift(write_study: Write) -> None:

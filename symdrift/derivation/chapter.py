@@ -19,11 +19,9 @@ from sympy.matrices import MatrixBase
 
 from symdrift.algebra.forms import Simplified
 from symdrift.algebra.rational import is_zero
-from symdrift.derivation.steps import Check, Equation, Link, Shown, Source, Step, relation
+from symdrift.derivation.steps import Check, Equation, Link, Method, Shown, Source, Step, relation
 from symdrift.derivation.vocabulary import COMMON
 from symdrift.errors import CheckFailed
-
-EXPANDED = "numerator expanded to zero"
 
 NOTHING: Mapping[sp.Basic, sp.Basic] = MappingProxyType({})
 
@@ -33,7 +31,7 @@ class Test:
     """A check to be run: what it verifies, how, and the computation that decides it."""
 
     statement: str
-    method: str
+    method: Method
     decide: Callable[[], bool]
 
 
@@ -42,7 +40,7 @@ def vanishes(statement: str, *expressions: sp.Expr | sp.MatrixBase) -> Test:
 
     Each is brought over one denominator and its numerator expanded, in exact arithmetic.
     """
-    return Test(statement, EXPANDED, lambda: all(_vanishes(part) for part in expressions))
+    return Test(statement, Method.IDENTITY, lambda: all(_vanishes(part) for part in expressions))
 
 
 def _vanishes(expression: sp.Expr | sp.MatrixBase) -> bool:
@@ -50,7 +48,7 @@ def _vanishes(expression: sp.Expr | sp.MatrixBase) -> bool:
     return all(is_zero(entry) for entry in entries)
 
 
-def holds(statement: str, method: str, decide: Callable[[], bool]) -> Test:
+def holds(statement: str, method: Method, decide: Callable[[], bool]) -> Test:
     """Anything else that can be decided exactly."""
     return Test(statement, method, decide)
 
@@ -61,6 +59,14 @@ class Given:
 
     shown: Shown
     condition: sp.Basic
+
+
+@dataclass(frozen=True)
+class Folded:
+    """An equation that is too long to read, and the same in named quantities, which is read."""
+
+    shown: Shown
+    brief: Shown
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ class Chain:
         joins are compared.
     value : callable
         Expression or matrix that a line stands for, where the line itself is formal.
-    method : str
+    method : Method
         How two lines are compared.
     """
 
@@ -86,7 +92,7 @@ class Chain:
     links: tuple[Link, ...]
     given: tuple[Mapping[Any, Any], ...]
     value: Callable[[Any], Any]
-    method: str
+    method: Method
 
     def broken(self) -> str:
         """The first two lines that differ and the reason that should join them, or nothing."""
@@ -116,7 +122,7 @@ def chain(
     start: sp.Basic,
     *links: tuple[str, sp.Basic] | tuple[str, sp.Basic, Mapping[Any, Any]],
     value: Callable[[Any], Any] = lambda line: line,
-    method: str = EXPANDED,
+    method: Method = Method.IDENTITY,
 ) -> Chain:
     """A chain of equalities with a reason at each sign, displayed as one equation.
 
@@ -128,7 +134,7 @@ def chain(
         to be put in the place of what.
     value : callable, optional
         Expression or matrix that a line stands for; the line itself, unless told otherwise.
-    method : str, optional
+    method : Method, optional
         How that compares two lines.
     """
     return Chain(
@@ -140,7 +146,7 @@ def chain(
     )
 
 
-Stated: TypeAlias = Shown | Given | Chain
+Stated: TypeAlias = Shown | Given | Folded | Chain
 """What a step displays under one label."""
 
 
@@ -198,7 +204,8 @@ def step(
     results = []
     for test in checks:
         start = time.perf_counter()
-        if not test.decide():
+        # What cannot be decided, as SymPy's None, has not been passed.
+        if test.decide() is not True:
             raise CheckFailed(f'step "{name}" failed its check: {test.statement}')
         results.append(Check(test.statement, test.method, True, time.perf_counter() - start))
     results += _linked(name, equations)
@@ -268,6 +275,8 @@ def _labelled(
                 yield Equation(label, ends, source=source, links=links)
             case Given(shown=shown, condition=condition):
                 yield Equation(label, relation(shown), condition, source=source)
+            case Folded(shown=shown, brief=brief):
+                yield Equation(label, relation(shown), source=source, brief=relation(brief))
             case _:
                 yield Equation(label, relation(stated), source=source)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
 from html import escape
 from typing import Any, TypeAlias, TypeVar
@@ -84,6 +85,9 @@ class Equation:
         A relation or expression, printed as it stands.
     condition : sympy.Basic or None
         Where it holds, printed behind it.
+    brief : sympy.Basic or None
+        What is read in the place of an expression that is too long: the same in named
+        quantities.
     symbol_names : Mapping[sympy.Basic, str]
         LaTeX of its symbols; filled in when the derivation is complete.
     source : Source or None
@@ -98,6 +102,7 @@ class Equation:
     symbol_names: Mapping[sp.Basic, str] = field(default_factory=dict, repr=False)
     source: Source | None = None
     links: tuple[Link, ...] = ()
+    brief: sp.Basic | None = None
 
     def __post_init__(self) -> None:
         if self.expression in (sp.true, sp.false):
@@ -105,10 +110,17 @@ class Equation:
 
     def __getstate__(self) -> dict[str, Any]:
         """Without relations, which SymPy evaluates again when it reads them."""
-        return {**vars(self), "expression": _taken_apart(self.expression)}
+        brief = None if self.brief is None else _taken_apart(self.brief)
+        return {**vars(self), "expression": _taken_apart(self.expression), "brief": brief}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, expression=relation(state["expression"]))
+        brief = None if state["brief"] is None else relation(state["brief"])
+        vars(self).update(state, expression=relation(state["expression"]), brief=brief)
+
+    @property
+    def told(self) -> sp.Basic:
+        """What a reader sees of it."""
+        return self.expression if self.brief is None else self.brief
 
     def latex(self) -> str:
         """The equation as one line of LaTeX, in the notation of its derivation."""
@@ -140,23 +152,31 @@ def _aligned(equations: Iterable[Equation]) -> str:
     return rf"\begin{{aligned}} {lines} \end{{aligned}}"
 
 
+class Method(StrEnum):
+    """What it means that a check was passed."""
+
+    IDENTITY = "exact identity"
+    POINTS = "exact at rational points"
+    ORDER = "by order"
+    CASES = "every case"
+    DIGITS = "to nine digits"
+
+
 @dataclass(frozen=True)
 class Check:
-    """An exact check that was run when the step was derived.
+    """A check that was run when the step was derived.
 
     Attributes
     ----------
     statement : str
         What was verified, in prose (same markup as the prose of a step).
-    method : str
-        How: ``"expansion"`` (a numerator expanded to zero), ``"exact evaluation"``
-        (exact rational evaluation at random points), or another short name.
+    method : Method
     passed : bool
     seconds : float
     """
 
     statement: str
-    method: str
+    method: Method
     passed: bool
     seconds: float = field(compare=False)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import sympy as sp
 
-from symdrift.derivation.steps import Check, Derivation, Equation, Step
+from symdrift.derivation.steps import Check, Derivation, Equation, Notation, Step
 from symdrift.documents.numbers import Cell, shape
 from symdrift.documents.prose import (
     EquationReference,
@@ -21,7 +21,6 @@ from symdrift.documents.prose import (
 )
 from symdrift.errors import RequestError
 from symdrift.study.roles import ROLES
-from symdrift.typesetting.abridgement import abridged, is_too_long
 from symdrift.typesetting.formula import TEXT, Formula
 from symdrift.typesetting.lines import Layout, Names, lay_out, lay_out_chain
 from symdrift.typesetting.printer import TheoryPrinter
@@ -114,11 +113,13 @@ class SectionView(Generic[Markup]):
 
 @dataclass(frozen=True)
 class NotationView(Generic[Markup]):
-    """One line of the notation table, ready to print."""
+    """One line of the notation table, ready to print, with the step that is first to use it."""
 
     symbol: Markup
     meaning: Markup
     shape: Markup
+    step: str
+    number: str
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def assemble(
     width : float
         Room for an equation, in em.
     text_width : float
-        Room for the description of an equation that is too long to read, at most ``width``.
+        Room for what is read in the place of an equation that is too long, at most ``width``.
 
     Raises
     ------
@@ -180,6 +181,12 @@ def theory_printer(derivation: Derivation) -> TheoryPrinter:
     return TheoryPrinter(derivation.symbol_names, small)
 
 
+def symbols_in(expressions: Iterable[sp.Basic]) -> set[sp.Basic]:
+    """The symbols that stand in expressions."""
+    kinds = sp.Symbol, sp.MatrixSymbol, sp.IndexedBase
+    return {item for expression in expressions for item in expression.atoms(*kinds)}
+
+
 class _Assembler(Generic[Markup]):
     def __init__(
         self, derivation: Derivation, medium: Medium[Markup], width: float, text_width: float
@@ -208,12 +215,15 @@ class _Assembler(Generic[Markup]):
             for row in self._derivation.notation
             if row.role in ("inputs", "outputs", "hidden")
         }
+        places = self._first_places()
         return Assembly(
             notation=tuple(
                 NotationView(
                     self._math(row.symbol),
                     self._medium.text(row.meaning),
                     cell(shape(row.shape, sizes), self._medium),
+                    step := self._first_place(row, places),
+                    self._steps.get(step, ""),
                 )
                 for row in self._derivation.notation
             ),
@@ -222,6 +232,25 @@ class _Assembler(Generic[Markup]):
                 for number, (title, steps) in enumerate(self._sections.items(), start=1)
             ),
         )
+
+    def _first_places(self) -> dict[sp.Basic | str, str]:
+        """For each symbol, and for its print without an index, the first step that uses it."""
+        found: dict[sp.Basic | str, str] = {}
+        for step in self._derivation.steps:
+            shown = (e.told for e in step.equations)
+            lines = (link.expression for e in step.equations for link in e.links)
+            for item in symbols_in((*step.symbols.values(), *shown, *lines)):
+                found.setdefault(item, step.identifier)
+                found.setdefault(self._stem(item), step.identifier)
+        return found
+
+    def _first_place(self, row: Notation, places: Mapping[sp.Basic | str, str]) -> str:
+        item = row.symbol.base if isinstance(row.symbol, sp.Indexed) else row.symbol
+        key = self._stem(item) if row.role in ROLES else item
+        return places.get(key, "")
+
+    def _stem(self, item: sp.Basic) -> str:
+        return self._derivation.symbol_names.get(item, str(item)).partition("_")[0]
 
     def _step(self, step: Step) -> StepView[Markup]:
         return StepView(
@@ -306,19 +335,11 @@ class _Assembler(Generic[Markup]):
         layout = lay_out(
             equation.expression, self._printer, self._width, self._names, equation.condition
         )
-        brief = self._brief(equation, layout)
+        brief = None
+        if equation.brief is not None:
+            width = self._text_width
+            brief = lay_out(equation.brief, self._printer, width, self._names, equation.condition)
         return self._medium.display(layout, equation.label, self._equations[equation.label], brief)
-
-    def _brief(self, equation: Equation, layout: Layout) -> Layout | None:
-        """Description of an equation that is too long to read, the same ones at every width."""
-        if not is_too_long(layout):
-            return None
-        expression, condition = equation.expression, equation.condition
-        if self._width < EQUATION_WIDTH:
-            wide = lay_out(expression, self._printer, EQUATION_WIDTH, Names(), condition)
-            if not is_too_long(wide):
-                return None
-        return abridged(expression, self._printer, self._text_width, self._names, condition)
 
     def _check(self, check: Check, step: Step) -> Markup:
         paragraphs = self._prose(check.statement.rstrip(". "), step)

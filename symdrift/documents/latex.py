@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 
 from symdrift import __version__
 from symdrift.derivation.steps import Derivation
-from symdrift.documents.assembly import EQUATION_WIDTH, ChainView, LinkView, assemble, cell
+from symdrift.documents.assembly import (
+    EQUATION_WIDTH,
+    ChainView,
+    LinkView,
+    SectionView,
+    assemble,
+    cell,
+)
 from symdrift.documents.bibliography import REFERENCES
 from symdrift.documents.numbers import NO_NUMBERS, Cell, Numbers, Table
 from symdrift.documents.rendering import render_latex
@@ -38,8 +46,9 @@ class Page:
         Template of the notation; a table with page breaks needs the whole width.
     before_tables : Latex
         Command that makes room for tables of the whole width.
-    headings_run_in : bool
-        Whether titles of steps stand on the first line of their text.
+    compact : bool
+        Whether titles of steps stand on the first line of their text, and short equations of a
+        step beside each other.
     """
 
     options: Latex
@@ -47,7 +56,7 @@ class Page:
     equation_width: float
     notation: str
     before_tables: Latex
-    headings_run_in: bool = False
+    compact: bool = False
 
 
 PAGES: Mapping[str, Page] = MappingProxyType(
@@ -76,6 +85,9 @@ NARROWEST, WIDEST = 19.5, 60.0
 
 _NUMBER_ROOM = 3.5
 """What an equation number takes beside the equation, in em."""
+
+_MOST_ABREAST, _ABREAST_GAP = 3, 1.0
+"""Equations beside each other, and the least room between them, in em."""
 
 POINTS: Mapping[str, float] = MappingProxyType(
     {"pt": 1.0, "in": 72.27, "cm": 72.27 / 2.54, "mm": 72.27 / 25.4}
@@ -121,7 +133,7 @@ def page_of(width: str, level: str = "full") -> Page:
         page,
         options=Latex(page.options.replace("11pt", "10pt")) if width in PAGES else page.options,
         notation="notation_text.tex.jinja",
-        headings_run_in=True,
+        compact=True,
     )
 
 
@@ -170,6 +182,59 @@ _WHOLE = (
 """Where an equation is that is only described."""
 
 
+class OneLine(Latex):
+    """A numbered equation on one line, which may stand beside others.
+
+    Attributes
+    ----------
+    formula : Formula
+        What stands on the line.
+    label : str
+    """
+
+    formula: Formula
+    label: str
+
+    @classmethod
+    def of(cls, text: str, sides: tuple[Formula, Formula], label: str) -> OneLine:
+        """The equation on its own as text, and what it takes to set it beside others."""
+        found = cls(text)
+        found.formula, found.label = row(*sides), label
+        return found
+
+
+def abreast(displays: Sequence[Latex], width: float) -> Iterator[Latex]:
+    """Displays of a step, with short equations that follow each other side by side.
+
+    Parameters
+    ----------
+    displays : sequence of Latex
+    width : float
+        Room for equations and their numbers together, in em.
+    """
+    line: list[OneLine] = []
+    for display in displays:
+        if not isinstance(display, OneLine):
+            yield from _beside(line)
+            line = []
+            yield display
+            continue
+        taken = sum(other.formula.width + _NUMBER_ROOM + _ABREAST_GAP for other in line)
+        if len(line) == _MOST_ABREAST or taken + display.formula.width + _NUMBER_ROOM > width:
+            yield from _beside(line)
+            line = []
+        line.append(display)
+    yield from _beside(line)
+
+
+def _beside(line: Sequence[OneLine]) -> Iterator[Latex]:
+    if len(line) < 2:
+        yield from line
+        return
+    cells = [rf"\abreastcell{{{one.label}}}{{{one.formula.latex}}}" for one in line]
+    yield Latex("\n".join([r"\abreast{%", *(f"{cell}%" for cell in cells), "}"]))
+
+
 class LatexMedium:
     """How an article writes the parts of a derivation.
 
@@ -205,8 +270,13 @@ class LatexMedium:
     def display(self, layout: Layout, label: str, number: int, brief: Layout | None) -> Latex:
         """A numbered equation with the definitions of the parts named in it."""
         layout = brief or layout
-        text = _numbered(layout.rows, f"{self._prefix}eq:{label}")
-        return Latex("\n".join([_completed(text, [layout]), *([_WHOLE] if brief else [])]))
+        name = f"{self._prefix}eq:{label}"
+        text = _completed(_numbered(layout.rows, name), [layout])
+        if brief:
+            return Latex("\n".join([text, _WHOLE]))
+        if len(layout.rows) > 1 or layout.remark or any(layout.all_definitions()):
+            return Latex(text)
+        return OneLine.of(text, layout.rows[0], name)
 
     def chain(self, chain: ChainView[Latex], label: str, number: int) -> Latex:
         """A numbered chain of equalities, each with its reason in small type."""
@@ -308,6 +378,9 @@ def derivation_latex(
     """
     medium = LatexMedium()
     assembly = assemble(derivation, medium, page.equation_width)
+    sections = assembly.sections
+    if page.compact:
+        sections = tuple(map(partial(_compact, width=page.equation_width), sections))
     return render_latex(
         "article.tex.jinja",
         title=derivation.title,
@@ -316,7 +389,7 @@ def derivation_latex(
         checks=sum(len(step.checks) for step in derivation.steps),
         equations=sum(len(step.equations) for step in derivation.steps),
         notation=assembly.notation,
-        sections=assembly.sections,
+        sections=sections,
         tables=[_table(table, medium) for table in numbers.tables],
         figures=[
             {"path": Latex(f"{figure.path}.pdf"), "caption": figure.caption}
@@ -326,6 +399,15 @@ def derivation_latex(
         simulated=numbers.simulated,
         references=reference_items(),
     )
+
+
+def _compact(section: SectionView[Latex], width: float) -> SectionView[Latex]:
+    """A section with short equations beside each other."""
+    steps = (
+        replace(step, displays=tuple(abreast(step.displays, width + _NUMBER_ROOM)))
+        for step in section.steps
+    )
+    return replace(section, steps=tuple(steps))
 
 
 def reference_items() -> list[dict[str, Latex]]:
@@ -361,6 +443,7 @@ def fragment_latex(derivation: Derivation, page: Page = PAGES["article"]) -> str
         version=__version__,
         width=f"{page.equation_width:g}",
         prefix=Latex(prefix),
+        checks=any(step.checks for step in derivation.steps),
         notation=assembly.notation,
         sections=assembly.sections,
     )

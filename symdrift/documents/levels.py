@@ -19,7 +19,9 @@ ESSENTIAL = frozenset([
     "reduction", "generator", "metric", "dimension", "hessian-pair", "coupling", "hessian-own",
     "noise-pair", "noise-own", "batch", "lyapunov", "lyapunov-solution", "fluctuation-own",
     "excess-loss", "rotation-step", "sylvester", "covariance", "mean", "overlap", "own-overlap",
-    "sylvester-left", "sylvester-right", "term", "own-sylvester", "own-term", "total",
+    "sylvester-left", "sylvester-right", "resultant", "solution-left", "solution-right", "term",
+    "own-resultant", "own-solution-left", "own-solution-right", "own-sylvester", "own-term",
+    "total",
     "mean-rotation", "axis-decay", "representation-diffusion", "decay-rate", "displacement",
     "isotropic", "isotropic-quiet", "next-rotation", "irrelevant", "critical-noise", "exponents",
     "learned-map", "factored", "slope", "slope-form", "reach", "map-hessian", "map-noise",
@@ -74,8 +76,9 @@ def at_level(derivation: Derivation, level: str) -> Derivation:
     level : {"outline", "paper", "full"}
         The full document tells everything.  At the level of a paper no checks are stated, steps
         that elaborate are left out, and chains of equalities say what they begin and end with.
-        The outline has the essential formulas, the results of the study, and of the prose the
-        sentences that tell them, with the equations to which these refer.
+        The outline has the essential formulas, the results of the study but for those whose
+        whole is too long to read, and of the prose the sentences that tell them, with the
+        equations to which these refer.
 
     Notes
     -----
@@ -92,7 +95,13 @@ def at_level(derivation: Derivation, level: str) -> Derivation:
     steps = tuple(_reduced(step, steps, kept) for step in steps)
     if level == "outline":
         last = steps[-1].section
-        results = {e.label for step in steps if step.section == last for e in step.equations}
+        results = {
+            equation.label
+            for step in steps
+            if step.section == last
+            for equation in step.equations
+            if equation.brief is None
+        }
         kept = _closed(steps, (essential_labels(derivation) & kept) | results)
         steps = tuple(
             replace(step, prose=_joined(_telling(step, kept)))
@@ -103,7 +112,7 @@ def at_level(derivation: Derivation, level: str) -> Derivation:
     shown = (
         item
         for step in steps
-        for item in (*step.symbols.values(), *(e.expression for e in step.equations))
+        for item in (*step.symbols.values(), *(e.told for e in step.equations))
     )
     return replace(derivation, steps=steps, notation=tuple(notation_of(derivation, shown)))
 

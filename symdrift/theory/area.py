@@ -10,7 +10,7 @@ import sympy as sp
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.wick import expectation
 from symdrift.derivation.chapter import chain, holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import ETA, symbol
 from symdrift.derivation.vocabulary import (
     CENTRED_NOISE,
@@ -63,11 +63,14 @@ LATEX = {
     WHITE_VARIANCE: r"V^{\mathrm{white}}",
     TURN_SO_FAR: r"\tilde Q_t",
     EXPECTED_CHANGE: (
-        r"\mathbb{E}_t[G \xi_t + n_{t+1}^{\mathsf{T}} K n_{t+1} - n_t^{\mathsf{T}} K n_t]"
+        r"\mathbb{E}_t[G \xi_t + \delta_{t+1}^{\mathsf{T}} K \delta_{t+1}"
+        r" - \delta_t^{\mathsf{T}} K \delta_t]"
     ),
     KEPT.label: r"\tilde\Omega",
     STIFFNESS.label: "h",
 }
+
+MEANINGS = ((TURN_SO_FAR, "rotation of the hidden layer on weight space", "matrix"),)
 
 
 def area(examples: Examples) -> Iterator[Step]:
@@ -239,7 +242,7 @@ def _corrector() -> Step:
         checks=(
             holds(
                 "The Sylvester equation follows from [eq:corrector] and [eq:coloured].",
-                "expansion in non-commuting symbols",
+                Method.IDENTITY,
                 lambda: solved == 0,
             ),
             vanishes(
@@ -381,13 +384,13 @@ def _steady(examples: Examples) -> Step:
             holds(
                 "In the two networks with rational entries the trace of [eq:mean] equals the "
                 "contraction, both from full matrices in all weights.",
-                "exact linear algebra",
+                Method.POINTS,
                 lambda: all(agree(space) for space in examples.weight_spaces),
             ),
             holds(
                 "The sum [eq:steady-entries] is the trace of [eq:mean] for three directions with "
                 "arbitrary stiffness, rotation and noise.",
-                "numerator expanded to zero",
+                Method.IDENTITY,
                 bracket,
             ),
         ),
@@ -420,7 +423,7 @@ def _reflection(examples: Examples) -> Step:
             ),
             holds(
                 "With correlation the Hessian lacks the symmetry.",
-                "numerator expanded",
+                Method.IDENTITY,
                 lambda: (
                     not (on_maps * minimum.curvature * on_maps - minimum.curvature).is_zero_matrix
                 ),
@@ -500,7 +503,7 @@ def _on_maps(examples: Examples) -> Step:
                 "Solved on learned maps and solved in all weights, the two networks with rational "
                 "entries have the same images [eq:images], and the same variance and mean of "
                 "their rotation.",
-                "exact linear algebra",
+                Method.POINTS,
                 lambda: all(
                     same(drift, space)
                     for drift, space in zip(examples.drifts, examples.weight_spaces, strict=True)
@@ -509,7 +512,7 @@ def _on_maps(examples: Examples) -> Step:
             holds(
                 "In the one that leaves a direction out, where {J} has a kernel, noise added there "
                 "and correlated with the rest changes none of them.",
-                "exact linear algebra",
+                Method.POINTS,
                 lambda: without_kernel(bottleneck),
             ),
         ),
@@ -543,7 +546,7 @@ def _white_noise(examples: Examples) -> Step:
             holds(
                 "For the two networks with rational entries the sum [eq:summed], in all weights, "
                 "is the same rational number as [eq:map-covariance], on learned maps.",
-                "exact linear algebra",
+                Method.POINTS,
                 lambda: all(
                     agree(drift, space)
                     for drift, space in zip(examples.drifts, examples.weight_spaces, strict=True)

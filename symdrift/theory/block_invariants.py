@@ -1,4 +1,4 @@
-"""Results for this study: long terms by traces and determinants of the blocks."""
+"""Results for this study: its blocks, with their traces and determinants, in its own letters."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from itertools import starmap
 import sympy as sp
 
 from symdrift.algebra.equations import solve_lyapunov
-from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import cancel, is_zero, replaced
 from symdrift.derivation.chapter import Given, holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Sides, Step
 from symdrift.derivation.symbols import ETA, GAMMA, symbol
 from symdrift.derivation.vocabulary import (
     BLOCK_HESSIAN,
@@ -21,7 +20,13 @@ from symdrift.derivation.vocabulary import (
     OWN_HESSIAN,
     RIGHT_SOLUTION,
 )
-from symdrift.theory.drift import MIXED_HESSIAN, ONES, ROW_LEFT, ROW_RIGHT
+from symdrift.theory.block_solutions import (
+    MIXED_HESSIAN,
+    OF_ONE_AXIS,
+    OF_TWO_BLOCKS,
+    ROW_LEFT,
+    ROW_RIGHT,
+)
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import RepresentativeDrift, renaming
 from symdrift.theory.linear.limits import other_term, own_term
@@ -29,86 +34,63 @@ from symdrift.theory.linear.normal_space import NormalBlock
 from symdrift.theory.linear.points import Direction
 from symdrift.theory.subject import Subject
 
-RESULTANT, OWN_RESULTANT = sp.symbols("resultant own_resultant", positive=True)
+_P = BLOCK_HESSIAN["il"]
 
-LATEX: dict[sp.Basic, str] = {
-    RESULTANT: r"\mathcal{R}_{ijl}",
-    OWN_RESULTANT: r"\mathcal{R}_{iji}",
-}
-
-_P, _Q, _OWN = BLOCK_HESSIAN["il"], BLOCK_HESSIAN["jl"], MIXED_HESSIAN
-_UNIT = sp.Identity(2)
+Place = tuple[tuple[int, int], int]
+"""A plane and the axis of a term."""
 
 
-def _left() -> tuple[sp.Expr, sp.MatrixExpr]:
-    """Resultant of two blocks, and the solution of [eq:sylvester-left]."""
-    t_p, t_q, d_p, d_q = sp.Trace(_P), sp.Trace(_Q), sp.Determinant(_P), sp.Determinant(_Q)
-    mixed, adjugate = t_p * d_q + t_q * d_p, t_p * _UNIT - _P
-    solution = (2 / RESULTANT) * (
-        mixed * _Q + (t_p + t_q) * d_q * adjugate + (d_p - d_q) * (adjugate * _Q - d_q * _UNIT)
-    )
-    return (t_p + t_q) * mixed + (d_p - d_q) ** 2, solution
+def blocks_of_study(examples: Examples, subject: Subject, terms: Sequence[Place]) -> Step:
+    """The blocks of its terms
 
-
-def _own_left() -> tuple[sp.Expr, sp.MatrixExpr]:
-    """The same for the block of an axis with itself, [eq:own-sylvester]."""
-    trace, determinant = sp.Trace(_OWN), sp.Determinant(_OWN)
-    row = (2 / OWN_RESULTANT) * ONES * (OWN_HESSIAN * _OWN + determinant * _UNIT)
-    return OWN_HESSIAN**2 + OWN_HESSIAN * trace + determinant, row
-
-
-def invariant_terms(
-    examples: Examples, subject: Subject, terms: Sequence[tuple[tuple[int, int], int]]
-) -> Step:
-    """Terms by traces and determinants
-
-    The terms of this study that are not written out have the same few parts. Two learned axes
-    {i} and {l} have the blocks [eq:study-hessian-learned] and [eq:study-noise-learned], with
-    trace [eq:study-trace-learned] and determinant [eq:study-determinant-learned]; {lambda_i},
-    {a_i} and {sigma_i} stand for the numbers of this study on the axis {i}.<left_out> In these
-    invariants the Sylvester equation of two blocks needs no solving: with [eq:resultant] the
-    matrices {Y} and {Z} of [eq:term] are [eq:invariant-left] and [eq:invariant-right]. For
-    equal indices the rows {y} and {z} of [eq:own-term] are [eq:invariant-own-left] and
-    [eq:invariant-own-right], with [eq:own-resultant]. Together with [eq:lyapunov-solution] this
-    is every term of the study, and nothing is left to be solved.
+    Two learned axes {i} and {l} of this study have the blocks [eq:study-hessian-learned] and
+    [eq:study-noise-learned], with trace [eq:study-trace-learned] and determinant
+    [eq:study-determinant-learned].<left_out><letters>
+    The rest of a term follows from these: the fluctuation by [eq:lyapunov-solution], the
+    solutions {Y} and {Z} of two blocks by [eq:solution-left] and [eq:solution-right], the rows
+    {y} and {z} by [eq:own-solution-left] and [eq:own-solution-right], an axis with itself by
+    [eq:hessian-own], [eq:noise-own] and [eq:fluctuation-own], and the overlaps by [eq:overlap] and
+    [eq:own-overlap]. This is every term of the study.
     """
     drift = examples.representative
     kinds = _kinds(drift)
     left_out = any(not direction.active for direction in subject.directions)
-    shown = {kind: block for kind, block in kinds.items() if left_out or kind == "learned"}
+    blocks = {kind: block for kind, block in kinds.items() if left_out or kind == "learned"}
+    letters = _letters(subject)
     s_l = symbol("singular_value", "l", nonnegative=True)
     conditions = {
         "learned": sp.Gt(s_l, 0, evaluate=False),
         "left-out": sp.Eq(s_l, 0, evaluate=False),
     }
-    resultant, left = _left()
-    own_resultant, own_left = _own_left()
+    shown = {kind: block.renamed(letters) for kind, block in blocks.items()}
+
+    def stated(kind: str, left: sp.Basic, right: sp.Basic) -> Given | Sides:
+        return Given((left, right), conditions[kind]) if left_out else (left, right)
+
     return step(
-        study_hessian={
-            kind: Given((_P, block.hessian), conditions[kind]) for kind, block in shown.items()
-        },
+        study_hessian={kind: stated(kind, _P, block.hessian) for kind, block in shown.items()},
         study_noise={
-            kind: Given(
-                (BLOCK_NOISE["il"], sp.MatMul(block.length, block.inner, evaluate=False)),
-                conditions[kind],
+            kind: stated(
+                kind,
+                BLOCK_NOISE["il"],
+                sp.MatMul(block.length, block.inner, evaluate=False),
             )
             for kind, block in shown.items()
         },
         study_trace={
-            kind: Given((sp.Trace(_P), block.invariants[0]), conditions[kind])
-            for kind, block in shown.items()
+            kind: stated(kind, sp.Trace(_P), block.trace) for kind, block in shown.items()
         },
         study_determinant={
-            kind: Given((sp.Determinant(_P), block.invariants[1]), conditions[kind])
+            kind: stated(kind, sp.Determinant(_P), block.determinant)
             for kind, block in shown.items()
         },
-        resultant=(RESULTANT, resultant),
-        invariant_left=(LEFT_SOLUTION, left),
-        invariant_right=(RIGHT_SOLUTION, 2 * _UNIT - LEFT_SOLUTION),
-        own_resultant=(OWN_RESULTANT, own_resultant),
-        invariant_own_left=(ROW_LEFT, own_left),
-        invariant_own_right=(ROW_RIGHT, 2 * ONES - ROW_LEFT),
-        symbols={"Y": LEFT_SOLUTION, "Z": RIGHT_SOLUTION, "y": ROW_LEFT, "z": ROW_RIGHT},
+        symbols={
+            "Y": LEFT_SOLUTION,
+            "Z": RIGHT_SOLUTION,
+            "y": ROW_LEFT,
+            "z": ROW_RIGHT,
+            **{f"letter_{k}": item for k, item in enumerate(_of_axes(letters))},
+        },
         words={
             "left_out": (
                 " Where {l} is left out, they are [eq:study-hessian-left-out], "
@@ -116,28 +98,138 @@ def invariant_terms(
                 "[eq:study-determinant-left-out]."
                 if left_out
                 else ""
-            )
+            ),
+            "letters": _about_letters(subject, letters),
         },
         checks=(
             vanishes(
                 "Blocks, traces and determinants are those of [eq:hessian-pair] and "
                 "[eq:noise-pair].",
-                *(defect for block in shown.values() for defect in _defects(drift, block)),
+                *(defect for block in blocks.values() for defect in _defects(drift, block)),
             ),
             holds(
-                "With arbitrary symmetric blocks in their places, the matrices and rows solve "
-                "[eq:sylvester-left], [eq:sylvester-right] and [eq:own-sylvester].",
-                "numerator expanded to zero",
-                _solved,
+                "With the numbers of each pair of axes of the study in the place of the indices, "
+                "its letters give the same blocks as those of the theory.",
+                Method.IDENTITY,
+                lambda: _same_in_letters(subject, blocks, letters),
             ),
             holds(
-                "With the numbers of the study, and others where it leaves them open, each of "
-                "these terms equals that of the representative indices.",
-                "exact evaluation at a rational point",
+                "With the numbers of the study, and others where it leaves them open, traces and "
+                "determinants give each term that the representative indices give.",
+                Method.POINTS,
                 lambda: all(starmap(_Numeric(drift, kinds, *_numbers(subject)).same, terms)),
             ),
         ),
     )
+
+
+def counted(
+    examples: Examples, subject: Subject, plane: tuple[int, int], counts: Mapping[int, int]
+) -> bool:
+    """Whether the terms of a plane, each so many times, are its variance, at rational numbers."""
+    drift = examples.representative
+    axes, decay = _numbers(subject)
+    numeric = _Numeric(drift, _kinds(drift), axes, decay)
+    i, j = plane
+    total = sum(count * numeric.general(plane, l) for l, count in counts.items())
+    metric = 2 * (axes[i].singular_value + axes[j].singular_value)
+    return bool(numeric.at(drift.rotation_variance(axes, i, j)) == total / metric**2)
+
+
+def _letters(subject: Subject) -> dict[sp.Basic, sp.Expr]:
+    """What stands in the study for the numbers of an axis ``i`` or ``l``, and for all axes.
+
+    A number that all axes share stands for itself; numbers that bear the numbers of their axes, as
+    ``kappa_1``, with an index in its place.  Others keep the letters of the theory.
+    """
+    found: dict[sp.Basic, sp.Expr] = {GAMMA: subject.weight_decay}
+    numbers = {
+        "input_variance": [direction.input_variance for direction in subject.directions],
+        "label_noise": [sp.sqrt(direction.label_noise) for direction in subject.directions],
+        "gain": [direction.gain for direction in subject.directions],
+    }
+    for role, values in numbers.items():
+        for index in "il":
+            forms = {_with_index(value, k + 1, index) for k, value in enumerate(values)}
+            if len(forms) == 1:
+                found[symbol(role, index)] = forms.pop()
+    return found
+
+
+def _with_index(value: sp.Expr, number: int, index: str) -> sp.Expr:
+    """A number of an axis with an index in the place of the number of the axis."""
+    own = {
+        item: sp.Symbol(f"{stem}_{index}", **item.assumptions0)
+        for item in value.free_symbols
+        for stem, _, place in [item.name.rpartition("_")]
+        if place == str(number)
+    }
+    return value.xreplace(own)
+
+
+def _of_axes(letters: Mapping[sp.Basic, sp.Expr]) -> list[sp.Expr]:
+    """Letters of the study, not of the theory, that bear the index ``i``."""
+    own = (item for value in letters.values() for item in value.free_symbols)
+    return sorted(
+        {item for item in own if item.name.endswith("_i") and item not in letters},
+        key=lambda item: item.name,
+    )
+
+
+def _about_letters(subject: Subject, letters: Mapping[sp.Basic, sp.Expr]) -> str:
+    """A sentence about the letters that bear an index."""
+    named = [f"{{letter_{k}}}" for k in range(len(_of_axes(letters)))]
+    kept = [
+        f"{{{letter}_i}}"
+        for role, letter in (("input_variance", "lambda"), ("label_noise", "sigma"), ("gain", "a"))
+        if symbol(role, "i") not in letters
+    ]
+    text = ""
+    if named:
+        text += f" An index of {_listed(named)} is the number of an axis, as that of {{s_i}} is."
+    if kept:
+        verb = "stands" if len(kept) == 1 else "stand"
+        text += f" For the numbers of this study on the axis {{i}} {verb} {_listed(kept)}."
+    return text
+
+
+def _listed(items: Sequence[str]) -> str:
+    *others, last = items
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _same_in_letters(
+    subject: Subject, blocks: Mapping[str, _Block], letters: Mapping[sp.Basic, sp.Expr]
+) -> bool:
+    """Whether the displayed blocks are the theory's for each two axes of the study."""
+    own: dict[tuple[int, str], dict[sp.Basic, sp.Expr]] = {}
+    for k, direction in enumerate(subject.directions):
+        for index in "il":
+            theory = {
+                symbol("input_variance", index): direction.input_variance,
+                symbol("label_noise", index): sp.sqrt(direction.label_noise),
+                symbol("gain", index): direction.gain,
+                GAMMA: subject.weight_decay,
+            }
+            named = {
+                _with_index(item, k + 1, index): item
+                for value in theory.values()
+                for item in value.free_symbols
+            }
+            own[k, index] = named | theory
+    for i in subject.active:
+        for l, direction in enumerate(subject.directions):
+            if l == i or direction.input_variance == 0:
+                continue
+            block = blocks["learned" if direction.active else "left-out"]
+            values = own[i, "i"] | own[l, "l"]
+            plain, renamed = block.entries, block.renamed(letters).entries
+            if not all(
+                is_zero(first.xreplace(values) - second.xreplace(values))
+                for first, second in zip(plain, renamed, strict=True)
+            ):
+                return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -162,9 +254,24 @@ class _Block:
         )
 
     @property
-    def invariants(self) -> tuple[sp.Expr, sp.Expr]:
-        """Trace and determinant of the Hessian."""
-        return _by(self.length, self.hessian.trace()), _by(self.length, self.hessian.det())
+    def trace(self) -> sp.Expr:
+        """Of the Hessian."""
+        return _by(self.length, self.hessian.trace())
+
+    @property
+    def determinant(self) -> sp.Expr:
+        """Of the Hessian."""
+        return _by(self.length, self.hessian.det())
+
+    @property
+    def entries(self) -> tuple[sp.Expr, ...]:
+        """All that is displayed."""
+        return (*self.hessian, *self.inner, self.trace, self.determinant)
+
+    def renamed(self, letters: Mapping[sp.Basic, sp.Expr]) -> _Block:
+        """The block in other letters."""
+        hessian, inner = self.hessian.xreplace(letters), self.inner.xreplace(letters)
+        return _Block(hessian, inner, self.length)
 
 
 def _by(length: sp.Expr, expression: sp.Expr) -> sp.Expr:
@@ -190,42 +297,9 @@ def _defects(drift: RepresentativeDrift, block: _Block) -> Iterator[sp.Expr]:
     known = {symbol("residual_map", "l"): GAMMA / variance if learned else symbol("gain", "l")}
     known |= {} if learned else {s_l: sp.Integer(0)}
     hessian, noise = (matrix.xreplace(known) for matrix in (pair.hessian, pair.noise))
-    trace, determinant = block.invariants
     yield from hessian - block.hessian
     yield from noise - block.length * block.inner
-    yield from (hessian.trace() - trace, hessian.det() - determinant)
-
-
-def _solved() -> bool:
-    entries = sp.symbols("a b d e f g h")
-    a, b, d, e, f, g, h = entries
-    p, q = sp.ImmutableMatrix([[a, b], [b, d]]), sp.ImmutableMatrix([[e, f], [f, g]])
-    left = _evaluated(*_left(), RESULTANT, {_P: p, _Q: q})
-    right = 2 * sp.eye(2) - left
-    row = _evaluated(*_own_left(), OWN_RESULTANT, {_OWN: q}, {OWN_HESSIAN: h})
-    ones = sp.ones(1, 2)
-    other = 2 * ones - row
-    residues = (
-        p * left + left * q - 2 * q,
-        p * right + right * q - 2 * p,
-        h * row + row * q - 2 * ones * q,
-        h * other + other * q - 2 * h * ones,
-    )
-    return all(is_zero(entry) for residue in residues for entry in residue)
-
-
-def _evaluated(
-    resultant: sp.Expr,
-    solution: sp.MatrixExpr,
-    name: sp.Symbol,
-    blocks: Mapping[sp.MatrixSymbol, sp.ImmutableMatrix],
-    numbers: Mapping[sp.Symbol, sp.Expr] | None = None,
-) -> sp.ImmutableMatrix:
-    """A displayed solution with blocks in the place of their symbols."""
-    entries = {**blocks, ONES: sp.ImmutableMatrix(sp.ones(1, 2))}
-    known = dict(numbers or {})
-    value = evaluate_matrix(resultant.xreplace(known), entries)
-    return evaluate_matrix(solution.xreplace(known | {name: value}), entries)
+    yield from (hessian.trace() - block.trace, hessian.det() - block.determinant)
 
 
 def _numbers(subject: Subject) -> tuple[tuple[Direction, ...], sp.Rational]:
@@ -274,44 +348,46 @@ class _Numeric:
     def same(self, plane: tuple[int, int], l: int) -> bool:
         """Whether the displayed parts give the general term."""
         i, j = plane if l == plane[0] else plane[::-1]
+        found = self._own(i, j) if l in plane else self._other(i, j, l)
+        return bool(self.general(plane, l) == found)
+
+    def general(self, plane: tuple[int, int], l: int) -> sp.Expr:
+        """The term of the representative indices."""
+        i, j = plane if l == plane[0] else plane[::-1]
         if l in plane:
-            general, found = own_term(self.drift, self.axes[i], self.axes[j]), self._own(i, j)
-        else:
-            general = other_term(self.drift, *(self.axes[k] for k in (i, j, l)))
-            found = self._other(i, j, l)
-        return bool(self._at(general) == found)
+            return self.at(own_term(self.drift, self.axes[i], self.axes[j]))
+        return self.at(other_term(self.drift, *(self.axes[k] for k in (i, j, l))))
 
     def _other(self, i: int, j: int, l: int) -> sp.Expr:
-        """[eq:term] by [eq:invariant-left] and [eq:invariant-right]."""
+        """[eq:term] by [eq:solution-left] and [eq:solution-right]."""
         (p, noise_p, moved_p), (q, noise_q, moved_q) = self._block(i, l), self._block(j, l)
-        y = _evaluated(*_left(), RESULTANT, {_P: p, _Q: q})
-        z = 2 * sp.eye(2) - y
+        y, z = OF_TWO_BLOCKS.at({_P: p, BLOCK_HESSIAN["jl"]: q})
         area = (y.T * noise_p * y * moved_q).trace() + (z * noise_q * z.T * moved_p).trace()
         overlap = self.drift.other_term.couplings[0].overlap
-        return self._at(overlap**2, i=i, j=j, l=l) * area
+        return self.at(overlap**2, i=i, j=j, l=l) * area
 
     def _own(self, i: int, j: int) -> sp.Expr:
-        """[eq:own-term] by [eq:invariant-own-left] and [eq:invariant-own-right]."""
+        """[eq:own-term] by [eq:own-solution-left] and [eq:own-solution-right]."""
         block = self.drift.diagonal_block
         own, noise, moved = (
-            self._at(matrix[0], i=i) for matrix in (block.hessian, block.noise, block.fluctuation)
+            self.at(matrix[0], i=i) for matrix in (block.hessian, block.noise, block.fluctuation)
         )
         other, other_noise, other_moved = self._block(j, i)
-        y = _evaluated(*_own_left(), OWN_RESULTANT, {_OWN: other}, {OWN_HESSIAN: own})
-        z = 2 * sp.ones(1, 2) - y
+        y, z = OF_ONE_AXIS.at({MIXED_HESSIAN: other}, {OWN_HESSIAN: own})
         area = noise * (y * other_moved * y.T)[0] + moved * (z * other_noise * z.T)[0]
-        return self._at(self.drift.own_term.couplings[0].overlap ** 2, i=i, j=j) * area
+        return self.at(self.drift.own_term.couplings[0].overlap ** 2, i=i, j=j) * area
 
     def _block(self, i: int, l: int) -> tuple[sp.Matrix, sp.Matrix, sp.Matrix]:
         """Hessian, noise and fluctuation of two axes, the first of them learned."""
         block = self.kinds["learned" if self.axes[l].active else "left-out"]
         hessian, noise = (
-            matrix.applyfunc(lambda entry: self._at(entry, i=i, l=l))
+            matrix.applyfunc(lambda entry: self.at(entry, i=i, l=l))
             for matrix in (block.hessian, block.length * block.inner)
         )
         return hessian, noise, solve_lyapunov(hessian, noise)
 
-    def _at(self, expression: sp.Expr, **places: int) -> sp.Expr:
+    def at(self, expression: sp.Expr, **places: int) -> sp.Expr:
+        """An expression with the numbers of axes in the place of indices."""
         values = renaming(**{index: self.axes[place] for index, place in places.items()})
         gains = {symbol("gain", index): self.axes[place].gain for index, place in places.items()}
         return replaced(expression, {**values, **gains, GAMMA: self.decay, ETA: sp.Integer(1)})

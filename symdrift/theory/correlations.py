@@ -40,14 +40,14 @@ LATEX: dict[sp.Basic, str] = {
     PULL: r"(H \tilde\Omega)_{+}",
     KEPT: r"(I - \eta H)^{\tau}",
     KEPT_BEFORE: r"(I - \eta H)^{\tau - 1}",
-    LATER: r"n_{t+\tau}",
+    LATER: r"\delta_{t+\tau}",
     KICK_AND_PULL: (
-        r"\mathbb{E}[\zeta_t^{\mathsf{T}} \tilde\Omega n_t\, "
-        r"n_{t+\tau}^{\mathsf{T}} (H \tilde\Omega)_{+} n_{t+\tau}]"
+        r"\mathbb{E}[\zeta_t^{\mathsf{T}} \tilde\Omega \delta_t\, "
+        r"\delta_{t+\tau}^{\mathsf{T}} (H \tilde\Omega)_{+} \delta_{t+\tau}]"
     ),
     PULL_AND_PULL: (
-        r"\operatorname{Cov}(n_t^{\mathsf{T}} (H \tilde\Omega)_{+} n_t,\, "
-        r"n_{t+\tau}^{\mathsf{T}} (H \tilde\Omega)_{+} n_{t+\tau})"
+        r"\operatorname{Cov}(\delta_t^{\mathsf{T}} (H \tilde\Omega)_{+} \delta_t,\, "
+        r"\delta_{t+\tau}^{\mathsf{T}} (H \tilde\Omega)_{+} \delta_{t+\tau})"
     ),
 }
 

@@ -20,7 +20,7 @@ from symdrift.study.letters import refuse_letters_of_the_theory
 from symdrift.study.roles import ROLES
 from symdrift.theory import (
     area,
-    block_invariants,
+    block_solutions,
     correlations,
     drift,
     fixed_points,
@@ -30,6 +30,7 @@ from symdrift.theory import (
     imbalance,
     mean_square,
     misaligned,
+    misaligned_rate,
     next_order,
     noise,
     noise_blocks,
@@ -111,6 +112,7 @@ SECTIONS = (
     area,
     step_orders,
     correlations,
+    block_solutions,
     drift,
     representation,
     mean_square,
@@ -119,8 +121,7 @@ SECTIONS = (
     special_cases,
     stimulus_frequency,
     results,
-    block_invariants,
-    misaligned,
+    misaligned_rate,
     synaptic_noise,
     next_order,
     task,
@@ -326,6 +327,8 @@ def _symbols_of(step: Step) -> set[sp.Basic]:
 def _printed(equation: Equation) -> Iterator[sp.Basic]:
     """What stands on the lines of an equation: itself and the condition behind it."""
     yield equation.expression
+    if equation.brief is not None:
+        yield equation.brief
     yield from (link.expression for link in equation.links)
     if equation.condition is not None:
         yield equation.condition

@@ -10,7 +10,7 @@ from symdrift.algebra.equations import solve_sylvester
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import factor, is_zero, leading_term, replaced
 from symdrift.derivation.chapter import holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, symbol
 from symdrift.derivation.vocabulary import (
     BLOCK_FLUCTUATION,
@@ -30,6 +30,17 @@ from symdrift.derivation.vocabulary import (
     TERM,
     TURN,
 )
+from symdrift.theory.block_solutions import (
+    MIXED_HESSIAN,
+    OF_ONE_AXIS,
+    OF_TWO_BLOCKS,
+    ONES,
+    OWN_RESULTANT,
+    RESULTANT,
+    ROW_LEFT,
+    ROW_RIGHT,
+    term,
+)
 from symdrift.theory.examples import SHARED, Examples
 from symdrift.theory.linear.aligned import DriftTerm, counterparts, renaming
 from symdrift.theory.linear.limits import autoencoder_direction
@@ -43,11 +54,7 @@ PLANE_MEAN = symbol("mean_rotation", "ij", real=True)
 OVERLAP = sp.Symbol("o_ijl", positive=True)
 OWN_OVERLAP = sp.Symbol("o_iji", positive=True)
 DIRECTIONS = sp.Symbol("n_axes", positive=True, integer=True)
-MIXED_HESSIAN, MIXED_NOISE, MIXED_FLUCTUATION = (
-    sp.MatrixSymbol(f"{stem}_ji", 2, 2) for stem in ("H", "C", "Gamma")
-)
-ONES = sp.MatrixSymbol("ones", 1, 2)
-ROW_LEFT, ROW_RIGHT = sp.MatrixSymbol("y", 1, 2), sp.MatrixSymbol("z", 1, 2)
+MIXED_NOISE, MIXED_FLUCTUATION = (sp.MatrixSymbol(f"{stem}_ji", 2, 2) for stem in ("C", "Gamma"))
 
 LATEX = {
     WHITE_VARIANCE: r"V^{\mathrm{white}}_{ij}",
@@ -55,8 +62,9 @@ LATEX = {
     OVERLAP: "o_{ijl}",
     OWN_OVERLAP: "o_{iji}",
     DIRECTIONS: r"\max(n, m)",
-    ONES: r"\mathbf{1}",
 }
+
+MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = ((OVERLAP, "overlap of two blocks", "scalar"),)
 
 
 def drift(examples: Examples) -> Iterator[Step]:
@@ -108,7 +116,7 @@ def _couplings(examples: Examples) -> Step:
             holds(
                 "With four axes each plane couples exactly these blocks, never a block with "
                 "itself, and each pair of blocks belongs to one plane.",
-                "all entries inspected",
+                Method.CASES,
                 structure,
             ),
             vanishes(
@@ -139,61 +147,47 @@ def _sylvester_blocks() -> Step:
     From the block of {i} and {l} to that of {j} and {l} the matrix {Y} of [eq:sylvester] is the
     overlap times {left}, and on the way back it is the overlap times the transpose of {right},
     with a minus sign. Without the overlap the Sylvester equation becomes [eq:sylvester-left] and
-    [eq:sylvester-right]. For blocks of two rows the theorem of Cayley and Hamilton gives the
-    solutions [eq:sylvester-solution] and [eq:sylvester-solution-right].
+    [eq:sylvester-right]. By the theorem of Cayley and Hamilton the solutions are polynomials in
+    the two blocks: the first is [eq:solution-left], divided by the resultant [eq:resultant] of
+    their characteristic polynomials, and the sum of both equations gives the second,
+    [eq:solution-right].
     """
     p, q = BLOCK_HESSIAN["il"], BLOCK_HESSIAN["jl"]
-    pencil = (sp.Trace(p) + sp.Trace(q)) * q + (
-        sp.Determinant(p) - sp.Determinant(q)
-    ) * sp.Identity(2)
-    adjugate = sp.Trace(p) * sp.Identity(2) - p
+    found = OF_TWO_BLOCKS
 
-    def generic(source_left: bool) -> bool:
+    def solved() -> bool:
         a, b, d, e, f, g = sp.symbols("a b d e f g")
-        left, right = sp.Matrix([[a, b], [b, d]]), sp.Matrix([[e, f], [f, g]])
-        source = 2 * (left if source_left else right)
-        found = solve_sylvester(left, right, source)
-        return all(is_zero(entry) for entry in left * found + found * right - source)
+        left, right = sp.ImmutableMatrix([[a, b], [b, d]]), sp.ImmutableMatrix([[e, f], [f, g]])
+        y, z = found.at({p: left, q: right})
+        residues = left * y + y * right - 2 * right, left * z + z * right - 2 * left
+        return all(is_zero(entry) for residue in residues for entry in residue)
 
-    def pencil_form() -> bool:
-        a, b, d, e, f, g = sp.symbols("a b d e f g")
-        left, right = sp.Matrix([[a, b], [b, d]]), sp.Matrix([[e, f], [f, g]])
-        matrix = (left.trace() + right.trace()) * right + (left.det() - right.det()) * sp.eye(2)
-        pairs = (
-            (right, right * right + left.adjugate() * right),
-            (left, left * right + left.det() * sp.eye(2)),
-        )
-        return all(
-            is_zero(entry)
-            for source, formula in pairs
-            for entry in solve_sylvester(left, right, 2 * source) * matrix - 2 * formula
-        )
+    def common_roots() -> bool:
+        """The resultant is the product of all sums of an eigenvalue of each block."""
+        a, b, e, f = sp.symbols("a b e f")
+        sums = sp.Mul(*(one + other for one in (a, b) for other in (e, f)))
+        blocks = {p: sp.ImmutableMatrix.diag(a, b), q: sp.ImmutableMatrix.diag(e, f)}
+        return is_zero(evaluate_matrix(found.resultant, blocks) - sums)
 
     return step(
         sylvester_left=(p * LEFT_SOLUTION + LEFT_SOLUTION * q, 2 * q),
         sylvester_right=(p * RIGHT_SOLUTION + RIGHT_SOLUTION * q, 2 * p),
-        sylvester_solution=(LEFT_SOLUTION * pencil, 2 * (q * q + adjugate * q)),
-        sylvester_solution_right=(
-            RIGHT_SOLUTION * pencil,
-            2 * (p * q + sp.Determinant(p) * sp.Identity(2)),
-        ),
+        resultant=(RESULTANT, found.resultant),
+        solution_left=(LEFT_SOLUTION, found.left),
+        solution_right=(RIGHT_SOLUTION, found.right(LEFT_SOLUTION)),
         symbols={"left": LEFT_SOLUTION, "right": RIGHT_SOLUTION},
         checks=(
             holds(
-                "Substituted into [eq:sylvester-left] with arbitrary symmetric blocks, the "
-                "solution satisfies it.",
-                "numerator expanded to zero",
-                lambda: generic(False),
+                "With arbitrary symmetric blocks in their places, [eq:solution-left] satisfies "
+                "[eq:sylvester-left] and [eq:solution-right] satisfies [eq:sylvester-right].",
+                Method.IDENTITY,
+                solved,
             ),
             holds(
-                "And into [eq:sylvester-right].",
-                "numerator expanded to zero",
-                lambda: generic(True),
-            ),
-            holds(
-                "They have the forms [eq:sylvester-solution] and [eq:sylvester-solution-right].",
-                "numerator expanded to zero",
-                pencil_form,
+                "[eq:resultant] is the product of all sums of an eigenvalue of the one block and "
+                "an eigenvalue of the other: it vanishes for no two positive blocks.",
+                Method.IDENTITY,
+                common_roots,
             ),
         ),
     )
@@ -204,22 +198,27 @@ def _terms(examples: Examples) -> Step:
 
     The trace in [eq:covariance] falls apart into one term for each {l}, [eq:term], with the
     blocks [eq:hessian-pair], [eq:noise-pair] and [eq:lyapunov-solution]. For {l} equal to {i}
-    it is [eq:own-term], where the rows {y} and {z} solve [eq:own-sylvester]; for {l} equal to
-    {j} the indices change places.
+    it is [eq:own-term], where the rows {y} and {z} solve [eq:own-sylvester]: they are
+    [eq:own-solution-left] and [eq:own-solution-right] with the resultant [eq:own-resultant].
+    For {l} equal to {j} the indices {i} and {j} change places.
     """
     representative = examples.representative
     y, z = LEFT_SOLUTION, RIGHT_SOLUTION
-    other = OVERLAP**2 * (
-        sp.Trace(y.T * BLOCK_NOISE["il"] * y * BLOCK_FLUCTUATION["jl"])
-        + sp.Trace(z * BLOCK_NOISE["jl"] * z.T * BLOCK_FLUCTUATION["il"])
-    )
-    own = OWN_OVERLAP**2 * (
-        OWN_NOISE * sp.Trace(ROW_LEFT * MIXED_FLUCTUATION * ROW_LEFT.T)
-        + OWN_FLUCTUATION * sp.Trace(ROW_RIGHT * MIXED_NOISE * ROW_RIGHT.T)
-    )
+    found = OF_ONE_AXIS
+    other, own = term("i", "j", "l"), term("i", "j", "i")
 
-    def entries(term: DriftTerm, names: tuple[sp.Basic, ...]) -> dict[sp.Basic, sp.Matrix]:
-        forward, backward = term.couplings
+    def solved() -> bool:
+        e, f, g, h = sp.symbols("e f g h")
+        block, ones = sp.ImmutableMatrix([[e, f], [f, g]]), sp.ones(1, 2)
+        left, right = found.at({MIXED_HESSIAN: block}, {OWN_HESSIAN: h})
+        residues = (
+            h * left + left * block - 2 * ones * block,
+            h * right + right * block - 2 * h * ones,
+        )
+        return all(is_zero(entry) for residue in residues for entry in residue)
+
+    def entries(area: DriftTerm, names: tuple[sp.Basic, ...]) -> dict[sp.Basic, sp.Matrix]:
+        forward, backward = area.couplings
         left, right = forward.left, forward.right
         values = (
             forward.coloured_orientation,
@@ -233,46 +232,55 @@ def _terms(examples: Examples) -> Step:
         return dict(zip(names, values, strict=True))
 
     def compare(
-        term: DriftTerm,
+        area: DriftTerm,
         formula: sp.Expr,
         overlap: sp.Symbol,
         names: tuple[sp.Basic, ...],
         scalars: tuple[sp.Symbol, ...],
     ) -> bool:
-        known = entries(term, names)
+        known = entries(area, names)
         given = {name: known[name][0] for name in scalars}
         plain = {name: value for name, value in known.items() if name not in scalars}
         value = evaluate_matrix(
-            formula.xreplace(given).xreplace({overlap: term.couplings[0].overlap}), plain
+            formula.xreplace(given).xreplace({overlap: area.couplings[0].overlap}), plain
         )
         # Exact at a point where every entry is a different rational number.
-        symbols = sorted((value - term.exact).free_symbols, key=lambda item: item.name)
+        symbols = sorted((value - area.exact).free_symbols, key=lambda item: item.name)
         point = {item: sp.Rational(2 * k + 3, k + 2) for k, item in enumerate(symbols)}
-        return bool(replaced(value - term.exact, point) == 0)
+        return bool(replaced(value - area.exact, point) == 0)
 
     pair_names = (y, z, *BLOCK_NOISE.values(), *BLOCK_FLUCTUATION.values())
     own_names = (ROW_LEFT, ROW_RIGHT, OWN_NOISE, MIXED_NOISE, OWN_FLUCTUATION, MIXED_FLUCTUATION)
     return step(
-        term=(TERM[I_INDEX, J_INDEX, L_INDEX], other),
+        term=other,
         own_sylvester=[
             (OWN_HESSIAN * ROW_LEFT + ROW_LEFT * MIXED_HESSIAN, 2 * ONES * MIXED_HESSIAN),
             (OWN_HESSIAN * ROW_RIGHT + ROW_RIGHT * MIXED_HESSIAN, 2 * OWN_HESSIAN * ONES),
         ],
-        own_term=(TERM[I_INDEX, J_INDEX, I_INDEX], own),
+        own_resultant=(OWN_RESULTANT, found.resultant),
+        own_solution_left=(ROW_LEFT, found.left),
+        own_solution_right=(ROW_RIGHT, found.right(ROW_LEFT)),
+        own_term=own,
         symbols={"y": ROW_LEFT, "z": ROW_RIGHT},
         checks=(
             holds(
+                "With an arbitrary number and an arbitrary symmetric block in their places, "
+                "[eq:own-solution-left] and [eq:own-solution-right] satisfy [eq:own-sylvester].",
+                Method.IDENTITY,
+                solved,
+            ),
+            holds(
                 "The displayed term, with the explicit blocks put in, is the contribution of the "
                 "two blocks to the trace.",
-                "exact evaluation at a rational point",
-                lambda: compare(representative.other_term, other, OVERLAP, pair_names, ()),
+                Method.POINTS,
+                lambda: compare(representative.other_term, other[1], OVERLAP, pair_names, ()),
             ),
             holds(
                 "So is the displayed term for equal indices.",
-                "exact evaluation at a rational point",
+                Method.POINTS,
                 lambda: compare(
                     representative.own_term,
-                    own,
+                    own[1],
                     OWN_OVERLAP,
                     own_names,
                     (OWN_NOISE, OWN_FLUCTUATION),
@@ -341,13 +349,13 @@ def _total(examples: Examples) -> Step:
         holds(
             "Each term of the first plane of an explicit network and of the representative indices "
             f"is the same rational function, without label noise: {named}",
-            "numerator expanded to zero",
+            Method.IDENTITY,
             lambda: all(agree(space) for space in spaces),
         ),
         holds(
             "So it is for an input without output, where the gain is zero in the representative "
             "term, and for an output without input, where the input variance is.",
-            "numerator expanded to zero",
+            Method.IDENTITY,
             lambda: (
                 agree(examples.more_inputs, (symbol("gain", 3),))
                 and agree(examples.more_outputs, (symbol("input_variance", 3),))
@@ -356,7 +364,7 @@ def _total(examples: Examples) -> Step:
         holds(
             "With label noise the terms are built from the same blocks, entry by entry, and the "
             f"same overlaps: {named}",
-            "numerator expanded to zero",
+            Method.IDENTITY,
             lambda: all(same_ingredients(space) for space in spaces),
         ),
         vanishes(
@@ -368,7 +376,7 @@ def _total(examples: Examples) -> Step:
         ),
         holds(
             "Planes that contain a silent hidden unit couple no blocks: they do not diffuse.",
-            "all entries inspected",
+            Method.CASES,
             silent_planes,
         ),
     )
@@ -468,7 +476,7 @@ def _white_noise(examples: Examples) -> Step:
         checks=(
             holds(
                 "The approximation is not exact: the ratio differs from one.",
-                "numerator expanded",
+                Method.IDENTITY,
                 lambda: not is_zero(shown - 1),
             ),
             vanishes(
@@ -477,7 +485,7 @@ def _white_noise(examples: Examples) -> Step:
             ),
             holds(
                 "Both terms have the same power of the weight decay.",
-                "leading order",
+                Method.ORDER,
                 lambda: exact[1] == approximate[1],
             ),
             vanishes(

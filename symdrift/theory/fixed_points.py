@@ -8,7 +8,7 @@ import sympy as sp
 
 from symdrift.algebra.rational import is_zero
 from symdrift.derivation.chapter import Given, holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.derivation.vocabulary import (
     AXIS_LOSS,
@@ -170,7 +170,7 @@ def _factored(examples: Examples) -> Step:
             ),
             holds(
                 "Teacher and covariance of the two networks do not share axes.",
-                "matrix product",
+                Method.POINTS,
                 lambda: all(
                     not _share_axes(network.teacher, network.input_covariance)
                     for network in examples.rational
@@ -270,7 +270,7 @@ def _optimal(examples: Examples) -> Step:
             ),
             holds(
                 "In both networks with rational entries the slope satisfies [eq:dual].",
-                "principal minors",
+                Method.POINTS,
                 lambda: all(slope_is_bounded(network) for network in examples.rational),
             ),
         ),
@@ -379,13 +379,13 @@ def _active(examples: Examples, one: AlignedMinimum, value_learned: sp.Expr) -> 
             ),
             holds(
                 "The singular value closes where input variance times gain equals weight decay.",
-                "solved",
+                Method.IDENTITY,
                 lambda: sp.solve(value_learned, gain) == [GAMMA / variance],
             ),
             holds(
                 "The loss of a network with two learned directions and one left out is the sum "
                 "over its directions.",
-                "numerator expanded to zero",
+                Method.IDENTITY,
                 lambda: is_zero(
                     _sum_over_directions(learned, left_out) - examples.bottleneck.minimum.loss
                 ),

@@ -9,7 +9,7 @@ import sympy as sp
 from symdrift.algebra.equations import solve_lyapunov
 from symdrift.algebra.rational import is_zero
 from symdrift.derivation.chapter import holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import ETA
 from symdrift.derivation.vocabulary import (
     BLOCK_FLUCTUATION,
@@ -73,7 +73,7 @@ def _lyapunov() -> Step:
             holds(
                 "With a covariance proportional to the learning rate, the change in one step is "
                 "of second order, and that order is [eq:lyapunov].",
-                "expansion in non-commuting symbols",
+                Method.IDENTITY,
                 second_moment_balance,
             ),
         ),
@@ -150,7 +150,7 @@ def _fluctuation_blocks(examples: Examples) -> Step:
             holds(
                 "Substituted into the Lyapunov equation with arbitrary symmetric blocks, the "
                 "solution satisfies it.",
-                "numerator expanded to zero",
+                Method.IDENTITY,
                 generic,
             ),
             vanishes(

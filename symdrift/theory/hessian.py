@@ -8,7 +8,7 @@ import sympy as sp
 
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.derivation.chapter import holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import GAMMA, INPUTS
 from symdrift.derivation.vocabulary import (
     ANY_MAP,
@@ -95,7 +95,7 @@ def _second_variation(network: LinearNetwork) -> Step:
             holds(
                 "The second-order coefficient of the expected loss along an arbitrary line in "
                 "weight space equals the formula, for a full teacher and a full covariance.",
-                "expansion",
+                Method.IDENTITY,
                 agrees,
             ),
         ),
@@ -182,12 +182,12 @@ def _reached(examples: Examples) -> Step:
             ),
             holds(
                 "In all of them the image is orthogonal to the tangent vectors.",
-                "matrix product",
+                Method.IDENTITY,
                 lambda: all(normal(minimum) for minimum in examples.minima),
             ),
             holds(
                 "In all of them {J} has the rank [eq:reach-rank].",
-                "rank",
+                Method.CASES,
                 lambda: all(
                     minimum.overlap.rank() == rank.subs(sizes(minimum))
                     for minimum in examples.minima

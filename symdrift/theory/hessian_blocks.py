@@ -10,7 +10,7 @@ import sympy as sp
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import cancel
 from symdrift.derivation.chapter import chain, holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.derivation.vocabulary import (
     ANY_MAP,
@@ -67,7 +67,7 @@ LATEX = {
     W_LI: r"\delta W_{li}",
     NORMAL_IL: "u_{il}",
     NORMAL_LI: "u_{li}",
-    COUPLING: r"\kappa_l",
+    COUPLING: r"\Lambda_l",
     DETERMINANT: r"\det(H_{il})",
     EXCHANGED: r"\det(H_{li})",
     SILENT_LOWER: "h_{-}",
@@ -81,7 +81,11 @@ LATEX = {
     CROSS_ENTRY: "(H_{il})_{12}",
 }
 
-MEANINGS = ((COUPLING, "slope along an axis, which couples the entries of a block", "scalar"),)
+MEANINGS = (
+    (NORMAL_IL, "unit vector of two axes, or of one, in the normal space", "vector"),
+    (COUPLING, "slope along an axis, which couples the entries of a block", "scalar"),
+    (WOULD_BE, "singular value that an axis left out would have", "scalar"),
+)
 
 
 def hessian_blocks(examples: Examples) -> Iterator[Step]:
@@ -130,7 +134,7 @@ def _blocks(examples: Examples) -> Step:
         checks=(
             holds(
                 "Every component of the network with three axes belongs to one pair of axes.",
-                "connected components",
+                Method.CASES,
                 lambda: pairs_only(found, names),
             ),
             vanishes(
@@ -141,7 +145,7 @@ def _blocks(examples: Examples) -> Step:
             ),
             holds(
                 "So does every component of the network with four axes.",
-                "connected components",
+                Method.CASES,
                 four_axes,
             ),
         ),
@@ -187,13 +191,13 @@ def _unit_vectors(examples: Examples) -> Step:
             ),
             holds(
                 f"The images of different entries are orthogonal: {SHARED}.",
-                "matrix product",
+                Method.IDENTITY,
                 lambda: all(space.minimum.overlap.is_diagonal() for space in examples.shared_axes),
             ),
             holds(
                 "Every sample's gradient is weight decay plus a combination of them, in the same "
                 "networks.",
-                "expansion",
+                Method.IDENTITY,
                 lambda: all(gradient_is_inside(space) for space in examples.shared_axes),
             ),
         ),
@@ -383,7 +387,7 @@ def _hessian_blocks(examples: Examples) -> Step:
                 - block_of(examples.all_active, 0, 2).within(examples.all_active.hessian),
             ),
             vanishes(
-                "With one axis left out, too.",
+                "The same with one axis left out.",
                 _instance(displayed, coupling, "3", active=False)
                 - block_of(examples.bottleneck, 0, 2).within(examples.bottleneck.hessian),
             ),
@@ -587,7 +591,7 @@ def _several_minima(examples: Examples) -> Step:
                 "Three axes of variances 4, 1/4 and 6 and gains 11/20, 57/20 and 1, two hidden "
                 "units and the weight decay 1/5: of the three choices two are strict minima, "
                 "those that learn the third axis.",
-                "exact rational arithmetic",
+                Method.POINTS,
                 two_of_three,
             ),
         ),

@@ -8,7 +8,7 @@ import sympy as sp
 
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.derivation.chapter import holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import (
     FIRST_LAYER,
@@ -67,7 +67,7 @@ LATEX: dict[sp.Basic, str] = {
     FED: r"\mathbb{E}[\bar g_{W} \bar g_{W}^{\mathsf{T}} - \bar g_{U}^{\mathsf{T}} \bar g_{U}]",
     BENT: r"\langle \partial L \rangle_{\perp}",
     OTHER_INPUT: "x'",
-    SHIFT: r"\langle n_t \rangle",
+    SHIFT: r"\langle \delta_t \rangle",
     BENT_FIRST: r"\langle \partial_W L \rangle",
     BENT_SECOND: r"\langle \partial_U L \rangle",
     FIRST_PRODUCT: r"\langle \delta U^{\mathsf{T}} (\delta U W + U \delta W) \rangle",
@@ -79,6 +79,8 @@ LATEX: dict[sp.Basic, str] = {
 }
 
 MEANINGS = (
+    (PULL_FIRST, "gradient of a batch without weight decay, first layer", "p by n"),
+    (PULL_SECOND, "gradient of a batch without weight decay, second layer", "m by p"),
     (IMBALANCE, "imbalance of the layers in step t", "p by p"),
     (SHIFT, "mean deviation from the manifold", "vector"),
     (MEAN_GRAM, "mean inner products of representations", "n by n"),
@@ -169,7 +171,7 @@ def _imbalance_step(network: LinearNetwork) -> Step:
             holds(
                 "Both sides of [eq:imbalance-step] differ by nothing but [eq:no-turn] and its "
                 "transpose.",
-                "expansion in non-commuting symbols",
+                Method.IDENTITY,
                 expands,
             ),
         ),

@@ -11,7 +11,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import cancel
 from symdrift.derivation.chapter import holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import (
     CENTRED_NOISE,
@@ -79,9 +79,9 @@ def _expected(first: str, second: str) -> str:
 LATEX: dict[sp.Basic, str] = {
     CRITICAL_RATE: r"\eta_{\mathrm{c}}",
     SAMPLE_HESSIAN: "H_x",
-    RELAXED: r"\mathcal{A} \Psi",
+    RELAXED: r"\Theta \Psi",
     GROWN: r"\mathcal{G} \Psi",
-    RELAXATION: r"\mathcal{A}",
+    RELAXATION: r"\Theta",
     GROWTH: r"\mathcal{G}",
     SCATTERED: r"\mathbb{E}[(H_x - H) \Psi (H_x - H)]",
     SECOND_MOMENT: r"\Psi",
@@ -89,8 +89,8 @@ LATEX: dict[sp.Basic, str] = {
     LABELS_FIRST: _expected(_PULL_FIRST + "_{ib}", _PULL_FIRST + "_{jd}"),
     LABELS_SECOND: _expected(_PULL_SECOND + "_{oi}", _PULL_SECOND + "_{uj}"),
     LABELS_BOTH: _expected(_PULL_FIRST + "_{ib}", _PULL_SECOND + "_{oj}"),
-    SEEN_FIRST: "(H_x n_t)_{W}",
-    SEEN_SECOND: "(H_x n_t)_{U}",
+    SEEN_FIRST: r"(H_x \delta_t)_{W}",
+    SEEN_SECOND: r"(H_x \delta_t)_{U}",
     MOMENTS.label: r"\mathcal{V}",
     SAMPLED.label: r"\mathcal{V}'",
     SPLIT: r"\mathcal{V}_1",
@@ -103,6 +103,8 @@ LATEX: dict[sp.Basic, str] = {
 }
 
 MEANINGS = (
+    (RELAXATION, "relaxation of second moments", "operator"),
+    (GROWTH, "growth of second moments by what samples add", "operator"),
     (SAMPLE_HESSIAN, "Hessian of the loss of one sample", "matrix"),
     (CRITICAL_RATE, "rate from which on no fluctuation is stationary", "scalar"),
     (SECOND_MOMENT, "second moment of a deviation", "matrix"),
@@ -261,7 +263,7 @@ def _second_moments() -> Step:
             holds(
                 "The average over a sample whose Hessian deviates from the mean is "
                 "[eq:second-moments] with [eq:relaxed] and [eq:grown].",
-                "expansion in non-commuting symbols",
+                Method.IDENTITY,
                 lambda: (
                     sp.expand(
                         averaged((1 - ETA * (h + sample)) * x * (1 - ETA * (h + sample)))
@@ -272,7 +274,7 @@ def _second_moments() -> Step:
             ),
             holds(
                 "In a batch of two independent samples the part by which they differ is halved.",
-                "expansion in non-commuting symbols",
+                Method.IDENTITY,
                 lambda: (
                     sp.expand(
                         of_batch
@@ -479,7 +481,7 @@ def _moments_on_axes() -> Step:
             holds(
                 "For three axes these are all entries of [eq:read], with the fourth moments of "
                 "Gaussian inputs; the others vanish.",
-                "all entries inspected",
+                Method.CASES,
                 agree,
             ),
         ),

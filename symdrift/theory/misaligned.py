@@ -1,4 +1,4 @@
-"""Two misaligned axes: the steady rotation as an explicit function, and expansions."""
+"""Two misaligned axes: canonical frame, traces, and expansions of the steady rotation."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Collection, Iterator
 
 import sympy as sp
 
-from symdrift.algebra.rational import RationalField, factor, leading_term
+from symdrift.algebra.rational import factor, leading_term
 from symdrift.derivation.chapter import holds, step, vanishes
-from symdrift.derivation.steps import Step
-from symdrift.derivation.symbols import BATCH, ETA, GAMMA, symbol
+from symdrift.derivation.steps import Method, Step
+from symdrift.derivation.symbols import BATCH, ETA, GAMMA
 from symdrift.derivation.vocabulary import KURTOSIS
 from symdrift.errors import CheckFailed
 from symdrift.theory.linear.maps import MapDrift
-from symdrift.theory.linear.points import ChosenMinimum
 from symdrift.theory.linear.two_axes import (
     A_1,
     A_2,
@@ -30,56 +29,28 @@ from symdrift.theory.linear.two_axes import (
     LENGTH,
     S_1,
     S_2,
-    SIGMA_11,
     SIGMA_12,
-    SIGMA_22,
     STRAIGHT,
     TILT,
     TwoAxes,
 )
-from symdrift.theory.linear.weight_space import WeightSpace
-
-MEAN = symbol("mean_rotation", "12", real=True)
-LABEL_MEAN = sp.Symbol("mean_label", real=True)
-QUOTIENTS = {
-    GAUSSIAN: sp.Symbol("q_gauss", real=True),
-    LENGTH: sp.Symbol("q_length", real=True),
-    LABELS: sp.Symbol("q_label", real=True),
-}
-"""Names of the quotients without misalignment."""
-CANONICAL_TEACHER = sp.MatrixSymbol("A_canonical", 2, 2)
-CANONICAL_COVARIANCE = sp.MatrixSymbol("Sigma_canonical", 2, 2)
-CURVATURE, NOISE, TURN, FLUCTUATION, COLOURED = (
-    sp.MatrixSymbol(f"{name}_map_4", 4, 4) for name in "HCOXY"
+from symdrift.theory.misaligned_rate import (
+    _LABELS,
+    CANONICAL_COVARIANCE,
+    CANONICAL_TEACHER,
+    COLOURED,
+    CURVATURE,
+    FLUCTUATION,
+    LABEL_MEAN,
+    MEAN,
+    NOISE,
+    POINT,
+    QUOTIENTS,
+    TURN,
+    VARIANCE,
+    at_rational_point,
+    two_axes_rate,
 )
-VARIANCE = symbol("rotation_covariance", "12")
-
-LATEX: dict[sp.Basic, str] = {
-    GAUSSIAN: r"\mathcal{N}",
-    LENGTH: r"\mathcal{N}_{\kappa}",
-    LABELS: r"\mathcal{N}_{\sigma}",
-    COMMON: r"\mathcal{D}",
-    DETERMINANT: r"\det(\Sigma)",
-    CURVATURE: r"\mathcal{H}",
-    NOISE: r"\mathcal{C}",
-    TURN: r"\mathcal{O}",
-    FLUCTUATION: r"\mathcal{X}",
-    COLOURED: r"\mathcal{Y}",
-    LABEL_MEAN: r"\mu_{12}^{\sigma}",
-    QUOTIENTS[GAUSSIAN]: "q",
-    QUOTIENTS[LENGTH]: r"q_{\kappa}",
-    QUOTIENTS[LABELS]: r"q_{\sigma}",
-    CANONICAL_TEACHER: r"P^{\mathsf{T}} A R",
-    CANONICAL_COVARIANCE: r"R^{\mathsf{T}} \Sigma R",
-    ANGLE: r"\varphi",
-}
-
-_MEANINGS = {
-    GAUSSIAN: "{gaussian} is the part of Gaussian moments",
-    LENGTH: "{length} that of a random common length with kurtosis {kurtosis}",
-    LABELS: "{labels} that of label noise of variance {variance}",
-}
-_LABELS = {GAUSSIAN: "gaussian", LENGTH: "length", LABELS: "labels", COMMON: "common"}
 
 
 def two_axes(absent: Collection[sp.Symbol]) -> Iterator[Step]:
@@ -93,7 +64,7 @@ def two_axes(absent: Collection[sp.Symbol]) -> Iterator[Step]:
     case = TwoAxes(tuple(absent))
     yield _two_axes_frame(case)
     yield _two_axes_traces(case)
-    yield _two_axes_rate(case)
+    yield two_axes_rate(case)
     yield _small_angle(case)
     yield _small_decay(case)
 
@@ -155,9 +126,7 @@ def _two_axes_traces(case: TwoAxes) -> Step:
         sp.Integer(0) if source in case.absent else source for source in (KURTOSIS, LABEL_NOISE)
     )
 
-    inputs = (
-        "Gaussian" if KURTOSIS in case.absent else "elliptical with the kurtosis {kurtosis}"
-    )
+    inputs = "Gaussian" if KURTOSIS in case.absent else "elliptical with the kurtosis {kurtosis}"
     noise_of_labels = (
         "there is no label noise"
         if LABEL_NOISE in case.absent
@@ -189,7 +158,7 @@ def _two_axes_traces(case: TwoAxes) -> Step:
             holds(
                 "At a rational point mean and variance are the numbers that the full matrices in "
                 "all eight weights give.",
-                "exact evaluation at a rational point",
+                Method.POINTS,
                 lambda: _traces_agree_in_weights(case),
             ),
         ),
@@ -227,7 +196,7 @@ def _shown_noise(case: TwoAxes) -> sp.MatAdd:
 
 def _traces_agree_in_weights(case: TwoAxes) -> bool:
     """Mean and variance by the displayed matrices, and by those in all weights."""
-    numbers, space = _at_rational_point(case)
+    numbers, space = at_rational_point(case)
     noise = _shown_noise(case).xreplace({DETERMINANT: DETERMINANT_VALUE}).as_explicit()
     on_maps = MapDrift(numbers, sp.ImmutableMatrix(noise.xreplace(POINT)))
     plane = (0, 1)
@@ -243,118 +212,6 @@ def _as_one(entry: sp.Expr) -> sp.Expr:
     """An entry of the teacher as singular value plus one fraction."""
     value = entry.coeff(GAMMA, 0)
     return value + factor(entry - value)
-
-
-def _two_axes_rate(case: TwoAxes) -> Step:
-    """The exact rate of rotation
-
-    For two axes [eq:map-equations] is a linear system of ten equations over rational
-    functions. Its solution, put into [eq:frame-mean], is [eq:exact-rate]: <meanings>, and
-    {common} is the common denominator, all polynomials in the parameters of the minimum. They
-    are long, so that a document on paper only says what they are. The rate is odd in the
-    misalignment {correlation}, and it vanishes for equal singular values, where the canonical
-    frame loses its meaning.
-    """
-    meanings = ", ".join(_MEANINGS[name] for name in case.names)
-    return step(
-        exact_rate=(MEAN, ETA**2 / BATCH * case.assembled),
-        rate={_LABELS[name]: (name, case.parts[name]) for name in (*case.names, COMMON)},
-        symbols={
-            "gaussian": GAUSSIAN,
-            "length": LENGTH,
-            "labels": LABELS,
-            "common": COMMON,
-            "kurtosis": KURTOSIS,
-            "variance": LABEL_NOISE**2,
-            "correlation": SIGMA_12,
-        },
-        words={"meanings": meanings},
-        checks=(
-            holds(
-                "The response that the linear system gives satisfies it, as a matrix of rational "
-                "functions.",
-                "numerator expanded to zero",
-                lambda: _solves_its_equation(case),
-            ),
-            holds(
-                "The displayed parts add up to the trace of response and noise.",
-                "numerator expanded to zero",
-                lambda: _adds_up(case),
-            ),
-            holds(
-                "No part changes when the misalignment changes its sign: the rate is odd.",
-                "all exponents inspected",
-                lambda: all(
-                    term.as_coeff_exponent(SIGMA_12)[1] % 2 == 0
-                    for part in case.parts.values()
-                    for term in sp.Add.make_args(part)
-                ),
-            ),
-            holds(
-                "At a rational point it is the number that the full matrices in all eight "
-                "weights give.",
-                "exact evaluation at a rational point",
-                lambda: _agrees_in_weights(case),
-            ),
-        ),
-    )
-
-
-def _solves_its_equation(case: TwoAxes) -> bool:
-    """Whether ``B' Z + Z B`` is the symmetric part of ``B' O``, entry by entry."""
-    curvature, response, pull = case.minimum.curvature, case.response, case.pull
-    field = RationalField([*curvature, *response, *pull])
-    return all(
-        field.contract(
-            [*curvature[:, a], *response[a, :], pull[a, b]],
-            [*response[:, b], *curvature[:, b], sp.Integer(-1)],
-        )[0]
-        == 0
-        for a in range(4)
-        for b in range(4)
-    )
-
-
-def _adds_up(case: TwoAxes) -> bool:
-    """Whether the displayed rate is ``sqrt(s_1 s_2) tr(Z C) / G``."""
-    shown = case.explicit / (sp.sqrt(S_1) * sp.sqrt(S_2)) * case.minimum.metric((0, 1))
-    field = RationalField([shown, *case.response, *case.noise])
-    difference = field.contract([*case.response, shown], [*case.noise.T, sp.Integer(-1)])
-    return bool(difference[0] == 0)
-
-
-POINT = {
-    S_1: sp.Integer(4),
-    S_2: sp.Integer(1),
-    GAMMA: sp.Rational(1, 3),
-    SIGMA_12: sp.Rational(2, 5),
-    SIGMA_11: sp.Rational(3, 2),
-    SIGMA_22: sp.Rational(1, 2),
-    KURTOSIS: sp.Rational(1, 4),
-    LABEL_NOISE: sp.Rational(1, 5),
-}
-"""A rational minimum, with rational square roots of the singular values."""
-
-
-def _at_rational_point(case: TwoAxes) -> tuple[ChosenMinimum, WeightSpace]:
-    """The minimum at :data:`POINT`, and Hessian and noise in all weights."""
-    numbers = ChosenMinimum(
-        left=case.minimum.left,
-        right=case.minimum.right,
-        singular_values=(POINT[S_1], POINT[S_2]),
-        input_covariance=case.minimum.input_covariance.xreplace(POINT),
-        weight_decay=POINT[GAMMA],
-        unlearned_slope=case.minimum.unlearned_slope,
-        label_noise=(POINT[LABEL_NOISE] ** 2,) * 2,
-    )
-    noise = numbers.reach * case.noise.xreplace(POINT) * numbers.reach.T
-    return numbers, WeightSpace(numbers, sp.ImmutableMatrix(noise))
-
-
-def _agrees_in_weights(case: TwoAxes) -> bool:
-    """The rate at a rational point against full matrices in all weights."""
-    _, space = _at_rational_point(case)
-    return bool(space.mean((0, 1)) == case.explicit.xreplace(POINT))
 
 
 def _small_angle(case: TwoAxes) -> Step:
@@ -421,7 +278,7 @@ def _small_angle(case: TwoAxes) -> Step:
             ),
             holds(
                 "Numerator and denominator of [eq:angle-gaussian] have positive coefficients only.",
-                "all coefficients inspected",
+                Method.CASES,
                 positive,
             ),
         ),

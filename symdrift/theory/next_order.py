@@ -12,7 +12,7 @@ from symdrift.algebra.rational import cancel
 from symdrift.algebra.series import Series, exponential
 from symdrift.algebra.traces import TracePolynomial
 from symdrift.derivation.chapter import holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import GRADIENT, MINIMUM_POINT, SIZE
 from symdrift.rules.linear import TwoLayerLinear
@@ -58,14 +58,14 @@ MISSED_VARIANCE, MISSED_EXCESS, MISSED_NORM, MISSED_WEIGHTS = sp.symbols(
 EXCESS, NORM, WEIGHT_VARIANCE = sp.symbols("excess_loss squared_norm_of_h trace_of_Gamma")
 
 LATEX: dict[sp.Basic, str] = {
-    DEVIATION: r"\hat n",
-    NEXT_DEVIATION: r"\hat n'",
-    TURN_OF_WEIGHTS: r"e^{\tilde\Xi}",
+    DEVIATION: r"\hat\delta",
+    NEXT_DEVIATION: r"\hat\delta'",
+    TURN_OF_WEIGHTS: r"\mathrm{e}^{\tilde\Xi}",
     LAYERS[0]: "W",
     LAYERS[1]: "U",
-    BOTH: r"\hat n_{+}",
-    TURNED: r"\hat n_{-}",
-    APART: r"\hat n_{\perp}",
+    BOTH: r"\hat\delta_{+}",
+    TURNED: r"\hat\delta_{-}",
+    APART: r"\hat\delta_{\perp}",
     POWER: "k",
     TURN: r"\Xi",
     TURN_PARTS.label: r"\Xi",
@@ -76,11 +76,11 @@ LATEX: dict[sp.Basic, str] = {
     RELAXED.label: r"\mathcal{L}_0 \Phi",
     LEFT.label: r"\mathbb{E}'[\hat\Xi]",
     FIRST_GENERATOR: r"\mathcal{L}_0",
-    MEAN_GAIN: r"\mathbb{E}[f(\hat n')] - f(\hat n)",
-    INCREMENT: r"e^{\hat\Xi}",
-    UNWAITED: r"e^{-\Phi(\hat n)}",
-    TURNED_ONCE: r"e^{\Xi}",
-    WAITED: r"e^{\Phi(\hat n')}",
+    MEAN_GAIN: r"\mathbb{E}[f(\hat\delta')] - f(\hat\delta)",
+    INCREMENT: r"\mathrm{e}^{\hat\Xi}",
+    UNWAITED: r"\mathrm{e}^{-\Phi(\hat\delta)}",
+    TURNED_ONCE: r"\mathrm{e}^{\Xi}",
+    WAITED: r"\mathrm{e}^{\Phi(\hat\delta')}",
     FIRST_TURN: r"\Xi_3",
     FIRST_WAITED: r"\Phi_2",
     FIRST_INCREMENT: r"\hat\Xi_3",
@@ -188,7 +188,7 @@ def _one_step_expanded(found: IsotropicExpansion, noisy: IsotropicExpansion) -> 
                 "Written out for two inputs with rational entries, label noise included, rotation "
                 "and new deviation give what the rule makes of the weights, up to the fourth "
                 "power.",
-                "exact evaluation at a rational point",
+                Method.POINTS,
                 lambda: _step_agrees(noisy),
             ),
         ),

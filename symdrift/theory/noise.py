@@ -9,7 +9,7 @@ import sympy as sp
 
 from symdrift.algebra.wick import expectation
 from symdrift.derivation.chapter import holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, INPUTS
 from symdrift.derivation.vocabulary import (
     ANY_MAP,
@@ -44,7 +44,7 @@ A, B, C, D, O, U = sp.symbols("a b c d o u", integer=True, positive=True)
 
 LATEX: dict[sp.Basic, str] = {
     BATCH_NOISE: "C_B",
-    MOMENT.label: r"\mathcal{K}",
+    MOMENT.label: r"\omega",
     ENTRY.label: r"\mathcal{C}",
     RESIDUAL_ENTRY.label: "E",
     SLOPE_ENTRY.label: r"\Lambda",
@@ -100,7 +100,7 @@ def _map_noise(examples: Examples) -> Step:
         checks=(
             holds(
                 "The moments agree with derivatives of the moment generating function.",
-                "differentiation",
+                Method.IDENTITY,
                 _generating_function,
             ),
             vanishes(
@@ -154,9 +154,11 @@ def _generating_function() -> bool:
 def _batches(examples: Examples) -> Step:
     """Batches
 
-    The mean over a batch of {batch} independent samples has the covariance [eq:batch]. Below,
-    {C} is that of the batch; formulas in terms of the network's parameters are written for
-    single samples, and the batch size is restored where a result is stated.
+    The mean over a batch of {batch} independent samples has the covariance [eq:batch]. What
+    follows is written for single samples wherever the batch size does not appear. A batch divides
+    {C} by {batch}, and with it everything that is linear in {C}: the fluctuation, the excess loss
+    and the mean rotation. The covariance of rotations has noise and fluctuation as factors, and is
+    divided by the square of {batch}.
     """
     space = examples.bottleneck
     network = space.minimum.network
@@ -195,7 +197,7 @@ def _batches(examples: Examples) -> Step:
         checks=(
             holds(
                 "The covariance of the mean of two independent gradients is half of that of one.",
-                "expansion",
+                Method.IDENTITY,
                 halves,
             ),
         ),
@@ -233,7 +235,7 @@ def _contraction() -> Step:
                 "For two inputs and two outputs every product of two entries of error times "
                 "input, averaged monomial by monomial with arbitrary second and fourth moments, "
                 "has the covariance [eq:contraction].",
-                "expansion",
+                Method.IDENTITY,
                 _averaged_by_hand,
             ),
         ),
@@ -351,7 +353,7 @@ def _stimulus_noise() -> Step:
             holds(
                 "For four rational stimuli of unequal probability and a misaligned teacher the "
                 "sum is the image of the contraction of their fourth moments.",
-                "matrix product",
+                Method.POINTS,
                 _stimuli_agree,
             ),
         ),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import sympy as sp
 
 from symdrift.derivation.chapter import chain, holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.derivation.vocabulary import BLOCK_NOISE, OWN_NOISE
 from symdrift.theory.examples import Examples
@@ -235,7 +235,7 @@ def _noise_blocks(examples: Examples) -> Step:
                 - block_of(examples.all_active, 0, 2).within(examples.all_active.noise),
             ),
             vanishes(
-                "With one axis left out, too.",
+                "The same with one axis left out.",
                 explicit(False)
                 - block_of(examples.bottleneck, 0, 2).within(examples.bottleneck.noise),
             ),
@@ -250,7 +250,7 @@ def _noise_blocks(examples: Examples) -> Step:
             holds(
                 "The connected components of Hessian and noise together are those of the Hessian: "
                 "three learned axes, a bottleneck, a silent hidden unit, and four learned axes.",
-                "connected components",
+                Method.CASES,
                 lambda: all(
                     joins_nothing(*matrices)
                     for matrices in (

@@ -10,7 +10,7 @@ import sympy as sp
 
 from symdrift.algebra.rational import is_zero
 from symdrift.derivation.chapter import holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, TIME, symbol
 from symdrift.derivation.vocabulary import (
     CANONICAL_FIRST,
@@ -37,7 +37,7 @@ COMPONENT = sp.Symbol("w_i", real=True)
 STIMULUS = sp.Symbol("x_i", real=True)
 DIFFUSION = sp.Symbol("D_h", positive=True)
 RATE = sp.Symbol("decay_rate", positive=True)
-AUTOCORRELATION = sp.Function("A_h")
+AUTOCORRELATION = sp.Function("c_h")
 DISPLACEMENT = sp.Function("M_h")
 INDEXED_COMPONENT, INDEXED_STIMULUS, INDEXED_DECAY = (
     sp.IndexedBase(name) for name in ("w", "x", "Delta")
@@ -57,7 +57,7 @@ LATEX = {
     DIFFUSION: "D_h",
     HIDDEN_VECTOR: "w",
     MEAN_MATRIX: r"\bar\mu",
-    EXPONENTIAL: r"e^{\tau(\bar\mu - \Delta)}",
+    EXPONENTIAL: r"\mathrm{e}^{\tau(\bar\mu - \Delta)}",
     SPEED: "v_h",
     SUMMED_PLANES: r"\sum_{\Omega, \Omega'} V_{\Omega\Omega'}\, \Omega\, \Omega'",
     SUMMED_MEANS: r"\sum_{\Omega} \mu_{\Omega}\, \Omega",
@@ -65,6 +65,7 @@ LATEX = {
 }
 
 MEANINGS = (
+    (MEMORY[I_INDEX, L_INDEX], "forgotten part of the variance of a weight", "scalar"),
     (HIDDEN_VECTOR, "representation of a stimulus in the canonical frame", "r"),
     (MEAN_MATRIX, "mean rotation of all planes", "rad per step"),
     (DIFFUSION, "diffusion of a representation", "per step"),
@@ -348,7 +349,7 @@ def _displacement(examples: Examples) -> Step:
             holds(
                 "The exponential of a block of two rows solves its differential equation and "
                 "starts at the identity.",
-                "numerator expanded to zero",
+                Method.IDENTITY,
                 solves,
             ),
         ),

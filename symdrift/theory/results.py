@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -10,13 +10,14 @@ import sympy as sp
 
 from symdrift.algebra.forms import Simplified, simplify_by, substitute
 from symdrift.algebra.rational import RationalField, is_zero, replaced
-from symdrift.derivation.chapter import Test, holds, step, vanishes
-from symdrift.derivation.steps import Sides, Step
+from symdrift.derivation.chapter import Folded, Test, holds, step, vanishes
+from symdrift.derivation.steps import Method, Sides, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import I_INDEX, J_INDEX, RANK, SYNAPTIC_NOISE
 from symdrift.evaluation.next_order.cost import expected_duration
 from symdrift.progress import log_stage
-from symdrift.theory.block_invariants import invariant_terms
+from symdrift.theory.block_invariants import blocks_of_study, counted
+from symdrift.theory.block_solutions import term
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import counterparts
 from symdrift.theory.linear.limits import (
@@ -34,13 +35,17 @@ from symdrift.theory.subject import Subject
 
 EXPLICIT_AXES = 4
 """Largest number of axes for which the study is checked with full matrices."""
+WRITTEN_PLANES, WRITTEN_AXES = 15, 10
+"""Most planes, and most terms of one, that are added up in print."""
 WRITTEN_TERMS = 100
 """Most terms of planes and axes that are looked at, one by one."""
 WEIGHT = 6e-4
 """Seconds that the gradient of one weight takes, on one core of a desktop computer."""
-DISPLAYED_TERMS = 200
-"""Longest numerator that is written out."""
-DISPLAYED_SYMBOLS = 6
+READ_TERMS = 12
+"""Longest sum in a term that a reader is shown."""
+EXPANDED_TERMS = 200
+"""Longest sum in a term that is written out at all, to be unfolded and copied."""
+EXPANDED_SYMBOLS = 6
 """Most symbols that a formula may have to be written out."""
 
 Place = tuple[tuple[int, int], int]
@@ -68,13 +73,8 @@ def results(examples: Examples, subject: Subject) -> Iterator[Step]:
             log_stage(f"checking the gradient in {weights} weights{foreseen}")
         yield _study_minimum(subject)
         if len(subject.active) > 1:
-            written = {
-                (plane, l): _displayable(_term(examples, subject, plane, l))
-                for plane, l in _terms_of_own_form(subject)
-            }
-            yield _drift(examples, subject, written)
-            if longer := [place for place, shown in written.items() if shown is None]:
-                yield invariant_terms(examples, subject, longer)
+            yield _drift(examples, subject)
+            yield blocks_of_study(examples, subject, _distinct_terms(subject)[:WRITTEN_TERMS])
 
 
 def synaptic_results(subject: Subject) -> Iterator[Step]:
@@ -141,7 +141,7 @@ def _study_synaptic(subject: Subject) -> Step:
             holds(
                 "For three active axes and two silent units the decay matrix of [eq:synaptic], "
                 "plane by plane, has [eq:study-leak] on its diagonal.",
-                "numerator expanded to zero",
+                Method.IDENTITY,
                 summed,
             ),
         ),
@@ -229,7 +229,7 @@ def _isotropic(examples: Examples, subject: Subject) -> Step:
             holds(
                 "For three axes half the sum over representative indices, in the symbols of the "
                 "study, equals [eq:study-diffusion].",
-                "exact evaluation at a rational point",
+                Method.POINTS,
                 lambda: summed(3, 3),
             ),
             *(
@@ -237,7 +237,7 @@ def _isotropic(examples: Examples, subject: Subject) -> Step:
                     holds(
                         "So it does for three learned axes, with two further inputs and with two "
                         "further outputs.",
-                        "exact evaluation at a rational point",
+                        Method.POINTS,
                         lambda: summed(5, 3) and summed(3, 5),
                     )
                 ]
@@ -394,45 +394,100 @@ def _explicit_minimum(
     return minimum, values
 
 
-def _drift(examples: Examples, subject: Subject, written: Mapping[Place, sp.Expr | None]) -> Step:
+def _drift(examples: Examples, subject: Subject) -> Step:
     """Diffusion tensor
 
-    Different planes of this study are uncorrelated, and each has the variance [eq:total].
-    <terms>
+    Different planes of this study are uncorrelated.<planes> Each term is [eq:term], or
+    [eq:own-term] where two of its indices are equal, with the blocks that follow in
+    [step:blocks-of-study].<terms> Half of a variance is the diffusion coefficient of its plane.
     """
-    terms: dict[str, Sides] = {}
-    for (plane, l), shown in written.items():
-        if shown is not None:
-            i, j = (k + 1 for k in plane)
-            terms[f"{i}-{j}-{l + 1}"] = (sp.IndexedBase("T")[i, j, l + 1], shown)
-    longer = len(written) - len(terms)
-    if not terms:
-        text = (
-            "Its terms have too many symbols to be written out in one formula each: they are given "
-            "below by traces and determinants of the blocks, and the kernels evaluate them."
-        )
-    elif (count := len(_distinct_terms(subject))) > WRITTEN_TERMS:
-        text = (
-            f"The sums have {count} terms for planes and axes that differ. Those of the first "
-            f"{WRITTEN_TERMS} that have forms of their own are written out below; the kernels "
-            "evaluate all."
-        )
+    planes = _written_planes(subject)
+    written = {
+        place: _expanded(_term(examples, subject, *place)) for place in _terms_of_own_form(subject)
+    }
+    terms: dict[str, Folded | Sides] = {}
+    for (plane, l), whole in written.items():
+        if whole is not None:
+            i, j, l = (k + 1 for k in (*plane, l))
+            entry, told = term(i, j, l)
+            terms[f"{i}-{j}-{l}"] = (
+                Folded((entry, whole), (entry, told))
+                if _longest_sum(whole) > READ_TERMS
+                else (entry, whole)
+            )
+    sums = "the sum [eq:total]" + (", with equal terms counted" if planes else "")
+    if not planes:
+        text = f" Each has the variance {sums}."
+    elif len(planes) == 1:
+        text = f" Each has the variance [eq:study-variance-{next(iter(planes))}], {sums}."
     else:
+        first, *_, last = planes
         text = (
-            "The terms of the sum are written out below for planes and axes that differ; the "
-            "others have the same form in the symbols of their axes."
-        )
-    if terms and longer:
-        text += (
-            f" {'One term is' if longer == 1 else f'{longer} terms are'} longer than "
-            f"{DISPLAYED_TERMS} summands and given by traces and determinants of the blocks."
+            f" Their variances are [eq:study-variance-{first}] to [eq:study-variance-{last}], one "
+            f"for all planes that are alike: each is {sums}."
         )
     return step(
+        study_variance=planes,
         study_term=terms,
-        words={"terms": text},
+        words={"planes": text, "terms": _about_terms(terms.values())},
         identifier="study",
-        checks=_drift_tests(examples, subject),
+        checks=(
+            *_drift_tests(examples, subject),
+            *(
+                [
+                    holds(
+                        "With numbers for all symbols the terms of each variance, as often as they "
+                        "are counted, add up to the sum over all axes.",
+                        Method.POINTS,
+                        lambda: all(
+                            counted(examples, subject, plane, _counts(subject, plane))
+                            for plane in _distinct_planes(subject)
+                        ),
+                    )
+                ]
+                if planes
+                else []
+            ),
+        ),
     )
+
+
+def _about_terms(terms: Collection[Folded | Sides]) -> str:
+    """Sentences about the terms that are written out."""
+    shown = sum(not isinstance(part, Folded) for part in terms)
+    text = ""
+    if shown:
+        which = "Those that are short" if shown < len(terms) else "They"
+        text += f" {which} are also written out, one of each form, in the symbols of their axes."
+    return text
+
+
+def _written_planes(subject: Subject) -> dict[str, Sides]:
+    """The variance of each plane as the sum of its terms, where these can be listed."""
+    planes = _distinct_planes(subject)
+    counts = {plane: _counts(subject, plane) for plane in planes}
+    if len(planes) > WRITTEN_PLANES or max(map(len, counts.values())) > WRITTEN_AXES:
+        return {}
+    shown: dict[str, Sides] = {}
+    for plane in planes:
+        i, j = (k + 1 for k in plane)
+        length = symbol("singular_value", i) + symbol("singular_value", j)
+        scale = (ETA / (2 * BATCH * length)) ** 2
+        total = sp.Add(*(count * term(i, j, l + 1)[0] for l, count in counts[plane].items()))
+        name = symbol("rotation_covariance", f"{i}{j}" if j < 10 else f"{i}_{j}")
+        shown[f"{i}-{j}"] = (name, scale.xreplace(in_study_symbols(subject)) * total)
+    return shown
+
+
+def _counts(subject: Subject, plane: tuple[int, int]) -> dict[int, int]:
+    """Axes of the different terms of a plane, and how many there are of each."""
+    kinds = _numbered_kinds(subject)
+    i, j = plane
+    own = {i: 2} if kinds[i] == kinds[j] else {i: 1, j: 1}
+    others = [kinds[l] for l in range(len(kinds)) if l not in plane]
+    return own | {
+        l: others.count(kinds[l]) for l in _distinct_axes(kinds, plane) if l not in plane
+    }
 
 
 def _terms_of_own_form(subject: Subject) -> list[Place]:
@@ -511,28 +566,28 @@ def _term(examples: Examples, subject: Subject, plane: tuple[int, int], l: int) 
     i, j = (directions[k] for k in plane)
     if l in plane:
         own, partner = (i, j) if l == plane[0] else (j, i)
-        term = own_term(drift, own, partner)
+        found = own_term(drift, own, partner)
     else:
-        term = other_term(drift, i, j, directions[l])
-    return replaced(term, in_study_symbols(subject))
+        found = other_term(drift, i, j, directions[l])
+    return replaced(found, in_study_symbols(subject))
 
 
-def _displayable(term: sp.Expr) -> sp.Expr | None:
-    """The factored term, or nothing when it is too long to be read."""
-    if not term.free_symbols:
-        return sp.Float(term, 10)
-    if len(term.free_symbols) > DISPLAYED_SYMBOLS:
+def _expanded(found: sp.Expr) -> sp.Expr | None:
+    """The factored term, or nothing when it is too long to be written out."""
+    if not found.free_symbols:
+        return sp.Float(found, 10)
+    if len(found.free_symbols) > EXPANDED_SYMBOLS:
         return None
-    field = RationalField([term])
-    numerator, denominator = field.fraction(term)
-    if len(numerator) > 4 * DISPLAYED_TERMS:
+    field = RationalField([found])
+    numerator, denominator = field.fraction(found)
+    if len(numerator) > 4 * EXPANDED_TERMS:
         return None
     shown = field.factors(numerator) / field.factors(denominator)
-    longest = max(
-        (len(part.args) for part in shown.atoms(sp.Add)),
-        default=0,
-    )
-    return shown if longest <= DISPLAYED_TERMS else None
+    return shown if _longest_sum(shown) <= EXPANDED_TERMS else None
+
+
+def _longest_sum(expression: sp.Expr) -> int:
+    return max((len(part.args) for part in expression.atoms(sp.Add)), default=0)
 
 
 def _drift_tests(examples: Examples, subject: Subject) -> list[Test]:
@@ -543,7 +598,7 @@ def _drift_tests(examples: Examples, subject: Subject) -> list[Test]:
     def vanishing(difference: sp.Expr) -> bool:
         exact = replaced(replaced(difference, singular_values), values)
         symbols = sorted(exact.free_symbols, key=lambda item: item.name)
-        if len(symbols) <= DISPLAYED_SYMBOLS:
+        if len(symbols) <= EXPANDED_SYMBOLS:
             return is_zero(exact)
         point = {item: sp.Rational(k + 5, k + 3) for k, item in enumerate(symbols)}
         return is_zero(replaced(exact, point))
@@ -562,7 +617,9 @@ def _drift_tests(examples: Examples, subject: Subject) -> list[Test]:
     def general(i: int, j: int) -> sp.Expr:
         return representative.rotation_variance(minimum.directions, i, j)
 
-    how = "numerator expanded to zero, or exact evaluation where there are many symbols"
+    parts = [part for direction in subject.directions for part in _kind(direction)]
+    used = set().union(*(part.free_symbols for part in (*parts, subject.learning_rate)))
+    how = Method.IDENTITY if len(used) <= EXPANDED_SYMBOLS else Method.POINTS
     tests = [
         holds(
             "The variance of a plane does not depend on the order of its units.",

@@ -10,7 +10,7 @@ from symdrift.algebra.equations import solve_lyapunov
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import cancel, replaced
 from symdrift.derivation.chapter import chain, holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import (
     BLOCK_FLUCTUATION,
@@ -25,14 +25,8 @@ from symdrift.derivation.vocabulary import (
     RIGHT_SOLUTION,
     TERM,
 )
-from symdrift.theory.drift import (
-    MIXED_FLUCTUATION,
-    MIXED_NOISE,
-    OVERLAP,
-    OWN_OVERLAP,
-    ROW_LEFT,
-    ROW_RIGHT,
-)
+from symdrift.theory.block_solutions import ROW_LEFT, ROW_RIGHT
+from symdrift.theory.drift import MIXED_FLUCTUATION, MIXED_NOISE, OVERLAP, OWN_OVERLAP
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.limits import (
     autoencoder_direction,
@@ -148,7 +142,7 @@ def small_weight_decay(examples: Examples) -> Step:
             holds(
                 "At a rational point the exact terms approach these, and ten times smaller weight "
                 "decay leaves about a tenth of the error.",
-                "exact evaluation at a rational point",
+                Method.POINTS,
                 approaches,
             ),
             vanishes(

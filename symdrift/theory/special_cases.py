@@ -12,7 +12,7 @@ from symdrift.algebra.forms import FACTOR, Simplified, partial_fractions, simpli
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import cancel, is_zero, leading_term, replaced
 from symdrift.derivation.chapter import Given, chain, holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import (
     BLOCK_FLUCTUATION,
@@ -64,6 +64,12 @@ LATEX = {
     EXPONENTS["B"]: r"\frac{\partial \ln D}{\partial \ln B}",
     EXPONENTS["n"]: r"\deg_n D",
 }
+
+MEANINGS = (
+    (IRRELEVANT, "number of axes left out, or of inputs without output", "scalar"),
+    (IRRELEVANT_VARIANCE, "input variance along such an axis", "scalar"),
+    (EXTRA_DIFFUSION, "what these add to the diffusion tensor", "rad^2 per step"),
+)
 
 
 def special(examples: Examples) -> Iterator[Step]:
@@ -259,7 +265,7 @@ def _irrelevant(examples: Examples) -> Step:
             holds(
                 "The power of the weight decay is zero for axes that are left out and four for "
                 "inputs without output; the powers of their variance are two and one.",
-                "leading order",
+                Method.ORDER,
                 lambda: (
                     (limits.left_out[1], limits.unseen[1], growth[1], unseen_growth[1])
                     == (0, 4, 2, 1)
@@ -268,7 +274,7 @@ def _irrelevant(examples: Examples) -> Step:
             holds(
                 "The exact term of an explicit network with a bottleneck approaches the leading "
                 "order, and ten times smaller weight decay leaves about a tenth of the error.",
-                "exact evaluation at a rational point",
+                Method.POINTS,
                 lambda: _irrelevant_approached(examples, term),
             ),
         ),
@@ -342,7 +348,7 @@ def _hidden_units(examples: Examples) -> Step:
                 "Two learned axes and one that is left out, once with two and once with three "
                 "hidden units: everything that the rotation of the learned plane couples is the "
                 "same.",
-                "numerator expanded to zero",
+                Method.IDENTITY,
                 same,
             ),
         ),
@@ -404,7 +410,7 @@ def _exponents(examples: Examples, isotropic: sp.Expr) -> Step:
         checks=(
             holds(
                 "Dividing the gradient noise by the batch size divides every term by its square.",
-                "exact evaluation at a rational point",
+                Method.POINTS,
                 batch_law,
             ),
             vanishes(
@@ -415,7 +421,7 @@ def _exponents(examples: Examples, isotropic: sp.Expr) -> Step:
             ),
             holds(
                 "Noise and curvature of these blocks do not contain the learning rate.",
-                "all entries inspected",
+                Method.CASES,
                 lambda: not any(block.noise.has(ETA) or block.hessian.has(ETA) for block in blocks),
             ),
         ),

@@ -12,7 +12,7 @@ import sympy as sp
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import RationalField
 from symdrift.derivation.chapter import chain, holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import ETA
 from symdrift.derivation.vocabulary import (
     CENTRED_NOISE,
@@ -37,15 +37,14 @@ SCALED, NEXT_SCALED, REST_VECTOR = (
 TURNED_BACK = sp.MatrixSymbol("turned_back", SIZE, SIZE)
 GAUGE_SLOPE, REST = sp.symbols("gauge_slope order_rest", real=True)
 
-BY_ORDER = "order by order in the root of the learning rate, for any deviation of two axes"
 
 LATEX: dict[sp.Basic, str] = {
-    SCALED: r"\hat n_t",
-    NEXT_SCALED: r"\hat n_{t+1}",
+    SCALED: r"\hat\delta_t",
+    NEXT_SCALED: r"\hat\delta_{t+1}",
     REST_VECTOR: r"\mathcal{O}(\eta^{3/2})",
     REST: r"\mathcal{O}(\eta^{5/2})",
-    TURNED_BACK: r"e^{-\xi_t \tilde\Omega}",
-    GAUGE_SLOPE: r"\partial_{\Omega} (n_t^{\mathsf{T}} \tilde\Omega \theta^{*})",
+    TURNED_BACK: r"\mathrm{e}^{-\xi_t \tilde\Omega}",
+    GAUGE_SLOPE: r"\partial_{\Omega} (\delta_t^{\mathsf{T}} \tilde\Omega \theta^{*})",
 }
 
 MEANINGS = ((SCALED, "deviation in step t over the root of the learning rate", "vector"),)
@@ -110,7 +109,7 @@ def _unique_frame(examples: Examples) -> Step:
         checks=(
             holds(
                 "The tangent vectors of three learned axes are orthogonal to each other.",
-                "matrix product",
+                Method.IDENTITY,
                 lambda: (
                     sp.Matrix.hstack(*(minimum.tangent(plane) for plane in minimum.planes)).T
                     * sp.Matrix.hstack(*(minimum.tangent(plane) for plane in minimum.planes))
@@ -305,7 +304,7 @@ def _order_by_order() -> Step:
                 + REST,
             ),
             value=plane.angle_orders,
-            method=BY_ORDER,
+            method=Method.ORDER,
         ),
         normal_orders=chain(
             NEXT_SCALED,
@@ -325,7 +324,7 @@ def _order_by_order() -> Step:
                 + REST_VECTOR,
             ),
             value=plane.deviation_orders,
-            method=BY_ORDER,
+            method=Method.ORDER,
         ),
         symbols={
             "deviation": NORMAL,

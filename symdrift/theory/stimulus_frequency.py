@@ -10,7 +10,7 @@ import sympy as sp
 from symdrift.algebra.forms import FACTOR, simplify_by, substitute
 from symdrift.algebra.rational import factor, leading_term, replaced
 from symdrift.derivation.chapter import Chain, Stated, chain, holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.limits import (
@@ -189,7 +189,7 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
             holds(
                 "For three axes the slope of the decay rate agrees with exact differences of the "
                 "result for an explicit network, with label noise.",
-                "exact evaluation at rational points",
+                Method.POINTS,
                 lambda: _slope_agrees(examples, effect.decay_rate),
             ),
             vanishes(
@@ -263,7 +263,7 @@ def _frequency_label_noise(examples: Examples, effect: FrequencyEffect) -> Step:
             holds(
                 "At a rational point the slope is negative well below the critical variance and "
                 "positive well above it.",
-                "exact evaluation at rational points",
+                Method.POINTS,
                 lambda: _order_turns(effect.decay_rate_difference, critical),
             ),
         ),

@@ -8,7 +8,7 @@ import sympy as sp
 
 from symdrift.algebra.rational import cancel
 from symdrift.derivation.chapter import holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.vocabulary import (
     DIMENSION,
     FIRST_LAYER,
@@ -101,10 +101,10 @@ def _tangent(minimum: AlignedMinimum) -> Step:
     """Tangent vectors and dimension
 
     The rotation in the plane of hidden units {i} and {j} has the generator [eq:generator], written
-    with the unit vectors {unit_i} and {unit_j}; it moves the weights along the tangent vector
-    {tangent}. In the canonical frame these vectors are orthogonal, with squared length [eq:metric];
-    a silent hidden unit has singular value zero. Planes of two silent units do not move anything,
-    so {r} active directions and {p} hidden units give a manifold of dimension [eq:dimension].
+    with the columns {unit_i} and {unit_j} of the identity; it moves the weights along the tangent
+    vector {tangent}. In the canonical frame these vectors are orthogonal, with squared length
+    [eq:metric]; a silent hidden unit has singular value zero. Planes of two silent units do not
+    move anything, so {r} active directions and {p} hidden units give a manifold of dimension [eq:dimension].
     """
     tangents = {plane: minimum.tangent(plane) for plane in minimum.planes}
     lengths = {plane: (t.T * t)[0] for plane, t in tangents.items()}
@@ -136,7 +136,7 @@ def _tangent(minimum: AlignedMinimum) -> Step:
             ),
             holds(
                 "The tangent vectors are linearly independent.",
-                "rank",
+                Method.IDENTITY,
                 lambda: gram.rank(simplify=cancel) == len(tangents),
             ),
         ),

@@ -10,7 +10,7 @@ import sympy as sp
 
 from symdrift.algebra.equations import solve_operator
 from symdrift.derivation.chapter import Test, holds, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.derivation.vocabulary import I_INDEX, KURTOSIS, L_INDEX, RANK, REACH, REACH_RANK
 from symdrift.evaluation.alignment import Alignment, align
@@ -32,7 +32,7 @@ from symdrift.theory.linear.two_axes import (
     STRAIGHT,
     TwoAxes,
 )
-from symdrift.theory.misaligned import CANONICAL_COVARIANCE, MEAN
+from symdrift.theory.misaligned_rate import CANONICAL_COVARIANCE, MEAN
 from symdrift.theory.noise import ENTRY
 from symdrift.theory.subject import (
     absent_sources,
@@ -115,7 +115,7 @@ def _heavy_tails() -> Step:
             ),
             holds(
                 "Two axes have no other entries, but for the order of indices.",
-                "all entries inspected",
+                Method.CASES,
                 lambda: all(found[a, b] == 0 for a, b in ((0, 1), (0, 2), (1, 3), (2, 3))),
             ),
         ),
@@ -194,7 +194,7 @@ def _outlook(study: Study) -> Step:
             holds(
                 "The planes of the hidden axes, counted one by one for five axes, are as many as "
                 "the rank allows.",
-                "enumeration",
+                Method.CASES,
                 lambda: planes.subs(RANK, 5) == len([(i, j) for j in range(5) for i in range(j)]),
             ),
         ),
@@ -316,7 +316,7 @@ def _axis_by_axis(
         holds(
             f"The singular values are [eq:study-axis] on the axes {which}, up to one part in a "
             "billion.",
-            "comparison to nine digits",
+            Method.DIGITS,
             agree,
         ),
     )
@@ -353,7 +353,7 @@ def _certificate(problem: LearningProblem, minimum: MinimumPoint) -> tuple[Test,
         holds(
             "The numbers of the minimum, taken as exact fractions, satisfy [eq:stationary] up to "
             "one part in a billion of the weight decay.",
-            "exact rational arithmetic",
+            Method.DIGITS,
             stationary,
         )
     ]
@@ -364,7 +364,7 @@ def _certificate(problem: LearningProblem, minimum: MinimumPoint) -> tuple[Test,
             holds(
                 "They satisfy [eq:dual] up to one part in a billion, so that no network of any "
                 "width has a loss that is lower by more than rounding.",
-                "pivots in exact rational arithmetic",
+                Method.DIGITS,
                 lambda: _is_positive(bound),
             )
         )
@@ -444,7 +444,7 @@ def _study_rate(
             holds(
                 "Solving [eq:map-equations] in exact rational arithmetic at the numbers of the "
                 "study gives the value of the displayed rate, to nine digits.",
-                "exact rational arithmetic",
+                Method.DIGITS,
                 in_double_precision,
             ),
         ),

@@ -59,7 +59,7 @@ TRACE = function("tr")
 _LEFT_OUT = r"\mathcal{O}("
 """How the name of what is smaller than an order begins."""
 _EXPECTATION = word("mathbb", "E")
-_E, _DELTA, _IDENTITY = letter("e"), letter(r"\delta"), letter("I")
+_E, _DELTA, _IDENTITY = word("mathrm", "e"), letter(r"\delta"), letter("I")
 _TRANSPOSED = word("mathsf", "T")
 _IF, _OTHERWISE = word("text", "if "), word("text", "otherwise")
 

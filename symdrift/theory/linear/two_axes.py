@@ -124,8 +124,8 @@ class TwoAxes:
         return sp.ImmutableMatrix(4, 4, lambda a, b: found[position[min(a, b), max(a, b)]])
 
     @cached_property
-    def parts(self) -> Mapping[sp.Symbol, sp.Expr]:
-        """The polynomials, expanded: a numerator for each source of noise, one denominator."""
+    def sources(self) -> Mapping[sp.Symbol, tuple[sp.ImmutableMatrix, sp.Expr]]:
+        """The noise of each source without its strength, and what else its numerator lacks."""
         nothing = sp.Integer(0)
         quiet = self.noise.xreplace({LABEL_NOISE: nothing})
         gaussian = quiet.xreplace({KURTOSIS: nothing})
@@ -136,10 +136,21 @@ class TwoAxes:
         if LABEL_NOISE not in self.absent:
             labels = (self.noise - quiet).applyfunc(sp.expand) / LABEL_NOISE**2
             sources[LABELS] = (labels, GAMMA * (S_1 + S_2))
+        return sources
+
+    @cached_property
+    def characteristic(self) -> tuple[sp.Expr, ...]:
+        """Sums of all products of one, two, three and four eigenvalues of the Hessian."""
+        coefficients = sp.Matrix(self.minimum.curvature).charpoly().all_coeffs()
+        return tuple((-1) ** k * sp.expand(part) for k, part in enumerate(coefficients[1:], 1))
+
+    @cached_property
+    def parts(self) -> Mapping[sp.Symbol, sp.Expr]:
+        """The polynomials, expanded: a numerator for each source of noise, one denominator."""
         scale = -(S_1 - S_2) * SIGMA_12
         field = RationalField([*self.response, scale, GAMMA])
         parts: dict[sp.Symbol, sp.Expr] = {}
-        for name, (source, weight) in sources.items():
+        for name, (source, weight) in self.sources.items():
             trace = field.contract(self.response, source)
             numerator, denominator = field.divide(trace, field.fraction(scale * weight))
             content, common = denominator.primitive()

@@ -1,0 +1,305 @@
+"""Two misaligned axes: the steady rotation as an explicit function."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from symdrift.algebra.matrices import evaluate_matrix
+from symdrift.algebra.rational import RationalField, is_zero
+from symdrift.derivation.chapter import Folded, holds, step
+from symdrift.derivation.steps import Method, Step
+from symdrift.derivation.symbols import BATCH, ETA, GAMMA, symbol
+from symdrift.derivation.vocabulary import KURTOSIS
+from symdrift.theory.linear.points import ChosenMinimum
+from symdrift.theory.linear.two_axes import (
+    ANGLE,
+    COMMON,
+    DETERMINANT,
+    DETERMINANT_VALUE,
+    GAUSSIAN,
+    LABEL_NOISE,
+    LABELS,
+    LENGTH,
+    S_1,
+    S_2,
+    SIGMA_11,
+    SIGMA_12,
+    SIGMA_22,
+    TwoAxes,
+)
+from symdrift.theory.linear.weight_space import WeightSpace
+
+MEAN = symbol("mean_rotation", "12", real=True)
+LABEL_MEAN = sp.Symbol("mean_label", real=True)
+QUOTIENTS = {
+    GAUSSIAN: sp.Symbol("q_gauss", real=True),
+    LENGTH: sp.Symbol("q_length", real=True),
+    LABELS: sp.Symbol("q_label", real=True),
+}
+"""Names of the quotients without misalignment."""
+CANONICAL_TEACHER = sp.MatrixSymbol("A_canonical", 2, 2)
+CANONICAL_COVARIANCE = sp.MatrixSymbol("Sigma_canonical", 2, 2)
+CURVATURE, NOISE, TURN, FLUCTUATION, COLOURED = (
+    sp.MatrixSymbol(f"{name}_map_4", 4, 4) for name in "HCOXY"
+)
+VARIANCE = symbol("rotation_covariance", "12")
+RESPONSE = sp.MatrixSymbol("Z_map_4", 4, 4)
+SOURCES = {
+    name: sp.MatrixSymbol(f"C_{text}_map_4", 4, 4)
+    for name, text in ((GAUSSIAN, "gauss"), (LENGTH, "length"), (LABELS, "label"))
+}
+"""Names of the parts of the noise, where there are several."""
+SUMS = sp.symbols("chi_1:5", positive=True)
+"""Names of the sums of products of eigenvalues."""
+
+LATEX: dict[sp.Basic, str] = {
+    GAUSSIAN: r"\mathcal{N}",
+    LENGTH: r"\mathcal{N}_{\kappa}",
+    LABELS: r"\mathcal{N}_{\sigma}",
+    COMMON: r"\mathcal{D}",
+    DETERMINANT: r"\det(\Sigma)",
+    CURVATURE: r"\mathcal{H}",
+    NOISE: r"\mathcal{C}",
+    TURN: r"\mathcal{O}",
+    FLUCTUATION: r"\mathcal{X}",
+    COLOURED: r"\mathcal{Y}",
+    RESPONSE: r"\mathcal{Z}",
+    SOURCES[GAUSSIAN]: r"\mathcal{C}_{0}",
+    SOURCES[LENGTH]: r"\mathcal{C}_{\kappa}",
+    SOURCES[LABELS]: r"\mathcal{C}_{\sigma}",
+    LABEL_MEAN: r"\mu_{12}^{\sigma}",
+    QUOTIENTS[GAUSSIAN]: "q",
+    QUOTIENTS[LENGTH]: r"q_{\kappa}",
+    QUOTIENTS[LABELS]: r"q_{\sigma}",
+    CANONICAL_TEACHER: r"P^{\mathsf{T}} A R",
+    CANONICAL_COVARIANCE: r"R^{\mathsf{T}} \Sigma R",
+    ANGLE: r"\varphi",
+}
+
+_MEANINGS = {
+    GAUSSIAN: "{gaussian} is the part of Gaussian moments",
+    LENGTH: "{length} that of a random common length with kurtosis {kurtosis}",
+    LABELS: "{labels} that of label noise of variance {variance}",
+}
+MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = (
+    (RESPONSE, "response of the mean rotation to the noise on learned maps", "4 by 4"),
+    (GAUSSIAN, "numerator of the mean rotation", "scalar"),
+    (COMMON, "denominator of the mean rotation", "scalar"),
+    (ANGLE, "angle between the axes of teacher and inputs", "rad"),
+    *(
+        (item, f"sum of products of {k} eigenvalues of the Hessian on learned maps", "scalar")
+        for k, item in enumerate(SUMS, 1)
+    ),
+)
+
+_LABELS = {GAUSSIAN: "gaussian", LENGTH: "length", LABELS: "labels", COMMON: "common"}
+
+
+def two_axes_rate(case: TwoAxes) -> Step:
+    """The exact rate of rotation
+
+    For two axes [eq:map-equations] is a linear system of ten equations. The trace [eq:frame-mean]
+    asks for one number of its solution, which the matrix {response} of [eq:response] takes from
+    the noise directly.<parts> With {response} the rate is [eq:exact-rate]: <meanings>, and {common}
+    is the common denominator [eq:rate-common], half the product of all sums of two eigenvalues of
+    the Hessian [eq:frame-hessian], written in the sums of products of one, two, three and four of
+    them, [eq:sum-1] to [eq:sum-4]. Multiplied out, numerator and denominator are polynomials in
+    the parameters of the minimum. The rate is odd in the misalignment {correlation}, and it
+    vanishes for equal singular values, where the canonical frame loses its meaning.
+    """
+    several = len(case.names) > 1
+    meanings = ", ".join(f"{_MEANINGS[name]}, [eq:rate-{_LABELS[name]}]" for name in case.names)
+    noise = {name: SOURCES[name] if several else NOISE for name in case.names}
+    added = [
+        sp.MatMul(strength, noise[name], evaluate=False)
+        for name, strength in _STRENGTHS.items()
+        if name in case.names
+    ]
+    product = 2 * sp.sqrt(S_1) * sp.sqrt(S_2)
+    pull = (CURVATURE.T * TURN + TURN.T * CURVATURE) / product
+    first, second, third, fourth = SUMS
+    common = (first * second * third - third**2 - first**2 * fourth) / 2
+    return step(
+        response=(CURVATURE.T * RESPONSE + RESPONSE * CURVATURE, pull),
+        rate_noise=(NOISE, sp.MatAdd(*added, evaluate=False)) if several else None,
+        exact_rate=(MEAN, ETA**2 / BATCH * case.assembled),
+        rate={
+            _LABELS[name]: Folded((name, case.parts[name]), (name, _by_response(name, noise[name])))
+            for name in case.names
+        }
+        | {_LABELS[COMMON]: Folded((COMMON, case.parts[COMMON]), (COMMON, common))},
+        sum={
+            k: (name, value)
+            for k, (name, value) in enumerate(zip(SUMS, _by_traces(), strict=True), 1)
+        },
+        symbols={
+            "gaussian": GAUSSIAN,
+            "length": LENGTH,
+            "labels": LABELS,
+            "common": COMMON,
+            "kurtosis": KURTOSIS,
+            "variance": LABEL_NOISE**2,
+            "correlation": SIGMA_12,
+            "response": RESPONSE,
+        },
+        words={
+            "meanings": meanings,
+            "parts": " The noise [eq:frame-noise] is the sum [eq:rate-noise] of one part for each "
+            "of its sources."
+            if several
+            else "",
+        },
+        checks=(
+            holds(
+                "The denominator is [eq:rate-common], with the coefficients of the characteristic "
+                "polynomial of [eq:frame-hessian] for the sums.",
+                Method.IDENTITY,
+                lambda: is_zero(
+                    common.xreplace(dict(zip(SUMS, case.characteristic, strict=True)))
+                    - case.parts[COMMON]
+                ),
+            ),
+            holds(
+                "In traces of powers of the Hessian these coefficients are [eq:sum-1] to "
+                "[eq:sum-4].",
+                Method.IDENTITY,
+                lambda: _has_sums(case),
+            ),
+            holds(
+                "The response that the linear system gives satisfies it, as a matrix of rational "
+                "functions.",
+                Method.IDENTITY,
+                lambda: _solves_its_equation(case),
+            ),
+            holds(
+                "Multiplied out, the parts add up to the trace of response and noise, and each is "
+                "the trace with the noise of its own source.",
+                Method.IDENTITY,
+                lambda: _adds_up(case),
+            ),
+            holds(
+                "No part changes when the misalignment changes its sign: the rate is odd.",
+                Method.CASES,
+                lambda: all(
+                    term.as_coeff_exponent(SIGMA_12)[1] % 2 == 0
+                    for part in case.parts.values()
+                    for term in sp.Add.make_args(part)
+                ),
+            ),
+            holds(
+                "At a rational point it is the number that the full matrices in all eight "
+                "weights give.",
+                Method.POINTS,
+                lambda: _agrees_in_weights(case),
+            ),
+        ),
+    )
+
+
+SOURCE_WEIGHTS = {
+    GAUSSIAN: GAMMA**2 / DETERMINANT,
+    LENGTH: GAMMA**2,
+    LABELS: GAMMA * (S_1 + S_2),
+}
+"""What is left of the trace of response and noise beside its numerator."""
+
+_STRENGTHS = {GAUSSIAN: 1 + KURTOSIS, LENGTH: KURTOSIS, LABELS: LABEL_NOISE**2}
+"""What each part of the noise is multiplied by, where there are several."""
+
+
+def _by_response(name: sp.Symbol, noise: sp.MatrixSymbol) -> sp.Expr:
+    """A numerator by the trace of response and noise."""
+    scale = -(S_1 - S_2) * SIGMA_12 * SOURCE_WEIGHTS[name]
+    return COMMON * sp.Trace(RESPONSE * noise) / scale
+
+
+def _by_traces() -> tuple[sp.Expr, ...]:
+    """Sums of products of one, two, three and four eigenvalues (Newton)."""
+    first, second, _, _ = SUMS
+    traces = [sp.Trace(CURVATURE**k) for k in (1, 2, 3)]
+    return (
+        traces[0],
+        (first * traces[0] - traces[1]) / 2,
+        (second * traces[0] - first * traces[1] + traces[2]) / 3,
+        sp.Determinant(CURVATURE),
+    )
+
+
+def _has_sums(case: TwoAxes) -> bool:
+    """Whether the displayed sums are the coefficients of the characteristic polynomial."""
+    values = dict(zip(SUMS, case.characteristic, strict=True))
+    curvature = {CURVATURE: sp.ImmutableMatrix(case.minimum.curvature)}
+    shown = [evaluate_matrix(part.xreplace(values), curvature) for part in _by_traces()]
+    return all(
+        is_zero(part - value) for part, value in zip(shown, case.characteristic, strict=True)
+    )
+
+
+def _solves_its_equation(case: TwoAxes) -> bool:
+    """Whether ``B' Z + Z B`` is the symmetric part of ``B' O``, entry by entry."""
+    curvature, response, pull = case.minimum.curvature, case.response, case.pull
+    field = RationalField([*curvature, *response, *pull])
+    return all(
+        field.contract(
+            [*curvature[:, a], *response[a, :], pull[a, b]],
+            [*response[:, b], *curvature[:, b], sp.Integer(-1)],
+        )[0]
+        == 0
+        for a in range(4)
+        for b in range(4)
+    )
+
+
+def _adds_up(case: TwoAxes) -> bool:
+    """Whether the displayed rate is ``sqrt(s_1 s_2) tr(Z C) / G``."""
+    shown = case.explicit / (sp.sqrt(S_1) * sp.sqrt(S_2)) * case.minimum.metric((0, 1))
+    field = RationalField([shown, *case.response, *case.noise])
+    difference = field.contract([*case.response, shown], [*case.noise.T, sp.Integer(-1)])
+    if difference[0] != 0:
+        return False
+    trace = sp.Symbol("trace")
+    for name, (source, _) in case.sources.items():
+        # What is displayed, with the noise of this source; the Gaussian one has a determinant.
+        noise = source / DETERMINANT_VALUE if name == GAUSSIAN else source
+        told = _by_response(name, NOISE).replace(sp.Trace, lambda _: trace)
+        told = told.xreplace({DETERMINANT: DETERMINANT_VALUE, COMMON: case.parts[COMMON]})
+        rate = told.coeff(trace) / case.parts[COMMON]
+        quotient = case.parts[name] / case.parts[COMMON]
+        own = RationalField([*case.response, *noise, rate, quotient])
+        if own.contract([*case.response, quotient / rate], [*noise.T, sp.Integer(-1)])[0] != 0:
+            return False
+    return True
+
+
+POINT = {
+    S_1: sp.Integer(4),
+    S_2: sp.Integer(1),
+    GAMMA: sp.Rational(1, 3),
+    SIGMA_12: sp.Rational(2, 5),
+    SIGMA_11: sp.Rational(3, 2),
+    SIGMA_22: sp.Rational(1, 2),
+    KURTOSIS: sp.Rational(1, 4),
+    LABEL_NOISE: sp.Rational(1, 5),
+}
+"""A rational minimum, with rational square roots of the singular values."""
+
+
+def at_rational_point(case: TwoAxes) -> tuple[ChosenMinimum, WeightSpace]:
+    """The minimum at :data:`POINT`, and Hessian and noise in all weights."""
+    numbers = ChosenMinimum(
+        left=case.minimum.left,
+        right=case.minimum.right,
+        singular_values=(POINT[S_1], POINT[S_2]),
+        input_covariance=case.minimum.input_covariance.xreplace(POINT),
+        weight_decay=POINT[GAMMA],
+        unlearned_slope=case.minimum.unlearned_slope,
+        label_noise=(POINT[LABEL_NOISE] ** 2,) * 2,
+    )
+    noise = numbers.reach * case.noise.xreplace(POINT) * numbers.reach.T
+    return numbers, WeightSpace(numbers, sp.ImmutableMatrix(noise))
+
+
+def _agrees_in_weights(case: TwoAxes) -> bool:
+    """The rate at a rational point against full matrices in all weights."""
+    _, space = at_rational_point(case)
+    return bool(space.mean((0, 1)) == case.explicit.xreplace(POINT))
