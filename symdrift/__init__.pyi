@@ -4,12 +4,14 @@ from .documents import write_report as write_report
 from .errors import CheckFailed as CheckFailed
 from .errors import RequestError as RequestError
 from .evaluation.result import Evaluation as Evaluation
+from .evaluation.sensitivities import Sensitivities as Sensitivities
 from .evaluation.sweep import sweep as sweep
 from .face import compare as compare
 from .face import evaluate as evaluate
 from .face import evaluate_stimuli as evaluate_stimuli
 from .face import fit as fit
 from .face import observe as observe
+from .face import sensitivities as sensitivities
 from .face import simulate as simulate
 from .face import validate as validate
 from .face import validate_rate as validate_rate

@@ -73,11 +73,11 @@ def held_numbers(part: Any, path: str = "") -> Iterator[tuple[str, Numbers, Entr
             yield from held_numbers(value, place)
 
 
-def whole_numbers(part: Any) -> set[str]:
-    """Dotted fields of a part that hold whole numbers, and the symbols in them."""
+def whole_numbers(part: Any, but: str = "") -> set[str]:
+    """Dotted fields of a part that hold whole numbers, but for one, and the symbols in them."""
     found: set[str] = set()
     for path, kind, entries in held_numbers(part):
-        if kind.range.schema.get("type") == "integer":
+        if kind.range.schema.get("type") == "integer" and path != but:
             for place, expression in leaves(entries, path):
                 found |= {place, *expression.symbols}
     return found

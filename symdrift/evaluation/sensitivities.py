@@ -1,0 +1,273 @@
+"""Which parameter moves which number: derivatives of numbers by parameters of a study.
+
+Where the closed form applies and no parameter turns the shared axes they are derivatives of its
+formulas, exact to rounding.  Else numbers are evaluated close by, on the road that applies, and
+interpolated: exact to about 1e-9.  Exponents ``d ln(number) / d ln(parameter)`` have no unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from symdrift.errors import RequestError
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.interpolation import CONVERGED, interpolated_slopes
+from symdrift.evaluation.overview import listed
+from symdrift.evaluation.result import Evaluation, subspaces
+from symdrift.memory import require_memory
+from symdrift.records import Record
+from symdrift.study.assignments import unchecked
+from symdrift.study.model import GaussianInputs
+from symdrift.study.number_changes import BATCH, number_changes, parameters
+from symdrift.study.problem import Array, LearningProblem
+from symdrift.study.study import Study
+from symdrift.study.varied import diagonal_parts
+from symdrift.tables import Row, Table, printed
+
+ROUNDING = {"closed-form": 1e-11, "interpolation": 1e-7}
+"""Distance at which an exponent is taken for a whole number, by method."""
+
+_LEFT_OUT = {"rank", "covariance", "mean_speed", "hessian_min", "hessian_max"}
+_GROUPS = ("minimum", "fluctuation", "drift", "stimuli")
+
+
+@dataclass(frozen=True, eq=False)
+class Sensitivities(Record):
+    """Derivatives of the numbers of a study by its parameters.
+
+    Attributes
+    ----------
+    study : str
+    method : {"closed-form", "interpolation"}
+        Derivatives of the formulas, or of numbers evaluated close by.
+    parameters : dict of str to float
+        Values, by symbol or dotted field.
+    numbers : dict of str to float
+        Values, by dotted name; rates per SGD step.
+    gradients : Array
+        ``d number / d parameter``, shape ``(numbers, parameters)``; ``nan`` where there is none,
+        as for a plane of equal singular values that a parameter parts.
+    """
+
+    recorded = ("study", "method", "parameters", "numbers", "gradients", "exponents")
+
+    study: str
+    method: str
+    parameters: dict[str, float]
+    numbers: dict[str, float]
+    gradients: Array
+
+    def __post_init__(self) -> None:
+        self.gradients.setflags(write=False)
+
+    @property
+    def exponents(self) -> Array:
+        """``d ln(number) / d ln(parameter)``, ``nan`` where one of the two is zero."""
+        values = np.array(list(self.numbers.values()))[:, np.newaxis]
+        at = np.array(list(self.parameters.values()))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where((values == 0) | (at == 0), np.nan, self.gradients * at / values)
+
+    def exponent(self, number: str, parameter: str) -> float:
+        """Exponent of one number by one parameter."""
+        return float(self._at(self.exponents, number, parameter))
+
+    def gradient(self, number: str, parameter: str) -> float:
+        """Derivative of one number by one parameter."""
+        return float(self._at(self.gradients, number, parameter))
+
+    def _at(self, array: Array, number: str, parameter: str) -> Any:
+        return array[list(self.numbers).index(number), list(self.parameters).index(parameter)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record: derivatives by number and then by parameter, None where there is none."""
+        record: dict[str, Any] = {name: getattr(self, name) for name in self.recorded[:4]}
+        for name in self.recorded[4:]:
+            record[name] = {
+                number: {
+                    parameter: value if np.isfinite(value) else None
+                    for parameter, value in zip(self.parameters, row, strict=True)
+                }
+                for number, row in zip(self.numbers, getattr(self, name).tolist(), strict=True)
+            }
+        return record
+
+    def rows(self) -> Iterator[Row]:
+        """A row for each number and parameter, as for CSV."""
+        for number, slopes, powers in zip(
+            self.numbers.items(), self.gradients.tolist(), self.exponents.tolist(), strict=True
+        ):
+            for given, slope, power in zip(self.parameters.items(), slopes, powers, strict=True):
+                yield {
+                    "number": number[0],
+                    "value": number[1],
+                    "parameter": given[0],
+                    "parameter_value": given[1],
+                    "gradient": slope if np.isfinite(slope) else None,
+                    "exponent": power if np.isfinite(power) else None,
+                }
+
+    def shown(self, exponent: float) -> str:
+        """An exponent with two digits; whole ones, which are exact, without any behind the point."""
+        if not np.isfinite(exponent):
+            return ""
+        whole = round(exponent)
+        if abs(exponent - whole) < ROUNDING[self.method]:
+            return str(whole)
+        return f"{exponent:.1f}" if abs(exponent) >= 0.95 else f"{exponent:.2g}"
+
+    def table(self) -> Table:
+        """Exponents, a row for each number."""
+        return Table(
+            f"{self.study}: exponents by parameter",
+            ("number", "value", *self.parameters),
+            tuple(
+                (name, printed(value), *map(self.shown, row))
+                for (name, value), row in zip(
+                    self.numbers.items(), self.exponents.tolist(), strict=True
+                )
+            ),
+            EXPLANATION,
+        )
+
+
+EXPLANATION = (
+    "An exponent says how a number answers to a parameter: with 2, one percent more of the "
+    "parameter makes two percent more of the number; with -1, one percent less. Whole numbers "
+    "without decimals hold exactly."
+)
+
+
+def sensitivities(study: Study, names: Sequence[str] = ()) -> Sensitivities:
+    """Derivatives of the numbers of a study by its parameters.
+
+    Parameters
+    ----------
+    study : Study
+        With a value for each symbol.
+    names : sequence of str
+        Parameters, see :func:`symdrift.study.number_changes.parameters`.
+
+    Raises
+    ------
+    RequestError
+        When a name is no number of the study, or the study is outside the theory.
+    """
+    problem = study.problem()
+    chosen = parameters(study, names)
+    evaluation = evaluate(problem)
+    planes = len(evaluation.drift.planes)
+    require_memory(
+        "network",
+        _ENTRY * planes * len(chosen),
+        f"has {planes} planes, whose derivatives by {len(chosen)} parameters would need",
+        "name fewer parameters",
+    )
+    found = _by_formulas(study, problem, evaluation, list(chosen))
+    if found is None:
+        return _interpolated(study, problem, evaluation, chosen)
+    numbers, gradients = found
+    return Sensitivities(study.name, "closed-form", chosen, numbers, gradients)
+
+
+_ENTRY = 3 * 8
+"""Bytes of one derivative, and of what it is made from."""
+
+
+def _by_formulas(
+    study: Study, problem: LearningProblem, evaluation: Evaluation, names: list[str]
+) -> tuple[dict[str, float], Array] | None:
+    """None where axes are not those of the inputs, or turn."""
+    if evaluation.method != "closed-form" or not isinstance(study.inputs, GaussianInputs):
+        return None
+    moved = number_changes(study, names)
+    outputs, inputs = problem.teacher.shape
+    changes = diagonal_parts(study, moved, len(names), (inputs, outputs), constant=0.0)
+    teacher = problem.teacher
+    diagonal = [np.diagonal(problem.input_covariance), np.diagonal(teacher)]
+    beside = np.count_nonzero(problem.input_covariance) + np.count_nonzero(teacher)
+    if changes is None or beside > sum(map(np.count_nonzero, diagonal)):
+        return None
+    if np.any(moved["learning.synaptic_noise"]):
+        return None
+    from symdrift.evaluation.closed_form.gradients import Changes, changing_numbers
+
+    del changes["minimum"]
+    changes["gains"] = changes["gains"] * np.where(diagonal[1] < 0, -1.0, 1.0)
+    found = changing_numbers(problem, Changes(**changes))
+    return (
+        {name: float(each.value) for name, each in found.items()},
+        np.array([each.change for each in found.values()]),
+    )
+
+
+def _numbers(evaluation: Evaluation) -> dict[str, float]:
+    """Numbers that have derivatives, by dotted name."""
+    return {
+        each.column: float(each.value)
+        for each in listed(evaluation)
+        if each.group in _GROUPS and each.name not in _LEFT_OUT
+    }
+
+
+def _interpolated(
+    study: Study, problem: LearningProblem, evaluation: Evaluation, chosen: dict[str, float]
+) -> Sensitivities:
+    """Derivatives by logarithms of parameters, by those themselves where they are zero."""
+    numbers = _numbers(evaluation)
+    values = np.array(list(chosen.values()))
+    sizes = np.where(values == 0, 1.0, np.abs(values))
+    signs = np.where(values < 0, -1.0, 1.0)
+
+    def at(node: Array) -> list[float]:
+        try:
+            place = np.where(values == 0, node, signs * sizes * np.exp(node))
+            moved = _moved(study, problem, chosen, place)
+            found = _numbers(evaluate(moved))
+        except RequestError:
+            found = {}
+        return [found.get(name, np.nan) for name in numbers]
+
+    # Variances and rates that are zero cannot be less.
+    boxes = np.array([[0.0 if value == 0 else -1.0, 1.0] for value in values]).reshape(-1, 2)
+    slopes, left = interpolated_slopes(
+        lambda nodes: np.array([at(node) for node in nodes]).reshape(len(nodes), len(numbers)),
+        np.zeros(len(values)),
+        boxes,
+        range(len(values)),
+    )
+    slopes = np.where(left <= _ROUGH, slopes, np.nan) / np.where(values == 0, 1.0, values)
+    # Hidden axes of equal singular values have no names of their own.
+    alike = [run for run in subspaces(evaluation.minimum.singular_values) if run.stop - run.start > 1]
+    tied = {str(axis + 1) for run in alike for axis in range(run.start, run.stop)}
+    for row, name in enumerate(numbers):
+        if name.startswith(("drift.", "minimum.singular")):
+            if tied & set(name.rpartition(".")[2].split("-")):
+                slopes[row] = np.nan
+    return Sensitivities(study.name, "interpolation", chosen, numbers, slopes)
+
+
+_ROUGH = 1e4 * CONVERGED
+"""What a polynomial may leave out where the interval was halved as often as it may be."""
+
+
+def _moved(
+    study: Study, problem: LearningProblem, chosen: dict[str, float], place: Array
+) -> LearningProblem:
+    """The problem at other values of its parameters; a batch may be no whole number."""
+    changed = {
+        name: float(value)
+        for (name, own), value in zip(chosen.items(), place, strict=True)
+        if value != own
+    }
+    batch = study.numbers[BATCH]
+    values = {name: value.evaluate({}) for name, value in study.values.items()}
+    size = changed.pop(BATCH, None)
+    if size is None:
+        size = batch.evaluate(values | changed)
+    moved = unchecked(study, changed).problem() if changed else problem
+    return replace(moved, batch=size)  # type: ignore[arg-type]
