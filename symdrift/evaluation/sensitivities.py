@@ -66,11 +66,16 @@ class Sensitivities(Record):
 
     @property
     def exponents(self) -> Array:
-        """``d ln(number) / d ln(parameter)``, ``nan`` where one of the two is zero."""
+        """``d ln(number) / d ln(parameter)``, ``nan`` where one of the two is zero.
+
+        Those within `ROUNDING` of a whole number are it.
+        """
         values = np.array(list(self.numbers.values()))[:, np.newaxis]
         at = np.array(list(self.parameters.values()))
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where((values == 0) | (at == 0), np.nan, self.gradients * at / values)
+            found = np.where((values == 0) | (at == 0), np.nan, self.gradients * at / values)
+        whole = np.round(found) + 0.0
+        return np.where(np.abs(found - whole) < ROUNDING[self.method], whole, found)
 
     def exponent(self, number: str, parameter: str) -> float:
         """Exponent of one number by one parameter."""
@@ -84,7 +89,7 @@ class Sensitivities(Record):
         return array[list(self.numbers).index(number), list(self.parameters).index(parameter)]
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON record: derivatives by number and then by parameter, None where there is none."""
+        """The JSON record: by number and then by parameter, None where there is no derivative."""
         record: dict[str, Any] = {name: getattr(self, name) for name in self.recorded[:4]}
         for name in self.recorded[4:]:
             record[name] = {
@@ -112,13 +117,12 @@ class Sensitivities(Record):
                 }
 
     def shown(self, exponent: float) -> str:
-        """An exponent with two digits; whole ones, which are exact, without any behind the point."""
+        """An exponent with two digits; whole ones, which are exact, without decimals."""
         if not np.isfinite(exponent):
             return ""
-        whole = round(exponent)
-        if abs(exponent - whole) < ROUNDING[self.method]:
-            return str(whole)
-        return f"{exponent:.1f}" if abs(exponent) >= 0.95 else f"{exponent:.2g}"
+        if exponent.is_integer():
+            return str(int(exponent))
+        return f"{exponent:.2f}" if abs(exponent) >= 0.01 else f"{exponent:.1g}"
 
     def table(self) -> Table:
         """Exponents, a row for each number."""
@@ -170,8 +174,7 @@ def sensitivities(study: Study, names: Sequence[str] = ()) -> Sensitivities:
     found = _by_formulas(study, problem, evaluation, list(chosen))
     if found is None:
         return _interpolated(study, problem, evaluation, chosen)
-    numbers, gradients = found
-    return Sensitivities(study.name, "closed-form", chosen, numbers, gradients)
+    return Sensitivities(study.name, "closed-form", chosen, *found)
 
 
 _ENTRY = 3 * 8
@@ -199,9 +202,10 @@ def _by_formulas(
     del changes["minimum"]
     changes["gains"] = changes["gains"] * np.where(diagonal[1] < 0, -1.0, 1.0)
     found = changing_numbers(problem, Changes(**changes))
+    numbers = _numbers(evaluation)
     return (
-        {name: float(each.value) for name, each in found.items()},
-        np.array([each.change for each in found.values()]),
+        {name: numbers[name] for name in found},
+        np.array([each.change for each in found.values()]).reshape(len(found), len(names)),
     )
 
 
@@ -242,12 +246,12 @@ def _interpolated(
     )
     slopes = np.where(left <= _ROUGH, slopes, np.nan) / np.where(values == 0, 1.0, values)
     # Hidden axes of equal singular values have no names of their own.
-    alike = [run for run in subspaces(evaluation.minimum.singular_values) if run.stop - run.start > 1]
-    tied = {str(axis + 1) for run in alike for axis in range(run.start, run.stop)}
+    runs = [range(run.start, run.stop) for run in subspaces(evaluation.minimum.singular_values)]
+    tied = {str(axis + 1) for run in runs if len(run) > 1 for axis in run}
     for row, name in enumerate(numbers):
-        if name.startswith(("drift.", "minimum.singular")):
-            if tied & set(name.rpartition(".")[2].split("-")):
-                slopes[row] = np.nan
+        of = set(name.rpartition(".")[2].split("-"))
+        if name.startswith(("drift.", "minimum.singular")) and tied & of:
+            slopes[row] = np.nan
     return Sensitivities(study.name, "interpolation", chosen, numbers, slopes)
 
 

@@ -16,7 +16,6 @@ from symdrift.expressions import (
     Number,
     Operation,
     Power,
-    Symbol,
 )
 from symdrift.study.assignments import mirrored
 from symdrift.study.fields import whole_numbers

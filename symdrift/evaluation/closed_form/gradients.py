@@ -176,11 +176,12 @@ def _directions(given: AlignedNetwork, changes: Changes, weight_decay: Changing)
         return np.pad(change * factor, ((0, 0), (0, size - change.shape[1])))
 
     gain = np.pad(given.minimum["gains"], (0, size - given.minimum["gains"].size))
+    variance = Changing(axes.variance, padded(changes.variances, units.inputs**2))
     arguments = (
-        Changing(np.where(axes.active, axes.variance, 1.0), padded(changes.variances, units.inputs**2)),
+        Changing(np.where(axes.active, axes.variance, 1.0), variance.change),
         Changing(gain, padded(changes.gains, units.maps)),
         weight_decay,
-    )  # fmt: skip
+    )
     # Values to the last digit are those of the formulas.
     value, left = (
         _chained(gradient, *some).change
@@ -189,7 +190,6 @@ def _directions(given: AlignedNetwork, changes: Changes, weight_decay: Changing)
             (_residual_gradient, arguments[::2]),
         )
     )
-    variance = Changing(axes.variance, arguments[0].change)
     slack = _chained(_slack_gradient, variance, *arguments[1:]).change
     return _Directions(
         variance,
