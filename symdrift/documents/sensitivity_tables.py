@@ -16,7 +16,7 @@ from symdrift.study.letters import in_notation
 from symdrift.study.roles import FIELD_ROLES, ROLES
 from symdrift.typesetting.reading import read, with_index
 
-_MOST_ROWS, _MOST_COLUMNS = 12, 7
+_MOST_ROWS, _MOST_COLUMNS = 12, 9
 _MOST_PLANES: Mapping[str, int] = {"closed-form": 2000, "dense": 66}
 """Planes of networks whose derivatives take seconds, by the method of the evaluation."""
 

@@ -28,6 +28,8 @@ from symdrift.study.study import Study
 from symdrift.study.varied import diagonal_parts
 from symdrift.tables import Row, Table, printed
 
+COLUMNS = ("number", "value", "parameter", "parameter_value", "gradient", "exponent")
+"""Of `Sensitivities.rows`."""
 ROUNDING = {"closed-form": 1e-11, "interpolation": 1e-7}
 """Distance at which an exponent is taken for a whole number, by method."""
 
@@ -106,15 +108,9 @@ class Sensitivities(Record):
         for number, slopes, powers in zip(
             self.numbers.items(), self.gradients.tolist(), self.exponents.tolist(), strict=True
         ):
-            for given, slope, power in zip(self.parameters.items(), slopes, powers, strict=True):
-                yield {
-                    "number": number[0],
-                    "value": number[1],
-                    "parameter": given[0],
-                    "parameter_value": given[1],
-                    "gradient": slope if np.isfinite(slope) else None,
-                    "exponent": power if np.isfinite(power) else None,
-                }
+            for given, *found in zip(self.parameters.items(), slopes, powers, strict=True):
+                known = (value if np.isfinite(value) else None for value in found)
+                yield dict(zip(COLUMNS, (*number, *given, *known), strict=True))
 
     def shown(self, exponent: float) -> str:
         """An exponent with two digits; whole ones, which are exact, without decimals."""
@@ -140,9 +136,9 @@ class Sensitivities(Record):
 
 
 EXPLANATION = (
-    "An exponent says how a number answers to a parameter: with 2, one percent more of the "
-    "parameter makes two percent more of the number; with -1, one percent less. Whole numbers "
-    "without decimals hold exactly."
+    "With the exponent 2 one percent more of a parameter makes two percent more of a number, and "
+    "twice the parameter four times the number, as far as the exponent stays the same; what has a "
+    "negative one becomes less. Whole numbers without decimals hold exactly."
 )
 
 
@@ -197,7 +193,7 @@ def _by_formulas(
         return None
     if np.any(moved["learning.synaptic_noise"]):
         return None
-    from symdrift.evaluation.closed_form.gradients import Changes, changing_numbers
+    from symdrift.evaluation.closed_form.changing_numbers import Changes, changing_numbers
 
     del changes["minimum"]
     changes["gains"] = changes["gains"] * np.where(diagonal[1] < 0, -1.0, 1.0)

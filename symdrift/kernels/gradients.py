@@ -158,7 +158,7 @@ def _fluctuations(known: Mapping[str, ScalarFunction]) -> tuple[ScalarFunction, 
 def _needed(steps: Mapping[sp.Symbol, sp.Expr], result: sp.Expr) -> dict[sp.Symbol, sp.Expr]:
     """Those of the steps on which a result rests."""
     needed, kept = set(result.free_symbols), {}
-    for name, expression in reversed(steps.items()):
+    for name, expression in reversed(list(steps.items())):
         if name in needed:
             needed |= expression.free_symbols
             kept[name] = expression

@@ -165,11 +165,7 @@ class _Directions(NamedTuple):
 def _directions(given: AlignedNetwork, changes: Changes, weight_decay: Changing) -> _Directions:
     """Directions with their changes, in natural units."""
     units = given.units
-    axes = _axes(
-        *(given.minimum[name] for name in ("covariance", "weight_decay", "gains")),
-        given.learning["label_noise"],
-        *(given.minimum[name] for name in ("inputs", "outputs", "hidden", "learned")),
-    )
+    axes = _axes(**given.minimum, label_noise=given.learning["label_noise"])
     size = axes.variance.size
 
     def padded(change: Array, factor: float) -> Array:
@@ -281,10 +277,9 @@ def _swept_areas(axes: _Directions, gamma: Changing, count: Any, rows: int) -> C
             others[np.arange(met.size), met] -= 1
             others[:, j] -= 1
             others = np.maximum(others, 0.0)
-            left = [part[met, np.newaxis] for part in values[:4]]
-            area, *partials = _joint_area_gradient(
-                *left, *(part[j] for part in values[:4]), *values, gamma.value
-            )
+            known = [part[at] for at in ((met, None), (j,)) for part in values[:4]]
+            known += [*values, gamma.value]
+            area, *partials = _joint_area_gradient(*known)
             total = (area * others).sum(axis=1)
             partials = [np.broadcast_to(part, others.shape) * others for part in partials]
             change = gamma.change[:, np.newaxis] * partials[-1].sum(axis=1)
