@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from symdrift.errors import RequestError
+from symdrift.evaluation.closed_form import applies
+from symdrift.evaluation.closed_form.changing_numbers import Changes, changing_numbers
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.interpolation import CONVERGED, interpolated_slopes
 from symdrift.evaluation.overview import listed
@@ -167,42 +169,54 @@ def sensitivities(study: Study, names: Sequence[str] = ()) -> Sensitivities:
         f"has {planes} planes, whose derivatives by {len(chosen)} parameters would need",
         "name fewer parameters",
     )
-    found = _by_formulas(study, problem, evaluation, list(chosen))
-    if found is None:
+    changes = formula_changes(study, problem, list(chosen))
+    if changes is None:
         return _interpolated(study, problem, evaluation, chosen)
-    return Sensitivities(study.name, "closed-form", chosen, *found)
+    found, numbers = changing_numbers(problem, changes), _numbers(evaluation)
+    return Sensitivities(
+        study.name,
+        "closed-form",
+        chosen,
+        {name: numbers[name] for name in found},
+        np.array([each.change for each in found.values()]).reshape(len(found), len(chosen)),
+    )
 
 
 _ENTRY = 3 * 8
 """Bytes of one derivative, and of what it is made from."""
 
 
-def _by_formulas(
-    study: Study, problem: LearningProblem, evaluation: Evaluation, names: list[str]
-) -> tuple[dict[str, float], Array] | None:
-    """None where axes are not those of the inputs, or turn."""
-    if evaluation.method != "closed-form" or not isinstance(study.inputs, GaussianInputs):
+def formula_changes(study: Study, problem: LearningProblem, names: Sequence[str]) -> Changes | None:
+    """Changes of a network with parameters of its study.
+
+    Parameters
+    ----------
+    study : Study
+    problem : LearningProblem
+        Of the study.
+    names : sequence of str
+        Parameters.
+
+    Returns
+    -------
+    Changes or None
+        None where the closed form does not apply, or its axes are not those of the inputs or turn.
+    """
+    if applies(problem) is not None or not isinstance(study.inputs, GaussianInputs):
         return None
     moved = number_changes(study, names)
     outputs, inputs = problem.teacher.shape
     changes = diagonal_parts(study, moved, len(names), (inputs, outputs), constant=0.0)
-    teacher = problem.teacher
-    diagonal = [np.diagonal(problem.input_covariance), np.diagonal(teacher)]
-    beside = np.count_nonzero(problem.input_covariance) + np.count_nonzero(teacher)
-    if changes is None or beside > sum(map(np.count_nonzero, diagonal)):
-        return None
-    if np.any(moved["learning.synaptic_noise"]):
-        return None
-    from symdrift.evaluation.closed_form.changing_numbers import Changes, changing_numbers
-
-    del changes["minimum"]
-    changes["gains"] = changes["gains"] * np.where(diagonal[1] < 0, -1.0, 1.0)
-    found = changing_numbers(problem, Changes(**changes))
-    numbers = _numbers(evaluation)
-    return (
-        {name: numbers[name] for name in found},
-        np.array([each.change for each in found.values()]).reshape(len(found), len(names)),
+    covariance, teacher = problem.input_covariance, problem.teacher
+    on_axes = all(
+        np.count_nonzero(matrix) == np.count_nonzero(np.diagonal(matrix))
+        for matrix in (covariance, teacher)
     )
+    if changes is None or not on_axes or np.any(moved["learning.synaptic_noise"]):
+        return None
+    del changes["minimum"]
+    changes["gains"] = changes["gains"] * np.where(np.diagonal(teacher) < 0, -1.0, 1.0)
+    return Changes(**changes)
 
 
 def _numbers(evaluation: Evaluation) -> dict[str, float]:

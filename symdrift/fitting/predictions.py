@@ -1,7 +1,8 @@
 """What the theory predicts of each measurement, and how that changes with the free numbers.
 
-Derivatives are those of `symdrift.evaluation.interpolation`: on both roads, for every number of a
-study (the tests hold them to 1e-8 against the derivatives of the formulas).
+Derivatives of rates are those of the formulas, where these apply.  All others are interpolated
+(`symdrift.evaluation.interpolation`): on both roads, for every number of a study; the tests hold
+them to 1e-8 against the derivatives of the formulas.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import Alignment, align, applies, formulas
+from symdrift.evaluation.closed_form.changing_numbers import changing_numbers
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.interpolation import interpolated_slopes
+from symdrift.evaluation.sensitivities import formula_changes
 from symdrift.fitting.free_numbers import FreeNumber, at
 from symdrift.fitting.measurements import RATES, Measurement
 from symdrift.observables.displacement import mean_squared_displacement
@@ -117,6 +120,9 @@ class Predictions:
         ``nan`` in a column where the study cannot be evaluated close by on either side.
         """
         wanted = list(range(len(self.numbers)) if columns is None else columns)
+        exact = self._exact_jacobian(place)
+        if exact is not None:
+            return exact[:, wanted]
         # Close to a place that was checked: the formulas go on where a study ends.
         return interpolated_slopes(
             lambda nodes: self._evaluated(lambda node: self._at(node).problem(), nodes),
@@ -124,6 +130,30 @@ class Predictions:
             np.array([each.box for each in self.numbers]),
             wanted,
         ).slopes
+
+    def _exact_jacobian(self, place: Array) -> Array | None:
+        """Derivatives of the formulas, where rates are all that was measured."""
+        if not self._by_formulas or not all(each.kind in RATES for each in self._asked):
+            return None
+        study = self._at(place)
+        try:
+            problem = study.problem()
+            changes = formula_changes(study, problem, [each.symbol for each in self.numbers])
+            if changes is None:
+                return None
+            found = changing_numbers(problem, changes)
+        except RequestError:
+            # At the edge of the theory numbers close by may say more.
+            return None
+        slopes = [
+            each.slope(coordinate)
+            for each, coordinate in zip(self.numbers, place.tolist(), strict=True)
+        ]
+        rows = [
+            each.factor * found[f"stimuli.{each.stimulus}.{each.kind}"].change
+            for each in self._asked
+        ]
+        return np.array(rows) * slopes
 
     @cached_property
     def _by_formulas(self) -> bool:
