@@ -35,6 +35,11 @@ COLUMNS = ("number", "value", "parameter", "parameter_value", "gradient", "expon
 ROUNDING = {"closed-form": 1e-11, "interpolation": 1e-7}
 """Distance at which an exponent is taken for a whole number, by method."""
 
+ROADS = {
+    "closed-form": "from derivatives of the formulas",
+    "interpolation": "interpolated between numbers close by",
+}
+"""What the methods are called."""
 _LEFT_OUT = {"rank", "covariance", "mean_speed", "hessian_min", "hessian_max"}
 _GROUPS = ("minimum", "fluctuation", "drift", "stimuli")
 
@@ -125,7 +130,7 @@ class Sensitivities(Record):
     def table(self) -> Table:
         """Exponents, a row for each number."""
         return Table(
-            f"{self.study}: exponents by parameter",
+            f"{self.study}: exponents by parameter, {ROADS[self.method]}",
             ("number", "value", *self.parameters),
             tuple(
                 (name, printed(value), *map(self.shown, row))
