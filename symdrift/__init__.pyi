@@ -4,6 +4,7 @@ from .documents import write_report as write_report
 from .errors import CheckFailed as CheckFailed
 from .errors import RequestError as RequestError
 from .evaluation.result import Evaluation as Evaluation
+from .evaluation.sensitivities import Sensitivities as Sensitivities
 from .evaluation.sweep import Sweep as Sweep
 from .evaluation.sweep import sweep as sweep
 from .evaluation.sweep_axes import Axis as Axis
@@ -12,6 +13,7 @@ from .face import evaluate as evaluate
 from .face import evaluate_stimuli as evaluate_stimuli
 from .face import fit as fit
 from .face import observe as observe
+from .face import sensitivities as sensitivities
 from .face import simulate as simulate
 from .face import validate as validate
 from .face import validate_rate as validate_rate

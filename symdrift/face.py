@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from symdrift.study.problem import LearningProblem
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from concurrent.futures import Executor
 
     from symdrift.evaluation.result import Evaluation
+    from symdrift.evaluation.sensitivities import Sensitivities
     from symdrift.fitting import Fit
     from symdrift.fitting.best_fit import Measured
     from symdrift.fitting.free_numbers import Free
@@ -177,6 +179,32 @@ def fit(
     from symdrift.fitting.best_fit import fit as fitted
 
     return fitted(study, data, free, steps_per_day, design, seed, progress)
+
+
+def sensitivities(study: Study, parameters: Sequence[str] = ()) -> Sensitivities:
+    """Which parameter moves which number: derivatives, and exponents ``d ln / d ln``.
+
+    Parameters
+    ----------
+    study : Study
+    parameters : sequence of str
+        Symbols or dotted fields; by default all symbols, and the numbers of inputs, teacher and
+        learning that are no symbols.
+
+    Returns
+    -------
+    Sensitivities
+        Of minimum, fluctuation, planes and stimuli; derivatives of the formulas where the closed
+        form applies, else of numbers evaluated close by.
+
+    Raises
+    ------
+    RequestError
+        When a name is no number of the study, or the study is outside the theory.
+    """
+    from symdrift.evaluation.sensitivities import sensitivities as found
+
+    return found(study, parameters)
 
 
 def simulate(

@@ -139,7 +139,7 @@ def _record(request: Request, document: Any) -> Iterator[tuple[str, str]]:
         if isinstance(value, float) and not math.isfinite(value):
             yield "not finite in JSON", path
     command = request.arguments[0]
-    if command == "evaluate":
+    if command == "evaluate" and "--sensitivities" not in request.arguments:
         for record in document if isinstance(document, list) else [document]:
             refused = isinstance(document, list) and "refused" in record
             fields = ["parameters"] if refused else [*_EVALUATION, "stimuli", "warnings"]

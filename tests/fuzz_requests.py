@@ -677,6 +677,7 @@ def command_lines(draw: st.DrawFn, study: Study) -> Request:
         option("--steps-per-day", _mostly(st.sampled_from(["1", "1e4", "8.64e9", "0.5"])), 8)
     if command == "evaluate":
         option("--order", _mostly(st.sampled_from(["auto", "1", "2"])), 3)
+        words += draw(mostly(st.just([]), st.just(["--sensitivities"]), 12))
         paths = st.sampled_from(study.paths or ("gamma",))
         axis = st.tuples(_mostly(paths), st.just("="), _ranges(["0.1", "1"], ["2", "0.5"]))
         option("--sweep", axis.map("".join))

@@ -79,7 +79,7 @@ def test_evaluations_of_the_read_me_run(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").mkdir()
     evaluations = [arguments for arguments in commands() if arguments[0] == "evaluate"]
-    assert len(evaluations) == 4
+    assert len(evaluations) == 5
     for arguments in evaluations:
         assert run(arguments) == 0, arguments
         assert capsys.readouterr().out

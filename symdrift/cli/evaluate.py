@@ -24,6 +24,7 @@ from symdrift.cli.options import (
 from symdrift.cli.requests import (
     chosen_study,
     dask_executor,
+    require_alone,
     require_days,
     require_json,
     require_one_format,
@@ -32,6 +33,7 @@ from symdrift.cli.terminal import (
     announce,
     output_console,
     print_json,
+    print_result,
     print_tables,
     progress_shown,
     say_warnings,
@@ -39,6 +41,7 @@ from symdrift.cli.terminal import (
 
 if TYPE_CHECKING:
     from symdrift.evaluation.sweep import Sweep
+    from symdrift.study import Study
 
 _COLUMN = 13
 """Typical columns that one number of a table takes."""
@@ -94,6 +97,11 @@ _COLUMN = 13
     help="2: with the next order in the learning rate, which says how far the numbers hold; auto: "
     "where it takes under a second.",
 )
+@click.option(
+    "--sensitivities",
+    is_flag=True,
+    help="How numbers answer to parameters: exponents d ln(number) / d ln(parameter).",
+)
 def evaluate(
     study: str,
     assignments: Sequence[str],
@@ -110,6 +118,7 @@ def evaluate(
     approximation: str,
     quantities: str,
     order: str,
+    sensitivities: bool,
 ) -> None:
     """Print the numbers of a study.
 
@@ -120,6 +129,10 @@ def evaluate(
     A point of a sweep that the theory refuses is a gap with its reason.
     """
     require_one_format(as_json, as_csv)
+    if sensitivities:
+        require_alone("--sensitivities", ("study", "assignments", "minimum", "as_json", "as_csv"))
+        _print_sensitivities(chosen_study(study, assignments, minimum), as_json, as_csv)
+        return
     require_days(steps_per_day, as_csv)
     require_json("--full-covariance", full_covariance, as_json)
     if plot is not None:
@@ -161,6 +174,18 @@ def evaluate(
             from symdrift.cli.plots import plot as draw
 
             draw(points, plot)
+
+
+def _print_sensitivities(study: Study, as_json: bool, as_csv: bool) -> None:
+    from symdrift.evaluation.sensitivities import COLUMNS, sensitivities
+
+    with progress_shown("evaluating"):
+        found = sensitivities(study)
+
+    def print_text() -> None:
+        print_tables(output_console(), [found.table()])
+
+    print_result(found, lambda: (COLUMNS, found.rows()), print_text, as_json, as_csv)
 
 
 def _print(points: Sweep, as_json: bool, as_csv: bool, out: Path | None) -> None:

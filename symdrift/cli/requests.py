@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
 
 from symdrift.errors import RequestError
 
@@ -43,6 +46,16 @@ def require_one_format(as_json: bool, as_csv: bool) -> None:
     """Refuse JSON and CSV at once."""
     if as_json and as_csv:
         raise RequestError("--json", "and --csv exclude each other; give one of them")
+
+
+def require_alone(option: str, allowed: Collection[str]) -> None:
+    """Refuse all options of this command beside one, but for those whose parameters are allowed."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        if given and name not in allowed and parameter.opts[0] != option:
+            raise RequestError(option, f"has no use for {parameter.opts[0]}; leave one of them out")
 
 
 def require_days(steps_per_day: float | None, as_csv: bool) -> None:

@@ -143,7 +143,7 @@ def derivation_html(derivation: Derivation, numbers: Numbers = NO_NUMBERS) -> st
         tables=[
             {
                 "caption": table.caption,
-                "head": table.head,
+                "head": [cell(title, medium) for title in table.head],
                 "rows": [[cell(entry, medium) for entry in row] for row in table.rows],
             }
             for table in numbers.tables

@@ -326,7 +326,8 @@ class LatexTable:
 
 def _table(table: Table, medium: LatexMedium) -> LatexTable:
     spare = _MOST_NUMBERS - (len(table.head) - 1)
-    longer = sum(max(len(title) - _CHARACTERS_OF_NUMBER, 0) for title in table.head[1:])
+    titles = [title for title in table.head[1:] if isinstance(title, str)]
+    longer = sum(max(len(title) - _CHARACTERS_OF_NUMBER, 0) for title in titles)
     columns = "".join(
         _column(title, [row[place] for row in table.rows], spare, longer)
         for place, title in enumerate(table.head)
@@ -334,13 +335,13 @@ def _table(table: Table, medium: LatexMedium) -> LatexTable:
     return LatexTable(
         caption=table.caption,
         columns=Latex(f"@{{}}{columns}@{{}}"),
-        head=Latex(" & ".join(escape_latex(title) for title in table.head)),
+        head=Latex(" & ".join(cell(title, medium) for title in table.head)),
         rows=tuple(Latex(" & ".join(cell(entry, medium) for entry in row)) for row in table.rows),
         long=len(table.rows) > _LONGEST_WHOLE_TABLE,
     )
 
 
-def _column(title: str, entries: Sequence[Cell], spare: int, longer: int) -> str:
+def _column(title: Cell, entries: Sequence[Cell], spare: int, longer: int) -> str:
     """Alignment of a column, in a table that has so many columns to spare.
 
     The heads of the columns of numbers are so many characters ``longer`` than these.
@@ -354,7 +355,7 @@ def _column(title: str, entries: Sequence[Cell], spare: int, longer: int) -> str
         width = _SHORTEST_BROKEN + _WIDTH_OF_NUMBER * spare
     if longest > room:
         return rf">{{\raggedright\arraybackslash}}p{{{width}em}}"
-    return "l" if title in ("symbol", "quantity", "value") else "r"
+    return "l" if title in ("symbol", "quantity", "value", "rate") else "r"
 
 
 def derivation_latex(

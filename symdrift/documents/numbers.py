@@ -32,7 +32,7 @@ class Table:
     """A table with a caption."""
 
     caption: str
-    head: tuple[str, ...]
+    head: tuple[Cell, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
 

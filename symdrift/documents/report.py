@@ -17,6 +17,7 @@ from symdrift.documents.latex import page_of
 from symdrift.documents.levels import LEVELS, at_level
 from symdrift.documents.number_tables import parameter_table, result_table, validation_table
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
+from symdrift.documents.sensitivity_tables import report_sensitivities, sensitivity_tables
 from symdrift.documents.writing import FORMATS, require_passed, write_document
 from symdrift.errors import CheckFailed, require_known
 from symdrift.evaluation.dense.landscape import minimum_of
@@ -24,6 +25,7 @@ from symdrift.evaluation.evaluate import corrected_at_once, evaluate
 from symdrift.evaluation.next_order.cost import QUICK
 from symdrift.evaluation.parts import IndependentDrift
 from symdrift.evaluation.result import Evaluation
+from symdrift.evaluation.sensitivities import Sensitivities
 from symdrift.figures import (
     blocks,
     counterparts,
@@ -59,6 +61,7 @@ from symdrift.validation.verdict import undecided_at_one_rate
 
 _THEORY_DIGITS = 10
 _SIMULATION_DIGITS = _CORRECTION_DIGITS = 6
+_EXPONENT_DECIMALS = 5
 _RATE_FACTORS = (0.25, 0.5, 1.0)
 _RATE_PRECISION, _COARSE_PRECISION = 0.02, 0.03
 _SEED = 0
@@ -126,7 +129,8 @@ def write_report(
             results = _simulate(study, problem, *theory, stages)
         else:
             results = Results(*theory, None, frequency.numbers(study, None), compare(problem))
-        results = replace(results, fitted=fitted)
+        moved = report_sensitivities(study, results.exact)
+        results = replace(results, fitted=fitted, sensitivities=moved)
         validated = results.validation
         log_stage("drawing figures")
         drawn, files = write_drawings(
@@ -137,6 +141,7 @@ def write_report(
             tables=(
                 parameter_table(problem, study.notation),
                 result_table(results.exact, results.white, study.notation),
+                *(() if moved is None else sensitivity_tables(moved, study.notation)),
                 *(() if validated is None else (validation_table(validated, study.notation),)),
                 *compared,
                 *(() if fitted is None else fitted_tables(fitted)),
@@ -188,6 +193,7 @@ class Results:
     frequencies: frequency.FrequencySweep | None
     comparisons: Comparisons | None
     fitted: Fit | None = None
+    sensitivities: Sensitivities | None = None
 
     @property
     def validation(self) -> Validation | None:
@@ -217,8 +223,23 @@ class Results:
                 None if self.comparisons is None else self.comparisons.to_dict(),
                 _SIMULATION_DIGITS,
             ),
+            **_exponents(self.sensitivities),
             **({} if self.fitted is None else {"fit": self.fitted.to_dict()}),
         }
+
+
+def _exponents(found: Sensitivities | None) -> dict[str, Any]:
+    """Exponents with the decimals that hold on either road, where there are any."""
+    if found is None:
+        return {}
+    exponents = {
+        number: {
+            name: value if value is None else round(value, _EXPONENT_DECIMALS)
+            for name, value in row.items()
+        }
+        for number, row in found.to_dict()["exponents"].items()
+    }
+    return {"sensitivities": {"method": found.method, "exponents": exponents}}
 
 
 @dataclass(frozen=True)

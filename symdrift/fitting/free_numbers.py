@@ -12,8 +12,8 @@ from symdrift.errors import RequestError
 from symdrift.expressions import number, parse_number
 from symdrift.quoting import shown
 from symdrift.study import Study
-from symdrift.study.fields import held_numbers
-from symdrift.study.kinds import leaves, suggest
+from symdrift.study.fields import whole_numbers
+from symdrift.study.kinds import suggest
 from symdrift.study.problem import Array
 from symdrift.study.reader import checked
 
@@ -92,7 +92,7 @@ def released(study: Study, free: Free) -> tuple[Study, tuple[FreeNumber, ...]]:
     """
     ranges = _ranges(free)
     values = {name: value.evaluate({}) for name, value in study.values.items()}
-    whole = _whole(study)
+    whole = whole_numbers(study)
     symbols, known = {}, {}
     for place, name in enumerate(ranges, start=1):
         if name not in study.symbols and name not in study.numbers:
@@ -197,19 +197,9 @@ def _box(name: str, ends: tuple[float, float] | None, value: float | None) -> tu
     return low, high
 
 
-def _whole(study: Study) -> set[str]:
-    """Fields that hold whole numbers, and the symbols in them."""
-    found: set[str] = set()
-    for path, kind, entries in held_numbers(study):
-        if kind.range.schema.get("type") == "integer":
-            for place, expression in leaves(entries, path):
-                found |= {place, *expression.symbols}
-    return found
-
-
 def _names(study: Study) -> list[str]:
     """What can be free: symbols, and the fields that hold a number of their own."""
-    whole = _whole(study)
+    whole = whole_numbers(study)
     fields = [path for path, held in study.numbers.items() if not held.symbols]
     return [name for name in (*study.symbols, *fields) if name not in whole]
 

@@ -1,10 +1,8 @@
 """What the theory predicts of each measurement, and how that changes with the free numbers.
 
-Predictions are analytic functions of the free numbers, but for thresholds where a direction begins
-to be learned.  Derivatives are those of the polynomial through Chebyshev points of a short interval
-around the place, which is halved until the polynomial has converged: on both roads, for every
-number of a study, exact to about 1e-9 of what the prediction changes by (the tests hold it to 1e-8
-against the derivatives of the formulas).  Where the box ends the interval lies to one side.
+Derivatives of rates are those of the formulas, where these apply.  All others are interpolated
+(`symdrift.evaluation.interpolation`): on both roads, for every number of a study; the tests hold
+them to 1e-8 against the derivatives of the formulas.
 """
 
 from __future__ import annotations
@@ -15,12 +13,14 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.polynomial import chebyshev
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.alignment import Alignment, align
 from symdrift.evaluation.closed_form import applies, formulas
+from symdrift.evaluation.closed_form.changing_numbers import changing_numbers
 from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.interpolation import interpolated_slopes
+from symdrift.evaluation.sensitivities import formula_changes
 from symdrift.fitting.free_numbers import FreeNumber, at
 from symdrift.fitting.measurements import RATES, Measurement
 from symdrift.observables.displacement import mean_squared_displacement
@@ -31,16 +31,6 @@ from symdrift.study.reader import checked
 
 _AT_A_TIME = 2**21
 """Numbers of an array of the closed form."""
-_POINTS = 7
-"""Values of a polynomial in one number."""
-_REACH = 0.02
-"""Half the first interval, in units of the coordinate or, where shorter, of half the box."""
-_CONVERGED = 1e-7
-"""Last coefficients of a polynomial, relative to the change, at which it has converged: what it
-leaves out is smaller by two more powers of the interval."""
-_HALVINGS = 20
-_NODES = np.cos(np.pi * (np.arange(_POINTS) + 0.5) / _POINTS)
-_TO_COEFFICIENTS = np.linalg.inv(chebyshev.chebvander(_NODES, _POINTS - 1))
 
 
 class _Asked(NamedTuple):
@@ -130,40 +120,41 @@ class Predictions:
 
         ``nan`` in a column where the study cannot be evaluated close by on either side.
         """
-        boxes = np.array([each.box for each in self.numbers])
-        reach = np.minimum(_REACH, np.diff(boxes)[:, 0] / 2)
-        found = np.full((len(self._asked), len(self.numbers)), np.nan)
-        best = np.full(found.shape, np.inf)
         wanted = list(range(len(self.numbers)) if columns is None else columns)
-        open_columns = wanted
-        for _ in range(_HALVINGS):
-            centres = np.clip(place, boxes[:, 0] + reach, boxes[:, 1] - reach)
-            nodes = np.repeat(place[np.newaxis], _POINTS * len(open_columns), axis=0)
-            for index, column in enumerate(open_columns):
-                rows = slice(index * _POINTS, (index + 1) * _POINTS)
-                nodes[rows, column] = centres[column] + reach[column] * _NODES
-            # Close to a place that was checked: the formulas go on where a study ends.
-            values = self._evaluated(lambda node: self._at(node).problem(), nodes)
-            values = values.reshape(len(open_columns), _POINTS, -1)
-            still = []
-            for column, sampled in zip(open_columns, values, strict=True):
-                where = (place[column] - centres[column]) / reach[column]
-                coefficients = _TO_COEFFICIENTS @ sampled
-                slope = chebyshev.chebval(where, chebyshev.chebder(coefficients)) / reach[column]
-                size = np.maximum(np.abs(coefficients[1]), reach[column] * np.abs(coefficients[0]))
-                with np.errstate(invalid="ignore", divide="ignore"):
-                    left = np.where(size > 0, np.abs(coefficients[-2:]).max(axis=0) / size, 0.0)
-                better = left < best[:, column]
-                found[better, column] = slope[better]
-                best[better, column] = left[better]
-                hopeful = better.any() or not np.isfinite(best[:, column]).all()
-                if hopeful and not (best[:, column] <= _CONVERGED).all():
-                    still.append(column)
-            open_columns = still
-            if not open_columns:
-                break
-            reach[open_columns] /= 2
-        return found[:, wanted]
+        exact = self._exact_jacobian(place)
+        if exact is not None:
+            return exact[:, wanted]
+        # Close to a place that was checked: the formulas go on where a study ends.
+        return interpolated_slopes(
+            lambda nodes: self._evaluated(lambda node: self._at(node).problem(), nodes),
+            place,
+            np.array([each.box for each in self.numbers]),
+            wanted,
+        ).slopes
+
+    def _exact_jacobian(self, place: Array) -> Array | None:
+        """Derivatives of the formulas, where rates are all that was measured."""
+        if not self._by_formulas or not all(each.kind in RATES for each in self._asked):
+            return None
+        study = self._at(place)
+        try:
+            problem = study.problem()
+            changes = formula_changes(study, problem, [each.symbol for each in self.numbers])
+            if changes is None:
+                return None
+            found = changing_numbers(problem, changes)
+        except RequestError:
+            # At the edge of the theory numbers close by may say more.
+            return None
+        slopes = [
+            each.slope(coordinate)
+            for each, coordinate in zip(self.numbers, place.tolist(), strict=True)
+        ]
+        rows = [
+            each.factor * found[f"stimuli.{each.stimulus}.{each.kind}"].change
+            for each in self._asked
+        ]
+        return np.array(rows) * slopes
 
     @cached_property
     def _by_formulas(self) -> bool:

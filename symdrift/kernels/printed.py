@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from symdrift.files import write_text
 from symdrift.kernels.aligned_network import aligned_kernels
+from symdrift.kernels.gradients import gradient_kernels
 from symdrift.kernels.isotropic import isotropic_kernels
 from symdrift.kernels.isotropic_orders import isotropic_order_kernels
 from symdrift.kernels.misaligned_pair import two_axes_kernels
@@ -26,6 +27,10 @@ PRINTED: Mapping[str, tuple[str, Callable[[], Sequence[ScalarFunction]]]] = Mapp
         "closed_form/printed_aligned": (
             "Formulas of single directions, blocks and planes of an aligned network.",
             lambda: aligned_kernels(representative_drift()),
+        ),
+        "closed_form/printed_gradients": (
+            "Derivatives of the formulas of single directions, blocks and planes.",
+            lambda: gradient_kernels(representative_drift()),
         ),
         "closed_form/printed_isotropic": (
             "Formulas of an isotropic network whose size is an argument.",

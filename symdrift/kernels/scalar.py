@@ -109,7 +109,8 @@ class ScalarFunction:
         summary = [f'"""{self.summary}', "", f"{count} operation{'s' * (count != 1)}.", '"""']
         body = "\n".join([*summary, *formula, *(_wrapped(line) for line in lines)])
         arguments = [f"{argument.name}: Array" for argument in self.arguments]
-        result = "Array" if len(self.results) == 1 else _tuple(len(self.results))
+        kinds = ["float" if value.is_Number else "Array" for value in self.results.values()]
+        result = kinds[0] if len(kinds) == 1 else _tuple(kinds)
         head = definition(self.name, arguments, result)
         return head + "\n" + textwrap.indent(body, "    ") + "\n"
 
@@ -123,8 +124,10 @@ def definition(name: str, arguments: Sequence[str], result: str) -> str:
     return f"def {name}(\n{rows}) -> {result}:"
 
 
-def _tuple(count: int) -> str:
-    return f"tuple[{', '.join(['Array'] * count)}]" if count < 8 else "tuple[Array, ...]"
+def _tuple(kinds: Sequence[str]) -> str:
+    if len(kinds) < 8:
+        return f"tuple[{', '.join(kinds)}]"
+    return f"tuple[{' | '.join(sorted(set(kinds)))}, ...]"
 
 
 def _substitution(argument: Argument) -> tuple[sp.Expr, sp.Expr]:

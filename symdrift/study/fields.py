@@ -17,7 +17,7 @@ from typing import Annotated, Any, NamedTuple, get_origin, get_type_hints
 
 from symdrift.errors import RequestError
 from symdrift.expressions import Expression
-from symdrift.study.kinds import Entries, Numbers, Schema, as_table, key, quoted, suggest
+from symdrift.study.kinds import Entries, Numbers, Schema, as_table, key, leaves, quoted, suggest
 
 
 class Field(NamedTuple):
@@ -71,6 +71,16 @@ def held_numbers(part: Any, path: str = "") -> Iterator[tuple[str, Numbers, Entr
                 yield from held_numbers(entry, f"{place}.{index}")
         elif isinstance(field.kind, Part):
             yield from held_numbers(value, place)
+
+
+def whole_numbers(part: Any, but: str = "") -> set[str]:
+    """Dotted fields of a part that hold whole numbers, but for one, and the symbols in them."""
+    found: set[str] = set()
+    for path, kind, entries in held_numbers(part):
+        if kind.range.schema.get("type") == "integer" and path != but:
+            for place, expression in leaves(entries, path):
+                found |= {place, *expression.symbols}
+    return found
 
 
 def table_schema(part: type, tag: Schema | None = None) -> Schema:

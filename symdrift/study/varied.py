@@ -16,6 +16,7 @@ from symdrift.inputs import Gaussian
 from symdrift.study.assignments import mirrored, unchecked
 from symdrift.study.fields import held_numbers
 from symdrift.study.kinds import leaves
+from symdrift.study.model import GaussianInputs
 from symdrift.study.problem import LearningProblem, Stimulus
 from symdrift.study.study import Study
 from symdrift.study.values import check_shapes
@@ -185,7 +186,7 @@ class VariedStudy:
 
         None too with other inputs, or with synaptic noise.  Numbers may be out of their ranges.
         """
-        study, learning = self.study, "learning."
+        study = self.study
         if not study.inputs.gaussian or study.missing:
             return None
         try:
@@ -198,50 +199,84 @@ class VariedStudy:
         if not all(np.isfinite(size).all() and np.all(size == size.flat[0]) for size in sizes):
             return None
         inputs, outputs, hidden = (int(size.flat[0]) for size in sizes)
-        gains: Array | None = np.ones((len(self), min(inputs, outputs)))
-        if isinstance(study.teacher.map, tuple):
-            gains = self._diagonal("teacher.map", study.teacher.map, min(inputs, outputs))
-        variances = self._diagonal("inputs.covariance", study.inputs.covariance, inputs)
-        noise = self._diagonal("teacher.label_noise", study.teacher.label_noise, outputs)
-        if gains is None or variances is None or noise is None:
+        parts = diagonal_parts(study, self.numbers, len(self), (inputs, outputs))
+        if parts is None:
             return None
-        return DiagonalProblems(
-            study=study.name,
-            hidden=hidden,
-            variances=variances,
-            gains=np.abs(gains),
-            label_noise=noise,
-            **{
-                name: np.broadcast_to(self.numbers[learning + key], len(self))
-                for name, key in (
-                    ("learning_rate", "rate"), ("weight_decay", "weight_decay"),
-                    ("batch", "batch"), ("minimum", "minimum"),
-                )
-            },
-            stimuli={
-                stimulus.name: self._stacked(f"stimulus.{index}.vector", len(stimulus.vector))
-                for index, stimulus in enumerate(study.stimulus)
-            } or {
-                f"axis {axis + 1}": np.broadcast_to(row, (len(self), inputs))
-                for axis, row in enumerate(np.eye(inputs))
-            },
-        )  # fmt: skip
+        parts["gains"] = np.abs(parts["gains"])
+        return DiagonalProblems(study=study.name, hidden=hidden, **parts)
 
-    def _diagonal(self, field: str, entries: Any, size: int) -> Array | None:
+
+def diagonal_parts(
+    study: Study,
+    numbers: Mapping[str, Array],
+    points: int,
+    sizes: tuple[int, int],
+    constant: float = 1.0,
+) -> dict[str, Any] | None:
+    """Parts of `DiagonalProblems`, each a linear function of the numbers, gains with their sign.
+
+    Parameters
+    ----------
+    study : Study
+        With Gaussian inputs.
+    numbers : Mapping of str to Array
+        By dotted field, shape ``(points,)`` or ``()``.
+    points : int
+    sizes : tuple of int
+        Inputs and outputs.
+    constant : float
+        What stands for a one that is no number of the study; 0 where the numbers are changes.
+
+    Returns
+    -------
+    dict or None
+        None where a matrix has something beside its diagonal.
+    """
+    inputs, outputs = sizes
+
+    def stacked(field: str, size: int, place: str = ".{0}") -> Array:
+        """Numbers of a list side by side, shape ``(points, size)``."""
+        parts = [numbers[field + place.format(index)] for index in range(size)]
+        return np.stack([np.broadcast_to(part, points) for part in parts], axis=-1)
+
+    def diagonal(field: str, entries: Any, size: int) -> Array | None:
         """One number for all, a list, or the diagonal of a matrix with nothing beside it."""
         if not isinstance(entries, tuple):
-            return np.broadcast_to(self.numbers[field][..., np.newaxis], (len(self), size))
+            return np.broadcast_to(numbers[field][..., np.newaxis], (points, size))
         if not isinstance(entries[0], tuple):
-            return self._stacked(field, size)
+            return stacked(field, size)
         beside = [
-            self.numbers[f"{field}.{i}.{j}"]
+            numbers[f"{field}.{i}.{j}"]
             for i, row in enumerate(entries)
             for j in range(len(row))
             if i != j
         ]
-        return None if any(map(np.any, beside)) else self._stacked(field, size, ".{0}.{0}")
+        return None if any(map(np.any, beside)) else stacked(field, size, ".{0}.{0}")
 
-    def _stacked(self, field: str, size: int, place: str = ".{0}") -> Array:
-        """Numbers of a list side by side, shape ``(points, size)``."""
-        parts = [self.numbers[field + place.format(index)] for index in range(size)]
-        return np.stack([np.broadcast_to(part, len(self)) for part in parts], axis=-1)
+    gains: Array | None = np.full((points, min(sizes)), constant)
+    if isinstance(study.teacher.map, tuple):
+        gains = diagonal("teacher.map", study.teacher.map, min(sizes))
+    assert isinstance(study.inputs, GaussianInputs)
+    variances = diagonal("inputs.covariance", study.inputs.covariance, inputs)
+    noise = diagonal("teacher.label_noise", study.teacher.label_noise, outputs)
+    if gains is None or variances is None or noise is None:
+        return None
+    return {
+        "variances": variances,
+        "gains": gains,
+        "label_noise": noise,
+        **{
+            name: np.broadcast_to(numbers[f"learning.{key}"], points)
+            for name, key in (
+                ("learning_rate", "rate"), ("weight_decay", "weight_decay"),
+                ("batch", "batch"), ("minimum", "minimum"),
+            )
+        },
+        "stimuli": {
+            stimulus.name: stacked(f"stimulus.{index}.vector", len(stimulus.vector))
+            for index, stimulus in enumerate(study.stimulus)
+        } or {
+            f"axis {axis + 1}": np.broadcast_to(row, (points, inputs))
+            for axis, row in enumerate(constant * np.eye(inputs))
+        },
+    }  # fmt: skip

@@ -84,7 +84,7 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
         When the problem is not aligned, the minimum is not strict, no direction is
         active, the learning rate is unstable, or a number has no place in double precision.
     """
-    given = _Aligned.of(problem)
+    given = AlignedNetwork.of(problem)
     back = given.units.inverse
     values = given.singular_values
     axes = active_axes(values)
@@ -146,7 +146,7 @@ def validity(problem: LearningProblem) -> Validity:
     RequestError
         When the problem is not aligned, its minimum is not strict, or no direction is active.
     """
-    given = _Aligned.of(problem)
+    given = AlignedNetwork.of(problem)
     largest = float(kernels.hessian_range(**given.minimum)[1])
     return given.validity(largest * given.units.inverse.curvature)
 
@@ -163,7 +163,7 @@ def rank(problem: LearningProblem) -> int:
     RequestError
         When the problem is not aligned, its minimum is not strict, or no direction is active.
     """
-    return active_axes(_Aligned.of(problem).singular_values).size
+    return active_axes(AlignedNetwork.of(problem).singular_values).size
 
 
 def learned_axes(problem: LearningProblem) -> NDArray[np.bool_] | None:
@@ -180,12 +180,12 @@ def learned_axes(problem: LearningProblem) -> NDArray[np.bool_] | None:
     """
     learned: NDArray[np.bool_] | None = None
     if problem.minimum != 1:
-        learned = _Aligned.of(problem).minimum["learned"]
+        learned = AlignedNetwork.of(problem).minimum["learned"]
     return learned
 
 
 @dataclass(frozen=True, eq=False)
-class _Aligned:
+class AlignedNetwork:
     """A problem with a strict minimum as arguments of the kernels, in natural units."""
 
     units: Units
@@ -196,7 +196,7 @@ class _Aligned:
     learning: dict[str, Any]
 
     @classmethod
-    def of(cls, problem: LearningProblem) -> _Aligned:
+    def of(cls, problem: LearningProblem) -> AlignedNetwork:
         aligned = align(problem)
         if isinstance(aligned, str):
             raise RequestError("method", f'= "closed-form" does not apply: {aligned}')
