@@ -35,12 +35,17 @@ class Test:
     decide: Callable[[], bool]
 
 
-def vanishes(statement: str, *expressions: sp.Expr | sp.MatrixBase) -> Test:
+def vanishes(
+    statement: str,
+    *expressions: sp.Expr | sp.MatrixBase,
+    method: Method = Method.IDENTITY,
+) -> Test:
     """All expressions, or all entries of matrices, are identically zero.
 
-    Each is brought over one denominator and its numerator expanded, in exact arithmetic.
+    Each is brought over one denominator and its numerator expanded, in exact arithmetic.  Where
+    they are numbers from the start, the method is that of points.
     """
-    return Test(statement, Method.IDENTITY, lambda: all(_vanishes(part) for part in expressions))
+    return Test(statement, method, lambda: all(_vanishes(part) for part in expressions))
 
 
 def _vanishes(expression: sp.Expr | sp.MatrixBase) -> bool:

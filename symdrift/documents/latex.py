@@ -176,10 +176,10 @@ _LONGEST_WHOLE_TABLE = 30
 """Rows of a table that stays in one piece."""
 
 _WHOLE = (
-    r"{\par\noindent\footnotesize In full: the HTML page that symdrift writes of this derivation, "
-    r"to be copied as \LaTeX{} or Python; \texttt{kernels.py} evaluates it.\par}"
+    r"{\par\noindent\footnotesize Multiplied out: in the HTML page of this derivation, as \LaTeX{} "
+    r"and Python.\par}"
 )
-"""Where an equation is that is only described."""
+"""Where an equation is that is told in named quantities."""
 
 
 class OneLine(Latex):
@@ -387,6 +387,7 @@ def derivation_latex(
         title=derivation.title,
         study=derivation.study,
         page=page,
+        prefix=Latex(""),
         checks=sum(len(step.checks) for step in derivation.steps),
         equations=sum(len(step.equations) for step in derivation.steps),
         notation=assembly.notation,

@@ -40,9 +40,9 @@ ON_SHARED_AXES = {
 """Formulas of any task, and what stands for them where teacher and inputs share axes."""
 
 ELABORATIONS = frozenset([
-    "hessian-entries", "several-minima", "noise-entries", "unique-frame", "order-by-order",
+    "hessian-entries", "several-minima", "noise-entries", "order-by-order",
     "correlations", "summed-over-lags", "white-noise", "read-by-samples", "moments-on-axes",
-    "discrete-steps", "multiplicative-noise", "on-axes", "hidden-units", "chosen",
+    "on-axes", "hidden-units", "chosen",
     "one-step-expanded", "expected-change", "without-memory", "next-fluctuation",
     "pairings-of-axes", "read-equal", "frequency-plane", "frequency-apart", "noise-turning",
     "small-blocks", "small-solutions", "small-rows",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from symdrift.typesetting.formula import BLANK, Formula, joined, letter
+from symdrift.typesetting.formula import BLANK, Formula, joined, letter, numeral
 
 Cell = Formula | str
 """Mathematics or text."""
@@ -21,10 +21,14 @@ def shape(text: str, letters: Mapping[str, Formula]) -> Cell:
         How a study writes the default letters of the sizes.
     """
     sizes = text.split(" by ")
-    if all(len(size) == 1 and size.isalpha() for size in sizes):
+    if all(len(size) == 1 and size.isalnum() for size in sizes):
         times = BLANK + letter(r"\times") + BLANK
-        return joined(times, (letters.get(size) or letter(size) for size in sizes))
+        return joined(times, (_size(size, letters) for size in sizes))
     return text.replace("^2", "²")
+
+
+def _size(size: str, letters: Mapping[str, Formula]) -> Formula:
+    return numeral(size) if size.isdigit() else letters.get(size) or letter(size)
 
 
 @dataclass(frozen=True)

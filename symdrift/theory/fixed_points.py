@@ -160,6 +160,7 @@ def _factored(examples: Examples) -> Step:
                         - sum(network.singular_values),
                     )
                 ),
+                method=Method.POINTS,
             ),
             vanishes(
                 "For arbitrary layers and axes half of the squared weights exceeds the trace of "
@@ -212,6 +213,7 @@ def _slope(examples: Examples) -> Step:
                         network.unlearned_slope * network.right,
                     )
                 ),
+                method=Method.POINTS,
             ),
         ),
     )
@@ -267,6 +269,7 @@ def _optimal(examples: Examples) -> Step:
                     - network.weight_decay * sum(network.singular_values)
                     for network in examples.rational
                 ),
+                method=Method.POINTS,
             ),
             holds(
                 "In both networks with rational entries the slope satisfies [eq:dual].",
@@ -302,6 +305,7 @@ def _chosen(examples: Examples) -> Step:
                 "The mean gradient of the two networks vanishes in every weight, from the loss "
                 "of a sample by differentiation and averaging.",
                 *(network.mean_gradient for network in examples.rational),
+                method=Method.POINTS,
             ),
         ),
     )

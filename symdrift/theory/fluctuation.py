@@ -106,6 +106,7 @@ def _excess_loss(examples: Examples) -> Step:
                     (space.hessian * space.fluctuation).trace() / 2 - space.noise.trace() / 4
                     for space in examples.weight_spaces
                 ),
+                method=Method.POINTS,
             ),
             vanishes(
                 "The same on shared axes, with symbols: the trace summed over the blocks, and that "

@@ -129,6 +129,7 @@ def _flat(examples: Examples) -> Step:
                     space.hessian * space.minimum.tangent((0, 1))
                     for space in examples.weight_spaces
                 ),
+                method=Method.POINTS,
             ),
         ),
     )

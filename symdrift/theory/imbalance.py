@@ -207,6 +207,7 @@ def _mean_imbalance(examples: Examples) -> Step:
                     _fed(space) - feeding(space.minimum, EXAMPLE_KURTOSIS)
                     for space in examples.weight_spaces
                 ),
+                method=Method.POINTS,
             ),
         ),
         assumptions=("Inputs are elliptical; label noise is independent of them.",),
@@ -288,6 +289,7 @@ def _mean_shift(examples: Examples) -> Step:
                 "[eq:imbalance-mean] at leading order, which was found from one step alone: the "
                 "two networks with rational entries.",
                 *(_unbalanced(space) for space in examples.weight_spaces),
+                method=Method.POINTS,
             ),
         ),
         assumptions=("Terms of higher than first order in the learning rate are left out.",),

@@ -154,6 +154,7 @@ def _sample_hessian(examples: Examples) -> Step:
                     for minimum in [space.minimum]
                     for change in [deviation(minimum.network)]
                 ),
+                method=Method.POINTS,
             ),
         ),
         assumptions=("The deviation is small: the sample's pull is taken at first order in it.",),
@@ -348,6 +349,7 @@ def _read_by_samples(examples: Examples) -> Step:
                 "rational deviation is that of the samples, averaged monomial by monomial for "
                 "Gaussian inputs and label noise in all weights: a network with rational entries.",
                 _missed_spread(examples.rectangular),
+                method=Method.POINTS,
             ),
         ),
     )

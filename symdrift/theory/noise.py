@@ -307,6 +307,7 @@ def _elliptical(examples: Examples) -> Step:
                     - elliptical_noise(minimum, EXAMPLE_KURTOSIS)
                     for minimum in examples.rational
                 ),
+                method=Method.POINTS,
             ),
         ),
     )

@@ -8,7 +8,7 @@ from itertools import combinations_with_replacement
 import sympy as sp
 
 from symdrift.derivation.chapter import step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import (
     FLUCTUATION,
@@ -209,6 +209,7 @@ def _unbalanced_and_lost(examples: Examples) -> Step:
                     for k, value in enumerate(minimum.singular_values)
                     for first_part, second_part in [_of_unit(minimum, k)]
                 ),
+                method=Method.POINTS,
             ),
             vanishes(
                 "Their weights have the stated squared length.",
@@ -217,6 +218,7 @@ def _unbalanced_and_lost(examples: Examples) -> Step:
                     for minimum in examples.rational
                     for k, value in enumerate(minimum.singular_values)
                 ),
+                method=Method.POINTS,
             ),
         ),
     )

@@ -113,17 +113,17 @@ def _slopes(examples: Examples, noise: sp.Expr, terms: str) -> _Slopes:
 def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
     """A more frequent stimulus drifts more slowly
 
-    Let one of {n} equal inputs of an autoencoder appear more often, so that its variance {first}
-    exceeds the variance {lambda} of the others. At the isotropic point, and without label noise,
-    its decay rate {own_rate} changes by [eq:frequency-rate], and its lead over any other stimulus
-    by [eq:frequency-difference]. Both are negative: the frequent stimulus drifts more slowly, and
-    more slowly than the others when there are more than two. The diffusion of its representation,
-    which also grows with the learned weights, changes by [eq:frequency-diffusion]; it falls as long
-    as {bound}.
+    Let the first of {n} equal inputs of an autoencoder appear more often, so that its variance
+    {first} exceeds the variance {lambda} of the others. At the isotropic point, and without label
+    noise, its decay rate {own_rate} changes by [eq:frequency-rate], and its lead over any other
+    stimulus by [eq:frequency-difference]. Both are negative: the frequent stimulus drifts more
+    slowly, and more slowly than the others when there are more than two. The diffusion of its
+    representation, which also grows with the learned weights, changes by [eq:frequency-diffusion];
+    it falls as long as {bound}.
 
-    Number the frequent axis 1 and two of the others 2 and 3. In the equations [eq:term] and
-    [eq:own-term] of an autoencoder the variance {first} changes the terms by
-    [eq:frequency-terms-121] to [eq:frequency-terms-231]. This changes the plane of the axes 1 and 2
+    In the equations [eq:term] and [eq:own-term] of an autoencoder the variance {first} changes the
+    terms of this axis and of two others, 2 and 3, by [eq:frequency-terms-121] to
+    [eq:frequency-terms-231]. This changes the plane of the axes 1 and 2
     by [eq:frequency-plane], where {D} is [eq:isotropic-quiet], and that of the axes 2 and 3 by
     [eq:frequency-apart].
     """
