@@ -548,4 +548,4 @@ def test_entries_of_tensors_print_as_the_letters_that_they_are_entries_of(
     for label in ("moments", "contraction", "pairings", "stimulus-noise", "steady-entries"):
         latex = misaligned.equation(label).latex()
         assert not [name for name in names if name in latex], label
-    assert r"\mathcal{K}" in misaligned.equation("moments").latex()
+    assert r"\langle xxxx\rangle" in misaligned.equation("moments").latex()

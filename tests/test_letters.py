@@ -132,7 +132,7 @@ def test_a_letter_of_the_notation_may_not_be_a_symbol_of_the_study(
 BORROWED = [
     ('"lambda_1"', '"T"', "the contribution of one axis"),
     ('"lambda_1"', '"K"', "the corrector of the rotation"),
-    ('"lambda_1"', '"kappa_1"', "the kurtosis or the coupling within a block"),
+    ('"lambda_1"', '"kappa_1"', "the kurtosis"),
     ('"lambda_1"', '"k2"', "the decay rate of a representation"),
     ('"lambda_1"', '"sigma_1"', "the standard deviation of the label noise"),
     ('"lambda_1"', '"varepsilon"', "the label noise of one sample"),

@@ -209,8 +209,9 @@ def _second_moments() -> Step:
     where label noise unbalances the layers at very small weight decay, it can also hold SGD at
     higher ones. Below this rate the part of the fluctuation that grows fastest exceeds the leading
     order by the factor {critical} over {above}: orders follow each other in the ratio {ratio}. The
-    expected error of a number of the fluctuation or the drift is, therefore, what the next order
-    changes, and {later} times that, or times {ratio} where this is more.
+    error to be expected of a number of the fluctuation or the drift is therefore what the next
+    order changes in it and, for all orders after that, {later} times the larger of this change and
+    {ratio}.
     """
     h, x = sp.symbols("H Psi", commutative=False)
     sample, other = sp.symbols("D_1 D_2", commutative=False)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import sympy as sp
 
-from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import RationalField, is_zero
 from symdrift.derivation.chapter import Folded, holds, step
 from symdrift.derivation.steps import Method, Step
@@ -49,8 +50,8 @@ SOURCES = {
     for name, text in ((GAUSSIAN, "gauss"), (LENGTH, "length"), (LABELS, "label"))
 }
 """Names of the parts of the noise, where there are several."""
-SUMS = sp.symbols("chi_1:5", positive=True)
-"""Names of the sums of products of eigenvalues."""
+EIGENVALUES = sp.symbols("h_1:5", positive=True)
+"""Of the Hessian on learned maps."""
 
 LATEX: dict[sp.Basic, str] = {
     GAUSSIAN: r"\mathcal{N}",
@@ -86,10 +87,7 @@ MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = (
     (GAUSSIAN, "numerator of the mean rotation", "scalar"),
     (COMMON, "denominator of the mean rotation", "scalar"),
     (ANGLE, "angle between the axes of teacher and inputs", "rad"),
-    *(
-        (item, f"sum of products of {k} eigenvalues of the Hessian on learned maps", "scalar")
-        for k, item in enumerate(SUMS, 1)
-    ),
+    (EIGENVALUES[0], "eigenvalue of the Hessian on learned maps", "scalar"),
 )
 
 _LABELS = {GAUSSIAN: "gaussian", LENGTH: "length", LABELS: "labels", COMMON: "common"}
@@ -99,13 +97,13 @@ def two_axes_rate(case: TwoAxes) -> Step:
     """The exact rate of rotation
 
     For two axes [eq:map-equations] is a linear system of ten equations. The trace [eq:frame-mean]
-    asks for one number of its solution, which the matrix {response} of [eq:response] takes from
-    the noise directly.<parts> With {response} the rate is [eq:exact-rate]: <meanings>, and {common}
-    is the common denominator [eq:rate-common], half the product of all sums of two eigenvalues of
-    the Hessian [eq:frame-hessian], written in the sums of products of one, two, three and four of
-    them, [eq:sum-1] to [eq:sum-4]. Multiplied out, numerator and denominator are polynomials in
-    the parameters of the minimum. The rate is odd in the misalignment {correlation}, and it
-    vanishes for equal singular values, where the canonical frame loses its meaning.
+    asks for one number of its solution, which the matrix {response} of [eq:response] takes from the
+    noise directly.<parts> With {response} the rate is [eq:exact-rate]: <meanings>, and {common} is
+    the common denominator [eq:rate-common], half the product of all sums of two of the four
+    eigenvalues {first} to {last} of the Hessian [eq:frame-hessian]. Multiplied out, numerator and
+    denominator are polynomials in the parameters of the minimum. The rate is odd in the
+    misalignment {correlation}, and it vanishes for equal singular values, where the canonical frame
+    loses its meaning.
     """
     several = len(case.names) > 1
     meanings = ", ".join(f"{_MEANINGS[name]}, [eq:rate-{_LABELS[name]}]" for name in case.names)
@@ -117,8 +115,7 @@ def two_axes_rate(case: TwoAxes) -> Step:
     ]
     product = 2 * sp.sqrt(S_1) * sp.sqrt(S_2)
     pull = (CURVATURE.T * TURN + TURN.T * CURVATURE) / product
-    first, second, third, fourth = SUMS
-    common = (first * second * third - third**2 - first**2 * fourth) / 2
+    common = sp.Mul(*(first + second for first, second in combinations(EIGENVALUES, 2))) / 2
     return step(
         response=(CURVATURE.T * RESPONSE + RESPONSE * CURVATURE, pull),
         rate_noise=(NOISE, sp.MatAdd(*added, evaluate=False)) if several else None,
@@ -128,10 +125,6 @@ def two_axes_rate(case: TwoAxes) -> Step:
             for name in case.names
         }
         | {_LABELS[COMMON]: Folded((COMMON, case.parts[COMMON]), (COMMON, common))},
-        sum={
-            k: (name, value)
-            for k, (name, value) in enumerate(zip(SUMS, _by_traces(), strict=True), 1)
-        },
         symbols={
             "gaussian": GAUSSIAN,
             "length": LENGTH,
@@ -141,6 +134,8 @@ def two_axes_rate(case: TwoAxes) -> Step:
             "variance": LABEL_NOISE**2,
             "correlation": SIGMA_12,
             "response": RESPONSE,
+            "first": EIGENVALUES[0],
+            "last": EIGENVALUES[-1],
         },
         words={
             "meanings": meanings,
@@ -151,19 +146,11 @@ def two_axes_rate(case: TwoAxes) -> Step:
         },
         checks=(
             holds(
-                "The denominator is [eq:rate-common], with the coefficients of the characteristic "
-                "polynomial of [eq:frame-hessian] for the sums.",
+                "With the coefficients of the characteristic polynomial of [eq:frame-hessian] for "
+                "the elementary symmetric functions of its eigenvalues, [eq:rate-common] is the "
+                "polynomial.",
                 Method.IDENTITY,
-                lambda: is_zero(
-                    common.xreplace(dict(zip(SUMS, case.characteristic, strict=True)))
-                    - case.parts[COMMON]
-                ),
-            ),
-            holds(
-                "In traces of powers of the Hessian these coefficients are [eq:sum-1] to "
-                "[eq:sum-4].",
-                Method.IDENTITY,
-                lambda: _has_sums(case),
+                lambda: _is_product_of_sums(case, common),
             ),
             holds(
                 "The response that the linear system gives satisfies it, as a matrix of rational "
@@ -213,25 +200,17 @@ def _by_response(name: sp.Symbol, noise: sp.MatrixSymbol) -> sp.Expr:
     return COMMON * sp.Trace(RESPONSE * noise) / scale
 
 
-def _by_traces() -> tuple[sp.Expr, ...]:
-    """Sums of products of one, two, three and four eigenvalues (Newton)."""
-    first, second, _, _ = SUMS
-    traces = [sp.Trace(CURVATURE**k) for k in (1, 2, 3)]
-    return (
-        traces[0],
-        (first * traces[0] - traces[1]) / 2,
-        (second * traces[0] - first * traces[1] + traces[2]) / 3,
-        sp.Determinant(CURVATURE),
-    )
-
-
-def _has_sums(case: TwoAxes) -> bool:
-    """Whether the displayed sums are the coefficients of the characteristic polynomial."""
-    values = dict(zip(SUMS, case.characteristic, strict=True))
-    curvature = {CURVATURE: sp.ImmutableMatrix(case.minimum.curvature)}
-    shown = [evaluate_matrix(part.xreplace(values), curvature) for part in _by_traces()]
-    return all(
-        is_zero(part - value) for part, value in zip(shown, case.characteristic, strict=True)
+def _is_product_of_sums(case: TwoAxes, product: sp.Expr) -> bool:
+    """Whether the common denominator is a symmetric function of the eigenvalues."""
+    sums = [
+        sp.Add(*(sp.Mul(*chosen) for chosen in combinations(EIGENVALUES, count)))
+        for count in range(1, 5)
+    ]
+    names = sp.symbols("sum_1:5")
+    by_sums = (names[0] * names[1] * names[2] - names[2] ** 2 - names[0] ** 2 * names[3]) / 2
+    polynomial = by_sums.xreplace(dict(zip(names, case.characteristic, strict=True)))
+    return is_zero(by_sums.xreplace(dict(zip(names, sums, strict=True))) - product) and is_zero(
+        polynomial - case.parts[COMMON]
     )
 
 

@@ -44,7 +44,7 @@ A, B, C, D, O, U = sp.symbols("a b c d o u", integer=True, positive=True)
 
 LATEX: dict[sp.Basic, str] = {
     BATCH_NOISE: "C_B",
-    MOMENT.label: r"\omega",
+    MOMENT.label: r"\langle xxxx\rangle",
     ENTRY.label: r"\mathcal{C}",
     RESIDUAL_ENTRY.label: "E",
     SLOPE_ENTRY.label: r"\Lambda",

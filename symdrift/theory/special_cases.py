@@ -104,10 +104,10 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
     the sum has the stiffness {stiff_sum} and the noise {noise_sum}, the difference
     {stiff_difference} and {noise_difference}. In an eigenvector the fluctuation is {eta} times
     noise over twice the stiffness, by [eq:lyapunov], and both orders of the blocks in [eq:term]
-    give the same, which makes [eq:isotropic-other] of the term of any other axis. The unit vector
-    of one axis has stiffness and noise of the sum, and the rotation joins it to nothing else, which
-    makes [eq:isotropic-own] of the term of equal indices. Two of these and {others} of the others
-    add up to [eq:isotropic] for every plane. Without label noise it is [eq:isotropic-quiet].
+    give the same, so that the term of any other axis is [eq:isotropic-other]. The unit vector of
+    one axis has stiffness and noise of the sum, and the rotation joins it to nothing else, so that
+    the term of equal indices is [eq:isotropic-own]. Two of these and {others} of the others add up
+    to [eq:isotropic] for every plane. Without label noise it is [eq:isotropic-quiet].
     """
     s, noise, gain = symbol("singular_value"), symbol("label_noise"), symbol("gain")
     variance = symbol("input_variance")
