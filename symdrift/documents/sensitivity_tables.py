@@ -10,7 +10,7 @@ from symdrift.derivation.symbols import plain_latex
 from symdrift.documents.numbers import Cell, Table
 from symdrift.errors import RequestError
 from symdrift.evaluation.result import Evaluation
-from symdrift.evaluation.sensitivities import EXPLANATION, ROADS, Sensitivities, sensitivities
+from symdrift.evaluation.sensitivities import ROADS, Sensitivities, sensitivities
 from symdrift.study import Study
 from symdrift.study.letters import in_notation
 from symdrift.study.roles import FIELD_ROLES, ROLES
@@ -57,7 +57,8 @@ def sensitivity_tables(found: Sensitivities, notation: Mapping[str, str]) -> Ite
     names, more = list(found.parameters), int((sizes > 0).sum()) - len(columns)
     left = f" {more} more parameters, which move rates less, are in numbers.json." if more else ""
     yield Table(
-        f"Which parameter moves this rate: exponents, {ROADS[found.method]}. {EXPLANATION}{left}",
+        f"Which parameter moves this rate: exponents, {ROADS[found.method]}. "
+        f"{found.explanation}{left}",
         ("rate", *(_letter(names[column], notation) for column in columns)),
         tuple(
             (label, *(_exponent(found, exponents[row, column]) for column in columns))

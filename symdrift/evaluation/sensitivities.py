@@ -128,6 +128,17 @@ class Sensitivities(Record):
             return str(int(exponent))
         return f"{exponent:.2f}" if abs(exponent) >= 0.01 else f"{exponent:.1g}"
 
+    @property
+    def explanation(self) -> str:
+        """How exponents are read."""
+        digits = "exactly" if self.method == "closed-form" else "to seven decimals"
+        return (
+            "With the exponent 2 one percent more of a parameter makes two percent more of a "
+            "number, and twice the parameter four times the number, as far as the exponent stays "
+            "the same; what has a negative one becomes less. Whole numbers without decimals hold "
+            f"{digits}."
+        )
+
     def table(self) -> Table:
         """Exponents, a row for each number."""
         return Table(
@@ -139,15 +150,8 @@ class Sensitivities(Record):
                     self.numbers.items(), self.exponents.tolist(), strict=True
                 )
             ),
-            EXPLANATION,
+            self.explanation,
         )
-
-
-EXPLANATION = (
-    "With the exponent 2 one percent more of a parameter makes two percent more of a number, and "
-    "twice the parameter four times the number, as far as the exponent stays the same; what has a "
-    "negative one becomes less. Whole numbers without decimals hold exactly."
-)
 
 
 def sensitivities(study: Study, names: Sequence[str] = ()) -> Sensitivities:
