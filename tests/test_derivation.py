@@ -385,7 +385,7 @@ def test_a_derivation_says_what_the_symbols_of_its_study_stand_for(study: str) -
 def test_numbers_that_multiply_out_without_end_are_refused_at_once(
     tmp_path: Path, text: str
 ) -> None:
-    text = text.replace("a", "psi").replace("b", "chi")
+    text = text.replace("a", "psi").replace("b", "beta")
     (tmp_path / "s.toml").write_text(
         "network = { inputs = 2, outputs = 2, hidden = 2 }\ninputs = { covariance = [2, 1] }\n"
         f'learning = {{ rate = 0.005, weight_decay = "{text}" }}\n'
