@@ -205,7 +205,9 @@ def test_a_long_equation_is_folded_and_its_description_fits_a_phone(
 ) -> None:
     first, *symbols = sp.symbols("gamma a b c", positive=True)
     long = sp.Eq(sp.Symbol("y"), sp.expand(sum(symbols, first) ** 9), evaluate=False)
-    step = Step("huge", "Huge", "Huge", "A sentence.", equations=(Equation("huge", long),))
+    brief = sp.Eq(sp.Symbol("y"), sp.Symbol("z") ** 9, evaluate=False)
+    equation = Equation("huge", long, brief=brief)
+    step = Step("huge", "Huge", "Huge", "A sentence.", equations=(equation,))
     page = tmp_path / "long.html"
     page.write_text(derivation_html(replace(EXAMPLE, steps=(step,))), encoding="utf-8")
     show(driver, page, WIDTHS["phone"])
