@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.any_rule.learner import Learner
 from symdrift.evaluation.any_rule.sample_noise import sample_noise
 from symdrift.evaluation.any_rule.stable_space import orbit_tangents, stable_space
 from symdrift.evaluation.any_rule.traced_rule import Point, SampleBlock, TracedRule
 from symdrift.records import Record
+from symdrift.study.learner import Learner
 from symdrift.study.problem import Array
 
 STARTS = 6
@@ -182,6 +182,7 @@ def _followed(traced: TracedRule, root: SampleBlock, start: int) -> tuple[Array,
         return traced.mean_update(traced.separated(weights), root)
 
     weights = _start(traced, start)
+    size = float(np.abs(weights).max())
     fastest = np.linalg.norm(traced.jacobian(traced.separated(weights), root), 2)
     reason = RequestError("learning.rule", "has no fixed point that its mean update leads to")
     for stretch in range(STRETCHES):
@@ -197,14 +198,19 @@ def _followed(traced: TracedRule, root: SampleBlock, start: int) -> tuple[Array,
         if pace > SLOW * fastest * np.linalg.norm(weights):
             continue
         try:
-            return _settled(traced, root, weights)
+            return _settled(traced, root, weights, SILENT * size)
         except RequestError as problem:
             reason = problem
     raise reason
 
 
-def _settled(traced: TracedRule, root: SampleBlock, weights: Array) -> tuple[Array, Point]:
-    """Newton's method across the orbit, from near its end; refused where that is no end."""
+def _settled(
+    traced: TracedRule, root: SampleBlock, weights: Array, nothing: float
+) -> tuple[Array, Point]:
+    """Newton's method across the orbit, from near its end; refused where that is no end.
+
+    Weights that all end below a size are nothing.
+    """
     begun, best = weights, np.inf
     for _ in range(NEWTON_STEPS):
         point = traced.separated(weights)
@@ -217,6 +223,8 @@ def _settled(traced: TracedRule, root: SampleBlock, weights: Array) -> tuple[Arr
         raise RequestError(
             "learning.rule", "has no fixed point near where its mean update leads to"
         )
+    if np.abs(weights).max() < nothing:
+        weights = np.zeros_like(weights)
     point = turned_to_axes(traced, traced.separated(weights), root)
     left = traced.mean_update(point, root)
     space = stable_space(traced, point, traced.jacobian(point, root), left)
