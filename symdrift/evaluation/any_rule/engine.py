@@ -43,12 +43,11 @@ from symdrift.study.problem import Array
 NO_NOISE = 1e-11
 """Noise along the orbit, relative to all noise, that is rounding."""
 
+UNMOVED = 1e-15
+"""The same where what noise moves and what turns are apart, and all products are rounding."""
+
 CANCELLED = 1e-12
 """Sum of products, relative to the lengths of their factors, that is rounding."""
-
-
-UNMOVED = 1e-15
-"""Angle of a step, relative to the fastest rates of return, that is rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,12 +139,16 @@ def rule_drift(learner: Learner, point: Point, progress: Progress | None = None)
     jumps = noise.modes(partial(traced.products, point)).T / np.sqrt(learner.batch)
     along, across = space.readings.T @ jumps, space.coordinates @ jumps
     sizes = np.abs(space.readings.T) @ np.abs(jumps)
-    along[np.abs(along) <= NO_NOISE * sizes.max(initial=0.0)] = 0.0
+    least = max(
+        NO_NOISE * sizes.max(initial=0.0),
+        UNMOVED * np.linalg.norm(space.readings) * np.linalg.norm(jumps),
+    )
+    along[np.abs(along) <= least] = 0.0
     spread = rate * space.stationary(across @ across.T)
     area, mean = _swept(traced, point, noise, space, across, spread, learner.batch, progress)
-    least = UNMOVED**2 * rate * np.abs(space.rates).max(initial=0.0) ** 3
-    area[np.diagonal(area) <= least] = 0.0
-    area[:, np.diagonal(area) == 0] = 0.0
+    # An area is of the order of the variance of the weights, eta times rates, times squared rates.
+    still = np.diagonal(area) <= UNMOVED**2 * rate * np.abs(space.rates).max(initial=0.0) ** 3
+    area[still] = area[:, still] = 0.0
 
     shaken = learner.rule.weight_noise
     still = space.coordinates @ space.coordinates.T
