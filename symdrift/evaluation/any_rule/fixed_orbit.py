@@ -34,6 +34,9 @@ FIRST_STRETCH = 4.0
 GROWN = 1e6
 """Growth of the weights in one stretch that has no end."""
 
+SHRUNK = 1e-5
+"""Size of all weights, relative to the starting point, that tends to none."""
+
 SLOW = 1e-3
 """Mean update, relative to the fastest rate and the weights, at which its end may be near."""
 
@@ -194,23 +197,20 @@ def _followed(traced: TracedRule, root: SampleBlock, start: int) -> tuple[Array,
             raise RequestError(
                 "learning.rule", "has a mean update along which weights grow without end"
             )
+        if np.abs(weights).max() < SHRUNK * size:
+            weights = np.zeros_like(weights)
         pace = np.linalg.norm(flow(length, weights))
         if pace > SLOW * fastest * np.linalg.norm(weights):
             continue
         try:
-            return _settled(traced, root, weights, SILENT * size)
+            return _settled(traced, root, weights)
         except RequestError as problem:
             reason = problem
     raise reason
 
 
-def _settled(
-    traced: TracedRule, root: SampleBlock, weights: Array, nothing: float
-) -> tuple[Array, Point]:
-    """Newton's method across the orbit, from near its end; refused where that is no end.
-
-    Weights that all end below a size are nothing.
-    """
+def _settled(traced: TracedRule, root: SampleBlock, weights: Array) -> tuple[Array, Point]:
+    """Newton's method across the orbit, from near its end; refused where that is no end."""
     begun, best = weights, np.inf
     for _ in range(NEWTON_STEPS):
         point = traced.separated(weights)
@@ -223,8 +223,6 @@ def _settled(
         raise RequestError(
             "learning.rule", "has no fixed point near where its mean update leads to"
         )
-    if np.abs(weights).max() < nothing:
-        weights = np.zeros_like(weights)
     point = turned_to_axes(traced, traced.separated(weights), root)
     left = traced.mean_update(point, root)
     space = stable_space(traced, point, traced.jacobian(point, root), left)
