@@ -188,7 +188,8 @@ class Learning:
     minimum: Annotated[
         Expression,
         Numbers(COUNT),
-        "strict minimum at which learning has ended, by its place in the order of losses",
+        "strict minimum at which learning has ended, by its place in the order of losses; under "
+        "other rules the orbit, those first that more starting points lead to",
     ] = _FIRST
 
 
