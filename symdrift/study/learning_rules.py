@@ -246,7 +246,7 @@ def _check_layers(study: Specification, layers: int | None) -> None:
             f'is a list of sizes, which does not belong to learning.rule = "{name}" with its one '
             f"hidden layer; it belongs to {' and '.join(_LAYERED)}",
         )
-    if layers not in (given, None):
+    if layers is not None and layers != given:
         raise RequestError(
             field,
             f"has {counted(given, 'size')}, and the rule has {counted(layers, 'hidden layer')}; "
