@@ -3,6 +3,7 @@ from .documents import write_derivation as write_derivation
 from .documents import write_report as write_report
 from .errors import CheckFailed as CheckFailed
 from .errors import RequestError as RequestError
+from .evaluation.any_rule import RuleEvaluation as RuleEvaluation
 from .evaluation.result import Evaluation as Evaluation
 from .evaluation.sensitivities import Sensitivities as Sensitivities
 from .evaluation.sweep import Sweep as Sweep
@@ -10,6 +11,7 @@ from .evaluation.sweep import sweep as sweep
 from .evaluation.sweep_axes import Axis as Axis
 from .face import compare as compare
 from .face import evaluate as evaluate
+from .face import evaluate_rule as evaluate_rule
 from .face import evaluate_stimuli as evaluate_stimuli
 from .face import fit as fit
 from .face import observe as observe

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Executor
 
+    from symdrift.evaluation.any_rule import RuleEvaluation
     from symdrift.evaluation.result import Evaluation
     from symdrift.evaluation.sensitivities import Sensitivities
     from symdrift.fitting import Fit
@@ -69,6 +70,31 @@ def evaluate(
     from symdrift.evaluation.evaluate import evaluate as evaluated
 
     return evaluated(_numbers(study), method, approximation, progress, quantities, order)
+
+
+def evaluate_rule(study: Study, progress: Progress | None = None) -> RuleEvaluation:
+    """Orbit, fluctuation, drift and stimuli of a study, whatever its learning rule.
+
+    Parameters
+    ----------
+    study : Study
+    progress : callable, optional
+        Called with the number of finished planes and of all.
+
+    Returns
+    -------
+    RuleEvaluation
+        All rates per step, at leading order in the learning rate.
+
+    Raises
+    ------
+    RequestError
+        When a symbol lacks a value, the rule has no orbit at which learning ends, or it is
+        unstable at the learning rate.
+    """
+    from symdrift.evaluation.evaluate import evaluate_any_rule
+
+    return evaluate_any_rule(study, progress)
 
 
 def evaluate_stimuli(

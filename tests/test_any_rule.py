@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.any_rule import (
-    Learner,
     RuleDrift,
     critical_rate,
     evaluate_rule,
@@ -34,6 +33,7 @@ from symdrift.rules.oja import Oja
 from symdrift.rules.rule import Axes, Matrix, Rule
 from symdrift.rules.similarity_matching import SimilarityMatching
 from symdrift.rules.tied_autoencoder import TiedAutoencoder
+from symdrift.study.learner import Learner
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 THREE = (2.0, 1.5, 0.7)
@@ -41,10 +41,18 @@ TWO = (2.0, 0.7)
 
 
 def learner_of(
-    rule: Rule, variances: Sequence[float] | Array, hidden: int, rate: float = 1.0, outputs: int = 0
+    rule: Rule,
+    variances: Sequence[float] | Array,
+    hidden: int,
+    rate: float = 1.0,
+    outputs: int = 0,
+    stimuli: tuple[Stimulus, ...] = (),
 ) -> Learner:
     units = dict.fromkeys(rule.hidden_axes, hidden)
-    return Learner(rule, units, Gaussian(np.diag(variances)), np.zeros(outputs), rate)
+    inputs, noise = Gaussian(np.diag(variances)), np.zeros(outputs)
+    return Learner(
+        rule, units, inputs, noise, rate, stimuli=stimuli, settings={"learning_rule": "example"}
+    )
 
 
 def drift_of(learner: Learner) -> RuleDrift:
@@ -323,7 +331,7 @@ def test_stimuli_are_seen_as_on_the_dense_road() -> None:
     size = 3
     stimuli = tuple(Stimulus(f"axis {k}", axis) for k, axis in enumerate(np.eye(size)))
     rule = DeepLinear(np.eye(size), 0.2, 2)
-    found = evaluate_rule(learner_of(rule, THREE, 2, 0.01, outputs=size), stimuli)
+    found = evaluate_rule(learner_of(rule, THREE, 2, 0.01, size, stimuli))
     expected = evaluate(
         LearningProblem(
             study="example",
@@ -343,17 +351,17 @@ def test_stimuli_are_seen_as_on_the_dense_road() -> None:
     for one, other in zip(layer.stimuli, expected.stimuli, strict=True):
         assert one.decay_rate == pytest.approx(other.decay_rate, rel=1e-9)
         assert one.squared_norm == pytest.approx(other.squared_norm, rel=1e-9)
-    assert found.rate_times_curvature == pytest.approx(expected.validity.rate_times_curvature)
-    assert found.critical_rate == pytest.approx(expected.validity.critical_rate, rel=1e-7)
+    validity = found.validity
+    assert validity.rate_times_curvature == pytest.approx(expected.validity.rate_times_curvature)
+    assert validity.critical_rate == pytest.approx(expected.validity.critical_rate, rel=1e-7)
     assert found.warnings == ()
     json.dumps(found.to_dict(), allow_nan=False)
 
 
 def test_each_hidden_layer_is_seen_by_itself() -> None:
     rule = DeepLinear(np.eye(2), 0.2, 3)
-    found = evaluate_rule(
-        learner_of(rule, TWO, 2, 0.01, outputs=2), [Stimulus("first", np.array([1.0, 0.0]))]
-    )
+    stimuli = (Stimulus("first", np.array([1.0, 0.0])),)
+    found = evaluate_rule(learner_of(rule, TWO, 2, 0.01, 2, stimuli))
     assert [layer.layer for layer in found.layers] == ["hidden_1", "hidden_2"]
     for layer, variance in zip(found.layers, np.diagonal(found.drift.covariance), strict=True):
         assert layer.stimuli[0].decay_rate == pytest.approx(variance / 2)
@@ -647,14 +655,16 @@ def test_a_rate_without_stationary_fluctuation_is_refused() -> None:
     (orbit,) = fixed_orbits(learner)
     critical = critical_rate(learner, orbit.point)
     assert critical is not None
-    assert evaluate_rule(learner).critical_rate == pytest.approx(critical)
+    assert evaluate_rule(learner).validity.critical_rate == pytest.approx(critical)
     with pytest.raises(RequestError, match=r"learning\.rate = 0\.16 must be below 0\.155"):
         evaluate_rule(replace(learner, learning_rate=0.16))
     with_momentum = evaluate_rule(replace(learner, rule=HeavyBall(Oja(), 0.5, 0.15)))
-    assert with_momentum.critical_rate is None
-    assert "was not computed" in with_momentum.warnings[0]
+    assert with_momentum.validity.critical_rate is None
+    assert "was not computed" in with_momentum.warnings[1]
+    with pytest.raises(RequestError, match=r"learning\.rate = 0\.8 is unstable: .* at up to 4 per"):
+        evaluate_rule(replace(learner, rule=HeavyBall(Oja(), 0.5, 0.8), learning_rate=0.8))
     with pytest.raises(RequestError, match=r"learning\.minimum = 2 is not there: 1 orbit where"):
-        evaluate_rule(learner, number=2)
+        evaluate_rule(replace(learner, minimum=2))
 
 
 def test_a_point_that_moves_is_refused() -> None:

@@ -14,19 +14,21 @@ from hypothesis import strategies as st
 from symdrift.algebra.matrix_terms import SAMPLE, Letter, degree, evaluate, rebuilt
 from symdrift.algebra.matrix_text import NotATerm, term_of
 from symdrift.errors import RequestError
-from symdrift.evaluation.any_rule import Learner, fixed_orbits, rule_drift
+from symdrift.evaluation.any_rule import fixed_orbits, rule_drift
 from symdrift.evaluation.any_rule.sample_noise import sample_noise
 from symdrift.evaluation.any_rule.stable_space import stable_space
 from symdrift.evaluation.any_rule.traced_rule import TracedRule
 from symdrift.inputs import Gaussian, StimulusSet
 from symdrift.rules.linear import TwoLayerLinear
 from symdrift.rules.oja import Oja
-from symdrift.rules.own_rule import OwnRule
+from symdrift.rules.own_rule import OwnRule, RuleText
 from symdrift.rules.rule import Rule
 from symdrift.rules.similarity_matching import SimilarityMatching
 from symdrift.rules.tied_autoencoder import TiedAutoencoder
+from symdrift.study.fields import Part
+from symdrift.study.learner import Learner
 from symdrift.study.problem import Array
-from symdrift.study.rule_table import rule_text
+from symdrift.study.rule_table import RuleTable
 
 OJA = """
 weights = { W = ["hidden", "inputs"] }
@@ -56,7 +58,10 @@ activity = { hidden = "W @ x" }
 
 
 def own(text: str, teacher: Array | None = None, weight_decay: float = 0.0) -> OwnRule:
-    return OwnRule(rule_text(tomllib.loads(text)), teacher, weight_decay)
+    table = Part(RuleTable).read(tomllib.loads(text), "rule")
+    numbers = {name: number.evaluate({}) for name, number in table.parameters.items()}
+    given = {**vars(table), "parameters": numbers}
+    return OwnRule(RuleText(**given), teacher, weight_decay)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +136,7 @@ def test_an_update_is_refused_with_the_term_at_fault(update: str, at_fault: str)
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("update", "upadte", 'rule.upadte is unknown; did you mean "update"?'),
+        ("update", "upadte", 'rule.upadte is not a field of a study; did you mean "update"?'),
         ('activity = { hidden = "y" }', "", "rule.activity is missing"),
         ('hidden = "y"', 'hiden = "y"', "rule.activity.hiden is not a hidden axis"),
         ('hidden = "y"', 'hidden = "y @ x.T @ x"', "must be linear in x"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import symdrift
 from symdrift.cli import run
 from symdrift.study import read_study, shipped_studies
 
@@ -16,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-ODOURS = "docs/fitting/six_odours.toml"
+ODOURS, RULE = "docs/fitting/six_odours.toml", "docs/rules/oja.toml"
 
 
 def blocks(language: str) -> list[str]:
@@ -64,13 +65,17 @@ def test_the_derivation_example_prints_its_steps(capsys: pytest.CaptureFixture[s
 
 
 def test_the_study_of_the_example_is_valid(tmp_path: Path) -> None:
-    (text,) = blocks("toml")
+    text, rule = blocks("toml")
     path = tmp_path / "two_gains.toml"
     path.write_text(text, encoding="utf-8")
     study = read_study(str(path))
     assert study.symbols == (
         "lambda_1", "lambda_2", "a_1", "a_2", "sigma2", "eta", "gamma",
     )  # fmt: skip
+    whole = "[network]\ninputs = 3\nhidden = 2\n[inputs]\ncovariance = [2.0, 1.5, 0.7]\n" + rule
+    path.write_text(whole, encoding="utf-8")
+    (variance,) = symdrift.evaluate_rule(read_study(path)).drift.covariance.ravel()
+    assert variance == pytest.approx(0.35e-6)
 
 
 def test_evaluations_of_the_read_me_run(
@@ -78,6 +83,7 @@ def test_evaluations_of_the_read_me_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "rules").symlink_to(ROOT / "docs" / "rules")
     evaluations = [arguments for arguments in commands() if arguments[0] == "evaluate"]
     assert len(evaluations) == 5
     for arguments in evaluations:
@@ -123,7 +129,7 @@ def test_the_fit_of_the_read_me_finds_the_numbers_that_made_its_data(
 
 def test_other_commands_of_the_read_me_name_what_exists() -> None:
     named = {arguments[1] for arguments in commands() if len(arguments) > 1}
-    assert named - {"two_gains.toml", ODOURS} <= set(shipped_studies())
+    assert named - {"two_gains.toml", ODOURS, RULE} <= set(shipped_studies())
     assert {arguments[0] for arguments in commands()} == {
         "list", "derive", "evaluate", "validate", "observe", "compare", "lesson",
         "fit",

@@ -208,7 +208,7 @@ def _print(points: Sweep, as_json: bool, as_csv: bool, out: Path | None) -> None
 
 
 def _print_points(points: Sweep) -> None:
-    from symdrift.evaluation.result import evaluation_head, evaluation_tables
+    from symdrift.evaluation.result import Evaluation, evaluation_head, evaluation_tables
     from symdrift.evaluation.swept_tables import sweep_table
 
     console = output_console()
@@ -222,5 +222,11 @@ def _print_points(points: Sweep) -> None:
                 )
         return
     evaluation = points[0].evaluation
-    console.print(evaluation_head(evaluation))
-    print_tables(console, evaluation_tables(evaluation))
+    if isinstance(evaluation, Evaluation):
+        console.print(evaluation_head(evaluation))
+        print_tables(console, evaluation_tables(evaluation))
+        return
+    from symdrift.evaluation.any_rule.rule_result import rule_head, rule_tables
+
+    console.print(rule_head(evaluation))
+    print_tables(console, rule_tables(evaluation))

@@ -21,7 +21,7 @@ from symdrift.cli.options import (
     set_option,
     study_argument,
 )
-from symdrift.cli.requests import chosen_study, require_days
+from symdrift.cli.requests import plain_study, require_days
 from symdrift.cli.terminal import (
     output_console,
     print_json,
@@ -109,7 +109,7 @@ def fit(
         require_picture(plot)
     from symdrift.fitting import fit as run_fit
 
-    chosen = chosen_study(study, assignments, minimum)
+    chosen = plain_study(study, assignments, minimum)
     with ExitStack() as afterwards, progress_shown("fitting") as progress:
         found = run_fit(chosen, data, free, steps_per_day, design, seed, progress)
         # Printed even when the picture cannot be drawn.

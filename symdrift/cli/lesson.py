@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from symdrift.cli.options import Whole, out_option, seed_option, set_option, study_argument
-from symdrift.cli.requests import chosen_study, output_directory
+from symdrift.cli.requests import output_directory, plain_study
 from symdrift.cli.terminal import announce, progress_shown
 
 
@@ -33,7 +33,7 @@ def lesson(
     numbers, drawn around those of the study, and solutions of their own; an answer key for the
     class comes with them.
     """
-    chosen = chosen_study(study, assignments)
+    chosen = plain_study(study, assignments)
     directory = output_directory(out, chosen)
     from symdrift.teaching.lesson import write_lesson
 

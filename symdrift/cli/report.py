@@ -15,7 +15,7 @@ from symdrift.cli.options import (
     set_option,
     study_argument,
 )
-from symdrift.cli.requests import chosen_study, output_directory, require_days
+from symdrift.cli.requests import output_directory, plain_study, require_days
 from symdrift.cli.terminal import announce, progress_shown
 from symdrift.errors import RequestError
 
@@ -52,7 +52,7 @@ def report(
     if data is None and (free or steps_per_day is not None):
         raise RequestError("--data", "is missing: --free and --steps-per-day belong to it")
     require_days(steps_per_day, as_csv=False)
-    chosen = chosen_study(study, assignments, minimum)
+    chosen = plain_study(study, assignments, minimum)
     directory = output_directory(out, chosen)
     from symdrift.documents import write_report
 

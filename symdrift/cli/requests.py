@@ -42,6 +42,15 @@ def chosen_study(name: str, assignments: Sequence[str], minimum: int | None = No
     return study.with_values(values) if values else study
 
 
+def plain_study(name: str, assignments: Sequence[str], minimum: int | None = None) -> Study:
+    """The same, for what takes two-layer SGD only: refused before anything is begun."""
+    from symdrift.study.learning_rules import require_plain
+
+    study = chosen_study(name, assignments, minimum)
+    require_plain(study)
+    return study
+
+
 def require_one_format(as_json: bool, as_csv: bool) -> None:
     """Refuse JSON and CSV at once."""
     if as_json and as_csv:

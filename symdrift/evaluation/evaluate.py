@@ -20,9 +20,11 @@ from symdrift.memory import PLANE_ENTRY, SHARED_ENTRY, record_memory, require_me
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from symdrift.evaluation.any_rule import RuleEvaluation
     from symdrift.evaluation.parts import Drift
     from symdrift.evaluation.result import Evaluation
     from symdrift.evaluation.validity import Validity
+    from symdrift.study import Study
     from symdrift.study.problem import Array, LearningProblem
 
 ORDERS = (None, 1, 2)
@@ -35,6 +37,10 @@ METHODS = ("auto", "closed-form", "dense")
 
 SMALLEST = float(np.finfo(np.float64).tiny)
 """Numbers below it have fewer digits."""
+
+
+SLOWEST = 1e-90
+"""Learning rate times fastest return; covariances are of the order of its cube."""
 
 
 def evaluate(
@@ -97,6 +103,76 @@ def evaluate(
     if order is None:
         return corrected_at_once(problem, evaluation)
     return evaluation if order == 1 else _corrected(problem, evaluation, LONGEST)
+
+
+def evaluate_study(
+    study: Study,
+    method: str = "auto",
+    approximation: str = "exact",
+    progress: Callable[[int, int], None] | None = None,
+    quantities: str = "all",
+    order: int | None = 1,
+    longest: float = AT_ONCE,
+) -> Evaluation | RuleEvaluation:
+    """Every number of a study, whatever its learning rule.
+
+    Parameters
+    ----------
+    study : Study
+    method, approximation, progress, quantities, order
+        As for `evaluate`; rules other than two-layer SGD have one road and the leading order.
+    longest : float
+        Seconds that the next order may take where ``order`` is None, as foreseen by counting.
+
+    Raises
+    ------
+    RequestError
+        As `evaluate`, or when the rule has not what is asked for.
+    """
+    if study.is_plain:
+        problem = study.problem()
+        found = evaluate(problem, method, approximation, progress, quantities, order or 1)
+        return found if order is not None else corrected_at_once(problem, found, longest)
+    _takes_any_rule(method, approximation, quantities, order)
+    return evaluate_any_rule(study, progress)
+
+
+def evaluate_any_rule(
+    study: Study, progress: Callable[[int, int], None] | None = None
+) -> RuleEvaluation:
+    """Every number of a study by the engine of any rule.
+
+    Raises
+    ------
+    RequestError
+        Also where double precision does not hold them.
+    """
+    learner = study.learner()
+    from symdrift.evaluation.any_rule import evaluate_rule
+
+    with _checked_afterwards(study.name):
+        evaluation = evaluate_rule(learner, progress)
+    numbers = np.array([each.value for each in evaluation.listed()])
+    if not np.isfinite(numbers).all() or evaluation.validity.rate_times_curvature < SLOWEST:
+        raise beyond_double_precision(study.name)
+    return evaluation
+
+
+def _takes_any_rule(method: str, approximation: str, quantities: str, order: int | None) -> None:
+    """Refuse what is known of two-layer SGD only."""
+    require_known("method", method, METHODS)
+    require_known("approximation", approximation, APPROXIMATIONS)
+    require_known("quantities", quantities, QUANTITIES)
+    needs = 'is there for learning.rule = "sgd" without momentum only'
+    for name, value, known in (
+        ("method", method, ("auto", "dense")),
+        ("approximation", approximation, ("exact",)),
+        ("quantities", quantities, ("all",)),
+    ):
+        if value not in known:
+            raise RequestError(name, f'= "{value}" {needs}; {" or ".join(known)} is allowed')
+    if order == 2:
+        raise RequestError("order", f"= 2 {needs}: of other rules the next order is not known yet")
 
 
 def corrected_at_once(

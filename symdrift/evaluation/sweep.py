@@ -22,10 +22,12 @@ from symdrift.evaluation.swept_numbers import SweptNumbers, joined, numbers_of
 from symdrift.execution import Meter, run_blocks
 from symdrift.memory import require_memory
 from symdrift.progress import Progress, log_stage
+from symdrift.study.values import require_values
 
 if TYPE_CHECKING:
     from xarray import Dataset
 
+    from symdrift.evaluation.any_rule import RuleEvaluation
     from symdrift.evaluation.result import Evaluation
     from symdrift.evaluation.sweep_file import SweepFile
     from symdrift.study import Study
@@ -190,20 +192,13 @@ def _single(
     request: SweepRequest, progress: Callable[[int, int], None] | None, records: bool
 ) -> Sweep:
     """The study as it is."""
-    from symdrift.evaluation.evaluate import corrected_at_once, evaluate, require_record_memory
+    from symdrift.evaluation.evaluate import require_record_memory
+    from symdrift.evaluation.next_order.cost import AT_ONCE
 
-    problem = request.study.problem()
-    if records and request.quantities == "all":
-        require_record_memory(problem, request.method, full=request.full)
-    evaluation = evaluate(
-        problem, request.method, request.approximation, progress, request.quantities,
-        request.order or 1,
-    )  # fmt: skip
-    if request.order is None:
-        evaluation = corrected_at_once(problem, evaluation)
-    if request.full and request.quantities == "all":
-        evaluation = evaluation.with_full_covariance()
-    _require_memory(evaluation, 1)
+    if records and request.quantities == "all" and request.study.is_plain:
+        require_record_memory(request.study.problem(), request.method, full=request.full)
+    evaluation = request.evaluated(request.study, progress, AT_ONCE)
+    _require_memory(evaluation, 1, request.quantities)
     values = request.study.values
     symbols = {name: values[name].evaluate({}) for name in request.study.symbols}
     point = SweepPoint({}, symbols, evaluation)
@@ -219,8 +214,7 @@ def _require_sensible(request: SweepRequest, records: bool) -> None:
     require_known("approximation", request.approximation, APPROXIMATIONS)
     try:
         varied = request.varied(0, 1)
-        if varied.study.missing:
-            varied.study.problem()
+        require_values(varied.study)
     except RequestError as error:
         where = place_of(request.swept(0))
         raise RequestError("--sweep", f"fails at {where}: {error}") from None
@@ -265,7 +259,7 @@ def _evaluated(
                 kept.keep(block, part.numbers)
             elif part.points:
                 if not points:
-                    _require_held(part, total)
+                    _require_held(part, total, request.quantities)
                 points |= part.points
         if together and progress is not None:
             progress(done, total)
@@ -294,17 +288,20 @@ def _require_arrays(request: SweepRequest) -> None:
     require_memory("--sweep", needed, *_too_many(request.total, request.quantities))
 
 
-def _require_held(part: SweptPart, total: int) -> None:
+def _require_held(part: SweptPart, total: int, quantities: str) -> None:
     """Refuse a grid whose evaluations, all of the size of the first, do not fit."""
     first = next((point.outcome for point in part.points.values() if not point.refused), None)
     if first is not None and not isinstance(first, RequestError):
-        _require_memory(first, total)
+        _require_memory(first, total, quantities)
 
 
-def held_memory(evaluation: Evaluation) -> int:
+def held_memory(evaluation: Evaluation | RuleEvaluation) -> int:
     """Bytes of an evaluation: its arrays, its planes, and its parameters as plain numbers."""
     from symdrift.evaluation.parts import DeferredDrift, IndependentDrift
+    from symdrift.evaluation.result import Evaluation
 
+    if not isinstance(evaluation, Evaluation):
+        return evaluation.held_memory
     drift = evaluation.drift
     needed = _STIMULUS * len(evaluation.stimuli)
     for name in ("input_covariance", "teacher"):
@@ -324,10 +321,12 @@ def _problem_memory(problem: LearningProblem) -> int:
     return sum(sys.getsizeof(value) for part in held for value in (part, *part.values()))
 
 
-def _require_memory(evaluation: Evaluation, total: int) -> None:
+def _require_memory(
+    evaluation: Evaluation | RuleEvaluation, total: int, quantities: str
+) -> None:
     """Refuse as many evaluations of this size as do not fit."""
     needed = total * held_memory(evaluation)
-    require_memory("--sweep", needed, *_too_many(total, evaluation.quantities))
+    require_memory("--sweep", needed, *_too_many(total, quantities))
 
 
 def _too_many(total: int, quantities: str) -> tuple[str, str]:

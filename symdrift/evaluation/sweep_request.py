@@ -14,12 +14,14 @@ from symdrift.errors import RequestError
 from symdrift.evaluation.sweep_axes import Axis
 from symdrift.evaluation.swept_numbers import SweptNumbers, joined, numbers_of
 from symdrift.execution import Meter
+from symdrift.progress import Progress
 from symdrift.study import Study
 from symdrift.study.varied import VariedStudy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from symdrift.evaluation.any_rule import RuleEvaluation
     from symdrift.evaluation.result import Evaluation, Quantity
     from symdrift.evaluation.swept_numbers import Setting
     from symdrift.study.problem import Array
@@ -44,16 +46,16 @@ class SweepPoint:
         Where the point lies on each axis; empty for a single evaluation.
     symbols : Mapping of str to float
         Values of the study's symbols at the point.
-    outcome : Evaluation or RequestError
+    outcome : Evaluation, RuleEvaluation or RequestError
         The evaluation, or why there is none.
     """
 
     swept: Mapping[str, float]
     symbols: Mapping[str, float]
-    outcome: Evaluation | RequestError
+    outcome: Evaluation | RuleEvaluation | RequestError
 
     @property
-    def evaluation(self) -> Evaluation:
+    def evaluation(self) -> Evaluation | RuleEvaluation:
         """The evaluation.
 
         Raises
@@ -132,7 +134,8 @@ class SweepRequest:
         from symdrift.evaluation.next_order.cost import AT_ONCE, LEAST
 
         corrected = self.order == 2 or (self.order is None and AT_ONCE / self.total > LEAST)
-        if not self.axes or corrected or self.method == "dense":
+        other = corrected or self.method == "dense" or not self.study.is_plain
+        if not self.axes or other:
             return False
         varied = self.varied(0, self.total)
         return not varied.study.missing and all(
@@ -252,7 +255,6 @@ class SweepRequest:
 
     def point(self, place: int) -> SweepPoint:
         """One point, evaluated by itself."""
-        from symdrift.evaluation.evaluate import corrected_at_once, evaluate
         from symdrift.evaluation.next_order.cost import AT_ONCE
 
         swept = self.swept(place) if self.axes else {}
@@ -262,17 +264,24 @@ class SweepRequest:
             symbols = {
                 name: here.values[name].evaluate({}) for name in here.symbols if name in here.values
             }
-            problem = here.problem()
-            evaluation = evaluate(
-                problem, self.method, self.approximation, None, self.quantities, self.order or 1
-            )
-            if self.order is None:
-                evaluation = corrected_at_once(problem, evaluation, AT_ONCE / self.total)
-            if self.full and self.quantities == "all":
-                evaluation = evaluation.with_full_covariance()
+            evaluation = self.evaluated(here, None, AT_ONCE / self.total)
         except RequestError as error:
             return SweepPoint(swept, symbols, error)
         return SweepPoint(swept, symbols, evaluation)
+
+    def evaluated(
+        self, here: Study, progress: Progress | None, longest: float
+    ) -> Evaluation | RuleEvaluation:
+        """What is asked for of the study at a point; arguments as for `evaluate_study`."""
+        from symdrift.evaluation.evaluate import evaluate_study
+        from symdrift.evaluation.result import Evaluation
+
+        evaluation = evaluate_study(
+            here, self.method, self.approximation, progress, self.quantities, self.order, longest
+        )
+        if self.full and self.quantities == "all" and isinstance(evaluation, Evaluation):
+            return evaluation.with_full_covariance()
+        return evaluation
 
 
 def place_of(swept: Mapping[str, float]) -> str:

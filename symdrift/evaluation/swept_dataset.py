@@ -23,7 +23,7 @@ def sweep_dataset(request: SweepRequest, numbers: SweptNumbers) -> Dataset:
     for of, places in own.items():
         labels = [each.label for each in dict.fromkeys(numbers.columns) if each.of == of]
         labels = list(dict.fromkeys(labels))
-        ordered = labels if of == "stimulus" else sorted(labels, key=axes_in)
+        ordered = labels if of == "stimulus" else sorted(labels, key=_place)
         places.update((label, place) for place, label in enumerate(ordered))
     # A refused point has no parameters; what it lacks does not make them vary.
     given = {
@@ -64,3 +64,8 @@ def sweep_dataset(request: SweepRequest, numbers: SweptNumbers) -> Dataset:
         },
     )
     return result.transpose(*paths, ...)
+
+
+def _place(label: str) -> tuple[str, list[int]]:
+    """Of a plane or an axis, within its layer."""
+    return label.rpartition(".")[0], axes_in(label)

@@ -6,11 +6,15 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from symdrift.evaluation.result import Evaluation, Quantity, listed
 from symdrift.study.problem import Array
+
+if TYPE_CHECKING:
+    from symdrift.evaluation.any_rule import RuleEvaluation
 
 Setting = int | float | str | None
 """A parameter at one point; None where the point is refused."""
@@ -118,21 +122,24 @@ def joined(parts: Sequence[SweptNumbers]) -> SweptNumbers:
     )
 
 
-def numbers_of(settings: Mapping[str, Setting], outcome: Evaluation | Exception) -> SweptNumbers:
+def numbers_of(
+    settings: Mapping[str, Setting], outcome: Evaluation | RuleEvaluation | Exception
+) -> SweptNumbers:
     """Of one point, evaluated or refused."""
     if isinstance(outcome, Exception):
         return SweptNumbers(
             {name: [value] for name, value in settings.items()}, {}, [str(outcome)], [""]
         )
+    found = listed(outcome) if isinstance(outcome, Evaluation) else outcome.listed()
     return SweptNumbers(
         {name: [value] for name, value in {**settings, **settings_of(outcome)}.items()},
-        {each._replace(value=0.0): np.array([each.value], float) for each in listed(outcome)},
+        {each._replace(value=0.0): np.array([each.value], float) for each in found},
         [""],
         ["\n".join(map(kind_of_warning, outcome.warnings))],
     )
 
 
-def settings_of(evaluation: Evaluation) -> dict[str, Setting]:
+def settings_of(evaluation: Evaluation | RuleEvaluation) -> dict[str, Setting]:
     """Parameters of one value, and the road to the numbers."""
     values: dict[str, Setting] = {
         name: value
@@ -170,5 +177,5 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def axes_in(label: str) -> list[int]:
-    """Of the axes in the label of a plane or an axis."""
-    return [int(part) for part in label.split("-")]
+    """Of the axes in the label of a plane or an axis, whatever its layer."""
+    return [int(part) for part in label.rpartition(".")[2].split("-")]

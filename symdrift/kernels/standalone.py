@@ -202,7 +202,7 @@ def _signature(function: ast.FunctionDef, defaults: Mapping[str, str]) -> str:
 def _fixed(study: Study) -> dict[str, str]:
     """Arguments for which the study has numbers, as Python source."""
     values: dict[str, object] = {
-        "weight_decay": study.learning.weight_decay,
+        "weight_decay": study.numbers["learning.weight_decay"],
         "learning_rate": study.learning.rate,
         "batch": study.learning.batch,
         "label_noise": study.teacher.label_noise,

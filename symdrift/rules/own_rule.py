@@ -99,6 +99,12 @@ class OwnRule(Rule):
         found = rebuilt([*self._activity.values()], self._values(weights, sample_input, None))
         return dict(zip(self._activity, found, strict=True))
 
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """Names of all letters that something depends on."""
+        used = in_order([*self._update, *self._activity.values()])
+        return frozenset(term.name for term in used if isinstance(term, Letter))
+
     def _values(
         self, weights: tuple[Matrix, ...], sample_input: Matrix, label_noise: Matrix | None
     ) -> dict[Letter, Any]:

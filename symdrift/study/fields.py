@@ -17,7 +17,17 @@ from typing import Annotated, Any, NamedTuple, get_origin, get_type_hints
 
 from symdrift.errors import RequestError
 from symdrift.expressions import Expression
-from symdrift.study.kinds import Entries, Numbers, Schema, as_table, key, leaves, quoted, suggest
+from symdrift.study.kinds import (
+    Entries,
+    NamedNumbers,
+    Numbers,
+    Schema,
+    as_table,
+    key,
+    leaves,
+    quoted,
+    suggest,
+)
 
 
 class Field(NamedTuple):
@@ -69,7 +79,9 @@ def held_numbers(part: Any, path: str = "") -> Iterator[tuple[str, Numbers, Entr
         elif isinstance(field.kind, Parts):
             for index, entry in enumerate(value):
                 yield from held_numbers(entry, f"{place}.{index}")
-        elif isinstance(field.kind, Part):
+        elif isinstance(field.kind, NamedNumbers):
+            yield from ((dotted(place, own), field.kind.each, value[own]) for own in value)
+        elif isinstance(field.kind, Part) and value is not None:
             yield from held_numbers(value, place)
 
 

@@ -59,6 +59,7 @@ class Range(NamedTuple):
         least, most = self.schema.get("minimum", -math.inf), self.schema.get("maximum", math.inf)
         held: bool | NDArray[np.bool_] = (value >= least) & (value <= most)
         held &= value > self.schema.get("exclusiveMinimum", -math.inf)
+        held &= value < self.schema.get("exclusiveMaximum", math.inf)
         if self.schema.get("type") == "integer":
             held &= value % 1 == 0
         return held
@@ -70,6 +71,7 @@ NOT_NEGATIVE = Range("not be negative", {"minimum": 0})
 VARIANCE = Range(
     "be positive: it is a variance; leave out inputs that do not vary", POSITIVE.schema
 )
+SHARE = Range("be at least 0 and below 1", {"minimum": 0, "exclusiveMaximum": 1})
 SIZE = Range(
     f"be a whole number from 1 to {LARGEST_SIZE}",
     {"type": "integer", "minimum": 1, "maximum": LARGEST_SIZE},
@@ -238,27 +240,65 @@ DATA_FILE = Kind(
 )
 
 
+@dataclass(frozen=True)
+class NamedNumbers:
+    """A kind: numbers by name, each perhaps an expression in symbols."""
+
+    allowed: str = "a number for each name"
+    advice: str = ""
+    each: Numbers = Numbers()
+
+    @property
+    def schema(self) -> Schema:
+        """See :class:`Kind`."""
+        return table_of(self.each.schema)
+
+    def read(self, value: Any, field: str) -> dict[str, Expression]:
+        """See :class:`Kind`."""
+        found = {}
+        for name, given in as_table(value, field).items():
+            place = f"{field}.{key(name)}"
+            if not is_name(name):
+                raise RequestError(
+                    place, "is not a name: letters, digits and underscores are allowed"
+                )
+            found[name] = _scalar(given, place)
+        return found
+
+
+def table_of(entry: Schema) -> Schema:
+    """JSON Schema of a table with names for keys."""
+    return {
+        "type": "object",
+        "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
+        "additionalProperties": entry,
+    }
+
+
 def _values(value: Any, field: str) -> dict[str, Expression]:
-    values = {}
-    for symbol, given in as_table(value, field).items():
-        place = f"{field}.{key(symbol)}"
-        if not is_name(symbol):
-            raise RequestError(place, "is not a name: letters, digits and underscores are allowed")
-        values[symbol] = _scalar(given, place)
-        if values[symbol].symbols:
-            raise RequestError(place, f"= {quoted(given)} must be a number without symbols")
+    values = NamedNumbers().read(value, field)
+    for symbol, given in values.items():
+        if given.symbols:
+            raise RequestError(
+                f"{field}.{symbol}", f"= {quoted(value[symbol])} must be a number without symbols"
+            )
     return values
 
 
-VALUES = Kind(
-    _values,
-    "a number for each symbol",
-    {
-        "type": "object",
-        "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
-        "additionalProperties": Numbers().schema,
-    },
-)
+VALUES = Kind(_values, "a number for each symbol", NamedNumbers().schema)
+
+
+def one_of(*names: str) -> Kind:
+    """One of some words."""
+
+    def read(value: Any, field: str) -> str:
+        if value not in names:
+            raise RequestError(
+                field, f"= {quoted(value)} is unknown; {suggest(str(value), names, 'these')}"
+            )
+        return str(value)
+
+    return Kind(read, " or ".join(f'"{name}"' for name in names), {"enum": list(names)})
 
 
 def as_table(value: Any, field: str) -> Mapping[str, Any]:

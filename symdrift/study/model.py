@@ -17,6 +17,7 @@ from symdrift.study.kinds import (
     FLAG,
     NOT_NEGATIVE,
     POSITIVE,
+    SHARE,
     SIZE,
     VALUES,
     VARIANCE,
@@ -24,9 +25,11 @@ from symdrift.study.kinds import (
     Numbers,
     Vector,
     leaves,
+    one_of,
     text,
 )
 from symdrift.study.notation import NOTATION
+from symdrift.study.rule_table import RuleTable
 
 MOST_STIMULI = 1000
 """Stimuli that a study follows; the drift of each is reported."""
@@ -43,13 +46,23 @@ _Covariance = Annotated[
 ]
 
 
+RULES = ("sgd", "tied_autoencoder", "oja", "similarity_matching", "deep_linear", "own")
+"""Learning rules by their names in a file."""
+
+
 @dataclass(frozen=True)
 class Network:
-    """Sizes ``n``, ``m`` and ``p`` of a two-layer linear network."""
+    """Sizes ``n``, ``m`` and ``p`` of a network; a rule without a teacher has no outputs."""
 
     inputs: Annotated[Expression, Numbers(SIZE), "inputs"]
-    outputs: Annotated[Expression, Numbers(SIZE), "outputs"]
-    hidden: Annotated[Expression, Numbers(SIZE), "hidden units"]
+    hidden: Annotated[
+        Expression | Vector,
+        Numbers(SIZE, (_ONE, _FREE), entries="sizes"),
+        "hidden units, or those of each hidden layer",
+    ]
+    outputs: Annotated[
+        Expression | None, Numbers(SIZE), "outputs, where the rule has a teacher; needed there"
+    ] = None
 
 
 # Besides its fields each distribution has its name in a file, what sentences call it, the kurtosis
@@ -150,10 +163,24 @@ class Teacher:
 
 @dataclass(frozen=True)
 class Learning:
-    """Online SGD: rate ``eta``, weight decay ``gamma``, samples and weight noise per step."""
+    """Online learning: rule, rate ``eta``, weight decay ``gamma``, samples and noise per step."""
 
     rate: Annotated[Expression, Numbers(POSITIVE), "learning rate"]
-    weight_decay: Annotated[Expression, Numbers(NOT_NEGATIVE), "weight decay"]
+    weight_decay: Annotated[
+        Expression | None,
+        Numbers(NOT_NEGATIVE),
+        "weight decay, where the rule has one; needed there",
+    ] = None
+    rule: Annotated[str, one_of(*RULES), "learning rule"] = RULES[0]
+    momentum: Annotated[
+        Expression, Numbers(SHARE), "share of the velocity that each step keeps (heavy ball)"
+    ] = _NONE
+    tau: Annotated[
+        Expression | None,
+        Numbers(POSITIVE),
+        "how many times slower than the others the weights within the layer learn, in "
+        "similarity matching; 1 where it is not given",
+    ] = None
     batch: Annotated[Expression, Numbers(COUNT), "samples per SGD step"] = _ONE_SAMPLE
     synaptic_noise: Annotated[
         Expression, Numbers(NOT_NEGATIVE), "variance added to each weight per SGD step"
@@ -161,7 +188,8 @@ class Learning:
     minimum: Annotated[
         Expression,
         Numbers(COUNT),
-        "strict minimum at which learning has ended, by its place in the order of losses",
+        "strict minimum at which learning has ended, by its place in the order of losses; under "
+        "other rules the orbit, those first that more starting points lead to",
     ] = _FIRST
 
 
@@ -188,6 +216,8 @@ class Specification:
     title : str
     network, inputs, teacher, learning
         What is derived from.
+    rule : RuleTable or None
+        A learning rule of one's own.
     stimulus : tuple of NamedStimulus
         Stimuli to follow; empty stands for the stimuli of a set, or for the input axes.
     notation : Mapping of str to str
@@ -208,6 +238,9 @@ class Specification:
     ]
     teacher: Annotated[Teacher, Part(Teacher), "teacher"] = Teacher()
     learning: Annotated[Learning, Part(Learning), "learning"]
+    rule: Annotated[
+        RuleTable | None, Part(RuleTable), 'the rule itself, with learning.rule = "own"'
+    ] = None
     stimulus: Annotated[
         tuple[NamedStimulus, ...], Parts(NamedStimulus, MOST_STIMULI), "stimuli that are followed"
     ] = ()
@@ -230,6 +263,12 @@ class Specification:
         return tuple(
             dict.fromkeys(name for number in self.numbers.values() for name in number.symbols)
         )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is two-layer SGD without momentum."""
+        momentum = self.learning.momentum
+        return self.learning.rule == RULES[0] and not momentum.symbols and not momentum.evaluate({})
 
     @cached_property
     def missing(self) -> tuple[str, ...]:

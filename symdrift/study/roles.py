@@ -39,6 +39,8 @@ FIELD_ROLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "learning.weight_decay": ("weight_decay",),
         "learning.batch": ("batch",),
         "learning.minimum": (),
+        "learning.momentum": (),
+        "learning.tau": (),
         "stimulus": ("input",),
     }
 )

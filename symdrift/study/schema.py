@@ -9,6 +9,7 @@ from typing import Any
 
 from symdrift.files import write_text
 from symdrift.study.fields import table_schema
+from symdrift.study.learning_rules import DECAY, NEEDS, OUTPUTS, TAU, TEACHER
 from symdrift.study.model import Specification
 
 SCHEMA_FILE = Path(__file__).with_name("study.schema.json")
@@ -38,7 +39,29 @@ def study_schema() -> dict[str, Any]:
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "symdrift study",
         **table_schema(Specification),
+        "allOf": [*_by_rule()],
     }
+
+
+def _by_rule() -> Iterator[dict[str, Any]]:
+    """Which optional fields each learning rule needs, and which it has no use for."""
+    for field in (OUTPUTS, DECAY, TEACHER, TAU):
+        table, _, name = field.partition(".")
+        has = [rule for rule, needs in NEEDS.items() if field in needs.fields]
+        others = [rule for rule in NEEDS if rule not in has]
+        if field in (OUTPUTS, DECAY):
+            # A study that names no rule has the first.
+            needed = {"properties": {"rule": {"enum": has}}}
+            yield {
+                "if": {"properties": {"learning": needed}},
+                "then": {"properties": {table: {"required": [name]}}},
+            }
+        absent = {"properties": {name: False}} if name else False
+        named = {"properties": {"rule": {"enum": others}}, "required": ["rule"]}
+        yield {
+            "if": {"properties": {"learning": named}},
+            "then": {"properties": {table: absent}},
+        }
 
 
 def fields_page() -> str:

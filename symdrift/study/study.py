@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from symdrift.errors import RequestError
 from symdrift.study.assignments import assigned
 from symdrift.study.model import SampleInputs, Specification
-from symdrift.study.values import learning_problem
+from symdrift.study.values import learner, learning_problem
 
 if TYPE_CHECKING:
+    from symdrift.study.learner import Learner
     from symdrift.study.problem import LearningProblem
 
 
@@ -55,9 +56,20 @@ class Study(Specification):
         Raises
         ------
         RequestError
-            When symbols lack values (all are named), or a file of samples is unusable.
+            When symbols lack values (all are named), a file of samples is unusable, or the rule
+            is another one than two-layer SGD.
         """
         return learning_problem(self)
+
+    def learner(self) -> Learner:
+        """Rule and inputs with every number filled in, whatever the rule.
+
+        Raises
+        ------
+        RequestError
+            When symbols lack values (all are named), or a file of samples is unusable.
+        """
+        return learner(self)
 
     def data_digest(self) -> str:
         """What stands in the file of samples, which is a part of the study.

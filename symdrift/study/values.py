@@ -13,6 +13,7 @@ from symdrift.expressions import Expression
 from symdrift.inputs import require_kurtosis
 from symdrift.study.fields import held_numbers
 from symdrift.study.kinds import leaves
+from symdrift.study.learning_rules import check_rule, hidden_units, require_plain, rule_of
 from symdrift.study.model import (
     MOST_STIMULI,
     EllipticalInputs,
@@ -25,7 +26,8 @@ from symdrift.study.model import (
 
 if TYPE_CHECKING:
     from symdrift.inputs import InputDistribution
-    from symdrift.study.problem import LearningProblem
+    from symdrift.study.learner import Learner
+    from symdrift.study.problem import LearningProblem, Stimulus
 
 Array = NDArray[np.float64]
 _MOST_NAMED = 20
@@ -44,6 +46,7 @@ def check_numbers(study: Specification) -> None:
         Naming the field, the value and what is allowed.
     """
     numbers = _known_numbers(study)
+    check_rule(study)
     _check_ranges(study, numbers)
     check_shapes(study)
     match study.inputs:
@@ -59,8 +62,55 @@ def check_numbers(study: Specification) -> None:
 
 def learning_problem(study: Specification) -> LearningProblem:
     """The study with every number filled in; see :meth:`Study.problem`."""
-    from symdrift.study.problem import LearningProblem, Stimulus
+    from symdrift.study.problem import LearningProblem
 
+    require_plain(study)
+    require_values(study)
+    numbers = _known_numbers(study)
+    inputs, outputs = int(numbers["network.inputs"]), int(numbers["network.outputs"])
+    distribution = _distribution(study, numbers, inputs)
+    return LearningProblem(
+        study=study.name,
+        hidden=int(numbers["network.hidden"]),
+        inputs=distribution,
+        teacher=_teacher_map(study.teacher, numbers, outputs, inputs),
+        label_noise=_label_noise(study, numbers, outputs),
+        learning_rate=numbers["learning.rate"],
+        weight_decay=numbers["learning.weight_decay"],
+        batch=int(numbers["learning.batch"]),
+        synaptic_noise=numbers["learning.synaptic_noise"],
+        minimum=int(numbers["learning.minimum"]),
+        stimuli=_stimuli(study, numbers, distribution),
+    )
+
+
+def learner(study: Specification) -> Learner:
+    """Rule and inputs with every number filled in; see :meth:`Study.learner`."""
+    from symdrift.study.learner import Learner
+
+    require_values(study)
+    numbers = _known_numbers(study)
+    inputs, outputs = int(numbers["network.inputs"]), int(numbers.get("network.outputs", 0))
+    distribution = _distribution(study, numbers, inputs)
+    teacher = _teacher_map(study.teacher, numbers, outputs, inputs) if outputs else None
+    rule, settings = rule_of(study, numbers, teacher)
+    return Learner(
+        rule=rule,
+        hidden=hidden_units(study, rule, numbers),
+        inputs=distribution,
+        label_noise=_label_noise(study, numbers, outputs),
+        learning_rate=numbers["learning.rate"],
+        batch=int(numbers["learning.batch"]),
+        study=study.name,
+        stimuli=_stimuli(study, numbers, distribution),
+        minimum=int(numbers["learning.minimum"]),
+        teacher=teacher,
+        settings=settings,
+    )
+
+
+def require_values(study: Specification) -> None:
+    """Refuse a study whose symbols lack values; all are named."""
     if study.missing:
         named = study.missing[:_MOST_NAMED]
         examples = " ".join(f"--set {name}=..." for name in named)
@@ -71,29 +121,26 @@ def learning_problem(study: Specification) -> LearningProblem:
             f"{f' and {more} more symbols' if more else ''}; give them with "
             f"{examples} or in its [values] table",
         )
-    numbers = _known_numbers(study)
-    inputs = int(numbers["network.inputs"])
-    outputs = int(numbers["network.outputs"])
-    stimuli = tuple(
-        Stimulus(stimulus.name, _array(numbers, f"stimulus.{index}.vector", stimulus.vector))
+
+
+def _stimuli(
+    study: Specification, numbers: dict[str, float], inputs: InputDistribution
+) -> tuple[Stimulus, ...]:
+    """Those that the study names, or those of its inputs."""
+    from symdrift.study.problem import Stimulus
+
+    named = (
+        (stimulus.name, _array(numbers, f"stimulus.{index}.vector", stimulus.vector))
         for index, stimulus in enumerate(study.stimulus)
     )
-    distribution = _distribution(study, numbers, inputs)
-    noise = _array(numbers, "teacher.label_noise", study.teacher.label_noise)
-    return LearningProblem(
-        study=study.name,
-        hidden=int(numbers["network.hidden"]),
-        inputs=distribution,
-        teacher=_teacher_map(study.teacher, numbers, outputs, inputs),
-        label_noise=np.broadcast_to(noise, (outputs,)).copy(),
-        learning_rate=numbers["learning.rate"],
-        weight_decay=numbers["learning.weight_decay"],
-        batch=int(numbers["learning.batch"]),
-        synaptic_noise=numbers["learning.synaptic_noise"],
-        minimum=int(numbers["learning.minimum"]),
-        stimuli=stimuli
-        or tuple(Stimulus(*named) for named in distribution.named_stimuli(MOST_STIMULI)),
+    return tuple(Stimulus(*each) for each in named) or tuple(
+        Stimulus(*each) for each in inputs.named_stimuli(MOST_STIMULI)
     )
+
+
+def _label_noise(study: Specification, numbers: dict[str, float], outputs: int) -> Array:
+    noise = _array(numbers, "teacher.label_noise", study.teacher.label_noise)
+    return np.broadcast_to(noise, (outputs,)).copy()
 
 
 def _known_numbers(study: Specification) -> dict[str, float]:

@@ -16,7 +16,7 @@ from symdrift.inputs import Gaussian
 from symdrift.study.assignments import mirrored, unchecked
 from symdrift.study.fields import held_numbers
 from symdrift.study.kinds import leaves
-from symdrift.study.model import GaussianInputs
+from symdrift.study.model import RULES, GaussianInputs
 from symdrift.study.problem import LearningProblem, Stimulus
 from symdrift.study.study import Study
 from symdrift.study.values import check_shapes
@@ -187,13 +187,14 @@ class VariedStudy:
         None too with other inputs, or with synaptic noise.  Numbers may be out of their ranges.
         """
         study = self.study
-        if not study.inputs.gaussian or study.missing:
+        if not study.inputs.gaussian or study.missing or study.learning.rule != RULES[0]:
             return None
         try:
             check_shapes(study)
         except RequestError:
             return None
-        if np.any(self.numbers["learning.synaptic_noise"] != 0):
+        others = ("learning.synaptic_noise", "learning.momentum")
+        if any(np.any(self.numbers[field] != 0) for field in others):
             return None
         sizes = [self.numbers[size] for size in SIZES]
         if not all(np.isfinite(size).all() and np.all(size == size.flat[0]) for size in sizes):

@@ -16,6 +16,7 @@ from symdrift.derivation.symbols import adapted_names, latex_names, plain_latex,
 from symdrift.errors import RequestError
 from symdrift.progress import Progress, log_stage
 from symdrift.study import Study
+from symdrift.study.learning_rules import require_plain
 from symdrift.study.letters import refuse_letters_of_the_theory
 from symdrift.study.roles import ROLES
 from symdrift.theory import (
@@ -167,6 +168,7 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
     CheckFailed
         When an exact check does not hold; the message names the step.
     """
+    require_plain(study)
     in_other_letters = renamed(study)
     uses = [
         (field, name, plain_latex(name))

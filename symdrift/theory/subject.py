@@ -40,6 +40,8 @@ CALLED: Mapping[str, tuple[str, str]] = MappingProxyType(
         "learning.batch": ("batch size",) * 2,
         "learning.synaptic_noise": ("variance of the synaptic noise",) * 2,
         "learning.minimum": ("number of the minimum",) * 2,
+        "learning.momentum": ("momentum",) * 2,
+        "learning.tau": ("time of the weights within the layer",) * 2,
     }
 )
 """What the numbers of a field are, one of them and several."""
@@ -249,7 +251,7 @@ def subject_of(study: Study) -> Subject:
     noises = (
         [exact(noise)] * outputs if isinstance(noise, Expression) else [exact(v) for v in noise]
     )
-    weight_decay = exact(study.learning.weight_decay)
+    weight_decay = exact(study.numbers["learning.weight_decay"])
     active = _active(study, len(gains), 1 if open_sizes else int(sizes["hidden"]))
     zero = sp.Integer(0)
     directions = []
@@ -282,8 +284,7 @@ def subject_of(study: Study) -> Subject:
 
 def _in_derivation(study: Study) -> dict[str, sp.Expr]:
     """What stands in the derivation of a study for each of its symbols."""
-    network = study.network
-    sizes = {*network.inputs.symbols, *network.outputs.symbols, *network.hidden.symbols}
+    sizes = {name for field in SIZES for name in getattr(study.network, field).symbols}
     return {
         name: sp.Symbol(name, positive=True, **({"integer": True} if name in sizes else {}))
         for name in study.symbols

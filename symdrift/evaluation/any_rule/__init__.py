@@ -6,20 +6,15 @@ Stages, each a pure function with a frozen result: `fixed_orbits`, `rule_drift`,
 
 from symdrift.evaluation.any_rule.engine import RuleDrift, rule_drift
 from symdrift.evaluation.any_rule.fixed_orbit import FixedOrbit, fixed_orbits
-from symdrift.evaluation.any_rule.learner import Learner
 from symdrift.evaluation.any_rule.rule_critical_rate import critical_rate
-from symdrift.evaluation.any_rule.rule_evaluation import (
-    LayerDrift,
-    RuleEvaluation,
-    evaluate_rule,
-)
+from symdrift.evaluation.any_rule.rule_evaluation import evaluate_rule
+from symdrift.evaluation.any_rule.rule_result import LayerDrift, RuleEvaluation
 from symdrift.evaluation.any_rule.stable_space import HiddenPlane
 
 __all__ = [
     "FixedOrbit",
     "HiddenPlane",
     "LayerDrift",
-    "Learner",
     "RuleDrift",
     "RuleEvaluation",
     "critical_rate",

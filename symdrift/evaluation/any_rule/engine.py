@@ -18,12 +18,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from symdrift import memory
-from symdrift.evaluation.any_rule.learner import Learner
-from symdrift.evaluation.any_rule.sample_noise import SampleNoise, sample_noise
+from symdrift.evaluation.any_rule.sample_noise import (
+    SampleNoise,
+    product_counts,
+    sample_noise,
+)
 from symdrift.evaluation.any_rule.stable_space import (
     HiddenPlane,
     StableSpace,
@@ -33,10 +37,14 @@ from symdrift.evaluation.any_rule.stable_space import (
 from symdrift.evaluation.any_rule.traced_rule import Point, TracedRule
 from symdrift.progress import Progress
 from symdrift.records import Record
+from symdrift.study.learner import Learner
 from symdrift.study.problem import Array
 
 NO_NOISE = 1e-11
 """Noise along the orbit, relative to all noise, that is rounding."""
+
+UNMOVED = 1e-15
+"""The same where what noise moves and what turns are apart, and all products are rounding."""
 
 CANCELLED = 1e-12
 """Sum of products, relative to the lengths of their factors, that is rounding."""
@@ -67,8 +75,7 @@ class RuleDrift(Record):
     """
 
     behind = MappingProxyType({
-        "covariance": "planes", "direct": "covariance", "diffusion": "direct",
-        "weight_variance": "mean_rotation",
+        "layers": "planes", "covariance": "layers", "direct": "covariance", "diffusion": "direct",
     })  # fmt: skip
     unwritten = ("area", "fluctuation", "rates")
 
@@ -78,6 +85,18 @@ class RuleDrift(Record):
     mean_rotation: Array
     fluctuation: Array
     rates: Array
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """To which layer each plane belongs."""
+        return tuple(plane.layer for plane in self.planes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Planes by number; which layer they belong to where there are several."""
+        record = super().to_dict() | {"planes": [[plane.i, plane.j] for plane in self.planes]}
+        if len(set(self.layers)) < 2:
+            del record["layers"]
+        return record
 
     @property
     def covariance(self) -> Array:
@@ -109,21 +128,27 @@ def rule_drift(learner: Learner, point: Point, progress: Progress | None = None)
     Raises
     ------
     RequestError
-        When the rule is of higher than second degree in the sample, the point is no attracting
-        fixed point (see `stable_space`), or memory does not suffice.
+        When the rule is of higher than second degree in the sample, or the point is no attracting
+        fixed point (see `stable_space`).
     """
     core, share = learner.rule.core
     traced, rate = TracedRule(core, learner.sizes), share * learner.learning_rate
     noise = sample_noise(learner.inputs, learner.label_noise, traced.quadratic_in_label_noise)
-    _require_memory(traced, noise)
     jacobian = traced.jacobian(point, noise.root)
     space = stable_space(traced, point, jacobian, traced.mean_update(point, noise.root))
     jumps = noise.modes(partial(traced.products, point)).T / np.sqrt(learner.batch)
     along, across = space.readings.T @ jumps, space.coordinates @ jumps
     sizes = np.abs(space.readings.T) @ np.abs(jumps)
-    along[np.abs(along) <= NO_NOISE * sizes.max(initial=0.0)] = 0.0
+    least = max(
+        NO_NOISE * sizes.max(initial=0.0),
+        UNMOVED * np.linalg.norm(space.readings) * np.linalg.norm(jumps),
+    )
+    along[np.abs(along) <= least] = 0.0
     spread = rate * space.stationary(across @ across.T)
     area, mean = _swept(traced, point, noise, space, across, spread, learner.batch, progress)
+    # An area is of the order of the variance of the weights, eta times rates, times squared rates.
+    still = np.diagonal(area) <= UNMOVED**2 * rate * np.abs(space.rates).max(initial=0.0) ** 3
+    area[still] = area[:, still] = 0.0
 
     shaken = learner.rule.weight_noise
     still = space.coordinates @ space.coordinates.T
@@ -191,11 +216,21 @@ def _turned_by_noise(
     return mean
 
 
-def _require_memory(traced: TracedRule, noise: SampleNoise) -> None:
-    """Refuse a network whose matrices do not fit."""
-    weights, modes = traced.count, noise.factor.shape[1] + len(noise.scale)
-    planes = sum(n * (n - 1) // 2 for n in map(traced.sizes.get, traced.rule.hidden_axes) if n)
+def require_engine_memory(learner: Learner) -> None:
+    """Refuse a network whose matrices do not fit, before any of them is made.
+
+    Raises
+    ------
+    RequestError
+    """
+    traced = TracedRule(learner.rule.core[0], learner.sizes)
+    weights = traced.count
+    pairs, modes = product_counts(
+        learner.inputs, learner.label_noise, traced.quadratic_in_label_noise
+    )
+    planes = sum(traced.sizes[axis] * (traced.sizes[axis] - 1) // 2 for axis in learner.hidden)
     numbers = 12 * weights**2 + 2 * planes * weights * modes + 40 * weights * (weights + modes)
+    numbers += 4 * pairs**2
     memory.require_memory(
         "network",
         8 * numbers,

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.any_rule.learner import Learner
 from symdrift.evaluation.any_rule.sample_noise import sample_noise
 from symdrift.evaluation.any_rule.stable_space import orbit_tangents, stable_space
 from symdrift.evaluation.any_rule.traced_rule import Point, SampleBlock, TracedRule
 from symdrift.records import Record
+from symdrift.study.learner import Learner
 from symdrift.study.problem import Array
 
 STARTS = 6
@@ -33,6 +33,9 @@ FIRST_STRETCH = 4.0
 
 GROWN = 1e6
 """Growth of the weights in one stretch that has no end."""
+
+SHRUNK = 1e-5
+"""Size of all weights, relative to the starting point, that tends to none."""
 
 SLOW = 1e-3
 """Mean update, relative to the fastest rate and the weights, at which its end may be near."""
@@ -182,6 +185,7 @@ def _followed(traced: TracedRule, root: SampleBlock, start: int) -> tuple[Array,
         return traced.mean_update(traced.separated(weights), root)
 
     weights = _start(traced, start)
+    size = float(np.abs(weights).max())
     fastest = np.linalg.norm(traced.jacobian(traced.separated(weights), root), 2)
     reason = RequestError("learning.rule", "has no fixed point that its mean update leads to")
     for stretch in range(STRETCHES):
@@ -193,6 +197,8 @@ def _followed(traced: TracedRule, root: SampleBlock, start: int) -> tuple[Array,
             raise RequestError(
                 "learning.rule", "has a mean update along which weights grow without end"
             )
+        if np.abs(weights).max() < SHRUNK * size:
+            weights = np.zeros_like(weights)
         pace = np.linalg.norm(flow(length, weights))
         if pace > SLOW * fastest * np.linalg.norm(weights):
             continue

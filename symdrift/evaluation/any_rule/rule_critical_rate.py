@@ -6,10 +6,10 @@ from functools import partial
 
 import numpy as np
 
-from symdrift.evaluation.any_rule.learner import Learner
 from symdrift.evaluation.any_rule.sample_noise import sample_noise
 from symdrift.evaluation.any_rule.stable_space import stable_space
 from symdrift.evaluation.any_rule.traced_rule import Point, TracedRule
+from symdrift.study.learner import Learner
 from symdrift.study.problem import Array
 
 MOST_OPERATIONS = 1e10
@@ -36,14 +36,15 @@ def critical_rate(learner: Learner, point: Point) -> float | None:
     -------
     float or None
         ``None`` for a rule with momentum, whose velocity a linear map of the weights leaves out,
-        and where a step of this map takes more than `MOST_OPERATIONS`.
+        where a step of this map takes more than `MOST_OPERATIONS`, and where its iteration does not
+        converge.
 
     Raises
     ------
     RequestError
         As for `rule_drift`.
     """
-    from scipy.sparse.linalg import LinearOperator, eigs
+    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
 
     core, share = learner.rule.core
     if share != 1:
@@ -68,5 +69,8 @@ def critical_rate(learner: Learner, point: Point) -> float | None:
         return float(1 / np.abs(step(np.ones((1, 1)))[0]))
     operator = LinearOperator((size**2, size**2), step, dtype=changes.dtype)
     start = np.real(space.coordinates @ space.coordinates.T).ravel().astype(changes.dtype)
-    largest = eigs(operator, 1, which="LM", v0=start, return_eigenvectors=False)
+    try:
+        largest = eigs(operator, 1, which="LM", v0=start, return_eigenvectors=False)
+    except ArpackNoConvergence:
+        return None
     return float(1 / np.abs(largest[0]))

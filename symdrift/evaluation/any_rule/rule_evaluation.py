@@ -2,99 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from symdrift.errors import RequestError, counted
-from symdrift.evaluation.any_rule.engine import RuleDrift, rule_drift
-from symdrift.evaluation.any_rule.fixed_orbit import FixedOrbit, fixed_orbits
-from symdrift.evaluation.any_rule.learner import Learner
+from symdrift.evaluation.any_rule.engine import RuleDrift, require_engine_memory, rule_drift
+from symdrift.evaluation.any_rule.fixed_orbit import fixed_orbits
 from symdrift.evaluation.any_rule.rule_critical_rate import critical_rate
+from symdrift.evaluation.any_rule.rule_result import (
+    LayerDrift,
+    OrbitEnd,
+    RuleEvaluation,
+    RuleValidity,
+)
 from symdrift.evaluation.dense import angular_matrices
-from symdrift.evaluation.parts import Drift, StimulusDrift, stimulus_drift
+from symdrift.evaluation.parts import Drift, stimulus_drift
+from symdrift.evaluation.validity import RUNS_AWAY_ABOVE, WARN_ABOVE
+from symdrift.inputs import input_record
 from symdrift.progress import Progress
-from symdrift.records import Record
+from symdrift.records import plain
+from symdrift.study.learner import Learner
 from symdrift.study.problem import Array, Stimulus
 
 
-@dataclass(frozen=True, eq=False)
-class LayerDrift(Record):
-    """How one hidden layer turns, whatever the others do.
-
-    Attributes
-    ----------
-    layer : str
-        Name of the hidden axis.
-    decay_matrix : Array
-        ``Delta = -1/2 sum V_kk' Omega_k Omega_k'``, shape ``(p, p)``, per step.
-    mean_rotation : Array
-        ``sum mu_k Omega_k``, shape ``(p, p)``, per step.
-    stimuli : tuple of StimulusDrift
-        By stimulus, per step.
-    """
-
-    layer: str
-    decay_matrix: Array
-    mean_rotation: Array
-    stimuli: tuple[StimulusDrift, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class RuleEvaluation(Record):
-    """Numbers of leading order in the learning rate.
-
-    Attributes
-    ----------
-    orbit : FixedOrbit
-        Where learning has ended.
-    orbits : int
-        How many were found where it can end.
-    drift : RuleDrift
-        By plane of all hidden layers.
-    layers : tuple of LayerDrift
-    rate_times_curvature : float
-        Learning rate times the fastest rate of return: steps are discrete.
-    critical_rate : float or None
-        Learning rate from which on the fluctuation has no stationary size (`critical_rate`).
-    warnings : tuple of str
-    """
-
-    orbit: FixedOrbit
-    orbits: int
-    drift: RuleDrift
-    layers: tuple[LayerDrift, ...]
-    rate_times_curvature: float
-    critical_rate: float | None
-    warnings: tuple[str, ...]
-
-
-def evaluate_rule(
-    learner: Learner,
-    stimuli: Sequence[Stimulus] = (),
-    number: int = 1,
-    progress: Progress | None = None,
-) -> RuleEvaluation:
+def evaluate_rule(learner: Learner, progress: Progress | None = None) -> RuleEvaluation:
     """Orbit, fluctuation and drift of a rule.
 
     Parameters
     ----------
     learner : Learner
-    stimuli : sequence of Stimulus
-        Whose activity is followed.
-    number : int
-        Of the orbit, among those of `fixed_orbits`, from 1.
     progress : callable, optional
         Called with the number of finished planes and of all.
 
     Raises
     ------
     RequestError
-        When there is no such orbit, the learning rate is unstable, or for the reasons of
-        `fixed_orbits` and `rule_drift`.
+        When there is no such orbit, the learning rate is unstable, memory does not suffice, or
+        for the reasons of `fixed_orbits` and `rule_drift`.
     """
-    orbits = fixed_orbits(learner)
+    require_engine_memory(learner)
+    orbits, number = fixed_orbits(learner), learner.minimum
     if not 1 <= number <= len(orbits):
         raise RequestError(
             "learning.minimum",
@@ -110,30 +59,88 @@ def evaluate_rule(
             "fluctuation has no stationary size",
         )
     drift = rule_drift(learner, orbit.point, progress)
-    warnings = []
+    _require_shrinking(learner, drift.rates)
+    rates = drift.rates.real
+    validity = RuleValidity(
+        float(learner.learning_rate * learner.rule.core[1] * np.abs(drift.rates).max()),
+        critical,
+        None if critical is None else learner.learning_rate / critical,
+    )
+    warnings = list(_warnings(learner, validity))
     if len(orbits) > 1:
         warnings.append(
             f"learning can end at {counted(len(orbits), 'orbit')}, and these are the numbers of "
             f"number {number}, to which {orbit.reached} of all starting points lead"
         )
-    if critical is None:
-        warnings.append(
-            "the learning rate from which on the fluctuation has no stationary size was not "
-            "computed: of rules with momentum and of so many weights it is not"
-        )
     if not drift.covariance.any():
         warnings.append("nothing drifts: every covariance of rotations is zero")
     return RuleEvaluation(
-        orbit=orbit,
-        orbits=len(orbits),
+        study=learner.study,
+        parameters=_parameters(learner),
+        minimum=OrbitEnd(number, len(orbits), orbit, float(rates.min()), float(rates.max())),
         drift=drift,
-        layers=tuple(_layer(drift, *entry, stimuli) for entry in orbit.responses.items()),
-        rate_times_curvature=float(
-            learner.learning_rate * learner.rule.core[1] * np.abs(drift.rates).max()
-        ),
-        critical_rate=critical,
+        layers=tuple(_layer(drift, *each, learner.stimuli) for each in orbit.responses.items()),
+        validity=validity,
         warnings=tuple(warnings),
     )
+
+
+def _require_shrinking(learner: Learner, rates: Array) -> None:
+    """Refuse a rate at which deviations grow from step to step, noise or none.
+
+    Along an eigenvector of ``J`` to ``-r`` a step of heavy ball has as eigenvalues the roots of
+    ``z^2 - (1 + beta - eta r) z + beta``.
+    """
+    momentum = 1 - 1 / learner.rule.core[1]
+    middle = 1 + momentum - learner.learning_rate * rates
+    apart = np.sqrt(middle**2 - 4 * momentum)
+    if np.any(np.abs([(middle + apart) / 2, (middle - apart) / 2]) >= 1):
+        raise RequestError(
+            "learning.rate",
+            f"= {learner.learning_rate:g} is unstable: deviations return at up to "
+            f"{np.abs(rates).max():.4g} per learning rate, and grow from step to step",
+        )
+
+
+def _warnings(learner: Learner, validity: RuleValidity) -> Iterator[str]:
+    """Where the leading order is doubtful, or nobody knows whether it is."""
+    if (source := learner.inputs.source) is not None and source.remark:
+        yield source.remark
+    curvature, share = validity.rate_times_curvature, validity.rate_over_critical
+    if curvature > WARN_ABOVE:
+        yield (
+            f"learning rate times the fastest rate of return is {curvature:.3g}; the leading-order "
+            f"results assume that this is well below {WARN_ABOVE:g}"
+        )
+    if share is None:
+        yield (
+            "the learning rate from which on the fluctuation has no stationary size was not "
+            "computed: of rules with momentum and of so many weights it is not"
+        )
+    elif share > RUNS_AWAY_ABOVE:
+        yield (
+            f"learning.rate = {learner.learning_rate:g} is {share:.2g} of the critical rate; so "
+            "near it learning can run away for good"
+        )
+
+
+def _parameters(learner: Learner) -> dict[str, Any]:
+    """The parameters by name, in plain Python types."""
+    sizes = [*learner.hidden.values()]
+    taught = {} if learner.teacher is None else {
+        "teacher": plain(learner.teacher), "label_noise": learner.label_noise.tolist(),
+    }  # fmt: skip
+    return {
+        "inputs": len(learner.inputs.covariance),
+        "outputs": len(learner.label_noise),
+        "hidden": sizes[0] if len(sizes) == 1 else sizes,
+        "input_distribution": input_record(learner.inputs),
+        "input_covariance": plain(learner.inputs.covariance),
+        **taught,
+        "learning_rate": float(learner.learning_rate),
+        "batch": int(learner.batch),
+        **learner.settings,
+    }
 
 
 def _layer(

@@ -66,6 +66,16 @@ class SampleNoise:
         return np.concatenate([np.tensordot(self.factor.T, own, 1), others * scale])
 
 
+def product_counts(
+    inputs: InputDistribution, label_noise: Array, quadratic_in_label_noise: bool
+) -> tuple[int, int]:
+    """Products of inputs, and modes at most; arguments as for `sample_noise`."""
+    size, heard = len(inputs.covariance), int(np.count_nonzero(label_noise))
+    pairs = size * (size + 1) // 2
+    met = heard * (heard + 1) // 2 if quadratic_in_label_noise else 0
+    return pairs, pairs + size * heard + met
+
+
 def sample_noise(
     inputs: InputDistribution, label_noise: Array, quadratic_in_label_noise: bool
 ) -> SampleNoise:

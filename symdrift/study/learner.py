@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from symdrift.inputs import InputDistribution, read_only
 from symdrift.rules.rule import Rule
-from symdrift.study.problem import Array
+from symdrift.study.problem import Array, Stimulus
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +28,16 @@ class Learner:
         ``eta`` per step.
     batch : int
         Samples per step ``B``.
+    study : str
+        Name of the study, for messages and results.
+    stimuli : tuple of Stimulus
+        Whose activity is followed.
+    minimum : int
+        Number of the orbit at which learning has ended, from 1.
+    teacher : Array or None
+        What the rule learns from, shape ``(m, n)``, for results; ``None`` without outputs.
+    settings : Mapping of str to object
+        What of the rule results name beside all of this.
     """
 
     rule: Rule
@@ -35,6 +46,11 @@ class Learner:
     label_noise: Array
     learning_rate: float
     batch: int = 1
+    study: str = ""
+    stimuli: tuple[Stimulus, ...] = ()
+    minimum: int = 1
+    teacher: Array | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "label_noise", read_only(self.label_noise))

@@ -1,0 +1,254 @@
+"""What each learning rule needs of a study, what it has no use for, and the rule itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from symdrift.errors import RequestError, counted
+from symdrift.expressions import Expression
+from symdrift.study.model import RULES, Specification
+
+if TYPE_CHECKING:
+    from symdrift.rules.own_rule import OwnRule
+    from symdrift.rules.rule import Rule
+    from symdrift.study.problem import Array
+
+MOST_LAYERS = 20
+"""Hidden layers of a network."""
+
+OUTPUTS, TEACHER, DECAY, TAU = "network.outputs", "teacher", "learning.weight_decay", "learning.tau"
+
+_OWN, _LAYERED = "own", ("deep_linear", "own")
+_FROM_INPUTS = "it learns from inputs alone"
+
+
+class Needs(NamedTuple):
+    """Optional fields that a rule has, of which others refuse, and why it has no others."""
+
+    fields: tuple[str, ...]
+    teacher: str = ""
+    decay: str = ""
+
+
+NEEDS: Mapping[str, Needs] = MappingProxyType({
+    "sgd": Needs((OUTPUTS, TEACHER, DECAY)),
+    "tied_autoencoder": Needs((DECAY,), teacher="its target is its own input"),
+    "oja": Needs((), _FROM_INPUTS, "it bounds the weights by itself"),
+    "similarity_matching": Needs(
+        (TAU,), _FROM_INPUTS, "decay at rate 1 is a part of the rule"
+    ),
+    "deep_linear": Needs((OUTPUTS, TEACHER, DECAY)),
+})  # fmt: skip
+"""Of rules that come with symdrift; one of one's own needs what it names."""
+
+
+def check_rule(study: Specification) -> None:
+    """Refuse fields that the rule has no use for, and a rule that lacks one.
+
+    Raises
+    ------
+    RequestError
+        Naming the field, and why it has no place.
+    """
+    name = study.learning.rule
+    layers: int | None
+    if name == _OWN:
+        needs, layers = _check_own(study)
+    elif study.rule is not None:
+        raise RequestError(
+            "rule", f'does not belong to learning.rule = "{name}"; it belongs to "{_OWN}"'
+        )
+    else:
+        needs, layers = NEEDS[name], None
+    _check_fields(study, needs)
+    _check_layers(study, layers)
+
+
+def require_plain(study: Specification) -> None:
+    """Refuse rules that only `symdrift evaluate` works for.
+
+    Raises
+    ------
+    RequestError
+        For all but two-layer SGD without momentum.
+    """
+    if study.is_plain:
+        return
+    learning = study.learning
+    named = learning.rule != RULES[0]
+    raise RequestError(
+        "learning.rule" if named else "learning.momentum",
+        (f'= "{learning.rule}"' if named else f"= {learning.momentum}")
+        + " works with symdrift evaluate and all of its options, in Python with "
+        'symdrift.evaluate_rule; all else needs learning.rule = "sgd" without momentum so far',
+    )
+
+
+def rule_of(
+    study: Specification, numbers: Mapping[str, float], teacher: Array | None
+) -> tuple[Rule, dict[str, Any]]:
+    """The rule with every number filled in, and its settings by name.
+
+    Parameters
+    ----------
+    study : Specification
+    numbers : Mapping of str to float
+        By dotted field.
+    teacher : Array or None
+        Teacher map ``A``, shape ``(m, n)``; ``None`` without outputs.
+    """
+    from symdrift.rules.heavy_ball import HeavyBall
+    from symdrift.rules.noisy_synapses import SynapticNoise
+
+    name, decay = study.learning.rule, numbers.get(DECAY, 0.0)
+    settings: dict[str, Any] = {"learning_rule": name}
+    if DECAY in numbers:
+        settings["weight_decay"] = decay
+    rule: Rule
+    if name == "oja":
+        from symdrift.rules.oja import Oja
+
+        rule = Oja()
+    elif name == "similarity_matching":
+        from symdrift.rules.similarity_matching import SimilarityMatching
+
+        settings["tau"] = numbers.get(TAU, 1.0)
+        rule = SimilarityMatching(settings["tau"])
+    elif name == "tied_autoencoder":
+        from symdrift.rules.tied_autoencoder import TiedAutoencoder
+
+        rule = TiedAutoencoder(decay)
+    elif name == _OWN:
+        given = {
+            field.removeprefix("rule.parameters."): value
+            for field, value in numbers.items()
+            if field.startswith("rule.parameters.")
+        }
+        settings |= {f"rule.parameters.{name}": value for name, value in given.items()}
+        rule = _own_rule(study, given, teacher, decay)
+    else:
+        from symdrift.rules.deep_linear import DeepLinear
+
+        rule = DeepLinear(teacher, decay, len(_sizes(study)) + 1)
+    settings["momentum"] = numbers["learning.momentum"]
+    if settings["momentum"]:
+        rule = HeavyBall(rule, settings["momentum"], numbers["learning.rate"])
+    settings["synaptic_noise"] = numbers["learning.synaptic_noise"]
+    if settings["synaptic_noise"]:
+        rule = SynapticNoise(rule, settings["synaptic_noise"])
+    return rule, settings
+
+
+def hidden_units(
+    study: Specification, rule: Rule, numbers: Mapping[str, float]
+) -> dict[str, int]:
+    """Units of each hidden layer by its name."""
+    axes = sorted(rule.hidden_axes, key=lambda axis: int(axis.partition("_")[2] or 0))
+    return {
+        axis: int(numbers[field]) for axis, field in zip(axes, _sizes(study), strict=True)
+    }
+
+
+def _sizes(study: Specification) -> list[str]:
+    """Fields that say how large the hidden layers are."""
+    hidden, field = study.network.hidden, "network.hidden"
+    if isinstance(hidden, Expression):
+        return [field]
+    return [f"{field}.{place}" for place in range(len(hidden))]
+
+
+def _check_own(study: Specification) -> tuple[Needs, int]:
+    """What a rule of one's own names, and how many hidden layers it has."""
+    if study.rule is None:
+        raise RequestError(
+            "rule", f'is missing; learning.rule = "{_OWN}" needs a [rule] table'
+        )
+    given = dict.fromkeys(study.rule.parameters, 1.0)
+    outputs = None if study.network.outputs is None else ()
+    rule = _own_rule(study, given, outputs, 0.0)
+    for name in given:
+        if name not in rule.named:
+            raise RequestError(f"rule.parameters.{name}", "is named nowhere in the rule")
+    learns = "target" in rule.named
+    needed = [TEACHER] if learns else []
+    if learns or any("outputs" in axes for axes in rule.weights.values()):
+        needed.append(OUTPUTS)
+    if "weight_decay" in rule.named:
+        needed.append(DECAY)
+    axes = rule.hidden_axes
+    if not axes:
+        raise RequestError("rule.weights", "has no hidden axis, so that nothing could turn")
+    layers = {f"hidden_{k}" for k in range(1, len(axes) + 1)}
+    if len(axes) > 1 and set(axes) != layers:
+        raise RequestError(
+            "rule.weights",
+            f"has the hidden axes {', '.join(axes)}; {len(axes)} of them are "
+            f"{', '.join(sorted(layers))}",
+        )
+    needs = Needs(
+        tuple(needed), 'no text of it has "target" in it', 'no text of it has "weight_decay" in it'
+    )
+    return needs, len(axes)
+
+
+def _own_rule(
+    study: Specification, parameters: Mapping[str, float], teacher: Any, decay: float
+) -> OwnRule:
+    from symdrift.rules.own_rule import OwnRule, RuleText
+
+    table = study.rule
+    assert table is not None
+    text = RuleText(
+        weights=table.weights, activity=table.activity, update=table.update, loss=table.loss,
+        define=table.define, parameters=parameters,
+    )  # fmt: skip
+    return OwnRule(text, teacher, decay)
+
+
+def _check_fields(study: Specification, needs: Needs) -> None:
+    """Refuse optional fields that are given without use, or missing."""
+    name, learning = study.learning.rule, study.learning
+    given: dict[str, object] = {
+        OUTPUTS: study.network.outputs,
+        TEACHER: study.document.get("teacher"),
+        DECAY: learning.weight_decay,
+        TAU: learning.tau,
+    }
+    reasons = {OUTPUTS: needs.teacher, TEACHER: needs.teacher, DECAY: needs.decay}
+    for field, value in given.items():
+        if field in needs.fields or value is None:
+            continue
+        owners = [rule for rule, other in NEEDS.items() if field in other.fields]
+        shown = f"= {value} " if isinstance(value, Expression) else ""
+        because = f": {reason}" if (reason := reasons.get(field, "")) else ""
+        raise RequestError(
+            field,
+            f'{shown}does not belong to learning.rule = "{name}"{because}; it belongs to '
+            f"{', '.join(owners)}",
+        )
+    for field in (OUTPUTS, DECAY):
+        if field in needs.fields and given[field] is None:
+            needed = "" if name == RULES[0] else f'; learning.rule = "{name}" needs it'
+            raise RequestError(field, f"is missing{needed}")
+
+
+def _check_layers(study: Specification, layers: int | None) -> None:
+    """Refuse sizes of another number of hidden layers than the rule has; None: any number."""
+    hidden, name = study.network.hidden, study.learning.rule
+    field, given = "network.hidden", 1 if isinstance(hidden, Expression) else len(hidden)
+    if given > MOST_LAYERS:
+        raise RequestError(field, f"has {given} layers; at most {MOST_LAYERS} are allowed")
+    if isinstance(hidden, tuple) and name not in _LAYERED:
+        raise RequestError(
+            field,
+            f'is a list of sizes, which does not belong to learning.rule = "{name}" with its one '
+            f"hidden layer; it belongs to {' and '.join(_LAYERED)}",
+        )
+    if layers is not None and layers != given:
+        raise RequestError(
+            field,
+            f"has {counted(given, 'size')}, and the rule has {counted(layers, 'hidden layer')}; "
+            "one size for each is needed",
+        )
