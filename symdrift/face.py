@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from symdrift.observables.compare import ComparedStudy
     from symdrift.progress import Progress
     from symdrift.simulation import Trajectory
+    from symdrift.simulation.rule_trajectory import RuleTrajectory
     from symdrift.study import Study
     from symdrift.study.problem import Array
     from symdrift.validation.extrapolate import Extrapolation
@@ -242,8 +243,8 @@ def simulate(
     progress: Progress | None = None,
     *,
     executor: Executor | None = None,
-) -> Trajectory:
-    """Run online SGD from the minimum and record weights.
+) -> Trajectory | RuleTrajectory:
+    """Run online SGD, or another learning rule, from where it ends and record weights.
 
     Parameters
     ----------
@@ -267,6 +268,12 @@ def simulate(
         When there is no strict minimum, arguments are not positive, the run would not end, the
         records do not fit into memory, or SGD diverges.
     """
+    if _has_another_rule(study):
+        from symdrift.simulation.rule_trajectory import simulate_rule
+
+        return simulate_rule(
+            study.learner(), steps, replicas, seed, threads, progress, executor=executor
+        )
     from symdrift.simulation import simulate as simulated
 
     return simulated(_numbers(study), steps, replicas, seed, threads, progress, executor=executor)
@@ -309,12 +316,20 @@ def validate(
         When the theory does not apply, the budget is too small, or SGD diverges.
     """
     from symdrift.validation.clock import Clock
+
+    clock = None if budget is None else Clock(budget)
+    if _has_another_rule(study):
+        from symdrift.validation.validate_rule import validate_rule_limit
+
+        return validate_rule_limit(
+            study.learner(), replicas, seed, progress,
+            precision=precision, windows=windows, clock=clock, threads=threads, executor=executor,
+        )  # fmt: skip
     from symdrift.validation.extrapolate import validate_limit
 
     return validate_limit(
         _numbers(study), replicas, seed, progress,
-        precision=precision, windows=windows, clock=None if budget is None else Clock(budget),
-        threads=threads, executor=executor,
+        precision=precision, windows=windows, clock=clock, threads=threads, executor=executor,
     )  # fmt: skip
 
 
@@ -347,11 +362,21 @@ def validate_rate(
     RequestError
         When the theory does not apply, the run is too short, or SGD diverges.
     """
+    if _has_another_rule(study):
+        from symdrift.validation.validate_rule import validate_rule_rate
+
+        return validate_rule_rate(
+            study.learner(), steps, replicas, seed, progress, threads=threads, executor=executor
+        )
     from symdrift.validation.validate import validate_rate as validated
 
     return validated(
         _numbers(study), steps, replicas, seed, progress, threads=threads, executor=executor
     )
+
+
+def _has_another_rule(study: Study | LearningProblem) -> bool:
+    return not isinstance(study, LearningProblem) and not study.is_plain
 
 
 def _numbers(study: Study | LearningProblem) -> LearningProblem:

@@ -67,7 +67,7 @@ def check_rule(study: Specification) -> None:
 
 
 def require_plain(study: Specification) -> None:
-    """Refuse rules that only `symdrift evaluate` works for.
+    """Refuse rules that only evaluation, simulation and validation work for.
 
     Raises
     ------
@@ -82,7 +82,8 @@ def require_plain(study: Specification) -> None:
         "learning.rule" if named else "learning.momentum",
         (f'= "{learning.rule}"' if named else f"= {learning.momentum}")
         + " works with symdrift evaluate and all of its options, in Python with "
-        'symdrift.evaluate_rule; all else needs learning.rule = "sgd" without momentum so far',
+        'symdrift.evaluate_rule, and with simulate and validate; all else needs learning.rule = '
+        '"sgd" without momentum so far',
     )
 
 

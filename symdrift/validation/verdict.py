@@ -156,7 +156,7 @@ def summary(extrapolation: Extrapolation) -> str:
     own = extrapolation.runs[extrapolation.own]
     sentences = [
         f"{counted(own.replicas, 'replica')} at learning rates {runs}",
-        "ratio at 0 and z: extrapolated against learning rate times largest Hessian eigenvalue, by "
+        f"ratio at 0 and z: extrapolated against learning rate times {own.fastest}, by "
         "the slope of the next order where that is known; slopes are those of the ratio",
         extrapolation.rule,
     ]
