@@ -243,8 +243,8 @@ def simulate(
     progress: Progress | None = None,
     *,
     executor: Executor | None = None,
-) -> Trajectory | RuleTrajectory:
-    """Run online SGD, or another learning rule, from where it ends and record weights.
+) -> Trajectory:
+    """Run online SGD from the minimum and record weights.
 
     Parameters
     ----------
@@ -268,15 +268,33 @@ def simulate(
         When there is no strict minimum, arguments are not positive, the run would not end, the
         records do not fit into memory, or SGD diverges.
     """
-    if _has_another_rule(study):
-        from symdrift.simulation.rule_trajectory import simulate_rule
-
-        return simulate_rule(
-            study.learner(), steps, replicas, seed, threads, progress, executor=executor
-        )
     from symdrift.simulation import simulate as simulated
 
     return simulated(_numbers(study), steps, replicas, seed, threads, progress, executor=executor)
+
+
+def simulate_rule(
+    study: Study,
+    steps: int | None = None,
+    replicas: int | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    *,
+    executor: Executor | None = None,
+) -> RuleTrajectory:
+    """Let networks learn from where learning ends, whatever the rule, and record weights.
+
+    Parameters are those of :func:`simulate`.
+
+    Raises
+    ------
+    RequestError
+        When there is no such end, or for the reasons of :func:`simulate`.
+    """
+    from symdrift.simulation.rule_trajectory import simulate_rule as simulated
+
+    return simulated(study.learner(), steps, replicas, seed, threads, progress, executor=executor)
 
 
 def validate(

@@ -1,7 +1,7 @@
 """Rotation of the hidden layers of any rule, measured against the orbit of its fixed point.
 
-Weights are ``Q (theta* + n)`` with ``<psi, n> = 0`` for the left null vectors ``psi`` of the orbit, as
-in `evaluation.any_rule`: Newton's method finds the rotations ``Q`` of all layers together, since
+Weights are ``Q (theta* + n)`` with ``<psi, n> = 0`` for the left null vectors ``psi`` of the orbit,
+as in `evaluation.any_rule`: Newton's method finds the rotations ``Q`` of all layers together, since
 ``<psi, Q^-1 theta - theta*>`` are the angles that are left, to first order.  In the long run any
 other way to tell ``Q`` from ``n`` would give the same rotation.
 """

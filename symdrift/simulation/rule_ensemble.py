@@ -51,7 +51,7 @@ class RuleModel:
     scales : Array
         Standard deviations along these over the root of the batch, ``(n,)``.
     table : Table
-        Samples, or lengths of elliptical inputs, likewise.
+        Samples, likewise, or lengths of elliptical inputs.
     label_deviations : Array
         Likewise, shape ``(m,)``.
     synaptic_deviation : float
@@ -101,7 +101,9 @@ def rule_model(learner: Learner, point: Point) -> RuleModel:
         ),
         axes=axes,
         scales=np.sqrt(variances) / root,
-        table=alias_table(recipe.rows / root, recipe.probabilities),
+        table=alias_table(
+            recipe.rows if recipe.components else recipe.rows / root, recipe.probabilities
+        ),
         label_deviations=np.sqrt(learner.label_noise) / root,
         synaptic_deviation=float(np.sqrt(noise)),
         start=np.pad(resting, (0, count - len(resting))),

@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,8 @@ from symdrift.simulation.trajectory import (
     DEFAULT_RELAXATIONS,
     DEFAULT_REPLICAS,
     MOST_RELAXING,
-    recorded,
     record_stride,
+    recorded,
 )
 from symdrift.study.learner import Learner
 from symdrift.study.problem import Array
@@ -67,24 +68,23 @@ class RuleTrajectory:
         ``stimulus_names``, ``seed``, ``interrupted``.
         """
         learner = self.learner
-        taught = {} if learner.teacher is None else {"teacher": learner.teacher}
-        arrays = {f"weights.{name}": matrix for name, matrix in self.weights.items()}
+        arrays: dict[str, Any] = {
+            "steps": self.steps,
+            **{f"weights.{name}": matrix for name, matrix in self.weights.items()},
+            "input_covariance": learner.inputs.covariance,
+            "label_noise": learner.label_noise,
+            "learning_rate": learner.learning_rate,
+            "batch": learner.batch,
+            **learner.settings,
+            "stimuli": np.array([stimulus.vector for stimulus in learner.stimuli]),
+            "stimulus_names": np.array([stimulus.name for stimulus in learner.stimuli]),
+            "seed": self.seed,
+            "interrupted": self.interrupted,
+        }
+        if learner.teacher is not None:
+            arrays["teacher"] = learner.teacher
         with replacing(path) as temporary:
-            np.savez(
-                temporary,
-                steps=self.steps,
-                input_covariance=learner.inputs.covariance,
-                label_noise=learner.label_noise,
-                learning_rate=learner.learning_rate,
-                batch=learner.batch,
-                stimuli=np.array([stimulus.vector for stimulus in learner.stimuli]),
-                stimulus_names=np.array([stimulus.name for stimulus in learner.stimuli]),
-                seed=self.seed,
-                interrupted=self.interrupted,
-                **taught,
-                **learner.settings,
-                **arrays,
-            )
+            np.savez(temporary, **arrays)
 
 
 @double_precision()
@@ -118,8 +118,8 @@ def simulate_rule(
         raise RequestError(
             "learning.rate",
             f"= {learner.learning_rate:g} is too small to be simulated: deviations return by "
-            f"{slowest:.2g} times the learning rate per step, so that they need {burn_in:.1e} steps "
-            f"to become stationary, and at most {MOST_RELAXING} are made",
+            f"{slowest:.2g} times the learning rate per step, so that they need {burn_in:.1e} "
+            f"steps to become stationary, and at most {MOST_RELAXING} are made",
         )
     steps = ceiling(DEFAULT_RELAXATIONS * time) if steps is None else steps
     model = rule_model(learner, found.minimum.orbit.point)

@@ -186,6 +186,7 @@ def on_own_pages(values: NDArray[Number]) -> NDArray[Number]:
 
 
 def alias_table(rows: Array, probabilities: Array) -> Table:
+    """Rows with their probabilities, as `Table`."""
     count = len(rows)
     acceptance = probabilities * count
     alias = np.arange(count)

@@ -135,9 +135,7 @@ def _loop(text: str, shape: TracedShape) -> Callable[..., None]:
 
 
 @inlined
-def _draw(
-    shape: Any, work: Any, run: Any, table_rows: int, group: int, x: Any, noise: Any
-) -> None:
+def _draw(shape: Any, work: Any, run: Any, table_rows: int, group: int, x: Any, noise: Any) -> None:
     """Inputs and label noise of a batch, each over the root of its number."""
     inputs, outputs = shape.inputs, shape.outputs
     count = 0 if shape.tabulated else shape.batch * inputs
@@ -349,9 +347,6 @@ def _in_all_lanes(builder: Any, number: Any) -> Any:
     return builder.shuffle_vector(single, nothing, order)
 
 
-_KINDS = {kind.__name__: kind for kind in (Combine, Invert, Trace)}
-
-
 def _text(program: StepProgram) -> str:
     """All of a program but its numbers: constants of compiled code are texts."""
     operations = tuple((type(each).__name__, *_plain(each)) for each in program.operations)
@@ -373,8 +368,10 @@ def _program(text: str) -> tuple[list[Operation], list[View], list[View], int]:
                 for number, scalars, factors in rest[0]
             )
             found.append(Combine(View(*target), items))
+        elif name == "Invert":
+            found.append(Invert(View(*target)))
         else:
-            found.append(_KINDS[name](View(*target), *_views(rest)))
+            found.append(Trace(View(*target), View(*rest[0])))
     return found, [*_views(results)], [*_views(weights)], buffers
 
 

@@ -81,9 +81,9 @@ def require_plain(study: Specification) -> None:
     raise RequestError(
         "learning.rule" if named else "learning.momentum",
         (f'= "{learning.rule}"' if named else f"= {learning.momentum}")
-        + " works with symdrift evaluate and all of its options, in Python with "
-        'symdrift.evaluate_rule, and with simulate and validate; all else needs learning.rule = '
-        '"sgd" without momentum so far',
+        + " works with symdrift evaluate, simulate and validate, in Python with "
+        "symdrift.evaluate_rule, simulate_rule, validate and validate_rate; all else needs "
+        'learning.rule = "sgd" without momentum so far',
     )
 
 

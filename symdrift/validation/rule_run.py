@@ -172,8 +172,9 @@ class RuleRun:
                 name = names[left] if left == right else f"{names[left]};{names[right]}"
                 yield row_of(f"V[{name}]", expected, found, scale, np.nan, self.rate, stiffness)
         scales = mean_rotation_scales(drift, self.rate * returns(self.learner, self._drift)[0])
+        means = drift.mean_rotation.tolist()
         for name, expected, scale, found in zip(
-            names, drift.mean_rotation.tolist(), scales.tolist(), measured.mean_rotation, strict=True
+            names, means, scales.tolist(), measured.mean_rotation, strict=True
         ):
             if scale > 0:
                 row = row_of(f"mu[{name}]", expected, found, scale, np.nan, self.rate, stiffness)
