@@ -21,7 +21,6 @@ from symdrift.errors import RequestError
 from symdrift.evaluation.any_rule import rule_drift
 from symdrift.execution import Diverged
 from symdrift.inputs import Gaussian
-from symdrift.rules.deep_linear import DeepLinear
 from symdrift.rules.heavy_ball import HeavyBall
 from symdrift.rules.linear import TwoLayerLinear
 from symdrift.rules.noisy_synapses import SynapticNoise
@@ -86,14 +85,7 @@ def stepped(learner: Learner, weights: tuple[Array, ...], stream: ReferenceStrea
     return tuple(after)
 
 
-SLOW = (DeepLinear, TwoLayerLinear, HeavyBall)
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [pytest.param(kind, marks=pytest.mark.slow if kind in SLOW else ()) for kind in RULES],
-    ids=lambda kind: kind.__name__,
-)
+@pytest.mark.parametrize("kind", RULES, ids=lambda kind: kind.__name__)
 def test_steps_are_those_of_the_rule_on_the_same_random_numbers(kind: type[Rule]) -> None:
     random = np.random.default_rng(3)
 

@@ -7,7 +7,6 @@ and rates are planned by how fast deviations return and by the critical rate, wh
 from __future__ import annotations
 
 import math
-import time
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
@@ -294,6 +293,6 @@ def _measured_speed(pace: Pace, threads: int | None, processors: int, clock: Clo
     before = clock.spent
     RuleRun(slow, pace.point, Schedule(1, 1, 2, 1), 1, 0).simulate(0, 1, None, 1, None)
     clock.forgive(clock.spent - before)
-    run, begin = RuleRun(slow, pace.point, schedule, replicas, 0), time.perf_counter()
+    run, begin = RuleRun(slow, pace.point, schedule, replicas, 0), clock.spent
     run.simulate(0, replicas, None, threads, None)
-    return replicas * schedule.steps / (time.perf_counter() - begin)
+    return replicas * schedule.steps / (clock.spent - begin)
