@@ -64,9 +64,10 @@ def stepped(learner: Learner, weights: tuple[Array, ...], stream: ReferenceStrea
     xs = axes @ (np.sqrt(variances)[:, np.newaxis] * drawn[: batch * size].reshape(batch, size).T)
     noise = np.zeros((outputs, batch))
     if heard:
-        noise = np.sqrt(learner.label_noise)[:, np.newaxis] * drawn[batch * size :].reshape(
-            batch, outputs
-        ).T
+        noise = (
+            np.sqrt(learner.label_noise)[:, np.newaxis]
+            * drawn[batch * size :].reshape(batch, outputs).T
+        )
     updates = [
         learner.rule.update(weights, x[:, np.newaxis], e[:, np.newaxis])
         for x, e in zip(xs.T, noise.T, strict=True)

@@ -91,9 +91,7 @@ def test_rates_follow_how_fast_deviations_return() -> None:
     assert plan.rates[0] == 0.005
     assert plan.fitted == (False, True, True, True)
     assert plan.schedules[1].window * plan.rates[1] == pytest.approx(3 / pace.slowest, rel=1e-3)
-    plain = replace(
-        learner("momentum"), rule=learner("momentum").rule.core[0], learning_rate=0.02
-    )
+    plain = replace(learner("momentum"), rule=learner("momentum").rule.core[0], learning_rate=0.02)
     assert pace_of(plain).correction == pytest.approx(pace.correction / 4, rel=1e-6)
     assert pace_of(plain).followed == pytest.approx(4 * pace.followed, rel=1e-6)
 

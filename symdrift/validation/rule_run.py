@@ -206,4 +206,3 @@ def _require_memory(orbit: Orbit, schedule: Schedule, replicas: int) -> None:
         f"= {replicas} is too many: they would need",
         "fewer of them fit",
     )
-
