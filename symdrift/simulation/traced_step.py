@@ -289,24 +289,25 @@ class _Instructions:
             self._store(target, k, k, one)
             for j in range(size):
                 self._store(target, k, j, self._times(pivot, self._load(target, k, j)))
-            for i in range(size):
-                if i == k:
-                    continue
-                factor = self._load(target, i, k)
-                self._store(target, i, k, zero)
-                with self._each(size, written) as columns:
-                    for j in columns:
-                        off = self._times(factor, self._load(target, k, j))
-                        left = builder.fsub(self._load(target, i, j), off, **_FUSED)
-                        self._store(target, i, j, left)
+            for begin, end in ((0, k), (k + 1, size)):
+                with self._each(end, written, begin) as rows:
+                    for i in rows:
+                        factor = self._load(target, i, k)
+                        self._store(target, i, k, zero)
+                        with self._each(size, written) as columns:
+                            for j in columns:
+                                off = self._times(factor, self._load(target, k, j))
+                                left = builder.fsub(self._load(target, i, j), off, **_FUSED)
+                                self._store(target, i, j, left)
 
     @contextmanager
-    def _each(self, count: int, written: bool) -> Iterator[Any]:
-        """Numbers below a count: all of them, or the one of a loop."""
-        if written or count == 1:
-            yield range(count)
+    def _each(self, end: int, written: bool, begin: int = 0) -> Iterator[Any]:
+        """Numbers from one to another: all of them, or the one of a loop."""
+        if written or end - begin < 2:
+            yield range(begin, end)
             return
-        with cgutils.for_range(self._builder, ir.Constant(_INDEX, count)) as loop:
+        bounds = (ir.Constant(_INDEX, end), ir.Constant(_INDEX, begin))
+        with cgutils.for_range(self._builder, *bounds) as loop:
             yield (loop.index,)
 
     def _address(self, view: View, i: Any, j: Any) -> Any:

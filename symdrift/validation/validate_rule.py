@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symdrift.errors import RequestError, counted
-from symdrift.evaluation.any_rule import RuleDrift, critical_rate, evaluate_rule
+from symdrift.evaluation.any_rule import RuleEvaluation, critical_rate, evaluate_rule
 from symdrift.evaluation.any_rule.traced_rule import Point
 from symdrift.execution import MOST_STEPS, available_processors, require_counts
 from symdrift.precision import double_precision
@@ -134,22 +134,26 @@ def pace_of(learner: Learner) -> Pace:
         point=point,
         slowest=slowest,
         fastest=fastest,
-        correction=_correction(learner, point, drift, fastest),
+        correction=max(CORRECTION_PER_STIFFNESS * fastest, _sampled(found, learner)),
         followed=rate * LARGEST_ROTATION / turned if turned > 0 else math.inf,
         single=max(VARIANCE_PER_WINDOW, float(single.max(initial=0.0))),
     )
 
 
-def _correction(learner: Learner, point: Point, drift: RuleDrift, fastest: float) -> float:
-    """Finite steps, and curvature of single samples, or the size of fluctuations without it."""
-    core, share = learner.rule.core
-    critical = critical_rate(replace(learner, rule=core), point)
+def _sampled(found: RuleEvaluation, learner: Learner) -> float:
+    """Correction per learning rate by the curvature of single samples.
+
+    One over the critical rate, which of a rule with momentum is that without it at its larger rate;
+    where it is not known the size of the fluctuation relative to the weights.
+    """
+    (core, share), point = learner.rule.core, found.minimum.orbit.point
+    critical = found.validity.critical_rate
+    if share != 1:
+        critical = critical_rate(replace(learner, rule=core), point)
     if critical is not None:
-        sampled = share / critical
-    else:
-        size = sum(float(np.sum(matrix**2)) for matrix in point)
-        sampled = drift.weight_variance / size / learner.learning_rate
-    return max(CORRECTION_PER_STIFFNESS * fastest, sampled)
+        return share / critical
+    size = sum(float(np.sum(matrix**2)) for matrix in point)
+    return found.drift.weight_variance / size / learner.learning_rate
 
 
 def modelled_speed(learner: Learner, processors: int = MODEL_PROCESSORS) -> float:
