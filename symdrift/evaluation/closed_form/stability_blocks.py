@@ -27,6 +27,7 @@ from functools import cached_property
 from itertools import combinations_with_replacement
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from symdrift.evaluation.closed_form.axis_kinds import Indices, Kinds
 from symdrift.evaluation.closed_form.printed_aligned import (
@@ -35,6 +36,7 @@ from symdrift.evaluation.closed_form.printed_aligned import (
     _unreached_curvature,
 )
 from symdrift.evaluation.conjugate_directions import Operator, largest_eigenvalues
+from symdrift.memory import require_memory
 from symdrift.study.problem import Array
 
 Moments = tuple[Array, Array, Array]
@@ -51,6 +53,9 @@ SMALLEST_SHARE = 0.05
 
 PAIRS_TOGETHER = 2**12
 """Pairs of axes, of all networks, whose part of the map stays in the cache."""
+
+PAIR_MEMORY = 2100
+"""Bytes that two axes take: their part of the map, and of the vectors that are held."""
 
 FED_BACK = np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
 """Of the rows ``F, M, V`` that a step writes those that it reads."""
@@ -196,7 +201,7 @@ class _Map:
         return _joined((*(each for part in parts for each in part), own))
 
     def __call__(self, vector: Array) -> Array:
-        found = np.empty_like(vector)
+        found = np.empty(vector.shape)
         (moments, own), (into, on_own) = self._split(vector), self._split(found)
         fed = self.fed_back @ self._read(vector) / self.count
         for part, (pair, cross), (on_pair, on_cross) in zip(
@@ -218,7 +223,8 @@ class _Map:
         passed = np.zeros((width * width, size))
 
         def through(reading: Array, divisor: Array) -> Array:
-            return np.einsum("ixp,kxp->ikp", reading, reading / divisor).reshape(width**2, -1)
+            product = np.einsum("ixp,kxp->ikp", reading, reading / divisor)
+            return np.asarray(product.reshape(width**2, -1))
 
         own_rest = _above(value, np.einsum("iip->ip", self.own))
         for part in self.parts:
@@ -230,7 +236,7 @@ class _Map:
         left = np.eye(width) - by_kind @ self.fed_back / self.count[:, np.newaxis, np.newaxis]
 
         def apply(vector: Array) -> Array:
-            found = np.empty_like(vector)
+            found = np.empty(vector.shape)
             (moments, own), (into, on_own) = self._split(vector), self._split(found)
             for part, given, divided in zip(self.parts, moments, into, strict=True):
                 for out, moment, divisor in zip(divided, given, part.rest(value), strict=True):
@@ -366,7 +372,7 @@ class MeanSquare:
         step = max(1, PAIRS_TOGETHER // self.networks) * self.networks
         return _Map(
             parts=tuple(
-                self._part(*(each[start : start + step] for each in self.pairs))
+                self._part(slice(start, start + step))
                 for start in range(0, len(self.pairs[0]), step)
             ),
             own=own,
@@ -376,8 +382,10 @@ class MeanSquare:
             networks=self.networks,
         )
 
-    def _part(self, a: Indices, b: Indices, number: Array) -> _Pairs:
+    def _part(self, pairs: slice) -> _Pairs:
         """The map of some pairs."""
+        a, b, number = self.pairs
+        a, b, number = a[pairs], b[pairs], number[pairs]
         kinds, between = self.kinds, self.between(a, b)
         variance, noise = kinds.variance, kinds.label_noise
         batch = np.tile(self.batch, len(a) // self.networks)
@@ -389,7 +397,7 @@ class MeanSquare:
             variance[b] * _squared(between.rows[0]) / roots / np.sqrt(batch),
             variance[a] * _squared(between.rows[1]) / roots / np.sqrt(batch),
         ]
-        pair = _with_expected(_fed(powers[0]) + _fed(powers[1]), between.curvatures, np.ones(()))
+        pair = _with_expected(_fed(powers[0]) + _fed(powers[1]), between.curvatures, 1.0)
         read_a, read_b = (
             np.einsum("iup,ij,jxp->uxp", one.rows[0], FED_BACK, rows, optimize=True)
             for one, rows in zip((alone_a, alone_b), between.rows, strict=True)
@@ -440,7 +448,19 @@ class MeanSquare:
 
         Where the map of second moments has the eigenvalue 1, ``H Gamma + Gamma H`` is ``eta``
         times what a step makes of them: the inverse rate is the largest eigenvalue of the map.
+
+        Raises
+        ------
+        RequestError
+            When the axes are too many for the memory that is left.
         """
+        axes = len(self.kinds.count) // self.networks
+        if axes > FEW_KINDS:
+            require_memory(
+                "network", foreseen_memory(axes) * self.networks,
+                f"has {axes} axes that differ, whose critical learning rate would need",
+                "fewer axes fit, or more that are alike",
+            )  # fmt: skip
         return 1 / self._largest()[0]
 
     def _largest(self) -> tuple[Array, Array]:
@@ -468,6 +488,11 @@ class MeanSquare:
         return self.map.identity()
 
 
+def foreseen_memory(axes: int) -> int:
+    """Bytes that the critical rate of a network takes which has so many axes that differ."""
+    return PAIR_MEMORY * (axes * (axes + 1) // 2 + PAIRS_TOGETHER)
+
+
 def _block(curvatures: Array, modes: Array, reading: Array) -> _Block:
     """A block from weights and rows; of the rows ``M`` no imbalance has a part, to the last bit."""
     rows = reading @ modes[:, np.newaxis]
@@ -482,9 +507,9 @@ def _fed(powers: Array) -> Array:
     return np.asarray(np.einsum("ixp,iyp->xyp", powers, np.tensordot(_FED, powers, 1)))
 
 
-def _with_expected(matrices: Array, curvatures: Array, there: Array) -> Array:
+def _with_expected(matrices: Array, curvatures: Array, there: ArrayLike) -> Array:
     """With what the expected Hessian does beside, where there are such moments."""
-    np.einsum("iip->ip", matrices)[:] += there * _expected(curvatures)
+    np.einsum("iip->ip", matrices)[:] += np.asarray(there) * _expected(curvatures)
     return matrices
 
 
