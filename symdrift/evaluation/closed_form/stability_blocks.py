@@ -204,9 +204,7 @@ class _Map:
         found = np.empty(vector.shape)
         (moments, own), (into, on_own) = self._split(vector), self._split(found)
         fed = self.fed_back @ self._read(vector) / self.count
-        for part, (pair, cross), (on_pair, on_cross) in zip(
-            self.parts, moments, into, strict=True
-        ):
+        for part, (pair, cross), (on_pair, on_cross) in zip(self.parts, moments, into, strict=True):
             on_pair[:] = part.written(fed) + _applied(part.pair, pair)
             on_pair += _applied(part.exchange.swapaxes(0, 1), cross)
             on_cross[:] = _applied(part.exchange, pair) + part.cross * cross
