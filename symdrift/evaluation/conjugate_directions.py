@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -99,7 +99,9 @@ def largest_eigenvalues(
         # What is left may be little, and rounding beside it.
         for _ in range(2):
             for each in spanned:
-                added -= _dot(each, added) * each
+                share = _dot(each, added)
+                for here in _rows(added):
+                    added[here] -= share * each[here]
             added /= _length(added)
         spanned.append(added)
         images.append(on(apply, added))
@@ -119,13 +121,18 @@ def largest_eigenvalues(
 
 def _combine(vectors: list[Array], shares: Array) -> None:
     """Put sums of vectors, few rows at a time, in the place of the first ones."""
-    step = max(1, ROWS_TOGETHER // vectors[0].shape[1])
-    for start in range(0, len(vectors[0]), step):
-        here = [vector[start : start + step] for vector in vectors]
-        sums = [sum(share * part for share, part in zip(row, here, strict=True)) for row in shares]
-        for part, found in zip(here, sums, strict=False):
+    for here in _rows(vectors[0]):
+        parts = [vector[here] for vector in vectors]
+        sums = [sum(share * part for share, part in zip(row, parts, strict=True)) for row in shares]
+        for part, found in zip(parts, sums, strict=False):
             part[:] = found
     del vectors[len(shares) :]
+
+
+def _rows(vectors: Array) -> Iterator[slice]:
+    """Few rows at a time, so that nothing of the size of a vector is held in passing."""
+    step = max(1, ROWS_TOGETHER // vectors.shape[1])
+    return (slice(start, start + step) for start in range(0, len(vectors), step))
 
 
 def _kept(shares: Array) -> Array:
