@@ -25,6 +25,7 @@ INPUT_TERMS, OUTPUT_TERMS = (
 QUIET, CROSSED, LOUD = NUMERATORS = sp.symbols("numerator_0 numerator_2 numerator_4", real=True)
 TURNING_NOISE = sp.Symbol("sigma_turning", positive=True)
 TOTAL = sp.Symbol("total_variance", positive=True)
+OTHERS_SLOPE = sp.Symbol("rate_slope_by_others", real=True)
 SLOPES = {
     (stimulus, kept): sp.Symbol(f"rate_slope_{stimulus}_{kept}", real=True)
     for stimulus in (1, 2)
@@ -39,9 +40,10 @@ LATEX: dict[sp.Basic, str] = {
     CROSSED: r"\mathcal{N}_2",
     LOUD: r"\mathcal{N}_4",
     TURNING_NOISE: r"\sigma_{\mathrm{t}}",
+    OTHERS_SLOPE: r"\frac{\partial k_1}{\partial \lambda}",
     TOTAL: r"\lambda_{\mathrm{tot}}",
     **{
-        item: rf"\frac{{\partial k_{stimulus}}}{{\partial \lambda_1}}\Big|_"
+        item: rf"\frac{{\partial k_{stimulus}}}{{\partial \lambda_1}}\big|_"
         + (r"{\lambda}" if kept == "others" else r"{\lambda_{\mathrm{tot}}}")
         for (stimulus, kept), item in SLOPES.items()
     },
@@ -115,23 +117,24 @@ _RATES = ((RANK - 1) * MIXED, MIXED + (RANK - 2) * APART)
 def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -> Step:
     """Frequent and rare stimuli at any frequency
 
-    What was a slope is now followed over the whole range of {first}. Let an autoencoder learn
-    {r} of its axes, at least three: one of variance {first}, all others of variance {lambda}, as
-    have the inputs without output; {n} and {m} count inputs and outputs, and hidden units beyond
-    {r} change nothing. Only two planes differ, and by [eq:axis-decay] the frequent stimulus and a
-    rare one decay at [eq:frequency-rates]. The plane that they share drops out of their
-    difference, so that the order of the two is the order of these two planes.
+    The slopes above say what happens next to equal variances; the order of a frequent and a rare
+    stimulus can be told for any {first}. Let an autoencoder learn {r} of its axes, at least three:
+    one of variance {first}, all others of variance {lambda}, which inputs without output have too.
+    There are {n} inputs and {m} outputs, and hidden units beyond {r} change nothing. Only two kinds
+    of planes differ, those of axis 1 and those without it, and by [eq:axis-decay] the frequent
+    stimulus and a rare one decay at [eq:frequency-rates]. The plane that they share drops out of
+    their difference, so that their order is that of two planes.
 
     Let weight decay and label noise be small together, {noise} of the order of {gamma}. Each term
-    then has a leading order, [eq:small-terms-121] to [eq:small-terms-23out], and the lead of the
-    frequent stimulus is [eq:frequency-lead] with [eq:lead-quiet] to [eq:lead-loud]. For
-    {frequent} all coefficients of {quiet} and {loud} are positive when they are written in
-    {excess}. Without label noise the frequent stimulus therefore drifts more slowly, whatever its
-    frequency; with label noise the bracket, a parabola in {square} that opens downwards from a
-    positive value, has one positive zero, [eq:turning-noise], above which the frequent stimulus
-    drifts faster. For {rare} the axis 1 is the rarer one and drifts faster without label noise,
-    until {first} falls below the one positive zero of {quiet}: its own residual, which is
-    {residual}, then shakes the planes of the others more than its own.
+    then has a leading order, [eq:small-terms-121] to [eq:small-terms-23out]. The difference of the
+    decay rates is [eq:frequency-lead], with [eq:lead-quiet] to [eq:lead-loud]. For
+    {frequent} both {quiet} and {loud} are positive, since all of their coefficients are when they
+    are written in powers of {excess}. Without label noise the frequent stimulus therefore drifts
+    more slowly, whatever its frequency. With label noise the bracket is a parabola in {square}
+    that opens downwards from a positive value, and has one positive zero, [eq:turning-noise]:
+    above it the frequent stimulus drifts faster. For {rare} the axis 1 is the rarer one and drifts
+    faster without label noise, until {first} falls below the one positive zero of {quiet}: the
+    residual {residual} of this axis then shakes the planes of the others more than its own.
 
     Singular values tend to one, so that the diffusions of the representations have the same order
     as the decay rates. At a finite weight decay they do not: without label noise the order of
@@ -142,12 +145,12 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
     mixed, apart = (_PREFACTOR * total.xreplace(small) for total in (_MIXED_SUM, _APART_SUM))
     scale = (
         ETA**3
-        * (FREQUENT_VARIANCE - _OTHERS)
+        * (_OTHERS - FREQUENT_VARIANCE)
         / (64 * BATCH**2 * _OTHERS**2 * FREQUENT_VARIANCE**2 * (FREQUENT_VARIANCE + _OTHERS) ** 2)
     )
-    bracket = sp.Poly(cancel((apart - mixed) / scale), _NOISE)
+    bracket = sp.Poly(cancel((mixed - apart) / scale), _NOISE)
     quiet, crossed, loud = (
-        factor(sign * bracket.coeff_monomial(_NOISE**power) / GAMMA ** (4 - power))
+        _by_powers(sign * bracket.coeff_monomial(_NOISE**power) / GAMMA ** (4 - power))
         for power, sign in ((0, 1), (2, 1), (4, -1))
     )
     lead = QUIET * GAMMA**4 + CROSSED * GAMMA**2 * _NOISE**2 - LOUD * _NOISE**4
@@ -175,7 +178,7 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
             ),
             (
                 "by [eq:small-terms-121] to [eq:small-terms-23out]",
-                -(RANK - 2) * scale * lead,
+                (RANK - 2) * scale * lead,
                 {**small, **numerators},
             ),
         ),
@@ -244,6 +247,17 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
             ),
         ),
         assumptions=("All learned axes are active: the weight decay is below their variances.",),
+    )
+
+
+def _by_powers(expression: sp.Expr) -> sp.Expr:
+    """Factored, and each factor by powers of variances, decay and noise, whose signs are read."""
+    powers = (FREQUENT_VARIANCE, _OTHERS, GAMMA, _NOISE)
+    return sp.Mul(
+        *(
+            sp.collect(sp.expand(part), powers, sp.factor) if part.is_Add else part
+            for part in sp.Mul.make_args(factor(expression))
+        )
     )
 
 
@@ -334,7 +348,7 @@ def _total_variance(small: dict[sp.Basic, sp.Expr]) -> Step:
         for kept in ("others", "total"):
             slopes[stimulus, kept] = cancel(_slope(rate, kept))
     equal = {
-        place: factor(slope.xreplace({FREQUENT_VARIANCE: _OTHERS}))
+        place: _by_powers(slope.xreplace({FREQUENT_VARIANCE: _OTHERS}))
         for place, slope in slopes.items()
     }
     counted = {INPUTS: 3 + _MORE[0], _NOISE: sp.Integer(0)}
@@ -346,11 +360,11 @@ def _total_variance(small: dict[sp.Basic, sp.Expr]) -> Step:
             SLOPES[1, "total"],
             (
                 "{others} is {spread}",
-                SLOPES[1, "others"] - sp.Derivative(FREQUENT_RATE, _OTHERS) / (INPUTS - 1),
+                SLOPES[1, "others"] - OTHERS_SLOPE / (INPUTS - 1),
                 {
                     SLOPES[1, "total"]: slopes[1, "total"],
                     SLOPES[1, "others"]: slopes[1, "others"],
-                    sp.Derivative(FREQUENT_RATE, _OTHERS): sp.diff(rates[0], _OTHERS),
+                    OTHERS_SLOPE: sp.diff(rates[0], _OTHERS),
                 },
             ),
         ),
