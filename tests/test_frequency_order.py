@@ -16,7 +16,8 @@ from symdrift.evaluation.parts import StimulusDrift
 from symdrift.inputs import Gaussian
 from symdrift.study.problem import LearningProblem, Stimulus
 from symdrift.theory.examples import Examples
-from symdrift.theory.frequency_order import FREQUENT_VARIANCE, QUIET, frequency_order
+from symdrift.theory.frequency_order import QUIET, frequency_order
+from symdrift.theory.stimulus_frequency import FREQUENT_VARIANCE
 
 SMALL = 0.002
 """Weight decay where leading orders in it are good to about a percent."""
