@@ -130,11 +130,12 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
     decay rates is [eq:frequency-lead], with [eq:lead-quiet] to [eq:lead-loud]. For
     {frequent} both {quiet} and {loud} are positive, since all of their coefficients are when they
     are written in powers of {excess}. Without label noise the frequent stimulus therefore drifts
-    more slowly, whatever its frequency. With label noise the bracket is a parabola in {square}
-    that opens downwards from a positive value, and has one positive zero, [eq:turning-noise]:
-    above it the frequent stimulus drifts faster. For {rare} the axis 1 is the rarer one and drifts
-    faster without label noise, until {first} falls below the one positive zero of {quiet}: the
-    residual {residual} of this axis then shakes the planes of the others more than its own.
+    more slowly, whatever its frequency. With label noise the bracket is quadratic in {square}, and
+    its terms with {quiet} and with {loud} have opposite signs, so that it has one positive zero,
+    [eq:turning-noise]: above it the frequent stimulus drifts faster. For {rare} the axis 1 is the
+    rarer one and drifts faster without label noise, until {first} falls below the one positive zero
+    of {quiet}: the residual {residual} of this axis then shakes the planes of the others more than
+    its own.
 
     Singular values tend to one, so that the diffusions of the representations have the same order
     as the decay rates. At a finite weight decay they do not: without label noise the order of
@@ -333,10 +334,10 @@ def _total_variance(small: dict[sp.Basic, sp.Expr]) -> Step:
     singled out. With much label noise, the fourth power of {noise}, all four signs are reversed,
     since noise of the labels enters the gradient multiplied by the input and so with its variance.
 
-    At any frequency, without label noise, the rate of the frequent stimulus falls at fixed other
-    variances for every {first}. At fixed total variance it falls up to one value of {first} over
-    {lambda} and rises beyond it, where all other stimuli have become too rare; at fixed other
-    variances a rare stimulus, too, has one such minimum.
+    At any frequency, without label noise and for three to twelve axes, the rate of the frequent
+    stimulus falls at fixed other variances for every {first}. At fixed total variance it falls up
+    to one value of {first} over {lambda} and rises beyond it, where all other stimuli have become
+    too rare; at fixed other variances a rare stimulus, too, has one such minimum.
     """
     planes = {
         plane: _PREFACTOR * total.xreplace(small).xreplace(_ALL_LEARNED)
@@ -359,7 +360,7 @@ def _total_variance(small: dict[sp.Basic, sp.Expr]) -> Step:
         total_kept=chain(
             SLOPES[1, "total"],
             (
-                "{others} is {spread}",
+                "as {others} is {spread}",
                 SLOPES[1, "others"] - OTHERS_SLOPE / (INPUTS - 1),
                 {
                     SLOPES[1, "total"]: slopes[1, "total"],
