@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,13 +11,17 @@ import sympy as sp
 
 from symdrift.algebra.rational import is_zero
 from symdrift.derivation.symbols import GAMMA, symbol
+from symdrift.errors import RequestError
 from symdrift.evaluation.any_rule.engine import rule_drift
+from symdrift.evaluation.evaluate import evaluate_study
 from symdrift.inputs import Gaussian
 from symdrift.rules.oja import Oja
 from symdrift.rules.rule import Rule
 from symdrift.rules.similarity_matching import SimilarityMatching
 from symdrift.rules.tied_autoencoder import TiedAutoencoder
+from symdrift.study import read_study
 from symdrift.study.learner import Learner
+from symdrift.theory.derive import derive
 from symdrift.theory.rules.rule_area import RuleArea
 from symdrift.theory.rules.shipped_rules import TAU, Shares, ShippedRule, shipped
 
@@ -43,9 +47,11 @@ def dense(made: Rule, variances: list[float], hidden: int) -> np.ndarray:
     return rule_drift(learner, point).covariance
 
 
-def summed(shares: Shares, variances: list[Fraction], hidden: int, **numbers: Fraction) -> np.ndarray:
+def summed(
+    shares: Shares, variances: list[sp.Rational], hidden: int, gamma: sp.Rational
+) -> np.ndarray:
     """The sum over axes for each plane."""
-    known = {GAMMA: numbers.get("gamma", Fraction(0))}
+    known = {GAMMA: gamma}
     total = []
     for i in range(hidden):
         for j in range(i + 1, hidden):
@@ -82,7 +88,7 @@ def test_the_tied_autoencoder_tends_to_oja_as_weight_decay_vanishes() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_shares_add_up_to_the_dense_engine(name: str) -> None:
     rng = np.random.default_rng(3)
-    gamma = Fraction(1, 5)
+    gamma = sp.Rational(1, 5)
     made: Rule = {
         "oja": Oja(),
         "tied_autoencoder": TiedAutoencoder(float(gamma)),
@@ -90,9 +96,11 @@ def test_shares_add_up_to_the_dense_engine(name: str) -> None:
     }[name]
     for hidden, size in ((2, 3), (3, 6), (4, 4)):
         spectrum = sorted(rng.integers(11, 40, size), reverse=True)
-        variances = [sp.Rational(int(value) + 40 * (k < hidden), 30) for k, value in enumerate(spectrum)]
+        variances = [
+            sp.Rational(int(value) + 40 * (k < hidden), 30) for k, value in enumerate(spectrum)
+        ]
         found = dense(made, [float(value) for value in variances], hidden)
-        expected = summed(rule(name).shares, variances, hidden, gamma=sp.Rational(1, 5))
+        expected = summed(rule(name).shares, variances, hidden, gamma)
         np.testing.assert_allclose(np.diagonal(found), expected, rtol=1e-10, atol=1e-14)
         assert np.abs(found - np.diag(np.diagonal(found))).max() < 1e-12
 
@@ -104,6 +112,24 @@ def test_similarity_matching_makes_noise_of_its_own_unless_both_layers_are_as_fa
     assert all(area.shares[axes] > 0 for axes in ((), (2,), (3,)))
     found = dense(SimilarityMatching(0.5), [float(value) for value in variances], 3)
     assert float(sum(area.shares.values())) == pytest.approx(found[0, 0], rel=1e-12)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_study_of_the_rule_is_derived_and_its_planes_are_those_of_the_engine(name: str) -> None:
+    study = read_study(str(Path(__file__).parents[1] / "docs" / "rules" / f"{name}.toml"))
+    equation = derive(study).equation("rule-plane-1-2").expression
+    numbers = {sp.Symbol(s, positive=True): v.evaluate({}) for s, v in study.values.items()}
+    found = evaluate_study(study).drift.covariance
+    assert float(equation.rhs.xreplace(numbers)) == pytest.approx(found[0, 0], rel=1e-10)
+
+
+@pytest.mark.parametrize(
+    "change", [{"learning.momentum": 0.5}, {"learning.synaptic_noise": 1e-6}], ids=str
+)
+def test_what_cannot_be_derived_is_refused_with_what_can(change: dict[str, float]) -> None:
+    study = read_study(str(Path(__file__).parents[1] / "docs" / "rules" / "oja.toml"))
+    with pytest.raises(RequestError, match="symdrift derive takes two-layer SGD, and oja"):
+        derive(study.with_values(change))
 
 
 @pytest.mark.parametrize("name", NAMES)

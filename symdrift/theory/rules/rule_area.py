@@ -84,7 +84,7 @@ class RuleArea:
     def corrector(self, first: StableBlock, second: StableBlock) -> sp.ImmutableMatrix:
         """``K`` between two blocks: ``J' K + K J + b = 0``."""
         bent = first.basis.T * self.form.extract(first.block, second.block) * second.basis
-        return _sylvester(first.flow.T, second.flow, bent)
+        return sylvester(first.flow.T, second.flow, bent)
 
     def response(self, first: StableBlock) -> sp.ImmutableMatrix:
         """``u`` of a sample in the coordinates of a block: what to multiply ``phi`` with."""
@@ -145,7 +145,7 @@ def _stable(rule: RuleOnAxes, block: Block) -> StableBlock:
     flow = (coordinates * own * basis).applyfunc(cancel)
     jumps = _reduced(coordinates * rule.update.extract(block, _all(rule.update)))
     noise = _reduced(jumps * rule.moments * jumps.T)
-    fluctuation = _sylvester(flow, flow.T, noise)
+    fluctuation = sylvester(flow, flow.T, noise)
     matrices = map(sp.ImmutableMatrix, (basis, coordinates, flow, jumps, noise, fluctuation))
     return StableBlock(block, *matrices)
 
@@ -166,7 +166,7 @@ def _reading(rule: RuleOnAxes, tangent: Vector) -> Vector:
     return tuple(found)
 
 
-def _sylvester(left: sp.MatrixBase, right: sp.MatrixBase, source: sp.MatrixBase) -> sp.Matrix:
+def sylvester(left: sp.MatrixBase, right: sp.MatrixBase, source: sp.MatrixBase) -> sp.Matrix:
     """Solution of ``A X + X B + S = 0``."""
     rows, columns = source.shape
     if all(entry == 0 for entry in source):

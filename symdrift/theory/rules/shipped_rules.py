@@ -20,8 +20,10 @@ from symdrift.theory.rules.rule_on_axes import RuleOnAxes
 
 TAU = sp.Symbol("slowness", positive=True)
 _PARAMETERS = {"weight_decay": GAMMA, "tau": TAU}
-INDICES = ("i", "j", "k", "l")
-"""Two learned axes of a plane, a third one, and one that is not learned."""
+INDICES = ("i", "j", "k", "l", "o")
+"""Two learned axes of a plane, a third one, and two that are not learned."""
+RULES = ("oja", "tied_autoencoder", "similarity_matching")
+"""Rules whose drift is derived with symbols."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,14 @@ class ShippedRule:
         """The rule with numbers for some symbols."""
         return replace(self, numbers={**self.numbers, **numbers})
 
+    def has(self, parameter: sp.Symbol) -> bool:
+        """Whether it is a parameter of the rule."""
+        return parameter in self.parameters.values()
+
     @cached_property
     def one_axis(self) -> RuleOnAxes:
         """One learned axis, with symbols for the weights."""
-        entries = tuple((_weight(name, ""),) for name in self.rule.weights)
+        entries = tuple((weight(name, ""),) for name in self.rule.weights)
         return self._on_axes((symbol("input_variance"),), entries, 1)
 
     @cached_property
@@ -78,7 +84,7 @@ class ShippedRule:
         The variance where the weights would be roots.
         """
         variance = symbol("input_variance")
-        unknown = [_weight(name, "") for name in self.rule.weights]
+        unknown = [weight(name, "") for name in self.rule.weights]
         solutions = sp.solve([e for e in self.one_axis.mean if e != 0], unknown, dict=True)
         (found,) = [s for s in solutions if len(s) == len(unknown) and all(s.values())]
         if all(value.is_rational_function() for value in found.values()):
@@ -94,13 +100,13 @@ class ShippedRule:
         variances, entries = [], []
         for place, index in enumerate(names):
             own = {symbol("input_variance"): symbol("input_variance", index)}
-            own |= {_weight(name, ""): _weight(name, index) for name in self.rule.weights}
+            own |= {weight(name, ""): weight(name, index) for name in self.rule.weights}
             at_rest = {key: value.xreplace(own) for key, value in rest.items()}
             given = at_rest.get(symbol("input_variance"), symbol("input_variance", index))
             variances.append(given if place < learned else symbol("input_variance", index))
-            entries.append([
-                at_rest.get(_weight(name, ""), _weight(name, index)) for name in self.rule.weights
-            ])
+            entries.append(
+                [at_rest.get(weight(name, ""), weight(name, index)) for name in self.rule.weights]
+            )
         diagonals = tuple(zip(*entries[:learned], strict=True))
         return self._on_axes(tuple(variances), diagonals, learned)
 
@@ -112,10 +118,10 @@ class ShippedRule:
         (name,) = self.rule.weights
         square = sp.Dummy(positive=True)
         (value,) = sp.solve(
-            (self.rest[variance] - variance).xreplace({_weight(name, ""): sp.sqrt(square)}), square
+            (self.rest[variance] - variance).xreplace({weight(name, ""): sp.sqrt(square)}), square
         )
         squares = {index: sp.Dummy(positive=True) for index in INDICES}
-        even = expression.xreplace({_weight(name, k): sp.sqrt(q) for k, q in squares.items()})
+        even = expression.xreplace({weight(name, k): sp.sqrt(q) for k, q in squares.items()})
         values = {
             q: value.xreplace({variance: symbol("input_variance", k)}) for k, q in squares.items()
         }
@@ -150,7 +156,8 @@ class ShippedRule:
         )
 
 
-def _weight(name: str, index: str) -> sp.Symbol:
+def weight(name: str, index: str) -> sp.Symbol:
+    """Diagonal entry of a weight matrix."""
     return sp.Symbol(f"{name.lower()}_{index}" if index else name.lower(), positive=True)
 
 
