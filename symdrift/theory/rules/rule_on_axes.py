@@ -240,7 +240,7 @@ class RuleOnAxes:
         """Entries of terms with the axes of the weights; without a sample, where none is left."""
         samples = sp.zeros(self.sizes["inputs"], 1), sp.zeros(self.sizes["outputs"], 1)
         known = dict(zip(self._samples, map(sp.ImmutableMatrix, samples), strict=True))
-        known |= dict(zip(self._letters, self._point, strict=True)) | values | self.parameters
+        known |= dict(zip(self._letters, self._point, strict=True)) | values | dict(self.parameters)
         found = iter(rebuilt([t for t in terms if t is not None], known, sp.Rational))
         entries: list[sp.Expr] = []
         for term, shape in zip(terms, self._shapes, strict=True):

@@ -88,7 +88,7 @@ class ShippedRule:
         solutions = sp.solve([e for e in self.one_axis.mean if e != 0], unknown, dict=True)
         (found,) = [s for s in solutions if len(s) == len(unknown) and all(s.values())]
         if all(value.is_rational_function() for value in found.values()):
-            return found
+            return dict(found)
         (equation,) = self.one_axis.mean
         (value,) = sp.solve(sp.factor(equation), variance)
         return {variance: value}
@@ -165,6 +165,7 @@ def shipped(name: str) -> ShippedRule:
     """The rule of a study by its name."""
     letters = {key: Letter(SCALAR, SCALAR, key) for key in _PARAMETERS}
     made: Rule
+    used: tuple[str, ...]
     if name == "oja":
         made, used = Oja(), ()
     elif name == "tied_autoencoder":
