@@ -87,6 +87,45 @@ def require_plain(study: Specification) -> None:
     )
 
 
+def require_derivable(study: Specification) -> None:
+    """Refuse what has no derivation yet.
+
+    Raises
+    ------
+    RequestError
+        For all but two-layer SGD, and Oja's rule, the tied autoencoder and similarity matching
+        with Gaussian inputs along axes and without momentum or synaptic noise.
+    """
+    if study.is_plain or is_derived_on_axes(study):
+        return
+    named = study.learning.rule != RULES[0]
+    raise RequestError(
+        "learning.rule" if named else "learning.momentum",
+        (f'= "{study.learning.rule}"' if named else f"= {study.learning.momentum}")
+        + " cannot be derived here: symdrift derive takes two-layer SGD, and oja, "
+        "tied_autoencoder and similarity_matching with Gaussian inputs of given variances along "
+        "axes and sizes in numbers, without momentum and synaptic noise",
+    )
+
+
+def is_derived_on_axes(study: Specification) -> bool:
+    """Whether the derivation of a rule on the axes of its inputs is about this study."""
+    learning, covariance = study.learning, getattr(study.inputs, "covariance", None)
+    extras = (learning.momentum, learning.synaptic_noise)
+    along_axes = isinstance(covariance, Expression) or (
+        isinstance(covariance, tuple) and isinstance(covariance[0], Expression)
+    )
+    hidden = study.network.hidden
+    return (
+        learning.rule in ("oja", "tied_autoencoder", "similarity_matching")
+        and study.inputs.gaussian
+        and along_axes
+        and isinstance(hidden, Expression)
+        and not (hidden.symbols or study.network.inputs.symbols)
+        and not any(extra.symbols or extra.evaluate({}) for extra in extras)
+    )
+
+
 def rule_of(
     study: Specification, numbers: Mapping[str, float], teacher: Array | None
 ) -> tuple[Rule, dict[str, Any]]:
