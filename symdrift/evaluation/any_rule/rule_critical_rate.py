@@ -12,6 +12,10 @@ from symdrift.evaluation.any_rule.traced_rule import Point, TracedRule
 from symdrift.study.learner import Learner
 from symdrift.study.problem import Array
 
+FEW_DIRECTIONS = 12
+"""So many stable directions, of which second moments are few enough for a matrix of their map; the
+iteration may find nothing to iterate where these are a handful.
+"""
 MOST_OPERATIONS = 1e10
 """Additions and products in one application of the map of second moments, of which tens are
 needed; seconds in all.
@@ -44,7 +48,7 @@ def critical_rate(learner: Learner, point: Point) -> float | None:
     RequestError
         As for `rule_drift`.
     """
-    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
+    from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 
     core, share = learner.rule.core
     if share != 1:
@@ -65,12 +69,13 @@ def critical_rate(learner: Learner, point: Point) -> float | None:
         noisy = np.sum(changes @ moments @ changes.swapaxes(-1, -2), axis=0)
         return np.asarray(space.stationary(flow @ moments @ flow.T + noisy)).ravel()
 
-    if size == 1:
-        return float(1 / np.abs(step(np.ones((1, 1)))[0]))
+    if size <= FEW_DIRECTIONS:
+        whole = np.column_stack([step(unit) for unit in np.eye(size**2, dtype=changes.dtype)])
+        return float(1 / np.abs(np.linalg.eigvals(whole)).max())
     operator = LinearOperator((size**2, size**2), step, dtype=changes.dtype)
     start = np.real(space.coordinates @ space.coordinates.T).ravel().astype(changes.dtype)
     try:
         largest = eigs(operator, 1, which="LM", v0=start, return_eigenvectors=False)
-    except ArpackNoConvergence:
+    except ArpackError:
         return None
     return float(1 / np.abs(largest[0]))
