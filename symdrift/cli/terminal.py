@@ -26,6 +26,9 @@ _WIDE = 160
 _SILENCE = 60.0
 """Seconds after which long work says how far it is."""
 
+_SHORTEST = 0.1
+"""Seconds between two looks at the clock, at least."""
+
 _SOON = 1.0
 """Seconds from which work is long."""
 
@@ -141,14 +144,12 @@ def progress_shown(what: str) -> Iterator[Progress]:
         else:
             lines = _Lines(what)
             show = lines.say
-            # The first stage may be a long one, in which nobody calls.
-            timer = threading.Timer(min(1.1 * _SOON, _SILENCE), lines.flush)
-            timer.daemon = True
-            timer.start()
+            ended = threading.Event()
+            threading.Thread(target=lines.watch, args=(ended,), daemon=True).start()
             try:
                 yield lines.progress
             finally:
-                timer.cancel()
+                ended.set()
             lines.flush()
     finally:
         logger.removeHandler(handler)
@@ -165,15 +166,26 @@ class _Lines:
         self._what = what
         self._start = self._last = time.monotonic()
         self._held: list[str] = []
+        self._stage = what
 
-    def say(self, stage: str) -> None:
+    def watch(self, ended: threading.Event) -> None:
+        """Until the end, name what lasts: there are stages in which nobody calls."""
+        if not ended.wait(min(1.1 * _SOON, _SILENCE)):
+            self.flush()
+        while not ended.wait(max(0.25 * _SILENCE, _SHORTEST)):
+            if time.monotonic() - self._last > _SILENCE:
+                self.say(f"{self._stage}: not done yet", again=True)
+
+    def say(self, stage: str, again: bool = False) -> None:
+        if not again:
+            self._stage = stage
         self._last = time.monotonic()
         self._held.append(f"{self._last - self._start:6.0f} s  {stage}")
         self.flush()
 
     def progress(self, done: int, total: int) -> None:
         if time.monotonic() - self._last > _SILENCE:
-            self.say(f"{self._what}: {done / max(total, 1):.0%}")
+            self.say(f"{self._what}: {done / max(total, 1):.0%}", again=True)
         self.flush()
 
     def flush(self) -> None:
