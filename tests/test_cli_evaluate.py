@@ -186,10 +186,11 @@ def test_the_size_of_long_json_is_said_and_holds(
 ) -> None:
     """Of a matrix written row by row, of one whose entries all differ, and of no matrix."""
     monkeypatch.setattr("symdrift.cli.evaluate._LONG", 2**14)
-    teacher = np.random.default_rng(1).normal(size=(7, 7)).tolist()
+    teacher = np.random.default_rng(1).normal(size=(12, 12)).tolist()
     (tmp_path / "full.toml").write_text(
-        "network = {inputs = 7, outputs = 7, hidden = 7}\ninputs = {covariance = 1.0}\n"
-        f"teacher = {{map = {teacher}}}\nlearning = {{rate = 1e-3, weight_decay = 1e-3}}\n"
+        "network = {inputs = 12, outputs = 12, hidden = 12}\n"
+        f"inputs = {{covariance = {[2 - 0.1 * axis for axis in range(12)]}}}\n"
+        f"teacher = {{map = {teacher}}}\nlearning = {{rate = 1e-3, weight_decay = 1e-2}}\n"
     )
     wide = ["evaluate", "isotropic_autoencoder", "--set", "n=16", "--order", "1", "--json"]
     crooked = ["evaluate", str(tmp_path / "full.toml"), "--order", "1", "--json"]

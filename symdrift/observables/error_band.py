@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.corrections import rough_numbers
