@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 
 LONGEST_SHOWN = 60
 """Characters of a value that a message quotes."""
@@ -45,6 +46,16 @@ _GREEK = {
     "Υ": "Upsilon", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
 }  # fmt: skip
 _SPECIAL |= {letter: rf"$\{name}$" for letter, name in _GREEK.items()}
+_LIKE_LATIN = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧ", "ABEZHIKMNOPTX", strict=True)) | {"ο": "$o$"}
+_SPECIAL |= _LIKE_LATIN
+"""Greek letters for which TeX has no command."""
+_ACCENTS = {"\u0300": "grave", "\u0301": "acute", "\u0308": "ddot", "\u0342": "tilde"}
+_PROPERTY = {
+    "–": r"\textendash{}", "—": r"\textemdash{}", "‘": r"\textquoteleft{}",
+    "’": r"\textquoteright{}", "“": r"\textquotedblleft{}", "”": r"\textquotedblright{}",
+    "ο": "o",
+}  # fmt: skip
+"""Where no ligature makes one character of several."""
 
 
 class Latex(str):
@@ -124,7 +135,25 @@ def printed_length(text: str) -> int:
 
 def unbroken_latex(text: str) -> Latex:
     """Plain text as LaTeX text without line breaks, for the properties of a file."""
-    return Latex("".join(map(_escape_character, _bound(text))))
+    return Latex("".join(map(_escape_in_property, _bound(text))))
+
+
+def _escape_in_property(character: str) -> str:
+    """Accents of Greek letters are lost: properties of a file have no mathematics."""
+    if character not in _PROPERTY and _accented_greek(character):
+        character = unicodedata.normalize("NFD", character)[0]
+    return _PROPERTY.get(character) or _escape_character(character)
+
+
+def _accented_greek(character: str) -> str:
+    """LaTeX of a Greek letter with accents, one inside the other; empty for anything else."""
+    letter, *marks = unicodedata.normalize("NFD", character)
+    if not marks or letter not in (_GREEK | _LIKE_LATIN) or not set(marks) <= set(_ACCENTS):
+        return ""
+    inner = _SPECIAL[letter].strip("$")
+    for mark in marks:
+        inner = rf"\{_ACCENTS[mark]}{{{inner}}}"
+    return f"${inner}$"
 
 
 def _bound(text: str) -> str:
@@ -146,4 +175,4 @@ def _escape_character(character: str) -> str:
         return " "
     if _PRINTABLE.fullmatch(character):
         return character
-    return rf"\texttt{{U+{ord(character):04X}}}"
+    return _accented_greek(character) or rf"\texttt{{U+{ord(character):04X}}}"

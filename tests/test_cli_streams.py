@@ -113,10 +113,16 @@ def test_a_failure_is_told_even_to_a_reader_who_has_left() -> None:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "shown"), [("cp1252", "?-Ionon"), ("ascii", "?-Ionon"), ("utf-8", "β-Ionon")]
+    ("encoding", "form", "shown"),
+    [
+        ("cp1252", [], "?-Ionon"),
+        ("ascii", [], "?-Ionon"),
+        ("cp1252", ["--csv"], r"\u03b2-Ionon"),
+        ("ascii", ["--csv"], r"\u03b2-Ionon"),
+        ("utf-8", ["--csv"], "β-Ionon"),
+    ],
 )
-@pytest.mark.parametrize("form", [[], ["--csv"]], ids=["table", "csv"])
-def test_characters_that_a_code_page_lacks_are_replaced(
+def test_characters_that_a_code_page_lacks_are_replaced_and_names_in_data_stay_different(
     encoding: str, shown: str, form: list[str], write_study: Callable[[str], Path]
 ) -> None:
     study = str(write_study(UNNAMED % "β-Ionon"))

@@ -44,8 +44,29 @@ from symdrift.quoting import (
     figure_text,
     script_json,
     shown,
+    unbroken_latex,
 )
 from symdrift.study import read_study
+
+
+@pytest.mark.parametrize(
+    ("text", "printed", "in_property"),
+    [
+        ("μέ", r"$\mu$$\acute{\varepsilon}$", r"$\mu$$\varepsilon$"),
+        ("ΐ", r"$\acute{\ddot{\iota}}$", r"$\iota$"),
+        ("Ήο", r"$\acute{H}$$o$", "Ho"),
+        ("a – b", "a -- b", r"a \textendash{} b"),
+        ("“x”", "``x''", r"\textquotedblleft{}x\textquotedblright{}"),
+        ("—’", "---'", r"\textemdash{}\textquoteright{}"),
+        ("日", r"\texttt{U+65E5}", r"\texttt{U+65E5}"),
+    ],
+)
+def test_letters_and_dashes_of_titles_are_printed_and_are_themselves_in_properties(
+    text: str, printed: str, in_property: str
+) -> None:
+    assert escape_latex(text) == printed
+    assert unbroken_latex(text) == in_property
+
 
 ATTACKS = [
     '""";open("marker","w");"""',

@@ -31,6 +31,7 @@ from symdrift.cli.requests import (
 )
 from symdrift.cli.terminal import (
     announce,
+    csv_output,
     output_console,
     print_json,
     print_result,
@@ -203,7 +204,7 @@ def _print(points: Sweep, as_json: bool, as_csv: bool, out: Path | None) -> None
         cells = points.numbers.cells()
         if not points.axes:
             del cells["refused"]
-        write_cells(cells, sys.stdout)
+        write_cells(cells, csv_output())
     elif out is not None:
         announce([out])
     else:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -47,6 +48,16 @@ def print_json(result: object) -> None:
     click.echo()
 
 
+def csv_output() -> TextIO:
+    r"""Standard output for data: what its encoding lacks is written by its code, ``\u03b1``.
+
+    Names that differ stay different, which a question mark for each would not leave them.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    return sys.stdout
+
+
 def say_warnings(warnings: Iterable[str]) -> None:
     """Warnings on standard error, a line each."""
     for warning in warnings:
@@ -66,7 +77,7 @@ def print_result(
     elif as_csv:
         from symdrift.tables import write_csv
 
-        write_csv(*csv_rows(), sys.stdout)
+        write_csv(*csv_rows(), csv_output())
     else:
         print_text()
 
