@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from itertools import zip_longest
 
 LONGEST_SHOWN = 60
 """Characters of a value that a message quotes."""
@@ -162,10 +163,12 @@ def _bound(text: str) -> str:
 
 def _escape_word(word: str) -> str:
     # \hspace and not \allowbreak: in the title of slides it also becomes a property of the file.
-    pieces = map(_escape_character, word)
-    joined = (r"\hspace{0pt}" if printed_length(word) > LONGEST_WORD else "").join(pieces)
     # Two hyphens of an option would become a dash.
-    return joined.replace("--", "-{}-")
+    pieces = (
+        "-{}" if f"{character}{after}" == "--" else _escape_character(character)
+        for character, after in zip_longest(word, word[1:])
+    )
+    return (r"\hspace{0pt}" if printed_length(word) > LONGEST_WORD else "").join(pieces)
 
 
 def _escape_character(character: str) -> str:

@@ -55,6 +55,7 @@ from symdrift.study import read_study
         ("μέ", r"$\mu$$\acute{\varepsilon}$", r"$\mu$$\varepsilon$"),
         ("ΐ", r"$\acute{\ddot{\iota}}$", r"$\iota$"),
         ("Ήο", r"$\acute{H}$$o$", "Ho"),
+        ("--set a—b", "-{}-set a---b", r"--set a\textemdash{}b"),
         ("a – b", "a -- b", r"a \textendash{} b"),
         ("“x”", "``x''", r"\textquotedblleft{}x\textquotedblright{}"),
         ("—’", "---'", r"\textemdash{}\textquoteright{}"),
