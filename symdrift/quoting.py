@@ -148,7 +148,7 @@ def _escape_in_property(character: str) -> str:
 
 def _accented_greek(character: str) -> str:
     """LaTeX of a Greek letter with accents, one inside the other; empty for anything else."""
-    letter, *marks = unicodedata.normalize("NFD", character)
+    letter, *marks = list(unicodedata.normalize("NFD", character))
     if not marks or letter not in (_GREEK | _LIKE_LATIN) or not set(marks) <= set(_ACCENTS):
         return ""
     inner = _SPECIAL[letter].strip("$")

@@ -294,8 +294,8 @@ def require_budget(
     )
     speed = modelled_speed(problem, processors)
     if spent + cheapest.seconds(FASTEST * speed, processors) > budget:
-        how = "at the speed of an ordinary machine; that of this one was not measured"
-        raise _too_little(cheapest, budget, spent, speed, processors, how)
+        how = "to be sure of it on an ordinary machine; the speed of this one was not measured"
+        raise _too_little(cheapest, budget, spent, speed, processors, how, MOST_SPREAD)
 
 
 def _planned(
