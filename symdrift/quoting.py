@@ -51,12 +51,6 @@ _LIKE_LATIN = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧ", "ABEZHIKMNOPTX", strict=Tru
 _SPECIAL |= _LIKE_LATIN
 """Greek letters for which TeX has no command."""
 _ACCENTS = {"\u0300": "grave", "\u0301": "acute", "\u0308": "ddot", "\u0342": "tilde"}
-_PROPERTY = {
-    "–": r"\textendash{}", "—": r"\textemdash{}", "‘": r"\textquoteleft{}",
-    "’": r"\textquoteright{}", "“": r"\textquotedblleft{}", "”": r"\textquotedblright{}",
-    "ο": "o",
-}  # fmt: skip
-"""Where no ligature makes one character of several."""
 
 
 class Latex(str):
@@ -135,15 +129,19 @@ def printed_length(text: str) -> int:
 
 
 def unbroken_latex(text: str) -> Latex:
-    """Plain text as LaTeX text without line breaks, for the properties of a file."""
-    return Latex("".join(map(_escape_in_property, _bound(text))))
+    """Plain text as LaTeX text without line breaks, for the properties of a file.
+
+    These know neither mathematics nor ligatures: what is no Latin letter goes by its number.
+    """
+    escaped = "".join(map(_escape_in_property, _bound(text)))
+    return Latex(escaped.replace("--", "-{}-"))
 
 
 def _escape_in_property(character: str) -> str:
-    """Accents of Greek letters are lost: properties of a file have no mathematics."""
-    if character not in _PROPERTY and _accented_greek(character):
-        character = unicodedata.normalize("NFD", character)[0]
-    return _PROPERTY.get(character) or _escape_character(character)
+    latin = _PRINTABLE.fullmatch(character) and (character.isascii() or character not in _SPECIAL)
+    if latin or character.isspace():
+        return _escape_character(character)
+    return rf"\unichar{{{ord(character)}}}"
 
 
 def _accented_greek(character: str) -> str:

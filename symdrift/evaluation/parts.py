@@ -195,7 +195,8 @@ class IndependentDrift(Drift):
 
     def full(self) -> FullDrift:
         """The same with ``V`` as a matrix in records."""
-        return FullDrift(*self.__dict__["_axes"], self.variances)
+        rank, hidden = self.__dict__["_axes"]
+        return FullDrift(rank, hidden, self.variances)
 
 
 class FullDrift(IndependentDrift):
