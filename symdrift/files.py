@@ -57,6 +57,14 @@ def _require_place(path: Path, directory: Path, field: str) -> None:
         raise RequestError(field, f"= {path} cannot be written: {there} is not a directory")
     if not os.access(there, os.W_OK | os.X_OK):
         raise RequestError(field, f"= {path} cannot be written: no permission to write to {there}")
+    # The administrator has every permission, and some file systems take no files all the same.
+    probe = there / f".{secrets.token_hex(6)}"
+    try:
+        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        probe.unlink()
+    except OSError as error:
+        reason = f"no file can be made in {there} ({error.strerror})"
+        raise RequestError(field, f"= {path} cannot be written: {reason}") from None
 
 
 @contextmanager

@@ -16,8 +16,11 @@ UNKNOWN_MEMORY = 2 * 2**30
 RECORD_ENTRY = 56
 """Bytes of a number in an array, in the lists of a JSON record, and of its text in passing."""
 
-SHARED_ENTRY = 17
-"""Bytes of the same where all but the diagonal is zero, one object in the lists."""
+DIAGONAL_TEXT, MATRIX_TEXT = 14, 32
+"""Bytes of JSON of an entry of a matrix, where all but the diagonal is zero and elsewhere."""
+
+LARGEST_TEXT = 2**36
+"""Bytes of JSON that are written at most."""
 
 PLANE_ENTRY = 450
 """Bytes of a plane of its own: its numbers, in arrays, in the lists of a record, in passing."""

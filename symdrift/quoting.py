@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
+from itertools import zip_longest
 
 LONGEST_SHOWN = 60
 """Characters of a value that a message quotes."""
@@ -45,6 +47,10 @@ _GREEK = {
     "Υ": "Upsilon", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
 }  # fmt: skip
 _SPECIAL |= {letter: rf"$\{name}$" for letter, name in _GREEK.items()}
+_LIKE_LATIN = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧ", "ABEZHIKMNOPTX", strict=True)) | {"ο": "$o$"}
+_SPECIAL |= _LIKE_LATIN
+"""Greek letters for which TeX has no command."""
+_ACCENTS = {"\u0300": "grave", "\u0301": "acute", "\u0308": "ddot", "\u0342": "tilde"}
 
 
 class Latex(str):
@@ -123,8 +129,30 @@ def printed_length(text: str) -> int:
 
 
 def unbroken_latex(text: str) -> Latex:
-    """Plain text as LaTeX text without line breaks, for the properties of a file."""
-    return Latex("".join(map(_escape_character, _bound(text))))
+    """Plain text as LaTeX text without line breaks, for the properties of a file.
+
+    These know neither mathematics nor ligatures: what is no Latin letter goes by its number.
+    """
+    escaped = "".join(map(_escape_in_property, _bound(text)))
+    return Latex(escaped.replace("--", "-{}-"))
+
+
+def _escape_in_property(character: str) -> str:
+    latin = _PRINTABLE.fullmatch(character) and (character.isascii() or character not in _SPECIAL)
+    if latin or character.isspace():
+        return _escape_character(character)
+    return rf"\unichar{{{ord(character)}}}"
+
+
+def _accented_greek(character: str) -> str:
+    """LaTeX of a Greek letter with accents, one inside the other; empty for anything else."""
+    letter, *marks = list(unicodedata.normalize("NFD", character))
+    if not marks or letter not in (_GREEK | _LIKE_LATIN) or not set(marks) <= set(_ACCENTS):
+        return ""
+    inner = _SPECIAL[letter].strip("$")
+    for mark in marks:
+        inner = rf"\{_ACCENTS[mark]}{{{inner}}}"
+    return f"${inner}$"
 
 
 def _bound(text: str) -> str:
@@ -133,10 +161,12 @@ def _bound(text: str) -> str:
 
 def _escape_word(word: str) -> str:
     # \hspace and not \allowbreak: in the title of slides it also becomes a property of the file.
-    pieces = map(_escape_character, word)
-    joined = (r"\hspace{0pt}" if printed_length(word) > LONGEST_WORD else "").join(pieces)
     # Two hyphens of an option would become a dash.
-    return joined.replace("--", "-{}-")
+    pieces = (
+        "-{}" if f"{character}{after}" == "--" else _escape_character(character)
+        for character, after in zip_longest(word, word[1:])
+    )
+    return (r"\hspace{0pt}" if printed_length(word) > LONGEST_WORD else "").join(pieces)
 
 
 def _escape_character(character: str) -> str:
@@ -146,4 +176,4 @@ def _escape_character(character: str) -> str:
         return " "
     if _PRINTABLE.fullmatch(character):
         return character
-    return rf"\texttt{{U+{ord(character):04X}}}"
+    return _accented_greek(character) or rf"\texttt{{U+{ord(character):04X}}}"

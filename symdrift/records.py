@@ -79,6 +79,31 @@ def _has_negative_zeros(array: Any) -> bool:
     return bool((np.signbit(array) & (array == 0)).any())
 
 
+class DiagonalRows(Sequence[list[Any]]):
+    """Rows of a diagonal matrix, each made when it is asked for: nobody holds the matrix.
+
+    Parameters
+    ----------
+    diagonal : sequence
+        Plain numbers.
+    beside
+        What stands everywhere else.
+    """
+
+    def __init__(self, diagonal: Sequence[Any], beside: Any = 0.0) -> None:
+        self._diagonal, self._beside = diagonal, beside
+
+    def __len__(self) -> int:
+        return len(self._diagonal)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self[each] for each in range(len(self))[place]]
+        row = [self._beside] * len(self)
+        row[place] = self._diagonal[place]
+        return row
+
+
 def json_parts(record: Any, indent: int = 2, *, ascii_only: bool = True) -> Iterator[str]:
     """The text of ``json.dumps(record, indent=indent, allow_nan=False)``, in parts.
 

@@ -6,10 +6,12 @@ import csv
 import gc
 import io
 import json
+import re
 import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from symdrift.cli import run
@@ -151,7 +153,7 @@ def test_json_of_many_planes_is_refused_before_the_work_and_tables_are_not(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """40 active axes have 780 planes; with their covariance the record has 608,400 numbers."""
-    monkeypatch.setattr("symdrift.memory.available_memory", lambda: 2**22)
+    monkeypatch.setattr("symdrift.evaluation.evaluate.LARGEST_TEXT", 2**22)
     arguments = ["evaluate", "isotropic_autoencoder", "--set", "n=40"]
     with monkeypatch.context() as without:
         without.delattr("symdrift.evaluation.closed_form.formulas.diffusion_tensor")
@@ -167,7 +169,7 @@ def test_json_of_many_planes_is_refused_before_the_work_and_tables_are_not(
 @pytest.mark.slow
 @pytest.mark.parametrize(("size", "full"), [(150, False), (32, True)])
 def test_a_json_record_takes_no_more_than_is_foreseen(size: int, full: bool) -> None:
-    from symdrift.memory import PLANE_ENTRY, SHARED_ENTRY, record_memory
+    from symdrift.memory import PLANE_ENTRY
 
     options = ["--full-covariance"] if full else []
     tracemalloc.start()
@@ -175,8 +177,30 @@ def test_a_json_record_takes_no_more_than_is_foreseen(size: int, full: bool) -> 
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     planes = size * (size - 1) // 2
-    foreseen = PLANE_ENTRY * planes + (record_memory(planes, SHARED_ENTRY) if full else 0)
+    foreseen = PLANE_ENTRY * planes
     assert foreseen / 2 < peak < foreseen + 6 * 2**20
+
+
+def test_the_size_of_long_json_is_said_and_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a matrix written row by row, of one whose entries all differ, and of no matrix."""
+    monkeypatch.setattr("symdrift.cli.evaluate._LONG", 2**14)
+    teacher = np.random.default_rng(1).normal(size=(12, 12)).tolist()
+    (tmp_path / "full.toml").write_text(
+        "network = {inputs = 12, outputs = 12, hidden = 12}\n"
+        f"inputs = {{covariance = {[2 - 0.1 * axis for axis in range(12)]}}}\n"
+        f"teacher = {{map = {teacher}}}\nlearning = {{rate = 1e-3, weight_decay = 1e-2}}\n"
+    )
+    wide = ["evaluate", "isotropic_autoencoder", "--set", "n=16", "--order", "1", "--json"]
+    crooked = ["evaluate", str(tmp_path / "full.toml"), "--order", "1", "--json"]
+    for given in ([*wide, "--full-covariance"], crooked):
+        assert run(given) == 0
+        printed = capsys.readouterr()
+        (said,) = re.findall(r"writing about ([0-9.]+) MiB of JSON", printed.err)
+        assert len(printed.out) == pytest.approx(float(said) * 2**20, rel=0.3)
+    assert run(wide) == 0
+    assert "writing about" not in capsys.readouterr().err
 
 
 def test_the_table_says_what_the_sign_of_a_rotation_means(

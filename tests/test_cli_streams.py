@@ -113,10 +113,16 @@ def test_a_failure_is_told_even_to_a_reader_who_has_left() -> None:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "shown"), [("cp1252", "?-Ionon"), ("ascii", "?-Ionon"), ("utf-8", "β-Ionon")]
+    ("encoding", "form", "shown"),
+    [
+        ("cp1252", [], "?-Ionon"),
+        ("ascii", [], "?-Ionon"),
+        ("cp1252", ["--csv"], r"\u03b2-Ionon"),
+        ("ascii", ["--csv"], r"\u03b2-Ionon"),
+        ("utf-8", ["--csv"], "β-Ionon"),
+    ],
 )
-@pytest.mark.parametrize("form", [[], ["--csv"]], ids=["table", "csv"])
-def test_characters_that_a_code_page_lacks_are_replaced(
+def test_characters_that_a_code_page_lacks_are_replaced_and_names_in_data_stay_different(
     encoding: str, shown: str, form: list[str], write_study: Callable[[str], Path]
 ) -> None:
     study = str(write_study(UNNAMED % "β-Ionon"))
@@ -369,6 +375,37 @@ def test_a_first_stage_in_which_nobody_calls_is_named_while_it_lasts(
             time.sleep(0.01)
             said = capsys.readouterr().err
     assert re.match(r" *0 s  solving\n", said)
+
+
+def test_a_stage_in_which_nobody_calls_is_named_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("symdrift.cli.terminal._SOON", 0.01)
+    monkeypatch.setattr("symdrift.cli.terminal._SILENCE", 0.05)
+    with progress_shown("working"):
+        log_stage("solving")
+        deadline, said = time.monotonic() + 10, ""
+        while "not done yet" not in said and time.monotonic() < deadline:
+            time.sleep(0.02)
+            said += capsys.readouterr().err
+    assert re.search(r" *0 s  solving\n *0 s  solving: not done yet\n", said)
+
+
+def test_wide_layers_say_each_stage_with_its_size(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A list of every stage: 3 active units of 4 inputs and outputs move in 15 directions."""
+    from symdrift.evaluation.dense import evaluate
+    from symdrift.study import read_study
+
+    monkeypatch.setattr("symdrift.evaluation.dense.sizes.SLOW", 0)
+    problem = read_study("misaligned_teacher").with_values({"learning.rate": 0.0123}).problem()
+    with caplog.at_level("INFO", "symdrift"):
+        evaluate(problem)
+    said = [record.getMessage() for record in caplog.records]
+    begins = ("solving for the minimum", "curvature", "noise and fluctuation", "critical rate")
+    for begin in (*begins, "rotations in"):
+        assert sum(line.startswith(begin) and any(map(str.isdigit, line)) for line in said) == 1
 
 
 def test_work_that_is_soon_done_or_refused_says_nothing_else(

@@ -88,7 +88,7 @@ def test_npy_files_of_every_real_type_hold_the_same_samples(
         ("1,5;2,5\n3,5;4,5\n", 'line 1, column 1 holds "1,5".* numbers have a decimal point'),
         ("1 2;\n3 4;\n", 'line 1, column 1 holds "1 2".* commas, semicolons, tabs, bars or spaces'),
         ("1 2\n3 x4\n", 'line 2, column 2 holds "x4", which is not a number'),
-        ("1,2\n3,1e400\n5,4\n", "has a number beyond double precision in line 2, column 2"),
+        ("1,2\n3,1e400\n5,4\n", "has 1e400 in line 2, column 2"),
         (
             "1,2\n3,4\n5,1e99\n",
             r"sizes too far apart for double precision: column 2 reaches 1e\+99 \(line 3\), "
@@ -302,7 +302,11 @@ def test_a_column_that_counts_or_grows_is_suspicious(
     assert 'column "step" ' in str(said.value)
     assert 'inputs.columns = ["a", "b", "c", "d", "e"] and network.inputs = 5' in str(said.value)
     np.testing.assert_array_equal(read_samples(path, 5, NAMES).rows, RECORDING)
-    np.testing.assert_array_equal(read_samples(path, 6, names).rows, rows)
+    # Of the seconds since 1970 nothing is left beside their mean.
+    center = kind == "unix time"
+    kept = read_samples(path, 6, names, center)
+    there = rows - rows.mean(axis=0) if center else rows
+    np.testing.assert_allclose(kept.rows, there, rtol=0, atol=1e-12)
 
 
 def test_a_header_of_numbers_beside_an_index_is_said_with_it(tmp_path: Path) -> None:
@@ -556,7 +560,7 @@ SAMPLES = 'distribution = "samples"\nfile = "x.csv"'
         (f'{SAMPLES}\ncolumns = "a"', 5, 'inputs.columns = "a" must be a list of columns'),
         (f"{SAMPLES}\ncolumns = [0]", 1, "inputs.columns.0 = 0 must be the name of a column, or"),
         (f"{SAMPLES}\ncolumns = [1.5]", 1, "inputs.columns.0 = 1.5 must be the name of a column"),
-        (f"{SAMPLES}\ncolumns = [true]", 1, "inputs.columns.0 = True must be the name of a col"),
+        (f"{SAMPLES}\ncolumns = [true]", 1, "inputs.columns.0 = true must be the name of a col"),
         (f"{SAMPLES}\ncolumns = [0x1{'0' * 6000}]", 1, "inputs.columns.0 = "),
         (f'{SAMPLES}\ncolumns = ["a"]', 5, "inputs.columns leads to 1 inputs; network.inputs = 5"),
         (f"{SAMPLES}\ncomponents = 2", 5, "inputs.components leads to 2 inputs; network.inputs ="),
@@ -705,3 +709,120 @@ def test_one_sample_varies_about_zero_and_not_about_its_mean(tmp_path: Path) -> 
     assert read_samples(path, 1).rows.tolist() == [[5.0]]
     with pytest.raises(RequestError, match=r"same number in every row of column 1 \(5\)"):
         read_samples(path, 1, center=True)
+
+
+
+
+@pytest.mark.parametrize("offset", [1e4, 1e6, -1e7])
+def test_samples_that_are_nearly_all_mean_are_refused_with_the_remedy(
+    tmp_path: Path, offset: float
+) -> None:
+    np.save(tmp_path / "x.npy", RECORDING + offset)
+    with pytest.raises(RequestError, match=r"inputs of .* have a mean .* inputs\.center = true"):
+        read_samples(tmp_path / "x.npy", 5)
+    centred = read_samples(tmp_path / "x.npy", 5, center=True).rows
+    np.testing.assert_allclose(centred, RECORDING - RECORDING.mean(axis=0), atol=1e-8)
+
+
+def test_a_large_mean_is_said_and_a_small_one_is_not(tmp_path: Path) -> None:
+    for offset in (30.0, 0.1):
+        write_table(tmp_path / "x.csv", RECORDING + offset, NAMES)
+        source = read_samples(tmp_path / "x.csv", 5).source
+        assert source is not None
+        assert ("the mean of the samples has" in source.remark) == (offset > 1)
+
+
+@pytest.mark.parametrize("probabilities", [[0.5, 0.5], [0.9, 0.1]])
+def test_stimuli_that_are_nearly_all_mean_are_refused(
+    write_study: WriteStudy, probabilities: list[float]
+) -> None:
+    given = 'distribution = "stimuli"\nstimuli = [[1e6, 1e6], [1e6, 1000001]]\n'
+    study = read_study(write_study(study_of(f"{given}probabilities = {probabilities}")))
+    with pytest.raises(RequestError, match=r"inputs\.stimuli have a mean so large .* subtract it"):
+        study.problem()
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("cell", np.repeat(np.random.default_rng(1).permutation(30), 2)),
+        ("which", np.tile(np.random.default_rng(1).permutation(12) + 1, 5)),
+        ("subject", np.random.default_rng(1).integers(101, 109, 60)),
+        ("Trial no", np.random.default_rng(1).integers(0, 9, 60)),
+        ("mouse_id", np.random.default_rng(1).integers(0, 4, 60)),
+    ],
+)
+def test_identifiers_are_suspicious_by_their_repetition_or_their_name(
+    tmp_path: Path, name: str, column: Column
+) -> None:
+    rows = np.column_stack([column, RECORDING])
+    path = write_table(tmp_path / "x.csv", rows, [name, *NAMES])
+    with pytest.raises(RequestError, match=f'look like a row number.*column "{name}" holds'):
+        read_samples(path, 6)
+    assert len(read_samples(path, 6, [name, *NAMES]).rows) == 60
+
+
+def test_a_column_of_noise_about_one_number_is_refused_or_named(tmp_path: Path) -> None:
+    rows = RECORDING.copy()
+    for size, refused in ((1e-9, True), (1e-6, False)):
+        rows[:, 1] = 1 + size * np.sign(RECORDING[:, 1])
+        np.save(tmp_path / "x.npy", rows)
+        if refused:
+            for center in (False, True):
+                with pytest.raises(RequestError, match=r"column 2 .* but for noise below 1e-08"):
+                    read_samples(tmp_path / "x.npy", 5, center=center)
+            continue
+        source = read_samples(tmp_path / "x.npy", 5).source
+        assert source is not None
+        assert "column 2 hardly varies, by 2.0e-06 of its size" in source.remark
+
+
+@pytest.mark.parametrize("digits", [6, 7])
+def test_a_column_that_nearly_combines_others_is_named_with_them(
+    tmp_path: Path, digits: int
+) -> None:
+    rows = RECORDING.copy()
+    rows[:, 4] = (rows[:, 0] / 3 - rows[:, 2] / 7).round(digits)
+    path = tmp_path / "x.csv"
+    source = read_samples(write_table(path, rows, NAMES), 5).source
+    assert source is not None
+    found = re.search(r'column "(\w)" is nearly a linear combination of (.*), to', source.remark)
+    assert found is not None
+    assert set(re.findall(r'"(\w)"', found[0])) == {"a", "c", "e"}
+    # Of two digits it is a measurement like any other.
+    rows[:, 4] = rows[:, 4].round(2)
+    source = read_samples(write_table(path, rows, NAMES), 5).source
+    assert source is not None
+    assert source.remark == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a,b\n1.5,2,3\n4,5.5,6\n7,8,9.1\n", "a,b\n5,2.1,3\n3,5,6.4\n9,8,9\n", "x\n1,2\n2.5,1\n0,4\n"],
+)
+def test_a_header_shorter_than_the_rows_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.csv").write_text(text)
+    with pytest.raises(RequestError, match=r"line 1 has \d names? above rows of \d numbers"):
+        read_samples(tmp_path / "x.csv", 3)
+
+
+@pytest.mark.parametrize("order", [[1, 2, 3], [2, 0, 1]])
+def test_a_header_shorter_than_the_rows_stands_beside_their_numbers(
+    tmp_path: Path, order: list[int]
+) -> None:
+    rows = [f"{k},{value}" for k, value in zip(order, ("2.5,3", "5,6.5", "8,1"), strict=True)]
+    (tmp_path / "x.csv").write_text("\n".join(["a,b", *rows]))
+    kept = read_samples(tmp_path / "x.csv", 2, ["a", "b"])
+    np.testing.assert_array_equal(kept.rows, [[2.5, 3], [5, 6.5], [8, 1]])
+    assert kept.source is not None
+    assert "line 1 has no name for the first column" in kept.source.remark
+
+
+@pytest.mark.parametrize("entry", ["1e-400", "-1e-400", "0.1e-330", "1e400", "1.50e+200"])
+def test_a_number_out_of_range_is_quoted_as_it_stands_in_the_file(
+    tmp_path: Path, entry: str
+) -> None:
+    (tmp_path / "x.csv").write_text(f"a;b\n\n1;2\n# note\n3; {entry}\n5;4\n")
+    with pytest.raises(RequestError) as said:
+        read_samples(tmp_path / "x.csv", 2)
+    assert f'has {entry} in line 5, column "b"' in str(said.value)

@@ -1,6 +1,7 @@
 """A reader sees the old file or the new one, never half of one, and no debris."""
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,6 +93,11 @@ def test_a_place_that_cannot_be_written_to_is_refused_under_the_name_of_the_opti
         require_file(".")
     with pytest.raises(RequestError, match="File name too long"):
         require_file("x" * 300)
+    if sys.platform == "linux":
+        # Where even the administrator, who may write anywhere, can make no file.
+        for require, target in ((require_directory, "/proc/x"), (require_file, "/proc/x.csv")):
+            with pytest.raises(RequestError, match=r"= /proc/x\S* cannot be written: no "):
+                require(target)
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(RequestError, match=r"no permission to write to \."):
         require_file("new")

@@ -332,13 +332,14 @@ def test_a_length_is_a_width_of_the_text_in_em_of_its_type(length: str, ems: flo
 
 @pytest.mark.parametrize(
     "width",
-    ["poster", "12", "200", "nan", "-30", "", "3in", "9m", "252 pt", "252pt@8pt", "40@11pt", "1e2",
-     "50mm", "252pt@", "٣٠", "9" * 400],
+    ["poster", "12", "200", "nan", "-30", "0pt", "-3pt", "650pt", "", "3in", "9m",
+     "252 pt", "252pt@8pt", "40@11pt", "1e2", "50mm", "252pt@", "٣٠", "9" * 400],
 )  # fmt: skip
 def test_a_width_for_which_there_is_no_page_is_refused(width: str) -> None:
     allowed = "article, column, and widths of the text from 23 to 63.5 em, in em, pt, in, cm, mm"
-    with pytest.raises(RequestError, match=allowed):
+    with pytest.raises(RequestError, match=allowed) as refusal:
         page_of(width)
+    assert page_of(str(refusal.value).rpartition("or write ")[2]).equation_width > 0
 
 
 @pytest.mark.usefixtures("derived_example")

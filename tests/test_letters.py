@@ -166,9 +166,27 @@ def test_all_borrowed_letters_are_named_at_once_with_letters_that_are_free(
         derive(read_study(write_study(text)))
     assert str(refusal.value) == (
         'inputs.covariance.0 names the symbol "T", whose letter stands for the contribution of '
-        'one axis in the derivation, as does "h" for an eigenvalue of the Hessian; choose other '
-        'names, such as "alpha", "beta", "rho", "chi"'
+        'one axis in the derivation, as does that of "h" for an eigenvalue of the Hessian; choose '
+        'other names, such as "alpha", "beta", "rho", "chi"'
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["k_1", "k_2"], 'symbols "k_1" and "k_2", whose letter'),
+        (["k_1", "h", "k_2", "k_3"], 'symbols "k_1", "k_2" and "k_3", whose letter'),
+        ([f"k_{index}" for index in range(9)], '"k_5" and 3 more, whose letter'),
+    ],
+)
+def test_a_meaning_is_named_once_for_all_symbols_that_borrow_its_letter(
+    names: list[str], said: str
+) -> None:
+    fields = [(f"inputs.covariance.{place}", name, name) for place, name in enumerate(names)]
+    with pytest.raises(RequestError) as refusal:
+        refuse_letters_of_the_theory({}, fields)
+    assert said in str(refusal.value)
+    assert str(refusal.value).count("stands for") == 1
 
 
 @pytest.mark.parametrize("letter", FREE_LETTERS)

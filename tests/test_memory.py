@@ -134,7 +134,6 @@ def test_evaluate_takes_what_its_record_was_foreseen_to_take(size: int, full: bo
     foreseen = memory.PLANE_ENTRY * planes
     options = ["--set", f"n={size}", "--set", "learning.rate=1e-5", "--json"]
     if full:
-        foreseen += memory.record_memory(planes, memory.SHARED_ENTRY)
         options.append("--full-covariance")
     taken = peak("evaluate", "isotropic_autoencoder", *options)
     assert foreseen < taken < 1.25 * foreseen + PROCESS

@@ -44,8 +44,30 @@ from symdrift.quoting import (
     figure_text,
     script_json,
     shown,
+    unbroken_latex,
 )
 from symdrift.study import read_study
+
+
+@pytest.mark.parametrize(
+    ("text", "printed", "in_property"),
+    [
+        ("μέ", r"$\mu$$\acute{\varepsilon}$", r"\unichar{956}\unichar{941}"),
+        ("ΐ", r"$\acute{\ddot{\iota}}$", r"\unichar{912}"),
+        ("Ήο", r"$\acute{H}$$o$", r"\unichar{905}\unichar{959}"),
+        ("a – b", "a -- b", r"a \unichar{8211} b"),
+        ("--set a—b", "-{}-set a---b", r"-{}-set a\unichar{8212}b"),
+        ("“x”", "``x''", r"\unichar{8220}x\unichar{8221}"),
+        ("é_2 m²", r"é\_2 m$^2$", r"é\_2 m\unichar{178}"),
+        ("日", r"\texttt{U+65E5}", r"\unichar{26085}"),
+    ],
+)
+def test_letters_and_dashes_of_titles_are_printed_and_are_themselves_in_properties(
+    text: str, printed: str, in_property: str
+) -> None:
+    assert escape_latex(text) == printed
+    assert unbroken_latex(text) == in_property
+
 
 ATTACKS = [
     '""";open("marker","w");"""',

@@ -31,6 +31,7 @@ from symdrift.cli.requests import (
 )
 from symdrift.cli.terminal import (
     announce,
+    csv_output,
     output_console,
     print_json,
     print_result,
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 
 _COLUMN = 13
 """Typical columns that one number of a table takes."""
+
+_LONG = 100 * 2**20
+"""Bytes of JSON whose size is said before they are written."""
 
 
 @click.command(
@@ -192,6 +196,7 @@ def _print(points: Sweep, as_json: bool, as_csv: bool, out: Path | None) -> None
     from symdrift.evaluation.swept_tables import sweep_warnings
 
     if as_json:
+        _announce_size(points)
         print_json(points if points.axes else points[0])
     elif as_csv:
         from symdrift.tables import write_cells
@@ -199,12 +204,26 @@ def _print(points: Sweep, as_json: bool, as_csv: bool, out: Path | None) -> None
         cells = points.numbers.cells()
         if not points.axes:
             del cells["refused"]
-        write_cells(cells, sys.stdout)
+        write_cells(cells, csv_output())
     elif out is not None:
         announce([out])
     else:
         _print_points(points)
     say_warnings(sweep_warnings(points))
+
+
+def _announce_size(points: Sweep) -> None:
+    """Say how long JSON will be, where that is long."""
+    from symdrift.evaluation.sweep import matrix_text
+
+    if (size := matrix_text(points)) > _LONG:
+        from symdrift.memory import size_needed
+
+        print(
+            f"writing about {size_needed(size)} of JSON: the covariance between all planes; "
+            "--quantities stimuli leaves them out",
+            file=sys.stderr,
+        )
 
 
 def _print_points(points: Sweep) -> None:

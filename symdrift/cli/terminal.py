@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -26,6 +27,9 @@ _WIDE = 160
 _SILENCE = 60.0
 """Seconds after which long work says how far it is."""
 
+_SHORTEST = 0.1
+"""Seconds between two looks at the clock, at least."""
+
 _SOON = 1.0
 """Seconds from which work is long."""
 
@@ -42,6 +46,16 @@ def print_json(result: object) -> None:
 
     sys.stdout.writelines(json_parts(result))
     click.echo()
+
+
+def csv_output() -> TextIO:
+    r"""Standard output for data: what its encoding lacks is written by its code, ``\u03b1``.
+
+    Names that differ stay different, which a question mark for each would not leave them.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    return sys.stdout
 
 
 def say_warnings(warnings: Iterable[str]) -> None:
@@ -63,7 +77,7 @@ def print_result(
     elif as_csv:
         from symdrift.tables import write_csv
 
-        write_csv(*csv_rows(), sys.stdout)
+        write_csv(*csv_rows(), csv_output())
     else:
         print_text()
 
@@ -141,14 +155,12 @@ def progress_shown(what: str) -> Iterator[Progress]:
         else:
             lines = _Lines(what)
             show = lines.say
-            # The first stage may be a long one, in which nobody calls.
-            timer = threading.Timer(min(1.1 * _SOON, _SILENCE), lines.flush)
-            timer.daemon = True
-            timer.start()
+            ended = threading.Event()
+            threading.Thread(target=lines.watch, args=(ended,), daemon=True).start()
             try:
                 yield lines.progress
             finally:
-                timer.cancel()
+                ended.set()
             lines.flush()
     finally:
         logger.removeHandler(handler)
@@ -165,15 +177,26 @@ class _Lines:
         self._what = what
         self._start = self._last = time.monotonic()
         self._held: list[str] = []
+        self._stage = what
 
-    def say(self, stage: str) -> None:
+    def watch(self, ended: threading.Event) -> None:
+        """Until the end, name what lasts: there are stages in which nobody calls."""
+        if not ended.wait(min(1.1 * _SOON, _SILENCE)):
+            self.flush()
+        while not ended.wait(max(0.25 * _SILENCE, _SHORTEST)):
+            if time.monotonic() - self._last > _SILENCE:
+                self.say(f"{self._stage}: not done yet", again=True)
+
+    def say(self, stage: str, again: bool = False) -> None:
+        if not again:
+            self._stage = stage
         self._last = time.monotonic()
         self._held.append(f"{self._last - self._start:6.0f} s  {stage}")
         self.flush()
 
     def progress(self, done: int, total: int) -> None:
         if time.monotonic() - self._last > _SILENCE:
-            self.say(f"{self._what}: {done / max(total, 1):.0%}")
+            self.say(f"{self._what}: {done / max(total, 1):.0%}", again=True)
         self.flush()
 
     def flush(self) -> None:

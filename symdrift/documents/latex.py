@@ -137,20 +137,27 @@ def page_of(width: str, level: str = "full") -> Page:
     )
 
 
-def _page_of_length(width: str) -> Page:
+def _room_of(width: str) -> tuple[str, float]:
+    """Size of the type, and em that equations have in it; nan for what is no length."""
     length = _LENGTH.fullmatch(width)
-    size = (length and length["size"]) or "10pt"
-    room = math.nan
-    if length:
-        points = POINTS[length["unit"]] / TYPE_SIZES[size] if length["unit"] else 1.0
-        room = float(length["number"]) * points - _NUMBER_ROOM
+    if length is None:
+        return "10pt", math.nan
+    size = length["size"] or "10pt"
+    points = POINTS[length["unit"]] / TYPE_SIZES[size] if length["unit"] else 1.0
+    return size, float(length["number"]) * points - _NUMBER_ROOM
+
+
+def _page_of_length(width: str) -> Page:
+    size, room = _room_of(width)
     if not NARROWEST <= room <= WIDEST:
+        # What is offered is a width: the given one only where it becomes one.
+        larger = f"{width}@11pt"
+        example = larger if NARROWEST <= _room_of(larger)[1] <= WIDEST else "252pt@11pt"
         raise RequestError(
             "width",
             f'= "{width}" is no width; allowed are {", ".join(PAGES)}, and widths of the text from '
             f"{NARROWEST + _NUMBER_ROOM:g} to {WIDEST + _NUMBER_ROOM:g} em, in em, "
-            f"{', '.join(POINTS)}; the em is that of type of 10 pt, or write {width or '252pt'}"
-            "@11pt",
+            f"{', '.join(POINTS)}; the em is that of type of 10 pt, or write {example}",
         )
     return replace(
         PAGES["article"],

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from symdrift.evaluation.validity import WARN_ABOVE, Validity, percent_off
-from symdrift.records import Record, plain
+from symdrift.records import DiagonalRows, Record, plain
 
 Correction = float | None
 
@@ -96,9 +96,19 @@ class IndependentDriftCorrections(DriftCorrections):
             for name in self.written()
         }
 
-    def full(self) -> DriftCorrections:
-        """The same with a matrix for ``V``, in records too."""
-        return DriftCorrections(self.planes, self.covariance, self.mean_rotation)
+    def full(self) -> FullDriftCorrections:
+        """The same with a matrix for ``V`` in records."""
+        return FullDriftCorrections(self.planes, self.diffusion, self.mean_rotation)
+
+
+class FullDriftCorrections(IndependentDriftCorrections):
+    """The same, of which a record has those of all of ``V``, row by row: `DiagonalRows`."""
+
+    behind = DriftCorrections.behind
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record, in plain Python types but for the rows of ``V``."""
+        return super().to_dict() | {"covariance": DiagonalRows(self.diffusion, None)}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,14 @@ from symdrift.evaluation.next_order.cost import AT_ONCE, LONGEST
 from symdrift.evaluation.parts import APPROXIMATIONS, IndependentDrift
 from symdrift.evaluation.result import QUANTITIES
 from symdrift.evaluation.units import beyond_double_precision
-from symdrift.memory import PLANE_ENTRY, SHARED_ENTRY, record_memory, require_memory
+from symdrift.memory import (
+    DIAGONAL_TEXT,
+    LARGEST_TEXT,
+    PLANE_ENTRY,
+    require_memory,
+    size_left,
+    size_needed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -251,7 +258,8 @@ def require_record_memory(
     problem, method
         As for :func:`evaluate`.
     full : bool
-        Whether the record will have the covariance between all planes in any case.
+        Whether the record will have the covariance between all planes in any case: it is
+        written row by row, and may only be too long.
 
     Raises
     ------
@@ -264,13 +272,19 @@ def require_record_memory(
 
     axes = rank(problem)
     planes = axes * (axes - 1) // 2
+    many = f"with {axes} active hidden units has {planes} planes, and JSON with the"
+    without = "and --quantities stimuli leaves the planes out"
+    if full and (text := DIAGONAL_TEXT * planes**2) > LARGEST_TEXT:
+        raise RequestError(
+            "network",
+            f"{many} covariance between all of them would be about {size_needed(text)} (at most "
+            f"{size_left(LARGEST_TEXT)}); without --full-covariance it has the diagonal, {without}",
+        )
     require_memory(
         "network",
-        PLANE_ENTRY * planes + (record_memory(planes, SHARED_ENTRY) if full else 0),
-        f"with {axes} active hidden units has {planes} planes, and JSON with the "
-        f"{'full covariance' if full else 'variances'} of their rotations would need",
-        f"{'without --full-covariance it has the diagonal' if full else 'fewer units fit'}, and "
-        "--quantities stimuli leaves the planes out",
+        PLANE_ENTRY * planes,
+        f"{many} variances of their rotations would need",
+        f"fewer units fit, {without}",
     )
 
 

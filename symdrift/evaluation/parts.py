@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from symdrift.errors import RequestError
 from symdrift.evaluation.several_minima import StrictMinimum
 from symdrift.inputs import input_record, read_only
-from symdrift.records import Record, plain, written_names
+from symdrift.records import DiagonalRows, Record, plain, written_names
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 APPROXIMATIONS = ("exact", "white")
@@ -193,9 +193,20 @@ class IndependentDrift(Drift):
             for name in self.written()
         }
 
-    def full(self) -> Drift:
-        """The same with ``V`` as a matrix, in records too."""
-        return Drift(self.planes, self.covariance, self.mean_rotation)
+    def full(self) -> FullDrift:
+        """The same with ``V`` as a matrix in records."""
+        rank, hidden = self.__dict__["_axes"]
+        return FullDrift(rank, hidden, self.variances)
+
+
+class FullDrift(IndependentDrift):
+    """The same, of which a record has all of ``V``, row by row: `DiagonalRows`."""
+
+    behind = Drift.behind
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON record, in plain Python types but for the rows of ``V``."""
+        return super().to_dict() | {"covariance": DiagonalRows(self.variances.tolist())}
 
 
 class DeferredDrift(Drift):

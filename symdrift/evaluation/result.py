@@ -247,7 +247,8 @@ def evaluation_head(evaluation: Evaluation) -> str:
 
 def evaluation_tables(evaluation: Evaluation) -> list[Table]:
     """Tables of one evaluation: inputs, minimum and fluctuation, planes, stimuli."""
-    by_plane = evaluation.quantities == "all"
+    # A single unit turns in no plane.
+    by_plane = evaluation.quantities == "all" and len(evaluation.drift.planes) > 0
     cell = _cells(evaluation)
     return [
         *_inputs_table(evaluation),

@@ -20,7 +20,7 @@ from symdrift.evaluation.sweep_request import (
 )
 from symdrift.evaluation.swept_numbers import SweptNumbers, joined, numbers_of
 from symdrift.execution import Meter, run_blocks
-from symdrift.memory import require_memory
+from symdrift.memory import DIAGONAL_TEXT, MATRIX_TEXT, require_memory
 from symdrift.progress import Progress, log_stage
 from symdrift.study.values import require_values
 
@@ -313,6 +313,23 @@ def held_memory(evaluation: Evaluation | RuleEvaluation) -> int:
     planes = len(drift.variances)
     held = drift.variances if isinstance(drift, IndependentDrift) else drift.covariance
     return needed + held.nbytes + (_PLANE * planes if evaluation.quantities == "all" else 0)
+
+
+def matrix_text(points: Sweep) -> int:
+    """Bytes of JSON that the covariances between all planes of all points will be, about."""
+    from symdrift.evaluation.parts import FullDrift, IndependentDrift
+    from symdrift.evaluation.result import Evaluation
+
+    first = next(iter(points.points.values()), None) or points[0]
+    found = first.outcome
+    if not isinstance(found, Evaluation) or found.quantities != "all":
+        return 0
+    full = isinstance(found.drift, FullDrift)
+    if isinstance(found.drift, IndependentDrift) and not full:
+        return 0
+    entry = DIAGONAL_TEXT if full else MATRIX_TEXT
+    copies = len(points) * (1 if found.next_order is None else 2)
+    return copies * entry * len(found.drift.variances) ** 2
 
 
 def _problem_memory(problem: LearningProblem) -> int:

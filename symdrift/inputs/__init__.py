@@ -13,6 +13,7 @@ from symdrift.inputs.distribution import (
     percentage,
     read_only,
     require_positive_definite,
+    varying_share,
 )
 from symdrift.inputs.elliptical import Elliptical, require_kurtosis
 from symdrift.inputs.gaussian import Gaussian
@@ -33,4 +34,5 @@ __all__ = [
     "read_only",
     "require_kurtosis",
     "require_positive_definite",
+    "varying_share",
 ]

@@ -193,6 +193,12 @@ def mean_share(inputs: InputDistribution) -> float:
     return share if share > NO_MEAN else 0.0
 
 
+def varying_share(rows: Array, weights: Array) -> float:
+    """Share of the power of weighted rows that is no mean; exact where it is tiny."""
+    power = float(weights @ np.sum(rows**2, axis=1))
+    return float(weights @ np.sum((rows - weights @ rows) ** 2, axis=1)) / power
+
+
 def percentage(share: float) -> str:
     """A share in per cent."""
     if 0 < share < 1e-4:

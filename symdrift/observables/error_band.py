@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.corrections import rough_numbers
@@ -256,13 +257,19 @@ def _corrected(process: DriftProcess, found: Orders) -> DriftProcess | None:
 
     turning = turn @ both(found.mean_rotation, 2) @ turn.T
     variances = both(found.variances, 3)
-    covariance = np.diag(variances) if found.covariance is None else both(found.covariance, 3)
+
+    def covariance(chosen: NDArray[np.bool_]) -> Array:
+        # Of independent planes the whole matrix is never made: wide layers have thousands.
+        if found.covariance is None:
+            return np.diag(variances[chosen])
+        return np.asarray(both(found.covariance, 3)[np.ix_(chosen, chosen)])
+
     named = np.array(moving_planes(rank, rank + silent), dtype=int).reshape(-1, 2)
     active, leaving = named[:, 1] <= rank, named[:, 1] == rank + 1
     places = named[active].T - 1
     axes = SilentAxes(silent, np.zeros((rank, rank)))
     if silent:
-        axes = replace(axes, covariance=turn @ covariance[np.ix_(leaving, leaving)] @ turn.T)
+        axes = replace(axes, covariance=turn @ covariance(leaving) @ turn.T)
     planes = process.planes
     if isinstance(planes, IndependentPlanes):
         square = np.zeros((rank, rank))
@@ -271,7 +278,7 @@ def _corrected(process: DriftProcess, found: Orders) -> DriftProcess | None:
     elif isinstance(planes, CorrelatedPlanes):
         (a, b), (c, d) = (np.meshgrid(row, row, indexing="ij") for row in places)
         minors = turn[a, b] * turn[c, d] - turn[a, d] * turn[c, b]
-        own = minors @ covariance[np.ix_(active, active)] @ minors.T
+        own = minors @ covariance(active) @ minors.T
         planes = CorrelatedPlanes(Drift(planes.drift.planes, own, turning[tuple(places)]), axes)
     # The planes of silent axes are in the decay already.
     fading = turn @ both(found.decay, 3) @ turn.T - 0.5 * silent * axes.covariance

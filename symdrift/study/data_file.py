@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from symdrift.errors import RequestError, counted, did_you_mean
 from symdrift.expressions import LARGEST_NUMBER
-from symdrift.inputs import Samples, SampleSource
+from symdrift.inputs import Samples, SampleSource, percentage, varying_share
 from symdrift.quoting import shown
 from symdrift.study.model import LONGEST_NAME
-from symdrift.study.table import Fault, Table, is_damaged, read_table
+from symdrift.study.table import Fault, Table, entry_at, is_damaged, read_table
 
 Array = NDArray[np.float64]
 
@@ -40,9 +40,23 @@ _COUNTER = re.compile(
     re.IGNORECASE,
 )
 """Names of columns that count or tell the time."""
+_IDENTIFIER = re.compile(
+    r"(?:id|index|idx|subject|subj|participant|patient|animal|mouse|trial|session|block|run|row)"
+    r"s?(?:[ _.]?(?:no|nr|number|id|index|code))?|\w{1,30}[ _.]id",
+    re.IGNORECASE,
+)
+"""Names of columns that hold names where they hold whole numbers only."""
+_FEW_NAMES = 10
+"""Different whole numbers, each in equally many rows, from which these number something."""
 _EQUAL = 1e-6
-_ROUNDING = 1e-12
-"""Spread of a column, relative to its size, that is none."""
+_ROUNDING, _NOISE = 1e-8, 1e-5
+"""Spread of a column, relative to its size, that is none, and that may be none."""
+_COLLINEAR = 1e-5
+"""Size of a combination of columns of size 1, below which one nearly is one of the others."""
+SMALLEST_SPREAD = 1e-7
+"""Share of the power of inputs that must not be their mean: less is lost in rounding."""
+_LARGE_MEAN = 0.95
+"""Share of the power that a mean has by oversight."""
 _CODES = tuple(float(sign * nines) for nines in (99, 999, 9999, 99999) for sign in (-1, 1))
 _FAR = 20.0
 """Such a number is a code where it exceeds all others of its column so many times."""
@@ -100,8 +114,10 @@ def read_samples(
     explained = None
     if components is not None:
         rows, explained = _principal(path, rows, components)
+    _check_mean(path, rows, center)
     _check_variation(path, table, chosen, rows)
     header = table.header
+    remarks = [table.remark, *_doubts(table, chosen, rows, components is not None, center)]
     source = SampleSource(
         file=path.name,
         header=header.kind if header else "none",
@@ -112,7 +128,7 @@ def read_samples(
         centred=center,
         components=components,
         explained=explained,
-        remark=f"{_FIELD}: {table.remark}" if table.remark else "",
+        remark="; ".join(f"{_FIELD}: {remark}" for remark in remarks if remark),
     )
     return Samples(rows, source)
 
@@ -298,11 +314,12 @@ def _check_range(path: Path, table: Table, chosen: Sequence[int]) -> None:
     bad = np.argwhere(((size > LARGEST_NUMBER) | (size < 1 / LARGEST_NUMBER)) & (size != 0))
     if len(bad):
         row, column = bad[0]
-        value = table.values[row, chosen[column]]
-        what = f"{value:g}" if np.isfinite(value) else "a number beyond double precision"
+        line = table.lines[row]
+        entry = entry_at(path, line, chosen[column]) if table.place == "line" else ""
+        value = f"{table.values[row, chosen[column]]:g}"
         raise _refusal(
             path,
-            f"has {what} in {table.place} {table.lines[row]}, "
+            f"has {shown(entry) or value} in {table.place} {line}, "
             f"{_called(table, chosen[column])}; numbers other than 0 must be between "
             f"{1 / LARGEST_NUMBER:g} and {LARGEST_NUMBER:g} in magnitude: rescale or correct them",
         )
@@ -328,6 +345,7 @@ def _check_growth(path: Path, table: Table, chosen: Sequence[int]) -> None:
     grown = {
         column: _growth(table.values[:, column])
         or _shuffled(table.values[:, column], names[column] if names else "")
+        or _identifies(table.values[:, column], names[column] if names else "")
         for column in chosen
     }
     suspicious = [column for column in chosen if grown[column]]
@@ -386,6 +404,67 @@ def _shuffled(column: Array, name: str) -> str:
     return ""
 
 
+def _identifies(column: Array, name: str) -> str:
+    """How a column tells what rows belong to; empty where it does not."""
+    if column.min() < 0 or np.any(column != np.round(column)):
+        return ""
+    values, repeats = np.unique(column, return_counts=True)
+    many, least, most, each = len(values), values[0], values[-1], int(repeats[0])
+    numbered = many >= _FEW_NAMES and least in (0, 1) and most == least + many - 1
+    if numbered and each > 1 and np.all(repeats == each):
+        return f"holds each whole number from {least:.12g} to {most:.12g} {each} times"
+    if _IDENTIFIER.fullmatch(name):
+        return "holds whole numbers only, as identifiers do"
+    return ""
+
+
+def _check_mean(path: Path, rows: Array, center: bool) -> None:
+    """Refuse samples whose variation is lost beside their mean; a single one has none."""
+    share = varying_share(rows, np.full(len(rows), 1 / len(rows)))
+    if not center and len(rows) > 1 and share < SMALLEST_SPREAD:
+        raise RequestError(
+            "inputs",
+            f'of "{shown(path.name)}" have a mean so large that only {share:.1e} of their power is '
+            f"variation about it, and {SMALLEST_SPREAD:g} is the least that is told from rounding; "
+            "take the mean out with inputs.center = true, or subtract it from the file",
+        )
+
+
+def _doubts(
+    table: Table, chosen: Sequence[int], rows: Array, reduced: bool, center: bool
+) -> Iterator[str]:
+    """What samples that are taken as they are may not have been meant to be."""
+    share = varying_share(rows, np.full(len(rows), 1 / len(rows)))
+    if not center and len(rows) > 1 and share < 1 - _LARGE_MEAN:
+        yield (
+            f"the mean of the samples has {percentage(1 - share)} of their power, so that it is "
+            "the first thing that is learned; inputs.center = true takes it out"
+        )
+    if reduced or len(rows) < 2:
+        return
+    values = table.values[:, chosen]
+    spread = np.ptp(values, axis=0) / np.abs(values).max(axis=0)
+    still = [column for column, each in zip(chosen, spread, strict=True) if each <= _NOISE]
+    if still:
+        yield (
+            f"{_list(_called(table, column) for column in still)} hardly varies, by "
+            f"{spread.min():.1e} of its size; leave it out if that is noise, with "
+            f"{_advice(table, still, chosen)}"
+        )
+        return
+    scaled = rows / np.sqrt(np.mean(rows**2, axis=0))
+    squares, axes = np.linalg.eigh(scaled.T @ scaled / len(rows))
+    if len(chosen) > 1 and squares[0] < _COLLINEAR**2:
+        weights = np.abs(axes[:, 0])
+        order = [place for place in np.argsort(-weights) if weights[place] > 0.01]
+        named, *others = (_called(table, chosen[place]) for place in order)
+        yield (
+            f"{named} is nearly a linear combination of {_list(others)}, to "
+            f"{math.sqrt(max(squares[0], 0.0)):.1e} of their size; leave it out if it was computed "
+            f"from them, with {_advice(table, [chosen[order[0]]], chosen)}"
+        )
+
+
 def _check_constant(path: Path, table: Table, chosen: Sequence[int], center: bool) -> None:
     size = np.abs(table.values).max(axis=0)
     # A single sample varies about zero, but not about its mean.
@@ -393,10 +472,12 @@ def _check_constant(path: Path, table: Table, chosen: Sequence[int], center: boo
     dead = [c for c in chosen if spread[c] <= _ROUNDING * size[c]]
     if dead:
         what = _list(f"{_called(table, c)} ({table.values[0, c]:g})" for c in dead)
+        noisy = any(spread[c] > 0 for c in dead) and len(table.values) > 1
         raise _refusal(
             path,
-            f"has the same number in every row of {what}; leave out columns that do not vary, "
-            f"with {_advice(table, dead, chosen)}",
+            f"has the same number in every row of {what}"
+            f"{f', but for noise below {_ROUNDING:g} of it' if noisy else ''}; leave out columns "
+            f"that do not vary, with {_advice(table, dead, chosen)}",
         )
 
 

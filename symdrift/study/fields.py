@@ -168,6 +168,12 @@ class Variant(Part):
                     f'does not belong to {self.tag} = "{name}"; it belongs to '
                     f"{' and '.join(owners)}",
                 )
+            if entry in self.parts and entry not in own:
+                raise RequestError(
+                    dotted(field, key(entry)),
+                    f'is no field; write {dotted(field, self.tag)} = "{entry}", whose fields are '
+                    f"{', '.join(declared(self.parts[entry]))}",
+                )
         refuse_unknown(table, (self.tag, *own), field)
         return self.parts[name](**read_fields(self.parts[name], table, field))
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 import reprlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, time
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +29,8 @@ LARGEST_SIZE = 4096
 """Units of one layer; beyond that the arrays of a study alone take gigabytes."""
 LONGEST_LABEL = 200
 """Characters of a title, or of the LaTeX of a symbol."""
+_BARE = re.compile(r"[A-Za-z0-9_-]{1,60}")
+"""Keys that TOML takes without quotes."""
 _MOST_NAMED = 30
 """Names that a message lists."""
 _EXPRESSION = {
@@ -322,7 +327,7 @@ def key(name: str) -> str:
 
 
 class _Short(reprlib.Repr):
-    """Values as messages show them, in bounded time however deep and long they are."""
+    """Values as TOML writes them, in bounded time however deep and long they are."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -331,6 +336,27 @@ class _Short(reprlib.Repr):
 
     def repr_int(self, value: int, level: int) -> str:
         return repr(value) if value.bit_length() < LONGEST_SHOWN * 4 else hex(value)
+
+    def repr_bool(self, value: bool, level: int) -> str:
+        return str(value).lower()
+
+    def repr_str(self, value: str, level: int) -> str:
+        return json.dumps(value[: self.maxstring], ensure_ascii=False)
+
+    def repr_dict(self, value: dict[str, Any], level: int) -> str:
+        if level <= 0:
+            return "{...}"
+        entries = (
+            f"{name if _BARE.fullmatch(name) else self.repr_str(name, level)} = "
+            f"{self.repr1(entry, level - 1)}"
+            for name, entry in islice(value.items(), self.maxdict)
+        )
+        return f"{{{', '.join(entries)}}}"
+
+    def repr_date(self, value: date | time, level: int) -> str:
+        return value.isoformat()
+
+    repr_datetime = repr_time = repr_date
 
 
 def quoted(value: Any) -> str:

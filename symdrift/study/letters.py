@@ -31,6 +31,9 @@ WIDEST_SYMBOL = 4.0
 FREE_LETTERS = ("alpha", "beta", "rho", "chi", "psi", "omega", "phi", "vartheta")
 """Letters that stand for nothing in a derivation, for the symbols of a study."""
 
+_MOST_NAMED = 6
+"""Symbols that a refusal names."""
+
 _ACCENT_COMMANDS = frozenset([r"\bar", r"\hat", r"\tilde", r"\dot", r"\ddot", r"\vec", r"\sqrt"])
 _OTHER_MEANING = frozenset([("n", "t"), ("n", "t+1"), ("D", "h")])
 """Letters with a subscript that only look like a role: they keep their letter."""
@@ -151,8 +154,12 @@ def refuse_letters_of_the_theory(
     if not borrowed:
         _refuse_indices(uses)
         return
-    (name, (field, meaning)), *others = borrowed.items()
-    also = ", ".join(f'"{other}" for {its}' for other, (_, its) in others)
+    field = next(iter(borrowed.values()))[0]
+    named: dict[str, list[str]] = {}
+    for name, (_, meaning) in borrowed.items():
+        named.setdefault(meaning, []).append(name)
+    (meaning, names), *others = named.items()
+    also = ", ".join(f"{_enumerated(its)} for {other}" for other, its in others)
     free = [
         f'"{letter}"'
         for letter in FREE_LETTERS
@@ -160,10 +167,18 @@ def refuse_letters_of_the_theory(
     ]
     raise RequestError(
         field,
-        f'names the symbol "{name}", whose letter stands for {meaning} in the derivation'
-        f"{f', as does {also}' if also else ''}; choose other names, such as "
-        f"{', '.join(free[: len(borrowed) + 2])}",
+        f"names the symbol{'s' * (len(names) > 1)} {_enumerated(names)}, whose letter stands for "
+        f"{meaning} in the derivation{f', as does that of {also}' if also else ''}; choose other "
+        f"names, such as {', '.join(free[: len(borrowed) + 2])}",
     )
+
+
+def _enumerated(names: Sequence[str]) -> str:
+    """Names in quotes, the first few of many."""
+    quoted = [f'"{name}"' for name in names[:_MOST_NAMED]]
+    if len(names) > _MOST_NAMED:
+        return f"{', '.join(quoted)} and {len(names) - _MOST_NAMED} more"
+    return " and ".join([*([", ".join(quoted[:-1])] if quoted[1:] else []), quoted[-1]])
 
 
 def other_meaning(notation: Mapping[str, str], field: str, name: str, latex: str) -> str:

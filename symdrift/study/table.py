@@ -203,14 +203,28 @@ class _Rows:
         return row
 
 
-def _csv_table(lines: Iterator[tuple[int, str]]) -> Table:
+def entry_at(path: Path, line: int, column: int) -> str:
+    """What stands in a CSV file that was read before, as it is written there."""
+    with path.open(encoding="utf-8-sig") as text:
+        records, _ = _all_records(enumerate(text, start=1))
+        return next(entries for number, entries in records if number == line)[column].strip()
+
+
+def _all_records(
+    lines: Iterator[tuple[int, str]],
+) -> tuple[Iterator[tuple[int, list[str]]], str]:
+    """Rows of entries of a whole file, and what separates these."""
     head = list(islice(_kept(lines), 1))
     hint = _SEPARATOR.fullmatch(head[0][1].rstrip("\n")) if head else None
     looked_at = list(islice(lines, _LOOKED_AT))
     if not hint:
         looked_at = head + looked_at
     delimiter = hint.group(1) if hint else _delimiter(looked_at)
-    records = _records(chain(looked_at, lines), delimiter)
+    return _records(chain(looked_at, lines), delimiter), delimiter
+
+
+def _csv_table(lines: Iterator[tuple[int, str]]) -> Table:
+    records, delimiter = _all_records(lines)
     line, first = next(records, (0, []))
     if not first:
         raise ValueError("it holds no samples")
@@ -245,17 +259,26 @@ def _with_first(
     rows: _Rows, width: int, first: list[str], line: int, second: Sequence[str]
 ) -> Table:
     """Take the first row as a header or as a sample."""
+    unnamed = ""
     while width > len(first) and rows.blank.get(width - 1, 0) == len(rows.lines):
         width -= 1
     if width == len(first) + 1 and not any(_NUMBER.fullmatch(name.strip()) for name in first):
         # R leaves out the name of the column of row names.
+        if not _names_rows(rows, width):
+            raise ValueError(
+                f"line {line} has {len(first)} name{'s'[: len(first) > 1]} above rows of {width} "
+                "numbers, of which the first are no names or numbers of rows; give every column "
+                "a name"
+            )
         first = ["", *first]
+        unnamed = f"line {line} has no name for the first column, taken as that of the rows"
     if width and width != len(first):
         raise _unequal(rows.lines[0], width, line, len(first))
     values = _matrix(rows.numbers, width)
     kind, remark = _role_of_first(first, values, line)
     if kind == "names" and len(rows.lines) > 1:
         remark = _doubt_below_names(second[:width], values[1:], rows.lines[0])
+    remark = "; ".join(filter(None, (unnamed, remark)))
     header = Header(kind, line, tuple(" ".join(name.split()) for name in first)) if kind else None
     if header is None:
         _refuse_line_breaks(first, line)
@@ -272,6 +295,16 @@ def _with_first(
         {column: fault for column, fault in rows.wrong.items() if column in inside},
         remark,
     )
+
+
+def _names_rows(rows: _Rows, width: int) -> bool:
+    """Whether the first column holds names of the rows, or their numbers in some order."""
+    count = len(rows.lines)
+    faults = rows.wrong.get(0)
+    if faults is not None and faults.count == count:
+        return True
+    numbers = np.sort(_matrix(rows.numbers, width)[:, 0])
+    return bool(np.array_equal(numbers - numbers[0], np.arange(count)) and numbers[0] in (0, 1))
 
 
 def _matrix(rows: Sequence[array[float]], width: int) -> Array:

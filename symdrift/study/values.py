@@ -320,6 +320,19 @@ def _require_span(study: Specification, second_moment: Array, numbers: dict[str,
         )
 
 
+def _require_different(stimuli: Array, probabilities: Array) -> None:
+    """Refuse stimuli whose differences are lost beside what they share; equal ones have none."""
+    from symdrift.inputs import varying_share
+    from symdrift.study.data_file import SMALLEST_SPREAD
+
+    if 1e-24 < (share := varying_share(stimuli, probabilities)) < SMALLEST_SPREAD:
+        raise RequestError(
+            "inputs.stimuli",
+            f"have a mean so large that only {share:.1e} of their power is variation about it, and "
+            f"{SMALLEST_SPREAD:g} is the least that is told from rounding; subtract it from them",
+        )
+
+
 def _array(numbers: dict[str, float], field: str, part: object) -> Array:
     """Numbers of a scalar, a vector or a matrix of expressions."""
     if not isinstance(part, tuple):
@@ -360,10 +373,10 @@ def _distribution(
         case EllipticalInputs():
             return Elliptical(covariance(study.inputs.covariance), numbers["inputs.kurtosis"])
         case StimulusInputs():
-            return StimulusSet(
-                _array(numbers, "inputs.stimuli", study.inputs.stimuli),
-                _array(numbers, "inputs.probabilities", study.inputs.probabilities),
-            )
+            stimuli = _array(numbers, "inputs.stimuli", study.inputs.stimuli)
+            probabilities = _array(numbers, "inputs.probabilities", study.inputs.probabilities)
+            _require_different(stimuli, probabilities)
+            return StimulusSet(stimuli, probabilities)
         case SampleInputs():
             from symdrift.study.data_file import read_samples
 

@@ -33,6 +33,7 @@ from symdrift.validation.ladder import FEWEST_WINDOWS
 from symdrift.validation.plan import (
     BUDGET_MARGIN,
     DEFAULT_REPLICAS,
+    MOST_SPREAD,
     PRECISION,
     at_learning_rate,
     plan_extrapolation,
@@ -390,6 +391,7 @@ def validate_limit(
             speed=speed,
             processors=processors,
             spent=clock.seconds - clock.left + ahead,
+            spread=spread,
         )
 
     def require_time_left() -> None:
@@ -409,7 +411,8 @@ def validate_limit(
     require_time_left()
     minimum, rate = minimum_of(problem), problem.learning_rate
     window = schedule_of(problem, minimum, rate, FEWEST_WINDOWS, 1).window
-    speed = measured_speed(problem, window, threads)
+    speeds = sorted(measured_speed(problem, window, threads, 0.07) for _ in range(3))
+    speed, spread = speeds[1], min(speeds[2] / speeds[0], MOST_SPREAD)
     require_time_left()
     theory, ahead = theory_at_once(problem, leading)
     if ahead:

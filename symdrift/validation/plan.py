@@ -66,10 +66,17 @@ REJECTING_ERRORS = 10.0
 BUDGET_SECONDS = 150.0
 """Time that a planned extrapolation may take."""
 
-BUDGET_MARGIN = 1.3
-"""Least budget that is named, over the time that the cheapest plan takes.
+LEAST_MARGIN = 1.6
+"""Least budget that is named, over the time that the cheapest plan takes at a steady speed.
 
 The speed is measured again when that budget is given, and machines that others use vary.
+"""
+
+MOST_SPREAD = 3.0
+"""Spread of the speed that a least budget has room for: a machine that stalls is not waited for."""
+
+BUDGET_MARGIN = 1.3
+"""Slowness by which a budget must suffice before a next order that takes seconds is computed.
 """
 
 SINGLE_BUDGET_SECONDS = 10.0
@@ -137,6 +144,7 @@ def plan_extrapolation(
     speed: float | None = None,
     processors: int = MODEL_PROCESSORS,
     spent: float = 0.0,
+    spread: float = 1.0,
 ) -> Plan:
     """Plan runs whose extrapolated ratios have a given standard error.
 
@@ -167,6 +175,8 @@ def plan_extrapolation(
     processors : int
         What has that speed together.
     spent : float
+    spread : float
+        Of the speed, as measured, largest over smallest: a least budget has room for it.
 
     Raises
     ------
@@ -203,19 +213,27 @@ def plan_extrapolation(
     planned, fitting = affordable_plan(plan, fits, precision, counts)
     if fitting:
         return planned
-    raise too_little(planned, budget, spent, speed, processors)
+    raise too_little(planned, budget, spent, speed, processors, spread)
 
 
 def too_little(
-    planned: Plan, budget: float, spent: float, speed: float, processors: int, how: str = ""
+    planned: Plan,
+    budget: float,
+    spent: float,
+    speed: float,
+    processors: int,
+    spread: float = 1.0,
+    how: str = "to be sure of it, with this machine as busy as it is now",
 ) -> RequestError:
-    """Names the least budget for a plan, the cheapest that there is."""
-    least = math.ceil(BUDGET_MARGIN * (spent + planned.seconds_kept(speed, processors)))
+    """Names a budget that will do for a plan, the cheapest that there is."""
+    needed = LEAST_MARGIN * spread * (spent + planned.seconds_kept(speed, processors))
+    unit = max(1.0, 5 * 10.0 ** (math.floor(math.log10(needed)) - 1))
+    least = f"{unit * math.ceil(needed / unit):.0f}"
     return RequestError(
         "budget",
         f"= {budget:g} s is too little: burn-in and windows at {len(planned.rates)} learning rates "
-        f"would take {least} s for {counted(planned.replicas, 'replica')}; "
-        f"--budget {least}s is the least{how}",
+        f"may take up to {least} s for {counted(planned.replicas, 'replica')}; "
+        f"--budget {least}s is the least {how}",
     )
 
 
@@ -251,8 +269,8 @@ def require_budget(
     )
     speed = modelled_speed(problem, processors)
     if spent + cheapest.seconds(FASTEST * speed, processors) > budget:
-        how = " at the speed of an ordinary machine; that of this one was not measured"
-        raise too_little(cheapest, budget, spent, speed, processors, how)
+        how = "to be sure of it on an ordinary machine; the speed of this one was not measured"
+        raise too_little(cheapest, budget, spent, speed, processors, MOST_SPREAD, how)
 
 
 def _planned(

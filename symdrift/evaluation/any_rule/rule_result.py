@@ -242,7 +242,9 @@ def rule_head(evaluation: RuleEvaluation) -> str:
 
 def rule_tables(evaluation: RuleEvaluation) -> list[Table]:
     """Tables of one evaluation: inputs, orbit, planes, stimuli, and how far they hold."""
-    return [*_inputs(evaluation), _orbit(evaluation), _planes(evaluation), *_seen(evaluation)]
+    # A single unit turns in no plane.
+    planes = [_planes(evaluation)] if evaluation.drift.planes else []
+    return [*_inputs(evaluation), _orbit(evaluation), *planes, *_seen(evaluation)]
 
 
 def _inputs(evaluation: RuleEvaluation) -> Iterator[Table]:

@@ -30,7 +30,11 @@ from symdrift.evaluation.dense.bottleneck import capped_minima
 from symdrift.evaluation.dense.coordinates import joined, separated
 from symdrift.evaluation.dense.frame import CanonicalFrame, frame_of
 from symdrift.evaluation.dense.operator import expected_loss
-from symdrift.evaluation.dense.sizes import require_minimum_memory
+from symdrift.evaluation.dense.sizes import (
+    log_slow_stage,
+    reached_dimension,
+    require_minimum_memory,
+)
 from symdrift.evaluation.dense.spectrum import NormalSpectrum, normal_spectrum
 from symdrift.evaluation.parts import (
     THRESHOLD_TOLERANCE,
@@ -46,14 +50,10 @@ from symdrift.evaluation.several_minima import (
     require_numbered,
 )
 from symdrift.evaluation.units import Units, natural_units
-from symdrift.progress import log_stage
 from symdrift.study.problem import Array, LearningProblem
 
 GRADIENT_TOLERANCE = 1e-12
 """Gradient norm that a located minimum may have left, relative to that of its terms."""
-
-SLOW = 3000
-"""Directions from which a minimum takes more than some seconds: their cube is what it costs."""
 
 GAP_TOLERANCE = 1e-6
 """Relative duality gap of what is still taken for the minimum."""
@@ -174,8 +174,8 @@ def _solved(
         )
     rank = min(hidden, inputs, outputs)
     require_minimum_memory(inputs, outputs, rank)
-    if (directions := rank * (inputs + outputs - rank)) > SLOW:
-        log_stage(f"solving for the minimum in {directions} directions, which takes a while")
+    directions = reached_dimension(inputs, outputs, rank)
+    log_slow_stage(directions, f"solving for the minimum in {directions} directions")
     units = natural_units(teacher, covariance)
     natural = (
         teacher * units.maps, covariance * units.inputs**2, weight_decay * units.curvature
@@ -325,6 +325,8 @@ def _certified(
             f"{GRADIENT_TOLERANCE:g} and {UNCERTAINTY:g} are allowed",
         )
     first, second = separated(point, inputs)
+    directions = reached_dimension(inputs, len(teacher), len(singular_values))
+    log_slow_stage(directions, f"curvature of the minimum in {directions} directions")
     frame = frame_of(first, second)
     slope = _slope(frame, *problem)
     error_map = _error_map(second @ first, slope, teacher, covariance)

@@ -16,7 +16,12 @@ from symdrift.evaluation.dense.rotation_covariance import (
     hidden_drift,
     mean_rotation_matrix,
 )
-from symdrift.evaluation.dense.sizes import require_stimulus_memory, require_tensor_memory
+from symdrift.evaluation.dense.sizes import (
+    log_slow_stage,
+    reached_dimension,
+    require_stimulus_memory,
+    require_tensor_memory,
+)
 from symdrift.evaluation.dense.stability import dense_validity
 from symdrift.evaluation.parts import (
     APPROXIMATIONS,
@@ -90,7 +95,11 @@ def evaluate(
         require_stimulus_memory(inputs, outputs, minimum.rank)
     units = natural_units(problem.teacher, problem.input_covariance)
     natural, minimum = units.problem(problem), in_units(minimum, units)
+    directions = reached_dimension(inputs, outputs, minimum.rank)
+    log_slow_stage(directions, f"noise and fluctuation in {directions} directions")
     fluctuation = gradient_fluctuation(natural, minimum)
+    weights = minimum.rank * (inputs + outputs)
+    log_slow_stage(directions, f"critical rate from the second moments of {weights} weights")
     limits = replace(
         found := dense_validity(natural, minimum, fluctuation),
         critical_rate=found.critical_rate * units.curvature,
@@ -98,6 +107,8 @@ def evaluate(
     warnings = dense_warnings(problem, given, limits)
     turning = (minimum.point, fluctuation, natural.learning_rate)
     values, noise = minimum.singular_values, natural.synaptic_noise
+    moving = minimum.rank * (minimum.rank - 1) // 2
+    log_slow_stage(directions, f"rotations in {moving} planes by {directions} directions")
     if later is None:
         drift = hidden_drift(*turning, approximation, progress)
         if noise > 0:

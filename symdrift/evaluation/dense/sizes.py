@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from symdrift import memory
+from symdrift.progress import log_stage
+
+SLOW = 3000
+"""Directions from which the stages of full matrices take so long that each is named."""
 
 BLOCK = 2**28
 """Numbers in the largest array of responses that is held at a time."""
@@ -17,6 +21,12 @@ NUMBER = 8
 def reached_dimension(inputs: int, outputs: int, rank: int) -> int:
     """Directions that gradient noise reaches, ``k = r (n + m - r)``."""
     return rank * (inputs + outputs - rank)
+
+
+def log_slow_stage(directions: int, stage: str) -> None:
+    """Name a stage in so many directions, where it takes a while."""
+    if directions > SLOW:
+        log_stage(stage)
 
 
 def minimum_memory(inputs: int, outputs: int, rank: int) -> int:
