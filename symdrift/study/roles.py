@@ -187,8 +187,11 @@ AT_HOME: Mapping[str, str] = MappingProxyType(
 )
 """Fields in which a symbol of a study means what a letter of the vocabulary means."""
 
-LOCAL = ("b", "c", "d", "e", "f", "g", "o", "q", "u", "v", "w", "y", "z", r"\kappa", r"\nu")
-"""Letters of indices and auxiliary quantities, which the derivation leaves to a study."""
+LOCAL = ("b", "c", "d", "f", "g", "o", "q", "u", "v", "w", "y", "z", r"\kappa", r"\nu")
+"""Letters of indices and auxiliary quantities, which the derivation leaves to a study.
+
+Not e, which is the base of exponentials as well.
+"""
 
 SPARE = (
     r"\vartheta", r"\varrho", r"\iota", r"\upsilon", r"\chi", r"\psi", r"\omega", r"\rho",
