@@ -10,6 +10,7 @@ from itertools import chain, combinations
 from pathlib import Path
 
 import pytest
+import sympy as sp
 from conftest import ANISOTROPIC
 from declarations import number_fields
 from latex_tree import Accented, Node, Row, Scripts, Symbol, Word, parse
@@ -17,7 +18,7 @@ from latex_tree import Accented, Node, Row, Scripts, Symbol, Word, parse
 import symdrift.derivation
 import symdrift.theory
 from symdrift.cli import run
-from symdrift.derivation.symbols import plain_latex
+from symdrift.derivation.symbols import adapted_names, letters_of, plain_latex
 from symdrift.documents.number_tables import parameter_table
 from symdrift.errors import RequestError
 from symdrift.study import read_study
@@ -132,13 +133,10 @@ def test_a_letter_of_the_notation_may_not_be_a_symbol_of_the_study(
 BORROWED = [
     ('"lambda_1"', '"T"', "the contribution of one axis"),
     ('"lambda_1"', '"K"', "the corrector of the rotation"),
-    ('"lambda_1"', '"kappa_1"', "the kurtosis"),
     ('"lambda_1"', '"k2"', "the decay rate of a representation"),
     ('"lambda_1"', '"sigma_1"', "the standard deviation of the label noise"),
     ('"lambda_1"', '"varepsilon"', "the label noise of one sample"),
     ('"eta"', '"h"', "an eigenvalue of the Hessian"),
-    ('"eta"', '"_u"', "a unit vector of the normal space"),
-    ('"eta"', '"nu"', "the variance of an irrelevant input"),
     ('"eta"', '"lambda_1"', "the input variance along an axis"),
     ('"gamma"', '"l"', "an index of an axis"),
     ('"gamma"', '"eta**2"', "the learning rate"),
@@ -187,6 +185,50 @@ def test_a_meaning_is_named_once_for_all_symbols_that_borrow_its_letter(
         refuse_letters_of_the_theory({}, fields)
     assert said in str(refusal.value)
     assert str(refusal.value).count("stands for") == 1
+
+
+TEN_LETTERS = """
+network = { inputs = 3, outputs = 3, hidden = 3 }
+inputs = { covariance = ["c", "v_1", "kappa"] }
+teacher = { map = ["d", "q", "f"], label_noise = ["z", "w", "nu"] }
+learning = { rate = "u", weight_decay = "b", batch = "alpha_b" }
+"""
+
+
+def test_the_derivation_takes_other_letters_for_local_ones(
+    write_study: Callable[[str], Path],
+) -> None:
+    study = read_study(write_study(TEN_LETTERS))
+    letters = letters_of(study)
+    uses = [
+        (field, name, plain_latex(name))
+        for field, value in study.numbers.items()
+        for name in value.symbols
+    ]
+    refuse_letters_of_the_theory(letters, uses)
+    assert set(letters) == {"c", "v", r"\kappa", "d", "q", "f", "z", "w", r"\nu", "u", "b"}
+    used = {latex.partition("_")[0] for _, _, latex in uses}
+    kept = {text for text in (*VOCABULARY, *INDICES) if text not in letters}
+    kept |= {role.latex for role in ROLES.values()}
+    new = [latex.strip("{}") for latex in letters.values()]
+    assert not used & {*new, *kept}
+    assert not kept & set(new)
+    assert len(set(new)) == len(new)
+    # An index of the theory and a symbol of the study, which SymPy tells apart by what they are.
+    index, own = sp.Symbol("c", integer=True, positive=True), sp.Symbol("c", positive=True)
+    printed = adapted_names(letters, {index, own}, {}, {own})
+    assert printed == {index: letters["c"]}
+
+
+def test_a_study_may_call_the_weight_decay_as_its_notation_does(
+    write_study: Callable[[str], Path],
+) -> None:
+    text = ANISOTROPIC.partition("[values]")[0].replace('"gamma"', '"beta"')
+    own = '[notation]\nweight_decay = "\\\\beta"\n'
+    study = read_study(write_study(f"{text}{own}"))
+    assert study.notation == {"weight_decay": r"\beta"}
+    with pytest.raises(RequestError, match='looks like the symbol "beta" of the study'):
+        read_study(write_study(text.replace('"beta"', '"2*beta"') + own))
 
 
 @pytest.mark.parametrize("letter", FREE_LETTERS)

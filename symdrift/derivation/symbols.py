@@ -6,11 +6,12 @@ Indices (``i``, ``j``, ``l`` or numbers) are attached to a role, never part of i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import sympy as sp
 
-from symdrift.study.letters import in_notation
+from symdrift.study import Study
+from symdrift.study.letters import in_notation, replaced_letters
 from symdrift.study.roles import ROLES
 from symdrift.typesetting.reading import with_index
 
@@ -35,6 +36,16 @@ GAMMA = symbol("weight_decay")
 BATCH = symbol("batch")
 TIME = symbol("time")
 INPUTS = symbol("inputs", positive=True, integer=True)
+
+
+def letters_of(study: Study) -> dict[str, str]:
+    """LaTeX by role, and by each letter that the theory does without because the study uses it."""
+    uses = (
+        (field, name, plain_latex(name))
+        for field, value in study.numbers.items()
+        for name in value.symbols
+    )
+    return {**study.notation, **replaced_letters(study.notation, uses)}
 
 
 def latex_names(overrides: Mapping[str, str], symbols: Iterable[sp.Symbol]) -> dict[sp.Basic, str]:
@@ -93,6 +104,7 @@ def adapted_names(
     overrides: Mapping[str, str],
     symbols: Iterable[sp.Basic],
     fixed: Mapping[sp.Basic, str],
+    own: Collection[sp.Basic] = (),
 ) -> dict[sp.Basic, str]:
     r"""LaTeX of the symbols that are no role, with the roles named in it in a study's letters.
 
@@ -108,6 +120,8 @@ def adapted_names(
         The symbols that the document prints.
     fixed : Mapping[sympy.Basic, str]
         Print of the symbols that are no role, in the default letters.
+    own : collection of sympy.Basic
+        Symbols of the study, which keep their letters.
     """
     stems = {role.name for role in ROLES.values()}
     adapted = {item: in_notation(latex, overrides) for item, latex in fixed.items()}
@@ -118,6 +132,7 @@ def adapted_names(
             continue
         latex = str(sp.latex(item))
         # SymPy would print wd as a product and xbar with an accent.
-        if (own := in_notation(plain_latex(name), overrides)) != latex:
-            adapted[item] = own
+        letters = plain_latex(name)
+        if (printed_as := letters if item in own else in_notation(letters, overrides)) != latex:
+            adapted[item] = printed_as
     return adapted

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from symdrift.derivation.symbols import letters_of
 from symdrift.documents.comparison_tables import Comparisons, compare, comparison_tables
 from symdrift.documents.computed import Computed, computed
 from symdrift.documents.drawings import Drawing, write_drawings
@@ -132,17 +133,16 @@ def write_report(
         moved = report_sensitivities(study, results.exact)
         results = replace(results, fitted=fitted, sensitivities=moved)
         validated = results.validation
+        letters = letters_of(study)
         log_stage("drawing figures")
-        drawn, files = write_drawings(
-            drawings(problem, results), directory / "figures", study.notation
-        )
+        drawn, files = write_drawings(drawings(problem, results), directory / "figures", letters)
         compared = () if results.comparisons is None else comparison_tables(results.comparisons)
         numbers = Numbers(
             tables=(
-                parameter_table(problem, study.notation),
-                result_table(results.exact, results.white, study.notation),
-                *(() if moved is None else sensitivity_tables(moved, study.notation)),
-                *(() if validated is None else (validation_table(validated, study.notation),)),
+                parameter_table(problem, letters),
+                result_table(results.exact, results.white, letters),
+                *(() if moved is None else sensitivity_tables(moved, letters)),
+                *(() if validated is None else (validation_table(validated, letters),)),
                 *compared,
                 *(() if fitted is None else fitted_tables(fitted)),
             ),

@@ -75,7 +75,8 @@ def _exponent(found: Sensitivities, exponent: float) -> Cell:
 def _letter(name: str, notation: Mapping[str, str]) -> Cell:
     """A symbol as it prints; the letter of a number that is no symbol."""
     if "." not in name:
-        return read(in_notation(plain_latex(name), notation))
+        roles = {role: latex for role, latex in notation.items() if role in ROLES}
+        return read(in_notation(plain_latex(name), roles))
     field = next((field for field in FIELD_ROLES if f"{name}.".startswith(f"{field}.")), None)
     if field is None or not FIELD_ROLES[field]:
         return name.rpartition(".")[2].replace("_", " ")

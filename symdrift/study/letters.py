@@ -12,7 +12,16 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from symdrift.errors import RequestError
-from symdrift.study.roles import AT_HOME, FIELD_ROLES, INDICES, PRESETS, ROLES, VOCABULARY
+from symdrift.study.roles import (
+    AT_HOME,
+    FIELD_ROLES,
+    INDICES,
+    LOCAL,
+    PRESETS,
+    ROLES,
+    SPARE,
+    VOCABULARY,
+)
 from symdrift.typesetting.formula import Form, bare_atom
 from symdrift.typesetting.glyphs import FONTS
 from symdrift.typesetting.reading import (
@@ -98,8 +107,54 @@ def resolve_notation(presets: Sequence[str], own: Mapping[str, str]) -> dict[str
     return notation
 
 
-def refuse_borrowed_letters(notation: Mapping[str, str], symbols: Sequence[str]) -> None:
+def replaced_letters(
+    notation: Mapping[str, str], uses: Iterable[tuple[str, str, str]]
+) -> dict[str, str]:
+    """What the derivation calls those of its local letters that symbols of a study have.
+
+    Parameters
+    ----------
+    notation : Mapping of str to str
+        LaTeX by role, from the study's ``[notation]``.
+    uses : iterable of (str, str, str)
+        Fields of the study, each with a symbol that its number names, and the symbol in LaTeX.
+
+    Returns
+    -------
+    dict of str to str
+        LaTeX by letter of :data:`symdrift.study.roles.LOCAL`, to stand beside the notation.
+    """
+    uses = tuple(uses)
+    taken = {_letter(latex) for latex in notation.values()}
+    wanted: dict[str, None] = {}
+    for field, name, latex in uses:
+        taken.add(letter := _letter(latex))
+        parts = name.strip("_").split("_")[1:]
+        taken |= {_letter(part) or _letter(f"\\{part}") for part in parts}
+        # A size is a whole number, as the indices are, and SymPy could not tell them apart.
+        if field.startswith("network."):
+            continue
+        for text in LOCAL:
+            at_home = field.startswith(AT_HOME.get(text, "\0"))
+            if text in parts or (letter == _letter(text) and not at_home):
+                wanted[text] = None
+    # In braces, so that no command runs into the index behind it.
+    free = [f"{{{text}}}" for text in SPARE if _letter(text) not in taken]
+    return dict(zip(wanted, free, strict=False))
+
+
+def refuse_borrowed_letters(
+    notation: Mapping[str, str], uses: Iterable[tuple[str, str, bool]]
+) -> None:
     """Refuse a letter of the notation that also names one of the study's own symbols.
+
+    Parameters
+    ----------
+    notation : Mapping of str to str
+        LaTeX by role.
+    uses : iterable of (str, str, bool)
+        Fields of the study, each with a symbol that its number names, and whether it is the
+        symbol alone: where that plays the role, both letters mean the same.
 
     Raises
     ------
@@ -107,12 +162,16 @@ def refuse_borrowed_letters(notation: Mapping[str, str], symbols: Sequence[str])
         When a symbol, which prints as its name, looks like a role that was given its letter.
     """
     stems = {role.name for role in ROLES.values()}
-    for name in symbols:
+    for field, name, alone in uses:
         stem = name.partition("_")[0]
         if stem in stems:
             continue
+        # Of a rate, a decay or a batch: a variance of labels is the square of what its role is.
+        meant = FIELD_ROLES.get(field, ()) if alone and field.startswith("learning.") else ()
         own = next((found for text in (f"\\{stem}", stem) if (found := _looks(text))), None)
         for role, latex in notation.items():
+            if role in meant:
+                continue
             if own is not None and _shape(role, latex).letter == own.letter:
                 raise RequestError(
                     f"notation.{role}",
@@ -129,7 +188,7 @@ def refuse_letters_of_the_theory(
     Parameters
     ----------
     notation : Mapping of str to str
-        LaTeX by role, from the study's ``[notation]``.
+        LaTeX by role, from the study's ``[notation]``, and by letter that is replaced.
     uses : iterable of (str, str, str)
         Fields of the study, each with a symbol that its number names, and the symbol in LaTeX.
 
@@ -152,7 +211,7 @@ def refuse_letters_of_the_theory(
         if meaning:
             borrowed.setdefault(name, (field, meaning))
     if not borrowed:
-        _refuse_indices(uses)
+        _refuse_indices(notation, uses)
         return
     field = next(iter(borrowed.values()))[0]
     named: dict[str, list[str]] = {}
@@ -183,7 +242,7 @@ def _enumerated(names: Sequence[str]) -> str:
 
 def other_meaning(notation: Mapping[str, str], field: str, name: str, latex: str) -> str:
     """What the letter of a symbol in a field stands for in a derivation; empty for no other."""
-    own = next((roles for place, roles in FIELD_ROLES.items() if field.startswith(place)), ())
+    own = _roles_of(field)
     role = _STEMS.get(name.partition("_")[0])
     if role is None:
         return _other_meaning(notation, latex, field, own)
@@ -192,9 +251,13 @@ def other_meaning(notation: Mapping[str, str], field: str, name: str, latex: str
     return "" if role in own and not whole else f"the {ROLES[role].meaning}"
 
 
-def _refuse_indices(uses: Iterable[tuple[str, str, str]]) -> None:
+def _roles_of(field: str) -> tuple[str, ...]:
+    return next((roles for place, roles in FIELD_ROLES.items() if field.startswith(place)), ())
+
+
+def _refuse_indices(notation: Mapping[str, str], uses: Iterable[tuple[str, str, str]]) -> None:
     for field, name, _ in uses:
-        if indices := _letters_of_indices(name):
+        if indices := _letters_of_indices(notation, name):
             raise RequestError(
                 field,
                 f'names the symbol "{name}", whose subscript has {indices} in the derivation; '
@@ -202,13 +265,13 @@ def _refuse_indices(uses: Iterable[tuple[str, str, str]]) -> None:
             )
 
 
-def _letters_of_indices(name: str) -> str:
+def _letters_of_indices(notation: Mapping[str, str], name: str) -> str:
     """A letter of the subscript that is an index in the theory, and of what; or empty."""
     for part in name.strip("_").split("_")[1:]:
         # As these are printed: further letters make a word of them.
         letters = [part] if part in INDICES else list(part) if set(part) <= set("ijkl") else []
         for letter in letters:
-            if letter in INDICES:
+            if letter in INDICES and letter not in notation:
                 return f"{letter}, the letter of {INDICES[letter]}"
     return ""
 
@@ -235,6 +298,8 @@ def _other_meaning(
             return "" if role in roles and not whole else f"the {entry.meaning}"
     reserved = VOCABULARY if own.scripted else {**VOCABULARY, **INDICES}
     for text, meaning in reserved.items():
+        if text in notation:
+            continue
         if own.letter == _letter(text) and not field.startswith(AT_HOME.get(text, "\0")):
             return meaning
     return ""
@@ -318,7 +383,7 @@ def in_notation(latex: str, notation: Mapping[str, str]) -> str:
     >>> in_notation(r"\delta U_{il}", {"second_layer": "W_2"})
     '\\delta W_{2,il}'
     """
-    letters = {ROLES[role].latex: own for role, own in notation.items()}
+    letters = {ROLES[role].latex if role in ROLES else role: own for role, own in notation.items()}
     return "".join(_rewritten(tokens_of(latex), letters))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from symdrift.errors import RequestError
+from symdrift.expressions import Symbol as Named
 from symdrift.study.fields import read_fields
 from symdrift.study.kinds import key, quoted, suggest
 from symdrift.study.model import SampleInputs, Specification
@@ -66,7 +67,12 @@ def checked(study: Kind) -> Kind:
         # Looks at letters as they are typeset, which most studies do not need.
         from symdrift.study.letters import refuse_borrowed_letters
 
-        refuse_borrowed_letters(study.notation, study.symbols)
+        uses = [
+            (field, name, isinstance(number, Named))
+            for field, number in study.numbers.items()
+            for name in number.symbols
+        ]
+        refuse_borrowed_letters(study.notation, uses)
     check_numbers(study)
     return study
 

@@ -186,3 +186,16 @@ AT_HOME: Mapping[str, str] = MappingProxyType(
     }
 )
 """Fields in which a symbol of a study means what a letter of the vocabulary means."""
+
+LOCAL = ("b", "c", "d", "f", "g", "o", "q", "u", "v", "w", "y", "z", r"\kappa", r"\nu")
+"""Letters of indices and auxiliary quantities, which the derivation leaves to a study.
+
+Not e, which is the base of exponentials as well.
+"""
+
+SPARE = (
+    r"\vartheta", r"\varrho", r"\iota", r"\upsilon", r"\chi", r"\psi", r"\omega", r"\rho",
+    r"\phi", r"\varpi", r"\alpha", r"\beta", "X", r"\mathbf{b}", r"\mathbf{c}", r"\mathbf{d}",
+    r"\mathbf{q}",
+)  # fmt: skip
+"""Letters that stand for nothing else, in the order in which it takes these instead."""

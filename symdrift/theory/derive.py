@@ -12,7 +12,7 @@ from symdrift.cache import cached
 from symdrift.derivation import vocabulary
 from symdrift.derivation.chapter import timed
 from symdrift.derivation.steps import Derivation, Equation, Notation, Step
-from symdrift.derivation.symbols import adapted_names, latex_names, plain_latex, symbol
+from symdrift.derivation.symbols import adapted_names, latex_names, letters_of, plain_latex, symbol
 from symdrift.errors import RequestError
 from symdrift.progress import Progress, log_stage
 from symdrift.study import Study
@@ -181,7 +181,7 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
         for name in value.symbols
         if name not in in_other_letters
     ]
-    refuse_letters_of_the_theory(study.notation, uses)
+    refuse_letters_of_the_theory(letters_of(study), uses)
     for field, name, latex in uses:
         if _OWN_NAMES.get(name, latex) != latex:
             raise RequestError(
@@ -360,4 +360,6 @@ def _symbol_names(study: Study, used: Collection[sp.Basic]) -> dict[sp.Basic, st
     ordered = sorted(
         named, key=lambda item: (ranks[str(item).partition("_")[0]], str(item), str(type(item)))
     )
-    return {item: named[item] for item in ordered} | adapted_names(study.notation, used, _FIXED)
+    own = {sp.Symbol(name, positive=True) for name in study.symbols}
+    adapted = adapted_names(letters_of(study), used, _FIXED, own)
+    return {item: named[item] for item in ordered} | adapted

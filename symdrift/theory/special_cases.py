@@ -47,7 +47,7 @@ DIFFUSION = symbol("diffusion_tensor")
 WIDER_VARIANCE, PLANE_VARIANCE = sp.symbols("V_wider V_plane", positive=True)
 QUIET_DIFFUSION = sp.Symbol("D_quiet", positive=True)
 EXTRA_DIFFUSION = sp.Symbol("D_extra", positive=True)
-IRRELEVANT_VARIANCE = sp.Symbol("nu", positive=True)
+IRRELEVANT_VARIANCE = sp.Symbol("nu_irrelevant", positive=True)
 IRRELEVANT = sp.Symbol("n_irrelevant", positive=True, integer=True)
 EXPONENTS = {
     name: sp.Symbol(f"exponent_{name}", integer=True) for name in ("eta", "gamma", "B", "n")

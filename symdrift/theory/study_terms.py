@@ -162,9 +162,7 @@ def _counts(subject: Subject, plane: tuple[int, int]) -> dict[int, int]:
     i, j = plane
     own = {i: 2} if kinds[i] == kinds[j] else {i: 1, j: 1}
     others = [kinds[l] for l in range(len(kinds)) if l not in plane]
-    return own | {
-        l: others.count(kinds[l]) for l in _distinct_axes(kinds, plane) if l not in plane
-    }
+    return own | {l: others.count(kinds[l]) for l in _distinct_axes(kinds, plane) if l not in plane}
 
 
 def _terms_of_own_form(subject: Subject) -> list[Place]:
@@ -277,7 +275,11 @@ def _drift_tests(examples: Examples, subject: Subject) -> list[Test]:
         symbols = sorted(exact.free_symbols, key=lambda item: item.name)
         if len(symbols) <= EXPANDED_SYMBOLS:
             return is_zero(exact)
-        point = {item: sp.Rational(k + 5, k + 3) for k, item in enumerate(symbols)}
+        # Quotients of primes of their own, so that no denominator vanishes by chance.
+        point = {
+            item: sp.Rational(sp.prime(2 * k + 5), sp.prime(2 * k + 4))
+            for k, item in enumerate(symbols)
+        }
         return is_zero(replaced(exact, point))
 
     def explicit() -> bool:

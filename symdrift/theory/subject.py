@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 
 from symdrift.derivation.symbolic import symbolic
-from symdrift.derivation.symbols import plain_latex, symbol
+from symdrift.derivation.symbols import letters_of, plain_latex, symbol
 from symdrift.derivation.vocabulary import KURTOSIS
 from symdrift.errors import RequestError
 from symdrift.evaluation.alignment import align
@@ -303,11 +303,12 @@ def renamed(study: Study) -> dict[str, sp.Expr]:
     whole = [entry.name for entry in entries if isinstance(entry, Named)]
     uses = [name for value in study.numbers.values() for name in value.symbols]
     found: dict[str, sp.Expr] = {}
+    letters = letters_of(study)
     for k, entry in enumerate(entries):
         if not isinstance(entry, Named) or uses.count(entry.name) > whole.count(entry.name):
             continue
         field = "teacher.label_noise"
-        if other_meaning(study.notation, field, entry.name, plain_latex(entry.name)):
+        if other_meaning(letters, field, entry.name, plain_latex(entry.name)):
             index = k + 1 if isinstance(noise, tuple) else ""
             found.setdefault(entry.name, symbol("label_noise", index) ** 2)
     taken = any(plain_latex(name).startswith(r"\sigma") for name in study.symbols)
