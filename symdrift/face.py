@@ -95,7 +95,7 @@ def evaluate_rule(study: Study, progress: Progress | None = None) -> RuleEvaluat
     """
     from symdrift.evaluation.evaluate import evaluate_any_rule
 
-    return evaluate_any_rule(study, progress)
+    return evaluate_any_rule(study.learner(), progress)
 
 
 def evaluate_stimuli(
@@ -120,6 +120,7 @@ def observe(
     approximation: str = "exact",
     seed: int = 0,
     progress: Progress | None = None,
+    layer: str | None = None,
 ) -> Observation:
     """What an experiment sees of the drift: displacement, angle, similarity, decoder, tuning.
 
@@ -129,10 +130,13 @@ def observe(
     times : Array, optional
         Lags in SGD steps, shape ``(T,)``, increasing; default: as far as the drift goes.
     approximation : {"exact", "white"}
+        ``"white"`` is there for two-layer SGD only.
     seed : int
         Of the random networks whose neurons are followed.
     progress : callable, optional
         Called with the number of finished parts and of all.
+    layer : str, optional
+        Hidden layer that is observed, where a rule has several; default: the first.
 
     Raises
     ------
@@ -142,7 +146,8 @@ def observe(
     """
     from symdrift.observables import observe as observed
 
-    return observed(_numbers(study), times, approximation, seed, progress)
+    numbers = study.learner() if _has_another_rule(study) else _numbers(study)
+    return observed(numbers, times, approximation, seed, progress, layer)
 
 
 def compare(study: Study) -> ComparedStudy:

@@ -30,6 +30,7 @@ from symdrift.observables.displacement import (
     mean_squared_displacement,
     rotation_losses,
 )
+from symdrift.observables.layer import forgotten
 from symdrift.observables.process import DriftProcess, NextProducts
 from symdrift.observables.rotations import (
     CorrelatedPlanes,
@@ -39,6 +40,7 @@ from symdrift.observables.rotations import (
 )
 from symdrift.observables.similarity import RepresentationalSimilarity, squared_activity
 from symdrift.records import Record
+from symdrift.study.learner import Learner
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 FADED = 4.0
@@ -111,9 +113,11 @@ def with_next_order(
         Seconds that the next order may take, as foreseen.
     """
     problem = process.problem
-    found = _orders(problem, longest) if approximation == "exact" else None
-    corrected = None if found is None else _corrected(process, found)
-    if found is None or corrected is None:
+    found = corrected = None
+    if isinstance(problem, LearningProblem) and approximation == "exact":
+        found = _orders(problem, longest)
+        corrected = None if found is None else _corrected(process, problem, found)
+    if isinstance(problem, Learner) or found is None or corrected is None:
         error = process.validity.expected_error
         return process, ExpectedError(False, error, error, known_until(process, error))
     change = _natural_rate(problem) * _largest_change(found)
@@ -132,7 +136,7 @@ def with_two_times(
     Without it where the process does not have the next order, where it would take longer than
     that, or where it doubles a displacement by fluctuation, so that it says nothing.
     """
-    if not error.next_order:
+    if isinstance(process.problem, Learner) or not error.next_order:
         return process
     later = NextProducts(process.problem)
     with suppress(RequestError):
@@ -147,7 +151,7 @@ def _moved(process: DriftProcess, stimulus: Stimulus, lags: Array) -> float:
     """Largest relative change of a displacement by fluctuation that the process carries."""
     assert process.later is not None
     rates, weights = process.fluctuation.relaxation(stimulus.vector)
-    leading = -np.expm1(-np.outer(lags, rates)) @ weights
+    leading = forgotten(rates, weights, lags)
     start, kept = process.later.of(stimulus, lags)
     some = leading > 0
     return float(np.max(np.abs((start - kept)[some] / leading[some]), initial=0.0))
@@ -236,12 +240,14 @@ def _natural_rate(problem: LearningProblem) -> float:
     return float(problem.learning_rate / units.curvature)
 
 
-def _corrected(process: DriftProcess, found: Orders) -> DriftProcess | None:
+def _corrected(
+    process: DriftProcess, problem: LearningProblem, found: Orders
+) -> DriftProcess | None:
     """The process with both orders, in its own frame of hidden axes and its own units.
 
     None where frames are no rotation of each other: axes of nearly equal singular values.
     """
-    rate = _natural_rate(process.problem)
+    rate = _natural_rate(problem)
     still = found.first_layer.leading
     rank = len(still)
     silent = len(process.first_layer) - rank

@@ -18,7 +18,7 @@ from symdrift.evaluation.any_rule.rule_result import (
     RuleValidity,
 )
 from symdrift.evaluation.dense import angular_matrices
-from symdrift.evaluation.parts import Drift, stimulus_drift
+from symdrift.evaluation.parts import stimulus_drift
 from symdrift.evaluation.validity import RUNS_AWAY_ABOVE, WARN_ABOVE
 from symdrift.inputs import input_record
 from symdrift.progress import Progress
@@ -61,10 +61,12 @@ def evaluate_rule(learner: Learner, progress: Progress | None = None) -> RuleEva
     drift = rule_drift(learner, orbit.point, progress)
     _require_shrinking(learner, drift.rates)
     rates = drift.rates.real
+    size = sum(float(np.sum(matrix**2)) for matrix in orbit.point)
     validity = RuleValidity(
         float(learner.learning_rate * learner.rule.core[1] * np.abs(drift.rates).max()),
         critical,
         None if critical is None else learner.learning_rate / critical,
+        drift.weight_variance / size if size > 0 else 0.0,
     )
     warnings = list(_warnings(learner, validity))
     if len(orbits) > 1:
@@ -147,10 +149,6 @@ def _layer(
     drift: RuleDrift, layer: str, response: Array, stimuli: Sequence[Stimulus]
 ) -> LayerDrift:
     """The part of one hidden layer, with its activity for each input axis, shape ``(p, n)``."""
-    own = [place for place, plane in enumerate(drift.planes) if plane.layer == layer]
-    planes = tuple((drift.planes[place].i, drift.planes[place].j) for place in own)
-    still = np.zeros((len(response), len(response)))
-    part = Drift(planes, drift.covariance[np.ix_(own, own)], drift.mean_rotation[own])
-    delta, mean = angular_matrices(part, len(response)) if own else (still, still)
+    delta, mean = angular_matrices(drift.of_layer(layer, len(response)), len(response))
     followed = tuple(stimulus_drift(stimulus, response, delta, mean) for stimulus in stimuli)
     return LayerDrift(layer, delta, mean, followed)
