@@ -7,6 +7,9 @@ orbit.  Of leading order in the learning rate.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 
 from symdrift.errors import RequestError
@@ -23,6 +26,9 @@ from symdrift.study.learner import Learner
 
 SHARED = 1e-8
 """Correlation of what one noise turns and moves that counts as none."""
+
+NOT_YET = 10.0
+"""Slowest relaxation times up to which a rotation that is an area moves by much more than later."""
 
 NO_NEXT_ORDER = (
     "curves are of leading order in the learning rate: under this rule the next order is not "
@@ -70,7 +76,7 @@ def rule_process(
     if len(names) > 1 and layer is None:
         others = " or ".join(names[1:])
         warnings.append(f"curves are those of {chosen}; --layer {others} gives those of another")
-    return DriftProcess(
+    process = DriftProcess(
         problem=learner,
         first_layer=response,
         planes=planes,
@@ -81,6 +87,24 @@ def rule_process(
         warnings=tuple(warnings),
         layer=chosen if len(names) > 1 else None,
     )
+    return replace(process, warnings=(*warnings, *_quiet(process)))
+
+
+def _quiet(process: DriftProcess) -> Iterator[str]:
+    """Stimuli that turn more within a relaxation time than they fluctuate: a warning."""
+    slowest = float(process.rates.min())
+    named = []
+    for item in process.problem.stimuli:
+        seen = process.representation(item)
+        weights = process.fluctuation.relaxation(item.vector)[1]
+        if seen @ process.decay @ seen > slowest * weights.sum().real:
+            named.append(item.name)
+    if named:
+        yield (
+            f"no fluctuation of {', '.join(named)} is of leading order, and what turns them is no "
+            f"diffusion yet within a relaxation time: they move by more than their curves say up "
+            f"to lags of some {NOT_YET / slowest:.2g} steps"
+        )
 
 
 def _fluctuation(learner: Learner, found: RuleEvaluation, layer: str) -> ModeFluctuation:
