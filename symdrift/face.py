@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from symdrift.study.problem import LearningProblem
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from symdrift.fitting.free_numbers import Free
     from symdrift.observables import Observation
     from symdrift.observables.compare import ComparedStudy
+    from symdrift.observables.side_by_side import SideBySide
     from symdrift.progress import Progress
     from symdrift.simulation import Trajectory
     from symdrift.simulation.rule_trajectory import RuleTrajectory
@@ -150,12 +151,22 @@ def observe(
     return observed(numbers, times, approximation, seed, progress, layer)
 
 
-def compare(study: Study) -> ComparedStudy:
-    """The study beside synaptic noise, the white-noise approximation and isotropic inputs.
+@overload
+def compare(study: Study) -> ComparedStudy: ...
+@overload
+def compare(study: Study, other: Study, *more: Study) -> SideBySide: ...
+def compare(study: Study, *others: Study) -> ComparedStudy | SideBySide:
+    """The study beside synaptic noise, white noise and isotropic inputs, or beside other studies.
+
+    Parameters
+    ----------
+    study : Study
+    *others : Study
+        Whatever they learn by; hidden axes are numbered within each.
 
     Returns
     -------
-    ComparedStudy
+    ComparedStudy or SideBySide
         All rates per SGD step; a comparison that does not apply is ``None`` and has a warning.
 
     Raises
@@ -163,6 +174,14 @@ def compare(study: Study) -> ComparedStudy:
     RequestError
         When the study cannot be evaluated.
     """
+    if others:
+        from symdrift.observables.side_by_side import side_by_side
+
+        return side_by_side((study, *others))
+    if _has_another_rule(study):
+        from symdrift.observables.compare_rule import compare_learner
+
+        return compare_learner(study.learner())
     from symdrift.observables.compare import compare_study
 
     return compare_study(_numbers(study))

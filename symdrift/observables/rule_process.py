@@ -13,10 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.any_rule.rule_result import RuleEvaluation
-from symdrift.evaluation.any_rule.sample_noise import sample_noise
-from symdrift.evaluation.any_rule.stable_space import stable_space
-from symdrift.evaluation.any_rule.traced_rule import TracedRule
+from symdrift.evaluation.any_rule import RuleEvaluation
+from symdrift.evaluation.any_rule.engine import orbit_space
 from symdrift.evaluation.evaluate import evaluate_any_rule, require_any_rule_has
 from symdrift.observables.layer import ModeFluctuation
 from symdrift.observables.process import DriftProcess
@@ -109,11 +107,8 @@ def _quiet(process: DriftProcess) -> Iterator[str]:
 
 def _fluctuation(learner: Learner, found: RuleEvaluation, layer: str) -> ModeFluctuation:
     """What the fluctuation of the weights makes of the activity of a layer."""
-    core, share = learner.rule.core
-    traced, point = TracedRule(core, learner.sizes), found.minimum.orbit.point
-    root = sample_noise(learner.inputs, learner.label_noise, False).root
-    jacobian = traced.jacobian(point, root)
-    space = stable_space(traced, point, jacobian, traced.mean_update(point, root))
+    point, share = found.minimum.orbit.point, learner.rule.core[1]
+    traced, space = orbit_space(learner, point)
     if space.flow.ndim > 1:
         raise RequestError(
             "learning.rule",

@@ -185,6 +185,17 @@ def rule_drift(learner: Learner, point: Point, progress: Progress | None = None)
     )
 
 
+def orbit_space(learner: Learner, point: Point) -> tuple[TracedRule, StableSpace]:
+    """The rule in letters, and the space that returns to the orbit of a fixed point.
+
+    Parameters are those of `rule_drift`.
+    """
+    traced = TracedRule(learner.rule.core[0], learner.sizes)
+    root = sample_noise(learner.inputs, learner.label_noise, False).root
+    jacobian = traced.jacobian(point, root)
+    return traced, stable_space(traced, point, jacobian, traced.mean_update(point, root))
+
+
 def _swept(
     traced: TracedRule,
     point: Point,

@@ -81,7 +81,7 @@ def evaluate_rule(learner: Learner, progress: Progress | None = None) -> RuleEva
         parameters=_parameters(learner),
         minimum=OrbitEnd(number, len(orbits), orbit, float(rates.min()), float(rates.max())),
         drift=drift,
-        layers=tuple(_layer(drift, *each, learner.stimuli) for each in orbit.responses.items()),
+        layers=tuple(layer_drift(drift, *each, learner.stimuli) for each in orbit.responses.items()),
         validity=validity,
         warnings=tuple(warnings),
     )
@@ -145,7 +145,7 @@ def _parameters(learner: Learner) -> dict[str, Any]:
     }
 
 
-def _layer(
+def layer_drift(
     drift: RuleDrift, layer: str, response: Array, stimuli: Sequence[Stimulus]
 ) -> LayerDrift:
     """The part of one hidden layer, with its activity for each input axis, shape ``(p, n)``."""
