@@ -90,7 +90,7 @@ def test_rules_stand_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_study_that_cannot_stand_beside_others_is_named() -> None:
     study = symdrift.read_study(EXAMPLES / "oja.toml")
-    with pytest.raises(RequestError, match="oja: learning.rate"):
+    with pytest.raises(RequestError, match=r"oja: learning\.rate"):
         symdrift.compare(study, study.with_values({"learning.rate": 10}))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,7 +66,8 @@ def test_two_layers_are_seen_alike_on_both_roads(name: str) -> None:
 @pytest.mark.parametrize(("rule", "axis"), [("oja", 2), ("similarity_matching", 0)])
 def test_simulated_networks_move_as_far(rule: str, axis: int) -> None:
     """Extrapolated to rate zero from two rates, after a relaxation time of the slowest."""
-    ratios, variances = [], []
+    ratios: list[float] = []
+    variances: list[float] = []
     for rate, networks in ((0.01, 300), (0.0025, 300)):
         learner = learner_of(rule, rate)
         process = rule_process(learner)
@@ -74,14 +76,14 @@ def test_simulated_networks_move_as_far(rule: str, axis: int) -> None:
         apart = max(1, round(lag / run.steps[1]))
         stimulus = learner.stimuli[axis]
         layer, *lateral = run.weights.values()
-        seen = layer @ stimulus.vector
+        seen = np.asarray(layer @ stimulus.vector, dtype=np.float64)
         if lateral:
-            seen = np.linalg.solve(lateral[0], seen[..., np.newaxis])[..., 0]
+            seen = np.asarray(np.linalg.solve(lateral[0], seen[..., np.newaxis])[..., 0], float)
         moved = np.sum((seen[apart:] - seen[:-apart]) ** 2, axis=2).mean(axis=0)
         times = np.array([float(apart * run.steps[1])])
         expected = float(mean_squared_displacement(process, stimulus, times).total[0])
-        ratios.append(moved.mean() / expected)
-        variances.append(moved.var(ddof=1) / networks / expected**2)
+        ratios.append(float(moved.mean()) / expected)
+        variances.append(float(moved.var(ddof=1)) / networks / expected**2)
     limit = (4 * ratios[1] - ratios[0]) / 3
     error = np.sqrt(16 * variances[1] + variances[0]) / 3
     assert error < 0.03
@@ -150,9 +152,7 @@ def test_deviations_of_the_activity_return_as_the_mean_update_says(
         np.testing.assert_allclose(moved, gone, rtol=1e-5, atol=1e-5 * scale)
 
 
-@pytest.mark.parametrize(
-    ("layer", "printed"), [("hidden_1", 0.00295648), ("hidden_2", 0.00302604)]
-)
+@pytest.mark.parametrize(("layer", "printed"), [("hidden_1", 0.00295648), ("hidden_2", 0.00302604)])
 def test_each_of_several_layers_has_its_own_curves(layer: str, printed: float) -> None:
     """Three layers with variances (2, 0.7): after long the printed diffusion is left."""
     learner = learner_of("three_layers")
@@ -178,9 +178,7 @@ def test_a_record_names_the_layer_where_there_are_several(
 
 
 def test_curves_lie_in_their_bands_and_begin_at_nothing() -> None:
-    seen = symdrift.observe(
-        symdrift.read_study(EXAMPLES / "oja.toml"), np.array([0.0, 1e2, 1e6])
-    )
+    seen = symdrift.observe(symdrift.read_study(EXAMPLES / "oja.toml"), np.array([0.0, 1e2, 1e6]))
     by_name = {(band.observable, band.subject, band.part): band for band in seen.bands}
     for moved in seen.displacement:
         band = by_name["displacement", moved.stimulus, "total"]
@@ -204,3 +202,39 @@ def test_what_there_is_not_is_refused(
     study = symdrift.read_study(EXAMPLES / f"{name}.toml").with_values(changes)
     with pytest.raises(RequestError, match=said):
         symdrift.observe(study, np.array([1.0]), **arguments)  # type: ignore[arg-type]
+
+
+SEVERAL = """
+[network]
+inputs = 2
+outputs = 2
+hidden = [2, 2]
+[inputs]
+covariance = [2.0, 0.7]
+[teacher]
+map = "identity"
+[learning]
+rule = "own"
+rate = 0.01
+weight_decay = 0.2
+[rule]
+weights = { A = ["hidden_1", "inputs"], B = ["hidden_2", "hidden_1"], C = ["outputs", "hidden_2"] }
+define = { e = "target - C @ B @ A @ x" }
+loss = "trace(e.T @ e)/2 + weight_decay/2*(trace(A.T @ A) + trace(B.T @ B) + trace(C.T @ C))"
+activity = { hidden_1 = "A @ x", hidden_2 = "B @ A @ x" }
+"""
+
+
+def test_simulations_say_that_learning_can_end_elsewhere(
+    capsys: pytest.CaptureFixture[str], write_study: Callable[[str], Path], tmp_path: Path
+) -> None:
+    study, out = str(write_study(SEVERAL)), str(tmp_path / "run.npz")
+    said = []
+    for arguments in (
+        ["simulate", study, "--steps", "10", "--replicas", "1", "--out", out],
+        ["validate", study, "--steps", "1"],
+    ):
+        run(arguments)
+        said += [line for line in capsys.readouterr().err.splitlines() if "can end at" in line]
+    assert len(said) == 2
+    assert len(set(said)) == 1

@@ -18,7 +18,10 @@ TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 ODOURS = "docs/fitting/six_odours.toml"
-RULES = {"docs/rules/oja.toml", "docs/rules/steady_rotation.toml"}
+RULES = {
+    f"docs/rules/{name}.toml"
+    for name in ("oja", "similarity_matching", "steady_rotation", "three_layers")
+}
 
 
 def blocks(language: str) -> list[str]:

@@ -10,9 +10,7 @@ from symdrift.errors import RequestError
 from symdrift.evaluation.any_rule import (
     RuleDrift,
     RuleEvaluation,
-    fixed_orbits,
     layer_drift,
-    rule_drift,
 )
 from symdrift.evaluation.any_rule.engine import orbit_space
 from symdrift.evaluation.evaluate import evaluate_any_rule

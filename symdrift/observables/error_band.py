@@ -22,6 +22,7 @@ from symdrift.evaluation.next_order.cost import QUICK
 from symdrift.evaluation.next_order.orders import Orders
 from symdrift.evaluation.parts import Drift, moving_planes
 from symdrift.evaluation.units import natural_units
+from symdrift.evaluation.validity import Validity
 from symdrift.observables.angle import PopulationAngle, rotation_cosine
 from symdrift.observables.decoding import DecoderDecay, decoder_decay
 from symdrift.observables.displacement import (
@@ -122,6 +123,7 @@ def with_next_order(
         return process, ExpectedError(False, error, error, known_until(process, error))
     change = _natural_rate(problem) * _largest_change(found)
     error = max(change**2, process.validity.later_orders(change))
+    assert isinstance(process.validity, Validity)
     errors = observed_corrections(problem, found).errors(problem.learning_rate, process.validity)
     corrected = replace(corrected, warnings=(*process.warnings, *rough_numbers(errors)))
     moved = errors.get("fluctuation.weight_variance", 0.0)

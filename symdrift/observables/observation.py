@@ -36,8 +36,8 @@ from symdrift.observables.error_band import (
 from symdrift.observables.persistence import Persistence, persistence
 from symdrift.observables.process import DriftProcess, checked_lags, drift_process
 from symdrift.observables.rotations import LARGEST_SQUARE
-from symdrift.observables.sampling import path_steps
 from symdrift.observables.rule_process import rule_process
+from symdrift.observables.sampling import path_steps
 from symdrift.observables.similarity import (
     RepresentationalSimilarity,
     representational_similarity,
@@ -210,7 +210,7 @@ def observe(
     elif layer is None:
         leading = drift_process(problem, approximation, progress)
     else:
-        raise RequestError("--layer", f'= "{layer[:80]}" has no use here: there is one hidden layer')
+        raise RequestError("--layer", f'= "{layer[:80]}" has no use here: there is one layer')
     _require_small_rotations(leading)
     process, error = with_next_order(leading, approximation)
     lags = default_times(process) if times is None else checked_lags(times)

@@ -139,7 +139,9 @@ def side_by_side(studies: Sequence[Study]) -> SideBySide:
         try:
             evaluations.append(evaluate_study(study))
         except RequestError as problem:
-            raise RequestError("studies", f"cannot all be evaluated: {study.name}: {problem}") from None
+            raise RequestError(
+                "studies", f"cannot all be evaluated: {study.name}: {problem}"
+            ) from None
     layers = [layer_rates(each) for each in evaluations]
     columns: list[dict[tuple[str, str], float]] = []
     for each in layers:

@@ -67,7 +67,7 @@ def check_rule(study: Specification) -> None:
 
 
 def require_plain(study: Specification) -> None:
-    """Refuse rules that only evaluation, simulation and validation work for.
+    """Refuse rules that derivation, documents and fits do not work for.
 
     Raises
     ------
@@ -81,8 +81,9 @@ def require_plain(study: Specification) -> None:
     raise RequestError(
         "learning.rule" if named else "learning.momentum",
         (f'= "{learning.rule}"' if named else f"= {learning.momentum}")
-        + " works with symdrift evaluate, simulate and validate, in Python with "
-        "symdrift.evaluate_rule, simulate_rule, validate and validate_rate; all else needs "
+        + " works with symdrift evaluate, observe, compare, simulate and validate, in Python with "
+        "symdrift.evaluate_rule, observe, compare, simulate_rule, validate and validate_rate; all "
+        "else needs "
         'learning.rule = "sgd" without momentum so far',
     )
 

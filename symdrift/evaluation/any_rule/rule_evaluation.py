@@ -9,7 +9,7 @@ import numpy as np
 
 from symdrift.errors import RequestError, counted
 from symdrift.evaluation.any_rule.engine import RuleDrift, require_engine_memory, rule_drift
-from symdrift.evaluation.any_rule.fixed_orbit import fixed_orbits
+from symdrift.evaluation.any_rule.fixed_orbit import FixedOrbit, fixed_orbits
 from symdrift.evaluation.any_rule.rule_critical_rate import critical_rate
 from symdrift.evaluation.any_rule.rule_result import (
     LayerDrift,
@@ -69,11 +69,7 @@ def evaluate_rule(learner: Learner, progress: Progress | None = None) -> RuleEva
         drift.weight_variance / size if size > 0 else 0.0,
     )
     warnings = list(_warnings(learner, validity))
-    if len(orbits) > 1:
-        warnings.append(
-            f"learning can end at {counted(len(orbits), 'orbit')}, and these are the numbers of "
-            f"number {number}, to which {orbit.reached} of all starting points lead"
-        )
+    warnings += _several(orbits, number)
     if not drift.covariance.any():
         warnings.append("nothing drifts: every covariance of rotations is zero")
     return RuleEvaluation(
@@ -81,10 +77,31 @@ def evaluate_rule(learner: Learner, progress: Progress | None = None) -> RuleEva
         parameters=_parameters(learner),
         minimum=OrbitEnd(number, len(orbits), orbit, float(rates.min()), float(rates.max())),
         drift=drift,
-        layers=tuple(layer_drift(drift, *each, learner.stimuli) for each in orbit.responses.items()),
+        layers=tuple(
+            layer_drift(drift, *each, learner.stimuli) for each in orbit.responses.items()
+        ),
         validity=validity,
         warnings=tuple(warnings),
     )
+
+
+def orbit_warnings(learner: Learner) -> tuple[str, ...]:
+    """Say that learning can end at other orbits than that of a learner.
+
+    Raises
+    ------
+    RequestError
+        As `fixed_orbits`.
+    """
+    return tuple(_several(fixed_orbits(learner), learner.minimum))
+
+
+def _several(orbits: Sequence[FixedOrbit], number: int) -> Iterator[str]:
+    if len(orbits) > 1 and 1 <= number <= len(orbits):
+        yield (
+            f"learning can end at {counted(len(orbits), 'orbit')}, and these are the numbers of "
+            f"number {number}, to which {orbits[number - 1].reached} of all starting points lead"
+        )
 
 
 def _require_shrinking(learner: Learner, rates: Array) -> None:
