@@ -193,6 +193,7 @@ def test_curves_lie_in_their_bands_and_begin_at_nothing() -> None:
     [
         ("oja", {}, {"approximation": "white"}, 'approximation = "white"'),
         ("oja", {}, {"layer": "hidden_2"}, "there is hidden"),
+        ("tied_autoencoder", {"learning.weight_decay": 5}, {}, "nothing to observe"),
         ("oja", {"learning.synaptic_noise": 1e-9}, {}, "moves the weights across"),
     ],
 )

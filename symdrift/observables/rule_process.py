@@ -66,6 +66,11 @@ def rule_process(
         )
     found = evaluate_any_rule(learner, progress)
     response = found.minimum.orbit.responses[chosen]
+    if not response.any():
+        raise RequestError(
+            "learning.rule",
+            f"ends where no unit of {chosen} responds to anything, and there is nothing to observe",
+        )
     planes = CorrelatedPlanes(
         found.drift.of_layer(chosen, len(response)), SilentAxes(0, np.zeros((len(response),) * 2))
     )
