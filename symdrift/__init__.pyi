@@ -24,6 +24,7 @@ from .fitting import Fit as Fit
 from .fitting import Measurement as Measurement
 from .observables import Observation as Observation
 from .observables.compare import ComparedStudy as ComparedStudy
+from .observables.side_by_side import SideBySide as SideBySide
 from .simulation import Trajectory as Trajectory
 from .simulation.rule_trajectory import RuleTrajectory as RuleTrajectory
 from .study import Study as Study

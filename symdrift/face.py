@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from symdrift.study.problem import LearningProblem
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from symdrift.fitting.free_numbers import Free
     from symdrift.observables import Observation
     from symdrift.observables.compare import ComparedStudy
+    from symdrift.observables.side_by_side import SideBySide
     from symdrift.progress import Progress
     from symdrift.simulation import Trajectory
     from symdrift.simulation.rule_trajectory import RuleTrajectory
@@ -95,7 +96,7 @@ def evaluate_rule(study: Study, progress: Progress | None = None) -> RuleEvaluat
     """
     from symdrift.evaluation.evaluate import evaluate_any_rule
 
-    return evaluate_any_rule(study, progress)
+    return evaluate_any_rule(study.learner(), progress)
 
 
 def evaluate_stimuli(
@@ -120,6 +121,7 @@ def observe(
     approximation: str = "exact",
     seed: int = 0,
     progress: Progress | None = None,
+    layer: str | None = None,
 ) -> Observation:
     """What an experiment sees of the drift: displacement, angle, similarity, decoder, tuning.
 
@@ -129,10 +131,13 @@ def observe(
     times : Array, optional
         Lags in SGD steps, shape ``(T,)``, increasing; default: as far as the drift goes.
     approximation : {"exact", "white"}
+        ``"white"`` is there for two-layer SGD only.
     seed : int
         Of the random networks whose neurons are followed.
     progress : callable, optional
         Called with the number of finished parts and of all.
+    layer : str, optional
+        Hidden layer that is observed, where a rule has several; default: the first.
 
     Raises
     ------
@@ -142,15 +147,26 @@ def observe(
     """
     from symdrift.observables import observe as observed
 
-    return observed(_numbers(study), times, approximation, seed, progress)
+    numbers = study.learner() if _has_another_rule(study) else _numbers(study)
+    return observed(numbers, times, approximation, seed, progress, layer)
 
 
-def compare(study: Study) -> ComparedStudy:
-    """The study beside synaptic noise, the white-noise approximation and isotropic inputs.
+@overload
+def compare(study: Study) -> ComparedStudy: ...
+@overload
+def compare(study: Study, other: Study, /, *more: Study) -> SideBySide: ...
+def compare(study: Study, *others: Study) -> ComparedStudy | SideBySide:
+    """The study beside synaptic noise, white noise and isotropic inputs, or beside other studies.
+
+    Parameters
+    ----------
+    study : Study
+    *others : Study
+        Whatever they learn by; hidden axes are numbered within each.
 
     Returns
     -------
-    ComparedStudy
+    ComparedStudy or SideBySide
         All rates per SGD step; a comparison that does not apply is ``None`` and has a warning.
 
     Raises
@@ -158,6 +174,14 @@ def compare(study: Study) -> ComparedStudy:
     RequestError
         When the study cannot be evaluated.
     """
+    if others:
+        from symdrift.observables.side_by_side import side_by_side
+
+        return side_by_side((study, *others))
+    if _has_another_rule(study):
+        from symdrift.observables.compare_rule import compare_learner
+
+        return compare_learner(study.learner())
     from symdrift.observables.compare import compare_study
 
     return compare_study(_numbers(study))

@@ -469,14 +469,15 @@ def test_where_nothing_rotates_a_decoder_keeps_what_it_has(
 @pytest.mark.parametrize("turning", [0.0, 0.7])
 def test_the_limit_of_a_decoder_is_uniform_among_axes_that_turn(turning: float) -> None:
     """Only the first two axes turn: an average over angles, exact with a few of them."""
+    problem = three_axes()
     process = with_rotation(
-        drift_process(three_axes()), np.diag([0.5, 0.0, 0.0]), np.array([turning, 0.0, 0.0])
+        drift_process(problem), np.diag([0.5, 0.0, 0.0]), np.array([turning, 0.0, 0.0])
     )
     angles = 2 * np.pi * np.arange(8) / 8
     rotations = np.tile(np.eye(3), (8, 1, 1))
     rotations[:, 0, 0] = rotations[:, 1, 1] = np.cos(angles)
     rotations[:, 0, 1], rotations[:, 1, 0] = -np.sin(angles), np.sin(angles)
-    covariance, teacher = process.problem.input_covariance, process.problem.teacher
+    covariance, teacher = problem.input_covariance, problem.teacher
     code = process.first_layer @ covariance @ process.first_layer.T
     code += process.fluctuation.second_moment(covariance)
     crossed = teacher @ covariance @ process.first_layer.T
@@ -516,14 +517,15 @@ def test_observables_stay_bounded_however_long_the_lag(study: str) -> None:
 
 def test_fluctuation_is_noise_that_the_decoder_allows_for() -> None:
     """Regression of the teacher on simulated codes ``(W* + N) x``."""
-    process = drift_process(misaligned(0.02))
+    problem = misaligned(0.02)
+    process = drift_process(problem)
     rng = np.random.default_rng(9)
     samples = 200_000
     layers, _ = process.fluctuation.sample(np.eye(2), np.array([1.0]), samples, rng)
     inputs = process.problem.inputs.sample(rng, (samples,))
     noise = np.einsum("srn,sn->sr", layers, inputs)
     code = inputs @ process.first_layer.T + noise
-    target = inputs @ process.problem.teacher.T
+    target = inputs @ problem.teacher.T
     decoder, *_ = np.linalg.lstsq(code, target, rcond=None)
     unexplained = np.sum((target - code @ decoder) ** 2) / np.sum(target**2)
     result = decoder_decay(process, np.array([0.0]))
@@ -539,7 +541,7 @@ def test_tuning_of_every_neuron_turns_by_the_angle_of_a_plane() -> None:
     angles = 2 * np.pi * np.arange(3) / 3
     star = np.linalg.solve(plain.first_layer, np.array([np.cos(angles), np.sin(angles)]))
     stimuli = tuple(Stimulus(f"star {k}", vector) for k, vector in enumerate(star.T))
-    case = replace(plain.problem, stimuli=stimuli, hidden=5)
+    case = replace(misaligned(), stimuli=stimuli, hidden=5)
     steady = without_fluctuation(with_rotation(replace(plain, problem=case), 0.0, 0.3))
     lags = np.array([0.0, 1.0, 4.0])
     turned = tuning_change(steady, lags, networks=4, seed=1)

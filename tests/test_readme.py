@@ -18,7 +18,10 @@ TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 ODOURS = "docs/fitting/six_odours.toml"
-RULES = {"docs/rules/oja.toml", "docs/rules/steady_rotation.toml"}
+RULES = {
+    f"docs/rules/{name}.toml"
+    for name in ("oja", "similarity_matching", "steady_rotation", "three_layers")
+}
 
 
 def blocks(language: str) -> list[str]:
@@ -97,6 +100,7 @@ def test_the_observations_of_the_read_me_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
     for arguments in commands():
         if arguments[0] == "observe":
             assert run(arguments) == 0
@@ -104,10 +108,13 @@ def test_the_observations_of_the_read_me_run(
 
 
 def test_the_comparison_of_the_read_me_sets_three_beside_the_study(
-    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (arguments,) = [arguments for arguments in commands() if arguments[0] == "compare"]
-    assert run(arguments) == 0
+    monkeypatch.chdir(ROOT)
+    alone, beside = [arguments for arguments in commands() if arguments[0] == "compare"]
+    assert run(beside) == 0
+    assert "Rates side by side" in capsys.readouterr().out
+    assert run(alone) == 0
     printed = capsys.readouterr().out
     assert all(word in printed for word in ("synaptic noise", "white noise", "isotropic inputs"))
 

@@ -261,7 +261,7 @@ def test_options_of_plain_sgd_are_refused(
 
 
 @pytest.mark.parametrize("example", ["oja", "momentum"])
-@pytest.mark.parametrize("command", ["observe", "report", "compare", "lesson", "fit"])
+@pytest.mark.parametrize("command", ["report", "lesson", "fit"])
 def test_other_commands_say_what_works(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, example: str, command: str
 ) -> None:

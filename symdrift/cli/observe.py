@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     metavar="LO:HI:NUM[:log]",
     help="Lags in SGD steps; default: from the fastest relaxation to a few decorrelation times.",
 )
+@click.option("--layer", help="Hidden layer, where a rule has several; default: the first.")
 @seed_option
 @json_option
 @click.option(
@@ -59,6 +60,7 @@ def observe(
     minimum: int | None,
     steps_per_day: float | None,
     times: str | None,
+    layer: str | None,
     seed: int,
     as_json: bool,
     as_csv: bool,
@@ -80,9 +82,10 @@ def observe(
     from symdrift.observables.observation import parse_times
 
     lags = None if times is None else parse_times(times)
-    problem = chosen_study(study, assignments, minimum).problem()
+    chosen = chosen_study(study, assignments, minimum)
+    problem = chosen.problem() if chosen.is_plain else chosen.learner()
     with ExitStack() as afterwards, progress_shown("observing") as progress:
-        observation = run_observe(problem, lags, approximation, seed, progress)
+        observation = run_observe(problem, lags, approximation, seed, progress, layer)
         observation = replace(observation, steps_per_day=steps_per_day)
         # Printed even when the picture cannot be drawn.
         afterwards.callback(_print, observation, as_json, as_csv)
@@ -110,8 +113,9 @@ def _print_observation(observation: Observation) -> None:
     from symdrift.observables.observation import observation_tables
 
     console = output_console()
+    layer = f", {observation.layer}" if observation.layer else ""
     console.print(
-        f"{observation.study}: {observation.approximation} statistics; "
+        f"{observation.study}{layer}: {observation.approximation} statistics; "
         f"lags in {'SGD steps' if observation.steps_per_day is None else 'days'}",
     )
     print_tables(console, observation_tables(observation))

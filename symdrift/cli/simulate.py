@@ -82,9 +82,12 @@ def simulate(
 def _simulated(study: Study) -> Callable[..., Trajectory | RuleTrajectory]:
     """The simulation of a study with every number filled in."""
     if not study.is_plain:
+        from symdrift.evaluation.any_rule import orbit_warnings
         from symdrift.simulation.rule_trajectory import simulate_rule
 
-        return partial(simulate_rule, study.learner())
+        learner = study.learner()
+        say_warnings(orbit_warnings(learner))
+        return partial(simulate_rule, learner)
     problem = study.problem()
     from symdrift.evaluation.dense.matrix_road import minimum_warnings
 

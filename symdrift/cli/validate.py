@@ -148,9 +148,11 @@ def _validated(
 ) -> tuple[Callable[..., Validation], Callable[..., Extrapolation]]:
     """How a study with every number filled in is validated at its rate, and in the limit."""
     if not study.is_plain:
+        from symdrift.evaluation.any_rule import orbit_warnings
         from symdrift.validation.validate_rule import validate_rule_limit, validate_rule_rate
 
         learner = study.learner()
+        say_warnings(orbit_warnings(learner))
         return partial(validate_rule_rate, learner), partial(validate_rule_limit, learner)
     problem = study.problem()
     from symdrift.evaluation.dense.matrix_road import minimum_warnings

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from symdrift.evaluation.result import Evaluation
     from symdrift.evaluation.validity import Validity
     from symdrift.study import Study
+    from symdrift.study.learner import Learner
     from symdrift.study.problem import Array, LearningProblem
 
 ORDERS = (None, 1, 2)
@@ -140,32 +141,36 @@ def evaluate_study(
         problem = study.problem()
         found = evaluate(problem, method, approximation, progress, quantities, order or 1)
         return found if order is not None else corrected_at_once(problem, found, longest)
-    _takes_any_rule(method, approximation, quantities, order)
-    return evaluate_any_rule(study, progress)
+    require_any_rule_has(method, approximation, quantities, order)
+    return evaluate_any_rule(study.learner(), progress)
 
 
 def evaluate_any_rule(
-    study: Study, progress: Callable[[int, int], None] | None = None
+    learner: Learner, progress: Callable[[int, int], None] | None = None
 ) -> RuleEvaluation:
-    """Every number of a study by the engine of any rule.
+    """Every number of a learner by the engine of any rule.
 
     Raises
     ------
     RequestError
         Also where double precision does not hold them.
     """
-    learner = study.learner()
     from symdrift.evaluation.any_rule import evaluate_rule
 
-    with _checked_afterwards(study.name):
+    with _checked_afterwards(learner.study):
         evaluation = evaluate_rule(learner, progress)
     numbers = np.array([each.value for each in evaluation.listed()])
     if not np.isfinite(numbers).all() or evaluation.validity.rate_times_curvature < SLOWEST:
-        raise beyond_double_precision(study.name)
+        raise beyond_double_precision(learner.study)
     return evaluation
 
 
-def _takes_any_rule(method: str, approximation: str, quantities: str, order: int | None) -> None:
+def require_any_rule_has(
+    method: str = "auto",
+    approximation: str = "exact",
+    quantities: str = "all",
+    order: int | None = None,
+) -> None:
     """Refuse what is known of two-layer SGD only."""
     require_known("method", method, METHODS)
     require_known("approximation", approximation, APPROXIMATIONS)

@@ -101,8 +101,7 @@ class Validity(Record):
         change : float
             By how much the next order changes it, relative to its size.
         """
-        ratio = self.rate_over_critical
-        return max(change, ratio) * ratio / (1 - ratio) if ratio < 1 else inf
+        return towards_critical(change, self.rate_over_critical)
 
     @property
     def share(self) -> str:
@@ -110,6 +109,11 @@ class Validity(Record):
         ratio = self.rate_over_critical
         places = ceil(-log10(1 - ratio)) if 0.9 < ratio < 1 else 0
         return f"{ratio:.{places}f}" if places else f"{ratio:.2g}"
+
+
+def towards_critical(change: float, ratio: float) -> float:
+    """Sum of later orders, the first as large as ``change``, at a ratio to the critical rate."""
+    return max(change, ratio) * ratio / (1 - ratio) if ratio < 1 else inf
 
 
 MEANINGS = {

@@ -23,14 +23,12 @@ from symdrift.evaluation.result import Evaluation
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_drift
 from symdrift.inputs import Gaussian
 from symdrift.observables.aligned_layer import aligned_layer
+from symdrift.observables.side_by_side import UNITS
 from symdrift.precision import double_precision
 from symdrift.progress import log_stage
 from symdrift.records import Record, written_names
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.tables import Row, Table, printed, record_table
-
-_UNITS_OF_RATES = {"rotation variance": "rad^2/step", "steady rotation": "rad/step"}
-"""Of a comparison; other rates are per step."""
 
 STEP = 1e-3
 """Change of a logarithm across which exponents are measured."""
@@ -151,7 +149,8 @@ class ComparedStudy(Record):
     study : str
     synaptic : SynapticComparison or None
         None for a hidden layer that cannot rotate.
-    white : DriftComparison
+    white : DriftComparison or None
+        None under another rule than two-layer SGD.
     isotropic : DriftComparison or None
         None where isotropic inputs leave the task no strict minimum.
     warnings : tuple of str
@@ -160,7 +159,7 @@ class ComparedStudy(Record):
 
     study: str
     synaptic: SynapticComparison | None
-    white: DriftComparison
+    white: DriftComparison | None
     isotropic: DriftComparison | None
     warnings: tuple[str, ...]
 
@@ -421,10 +420,11 @@ def _exponents(
         gradients.append(float(np.trace(evaluation.decay_matrix)) / rank)
         values = evaluation.minimum.singular_values
         synapses.append(float(np.mean(synaptic_decay(values, problem.hidden, 1.0))))
-    return ScalingRow(parameter, _slope(gradients, step), _slope(synapses, step))
+    return ScalingRow(parameter, slope(gradients, step), slope(synapses, step))
 
 
-def _slope(rates: list[float], step: float) -> float:
+def slope(rates: list[float], step: float) -> float:
+    """Exponent of a rate that a change of a logarithm takes from one value to another."""
     return float(np.log(rates[1] / rates[0])) / step if min(rates) > 0 else 0.0
 
 
@@ -469,7 +469,7 @@ def comparison_tables(compared: ComparedStudy) -> list[Table]:
         "Synaptic noise of the variance at which the mean decay rates agree: "
         f"{printed(synaptic.synaptic_variance)} per weight and step"
     )
-    columns = {"of": "", "gradient": "gradient noise", "synaptic": "synaptic noise"}
+    columns = {"of": "", "gradient": synaptic.comparison.study, "synaptic": "synaptic noise"}
     exponents = (
         {"of": f"exponent of the {row.parameter}"}
         | {noise: exponent(getattr(row, noise)) for noise in ("gradient", "synaptic")}
@@ -480,7 +480,8 @@ def comparison_tables(compared: ComparedStudy) -> list[Table]:
         for row in synaptic.sizes
     )
     scaling = record_table(
-        "Mean decay rate: exponents, and values in isotropic networks of other sizes",
+        "Mean decay rate: exponents"
+        + (", and values in isotropic networks of other sizes" if synaptic.sizes else ""),
         columns,
         chain(exponents, sizes),
     )
@@ -499,7 +500,7 @@ def _comparison_table(comparison: DriftComparison) -> Table:
         },
         (
             pair.to_dict()
-            | {"quantity": f"{quantity}, {_UNITS_OF_RATES.get(quantity, '1/step')}"}
+            | {"quantity": f"{quantity}, {UNITS.get(quantity, '1/step')}"}
             | ({"name": f"plane {pair.name}"} if quantity == "rotation variance" else {})
             for quantity, pair in comparison.rows()
         ),

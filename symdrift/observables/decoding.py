@@ -104,7 +104,9 @@ def _target_moments(process: DriftProcess, target: str) -> tuple[Array, Array, f
     require_known("target", target, TARGETS)
     problem = process.problem
     if target == "teacher":
-        covariance = problem.input_covariance
+        if problem.teacher is None:
+            raise RequestError("target", '= "teacher" needs one, and the study has no outputs')
+        covariance = problem.inputs.covariance
         crossed = problem.teacher @ covariance
         power = float(np.sum(crossed * problem.teacher) + np.sum(problem.label_noise))
         return crossed, covariance, power

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from symdrift.observables.layer import forgotten, kept
 from symdrift.observables.process import DriftProcess, checked_lags
 from symdrift.records import Record
 from symdrift.study.problem import Array, Stimulus
@@ -120,7 +121,7 @@ def mean_squared_displacement(
     return Displacement(
         stimulus=stimulus.name,
         lags=times,
-        fluctuation=-2 * np.expm1(-np.outer(times, rates)) @ weights + 2 * (start - later),
+        fluctuation=2 * forgotten(rates, weights, times) + 2 * (start - later),
         rotation=2 * rotation,
         diffusion=2 * (both - rotation),
     )
@@ -143,10 +144,10 @@ def autocorrelation(process: DriftProcess, stimulus: Stimulus, lags: Array) -> A
     return Autocorrelation(
         stimulus=stimulus.name,
         lags=times,
-        fluctuation=np.exp(-np.outer(times, rates)) @ weights + later,
+        fluctuation=kept(rates, weights, times) + later,
         rotation=squared_norm - rotation,
         diffusion=rotation - both,
-        variance=squared_norm + float(weights.sum()) + start,
+        variance=squared_norm + float(weights.sum().real) + start,
         decorrelation_time=decorrelation_time(process, stimulus),
     )
 
@@ -156,7 +157,7 @@ def decorrelation_time(process: DriftProcess, stimulus: Stimulus) -> float | Non
 
     The autocorrelation ``c`` is followed in steps of ``(c - c(0)/e) / b``, where ``b`` bounds
     its slope from here on: averages of rotations shorten vectors, so that
-    ``b = |L'w| |exp(tau L) w|`` for the rotation and ``sum |weight| rate exp(-rate tau)`` for
+    ``b = |L'w| |exp(tau L) w|`` for the rotation and ``sum |weight rate exp(-rate tau)|`` for
     the fluctuation do not increase.  No step can therefore pass the first crossing.
 
     Returns
@@ -168,7 +169,7 @@ def decorrelation_time(process: DriftProcess, stimulus: Stimulus) -> float | Non
     """
     representation = process.representation(stimulus)
     rates, weights = process.fluctuation.relaxation(stimulus.vector)
-    variance = float(representation @ representation + weights.sum())
+    variance = float(representation @ representation + weights.sum().real)
     if variance <= 0:
         return None
     floor = variance / math.e
@@ -179,9 +180,9 @@ def decorrelation_time(process: DriftProcess, stimulus: Stimulus) -> float | Non
         change = process.rotation.change(representation, np.array([lag]))[0]
         remembered = representation + change
         decayed = weights * np.exp(-lag * rates)
-        excess = float(representation @ remembered + decayed.sum()) - floor
+        excess = float(representation @ remembered + decayed.sum().real) - floor
         slope = speed * float(np.linalg.norm(remembered))
-        slope += float(np.abs(decayed) @ rates)
+        slope += float(np.abs(decayed) @ np.abs(rates))
         if excess > slope * (horizon - lag):
             return None
         step = max(excess, 0.0) / slope

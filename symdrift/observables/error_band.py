@@ -23,6 +23,7 @@ from symdrift.evaluation.next_order.cost import QUICK
 from symdrift.evaluation.next_order.orders import Orders
 from symdrift.evaluation.parts import Drift, moving_planes
 from symdrift.evaluation.units import natural_units
+from symdrift.evaluation.validity import Validity
 from symdrift.observables.angle import PopulationAngle, rotation_cosine
 from symdrift.observables.decoding import DecoderDecay, decoder_decay
 from symdrift.observables.displacement import (
@@ -31,6 +32,7 @@ from symdrift.observables.displacement import (
     mean_squared_displacement,
     rotation_losses,
 )
+from symdrift.observables.layer import forgotten
 from symdrift.observables.process import DriftProcess, NextProducts
 from symdrift.observables.rotations import (
     CorrelatedPlanes,
@@ -40,6 +42,7 @@ from symdrift.observables.rotations import (
 )
 from symdrift.observables.similarity import RepresentationalSimilarity, squared_activity
 from symdrift.records import Record
+from symdrift.study.learner import Learner
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 FADED = 4.0
@@ -112,13 +115,16 @@ def with_next_order(
         Seconds that the next order may take, as foreseen.
     """
     problem = process.problem
-    found = _orders(problem, longest) if approximation == "exact" else None
-    corrected = None if found is None else _corrected(process, found)
-    if found is None or corrected is None:
+    found = corrected = None
+    if isinstance(problem, LearningProblem) and approximation == "exact":
+        found = _orders(problem, longest)
+        corrected = None if found is None else _corrected(process, problem, found)
+    if isinstance(problem, Learner) or found is None or corrected is None:
         error = process.validity.expected_error
         return process, ExpectedError(False, error, error, known_until(process, error))
     change = _natural_rate(problem) * _largest_change(found)
     error = max(change**2, process.validity.later_orders(change))
+    assert isinstance(process.validity, Validity)
     errors = observed_corrections(problem, found).errors(problem.learning_rate, process.validity)
     corrected = replace(corrected, warnings=(*process.warnings, *rough_numbers(errors)))
     moved = errors.get("fluctuation.weight_variance", 0.0)
@@ -133,7 +139,7 @@ def with_two_times(
     Without it where the process does not have the next order, where it would take longer than
     that, or where it doubles a displacement by fluctuation, so that it says nothing.
     """
-    if not error.next_order:
+    if isinstance(process.problem, Learner) or not error.next_order:
         return process
     later = NextProducts(process.problem)
     with suppress(RequestError):
@@ -148,7 +154,7 @@ def _moved(process: DriftProcess, stimulus: Stimulus, lags: Array) -> float:
     """Largest relative change of a displacement by fluctuation that the process carries."""
     assert process.later is not None
     rates, weights = process.fluctuation.relaxation(stimulus.vector)
-    leading = -np.expm1(-np.outer(lags, rates)) @ weights
+    leading = forgotten(rates, weights, lags)
     start, kept = process.later.of(stimulus, lags)
     some = leading > 0
     return float(np.max(np.abs((start - kept)[some] / leading[some]), initial=0.0))
@@ -237,12 +243,14 @@ def _natural_rate(problem: LearningProblem) -> float:
     return float(problem.learning_rate / units.curvature)
 
 
-def _corrected(process: DriftProcess, found: Orders) -> DriftProcess | None:
+def _corrected(
+    process: DriftProcess, problem: LearningProblem, found: Orders
+) -> DriftProcess | None:
     """The process with both orders, in its own frame of hidden axes and its own units.
 
     None where frames are no rotation of each other: axes of nearly equal singular values.
     """
-    rate = _natural_rate(process.problem)
+    rate = _natural_rate(problem)
     still = found.first_layer.leading
     rank = len(still)
     silent = len(process.first_layer) - rank

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symdrift.study.problem import Array
 
@@ -20,6 +21,9 @@ ADDED_VARIANCE = 1e-13
 """Variance added to make a covariance positive definite, relative to its trace."""
 FORGOTTEN = 40.0
 """Slowest relaxation times after which nothing is left of a fluctuation."""
+
+Modal = Array | NDArray[np.complex128]
+"""Real, or of modes in complex conjugate pairs, which turn while they fade."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,18 +43,18 @@ class GramFluctuation:
 
     expected: Array
     variances: Array
-    rates: Array
-    weights: Array
+    rates: Modal
+    weights: Modal
 
 
 class Fluctuation(Protocol):
     """Fluctuation of some rows of the first layer, ``d`` of them, for ``n`` inputs."""
 
     @property
-    def rates(self) -> Array:
+    def rates(self) -> Modal:
         """Every relaxation rate ``eta h``, shape ``(k,)``, per step."""
 
-    def relaxation(self, vector: Array) -> tuple[Array, Array]:
+    def relaxation(self, vector: Array) -> tuple[Modal, Modal]:
         """Rates and weights of ``tr K_tau(x, x) = sum_k weights_k exp(-rates_k tau)``."""
 
     def forgotten(self, vector: Array, lags: Array) -> Array:
@@ -90,18 +94,18 @@ class ModeFluctuation:
     modes : Array
         What each mode changes in ``W``, shape ``(d, n, k)``.
     covariance : Array
-        Stationary covariance ``Gamma`` of the modes, shape ``(k, k)``.
+        Stationary covariance ``E[n n']`` of the modes, shape ``(k, k)``, without conjugation.
     """
 
-    rates: Array
-    modes: Array
-    covariance: Array
+    rates: Modal
+    modes: Modal
+    covariance: Modal
 
-    def onto(self, vector: Array) -> Array:
+    def onto(self, vector: Array) -> Modal:
         """``P`` of ``N x = P n``: modes to representation, shape ``(d, k)``."""
         return np.asarray(np.einsum("rnk,n->rk", self.modes, vector))
 
-    def relaxation(self, vector: Array) -> tuple[Array, Array]:
+    def relaxation(self, vector: Array) -> tuple[Modal, Modal]:
         """Rates and weights of ``tr[P exp(-eta H tau) Gamma P']``."""
         onto = self.onto(vector)
         return self.rates, np.asarray(np.sum((onto @ self.covariance) * onto, axis=0))
@@ -112,25 +116,25 @@ class ModeFluctuation:
         correlated = self.covariance @ onto.T
         gone = -np.expm1(-np.outer(lags, self.rates))
         # One lag at a time: modes are many.
-        return np.stack([(part * onto) @ correlated for part in gone])
+        return np.real(np.stack([(part * onto) @ correlated for part in gone]))
 
     def second_moment(self, moment: Array) -> Array:
         """``E[N S N']`` by one product of matrices over inputs and modes."""
         rows = len(self.modes)
         correlated = (self.modes @ self.covariance).reshape(rows, -1)
         weighted = np.einsum("rnk,nm->rmk", self.modes, moment).reshape(rows, -1)
-        return np.asarray(correlated @ weighted.T)
+        return np.real(correlated @ weighted.T)
 
     def gram(self, representations: Array, vectors: Array) -> GramFluctuation:
         """An entry changes by ``g . n`` with ``g_ab = P_a' w_b + P_b' w_a``."""
         onto = np.array([self.onto(vector) for vector in vectors])
         expected, variances = np.empty((2, len(onto), len(onto)))
-        weights = np.zeros(len(self.rates))
+        weights = np.zeros(len(self.rates), dtype=onto.dtype)
         for a, modes in enumerate(onto):
-            expected[a] = np.einsum("rk,brk->b", modes @ self.covariance, onto)
+            expected[a] = np.einsum("rk,brk->b", modes @ self.covariance, onto).real
             slopes = representations @ modes + np.einsum("brk,r->bk", onto, representations[a])
             parts = (slopes @ self.covariance) * slopes
-            variances[a] = parts.sum(axis=1)
+            variances[a] = parts.sum(axis=1).real
             weights += parts.sum(axis=0)
         return GramFluctuation(expected, variances, self.rates, weights)
 
@@ -142,16 +146,17 @@ class ModeFluctuation:
         probes = vectors if vectors.shape[1] <= inputs else np.eye(inputs)
         onto = np.einsum("rnk,nv->rvk", self.modes, probes).reshape(-1, modes)
         size = len(onto)
-        stationary = onto @ self.covariance @ onto.T
+        stationary = np.real(onto @ self.covariance @ onto.T)
         joint = np.kron(np.eye(2), stationary)
         alone = covariance_root(stationary)
         fresh = rng.standard_normal((2, samples, size))
         path = np.empty((len(lags), samples, size))
         for place, lag in enumerate(lags):
-            if lag * self.rates.min() > FORGOTTEN:
+            if lag * self.rates.real.min() > FORGOTTEN:
                 path[place] = fresh[1] @ alone.T
                 continue
-            remembered = (onto * np.exp(-lag * self.rates)) @ self.covariance @ onto.T
+            kept = onto * np.exp(-lag * self.rates)
+            remembered = np.real(kept @ self.covariance @ onto.T)
             joint[size:, :size], joint[:size, size:] = remembered, remembered.T
             root = covariance_root(joint)
             path[place] = fresh[0] @ root[size:, :size].T + fresh[1] @ root[size:, size:].T
@@ -181,11 +186,11 @@ class LayerFluctuation:
     silent_axes: int
 
     @property
-    def rates(self) -> Array:
+    def rates(self) -> Modal:
         sources = self.active if self.silent_axes == 0 else (*self.active, self.silent)
         return np.concatenate([source.rates for source in sources])
 
-    def relaxation(self, vector: Array) -> tuple[Array, Array]:
+    def relaxation(self, vector: Array) -> tuple[Modal, Modal]:
         """Those of every source."""
         parts = [source.relaxation(vector) for source in self.active]
         rates, weights = self.silent.relaxation(vector)
@@ -255,6 +260,16 @@ def covariance_root(covariance: Array) -> Array:
     return np.asarray(np.linalg.cholesky(symmetric + added * np.eye(symmetric.shape[-1])))
 
 
-def _joined(parts: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
+def kept(rates: Modal, weights: Modal, lags: Array) -> Array:
+    """``sum_k weights_k exp(-rates_k tau)``, shape ``(T,)``."""
+    return np.real(np.exp(-np.outer(lags, rates)) @ weights)
+
+
+def forgotten(rates: Modal, weights: Modal, lags: Array) -> Array:
+    """``sum_k weights_k (1 - exp(-rates_k tau))`` without cancellation, shape ``(T,)``."""
+    return np.real(-np.expm1(-np.outer(lags, rates)) @ weights)
+
+
+def _joined(parts: Sequence[tuple[Modal, Modal]]) -> tuple[Modal, Modal]:
     rates, weights = zip(*parts, strict=True)
     return np.concatenate(rates), np.concatenate(weights)

@@ -36,6 +36,7 @@ from symdrift.observables.error_band import (
 from symdrift.observables.persistence import Persistence, persistence
 from symdrift.observables.process import DriftProcess, checked_lags, drift_process
 from symdrift.observables.rotations import LARGEST_SQUARE
+from symdrift.observables.rule_process import rule_process
 from symdrift.observables.sampling import path_steps
 from symdrift.observables.similarity import (
     RepresentationalSimilarity,
@@ -53,6 +54,7 @@ from symdrift.observables.tuning import (
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
 from symdrift.records import Record
+from symdrift.study.learner import Learner
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.tables import Row, Table, record_table
 
@@ -112,6 +114,8 @@ class Observation(Record):
         By stimulus, in SGD steps.
     steps_per_day : float or None
         Where it is known tables and figures have days, and the record a block of times in days.
+    layer : str or None
+        Name of the hidden layer, where there are several.
     """
 
     study: str
@@ -128,6 +132,7 @@ class Observation(Record):
     warnings: tuple[str, ...]
     time_scales: tuple[Persistence, ...] = ()
     steps_per_day: float | None = None
+    layer: str | None = None
 
     @property
     def days(self) -> dict[str, Any]:
@@ -135,8 +140,9 @@ class Observation(Record):
         return days_record(self.time_scales, self.steps_per_day or 1.0)
 
     def written(self) -> tuple[str, ...]:
-        """Days where it is known how long they are."""
-        names = tuple(name for name in super().written() if name != "steps_per_day")
+        """Days where it is known how long they are, and the layer where there are several."""
+        left_out = ("steps_per_day",) if self.layer else ("steps_per_day", "layer")
+        names = tuple(name for name in super().written() if name not in left_out)
         return names if self.steps_per_day is None else (*names, "days")
 
     def to_dataset(self) -> Dataset:
@@ -162,23 +168,25 @@ class Observation(Record):
             map(_entry, series(self)),
             {"lag": Coordinate(("lag",), self.times, "step")}
             | {axis: Coordinate((axis,), values) for axis, values in labels.items()},
-            {"study": self.study, "approximation": self.approximation},
+            {"study": self.study, "approximation": self.approximation}
+            | ({"layer": self.layer} if self.layer else {}),
         )
 
 
 @double_precision()
 def observe(
-    problem: LearningProblem,
+    problem: LearningProblem | Learner,
     times: Array | None = None,
     approximation: str = "exact",
     seed: int = 0,
     progress: Progress | None = None,
+    layer: str | None = None,
 ) -> Observation:
     """Every observable of a problem's stimuli.
 
     Parameters
     ----------
-    problem : LearningProblem
+    problem : LearningProblem or Learner
     times : Array, optional
         Lags in SGD steps, shape ``(T,)``, increasing; default: see `default_times`.
     approximation : {"exact", "white"}
@@ -187,6 +195,8 @@ def observe(
     progress : callable, optional
         Called with the number of finished parts and of all: planes of the hidden layer, then
         lags of the random networks, then population vectors.
+    layer : str, optional
+        Of a learner the hidden layer that is observed; default: its first.
 
     Raises
     ------
@@ -195,7 +205,12 @@ def observe(
         precision, or memory does not suffice for them and for their print.
     """
     log_stage(f"evaluating the drift of {problem.study}")
-    leading = drift_process(problem, approximation, progress)
+    if isinstance(problem, Learner):
+        leading = rule_process(problem, layer, approximation, progress)
+    elif layer is None:
+        leading = drift_process(problem, approximation, progress)
+    else:
+        raise RequestError("--layer", f'= "{layer[:80]}" has no use here: there is one layer')
     _require_small_rotations(leading)
     process, error = with_next_order(leading, approximation)
     lags = default_times(process) if times is None else checked_lags(times)
@@ -218,7 +233,7 @@ def observe(
             "network.hidden or raise learning.weight_decay to have them"
         )
     else:
-        decoder = tuple(decoder_decay(process, lags, target) for target in TARGETS)
+        decoder = tuple(decoder_decay(process, lags, target) for target in _targets(problem))
         steps = path_steps(process, lags)
         if steps > MOST_PATH_STEPS:
             warnings.append(f"no tuning of neurons: it takes {steps} steps of paths, {TOO_FAR}")
@@ -251,11 +266,17 @@ def observe(
         bands=bands(process, error, lags, angles, similarity, decoder),
         warnings=tuple(warnings),
         time_scales=tuple(persistence(process, item) for item in stimuli),
+        layer=process.layer,
     )
 
 
+def _targets(problem: LearningProblem | Learner) -> Iterator[str]:
+    """What there is to read out."""
+    return (target for target in TARGETS if target != "teacher" or problem.teacher is not None)
+
+
 def _known(
-    lags: Array, error: ExpectedError, problem: LearningProblem
+    lags: Array, error: ExpectedError, problem: LearningProblem | Learner
 ) -> tuple[Array, tuple[str, ...]]:
     """The lags at which curves say something, and a warning where some are left out."""
     if error.known_until is None or lags[-1] <= error.known_until:
@@ -293,7 +314,7 @@ def observed_memory(process: DriftProcess, lags: int) -> int:
     """
     axes, stimuli = len(process.decay), len(process.problem.stimuli)
     working = lags * (MATRICES * axes**2 + MODES * len(process.rates))
-    numbers = lags * (CURVES * stimuli + max(process.problem.hidden, axes)) + 3 * stimuli**2
+    numbers = lags * (CURVES * stimuli + process.units) + 3 * stimuli**2
     return 8 * working + PRINTED_BYTES * numbers
 
 

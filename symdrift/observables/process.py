@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.errors import RequestError, require_known
+from symdrift.evaluation.any_rule.rule_result import RuleValidity
 from symdrift.evaluation.closed_form import applies
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.dense.lyapunov import (
@@ -51,6 +52,7 @@ from symdrift.observables.rotations import (
 )
 from symdrift.observables.semigroup import Semigroup
 from symdrift.progress import Progress
+from symdrift.study.learner import Learner
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 LARGEST_DENSE = 24
@@ -137,9 +139,10 @@ class DriftProcess:
 
     Attributes
     ----------
-    problem : LearningProblem
+    problem : LearningProblem or Learner
     first_layer : Array
-        ``W*``, or the mean at the next order, shape ``(d, n)``.
+        ``W*``, or the mean at the next order, shape ``(d, n)``; of other rules the activity of the
+        hidden layer for each input axis.
     planes : CorrelatedPlanes, IndependentPlanes or None
         Covariance of the rotation per step, by plane; None with more than
         `symdrift.observables.rotations.LARGEST_SQUARE` active axes in correlated planes.
@@ -149,29 +152,38 @@ class DriftProcess:
         Mean rotation ``sum mu_k Omega_k``, shape ``(d, d)``, per step.
     fluctuation : Fluctuation
         Of the first layer.
-    validity : Validity
+    validity : Validity or RuleValidity
     warnings : tuple of str
     later : NextProducts or None
         The next order of the fluctuation and of its correlation with rotations.
     shift : Array or None
         What of the first layer is of the next order, shape ``(d, n)``; None at leading order.
+    layer : str or None
+        Name of the hidden layer, where there are several.
     """
 
-    problem: LearningProblem
+    problem: LearningProblem | Learner
     first_layer: Array
     planes: CorrelatedPlanes | IndependentPlanes | None
     decay: Array
     turning: Array
     fluctuation: Fluctuation
-    validity: Validity
+    validity: Validity | RuleValidity
     warnings: tuple[str, ...]
     later: NextProducts | None = None
     shift: Array | None = None
+    layer: str | None = None
 
     @property
     def rates(self) -> Array:
-        """Relaxation rates ``eta h`` of the fluctuation, shape ``(k,)``, per step."""
-        return self.fluctuation.rates
+        """Relaxation rates ``eta h`` of the fluctuation, real parts, shape ``(k,)``, per step."""
+        return np.real(self.fluctuation.rates)
+
+    @property
+    def units(self) -> int:
+        """Hidden units ``p``, or as many axes as the layer turns in."""
+        own = self.problem.hidden if isinstance(self.problem, LearningProblem) else 0
+        return max(own, len(self.decay))
 
     @property
     def generator(self) -> Array:

@@ -9,9 +9,10 @@ import numpy as np
 from symdrift.evaluation.next_order.corrected import mean_gram_change
 from symdrift.observables.angle import relative_change
 from symdrift.observables.displacement import mean_squared_displacement
+from symdrift.observables.layer import forgotten
 from symdrift.observables.process import DriftProcess, checked_lags
 from symdrift.records import Record
-from symdrift.study.problem import Array
+from symdrift.study.problem import Array, LearningProblem
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +31,7 @@ class RepresentationalSimilarity(Record):
     displaced : Array
         What the displacement of the mean weights from the minimum adds, of order ``eta`` like the
         fluctuation, shape ``(S, S)``; 0 where it is not computed: in networks of very many weights
-        or different axes.
+        or different axes, and under other rules than two-layer SGD.
     standard_deviation : Array
         Of the entries in time, leading order, shape ``(S, S)``.
     lags : Array
@@ -75,10 +76,11 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
     gram = representations @ representations.T
     lengths = np.sqrt(np.diagonal(gram))
     lengths_product = np.outer(lengths, lengths)
-    change = mean_gram_change(process.problem)
+    problem = process.problem
+    change = mean_gram_change(problem) if isinstance(problem, LearningProblem) else None
     displaced = np.zeros_like(gram) if change is None else vectors @ change @ vectors.T
     expected = gram + moving.expected + displaced
-    changed = -2 * np.expm1(-np.outer(times, moving.rates)) @ moving.weights
+    changed = 2 * forgotten(moving.rates, moving.weights, times)
     more = process.later.forgotten_gram(times) if process.later else None
     following = None if more is None else relative_change(changed, 2 * more)
     if more is not None and following is not None:
@@ -107,7 +109,7 @@ def squared_activity(process: DriftProcess) -> float:
     """``sum_a E|h|^2`` of the problem's stimuli."""
     stimuli = process.problem.stimuli
     still = [process.representation(item) for item in stimuli]
-    moving = sum(process.fluctuation.relaxation(item.vector)[1].sum() for item in stimuli)
+    moving = sum(process.fluctuation.relaxation(item.vector)[1].sum().real for item in stimuli)
     return float(np.sum(np.square(still)) + moving)
 
 

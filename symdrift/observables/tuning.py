@@ -129,7 +129,7 @@ def tuning_change(
             f"covariance between all planes, which is computed for at most {LARGEST_SQUARE} active "
             "ones",
         )
-    hidden = max(process.problem.hidden, axes)
+    hidden = process.units
     steps = path_steps(process, times)
     if steps > MOST_PATH_STEPS:
         raise RequestError("--times", f"reach over {steps} steps of sampled paths, {TOO_FAR}")
@@ -180,7 +180,7 @@ def tuning_seconds(process: DriftProcess, lags: Array) -> float:
     By the products of matrices in each step of a path and the fluctuations at each lag.
     """
     axes = len(process.decay)
-    hidden, steps = max(process.problem.hidden, axes), path_steps(process, lags)
+    hidden, steps = process.units, path_steps(process, lags)
     networks = _cheap_networks(hidden, axes, steps)
     stimuli = len(process.problem.stimuli)
     at_lag = axes * (hidden + axes) * stimuli * networks + PAIR * axes**2

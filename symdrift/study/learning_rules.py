@@ -67,7 +67,7 @@ def check_rule(study: Specification) -> None:
 
 
 def require_plain(study: Specification) -> None:
-    """Refuse rules that only evaluation, simulation and validation work for.
+    """Refuse rules that derivation, documents and fits do not work for.
 
     Raises
     ------
@@ -81,9 +81,9 @@ def require_plain(study: Specification) -> None:
     raise RequestError(
         "learning.rule" if named else "learning.momentum",
         (f'= "{learning.rule}"' if named else f"= {learning.momentum}")
-        + " works with symdrift evaluate, simulate and validate, in Python with "
-        "symdrift.evaluate_rule, simulate_rule, validate and validate_rate; all else needs "
-        'learning.rule = "sgd" without momentum so far',
+        + " works with symdrift evaluate, observe, compare, simulate and validate, in Python with "
+        "symdrift.evaluate_rule, observe, compare, simulate_rule, validate and validate_rate; all "
+        'else needs learning.rule = "sgd" without momentum so far',
     )
 
 
@@ -181,14 +181,10 @@ def rule_of(
     return rule, settings
 
 
-def hidden_units(
-    study: Specification, rule: Rule, numbers: Mapping[str, float]
-) -> dict[str, int]:
+def hidden_units(study: Specification, rule: Rule, numbers: Mapping[str, float]) -> dict[str, int]:
     """Units of each hidden layer by its name."""
     axes = sorted(rule.hidden_axes, key=lambda axis: int(axis.partition("_")[2] or 0))
-    return {
-        axis: int(numbers[field]) for axis, field in zip(axes, _sizes(study), strict=True)
-    }
+    return {axis: int(numbers[field]) for axis, field in zip(axes, _sizes(study), strict=True)}
 
 
 def _sizes(study: Specification) -> list[str]:
@@ -202,9 +198,7 @@ def _sizes(study: Specification) -> list[str]:
 def _check_own(study: Specification) -> tuple[Needs, int]:
     """What a rule of one's own names, and how many hidden layers it has."""
     if study.rule is None:
-        raise RequestError(
-            "rule", f'is missing; learning.rule = "{_OWN}" needs a [rule] table'
-        )
+        raise RequestError("rule", f'is missing; learning.rule = "{_OWN}" needs a [rule] table')
     given = dict.fromkeys(study.rule.parameters, 1.0)
     outputs = None if study.network.outputs is None else ()
     rule = _own_rule(study, given, outputs, 0.0)

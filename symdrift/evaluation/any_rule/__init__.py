@@ -7,7 +7,11 @@ Stages, each a pure function with a frozen result: `fixed_orbits`, `rule_drift`,
 from symdrift.evaluation.any_rule.engine import RuleDrift, rule_drift
 from symdrift.evaluation.any_rule.fixed_orbit import FixedOrbit, fixed_orbits
 from symdrift.evaluation.any_rule.rule_critical_rate import critical_rate
-from symdrift.evaluation.any_rule.rule_evaluation import evaluate_rule
+from symdrift.evaluation.any_rule.rule_evaluation import (
+    evaluate_rule,
+    layer_drift,
+    orbit_warnings,
+)
 from symdrift.evaluation.any_rule.rule_result import LayerDrift, RuleEvaluation
 from symdrift.evaluation.any_rule.stable_space import HiddenPlane
 
@@ -20,5 +24,7 @@ __all__ = [
     "critical_rate",
     "evaluate_rule",
     "fixed_orbits",
+    "layer_drift",
+    "orbit_warnings",
     "rule_drift",
 ]

@@ -35,6 +35,8 @@ from symdrift.evaluation.any_rule.stable_space import (
     stable_space,
 )
 from symdrift.evaluation.any_rule.traced_rule import Point, TracedRule
+from symdrift.evaluation.dense.coordinates import hidden_planes
+from symdrift.evaluation.parts import Drift
 from symdrift.progress import Progress
 from symdrift.records import Record
 from symdrift.study.learner import Learner
@@ -69,6 +71,9 @@ class RuleDrift(Record):
         ``mu``, shape ``(planes,)``, rad/step, with ``Q <- Q exp(xi Omega_ij)``.
     fluctuation : Array
         ``Gamma`` on the weights, shape ``(N, N)``.
+    shared_noise : Array
+        Covariance of rotations by noise along the orbit with what the same noise moves across it,
+        shape ``(planes, N)``, rad/step.
     rates : Array
         At which deviations return to the orbit per unit of the learning rate, slowest first,
         complex, shape ``(N - planes,)``.
@@ -77,13 +82,14 @@ class RuleDrift(Record):
     behind = MappingProxyType({
         "layers": "planes", "covariance": "layers", "direct": "covariance", "diffusion": "direct",
     })  # fmt: skip
-    unwritten = ("area", "fluctuation", "rates")
+    unwritten = ("area", "fluctuation", "shared_noise", "rates")
 
     planes: tuple[HiddenPlane, ...]
     direct: Array
     area: Array
     mean_rotation: Array
     fluctuation: Array
+    shared_noise: Array
     rates: Array
 
     @property
@@ -102,6 +108,16 @@ class RuleDrift(Record):
     def covariance(self) -> Array:
         """``V``, shape ``(planes, planes)``, in rad^2/step."""
         return self.direct + self.area
+
+    def of_layer(self, layer: str, units: int) -> Drift:
+        """In all planes of one hidden layer, whatever the others do; silent ones stand still."""
+        planes = tuple((i + 1, j + 1) for i, j in hidden_planes(units))
+        own = [place for place, plane in enumerate(self.planes) if plane.layer == layer]
+        moving = [planes.index((self.planes[place].i, self.planes[place].j)) for place in own]
+        covariance, mean = np.zeros((len(planes), len(planes))), np.zeros(len(planes))
+        covariance[np.ix_(moving, moving)] = self.covariance[np.ix_(own, own)]
+        mean[moving] = self.mean_rotation[own]
+        return Drift(planes, covariance, mean)
 
     @property
     def diffusion(self) -> Array:
@@ -154,6 +170,7 @@ def rule_drift(learner: Learner, point: Point, progress: Progress | None = None)
     still = space.coordinates @ space.coordinates.T
     direct = rate**2 * along @ along.T + shaken * space.readings.T @ space.readings
     total = spread + shaken / rate * space.stationary(still)
+    shared = rate**2 * along @ across.T + shaken * space.readings.T @ space.coordinates.T
     turned = rate * mean
     if along.any():
         turned = turned + rate**2 * _turned_by_noise(traced, point, space, along, jumps)
@@ -163,8 +180,20 @@ def rule_drift(learner: Learner, point: Point, progress: Progress | None = None)
         area=rate**2 * area,
         mean_rotation=turned,
         fluctuation=np.real(space.directions.T @ total @ space.directions),
+        shared_noise=np.real(shared @ space.directions),
         rates=space.rates,
     )
+
+
+def orbit_space(learner: Learner, point: Point) -> tuple[TracedRule, StableSpace]:
+    """The rule in letters, and the space that returns to the orbit of a fixed point.
+
+    Parameters are those of `rule_drift`.
+    """
+    traced = TracedRule(learner.rule.core[0], learner.sizes)
+    root = sample_noise(learner.inputs, learner.label_noise, False).root
+    jacobian = traced.jacobian(point, root)
+    return traced, stable_space(traced, point, jacobian, traced.mean_update(point, root))
 
 
 def _swept(

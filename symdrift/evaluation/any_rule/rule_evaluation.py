@@ -9,7 +9,7 @@ import numpy as np
 
 from symdrift.errors import RequestError, counted
 from symdrift.evaluation.any_rule.engine import RuleDrift, require_engine_memory, rule_drift
-from symdrift.evaluation.any_rule.fixed_orbit import fixed_orbits
+from symdrift.evaluation.any_rule.fixed_orbit import FixedOrbit, fixed_orbits
 from symdrift.evaluation.any_rule.rule_critical_rate import critical_rate
 from symdrift.evaluation.any_rule.rule_result import (
     LayerDrift,
@@ -18,7 +18,7 @@ from symdrift.evaluation.any_rule.rule_result import (
     RuleValidity,
 )
 from symdrift.evaluation.dense import angular_matrices
-from symdrift.evaluation.parts import Drift, stimulus_drift
+from symdrift.evaluation.parts import stimulus_drift
 from symdrift.evaluation.validity import RUNS_AWAY_ABOVE, WARN_ABOVE
 from symdrift.inputs import input_record
 from symdrift.progress import Progress
@@ -61,17 +61,15 @@ def evaluate_rule(learner: Learner, progress: Progress | None = None) -> RuleEva
     drift = rule_drift(learner, orbit.point, progress)
     _require_shrinking(learner, drift.rates)
     rates = drift.rates.real
+    size = sum(float(np.sum(matrix**2)) for matrix in orbit.point)
     validity = RuleValidity(
         float(learner.learning_rate * learner.rule.core[1] * np.abs(drift.rates).max()),
         critical,
         None if critical is None else learner.learning_rate / critical,
+        drift.weight_variance / size if size > 0 else 0.0,
     )
     warnings = list(_warnings(learner, validity))
-    if len(orbits) > 1:
-        warnings.append(
-            f"learning can end at {counted(len(orbits), 'orbit')}, and these are the numbers of "
-            f"number {number}, to which {orbit.reached} of all starting points lead"
-        )
+    warnings += _several(orbits, number)
     if not drift.covariance.any():
         warnings.append("nothing drifts: every covariance of rotations is zero")
     return RuleEvaluation(
@@ -79,10 +77,31 @@ def evaluate_rule(learner: Learner, progress: Progress | None = None) -> RuleEva
         parameters=_parameters(learner),
         minimum=OrbitEnd(number, len(orbits), orbit, float(rates.min()), float(rates.max())),
         drift=drift,
-        layers=tuple(_layer(drift, *each, learner.stimuli) for each in orbit.responses.items()),
+        layers=tuple(
+            layer_drift(drift, *each, learner.stimuli) for each in orbit.responses.items()
+        ),
         validity=validity,
         warnings=tuple(warnings),
     )
+
+
+def orbit_warnings(learner: Learner) -> tuple[str, ...]:
+    """Say that learning can end at other orbits than that of a learner.
+
+    Raises
+    ------
+    RequestError
+        As `fixed_orbits`.
+    """
+    return tuple(_several(fixed_orbits(learner), learner.minimum))
+
+
+def _several(orbits: Sequence[FixedOrbit], number: int) -> Iterator[str]:
+    if len(orbits) > 1 and 1 <= number <= len(orbits):
+        yield (
+            f"learning can end at {counted(len(orbits), 'orbit')}, and these are the numbers of "
+            f"number {number}, to which {orbits[number - 1].reached} of all starting points lead"
+        )
 
 
 def _require_shrinking(learner: Learner, rates: Array) -> None:
@@ -143,14 +162,10 @@ def _parameters(learner: Learner) -> dict[str, Any]:
     }
 
 
-def _layer(
+def layer_drift(
     drift: RuleDrift, layer: str, response: Array, stimuli: Sequence[Stimulus]
 ) -> LayerDrift:
     """The part of one hidden layer, with its activity for each input axis, shape ``(p, n)``."""
-    own = [place for place, plane in enumerate(drift.planes) if plane.layer == layer]
-    planes = tuple((drift.planes[place].i, drift.planes[place].j) for place in own)
-    still = np.zeros((len(response), len(response)))
-    part = Drift(planes, drift.covariance[np.ix_(own, own)], drift.mean_rotation[own])
-    delta, mean = angular_matrices(part, len(response)) if own else (still, still)
+    delta, mean = angular_matrices(drift.of_layer(layer, len(response)), len(response))
     followed = tuple(stimulus_drift(stimulus, response, delta, mean) for stimulus in stimuli)
     return LayerDrift(layer, delta, mean, followed)

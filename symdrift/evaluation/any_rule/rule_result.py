@@ -14,6 +14,7 @@ from symdrift.evaluation.any_rule.fixed_orbit import FixedOrbit
 from symdrift.evaluation.lifetimes import days_record, lifetime, lifetimes_table
 from symdrift.evaluation.parts import StimulusDrift
 from symdrift.evaluation.result import UNITS, Quantity
+from symdrift.evaluation.validity import UNKNOWN_FACTOR, towards_critical
 from symdrift.inputs import input_facts
 from symdrift.records import Record
 from symdrift.study.problem import Array
@@ -114,7 +115,11 @@ class RuleValidity(Record):
         Learning rate from which on the fluctuation has no stationary size (`critical_rate`).
     rate_over_critical : float or None
         ``eta`` over that.
+    relative_variance : float
+        ``tr(Gamma)`` over the squared weights.
     """
+
+    unwritten = ("relative_variance",)
 
     behind = MappingProxyType(dict.fromkeys(
         ("threshold", "imbalance", "multiplicative_noise"), "rate_times_curvature"
@@ -126,6 +131,17 @@ class RuleValidity(Record):
     rate_times_curvature: float
     critical_rate: float | None
     rate_over_critical: float | None
+    relative_variance: float
+
+    @property
+    def expected_error(self) -> float:
+        """How large relative corrections may be: none of them is computed."""
+        small = self.rate_times_curvature + self.relative_variance
+        return UNKNOWN_FACTOR * max(small, self.later_orders(1.0))
+
+    def later_orders(self, change: float) -> float:
+        """As `Validity.later_orders`; 0 where the critical rate is not known."""
+        return towards_critical(change, self.rate_over_critical or 0.0)
 
 
 @dataclass(frozen=True, eq=False)

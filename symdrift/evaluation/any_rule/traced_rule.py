@@ -194,6 +194,33 @@ class TracedRule:
         stack = len(first.inputs), len(directions)
         return self._vectors(self._twice(self._moved(self.terms)), values, stack)
 
+    def activity_changes(self, point: Point, directions: Array) -> dict[str, Array]:
+        """How the activity of each hidden layer changes, for each input axis.
+
+        Parameters
+        ----------
+        point : tuple of Array
+        directions : Array
+            One in each row, shape ``(d, N)``.
+
+        Returns
+        -------
+        dict of str to Array
+            By hidden layer, shape ``(d, p, n)``.
+        """
+        axes = np.eye(self.sizes["inputs"])
+        values = dict(zip((*self.letters, self.samples[0]), (*point, axes), strict=True))
+        values |= dict(zip(self._changes, self.separated(directions), strict=True))
+        activities = self.rule.activities(self.letters, self.samples[0])
+        moved = self._moved([*activities.values()])
+        found = iter(evaluate([term for term in moved if term is not None], values))
+        return {
+            layer: np.zeros((len(directions), self.sizes[layer], len(axes)))
+            if term is None
+            else next(found)
+            for layer, term in zip(activities, moved, strict=True)
+        }
+
     @property
     def quadratic_in_label_noise(self) -> bool:
         """Whether label noise meets itself in the update."""
