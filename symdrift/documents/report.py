@@ -57,7 +57,6 @@ from symdrift.validation.extrapolate import Extrapolation, extrapolate
 from symdrift.validation.judgement import Verdict
 from symdrift.validation.plan import at_learning_rate, linear_rate, require_time
 from symdrift.validation.validate import Validation
-from symdrift.validation.verdict import undecided_at_one_rate
 
 _THEORY_DIGITS = 10
 _SIMULATION_DIGITS = _CORRECTION_DIGITS = 6
@@ -174,7 +173,7 @@ def _undecided(validated: Validation | None) -> tuple[str, ...]:
     """What the simulation at the study's own learning rate leaves open, if anything."""
     if validated is None or validated.verdict is not Verdict.UNDECIDED:
         return ()
-    return (f"at the learning rate of the study, {undecided_at_one_rate(validated)}",)
+    return (f"at the learning rate of the study, {validated.doubts}",)
 
 
 def _theory(problem: LearningProblem) -> tuple[Evaluation, Evaluation]:
