@@ -49,7 +49,6 @@ from symdrift.validation import plan as planning
 from symdrift.validation.clock import Clock
 from symdrift.validation.expected import theory_at_once, theory_of
 from symdrift.validation.extrapolate import (
-    ExtrapolatedRow,
     Extrapolation,
     extrapolate,
     validate_limit,
@@ -67,7 +66,7 @@ from symdrift.validation.plan import (
     schedule_of,
 )
 from symdrift.validation.rounds import Plan, occupied
-from symdrift.validation.rows import READ_OFF, SECOND_ORDER, Row
+from symdrift.validation.rows import READ_OFF, SECOND_ORDER, ExtrapolatedRow, Row
 from symdrift.validation.speed import FASTEST, compile_for, measured_speed, modelled_speed
 from symdrift.validation.straight_line import weighted_limit, weighted_line
 from symdrift.validation.validate import Run, run_planned
