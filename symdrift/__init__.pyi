@@ -17,6 +17,7 @@ from .face import fit as fit
 from .face import observe as observe
 from .face import sensitivities as sensitivities
 from .face import simulate as simulate
+from .face import simulate_rule as simulate_rule
 from .face import validate as validate
 from .face import validate_rate as validate_rate
 from .fitting import Fit as Fit
@@ -24,6 +25,7 @@ from .fitting import Measurement as Measurement
 from .observables import Observation as Observation
 from .observables.compare import ComparedStudy as ComparedStudy
 from .simulation import Trajectory as Trajectory
+from .simulation.rule_trajectory import RuleTrajectory as RuleTrajectory
 from .study import Study as Study
 from .study import read_study as read_study
 from .study import shipped_studies as shipped_studies

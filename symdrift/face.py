@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from symdrift.observables.compare import ComparedStudy
     from symdrift.progress import Progress
     from symdrift.simulation import Trajectory
+    from symdrift.simulation.rule_trajectory import RuleTrajectory
     from symdrift.study import Study
     from symdrift.study.problem import Array
     from symdrift.validation.extrapolate import Extrapolation
@@ -272,6 +273,30 @@ def simulate(
     return simulated(_numbers(study), steps, replicas, seed, threads, progress, executor=executor)
 
 
+def simulate_rule(
+    study: Study,
+    steps: int | None = None,
+    replicas: int | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    *,
+    executor: Executor | None = None,
+) -> RuleTrajectory:
+    """Let networks learn from where learning ends, whatever the rule, and record weights.
+
+    Parameters are those of :func:`simulate`.
+
+    Raises
+    ------
+    RequestError
+        When there is no such end, or for the reasons of :func:`simulate`.
+    """
+    from symdrift.simulation.rule_trajectory import simulate_rule as simulated
+
+    return simulated(study.learner(), steps, replicas, seed, threads, progress, executor=executor)
+
+
 def validate(
     study: Study,
     replicas: int | None = None,
@@ -309,12 +334,20 @@ def validate(
         When the theory does not apply, the budget is too small, or SGD diverges.
     """
     from symdrift.validation.clock import Clock
+
+    clock = None if budget is None else Clock(budget)
+    if _has_another_rule(study):
+        from symdrift.validation.validate_rule import validate_rule_limit
+
+        return validate_rule_limit(
+            study.learner(), replicas, seed, progress,
+            precision=precision, windows=windows, clock=clock, threads=threads, executor=executor,
+        )  # fmt: skip
     from symdrift.validation.extrapolate import validate_limit
 
     return validate_limit(
         _numbers(study), replicas, seed, progress,
-        precision=precision, windows=windows, clock=None if budget is None else Clock(budget),
-        threads=threads, executor=executor,
+        precision=precision, windows=windows, clock=clock, threads=threads, executor=executor,
     )  # fmt: skip
 
 
@@ -347,11 +380,21 @@ def validate_rate(
     RequestError
         When the theory does not apply, the run is too short, or SGD diverges.
     """
+    if _has_another_rule(study):
+        from symdrift.validation.validate_rule import validate_rule_rate
+
+        return validate_rule_rate(
+            study.learner(), steps, replicas, seed, progress, threads=threads, executor=executor
+        )
     from symdrift.validation.validate import validate_rate as validated
 
     return validated(
         _numbers(study), steps, replicas, seed, progress, threads=threads, executor=executor
     )
+
+
+def _has_another_rule(study: Study | LearningProblem) -> bool:
+    return not isinstance(study, LearningProblem) and not study.is_plain
 
 
 def _numbers(study: Study | LearningProblem) -> LearningProblem:

@@ -9,6 +9,8 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, ClassVar
 
+_PLAIN = {str, int, float, bool, type(None)}
+
 _BREAKING = (dict, list, tuple)
 """Values that have a line for each of their entries."""
 
@@ -54,7 +56,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: plain(entry) for key, entry in value.items()}
     if isinstance(value, tuple | list):
-        return [plain(entry) for entry in value]
+        # Rows of numbers are many, and what is in them need not be looked at one by one.
+        return list(value) if _PLAIN.issuperset(map(type, value)) else list(map(plain, value))
     return _listed(value) if hasattr(value, "tolist") else value
 
 
@@ -121,7 +124,7 @@ def _parts(value: Any, line: str, step: str, ascii_only: bool) -> Iterator[str]:
             yield from _parts(entry, inner, step, ascii_only)
             opening = ","
         yield line + "}"
-    elif not made and {str, int, float, bool, type(None)}.issuperset(map(type, value)):
+    elif not made and _PLAIN.issuperset(map(type, value)):
         yield "[" + inner + encoder.encode(value)[1:-1] + line + "]"
     else:
         opening = "["

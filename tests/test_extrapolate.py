@@ -54,9 +54,9 @@ from symdrift.validation.extrapolate import (
     validate_limit,
 )
 from symdrift.validation.judgement import Verdict
+from symdrift.validation.ladder import FEWEST_WINDOWS
 from symdrift.validation.plan import (
     BUDGET_SECONDS,
-    FEWEST_WINDOWS,
     PRECISION,
     at_learning_rate,
     linear_rate,

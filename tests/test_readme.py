@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-ODOURS, RULE = "docs/fitting/six_odours.toml", "docs/rules/oja.toml"
+ODOURS = "docs/fitting/six_odours.toml"
+RULES = {"docs/rules/oja.toml", "docs/rules/steady_rotation.toml"}
 
 
 def blocks(language: str) -> list[str]:
@@ -85,7 +86,7 @@ def test_evaluations_of_the_read_me_run(
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "rules").symlink_to(ROOT / "docs" / "rules")
     evaluations = [arguments for arguments in commands() if arguments[0] == "evaluate"]
-    assert len(evaluations) == 5
+    assert len(evaluations) == 6
     for arguments in evaluations:
         assert run(arguments) == 0, arguments
         assert capsys.readouterr().out
@@ -129,7 +130,7 @@ def test_the_fit_of_the_read_me_finds_the_numbers_that_made_its_data(
 
 def test_other_commands_of_the_read_me_name_what_exists() -> None:
     named = {arguments[1] for arguments in commands() if len(arguments) > 1}
-    assert named - {"two_gains.toml", ODOURS, RULE} <= set(shipped_studies())
+    assert named - {"two_gains.toml", ODOURS, *RULES} <= set(shipped_studies())
     assert {arguments[0] for arguments in commands()} == {
         "list", "derive", "evaluate", "validate", "observe", "compare", "lesson",
         "fit",

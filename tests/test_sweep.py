@@ -21,6 +21,7 @@ from symdrift.errors import RequestError
 from symdrift.evaluation.alignment import Alignment, align
 from symdrift.evaluation.closed_form import validity
 from symdrift.evaluation.closed_form.parameter_grid import grid_numbers
+from symdrift.evaluation.closed_form.stability_blocks import MeanSquare
 from symdrift.evaluation.closed_form.stability_bound import stable_rate
 from symdrift.evaluation.result import Evaluation, quantities
 from symdrift.evaluation.sweep import sweep
@@ -29,7 +30,7 @@ from symdrift.evaluation.sweep_file import SweepFile
 from symdrift.evaluation.sweep_request import SweepRequest
 from symdrift.expressions import parse
 from symdrift.study import read_study
-from symdrift.study.problem import LearningProblem
+from symdrift.study.problem import Array, LearningProblem
 from symdrift.study.varied import DiagonalProblems
 
 ALIGNED = (
@@ -105,6 +106,23 @@ def test_points_of_shipped_studies_are_what_evaluate_says(request: SweepRequest)
 def test_gaps_and_odd_numbers_are_those_of_single_points(axes: tuple[str, ...]) -> None:
     study = read_study("anisotropic_autoencoder")
     assert_same(SweepRequest(study, tuple(map(parse_axis, axes))))
+
+
+def test_networks_that_differ_in_the_learning_rate_are_evaluated_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found, whole = [], MeanSquare.critical_rates
+
+    def counted(networks: MeanSquare) -> Array:
+        found.append(networks.networks)
+        return whole(networks)
+
+    monkeypatch.setattr(MeanSquare, "critical_rates", counted)
+    axes = tuple(map(parse_axis, ("eta=0.001:0.01:20", "gamma=0.05:0.5:7")))
+    request = SweepRequest(read_study("anisotropic_autoencoder"), axes)
+    assert request.by_arrays
+    request(0, request.total)
+    assert sum(found) == 7
 
 
 def test_sizes_may_vary_along_an_axis() -> None:

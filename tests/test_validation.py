@@ -28,7 +28,7 @@ from symdrift.study.problem import LearningProblem, Stimulus
 from symdrift.validation import plan as planning
 from symdrift.validation import validate as validation_module
 from symdrift.validation.judgement import Verdict, is_confirmed
-from symdrift.validation.plan import FEWEST_WINDOWS
+from symdrift.validation.ladder import FEWEST_WINDOWS
 from symdrift.validation.rows import READ_OFF, Row
 from symdrift.validation.validate import Similarity, Validation, run_planned, validate_rate
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
@@ -10,7 +11,10 @@ from itertools import product
 import numpy as np
 import pytest
 
+from symdrift import memory
 from symdrift.errors import RequestError
+from symdrift.evaluation.closed_form import stability_blocks
+from symdrift.evaluation.closed_form.axis_kinds import Kinds
 from symdrift.evaluation.evaluate import evaluate, validity
 from symdrift.evaluation.validity import Validity
 from symdrift.inputs import Elliptical, Gaussian, InputDistribution, StimulusSet
@@ -347,6 +351,31 @@ def test_different_axes_are_as_stable_as_kinds_of_them(label_noise: float) -> No
     assert other.critical_rate == pytest.approx(one.critical_rate, rel=1e-9)
 
 
+def _of_axes(variances: Array, noise: float = 0.0) -> stability_blocks.MeanSquare:
+    """The map of second moments of an autoencoder with these variances."""
+    size, gamma = len(variances), 0.1
+    values = np.maximum(1 - gamma / variances, 0.0)
+    kinds = Kinds.of(variances, np.full(size, noise), np.ones(size), values, gamma)
+    return stability_blocks.MeanSquare(kinds, np.array([gamma]), np.ones(1))
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_the_critical_rate_of_many_different_axes_takes_the_memory_that_was_foreseen(
+    noise: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts of the map are made one after the other, and few vectors are held."""
+    stability = _of_axes(np.linspace(2, 1, 150), noise)
+    foreseen = stability_blocks.foreseen_memory(150)
+    tracemalloc.start()
+    stability.critical_rates()
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert taken < foreseen < 1.6 * taken
+    monkeypatch.setattr(memory, "available_memory", lambda: foreseen - 1)
+    with pytest.raises(RequestError, match="has 150 axes that differ, whose critical learning"):
+        stability.critical_rates()
+
+
 @pytest.mark.parametrize("spread", ["even", "many scales"])
 def test_the_critical_rate_of_many_different_axes_is_found_in_few_steps(
     spread: str, monkeypatch: pytest.MonkeyPatch
@@ -354,14 +383,8 @@ def test_the_critical_rate_of_many_different_axes_is_found_in_few_steps(
     """Many eigenvalues are near the largest, which Lanczos iteration finds beside it."""
     from scipy.sparse.linalg import LinearOperator, eigsh
 
-    from symdrift.evaluation.closed_form import stability_blocks
-    from symdrift.evaluation.closed_form.axis_kinds import Kinds
-
-    size, gamma = 100, 0.1
-    variances = np.linspace(2, 1, size) if spread == "even" else np.logspace(1, -2, size)
-    values = np.maximum(1 - gamma / variances, 0.0)
-    kinds = Kinds.of(variances, np.zeros(size), np.ones(size), values, gamma)
-    stability = stability_blocks.MeanSquare(kinds, np.array([gamma]), np.ones(1))
+    size = 100
+    stability = _of_axes(np.linspace(2, 1, size) if spread == "even" else np.logspace(1, -2, size))
     length = stability.map.from_powers(np.ones((6, size))).size
     operator = LinearOperator((length, length), matvec=stability.map)
     expected = eigsh(operator, 1, tol=1e-11, return_eigenvectors=False)[0]

@@ -8,7 +8,7 @@ axes fit is the proof.  Nothing here needs an algebra system.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -505,7 +505,9 @@ def _value(term: Term, values: Mapping[Term, Array], sizes: Mapping[str, int]) -
     raise KeyError(f"no value for {written(term)}")
 
 
-def rebuilt(terms: Sequence[Term], values: Mapping[Letter, Any]) -> tuple[Any, ...]:
+def rebuilt(
+    terms: Sequence[Term], values: Mapping[Letter, Any], number: Callable[[float], Any] = float
+) -> tuple[Any, ...]:
     """Terms built anew of other matrices: arrays, symbols, or terms.
 
     Parameters
@@ -514,6 +516,8 @@ def rebuilt(terms: Sequence[Term], values: Mapping[Letter, Any]) -> tuple[Any, .
         Without matrices of numbers.
     values : Mapping of Letter to matrix
         By letter a matrix, by that of a scalar a number.
+    number : callable, optional
+        What stands for a number in a term: itself, or the same exactly.
     """
     found: dict[Term, Any] = dict(values.items())
     for part in in_order(terms):
@@ -521,7 +525,7 @@ def rebuilt(terms: Sequence[Term], values: Mapping[Letter, Any]) -> tuple[Any, .
             continue
         match part:
             case Given(values=array):
-                found[part] = float(array.flat[0])
+                found[part] = number(float(array.flat[0]))
             case Identity(rows=axis):
                 found[part] = _identity(axis, values)
             case Sum(first=first, second=second):
@@ -529,8 +533,8 @@ def rebuilt(terms: Sequence[Term], values: Mapping[Letter, Any]) -> tuple[Any, .
             case Product(first=first, second=second):
                 found[part] = found[first] @ found[second]
             case Multiple(factor=factor, term=inner):
-                number = found[factor] if isinstance(factor, Term) else factor
-                found[part] = number * found[inner]
+                times = found[factor] if isinstance(factor, Term) else number(factor)
+                found[part] = times * found[inner]
             case Transposed(term=inner):
                 found[part] = found[inner].T
             case Traced(term=inner):

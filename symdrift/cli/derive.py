@@ -10,9 +10,10 @@ import click
 
 import symdrift
 from symdrift.cli.options import level_option, out_option, set_option, study_argument
-from symdrift.cli.requests import output_directory, plain_study
+from symdrift.cli.requests import chosen_study, output_directory
 from symdrift.cli.terminal import announce, progress_shown
 from symdrift.errors import RequestError
+from symdrift.study.learning_rules import require_derivable
 
 if TYPE_CHECKING:
     from symdrift.study import Study
@@ -61,7 +62,8 @@ def derive(
     text = "tex,html,pdf" if formats is None else formats
     wanted = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     pdf_asked_for = formats is not None and "pdf" in wanted
-    chosen = plain_study(study, assignments)
+    chosen = chosen_study(study, assignments)
+    require_derivable(chosen)
     if where is not None:
         print(_place(chosen, where))
         return

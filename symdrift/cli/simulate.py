@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +24,11 @@ from symdrift.cli.options import (
 from symdrift.cli.requests import chosen_study, dask_executor
 from symdrift.cli.terminal import announce, progress_shown, say_warnings
 from symdrift.errors import RequestError
+
+if TYPE_CHECKING:
+    from symdrift.simulation import Trajectory
+    from symdrift.simulation.rule_trajectory import RuleTrajectory
+    from symdrift.study import Study
 
 
 @click.command(
@@ -49,21 +56,15 @@ def simulate(
     assignments: Sequence[str],
     minimum: int | None,
 ) -> None:
-    """Run online SGD and store the trajectories."""
+    """Run online SGD, or another learning rule, and store the trajectories."""
     if out.suffix != ".npz":
         raise RequestError("--out", f'= "{out}" must end in .npz')
     from symdrift.files import require_file
 
     require_file(out, "--out")
-    problem = chosen_study(study, assignments, minimum).problem()
-    from symdrift.evaluation.dense.matrix_road import minimum_warnings
-
-    say_warnings(minimum_warnings(problem))
-    from symdrift.simulation import simulate as run_simulation
-
+    chosen = chosen_study(study, assignments, minimum)
     with dask_executor(dask) as executor, progress_shown("simulating") as progress:
-        trajectory = run_simulation(
-            problem,
+        trajectory = _simulated(chosen)(
             steps=steps,
             replicas=replicas,
             seed=seed,
@@ -76,3 +77,18 @@ def simulate(
     if trajectory.interrupted:
         print(f"it ends after {trajectory.steps[-1]:.0f} steps", file=sys.stderr)
         raise KeyboardInterrupt
+
+
+def _simulated(study: Study) -> Callable[..., Trajectory | RuleTrajectory]:
+    """The simulation of a study with every number filled in."""
+    if not study.is_plain:
+        from symdrift.simulation.rule_trajectory import simulate_rule
+
+        return partial(simulate_rule, study.learner())
+    problem = study.problem()
+    from symdrift.evaluation.dense.matrix_road import minimum_warnings
+
+    say_warnings(minimum_warnings(problem))
+    from symdrift.simulation import simulate as run_simulation
+
+    return partial(run_simulation, problem)

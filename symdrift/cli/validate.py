@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ from symdrift.errors import CheckFailed, RequestError, counted
 from symdrift.validation.clock import Clock
 
 if TYPE_CHECKING:
+    from symdrift.study import Study
     from symdrift.validation.extrapolate import Extrapolation
     from symdrift.validation.validate import Validation
 
@@ -105,13 +107,8 @@ def validate(
         from symdrift.cli.plots import require_picture
 
         require_picture(plot)
-    problem = chosen_study(study, assignments, minimum).problem()
-    from symdrift.evaluation.dense.matrix_road import minimum_warnings
-
-    say_warnings(minimum_warnings(problem))
-    from symdrift.validation.extrapolate import validate_limit
-    from symdrift.validation.validate import validate_rate
-
+    chosen = chosen_study(study, assignments, minimum)
+    at_one_rate, in_the_limit = _validated(chosen)
     result: Validation | Extrapolation
     with (
         ExitStack() as afterwards,
@@ -119,12 +116,11 @@ def validate(
         dask_executor(dask) as executor,
     ):
         if steps is not None:
-            result = validate_rate(
-                problem, steps, replicas, seed, progress, threads=threads, executor=executor
+            result = at_one_rate(
+                steps, replicas, seed, progress, threads=threads, executor=executor
             )
         else:
-            result = limit = validate_limit(
-                problem,
+            result = limit = in_the_limit(
                 replicas,
                 seed,
                 progress,
@@ -144,7 +140,26 @@ def validate(
         print(f"this is what {result.completed:.0%} of the run measured", file=sys.stderr)
         raise KeyboardInterrupt
     if result.objection is not None:
-        raise CheckFailed(f"{problem.study}: {result.objection}")
+        raise CheckFailed(f"{chosen.name}: {result.objection}")
+
+
+def _validated(
+    study: Study,
+) -> tuple[Callable[..., Validation], Callable[..., Extrapolation]]:
+    """How a study with every number filled in is validated at its rate, and in the limit."""
+    if not study.is_plain:
+        from symdrift.validation.validate_rule import validate_rule_limit, validate_rule_rate
+
+        learner = study.learner()
+        return partial(validate_rule_rate, learner), partial(validate_rule_limit, learner)
+    problem = study.problem()
+    from symdrift.evaluation.dense.matrix_road import minimum_warnings
+
+    say_warnings(minimum_warnings(problem))
+    from symdrift.validation.extrapolate import validate_limit
+    from symdrift.validation.validate import validate_rate
+
+    return partial(validate_rate, problem), partial(validate_limit, problem)
 
 
 def _print(result: Validation | Extrapolation, as_json: bool) -> None:

@@ -399,6 +399,7 @@ def derivation_latex(
         ],
         warnings=numbers.warnings,
         simulated=numbers.simulated,
+        any_rule=any(step.identifier == "rule-orbit" for step in derivation.steps),
         references=reference_items(),
     )
 

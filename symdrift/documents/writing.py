@@ -105,7 +105,7 @@ def write_derivation(
     require_known("level", level, LEVELS)
     directory, page = Path(directory), page_of(width, level)
     stages = Stages(progress)
-    if is_aligned(study) and not study.missing:
+    if study.is_plain and is_aligned(study) and not study.missing:
         # The formulas refuse learning rates at which they have no numbers.
         evaluate(study.problem())
     derivation = derive(study, stages.stage(0, 80))
@@ -133,7 +133,8 @@ def write_derivation(
     bibliography = directory / BIBLIOGRAPHY
     if (in_latex or "fragment" in formats) and bibliography not in written:
         written.append(write_text(bibliography, bibtex()))
-    written += write_kernels(study, directory)
+    if study.is_plain:
+        written += write_kernels(study, directory)
     stages.reach(85)
     written += write_pdfs(sources)
     stages.reach(100)

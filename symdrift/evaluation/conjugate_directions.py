@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -25,6 +25,9 @@ PATIENCE = 25
 
 MARGIN = 0.1
 
+ROWS_TOGETHER = 2**15
+"""Entries of a vector that sums are made of at a time."""
+
 CHANGED = 0.01
 """Relative change of the eigenvalue after which the preconditioner is made again."""
 
@@ -42,7 +45,8 @@ def largest_eigenvalues(
     """Largest eigenvalue of each operator and its vector by preconditioned conjugate gradients.
 
     In each step the best vector is taken of those that the vector before, its residual,
-    preconditioned, and the direction of the last step span; six vectors are held.
+    preconditioned, and the direction of the last step span; six vectors are held, and little
+    beside them.
 
     Parameters
     ----------
@@ -50,7 +54,7 @@ def largest_eigenvalues(
         The operators at once, symmetric, on vectors of shape ``(k * operators,)``, the operators
         fastest.
     start : Array
-        A vector with a share of each eigenvector that is looked for.
+        A vector with a share of each eigenvector that is looked for; its place is used.
     preconditioner : callable
         From values above the largest eigenvalues, shape ``(operators,)``, to about the inverse of
         these values less the operators.
@@ -67,18 +71,20 @@ def largest_eigenvalues(
     def on(operator: Operator, vector: Array) -> Array:
         return operator(vector.ravel()).reshape(-1, operators)
 
-    spanned = [_unit(start.reshape(-1, operators))]
+    spanned = [start.reshape(-1, operators)]
+    spanned[0] /= _length(spanned[0])
     images = [on(apply, spanned[0])]
-    value, vectors = _dot(spanned[0], images[0]), spanned[0]
+    value, vectors = _dot(spanned[0], images[0]), np.zeros(spanned[0].shape)
     before, made = np.zeros(operators), np.zeros(operators)
     found, going = np.full(operators, np.nan), np.ones(operators, dtype=bool)
     for number in range(MOST_STEPS):
-        residual = images[0] - value * spanned[0]
+        residual = value * spanned[0]
+        np.subtract(images[0], residual, out=residual)
         size = np.sqrt(_dot(residual, residual))
         ends = (value - before <= TOLERANCE * value) | (size**2 <= TOLERANCE**2 * value**2)
         ended = going & (size <= RESIDUAL * value) & ends
         # Once found a value stays: further steps are rounding.
-        found, vectors = np.where(ended, value, found), np.where(going, spanned[0], vectors)
+        found[ended], vectors[:, ended] = value[ended], spanned[0][:, ended]
         going &= ~ended
         if not going.any():
             break
@@ -89,9 +95,14 @@ def largest_eigenvalues(
             made = np.where(stale, above, made)
             precondition = preconditioner(made)
         added = on(precondition, residual)
+        del residual
         # What is left may be little, and rounding beside it.
         for _ in range(2):
-            added = _unit(added - sum(_dot(each, added) * each for each in spanned))
+            for each in spanned:
+                share = _dot(each, added)
+                for here in _rows(added):
+                    added[here] -= share * each[here]
+            added /= _length(added)
         spanned.append(added)
         images.append(on(apply, added))
         # Only the lower triangle is read.
@@ -102,11 +113,26 @@ def largest_eigenvalues(
         values, shares = np.linalg.eigh(products)
         before, value = value, values[:, -1]
         kept = _kept(shares[:, :, -1].T)
-        spanned, images = (
-            [sum(share * part for share, part in zip(row, parts, strict=True)) for row in kept]
-            for parts in (spanned, images)
-        )
+        _combine(spanned, kept)
+        _combine(images, kept)
+    vectors[:, going] = spanned[0][:, going]
     return found, vectors.ravel()
+
+
+def _combine(vectors: list[Array], shares: Array) -> None:
+    """Put sums of vectors, few rows at a time, in the place of the first ones."""
+    for here in _rows(vectors[0]):
+        parts = [vector[here] for vector in vectors]
+        sums = [sum(share * part for share, part in zip(row, parts, strict=True)) for row in shares]
+        for part, found in zip(parts, sums, strict=False):
+            part[:] = found
+    del vectors[len(shares) :]
+
+
+def _rows(vectors: Array) -> Iterator[slice]:
+    """Few rows at a time, so that nothing of the size of a vector is held in passing."""
+    step = max(1, ROWS_TOGETHER // vectors.shape[1])
+    return (slice(start, start + step) for start in range(0, len(vectors), step))
 
 
 def _kept(shares: Array) -> Array:
@@ -126,5 +152,10 @@ def _dot(left: Array, right: Array) -> Array:
 
 def _unit(vectors: Array) -> Array:
     """Of length 1, unless it is 0."""
+    return np.asarray(vectors / _length(vectors))
+
+
+def _length(vectors: Array) -> Array:
+    """By operator; 1 of what is 0."""
     length = np.sqrt(_dot(vectors, vectors))
-    return np.asarray(vectors / np.where(length > 0, length, 1.0))
+    return np.asarray(np.where(length > 0, length, 1.0))

@@ -321,7 +321,9 @@ def stimulus_drift(
         direction, and hence a decay rate, without meaning.
     """
     representation = first_layer @ stimulus.vector
-    largest = np.abs(first_layer).max() * np.abs(stimulus.vector).max()
+    # Without a copy of the matrix for each stimulus.
+    size = max(first_layer.max(), -first_layer.min())
+    largest = size * np.abs(stimulus.vector).max()
     if np.abs(representation).max() < REPRESENTATION_TOLERANCE * largest:
         representation = np.zeros_like(representation)
     squared_norm = float(representation @ representation)

@@ -53,7 +53,7 @@ class SweepFile:
             )
         require_file(target, "--out")
         self._head = ""
-        self._pending: list[str] = []
+        self._pending: list[tuple[int, SweptNumbers]] = []
         self._written = time.monotonic()
 
     def parts(self, request: SweepRequest, blocks: Sequence[Block]) -> dict[Block, SweptNumbers]:
@@ -88,23 +88,24 @@ class SweepFile:
             found[block] = part
         log_stage(f"going on after {sum(map(len, found.values()))} points of {self.partial.name}")
         # Whatever is behind the last whole line goes.
-        self._pending = [f"{first} {part.line()}" for (first, _), part in found.items()]
+        self._pending = [(first, part) for (first, _), part in found.items()]
         self._write("w")
         return found
 
     def keep(self, block: Block, part: SweptNumbers) -> None:
         """Write a finished part down, soon."""
-        self._pending.append(f"{block[0]} {part.line()}")
+        self._pending.append((block[0], part))
         if time.monotonic() - self._written > _SECONDS:
             self._write("a")
 
     def _write(self, mode: str) -> None:
-        lines, self._pending = self._pending, []
+        parts, self._pending = self._pending, []
         try:
             self.target.parent.mkdir(parents=True, exist_ok=True)
             fresh = mode == "w" or not self.partial.exists()
             with self.partial.open("w" if fresh else "a", encoding="utf-8") as stream:
-                stream.writelines(f"{line}\n" for line in [self._head] * fresh + lines)
+                stream.writelines([f"{self._head}\n"] * fresh)
+                stream.writelines(f"{first} {part.line()}\n" for first, part in parts)
         except OSError as error:
             raise RequestError(
                 "--out", f"= {self.target} cannot be written: {error.strerror}"

@@ -53,23 +53,27 @@ def plot_extrapolation(extrapolation: Extrapolation, path: Path) -> None:
 
 def _drawn(extrapolation: Extrapolation) -> Figure:
     rows = [row for row in extrapolation.rows if row.ratio is not None][:_MOST_PANELS]
-    curves = extrapolation.runs[extrapolation.own].displacement[:_MOST_PANELS]
+    own = extrapolation.runs[extrapolation.own]
+    curves = own.displacement[:_MOST_PANELS]
     heights = [max(1, math.ceil(len(shown) / _PANELS_PER_ROW)) for shown in (rows, curves)]
-    figure = Figure(figsize=(10, 2.4 * sum(heights) + 1.2), layout="constrained")
-    upper, lower = np.ravel(figure.subfigures(2, 1, height_ratios=heights, squeeze=False))
+    heights = heights[: 2 if curves else 1]
+    figure = Figure(figsize=(10, 2.4 * sum(heights) + 0.6 * len(heights)), layout="constrained")
+    parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
+    upper, *below = np.ravel(parts)
     panels = _panels(upper, heights[0], len(rows))
     names = short_quantities([row.quantity for row in rows])
     for panel, row, name in zip(panels, rows, names, strict=True):
         _draw(panel, extrapolation, row)
         panel.set_title(literal(name), fontsize="medium")
-    upper.supxlabel(r"learning rate times largest Hessian eigenvalue, $\eta h_\mathrm{max}$")
+    upper.supxlabel(rf"learning rate times {own.fastest}, $\eta h_\mathrm{{max}}$")
     upper.supylabel("simulation / theory")
     names = short_names([curve.stimulus for curve in curves])
-    for index, panel in enumerate(_panels(lower, heights[1], len(curves))):
-        _draw_displacement(panel, extrapolation, index)
-        panel.set_title(literal(names[index]), fontsize="medium")
-    lower.supxlabel("SGD steps")
-    lower.supylabel("mean-squared displacement")
+    for lower in below:
+        for index, panel in enumerate(_panels(lower, heights[1], len(curves))):
+            _draw_displacement(panel, extrapolation, index)
+            panel.set_title(literal(names[index]), fontsize="medium")
+        lower.supxlabel("SGD steps")
+        lower.supylabel("mean-squared displacement")
     return figure
 
 

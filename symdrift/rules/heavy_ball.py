@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,9 @@ class HeavyBall(Rule):
     def core(self) -> tuple[Rule, float]:
         core, share = self.rule.core
         return core, share / float(1 - self.momentum)
+
+    def at_rate(self, rate: float, growth: float) -> Rule:
+        return replace(self, rule=self.rule.at_rate(rate, growth), learning_rate=rate)
 
     def _split(self, weights: tuple[Matrix, ...]) -> tuple[tuple[Matrix, ...], tuple[Matrix, ...]]:
         count = len(self.rule.weights)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symdrift.rules.rule import Array, Axes, Matrix, Rule
 
@@ -47,3 +47,7 @@ class SynapticNoise(Rule):
     @property
     def core(self) -> tuple[Rule, float]:
         return self.rule.core
+
+    def at_rate(self, rate: float, growth: float) -> Rule:
+        rule = self.rule.at_rate(rate, growth)
+        return replace(self, rule=rule, variance=self.variance * growth**3)

@@ -85,6 +85,18 @@ class Rule(ABC):
         """
         return self, 1.0
 
+    def at_rate(self, rate: float, growth: float) -> Rule:
+        """The rule at another learning rate, with weight noise in the same proportion to the rest.
+
+        Parameters
+        ----------
+        rate : float
+            The other learning rate.
+        growth : float
+            Over its own; drift by samples, and so the variance of the noise, grow as the cube.
+        """
+        return self
+
     @property
     def hidden_axes(self) -> tuple[str, ...]:
         """Names of the hidden layers, in the order in which the weights name them."""

@@ -284,7 +284,7 @@ def _send_back(
 
 
 @inlined
-def _draw_inputs(shape: Any, count: int, work: Any, run: Any, table_rows: int, group: int) -> None:
+def draw_inputs(shape: Any, count: int, work: Any, run: Any, table_rows: int, group: int) -> None:
     """Draw ``count`` normals, of which the first make up the inputs of a batch."""
     inputs, normals, x = shape.inputs, work.normals, work.x
     fill_normals(run.states, group, run.coefficients, normals, (count + 1) // 2)
@@ -414,7 +414,7 @@ def _advance(shape: Any, delayed: bool, work: Any, given: Any, steps: int) -> No
             for step in range(steps):
                 damping = floats(gain * factor * factor)
                 factor = factor * keep
-                _draw_inputs(shape, count, work, run, table_rows, group)
+                draw_inputs(shape, count, work, run, table_rows, group)
                 for begin in range(0, hidden, ROWS):
                     end = min(begin + ROWS, hidden)
                     _add_outer(weights, first_w, begin, end, hidden, inputs, v, previous, batch)
@@ -441,7 +441,7 @@ def _advance(shape: Any, delayed: bool, work: Any, given: Any, steps: int) -> No
         for group in range(groups):
             first_w = group * size
             first_u = first_w + hidden * inputs
-            _draw_inputs(shape, count, work, run, table_rows, group)
+            draw_inputs(shape, count, work, run, table_rows, group)
             for sample in range(batch):
                 _multiply(
                     weights, first_w, 0, hidden, inputs, x, sample * inputs, h, sample * hidden

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -93,22 +94,54 @@ class Schedule:
         return (*parts, *(self.window << doubling for doubling in range(self.doublings + 1)))
 
 
-class Block:
-    """Replicas ``first, ..., first + count - 1`` of an ensemble, in one thread."""
+class Networks:
+    """Replicas of an ensemble in one thread, as lanes of its memory.
+
+    Parameters
+    ----------
+    weights : Array
+        The memory.
+    count : int
+        Replicas.
+    kernel : callable
+        Makes a number of steps.
+    """
+
+    def __init__(self, weights: Array, count: int, kernel: Callable[[int], None]) -> None:
+        self.weights = weights
+        self.count = count
+        self.step = 0
+        self._kernel = kernel
+        self._limit = GROWTH_LIMIT * (1.0 + float(weights @ weights))
+
+    def advance(self, steps: int) -> None:
+        """Make a number of steps.
+
+        Raises
+        ------
+        Diverged
+            Within `CHECK_EVERY` steps of the weights' exceeding the limit.
+        """
+        while steps > 0:
+            stride = min(steps, CHECK_EVERY)
+            self._kernel(stride)
+            self.step += stride
+            steps -= stride
+            if not float(self.weights @ self.weights) < self._limit:
+                raise Diverged(self.step)
+
+
+class Block(Networks):
+    """Replicas ``first, ..., first + count - 1`` of an ensemble of two-layer SGD."""
 
     def __init__(
         self, model: Model, start: tuple[Array, Array], first: int, count: int, seed: int
     ) -> None:
         """Begin with layers ``start = (W, U)``, the same for all replicas."""
-        self._model = model
-        self.count = count
-        self.step = 0
-        self.weights = model.pack(*(np.repeat(layer[np.newaxis], count, axis=0) for layer in start))
+        weights = model.pack(*(np.repeat(layer[np.newaxis], count, axis=0) for layer in start))
         shape = model.shape
-        self._limit = GROWTH_LIMIT * (1.0 + float(self.weights @ self.weights))
-        self._kernel = kernel_for(shape)
-        self._run = Run(
-            weights=self.weights,
+        run = Run(
+            weights=weights,
             states=on_own_pages(replica_streams(seed, first, count)),
             drawn=on_own_pages(np.zeros(LANES, dtype=np.uint64)),
             coefficients=COEFFICIENTS,
@@ -122,22 +155,7 @@ class Block:
             weight_decay=model.weight_decay,
             synaptic_deviation=model.synaptic_deviation,
         )
-
-    def advance(self, steps: int) -> None:
-        """Make a number of SGD steps.
-
-        Raises
-        ------
-        Diverged
-            Within `CHECK_EVERY` steps of the weights' exceeding the limit.
-        """
-        while steps > 0:
-            stride = min(steps, CHECK_EVERY)
-            self._kernel(self._run, stride)
-            self.step += stride
-            steps -= stride
-            if not float(self.weights @ self.weights) < self._limit:
-                raise Diverged(self.step)
+        super().__init__(weights, count, partial(kernel_for(shape), run))
 
 
 class Gauge:
@@ -302,13 +320,10 @@ def measure(
         threads=threads,
         executor=executor,
     )
-    sums = [segment for part in parts for segment in part]
-    if not sums:
-        raise KeyboardInterrupt
-    return _join(sums), interrupted
+    return joined_sums(parts), interrupted
 
 
-def advance_metered(block: Block, steps: int, meter: Meter) -> bool:
+def advance_metered(block: Networks, steps: int, meter: Meter) -> bool:
     """Advance a block unless stopped; returns whether all steps were made."""
     while steps > 0 and not meter.stopped.is_set():
         stride = min(steps, CHECK_EVERY)
@@ -396,10 +411,20 @@ def _pass_window(
     return True
 
 
-def _join(sums: list[WindowSums]) -> WindowSums:
+def joined_sums(parts: Sequence[Sequence[WindowSums]]) -> WindowSums:
+    """Sums of all segments of all blocks.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        When an interrupt left none.
+    """
+    sums = [segment for part in parts for segment in part]
+    if not sums:
+        raise KeyboardInterrupt
     joined = sums[0]
-    for part in sums[1:]:
-        joined = joined.beside(part)
+    for segment in sums[1:]:
+        joined = joined.beside(segment)
     return joined
 
 

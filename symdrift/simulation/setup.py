@@ -161,7 +161,7 @@ def model_of(problem: LearningProblem, hidden: int) -> Model:
         basis=basis,
         covariance=covariance,
         scales=scales,
-        table=_alias_table(recipe.rows, recipe.probabilities),
+        table=alias_table(recipe.rows, recipe.probabilities),
         teacher=teacher,
         label_deviations=np.sqrt(problem.label_noise),
         learning_rate=problem.learning_rate,
@@ -185,7 +185,8 @@ def on_own_pages(values: NDArray[Number]) -> NDArray[Number]:
     return result
 
 
-def _alias_table(rows: Array, probabilities: Array) -> Table:
+def alias_table(rows: Array, probabilities: Array) -> Table:
+    """Rows with their probabilities, as `Table`."""
     count = len(rows)
     acceptance = probabilities * count
     alias = np.arange(count)

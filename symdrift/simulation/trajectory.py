@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +21,7 @@ from symdrift.files import replacing
 from symdrift.memory import available_memory, size_left, size_needed
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
-from symdrift.simulation.ensemble import Block, advance_metered, blocks_of
+from symdrift.simulation.ensemble import Block, Networks, advance_metered, blocks_of
 from symdrift.simulation.setup import Model, model_of, padded_layers, simulated_hidden
 from symdrift.simulation.timescales import ceiling, relaxation
 from symdrift.study.problem import Array, LearningProblem, Stimulus
@@ -159,7 +160,7 @@ def simulate(
             f"most {MOST_RELAXING} are made; raise one of them",
         )
     steps = ceiling(DEFAULT_RELAXATIONS * time) if steps is None else steps
-    stride = _stride(problem, steps, replicas)
+    stride = record_stride(problem.hidden * sum(problem.teacher.shape), steps, replicas)
     records = steps // stride + 1
 
     hidden = simulated_hidden(problem, minimum)
@@ -215,32 +216,44 @@ def _record(
 ) -> tuple[Array, Array]:
     meter = Meter(count * (burn_in + stride * (records - 1))) if meter is None else meter
     block = Block(model, start, first, count, seed)
-    recorded = []
-    interval = burn_in
-    for _ in range(records):
-        if not advance_metered(block, interval, meter):
-            break
-        recorded.append(model.unpack(block.weights, count))
-        interval = stride
-    if not recorded:
+    found = [
+        model.unpack(block.weights, count)
+        for _ in recorded(block, burn_in, stride, records, meter)
+    ]
+    if not found:
         recorded_first, recorded_second = model.unpack(block.weights, count)
         return recorded_first[np.newaxis][:0], recorded_second[np.newaxis][:0]
     return (
-        np.stack([weights for weights, _ in recorded]),
-        np.stack([weights for _, weights in recorded]),
+        np.stack([weights for weights, _ in found]),
+        np.stack([weights for _, weights in found]),
     )
 
 
-def _stride(problem: LearningProblem, steps: int, replicas: int) -> int:
+def recorded(
+    block: Networks, burn_in: int, stride: int, records: int, meter: Meter
+) -> Iterator[int]:
+    """Stops where weights are to be recorded, as long as nothing interrupts."""
+    for record in range(records):
+        if not advance_metered(block, stride if record else burn_in, meter):
+            return
+        yield record
+
+
+def record_stride(weights: int, steps: int, replicas: int) -> int:
     """Steps between records: at most `MOST_RECORDS` of them, and no more than `STORED_BYTES`.
+
+    Parameters
+    ----------
+    weights : int
+        Of one network.
+    steps, replicas : int
 
     Raises
     ------
     RequestError
         When memory does not suffice for the records, held `COPIES` times while they are joined.
     """
-    outputs, inputs = problem.teacher.shape
-    record: int = 8 * replicas * problem.hidden * (inputs + outputs)
+    record = 8 * replicas * weights
     records = max(FEWEST_RECORDS, min(MOST_RECORDS, STORED_BYTES // record))
     needed, available = COPIES * record * records, available_memory()
     if needed > available:

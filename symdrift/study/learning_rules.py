@@ -67,7 +67,7 @@ def check_rule(study: Specification) -> None:
 
 
 def require_plain(study: Specification) -> None:
-    """Refuse rules that only `symdrift evaluate` works for.
+    """Refuse rules that only evaluation, simulation and validation work for.
 
     Raises
     ------
@@ -81,8 +81,48 @@ def require_plain(study: Specification) -> None:
     raise RequestError(
         "learning.rule" if named else "learning.momentum",
         (f'= "{learning.rule}"' if named else f"= {learning.momentum}")
-        + " works with symdrift evaluate and all of its options, in Python with "
-        'symdrift.evaluate_rule; all else needs learning.rule = "sgd" without momentum so far',
+        + " works with symdrift evaluate, simulate and validate, in Python with "
+        "symdrift.evaluate_rule, simulate_rule, validate and validate_rate; all else needs "
+        'learning.rule = "sgd" without momentum so far',
+    )
+
+
+def require_derivable(study: Specification) -> None:
+    """Refuse what has no derivation yet.
+
+    Raises
+    ------
+    RequestError
+        For all but two-layer SGD, and Oja's rule, the tied autoencoder and similarity matching
+        with Gaussian inputs along axes and without momentum or synaptic noise.
+    """
+    if study.is_plain or is_derived_on_axes(study):
+        return
+    named = study.learning.rule != RULES[0]
+    raise RequestError(
+        "learning.rule" if named else "learning.momentum",
+        (f'= "{study.learning.rule}"' if named else f"= {study.learning.momentum}")
+        + " cannot be derived here: symdrift derive takes two-layer SGD, and oja, "
+        "tied_autoencoder and similarity_matching with Gaussian inputs of given variances along "
+        "axes and sizes in numbers, without momentum and synaptic noise",
+    )
+
+
+def is_derived_on_axes(study: Specification) -> bool:
+    """Whether the derivation of a rule on the axes of its inputs is about this study."""
+    learning, covariance = study.learning, getattr(study.inputs, "covariance", None)
+    extras = (learning.momentum, learning.synaptic_noise)
+    along_axes = isinstance(covariance, Expression) or (
+        isinstance(covariance, tuple) and isinstance(covariance[0], Expression)
+    )
+    hidden = study.network.hidden
+    return (
+        learning.rule in ("oja", "tied_autoencoder", "similarity_matching")
+        and study.inputs.gaussian
+        and along_axes
+        and isinstance(hidden, Expression)
+        and not (hidden.symbols or study.network.inputs.symbols)
+        and not any(extra.symbols or extra.evaluate({}) for extra in extras)
     )
 
 

@@ -82,7 +82,10 @@ def parameters(study: Specification, named: Sequence[str] = ()) -> dict[str, flo
     values = {name: value.evaluate({}, name) for name, value in study.values.items()}
     whole = whole_numbers(study, BATCH)
     own = {
-        path: held.evaluate({}, path) for path, held in study.numbers.items() if not held.symbols
+        path: held.evaluate({}, path)
+        for path, held in study.numbers.items()
+        # What has derivatives here is two-layer SGD, which has no momentum.
+        if not held.symbols and path != "learning.momentum"
     }
     allowed = {name: values[name] for name in study.symbols} | own
     allowed = {name: value for name, value in allowed.items() if name not in whole}

@@ -16,7 +16,7 @@ from symdrift.derivation.symbols import adapted_names, latex_names, plain_latex,
 from symdrift.errors import RequestError
 from symdrift.progress import Progress, log_stage
 from symdrift.study import Study
-from symdrift.study.learning_rules import require_plain
+from symdrift.study.learning_rules import require_derivable
 from symdrift.study.letters import refuse_letters_of_the_theory
 from symdrift.study.roles import ROLES
 from symdrift.theory import (
@@ -26,6 +26,7 @@ from symdrift.theory import (
     drift,
     fixed_points,
     fluctuation,
+    frequency_order,
     hessian,
     hessian_blocks,
     imbalance,
@@ -46,6 +47,7 @@ from symdrift.theory import (
     task,
 )
 from symdrift.theory.examples import Examples
+from symdrift.theory.rules import general_rule, rule_results
 from symdrift.theory.setting import ABOUT_ZERO, ZERO_MEAN, setting
 from symdrift.theory.subject import (
     absent_sources,
@@ -121,11 +123,14 @@ SECTIONS = (
     small_numbers,
     special_cases,
     stimulus_frequency,
+    frequency_order,
     results,
     misaligned_rate,
     synaptic_noise,
     next_order,
     task,
+    general_rule,
+    rule_results,
 )
 """Modules that have symbols without a role, ``LATEX``, or meanings of symbols, ``MEANINGS``, in
 the order of the table of notation."""
@@ -168,7 +173,7 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
     CheckFailed
         When an exact check does not hold; the message names the step.
     """
-    require_plain(study)
+    require_derivable(study)
     in_other_letters = renamed(study)
     uses = [
         (field, name, plain_latex(name))
@@ -184,7 +189,7 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
                 f'names the symbol "{name}", a name that the derivation itself uses for another '
                 f'quantity; choose another one, such as "own_{name}"',
             )
-    chapters = _aligned(study) if is_aligned(study) else _general(study)
+    chapters = _chapters(study)
     steps: list[Step] = []
 
     def counted(chapter: Chapter) -> tuple[Step, ...]:
@@ -233,6 +238,13 @@ def _theory(study: Study, parts: Iterable[Callable[[Examples], Iterator[Step]]])
     chapters = [Chapter("setting", inputs, lambda: setting(examples.generic, inputs))]
     chapters += [Chapter(part.__name__, None, partial(part, examples)) for part in parts]
     return chapters
+
+
+def _chapters(study: Study) -> Iterable[Chapter]:
+    if study.is_plain:
+        return _aligned(study) if is_aligned(study) else _general(study)
+    own = Chapter("rule", [study.name, study.document], lambda: rule_results.rule_results(study))
+    return Chapter("any-rule", None, general_rule.general_rule), own
 
 
 def _aligned(study: Study) -> Iterator[Chapter]:

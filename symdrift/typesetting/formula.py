@@ -267,8 +267,7 @@ def _everywhere(box: Callable[[int], Box]) -> tuple[Box, ...]:
 
 def _line(width: float) -> tuple[Box, ...]:
     """Boxes of what is as high as a letter."""
-    return _everywhere(lambda style: Box(width * _SCALE[style], 0.5 * _SCALE[style],
-                                         0.5 * _SCALE[style]))  # fmt: skip
+    return tuple(Box(width * size, 0.5 * size, 0.5 * size) for size in _SCALE)
 
 
 def letter(latex: str) -> Formula:

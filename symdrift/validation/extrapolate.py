@@ -28,12 +28,12 @@ from symdrift.study.problem import LearningProblem
 from symdrift.tables import html_page
 from symdrift.validation.clock import Clock
 from symdrift.validation.expected import theory_at_once, theory_of
-from symdrift.validation.in_rounds import TooSlow, in_rounds
+from symdrift.validation.in_rounds import RateRun, TooSlow, in_rounds
 from symdrift.validation.judgement import Verdict, critical_z, rule
+from symdrift.validation.ladder import FEWEST_WINDOWS
 from symdrift.validation.plan import (
     BUDGET_MARGIN,
     DEFAULT_REPLICAS,
-    FEWEST_WINDOWS,
     PRECISION,
     at_learning_rate,
     plan_extrapolation,
@@ -205,9 +205,8 @@ class Extrapolation:
         own = self.runs[self.own]
         sentences = [
             f"{counted(own.replicas, 'replica')} at learning rates {runs}",
-            "ratio at 0 and z: extrapolated against learning rate times largest Hessian "
-            "eigenvalue, by the slope of the next order where that is known; slopes are those of "
-            "the ratio",
+            f"ratio at 0 and z: extrapolated against learning rate times {own.fastest}, by the "
+            "slope of the next order where that is known; slopes are those of the ratio",
             self.rule,
         ]
         if self.objection is not None:
@@ -446,9 +445,37 @@ def _extrapolate(
     for index, (rate, schedule) in enumerate(zip(plan.rates, plan.schedules, strict=True)):
         at_rate = at_learning_rate(problem, rate)
         expected = replace(evaluate(at_rate), next_order=theory.next_order)
-        # Runs of one seed are independent of each other and of those of other seeds.
-        own_seed = int(np.random.SeedSequence((seed, index)).generate_state(1)[0])
-        planned.append(Run(at_rate, expected, schedule, plan.replicas, own_seed))
+        planned.append(
+            Run(at_rate, expected, schedule, plan.replicas, seed_of_run(seed, index))
+        )
+    found = extrapolated(
+        planned, plan, problem.learning_rate, seed, progress, threads, executor, clock
+    )
+    return replace(found, white_noise=_white_noise(problem, found.rows))
+
+
+def extrapolated(
+    planned: Sequence[RateRun],
+    plan: Plan,
+    own_rate: float,
+    seed: int,
+    progress: Progress | None,
+    threads: int | None,
+    executor: Executor | None,
+    clock: Clock | None = None,
+) -> Extrapolation:
+    """What the runs of a plan show as the rate goes to zero.
+
+    Parameters
+    ----------
+    planned : sequence of RateRun
+        At the rates of the plan.
+    plan : Plan
+    own_rate : float
+        The study's own, or near it.
+    seed, progress, threads, executor, clock
+        As for `validate_limit`.
+    """
     rounds = [(0, plan.replicas)]
     if clock is not None:
         rounds = plan.rounds(available_processors() if threads is None else threads)
@@ -457,23 +484,23 @@ def _extrapolate(
     done = replicas * sum(
         run.schedule.steps * made.completed for run, made in zip(planned, runs, strict=False)
     )
-    own = min(
-        range(len(runs)), key=lambda index: abs(runs[index].learning_rate - problem.learning_rate)
-    )
-    rows = tuple(_extrapolated_rows(runs, plan.fitted, own))
+    own = min(range(len(runs)), key=lambda index: abs(runs[index].learning_rate - own_rate))
     return Extrapolation(
         runs=tuple(runs),
         fitted=plan.fitted[: len(runs)],
         own=own,
-        rows=rows,
+        rows=tuple(_extrapolated_rows(runs, plan.fitted, own)),
         seed=seed,
-        white_noise=_white_noise(problem, rows),
+        white_noise=(),
         completed=done / plan.replica_steps if interrupted else 1.0,
-        synaptic_noise=tuple(
-            at_learning_rate(problem, run.learning_rate).synaptic_noise for run in runs
-        ),
+        synaptic_noise=tuple(run.synaptic_noise for run in planned[: len(runs)]),
         repeat=None if interrupted else plan.options(replicas, seed),
     )
+
+
+def seed_of_run(seed: int, index: int) -> int:
+    """Of one run: runs of one seed are independent of each other and of those of other seeds."""
+    return int(np.random.SeedSequence((seed, index)).generate_state(1)[0])
 
 
 def _extrapolated_rows(

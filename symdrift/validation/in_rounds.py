@@ -5,11 +5,49 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
+from typing import Protocol
 
 from symdrift.progress import Progress, log_stage
+from symdrift.simulation.ensemble import Schedule
 from symdrift.simulation.estimators import WindowSums
 from symdrift.validation.clock import Clock
-from symdrift.validation.validate import Run
+from symdrift.validation.validate import Validation
+
+
+class RateRun(Protocol):
+    """Networks at one learning rate, to be simulated some after others."""
+
+    schedule: Schedule
+
+    @property
+    def rate(self) -> float:
+        """Learning rate."""
+
+    @property
+    def synaptic_noise(self) -> float:
+        """Variance of the noise on each weight at each step."""
+
+    def simulate(
+        self,
+        first: int,
+        count: int,
+        progress: Progress | None,
+        threads: int | None,
+        executor: Executor | None,
+    ) -> tuple[WindowSums, bool]:
+        """Sums over the windows of some replicas, and whether an interrupt ended them early.
+
+        Parameters
+        ----------
+        first, count : int
+            Replicas ``first, ..., first + count - 1``, whose numbers do not depend on how many
+            are simulated at a time.
+        progress, threads, executor
+            As for `validate`.
+        """
+
+    def compare(self, sums: WindowSums, replicas: int) -> Validation:
+        """What so many replicas have shown, beside the theory."""
 
 
 class TooSlow(Exception):
@@ -30,7 +68,7 @@ class TooSlow(Exception):
 
 
 def in_rounds(
-    runs: Sequence[Run],
+    runs: Sequence[RateRun],
     rounds: Sequence[tuple[int, int]],
     progress: Progress | None,
     threads: int | None,
@@ -83,7 +121,7 @@ def in_rounds(
 
 
 def _one_round(
-    runs: Sequence[Run],
+    runs: Sequence[RateRun],
     first: int,
     count: int,
     replicas: int,
@@ -97,7 +135,7 @@ def _one_round(
     for run in runs:
         log_stage(
             f"simulating replicas {first + 1} to {first + count} of {replicas} at learning rate "
-            f"{run.problem.learning_rate:.4g}"
+            f"{run.rate:.4g}"
         )
         try:
             part, interrupted = run.simulate(

@@ -35,16 +35,21 @@ from symdrift.simulation.lags import OVERLAP
 from symdrift.simulation.lanes import LANES
 from symdrift.simulation.setup import model_of
 from symdrift.simulation.stretches import HALVES
-from symdrift.simulation.timescales import ceiling, relaxation
+from symdrift.simulation.timescales import relaxation
 from symdrift.study.problem import Array, LearningProblem
-from symdrift.validation.rounds import UNITS, Plan
+from symdrift.validation.ladder import (
+    BURN_IN_RELAXATIONS,
+    COARSEST_AIM,
+    FEWEST_WINDOWS,
+    affordable_plan,
+    laddered,
+    timed_schedule,
+)
+from symdrift.validation.rounds import Plan
 from symdrift.validation.speed import FASTEST, MODEL_PROCESSORS, modelled_speed
 
 WINDOW_RELAXATIONS = 3.0
 """Window length in units of the slowest relaxation time."""
-
-BURN_IN_RELAXATIONS = 6.0
-"""Steps before the first window, in units of the slowest relaxation time of any mode."""
 
 PRECISION = 0.01
 """Relative standard error that a planned run aims at."""
@@ -67,9 +72,6 @@ BUDGET_MARGIN = 1.3
 The speed is measured again when that budget is given, and machines that others use vary.
 """
 
-BISECTIONS = 6
-"""Of the precision that a budget allows: to a few percent."""
-
 SINGLE_BUDGET_SECONDS = 10.0
 """Time that a single planned run may take on two cores, by a rough model of the speed."""
 
@@ -77,26 +79,11 @@ DEFAULT_REPLICAS = 512
 FEWEST_REPLICAS = 32
 """Networks that a small budget is kept with: fewer would leave the standard error uncertain."""
 
-COARSEST_AIM = 0.1
-"""Standard error that a small budget is kept with: a larger one says nothing of a ratio."""
-
-SHORTEST_LAG = 0.5
-"""Shortest lag of a displacement, at most, in units of the fastest relaxation time."""
-
-FEWEST_WINDOWS = 8
-"""Of one unit."""
-
 VARIANCE_PER_WINDOW = 6.0
 """Relative variance of ``Var(X_k) + 2 Cov(X_k, X_{k+1})`` from one window of a random walk."""
 
 SAFETY = 1.5
 """More windows than the theory asks for, since rotations are not quite Gaussian."""
-
-LADDER = (1.0, 0.5, 0.25)
-"""Learning rates of an extrapolation, relative to the largest."""
-
-LADDER_SHARES = (1.0, 0.5, 2.0)
-"""Windows at these rates: the ends fix the line, and steps are cheapest at the largest."""
 
 INTERCEPT_VARIANCE = 0.952
 """Variance of the intercept of a line through `LADDER`, in units of that of the first point."""
@@ -213,24 +200,13 @@ def plan_extrapolation(
         wish = float(f"{white_noise_difference(problem, theory) / REJECTING_ERRORS:.3g}")
         if 0 < wish < precision and fits(planned := plan(wish, counts[0])):
             return planned
-    if fits(planned := plan(precision, counts[0])):
+    planned, fitting = affordable_plan(plan, fits, precision, counts)
+    if fitting:
         return planned
-    coarsest = max(precision, COARSEST_AIM)
-    for count in counts:
-        if fits(planned := plan(coarsest, count)):
-            finest = precision
-            for _ in range(BISECTIONS):
-                # Few digits: whoever repeats the run writes them down.
-                aim = float(f"{math.sqrt(finest * coarsest):.3g}")
-                if fits(finer := plan(aim, count)):
-                    coarsest, planned = aim, finer
-                else:
-                    finest = aim
-            return planned
-    raise _too_little(planned, budget, spent, speed, processors)
+    raise too_little(planned, budget, spent, speed, processors)
 
 
-def _too_little(
+def too_little(
     planned: Plan, budget: float, spent: float, speed: float, processors: int, how: str = ""
 ) -> RequestError:
     """Names the least budget for a plan, the cheapest that there is."""
@@ -276,7 +252,7 @@ def require_budget(
     speed = modelled_speed(problem, processors)
     if spent + cheapest.seconds(FASTEST * speed, processors) > budget:
         how = " at the speed of an ordinary machine; that of this one was not measured"
-        raise _too_little(cheapest, budget, spent, speed, processors, how)
+        raise too_little(cheapest, budget, spent, speed, processors, how)
 
 
 def _planned(
@@ -289,51 +265,17 @@ def _planned(
 ) -> Plan:
     """Rates for a precision, and schedules for it or for a number of windows."""
     top = min(
-        _largest_linear_rate(_correction_per_rate(problem, theory, minimum), aim),
+        largest_linear_rate(_correction_per_rate(problem, theory, minimum), aim),
         _largest_followed_rate(problem, theory, minimum),
     )
-    own = problem.learning_rate
-    if 0.5 * top <= own <= top:
-        top = own
-    rates = [top * factor for factor in LADDER]
     if windows is None:
         single = window_variance(problem, theory)
         windows = math.ceil(SAFETY * INTERCEPT_VARIANCE * single / aim**2 / replicas)
-    schedules = [
-        schedule_of(problem, minimum, rate, math.ceil(share * windows), replicas)
-        for rate, share in zip(rates, LADDER_SHARES, strict=True)
-    ]
-    fitted = [True] * len(rates)
-    if own != top:
-        # The own rate, when tiny, gets no more steps than the smallest rate of the ladder.
-        longest = schedules[-1].steps
-        wish = schedule_of(problem, minimum, own, windows, replicas)
-        affordable = (longest - wish.burn_in) // wish.window
-        if wish.windows > affordable:
-            fewest = max(FEWEST_WINDOWS, affordable)
-            wish = schedule_of(problem, minimum, own, fewest, replicas)
-        rates.append(own)
-        schedules.append(wish)
-        fitted.append(own <= top)
-    order = sorted(range(len(rates)), key=lambda index: -rates[index])
-    return Plan(
-        rates=tuple(rates[index] for index in order),
-        schedules=tuple(schedules[index] for index in order),
-        fitted=tuple(fitted[index] for index in order),
-        replicas=replicas,
-        precision=aim,
-        windows=windows,
-    )
 
+    def schedule(rate: float, count: int) -> Schedule:
+        return schedule_of(problem, minimum, rate, count, replicas)
 
-def _segments(windows: int, replicas: int) -> int:
-    """Parts of a run that are independent enough for the scatter of their estimates."""
-    return max(1, min(windows // FEWEST_WINDOWS, -(-UNITS // replicas)))
-
-
-def fewest_windows(replicas: int) -> int:
-    """Windows of each replica, at least: a standard error needs two independent units."""
-    return FEWEST_WINDOWS * (2 if replicas == 1 else 1)
+    return laddered(problem.learning_rate, top, schedule, aim, replicas, windows)
 
 
 def linear_rate(problem: LearningProblem, theory: Evaluation, precision: float) -> float:
@@ -351,7 +293,7 @@ def linear_rate(problem: LearningProblem, theory: Evaluation, precision: float) 
         Standard error of a ratio at one rate.
     """
     correction = _correction_per_rate(problem, theory, minimum_of(problem))
-    largest = _largest_linear_rate(correction, precision)
+    largest = largest_linear_rate(correction, precision)
     rate = problem.learning_rate
     while rate > largest:
         rate /= 2
@@ -414,7 +356,7 @@ def at_learning_rate(problem: LearningProblem, rate: float) -> LearningProblem:
     return replace(problem, learning_rate=rate, synaptic_noise=variance)
 
 
-def _largest_linear_rate(correction: float, precision: float) -> float:
+def largest_linear_rate(correction: float, precision: float) -> float:
     """Learning rate up to which the square of the correction is small beside the precision."""
     return LARGEST_CORRECTION * math.sqrt(min(precision, 0.1)) / correction
 
@@ -485,15 +427,8 @@ def schedule_of(
     """A run of so many windows per replica at a learning rate."""
     modes = relaxation(problem, minimum)
     slowest_of_all = min(modes.slowest, minimum.certificate.hessian_min, 2 * problem.weight_decay)
-    windows = max(fewest_windows(replicas), windows)
-    window = ceiling(relaxations / (rate * modes.slowest))
-    halvings = ceiling(math.log2(relaxations * modes.fastest / modes.slowest / SHORTEST_LAG))
-    return Schedule(
-        burn_in=ceiling(BURN_IN_RELAXATIONS / (rate * slowest_of_all)),
-        window=window,
-        windows=windows,
-        segments=_segments(windows, replicas),
-        halvings=max(0, min(halvings, window.bit_length() - 1)),
+    return timed_schedule(
+        rate, modes.slowest, modes.fastest, slowest_of_all, windows, replicas, relaxations
     )
 
 

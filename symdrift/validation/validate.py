@@ -139,12 +139,14 @@ class Validation(Record):
     decay_rates : tuple of Estimate
         Of the stimuli as the minimum represents them, by the measured rotation of the hidden
         layer.
+    fastest : str
+        What the learning rate is multiplied with in ``stiffness``, in words.
     """
 
     behind = MappingProxyType(
         {"passed": "seed", "verdict": "passed", "undecided": "verdict", "rule": "undecided"}
     )
-    unwritten = ("study", "learning_rate", "stiffness", "decay_rates")
+    unwritten = ("study", "learning_rate", "stiffness", "decay_rates", "fastest")
 
     study: str
     learning_rate: float
@@ -160,6 +162,7 @@ class Validation(Record):
     similarity: Similarity
     displacement: tuple[Displacement, ...]
     decay_rates: tuple[Estimate, ...]
+    fastest: str = "largest Hessian eigenvalue"
 
     @property
     def critical_z(self) -> float:
@@ -171,7 +174,7 @@ class Validation(Record):
         """When the validation counts as passed, in a sentence."""
         allowed = (
             f"{100 * TOLERATED_STIFFNESS * self.stiffness:.2g} % for corrections of higher order "
-            f"({TOLERATED_STIFFNESS:g} times learning rate times largest Hessian eigenvalue)"
+            f"({TOLERATED_STIFFNESS:g} times learning rate times {self.fastest})"
         )
         if self.rows[0].correction is not None:
             allowed = (
@@ -428,16 +431,7 @@ class Run:
         threads: int | None,
         executor: Executor | None,
     ) -> tuple[WindowSums, bool]:
-        """Sums over the windows of some replicas, and whether an interrupt ended them early.
-
-        Parameters
-        ----------
-        first, count : int
-            Replicas ``first, ..., first + count - 1``, whose numbers do not depend on how many
-            are simulated at a time.
-        progress, threads, executor
-            As for `validate`.
-        """
+        """As `RateRun.simulate`."""
         try:
             return measure(
                 model_of(self.problem, self._hidden),
@@ -459,6 +453,14 @@ class Run:
                 f"(learning rate times the largest Hessian eigenvalue is {self._stiffness:.3g}); "
                 "lower it",
             ) from error
+
+    @property
+    def rate(self) -> float:
+        return self.problem.learning_rate
+
+    @property
+    def synaptic_noise(self) -> float:
+        return self.problem.synaptic_noise
 
     @property
     def _stiffness(self) -> float:

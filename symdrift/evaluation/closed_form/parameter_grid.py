@@ -44,6 +44,17 @@ Columns = dict[Quantity, Array]
 
 GROUPS = ("minimum", "fluctuation", "validity", "drift", "stimuli")
 
+_ORDERS = {
+    ("fluctuation", "weight_variance"): 1,
+    ("fluctuation", "excess_loss"): 1,
+    **dict.fromkeys((("validity", name) for name in (*MEANINGS, "rate_over_critical")), 1),
+    ("drift", "covariance"): 3,
+    ("drift", "diffusion"): 3,
+    ("stimuli", "diffusion"): 3,
+    ("stimuli", "decay_rate"): 3,
+}
+"""Powers of the learning rate; other numbers do not depend on it."""
+
 _TOGETHER = 2**12
 """Pairs of axes of the networks whose critical rates are looked for together."""
 
@@ -190,13 +201,17 @@ class _Checked:
 class _Problems:
     """Problems with strict minima as arguments of the kernels, in natural units.
 
-    Units are those of `natural_units`, by point.
+    Every number is a power of the learning rate times one of the network.  Networks that differ in
+    the rate alone are one, with the rate 1, whose numbers are made once; `network` says which of
+    them each point has.  Units are those of `natural_units`, by network.
     """
 
     def __init__(
-        self, given: DiagonalProblems, learned: NDArray[np.bool_] | None, approximation: str
+        self, problems: DiagonalProblems, learned: NDArray[np.bool_] | None, approximation: str
     ) -> None:
-        self.given, self.approximation = given, approximation
+        first, self.network = problems.networks()
+        given = problems[first]
+        self.problems, self.given, self.approximation = problems, given, approximation
         inputs, aligned = given.variances.shape[1], given.gains.shape[1]
         slope = (given.gains * given.variances[:, :aligned]).max(axis=1)
         by_input = -np.round(_exponent(given.variances.max(axis=1)) / 2)
@@ -204,7 +219,7 @@ class _Problems:
         self.inputs, self.outputs = 2.0**by_input, 2.0 ** (both - by_input)
         self.curvature, self.maps = self.inputs * self.outputs, self.outputs / self.inputs
         noise = given.label_noise * self.outputs[:, np.newaxis] ** 2
-        self.rate = given.learning_rate / self.curvature
+        self.rate = problems.learning_rate / self.curvature[self.network]
         self.gamma = given.weight_decay * self.curvature
         self.minimum: dict[str, Any] = {
             "covariance": given.variances * self.inputs[:, np.newaxis] ** 2,
@@ -216,7 +231,7 @@ class _Problems:
             "learned": learned,
         }
         self.learning: dict[str, Any] = {
-            "learning_rate": self.rate, "label_noise": noise, "batch": given.batch
+            "learning_rate": 1.0, "label_noise": noise, "batch": given.batch
         }  # fmt: skip
         self.values = kernels.singular_values(**self.minimum)
         self.smallest, self.largest = kernels.hessian_range(**self.minimum)
@@ -234,17 +249,29 @@ class _Problems:
         axes, batch = (variances, padded(noise)), given.batch
         self._axes = (*axes, residual, values)
         self.power = variances.sum(axis=1)
-        self.limits = {
-            "rate_times_curvature": self.rate * self.largest,
-            "multiplicative_noise": self.rate * (self.values.max(axis=1) * self.power) / batch,
-            "imbalance": self.rate
-            * (imbalance(*axes, residual, values, np.ones(size), self.gamma) / batch),
-            "threshold": self.rate * (threshold(*axes, values, self.gamma) / batch),
+        self.by_rate = {
+            "rate_times_curvature": self.largest,
+            "multiplicative_noise": self.values.max(axis=1) * self.power / batch,
+            "imbalance": imbalance(*axes, residual, values, np.ones(size), self.gamma) / batch,
+            "threshold": threshold(*axes, values, self.gamma) / batch,
         }
-        self._critical = np.full(len(self.rate), np.nan)
+        self.limits = {
+            name: self.rate * value[self.network] for name, value in self.by_rate.items()
+        }
+        self._critical = np.full(len(given.batch), np.nan)
 
     def columns(self, groups: Collection[str]) -> Columns:
-        """Numbers in the order of `listed`."""
+        """Numbers by point, in the order of `listed`."""
+        by_order = {1: self.rate, 3: self.rate**3}
+        found: Columns = {}
+        for quantity, values in self._by_network(groups).items():
+            found[quantity] = values[self.network]
+            if order := _ORDERS.get((quantity.group, quantity.name)):
+                found[quantity] *= by_order[order]
+        return found
+
+    def _by_network(self, groups: Collection[str]) -> Columns:
+        """The same by network, at the rate 1."""
         found: Columns = {}
         rank = (self.values > 0).sum(axis=1)
         order = _hidden_order(self.values)
@@ -268,11 +295,11 @@ class _Problems:
             found[Quantity("fluctuation", "weight_variance", 0.0)] = variance / self.maps
             found[Quantity("fluctuation", "excess_loss", 0.0)] = excess / self.outputs**2
         if "validity" in groups:
-            critical = self.critical(np.arange(len(self.rate)))
+            critical = self.critical(np.arange(len(self.given.batch)))
             for name, values in {
-                **self.limits,
+                **self.by_rate,
                 "critical_rate": critical * self.curvature,
-                "rate_over_critical": self.rate / critical,
+                "rate_over_critical": 1 / critical,
             }.items():
                 found[Quantity("validity", name, 0.0)] = values
         if "drift" in groups or "stimuli" in groups:
@@ -321,9 +348,15 @@ class _Problems:
 
     def in_range(self, columns: Columns) -> NDArray[np.bool_]:
         """Where all numbers, in either units, are held with all their digits, or are zero."""
-        fine = np.ones(len(self.rate), dtype=bool)
         given = [self.given.variances, self.given.gains, self.given.label_noise]
         scaled = [self.minimum[name] for name in ("covariance", "gains", "weight_decay")]
+        own = (*given, *scaled, self.learning["label_noise"], self.given.batch)
+        fine = np.ones(len(self.given.batch), dtype=bool)
+        for value in (self.smallest, self.largest, self.values.max(axis=1)):
+            fine &= np.isfinite(value) & (value >= 0)
+        for part in own:
+            fine &= _held(part)
+        fine = fine[self.network]
         # What a point does not have is not out of range.
         there = (
             values
@@ -331,11 +364,9 @@ class _Problems:
             else np.where(np.isnan(values), 0.0, values)
             for quantity, values in columns.items()
         )
-        for part in (*given, *scaled, *self.learning.values(), *there):
-            size = np.abs(part)
-            held = (size == 0) | ((size >= _SMALLEST) & (size < np.inf))
-            fine &= held if held.ndim == 1 else held.all(axis=1)
-        for value in (*self.limits.values(), self.smallest, self.largest, self.values.max(axis=1)):
+        for part in (self.rate, self.rate**3, *there):
+            fine &= _held(part)
+        for value in self.limits.values():
             fine &= np.isfinite(value) & (value >= 0)
         positive = [
             values
@@ -351,9 +382,9 @@ class _Problems:
         """Learning rates that are surely stable, in natural units."""
         return stable_rate(*self._axes, self.gamma, self.given.batch, self.largest)
 
-    def critical(self, points: Indices) -> Array:
+    def critical(self, networks: Indices) -> Array:
         """Critical learning rates in natural units, each computed once."""
-        missing = points[np.isnan(self._critical[points])]
+        missing = networks[np.isnan(self._critical[networks])]
         learned = self.values[missing] > 0
         _, pattern = np.unique(learned, axis=0, return_inverse=True)
         for kind in range(pattern.max(initial=-1) + 1):
@@ -366,21 +397,24 @@ class _Problems:
                 kinds = Kinds.of_networks(lam, noise, residual, values, outputs)
                 square = MeanSquare(kinds, self.gamma[here], self.given.batch[here])
                 self._critical[here] = square.critical_rates()
-        return np.asarray(self._critical[points])
+        return np.asarray(self._critical[networks])
 
     def stability(self, odd: NDArray[np.bool_]) -> _Checked:
         """Refusals of learning rates, and what is warned of."""
         # Where half of the critical rate is not reached for sure, neither is what depends on it.
-        points = np.flatnonzero(~odd & ~(self.rate < RUNS_AWAY_ABOVE * self.stable()))
+        stable = self.stable()[self.network]
+        points = np.flatnonzero(~odd & ~(self.rate < RUNS_AWAY_ABOVE * stable))
+        self.critical(np.unique(self.network[points]))
         share = np.zeros(len(self.rate))
-        share[points] = self.rate[points] / self.critical(points)
+        share[points] = self.rate[points] / self._critical[self.network[points]]
         refused = {k: str(not_found()) for k in np.flatnonzero(np.isnan(share)).tolist()}
         for k in np.flatnonzero(share >= 1).tolist():
             limits = {name: float(values[k]) for name, values in self.limits.items()}
-            critical = float(self._critical[k] * self.curvature[k])
+            network = self.network[k]
+            critical = float(self._critical[network] * self.curvature[network])
             try:
                 require_stable(
-                    self.given.problem(k),
+                    self.problems.problem(k),
                     Validity(**limits, critical_rate=critical, rate_over_critical=float(share[k])),
                 )
             except RequestError as error:
@@ -389,7 +423,7 @@ class _Problems:
         for bit, name in enumerate(MEANINGS):
             large |= (self.limits[name] > WARN_ABOVE).astype(np.intp) << bit
         rough = (large > 0).astype(np.intp)
-        still = ((self.values > 0).sum(axis=1) <= 1).astype(np.intp)
+        still = ((self.values > 0).sum(axis=1) <= 1).astype(np.intp)[self.network]
         return _Checked(
             refused,
             large
@@ -397,6 +431,13 @@ class _Problems:
             | (self.limits["threshold"] > 1).astype(np.intp) << 5
             | still << 6,
         )
+
+
+def _held(part: Array) -> NDArray[np.bool_]:
+    """Where numbers, by their first axis, have all their digits, or are zero."""
+    size = np.abs(part)
+    held = (size == 0) | ((size >= _SMALLEST) & (size < np.inf))
+    return np.asarray(held if held.ndim == 1 else held.all(axis=1))
 
 
 def _hidden_order(values: Array) -> Indices:

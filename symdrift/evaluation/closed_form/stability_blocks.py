@@ -27,6 +27,7 @@ from functools import cached_property
 from itertools import combinations_with_replacement
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from symdrift.evaluation.closed_form.axis_kinds import Indices, Kinds
 from symdrift.evaluation.closed_form.printed_aligned import (
@@ -35,6 +36,7 @@ from symdrift.evaluation.closed_form.printed_aligned import (
     _unreached_curvature,
 )
 from symdrift.evaluation.conjugate_directions import Operator, largest_eigenvalues
+from symdrift.memory import require_memory
 from symdrift.study.problem import Array
 
 Moments = tuple[Array, Array, Array]
@@ -48,6 +50,12 @@ FEW_KINDS = 64
 
 SMALLEST_SHARE = 0.05
 """Of the eigenvalue, below which a diagonal of the preconditioner is not taken."""
+
+PAIRS_TOGETHER = 2**12
+"""Pairs of axes, of all networks, whose part of the map stays in the cache."""
+
+PAIR_MEMORY = 2100
+"""Bytes that two axes take: their part of the map, and of the vectors that are held."""
 
 FED_BACK = np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
 """Of the rows ``F, M, V`` that a step writes those that it reads."""
@@ -80,19 +88,66 @@ class _Block:
 
 
 @dataclass(frozen=True, eq=False)
+class _Pairs:
+    """What the map does to moments of some pairs of axes.
+
+    Attributes
+    ----------
+    curvatures : Array
+        Of the modes between two axes, shape ``(3, pairs)``.
+    pair, cross : Array
+        What it does to moments between two axes, shape ``(6, 6, pairs)``, and to those of the two
+        by themselves, a factor, ``(4, pairs)``.
+    exchange : Array
+        From moments between two axes to those of the two by themselves, ``(4, 6, pairs)``.
+    powers : tuple of (Array, Indices)
+        Power of rows by axis, shape ``(k, 6, pairs)``, and the kind of that axis: of both axes.
+    number : Array
+        How many such pairs there are.
+    """
+
+    curvatures: Array
+    pair: Array
+    cross: Array
+    exchange: Array
+    powers: tuple[tuple[Array, Indices], ...]
+    number: Array
+
+    @property
+    def identity(self) -> Array:
+        """The same moment of all weights between two axes."""
+        rooted = _rooted_sums(self.curvatures) * np.sqrt(self.number)
+        return _upper(np.eye(3))[:, np.newaxis] * rooted
+
+    def read(self, pair: Array, total: Array) -> None:
+        """Add powers of the rows of every kind, shape ``(k, g)``."""
+        for reading, kinds in self.powers:
+            _add_by_kind(_applied(reading, pair), kinds, total)
+
+    def written(self, fed: Array) -> Array:
+        """What powers that are fed back do to moments between two axes."""
+        first, second = (
+            _applied(reading.swapaxes(0, 1), fed[:, kinds]) for reading, kinds in self.powers
+        )
+        return first + second
+
+    def rest(self, value: Array) -> tuple[Array, Array]:
+        """What values, by network, are above the diagonal."""
+        return _above(value, np.einsum("iip->ip", self.pair)), _above(value, self.cross)
+
+
+@dataclass(frozen=True, eq=False)
 class _Map:
     """The map of second moments, in coordinates in which it is symmetric.
 
     Attributes
     ----------
-    pair, own, cross : Array
-        What it does to moments between two axes, shape ``(6, 6, pairs)``, to those of an axis by
-        itself, ``(3, 3, g)``, and to those of two by themselves, a factor, ``(4, pairs)``.
-    exchange : Array
-        From moments between two axes to those of the two by themselves, ``(4, 6, pairs)``.
-    powers : tuple of (Array, Indices)
-        Power of rows by axis, shape ``(k, 6 or 3, blocks)``, and the kind of that axis: of both
-        axes of a pair, and of one by itself.
+    parts : tuple of _Pairs
+        So many pairs each that what is said of them stays in the cache.
+    own : Array
+        What it does to moments of an axis by itself, ``(3, 3, g)``.
+    power : Array
+        Power of rows of an axis by itself, ``(k, 3, g)``.
     fed_back : Array
         What powers do, shape ``(k, k)``.
     count : Array
@@ -101,55 +156,60 @@ class _Map:
         How many maps these are at once: along the last axes the networks are fastest.
     """
 
-    pair: Array
+    parts: tuple[_Pairs, ...]
     own: Array
-    cross: Array
-    exchange: Array
-    powers: tuple[tuple[Array, Indices], ...]
+    power: Array
     fed_back: Array
     count: Array
     networks: int
 
-    def _split(self, vector: Array) -> tuple[Array, Array, Array]:
-        pairs, kinds = self.cross.shape[1], len(self.count)
-        ends = (6 * pairs, 6 * pairs + 3 * kinds)
-        pair, own, cross = np.split(vector, ends)
-        return pair.reshape(6, pairs), own.reshape(3, kinds), cross.reshape(4, pairs)
+    def _split(self, vector: Array) -> tuple[list[tuple[Array, Array]], Array]:
+        """Moments between two axes and of the two by themselves, part by part; of one by itself."""
+        moments, at = [], 0
+        for part in self.parts:
+            pairs = len(part.number)
+            ends = at + 6 * pairs, at + 10 * pairs
+            moments.append((
+                vector[at : ends[0]].reshape(6, pairs), vector[slice(*ends)].reshape(4, pairs)
+            ))  # fmt: skip
+            at = ends[1]
+        return moments, vector[at:].reshape(3, len(self.count))
 
     def powers_in(self, vector: Array) -> Array:
         """Powers of the rows of every axis, by kind, shape ``(k, g)``."""
-        pair, own, _ = self._split(vector)
-        return self._read(pair, own) / self.count
+        return self._read(vector) / self.count
 
     def from_powers(self, powers: Array) -> Array:
         """Moments that powers of the rows of every axis lead to, but for a factor."""
-        pair, own = self._written(powers * self.count)
-        return _joined((pair, own, np.zeros_like(self.cross)))
+        fed = self.fed_back @ powers
+        parts = [(part.written(fed), np.zeros_like(part.cross)) for part in self.parts]
+        own = _applied(self.power.swapaxes(0, 1), fed)
+        return _joined((*(each for part in parts for each in part), own))
 
-    def _read(self, pair: Array, own: Array) -> Array:
+    def _read(self, vector: Array) -> Array:
         """Powers of the rows of every kind, shape ``(k, g)``."""
-        size, total = len(self.count), np.zeros((len(self.fed_back), len(self.count)))
-        for (reading, kinds), moments in zip(self.powers, (pair, pair, own), strict=True):
-            for sums, row in zip(total, _applied(reading, moments), strict=True):
-                sums += np.bincount(kinds, row, size)
-        return total
+        moments, own = self._split(vector)
+        total = np.zeros((len(self.fed_back), len(self.count)))
+        for part, (pair, _) in zip(self.parts, moments, strict=True):
+            part.read(pair, total)
+        return total + _applied(self.power, own)
 
-    def _written(self, powers: Array) -> tuple[Array, Array]:
-        """What powers of rows do to moments between two axes and of one by itself."""
-        fed = self.fed_back @ powers / self.count
-        first, second, own = (
-            _applied(reading.swapaxes(0, 1), fed[:, kinds]) for reading, kinds in self.powers
-        )
-        return first + second, own
+    def identity(self) -> Array:
+        """The same moment of all weights."""
+        own = _upper(np.eye(2))[:, np.newaxis] * np.sqrt(self.count)
+        parts = [(part.identity, np.zeros_like(part.cross)) for part in self.parts]
+        return _joined((*(each for part in parts for each in part), own))
 
     def __call__(self, vector: Array) -> Array:
-        pair, own, cross = self._split(vector)
-        on_pair, on_own = self._written(self._read(pair, own))
-        return _joined((
-            on_pair + _applied(self.pair, pair) + _applied(self.exchange.swapaxes(0, 1), cross),
-            on_own + _applied(self.own, own),
-            _applied(self.exchange, pair) + self.cross * cross,
-        ))  # fmt: skip
+        found = np.empty(vector.shape)
+        (moments, own), (into, on_own) = self._split(vector), self._split(found)
+        fed = self.fed_back @ self._read(vector) / self.count
+        for part, (pair, cross), (on_pair, on_cross) in zip(self.parts, moments, into, strict=True):
+            on_pair[:] = part.written(fed) + _applied(part.pair, pair)
+            on_pair += _applied(part.exchange.swapaxes(0, 1), cross)
+            on_cross[:] = _applied(part.exchange, pair) + part.cross * cross
+        on_own[:] = _applied(self.power.swapaxes(0, 1), fed) + _applied(self.own, own)
+        return found
 
     def preconditioner(self, value: Array) -> Operator:
         """About the inverse of ``value`` less the map, by network.
@@ -157,30 +217,36 @@ class _Map:
         The diagonal of every block is inverted with what each axis' power feeds back to itself;
         what it passes on to other axes is left out.
         """
-        rest = [
-            np.maximum(above - diagonal, SMALLEST_SHARE * above)
-            for diagonal in (
-                np.einsum("iip->ip", self.pair), np.einsum("iip->ip", self.own), self.cross
-            )
-            for above in (np.tile(value, diagonal.shape[1] // self.networks),)
-        ]  # fmt: skip
         size, width = len(self.count), len(self.fed_back)
         passed = np.zeros((width * width, size))
-        for (reading, kinds), divisor in zip(self.powers, (rest[0], rest[0], rest[1]), strict=True):
-            through = np.einsum("ixp,kxp->ikp", reading, reading / divisor)
-            for sums, row in zip(passed, through.reshape(width * width, -1), strict=True):
-                sums += np.bincount(kinds, row, size)
+
+        def through(reading: Array, divisor: Array) -> Array:
+            product = np.einsum("ixp,kxp->ikp", reading, reading / divisor)
+            return np.asarray(product.reshape(width**2, -1))
+
+        own_rest = _above(value, np.einsum("iip->ip", self.own))
+        for part in self.parts:
+            divisor, _ = part.rest(value)
+            for reading, kinds in part.powers:
+                _add_by_kind(through(reading, divisor), kinds, passed)
+        passed += through(self.power, own_rest)
         by_kind = np.moveaxis(passed.reshape(width, width, size), -1, 0)
         left = np.eye(width) - by_kind @ self.fed_back / self.count[:, np.newaxis, np.newaxis]
 
         def apply(vector: Array) -> Array:
-            pair, own, cross = (
-                part / divisor for part, divisor in zip(self._split(vector), rest, strict=True)
-            )
-            powers = self._read(pair, own).T[..., np.newaxis]
-            found = np.asarray(np.linalg.solve(left, powers), dtype=np.float64)[..., 0].T
-            on_pair, on_own = self._written(found)
-            return _joined((pair + on_pair / rest[0], own + on_own / rest[1], cross))
+            found = np.empty(vector.shape)
+            (moments, own), (into, on_own) = self._split(vector), self._split(found)
+            for part, given, divided in zip(self.parts, moments, into, strict=True):
+                for out, moment, divisor in zip(divided, given, part.rest(value), strict=True):
+                    np.divide(moment, divisor, out=out)
+            np.divide(own, own_rest, out=on_own)
+            powers = self._read(found).T[..., np.newaxis]
+            solved = np.asarray(np.linalg.solve(left, powers), dtype=np.float64)[..., 0].T
+            fed = self.fed_back @ solved / self.count
+            for part, (on_pair, _) in zip(self.parts, into, strict=True):
+                on_pair += part.written(fed) / part.rest(value)[0]
+            on_own += _applied(self.power.swapaxes(0, 1), fed) / own_rest
+            return found
 
         return apply
 
@@ -221,14 +287,12 @@ class MeanSquare:
             np.repeat(number[kept], self.networks),
         )
 
-    @cached_property
-    def pair(self) -> _Block:
+    def between(self, a: Indices, b: Indices) -> _Block:
         """Weights ``W_ab, W_ba, U_ab, U_ba`` in the two reached modes and the imbalance.
 
         Rows are those of ``ab``, then those of ``ba``.
         """
         kinds = self.kinds
-        a, b, _ = self.pairs
         noise, values, roots = kinds.label_noise, kinds.singular_value, kinds.roots
         gamma = np.tile(self.weight_decay, len(a) // self.networks)
         first, second, coupling, *_ = _pair_block(
@@ -287,42 +351,57 @@ class MeanSquare:
         In coordinates in which ``H Gamma + Gamma H`` is the identity, each block as often as it
         occurs.
         """
-        a, b, number = self.pairs
-        kinds, between, alone = self.kinds, self.pair, self.own
+        kinds, alone = self.kinds, self.own
         variance, noise, noisy = kinds.variance, kinds.label_noise, kinds.label_noise.any()
-        batch, own_batch = (
-            np.tile(self.batch, blocks // self.networks) for blocks in (len(a), len(variance))
+        batch = np.tile(self.batch, len(variance) // self.networks)
+        roots = _rooted_sums(alone.curvatures)
+        weights = _squared(alone.weights) / roots
+        power = variance * _squared(alone.rows[0]) / roots / np.sqrt(batch)
+        # An axis that is not learned has no weights to itself, and stands there with none.
+        own = _with_expected(_fed(power), alone.curvatures, kinds.singular_value > 0)
+        fed_back = _FED
+        if noisy:
+            row = weights[1]
+            own += noise * variance / batch * row[:, np.newaxis] * row
+            power = np.concatenate([power, (noise * weights[2])[np.newaxis] / np.sqrt(batch)])
+            # The power of V feeds what labels are received by, and is fed by it.
+            fed_back = np.pad(fed_back, (0, 1))
+            fed_back[-1, -2] = fed_back[-2, -1] = 1.0
+        step = max(1, PAIRS_TOGETHER // self.networks) * self.networks
+        return _Map(
+            parts=tuple(
+                self._part(slice(start, start + step))
+                for start in range(0, len(self.pairs[0]), step)
+            ),
+            own=own,
+            power=power * np.sqrt(kinds.count),
+            fed_back=fed_back,
+            count=kinds.count,
+            networks=self.networks,
         )
-        alone_a, alone_b = alone.of(a), alone.of(b)
-        roots, own_roots = (_rooted_sums(part.curvatures) for part in (between, alone))
-        cross_roots = np.sqrt(_outer(np.add, alone_a.curvatures, alone_b.curvatures))
-        fed_back = _squared(FED_BACK[..., np.newaxis])[..., 0]
-        weights = _squared(between.weights) / roots
-        own_weights = _squared(alone.weights) / own_roots
 
+    def _part(self, pairs: slice) -> _Pairs:
+        """The map of some pairs."""
+        a, b, number = self.pairs
+        a, b, number = a[pairs], b[pairs], number[pairs]
+        kinds, between = self.kinds, self.between(a, b)
+        variance, noise = kinds.variance, kinds.label_noise
+        batch = np.tile(self.batch, len(a) // self.networks)
+        alone_a, alone_b = self.own.of(a), self.own.of(b)
+        roots = _rooted_sums(between.curvatures)
+        cross_roots = np.sqrt(_outer(np.add, alone_a.curvatures, alone_b.curvatures))
+        weights = _squared(between.weights) / roots
         powers = [
             variance[b] * _squared(between.rows[0]) / roots / np.sqrt(batch),
             variance[a] * _squared(between.rows[1]) / roots / np.sqrt(batch),
-            variance * _squared(alone.rows[0]) / own_roots / np.sqrt(own_batch),
         ]
-
-        def fed(reading: Array) -> Array:
-            return np.asarray(
-                np.einsum("ixp,iyp->xyp", reading, np.tensordot(fed_back, reading, 1))
-            )
-
-        pair = fed(powers[0]) + fed(powers[1])
-        own = fed(powers[2])
-        # An axis that is not learned has no weights to itself, and stands there with none.
-        active = kinds.singular_value > 0
-        for block, part, there in ((between, pair, 1.0), (alone, own, active)):
-            np.einsum("iip->ip", part)[:] += there * _expected(block.curvatures)
+        pair = _with_expected(_fed(powers[0]) + _fed(powers[1]), between.curvatures, 1.0)
         read_a, read_b = (
             np.einsum("iup,ij,jxp->uxp", one.rows[0], FED_BACK, rows, optimize=True)
             for one, rows in zip((alone_a, alone_b), between.rows, strict=True)
         )
         exchange = variance[a] * variance[b] * _crossed(read_a, read_b)
-        if noisy:
+        if kinds.label_noise.any():
             # -dU' eps x' in the first layer, -eps x' dW' in the second.
             at = {place: k for k, place in enumerate(combinations_with_replacement(range(4), 2))}
             for row, strength in (
@@ -330,8 +409,6 @@ class MeanSquare:
                 (weights[at[1, 2]], noise[a] * variance[a]),
             ):
                 pair += strength / batch * row[:, np.newaxis] * row
-            row = own_weights[1]
-            own += noise * variance / own_batch * row[:, np.newaxis] * row
             for row, strength, first, second in (
                 (at[1, 3], noise[b] * variance[a], 0, 1),
                 (at[0, 2], noise[a] * variance[b], 1, 0),
@@ -339,24 +416,18 @@ class MeanSquare:
                 received = np.sqrt(0.5) * strength * weights[row] * roots
                 reached = _outer(np.multiply, alone_a.weights[first], alone_b.weights[second])
                 exchange += reached.reshape(4, 1, len(number)) * received
-            received = [
-                noise[b] * weights[at[3, 3]],
-                noise[a] * weights[at[2, 2]],
-                noise * own_weights[2],
-            ]
             powers = [
-                np.concatenate([part, row[np.newaxis] / np.sqrt(samples)])
-                for part, row, samples in zip(
-                    powers, received, (batch, batch, own_batch), strict=True
+                np.concatenate([part, row[np.newaxis] / np.sqrt(batch)])
+                for part, row in zip(
+                    powers, (noise[b] * weights[at[3, 3]], noise[a] * weights[at[2, 2]]),
+                    strict=True,
                 )
-            ]
-            # The power of V feeds what labels are received by, and is fed by it.
-            fed_back = np.pad(fed_back, (0, 1))
-            fed_back[-1, -2] = fed_back[-2, -1] = 1.0
-        counted = (np.sqrt(number), np.sqrt(number), np.sqrt(kinds.count))
-        return _Map(
+            ]  # fmt: skip
+        active = kinds.singular_value > 0
+        counted = np.sqrt(number)
+        return _Pairs(
+            curvatures=between.curvatures,
             pair=pair,
-            own=own,
             cross=(
                 (active[a] & active[b])
                 * _outer(np.multiply, alone_a.curvatures, alone_b.curvatures)
@@ -366,15 +437,8 @@ class MeanSquare:
             / batch
             * exchange
             / (roots * cross_roots.reshape(4, 1, len(number))),
-            powers=tuple(
-                (part * often, kind)
-                for part, often, kind in zip(
-                    powers, counted, (a, b, np.arange(len(kinds.count))), strict=True
-                )
-            ),
-            fed_back=fed_back,
-            count=kinds.count,
-            networks=self.networks,
+            powers=((powers[0] * counted, a), (powers[1] * counted, b)),
+            number=number,
         )
 
     def critical_rates(self) -> Array:
@@ -382,7 +446,19 @@ class MeanSquare:
 
         Where the map of second moments has the eigenvalue 1, ``H Gamma + Gamma H`` is ``eta``
         times what a step makes of them: the inverse rate is the largest eigenvalue of the map.
+
+        Raises
+        ------
+        RequestError
+            When the axes are too many for the memory that is left.
         """
+        axes = len(self.kinds.count) // self.networks
+        if axes > FEW_KINDS:
+            require_memory(
+                "network", foreseen_memory(axes) * self.networks,
+                f"has {axes} axes that differ, whose critical learning rate would need",
+                "fewer axes fit, or more that are alike",
+            )  # fmt: skip
         return 1 / self._largest()[0]
 
     def _largest(self) -> tuple[Array, Array]:
@@ -407,13 +483,12 @@ class MeanSquare:
                 for row in powers.reshape(len(powers), -1, networks)
             ]
             return self.map.from_powers(np.swapaxes(between, 1, 2).reshape(len(powers), -1))
-        number, count = self.pairs[2], kinds.count
-        identity = [_upper(np.eye(3)), _upper(np.eye(2))]
-        return _joined((
-            identity[0][:, np.newaxis] * _rooted_sums(self.pair.curvatures) * np.sqrt(number),
-            identity[1][:, np.newaxis] * _rooted_sums(self.own.curvatures) * np.sqrt(count),
-            np.zeros((4, len(number))),
-        ))  # fmt: skip
+        return self.map.identity()
+
+
+def foreseen_memory(axes: int) -> int:
+    """Bytes that the critical rate of a network takes which has so many axes that differ."""
+    return PAIR_MEMORY * (axes * (axes + 1) // 2 + PAIRS_TOGETHER)
 
 
 def _block(curvatures: Array, modes: Array, reading: Array) -> _Block:
@@ -423,6 +498,29 @@ def _block(curvatures: Array, modes: Array, reading: Array) -> _Block:
     maps[np.abs(maps) < ROUNDING * np.abs(maps).max(initial=0.0)] = 0.0
     parts = (curvatures, modes, rows)
     return _Block(*(np.ascontiguousarray(np.moveaxis(part, 0, -1)) for part in parts))
+
+
+def _fed(powers: Array) -> Array:
+    """What powers of rows feed back to the moments that they are of, block by block."""
+    return np.asarray(np.einsum("ixp,iyp->xyp", powers, np.tensordot(_FED, powers, 1)))
+
+
+def _with_expected(matrices: Array, curvatures: Array, there: ArrayLike) -> Array:
+    """With what the expected Hessian does beside, where there are such moments."""
+    np.einsum("iip->ip", matrices)[:] += np.asarray(there) * _expected(curvatures)
+    return matrices
+
+
+def _above(value: Array, diagonal: Array) -> Array:
+    """What values, by network, are above the diagonal of blocks, and not too little."""
+    above = np.tile(value, diagonal.shape[1] // len(value))
+    return np.asarray(np.maximum(above - diagonal, SMALLEST_SHARE * above))
+
+
+def _add_by_kind(rows: Array, kinds: Indices, total: Array) -> None:
+    """Add rows, block by block, to the kinds of axes that blocks belong to."""
+    for sums, row in zip(total, rows, strict=True):
+        sums += np.bincount(kinds, row, len(sums))
 
 
 def _applied(matrices: Array, vectors: Array) -> Array:
@@ -476,3 +574,7 @@ def _crossed(left: Array, right: Array) -> Array:
 
 def _joined(parts: Iterable[Array]) -> Array:
     return np.concatenate([part.ravel() for part in parts])
+
+
+_FED = _squared(FED_BACK[..., np.newaxis])[..., 0]
+"""The same of powers of rows."""

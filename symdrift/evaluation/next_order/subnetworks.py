@@ -303,6 +303,7 @@ def _kinds(alignment: Alignment, values: Array) -> tuple[list[Kind], list[int]]:
     kinds: list[Kind] = []
     places = []
     inputs, outputs = len(alignment.input_variances), len(alignment.label_noise)
+    known = np.full(max(inputs, outputs), np.nan)
     for axis in range(max(inputs, outputs)):
         own = Kind(
             float(alignment.input_variances[axis]) if axis < inputs else None,
@@ -310,8 +311,11 @@ def _kinds(alignment: Alignment, values: Array) -> tuple[list[Kind], list[int]]:
             float(alignment.label_noise[axis]) if axis < outputs else None,
             float(values[axis]) if axis < len(values) else 0.0,
         )
-        place = next((k for k, kind in enumerate(kinds) if kind.alike(own)), len(kinds))
+        # Of many kinds few are near.
+        near = np.flatnonzero(np.isclose(known, own.variance or 0.0, rtol=2 * ALIKE, atol=0.0))
+        place = next((int(k) for k in near if kinds[k].alike(own)), len(kinds))
         if place == len(kinds):
+            known[place] = own.variance or 0.0
             kinds.append(own)
         places.append(place)
     return kinds, places

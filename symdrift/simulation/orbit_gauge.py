@@ -1,0 +1,155 @@
+"""Rotation of the hidden layers of any rule, measured against the orbit of its fixed point.
+
+Weights are ``Q (theta* + n)`` with ``<psi, n> = 0`` for the left null vectors ``psi`` of the orbit,
+as in `evaluation.any_rule`: Newton's method finds the rotations ``Q`` of all layers together, since
+``<psi, Q^-1 theta - theta*>`` are the angles that are left, to first order.  In the long run any
+other way to tell ``Q`` from ``n`` would give the same rotation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from symdrift.evaluation.any_rule.sample_noise import sample_noise
+from symdrift.evaluation.any_rule.stable_space import stable_space
+from symdrift.evaluation.any_rule.traced_rule import Point, TracedRule
+from symdrift.simulation.estimators import ALL_PAIRS_UP_TO, Observables
+from symdrift.study.learner import Learner
+from symdrift.study.problem import Array
+
+NEWTON_STEPS = 40
+
+FOUND = 1e-9
+"""Angle, in radians, that need not be looked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Orbit:
+    """What rotations are measured against.
+
+    Attributes
+    ----------
+    point : tuple of Array
+        ``theta*``, without velocities.
+    layers : tuple of pairs of int
+        By weight matrix the hidden layers that its rows and columns count, -1 for none.
+    sizes : tuple of int
+        Units of each hidden layer.
+    planes : tuple of (int, int, int)
+        Layer and axes of each plane, from 0.
+    readings : Array
+        ``psi``, shape ``(N, planes)``.
+    """
+
+    point: Point
+    layers: tuple[tuple[int, int], ...]
+    sizes: tuple[int, ...]
+    planes: tuple[tuple[int, int, int], ...]
+    readings: Array
+
+    @property
+    def observed(self) -> Observables:
+        """Planes with the axes of all layers numbered one after the other."""
+        first = np.concatenate([[1], 1 + np.cumsum(self.sizes)])
+        planes = tuple(
+            (int(first[layer]) + i, int(first[layer]) + j) for layer, i, j in self.planes
+        )
+        places = range(len(planes))
+        every = len(planes) <= ALL_PAIRS_UP_TO
+        pairs = tuple((k, o) for k in places for o in places if k == o or (every and k < o))
+        return Observables(planes, pairs, sum(self.sizes))
+
+
+def orbit_of(learner: Learner, point: Point) -> Orbit:
+    """The orbit through a fixed point of the rule, without velocities."""
+    core = learner.rule.core[0]
+    traced = TracedRule(core, learner.sizes)
+    root = sample_noise(learner.inputs, learner.label_noise, False).root
+    left = traced.mean_update(point, root)
+    space = stable_space(traced, point, traced.jacobian(point, root), left)
+    names = {name: place for place, name in enumerate(core.hidden_axes)}
+    return Orbit(
+        point=point,
+        layers=tuple((names.get(r, -1), names.get(c, -1)) for r, c in core.weights.values()),
+        sizes=tuple(learner.sizes[name] for name in names),
+        planes=tuple((names[plane.layer], plane.i - 1, plane.j - 1) for plane in space.planes),
+        readings=space.readings,
+    )
+
+
+class OrbitGauge:
+    """Remembers the rotation of each of some networks.
+
+    Attributes
+    ----------
+    frames : list of Array
+        By layer ``Q`` at the last reading, shape ``(replicas, p, p)``.
+    """
+
+    def __init__(self, orbit: Orbit, replicas: int) -> None:
+        self._orbit = orbit
+        self._star = np.concatenate([matrix.ravel() for matrix in orbit.point])
+        self.frames = [np.tile(np.eye(size), (replicas, 1, 1)) for size in orbit.sizes]
+
+    def read(self, weights: Array) -> tuple[Array, Array, float]:
+        """Rotations since the last call.
+
+        Parameters
+        ----------
+        weights : Array
+            Shape ``(replicas, N)``, without velocities.
+
+        Returns
+        -------
+        tuple
+            Angles by plane, shape ``(planes, replicas)``; displacement ``n``, shape
+            ``(N, replicas)``; the largest angle that Newton's method has left.
+        """
+        orbit = self._orbit
+        before = list(self.frames)
+        for _ in range(NEWTON_STEPS):
+            displaced = self._unrotated(weights) - self._star
+            angles = displaced @ orbit.readings
+            left = float(np.abs(angles).max(initial=0.0))
+            if not left > FOUND:
+                break
+            for layer, step in enumerate(self._generators(angles)):
+                half = 0.5 * step
+                one = np.eye(half.shape[-1])
+                self.frames[layer] = self.frames[layer] @ np.linalg.solve(one - half, one + half)
+        turned = [
+            _logarithm(old.swapaxes(-1, -2) @ new)
+            for old, new in zip(before, self.frames, strict=True)
+        ]
+        found = np.array([turned[layer][:, i, j] for layer, i, j in orbit.planes])
+        return found.reshape(len(orbit.planes), len(weights)), displaced.T, left
+
+    def _unrotated(self, weights: Array) -> Array:
+        """``Q^-1 theta``, shape ``(replicas, N)``."""
+        parts, first = [], 0
+        for star, (rows, columns) in zip(self._orbit.point, self._orbit.layers, strict=True):
+            part = weights[:, first : first + star.size].reshape(-1, *star.shape)
+            first += star.size
+            if rows >= 0:
+                part = self.frames[rows].swapaxes(-1, -2) @ part
+            if columns >= 0:
+                part = part @ self.frames[columns]
+            parts.append(part.reshape(len(weights), -1))
+        return np.concatenate(parts, axis=1)
+
+    def _generators(self, angles: Array) -> list[Array]:
+        """By layer the antisymmetric matrix of angles ``(replicas, planes)``."""
+        found = [np.zeros((len(angles), size, size)) for size in self._orbit.sizes]
+        for plane, (layer, i, j) in enumerate(self._orbit.planes):
+            found[layer][:, i, j] = angles[:, plane]
+            found[layer][:, j, i] = -angles[:, plane]
+        return found
+
+
+def _logarithm(rotations: Array) -> Array:
+    """``log R = asinh((R - R') / 2)`` of small rotations, cut after the fifth power."""
+    skew = 0.5 * (rotations - rotations.swapaxes(-1, -2))
+    square = skew @ skew
+    return np.asarray(skew + (3 / 40 * square @ square - square / 6) @ skew)

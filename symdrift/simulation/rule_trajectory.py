@@ -1,0 +1,173 @@
+"""Weights of networks that learn by any rule, recorded as they go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symdrift.errors import RequestError, counted
+from symdrift.evaluation.any_rule import evaluate_rule
+from symdrift.execution import Diverged, Meter, require_counts, run_blocks
+from symdrift.files import replacing
+from symdrift.precision import double_precision
+from symdrift.progress import Progress, log_stage
+from symdrift.simulation.rule_ensemble import RuleModel, RuleNetworks, rule_blocks, rule_model
+from symdrift.simulation.timescales import ceiling
+from symdrift.simulation.trajectory import (
+    BURN_IN_RELAXATIONS,
+    DEFAULT_RELAXATIONS,
+    DEFAULT_REPLICAS,
+    MOST_RELAXING,
+    record_stride,
+    recorded,
+)
+from symdrift.study.learner import Learner
+from symdrift.study.problem import Array
+
+
+@dataclass(frozen=True, eq=False)
+class RuleTrajectory:
+    """Weights of every network at evenly spaced steps of a stationary run.
+
+    Attributes
+    ----------
+    steps : NDArray[np.int64]
+        At which weights were recorded, from 0, shape ``(records,)``.
+    weights : Mapping of str to Array
+        By weight matrix of the rule, velocities included, shape
+        ``(records, replicas, rows, columns)``.
+    learner : Learner
+    seed : int
+    interrupted : bool
+        Whether an interrupt ended the run before the steps that were asked for.
+    """
+
+    steps: NDArray[np.int64]
+    weights: Mapping[str, Array]
+    learner: Learner
+    seed: int
+    interrupted: bool
+
+    @property
+    def study(self) -> str:
+        return self.learner.study
+
+    def save(self, path: str | Path) -> None:
+        """Write an ``.npz`` archive.
+
+        Its arrays are ``steps``, ``weights.NAME`` of each weight matrix, and what was simulated:
+        ``input_covariance``, ``label_noise``, ``learning_rate``, ``batch``, the settings of the
+        rule by their names, ``teacher`` where there is one, ``stimuli`` (one per row),
+        ``stimulus_names``, ``seed``, ``interrupted``.
+        """
+        learner = self.learner
+        arrays: dict[str, Any] = {
+            "steps": self.steps,
+            **{f"weights.{name}": matrix for name, matrix in self.weights.items()},
+            "input_covariance": learner.inputs.covariance,
+            "label_noise": learner.label_noise,
+            "learning_rate": learner.learning_rate,
+            "batch": learner.batch,
+            **learner.settings,
+            "stimuli": np.array([stimulus.vector for stimulus in learner.stimuli]),
+            "stimulus_names": np.array([stimulus.name for stimulus in learner.stimuli]),
+            "seed": self.seed,
+            "interrupted": self.interrupted,
+        }
+        if learner.teacher is not None:
+            arrays["teacher"] = learner.teacher
+        with replacing(path) as temporary:
+            np.savez(temporary, **arrays)
+
+
+@double_precision()
+def simulate_rule(
+    learner: Learner,
+    steps: int | None = None,
+    replicas: int | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    *,
+    executor: Executor | None = None,
+) -> RuleTrajectory:
+    """Let networks learn by any rule from where it ends, and record weights.
+
+    Parameters are those of `symdrift.simulation.simulate`.
+
+    Raises
+    ------
+    RequestError
+        When there is no such end, arguments are not positive, the run would relax for too long,
+        the records do not fit into memory, or learning diverges.
+    """
+    require_counts(steps=steps, replicas=replicas, threads=threads, seed=seed)
+    found = evaluate_rule(learner)
+    replicas = DEFAULT_REPLICAS if replicas is None else replicas
+    slowest = found.minimum.slowest_return * learner.rule.core[1]
+    time = 1.0 / (learner.learning_rate * slowest)
+    burn_in = ceiling(BURN_IN_RELAXATIONS * time)
+    if burn_in > MOST_RELAXING:
+        raise RequestError(
+            "learning.rate",
+            f"= {learner.learning_rate:g} is too small to be simulated: deviations return by "
+            f"{slowest:.2g} times the learning rate per step, so that they need {burn_in:.1e} "
+            f"steps to become stationary, and at most {MOST_RELAXING} are made",
+        )
+    steps = ceiling(DEFAULT_RELAXATIONS * time) if steps is None else steps
+    model = rule_model(learner, found.minimum.orbit.point)
+    stride = record_stride(model.shape.weights, steps, replicas)
+    records = steps // stride + 1
+    log_stage(f"simulating {counted(replicas, 'replica')} of {burn_in + steps} steps")
+    try:
+        parts, interrupted = run_blocks(
+            partial(_record, model, seed, burn_in, stride, records),
+            rule_blocks(replicas),
+            Meter(replicas * (burn_in + stride * (records - 1))),
+            progress,
+            threads=threads,
+            executor=executor,
+        )
+    except Diverged as error:
+        raise RequestError(
+            "learning.rate",
+            f"= {learner.learning_rate:g} makes learning diverge within {error.step} steps; lower "
+            "it",
+        ) from error
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        raise KeyboardInterrupt
+    complete = min(map(len, parts))
+    vectors = np.concatenate([part[:complete] for part in parts], axis=1)
+    weights, views = {}, model.program.weights
+    for name, view in zip(learner.rule.weights, views, strict=True):
+        entries = vectors[..., view.first : view.first + view.rows * view.columns]
+        weights[name] = entries.reshape(*vectors.shape[:2], view.rows, view.columns)
+    return RuleTrajectory(
+        stride * np.arange(complete, dtype=np.int64), weights, learner, seed, interrupted
+    )
+
+
+@double_precision()
+def _record(
+    model: RuleModel,
+    seed: int,
+    burn_in: int,
+    stride: int,
+    records: int,
+    first: int,
+    count: int,
+    meter: Meter | None = None,
+) -> Array:
+    """Weights of some networks, shape ``(records, count, weights)``."""
+    meter = Meter(count * (burn_in + stride * (records - 1))) if meter is None else meter
+    block = RuleNetworks(model, first, count, seed)
+    found = [block.vectors.copy() for _ in recorded(block, burn_in, stride, records, meter)]
+    return np.array(found).reshape(len(found), count, model.shape.weights)

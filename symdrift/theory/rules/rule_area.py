@@ -1,0 +1,185 @@
+"""Rotations of a rule as areas that its fluctuation sweeps, block by block, with symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import sympy as sp
+from sympy.polys.matrices import DomainMatrix
+
+from symdrift.algebra.rational import cancel, factor, solve_linear
+from symdrift.errors import CheckFailed
+from symdrift.theory.rules.rule_on_axes import Block, RuleOnAxes, Vector
+
+
+@dataclass(frozen=True, eq=False)
+class StableBlock:
+    """What returns to the orbit of the weights of a block, in coordinates.
+
+    Attributes
+    ----------
+    block : tuple of int
+        Positions of its weights.
+    basis : sympy.ImmutableMatrix
+        Directions as columns, shape ``(weights, k)``.
+    coordinates : sympy.ImmutableMatrix
+        From a change of its weights, shape ``(k, weights)``.
+    flow : sympy.ImmutableMatrix
+        ``J`` in them, shape ``(k, k)``.
+    jumps : sympy.ImmutableMatrix
+        ``zeta`` of a sample in them: what to multiply ``phi`` with.
+    noise : sympy.ImmutableMatrix
+        ``C`` in them.
+    fluctuation : sympy.ImmutableMatrix
+        ``Gamma / eta`` in them.
+    """
+
+    block: Block
+    basis: sp.ImmutableMatrix
+    coordinates: sp.ImmutableMatrix
+    flow: sp.ImmutableMatrix
+    jumps: sp.ImmutableMatrix
+    noise: sp.ImmutableMatrix
+    fluctuation: sp.ImmutableMatrix
+
+
+@dataclass(frozen=True, eq=False)
+class RuleArea:
+    """The rotation in the plane of the first two hidden axes.
+
+    Attributes
+    ----------
+    rule : RuleOnAxes
+    """
+
+    rule: RuleOnAxes
+
+    @cached_property
+    def tangent(self) -> Vector:
+        """``Omega theta*``."""
+        return self.rule.tangent(0, 1)
+
+    @cached_property
+    def reading(self) -> Vector:
+        """``psi``: ``psi J = 0`` and ``<psi, Omega theta*> = 1``."""
+        return _reading(self.rule, self.tangent)
+
+    @cached_property
+    def direct(self) -> sp.ImmutableMatrix:
+        """``<psi, F>`` of a sample: what to multiply ``phi`` with."""
+        return _reduced(sp.Matrix([self.reading]) * self.rule.update)
+
+    @cached_property
+    def form(self) -> sp.ImmutableMatrix:
+        """``b`` on all weights."""
+        return self.rule.form(self.reading)
+
+    @cached_property
+    def stable(self) -> tuple[StableBlock, ...]:
+        """Each block of weights."""
+        return tuple(_stable(self.rule, block) for block in self.rule.blocks)
+
+    def corrector(self, first: StableBlock, second: StableBlock) -> sp.ImmutableMatrix:
+        """``K`` between two blocks: ``J' K + K J + b = 0``."""
+        bent = first.basis.T * self.form.extract(first.block, second.block) * second.basis
+        return sylvester(first.flow.T, second.flow, bent)
+
+    def response(self, first: StableBlock) -> sp.ImmutableMatrix:
+        """``u`` of a sample in the coordinates of a block: what to multiply ``phi`` with."""
+        total = first.basis.T * self.slopes.extract(first.block, _all(self.slopes))
+        for second in self.stable:
+            if any(self.form[k, m] != 0 for k in first.block for m in second.block):
+                total += 2 * self.corrector(first, second) * second.jumps
+        return _reduced(total)
+
+    @cached_property
+    def slopes(self) -> sp.ImmutableMatrix:
+        """``(DF)' psi`` of a sample."""
+        return self.rule.slopes(self.reading)
+
+    @cached_property
+    def shares(self) -> Mapping[tuple[int, ...], sp.Expr]:
+        """What each further axis adds to ``V / eta^3``; the plane's own axes add that of ``()``."""
+        found: dict[tuple[int, ...], sp.Expr] = {}
+        for stable in self.stable:
+            response = self.response(stable)
+            if any(response):
+                axes = tuple(k for k in self.rule.axes_of(stable.block) if k > 1)
+                second = _reduced(response * self.rule.moments * response.T)
+                share = (second * stable.fluctuation).trace()
+                found[axes] = factor(found.get(axes, sp.S.Zero) + share)
+        return found
+
+    @cached_property
+    def mean_rotation(self) -> sp.Expr:
+        """``mu / eta^2``."""
+        total = sp.S.Zero
+        for stable in self.stable:
+            bent = stable.basis.T * self.form.extract(stable.block, stable.block) * stable.basis
+            total += (bent * stable.fluctuation).trace()
+        return cancel(total) if total != 0 else total
+
+
+@cache
+def _stable(rule: RuleOnAxes, block: Block) -> StableBlock:
+    """Coordinates of what returns to the orbit, and its stationary covariance."""
+    size = len(block)
+    own = sp.ImmutableMatrix(rule.jacobian.extract(block, block))
+    axes = rule.axes_of(block)
+    learned = rule.sizes[rule.rule.hidden_axes[0]]
+    basis, coordinates = sp.eye(size), sp.eye(size)
+    if len(axes) == 2 and max(axes) < learned:
+        turned = rule.tangent(*axes)
+        reading = _reading(rule, turned)
+        tangent = sp.Matrix([turned[k] for k in block])
+        read = sp.Matrix([reading[k] for k in block])
+        pivot = next(k for k in range(size) if read[k] != 0)
+        others = [k for k in range(size) if k != pivot]
+        basis = sp.zeros(size, size - 1)
+        for place, k in enumerate(others):
+            basis[k, place], basis[pivot, place] = 1, -read[k] / read[pivot]
+        across = sp.eye(size) - tangent * read.T
+        coordinates = across.extract(others, list(range(size)))
+    flow = (coordinates * own * basis).applyfunc(cancel)
+    jumps = _reduced(coordinates * rule.update.extract(block, _all(rule.update)))
+    noise = _reduced(jumps * rule.moments * jumps.T)
+    fluctuation = sylvester(flow, flow.T, noise)
+    matrices = map(sp.ImmutableMatrix, (basis, coordinates, flow, jumps, noise, fluctuation))
+    return StableBlock(block, *matrices)
+
+
+@cache
+def _reading(rule: RuleOnAxes, tangent: Vector) -> Vector:
+    """The left null vector that reads a rotation."""
+    moved = [k for k, entry in enumerate(tangent) if entry != 0]
+    block = next(block for block in rule.blocks if moved[0] in block)
+    own = rule.jacobian.extract(list(block), list(block))
+    null = DomainMatrix.from_Matrix(own.T).to_field().nullspace().to_Matrix()
+    if null.rows != 1:
+        raise CheckFailed(f"the orbit explains one of {null.rows} directions that stand still")
+    length = sum(null[place] * tangent[k] for place, k in enumerate(block))
+    found = [sp.S.Zero] * len(tangent)
+    for place, k in enumerate(block):
+        found[k] = factor(null[place] / length)
+    return tuple(found)
+
+
+def sylvester(left: sp.MatrixBase, right: sp.MatrixBase, source: sp.MatrixBase) -> sp.Matrix:
+    """Solution of ``A X + X B + S = 0``."""
+    rows, columns = source.shape
+    if all(entry == 0 for entry in source):
+        return sp.zeros(rows, columns)
+    system = sp.kronecker_product(left, sp.eye(columns)) + sp.kronecker_product(
+        sp.eye(rows), sp.Matrix(right).T
+    )
+    return sp.Matrix(rows, columns, solve_linear(system, -sp.Matrix(list(source))))
+
+
+def _reduced(matrix: sp.MatrixBase) -> sp.ImmutableMatrix:
+    return sp.ImmutableMatrix(matrix.applyfunc(cancel))
+
+
+def _all(matrix: sp.MatrixBase) -> list[int]:
+    return list(range(matrix.cols))

@@ -1,0 +1,302 @@
+"""Theory and simulation of any rule: at its learning rate, and extrapolated to rate zero.
+
+As for two-layer SGD, but that no next order is known: a line of unknown slope leads to rate zero,
+and rates are planned by how fast deviations return and by the critical rate, where that is known.
+"""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from symdrift.errors import RequestError, counted
+from symdrift.evaluation.any_rule import RuleEvaluation, critical_rate, evaluate_rule
+from symdrift.evaluation.any_rule.traced_rule import Point
+from symdrift.execution import MOST_STEPS, available_processors, require_counts
+from symdrift.precision import double_precision
+from symdrift.progress import Progress, log_stage
+from symdrift.simulation.ensemble import LARGEST_ROTATION, Schedule
+from symdrift.simulation.step_program import Combine, step_program
+from symdrift.study.learner import Learner
+from symdrift.validation.clock import Clock
+from symdrift.validation.extrapolate import Extrapolation, extrapolated, seed_of_run
+from symdrift.validation.in_rounds import TooSlow
+from symdrift.validation.ladder import (
+    BURN_IN_RELAXATIONS,
+    FEWEST_WINDOWS,
+    affordable_plan,
+    laddered,
+    timed_schedule,
+)
+from symdrift.validation.plan import (
+    BUDGET_SECONDS,
+    CORRECTION_PER_STIFFNESS,
+    DEFAULT_REPLICAS,
+    FEWEST_REPLICAS,
+    INTERCEPT_VARIANCE,
+    PRECISION,
+    RARE_ROTATION,
+    SAFETY,
+    SINGLE_BUDGET_SECONDS,
+    VARIANCE_PER_WINDOW,
+    WINDOW_RELAXATIONS,
+    largest_linear_rate,
+    mean_rotation_scales,
+    require_precision,
+    too_little,
+)
+from symdrift.validation.rounds import UNITS, Plan
+from symdrift.validation.rule_run import RuleRun, at_rate, plane_drift, returns
+from symdrift.validation.speed import MODEL_PROCESSORS
+from symdrift.validation.validate import Validation
+
+TRIAL_STEPS = 20_000
+"""Steps by which the speed of a machine is measured."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pace:
+    """What a plan has to know of a rule.
+
+    Attributes
+    ----------
+    learner : Learner
+    point : tuple of Array
+        ``theta*``, without velocities.
+    slowest, fastest : float
+        Rates of return per unit of the learning rate.
+    correction : float
+        Relative correction to the theory per unit of the learning rate, at most, and roughly.
+    followed : float
+        Learning rate up to which no window turns by more than can be followed.
+    single : float
+        Largest relative variance of a quantity estimated from one window.
+    """
+
+    learner: Learner
+    point: Point
+    slowest: float
+    fastest: float
+    correction: float
+    followed: float
+    single: float
+
+    def schedule(self, rate: float, windows: int, replicas: int) -> Schedule:
+        """A run of so many windows at a rate; displacements have no lags here."""
+        found = timed_schedule(
+            rate, self.slowest, self.fastest, self.slowest, windows, replicas, WINDOW_RELAXATIONS
+        )
+        return replace(found, halvings=0)
+
+    def plan(self, aim: float, replicas: int, windows: int | None = None) -> Plan:
+        """Rates for a precision, and schedules for it or for a number of windows."""
+        top = min(largest_linear_rate(self.correction, aim), self.followed)
+        if windows is None:
+            windows = math.ceil(SAFETY * INTERCEPT_VARIANCE * self.single / aim**2 / replicas)
+
+        def schedule(rate: float, count: int) -> Schedule:
+            return self.schedule(rate, count, replicas)
+
+        return laddered(self.learner.learning_rate, top, schedule, aim, replicas, windows)
+
+
+def pace_of(learner: Learner) -> Pace:
+    """What a plan has to know of a rule.
+
+    Raises
+    ------
+    RequestError
+        As `evaluate_rule`, or when the shortest run would not end.
+    """
+    found = evaluate_rule(learner)
+    point, drift, rate = found.minimum.orbit.point, found.drift, learner.learning_rate
+    slowest, fastest = returns(learner, drift)
+    window = WINDOW_RELAXATIONS / (rate * slowest)
+    times = BURN_IN_RELAXATIONS / slowest + FEWEST_WINDOWS * WINDOW_RELAXATIONS / slowest
+    if times > rate * MOST_STEPS:
+        raise RequestError(
+            "learning.rate",
+            f"= {rate:g} is too small to be simulated: deviations return by {slowest:.2g} times "
+            f"the learning rate per step, so that burn-in and {FEWEST_WINDOWS} windows would take "
+            f"more than {MOST_STEPS:.0e} steps",
+        )
+    variances = np.diagonal(drift.covariance)
+    rare = RARE_ROTATION * math.sqrt(float(variances.max(initial=0.0)) * window)
+    turned = rare + float(np.abs(drift.mean_rotation).max(initial=0.0)) * window
+    scales = mean_rotation_scales(plane_drift(drift), rate * slowest)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        single = np.nan_to_num(variances / (window * scales**2), posinf=0.0)
+    return Pace(
+        learner=learner,
+        point=point,
+        slowest=slowest,
+        fastest=fastest,
+        correction=max(CORRECTION_PER_STIFFNESS * fastest, _sampled(found, learner)),
+        followed=rate * LARGEST_ROTATION / turned if turned > 0 else math.inf,
+        single=max(VARIANCE_PER_WINDOW, float(single.max(initial=0.0))),
+    )
+
+
+def _sampled(found: RuleEvaluation, learner: Learner) -> float:
+    """Correction per learning rate by the curvature of single samples.
+
+    One over the critical rate, which of a rule with momentum is that without it at its larger rate;
+    where it is not known the size of the fluctuation relative to the weights.
+    """
+    (core, share), point = learner.rule.core, found.minimum.orbit.point
+    critical = found.validity.critical_rate
+    if share != 1:
+        critical = critical_rate(replace(learner, rule=core), point)
+    if critical is not None:
+        return share / critical
+    size = sum(float(np.sum(matrix**2)) for matrix in point)
+    return found.drift.weight_variance / size / learner.learning_rate
+
+
+def modelled_speed(learner: Learner, processors: int = MODEL_PROCESSORS) -> float:
+    """Replica-steps per second to plan with."""
+    vectors = 40 * learner.batch * (len(learner.inputs.covariance) + len(learner.label_noise))
+    for operation in step_program(learner).operations:
+        if isinstance(operation, Combine):
+            terms = sum(item.factors[0].columns if len(item.factors) > 1 else 1
+                        for item in operation.items)  # fmt: skip
+            vectors += 3 * operation.target.rows * operation.target.columns * terms
+        else:
+            vectors += 3 * operation.target.rows**3
+    if learner.rule.weight_noise > 0:
+        vectors += 40 * sum(view.rows * view.columns for view in step_program(learner).weights)
+    return 4e10 / vectors * processors / MODEL_PROCESSORS
+
+
+@double_precision()
+def validate_rule_rate(
+    learner: Learner,
+    steps: int | None = None,
+    replicas: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    *,
+    threads: int | None = None,
+    precision: float = PRECISION,
+    executor: Executor | None = None,
+) -> Validation:
+    """Simulate a rule at its own learning rate and compare with the theory.
+
+    Parameters are those of `validate_rate`.
+
+    Raises
+    ------
+    RequestError
+        When the theory does not apply, nothing turns, the run is too short for its windows, or
+        learning diverges.
+    """
+    require_counts(steps=steps, replicas=replicas, threads=threads, seed=seed)
+    replicas = DEFAULT_REPLICAS if replicas is None else replicas
+    pace = pace_of(learner)
+    rate = learner.learning_rate
+    shortest = pace.schedule(rate, FEWEST_WINDOWS, replicas)
+    if steps is None:
+        wanted = math.ceil(pace.single / precision**2 / replicas)
+        affordable = SINGLE_BUDGET_SECONDS * modelled_speed(learner) / replicas
+        windows = min(wanted, int((affordable - shortest.burn_in) / shortest.window))
+    else:
+        windows = (steps - shortest.burn_in) // shortest.window
+        if windows < shortest.windows:
+            raise RequestError(
+                "steps",
+                f"= {steps} is too short: {shortest.burn_in} steps of burn-in and "
+                f"{shortest.windows} windows of {shortest.window} steps "
+                f"({WINDOW_RELAXATIONS:g} relaxation times) need at least {shortest.steps}",
+            )
+    schedule = pace.schedule(rate, windows, replicas)
+    run = RuleRun(learner, pace.point, schedule, replicas, seed)
+    log_stage(
+        f"simulating {counted(replicas, 'replica')} of {schedule.steps} steps at learning rate "
+        f"{rate:.4g}"
+    )
+    sums, interrupted = run.simulate(0, replicas, progress, threads, executor)
+    if sums.units < 2:
+        raise KeyboardInterrupt
+    return replace(run.compare(sums, replicas), interrupted=interrupted)
+
+
+@double_precision()
+def validate_rule_limit(
+    learner: Learner,
+    replicas: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    *,
+    precision: float | None = None,
+    windows: int | None = None,
+    clock: Clock | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+) -> Extrapolation:
+    """Validate a rule at learning rates that its time scales suggest, and extrapolate.
+
+    Parameters are those of `validate_limit`.
+
+    Raises
+    ------
+    RequestError
+        As `validate_rule_rate`, or when the budget is too small.
+    """
+    require_counts(replicas=replicas, threads=threads, seed=seed)
+    require_precision(precision)
+    if windows is not None and not 1 <= windows <= MOST_STEPS:
+        raise RequestError("windows", f"= {windows} must be at least 1, and at most {MOST_STEPS:g}")
+    if windows is not None and clock is not None:
+        raise RequestError("windows", "and a budget exclude each other")
+    pace, aim = pace_of(learner), PRECISION if precision is None else precision
+    speed, processors = modelled_speed(learner), MODEL_PROCESSORS
+    if clock is not None:
+        processors = available_processors() if threads is None else threads
+        speed = _measured_speed(pace, threads, processors, clock)
+        clock.be_ready()
+    seconds, spent = (BUDGET_SECONDS, 0.0) if clock is None else (clock.seconds, clock.spent)
+
+    def fits(planned: Plan) -> bool:
+        left = seconds if clock is None else clock.left
+        return planned.fits(left, speed, processors)
+
+    counts = [DEFAULT_REPLICAS, DEFAULT_REPLICAS // 4, FEWEST_REPLICAS]
+    if replicas is not None:
+        counts = [replicas]
+    if windows is not None:
+        plan, fitting = pace.plan(aim, counts[0], windows), True
+    else:
+        plan, fitting = affordable_plan(pace.plan, fits, aim, counts)
+    if not fitting:
+        raise too_little(plan, seconds, spent, speed, processors)
+    planned = [
+        RuleRun(
+            at_rate(learner, rate), pace.point, schedule, plan.replicas, seed_of_run(seed, index)
+        )
+        for index, (rate, schedule) in enumerate(zip(plan.rates, plan.schedules, strict=True))
+    ]
+    try:
+        return extrapolated(
+            planned, plan, learner.learning_rate, seed, progress, threads, executor, clock
+        )
+    except TooSlow:
+        raise RequestError(
+            "budget",
+            f"= {seconds:g} s was used up before anything was measured: the machine is "
+            "busier than when its speed was measured; give it more time",
+        ) from None
+
+
+def _measured_speed(pace: Pace, threads: int | None, processors: int, clock: Clock) -> float:
+    """Replica-steps per second of this machine; compiling comes on top of a budget."""
+    slow = at_rate(pace.learner, 1e-3 * pace.learner.learning_rate)
+    replicas, schedule = UNITS * processors, Schedule(TRIAL_STEPS, 1, 2, 1)
+    before = clock.spent
+    RuleRun(slow, pace.point, Schedule(1, 1, 2, 1), 1, 0).simulate(0, 1, None, 1, None)
+    clock.forgive(clock.spent - before)
+    run, begin = RuleRun(slow, pace.point, schedule, replicas, 0), clock.spent
+    run.simulate(0, replicas, None, threads, None)
+    return replicas * schedule.steps / (clock.spent - begin)

@@ -1,0 +1,140 @@
+"""Exact drift of the shipped rules, found from their terms with symbols for all numbers."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from symdrift.algebra.rational import is_zero
+from symdrift.derivation.symbols import GAMMA, symbol
+from symdrift.errors import RequestError
+from symdrift.evaluation.any_rule.engine import rule_drift
+from symdrift.evaluation.evaluate import evaluate_study
+from symdrift.inputs import Gaussian
+from symdrift.rules.oja import Oja
+from symdrift.rules.rule import Rule
+from symdrift.rules.similarity_matching import SimilarityMatching
+from symdrift.rules.tied_autoencoder import TiedAutoencoder
+from symdrift.study import read_study
+from symdrift.study.learner import Learner
+from symdrift.theory.derive import derive
+from symdrift.theory.rules.rule_area import RuleArea
+from symdrift.theory.rules.shipped_rules import TAU, Shares, ShippedRule, shipped
+
+LI, LJ, LK, LL = (symbol("input_variance", index) for index in "ijkl")
+
+NAMES = ("oja", "tied_autoencoder", "similarity_matching")
+
+
+@cache
+def rule(name: str) -> ShippedRule:
+    found = shipped(name)
+    # For every tau the shares take half a minute; one value leaves all variances free.
+    return found.at({TAU: sp.Integer(1)}) if name == "similarity_matching" else found
+
+
+def dense(made: Rule, variances: list[float], hidden: int) -> np.ndarray:
+    """Covariance of rotations from full matrices, at unit learning rate."""
+    learner = Learner(
+        made, {"hidden": hidden}, Gaussian(np.diag(variances)), np.zeros(0), learning_rate=1.0
+    )
+    point = made.fixed_point(np.diag(variances), learner.sizes)
+    assert point is not None
+    return rule_drift(learner, point).covariance
+
+
+def summed(
+    shares: Shares, variances: list[sp.Rational], hidden: int, gamma: sp.Rational
+) -> np.ndarray:
+    """The sum over axes for each plane."""
+    known = {GAMMA: gamma}
+    total = []
+    for i in range(hidden):
+        for j in range(i + 1, hidden):
+            plane = known | {LI: variances[i], LJ: variances[j]}
+            value = shares.own.xreplace(plane)
+            for k in range(len(variances)):
+                if k not in (i, j):
+                    share, letter = (shares.learned, LK) if k < hidden else (shares.other, LL)
+                    value += share.xreplace(plane | {letter: variances[k]})
+            total.append(float(value))
+    return np.array(total)
+
+
+def test_oja_drifts_by_what_is_not_learned_alone() -> None:
+    shares = rule("oja").shares
+    assert shares.own == shares.learned == 0
+    assert is_zero(shares.other - LI * LJ * LL**2 / (2 * (LI + LJ - 2 * LL)))
+
+
+def test_similarity_matching_at_equal_variances_is_the_closed_form() -> None:
+    shares, variance = rule("similarity_matching").shares, symbol("input_variance")
+    assert shares.own == shares.learned == 0
+    equal = shares.other.xreplace({LI: variance, LJ: variance})
+    assert is_zero(equal - LL**2 / (4 * variance * (variance - LL)))
+
+
+def test_the_tied_autoencoder_tends_to_oja_as_weight_decay_vanishes() -> None:
+    shares = rule("tied_autoencoder").shares
+    none = {GAMMA: sp.Integer(0)}
+    assert shares.own.xreplace(none) == shares.learned.xreplace(none) == 0
+    assert is_zero(shares.other.xreplace(none) - rule("oja").shares.other)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shares_add_up_to_the_dense_engine(name: str) -> None:
+    rng = np.random.default_rng(3)
+    gamma = sp.Rational(1, 5)
+    made: Rule = {
+        "oja": Oja(),
+        "tied_autoencoder": TiedAutoencoder(float(gamma)),
+        "similarity_matching": SimilarityMatching(1.0),
+    }[name]
+    for hidden, size in ((2, 3), (3, 6), (4, 4)):
+        spectrum = sorted(rng.integers(11, 40, size), reverse=True)
+        variances = [
+            sp.Rational(int(value) + 40 * (k < hidden), 30) for k, value in enumerate(spectrum)
+        ]
+        found = dense(made, [float(value) for value in variances], hidden)
+        expected = summed(rule(name).shares, variances, hidden, gamma)
+        np.testing.assert_allclose(np.diagonal(found), expected, rtol=1e-10, atol=1e-14)
+        assert np.abs(found - np.diag(np.diagonal(found))).max() < 1e-12
+
+
+def test_similarity_matching_makes_noise_of_its_own_unless_both_layers_are_as_fast() -> None:
+    variances = [sp.Rational(2), sp.Rational(3, 2), sp.Rational(9, 8), sp.Rational(7, 10)]
+    numbers = dict(zip((LI, LJ, LK, LL), variances, strict=True)) | {TAU: sp.Rational(1, 2)}
+    area = RuleArea(shipped("similarity_matching").at(numbers).on_axes(3, 1))
+    assert all(area.shares[axes] > 0 for axes in ((), (2,), (3,)))
+    found = dense(SimilarityMatching(0.5), [float(value) for value in variances], 3)
+    assert float(sum(area.shares.values())) == pytest.approx(found[0, 0], rel=1e-12)
+
+
+@pytest.mark.parametrize("name", [*NAMES[:2], pytest.param(NAMES[2], marks=pytest.mark.slow)])
+def test_a_study_of_the_rule_is_derived_and_its_planes_are_those_of_the_engine(name: str) -> None:
+    study = read_study(str(Path(__file__).parents[1] / "docs" / "rules" / f"{name}.toml"))
+    equation = derive(study).equation("rule-plane-1-2").expression
+    numbers = {sp.Symbol(s, positive=True): v.evaluate({}) for s, v in study.values.items()}
+    found = evaluate_study(study).drift.covariance
+    assert float(equation.rhs.xreplace(numbers)) == pytest.approx(found[0, 0], rel=1e-10)
+
+
+@pytest.mark.parametrize(
+    "change", [{"learning.momentum": 0.5}, {"learning.synaptic_noise": 1e-6}], ids=str
+)
+def test_what_cannot_be_derived_is_refused_with_what_can(change: dict[str, float]) -> None:
+    study = read_study(str(Path(__file__).parents[1] / "docs" / "rules" / "oja.toml"))
+    with pytest.raises(RequestError, match="symdrift derive takes two-layer SGD, and oja"):
+        derive(study.with_values(change))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_sample_turns_the_layer_and_nothing_turns_it_on_average(name: str) -> None:
+    area = RuleArea(rule(name).on_axes(2, 1))
+    assert not any(area.rule.mean)
+    assert not any(area.direct)
+    assert area.mean_rotation == 0
