@@ -32,7 +32,7 @@ def compare(
     approximation, and isotropic inputs of equal total variance.
     """
     require_one_format(as_json, as_csv)
-    from symdrift.observables.compare import compare_study, comparison_rows, comparison_tables
+    from symdrift.observables.compare import compare_study, comparison_rows, rate_tables
 
     problem = chosen_study(study, assignments, minimum).problem()
     with progress_shown("comparing"):
@@ -49,7 +49,7 @@ def compare(
                 "The synaptic noise of the study counts in the comparisons with white noise and "
                 "isotropic inputs only; elsewhere gradient noise stands alone.",
             )
-        print_tables(console, comparison_tables(compared))
+        print_tables(console, rate_tables(compared))
 
     print_result(compared, lambda: comparison_rows(compared), print_text, as_json, as_csv)
     say_warnings(compared.warnings)

@@ -15,7 +15,7 @@ from symdrift.documents.drawings import Drawing, write_drawings
 from symdrift.documents.fitted_tables import fitted_tables
 from symdrift.documents.latex import page_of
 from symdrift.documents.levels import LEVELS, at_level
-from symdrift.documents.number_tables import parameter_table, result_table, validation_table
+from symdrift.documents.number_tables import parameter_table, result_table, simulation_table
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
 from symdrift.documents.sensitivity_tables import report_sensitivities, sensitivity_tables
 from symdrift.documents.writing import FORMATS, require_passed, write_document
@@ -141,7 +141,7 @@ def write_report(
                 parameter_table(problem, study.notation),
                 result_table(results.exact, results.white, study.notation),
                 *(() if moved is None else sensitivity_tables(moved, study.notation)),
-                *(() if validated is None else (validation_table(validated, study.notation),)),
+                *(() if validated is None else (simulation_table(validated, study.notation),)),
                 *compared,
                 *(() if fitted is None else fitted_tables(fitted)),
             ),
