@@ -23,8 +23,8 @@ from symdrift.cli import run
 from symdrift.cli.program import app
 from symdrift.errors import CheckFailed
 from symdrift.simulation.estimators import Estimate
-from symdrift.validation.extrapolate import ExtrapolatedRow, Extrapolation
-from symdrift.validation.rows import Row
+from symdrift.validation.extrapolate import Extrapolation
+from symdrift.validation.rows import ExtrapolatedRow, Row
 from symdrift.validation.validate import Similarity, Validation
 
 COMMANDS = (

@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -50,7 +49,6 @@ from symdrift.validation import plan as planning
 from symdrift.validation.clock import Clock
 from symdrift.validation.expected import theory_at_once, theory_of
 from symdrift.validation.extrapolate import (
-    ExtrapolatedRow,
     Extrapolation,
     extrapolate,
     validate_limit,
@@ -68,11 +66,11 @@ from symdrift.validation.plan import (
     schedule_of,
 )
 from symdrift.validation.rounds import Plan, occupied
-from symdrift.validation.rows import READ_OFF, SECOND_ORDER, Row
+from symdrift.validation.rows import READ_OFF, SECOND_ORDER, ExtrapolatedRow, Row
 from symdrift.validation.speed import FASTEST, compile_for, measured_speed, modelled_speed
 from symdrift.validation.straight_line import weighted_limit, weighted_line
 from symdrift.validation.validate import Run, run_planned
-from symdrift.validation.verdict import extrapolation_table, summary
+from symdrift.validation.verdict import extrapolation_table
 
 CASES = {
     "anisotropic": THREE,
@@ -196,8 +194,8 @@ def test_the_record_has_the_agreed_fields_and_the_extrapolation(coarse: Extrapol
 
 
 def test_table_sentence_and_picture(coarse: Extrapolation, tmp_path: Path) -> None:
-    assert len(extrapolation_table(coarse).rows) == len(coarse.rows)
-    assert "standard errors are at most" in summary(coarse)
+    assert len(extrapolation_table(coarse.rows).rows) == len(coarse.rows)
+    assert "standard errors are at most" in coarse.summary
     plot_extrapolation(coarse, tmp_path / "ratios.png")
     assert (tmp_path / "ratios.png").read_bytes().startswith(b"\x89PNG")
 
@@ -270,8 +268,8 @@ def test_an_early_interrupt_leaves_ratios_without_a_limit() -> None:
     assert extrapolation.rows[0].measured.standard_error > 0
     assert not extrapolation.passed
     json.dumps(extrapolation.to_dict(), allow_nan=False)
-    assert len(extrapolation_table(extrapolation).rows) == len(extrapolation.rows)
-    assert "replicas" in summary(extrapolation)
+    assert len(extrapolation_table(extrapolation.rows).rows) == len(extrapolation.rows)
+    assert "replicas" in extrapolation.summary
 
 
 def test_progress_counts_all_rates_together() -> None:
@@ -664,7 +662,7 @@ def test_an_undecided_validation_says_so(coarse: Extrapolation) -> None:
     assert not undecided.passed
     assert undecided.undecided == ("V",)
     assert undecided.to_dict()["undecided"] == ["V"]
-    assert "too large for a linear extrapolation of V" in summary(undecided)
+    assert "too large for a linear extrapolation of V" in undecided.summary
     wrong = ExtrapolatedRow(rows[0].measured, Estimate(0.5, 0.01), Estimate(0.1, 0.1), 1e-3)
     assert replace(coarse, rows=(*rows, wrong)).verdict is Verdict.DISAGREE
 
@@ -782,6 +780,6 @@ def test_slopes_of_the_table_are_those_of_the_ratio() -> None:
     assert row.ratio_slope == pytest.approx(-0.8)
     record = row.to_dict()
     assert (record["slope"], record["predicted_slope"], record["scale"]) == (0.1, 0.2, 8.0)
-    table = extrapolation_table(SimpleNamespace(rows=(row,)))  # type: ignore[arg-type]
+    table = extrapolation_table([row])
     shown = dict(zip(table.head, table.rows[0], strict=True))
     assert (shown["slope of the ratio"], shown["by theory"]) == ("-0.4 ± 0.2", "-0.8")

@@ -55,7 +55,7 @@ def compare(
         beside = [chosen_study(other, assignments, minimum) for other in others]
         _print_side_by_side([chosen, *beside], as_json, as_csv)
         return
-    from symdrift.observables.compare import compare_study, comparison_rows, comparison_tables
+    from symdrift.observables.compare import compare_study, comparison_rows, rate_tables
 
     with progress_shown("comparing"):
         if chosen.is_plain:
@@ -78,7 +78,7 @@ def compare(
                 "The synaptic noise of the study counts in the comparisons with white noise and "
                 "isotropic inputs only; elsewhere the noise of samples stands alone.",
             )
-        print_tables(console, comparison_tables(compared))
+        print_tables(console, rate_tables(compared))
 
     print_result(compared, lambda: comparison_rows(compared), print_text, as_json, as_csv)
     say_warnings(compared.warnings)

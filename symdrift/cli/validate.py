@@ -139,8 +139,8 @@ def validate(
     if result.interrupted:
         print(f"this is what {result.completed:.0%} of the run measured", file=sys.stderr)
         raise KeyboardInterrupt
-    if (objection := _objection(result)) is not None:
-        raise CheckFailed(f"{chosen.name}: {objection}")
+    if result.objection is not None:
+        raise CheckFailed(f"{chosen.name}: {result.objection}")
 
 
 def _validated(
@@ -164,15 +164,6 @@ def _validated(
     return partial(validate_rate, problem), partial(validate_limit, problem)
 
 
-def _objection(result: Validation | Extrapolation) -> str | None:
-    from symdrift.validation.validate import Validation
-    from symdrift.validation.verdict import objection_at_one_rate, objection_in_the_limit
-
-    if isinstance(result, Validation):
-        return objection_at_one_rate(result)
-    return objection_in_the_limit(result)
-
-
 def _print(result: Validation | Extrapolation, as_json: bool) -> None:
     if as_json:
         print_json(result)
@@ -182,18 +173,18 @@ def _print(result: Validation | Extrapolation, as_json: bool) -> None:
 
 def _print_validation(result: Validation | Extrapolation) -> None:
     from symdrift.validation.validate import Validation
-    from symdrift.validation.verdict import extrapolation_table, summary, validation_table
+    from symdrift.validation.verdict import extrapolation_table, validation_table
 
     console = output_console()
     if isinstance(result, Validation):
-        print_tables(console, [validation_table(result)])
+        print_tables(console, [validation_table(result.rows)])
         console.print(
             f"{counted(result.replicas, 'replica')} of {result.steps} steps, "
             f"windows of {result.window} steps, seed {result.seed}; {result.rule}",
         )
         return
-    print_tables(console, [extrapolation_table(result)])
-    console.print(f"{summary(result)}; seed {result.seed}")
+    print_tables(console, [extrapolation_table(result.rows)])
+    console.print(f"{result.summary}; seed {result.seed}")
 
 
 _LONGEST = 1e9

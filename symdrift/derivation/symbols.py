@@ -77,11 +77,17 @@ def plain_latex(name: str) -> str:
     if not name.strip("_"):
         underscores = r"\_" * len(name)
         return rf"\mathrm{{{underscores}}}"
+    stem, index = stem_of(name)
+    return f"{_word(stem)}{f'_{{{_index(index)}}}' if index else ''}"
+
+
+def stem_of(name: str) -> tuple[str, str]:
+    """The letter or word that a name begins with, and its index, empty if it has none."""
     stem, _, index = name.strip("_").partition("_")
     letters = stem.rstrip("0123456789")
     if letters and letters != stem and not index:
-        stem, index = letters, stem[len(letters) :]
-    return f"{_word(stem)}{f'_{{{_index(index)}}}' if index else ''}"
+        return letters, stem[len(letters) :]
+    return stem, index
 
 
 def _index(index: str) -> str:

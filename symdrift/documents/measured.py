@@ -10,21 +10,25 @@ from typing import Protocol
 from symdrift.documents.assembly import ChainView, LinkView
 from symdrift.documents.latex import LatexMedium
 from symdrift.quoting import Latex
-from symdrift.typesetting.formula import Formula, row
+from symdrift.typesetting.formula import TEXT, Formula, row
 from symdrift.typesetting.lines import Layout
 
 LINE = 1.25
 """Height of a line of text, in em."""
+
+CHARACTER = 0.5
+"""About the width of a character of text, in em."""
 
 _ROW_GAP, _REASON_GAP = 0.35, 0.6
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a page: its LaTeX, and its height in em when it is a display."""
+    """A part of a page: its LaTeX, and in em its height as a display, its width in a text."""
 
     latex: Latex
     height: float = 0.0
+    width: float = 0.0
 
 
 class DisplayWriter(Protocol):
@@ -48,19 +52,21 @@ class MeasuredMedium:
 
     def text(self, text: str) -> Piece:
         """Plain text, escaped."""
-        return Piece(self._latex.text(text))
+        return Piece(self._latex.text(text), width=CHARACTER * len(text))
 
     def math(self, formula: Formula) -> Piece:
         """Inline mathematics."""
-        return Piece(self._latex.math(formula))
+        return Piece(self._latex.math(formula), width=formula.box_in(TEXT).width)
 
     def equation_reference(self, label: str, number: int) -> Piece:
         """Reference to an equation."""
-        return Piece(self._latex.equation_reference(label, number))
+        written = self._latex.equation_reference(label, number)
+        return Piece(written, width=CHARACTER * len(f"({number})"))
 
     def step_reference(self, identifier: str, number: str) -> Piece:
         """Link to a step by its number."""
-        return Piece(Latex(rf"\hyperlink{{step:{identifier}}}{{section~{number}}}"))
+        written = Latex(rf"\hyperlink{{step:{identifier}}}{{section~{number}}}")
+        return Piece(written, width=CHARACTER * len(f"section {number}"))
 
     def chain(self, chain: ChainView[Piece], label: str, number: int) -> Piece:
         """A chain of equalities with its reasons."""
@@ -70,7 +76,9 @@ class MeasuredMedium:
 
     def join(self, pieces: Iterable[Piece]) -> Piece:
         """Pieces one after the other."""
-        return Piece(Latex("".join(piece.latex for piece in pieces)))
+        joined = list(pieces)
+        written = Latex("".join(piece.latex for piece in joined))
+        return Piece(written, width=sum(piece.width for piece in joined))
 
 
 def display_height(layout: Layout, gap: float) -> float:

@@ -212,32 +212,32 @@ def _compared(exact: float, white: float, error: Cell) -> tuple[Cell, Cell, Cell
     return number(exact), error, number(white), ratio
 
 
-def validation_table(validation: Validation, notation: Mapping[str, str]) -> Table:
+def simulation_table(validation: Validation, notation: Mapping[str, str]) -> Table:
     """Theory beside simulation."""
     return Table(
         f"Theory beside a simulation of {validation.replicas} networks over {validation.steps} "
         f"steps each (windows of {validation.window} steps, seed {validation.seed}): "
         f"{validation.rule}.",
         ("quantity", "theory", "simulation", "standard error", "ratio", "z"),
-        _validation_rows(validation.rows, notation),
+        _simulation_rows(validation.rows, notation),
     )
 
 
-def _validation_rows(
+def _simulation_rows(
     rows: Sequence[Row], notation: Mapping[str, str]
 ) -> tuple[tuple[Cell, ...], ...]:
     """Rows of the table; many quantities that vanish in theory share one."""
     vanishing = [row for row in rows if row.ratio is None]
     if len(vanishing) <= _MOST_VANISHING:
-        return tuple(_validation_row(row, notation) for row in rows)
+        return tuple(_simulation_row(row, notation) for row in rows)
     largest = max((row.z for row in vanishing), key=abs)
     summary = (f"{len(vanishing)} that vanish", numeral("0"), "", "", "largest:",
                numeral(f"{largest:+.1f}"))  # fmt: skip
-    shown = [_validation_row(row, notation) for row in rows if row.ratio is not None]
+    shown = [_simulation_row(row, notation) for row in rows if row.ratio is not None]
     return (*shown, summary)
 
 
-def _validation_row(found: Row, notation: Mapping[str, str]) -> tuple[Cell, ...]:
+def _simulation_row(found: Row, notation: Mapping[str, str]) -> tuple[Cell, ...]:
     return (
         quantity(found.quantity, notation),
         number(found.theory),

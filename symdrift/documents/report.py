@@ -16,7 +16,7 @@ from symdrift.documents.drawings import Drawing, write_drawings
 from symdrift.documents.fitted_tables import fitted_tables
 from symdrift.documents.latex import page_of
 from symdrift.documents.levels import LEVELS, at_level
-from symdrift.documents.number_tables import parameter_table, result_table, validation_table
+from symdrift.documents.number_tables import parameter_table, result_table, simulation_table
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
 from symdrift.documents.sensitivity_tables import report_sensitivities, sensitivity_tables
 from symdrift.documents.writing import FORMATS, require_passed, write_document
@@ -58,7 +58,6 @@ from symdrift.validation.extrapolate import Extrapolation, extrapolate
 from symdrift.validation.judgement import Verdict
 from symdrift.validation.plan import at_learning_rate, linear_rate, require_time
 from symdrift.validation.validate import Validation
-from symdrift.validation.verdict import undecided_at_one_rate
 
 _THEORY_DIGITS = 10
 _SIMULATION_DIGITS = _CORRECTION_DIGITS = 6
@@ -142,7 +141,7 @@ def write_report(
                 parameter_table(problem, letters),
                 result_table(results.exact, results.white, letters),
                 *(() if moved is None else sensitivity_tables(moved, letters)),
-                *(() if validated is None else (validation_table(validated, letters),)),
+                *(() if validated is None else (simulation_table(validated, letters),)),
                 *compared,
                 *(() if fitted is None else fitted_tables(fitted)),
             ),
@@ -174,7 +173,7 @@ def _undecided(validated: Validation | None) -> tuple[str, ...]:
     """What the simulation at the study's own learning rate leaves open, if anything."""
     if validated is None or validated.verdict is not Verdict.UNDECIDED:
         return ()
-    return (f"at the learning rate of the study, {undecided_at_one_rate(validated)}",)
+    return (f"at the learning rate of the study, {validated.doubts}",)
 
 
 def _theory(problem: LearningProblem) -> tuple[Evaluation, Evaluation]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -23,9 +22,7 @@ _HEIGHT = 22.5
 """Height that the content of a frame may take, in em."""
 _STEP = 0.1
 """What a frame has to become emptier by when frames are evened out, in em."""
-_CHARACTER = 0.5
 _PARAGRAPH_GAP, _DISPLAY_GAP = 0.6, 1.1
-_MARKUP = re.compile(r"\\[A-Za-z]+|[{}$^_\\]")
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ def _frames(step: StepView[Piece]) -> Iterator[Frame]:
     title = escape_latex(f"{step.number} {step.title}")
     target = Latex(f"step:{step.identifier}")
     parts = [
-        *(Piece(piece.latex, _prose_height(piece.latex)) for piece in step.paragraphs),
+        *(Piece(piece.latex, _prose_height(piece.width)) for piece in step.paragraphs),
         *step.displays,
     ]
     for blocks in _balanced(parts):
@@ -134,6 +131,5 @@ def _filled(parts: Sequence[Piece], limit: float) -> list[list[Piece]]:
     return groups
 
 
-def _prose_height(latex: Latex) -> float:
-    letters = len(_MARKUP.sub("", latex))
-    return LINE * math.ceil(letters * _CHARACTER / _TEXT_WIDTH) + _PARAGRAPH_GAP
+def _prose_height(width: float) -> float:
+    return LINE * math.ceil(width / _TEXT_WIDTH) + _PARAGRAPH_GAP

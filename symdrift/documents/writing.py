@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from symdrift.cache import cached
 from symdrift.derivation.steps import Derivation
@@ -36,10 +37,21 @@ from symdrift.theory.subject import is_aligned
 FORMATS = ("tex", "html", "pdf")
 """Formats of a report."""
 
-HANDOUTS: Mapping[str, Callable[[Derivation], str]] = MappingProxyType(
-    {"slides": slides_latex, "sheet": sheet_latex}
+
+class Handout(NamedTuple):
+    """A document of its own besides the article: the name of its file, and its text."""
+
+    file: str
+    text: Callable[[Derivation], str]
+
+
+HANDOUTS: Mapping[str, Handout] = MappingProxyType(
+    {
+        "slides": Handout("slides.tex", slides_latex),
+        "sheet": Handout("sheet.tex", sheet_latex),
+    }
 )
-"""LaTeX documents of their own besides the article."""
+"""Handouts by their format; those in LaTeX have PDFs."""
 
 DERIVATION_FORMATS = (*FORMATS, "fragment", *HANDOUTS)
 """Formats of a derivation."""
@@ -99,9 +111,10 @@ def write_derivation(
     derivation = derive(study, stages.stage(0, 80))
     require_passed(derivation)
     derivation = at_level(derivation, level)
-    handouts = [name for name in HANDOUTS if name in formats]
+    handouts = [handout for name, handout in HANDOUTS.items() if name in formats]
+    in_latex = [handout for handout in handouts if handout.file.endswith(".tex")]
     article = [name for name in FORMATS if name in formats]
-    if handouts and "tex" not in formats and "pdf" in article:
+    if in_latex and "tex" not in formats and "pdf" in article:
         article.remove("pdf")
     written: list[Path] = []
     sources = []
@@ -112,13 +125,13 @@ def write_derivation(
         written += write_document(derivation, directory, "derivation", article, page=page)
     if "fragment" in formats:
         written.append(write_text(directory / "fragment.tex", fragment_latex(derivation, page)))
-    for name in handouts:
-        source = write_text(directory / f"{name}.tex", HANDOUTS[name](derivation))
+    for handout in handouts:
+        source = write_text(directory / handout.file, handout.text(derivation))
         written.append(source)
-        if "pdf" in formats:
+        if "pdf" in formats and handout in in_latex:
             sources.append(source)
     bibliography = directory / BIBLIOGRAPHY
-    if (handouts or "fragment" in formats) and bibliography not in written:
+    if (in_latex or "fragment" in formats) and bibliography not in written:
         written.append(write_text(bibliography, bibtex()))
     if study.is_plain:
         written += write_kernels(study, directory)

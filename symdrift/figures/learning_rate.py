@@ -20,7 +20,8 @@ from symdrift.figures.style import (
     short_quantities,
 )
 from symdrift.study.problem import Array
-from symdrift.validation.extrapolate import ExtrapolatedRow, Extrapolation
+from symdrift.validation.extrapolate import Extrapolation
+from symdrift.validation.rows import ExtrapolatedRow
 from symdrift.validation.validate import Validation
 
 if TYPE_CHECKING:

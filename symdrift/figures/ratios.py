@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import SubFigure
 
-    from symdrift.validation.extrapolate import ExtrapolatedRow, Extrapolation
+    from symdrift.validation.extrapolate import Extrapolation
+    from symdrift.validation.rows import ExtrapolatedRow
 
 _PANELS_PER_ROW = 3
 _MOST_PANELS = 24

@@ -459,7 +459,7 @@ def _sizes(problem: LearningProblem, variance: float) -> tuple[SizeRow, ...]:
     return tuple(row(*size) for size in (*sizes, (inputs, 2 * inputs), (inputs, 4 * inputs)))
 
 
-def comparison_tables(compared: ComparedStudy) -> list[Table]:
+def rate_tables(compared: ComparedStudy) -> list[Table]:
     """Rates of a study beside those of its counterparts, then how the two noises scale."""
     synaptic = compared.synaptic
     tables = [_comparison_table(comparison) for comparison in compared.comparisons().values()]

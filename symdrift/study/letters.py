@@ -5,7 +5,6 @@ Nothing here needs SymPy, so that a study can be read without it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from types import MappingProxyType
@@ -22,7 +21,7 @@ from symdrift.study.roles import (
     SPARE,
     VOCABULARY,
 )
-from symdrift.typesetting.formula import Form, bare_atom
+from symdrift.typesetting.formula import LETTERS, bare_atom
 from symdrift.typesetting.glyphs import FONTS
 from symdrift.typesetting.reading import (
     NotMathematics,
@@ -47,7 +46,6 @@ _ACCENT_COMMANDS = frozenset([r"\bar", r"\hat", r"\tilde", r"\dot", r"\ddot", r"
 _OTHER_MEANING = frozenset([("n", "t"), ("n", "t+1"), ("D", "h")])
 """Letters with a subscript that only look like a role: they keep their letter."""
 
-_GROUPS = re.compile("</?mrow>")
 _STEMS: Mapping[str, str] = MappingProxyType({role.name: key for key, role in ROLES.items()})
 
 
@@ -368,10 +366,10 @@ def _looks(latex: str) -> Shape | None:
     if atom is not None and atom.scripts is not None:
         nucleus, sub, sup = atom.scripts
         atom = bare_atom((nucleus,))
-    if atom is None or atom.form not in (Form.LETTER, Form.FUNCTION) or atom.scripts is not None:
+    if atom is None or atom.form not in LETTERS or atom.scripts is not None:
         return None
     return Shape(
-        _GROUPS.sub("", atom.mathml),
+        atom.mathml,
         None if sub is None else sub.mathml,
         None if sup is None else sup.mathml,
     )

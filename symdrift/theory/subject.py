@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 
 from symdrift.derivation.symbolic import symbolic
-from symdrift.derivation.symbols import letters_of, plain_latex, symbol
+from symdrift.derivation.symbols import letters_of, plain_latex, stem_of, symbol
 from symdrift.derivation.vocabulary import KURTOSIS
 from symdrift.errors import RequestError
 from symdrift.evaluation.alignment import align
@@ -311,7 +311,7 @@ def renamed(study: Study) -> dict[str, sp.Expr]:
         if other_meaning(letters, field, entry.name, plain_latex(entry.name)):
             index = k + 1 if isinstance(noise, tuple) else ""
             found.setdefault(entry.name, symbol("label_noise", index) ** 2)
-    taken = any(plain_latex(name).startswith(r"\sigma") for name in study.symbols)
+    taken = any(stem_of(name)[0] == "sigma" for name in study.symbols)
     return {} if taken else found
 
 

@@ -16,14 +16,22 @@ from functools import cached_property, partial
 from markupsafe import escape
 
 from symdrift.typesetting.glyphs import (
+    ALPHABETS,
     DELIMITERS,
     FONTS,
     FUNCTIONS,
     GLYPHS,
     LIMITS,
+    NO_BINARY_AFTER,
+    NO_BINARY_BEFORE,
+    NO_SPACE_AFTER,
+    NO_SPACE_BEFORE,
     SPACES,
+    SPACING,
     Glyph,
     Kind,
+    styled,
+    word_width,
 )
 
 DISPLAY, TEXT, SCRIPT, SCRIPTSCRIPT = range(4)
@@ -34,24 +42,6 @@ _SCALE = (1.0, 1.0, 0.77, 0.66)
 _SMALLER = (SCRIPT, SCRIPT, SCRIPTSCRIPT, SCRIPTSCRIPT)
 """Style of the scripts of each style."""
 _WITHIN_FRACTION = (TEXT, SCRIPT, SCRIPTSCRIPT, SCRIPTSCRIPT)
-
-_THIN, _MEDIUM, _THICK = 0.167, 0.222, 0.278
-_SPACING = (
-    # left neighbour in rows, right neighbour in columns: ORD OP BIN REL OPEN CLOSE PUNCT INNER;
-    # negative entries vanish in scripts.
-    (0, _THIN, -_MEDIUM, -_THICK, 0, 0, 0, -_THIN),
-    (_THIN, _THIN, 0, -_THICK, 0, 0, 0, -_THIN),
-    (-_MEDIUM, -_MEDIUM, 0, 0, -_MEDIUM, 0, 0, -_MEDIUM),
-    (-_THICK, -_THICK, 0, 0, -_THICK, 0, 0, -_THICK),
-    (0, 0, 0, 0, 0, 0, 0, 0),
-    (0, _THIN, -_MEDIUM, -_THICK, 0, 0, 0, -_THIN),
-    (-_THIN, -_THIN, 0, -_THIN, -_THIN, -_THIN, -_THIN, -_THIN),
-    (-_THIN, _THIN, -_MEDIUM, -_THICK, -_THIN, 0, -_THIN, -_THIN),
-)
-_NO_BINARY_AFTER = frozenset([Kind.BIN, Kind.OP, Kind.REL, Kind.OPEN, Kind.PUNCT])
-_NO_BINARY_BEFORE = frozenset([Kind.REL, Kind.CLOSE, Kind.PUNCT])
-_NO_SPACE_AFTER = frozenset([Kind.BIN, Kind.REL, Kind.OPEN, Kind.PUNCT, None])
-_NO_SPACE_BEFORE = frozenset([Kind.BIN, Kind.REL, Kind.OPEN, Kind.CLOSE, Kind.PUNCT, None])
 
 BIG = ("", "big", "Big", "bigg", "Bigg")
 """Sizes of delimiters: plain, and by the commands of LaTeX."""
@@ -64,15 +54,6 @@ _SIDES = {"l": Kind.OPEN, "r": Kind.CLOSE, "m": Kind.REL, "": Kind.ORD}
 _FRACTION_PADDING = 0.26
 _COLUMN_GAP = 1.02
 _ROW_GAP = 0.25
-_LETTER_WIDTH = {"rm": 0.53, "text": 0.53, "sf": 0.52, "bf": 0.62, "cal": 0.62, "bb": 0.54,
-                 "it": 0.56}  # fmt: skip
-_NARROW, _BROAD = frozenset("fijlrt ,.;:'()[]I|!1"), frozenset("mwMW")
-_ALPHABETS = {"cal": 0x1D49C, "bb": 0x1D538}
-"""Where the capitals of a mathematical alphabet begin; older ones stand elsewhere."""
-_OLDER = {
-    "cal": dict(zip("BEFHILMR", "ℬℰℱℋℐℒℳℛ", strict=True)),
-    "bb": dict(zip("CHNPQRZ", "ℂℍℕℙℚℝℤ", strict=True)),
-}
 
 
 @dataclass(frozen=True)
@@ -98,9 +79,15 @@ class Form(Enum):
     """What an atom shows, where its neighbours or a reader must know."""
 
     LETTER = "letter"
+    WORD = "upright word"
     NUMBER = "number"
     FUNCTION = "name of a function"
+    FRACTION = "fraction"
     OTHER = "anything else"
+
+
+LETTERS = (Form.LETTER, Form.WORD, Form.FUNCTION)
+"""Forms of what may stand for a quantity."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +103,13 @@ class Atom:
         In each of TeX's styles.
     form : Form
     text : str
-        Characters of a number, a sign or a word.
+        Characters of a number, a sign or a word; the left delimiter of a fence.
     scripts : tuple of (Atom, Formula or None, Formula or None), or None
         What carries a subscript and a superscript, and these.
     inside : Atom or None
         The only atom of a group.
+    parts : tuple of Formula
+        Formulas that it holds, such as numerator and denominator.
     """
 
     mathml: str
@@ -130,6 +119,12 @@ class Atom:
     text: str = ""
     scripts: tuple[Atom, Formula | None, Formula | None] | None = None
     inside: Atom | None = None
+    parts: tuple[Formula, ...] = ()
+
+    @property
+    def nucleus(self) -> Atom:
+        """What is left without its scripts."""
+        return self.scripts[0] if self.scripts else self
 
 
 @dataclass(frozen=True)
@@ -157,6 +152,41 @@ class Formula:
         return self.box_in(DISPLAY)
 
     @property
+    def opening(self) -> Atom | None:
+        """What it begins with, without scripts; None when it is empty."""
+        return self.atoms[0].nucleus if self.atoms else None
+
+    @property
+    def subscripted(self) -> bool:
+        """Whether a part of the row has a subscript."""
+        return any(atom.scripts and atom.scripts[1] is not None for atom in self.atoms)
+
+    @property
+    def superscripted(self) -> bool:
+        """Whether a part of the row has a superscript."""
+        return any(atom.scripts and atom.scripts[2] is not None for atom in self.atoms)
+
+    @cached_property
+    def nesting(self) -> int:
+        """How deep its round brackets are nested."""
+        deepest = depth = 0
+        for atom in self.atoms:
+            own = atom.nucleus
+            depth += (own.text == "(") - (own.kind is Kind.CLOSE and own.text == ")")
+            deepest = max(deepest, depth + max((part.nesting for part in atom.parts), default=0))
+            # The bracket of a fence closes with it.
+            depth -= own.kind is Kind.INNER and own.text == "("
+        return deepest
+
+    @cached_property
+    def holds_fraction(self) -> bool:
+        """Whether there is a fraction anywhere in it."""
+        return any(
+            atom.nucleus.form is Form.FRACTION or any(part.holds_fraction for part in atom.parts)
+            for atom in self.atoms
+        )
+
+    @property
     def width(self) -> float:
         """Width in a display, in em of the text size."""
         return self.box.width
@@ -169,7 +199,7 @@ class Formula:
             box = atom.boxes[style]
             if kind is not None:
                 if previous is not None:
-                    space = _SPACING[previous.value][kind.value]
+                    space = SPACING[previous.value][kind.value]
                     total += abs(space) if space > 0 or style <= TEXT else 0.0
                 previous = kind
             total += box.width
@@ -185,9 +215,9 @@ class Formula:
             if kind is None:
                 continue
             before = None if previous is None else kinds[previous]
-            if kind is Kind.BIN and (before is None or before in _NO_BINARY_AFTER):
+            if kind is Kind.BIN and (before is None or before in NO_BINARY_AFTER):
                 kinds[position] = Kind.ORD
-            elif kind in _NO_BINARY_BEFORE and before is Kind.BIN and previous is not None:
+            elif kind in NO_BINARY_BEFORE and before is Kind.BIN and previous is not None:
                 kinds[previous] = Kind.ORD
             previous = position
         if previous is not None and kinds[previous] is Kind.BIN:
@@ -220,7 +250,7 @@ def _thin_space_between(left: Atom, right: Atom) -> bool:
     """Whether TeX puts a thin space beside the name of a function, such as ``ln``."""
     if Form.FUNCTION not in (left.form, right.form):
         return False
-    return left.kind not in _NO_SPACE_AFTER and right.kind not in _NO_SPACE_BEFORE
+    return left.kind not in NO_SPACE_AFTER and right.kind not in NO_SPACE_BEFORE
 
 
 def _element(tag: str, text: str, attributes: str = "") -> str:
@@ -237,8 +267,7 @@ def _everywhere(box: Callable[[int], Box]) -> tuple[Box, ...]:
 
 def _line(width: float) -> tuple[Box, ...]:
     """Boxes of what is as high as a letter."""
-    return _everywhere(lambda style: Box(width * _SCALE[style], 0.5 * _SCALE[style],
-                                         0.5 * _SCALE[style]))  # fmt: skip
+    return tuple(Box(width * size, 0.5 * size, 0.5 * size) for size in _SCALE)
 
 
 def letter(latex: str) -> Formula:
@@ -305,31 +334,21 @@ def _quoted(text: str) -> str:
 
 
 def _word(text: str, font: str, function: bool) -> Atom:
-    base = _LETTER_WIDTH[font]
-    width = sum(
-        (0.4 if c in _NARROW else 0.92 if c in _BROAD else base * (1.4 if c.isupper() else 1.0))
-        for c in text
-    )
+    width = word_width(text, font)
     if font == "text":
         # Spaces at the ends of a text would be dropped.
         mathml = _element("mtext", text.replace(" ", "\u00a0"))
-    elif font in _ALPHABETS:
-        mathml = _element("mi", "".join(_styled(c, font) for c in text))
+    elif font in ALPHABETS:
+        mathml = _element("mi", "".join(styled(c, font) for c in text))
     elif font == "it":
         mathml = _element("mi", text)
     else:
         look = {"bf": ' class="bold"', "sf": ' class="sans"'}.get(font, "")
         mathml = _element("mi", text, f' mathvariant="normal"{look}')
-    form = Form.FUNCTION if function else Form.LETTER if text.strip() else Form.OTHER
-    return Atom(mathml, Kind.OP if function else Kind.ORD, _line(width), form, text)
-
-
-def _styled(character: str, font: str) -> str:
-    """Capital letter of a mathematical alphabet."""
-    older = _OLDER[font].get(character)
-    if older is not None or not "A" <= character <= "Z":
-        return older or character
-    return chr(_ALPHABETS[font] + ord(character) - ord("A"))
+    if function:
+        return Atom(mathml, Kind.OP, _line(width), Form.FUNCTION, text)
+    form = Form.OTHER if not text.strip() else Form.WORD if font == "rm" else Form.LETTER
+    return Atom(mathml, Kind.ORD, _line(width), form, text)
 
 
 def space(latex: str) -> Formula:
@@ -368,7 +387,7 @@ def joined(joint: Formula, parts: Iterable[Formula]) -> Formula:
 def group(body: Formula) -> Formula:
     """``{body}``: one atom, whatever it holds."""
     inside = body.atoms[0] if len(body.atoms) == 1 else None
-    atom = Atom(body.mathml, Kind.ORD, _everywhere(body.box_in), inside=inside)
+    atom = Atom(body.mathml, Kind.ORD, _everywhere(body.box_in), inside=inside, parts=(body,))
     return Formula(f"{{{body.latex}}}", (atom,))
 
 
@@ -413,10 +432,11 @@ def _scripted(base: Atom, sub: Formula | None, sup: Formula | None) -> Atom:
 
     tags = ("munder", "mover", "munderover") if limits else ("msub", "msup", "msubsup")
     tag = tags[2] if sub is not None and sup is not None else tags[0 if sup is None else 1]
-    parts = "".join(script.mathml for script in (sub, sup) if script is not None)
+    shown = [script for script in (sub, sup) if script is not None]
+    inner = "".join(script.mathml for script in shown)
     form = Form.FUNCTION if base.form is Form.FUNCTION else Form.OTHER
-    return Atom(f"<{tag}>{base.mathml}{parts}</{tag}>", base.kind, _everywhere(box), form,
-                scripts=(base, sub, sup))  # fmt: skip
+    return Atom(f"<{tag}>{base.mathml}{inner}</{tag}>", base.kind, _everywhere(box), form,
+                scripts=(base, sub, sup), parts=(*base.parts, *shown))  # fmt: skip
 
 
 def fraction(top: Formula, bottom: Formula) -> Formula:
@@ -430,9 +450,8 @@ def fraction(top: Formula, bottom: Formula) -> Formula:
         return Box(wide, above.height + gap, below.height + gap)
 
     mathml = f"<mfrac>{top.mathml}{bottom.mathml}</mfrac>"
-    return Formula(
-        rf"\frac{{{top.latex}}}{{{bottom.latex}}}", (Atom(mathml, Kind.INNER, _everywhere(box)),)
-    )
+    atom = Atom(mathml, Kind.INNER, _everywhere(box), Form.FRACTION, parts=(top, bottom))
+    return Formula(rf"\frac{{{top.latex}}}{{{bottom.latex}}}", (atom,))
 
 
 def root(body: Formula, index: Formula | None = None) -> Formula:
@@ -447,7 +466,8 @@ def root(body: Formula, index: Formula | None = None) -> Formula:
         mathml, sign = f"<msqrt>{body.mathml}</msqrt>", r"\sqrt"
     else:
         mathml, sign = f"<mroot>{body.mathml}{index.mathml}</mroot>", rf"\sqrt[{index.latex}]"
-    return Formula(f"{sign}{{{body.latex}}}", (Atom(mathml, Kind.ORD, _everywhere(box)),))
+    atom = Atom(mathml, Kind.ORD, _everywhere(box), parts=(body,))
+    return Formula(f"{sign}{{{body.latex}}}", (atom,))
 
 
 def accent(command: str, sign: str, body: Formula) -> Formula:
@@ -462,12 +482,9 @@ def accent(command: str, sign: str, body: Formula) -> Formula:
     else:
         mathml = f'<mover accent="true">{body.mathml}{_element("mo", sign)}</mover>'
     bare = bare_atom(body.atoms)
-    form = Form.LETTER if bare is not None and bare.form in (Form.LETTER, Form.FUNCTION) else (
-        Form.OTHER
-    )  # fmt: skip
-    return Formula(
-        rf"\{command}{{{body.latex}}}", (Atom(mathml, Kind.ORD, _everywhere(box), form),)
-    )
+    form = Form.LETTER if bare is not None and bare.form in LETTERS else Form.OTHER
+    atom = Atom(mathml, Kind.ORD, _everywhere(box), form, parts=(body,))
+    return Formula(rf"\{command}{{{body.latex}}}", (atom,))
 
 
 def bare_atom(atoms: Sequence[Atom]) -> Atom | None:
@@ -539,7 +556,7 @@ def _fenced(left: str, body: Formula, right: str) -> Atom:
 
     before, after = (_element("mo", sign, ' fence="true"') if sign else "" for sign in signs)
     mathml = f"<mrow>{before}{body.mathml}{after}</mrow>"
-    return Atom(mathml, Kind.INNER, _everywhere(box))
+    return Atom(mathml, Kind.INNER, _everywhere(box), text=signs[0], parts=(body,))
 
 
 # -- rows below each other --------------------------------------------------------------
@@ -579,4 +596,5 @@ def _grid(rows: Sequence[Sequence[Formula]], look: str, padding: float) -> Atom:
     lines = "".join(
         f"<mtr>{''.join(f'<mtd>{cell.mathml}</mtd>' for cell in cells)}</mtr>" for cells in rows
     )
-    return Atom(f"<mtable{look}>{lines}</mtable>", Kind.ORD, (box,) * 4)
+    held = tuple(cell for cells in rows for cell in cells)
+    return Atom(f"<mtable{look}>{lines}</mtable>", Kind.ORD, (box,) * 4, parts=held)

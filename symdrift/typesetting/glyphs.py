@@ -152,3 +152,49 @@ FONTS = {
     "text": "text", "textrm": "text", "operatorname": "rm", "mathit": "it",
 }  # fmt: skip
 """Fonts of words by the command whose argument is the word."""
+
+_THIN, _MEDIUM, _THICK = 0.167, 0.222, 0.278
+SPACING = (
+    # left neighbour in rows, right neighbour in columns: ORD OP BIN REL OPEN CLOSE PUNCT INNER;
+    # negative entries vanish in scripts.
+    (0, _THIN, -_MEDIUM, -_THICK, 0, 0, 0, -_THIN),
+    (_THIN, _THIN, 0, -_THICK, 0, 0, 0, -_THIN),
+    (-_MEDIUM, -_MEDIUM, 0, 0, -_MEDIUM, 0, 0, -_MEDIUM),
+    (-_THICK, -_THICK, 0, 0, -_THICK, 0, 0, -_THICK),
+    (0, 0, 0, 0, 0, 0, 0, 0),
+    (0, _THIN, -_MEDIUM, -_THICK, 0, 0, 0, -_THIN),
+    (-_THIN, -_THIN, 0, -_THIN, -_THIN, -_THIN, -_THIN, -_THIN),
+    (-_THIN, _THIN, -_MEDIUM, -_THICK, -_THIN, 0, -_THIN, -_THIN),
+)
+NO_BINARY_AFTER = frozenset([Kind.BIN, Kind.OP, Kind.REL, Kind.OPEN, Kind.PUNCT])
+NO_BINARY_BEFORE = frozenset([Kind.REL, Kind.CLOSE, Kind.PUNCT])
+NO_SPACE_AFTER = frozenset([Kind.BIN, Kind.REL, Kind.OPEN, Kind.PUNCT, None])
+NO_SPACE_BEFORE = frozenset([Kind.BIN, Kind.REL, Kind.OPEN, Kind.CLOSE, Kind.PUNCT, None])
+"""TeX's space between neighbours, in em, and what has none or joins nothing beside which."""
+
+_LETTER_WIDTH = {"rm": 0.53, "text": 0.53, "sf": 0.52, "bf": 0.62, "cal": 0.62, "bb": 0.54,
+                 "it": 0.56}  # fmt: skip
+_NARROW, _BROAD = frozenset("fijlrt ,.;:'()[]I|!1"), frozenset("mwMW")
+ALPHABETS = {"cal": 0x1D49C, "bb": 0x1D538}
+"""Where the capitals of a mathematical alphabet begin; older ones stand elsewhere."""
+_OLDER = {
+    "cal": dict(zip("BEFHILMR", "ℬℰℱℋℐℒℳℛ", strict=True)),
+    "bb": dict(zip("CHNPQRZ", "ℂℍℕℙℚℝℤ", strict=True)),
+}
+
+
+def word_width(text: str, font: str) -> float:
+    """Width of a word in em, in a font of `FONTS`."""
+    base = _LETTER_WIDTH[font]
+    return sum(
+        (0.4 if c in _NARROW else 0.92 if c in _BROAD else base * (1.4 if c.isupper() else 1.0))
+        for c in text
+    )
+
+
+def styled(character: str, font: str) -> str:
+    """Capital letter of a mathematical alphabet."""
+    older = _OLDER[font].get(character)
+    if older is not None or not "A" <= character <= "Z":
+        return older or character
+    return chr(ALPHABETS[font] + ord(character) - ord("A"))

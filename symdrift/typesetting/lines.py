@@ -22,7 +22,9 @@ from symdrift.typesetting.formula import (
     EMPTY,
     MINUS,
     PLUS,
+    Form,
     Formula,
+    bare_atom,
     delimiter,
     delimiter_size,
     fence,
@@ -37,6 +39,7 @@ from symdrift.typesetting.formula import (
     word,
 )
 from symdrift.typesetting.formula import matrix as matrix_formula
+from symdrift.typesetting.glyphs import Kind
 from symdrift.typesetting.printer import (
     AND,
     DOT,
@@ -61,7 +64,7 @@ _ALIKE = 0.6
 """Entries of a matrix that differ by less in width (em) are named together."""
 _WIDEST_MARGIN = 0.34
 """A left-hand side wider than this part of the line does not set the alignment."""
-_ENTRY_STEMS = {r"\Gamma": "g", r"\Sigma": "s", r"\Lambda": "l", r"\Omega": "w", r"\Delta": "d"}
+_ENTRY_STEMS = {"Γ": "g", "Σ": "s", "Λ": "l", "Ω": "w", "Δ": "d"}
 _EQUALS, _ENSPACE, _QQUAD = RELATIONS[sp.Eq], space(r"\enspace"), space(r"\qquad")
 _JOINT_DOT = group(EMPTY) + DOT
 
@@ -159,7 +162,7 @@ def lay_out(
         writer.emit(expression, tail, 1)
         return writer.layout(EMPTY)
     left, right = printer.doprint(expression.args[0]), expression.args[1]
-    stem = _entry_stem(left.latex)
+    stem = _entry_stem(left)
     if (
         row(left, operator).width <= _WIDEST_MARGIN * width
         or (row(left, operator, printer.doprint(right)) + tail).width <= width
@@ -192,7 +195,7 @@ def lay_out_chain(
         As for `lay_out`.
     """
     left = printer.doprint(start)
-    stem = _entry_stem(left.latex)
+    stem = _entry_stem(left)
     wide = row(left, _EQUALS).width > _WIDEST_MARGIN * width
     room = width if wide else width - left.width - 0.3
     layouts = []
@@ -207,13 +210,13 @@ def lay_out_chain(
     return layouts
 
 
-def _entry_stem(left: str) -> str:
+def _entry_stem(left: Formula) -> str:
     r"""Letter for entries of a matrix called ``left``: ``H_{il}``, ``\mathcal{H}`` give ``h``."""
-    head = left.strip("{ ").removeprefix(r"\mathcal").strip("{ ")
-    for capital, stem in _ENTRY_STEMS.items():
-        if head.startswith(capital):
-            return stem
-    return head[0].lower() if head[:1].isascii() and head[:1].isupper() else "m"
+    head = bare_atom([left.opening]) if left.opening else None
+    if head is None or head.form is not Form.LETTER or len(head.text) > 1:
+        return "m"
+    capital = head.text.isascii() and head.text.isupper()
+    return head.text.lower() if capital else _ENTRY_STEMS.get(head.text, "m")
 
 
 class _Writer:
@@ -244,7 +247,7 @@ class _Writer:
 
         A row that holds a sign only goes on: no sign stands alone at the end of a row.
         """
-        if self._fresh and self._current.latex.endswith(("+", "-")):
+        if self._fresh and self._current.atoms and self._current.atoms[-1].kind is Kind.BIN:
             return
         if not self._fresh:
             self._rows.append(self._current)
@@ -573,7 +576,7 @@ class _Writer:
 
 def _is_small_print(entry: Formula) -> bool:
     """Whether an entry of a matrix holds a long fraction, which TeX would set in small type."""
-    return r"\frac" in entry.latex and entry.width > _LARGEST_SMALL_ENTRY
+    return entry.holds_fraction and entry.width > _LARGEST_SMALL_ENTRY
 
 
 def _widest_part(expression: sp.Basic, printer: TheoryPrinter) -> sp.Basic | None:

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from symdrift.typesetting.formula import Formula
 
-_PUNCTUATED = re.compile(r"\(?<math>(?:(?!</math>).)*</math>[.,;:?!)]+")
+_PUNCTUATION = ".,;:?!)"
 
 
-def inline(formula: Formula) -> Markup:
+class InlineFormula(Markup):
+    """A formula within a line of text."""
+
+
+def inline(formula: Formula) -> InlineFormula:
     """Inline ``<math>`` of a formula."""
-    return Markup(f"<math>{formula.mathml}</math>")
+    return InlineFormula(f"<math>{formula.mathml}</math>")
 
 
 def joined(pieces: Iterable[str]) -> Markup:
     """Prose with inline formulas, none of which leaves its punctuation to the next line."""
-    text = str(Markup("").join(pieces))
-    return Markup(_PUNCTUATED.sub(r'<span class="unbroken">\g<0></span>', text))
+    text = formula = ""
+    for piece in pieces:
+        rest = str(escape(piece))
+        if formula and not isinstance(piece, InlineFormula):
+            behind = rest[: len(rest) - len(rest.lstrip(_PUNCTUATION))]
+            rest = rest.removeprefix(behind)
+            if behind:
+                before = "(" if text.endswith("(") else ""
+                text = text.removesuffix("(")
+                formula = f'<span class="unbroken">{before}{formula}{behind}</span>'
+        text += formula
+        formula = rest if isinstance(piece, InlineFormula) else ""
+        text += "" if formula else rest
+    return Markup(text + formula)
 
 
 def chain(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from symdrift.typesetting.formula import (
     EMPTY,
     MINUS,
     PLUS,
+    Form,
     Formula,
     brackets,
     cases,
@@ -43,10 +43,6 @@ _FLAT_REACH = 0.75
 _LONG_NUMERATOR, _NUMERATOR_EXCESS = 8.0, 4.0
 """A bracket wider than this (em, and times the denominator) leaves the fraction."""
 
-_WORD = re.compile(r"\\mathrm\{")
-_SINGLE = re.compile(r"(\\[A-Za-z]+ ?|[A-Za-z0-9])$")
-
-
 RELATIONS = {
     sp.Eq: letter("="), sp.Ne: letter(r"\neq"), sp.Lt: letter("<"), sp.Le: letter(r"\leq"),
     sp.Gt: letter(">"), sp.Ge: letter(r"\geq"),
@@ -56,8 +52,6 @@ TIMES, DOT, SUM, ONE = letter(r"\times"), letter(r"\cdot"), letter(r"\sum"), num
 THIN, QUAD = space(r"\,"), space(r"\quad")
 AND, OR = word("text", "and"), word("text", "or")
 TRACE = function("tr")
-_LEFT_OUT = r"\mathcal{O}("
-"""How the name of what is smaller than an order begins."""
 _EXPECTATION = word("mathbb", "E")
 _E, _DELTA, _IDENTITY = word("mathrm", "e"), letter(r"\delta"), letter("I")
 _TRANSPOSED = word("mathsf", "T")
@@ -141,11 +135,16 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         matrices = isinstance(expression, sp.MatAdd)
         terms = list(expression.args if matrices else expression.as_ordered_terms(order="lex"))
         terms.sort(key=lambda term: tuple(_degree(term, s) for s in self._ascending))
-        terms.sort(key=lambda term: self._names.get(term, "").startswith(_LEFT_OUT))
+        terms.sort(key=self._is_left_out)
         if self.split_sign(terms[0])[0]:
             first = next((k for k, term in enumerate(terms) if not self.split_sign(term)[0]), 0)
             terms.insert(0, terms.pop(first))
         return terms
+
+    def _is_left_out(self, term: sp.Basic) -> bool:
+        """Whether a term stands for all of an order, as ``O(eta^2)`` does by its name."""
+        opening = self._print(term).atoms[:2] if term in self._names else ()
+        return [atom.text for atom in opening] == ["O", "("]
 
     def split_sign(self, expression: sp.Basic) -> tuple[bool, sp.Basic]:
         """Whether a term is printed with a minus sign, and the term without it.
@@ -280,9 +279,9 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         previous = EMPTY
         for position, factor in enumerate(factors):
             body = self.factor(factor, last=position == len(factors) - 1)
-            if pieces and body.latex[:1].isdigit() and previous.latex[-1:] in "0123456789}":
+            if pieces and _opens_with(body, Form.NUMBER):
                 pieces.append(DOT)
-            elif pieces and (_WORD.match(body.latex) or _WORD.match(previous.latex)):
+            elif pieces and (_opens_with(body, Form.WORD) or _opens_with(previous, Form.WORD)):
                 # Words that touch would read as one.
                 pieces.append(THIN)
             pieces.append(body)
@@ -300,7 +299,8 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
     def matrix_factor(self, factor: sp.Basic) -> Formula:
         """One factor of an ordered product, bracketed when it is a sum or a derivative."""
         body = self._print(factor)
-        loose = isinstance(factor, sp.Add | sp.MatAdd) or body.latex.startswith(r"\partial")
+        derivative = body.opening is not None and body.opening.text == "∂"
+        loose = derivative or isinstance(factor, sp.Add | sp.MatAdd)
         return _bracketed(body) if loose else body
 
     def sum_sign(self, expression: sp.Sum) -> Formula:
@@ -353,7 +353,7 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         if base.is_Function:
             return self._print(base, exp=self._print(exponent))
         body = self.parenthesize(base, PRECEDENCE["Pow"])
-        if base.is_Symbol and "^" in body.latex:
+        if base.is_Symbol and body.superscripted:
             body = _bracketed(body)
         elif base.is_Float:
             body = group(body)
@@ -374,7 +374,7 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
     def _print_MatPow(self, expr: Any) -> Formula:
         body = self._print(expr.base)
         plain = isinstance(expr.base, sp.MatrixSymbol) or not expr.base.is_MatrixExpr
-        if not plain or "^" in body.latex:
+        if not plain or body.superscripted:
             body = fence("(", body, ")")
         return scripts(body, sup=self._print(expr.exp))
 
@@ -390,7 +390,11 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         return decimal(sp.sstr(expr, full_prec=False))
 
     def _print_Atom(self, expr: sp.Basic) -> Formula:
-        return read(self._names.get(expr) or sp.latex(expr))
+        return read(self._name(expr))
+
+    def _name(self, expr: sp.Basic) -> str:
+        """LaTeX of a symbol, given or SymPy's own."""
+        return self._names.get(expr) or str(sp.latex(expr))
 
     _print_MatrixSymbol = _print_Atom
 
@@ -402,7 +406,7 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
     def _print_Function(self, expr: Any, exp: Formula | None = None) -> Formula:
         name = read(sp.latex(expr.func))
         if exp is not None:
-            name = scripts(_bracketed(name) if "^" in name.latex else name, sup=exp)
+            name = scripts(_bracketed(name) if name.superscripted else name, sup=exp)
         arguments = joined(COMMA, map(self._print, expr.args))
         return name + group(fence("(", arguments + BLANK, ")"))
 
@@ -452,13 +456,13 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         return self._indexed(base, places) if single else self._scripted(base, places)
 
     def _indexed(self, base: Formula, indices: Sequence[sp.Basic]) -> Formula:
-        if "_" in base.latex or "^" in base.latex:
+        if base.subscripted or base.superscripted:
             base = _bracketed(base)
         return self._scripted(base, indices)
 
     def _scripted(self, base: Formula, indices: Sequence[sp.Basic]) -> Formula:
         printed = [self._print(index) for index in indices]
-        separator = EMPTY if all(_SINGLE.match(index.latex) for index in printed) else COMMA
+        separator = EMPTY if all(map(_is_character, printed)) else COMMA
         return scripts(base, joined(separator, printed))
 
     def _print_Determinant(self, expr: Any, exp: Formula | None = None) -> Formula:
@@ -474,8 +478,8 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
 
     def _print_Transpose(self, expr: Any) -> Formula:
         base = self.parenthesize(expr.arg, precedence_traditional(expr), strict=True)
-        if isinstance(expr.arg, sp.MatrixSymbol) and "^" in base.latex:
-            return read(with_superscript(base.latex, _TRANSPOSED.latex))
+        if isinstance(expr.arg, sp.MatrixSymbol) and base.superscripted:
+            return read(with_superscript(self._name(expr.arg), _TRANSPOSED.latex))
         return scripts(base, sup=_TRANSPOSED)
 
     def _print_Identity(self, expr: Any) -> Formula:
@@ -513,7 +517,7 @@ def decimal(text: str) -> Formula:
 def _bracketed(body: Formula) -> Formula:
     """A formula between parentheses that are as tall as it is."""
     if body.box.reach <= _FLAT_REACH:
-        return brackets(body, min(_nesting(body.latex), 2))
+        return brackets(body, min(body.nesting, 2))
     return fence("(", body, ")")
 
 
@@ -525,13 +529,14 @@ def _stem(latex: str) -> str:
     return latex.split("_", 1)[0]
 
 
-def _nesting(latex: str) -> int:
-    """How deep the round brackets of a formula are nested."""
-    deepest = depth = 0
-    for character in latex:
-        depth += (character == "(") - (character == ")")
-        deepest = max(deepest, depth)
-    return deepest
+def _opens_with(body: Formula, form: Form) -> bool:
+    return body.opening is not None and body.opening.form is form
+
+
+def _is_character(body: Formula) -> bool:
+    """Whether a formula is one letter or digit."""
+    (first, *others) = body.atoms
+    return not others and first.form in (Form.LETTER, Form.NUMBER) and len(first.text) == 1
 
 
 def is_simple(factor: sp.Basic) -> bool:

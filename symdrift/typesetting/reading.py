@@ -15,6 +15,7 @@ from symdrift.typesetting.formula import (
     EMPTY,
     Formula,
     accent,
+    bare_atom,
     delimiter,
     fence,
     fraction,
@@ -103,7 +104,11 @@ class _Reader:
     def _argument(self) -> Formula:
         """What is in the next braces, or the next single token."""
         token = self._next("argument")
-        return self.row("}") if token == "{" else self._atom(token)
+        if token != "{":
+            return self._atom(token)
+        body = self.row("}")
+        bare = bare_atom(body.atoms)
+        return body if bare is None else Formula(body.latex, (bare,))
 
     def _word(self) -> str:
         if self._next("{") != "{":

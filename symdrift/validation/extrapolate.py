@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from symdrift.errors import RequestError
+from symdrift.errors import RequestError, counted
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation
@@ -25,10 +25,11 @@ from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
 from symdrift.simulation.estimators import Estimate
 from symdrift.study.problem import LearningProblem
+from symdrift.tables import html_page
 from symdrift.validation.clock import Clock
 from symdrift.validation.expected import theory_at_once, theory_of
 from symdrift.validation.in_rounds import RateRun, TooSlow, in_rounds
-from symdrift.validation.judgement import Verdict, critical_z, is_confirmed, rule
+from symdrift.validation.judgement import Verdict, critical_z, rule
 from symdrift.validation.ladder import FEWEST_WINDOWS
 from symdrift.validation.plan import (
     BUDGET_MARGIN,
@@ -43,121 +44,11 @@ from symdrift.validation.plan import (
     schedule_of,
 )
 from symdrift.validation.rounds import Plan, occupied
-from symdrift.validation.rows import READ_OFF, Row
+from symdrift.validation.rows import READ_OFF, ExtrapolatedRow
 from symdrift.validation.speed import compile_for, measured_speed
 from symdrift.validation.straight_line import weighted_limit, weighted_line
 from symdrift.validation.validate import Run, Validation
-
-CERTAIN_RATIO = 0.1
-"""Standard error of an extrapolated ratio beyond which it says nothing."""
-
-
-@dataclass(frozen=True)
-class ExtrapolatedRow:
-    """One quantity at the study's learning rate, and its ratio as the rate goes to zero.
-
-    Attributes
-    ----------
-    measured : Row
-        At the study's learning rate.
-    deviation : Estimate or None
-        ``(simulation - theory) / scale`` extrapolated to rate zero, where theory says 0;
-        ``None`` when an interrupt left fewer than two learning rates.
-    slope : Estimate or None
-        Of that deviation against ``eta h_max``, as the simulations have it: per ``scale``, which
-        is not the theory for mean rotations and what vanishes (`of_ratio`).
-    curvature : float
-        What the order behind that of the line may do to the extrapolated deviation: the square of
-        the correction at each rate, as far as the line takes it for a deviation at rate zero.
-    predicted_slope : float or None
-        By the next order in the learning rate, where it is known; the line to rate zero has it.
-    """
-
-    measured: Row
-    deviation: Estimate | None
-    slope: Estimate | None
-    curvature: float = 0.0
-    predicted_slope: float | None = None
-
-    @property
-    def quantity(self) -> str:
-        return self.measured.quantity
-
-    @property
-    def ratio(self) -> Estimate | None:
-        """Extrapolated simulation over theory, where theory is large enough for a ratio."""
-        if self.deviation is None:
-            return None
-        theory, scale = self._theory, self.measured.scale
-        if abs(theory) * CERTAIN_RATIO < self.deviation.standard_error * scale:
-            return None
-        factor = scale / theory
-        return Estimate(
-            1.0 + factor * self.deviation.value, abs(factor) * self.deviation.standard_error
-        )
-
-    @property
-    def z(self) -> float | None:
-        """Extrapolated deviation in standard errors."""
-        if self.deviation is None:
-            return None
-        return self.deviation.value / self.deviation.standard_error
-
-    @property
-    def ratio_slope(self) -> float | None:
-        """Of the line by which the ratio was extrapolated, against ``eta h_max``."""
-        slope = self.predicted_slope
-        if slope is None:
-            if self.slope is None:
-                return None
-            slope = self.slope.value
-        return self.of_ratio * slope
-
-    @property
-    def of_ratio(self) -> float:
-        """Slope of the ratio over that of the deviation: the scale over the theory."""
-        return self.measured.scale / self._theory
-
-    @property
-    def _theory(self) -> float:
-        """Of which the ratio at rate zero is one."""
-        at_zero = self.measured.at_zero
-        return self.measured.theory if at_zero is None else at_zero
-
-    def judge(self, allowed: float, units: int) -> Verdict:
-        """Whether the limit is missed, or known well enough to be right.
-
-        Parameters
-        ----------
-        allowed : float
-            Standard errors by which it may be missed.
-        units : int
-            Independent units that these rest on.
-        """
-        if self.deviation is None:
-            return Verdict.UNDECIDED
-        deviation, error = abs(self.deviation.value), self.deviation.standard_error
-        if deviation > allowed * error + self.curvature:
-            return Verdict.DISAGREE
-        # What the next order may account for decides nothing, nor does what it may have hidden.
-        if deviation <= allowed * error and is_confirmed(deviation + self.curvature, error, units):
-            return Verdict.AGREE
-        return Verdict.UNDECIDED
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python types, for JSON; slopes and curvature are per ``scale``, which is there."""
-        ratio = self.ratio
-        return {
-            **self.measured.to_dict(),
-            "extrapolated_ratio": None if ratio is None else ratio.value,
-            "extrapolated_standard_error": None if ratio is None else ratio.standard_error,
-            "extrapolated_z": self.z,
-            "slope": None if self.slope is None else self.slope.value,
-            "slope_standard_error": None if self.slope is None else self.slope.standard_error,
-            "predicted_slope": self.predicted_slope,
-            "curvature": self.curvature,
-            "scale": self.measured.scale,
-        }
+from symdrift.validation.verdict import AGREED, MATTERING, doubts, extrapolation_table, objection
 
 
 @dataclass(frozen=True)
@@ -290,10 +181,65 @@ class Extrapolation:
         """Whether standard errors alone do not explain a deviation from the limit."""
         return (z := row.z) is not None and abs(z) > critical_z(len(self.rows), self.units)
 
-    def _repr_html_(self) -> str:
-        from symdrift.validation.verdict import extrapolation_html
+    @property
+    def objection(self) -> str | None:
+        """Why theory and simulations do not agree as the rate vanishes, if they do not."""
+        why = doubts(
+            self.rows,
+            self.undecided,
+            self.is_missed,
+            missed="the learning rates are too large for a linear extrapolation of {}: the next "
+            "order may account for what is missed",
+            vague=f"the theory of {{}} may be wrong by {MATTERING} for all that the simulations "
+            "show",
+        )
+        return objection(self.verdict, f"{why}; a finer --precision takes smaller rates and more "
+                         "windows")  # fmt: skip
 
-        return extrapolation_html(self)
+    @property
+    def summary(self) -> str:
+        """What was run, how precise it is, and what it rejects, in sentences."""
+        runs = ", ".join(
+            f"{run.learning_rate:.4g}{'' if fitted else ' (not fitted)'}"
+            for run, fitted in zip(self.runs, self.fitted, strict=True)
+        )
+        own = self.runs[self.own]
+        sentences = [
+            f"{counted(own.replicas, 'replica')} at learning rates {runs}",
+            f"ratio at 0 and z: extrapolated against learning rate times {own.fastest}, by the "
+            "slope of the next order where that is known; slopes are those of the ratio",
+            self.rule,
+        ]
+        if self.objection is not None:
+            sentences.append(self.objection)
+        if self.precision is not None:
+            known = f"standard errors are at most {self.precision:.2g}"
+            if (wider := self.precision_read_off) is not None:
+                known += (
+                    f", and {wider:.2g} where diffusion and norm are read off the representations "
+                    "themselves, which fluctuate more than they diffuse"
+                )
+            sentences.append(known)
+        if self.white_noise:
+            quantity, errors = max(self.white_noise, key=lambda entry: abs(entry[1]))
+            sentences.append(
+                f"the white-noise approximation of {quantity} misses these data by "
+                f"{abs(errors):.1f} standard errors"
+            )
+        if any(self.synaptic_noise):
+            sentences.append(
+                "synaptic noise is scaled with the third power of the learning rate, as diffusion "
+                "by gradient noise is"
+            )
+        if any(run.displacement for run in self.runs):
+            sentences.append(f"displacements are those in half a window, {own.window // 2} steps")
+        if self.repeat is not None:
+            sentences.append(f"the same numbers again: {self.repeat}")
+        return "; ".join(sentences)
+
+    def _repr_html_(self) -> str:
+        table = extrapolation_table(self.rows)
+        return html_page(self.objection or AGREED, [table], [self.summary])
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON record of ``symdrift validate``."""

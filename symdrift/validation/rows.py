@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from symdrift.evaluation.result import Evaluation
 from symdrift.records import Record
 from symdrift.simulation.estimators import Estimate, Estimates, Observables
 from symdrift.validation.expected import following
+from symdrift.validation.judgement import Verdict, is_confirmed
 from symdrift.validation.plan import mean_rotation_scales
 
 TOLERATED_STIFFNESS = 3.0
@@ -30,6 +32,9 @@ READ_OFF = ("D_h[", "excess norm of ")
 
 NEGLIGIBLE = 1e-3
 """A theoretical value this small beside the standard error has no meaningful ratio."""
+
+CERTAIN_RATIO = 0.1
+"""Standard error of an extrapolated ratio beyond which it says nothing."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,114 @@ class Row(Record):
         if abs(self.theory) <= NEGLIGIBLE * self.standard_error:
             return None
         return self.simulation / self.theory
+
+
+@dataclass(frozen=True)
+class ExtrapolatedRow:
+    """One quantity at the study's learning rate, and its ratio as the rate goes to zero.
+
+    Attributes
+    ----------
+    measured : Row
+        At the study's learning rate.
+    deviation : Estimate or None
+        ``(simulation - theory) / scale`` extrapolated to rate zero, where theory says 0;
+        ``None`` when an interrupt left fewer than two learning rates.
+    slope : Estimate or None
+        Of that deviation against ``eta h_max``, as the simulations have it: per ``scale``, which
+        is not the theory for mean rotations and what vanishes (`of_ratio`).
+    curvature : float
+        What the order behind that of the line may do to the extrapolated deviation: the square of
+        the correction at each rate, as far as the line takes it for a deviation at rate zero.
+    predicted_slope : float or None
+        By the next order in the learning rate, where it is known; the line to rate zero has it.
+    """
+
+    measured: Row
+    deviation: Estimate | None
+    slope: Estimate | None
+    curvature: float = 0.0
+    predicted_slope: float | None = None
+
+    @property
+    def quantity(self) -> str:
+        return self.measured.quantity
+
+    @property
+    def ratio(self) -> Estimate | None:
+        """Extrapolated simulation over theory, where theory is large enough for a ratio."""
+        if self.deviation is None:
+            return None
+        theory, scale = self._theory, self.measured.scale
+        if abs(theory) * CERTAIN_RATIO < self.deviation.standard_error * scale:
+            return None
+        factor = scale / theory
+        return Estimate(
+            1.0 + factor * self.deviation.value, abs(factor) * self.deviation.standard_error
+        )
+
+    @property
+    def z(self) -> float | None:
+        """Extrapolated deviation in standard errors."""
+        if self.deviation is None:
+            return None
+        return self.deviation.value / self.deviation.standard_error
+
+    @property
+    def ratio_slope(self) -> float | None:
+        """Of the line by which the ratio was extrapolated, against ``eta h_max``."""
+        slope = self.predicted_slope
+        if slope is None:
+            if self.slope is None:
+                return None
+            slope = self.slope.value
+        return self.of_ratio * slope
+
+    @property
+    def of_ratio(self) -> float:
+        """Slope of the ratio over that of the deviation: the scale over the theory."""
+        return self.measured.scale / self._theory
+
+    @property
+    def _theory(self) -> float:
+        """Of which the ratio at rate zero is one."""
+        at_zero = self.measured.at_zero
+        return self.measured.theory if at_zero is None else at_zero
+
+    def judge(self, allowed: float, units: int) -> Verdict:
+        """Whether the limit is missed, or known well enough to be right.
+
+        Parameters
+        ----------
+        allowed : float
+            Standard errors by which it may be missed.
+        units : int
+            Independent units that these rest on.
+        """
+        if self.deviation is None:
+            return Verdict.UNDECIDED
+        deviation, error = abs(self.deviation.value), self.deviation.standard_error
+        if deviation > allowed * error + self.curvature:
+            return Verdict.DISAGREE
+        # What the next order may account for decides nothing, nor does what it may have hidden.
+        if deviation <= allowed * error and is_confirmed(deviation + self.curvature, error, units):
+            return Verdict.AGREE
+        return Verdict.UNDECIDED
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python types, for JSON; slopes and curvature are per ``scale``, which is there."""
+        ratio = self.ratio
+        return {
+            **self.measured.to_dict(),
+            "extrapolated_ratio": None if ratio is None else ratio.value,
+            "extrapolated_standard_error": None if ratio is None else ratio.standard_error,
+            "extrapolated_z": self.z,
+            "slope": None if self.slope is None else self.slope.value,
+            "slope_standard_error": None if self.slope is None else self.slope.standard_error,
+            "predicted_slope": self.predicted_slope,
+            "curvature": self.curvature,
+            "scale": self.measured.scale,
+        }
 
 
 def row_of(

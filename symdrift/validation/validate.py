@@ -39,6 +39,7 @@ from symdrift.simulation.setup import (
 from symdrift.simulation.stretches import half_stretch
 from symdrift.simulation.timescales import relaxation
 from symdrift.study.problem import Array, LearningProblem, Stimulus
+from symdrift.tables import html_page
 from symdrift.validation.expected import theory_of
 from symdrift.validation.judgement import Verdict, critical_z, is_confirmed, rule
 from symdrift.validation.plan import (
@@ -57,6 +58,7 @@ from symdrift.validation.rows import (
     row_of,
     rows_of,
 )
+from symdrift.validation.verdict import AGREED, MATTERING, doubts, objection, validation_table
 
 MOST_DIRECTIONS = 200
 """Directions reached by noise, ``r (n + m - r)``, up to which displacements have a theory here."""
@@ -222,10 +224,26 @@ class Validation(Record):
     def passed(self) -> bool:
         return self.verdict is Verdict.AGREE
 
-    def _repr_html_(self) -> str:
-        from symdrift.validation.verdict import validation_html
+    @property
+    def doubts(self) -> str:
+        """Of what one learning rate decides nothing, why, and what would decide."""
+        return doubts(
+            self.rows,
+            self.undecided,
+            self.is_missed,
+            missed="deviations of {} may be due to higher orders in the learning rate, and a "
+            "smaller one would decide",
+            vague=f"the theory of {{}} may be wrong by {MATTERING} for all that the simulation "
+            "shows, and more steps or more replicas would decide",
+        )
 
-        return validation_html(self)
+    @property
+    def objection(self) -> str | None:
+        """Why theory and simulation do not agree at this learning rate, if they do not."""
+        return objection(self.verdict, self.doubts)
+
+    def _repr_html_(self) -> str:
+        return html_page(self.objection or AGREED, [validation_table(self.rows)], [self.rule])
 
     @property
     def displacement_rows(self) -> tuple[Row, ...]:
