@@ -8,6 +8,7 @@ import sympy as sp
 
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import (
@@ -191,6 +192,7 @@ def _mean_imbalance(examples: Examples) -> Step:
     or inputs that are not learned, which leave errors when weight decay is small, it is then large.
     """
     return step(
+        under={"imbalance_fed": [Premise.ELLIPTICAL]},
         imbalance_mean=(MEAN_IMBALANCE, ETA / (GAMMA * (2 - ETA * GAMMA)) * FED),
         imbalance_fed=(FED, FEEDING / BATCH),
         symbols={"kurtosis": KURTOSIS},
@@ -343,6 +345,7 @@ def _mean_length() -> Step:
     shortened = value - (INPUTS + 1) * own / 2
     even, odd = sp.symbols("even odd", positive=True)
     return step(
+        under=[Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.EQUAL_AXES],
         mean_length=(
             MEAN_GRAM,
             sp.MatMul(value - (INPUTS + 1) * own / 2, sp.Identity(INPUTS), evaluate=False),

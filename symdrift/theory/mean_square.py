@@ -11,6 +11,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import cancel
 from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import (
@@ -477,6 +478,7 @@ def _moments_on_axes() -> Step:
         return True
 
     return step(
+        under=[Premise.GAUSSIAN, Premise.SHARED_AXES],
         read_pair=(SAMPLED[i, j, i, j], together),
         read_back=(SAMPLED[i, j, j, i], back),
         read_apart=(SAMPLED[i, i, j, j], apart),
@@ -527,6 +529,7 @@ def _equal_axes() -> Step:
     spread = INPUTS + 2
     steep = labels * variance * (spread + sp.sqrt(spread**2 + 16)) / (32 * BATCH * GAMMA)
     return step(
+        under=[Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.EQUAL_AXES],
         pairings_of_axes=(
             MOMENTS[O, B, U, D],
             SPLIT * sp.KroneckerDelta(O, B) * sp.KroneckerDelta(U, D)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import sympy as sp
 
 from symdrift.derivation.chapter import chain, holds, step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.derivation.vocabulary import BLOCK_NOISE, OWN_NOISE
@@ -93,6 +94,7 @@ def _noise_entries() -> Step:
 
     quiet = e_i**2 * Mean(INPUT_I**2 * INPUT_L**2)
     return step(
+        under=[Premise.GAUSSIAN, Premise.SHARED_AXES],
         noise_push=chain(
             PUSH,
             (
@@ -221,6 +223,7 @@ def _noise_blocks(examples: Examples) -> Step:
     spaces = (examples.all_active, examples.bottleneck, examples.silent_unit)
     four = examples.four_axes
     return step(
+        under=[Premise.GAUSSIAN, Premise.SHARED_AXES],
         noise_pair=(BLOCK_NOISE["il"], displayed),
         noise_own=(OWN_NOISE, own_displayed),
         symbols={

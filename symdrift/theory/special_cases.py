@@ -12,6 +12,7 @@ from symdrift.algebra.forms import FACTOR, Simplified, partial_fractions, simpli
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import cancel, is_zero, leading_term, replaced
 from symdrift.derivation.chapter import Given, chain, holds, step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import (
@@ -132,6 +133,7 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
     noise_sum, noise_difference = 2 * s * driving, 2 * s * noise**2 * variance
     prefactor = ETA**2 / (2 * BATCH**2 * PLANE_METRIC**2)
     return step(
+        under=[Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.EQUAL_AXES],
         isotropic_other=chain(
             other_sum,
             (
@@ -238,6 +240,7 @@ def _irrelevant(examples: Examples) -> Step:
     growth = leading_term(extra, IRRELEVANT_VARIANCE)
     unseen_growth = leading_term(unseen, IRRELEVANT_VARIANCE)
     return step(
+        under=[Premise.GAUSSIAN, Premise.SHARED_AXES],
         irrelevant_blocks=[(BLOCK_HESSIAN["il"], curved), (BLOCK_NOISE["il"], shaken)],
         irrelevant_term=chain(
             left_out,
