@@ -435,15 +435,14 @@ def _moments_on_axes() -> Step:
     """Which second moments meet
 
     On shared axes, changing the sign of an axis in inputs, outputs and hidden layer changes no
-    average. Nothing is lost therefore by averaging the second moment that grows fastest over
-    these signs, and then only those of its entries are left in which each axis stands an even
-    number of times: between two axes {i} and {j}, in either direction, and of each axis to
-    itself. For Gaussian inputs [eq:read] gives
-    [eq:read-pair], the same with {j} equal to {i} for an axis by itself; [eq:read-back]
-    between the two directions; and [eq:read-apart] between two axes by themselves. In these blocks
-    the critical rate is computed. Only the sum over {l} in [eq:read-pair] joins
-    the blocks: what a unit deviates by along any input is felt along all of them, because
-    a sample has all inputs at once.
+    average. Nothing is lost therefore by averaging the second moment that grows fastest over these
+    signs, and then only those of its entries are left in which each axis stands an even number of
+    times: between two axes {i} and {j}, in either direction, and of each axis to itself. For
+    Gaussian inputs [eq:read] gives [eq:read-pair], the same with {j} equal to {i} for an axis by
+    itself; [eq:read-back] between the two directions; and [eq:read-apart] between two axes by
+    themselves. In these blocks the critical rate is computed. Only the sum over {l} in
+    [eq:read-pair] joins the blocks: what a unit deviates by along any input is felt along all of
+    them, because a sample has all inputs at once.
     """
     i, j, l = I_INDEX, J_INDEX, L_INDEX
     variance = sp.IndexedBase(VARIANCES)
