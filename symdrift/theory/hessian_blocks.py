@@ -145,7 +145,7 @@ def _blocks(examples: Examples) -> Step:
                 sum(len(block) for block in found) - counted.subs(AXES, 3),
                 counted - 2 * AXES**2,
             ),
-            holds("So does every component of the network with four axes.", Method.CASES, four_axes),
+            holds("So does each component of the network with four axes.", Method.CASES, four_axes),
         ),
     )
 
