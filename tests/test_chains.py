@@ -20,6 +20,7 @@ from symdrift.derivation.vocabulary import CENTRED_NOISE, METRIC, MINIMUM_POINT,
 from symdrift.theory import (
     area,
     correlations,
+    frequency_order,
     hessian_blocks,
     noise_blocks,
     step_orders,
@@ -48,6 +49,7 @@ STEPS: dict[str, Callable[[], Iterable[Step]]] = {
     "bottleneck": lambda: [_irrelevant(EXAMPLES)],
     "small weight decay": lambda: [small_weight_decay(EXAMPLES)],
     "frequency": lambda: stimulus_frequency.frequent_stimulus(EXAMPLES),
+    "any frequency": lambda: frequency_order.frequency_order(EXAMPLES),
 }
 CHAINS = {
     "hessian": ["hessian-first", "hessian-cross", "hessian-axis"],
@@ -66,6 +68,7 @@ CHAINS = {
         "frequency-diffusion",
         "frequency-noise",
     ],
+    "any frequency": ["frequency-lead", "total-kept"],
 }
 
 

@@ -134,7 +134,7 @@ LATEX: dict[sp.Basic, str] = {
     OTHER_METRIC: "G'",
     OTHER_COLOURED: "Y'",
     ROTATION_STEP: r"\xi_t",
-    NOISE_COVARIANCE: r"\mathcal{S}",
+    NOISE_COVARIANCE: r"\Sigma^{\varepsilon}",
     NOISE_ENTRY.label: "C",
     LEFT_AXES: "P",
     RIGHT_AXES: "R",

@@ -46,8 +46,11 @@ ELABORATIONS = frozenset([
     "on-axes", "hidden-units", "chosen",
     "one-step-expanded", "expected-change", "without-memory", "next-fluctuation",
     "pairings-of-axes", "read-equal", "frequency-plane", "frequency-apart", "noise-turning",
+    "total-variance",
     "small-blocks", "small-solutions", "small-rows",
     *(f"{kind}-terms-{term}" for kind in ("frequency", "noise") for term in (121, 122, 123, 231)),
+    *(f"small-terms-{term}" for term in (121, 122, 123, 231, 232, 234)),
+    *(f"small-terms-{plane}{kind}" for plane in (12, 23) for kind in ("in", "out")),
 ])  # fmt: skip
 """Steps and labels that only the full document has: single entries, second roads, remarks."""
 

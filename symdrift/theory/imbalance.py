@@ -62,9 +62,9 @@ MEAN_GRAM, SPREAD_GRAM = (
 LATEX: dict[sp.Basic, str] = {
     PULL_FIRST: r"\bar g_{W}",
     PULL_SECOND: r"\bar g_{U}",
-    IMBALANCE: r"\mathcal{B}_t",
-    NEXT_IMBALANCE: r"\mathcal{B}_{t+1}",
-    MEAN_IMBALANCE: r"\langle \mathcal{B} \rangle",
+    IMBALANCE: r"\Upsilon_t",
+    NEXT_IMBALANCE: r"\Upsilon_{t+1}",
+    MEAN_IMBALANCE: r"\langle \Upsilon \rangle",
     FED: r"\mathbb{E}[\bar g_{W} \bar g_{W}^{\mathsf{T}} - \bar g_{U}^{\mathsf{T}} \bar g_{U}]",
     BENT: r"\langle \partial L \rangle_{\perp}",
     OTHER_INPUT: "x'",

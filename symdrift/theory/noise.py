@@ -50,7 +50,7 @@ LATEX: dict[sp.Basic, str] = {
     RESIDUAL_ENTRY.label: "E",
     SLOPE_ENTRY.label: r"\Lambda",
     COVARIANCE_ENTRY.label: r"\Sigma",
-    LABEL_ENTRY.label: r"\mathcal{S}",
+    LABEL_ENTRY.label: r"\Sigma^{\varepsilon}",
     PROBABILITY.label: "f",
     SAMPLE_GRADIENT.label: "g",
     STIMULI: r"\#_{\mathrm{stimuli}}",

@@ -55,7 +55,7 @@ LATEX: dict[sp.Basic, str] = {
     INPUT_AXIS: "R_i",
     RESIDUALS: "E",
     LABELS: r"\sigma",
-    MEAN_IMBALANCE_OWN: r"\langle \mathcal{B} \rangle_{ii}",
+    MEAN_IMBALANCE_OWN: r"\langle \Upsilon \rangle_{ii}",
 }
 
 MEANINGS = ((LARGEST_CURVATURE, "largest Hessian eigenvalue", "scalar"),)

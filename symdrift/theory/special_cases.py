@@ -31,6 +31,7 @@ from symdrift.theory.drift import (
     OVERLAP,
 )
 from symdrift.theory.examples import Examples
+from symdrift.theory.frequency_order import frequency_order
 from symdrift.theory.linear.aligned import DriftTerm
 from symdrift.theory.linear.limits import (
     isotropic_diffusion,
@@ -82,6 +83,7 @@ def special(examples: Examples) -> Iterator[Step]:
     yield _hidden_units(examples)
     yield _exponents(examples, isotropic)
     yield from frequent_stimulus(examples)
+    yield from frequency_order(examples)
 
 
 def grouped_isotropic(found: sp.Expr) -> Simplified:

@@ -1,0 +1,431 @@
+"""Special cases and limits: a frequent stimulus among rare ones, at any frequency."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sympy as sp
+
+from symdrift.algebra.rational import cancel, factor, leading_term
+from symdrift.derivation.chapter import chain, holds, step, vanishes
+from symdrift.derivation.steps import Method, Step
+from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
+from symdrift.derivation.vocabulary import OUTPUTS, RANK, TERM
+from symdrift.theory.examples import Examples
+from symdrift.theory.linear.aligned import RepresentativeDrift
+from symdrift.theory.linear.limits import autoencoder_direction, other_term, own_term, unmatched
+from symdrift.theory.stimulus_frequency import FREQUENT_RATE, FREQUENT_VARIANCE
+
+RARE_RATE = sp.Symbol("decay_rate_2", positive=True)
+MIXED, APART = (symbol("diffusion_tensor", plane) for plane in ("12", "23"))
+INPUT_TERMS, OUTPUT_TERMS = (
+    {plane: sp.Symbol(f"term_{kind}_{plane}", positive=True) for plane in (12, 23)}
+    for kind in ("input", "output")
+)
+QUIET, CROSSED, LOUD = NUMERATORS = sp.symbols("numerator_0 numerator_2 numerator_4", real=True)
+TURNING_NOISE = sp.Symbol("sigma_turning", positive=True)
+TOTAL = sp.Symbol("total_variance", positive=True)
+OTHERS_SLOPE = sp.Symbol("rate_slope_by_others", real=True)
+SLOPES = {
+    (stimulus, kept): sp.Symbol(f"rate_slope_{stimulus}_{kept}", real=True)
+    for stimulus in (1, 2)
+    for kept in ("others", "total")
+}
+
+LATEX: dict[sp.Basic, str] = {
+    RARE_RATE: "k_2",
+    **{item: rf"T_{{{plane}}}^{{\mathrm{{in}}}}" for plane, item in INPUT_TERMS.items()},
+    **{item: rf"T_{{{plane}}}^{{\mathrm{{out}}}}" for plane, item in OUTPUT_TERMS.items()},
+    QUIET: r"\mathcal{N}_0",
+    CROSSED: r"\mathcal{N}_2",
+    LOUD: r"\mathcal{N}_4",
+    TURNING_NOISE: r"\sigma_{\mathrm{t}}",
+    OTHERS_SLOPE: r"\frac{\partial k_1}{\partial \lambda}",
+    TOTAL: r"\lambda_{\mathrm{tot}}",
+    **{
+        item: rf"\frac{{\partial k_{stimulus}}}{{\partial \lambda_1}}\big|_"
+        + (r"{\lambda}" if kept == "others" else r"{\lambda_{\mathrm{tot}}}")
+        for (stimulus, kept), item in SLOPES.items()
+    },
+}
+MEANINGS = (
+    (INPUT_TERMS[12], "term of an input without output", "scalar"),
+    (OUTPUT_TERMS[12], "term of an output without input", "scalar"),
+    (QUIET, "numerator of a difference, by powers of the label noise", "scalar"),
+    (TURNING_NOISE, "label noise at which the order of two stimuli turns", "scalar"),
+    (TOTAL, "sum of all input variances", "scalar"),
+)
+
+_OTHERS = symbol("input_variance")
+_NOISE = symbol("label_noise")
+_PREFACTOR = ETA**2 / (32 * BATCH**2)
+_SCALED_NOISE = sp.Symbol("scaled_noise", positive=True)
+_EXCESS, _SLACK = sp.symbols("excess slack", positive=True)
+_MORE = sp.symbols("more_axes more_inputs more_outputs", nonnegative=True)
+_COUNTS = {
+    RANK: 3 + _MORE[0],
+    INPUTS: 3 + _MORE[0] + _MORE[1],
+    OUTPUTS: 3 + _MORE[0] + _MORE[2],
+}
+"""At least three learned axes, and any number of inputs and outputs beside them."""
+_ALL_LEARNED: dict[sp.Basic, sp.Expr] = {RANK: INPUTS, OUTPUTS: INPUTS}
+_MORE_FREQUENT = {FREQUENT_VARIANCE: _OTHERS + _EXCESS}
+
+
+def frequency_order(examples: Examples) -> Iterator[Step]:
+    """Which of a frequent and a rare stimulus drifts faster, and what moves both."""
+    drift = examples.representative
+    small = {item: _small(term) for item, term in _terms(drift, _SCALED_NOISE * GAMMA**2).items()}
+    yield _any_frequency(drift, small)
+    yield _total_variance(small)
+
+
+def _terms(drift: RepresentativeDrift, noise: sp.Expr) -> dict[sp.Basic, sp.Expr]:
+    """The exact terms of two planes of an autoencoder with a label-noise variance."""
+    first, other = autoencoder_direction("1", noise), autoencoder_direction("", noise)
+    beside = zip(unmatched(other), (INPUT_TERMS, OUTPUT_TERMS), strict=True)
+    found = {
+        TERM[1, 2, 1]: own_term(drift, first, other),
+        TERM[1, 2, 2]: own_term(drift, other, first),
+        TERM[1, 2, 3]: other_term(drift, first, other, other),
+        TERM[2, 3, 1]: other_term(drift, other, other, first),
+        TERM[2, 3, 2]: own_term(drift, other, other),
+        TERM[2, 3, 4]: other_term(drift, other, other, other),
+    }
+    for axis, terms in beside:
+        found[terms[12]] = other_term(drift, first, other, axis)
+        found[terms[23]] = other_term(drift, other, other, axis)
+    return {item: cancel(term) for item, term in found.items()}
+
+
+def _small(term: sp.Expr) -> sp.Expr:
+    """Leading order where the label noise is of the order of the weight decay."""
+    coefficient, order = leading_term(term, GAMMA)
+    return factor((coefficient * GAMMA**order).xreplace({_SCALED_NOISE: _NOISE**2 / GAMMA**2}))
+
+
+_REST = {
+    plane: (INPUTS - RANK) * INPUT_TERMS[plane] + (OUTPUTS - RANK) * OUTPUT_TERMS[plane]
+    for plane in (12, 23)
+}
+_MIXED_SUM = TERM[1, 2, 1] + TERM[1, 2, 2] + (RANK - 2) * TERM[1, 2, 3] + _REST[12]
+_APART_SUM = TERM[2, 3, 1] + 2 * TERM[2, 3, 2] + (RANK - 3) * TERM[2, 3, 4] + _REST[23]
+_RATES = ((RANK - 1) * MIXED, MIXED + (RANK - 2) * APART)
+"""Of the frequent stimulus and of another one, by the planes that turn it."""
+
+
+def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -> Step:
+    """Frequent and rare stimuli at any frequency
+
+    The slopes above say what happens next to equal variances; the order of a frequent and a rare
+    stimulus can be told for any {first}. Let an autoencoder learn {r} of its axes, at least three:
+    one of variance {first}, all others of variance {lambda}, which inputs without output have too.
+    There are {n} inputs and {m} outputs, and hidden units beyond {r} change nothing. Only two kinds
+    of planes differ, those of axis 1 and those without it, and by [eq:axis-decay] the frequent
+    stimulus and a rare one decay at [eq:frequency-rates]. The plane that they share drops out of
+    their difference, so that their order is that of two planes.
+
+    Let weight decay and label noise be small together, {noise} of the order of {gamma}. Each term
+    then has a leading order, [eq:small-terms-121] to [eq:small-terms-23out]. The difference of the
+    decay rates is [eq:frequency-lead], with [eq:lead-quiet] to [eq:lead-loud]. For
+    {frequent} both {quiet} and {loud} are positive, since all of their coefficients are when they
+    are written in powers of {excess}. Without label noise the frequent stimulus therefore drifts
+    more slowly, whatever its frequency. With label noise the bracket is quadratic in {square}, and
+    its terms with {quiet} and with {loud} have opposite signs, so that it has one positive zero,
+    [eq:turning-noise]: above it the frequent stimulus drifts faster. For {rare} the axis 1 is the
+    rarer one and drifts faster without label noise, until {first} falls below the one positive zero
+    of {quiet}: the residual {residual} of this axis then shakes the planes of the others more than
+    its own.
+
+    Singular values tend to one, so that the diffusions of the representations have the same order
+    as the decay rates. At a finite weight decay they do not: without label noise the order of
+    the decay rates holds for every {gamma} below {lambda} and every {first} above it, while a
+    frequent stimulus also has the longer representation. Its diffusion is the smaller one for
+    every {first} above {lambda} when {bound}, and next to {lambda} when {near}.
+    """
+    mixed, apart = (_PREFACTOR * total.xreplace(small) for total in (_MIXED_SUM, _APART_SUM))
+    scale = (
+        ETA**3
+        * (_OTHERS - FREQUENT_VARIANCE)
+        / (64 * BATCH**2 * _OTHERS**2 * FREQUENT_VARIANCE**2 * (FREQUENT_VARIANCE + _OTHERS) ** 2)
+    )
+    bracket = sp.Poly(cancel((mixed - apart) / scale), _NOISE)
+    quiet, crossed, loud = (
+        _by_powers(sign * bracket.coeff_monomial(_NOISE**power) / GAMMA ** (4 - power))
+        for power, sign in ((0, 1), (2, 1), (4, -1))
+    )
+    lead = QUIET * GAMMA**4 + CROSSED * GAMMA**2 * _NOISE**2 - LOUD * _NOISE**4
+    numerators = {QUIET: quiet, CROSSED: crossed, LOUD: loud}
+    turning = GAMMA**2 * (CROSSED + sp.sqrt(CROSSED**2 + 4 * QUIET * LOUD)) / (2 * LOUD)
+    planes = {MIXED: mixed, APART: apart}
+    exact = _exact_planes(drift)
+    isotropic = {FREQUENT_VARIANCE: _OTHERS, **_ALL_LEARNED}
+    known = GAMMA**2 * sp.sqrt(2 * (INPUTS + 4) / INPUTS) / _OTHERS
+    size, near = INPUTS, 4 * GAMMA * (INPUTS - 1) * (INPUTS + 2)
+    return step(
+        frequency_rates=list(zip((FREQUENT_RATE, RARE_RATE), _RATES, strict=True)),
+        small_terms={_name(item): (item, term) for item, term in small.items()},
+        frequency_lead=chain(
+            FREQUENT_RATE - RARE_RATE,
+            (
+                "by [eq:frequency-rates]",
+                (RANK - 2) * (MIXED - APART),
+                dict(zip((FREQUENT_RATE, RARE_RATE), _RATES, strict=True)),
+            ),
+            (
+                "half of [eq:total] for both planes, {metric}",
+                (RANK - 2) * _PREFACTOR * (_MIXED_SUM - _APART_SUM),
+                {**planes, **small},
+            ),
+            (
+                "by [eq:small-terms-121] to [eq:small-terms-23out]",
+                (RANK - 2) * scale * lead,
+                {**small, **numerators},
+            ),
+        ),
+        lead_quiet=(QUIET, quiet),
+        lead_crossed=(CROSSED, crossed),
+        lead_loud=(LOUD, loud),
+        turning_noise=(TURNING_NOISE**2, turning),
+        symbols={
+            "first": FREQUENT_VARIANCE,
+            "noise": _NOISE,
+            "square": _NOISE**2,
+            "quiet": QUIET,
+            "loud": LOUD,
+            "excess": FREQUENT_VARIANCE - _OTHERS,
+            "frequent": sp.Gt(FREQUENT_VARIANCE, _OTHERS),
+            "rare": sp.Lt(FREQUENT_VARIANCE, _OTHERS),
+            "residual": GAMMA / FREQUENT_VARIANCE,
+            "metric": sp.Eq(symbol("metric", "12"), 4),
+            "bound": sp.Lt(40 * GAMMA, 7 * _OTHERS),
+            "near": sp.Lt(near, _OTHERS * (size - 2) * (size + 4), evaluate=False),
+        },
+        checks=(
+            holds(
+                "In the excess of the frequent variance and in the numbers of axes beyond three "
+                "learned ones, all coefficients of [eq:lead-quiet] and [eq:lead-loud] are "
+                "positive.",
+                Method.IDENTITY,
+                lambda: all(_positive(part, _MORE_FREQUENT) for part in (quiet, loud)),
+            ),
+            holds(
+                "Below the variance of the others [eq:lead-quiet] has one sign change in its "
+                "coefficients, and so one positive zero.",
+                Method.IDENTITY,
+                lambda: _one_sign_change(quiet),
+            ),
+            vanishes(
+                "Next to equal variances [eq:turning-noise] is [eq:critical-noise].",
+                sp.expand(
+                    (2 * LOUD * known - GAMMA**2 * CROSSED).xreplace(numerators).xreplace(isotropic)
+                    ** 2
+                    - GAMMA**4
+                    * (CROSSED**2 + 4 * QUIET * LOUD).xreplace(numerators).xreplace(isotropic)
+                ),
+            ),
+            holds(
+                "Without label noise, at any weight decay below the variance of the others, all "
+                "coefficients of the difference of the exact decay rates are of one sign in the "
+                "excess of the frequent variance, in that of the inverse of the weight decay, and "
+                "in the numbers of axes beyond three learned ones.",
+                Method.IDENTITY,
+                lambda: _positive(exact[APART] - exact[MIXED], _MORE_FREQUENT | _decay_below(1)),
+            ),
+            holds(
+                "The same for the diffusions of the representations under the stated bound.",
+                Method.IDENTITY,
+                lambda: _positive(
+                    _diffusion_lag(exact), _MORE_FREQUENT | _decay_below(sp.Rational(40, 7))
+                ),
+            ),
+            vanishes(
+                "Next to equal variances of all inputs the order of the diffusions turns at the "
+                "stated weight decay.",
+                cancel(_diffusion_lag(exact) / (FREQUENT_VARIANCE - _OTHERS))
+                .xreplace(isotropic)
+                .subs(GAMMA, _OTHERS * (size - 2) * (size + 4) / (near / GAMMA)),
+            ),
+        ),
+        assumptions=("All learned axes are active: the weight decay is below their variances.",),
+    )
+
+
+def _by_powers(expression: sp.Expr) -> sp.Expr:
+    """Factored, and each factor by powers of variances, decay and noise, whose signs are read."""
+    powers = (FREQUENT_VARIANCE, _OTHERS, GAMMA, _NOISE)
+    return sp.Mul(
+        *(
+            sp.collect(sp.expand(part), powers, sp.factor) if part.is_Add else part
+            for part in sp.Mul.make_args(factor(expression))
+        )
+    )
+
+
+def _name(item: sp.Basic) -> str:
+    """The indices of a term, for its label."""
+    if isinstance(item, sp.Indexed):
+        return "".join(str(index) for index in item.indices)
+    _, kind, plane = str(item).split("_")
+    return plane + kind.removesuffix("put")
+
+
+def _exact_planes(drift: RepresentativeDrift) -> dict[sp.Basic, sp.Expr]:
+    """Diffusion in the two planes without label noise, at any weight decay."""
+    exact = _terms(drift, sp.Integer(0))
+    first, other = (autoencoder_direction(k, sp.Integer(0)).singular_value for k in ("1", ""))
+    return {
+        plane: ETA**2 / (2 * BATCH**2 * length**2) * total.xreplace(exact)
+        for plane, total, length in (
+            (MIXED, _MIXED_SUM, 2 * (first + other)),
+            (APART, _APART_SUM, 4 * other),
+        )
+    }
+
+
+def _diffusion_lag(exact: dict[sp.Basic, sp.Expr]) -> sp.Expr:
+    """Diffusion of a rare representation minus that of the frequent one, for unit stimuli."""
+    first, other = (autoencoder_direction(k, sp.Integer(0)).singular_value for k in ("1", ""))
+    frequent, rare = _RATES
+    return sp.sympify((other * rare - first * frequent).xreplace(exact))
+
+
+def _decay_below(ratio: sp.Expr | int) -> dict[sp.Basic, sp.Expr]:
+    """Any weight decay whose ``ratio``-fold is below the variance of the others."""
+    return {GAMMA: 1 / (ratio + _SLACK), _OTHERS: sp.Integer(1), FREQUENT_VARIANCE: 1 + _EXCESS}
+
+
+def _positive(expression: sp.Expr, chosen: dict[sp.Basic, sp.Expr]) -> bool:
+    """All coefficients of numerator and denominator are positive, in the symbols chosen."""
+    for part in sp.fraction(cancel(expression.xreplace(chosen).xreplace(_COUNTS))):
+        coefficients = sp.Poly(part, *(part.free_symbols | {GAMMA})).coeffs()
+        if not all(coefficient > 0 for coefficient in coefficients):
+            return False
+    return True
+
+
+def _one_sign_change(numerator: sp.Expr) -> bool:
+    """As a polynomial in the frequent variance: from negative to positive coefficients, once."""
+    signs = []
+    for coefficient in reversed(sp.Poly(numerator, FREQUENT_VARIANCE).all_coeffs()):
+        if coefficient != 0:
+            positive, negative = (_positive(sign * coefficient, {}) for sign in (1, -1))
+            if positive is negative:
+                return False
+            signs.append(positive)
+    return signs == sorted(signs) and len(set(signs)) == 2
+
+
+def _total_variance(small: dict[sp.Basic, sp.Expr]) -> Step:
+    """What is held fixed decides which way the rates move
+
+    A stimulus becomes more frequent while the variances {lambda} of the others stay, or at the
+    cost of the others, while the sum {total} of all variances stays. The order of two stimuli at
+    given variances knows nothing of this; how their rates change does, by [eq:total-kept]. Let all
+    inputs be learned, {equal}, with label noise and weight decay small together. Next to equal
+    variances the decay rates change by [eq:slopes-1others] and [eq:slopes-2others] at fixed other
+    variances, and by [eq:slopes-1total] and [eq:slopes-2total] at fixed total variance.
+
+    Without label noise both rates fall at fixed other variances, that of the frequent stimulus
+    more for more than two axes. At fixed total variance the frequent stimulus still drifts more
+    slowly, but the rare ones faster: the rate of a rare stimulus has the other sign, because its
+    own variance has gone down and the residual {residual} of each rare axis has grown. The changes
+    of all {n} rates then add up to zero, as must be: at equal variances none of the axes is
+    singled out. With much label noise, the fourth power of {noise}, all four signs are reversed,
+    since noise of the labels enters the gradient multiplied by the input and so with its variance.
+
+    At any frequency, without label noise and for three to twelve axes, the rate of the frequent
+    stimulus falls at fixed other variances for every {first}. At fixed total variance it falls up
+    to one value of {first} over {lambda} and rises beyond it, where all other stimuli have become
+    too rare; at fixed other variances a rare stimulus, too, has one such minimum.
+    """
+    planes = {
+        plane: _PREFACTOR * total.xreplace(small).xreplace(_ALL_LEARNED)
+        for plane, total in ((MIXED, _MIXED_SUM), (APART, _APART_SUM))
+    }
+    rates = [cancel(rate.xreplace(_ALL_LEARNED).xreplace(planes)) for rate in _RATES]
+    slopes = {}
+    for stimulus, rate in enumerate(rates, start=1):
+        for kept in ("others", "total"):
+            slopes[stimulus, kept] = cancel(_slope(rate, kept))
+    equal = {
+        place: _by_powers(slope.xreplace({FREQUENT_VARIANCE: _OTHERS}))
+        for place, slope in slopes.items()
+    }
+    counted = {INPUTS: 3 + _MORE[0], _NOISE: sp.Integer(0)}
+    silent = {
+        place: sp.fraction(cancel(slope.xreplace(counted)))[0] for place, slope in slopes.items()
+    }
+    return step(
+        total_kept=chain(
+            SLOPES[1, "total"],
+            (
+                "as {others} is {spread}",
+                SLOPES[1, "others"] - OTHERS_SLOPE / (INPUTS - 1),
+                {
+                    SLOPES[1, "total"]: slopes[1, "total"],
+                    SLOPES[1, "others"]: slopes[1, "others"],
+                    OTHERS_SLOPE: sp.diff(rates[0], _OTHERS),
+                },
+            ),
+        ),
+        slopes={
+            f"{stimulus}{kept}": (SLOPES[stimulus, kept], equal[stimulus, kept])
+            for stimulus, kept in slopes
+        },
+        symbols={
+            "total": TOTAL,
+            "equal": sp.Eq(RANK, INPUTS),
+            "residual": GAMMA / _OTHERS,
+            "noise": _NOISE,
+            "first": FREQUENT_VARIANCE,
+            "others": _OTHERS,
+            "spread": (TOTAL - FREQUENT_VARIANCE) / (INPUTS - 1),
+        },
+        checks=(
+            vanishes(
+                "At fixed total variance the changes of all decay rates next to equal variances "
+                "add up to zero.",
+                equal[1, "total"] + (INPUTS - 1) * equal[2, "total"],
+            ),
+            vanishes(
+                "At fixed total variance, with {others} as a function of {first}, a difference "
+                "quotient of the rates has these slopes as its limit.",
+                *(
+                    sp.diff(
+                        rate.xreplace({_OTHERS: (TOTAL - FREQUENT_VARIANCE) / (INPUTS - 1)}),
+                        FREQUENT_VARIANCE,
+                    ).xreplace({TOTAL: INPUTS * _OTHERS, FREQUENT_VARIANCE: _OTHERS})
+                    - equal[stimulus, "total"]
+                    for stimulus, rate in enumerate(rates, start=1)
+                ),
+            ),
+            holds(
+                "Without label noise, for three to twelve axes, by Sturm's theorem: the slope of "
+                "the frequent rate at fixed other variances has no zero at a positive variance, "
+                "its slope at fixed total variance and that of the rare rate at fixed other "
+                "variances have one.",
+                Method.CASES,
+                lambda: all(
+                    _positive_zeros(silent[place].xreplace({_MORE[0]: sp.Integer(more)})) == zeros
+                    for place, zeros in (((1, "others"), 0), ((1, "total"), 1), ((2, "others"), 1))
+                    for more in range(10)
+                ),
+            ),
+        ),
+    )
+
+
+def _slope(rate: sp.Expr, kept: str) -> sp.Expr:
+    """Derivative by the frequent variance, at fixed other variances or at a fixed sum of all."""
+    own = sp.diff(rate, FREQUENT_VARIANCE)
+    return own if kept == "others" else own - sp.diff(rate, _OTHERS) / (INPUTS - 1)
+
+
+def _positive_zeros(numerator: sp.Expr) -> int:
+    """How many positive frequent variances, in units of the others, make it vanish."""
+    polynomial = sp.Poly(
+        numerator.xreplace({_OTHERS: sp.Integer(1), GAMMA: sp.Integer(1), ETA: sp.Integer(1)}),
+        FREQUENT_VARIANCE,
+    )
+    return int(polynomial.count_roots(0, None))
