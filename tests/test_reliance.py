@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from functools import cache
 
 import pytest
 
-from symdrift.derivation.reliance import circle, reached, with_reliance
+from symdrift.derivation.reliance import circle, nearest_only, reached, with_reliance
 from symdrift.derivation.steps import Derivation, Link
 from symdrift.documents.html import derivation_html
-from symdrift.documents.levels import at_level
+from symdrift.documents.levels import ELABORATIONS, at_level, essential_labels
+from symdrift.documents.reliance_graph import reliance_graph
 from symdrift.errors import RequestError
 from symdrift.study import read_study
 from symdrift.theory.derive import derive
@@ -84,6 +86,55 @@ def test_the_page_links_what_an_equation_rests_on() -> None:
     assert "What equation" in page
     ids = set(re.findall(r'id="(eq-[^"]*)"', page))
     assert set(re.findall(r'href="#(eq-[^"]*)"', page)) <= ids
+
+
+@pytest.mark.parametrize(("study", "level"), [(GAUSSIAN, "full"), (OTHER, "outline")])
+def test_the_picture_has_each_equation_and_lines_from_the_left_that_lead_to_all_it_rests_on(
+    study: str, level: str
+) -> None:
+    """Read back from the picture: where boxes stand, and from which of them lines come."""
+    derivation = at_level(derived(study), level)
+    root = ElementTree.fromstring(reliance_graph(derivation, "derivation.html"))
+    svg = "{http://www.w3.org/2000/svg}"
+    nodes = {node.attrib["href"].partition("#eq-")[2]: node for node in root.iter(f"{svg}a")}
+    used = uses(derivation)
+    assert list(nodes) == list(used)
+    beside, columns, starts = {}, {}, {}
+    for label, node in nodes.items():
+        box = node.find(f"{svg}rect")
+        assert box is not None
+        left, top, width, height = (
+            float(box.attrib[name]) for name in ("x", "y", "width", "height")
+        )
+        beside |= {(round(x, 1), round(top + height / 2, 1)): label for x in (left, left + width)}
+        columns[label] = left
+        path = node.find(f"{svg}path")
+        starts[label] = re.findall(r"M(\S+) ([^C]+)C", "" if path is None else path.attrib["d"])
+    drawn = {
+        label: [beside[float(x), float(y)] for x, y in found] for label, found in starts.items()
+    }
+    assert drawn == nearest_only(used)
+    assert all(columns[name] <= columns[label] for label in drawn for name in drawn[label])
+    assert all(reached(label, drawn) == reached(label, used) for label in used)
+    needing = {label for label, node in nodes.items() if "Gaussian" in "".join(node.itertext())}
+    assert needing == set(used) & set(derived(study).needing("Gaussian inputs"))
+
+
+@pytest.mark.parametrize(("study", "most"), [(GAUSSIAN, 36), (OTHER, 28)])
+def test_few_equations_are_neither_used_nor_a_result_nor_an_elaboration(
+    study: str, most: int
+) -> None:
+    """The number may only fall: of those left the text does not say what they are for."""
+    derivation = derived(study)
+    used = {name for names in uses(derivation).values() for name in names}
+    results = ELABORATIONS | essential_labels(derivation)
+    results |= {
+        e.label
+        for step in derivation.steps
+        if step.section == derivation.steps[-1].section or step.identifier in ELABORATIONS
+        for e in step.equations
+    }
+    assert len(ends := uses(derivation).keys() - used - results) <= most, sorted(ends)
 
 
 def test_an_unknown_premise_is_refused_with_those_that_exist() -> None:

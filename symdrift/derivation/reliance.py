@@ -71,6 +71,15 @@ def shortened(uses: Mapping[str, Iterable[str]], kept: Collection[str]) -> dict[
     return {label: [n for n in uses if n in nearest(label)] for label in uses if label in kept}
 
 
+def nearest_only(uses: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
+    """What each equation rests on, without what another one of these rests on already."""
+    below = {label: reached(label, uses) - {label} for label in uses}
+    return {
+        label: [name for name in names if not any(name in below[other] for other in names)]
+        for label, names in uses.items()
+    }
+
+
 def _reliance(
     steps: Sequence[Step],
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[Premise, ...]]]:

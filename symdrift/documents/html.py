@@ -14,6 +14,7 @@ from symdrift.derivation.steps import Derivation, Equation
 from symdrift.documents.assembly import ChainView, assemble, cell
 from symdrift.documents.numbers import NO_NUMBERS, FigureFile, Numbers
 from symdrift.documents.pycode import python_source
+from symdrift.documents.reliance_graph import reliance_graph
 from symdrift.documents.rendering import render_html
 from symdrift.documents.svg import embedded
 from symdrift.typesetting import mathml
@@ -153,6 +154,7 @@ def derivation_html(derivation: Derivation, numbers: Numbers = NO_NUMBERS) -> st
         script_digest=_digest(script),
         notation=assembly.notation,
         sections=assembly.sections,
+        reliance=reliance_graph(derivation),
         tables=[
             {
                 "caption": table.caption,
