@@ -127,7 +127,7 @@ def _imbalance_step(network: LinearNetwork) -> Step:
     At the minimum the layers are balanced, [eq:balance]. In training they are not: let
     {imbalance} be the difference {difference} in step t. The gradient of any batch, without weight
     decay, is {pull_first} and {pull_second}. The error enters both through the same
-    product with the input, so that [eq:no-turn] holds for every sample, at all weights. In
+    product with the input, so that [eq:no-turn] holds for every sample, at all weights: in
     the change of {imbalance} in one step, all terms that are of first order in these gradients
     therefore cancel, and the whole change is [eq:imbalance-step], exactly, at any learning rate and
     for any inputs: weight decay shrinks the imbalance, and squares of gradients change it.

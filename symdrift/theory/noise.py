@@ -83,8 +83,8 @@ def _map_noise(examples: Examples) -> Step:
     error times input, [eq:noise-intertwined], which as an operator on matrices {F} is
     [eq:map-noise]. It needs the fourth moments {moments} of the inputs, the indices of which are
     components of a sample. For Gaussian inputs these are sums over the three pairings,
-    [eq:moments], and the operator is [eq:map-noise-gaussian]: what the residual map misses, once
-    for each pairing that the mean does not take away, and the label noise, of covariance
+    [eq:moments], so that the operator is [eq:map-noise-gaussian]: what the residual map misses,
+    once for each pairing that the mean does not take away, and the label noise, of covariance
     {label_noise}.
     """
     return step(

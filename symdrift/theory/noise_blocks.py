@@ -186,12 +186,11 @@ def _noise_blocks(examples: Examples) -> Step:
     """Noise blocks
 
     On shared axes, and with Gaussian inputs, the covariance of the gradient falls into the same
-    blocks as the Hessian, [step:blocks]. In the unit vectors [eq:reached] the noise of two
-    axes is [eq:noise-pair] and that of one is [eq:noise-own], with residuals {E_i} and {E_l} and
-    label-noise variances {variance_i} and {variance_l}. This is the operator
-    [eq:map-noise-gaussian], carried to the weights by [eq:noise-intertwined]. Without label noise
-    the block of two axes has rank one; what an axis does not explain of its target is noise for
-    the others.
+    blocks as the Hessian, [step:blocks]: the operator [eq:map-noise-gaussian] is carried to the
+    weights by [eq:noise-intertwined]. In the unit vectors [eq:reached] the noise of two axes is
+    [eq:noise-pair] and that of one is [eq:noise-own], with residuals {E_i} and {E_l} and
+    label-noise variances {variance_i} and {variance_l}. Without label noise the block of two axes
+    has rank one; what an axis does not explain of its target is noise for the others.
     """
     representative = examples.representative
     pair, own = representative.pair_block, representative.diagonal_block
