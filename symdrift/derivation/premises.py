@@ -14,6 +14,7 @@ class Premise(StrEnum):
     EQUAL_AXES = "all axes are alike"
     SMALL_DECAY = "small weight decay"
     LEADING_ORDER = "leading order in the learning rate"
+    STRICT = "strict minimum"
     WHITE_NOISE = "noise uncorrelated in time"
 
 

@@ -64,7 +64,7 @@ def _lyapunov() -> Step:
         return bool(sp.expand(leading - (c - h * scaled - scaled * h)) == 0)
 
     return step(
-        under={"lyapunov": [Premise.LEADING_ORDER]},
+        under={"lyapunov": [Premise.LEADING_ORDER, Premise.STRICT]},
         normal_step=(NEXT_NORMAL, NORMAL - ETA * (HESSIAN * NORMAL + CENTRED_NOISE)),
         covariance_step=(
             FLUCTUATION,

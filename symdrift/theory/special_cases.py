@@ -110,7 +110,7 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
     give the same, so that the term of any other axis is [eq:isotropic-other]. The unit vector of
     one axis has stiffness and noise of the sum, and the rotation joins it to nothing else, so that
     the term of equal indices is [eq:isotropic-own]. Two of these and {others} of the others add up
-    to [eq:isotropic] for every plane. Without label noise it is [eq:isotropic-quiet].
+    to [eq:isotropic] for every plane, which without label noise is [eq:isotropic-quiet].
     """
     s, noise, gain = symbol("singular_value"), symbol("label_noise"), symbol("gain")
     variance = symbol("input_variance")
