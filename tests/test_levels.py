@@ -107,7 +107,7 @@ def test_less_than_everything_states_no_check_and_no_line_of_a_chain() -> None:
 def test_what_only_the_full_document_tells_exists() -> None:
     text = "\n".join(path.read_text("utf-8") for path in THEORY.rglob("*.py"))
     for name in ELABORATIONS:
-        key = re.sub(r"-\d+$", "", name).replace("-", "_")
+        key = re.sub(r"-\d+(in|out)?$", "", name).replace("-", "_")
         assert re.search(rf'def _?{key}\(|^ +{key}=|identifier="{name}"', text, re.MULTILINE)
 
 

@@ -110,7 +110,9 @@ def test_the_picture_has_each_equation_and_lines_from_the_left_that_lead_to_all_
     nodes = {node.attrib["href"].partition("#eq-")[2]: node for node in root.iter(f"{svg}a")}
     used = uses(derivation)
     assert list(nodes) == list(used)
-    beside, columns, starts = {}, {}, {}
+    beside: dict[tuple[float, float], str] = {}
+    columns: dict[str, float] = {}
+    starts: dict[str, list[tuple[str, str]]] = {}
     for label, node in nodes.items():
         box = node.find(f"{svg}rect")
         assert box is not None
