@@ -19,6 +19,7 @@ from sympy.matrices import MatrixBase
 
 from symdrift.algebra.forms import Simplified
 from symdrift.algebra.rational import is_zero
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Check, Equation, Link, Method, Shown, Source, Step, relation
 from symdrift.derivation.vocabulary import COMMON
 from symdrift.errors import CheckFailed
@@ -163,6 +164,7 @@ def step(
     simplified: Iterable[Simplified] = (),
     words: Mapping[str, str] | None = None,
     identifier: str | None = None,
+    under: Mapping[str, Iterable[Premise]] | Iterable[Premise] = (),
     **equations: Stated | Mapping[object, Stated] | None,
 ) -> Step:
     """The step that the calling function describes, with its checks run.
@@ -183,6 +185,8 @@ def step(
         What stands for ``<name>`` in the docstring, where the study decides.
     identifier : str, optional
         Where several functions describe one step, each for some studies.
+    under : iterable of Premise, or mapping of str to these
+        What its equations assume, or those of some keywords.
     **equations
         The displayed equations and chains by label, with ``_`` for ``-``.  A mapping is a family
         of equations whose labels end in its keys; None leaves the equation out.
@@ -218,7 +222,7 @@ def step(
         raise CheckFailed(f'step "{name}" has no check')
     assumptions = tuple(assumptions)
     known = COMMON | dict(symbols or {})
-    shown = tuple(_labelled(equations, code))
+    shown = tuple(_labelled(equations, code, under))
     reasons = (link.reason for equation in shown for link in equation.links)
     texts = (prose, *assumptions, *reasons, *(check.statement for check in results))
     named = {key: known[key] for text in texts for _, key, _, _ in Formatter().parse(text) if key}
@@ -268,22 +272,28 @@ def _members(
 
 
 def _labelled(
-    equations: Mapping[str, Stated | Mapping[object, Stated] | None], code: CodeType
+    equations: Mapping[str, Stated | Mapping[object, Stated] | None],
+    code: CodeType,
+    under: Mapping[str, Iterable[Premise]] | Iterable[Premise],
 ) -> Iterator[Equation]:
     """The equations of a step, each with the line on which its label stands."""
     lines = _keyword_lines(code.co_filename, code.co_name)
+    common = () if isinstance(under, Mapping) else tuple(under)
     for keyword, label, stated in _members(equations):
+        premises = tuple(under.get(keyword, ())) if isinstance(under, Mapping) else common
         source = Source(_within_package(code.co_filename), lines[keyword])
         match stated:
             case Chain(start=start, links=links):
                 ends = relation((start, links[-1].expression))
-                yield Equation(label, ends, source=source, links=links)
+                yield Equation(label, ends, source=source, links=links, premises=premises)
             case Given(shown=shown, condition=condition):
-                yield Equation(label, relation(shown), condition, source=source)
+                held = relation(shown)
+                yield Equation(label, held, condition, source=source, premises=premises)
             case Folded(shown=shown, brief=brief):
-                yield Equation(label, relation(shown), source=source, brief=relation(brief))
+                whole, read = relation(shown), relation(brief)
+                yield Equation(label, whole, source=source, brief=read, premises=premises)
             case _:
-                yield Equation(label, relation(stated), source=source)
+                yield Equation(label, relation(stated), source=source, premises=premises)
 
 
 @lru_cache

@@ -12,7 +12,8 @@ from typing import Any, TypeAlias, TypeVar
 import sympy as sp
 
 from symdrift.algebra.forms import AppliedRule
-from symdrift.errors import RequestError, did_you_mean
+from symdrift.derivation.premises import Premise
+from symdrift.errors import RequestError, did_you_mean, require_known
 from symdrift.quoting import shown
 from symdrift.typesetting.lines import Names, lay_out, lay_out_chain
 from symdrift.typesetting.printer import TheoryPrinter
@@ -94,6 +95,12 @@ class Equation:
         The line on which it is stated.
     links : tuple of Link
         The lines of a chain, whose expression says that it begins with what it ends with.
+    premises : tuple of Premise
+        What is assumed where it is stated.
+    rests_on : tuple of str
+        Labels of the equations that it uses; filled in when the derivation is complete.
+    needs : tuple of Premise
+        The premises of it and of all that it rests on; filled in together with these.
     """
 
     label: str
@@ -103,6 +110,9 @@ class Equation:
     source: Source | None = None
     links: tuple[Link, ...] = ()
     brief: sp.Basic | None = None
+    premises: tuple[Premise, ...] = ()
+    rests_on: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    needs: tuple[Premise, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.expression in (sp.true, sp.false):
@@ -223,6 +233,13 @@ class Step:
     source: Source | None = None
     seconds: float = field(default=0.0, compare=False)
 
+    @property
+    def rests_on(self) -> tuple[str, ...]:
+        """Labels of the equations of other steps that its own use."""
+        own = {equation.label for equation in self.equations}
+        used = dict.fromkeys(name for equation in self.equations for name in equation.rests_on)
+        return tuple(name for name in used if name not in own)
+
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {_aligned(self.equations)}$" if self.equations else ""
 
@@ -285,6 +302,22 @@ class Derivation:
     def equation(self, label: str) -> Equation:
         """The equation with this label."""
         return _found(label, self._equations)[1]
+
+    def used_by(self, label: str) -> tuple[str, ...]:
+        """Labels of the equations that rest on this one directly."""
+        name = self.equation(label).label
+        return tuple(e.label for _, e in self._equations.values() if name in e.rests_on)
+
+    def needing(self, premise: Premise | str) -> tuple[str, ...]:
+        """Labels of the equations that hold under a premise only, such as "Gaussian inputs".
+
+        Raises
+        ------
+        RequestError
+            When it is no premise.
+        """
+        require_known("premise", premise, tuple(map(str, Premise)))
+        return tuple(e.label for _, e in self._equations.values() if premise in e.needs)
 
     def source(self, label: str, field: str = "label") -> Source | None:
         """Where the equation of a label is stated, or the step of ``step:NAME`` derived.

@@ -14,6 +14,7 @@ from symdrift.derivation.steps import Derivation, Equation
 from symdrift.documents.assembly import ChainView, assemble, cell
 from symdrift.documents.numbers import NO_NUMBERS, FigureFile, Numbers
 from symdrift.documents.pycode import python_source
+from symdrift.documents.reliance_graph import reliance_graph
 from symdrift.documents.rendering import render_html
 from symdrift.documents.svg import embedded
 from symdrift.typesetting import mathml
@@ -33,11 +34,21 @@ class HtmlMedium:
     Parameters
     ----------
     equations : mapping of str to Equation
-        Equations that offer their Python and say where they are derived, by label.
+        Equations that offer their Python and say where they are derived and what they rest on,
+        by label, in the order of their numbers.
     """
 
     def __init__(self, equations: Mapping[str, Equation] = _NO_EQUATIONS) -> None:
         self._equations = equations
+        self._numbers = {label: number for number, label in enumerate(equations, start=1)}
+        self._used_by: dict[str, list[str]] = {label: [] for label in equations}
+        for label, equation in equations.items():
+            for name in equation.rests_on:
+                self._used_by[name].append(label)
+
+    def _links(self, labels: Iterable[str]) -> Markup:
+        links = (self.equation_reference(label, self._numbers[label]) for label in labels)
+        return Markup(", ").join(links)
 
     def text(self, text: str) -> Markup:
         """Plain text, escaped."""
@@ -101,6 +112,9 @@ class HtmlMedium:
             remarks=[piece.remark for piece in (*layouts, *parts) if piece.remark],
             sources=sources,
             place=equation.source if equation is not None else None,
+            rests_on=self._links(equation.rests_on if equation is not None else ()),
+            used_by=self._links(self._used_by.get(label, ())),
+            needs=", ".join(equation.needs if equation is not None else ()),
         )
         return Markup(text)
 
@@ -140,6 +154,7 @@ def derivation_html(derivation: Derivation, numbers: Numbers = NO_NUMBERS) -> st
         script_digest=_digest(script),
         notation=assembly.notation,
         sections=assembly.sections,
+        reliance=reliance_graph(derivation),
         tables=[
             {
                 "caption": table.caption,

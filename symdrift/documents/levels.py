@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import sympy as sp
 
+from symdrift.derivation.reliance import shortened
 from symdrift.derivation.steps import Derivation, Notation, Step
 from symdrift.study.roles import ROLES
 
@@ -112,6 +113,15 @@ def at_level(derivation: Derivation, level: str) -> Derivation:
             if kept.intersection(e.label for e in step.equations)
         )
         steps = tuple(_reduced(step, steps, kept) for step in steps)
+    uses = {e.label: e.rests_on for step in derivation.steps for e in step.equations}
+    rests_on = shortened(uses, {e.label for step in steps for e in step.equations})
+    steps = tuple(
+        replace(
+            step,
+            equations=tuple(replace(e, rests_on=tuple(rests_on[e.label])) for e in step.equations),
+        )
+        for step in steps
+    )
     shown = (
         item
         for step in steps

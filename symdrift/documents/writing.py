@@ -23,6 +23,7 @@ from symdrift.documents.latex import (
 from symdrift.documents.levels import LEVELS, at_level
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
 from symdrift.documents.pdf import TEX_MISSING, TexMissing, compile_pdf, has_tex, log_overfull
+from symdrift.documents.reliance_graph import reliance_graph
 from symdrift.documents.sheet import sheet_latex
 from symdrift.documents.slides import slides_latex
 from symdrift.errors import CheckFailed, RequestError, require_known
@@ -53,7 +54,7 @@ HANDOUTS: Mapping[str, Handout] = MappingProxyType(
 )
 """Handouts by their format; those in LaTeX have PDFs."""
 
-DERIVATION_FORMATS = (*FORMATS, "fragment", *HANDOUTS)
+DERIVATION_FORMATS = (*FORMATS, "fragment", "graph", *HANDOUTS)
 """Formats of a derivation."""
 
 BIBLIOGRAPHY = "references.bib"
@@ -76,11 +77,12 @@ def write_derivation(
     study : Study
     directory : str or Path
         Made when missing; receives ``derivation.tex``, ``.html``, ``.pdf``,
-        ``fragment.tex``, ``slides.tex``, ``sheet.tex``, ``references.bib`` beside any of
-        the LaTeX sources, and ``kernels.py``.
-    formats : collection of {"tex", "html", "pdf", "fragment", "slides", "sheet"}
-        The PDF is made of the article, the slides and the sheet, as far as they are asked
-        for, and of the article when none of them is.
+        ``graph.svg``, ``fragment.tex``, ``slides.tex``, ``sheet.tex``, ``references.bib``
+        beside any of the LaTeX sources, and ``kernels.py``.
+    formats : collection of {"tex", "html", "pdf", "fragment", "graph", "slides", "sheet"}
+        The graph leads into the HTML page, which is written with it.  The PDF is made of the
+        article, the slides and the sheet, as far as they are asked for, and of the article when
+        none of them is.
     width : str
         Width of the text in article and fragment, as :func:`symdrift.documents.latex.page_of`
         reads it: "article", "column", a number of em, or a length.
@@ -113,7 +115,7 @@ def write_derivation(
     derivation = at_level(derivation, level)
     handouts = [handout for name, handout in HANDOUTS.items() if name in formats]
     in_latex = [handout for handout in handouts if handout.file.endswith(".tex")]
-    article = [name for name in FORMATS if name in formats]
+    article = [n for n in FORMATS if n in formats or (n == "html" and "graph" in formats)]
     if in_latex and "tex" not in formats and "pdf" in article:
         article.remove("pdf")
     written: list[Path] = []
@@ -123,6 +125,9 @@ def write_derivation(
             sources.append(directory / "derivation.tex")
             article = [name for name in article if name not in ("tex", "pdf")] + ["tex"]
         written += write_document(derivation, directory, "derivation", article, page=page)
+    if "graph" in formats:
+        graph = reliance_graph(derivation, "derivation.html")
+        written.append(write_text(directory / "graph.svg", graph))
     if "fragment" in formats:
         written.append(write_text(directory / "fragment.tex", fragment_latex(derivation, page)))
     for handout in handouts:

@@ -10,6 +10,7 @@ import sympy as sp
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.wick import expectation
 from symdrift.derivation.chapter import chain, holds, step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import ETA, symbol
 from symdrift.derivation.vocabulary import (
@@ -541,6 +542,7 @@ def _white_noise(examples: Examples) -> Step:
         return bool(summed / space.minimum.metric((0, 1)) ** 2 == drift.covariance((0, 1), (0, 1)))
 
     return step(
+        under=[Premise.WHITE_NOISE],
         white=(WHITE_VARIANCE, kicks / METRIC**2),
         checks=(
             holds(

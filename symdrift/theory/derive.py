@@ -11,6 +11,7 @@ import sympy as sp
 from symdrift.cache import cached
 from symdrift.derivation import vocabulary
 from symdrift.derivation.chapter import timed
+from symdrift.derivation.reliance import with_reliance
 from symdrift.derivation.steps import Derivation, Equation, Notation, Step
 from symdrift.derivation.symbols import adapted_names, latex_names, letters_of, plain_latex, symbol
 from symdrift.errors import RequestError
@@ -213,7 +214,7 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
         study=study.name,
         title=study.title,
         notation=notation,
-        steps=tuple(_named(step, names) for step in steps),
+        steps=tuple(_named(step, names) for step in with_reliance(steps)),
         symbol_names=names,
     )
 

@@ -10,6 +10,7 @@ from symdrift.algebra.equations import solve_sylvester
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import factor, is_zero, leading_term, replaced
 from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, symbol
 from symdrift.derivation.vocabulary import (
@@ -110,6 +111,7 @@ def _couplings(examples: Examples) -> Step:
         return True
 
     return step(
+        under=[Premise.SHARED_AXES],
         overlap=(OVERLAP, other.overlap),
         own_overlap=(OWN_OVERLAP, own.overlap),
         checks=(
@@ -423,6 +425,7 @@ def _no_mean_rotation(examples: Examples) -> Step:
     """
     spaces = (examples.all_active, examples.bottleneck, examples.more_outputs)
     return step(
+        under=[Premise.SHARED_AXES, Premise.GAUSSIAN],
         no_mean=(PLANE_MEAN, 0),
         checks=(
             vanishes(
@@ -471,6 +474,15 @@ def _white_noise(examples: Examples) -> Step:
     shown = factor(exact[0] / approximate[0])
     lam_i, lam_j = symbol("input_variance", "i"), symbol("input_variance", "j")
     return step(
+        under={
+            "white": [Premise.WHITE_NOISE],
+            "white_ratio": [
+                Premise.GAUSSIAN,
+                Premise.SHARED_AXES,
+                Premise.SMALL_DECAY,
+                Premise.WHITE_NOISE,
+            ],
+        },
         white=(WHITE_VARIANCE, ETA**2 * area / PLANE_METRIC**2),
         white_ratio=(WHITE_RATIO, shown),
         checks=(

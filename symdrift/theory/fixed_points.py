@@ -8,6 +8,7 @@ import sympy as sp
 
 from symdrift.algebra.rational import is_zero
 from symdrift.derivation.chapter import Given, holds, step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.derivation.vocabulary import (
@@ -332,6 +333,7 @@ def _singular_values(examples: Examples, slope: sp.Expr, root: sp.Expr) -> Step:
     gain, value = symbol("gain"), symbol("singular_value")
     residual = symbol("residual_map")
     return step(
+        under=[Premise.SHARED_AXES],
         axis_slope=(AXIS_SLOPE, slope),
         singular_value=(value, root),
         axis_residual=(residual, sp.expand(gain - root)),

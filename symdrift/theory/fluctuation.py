@@ -9,6 +9,7 @@ import sympy as sp
 from symdrift.algebra.equations import solve_lyapunov
 from symdrift.algebra.rational import is_zero
 from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import ETA
 from symdrift.derivation.vocabulary import (
@@ -63,6 +64,7 @@ def _lyapunov() -> Step:
         return bool(sp.expand(leading - (c - h * scaled - scaled * h)) == 0)
 
     return step(
+        under={"lyapunov": [Premise.LEADING_ORDER, Premise.STRICT]},
         normal_step=(NEXT_NORMAL, NORMAL - ETA * (HESSIAN * NORMAL + CENTRED_NOISE)),
         covariance_step=(
             FLUCTUATION,
@@ -124,9 +126,9 @@ def _excess_loss(examples: Examples) -> Step:
 def _fluctuation_blocks(examples: Examples) -> Step:
     """Fluctuation of each block
 
-    On shared axes the Lyapunov equation falls apart into one for each block. Blocks of two rows
-    have a closed solution in trace and determinant, [eq:lyapunov-solution]; an axis with itself
-    fluctuates by [eq:fluctuation-own].
+    On shared axes [eq:lyapunov] falls apart into one equation for each block. Blocks of two rows
+    have a closed solution in trace and determinant, [eq:lyapunov-solution]; by [eq:lyapunov],
+    [eq:hessian-own] and [eq:noise-own], an axis with itself fluctuates by [eq:fluctuation-own].
     """
     h, c, gamma = BLOCK_HESSIAN["il"], BLOCK_NOISE["il"], BLOCK_FLUCTUATION["il"]
     trace, determinant = sp.Trace(h), sp.Determinant(h)

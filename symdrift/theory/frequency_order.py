@@ -8,6 +8,7 @@ import sympy as sp
 
 from symdrift.algebra.rational import cancel, factor, leading_term
 from symdrift.derivation.chapter import chain, holds, step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import OUTPUTS, RANK, TERM
@@ -15,6 +16,8 @@ from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import RepresentativeDrift
 from symdrift.theory.linear.limits import autoencoder_direction, other_term, own_term, unmatched
 from symdrift.theory.stimulus_frequency import FREQUENT_RATE, FREQUENT_VARIANCE
+
+_SMALL = (Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.SMALL_DECAY)
 
 RARE_RATE = sp.Symbol("decay_rate_2", positive=True)
 MIXED, APART = (symbol("diffusion_tensor", plane) for plane in ("12", "23"))
@@ -163,6 +166,7 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
     known = GAMMA**2 * sp.sqrt(2 * (INPUTS + 4) / INPUTS) / _OTHERS
     size, near = INPUTS, 4 * GAMMA * (INPUTS - 1) * (INPUTS + 2)
     return step(
+        under=dict.fromkeys(("small_terms", "turning_noise"), _SMALL),
         frequency_rates=list(zip((FREQUENT_RATE, RARE_RATE), _RATES, strict=True)),
         small_terms={_name(item): (item, term) for item, term in small.items()},
         frequency_lead=chain(
@@ -357,6 +361,7 @@ def _total_variance(small: dict[sp.Basic, sp.Expr]) -> Step:
         place: sp.fraction(cancel(slope.xreplace(counted)))[0] for place, slope in slopes.items()
     }
     return step(
+        under={"slopes": _SMALL},
         total_kept=chain(
             SLOPES[1, "total"],
             (

@@ -140,7 +140,7 @@ def _reached(examples: Examples) -> Step:
 
     The weights enter the error through the learned map only. A pull {F} on the map, a matrix of
     its shape, pulls at the weights through {J}, the transpose of the derivative of the map by the
-    weights, [eq:reach]. The gradient of a sample is weight decay minus the image of the error
+    weights, [eq:reach]: the gradient of a sample is weight decay minus the image of the error
     times the input, and the noise, its deviation from the mean, is [eq:noise-reached]. So noise
     stays in the image of {J}, and no sample pushes on a silent hidden unit. Pulls that join outputs
     and inputs which are both not learned have no image, so that its dimension is [eq:reach-rank].
@@ -202,7 +202,7 @@ def _map_hessian(examples: Examples) -> Step:
     """The Hessian on learned maps
 
     The Hessian keeps the reached space: what it does to the image of {F} is the image of what
-    the operator {curvature} does to {F}, [eq:intertwined]. The operator is [eq:map-hessian]: the
+    the operator {curvature} does to {F}, [eq:intertwined], which makes it [eq:map-hessian]: the
     task, with the covariance of the inputs; what is gained from changing both layers together,
     with the slope; and weight decay. It involves the number of hidden units nowhere, and it is
     rational in axes, singular values, slope, covariance and weight decay.

@@ -10,6 +10,7 @@ import sympy as sp
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import cancel
 from symdrift.derivation.chapter import chain, holds, step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.derivation.vocabulary import (
@@ -128,6 +129,7 @@ def _blocks(examples: Examples) -> Step:
     counted = 2 * AXES + 4 * AXES * (AXES - 1) / 2
     sizes = sp.Tuple(*(sp.Integer(len(block)) for block in found))
     return step(
+        under=[Premise.SHARED_AXES],
         pattern=(WEIGHT_COUNT, counted),
         symbols={"sizes": sizes, "axes": AXES},
         words={"count": str(len(found))},
@@ -143,11 +145,7 @@ def _blocks(examples: Examples) -> Step:
                 sum(len(block) for block in found) - counted.subs(AXES, 3),
                 counted - 2 * AXES**2,
             ),
-            holds(
-                "So does every component of the network with four axes.",
-                Method.CASES,
-                four_axes,
-            ),
+            holds("So does each component of the network with four axes.", Method.CASES, four_axes),
         ),
     )
 
@@ -178,6 +176,7 @@ def _unit_vectors(examples: Examples) -> Step:
         return bool((total - minimum.sample_gradient).applyfunc(sp.expand).is_zero_matrix)
 
     return step(
+        under=[Premise.SHARED_AXES],
         reached=[
             (NORMAL_IL, combination(U_IL, W_IL, sp.sqrt(s_l), sp.sqrt(s_i))),
             (NORMAL_LI, combination(U_LI, W_LI, sp.sqrt(s_i), sp.sqrt(s_l))),
@@ -288,6 +287,7 @@ def _hessian_entries() -> Step:
     )
     coupled = lam_i * e_i * second_il * first_li + lam_l * e_l * second_li * first_il
     return step(
+        under=[Premise.SHARED_AXES],
         hessian_first=chain(
             FIRST_ENTRY,
             (
@@ -371,6 +371,7 @@ def _hessian_blocks(examples: Examples) -> Step:
         )
     ).applyfunc(lambda entry: sp.collect(entry, symbol("input_variance", "l")))
     return step(
+        under=[Premise.SHARED_AXES],
         hessian_pair=(BLOCK_HESSIAN["il"], displayed),
         coupling=(COUPLING, coupling),
         hessian_own=(OWN_HESSIAN, own.hessian[0]),
@@ -452,6 +453,7 @@ def _unreached() -> Step:
     between = unreached_curvature()
     s = sp.Symbol("h", real=True)
     return step(
+        under=[Premise.SHARED_AXES],
         silent=[(SILENT_LOWER, lower), (SILENT_UPPER, upper)],
         symbols={"between": between},
         checks=(

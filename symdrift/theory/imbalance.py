@@ -8,6 +8,7 @@ import sympy as sp
 
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import (
@@ -126,7 +127,7 @@ def _imbalance_step(network: LinearNetwork) -> Step:
     At the minimum the layers are balanced, [eq:balance]. In training they are not: let
     {imbalance} be the difference {difference} in step t. The gradient of any batch, without weight
     decay, is {pull_first} and {pull_second}. The error enters both through the same
-    product with the input, so that [eq:no-turn] holds for every sample, at all weights. In
+    product with the input, so that [eq:no-turn] holds for every sample, at all weights: in
     the change of {imbalance} in one step, all terms that are of first order in these gradients
     therefore cancel, and the whole change is [eq:imbalance-step], exactly, at any learning rate and
     for any inputs: weight decay shrinks the imbalance, and squares of gradients change it.
@@ -191,6 +192,7 @@ def _mean_imbalance(examples: Examples) -> Step:
     or inputs that are not learned, which leave errors when weight decay is small, it is then large.
     """
     return step(
+        under={"imbalance_fed": [Premise.ELLIPTICAL]},
         imbalance_mean=(MEAN_IMBALANCE, ETA / (GAMMA * (2 - ETA * GAMMA)) * FED),
         imbalance_fed=(FED, FEEDING / BATCH),
         symbols={"kurtosis": KURTOSIS},
@@ -343,6 +345,7 @@ def _mean_length() -> Step:
     shortened = value - (INPUTS + 1) * own / 2
     even, odd = sp.symbols("even odd", positive=True)
     return step(
+        under=[Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.EQUAL_AXES],
         mean_length=(
             MEAN_GRAM,
             sp.MatMul(value - (INPUTS + 1) * own / 2, sp.Identity(INPUTS), evaluate=False),

@@ -11,6 +11,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import cancel
 from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import (
@@ -59,7 +60,6 @@ SEEN_SECOND = sp.MatrixSymbol("seen_second", OUTPUTS, HIDDEN)
 MOMENTS, SAMPLED = sp.IndexedBase("deviations"), sp.IndexedBase("deviations_sampled")
 SPLIT, STRAIGHT, CROSSED = sp.symbols("moment_1 moment_2 moment_3", real=True)
 NEXT_SPLIT, NEXT_STRAIGHT, NEXT_CROSSED = sp.symbols("next_1 next_2 next_3", real=True)
-
 VARIANCES = sp.Symbol("axis_variance")
 LABELS_FIRST, LABELS_SECOND, LABELS_BOTH = sp.symbols("labels_first labels_second labels_both")
 
@@ -434,15 +434,14 @@ def _moments_on_axes() -> Step:
     """Which second moments meet
 
     On shared axes, changing the sign of an axis in inputs, outputs and hidden layer changes no
-    average. Nothing is lost therefore by averaging the second moment that grows fastest over
-    these signs, and then only those of its entries are left in which each axis stands an even
-    number of times: between two axes {i} and {j}, in either direction, and of each axis to
-    itself. For Gaussian inputs [eq:read] gives
-    [eq:read-pair], the same with {j} equal to {i} for an axis by itself; [eq:read-back]
-    between the two directions; and [eq:read-apart] between two axes by themselves. In these blocks
-    the critical rate is computed. Only the sum over {l} in [eq:read-pair] joins
-    the blocks: what a unit deviates by along any input is felt along all of them, because
-    a sample has all inputs at once.
+    average. Nothing is lost therefore by averaging the second moment that grows fastest over these
+    signs, and then only those of its entries are left in which each axis stands an even number of
+    times: between two axes {i} and {j}, in either direction, and of each axis to itself. For
+    Gaussian inputs [eq:read] gives [eq:read-pair], the same with {j} equal to {i} for an axis by
+    itself; [eq:read-back] between the two directions; and [eq:read-apart] between two axes by
+    themselves. In these blocks the critical rate is computed. Only the sum over {l} in
+    [eq:read-pair] joins the blocks: what a unit deviates by along any input is felt along all of
+    them, because a sample has all inputs at once.
     """
     i, j, l = I_INDEX, J_INDEX, L_INDEX
     variance = sp.IndexedBase(VARIANCES)
@@ -477,6 +476,7 @@ def _moments_on_axes() -> Step:
         return True
 
     return step(
+        under=[Premise.GAUSSIAN, Premise.SHARED_AXES],
         read_pair=(SAMPLED[i, j, i, j], together),
         read_back=(SAMPLED[i, j, j, i], back),
         read_apart=(SAMPLED[i, i, j, j], apart),
@@ -527,6 +527,7 @@ def _equal_axes() -> Step:
     spread = INPUTS + 2
     steep = labels * variance * (spread + sp.sqrt(spread**2 + 16)) / (32 * BATCH * GAMMA)
     return step(
+        under=[Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.EQUAL_AXES],
         pairings_of_axes=(
             MOMENTS[O, B, U, D],
             SPLIT * sp.KroneckerDelta(O, B) * sp.KroneckerDelta(U, D)

@@ -8,6 +8,7 @@ import sympy as sp
 
 from symdrift.algebra.rational import RationalField, is_zero
 from symdrift.derivation.chapter import Folded, holds, step
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, symbol
 from symdrift.derivation.vocabulary import KURTOSIS
@@ -93,6 +94,11 @@ MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = (
 _LABELS = {GAUSSIAN: "gaussian", LENGTH: "length", LABELS: "labels", COMMON: "common"}
 
 
+def inputs_of(case: TwoAxes) -> tuple[Premise, ...]:
+    """What is assumed of the inputs where their kurtosis is left out, or kept."""
+    return (Premise.GAUSSIAN if KURTOSIS in case.absent else Premise.ELLIPTICAL,)
+
+
 def two_axes_rate(case: TwoAxes) -> Step:
     """The exact rate of rotation
 
@@ -117,6 +123,7 @@ def two_axes_rate(case: TwoAxes) -> Step:
     pull = (CURVATURE.T * TURN + TURN.T * CURVATURE) / product
     common = sp.Mul(*(first + second for first, second in combinations(EIGENVALUES, 2))) / 2
     return step(
+        under={"exact_rate": inputs_of(case)},
         response=(CURVATURE.T * RESPONSE + RESPONSE * CURVATURE, pull),
         rate_noise=(NOISE, sp.MatAdd(*added, evaluate=False)) if several else None,
         exact_rate=(MEAN, ETA**2 / BATCH * case.assembled),

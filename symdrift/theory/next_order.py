@@ -12,6 +12,7 @@ from symdrift.algebra.rational import cancel
 from symdrift.algebra.series import Series, exponential
 from symdrift.algebra.traces import TracePolynomial
 from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import GRADIENT, MINIMUM_POINT, SIZE
@@ -56,6 +57,8 @@ MISSED_VARIANCE, MISSED_EXCESS, MISSED_NORM, MISSED_WEIGHTS = sp.symbols(
     "missed_V missed_L missed_h missed_Gamma", positive=True
 )
 EXCESS, NORM, WEIGHT_VARIANCE = sp.symbols("excess_loss squared_norm_of_h trace_of_Gamma")
+
+_ALIKE = (Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.EQUAL_AXES)
 
 LATEX: dict[sp.Basic, str] = {
     DEVIATION: r"\hat\delta",
@@ -162,6 +165,7 @@ def _one_step_expanded(found: IsotropicExpansion, noisy: IsotropicExpansion) -> 
     deviations = [BOTH + TURNED + APART, BOTH + TURNED - APART]
     identity = sp.Identity(INPUTS)
     return step(
+        under=_ALIKE,
         read_step=(
             MINIMUM_POINT + ROOT * DEVIATION - ETA * GRADIENT,
             TURN_OF_WEIGHTS * (MINIMUM_POINT + ROOT * NEXT_DEVIATION),
@@ -279,6 +283,7 @@ def _expected_change(examples: Examples, found: IsotropicExpansion) -> Step:
     both, turning, _ = (VARIANCE * rate.xreplace({REDUCED_VALUE: VALUE}) for rate in rates)
     scaled = turning * (VALUE + GAMMA / VARIANCE)
     return step(
+        under=_ALIKE,
         generators=(MEAN_GAIN, ETA * _series(EXPECTED_PARTS, 0, 2)),
         alike_curvatures=[
             (name, sp.factor(rate.xreplace({REDUCED_VALUE: 1 - GAMMA})))
@@ -315,6 +320,7 @@ def _without_memory(found: IsotropicExpansion) -> Step:
     rotation is then the stationary mean of their products within one step.
     """
     return step(
+        under=_ALIKE,
         increments=(INCREMENT, UNWAITED * TURNED_ONCE * WAITED),
         poisson=(RELAXED[POWER], -LEFT[POWER + 2]),
         alike_poisson=(FIRST_WAITED, _shown(found.poisson.terms[2], found)),
@@ -359,6 +365,7 @@ def _next_fluctuation(
     noise = INPUTS * drift.diagonal_block.noise[0].xreplace(renaming(i=axis))
     noise += INPUTS * (INPUTS - 1) * drift.pair_block.noise[0, 0].xreplace(renaming(i=axis, l=axis))
     return step(
+        under=_ALIKE,
         next_excess=(MISSED_EXCESS / (ETA * EXCESS), excess.expression),
         next_weights=(MISSED_WEIGHTS / (ETA * WEIGHT_VARIANCE), weights.expression),
         next_norm=(MISSED_NORM / (ETA * NORM), norm.expression),
@@ -385,6 +392,7 @@ def _next_rotation(examples: Examples, found: IsotropicExpansion) -> Step:
     leading, following = found.rotation_variance
     form = in_units(following / leading)
     return step(
+        under=_ALIKE,
         next_rotation=(MISSED_VARIANCE / (ETA * PLANE_VARIANCE), form.expression),
         checks=(
             vanishes(

@@ -9,6 +9,7 @@ import sympy as sp
 
 from symdrift.algebra.wick import expectation
 from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, INPUTS
 from symdrift.derivation.vocabulary import (
@@ -82,11 +83,12 @@ def _map_noise(examples: Examples) -> Step:
     error times input, [eq:noise-intertwined], which as an operator on matrices {F} is
     [eq:map-noise]. It needs the fourth moments {moments} of the inputs, the indices of which are
     components of a sample. For Gaussian inputs these are sums over the three pairings,
-    [eq:moments], and the operator is [eq:map-noise-gaussian]: what the residual map misses, once
-    for each pairing that the mean does not take away, and the label noise, of covariance
+    [eq:moments], so that the operator is [eq:map-noise-gaussian]: what the residual map misses,
+    once for each pairing that the mean does not take away, and the label noise, of covariance
     {label_noise}.
     """
     return step(
+        under={"moments": [Premise.GAUSSIAN], "map_noise_gaussian": [Premise.GAUSSIAN]},
         noise_intertwined=(NOISE, REACH * MAP_NOISE * REACH.T),
         map_noise=(SHAKEN, MEAN_PRODUCT - sp.Trace(SLOPE.T * ANY_MAP) * SLOPE),
         moments=(MOMENT[A, B, C, D], _pairings()),
@@ -295,6 +297,7 @@ def _elliptical(examples: Examples) -> Step:
     Gaussian inputs have kurtosis zero.
     """
     return step(
+        under=[Premise.ELLIPTICAL],
         pairings=(MOMENT[A, B, C, D], sp.Mul(1 + KURTOSIS, _pairings(), evaluate=False)),
         map_noise_elliptical=(SHAKEN, ELLIPTICAL_ON_MAPS),
         symbols={"kurtosis": KURTOSIS},

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import sympy as sp
 
 from symdrift.derivation.chapter import chain, holds, step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.derivation.vocabulary import BLOCK_NOISE, OWN_NOISE
@@ -93,6 +94,7 @@ def _noise_entries() -> Step:
 
     quiet = e_i**2 * Mean(INPUT_I**2 * INPUT_L**2)
     return step(
+        under=[Premise.GAUSSIAN, Premise.SHARED_AXES],
         noise_push=chain(
             PUSH,
             (
@@ -184,12 +186,11 @@ def _noise_blocks(examples: Examples) -> Step:
     """Noise blocks
 
     On shared axes, and with Gaussian inputs, the covariance of the gradient falls into the same
-    blocks as the Hessian, [step:blocks]. In the unit vectors [eq:reached] the noise of two
-    axes is [eq:noise-pair] and that of one is [eq:noise-own], with residuals {E_i} and {E_l} and
-    label-noise variances {variance_i} and {variance_l}. This is the operator
-    [eq:map-noise-gaussian], carried to the weights by [eq:noise-intertwined]. Without label noise
-    the block of two axes has rank one; what an axis does not explain of its target is noise for
-    the others.
+    blocks as the Hessian, [step:blocks]: the operator [eq:map-noise-gaussian] is carried to the
+    weights by [eq:noise-intertwined]. In the unit vectors [eq:reached] the noise of two axes is
+    [eq:noise-pair] and that of one is [eq:noise-own], with residuals {E_i} and {E_l} and
+    label-noise variances {variance_i} and {variance_l}. Without label noise the block of two axes
+    has rank one; what an axis does not explain of its target is noise for the others.
     """
     representative = examples.representative
     pair, own = representative.pair_block, representative.diagonal_block
@@ -221,6 +222,7 @@ def _noise_blocks(examples: Examples) -> Step:
     spaces = (examples.all_active, examples.bottleneck, examples.silent_unit)
     four = examples.four_axes
     return step(
+        under=[Premise.GAUSSIAN, Premise.SHARED_AXES],
         noise_pair=(BLOCK_NOISE["il"], displayed),
         noise_own=(OWN_NOISE, own_displayed),
         symbols={

@@ -8,6 +8,7 @@ from itertools import combinations_with_replacement
 import sympy as sp
 
 from symdrift.derivation.chapter import step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import (
@@ -136,6 +137,7 @@ def _multiplicative_noise(examples: Examples) -> Step:
 
     square = sp.ImmutableMatrix(network.inputs, network.inputs, entry)
     return step(
+        under=[Premise.GAUSSIAN],
         squared_input=(
             SQUARED_INPUT,
             sp.Trace(INPUT_COVARIANCE) * INPUT_COVARIANCE + 2 * INPUT_COVARIANCE * INPUT_COVARIANCE,
@@ -272,6 +274,7 @@ def _on_axes(examples: Examples) -> Step:
 
     spaces = (examples.all_active, examples.bottleneck)
     return step(
+        under=[Premise.GAUSSIAN, Premise.SHARED_AXES],
         imbalance_own=(MEAN_IMBALANCE_OWN / I_VALUE, ETA / (2 * GAMMA * BATCH) * fed),
         lost_own=(OWN_FLUCTUATION / I_VALUE, lost),
         checks=(

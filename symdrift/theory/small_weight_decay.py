@@ -10,6 +10,7 @@ from symdrift.algebra.equations import solve_lyapunov
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import cancel, replaced
 from symdrift.derivation.chapter import chain, holds, step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import (
@@ -104,6 +105,7 @@ def small_weight_decay(examples: Examples) -> Step:
         return True
 
     return step(
+        under=[Premise.SMALL_DECAY],
         small_own=chain(
             TERM[I_INDEX, J_INDEX, I_INDEX],
             (

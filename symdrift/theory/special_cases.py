@@ -12,6 +12,7 @@ from symdrift.algebra.forms import FACTOR, Simplified, partial_fractions, simpli
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import cancel, is_zero, leading_term, replaced
 from symdrift.derivation.chapter import Given, chain, holds, step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import (
@@ -109,7 +110,7 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
     give the same, so that the term of any other axis is [eq:isotropic-other]. The unit vector of
     one axis has stiffness and noise of the sum, and the rotation joins it to nothing else, so that
     the term of equal indices is [eq:isotropic-own]. Two of these and {others} of the others add up
-    to [eq:isotropic] for every plane. Without label noise it is [eq:isotropic-quiet].
+    to [eq:isotropic] for every plane, which without label noise is [eq:isotropic-quiet].
     """
     s, noise, gain = symbol("singular_value"), symbol("label_noise"), symbol("gain")
     variance = symbol("input_variance")
@@ -134,6 +135,7 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
     noise_sum, noise_difference = 2 * s * driving, 2 * s * noise**2 * variance
     prefactor = ETA**2 / (2 * BATCH**2 * PLANE_METRIC**2)
     return step(
+        under=[Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.EQUAL_AXES],
         isotropic_other=chain(
             other_sum,
             (
@@ -240,6 +242,7 @@ def _irrelevant(examples: Examples) -> Step:
     growth = leading_term(extra, IRRELEVANT_VARIANCE)
     unseen_growth = leading_term(unseen, IRRELEVANT_VARIANCE)
     return step(
+        under=[Premise.GAUSSIAN, Premise.SHARED_AXES],
         irrelevant_blocks=[(BLOCK_HESSIAN["il"], curved), (BLOCK_NOISE["il"], shaken)],
         irrelevant_term=chain(
             left_out,

@@ -10,6 +10,7 @@ import sympy as sp
 from symdrift.algebra.forms import FACTOR, simplify_by, substitute
 from symdrift.algebra.rational import factor, leading_term, replaced
 from symdrift.derivation.chapter import Chain, Stated, chain, holds, step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.theory.examples import Examples
@@ -142,6 +143,7 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
         FREQUENT_RATE: (INPUTS - 1) * known[DIFFUSION],
     }
     return step(
+        under=[Premise.GAUSSIAN, Premise.SHARED_AXES],
         frequency_terms=_by_indices(known),
         frequency_plane=slopes.plane,
         frequency_apart=slopes.apart,
@@ -230,6 +232,7 @@ def _frequency_label_noise(examples: Examples, effect: FrequencyEffect) -> Step:
     quartic = sp.Poly(leading, scaled)
     against, weight = sp.fraction(factor(-quartic.nth(0) / quartic.nth(2)))
     return step(
+        under=[Premise.GAUSSIAN, Premise.SHARED_AXES],
         noise_terms=_by_indices(slopes.values),
         frequency_noise=chain(
             DIFFERENCE_SLOPE,
