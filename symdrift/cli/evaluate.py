@@ -196,10 +196,12 @@ def _print(points: Sweep, as_json: bool, as_csv: bool, out: Path | None) -> None
     elif as_csv:
         from symdrift.tables import write_cells
 
-        cells = points.numbers.cells()
-        if not points.axes:
+        if points.axes:
+            write_cells(points.numbers.cells_in_parts(), sys.stdout)
+        else:
+            cells = points.numbers.cells()
             del cells["refused"]
-        write_cells(cells, sys.stdout)
+            write_cells([cells], sys.stdout)
     elif out is not None:
         announce([out])
     else:

@@ -57,7 +57,7 @@ PAIRS_TOGETHER = 2**12
 PAIR_MEMORY = 290
 """Bytes that two axes take: how they couple their powers, and which axes they are."""
 
-TOGETHER_MEMORY = 16000
+TOGETHER_MEMORY = 5500
 """Bytes that two axes take while their part of the map is made."""
 
 FED_BACK = np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
