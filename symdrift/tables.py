@@ -67,16 +67,21 @@ def write_csv(columns: Iterable[str], rows: Iterable[Row], stream: TextIO) -> No
     writer.writerows([csv_cell(row.get(name)) for name in columns] for row in rows)
 
 
-def write_cells(cells: Mapping[str, Sequence[object]], stream: TextIO) -> None:
-    """Write columns of equal length side by side; a cell that is None is blank."""
+def write_cells(parts: Iterable[Mapping[str, Sequence[object]]], stream: TextIO) -> None:
+    """Write columns side by side, part below part; a cell that is None is blank.
+
+    Columns are the same in all parts, and in each of them of equal length.
+    """
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(map(csv_cell, cells))
-    # Numbers pass by as they are: there are many of them.
-    columns = (
-        map(csv_cell, column) if str in set(map(type, column)) else column
-        for column in cells.values()
-    )
-    writer.writerows(zip(*columns, strict=True))
+    for number, cells in enumerate(parts):
+        if number == 0:
+            writer.writerow(map(csv_cell, cells))
+        # Numbers pass by as they are: there are many of them.
+        columns = (
+            map(csv_cell, column) if str in set(map(type, column)) else column
+            for column in cells.values()
+        )
+        writer.writerows(zip(*columns, strict=True))
 
 
 def html_page(head: str, tables: Iterable[Table], remarks: Iterable[str]) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -23,15 +26,17 @@ from symdrift.evaluation.closed_form import validity
 from symdrift.evaluation.closed_form.parameter_grid import grid_numbers
 from symdrift.evaluation.closed_form.stability_blocks import MeanSquare
 from symdrift.evaluation.closed_form.stability_bound import stable_rate
-from symdrift.evaluation.result import Evaluation, quantities
+from symdrift.evaluation.result import Evaluation, Quantity, quantities
 from symdrift.evaluation.sweep import sweep
 from symdrift.evaluation.sweep_axes import Axis, parse_axis
 from symdrift.evaluation.sweep_file import SweepFile
 from symdrift.evaluation.sweep_request import SweepRequest
+from symdrift.evaluation.swept_numbers import SweptNumbers
 from symdrift.expressions import parse
 from symdrift.study import read_study
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.study.varied import DiagonalProblems
+from symdrift.tables import write_cells
 
 ALIGNED = (
     "anisotropic_autoencoder", "bottleneck", "frequent_stimulus", "isotropic_autoencoder",
@@ -322,3 +327,23 @@ def test_netcdf_without_what_writes_it_is_one_sentence(
     monkeypatch.setattr("symdrift.evaluation.sweep_file.find_spec", lambda _: None)
     with pytest.raises(RequestError, match=r"pip install 'symdrift\[data\]'"):
         SweepFile(tmp_path / "x.nc")
+
+
+def test_a_table_of_many_points_is_written_without_holding_its_cells() -> None:
+    """The same text as of all cells at once."""
+    rng = np.random.default_rng(3)
+    columns = {
+        Quantity("drift", "diffusion", 0.0, "plane", f"1-{k}"): rng.normal(size=6000)
+        for k in range(2, 22)
+    }
+    numbers = SweptNumbers({"eta": [0.1] * 6000}, columns, [""] * 6000, [""] * 6000)
+    whole, parts = io.StringIO(), io.StringIO()
+    write_cells([numbers.cells()], whole)
+    write_cells(numbers.cells_in_parts(), parts)
+    assert parts.getvalue() == whole.getvalue()
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        tracemalloc.start()
+        write_cells(numbers.cells_in_parts(), nowhere)
+        taken = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert taken < sum(column.nbytes for column in columns.values())

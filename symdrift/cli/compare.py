@@ -16,6 +16,7 @@ from symdrift.cli.terminal import (
     progress_shown,
     say_warnings,
 )
+from symdrift.errors import RequestError
 
 if TYPE_CHECKING:
     from symdrift.study import Study
@@ -52,7 +53,7 @@ def compare(
     require_one_format(as_json, as_csv)
     chosen = chosen_study(study, assignments, minimum)
     if others:
-        beside = [chosen_study(other, assignments, minimum) for other in others]
+        beside = [_beside(other, assignments, minimum) for other in others]
         _print_side_by_side([chosen, *beside], as_json, as_csv)
         return
     from symdrift.observables.compare import compare_study, comparison_rows, rate_tables
@@ -82,6 +83,14 @@ def compare(
 
     print_result(compared, lambda: comparison_rows(compared), print_text, as_json, as_csv)
     say_warnings(compared.warnings)
+
+
+def _beside(name: str, assignments: Sequence[str], minimum: int | None) -> Study:
+    """A study to stand beside another, whose refusals name the option."""
+    try:
+        return chosen_study(name, assignments, minimum)
+    except RequestError as refusal:
+        raise RequestError("--with", f"cannot be read: {refusal}") from refusal
 
 
 def _print_side_by_side(studies: Sequence[Study], as_json: bool, as_csv: bool) -> None:

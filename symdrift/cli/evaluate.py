@@ -201,10 +201,12 @@ def _print(points: Sweep, as_json: bool, as_csv: bool, out: Path | None) -> None
     elif as_csv:
         from symdrift.tables import write_cells
 
-        cells = points.numbers.cells()
-        if not points.axes:
+        if points.axes:
+            write_cells(points.numbers.cells_in_parts(), csv_output())
+        else:
+            cells = points.numbers.cells()
             del cells["refused"]
-        write_cells(cells, csv_output())
+            write_cells([cells], csv_output())
     elif out is not None:
         announce([out])
     else:
@@ -236,9 +238,7 @@ def _print_points(points: Sweep) -> None:
         print_tables(console, [table])
         for many, what in ((columns, "quantities"), (rows, "points")):
             if many:
-                print(
-                    f"{many} more {what} do not fit: use --csv, --json or --out", file=sys.stderr
-                )
+                print(f"{many} more {what} do not fit: use --csv, --json or --out", file=sys.stderr)
         return
     evaluation = points[0].evaluation
     if isinstance(evaluation, Evaluation):

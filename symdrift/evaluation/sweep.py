@@ -37,7 +37,7 @@ _WAVE = 32
 """Parts that are given away together."""
 
 _HELD_COPIES = 3
-"""Of the numbers of all points, in parts, joined, and as cells."""
+"""Of the numbers of all points, in parts, joined, and what is said of points beside them."""
 
 _PLANE, _STIMULUS, _LISTED = 176, 640, 40
 """Bytes of a plane beside its variance, of a stimulus, and of a number in a list."""

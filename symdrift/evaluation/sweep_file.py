@@ -119,7 +119,7 @@ class SweepFile:
                 from symdrift.tables import write_cells
 
                 with temporary.open("w", encoding="utf-8", newline="") as stream:
-                    write_cells(numbers.cells(), stream)
+                    write_cells(numbers.cells_in_parts(), stream)
             else:
                 from symdrift.evaluation.swept_dataset import sweep_dataset
 

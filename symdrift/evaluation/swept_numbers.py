@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Setting = int | float | str | None
 """A parameter at one point; None where the point is refused."""
 
+POINTS_TOGETHER = 256
+"""Points whose cells are made at once."""
+
 _INDEX = re.compile(r"\.\d+(-\d+)?$")
 _NUMBER = re.compile(r"(?<![\d.])(?<!strict minimum )\d[\d.]*(e[-+]\d+)?")
 _CLAUSE = re.compile(r"[;,]")
@@ -55,19 +58,24 @@ class SweptNumbers:
         names = {quantity.column: quantity for quantity in self.columns}
         return [names[name] for name in in_order(names)]
 
-    def cells(self) -> dict[str, list[object]]:
+    def cells(self, rows: slice = slice(None)) -> dict[str, list[object]]:
         """Cells of a table by column: settings, numbers and, last, why there are none."""
         cells: dict[str, list[object]] = {
-            name: list(self.settings[name]) for name in in_order(self.settings)
+            name: list(self.settings[name][rows]) for name in in_order(self.settings)
         }
         for quantity in self.ordered:
             whole = quantity.name == "rank"
             cells[quantity.column] = [
                 None if value != value else int(value) if whole else value
-                for value in self.columns[quantity].tolist()
+                for value in self.columns[quantity][rows].tolist()
             ]
-        cells["refused"] = [reason or None for reason in self.refused]
+        cells["refused"] = [reason or None for reason in self.refused[rows]]
         return cells
+
+    def cells_in_parts(self) -> Iterator[dict[str, list[object]]]:
+        """The same, few points at a time: as Python's objects they take much memory."""
+        for start in range(0, len(self), POINTS_TOGETHER):
+            yield self.cells(slice(start, start + POINTS_TOGETHER))
 
     def line(self) -> str:
         """A line of JSON, with all digits."""

@@ -210,7 +210,7 @@ def observe(
     elif layer is None:
         leading = drift_process(problem, approximation, progress)
     else:
-        raise RequestError("--layer", f'= "{layer[:80]}" has no use here: there is one layer')
+        raise RequestError("--layer", f'= "{layer[:80]}" must be left out: there is one layer')
     _require_small_rotations(leading)
     process, error = with_next_order(leading, approximation)
     lags = default_times(process) if times is None else checked_lags(times)

@@ -21,8 +21,8 @@ therefore block diagonal and of low rank beside, six numbers for each kind of ax
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import combinations_with_replacement
 
@@ -30,32 +30,35 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from symdrift.evaluation.closed_form.axis_kinds import Indices, Kinds
+from symdrift.evaluation.closed_form.moment_map import (
+    MomentMap,
+    Pairs,
+    largest_of_powers,
+    rooted_sums,
+)
 from symdrift.evaluation.closed_form.printed_aligned import (
     _own_curvature,
     _pair_block,
     _unreached_curvature,
 )
-from symdrift.evaluation.conjugate_directions import Operator, largest_eigenvalues
+from symdrift.evaluation.conjugate_directions import largest_eigenvalues
 from symdrift.memory import require_memory
 from symdrift.study.problem import Array
-
-Moments = tuple[Array, Array, Array]
-"""Second moments between two axes, of an axis by itself, and of two by themselves."""
 
 ROUNDING = 1e-14
 """Relative size of what is left of a difference of equal numbers."""
 
 FEW_KINDS = 64
-"""Of axes, up to which the map is not first taken of a quarter of them."""
-
-SMALLEST_SHARE = 0.05
-"""Of the eigenvalue, below which a diagonal of the preconditioner is not taken."""
+"""Of axes, up to which the map is kept, and searched as it is."""
 
 PAIRS_TOGETHER = 2**12
 """Pairs of axes, of all networks, whose part of the map stays in the cache."""
 
-PAIR_MEMORY = 2100
-"""Bytes that two axes take: their part of the map, and of the vectors that are held."""
+PAIR_MEMORY = 290
+"""Bytes that two axes take: how they couple their powers, and which axes they are."""
+
+TOGETHER_MEMORY = 5500
+"""Bytes that two axes take while their part of the map is made."""
 
 FED_BACK = np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
 """Of the rows ``F, M, V`` that a step writes those that it reads."""
@@ -88,170 +91,6 @@ class _Block:
 
 
 @dataclass(frozen=True, eq=False)
-class _Pairs:
-    """What the map does to moments of some pairs of axes.
-
-    Attributes
-    ----------
-    curvatures : Array
-        Of the modes between two axes, shape ``(3, pairs)``.
-    pair, cross : Array
-        What it does to moments between two axes, shape ``(6, 6, pairs)``, and to those of the two
-        by themselves, a factor, ``(4, pairs)``.
-    exchange : Array
-        From moments between two axes to those of the two by themselves, ``(4, 6, pairs)``.
-    powers : tuple of (Array, Indices)
-        Power of rows by axis, shape ``(k, 6, pairs)``, and the kind of that axis: of both axes.
-    number : Array
-        How many such pairs there are.
-    """
-
-    curvatures: Array
-    pair: Array
-    cross: Array
-    exchange: Array
-    powers: tuple[tuple[Array, Indices], ...]
-    number: Array
-
-    @property
-    def identity(self) -> Array:
-        """The same moment of all weights between two axes."""
-        rooted = _rooted_sums(self.curvatures) * np.sqrt(self.number)
-        return _upper(np.eye(3))[:, np.newaxis] * rooted
-
-    def read(self, pair: Array, total: Array) -> None:
-        """Add powers of the rows of every kind, shape ``(k, g)``."""
-        for reading, kinds in self.powers:
-            _add_by_kind(_applied(reading, pair), kinds, total)
-
-    def written(self, fed: Array) -> Array:
-        """What powers that are fed back do to moments between two axes."""
-        first, second = (
-            _applied(reading.swapaxes(0, 1), fed[:, kinds]) for reading, kinds in self.powers
-        )
-        return first + second
-
-    def rest(self, value: Array) -> tuple[Array, Array]:
-        """What values, by network, are above the diagonal."""
-        return _above(value, np.einsum("iip->ip", self.pair)), _above(value, self.cross)
-
-
-@dataclass(frozen=True, eq=False)
-class _Map:
-    """The map of second moments, in coordinates in which it is symmetric.
-
-    Attributes
-    ----------
-    parts : tuple of _Pairs
-        So many pairs each that what is said of them stays in the cache.
-    own : Array
-        What it does to moments of an axis by itself, ``(3, 3, g)``.
-    power : Array
-        Power of rows of an axis by itself, ``(k, 3, g)``.
-    fed_back : Array
-        What powers do, shape ``(k, k)``.
-    count : Array
-        Axes of each kind.
-    networks : int
-        How many maps these are at once: along the last axes the networks are fastest.
-    """
-
-    parts: tuple[_Pairs, ...]
-    own: Array
-    power: Array
-    fed_back: Array
-    count: Array
-    networks: int
-
-    def _split(self, vector: Array) -> tuple[list[tuple[Array, Array]], Array]:
-        """Moments between two axes and of the two by themselves, part by part; of one by itself."""
-        moments, at = [], 0
-        for part in self.parts:
-            pairs = len(part.number)
-            ends = at + 6 * pairs, at + 10 * pairs
-            moments.append((
-                vector[at : ends[0]].reshape(6, pairs), vector[slice(*ends)].reshape(4, pairs)
-            ))  # fmt: skip
-            at = ends[1]
-        return moments, vector[at:].reshape(3, len(self.count))
-
-    def powers_in(self, vector: Array) -> Array:
-        """Powers of the rows of every axis, by kind, shape ``(k, g)``."""
-        return self._read(vector) / self.count
-
-    def from_powers(self, powers: Array) -> Array:
-        """Moments that powers of the rows of every axis lead to, but for a factor."""
-        fed = self.fed_back @ powers
-        parts = [(part.written(fed), np.zeros_like(part.cross)) for part in self.parts]
-        own = _applied(self.power.swapaxes(0, 1), fed)
-        return _joined((*(each for part in parts for each in part), own))
-
-    def _read(self, vector: Array) -> Array:
-        """Powers of the rows of every kind, shape ``(k, g)``."""
-        moments, own = self._split(vector)
-        total = np.zeros((len(self.fed_back), len(self.count)))
-        for part, (pair, _) in zip(self.parts, moments, strict=True):
-            part.read(pair, total)
-        return total + _applied(self.power, own)
-
-    def identity(self) -> Array:
-        """The same moment of all weights."""
-        own = _upper(np.eye(2))[:, np.newaxis] * np.sqrt(self.count)
-        parts = [(part.identity, np.zeros_like(part.cross)) for part in self.parts]
-        return _joined((*(each for part in parts for each in part), own))
-
-    def __call__(self, vector: Array) -> Array:
-        found = np.empty(vector.shape)
-        (moments, own), (into, on_own) = self._split(vector), self._split(found)
-        fed = self.fed_back @ self._read(vector) / self.count
-        for part, (pair, cross), (on_pair, on_cross) in zip(self.parts, moments, into, strict=True):
-            on_pair[:] = part.written(fed) + _applied(part.pair, pair)
-            on_pair += _applied(part.exchange.swapaxes(0, 1), cross)
-            on_cross[:] = _applied(part.exchange, pair) + part.cross * cross
-        on_own[:] = _applied(self.power.swapaxes(0, 1), fed) + _applied(self.own, own)
-        return found
-
-    def preconditioner(self, value: Array) -> Operator:
-        """About the inverse of ``value`` less the map, by network.
-
-        The diagonal of every block is inverted with what each axis' power feeds back to itself;
-        what it passes on to other axes is left out.
-        """
-        size, width = len(self.count), len(self.fed_back)
-        passed = np.zeros((width * width, size))
-
-        def through(reading: Array, divisor: Array) -> Array:
-            product = np.einsum("ixp,kxp->ikp", reading, reading / divisor)
-            return np.asarray(product.reshape(width**2, -1))
-
-        own_rest = _above(value, np.einsum("iip->ip", self.own))
-        for part in self.parts:
-            divisor, _ = part.rest(value)
-            for reading, kinds in part.powers:
-                _add_by_kind(through(reading, divisor), kinds, passed)
-        passed += through(self.power, own_rest)
-        by_kind = np.moveaxis(passed.reshape(width, width, size), -1, 0)
-        left = np.eye(width) - by_kind @ self.fed_back / self.count[:, np.newaxis, np.newaxis]
-
-        def apply(vector: Array) -> Array:
-            found = np.empty(vector.shape)
-            (moments, own), (into, on_own) = self._split(vector), self._split(found)
-            for part, given, divided in zip(self.parts, moments, into, strict=True):
-                for out, moment, divisor in zip(divided, given, part.rest(value), strict=True):
-                    np.divide(moment, divisor, out=out)
-            np.divide(own, own_rest, out=on_own)
-            powers = self._read(found).T[..., np.newaxis]
-            solved = np.asarray(np.linalg.solve(left, powers), dtype=np.float64)[..., 0].T
-            fed = self.fed_back @ solved / self.count
-            for part, (on_pair, _) in zip(self.parts, into, strict=True):
-                on_pair += part.written(fed) / part.rest(value)[0]
-            on_own += _applied(self.power.swapaxes(0, 1), fed) / own_rest
-            return found
-
-        return apply
-
-
-@dataclass(frozen=True, eq=False)
 class MeanSquare:
     """The map of second moments in blocks.
 
@@ -265,6 +104,11 @@ class MeanSquare:
     kinds: Kinds
     weight_decay: Array
     batch: Array
+
+    @property
+    def axes(self) -> int:
+        """That differ, in each network."""
+        return len(self.kinds.count) // self.networks
 
     @property
     def networks(self) -> int:
@@ -345,7 +189,7 @@ class MeanSquare:
         return _block(curvatures, modes, reading)
 
     @cached_property
-    def map(self) -> _Map:
+    def map(self) -> MomentMap:
         """``E[R Gamma R]`` with the Hessian ``R`` of a step, its mean included.
 
         In coordinates in which ``H Gamma + Gamma H`` is the identity, each block as often as it
@@ -354,7 +198,7 @@ class MeanSquare:
         kinds, alone = self.kinds, self.own
         variance, noise, noisy = kinds.variance, kinds.label_noise, kinds.label_noise.any()
         batch = np.tile(self.batch, len(variance) // self.networks)
-        roots = _rooted_sums(alone.curvatures)
+        roots = rooted_sums(alone.curvatures)
         weights = _squared(alone.weights) / roots
         power = variance * _squared(alone.rows[0]) / roots / np.sqrt(batch)
         # An axis that is not learned has no weights to itself, and stands there with none.
@@ -367,12 +211,9 @@ class MeanSquare:
             # The power of V feeds what labels are received by, and is fed by it.
             fed_back = np.pad(fed_back, (0, 1))
             fed_back[-1, -2] = fed_back[-2, -1] = 1.0
-        step = max(1, PAIRS_TOGETHER // self.networks) * self.networks
-        return _Map(
-            parts=tuple(
-                self._part(slice(start, start + step))
-                for start in range(0, len(self.pairs[0]), step)
-            ),
+        parts = _Parts(self)
+        return MomentMap(
+            parts=tuple(parts) if self.axes <= FEW_KINDS else parts,
             own=own,
             power=power * np.sqrt(kinds.count),
             fed_back=fed_back,
@@ -380,7 +221,7 @@ class MeanSquare:
             networks=self.networks,
         )
 
-    def _part(self, pairs: slice) -> _Pairs:
+    def _part(self, pairs: slice) -> Pairs:
         """The map of some pairs."""
         a, b, number = self.pairs
         a, b, number = a[pairs], b[pairs], number[pairs]
@@ -388,7 +229,7 @@ class MeanSquare:
         variance, noise = kinds.variance, kinds.label_noise
         batch = np.tile(self.batch, len(a) // self.networks)
         alone_a, alone_b = self.own.of(a), self.own.of(b)
-        roots = _rooted_sums(between.curvatures)
+        roots = rooted_sums(between.curvatures)
         cross_roots = np.sqrt(_outer(np.add, alone_a.curvatures, alone_b.curvatures))
         weights = _squared(between.weights) / roots
         powers = [
@@ -425,7 +266,7 @@ class MeanSquare:
             ]  # fmt: skip
         active = kinds.singular_value > 0
         counted = np.sqrt(number)
-        return _Pairs(
+        return Pairs(
             curvatures=between.curvatures,
             pair=pair,
             cross=(
@@ -452,43 +293,58 @@ class MeanSquare:
         RequestError
             When the axes are too many for the memory that is left.
         """
-        axes = len(self.kinds.count) // self.networks
-        if axes > FEW_KINDS:
-            require_memory(
-                "network", foreseen_memory(axes) * self.networks,
-                f"has {axes} axes that differ, whose critical learning rate would need",
-                "fewer axes fit, or more that are alike",
-            )  # fmt: skip
-        return 1 / self._largest()[0]
+        if self.axes <= FEW_KINDS:
+            return 1 / self._of_moments()[0]
+        require_memory(
+            "network", foreseen_memory(self.axes),
+            f"has {self.axes} axes that differ, whose critical learning rate would need",
+            "fewer axes fit, or more that are alike",
+        )  # fmt: skip
+        return np.array([1 / self._single(k)._of_powers()[0] for k in range(self.networks)])
 
-    def _largest(self) -> tuple[Array, Array]:
-        return largest_eigenvalues(self.map, self._start(), self.map.preconditioner, self.networks)
+    def _single(self, network: int) -> MeanSquare:
+        """One of the networks."""
+        one = slice(network, None, self.networks)
+        kinds = Kinds(*(getattr(self.kinds, each.name)[one] for each in fields(Kinds)))
+        return MeanSquare(kinds, self.weight_decay[[network]], self.batch[[network]])
 
-    def _start(self) -> Array:
-        """About the moments that grow fastest: those of fewer axes, else the same for all weights.
+    def _of_moments(self) -> tuple[Array, Array]:
+        """Largest eigenvalues and their moments."""
+        moments = self.map
+        return largest_eigenvalues(
+            moments, moments.identity(), moments.preconditioner, self.networks
+        )
 
-        Powers of the rows change little from an axis to its neighbour.
-        """
-        kinds, networks = self.kinds, self.networks
-        axes = np.arange(len(kinds.count) // networks)
-        if len(axes) > FEW_KINDS:
-            places, fewer = kinds.quarter(networks)
-            coarse = MeanSquare(fewer, self.weight_decay, self.batch)
-            powers = coarse.map.powers_in(coarse._largest()[1])
-            between = [
-                [
-                    np.interp(axes, place, known)
-                    for place, known in zip(places.T, row.T, strict=True)
-                ]
-                for row in powers.reshape(len(powers), -1, networks)
-            ]
-            return self.map.from_powers(np.swapaxes(between, 1, 2).reshape(len(powers), -1))
-        return self.map.identity()
+    def _of_powers(self) -> tuple[float, Array]:
+        """Of one network, and its powers, which change little from an axis to its neighbour."""
+        if self.axes <= FEW_KINDS:
+            values, vector = self._of_moments()
+            return float(values[0]), self.map.powers_in(vector)
+        places, fewer = self.kinds.quarter(1)
+        value, powers = MeanSquare(fewer, self.weight_decay, self.batch)._of_powers()
+        if np.isnan(value):
+            return value, powers
+        axes = np.arange(self.axes)
+        start = np.array([np.interp(axes, places[:, 0], row) for row in powers])
+        return largest_of_powers(self.map, value, start)
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """Parts of the map, made each time that they are asked for."""
+
+    square: MeanSquare
+
+    def __iter__(self) -> Iterator[Pairs]:
+        networks = self.square.networks
+        step = max(1, PAIRS_TOGETHER // networks) * networks
+        for start in range(0, len(self.square.pairs[0]), step):
+            yield self.square._part(slice(start, start + step))
 
 
 def foreseen_memory(axes: int) -> int:
     """Bytes that the critical rate of a network takes which has so many axes that differ."""
-    return PAIR_MEMORY * (axes * (axes + 1) // 2 + PAIRS_TOGETHER)
+    return PAIR_MEMORY * (axes * (axes + 1) // 2) + TOGETHER_MEMORY * PAIRS_TOGETHER
 
 
 def _block(curvatures: Array, modes: Array, reading: Array) -> _Block:
@@ -511,37 +367,9 @@ def _with_expected(matrices: Array, curvatures: Array, there: ArrayLike) -> Arra
     return matrices
 
 
-def _above(value: Array, diagonal: Array) -> Array:
-    """What values, by network, are above the diagonal of blocks, and not too little."""
-    above = np.tile(value, diagonal.shape[1] // len(value))
-    return np.asarray(np.maximum(above - diagonal, SMALLEST_SHARE * above))
-
-
-def _add_by_kind(rows: Array, kinds: Indices, total: Array) -> None:
-    """Add rows, block by block, to the kinds of axes that blocks belong to."""
-    for sums, row in zip(total, rows, strict=True):
-        sums += np.bincount(kinds, row, len(sums))
-
-
-def _applied(matrices: Array, vectors: Array) -> Array:
-    return np.asarray(np.einsum("ixp,xp->ip", matrices, vectors))
-
-
 def _outer(combine: np.ufunc, left: Array, right: Array) -> Array:
     """Of all modes of one with all of the other, block by block."""
     return np.asarray(combine(left[:, np.newaxis], right))
-
-
-def _upper(matrix: Array) -> Array:
-    """Coordinates of a symmetric matrix, an orthonormal basis: its upper triangle."""
-    x, y = np.triu_indices(len(matrix))
-    return np.asarray(np.where(x == y, 1.0, np.sqrt(2)) * matrix[x, y])
-
-
-def _rooted_sums(curvatures: Array) -> Array:
-    """Square root of ``h_x + h_y`` on the upper triangle, block by block."""
-    x, y = np.triu_indices(len(curvatures))
-    return np.asarray(np.sqrt(curvatures[x] + curvatures[y]))
 
 
 def _expected(curvatures: Array) -> Array:
@@ -570,10 +398,6 @@ def _crossed(left: Array, right: Array) -> Array:
     lengths = np.where(x == y, 0.5, np.sqrt(0.5))[:, np.newaxis]
     product = np.asarray(lengths * (first + second))
     return product.reshape(product.shape[0] * product.shape[1], *product.shape[2:])
-
-
-def _joined(parts: Iterable[Array]) -> Array:
-    return np.concatenate([part.ravel() for part in parts])
 
 
 _FED = _squared(FED_BACK[..., np.newaxis])[..., 0]
