@@ -393,7 +393,8 @@ def test_the_citation_file_gives_this_version() -> None:
 
 
 def test_an_unknown_format_names_those_that_there_are(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="allowed are tex, html, pdf, fragment, graph, slides, sheet"):
+    allowed = "allowed are tex, html, pdf, fragment, graph, slides, sheet"
+    with pytest.raises(RequestError, match=allowed):
         writing.write_derivation(read_study("bottleneck"), tmp_path, ["docx"])
 
 

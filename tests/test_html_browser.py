@@ -164,6 +164,8 @@ def test_what_is_wider_than_its_place_scrolls_by_itself_and_from_the_keyboard(
     strips = driver.execute_async_script(
         """
         const done = arguments[arguments.length - 1];
+        // What is folded is measured when it is shown.
+        for (const folded of document.querySelectorAll("details")) folded.open = true;
         requestAnimationFrame(() => setTimeout(() => done(
           [...document.querySelectorAll(".strip")].map(strip => ({
             wide: strip.scrollWidth > strip.clientWidth + 1,

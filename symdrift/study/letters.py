@@ -134,7 +134,7 @@ def replaced_letters(
             continue
         for text in LOCAL:
             at_home = field.startswith(AT_HOME.get(text, "\0"))
-            if text in parts or (letter == _letter(text) and not at_home):
+            if (text in INDICES and text in parts) or (letter == _letter(text) and not at_home):
                 wanted[text] = None
     # In braces, so that no command runs into the index behind it.
     free = [f"{{{text}}}" for text in SPARE if _letter(text) not in taken]
