@@ -15,7 +15,7 @@ import numpy as np
 from symdrift.errors import RequestError
 from symdrift.study.problem import LearningProblem
 from symdrift.validation.expected import theory_of
-from symdrift.validation.plan import DEFAULT_REPLICAS, at_learning_rate
+from symdrift.validation.plan import DEFAULT_REPLICAS, SINGLE_BUDGET_SECONDS, at_learning_rate
 from symdrift.validation.validate import Validation, validate_rate
 
 LARGEST_CORRECTION = 0.15
@@ -53,7 +53,11 @@ class Slope:
 
 
 def measured_slopes(
-    problem: LearningProblem, *, precision: float, seed: int = 0
+    problem: LearningProblem,
+    *,
+    precision: float,
+    seed: int = 0,
+    seconds: float = SINGLE_BUDGET_SECONDS,
 ) -> tuple[Slope, ...]:
     """Slopes of all quantities whose next order is known, predicted and simulated.
 
@@ -66,8 +70,10 @@ def measured_slopes(
     ----------
     problem : LearningProblem
     precision : float
-        Standard error of the rotation variances at each rate.
+        Standard error of the rotation variances at each rate, as far as time allows.
     seed : int
+    seconds : float
+        That each rate may take on two cores, by a rough model of the speed.
 
     Returns
     -------
@@ -87,6 +93,7 @@ def measured_slopes(
             given,
             replicas=DEFAULT_REPLICAS,
             precision=precision,
+            seconds=seconds,
             theory=theory_of(given),
             seed=int(np.random.SeedSequence((seed, index)).generate_state(1)[0]),
         )
