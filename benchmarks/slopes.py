@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
 
+from symdrift.evaluation.evaluate import evaluate
 from symdrift.study import read_study, shipped_studies
 from symdrift.validation.measured_slopes import Slope, measured_slopes
 from symdrift.validation.plan import FINEST_PRECISION
@@ -34,10 +36,11 @@ def largest(slopes: tuple[Slope, ...]) -> float:
 def slopes_of(name: str, precision: float, error: float, seconds: float) -> tuple[Slope, ...]:
     """Slopes of a study, each known to ``error`` of its largest as far as time allows."""
     problem = read_study(name).problem()
-    found = measured_slopes(problem, precision=precision, seconds=seconds)
+    measured = partial(measured_slopes, problem, seconds=seconds, theory=evaluate(problem, order=2))
+    found = measured(precision=precision)
     if found and worst(found) > error:
         finer = max(FINEST_PRECISION, precision * error / worst(found) / SAFETY)
-        found = measured_slopes(problem, precision=finer, seconds=seconds, seed=1)
+        found = measured(precision=finer, seed=1)
     return found
 
 
@@ -59,7 +62,7 @@ if __name__ == "__main__":
         begun = time.perf_counter()
         slopes = slopes_of(name, arguments.precision, arguments.error, arguments.seconds)
         if not slopes:
-            summary.append(f"| {name} | no next order at once, or too fast a rotation | | | | |")
+            summary.append(f"| {name} | turns too far in a window | | | | |")
         for slope in slopes:
             furthest.append(abs(slope.z))
             print(

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from symdrift.errors import RequestError
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.result import Evaluation
 from symdrift.study.problem import LearningProblem
 from symdrift.validation.expected import theory_of
 from symdrift.validation.plan import DEFAULT_REPLICAS, SINGLE_BUDGET_SECONDS, at_learning_rate
@@ -58,6 +60,7 @@ def measured_slopes(
     precision: float,
     seed: int = 0,
     seconds: float = SINGLE_BUDGET_SECONDS,
+    theory: Evaluation | None = None,
 ) -> tuple[Slope, ...]:
     """Slopes of all quantities whose next order is known, predicted and simulated.
 
@@ -74,16 +77,19 @@ def measured_slopes(
     seed : int
     seconds : float
         That each rate may take on two cores, by a rough model of the speed.
+    theory : Evaluation, optional
+        Of the problem, with its next order.  Default: that order where it takes a few seconds.
 
     Returns
     -------
     tuple of Slope
-        Empty where the next order is not known at once, or a network turns too far in one window.
+        Empty where the next order is not known, or a network turns too far in one window.
     """
-    theory = theory_of(problem)
-    if theory.next_order is None:
+    theory = theory_of(problem) if theory is None else theory
+    following = theory.next_order
+    if following is None:
         return ()
-    steepest = max(abs(correction) for _, correction in theory.next_order.listed())
+    steepest = max(abs(correction) for _, correction in following.listed())
     steepest = max(steepest, 1 / theory.validity.critical_rate)
     top = LARGEST_CORRECTION / steepest
 
@@ -94,7 +100,7 @@ def measured_slopes(
             replicas=DEFAULT_REPLICAS,
             precision=precision,
             seconds=seconds,
-            theory=theory_of(given),
+            theory=replace(evaluate(given), next_order=following),
             seed=int(np.random.SeedSequence((seed, index)).generate_state(1)[0]),
         )
 
