@@ -6,6 +6,7 @@ rates are as large as one more order allows, and the leading order is taken for 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -31,7 +32,8 @@ SHARES = (0.25, 0.5, 0.75, 1.0)
 class Slope:
     """Relative change of one quantity with ``eta h_max``, at rate zero.
 
-    Of its own size, or of its natural one where it vanishes.
+    Of its own size, or of its natural one where it vanishes or nearly so; what is negative grows
+    where it becomes more so.
 
     Attributes
     ----------
@@ -126,9 +128,7 @@ def _slopes(runs: Sequence[Validation], stiffness: float, steepest: float) -> It
         design = np.vstack([powers, [0, 0, 1]])
         covariance = steepest**2 * np.linalg.inv(design.T @ design)
         fitted = (covariance @ design.T @ np.append(deviations / errors, 0))[0] / steepest
-        # Per size of the number, where it has one.
-        unit = rows[0].scale / stiffness
-        unit /= rows[0].scale if any(row.ratio is None for row in rows) else rows[0].theory
+        unit = math.copysign(1.0, rows[0].theory) / stiffness
         yield Slope(
             quantity,
             correction * unit,
