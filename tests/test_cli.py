@@ -552,7 +552,7 @@ def test_a_cluster_gives_the_same_numbers_and_trajectories(
     simulate = ["simulate", "bottleneck", "--steps", "100", "--replicas", "20", "--out"]
     assert run([*simulate, str(tmp_path / "here.npz")]) == 0
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0"
     ) as cluster:
         address = ["--dask", cluster.scheduler_address]
         assert run([*simulate, str(tmp_path / "there.npz"), *address]) == 0
