@@ -22,7 +22,7 @@ from symdrift.evaluation.dense import (
     solve_minimum,
 )
 from symdrift.evaluation.dense.coordinates import hidden_planes
-from symdrift.evaluation.parts import Drift
+from symdrift.evaluation.parts import DEGENERACY_TOLERANCE, Drift
 from symdrift.evaluation.result import Evaluation
 from symdrift.inputs import Elliptical, Gaussian, InputDistribution, Samples, StimulusSet
 from symdrift.study.problem import Array, LearningProblem, Stimulus
@@ -597,14 +597,19 @@ def test_what_the_road_does_not_cover_is_refused(
         evaluate(problem, approximation)
 
 
-def test_a_mean_rotation_that_symmetry_forbids_is_exactly_none() -> None:
+@pytest.mark.parametrize("weight_decay", [0.1, 2e-10, 1e-10, 1e-12])
+def test_a_mean_rotation_that_symmetry_forbids_is_exactly_none(weight_decay: float) -> None:
     """One frequent corner of a tetrahedron leaves its mirror planes; uneven frequencies do not."""
     corners = np.array([[1.0, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
 
-    def rotations(*probabilities: float) -> Drift:
+    def found(*probabilities: float) -> Evaluation:
         inputs = StimulusSet(corners, np.array(probabilities))
-        return evaluate(problem_of(inputs, np.eye(3), 0.1, 0.005)).drift
+        return evaluate(problem_of(inputs, np.eye(3), weight_decay, 0.005))
 
-    assert not rotations(0.4, 0.2, 0.2, 0.2).mean_rotation.any()
-    uneven = rotations(0.4, 0.3, 0.2, 0.1)
+    symmetric = found(0.4, 0.2, 0.2, 0.2)
+    assert not symmetric.drift.mean_rotation.any()
+    # Singular values are 1 - weight_decay / 1.4 and, twice, 1 - weight_decay / 0.8.
+    alike = [said for said in symmetric.warnings if "nearest to the input axes" in said]
+    assert len(alike) == (0.53 * weight_decay < DEGENERACY_TOLERANCE)
+    uneven = found(0.4, 0.3, 0.2, 0.1).drift
     assert np.all(np.abs(uneven.mean_rotation) > 1e-5 * np.sqrt(uneven.covariance.diagonal()))

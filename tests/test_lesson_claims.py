@@ -19,11 +19,13 @@ from selenium.webdriver.common.by import By
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import evaluate
 from symdrift.evaluation.closed_form import formulas as kernels
+from symdrift.evaluation.evaluate import corrected_at_once
+from symdrift.evaluation.validity import percent_off
 from symdrift.study import read_study, shipped_studies
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 from symdrift.study.roles import ROLES
 from symdrift.teaching.lesson.claims import order
-from symdrift.teaching.lesson.controls import controls
+from symdrift.teaching.lesson.controls import OCTAVE, controls
 from symdrift.teaching.lesson.scope import teachable
 from symdrift.teaching.lesson.story import scenes
 from symdrift.theory.derive import derive
@@ -540,7 +542,7 @@ def test_each_symbol_is_explained_where_it_is_shown_first() -> None:
     compared = order(problem, aligned, stimuli, 3, last)
     assert compared is not None
     explained: set[str] = set()
-    for scene in scenes(compared, errs_without_decay=False, gains=True):
+    for scene in scenes(compared, False, True, True, "3 %"):
         assert not explained & set(scene.symbols)
         explained |= set(scene.symbols)
         for label in scene.equations:
@@ -565,13 +567,22 @@ def test_the_note_on_leading_order_stands_below_the_ratios(
         "const note = document.getElementById('leading-order');"
         "return [note.textContent, note.previousElementSibling.innerText]"
     )
-    start = stacked(lesson.start)
-    sizes = {"inputs": start["inputs"], "outputs": start["outputs"], "hidden": rank(start)[0]}
-    names = ("covariance", "weight_decay", "gains")
-    largest = kernels.hessian_range(**{name: start[name][0] for name in names}, **sizes)[1]
-    stiffness = start["learning_rate"][0] * largest
+    problem = read_study(lesson.name).problem()
+    found = corrected_at_once(problem, evaluate(problem))
+    off = max(error for name, error in found.errors.items() if "drift.diffusion" in name)
     assert "leading order" in note
-    assert f"{stiffness:.2g} (learning rate times largest curvature)" in note
+    assert f"expected to be off by up to {percent_off(off)}" in note
+    assert f"largest Hessian eigenvalue, {found.validity.rate_times_curvature:.2g};" in note
+    assert f"{found.validity.rate_over_critical:.2g} of the critical one" in note
+    halved = driver.execute_script(
+        "const input = document.querySelector('#diffusion input[data-key=learning_rate]');"
+        "input.value = -arguments[0];"
+        "input.dispatchEvent(new Event('input')); refresh();"
+        "const said = document.getElementById('leading-order').textContent;"
+        "document.getElementById('reset').click(); return said;",
+        OCTAVE,
+    )
+    assert f"{found.validity.at(0.5).rate_over_critical:.2g} of the critical one" in halved
     assert "ratio" in table
     assert "not yet" in table
 

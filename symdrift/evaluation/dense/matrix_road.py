@@ -25,6 +25,7 @@ from symdrift.evaluation.dense.sizes import (
 from symdrift.evaluation.dense.stability import dense_validity
 from symdrift.evaluation.parts import (
     APPROXIMATIONS,
+    DEGENERACY_TOLERANCE,
     DeferredDrift,
     Drift,
     Fluctuation,
@@ -33,6 +34,7 @@ from symdrift.evaluation.parts import (
     parameters_of,
     stillness_warnings,
     stimulus_drift,
+    subspaces,
 )
 from symdrift.evaluation.result import Evaluation
 from symdrift.evaluation.several_minima import StrictMinimum, several_warnings
@@ -40,10 +42,13 @@ from symdrift.evaluation.synapses import synaptic_decay, synaptic_warnings, with
 from symdrift.evaluation.units import natural_units
 from symdrift.evaluation.validity import Validity, validity_warnings
 from symdrift.progress import Progress
-from symdrift.study.problem import LearningProblem
+from symdrift.study.problem import Array, LearningProblem
 
 UNSEEN_TOLERANCE = 1e-9
 """Relative size below which what the teacher does where no input occurs counts as zero."""
+
+ROUNDED = 1e-13
+"""Relative distance of singular values that is rounding."""
 
 
 def evaluate(
@@ -191,11 +196,25 @@ def dense_warnings(
     certificate = minimum.certificate
     warnings = validity_warnings(problem, limits) + unseen_warnings(problem)
     warnings += stillness_warnings(problem, minimum.rank)
+    warnings += likeness_warnings(minimum.singular_values)
     warnings += several_warnings(problem.minimum, _others(problem, minimum))
     if problem.synaptic_noise > 0:
         smallest = float(minimum.singular_values[-1])
         warnings += synaptic_warnings(problem, certificate.hessian_min, smallest)
     return warnings
+
+
+def likeness_warnings(values: Array) -> tuple[str, ...]:
+    """Say which hidden axes are chosen, where singular values differ by little but do differ."""
+    runs = ((run, 1 - values[run.stop - 1] / values[run.start]) for run in subspaces(values))
+    return tuple(
+        f"singular values {run.start + 1} to {run.stop} differ by {apart:.2g} of their size, less "
+        f"than the {DEGENERACY_TOLERANCE:g} that are told apart: their hidden axes are those "
+        "nearest to the input axes, and covariance and mean rotation of planes between them are "
+        "of these axes; what is said of stimuli is the same for any"
+        for run, apart in runs
+        if apart > ROUNDED
+    )
 
 
 def unseen_warnings(problem: LearningProblem) -> tuple[str, ...]:

@@ -116,7 +116,8 @@ def mean_rotation_matrix(
 ) -> Array:
     """``sum mu_k Omega_k`` with ``mu = eta G^-1 tr(H Omega~ Gamma)``, shape ``(r, r)``.
 
-    Exactly 0 in planes where the terms of the trace cancel up to rounding.
+    Exactly 0 in planes where the terms of the trace cancel up to rounding, or to how far hidden
+    axes of nearly equal singular values are from orthogonal.
     """
     rank = len(point)
     rows = fluctuation.basis.reshape(rank, -1)
@@ -126,7 +127,9 @@ def mean_rotation_matrix(
     turning = torque - torque.T
     # Of its own terms, or of the largest, which the basis of the normal space mixes in.
     floor = len(rows.T) * np.finfo(float).eps * terms.max()
-    rounding = np.maximum(CANCELLED * (terms + terms.T), floor)
+    overlaps = point @ point.T
+    skew = np.abs(overlaps - np.diag(np.diag(overlaps))).max(initial=0.0) / overlaps.max()
+    rounding = np.maximum((CANCELLED + skew) * (terms + terms.T), floor)
     turning[np.abs(turning) <= rounding] = 0.0
     return np.asarray(learning_rate * turning / _squared_lengths(point))
 

@@ -20,8 +20,9 @@ from symdrift.errors import RequestError
 from symdrift.evaluation.alignment import Alignment
 from symdrift.evaluation.closed_form import evaluate
 from symdrift.evaluation.closed_form import formulas as kernels
+from symdrift.evaluation.evaluate import corrected_at_once
 from symdrift.evaluation.result import Evaluation
-from symdrift.evaluation.validity import WARN_ABOVE
+from symdrift.evaluation.validity import MEANINGS, WARN_ABOVE, percent_off
 from symdrift.kernels.javascript import javascript_kernels
 from symdrift.quoting import script_json
 from symdrift.study import Study
@@ -71,7 +72,7 @@ def lesson_html(study: Study) -> str:
     aligned = teachable(problem)
     if isinstance(aligned, RequestError):
         raise aligned
-    evaluation = evaluate(problem)
+    evaluation = corrected_at_once(problem, evaluate(problem))
     derivation = derive(study)
     sliders = controls(problem, aligned, evaluation)
     stimuli, compared, note = _compared(problem, aligned, evaluation, sliders)
@@ -82,7 +83,15 @@ def lesson_html(study: Study) -> str:
             for control in sliders
         )
     gains = any(control.role == "gain" for control in sliders)
-    story = scenes(compared, errs_without_decay(problem, aligned), gains, axis)
+    all_learned = evaluation.minimum.rank == np.count_nonzero(aligned.gains)
+    story = scenes(
+        compared,
+        errs_without_decay(problem, aligned),
+        all_learned,
+        gains,
+        percent_off(evaluation.expected_error("fluctuation.weight_variance")),
+        axis,
+    )
     writer = _Writer(derivation, story)
     return render_html(
         "lesson.html.jinja",
@@ -112,7 +121,9 @@ def lesson_html(study: Study) -> str:
             for scene in story
         ],
         seed=SEED,
-        data=Markup(script_json(_data(problem, aligned, stimuli, compared, sliders, story))),
+        data=Markup(
+            script_json(_data(problem, aligned, evaluation, stimuli, compared, sliders, story))
+        ),
         kernels=Markup(_kernels()),
         scripts=[Markup(script) for script in _scripts(axis)],
     )
@@ -188,6 +199,7 @@ def _shown(names: tuple[str, ...], sliders: tuple[Control, ...]) -> list[Control
 def _data(
     problem: LearningProblem,
     aligned: Alignment,
+    evaluation: Evaluation,
     stimuli: list[Stimulus],
     compared: Order,
     sliders: tuple[Control, ...],
@@ -220,6 +232,18 @@ def _data(
         },
         "seed": SEED,
         "warn_above": WARN_ABOVE,
+        "validity": _validity(evaluation),
+    }
+
+
+def _validity(evaluation: Evaluation) -> dict[str, Any]:
+    """What should be small at the study's values, and by how much its diffusion is off."""
+    found = evaluation.validity
+    planes = (f"drift.diffusion.{i}-{j}" for i, j in evaluation.drift.planes)
+    return {
+        "small": [[meaning, getattr(found, name)] for name, meaning in MEANINGS.items()],
+        "over_critical": found.rate_over_critical,
+        "diffusion_off": percent_off(max(map(evaluation.expected_error, planes))),
     }
 
 

@@ -59,7 +59,12 @@ LAST_CONTROLS = ("frequency", "label_noise", "weight_decay")
 
 
 def scenes(
-    order: Order, errs_without_decay: bool, gains: bool, axis: str = ""
+    order: Order,
+    errs_without_decay: bool,
+    all_learned: bool,
+    gains: bool,
+    weight_variance_off: str,
+    axis: str = "",
 ) -> tuple[Scene, ...]:
     """The steps of the story.
 
@@ -69,8 +74,12 @@ def scenes(
         Which of the first two stimuli drifts faster, and what turns that around.
     errs_without_decay : bool
         Whether there are directions that no hidden unit is left for.
+    all_learned : bool
+        Whether every direction of the teacher is.
     gains : bool
         Whether the gains of the teacher have sliders.
+    weight_variance_off : str
+        By how many percent the leading order is expected to miss it at the study's values.
     axis : str
         Name of the axis whose frequency is moved, where the first stimulus lies along several;
         empty where it is the axis of the first stimulus.
@@ -210,7 +219,9 @@ def scenes(
                     "Deviations from the nearest minimum in two directions across the valley: "
                     "u(i,j) is the direction of the weights in which the entry of the learned map "
                     "for output axis i and input axis j grows fastest. The ellipses are of "
-                    "leading order in the learning rate; at large rates the cloud can be wider.",
+                    "leading order in the learning rate. At the study's values they are expected "
+                    f"to miss {weight_variance_off} of the whole variance, and a thin ellipse far "
+                    "more of its small one: there the cloud is wider.",
                 ),
                 Picture(
                     "figure-excess",
@@ -222,9 +233,9 @@ def scenes(
             "the excess loss",
             "Halve the excess loss of the study, to within one percent. Which slider does it "
             "exactly?",
-            "Half the learning rate halves it exactly: the excess loss is a quarter of the "
-            "learning rate times the total gradient noise. Weight decay and label noise act "
-            "through the noise, not in proportion: " + (_ERRORS_STAY if errs_without_decay
+            "At leading order half the learning rate halves it exactly: the excess loss is a "
+            "quarter of the learning rate times the total gradient noise. Weight decay and label "
+            "noise act through the noise, not in proportion: " + (_ERRORS_STAY if errs_without_decay
             else _ERRORS_VANISH),
         ),
         Scene(
@@ -311,7 +322,8 @@ def scenes(
             "How drift changes then is two questions. In the first figure the total variance "
             f"stays: frequency is the share of {share_in_words}, as if every sample "
             "came along one axis and all were equally strong, and what one axis gains the others "
-            "lose, in their old proportions. Their errors grow, and the planes that they share "
+            "lose, in their old proportions. "
+            f"{_THEIRS_GROW if all_learned else _SOME_GROW}, and the planes that they share "
             f"with {moved} can become faster. In the second figure the others keep their "
             f"variances and {moved} has more or less than before. The two answers can be "
             "opposite; the line under each figure says which holds at the present setting.",
@@ -346,6 +358,8 @@ def scenes(
 
 _OF_THE_FIRST = ("the first axis", "the first one", "the first one's axis")
 """The axis of the first stimulus where it is moved, has a share, and has a variance."""
+_THEIRS_GROW = "Their errors grow"
+_SOME_GROW = "The errors of those that are learned grow"
 _ERRORS_VANISH = "without them the error of every sample at the minimum would vanish."
 _ERRORS_STAY = (
     "without them samples would still err at the minimum, along the directions that no hidden "
@@ -357,11 +371,12 @@ def _question(order: Order) -> str:
     """What is to be reached for the order of the first two stimuli."""
     now, wanted = ("more slowly", "faster") if order.ratio < 1 else ("faster", "more slowly")
     side = "above" if order.above else "below"
+    whose = "its" if order.quantity == "decay rate" else "the"
     return {
         "level": "The first two stimuli drift equally fast. Make the first at least 10 percent "
         "slower than the second.",
-        "turn": f"The first stimulus drifts {now} than the second, judged by its {order.quantity}. "
-        f"Turn their order around: make it drift at least 2 percent {wanted}.",
+        "turn": f"The first stimulus drifts {now} than the second, judged by {whose} "
+        f"{order.quantity}. Turn their order around: make it drift at least 2 percent {wanted}.",
         "shift": f"Bring the {order.quantity} of the first stimulus {side} {order.bound:.3g} "
         "times that of the second.",
     }[order.question]

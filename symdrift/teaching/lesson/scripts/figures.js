@@ -351,12 +351,15 @@ function drawDiffusion() {
     + `${measurement(simulation.rates[k])} in the simulation`).join("; "));
   legend("figure-diffusion", shown.map((k, style) =>
     [`s${style + 1}`, `${planeName(planes[k])}: line theory, points simulation`]));
-  const stiffness = network.learning_rate
-    * kernels.hessianRange({...network, hidden: minimum.rank})[1];
-  byId("leading-order").textContent = "The theory is of leading order in the learning rate. A ratio "
-    + `that differs from 1 by a few times ${readable(stiffness, 2)} (learning rate times largest `
-    + `curvature) or ${readable(network.learning_rate / network.weight_decay, 2)} (learning rate `
-    + "over weight decay) is no fault of either side: it goes to 1 as the learning rate does to 0.";
+  const {small, over_critical, diffusion_off} = lesson.validity;
+  const rate = lesson.controls.find(found => found.key === "learning_rate");
+  const times = network.learning_rate / rate.start;
+  byId("leading-order").textContent = "The theory is of leading order in the learning rate; at the "
+    + `study's values its diffusion is expected to be off by up to ${diffusion_off}. With this `
+    + "learning rate and the other sliders as in the study, what should be small is: "
+    + small.map(([meaning, value]) => `${meaning}, ${readable(times * value, 2)}`).join("; ")
+    + `. The rate is ${readable(times * over_critical, 2)} of the critical one, from which on no `
+    + "fluctuation is stationary. A ratio goes to 1 as the learning rate does to 0.";
   body.replaceChildren(...planes.map((plane, k) => {
     const row = document.createElement("tr");
     const {mean, error} = simulation.rates[k];
