@@ -130,7 +130,7 @@ def simulate() -> dict[str, Any]:
 
 def page(simulated: Mapping[str, Any]) -> str:
     """The page in Markdown."""
-    parts = [_BEGINNING.format(inputs=INPUTS), _formulas(), _variances(), _simulations(simulated)]
+    parts = [_BEGINNING, _formulas(), _variances(), _simulations(simulated)]
     return "\n\n".join([*parts, _hidden_units(), _figure_text(), _synaptic()]) + "\n"
 
 
@@ -170,19 +170,19 @@ def write() -> list[Path]:
     ]
 
 
-_BEGINNING = """\
-# Irrelevant inputs
+_BEGINNING = r"""# Irrelevant inputs
 
-Inputs that a task has no use for are not learned, and yet they make what is learned drift. Here
-all learned axes of Gaussian inputs have variance $\\lambda$, and the $n - p$ others, which no hidden
-unit has, a smaller variance $\\nu$. Rules are blind to rotations of the $p$ hidden units; in each
+Inputs that a task has no use for are not learned, yet they make what is learned drift. Here all
+learned axes of Gaussian inputs have variance $\lambda$, and the $n - p$ others, which no hidden unit
+has, a smaller variance $\nu$. The rules are blind to rotations of the $p$ hidden units; in each
 plane of two of them the layer turns by a variance per step of
 
-$$V = \\eta^3 \\left( T_{{\\text{{pair}}}} + (p - 2)\\, T_{{\\text{{third}}}} + (n - p)\\, T_\\perp \\right),$$
+$$V = \eta^3 \left( T_{\text{pair}} + (p - 2)\, T_{\text{third}} + (n - p)\, T_\perp \right),$$
 
-where the first two terms come from the learned axes themselves and $T_\\perp$ from each irrelevant
-one. All terms are exact at leading order in the learning rate $\\eta$. What is called small below is
-the leading order of these terms in the weight decay $\\gamma$ first, in $\\nu$ then.
+where the first two terms come from the learned axes themselves and $T_\perp$ from each irrelevant
+one. All terms are exact at leading order in the learning rate $\eta$, for batches of one sample
+without label noise. *Small* means the leading order in the weight decay $\gamma$ first and in $\nu$
+then; these are the forms that are quoted from arXiv:2510.21588, where it has the rule.
 
 This page is made by `python -m symdrift.documents.irrelevant_stimuli`."""
 
@@ -194,7 +194,7 @@ def _formulas() -> str:
         small = axes.small
         ratio = factor(leading_term(axes.irrelevant / small.irrelevant, GAMMA)[0])
         own = (
-            "The learned axes make no noise of their own: $T_{\\text{pair}} = T_{\\text{third}} = 0$."
+            "The learned axes make no noise: $T_{\\text{pair}} = T_{\\text{third}} = 0$."
             if axes.pair == axes.third == 0
             else f"$$T_{{\\text{{pair}}}} = {_latex(axes.pair)}, \\qquad "
             f"T_{{\\text{{third}}}} = {_latex(axes.third)}$$"
@@ -209,13 +209,13 @@ def _formulas() -> str:
         ]
     supervised = RULES["two layers, supervised"]().irrelevant
     coefficient, exponent = leading_term(supervised, IRRELEVANT_VARIANCE)
+    low = _latex(coefficient * IRRELEVANT_VARIANCE**exponent)
     lines.append(
-        "For supervised layers the two limits cannot be exchanged: where $\\nu$ is much smaller than "
-        "the weight decay, an irrelevant input adds "
-        f"${_latex(coefficient * IRRELEVANT_VARIANCE**exponent)}$, and the small form above, linear "
-        "in $\\nu$, is far too large. It is the only one of these rules whose drift by irrelevant "
-        "inputs vanishes with the weight decay: its teacher asks for nothing along them, so that "
-        "they leave no error."
+        "For supervised layers the two limits cannot be exchanged: where $\\nu$ is much smaller "
+        f"than the weight decay, an irrelevant input adds ${low}$, and the small form above, "
+        "linear in $\\nu$, is far too large. This is the only one of these rules whose drift by "
+        "irrelevant inputs vanishes with the weight decay: its teacher asks for nothing along "
+        "them, so that they leave no error."
     )
     return "\n\n".join(lines)
 
@@ -263,9 +263,10 @@ def _hidden_units() -> str:
     rows = [[case.name, *(f"{_seen(case, hidden):.3g}" for hidden in sizes)] for case in CASES]
     return (
         "## Against the number of hidden units\n\n"
-        "A stimulus along a learned axis turns in $p - 1$ planes, and its direction in the hidden "
-        f"layer diffuses by $(p - 1) V / 2$. With {MOST_INPUTS} inputs, $\\nu = {_latex(SIMULATED)}$ "
-        "and other numbers as above, $(p - 1) V / 2 \\eta^3$ (rad²) is\n\n"
+        "A stimulus along a learned axis turns in $p - 1$ planes, and its direction in the "
+        f"hidden layer diffuses by $(p - 1) V / 2$. With {MOST_INPUTS} inputs, "
+        f"$\\nu = {_latex(SIMULATED)}$ and other numbers as above, $(p - 1) V / 2 \\eta^3$ (rad²) "
+        "is\n\n"
         + _table(["rule", *(f"p = {p}" for p in sizes)], rows)
         + "\n\nWhere only irrelevant inputs make noise it is proportional to $(p - 1)(n - p)$: not "
         "monotone in $p$, largest in the middle, and zero at $p = n$, where nothing is left out. "
@@ -293,28 +294,28 @@ def _synaptic() -> str:
             case.name, f"{direct:.3g}", f"{few:.3g}", f"{many:.3g}",
             f"{RATE**3 * many / direct:.2g}",
         ])  # fmt: skip
-    oja = CASES[0]
     return (
         "## Learning noise and synaptic noise\n\n"
-        "Noise of variance $\\varsigma^2$ on every weight at each step has a part along the orbit and "
-        "turns the layer directly, by $\\varsigma^2$ times\n\n"
+        "Noise of variance $\\varsigma^2$ on every weight at each step has a part along the "
+        "orbit and turns the layer directly. The variance of the rotation per step is the squared "
+        "length of the left null vector that reads it, times $\\varsigma^2$:\n\n"
         "| rule | $V / \\varsigma^2$ |\n| --- | --- |\n"
         + "\n".join(lines)
         + "\n\nNeither the number of irrelevant inputs nor their variance is in it, nor is the "
-        "learning rate: it depends on the lengths of the learned weights alone. Learning noise "
-        "cannot turn the layer in any single step; the layer turns by the area that its own "
-        "fluctuation sweeps, which is of order $\\eta^3$ and grows with every irrelevant input. So "
-        "irrelevant inputs tell the two apart. Without any and with many of them, at "
-        f"$\\nu = {_latex(SIMULATED)}$, $p = {HIDDEN}$ and other numbers as above:\n\n"
+        "learning rate. Learning noise turns the layer in no single step: the layer turns by the "
+        "area that its own fluctuation sweeps, which is of order $\\eta^3$ and grows with every "
+        "irrelevant input. So irrelevant inputs tell the two apart. Without any and with "
+        f"{MOST_INPUTS - HIDDEN} of them, at $\\nu = {_latex(SIMULATED)}$, $p = {HIDDEN}$ and "
+        "other numbers as above:\n\n"
         + _table(
             ["rule", "synaptic $V/\\varsigma^2$", f"learning $V/\\eta^3$, n = {HIDDEN}",
              f"learning $V/\\eta^3$, n = {MOST_INPUTS}",
              f"equal at $\\varsigma^2$ =, n = {MOST_INPUTS}, $\\eta$ = {RATE:g}"],
             rows,
         )
-        + "\n\nThe last column is where both are as large; below it learning noise rules. For "
-        f"{oja.name} at twice the learning rate it is eight times as large, and at $n = p$ "
-        "synaptic noise is all there is."
+        + "\n\nThe last column is the synaptic noise at which both are as large; it grows with "
+        "the third power of the learning rate. Of a network that has nothing but what it learns, "
+        "Oja's rule and similarity matching with $\\tau = 1$ drift by synaptic noise alone."
     )  # fmt: skip
 
 

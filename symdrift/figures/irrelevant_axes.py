@@ -10,6 +10,9 @@ from matplotlib.figure import Figure
 from symdrift.figures.style import STYLE, WIDTH, colour, drawing
 from symdrift.study.problem import Array
 
+_LINEAR = 1e-5
+"""Below which the right panel is linear: lines end at zero."""
+
 
 @dataclass(frozen=True, eq=False)
 class RuleCurves:
@@ -40,20 +43,22 @@ def draw(variances: Array, hidden: Array, curves: Sequence[RuleCurves]) -> Figur
         left, right = figure.subplots(1, 2)
         for place, curve in enumerate(curves):
             own = colour(place)
-            left.plot(variances, curve.exact, color=own, label=curve.name)
+            # Similarity matching lies upon Oja's rule, and the tied autoencoder near both.
+            wide = 4.0 - 1.3 * min(place, 2)
+            left.plot(variances, curve.exact, color=own, linewidth=wide, label=curve.name)
             left.plot(variances, curve.small, color=own, linestyle="--", linewidth=0.9)
             for at, value, error in curve.simulated:
                 left.errorbar(at, value, error, color=own, marker="o", capsize=2.5, zorder=3)
-            right.plot(hidden, curve.by_hidden, color=own, marker="o")
+            right.plot(hidden, curve.by_hidden, color=own, linewidth=wide, marker="o")
         left.set(
             xscale="log", yscale="log", xlabel=r"irrelevant variance $\nu$ (of the learned ones)",
             ylabel=r"rotation in a plane $V/\eta^3$ (rad$^2$)",
         )  # fmt: skip
         right.set(
-            yscale="symlog", xlabel="hidden units $p$",
+            xlabel="hidden units $p$",
             ylabel=r"diffusion of a stimulus $(p-1)V/2\eta^3$ (rad$^2$)",
-        )  # fmt: skip
-        right.set_yscale("symlog", linthresh=1e-5)
+        )
+        right.set_yscale("symlog", linthresh=_LINEAR)
         right.set_ylim(bottom=0)
         right.set_xticks(hidden)
         figure.legend(loc="outside upper center", ncols=3)
