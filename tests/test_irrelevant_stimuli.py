@@ -13,7 +13,7 @@ import sympy as sp
 from symdrift.algebra.rational import is_zero
 from symdrift.derivation.symbols import GAMMA
 from symdrift.documents import irrelevant_stimuli
-from symdrift.documents.irrelevant_stimuli import CASES, INPUTS, MOST_INPUTS, RATE, SIMULATED, Case
+from symdrift.documents.irrelevant_stimuli import CASES, MOST_INPUTS, RATE, SIMULATED, Case
 from symdrift.evaluation.evaluate import evaluate_study
 from symdrift.figures.style import save
 from symdrift.theory.irrelevant_inputs import RULES, VARIANCE
@@ -103,14 +103,11 @@ def test_the_figure_is_what_the_code_draws_now(tmp_path: Path) -> None:
 
 
 def test_simulations_agree_with_the_exact_forms_and_tell_them_from_small_ones() -> None:
-    """Of six ratios all lie within three standard errors of one; three miss the small form."""
+    """All but supervised layers, whose forms differ by less than the standard error."""
     kept = irrelevant_stimuli.kept()
     assert set(kept) == {case.name for case in CASES}
-    told = 0
     for case in CASES:
         ratio, error = kept[case.name]["ratio"], kept[case.name]["standard_error"]
         assert abs(ratio - 1) < 3 * error < 0.3
-        over = case.rotation(SIMULATED) / case.rotation(SIMULATED, small=True)
-        told += abs(ratio * over - 1) > 3 * error * over
-    assert told >= 3
-    assert INPUTS == 4
+        small = case.rotation(SIMULATED, small=True) / case.rotation(SIMULATED)
+        assert (ratio - small > 3 * error) == (case.name != "two layers, supervised")

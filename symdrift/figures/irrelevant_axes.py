@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.figure import Figure
 
 from symdrift.figures.style import STYLE, WIDTH, colour, drawing
 from symdrift.study.problem import Array
 
-_LINEAR = 1e-5
-"""Below which the right panel is linear: lines end at zero."""
-
 
 @dataclass(frozen=True, eq=False)
 class RuleCurves:
-    """One rule in both panels.
+    """One rule in all panels.
 
     Attributes
     ----------
@@ -24,54 +22,61 @@ class RuleCurves:
     exact, small : Array
         ``V / eta^3`` in rad^2 against the irrelevant variance, shape ``(variances,)``.
     by_hidden : Array
-        ``(p - 1) V / (2 eta^3)`` in rad^2 against the hidden units, shape ``(sizes,)``.
-    simulated : tuple of (float, float, float)
-        Irrelevant variance, ``V / eta^3`` and its standard error.
+        ``(p - 1) V`` over its largest value against the hidden units, shape ``(sizes,)``.
+    small_ratio : float
+        Small form over exact form where simulations are.
+    simulated : tuple of (float, float) or None
+        Simulation over exact form there, and its standard error.
     """
 
     name: str
     exact: Array
     small: Array
     by_hidden: Array
-    simulated: tuple[tuple[float, float, float], ...] = ()
+    small_ratio: float
+    simulated: tuple[float, float] | None
 
 
 def draw(variances: Array, hidden: Array, curves: Sequence[RuleCurves]) -> Figure:
-    """Against the variance of irrelevant inputs on the left, hidden units on the right."""
+    """Against the irrelevant variance, against hidden units, and beside simulations."""
     with drawing({**STYLE, "font.size": 9, "legend.fontsize": 8}):
-        figure = Figure(figsize=(1.3 * WIDTH, 3.6), layout="constrained")
-        left, right = figure.subplots(1, 2)
+        figure = Figure(figsize=(1.45 * WIDTH, 3.4), layout="constrained")
+        left, middle, right = figure.subplots(1, 3)
         for place, curve in enumerate(curves):
-            own = colour(place)
             # Similarity matching lies upon Oja's rule, and the tied autoencoder near both.
-            wide = 4.0 - 1.3 * min(place, 2)
-            left.plot(variances, curve.exact, color=own, linewidth=wide, label=curve.name)
-            left.plot(variances, curve.small, color=own, linestyle="--", linewidth=0.9)
-            for at, value, error in curve.simulated:
-                left.errorbar(at, value, error, color=own, marker="o", capsize=2.5, zorder=3)
-            right.plot(hidden, curve.by_hidden, color=own, linewidth=wide, marker="o")
+            line: dict[str, Any] = {"color": colour(place), "linewidth": 4 - 1.3 * min(place, 2)}
+            left.plot(variances, curve.exact, label=curve.name, **line)
+            left.plot(variances, curve.small, color=colour(place), linestyle="--", linewidth=0.9)
+            middle.plot(hidden, curve.by_hidden, marker="o", **line)
+            right.plot(curve.small_ratio, -place, marker="x", color=colour(place))
+            if curve.simulated is not None:
+                ratio, error = curve.simulated
+                right.errorbar(
+                    ratio, -place, xerr=error, color=colour(place), marker="o", capsize=2.5
+                )
         left.set(
-            xscale="log", yscale="log", xlabel=r"irrelevant variance $\nu$ (of the learned ones)",
+            xscale="log", yscale="log", xlabel=r"irrelevant variance $\nu$ ($\lambda = 1$)",
             ylabel=r"rotation in a plane $V/\eta^3$ (rad$^2$)",
         )  # fmt: skip
-        right.set(
+        middle.set(
             xlabel="hidden units $p$",
-            ylabel=r"diffusion of a stimulus $(p-1)V/2\eta^3$ (rad$^2$)",
+            ylabel="diffusion of a stimulus / its largest",
+            ylim=(0, 1.05),
         )
-        right.set_yscale("symlog", linthresh=_LINEAR)
-        right.set_ylim(bottom=0)
-        right.set_xticks(hidden)
+        middle.set_xticks(hidden)
+        right.axvline(1, color="0.4", linewidth=0.8, linestyle=":")
+        right.set(xlabel="$V$ / exact $V$", yticks=[], xlim=(0, 1.3))
         figure.legend(loc="outside upper center", ncols=3)
     return figure
 
 
-def caption(inputs: int, hidden: int, variance: str, decay: str) -> str:
+def caption(beside: str, most_inputs: int, variance: str, decay: str) -> str:
     """What the figure shows."""
     return (
-        f"Left: rotation variance per step in a plane of {inputs} inputs and {hidden} hidden "
-        "units, exact (lines), at small irrelevant variance (dashed) and simulated (points with "
-        "one standard error, extrapolated to a vanishing learning rate). Right: what a stimulus "
-        "along a learned axis sees of all planes, against the hidden units, with as many inputs "
-        f"as the last point has and ν = {variance} (linear below the first mark of the axis). "
-        f"Learned variances are 1, weight decay is {decay}."
+        f"Left: variance of the rotation per step in a plane, of {beside}: exact (lines) and at "
+        "small irrelevant variance (dashed). Middle: diffusion of a stimulus along a learned axis, "
+        f"(p − 1) V / 2, over its largest value, for {most_inputs} inputs and ν = {variance}. "
+        f"Right: simulation over exact form for {beside} at ν = {variance}, extrapolated to a "
+        "vanishing learning rate, with one standard error (points), and small form over exact form "
+        f"(crosses). Learned variances are 1, weight decay is {decay}."
     )
