@@ -132,8 +132,9 @@ def simulate(cases: Sequence[Case]) -> None:
 
 def page(simulated: Mapping[str, Any]) -> str:
     """The page in Markdown."""
-    parts = [_BEGINNING, _formulas(), _variances(), _simulations(simulated)]
-    return "\n\n".join([*parts, _hidden_units(), _figure_text(), _synaptic()]) + "\n"
+    parts = [_BEGINNING, _formulas(), _variances(), _hidden_units()]
+    beside = [_simulations(simulated)] if simulated else []
+    return "\n\n".join([*parts, *beside, _figure_text(bool(simulated)), _synaptic()]) + "\n"
 
 
 def figure(simulated: Mapping[str, Any]) -> Figure:
@@ -237,7 +238,7 @@ def _variances() -> str:
         f"are learned, $\\lambda = 1$, $\\gamma = {_latex(DECAY)}$.\n\n"
         + _table(["rule", *(f"ν = {float(v):g}" for v in SHOWN)], rows)
         + "\n\nThe drift diverges where irrelevant inputs begin to compete for a hidden unit, "
-        "$\\nu \\to \\lambda$, except for supervised layers; the small forms know nothing of that. "
+        "$\\nu \\to \\lambda$, except for supervised layers; small forms know nothing of that. "
         "At the smallest $\\nu$ the autoencoders' ratios are those of the noise of learned axes, of "
         "order $\\gamma^4$, which the small forms leave out."
     )
@@ -281,9 +282,10 @@ def _hidden_units() -> str:
     )
 
 
-def _figure_text() -> str:
+def _figure_text(simulated: bool) -> str:
     beside = f"{INPUTS} inputs and {HIDDEN} hidden units"
-    text = caption(beside, MOST_INPUTS, f"{float(SIMULATED):g}", f"{float(DECAY):g}")
+    numbers = f"{float(SIMULATED):g}", f"{float(DECAY):g}"
+    text = caption(beside, MOST_INPUTS, *numbers, simulated=simulated)
     return f"![Drift against irrelevant inputs]({NAME}.svg)\n\n*{text}*"
 
 

@@ -70,13 +70,17 @@ def draw(variances: Array, hidden: Array, curves: Sequence[RuleCurves]) -> Figur
     return figure
 
 
-def caption(beside: str, most_inputs: int, variance: str, decay: str) -> str:
+def caption(beside: str, most_inputs: int, variance: str, decay: str, *, simulated: bool) -> str:
     """What the figure shows."""
+    points = (
+        "simulation over exact form, extrapolated to a vanishing learning rate, with one standard "
+        "error (points), and "
+    )
     return (
         f"Left: variance of the rotation per step in a plane, of {beside}: exact (lines) and at "
         "small irrelevant variance (dashed). Middle: diffusion of a stimulus along a learned axis, "
-        f"(p − 1) V / 2, over its largest value, for {most_inputs} inputs and ν = {variance}. "
-        f"Right: simulation over exact form for {beside} at ν = {variance}, extrapolated to a "
-        "vanishing learning rate, with one standard error (points), and small form over exact form "
-        f"(crosses). Learned variances are 1, weight decay is {decay}."
+        f"(p − 1) V / 2, over its largest value, for {most_inputs} inputs and ν = {variance}; "
+        "Oja's rule, both autoencoders and similarity matching with τ = 1 lie upon each other. "
+        f"Right: {points if simulated else ''}small form over exact form (crosses) for {beside} at "
+        f"ν = {variance}. Learned variances are 1, weight decay is {decay}."
     )
