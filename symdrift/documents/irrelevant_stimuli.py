@@ -239,8 +239,8 @@ def _variances() -> str:
         + _table(["rule", *(f"ν = {float(v):g}" for v in SHOWN)], rows)
         + "\n\nThe drift diverges where irrelevant inputs begin to compete for a hidden unit, "
         "$\\nu \\to \\lambda$, except for supervised layers; small forms know nothing of that. "
-        "At the smallest $\\nu$ the autoencoders' ratios are those of the noise of learned axes, of "
-        "order $\\gamma^4$, which the small forms leave out."
+        "At the smallest $\\nu$ the autoencoders' ratios are those of noise of the learned axes, "
+        "of order $\\gamma^4$, which the small forms leave out."
     )
 
 
