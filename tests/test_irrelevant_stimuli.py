@@ -103,11 +103,11 @@ def test_the_figure_is_what_the_code_draws_now(tmp_path: Path) -> None:
 
 
 def test_simulations_agree_with_the_exact_forms_and_tell_them_from_small_ones() -> None:
-    """All but supervised layers, whose forms differ by less than the standard error."""
+    """Within three standard errors of the exact form, and further from the small one."""
     kept = irrelevant_stimuli.kept()
     assert set(kept) == {case.name for case in CASES}
     for case in CASES:
         ratio, error = kept[case.name]["ratio"], kept[case.name]["standard_error"]
         assert abs(ratio - 1) < 3 * error < 0.3
         small = case.rotation(SIMULATED, small=True) / case.rotation(SIMULATED)
-        assert (ratio - small > 3 * error) == (case.name != "two layers, supervised")
+        assert ratio - small > 3 * error

@@ -132,9 +132,8 @@ def simulate(cases: Sequence[Case]) -> None:
 
 def page(simulated: Mapping[str, Any]) -> str:
     """The page in Markdown."""
-    parts = [_BEGINNING, _formulas(), _variances(), _hidden_units()]
-    beside = [_simulations(simulated)] if simulated else []
-    return "\n\n".join([*parts, *beside, _figure_text(bool(simulated)), _synaptic()]) + "\n"
+    parts = [_BEGINNING, _formulas(), _variances(), _hidden_units(), _simulations(simulated)]
+    return "\n\n".join([*parts, _figure_text(), _synaptic()]) + "\n"
 
 
 def figure(simulated: Mapping[str, Any]) -> Figure:
@@ -144,7 +143,7 @@ def figure(simulated: Mapping[str, Any]) -> Figure:
     curves = []
     for case in CASES:
         seen = _array(_seen(case, hidden) for hidden in sizes)
-        point = simulated.get(case.name)
+        point = simulated[case.name]
         curves.append(
             RuleCurves(
                 case.name,
@@ -152,7 +151,7 @@ def figure(simulated: Mapping[str, Any]) -> Figure:
                 _array(map(partial(case.rotation, small=True), variances)),
                 seen / seen.max(),
                 case.rotation(SIMULATED, small=True) / case.rotation(SIMULATED),
-                None if point is None else (point["ratio"], point["standard_error"]),
+                (point["ratio"], point["standard_error"]),
             )
         )
     return draw(_array(map(float, variances)), np.array(sizes), curves)
@@ -246,7 +245,7 @@ def _variances() -> str:
 
 def _simulations(simulated: Mapping[str, Any]) -> str:
     rows = []
-    for case in [case for case in CASES if case.name in simulated]:
+    for case in CASES:
         exact, small = case.rotation(SIMULATED), case.rotation(SIMULATED, small=True)
         ratio, error = (simulated[case.name][key] for key in ("ratio", "standard_error"))
         over = exact / small
@@ -282,10 +281,10 @@ def _hidden_units() -> str:
     )
 
 
-def _figure_text(simulated: bool) -> str:
+def _figure_text() -> str:
     beside = f"{INPUTS} inputs and {HIDDEN} hidden units"
     numbers = f"{float(SIMULATED):g}", f"{float(DECAY):g}"
-    text = caption(beside, MOST_INPUTS, *numbers, simulated=simulated)
+    text = caption(beside, MOST_INPUTS, *numbers)
     return f"![Drift against irrelevant inputs]({NAME}.svg)\n\n*{text}*"
 
 

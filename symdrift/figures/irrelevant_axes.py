@@ -25,7 +25,7 @@ class RuleCurves:
         ``(p - 1) V`` over its largest value against the hidden units, shape ``(sizes,)``.
     small_ratio : float
         Small form over exact form where simulations are.
-    simulated : tuple of (float, float) or None
+    simulated : tuple of (float, float)
         Simulation over exact form there, and its standard error.
     """
 
@@ -34,7 +34,7 @@ class RuleCurves:
     small: Array
     by_hidden: Array
     small_ratio: float
-    simulated: tuple[float, float] | None
+    simulated: tuple[float, float]
 
 
 def draw(variances: Array, hidden: Array, curves: Sequence[RuleCurves]) -> Figure:
@@ -49,11 +49,8 @@ def draw(variances: Array, hidden: Array, curves: Sequence[RuleCurves]) -> Figur
             left.plot(variances, curve.small, color=colour(place), linestyle="--", linewidth=0.9)
             middle.plot(hidden, curve.by_hidden, marker="o", **line)
             right.plot(curve.small_ratio, -place, marker="x", color=colour(place))
-            if curve.simulated is not None:
-                ratio, error = curve.simulated
-                right.errorbar(
-                    ratio, -place, xerr=error, color=colour(place), marker="o", capsize=2.5
-                )
+            ratio, error = curve.simulated
+            right.errorbar(ratio, -place, xerr=error, color=colour(place), marker="o", capsize=2.5)
         left.set(
             xscale="log", yscale="log", xlabel=r"irrelevant variance $\nu$ ($\lambda = 1$)",
             ylabel=r"rotation in a plane $V/\eta^3$ (rad$^2$)",
@@ -70,17 +67,14 @@ def draw(variances: Array, hidden: Array, curves: Sequence[RuleCurves]) -> Figur
     return figure
 
 
-def caption(beside: str, most_inputs: int, variance: str, decay: str, *, simulated: bool) -> str:
+def caption(beside: str, most_inputs: int, variance: str, decay: str) -> str:
     """What the figure shows."""
-    points = (
-        "simulation over exact form, extrapolated to a vanishing learning rate, with one standard "
-        "error (points), and "
-    )
     return (
         f"Left: variance of the rotation per step in a plane, of {beside}: exact (lines) and at "
         "small irrelevant variance (dashed). Middle: diffusion of a stimulus along a learned axis, "
         f"(p − 1) V / 2, over its largest value, for {most_inputs} inputs and ν = {variance}; "
         "Oja's rule, both autoencoders and similarity matching with τ = 1 lie upon each other. "
-        f"Right: {points if simulated else ''}small form over exact form (crosses) for {beside} at "
-        f"ν = {variance}. Learned variances are 1, weight decay is {decay}."
+        f"Right: simulation over exact form, extrapolated to a vanishing learning rate, with one "
+        "standard error (points), and small form over exact form (crosses) for "
+        f"{beside} at ν = {variance}. Learned variances are 1, weight decay is {decay}."
     )
