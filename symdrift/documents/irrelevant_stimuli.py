@@ -114,10 +114,16 @@ CASES = (
 
 def simulate(cases: Sequence[Case]) -> None:
     """Keep the ratio of simulation and theory of cases at a vanishing learning rate."""
-    from symdrift.face import validate
+    from symdrift.validation.extrapolate import validate_limit
+    from symdrift.validation.validate_rule import validate_rule_limit
 
     for case in cases:
-        result = validate(case.study(SIMULATED), seed=SEED, precision=PRECISION)
+        study = case.study(SIMULATED)
+        result = (
+            validate_limit(study.problem(), seed=SEED, precision=PRECISION)
+            if study.is_plain
+            else validate_rule_limit(study.learner(), seed=SEED, precision=PRECISION)
+        )
         (row,) = [row for row in result.rows if row.quantity == "V[12]"]
         if row.ratio is None:
             raise CheckFailed(f"the simulation of {case.name} gives no ratio")
