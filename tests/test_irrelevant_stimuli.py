@@ -21,7 +21,8 @@ from symdrift.theory.rules.shipped_rules import TAU
 from symdrift.theory.special_cases import IRRELEVANT_VARIANCE
 
 ROOT = Path(__file__).parents[1]
-NU, N, P = IRRELEVANT_VARIANCE, *sp.symbols("n p")
+NU = IRRELEVANT_VARIANCE
+N, P = sp.symbols("n p")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from types import MappingProxyType
 
 import sympy as sp
@@ -120,11 +120,11 @@ def _drift() -> RepresentativeDrift:
     return representative_drift()
 
 
-RULES = MappingProxyType({
-    "Oja's rule": lambda: equal_axes_of_rule("oja"),
-    "tied autoencoder": lambda: equal_axes_of_rule("tied_autoencoder"),
-    "similarity matching": lambda: equal_axes_of_rule("similarity_matching"),
-    "two layers, autoencoder": lambda: equal_axes_of_layers(1),
-    "two layers, supervised": lambda: equal_axes_of_layers(0),
+RULES: Mapping[str, Callable[[], EqualAxes]] = MappingProxyType({
+    "Oja's rule": partial(equal_axes_of_rule, "oja"),
+    "tied autoencoder": partial(equal_axes_of_rule, "tied_autoencoder"),
+    "similarity matching": partial(equal_axes_of_rule, "similarity_matching"),
+    "two layers, autoencoder": partial(equal_axes_of_layers, 1),
+    "two layers, supervised": partial(equal_axes_of_layers, 0),
 })  # fmt: skip
 """Drift of each rule by the name that pages give it."""
