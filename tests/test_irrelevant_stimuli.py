@@ -1,0 +1,114 @@
+"""Irrelevant inputs: exact terms against the engine and published forms, and the page of them."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from symdrift.algebra.rational import is_zero
+from symdrift.derivation.symbols import GAMMA
+from symdrift.documents import irrelevant_stimuli
+from symdrift.documents.irrelevant_stimuli import CASES, MOST_INPUTS, RATE, SIMULATED, Case
+from symdrift.evaluation.evaluate import evaluate_study
+from symdrift.figures.style import save
+from symdrift.theory.irrelevant_inputs import RULES, VARIANCE
+from symdrift.theory.rules.shipped_rules import TAU
+from symdrift.theory.special_cases import IRRELEVANT_VARIANCE
+
+ROOT = Path(__file__).parents[1]
+NU = IRRELEVANT_VARIANCE
+N, P = sp.symbols("n p")
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_terms_add_up_to_what_evaluate_finds(case: Case) -> None:
+    """The engine and the dense road of two layers know no term."""
+    study = case.study(sp.Rational(3, 10))
+    found = evaluate_study(study).drift.covariance[0, 0]
+    assert case.rotation(sp.Rational(3, 10)) * RATE**3 == pytest.approx(found, rel=1e-8)
+    noise = 1e-9
+    more = evaluate_study(study.with_values({"learning.synaptic_noise": noise})).drift
+    direct = noise * float(case.axes.synaptic.subs(case.numbers(sp.Rational(3, 10))))
+    assert more.covariance[0, 0] - found == pytest.approx(direct, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        ("Oja's rule", NU**2 * (P - 1) * (N - P) / 8),
+        ("similarity matching", NU**2 * (P - 1) * (N - P) / 8),
+        ("two layers, autoencoder", NU**2 * (P - 1) * (N - P) / 32),
+        ("two layers, supervised", GAMMA**4 * (P - 1) * (P + 2 + (N - P) * NU / 2) / 16),
+    ],
+)
+def test_small_forms_are_the_published_ones(name: str, published: sp.Expr) -> None:
+    """``(p - 1) V / (2 eta^3)`` at learned variance one, of arXiv 2510.21588."""
+    small = RULES[name]().small
+    for n, p in ((4, 2), (9, 3), (9, 8), (5, 5)):
+        numbers = {VARIANCE: sp.S.One, TAU: sp.S.One}
+        found = (p - 1) * small.variance(n, p, numbers) / 2
+        assert is_zero(found - published.subs({N: n, P: p}))
+
+
+def test_exact_forms_are_larger_by_what_small_ones_leave_out() -> None:
+    for name, ratio in (
+        ("Oja's rule", VARIANCE / (VARIANCE - NU)),
+        ("tied autoencoder", VARIANCE / (VARIANCE - NU)),
+        ("similarity matching", VARIANCE / (VARIANCE - NU)),
+        ("two layers, autoencoder", VARIANCE**2 / (VARIANCE**2 - NU**2)),
+    ):
+        axes = RULES[name]()
+        over = axes.irrelevant.xreplace({GAMMA: sp.S.Zero}) / axes.small.irrelevant
+        assert is_zero(sp.together(over) - ratio)
+
+
+@pytest.mark.parametrize("case", CASES[:3:2], ids=lambda case: case.name)
+def test_drift_by_irrelevant_inputs_alone_rises_and_falls_to_zero(case: Case) -> None:
+    sizes = range(2, MOST_INPUTS + 1)
+    seen = [(p - 1) * case.rotation(SIMULATED, sizes=(MOST_INPUTS, p)) for p in sizes]
+    largest = int(np.argmax(seen))
+    assert 0 < largest < len(seen) - 1
+    assert seen[-1] == 0
+
+
+def test_supervised_drift_by_irrelevant_inputs_has_two_limits() -> None:
+    """Linear in the variance beyond the weight decay, quadratic below it."""
+    irrelevant = RULES["two layers, supervised"]().irrelevant
+    one = {VARIANCE: sp.S.One}
+    at = {GAMMA: sp.Rational(1, 10**6), NU: sp.Rational(1, 100)}
+    assert float((irrelevant / GAMMA**4).subs(one | at)) == pytest.approx(0.01 / 16, rel=1e-3)
+    at = {GAMMA: sp.Rational(1, 100), NU: sp.Rational(1, 10**6)}
+    small = GAMMA**3 * NU**2 / 16
+    assert float((irrelevant / small).subs(one | at)) == pytest.approx(1, rel=1e-3)
+
+
+def test_the_page_is_what_the_code_writes_now() -> None:
+    page = irrelevant_stimuli.page(irrelevant_stimuli.kept())
+    assert page == (ROOT / "docs" / "irrelevant_stimuli.md").read_text("utf-8"), (
+        "write it again: python -m symdrift.documents.irrelevant_stimuli"
+    )
+
+
+def test_the_figure_is_what_the_code_draws_now(tmp_path: Path) -> None:
+    drawn_with = json.loads((ROOT / "generated" / "versions.json").read_text("utf-8"))
+    if drawn_with != {name: version(name) for name in drawn_with}:
+        pytest.skip("drawn with other versions")
+    figure = irrelevant_stimuli.figure(irrelevant_stimuli.kept())
+    found = save(figure, tmp_path / "irrelevant_stimuli.svg").read_bytes()
+    assert found == (ROOT / "docs" / "irrelevant_stimuli.svg").read_bytes()
+
+
+def test_simulations_agree_with_the_exact_forms_and_tell_them_from_small_ones() -> None:
+    """Within three standard errors of the exact form, and further from the small one."""
+    kept = irrelevant_stimuli.kept()
+    assert set(kept) == {case.name for case in CASES}
+    for case in CASES:
+        ratio, error = kept[case.name]["ratio"], kept[case.name]["standard_error"]
+        assert abs(ratio - 1) < 3 * error < 0.3
+        small = case.rotation(SIMULATED, small=True) / case.rotation(SIMULATED)
+        assert ratio - small > 3 * error
