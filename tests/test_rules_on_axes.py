@@ -23,6 +23,7 @@ from symdrift.study import read_study
 from symdrift.study.learner import Learner
 from symdrift.theory.derive import derive
 from symdrift.theory.rules.rule_area import RuleArea
+from symdrift.theory.rules.rule_results import rule_results
 from symdrift.theory.rules.shipped_rules import TAU, Shares, ShippedRule, shipped
 
 LI, LJ, LK, LL = (symbol("input_variance", index) for index in "ijkl")
@@ -112,6 +113,16 @@ def test_similarity_matching_makes_noise_of_its_own_unless_both_layers_are_as_fa
     assert all(area.shares[axes] > 0 for axes in ((), (2,), (3,)))
     found = dense(SimilarityMatching(0.5), [float(value) for value in variances], 3)
     assert float(sum(area.shares.values())) == pytest.approx(found[0, 0], rel=1e-12)
+
+
+def test_similarity_matching_is_derived_at_the_slowness_of_its_study() -> None:
+    """1 where a study does not say it; another one than that of the numbers it is checked at."""
+    study = read_study(str(Path(__file__).parents[1] / "docs" / "rules" / "similarity_matching.toml"))
+    planes = list(rule_results(study.with_values({"learning.tau": 1})))[-1]
+    rate, (li, lj, ll) = sp.Rational(1, 100), (sp.Integer(2), sp.Rational(3, 2), sp.Rational(7, 10))
+    expected = rule("similarity_matching").shares.other.xreplace({LI: li, LJ: lj, LL: ll})
+    assert planes.equations[0].expression.rhs == rate**3 * expected
+    assert float(expected) == pytest.approx(0.0690141, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", [*NAMES[:2], pytest.param(NAMES[2], marks=pytest.mark.slow)])

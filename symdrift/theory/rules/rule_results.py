@@ -26,8 +26,7 @@ POINT |= {
     for place, index in enumerate(INDICES)
 }
 POINT |= {weight("W", index): sp.Rational(place + 6, 10) for place, index in enumerate("kji")}
-REST = {TAU: POINT[TAU]}
-"""Numbers for all symbols of five axes, and for those that parameters bring."""
+"""Numbers for all symbols of five axes, and for the parameters that a study leaves open."""
 
 LATEX: dict[sp.Basic, str] = {
     OWN: "T_{ij}", LEARNED: "T_{ijk}", OTHER: "T_{ijl}", TAU: r"\tau_M",
@@ -110,13 +109,13 @@ def _rule_planes(study: Study, rule: ShippedRule, values: dict[str, sp.Expr]) ->
 
     def whole() -> bool:
         """Three learned axes and two others at a rational point, without representatives."""
-        area = RuleArea(rule.at(POINT).on_axes(3, 2))
+        open_numbers = {letter: at for letter, at in POINT.items() if letter not in rule.numbers}
+        area = RuleArea(rule.at(open_numbers).on_axes(3, 2))
         i, j, k, l, o = area.rule.variances
         at = {GAMMA: POINT[GAMMA], LI: i, LJ: j}
         total = shares.own.xreplace(at) + shares.learned.xreplace(at | {LK: k})
         total += sum(shares.other.xreplace(at | {LL: variance}) for variance in (l, o))
-        left = (sum(area.shares.values()) - total).xreplace(REST)
-        return bool(cancel(left) == 0)
+        return bool(cancel(sum(area.shares.values()) - total) == 0)
 
     return step(
         rule_plane=planes,
