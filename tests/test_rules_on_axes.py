@@ -21,14 +21,15 @@ from symdrift.rules.similarity_matching import SimilarityMatching
 from symdrift.rules.tied_autoencoder import TiedAutoencoder
 from symdrift.study import read_study
 from symdrift.study.learner import Learner
+from symdrift.study.learning_rules import DERIVED_ON_AXES
 from symdrift.theory.derive import derive
 from symdrift.theory.rules.rule_area import RuleArea
 from symdrift.theory.rules.rule_results import rule_results
-from symdrift.theory.rules.shipped_rules import TAU, Shares, ShippedRule, shipped
+from symdrift.theory.rules.shipped_rules import RULES, TAU, Shares, ShippedRule, shipped
 
 LI, LJ, LK, LL = (symbol("input_variance", index) for index in "ijkl")
 
-NAMES = ("oja", "tied_autoencoder", "similarity_matching")
+NAMES = DERIVED_ON_AXES
 
 
 @cache
@@ -64,6 +65,12 @@ def summed(
                     value += share.xreplace(plane | {letter: variances[k]})
             total.append(float(value))
     return np.array(total)
+
+
+def test_a_rule_is_derived_where_a_study_may_ask_for_it_and_no_other_is_taken_for_it() -> None:
+    assert set(RULES) == set(DERIVED_ON_AXES)
+    with pytest.raises(KeyError):
+        shipped("deep_linear")
 
 
 def test_oja_drifts_by_what_is_not_learned_alone() -> None:

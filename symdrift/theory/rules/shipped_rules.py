@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
 import sympy as sp
@@ -22,7 +22,12 @@ TAU = sp.Symbol("slowness", positive=True)
 _PARAMETERS = {"weight_decay": GAMMA, "tau": TAU}
 INDICES = ("i", "j", "k", "l", "o")
 """Two learned axes of a plane, a third one, and two that are not learned."""
-RULES = ("oja", "tied_autoencoder", "similarity_matching")
+_MAKERS = {
+    "oja": Oja,
+    "tied_autoencoder": TiedAutoencoder,
+    "similarity_matching": SimilarityMatching,
+}
+RULES = tuple(_MAKERS)
 """Rules whose drift is derived with symbols."""
 
 
@@ -163,13 +168,6 @@ def weight(name: str, index: str) -> sp.Symbol:
 
 def shipped(name: str) -> ShippedRule:
     """The rule of a study by its name."""
-    letters = {key: Letter(SCALAR, SCALAR, key) for key in _PARAMETERS}
-    made: Rule
-    used: tuple[str, ...]
-    if name == "oja":
-        made, used = Oja(), ()
-    elif name == "tied_autoencoder":
-        made, used = TiedAutoencoder(letters["weight_decay"]), ("weight_decay",)
-    else:
-        made, used = SimilarityMatching(letters["tau"]), ("tau",)
-    return ShippedRule(made, {letters[key]: _PARAMETERS[key] for key in used})
+    make = _MAKERS[name]
+    letters = {Letter(SCALAR, SCALAR, f.name): _PARAMETERS[f.name] for f in fields(make)}
+    return ShippedRule(make(*letters), letters)
