@@ -124,7 +124,9 @@ def test_similarity_matching_makes_noise_of_its_own_unless_both_layers_are_as_fa
 
 def test_similarity_matching_is_derived_at_the_slowness_of_its_study() -> None:
     """1 where a study does not say it; another one than that of the numbers it is checked at."""
-    study = read_study(str(Path(__file__).parents[1] / "docs" / "rules" / "similarity_matching.toml"))
+    study = read_study(
+        str(Path(__file__).parents[1] / "docs" / "rules" / "similarity_matching.toml")
+    )
     planes = list(rule_results(study.with_values({"learning.tau": 1})))[-1]
     rate, (li, lj, ll) = sp.Rational(1, 100), (sp.Integer(2), sp.Rational(3, 2), sp.Rational(7, 10))
     expected = rule("similarity_matching").shares.other.xreplace({LI: li, LJ: lj, LL: ll})

@@ -11,6 +11,7 @@ import sympy as sp
 from symdrift.algebra.matrix_terms import SCALAR, Letter
 from symdrift.algebra.rational import cancel, factor
 from symdrift.derivation.symbols import GAMMA, symbol
+from symdrift.evaluation.any_rule.traced_rule import TracedRule
 from symdrift.rules.oja import Oja
 from symdrift.rules.rule import Rule
 from symdrift.rules.similarity_matching import SimilarityMatching
@@ -153,11 +154,10 @@ class ShippedRule:
             return sp.sympify(value).xreplace(self.numbers)
 
         return RuleOnAxes(
-            self.rule,
+            TracedRule(self.rule, sizes),
             {letter: given(value) for letter, value in self.parameters.items()},
             tuple(map(given, variances)),
             tuple(tuple(map(given, diagonal)) for diagonal in entries),
-            sizes,
         )
 
 
