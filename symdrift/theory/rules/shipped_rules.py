@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from types import MappingProxyType
 
 import sympy as sp
 
@@ -120,7 +121,7 @@ class ShippedRule:
         """An expression without the weights that `rest` keeps, which it has in even powers."""
         variance = symbol("input_variance")
         if variance not in self.rest:
-            return factor(expression)
+            return told(factor(expression))
         (name,) = self.rule.weights
         square = sp.Dummy(positive=True)
         (value,) = sp.solve(
@@ -131,7 +132,7 @@ class ShippedRule:
         values = {
             q: value.xreplace({variance: symbol("input_variance", k)}) for k, q in squares.items()
         }
-        return factor(cancel(even).xreplace(values))
+        return told(factor(cancel(even).xreplace(values)))
 
     @cached_property
     def shares(self) -> Shares:
@@ -164,6 +165,29 @@ class ShippedRule:
 def weight(name: str, index: str) -> sp.Symbol:
     """Diagonal entry of a weight matrix."""
     return sp.Symbol(f"{name.lower()}_{index}" if index else name.lower(), positive=True)
+
+
+POINT: Mapping[sp.Symbol, sp.Expr] = MappingProxyType(
+    {GAMMA: sp.Rational(1, 5), TAU: sp.Rational(1, 2)}
+    | {symbol("input_variance", k): sp.Rational(11 - 2 * n, 5) for n, k in enumerate(INDICES)}
+    | {weight("W", index): sp.Rational(n + 6, 10) for n, index in enumerate("kji")}
+)
+"""Numbers for all symbols of five axes, variances in their order, and for the parameters that a
+study leaves open."""
+
+
+def told(quotient: sp.Expr) -> sp.Expr:
+    """A product whose sums are positive at `POINT`, with numbers taken out of them."""
+    number, factors = sp.S.One, []
+    for part in sp.Mul.make_args(quotient):
+        base, exponent = part.as_base_exp()
+        if base.is_Add and exponent.is_Integer:
+            content, base = base.primitive()
+            if base.xreplace(POINT).is_negative:
+                content, base = -content, -base
+            number, part = number * content**exponent, base**exponent
+        factors.append(part)
+    return sp.Mul(number, *factors)
 
 
 def shipped(name: str) -> ShippedRule:
