@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 
@@ -24,11 +24,12 @@ TAU = sp.Symbol("slowness", positive=True)
 _PARAMETERS = {"weight_decay": GAMMA, "tau": TAU}
 INDICES = ("i", "j", "k", "l", "o")
 """Two learned axes of a plane, a third one, and two that are not learned."""
-_MAKERS = {
-    "oja": Oja,
-    "tied_autoencoder": TiedAutoencoder,
-    "similarity_matching": SimilarityMatching,
+_MAKERS: Mapping[str, tuple[Callable[..., Rule], tuple[str, ...]]] = {
+    "oja": (Oja, ()),
+    "tied_autoencoder": (TiedAutoencoder, ("weight_decay",)),
+    "similarity_matching": (SimilarityMatching, ("tau",)),
 }
+"""What makes each rule, and its parameters."""
 RULES = tuple(_MAKERS)
 """Rules whose drift is derived with symbols."""
 
@@ -192,6 +193,6 @@ def told(quotient: sp.Expr) -> sp.Expr:
 
 def shipped(name: str) -> ShippedRule:
     """The rule of a study by its name."""
-    make = _MAKERS[name]
-    letters = {Letter(SCALAR, SCALAR, f.name): _PARAMETERS[f.name] for f in fields(make)}
+    make, parameters = _MAKERS[name]
+    letters = {Letter(SCALAR, SCALAR, key): _PARAMETERS[key] for key in parameters}
     return ShippedRule(make(*letters), letters)
