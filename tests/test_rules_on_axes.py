@@ -19,15 +19,17 @@ from symdrift.rules.oja import Oja
 from symdrift.rules.rule import Rule
 from symdrift.rules.similarity_matching import SimilarityMatching
 from symdrift.rules.tied_autoencoder import TiedAutoencoder
-from symdrift.study import read_study
+from symdrift.study import Study, read_study
 from symdrift.study.learner import Learner
+from symdrift.study.learning_rules import DERIVED_ON_AXES
 from symdrift.theory.derive import derive
 from symdrift.theory.rules.rule_area import RuleArea
-from symdrift.theory.rules.shipped_rules import TAU, Shares, ShippedRule, shipped
+from symdrift.theory.rules.rule_results import rule_results
+from symdrift.theory.rules.shipped_rules import POINT, RULES, TAU, Shares, ShippedRule, shipped
 
 LI, LJ, LK, LL = (symbol("input_variance", index) for index in "ijkl")
 
-NAMES = ("oja", "tied_autoencoder", "similarity_matching")
+NAMES = DERIVED_ON_AXES
 
 
 @cache
@@ -35,6 +37,10 @@ def rule(name: str) -> ShippedRule:
     found = shipped(name)
     # For every tau the shares take half a minute; one value leaves all variances free.
     return found.at({TAU: sp.Integer(1)}) if name == "similarity_matching" else found
+
+
+def study_of(name: str) -> Study:
+    return read_study(str(Path(__file__).parents[1] / "docs" / "rules" / f"{name}.toml"))
 
 
 def dense(made: Rule, variances: list[float], hidden: int) -> np.ndarray:
@@ -65,10 +71,36 @@ def summed(
     return np.array(total)
 
 
+def test_a_rule_is_derived_where_a_study_may_ask_for_it_and_no_other_is_taken_for_it() -> None:
+    assert set(RULES) == set(DERIVED_ON_AXES)
+    with pytest.raises(KeyError):
+        shipped("deep_linear")
+
+
 def test_oja_drifts_by_what_is_not_learned_alone() -> None:
     shares = rule("oja").shares
     assert shares.own == shares.learned == 0
     assert is_zero(shares.other - LI * LJ * LL**2 / (2 * (LI + LJ - 2 * LL)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_terms_of_axes_are_displayed_with_positive_sums_below_the_line(name: str) -> None:
+    for share in (rule(name).shares.own, rule(name).shares.learned, rule(name).shares.other):
+        below = [part.base for part in sp.Mul.make_args(share) if part.as_base_exp()[1] < 0]
+        sums = [part for part in below if part.is_Add]
+        assert all(part.xreplace(POINT) > 0 and part.primitive()[0] == 1 for part in sums)
+        assert share == 0 or sums
+
+
+def test_meanings_of_a_rule_know_no_minimum_and_no_gradient() -> None:
+    study = study_of("oja")
+    derivation = derive(study)
+    rows = " ".join(row.meaning for row in derivation.notation)
+    assert "fixed orbit" in rows and "update noise" in rows
+    assert not any(word in rows for word in ("minim", "gradient", "manifold", "both layers"))
+    assert (
+        str(derivation.equation("rule-plane-1-2").expression.rhs) == "3*nu**2/(1000000*(7 - 4*nu))"
+    )
 
 
 def test_similarity_matching_at_equal_variances_is_the_closed_form() -> None:
@@ -114,9 +146,19 @@ def test_similarity_matching_makes_noise_of_its_own_unless_both_layers_are_as_fa
     assert float(sum(area.shares.values())) == pytest.approx(found[0, 0], rel=1e-12)
 
 
+def test_similarity_matching_is_derived_at_the_slowness_of_its_study() -> None:
+    """1 where a study does not say it; another one than that of the numbers it is checked at."""
+    study = study_of("similarity_matching")
+    planes = list(rule_results(study.with_values({"learning.tau": 1})))[-1]
+    rate, (li, lj, ll) = sp.Rational(1, 100), (sp.Integer(2), sp.Rational(3, 2), sp.Rational(7, 10))
+    expected = rule("similarity_matching").shares.other.xreplace({LI: li, LJ: lj, LL: ll})
+    assert planes.equations[0].expression.rhs == rate**3 * expected
+    assert float(expected) == pytest.approx(0.0690141, rel=1e-6)
+
+
 @pytest.mark.parametrize("name", [*NAMES[:2], pytest.param(NAMES[2], marks=pytest.mark.slow)])
 def test_a_study_of_the_rule_is_derived_and_its_planes_are_those_of_the_engine(name: str) -> None:
-    study = read_study(str(Path(__file__).parents[1] / "docs" / "rules" / f"{name}.toml"))
+    study = study_of(name)
     equation = derive(study).equation("rule-plane-1-2").expression
     numbers = {sp.Symbol(s, positive=True): v.evaluate({}) for s, v in study.values.items()}
     found = evaluate_study(study).drift.covariance
@@ -127,7 +169,7 @@ def test_a_study_of_the_rule_is_derived_and_its_planes_are_those_of_the_engine(n
     "change", [{"learning.momentum": 0.5}, {"learning.synaptic_noise": 1e-6}], ids=str
 )
 def test_what_cannot_be_derived_is_refused_with_what_can(change: dict[str, float]) -> None:
-    study = read_study(str(Path(__file__).parents[1] / "docs" / "rules" / "oja.toml"))
+    study = study_of("oja")
     with pytest.raises(RequestError, match="symdrift derive takes two-layer SGD, and oja"):
         derive(study.with_values(change))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 import sympy as sp
 
@@ -63,12 +64,14 @@ def reached(label: str, uses: Mapping[str, Iterable[str]]) -> set[str]:
 def shortened(uses: Mapping[str, Iterable[str]], kept: Collection[str]) -> dict[str, list[str]]:
     """What the equations kept rest on among each other, past those that are left out."""
 
-    def nearest(label: str) -> set[str]:
-        return set[str]().union(
+    @cache
+    def nearest(label: str) -> frozenset[str]:
+        return frozenset[str]().union(
             *({name} if name in kept else nearest(name) for name in uses.get(label, ()))
         )
 
-    return {label: [n for n in uses if n in nearest(label)] for label in uses if label in kept}
+    found = {label: nearest(label) for label in uses if label in kept}
+    return {label: [name for name in uses if name in near] for label, near in found.items()}
 
 
 def nearest_only(uses: Mapping[str, Collection[str]]) -> dict[str, list[str]]:

@@ -20,6 +20,9 @@ MOST_LAYERS = 20
 
 OUTPUTS, TEACHER, DECAY, TAU = "network.outputs", "teacher", "learning.weight_decay", "learning.tau"
 
+DERIVED_ON_AXES = ("oja", "tied_autoencoder", "similarity_matching")
+"""Rules beside two-layer SGD whose drift `symdrift.theory` derives."""
+
 _OWN, _LAYERED = "own", ("deep_linear", "own")
 _FROM_INPUTS = "it learns from inputs alone"
 
@@ -102,9 +105,9 @@ def require_derivable(study: Specification) -> None:
     raise RequestError(
         "learning.rule" if named else "learning.momentum",
         (f'= "{study.learning.rule}"' if named else f"= {study.learning.momentum}")
-        + " cannot be derived here: symdrift derive takes two-layer SGD, and oja, "
-        "tied_autoencoder and similarity_matching with Gaussian inputs of given variances along "
-        "axes and sizes in numbers, without momentum and synaptic noise",
+        + " cannot be derived here: symdrift derive takes two-layer SGD, and "
+        + f"{', '.join(DERIVED_ON_AXES[:-1])} and {DERIVED_ON_AXES[-1]} with Gaussian inputs of "
+        "given variances along axes and sizes in numbers, without momentum and synaptic noise",
     )
 
 
@@ -117,7 +120,7 @@ def is_derived_on_axes(study: Specification) -> bool:
     )
     hidden = study.network.hidden
     return (
-        learning.rule in ("oja", "tied_autoencoder", "similarity_matching")
+        learning.rule in DERIVED_ON_AXES
         and study.inputs.gaussian
         and along_axes
         and isinstance(hidden, Expression)

@@ -208,7 +208,7 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
     if progress is not None:
         progress(len(steps), len(steps))
     used = {item for step in steps for item in _symbols_of(step)}
-    notation = (*_notation_table(study, used), *_further_notation(used))
+    notation = (*_notation_table(study, used), *_further_notation(study, used))
     names = _symbol_names(study, used | _symbols_in(row.symbol for row in notation))
     return Derivation(
         study=study.name,
@@ -300,6 +300,7 @@ def _notation_table(study: Study, used: Collection[sp.Basic]) -> Iterator[Notati
     """Rows for the roles that a document uses, with or without an index."""
     stems = {str(item).partition("_")[0] for item in used if item not in _FIXED}
     meanings = _MEANINGS_OF_DATA if are_data(study) else {}
+    own = _own_meanings(study)
     matrices = {
         "first_layer": vocabulary.FIRST_LAYER,
         "second_layer": vocabulary.SECOND_LAYER,
@@ -322,15 +323,21 @@ def _notation_table(study: Study, used: Collection[sp.Basic]) -> Iterator[Notati
     for key, role in ROLES.items():
         item = matrices.get(key) or sizes.get(key) or symbol(key)
         if role.name in stems or item in used:
-            yield Notation(key, item, meanings.get(key, role.meaning), role.shape)
+            meaning = own.get(item, meanings.get(key, role.meaning))
+            yield Notation(key, item, meaning, role.shape)
 
 
-def _further_notation(used: Collection[sp.Basic]) -> Iterator[Notation]:
+def _own_meanings(study: Study) -> Mapping[sp.Basic, str]:
+    return {} if study.is_plain else general_rule.OF_AN_UPDATE
+
+
+def _further_notation(study: Study, used: Collection[sp.Basic]) -> Iterator[Notation]:
     """Rows for the symbols without a role that a document uses."""
+    own = _own_meanings(study)
     rows = (row for section in SECTIONS for row in getattr(section, "MEANINGS", ()))
     for item, meaning, size in rows:
         if (item.base if isinstance(item, sp.Indexed) else item) in used:
-            yield Notation(str(item), item, meaning, size)
+            yield Notation(str(item), item, own.get(item, meaning), size)
 
 
 def _symbols_of(step: Step) -> set[sp.Basic]:

@@ -118,8 +118,8 @@ class TracedRule:
     def jacobian(self, point: Point, root: SampleBlock) -> Array:
         """``J = Df``, shape ``(N, N)``; arguments as for `mean_update`."""
         changes = self.separated(np.eye(self.count))
-        values = self._at(point, root) | dict(zip(self._changes, changes, strict=True))
-        return self._vectors(self._moved(self.terms), values, (self.count,)).T
+        values = self._at(point, root) | dict(zip(self.changes, changes, strict=True))
+        return self._vectors(self.moved(self.terms), values, (self.count,)).T
 
     def curvature(
         self, point: Point, root: SampleBlock, reading: Array, directions: Array
@@ -141,8 +141,8 @@ class TracedRule:
             Shape ``(d, N)``.
         """
         values = self._at(point, root)
-        values |= dict(zip(self._readings, self.separated(reading), strict=True))
-        values |= dict(zip(self._changes, self.separated(directions), strict=True))
+        values |= dict(zip(self.readings, self.separated(reading), strict=True))
+        values |= dict(zip(self.changes, self.separated(directions), strict=True))
         return self._vectors(self._bent, values, (len(directions),))
 
     def products(self, point: Point, first: SampleBlock, second: SampleBlock) -> Array:
@@ -160,14 +160,14 @@ class TracedRule:
             Shape ``(q, N)``.
         """
         values = self._paired(point, first, second)
-        return self._vectors(self._twice(self.terms), values, (len(first.inputs),))
+        return self._vectors(self.twice(self.terms), values, (len(first.inputs),))
 
     def product_slopes(
         self, point: Point, reading: Array, first: SampleBlock, second: SampleBlock
     ) -> Array:
         """``D <psi, F>`` in the weights, as `products` of samples, shape ``(q, N)``."""
         values = self._paired(point, first, second)
-        values |= dict(zip(self._readings, self.separated(reading), strict=True))
+        values |= dict(zip(self.readings, self.separated(reading), strict=True))
         return self._vectors(self._sample_slopes, values, (len(first.inputs),))
 
     def product_jacobians(
@@ -188,11 +188,11 @@ class TracedRule:
             Shape ``(q, d, N)``.
         """
         values = self._paired(point, first, second)
-        for letter in (*self._pairs[0], *self._pairs[1]):
+        for letter in (*self.pairs[0], *self.pairs[1]):
             values[letter] = values[letter][:, np.newaxis]
-        values |= dict(zip(self._changes, self.separated(directions), strict=True))
+        values |= dict(zip(self.changes, self.separated(directions), strict=True))
         stack = len(first.inputs), len(directions)
-        return self._vectors(self._twice(self._moved(self.terms)), values, stack)
+        return self._vectors(self.twice(self.moved(self.terms)), values, stack)
 
     def activity_changes(self, point: Point, directions: Array) -> dict[str, Array]:
         """How the activity of each hidden layer changes, for each input axis.
@@ -210,9 +210,9 @@ class TracedRule:
         """
         axes = np.eye(self.sizes["inputs"])
         values = dict(zip((*self.letters, self.samples[0]), (*point, axes), strict=True))
-        values |= dict(zip(self._changes, self.separated(directions), strict=True))
+        values |= dict(zip(self.changes, self.separated(directions), strict=True))
         activities = self.rule.activities(self.letters, self.samples[0])
-        moved = self._moved([*activities.values()])
+        moved = self.moved([*activities.values()])
         found = iter(evaluate([term for term in moved if term is not None], values))
         return {
             layer: np.zeros((len(directions), self.sizes[layer], len(axes)))
@@ -232,8 +232,8 @@ class TracedRule:
         return Letter("inputs", SAMPLE, "x"), Letter("outputs", SAMPLE, "label_noise")
 
     @cached_property
-    def _pairs(self) -> tuple[tuple[Letter, ...], tuple[Letter, ...]]:
-        """Two changes of the sample."""
+    def pairs(self) -> tuple[tuple[Letter, ...], tuple[Letter, ...]]:
+        """Two changes of input and label noise."""
         first, second = (
             tuple(Letter(s.rows, SAMPLE, f"{s.name}_{number}") for s in self.samples)
             for number in (1, 2)
@@ -241,31 +241,35 @@ class TracedRule:
         return first, second
 
     @cached_property
-    def _changes(self) -> tuple[Letter, ...]:
+    def changes(self) -> tuple[Letter, ...]:
+        """A change of each weight matrix."""
         return tuple(Letter(w.rows, w.columns, f"d{w.name}") for w in self.letters)
 
     @cached_property
-    def _readings(self) -> tuple[Letter, ...]:
+    def readings(self) -> tuple[Letter, ...]:
+        """``psi``, on each weight matrix."""
         return tuple(Letter(w.rows, w.columns, f"psi_{w.name}") for w in self.letters)
 
     @cached_property
-    def _slopes(self) -> tuple[Term | None, ...]:
+    def slopes(self) -> tuple[Term | None, ...]:
         """Of ``<psi, F>`` in the weights."""
-        return gradient(self.terms, self._readings, self.letters)
+        return gradient(self.terms, self.readings, self.letters)
 
     @cached_property
     def _bent(self) -> tuple[Term | None, ...]:
-        return self._moved(self._slopes)
+        return self.moved(self.slopes)
 
     @cached_property
     def _sample_slopes(self) -> tuple[Term | None, ...]:
-        return self._twice(self._slopes)
+        return self.twice(self.slopes)
 
-    def _moved(self, terms: Sequence[Term | None]) -> tuple[Term | None, ...]:
-        return _differential(terms, dict(zip(self.letters, self._changes, strict=True)))
+    def moved(self, terms: Sequence[Term | None]) -> tuple[Term | None, ...]:
+        """What `changes` of the weights change in terms; None where that is nothing."""
+        return _differential(terms, dict(zip(self.letters, self.changes, strict=True)))
 
-    def _twice(self, terms: Sequence[Term | None]) -> tuple[Term | None, ...]:
-        first, second = (dict(zip(self.samples, pair, strict=True)) for pair in self._pairs)
+    def twice(self, terms: Sequence[Term | None]) -> tuple[Term | None, ...]:
+        """Second differential of terms in the sample, along `pairs`."""
+        first, second = (dict(zip(self.samples, pair, strict=True)) for pair in self.pairs)
         return _differential(_differential(terms, first), second)
 
     def _at(self, point: Point, root: SampleBlock) -> dict[Letter, Array]:
@@ -273,7 +277,7 @@ class TracedRule:
         return dict(zip(letters, (*point, root.inputs, root.label_noise), strict=True))
 
     def _paired(self, point: Point, first: SampleBlock, second: SampleBlock) -> dict[Letter, Array]:
-        letters = (*self.letters, *self._pairs[0], *self._pairs[1])
+        letters = (*self.letters, *self.pairs[0], *self.pairs[1])
         samples = (first.inputs, first.label_noise, second.inputs, second.label_noise)
         return dict(zip(letters, (*point, *samples), strict=True))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 import sympy as sp
 
@@ -48,6 +49,7 @@ LATEX: dict[sp.Basic, str] = {
 }
 
 MEANINGS = (
+    (STILL, "mean update at a point of the fixed orbit", "vector"),
     (UPDATE, "what the sample of step t changes, per learning rate", "vector"),
     (SLOPE_OF_MEAN, "derivative of the mean update at the fixed orbit", "matrix"),
     (SLOPE_OF_SAMPLE, "derivative of the update of a sample", "matrix"),
@@ -55,6 +57,16 @@ MEANINGS = (
     (FORM, "bend of the mean update as a rotation reads it", "matrix"),
     (RESPONSE, "response of a rotation to the deviation, in one step", "vector"),
 )
+
+OF_AN_UPDATE: Mapping[sp.Basic, str] = MappingProxyType({
+    NOISE: "covariance of the part of the update in the stable subspace",
+    FLUCTUATION: "covariance of the deviation from the fixed orbit",
+    WEIGHTS: "all weights in step t",
+    MINIMUM_POINT: "a point of the fixed orbit",
+    NORMAL: "deviation from the fixed orbit in step t",
+    CENTRED_NOISE: "update noise: part of the update of step t in the stable subspace",
+})  # fmt: skip
+"""What symbols mean where an update need not be a gradient."""
 
 
 def general_rule() -> Iterator[Step]:

@@ -128,7 +128,7 @@ def _stable(rule: RuleOnAxes, block: Block) -> StableBlock:
     size = len(block)
     own = sp.ImmutableMatrix(rule.jacobian.extract(block, block))
     axes = rule.axes_of(block)
-    learned = rule.sizes[rule.rule.hidden_axes[0]]
+    learned = len(rule.entries[0])
     basis, coordinates = sp.eye(size), sp.eye(size)
     if len(axes) == 2 and max(axes) < learned:
         turned = rule.tangent(*axes)

@@ -8,16 +8,9 @@ from functools import cached_property
 
 import sympy as sp
 
-from symdrift.algebra.matrix_terms import (
-    SAMPLE,
-    Letter,
-    Term,
-    differential,
-    gradient,
-    rebuilt,
-)
+from symdrift.algebra.matrix_terms import Letter, Term, rebuilt
 from symdrift.algebra.rational import cancel
-from symdrift.rules.rule import Rule
+from symdrift.evaluation.any_rule.traced_rule import TracedRule
 
 Vector = tuple[sp.Expr, ...]
 """One entry for each weight."""
@@ -37,7 +30,7 @@ class RuleOnAxes:
 
     Attributes
     ----------
-    rule : Rule
+    traced : TracedRule
         With letters for its parameters.
     parameters : Mapping of Letter to sympy.Expr
         What stands for them.
@@ -45,15 +38,12 @@ class RuleOnAxes:
         Of the inputs, shape ``(n,)``.
     entries : tuple of tuple of sympy.Expr
         Of each weight matrix the diagonal, one entry for each hidden unit.
-    sizes : Mapping of str to int
-        Length of each axis by its name.
     """
 
-    rule: Rule
+    traced: TracedRule
     parameters: Mapping[Letter, sp.Expr]
     variances: tuple[sp.Expr, ...]
     entries: tuple[tuple[sp.Expr, ...], ...]
-    sizes: Mapping[str, int]
 
     @cached_property
     def products(self) -> tuple[tuple[int, int], ...]:
@@ -72,7 +62,7 @@ class RuleOnAxes:
         """Matrix, row and column of each weight."""
         return tuple(
             (name, row, column)
-            for name, shape in zip(self.rule.weights, self._shapes, strict=True)
+            for name, shape in zip(self.traced.rule.weights, self.traced.shapes, strict=True)
             for row in range(shape[0])
             for column in range(shape[1])
         )
@@ -80,27 +70,27 @@ class RuleOnAxes:
     @cached_property
     def update(self) -> sp.ImmutableMatrix:
         """``F`` of a sample at the fixed point: what to multiply ``phi`` with."""
-        return self._of_samples(self._terms, {})
+        return self._of_samples(self.traced.terms, {})
 
     @cached_property
     def mean(self) -> Vector:
         """``f = E[F]`` there, which is zero."""
-        return self._averaged(self._terms, {})
+        return self._averaged(self.traced.terms, {})
 
     @cached_property
     def jacobian(self) -> sp.ImmutableMatrix:
         """``J = Df``, shape ``(N, N)``."""
-        moved = self._moved(self._terms)
+        moved = self.traced.moved(self.traced.terms)
         rows = [self._averaged(moved, change) for change in self._directions]
         return sp.ImmutableMatrix(rows).T
 
     def tangent(self, i: int, j: int) -> Vector:
         """``Omega_ij theta*``."""
-        (hidden,) = self.rule.hidden_axes
-        generator = sp.zeros(self.sizes[hidden])
+        (hidden,) = self.traced.rule.hidden_axes
+        generator = sp.zeros(self.traced.sizes[hidden])
         generator[i, j], generator[j, i] = 1, -1
         found: list[sp.Expr] = []
-        for axes, matrix in zip(self.rule.weights.values(), self._point, strict=True):
+        for axes, matrix in zip(self.traced.rule.weights.values(), self._point, strict=True):
             change = sp.zeros(*matrix.shape)
             if axes[0] == hidden:
                 change += generator * matrix
@@ -111,11 +101,11 @@ class RuleOnAxes:
 
     def slopes(self, reading: Sequence[sp.Expr]) -> sp.ImmutableMatrix:
         """``(DF)' psi`` of a sample: what to multiply ``phi`` with."""
-        return self._of_samples(self._slopes, self._read(reading))
+        return self._of_samples(self.traced.slopes, self._read(reading))
 
     def form(self, reading: Sequence[sp.Expr]) -> sp.ImmutableMatrix:
         """``b``, with ``b(n, n) = <psi, D^2 f[n, n]> / 2``, shape ``(N, N)``."""
-        bent, read = self._moved(self._slopes), self._read(reading)
+        bent, read = self.traced.moved(self.traced.slopes), self._read(reading)
         rows = [self._averaged(bent, read | change) for change in self._directions]
         return sp.ImmutableMatrix(rows) / 2
 
@@ -134,59 +124,27 @@ class RuleOnAxes:
         """The axes that the weights of a block join."""
         return tuple(sorted({axis for k in block for axis in self.weights[k][1:]}))
 
-    @cached_property
-    def _letters(self) -> tuple[Letter, ...]:
-        return tuple(Letter(*axes, name) for name, axes in self.rule.weights.items())
-
-    @cached_property
-    def _samples(self) -> tuple[Letter, Letter]:
-        return Letter("inputs", SAMPLE, "x"), Letter("outputs", SAMPLE, "label_noise")
-
-    @cached_property
+    @property
     def _pair(self) -> tuple[Letter, Letter]:
-        """Two changes of the sample."""
-        return Letter("inputs", SAMPLE, "x_1"), Letter("inputs", SAMPLE, "x_2")
-
-    @cached_property
-    def _terms(self) -> tuple[Term, ...]:
-        return self.rule.update(self._letters, *self._samples)
-
-    @cached_property
-    def _readings(self) -> tuple[Letter, ...]:
-        return tuple(self._marked(letter, "psi_") for letter in self._letters)
-
-    @cached_property
-    def _changes(self) -> tuple[Letter, ...]:
-        return tuple(self._marked(letter, "d") for letter in self._letters)
+        """Two changes of the input."""
+        (first, _), (second, _) = self.traced.pairs
+        return first, second
 
     @cached_property
     def _directions(self) -> tuple[Values, ...]:
         """A change of each weight by one."""
         units = sp.eye(len(self.weights))
         return tuple(
-            dict(zip(self._changes, self._matrices(list(units.row(k))), strict=True))
+            dict(zip(self.traced.changes, self._matrices(list(units.row(k))), strict=True))
             for k in range(units.rows)
         )
-
-    @cached_property
-    def _slopes(self) -> tuple[Term | None, ...]:
-        """Of ``<psi, F>`` in the weights."""
-        return gradient(self._terms, self._readings, self._letters)
-
-    @cached_property
-    def _shapes(self) -> tuple[tuple[int, int], ...]:
-        return tuple((self.sizes[r], self.sizes[c]) for r, c in self.rule.weights.values())
 
     @cached_property
     def _point(self) -> tuple[sp.ImmutableMatrix, ...]:
         return tuple(
             sp.ImmutableMatrix(*shape, lambda a, b, d=diagonal: d[a] if a == b else 0)
-            for shape, diagonal in zip(self._shapes, self.entries, strict=True)
+            for shape, diagonal in zip(self.traced.shapes, self.entries, strict=True)
         )
-
-    @staticmethod
-    def _marked(letter: Letter, mark: str) -> Letter:
-        return Letter(letter.rows, letter.columns, f"{mark}{letter.name}")
 
     def _moment(self, places: tuple[int, ...]) -> sp.Expr:
         """Moment of independent Gaussian inputs up to the fourth."""
@@ -198,37 +156,30 @@ class RuleOnAxes:
                 return sp.S.Zero
         return sp.Mul(*factors)
 
-    def _moved(self, terms: Sequence[Term | None]) -> tuple[Term | None, ...]:
-        return _differential(terms, dict(zip(self._letters, self._changes, strict=True)))
-
-    def _twice(self, terms: Sequence[Term | None]) -> tuple[Term | None, ...]:
-        """Second differential in the sample."""
-        for change in self._pair:
-            terms = _differential(terms, {self._samples[0]: change})
-        return tuple(terms)
-
     def _matrices(self, vector: Sequence[sp.Expr]) -> tuple[sp.ImmutableMatrix, ...]:
         found, start = [], 0
-        for rows, columns in self._shapes:
+        for rows, columns in self.traced.shapes:
             part = vector[start : start + rows * columns]
             found.append(sp.ImmutableMatrix(rows, columns, list(part)))
             start += rows * columns
         return tuple(found)
 
     def _read(self, reading: Sequence[sp.Expr]) -> Values:
-        return dict(zip(self._readings, self._matrices(reading), strict=True))
+        return dict(zip(self.traced.readings, self._matrices(reading), strict=True))
 
     def _averaged(self, terms: Sequence[Term | None], values: Values) -> Vector:
         """Expectation over samples: half of what the columns of two matrices change together."""
         size = len(self.variances)
         pair = sp.ImmutableMatrix(sp.eye(size)), sp.ImmutableMatrix(sp.diag(*self.variances))
         still = self._vector(terms, values)
-        swept = self._vector(self._twice(terms), values | dict(zip(self._pair, pair, strict=True)))
+        swept = self._vector(
+            self.traced.twice(terms), values | dict(zip(self._pair, pair, strict=True))
+        )
         return tuple(cancel(one + other / 2) for one, other in zip(still, swept, strict=True))
 
     def _of_samples(self, terms: Sequence[Term | None], values: Values) -> sp.ImmutableMatrix:
         """Terms as what to multiply ``phi`` with."""
-        twice, units = self._twice(terms), sp.ImmutableMatrix(sp.eye(len(self.variances)))
+        twice, units = self.traced.twice(terms), sp.ImmutableMatrix(sp.eye(len(self.variances)))
         columns = [self._vector(terms, values)]
         for a, b in self.products:
             pair = dict(zip(self._pair, (units.col(a), units.col(b)), strict=True))
@@ -238,18 +189,12 @@ class RuleOnAxes:
 
     def _vector(self, terms: Sequence[Term | None], values: Values) -> Vector:
         """Entries of terms with the axes of the weights; without a sample, where none is left."""
-        samples = sp.zeros(self.sizes["inputs"], 1), sp.zeros(self.sizes["outputs"], 1)
-        known = dict(zip(self._samples, map(sp.ImmutableMatrix, samples), strict=True))
-        known |= dict(zip(self._letters, self._point, strict=True)) | values | dict(self.parameters)
+        traced = self.traced
+        known = {s: sp.ImmutableMatrix.zeros(traced.sizes[s.rows], 1) for s in traced.samples}
+        known |= dict(zip(traced.letters, self._point, strict=True)) | values
+        known |= dict(self.parameters)
         found = iter(rebuilt([t for t in terms if t is not None], known, sp.Rational))
         entries: list[sp.Expr] = []
-        for term, shape in zip(terms, self._shapes, strict=True):
+        for term, shape in zip(terms, self.traced.shapes, strict=True):
             entries += list(sp.zeros(*shape) if term is None else next(found))
         return tuple(entries)
-
-
-def _differential(
-    terms: Sequence[Term | None], changes: Mapping[Letter, Term]
-) -> tuple[Term | None, ...]:
-    found = iter(differential([term for term in terms if term is not None], changes))
-    return tuple(None if term is None else next(found) for term in terms)

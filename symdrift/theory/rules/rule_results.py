@@ -15,19 +15,10 @@ from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.errors import RequestError
 from symdrift.study import Study
 from symdrift.theory.rules.rule_area import RuleArea
-from symdrift.theory.rules.shipped_rules import INDICES, TAU, ShippedRule, shipped, weight
+from symdrift.theory.rules.shipped_rules import POINT, TAU, ShippedRule, shipped, told
 
 OWN, LEARNED, OTHER = (sp.Symbol(f"rule_share_{name}") for name in ("own", "learned", "other"))
 LI, LJ, LK, LL = (symbol("input_variance", index) for index in "ijkl")
-
-POINT: dict[sp.Symbol, sp.Expr] = {GAMMA: sp.Rational(1, 5), TAU: sp.Rational(1, 2)}
-POINT |= {
-    symbol("input_variance", index): sp.Rational(11 - 2 * place, 5)
-    for place, index in enumerate(INDICES)
-}
-POINT |= {weight("W", index): sp.Rational(place + 6, 10) for place, index in enumerate("kji")}
-REST = {TAU: POINT[TAU]}
-"""Numbers for all symbols of five axes, and for those that parameters bring."""
 
 LATEX: dict[sp.Basic, str] = {
     OWN: "T_{ij}", LEARNED: "T_{ijk}", OTHER: "T_{ijl}", TAU: r"\tau_M",
@@ -74,7 +65,7 @@ def _rule_terms(rule: ShippedRule) -> Step:
         rule_own=(OWN, shares.own),
         rule_learned=(LEARNED, shares.learned),
         rule_other=(OTHER, shares.other),
-        rule_small=(OTHER, coefficient * LL**exponent),
+        rule_small=(OTHER, told(coefficient * LL**exponent)),
         checks=(
             vanishes("The mean update at the fixed point of the rule vanishes.", *pair.rule.mean),
             holds(
@@ -96,27 +87,27 @@ def _rule_planes(study: Study, rule: ShippedRule, values: dict[str, sp.Expr]) ->
     hidden = int(values["network.hidden"])
     shares = rule.shares
     known = {GAMMA: values.get("learning.weight_decay", GAMMA)}
-    factor = values["learning.rate"] ** 3 / values["learning.batch"] ** 2
+    power = values["learning.rate"] ** 3 / values["learning.batch"] ** 2
     planes = {}
     for i, j in combinations(range(hidden), 2):
         plane = known | {LI: variances[i], LJ: variances[j]}
-        total = shares.own.xreplace(plane)
+        total = told(power * shares.own.xreplace(plane))
         for k in range(len(variances)):
             if k not in (i, j):
                 share, letter = (shares.learned, LK) if k < hidden else (shares.other, LL)
-                total += share.xreplace(plane | {letter: variances[k]})
+                total += told(power * share.xreplace(plane | {letter: variances[k]}))
         name = symbol("rotation_covariance", f"{i + 1}{j + 1}")
-        planes[f"{i + 1}-{j + 1}"] = (name, factor * total)
+        planes[f"{i + 1}-{j + 1}"] = (name, total)
 
     def whole() -> bool:
         """Three learned axes and two others at a rational point, without representatives."""
-        area = RuleArea(rule.at(POINT).on_axes(3, 2))
+        open_numbers = {letter: at for letter, at in POINT.items() if letter not in rule.numbers}
+        area = RuleArea(rule.at(open_numbers).on_axes(3, 2))
         i, j, k, l, o = area.rule.variances
         at = {GAMMA: POINT[GAMMA], LI: i, LJ: j}
         total = shares.own.xreplace(at) + shares.learned.xreplace(at | {LK: k})
         total += sum(shares.other.xreplace(at | {LL: variance}) for variance in (l, o))
-        left = (sum(area.shares.values()) - total).xreplace(REST)
-        return bool(cancel(left) == 0)
+        return bool(cancel(sum(area.shares.values()) - total) == 0)
 
     return step(
         rule_plane=planes,

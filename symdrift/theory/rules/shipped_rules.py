@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import MappingProxyType
 
 import sympy as sp
 
 from symdrift.algebra.matrix_terms import SCALAR, Letter
 from symdrift.algebra.rational import cancel, factor
 from symdrift.derivation.symbols import GAMMA, symbol
+from symdrift.evaluation.any_rule.traced_rule import TracedRule
 from symdrift.rules.oja import Oja
 from symdrift.rules.rule import Rule
 from symdrift.rules.similarity_matching import SimilarityMatching
@@ -22,7 +24,13 @@ TAU = sp.Symbol("slowness", positive=True)
 _PARAMETERS = {"weight_decay": GAMMA, "tau": TAU}
 INDICES = ("i", "j", "k", "l", "o")
 """Two learned axes of a plane, a third one, and two that are not learned."""
-RULES = ("oja", "tied_autoencoder", "similarity_matching")
+_MAKERS: Mapping[str, tuple[Callable[..., Rule], tuple[str, ...]]] = {
+    "oja": (Oja, ()),
+    "tied_autoencoder": (TiedAutoencoder, ("weight_decay",)),
+    "similarity_matching": (SimilarityMatching, ("tau",)),
+}
+"""What makes each rule, and its parameters."""
+RULES = tuple(_MAKERS)
 """Rules whose drift is derived with symbols."""
 
 
@@ -114,7 +122,7 @@ class ShippedRule:
         """An expression without the weights that `rest` keeps, which it has in even powers."""
         variance = symbol("input_variance")
         if variance not in self.rest:
-            return factor(expression)
+            return told(factor(expression))
         (name,) = self.rule.weights
         square = sp.Dummy(positive=True)
         (value,) = sp.solve(
@@ -125,7 +133,7 @@ class ShippedRule:
         values = {
             q: value.xreplace({variance: symbol("input_variance", k)}) for k, q in squares.items()
         }
-        return factor(cancel(even).xreplace(values))
+        return told(factor(cancel(even).xreplace(values)))
 
     @cached_property
     def shares(self) -> Shares:
@@ -148,11 +156,10 @@ class ShippedRule:
             return sp.sympify(value).xreplace(self.numbers)
 
         return RuleOnAxes(
-            self.rule,
+            TracedRule(self.rule, sizes),
             {letter: given(value) for letter, value in self.parameters.items()},
             tuple(map(given, variances)),
             tuple(tuple(map(given, diagonal)) for diagonal in entries),
-            sizes,
         )
 
 
@@ -161,15 +168,31 @@ def weight(name: str, index: str) -> sp.Symbol:
     return sp.Symbol(f"{name.lower()}_{index}" if index else name.lower(), positive=True)
 
 
+POINT: Mapping[sp.Symbol, sp.Expr] = MappingProxyType(
+    {GAMMA: sp.Rational(1, 5), TAU: sp.Rational(1, 2)}
+    | {symbol("input_variance", k): sp.Rational(11 - 2 * n, 5) for n, k in enumerate(INDICES)}
+    | {weight("W", index): sp.Rational(n + 6, 10) for n, index in enumerate("kji")}
+)
+"""Numbers for all symbols of five axes, variances in their order, and for the parameters that a
+study leaves open."""
+
+
+def told(quotient: sp.Expr) -> sp.Expr:
+    """A product whose sums are positive at `POINT`, with numbers taken out of them."""
+    number, factors = sp.S.One, []
+    for part in sp.Mul.make_args(quotient):
+        base, exponent = part.as_base_exp()
+        if base.is_Add and exponent.is_Integer:
+            content, base = base.primitive()
+            if base.xreplace(POINT).is_negative:
+                content, base = -content, -base
+            number, part = number * content**exponent, base**exponent
+        factors.append(part)
+    return sp.Mul(number, *factors)
+
+
 def shipped(name: str) -> ShippedRule:
     """The rule of a study by its name."""
-    letters = {key: Letter(SCALAR, SCALAR, key) for key in _PARAMETERS}
-    made: Rule
-    used: tuple[str, ...]
-    if name == "oja":
-        made, used = Oja(), ()
-    elif name == "tied_autoencoder":
-        made, used = TiedAutoencoder(letters["weight_decay"]), ("weight_decay",)
-    else:
-        made, used = SimilarityMatching(letters["tau"]), ("tau",)
-    return ShippedRule(made, {letters[key]: _PARAMETERS[key] for key in used})
+    make, parameters = _MAKERS[name]
+    letters = {Letter(SCALAR, SCALAR, key): _PARAMETERS[key] for key in parameters}
+    return ShippedRule(make(*letters), letters)
