@@ -77,7 +77,9 @@ class Kinds:
                 self.variance, self.label_noise, self.residual, self.singular_value, self.output
             )
         )  # fmt: skip
-        return place, Kinds(lam, noise, residual, values, output, np.add.reduceat(self.count, first))
+        return place, Kinds(
+            lam, noise, residual, values, output, np.add.reduceat(self.count, first)
+        )
 
     @classmethod
     def of(
