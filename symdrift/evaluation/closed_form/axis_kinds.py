@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from symdrift.study.problem import Array
 
 Indices = NDArray[np.intp]
 Axis = tuple[Array, Array, Array]
+
+OUTERMOST = 8
+"""Axes at each end that are not gathered with their neighbours."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,26 +60,26 @@ class Kinds:
         """``s_1 E|x|^2``: what the curvature of a sample fluctuates by."""
         return float(self.singular_value.max()) * self.power
 
-    def quarter(self, networks: int) -> tuple[Indices, Kinds]:
+    def fewer(self) -> tuple[Indices, Kinds]:
         """Of every four neighbours the one most learned, in the place of all, and which it is.
 
-        Places have the shape ``(g / 4, networks)``.
+        Of one network.  The outermost axes stand for themselves: often they grow fastest.
         """
-        tables = [
-            part.reshape(-1, networks)
+        size = len(self.count)
+        first = np.r_[:OUTERMOST, OUTERMOST : size - OUTERMOST : 4, size - OUTERMOST : size]
+        place = np.array([
+            start + np.argmax(self.singular_value[start:stop])
+            for start, stop in pairwise([*first, size])
+        ])  # fmt: skip
+        lam, noise, residual, values, output = (
+            part[place]
             for part in (
                 self.variance, self.label_noise, self.residual, self.singular_value, self.output
             )
-        ]  # fmt: skip
-        first = np.arange(0, len(tables[0]), 4)
-        place = np.array(
-            [start + np.argmax(tables[3][start : start + 4], axis=0) for start in first]
+        )  # fmt: skip
+        return place, Kinds(
+            lam, noise, residual, values, output, np.add.reduceat(self.count, first)
         )
-        lam, noise, residual, values, output = (
-            np.take_along_axis(table, place, axis=0).ravel() for table in tables
-        )
-        counted = np.add.reduceat(self.count.reshape(-1, networks), first, axis=0)
-        return place, Kinds(lam, noise, residual, values, output, counted.ravel())
 
     @classmethod
     def of(

@@ -221,17 +221,18 @@ class MomentMap:
 
 @dataclass(frozen=True, eq=False)
 class _Coupling:
-    """``K`` of one network at one value, to single precision.
+    """``K`` of one network at one value.
 
     Attributes
     ----------
-    between : list of (NDArray, Indices, Indices)
-        From powers of the second kind to the first, shape ``(k, k, pairs)``, and back.
+    between : NDArray
+        From powers of each kind to those of another, a symmetric matrix on ``(g, k)``, packed as
+        its upper triangle, to single precision.
     within : Array
         By kind, shape ``(k, k, g)``.
     """
 
-    between: list[tuple[NDArray[np.float32], Indices, Indices]]
+    between: NDArray[np.float32]
     within: Array
     fed_back: Array
     count: Array
@@ -239,14 +240,25 @@ class _Coupling:
     @classmethod
     def of(cls, moments: MomentMap, value: float) -> _Coupling:
         width, size = moments.power.shape[0], len(moments.count)
-        within, between = np.zeros((width * width, size)), []
+        within = np.zeros((width * width, size))
+        between = np.zeros(width * size * (width * size + 1) // 2, np.float32)
+        powers = np.arange(width)
         for part in moments.parts:
             inverse, _ = part.resolvent(value)
             (one, a), (other, b) = ((np.moveaxis(of, -1, 0), kinds) for of, kinds in part.powers)
             onto = inverse @ other.swapaxes(1, 2)
-            between.append((_last(one @ onto).astype(np.float32), a, b))
             _add_by_kind(_flat(other @ onto), b, within)
             _add_by_kind(_flat(one @ inverse @ one.swapaxes(1, 2)), a, within)
+            across, alike = one @ onto, a == b
+            row, column = (
+                width * kinds[:, np.newaxis, np.newaxis] + place
+                for kinds, place in ((a, powers[:, np.newaxis]), (b, powers))
+            )
+            column, row = np.maximum(row, column), np.minimum(row, column)
+            place = column * (column + 1) // 2 + row
+            between[place[~alike]] = across[~alike]
+            to_itself = across[alike] + across[alike].swapaxes(1, 2)
+            _add_by_kind(_flat(to_itself), a[alike], within)
         own = np.moveaxis(moments.power, -1, 0)
         within += _flat(own @ moments.own_resolvent(value) @ own.swapaxes(1, 2))
         return cls(between, within.reshape(width, width, size), moments.fed_back, moments.count)
@@ -257,22 +269,20 @@ class _Coupling:
         What an axis feeds back to itself is solved for: what is left changes powers smoothly, and
         few of its eigenvalues are near the largest.
         """
+        from scipy.linalg.blas import sspmv
         from scipy.sparse.linalg import LinearOperator, eigs
 
         alone = np.moveaxis(self.within / self.count, -1, 0) @ self.fed_back
         left = _last(np.linalg.inv((1 + MARGIN) * np.eye(len(self.fed_back)) - alone))
 
         def passed(powers: Array) -> Array:
-            fed = (self.fed_back @ powers.reshape(start.shape)).astype(np.float32)
-            total = np.zeros(start.shape)
-            for matrices, a, b in self.between:
-                _add_by_kind(_applied(matrices, fed[:, b]), a, total)
-                _add_by_kind(_applied(matrices.swapaxes(0, 1), fed[:, a]), b, total)
+            fed = (self.fed_back @ powers.reshape(start.shape)).T.astype(np.float32)
+            total = sspmv(fed.size, 1.0, self.between, fed.ravel()).reshape(fed.shape).T
             total = total / self.count + MARGIN * powers.reshape(start.shape)
             return _applied(left, total).ravel()
 
         operator = LinearOperator((start.size, start.size), matvec=passed, dtype=np.float64)
-        _, vectors = eigs(operator, 1, v0=start.ravel(), which="LM", tol=1e-4, ncv=10)
+        _, vectors = eigs(operator, 1, v0=start.ravel(), which="LM", tol=1e-6, ncv=10)
         return np.asarray(vectors[:, 0].real).reshape(start.shape)
 
 
@@ -326,7 +336,7 @@ def _last(matrices: NDArray[Any]) -> Array:
 
 def _flat(matrices: Array) -> Array:
     """Entries of matrices ``(blocks, k, k)``, shape ``(k k, blocks)``."""
-    return matrices.reshape(len(matrices), -1).T
+    return matrices.reshape(len(matrices), matrices.shape[1] ** 2).T
 
 
 def _add_by_kind(rows: Array, kinds: Indices, total: Array) -> None:

@@ -57,7 +57,7 @@ PAIRS_TOGETHER = 2**12
 PAIR_MEMORY = 290
 """Bytes that two axes take: how they couple their powers, and which axes they are."""
 
-TOGETHER_MEMORY = 5500
+TOGETHER_MEMORY = 7000
 """Bytes that two axes take while their part of the map is made."""
 
 FED_BACK = np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
@@ -318,14 +318,15 @@ class MeanSquare:
     def _of_powers(self) -> tuple[float, Array]:
         """Of one network, and its powers, which change little from an axis to its neighbour."""
         if self.axes <= FEW_KINDS:
-            values, vector = self._of_moments()
-            return float(values[0]), self.map.powers_in(vector)
-        places, fewer = self.kinds.quarter(1)
+            # A start, settled or not: what is found from it is held to the whole map.
+            _, vector = self._of_moments()
+            return float(vector @ self.map(vector)), self.map.powers_in(vector)
+        places, fewer = self.kinds.fewer()
         value, powers = MeanSquare(fewer, self.weight_decay, self.batch)._of_powers()
         if np.isnan(value):
             return value, powers
         axes = np.arange(self.axes)
-        start = np.array([np.interp(axes, places[:, 0], row) for row in powers])
+        start = np.array([np.interp(axes, places, row) for row in powers])
         return largest_of_powers(self.map, value, start)
 
 
