@@ -88,7 +88,7 @@ def _reliance(
     order = {label: number for number, label in enumerate(places)}
     first: dict[sp.Basic, str] = {}
     for label, (_, equation) in places.items():
-        for item in _stated(equation):
+        for item in stated(equation):
             first.setdefault(item, label)
     uses: dict[str, tuple[str, ...]] = {}
 
@@ -100,7 +100,7 @@ def _reliance(
     for place, step in enumerate(steps):
         told = _told(step, order)
         for equation in step.equations:
-            label, symbols = equation.label, _symbols(equation)
+            label, symbols = equation.label, symbols_of(equation)
             used = told.get(label, set()) | _checked(step, label, order)
             used |= {name for link in equation.links for name in _CITED.findall(link.reason)}
             values = set[str]()
@@ -108,11 +108,11 @@ def _reliance(
                 there, other = places[name]
                 # What is stated later gives a value to what was free; below in the same step it
                 # says what a letter stands for, unless the letter is the unknown of an equation.
-                solved = not _stated(equation) or label in told.get(name, ())
+                solved = not stated(equation) or label in told.get(name, ())
                 if there > place or (order[name] > order[label] and solved):
                     continue
                 # An equation may say in general what was found for some inputs before.
-                again = not _stated(equation).isdisjoint(_stated(other))
+                again = not stated(equation).isdisjoint(stated(other))
                 assumed = put_in([name]) if again else set(other.premises)
                 (values if DISTRIBUTIONS & assumed else used).add(name)
             # A value for some inputs is used by what is about these inputs already.  On shared
@@ -172,7 +172,7 @@ def _checked(step: Step, label: str, order: Mapping[str, int]) -> set[str]:
     }
 
 
-def _stated(equation: Equation) -> set[sp.Basic]:
+def stated(equation: Equation) -> set[sp.Basic]:
     """The quantities that an equation says what they are: its left sides."""
     shown = equation.expression
     parts = shown.args if isinstance(shown, sp.And) else (shown,)
@@ -181,6 +181,6 @@ def _stated(equation: Equation) -> set[sp.Basic]:
     return {head for head in heads if isinstance(head, _KINDS)}
 
 
-def _symbols(equation: Equation) -> set[sp.Basic]:
+def symbols_of(equation: Equation) -> set[sp.Basic]:
     shown = (equation.expression, *(link.expression for link in equation.links))
     return {item for line in shown for item in line.atoms(*_KINDS)}

@@ -267,6 +267,10 @@ class Derivation:
     steps : tuple of Step
     symbol_names : Mapping[sympy.Symbol, str]
         LaTeX of each symbol, for ``sympy.latex(..., symbol_names=...)``.
+    in_study : Mapping[sympy.Symbol, sympy.Expr]
+        What the study has in the place of a symbol of the theory.
+    results_only : bool
+        Whether the derivation was left out.
     """
 
     study: str
@@ -274,6 +278,8 @@ class Derivation:
     notation: tuple[Notation, ...]
     steps: tuple[Step, ...]
     symbol_names: Mapping[sp.Basic, str]
+    in_study: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
+    results_only: bool = False
 
     def _repr_html_(self) -> str:
         rows = "".join(
