@@ -64,6 +64,18 @@ def test_fluctuations_need_a_strict_minimum_and_orders_of_stimuli_small_weight_d
     assert not small & {"frequency-rates", "isotropic", "total"}
 
 
+def test_label_noise_and_weight_decay_are_assumed_where_they_are_left_out_or_divided_by() -> None:
+    derivation = derived(GAUSSIAN)
+    quiet, decaying = (
+        set(derivation.needing(name)) for name in ("no label noise", "positive weight decay")
+    )
+    assert {"isotropic-quiet", "small-own", "frequency-rate", "irrelevant", "white-ratio"} <= quiet
+    assert not quiet & {"isotropic", "total", "frequency-noise", "critical-noise", "noise-turning"}
+    assert not quiet & {"turning-noise", "study-variance-1-2", "critical-labels"}
+    assert {"balance", "learned-map", "factored", "imbalance-mean", "total"} <= decaying
+    assert not decaying & {"sample-loss", "update", "balance-identity", "no-turn"}
+
+
 def test_of_other_inputs_only_what_is_about_gaussian_ones_needs_them() -> None:
     assert set(derived(OTHER).needing("Gaussian inputs")) == {
         "moments",

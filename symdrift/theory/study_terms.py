@@ -155,11 +155,7 @@ def _written_planes(subject: Subject) -> dict[str, Sides]:
     planes = _distinct_planes(subject)
     counts = {plane: _counts(subject, plane) for plane in planes}
     one_of_each = len(planes) > 1 and all({*count.values()} == {1} for count in counts.values())
-    if (
-        one_of_each
-        or len(planes) > WRITTEN_PLANES
-        or max(map(len, counts.values())) > WRITTEN_AXES
-    ):
+    if one_of_each or len(planes) > WRITTEN_PLANES or max(map(len, counts.values())) > WRITTEN_AXES:
         return {}
     shown: dict[str, Sides] = {}
     for plane in planes:
