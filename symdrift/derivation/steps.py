@@ -50,7 +50,7 @@ def relation(shown: Shown) -> sp.Basic:
     return shown
 
 
-def _taken_apart(expression: sp.Basic) -> Shown:
+def taken_apart(expression: sp.Basic) -> Shown:
     """What `relation` makes of it is the expression."""
     if isinstance(expression, sp.Eq):
         return expression.lhs, expression.rhs
@@ -120,8 +120,8 @@ class Equation:
 
     def __getstate__(self) -> dict[str, Any]:
         """Without relations, which SymPy evaluates again when it reads them."""
-        brief = None if self.brief is None else _taken_apart(self.brief)
-        return {**vars(self), "expression": _taken_apart(self.expression), "brief": brief}
+        brief = None if self.brief is None else taken_apart(self.brief)
+        return {**vars(self), "expression": taken_apart(self.expression), "brief": brief}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         brief = None if state["brief"] is None else relation(state["brief"])

@@ -10,7 +10,15 @@ import sympy as sp
 
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.reliance import shortened, stated, symbols_of
-from symdrift.derivation.steps import Derivation, Equation, Notation, Step
+from symdrift.derivation.steps import (
+    Derivation,
+    Equation,
+    Notation,
+    Shown,
+    Step,
+    relation,
+    taken_apart,
+)
 from symdrift.study.roles import ROLES
 
 LEVELS = ("results", "outline", "paper", "full")
@@ -34,7 +42,7 @@ ESSENTIAL = frozenset([
 """Labels of the formulas to know, where a derivation has them."""
 
 OBSERVED = (
-    "excess-loss", "no-mean", "axis-decay", "component", "representation-diffusion", "decay-rate",
+    "excess-loss", "axis-decay", "component", "representation-diffusion", "decay-rate",
     "decay-matrix", "hidden-vector", "diffusion", "rate", "speed",
 )  # fmt: skip
 """Labels of what is observed, which the results of a study give for it."""
@@ -108,6 +116,7 @@ def at_level(derivation: Derivation, level: str) -> Derivation:
     )
     kept = {e.label for step in steps for e in step.equations} - ELABORATIONS
     steps = tuple(_reduced(step, steps, kept) for step in steps)
+    told = steps
     if level in ("results", "outline"):
         last = steps[-1].section
         results = {
@@ -125,7 +134,7 @@ def at_level(derivation: Derivation, level: str) -> Derivation:
         )
         steps = tuple(_reduced(step, steps, kept) for step in steps)
     if level == "results":
-        steps = _results(derivation, steps)
+        steps = _results(derivation, told, steps)
     uses = {e.label: e.rests_on for step in derivation.steps for e in step.equations}
     rests_on = shortened(uses, {e.label for step in steps for e in step.equations})
     steps = tuple(
@@ -148,27 +157,41 @@ def at_level(derivation: Derivation, level: str) -> Derivation:
     )
 
 
-def _results(derivation: Derivation, outline: Sequence[Step]) -> tuple[Step, ...]:
+def _results(
+    derivation: Derivation, paper: Iterable[Step], outline: Sequence[Step]
+) -> tuple[Step, ...]:
     """The results of a study, and the formulas that say what stands in them, in its letters."""
     section = outline[-1].section
-    first, *others = (step for step in outline if step.section == section)
+    printed = {e.label for step in outline for e in step.equations}
+    first, *others = (
+        replace(step, equations=tuple(e for e in step.equations if e.label in printed))
+        for step in paper
+        if step.section == section
+    )
     general = [step for step in outline if step.section != section]
+    instead = {label for label, own in ON_SHARED_AXES.items() if own in printed}
+    defining = essential_labels(derivation)
     known = set[sp.Basic]().union(
         *(stated(equation) for step in (first, *others) for equation in step.equations)
     )
     shown = [equation for step in (first, *others) for equation in step.equations]
-    shown += [e for step in general for e in step.equations if e.label in OBSERVED]
+    shown += [
+        equation
+        for step in general
+        for equation in step.equations
+        if equation.label in OBSERVED and equation.label not in instead
+    ]
     kept = {equation.label for equation in shown}
     # What a formula is made of is defined too, unless the results say what it is.
     while shown:
         needed = symbols_of(shown.pop()) - known
         for equation in (equation for step in general for equation in step.equations):
-            if equation.label not in kept and needed & stated(equation):
+            if equation.label in defining - kept and needed & stated(equation):
                 shown.append(equation)
                 kept.add(equation.label)
     needs = {premise for step in (first, *others) for e in step.equations for premise in e.needs}
-    listed = ", ".join(premise for premise in Premise if premise in needs)
-    premises = (f"These results hold for: {listed}.",) if listed else ()
+    listed = "; ".join(premise for premise in Premise if premise in needs)
+    premises = (f"{listed[0].upper()}{listed[1:]}.",) if listed else ()
     definitions = (
         replace(
             step,
@@ -191,7 +214,19 @@ def _results(derivation: Derivation, outline: Sequence[Step]) -> tuple[Step, ...
 
 def _in_letters(equation: Equation, letters: Mapping[sp.Symbol, sp.Expr]) -> Equation:
     """An equation with what the study has in the place of symbols of the theory."""
-    return replace(equation, expression=equation.expression.xreplace(letters))
+    shown = taken_apart(equation.expression)
+    written: Shown
+    if isinstance(shown, list):
+        written = [(_put(left, letters), _put(right, letters)) for left, right in shown]
+    elif isinstance(shown, tuple):
+        written = _put(shown[0], letters), _put(shown[1], letters)
+    else:
+        written = _put(shown, letters)
+    return replace(equation, expression=relation(written))
+
+
+def _put(side: object, letters: Mapping[sp.Symbol, sp.Expr]) -> sp.Basic:
+    return sp.sympify(side).xreplace(letters)
 
 
 def without_links(derivation: Derivation) -> Derivation:

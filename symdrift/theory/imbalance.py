@@ -124,7 +124,7 @@ def imbalance_of_equal_axes(examples: Examples) -> Iterator[Step]:
 def _imbalance_step(network: LinearNetwork) -> Step:
     """Noise unbalances the layers
 
-    At the minimum the layers are balanced, [eq:balance]. In training they are not: let
+    At the minimum the layers are balanced, as [step:balance] shows. In training they are not: let
     {imbalance} be the difference {difference} in step t. The gradient of any batch, without weight
     decay, is {pull_first} and {pull_second}. The error enters both through the same
     product with the input, so that [eq:no-turn] holds for every sample, at all weights; all terms

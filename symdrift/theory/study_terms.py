@@ -77,10 +77,10 @@ def explicit_minimum(
 def diffusion_tensor(examples: Examples, subject: Subject) -> Step:
     """Diffusion tensor
 
-    Different planes of this study are uncorrelated.<planes> Each term is [eq:term], or
-    [eq:own-term] where its last index is equal to the first; where it is equal to the second,
-    these two change places. The blocks of the terms follow in [step:blocks-of-study].<terms> Half
-    of a variance is the diffusion coefficient of its plane.
+    No plane of this study rotates steadily, and different planes are uncorrelated.<planes> Each
+    term is [eq:term], or [eq:own-term] where its last index is equal to the first; where it is
+    equal to the second, these two change places. The blocks of the terms follow in
+    [step:blocks-of-study].<terms> Half of a variance is the diffusion coefficient of its plane.
     """
     planes = _written_planes(subject)
     written = {
@@ -98,8 +98,8 @@ def diffusion_tensor(examples: Examples, subject: Subject) -> Step:
             )
     if not planes:
         text = (
-            " That of two active axes {i} and {j} has the variance [eq:study-variance], with one "
-            "term for each axis {l}. This is [eq:total] in the letters of the study."
+            " The plane of two active axes {i} and {j} has the variance [eq:study-variance], with "
+            "one term for each axis {l}. This is [eq:total] in the letters of the study."
         )
     elif len(planes) == 1:
         (only,) = planes
