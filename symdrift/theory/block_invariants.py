@@ -51,9 +51,9 @@ def blocks_of_study(examples: Examples, subject: Subject, terms: Sequence[Place]
     An axis with itself has [eq:study-own-hessian], [eq:study-own-noise] and
     [eq:study-own-fluctuation]. The rest of a term follows from these: the fluctuation of two axes
     by [eq:lyapunov-solution], the solutions {Y} and {Z} of two blocks by [eq:solution-left] and
-    [eq:solution-right], the rows {y} and {z} by [eq:own-solution-left] and
-    [eq:own-solution-right], and the overlaps by [eq:overlap] and [eq:own-overlap]. This is every
-    term of the study.
+    [eq:solution-right], the rows {y} and {z} by [eq:own-solution-left] and [eq:own-solution-right],
+    and the overlaps by [eq:overlap] and [eq:own-overlap]. This is every term of the study. The
+    trace of {C} is that of all these blocks, each pair of axes counted once.
     """
     drift = examples.representative
     kinds = _kinds(drift)

@@ -302,7 +302,8 @@ def _study_minimum(subject: Subject) -> Step:
     else:
         active = (
             "The active axes of this study, in the order of the axes of its inputs, are {axes}. "
-            f"Singular values follow from [eq:singular-value]. Those of these axes are {shown}."
+            "Singular values follow from [eq:singular-value]. The singular values of these axes "
+            f"are {shown}."
         )
         if not alike and len(values) < len(subject.active):
             active += " Axes that are not listed repeat one that is."

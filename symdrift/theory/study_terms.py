@@ -80,7 +80,8 @@ def diffusion_tensor(examples: Examples, subject: Subject) -> Step:
     No plane of this study rotates steadily, and different planes are uncorrelated.<planes> Each
     term is [eq:term], or [eq:own-term] where its last index is equal to the first; where it is
     equal to the second, these two change places. The blocks of the terms follow in
-    [step:blocks-of-study].<terms> Half of a variance is the diffusion coefficient of its plane.
+    [step:blocks-of-study].<terms> Half of a variance is the diffusion coefficient {D_ij} of its
+    plane.
     """
     planes = _written_planes(subject)
     written = {
@@ -116,6 +117,7 @@ def diffusion_tensor(examples: Examples, subject: Subject) -> Step:
     return step(
         study_variance=planes or _every_plane(subject),
         study_term=terms,
+        symbols={"D_ij": symbol("diffusion_tensor", "ij")},
         words={"planes": text, "terms": _about_terms(terms.values())},
         identifier="study",
         checks=(
