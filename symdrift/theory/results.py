@@ -302,7 +302,7 @@ def _study_minimum(subject: Subject) -> Step:
     else:
         active = (
             "The active axes of this study, in the order of the axes of its inputs, are {axes}. "
-            "Singular values follow from [eq:singular-value]. The singular values of these axes "
+            "Singular values follow from [eq:singular-value]. The singular values of active axes "
             f"are {shown}."
         )
         if not alike and len(values) < len(subject.active):
