@@ -161,6 +161,8 @@ def test_what_only_the_full_document_tells_exists() -> None:
 @pytest.mark.parametrize("level", ["", "Paper", "everything"])
 def test_an_unknown_level_is_refused_before_anything_is_written(level: str, tmp_path: Path) -> None:
     study = read_study("isotropic_autoencoder")
-    with pytest.raises(RequestError, match=rf'^level = "{level}" is unknown; allowed are results, outline'):
+    with pytest.raises(
+        RequestError, match=rf'^level = "{level}" is unknown; allowed are results, outline'
+    ):
         write_derivation(study, tmp_path / "out", ["tex"], level=level)
     assert not (tmp_path / "out").exists()
