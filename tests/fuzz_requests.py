@@ -630,7 +630,7 @@ def _ranges(draw: st.DrawFn, low: Sequence[str], high: Sequence[str]) -> str:
 
 
 _PLOTS = ("a.png", "a.svg", "a.pdf", "deep/a.png", "a.txt", "", STUDY, f"{STUDY}/a.png", "b" * 300)
-LEVELS = ("full", "paper", "outline")
+LEVELS = ("full", "paper", "outline", "results")
 _EXPENSIVE = 20
 """One in so many draws that could take seconds may do so."""
 

@@ -1,4 +1,4 @@
-"""Outline, paper and full document are one derivation, each contained in the next."""
+"""Results, outline, paper and full document are one derivation, each contained in the next."""
 
 from __future__ import annotations
 
@@ -8,14 +8,26 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import sympy as sp
 from documents_example import example_derivation
+from tex import needs_tex, pages_of
 
+from symdrift.derivation.reliance import stated, symbols_of
 from symdrift.derivation.steps import Derivation
 from symdrift.documents.html import derivation_html
-from symdrift.documents.latex import derivation_latex
-from symdrift.documents.levels import ELABORATIONS, ESSENTIAL, LEVELS, ON_SHARED_AXES, at_level
+from symdrift.documents.latex import derivation_latex, page_of
+from symdrift.documents.levels import (
+    DEFINITIONS,
+    ELABORATIONS,
+    ESSENTIAL,
+    LEVELS,
+    ON_SHARED_AXES,
+    at_level,
+    essential_labels,
+)
 from symdrift.documents.writing import write_derivation
 from symdrift.errors import RequestError
+from symdrift.files import write_text
 from symdrift.study import read_study
 from symdrift.theory.derive import derive
 
@@ -42,7 +54,9 @@ def sentences(derivation: Derivation) -> dict[str, str]:
 
 @each_study
 def test_each_level_is_contained_in_the_next(study: str) -> None:
-    outline, paper, full = (told(study, level) for level in LEVELS)
+    results, outline, paper, full = (told(study, level) for level in LEVELS)
+    assert set(labels(results)) < set(labels(outline))
+    assert set(results.notation) <= set(outline.notation)
     for less, more in ((outline, paper), (paper, full)):
         # The same order, and fewer of them.
         assert labels(less) == [label for label in labels(more) if label in set(labels(less))]
@@ -66,6 +80,39 @@ def test_nothing_refers_to_what_a_level_leaves_out(study: str, level: str) -> No
     assert referred <= set(re.findall(r"\\label\{([^}]*)\}", source))
     page = derivation_html(told(study, level))
     assert set(re.findall(r'href="#([^"]*)"', page)) <= set(re.findall(r'id="([^"]*)"', page))
+
+
+@each_study
+def test_results_come_first_and_what_stands_in_them_without_prose(study: str) -> None:
+    """Whatever the outline says of a quantity in a result, the results say too."""
+    found, outline = told(study, "results"), told(study, "outline")
+    section = outline.steps[-1].section
+    own = [step.identifier for step in outline.steps if step.section == section]
+    assert [step.identifier for step in found.steps][: len(own)] == own
+    general = found.steps[len(own) :]
+    assert {step.section for step in general} <= {DEFINITIONS}
+    assert not any(step.prose or step.assumptions for step in general)
+    equations = [found.equation(label) for label in labels(found)]
+    known = set[sp.Basic]().union(*map(stated, equations))
+    used = set[sp.Basic]().union(*map(symbols_of, equations))
+    told_there = set(labels(outline)) & essential_labels(told(study, "full"))
+    said = {item for label in told_there for item in stated(outline.equation(label))}
+    assert used & said <= known
+
+
+def test_results_say_what_they_assume() -> None:
+    first = told("anisotropic_autoencoder", "results").steps[0]
+    assert "Gaussian inputs" in first.assumptions[-1]
+    assert "strict minimum" in first.assumptions[-1]
+    assert "no label noise" not in first.assumptions[-1]
+
+
+@needs_tex
+def test_outline_and_paper_are_short(tmp_path: Path) -> None:
+    for level, most in (("outline", 5), ("paper", 14)):
+        page = page_of("article", level)
+        source = derivation_latex(told("anisotropic_autoencoder", level), page=page)
+        assert pages_of(write_text(tmp_path / f"{level}.tex", source)) <= most
 
 
 @each_study
@@ -97,7 +144,7 @@ def test_the_outline_has_the_essential_formulas_and_the_results(study: str) -> N
 def test_less_than_everything_states_no_check_and_no_line_of_a_chain() -> None:
     full = example_derivation()
     assert at_level(full, "full") is full
-    for level in ("outline", "paper"):
+    for level in LEVELS[:-1]:
         for step in at_level(full, level).steps:
             assert not step.checks
             assert not any(equation.links for equation in step.equations)
@@ -114,6 +161,8 @@ def test_what_only_the_full_document_tells_exists() -> None:
 @pytest.mark.parametrize("level", ["", "Paper", "everything"])
 def test_an_unknown_level_is_refused_before_anything_is_written(level: str, tmp_path: Path) -> None:
     study = read_study("isotropic_autoencoder")
-    with pytest.raises(RequestError, match=rf'^level = "{level}" is unknown; allowed are outline'):
+    with pytest.raises(
+        RequestError, match=rf'^level = "{level}" is unknown; allowed are results, outline'
+    ):
         write_derivation(study, tmp_path / "out", ["tex"], level=level)
     assert not (tmp_path / "out").exists()

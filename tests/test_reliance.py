@@ -49,7 +49,7 @@ def test_a_circle_of_reasons_is_found() -> None:
 def test_results_on_shared_axes_need_gaussian_inputs_and_the_theory_behind_them_does_not() -> None:
     needing = set(derived(GAUSSIAN).needing("Gaussian inputs"))
     assert {"noise-pair", "lyapunov-solution", "term", "own-term", "total", "decay-rate"} <= needing
-    assert {"fluctuation-own", "isotropic", "critical-noise", "study-variance-1-2"} <= needing
+    assert {"fluctuation-own", "isotropic", "critical-noise", "study-variance"} <= needing
     assert not needing & {"hessian-pair", "lyapunov", "excess-loss", "covariance", "mean", "rate"}
 
 
@@ -58,10 +58,22 @@ def test_fluctuations_need_a_strict_minimum_and_orders_of_stimuli_small_weight_d
     strict, small = (
         set(derivation.needing(name)) for name in ("strict minimum", "small weight decay")
     )
-    assert {"lyapunov", "term", "isotropic-quiet", "study-variance-1-2"} <= strict
+    assert {"lyapunov", "term", "isotropic-quiet", "study-variance"} <= strict
     assert not strict & {"singular-value", "hessian-pair", "noise-pair"}
     assert {"small-terms-121", "frequency-lead", "turning-noise", "slopes-1total"} <= small
     assert not small & {"frequency-rates", "isotropic", "total"}
+
+
+def test_label_noise_and_weight_decay_are_assumed_where_they_are_left_out_or_divided_by() -> None:
+    derivation = derived(GAUSSIAN)
+    quiet, decaying = (
+        set(derivation.needing(name)) for name in ("no label noise", "positive weight decay")
+    )
+    assert {"isotropic-quiet", "small-own", "frequency-rate", "irrelevant", "white-ratio"} <= quiet
+    assert not quiet & {"isotropic", "total", "frequency-noise", "critical-noise", "noise-turning"}
+    assert not quiet & {"turning-noise", "study-variance", "critical-labels"}
+    assert {"balance", "learned-map", "factored", "imbalance-mean", "total"} <= decaying
+    assert not decaying & {"sample-loss", "update", "balance-identity", "no-turn"}
 
 
 def test_of_other_inputs_only_what_is_about_gaussian_ones_needs_them() -> None:

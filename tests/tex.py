@@ -41,3 +41,12 @@ def widths(samples: Sequence[str], directory: Path) -> list[float]:
     measured = [float(points) / float(em) for points in re.findall(r"WD=([\d.]+)pt", run.stdout)]
     assert len(measured) == len(samples)
     return measured
+
+
+def pages_of(source: Path) -> int:
+    """Pages of a document as TeX's first pass makes them, with the numbers of equations unknown."""
+    command = ["pdflatex", "-interaction=batchmode", source.name]
+    subprocess.run(command, cwd=source.parent, capture_output=True, check=False)
+    log = source.with_suffix(".log").read_text("latin-1")
+    (count,) = re.findall(r"Output written on \S+ \((\d+) page", log.replace("\n", ""))
+    return int(count)

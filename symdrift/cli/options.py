@@ -152,7 +152,8 @@ out_option = click.option(
 level_option = click.option(
     "--level",
     default="full",
-    metavar="outline|paper|full",
-    help="How much of the derivation is told: results, each with its reason in a sentence; what "
-    "the appendix of a paper holds; or every line and every check (default).",
+    metavar="results|outline|paper|full",
+    help="How much of the derivation is told: the results of the study alone; with the reason for "
+    "each in a sentence; what the appendix of a paper holds; or every line and every check "
+    "(default).",
 )

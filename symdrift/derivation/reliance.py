@@ -8,6 +8,7 @@ reason; the prose names the other on the way to it; a check of its step names bo
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -20,6 +21,7 @@ from symdrift.derivation.steps import Equation, Step
 _CITED = re.compile(r"\[eq:([^\]]*)\]")
 _LIST = re.compile(r"[\s,]*(and|to)?[\s,]*")
 _FOLLOWS = re.compile(r"[^.?!]*(:|\b(which|therefore|hence|thus|so|then)\b)[^.?!]*")
+_QUIET = Premise.QUIET_LABELS
 _KINDS = (sp.Symbol, sp.MatrixSymbol, sp.IndexedBase)
 
 
@@ -90,9 +92,11 @@ def _reliance(
     places = {e.label: (place, e) for place, step in enumerate(steps) for e in step.equations}
     order = {label: number for number, label in enumerate(places)}
     first: dict[sp.Basic, str] = {}
+    often = Counter[sp.Basic]()
     for label, (_, equation) in places.items():
-        for item in _stated(equation):
+        for item in stated(equation):
             first.setdefault(item, label)
+            often[item] += 1
     uses: dict[str, tuple[str, ...]] = {}
 
     def put_in(labels: Collection[str]) -> set[Premise]:
@@ -103,26 +107,32 @@ def _reliance(
     for place, step in enumerate(steps):
         told = _told(step, order)
         for equation in step.equations:
-            label, symbols = equation.label, _symbols(equation)
+            label, symbols = equation.label, symbols_of(equation)
             used = told.get(label, set()) | _checked(step, label, order)
             used |= {name for link in equation.links for name in _CITED.findall(link.reason)}
             values = set[str]()
-            for name in {first[item] for item in symbols & first.keys()}:
+            for item in symbols & first.keys():
+                name = first[item]
                 there, other = places[name]
                 # What is stated later gives a value to what was free; below in the same step it
                 # says what a letter stands for, unless the letter is the unknown of an equation.
-                solved = not _stated(equation) or label in told.get(name, ())
+                solved = not stated(equation) or label in told.get(name, ())
                 if there > place or (order[name] > order[label] and solved):
                     continue
                 # An equation may say in general what was found for some inputs before.
-                again = not _stated(equation).isdisjoint(_stated(other))
+                again = not stated(equation).isdisjoint(stated(other))
                 assumed = put_in([name]) if again else set(other.premises)
-                (values if DISTRIBUTIONS & assumed else used).add(name)
+                # What is stated without label noise first, and then with it, has two values.
+                of_case = _QUIET in assumed and often[item] > 1
+                (values if of_case or DISTRIBUTIONS & assumed else used).add(name)
             # A value for some inputs is used by what is about these inputs already.  On shared
             # axes they are Gaussian.
             within = put_in([label, *used])
             for name in values:
-                if Premise.SHARED_AXES in within or DISTRIBUTIONS & put_in([name]) <= within:
+                needed = (DISTRIBUTIONS | {_QUIET}) & put_in([name])
+                if Premise.SHARED_AXES in within:
+                    needed -= DISTRIBUTIONS
+                if needed <= within:
                     used.add(name)
             uses[label] = tuple(sorted(used - {label}, key=order.__getitem__))
     needs = {label: put_in([label]) for label in uses}
@@ -175,7 +185,7 @@ def _checked(step: Step, label: str, order: Mapping[str, int]) -> set[str]:
     }
 
 
-def _stated(equation: Equation) -> set[sp.Basic]:
+def stated(equation: Equation) -> set[sp.Basic]:
     """The quantities that an equation says what they are: its left sides."""
     shown = equation.expression
     parts = shown.args if isinstance(shown, sp.And) else (shown,)
@@ -184,6 +194,7 @@ def _stated(equation: Equation) -> set[sp.Basic]:
     return {head for head in heads if isinstance(head, _KINDS)}
 
 
-def _symbols(equation: Equation) -> set[sp.Basic]:
+def symbols_of(equation: Equation) -> set[sp.Basic]:
+    """All quantities that stand in an equation, in the lines of its chain too."""
     shown = (equation.expression, *(link.expression for link in equation.links))
     return {item for line in shown for item in line.atoms(*_KINDS)}

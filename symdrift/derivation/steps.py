@@ -50,7 +50,7 @@ def relation(shown: Shown) -> sp.Basic:
     return shown
 
 
-def _taken_apart(expression: sp.Basic) -> Shown:
+def taken_apart(expression: sp.Basic) -> Shown:
     """What `relation` makes of it is the expression."""
     if isinstance(expression, sp.Eq):
         return expression.lhs, expression.rhs
@@ -120,8 +120,8 @@ class Equation:
 
     def __getstate__(self) -> dict[str, Any]:
         """Without relations, which SymPy evaluates again when it reads them."""
-        brief = None if self.brief is None else _taken_apart(self.brief)
-        return {**vars(self), "expression": _taken_apart(self.expression), "brief": brief}
+        brief = None if self.brief is None else taken_apart(self.brief)
+        return {**vars(self), "expression": taken_apart(self.expression), "brief": brief}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         brief = None if state["brief"] is None else relation(state["brief"])
@@ -267,6 +267,10 @@ class Derivation:
     steps : tuple of Step
     symbol_names : Mapping[sympy.Symbol, str]
         LaTeX of each symbol, for ``sympy.latex(..., symbol_names=...)``.
+    in_study : Mapping[sympy.Symbol, sympy.Expr]
+        What the study has in the place of a symbol of the theory.
+    results_only : bool
+        Whether the derivation was left out.
     """
 
     study: str
@@ -274,6 +278,8 @@ class Derivation:
     notation: tuple[Notation, ...]
     steps: tuple[Step, ...]
     symbol_names: Mapping[sp.Basic, str]
+    in_study: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
+    results_only: bool = False
 
     def _repr_html_(self) -> str:
         rows = "".join(

@@ -13,6 +13,7 @@ from symdrift import __version__
 from symdrift.derivation.steps import Derivation
 from symdrift.documents.assembly import (
     EQUATION_WIDTH,
+    Assembly,
     ChainView,
     LinkView,
     SectionView,
@@ -118,7 +119,7 @@ def page_of(width: str, level: str = "full") -> Page:
         3.5 em go to their numbers: a number of em, or a length in pt, in, cm or mm.  A length
         is divided by the em of LaTeX's type of 10 pt, or of the size behind an ``@``:
         "252pt" are 25.2 em, "12cm@11pt" are 31.2 em.
-    level : {"full", "paper", "outline"}
+    level : {"full", "paper", "outline", "results"}
 
     Raises
     ------
@@ -386,19 +387,17 @@ def derivation_latex(
     """
     medium = LatexMedium()
     assembly = assemble(derivation, medium, page.equation_width)
-    sections = assembly.sections
-    if page.compact:
-        sections = tuple(map(partial(_compact, width=page.equation_width), sections))
     return render_latex(
         "article.tex.jinja",
         title=derivation.title,
         study=derivation.study,
         page=page,
         prefix=Latex(""),
+        results_only=derivation.results_only,
         checks=sum(len(step.checks) for step in derivation.steps),
         equations=sum(len(step.equations) for step in derivation.steps),
         notation=assembly.notation,
-        sections=sections,
+        sections=_sections(assembly, page),
         tables=[_table(table, medium) for table in numbers.tables],
         figures=[
             {"path": Latex(f"{figure.path}.pdf"), "caption": figure.caption}
@@ -409,6 +408,13 @@ def derivation_latex(
         any_rule=any(step.identifier == "rule-orbit" for step in derivation.steps),
         references=reference_items(),
     )
+
+
+def _sections(assembly: Assembly[Latex], page: Page) -> tuple[SectionView[Latex], ...]:
+    """The sections as they stand on a page."""
+    if not page.compact:
+        return assembly.sections
+    return tuple(map(partial(_compact, width=page.equation_width), assembly.sections))
 
 
 def _compact(section: SectionView[Latex], width: float) -> SectionView[Latex]:
@@ -450,10 +456,13 @@ def fragment_latex(derivation: Derivation, page: Page = PAGES["article"]) -> str
     return render_latex(
         "fragment.tex.jinja",
         title=derivation.title,
+        study=derivation.study,
+        compact=page.compact,
+        results_only=derivation.results_only,
         version=__version__,
         width=f"{page.equation_width:g}",
         prefix=Latex(prefix),
         checks=any(step.checks for step in derivation.steps),
         notation=assembly.notation,
-        sections=assembly.sections,
+        sections=_sections(assembly, page),
     )

@@ -1,18 +1,27 @@
-"""How much of a derivation a document tells: its results, an appendix, or every line."""
+"""How much of a derivation a document tells: results, an outline, an appendix, or every line."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import sympy as sp
 
-from symdrift.derivation.reliance import shortened
-from symdrift.derivation.steps import Derivation, Notation, Step
+from symdrift.derivation.premises import Premise
+from symdrift.derivation.reliance import shortened, stated, symbols_of
+from symdrift.derivation.steps import (
+    Derivation,
+    Equation,
+    Notation,
+    Shown,
+    Step,
+    relation,
+    taken_apart,
+)
 from symdrift.study.roles import ROLES
 
-LEVELS = ("outline", "paper", "full")
+LEVELS = ("results", "outline", "paper", "full")
 """From the least to the most."""
 
 ESSENTIAL = frozenset([
@@ -31,6 +40,15 @@ ESSENTIAL = frozenset([
     "frame-mean", "frame-variance", "angle-correlation", "angle-rate",
 ])  # fmt: skip
 """Labels of the formulas to know, where a derivation has them."""
+
+OBSERVED = (
+    "excess-loss", "axis-decay", "component", "representation-diffusion", "decay-rate",
+    "decay-matrix", "hidden-vector", "diffusion", "rate", "speed",
+)  # fmt: skip
+"""Labels of what is observed, which the results of a study give for it."""
+
+DEFINITIONS = "What these results are made of"
+"""Heading of the formulas that results refer to."""
 
 ON_SHARED_AXES = {
     "learned-map": "singular-value", "factored": "singular-value", "slope": "axis-residual",
@@ -77,12 +95,13 @@ def at_level(derivation: Derivation, level: str) -> Derivation:
     Parameters
     ----------
     derivation : Derivation
-    level : {"outline", "paper", "full"}
+    level : {"results", "outline", "paper", "full"}
         The full document tells everything.  At the level of a paper no checks are stated, steps
         that elaborate are left out, and chains of equalities say what they begin and end with.
         The outline has the essential formulas, the results of the study but for those whose
         whole is too long to read, and of the prose the sentences that tell them, with the
-        equations to which these refer.
+        equations to which these refer.  Results come without the derivation: those of the study
+        first, then a list of the formulas that say what stands in them, and what is observed.
 
     Notes
     -----
@@ -97,7 +116,8 @@ def at_level(derivation: Derivation, level: str) -> Derivation:
     )
     kept = {e.label for step in steps for e in step.equations} - ELABORATIONS
     steps = tuple(_reduced(step, steps, kept) for step in steps)
-    if level == "outline":
+    told = steps
+    if level in ("results", "outline"):
         last = steps[-1].section
         results = {
             equation.label
@@ -113,6 +133,8 @@ def at_level(derivation: Derivation, level: str) -> Derivation:
             if kept.intersection(e.label for e in step.equations)
         )
         steps = tuple(_reduced(step, steps, kept) for step in steps)
+    if level == "results":
+        steps = _results(derivation, told, steps)
     uses = {e.label: e.rests_on for step in derivation.steps for e in step.equations}
     rests_on = shortened(uses, {e.label for step in steps for e in step.equations})
     steps = tuple(
@@ -127,7 +149,84 @@ def at_level(derivation: Derivation, level: str) -> Derivation:
         for step in steps
         for item in (*step.symbols.values(), *(e.told for e in step.equations))
     )
-    return replace(derivation, steps=steps, notation=tuple(notation_of(derivation, shown)))
+    return replace(
+        derivation,
+        steps=steps,
+        notation=tuple(notation_of(derivation, shown)),
+        results_only=level == "results",
+    )
+
+
+def _results(
+    derivation: Derivation, paper: Iterable[Step], outline: Sequence[Step]
+) -> tuple[Step, ...]:
+    """The results of a study, and the formulas that say what stands in them, in its letters."""
+    section = outline[-1].section
+    printed = {e.label for step in outline for e in step.equations}
+    first, *others = (
+        replace(step, equations=tuple(e for e in step.equations if e.label in printed))
+        for step in paper
+        if step.section == section
+    )
+    general = [step for step in outline if step.section != section]
+    instead = {label for label, own in ON_SHARED_AXES.items() if own in printed}
+    defining = essential_labels(derivation)
+    known = set[sp.Basic]().union(
+        *(stated(equation) for step in (first, *others) for equation in step.equations)
+    )
+    shown = [equation for step in (first, *others) for equation in step.equations]
+    shown += [
+        equation
+        for step in general
+        for equation in step.equations
+        if equation.label in OBSERVED and equation.label not in instead
+    ]
+    kept = {equation.label for equation in shown}
+    # What a formula is made of is defined too, unless the results say what it is.
+    while shown:
+        needed = symbols_of(shown.pop()) - known
+        for equation in (equation for step in general for equation in step.equations):
+            if equation.label in defining - kept and needed & stated(equation):
+                shown.append(equation)
+                kept.add(equation.label)
+    needs = {premise for step in (first, *others) for e in step.equations for premise in e.needs}
+    listed = "; ".join(premise for premise in Premise if premise in needs)
+    premises = (f"{listed[0].upper()}{listed[1:]}.",) if listed else ()
+    definitions = (
+        replace(
+            step,
+            section=DEFINITIONS,
+            prose="",
+            assumptions=(),
+            equations=tuple(
+                _in_letters(equation, derivation.in_study)
+                for equation in step.equations
+                if equation.label in kept
+            ),
+        )
+        for step in general
+        if kept.intersection(equation.label for equation in step.equations)
+    )
+    results = (replace(first, assumptions=(*first.assumptions, *premises)), *others)
+    steps = (*results, *definitions)
+    return tuple(_reduced(step, steps, kept) for step in steps)
+
+
+def _in_letters(equation: Equation, letters: Mapping[sp.Symbol, sp.Expr]) -> Equation:
+    """An equation with what the study has in the place of symbols of the theory."""
+    shown = taken_apart(equation.expression)
+    written: Shown
+    if isinstance(shown, list):
+        written = [(_put(left, letters), _put(right, letters)) for left, right in shown]
+    elif isinstance(shown, tuple):
+        written = _put(shown[0], letters), _put(shown[1], letters)
+    else:
+        written = _put(shown, letters)
+    return replace(equation, expression=relation(written))
+
+
+def _put(side: object, letters: Mapping[sp.Symbol, sp.Expr]) -> sp.Basic:
+    return sp.sympify(side).xreplace(letters)
 
 
 def without_links(derivation: Derivation) -> Derivation:

@@ -91,7 +91,7 @@ def write_report(
         Whether simulations stand beside the theory; without, nothing else is missing.
     fitted : Fit, optional
         What measurements say about the study, as a section of its own.
-    level : {"full", "paper", "outline"}
+    level : {"full", "paper", "outline", "results"}
         How much of the derivation is told, as :func:`symdrift.documents.levels.at_level` says.
 
     Returns

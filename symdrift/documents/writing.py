@@ -88,7 +88,7 @@ def write_derivation(
         reads it: "article", "column", a number of em, or a length.
     progress : callable, optional
         Receives percentages.
-    level : {"full", "paper", "outline"}
+    level : {"full", "paper", "outline", "results"}
         How much the documents tell, as :func:`symdrift.documents.levels.at_level` says.
 
     Returns

@@ -17,7 +17,9 @@ from symdrift.derivation.vocabulary import (
     BLOCK_HESSIAN,
     BLOCK_NOISE,
     LEFT_SOLUTION,
+    OWN_FLUCTUATION,
     OWN_HESSIAN,
+    OWN_NOISE,
     RIGHT_SOLUTION,
 )
 from symdrift.theory.block_solutions import (
@@ -46,11 +48,12 @@ def blocks_of_study(examples: Examples, subject: Subject, terms: Sequence[Place]
     Two learned axes {i} and {l} of this study have the blocks [eq:study-hessian-learned] and
     [eq:study-noise-learned], with trace [eq:study-trace-learned] and determinant
     [eq:study-determinant-learned].<left_out><letters>
-    The rest of a term follows from these: the fluctuation by [eq:lyapunov-solution], the
-    solutions {Y} and {Z} of two blocks by [eq:solution-left] and [eq:solution-right], the rows
-    {y} and {z} by [eq:own-solution-left] and [eq:own-solution-right], an axis with itself by
-    [eq:hessian-own], [eq:noise-own] and [eq:fluctuation-own], and the overlaps by [eq:overlap] and
-    [eq:own-overlap]. This is every term of the study.
+    An axis with itself has [eq:study-own-hessian], [eq:study-own-noise] and
+    [eq:study-own-fluctuation]. The rest of a term follows from these: the fluctuation of two axes
+    by [eq:lyapunov-solution], the solutions {Y} and {Z} of two blocks by [eq:solution-left] and
+    [eq:solution-right], the rows {y} and {z} by [eq:own-solution-left] and [eq:own-solution-right],
+    and the overlaps by [eq:overlap] and [eq:own-overlap]. This is every term of the study. The
+    trace of {C} is that of all these blocks, each pair of axes counted once.
     """
     drift = examples.representative
     kinds = _kinds(drift)
@@ -63,6 +66,7 @@ def blocks_of_study(examples: Examples, subject: Subject, terms: Sequence[Place]
         "left-out": sp.Eq(s_l, 0, evaluate=False),
     }
     shown = {kind: block.renamed(letters) for kind, block in blocks.items()}
+    own = _own_blocks(drift)
 
     def stated(kind: str, left: sp.Basic, right: sp.Basic) -> Given | Sides:
         return Given((left, right), conditions[kind]) if left_out else (left, right)
@@ -83,6 +87,10 @@ def blocks_of_study(examples: Examples, subject: Subject, terms: Sequence[Place]
         study_determinant={
             kind: stated(kind, sp.Determinant(_P), block.determinant)
             for kind, block in shown.items()
+        },
+        study_own={
+            kind: (left, value.xreplace(letters | {ETA: subject.learning_rate}))
+            for kind, (left, value) in own.items()
         },
         symbols={
             "Y": LEFT_SOLUTION,
@@ -106,6 +114,14 @@ def blocks_of_study(examples: Examples, subject: Subject, terms: Sequence[Place]
                 "Blocks, traces and determinants are those of [eq:hessian-pair] and "
                 "[eq:noise-pair].",
                 *(defect for block in blocks.values() for defect in _defects(drift, block)),
+            ),
+            vanishes(
+                "An axis with itself has these three by [eq:hessian-own], [eq:noise-own] and "
+                "[eq:fluctuation-own].",
+                *(
+                    (getattr(drift.diagonal_block, kind)[0] - value).xreplace(_LEARNED)
+                    for kind, (_, value) in own.items()
+                ),
             ),
             holds(
                 "With the numbers of each pair of axes of the study in the place of the indices, "
@@ -150,13 +166,13 @@ def _letters(subject: Subject) -> dict[sp.Basic, sp.Expr]:
     }
     for role, values in numbers.items():
         for index in "il":
-            forms = {_with_index(value, k + 1, index) for k, value in enumerate(values)}
+            forms = {with_index(value, k + 1, index) for k, value in enumerate(values)}
             if len(forms) == 1:
                 found[symbol(role, index)] = forms.pop()
     return found
 
 
-def _with_index(value: sp.Expr, number: int, index: str) -> sp.Expr:
+def with_index(value: sp.Expr, number: int, index: str) -> sp.Expr:
     """A number of an axis with an index in the place of the number of the axis."""
     own = {
         item: sp.Symbol(f"{stem}_{index}", **item.assumptions0)
@@ -212,7 +228,7 @@ def _same_in_letters(
                 GAMMA: subject.weight_decay,
             }
             named = {
-                _with_index(item, k + 1, index): item
+                with_index(item, k + 1, index): item
                 for value in theory.values()
                 for item in value.free_symbols
             }
@@ -287,6 +303,23 @@ def _kinds(drift: RepresentativeDrift) -> dict[str, _Block]:
     return {
         "learned": _Block.of(pair, GAMMA / variance, symbol("singular_value", "l")),
         "left-out": _Block.of(pair, symbol("gain", "l"), sp.Integer(0)),
+    }
+
+
+_LEARNED: Mapping[sp.Basic, sp.Expr] = {
+    symbol("residual_map", "i"): GAMMA / symbol("input_variance", "i")
+}
+"""Residual of a learned axis."""
+
+
+def _own_blocks(drift: RepresentativeDrift) -> dict[str, tuple[sp.Expr, sp.Expr]]:
+    """Hessian, noise and fluctuation of a learned axis with itself."""
+    block, s_i = drift.diagonal_block, symbol("singular_value", "i")
+    noise = block.noise[0].xreplace(_LEARNED)
+    return {
+        "hessian": (OWN_HESSIAN, block.hessian[0]),
+        "noise": (OWN_NOISE, 2 * s_i * sp.expand(cancel(noise / (2 * s_i)))),
+        "fluctuation": (OWN_FLUCTUATION, sp.factor(block.fluctuation[0])),
     }
 
 

@@ -50,6 +50,7 @@ from symdrift.theory import (
 from symdrift.theory.examples import Examples
 from symdrift.theory.rules import general_rule, rule_results
 from symdrift.theory.setting import ABOUT_ZERO, ZERO_MEAN, setting
+from symdrift.theory.study_terms import in_study_symbols
 from symdrift.theory.subject import (
     absent_sources,
     are_data,
@@ -216,7 +217,15 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
         notation=notation,
         steps=tuple(_named(step, names) for step in with_reliance(steps)),
         symbol_names=names,
+        in_study=_in_study(study),
     )
+
+
+def _in_study(study: Study) -> Mapping[sp.Symbol, sp.Expr]:
+    """What the study has for the symbols of the theory that all of its axes share."""
+    if not (study.is_plain and is_aligned(study)):
+        return {}
+    return in_study_symbols(subject_of(study))
 
 
 @dataclass(frozen=True)
@@ -368,6 +377,14 @@ def _symbol_names(study: Study, used: Collection[sp.Basic]) -> dict[sp.Basic, st
     ordered = sorted(
         named, key=lambda item: (ranks[str(item).partition("_")[0]], str(item), str(type(item)))
     )
-    own = {sp.Symbol(name, positive=True) for name in study.symbols}
+    # With an index in the place of the number of an axis a letter is still the study's.
+    indexed = (
+        f"{stem}_{index}"
+        for name in study.symbols
+        for stem, _, number in [name.rpartition("_")]
+        if number.isdigit()
+        for index in "il"
+    )
+    own = {sp.Symbol(name, positive=True) for name in (*study.symbols, *indexed)}
     adapted = adapted_names(letters_of(study), used, _FIXED, own)
     return {item: named[item] for item in ordered} | adapted

@@ -480,6 +480,7 @@ def _white_noise(examples: Examples) -> Step:
                 Premise.GAUSSIAN,
                 Premise.SHARED_AXES,
                 Premise.SMALL_DECAY,
+                Premise.QUIET_LABELS,
                 Premise.WHITE_NOISE,
             ],
         },

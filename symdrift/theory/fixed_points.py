@@ -89,6 +89,7 @@ def _balance(network: LinearNetwork) -> Step:
         network.first_layer * network.first_layer.T
     )
     return step(
+        under={"balance": [Premise.POSITIVE_DECAY]},
         stationary=[(MEAN_FIRST, zero_first), (MEAN_SECOND, zero_second)],
         balance_identity=(
             SECOND_LAYER.T * MEAN_SECOND - MEAN_FIRST * FIRST_LAYER.T,
@@ -109,14 +110,14 @@ def _balance(network: LinearNetwork) -> Step:
 def _factored(examples: Examples) -> Step:
     """The learned map and its factors
 
-    Balanced layers can be turned into a common frame of the hidden layer, in which the squared
-    lengths of what a hidden unit receives and of what it sends are equal: they are singular
-    values of the learned map, [eq:learned-map], and the layers are its factors [eq:factored]
-    and [eq:factored-second]. Hidden axes are numbered by decreasing singular value; this is
-    the canonical frame. Of {p} hidden units those beyond the rank {r} are silent: all of their
-    weights vanish, and the factors leave out these rows of the first layer and columns of the
-    second. Half of the squared weights is then the sum of the singular values, the nuclear norm
-    [eq:nuclear], and no other pair of layers with the same product has less.
+    Balanced layers can be turned into a common frame of the hidden layer, in which, by
+    [eq:balance], the squared lengths of what a hidden unit receives and of what it sends are equal:
+    they are singular values of the learned map, [eq:learned-map], and the layers are therefore its
+    factors [eq:factored] and [eq:factored-second]. Hidden axes are numbered by decreasing singular
+    value; this is the canonical frame. Of {p} hidden units those beyond the rank {r} are silent:
+    all of their weights vanish, and the factors leave out these rows of the first layer and columns
+    of the second. Half of the squared weights is then the sum of the singular values, the nuclear
+    norm [eq:nuclear], and no other pair of layers with the same product has less.
 
     Two networks with rational entries accompany the derivation, so that what is checked on them
     is exact. One has three inputs, two outputs and two learned directions, the other three inputs

@@ -54,7 +54,9 @@ LATEX: dict[sp.Basic, str] = {
 MEANINGS = (
     (INPUT_TERMS[12], "term of an input without output", "scalar"),
     (OUTPUT_TERMS[12], "term of an output without input", "scalar"),
-    (QUIET, "numerator of a difference, by powers of the label noise", "scalar"),
+    (QUIET, "part of the numerator of a difference, without label noise", "scalar"),
+    (CROSSED, "part of it in the square of the label noise", "scalar"),
+    (LOUD, "part of it in the fourth power of the label noise", "scalar"),
     (TURNING_NOISE, "label noise at which the order of two stimuli turns", "scalar"),
     (TOTAL, "sum of all input variances", "scalar"),
 )

@@ -8,6 +8,7 @@ import sympy as sp
 
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import GAMMA, INPUTS
 from symdrift.derivation.vocabulary import (
@@ -209,6 +210,7 @@ def _map_hessian(examples: Examples) -> Step:
     """
     two_axes = examples.two_axes.minimum
     return step(
+        under={"map_hessian": [Premise.POSITIVE_DECAY]},
         intertwined=(HESSIAN * REACH, REACH * MAP_HESSIAN),
         map_hessian=(CURVED, HESSIAN_ON_MAPS),
         symbols={"F": ANY_MAP, "curvature": MAP_HESSIAN},

@@ -124,13 +124,13 @@ def imbalance_of_equal_axes(examples: Examples) -> Iterator[Step]:
 def _imbalance_step(network: LinearNetwork) -> Step:
     """Noise unbalances the layers
 
-    At the minimum the layers are balanced, [eq:balance]. In training they are not: let
+    At the minimum the layers are balanced, as [step:balance] shows. In training they are not: let
     {imbalance} be the difference {difference} in step t. The gradient of any batch, without weight
     decay, is {pull_first} and {pull_second}. The error enters both through the same
-    product with the input, so that [eq:no-turn] holds for every sample, at all weights: in
-    the change of {imbalance} in one step, all terms that are of first order in these gradients
-    therefore cancel, and the whole change is [eq:imbalance-step], exactly, at any learning rate and
-    for any inputs: weight decay shrinks the imbalance, and squares of gradients change it.
+    product with the input, so that [eq:no-turn] holds for every sample, at all weights; all terms
+    of first order in these gradients therefore cancel in the change of {imbalance} over one step,
+    and what remains is [eq:imbalance-step], exactly, at any learning rate and for any inputs.
+    Weight decay shrinks the imbalance, and squares of gradients change it.
     """
     gradient_first, gradient_second = network.rule.gradient(
         network.layers, network.sample_input, network.residual
@@ -192,7 +192,10 @@ def _mean_imbalance(examples: Examples) -> Step:
     or inputs that are not learned, which leave errors when weight decay is small, it is then large.
     """
     return step(
-        under={"imbalance_fed": [Premise.ELLIPTICAL]},
+        under={
+            "imbalance_mean": [Premise.POSITIVE_DECAY],
+            "imbalance_fed": [Premise.ELLIPTICAL],
+        },
         imbalance_mean=(MEAN_IMBALANCE, ETA / (GAMMA * (2 - ETA * GAMMA)) * FED),
         imbalance_fed=(FED, FEEDING / BATCH),
         symbols={"kurtosis": KURTOSIS},

@@ -526,8 +526,13 @@ def _equal_axes() -> Step:
     polynomial, noisy_polynomial = (matrix.charpoly(unknown).as_expr() for matrix in (limit, noisy))
     spread = INPUTS + 2
     steep = labels * variance * (spread + sp.sqrt(spread**2 + 16)) / (32 * BATCH * GAMMA)
+    alike = (Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.EQUAL_AXES)
     return step(
-        under=[Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.EQUAL_AXES],
+        under={
+            **dict.fromkeys(("pairings_of_axes", "read_equal"), alike),
+            "critical_quiet": (*alike, Premise.SMALL_DECAY, Premise.QUIET_LABELS),
+            "critical_labels": (*alike, Premise.SMALL_DECAY),
+        },
         pairings_of_axes=(
             MOMENTS[O, B, U, D],
             SPLIT * sp.KroneckerDelta(O, B) * sp.KroneckerDelta(U, D)

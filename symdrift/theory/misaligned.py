@@ -50,7 +50,7 @@ from symdrift.theory.misaligned_rate import (
     TURN,
     VARIANCE,
     at_rational_point,
-    inputs_of,
+    premises_of,
     two_axes_rate,
 )
 
@@ -146,7 +146,7 @@ def _two_axes_traces(case: TwoAxes) -> Step:
     turn = sp.sqrt(S_1) * sp.sqrt(S_2) * case.turn
     shown_noise = _shown_noise(case).xreplace({DETERMINANT: DETERMINANT_VALUE}).as_explicit()
     return step(
-        under={"frame_noise": inputs_of(case)},
+        under={"frame_noise": premises_of(case)},
         frame_turn=(TURN, _scaled_turn(case)),
         frame_noise=(NOISE, _shown_noise(case)),
         frame_mean=(MEAN, mean),
@@ -254,7 +254,7 @@ def _small_angle(case: TwoAxes) -> Step:
         )
 
     return step(
-        under={"angle_rate": inputs_of(case)},
+        under={"angle_rate": premises_of(case)},
         angle_values=list(LEARNED.items()),
         angle_correlation=(SIGMA_12, TILT),
         angle_rate=(MEAN, ETA**2 / BATCH * rate),
@@ -357,7 +357,7 @@ def _small_decay(case: TwoAxes) -> Step:
             )
         )
     return step(
-        under=[*inputs_of(case), Premise.SMALL_DECAY],
+        under=[*premises_of(case), Premise.SMALL_DECAY],
         decay_rate_quiet=(MEAN, _arranged(quiet)),
         decay_rate_noisy=(LABEL_MEAN, _arranged(noisy)) if LABELS in case.names else None,
         symbols={

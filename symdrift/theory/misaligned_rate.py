@@ -94,9 +94,10 @@ MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = (
 _LABELS = {GAUSSIAN: "gaussian", LENGTH: "length", LABELS: "labels", COMMON: "common"}
 
 
-def inputs_of(case: TwoAxes) -> tuple[Premise, ...]:
-    """What is assumed of the inputs where their kurtosis is left out, or kept."""
-    return (Premise.GAUSSIAN if KURTOSIS in case.absent else Premise.ELLIPTICAL,)
+def premises_of(case: TwoAxes) -> tuple[Premise, ...]:
+    """What is assumed of inputs and label noise where kurtosis or label noise are left out."""
+    inputs = Premise.GAUSSIAN if KURTOSIS in case.absent else Premise.ELLIPTICAL
+    return (inputs, Premise.QUIET_LABELS) if LABEL_NOISE in case.absent else (inputs,)
 
 
 def two_axes_rate(case: TwoAxes) -> Step:
@@ -123,7 +124,7 @@ def two_axes_rate(case: TwoAxes) -> Step:
     pull = (CURVATURE.T * TURN + TURN.T * CURVATURE) / product
     common = sp.Mul(*(first + second for first, second in combinations(EIGENVALUES, 2))) / 2
     return step(
-        under={"exact_rate": inputs_of(case)},
+        under={"exact_rate": premises_of(case)},
         response=(CURVATURE.T * RESPONSE + RESPONSE * CURVATURE, pull),
         rate_noise=(NOISE, sp.MatAdd(*added, evaluate=False)) if several else None,
         exact_rate=(MEAN, ETA**2 / BATCH * case.assembled),

@@ -59,6 +59,7 @@ MISSED_VARIANCE, MISSED_EXCESS, MISSED_NORM, MISSED_WEIGHTS = sp.symbols(
 EXCESS, NORM, WEIGHT_VARIANCE = sp.symbols("excess_loss squared_norm_of_h trace_of_Gamma")
 
 _ALIKE = (Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.EQUAL_AXES)
+_QUIET = (*_ALIKE, Premise.QUIET_LABELS)
 
 LATEX: dict[sp.Basic, str] = {
     DEVIATION: r"\hat\delta",
@@ -165,7 +166,10 @@ def _one_step_expanded(found: IsotropicExpansion, noisy: IsotropicExpansion) -> 
     deviations = [BOTH + TURNED + APART, BOTH + TURNED - APART]
     identity = sp.Identity(INPUTS)
     return step(
-        under=_ALIKE,
+        under={
+            **dict.fromkeys(("read_step", "read_series", "alike_layers"), _ALIKE),
+            "alike_turn": _QUIET,
+        },
         read_step=(
             MINIMUM_POINT + ROOT * DEVIATION - ETA * GRADIENT,
             TURN_OF_WEIGHTS * (MINIMUM_POINT + ROOT * NEXT_DEVIATION),
@@ -320,7 +324,10 @@ def _without_memory(found: IsotropicExpansion) -> Step:
     rotation is then the stationary mean of their products within one step.
     """
     return step(
-        under=_ALIKE,
+        under={
+            **dict.fromkeys(("increments", "poisson"), _ALIKE),
+            **dict.fromkeys(("alike_poisson", "alike_increment"), _QUIET),
+        },
         increments=(INCREMENT, UNWAITED * TURNED_ONCE * WAITED),
         poisson=(RELAXED[POWER], -LEFT[POWER + 2]),
         alike_poisson=(FIRST_WAITED, _shown(found.poisson.terms[2], found)),
@@ -365,7 +372,7 @@ def _next_fluctuation(
     noise = INPUTS * drift.diagonal_block.noise[0].xreplace(renaming(i=axis))
     noise += INPUTS * (INPUTS - 1) * drift.pair_block.noise[0, 0].xreplace(renaming(i=axis, l=axis))
     return step(
-        under=_ALIKE,
+        under={"next_excess": _QUIET, "next_weights": _QUIET, "next_norm": _ALIKE},
         next_excess=(MISSED_EXCESS / (ETA * EXCESS), excess.expression),
         next_weights=(MISSED_WEIGHTS / (ETA * WEIGHT_VARIANCE), weights.expression),
         next_norm=(MISSED_NORM / (ETA * NORM), norm.expression),
@@ -392,7 +399,7 @@ def _next_rotation(examples: Examples, found: IsotropicExpansion) -> Step:
     leading, following = found.rotation_variance
     form = in_units(following / leading)
     return step(
-        under=_ALIKE,
+        under=_QUIET,
         next_rotation=(MISSED_VARIANCE / (ETA * PLANE_VARIANCE), form.expression),
         checks=(
             vanishes(

@@ -38,7 +38,7 @@ STIMULUS = sp.Symbol("x_i", real=True)
 DIFFUSION = sp.Symbol("D_h", positive=True)
 RATE = sp.Symbol("decay_rate", positive=True)
 AUTOCORRELATION = sp.Function("c_h")
-DISPLACEMENT = sp.Function("M_h")
+DISPLACEMENT = sp.Function("MSD_h")
 INDEXED_COMPONENT, INDEXED_STIMULUS, INDEXED_DECAY = (
     sp.IndexedBase(name) for name in ("w", "x", "Delta")
 )

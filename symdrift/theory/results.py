@@ -14,7 +14,7 @@ from symdrift.derivation.symbols import GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import I_INDEX, J_INDEX, RANK, SYNAPTIC_NOISE
 from symdrift.evaluation.next_order.cost import expected_duration
 from symdrift.progress import log_stage
-from symdrift.theory.block_invariants import blocks_of_study
+from symdrift.theory.block_invariants import blocks_of_study, with_index
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.limits import (
     isotropic_diffusion,
@@ -274,10 +274,21 @@ def _study_minimum(subject: Subject) -> Step:
     for k in subject.active:
         values.setdefault(subject.directions[k].singular_value, k + 1)
     inactive = [d for d in subject.directions if not d.active]
+    active_axes = {k: subject.directions[k] for k in subject.active}
+    pulls = {k: d.input_variance * d.gain for k, d in active_axes.items()}
+    # Axes whose numbers differ in their index alone are told once.
+    of_any_axis = {
+        (with_index(d.singular_value, k + 1, "i"), with_index(pulls[k], k + 1, "i"))
+        for k, d in active_axes.items()
+    }
+    alike = len(values) > 1 and len(of_any_axis) == 1
+    (value, pull), *_ = of_any_axis
     condition = [
-        sp.Gt(d.input_variance * d.gain, subject.weight_decay, evaluate=False)
-        for d in (subject.directions[k] for k in subject.active)
+        sp.Gt(product, subject.weight_decay, evaluate=False)
+        for product in ([pull] if alike else pulls.values())
     ]
+    first, *others = (f"[eq:study-value-{k}]" for k in values.values())
+    shown = "[eq:study-value]" if alike else f"{first} to {others[-1]}" if others else first
     if len(subject.active) == 1:
         active = (
             f"One axis of this study is active, that of input {subject.active[0] + 1}. Its "
@@ -291,9 +302,10 @@ def _study_minimum(subject: Subject) -> Step:
     else:
         active = (
             "The active axes of this study, in the order of the axes of its inputs, are {axes}. "
-            "Their singular values follow from [eq:singular-value]."
+            "Singular values follow from [eq:singular-value]. The singular values of active axes "
+            f"are {shown}."
         )
-        if len(values) < len(subject.active):
+        if not alike and len(values) < len(subject.active):
             active += " Axes that are not listed repeat one that is."
         active += (
             " Indices count the axes of the inputs. Tables and figures count the planes of hidden "
@@ -310,7 +322,11 @@ def _study_minimum(subject: Subject) -> Step:
         below = "are learned at a strict minimum of another loss: this one is number {number}"
     rest = f"; axes that are left out are below their threshold or {below}" if inactive else ""
     return step(
-        study_value={k: (symbol("singular_value", k), value) for value, k in values.items()},
+        study_value=(
+            (symbol("singular_value", "i"), value)
+            if alike
+            else {k: (symbol("singular_value", k), value) for value, k in values.items()}
+        ),
         symbols={
             **subject.inline,
             "axes": sp.Tuple(*(sp.Integer(k + 1) for k in subject.active)),

@@ -105,7 +105,7 @@ def small_weight_decay(examples: Examples) -> Step:
         return True
 
     return step(
-        under=[Premise.SMALL_DECAY],
+        under=[Premise.SMALL_DECAY, Premise.QUIET_LABELS],
         small_own=chain(
             TERM[I_INDEX, J_INDEX, I_INDEX],
             (

@@ -134,8 +134,12 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
     stiff_sum, stiff_difference = 2 * variance * s, 2 * variance * gain
     noise_sum, noise_difference = 2 * s * driving, 2 * s * noise**2 * variance
     prefactor = ETA**2 / (2 * BATCH**2 * PLANE_METRIC**2)
+    alike = (Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.EQUAL_AXES)
     return step(
-        under=[Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.EQUAL_AXES],
+        under={
+            **dict.fromkeys(("isotropic_other", "isotropic_own", "isotropic"), alike),
+            "isotropic_quiet": (*alike, Premise.QUIET_LABELS),
+        },
         isotropic_other=chain(
             other_sum,
             (
@@ -242,7 +246,12 @@ def _irrelevant(examples: Examples) -> Step:
     growth = leading_term(extra, IRRELEVANT_VARIANCE)
     unseen_growth = leading_term(unseen, IRRELEVANT_VARIANCE)
     return step(
-        under=[Premise.GAUSSIAN, Premise.SHARED_AXES],
+        under=[
+            Premise.GAUSSIAN,
+            Premise.SHARED_AXES,
+            Premise.SMALL_DECAY,
+            Premise.QUIET_LABELS,
+        ],
         irrelevant_blocks=[(BLOCK_HESSIAN["il"], curved), (BLOCK_NOISE["il"], shaken)],
         irrelevant_term=chain(
             left_out,

@@ -143,7 +143,7 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
         FREQUENT_RATE: (INPUTS - 1) * known[DIFFUSION],
     }
     return step(
-        under=[Premise.GAUSSIAN, Premise.SHARED_AXES],
+        under=[Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.QUIET_LABELS],
         frequency_terms=_by_indices(known),
         frequency_plane=slopes.plane,
         frequency_apart=slopes.apart,
@@ -213,10 +213,10 @@ def _frequency_label_noise(examples: Examples, effect: FrequencyEffect) -> Step:
     label-noise variance [eq:critical-noise]; above it the frequent stimulus drifts faster than
     the others.
 
-    The terms now change by [eq:noise-terms-121] to [eq:noise-terms-231], and the planes as in
-    [eq:frequency-plane] and [eq:frequency-apart], where {D} is [eq:isotropic]. When label noise and
-    weight decay are small together, {noise} of the order of {gamma}, the leading order of the
-    numerator of [eq:frequency-noise] vanishes where [eq:noise-turning] holds.
+    The terms now change by [eq:noise-terms-121] to [eq:noise-terms-231], and the planes change with
+    them as in [step:frequency], where {D} is now [eq:isotropic]. When label noise and weight decay
+    are small together, {noise} of the order of {gamma}, the leading order of the numerator of
+    [eq:frequency-noise] vanishes where [eq:noise-turning] holds.
     """
     slopes = _slopes(examples, symbol("label_noise") ** 2, "noise-terms")
     first, second, third, apart = TERM_SLOPES
@@ -237,7 +237,7 @@ def _frequency_label_noise(examples: Examples, effect: FrequencyEffect) -> Step:
         frequency_noise=chain(
             DIFFERENCE_SLOPE,
             (
-                "as in [eq:frequency-difference]",
+                "the plane of both drops out",
                 (INPUTS - 2)
                 * (_PREFACTOR * bracket - GAMMA / (lam**2 * symbol("singular_value")) * DIFFUSION),
                 {**slopes.values, DIFFERENCE_SLOPE: effect.decay_rate_difference},

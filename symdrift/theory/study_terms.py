@@ -12,6 +12,7 @@ from symdrift.algebra.rational import RationalField, is_zero, replaced
 from symdrift.derivation.chapter import Folded, Test, holds, step
 from symdrift.derivation.steps import Method, Sides, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, symbol
+from symdrift.derivation.vocabulary import I_INDEX, J_INDEX, L_INDEX, TERM
 from symdrift.theory.block_invariants import counted
 from symdrift.theory.block_solutions import term
 from symdrift.theory.examples import Examples
@@ -26,8 +27,10 @@ from symdrift.theory.subject import Subject
 
 EXPLICIT_AXES = 4
 """Largest number of axes for which the study is checked with full matrices."""
-WRITTEN_PLANES, WRITTEN_AXES = 15, 10
-"""Most planes, and most terms of one, that are added up in print."""
+WRITTEN_PLANES, WRITTEN_AXES = 6, 10
+"""Most planes, and most terms of one, that are added up in print one by one."""
+ADDED_PLANES = 15
+"""Most planes whose terms are added up in a check."""
 WRITTEN_TERMS = 100
 """Most terms of planes and axes that are looked at, one by one."""
 READ_TERMS = 12
@@ -74,9 +77,11 @@ def explicit_minimum(
 def diffusion_tensor(examples: Examples, subject: Subject) -> Step:
     """Diffusion tensor
 
-    Different planes of this study are uncorrelated.<planes> Each term is [eq:term], or
-    [eq:own-term] where two of its indices are equal, with the blocks that follow in
-    [step:blocks-of-study].<terms> Half of a variance is the diffusion coefficient of its plane.
+    No plane of this study rotates steadily, and different planes are uncorrelated.<planes> Each
+    term is [eq:term], or [eq:own-term] where its last index is equal to the first; where it is
+    equal to the second, these two change places. The blocks of the terms follow in
+    [step:blocks-of-study].<terms> Half of a variance is the diffusion coefficient {D_ij} of its
+    plane.
     """
     planes = _written_planes(subject)
     written = {
@@ -92,20 +97,27 @@ def diffusion_tensor(examples: Examples, subject: Subject) -> Step:
                 if _longest_sum(whole) > READ_TERMS
                 else (entry, whole)
             )
-    sums = "the sum [eq:total]" + (", with equal terms counted" if planes else "")
     if not planes:
-        text = f" Each has the variance {sums}."
+        text = (
+            " The plane of two active axes {i} and {j} has the variance [eq:study-variance], with "
+            "one term for each axis {l}. This is [eq:total] in the letters of the study."
+        )
     elif len(planes) == 1:
-        text = f" Each has the variance [eq:study-variance-{next(iter(planes))}], {sums}."
+        (only,) = planes
+        text = (
+            f" Each has the variance [eq:study-variance-{only}]. This is the sum [eq:total], with "
+            "equal terms counted."
+        )
     else:
         first, *_, last = planes
         text = (
             f" Their variances are [eq:study-variance-{first}] to [eq:study-variance-{last}], one "
-            f"for all planes that are alike: each is {sums}."
+            "for all planes that are alike. Each is the sum [eq:total], with equal terms counted."
         )
     return step(
-        study_variance=planes,
+        study_variance=planes or _every_plane(subject),
         study_term=terms,
+        symbols={"D_ij": symbol("diffusion_tensor", "ij")},
         words={"planes": text, "terms": _about_terms(terms.values())},
         identifier="study",
         checks=(
@@ -122,7 +134,8 @@ def diffusion_tensor(examples: Examples, subject: Subject) -> Step:
                         ),
                     )
                 ]
-                if planes
+                if len(_distinct_planes(subject)) <= ADDED_PLANES
+                and len(subject.directions) <= WRITTEN_AXES
                 else []
             ),
         ),
@@ -140,10 +153,11 @@ def _about_terms(terms: Collection[Folded | Sides]) -> str:
 
 
 def _written_planes(subject: Subject) -> dict[str, Sides]:
-    """The variance of each plane as the sum of its terms, where these can be listed."""
+    """The variance of each plane as the sum of its terms, where equal ones are worth counting."""
     planes = _distinct_planes(subject)
     counts = {plane: _counts(subject, plane) for plane in planes}
-    if len(planes) > WRITTEN_PLANES or max(map(len, counts.values())) > WRITTEN_AXES:
+    one_of_each = len(planes) > 1 and all({*count.values()} == {1} for count in counts.values())
+    if one_of_each or len(planes) > WRITTEN_PLANES or max(map(len, counts.values())) > WRITTEN_AXES:
         return {}
     shown: dict[str, Sides] = {}
     for plane in planes:
@@ -154,6 +168,14 @@ def _written_planes(subject: Subject) -> dict[str, Sides]:
         name = symbol("rotation_covariance", f"{i}{j}" if j < 10 else f"{i}_{j}")
         shown[f"{i}-{j}"] = (name, scale.xreplace(in_study_symbols(subject)) * total)
     return shown
+
+
+def _every_plane(subject: Subject) -> Sides:
+    """The variance of any plane as the sum of its terms."""
+    length = symbol("singular_value", "i") + symbol("singular_value", "j")
+    scale = ((ETA / (2 * BATCH * length)) ** 2).xreplace(in_study_symbols(subject))
+    terms = sp.Sum(TERM[I_INDEX, J_INDEX, L_INDEX], (L_INDEX, 1, len(subject.directions)))
+    return symbol("rotation_covariance", "ij"), scale * terms
 
 
 def _counts(subject: Subject, plane: tuple[int, int]) -> dict[int, int]:
