@@ -418,8 +418,14 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         return body if exp is None else scripts(body, sup=exp)
 
     def _print_Min(self, expr: sp.Min) -> Formula:
+        return self._chosen(r"\min", expr)
+
+    def _print_Max(self, expr: sp.Max) -> Formula:
+        return self._chosen(r"\max", expr)
+
+    def _chosen(self, name: str, expr: sp.Basic) -> Formula:
         arguments = joined(COMMA, map(self._print, expr.args))
-        return read(r"\min") + group(fence("(", arguments + BLANK, ")"))
+        return read(name) + group(fence("(", arguments + BLANK, ")"))
 
     def _print_ExpBase(self, expr: Any, exp: Formula | None = None) -> Formula:
         body = scripts(_E, sup=self._print(expr.args[0]))
