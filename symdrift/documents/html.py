@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
+from importlib import resources
 from types import MappingProxyType
 
 from markupsafe import Markup, escape
@@ -143,7 +144,7 @@ def derivation_html(derivation: Derivation, numbers: Numbers = NO_NUMBERS) -> st
     """
     medium = HtmlMedium({e.label: e for step in derivation.steps for e in step.equations})
     assembly = assemble(derivation, medium, text_width=_PHONE_WIDTH)
-    script = render_html("report.js.jinja")
+    script = (resources.files("symdrift.documents") / "report.js").read_text("utf-8")
     return render_html(
         "page.html.jinja",
         title=derivation.title,
