@@ -303,12 +303,8 @@ class _Problems:
             }.items():
                 found[Quantity("validity", name, 0.0)] = values
         if "drift" in groups or "stimuli" in groups:
-            kernel = (
-                kernels.diffusion_tensor
-                if self.approximation == "exact"
-                else kernels.diffusion_tensor_white_noise
-            )
-            tensor = kernel(**self.minimum, **self.learning)
+            white = self.approximation != "exact"
+            tensor = kernels.diffusion_tensor(**self.minimum, **self.learning, white_noise=white)
             if "drift" in groups:
                 found |= self._by_plane(tensor, order, rank)
             if "stimuli" in groups:
