@@ -8,11 +8,12 @@ from hashlib import sha256
 from importlib import resources
 from types import MappingProxyType
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from symdrift import __version__
 from symdrift.derivation.steps import Derivation, Equation
 from symdrift.documents.assembly import ChainView, assemble, cell
+from symdrift.documents.inline import InlineHtml
 from symdrift.documents.numbers import NO_NUMBERS, FigureFile, Numbers
 from symdrift.documents.pycode import python_source
 from symdrift.documents.reliance_graph import reliance_graph
@@ -20,7 +21,6 @@ from symdrift.documents.rendering import render_html
 from symdrift.documents.svg import embedded
 from symdrift.typesetting import mathml
 from symdrift.typesetting.align import align
-from symdrift.typesetting.formula import Formula
 from symdrift.typesetting.lines import Layout
 
 _PHONE_WIDTH = 18.0
@@ -29,7 +29,7 @@ _PHONE_WIDTH = 18.0
 _NO_EQUATIONS: Mapping[str, Equation] = MappingProxyType({})
 
 
-class HtmlMedium:
+class HtmlMedium(InlineHtml):
     """How a page writes the parts of a derivation.
 
     Parameters
@@ -51,14 +51,6 @@ class HtmlMedium:
         links = (self.equation_reference(label, self._numbers[label]) for label in labels)
         return Markup(", ").join(links)
 
-    def text(self, text: str) -> Markup:
-        """Plain text, escaped."""
-        return escape(text)
-
-    def math(self, formula: Formula) -> Markup:
-        """Inline mathematics."""
-        return mathml.inline(formula)
-
     def equation_reference(self, label: str, number: int) -> Markup:
         """Link to an equation."""
         return Markup('<a href="#eq-{}">({})</a>').format(label, number)
@@ -66,10 +58,6 @@ class HtmlMedium:
     def step_reference(self, identifier: str, number: str) -> Markup:
         """Link to a step."""
         return Markup('<a href="#step-{}">section {}</a>').format(identifier, number)
-
-    def join(self, pieces: Iterable[Markup]) -> Markup:
-        """Pieces one after the other."""
-        return mathml.joined(pieces)
 
     def display(self, layout: Layout, label: str, number: int, brief: Layout | None) -> Markup:
         """A numbered equation with the definitions of the parts named in it.
