@@ -337,7 +337,7 @@ def test_arguments_of_wrong_shape_or_sign_are_refused(change: dict[str, Any], me
         "learning_rate": 0.005,
     }
     with pytest.raises(ValueError, match=message):
-        kernels.diffusion_tensor(**(arguments | change), **SIZES)
+        kernels.diffusion_tensor(**(arguments | SIZES | change))
 
 
 # --- Mean-squared displacement ----------------------------------------------------------
