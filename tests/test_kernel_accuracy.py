@@ -193,7 +193,8 @@ def relative_errors(networks: Networks) -> dict[str, Array]:
     smallest, largest = kernels.hessian_range(**minimum)
     variance, excess = kernels.fluctuation(**learning)
     exactly, white = (
-        kernels.diffusion_tensor(**learning, white_noise=white) for white in (False, True)
+        function(**learning)
+        for function in (kernels.diffusion_tensor, kernels.diffusion_tensor_white_noise)
     )
     found: dict[str, Any] = {
         "singular_values": kernels.singular_values(**minimum)[:, 0],

@@ -268,7 +268,7 @@ def calls(stimulus: Array, time: Array, arguments: dict[str, Any]) -> list[Array
         kernels.loss(**at_minimum, label_noise=arguments["label_noise"]),
         *kernels.fluctuation(**arguments),
         kernels.diffusion_tensor(**arguments),
-        kernels.diffusion_tensor(**arguments, white_noise=True),
+        kernels.diffusion_tensor_white_noise(**arguments),
         kernels.representation_diffusion(stimulus, **arguments),
         kernels.decay_rate(stimulus, **arguments),
         kernels.mean_squared_displacement(time, stimulus, **arguments),

@@ -63,7 +63,7 @@ def python_numbers(network: dict[str, Any]) -> dict[str, Any]:
         "hessian_range": np.asarray(kernels.hessian_range(**minimum)),
         "fluctuation": np.asarray(kernels.fluctuation(**minimum, **noise, **learning)),
         "diffusion": kernels.diffusion_tensor(**minimum, **noise, **learning),
-        "white": kernels.diffusion_tensor(**minimum, **noise, **learning, white_noise=True),
+        "white": kernels.diffusion_tensor_white_noise(**minimum, **noise, **learning),
         "representation": kernels.representation_diffusion(
             stimulus, **minimum, **noise, **learning
         ),

@@ -113,8 +113,7 @@ def study_source(study: Study) -> str:
     if len(set(sizes.values())) == 1 and has_open_sizes(study):
         return standalone_source(isotropic_formulas, title, defaults)
     known = {name: literal for name, size in sizes.items() if (literal := _literal(size))}
-    choices = {"learned": _learned(study), "white_noise": "False"}
-    return standalone_source(formulas, title, defaults | known | choices)
+    return standalone_source(formulas, title, defaults | known | {"learned": _learned(study)})
 
 
 def _learned(study: Study) -> str:

@@ -59,6 +59,12 @@ AXIS_FORMULAS = AxisFormulas(
 )
 """The printed formulas that tell minima apart."""
 
+DIFFUSION_TENSORS = {
+    "exact": kernels.diffusion_tensor,
+    "white": kernels.diffusion_tensor_white_noise,
+}
+"""The kernel of each approximation."""
+
 
 def applies(problem: LearningProblem) -> str | None:
     """Why the closed form does not apply, as a sentence; ``None`` when it does."""
@@ -98,9 +104,8 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
         *several_warnings(problem.minimum, others),
     )
     weight_variance, excess_loss = kernels.fluctuation(**given.minimum, **given.learning)
-    diffusion_tensor = kernels.diffusion_tensor(
-        **given.minimum, **given.learning, white_noise=approximation != "exact"
-    )[np.ix_(axes, axes)]
+    tensor = DIFFUSION_TENSORS[approximation](**given.minimum, **given.learning)
+    diffusion_tensor = tensor[np.ix_(axes, axes)]
     first_layer = np.sqrt(values[axes])[:, None] * given.alignment.input_axes[:, axes].T
     delta = np.diag(diffusion_tensor.sum(axis=1))
     mean_rotation = np.zeros_like(delta)

@@ -441,16 +441,10 @@ def diffusion_tensor(
     outputs: int,
     hidden: int,
     learned: ArrayLike | None = None,
-    white_noise: bool = False,
 ) -> Array:
     """Diffusion coefficients D_ij of the hidden rotations, in rad^2 per step.
 
     D_ij = eta^3 / (2 B^2 G_ij^2) sum_l T_ijl with G_ij = 2 (s_i + s_j).
-
-    Parameters
-    ----------
-    white_noise : bool
-        For comparison only: noise and fluctuation are treated as uncorrelated in time.
 
     Returns
     -------
@@ -458,7 +452,32 @@ def diffusion_tensor(
         Symmetric, in the order of the input axes; zero where i or j is not active.
     """
     given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
-    return _by_network(Planes.tensor, *given, inputs, outputs, hidden, learned, white_noise)
+    return _by_network(Planes.tensor, *given, inputs, outputs, hidden, learned)
+
+
+def diffusion_tensor_white_noise(
+    covariance: ArrayLike,
+    weight_decay: ArrayLike,
+    learning_rate: ArrayLike,
+    gains: ArrayLike = 1.0,
+    label_noise: ArrayLike = 0.0,
+    batch: ArrayLike = 1,
+    *,
+    inputs: int,
+    outputs: int,
+    hidden: int,
+    learned: ArrayLike | None = None,
+) -> Array:
+    """Diffusion coefficients in the white-noise approximation, in rad^2 per step.
+
+    For comparison only: noise and fluctuation are treated as uncorrelated in time.
+
+    Returns
+    -------
+    ndarray, shape (..., n, n)
+    """
+    given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
+    return _by_network(Planes.tensor, *given, inputs, outputs, hidden, learned, white=True)
 
 
 def representation_diffusion(
