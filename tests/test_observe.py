@@ -199,6 +199,7 @@ def test_a_picture_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (["--times", "1:2"], '--times "1:2" must have the form LO:HI:NUM or LO:HI:NUM:log'),
         (["--times", "5:1:9"], "--times from 5 to 1 must increase"),
         (["--times", "-1:1:9"], "--times from -1 to 1 must increase, and begin"),
+        (["--times", "1e3:10**2:9"], "--times from 1e3 to 10**2 must increase"),
         (["--times", "0:9:9:log"], "begin at a number of steps above 0"),
         (["--times", "0:9:1"], "--times = 1 times must be a whole number from 2 to 2000"),
         (["--times", "0:x:3"], "--times"),

@@ -199,6 +199,8 @@ def _seconds(text: str) -> float:
         seconds = unit * float(number)
     except ValueError:
         raise RequestError("--budget", f'= "{text}" must be a time such as 60s or 2m') from None
+    if not seconds > 0:
+        raise RequestError("--budget", f'= "{text}" must be a positive time, such as 60s or 2m')
     if seconds > _LONGEST:
         raise RequestError("--budget", f'= "{text}" must be at most {_LONGEST:.0e}s')
     return seconds

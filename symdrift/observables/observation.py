@@ -53,6 +53,7 @@ from symdrift.observables.tuning import (
 )
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
+from symdrift.quoting import shown
 from symdrift.records import Record
 from symdrift.study.learner import Learner
 from symdrift.study.problem import Array, LearningProblem
@@ -370,7 +371,9 @@ def parse_times(text: str) -> Array:
     if low < 0 or high <= low or (logarithmic and low == 0):
         least = "above 0" if logarithmic else "at least 0"
         raise RequestError(
-            field, f"from {low:g} to {high:g} must increase, and begin at a number of steps {least}"
+            field,
+            f"from {shown(parts[0])} to {shown(parts[1])} must increase, and begin at a number of "
+            f"steps {least}",
         )
     axis = (logarithmic_axis if logarithmic else linear_axis)("times", low, high, count)
     return np.array(axis.values)
