@@ -21,7 +21,7 @@ from symdrift.evaluation.parts import Drift, IndependentDrift
 from symdrift.evaluation.result import Evaluation
 from symdrift.execution import Diverged
 from symdrift.inputs import Elliptical, Samples, StimulusSet
-from symdrift.observables import drift_process, representational_similarity
+from symdrift.observables import observe
 from symdrift.simulation import ensemble, simulate
 from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem, Stimulus
@@ -359,7 +359,7 @@ def test_representations_of_the_shipped_bottleneck_are_those_of_the_next_order()
     for rate in (study.learning_rate, study.learning_rate / 4):
         given = replace(study, learning_rate=rate, stimuli=(*study.stimuli[:2], mixed))
         similarity = compared(given, precision=0.01, seed=2).similarity
-        expected = representational_similarity(drift_process(given), np.zeros(1)).gram
+        expected = observe(given, np.ones(1)).similarity.gram
         lengths = np.sqrt(np.diagonal(expected))
         sizes = np.outer(lengths, lengths)
         missed.append((similarity.simulation - expected) / sizes)
