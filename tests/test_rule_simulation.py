@@ -235,6 +235,15 @@ def test_threads_and_executors_change_no_bit() -> None:
     assert identical(alone, measure_rule(model, orbit, schedule, 70, 1, threads=3)[0])
 
 
+@pytest.mark.parametrize("first", [40, 69])
+def test_a_network_goes_its_way_whatever_others_are_measured_with_it(first: int) -> None:
+    learner, schedule = learner_of(Oja()), Schedule(100, 90, 12, 1)
+    together, orbit, model = measured(learner, schedule, 70)
+    alone, *_ = measured(learner, schedule, first)
+    rest, _ = measure_rule(model, orbit, schedule, 70 - first, 1, first=first)
+    assert identical(together, alone.beside(rest))
+
+
 def test_what_grows_without_end_is_noticed() -> None:
     networks = RuleNetworks(rule_model(learner_of(Oja(), 3.0), (np.eye(2, 3),)), 0, 8, 0)
     with pytest.raises(Diverged), np.errstate(all="ignore"):

@@ -205,21 +205,24 @@ def sum_windows(
         product = left.reshape(shape) @ right.reshape(shape).swapaxes(1, 2)
         return np.asarray(product.transpose(1, 2, 0))
 
+    def summed(*factors: Array) -> Array:
+        """Over windows; one unit beside a copy, as NumPy adds up one series in another order."""
+        beside = [np.repeat(factor, 2 if units == 1 else 1, axis=-1) for factor in factors]
+        found = np.einsum(",".join("k..." for _ in factors) + "->...", *beside)
+        return np.asarray(found[..., :units])
+
     following = multiplied(turned[:, :, :-1], turned[:, :, 1:])
     return WindowSums(
         windows=np.full(units, float(windows)),
         neighbours=np.full(units, float(windows - 1)),
-        angle=angles.sum(axis=0),
-        product=np.einsum("kpu,kpu->pu", angles[:, left], angles[:, right]),
+        angle=summed(angles),
+        product=summed(angles[:, left], angles[:, right]),
         lagged=0.5
-        * (
-            np.einsum("kpu,kpu->pu", before[:, left], after[:, right])
-            + np.einsum("kpu,kpu->pu", after[:, left], before[:, right])
-        ),
+        * (summed(before[:, left], after[:, right]) + summed(after[:, left], before[:, right])),
         fading=multiplied(turned, turned),
         fading_lagged=0.5 * (following + following.swapaxes(0, 1)),
-        distance=distance.sum(axis=0),
-        loss=loss.sum(axis=0),
+        distance=summed(distance),
+        loss=summed(loss),
         normal=normal,
         similarity=similarity,
         travelled=travelled,

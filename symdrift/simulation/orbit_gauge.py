@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symdrift.evaluation.any_rule.sample_noise import sample_noise
 from symdrift.evaluation.any_rule.stable_space import stable_space
@@ -94,7 +95,7 @@ class OrbitGauge:
         self.frames = [np.tile(np.eye(size), (replicas, 1, 1)) for size in orbit.sizes]
 
     def read(self, weights: Array) -> tuple[Array, Array, float]:
-        """Rotations since the last call.
+        """Rotations since the last call, of each network as if it were alone.
 
         Parameters
         ----------
@@ -105,38 +106,43 @@ class OrbitGauge:
         -------
         tuple
             Angles by plane, shape ``(planes, replicas)``; displacement ``n``, shape
-            ``(N, replicas)``; the largest angle that Newton's method has left.
+            ``(replicas, N)``; the largest angle that Newton's method has left.
         """
-        orbit = self._orbit
-        before = list(self.frames)
+        orbit, before = self._orbit, [frames.copy() for frames in self.frames]
+        displaced, left = np.empty(weights.shape), np.empty(len(weights))
+        # Products of stacks are made one by one, whose rounding no other network changes.
+        waiting = np.arange(len(weights))
         for _ in range(NEWTON_STEPS):
-            displaced = self._unrotated(weights) - self._star
-            angles = displaced @ orbit.readings
-            left = float(np.abs(angles).max(initial=0.0))
-            if not left > FOUND:
+            displaced[waiting] = self._unrotated(weights, waiting) - self._star
+            angles = (displaced.take(waiting, axis=0)[:, np.newaxis] @ orbit.readings)[:, 0]
+            left[waiting] = np.abs(angles).max(axis=1, initial=0.0)
+            away = left[waiting] > FOUND
+            waiting = waiting[away]
+            if not waiting.size:
                 break
-            for layer, step in enumerate(self._generators(angles)):
-                half = 0.5 * step
-                one = np.eye(half.shape[-1])
-                self.frames[layer] = self.frames[layer] @ np.linalg.solve(one - half, one + half)
+            for layer, step in enumerate(self._generators(angles[away])):
+                half, one = 0.5 * step, np.eye(step.shape[-1])
+                turn = np.linalg.solve(one - half, one + half)
+                self.frames[layer][waiting] = self.frames[layer].take(waiting, axis=0) @ turn
         turned = [
             _logarithm(old.swapaxes(-1, -2) @ new)
             for old, new in zip(before, self.frames, strict=True)
         ]
         found = np.array([turned[layer][:, i, j] for layer, i, j in orbit.planes])
-        return found.reshape(len(orbit.planes), len(weights)), displaced.T, left
+        return found.reshape(len(orbit.planes), len(weights)), displaced, float(left.max())
 
-    def _unrotated(self, weights: Array) -> Array:
-        """``Q^-1 theta``, shape ``(replicas, N)``."""
+    def _unrotated(self, weights: Array, chosen: NDArray[np.int64]) -> Array:
+        """``Q^-1 theta`` of some networks, shape ``(chosen, N)``."""
         parts, first = [], 0
         for star, (rows, columns) in zip(self._orbit.point, self._orbit.layers, strict=True):
-            part = weights[:, first : first + star.size].reshape(-1, *star.shape)
+            part = weights[:, first : first + star.size].take(chosen, axis=0)
+            part = part.reshape(-1, *star.shape)
             first += star.size
             if rows >= 0:
-                part = self.frames[rows].swapaxes(-1, -2) @ part
+                part = self.frames[rows].take(chosen, axis=0).swapaxes(-1, -2) @ part
             if columns >= 0:
-                part = part @ self.frames[columns]
-            parts.append(part.reshape(len(weights), -1))
+                part = part @ self.frames[columns].take(chosen, axis=0)
+            parts.append(part.reshape(len(chosen), -1))
         return np.concatenate(parts, axis=1)
 
     def _generators(self, angles: Array) -> list[Array]:

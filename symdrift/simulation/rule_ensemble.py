@@ -227,9 +227,9 @@ def _summed(orbit: Orbit, readings: list[tuple[Array, Array]]) -> WindowSums:
     return sum_windows(
         orbit.observed,
         angles,
-        distance=np.sum(displaced**2, axis=1),
+        distance=np.sum(displaced**2, axis=-1),
         loss=np.zeros((len(readings), count)),
-        normal=displaced.sum(axis=0),
+        normal=displaced.sum(axis=0).T,
         similarity=np.zeros((0, 0, count)),
         travelled=np.zeros((0, 0, count)),
         lag_pairs=np.zeros((0, count)),
