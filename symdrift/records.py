@@ -140,7 +140,9 @@ def _parts(value: Any, line: str, step: str, ascii_only: bool) -> Iterator[str]:
         value = value.to_dict()
     inner = line + step
     encoder = _encoder("," + inner, ascii_only)
-    if not made and (not isinstance(value, _BREAKING) or not value):
+    if made and not value:
+        yield "[]"
+    elif not made and (not isinstance(value, _BREAKING) or not value):
         yield encoder.encode(value)
     elif isinstance(value, dict):
         opening = "{"
@@ -163,6 +165,4 @@ def _parts(value: Any, line: str, step: str, ascii_only: bool) -> Iterator[str]:
 @cache
 def _encoder(separator: str, ascii_only: bool) -> json.JSONEncoder:
     """By depth of the record: there are few."""
-    return json.JSONEncoder(
-        separators=(separator, ": "), ensure_ascii=ascii_only, allow_nan=False
-    )
+    return json.JSONEncoder(separators=(separator, ": "), ensure_ascii=ascii_only, allow_nan=False)

@@ -253,6 +253,14 @@ def test_a_covariance_with_correlations_is_a_matrix(capsys: pytest.CaptureFixtur
     assert record == printed_json(capsys, *given, "--full-covariance")
 
 
+def test_where_nothing_can_turn_the_full_covariance_is_empty(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    alone = ("evaluate", "bottleneck", "--set", "network.hidden=1", "--json")
+    record = printed_json(capsys, *alone, "--full-covariance")
+    assert record["drift"]["covariance"] == record["next_order"]["drift"]["covariance"] == []
+
+
 def test_a_full_covariance_is_about_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["evaluate", "bottleneck", "--full-covariance"]) == 2
     assert "--full-covariance is about JSON: give --json too" in capsys.readouterr().err

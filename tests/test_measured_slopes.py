@@ -46,7 +46,7 @@ def test_a_third_order_no_larger_than_that_of_the_steepest_stays_within_the_erro
         simulated = slope * rate + 12 * rate**2 + cubic * (steepest * rate) ** 3
         row = SimpleNamespace(
             quantity="V", theory=0.0, simulation=simulated, standard_error=error, scale=1.0,
-            correction=slope, ratio=None,
+            correction=slope,
         )  # fmt: skip
         return SimpleNamespace(
             learning_rate=rate, rows=[row], displacement_rows=(), row=lambda quantity: row

@@ -17,7 +17,7 @@ from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import listed
 from symdrift.evaluation.validity import MEANINGS, Validity
 from symdrift.observables.observation import observe, series
-from symdrift.records import Record, json_parts, plain
+from symdrift.records import DiagonalRows, Record, json_parts, plain
 from symdrift.study import read_study
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False).filter(
@@ -43,6 +43,15 @@ def test_the_text_is_that_of_the_standard_library(
 def test_what_is_no_number_is_refused(number: float, wrap: Any) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         list(json_parts(wrap(number)))
+
+
+@pytest.mark.parametrize("size", range(4))
+def test_rows_that_are_made_are_written_like_a_matrix(size: int) -> None:
+    diagonal = [float(place + 1) for place in range(size)]
+    record = {"covariance": DiagonalRows(diagonal)}
+    matrix = {"covariance": np.diag(diagonal).tolist() if diagonal else []}
+    assert "".join(json_parts(record)) == json.dumps(matrix, indent=2)
+    assert json.loads(json.dumps(record, default=list)) == matrix
 
 
 def test_objects_become_records_one_after_the_other() -> None:

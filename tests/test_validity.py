@@ -15,7 +15,7 @@ from symdrift import memory
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import stability_blocks
 from symdrift.evaluation.closed_form.axis_kinds import Kinds
-from symdrift.evaluation.closed_form.moment_map import MomentMap
+from symdrift.evaluation.closed_form.moment_map import MomentMap, _Coupling
 from symdrift.evaluation.evaluate import evaluate, validity
 from symdrift.evaluation.validity import Validity
 from symdrift.inputs import Elliptical, Gaussian, InputDistribution, StimulusSet
@@ -399,6 +399,25 @@ def test_the_critical_rate_of_many_different_axes_is_found_in_few_steps(
     monkeypatch.setattr(MomentMap, "quotient", counted)
     assert stability.critical_rates()[0] == pytest.approx(1 / expected, rel=1e-10)
     assert asked.count(size) < 5
+
+
+def test_an_iteration_that_fails_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    from scipy.sparse.linalg import ArpackNoConvergence
+
+    def fails(*_: object) -> Array:
+        raise ArpackNoConvergence("no convergence", np.empty(0), np.empty(0))
+
+    monkeypatch.setattr(_Coupling, "strongest", fails)
+    problem = read_study("anisotropic_autoencoder").problem()
+    size = 80
+    many = replace(
+        problem,
+        teacher=np.eye(size),
+        hidden=size,
+        inputs=Gaussian(np.diag(np.linspace(2, 1, size))),
+    )
+    with pytest.raises(RequestError, match="critical rate is not found"):
+        validity(many)
 
 
 SIMULATED = {

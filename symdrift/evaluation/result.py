@@ -149,7 +149,11 @@ class Evaluation(Record):
         return days_record(self.lifetimes, self.steps_per_day or 1.0)
 
     def with_full_covariance(self) -> Evaluation:
-        """The same with the covariance of rotations as a matrix where it is diagonal too."""
+        """The same with the covariance of rotations as a matrix where it is diagonal too.
+
+        Its record makes the rows of that matrix when they are asked for: ``json.dumps`` takes it
+        with ``default=list``.
+        """
         drift, found = self.drift, self.next_order
         if not isinstance(drift, IndependentDrift):
             return self

@@ -275,8 +275,9 @@ def _interpolated(
     return Sensitivities(study.name, "interpolation", chosen, numbers, slopes)
 
 
-_ROUGH = 1e4 * CONVERGED
-"""What a polynomial may leave out where the interval was halved as often as it may be."""
+_ROUGH = 10 * CONVERGED
+"""What a polynomial may leave out where the interval was halved as often as it may be; a slope that
+is known less well is none."""
 
 
 def _moved(

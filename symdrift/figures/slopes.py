@@ -10,7 +10,11 @@ from symdrift.study.problem import LearningProblem
 from symdrift.validation.measured_slopes import Slope, measured_slopes
 
 PRECISION = 0.004
-"""Standard error of the simulated variances: slopes are then known to about a tenth."""
+"""Standard error of the simulated variances.
+
+Slopes are then known to about a tenth of the largest, those of diffusion of stimuli to a third or
+better.
+"""
 
 _KINDS = {
     "V[": "rotation variances",

@@ -351,7 +351,13 @@ def _run_block(
     displacements = Displacements(
         model, stimuli, block.weights, count, schedule.halvings, schedule.doublings
     )
-    stretches = Stretches(displacements.present, gauge.rotations, count, schedule.half_stretch)
+    stretches = Stretches(
+        displacements.present,
+        gauge.rotations,
+        count,
+        schedule.half_stretch,
+        stimuli @ padded_layers(minimum, model.shape.hidden)[0].T,
+    )
     advance_metered(block, schedule.burn_in, meter)
     gauge.read()
     gauge.take_displacement(1)
@@ -368,8 +374,8 @@ def _run_block(
                 interrupted = window % SHORT_LAGS_EVERY == 0
                 if not _pass_window(block, displacements, schedule, interrupted, meter):
                     break
-                stretches.end_window()
                 readings.append(gauge.read())
+                stretches.end_window()
             if not readings:
                 break
             length -= len(readings)

@@ -18,7 +18,7 @@ that count as replicas.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -120,8 +120,9 @@ class WindowSums:
         ``(lags, units)``.
     carried, drifted, stretches : Array
         Sums of ``|d_1 + d_2|^2 - (|d_1|^2 + |d_2|^2) / 2`` and of ``Q'(d_1 + d_2) / 2`` for
-        displacements of the mean representation from stretch to stretch, ``(stimuli, units)`` and
-        ``(stimuli, p, units)``, and their numbers, ``(units,)``.
+        displacements of the mean representation from stretch to stretch, ``(2 stimuli, units)``
+        and ``(2 stimuli, p, units)``, and their numbers, ``(units,)``: as they are seen, and then
+        as the rotation alone carries them.
     """
 
     windows: Array
@@ -244,8 +245,8 @@ class Estimates:
     covariance : tuple of Estimate
         Entries of ``V`` in the order of ``Observables.pairs``.
     stimulus_diffusion : tuple of Estimate
-        ``w' Delta w`` of each stimulus, from its own representation; none where no run is long
-        enough.
+        ``w' Delta w`` of each stimulus: of the rotation, and what its own representation shows
+        beyond it; none where no run is long enough.
     weight_variance, excess_loss : Estimate
         ``tr(Gamma)``, the variance of the displacement about its mean (which is of higher
         order in the learning rate), and the loss above the minimum.
@@ -286,8 +287,12 @@ def estimate(
     window: int,
     minimum_loss: float,
     half_stretch: int = 1,
+    representations: Array | None = None,
 ) -> Estimates:
     """Estimates from the sums over windows of ``window`` steps each.
+
+    Representations at the minimum, shape ``(stimuli, p)``, are those whose means over stretches
+    were taken, if any were.
 
     The mean rotation is subtracted with its estimate from all windows, in each unit from the
     unit's own windows, so that a unit's random mean does not count as scatter of its variance;
@@ -322,7 +327,9 @@ def estimate(
                 observed.pairs, sums.product, sums.lagged, strict=True
             )
         ),
-        stimulus_diffusion=_stimulus_diffusion(sums, 2 * half_stretch * window),
+        stimulus_diffusion=()
+        if representations is None
+        else _stimulus_diffusion(observed, sums, window, half_stretch, representations),
         weight_variance=weighted_mean(variance, sums.windows),
         excess_loss=weighted_mean(sums.loss / count - minimum_loss, sums.windows),
         similarity=tuple(
@@ -332,11 +339,15 @@ def estimate(
     )
 
 
-def _stimulus_diffusion(sums: WindowSums, stretch: int) -> tuple[Estimate, ...]:
-    """``w' Delta w`` of each stimulus from displacements between means over ``stretch`` steps.
+def _stimulus_diffusion(
+    observed: Observables, sums: WindowSums, window: int, half_stretch: int, representations: Array
+) -> tuple[Estimate, ...]:
+    """``w' Delta w`` of each stimulus, by the rotation and by what stretches show beyond it.
 
-    The mean displacement is that of a steady rotation, and is subtracted as that of angles is.
-    Threes of stretches begin after every half: as many as half of them are independent.
+    Stretches see a representation, and what the rotation alone makes of ``w``: the difference has
+    what else moves it.  The mean displacement is that of a steady rotation, and is subtracted as
+    that of angles is.  Threes of stretches begin after every half: as many as half of them are
+    independent.
     """
     seen = sums.stretches > 0
     if np.count_nonzero(seen) < 2:
@@ -347,9 +358,16 @@ def _stimulus_diffusion(sums: WindowSums, stretch: int) -> tuple[Estimate, ...]:
     for carried, drifted in zip(sums.carried, sums.drifted, strict=True):
         mean = drifted.sum(axis=1) / total
         centre = 2.0 * mean @ drifted / count - mean @ mean
-        per_unit = unbiased * (carried / count - 3.0 * centre) / (2 * stretch)
-        found.append(weighted_mean(per_unit, sums.stretches))
-    return tuple(found)
+        found.append(unbiased * (carried / count - 3.0 * centre) / (4 * half_stretch * window))
+    return tuple(
+        weighted_mean(own - turned + rotation, sums.stretches)
+        for own, turned, rotation in zip(
+            found[: len(representations)],
+            found[len(representations) :],
+            _by_rotation(observed, sums, window, representations),
+            strict=True,
+        )
+    )
 
 
 def decay_rates(
@@ -357,24 +375,33 @@ def decay_rates(
 ) -> tuple[Estimate, ...]:
     """``w' Delta w / |w|^2`` by the measured rotation, for vectors ``w`` that turn with it.
 
-    Much sharper than by the displacement of a representation, in which the fluctuation is seen,
-    but blind to what else moves it.
+    Blind to what else moves a representation.
 
     Parameters
     ----------
     representations : Array
         Shape ``(stimuli, p)``; what is zero does not decay.
     """
+    usable = np.where(sums.neighbours > 0, sums.windows, 0.0)
+    lengths = np.linalg.norm(representations, axis=1, keepdims=True)
+    units = np.divide(
+        representations, lengths, out=np.zeros_like(representations), where=lengths > 0
+    )
+    return tuple(
+        weighted_mean(per_unit, usable) for per_unit in _by_rotation(observed, sums, window, units)
+    )
+
+
+def _by_rotation(
+    observed: Observables, sums: WindowSums, window: int, vectors: Array
+) -> Iterator[Array]:
+    """``w' Delta w`` of each vector as each unit has it, shape ``(units,)``."""
     total = float(sums.windows.sum())
     mean = rotation_matrices(observed, sums.angle.sum(axis=1) / total)
     usable = np.where(sums.neighbours > 0, sums.windows, 0.0)
     count, adjacent = np.maximum(usable, 1.0), np.maximum(sums.neighbours, 1.0)
     units = rotation_matrices(observed, sums.angle / count)
-    found = []
-    lengths = np.linalg.norm(representations, axis=1, keepdims=True)
-    for vector in np.divide(
-        representations, lengths, out=np.zeros_like(representations), where=lengths > 0
-    ):
+    for vector in vectors:
         square, lagged = (
             np.einsum("a,abu,b->u", vector, part, vector)
             for part in (sums.fading, sums.fading_lagged)
@@ -382,8 +409,7 @@ def decay_rates(
         steady = mean @ vector
         centre = 2.0 * np.einsum("iju,j,i->u", units, vector, steady) - steady @ steady
         per_unit = square / count + 2.0 * lagged / adjacent - 3.0 * centre
-        found.append(weighted_mean(0.5 * per_unit / (1.0 - 3.0 / total) / window, usable))
-    return tuple(found)
+        yield 0.5 * per_unit / (1.0 - 3.0 / total) / window
 
 
 @dataclass(frozen=True)

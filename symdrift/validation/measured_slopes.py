@@ -6,16 +6,19 @@ rates are as large as one more order allows, and the leading order is taken for 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from symdrift.errors import RequestError
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.result import Evaluation
 from symdrift.study.problem import LearningProblem
 from symdrift.validation.expected import theory_of
-from symdrift.validation.plan import DEFAULT_REPLICAS, at_learning_rate
+from symdrift.validation.plan import DEFAULT_REPLICAS, SINGLE_BUDGET_SECONDS, at_learning_rate
 from symdrift.validation.validate import Validation, validate_rate
 
 LARGEST_CORRECTION = 0.15
@@ -29,7 +32,8 @@ SHARES = (0.25, 0.5, 0.75, 1.0)
 class Slope:
     """Relative change of one quantity with ``eta h_max``, at rate zero.
 
-    Of its own size, or of its natural one where it vanishes.
+    Of its own size, or of its natural one where it vanishes or nearly so; what is negative grows
+    where it becomes more so.
 
     Attributes
     ----------
@@ -53,7 +57,12 @@ class Slope:
 
 
 def measured_slopes(
-    problem: LearningProblem, *, precision: float, seed: int = 0
+    problem: LearningProblem,
+    *,
+    precision: float,
+    seed: int = 0,
+    seconds: float = SINGLE_BUDGET_SECONDS,
+    theory: Evaluation | None = None,
 ) -> tuple[Slope, ...]:
     """Slopes of all quantities whose next order is known, predicted and simulated.
 
@@ -66,18 +75,23 @@ def measured_slopes(
     ----------
     problem : LearningProblem
     precision : float
-        Standard error of the rotation variances at each rate.
+        Standard error of the rotation variances at each rate, as far as time allows.
     seed : int
+    seconds : float
+        That each rate may take on two cores, by a rough model of the speed.
+    theory : Evaluation, optional
+        Of the problem, with its next order.  Default: that order where it takes a few seconds.
 
     Returns
     -------
     tuple of Slope
-        Empty where the next order is not known at once, or a network turns too far in one window.
+        Empty where the next order is not known, or a network turns too far in one window.
     """
-    theory = theory_of(problem)
-    if theory.next_order is None:
+    theory = theory_of(problem) if theory is None else theory
+    following = theory.next_order
+    if following is None:
         return ()
-    steepest = max(abs(correction) for _, correction in theory.next_order.listed())
+    steepest = max(abs(correction) for _, correction in following.listed())
     steepest = max(steepest, 1 / theory.validity.critical_rate)
     top = LARGEST_CORRECTION / steepest
 
@@ -87,7 +101,8 @@ def measured_slopes(
             given,
             replicas=DEFAULT_REPLICAS,
             precision=precision,
-            theory=theory_of(given),
+            seconds=seconds,
+            theory=replace(evaluate(given), next_order=following),
             seed=int(np.random.SeedSequence((seed, index)).generate_state(1)[0]),
         )
 
@@ -113,9 +128,7 @@ def _slopes(runs: Sequence[Validation], stiffness: float, steepest: float) -> It
         design = np.vstack([powers, [0, 0, 1]])
         covariance = steepest**2 * np.linalg.inv(design.T @ design)
         fitted = (covariance @ design.T @ np.append(deviations / errors, 0))[0] / steepest
-        # Per size of the number, where it has one.
-        unit = rows[0].scale / stiffness
-        unit /= rows[0].scale if any(row.ratio is None for row in rows) else rows[0].theory
+        unit = math.copysign(1.0, rows[0].theory) / stiffness
         yield Slope(
             quantity,
             correction * unit,

@@ -479,8 +479,9 @@ def plan_single(
     replicas: int,
     precision: float,
     relaxations: float = WINDOW_RELAXATIONS,
+    seconds: float = SINGLE_BUDGET_SECONDS,
 ) -> Schedule:
-    """A run at the problem's own learning rate: of given length, or for a given precision.
+    """A run at the problem's own learning rate: of given length, or for a precision and a time.
 
     Raises
     ------
@@ -494,7 +495,7 @@ def plan_single(
     if steps is None:
         speed = modelled_speed(problem)
         wanted = math.ceil(VARIANCE_PER_WINDOW / precision**2 / replicas)
-        affordable = SINGLE_BUDGET_SECONDS * speed / replicas - shortest.burn_in
+        affordable = seconds * speed / replicas - shortest.burn_in
         windows = min(wanted, int(affordable / shortest.window))
     else:
         require_counts(steps=steps)
@@ -522,13 +523,13 @@ def require_memory(
     stimuli, weights = len(problem.stimuli), hidden * (inputs + outputs)
     lags = len(schedule.lags)
     per_unit = len(observed.planes) + 2 * len(observed.pairs) + 2 * hidden**2 + weights
-    per_unit += stimuli * (hidden + 1 + stimuli) + (stimuli + 1) * lags
+    per_unit += stimuli * (2 * (hidden + 1) + stimuli) + (stimuli + 1) * lags
     # The sums of all units, the same while they are joined, and the weights themselves.
     kept = replicas * (2 * schedule.segments * per_unit + 2 * weights)
     # In every thread: rotations of some windows as matrices, products of inputs.
     block = min(replicas, max(LANES, replicas_per_block(model_of(problem, hidden))))
     passing = block * (2 * WINDOWS_AT_A_TIME * (hidden**2 + hidden) + 2 * inputs**2 + 2 * weights)
-    passing += block * stimuli * hidden * (OVERLAP * lags + HALVES + 2)
+    passing += block * stimuli * hidden * (OVERLAP * lags + 2 * (HALVES + 2))
     needed = 8 * (kept + available_processors() * passing)
     available = available_memory()
     if needed > available:

@@ -45,6 +45,7 @@ from symdrift.validation.judgement import Verdict, critical_z, is_confirmed, rul
 from symdrift.validation.plan import (
     DEFAULT_REPLICAS,
     PRECISION,
+    SINGLE_BUDGET_SECONDS,
     WINDOW_RELAXATIONS,
     plan_single,
     require_memory,
@@ -295,6 +296,7 @@ def validate_rate(
     theory: Evaluation | None = None,
     relaxations: float = WINDOW_RELAXATIONS,
     executor: Executor | None = None,
+    seconds: float = SINGLE_BUDGET_SECONDS,
 ) -> Validation:
     """Simulate a problem at its own learning rate and compare with the theory.
 
@@ -303,7 +305,7 @@ def validate_rate(
     problem : LearningProblem
     steps, replicas : int, optional
         SGD steps of each replica (burn-in included), and replicas.  Default: planned from the
-        theory's time scales for the precision, within `planning.SINGLE_BUDGET_SECONDS`.
+        theory's time scales for the precision, within ``seconds``.
     seed : int
     progress : callable, optional
         Receives replica-steps done and planned.
@@ -317,6 +319,8 @@ def validate_rate(
         Length of a window in slowest relaxation times.
     executor : concurrent.futures.Executor, optional
         Runs the replicas instead of this process; results are the same.
+    seconds : float
+        What a planned run may take on two cores, by a rough model of the speed.
 
     Raises
     ------
@@ -326,7 +330,7 @@ def validate_rate(
     require_counts(replicas=replicas, threads=threads, seed=seed)
     replicas = DEFAULT_REPLICAS if replicas is None else replicas
     schedule = plan_single(
-        problem, minimum_of(problem), steps, replicas, precision, relaxations
+        problem, minimum_of(problem), steps, replicas, precision, relaxations, seconds
     )
     return run_planned(
         problem,
@@ -475,7 +479,9 @@ class Run:
         minimum_loss = expected_loss(
             minimum.point, problem.teacher, problem.input_covariance, problem.weight_decay
         )
-        measured = estimate(self._observed, sums, window, minimum_loss, schedule.half_stretch)
+        measured = estimate(
+            self._observed, sums, window, minimum_loss, schedule.half_stretch, representations
+        )
         rate = problem.learning_rate
         slowest_rate = rate * relaxation(problem, minimum).slowest
         return Validation(

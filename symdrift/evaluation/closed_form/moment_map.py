@@ -294,9 +294,14 @@ def largest_of_powers(moments: MomentMap, value: float, powers: Array) -> tuple[
         NaN where it is not found.
     powers : Array
     """
+    from scipy.sparse.linalg import ArpackError
+
     value = moments.quotient(value, powers)
     for _ in range(MOST_ROUNDS):
-        powers = _Coupling.of(moments, value).strongest(powers)
+        try:
+            powers = _Coupling.of(moments, value).strongest(powers)
+        except ArpackError:
+            break
         before, value = value, moments.quotient(value, powers)
         if abs(value - before) <= SETTLED * abs(value):
             return value, powers
