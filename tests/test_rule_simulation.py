@@ -189,11 +189,18 @@ def test_turned_weights_are_seen_to_turn(name: str) -> None:
             for part, matrix in zip(np.split(star + shift, ends), orbit.point, strict=True)
         ]
         turned.append(np.concatenate([m.ravel() for m in rule.turned(frames, tuple(moved))]))
-    found, displaced, left = OrbitGauge(orbit, 5).read(np.array(turned))
-    assert left < 1e-9
+    found, displaced = OrbitGauge(orbit, 5).read(np.array(turned))
     # The logarithm is cut after its fifth power.
     np.testing.assert_allclose(found, angles, atol=1e-6)
-    np.testing.assert_allclose(displaced, shifts.T, atol=1e-7)
+    np.testing.assert_allclose(displaced, shifts, atol=1e-7)
+
+
+def test_a_rotation_that_is_not_found_is_refused() -> None:
+    learner = learner_of(Oja())
+    orbit = orbit_of(learner, symdrift.evaluation.any_rule.fixed_orbits(learner)[0].point)
+    far = np.random.default_rng(0).normal(size=(64, 6)) * 30
+    with pytest.raises(RequestError, match="of the hidden layers to be found.* rad are left"):
+        OrbitGauge(orbit, 64).read(far)
 
 
 def measured(learner: Learner, schedule: Schedule, replicas: int, **ways: Any) -> Any:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from symdrift.errors import RequestError
 from symdrift.evaluation.any_rule.sample_noise import sample_noise
 from symdrift.evaluation.any_rule.stable_space import stable_space
 from symdrift.evaluation.any_rule.traced_rule import Point, TracedRule
@@ -24,6 +25,9 @@ NEWTON_STEPS = 40
 
 FOUND = 1e-9
 """Angle, in radians, that need not be looked for."""
+
+LARGEST_LEFT = 1e-6
+"""Angle that Newton's method may leave of a rotation, in radians."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +98,7 @@ class OrbitGauge:
         self._star = np.concatenate([matrix.ravel() for matrix in orbit.point])
         self.frames = [np.tile(np.eye(size), (replicas, 1, 1)) for size in orbit.sizes]
 
-    def read(self, weights: Array) -> tuple[Array, Array, float]:
+    def read(self, weights: Array) -> tuple[Array, Array]:
         """Rotations since the last call, of each network as if it were alone.
 
         Parameters
@@ -106,7 +110,12 @@ class OrbitGauge:
         -------
         tuple
             Angles by plane, shape ``(planes, replicas)``; displacement ``n``, shape
-            ``(replicas, N)``; the largest angle that Newton's method has left.
+            ``(replicas, N)``.
+
+        Raises
+        ------
+        RequestError
+            When Newton's method does not find the rotation of some network.
         """
         orbit, before = self._orbit, [frames.copy() for frames in self.frames]
         displaced, left = np.empty(weights.shape), np.empty(len(weights))
@@ -124,12 +133,19 @@ class OrbitGauge:
                 half, one = 0.5 * step, np.eye(step.shape[-1])
                 turn = np.linalg.solve(one - half, one + half)
                 self.frames[layer][waiting] = self.frames[layer].take(waiting, axis=0) @ turn
+        if not (worst := float(left.max())) <= LARGEST_LEFT:
+            raise RequestError(
+                "learning.rate",
+                "is too large for the rotation of the hidden layers to be found: weights are so "
+                f"far from where learning ends that after {NEWTON_STEPS} steps of Newton's method "
+                f"{worst:.2g} rad are left, and at most {LARGEST_LEFT:g} are allowed",
+            )
         turned = [
             _logarithm(old.swapaxes(-1, -2) @ new)
             for old, new in zip(before, self.frames, strict=True)
         ]
         found = np.array([turned[layer][:, i, j] for layer, i, j in orbit.planes])
-        return found.reshape(len(orbit.planes), len(weights)), displaced, float(left.max())
+        return found.reshape(len(orbit.planes), len(weights)), displaced
 
     def _unrotated(self, weights: Array, chosen: NDArray[np.int64]) -> Array:
         """``Q^-1 theta`` of some networks, shape ``(chosen, N)``."""

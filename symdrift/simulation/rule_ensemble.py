@@ -34,9 +34,6 @@ from symdrift.study.problem import Array
 BLOCK_REPLICAS = 64
 """Networks of one block: rotations are measured by array operations on all of them."""
 
-LARGEST_LEFT = 1e-6
-"""Angle that Newton's method may leave of a rotation."""
-
 
 @dataclass(frozen=True, eq=False)
 class RuleModel:
@@ -216,8 +213,8 @@ def _readings(
     for _ in range(windows):
         if not advance_metered(block, schedule.window, meter):
             return
-        angles, displaced, left = gauge.read(block.vectors[:, :size])
-        refuse_rotation(float(np.abs(angles).max(initial=0.0)) if left < LARGEST_LEFT else np.inf)
+        angles, displaced = gauge.read(block.vectors[:, :size])
+        refuse_rotation(float(np.abs(angles).max(initial=0.0)))
         yield angles, displaced
 
 
