@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -119,9 +121,9 @@ def test_a_unit_has_the_same_sums_to_the_last_bit_beside_any_others() -> None:
     whole = sums_of(observed, angles)
     for unit in range(5):
         alone = sums_of(observed, angles[..., [unit]])
-        for field in fields(WindowSums):
-            beside = getattr(whole, field.name)[..., [unit]]
-            assert np.array_equal(getattr(alone, field.name), beside), field.name
+        for each in fields(WindowSums):
+            beside = getattr(whole, each.name)[..., [unit]]
+            assert np.array_equal(getattr(alone, each.name), beside), each.name
 
 
 def test_parts_of_a_run_add_up_and_units_stand_side_by_side() -> None:

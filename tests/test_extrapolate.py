@@ -41,6 +41,7 @@ from symdrift.simulation.estimators import Estimate, observables
 from symdrift.simulation.lags import compare, follow
 from symdrift.simulation.measure import observe
 from symdrift.simulation.setup import model_of
+from symdrift.simulation.timescales import relaxation
 from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem
 from symdrift.validation import expected
@@ -59,11 +60,13 @@ from symdrift.validation.plan import (
     BUDGET_SECONDS,
     PRECISION,
     at_learning_rate,
+    followed_rate,
     linear_rate,
     plan_extrapolation,
     plan_single,
     require_memory,
     schedule_of,
+    window_variance,
 )
 from symdrift.validation.rounds import Plan, occupied
 from symdrift.validation.rows import READ_OFF, SECOND_ORDER, ExtrapolatedRow, Row
@@ -581,6 +584,18 @@ def test_a_run_that_is_cut_gives_errors_or_nothing(fraction: float) -> None:
         run = run_planned(TWO, evaluate(TWO), schedule, 1, 0, cut, 1, None)
         assert all(row.standard_error > 0 for row in run.rows)
     assert done
+
+
+def test_what_a_window_shows_is_the_same_at_every_rate_and_its_rotation_in_proportion() -> None:
+    """That of its mean as well: the drift at any rate says up to which one it can be followed."""
+    slowest = relaxation(MISALIGNED, minimum_of(MISALIGNED)).slowest
+    found = []
+    for factor in (1.0, 0.125):
+        rate = factor * MISALIGNED.learning_rate
+        drift = evaluate(at_learning_rate(MISALIGNED, rate)).drift
+        assert np.abs(drift.mean_rotation).max() > 0
+        found.append((followed_rate(drift, rate, slowest), window_variance(drift, rate, slowest)))
+    assert found[0] == pytest.approx(found[1], rel=1e-9)
 
 
 def test_windows_in_which_the_layer_turns_too_far_are_not_simulated() -> None:

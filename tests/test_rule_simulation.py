@@ -199,7 +199,7 @@ def test_a_rotation_that_is_not_found_is_refused() -> None:
     learner = learner_of(Oja())
     orbit = orbit_of(learner, symdrift.evaluation.any_rule.fixed_orbits(learner)[0].point)
     far = np.random.default_rng(0).normal(size=(64, 6)) * 30
-    with pytest.raises(RequestError, match="of the hidden layers to be found.* rad are left"):
+    with pytest.raises(RequestError, match=r"of the hidden layers to be found.* rad are left"):
         OrbitGauge(orbit, 64).read(far)
 
 

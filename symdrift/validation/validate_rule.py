@@ -10,15 +10,13 @@ import math
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from symdrift.errors import RequestError, counted
 from symdrift.evaluation.any_rule import RuleEvaluation, critical_rate, evaluate_rule
 from symdrift.evaluation.any_rule.traced_rule import Point
 from symdrift.execution import MOST_STEPS, available_processors, require_counts
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
-from symdrift.simulation.ensemble import LARGEST_ROTATION, Schedule
+from symdrift.simulation.ensemble import Schedule
 from symdrift.simulation.step_program import Combine, step_program
 from symdrift.study.learner import Learner
 from symdrift.validation.clock import Clock
@@ -38,15 +36,14 @@ from symdrift.validation.plan import (
     FEWEST_REPLICAS,
     INTERCEPT_VARIANCE,
     PRECISION,
-    RARE_ROTATION,
     SAFETY,
     SINGLE_BUDGET_SECONDS,
-    VARIANCE_PER_WINDOW,
     WINDOW_RELAXATIONS,
+    followed_rate,
     largest_linear_rate,
-    mean_rotation_scales,
     require_precision,
     too_little,
+    window_variance,
 )
 from symdrift.validation.rounds import UNITS, Plan
 from symdrift.validation.rule_run import RuleRun, at_rate, plane_drift, returns
@@ -114,7 +111,6 @@ def pace_of(learner: Learner) -> Pace:
     found = evaluate_rule(learner)
     point, drift, rate = found.minimum.orbit.point, found.drift, learner.learning_rate
     slowest, fastest = returns(learner, drift)
-    window = WINDOW_RELAXATIONS / (rate * slowest)
     times = BURN_IN_RELAXATIONS / slowest + FEWEST_WINDOWS * WINDOW_RELAXATIONS / slowest
     if times > rate * MOST_STEPS:
         raise RequestError(
@@ -123,20 +119,14 @@ def pace_of(learner: Learner) -> Pace:
             f"the learning rate per step, so that burn-in and {FEWEST_WINDOWS} windows would take "
             f"more than {MOST_STEPS:.0e} steps",
         )
-    variances = np.diagonal(drift.covariance)
-    rare = RARE_ROTATION * math.sqrt(float(variances.max(initial=0.0)) * window)
-    turned = rare + float(np.abs(drift.mean_rotation).max(initial=0.0)) * window
-    scales = mean_rotation_scales(plane_drift(drift), rate * slowest)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        single = np.nan_to_num(variances / (window * scales**2), posinf=0.0)
     return Pace(
         learner=learner,
         point=point,
         slowest=slowest,
         fastest=fastest,
         correction=max(CORRECTION_PER_STIFFNESS * fastest, _sampled(found, learner)),
-        followed=rate * LARGEST_ROTATION / turned if turned > 0 else math.inf,
-        single=max(VARIANCE_PER_WINDOW, float(single.max(initial=0.0))),
+        followed=followed_rate(plane_drift(drift), rate, slowest),
+        single=window_variance(plane_drift(drift), rate, slowest),
     )
 
 
@@ -152,7 +142,7 @@ def _sampled(found: RuleEvaluation, learner: Learner) -> float:
         critical = critical_rate(replace(learner, rule=core), point)
     if critical is not None:
         return share / critical
-    size = sum(float(np.sum(matrix**2)) for matrix in point)
+    size = sum(float((matrix**2).sum()) for matrix in point)
     return found.drift.weight_variance / size / learner.learning_rate
 
 
