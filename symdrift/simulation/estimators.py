@@ -56,19 +56,21 @@ class Observables:
     pairs: tuple[tuple[int, int], ...]
     hidden: int
 
+    @classmethod
+    def of(cls, planes: tuple[tuple[int, int], ...], hidden: int) -> Observables:
+        """Everything worth estimating in some planes: all pairs where these are few."""
+        indices = range(len(planes))
+        every = len(planes) <= ALL_PAIRS_UP_TO
+        pairs = ((k, o) for k in indices for o in (indices[k:] if every else (k,)))
+        return cls(planes, tuple(pairs), hidden)
+
 
 def observables(rank: int, hidden: int) -> Observables:
     """Everything worth estimating for a rank and a number of hidden units.
 
     With more hidden units than the rank the planes include those of an active and a silent axis.
     """
-    planes = moving_planes(rank, hidden)
-    indices = range(len(planes))
-    if len(planes) <= ALL_PAIRS_UP_TO:
-        pairs = tuple((k, other) for k in indices for other in indices if k <= other)
-    else:
-        pairs = tuple((k, k) for k in indices)
-    return Observables(planes=planes, pairs=pairs, hidden=hidden)
+    return Observables.of(moving_planes(rank, hidden), hidden)
 
 
 def rotation_matrices(observed: Observables, angles: Array) -> Array:

@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.any_rule.sample_noise import sample_noise
-from symdrift.evaluation.any_rule.stable_space import stable_space
-from symdrift.evaluation.any_rule.traced_rule import Point, TracedRule
-from symdrift.simulation.estimators import ALL_PAIRS_UP_TO, Observables
+from symdrift.evaluation.any_rule.engine import orbit_space
+from symdrift.evaluation.any_rule.traced_rule import Point
+from symdrift.simulation.estimators import Observables
 from symdrift.study.learner import Learner
 from symdrift.study.problem import Array
 
@@ -61,23 +60,16 @@ class Orbit:
         planes = tuple(
             (int(first[layer]) + i, int(first[layer]) + j) for layer, i, j in self.planes
         )
-        places = range(len(planes))
-        every = len(planes) <= ALL_PAIRS_UP_TO
-        pairs = tuple((k, o) for k in places for o in places if k == o or (every and k < o))
-        return Observables(planes, pairs, sum(self.sizes))
+        return Observables.of(planes, sum(self.sizes))
 
 
 def orbit_of(learner: Learner, point: Point) -> Orbit:
     """The orbit through a fixed point of the rule, without velocities."""
-    core = learner.rule.core[0]
-    traced = TracedRule(core, learner.sizes)
-    root = sample_noise(learner.inputs, learner.label_noise, False).root
-    left = traced.mean_update(point, root)
-    space = stable_space(traced, point, traced.jacobian(point, root), left)
-    names = {name: place for place, name in enumerate(core.hidden_axes)}
+    traced, space = orbit_space(learner, point)
+    names = {name: place for place, name in enumerate(traced.rule.hidden_axes)}
     return Orbit(
         point=point,
-        layers=tuple((names.get(r, -1), names.get(c, -1)) for r, c in core.weights.values()),
+        layers=tuple((names.get(r, -1), names.get(c, -1)) for r, c in traced.rule.weights.values()),
         sizes=tuple(learner.sizes[name] for name in names),
         planes=tuple((names[plane.layer], plane.i - 1, plane.j - 1) for plane in space.planes),
         readings=space.readings,
