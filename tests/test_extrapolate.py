@@ -70,7 +70,14 @@ from symdrift.validation.plan import (
 )
 from symdrift.validation.rounds import Plan, occupied
 from symdrift.validation.rows import READ_OFF, SECOND_ORDER, ExtrapolatedRow, Row
-from symdrift.validation.speed import FASTEST, compile_for, measured_speed, modelled_speed
+from symdrift.validation.speed import (
+    FASTEST,
+    MOST_SPREAD,
+    at_small_rate,
+    compile_for,
+    measured_speed,
+    modelled_speed,
+)
 from symdrift.validation.straight_line import weighted_limit, weighted_line
 from symdrift.validation.validate import Run, run_planned
 from symdrift.validation.verdict import extrapolation_table
@@ -439,7 +446,7 @@ def at_speed(monkeypatch: pytest.MonkeyPatch, hours: Hours, expected: float, fou
         return sums
 
     monkeypatch.setattr(extrapolation, "compile_for", lambda _: False)
-    monkeypatch.setattr(extrapolation, "measured_speed", lambda *_: expected)
+    monkeypatch.setattr(extrapolation, "measured_speed", lambda *_: (expected, 1.0))
     monkeypatch.setattr(Run, "simulate", timed)
 
 
@@ -486,7 +493,7 @@ def test_a_budget_that_a_busy_machine_uses_up_names_the_least_at_its_speed(
         pytest.fail("a late round is given up")
 
     monkeypatch.setattr(extrapolation, "compile_for", lambda _: False)
-    monkeypatch.setattr(extrapolation, "measured_speed", lambda *_: 1e12)
+    monkeypatch.setattr(extrapolation, "measured_speed", lambda *_: (1e12, 1.0))
     monkeypatch.setattr(extrapolation, "require_budget", lambda *_: None)
     # Without its next order, which takes seconds.
     monkeypatch.setattr(extrapolation, "theory_at_once", lambda _, theory: (theory, 0.0))
@@ -566,7 +573,9 @@ def test_nothing_is_compiled_at_the_cost_of_a_budget() -> None:
 
 def test_no_machine_is_faster_than_the_fastest() -> None:
     for network in (TWO, SPREAD):
-        assert measured_speed(network, 100, 2) < FASTEST * modelled_speed(network, 2)
+        speed, spread = measured_speed(at_small_rate(network), 100, 2)
+        assert speed < FASTEST * modelled_speed(network, 2)
+        assert 1 <= spread <= MOST_SPREAD
 
 
 @pytest.mark.parametrize("fraction", [0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.99])

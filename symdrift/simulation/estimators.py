@@ -151,9 +151,7 @@ class WindowSums:
 
     def __add__(self, other: WindowSums) -> WindowSums:
         """Further windows of the same units."""
-        return WindowSums(
-            *(getattr(self, f.name) + getattr(other, f.name) for f in fields(self))
-        )
+        return WindowSums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     def beside(self, other: WindowSums) -> WindowSums:
         """Both sets of units."""

@@ -34,7 +34,6 @@ from symdrift.validation.ladder import FEWEST_WINDOWS
 from symdrift.validation.plan import (
     BUDGET_MARGIN,
     DEFAULT_REPLICAS,
-    MOST_SPREAD,
     PRECISION,
     at_learning_rate,
     plan_extrapolation,
@@ -45,7 +44,7 @@ from symdrift.validation.plan import (
 )
 from symdrift.validation.rounds import Plan, occupied
 from symdrift.validation.rows import READ_OFF, ExtrapolatedRow
-from symdrift.validation.speed import compile_for, measured_speed
+from symdrift.validation.speed import at_small_rate, compile_for, measured_speed
 from symdrift.validation.straight_line import weighted_limit, weighted_line
 from symdrift.validation.validate import Run, Validation
 from symdrift.validation.verdict import AGREED, MATTERING, doubts, extrapolation_table, objection
@@ -357,8 +356,7 @@ def validate_limit(
     require_time_left()
     minimum, rate = minimum_of(problem), problem.learning_rate
     window = schedule_of(problem, minimum, rate, FEWEST_WINDOWS, 1).window
-    speeds = sorted(measured_speed(problem, window, threads, 0.07) for _ in range(3))
-    speed, spread = speeds[1], min(speeds[2] / speeds[0], MOST_SPREAD)
+    speed, spread = measured_speed(at_small_rate(problem), window, threads)
     require_time_left()
     theory, ahead = theory_at_once(problem, leading)
     if ahead:

@@ -46,7 +46,7 @@ from symdrift.validation.ladder import (
     timed_schedule,
 )
 from symdrift.validation.rounds import Plan
-from symdrift.validation.speed import FASTEST, MODEL_PROCESSORS, modelled_speed
+from symdrift.validation.speed import FASTEST, MODEL_PROCESSORS, MOST_SPREAD, modelled_speed
 
 WINDOW_RELAXATIONS = 3.0
 """Window length in units of the slowest relaxation time."""
@@ -71,9 +71,6 @@ LEAST_MARGIN = 1.6
 
 The speed is measured again when that budget is given, and machines that others use vary.
 """
-
-MOST_SPREAD = 3.0
-"""Spread of the speed that a least budget has room for: a machine that stalls is not waited for."""
 
 BUDGET_MARGIN = 1.3
 """Slowness by which a budget must suffice before a next order that takes seconds is computed.

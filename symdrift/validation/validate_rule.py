@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from symdrift.errors import RequestError, counted
 from symdrift.evaluation.any_rule import RuleEvaluation, critical_rate, evaluate_rule
@@ -17,6 +18,8 @@ from symdrift.execution import MOST_STEPS, available_processors, require_counts
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
 from symdrift.simulation.ensemble import Schedule
+from symdrift.simulation.orbit_gauge import orbit_of
+from symdrift.simulation.rule_ensemble import measure_rule, rule_model
 from symdrift.simulation.step_program import Combine, step_program
 from symdrift.study.learner import Learner
 from symdrift.validation.clock import Clock
@@ -45,13 +48,10 @@ from symdrift.validation.plan import (
     too_little,
     window_variance,
 )
-from symdrift.validation.rounds import UNITS, Plan
+from symdrift.validation.rounds import Plan
 from symdrift.validation.rule_run import RuleRun, at_rate, plane_drift, returns
-from symdrift.validation.speed import MODEL_PROCESSORS
+from symdrift.validation.speed import MODEL_PROCESSORS, measured_speed
 from symdrift.validation.validate import Validation
-
-TRIAL_STEPS = 20_000
-"""Steps by which the speed of a machine is measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,10 +242,10 @@ def validate_rule_limit(
     if windows is not None and clock is not None:
         raise RequestError("windows", "and a budget exclude each other")
     pace, aim = pace_of(learner), PRECISION if precision is None else precision
-    speed, processors = modelled_speed(learner), MODEL_PROCESSORS
+    speed, spread, processors = modelled_speed(learner), 1.0, MODEL_PROCESSORS
     if clock is not None:
         processors = available_processors() if threads is None else threads
-        speed = _measured_speed(pace, threads, processors, clock)
+        speed, spread = _measured_speed(pace, threads, clock)
         clock.be_ready()
     seconds, spent = (BUDGET_SECONDS, 0.0) if clock is None else (clock.seconds, clock.spent)
 
@@ -261,7 +261,7 @@ def validate_rule_limit(
     else:
         plan, fitting = affordable_plan(pace.plan, fits, aim, counts)
     if not fitting:
-        raise too_little(plan, seconds, spent, speed, processors)
+        raise too_little(plan, seconds, spent, speed, processors, spread)
     planned = [
         RuleRun(
             at_rate(learner, rate), pace.point, schedule, plan.replicas, seed_of_run(seed, index)
@@ -280,13 +280,12 @@ def validate_rule_limit(
         ) from None
 
 
-def _measured_speed(pace: Pace, threads: int | None, processors: int, clock: Clock) -> float:
-    """Replica-steps per second of this machine; compiling comes on top of a budget."""
-    slow = at_rate(pace.learner, 1e-3 * pace.learner.learning_rate)
-    replicas, schedule = UNITS * processors, Schedule(TRIAL_STEPS, 1, 2, 1)
+def _measured_speed(pace: Pace, threads: int | None, clock: Clock) -> tuple[float, float]:
+    """As `measured_speed`; compiling comes on top of a budget."""
+    learner, rate = pace.learner, pace.learner.learning_rate
+    slow, orbit = at_rate(learner, 1e-3 * rate), orbit_of(learner, pace.point)
+    simulate = partial(measure_rule, rule_model(slow, pace.point), orbit)
     before = clock.spent
-    RuleRun(slow, pace.point, Schedule(1, 1, 2, 1), 1, 0).simulate(0, 1, None, 1, None)
+    simulate(Schedule(1, 1, 2, 1), 1, 0, 1)
     clock.forgive(clock.spent - before)
-    run, begin = RuleRun(slow, pace.point, schedule, replicas, 0), clock.spent
-    run.simulate(0, replicas, None, threads, None)
-    return replicas * schedule.steps / (clock.spent - begin)
+    return measured_speed(simulate, pace.schedule(rate, FEWEST_WINDOWS, 1).window, threads)
