@@ -49,7 +49,7 @@ from symdrift.validation.plan import (
     window_variance,
 )
 from symdrift.validation.rounds import Plan
-from symdrift.validation.rule_run import RuleRun, at_rate, plane_drift, returns
+from symdrift.validation.rule_run import RuleRun, plane_drift, returns
 from symdrift.validation.speed import MODEL_PROCESSORS, measured_speed
 from symdrift.validation.validate import Validation
 
@@ -149,15 +149,14 @@ def _sampled(found: RuleEvaluation, learner: Learner) -> float:
 def modelled_speed(learner: Learner, processors: int = MODEL_PROCESSORS) -> float:
     """Replica-steps per second to plan with."""
     vectors = 40 * learner.batch * (len(learner.inputs.covariance) + len(learner.label_noise))
-    for operation in step_program(learner).operations:
+    program = step_program(learner)
+    for operation in program.operations:
         if isinstance(operation, Combine):
-            terms = sum(item.factors[0].columns if len(item.factors) > 1 else 1
-                        for item in operation.items)  # fmt: skip
-            vectors += 3 * operation.target.rows * operation.target.columns * terms
+            vectors += 3 * operation.target.rows * operation.target.columns * operation.terms
         else:
             vectors += 3 * operation.target.rows**3
     if learner.rule.weight_noise > 0:
-        vectors += 40 * sum(view.rows * view.columns for view in step_program(learner).weights)
+        vectors += 40 * sum(view.rows * view.columns for view in program.weights)
     return 4e10 / vectors * processors / MODEL_PROCESSORS
 
 
@@ -264,7 +263,7 @@ def validate_rule_limit(
         raise too_little(plan, seconds, spent, speed, processors, spread)
     planned = [
         RuleRun(
-            at_rate(learner, rate), pace.point, schedule, plan.replicas, seed_of_run(seed, index)
+            learner.at_rate(rate), pace.point, schedule, plan.replicas, seed_of_run(seed, index)
         )
         for index, (rate, schedule) in enumerate(zip(plan.rates, plan.schedules, strict=True))
     ]
@@ -283,7 +282,7 @@ def validate_rule_limit(
 def _measured_speed(pace: Pace, threads: int | None, clock: Clock) -> tuple[float, float]:
     """As `measured_speed`; compiling comes on top of a budget."""
     learner, rate = pace.learner, pace.learner.learning_rate
-    slow, orbit = at_rate(learner, 1e-3 * rate), orbit_of(learner, pace.point)
+    slow, orbit = learner.at_rate(1e-3 * rate), orbit_of(learner, pace.point)
     simulate = partial(measure_rule, rule_model(slow, pace.point), orbit)
     before = clock.spent
     simulate(Schedule(1, 1, 2, 1), 1, 0, 1)
