@@ -549,5 +549,5 @@ def _rational(expression: Expression) -> Fraction:
             raise _Malformed("an exponent divides by zero")
         return left / right
     raise _Malformed(
-        f'the exponent "{expression}" is no rational number, written as a sum, product or quotient'
+        f'the exponent "{expression}" must be a number, or a sum, product or quotient of numbers'
     )

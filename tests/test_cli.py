@@ -277,6 +277,7 @@ WRONG = [
     (["--sweep", "gamma=0.1:0.2:0"], "--sweep gamma = 0 points"),
     (["--sweep", "gamma=0.1:0.2:x"], "--sweep gamma = x points"),
     (["--sweep", "gamma=0:0.2:3:log"], "--sweep gamma from 0 to 0.2 cannot be logarithmic"),
+    (["--sweep", "gamma=-1/3:2e-1:3:log"], "from -1/3 to 2e-1 cannot be logarithmic"),
     (["--sweep", "gamma=0.1:0.2:999", "--sweep", "eta=0.1:0.2:999"], "asks for 998001 points"),
     (["--sweep", "gamma=0.1:0.2:2", "--sweep", "gamma=0.1:0.2:2"], "names gamma twice"),
     (["--sweep", "gamma=3:9:3"], r"--sweep fails at every one of 3 points, the first gamma = 3: "),
@@ -337,7 +338,9 @@ def test_equations_and_steps_are_found_where_they_are_derived(
         (["validate", "bottleneck", "--replicas", "0"], "replicas"),
         (["validate", "bottleneck", "--seed", "-1"], "--seed = -1 must be a whole number"),
         (["validate", "bottleneck", "--budget", "soon"], '--budget = "soon" must be a time'),
-        (["validate", "bottleneck", "--budget", "-1s"], "budget = -1 must be a positive"),
+        (["validate", "bottleneck", "--budget", "-1h"], '--budget = "-1h" must be a positive time'),
+        (["validate", "bottleneck", "--budget", "0.0m"], '--budget = "0.0m" must be a positive'),
+        (["validate", "bottleneck", "--budget", "nan"], '--budget = "nan" must be a positive time'),
         (["validate", "bottleneck", "--precision", "0"], "precision = 0 must be a positive"),
         (["validate", "bottleneck", "--threads", "0"], "--threads = 0 must be a whole number"),
         (["validate", "bottleneck", "--steps", "9", "--budget", "9s"], "--budget and --steps"),
@@ -481,7 +484,9 @@ def test_the_extrapolated_ratio_decides_the_exit_code(
     assert record["rows"][0]["ratio"] == pytest.approx(2.0)
     assert ("disagree" in captured.err) is (code == 1)
     assert run(["validate", "bottleneck"]) == code
-    assert re.search(r"V\[12\] +1e-09 +2e-09", capsys.readouterr().out)
+    text = capsys.readouterr().out
+    assert re.search(r"V\[12\] +1e-09 +2e-09", text)
+    assert text.endswith(f"verdict: {'disagree' if code else 'agree'}\n")
 
 
 def test_a_run_that_decides_nothing_says_so_and_fails(
@@ -495,7 +500,9 @@ def test_a_run_that_decides_nothing_says_so_and_fails(
         lambda *_, **__: replace(made, rows=(vague,)),
     )
     assert run(["validate", "bottleneck"]) == 1
-    assert "undecided: the theory of V[12] may be wrong by 10 %" in capsys.readouterr().err
+    text, said = capsys.readouterr()
+    assert "undecided: the theory of V[12] may be wrong by 10 %" in said
+    assert text.endswith("verdict: undecided\n")
 
 
 def test_an_interrupted_validation_shows_what_it_measured(
@@ -732,7 +739,7 @@ def test_every_option_names_itself_its_value_and_what_is_allowed(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["validate", "bottleneck", "--budget", "0"], "--budget = 0 must be a positive number"),
+        (["validate", "bottleneck", "--budget", "0"], '--budget = "0" must be a positive time'),
         (["evaluate", "bottleneck", "--order", "3"], '--order = "3" is unknown; allowed are auto'),
         (["lesson", "bottleneck", "--students", "501"], "--students = 501 must be a whole number"),
         (["observe", "bottleneck", "--minimum=9"], "--minimum = 9"),

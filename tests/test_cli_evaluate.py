@@ -279,6 +279,18 @@ def test_tables_and_csv_show_the_expected_error(capsys: pytest.CaptureFixture[st
     assert float(row["next_order.fluctuation.excess_loss"]) == correction
 
 
+def test_what_is_zero_has_no_expected_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """Mean rotations below the smallest number, whose next order is not."""
+    at = ["evaluate", "stimulus_set", "--set", "learning.weight_decay=1.2e-10", "--order", "2"]
+    record = printed_json(capsys, *at, "--json")
+    assert record["drift"]["mean_rotation"] == [0, 0, 0]
+    assert any(record["next_order"]["drift"]["mean_rotation"])
+    assert run(at) == 0
+    text = capsys.readouterr().out
+    assert " 0 (" not in text
+    assert " %)" in text
+
+
 def test_planes_of_silent_units_have_a_next_order(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["evaluate", "synaptic_noise", "--order", "2", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)

@@ -23,7 +23,7 @@ from symdrift.documents.number_tables import parameter_table
 from symdrift.errors import RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.fitting.measurements import read_measurements
-from symdrift.inputs import Samples, StimulusSet, mean_share
+from symdrift.inputs import Samples, StimulusSet, input_facts, mean_share
 from symdrift.study import read_study
 from symdrift.study.data_file import read_samples
 
@@ -621,6 +621,7 @@ def test_evaluate_says_what_was_read_and_the_share_of_the_mean(
     assert (record["header"], record["header_line"], record["centred"]) == ("names", 1, False)
     assert run(["evaluate", path]) == 0
     text = " ".join(capsys.readouterr().out.split())
+    assert all(f"{what} {value}" in text for what, value in input_facts(record))
     for said in ("file x.csv", "samples 60 rows", "columns 2 of 5", "header names of the columns",
                  f"share of their power {100 * share:.3g} %", "Sigma second moment about zero"):
         assert said in text  # fmt: skip
@@ -764,17 +765,80 @@ def test_identifiers_are_suspicious_by_their_repetition_or_their_name(
 
 def test_a_column_of_noise_about_one_number_is_refused_or_named(tmp_path: Path) -> None:
     rows = RECORDING.copy()
-    for size, refused in ((1e-9, True), (1e-6, False)):
+    for size, center, noise in (
+        (1e-9, False, "1e-08"), (5e-11, True, "2e-10"), (1e-6, False, ""), (1e-9, True, "")
+    ):  # fmt: skip
         rows[:, 1] = 1 + size * np.sign(RECORDING[:, 1])
         np.save(tmp_path / "x.npy", rows)
-        if refused:
-            for center in (False, True):
-                with pytest.raises(RequestError, match=r"column 2 .* but for noise below 1e-08"):
-                    read_samples(tmp_path / "x.npy", 5, center=center)
+        if noise:
+            with pytest.raises(RequestError, match=f"column 2 .* but for noise below {noise}"):
+                read_samples(tmp_path / "x.npy", 5, center=center)
             continue
-        source = read_samples(tmp_path / "x.npy", 5).source
+        source = read_samples(tmp_path / "x.npy", 5, center=center).source
         assert source is not None
-        assert "column 2 hardly varies, by 2.0e-06 of its size" in source.remark
+        assert f"column 2 hardly varies, by {2 * size:.1e} of its size" in source.remark
+
+
+@pytest.mark.parametrize("mean", [1e9, -1e9, 3e8])
+def test_what_varies_about_a_huge_mean_is_read_once_that_is_taken_out(
+    tmp_path: Path, mean: float
+) -> None:
+    np.save(tmp_path / "x.npy", RECORDING / 4 + mean)
+    with pytest.raises(RequestError, match=r"inputs\.center = true"):
+        read_samples(tmp_path / "x.npy", 5)
+    found = read_samples(tmp_path / "x.npy", 5, center=True)
+    np.testing.assert_allclose(
+        found.covariance, np.cov(RECORDING / 4, rowvar=False, bias=True), atol=1e-6
+    )
+    assert found.source is not None
+    assert not found.source.remark
+
+
+@pytest.mark.parametrize("noise", [np.arange(60) * 2e-12, np.arange(60) // 6 * 1e-11])
+def test_noise_that_grows_in_the_last_places_is_no_time(tmp_path: Path, noise: Column) -> None:
+    np.save(tmp_path / "x.npy", np.column_stack([RECORDING, 5 + noise]))
+    with pytest.raises(RequestError, match=r"same number in every row of column 6 \(5\)"):
+        read_samples(tmp_path / "x.npy", 6)
+    nanoseconds = 1.7e18 + 1e6 * np.arange(60)
+    np.save(tmp_path / "x.npy", np.column_stack([RECORDING, nanoseconds]))
+    with pytest.raises(RequestError, match="a counter or a time: column 6 never falls"):
+        read_samples(tmp_path / "x.npy", 6)
+
+
+@pytest.mark.parametrize(
+    ("units", "sentence"),
+    [
+        (["mV"] * 5, "line 2 holds text such as units: delete it"),
+        (["Hz", "", "mV", "mV", "mV"], "or delete line 2 if it holds units or other text"),
+        (["1", "2", "mV", "4", "5"], "correct it, or delete line 2 if it holds units or other"),
+    ],
+)
+def test_a_line_of_units_below_the_names_is_to_be_deleted(
+    tmp_path: Path, units: list[str], sentence: str
+) -> None:
+    lines = write_table(tmp_path / "x.csv", RECORDING, NAMES).read_text("utf-8").splitlines()
+    (tmp_path / "x.csv").write_text("\n".join([lines[0], ",".join(units), *lines[1:]]), "utf-8")
+    with pytest.raises(RequestError, match=sentence):
+        read_samples(tmp_path / "x.csv", 5)
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        (["a", "a", "c", "d", "e"], 'column 1 ("a"), column 2 ("a") cannot be called by'),
+        (["a", "b\x07", "c", "d", "e"], r'column 2 ("b\x07") cannot be called by'),
+        (["a", "b", "c", "d", "e" * 41], "column 5"),
+        (["a", "", "c", "d", "e"], ""),
+        (NAMES, ""),
+    ],
+)
+def test_a_name_that_no_axis_can_have_is_not_lost_silently(
+    tmp_path: Path, header: list[str], said: str
+) -> None:
+    source = read_samples(write_table(tmp_path / "x.csv", RECORDING, header), 5).source
+    assert source is not None
+    assert said in source.remark
+    assert bool(said) == bool(source.remark)
 
 
 @pytest.mark.parametrize("digits", [6, 7])

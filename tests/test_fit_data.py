@@ -88,6 +88,7 @@ def test_a_file_that_says_no_rates_is_refused(refused: Refused, text: str, said:
         (["gamma", "gamma"], "names gamma twice"),
         (["gamma=2:1"], "gamma from 2 to 1 is no range; LO must be below HI"),
         (["gamma=1:1"], "from 1 to 1 is no range"),
+        (["gamma=1/3: 1e-1"], "from 1/3 to 1e-1 is no range"),
         (["gamma=1"], '"gamma=1" must have the form NAME or NAME=LO:HI'),
         (["=1:2"], '"=1:2" must have the form'),
         (["gamma=a:2"], 'gamma = "a" must be a number'),

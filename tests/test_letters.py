@@ -26,6 +26,7 @@ from symdrift.study.letters import (
     FREE_LETTERS,
     in_notation,
     refuse_letters_of_the_theory,
+    refuse_wide_symbols,
     resolve_notation,
 )
 from symdrift.study.roles import AT_HOME, FIELD_ROLES, INDICES, PRESETS, ROLES, VOCABULARY
@@ -269,6 +270,24 @@ def test_names_of_the_derivation_are_no_symbols_of_a_study(
     with pytest.raises(RequestError, match="a name that the derivation itself uses") as refusal:
         derive(read_study(write_study(text)))
     assert refusal.value.field == "learning.weight_decay"
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [
+        ("a" * 100, False), ("m" * 10, False), ("eta_" + "of_the_net" * 4, False),
+        ("learning_rate", True), ("l" * 19, True),
+    ],
+)  # fmt: skip
+def test_a_symbol_for_which_formulas_have_no_room_is_refused(name: str, fits: bool) -> None:
+    uses = [("learning.rate", name, plain_latex(name))]
+    if fits:
+        refuse_wide_symbols(uses)
+        return
+    with pytest.raises(RequestError, match=r"em wide; a symbol of a study may take 8 em") as said:
+        refuse_wide_symbols(uses)
+    assert said.value.field == "learning.rate"
+    assert len(str(said.value)) < 220
 
 
 def test_symbols_that_print_alike_are_refused(write_study: Callable[[str], Path]) -> None:

@@ -16,7 +16,8 @@ from symdrift.derivation.vocabulary import I_INDEX, STEP_FIRST
 from symdrift.errors import CheckFailed
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.next_order import printed_orders
-from symdrift.evaluation.next_order.corrected import mean_gram_change
+from symdrift.evaluation.next_order.corrected import mean_first_layer
+from symdrift.evaluation.units import natural_units
 from symdrift.inputs import Elliptical, Gaussian
 from symdrift.study.problem import LearningProblem, Stimulus
 from symdrift.theory import critical_rate, imbalance, mean_square, small_numbers
@@ -194,9 +195,15 @@ def test_the_mean_of_the_weights_is_that_of_the_expansion() -> None:
         teacher=teacher,
         label_noise=np.array([float(v) for v in network.label_noise]),
     )
-    found = mean_gram_change(given)
+    found = mean_first_layer(given)
     assert found is not None
-    np.testing.assert_allclose(found, RATE * np.array(exact.tolist(), float), rtol=1e-8)
+    crossed = found.leading.T @ found.following
+    units = natural_units(given.teacher, given.input_covariance)
+    np.testing.assert_allclose(
+        (crossed + crossed.T) / (units.maps * units.curvature),
+        np.array(exact.tolist(), float),
+        rtol=1e-8,
+    )
 
 
 SECTIONS: dict[str, Callable[[Examples], Iterable[Step]]] = {

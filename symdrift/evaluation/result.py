@@ -195,7 +195,12 @@ class Evaluation(Record):
 
     def _errors_at(self, share: float) -> dict[str, float]:
         found, rate = self.next_order, share * self.parameters["learning_rate"]
-        return {} if found is None else found.errors(rate, self.validity.at(share))
+        if found is None:
+            return {}
+        # Beyond the range of numbers a rotation is zero here that is not in its next order.
+        zero = {number.column for number in _leading(self) if number.value == 0}
+        errors = found.errors(rate, self.validity.at(share))
+        return {column: error for column, error in errors.items() if column not in zero}
 
     def _repr_html_(self) -> str:
         return html_page(evaluation_head(self), evaluation_tables(self), self.warnings)

@@ -68,7 +68,9 @@ def parse_axis(text: str) -> Axis:
         return linear_axis(path, low, high, count)
     if low <= 0 or high <= 0:
         raise RequestError(
-            field, f"from {low:g} to {high:g} cannot be logarithmic: both ends must be positive"
+            field,
+            f"from {shown(parts[0])} to {shown(parts[1])} cannot be logarithmic: both ends must be "
+            "positive",
         )
     return logarithmic_axis(path, low, high, count)
 

@@ -208,7 +208,7 @@ def _draw_autocorrelation(axes: Axes, data: Observation) -> None:
     axes.axhline(level, color="0.6", linewidth=0.8, linestyle=":")
     for k, kept in enumerate(data.autocorrelation[:MOST_STIMULI]):
         axes.plot(data.times, kept.normalised, color=COLOURS[k])
-        _draw_band(axes, data, ("autocorrelation", kept.stimulus), COLOURS[k])
+        _draw_band(axes, data, ("autocorrelation", kept.stimulus, "normalised"), COLOURS[k])
         time = kept.decorrelation_time
         if time is not None and data.times[0] <= time <= data.times[-1]:
             axes.plot([time], [level], "o", color=COLOURS[k], markerfacecolor="white")

@@ -176,7 +176,17 @@ def _parsed(text: str) -> tuple[str, tuple[float, float] | None]:
     if not equals:
         return name, None
     low, high = (parse_number(part.strip(), f"{FIELD} {name}") for part in parts)
+    _require_range(name, low, high, *parts)
     return name, (low, high)
+
+
+def _require_range(name: str, low: float, high: float, *typed: str) -> None:
+    if not (math.isfinite(low) and math.isfinite(high)) or low >= high:
+        first, last = (shown(end.strip()) for end in typed)
+        raise RequestError(
+            f"{FIELD} {name}",
+            f"from {first} to {last} is no range; LO must be below HI, both finite",
+        )
 
 
 def _box(name: str, ends: tuple[float, float] | None, value: float | None) -> tuple[float, float]:
@@ -189,12 +199,8 @@ def _box(name: str, ends: tuple[float, float] | None, value: float | None) -> tu
                 field, f"{what}, from which no range follows; give one: {name}=LO:HI"
             )
         return value / DECADE, value * DECADE
-    low, high = ends
-    if not (math.isfinite(low) and math.isfinite(high)) or low >= high:
-        raise RequestError(
-            field, f"from {low:g} to {high:g} is no range; LO must be below HI, both finite"
-        )
-    return low, high
+    _require_range(name, *ends, *(f"{end:g}" for end in ends))
+    return ends
 
 
 def _names(study: Study) -> list[str]:

@@ -34,7 +34,12 @@ from symdrift.observables.error_band import (
     with_two_times,
 )
 from symdrift.observables.persistence import Persistence, persistence
-from symdrift.observables.process import DriftProcess, checked_lags, drift_process
+from symdrift.observables.process import (
+    SHORTEST,
+    DriftProcess,
+    checked_lags,
+    drift_process,
+)
 from symdrift.observables.rotations import LARGEST_SQUARE
 from symdrift.observables.rule_process import rule_process
 from symdrift.observables.sampling import path_steps
@@ -53,6 +58,7 @@ from symdrift.observables.tuning import (
 )
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
+from symdrift.quoting import shown
 from symdrift.records import Record
 from symdrift.study.learner import Learner
 from symdrift.study.problem import Array, LearningProblem
@@ -68,8 +74,6 @@ DEFAULT_TIMES = 61
 MOST_DEFAULT_TIMES = 160
 POINTS_PER_TURN = 16
 MOST_TIMES = 2000
-SHORTEST = 0.1
-"""First default time in units of the fastest relaxation time."""
 MATRICES = 6
 """Matrices of all hidden axes that are held for each lag."""
 MODES = 3
@@ -218,7 +222,7 @@ def observe(
     stimuli = problem.stimuli
     warnings = list(process.warnings)
     lags, cut = _known(lags, error, problem)
-    process = with_two_times(process, error, lags)
+    process = with_two_times(process, error)
     warnings += cut
     represented = [item for item in stimuli if process.representation(item).any()]
     log_stage(f"observing {len(stimuli)} stimuli at {len(lags)} lags")
@@ -370,7 +374,9 @@ def parse_times(text: str) -> Array:
     if low < 0 or high <= low or (logarithmic and low == 0):
         least = "above 0" if logarithmic else "at least 0"
         raise RequestError(
-            field, f"from {low:g} to {high:g} must increase, and begin at a number of steps {least}"
+            field,
+            f"from {shown(parts[0])} to {shown(parts[1])} must increase, and begin at a number of "
+            f"steps {least}",
         )
     axis = (logarithmic_axis if logarithmic else linear_axis)("times", low, high, count)
     return np.array(axis.values)

@@ -51,6 +51,8 @@ _FEW_NAMES = 10
 _EQUAL = 1e-6
 _ROUNDING, _NOISE = 1e-8, 1e-5
 """Spread of a column, relative to its size, that is none, and that may be none."""
+_LAST_PLACES = 2e-10
+"""The same where size does not matter: a million units in the last place."""
 _COLLINEAR = 1e-5
 """Size of a combination of columns of size 1, below which one nearly is one of the others."""
 SMALLEST_SPREAD = 1e-7
@@ -117,14 +119,17 @@ def read_samples(
     _check_mean(path, rows, center)
     _check_variation(path, table, chosen, rows)
     header = table.header
+    names = _input_names(table, chosen, bool(columns), components)
     remarks = [table.remark, *_doubts(table, chosen, rows, components is not None, center)]
+    if components is None:
+        remarks.append(_renamed(table, chosen, names))
     source = SampleSource(
         file=path.name,
         header=header.kind if header else "none",
         header_line=header.line if header else None,
         columns=table.values.shape[1],
         used=tuple(_name(table, column) for column in chosen),
-        names=_input_names(table, chosen, bool(columns), components),
+        names=names,
         centred=center,
         components=components,
         explained=explained,
@@ -257,6 +262,21 @@ def _input_names(
     return own if _usable(own) else axes
 
 
+def _renamed(table: Table, chosen: Sequence[int], names: Sequence[str]) -> str:
+    """Which columns have a name in the header that their axes cannot have; empty where none."""
+    if table.header is None or table.header.kind == "numbers":
+        return ""
+    given = table.header.names
+    other = [c for c, name in zip(chosen, names, strict=True) if given[c] not in ("", name)]
+    if not other:
+        return ""
+    what = _list(f"column {c + 1} ({_quoted(given[c])})" for c in other)
+    return (
+        f"{what} cannot be called by the name in the header: names must differ, be printable and "
+        f"have at most {LONGEST_NAME} characters; rename what is to be known by its name"
+    )
+
+
 def _usable(names: Sequence[str]) -> bool:
     """Whether all names could be those of stimuli."""
     fit = all(name.isprintable() and len(name) <= LONGEST_NAME for name in names)
@@ -276,6 +296,13 @@ def _check_faults(path: Path, table: Table, chosen: Sequence[int]) -> None:
             )
         if fault.count == len(table.lines) > 1 and not is_damaged(fault.entry):
             remedy = f"it holds text in every row: leave it out with {_advice(table, [column])}"
+        elif fault.line == table.lines[0] and not is_damaged(fault.entry) and table.header:
+            remedy = (
+                f"below the names of the columns, line {fault.line} holds text such as units: "
+                "delete it"
+                if all(c in wrong and wrong[c].line == fault.line for c in chosen)
+                else f"correct it, or delete line {fault.line} if it holds units or other text"
+            )
         elif fault.line == table.lines[0] and fault.count == 1 and not is_damaged(fault.entry):
             remedy = "correct it, or give every column a name if this line is a header"
         else:
@@ -348,7 +375,9 @@ def _check_growth(path: Path, table: Table, chosen: Sequence[int]) -> None:
         or _identifies(table.values[:, column], names[column] if names else "")
         for column in chosen
     }
-    suspicious = [column for column in chosen if grown[column]]
+    suspicious = [
+        column for column in chosen if grown[column] and not _rests(table.values[:, column])
+    ]
     if suspicious:
         what = _list(f"{_called(table, column)} {grown[column]}" for column in suspicious)
         remark = f" ({table.remark.split(';')[0]})" if table.remark else ""
@@ -358,6 +387,12 @@ def _check_growth(path: Path, table: Table, chosen: Sequence[int]) -> None:
             f"them out with {_advice(table, suspicious)}, or list them there too, by name or "
             "number, to keep them",
         )
+
+
+def _rests(column: Array) -> bool:
+    """Whether a column only varies in its last places, which whole numbers never do by chance."""
+    noise = _LAST_PLACES * np.abs(column).max()
+    return bool(np.ptp(column) <= noise and np.any(column != np.round(column)))
 
 
 def _growth(column: Array) -> str:
@@ -445,7 +480,7 @@ def _doubts(
     values = table.values[:, chosen]
     spread = np.ptp(values, axis=0) / np.abs(values).max(axis=0)
     still = [column for column, each in zip(chosen, spread, strict=True) if each <= _NOISE]
-    if still:
+    if still and not (center and len(still) == len(chosen)):
         yield (
             f"{_list(_called(table, column) for column in still)} hardly varies, by "
             f"{spread.min():.1e} of its size; leave it out if that is noise, with "
@@ -469,15 +504,18 @@ def _check_constant(path: Path, table: Table, chosen: Sequence[int], center: boo
     size = np.abs(table.values).max(axis=0)
     # A single sample varies about zero, but not about its mean.
     spread = np.ptp(table.values, axis=0) if center or len(table.values) > 1 else size
-    dead = [c for c in chosen if spread[c] <= _ROUNDING * size[c]]
+    noise = _LAST_PLACES if center else _ROUNDING
+    dead = [c for c in chosen if spread[c] <= noise * size[c]]
     if dead:
         what = _list(f"{_called(table, c)} ({table.values[0, c]:g})" for c in dead)
         noisy = any(spread[c] > 0 for c in dead) and len(table.values) > 1
+        offset = not center and any(spread[c] > _LAST_PLACES * size[c] for c in dead)
         raise _refusal(
             path,
             f"has the same number in every row of {what}"
-            f"{f', but for noise below {_ROUNDING:g} of it' if noisy else ''}; leave out columns "
-            f"that do not vary, with {_advice(table, dead, chosen)}",
+            f"{f', but for noise below {noise:g} of it' if noisy else ''}; leave out columns "
+            f"that do not vary, with {_advice(table, dead, chosen)}"
+            f"{', or take means out with inputs.center = true if that is no noise' * offset}",
         )
 
 

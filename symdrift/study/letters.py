@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from symdrift.errors import RequestError
+from symdrift.quoting import shown
 from symdrift.study.roles import (
     AT_HOME,
     FIELD_ROLES,
@@ -35,6 +36,8 @@ from symdrift.typesetting.reading import (
 
 WIDEST_SYMBOL = 4.0
 """Widest symbol of a role, in em: formulas contain dozens of them."""
+WIDEST_NAME = 8.0
+"""Widest symbol of a study, in em: a term of two has room in an equation of the narrowest page."""
 
 FREE_LETTERS = ("alpha", "beta", "rho", "chi", "psi", "omega", "phi", "vartheta")
 """Letters that stand for nothing in a derivation, for the symbols of a study."""
@@ -228,6 +231,23 @@ def refuse_letters_of_the_theory(
         f"{meaning} in the derivation{f', as does that of {also}' if also else ''}; choose other "
         f"names, such as {', '.join(free[: len(borrowed) + 2])}",
     )
+
+
+def refuse_wide_symbols(uses: Iterable[tuple[str, str, str]]) -> None:
+    """Refuse symbols of a study for which formulas have no room.
+
+    Parameters
+    ----------
+    uses : iterable of (str, str, str)
+        Fields of the study, each with a symbol that its number names, and the symbol in LaTeX.
+    """
+    for field, name, latex in uses:
+        if (width := read(latex).width) > WIDEST_NAME:
+            raise RequestError(
+                field,
+                f'names the symbol "{shown(name)}", which is {width:.1f} em wide; a symbol of a '
+                f"study may take {WIDEST_NAME:g} em, about 14 letters: choose a shorter name",
+            )
 
 
 def _enumerated(names: Sequence[str]) -> str:

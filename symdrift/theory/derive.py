@@ -18,7 +18,7 @@ from symdrift.errors import RequestError
 from symdrift.progress import Progress, log_stage
 from symdrift.study import Study
 from symdrift.study.learning_rules import require_derivable
-from symdrift.study.letters import refuse_letters_of_the_theory
+from symdrift.study.letters import refuse_letters_of_the_theory, refuse_wide_symbols
 from symdrift.study.roles import ROLES
 from symdrift.theory import (
     area,
@@ -190,6 +190,7 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
         for name in value.symbols
         if name not in in_other_letters
     ]
+    refuse_wide_symbols(uses)
     refuse_letters_of_the_theory(letters_of(study), uses)
     for field, name, latex in uses:
         if _OWN_NAMES.get(name, latex) != latex:

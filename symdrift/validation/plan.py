@@ -46,7 +46,7 @@ from symdrift.validation.ladder import (
     timed_schedule,
 )
 from symdrift.validation.rounds import Plan
-from symdrift.validation.speed import FASTEST, MODEL_PROCESSORS, modelled_speed
+from symdrift.validation.speed import FASTEST, MODEL_PROCESSORS, MOST_SPREAD, modelled_speed
 
 WINDOW_RELAXATIONS = 3.0
 """Window length in units of the slowest relaxation time."""
@@ -71,9 +71,6 @@ LEAST_MARGIN = 1.6
 
 The speed is measured again when that budget is given, and machines that others use vary.
 """
-
-MOST_SPREAD = 3.0
-"""Spread of the speed that a least budget has room for: a machine that stalls is not waited for."""
 
 BUDGET_MARGIN = 1.3
 """Slowness by which a budget must suffice before a next order that takes seconds is computed.
@@ -282,18 +279,19 @@ def _planned(
     windows: int | None = None,
 ) -> Plan:
     """Rates for a precision, and schedules for it or for a number of windows."""
+    rate, slowest = problem.learning_rate, relaxation(problem, minimum).slowest
     top = min(
         largest_linear_rate(_correction_per_rate(problem, theory, minimum), aim),
-        _largest_followed_rate(problem, theory, minimum),
+        followed_rate(theory.drift, rate, slowest),
     )
     if windows is None:
-        single = window_variance(problem, theory)
+        single = window_variance(theory.drift, rate, slowest)
         windows = math.ceil(SAFETY * INTERCEPT_VARIANCE * single / aim**2 / replicas)
 
     def schedule(rate: float, count: int) -> Schedule:
         return schedule_of(problem, minimum, rate, count, replicas)
 
-    return laddered(problem.learning_rate, top, schedule, aim, replicas, windows)
+    return laddered(rate, top, schedule, aim, replicas, windows)
 
 
 def linear_rate(problem: LearningProblem, theory: Evaluation, precision: float) -> float:
@@ -325,15 +323,22 @@ def white_noise_difference(problem: LearningProblem, theory: Evaluation) -> floa
     return float(np.max(np.abs(white / exact - 1.0), initial=0.0))
 
 
-def window_variance(problem: LearningProblem, theory: Evaluation) -> float:
-    """Largest relative variance of a quantity estimated from one window."""
-    slowest = relaxation(problem, minimum_of(problem)).slowest
-    window = WINDOW_RELAXATIONS / (problem.learning_rate * slowest)
-    largest = VARIANCE_PER_WINDOW
-    scales = mean_rotation_scales(theory.drift, problem.learning_rate * slowest)
-    for variance, scale in zip(theory.drift.variances, scales, strict=True):
-        largest = max(largest, float(variance / (window * scale**2)))
-    return largest
+def window_variance(drift: Drift, rate: float, slowest: float) -> float:
+    """Largest relative variance of a quantity estimated from one window.
+
+    Parameters
+    ----------
+    drift : Drift
+        At that rate.
+    rate : float
+    slowest : float
+        At which deviations return, per unit of the learning rate.
+    """
+    scales = mean_rotation_scales(drift, rate * slowest)
+    turning = scales > 0
+    window = WINDOW_RELAXATIONS / (rate * slowest)
+    single = drift.variances[turning] / (window * scales[turning] ** 2)
+    return max(VARIANCE_PER_WINDOW, float(np.max(single, initial=0.0)))
 
 
 def mean_rotation_scales(drift: Drift, slowest_rate: float) -> Array:
@@ -379,21 +384,19 @@ def largest_linear_rate(correction: float, precision: float) -> float:
     return LARGEST_CORRECTION * math.sqrt(min(precision, 0.1)) / correction
 
 
-def _largest_followed_rate(
-    problem: LearningProblem, theory: Evaluation, minimum: MinimumPoint
-) -> float:
+def followed_rate(drift: Drift, rate: float, slowest: float) -> float:
     """Learning rate up to which no window turns by more than can be followed.
 
-    A window ``T`` is in proportion to the inverse of the rate, and both the variance ``V`` of the
-    rotation and its mean ``mu`` are to the third power (see `at_learning_rate`): at ``x`` times the
-    study's rate, ``k`` standard deviations are ``k x sqrt(V T)``, beside ``x^2 mu T``.
+    A window ``T`` is in proportion to the inverse of the rate, the variance ``V`` of the rotation
+    to the third power of it (see `at_learning_rate`), the mean ``mu`` to the second, as the
+    fluctuation that it averages is to the first: ``k sqrt(V T)`` and ``mu T`` are both linear.
+
+    Parameters are those of `window_variance`.
     """
-    own, drift = problem.learning_rate, theory.drift
-    window = WINDOW_RELAXATIONS / (own * relaxation(problem, minimum).slowest)
-    rare = RARE_ROTATION * math.sqrt(float(np.max(drift.variances, initial=0.0)) * window)
-    steady = float(np.max(np.abs(drift.mean_rotation), initial=0.0)) * window
-    root = rare + math.sqrt(rare**2 + 4 * steady * LARGEST_ROTATION)
-    return own * 2 * LARGEST_ROTATION / root if root > 0 else math.inf
+    window = WINDOW_RELAXATIONS / (rate * slowest)
+    turned = RARE_ROTATION * math.sqrt(float(np.max(drift.variances, initial=0.0)) * window)
+    turned += float(np.max(np.abs(drift.mean_rotation), initial=0.0)) * window
+    return rate * LARGEST_ROTATION / turned if turned > 0 else math.inf
 
 
 def require_slow_rotation(drift: Drift, schedule: Schedule, replicas: int) -> None:

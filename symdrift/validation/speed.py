@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -27,8 +28,17 @@ MODEL_PROCESSORS = 2
 FASTEST = 10.0
 """Speed that no machine exceeds, over that of the model; here it is 1 to 4."""
 
+MOST_SPREAD = 3.0
+"""Spread of the speed that a least budget has room for: a machine that stalls is not waited for."""
+
 LONG = 1000
 """Windows of a run that is ended when its speed is known."""
+
+SECONDS = 0.07
+"""That each of three measurements of the speed may take; longer where nothing is seen by then."""
+
+Simulate = Callable[[Schedule, int, int, int | None, Progress | None], object]
+"""Simulates: schedule, replicas, seed, threads and progress."""
 
 
 def modelled_speed(problem: LearningProblem, processors: int = MODEL_PROCESSORS) -> float:
@@ -58,25 +68,33 @@ def compile_for(problem: LearningProblem) -> bool:
         return sum(sum(function.stats.cache_misses.values()) for function in functions)
 
     before = compiled()
-    _simulate(problem, Schedule(1, 2, 4, 2, 1), 1, 1, None)
+    at_small_rate(problem)(Schedule(1, 2, 4, 2, 1), 1, 0, 1, None)
     return compiled() > before
 
 
 def measured_speed(
-    problem: LearningProblem, window: int, threads: int | None = None, seconds: float = 0.2
-) -> float:
-    """Replica-steps per second of this machine for a problem, measurements included.
+    simulate: Simulate, window: int, threads: int | None = None
+) -> tuple[float, float]:
+    """Replica-steps per second of this machine, measurements included, and how they vary.
 
     Parameters
     ----------
-    problem : LearningProblem
-        For which everything is compiled.
+    simulate : callable
+        For which everything is compiled, at a rate so small that nothing diverges.
     window : int
         Steps between measurements.
     threads : int, optional
-    seconds : float
-        That it may take; longer where nothing can be seen by then.
+
+    Returns
+    -------
+    tuple of float
+        The middle of three speeds; largest over smallest, at most `MOST_SPREAD`.
     """
+    least, middle, most = sorted(_speed(simulate, window, threads) for _ in range(3))
+    return middle, min(most / least, MOST_SPREAD)
+
+
+def _speed(simulate: Simulate, window: int, threads: int | None) -> float:
     processors = available_processors() if threads is None else threads
     replicas = max(UNITS, LANES * processors)
     begin = time.perf_counter()
@@ -86,26 +104,18 @@ def measured_speed(
         nonlocal speed
         elapsed = time.perf_counter() - begin
         speed = done / elapsed
-        if done and elapsed > seconds:
+        if done and elapsed > SECONDS:
             raise KeyboardInterrupt
 
     with suppress(KeyboardInterrupt):
-        _simulate(problem, Schedule(1, window, LONG, 1), replicas, threads, report)
+        simulate(Schedule(1, window, LONG, 1), replicas, 0, threads, report)
     return speed
 
 
-def _simulate(
-    problem: LearningProblem,
-    schedule: Schedule,
-    replicas: int,
-    threads: int | None,
-    progress: Progress | None,
-) -> None:
-    """A run that is about time, at a rate so small that it cannot diverge."""
+def at_small_rate(problem: LearningProblem) -> Simulate:
+    """Runs that are about time, at a rate so small that they cannot diverge."""
     slow = replace(problem, learning_rate=1e-3 * problem.learning_rate)
     minimum = minimum_of(slow)
     hidden = simulated_hidden(slow, minimum)
     observed, stimuli = observables(minimum.rank, hidden), rows_of_stimuli(slow)
-    measure(
-        model_of(slow, hidden), minimum, observed, stimuli, schedule, replicas, 0, threads, progress
-    )
+    return partial(measure, model_of(slow, hidden), minimum, observed, stimuli)
