@@ -95,8 +95,8 @@ def critical_rate(examples: Examples) -> Iterator[Step]:
 def _powers_of_axes() -> Step:
     """The equation of the critical rate
 
-    The sums over all inputs are the powers {power} of [eq:power-of-axis]; with them [eq:read-pair] is
-    [eq:read-power], and of other pairs nothing is left in the moments of a pair. Six such powers
+    The sums over all inputs are the powers {power} of [eq:power-of-axis]; with them [eq:read-pair]
+    is [eq:read-power], and of other pairs nothing is left in the moments of a pair. Six such powers
     for each axis, of two of the three matrices at a time, and with label noise one more of the
     variance that a unit has, are therefore all that joins the blocks. In coordinates in which
     {relaxation} is the identity, let {own} be what a step does within blocks, {read} what reads the

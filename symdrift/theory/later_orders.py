@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import reduce
 from itertools import product
 from typing import Any
@@ -244,6 +244,14 @@ def _step_in_powers() -> Step:
                 lambda: _step_agrees(SPACE),
             ),
             holds(
+                "The parts [eq:gradient-powers] of the gradient add up to all of it.",
+                Method.POINTS,
+                lambda: all(
+                    not (found.whole_gradient - sum(found.gradient.values())).any()
+                    for found in _rational_steps(SPACE)
+                ),
+            ),
+            holds(
                 "The new deviation is normal to the orbit in every power.",
                 Method.POINTS,
                 lambda: _stays_normal(SPACE),
@@ -316,17 +324,20 @@ def _moments_in_powers(plane: StationaryPolynomials) -> Step:
     two = STIFFNESS[A] + STIFFNESS[B]
     places = ((A, B, C), (A, C, B), (B, C, A))
     shared = sp.Add(*(Mean(MOVED[1, a] * MOVED[1, b]) * OF_ONE[c][1] for a, b, c in places))
+    triangular = {
+        "moment_second": (two * OF_TWO[0], Mean(MOVED[1, A] * MOVED[1, B])),
+        "moment_mean": (STIFFNESS[A] * OF_ONE[A][1], NOISE_OF_ONE[0]),
+        "moment_third": ((two + STIFFNESS[C]) * OF_THREE[1], FIRST_OF_THREE[0] + shared),
+        "moment_next": (two * OF_TWO[2], FIRST_OF_TWO[1] + SECOND_OF_TWO[0]),
+    }
     return step(
         generators=(MEAN_GAIN, ETA * series_in_root(EXPECTED_PARTS, 0, 2)),
         generator_terms={k: (EXPECTED_PARTS[k], terms) for k, terms in enumerate(GENERATORS)},
         stationary_mean=(MEAN_PARTS[0], -series_in_root(MEAN_PARTS, 1, 2)),
-        moment_second=(two * OF_TWO[0], Mean(MOVED[1, A] * MOVED[1, B])),
-        moment_mean=(STIFFNESS[A] * OF_ONE[A][1], NOISE_OF_ONE[0]),
-        moment_third=(
-            (two + STIFFNESS[C]) * OF_THREE[1],
-            FIRST_OF_THREE[0] + shared,
-        ),
-        moment_next=(two * OF_TWO[2], FIRST_OF_TWO[1] + SECOND_OF_TWO[0]),
+        moment_second=triangular["moment_second"],
+        moment_mean=triangular["moment_mean"],
+        moment_third=triangular["moment_third"],
+        moment_next=triangular["moment_next"],
         symbols={
             "f": FUNCTION,
             "hat": DEVIATION,
@@ -340,6 +351,13 @@ def _moments_in_powers(plane: StationaryPolynomials) -> Step:
                 "deviation gives: two axes and four samples with rational entries.",
                 Method.POINTS,
                 lambda: _generators_agree(plane),
+            ),
+            holds(
+                "[eq:generator-terms-0] on products of one, two and three components, where the "
+                "mean of what a step adds at its second power is minus eigenvalue times "
+                "component, gives [eq:moment-second] to [eq:moment-next] by [eq:stationary-mean].",
+                Method.IDENTITY,
+                lambda: not any(map(sp.expand, _triangular_rest(triangular))),
             ),
             vanishes(
                 "With these moments one step leaves the mean of each product of two entries of the "
@@ -356,6 +374,36 @@ def _moments_in_powers(plane: StationaryPolynomials) -> Step:
             ),
         ),
     )
+
+
+def _triangular_rest(shown: Mapping[str, tuple[sp.Expr, sp.Expr]]) -> Iterator[sp.Expr]:
+    """What is left of the displayed moments in the mean of the generators on products."""
+    components = {index: sp.Symbol(f"component_{index}") for index in (A, B, C)}
+
+    def first(indices: tuple[sp.Symbol, ...]) -> sp.Expr:
+        function = sp.prod([components[a] for a in indices])
+        pull, noise = sp.S.Zero, sp.S.Zero
+        for a in indices:
+            slope = function.diff(components[a])
+            pull -= STIFFNESS[a] * components[a] * slope
+            for b in indices:
+                kicks = Mean(MOVED[1, a] * MOVED[1, b])
+                noise += kicks * slope.diff(components[b]) / 2
+        return sp.expand(pull + noise)
+
+    a, b, c = components.values()
+    one, pair, three = first((A,)), first((A, B)), first((A, B, C))
+    kicked = pair.subs({a: 0, b: 0})
+    # Means of products, of which those of one component are left in the third moment.
+    stationary = {
+        "moment_second": pair.subs(a * b, OF_TWO[0]),
+        "moment_mean": one.subs(a, OF_ONE[A][1]) + NOISE_OF_ONE[0],
+        "moment_third": three.subs(a * b * c, OF_THREE[1]).subs(
+            {components[i]: OF_ONE[i][1] for i in components}
+        ) + FIRST_OF_THREE[0],
+        "moment_next": (pair - kicked).subs(a * b, OF_TWO[2]) + FIRST_OF_TWO[1] + SECOND_OF_TWO[0],
+    }  # fmt: skip
+    return (left - right + stationary[name] for name, (left, right) in shown.items())
 
 
 def _generators_agree(plane: StationaryPolynomials) -> bool:
@@ -479,13 +527,14 @@ def _decay_by_order() -> bool:
 def _expected_error() -> Step:
     """By how much a number is expected to be off
 
-    The numbers beside this document are computed by these equations (evaluation/next_order in the
-    package): {forms} from the rule of learning, averages over samples by cubatures that are exact
-    for their degree, and moments, {waited} and {psi} in the eigenvectors of the Hessian, without
-    differences or fits. With {change} the relative change of a number by the next order,
-    [eq:expected-error] is the error that is printed with it. To the change itself it adds all later orders, as a geometric series: they are expected to
-    follow each other in the ratio {ratio} to the critical rate of [eq:critical], and the first of
-    them to be this ratio times the change, or times the ratio itself where that is larger.
+    The numbers beside this document are computed by these equations: {forms} from the rule of
+    learning, averages over samples by cubatures that are exact for their degree, and moments,
+    {waited} and {psi} in the eigenvectors of the Hessian, without differences or fits. With
+    {change} the relative change of a number by the next order, [eq:expected-error] is the error
+    that is printed with it. To the change itself it adds all later orders, as a geometric series.
+    Each is expected to be {ratio} times the one before, with the critical rate of [eq:critical],
+    and the first of them to be this ratio times the change, or times the ratio itself where that
+    is larger.
     """
     ratio = ETA / CRITICAL_RATE
     largest, share = sp.symbols("largest share", positive=True)

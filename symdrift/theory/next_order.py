@@ -65,6 +65,7 @@ LATEX: dict[sp.Basic, str] = {
     WEIGHT_VARIANCE: r"\operatorname{tr}\Gamma",
 }
 
+
 def next_order(examples: Examples) -> Iterator[Step]:
     """The autoencoder whose axes are all alike, for any number of inputs."""
     quiet, noisy = isotropic_expansion(label_noise=False), isotropic_expansion(label_noise=True)

@@ -58,8 +58,8 @@ _TRANSPOSED = word("mathsf", "T")
 _IF, _OTHERWISE = word("text", "if "), word("text", "otherwise")
 
 
-class Mean(sp.Function):  # type: ignore[misc]  # SymPy ships no types
-    """Expectation over samples."""
+Mean = sp.Function("Mean")
+"""Expectation over samples: a function by its name alone, which SymPy rebuilds anywhere."""
 
 
 class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
@@ -404,13 +404,15 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
     # -- functions, relations, lists --------------------------------------------
 
     def _print_Function(self, expr: Any, exp: Formula | None = None) -> Formula:
+        if isinstance(expr, Mean):
+            return self._expectation(expr, exp)
         name = read(sp.latex(expr.func))
         if exp is not None:
             name = scripts(_bracketed(name) if name.superscripted else name, sup=exp)
         arguments = joined(COMMA, map(self._print, expr.args))
         return name + group(fence("(", arguments + BLANK, ")"))
 
-    def _print_Mean(self, expr: Any, exp: Formula | None = None) -> Formula:
+    def _expectation(self, expr: Any, exp: Formula | None) -> Formula:
         inside = self._print(expr.args[0])
         size = 0 if inside.box.reach <= _FLAT_REACH else delimiter_size(inside.box.reach)
         opening, closing = (delimiter(sign, size, side) for sign, side in ("[l", "]r"))

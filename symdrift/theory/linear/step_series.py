@@ -161,11 +161,15 @@ class OneStep:
     deviation: Any
 
     @cached_property
+    def whole_gradient(self) -> Any:
+        """At the deviation, polynomials in all weights."""
+        layers = self.network._layers(exact_array(self.network.minimum.point) + self.deviation)
+        return self.network._gradient(layers, self.sample_input, self.label_noise)
+
+    @cached_property
     def gradient(self) -> Powers:
-        """``g_0`` to ``g_3``: the gradient is of degree three in the deviation."""
-        point = exact_array(self.network.minimum.point)
-        layers = self.network._layers(point + self.deviation)
-        whole = self.network._gradient(layers, self.sample_input, self.label_noise)
+        """``g_0`` to ``g_3``: its parts of each degree in the deviation."""
+        whole = self.whole_gradient
         return {k: np.array([_of_degree(entry, k) for entry in whole], object) for k in range(4)}
 
     @cached_property
@@ -305,7 +309,8 @@ class StationaryPolynomials:
             np.array([[_exact(v) for v in row] for row in layer.tolist()], object)
             for layer in (network.minimum.first_layer, network.minimum.second_layer)
         )
-        before, after = [], []
+        before: list[list[Powers]] = []
+        after: list[list[Powers]] = []
         for step in self.steps:
             deviated = network._layers(self.steps[0].deviation)
             updates = {k + 2: network._layers(-g) for k, g in step.gradient.items()}
