@@ -146,7 +146,7 @@ VOCABULARY: Mapping[str, str] = MappingProxyType(
         r"\xi": "the rotation of one step",
         r"\Xi": "the rotation of one step as a matrix",
         r"\Phi": "what makes rotations ones without memory",
-        r"\psi": "a function of the deviation",
+        r"\mathcal{J}": "a function of the deviation",
         r"\Psi": "the second moment of a deviation",
         r"\zeta": "the noise of one step",
         r"\varphi": "the angle between teacher and inputs",
@@ -201,7 +201,7 @@ Not e, which is the base of exponentials as well.
 """
 
 SPARE = (
-    r"\vartheta", r"\varrho", r"\iota", r"\upsilon", r"\chi", r"\omega", r"\rho",
+    r"\vartheta", r"\varrho", r"\iota", r"\upsilon", r"\chi", r"\psi", r"\omega", r"\rho",
     r"\phi", r"\varpi", r"\alpha", r"\beta", "X", r"\mathbf{b}", r"\mathbf{c}", r"\mathbf{d}",
     r"\mathbf{q}",
 )  # fmt: skip
