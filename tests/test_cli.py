@@ -554,7 +554,8 @@ def test_a_cluster_gives_the_same_numbers_and_trajectories(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     distributed: Any = pytest.importorskip("distributed")
-    arguments = ["validate", "bottleneck", "--steps", "9000", "--replicas", "1024", "--json"]
+    study = "anisotropic_autoencoder"
+    arguments = ["validate", study, "--steps", "9000", "--replicas", "1024", "--json"]
     here = printed_json(capsys, *arguments)
     simulate = ["simulate", "bottleneck", "--steps", "100", "--replicas", "20", "--out"]
     assert run([*simulate, str(tmp_path / "here.npz")]) == 0

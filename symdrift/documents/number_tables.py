@@ -234,7 +234,7 @@ def _simulation_rows(
     """
     rows = validation.rows
     vanishing = [row for row in rows if row.ratio is None]
-    said = {validation.said(row) for row in vanishing}
+    said = {str(validation.said(row)) for row in vanishing}
     if len(vanishing) <= _MOST_VANISHING or len(said) > 1:
         return tuple(_simulation_row(validation, row, notation) for row in rows)
     largest = max((row.predicted_z for row in vanishing), key=abs)
