@@ -238,8 +238,10 @@ def _simulation_rows(
     if len(vanishing) <= _MOST_VANISHING or len(said) > 1:
         return tuple(_simulation_row(validation, row, notation) for row in rows)
     largest = max((row.predicted_z for row in vanishing), key=abs)
-    summary = (f"{len(vanishing)} that vanish", numeral("0"), "", "", "", "largest:",
-               numeral(f"{largest:+.1f}"), *said)  # fmt: skip
+    summary: tuple[Cell, ...] = (
+        f"{len(vanishing)} that vanish", numeral("0"), "", "", "", "largest:",
+        numeral(f"{largest:+.1f}"), *said,
+    )  # fmt: skip
     shown = [_simulation_row(validation, row, notation) for row in rows if row.ratio is not None]
     return (*shown, summary)
 
