@@ -103,7 +103,7 @@ def cache_key(name: str, document: object) -> str:
     for package in COMPUTED_WITH:
         digest.update(f"{package} {version(package)}".encode())
     root = Path(__file__).parent
-    for source in sorted((*root.rglob("*.py"), *root.rglob("*.jinja"))):
+    for source in sorted(p for kind in ("py", "js", "jinja") for p in root.rglob(f"*.{kind}")):
         digest.update(source.relative_to(root).as_posix().encode())
         digest.update(source.read_bytes())
     return digest.hexdigest()

@@ -14,6 +14,13 @@ Row = Mapping[str, object]
 """Numbers and texts by column."""
 
 
+LARGEST_ERROR = 1e6
+"""Standard error of a ratio or of its slope from which on the number is not known."""
+
+MOST_DECIMALS = 8
+"""That are printed of a number with an error."""
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows under headings, which may have several lines; ``caption`` stands below them."""
@@ -57,6 +64,26 @@ def printed(value: object, digits: str = ".5g") -> str:
     if isinstance(value, float):
         return format(value, digits)
     return "" if value is None else str(value)
+
+
+def short(value: float) -> str:
+    """A number to three digits, without a power of ten where it has few."""
+    return f"{float(f'{value:.3g}'):.6g}"
+
+
+def with_error(value: float, error: float) -> str:
+    """A number and its standard error, to the first digit of that, or two where it begins with 1.
+
+    ``200 ± 200`` and ``1.50 ± 0.07``; an error beyond `LARGEST_ERROR` leaves nothing to be said.
+    """
+    if not error < LARGEST_ERROR:
+        return "not known"
+    mantissa, power = f"{error:.1e}".split("e")
+    decimals = (1 if mantissa.startswith("1") else 0) - int(power)
+    if error == 0 or decimals > MOST_DECIMALS:
+        return f"{short(value)} ± {error:.2g}"
+    shown = (f"{round(number, decimals) + 0.0:.{max(0, decimals)}f}" for number in (value, error))
+    return " ± ".join(shown)
 
 
 def write_csv(columns: Iterable[str], rows: Iterable[Row], stream: TextIO) -> None:

@@ -101,8 +101,8 @@ def test_the_theory_needs_nothing_that_was_printed() -> None:
     assert set(contract["forbidden_modules"]) == names
 
 
-def test_no_template_holds_python() -> None:
-    assert list(PACKAGE.rglob("*.py.jinja")) == []
+def test_no_template_holds_an_algorithm() -> None:
+    assert [*PACKAGE.rglob("*.py.jinja"), *PACKAGE.rglob("*.js.jinja")] == []
 
 
 def test_no_file_name_stands_twice_outside_of_the_commands() -> None:

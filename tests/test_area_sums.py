@@ -99,7 +99,7 @@ def test_networks_may_learn_different_directions() -> None:
     """Each is what it would be alone."""
     rng = np.random.default_rng(3)
     spectra = rng.uniform(0.1, 2, (150, 5))
-    sizes = {"inputs": 5, "outputs": 5, "hidden": 3}
+    sizes: dict[str, Any] = {"inputs": 5, "outputs": 5, "hidden": 3}
     together = kernels.diffusion_tensor(spectra, 0.4, 0.01, **sizes)
     assert len({tuple(row) for row in (together[:, 0] > 0).tolist()}) > 5
     for k in range(0, 150, 10):
@@ -119,7 +119,7 @@ def test_long_computations_are_compiled_and_short_ones_do_not_load_numba(
         return areas
 
     monkeypatch.setattr("symdrift.evaluation.closed_form.planes.swept_areas", summed)
-    sizes = {"inputs": 3, "outputs": 3, "hidden": 3}
+    sizes: dict[str, Any] = {"inputs": 3, "outputs": 3, "hidden": 3}
     kernels.diffusion_tensor([1.0, 2.0, 3.0], 0.3, 0.01, **sizes)
     monkeypatch.setattr("symdrift.evaluation.closed_form.planes.WORTH_COMPILING", 17)
     kernels.diffusion_tensor([1.0, 2.0, 3.0], 0.3, 0.01, **sizes)

@@ -512,7 +512,9 @@ def test_the_extrapolated_ratio_decides_the_exit_code(
     assert record["rows"][0]["ratio"] == pytest.approx(2.0)
     assert ("disagree" in captured.err) is (code == 1)
     assert run(["validate", "bottleneck"]) == code
-    assert re.search(r"V\[12\] +1e-09 +2e-09", capsys.readouterr().out)
+    text = capsys.readouterr().out
+    assert re.search(r"V\[12\] +1e-09 +2e-09", text)
+    assert text.endswith(f"verdict: {'disagree' if code else 'agree'}\n")
 
 
 def test_a_run_that_decides_nothing_says_so_and_fails(
@@ -526,7 +528,9 @@ def test_a_run_that_decides_nothing_says_so_and_fails(
         lambda *_, **__: replace(made, rows=(vague,)),
     )
     assert run(["validate", "bottleneck"]) == 1
-    assert "undecided: the theory of V[12] may be wrong by 10 %" in capsys.readouterr().err
+    text, said = capsys.readouterr()
+    assert "undecided: the theory of V[12] may be wrong by 10 %" in said
+    assert text.endswith("verdict: undecided\n")
 
 
 def test_an_interrupted_validation_shows_what_it_measured(
@@ -578,7 +582,8 @@ def test_a_cluster_gives_the_same_numbers_and_trajectories(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     distributed: Any = pytest.importorskip("distributed")
-    arguments = ["validate", "bottleneck", "--steps", "9000", "--replicas", "1024", "--json"]
+    study = "anisotropic_autoencoder"
+    arguments = ["validate", study, "--steps", "9000", "--replicas", "1024", "--json"]
     here = printed_json(capsys, *arguments)
     simulate = ["simulate", "bottleneck", "--steps", "100", "--replicas", "20", "--out"]
     assert run([*simulate, str(tmp_path / "here.npz")]) == 0

@@ -17,6 +17,7 @@ from symdrift.derivation.symbols import GAMMA
 from symdrift.derivation.vocabulary import ANY_MAP, KURTOSIS, SLOPE
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation import dense
+from symdrift.evaluation.evaluate import evaluate
 from symdrift.kernels.standalone import write_kernels
 from symdrift.study import Study, read_study
 from symdrift.theory.area import rotation
@@ -95,12 +96,23 @@ def test_the_displayed_rate_is_that_of_full_matrices(misaligned: Derivation) -> 
                 {s: sp.Float(numbers[s.name], 30) for s in equation.rhs.free_symbols}
             )
         )
-    rate = misaligned.equation("exact-rate").expression.rhs
+    rate = misaligned.equation("explicit-rate").expression.rhs
     value = float(rate.xreplace({s: sp.Float(numbers[s.name], 30) for s in rate.free_symbols}))
     drift = dense.evaluate(problem).drift
     assert value == pytest.approx(drift.mean_rotation[0], rel=1e-10)
     shown = float(misaligned.equation("study-mean").expression.rhs)
     assert shown == pytest.approx(drift.mean_rotation[0], rel=1e-5)
+
+
+def test_rates_that_the_next_order_changes_are_said_to_be_of_leading_order(
+    misaligned: Derivation,
+) -> None:
+    found = evaluate(read_study("misaligned_teacher").problem())
+    assert found.expected_error("drift.mean_rotation.1-2") > 0.01
+    for label in ("frame-mean", "explicit-rate"):
+        (step,) = (s for s in misaligned.steps if label in {e.label for e in s.equations})
+        assert "leading order" in step.prose
+        assert "exact" not in (step.title + step.prose).lower()
 
 
 @pytest.mark.parametrize("name", ["stimulus_set", "digits"])

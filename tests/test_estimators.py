@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -111,6 +113,17 @@ def test_decay_rates_are_those_of_the_rotation() -> None:
         expected = float(w @ delta @ w / (w @ w))
         assert within(entry, expected)
         assert entry.standard_error < 0.02 * expected
+
+
+def test_a_unit_has_the_same_sums_to_the_last_bit_beside_any_others() -> None:
+    observed = observables(3, 3)
+    angles = rotations(np.random.default_rng(6), 20, 5, 0.0)
+    whole = sums_of(observed, angles)
+    for unit in range(5):
+        alone = sums_of(observed, angles[..., [unit]])
+        for each in fields(WindowSums):
+            beside = getattr(whole, each.name)[..., [unit]]
+            assert np.array_equal(getattr(alone, each.name), beside), each.name
 
 
 def test_parts_of_a_run_add_up_and_units_stand_side_by_side() -> None:

@@ -19,7 +19,13 @@ from symdrift.errors import RequestError
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.execution import Diverged, Meter, run_blocks
 from symdrift.simulation import simulate
-from symdrift.simulation.ensemble import FEWEST_BLOCKS, Schedule, blocks_of, measure
+from symdrift.simulation.ensemble import (
+    FEWEST_BLOCKS,
+    Schedule,
+    blocks_of,
+    measure,
+    replicas_per_block,
+)
 from symdrift.simulation.estimators import WindowSums, observables
 from symdrift.simulation.setup import model_of
 
@@ -90,14 +96,15 @@ def test_a_dask_cluster_changes_no_bit() -> None:
         assert_identical(measured(client.get_executor()), measured())
 
 
-def test_blocks_cover_every_replica_once_and_depend_on_the_problem_alone() -> None:
-    model = model_of(GIVEN, 3)
+@pytest.mark.parametrize("most", [64, replicas_per_block(model_of(GIVEN, 3))])
+def test_blocks_cover_every_replica_once_and_are_no_larger_than_they_may_be(most: int) -> None:
     for replicas in (1, 8, 9, 150, 5000):
-        blocks = blocks_of(model, replicas)
+        blocks = blocks_of(replicas, most)
         covered = [first + k for first, count in blocks for k in range(count)]
         assert covered == list(range(replicas))
-        assert all(first % 8 == 0 for first, _ in blocks)
-    assert len(blocks_of(model, 256)) == FEWEST_BLOCKS
+        assert all(first % 8 == 0 and count <= most for first, count in blocks)
+    assert len(blocks_of(256, most)) == FEWEST_BLOCKS
+    assert blocks_of(64, 64, 2) == [(0, 32), (32, 32)]
 
 
 @dataclass(frozen=True)

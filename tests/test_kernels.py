@@ -73,17 +73,16 @@ def module_of(source: str) -> ModuleType:
 
 @pytest.mark.parametrize("name", PRINTED)
 def test_printed_formulas_are_what_the_derivation_gives(name: str) -> None:
-    assert printed_source(name) == (FOLDER / f"{name}.py").read_text(encoding="utf-8")
+    assert printed_source(name) == (FOLDER / name).read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
 def test_formulas_that_were_deleted_are_printed_again(tmp_path: Path) -> None:
     """The derivation does not import what it prints."""
-    package = tmp_path / "symdrift"
-    shutil.copytree(ROOT / "symdrift", package, ignore=shutil.ignore_patterns("__pycache__"))
-    folder = package / FOLDER.relative_to(ROOT / "symdrift")
+    folder = tmp_path / "symdrift"
+    shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name in PRINTED:
-        (folder / f"{name}.py").unlink()
+        (folder / name).unlink()
     subprocess.run(
         [sys.executable, "-m", "symdrift.kernels"],
         cwd=tmp_path,
@@ -92,7 +91,7 @@ def test_formulas_that_were_deleted_are_printed_again(tmp_path: Path) -> None:
         check=True,
     )
     for name in PRINTED:
-        assert (folder / f"{name}.py").read_bytes() == (FOLDER / f"{name}.py").read_bytes()
+        assert (folder / name).read_bytes() == (FOLDER / name).read_bytes()
 
 
 @pytest.mark.slow
@@ -108,7 +107,7 @@ def test_generation_does_not_depend_on_the_order_of_sets(seed: str) -> None:
         capture_output=True,
         check=True,
     )
-    assert printed.stdout == b"".join((FOLDER / f"{name}.py").read_bytes() for name in PRINTED)
+    assert printed.stdout == b"".join((FOLDER / name).read_bytes() for name in PRINTED)
 
 
 def test_kernels_import_numpy_and_nothing_of_ours() -> None:
@@ -126,7 +125,7 @@ def test_kernels_import_numpy_and_nothing_of_ours() -> None:
 def test_a_study_has_the_lines_of_the_modules_and_of_their_formulas() -> None:
     """But for titles, imports and defaults; printed formulas that nobody calls are left out."""
     source = standalone_source(kernels, "Title.")
-    printed = (FOLDER / "closed_form" / "printed_aligned.py").read_text("utf-8")
+    printed = (FOLDER / "evaluation" / "closed_form" / "printed_aligned.py").read_text("utf-8")
     texts = [inspect.getsource(module) for module in (area_sums, planes, kernels)]
     assert source.startswith('"""Title.\n')
     assert texts[-1].split('"""')[1].split("\n", 1)[1] in source
@@ -338,7 +337,7 @@ def test_arguments_of_wrong_shape_or_sign_are_refused(change: dict[str, Any], me
         "learning_rate": 0.005,
     }
     with pytest.raises(ValueError, match=message):
-        kernels.diffusion_tensor(**(arguments | change), **SIZES)
+        kernels.diffusion_tensor(**(arguments | SIZES | change))
 
 
 # --- Mean-squared displacement ----------------------------------------------------------

@@ -24,7 +24,6 @@ from symdrift.kernels.javascript import javascript_kernels
 from symdrift.study import read_study
 from symdrift.teaching.lesson import lesson_html
 from symdrift.theory.derive import derive
-from symdrift.theory.linear.aligned import representative_drift
 
 SIZES = ("inputs", "outputs", "hidden")
 STEPS = ("loss", "manifold", "noise", "fluctuation", "area", "diffusion", "stimuli")
@@ -112,9 +111,9 @@ def test_the_formulas_in_javascript_equal_the_numpy_kernels(
     assert ranks >= {0, 1, 2, 3}
     active = [n for n in networks if np.count_nonzero(python_numbers(n)["singular_values"])]
     page = tmp_path / "kernels.html"
-    source = javascript_kernels(representative_drift())
     page.write_text(
-        f"<!DOCTYPE html><script>const kernels = {source}; {JAVASCRIPT_NUMBERS}</script>",
+        f"<!DOCTYPE html><script>const kernels = {javascript_kernels()};"
+        f"{JAVASCRIPT_NUMBERS}</script>",
         encoding="utf-8",
     )
     show(driver, page)
@@ -122,6 +121,38 @@ def test_the_formulas_in_javascript_equal_the_numpy_kernels(
     assert not complaints(driver)
     for numbers, network in zip(found, active, strict=True):
         assert_equal(numbers, network)
+
+
+MODULES = """
+const [formulas, module, network, done] = arguments;
+const address = text => `data:text/javascript,${encodeURIComponent(text)}`;
+const linked = module.replace('"./printed_aligned.js"', JSON.stringify(address(formulas)));
+(async () => {
+  const {default: kernels} = await import(address(linked));
+  const calls = Object.entries(kernels).filter(([_, call]) => call.length === 1);
+  return Object.fromEntries(calls.map(([name, call]) => [name, call(network)]));
+})().then(done, error => done(String(error)));
+"""
+
+
+@needs_browser
+def test_algorithm_and_formulas_are_modules_that_a_browser_links(driver: WebDriver) -> None:
+    """A name that is imported and not printed does not link; one that is not used is no import."""
+    folder = files("symdrift.kernels")
+    formulas, module = (
+        (folder / name).read_text("utf-8") for name in ("printed_aligned.js", "aligned.js")
+    )
+    imported, body = re.split(r"\} from .*;", module.partition("import {")[2])
+    for name in re.findall(r"\w+", imported):
+        assert re.search(rf"\b{name}\b", body), name
+    network = random_networks(1)[0] | {"covariance": [1.3, 0.9], "gains": [1.2, 0.8]}
+    network |= {"inputs": 2, "outputs": 2, "hidden": 2, "label_noise": [0.1, 0.0]}
+    driver.get("about:blank")
+    found = driver.execute_async_script(MODULES, formulas, module, network)
+    expected = python_numbers(network)
+    assert found["isStrict"] is True
+    np.testing.assert_allclose(found["diffusionTensor"], expected["diffusion"], rtol=1e-12)
+    np.testing.assert_allclose(found["fluctuation"], expected["fluctuation"], rtol=1e-12)
 
 
 def test_a_misaligned_teacher_and_open_symbols_are_refused(

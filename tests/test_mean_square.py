@@ -16,10 +16,11 @@ from symdrift.derivation.vocabulary import I_INDEX, STEP_FIRST
 from symdrift.errors import CheckFailed
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.next_order import printed_orders
-from symdrift.evaluation.next_order.corrected import mean_gram_change
+from symdrift.evaluation.next_order.corrected import mean_first_layer
+from symdrift.evaluation.units import natural_units
 from symdrift.inputs import Elliptical, Gaussian
 from symdrift.study.problem import LearningProblem, Stimulus
-from symdrift.theory import imbalance, mean_square, small_numbers
+from symdrift.theory import critical_rate, imbalance, mean_square, small_numbers
 from symdrift.theory.drift import DIRECTIONS
 from symdrift.theory.examples import EXAMPLE_KURTOSIS, Examples
 from symdrift.theory.linear.equal_axes import LABEL_NOISE, VALUE, VARIANCE, Pairings, inverse_rates
@@ -58,6 +59,12 @@ def shown(steps: Iterable[Step], label: str) -> sp.Eq:
     return found
 
 
+def shown_together(steps: Iterable[Step], label: str) -> list[sp.Eq]:
+    """Equations that stand beside each other."""
+    (found,) = (e.expression for step in steps for e in step.equations if e.label == label)
+    return [part for part in found.args if isinstance(part, sp.Eq)]
+
+
 @pytest.mark.parametrize("method", ["closed-form", "dense"])
 @pytest.mark.parametrize(
     ("size", "gamma", "noise", "batch"),
@@ -72,12 +79,41 @@ def test_seven_numbers_have_the_critical_rate_of_equal_axes(
     assert evaluate(given, method).validity.critical_rate == pytest.approx(1 / inverse, rel=1e-7)
 
 
+@pytest.mark.parametrize(
+    ("size", "gamma", "noise", "batch"), [(2, 0.3, 0.0, 1), (6, 0.6, 0.09, 2)]
+)
+def test_the_displayed_equation_of_seventh_degree_has_the_critical_rate_for_its_root(
+    size: int, gamma: float, noise: float, batch: int
+) -> None:
+    steps = [critical_rate._seven_numbers()]
+    letters = {
+        part.lhs: part.rhs
+        for label in ("seven-letters", "seven-curvatures")
+        for part in shown_together(steps, label)
+    }
+    numbers = equal_numbers(size, gamma, noise, batch)
+
+    def number(formula: sp.Basic) -> sp.Basic:
+        for _ in range(4):
+            formula = formula.xreplace(letters)
+        return formula.subs(numbers)
+
+    relaxed, mean = (
+        np.array(number(shown(steps, f"seven-{name}").rhs).tolist(), float)[0]
+        for name in ("relaxed", "mean")
+    )
+    samples = np.array(number(shown(steps, "seven-samples").rhs.doit()).tolist(), float)
+    grown = (np.diag(mean) + samples / batch) / relaxed[:, np.newaxis]
+    found = evaluate(autoencoder([1.4] * size, gamma, noise, batch=batch), "dense").validity
+    assert 1 / max(np.linalg.eigvals(grown).real) == pytest.approx(found.critical_rate, rel=1e-7)
+
+
 @pytest.mark.parametrize(("label", "noise", "order"), [
     ("critical-quiet", 0.0, 2), ("critical-labels", 0.5, 1),
 ])  # fmt: skip
 def test_displayed_critical_rates_are_approached(label: str, noise: float, order: int) -> None:
     """At a tenth of the weight decay the error falls by the order of what is left out."""
-    formula = shown([mean_square._equal_axes()], label).rhs
+    formula = shown([critical_rate._equal_axes()], label).rhs
     errors = []
     for gamma in (1e-3, 1e-4):
         given = replace(autoencoder([1.4] * 4, gamma, noise, batch=2), learning_rate=1e-6)
@@ -159,14 +195,21 @@ def test_the_mean_of_the_weights_is_that_of_the_expansion() -> None:
         teacher=teacher,
         label_noise=np.array([float(v) for v in network.label_noise]),
     )
-    found = mean_gram_change(given)
+    found = mean_first_layer(given)
     assert found is not None
-    np.testing.assert_allclose(found, RATE * np.array(exact.tolist(), float), rtol=1e-8)
+    crossed = found.leading.T @ found.following
+    units = natural_units(given.teacher, given.input_covariance)
+    np.testing.assert_allclose(
+        (crossed + crossed.T) / (units.maps * units.curvature),
+        np.array(exact.tolist(), float),
+        rtol=1e-8,
+    )
 
 
 SECTIONS: dict[str, Callable[[Examples], Iterable[Step]]] = {
     "mean square": mean_square.mean_square,
     "mean square on axes": mean_square.mean_square_on_axes,
+    "critical rate": critical_rate.critical_rate,
     "imbalance": imbalance.imbalance,
     "equal axes": imbalance.imbalance_of_equal_axes,
     "small numbers": small_numbers.small_numbers,
@@ -181,7 +224,7 @@ SECTIONS: dict[str, Callable[[Examples], Iterable[Step]]] = {
     ("mean_square._paired", lambda variance, a, c, b, d: variance[a] * variance[c] * int(a == b),
      "mean square on axes", "moments-on-axes"),
     ("linear.equal_axes.Pairings.sampled", property(lambda pairs: pairs),
-     "mean square on axes", "equal-axes"),
+     "critical rate", "equal-axes"),
     ("imbalance.FEEDING", imbalance.FROM_TASK + imbalance.FROM_LABELS,
      "imbalance", "mean-imbalance"),
     ("imbalance.BENDING", tuple(2 * part for part in imbalance.BENDING),

@@ -20,7 +20,7 @@ from symdrift.evaluation.dense.coordinates import joined
 from symdrift.evaluation.dense.landscape import minimum_of, solve_minimum
 from symdrift.evaluation.evaluate import corrected_at_once, evaluate
 from symdrift.evaluation.next_order.batches import Ensemble, batch_means
-from symdrift.evaluation.next_order.corrected import mean_gram_change, orders
+from symdrift.evaluation.next_order.corrected import mean_first_layer, orders
 from symdrift.evaluation.next_order.cost import expansion_cost
 from symdrift.evaluation.next_order.expansion import (
     expand,
@@ -39,7 +39,11 @@ from symdrift.evaluation.next_order.polynomials import constant
 from symdrift.evaluation.units import natural_units
 from symdrift.inputs import Elliptical, Gaussian, StimulusSet
 from symdrift.inputs import Samples as Data
-from symdrift.observables import drift_process, representational_similarity
+from symdrift.observables import (
+    drift_process,
+    representational_similarity,
+    with_next_order,
+)
 from symdrift.rules.linear import TwoLayerLinear
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
@@ -484,13 +488,11 @@ def assert_same_on_both_roads(given: LearningProblem) -> None:
 def test_observed_gram_matrices_have_the_displacement_of_the_weights(name: str) -> None:
     """From the mean alone there, from the whole expansion here."""
     given = SMALL[name]
-    units = natural_units(given.teacher, given.input_covariance)
-    found = mean_gram_change(given)
+    found = mean_first_layer(given)
     assert found is not None
-    expected = orders(given, "dense").mean_gram.following * given.learning_rate
-    np.testing.assert_allclose(
-        found, expected / (units.maps * units.curvature), rtol=1e-9, atol=1e-14
-    )
+    crossed = found.leading.T @ found.following
+    expected = orders(given, "dense").mean_gram.following
+    np.testing.assert_allclose(crossed + crossed.T, expected, rtol=1e-9, atol=1e-12)
 
 
 def imbalance(problem: LearningProblem, point: tuple[Array, Array]) -> Array:
@@ -543,7 +545,9 @@ def test_simulated_representations_are_as_long_as_the_next_order_says() -> None:
     )
     found = orders(given)
     units = natural_units(given.teacher, given.input_covariance)
-    observed = representational_similarity(drift_process(given), np.array([1.0])).gram
+    process, _ = with_next_order(drift_process(given), "exact")
+    assert process.shift is not None
+    observed = np.diagonal(representational_similarity(process, np.array([1.0])).gram)
     leading, following = (
         np.diagonal(part) / scale
         for part, scale in zip(found.gram, (units.maps, units.maps * units.curvature), strict=True)
@@ -567,7 +571,8 @@ def test_simulated_representations_are_as_long_as_the_next_order_says() -> None:
     lengths = np.mean(sums, axis=0)
     mean, error_bar = lengths.mean(axis=0), lengths.std(axis=0) / np.sqrt(replicas)
     predicted = leading + rate * following
-    np.testing.assert_allclose(np.diagonal(observed), predicted, rtol=1e-9)
+    squared = np.sum(process.shift**2, axis=0)
+    np.testing.assert_allclose(observed - squared, predicted, rtol=1e-9)
     for axis in range(2):
         assert abs(mean[axis] - predicted[axis]) < 4 * error_bar[axis] + 0.1 * abs(
             rate * following[axis]
@@ -730,10 +735,12 @@ def test_representations_are_simulated_as_long_as_synaptic_noise_makes_them() ->
             averaged, count = averaged + w.swapaxes(1, 2) @ w, count + 1
     measured = averaged / count
     error_of_mean = measured.std(axis=0) / np.sqrt(networks)
-    found = representational_similarity(drift_process(given), np.array([1.0])).gram
-    quiet = representational_similarity(
-        drift_process(replace(given, synaptic_noise=0.0)), np.array([1.0])
-    ).gram
+    found, quiet = (
+        representational_similarity(
+            with_next_order(drift_process(each), "exact")[0], np.array([1.0])
+        ).gram
+        for each in (given, replace(given, synaptic_noise=0.0))
+    )
     added = np.abs(found - quiet).max()
     assert added > 8 * error_of_mean.max()
     np.testing.assert_array_less(

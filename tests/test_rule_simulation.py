@@ -189,11 +189,18 @@ def test_turned_weights_are_seen_to_turn(name: str) -> None:
             for part, matrix in zip(np.split(star + shift, ends), orbit.point, strict=True)
         ]
         turned.append(np.concatenate([m.ravel() for m in rule.turned(frames, tuple(moved))]))
-    found, displaced, left = OrbitGauge(orbit, 5).read(np.array(turned))
-    assert left < 1e-9
+    found, displaced = OrbitGauge(orbit, 5).read(np.array(turned))
     # The logarithm is cut after its fifth power.
     np.testing.assert_allclose(found, angles, atol=1e-6)
-    np.testing.assert_allclose(displaced, shifts.T, atol=1e-7)
+    np.testing.assert_allclose(displaced, shifts, atol=1e-7)
+
+
+def test_a_rotation_that_is_not_found_is_refused() -> None:
+    learner = learner_of(Oja())
+    orbit = orbit_of(learner, symdrift.evaluation.any_rule.fixed_orbits(learner)[0].point)
+    far = np.random.default_rng(0).normal(size=(64, 6)) * 30
+    with pytest.raises(RequestError, match=r"of the hidden layers to be found.* rad are left"):
+        OrbitGauge(orbit, 64).read(far)
 
 
 def measured(learner: Learner, schedule: Schedule, replicas: int, **ways: Any) -> Any:
@@ -233,6 +240,15 @@ def test_threads_and_executors_change_no_bit() -> None:
     # What goes to the workers of a cluster.
     model, orbit = pickle.loads(pickle.dumps((model, orbit)))
     assert identical(alone, measure_rule(model, orbit, schedule, 70, 1, threads=3)[0])
+
+
+@pytest.mark.parametrize("first", [40, 69])
+def test_a_network_goes_its_way_whatever_others_are_measured_with_it(first: int) -> None:
+    learner, schedule = learner_of(Oja()), Schedule(100, 90, 12, 1)
+    together, orbit, model = measured(learner, schedule, 70)
+    alone, *_ = measured(learner, schedule, first)
+    rest, _ = measure_rule(model, orbit, schedule, 70 - first, 1, first=first)
+    assert identical(together, alone.beside(rest))
 
 
 def test_what_grows_without_end_is_noticed() -> None:

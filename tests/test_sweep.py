@@ -22,7 +22,7 @@ from strategies import aligned_problems
 from symdrift.cli import run
 from symdrift.errors import RequestError
 from symdrift.evaluation.alignment import Alignment, align
-from symdrift.evaluation.closed_form import validity
+from symdrift.evaluation.closed_form import AlignedNetwork
 from symdrift.evaluation.closed_form.parameter_grid import grid_numbers
 from symdrift.evaluation.closed_form.stability_blocks import MeanSquare
 from symdrift.evaluation.closed_form.stability_bound import stable_rate
@@ -167,7 +167,7 @@ def test_a_rate_below_the_bound_is_stable(problem: LearningProblem) -> None:
         variance[None], noise[None], residual[None], value[None], many.weight_decay, many.batch,
         of["hessian_max"],
     )  # fmt: skip
-    critical = validity(problem).critical_rate
+    critical = AlignedNetwork.of(problem).validity().critical_rate
     assert 0.05 * critical < bound[0] <= critical * (1 + 1e-9)
 
 
@@ -179,7 +179,7 @@ def test_axes_that_are_not_learned_leave_the_critical_rate_alone() -> None:
             "one", 1, np.array([[0.3]]), np.array([[1.18]]), np.zeros((1, outputs)),
             np.array([0.002]), np.array([0.12]), np.array([4.0]), np.array([1.0]), {},
         )  # fmt: skip
-        rates.append(validity(many.problem(0)).critical_rate)
+        rates.append(AlignedNetwork.of(many.problem(0)).validity().critical_rate)
     assert rates[0] == pytest.approx(rates[1], rel=1e-12) == pytest.approx(3.3479268606747, 1e-12)
 
 

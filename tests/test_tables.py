@@ -11,7 +11,7 @@ import pytest
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import evaluation_tables
 from symdrift.study import read_study, shipped_studies
-from symdrift.tables import Table, html_page, record_table, write_csv
+from symdrift.tables import Table, html_page, record_table, with_error, write_csv
 
 
 def test_text_of_a_table_is_no_html() -> None:
@@ -28,6 +28,27 @@ def test_records_are_rows_of_a_table() -> None:
     assert table.head == ("", "rate\n1/step", "of")
     assert table.rows == (("=a", "0.12346", "3"), ("b,c", "", ""))
     assert record_table("T", {"rate": "r"}, ROWS, {"rate": ".2f"}).rows == (("0.12",), ("",))
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "shown"),
+    [
+        (188.7, 203.0, "200 ± 200"),
+        (-8.8, 21.0, "-10 ± 20"),
+        (-3.0, 212.0, "0 ± 200"),
+        (1.4963, 0.0711, "1.50 ± 0.07"),
+        (0.99832, 0.00114, "0.9983 ± 0.0011"),
+        (2.0, 0.0996, "2.00 ± 0.10"),
+        (12345.0, 1500.0, "12300 ± 1500"),
+        (1.25, 0.0, "1.25 ± 0"),
+        (3.0, 2e9, "not known"),
+        (3.0, float("nan"), "not known"),
+    ],
+)
+def test_a_number_has_the_digits_that_its_error_leaves(
+    value: float, error: float, shown: str
+) -> None:
+    assert with_error(value, error) == shown
 
 
 def test_records_are_lines_of_csv_that_no_spreadsheet_runs() -> None:

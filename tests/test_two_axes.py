@@ -117,7 +117,7 @@ def test_the_checked_row_of_a_misaligned_task(case: TwoAxes) -> None:
     assert drift.covariance[0, 0] == pytest.approx(4.443e-11, rel=2e-4)
 
 
-def test_the_exact_rate_is_that_of_full_matrices(case: TwoAxes) -> None:
+def test_the_explicit_rate_is_that_of_full_matrices(case: TwoAxes) -> None:
     rates = []
     for task, kurtosis, label in random_tasks():
         found = dense.evaluate(task).drift.mean_rotation
@@ -185,7 +185,7 @@ def test_positive_correlation_turns_the_stronger_axis_towards_the_weaker(
     assert (turn @ [1, 0])[1] > 0
 
 
-def test_kernels_evaluate_the_exact_rate(kernels: ModuleType) -> None:
+def test_kernels_evaluate_the_explicit_rate(kernels: ModuleType) -> None:
     for task, kurtosis, label in random_tasks():
         found = dense.evaluate(task).drift.mean_rotation
         if not found.size:

@@ -99,8 +99,15 @@ def test_rates_follow_how_fast_deviations_return() -> None:
 def test_a_budget_is_kept_or_refused() -> None:
     ticks = count()
     clock = Clock(20.0, now=lambda: 1e-3 * next(ticks))
-    found = validate_rule_limit(learner("oja"), clock=clock, replicas=64, precision=0.09)
+    found = validate_rule_limit(learner("oja"), clock=clock, replicas=130, precision=0.09)
     assert found.repeat is not None
+    words = found.repeat.split()
+    given = {name: json.loads(value) for name, value in zip(words[::2], words[1::2], strict=True)}
+    again = validate_rule_limit(
+        learner("oja"), given["--replicas"], given["--seed"], windows=given["--windows"],
+        precision=given["--precision"],
+    )  # fmt: skip
+    assert again.to_dict() == found.to_dict()
     with pytest.raises(RequestError, match=r"budget = 0\.001 s is too little"):
         validate_rule_limit(learner("oja"), clock=Clock(0.001))
     with pytest.raises(RequestError, match="windows and a budget exclude each other"):

@@ -21,7 +21,7 @@ from symdrift.evaluation.parts import Drift, IndependentDrift
 from symdrift.evaluation.result import Evaluation
 from symdrift.execution import Diverged
 from symdrift.inputs import Elliptical, Samples, StimulusSet
-from symdrift.observables import drift_process, representational_similarity
+from symdrift.observables import observe
 from symdrift.simulation import ensemble, simulate
 from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem, Stimulus
@@ -31,6 +31,7 @@ from symdrift.validation.judgement import Verdict, is_confirmed
 from symdrift.validation.ladder import FEWEST_WINDOWS
 from symdrift.validation.rows import READ_OFF, Row
 from symdrift.validation.validate import Similarity, Validation, run_planned, validate_rate
+from symdrift.validation.verdict import validation_table
 
 TWO = problem([2.0, 0.7], weight_decay=0.2, learning_rate=0.005)
 THREE = problem([2.0, 1.0, 0.7], weight_decay=0.3, learning_rate=0.005)
@@ -359,7 +360,7 @@ def test_representations_of_the_shipped_bottleneck_are_those_of_the_next_order()
     for rate in (study.learning_rate, study.learning_rate / 4):
         given = replace(study, learning_rate=rate, stimuli=(*study.stimuli[:2], mixed))
         similarity = compared(given, precision=0.01, seed=2).similarity
-        expected = representational_similarity(drift_process(given), np.zeros(1)).gram
+        expected = observe(given, np.ones(1)).similarity.gram
         lengths = np.sqrt(np.diagonal(expected))
         sizes = np.outer(lengths, lengths)
         missed.append((similarity.simulation - expected) / sizes)
@@ -439,13 +440,39 @@ def test_the_record_has_the_fields_of_the_command_line() -> None:
     json.dumps(record, allow_nan=False)
     assert set(record) >= {"rows", "steps", "replicas", "window", "seed", "passed"}
     assert set(record["rows"][0]) == {
-        "quantity", "theory", "simulation", "standard_error", "z", "ratio"
+        "quantity", "theory", "simulation", "standard_error", "z", "ratio", "predicted",
+        "predicted_z",
     }  # fmt: skip
     first = record["rows"][0]
     assert first["z"] == pytest.approx(
         (first["simulation"] - first["theory"]) / first["standard_error"]
     )
     assert next(r for r in record["rows"] if r["quantity"] == "mu[12]")["ratio"] is None
+
+
+def test_a_row_is_judged_by_the_theory_with_its_next_order_and_says_so() -> None:
+    """Representations of the bottleneck at its own rate miss the minimum by many errors."""
+    given = read_study("bottleneck").problem()
+    validation = validate_rate(given, 9000, 256)
+    learning = replace(given, learning_rate=0.5 * given.learning_rate)
+    for found in validation.rows[:4]:
+        assert found.predicted is not None
+        assert found.correction is not None
+        following = given.learning_rate * found.correction * found.scale
+        assert found.predicted == pytest.approx(found.theory + following, rel=1e-12, abs=1e-20)
+    table = validation_table(validation.rows, validation.said)
+    shown = {cells[0]: dict(zip(table.head, cells, strict=True)) for cells in table.rows}
+    assert abs(row(validation, "D_h[axis 1]").z) > 4
+    assert float(shown["D_h[axis 1]"]["z from it"]) == pytest.approx(
+        row(validation, "D_h[axis 1]").predicted_z, abs=0.006
+    )
+    # Of an excess that the next order makes, that order is off by more than a tenth.
+    assert shown["excess norm of axis 1"]["verdict"] == "undecided"
+    assert "excess norm of axis 1" in validation.doubts
+    assert "its next order included" in validation.rule
+    few = validate_rate(learning, 20_000, 4)
+    assert few.shown_only
+    assert all(name in few.rule for name in few.shown_only)
 
 
 def test_the_rule_for_one_row_is_three_standard_errors_and_stricter_for_more() -> None:

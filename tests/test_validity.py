@@ -221,9 +221,53 @@ def test_excess_losses_grow_towards_the_critical_rate(
     assert 1 / (1 - found.rate_over_critical) == pytest.approx(simulated, rel=0.012, abs=3 * error)
 
 
+@np.errstate(over="ignore", invalid="ignore")
+def lost_networks(problem: LearningProblem, networks: int, steps: int) -> float:
+    """Share of networks that SGD itself, not linearised, has led away for good after some steps.
+
+    All begin at the minimum; where squared weights are a hundred times as large they do not return.
+    """
+    from symdrift.evaluation.dense.landscape import solve_minimum
+
+    random = np.random.default_rng(1)
+    rate, teacher = problem.learning_rate, problem.teacher
+    kept = 1 - rate * problem.weight_decay
+    minimum = solve_minimum(teacher, problem.input_covariance, problem.weight_decay, problem.hidden)
+    w, u = (np.tile(part, (networks, 1, 1)) for part in (minimum.first_layer, minimum.second_layer))
+    root, deviation = np.linalg.cholesky(problem.input_covariance), np.sqrt(problem.label_noise)
+    far = 100 * np.sum(w[0] ** 2 + u[0].T ** 2)
+    for step in range(1, steps + 1):
+        x = random.standard_normal((len(w), len(root))) @ root.T
+        noise = deviation * random.standard_normal((len(w), len(deviation)))
+        h = np.einsum("rij,rj->ri", w, x)
+        error = x @ teacher.T + noise - np.einsum("rij,rj->ri", u, h)
+        back = np.einsum("rij,ri->rj", u, error)
+        w = kept * w + rate * back[:, :, np.newaxis] * x[:, np.newaxis]
+        u = kept * u + rate * error[:, :, np.newaxis] * h[:, np.newaxis]
+        if step % 20 == 0:
+            there = np.sum(w**2, axis=(1, 2)) + np.sum(u**2, axis=(1, 2)) < far
+            w, u = w[there], u[there]
+    return 1 - len(w) / networks
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("given", "share", "least", "most"), [
+    (isotropic(8, 0.01), 0.8, 0.99, 1.0),
+    (read_study("bottleneck").problem(), 0.8, 0.4, 0.6),
+    (read_study("bottleneck").problem(), 0.9, 0.9, 1.0),
+    (read_study("bottleneck").problem(), 0.5, 0.0, 0.01),
+], ids=["isotropic 8", "bottleneck", "bottleneck, near", "bottleneck, half"])  # fmt: skip
+def test_sgd_itself_is_lost_below_the_critical_rate_of_its_linearisation(
+    given: LearningProblem, share: float, least: float, most: float
+) -> None:
+    rate = share * validity(given).critical_rate
+    assert least <= lost_networks(replace(given, learning_rate=rate), 400, 4000) <= most
+
+
 def simulated_growth(problem: LearningProblem, particles: int) -> tuple[float, float]:
     """Growth of the second moment of SGD linearised at the minimum, per step, by simulation.
 
+    This is the map of which the critical rate is; SGD itself is `lost_networks`.
     Small deviations ``(v, u)`` of many networks see samples of their own.  After each step the
     networks are drawn anew in proportion to their squared size, so that the mean growth of squared
     sizes is that of the second moment, which a few large deviations decide.  With the standard
@@ -276,7 +320,7 @@ def simulated_growth(problem: LearningProblem, particles: int) -> tuple[float, f
     ],
     ids=["isotropic 8", "isotropic 32", "bottleneck", "misaligned"],
 )
-def test_second_moments_shrink_below_the_critical_rate_and_grow_above(
+def test_linearised_second_moments_shrink_below_the_critical_rate_and_grow_above(
     given: LearningProblem, particles: int
 ) -> None:
     critical = validity(given).critical_rate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from symdrift.cli.options import (
-    FEWEST_STEPS_PER_DAY,
-    MOST_STEPS_PER_DAY,
     PATH,
-    Real,
+    Decorator,
+    in_days,
     json_option,
     minimum_option,
     plot_option,
@@ -32,9 +31,6 @@ from symdrift.cli.terminal import (
 
 if TYPE_CHECKING:
     from symdrift.fitting import Fit
-
-
-Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 
 def data_option(*, required: bool) -> Decorator:
@@ -61,12 +57,7 @@ def free_option(*, required: bool) -> Decorator:
     )
 
 
-days_option = click.option(
-    "--steps-per-day",
-    type=Real(FEWEST_STEPS_PER_DAY, MOST_STEPS_PER_DAY),
-    metavar="N",
-    help="Data are in days of N SGD steps: rates per day, lags in days.",
-)
+days_option = in_days("Data are in days of N SGD steps: rates per day, lags in days.")
 
 
 @click.command(

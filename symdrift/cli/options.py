@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import click
 
 from symdrift.errors import RequestError
 
-FEWEST_STEPS_PER_DAY, MOST_STEPS_PER_DAY = 1e-9, 1e18
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+
+_FEWEST_STEPS_PER_DAY, _MOST_STEPS_PER_DAY = 1e-9, 1e18
 
 LONGEST_VALUE = 60
 """Characters of a value in a refusal."""
@@ -104,12 +107,15 @@ minimum_option = click.option(
     help="Strict minimum in the order of losses, where there are several; default: that of the "
     "study, 1.",
 )
-steps_per_day_option = click.option(
-    "--steps-per-day",
-    type=Real(FEWEST_STEPS_PER_DAY, MOST_STEPS_PER_DAY),
-    metavar="N",
-    help="Times in days of N SGD steps; rates stay per step.",
-)
+
+
+def in_days(text: str) -> Decorator:
+    """SGD steps per day, and what is then in days."""
+    steps = Real(_FEWEST_STEPS_PER_DAY, _MOST_STEPS_PER_DAY)
+    return click.option("--steps-per-day", type=steps, metavar="N", help=text)
+
+
+steps_per_day_option = in_days("Times in days of N SGD steps; rates stay per step.")
 steps_option = click.option(
     "--steps",
     type=Whole(least=1),

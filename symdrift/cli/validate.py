@@ -177,14 +177,16 @@ def _print_validation(result: Validation | Extrapolation) -> None:
 
     console = output_console()
     if isinstance(result, Validation):
-        print_tables(console, [validation_table(result.rows)])
+        print_tables(console, [validation_table(result.rows, result.said)])
         console.print(
             f"{counted(result.replicas, 'replica')} of {result.steps} steps, "
-            f"windows of {result.window} steps, seed {result.seed}; {result.rule}",
+            f"windows of {result.window} steps, seed {result.seed}; {result.rule}"
         )
+        console.print(f"verdict: {result.verdict}")
         return
-    print_tables(console, [extrapolation_table(result.rows)])
+    print_tables(console, [extrapolation_table(result.rows, result.said)])
     console.print(f"{result.summary}; seed {result.seed}")
+    console.print(f"verdict: {result.verdict}")
 
 
 _LONGEST = 1e9

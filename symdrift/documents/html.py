@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
+from importlib import resources
 from types import MappingProxyType
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from symdrift import __version__
 from symdrift.derivation.steps import Derivation, Equation
 from symdrift.documents.assembly import ChainView, assemble, cell
+from symdrift.documents.inline import InlineHtml
 from symdrift.documents.numbers import NO_NUMBERS, FigureFile, Numbers
 from symdrift.documents.pycode import python_source
 from symdrift.documents.reliance_graph import reliance_graph
@@ -19,7 +21,6 @@ from symdrift.documents.rendering import render_html
 from symdrift.documents.svg import embedded
 from symdrift.typesetting import mathml
 from symdrift.typesetting.align import align
-from symdrift.typesetting.formula import Formula
 from symdrift.typesetting.lines import Layout
 
 _PHONE_WIDTH = 18.0
@@ -28,7 +29,7 @@ _PHONE_WIDTH = 18.0
 _NO_EQUATIONS: Mapping[str, Equation] = MappingProxyType({})
 
 
-class HtmlMedium:
+class HtmlMedium(InlineHtml):
     """How a page writes the parts of a derivation.
 
     Parameters
@@ -50,14 +51,6 @@ class HtmlMedium:
         links = (self.equation_reference(label, self._numbers[label]) for label in labels)
         return Markup(", ").join(links)
 
-    def text(self, text: str) -> Markup:
-        """Plain text, escaped."""
-        return escape(text)
-
-    def math(self, formula: Formula) -> Markup:
-        """Inline mathematics."""
-        return mathml.inline(formula)
-
     def equation_reference(self, label: str, number: int) -> Markup:
         """Link to an equation."""
         return Markup('<a href="#eq-{}">({})</a>').format(label, number)
@@ -65,10 +58,6 @@ class HtmlMedium:
     def step_reference(self, identifier: str, number: str) -> Markup:
         """Link to a step."""
         return Markup('<a href="#step-{}">section {}</a>').format(identifier, number)
-
-    def join(self, pieces: Iterable[Markup]) -> Markup:
-        """Pieces one after the other."""
-        return mathml.joined(pieces)
 
     def display(self, layout: Layout, label: str, number: int, brief: Layout | None) -> Markup:
         """A numbered equation with the definitions of the parts named in it.
@@ -143,7 +132,7 @@ def derivation_html(derivation: Derivation, numbers: Numbers = NO_NUMBERS) -> st
     """
     medium = HtmlMedium({e.label: e for step in derivation.steps for e in step.equations})
     assembly = assemble(derivation, medium, text_width=_PHONE_WIDTH)
-    script = render_html("report.js.jinja")
+    script = (resources.files("symdrift.documents") / "report.js").read_text("utf-8")
     return render_html(
         "page.html.jinja",
         title=derivation.title,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,6 +18,7 @@ from symdrift.documents.assembly import (
     cell,
 )
 from symdrift.documents.bibliography import REFERENCES
+from symdrift.documents.inline import InlineLatex
 from symdrift.documents.numbers import NO_NUMBERS, Cell, Numbers, Table
 from symdrift.documents.pages import NUMBER_ROOM, PAGES, Page
 from symdrift.documents.rendering import render_latex
@@ -102,7 +103,7 @@ def _beside(line: Sequence[OneLine]) -> Iterator[Latex]:
     yield Latex("\n".join([r"\abreast{%", *(f"{cell}%" for cell in cells), "}"]))
 
 
-class LatexMedium:
+class LatexMedium(InlineLatex):
     """How an article writes the parts of a derivation.
 
     Parameters
@@ -114,14 +115,6 @@ class LatexMedium:
     def __init__(self, prefix: str = "") -> None:
         self._prefix = prefix
 
-    def text(self, text: str) -> Latex:
-        """Plain text, escaped."""
-        return escape_latex(text)
-
-    def math(self, formula: Formula) -> Latex:
-        """Inline mathematics."""
-        return Latex(f"${formula.latex}$")
-
     def equation_reference(self, label: str, number: int) -> Latex:
         """Reference to an equation, numbered by LaTeX."""
         return Latex(rf"\eqref{{{self._prefix}eq:{label}}}")
@@ -129,10 +122,6 @@ class LatexMedium:
     def step_reference(self, identifier: str, number: str) -> Latex:
         """Reference to a step, numbered by LaTeX."""
         return Latex(rf"section~\ref{{{self._prefix}step:{identifier}}}")
-
-    def join(self, pieces: Iterable[Latex]) -> Latex:
-        """Pieces one after the other."""
-        return Latex("".join(pieces))
 
     def display(self, layout: Layout, label: str, number: int, brief: Layout | None) -> Latex:
         """A numbered equation with the definitions of the parts named in it."""

@@ -58,6 +58,7 @@ ON_SHARED_AXES = {
 ELABORATIONS = frozenset([
     "hessian-entries", "several-minima", "noise-entries", "order-by-order",
     "correlations", "summed-over-lags", "white-noise", "read-by-samples", "moments-on-axes",
+    "powers-of-axes", "seven-numbers",
     "on-axes", "hidden-units", "chosen",
     "one-step-expanded", "expected-change", "without-memory", "next-fluctuation",
     "pairings-of-axes", "read-equal", "frequency-plane", "frequency-apart", "noise-turning",

@@ -218,33 +218,46 @@ def simulation_table(validation: Validation, notation: Mapping[str, str]) -> Tab
         f"Theory beside a simulation of {validation.replicas} networks over {validation.steps} "
         f"steps each (windows of {validation.window} steps, seed {validation.seed}): "
         f"{validation.rule}.",
-        ("quantity", "theory", "simulation", "standard error", "ratio", "z"),
-        _simulation_rows(validation.rows, notation),
+        ("quantity", "theory", "simulation", "standard error", "ratio", "with next order",
+         "z from it", "verdict"),
+        _simulation_rows(validation, notation),
     )
 
 
 def _simulation_rows(
-    rows: Sequence[Row], notation: Mapping[str, str]
+    validation: Validation, notation: Mapping[str, str]
 ) -> tuple[tuple[Cell, ...], ...]:
-    """Rows of the table; many quantities that vanish in theory share one."""
+    """Rows of the table; many quantities that vanish in theory, and are said the same, share one.
+
+    A row has the deviation from what it is judged by: the theory with its next order, where that is
+    known.
+    """
+    rows = validation.rows
     vanishing = [row for row in rows if row.ratio is None]
-    if len(vanishing) <= _MOST_VANISHING:
-        return tuple(_simulation_row(row, notation) for row in rows)
-    largest = max((row.z for row in vanishing), key=abs)
-    summary = (f"{len(vanishing)} that vanish", numeral("0"), "", "", "largest:",
-               numeral(f"{largest:+.1f}"))  # fmt: skip
-    shown = [_simulation_row(row, notation) for row in rows if row.ratio is not None]
+    said = {str(validation.said(row)) for row in vanishing}
+    if len(vanishing) <= _MOST_VANISHING or len(said) > 1:
+        return tuple(_simulation_row(validation, row, notation) for row in rows)
+    largest = max((row.predicted_z for row in vanishing), key=abs)
+    summary: tuple[Cell, ...] = (
+        f"{len(vanishing)} that vanish", numeral("0"), "", "", "", "largest:",
+        numeral(f"{largest:+.1f}"), *said,
+    )  # fmt: skip
+    shown = [_simulation_row(validation, row, notation) for row in rows if row.ratio is not None]
     return (*shown, summary)
 
 
-def _simulation_row(found: Row, notation: Mapping[str, str]) -> tuple[Cell, ...]:
+def _simulation_row(
+    validation: Validation, found: Row, notation: Mapping[str, str]
+) -> tuple[Cell, ...]:
     return (
         quantity(found.quantity, notation),
         number(found.theory),
         number(found.simulation, 4),
         number(found.standard_error, 2),
         "" if found.ratio is None else numeral(f"{found.ratio:.3f}"),
-        numeral(f"{found.z:+.1f}"),
+        "" if found.predicted is None else number(found.predicted),
+        numeral(f"{found.predicted_z:+.1f}"),
+        str(validation.said(found)),
     )
 
 

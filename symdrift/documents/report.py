@@ -160,10 +160,12 @@ def write_report(
     written += write_document(derivation, directory, "report", FORMATS, numbers, page)
     stages.reach(100)
     if validated is not None and validated.verdict is Verdict.DISAGREE:
-        worst = max(validated.rows, key=lambda row: abs(row.z))
+        missed = [row for row in validated.rows if validated.judge(row) is Verdict.DISAGREE]
+        worst = max(missed, key=lambda row: abs(row.predicted_z))
+        expected = worst.theory if worst.predicted is None else worst.predicted
         raise CheckFailed(
             f"the validation of {study.name} failed: {worst.quantity} is {worst.simulation:.6g} "
-            f"in simulation and {worst.theory:.6g} in theory, {worst.z:+.1f} standard errors "
+            f"in simulation and {expected:.6g} in theory, {worst.predicted_z:+.1f} standard errors "
             f"apart; the report was written to {directory}"
         )
     return written

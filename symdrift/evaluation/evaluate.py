@@ -14,6 +14,7 @@ from symdrift.evaluation.corrections import rough_numbers
 from symdrift.evaluation.next_order.cost import AT_ONCE, LONGEST
 from symdrift.evaluation.parts import APPROXIMATIONS, IndependentDrift
 from symdrift.evaluation.result import QUANTITIES
+from symdrift.evaluation.strict_minima import active_axes
 from symdrift.evaluation.units import beyond_double_precision
 from symdrift.memory import (
     DIAGONAL_TEXT,
@@ -224,9 +225,9 @@ def validity(problem: LearningProblem) -> Validity:
     """
     with _checked_afterwards(problem.study):
         if _takes_closed_form(problem, "auto", "exact"):
-            from symdrift.evaluation.closed_form import validity as closed_form_validity
+            from symdrift.evaluation.closed_form import AlignedNetwork
 
-            return closed_form_validity(problem)
+            return AlignedNetwork.of(problem).validity()
         from symdrift.evaluation.dense.matrix_road import validity as dense_validity
 
         return dense_validity(problem)
@@ -273,9 +274,9 @@ def require_record_memory(
     """
     if not _takes_closed_form(problem, method, "exact"):
         return
-    from symdrift.evaluation.closed_form import rank
+    from symdrift.evaluation.closed_form import AlignedNetwork
 
-    axes = rank(problem)
+    axes = active_axes(AlignedNetwork.of(problem).singular_values).size
     planes = axes * (axes - 1) // 2
     many = f"with {axes} active hidden units has {planes} planes, and JSON with the"
     without = "and --quantities stimuli leaves the planes out"

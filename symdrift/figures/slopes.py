@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from symdrift.figures.style import HEIGHT, drawing
 from symdrift.study.problem import LearningProblem
+from symdrift.validation.judgement import TOLERATED_ERRORS
 from symdrift.validation.measured_slopes import Slope, measured_slopes
 
 PRECISION = 0.004
@@ -57,12 +58,17 @@ def draw(data: tuple[Slope, ...]) -> Figure:
 
 def caption(data: tuple[Slope, ...]) -> str:
     """What the figure shows."""
-    furthest = float(np.max(np.abs([slope.z for slope in data])))
+    missed = np.abs([slope.z for slope in data])
+    apart = int(np.count_nonzero(missed > TOLERATED_ERRORS))
+    verdict = f"{apart} of them {'is' if apart == 1 else 'are'} further than" if apart else (
+        "all are within"
+    )
     return (
         "Relative change of every number with the learning rate, at rate zero: as the next order "
         "says and as simulations of SGD have it (bars: one standard error), at four rates, the "
         "largest of which changes one of the numbers by about a seventh. Deviations from the "
         "leading order are fitted by a line through zero and a square; a bar has what a cube may "
         "change of the line. On the grey line both are "
-        f"equal; the furthest of {len(data)} is {furthest:.1f} standard errors away from it."
+        f"equal; the furthest of {len(data)} is {missed.max():.1f} standard errors away from it, "
+        f"and {verdict} {TOLERATED_ERRORS:g}."
     )

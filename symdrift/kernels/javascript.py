@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Sequence
 from importlib import resources
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 from sympy.printing.jscode import JavascriptCodePrinter
 
 from symdrift.kernels.aligned_network import aligned_kernels
@@ -14,36 +14,41 @@ from symdrift.kernels.loop import loop_rotation
 from symdrift.kernels.scalar import ScalarFunction
 from symdrift.theory.linear.aligned import RepresentativeDrift
 
-TEMPLATE = "aligned.js.jinja"
+_MODULE = "aligned.js"
+_PRINTED = "printed_aligned.js"
+_IMPORT = re.compile(rf'import {{([^}}]*)}} from "\./{re.escape(_PRINTED)}";\n')
 
 
-def javascript_kernels(drift: RepresentativeDrift) -> str:
-    """JavaScript of the kernels of aligned networks of any size.
+def page_kernels(drift: RepresentativeDrift) -> list[ScalarFunction]:
+    """The scalar formulas that `aligned.js` imports, the same as those of the NumPy kernels."""
+    (names,) = _IMPORT.findall(_text(_MODULE))
+    wanted = {name.strip() for name in names.split(",")}
+    functions = (*aligned_kernels(drift), loop_rotation(drift))
+    return [function for function in functions if camel_case(function.name) in wanted]
 
-    The same scalar formulas as in the NumPy kernels, printed from the same statements;
-    those that only displacements need are left out.
-    The source is one expression: an object with a function per quantity.
 
-    Parameters
-    ----------
-    drift : RepresentativeDrift
+def javascript_module(header: str, functions: Sequence[ScalarFunction]) -> str:
+    """Source of a module of printed formulas.
 
     Raises
     ------
     ValueError
         When a formula contains a symbol that is no argument of its function.
     """
-    functions = [
-        function
-        for function in (*aligned_kernels(drift), loop_rotation(drift))
-        if re.search(rf"\b{camel_case(function.name)}\b", _template(TEMPLATE))
-    ]
-    environment = Environment(
-        loader=FunctionLoader(_template), undefined=StrictUndefined, keep_trailing_newline=True
-    )
-    return environment.get_template(TEMPLATE).render(
-        functions=[javascript_function(function) for function in functions]
-    )
+    comment = "\n".join(f"// {line}" for line in header.splitlines() if line)
+    formulas = "\n\n".join(map(javascript_function, functions))
+    names = "".join(f"  {camel_case(function.name)},\n" for function in functions)
+    return f"{comment}\n\n\n{formulas}\n\n\nexport {{\n{names}}};\n"
+
+
+def javascript_kernels() -> str:
+    """One expression for a page: `aligned.js` with the printed formulas in place of their import.
+
+    It is an object with a function per quantity, of networks of any size.
+    """
+    _, formulas, _ = _text(_PRINTED).split("\n\n\n")
+    source = _IMPORT.sub(lambda _: f"{formulas}\n", _text(_MODULE))
+    return f'(() => {{\n"use strict";\n{source.replace("export default {", "return {")}}})()\n'
 
 
 def javascript_function(function: ScalarFunction) -> str:
@@ -75,5 +80,5 @@ def camel_case(name: str) -> str:
     return first + "".join(part.capitalize() for part in rest)
 
 
-def _template(name: str) -> str:
-    return (resources.files("symdrift.kernels") / "templates" / name).read_text("utf-8")
+def _text(name: str) -> str:
+    return (resources.files("symdrift.kernels") / name).read_text("utf-8")

@@ -52,7 +52,7 @@ TASK = (
 
 
 def two_axes_kernels(case: TwoAxes) -> tuple[ScalarFunction, ...]:
-    """Exact rate of rotation, and its first order in the misalignment."""
+    """Explicit rate of rotation, and its first order in the misalignment."""
     names = {part: sp.Symbol(name) for part, name in _PARTS.items()}
     exact = ETA**2 / BATCH * case.assembled.xreplace({DETERMINANT: DETERMINANT_VALUE})
     return (
@@ -69,7 +69,7 @@ def two_axes_kernels(case: TwoAxes) -> tuple[ScalarFunction, ...]:
         ScalarFunction(
             "_small_angle",
             "Mean rotation mu_12 per step, to first order in the angle.",
-            "The first-order term of the exact rate, with s_i = a_i - gamma / lambda_i",
+            "The first-order term of the explicit rate, with s_i = a_i - gamma / lambda_i",
             (*TASK, *RULE),
             {"mean_rotation": ETA**2 / BATCH * case.explicit_by_angle},
         ),

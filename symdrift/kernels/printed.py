@@ -1,4 +1,4 @@
-"""The modules of printed formulas, which closed forms evaluate.
+"""The modules of printed formulas, which closed forms and pages evaluate.
 
 They are made without being imported: the derivation does not need its own output.
 """
@@ -14,44 +14,51 @@ from symdrift.kernels.aligned_network import aligned_kernels
 from symdrift.kernels.gradients import gradient_kernels
 from symdrift.kernels.isotropic import isotropic_kernels
 from symdrift.kernels.isotropic_orders import isotropic_order_kernels
+from symdrift.kernels.javascript import javascript_module, page_kernels
 from symdrift.kernels.misaligned_pair import two_axes_kernels
 from symdrift.kernels.scalar import ScalarFunction
 from symdrift.theory.linear.aligned import representative_drift
 from symdrift.theory.linear.isotropic_expansion import isotropic_expansion
 from symdrift.theory.linear.two_axes import TwoAxes
 
-FOLDER = Path(__file__).parents[1] / "evaluation"
+FOLDER = Path(__file__).parents[1]
 
 PRINTED: Mapping[str, tuple[str, Callable[[], Sequence[ScalarFunction]]]] = MappingProxyType(
     {
-        "closed_form/printed_aligned": (
+        "evaluation/closed_form/printed_aligned.py": (
             "Formulas of single directions, blocks and planes of an aligned network.",
             lambda: aligned_kernels(representative_drift()),
         ),
-        "closed_form/printed_gradients": (
+        "evaluation/closed_form/printed_gradients.py": (
             "Derivatives of the formulas of single directions, blocks and planes.",
             lambda: gradient_kernels(representative_drift()),
         ),
-        "closed_form/printed_isotropic": (
+        "evaluation/closed_form/printed_isotropic.py": (
             "Formulas of an isotropic network whose size is an argument.",
             lambda: isotropic_kernels(representative_drift()),
         ),
-        "closed_form/printed_two_axes": (
+        "evaluation/closed_form/printed_two_axes.py": (
             "Formulas of the rotation of two misaligned axes.",
             lambda: two_axes_kernels(TwoAxes()),
         ),
-        "next_order/printed_orders": (
+        "evaluation/next_order/printed_orders.py": (
             "Formulas of both orders of an isotropic autoencoder whose size is an argument.",
             lambda: isotropic_order_kernels(isotropic_expansion(label_noise=True)),
+        ),
+        "kernels/printed_aligned.js": (
+            "Formulas of single directions, blocks and planes of an aligned network.",
+            lambda: page_kernels(representative_drift()),
         ),
     }
 )
 """What each module is, by its place in `FOLDER`, and its functions."""
 
-_MODULE = '''"""{summary}
+_HEADER = """{summary}
 
 Printed by ``python -m symdrift.kernels`` from the symbolic derivation: do not edit.
 """
+
+_MODULE = '''"""{header}"""
 
 from __future__ import annotations
 
@@ -71,10 +78,13 @@ def printed_source(name: str) -> str:
         One of :data:`PRINTED`.
     """
     summary, functions = PRINTED[name]
-    header = _MODULE.format(summary=summary)
-    return "\n\n".join([header, *(function.source() for function in functions())])
+    header = _HEADER.format(summary=summary)
+    if name.endswith(".js"):
+        return javascript_module(header, functions())
+    module = _MODULE.format(header=header)
+    return "\n\n".join([module, *(function.source() for function in functions())])
 
 
 def write_printed() -> list[Path]:
-    """Print the formulas into the package that evaluates them."""
-    return [write_text(FOLDER / f"{name}.py", printed_source(name)) for name in PRINTED]
+    """Print the formulas into the packages that evaluate them."""
+    return [write_text(FOLDER / name, printed_source(name)) for name in PRINTED]

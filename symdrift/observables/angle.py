@@ -35,8 +35,8 @@ class PopulationAngle(Record):
         Standard deviation from one realisation to the next; None with more than
         `symdrift.observables.rotations.LARGEST_SQUARE` active axes in correlated planes.
     following : float or None
-        Largest relative change, by the next order, of what is lost to fluctuation; None where the
-        cosine does not carry it.
+        Largest relative change, by the next order, of what is lost to fluctuation at any lag; None
+        where the cosine does not carry it.
     """
 
     behind = MappingProxyType({"angle": "spread"})
@@ -84,7 +84,7 @@ def population_angle(process: DriftProcess, stimulus: Stimulus, lags: Array) -> 
     ]
     change, lost, variance = (np.concatenate(column) for column in zip(*parts, strict=True))
     more = process.later.forgotten_direction(stimulus, times) if process.later else None
-    following = None if more is None else relative_change(lost, more)
+    following = _following(process, stimulus, still / length, length)
     if more is not None and following is not None:
         lost = lost + more
     cosine = (1 + change) * (1 - lost)
@@ -111,8 +111,23 @@ def mean_direction(process: DriftProcess, stimulus: Stimulus) -> Array:
     return np.asarray(direction / np.linalg.norm(direction))
 
 
+def _following(
+    process: DriftProcess, stimulus: Stimulus, direction: Array, length: float
+) -> float | None:
+    """Largest relative change of what is lost to fluctuation, where the next order says it."""
+    lags = process.every_lag
+    more = process.later.forgotten_direction(stimulus, lags) if process.later else None
+    if more is None:
+        return None
+    forgotten = process.fluctuation.forgotten(stimulus.vector / length, lags)
+    return relative_change(np.trace(_across(forgotten, direction), axis1=1, axis2=2), more)
+
+
 def relative_change(leading: Array, following: Array) -> float | None:
-    """Largest change of a curve by its next order, which says nothing where that doubles it."""
+    """Largest change of a curve by its next order, which says nothing where that doubles it.
+
+    Both at all lags of `DriftProcess.every_lag`.
+    """
     some = leading > 0
     largest = float(np.max(np.abs(following[some] / leading[some]), initial=0.0))
     return largest if largest < 1 else None

@@ -154,11 +154,7 @@ def _compared(
 
 def _scaling(learner: Learner) -> tuple[ScalingRow, ...]:
     """Exponents of both mean decay rates at the study's parameters."""
-    small = float(np.exp(STEP))
-
-    def at_rate(factor: float) -> Learner:
-        rate = factor * learner.learning_rate
-        return replace(learner, rule=learner.rule.at_rate(rate, factor), learning_rate=rate)
+    small, rate = float(np.exp(STEP)), learner.learning_rate
 
     def input_power(factor: float) -> Learner:
         return replace(learner, inputs=learner.inputs.scaled(factor))
@@ -168,7 +164,9 @@ def _scaling(learner: Learner) -> tuple[ScalingRow, ...]:
 
     twice = replace(learner, batch=2 * learner.batch)
     rows = [
-        _exponents("learning rate", at_rate(1 / small), at_rate(small), 2 * STEP),
+        _exponents(
+            "learning rate", learner.at_rate(rate / small), learner.at_rate(small * rate), 2 * STEP
+        ),
         _exponents("batch size", learner, twice, float(np.log(2))),
     ]
     if learner.settings.get("weight_decay"):

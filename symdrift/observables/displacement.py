@@ -139,7 +139,7 @@ def autocorrelation(process: DriftProcess, stimulus: Stimulus, lags: Array) -> A
     rates, weights = process.fluctuation.relaxation(stimulus.vector)
     representation = process.representation(stimulus)
     rotation, both = rotation_losses(process, stimulus, times)
-    start, later = process.later.of(stimulus, times) if process.later else (0.0, 0.0)
+    later = process.later.of(stimulus, times)[1] if process.later else 0.0
     squared_norm = float(representation @ representation)
     return Autocorrelation(
         stimulus=stimulus.name,
@@ -147,7 +147,7 @@ def autocorrelation(process: DriftProcess, stimulus: Stimulus, lags: Array) -> A
         fluctuation=kept(rates, weights, times) + later,
         rotation=squared_norm - rotation,
         diffusion=rotation - both,
-        variance=squared_norm + float(weights.sum().real) + start,
+        variance=process.squared_activity(stimulus),
         decorrelation_time=decorrelation_time(process, stimulus),
     )
 

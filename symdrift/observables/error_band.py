@@ -2,14 +2,15 @@
 
 Where the next order in the learning rate is known the process has it; what is left is of the order
 of its square, or what later orders are expected to add towards the critical rate, where that is
-more.  Where it is not, the numbers of `Validity` say how large it may be.  An error of the
-rates stretches the lag: the band of a curve is what it sweeps between ``(1 - e) tau`` and
-``(1 + e) tau``.
+more.  Where it is not, or is as large as the numbers themselves and says nothing, the numbers of
+`Validity` say how large it may be.  An error of the rates stretches the lag: the band of a curve
+is what it sweeps between ``(1 - e) tau`` and ``(1 + e) tau``.  A band at a lag is the same
+whatever other lags are asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -18,14 +19,18 @@ from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.corrections import rough_numbers
-from symdrift.evaluation.next_order.corrected import observed_corrections, orders
+from symdrift.evaluation.next_order.corrected import (
+    mean_first_layer,
+    observed_corrections,
+    orders,
+)
 from symdrift.evaluation.next_order.cost import QUICK
-from symdrift.evaluation.next_order.orders import Orders
+from symdrift.evaluation.next_order.orders import Orders, Pair
 from symdrift.evaluation.parts import Drift, moving_planes
 from symdrift.evaluation.units import natural_units
-from symdrift.evaluation.validity import Validity
-from symdrift.observables.angle import PopulationAngle, rotation_cosine
-from symdrift.observables.decoding import DecoderDecay, decoder_decay
+from symdrift.evaluation.validity import Validity, percent_off
+from symdrift.observables.angle import PopulationAngle, relative_change, rotation_cosine
+from symdrift.observables.decoding import DecoderDecay, decoder_decay, lost_to_fluctuation
 from symdrift.observables.displacement import (
     NEUTRAL,
     autocorrelation,
@@ -82,7 +87,7 @@ class ExpectedError(Record):
 
 @dataclass(frozen=True, eq=False)
 class Band(Record):
-    """Between which values a curve is expected, shape ``(T,)`` each.
+    """Between which values a curve is expected, shape ``(T,)`` each, or a number, shape ``()``.
 
     Attributes
     ----------
@@ -103,7 +108,9 @@ def with_next_order(
 ) -> tuple[DriftProcess, ExpectedError]:
     """The process to the highest order that is known, and what it is still off by.
 
-    With it comes the warning of an evaluation where the next order is large.
+    A next order that changes numbers by as much as they are is left out: a sum of two terms says
+    nothing where the second is no smaller, and can be negative where no such number is.  Where
+    only the mean weights are known to the next order the process has these.
 
     Parameters
     ----------
@@ -115,49 +122,76 @@ def with_next_order(
         Seconds that the next order may take, as foreseen.
     """
     problem = process.problem
-    found = corrected = None
-    if isinstance(problem, LearningProblem) and approximation == "exact":
-        found = _orders(problem, longest)
-        corrected = None if found is None else _corrected(process, problem, found)
-    if isinstance(problem, Learner) or found is None or corrected is None:
-        error = process.validity.expected_error
-        return process, ExpectedError(False, error, error, known_until(process, error))
-    change = _natural_rate(problem) * _largest_change(found)
-    error = max(change**2, process.validity.later_orders(change))
+    if isinstance(problem, Learner):
+        return _leading(process)
+    found = _orders(problem, longest) if approximation == "exact" else None
+    if found is None:
+        return _leading(_displaced(process, problem))
     assert isinstance(process.validity, Validity)
+    change = _natural_rate(problem) * _largest_change(found)
     errors = observed_corrections(problem, found).errors(problem.learning_rate, process.validity)
-    corrected = replace(corrected, warnings=(*process.warnings, *rough_numbers(errors)))
+    if change >= 1:
+        left_out = (
+            f"the next order in the learning rate changes numbers by up to {percent_off(change)} "
+            "and says nothing: it is left out, and the curves are those of leading order"
+        )
+        return _leading(
+            replace(process, warnings=(*process.warnings, *rough_numbers(errors), left_out))
+        )
+    corrected = _corrected(process, problem, found)
+    if corrected is None:
+        return _leading(process)
+    error = max(change**2, process.validity.later_orders(change))
+    corrected = replace(corrected, warnings=(*process.warnings, *_carried(errors, error)))
     moved = errors.get("fluctuation.weight_variance", 0.0)
     return corrected, ExpectedError(True, error, moved, known_until(corrected, error))
 
 
+def _leading(process: DriftProcess) -> tuple[DriftProcess, ExpectedError]:
+    """The process of leading order, and what the numbers that should be small say of it."""
+    error = process.validity.expected_error
+    return process, ExpectedError(False, error, error, known_until(process, error))
+
+
+def _carried(errors: Mapping[str, float], left: float) -> Iterator[str]:
+    """The warning of an evaluation, where curves carry what it warns of."""
+    for text in rough_numbers(errors):
+        yield (
+            f"{text}; the curves carry the next, and of rates and squared representations "
+            f"{percent_off(left)} is expected to be left"
+        )
+
+
 def with_two_times(
-    process: DriftProcess, error: ExpectedError, lags: Array, longest: float = QUICK
+    process: DriftProcess, error: ExpectedError, longest: float = QUICK
 ) -> DriftProcess:
-    """The process with the next order of its products at two times, at these lags.
+    """The process with the next order of its products at two times.
 
     Without it where the process does not have the next order, where it would take longer than
-    that, or where it doubles a displacement by fluctuation, so that it says nothing.
+    that, or where it doubles a displacement by fluctuation at some lag, so that it says nothing.
     """
     if isinstance(process.problem, Learner) or not error.next_order:
         return process
     later = NextProducts(process.problem)
     with suppress(RequestError):
-        later.matrices(np.append(0.0, lags), longest)
+        later.matrices(np.append(0.0, process.every_lag), longest)
         carrying = replace(process, later=later)
-        if all(_moved(carrying, item, lags) < 1 for item in process.problem.stimuli):
+        if all(_following(carrying, item) is not None for item in process.problem.stimuli):
             return carrying
     return process
 
 
-def _moved(process: DriftProcess, stimulus: Stimulus, lags: Array) -> float:
-    """Largest relative change of a displacement by fluctuation that the process carries."""
+def _changes(process: DriftProcess, stimulus: Stimulus, lags: Array) -> tuple[Array, Array]:
+    """Half a displacement by fluctuation and what the next order adds, shape ``(T,)`` each."""
     assert process.later is not None
     rates, weights = process.fluctuation.relaxation(stimulus.vector)
-    leading = forgotten(rates, weights, lags)
     start, kept = process.later.of(stimulus, lags)
-    some = leading > 0
-    return float(np.max(np.abs((start - kept)[some] / leading[some]), initial=0.0))
+    return forgotten(rates, weights, lags), start - kept
+
+
+def _following(process: DriftProcess, stimulus: Stimulus) -> float | None:
+    """Largest relative change of a displacement by fluctuation at any lag; None if it doubles."""
+    return relative_change(*_changes(process, stimulus, process.every_lag))
 
 
 def known_until(process: DriftProcess, error: float) -> float | None:
@@ -202,9 +236,13 @@ def bands(
     found += [_autocorrelation(process, item, lags, error) for item in stimuli]
     named = {item.name: item for item in stimuli}
     found += [_angle(process, named[angle.stimulus], angle, error) for angle in angles]
-    least, most = _factors(process, similarity.following, error)
+    found += [_variance(process, item, error) for item in stimuli]
+    left = _left(process, similarity.following, error)
     gram, everything = similarity.gram_change, squared_activity(process)
-    found.append(Band("similarity", "all stimuli", "gram_change", least * gram, most * gram))
+    found.append(
+        Band("similarity", "all stimuli", "gram_change", (1 - min(left, 1)) * gram,
+             (1 + left) * gram)
+    )  # fmt: skip
     if everything > 0:
         low, high = (
             np.sum([getattr(band, side) for band in moved], axis=0) / everything
@@ -225,17 +263,24 @@ def _orders(problem: LearningProblem, longest: float) -> Orders | None:
 
 def _largest_change(found: Orders) -> float:
     """Largest relative correction of decay, of turning, and of a squared representation."""
-    still, shift = found.first_layer.leading, _shift(found)
-    crossed = still @ shift.T
-    squared = (still @ still.T, crossed + crossed.T)
-    changes = [
-        float(np.abs(np.linalg.eigvals(np.linalg.pinv(leading, RESOLVED) @ following)).max())
-        for leading, following in (found.decay, squared)
-    ]
+    squared = _squares(Pair(found.first_layer.leading, _shift(found)))
+    changes = [_relative_size(*found.decay), _relative_size(*squared)]
     turning, following = found.mean_rotation
     if turning.any():
         changes.append(float(np.linalg.norm(following) / np.linalg.norm(turning)))
     return max(changes)
+
+
+def _squares(first_layer: Pair) -> Pair:
+    """``E[W] E[W]'``, shape ``(r, r)``."""
+    still, shift = first_layer
+    crossed = still @ shift.T
+    return Pair(still @ still.T, crossed + crossed.T)
+
+
+def _relative_size(leading: Array, following: Array) -> float:
+    """Largest relative correction of a quadratic form."""
+    return float(np.abs(np.linalg.eigvals(np.linalg.pinv(leading, RESOLVED) @ following)).max())
 
 
 def _natural_rate(problem: LearningProblem) -> float:
@@ -254,11 +299,10 @@ def _corrected(
     still = found.first_layer.leading
     rank = len(still)
     silent = len(process.first_layer) - rank
-    scale = float(np.linalg.norm(process.first_layer) / np.linalg.norm(still))
-    turn = process.first_layer[:rank] @ np.linalg.pinv(scale * still)
-    if np.abs(turn @ turn.T - np.eye(rank)).max() > SAME_FRAME:
+    framed = _framed(process, Pair(still, _shift(found)), rate)
+    if framed is None:
         return None
-    shift = np.pad(scale * rate * turn @ _shift(found), ((0, silent), (0, 0)))
+    turn, shift = framed
 
     def both(pair: tuple[Array, Array], power: int) -> Array:
         return np.asarray(rate**power * (pair[0] + rate * pair[1]))
@@ -300,6 +344,31 @@ def _corrected(
     )
 
 
+def _framed(
+    process: DriftProcess, first_layer: Pair, rate: float
+) -> tuple[Array, Array] | None:
+    """Turn into the frame of the process, and there the shift of its first layer."""
+    still, shift = first_layer
+    rank = len(still)
+    scale = float(np.linalg.norm(process.first_layer) / np.linalg.norm(still))
+    turn = process.first_layer[:rank] @ np.linalg.pinv(scale * still)
+    if np.abs(turn @ turn.T - np.eye(rank)).max() > SAME_FRAME:
+        return None
+    silent = len(process.first_layer) - rank
+    return turn, np.pad(scale * rate * turn @ shift, ((0, silent), (0, 0)))
+
+
+def _displaced(process: DriftProcess, problem: LearningProblem) -> DriftProcess:
+    """The process with the mean weights of the next order, where they are known and resolved."""
+    rate, first_layer = _natural_rate(problem), mean_first_layer(problem)
+    if first_layer is None or rate * _relative_size(*_squares(first_layer)) >= 1:
+        return process
+    framed = _framed(process, first_layer, rate)
+    if framed is None:
+        return process
+    return replace(process, first_layer=process.first_layer + framed[1], shift=framed[1])
+
+
 def _shift(found: Orders) -> Array:
     """Of the mean first layer, at ``eta``."""
     shift = found.first_layer.following
@@ -328,30 +397,39 @@ def _displacement(
 
     low, high = _swept(turned, lags, process, error)
     moving = mean_squared_displacement(process, stimulus, lags).fluctuation
-    least, most = _of_fluctuation(process, stimulus, lags, error)
+    left = _of_fluctuation(process, stimulus, lags, error)
     return Band(
         "displacement", stimulus.name, "total",
-        (1 - min(error.rotation, 1.0)) * np.maximum(low, 0.0) + least * moving,
-        (1 + error.rotation) * high + most * moving,
+        (1 - min(error.rotation, 1.0)) * np.maximum(low, 0.0) + (1 - np.minimum(left, 1)) * moving,
+        (1 + error.rotation) * high + (1 + left) * moving,
     )  # fmt: skip
 
 
 def _of_fluctuation(
     process: DriftProcess, stimulus: Stimulus, lags: Array, error: ExpectedError
-) -> tuple[float, float]:
-    """Factors between which its products at two times are."""
-    following = None if process.later is None else _moved(process, stimulus, lags)
-    return _factors(process, following, error)
+) -> Array:
+    """Relative error of its products at two times, shape ``(T,)``.
+
+    Later orders are expected to go on from the next by the largest ratio ``C`` that it has to the
+    leading one at any lag: together they are ``C / (1 - C)`` of the next.  Where this is large
+    all along, ``C^2`` of the number is more than they have been found to be.
+    """
+    if process.later is None:
+        return np.full(len(lags), error.fluctuation)
+    leading, more = _changes(process, stimulus, lags)
+    largest = _following(process, stimulus)
+    assert largest is not None
+    change = np.divide(more, leading, out=np.zeros_like(more), where=leading > 0)
+    going_on = np.abs(change) / (1 + change) * largest / (1 - largest)
+    towards = [process.validity.later_orders(abs(float(own))) for own in change]
+    return np.asarray(np.maximum(np.minimum(going_on, largest**2), towards))
 
 
-def _factors(
-    process: DriftProcess, following: float | None, error: ExpectedError
-) -> tuple[float, float]:
-    """The same of a part by fluctuation that the next order, where it has it, changes so much."""
-    left = error.fluctuation
-    if following is not None:
-        left = max(following**2, process.validity.later_orders(following))
-    return 1 - min(left, 1.0), 1 + left
+def _left(process: DriftProcess, following: float | None, error: ExpectedError) -> float:
+    """The same of a part that the next order, where it has it, changes by so much at most."""
+    if following is None:
+        return error.fluctuation
+    return max(following**2, process.validity.later_orders(following))
 
 
 def _autocorrelation(
@@ -365,14 +443,25 @@ def _autocorrelation(
 
     low, high = _swept(turned, lags, process, error)
     kept = autocorrelation(process, stimulus, lags)
+    left = _of_fluctuation(process, stimulus, lags, error)
     values = []
-    for factor in _of_fluctuation(process, stimulus, lags, error):
+    for factor in (1 - np.minimum(left, 1.0), 1 + left):
         variance = still + factor * (kept.variance - still)
         for part in (low, high):
             total = part + factor * kept.fluctuation
-            values.append(total / variance if variance > 0 else np.zeros_like(total))
+            values.append(np.divide(total, variance, out=np.zeros_like(total), where=variance > 0))
     return Band("autocorrelation", stimulus.name, "normalised",
                 np.min(values, axis=0), np.max(values, axis=0))  # fmt: skip
+
+
+def _variance(process: DriftProcess, stimulus: Stimulus, error: ExpectedError) -> Band:
+    """Of ``E|h|^2``: the variance is what is forgotten in the end."""
+    still = float(np.sum(process.representation(stimulus) ** 2))
+    total = process.squared_activity(stimulus)
+    left = float(_of_fluctuation(process, stimulus, process.every_lag[-1:], error)[0])
+    off = error.rotation * still + left * (total - still)
+    return Band("autocorrelation", stimulus.name, "variance",
+                np.array(max(total - off, 0.0)), np.array(total + off))  # fmt: skip
 
 
 def _angle(
@@ -382,7 +471,7 @@ def _angle(
         lambda at: rotation_cosine(process, stimulus, at), angle.lags, process, error
     )
     moved = angle.cosine - angle.rotation_cosine
-    spread = (_factors(process, angle.following, error)[1] - 1) * np.abs(moved)
+    spread = _left(process, angle.following, error) * np.abs(moved)
     edges = (high + moved + spread, low + moved - spread)
     nearest, furthest = (np.arccos(np.clip(edge, -1.0, 1.0)) for edge in edges)
     return Band("angle", stimulus.name, "angle", nearest, furthest)
@@ -392,4 +481,6 @@ def _decoder(process: DriftProcess, target: str, lags: Array, error: ExpectedErr
     low, high = _swept(
         lambda at: decoder_decay(process, at, target).r_squared, lags, process, error
     )
-    return Band("decoder", target, "r_squared", low, high)
+    # The decoder has the fluctuation at leading order, beside representations that may be longer.
+    off = (error.fluctuation + error.rotation) * lost_to_fluctuation(process, target)
+    return Band("decoder", target, "r_squared", low - off, np.minimum(high + off, 1.0))

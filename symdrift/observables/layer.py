@@ -262,12 +262,17 @@ def covariance_root(covariance: Array) -> Array:
 
 def kept(rates: Modal, weights: Modal, lags: Array) -> Array:
     """``sum_k weights_k exp(-rates_k tau)``, shape ``(T,)``."""
-    return np.real(np.exp(-np.outer(lags, rates)) @ weights)
+    return _summed(np.exp(-np.outer(lags, rates)) * weights)
 
 
 def forgotten(rates: Modal, weights: Modal, lags: Array) -> Array:
     """``sum_k weights_k (1 - exp(-rates_k tau))`` without cancellation, shape ``(T,)``."""
-    return np.real(-np.expm1(-np.outer(lags, rates)) @ weights)
+    return _summed(-np.expm1(-np.outer(lags, rates)) * weights)
+
+
+def _summed(parts: Modal) -> Array:
+    """Real part of the sum, to the last bit the same for one lag as among others."""
+    return np.asarray(np.real(parts).sum(axis=1))
 
 
 def _joined(parts: Sequence[tuple[Modal, Modal]]) -> tuple[Modal, Modal]:

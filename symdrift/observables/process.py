@@ -41,7 +41,12 @@ from symdrift.evaluation.synapses import synaptic_decay, synaptic_warnings, with
 from symdrift.evaluation.units import Units, natural_units
 from symdrift.evaluation.validity import Validity
 from symdrift.observables.aligned_layer import aligned_layer
-from symdrift.observables.layer import Fluctuation, LayerFluctuation, ModeFluctuation
+from symdrift.observables.layer import (
+    FORGOTTEN,
+    Fluctuation,
+    LayerFluctuation,
+    ModeFluctuation,
+)
 from symdrift.observables.rotations import (
     LARGEST_SQUARE,
     Conjugation,
@@ -58,6 +63,12 @@ from symdrift.study.problem import Array, LearningProblem, Stimulus
 LARGEST_DENSE = 24
 """Hidden axes up to which full matrices are used where the closed form would apply, too."""
 
+SHORTEST = 0.1
+"""Shortest lag that is looked at unasked, in units of the fastest relaxation time."""
+
+EVERY = 24
+"""Lags among which the largest of a curve of the fluctuation is looked for."""
+
 
 @dataclass(frozen=True, eq=False)
 class NextProducts:
@@ -72,7 +83,7 @@ class NextProducts:
     _known: dict[bytes, Array] = field(default_factory=dict, repr=False)
 
     def matrices(self, lags: Array, longest: float = LONGEST) -> Array:
-        """Of ``x' F x``, shape ``(T, n, n)``; those of the last lags are kept for other stimuli.
+        """Of ``x' F x``, shape ``(T, n, n)``; they are kept for other stimuli.
 
         Raises
         ------
@@ -81,9 +92,7 @@ class NextProducts:
         """
         asked = lags.tobytes()
         if asked not in self._known:
-            found = two_time_products(self.problem, lags, longest)
-            self._known.clear()
-            self._known[asked] = found
+            self._known[asked] = two_time_products(self.problem, lags, longest)
         return self._known[asked]
 
     def of(
@@ -91,7 +100,7 @@ class NextProducts:
     ) -> tuple[float, Array]:
         """At lag 0, and at the lags, shape ``(T,)``; otherwise as `matrices`."""
         x = stimulus.vector
-        products = self.matrices(np.append(0.0, lags), longest) @ x @ x
+        products = np.einsum("tij,i,j->t", self.matrices(np.append(0.0, lags), longest), x, x)
         return float(products[0]), products[1:]
 
     def forgotten_direction(self, stimulus: Stimulus, lags: Array) -> Array | None:
@@ -180,6 +189,15 @@ class DriftProcess:
         return np.real(self.fluctuation.rates)
 
     @property
+    def every_lag(self) -> Array:
+        """Lags from before the fastest relaxation to after the slowest, shape ``(T,)``.
+
+        What is largest at any lag is looked for among them, so that it is a number of the process
+        and not of the lags that somebody asks for.
+        """
+        return np.geomspace(SHORTEST / self.rates.max(), FORGOTTEN / self.rates.min(), EVERY)
+
+    @property
     def units(self) -> int:
         """Hidden units ``p``, or as many axes as the layer turns in."""
         own = self.problem.hidden if isinstance(self.problem, LearningProblem) else 0
@@ -227,6 +245,13 @@ class DriftProcess:
     def representation(self, stimulus: Stimulus) -> Array:
         """``w = W x``, shape ``(d,)``; exactly 0 where it is 0 up to rounding."""
         return _represented(self.first_layer, stimulus)
+
+    def squared_activity(self, stimulus: Stimulus) -> float:
+        """``E|h|^2``: the squared mean and the variance, each to the order of the process."""
+        mean = self.representation(stimulus)
+        variance = self.fluctuation.relaxation(stimulus.vector)[1].sum().real
+        more = self.later.of(stimulus, np.zeros(0))[0] if self.later else 0.0
+        return float(mean @ mean + variance + more)
 
     def minimum_representation(self, stimulus: Stimulus) -> Array:
         """``w = W* x``, likewise, also where the process has the next order."""

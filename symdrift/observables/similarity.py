@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symdrift.evaluation.next_order.corrected import mean_gram_change
 from symdrift.observables.angle import relative_change
 from symdrift.observables.displacement import mean_squared_displacement
-from symdrift.observables.layer import forgotten
+from symdrift.observables.layer import GramFluctuation, forgotten
 from symdrift.observables.process import DriftProcess, checked_lags
 from symdrift.records import Record
-from symdrift.study.problem import Array, LearningProblem
+from symdrift.study.problem import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,13 +24,14 @@ class RepresentationalSimilarity(Record):
     ----------
     stimuli : tuple of str
     gram : Array
-        Its expectation ``w_a . w_b + tr(P_a Gamma P_b') + displaced``, shape ``(S, S)``.
+        Its expectation ``w_a . w_b + tr(P_a Gamma P_b') + displaced`` and, where it is known, the
+        next order of the fluctuation, shape ``(S, S)``.
     cosine : Array
         ``w_a . w_b / (|w_a| |w_b|)``, shape ``(S, S)``; 0 without representation.
     displaced : Array
         What the displacement of the mean weights from the minimum adds, of order ``eta`` like the
-        fluctuation, shape ``(S, S)``; 0 where it is not computed: in networks of very many weights
-        or different axes, and under other rules than two-layer SGD.
+        fluctuation, shape ``(S, S)``; 0 where it is not computed (in networks of very many weights
+        or different axes, and under other rules than two-layer SGD) or as large as they are.
     standard_deviation : Array
         Of the entries in time, leading order, shape ``(S, S)``.
     lags : Array
@@ -39,10 +39,10 @@ class RepresentationalSimilarity(Record):
     gram_change : Array
         ``E|G_{t+tau} - G_t|^2 / |E G|^2``, Frobenius norms, shape ``(T,)``: of order ``eta``.
     representation_change : Array
-        ``sum_a E|h_{t+tau} - h_t|^2 / sum_a E|h|^2``, both about the minimum, shape ``(T,)``: it
-        reaches 2.
+        ``sum_a E|h_{t+tau} - h_t|^2 / sum_a E|h|^2``, shape ``(T,)``: it reaches 2.
     following : float or None
-        Largest relative change of ``gram_change`` by the next order; None where it lacks it.
+        Largest relative change of ``gram_change`` by the next order at any lag; None where it
+        lacks it.
     """
 
     stimuli: tuple[str, ...]
@@ -76,13 +76,14 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
     gram = representations @ representations.T
     lengths = np.sqrt(np.diagonal(gram))
     lengths_product = np.outer(lengths, lengths)
-    problem = process.problem
-    change = mean_gram_change(problem) if isinstance(problem, LearningProblem) else None
-    displaced = np.zeros_like(gram) if change is None else vectors @ change @ vectors.T
+    means = np.array([process.representation(item) for item in stimuli])
+    displaced = means @ means.T - gram
     expected = gram + moving.expected + displaced
+    if process.later is not None:
+        expected = expected + vectors @ process.later.matrices(np.zeros(1))[0] @ vectors.T
     changed = 2 * forgotten(moving.rates, moving.weights, times)
     more = process.later.forgotten_gram(times) if process.later else None
-    following = None if more is None else relative_change(changed, 2 * more)
+    following = _following(process, moving)
     if more is not None and following is not None:
         changed = changed + 2 * more
     return RepresentationalSimilarity(
@@ -98,6 +99,15 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
     )
 
 
+def _following(process: DriftProcess, moving: GramFluctuation) -> float | None:
+    """Largest relative change of the change of the Gram matrix, where the next order says it."""
+    lags = process.every_lag
+    more = process.later.forgotten_gram(lags) if process.later else None
+    if more is None:
+        return None
+    return relative_change(forgotten(moving.rates, moving.weights, lags), more)
+
+
 def representation_change(process: DriftProcess, lags: Array) -> Array:
     """``sum_a E|h_{t+tau} - h_t|^2 / sum_a E|h|^2``, shape ``(T,)``."""
     stimuli = process.problem.stimuli
@@ -108,9 +118,7 @@ def representation_change(process: DriftProcess, lags: Array) -> Array:
 def squared_activity(process: DriftProcess) -> float:
     """``sum_a E|h|^2`` of the problem's stimuli."""
     stimuli = process.problem.stimuli
-    still = [process.representation(item) for item in stimuli]
-    moving = sum(process.fluctuation.relaxation(item.vector)[1].sum().real for item in stimuli)
-    return float(np.sum(np.square(still)) + moving)
+    return sum(process.squared_activity(item) for item in stimuli)
 
 
 def _ratio(values: Array, scale: float) -> Array:

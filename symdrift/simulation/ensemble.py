@@ -314,7 +314,7 @@ def measure(
     """
     parts, interrupted = run_blocks(
         partial(_run_block, model, minimum, observed, stimuli, schedule, seed),
-        [(first + begin, count) for begin, count in blocks_of(model, replicas)],
+        [(first + begin, count) for begin, count in blocks_of(replicas, replicas_per_block(model))],
         Meter(schedule.steps * replicas),
         progress,
         threads=threads,
@@ -439,10 +439,18 @@ def replicas_per_block(model: Model) -> int:
     return LANES * max(1, BLOCK_BYTES // (8 * LANES * model.shape.weights))
 
 
-def blocks_of(model: Model, replicas: int) -> Blocks:
-    """First replica and number of replicas of each block, whatever machine runs them."""
+def blocks_of(replicas: int, most: int, fewest: int = FEWEST_BLOCKS) -> Blocks:
+    """First replica and number of replicas of each block, whatever machine runs them.
+
+    Parameters
+    ----------
+    replicas : int
+    most : int
+        Replicas of one block, a multiple of `LANES`.
+    fewest : int
+        Blocks, where replicas suffice for them.
+    """
     groups = -(-replicas // LANES)
-    fitting = replicas_per_block(model) // LANES
-    count = min(groups, max(FEWEST_BLOCKS, -(-groups // fitting)))
+    count = min(groups, max(fewest, -(-groups * LANES // most)))
     bounds = [LANES * (groups * k // count) for k in range(count)] + [replicas]
     return [(first, end - first) for first, end in pairwise(bounds)]

@@ -56,19 +56,21 @@ class Observables:
     pairs: tuple[tuple[int, int], ...]
     hidden: int
 
+    @classmethod
+    def of(cls, planes: tuple[tuple[int, int], ...], hidden: int) -> Observables:
+        """Everything worth estimating in some planes: all pairs where these are few."""
+        indices = range(len(planes))
+        every = len(planes) <= ALL_PAIRS_UP_TO
+        pairs = ((k, o) for k in indices for o in (indices[k:] if every else (k,)))
+        return cls(planes, tuple(pairs), hidden)
+
 
 def observables(rank: int, hidden: int) -> Observables:
     """Everything worth estimating for a rank and a number of hidden units.
 
     With more hidden units than the rank the planes include those of an active and a silent axis.
     """
-    planes = moving_planes(rank, hidden)
-    indices = range(len(planes))
-    if len(planes) <= ALL_PAIRS_UP_TO:
-        pairs = tuple((k, other) for k in indices for other in indices if k <= other)
-    else:
-        pairs = tuple((k, k) for k in indices)
-    return Observables(planes=planes, pairs=pairs, hidden=hidden)
+    return Observables.of(moving_planes(rank, hidden), hidden)
 
 
 def rotation_matrices(observed: Observables, angles: Array) -> Array:
@@ -149,9 +151,7 @@ class WindowSums:
 
     def __add__(self, other: WindowSums) -> WindowSums:
         """Further windows of the same units."""
-        return WindowSums(
-            *(getattr(self, f.name) + getattr(other, f.name) for f in fields(self))
-        )
+        return WindowSums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     def beside(self, other: WindowSums) -> WindowSums:
         """Both sets of units."""
@@ -206,21 +206,24 @@ def sum_windows(
         product = left.reshape(shape) @ right.reshape(shape).swapaxes(1, 2)
         return np.asarray(product.transpose(1, 2, 0))
 
+    def summed(*factors: Array) -> Array:
+        """Over windows; one unit beside a copy, as NumPy adds up one series in another order."""
+        beside = [np.repeat(factor, 2 if units == 1 else 1, axis=-1) for factor in factors]
+        found = np.einsum(",".join("k..." for _ in factors) + "->...", *beside)
+        return np.asarray(found[..., :units])
+
     following = multiplied(turned[:, :, :-1], turned[:, :, 1:])
     return WindowSums(
         windows=np.full(units, float(windows)),
         neighbours=np.full(units, float(windows - 1)),
-        angle=angles.sum(axis=0),
-        product=np.einsum("kpu,kpu->pu", angles[:, left], angles[:, right]),
+        angle=summed(angles),
+        product=summed(angles[:, left], angles[:, right]),
         lagged=0.5
-        * (
-            np.einsum("kpu,kpu->pu", before[:, left], after[:, right])
-            + np.einsum("kpu,kpu->pu", after[:, left], before[:, right])
-        ),
+        * (summed(before[:, left], after[:, right]) + summed(after[:, left], before[:, right])),
         fading=multiplied(turned, turned),
         fading_lagged=0.5 * (following + following.swapaxes(0, 1)),
-        distance=distance.sum(axis=0),
-        loss=loss.sum(axis=0),
+        distance=summed(distance),
+        loss=summed(loss),
         normal=normal,
         similarity=similarity,
         travelled=travelled,

@@ -119,16 +119,12 @@ def _broadcast(builder: Any, scalar: Any, lanes: int = LANES) -> Any:
     return builder.shuffle_vector(single, ir.Constant(vector, ir.Undefined), order)
 
 
-def _cast_scalar(context: Any, builder: Any, value: Any, source: Any, target: Any) -> Any:
-    return context.cast(builder, value, source, target)
-
-
 @intrinsic
 def floats(typing_context: Any, scalar: Any) -> Any:
     """The same number in every lane."""
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        number = _cast_scalar(context, builder, args[0], sig.args[0], types.float64)
+        number = context.cast(builder, args[0], sig.args[0], types.float64)
         return _broadcast(builder, number)
 
     return FLOATS(scalar), build
@@ -139,7 +135,7 @@ def floats_like(typing_context: Any, lanes: Any, scalar: Any) -> Any:
     """The same number in as many lanes as the first argument has."""
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        number = _cast_scalar(context, builder, args[1], sig.args[1], types.float64)
+        number = context.cast(builder, args[1], sig.args[1], types.float64)
         return _broadcast(builder, number, sig.args[0].lanes)
 
     return _TO_FLOATS[lanes](lanes, scalar), build
@@ -150,7 +146,7 @@ def words_like(typing_context: Any, lanes: Any, scalar: Any) -> Any:
     """The same 64-bit word in as many lanes as the first argument has."""
 
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        word = _cast_scalar(context, builder, args[1], sig.args[1], types.uint64)
+        word = context.cast(builder, args[1], sig.args[1], types.uint64)
         return _broadcast(builder, word, sig.args[0].lanes)
 
     return _TO_WORDS[lanes](lanes, scalar), build
@@ -220,7 +216,7 @@ def local_floats(typing_context: Any, vectors: Any) -> Any:
 
 def _vector_address(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     element = context.get_data_type(sig.args[0].dtype)
-    index = _cast_scalar(context, builder, args[1], sig.args[1], types.intp)
+    index = context.cast(builder, args[1], sig.args[1], types.intp)
     base = builder.bitcast(args[0], ir.VectorType(element, LANES).as_pointer())
     return builder.gep(base, [index], inbounds=True)
 
@@ -294,7 +290,7 @@ def signed_to_floats(typing_context: Any, lanes: Any) -> Any:
 def _define_shift(instruction: str) -> Any:
     def shift(typing_context: Any, lanes: Any, bits: Any) -> Any:
         def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            count = _cast_scalar(context, builder, args[1], sig.args[1], types.uint64)
+            count = context.cast(builder, args[1], sig.args[1], types.uint64)
             return getattr(builder, instruction)(
                 args[0], _broadcast(builder, count, sig.args[0].lanes)
             )

@@ -11,11 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from symdrift.evaluation.any_rule.sample_noise import sample_noise
-from symdrift.evaluation.any_rule.stable_space import stable_space
-from symdrift.evaluation.any_rule.traced_rule import Point, TracedRule
-from symdrift.simulation.estimators import ALL_PAIRS_UP_TO, Observables
+from symdrift.errors import RequestError
+from symdrift.evaluation.any_rule.engine import orbit_space
+from symdrift.evaluation.any_rule.traced_rule import Point
+from symdrift.simulation.estimators import Observables
 from symdrift.study.learner import Learner
 from symdrift.study.problem import Array
 
@@ -23,6 +24,9 @@ NEWTON_STEPS = 40
 
 FOUND = 1e-9
 """Angle, in radians, that need not be looked for."""
+
+LARGEST_LEFT = 1e-6
+"""Angle that Newton's method may leave of a rotation, in radians."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,23 +60,16 @@ class Orbit:
         planes = tuple(
             (int(first[layer]) + i, int(first[layer]) + j) for layer, i, j in self.planes
         )
-        places = range(len(planes))
-        every = len(planes) <= ALL_PAIRS_UP_TO
-        pairs = tuple((k, o) for k in places for o in places if k == o or (every and k < o))
-        return Observables(planes, pairs, sum(self.sizes))
+        return Observables.of(planes, sum(self.sizes))
 
 
 def orbit_of(learner: Learner, point: Point) -> Orbit:
     """The orbit through a fixed point of the rule, without velocities."""
-    core = learner.rule.core[0]
-    traced = TracedRule(core, learner.sizes)
-    root = sample_noise(learner.inputs, learner.label_noise, False).root
-    left = traced.mean_update(point, root)
-    space = stable_space(traced, point, traced.jacobian(point, root), left)
-    names = {name: place for place, name in enumerate(core.hidden_axes)}
+    traced, space = orbit_space(learner, point)
+    names = {name: place for place, name in enumerate(traced.rule.hidden_axes)}
     return Orbit(
         point=point,
-        layers=tuple((names.get(r, -1), names.get(c, -1)) for r, c in core.weights.values()),
+        layers=tuple((names.get(r, -1), names.get(c, -1)) for r, c in traced.rule.weights.values()),
         sizes=tuple(learner.sizes[name] for name in names),
         planes=tuple((names[plane.layer], plane.i - 1, plane.j - 1) for plane in space.planes),
         readings=space.readings,
@@ -93,8 +90,8 @@ class OrbitGauge:
         self._star = np.concatenate([matrix.ravel() for matrix in orbit.point])
         self.frames = [np.tile(np.eye(size), (replicas, 1, 1)) for size in orbit.sizes]
 
-    def read(self, weights: Array) -> tuple[Array, Array, float]:
-        """Rotations since the last call.
+    def read(self, weights: Array) -> tuple[Array, Array]:
+        """Rotations since the last call, of each network as if it were alone.
 
         Parameters
         ----------
@@ -105,38 +102,55 @@ class OrbitGauge:
         -------
         tuple
             Angles by plane, shape ``(planes, replicas)``; displacement ``n``, shape
-            ``(N, replicas)``; the largest angle that Newton's method has left.
+            ``(replicas, N)``.
+
+        Raises
+        ------
+        RequestError
+            When Newton's method does not find the rotation of some network.
         """
-        orbit = self._orbit
-        before = list(self.frames)
+        orbit, before = self._orbit, [frames.copy() for frames in self.frames]
+        displaced, left = np.empty(weights.shape), np.empty(len(weights))
+        # Products of stacks are made one by one, whose rounding no other network changes.
+        waiting = np.arange(len(weights))
         for _ in range(NEWTON_STEPS):
-            displaced = self._unrotated(weights) - self._star
-            angles = displaced @ orbit.readings
-            left = float(np.abs(angles).max(initial=0.0))
-            if not left > FOUND:
+            displaced[waiting] = self._unrotated(weights, waiting) - self._star
+            angles = (displaced.take(waiting, axis=0)[:, np.newaxis] @ orbit.readings)[:, 0]
+            left[waiting] = np.abs(angles).max(axis=1, initial=0.0)
+            away = left[waiting] > FOUND
+            waiting = waiting[away]
+            if not waiting.size:
                 break
-            for layer, step in enumerate(self._generators(angles)):
-                half = 0.5 * step
-                one = np.eye(half.shape[-1])
-                self.frames[layer] = self.frames[layer] @ np.linalg.solve(one - half, one + half)
+            for layer, step in enumerate(self._generators(angles[away])):
+                half, one = 0.5 * step, np.eye(step.shape[-1])
+                turn = np.linalg.solve(one - half, one + half)
+                self.frames[layer][waiting] = self.frames[layer].take(waiting, axis=0) @ turn
+        if not (worst := float(left.max())) <= LARGEST_LEFT:
+            raise RequestError(
+                "learning.rate",
+                "is too large for the rotation of the hidden layers to be found: weights are so "
+                f"far from where learning ends that after {NEWTON_STEPS} steps of Newton's method "
+                f"{worst:.2g} rad are left, and at most {LARGEST_LEFT:g} are allowed",
+            )
         turned = [
             _logarithm(old.swapaxes(-1, -2) @ new)
             for old, new in zip(before, self.frames, strict=True)
         ]
         found = np.array([turned[layer][:, i, j] for layer, i, j in orbit.planes])
-        return found.reshape(len(orbit.planes), len(weights)), displaced.T, left
+        return found.reshape(len(orbit.planes), len(weights)), displaced
 
-    def _unrotated(self, weights: Array) -> Array:
-        """``Q^-1 theta``, shape ``(replicas, N)``."""
+    def _unrotated(self, weights: Array, chosen: NDArray[np.int64]) -> Array:
+        """``Q^-1 theta`` of some networks, shape ``(chosen, N)``."""
         parts, first = [], 0
         for star, (rows, columns) in zip(self._orbit.point, self._orbit.layers, strict=True):
-            part = weights[:, first : first + star.size].reshape(-1, *star.shape)
+            part = weights[:, first : first + star.size].take(chosen, axis=0)
+            part = part.reshape(-1, *star.shape)
             first += star.size
             if rows >= 0:
-                part = self.frames[rows].swapaxes(-1, -2) @ part
+                part = self.frames[rows].take(chosen, axis=0).swapaxes(-1, -2) @ part
             if columns >= 0:
-                part = part @ self.frames[columns]
-            parts.append(part.reshape(len(weights), -1))
+                part = part @ self.frames[columns].take(chosen, axis=0)
+            parts.append(part.reshape(len(chosen), -1))
         return np.concatenate(parts, axis=1)
 
     def _generators(self, angles: Array) -> list[Array]:

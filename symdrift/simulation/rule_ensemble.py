@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from symdrift.evaluation.any_rule.traced_rule import Point
-from symdrift.execution import Blocks, Meter, run_blocks
+from symdrift.execution import Meter, run_blocks
 from symdrift.precision import double_precision
 from symdrift.progress import Progress
 from symdrift.simulation.ensemble import (
@@ -18,6 +18,7 @@ from symdrift.simulation.ensemble import (
     Networks,
     Schedule,
     advance_metered,
+    blocks_of,
     joined_sums,
     refuse_rotation,
 )
@@ -34,8 +35,8 @@ from symdrift.study.problem import Array
 BLOCK_REPLICAS = 64
 """Networks of one block: rotations are measured by array operations on all of them."""
 
-LARGEST_LEFT = 1e-6
-"""Angle that Newton's method may leave of a rotation."""
+FEWEST_MEASURED = 2
+"""Blocks of networks that are measured: on few of them arrays take as long as on many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,19 +158,16 @@ def measure_rule(
     """
     parts, interrupted = run_blocks(
         partial(_run_block, model, orbit, schedule, seed),
-        [(first + begin, count) for begin, count in rule_blocks(replicas)],
+        [
+            (first + begin, count)
+            for begin, count in blocks_of(replicas, BLOCK_REPLICAS, FEWEST_MEASURED)
+        ],
         Meter(schedule.steps * replicas),
         progress,
         threads=threads,
         executor=executor,
     )
     return joined_sums(parts), interrupted
-
-
-def rule_blocks(replicas: int) -> Blocks:
-    """First replica and number of replicas of each block, whatever machine runs them."""
-    starts = range(0, replicas, BLOCK_REPLICAS)
-    return [(first, min(BLOCK_REPLICAS, replicas - first)) for first in starts]
 
 
 @double_precision()
@@ -216,8 +214,8 @@ def _readings(
     for _ in range(windows):
         if not advance_metered(block, schedule.window, meter):
             return
-        angles, displaced, left = gauge.read(block.vectors[:, :size])
-        refuse_rotation(float(np.abs(angles).max(initial=0.0)) if left < LARGEST_LEFT else np.inf)
+        angles, displaced = gauge.read(block.vectors[:, :size])
+        refuse_rotation(float(np.abs(angles).max(initial=0.0)))
         yield angles, displaced
 
 
@@ -227,9 +225,9 @@ def _summed(orbit: Orbit, readings: list[tuple[Array, Array]]) -> WindowSums:
     return sum_windows(
         orbit.observed,
         angles,
-        distance=np.sum(displaced**2, axis=1),
+        distance=np.sum(displaced**2, axis=-1),
         loss=np.zeros((len(readings), count)),
-        normal=displaced.sum(axis=0),
+        normal=displaced.sum(axis=0).T,
         similarity=np.zeros((0, 0, count)),
         travelled=np.zeros((0, 0, count)),
         lag_pairs=np.zeros((0, count)),

@@ -18,7 +18,13 @@ from symdrift.execution import Diverged, Meter, require_counts, run_blocks
 from symdrift.files import replacing
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
-from symdrift.simulation.rule_ensemble import RuleModel, RuleNetworks, rule_blocks, rule_model
+from symdrift.simulation.ensemble import blocks_of
+from symdrift.simulation.rule_ensemble import (
+    BLOCK_REPLICAS,
+    RuleModel,
+    RuleNetworks,
+    rule_model,
+)
 from symdrift.simulation.timescales import ceiling
 from symdrift.simulation.trajectory import (
     BURN_IN_RELAXATIONS,
@@ -129,7 +135,7 @@ def simulate_rule(
     try:
         parts, interrupted = run_blocks(
             partial(_record, model, seed, burn_in, stride, records),
-            rule_blocks(replicas),
+            blocks_of(replicas, BLOCK_REPLICAS),
             Meter(replicas * (burn_in + stride * (records - 1))),
             progress,
             threads=threads,

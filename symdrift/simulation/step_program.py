@@ -69,6 +69,11 @@ class Combine(NamedTuple):
     target: View
     items: tuple[Item, ...]
 
+    @property
+    def terms(self) -> int:
+        """Products that are added up for one entry."""
+        return sum(each.factors[0].columns if len(each.factors) > 1 else 1 for each in self.items)
+
 
 class Invert(NamedTuple):
     """Invert in place, of a matrix or a scalar."""

@@ -246,9 +246,7 @@ class _Instructions:
             for scalar in item.scalars:
                 factor = self._times(factor, self._load(scalar, 0, 0))
             before.append(factor)
-        terms = sum(item.factors[0].columns if len(item.factors) > 1 else 1
-                    for item in operation.items)  # fmt: skip
-        written = target.rows * target.columns * terms <= WRITTEN_OUT
+        written = target.rows * target.columns * operation.terms <= WRITTEN_OUT
         with self._each(target.rows, written) as rows:
             for i in rows:
                 with self._each(target.columns, written) as columns:

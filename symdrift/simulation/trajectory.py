@@ -21,7 +21,13 @@ from symdrift.files import replacing
 from symdrift.memory import available_memory, size_left, size_needed
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
-from symdrift.simulation.ensemble import Block, Networks, advance_metered, blocks_of
+from symdrift.simulation.ensemble import (
+    Block,
+    Networks,
+    advance_metered,
+    blocks_of,
+    replicas_per_block,
+)
 from symdrift.simulation.setup import Model, model_of, padded_layers, simulated_hidden
 from symdrift.simulation.timescales import ceiling, relaxation
 from symdrift.study.problem import Array, LearningProblem, Stimulus
@@ -170,7 +176,7 @@ def simulate(
     try:
         parts, interrupted = run_blocks(
             partial(_record, model, start, seed, burn_in, stride, records),
-            blocks_of(model, replicas),
+            blocks_of(replicas, replicas_per_block(model)),
             Meter(replicas * (burn_in + stride * (records - 1))),
             progress,
             threads=threads,
@@ -217,8 +223,7 @@ def _record(
     meter = Meter(count * (burn_in + stride * (records - 1))) if meter is None else meter
     block = Block(model, start, first, count, seed)
     found = [
-        model.unpack(block.weights, count)
-        for _ in recorded(block, burn_in, stride, records, meter)
+        model.unpack(block.weights, count) for _ in recorded(block, burn_in, stride, records, meter)
     ]
     if not found:
         recorded_first, recorded_second = model.unpack(block.weights, count)

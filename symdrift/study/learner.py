@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from symdrift.inputs import InputDistribution, read_only
@@ -60,3 +60,11 @@ class Learner:
         """Length of each axis by its name."""
         size, outputs = len(self.inputs.covariance), len(self.label_noise)
         return {"inputs": size, "outputs": outputs, **self.hidden}
+
+    def at_rate(self, rate: float) -> Learner:
+        """The same at another rate, with noise on the weights in the same proportion.
+
+        The variance of that noise goes with the third power of the rate.
+        """
+        rule = self.rule.at_rate(rate, rate / self.learning_rate)
+        return replace(self, rule=rule, learning_rate=rate)

@@ -25,7 +25,7 @@ INPUT_TERMS, OUTPUT_TERMS = (
     {plane: sp.Symbol(f"term_{kind}_{plane}", positive=True) for plane in (12, 23)}
     for kind in ("input", "output")
 )
-QUIET, CROSSED, LOUD = NUMERATORS = sp.symbols("numerator_0 numerator_2 numerator_4", real=True)
+QUIET, CROSSED, LOUD = sp.symbols("numerator_0 numerator_2 numerator_4", real=True)
 TURNING_NOISE = sp.Symbol("sigma_turning", positive=True)
 TOTAL = sp.Symbol("total_variance", positive=True)
 OTHERS_SLOPE = sp.Symbol("rate_slope_by_others", real=True)

@@ -9,11 +9,10 @@ import sympy as sp
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symdrift.algebra.matrices import evaluate_matrix
-from symdrift.algebra.rational import cancel
 from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
-from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
+from symdrift.derivation.symbols import BATCH, ETA, INPUTS
 from symdrift.derivation.vocabulary import (
     CENTRED_NOISE,
     ERROR,
@@ -35,7 +34,6 @@ from symdrift.derivation.vocabulary import (
     STEP_SECOND,
 )
 from symdrift.theory.examples import Examples
-from symdrift.theory.linear.equal_axes import LABEL_NOISE, Pairings, inverse_rates
 from symdrift.theory.linear.gradient_noise import covariance_of
 from symdrift.theory.linear.network import LinearNetwork
 from symdrift.theory.linear.points import ChosenMinimum
@@ -58,8 +56,6 @@ RELAXATION, GROWTH = sp.symbols("relaxation growth")
 SEEN_FIRST = sp.MatrixSymbol("seen_first", HIDDEN, INPUTS)
 SEEN_SECOND = sp.MatrixSymbol("seen_second", OUTPUTS, HIDDEN)
 MOMENTS, SAMPLED = sp.IndexedBase("deviations"), sp.IndexedBase("deviations_sampled")
-SPLIT, STRAIGHT, CROSSED = sp.symbols("moment_1 moment_2 moment_3", real=True)
-NEXT_SPLIT, NEXT_STRAIGHT, NEXT_CROSSED = sp.symbols("next_1 next_2 next_3", real=True)
 VARIANCES = sp.Symbol("axis_variance")
 LABELS_FIRST, LABELS_SECOND, LABELS_BOTH = sp.symbols("labels_first labels_second labels_both")
 
@@ -93,13 +89,7 @@ LATEX: dict[sp.Basic, str] = {
     SEEN_SECOND: r"(H_x \delta_t)_{U}",
     MOMENTS.label: r"\mathcal{V}",
     SAMPLED.label: r"\mathcal{V}'",
-    SPLIT: r"\mathcal{V}_1",
-    STRAIGHT: r"\mathcal{V}_2",
-    CROSSED: r"\mathcal{V}_3",
     VARIANCES: r"\lambda",
-    NEXT_SPLIT: r"\mathcal{V}'_1",
-    NEXT_STRAIGHT: r"\mathcal{V}'_2",
-    NEXT_CROSSED: r"\mathcal{V}'_3",
 }
 
 MEANINGS = (
@@ -120,9 +110,8 @@ def mean_square(examples: Examples) -> Iterator[Step]:
 
 
 def mean_square_on_axes(examples: Examples) -> Iterator[Step]:
-    """Which second moments meet on shared axes, and the critical rate of equal ones."""
+    """Which second moments meet on shared axes."""
     yield _moments_on_axes()
-    yield _equal_axes()
 
 
 def _sample_hessian(examples: Examples) -> Step:
@@ -445,8 +434,7 @@ def _moments_on_axes() -> Step:
     """
     i, j, l = I_INDEX, J_INDEX, L_INDEX
     variance = sp.IndexedBase(VARIANCES)
-    felt = sp.Sum(variance[l] * MOMENTS[i, l, i, l], (l, 1, INPUTS))
-    together = variance[j] * (felt + variance[j] * MOMENTS[i, j, i, j])
+    together = pair_read(i, j, l)
     back = variance[i] * variance[j] * MOMENTS[i, i, j, j]
     apart = variance[i] * variance[j] * MOMENTS[i, j, j, i]
 
@@ -497,109 +485,8 @@ def _paired(variance: sp.IndexedBase, a: int, c: int, b: int, d: int) -> sp.Expr
     return variance[a] * variance[c] * (int(a == b and c == d) + int(a == d and c == b))
 
 
-def _equal_axes() -> Step:
-    """The critical rate of equal axes
-
-    When all {n} axes are alike and learned, a second moment has the three coefficients of
-    [eq:pairings-of-axes], one for each way to pair its indices, and [eq:read] turns them into
-    [eq:read-equal]. The deviation across the orbit is any matrix, the mean of both
-    layers, and a symmetric one, their difference: seven numbers in all, and the inverse of the
-    critical rate is the largest eigenvalue of a matrix of seven rows. For small weight
-    decay, and without label noise, it is [eq:critical-quiet] up to terms of second order in
-    {gamma}: samples disperse the learned map, and the rate times {s} times the power {power} of
-    all inputs, over {batch}, must be small. With label noise, weight decay can be so small that the
-    difference of the layers disperses first: the inverse rate then tends to [eq:critical-labels],
-    the larger, the smaller {gamma}. So far away from balance, terms that the linearised dynamics
-    leave out hold the layers together: what ends there is the theory, not the training.
-    """
-    variance, value, labels = symbol("input_variance"), symbol("singular_value"), LABEL_NOISE**2
-    quiet_matrix = inverse_rates(BATCH)
-    noisy = (GAMMA * quiet_matrix).applyfunc(cancel).xreplace({GAMMA: sp.Integer(0)})
-    quiet_matrix = quiet_matrix.xreplace({LABEL_NOISE: sp.Integer(0)}).applyfunc(cancel)
-    limit = quiet_matrix.xreplace({GAMMA: sp.Integer(0)})
-    slope = quiet_matrix.diff(GAMMA).xreplace({GAMMA: sp.Integer(0)})
-    own = value * variance
-    largest = own * (1 + (INPUTS + 1) / BATCH)
-    lowered = ((INPUTS + 1) ** 2 - BATCH * (INPUTS - 1)) / (2 * BATCH * INPUTS)
-    left, right = sp.Matrix([[1, INPUTS, 1, 0, 0, 0, 0]]), sp.eye(7)[:, 1]
-    unknown = sp.Symbol("largest")
-    polynomial, noisy_polynomial = (matrix.charpoly(unknown).as_expr() for matrix in (limit, noisy))
-    spread = INPUTS + 2
-    steep = labels * variance * (spread + sp.sqrt(spread**2 + 16)) / (32 * BATCH * GAMMA)
-    alike = (Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.EQUAL_AXES)
-    return step(
-        under={
-            **dict.fromkeys(("pairings_of_axes", "read_equal"), alike),
-            "critical_quiet": (*alike, Premise.SMALL_DECAY, Premise.QUIET_LABELS),
-            "critical_labels": (*alike, Premise.SMALL_DECAY),
-        },
-        pairings_of_axes=(
-            MOMENTS[O, B, U, D],
-            SPLIT * sp.KroneckerDelta(O, B) * sp.KroneckerDelta(U, D)
-            + STRAIGHT * sp.KroneckerDelta(O, U) * sp.KroneckerDelta(B, D)
-            + CROSSED * sp.KroneckerDelta(O, D) * sp.KroneckerDelta(B, U),
-        ),
-        read_equal=[
-            (NEXT_SPLIT, variance**2 * CROSSED),
-            (NEXT_STRAIGHT, variance**2 * (SPLIT + (INPUTS + 1) * STRAIGHT + CROSSED)),
-            (NEXT_CROSSED, variance**2 * SPLIT),
-        ],
-        critical_quiet=(1 / CRITICAL_RATE, largest - GAMMA * lowered),
-        critical_labels=(1 / CRITICAL_RATE, steep),
-        symbols={"power": INPUTS * variance},
-        checks=(
-            vanishes(
-                "Summing the pairings with the fourth moments of Gaussian inputs gives "
-                "[eq:read-equal], entry by entry, with two axes and with three.",
-                *(_missed_pairings(axes) for axes in (2, 3)),
-            ),
-            vanishes(
-                "Without label noise the matrix of seven rows has, in the limit of no weight "
-                "decay, the eigenvalue that begins [eq:critical-quiet], a smaller one, one that "
-                "is the smaller of the two, and zero.",
-                polynomial
-                - unknown**4
-                * (unknown - largest)
-                * (unknown - own * (1 + 1 / BATCH))
-                * (unknown - own * (1 - 1 / BATCH)),
-            ),
-            vanishes(
-                "Left and right eigenvectors give its change at first order in the weight decay.",
-                left * limit - largest * left,
-                limit * right - largest * right,
-                (left * slope * right)[0] / (left * right)[0] + lowered,
-            ),
-            vanishes(
-                "With label noise, the matrix times weight decay has the eigenvalue "
-                "[eq:critical-labels] in that limit; of the others one is negative, and the rest "
-                "vanish.",
-                sp.expand(noisy_polynomial.subs(unknown, steep * GAMMA)),
-                sp.cancel(noisy_polynomial / unknown**5).subs(unknown, 0)
-                + (variance * labels / BATCH) ** 2 / 64,
-            ),
-        ),
-        assumptions=("Inputs are Gaussian; all axes have equal variances, gains and label noise.",),
-    )
-
-
-def _missed_pairings(axes: int) -> sp.ImmutableMatrix:
-    """Explicit sums over the pairings of a number of axes, minus the displayed coefficients."""
-    numbers = SPLIT, STRAIGHT, CROSSED
-    variance = symbol("input_variance")
-    changed = Pairings(*numbers).sampled.coefficients
-    places = list(product(range(axes), repeat=4))
-
-    def moment(values: tuple[sp.Expr, ...], o: int, a: int, u: int, b: int) -> sp.Expr:
-        pairs = ((o == a, u == b), (o == u, a == b), (o == b, a == u))
-        return sp.Add(*(c for c, pair in zip(values, pairs, strict=True) if all(pair)))
-
-    missed = []
-    for o, c, u, d in places:
-        summed = sp.Add(
-            *(
-                moment(numbers, o, a, u, b) * (int(a == b and c == d) + int(a == d and c == b))
-                for a, b in product(range(axes), repeat=2)
-            )
-        )
-        missed.append(variance**2 * (summed - moment(changed, o, c, u, d).subs(INPUTS, axes)))
-    return sp.ImmutableMatrix(missed)
+def pair_read(i: sp.Symbol, j: sp.Symbol, l: sp.Symbol) -> sp.Expr:
+    """What samples read of a deviation between two axes on shared axes."""
+    variance = sp.IndexedBase(VARIANCES)
+    felt = sp.Sum(variance[l] * MOMENTS[i, l, i, l], (l, 1, INPUTS))
+    return variance[j] * (felt + variance[j] * MOMENTS[i, j, i, j])

@@ -56,7 +56,7 @@ from symdrift.theory.misaligned_rate import (
 
 
 def two_axes(absent: Collection[sp.Symbol]) -> Iterator[Step]:
-    """Operators and traces, exact rate, expansions in misalignment and weight decay.
+    """Operators and traces, explicit rate, expansions in misalignment and weight decay.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def _two_axes_traces(case: TwoAxes) -> Step:
     be divided by the size of a batch. With these two and [eq:frame-hessian] the equations
     [eq:map-equations] are linear systems for matrices of four rows. Their solutions give the
     mean rotation per step, [eq:frame-mean], and its variance per step, [eq:frame-variance].
-    Both are exact.
+    Both are leading orders in {eta}, without any other approximation.
     """
     metric = 2 * (S_1 + S_2)
     mean = ETA * sp.Trace(CURVATURE.T * TURN * FLUCTUATION) / metric
@@ -276,7 +276,7 @@ def _small_angle(case: TwoAxes) -> Step:
                 *_turned_to_teacher(),
             ),
             vanishes(
-                "The rate is the slope of the exact rate in the misalignment, times "
+                "The rate is the slope of the explicit rate in the misalignment, times "
                 "[eq:angle-correlation].",
                 slope * TILT - case.by_angle.xreplace(case.quotients),
             ),

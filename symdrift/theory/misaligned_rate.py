@@ -101,16 +101,17 @@ def premises_of(case: TwoAxes) -> tuple[Premise, ...]:
 
 
 def two_axes_rate(case: TwoAxes) -> Step:
-    """The exact rate of rotation
+    """The rate of rotation, explicitly
 
     For two axes [eq:map-equations] is a linear system of ten equations. The trace [eq:frame-mean]
     asks for one number of its solution, which the matrix {response} of [eq:response] takes from the
-    noise directly.<parts> With {response} the rate is [eq:exact-rate]: <meanings>, and {common} is
-    the common denominator [eq:rate-common], half the product of all sums of two of the four
-    eigenvalues {first} to {last} of the Hessian [eq:frame-hessian]. Multiplied out, numerator and
-    denominator are polynomials in the parameters of the minimum. The rate is odd in the
-    misalignment {correlation}, and it vanishes for equal singular values, where the canonical frame
-    loses its meaning.
+    noise directly.<parts> With {response} the rate at leading order in {eta} is
+    [eq:explicit-rate]: <meanings>, and {common} is the common denominator [eq:rate-common], half
+    the product of all sums of two of the four eigenvalues {first} to {last} of the Hessian
+    [eq:frame-hessian]. Multiplied out, numerator and denominator are polynomials in the parameters
+    of the minimum, and nothing is left out of them but what is of higher order in {eta}. The rate
+    is odd in the misalignment {correlation}, and it vanishes for equal singular values, where the
+    canonical frame loses its meaning.
     """
     several = len(case.names) > 1
     meanings = ", ".join(f"{_MEANINGS[name]}, [eq:rate-{_LABELS[name]}]" for name in case.names)
@@ -124,10 +125,10 @@ def two_axes_rate(case: TwoAxes) -> Step:
     pull = (CURVATURE.T * TURN + TURN.T * CURVATURE) / product
     common = sp.Mul(*(first + second for first, second in combinations(EIGENVALUES, 2))) / 2
     return step(
-        under={"exact_rate": premises_of(case)},
+        under={"explicit_rate": premises_of(case)},
         response=(CURVATURE.T * RESPONSE + RESPONSE * CURVATURE, pull),
         rate_noise=(NOISE, sp.MatAdd(*added, evaluate=False)) if several else None,
-        exact_rate=(MEAN, ETA**2 / BATCH * case.assembled),
+        explicit_rate=(MEAN, ETA**2 / BATCH * case.assembled),
         rate={
             _LABELS[name]: Folded((name, case.parts[name]), (name, _by_response(name, noise[name])))
             for name in case.names

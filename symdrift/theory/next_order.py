@@ -17,6 +17,7 @@ from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import GRADIENT, MINIMUM_POINT, SIZE
 from symdrift.rules.linear import TwoLayerLinear
+from symdrift.theory.critical_rate import RATES
 from symdrift.theory.drift import PLANE_VARIANCE
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import renaming
@@ -52,7 +53,6 @@ INCREMENT, UNWAITED, TURNED_ONCE, WAITED = (
 FIRST_TURN, FIRST_WAITED, FIRST_INCREMENT = (
     sp.MatrixSymbol(f"first_{name}", INPUTS, INPUTS) for name in ("turn", "waited", "increment")
 )
-RATES = sp.symbols("h_both h_turned h_apart", positive=True)
 MISSED_VARIANCE, MISSED_EXCESS, MISSED_NORM, MISSED_WEIGHTS = sp.symbols(
     "missed_V missed_L missed_h missed_Gamma", positive=True
 )
@@ -88,9 +88,6 @@ LATEX: dict[sp.Basic, str] = {
     FIRST_TURN: r"\Xi_3",
     FIRST_WAITED: r"\Phi_2",
     FIRST_INCREMENT: r"\hat\Xi_3",
-    RATES[0]: "h_{+}",
-    RATES[1]: "h_{-}",
-    RATES[2]: r"h_{\perp}",
     MISSED_VARIANCE: r"\delta V_{ij}",
     MISSED_EXCESS: r"\delta \langle L \rangle",
     MISSED_NORM: r"\delta \lVert h\rVert^2",

@@ -165,7 +165,7 @@ def _outlook(study: Study) -> Step:
     names = ", ".join(study.missing) or "its size"
     sentence, inline = called(study)
     explicit = (
-        "The rate of rotation of two axes, [eq:exact-rate], holds for it with symbols. "
+        "The rate of rotation of two axes, [eq:explicit-rate], holds for it with symbols. "
         if has_explicit_rate(study)
         else ""
     )
@@ -221,7 +221,7 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
     origin = _origin(problem.inputs) if are_data(study) else ""
     values = _listed([_shown(value) for value in minimum.singular_values])
     kernels = (
-        "The kernels beside this document evaluate [eq:exact-rate]."
+        "The kernels beside this document evaluate [eq:explicit-rate]."
         if has_explicit_rate(study)
         else "There is no kernel file for such a study: its numbers come from solving "
         "[eq:lyapunov] and [eq:sylvester]."
@@ -404,7 +404,7 @@ def _study_rate(
     """The steady rotation of this study
 
     In the canonical frame the inputs of this study have the covariance [eq:study-frame]. The
-    exact rate [eq:exact-rate] is then [eq:study-mean], in radians per step. A negative rate
+    explicit rate [eq:explicit-rate] is then [eq:study-mean], in radians per step. A negative rate
     turns the first hidden axis towards the second; the sign of an axis makes the largest
     component of its right singular vector positive.
     """

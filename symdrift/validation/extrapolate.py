@@ -29,12 +29,11 @@ from symdrift.tables import html_page
 from symdrift.validation.clock import Clock
 from symdrift.validation.expected import theory_at_once, theory_of
 from symdrift.validation.in_rounds import RateRun, TooSlow, in_rounds
-from symdrift.validation.judgement import Verdict, critical_z, rule
-from symdrift.validation.ladder import FEWEST_WINDOWS
+from symdrift.validation.judgement import TOLERATED_ERRORS, Verdict, critical_z, rule
+from symdrift.validation.ladder import COARSEST_AIM, FEWEST_WINDOWS
 from symdrift.validation.plan import (
     BUDGET_MARGIN,
     DEFAULT_REPLICAS,
-    MOST_SPREAD,
     PRECISION,
     at_learning_rate,
     plan_extrapolation,
@@ -42,13 +41,24 @@ from symdrift.validation.plan import (
     require_budget,
     require_precision,
     schedule_of,
+    warn_of_coarse,
 )
 from symdrift.validation.rounds import Plan, occupied
 from symdrift.validation.rows import READ_OFF, ExtrapolatedRow
-from symdrift.validation.speed import compile_for, measured_speed
+from symdrift.validation.speed import Speed, at_small_rate, compile_for, measured_speed
 from symdrift.validation.straight_line import weighted_limit, weighted_line
 from symdrift.validation.validate import Run, Validation
-from symdrift.validation.verdict import AGREED, MATTERING, doubts, extrapolation_table, objection
+from symdrift.validation.verdict import (
+    AGREED,
+    MATTERING,
+    SHOWN_ONLY,
+    decides,
+    doubts,
+    extrapolation_table,
+    listed,
+    objection,
+    rows_that_decide,
+)
 
 
 @dataclass(frozen=True)
@@ -145,7 +155,8 @@ class Extrapolation:
     def rule(self) -> str:
         """When the validation counts as passed, in a sentence."""
         return (
-            f"passed when every extrapolated ratio is 1 {rule(len(self.rows), self.units, '')}"
+            "passed when every extrapolated ratio that decides is 1, and every slope the predicted "
+            f"one, {rule(len(self.rows), self.units, '')}; {rows_that_decide(self.shown_only)}"
         )
 
     def judge(self, row: ExtrapolatedRow) -> Verdict:
@@ -165,21 +176,39 @@ class Extrapolation:
 
     @property
     def undecided(self) -> tuple[str, ...]:
-        """Quantities of which the data decide nothing, but for what is read off representations.
+        """Quantities for which the verdict waits, as the data decide nothing of them.
 
         Their standard errors are too large, or the rates: they miss the limit by no more than
-        the next order may account for.
+        the next order may account for, or the predicted slope.
         """
-        return tuple(
-            row.quantity
-            for row in self.rows
-            if self.judge(row) is Verdict.UNDECIDED
-            and (self.is_missed(row) or not row.quantity.startswith(READ_OFF))
-        )
+        return tuple(row.quantity for row in self.rows if self.said(row) == Verdict.UNDECIDED)
+
+    @property
+    def shown_only(self) -> tuple[str, ...]:
+        """Quantities that are not known well enough to have a part in the verdict."""
+        return tuple(row.quantity for row in self.rows if self.said(row) == SHOWN_ONLY)
+
+    def said(self, row: ExtrapolatedRow) -> str:
+        """The verdict on one ratio, or that it is shown only."""
+        verdict = self.judge(row)
+        return verdict if decides(row, verdict, self.is_missed(row)) else SHOWN_ONLY
 
     def is_missed(self, row: ExtrapolatedRow) -> bool:
-        """Whether standard errors alone do not explain a deviation from the limit."""
-        return (z := row.z) is not None and abs(z) > critical_z(len(self.rows), self.units)
+        """Whether standard errors alone do not explain a deviation from limit or slope."""
+        return row.is_missed(critical_z(len(self.rows), self.units))
+
+    @property
+    def slopes(self) -> str | None:
+        """Whether fitted slopes are the predicted ones, in words; ``None`` where none is known."""
+        known = [row for row in self.rows if row.slope_z is not None]
+        apart = [row.quantity for row in known if abs(row.slope_z or 0.0) > TOLERATED_ERRORS]
+        if not known:
+            return None
+        return (
+            f"of {counted(len(known), 'fitted slope')} {len(apart) or 'none'} "
+            f"{'is' if len(apart) < 2 else 'are'} further than {TOLERATED_ERRORS:g} standard "
+            f"errors from what the next order predicts{': ' if apart else ''}{listed(apart)}"
+        )
 
     @property
     def objection(self) -> str | None:
@@ -188,8 +217,8 @@ class Extrapolation:
             self.rows,
             self.undecided,
             self.is_missed,
-            missed="the learning rates are too large for a linear extrapolation of {}: the next "
-            "order may account for what is missed",
+            missed="the learning rates are too large for a linear extrapolation of {}: higher "
+            "orders may account for what is missed",
             vague=f"the theory of {{}} may be wrong by {MATTERING} for all that the simulations "
             "show",
         )
@@ -207,17 +236,20 @@ class Extrapolation:
         sentences = [
             f"{counted(own.replicas, 'replica')} at learning rates {runs}",
             f"ratio at 0 and z: extrapolated against learning rate times {own.fastest}, by the "
-            "slope of the next order where that is known; slopes are those of the ratio",
+            "slope of the next order where that is known; slopes are those of the ratio, their "
+            "errors with what the order behind may bend",
             self.rule,
         ]
         if self.objection is not None:
             sentences.append(self.objection)
+        if self.slopes is not None:
+            sentences.append(self.slopes)
         if self.precision is not None:
-            known = f"standard errors are at most {self.precision:.2g}"
+            known = f"standard errors are {_at_most(self.precision)}"
             if (wider := self.precision_read_off) is not None:
                 known += (
-                    f", and {wider:.2g} where diffusion and norm are read off the representations "
-                    "themselves, which fluctuate more than they diffuse"
+                    f", and {_at_most(wider)} where diffusion and norm are read off the "
+                    "representations themselves, which fluctuate more than they diffuse"
                 )
             sentences.append(known)
         if self.white_noise:
@@ -238,7 +270,7 @@ class Extrapolation:
         return "; ".join(sentences)
 
     def _repr_html_(self) -> str:
-        table = extrapolation_table(self.rows)
+        table = extrapolation_table(self.rows, self.said)
         return html_page(self.objection or AGREED, [table], [self.summary])
 
     def to_dict(self) -> dict[str, Any]:
@@ -255,6 +287,8 @@ class Extrapolation:
             "passed": self.passed,
             "verdict": self.verdict,
             "undecided": list(self.undecided),
+            "shown_only": list(self.shown_only),
+            "slopes": self.slopes,
             "rule": self.rule,
             "interrupted": self.interrupted,
             "completed": self.completed,
@@ -274,6 +308,11 @@ class Extrapolation:
                 )
             ],
         }
+
+
+def _at_most(error: float) -> str:
+    """Of the largest relative standard error."""
+    return f"at most {error:.2g}" if error <= 1 else "up to more than the numbers themselves"
 
 
 @double_precision()
@@ -320,14 +359,20 @@ def validate_limit(
     if clock is None:
         theory = theory_of(problem)
         plan = plan_extrapolation(
-            problem, theory, precision=precision, replicas=replicas, windows=windows
+            problem,
+            theory,
+            precision=precision,
+            replicas=replicas,
+            windows=windows,
+            coarsest=COARSEST_AIM,
         )
+        warn_of_coarse(plan, precision)
         return _extrapolate(problem, theory, plan, seed, progress, threads, executor)
     if windows is not None:
         raise RequestError("windows", "and a budget exclude each other")
     processors = available_processors() if threads is None else threads
 
-    def planned(theory: Evaluation, speed: float, ahead: float = 0.0) -> Plan:
+    def planned(theory: Evaluation, speed: Speed, ahead: float = 0.0) -> Plan:
         return plan_extrapolation(
             problem,
             theory,
@@ -337,7 +382,6 @@ def validate_limit(
             speed=speed,
             processors=processors,
             spent=clock.seconds - clock.left + ahead,
-            spread=spread,
         )
 
     def require_time_left() -> None:
@@ -357,13 +401,12 @@ def validate_limit(
     require_time_left()
     minimum, rate = minimum_of(problem), problem.learning_rate
     window = schedule_of(problem, minimum, rate, FEWEST_WINDOWS, 1).window
-    speeds = sorted(measured_speed(problem, window, threads, 0.07) for _ in range(3))
-    speed, spread = speeds[1], min(speeds[2] / speeds[0], MOST_SPREAD)
+    speed = measured_speed(at_small_rate(problem), window, threads)
     require_time_left()
     theory, ahead = theory_at_once(problem, leading)
     if ahead:
         # Its next order takes seconds, and would come too late for a refusal.
-        planned(leading, speed / BUDGET_MARGIN, ahead)
+        planned(leading, replace(speed, now=speed.now / BUDGET_MARGIN), ahead)
         theory = theory_of(problem)
     clock.be_ready()
     plan = planned(theory, speed)
@@ -374,7 +417,7 @@ def validate_limit(
         clock.forgive(found.seconds)
         steps = found.share * sum(schedule.steps for schedule in plan.schedules)
         round_ = occupied(plan.rounds(processors)[0][1], processors)
-        planned(theory, steps * round_ / found.seconds)
+        planned(theory, replace(speed, now=steps * round_ / found.seconds))
         raise RequestError(
             "budget",
             f"= {clock.seconds:g} s was used up before anything was measured: the machine is "
@@ -525,13 +568,12 @@ def _extrapolated_rows(
         at = stiffness[has]
         deviations = np.array([(row.simulation - row.theory) / row.scale for row in rows])
         errors = np.array([row.standard_error / row.scale for row in rows])
-        deviation, slope, curvature = weighted_line(at, deviations, errors)
-        predicted = None
         # A displacement's term depends on its lag: that nearest to the limit counts.
         nearest = int(np.argmin(at))
         term = rows[nearest].correction
-        if term is not None:
-            predicted = term * rates[has][nearest] / at[nearest]
+        predicted = None if term is None else term * rates[has][nearest] / at[nearest]
+        deviation, slope, curvature = weighted_line(at, deviations, errors, predicted)
+        if predicted is not None:
             deviation, curvature = weighted_limit(at, deviations, errors, predicted)
         yield ExtrapolatedRow(measured, deviation, slope, curvature, predicted)
 

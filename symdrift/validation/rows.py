@@ -28,7 +28,10 @@ VANISHING = 1e-6
 """Correlations between planes below this are rows only where there are few planes."""
 
 READ_OFF = ("D_h[", "excess norm of ")
-"""Beginnings of quantities read off representations, whose errors no plan foresees."""
+"""Beginnings of quantities read off representations, whose errors no plan foresees.
+
+Each of them decides where it is known well enough, and is shown only where it is not.
+"""
 
 NEGLIGIBLE = 1e-3
 """A theoretical value this small beside the standard error has no meaningful ratio."""
@@ -56,9 +59,14 @@ class Row(Record):
         ``None`` where it is not known.
     at_zero : float or None
         Theory without what is of higher order than the rest, where there is such a part.
+    predicted : float or None
+        Theory with its next order at this learning rate, by which a row is judged where it is
+        known.
     """
 
-    behind = MappingProxyType({"z": "standard_error", "ratio": "z"})
+    behind = MappingProxyType(
+        {"z": "standard_error", "ratio": "z", "predicted": "ratio", "predicted_z": "predicted"}
+    )
     unwritten = ("allowance", "scale", "correction", "at_zero")
 
     quantity: str
@@ -69,11 +77,22 @@ class Row(Record):
     scale: float
     correction: float | None = None
     at_zero: float | None = None
+    predicted: float | None = None
 
     @property
     def z(self) -> float:
-        """Deviation in standard errors."""
+        """Deviation from the theory at leading order, in standard errors."""
         return (self.simulation - self.theory) / self.standard_error
+
+    @property
+    def deviation(self) -> float:
+        """From the prediction that the row is judged by."""
+        return self.simulation - (self.theory if self.predicted is None else self.predicted)
+
+    @property
+    def predicted_z(self) -> float:
+        """That deviation in standard errors."""
+        return self.deviation / self.standard_error
 
     @property
     def ratio(self) -> float | None:
@@ -95,8 +114,9 @@ class ExtrapolatedRow:
         ``(simulation - theory) / scale`` extrapolated to rate zero, where theory says 0;
         ``None`` when an interrupt left fewer than two learning rates.
     slope : Estimate or None
-        Of that deviation against ``eta h_max``, as the simulations have it: per ``scale``, which
-        is not the theory for mean rotations and what vanishes (`of_ratio`).
+        Of that deviation against ``eta h_max``, as the simulations have it, its error with what
+        the order behind may do to it: per ``scale``, which is not the theory for mean rotations
+        and what vanishes (`of_ratio`).
     curvature : float
         What the order behind that of the line may do to the extrapolated deviation: the square of
         the correction at each rate, as far as the line takes it for a deviation at rate zero.
@@ -135,6 +155,17 @@ class ExtrapolatedRow:
         return self.deviation.value / self.deviation.standard_error
 
     @property
+    def slope_z(self) -> float | None:
+        """Fitted slope less the predicted one, in standard errors, where both are known."""
+        if self.slope is None or self.predicted_slope is None:
+            return None
+        return (self.slope.value - self.predicted_slope) / self.slope.standard_error
+
+    def is_missed(self, allowed: float) -> bool:
+        """Whether so many standard errors do not explain what limit or slope are missed by."""
+        return any(abs(z) > allowed for z in (self.z, self.slope_z) if z is not None)
+
+    @property
     def ratio_slope(self) -> float | None:
         """Of the line by which the ratio was extrapolated, against ``eta h_max``."""
         slope = self.predicted_slope
@@ -158,6 +189,8 @@ class ExtrapolatedRow:
     def judge(self, allowed: float, units: int) -> Verdict:
         """Whether the limit is missed, or known well enough to be right.
 
+        It is not known where the slope that leads to it is not that of the simulations.
+
         Parameters
         ----------
         allowed : float
@@ -171,9 +204,9 @@ class ExtrapolatedRow:
         if deviation > allowed * error + self.curvature:
             return Verdict.DISAGREE
         # What the next order may account for decides nothing, nor does what it may have hidden.
-        if deviation <= allowed * error and is_confirmed(deviation + self.curvature, error, units):
-            return Verdict.AGREE
-        return Verdict.UNDECIDED
+        if self.is_missed(allowed) or not is_confirmed(deviation + self.curvature, error, units):
+            return Verdict.UNDECIDED
+        return Verdict.AGREE
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python types, for JSON; slopes and curvature are per ``scale``, which is there."""
@@ -186,6 +219,7 @@ class ExtrapolatedRow:
             "slope": None if self.slope is None else self.slope.value,
             "slope_standard_error": None if self.slope is None else self.slope.standard_error,
             "predicted_slope": self.predicted_slope,
+            "slope_z": self.slope_z,
             "curvature": self.curvature,
             "scale": self.measured.scale,
         }
@@ -215,6 +249,7 @@ def row_of(
         allowance=float(allowed * scale),
         scale=float(scale),
         correction=correction,
+        predicted=None if correction is None else float(expected + rate * correction * scale),
     )
 
 
@@ -285,6 +320,7 @@ def rows_of(
                 # Of the order behind, also where mean and fluctuation of the weights cancel.
                 allowance=SECOND_ORDER * max(abs(change), float(share)) ** 2 * size,
                 scale=max(abs(change), float(share)) * size,
+                predicted=change * size,
             )
     for quantity, size, found, term in (
         (

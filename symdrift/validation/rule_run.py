@@ -34,15 +34,6 @@ from symdrift.validation.validate import Similarity, Validation
 FASTEST = "fastest rate of return"
 
 
-def at_rate(learner: Learner, rate: float) -> Learner:
-    """What learns at another rate, with noise on the weights in the same proportion.
-
-    As `plan.at_learning_rate`: the variance of that noise goes with the third power.
-    """
-    rule = learner.rule.at_rate(rate, rate / learner.learning_rate)
-    return replace(learner, rule=rule, learning_rate=rate)
-
-
 def returns(learner: Learner, drift: RuleDrift) -> tuple[float, float]:
     """Slowest and fastest rate at which deviations return, per unit of the learning rate."""
     share = learner.rule.core[1]
@@ -199,7 +190,8 @@ def _require_memory(orbit: Orbit, schedule: Schedule, replicas: int) -> None:
     observed, weights = orbit.observed, len(orbit.readings)
     per_unit = len(observed.planes) + 2 * len(observed.pairs) + 2 * observed.hidden**2 + weights
     passing = BLOCK_REPLICAS * (WINDOWS_AT_A_TIME * (2 * observed.hidden**2 + 2 * weights))
-    kept = replicas * 2 * schedule.segments * per_unit
+    # The sums of all units, the same while they are joined, and the weights themselves.
+    kept = replicas * (2 * schedule.segments * per_unit + 2 * weights)
     require_memory(
         "replicas",
         8 * (kept + available_processors() * passing),

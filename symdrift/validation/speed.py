@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -27,8 +28,17 @@ MODEL_PROCESSORS = 2
 FASTEST = 10.0
 """Speed that no machine exceeds, over that of the model; here it is 1 to 4."""
 
+UNMEASURED = 3.0
+"""Factor by which an ordinary machine may be slower than the model."""
+
 LONG = 1000
 """Windows of a run that is ended when its speed is known."""
+
+SECONDS = 0.07
+"""That each of three measurements of the speed may take; longer where nothing is seen by then."""
+
+Simulate = Callable[[Schedule, int, int, int | None, Progress | None], object]
+"""Simulates: schedule, replicas, seed, threads and progress."""
 
 
 def modelled_speed(problem: LearningProblem, processors: int = MODEL_PROCESSORS) -> float:
@@ -58,54 +68,75 @@ def compile_for(problem: LearningProblem) -> bool:
         return sum(sum(function.stats.cache_misses.values()) for function in functions)
 
     before = compiled()
-    _simulate(problem, Schedule(1, 2, 4, 2, 1), 1, 1, None)
+    at_small_rate(problem)(Schedule(1, 2, 4, 2, 1), 1, 0, 1, None)
     return compiled() > before
 
 
-def measured_speed(
-    problem: LearningProblem, window: int, threads: int | None = None, seconds: float = 0.2
-) -> float:
-    """Replica-steps per second of this machine for a problem, measurements included.
+@dataclass(frozen=True)
+class Speed:
+    """Replica-steps per second of a machine, measurements included.
+
+    Attributes
+    ----------
+    now : float
+        By the clock, with what else the machine does.
+    alone : float
+        By the time of the processors, as if it did nothing else: the same whenever it is asked.
+    """
+
+    now: float
+    alone: float
+
+    @property
+    def share(self) -> float:
+        """Of its processors that the machine has to spare."""
+        return min(1.0, self.now / self.alone)
+
+
+def measured_speed(simulate: Simulate, window: int, threads: int | None = None) -> Speed:
+    """Of this machine.
 
     Parameters
     ----------
-    problem : LearningProblem
-        For which everything is compiled.
+    simulate : callable
+        For which everything is compiled, at a rate so small that nothing diverges.
     window : int
         Steps between measurements.
     threads : int, optional
-    seconds : float
-        That it may take; longer where nothing can be seen by then.
+
+    Returns
+    -------
+    Speed
+        The middle of three by the clock, and the best by the processors.
     """
+    found = [_speed(simulate, window, threads) for _ in range(3)]
+    now = sorted(speed.now for speed in found)[1]
+    return Speed(now, max(now, *(speed.alone for speed in found)))
+
+
+def _speed(simulate: Simulate, window: int, threads: int | None) -> Speed:
     processors = available_processors() if threads is None else threads
     replicas = max(UNITS, LANES * processors)
-    begin = time.perf_counter()
-    speed = 0.0
+    begin, busy = time.perf_counter(), time.process_time()
+    speed = Speed(0.0, 0.0)
 
     def report(done: int, total: int) -> None:
         nonlocal speed
         elapsed = time.perf_counter() - begin
-        speed = done / elapsed
-        if done and elapsed > seconds:
+        used = max((time.process_time() - busy) / processors, 1e-9)
+        speed = Speed(done / elapsed, done / min(elapsed, used))
+        if done and elapsed > SECONDS:
             raise KeyboardInterrupt
 
     with suppress(KeyboardInterrupt):
-        _simulate(problem, Schedule(1, window, LONG, 1), replicas, threads, report)
+        simulate(Schedule(1, window, LONG, 1), replicas, 0, threads, report)
     return speed
 
 
-def _simulate(
-    problem: LearningProblem,
-    schedule: Schedule,
-    replicas: int,
-    threads: int | None,
-    progress: Progress | None,
-) -> None:
-    """A run that is about time, at a rate so small that it cannot diverge."""
+def at_small_rate(problem: LearningProblem) -> Simulate:
+    """Runs that are about time, at a rate so small that they cannot diverge."""
     slow = replace(problem, learning_rate=1e-3 * problem.learning_rate)
     minimum = minimum_of(slow)
     hidden = simulated_hidden(slow, minimum)
     observed, stimuli = observables(minimum.rank, hidden), rows_of_stimuli(slow)
-    measure(
-        model_of(slow, hidden), minimum, observed, stimuli, schedule, replicas, 0, threads, progress
-    )
+    return partial(measure, model_of(slow, hidden), minimum, observed, stimuli)

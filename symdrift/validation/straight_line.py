@@ -20,22 +20,25 @@ def weighted_limit(
 
 
 def weighted_line(
-    x: Array,
-    y: Array,
-    errors: Array,
+    x: Array, y: Array, errors: Array, known: float | None = None
 ) -> tuple[Estimate, Estimate, float]:
     """Intercept and slope of a line through points with known standard errors, and curvature.
 
     The last is what a term as large as `SECOND_ORDER` times the square of the first order does
-    to the intercept.
+    to the intercept.  What it does to the slope is in the error of that.
+
+    Parameters
+    ----------
+    known : float, optional
+        First order, where it need not be taken from the points.
     """
     design = np.stack([np.ones_like(x), x], axis=1) / errors[:, np.newaxis]
     covariance = np.linalg.inv(design.T @ design)
     weights = covariance @ design.T / errors
     intercept, slope = weights @ y
-    bent = SECOND_ORDER * weights[0] @ (slope * x) ** 2
+    bent, turned = SECOND_ORDER * weights @ ((slope if known is None else known) * x) ** 2
     return (
         Estimate(float(intercept), float(np.sqrt(covariance[0, 0]))),
-        Estimate(float(slope), float(np.sqrt(covariance[1, 1]))),
+        Estimate(float(slope), float(np.hypot(np.sqrt(covariance[1, 1]), turned))),
         abs(float(bent)),
     )

@@ -52,14 +52,22 @@ from symdrift.validation.plan import (
     require_slow_rotation,
 )
 from symdrift.validation.rows import (
-    READ_OFF,
     SECOND_ORDER,
     TOLERATED_STIFFNESS,
     Row,
     row_of,
     rows_of,
 )
-from symdrift.validation.verdict import AGREED, MATTERING, doubts, objection, validation_table
+from symdrift.validation.verdict import (
+    AGREED,
+    MATTERING,
+    SHOWN_ONLY,
+    decides,
+    doubts,
+    objection,
+    rows_that_decide,
+    validation_table,
+)
 
 MOST_DIRECTIONS = 200
 """Directions reached by noise, ``r (n + m - r)``, up to which displacements have a theory here."""
@@ -145,7 +153,8 @@ class Validation(Record):
     """
 
     behind = MappingProxyType(
-        {"passed": "seed", "verdict": "passed", "undecided": "verdict", "rule": "undecided"}
+        {"passed": "seed", "verdict": "passed", "undecided": "verdict"}
+        | {"shown_only": "undecided", "rule": "shown_only"}
     )
     unwritten = ("study", "learning_rate", "stiffness", "decay_rates", "fastest")
 
@@ -183,11 +192,15 @@ class Validation(Record):
                 "orders behind that"
             )
         limits = rule(len(self.rows), self.units, f" plus {allowed}")
-        return f"passed when every row agrees {limits}"
+        with_next = "" if self.rows[0].predicted is None else ", its next order included"
+        return (
+            f"passed when every row that decides agrees with the theory{with_next}, {limits}; "
+            f"{rows_that_decide(self.shown_only)}"
+        )
 
     def judge(self, row: Row) -> Verdict:
         """Whether one number is missed, or known well enough to be right."""
-        deviation = self._deviation(row)
+        deviation = abs(row.deviation)
         if not deviation <= self.critical_z * row.standard_error + row.allowance:
             return Verdict.DISAGREE
         if is_confirmed(deviation / row.scale, row.standard_error / row.scale, self.units):
@@ -196,23 +209,22 @@ class Validation(Record):
 
     @property
     def undecided(self) -> tuple[str, ...]:
-        """Quantities that are not known well enough for a verdict, but for `READ_OFF`.
+        """Quantities for which the verdict waits, as they are not known well enough."""
+        return tuple(row.quantity for row in self.rows if self.said(row) == Verdict.UNDECIDED)
 
-        These may be found wrong, but no verdict waits for them to be known well.
-        """
-        return tuple(
-            row.quantity
-            for row in self.rows
-            if self.judge(row) is Verdict.UNDECIDED and not row.quantity.startswith(READ_OFF)
-        )
+    @property
+    def shown_only(self) -> tuple[str, ...]:
+        """Quantities that are not known well enough to have a part in the verdict."""
+        return tuple(row.quantity for row in self.rows if self.said(row) == SHOWN_ONLY)
+
+    def said(self, row: Row) -> str:
+        """The verdict on one number, or that it is shown only."""
+        verdict = self.judge(row)
+        return verdict if decides(row, verdict, self.is_missed(row)) else SHOWN_ONLY
 
     def is_missed(self, row: Row) -> bool:
         """Whether standard errors alone do not explain a deviation from the theory."""
-        return not self._deviation(row) <= self.critical_z * row.standard_error
-
-    def _deviation(self, row: Row) -> float:
-        following = self.learning_rate * (row.correction or 0.0) * row.scale
-        return abs(row.simulation - row.theory - following)
+        return not abs(row.predicted_z) <= self.critical_z
 
     @property
     def verdict(self) -> Verdict:
@@ -244,7 +256,8 @@ class Validation(Record):
         return objection(self.verdict, self.doubts)
 
     def _repr_html_(self) -> str:
-        return html_page(self.objection or AGREED, [validation_table(self.rows)], [self.rule])
+        table = validation_table(self.rows, self.said)
+        return html_page(self.objection or AGREED, [table], [self.rule])
 
     @property
     def displacement_rows(self) -> tuple[Row, ...]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-
-import numpy as np
+from functools import partial
 
 from symdrift.errors import RequestError, counted
 from symdrift.evaluation.any_rule import RuleEvaluation, critical_rate, evaluate_rule
@@ -18,7 +17,9 @@ from symdrift.evaluation.any_rule.traced_rule import Point
 from symdrift.execution import MOST_STEPS, available_processors, require_counts
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
-from symdrift.simulation.ensemble import LARGEST_ROTATION, Schedule
+from symdrift.simulation.ensemble import Schedule
+from symdrift.simulation.orbit_gauge import orbit_of
+from symdrift.simulation.rule_ensemble import measure_rule, rule_model
 from symdrift.simulation.step_program import Combine, step_program
 from symdrift.study.learner import Learner
 from symdrift.validation.clock import Clock
@@ -26,6 +27,8 @@ from symdrift.validation.extrapolate import Extrapolation, extrapolated, seed_of
 from symdrift.validation.in_rounds import TooSlow
 from symdrift.validation.ladder import (
     BURN_IN_RELAXATIONS,
+    COARSEST_AIM,
+    DECIDING_AIM,
     FEWEST_WINDOWS,
     affordable_plan,
     laddered,
@@ -38,23 +41,20 @@ from symdrift.validation.plan import (
     FEWEST_REPLICAS,
     INTERCEPT_VARIANCE,
     PRECISION,
-    RARE_ROTATION,
     SAFETY,
     SINGLE_BUDGET_SECONDS,
-    VARIANCE_PER_WINDOW,
     WINDOW_RELAXATIONS,
+    followed_rate,
     largest_linear_rate,
-    mean_rotation_scales,
     require_precision,
     too_little,
+    warn_of_coarse,
+    window_variance,
 )
-from symdrift.validation.rounds import UNITS, Plan
-from symdrift.validation.rule_run import RuleRun, at_rate, plane_drift, returns
-from symdrift.validation.speed import MODEL_PROCESSORS
+from symdrift.validation.rounds import Plan
+from symdrift.validation.rule_run import RuleRun, plane_drift, returns
+from symdrift.validation.speed import MODEL_PROCESSORS, Speed, measured_speed
 from symdrift.validation.validate import Validation
-
-TRIAL_STEPS = 20_000
-"""Steps by which the speed of a machine is measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +114,6 @@ def pace_of(learner: Learner) -> Pace:
     found = evaluate_rule(learner)
     point, drift, rate = found.minimum.orbit.point, found.drift, learner.learning_rate
     slowest, fastest = returns(learner, drift)
-    window = WINDOW_RELAXATIONS / (rate * slowest)
     times = BURN_IN_RELAXATIONS / slowest + FEWEST_WINDOWS * WINDOW_RELAXATIONS / slowest
     if times > rate * MOST_STEPS:
         raise RequestError(
@@ -123,20 +122,14 @@ def pace_of(learner: Learner) -> Pace:
             f"the learning rate per step, so that burn-in and {FEWEST_WINDOWS} windows would take "
             f"more than {MOST_STEPS:.0e} steps",
         )
-    variances = np.diagonal(drift.covariance)
-    rare = RARE_ROTATION * math.sqrt(float(variances.max(initial=0.0)) * window)
-    turned = rare + float(np.abs(drift.mean_rotation).max(initial=0.0)) * window
-    scales = mean_rotation_scales(plane_drift(drift), rate * slowest)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        single = np.nan_to_num(variances / (window * scales**2), posinf=0.0)
     return Pace(
         learner=learner,
         point=point,
         slowest=slowest,
         fastest=fastest,
         correction=max(CORRECTION_PER_STIFFNESS * fastest, _sampled(found, learner)),
-        followed=rate * LARGEST_ROTATION / turned if turned > 0 else math.inf,
-        single=max(VARIANCE_PER_WINDOW, float(single.max(initial=0.0))),
+        followed=followed_rate(plane_drift(drift), rate, slowest),
+        single=window_variance(plane_drift(drift), rate, slowest),
     )
 
 
@@ -152,22 +145,21 @@ def _sampled(found: RuleEvaluation, learner: Learner) -> float:
         critical = critical_rate(replace(learner, rule=core), point)
     if critical is not None:
         return share / critical
-    size = sum(float(np.sum(matrix**2)) for matrix in point)
+    size = sum(float((matrix**2).sum()) for matrix in point)
     return found.drift.weight_variance / size / learner.learning_rate
 
 
 def modelled_speed(learner: Learner, processors: int = MODEL_PROCESSORS) -> float:
     """Replica-steps per second to plan with."""
     vectors = 40 * learner.batch * (len(learner.inputs.covariance) + len(learner.label_noise))
-    for operation in step_program(learner).operations:
+    program = step_program(learner)
+    for operation in program.operations:
         if isinstance(operation, Combine):
-            terms = sum(item.factors[0].columns if len(item.factors) > 1 else 1
-                        for item in operation.items)  # fmt: skip
-            vectors += 3 * operation.target.rows * operation.target.columns * terms
+            vectors += 3 * operation.target.rows * operation.target.columns * operation.terms
         else:
             vectors += 3 * operation.target.rows**3
     if learner.rule.weight_noise > 0:
-        vectors += 40 * sum(view.rows * view.columns for view in step_program(learner).weights)
+        vectors += 40 * sum(view.rows * view.columns for view in program.weights)
     return 4e10 / vectors * processors / MODEL_PROCESSORS
 
 
@@ -252,16 +244,16 @@ def validate_rule_limit(
     if windows is not None and clock is not None:
         raise RequestError("windows", "and a budget exclude each other")
     pace, aim = pace_of(learner), PRECISION if precision is None else precision
-    speed, processors = modelled_speed(learner), MODEL_PROCESSORS
+    speed, processors = Speed(*2 * (modelled_speed(learner),)), MODEL_PROCESSORS
     if clock is not None:
         processors = available_processors() if threads is None else threads
-        speed = _measured_speed(pace, threads, processors, clock)
+        speed = _measured_speed(pace, threads, clock)
         clock.be_ready()
     seconds, spent = (BUDGET_SECONDS, 0.0) if clock is None else (clock.seconds, clock.spent)
 
     def fits(planned: Plan) -> bool:
         left = seconds if clock is None else clock.left
-        return planned.fits(left, speed, processors)
+        return planned.fits(left, speed.now, processors)
 
     counts = [DEFAULT_REPLICAS, DEFAULT_REPLICAS // 4, FEWEST_REPLICAS]
     if replicas is not None:
@@ -269,12 +261,15 @@ def validate_rule_limit(
     if windows is not None:
         plan, fitting = pace.plan(aim, counts[0], windows), True
     else:
-        plan, fitting = affordable_plan(pace.plan, fits, aim, counts)
+        coarsest = COARSEST_AIM if clock is None else DECIDING_AIM
+        plan, fitting = affordable_plan(pace.plan, fits, aim, counts, coarsest)
+        if clock is None:
+            warn_of_coarse(plan, precision)
     if not fitting:
         raise too_little(plan, seconds, spent, speed, processors)
     planned = [
         RuleRun(
-            at_rate(learner, rate), pace.point, schedule, plan.replicas, seed_of_run(seed, index)
+            learner.at_rate(rate), pace.point, schedule, plan.replicas, seed_of_run(seed, index)
         )
         for index, (rate, schedule) in enumerate(zip(plan.rates, plan.schedules, strict=True))
     ]
@@ -290,13 +285,12 @@ def validate_rule_limit(
         ) from None
 
 
-def _measured_speed(pace: Pace, threads: int | None, processors: int, clock: Clock) -> float:
-    """Replica-steps per second of this machine; compiling comes on top of a budget."""
-    slow = at_rate(pace.learner, 1e-3 * pace.learner.learning_rate)
-    replicas, schedule = UNITS * processors, Schedule(TRIAL_STEPS, 1, 2, 1)
+def _measured_speed(pace: Pace, threads: int | None, clock: Clock) -> Speed:
+    """As `measured_speed`; compiling comes on top of a budget."""
+    learner, rate = pace.learner, pace.learner.learning_rate
+    slow, orbit = learner.at_rate(1e-3 * rate), orbit_of(learner, pace.point)
+    simulate = partial(measure_rule, rule_model(slow, pace.point), orbit)
     before = clock.spent
-    RuleRun(slow, pace.point, Schedule(1, 1, 2, 1), 1, 0).simulate(0, 1, None, 1, None)
+    simulate(Schedule(1, 1, 2, 1), 1, 0, 1)
     clock.forgive(clock.spent - before)
-    run, begin = RuleRun(slow, pace.point, schedule, replicas, 0), clock.spent
-    run.simulate(0, replicas, None, threads, None)
-    return replicas * schedule.steps / (clock.spent - begin)
+    return measured_speed(simulate, pace.schedule(rate, FEWEST_WINDOWS, 1).window, threads)

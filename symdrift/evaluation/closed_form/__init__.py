@@ -4,17 +4,15 @@ Nothing here needs SymPy.
 """
 
 from symdrift.evaluation.closed_form.formula_road import (
+    AlignedNetwork,
     applies,
     evaluate,
     learned_axes,
-    rank,
-    validity,
 )
 
 __all__ = [
+    "AlignedNetwork",
     "applies",
     "evaluate",
     "learned_axes",
-    "rank",
-    "validity",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,12 @@ AXIS_FORMULAS = AxisFormulas(
 )
 """The printed formulas that tell minima apart."""
 
+DIFFUSION_TENSORS = {
+    "exact": kernels.diffusion_tensor,
+    "white": kernels.diffusion_tensor_white_noise,
+}
+"""The kernel of each approximation."""
+
 
 def applies(problem: LearningProblem) -> str | None:
     """Why the closed form does not apply, as a sentence; ``None`` when it does."""
@@ -88,8 +95,8 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
     back = given.units.inverse
     values = given.singular_values
     axes = active_axes(values)
-    smallest, largest = (float(h) * back.curvature for h in kernels.hessian_range(**given.minimum))
-    limits = given.validity(largest)
+    smallest, largest = given.hessian_range
+    limits = given.validity()
     others = given.others()
     warnings = (
         *validity_warnings(problem, limits),
@@ -97,11 +104,8 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
         *several_warnings(problem.minimum, others),
     )
     weight_variance, excess_loss = kernels.fluctuation(**given.minimum, **given.learning)
-    diffusion_tensor = (
-        kernels.diffusion_tensor
-        if approximation == "exact"
-        else kernels.diffusion_tensor_white_noise
-    )(**given.minimum, **given.learning)[np.ix_(axes, axes)]
+    tensor = DIFFUSION_TENSORS[approximation](**given.minimum, **given.learning)
+    diffusion_tensor = tensor[np.ix_(axes, axes)]
     first_layer = np.sqrt(values[axes])[:, None] * given.alignment.input_axes[:, axes].T
     delta = np.diag(diffusion_tensor.sum(axis=1))
     mean_rotation = np.zeros_like(delta)
@@ -134,38 +138,6 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
     )
 
 
-def validity(problem: LearningProblem) -> Validity:
-    """How far the numbers of the closed form hold; nothing else is computed.
-
-    Parameters
-    ----------
-    problem : LearningProblem
-
-    Raises
-    ------
-    RequestError
-        When the problem is not aligned, its minimum is not strict, or no direction is active.
-    """
-    given = AlignedNetwork.of(problem)
-    largest = float(kernels.hessian_range(**given.minimum)[1])
-    return given.validity(largest * given.units.inverse.curvature)
-
-
-def rank(problem: LearningProblem) -> int:
-    """Number of active hidden units.
-
-    Parameters
-    ----------
-    problem : LearningProblem
-
-    Raises
-    ------
-    RequestError
-        When the problem is not aligned, its minimum is not strict, or no direction is active.
-    """
-    return active_axes(AlignedNetwork.of(problem).singular_values).size
-
-
 def learned_axes(problem: LearningProblem) -> NDArray[np.bool_] | None:
     """Which axes a minimum learns that is not the lowest, shape ``(min(n, m),)``; else ``None``.
 
@@ -176,7 +148,8 @@ def learned_axes(problem: LearningProblem) -> NDArray[np.bool_] | None:
     Raises
     ------
     RequestError
-        As `rank`, and when there is no strict minimum of that number.
+        When the problem is not aligned, has no strict minimum of that number, or no direction is
+        active.
     """
     learned: NDArray[np.bool_] | None = None
     if problem.minimum != 1:
@@ -261,14 +234,15 @@ class AlignedNetwork:
                 )
         return tuple(found)
 
-    def validity(self, hessian_max: float) -> Validity:
-        """What the leading order assumes to be small.
+    @cached_property
+    def hessian_range(self) -> tuple[float, float]:
+        """Smallest and largest curvature, in the units of the study."""
+        smallest, largest = kernels.hessian_range(**self.minimum)
+        curvature = self.units.inverse.curvature
+        return float(smallest) * curvature, float(largest) * curvature
 
-        Parameters
-        ----------
-        hessian_max : float
-            In the units of the study.
-        """
+    def validity(self) -> Validity:
+        """What the leading order assumes to be small."""
         natural, rate = self.natural, self.natural.learning_rate
         kinds = Kinds.of(
             self.minimum["covariance"],
@@ -285,7 +259,7 @@ class AlignedNetwork:
         if math.isnan(critical):
             raise not_found()
         return Validity(
-            rate_times_curvature=rate * self.units.curvature * hessian_max,
+            rate_times_curvature=rate * self.units.curvature * self.hessian_range[1],
             multiplicative_noise=rate * kinds.multiplicative_noise / natural.batch,
             imbalance=rate * float(unbalanced) / natural.batch,
             threshold=rate * float(threshold(*noisy, kinds.singular_value, gamma)) / natural.batch,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.evaluation.closed_form.axis_kinds import Kinds, imbalance, threshold
-from symdrift.evaluation.closed_form.formula_road import AXIS_FORMULAS
+from symdrift.evaluation.closed_form.formula_road import AXIS_FORMULAS, DIFFUSION_TENSORS
 from symdrift.evaluation.closed_form.stability_blocks import MeanSquare
 from symdrift.evaluation.closed_form.stability_bound import stable_rate
 from symdrift.evaluation.conjugate_directions import not_found
@@ -303,12 +303,7 @@ class _Problems:
             }.items():
                 found[Quantity("validity", name, 0.0)] = values
         if "drift" in groups or "stimuli" in groups:
-            kernel = (
-                kernels.diffusion_tensor
-                if self.approximation == "exact"
-                else kernels.diffusion_tensor_white_noise
-            )
-            tensor = kernel(**self.minimum, **self.learning)
+            tensor = DIFFUSION_TENSORS[self.approximation](**self.minimum, **self.learning)
             if "drift" in groups:
                 found |= self._by_plane(tensor, order, rank)
             if "stimuli" in groups:

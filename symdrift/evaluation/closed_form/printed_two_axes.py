@@ -470,7 +470,7 @@ def _small_angle(
 
     355 operations.
     """
-    # The first-order term of the exact rate, with s_i = a_i - gamma / lambda_i
+    # The first-order term of the explicit rate, with s_i = a_i - gamma / lambda_i
     t0 = lambda1 - lambda2
     t1 = 1/lambda1
     t2 = t1*weight_decay

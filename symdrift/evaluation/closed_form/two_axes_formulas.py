@@ -4,7 +4,7 @@ Steady rotation of hidden representations in a two-layer linear network with two
 two outputs under online SGD, leading order in the learning rate, for a teacher and inputs
 that share no axes.
 
-The exact rate is a function of the minimum, which has no closed form: the two singular
+The explicit rate is a function of the minimum, which has no closed form: the two singular
 values of the learned map and the input covariance in its canonical frame.  `teacher` gives
 the teacher that has this minimum.  A positive rate turns the second hidden axis towards the
 first.  Everything broadcasts.  All rates are in radians per SGD step.

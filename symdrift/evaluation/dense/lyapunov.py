@@ -66,13 +66,9 @@ def gradient_fluctuation(problem: LearningProblem, minimum: MinimumPoint) -> Nor
     NormalFluctuation
         ``K = r (n + m)`` weights of active hidden units, ``k = r (n + m - r)``.
     """
-    covariance, frame = problem.input_covariance, minimum.frame
-    hessian = reached_hessian(
-        frame, minimum.error_map @ covariance, covariance, problem.weight_decay
-    )
     noise = reached_noise(minimum, problem.inputs, problem.label_noise, problem.batch)
-    reached = _stationary(hessian, noise, problem.learning_rate)
-    return replace(reached, basis=frame.weights(reached.basis))
+    reached = _stationary(_hessian(problem, minimum), noise, problem.learning_rate)
+    return replace(reached, basis=minimum.frame.weights(reached.basis))
 
 
 def synaptic_fluctuation(problem: LearningProblem, minimum: MinimumPoint) -> NormalFluctuation:
@@ -95,12 +91,8 @@ def synaptic_fluctuation(problem: LearningProblem, minimum: MinimumPoint) -> Nor
         ``K = r (n + m)`` weights; ``k = r (n + m) - r (r - 1) / 2``, the dimension of their
         normal space.
     """
-    frame, covariance = minimum.frame, problem.input_covariance
-    hessian = reached_hessian(
-        frame, minimum.error_map @ covariance, covariance, problem.weight_decay
-    )
-    reached, axes = eigensystem(hessian)
-    basis = np.hstack([frame.weights(axes), _imbalances(minimum)])
+    reached, axes = eigensystem(_hessian(problem, minimum))
+    basis = np.hstack([minimum.frame.weights(axes), _imbalances(minimum)])
     return _with_equal_noise(basis, np.concatenate([reached, minimum.spectrum.imbalance]), problem)
 
 
@@ -126,6 +118,12 @@ def silent_fluctuation(problem: LearningProblem, minimum: MinimumPoint) -> Norma
     size = np.abs(curvature)
     normal = np.sort(np.argsort(size, kind="stable")[frame.rank :])
     return _with_equal_noise(directions[:, normal], size[normal], problem)
+
+
+def _hessian(problem: LearningProblem, minimum: MinimumPoint) -> Array:
+    covariance = problem.input_covariance
+    slope = minimum.error_map @ covariance
+    return reached_hessian(minimum.frame, slope, covariance, problem.weight_decay)
 
 
 def _with_equal_noise(

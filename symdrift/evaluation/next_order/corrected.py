@@ -30,7 +30,7 @@ from symdrift.evaluation.next_order.expansion import (
     noise_node_count,
     two_times,
 )
-from symdrift.evaluation.next_order.orders import Orders, Synaptic, at, general_orders
+from symdrift.evaluation.next_order.orders import Orders, Pair, Synaptic, at, general_orders
 from symdrift.evaluation.next_order.subnetworks import (
     affordable_mean,
     aligned_by_synapses,
@@ -154,8 +154,8 @@ def general_two_times(problem: LearningProblem, longest: float = LONGEST) -> Two
     return two_times(units.problem(problem), (minimum.first_layer, minimum.second_layer))
 
 
-def mean_gram_change(problem: LearningProblem) -> Array | None:
-    """What the displacement of the mean weights adds to ``E[W]' E[W]``, of order ``eta``.
+def mean_first_layer(problem: LearningProblem) -> Pair | None:
+    """The mean of ``W`` where the hidden layer does not turn, also where that is all there is.
 
     Parameters
     ----------
@@ -163,25 +163,23 @@ def mean_gram_change(problem: LearningProblem) -> Array | None:
 
     Returns
     -------
-    Array or None
-        Shape ``(n, n)``; ``None`` for networks that are too large, and for curvatures that double
-        precision does not resolve.
+    Pair or None
+        In natural units, shape ``(r, n)``; ``None`` for networks that are too large, and for
+        curvatures that double precision does not resolve.
 
     Raises
     ------
     RequestError
         When the minimum is refused.
     """
-    units = natural_units(problem.teacher, problem.input_covariance)
     noisy = problem.synaptic_noise > 0
-    by_synapses = None
     if applies(replace(problem, synaptic_noise=0.0)) is None:
         if not affordable_mean(problem):
             return None
         try:
             still, shift, _ = aligned_mean_layer(problem)
             if noisy:
-                by_synapses = aligned_by_synapses(problem)
+                shift = shift + aligned_by_synapses(problem).shift
         except RequestError:
             return None
     else:
@@ -195,6 +193,7 @@ def mean_gram_change(problem: LearningProblem) -> Array | None:
             or problem.inputs.node_count * noise > MOST_POINTS
         ):
             return None
+        units = natural_units(problem.teacher, problem.input_covariance)
         minimum, own = in_units(minimum, units), units.problem(problem)
         still, rank = minimum.first_layer, minimum.rank
         try:
@@ -202,15 +201,10 @@ def mean_gram_change(problem: LearningProblem) -> Array | None:
             if noisy:
                 silent = problem.hidden - rank
                 point = _followed(still, minimum.second_layer, silent)
-                moved, spread = mean_layer_by_synapses(own, point, silent)
-                by_synapses = Synaptic(moved[:rank], spread)
+                shift = shift + mean_layer_by_synapses(own, point, silent)[0][:rank]
         except RequestError:
             return None
-    crossed = still.T @ shift
-    change = crossed + crossed.T
-    if by_synapses is not None:
-        change = change + by_synapses.mean_gram(still)
-    return np.asarray(change * (problem.learning_rate / (units.maps * units.curvature)))
+    return Pair(still, shift)
 
 
 def _require_affordable(problem: LearningProblem, units: int, longest: float) -> None:

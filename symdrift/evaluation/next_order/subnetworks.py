@@ -27,8 +27,7 @@ from math import comb
 import numpy as np
 
 from symdrift.evaluation.alignment import Alignment, align
-from symdrift.evaluation.closed_form import learned_axes, rank
-from symdrift.evaluation.closed_form.formulas import singular_values
+from symdrift.evaluation.closed_form import AlignedNetwork
 from symdrift.evaluation.next_order.alike_axes import alike_orders
 from symdrift.evaluation.next_order.cost import (
     BROKEN_OFF,
@@ -47,7 +46,6 @@ from symdrift.evaluation.next_order.expansion import (
 from symdrift.evaluation.next_order.orders import Orders, Pair, Synaptic, general_orders
 from symdrift.evaluation.parts import moving_planes
 from symdrift.evaluation.strict_minima import active_axes
-from symdrift.evaluation.units import natural_units
 from symdrift.inputs import Gaussian
 from symdrift.inputs.distribution import gaussian_node_count
 from symdrift.study.problem import Array, LearningProblem
@@ -262,18 +260,11 @@ class _Network:
 
     @classmethod
     def of(cls, problem: LearningProblem) -> _Network:
-        rank(problem)
-        units = natural_units(problem.teacher, problem.input_covariance)
-        natural = units.problem(problem)
-        alignment = align(natural)
+        given = AlignedNetwork.of(problem)
+        alignment = align(given.natural)
         assert isinstance(alignment, Alignment)
-        outputs, inputs = natural.teacher.shape
-        values = singular_values(
-            covariance=alignment.input_variances, weight_decay=natural.weight_decay,
-            gains=alignment.gains, inputs=inputs, outputs=outputs, hidden=natural.hidden,
-            learned=learned_axes(problem),
-        )  # fmt: skip
-        return cls(natural, alignment, values, *_kinds(alignment, values))
+        values = given.singular_values
+        return cls(given.natural, alignment, values, *_kinds(alignment, values))
 
     @property
     def alike(self) -> Orders | None:

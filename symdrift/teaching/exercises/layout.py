@@ -11,8 +11,9 @@ from markupsafe import Markup
 from symdrift.derivation.steps import Derivation
 from symdrift.derivation.symbols import latex_names
 from symdrift.documents.assembly import theory_printer
+from symdrift.documents.inline import InlineHtml, InlineLatex
 from symdrift.documents.prose import Inline, Text, read_prose
-from symdrift.quoting import Latex, escape_latex
+from symdrift.quoting import Latex
 from symdrift.study.letters import in_notation
 from symdrift.study.roles import ROLES
 from symdrift.teaching.exercises.exercise import Answer, Exercise, Passage, is_plain
@@ -49,40 +50,16 @@ class Pen(Protocol):
         """Displayed equations, one below the other."""
 
 
-class LatexPen:
+class LatexPen(InlineLatex):
     """Writes LaTeX."""
-
-    def text(self, text: str) -> Latex:
-        """Plain text, escaped."""
-        return escape_latex(text)
-
-    def math(self, formula: Formula) -> Latex:
-        """Inline mathematics."""
-        return Latex(f"${formula.latex}$")
-
-    def join(self, pieces: Sequence[str]) -> Latex:
-        """Pieces one after the other."""
-        return Latex("".join(pieces))
 
     def display(self, layouts: Sequence[Layout]) -> Latex:
         """Displayed equations, aligned with each other."""
         return Latex(align(_rows(layouts)))
 
 
-class HtmlPen:
+class HtmlPen(InlineHtml):
     """Writes HTML with MathML."""
-
-    def text(self, text: str) -> Markup:
-        """Plain text, escaped."""
-        return Markup.escape(text)
-
-    def math(self, formula: Formula) -> Markup:
-        """Inline mathematics."""
-        return mathml.inline(formula)
-
-    def join(self, pieces: Sequence[str]) -> Markup:
-        """Pieces one after the other."""
-        return mathml.joined(pieces)
 
     def display(self, layouts: Sequence[Layout]) -> Markup:
         """Displayed equations, aligned with each other."""

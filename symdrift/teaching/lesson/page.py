@@ -10,7 +10,6 @@ import numpy as np
 import sympy as sp
 from markupsafe import Markup
 
-from symdrift.cache import cached
 from symdrift.derivation.steps import Derivation
 from symdrift.derivation.symbols import latex_names, symbol
 from symdrift.documents.assembly import theory_printer
@@ -39,7 +38,6 @@ from symdrift.teaching.lesson.controls import OCTAVE, Control, controls
 from symdrift.teaching.lesson.scope import MOST_AXES, teachable
 from symdrift.teaching.lesson.story import LAST_CONTROLS, Scene, scenes, stand_in
 from symdrift.theory.derive import derive
-from symdrift.theory.linear.aligned import representative_drift
 from symdrift.typesetting import mathml
 from symdrift.typesetting.lines import Names, lay_out
 
@@ -124,7 +122,7 @@ def lesson_html(study: Study) -> str:
         data=Markup(
             script_json(_data(problem, aligned, evaluation, stimuli, compared, sliders, story))
         ),
-        kernels=Markup(_kernels()),
+        kernels=Markup(javascript_kernels()),
         scripts=[Markup(script) for script in _scripts(axis)],
     )
 
@@ -245,15 +243,6 @@ def _validity(evaluation: Evaluation) -> dict[str, Any]:
         "over_critical": found.rate_over_critical,
         "diffusion_off": percent_off(max(map(evaluation.expected_error, planes))),
     }
-
-
-def _kernels() -> str:
-    return cached(
-        "javascript",
-        None,
-        lambda: javascript_kernels(representative_drift()),
-        lambda found: isinstance(found, str),
-    )
 
 
 def _scripts(axis: str) -> list[str]:

@@ -220,8 +220,8 @@ def scenes(
                     "u(i,j) is the direction of the weights in which the entry of the learned map "
                     "for output axis i and input axis j grows fastest. The ellipses are of "
                     "leading order in the learning rate. At the study's values they are expected "
-                    f"to miss {weight_variance_off} of the whole variance, and a thin ellipse far "
-                    "more of its small one: there the cloud is wider.",
+                    f"to miss {weight_variance_off} of the whole variance, and where they are thin "
+                    "far more of their width: there the cloud is wider.",
                 ),
                 Picture(
                     "figure-excess",

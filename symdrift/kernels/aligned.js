@@ -1,10 +1,12 @@
-(() => {
-"use strict";
 // Drift in aligned networks: the scalar formulas below are printed from symbolic expressions.
-{% for function in functions %}
 
-{{ function }}
-{%- endfor %}
+
+import {
+  singularValue, residual, loss, lossReduction, batchShare, excessLoss, ownCurvature,
+  pairCurvature, unreachedCurvature, silentCurvature, ownFluctuation, pairFluctuation,
+  solvedBlock, ownTerm, jointTerm, ownTermWhiteNoise, jointTermWhiteNoise, diffusion,
+  squaredComponent, halfDistance, loopRotation,
+} from "./printed_aligned.js";
 
 
 // Directions of a network, padded to max(n, m).  A network is an object with the arrays
@@ -148,7 +150,7 @@ function decayRate(stimulus, network) {
   return norm > 0 ? representationDiffusion(stimulus, network) / norm : 0;
 }
 
-return {
+export default {
   singularValues: network => axes(network).singular_value.slice(0, network.inputs),
   loss(network) {
     const found = axes(network);
@@ -172,4 +174,3 @@ return {
   decayRate,
   loopRotation,
 };
-})()
