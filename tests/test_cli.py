@@ -11,6 +11,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import click
 import numpy as np
 import pytest
+from conftest import ANISOTROPIC
 
 from symdrift.cli import run
 from symdrift.cli.program import app
@@ -323,6 +325,32 @@ def test_equations_and_steps_are_found_where_they_are_derived(
         capsys.readouterr().err.splitlines()[-1],
     )
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["derive", "bottleneck", "--width", "252"], '--width = "252" is no width'),
+        (["derive", "bottleneck", "--format", "exe"], '--format = "exe" is unknown'),
+        (["derive", "bottleneck", "--level", "all"], '--level = "all" is unknown'),
+        (["report", "bottleneck", "--level", "all"], '--level = "all" is unknown'),
+        (["derive", "STUDY"], 'names the symbol "T", whose letter stands for'),
+        (["lesson", "STUDY"], 'names the symbol "T", whose letter stands for'),
+        (["report", "STUDY"], 'names the symbol "T", whose letter stands for'),
+    ],
+)
+def test_what_no_derivation_takes_is_refused_before_sympy_is_loaded(
+    write_study: Callable[[str], Path], arguments: list[str], sentence: str
+) -> None:
+    path = str(write_study(ANISOTROPIC.replace('"lambda_1"', '"T"').partition("[values]")[0]))
+    arguments = [path if word == "STUDY" else word for word in arguments]
+    code = (
+        "import sys; from symdrift.cli import run; "
+        f"assert run({arguments!r}) == 2; assert 'sympy' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert sentence in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -98,11 +98,9 @@ def read_samples(
         rows, explained = _principal(path, rows, components)
     _check_mean(path, rows, center)
     _check_variation(path, table, chosen, rows)
-    header = table.header
-    names = _input_names(table, chosen, bool(columns), components)
+    header, names = table.header, _input_names(table, chosen, bool(columns), components)
     remarks = [table.remark, *_doubts(table, chosen, rows, components is not None, center)]
-    if components is None:
-        remarks.append(_renamed(table, chosen, names))
+    remarks += [_renamed(table, chosen, names)] if components is None else []
     source = SampleSource(
         file=path.name,
         header=header.kind if header else "none",
@@ -244,14 +242,11 @@ def _input_names(
 
 def _renamed(table: Table, chosen: Sequence[int], names: Sequence[str]) -> str:
     """Which columns have a name in the header that their axes cannot have; empty where none."""
-    if table.header is None or table.header.kind == "numbers":
-        return ""
-    given = table.header.names
-    other = [c for c, name in zip(chosen, names, strict=True) if given[c] not in ("", name)]
-    if not other:
-        return ""
+    given = table.header.names if table.header and table.header.kind == "names" else ()
+    pairs = zip(chosen, names, strict=True) if given else ()
+    other = [c for c, name in pairs if given[c] not in ("", name)]
     what = _list(f"column {c + 1} ({_quoted(given[c])})" for c in other)
-    return (
+    return what and (
         f"{what} cannot be called by the name in the header: names must differ, be printable and "
         f"have at most {LONGEST_NAME} characters; rename what is to be known by its name"
     )
