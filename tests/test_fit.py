@@ -157,6 +157,28 @@ def test_powers_are_named_in_smallest_whole_numbers() -> None:
     assert gamma.low is not None and gamma.high is not None and gamma.low < 0.2 < gamma.high
 
 
+def test_sums_are_not_named_as_products() -> None:
+    """Label noise is ``a + b`` and the rate ``0.05 c d^2``: a sum and a product at once."""
+    study = FREQUENT.with_values({"teacher.label_noise": "a+b", "learning.rate": "0.05*c*d**2"})
+    study = study.with_values(a=0.1, b=0.3, c=0.1, d=1)
+    found = fit(study, rates_of(study, ERROR), ["a", "b", "c", "d"])
+    assert {each.text for each in found.open if each.everywhere} == {
+        "of a and b only a + b is determined", "of c and d only c*d^2 is determined",
+    }  # fmt: skip
+
+
+def test_what_holds_near_the_best_fit_only_is_not_exact() -> None:
+    """Neither a sum nor a product: ``a^2 + b`` of ones is ``a^2 b`` to first order there."""
+    numbers = tuple(FreeNumber(name, name, 0.1, 10.0, 1.0) for name in ("a", "b"))
+
+    def slopes(a: float, b: float) -> tuple[Array, Array]:
+        return np.log([a, b]), np.array([[2 * a * a, b], [0.0, 0.0]])
+
+    (found,) = open_numbers(numbers, slopes(1, 1), [slopes(2, 1), slopes(1, 3)])
+    assert not found.everywhere and not found.determined[0].exact
+    assert found.text == "of a and b, near the best fit, only a^2*b is determined, to first order"
+
+
 def test_directions_become_products() -> None:
     (ratio,) = determined_combinations(np.array([[1.0, 1.0]]), ["a", "b"])
     assert ratio.exponents == {"a": 1, "b": -1} and ratio.exact
@@ -222,7 +244,7 @@ def test_an_interval_holds_every_number_that_fits(free: str) -> None:
     best = found.next_measurements[0]
     more = Measurement(best.stimulus, best.quantity, best.predicted, best.standard_error)
     again = fit(FREQUENT, [*data, more], [free])
-    assert again.others == again.estimates[0].further == ()
+    assert not again.others and not again.estimates[0].further
     assert again.estimates[0].value == pytest.approx(estimate.value, rel=1e-3)
 
 

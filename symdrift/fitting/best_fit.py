@@ -390,9 +390,8 @@ def fit_head(found: Fit) -> str:
 
 def fit_remarks(found: Fit) -> tuple[str, ...]:
     """What the data leave open, what else fits, and what to measure next, in sentences."""
-    said = tuple(
-        f"{each.text[:1].upper()}{each.text[1:]}." for each in (*found.open, *found.others)
-    )
+    texts = [each.text for each in found.open] + [each.text for each in found.others]
+    said = tuple(f"{text[:1].upper()}{text[1:]}." for text in texts)
     return said + ((f"{found.advice[:1].upper()}{found.advice[1:]}.",) if found.advice else ())
 
 
