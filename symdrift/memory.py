@@ -25,6 +25,9 @@ LARGEST_TEXT = 2**36
 PLANE_ENTRY = 450
 """Bytes of a plane of its own: its numbers, in arrays, in the lists of a record, in passing."""
 
+LARGEST_SAID = 1000 * 2.0**50
+"""Bytes that no machine has, beyond which nobody asks how many."""
+
 _UNITS = ("", "", "MiB", "GiB", "TiB", "PiB")
 
 _MEMORY = Path("/proc/meminfo")
@@ -71,6 +74,8 @@ def require_memory(field: str, needed: int, problem: str, advice: str) -> None:
 
 def size_needed(amount: float) -> str:
     """An amount of memory in bytes with two digits, as well as it is foreseen, rounded up."""
+    if amount > LARGEST_SAID:
+        return "1000 PiB or more"
     return _size(amount, math.ceil)
 
 

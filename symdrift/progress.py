@@ -16,6 +16,11 @@ def log_stage(text: str) -> None:
     _LOGGER.info(text)
 
 
+def log_warning(text: str) -> None:
+    """Say what work that goes on falls short of; the command line shows it as a warning."""
+    _LOGGER.warning(text)
+
+
 class Stages:
     """Percentages of the whole from stages that count their own work.
 

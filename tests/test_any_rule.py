@@ -660,7 +660,7 @@ def test_a_rate_without_stationary_fluctuation_is_refused() -> None:
         evaluate_rule(replace(learner, learning_rate=0.16))
     with_momentum = evaluate_rule(replace(learner, rule=HeavyBall(Oja(), 0.5, 0.15)))
     assert with_momentum.validity.critical_rate is None
-    assert "was not computed" in with_momentum.warnings[1]
+    assert "neither for rules with momentum" in with_momentum.warnings[1]
     with pytest.raises(RequestError, match=r"learning\.rate = 0\.8 is unstable: .* at up to 4 per"):
         evaluate_rule(replace(learner, rule=HeavyBall(Oja(), 0.5, 0.8), learning_rate=0.8))
     with pytest.raises(RequestError, match=r"learning\.minimum = 2 is not there: 1 orbit where"):

@@ -45,7 +45,7 @@ COMMANDS = [
     ["evaluate", "elliptical", "--json"],
     ["evaluate", "elliptical", "--sweep", "gamma=0.1:0.2:3", "--csv"],
     ["observe", "elliptical", "--csv"],
-    ["validate", "bottleneck", "--steps", "9000", "--replicas", "1024"],
+    ["validate", "anisotropic_autoencoder", "--steps", "9000", "--replicas", "1024"],
     ["simulate", "bottleneck", "--steps", "100", "--replicas", "8", "--out", "x.npz"],
 ]
 """One of each command that is soon done."""

@@ -396,11 +396,16 @@ def committed_files(directory: Path) -> dict[str, bytes]:
 
 def test_a_report_warns_of_what_its_simulation_leaves_open() -> None:
     """Which fails no report, as a number that is missed does."""
-    bottleneck = read_study("bottleneck").problem()
-    few = validate_rate(bottleneck, steps=9000, replicas=8)
+    problem = read_study("anisotropic_autoencoder").problem()
+    few = validate_rate(problem, steps=9000, replicas=8)
     (warning,) = report._undecided(few)
     assert warning.startswith("at the learning rate of the study, the theory of V[12]")
-    assert report._undecided(validate_rate(bottleneck, steps=9000, replicas=1024)) == ()
+    assert report._undecided(validate_rate(problem, steps=9000, replicas=1024)) == ()
+    # Its squared norms are off by more than a tenth, as orders behind the next one can explain.
+    (warning,) = report._undecided(
+        validate_rate(read_study("bottleneck").problem(), steps=9000, replicas=1024)
+    )
+    assert "deviations of excess norm of axis 1, excess norm of axis 2 may be due" in warning
     assert report._undecided(None) == ()
 
 

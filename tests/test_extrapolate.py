@@ -55,7 +55,7 @@ from symdrift.validation.extrapolate import (
     validate_limit,
 )
 from symdrift.validation.judgement import Verdict
-from symdrift.validation.ladder import FEWEST_WINDOWS
+from symdrift.validation.ladder import DECIDING_AIM, FEWEST_WINDOWS
 from symdrift.validation.plan import (
     BUDGET_SECONDS,
     PRECISION,
@@ -66,13 +66,14 @@ from symdrift.validation.plan import (
     plan_single,
     require_memory,
     schedule_of,
+    warn_of_coarse,
     window_variance,
 )
 from symdrift.validation.rounds import Plan, occupied
 from symdrift.validation.rows import READ_OFF, SECOND_ORDER, ExtrapolatedRow, Row
 from symdrift.validation.speed import (
     FASTEST,
-    MOST_SPREAD,
+    Speed,
     at_small_rate,
     compile_for,
     measured_speed,
@@ -145,7 +146,14 @@ def test_recorded_samples_are_not_missed_where_a_bottleneck_curves_the_ratios() 
     extrapolation = validate_limit(study.problem(), seed=0, precision=0.1)
     # With errors of a tenth nothing more is decided.
     assert extrapolation.verdict is Verdict.UNDECIDED, extrapolation.rows
-    assert not any(extrapolation.is_missed(row) for row in extrapolation.rows)
+    missed = {
+        row.quantity: row.deviation
+        for row in extrapolation.rows
+        if extrapolation.is_missed(row)
+    }
+    assert not any(quantity.startswith("displacement") for quantity in missed)
+    # Norms are known so well that what bends their ratios shows: half a percent at rate zero.
+    assert all(deviation and abs(deviation.value) < 0.005 for deviation in missed.values())
     assert abs(dict(extrapolation.white_noise)["V[13]"]) > 10
 
 
@@ -337,9 +345,9 @@ def test_a_finer_precision_than_the_budget_allows_is_not_tried() -> None:
 def test_a_tenth_of_the_budget_costs_precision_and_not_time() -> None:
     theory = dense.evaluate(THREE)
     speed = 1e8
-    free = plan_extrapolation(THREE, theory, budget=1e9, speed=speed)
+    free = plan_extrapolation(THREE, theory, budget=1e9, speed=steady(speed))
     seconds = free.replica_steps / speed
-    tight = plan_extrapolation(THREE, theory, budget=seconds / 10, speed=speed)
+    tight = plan_extrapolation(THREE, theory, budget=seconds / 10, speed=steady(speed))
     assert tight.replica_steps / speed == pytest.approx(seconds / 10, rel=0.25)
     assert tight.rates[0] > free.rates[0]
 
@@ -362,6 +370,47 @@ SPREAD = problem(
 )
 
 
+def steady(speed: float) -> Speed:
+    """Of a machine that has nothing else to do."""
+    return Speed(speed, speed)
+
+
+def least_budgets(refused: RequestError) -> list[float]:
+    return [float(found) for found in re.findall(r"--budget (\d+)s", str(refused))]
+
+
+def test_the_least_budget_is_that_of_the_machine_alone_however_busy_it_is() -> None:
+    """What it takes now stands beside it, and alone where it is the only reason."""
+    theory = dense.evaluate(SPREAD)
+
+    def refused(budget: float, speed: Speed) -> RequestError:
+        with pytest.raises(RequestError) as refusal:
+            plan_extrapolation(SPREAD, theory, budget=budget, speed=speed)
+        return refusal.value
+
+    (least,) = least_budgets(refused(5.0, steady(3e7)))
+    busy = refused(5.0, Speed(3e6, 3e7))
+    assert least_budgets(busy) == [least, pytest.approx(10 * least, rel=0.05)]
+    assert "other work leaves it 10 % of its processors" in str(busy)
+    assert least_budgets(refused(least, Speed(3e6, 3e7))) == least_budgets(busy)[1:]
+    # That budget is enough, and the run is planned for a decision.
+    plan = plan_extrapolation(SPREAD, theory, budget=least, speed=steady(3e7))
+    assert plan.precision <= DECIDING_AIM
+
+
+def test_a_run_without_a_budget_says_that_it_may_decide_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    plan = plan_extrapolation(SPREAD, dense.evaluate(SPREAD), budget=60.0, coarsest=0.1)
+    assert plan.precision > DECIDING_AIM
+    warn_of_coarse(plan, None)
+    assert "only, which may decide nothing" in caplog.text
+    caplog.clear()
+    warn_of_coarse(plan, plan.precision)
+    warn_of_coarse(replace(plan, precision=DECIDING_AIM), None)
+    assert not caplog.records
+
+
 @pytest.mark.parametrize(
     ("given", "replicas"), [(SPREAD, None), (SPREAD, 100), (BOTTLENECK, 1)]
 )
@@ -370,7 +419,8 @@ def test_a_plan_keeps_to_its_budget_or_names_the_least(
 ) -> None:
     theory = dense.evaluate(given)
     for speed in (3e6, 3e8):
-        options: dict[str, Any] = {"replicas": replicas, "speed": speed, "precision": PRECISION}
+        options: dict[str, Any] = {"replicas": replicas, "precision": PRECISION}
+        options["speed"] = steady(speed)
         for budget in (5.0, 60.0):
             try:
                 plan = plan_extrapolation(given, theory, budget=budget, **options)
@@ -420,9 +470,12 @@ def test_a_clock_knows_when_a_round_will_be_late() -> None:
     assert clock.spent == 30.0
     assert clock.left == 64.0
     # At 110 s at the latest, less 6 that are reserved: of these a round may take 74, and is not
-    # judged before a third of them.
+    # judged before a tenth of them, and then by whether it would take twice as long.
+    hours.now = 37.0
+    assert not clock.is_late(30.0, 0.0)
     hours.now = 50.0
-    assert not clock.is_late(30.0, 0.01)
+    assert not clock.is_late(30.0, 0.15)
+    assert clock.is_late(30.0, 0.13)
     hours.now = 60.0
     assert not clock.is_late(30.0, 0.45)
     assert clock.is_late(30.0, 0.3)
@@ -447,7 +500,7 @@ def at_speed(monkeypatch: pytest.MonkeyPatch, hours: Hours, expected: float, fou
         return sums
 
     monkeypatch.setattr(extrapolation, "compile_for", lambda _: False)
-    monkeypatch.setattr(extrapolation, "measured_speed", lambda *_: (expected, 1.0))
+    monkeypatch.setattr(extrapolation, "measured_speed", lambda *_: steady(expected))
     monkeypatch.setattr(Run, "simulate", timed)
 
 
@@ -494,7 +547,7 @@ def test_a_budget_that_a_busy_machine_uses_up_names_the_least_at_its_speed(
         pytest.fail("a late round is given up")
 
     monkeypatch.setattr(extrapolation, "compile_for", lambda _: False)
-    monkeypatch.setattr(extrapolation, "measured_speed", lambda *_: (1e12, 1.0))
+    monkeypatch.setattr(extrapolation, "measured_speed", lambda *_: steady(1e12))
     monkeypatch.setattr(extrapolation, "require_budget", lambda *_: None)
     # Without its next order, which takes seconds.
     monkeypatch.setattr(extrapolation, "theory_at_once", lambda _, theory: (theory, 0.0))
@@ -574,9 +627,9 @@ def test_nothing_is_compiled_at_the_cost_of_a_budget() -> None:
 
 def test_no_machine_is_faster_than_the_fastest() -> None:
     for network in (TWO, SPREAD):
-        speed, spread = measured_speed(at_small_rate(network), 100, 2)
-        assert speed < FASTEST * modelled_speed(network, 2)
-        assert 1 <= spread <= MOST_SPREAD
+        speed = measured_speed(at_small_rate(network), 100, 2)
+        assert speed.now <= speed.alone < FASTEST * modelled_speed(network, 2)
+        assert 0 < speed.share <= 1
 
 
 @pytest.mark.parametrize("fraction", [0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.99])

@@ -14,10 +14,11 @@ from scipy.stats import chi2
 
 import symdrift
 from symdrift.fitting import Fit, Measurement, fit
-from symdrift.fitting.best_fit import fit_head, fit_remarks, fit_tables
+from symdrift.fitting.best_fit import fit_head, fit_remarks, fit_tables, interval
 from symdrift.fitting.combinations import determined_combinations, open_numbers
 from symdrift.fitting.free_numbers import FreeNumber
 from symdrift.fitting.least_squares import THRESHOLD, Problem, profile
+from symdrift.fitting.other_solutions import joined
 from symdrift.fitting.predictions import Predictions
 from symdrift.records import json_parts
 from symdrift.study.problem import Array
@@ -156,6 +157,28 @@ def test_powers_are_named_in_smallest_whole_numbers() -> None:
     assert gamma.low is not None and gamma.high is not None and gamma.low < 0.2 < gamma.high
 
 
+def test_sums_are_not_named_as_products() -> None:
+    """Label noise is ``a + b`` and the rate ``0.05 c d^2``: a sum and a product at once."""
+    study = FREQUENT.with_values({"teacher.label_noise": "a+b", "learning.rate": "0.05*c*d**2"})
+    study = study.with_values(a=0.1, b=0.3, c=0.1, d=1)
+    found = fit(study, rates_of(study, ERROR), ["a", "b", "c", "d"])
+    assert {each.text for each in found.open if each.everywhere} == {
+        "of a and b only a + b is determined", "of c and d only c*d^2 is determined",
+    }  # fmt: skip
+
+
+def test_what_holds_near_the_best_fit_only_is_not_exact() -> None:
+    """Neither a sum nor a product: ``a^2 + b`` of ones is ``a^2 b`` to first order there."""
+    numbers = tuple(FreeNumber(name, name, 0.1, 10.0, 1.0) for name in ("a", "b"))
+
+    def slopes(a: float, b: float) -> tuple[Array, Array]:
+        return np.log([a, b]), np.array([[2 * a * a, b], [0.0, 0.0]])
+
+    (found,) = open_numbers(numbers, slopes(1, 1), [slopes(2, 1), slopes(1, 3)])
+    assert not found.everywhere and not found.determined[0].exact
+    assert found.text == "of a and b, near the best fit, only a^2*b is determined, to first order"
+
+
 def test_directions_become_products() -> None:
     (ratio,) = determined_combinations(np.array([[1.0, 1.0]]), ["a", "b"])
     assert ratio.exponents == {"a": 1, "b": -1} and ratio.exact
@@ -183,6 +206,71 @@ def test_what_errors_leave_open_is_told_from_what_nothing_tells() -> None:
     assert found.text == "of a and b only a*b is determined"
     (found,) = open_numbers(numbers, (np.zeros(2), nothing), [(np.ones(2), weak)])
     assert not found.everywhere and "near the best fit" in found.text
+
+
+TWO_SOLUTIONS = {
+    "lambda_f=0.5:8": (
+        ("rare", "decay_rate", 2.48e-10, 1e-12), ("rare", "diffusion", 1.984e-10, 8e-13),
+    ),
+    "gamma=0.1:0.99": (("frequent", "diffusion", 7e-8, 1e-9),),
+}  # fmt: skip
+"""Rates that rise and fall with a number."""
+
+
+@pytest.mark.parametrize("free", TWO_SOLUTIONS)
+def test_an_interval_holds_every_number_that_fits(free: str) -> None:
+    """Against the residuals on a fine grid of the whole range."""
+    data = [Measurement(*each) for each in TWO_SOLUTIONS[free]]
+    found = fit(FREQUENT, data, [free], design=True)
+    (estimate,) = found.estimates
+    asked = [(each.stimulus, each.quantity) for each in data]
+    predicted, _ = predictions(FREQUENT, [free], asked)
+    values = np.linspace(estimate.lowest, estimate.highest, 4000)
+    places = np.array([[predicted.numbers[0].coordinate(value)] for value in values])
+    errors = np.array([each.standard_error for each in data])
+    residuals = (predicted.values(places) - [each.value for each in data]) / errors
+    within = np.sum(residuals**2, axis=1) - found.goodness.chi_squared < THRESHOLD
+    spans = [(estimate.low, estimate.high), *((each.low, each.high) for each in estimate.further)]
+    said = np.zeros(len(values), dtype=bool)
+    for low, high in spans:
+        assert low is not None and high is not None
+        said |= (low < values) & (values < high)
+    # Ends of intervals are rough, so that some points of the grid may lie beyond.
+    assert np.count_nonzero(said != within) <= 4 and len(spans) == 2
+    (other,) = found.others
+    assert other.text in fit_remarks(found)[0].lower() and " or " in interval(estimate)
+    # What is advised does separate them.
+    assert found.next_measurements is not None and "would tell the best fit from" in found.advice
+    best = found.next_measurements[0]
+    more = Measurement(best.stimulus, best.quantity, best.predicted, best.standard_error)
+    again = fit(FREQUENT, [*data, more], [free])
+    assert not again.others and not again.estimates[0].further
+    assert again.estimates[0].value == pytest.approx(estimate.value, rel=1e-3)
+
+
+def test_other_solutions_are_found_with_other_numbers_free() -> None:
+    """The length of a stimulus follows its diffusion, at each decay that explains another's."""
+    (datum,) = TWO_SOLUTIONS["gamma=0.1:0.99"]
+    study = FREQUENT.with_values({"stimulus.1.vector": '[0, "r", 0, 0]'}).with_values(r=1)
+    alone = fit(study, [Measurement(*datum)], ["gamma=0.1:0.99"])
+    rare = rates_of(study.with_values(gamma=alone.estimates[0].value), 0.02)[3]
+    found = fit(study, [Measurement(*datum), rare], ["gamma=0.1:0.99", "r=0.1:10"])
+    gamma, length = found.estimates
+    (other,) = found.others
+    both = sorted((gamma.value, other.values["gamma"]))
+    (same,) = alone.others
+    assert both == pytest.approx([same.values["gamma"], alone.estimates[0].value], rel=1e-3)
+    for place in ({"gamma": gamma.value, "r": length.value}, other.values):
+        again = rates_of(study.with_values(place), 0.02)
+        assert again[1].value == pytest.approx(datum[2], rel=1e-3)
+        assert again[3].value == pytest.approx(rare.value, rel=1e-3)
+    assert len(gamma.further) == 1
+
+
+def test_intervals_that_meet_are_one() -> None:
+    assert joined([(1, 2), (4, 5)]) == [(1, 2), (4, 5)]
+    assert joined([(1, 2), (4, 5), (1.5, 4.5)]) == [(1, 5)]
+    assert joined([(4, 5), (None, 2), (1, None)]) == [(None, None)]
 
 
 def test_a_number_that_nothing_depends_on_is_named() -> None:
@@ -247,8 +335,8 @@ def test_a_fit_is_the_same_each_time_and_a_record(exact: Fit) -> None:
     texts = {"".join(json_parts(symdrift.fit(FREQUENT, data, ["gamma"]))) for _ in range(2)}
     (text,) = texts
     assert set(json.loads(text)) == {
-        "study", "method", "estimates", "goodness", "open", "data", "profiles", "level",
-        "steps_per_day", "warnings",
+        "study", "method", "estimates", "goodness", "open", "others", "data", "profiles",
+        "level", "steps_per_day", "warnings",
     }  # fmt: skip
     assert {"next_measurements", "advice"} <= set(exact.to_dict())
     page = exact._repr_html_()

@@ -10,8 +10,9 @@ from documents_example import GAMMA, L1, L2, L3, V, example_derivation
 
 from symdrift.derivation.steps import Derivation, Equation, Step
 from symdrift.documents.html import derivation_html
-from symdrift.documents.latex import PAGES, derivation_latex, fragment_latex
+from symdrift.documents.latex import derivation_latex, fragment_latex
 from symdrift.documents.levels import at_level
+from symdrift.documents.pages import PAGES
 from symdrift.documents.pycode import python_source
 from symdrift.documents.sheet import sheet_latex
 from symdrift.documents.slides import slides_latex

@@ -19,9 +19,10 @@ from symdrift.derivation.steps import Derivation, Equation, Step
 from symdrift.documents import writing
 from symdrift.documents.assembly import theory_printer
 from symdrift.documents.bibliography import REFERENCES, bibtex
-from symdrift.documents.latex import PAGES, derivation_latex, fragment_latex, page_of
+from symdrift.documents.latex import derivation_latex, fragment_latex
 from symdrift.documents.levels import ESSENTIAL, ON_SHARED_AXES
 from symdrift.documents.numbers import Numbers, Table
+from symdrift.documents.pages import PAGES, page_of
 from symdrift.documents.pdf import compile_pdf
 from symdrift.documents.rendering import render_latex
 from symdrift.documents.sheet import sheet_latex

@@ -18,7 +18,7 @@ from latex_tree import Accented, Node, Row, Scripts, Symbol, Word, parse
 import symdrift.derivation
 import symdrift.theory
 from symdrift.cli import run
-from symdrift.derivation.symbols import adapted_names, letters_of, plain_latex
+from symdrift.derivation.symbols import adapted_names
 from symdrift.documents.number_tables import parameter_table
 from symdrift.errors import RequestError
 from symdrift.study import read_study
@@ -30,6 +30,7 @@ from symdrift.study.letters import (
     resolve_notation,
 )
 from symdrift.study.roles import AT_HOME, FIELD_ROLES, INDICES, PRESETS, ROLES, VOCABULARY
+from symdrift.study.symbol_names import letters_of, plain_latex
 from symdrift.theory.derive import derive
 from symdrift.theory.subject import CALLED, called
 from symdrift.typesetting.formula import Formula

@@ -15,16 +15,16 @@ from tex import needs_tex, pages_of
 from symdrift.derivation.reliance import stated, symbols_of
 from symdrift.derivation.steps import Derivation
 from symdrift.documents.html import derivation_html
-from symdrift.documents.latex import derivation_latex, page_of
+from symdrift.documents.latex import derivation_latex
 from symdrift.documents.levels import (
     DEFINITIONS,
     ELABORATIONS,
     ESSENTIAL,
-    LEVELS,
     ON_SHARED_AXES,
     at_level,
     essential_labels,
 )
+from symdrift.documents.pages import LEVELS, page_of
 from symdrift.documents.writing import write_derivation
 from symdrift.errors import RequestError
 from symdrift.files import write_text

@@ -163,6 +163,7 @@ def test_observe_takes_what_was_foreseen(study: str, size: int | None) -> None:
         (1017.2 * 2**30, "1100 GiB", "1000 GiB"),
         (0.3 * 2**20, "0.3 MiB", "0.3 MiB"),
         (3e15, "2.7 PiB", "2.6 PiB"),
+        (1e50, "1000 PiB or more", "8.8e+34 PiB"),
     ],
 )
 def test_sizes_have_two_digits_and_what_does_not_fit_is_seen_not_to(

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 
-from symdrift.derivation.symbols import adapted_names, latex_names, plain_latex, symbol
+from symdrift.derivation.symbols import adapted_names, latex_names, symbol
 from symdrift.study.roles import ROLES
+from symdrift.study.symbol_names import plain_latex
 from symdrift.typesetting import mathml
 from symdrift.typesetting.printer import TheoryPrinter
 from symdrift.typesetting.reading import read

@@ -26,9 +26,15 @@ from symdrift.observables import (
     with_next_order,
     with_two_times,
 )
-from symdrift.observables.observation import CURVES, observation_rows, parse_times, series
+from symdrift.observables.observation import (
+    CURVES,
+    observation_rows,
+    observation_tables,
+    parse_times,
+    series,
+)
 from symdrift.study import read_study
-from symdrift.tables import write_csv
+from symdrift.tables import with_error, write_csv
 
 STUDIES = ("misaligned_teacher", "anisotropic_autoencoder")
 
@@ -77,6 +83,24 @@ def test_json_has_every_observable_and_only_finite_numbers(
     assert len(record["tuning"]["neurons"][0]) == 3
     assert run([*arguments, "--json"]) == 0
     assert capsys.readouterr().out == printed
+
+
+def test_tables_and_captions_have_the_errors_of_the_bands() -> None:
+    given = read_study("bottleneck").problem()
+    found = observe(given, np.array([1.0, 400.0]))
+    activity, _, curves, read = observation_tables(found)
+    assert activity.rows[0][1] == "0.818 ± 0.019"
+    (band,) = (b for b in found.bands if (b.observable, b.subject) == ("displacement", "axis 1"))
+    total = found.displacement[0].total
+    assert curves.rows[-1][1] == with_error(total[-1], band.high[-1] - total[-1])
+    assert found.tuning is not None
+    assert read.rows[-1][-1] == with_error(found.tuning.mean[-1], found.tuning.standard_error[-1])
+    assert all(" ± " in cell for row in curves.rows for cell in row[1:])
+    widest = max(
+        float(np.max(b.high / moved.total - 1))
+        for b, moved in zip(found.bands, found.displacement, strict=False)
+    )
+    assert f"to {100 * widest:.2g} % from their curves" in observables.caption(found)
 
 
 def test_every_observable_is_a_series_and_counted(observations: dict[str, Observation]) -> None:

@@ -16,8 +16,9 @@ from tex import needs_tex
 
 from symdrift.derivation.steps import Check, Derivation, Equation, Method, Step
 from symdrift.documents.bibliography import bibtex
-from symdrift.documents.latex import PAGES, derivation_latex, fragment_latex, page_of
+from symdrift.documents.latex import derivation_latex, fragment_latex
 from symdrift.documents.numbers import Numbers, Table
+from symdrift.documents.pages import PAGES, page_of
 from symdrift.documents.pdf import compile_pdf
 from symdrift.files import write_text
 from symdrift.quoting import escape_latex

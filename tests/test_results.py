@@ -17,8 +17,9 @@ from tex import needs_tex, pages_of
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.derivation.steps import Derivation, Equation, Step
 from symdrift.derivation.symbols import symbol
-from symdrift.documents.latex import fragment_latex, page_of
+from symdrift.documents.latex import fragment_latex
 from symdrift.documents.levels import at_level
+from symdrift.documents.pages import page_of
 from symdrift.errors import RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.files import write_text

@@ -241,6 +241,27 @@ def test_whoever_does_the_work_writes_the_same_bytes(
     assert elsewhere == written(tmp_path / "b" / "x.csv", name, axes)
 
 
+def test_a_sweep_by_arrays_keeps_and_shows_what_is_finished_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two threads: never more than two parts, of 32 that an executor is given together."""
+    monkeypatch.setattr("symdrift.evaluation.sweep_request._AT_A_TIME", 1000)
+    monkeypatch.setattr("symdrift.evaluation.sweep.available_processors", lambda: 2)
+    monkeypatch.setattr("symdrift.evaluation.sweep_file._SECONDS", 0.0)
+    path, shown, lines = tmp_path / "x.csv", [0], [0]
+    partial = path.with_name("x.csv.partial")
+
+    def look(done: int, _: int) -> None:
+        shown.append(done)
+        lines.append(partial.read_text().count("\n") - 1)
+
+    study = read_study("frequent_stimulus")
+    found = sweep(study, tuple(map(parse_axis, AXES)), progress=look, kept=SweepFile(path))
+    assert found.request.by_arrays and shown[-1] == len(found)
+    assert max(np.diff(shown)) <= 2 * found.request.at_a_time
+    assert len(lines) > 2 and max(np.diff(lines)) <= 2
+
+
 @pytest.mark.parametrize("suffix", [".csv", pytest.param(".nc", marks=pytest.mark.slow)])
 def test_a_sweep_that_was_killed_goes_on_and_writes_the_same_bytes(
     suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -7,7 +7,7 @@ Steady rotation of hidden representations in a two-layer linear network with two
 two outputs under online SGD, leading order in the learning rate, for a teacher and inputs
 that share no axes.
 
-The exact rate is a function of the minimum, which has no closed form: the two singular
+The explicit rate is a function of the minimum, which has no closed form: the two singular
 values of the learned map and the input covariance in its canonical frame.  `teacher` gives
 the teacher that has this minimum.  A positive rate turns the second hidden axis towards the
 first.  Everything broadcasts.  All rates are in radians per SGD step.
@@ -483,7 +483,7 @@ def _small_angle(
 
     355 operations.
     """
-    # The first-order term of the exact rate, with s_i = a_i - gamma / lambda_i
+    # The first-order term of the explicit rate, with s_i = a_i - gamma / lambda_i
     t0 = lambda1 - lambda2
     t1 = 1/lambda1
     t2 = t1*weight_decay

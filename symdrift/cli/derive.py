@@ -63,8 +63,16 @@ def derive(
     text = "tex,html,pdf" if formats is None else formats
     wanted = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     pdf_asked_for = formats is not None and "pdf" in wanted
+    # Before what takes seconds to import.
+    from symdrift.documents.pages import DERIVATION_FORMATS, page_of, require_formats, require_level
+    from symdrift.study.symbol_names import printed_symbols
+
+    require_formats(wanted, DERIVATION_FORMATS)
+    require_level(level)
+    page_of(width)
     chosen = chosen_study(study, assignments)
     require_derivable(chosen)
+    printed_symbols(chosen)
     if where is not None:
         print(_place(chosen, where))
         return

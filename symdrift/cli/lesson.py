@@ -34,6 +34,10 @@ def lesson(
     class comes with them.
     """
     chosen = plain_study(study, assignments)
+    # Before what takes seconds to import.
+    from symdrift.study.symbol_names import printed_symbols
+
+    printed_symbols(chosen)
     directory = output_directory(out, chosen)
     from symdrift.teaching.lesson import write_lesson
 

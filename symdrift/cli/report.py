@@ -52,7 +52,13 @@ def report(
     if data is None and (free or steps_per_day is not None):
         raise RequestError("--data", "is missing: --free and --steps-per-day belong to it")
     require_days(steps_per_day, as_csv=False)
+    # Before what takes seconds to import.
+    from symdrift.documents.pages import require_level
+    from symdrift.study.symbol_names import printed_symbols
+
+    require_level(level)
     chosen = plain_study(study, assignments, minimum)
+    printed_symbols(chosen)
     directory = output_directory(out, chosen)
     from symdrift.documents import write_report
 

@@ -10,6 +10,7 @@ import sympy as sp
 
 from symdrift.derivation.steps import Check, Derivation, Equation, Notation, Step
 from symdrift.documents.numbers import Cell, shape
+from symdrift.documents.pages import EQUATION_WIDTH
 from symdrift.documents.prose import (
     EquationReference,
     Inline,
@@ -25,9 +26,6 @@ from symdrift.typesetting.formula import TEXT, Formula
 from symdrift.typesetting.lines import Layout, Names, lay_out, lay_out_chain
 from symdrift.typesetting.printer import TheoryPrinter
 from symdrift.typesetting.reading import NotMathematics, read
-
-EQUATION_WIDTH = 38.0
-"""Room for an equation in every medium, in em."""
 
 _REASON_CHARACTER, _REASON_REFERENCE, _REASON_SIZE, _REASON_GAP = 0.46, 1.9, 0.92, 2.0
 """Of the reasons in a chain: widths in em of text of a character and of a number, their size

@@ -21,9 +21,6 @@ from symdrift.derivation.steps import (
 )
 from symdrift.study.roles import ROLES
 
-LEVELS = ("results", "outline", "paper", "full")
-"""From the least to the most."""
-
 ESSENTIAL = frozenset([
     "sample-loss", "update", "residual", "balance", "singular-value", "axis-residual", "active",
     "reduction", "generator", "metric", "dimension", "hessian-pair", "coupling", "hessian-own",

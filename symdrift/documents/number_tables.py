@@ -217,9 +217,8 @@ def simulation_table(validation: Validation, notation: Mapping[str, str]) -> Tab
     return Table(
         f"Theory beside a simulation of {validation.replicas} networks over {validation.steps} "
         f"steps each (windows of {validation.window} steps, seed {validation.seed}): "
-        f"{validation.rule}.",
-        ("quantity", "theory", "simulation", "standard error", "ratio", "with next order",
-         "z from it", "verdict"),
+        f"{validation.rule}. z is from the theory with its next order, where that is known.",
+        ("quantity", "theory", "simulation", "standard error", "ratio", "z", "verdict"),
         _simulation_rows(validation, notation),
     )
 
@@ -234,12 +233,14 @@ def _simulation_rows(
     """
     rows = validation.rows
     vanishing = [row for row in rows if row.ratio is None]
-    said = {validation.said(row) for row in vanishing}
+    said = {str(validation.said(row)) for row in vanishing}
     if len(vanishing) <= _MOST_VANISHING or len(said) > 1:
         return tuple(_simulation_row(validation, row, notation) for row in rows)
     largest = max((row.predicted_z for row in vanishing), key=abs)
-    summary = (f"{len(vanishing)} that vanish", numeral("0"), "", "", "", "largest:",
-               numeral(f"{largest:+.1f}"), *said)  # fmt: skip
+    summary: tuple[Cell, ...] = (
+        f"{len(vanishing)} that vanish", numeral("0"), "", "", "largest:",
+        numeral(f"{largest:+.1f}"), *said,
+    )  # fmt: skip
     shown = [_simulation_row(validation, row, notation) for row in rows if row.ratio is not None]
     return (*shown, summary)
 
@@ -253,7 +254,6 @@ def _simulation_row(
         number(found.simulation, 4),
         number(found.standard_error, 2),
         "" if found.ratio is None else numeral(f"{found.ratio:.3f}"),
-        "" if found.predicted is None else number(found.predicted),
         numeral(f"{found.predicted_z:+.1f}"),
         str(validation.said(found)),
     )

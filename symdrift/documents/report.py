@@ -9,18 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from symdrift.derivation.symbols import letters_of
 from symdrift.documents.comparison_tables import Comparisons, compare, comparison_tables
 from symdrift.documents.computed import Computed, computed
 from symdrift.documents.drawings import Drawing, write_drawings
 from symdrift.documents.fitted_tables import fitted_tables
-from symdrift.documents.latex import page_of
-from symdrift.documents.levels import LEVELS, at_level
+from symdrift.documents.levels import at_level
 from symdrift.documents.number_tables import parameter_table, result_table, simulation_table
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
+from symdrift.documents.pages import FORMATS, page_of, require_level
 from symdrift.documents.sensitivity_tables import report_sensitivities, sensitivity_tables
-from symdrift.documents.writing import FORMATS, require_passed, write_document
-from symdrift.errors import CheckFailed, require_known
+from symdrift.documents.writing import require_passed, write_document
+from symdrift.errors import CheckFailed
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import corrected_at_once, evaluate
 from symdrift.evaluation.next_order.cost import QUICK
@@ -53,6 +52,7 @@ from symdrift.progress import Progress, Stages, log_stage
 from symdrift.records import json_parts
 from symdrift.study import Study
 from symdrift.study.problem import LearningProblem
+from symdrift.study.symbol_names import letters_of
 from symdrift.theory.derive import derive
 from symdrift.validation.extrapolate import Extrapolation, extrapolate
 from symdrift.validation.judgement import Verdict
@@ -107,7 +107,7 @@ def write_report(
         When a step of the derivation, the validation or the compilation fails; what was
         computed has then been written.
     """
-    require_known("level", level, LEVELS)
+    require_level(level)
     directory = Path(directory)
     stages = Stages(progress)
     log_stage(f"evaluating {study.name}")

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from symdrift.derivation.symbols import plain_latex
 from symdrift.documents.numbers import Cell, Table
 from symdrift.errors import RequestError
 from symdrift.evaluation.result import Evaluation
@@ -14,6 +13,7 @@ from symdrift.evaluation.sensitivities import ROADS, Sensitivities, sensitivitie
 from symdrift.study import Study
 from symdrift.study.letters import in_notation
 from symdrift.study.roles import FIELD_ROLES, ROLES
+from symdrift.study.symbol_names import plain_latex
 from symdrift.typesetting.reading import read, with_index
 
 _MOST_ROWS, _MOST_COLUMNS = 12, 9

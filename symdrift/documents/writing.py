@@ -13,20 +13,23 @@ from symdrift.cache import cached
 from symdrift.derivation.steps import Derivation
 from symdrift.documents.bibliography import bibtex
 from symdrift.documents.html import derivation_html
-from symdrift.documents.latex import (
+from symdrift.documents.latex import derivation_latex, fragment_latex
+from symdrift.documents.levels import at_level
+from symdrift.documents.numbers import NO_NUMBERS, Numbers
+from symdrift.documents.pages import (
+    DERIVATION_FORMATS,
+    FORMATS,
     PAGES,
     Page,
-    derivation_latex,
-    fragment_latex,
     page_of,
+    require_formats,
+    require_level,
 )
-from symdrift.documents.levels import LEVELS, at_level
-from symdrift.documents.numbers import NO_NUMBERS, Numbers
 from symdrift.documents.pdf import TEX_MISSING, TexMissing, compile_pdf, has_tex, log_overfull
 from symdrift.documents.reliance_graph import reliance_graph
 from symdrift.documents.sheet import sheet_latex
 from symdrift.documents.slides import slides_latex
-from symdrift.errors import CheckFailed, RequestError, require_known
+from symdrift.errors import CheckFailed
 from symdrift.evaluation.closed_form import evaluate
 from symdrift.files import write_bytes, write_text
 from symdrift.kernels.standalone import write_kernels
@@ -34,9 +37,6 @@ from symdrift.progress import Progress, Stages, log_stage
 from symdrift.study import Study
 from symdrift.theory.derive import derive
 from symdrift.theory.subject import is_aligned
-
-FORMATS = ("tex", "html", "pdf")
-"""Formats of a report."""
 
 
 class Handout(NamedTuple):
@@ -53,9 +53,6 @@ HANDOUTS: Mapping[str, Handout] = MappingProxyType(
     }
 )
 """Handouts by their format; those in LaTeX have PDFs."""
-
-DERIVATION_FORMATS = (*FORMATS, "fragment", "graph", *HANDOUTS)
-"""Formats of a derivation."""
 
 BIBLIOGRAPHY = "references.bib"
 
@@ -84,7 +81,7 @@ def write_derivation(
         article, the slides and the sheet, as far as they are asked for, and of the article when
         none of them is.
     width : str
-        Width of the text in article and fragment, as :func:`symdrift.documents.latex.page_of`
+        Width of the text in article and fragment, as :func:`symdrift.documents.pages.page_of`
         reads it: "article", "column", a number of em, or a length.
     progress : callable, optional
         Receives percentages.
@@ -103,8 +100,8 @@ def write_derivation(
     CheckFailed
         When a step of the derivation or the compilation fails.
     """
-    _require_formats(formats, DERIVATION_FORMATS)
-    require_known("level", level, LEVELS)
+    require_formats(formats, DERIVATION_FORMATS)
+    require_level(level)
     directory, page = Path(directory), page_of(width, level)
     stages = Stages(progress)
     if study.is_plain and is_aligned(study) and not study.missing:
@@ -163,7 +160,7 @@ def write_document(
     CheckFailed
         When a check of the derivation failed, or TeX finds fault with the document.
     """
-    _require_formats(formats, FORMATS)
+    require_formats(formats, FORMATS)
     require_passed(derivation)
     log_stage(f"writing {stem}")
     written: list[Path] = []
@@ -228,13 +225,6 @@ def _compiled(source: Path) -> bytes:
         raise CheckFailed(f"{source.name} does not compile cleanly: {result.fault}")
     log_overfull(source, result)
     return result.pdf.read_bytes()
-
-
-def _require_formats(formats: Collection[str], allowed: Collection[str]) -> None:
-    for name in formats:
-        require_known("format", name, allowed)
-    if not formats:
-        raise RequestError("format", f"is empty; give some of {', '.join(allowed)}")
 
 
 def require_passed(derivation: Derivation) -> None:

@@ -19,7 +19,7 @@ from symdrift.evaluation.sweep_request import (
     place_of,
 )
 from symdrift.evaluation.swept_numbers import SweptNumbers, joined, numbers_of
-from symdrift.execution import Meter, run_blocks
+from symdrift.execution import Meter, available_processors, run_blocks
 from symdrift.memory import DIAGONAL_TEXT, MATRIX_TEXT, require_memory
 from symdrift.progress import Progress, log_stage
 from symdrift.study.values import require_values
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from symdrift.study.problem import LearningProblem
 
 _WAVE = 32
-"""Parts that are given away together."""
+"""Parts that an executor is given together; threads have one each, so that what is finished is
+kept and shown at once.
+"""
 
 _HELD_COPIES = 3
 """Of the numbers of all points, in parts, joined, and what is said of points beside them."""
@@ -242,7 +244,9 @@ def _evaluated(
         _require_arrays(request)
     left = [block for block in blocks if block not in parts]
     together = executor is not None or request.by_arrays
-    wave = _WAVE if together else 1
+    wave = 1
+    if together:
+        wave = _WAVE if executor is not None else min(_WAVE, available_processors())
     for start in range(0, len(left), wave):
         meter = _Shown(total, done, None if together else progress)
         these = left[start : start + wave]
@@ -338,9 +342,7 @@ def _problem_memory(problem: LearningProblem) -> int:
     return sum(sys.getsizeof(value) for part in held for value in (part, *part.values()))
 
 
-def _require_memory(
-    evaluation: Evaluation | RuleEvaluation, total: int, quantities: str
-) -> None:
+def _require_memory(evaluation: Evaluation | RuleEvaluation, total: int, quantities: str) -> None:
     """Refuse as many evaluations of this size as do not fit."""
     needed = total * held_memory(evaluation)
     require_memory("--sweep", needed, *_too_many(total, quantities))

@@ -167,8 +167,8 @@ def validity_warnings(problem: LearningProblem, validity: Validity) -> tuple[str
         *_doubts(problem),
         *_lost_axes(validity),
         f"learning.rate = {problem.learning_rate:g} is {validity.share} of the "
-        f"critical rate; {', and '.join(large)}; the leading-order results assume that this is "
-        f"well below {WARN_ABOVE:g}",
+        f"critical rate; {', and '.join(large)}; the leading-order results assume that these "
+        f"are well below {WARN_ABOVE:g}",
         *(("so near the critical rate SGD can run away from the minimum for good",) * close),
     )
 

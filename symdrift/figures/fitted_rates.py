@@ -56,6 +56,8 @@ def caption(data: Fit) -> str:
     names = [each.name for each in data.estimates if each.standard_error is None]
     if names:
         text += f" The data leave {', '.join(names)} open."
+    if data.others:
+        text += " The best fit is shown; " + "; ".join(each.text for each in data.others) + "."
     return text + caption_short([each.stimulus for each in data.data])
 
 

@@ -155,15 +155,16 @@ def caption(data: Observation) -> str:
 def _caption_bands(data: Observation) -> str:
     """What the bands are, and where curves end."""
     error = data.expected_error
+    least, most = _widths(data)
     text = (
         f" Shaded bands are the expected error: {percent(error.rotation)} of rates of rotation "
-        f"and squared representations, {percent(error.fluctuation)} of the variance of the "
-        "fluctuation. "
+        f"and squared representations; bands of displacements reach {least} to {most} from their "
+        "curves. "
     )
     if error.next_order:
         text += (
-            "The curves carry the next order in the learning rate; of later ones the square of "
-            "what it changes is expected, and more towards the critical rate."
+            "The curves carry the next order in the learning rate; later ones are expected to go "
+            "on as it begins, or as they grow towards the critical rate."
         )
     else:
         text += (
@@ -175,6 +176,18 @@ def _caption_bands(data: Observation) -> str:
             f" From lag {error.known_until:.2g} on they cover everything, and nothing is drawn."
         )
     return text
+
+
+def _widths(data: Observation) -> tuple[str, str]:
+    """How far bands of displacements are from their curves at least and at most, in percent."""
+    curves = {moved.stimulus: moved.total for moved in data.displacement[:MOST_STIMULI]}
+    shares = [0.0]
+    for band in data.bands:
+        if band.observable == "displacement" and band.subject in curves:
+            curve = curves[band.subject]
+            far, some = np.maximum(band.high - curve, curve - band.low), curve > 0
+            shares += (far[some] / curve[some]).tolist()
+    return percent(min(shares[1:], default=0.0)), percent(max(shares))
 
 
 def _shown_names(data: Observation) -> list[str]:

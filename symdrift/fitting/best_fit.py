@@ -13,15 +13,10 @@ from scipy.stats import chi2
 from symdrift.errors import RequestError, counted
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.fitting.combinations import Directions, OpenNumbers, open_numbers
-from symdrift.fitting.free_numbers import Free, FreeNumber, released, sizes
+from symdrift.fitting.free_numbers import Free, FreeNumber, released
 from symdrift.fitting.least_squares import (
     LEVEL,
-    THRESHOLD,
-    Descent,
     Problem,
-    Profile,
-    best_descents,
-    profile,
     starts,
 )
 from symdrift.fitting.measurements import (
@@ -33,7 +28,9 @@ from symdrift.fitting.measurements import (
     read_measurements,
 )
 from symdrift.fitting.next_measurement import NextMeasurement, next_measurements, sentence
+from symdrift.fitting.other_solutions import Ends, OtherSolution, Span, other_solution
 from symdrift.fitting.predictions import Predictions
+from symdrift.fitting.solutions import search
 from symdrift.progress import log_stage
 from symdrift.records import Record
 from symdrift.study import Study
@@ -48,12 +45,8 @@ POOR = 0.01
 """Probability of so large a chi-squared below which a fit is poor."""
 _ELSEWHERE = 4
 """Other points of the box at which a combination is looked at, at most."""
-_MOST_ROUNDS, _LOWER = 3, 1e-3
-"""Of profiles, and by how much chi-squared must fall along one for another round."""
 _AT_AN_END = 1e-4
 """Of the box: estimates that close to an end lie on it."""
-_SHORT, _LONG = 1e-6, 0.3
-"""Of the box: steps with which a search for the ends of an interval begins."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +60,10 @@ class Estimate(Record):
     standard_error : float or None
         From the curvature of chi-squared at the best fit; None where the data leave it open.
     low, high : float or None
-        95 % interval by the profile of the likelihood; None where it is not closed within the box.
+        95 % interval by the profile of the likelihood, the part that holds ``value``; None where
+        it is not closed within the box.
+    further : tuple of Span
+        Other parts of it, around other solutions.
     lowest, highest : float
         The box.
     """
@@ -77,6 +73,7 @@ class Estimate(Record):
     standard_error: float | None
     low: float | None
     high: float | None
+    further: tuple[Span, ...]
     lowest: float
     highest: float
 
@@ -133,6 +130,8 @@ class Fit(Record):
     goodness : Goodness
     open : tuple of OpenNumbers
         Free numbers that the data do not tell apart, and what of them is determined.
+    others : tuple of OtherSolution
+        Other minima within the 95 % threshold of the best, the lowest first.
     data : tuple of FittedDatum
     profiles : tuple of Trace
     next_measurements : tuple of NextMeasurement or None
@@ -151,6 +150,7 @@ class Fit(Record):
     estimates: tuple[Estimate, ...]
     goodness: Goodness
     open: tuple[OpenNumbers, ...]
+    others: tuple[OtherSolution, ...]
     data: tuple[FittedDatum, ...]
     profiles: tuple[Trace, ...]
     next_measurements: tuple[NextMeasurement, ...] | None
@@ -206,8 +206,8 @@ def fit(
     places = starts(problem, given[np.newaxis], seed)
     if not places:
         raise RequestError("--free", f"leaves no place for the theory: {_reason(problem, given)}")
-    done.total = len(places) + 2 * len(numbers)
-    found = _search(problem, places, done)
+    done.total = len(places) + 3 * len(numbers)
+    found = search(problem, places, done)
     best, jacobian, errors, profiles = found.best, found.jacobian, found.errors, found.profiles
     directions = Directions.of(jacobian, numbers)
     elsewhere = [(place, problem.jacobian(place)) for place in places[:_ELSEWHERE]]
@@ -219,17 +219,22 @@ def fit(
     predicted = predictions.values(best.place[np.newaxis])[0]
     estimates = tuple(
         _estimate(*each)
-        for each in zip(numbers, best.place.tolist(), errors.tolist(), profiles, strict=True)
+        for each in zip(numbers, best.place.tolist(), errors.tolist(), found.intervals, strict=True)
     )
     fitted = _fitted(measurements, predicted)
     goodness = _goodness(best.chi_squared, len(measurements) - directions.rank)
-    to_measure = next_measurements(predictions, best.place, jacobian) if design else None
+    others = tuple(other_solution(each, numbers) for each in found.others)
+    to_measure = None
+    if design:
+        apart = [each.place for each in found.others]
+        to_measure = next_measurements(predictions, best.place, jacobian, apart)
     return Fit(
         study=study.name,
         method=found.evaluation.method,
         estimates=estimates,
         goodness=goodness,
         open=left_open,
+        others=others,
         data=fitted,
         profiles=tuple(
             Trace(
@@ -250,42 +255,6 @@ def fit(
             *found.evaluation.warnings,
         ),
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _Found:
-    """The best fit, derivatives of the residuals there, errors and profiles of the coordinates."""
-
-    best: Descent
-    jacobian: Array
-    evaluation: Evaluation
-    errors: Array
-    profiles: tuple[Profile | None, ...]
-
-
-def _search(problem: Problem, places: Sequence[Array], done: _Counter) -> _Found:
-    """Descend from places, and follow the profiles of the best, again where they lead lower."""
-    numbers = problem.predictions.numbers
-    log_stage(f"descending from {counted(len(places), 'start')}")
-    descents = []
-    for place in places:
-        descents.append(problem.descend(place))
-        done()
-    log_stage(f"following {counted(len(numbers), 'profile')}")
-    for _ in range(_MOST_ROUNDS):
-        best, jacobian, evaluation = _accepted(problem, best_descents(descents))
-        errors = np.sqrt(np.diagonal(Directions.of(jacobian, numbers).covariance(numbers)))
-        profiles = tuple(
-            _profile(problem, best, index, error, done)
-            for index, error in enumerate(errors.tolist())
-        )
-        lowest = min(
-            (one.lowest for one in profiles if one), key=lambda each: each.chi_squared, default=best
-        )
-        if lowest.chi_squared > best.chi_squared - _LOWER:
-            break
-        descents.append(problem.descend(lowest.place))
-    return _Found(best, jacobian, evaluation, errors, profiles)
 
 
 def _measurements(data: Measured) -> tuple[Measurement, ...]:
@@ -315,46 +284,18 @@ def _reason(problem: Problem, place: Array) -> str:
     return "predictions are beyond double precision"
 
 
-def _accepted(problem: Problem, descents: Sequence[Descent]) -> tuple[Descent, Array, Evaluation]:
-    """The lowest place that descents found at which the study can be evaluated as a whole, with
-    the derivatives of the residuals there.
-    """
-    reasons = []
-    for each in descents:
-        jacobian = problem.jacobian(each.place)
-        if np.isfinite(jacobian).all():
-            try:
-                there = problem.predictions.problem(each.place)
-                return each, jacobian, evaluate(there, quantities="stimuli", order=None)
-            except RequestError as error:
-                reasons.append(str(error))
-    reason = reasons[0] if reasons else "predictions do not change smoothly where descents end"
-    raise RequestError("--free", f"leads out of the theory, whose best fit fails: {reason}")
-
-
-def _profile(
-    problem: Problem, best: Descent, index: int, error: float, done: _Counter
-) -> Profile | None:
-    """Profile of a free number; None where the data leave it open."""
-    if not np.isfinite(error):
-        done()
-        done()
-        return None
-    size = sizes(problem.predictions.numbers)[index]
-    step = float(np.clip(np.sqrt(THRESHOLD) * error, _SHORT * size, _LONG * size))
-    return profile(problem, best, index, step, done)
-
-
 def _estimate(
-    number: FreeNumber, coordinate: float, error: float, found: Profile | None
+    number: FreeNumber, coordinate: float, error: float, found: Sequence[Ends]
 ) -> Estimate:
-    low, high = (None, None) if found is None else (found.low, found.high)
+    spans = [Span(*(None if end is None else number.at(end) for end in ends)) for ends in found]
+    first, *further = spans or [Span(None, None)]
     return Estimate(
         name=number.name,
         value=number.at(coordinate),
         standard_error=error * number.slope(coordinate) if np.isfinite(error) else None,
-        low=None if low is None else number.at(low),
-        high=None if high is None else number.at(high),
+        low=first.low,
+        high=first.high,
+        further=tuple(further),
         lowest=number.low,
         highest=number.high,
     )
@@ -448,8 +389,9 @@ def fit_head(found: Fit) -> str:
 
 
 def fit_remarks(found: Fit) -> tuple[str, ...]:
-    """What the data leave open, and what to measure next, in sentences."""
-    said = tuple(f"{each.text[:1].upper()}{each.text[1:]}." for each in found.open)
+    """What the data leave open, what else fits, and what to measure next, in sentences."""
+    texts = [each.text for each in found.open] + [each.text for each in found.others]
+    said = tuple(f"{text[:1].upper()}{text[1:]}." for text in texts)
     return said + ((f"{found.advice[:1].upper()}{found.advice[1:]}.",) if found.advice else ())
 
 
@@ -484,6 +426,7 @@ def fit_tables(found: Fit) -> list[Table]:
         ),
     ]  # fmt: skip
     if found.next_measurements:
+        apart = {"separation": "from other solutions\n(standard errors)"} if found.others else {}
         tables.append(
             record_table(
                 "What to measure next",
@@ -491,16 +434,26 @@ def fit_tables(found: Fit) -> list[Table]:
                     "stimulus": "stimulus", "quantity": "quantity", "predicted": "predicted",
                     "standard_error": "with a\nstandard error of", "gain": "gain (bits)",
                     "still_open": "directions\nleft open",
+                    **apart,
                 },
                 (each.to_dict() for each in found.next_measurements),
-                {"standard_error": ".2g", "gain": ".2f"},
+                {"standard_error": ".2g", "gain": ".2f", "separation": ".2g"},
             )
         )  # fmt: skip
     return tables
 
 
 def interval(each: Estimate) -> str:
-    """The interval in words, where it ends within the box."""
+    """The interval in words, where it ends within the box, part by part."""
+    parts = sorted((Span(each.low, each.high), *each.further), key=_beginning)
+    return " or ".join(map(_part, parts))
+
+
+def _beginning(each: Span) -> float:
+    return -np.inf if each.low is None else each.low
+
+
+def _part(each: Span) -> str:
     if each.low is None and each.high is None:
         return "open"
     if each.low is None:

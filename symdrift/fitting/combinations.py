@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -22,6 +22,10 @@ _SMALL_SHARE = 0.05
 _WHOLE = 1e-5
 """How close to whole numbers exponents must be."""
 _LARGEST_DENOMINATOR = 12
+_PRODUCT, _SUM, _TANGENT = "product", "sum", "tangent"
+"""What stays the same along open directions: everywhere one of these, or the tangent at the best
+fit only.
+"""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Combination(Record):
     exponents : dict of str to float
         By free number; those that do not occur are left out.
     exact : bool
-        Whether the exponents are whole numbers up to rounding.
+        Whether the exponents are whole numbers up to rounding, and the same elsewhere.
     """
 
     exponents: dict[str, float]
@@ -132,20 +136,63 @@ def open_numbers(
     place, jacobian = best
     directions = Directions.of(jacobian, numbers)
     found = []
-    silent = directions.silent * sizes(numbers)
-    if len(silent):
-        # Products of powers are the same ones everywhere, in logarithms.
-        logarithms = silent * _by_logarithm(numbers, place)
-        everywhere = bool(elsewhere) and all(
-            np.abs(other @ (logarithms / _by_logarithm(numbers, there)).T).max()
-            <= NOT_AT_ALL * np.linalg.norm(other) * np.linalg.norm(silent)
-            for there, other in elsewhere
+    for block in _blocks(directions.silent):
+        silent = block * sizes(numbers)
+        # Products of powers are the same ones everywhere in logarithms, sums in the numbers.
+        products, sums = (
+            _everywhere(silent, slopes, (numbers, place), elsewhere)
+            for slopes in (_by_logarithm, _by_value)
         )
-        found.append(_open(silent, numbers, place, everywhere, certain=True))
+        how = _PRODUCT if products else _SUM if sums else _TANGENT
+        found.append(_open(silent, numbers, place, how, certain=True))
     if directions.known < directions.rank:
         weak = directions.vectors[directions.known :] * sizes(numbers)
-        found.append(_open(weak, numbers, place, everywhere=False, certain=False))
+        found.append(_open(weak, numbers, place, _TANGENT, certain=False))
     return tuple(found)
+
+
+def _blocks(silent: Array) -> list[Array]:
+    """Directions with free numbers of their own, bases of shape ``(d, k)`` each."""
+    projector = silent.T @ silent
+    linked = np.abs(projector) > _COMPONENT
+    left = {int(place) for place in np.flatnonzero(np.diagonal(linked))}
+    left |= {int(place) for place in np.flatnonzero(linked.any(axis=0))}
+    found = []
+    while left:
+        block, new = set[int](), {min(left)}
+        while new:
+            block |= new
+            new = {int(at) for one in new for at in np.flatnonzero(linked[one])} - block
+        left -= block
+        part = np.zeros_like(projector)
+        own = np.ix_(sorted(block), sorted(block))
+        part[own] = projector[own]
+        _, values, vectors = np.linalg.svd(part)
+        # Those of a projector are 0 or 1; without any, numbers take part by rounding only.
+        if (values > 0.5).any():
+            found.append(vectors[values > 0.5])
+    return found
+
+
+def _everywhere(
+    silent: Array,
+    slopes: Callable[[Sequence[FreeNumber], Array], Array],
+    here: tuple[Sequence[FreeNumber], Array],
+    elsewhere: Sequence[tuple[Array, Array]],
+) -> bool:
+    """Whether directions of constant steps in some units leave predictions alone elsewhere too."""
+    numbers, place = here
+    steps = silent * slopes(numbers, place)
+    return bool(elsewhere) and all(
+        np.abs(other @ (steps / slopes(numbers, there)).T).max()
+        <= NOT_AT_ALL * np.linalg.norm(other) * np.linalg.norm(silent)
+        for there, other in elsewhere
+    )
+
+
+def _by_value(numbers: Sequence[FreeNumber], place: Array) -> Array:
+    """Change of each number with its coordinate."""
+    return np.array([each.slope(at) for each, at in zip(numbers, place.tolist(), strict=True)])
 
 
 def _by_logarithm(numbers: Sequence[FreeNumber], place: Array) -> Array:
@@ -161,7 +208,7 @@ def _open(
     directions: Array,
     numbers: Sequence[FreeNumber],
     place: Array,
-    everywhere: bool,
+    how: str,
     certain: bool,
 ) -> OpenNumbers:
     """What directions in the coordinates, shape ``(d, k)``, leave open and what they do not."""
@@ -170,9 +217,14 @@ def _open(
     taking_part = np.flatnonzero(shares > least * shares.max()).tolist()
     some = [numbers[index] for index in taking_part]
     names = tuple(each.name for each in some)
-    powers = all(each.at(place[index]) > 0 for index, each in zip(taking_part, some, strict=True))
-    moving = directions * _by_logarithm(numbers, place) if powers else directions
+    positive = [each.at(place[index]) > 0 for index, each in zip(taking_part, some, strict=True)]
+    powers = how != _SUM and all(positive)
+    everywhere = how != _TANGENT
+    slopes = _by_logarithm if powers else _by_value
+    moving = directions * slopes(numbers, place)
     combined = determined_combinations(moving[:, taking_part], names)
+    if not everywhere:
+        combined = tuple(replace(each, exact=False) for each in combined)
     because = "" if certain else " within the errors of the measurements"
     if not combined:
         text = f"the data say nothing about {_listed(names)}{because}"
@@ -180,7 +232,8 @@ def _open(
         where = "" if everywhere else ", near the best fit,"
         listed = _listed([_written(each, powers) for each in combined])
         verb = "is" if len(combined) == 1 else "are"
-        text = f"of {_listed(names)}{where} only {listed} {verb} determined{because}"
+        order = ", to first order" if certain and not everywhere else ""
+        text = f"of {_listed(names)}{where} only {listed} {verb} determined{because}{order}"
     return OpenNumbers(names, combined, len(directions), everywhere, text)
 
 

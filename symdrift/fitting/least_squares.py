@@ -151,10 +151,48 @@ def starts(problem: Problem, given: Array, seed: int) -> list[Array]:
     return known + best
 
 
+def scan(problem: Problem, index: int, count: int, known: Sequence[Array]) -> list[Descent]:
+    """Valleys of the least chi-squared over the whole range of one free number, others fitted.
+
+    Parameters
+    ----------
+    problem : Problem
+    index : int
+        Of the free number.
+    count : int
+        Coordinates at which it is computed, from one end of the box to the other.
+    known : sequence of Array
+        Places whose other coordinates are tried as a start, and those of the coordinate before.
+
+    Returns
+    -------
+    list of Descent
+        Where it is below both neighbours, the lowest first.
+    """
+    found: list[Descent] = []
+    low, high = problem.box[:, index]
+    for coordinate in np.linspace(low, high, count):
+        candidates = np.array([*known, *(each.place for each in found[-1:])])
+        candidates[:, index] = coordinate
+        candidates = np.unique(candidates, axis=0)
+        alone = len(candidates) == 1
+        best = 0 if alone else int(np.argmin(problem.chi_squared(candidates)))
+        found.append(problem.descend(candidates[best], index))
+    heights = np.array([np.inf, *(each.chi_squared for each in found), np.inf])
+    with np.errstate(invalid="ignore"):
+        lower = (heights[1:-1] <= heights[:-2]) & (heights[1:-1] < heights[2:])
+    return best_descents([each for each, is_low in zip(found, lower, strict=True) if is_low])
+
+
 def profile(
-    problem: Problem, best: Descent, index: int, step: float, progress: Callable[[], None]
+    problem: Problem,
+    best: Descent,
+    index: int,
+    step: float,
+    progress: Callable[[], None],
+    least: float | None = None,
 ) -> Profile:
-    """Profile of one free number around the best fit, followed to the ends of its interval.
+    """Profile of one free number around a minimum, followed to the ends of its interval.
 
     Parameters
     ----------
@@ -163,10 +201,13 @@ def profile(
     index : int
         Of the free number.
     step : float
-        Where the end of the interval is expected, from the best fit.
+        Where the end of the interval is expected, from the minimum.
     progress : callable
         Called when a side is done.
+    least : float, optional
+        Chi-squared of the best fit, where the minimum is another.
     """
+    least = best.chi_squared if least is None else least
     solved = {float(best.place[index]): best}
 
     def root(coordinate: float) -> float:
@@ -180,7 +221,7 @@ def profile(
                 solved[coordinate] = found
             else:
                 return _FAR
-        excess = solved[coordinate].chi_squared - best.chi_squared
+        excess = solved[coordinate].chi_squared - least
         return min(float(np.sqrt(max(excess, 0.0))), _FAR)
 
     ends = []
@@ -188,7 +229,7 @@ def profile(
         ends.append(_end(root, float(best.place[index]), direction * step, bound))
         progress()
     places = np.array(sorted(solved))
-    excess = np.array([solved[place].chi_squared - best.chi_squared for place in places.tolist()])
+    excess = np.array([solved[place].chi_squared - least for place in places.tolist()])
     lowest = min(solved.values(), key=lambda each: each.chi_squared)
     return Profile(ends[0], ends[1], places, np.maximum(excess, 0.0), lowest)
 

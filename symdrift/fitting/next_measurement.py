@@ -21,6 +21,9 @@ _LAGS = 3
 """Lags of displacements that are tried, from the slowest relaxation to decorrelation."""
 _MOST_LAGS = 10
 """Lags of the data that are tried too."""
+_TELLING = 4.0
+"""Standard errors between predictions that tell one solution from another: with a measurement
+half way between them neither is within its 95 % interval."""
 _LEAST_GAIN = 1e-3
 """Bits that count as nothing."""
 
@@ -41,6 +44,9 @@ class NextMeasurement(Record):
         any; before the data they are known to lie in their box.
     still_open : int
         Directions that the data would leave open with it.
+    separation : float or None
+        Standard errors by which predictions of other solutions differ from it at least; None
+        where there are none.
     """
 
     stimulus: str
@@ -49,10 +55,11 @@ class NextMeasurement(Record):
     standard_error: float
     gain: float
     still_open: int
+    separation: float | None
 
 
 def next_measurements(
-    predictions: Predictions, place: Array, jacobian: Array
+    predictions: Predictions, place: Array, jacobian: Array, others: Sequence[Array] = ()
 ) -> tuple[NextMeasurement, ...]:
     """The measurements that tell most, best first; none where none tells anything.
 
@@ -64,6 +71,8 @@ def next_measurements(
         Coordinates of the best fit.
     jacobian : Array
         Derivatives of the residuals there, shape ``(M, k)``.
+    others : sequence of Array
+        Coordinates of other solutions, which a measurement should tell from the best fit first.
     """
     data = predictions.measurements
     relative = [each.standard_error / abs(each.value) for each in data if each.value] or [1.0]
@@ -71,26 +80,30 @@ def next_measurements(
     values = asked.values(place[np.newaxis])[0]
     errors = np.median(relative) * np.abs(values)
     with np.errstate(divide="ignore", invalid="ignore"):
+        apart = np.abs(asked.values(np.array([place, *others])) - values) / errors
         told = asked.jacobian(place) / errors[:, np.newaxis]
     directions = Directions.of(jacobian, predictions.numbers)
     # As many rows as numbers hold all that the data say.
     data_rows = np.linalg.qr(jacobian, mode="r")
     found = []
-    for measurement, value, error, row in zip(
-        asked.measurements, values.tolist(), errors.tolist(), told, strict=True
+    # The closest of the others; nothing differs from what cannot be predicted.
+    least = np.nan_to_num(apart[1:].min(axis=0, initial=np.inf), nan=0.0, posinf=np.inf)
+    for measurement, value, error, row, separation in zip(
+        asked.measurements, values.tolist(), errors.tolist(), told, least.tolist(), strict=True
     ):
         if not np.isfinite(row).all():
             continue
         more = Directions.of(np.vstack([data_rows, row]), predictions.numbers)
         gain = _gain(row, directions, predictions)
-        if _LEAST_GAIN < gain < math.inf:
+        separates = bool(others) and separation > _TELLING
+        if _LEAST_GAIN < gain < math.inf or separates:
             found.append(
                 NextMeasurement(
                     measurement.stimulus, measurement.quantity, value, error, gain,
-                    len(place) - more.known,
+                    len(place) - more.known, separation if others else None,
                 )
             )  # fmt: skip
-    found.sort(key=lambda each: (each.still_open, -each.gain))
+    found.sort(key=lambda each: (each.still_open, -(each.separation or 0.0), -each.gain))
     return tuple(found[:MOST_LISTED])
 
 
@@ -134,6 +147,8 @@ def sentence(found: Sequence[NextMeasurement], left_open: int) -> str:
         return "none of the measurements that are possible tells more than those made"
     best = found[0]
     what = f'{best.quantity} of "{best.stimulus}"'
+    if best.separation is not None and best.separation > _TELLING:
+        return f"{what} would tell the best fit from what else fits as well"
     if not left_open:
         return f"most would be learned from {what}"
     if best.still_open == 0:

@@ -74,12 +74,9 @@ def decoder_decay(process: DriftProcess, lags: Array, target: str = "teacher") -
             f"rotations between all planes, which is computed for at most {LARGEST_SQUARE} active "
             "ones",
         )
-    crossed, second_moment, power = _target_moments(process, target)
-    code = process.first_layer @ second_moment @ process.first_layer.T
-    code += process.fluctuation.second_moment(second_moment)
-    signal = crossed @ process.first_layer.T
-    decoder = signal @ np.linalg.pinv(code, hermitian=True)
-    refitted = float(np.sum(decoder * signal)) / power
+    signal, still, moving, power = _day(process, target)
+    code = still + moving
+    decoder, refitted = _fitted(signal, code, power)
 
     def lost(turned: Array, conjugated: Array) -> Array:
         """How much less of the target the decoder explains after changes of both moments."""
@@ -97,6 +94,26 @@ def decoder_decay(process: DriftProcess, lags: Array, target: str = "teacher") -
         refitted=refitted,
         limit=refitted - float(at_last),
     )
+
+
+def lost_to_fluctuation(process: DriftProcess, target: str) -> float:
+    """How much better a decoder would be if nothing fluctuated."""
+    signal, still, moving, power = _day(process, target)
+    return _fitted(signal, still, power)[1] - _fitted(signal, still + moving, power)[1]
+
+
+def _day(process: DriftProcess, target: str) -> tuple[Array, Array, Array, float]:
+    """``F``, the two parts of ``B``, and ``E|z|^2``."""
+    crossed, second_moment, power = _target_moments(process, target)
+    layer = process.first_layer
+    moving = process.fluctuation.second_moment(second_moment)
+    return crossed @ layer.T, layer @ second_moment @ layer.T, moving, power
+
+
+def _fitted(signal: Array, code: Array, power: float) -> tuple[Array, float]:
+    """The decoder of that day, and its ``R^2``."""
+    decoder = signal @ np.linalg.pinv(code, hermitian=True)
+    return decoder, float(np.sum(decoder * signal)) / power
 
 
 def _target_moments(process: DriftProcess, target: str) -> tuple[Array, Array, float]:

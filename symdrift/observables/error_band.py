@@ -30,7 +30,7 @@ from symdrift.evaluation.parts import Drift, moving_planes
 from symdrift.evaluation.units import natural_units
 from symdrift.evaluation.validity import Validity, percent_off
 from symdrift.observables.angle import PopulationAngle, relative_change, rotation_cosine
-from symdrift.observables.decoding import DecoderDecay, decoder_decay
+from symdrift.observables.decoding import DecoderDecay, decoder_decay, lost_to_fluctuation
 from symdrift.observables.displacement import (
     NEUTRAL,
     autocorrelation,
@@ -422,7 +422,7 @@ def _of_fluctuation(
     change = np.divide(more, leading, out=np.zeros_like(more), where=leading > 0)
     going_on = np.abs(change) / (1 + change) * largest / (1 - largest)
     towards = [process.validity.later_orders(abs(float(own))) for own in change]
-    return np.maximum(np.minimum(going_on, largest**2), towards)
+    return np.asarray(np.maximum(np.minimum(going_on, largest**2), towards))
 
 
 def _left(process: DriftProcess, following: float | None, error: ExpectedError) -> float:
@@ -481,4 +481,6 @@ def _decoder(process: DriftProcess, target: str, lags: Array, error: ExpectedErr
     low, high = _swept(
         lambda at: decoder_decay(process, at, target).r_squared, lags, process, error
     )
-    return Band("decoder", target, "r_squared", low, high)
+    # The decoder has the fluctuation at leading order, beside representations that may be longer.
+    off = (error.fluctuation + error.rotation) * lost_to_fluctuation(process, target)
+    return Band("decoder", target, "r_squared", low - off, np.minimum(high + off, 1.0))

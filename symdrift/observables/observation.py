@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -62,13 +62,15 @@ from symdrift.quoting import shown
 from symdrift.records import Record
 from symdrift.study.learner import Learner
 from symdrift.study.problem import Array, LearningProblem
-from symdrift.tables import Row, Table, record_table
+from symdrift.tables import Row, Table, printed, record_table, with_error
 
 if TYPE_CHECKING:
     from xarray import Dataset
 
 _LAGS = 10
 """Lags that a table shows."""
+_ERRORS = "After ± the expected error to the farther side of the band that JSON and CSV have."
+_SAMPLED = " That of tuning is the standard error of the networks that are followed."
 
 DEFAULT_TIMES = 61
 MOST_DEFAULT_TIMES = 160
@@ -490,11 +492,19 @@ def observation_tables(observation: Observation) -> list[Table]:
     times = observation.times
     if (per_day := observation.steps_per_day) is not None:
         times = times / per_day
+    cells = _with_bands(observation)
+    count = len(times)
+    places = sorted({round(row * (count - 1) / (_LAGS - 1)) for row in range(_LAGS)})
     activity = record_table(
         "Activity of each stimulus",
         {"stimulus": "stimulus", "variance": "squared activity"},
         (
-            {"stimulus": kept.stimulus, "variance": kept.variance}
+            {
+                "stimulus": kept.stimulus,
+                "variance": cells(
+                    np.array([kept.variance]), "autocorrelation", kept.stimulus, "variance"
+                )[0],
+            }
             for kept in observation.autocorrelation
         ),
     )
@@ -503,23 +513,57 @@ def observation_tables(observation: Observation) -> list[Table]:
         per_day,
         decorrelation_time="all together\ndecorrelate in",
     )
-    moved = observation.displacement[0]
-    curves = {
-        f"lag\n{'steps' if per_day is None else 'days'}": times,
-        f"displacement\n{moved.stimulus}": moved.total,
-        f"autocorrelation\n{moved.stimulus}": observation.autocorrelation[0].normalised,
-        "change of\nGram matrix": observation.similarity.gram_change,
-        "change of\nrepresentations": observation.similarity.representation_change,
+    lag = {f"lag\n{'steps' if per_day is None else 'days'}": list(map(printed, times.tolist()))}
+    moved, kept = observation.displacement[0], observation.autocorrelation[0]
+    similarity, everything = observation.similarity, ("similarity", "all stimuli")
+    curves = lag | {
+        f"displacement\n{moved.stimulus}": cells(
+            moved.total, "displacement", moved.stimulus, "total"
+        ),
+        f"autocorrelation\n{kept.stimulus}": cells(
+            kept.normalised, "autocorrelation", kept.stimulus, "normalised"
+        ),
+        "change of\nGram matrix": cells(similarity.gram_change, *everything, "gram_change"),
+        "change of\nrepresentations": cells(
+            similarity.representation_change, *everything, "representation_change"
+        ),
     }
-    for decoder in observation.decoder:
-        curves[f"R^2 of decoder\n{TARGETS[decoder.target]}"] = decoder.r_squared
-    if observation.tuning is not None:
-        curves["tuning\ncorrelation"] = observation.tuning.mean
-    count = len(observation.times)
-    places = sorted({round(row * (count - 1) / (_LAGS - 1)) for row in range(_LAGS)})
-    against_lag = record_table(
-        "Against the lag",
-        {heading: heading for heading in curves},
-        ({heading: float(curve[place]) for heading, curve in curves.items()} for place in places),
-    )
-    return [activity, lasting, against_lag]
+    read = {
+        f"R^2 of decoder\n{TARGETS[decoder.target]}": cells(
+            decoder.r_squared, "decoder", decoder.target, "r_squared"
+        )
+        for decoder in observation.decoder
+    }
+    tuning = observation.tuning
+    if tuning is not None:
+        read["tuning\ncorrelation"] = list(
+            map(with_error, tuning.mean.tolist(), tuning.standard_error.tolist())
+        )
+    tables = [("Against the lag", curves)]
+    if read:
+        tables.append(("Read out against the lag", lag | read))
+    return [
+        activity,
+        lasting,
+        *(
+            Table(
+                title,
+                tuple(columns),
+                tuple(tuple(column[place] for column in columns.values()) for place in places),
+                _ERRORS + (_SAMPLED if tuning is not None and columns is not curves else ""),
+            )
+            for title, columns in tables
+        ),
+    ]
+
+
+def _with_bands(observation: Observation) -> Callable[..., list[str]]:
+    """How values of a curve are shown: with how far off they can be to the farther side."""
+    known = {(band.observable, band.subject, band.part): band for band in observation.bands}
+
+    def cells(values: Array, observable: str, subject: str, part: str) -> list[str]:
+        band = known[observable, subject, part]
+        far = np.atleast_1d(np.maximum(band.high - values, values - band.low))
+        return list(map(with_error, values.tolist(), far.tolist()))
+
+    return cells

@@ -66,7 +66,7 @@ LARGEST_DENSE = 24
 SHORTEST = 0.1
 """Shortest lag that is looked at unasked, in units of the fastest relaxation time."""
 
-EVERY = 40
+EVERY = 24
 """Lags among which the largest of a curve of the fluctuation is looked for."""
 
 

@@ -16,6 +16,7 @@ from symdrift.expressions import LARGEST_NUMBER
 from symdrift.inputs import Samples, SampleSource, percentage, varying_share
 from symdrift.quoting import shown
 from symdrift.study.model import LONGEST_NAME
+from symdrift.study.row_labels import LAST_PLACES, tells_rows
 from symdrift.study.table import Fault, Table, entry_at, is_damaged, read_table
 
 Array = NDArray[np.float64]
@@ -30,29 +31,10 @@ _MOST_NAMED = 50
 """Columns that a message names."""
 _LONGEST_LIST = 400
 """Characters of a list of columns that a message proposes."""
-_FEW_STEPS, _MANY_ROWS, _MANY_COUNTS = 5, 10, 30
-"""Rows from which equal steps, growth, and counting again and again are no chance."""
 _PLAIN = re.compile(r'[^"\\\x00-\x1f\x7f-\x9f]*')
 """Names that can be quoted as they are."""
-_COUNTER = re.compile(
-    r"(?:trial|time|t|timestamp|index|idx|id|no|nr|number|row|sample|frame|step|block|session|day)"
-    r"s?[ _.]?(?:no|nr|number|id|index|s|ms|sec|seconds)?[ .]?(?:[(\[].{0,20})?",
-    re.IGNORECASE,
-)
-"""Names of columns that count or tell the time."""
-_IDENTIFIER = re.compile(
-    r"(?:id|index|idx|subject|subj|participant|patient|animal|mouse|trial|session|block|run|row)"
-    r"s?(?:[ _.]?(?:no|nr|number|id|index|code))?|\w{1,30}[ _.]id",
-    re.IGNORECASE,
-)
-"""Names of columns that hold names where they hold whole numbers only."""
-_FEW_NAMES = 10
-"""Different whole numbers, each in equally many rows, from which these number something."""
-_EQUAL = 1e-6
 _ROUNDING, _NOISE = 1e-8, 1e-5
 """Spread of a column, relative to its size, that is none, and that may be none."""
-_LAST_PLACES = 2e-10
-"""The same where size does not matter: a million units in the last place."""
 _COLLINEAR = 1e-5
 """Size of a combination of columns of size 1, below which one nearly is one of the others."""
 SMALLEST_SPREAD = 1e-7
@@ -62,8 +44,6 @@ _LARGE_MEAN = 0.95
 _CODES = tuple(float(sign * nines) for nines in (99, 999, 9999, 99999) for sign in (-1, 1))
 _FAR = 20.0
 """Such a number is a code where it exceeds all others of its column so many times."""
-_CHANCE = 1e-6
-"""Probability that random samples grow, or never repeat a number, below which these count."""
 
 
 def read_samples(
@@ -118,11 +98,9 @@ def read_samples(
         rows, explained = _principal(path, rows, components)
     _check_mean(path, rows, center)
     _check_variation(path, table, chosen, rows)
-    header = table.header
-    names = _input_names(table, chosen, bool(columns), components)
+    header, names = table.header, _input_names(table, chosen, bool(columns), components)
     remarks = [table.remark, *_doubts(table, chosen, rows, components is not None, center)]
-    if components is None:
-        remarks.append(_renamed(table, chosen, names))
+    remarks += [_renamed(table, chosen, names)] if components is None else []
     source = SampleSource(
         file=path.name,
         header=header.kind if header else "none",
@@ -264,14 +242,11 @@ def _input_names(
 
 def _renamed(table: Table, chosen: Sequence[int], names: Sequence[str]) -> str:
     """Which columns have a name in the header that their axes cannot have; empty where none."""
-    if table.header is None or table.header.kind == "numbers":
-        return ""
-    given = table.header.names
-    other = [c for c, name in zip(chosen, names, strict=True) if given[c] not in ("", name)]
-    if not other:
-        return ""
+    given = table.header.names if table.header and table.header.kind == "names" else ()
+    pairs = zip(chosen, names, strict=True) if given else ()
+    other = [c for c, name in pairs if given[c] not in ("", name)]
     what = _list(f"column {c + 1} ({_quoted(given[c])})" for c in other)
-    return (
+    return what and (
         f"{what} cannot be called by the name in the header: names must differ, be printable and "
         f"have at most {LONGEST_NAME} characters; rename what is to be known by its name"
     )
@@ -370,14 +345,10 @@ def _check_codes(path: Path, table: Table, chosen: Sequence[int]) -> None:
 def _check_growth(path: Path, table: Table, chosen: Sequence[int]) -> None:
     names = table.header.names if table.header else ()
     grown = {
-        column: _growth(table.values[:, column])
-        or _shuffled(table.values[:, column], names[column] if names else "")
-        or _identifies(table.values[:, column], names[column] if names else "")
+        column: tells_rows(table.values[:, column], names[column] if names else "")
         for column in chosen
     }
-    suspicious = [
-        column for column in chosen if grown[column] and not _rests(table.values[:, column])
-    ]
+    suspicious = [column for column in chosen if grown[column]]
     if suspicious:
         what = _list(f"{_called(table, column)} {grown[column]}" for column in suspicious)
         remark = f" ({table.remark.split(';')[0]})" if table.remark else ""
@@ -387,70 +358,6 @@ def _check_growth(path: Path, table: Table, chosen: Sequence[int]) -> None:
             f"them out with {_advice(table, suspicious)}, or list them there too, by name or "
             "number, to keep them",
         )
-
-
-def _rests(column: Array) -> bool:
-    """Whether a column only varies in its last places, which whole numbers never do by chance."""
-    noise = _LAST_PLACES * np.abs(column).max()
-    return bool(np.ptp(column) <= noise and np.any(column != np.round(column)))
-
-
-def _growth(column: Array) -> str:
-    """How a column grows or counts from row to row, in words; empty where it does not."""
-    steps = np.diff(column)
-    ends = f"{column[0]:.12g} to {column[-1]:.12g}"
-    if len(column) < _FEW_STEPS:
-        return ""
-    if steps[0] != 0 and np.all(np.abs(steps - steps[0]) <= _EQUAL * abs(steps[0])):
-        return f"goes from {ends} in equal steps"
-    if len(column) < _MANY_ROWS:
-        return ""
-    if np.all(steps >= 0) or np.all(steps <= 0):
-        repeats = np.unique(column, return_counts=True)[1]
-        chance = sum(math.lgamma(count + 1) for count in repeats) - math.lgamma(len(column) + 1)
-        if len(repeats) > 2 and chance + math.log(2) < math.log(_CHANCE):
-            return f"never {'falls' if steps.sum() > 0 else 'rises'} from row to row, {ends}"
-    if len(column) < _MANY_COUNTS or np.all(steps <= 0):
-        return ""
-    least, most = column.min(), column.max()
-    one = steps[steps > 0].min()
-    again = (np.abs(steps - one) <= _EQUAL * one) | (column[1:] == least)
-    if np.all(again) and most - least > one:
-        return f"counts from {least:.12g} to {most:.12g} again and again"
-    return ""
-
-
-def _shuffled(column: Array, name: str) -> str:
-    """How a column numbers the rows, or under the name of a counter counts, in another order."""
-    steps, count = np.sort(column), len(column)
-    gaps, least, most = np.diff(steps), float(steps[0]), float(steps[-1])
-    if count < _FEW_STEPS or gaps.min() <= 0:
-        return ""
-    equal = bool(np.all(np.abs(gaps - gaps[0]) <= _EQUAL * gaps[0]))
-    numbered = count >= _MANY_ROWS and least in (0, 1) and most == least + count - 1
-    if equal and (numbered or _COUNTER.fullmatch(name)):
-        return f"holds each step from {least:.12g} to {most:.12g} once"
-    if least < 0 or np.any(column != np.round(column)):
-        return ""
-    places = most + 1
-    chance = math.lgamma(places + 1) - math.lgamma(places - count + 1) - count * math.log(places)
-    if chance < math.log(_CHANCE):
-        return f"holds {count} of the whole numbers from {least:.12g} to {most:.12g}, none twice"
-    return ""
-
-
-def _identifies(column: Array, name: str) -> str:
-    """How a column tells what rows belong to; empty where it does not."""
-    if column.min() < 0 or np.any(column != np.round(column)):
-        return ""
-    values, repeats = np.unique(column, return_counts=True)
-    many, least, most, each = len(values), values[0], values[-1], int(repeats[0])
-    numbered = many >= _FEW_NAMES and least in (0, 1) and most == least + many - 1
-    if numbered and each > 1 and np.all(repeats == each):
-        return f"holds each whole number from {least:.12g} to {most:.12g} {each} times"
-    if _IDENTIFIER.fullmatch(name):
-        return "holds whole numbers only, as identifiers do"
-    return ""
 
 
 def _check_mean(path: Path, rows: Array, center: bool) -> None:
@@ -504,12 +411,12 @@ def _check_constant(path: Path, table: Table, chosen: Sequence[int], center: boo
     size = np.abs(table.values).max(axis=0)
     # A single sample varies about zero, but not about its mean.
     spread = np.ptp(table.values, axis=0) if center or len(table.values) > 1 else size
-    noise = _LAST_PLACES if center else _ROUNDING
+    noise = LAST_PLACES if center else _ROUNDING
     dead = [c for c in chosen if spread[c] <= noise * size[c]]
     if dead:
         what = _list(f"{_called(table, c)} ({table.values[0, c]:g})" for c in dead)
         noisy = any(spread[c] > 0 for c in dead) and len(table.values) > 1
-        offset = not center and any(spread[c] > _LAST_PLACES * size[c] for c in dead)
+        offset = not center and any(spread[c] > LAST_PLACES * size[c] for c in dead)
         raise _refusal(
             path,
             f"has the same number in every row of {what}"

@@ -174,8 +174,14 @@ def _letters(subject: Subject) -> dict[sp.Basic, sp.Expr]:
 
 def with_index(value: sp.Expr, number: int, index: str) -> sp.Expr:
     """A number of an axis with an index in the place of the number of the axis."""
+
+    def assumed(item: sp.Symbol) -> dict[str, bool]:
+        """The strongest assumption alone: what follows from it would be written out beside it."""
+        known, kinds = item.assumptions0, ("positive", "nonnegative", "real")
+        return {next((kind for kind in kinds if known.get(kind)), "complex"): True}
+
     own = {
-        item: sp.Symbol(f"{stem}_{index}", **item.assumptions0)
+        item: sp.Symbol(f"{stem}_{index}", **assumed(item))
         for item in value.free_symbols
         for stem, _, place in [item.name.rpartition("_")]
         if place == str(number)

@@ -13,13 +13,13 @@ from symdrift.derivation import vocabulary
 from symdrift.derivation.chapter import timed
 from symdrift.derivation.reliance import with_reliance
 from symdrift.derivation.steps import Derivation, Equation, Notation, Step
-from symdrift.derivation.symbols import adapted_names, latex_names, letters_of, plain_latex, symbol
+from symdrift.derivation.symbols import adapted_names, latex_names, symbol
 from symdrift.errors import RequestError
 from symdrift.progress import Progress, log_stage
 from symdrift.study import Study
 from symdrift.study.learning_rules import require_derivable
-from symdrift.study.letters import refuse_letters_of_the_theory, refuse_wide_symbols
 from symdrift.study.roles import ROLES
+from symdrift.study.symbol_names import letters_of, printed_symbols
 from symdrift.theory import (
     area,
     block_solutions,
@@ -60,7 +60,6 @@ from symdrift.theory.subject import (
     has_synaptic_noise,
     is_aligned,
     is_isotropic_autoencoder,
-    renamed,
     subject_of,
 )
 
@@ -183,16 +182,7 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
         When an exact check does not hold; the message names the step.
     """
     require_derivable(study)
-    in_other_letters = renamed(study)
-    uses = [
-        (field, name, plain_latex(name))
-        for field, value in study.numbers.items()
-        for name in value.symbols
-        if name not in in_other_letters
-    ]
-    refuse_wide_symbols(uses)
-    refuse_letters_of_the_theory(letters_of(study), uses)
-    for field, name, latex in uses:
+    for field, name, latex in printed_symbols(study):
         if _OWN_NAMES.get(name, latex) != latex:
             raise RequestError(
                 field,

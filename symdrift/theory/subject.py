@@ -10,15 +10,14 @@ import numpy as np
 import sympy as sp
 
 from symdrift.derivation.symbolic import symbolic
-from symdrift.derivation.symbols import letters_of, plain_latex, stem_of, symbol
+from symdrift.derivation.symbols import symbol
 from symdrift.derivation.vocabulary import KURTOSIS
 from symdrift.errors import RequestError
 from symdrift.evaluation.alignment import align
 from symdrift.expressions import Expression, expanded_terms
-from symdrift.expressions import Symbol as Named
 from symdrift.quoting import shown
 from symdrift.study import Study
-from symdrift.study.letters import other_meaning
+from symdrift.study.symbol_names import renamed_variances
 from symdrift.theory.active_axes import learned
 from symdrift.theory.linear.points import Direction, learned_direction
 from symdrift.theory.linear.two_axes import LABEL_NOISE
@@ -292,27 +291,9 @@ def _in_derivation(study: Study) -> dict[str, sp.Expr]:
 
 
 def renamed(study: Study) -> dict[str, sp.Expr]:
-    """Variances of the label noise that a derivation calls by the theory's letter.
-
-    The theory has a letter for the standard deviation alone, so that a study has to find a
-    name for the variance.  Where that has a letter which stands for something else, the
-    square of the theory's letter takes its place: it means the same.
-    """
-    noise = study.teacher.label_noise
-    entries = noise if isinstance(noise, tuple) else (noise,)
-    whole = [entry.name for entry in entries if isinstance(entry, Named)]
-    uses = [name for value in study.numbers.values() for name in value.symbols]
-    found: dict[str, sp.Expr] = {}
-    letters = letters_of(study)
-    for k, entry in enumerate(entries):
-        if not isinstance(entry, Named) or uses.count(entry.name) > whole.count(entry.name):
-            continue
-        field = "teacher.label_noise"
-        if other_meaning(letters, field, entry.name, plain_latex(entry.name)):
-            index = k + 1 if isinstance(noise, tuple) else ""
-            found.setdefault(entry.name, symbol("label_noise", index) ** 2)
-    taken = any(stem_of(name)[0] == "sigma" for name in study.symbols)
-    return {} if taken else found
+    """Variances of the label noise as squares of the theory's letter, where they are called so."""
+    found = renamed_variances(study)
+    return {name: symbol("label_noise", index) ** 2 for name, index in found.items()}
 
 
 def _values(study: Study, names: Mapping[str, sp.Expr]) -> dict[sp.Symbol, sp.Expr]:

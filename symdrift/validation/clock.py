@@ -18,7 +18,10 @@ OVERTIME = 0.1
 """Share of a budget by which a round may end late, before it is given up."""
 
 PATIENCE = 0.3
-"""Share of what is left after which a round is given up that would end too late by far."""
+"""Share of what is left after which a round is given up that would end too late."""
+
+HOPELESS = 0.1
+"""The same of one that would take more than twice as long as it may."""
 
 
 class Clock:
@@ -73,6 +76,7 @@ class Clock:
         """
         end = (1 + OVERTIME) * self.seconds - self._reserved
         elapsed = self.spent - since
-        if elapsed < PATIENCE * (end - since):
+        if elapsed < HOPELESS * (end - since):
             return False
-        return self.spent > end or elapsed > share * (end - since)
+        slowness = 1.0 if elapsed >= PATIENCE * (end - since) else 2.0
+        return self.spent > end or elapsed > slowness * share * (end - since)

@@ -30,7 +30,7 @@ from symdrift.validation.clock import Clock
 from symdrift.validation.expected import theory_at_once, theory_of
 from symdrift.validation.in_rounds import RateRun, TooSlow, in_rounds
 from symdrift.validation.judgement import TOLERATED_ERRORS, Verdict, critical_z, rule
-from symdrift.validation.ladder import FEWEST_WINDOWS
+from symdrift.validation.ladder import COARSEST_AIM, FEWEST_WINDOWS
 from symdrift.validation.plan import (
     BUDGET_MARGIN,
     DEFAULT_REPLICAS,
@@ -41,10 +41,11 @@ from symdrift.validation.plan import (
     require_budget,
     require_precision,
     schedule_of,
+    warn_of_coarse,
 )
 from symdrift.validation.rounds import Plan, occupied
 from symdrift.validation.rows import READ_OFF, ExtrapolatedRow
-from symdrift.validation.speed import at_small_rate, compile_for, measured_speed
+from symdrift.validation.speed import Speed, at_small_rate, compile_for, measured_speed
 from symdrift.validation.straight_line import weighted_limit, weighted_line
 from symdrift.validation.validate import Run, Validation
 from symdrift.validation.verdict import (
@@ -358,14 +359,20 @@ def validate_limit(
     if clock is None:
         theory = theory_of(problem)
         plan = plan_extrapolation(
-            problem, theory, precision=precision, replicas=replicas, windows=windows
+            problem,
+            theory,
+            precision=precision,
+            replicas=replicas,
+            windows=windows,
+            coarsest=COARSEST_AIM,
         )
+        warn_of_coarse(plan, precision)
         return _extrapolate(problem, theory, plan, seed, progress, threads, executor)
     if windows is not None:
         raise RequestError("windows", "and a budget exclude each other")
     processors = available_processors() if threads is None else threads
 
-    def planned(theory: Evaluation, speed: float, ahead: float = 0.0) -> Plan:
+    def planned(theory: Evaluation, speed: Speed, ahead: float = 0.0) -> Plan:
         return plan_extrapolation(
             problem,
             theory,
@@ -375,7 +382,6 @@ def validate_limit(
             speed=speed,
             processors=processors,
             spent=clock.seconds - clock.left + ahead,
-            spread=spread,
         )
 
     def require_time_left() -> None:
@@ -395,12 +401,12 @@ def validate_limit(
     require_time_left()
     minimum, rate = minimum_of(problem), problem.learning_rate
     window = schedule_of(problem, minimum, rate, FEWEST_WINDOWS, 1).window
-    speed, spread = measured_speed(at_small_rate(problem), window, threads)
+    speed = measured_speed(at_small_rate(problem), window, threads)
     require_time_left()
     theory, ahead = theory_at_once(problem, leading)
     if ahead:
         # Its next order takes seconds, and would come too late for a refusal.
-        planned(leading, speed / BUDGET_MARGIN, ahead)
+        planned(leading, replace(speed, now=speed.now / BUDGET_MARGIN), ahead)
         theory = theory_of(problem)
     clock.be_ready()
     plan = planned(theory, speed)
@@ -411,7 +417,7 @@ def validate_limit(
         clock.forgive(found.seconds)
         steps = found.share * sum(schedule.steps for schedule in plan.schedules)
         round_ = occupied(plan.rounds(processors)[0][1], processors)
-        planned(theory, steps * round_ / found.seconds)
+        planned(theory, replace(speed, now=steps * round_ / found.seconds))
         raise RequestError(
             "budget",
             f"= {clock.seconds:g} s was used up before anything was measured: the machine is "

@@ -28,7 +28,15 @@ BISECTIONS = 6
 """Of the precision that a budget allows: to a few percent."""
 
 COARSEST_AIM = 0.1
-"""Standard error that a small budget is kept with: a larger one says nothing of a ratio."""
+"""Standard error that a run without a budget is kept with: a larger one says nothing of a ratio."""
+
+DECIDING_AIM = 0.04
+"""Standard error with which a theory that is right is seen to be right to a tenth.
+
+Of a dozen ratios the worst is off by about two and a half of its errors, 1.65 more are its
+interval, and the square of the correction is kept below half of this.  Variances that are
+extrapolated by a known slope have half of the error that is planned for.
+"""
 
 
 def timed_schedule(
@@ -119,6 +127,7 @@ def affordable_plan(
     fits: Callable[[Plan], bool],
     precision: float,
     counts: Sequence[int],
+    coarsest: float = DECIDING_AIM,
 ) -> tuple[Plan, bool]:
     """The plan that comes nearest to a precision, and whether it fits.
 
@@ -133,10 +142,12 @@ def affordable_plan(
     precision : float
     counts : sequence of int
         Numbers of replicas, the one that is wished for first.
+    coarsest : float
+        Precision below which none is given up.
     """
     if fits(planned := plan(precision, counts[0])):
         return planned, True
-    coarsest = max(precision, COARSEST_AIM)
+    coarsest = max(precision, coarsest)
     for count in counts:
         if fits(planned := plan(coarsest, count)):
             finest = precision

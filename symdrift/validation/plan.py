@@ -23,6 +23,7 @@ from symdrift.evaluation.parts import Drift
 from symdrift.evaluation.result import Evaluation
 from symdrift.execution import MOST_STEPS, available_processors, require_counts
 from symdrift.memory import available_memory, size_left, size_needed
+from symdrift.progress import log_warning
 from symdrift.simulation.ensemble import (
     LARGEST_ROTATION,
     WINDOWS_AT_A_TIME,
@@ -39,14 +40,14 @@ from symdrift.simulation.timescales import relaxation
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.validation.ladder import (
     BURN_IN_RELAXATIONS,
-    COARSEST_AIM,
+    DECIDING_AIM,
     FEWEST_WINDOWS,
     affordable_plan,
     laddered,
     timed_schedule,
 )
 from symdrift.validation.rounds import Plan
-from symdrift.validation.speed import FASTEST, MODEL_PROCESSORS, MOST_SPREAD, modelled_speed
+from symdrift.validation.speed import FASTEST, MODEL_PROCESSORS, UNMEASURED, Speed, modelled_speed
 
 WINDOW_RELAXATIONS = 3.0
 """Window length in units of the slowest relaxation time."""
@@ -67,10 +68,13 @@ BUDGET_SECONDS = 150.0
 """Time that a planned extrapolation may take."""
 
 LEAST_MARGIN = 1.6
-"""Least budget that is named, over the time that the cheapest plan takes at a steady speed.
+"""Least budget that is named, over the time that the cheapest plan takes on a machine of its own.
 
 The speed is measured again when that budget is given, and machines that others use vary.
 """
+
+BUSY = 0.6
+"""Share of the processors below which a machine is called busy."""
 
 BUDGET_MARGIN = 1.3
 """Slowness by which a budget must suffice before a next order that takes seconds is computed.
@@ -138,10 +142,10 @@ def plan_extrapolation(
     budget: float = BUDGET_SECONDS,
     replicas: int | None = None,
     windows: int | None = None,
-    speed: float | None = None,
+    speed: Speed | None = None,
     processors: int = MODEL_PROCESSORS,
     spent: float = 0.0,
-    spread: float = 1.0,
+    coarsest: float = DECIDING_AIM,
 ) -> Plan:
     """Plan runs whose extrapolated ratios have a given standard error.
 
@@ -166,14 +170,13 @@ def plan_extrapolation(
     windows : int, optional
         Of each replica, at the largest rate; no budget is then looked at.  Default: as many as
         the precision needs.
-    speed : float, optional
-        Replica-steps per second; default: a rough model of two cores, so that the plan is the
-        same on every machine.
+    speed : Speed, optional
+        Default: a rough model of two cores, so that the plan is the same on every machine.
     processors : int
         What has that speed together.
     spent : float
-    spread : float
-        Of the speed, as measured, largest over smallest: a least budget has room for it.
+    coarsest : float
+        Standard error up to which precision is given up.
 
     Raises
     ------
@@ -185,7 +188,8 @@ def plan_extrapolation(
     require_precision(precision)
     minimum = minimum_of(problem)
     require_time(problem, minimum)
-    speed = modelled_speed(problem) if speed is None else speed
+    if speed is None:
+        speed = Speed(*2 * (modelled_speed(problem),))
     if windows is not None:
         aim = PRECISION if precision is None else precision
         count = DEFAULT_REPLICAS if replicas is None else replicas
@@ -195,7 +199,7 @@ def plan_extrapolation(
         return _planned(problem, theory, minimum, aim, replicas)
 
     def fits(planned: Plan) -> bool:
-        return planned.fits(budget - spent, speed, processors)
+        return planned.fits(budget - spent, speed.now, processors)
 
     halvings = int(math.log2(DEFAULT_REPLICAS // FEWEST_REPLICAS))
     counts = [DEFAULT_REPLICAS >> halving for halving in range(halvings + 1)]
@@ -207,31 +211,54 @@ def plan_extrapolation(
         wish = float(f"{white_noise_difference(problem, theory) / REJECTING_ERRORS:.3g}")
         if 0 < wish < precision and fits(planned := plan(wish, counts[0])):
             return planned
-    planned, fitting = affordable_plan(plan, fits, precision, counts)
+    planned, fitting = affordable_plan(plan, fits, precision, counts, coarsest)
     if fitting:
         return planned
-    raise too_little(planned, budget, spent, speed, processors, spread)
+    raise too_little(planned, budget, spent, speed, processors)
+
+
+def warn_of_coarse(planned: Plan, asked: float | None) -> None:
+    """Say that a plan was not given the time for a decision, unless so little was asked for."""
+    if planned.precision > max(DECIDING_AIM, asked or 0.0):
+        log_warning(
+            f"{BUDGET_SECONDS:g} s, taken where no --budget is given, suffice for standard errors "
+            f"of {planned.precision:.2g} only, which may decide nothing"
+        )
 
 
 def too_little(
     planned: Plan,
     budget: float,
     spent: float,
-    speed: float,
+    speed: Speed,
     processors: int,
-    spread: float = 1.0,
-    how: str = "to be sure of it, with this machine as busy as it is now",
+    how: str = "on this machine",
 ) -> RequestError:
-    """Names a budget that will do for a plan, the cheapest that there is."""
-    needed = LEAST_MARGIN * spread * (spent + planned.seconds_kept(speed, processors))
-    unit = max(1.0, 5 * 10.0 ** (math.floor(math.log10(needed)) - 1))
-    least = f"{unit * math.ceil(needed / unit):.0f}"
+    """Names a budget that will do for a plan, the cheapest that decides.
+
+    That is what the machine needs where it does nothing else; what it needs as busy as it is now
+    comes beside it, and is all that is named where it alone is the reason.
+    """
+    needed = LEAST_MARGIN * (speed.share * spent + planned.seconds_kept(speed.alone, processors))
+    least, now = _in_steps(needed), _in_steps(needed / speed.share)
+    named = f"--budget {least}s is the least {how}"
+    while_busy = f"while other work leaves it {100 * speed.share:.0f} % of its processors"
+    if needed <= budget:
+        named = f"--budget {now}s is the least {how} {while_busy}"
+    elif speed.share < BUSY:
+        named += f", and --budget {now}s {while_busy}"
     return RequestError(
         "budget",
         f"= {budget:g} s is too little: burn-in and windows at {len(planned.rates)} learning rates "
-        f"may take up to {least} s for {counted(planned.replicas, 'replica')}; "
-        f"--budget {least}s is the least {how}",
+        f"of {counted(planned.replicas, 'replica')} must show a standard error of "
+        f"{planned.precision:.2g}, and {named}",
     )
+
+
+def _in_steps(seconds: float) -> str:
+    """Seconds in whole numbers that are soon read, rounded up."""
+    unit = max(1.0, 5 * 10.0 ** (math.floor(math.log10(seconds)) - 1))
+    return f"{unit * math.ceil(seconds / unit):.0f}"
 
 
 def require_budget(
@@ -258,7 +285,7 @@ def require_budget(
     """
     minimum = minimum_of(problem)
     require_time(problem, minimum)
-    aim = max(COARSEST_AIM, precision or 0.0)
+    aim = max(DECIDING_AIM, precision or 0.0)
     count = FEWEST_REPLICAS if replicas is None else replicas
     cheapest = _planned(problem, theory, minimum, aim, count)
     require_slow_rotation(
@@ -266,8 +293,9 @@ def require_budget(
     )
     speed = modelled_speed(problem, processors)
     if spent + cheapest.seconds(FASTEST * speed, processors) > budget:
-        how = "to be sure of it on an ordinary machine; the speed of this one was not measured"
-        raise too_little(cheapest, budget, spent, speed, processors, MOST_SPREAD, how)
+        how = "to be sure of it on an ordinary machine (the speed of this one was not measured)"
+        ordinary = Speed(*2 * (speed / UNMEASURED,))
+        raise too_little(cheapest, budget, spent, ordinary, processors, how)
 
 
 def _planned(
@@ -431,7 +459,16 @@ def _correction_per_rate(
     imbalance = float(np.max(np.abs(unbalanced) / theory.minimum.singular_values))
     finite_step = CORRECTION_PER_STIFFNESS * theory.minimum.hessian_max
     if (found := theory.next_order) is not None:
-        finite_step = max(abs(correction) for _, correction in found.listed())
+        finite_step = max(
+            abs(correction)
+            for name, correction in found.listed()
+            if not name.endswith("squared_norm")
+        )
+        # Of a norm that hardly differs from zero it says nothing that matters.
+        norms = np.array([stimulus.squared_norm for stimulus in theory.stimuli])
+        changes = [stimulus.squared_norm or 0.0 for stimulus in found.stimuli]
+        if norms.any():
+            finite_step = max(finite_step, float(np.max(np.abs(norms * changes)) / norms.max()))
     return max(
         finite_step + imbalance / (2 * problem.weight_decay), 1 / theory.validity.critical_rate
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -28,8 +28,8 @@ MODEL_PROCESSORS = 2
 FASTEST = 10.0
 """Speed that no machine exceeds, over that of the model; here it is 1 to 4."""
 
-MOST_SPREAD = 3.0
-"""Spread of the speed that a least budget has room for: a machine that stalls is not waited for."""
+UNMEASURED = 3.0
+"""Factor by which an ordinary machine may be slower than the model."""
 
 LONG = 1000
 """Windows of a run that is ended when its speed is known."""
@@ -72,10 +72,29 @@ def compile_for(problem: LearningProblem) -> bool:
     return compiled() > before
 
 
-def measured_speed(
-    simulate: Simulate, window: int, threads: int | None = None
-) -> tuple[float, float]:
-    """Replica-steps per second of this machine, measurements included, and how they vary.
+@dataclass(frozen=True)
+class Speed:
+    """Replica-steps per second of a machine, measurements included.
+
+    Attributes
+    ----------
+    now : float
+        By the clock, with what else the machine does.
+    alone : float
+        By the time of the processors, as if it did nothing else: the same whenever it is asked.
+    """
+
+    now: float
+    alone: float
+
+    @property
+    def share(self) -> float:
+        """Of its processors that the machine has to spare."""
+        return min(1.0, self.now / self.alone)
+
+
+def measured_speed(simulate: Simulate, window: int, threads: int | None = None) -> Speed:
+    """Of this machine.
 
     Parameters
     ----------
@@ -87,23 +106,25 @@ def measured_speed(
 
     Returns
     -------
-    tuple of float
-        The middle of three speeds; largest over smallest, at most `MOST_SPREAD`.
+    Speed
+        The middle of three by the clock, and the best by the processors.
     """
-    least, middle, most = sorted(_speed(simulate, window, threads) for _ in range(3))
-    return middle, min(most / least, MOST_SPREAD)
+    found = [_speed(simulate, window, threads) for _ in range(3)]
+    now = sorted(speed.now for speed in found)[1]
+    return Speed(now, max(now, *(speed.alone for speed in found)))
 
 
-def _speed(simulate: Simulate, window: int, threads: int | None) -> float:
+def _speed(simulate: Simulate, window: int, threads: int | None) -> Speed:
     processors = available_processors() if threads is None else threads
     replicas = max(UNITS, LANES * processors)
-    begin = time.perf_counter()
-    speed = 0.0
+    begin, busy = time.perf_counter(), time.process_time()
+    speed = Speed(0.0, 0.0)
 
     def report(done: int, total: int) -> None:
         nonlocal speed
         elapsed = time.perf_counter() - begin
-        speed = done / elapsed
+        used = max((time.process_time() - busy) / processors, 1e-9)
+        speed = Speed(done / elapsed, done / min(elapsed, used))
         if done and elapsed > SECONDS:
             raise KeyboardInterrupt
 

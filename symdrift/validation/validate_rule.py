@@ -27,6 +27,8 @@ from symdrift.validation.extrapolate import Extrapolation, extrapolated, seed_of
 from symdrift.validation.in_rounds import TooSlow
 from symdrift.validation.ladder import (
     BURN_IN_RELAXATIONS,
+    COARSEST_AIM,
+    DECIDING_AIM,
     FEWEST_WINDOWS,
     affordable_plan,
     laddered,
@@ -46,11 +48,12 @@ from symdrift.validation.plan import (
     largest_linear_rate,
     require_precision,
     too_little,
+    warn_of_coarse,
     window_variance,
 )
 from symdrift.validation.rounds import Plan
 from symdrift.validation.rule_run import RuleRun, plane_drift, returns
-from symdrift.validation.speed import MODEL_PROCESSORS, measured_speed
+from symdrift.validation.speed import MODEL_PROCESSORS, Speed, measured_speed
 from symdrift.validation.validate import Validation
 
 
@@ -241,16 +244,16 @@ def validate_rule_limit(
     if windows is not None and clock is not None:
         raise RequestError("windows", "and a budget exclude each other")
     pace, aim = pace_of(learner), PRECISION if precision is None else precision
-    speed, spread, processors = modelled_speed(learner), 1.0, MODEL_PROCESSORS
+    speed, processors = Speed(*2 * (modelled_speed(learner),)), MODEL_PROCESSORS
     if clock is not None:
         processors = available_processors() if threads is None else threads
-        speed, spread = _measured_speed(pace, threads, clock)
+        speed = _measured_speed(pace, threads, clock)
         clock.be_ready()
     seconds, spent = (BUDGET_SECONDS, 0.0) if clock is None else (clock.seconds, clock.spent)
 
     def fits(planned: Plan) -> bool:
         left = seconds if clock is None else clock.left
-        return planned.fits(left, speed, processors)
+        return planned.fits(left, speed.now, processors)
 
     counts = [DEFAULT_REPLICAS, DEFAULT_REPLICAS // 4, FEWEST_REPLICAS]
     if replicas is not None:
@@ -258,9 +261,12 @@ def validate_rule_limit(
     if windows is not None:
         plan, fitting = pace.plan(aim, counts[0], windows), True
     else:
-        plan, fitting = affordable_plan(pace.plan, fits, aim, counts)
+        coarsest = COARSEST_AIM if clock is None else DECIDING_AIM
+        plan, fitting = affordable_plan(pace.plan, fits, aim, counts, coarsest)
+        if clock is None:
+            warn_of_coarse(plan, precision)
     if not fitting:
-        raise too_little(plan, seconds, spent, speed, processors, spread)
+        raise too_little(plan, seconds, spent, speed, processors)
     planned = [
         RuleRun(
             learner.at_rate(rate), pace.point, schedule, plan.replicas, seed_of_run(seed, index)
@@ -279,7 +285,7 @@ def validate_rule_limit(
         ) from None
 
 
-def _measured_speed(pace: Pace, threads: int | None, clock: Clock) -> tuple[float, float]:
+def _measured_speed(pace: Pace, threads: int | None, clock: Clock) -> Speed:
     """As `measured_speed`; compiling comes on top of a budget."""
     learner, rate = pace.learner, pace.learner.learning_rate
     slow, orbit = learner.at_rate(1e-3 * rate), orbit_of(learner, pace.point)

@@ -133,8 +133,8 @@ def _warnings(learner: Learner, validity: RuleValidity) -> Iterator[str]:
         )
     if share is None:
         yield (
-            "the learning rate from which on the fluctuation has no stationary size was not "
-            "computed: of rules with momentum and of so many weights it is not"
+            "the learning rate from which on the fluctuation has no stationary size is not "
+            "known here: it is computed neither for rules with momentum nor for so many weights"
         )
     elif share > RUNS_AWAY_ABOVE:
         yield (

@@ -112,8 +112,13 @@ def require_affordable(
     )
 
 
+LONGEST_SAID = 3.2e9
+"""Seconds, a century, beyond which nobody asks how many."""
+
+
 def duration(seconds: float) -> str:
-    """A time with two digits, in the largest unit of which it is one or more."""
+    """A time with two digits, in the largest unit of which it is one or more, up to a century."""
+    seconds = min(seconds, LONGEST_SAID)
     for unit, length in (("years", 3.2e7), ("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
         if seconds >= 2 * length:
             return f"{float(f'{seconds / length:.2g}'):,.12g} {unit}"
