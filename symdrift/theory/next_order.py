@@ -19,7 +19,8 @@ from symdrift.rules.linear import TwoLayerLinear
 from symdrift.theory.critical_rate import RATES
 from symdrift.theory.drift import PLANE_VARIANCE
 from symdrift.theory.examples import Examples
-from symdrift.theory.later_orders import FIRST_GENERATOR, ROOT, TURN, WAITING
+from symdrift.theory.later_moments import FIRST_GENERATOR, ROOT, TURN
+from symdrift.theory.later_orders import WAITING
 from symdrift.theory.linear.aligned import renaming
 from symdrift.theory.linear.isotropic_expansion import (
     LETTERS,

@@ -17,6 +17,7 @@ from symdrift.typesetting.formula import (
     PLUS,
     Form,
     Formula,
+    Kind,
     brackets,
     cases,
     delimiter,
@@ -58,8 +59,9 @@ _TRANSPOSED = word("mathsf", "T")
 _IF, _OTHERWISE = word("text", "if "), word("text", "otherwise")
 
 
-Mean = sp.Function("Mean")
-"""Expectation over samples: a function by its name alone, which SymPy rebuilds anywhere."""
+Mean, Stationary = sp.Function("Mean"), sp.Function("Stationary")
+"""Means over samples and in the stationary state: functions by their names alone, which SymPy
+rebuilds anywhere."""
 
 
 class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
@@ -220,7 +222,7 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
             return (1, len(self._rank), str(base), factor.sort_key())
         if isinstance(base, sp.Add):
             return (3, 0, "", factor.sort_key())
-        if isinstance(base, sp.Sum | sp.Integral | sp.Product | Mean):
+        if isinstance(base, sp.Sum | sp.Integral | sp.Product | Mean | Stationary):
             return (4, 0, "", factor.sort_key())
         return (2, 0, "", factor.sort_key())
 
@@ -357,8 +359,9 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
             body = _bracketed(body)
         elif base.is_Float:
             body = group(body)
-        if exponent.is_Rational and exponent.q != 1:
-            power = numeral(str(exponent.p)) + letter("/") + numeral(str(exponent.q))
+        over, under = exponent.as_numer_denom()
+        if over.is_Atom and under.is_Integer and under != 1:
+            power = self._print(over) + letter("/") + self._print(under)
             return scripts(body, sup=power)
         return scripts(body, sup=self._print(exponent))
 
@@ -406,6 +409,9 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
     def _print_Function(self, expr: Any, exp: Formula | None = None) -> Formula:
         if isinstance(expr, Mean):
             return self._expectation(expr, exp)
+        if isinstance(expr, Stationary):
+            mean = group(fence(r"\langle", BLANK + self._print(expr.args[0]) + BLANK, r"\rangle"))
+            return mean if exp is None else scripts(mean, sup=exp)
         name = read(sp.latex(expr.func))
         if exp is not None:
             name = scripts(_bracketed(name) if name.superscripted else name, sup=exp)
@@ -464,7 +470,9 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         return self._indexed(base, places) if single else self._scripted(base, places)
 
     def _indexed(self, base: Formula, indices: Sequence[sp.Basic]) -> Formula:
-        if base.subscripted or base.superscripted:
+        # What closes with a delimiter, such as a mean, needs no other brackets.
+        closed = bool(base.atoms) and base.atoms[-1].kind is Kind.CLOSE
+        if not closed and (base.subscripted or base.superscripted):
             base = _bracketed(base)
         return self._scripted(base, indices)
 

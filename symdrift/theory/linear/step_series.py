@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from itertools import combinations_with_replacement
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -141,6 +140,15 @@ def exact_array(matrix: sp.MatrixBase) -> Any:
     return entries[:, 0] if matrix.cols == 1 else entries
 
 
+def at_length(entries: Any, length: sp.Rational) -> sp.ImmutableMatrix:
+    """Polynomials in the length of a deviation at one length; a vector becomes a column."""
+    rows = np.atleast_2d(entries.T).T.tolist()
+    return sp.ImmutableMatrix([
+        [sum(sp.QQ.to_sympy(c) * length ** sum(k) for k, c in entry.terms()) for entry in row]
+        for row in rows
+    ])  # fmt: skip
+
+
 @dataclass(frozen=True)
 class OneStep:
     """What one sample does, power by power.
@@ -246,6 +254,14 @@ class StationaryPolynomials:
         series = ([moved[a] for a in factors] for moved in self.moved)
         return self.average(_coefficient(parts, power) for parts in series)
 
+    def generated(self, function: Any) -> Any:
+        """``L_0 f`` for a polynomial."""
+        parts = (
+            self.expected([a for a, m in enumerate(powers) for _ in range(m)], 2) * c
+            for powers, c in function.terms()
+        )
+        return sum(parts, self.network.ring.zero)
+
     @cached_property
     def moments(self) -> Moments:
         """Leading second and fourth moments, first and third at 1, second at 2."""
@@ -334,37 +350,52 @@ class StationaryPolynomials:
         ]
 
     @cached_property
-    def waiting(self) -> Any:
-        """``Phi_2`` in the plane: ``L_0 Phi_2 = <Xi_4> - E[Xi_4]``."""
-        products = list(combinations_with_replacement(range(len(self.coordinates)), 2))
-        places = {self._exponents(factors): k for k, factors in enumerate(products)}
-        drift = self.average(step.orders[2][4][0] for step in self.steps)
-        columns = [self.expected(factors, 2) for factors in products]
-        count = len(products)
-        matrix = [[c.get(e, sp.QQ(0)) for c in map(dict, (p.terms() for p in columns))]
-                  for e in places]  # fmt: skip
-        right = [[-dict(drift.terms()).get(e, sp.QQ(0))] for e in places]
-        solved = DomainMatrix(matrix, (count, count), sp.QQ).lu_solve(
-            DomainMatrix(right, (count, 1), sp.QQ)
-        )
-        return sum(
-            (
-                coefficient * prod((self.coordinates[a] for a in factors), start=sp.QQ(1))
-                for (coefficient,), factors in zip(solved.to_list(), products, strict=True)
-            ),
-            self.network.ring.zero,
-        )
+    def waiting(self) -> Powers:
+        """``Phi_2`` to ``Phi_4`` in the plane, by which means of rotations become numbers."""
+        found: Powers = {}
+        for power in (2, 3, 4):
+            found[power] = self._relaxed(-self.average(self.angles(power + 2, found)))
+        return found
 
-    @cached_property
-    def rotation(self) -> tuple[Any, Any]:
-        """Mean at the fourth power and variance at the sixth, of rotations without memory."""
-        drift = self.average(step.orders[2][4][0] for step in self.steps)
-        slopes = [self.waiting.diff(n) for n in self.coordinates]
-        squares = []
+    def increments(self, power: int) -> list[Any]:
+        """Angles of the rotations without memory, of every sample."""
+        return self.angles(power, self.waiting)
+
+    def moment(self, factors: tuple[int, int], power: int) -> Any:
+        """Stationary mean of a product of two increments."""
+        pairs = zip(*map(self.increments, factors), strict=True)
+        return self.mean(self.average(a * b for a, b in pairs), power)
+
+    def angles(self, power: int, waiting: Powers) -> list[Any]:
+        """Angles of one power, ``-Phi(n)`` and ``Phi(n')`` added as far as they are known."""
+        found = []
         for step, moved in zip(self.steps, self.moved, strict=True):
-            kicked = sum(slope * new[1] for slope, new in zip(slopes, moved, strict=True))
-            squares.append((step.orders[2][3][0] + kicked) ** 2)
-        return self.mean(drift, 0), self.mean(self.average(squares), 0)
+            angle = step.orders[2][power][0]
+            for own, function in waiting.items():
+                # Of the power 0 the two cancel.
+                for exponents, c in function.terms() if power > own else ():
+                    factors = [moved[a] for a, count in enumerate(exponents) for _ in range(count)]
+                    angle += _coefficient(factors, power - own) * c
+            found.append(angle)
+        return found
+
+    def _relaxed(self, wanted: Any) -> Any:
+        """What ``L_0`` makes a polynomial of, but for a number."""
+        found = self.network.ring.zero
+        while degree := max(map(sum, wanted.itermonoms()), default=0):
+            products = list(combinations_with_replacement(range(len(self.coordinates)), degree))
+            places = [self._exponents(factors) for factors in products]
+            images = [self.expected(factors, 2) for factors in products]
+            matrix = [[image.get(place, sp.QQ(0)) for image in images] for place in places]
+            count = len(places)
+            right = [[wanted.get(place, sp.QQ(0))] for place in places]
+            solved = DomainMatrix(matrix, (count, count), sp.QQ).lu_solve(
+                DomainMatrix(right, (count, 1), sp.QQ)
+            )
+            for place, image, (c,) in zip(places, images, solved.to_list(), strict=True):
+                found += self.network.ring.from_dict({place: c})
+                wanted -= image * c
+        return found
 
 
 def _coefficient(factors: Sequence[Powers], power: int) -> Any:
