@@ -127,14 +127,14 @@ def step_in_powers() -> Step:
     """One step in powers of the root of the learning rate
 
     After learning, the weights deviate from the manifold by {deviation}, where {hat} is of order
-    one and normal to the orbit. A step along the gradient {gradient} of a sample leads from
-    {point} and this deviation to a rotation {turn} of the hidden layer, {turned_weights} on all
-    weights, and a new deviation {moved} that is normal again, [eq:read-step]. For the leading
-    order it was enough to know both as far as [eq:rotation-orders] and [eq:normal-orders]. Now let
-    them be series, [eq:read-series] and [eq:move-series]. The gradient is of third degree in the
-    weights, so that [eq:gradient-powers] has no rest; {g_k} is of degree {k} in {hat}. Put into
-    [eq:read-step], power by power from the second to the sixth, this gives the lines
-    [eq:collected-2] to [eq:collected-6], where the tilde says that a rotation acts on all weights.
+    one and normal to the orbit. What a step against the gradient {gradient} of a sample makes of
+    them is read as a rotation {turn} of the hidden layer, {turned_weights} on all weights, and a
+    new deviation {moved} that is normal again, [eq:read-step]. For the leading order it was enough
+    to know both as far as [eq:rotation-orders] and [eq:normal-orders]. Now let them be series,
+    [eq:read-series] and [eq:move-series]. The gradient is of third degree in the weights, so that
+    [eq:gradient-powers] has no rest; {g_k} is of degree {k} in {hat}. In [eq:read-step], power by
+    power from the second to the sixth, these series give the lines [eq:collected-2] to
+    [eq:collected-6], where the tilde says that a rotation acts on all weights.
 
     Each line is solved by looking at it in two directions. In each, the rotation that acts on
     {point} is along the orbit, and the last new deviation is normal to it; all that stands beside

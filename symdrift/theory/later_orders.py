@@ -101,16 +101,18 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
     would have without the term of {waited} that is looked for, commutators of earlier ones
     included, less its stationary value, which is the mean rotation at this power. What is left has
     no memory. In one plane, with the angles {angle} of these rotations, the variance per step is
-    {third} times {leading_shown} at leading order, and {fourth} times [eq:variance-next] is added
-    to it.
+    {third} times {leading_shown} at leading order. To this {fourth} times [eq:variance-next] is
+    added: all products of two angles whose powers add up to the eighth, less the square of the
+    mean.
 
     Rotations in several planes do not commute, and what is seen of them is how the mean orientation
     decays. With {psi} and {decay} as in [eq:decay-equation], each step makes of {here} on average
     itself times {decay}, so that over many steps the mean orientation decays with the powers of
     {decay}: its decay rates are the logarithms of the eigenvalues, with the sign changed. Without a
-    mean rotation, {psi} begins with the fourth power, which solves [eq:decay-waiting], and the
-    next order of {decay} is [eq:decay-next]: beside half the mean square of these rotations stands
-    what they have to do with the deviation that earlier ones have left.
+    mean rotation, {psi} begins with the fourth power. By [eq:decay-waiting] it takes out of the
+    mean square of a rotation what depends on the deviation. The next order of {decay} is then
+    [eq:decay-next]: beside half the mean square stands what a rotation and the change of the
+    deviation in the same step have in common, since later rotations depend on that change.
     """
     space = plane.network.space
     next_variance = (
