@@ -170,7 +170,7 @@ VOCABULARY: Mapping[str, str] = MappingProxyType(
         r"\mathcal{S}": "what makes the mean orientation decay without memory",
         r"\mathcal{T}": "the decay of the mean orientation in a step",
         r"\mathcal{V}": "the second moments of a deviation",
-        r"\mathcal{W}": "the powers of what samples read of an axis",
+        r"\mathcal{K}": "the powers of what samples read of an axis",
         r"\mathcal{X}": "the fluctuation on learned maps",
         r"\mathcal{Z}": "the response of the mean rotation to noise",
         r"\mathcal{Y}": "the solution of the Sylvester equation on learned maps",

@@ -276,7 +276,7 @@ def _without_memory(found: IsotropicExpansion) -> Step:
 def _next_fluctuation(
     examples: Examples, quiet: IsotropicExpansion, noisy: IsotropicExpansion
 ) -> Step:
-    """Fluctuation at the next order
+    """Fluctuation where all axes are alike
 
     Without label noise the excess loss is larger than its leading order by the fraction {eta} times
     [eq:next-excess], and the fluctuation of the weights by the fraction {eta} times
@@ -315,7 +315,7 @@ def _next_fluctuation(
 
 
 def _next_rotation(examples: Examples, found: IsotropicExpansion) -> Step:
-    """Rotation at the next order
+    """Rotation where all axes are alike
 
     Without label noise the variance of the rotation is larger than its leading order by the
     fraction {eta} times [eq:next-rotation], in every plane. So are the decay rates of
