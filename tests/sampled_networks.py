@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from math import factorial
 
@@ -41,7 +41,7 @@ def floats(matrix: sp.MatrixBase) -> Array:
     return np.array(matrix.tolist(), dtype=float)
 
 
-def quiet(samples: list[Weighted], outputs: int) -> tuple[tuple[sp.Rational, ...], ...]:
+def quiet(samples: Sequence[Weighted], outputs: int) -> tuple[tuple[sp.Rational, ...], ...]:
     """Samples without label noise."""
     return tuple((share, x, (sp.S.Zero,) * outputs) for share, x in samples)
 

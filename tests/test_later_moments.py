@@ -20,7 +20,7 @@ from symdrift.theory.later_moments import (
     moments_in_powers,
     step_in_powers,
 )
-from symdrift.theory.linear.step_series import StationaryPolynomials
+from symdrift.theory.linear.step_series import StationaryPolynomials, beside
 
 PLANE_MOMENTS = StationaryPolynomials(PLANE)
 STEP = {equation.label: equation.expression for equation in step_in_powers().equations}
@@ -82,7 +82,7 @@ def test_a_mean_that_is_not_stationary_is_refused(monkeypatch: pytest.MonkeyPatc
 
 def test_a_step_that_is_no_rotation_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a line has beside rotation and new deviation, twice: display and numbers part."""
-    whole = later_moments.beside
+    whole = beside
     monkeypatch.setattr(
         later_moments,
         "beside",

@@ -25,7 +25,7 @@ from symdrift.evaluation.next_order.stationary import Stationary
 from symdrift.inputs import StimulusSet
 from symdrift.study.problem import Array
 from symdrift.theory.later_moments import PLANE, SPACE
-from symdrift.theory.linear.step_series import OneStep, StationaryPolynomials
+from symdrift.theory.linear.step_series import OneStep, StationaryPolynomials, at_length
 
 
 def in_weights(axes: Array, tensor: Array) -> Array:
@@ -108,7 +108,7 @@ def test_the_listed_correction_of_the_drift_is_the_exact_one() -> None:
     found = evaluate(given, order=2).next_order
     assert found is not None and found.drift is not None
     share = float(next_variance(plane) / plane.moment((3, 3), 0))
-    assert np.ravel(found.drift.diffusion) == pytest.approx([share], rel=1e-9)
+    assert found.drift.diffusion == pytest.approx((share,), rel=1e-9)
 
 
 def test_the_mean_of_what_a_step_does_to_products_of_weights_is_stationary() -> None:
@@ -125,10 +125,10 @@ def test_a_step_of_three_rotating_axes_is_the_matrix_exponential_of_its_series()
     gens = SPACE.ring.gens
     step: OneStep = SPACE.steps(axes @ np.array([gens[0]] * axes.shape[1], object))[0]
     turns, moves, _ = step.orders
-    point = floats(SPACE.minimum.point)[:, 0]
+    point = floats(SPACE.minimum.point)
 
     def value(entries: Array) -> Array:
-        return np.vectorize(lambda entry: float(sum(entry.values())))(entries)
+        return floats(at_length(entries, sp.S.One))
 
     rests = []
     for root in (0.02, 0.01):

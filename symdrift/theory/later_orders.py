@@ -187,14 +187,12 @@ def _without_memory(plane: StationaryPolynomials, relaxed: sp.Expr) -> bool:
 
 def _eighth_of_variance() -> sp.Expr:
     """Of a sum of angles, whose means of products are themselves series."""
-    small = sp.Symbol("small")
-    moments = [
-        small ** (first + second + power) * PRODUCTS[tuple(sorted((first, second)))][power]
-        for first, second in product((3, 4, 5), repeat=2)
-        for power in range(3)
-        if first + second + power <= 8
-    ]
-    return sp.expand(sp.Add(*moments) - (small**4 * STEADY_ANGLE) ** 2).coeff(small, 8)
+    products = (
+        PRODUCTS[min(pair), max(pair)][8 - sum(pair)]
+        for pair in product((3, 4, 5), repeat=2)
+        if sum(pair) <= 8
+    )
+    return sp.Add(*products) - STEADY_ANGLE**2
 
 
 def _decay_by_order(waiting: sp.Expr, following: sp.Expr) -> bool:

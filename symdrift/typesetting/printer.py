@@ -17,7 +17,6 @@ from symdrift.typesetting.formula import (
     PLUS,
     Form,
     Formula,
-    Kind,
     brackets,
     cases,
     delimiter,
@@ -37,6 +36,7 @@ from symdrift.typesetting.formula import (
     space,
     word,
 )
+from symdrift.typesetting.glyphs import Kind
 from symdrift.typesetting.reading import read, with_superscript
 
 _FLAT_REACH = 0.75
