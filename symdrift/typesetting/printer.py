@@ -408,21 +408,25 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
 
     def _print_Function(self, expr: Any, exp: Formula | None = None) -> Formula:
         if isinstance(expr, Mean):
-            return self._expectation(expr, exp)
+            return self._averaged(expr, exp, ("[", "]"), _EXPECTATION)
         if isinstance(expr, Stationary):
-            mean = group(fence(r"\langle", BLANK + self._print(expr.args[0]) + BLANK, r"\rangle"))
-            return mean if exp is None else scripts(mean, sup=exp)
+            return self._averaged(expr, exp, (r"\langle", r"\rangle"))
         name = read(sp.latex(expr.func))
         if exp is not None:
             name = scripts(_bracketed(name) if name.superscripted else name, sup=exp)
         arguments = joined(COMMA, map(self._print, expr.args))
         return name + group(fence("(", arguments + BLANK, ")"))
 
-    def _expectation(self, expr: Any, exp: Formula | None) -> Formula:
+    def _averaged(
+        self, expr: Any, exp: Formula | None, signs: tuple[str, str], name: Formula = EMPTY
+    ) -> Formula:
         inside = self._print(expr.args[0])
         size = 0 if inside.box.reach <= _FLAT_REACH else delimiter_size(inside.box.reach)
-        opening, closing = (delimiter(sign, size, side) for sign, side in ("[l", "]r"))
-        body = _EXPECTATION + group(opening + inside + closing)
+        opening, closing = (
+            delimiter(sign, size, side) for sign, side in zip(signs, "lr", strict=True)
+        )
+        # A letter behind a command would be part of it.
+        body = name + group(opening + (EMPTY if name else BLANK) + inside + closing)
         return body if exp is None else scripts(body, sup=exp)
 
     def _print_Min(self, expr: sp.Min) -> Formula:
