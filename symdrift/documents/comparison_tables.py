@@ -115,9 +115,10 @@ def _rows(comparison: DriftComparison, *, both: bool = False) -> Iterator[tuple[
 
 def _row(quantity: str, pair: RatePair, *, both: bool) -> tuple[Cell, ...]:
     ratio: Cell = "" if pair.ratio is None else number(pair.ratio, 4)
-    off, other_off = map(_off, (pair.study_expected_error, pair.counterpart_expected_error))
-    other = (number(pair.counterpart), *([other_off] if both else []))
-    return quantity, number(pair.study), off, *other, ratio
+    other: list[Cell] = [number(pair.counterpart)]
+    if both:
+        other.append(_off(pair.counterpart_expected_error))
+    return quantity, number(pair.study), _off(pair.study_expected_error), *other, ratio
 
 
 def _off(error: float | None) -> str:
