@@ -312,7 +312,12 @@ def test_characters_without_a_glyph_are_no_warnings(
         (
             ["fit", f"{ODOURS}.toml", "--data", f"{ODOURS}.csv", "--free", "gamma",
              "--steps-per-day", "1e7"],
-            ["looking at chi-squared", "descending from 3 starts", "following 1 profile"],
+            [
+                "looking at chi-squared",
+                "descending from 3 starts",
+                "looking for other solutions",
+                "following 1 profile",
+            ],
         ),
         (
             ["observe", "bottleneck"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from symdrift.cli import run
 from symdrift.errors import RequestError
+from symdrift.evaluation.evaluate import evaluate
 from symdrift.inputs import (
     Elliptical,
     Gaussian,
@@ -20,6 +22,7 @@ from symdrift.inputs import (
     StimulusSet,
 )
 from symdrift.observables.compare import (
+    SynapticComparison,
     isotropic_comparison,
     synaptic_comparison,
     white_noise_comparison,
@@ -125,6 +128,30 @@ def test_white_noise_beside_the_exact_result() -> None:
     assert (f"{plane.study:.4e}", f"{plane.counterpart:.3e}") == ("1.3977e-11", "1.684e-11")
 
 
+def test_rates_by_gradient_noise_have_the_error_expected_of_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """All planes of an isotropic network are alike, and so are their errors: ``|c| eta`` and more.
+
+    White noise and noise on synapses are no expansions in the learning rate.
+    """
+    problem = isotropic(3, 3)
+    found = evaluate(problem, order=2).next_order
+    assert found is not None
+    assert found.drift is not None
+    correction = found.drift.diffusion[0]
+    assert correction is not None
+    least = problem.learning_rate * abs(correction)
+    for comparison in (synaptic_comparison, white_noise_comparison, isotropic_comparison):
+        result = comparison(problem)
+        pairs = result.comparison if isinstance(result, SynapticComparison) else result
+        for pair in (pairs.mean_decay, *pairs.planes):
+            assert pair.study_expected_error is not None
+            assert least < pair.study_expected_error < 1.2 * least
+    assert run(["compare", "frequent_stimulus"]) == 0
+    assert re.search(r"plane 1, 2 +\S+ \(\d", capsys.readouterr().out)
+
+
 def test_isotropic_inputs_are_their_own_counterpart() -> None:
     result = isotropic_comparison(isotropic(3, 4))
     assert all(pair.ratio == pytest.approx(1, rel=1e-12) for _, pair in result.rows())
@@ -202,7 +229,9 @@ def test_a_comparison_that_is_refused_says_why(capsys: pytest.CaptureFixture[str
     assert record["synaptic"] is None
     assert record["isotropic"] is None
     assert "at least two hidden units" in output.err
-    assert len(record["warnings"]) == 2
+    why = ("nothing can drift", "no comparison with synaptic", "no comparison with isotropic")
+    for said, begins in zip(record["warnings"], why, strict=True):
+        assert said.startswith(begins)
     assert run(["compare", "digits", "--json", "--csv"]) == 2
 
 

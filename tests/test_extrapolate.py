@@ -106,6 +106,20 @@ def fine(name: str) -> Extrapolation:
     return validate_limit(CASES[name], seed=20, precision=PRECISION)
 
 
+def fitted_slope(extrapolation: Extrapolation, quantity: str) -> tuple[float, float]:
+    """Of its relative deviation against ``eta h_max``, and its standard error, by NumPy's fit."""
+    runs = extrapolation.fitted_runs
+    rows = [
+        next(row for row in (*run.rows, *run.displacement_rows) if row.quantity == quantity)
+        for run in runs
+    ]
+    deviations = [(row.simulation - row.theory) / row.scale for row in rows]
+    weights = [row.scale / row.standard_error for row in rows]
+    at = [run.stiffness for run in runs]
+    found, covariance = np.polyfit(at, deviations, 1, w=weights, cov="unscaled")
+    return float(found[0]), math.sqrt(covariance[0, 0])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_theory_is_confirmed_to_one_percent(name: str) -> None:
@@ -118,8 +132,10 @@ def test_theory_is_confirmed_to_one_percent(name: str) -> None:
         if row.quantity == "V[12]" or row.quantity.startswith(("w", "excess loss", *READ_OFF)):
             assert abs(row.deviation.value) < 3.5 * row.deviation.standard_error, row.quantity
         if row.predicted_slope is not None:
-            assert row.slope_z is not None
-            assert abs(row.slope_z) < 4, row.quantity
+            slope, error = fitted_slope(extrapolation, row.quantity)
+            # The order behind bends the line by about the square of the largest correction.
+            bend = SECOND_ORDER * row.predicted_slope**2 * max(extrapolation.stiffness)
+            assert abs(slope - row.predicted_slope) < 4 * error + bend, row.quantity
     # The bottleneck needs a finer precision for this; see the plan below.
     if name != "bottleneck":
         assert max(abs(errors) for _, errors in extrapolation.white_noise) > 10
@@ -143,17 +159,17 @@ def test_a_line_reaches_one_from_small_rates_and_misses_it_from_the_study_s_own(
 def test_recorded_samples_are_not_missed_where_a_bottleneck_curves_the_ratios() -> None:
     """The displacement of its third axis was missed by 4.3 standard errors by a straight line."""
     study = read_study(str(Path(__file__).parent / "data" / "responses_pc8.toml"))
-    extrapolation = validate_limit(study.problem(), seed=0, precision=0.1)
+    recorded = study.problem()
+    extrapolation = validate_limit(recorded, seed=0, precision=0.1)
     # With errors of a tenth nothing more is decided.
     assert extrapolation.verdict is Verdict.UNDECIDED, extrapolation.rows
-    missed = {
-        row.quantity: row.deviation
-        for row in extrapolation.rows
-        if extrapolation.is_missed(row)
-    }
-    assert not any(quantity.startswith("displacement") for quantity in missed)
-    # Norms are known so well that what bends their ratios shows: half a percent at rate zero.
-    assert all(deviation and abs(deviation.value) < 0.005 for deviation in missed.values())
+    # Rates are planned for errors of a tenth.  Norms are known so much better that what bends
+    # their ratios may show: the square of what the next order changes them by, and no more.
+    sizes = {f"excess norm of {h.name}": h.squared_norm for h in evaluate(recorded).stimuli}
+    for row in filter(extrapolation.is_missed, extrapolation.rows):
+        assert row.deviation is not None
+        bend = (row.measured.theory / sizes[row.quantity]) ** 2
+        assert abs(row.deviation.value) < bend, row.quantity
     assert abs(dict(extrapolation.white_noise)["V[13]"]) > 10
 
 

@@ -16,6 +16,7 @@ from simulation_cases import problem
 from symdrift.errors import RequestError
 from symdrift.evaluation import dense
 from symdrift.evaluation.corrections import Corrections
+from symdrift.evaluation.dense import landscape
 from symdrift.evaluation.dense.coordinates import joined
 from symdrift.evaluation.dense.landscape import minimum_of, solve_minimum
 from symdrift.evaluation.evaluate import corrected_at_once, evaluate
@@ -628,12 +629,24 @@ def test_equal_axes_cost_as_much_as_a_few(spikes: tuple[float, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "size"), [("dense", "392 normal directions"), ("auto", "16 different axes")]
+    ("method", "size"),
+    [("dense", "one active hidden unit, 32 normal directions"), ("auto", "16 different axes")],
 )
 def test_what_takes_too_long_is_refused_at_once(method: str, size: str) -> None:
     given = problem(np.linspace(1, 2, 16), weight_decay=0.2, learning_rate=0.001)
     with pytest.raises(RequestError, match=size):
         orders(given, method)
+
+
+def test_it_is_refused_before_a_wide_minimum_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The rank is not known yet: one active unit is too much already."""
+    monkeypatch.setattr(landscape, "minimum_of", lambda _: pytest.fail("was looked for"))
+    wide = problem(np.linspace(1, 2, 60), weight_decay=0.2, learning_rate=1e-4)
+    wide = replace(wide, teacher=np.eye(60) + np.eye(60, k=1))
+    with pytest.raises(RequestError, match="even one active hidden unit, 120 normal directions"):
+        evaluate(wide, order=2)
 
 
 @pytest.mark.parametrize(("share", "there"), [(0.99, False), (1.01, True)])

@@ -89,7 +89,7 @@ def test_evaluations_of_the_read_me_run(
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "rules").symlink_to(ROOT / "docs" / "rules")
     evaluations = [arguments for arguments in commands() if arguments[0] == "evaluate"]
-    assert len(evaluations) == 6
+    assert len(evaluations) == 7
     for arguments in evaluations:
         assert run(arguments) == 0, arguments
         assert capsys.readouterr().out

@@ -11,6 +11,7 @@ from operator import itemgetter
 from symdrift.documents.number_tables import number
 from symdrift.documents.numbers import Cell, Table
 from symdrift.errors import RequestError
+from symdrift.evaluation.validity import percent_off
 from symdrift.observables.compare import (
     DriftComparison,
     RatePair,
@@ -56,10 +57,11 @@ def comparison_tables(comparisons: Comparisons) -> Iterator[Table]:
     synaptic = comparisons.synaptic
     yield Table(
         "The noise of gradients beside noise on the synapses themselves, of the variance at which "
-        "both have the same mean decay rate. Planes and stimuli, per step.",
-        ("quantity", "gradient noise", "synaptic noise", "ratio"),
+        "both have the same mean decay rate. Planes and stimuli, per step; the error is what the "
+        "leading order is expected to be off by at the learning rate of the study.",
+        ("quantity", "gradient noise", "error", "synaptic noise", "ratio"),
         (
-            ("variance added to each weight", "", number(synaptic.synaptic_variance), ""),
+            ("variance added to each weight", "", "", number(synaptic.synaptic_variance), ""),
             *_rows(synaptic.comparison),
         ),
     )
@@ -89,9 +91,9 @@ def comparison_tables(comparisons: Comparisons) -> Iterator[Table]:
     if comparisons.isotropic is not None:
         yield Table(
             "The inputs of the study beside isotropic Gaussian inputs of equal total variance: "
-            "rates by gradient noise, per step.",
-            ("quantity", "study", "isotropic inputs", "ratio"),
-            tuple(_rows(comparisons.isotropic)),
+            "rates by gradient noise, per step, each with its expected error.",
+            ("quantity", "study", "error", "isotropic inputs", "error", "ratio"),
+            tuple(_rows(comparisons.isotropic, both=True)),
         )
 
 
@@ -104,12 +106,20 @@ _CALLED = {
 """Kinds of rates, with room for what one is of."""
 
 
-def _rows(comparison: DriftComparison) -> Iterator[tuple[Cell, ...]]:
+def _rows(comparison: DriftComparison, *, both: bool = False) -> Iterator[tuple[Cell, ...]]:
+    """Rates with the expected error of the first, or of both."""
     for kind, pairs in groupby(comparison.rows(), key=itemgetter(0)):
         for _, pair in islice(pairs, _MOST_ROWS):
-            yield _row(_CALLED[kind].format(pair.name), pair)
+            yield _row(_CALLED[kind].format(pair.name), pair, both=both)
 
 
-def _row(quantity: str, pair: RatePair) -> tuple[Cell, ...]:
+def _row(quantity: str, pair: RatePair, *, both: bool) -> tuple[Cell, ...]:
     ratio: Cell = "" if pair.ratio is None else number(pair.ratio, 4)
-    return quantity, number(pair.study), number(pair.counterpart), ratio
+    other: list[Cell] = [number(pair.counterpart)]
+    if both:
+        other.append(_off(pair.counterpart_expected_error))
+    return quantity, number(pair.study), _off(pair.study_expected_error), *other, ratio
+
+
+def _off(error: float | None) -> str:
+    return percent_off(error) if error else ""

@@ -12,6 +12,7 @@ from symdrift.evaluation.result import SIGNS, Evaluation
 from symdrift.evaluation.validity import percent_off
 from symdrift.figures.style import symbol_of_quantity, words_of_quantity
 from symdrift.inputs import StimulusSet, input_facts, input_record, mean_share
+from symdrift.quoting import printable
 from symdrift.study.letters import in_notation
 from symdrift.study.problem import LearningProblem
 from symdrift.study.roles import ROLES
@@ -214,10 +215,13 @@ def _compared(exact: float, white: float, error: Cell) -> tuple[Cell, Cell, Cell
 
 def simulation_table(validation: Validation, notation: Mapping[str, str]) -> Table:
     """Theory beside simulation."""
+    rule = validation.rule
+    for name in validation.shown_only:
+        rule = rule.replace(printable(name), words_of_quantity(name))
     return Table(
         f"Theory beside a simulation of {validation.replicas} networks over {validation.steps} "
         f"steps each (windows of {validation.window} steps, seed {validation.seed}): "
-        f"{validation.rule}. z is from the theory with its next order, where that is known.",
+        f"{rule}. z is from the theory with its next order, where that is known.",
         ("quantity", "theory", "simulation", "standard error", "ratio", "z", "verdict"),
         _simulation_rows(validation, notation),
     )

@@ -104,6 +104,8 @@ def evaluate(
         else:
             from symdrift.evaluation.dense import evaluate as evaluate_dense
 
+            if order == 2:
+                _require_next_order(problem)
             by_plane = partial(_drift, method=method, approximation=approximation)
             later = None if quantities == "all" else by_plane
             evaluation = evaluate_dense(problem, approximation, progress, later)
@@ -245,6 +247,16 @@ def _corrected(problem: LearningProblem, evaluation: Evaluation, longest: float)
     if not np.isfinite(list(corrected.errors.values())).all():
         raise beyond_double_precision(problem.study)
     return replace(corrected, warnings=(*evaluation.warnings, *rough_numbers(corrected.errors)))
+
+
+def _require_next_order(problem: LearningProblem) -> None:
+    """Refuse a problem whose next order takes too long before its leading order is computed."""
+    from symdrift.evaluation.closed_form import applies
+    from symdrift.evaluation.next_order.corrected import affordable_minimum
+
+    # Shared axes have their own way to the next order, whatever the road of the leading one.
+    if applies(replace(problem, synaptic_noise=0.0)) is not None:
+        affordable_minimum(problem)
 
 
 def _drift(problem: LearningProblem, method: str, approximation: str) -> Drift:

@@ -21,6 +21,7 @@ from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.parts import stimulus_drift
 from symdrift.evaluation.result import Evaluation
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_drift
+from symdrift.evaluation.validity import percent_off
 from symdrift.inputs import Gaussian
 from symdrift.observables.aligned_layer import aligned_layer
 from symdrift.observables.side_by_side import UNITS
@@ -30,24 +31,50 @@ from symdrift.records import Record, written_names
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.tables import Row, Table, printed, record_table
 
+_EXPECTED = (
+    "In brackets: by how much the leading order is expected to be off at the learning rate of the "
+    "study, or may be where its next order is not computed"
+)
+
 STEP = 1e-3
 """Change of a logarithm across which exponents are measured."""
 
 
 @dataclass(frozen=True)
 class RatePair(Record):
-    """One rate of the study and of its counterpart."""
+    """One rate of the study and of its counterpart, with the relative error expected of each.
+
+    The errors are those of the leading order at the learning rate of the study
+    (`Evaluation.expected_error`); ``None`` where that order is not what a rate lacks most: in the
+    white-noise approximation, under synaptic noise alone, under other learning rules.
+    """
 
     behind = MappingProxyType({"ratio": "counterpart"})
 
     name: str
     study: float
     counterpart: float
+    study_expected_error: float | None = None
+    counterpart_expected_error: float | None = None
+
+    @property
+    def errors(self) -> tuple[float, ...]:
+        """Those that are expected."""
+        both = (self.study_expected_error, self.counterpart_expected_error)
+        return tuple(error for error in both if error)
 
     @property
     def ratio(self) -> float | None:
         """Counterpart over study; ``None`` where the study's rate is 0."""
         return self.counterpart / self.study if self.study else None
+
+
+Rate = tuple[float, float | None]
+"""A rate and its expected error."""
+
+
+def _pair(name: str, study: Rate, counterpart: Rate) -> RatePair:
+    return RatePair(name, study[0], counterpart[0], study[1], counterpart[1])
 
 
 @dataclass(frozen=True)
@@ -154,7 +181,7 @@ class ComparedStudy(Record):
     isotropic : DriftComparison or None
         None where isotropic inputs leave the task no strict minimum.
     warnings : tuple of str
-        Why a comparison is missing.
+        Of the study at its learning rate, and why a comparison is missing.
     """
 
     study: str
@@ -190,7 +217,8 @@ def compare_study(problem: LearningProblem) -> ComparedStudy:
     """
     log_stage("comparing with white noise")
     white = white_noise_comparison(problem)
-    synaptic, isotropic, warnings = None, None, []
+    synaptic, isotropic = None, None
+    warnings = list(evaluate(problem, order=None).warnings)
     log_stage("comparing with synaptic noise")
     try:
         synaptic = synaptic_comparison(problem)
@@ -233,7 +261,7 @@ def synaptic_comparison(problem: LearningProblem) -> SynapticComparison:
         active axis and no silent one.
     """
     problem = replace(problem, synaptic_noise=0.0)
-    gradient = evaluate(problem)
+    gradient = evaluate(problem, order=None)
     values = gradient.minimum.singular_values
     unit_decay = float(np.mean(synaptic_decay(values, problem.hidden, 1.0)))
     if not unit_decay > 0:
@@ -243,24 +271,28 @@ def synaptic_comparison(problem: LearningProblem) -> SynapticComparison:
             "drifts needs at least two hidden units",
         )
     decay = _mean_decay(gradient)
-    variance = decay / unit_decay
+    variance = decay[0] / unit_decay
     synaptic = synaptic_drift(values, problem.hidden, variance)
-    by_gradient = dict(zip(gradient.drift.planes, gradient.drift.variances, strict=True))
+    by_gradient = dict(zip(gradient.drift.planes, _variances(gradient), strict=True))
     order = sorted(synaptic.planes, key=lambda plane: (plane not in by_gradient, plane))
     by_synapses = dict(zip(synaptic.planes, synaptic.variances, strict=True))
     unit_rates = _decay_rates(problem, synaptic_decay(values, problem.hidden, 1.0))
     pairs = tuple(
-        RatePair(one.name, one.decay_rate, variance * rate)
-        for one, rate in zip(gradient.stimuli, unit_rates, strict=True)
+        _pair(name, one, (variance * rate, None))
+        for (name, one), rate in zip(_decay(gradient), unit_rates, strict=True)
     )
     return SynapticComparison(
         comparison=DriftComparison(
             study="gradient noise",
             counterpart="synaptic noise",
-            mean_decay=RatePair("hidden axes", decay, variance * unit_decay),
-            steady_rotation=RatePair("hidden layer", _steady_rotation(gradient), 0.0),
+            mean_decay=_pair("hidden axes", decay, (variance * unit_decay, None)),
+            steady_rotation=_pair("hidden layer", _steady_rotation(gradient), (0.0, None)),
             planes=tuple(
-                RatePair(f"{i}, {j}", float(by_gradient.get((i, j), 0)), float(by_synapses[i, j]))
+                _pair(
+                    f"{i}, {j}",
+                    by_gradient.get((i, j), (0.0, None)),
+                    (float(by_synapses[i, j]), None),
+                )
                 for i, j in order
             ),
             stimuli=pairs,
@@ -308,16 +340,17 @@ def white_noise_comparison(problem: LearningProblem) -> DriftComparison:
     RequestError
         When the problem cannot be evaluated.
     """
-    exact, white = (evaluate(problem, approximation=kind) for kind in ("exact", "white"))
-    variances = (exact.drift.variances, white.drift.variances)
+    exact, white = evaluate(problem, order=None), evaluate(problem, approximation="white")
     return DriftComparison(
         study="exact",
         counterpart="white noise",
-        mean_decay=RatePair("hidden axes", _mean_decay(exact), _mean_decay(white)),
+        mean_decay=_pair("hidden axes", _mean_decay(exact), _mean_decay(white)),
         steady_rotation=_steady_rotations(exact, white),
         planes=tuple(
-            RatePair(f"{i}, {j}", float(one), float(other))
-            for (i, j), one, other in zip(exact.drift.planes, *variances, strict=True)
+            _pair(f"{i}, {j}", *rates)
+            for (i, j), *rates in zip(
+                exact.drift.planes, _variances(exact), _variances(white), strict=True
+            )
         ),
         stimuli=_stimulus_pairs(exact, white),
     )
@@ -342,12 +375,12 @@ def isotropic_comparison(problem: LearningProblem) -> DriftComparison:
     RequestError
         When the problem cannot be evaluated, or isotropic inputs leave it no strict minimum.
     """
-    study = evaluate(problem)
+    study = evaluate(problem, order=None)
     size = len(problem.input_covariance)
     variance = float(np.trace(problem.input_covariance)) / size
     try:
         inputs = Gaussian(variance * np.eye(size))
-        counterpart = evaluate(replace(problem, inputs=inputs, minimum=1))
+        counterpart = evaluate(replace(problem, inputs=inputs, minimum=1), order=None)
     except RequestError as error:
         raise RequestError(
             "inputs", f"have no isotropic counterpart of equal total variance: {error}"
@@ -355,7 +388,7 @@ def isotropic_comparison(problem: LearningProblem) -> DriftComparison:
     return DriftComparison(
         study="study",
         counterpart="isotropic inputs",
-        mean_decay=RatePair("hidden axes", _mean_decay(study), _mean_decay(counterpart)),
+        mean_decay=_pair("hidden axes", _mean_decay(study), _mean_decay(counterpart)),
         steady_rotation=_steady_rotations(study, counterpart),
         planes=(),
         stimuli=_stimulus_pairs(study, counterpart),
@@ -364,29 +397,59 @@ def isotropic_comparison(problem: LearningProblem) -> DriftComparison:
 
 def _stimulus_pairs(one: Evaluation, other: Evaluation) -> tuple[RatePair, ...]:
     return tuple(
-        RatePair(first.name, first.decay_rate, second.decay_rate)
-        for first, second in zip(one.stimuli, other.stimuli, strict=True)
+        _pair(name, first, second)
+        for (name, first), (_, second) in zip(_decay(one), _decay(other), strict=True)
     )
 
 
 def _steady_rotations(one: Evaluation, other: Evaluation) -> RatePair:
-    return RatePair("hidden layer", _steady_rotation(one), _steady_rotation(other))
+    return _pair("hidden layer", _steady_rotation(one), _steady_rotation(other))
 
 
-def _steady_rotation(evaluation: Evaluation) -> float:
+def _decay(evaluation: Evaluation) -> list[tuple[str, Rate]]:
+    """Decay rate by stimulus."""
+    return [
+        (each.name, (each.decay_rate, _error(evaluation, f"stimuli.{each.name}.decay_rate")))
+        for each in evaluation.stimuli
+    ]
+
+
+def _variances(evaluation: Evaluation) -> list[Rate]:
+    """``V_kk`` by plane."""
+    return [
+        (variance, _error(evaluation, f"drift.diffusion.{i}-{j}"))
+        for (i, j), variance in zip(
+            evaluation.drift.planes, evaluation.drift.variances.tolist(), strict=True
+        )
+    ]
+
+
+def _steady_rotation(evaluation: Evaluation) -> Rate:
     """Spectral norm of ``sum_k mu_k Omega_k``: its fastest plane, whatever the hidden frame."""
-    return float(np.linalg.norm(evaluation.mean_rotation, 2))
+    means = (f"drift.mean_rotation.{i}-{j}" for i, j in evaluation.drift.planes)
+    rate = float(np.linalg.norm(evaluation.mean_rotation, 2))
+    errors = [_error(evaluation, mean) for mean in means] if rate else []
+    return rate, max((error for error in errors if error is not None), default=None)
 
 
-def _mean_decay(evaluation: Evaluation) -> float:
-    """``tr(Delta) / r``: each plane of two active axes turns both of them."""
-    rank = evaluation.minimum.rank
+def _mean_decay(evaluation: Evaluation) -> Rate:
+    """``tr(Delta) / r``: each plane of two active axes turns both of them.
+
+    Errors of planes add up.
+    """
+    rank, variances = evaluation.minimum.rank, _variances(evaluation)
     axes = (2 if j <= rank else 1 for _, j in evaluation.drift.planes)
-    turned = (
-        0.5 * count * float(variance) / rank
-        for count, variance in zip(axes, evaluation.drift.variances, strict=True)
-    )
-    return sum(turned, 0.0)
+    shares = [0.5 * count / rank for count in axes]
+    rate = sum((share * one for share, (one, _) in zip(shares, variances, strict=True)), 0.0)
+    if not rate or any(error is None for _, error in variances):
+        return rate, None
+    off = (share * one * (by or 0.0) for share, (one, by) in zip(shares, variances, strict=True))
+    return rate, sum(off) / rate
+
+
+def _error(evaluation: Evaluation, column: str) -> float | None:
+    """Expected error; that of the white-noise approximation is no matter of the rate."""
+    return evaluation.expected_error(column) if evaluation.approximation == "exact" else None
 
 
 def _scaling(problem: LearningProblem) -> tuple[ScalingRow, ...]:
@@ -485,7 +548,8 @@ def rate_tables(compared: ComparedStudy) -> list[Table]:
         columns,
         chain(exponents, sizes),
     )
-    return [replace(tables[0], caption=added), *tables[1:], scaling]
+    first = replace(tables[0], caption=f"{added}. {tables[0].caption}".removesuffix(". "))
+    return [first, *tables[1:], scaling]
 
 
 def _comparison_table(comparison: DriftComparison) -> Table:
@@ -500,12 +564,21 @@ def _comparison_table(comparison: DriftComparison) -> Table:
         },
         (
             pair.to_dict()
+            | {
+                "study": _cell(pair.study, pair.study_expected_error),
+                "counterpart": _cell(pair.counterpart, pair.counterpart_expected_error),
+            }
             | {"quantity": f"{quantity}, {UNITS.get(quantity, '1/step')}"}
             | ({"name": f"plane {pair.name}"} if quantity == "rotation variance" else {})
             for quantity, pair in comparison.rows()
         ),
         {"ratio": ".4g"},
+        caption=_EXPECTED if any(pair.errors for _, pair in comparison.rows()) else "",
     )
+
+
+def _cell(rate: float, error: float | None) -> str:
+    return printed(rate) + (f" ({percent_off(error)})" if error else "")
 
 
 def exponent(value: float) -> str:

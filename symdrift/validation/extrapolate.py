@@ -51,18 +51,15 @@ from symdrift.validation.validate import Run, Validation
 from symdrift.validation.verdict import (
     AGREED,
     MATTERING,
-    SHOWN_ONLY,
-    decides,
-    doubts,
+    Judged,
     extrapolation_table,
     listed,
-    objection,
     rows_that_decide,
 )
 
 
 @dataclass(frozen=True)
-class Extrapolation:
+class Extrapolation(Judged[ExtrapolatedRow]):
     """Simulations at several learning rates beside the theory, extrapolated to rate zero.
 
     Deviations are fitted by ``intercept + slope * (eta h_max)``, weighted by the standard
@@ -163,36 +160,6 @@ class Extrapolation:
         """Whether one ratio misses 1 in the limit; see `rule`."""
         return row.judge(critical_z(len(self.rows), self.units), self.units)
 
-    @property
-    def verdict(self) -> Verdict:
-        """Whether theory and simulation agree in the limit; see `rule`."""
-        if any(self.judge(row) is Verdict.DISAGREE for row in self.rows):
-            return Verdict.DISAGREE
-        return Verdict.UNDECIDED if self.undecided else Verdict.AGREE
-
-    @property
-    def passed(self) -> bool:
-        return self.verdict is Verdict.AGREE
-
-    @property
-    def undecided(self) -> tuple[str, ...]:
-        """Quantities for which the verdict waits, as the data decide nothing of them.
-
-        Their standard errors are too large, or the rates: they miss the limit by no more than
-        the next order may account for, or the predicted slope.
-        """
-        return tuple(row.quantity for row in self.rows if self.said(row) == Verdict.UNDECIDED)
-
-    @property
-    def shown_only(self) -> tuple[str, ...]:
-        """Quantities that are not known well enough to have a part in the verdict."""
-        return tuple(row.quantity for row in self.rows if self.said(row) == SHOWN_ONLY)
-
-    def said(self, row: ExtrapolatedRow) -> str:
-        """The verdict on one ratio, or that it is shown only."""
-        verdict = self.judge(row)
-        return verdict if decides(row, verdict, self.is_missed(row)) else SHOWN_ONLY
-
     def is_missed(self, row: ExtrapolatedRow) -> bool:
         """Whether standard errors alone do not explain a deviation from limit or slope."""
         return row.is_missed(critical_z(len(self.rows), self.units))
@@ -211,19 +178,19 @@ class Extrapolation:
         )
 
     @property
-    def objection(self) -> str | None:
-        """Why theory and simulations do not agree as the rate vanishes, if they do not."""
-        why = doubts(
-            self.rows,
-            self.undecided,
-            self.is_missed,
+    def doubts(self) -> str:
+        """Of what the runs decide nothing, why, and what would decide.
+
+        Standard errors are too large, or the rates: the limit is missed by no more than the next
+        order may account for, or the predicted slope.
+        """
+        why = self._doubted(
             missed="the learning rates are too large for a linear extrapolation of {}: higher "
             "orders may account for what is missed",
             vague=f"the theory of {{}} may be wrong by {MATTERING} for all that the simulations "
             "show",
         )
-        return objection(self.verdict, f"{why}; a finer --precision takes smaller rates and more "
-                         "windows")  # fmt: skip
+        return f"{why}; a finer --precision takes smaller rates and more windows"
 
     @property
     def summary(self) -> str:

@@ -61,10 +61,7 @@ from symdrift.validation.rows import (
 from symdrift.validation.verdict import (
     AGREED,
     MATTERING,
-    SHOWN_ONLY,
-    decides,
-    doubts,
-    objection,
+    Judged,
     rows_that_decide,
     validation_table,
 )
@@ -120,7 +117,7 @@ class Displacement(Record):
 
 
 @dataclass(frozen=True)
-class Validation(Record):
+class Validation(Record, Judged[Row]):
     """A simulation set beside the theory.
 
     Attributes
@@ -207,53 +204,19 @@ class Validation(Record):
             return Verdict.AGREE
         return Verdict.UNDECIDED
 
-    @property
-    def undecided(self) -> tuple[str, ...]:
-        """Quantities for which the verdict waits, as they are not known well enough."""
-        return tuple(row.quantity for row in self.rows if self.said(row) == Verdict.UNDECIDED)
-
-    @property
-    def shown_only(self) -> tuple[str, ...]:
-        """Quantities that are not known well enough to have a part in the verdict."""
-        return tuple(row.quantity for row in self.rows if self.said(row) == SHOWN_ONLY)
-
-    def said(self, row: Row) -> str:
-        """The verdict on one number, or that it is shown only."""
-        verdict = self.judge(row)
-        return verdict if decides(row, verdict, self.is_missed(row)) else SHOWN_ONLY
-
     def is_missed(self, row: Row) -> bool:
         """Whether standard errors alone do not explain a deviation from the theory."""
         return not abs(row.predicted_z) <= self.critical_z
 
     @property
-    def verdict(self) -> Verdict:
-        """Whether theory and simulation agree; see `rule`."""
-        if any(self.judge(row) is Verdict.DISAGREE for row in self.rows):
-            return Verdict.DISAGREE
-        return Verdict.UNDECIDED if self.undecided else Verdict.AGREE
-
-    @property
-    def passed(self) -> bool:
-        return self.verdict is Verdict.AGREE
-
-    @property
     def doubts(self) -> str:
         """Of what one learning rate decides nothing, why, and what would decide."""
-        return doubts(
-            self.rows,
-            self.undecided,
-            self.is_missed,
+        return self._doubted(
             missed="deviations of {} may be due to higher orders in the learning rate, and a "
             "smaller one would decide",
             vague=f"the theory of {{}} may be wrong by {MATTERING} for all that the simulation "
             "shows, and more steps or more replicas would decide",
         )
-
-    @property
-    def objection(self) -> str | None:
-        """Why theory and simulation do not agree at this learning rate, if they do not."""
-        return objection(self.verdict, self.doubts)
 
     def _repr_html_(self) -> str:
         table = validation_table(self.rows, self.said)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from symdrift.quoting import printable
 from symdrift.tables import Table, record_table, short, with_error
@@ -31,20 +32,6 @@ SHOWN_ONLY = "shown only"
 """Said of a row that decides nothing."""
 
 
-def decides(row: AnyRow, verdict: Verdict, missed: bool) -> bool:
-    """Whether a row has a part in the verdict; without one is what is `READ_OFF` and not known.
-
-    Parameters
-    ----------
-    row : Row or ExtrapolatedRow
-    verdict : Verdict
-        Of the row.
-    missed : bool
-        Whether standard errors alone do not explain its deviation.
-    """
-    return verdict is not Verdict.UNDECIDED or missed or not row.quantity.startswith(READ_OFF)
-
-
 def rows_that_decide(shown: Sequence[str]) -> str:
     """The end of a rule: which rows decide, and which are shown only."""
     if not shown:
@@ -55,44 +42,82 @@ def rows_that_decide(shown: Sequence[str]) -> str:
     )
 
 
-def objection(verdict: Verdict, doubts: str) -> str | None:
-    """Why theory and simulation do not agree, if they do not; ``doubts`` if that is undecided."""
-    if verdict is Verdict.UNDECIDED:
-        return f"undecided: {doubts}"
-    return DISAGREED if verdict is Verdict.DISAGREE else None
+class Judged(ABC, Generic[AnyRow]):
+    """What is judged row by row, at one learning rate or in the limit of several.
 
-
-def doubts(
-    rows: Iterable[AnyRow],
-    undecided: Sequence[str],
-    is_missed: Callable[[AnyRow], bool],
-    missed: str,
-    vague: str,
-) -> str:
-    """Of what nothing is decided, and why.
-
-    Parameters
+    Attributes
     ----------
-    rows, undecided, is_missed
-        Of a validation or an extrapolation.
-    missed, vague : str
-        What is said of the undecided quantities that are missed by more than standard errors
-        explain, and of the others, with braces in the place of their names.
+    rows : tuple of Row or ExtrapolatedRow
     """
-    parted = zip(_parted(rows, undecided, is_missed), (missed, vague), strict=True)
-    return "; ".join(said.format(listed(names)) for names, said in parted if names)
 
+    rows: tuple[AnyRow, ...]
 
-def _parted(
-    rows: Iterable[AnyRow], undecided: Sequence[str], is_missed: Callable[[AnyRow], bool]
-) -> tuple[list[str], list[str]]:
-    """Undecided quantities that are missed by more than standard errors explain, and the others."""
-    missed: list[str] = []
-    vague: list[str] = []
-    for row in rows:
-        if row.quantity in undecided:
-            (missed if is_missed(row) else vague).append(row.quantity)
-    return missed, vague
+    @property
+    @abstractmethod
+    def rule(self) -> str:
+        """When it counts as passed, in a sentence."""
+
+    @abstractmethod
+    def judge(self, row: AnyRow) -> Verdict:
+        """Whether a row is missed, or known well enough to be right."""
+
+    @abstractmethod
+    def is_missed(self, row: AnyRow) -> bool:
+        """Whether standard errors alone do not explain its deviation."""
+
+    @property
+    @abstractmethod
+    def doubts(self) -> str:
+        """Of what nothing is decided, why, and what would decide."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether theory and simulation agree; see `rule`."""
+        if any(self.judge(row) is Verdict.DISAGREE for row in self.rows):
+            return Verdict.DISAGREE
+        return Verdict.UNDECIDED if self.undecided else Verdict.AGREE
+
+    @property
+    def passed(self) -> bool:
+        return self.verdict is Verdict.AGREE
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Quantities for which the verdict waits, as they are not known well enough."""
+        return tuple(row.quantity for row in self.rows if self.said(row) == Verdict.UNDECIDED)
+
+    @property
+    def shown_only(self) -> tuple[str, ...]:
+        """Quantities that are not known well enough to have a part in the verdict."""
+        return tuple(row.quantity for row in self.rows if self.said(row) == SHOWN_ONLY)
+
+    def said(self, row: AnyRow) -> str:
+        """The verdict on one row, or that it is shown only: what is `READ_OFF` and not known."""
+        verdict = self.judge(row)
+        known = verdict is not Verdict.UNDECIDED or self.is_missed(row)
+        return verdict if known or not row.quantity.startswith(READ_OFF) else SHOWN_ONLY
+
+    @property
+    def objection(self) -> str | None:
+        """Why theory and simulation do not agree, if they do not."""
+        if self.verdict is Verdict.UNDECIDED:
+            return f"undecided: {self.doubts}"
+        return DISAGREED if self.verdict is Verdict.DISAGREE else None
+
+    def _doubted(self, missed: str, vague: str) -> str:
+        """Sentences on undecided quantities, with braces in the place of their names.
+
+        Parameters
+        ----------
+        missed, vague : str
+            Of those that are missed by more than standard errors explain, and of the others.
+        """
+        open_rows = [row for row in self.rows if row.quantity in self.undecided]
+        parted = {
+            missed: [row.quantity for row in open_rows if self.is_missed(row)],
+            vague: [row.quantity for row in open_rows if not self.is_missed(row)],
+        }
+        return "; ".join(said.format(listed(names)) for said, names in parted.items() if names)
 
 
 def listed(names: Sequence[str]) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symdrift.errors import RequestError
+from symdrift.errors import RequestError, counted
 from symdrift.evaluation.closed_form import applies
 from symdrift.evaluation.corrections import (
     Corrections,
@@ -44,6 +45,9 @@ from symdrift.evaluation.result import Evaluation
 from symdrift.evaluation.units import natural_units
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
+if TYPE_CHECKING:
+    from symdrift.evaluation.dense.landscape import MinimumPoint
+
 MOST_DIRECTIONS, MOST_POINTS = 100, 10**5
 """Of a problem whose mean weights are found in a second or so by the general expansion."""
 
@@ -74,11 +78,10 @@ def orders(
     if method != "dense" and applies(replace(problem, synaptic_noise=0.0)) is None:
         return aligned_orders(problem, longest)
     # Shared axes need no SciPy, which takes longer to load than they take.
-    from symdrift.evaluation.dense.landscape import in_units, minimum_of
+    from symdrift.evaluation.dense.landscape import in_units
 
-    minimum = minimum_of(problem)
-    silent = problem.hidden - minimum.rank if problem.synaptic_noise > 0 else 0
-    _require_affordable(problem, minimum.rank + min(silent, 1), longest)
+    minimum = affordable_minimum(problem, longest)
+    silent = _silent_units(problem, minimum)
     units = natural_units(problem.teacher, problem.input_covariance)
     minimum = in_units(minimum, units)
     own = units.problem(problem)
@@ -88,6 +91,29 @@ def orders(
         shift, spread = mean_layer_by_synapses(own, point, silent)
         found = replace(found, by_synapses=Synaptic(shift[: minimum.rank], spread))
     return found
+
+
+def affordable_minimum(problem: LearningProblem, longest: float = LONGEST) -> MinimumPoint:
+    """The minimum around which both orders are expanded, where that takes no longer.
+
+    Of a network that would take too long with a single hidden unit it is not looked for.
+
+    Raises
+    ------
+    RequestError
+        As for `orders`.
+    """
+    from symdrift.evaluation.dense.landscape import minimum_of
+
+    _require_affordable(problem, 1, longest, "even one active hidden unit")
+    minimum = minimum_of(problem)
+    _require_affordable(problem, minimum.rank + min(_silent_units(problem, minimum), 1), longest)
+    return minimum
+
+
+def _silent_units(problem: LearningProblem, minimum: MinimumPoint) -> int:
+    """Of which the expansion knows: noise on synapses alone moves them."""
+    return problem.hidden - minimum.rank if problem.synaptic_noise > 0 else 0
 
 
 def _followed(first: Array, second: Array, silent: int) -> tuple[Array, Array]:
@@ -207,14 +233,16 @@ def mean_first_layer(problem: LearningProblem) -> Pair | None:
     return Pair(still, shift)
 
 
-def _require_affordable(problem: LearningProblem, units: int, longest: float) -> None:
+def _require_affordable(
+    problem: LearningProblem, units: int, longest: float, said: str = ""
+) -> None:
     outputs, inputs = problem.teacher.shape
     noise = noise_node_count(int(np.count_nonzero(problem.label_noise)))
     size = normal_directions(inputs, outputs, units)
     require_affordable(
         expansion_cost(inputs, outputs, units, problem.inputs.node_count * noise),
-        f"{inputs} inputs, {outputs} outputs and {units} hidden units that move, {size} normal "
-        "directions,",
+        f"{inputs} inputs, {outputs} outputs and {said or counted(units, 'active hidden unit')}, "
+        f"{size} normal directions,",
         "with samples about 60 directions are possible, with Gaussian inputs up to 6 inputs, and "
         "more where teacher and inputs share their axes; leave --order out",
         longest,
