@@ -93,11 +93,12 @@ def test_rates_side_by_side_have_the_error_expected_of_them() -> None:
     """Of two-layer SGD, whose next order is known; rules without one have none."""
     plain_study = symdrift.read_study("anisotropic_autoencoder")
     beside = symdrift.compare(plain_study, symdrift.read_study(EXAMPLES / "oja.toml"))
-    evaluation = symdrift.evaluate(plain_study, order=2)
+    found = symdrift.evaluate(plain_study, order=2).next_order
     assert isinstance(beside, SideBySide)
+    assert found is not None
     errors = {(row.quantity, row.name): row.expected_errors for row in beside.rows}
-    listed = evaluation.next_order.listed()
-    change = plain_study.problem().learning_rate * abs(dict(listed)["drift.diffusion.1-3"])
+    corrections = dict(found.listed())
+    change = plain_study.problem().learning_rate * abs(corrections["drift.diffusion.1-3"])
     own, other = errors["rotation variance", "1, 3"]
     assert (change < own < 1.2 * change, other) == (True, None)
     assert any("(" in cell for row in beside_table(beside).rows for cell in row)
