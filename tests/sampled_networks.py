@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 from math import factorial
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -35,6 +36,11 @@ from symdrift.theory.linear.points import ChosenMinimum
 from symdrift.theory.linear.step_series import Sampled, StationaryPolynomials
 
 Weighted = tuple[sp.Rational, tuple[int, ...]]
+
+
+def number(exact: Any) -> float:
+    """A rational number; FLINT's own become floats only in its later versions."""
+    return float(sp.QQ.to_sympy(exact))
 
 
 def floats(matrix: sp.MatrixBase) -> Array:

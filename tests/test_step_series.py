@@ -14,6 +14,7 @@ from sampled_networks import (
     exact,
     floats,
     gaussian_autoencoder,
+    number,
     numbers,
 )
 from simulation_cases import problem
@@ -36,11 +37,11 @@ def in_weights(axes: Array, tensor: Array) -> Array:
 
 
 def moment(plane: StationaryPolynomials, power: int, degree: int) -> Array:
-    axes = plane.network.normal.astype(float)
+    axes = np.vectorize(number)(plane.network.normal)
     places = product(range(axes.shape[1]), repeat=degree)
     known = plane.moments[power]
     entries = [
-        float(known[tuple(place.count(k) for k in range(axes.shape[1]))]) for place in places
+        number(known[tuple(place.count(k) for k in range(axes.shape[1]))]) for place in places
     ]
     return in_weights(axes, np.reshape(entries, (axes.shape[1],) * degree))
 
@@ -88,10 +89,10 @@ def test_mean_and_variance_of_the_rotation_are_those_of_the_evaluation(name: str
     found = numbers(plane.network)[2]
     mean = [plane.average(plane.increments(power)) for power in (4, 6)]
     assert all(part.is_ground for part in mean)
-    assert [float(plane.mean(part, 0)) for part in mean] == pytest.approx(
+    assert [number(plane.mean(part, 0)) for part in mean] == pytest.approx(
         [float(part[0]) for part in found.mean], rel=1e-11
     )
-    variance = [float(plane.moment((3, 3), 0)), float(next_variance(plane))]
+    variance = [number(plane.moment((3, 3), 0)), number(next_variance(plane))]
     assert variance == pytest.approx([float(part[0, 0]) for part in found.covariance], rel=1e-11)
 
 
@@ -107,7 +108,7 @@ def test_the_listed_correction_of_the_drift_is_the_exact_one() -> None:
     )  # fmt: skip
     found = evaluate(given, order=2).next_order
     assert found is not None and found.drift is not None
-    share = float(next_variance(plane) / plane.moment((3, 3), 0))
+    share = number(next_variance(plane) / plane.moment((3, 3), 0))
     assert found.drift.diffusion == pytest.approx((share,), rel=1e-9)
 
 

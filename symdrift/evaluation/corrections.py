@@ -164,8 +164,9 @@ class Corrections(Record):
 
         By how much the next order changes it, ``|c| eta``, and what later orders are expected to:
         those of fluctuation and drift grow towards the critical rate (`Validity.later_orders`),
-        that of the loss with the excess loss that it leaves out.  The squared norm of a
-        representation saturates instead, and has none.
+        that of the loss with the excess loss that it leaves out.  The change of a squared norm is
+        fluctuation itself, and what follows is taken as twice its share of the critical rate
+        beside it: simulations have shown up to 1.6 times.
 
         Parameters
         ----------
@@ -179,7 +180,9 @@ class Corrections(Record):
             change = learning_rate * abs(correction)
             if name == "minimum.loss":
                 change = change / (1 - ratio) if ratio < 1 else inf
-            elif not name.endswith(".squared_norm"):
+            elif name.endswith(".squared_norm"):
+                change *= (1 + ratio) / (1 - ratio) if ratio < 1 else inf
+            else:
                 change += validity.later_orders(change)
             found[name] = change
         return found

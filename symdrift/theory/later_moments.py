@@ -265,9 +265,10 @@ def _stays_normal(found: OneStep) -> bool:
 def moments_in_powers(plane: StationaryPolynomials) -> Step:
     """Stationary moments, order by order
 
-    The mean of a function {f} of the deviation changes in one step by [eq:generators]. With the new
-    deviation in the place of the old one, Taylor's series of {f} gives the three terms
-    [eq:generator-terms-0] to [eq:generator-terms-2]: lower indices of {f} are its derivatives,
+    The mean of a function {f} of the deviation changes in one step by [eq:generators], which stops
+    at the second power beyond {eta} as all that is needed here does. With the new deviation in the
+    place of the old one, Taylor's series of {f} gives the three terms [eq:generator-terms-0] to
+    [eq:generator-terms-2]: lower indices of {f} are its derivatives,
     those of {moved} first the power and then the component, indices that stand twice are summed,
     and means are those over samples. In the stationary state no mean changes: with stationary means
     in angle brackets, [eq:stationary-mean] takes what one power leaves to the next ones. The first

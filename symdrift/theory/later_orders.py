@@ -41,7 +41,9 @@ HERE, THERE, DECAYED = (
 WAITING_DECAY, SQUARED, MEAN_SQUARED, KICKED, DECAY_NEXT, SQUARED_NEXT = sp.symbols(
     "waiting_decay squared mean_squared kicked decay_next squared_next"
 )
-EXPECTED_ERROR, CHANGE = sp.symbols("expected_error change_of_next_order", positive=True)
+EXPECTED_ERROR, EXPECTED_NORM, CHANGE = sp.symbols(
+    "expected_error expected_error_norm change_of_next_order", positive=True
+)
 
 LATEX: dict[sp.Basic, str] = {
     WAITING: r"\Phi",
@@ -70,6 +72,7 @@ LATEX: dict[sp.Basic, str] = {
     KICKED: r"\langle \hat\Xi_3\, (\hat\delta'_1 \cdot \partial) \mathcal{S}_4 \rangle_0",
     DECAY_NEXT: r"\mathcal{T}_8",
     EXPECTED_ERROR: r"\Delta_{\mathrm{rel}}",
+    EXPECTED_NORM: r"\Delta_{\lVert h \rVert^2}",
     CHANGE: r"\lvert c \rvert",
 }
 
@@ -78,6 +81,7 @@ MEANINGS = (
     (PSI, "what makes the mean orientation decay without memory", "p by p"),
     (DECAYED, "decay of the mean orientation in a step", "p by p"),
     (EXPECTED_ERROR, "expected relative error of a printed number", "scalar"),
+    (EXPECTED_NORM, "that of a squared norm", "scalar"),
     (CHANGE, "relative change of a number by the next order, over the learning rate", "scalar"),
 )
 
@@ -99,20 +103,22 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
     same mean whatever the deviation was, where {waited} solves [eq:poisson] power by power,
     beginning with the second. On its right stands the mean {left} that this power of the rotation
     would have without the term of {waited} that is looked for, commutators of earlier ones
-    included, less its stationary value, which is the mean rotation at this power. What is left has
-    no memory. In one plane, with the angles {angle} of these rotations, the variance per step is
-    {third} times {leading_shown} at leading order. To this {fourth} times [eq:variance-next] is
-    added: all products of two angles whose powers add up to the eighth, less the square of the
-    mean.
+    included, taken from its stationary value, which is the mean rotation at this power. What is
+    left has no memory. In one plane, with the angles {angle} of these rotations, the variance per
+    step is {third} times {leading_shown} at leading order. To this {fourth} times
+    [eq:variance-next] is added: all products of two angles whose powers add up to the eighth, less
+    the square of the mean.
 
     Rotations in several planes do not commute, and what is seen of them is how the mean orientation
-    decays. With {psi} and {decay} as in [eq:decay-equation], each step makes of {here} on average
+    decays. What follows is written for a mean rotation that vanishes; where it does not, it turns
+    the frame in which the orientation decays, and its products with {psi} are counted with the
+    others. With {psi} and {decay} as in [eq:decay-equation], each step makes of {here} on average
     itself times {decay}, so that over many steps the mean orientation decays with the powers of
-    {decay}: its decay rates are the logarithms of the eigenvalues, with the sign changed. Without a
-    mean rotation, {psi} begins with the fourth power. By [eq:decay-waiting] it takes out of the
-    mean square of a rotation what depends on the deviation. The next order of {decay} is then
-    [eq:decay-next]: beside half the mean square stands what a rotation and the change of the
-    deviation in the same step have in common, since later rotations depend on that change.
+    {decay}: its decay rates are the logarithms of the eigenvalues, with the sign changed. Here
+    {psi} begins with the fourth power. By [eq:decay-waiting] it takes out of the mean square of a
+    rotation what depends on the deviation. The next order of {decay} is then [eq:decay-next]:
+    beside half the mean square stands what a rotation and the change of the deviation in the same
+    step have in common, since later rotations depend on that change.
     """
     space = plane.network.space
     next_variance = (
@@ -222,18 +228,28 @@ def _expected_error() -> Step:
 
     The numbers beside this document are computed by these equations: {forms} from the rule of
     learning, averages over samples by cubatures that are exact for their degree, and moments,
-    {waited} and {psi} in the eigenvectors of the Hessian, without differences or fits. A number
-    that the next order changes by {change} times itself is printed with the error
+    {waited} and {psi} in the eigenvectors of the Hessian, without differences or fits. Where axes
+    are shared they are sums over networks of few axes each. The variance of all weights is the
+    trace of the second moments less the squares of the means; excess loss, loss and the squared
+    norm of a representation are the means of polynomials in the deviation, of which second and
+    third moments and means are needed.
+
+    A number that the next order changes by {change} times itself is printed with the error
     [eq:expected-error]. To this change it adds all later orders, as a geometric series. Each is
     expected to be {ratio} times the one before, with the critical rate of [eq:critical], and the
     first of them to be this ratio times the change, or times the ratio itself where that is larger.
+    The change of a squared norm is fluctuation already, and in what follows the first term is taken
+    as twice the ratio times the change, which makes [eq:expected-error-norm]: simulations have
+    shown up to 1.6 times.
     """
     ratio, change = ETA / CRITICAL_RATE, ETA * CHANGE
     largest = sp.Symbol("largest", positive=True)
     later = largest * ETA / (CRITICAL_RATE - ETA)
     shown = change + later.xreplace({largest: sp.Max(change, ratio)})
+    of_norm = change * (CRITICAL_RATE + ETA) / (CRITICAL_RATE - ETA)
     return step(
         expected_error=(EXPECTED_ERROR, shown),
+        expected_error_norm=(EXPECTED_NORM, of_norm),
         symbols={
             "forms": GRADIENT_PARTS[POWER],
             "waited": WAITING,
@@ -247,10 +263,14 @@ def _expected_error() -> Step:
                 "times itself.",
                 later - ratio * (largest + later),
             ),
+            vanishes(
+                "What [eq:expected-error-norm] has beside the change is twice the ratio times the "
+                "change and the ratio times itself.",
+                (of_norm - change) - ratio * (2 * change + of_norm - change),
+            ),
         ),
         assumptions=(
-            "Quantities that do not grow towards the critical rate, such as the squared norm of a "
-            "representation, are given the change alone; for the loss, to which the excess loss is "
-            "added, the change itself stands for the larger of the two.",
+            "For the loss, to which the excess loss is added, the change itself stands for the "
+            "larger of the two.",
         ),
     )
