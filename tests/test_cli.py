@@ -232,7 +232,7 @@ def test_a_large_learning_rate_warns(capsys: pytest.CaptureFixture[str]) -> None
     captured = capsys.readouterr()
     said = captured.err.splitlines()
     assert said[0].startswith("warning: learning.rate")
-    assert said[1].startswith("warning: so near the critical rate SGD can run away")
+    assert said[1].startswith("warning: above 0.5 of the critical rate SGD can run away")
     assert said[2].startswith("warning: numbers of leading order are expected to be off")
     assert json.loads(captured.out)["warnings"] == [line.removeprefix("warning: ") for line in said]
 
@@ -251,7 +251,7 @@ def test_a_sweep_says_a_warning_once_and_where_it_begins(
         "warning: at 3 of 4 points, the first at learning.rate = 0.04: numbers of leading order"
     )
     assert last == (
-        "warning: at learning.rate = 0.1: so near the critical rate SGD can run away from the "
+        "warning: at learning.rate = 0.1: above 0.5 of the critical rate SGD can run away from the "
         "minimum for good"
     )
 

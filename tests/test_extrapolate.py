@@ -422,7 +422,10 @@ def test_a_run_without_a_budget_says_that_it_may_decide_nothing(
     warn_of_coarse(plan, None)
     assert "only, which may decide nothing" in caplog.text
     caplog.clear()
-    warn_of_coarse(plan, plan.precision)
+    warn_of_coarse(plan, plan.precision / 2)
+    assert f"{plan.precision:.2g} where {plan.precision / 2:g} was asked for" in caplog.text
+    caplog.clear()
+    warn_of_coarse(replace(plan, precision=DECIDING_AIM), DECIDING_AIM)
     warn_of_coarse(replace(plan, precision=DECIDING_AIM), None)
     assert not caplog.records
 

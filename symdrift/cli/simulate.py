@@ -90,8 +90,11 @@ def _simulated(study: Study) -> Callable[..., Trajectory | RuleTrajectory]:
         return partial(simulate_rule, learner)
     problem = study.problem()
     from symdrift.evaluation.dense.matrix_road import minimum_warnings
+    from symdrift.evaluation.evaluate import validity
+    from symdrift.evaluation.validity import running_away
 
-    say_warnings(minimum_warnings(problem))
+    found = validity(problem)
+    say_warnings((*minimum_warnings(problem), *running_away(found)))
     from symdrift.simulation import simulate as run_simulation
 
     return partial(run_simulation, problem)

@@ -162,15 +162,22 @@ def validity_warnings(problem: LearningProblem, validity: Validity) -> tuple[str
     ]
     if not large:
         return _doubts(problem)
-    close = int(validity.rate_over_critical > RUNS_AWAY_ABOVE)
     return (
         *_doubts(problem),
         *_lost_axes(validity),
         f"learning.rate = {problem.learning_rate:g} is {validity.share} of the "
         f"critical rate; {', and '.join(large)}; the leading-order results assume that these "
         f"are well below {WARN_ABOVE:g}",
-        *(("so near the critical rate SGD can run away from the minimum for good",) * close),
+        *running_away(validity),
     )
+
+
+def running_away(validity: Validity) -> tuple[str, ...]:
+    """Warn of simulations that may not stay near the minimum."""
+    if validity.rate_over_critical <= RUNS_AWAY_ABOVE:
+        return ()
+    close = f"above {RUNS_AWAY_ABOVE:g} of the critical rate"
+    return (f"{close} SGD can run away from the minimum for good",)
 
 
 def _rounded_down(rate: float) -> float:

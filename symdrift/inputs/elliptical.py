@@ -71,7 +71,7 @@ class Elliptical:
 
     @property
     def description(self) -> str:
-        return f"elliptical, kurtosis {self.kurtosis:.5g}"
+        return f"elliptical, kurtosis {self.kurtosis:.5g}, squared length gamma distributed"
 
     @property
     def not_gaussian(self) -> str | None:

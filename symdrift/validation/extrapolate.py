@@ -377,6 +377,7 @@ def validate_limit(
         theory = theory_of(problem)
     clock.be_ready()
     plan = planned(theory, speed)
+    warn_of_coarse(plan, precision)
     try:
         return _extrapolate(problem, theory, plan, seed, progress, threads, executor, clock)
     except TooSlow as found:

@@ -73,6 +73,9 @@ LEAST_MARGIN = 1.6
 The speed is measured again when that budget is given, and machines that others use vary.
 """
 
+COARSER = 1.1
+"""Times the precision that was asked for from which on another one is said."""
+
 BUSY = 0.6
 """Share of the processors below which a machine is called busy."""
 
@@ -218,8 +221,13 @@ def plan_extrapolation(
 
 
 def warn_of_coarse(planned: Plan, asked: float | None) -> None:
-    """Say that a plan was not given the time for a decision, unless so little was asked for."""
-    if planned.precision > max(DECIDING_AIM, asked or 0.0):
+    """Say what precision a plan was not given the time for, or that it may decide nothing."""
+    if asked is not None and planned.precision > COARSER * asked:
+        log_warning(
+            f"the time suffices for standard errors of {planned.precision:.2g} where {asked:g} "
+            "was asked for"
+        )
+    elif planned.precision > max(DECIDING_AIM, asked or 0.0):
         log_warning(
             f"{BUDGET_SECONDS:g} s, taken where no --budget is given, suffice for standard errors "
             f"of {planned.precision:.2g} only, which may decide nothing"

@@ -263,8 +263,7 @@ def validate_rule_limit(
     else:
         coarsest = COARSEST_AIM if clock is None else DECIDING_AIM
         plan, fitting = affordable_plan(pace.plan, fits, aim, counts, coarsest)
-        if clock is None:
-            warn_of_coarse(plan, precision)
+        warn_of_coarse(plan, precision)
     if not fitting:
         raise too_little(plan, seconds, spent, speed, processors)
     planned = [
