@@ -49,7 +49,7 @@ from symdrift.theory import (
     task,
 )
 from symdrift.theory.examples import Examples
-from symdrift.theory.rules import general_rule, rule_results
+from symdrift.theory.rules import general_rule, rule_orbit, rule_results, written_rules
 from symdrift.theory.setting import ABOUT_ZERO, ZERO_MEAN, setting
 from symdrift.theory.study_terms import in_study_symbols
 from symdrift.theory.subject import (
@@ -134,6 +134,8 @@ SECTIONS = (
     next_order,
     task,
     general_rule,
+    written_rules,
+    rule_orbit,
     rule_results,
 )
 """Modules that have symbols without a role, ``LATEX``, or meanings of symbols, ``MEANINGS``, in
@@ -247,8 +249,12 @@ def _theory(study: Study, parts: Iterable[Callable[[Examples], Iterator[Step]]])
 def _chapters(study: Study) -> Iterable[Chapter]:
     if study.is_plain:
         return _aligned(study) if is_aligned(study) else _general(study)
-    own = Chapter("rule", [study.name, study.document], lambda: rule_results.rule_results(study))
-    return Chapter("any-rule", None, general_rule.general_rule), own
+    name = study.learning.rule
+    return (
+        Chapter("any-rule", None, general_rule.general_rule),
+        Chapter("rule-orbit", name, partial(rule_orbit.rule_orbit, name)),
+        Chapter("rule", [study.name, study.document], lambda: rule_results.rule_results(study)),
+    )
 
 
 def _aligned(study: Study) -> Iterator[Chapter]:

@@ -62,6 +62,16 @@ class Mean(sp.Function):  # type: ignore[misc]  # SymPy ships no types
     """Expectation over samples."""
 
 
+class MeanMatrix(sp.MatrixExpr):  # type: ignore[misc]  # SymPy ships no types
+    """Expectation of a matrix over samples."""
+
+    @property
+    def shape(self) -> tuple[sp.Expr, sp.Expr]:
+        """That of the matrix."""
+        rows, columns = self.args[0].shape
+        return rows, columns
+
+
 class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
     r"""Printer with the notation of a derivation and a fixed, readable order.
 
@@ -416,6 +426,8 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         opening, closing = (delimiter(sign, size, side) for sign, side in ("[l", "]r"))
         body = _EXPECTATION + group(opening + inside + closing)
         return body if exp is None else scripts(body, sup=exp)
+
+    _print_MeanMatrix = _print_Mean
 
     def _print_Min(self, expr: sp.Min) -> Formula:
         arguments = joined(COMMA, map(self._print, expr.args))
