@@ -49,7 +49,14 @@ from symdrift.theory import (
     task,
 )
 from symdrift.theory.examples import Examples
-from symdrift.theory.rules import general_rule, rule_orbit, rule_results, written_rules
+from symdrift.theory.rules import (
+    general_rule,
+    left_out_axis,
+    left_out_weights,
+    rule_orbit,
+    rule_results,
+    written_rules,
+)
 from symdrift.theory.setting import ABOUT_ZERO, ZERO_MEAN, setting
 from symdrift.theory.study_terms import in_study_symbols
 from symdrift.theory.subject import (
@@ -136,6 +143,7 @@ SECTIONS = (
     general_rule,
     written_rules,
     rule_orbit,
+    left_out_weights,
     rule_results,
 )
 """Modules that have symbols without a role, ``LATEX``, or meanings of symbols, ``MEANINGS``, in
@@ -253,6 +261,7 @@ def _chapters(study: Study) -> Iterable[Chapter]:
     return (
         Chapter("any-rule", None, general_rule.general_rule),
         Chapter("rule-orbit", name, partial(rule_orbit.rule_orbit, name)),
+        Chapter("left-out-axis", name, partial(left_out_axis.left_out_axis, name)),
         Chapter("rule", [study.name, study.document], lambda: rule_results.rule_results(study)),
     )
 

@@ -108,6 +108,33 @@ def averaged(expression: sp.MatrixExpr, outer: sp.MatrixExpr) -> sp.MatrixExpr:
     return sp.MatAdd(*terms)
 
 
+def differential(
+    expression: sp.MatrixExpr, changes: Mapping[sp.MatrixSymbol, sp.MatrixSymbol]
+) -> sp.MatrixExpr:
+    """What a sum of products changes by when its letters do, at first order."""
+    terms = []
+    for term in sp.MatAdd.make_args(expression):
+        coefficient, factors = term.as_coeff_matrices()
+        for place, single in enumerate(factors):
+            if (change := _changed(single, changes)) is not None:
+                product = sp.MatMul(*factors[:place], change, *factors[place + 1 :]).doit()
+                terms.append(coefficient * product)
+    return sp.MatAdd(*terms) if terms else sp.ZeroMatrix(*expression.shape)
+
+
+def _changed(
+    single: sp.MatrixExpr, changes: Mapping[sp.MatrixSymbol, sp.MatrixSymbol]
+) -> sp.MatrixExpr | None:
+    """The change of one factor: a letter, its transpose, or the inverse of one of these."""
+    if isinstance(single, sp.Inverse):
+        inside = _changed(single.arg, changes)
+        return None if inside is None else -single * inside * single
+    if isinstance(single, sp.Transpose):
+        inside = _changed(single.arg, changes)
+        return None if inside is None else inside.T
+    return changes.get(single)
+
+
 @dataclass(frozen=True, eq=False)
 class ExplicitNetwork:
     """Weights and inputs with a symbol for each entry, or for those that are not zero.
