@@ -30,6 +30,7 @@ from symdrift.theory.examples import Examples
 from symdrift.theory.linear.limits import isotropic_diffusion
 from symdrift.theory.mean_square import SAMPLE_HESSIAN
 from symdrift.theory.rules.left_out_axis import left_out_axis
+from symdrift.theory.rules.momentum import momentum
 from symdrift.theory.rules.rule_orbit import rule_orbit
 from symdrift.theory.small_weight_decay import small_weight_decay
 from symdrift.theory.special_cases import _irrelevant, _isotropic
@@ -58,6 +59,7 @@ STEPS: dict[str, Callable[[], Iterable[Step]]] = {
     "drift of Oja": lambda: left_out_axis("oja"),
     "drift of a tied autoencoder": lambda: left_out_axis("tied_autoencoder"),
     "drift of similarity matching": lambda: left_out_axis("similarity_matching"),
+    "momentum": momentum,
 }
 ORBIT = ["rule-sample-W", "rule-mean-W", "rule-axis-W", "rule-rest-W", "rule-shape"]
 DRIFT = [
@@ -93,6 +95,7 @@ CHAINS = {
     "drift of similarity matching": [
         "rule-linear-W", "rule-linear-M", *DRIFT, "rule-pair-kick-W", "rule-pair-kick-M",
     ],
+    "momentum": ["momentum-learning", "momentum-speeds", "momentum-together", "momentum-lag"],
 }
 
 

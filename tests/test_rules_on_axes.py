@@ -165,13 +165,10 @@ def test_a_study_of_the_rule_is_derived_and_its_planes_are_those_of_the_engine(n
     assert float(equation.rhs.xreplace(numbers)) == pytest.approx(found[0, 0], rel=1e-10)
 
 
-@pytest.mark.parametrize(
-    "change", [{"learning.momentum": 0.5}, {"learning.synaptic_noise": 1e-6}], ids=str
-)
-def test_what_cannot_be_derived_is_refused_with_what_can(change: dict[str, float]) -> None:
+def test_what_cannot_be_derived_is_refused_with_what_can() -> None:
     study = study_of("oja")
     with pytest.raises(RequestError, match="symdrift derive takes two-layer SGD, and oja"):
-        derive(study.with_values(change))
+        derive(study.with_values({"learning.synaptic_noise": 1e-6}))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -53,6 +53,7 @@ from symdrift.theory.rules import (
     general_rule,
     left_out_axis,
     left_out_weights,
+    momentum,
     rule_orbit,
     rule_results,
     written_rules,
@@ -144,6 +145,7 @@ SECTIONS = (
     written_rules,
     rule_orbit,
     left_out_weights,
+    momentum,
     rule_results,
 )
 """Modules that have symbols without a role, ``LATEX``, or meanings of symbols, ``MEANINGS``, in
@@ -258,12 +260,14 @@ def _chapters(study: Study) -> Iterable[Chapter]:
     if study.is_plain:
         return _aligned(study) if is_aligned(study) else _general(study)
     name = study.learning.rule
-    return (
+    theory = (
         Chapter("any-rule", None, general_rule.general_rule),
         Chapter("rule-orbit", name, partial(rule_orbit.rule_orbit, name)),
         Chapter("left-out-axis", name, partial(left_out_axis.left_out_axis, name)),
-        Chapter("rule", [study.name, study.document], lambda: rule_results.rule_results(study)),
     )
+    faster = (Chapter("momentum", None, momentum.momentum),) if study.has_momentum else ()
+    own = Chapter("rule", [study.name, study.document], lambda: rule_results.rule_results(study))
+    return *theory, *faster, own
 
 
 def _aligned(study: Study) -> Iterator[Chapter]:

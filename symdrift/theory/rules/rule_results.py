@@ -15,6 +15,7 @@ from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import HIDDEN, L_INDEX
 from symdrift.errors import RequestError
 from symdrift.study import Study
+from symdrift.theory.rules.momentum import EFFECTIVE
 from symdrift.theory.rules.rule_area import RuleArea
 from symdrift.theory.rules.shipped_rules import POINT, TAU, ShippedRule, shipped, told
 
@@ -94,7 +95,8 @@ def _rule_planes(study: Study, rule: ShippedRule, values: dict[str, sp.Expr]) ->
     hidden = int(values["network.hidden"])
     shares = rule.shares
     known = {GAMMA: values.get("learning.weight_decay", GAMMA)}
-    power = values["learning.rate"] ** 3 / values["learning.batch"] ** 2
+    rate = values["learning.rate"] / (1 - values["learning.momentum"])
+    power = rate**3 / values["learning.batch"] ** 2
     planes = {}
     for i, j in combinations(range(hidden), 2):
         plane = known | {LI: variances[i], LJ: variances[j]}
@@ -118,9 +120,10 @@ def _rule_planes(study: Study, rule: ShippedRule, values: dict[str, sp.Expr]) ->
 
     third = sp.Sum(LEARNED, (K_INDEX, 1, HIDDEN))
     total = OWN + third + sp.Sum(OTHER, (L_INDEX, HIDDEN + 1, INPUTS))
+    shown_rate = EFFECTIVE if study.has_momentum else ETA
     told_planes = [f"[eq:rule-plane-{plane}]" for plane in planes] or ["nothing"]
     return step(
-        rule_total=(symbol("rotation_covariance", "ij"), ETA**3 / BATCH**2 * total),
+        rule_total=(symbol("rotation_covariance", "ij"), shown_rate**3 / BATCH**2 * total),
         rule_plane=planes,
         words={"planes": " to ".join(dict.fromkeys((told_planes[0], told_planes[-1])))},
         checks=(

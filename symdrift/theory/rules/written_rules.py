@@ -191,12 +191,10 @@ def any_network(rule: WrittenRule, hidden: int, inputs: int) -> ExplicitNetwork:
     def full(letter: sp.MatrixSymbol, entry: Callable[[int, int], sp.Symbol]) -> sp.Matrix:
         return sp.ImmutableMatrix(*(sizes[length] for length in letter.shape), entry)
 
-    entries = {
-        LETTERS[name]: full(
-            LETTERS[name], lambda a, b, name=name: sp.Symbol(f"{name}_{a + 1}{b + 1}")
-        )
-        for name in rule.updates
-    }
+    def named(name: str) -> Callable[[int, int], sp.Symbol]:
+        return lambda a, b: sp.Symbol(f"{name}_{a + 1}{b + 1}")
+
+    entries = {LETTERS[name]: full(LETTERS[name], named(name)) for name in rule.updates}
     entries[INPUT_COVARIANCE] = full(
         INPUT_COVARIANCE, lambda a, b: sp.Symbol(f"Sigma_{min(a, b) + 1}{max(a, b) + 1}")
     )
