@@ -96,7 +96,7 @@ CHAINS = {
         "rule-linear-W", "rule-linear-M", *DRIFT, "rule-pair-kick-W", "rule-pair-kick-M",
     ],
     "momentum": ["momentum-learning", "momentum-speeds", "momentum-together", "momentum-lag"],
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("place", STEPS)
