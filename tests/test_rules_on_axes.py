@@ -10,6 +10,7 @@ import pytest
 import sympy as sp
 
 from symdrift.algebra.rational import is_zero
+from symdrift.derivation.reliance import circle, reached
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.errors import RequestError
 from symdrift.evaluation.any_rule.engine import rule_drift
@@ -101,6 +102,16 @@ def test_meanings_of_a_rule_know_no_minimum_and_no_gradient() -> None:
     assert (
         str(derivation.equation("rule-plane-1-2").expression.rhs) == "3*nu**2/(1000000*(7 - 4*nu))"
     )
+
+
+def test_where_learning_ends_needs_no_gaussian_inputs_and_the_drift_does() -> None:
+    derivation = derive(study_of("oja"))
+    uses = {e.label: e.rests_on for step in derivation.steps for e in step.equations}
+    assert circle(uses) == ()
+    assert {"rule-answer-i", "rule-lyapunov"} < reached("rule-term", uses)
+    needing = set(derivation.needing("Gaussian inputs"))
+    assert {"rule-spread", "rule-term", "rule-total"} <= needing
+    assert not needing & {"rule-mean-W", "rule-rest-W", "rule-shape", "rule-return", "rule-kick"}
 
 
 def test_similarity_matching_at_equal_variances_is_the_closed_form() -> None:

@@ -9,6 +9,7 @@ import sympy as sp
 
 from symdrift.algebra.rational import cancel, leading_term
 from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbolic import symbolic
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
@@ -68,6 +69,7 @@ def _rule_terms(rule: ShippedRule) -> Step:
         return bool(cancel(found - shares.other) == 0)
 
     return step(
+        under=[Premise.GAUSSIAN, Premise.LEADING_ORDER],
         rule_own=(OWN, shares.own),
         rule_learned=(LEARNED, shares.learned),
         rule_other=(OTHER, shares.other),
@@ -123,6 +125,7 @@ def _rule_planes(study: Study, rule: ShippedRule, values: dict[str, sp.Expr]) ->
     shown_rate = EFFECTIVE if study.has_momentum else ETA
     told_planes = [f"[eq:rule-plane-{plane}]" for plane in planes] or ["nothing"]
     return step(
+        under=[Premise.GAUSSIAN, Premise.LEADING_ORDER],
         rule_total=(symbol("rotation_covariance", "ij"), shown_rate**3 / BATCH**2 * total),
         rule_plane=planes,
         words={"planes": " to ".join(dict.fromkeys((told_planes[0], told_planes[-1])))},
