@@ -176,6 +176,13 @@ def test_a_study_of_the_rule_is_derived_and_its_planes_are_those_of_the_engine(n
     assert float(equation.rhs.xreplace(numbers)) == pytest.approx(found[0, 0], rel=1e-10)
 
 
+def test_one_axis_spans_no_plane_and_three_span_three() -> None:
+    for hidden, told in ((1, "A single axis spans no plane."), (3, "rule-plane-1-2] to [eq:")):
+        planes = list(rule_results(study_of("oja").with_values({"network.hidden": hidden})))[-1]
+        assert told in planes.prose
+        assert len(planes.equations) == 1 + hidden * (hidden - 1) // 2
+
+
 def test_what_cannot_be_derived_is_refused_with_what_can() -> None:
     study = study_of("oja")
     with pytest.raises(RequestError, match="symdrift derive takes two-layer SGD, and oja"):

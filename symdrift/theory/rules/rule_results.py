@@ -91,7 +91,7 @@ def _rule_planes(study: Study, rule: ShippedRule, values: dict[str, sp.Expr]) ->
     In each plane of learned axes the variance of the rotation per step is the sum of these terms
     over all axes, [eq:rule-total], where {i} and {j} have no part in the first sum. A batch of
     {batch} samples divides the noise, and with it the fluctuation, and it divides the mean square
-    of the response. At the learning rate and the batch size of the study this is <planes>.
+    of the response. <planes>
     """
     variances = axis_variances(study, values)
     hidden = int(values["network.hidden"])
@@ -123,12 +123,20 @@ def _rule_planes(study: Study, rule: ShippedRule, values: dict[str, sp.Expr]) ->
     third = sp.Sum(LEARNED, (K_INDEX, 1, HIDDEN))
     total = OWN + third + sp.Sum(OTHER, (L_INDEX, HIDDEN + 1, INPUTS))
     shown_rate = EFFECTIVE if study.has_momentum else ETA
-    told_planes = [f"[eq:rule-plane-{plane}]" for plane in planes] or ["nothing"]
+    names = list(planes)
+    ends = dict.fromkeys(f"[eq:rule-plane-{name}]" for name in (*names[:1], *names[-1:]))
+    told_planes = "A single axis spans no plane."
+    if ends:
+        told_planes = (
+            "At the learning rate and the batch size of the study this is "
+            + " to ".join(ends)
+            + "."
+        )
     return step(
         under=[Premise.GAUSSIAN, Premise.LEADING_ORDER],
         rule_total=(symbol("rotation_covariance", "ij"), shown_rate**3 / BATCH**2 * total),
         rule_plane=planes,
-        words={"planes": " to ".join(dict.fromkeys((told_planes[0], told_planes[-1])))},
+        words={"planes": told_planes},
         checks=(
             holds(
                 "In a network of three learned axes and two others, with numbers for their "
