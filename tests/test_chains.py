@@ -29,6 +29,9 @@ from symdrift.theory import (
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.limits import isotropic_diffusion
 from symdrift.theory.mean_square import SAMPLE_HESSIAN
+from symdrift.theory.rules.left_out_axis import left_out_axis
+from symdrift.theory.rules.momentum import momentum
+from symdrift.theory.rules.rule_orbit import rule_orbit
 from symdrift.theory.small_weight_decay import small_weight_decay
 from symdrift.theory.special_cases import _irrelevant, _isotropic
 
@@ -50,7 +53,19 @@ STEPS: dict[str, Callable[[], Iterable[Step]]] = {
     "small weight decay": lambda: [small_weight_decay(EXAMPLES)],
     "frequency": lambda: stimulus_frequency.frequent_stimulus(EXAMPLES),
     "any frequency": lambda: frequency_order.frequency_order(EXAMPLES),
+    "orbit of Oja": lambda: rule_orbit("oja"),
+    "orbit of a tied autoencoder": lambda: rule_orbit("tied_autoencoder"),
+    "orbit of similarity matching": lambda: rule_orbit("similarity_matching"),
+    "drift of Oja": lambda: left_out_axis("oja"),
+    "drift of a tied autoencoder": lambda: left_out_axis("tied_autoencoder"),
+    "drift of similarity matching": lambda: left_out_axis("similarity_matching"),
+    "momentum": momentum,
 }
+ORBIT = ["rule-sample-W", "rule-mean-W", "rule-axis-W", "rule-rest-W", "rule-shape"]
+DRIFT = [
+    "rule-return", "rule-kick", "rule-kicks", "rule-spread", "rule-scale", "rule-slope",
+    "rule-bend", "rule-corrector", "rule-answer-i", "rule-answer-j", "rule-term",
+]  # fmt: skip
 CHAINS = {
     "hessian": ["hessian-first", "hessian-cross", "hessian-axis"],
     "noise": ["noise-push", "noise-first", "noise-cross", "noise-axis"],
@@ -69,7 +84,19 @@ CHAINS = {
         "frequency-noise",
     ],
     "any frequency": ["frequency-lead", "total-kept"],
-}
+    "orbit of Oja": ORBIT,
+    "orbit of a tied autoencoder": ORBIT,
+    "orbit of similarity matching": [
+        "rule-sample-W", "rule-sample-M", "rule-mean-W", "rule-mean-M", "rule-axis-W",
+        "rule-axis-M", "rule-rest-M", "rule-rest-W", "rule-lateral", "rule-shape",
+    ],
+    "drift of Oja": ["rule-linear-W", *DRIFT, "rule-pair-kick-W"],
+    "drift of a tied autoencoder": ["rule-linear-W", *DRIFT, "rule-pair-kick-W"],
+    "drift of similarity matching": [
+        "rule-linear-W", "rule-linear-M", *DRIFT, "rule-pair-kick-W", "rule-pair-kick-M",
+    ],
+    "momentum": ["momentum-learning", "momentum-speeds", "momentum-together", "momentum-lag"],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("place", STEPS)

@@ -10,6 +10,7 @@ import pytest
 import sympy as sp
 
 from symdrift.algebra.rational import is_zero
+from symdrift.derivation.reliance import circle, reached
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.errors import RequestError
 from symdrift.evaluation.any_rule.engine import rule_drift
@@ -103,6 +104,16 @@ def test_meanings_of_a_rule_know_no_minimum_and_no_gradient() -> None:
     )
 
 
+def test_where_learning_ends_needs_no_gaussian_inputs_and_the_drift_does() -> None:
+    derivation = derive(study_of("oja"))
+    uses = {e.label: e.rests_on for step in derivation.steps for e in step.equations}
+    assert circle(uses) == ()
+    assert {"rule-answer-i", "rule-lyapunov"} < reached("rule-term", uses)
+    needing = set(derivation.needing("Gaussian inputs"))
+    assert {"rule-spread", "rule-term", "rule-total"} <= needing
+    assert not needing & {"rule-mean-W", "rule-rest-W", "rule-shape", "rule-return", "rule-kick"}
+
+
 def test_similarity_matching_at_equal_variances_is_the_closed_form() -> None:
     shares, variance = rule("similarity_matching").shares, symbol("input_variance")
     assert shares.own == shares.learned == 0
@@ -152,7 +163,7 @@ def test_similarity_matching_is_derived_at_the_slowness_of_its_study() -> None:
     planes = list(rule_results(study.with_values({"learning.tau": 1})))[-1]
     rate, (li, lj, ll) = sp.Rational(1, 100), (sp.Integer(2), sp.Rational(3, 2), sp.Rational(7, 10))
     expected = rule("similarity_matching").shares.other.xreplace({LI: li, LJ: lj, LL: ll})
-    assert planes.equations[0].expression.rhs == rate**3 * expected
+    assert planes.equations[-1].expression.rhs == rate**3 * expected
     assert float(expected) == pytest.approx(0.0690141, rel=1e-6)
 
 
@@ -165,13 +176,17 @@ def test_a_study_of_the_rule_is_derived_and_its_planes_are_those_of_the_engine(n
     assert float(equation.rhs.xreplace(numbers)) == pytest.approx(found[0, 0], rel=1e-10)
 
 
-@pytest.mark.parametrize(
-    "change", [{"learning.momentum": 0.5}, {"learning.synaptic_noise": 1e-6}], ids=str
-)
-def test_what_cannot_be_derived_is_refused_with_what_can(change: dict[str, float]) -> None:
+def test_one_axis_spans_no_plane_and_three_span_three() -> None:
+    for hidden, told in ((1, "A single axis spans no plane."), (3, "rule-plane-1-2] to [eq:")):
+        planes = list(rule_results(study_of("oja").with_values({"network.hidden": hidden})))[-1]
+        assert told in planes.prose
+        assert len(planes.equations) == 1 + hidden * (hidden - 1) // 2
+
+
+def test_what_cannot_be_derived_is_refused_with_what_can() -> None:
     study = study_of("oja")
     with pytest.raises(RequestError, match="symdrift derive takes two-layer SGD, and oja"):
-        derive(study.with_values(change))
+        derive(study.with_values({"learning.synaptic_noise": 1e-6}))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -97,7 +97,7 @@ def require_derivable(study: Specification) -> None:
     ------
     RequestError
         For all but two-layer SGD, and Oja's rule, the tied autoencoder and similarity matching
-        with Gaussian inputs along axes and without momentum or synaptic noise.
+        with Gaussian inputs along axes and without synaptic noise.
     """
     if study.is_plain or is_derived_on_axes(study):
         return
@@ -107,14 +107,14 @@ def require_derivable(study: Specification) -> None:
         (f'= "{study.learning.rule}"' if named else f"= {study.learning.momentum}")
         + " cannot be derived here: symdrift derive takes two-layer SGD, and "
         + f"{', '.join(DERIVED_ON_AXES[:-1])} and {DERIVED_ON_AXES[-1]} with Gaussian inputs of "
-        "given variances along axes and sizes in numbers, without momentum and synaptic noise",
+        "given variances along axes and sizes in numbers, with or without momentum and without "
+        "synaptic noise",
     )
 
 
 def is_derived_on_axes(study: Specification) -> bool:
     """Whether the derivation of a rule on the axes of its inputs is about this study."""
     learning, covariance = study.learning, getattr(study.inputs, "covariance", None)
-    extras = (learning.momentum, learning.synaptic_noise)
     along_axes = isinstance(covariance, Expression) or (
         isinstance(covariance, tuple) and isinstance(covariance[0], Expression)
     )
@@ -125,7 +125,7 @@ def is_derived_on_axes(study: Specification) -> bool:
         and along_axes
         and isinstance(hidden, Expression)
         and not (hidden.symbols or study.network.inputs.symbols)
-        and not any(extra.symbols or extra.evaluate({}) for extra in extras)
+        and not (learning.synaptic_noise.symbols or learning.synaptic_noise.evaluate({}))
     )
 
 

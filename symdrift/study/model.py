@@ -267,8 +267,13 @@ class Specification:
     @property
     def is_plain(self) -> bool:
         """Whether it is two-layer SGD without momentum."""
+        return self.learning.rule == RULES[0] and not self.has_momentum
+
+    @property
+    def has_momentum(self) -> bool:
+        """Whether steps keep a share of the velocity; one that has a symbol for it does."""
         momentum = self.learning.momentum
-        return self.learning.rule == RULES[0] and not momentum.symbols and not momentum.evaluate({})
+        return bool(momentum.symbols or momentum.evaluate({}))
 
     @cached_property
     def missing(self) -> tuple[str, ...]:

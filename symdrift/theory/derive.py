@@ -51,7 +51,15 @@ from symdrift.theory import (
     task,
 )
 from symdrift.theory.examples import Examples
-from symdrift.theory.rules import general_rule, rule_results
+from symdrift.theory.rules import (
+    general_rule,
+    left_out_axis,
+    left_out_weights,
+    momentum,
+    rule_orbit,
+    rule_results,
+    written_rules,
+)
 from symdrift.theory.setting import ABOUT_ZERO, ZERO_MEAN, setting
 from symdrift.theory.study_terms import in_study_symbols
 from symdrift.theory.subject import (
@@ -140,6 +148,10 @@ SECTIONS = (
     next_order,
     task,
     general_rule,
+    written_rules,
+    rule_orbit,
+    left_out_weights,
+    momentum,
     rule_results,
 )
 """Modules that have symbols without a role, ``LATEX``, or meanings of symbols, ``MEANINGS``, in
@@ -253,8 +265,15 @@ def _theory(study: Study, parts: Iterable[Callable[[Examples], Iterator[Step]]])
 def _chapters(study: Study) -> Iterable[Chapter]:
     if study.is_plain:
         return _aligned(study) if is_aligned(study) else _general(study)
+    name = study.learning.rule
+    theory = (
+        Chapter("any-rule", None, general_rule.general_rule),
+        Chapter("rule-orbit", name, partial(rule_orbit.rule_orbit, name)),
+        Chapter("left-out-axis", name, partial(left_out_axis.left_out_axis, name)),
+    )
+    faster = (Chapter("momentum", None, momentum.momentum),) if study.has_momentum else ()
     own = Chapter("rule", [study.name, study.document], lambda: rule_results.rule_results(study))
-    return Chapter("any-rule", None, general_rule.general_rule), own
+    return *theory, *faster, own
 
 
 def _aligned(study: Study) -> Iterator[Chapter]:

@@ -64,6 +64,16 @@ Mean, Stationary = sp.Function("Mean"), sp.Function("Stationary")
 rebuilds anywhere."""
 
 
+class MeanMatrix(sp.MatrixExpr):  # type: ignore[misc]  # SymPy ships no types
+    """Expectation of a matrix over samples."""
+
+    @property
+    def shape(self) -> tuple[sp.Expr, sp.Expr]:
+        """That of the matrix."""
+        rows, columns = self.args[0].shape
+        return rows, columns
+
+
 class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
     r"""Printer with the notation of a derivation and a fixed, readable order.
 
@@ -428,6 +438,8 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         # A letter behind a command would be part of it.
         body = name + group(opening + (EMPTY if name else BLANK) + inside + closing)
         return body if exp is None else scripts(body, sup=exp)
+
+    _print_MeanMatrix = _print_Mean
 
     def _print_Min(self, expr: sp.Min) -> Formula:
         return self._chosen(r"\min", expr)

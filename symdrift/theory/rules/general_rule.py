@@ -13,6 +13,7 @@ from symdrift.derivation.symbols import ETA, symbol
 from symdrift.derivation.vocabulary import (
     CENTRED_NOISE,
     CORRECTOR,
+    FIRST_LAYER,
     FLUCTUATION,
     METRIC,
     MINIMUM_POINT,
@@ -22,6 +23,7 @@ from symdrift.derivation.vocabulary import (
     NORMAL,
     ROTATION_STEP,
     SIZE,
+    STEP_FIRST,
     TURN,
     WEIGHTS,
 )
@@ -61,6 +63,8 @@ MEANINGS = (
 OF_AN_UPDATE: Mapping[sp.Basic, str] = MappingProxyType({
     NOISE: "covariance of the part of the update in the stable subspace",
     FLUCTUATION: "covariance of the deviation from the fixed orbit",
+    FIRST_LAYER: "weights from the inputs to the hidden layer",
+    STEP_FIRST: "change of these weights",
     WEIGHTS: "all weights in step t",
     MINIMUM_POINT: "a point of the fixed orbit",
     NORMAL: "deviation from the fixed orbit in step t",

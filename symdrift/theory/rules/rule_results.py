@@ -9,15 +9,19 @@ import sympy as sp
 
 from symdrift.algebra.rational import cancel, leading_term
 from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbolic import symbolic
-from symdrift.derivation.symbols import GAMMA, symbol
+from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
+from symdrift.derivation.vocabulary import HIDDEN, L_INDEX
 from symdrift.errors import RequestError
 from symdrift.study import Study
+from symdrift.theory.rules.momentum import EFFECTIVE
 from symdrift.theory.rules.rule_area import RuleArea
 from symdrift.theory.rules.shipped_rules import POINT, TAU, ShippedRule, shipped, told
 
 OWN, LEARNED, OTHER = (sp.Symbol(f"rule_share_{name}") for name in ("own", "learned", "other"))
+K_INDEX = sp.Symbol("k", integer=True, positive=True)
 LI, LJ, LK, LL = (symbol("input_variance", index) for index in "ijkl")
 
 LATEX: dict[sp.Basic, str] = {
@@ -25,6 +29,8 @@ LATEX: dict[sp.Basic, str] = {
 }  # fmt: skip
 
 MEANINGS = (
+    (OWN, "contribution of the two axes of a plane", "scalar"),
+    (LEARNED, "contribution of a third learned axis", "scalar"),
     (OTHER, "contribution of an axis that is not learned", "scalar"),
     (TAU, "how many times slower the weights within the layer learn", "scalar"),
 )
@@ -49,9 +55,10 @@ def _rule_terms(rule: ShippedRule) -> Step:
     Inputs are Gaussian with independent axes; a hidden unit has each learned axis for itself. The
     Jacobian of the mean update mixes only weights that join the same two axes, so that every
     rotation in a plane {i}, {j} is a sum over the other axes. At representative axes the equations
-    of the previous section give [eq:rule-own] for the two axes themselves, [eq:rule-learned] for a
-    third learned axis, and [eq:rule-other] for an axis that is not learned. Where that one varies
-    little its term is [eq:rule-small] at leading order.
+    of the first section, solved as linear systems, give [eq:rule-own] for the two axes themselves
+    and [eq:rule-learned] for a third learned axis. For an axis that is not learned they give once
+    more what was found line by line, [eq:rule-other]. Where that axis varies little its term is
+    [eq:rule-small] at leading order.
     """
     shares = rule.shares
     coefficient, exponent = leading_term(shares.other, LL)
@@ -62,6 +69,7 @@ def _rule_terms(rule: ShippedRule) -> Step:
         return bool(cancel(found - shares.other) == 0)
 
     return step(
+        under=[Premise.GAUSSIAN, Premise.LEADING_ORDER],
         rule_own=(OWN, shares.own),
         rule_learned=(LEARNED, shares.learned),
         rule_other=(OTHER, shares.other),
@@ -81,13 +89,16 @@ def _rule_planes(study: Study, rule: ShippedRule, values: dict[str, sp.Expr]) ->
     """Planes of this study
 
     In each plane of learned axes the variance of the rotation per step is the sum of these terms
-    over all axes, at the learning rate and the batch size of the study.
+    over all axes, [eq:rule-total], where {i} and {j} have no part in the first sum. A batch of
+    {batch} samples divides the noise, and with it the fluctuation, and it divides the mean square
+    of the response. <planes>
     """
     variances = axis_variances(study, values)
     hidden = int(values["network.hidden"])
     shares = rule.shares
     known = {GAMMA: values.get("learning.weight_decay", GAMMA)}
-    power = values["learning.rate"] ** 3 / values["learning.batch"] ** 2
+    rate = values["learning.rate"] / (1 - values["learning.momentum"])
+    power = rate**3 / values["learning.batch"] ** 2
     planes = {}
     for i, j in combinations(range(hidden), 2):
         plane = known | {LI: variances[i], LJ: variances[j]}
@@ -109,8 +120,23 @@ def _rule_planes(study: Study, rule: ShippedRule, values: dict[str, sp.Expr]) ->
         total += sum(shares.other.xreplace(at | {LL: variance}) for variance in (l, o))
         return bool(cancel(sum(area.shares.values()) - total) == 0)
 
+    third = sp.Sum(LEARNED, (K_INDEX, 1, HIDDEN))
+    total = OWN + third + sp.Sum(OTHER, (L_INDEX, HIDDEN + 1, INPUTS))
+    shown_rate = EFFECTIVE if study.has_momentum else ETA
+    names = list(planes)
+    ends = dict.fromkeys(f"[eq:rule-plane-{name}]" for name in (*names[:1], *names[-1:]))
+    told_planes = "A single axis spans no plane."
+    if ends:
+        told_planes = (
+            "At the learning rate and the batch size of the study this is "
+            + " to ".join(ends)
+            + "."
+        )
     return step(
+        under=[Premise.GAUSSIAN, Premise.LEADING_ORDER],
+        rule_total=(symbol("rotation_covariance", "ij"), shown_rate**3 / BATCH**2 * total),
         rule_plane=planes,
+        words={"planes": told_planes},
         checks=(
             holds(
                 "In a network of three learned axes and two others, with numbers for their "

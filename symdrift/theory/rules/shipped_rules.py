@@ -196,3 +196,9 @@ def shipped(name: str) -> ShippedRule:
     make, parameters = _MAKERS[name]
     letters = {Letter(SCALAR, SCALAR, key): _PARAMETERS[key] for key in parameters}
     return ShippedRule(make(*letters), letters)
+
+
+def in_symbols(name: str) -> Rule:
+    """The rule of a study by its name, with symbols for its parameters."""
+    make, parameters = _MAKERS[name]
+    return make(*(_PARAMETERS[key] for key in parameters))
