@@ -99,16 +99,14 @@ def comparison_tables(comparisons: Comparisons) -> Iterator[Table]:
         )
 
 
-def _side_by_side(
-    caption: str, head: tuple[str, ...], rows: tuple[tuple[Cell, ...], ...]
-) -> Table:
+def _side_by_side(caption: str, head: tuple[str, ...], rows: tuple[tuple[Cell, ...], ...]) -> Table:
     """Rates with their expected errors, or without a column of these where none is known."""
     errors = [place for place, title in enumerate(head) if title == _ERROR]
     if any(row[place] for row in rows for place in errors):
         return Table(f"{caption}; the error is {_MEANT}.", head, rows)
     kept = [place for place in range(len(head)) if place not in errors]
     return Table(
-        f"{caption}; the error that the leading order has here is not known.",
+        f"{caption}, at leading order in the learning rate.",
         tuple(head[place] for place in kept),
         tuple(tuple(row[place] for place in kept) for row in rows),
     )

@@ -54,6 +54,20 @@ class Findings(ABC):
         return (f"at the learning rate of the study, {validated.doubts}",)
 
     @property
+    def objection(self) -> str | None:
+        """What the simulation at the study's own learning rate misses, and by how much, if any."""
+        validated = self.validation
+        if validated is None or validated.verdict is not Verdict.DISAGREE:
+            return None
+        missed = [row for row in validated.rows if validated.judge(row) is Verdict.DISAGREE]
+        worst = max(missed, key=lambda row: abs(row.predicted_z))
+        expected = worst.theory if worst.predicted is None else worst.predicted
+        return (
+            f"{worst.quantity} is {worst.simulation:.6g} in simulation and {expected:.6g} in "
+            f"theory, {worst.predicted_z:+.1f} standard errors apart"
+        )
+
+    @property
     def limits(self) -> dict[str, Any] | None:
         """Ratios of simulation and theory, extrapolated to a vanishing learning rate."""
         limit = self.extrapolation

@@ -22,6 +22,7 @@ from symdrift.inputs import (
     mean_share,
 )
 from symdrift.quoting import printable
+from symdrift.simulation.estimators import Estimate
 from symdrift.study.letters import in_notation
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.study.roles import ROLES
@@ -40,8 +41,10 @@ from symdrift.typesetting.formula import (
     word,
 )
 from symdrift.typesetting.reading import read, with_index
+from symdrift.validation.extrapolate import Extrapolation
 from symdrift.validation.rows import Row
 from symdrift.validation.validate import Validation
+from symdrift.validation.verdict import AGREED
 
 DIGITS = 5
 """Significant digits of numbers in tables."""
@@ -285,22 +288,37 @@ def _compared(exact: float, white: float | None, error: Cell) -> tuple[Cell, Cel
     return number(exact), error, number(white), ratio
 
 
-def simulation_table(validation: Validation, notation: Mapping[str, str]) -> Table:
-    """Theory beside simulation."""
+def simulation_table(
+    validation: Validation, notation: Mapping[str, str], limit: Extrapolation | None = None
+) -> Table:
+    """Theory beside simulation.
+
+    Where no next order is known, the ratio of both at the learning rate of the study says little;
+    its ``limit`` at rate zero then takes the place of the deviation.
+    """
     rule = validation.rule
     for name in validation.shown_only:
         rule = rule.replace(printable(name), words_of_quantity(name))
     return Table(
         f"Theory beside a simulation of {validation.replicas} networks over {validation.steps} "
         f"steps each (windows of {validation.window} steps, seed {validation.seed}): "
-        f"{rule}. z is from the theory with its next order, where that is known.",
-        ("quantity", "theory", "simulation", "standard error", "ratio", "z", "verdict"),
-        _simulation_rows(validation, notation),
-    )
+        f"{rule}. "
+        + (
+            "z is from the theory with its next order, where that is known."
+            if limit is None
+            else "The limit is that of the ratio at a vanishing learning rate, where the leading "
+            f"order must be right: 1. There, {limit.objection or AGREED}."
+        ),
+        (
+            "quantity", "theory", "simulation", "standard error", "ratio",
+            "z" if limit is None else "limit", "verdict",
+        ),
+        _simulation_rows(validation, notation, limit),
+    )  # fmt: skip
 
 
 def _simulation_rows(
-    validation: Validation, notation: Mapping[str, str]
+    validation: Validation, notation: Mapping[str, str], limit: Extrapolation | None
 ) -> tuple[tuple[Cell, ...], ...]:
     """Rows of the table; many quantities that vanish in theory, and are said the same, share one.
 
@@ -308,29 +326,39 @@ def _simulation_rows(
     known.
     """
     rows = validation.rows
+    ratios = None if limit is None else {row.quantity: row.ratio for row in limit.rows}
     vanishing = [row for row in rows if row.ratio is None]
     said = {str(validation.said(row)) for row in vanishing}
     if len(vanishing) <= _MOST_VANISHING or len(said) > 1:
-        return tuple(_simulation_row(validation, row, notation) for row in rows)
+        return tuple(_simulation_row(validation, row, notation, ratios) for row in rows)
     largest = max((row.predicted_z for row in vanishing), key=abs)
     summary: tuple[Cell, ...] = (
         f"{len(vanishing)} that vanish", numeral("0"), "", "", "largest:",
-        numeral(f"{largest:+.1f}"), *said,
+        numeral(f"{largest:+.1f}") if limit is None else f"z = {largest:+.1f}", *said,
     )  # fmt: skip
-    shown = [_simulation_row(validation, row, notation) for row in rows if row.ratio is not None]
+    shown = [
+        _simulation_row(validation, row, notation, ratios) for row in rows if row.ratio is not None
+    ]
     return (*shown, summary)
 
 
 def _simulation_row(
-    validation: Validation, found: Row, notation: Mapping[str, str]
+    validation: Validation,
+    found: Row,
+    notation: Mapping[str, str],
+    ratios: Mapping[str, Estimate | None] | None,
 ) -> tuple[Cell, ...]:
+    last: Cell = numeral(f"{found.predicted_z:+.1f}")
+    if ratios is not None:
+        limit = ratios.get(found.quantity)
+        last = "" if limit is None else f"{limit.value:.3f} ± {limit.standard_error:.3f}"
     return (
         quantity(found.quantity, notation),
         number(found.theory),
         number(found.simulation, 4),
         number(found.standard_error, 2),
         "" if found.ratio is None else numeral(f"{found.ratio:.3f}"),
-        numeral(f"{found.predicted_z:+.1f}"),
+        last,
         str(validation.said(found)),
     )
 

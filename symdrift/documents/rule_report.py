@@ -18,7 +18,14 @@ from symdrift.documents.numbers import Table
 from symdrift.documents.rule_tables import rule_parameters, rule_results
 from symdrift.evaluation.any_rule import RuleEvaluation
 from symdrift.evaluation.evaluate import evaluate_any_rule
-from symdrift.figures import counterparts, decay_rates, learning_rate, observables, validation
+from symdrift.figures import (
+    counterparts,
+    decay_rates,
+    irrelevant_variance,
+    learning_rate,
+    observables,
+    validation,
+)
 from symdrift.observables import Observation, observe
 from symdrift.observables.compare_rule import compare_learner
 from symdrift.observables.rule_process import NO_NEXT_ORDER
@@ -26,11 +33,12 @@ from symdrift.progress import Stages
 from symdrift.study import Study
 from symdrift.study.learner import Learner
 from symdrift.validation.extrapolate import Extrapolation
+from symdrift.validation.judgement import Verdict
 from symdrift.validation.validate_rule import pace_of, validate_rule_limit
+from symdrift.validation.verdict import listed
 
-PRECISION = 0.02
-"""Standard error of the extrapolated ratios of the simulations."""
-
+_PRECISION = 0.01
+"""Standard error of extrapolated ratios that simulations are planned for."""
 _SEED = 0
 
 
@@ -61,7 +69,7 @@ def rule_findings(study: Study, simulated: bool) -> Callable[[Stages], RuleFindi
         extrapolation = None
         if simulated:
             simulate = partial(_simulated, learner, stages)
-            extrapolation = computed("simulation", learner, simulate, _SEED, PRECISION)
+            extrapolation = computed("simulation", learner, simulate, _SEED, _PRECISION)
         stages.reach(80)
         return RuleFindings(
             extrapolation=extrapolation,
@@ -85,7 +93,7 @@ def _compared(study: Study) -> Comparisons | None:
 
 def _simulated(learner: Learner, stages: Stages) -> Extrapolation:
     progress = stages.stage(40, 80)
-    found = validate_rule_limit(learner, None, _SEED, progress, precision=PRECISION)
+    found = validate_rule_limit(learner, None, _SEED, progress, precision=_PRECISION)
     if found.interrupted:
         raise KeyboardInterrupt
     return found
@@ -112,23 +120,43 @@ class RuleFindings(Findings):
         # The table of results says it of all numbers.
         known = NO_NEXT_ORDER.format(error=self.exact.validity.expected_error)
         seen = (warning for found in self.observations for warning in found.warnings)
-        return tuple(
-            warning
-            for warning in dict.fromkeys((*self.exact.warnings, *seen))
-            if warning != known
+        all_of_them = dict.fromkeys((*self.exact.warnings, *seen))
+        return tuple(warning for warning in all_of_them if warning != known)
+
+    @property
+    def objection(self) -> str | None:
+        """What the limit of a vanishing learning rate misses: no next order is known at others."""
+        limit = self.extrapolation
+        if limit is None or limit.verdict is not Verdict.DISAGREE:
+            return None
+        missed = [row.quantity for row in limit.rows if limit.judge(row) is Verdict.DISAGREE]
+        return f"{limit.objection} on {listed(missed)} in the limit of a vanishing learning rate"
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        validated = self.validation
+        if validated is None or validated.verdict is not Verdict.DISAGREE:
+            return super().undecided
+        return (
+            f"at the learning rate of the study {validated.objection}: corrections of higher order "
+            "are larger there than the numbers that should be small let expect",
         )
 
     def tables(self, notation: Mapping[str, str]) -> tuple[Table, ...]:
-        validated, compared = self.validation, self.comparisons
+        limit, compared = self.extrapolation, self.comparisons
         return (
             rule_parameters(self.learner, notation),
             rule_results(self.exact, notation),
-            *(() if validated is None else (simulation_table(validated, notation),)),
+            *(() if limit is None else (simulation_table(limit.runs[limit.own], notation, limit),)),
             *(() if compared is None else comparison_tables(compared)),
         )
 
     def drawings(self) -> Iterator[Drawing]:
         several = len(self.observations) > 1
+        line = partial(irrelevant_variance.numbers, self.learner, self.exact, self.extrapolation)
+        precision = None if self.extrapolation is None else _PRECISION
+        kept = computed("irrelevant variance", self.learner, line, _SEED, precision)
+        yield Drawing("irrelevant_variance", irrelevant_variance, kept)
         yield Drawing("decay_rates", decay_rates, decay_rates.numbers_of_rule(self.exact))
         for found in self.observations:
             name = f"observables_{found.layer}" if several else "observables"

@@ -104,10 +104,10 @@ def _orbit(found: RuleEvaluation, notation: Mapping[str, str]) -> Iterator[tuple
         meaning = f"orbit at which learning has ended, of {orbit.orbits}"
         yield "", meaning, numeral(str(orbit.number))
     for layer, response in orbit.orbit.responses.items():
-        of = f" of {layer}" if several else ""
+        axes, of = ("axis", f" of {layer}") if several else ("hidden axis", "")
         sizes = np.linalg.norm(response, axis=1).tolist()
         for axis, size in enumerate(sizes[:_MOST_RESPONSES], start=1):
-            yield alone("", f"response of hidden axis {axis}{of}", size)
+            yield alone("", f"response of {axes} {axis}{of}", size)
         if (more := len(sizes) - _MOST_RESPONSES) > 0:
             yield "", f"and {more} more hidden axes{of}, listed in numbers.json", ""
     yield alone("", "slowest rate of return to the orbit, per learning rate", orbit.slowest_return)

@@ -264,7 +264,7 @@ def _tick_labels(rates: Array) -> list[str]:
     shown = -np.inf
     for index in np.argsort(rates):
         if place[index] - shown >= _LABEL_SPAN * place.max():
-            labels[index] = f"{rates[index]:g}"
+            labels[index] = f"{rates[index]:.3g}"
             shown = place[index]
     return labels
 

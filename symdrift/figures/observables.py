@@ -126,9 +126,10 @@ def caption(data: Observation) -> str:
     later = "diffusion (dashed), which takes"
     if rotates:
         later = "steady rotation (dash-dotted) and diffusion (dashed), which take"
+    of = f" of {data.layer}" if data.layer else ""
     text = (
-        "What an experimenter would measure, against the lag in SGD steps. Displacement of each "
-        "stimulus (solid) and, for the first, its parts: fluctuation around the manifold "
+        f"What an experimenter would measure{of}, against the lag in SGD steps. Displacement of "
+        "each stimulus (solid) and, for the first, its parts: fluctuation around the manifold "
         f"(dotted), which saturates, and {later} over. Autocorrelation over its value at lag 0, "
         "with circles where it has fallen to 1/e. Angle between the population vectors of two "
         "days, with one standard deviation (dashed) for the first stimulus. Cosines between "
