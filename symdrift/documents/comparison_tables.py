@@ -22,7 +22,7 @@ from symdrift.observables.compare import (
 )
 from symdrift.records import Record
 from symdrift.study.problem import LearningProblem
-from symdrift.typesetting.formula import Formula
+from symdrift.typesetting.reading import read
 
 _MOST_ROWS = 10
 _ERROR = "error"
@@ -75,8 +75,8 @@ def comparison_tables(comparisons: Comparisons) -> Iterator[Table]:
             *(
                 (
                     f"exponent of the {row.parameter}",
-                    Formula(exponent(row.gradient)),
-                    Formula(exponent(row.synaptic)),
+                    read(exponent(row.gradient)),
+                    read(exponent(row.synaptic)),
                 )
                 for row in synaptic.scaling
             ),

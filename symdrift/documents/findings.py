@@ -48,10 +48,7 @@ class Findings(ABC):
     @property
     def undecided(self) -> tuple[str, ...]:
         """What the simulation at the study's own learning rate leaves open, if anything."""
-        validated = self.validation
-        if validated is None or validated.verdict is not Verdict.UNDECIDED:
-            return ()
-        return (f"at the learning rate of the study, {validated.doubts}",)
+        return () if self.validation is None else undecided(self.validation)
 
     @property
     def objection(self) -> str | None:
@@ -108,6 +105,13 @@ class Findings(ABC):
     @abstractmethod
     def record(self) -> dict[str, Any]:
         """The content of ``numbers.json``."""
+
+
+def undecided(validated: Validation) -> tuple[str, ...]:
+    """What a simulation at a study's own learning rate leaves open, if anything."""
+    if validated.verdict is not Verdict.UNDECIDED:
+        return ()
+    return (f"at the learning rate of the study, {validated.doubts}",)
 
 
 def quiet(values: Array, size: float) -> Array:

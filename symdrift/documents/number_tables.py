@@ -296,7 +296,7 @@ def simulation_table(
     Where no next order is known, the ratio of both at the learning rate of the study says little;
     its ``limit`` at rate zero then takes the place of the deviation.
     """
-    rule = validation.rule
+    rule, layered = validation.rule, any("hidden_" in row.quantity for row in validation.rows)
     for name in validation.shown_only:
         rule = rule.replace(printable(name), words_of_quantity(name))
     return Table(
@@ -308,7 +308,8 @@ def simulation_table(
             if limit is None
             else "The limit is that of the ratio at a vanishing learning rate, where the leading "
             f"order must be right: 1. There, {limit.objection or AGREED}."
-        ),
+        )
+        + (" Raised numbers are those of hidden layers." if layered else ""),
         (
             "quantity", "theory", "simulation", "standard error", "ratio",
             "z" if limit is None else "limit", "verdict",

@@ -54,7 +54,7 @@ from symdrift.observables import observe
 from symdrift.progress import Progress, Stages, log_stage
 from symdrift.records import json_parts
 from symdrift.study import Study
-from symdrift.study.learning_rules import is_derived_on_axes
+from symdrift.study.learning_rules import is_derived_on_axes, require_plain
 from symdrift.study.problem import LearningProblem
 from symdrift.study.symbol_names import letters_of
 from symdrift.theory.derive import derive, require_free_names
@@ -158,6 +158,8 @@ def _evaluated(
     study: Study, fitted: Fit | None, simulated: bool
 ) -> Callable[[Stages], Findings] | None:
     """What finds all numbers, begun with those of the theory; None where symbols lack values."""
+    if fitted is not None:
+        require_plain(study)
     if study.is_plain:
         return None if study.missing and fitted is None else _layers(study, fitted, simulated)
     if study.missing and is_derived_on_axes(study):

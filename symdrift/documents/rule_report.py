@@ -45,7 +45,7 @@ _SEED = 0
 def rule_findings(study: Study, simulated: bool) -> Callable[[Stages], RuleFindings]:
     """What finds the numbers of a rule, begun with those of the theory.
 
-    Where nothing turns nothing is simulated.
+    Where nothing turns nothing is followed or simulated.
 
     Raises
     ------
@@ -54,13 +54,14 @@ def rule_findings(study: Study, simulated: bool) -> Callable[[Stages], RuleFindi
     """
     learner = study.learner()
     exact = evaluate_any_rule(learner)
-    simulated = simulated and bool(exact.drift.covariance.any())
+    drifts = bool(exact.drift.covariance.any())
+    simulated = simulated and drifts
     if simulated:
         pace_of(learner)
 
     def find(stages: Stages) -> RuleFindings:
         seen = []
-        for layer in learner.hidden:
+        for layer in learner.hidden if drifts else ():
             look = partial(observe, learner, seed=_SEED, layer=layer)
             seen.append(computed("observables", learner, look, _SEED, layer))
         stages.reach(30)
@@ -108,7 +109,7 @@ class RuleFindings(Findings):
     learner : Learner
     exact : RuleEvaluation
     observations : tuple of Observation
-        By hidden layer.
+        By hidden layer; none where nothing turns.
     """
 
     learner: Learner
@@ -157,13 +158,14 @@ class RuleFindings(Findings):
         precision = None if self.extrapolation is None else _PRECISION
         kept = computed("irrelevant variance", self.learner, line, _SEED, precision)
         yield Drawing("irrelevant_variance", irrelevant_variance, kept)
-        yield Drawing("decay_rates", decay_rates, decay_rates.numbers_of_rule(self.exact))
         for found in self.observations:
             name = f"observables_{found.layer}" if several else "observables"
             yield Drawing(name, observables, found)
         if (limits := self.extrapolation) is not None:
             yield Drawing("validation", validation, validation.numbers(limits.runs[limits.own]))
             yield Drawing("learning_rate", learning_rate, learning_rate.numbers(limits))
+        if self.observations:
+            yield Drawing("decay_rates", decay_rates, decay_rates.numbers_of_rule(self.exact))
         if (compared := self.comparisons) is not None:
             beside = counterparts.numbers(compared.synaptic, compared.isotropic)
             yield Drawing("counterparts", counterparts, beside)

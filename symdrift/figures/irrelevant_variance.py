@@ -28,7 +28,7 @@ from symdrift.validation.validate import Validation
 from symdrift.validation.validate_rule import validate_rule_rate
 
 _POINTS, _FEW_POINTS = 33, 7
-_RANGE = (0.03, 0.95)
+_RANGE = (0.03, 0.9)
 """Variances over the smallest that is learned."""
 _SIMULATED = (0.4, 1.4)
 """Variances of simulations, over that of the study."""

@@ -26,6 +26,7 @@ from symdrift.validation.validate import Validation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.typing import HashableList
 
 _SIZE = (6.2, 5.0)
 _MOST_SERIES = 3
@@ -162,9 +163,10 @@ def numbers(extrapolation: Extrapolation) -> LearningRateLimit | None:
 def draw(data: LearningRateLimit) -> Figure:
     """Variance, mean rotation and displacement at each rate, and the ratios against the rate."""
     lower = ["displacement", "ratio"] if data.displacements else ["ratio", "ratio"]
+    mosaic: list[HashableList[str]] = [["variance", "rotation"], lower]
     with drawing():
         figure = Figure(figsize=_SIZE, layout="constrained")
-        panels = figure.subplot_mosaic([["variance", "rotation"], lower])
+        panels = figure.subplot_mosaic(mosaic)
         variance, rotation = panels["variance"], panels["rotation"]
         _draw_series(variance, data, data.variances, 3)
         label_in_units(variance, "y", "rotation variance\n" r"$/\,\eta^3$", "rad$^2$ / step")
