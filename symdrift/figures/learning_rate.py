@@ -162,8 +162,8 @@ def numbers(extrapolation: Extrapolation) -> LearningRateLimit | None:
 
 def draw(data: LearningRateLimit) -> Figure:
     """Variance, mean rotation and displacement at each rate, and the ratios against the rate."""
-    lower = ["displacement", "ratio"] if data.displacements else ["ratio", "ratio"]
-    mosaic: list[HashableList[str]] = [["variance", "rotation"], lower]
+    last = "displacement" if data.displacements else "ratio"
+    mosaic: list[HashableList[str]] = [["variance", "rotation"], [last, "ratio"]]
     with drawing():
         figure = Figure(figsize=_SIZE, layout="constrained")
         panels = figure.subplot_mosaic(mosaic)
