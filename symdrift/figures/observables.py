@@ -42,7 +42,7 @@ MOST_STIMULI = 6
 _LOG_FROM = 100
 """Ratio of last to first time from which the axis of times is logarithmic."""
 _PANEL_HEIGHT = 1.9
-_PAGE_WIDTH = 6.4
+_PAGE_WIDTH = 6.2
 _SEEN = 1e-12
 """Share of the largest displacement below which a part is rounding."""
 _MOST_TICKS = 10
