@@ -24,6 +24,7 @@ from tex import needs_tex
 from symdrift.cli import run
 from symdrift.derivation.steps import Check, Derivation, Equation, Method, Step
 from symdrift.documents import report, write_document
+from symdrift.documents.findings import rounded, undecided
 from symdrift.documents.html import derivation_html
 from symdrift.documents.latex import derivation_latex
 from symdrift.documents.number_tables import number, quantity
@@ -368,7 +369,7 @@ def test_quantities_of_a_validation_are_typeset_and_names_of_stimuli_stay_text()
 
 def test_records_are_rounded_to_significant_digits() -> None:
     record = {"a": [1.23456789012345, 1e-20 / 3], "b": {"c": 7, "d": None, "e": True}}
-    assert report.rounded(record, 10) == {
+    assert rounded(record, 10) == {
         "a": [1.23456789, 3.333333333e-21],
         "b": {"c": 7, "d": None, "e": True},
     }
@@ -398,15 +399,14 @@ def test_a_report_warns_of_what_its_simulation_leaves_open() -> None:
     """Which fails no report, as a number that is missed does."""
     problem = read_study("anisotropic_autoencoder").problem()
     few = validate_rate(problem, steps=9000, replicas=8)
-    (warning,) = report._undecided(few)
+    (warning,) = undecided(few)
     assert warning.startswith("at the learning rate of the study, the theory of V[12]")
-    assert report._undecided(validate_rate(problem, steps=9000, replicas=1024)) == ()
+    assert undecided(validate_rate(problem, steps=9000, replicas=1024)) == ()
     # Its squared norms are off by more than a tenth, as orders behind the next one can explain.
-    (warning,) = report._undecided(
+    (warning,) = undecided(
         validate_rate(read_study("bottleneck").problem(), steps=9000, replicas=1024)
     )
     assert "deviations of excess norm of axis 1, excess norm of axis 2 may be due" in warning
-    assert report._undecided(None) == ()
 
 
 @pytest.mark.slow

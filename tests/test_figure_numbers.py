@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from symdrift.documents.drawings import FigureModule
-from symdrift.documents.report import Results, drawings
+from symdrift.documents.report import Results
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.figures import fluctuation_spectrum, scaling, standstill, swept_area, weight_decay
 from symdrift.figures.fluctuation_spectrum import FluctuationSpectrum
@@ -209,14 +209,17 @@ def test_simulations_of_a_report_are_kept(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     monkeypatch.setenv("SYMDRIFT_CACHE", str(tmp_path_factory.mktemp("kept")))
-    results = Results(EVALUATION, EVALUATION, extrapolation, None, None)
+    results = Results(
+        extrapolation=extrapolation, comparisons=None, problem=PROBLEM, exact=EVALUATION,
+        white=EVALUATION, frequencies=None,
+    )  # fmt: skip
     places = ("standstill", "fluctuation_spectrum", "swept_area")
     for name in places:
         monkeypatch.setattr(KINDS[name], "numbers", lambda *_, name=name: EXAMPLES[name])
-    first = list(islice(drawings(PROBLEM, results), 3))
+    first = list(islice(results.drawings(), 3))
     for name in places:
         monkeypatch.delattr(KINDS[name], "numbers")
-    second = list(islice(drawings(PROBLEM, results), 3))
+    second = list(islice(results.drawings(), 3))
     assert [drawing.stem for drawing in second] == ["standstill", "fluctuation", "area"]
     captions = [[each.figure.caption(each.data) for each in drawn] for drawn in (first, second)]
     assert captions[0] == captions[1]

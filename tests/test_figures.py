@@ -22,6 +22,7 @@ from symdrift.figures import (
     counterparts,
     decay_rates,
     frequency,
+    irrelevant_variance,
     learning_rate,
     slopes,
     validation,
@@ -31,6 +32,7 @@ from symdrift.figures.blocks import BlockStructure
 from symdrift.figures.counterparts import Counterparts, SizeCurve
 from symdrift.figures.decay_rates import DecayRates
 from symdrift.figures.frequency import FrequencyCurve, FrequencySweep
+from symdrift.figures.irrelevant_variance import IrrelevantVariance
 from symdrift.figures.learning_rate import (
     DisplacementCurve,
     LearningRateLimit,
@@ -43,6 +45,7 @@ from symdrift.figures.weight_decay import WeightDecaySweep
 from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem
 from symdrift.typesetting.formula import Formula
+from symdrift.typesetting.reading import read
 from symdrift.validation.extrapolate import Extrapolation, extrapolate
 from symdrift.validation.measured_slopes import Slope
 
@@ -59,6 +62,7 @@ KINDS: dict[str, FigureModule] = {
     "decay_rates": decay_rates,
     "blocks": blocks,
     "counterparts": counterparts,
+    "irrelevant_variance": irrelevant_variance,
     "validation": validation,
 }
 EXAMPLES: dict[str, Any] = {
@@ -95,6 +99,10 @@ EXAMPLES: dict[str, Any] = {
         ("a", "rare $5"),
         (("gradient noise", np.array([1.0, 2.0])), ("synaptic noise", np.array([1.5, 1.5]))),
         (SizeCurve("wider", np.array([2.0, 4.0]), np.array([1.0, 2.0]), np.array([1.0, 1.0])),),
+    ),
+    "irrelevant_variance": IrrelevantVariance(
+        3, GRID, (("(1, 2)", 1e-6 * GRID**2), ("(1, 3)", np.where(GRID < 0.3, 2e-6, np.nan))),
+        0.1 * GRID, 0.1, None,
     ),
     "validation": ValidationRatios(
         ("$V_{12}$", "loss"), np.array([1.03, np.nan]), np.array([1.02, 0.97]), np.full(2, 0.02)
@@ -386,14 +394,26 @@ def test_counterparts_stand_beside_gradient_noise_alone() -> None:
         np.testing.assert_allclose(rates, others, rtol=1e-12)
 
 
+def test_displacements_that_were_not_followed_have_no_panel() -> None:
+    example = EXAMPLES["learning_rate"]
+    data = replace(example, displacements=(), stimulus="", fastest="fastest rate of return")
+    panels = learning_rate.draw(data).axes
+    assert len(panels) == 3
+    assert panels[-1].get_xlabel() == "learning rate times fastest rate of return"
+    assert "displacement" not in learning_rate.caption(data)
+
+
 def test_tables_of_comparisons_state_the_known_exponents() -> None:
     """Diffusion by gradients goes with the third power of the rate, by synapses with none."""
     comparisons = compare(PROBLEM)
     assert comparisons is not None
     sides, scaling, isotropic = comparison_tables(comparisons)
     rows = {row[0]: row[1:] for row in scaling.rows}
-    assert rows["exponent of the learning rate"] == (Formula("3.00"), Formula("0"))
-    assert rows["exponent of the batch size"] == (Formula("-2.00"), Formula("0"))
+    assert rows["exponent of the learning rate"] == (read("3.00"), read("0"))
+    # As MathML too: the page shows them.
+    minus_two = rows["exponent of the batch size"][0]
+    assert isinstance(minus_two, Formula)
+    assert (minus_two.latex, "2.00" in minus_two.mathml) == ("-2.00", True)
     for table in (sides, scaling, isotropic):
         assert all(len(row) == len(table.head) for row in table.rows)
 

@@ -15,7 +15,7 @@ from symdrift.cli.options import (
     set_option,
     study_argument,
 )
-from symdrift.cli.requests import output_directory, plain_study, require_days
+from symdrift.cli.requests import chosen_study, output_directory, plain_study, require_days
 from symdrift.cli.terminal import announce, progress_shown
 from symdrift.errors import RequestError
 
@@ -47,7 +47,8 @@ def report(
 ) -> None:
     """Write everything about a study in one document.
 
-    Derivation, numbers, validation by simulation, and figures; with --data also what fits.
+    Derivation, numbers, validation by simulation, and figures; with --data also what fits. Of a
+    learning rule without a derivation the report has the numbers, and says why.
     """
     if data is None and (free or steps_per_day is not None):
         raise RequestError("--data", "is missing: --free and --steps-per-day belong to it")
@@ -57,7 +58,8 @@ def report(
     from symdrift.study.symbol_names import printed_symbols
 
     require_level(level)
-    chosen = plain_study(study, assignments, minimum)
+    take = chosen_study if data is None else plain_study
+    chosen = take(study, assignments, minimum)
     printed_symbols(chosen)
     directory = output_directory(out, chosen)
     from symdrift.documents import write_report

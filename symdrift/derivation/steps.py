@@ -271,6 +271,8 @@ class Derivation:
         What the study has in the place of a symbol of the theory.
     results_only : bool
         Whether the derivation was left out.
+    underived : str
+        Why there is none, for a document of numbers alone.
     """
 
     study: str
@@ -280,6 +282,12 @@ class Derivation:
     symbol_names: Mapping[sp.Basic, str]
     in_study: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
     results_only: bool = False
+    underived: str = ""
+
+    @property
+    def of_any_rule(self) -> bool:
+        """Whether it is about another rule than two-layer SGD, whose update is no gradient."""
+        return bool(self.underived) or any(s.identifier == "rule-orbit" for s in self.steps)
 
     def _repr_html_(self) -> str:
         rows = "".join(

@@ -22,9 +22,11 @@ from symdrift.observables.compare import (
 )
 from symdrift.records import Record
 from symdrift.study.problem import LearningProblem
-from symdrift.typesetting.formula import Formula
+from symdrift.typesetting.reading import read
 
 _MOST_ROWS = 10
+_ERROR = "error"
+_MEANT = "what the leading order is expected to be off by at the learning rate of the study"
 
 
 @dataclass(frozen=True)
@@ -55,26 +57,26 @@ def compare(problem: LearningProblem) -> Comparisons | None:
 def comparison_tables(comparisons: Comparisons) -> Iterator[Table]:
     """Rates side by side, and how the two kinds of noise scale."""
     synaptic = comparisons.synaptic
-    yield Table(
-        "The noise of gradients beside noise on the synapses themselves, of the variance at which "
-        "both have the same mean decay rate. Planes and stimuli, per step; the error is what the "
-        "leading order is expected to be off by at the learning rate of the study.",
-        ("quantity", "gradient noise", "error", "synaptic noise", "ratio"),
+    heads = synaptic.comparison.study, synaptic.comparison.counterpart
+    yield _side_by_side(
+        f"{heads[0].capitalize()} beside noise on the synapses themselves, of the variance at "
+        "which both have the same mean decay rate. Planes and stimuli, per step",
+        ("quantity", heads[0], _ERROR, heads[1], "ratio"),
         (
             ("variance added to each weight", "", "", number(synaptic.synaptic_variance), ""),
             *_rows(synaptic.comparison),
         ),
     )
     yield Table(
-        "Mean decay rate by either noise: exponent with which it answers to a parameter, and its "
-        "value in isotropic networks of other sizes.",
-        ("quantity", "gradient noise", "synaptic noise"),
+        "Mean decay rate by either noise: exponent with which it answers to a parameter"
+        + (", and its value in isotropic networks of other sizes." if synaptic.sizes else "."),
+        ("quantity", *heads),
         (
             *(
                 (
                     f"exponent of the {row.parameter}",
-                    Formula(exponent(row.gradient)),
-                    Formula(exponent(row.synaptic)),
+                    read(exponent(row.gradient)),
+                    read(exponent(row.synaptic)),
                 )
                 for row in synaptic.scaling
             ),
@@ -89,12 +91,25 @@ def comparison_tables(comparisons: Comparisons) -> Iterator[Table]:
         ),
     )
     if comparisons.isotropic is not None:
-        yield Table(
+        yield _side_by_side(
             "The inputs of the study beside isotropic Gaussian inputs of equal total variance: "
-            "rates by gradient noise, per step, each with its expected error.",
-            ("quantity", "study", "error", "isotropic inputs", "error", "ratio"),
+            f"rates by {heads[0]}, per step",
+            ("quantity", "study", _ERROR, "isotropic inputs", _ERROR, "ratio"),
             tuple(_rows(comparisons.isotropic, both=True)),
         )
+
+
+def _side_by_side(caption: str, head: tuple[str, ...], rows: tuple[tuple[Cell, ...], ...]) -> Table:
+    """Rates with their expected errors, or without a column of these where none is known."""
+    errors = [place for place, title in enumerate(head) if title == _ERROR]
+    if any(row[place] for row in rows for place in errors):
+        return Table(f"{caption}; the error is {_MEANT}.", head, rows)
+    kept = [place for place in range(len(head)) if place not in errors]
+    return Table(
+        f"{caption}, at leading order in the learning rate.",
+        tuple(head[place] for place in kept),
+        tuple(tuple(row[place] for place in kept) for row in rows),
+    )
 
 
 _CALLED = {

@@ -8,13 +8,17 @@ from hashlib import sha256
 from typing import TypeVar
 
 from symdrift.cache import cached
+from symdrift.study.learner import Learner
 from symdrift.study.problem import LearningProblem
 
 Computed = TypeVar("Computed")
 
 
 def computed(
-    name: str, problem: LearningProblem, compute: Callable[[], Computed], *settings: object
+    name: str,
+    problem: LearningProblem | Learner,
+    compute: Callable[[], Computed],
+    *settings: object,
 ) -> Computed:
     """What is computed from a problem, or what was computed from it before.
 
@@ -24,7 +28,7 @@ def computed(
     ----------
     name : str
         What is computed.
-    problem : LearningProblem
+    problem : LearningProblem or Learner
     compute : callable
         Deterministic; what it returns can be pickled.
     settings : object

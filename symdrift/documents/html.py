@@ -138,12 +138,14 @@ def derivation_html(derivation: Derivation, numbers: Numbers = NO_NUMBERS) -> st
         title=derivation.title,
         study=derivation.study,
         version=__version__,
+        underived=derivation.underived,
+        any_rule=derivation.of_any_rule,
         checks=sum(len(step.checks) for step in derivation.steps),
         script=Markup(script),
         script_digest=_digest(script),
         notation=assembly.notation,
         sections=assembly.sections,
-        reliance=reliance_graph(derivation),
+        reliance=reliance_graph(derivation) if derivation.steps else None,
         tables=[
             {
                 "caption": table.caption,

@@ -242,6 +242,7 @@ def derivation_latex(
         page=page,
         prefix=Latex(""),
         results_only=derivation.results_only,
+        underived=derivation.underived,
         checks=sum(len(step.checks) for step in derivation.steps),
         equations=sum(len(step.equations) for step in derivation.steps),
         notation=assembly.notation,
@@ -253,7 +254,7 @@ def derivation_latex(
         ],
         warnings=numbers.warnings,
         simulated=numbers.simulated,
-        any_rule=any(step.identifier == "rule-orbit" for step in derivation.steps),
+        any_rule=derivation.of_any_rule,
         references=reference_items(),
     )
 

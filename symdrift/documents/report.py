@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from symdrift.derivation.steps import Derivation
 from symdrift.documents.comparison_tables import Comparisons, compare, comparison_tables
 from symdrift.documents.computed import Computed, computed
 from symdrift.documents.drawings import Drawing, write_drawings
+from symdrift.documents.findings import THEORY_DIGITS, Findings, quiet, rounded
 from symdrift.documents.fitted_tables import fitted_tables
 from symdrift.documents.levels import at_level
 from symdrift.documents.number_tables import parameter_table, result_table, simulation_table
-from symdrift.documents.numbers import NO_NUMBERS, Numbers
+from symdrift.documents.numbers import NO_NUMBERS, Numbers, Table
 from symdrift.documents.pages import FORMATS, page_of, require_level
+from symdrift.documents.rule_report import rule_findings
 from symdrift.documents.sensitivity_tables import report_sensitivities, sensitivity_tables
 from symdrift.documents.writing import require_passed, write_document
-from symdrift.errors import CheckFailed
+from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import corrected_at_once, evaluate
 from symdrift.evaluation.next_order.cost import QUICK
@@ -51,20 +54,22 @@ from symdrift.observables import observe
 from symdrift.progress import Progress, Stages, log_stage
 from symdrift.records import json_parts
 from symdrift.study import Study
+from symdrift.study.learning_rules import is_derived_on_axes, require_plain
 from symdrift.study.problem import LearningProblem
 from symdrift.study.symbol_names import letters_of
-from symdrift.theory.derive import derive
+from symdrift.theory.derive import derive, require_free_names
 from symdrift.validation.extrapolate import Extrapolation, extrapolate
-from symdrift.validation.judgement import Verdict
 from symdrift.validation.plan import at_learning_rate, linear_rate, require_time
-from symdrift.validation.validate import Validation
 
-_THEORY_DIGITS = 10
-_SIMULATION_DIGITS = _CORRECTION_DIGITS = 6
+_CORRECTION_DIGITS = 6
 _EXPONENT_DECIMALS = 5
 _RATE_FACTORS = (0.25, 0.5, 1.0)
 _RATE_PRECISION, _COARSE_PRECISION = 0.02, 0.03
 _SEED = 0
+
+Simulated: TypeAlias = tuple[Extrapolation, frequency.FrequencySweep | None, Comparisons | None]
+"""Of two-layer SGD: at several learning rates, against the frequency of a stimulus, and what is
+compared."""
 
 
 def write_report(
@@ -81,10 +86,11 @@ def write_report(
     Parameters
     ----------
     study : Study
-        Symbols without a value leave the report without numbers.
+        Symbols without a value leave the report without numbers.  A rule without a derivation
+        leaves it without that, and the report says why.
     directory : Path
-        Made when missing; receives ``report.tex``, ``.html``, ``.pdf``, ``kernels.py``,
-        ``numbers.json`` and ``figures/``.
+        Made when missing; receives ``report.tex``, ``.html``, ``.pdf``, ``numbers.json``,
+        ``figures/`` and, of two-layer SGD, ``kernels.py``.
     progress : callable, optional
         Receives how much of how many is done.
     simulated : bool
@@ -102,7 +108,8 @@ def write_report(
     Raises
     ------
     RequestError
-        When the study's numbers are outside the theory, or a file cannot be written.
+        When the study's numbers are outside the theory, a level of a derivation is asked for that
+        is not there, or a file cannot be written.
     CheckFailed
         When a step of the derivation, the validation or the compilation fails; what was
         computed has then been written.
@@ -112,121 +119,164 @@ def write_report(
     stages = Stages(progress)
     log_stage(f"evaluating {study.name}")
     # Numbers first: a request outside the theory is then refused before the long work.
-    problem = None if study.missing and fitted is None else study.problem()
-    theory = None if problem is None else _theory(problem)
-    if theory is not None:
-        _require_record_memory(theory[0])
-    if problem is not None and theory is not None and simulated:
-        slowest = min(_rates(problem, theory[0]))
-        require_time(at_learning_rate(problem, slowest), minimum_of(problem))
-    derivation = derive(study, stages.stage(0, 18))
+    find = _evaluated(study, fitted, simulated)
+    derivation = _derived(study, stages.stage(0, 18))
+    if derivation.underived and level != "full":
+        raise RequestError(
+            "--level", f'= "{level}" has nothing to tell less of: {derivation.underived}'
+        )
     require_passed(derivation)
-    written = write_kernels(study, directory)
+    written = write_kernels(study, directory) if study.is_plain else []
     stages.reach(20)
-    numbers, validated = NO_NUMBERS, None
-    if problem is not None and theory is not None:
-        if simulated:
-            results = _simulate(study, problem, *theory, stages)
-        else:
-            results = Results(*theory, None, frequency.numbers(study, None), compare(problem))
-        moved = report_sensitivities(study, results.exact)
-        results = replace(results, fitted=fitted, sensitivities=moved)
-        validated = results.validation
+    numbers, found = NO_NUMBERS, None
+    if find is not None:
+        found = find(stages)
         letters = letters_of(study)
         log_stage("drawing figures")
-        drawn, files = write_drawings(drawings(problem, results), directory / "figures", letters)
-        compared = () if results.comparisons is None else comparison_tables(results.comparisons)
+        drawn, files = write_drawings(found.drawings(), directory / "figures", letters)
         numbers = Numbers(
-            tables=(
-                parameter_table(problem, letters),
-                result_table(results.exact, results.white, letters),
-                *(() if moved is None else sensitivity_tables(moved, letters)),
-                *(() if validated is None else (simulation_table(validated, letters),)),
-                *compared,
-                *(() if fitted is None else fitted_tables(fitted)),
-            ),
+            tables=found.tables(letters),
             figures=drawn,
-            warnings=(
-                *results.exact.warnings,
-                *(() if fitted is None else fitted.warnings),
-                *_undecided(validated),
-            ),
-            simulated=simulated,
+            warnings=(*found.warnings, *found.undecided),
+            simulated=found.extrapolation is not None,
         )
-        written += [_write_numbers(results, directory / "numbers.json"), *files]
+        written += [_write_numbers(found, directory / "numbers.json"), *files]
     stages.reach(90)
     derivation = at_level(derivation, level)
     page = page_of("article", level)
     written += write_document(derivation, directory, "report", FORMATS, numbers, page)
     stages.reach(100)
-    if validated is not None and validated.verdict is Verdict.DISAGREE:
-        missed = [row for row in validated.rows if validated.judge(row) is Verdict.DISAGREE]
-        worst = max(missed, key=lambda row: abs(row.predicted_z))
-        expected = worst.theory if worst.predicted is None else worst.predicted
+    if found is not None and found.objection is not None:
         raise CheckFailed(
-            f"the validation of {study.name} failed: {worst.quantity} is {worst.simulation:.6g} "
-            f"in simulation and {expected:.6g} in theory, {worst.predicted_z:+.1f} standard errors "
-            f"apart; the report was written to {directory}"
+            f"the validation of {study.name} failed: {found.objection}; the report was written to "
+            f"{directory}"
         )
     return written
 
 
-def _undecided(validated: Validation | None) -> tuple[str, ...]:
-    """What the simulation at the study's own learning rate leaves open, if anything."""
-    if validated is None or validated.verdict is not Verdict.UNDECIDED:
-        return ()
-    return (f"at the learning rate of the study, {validated.doubts}",)
+def _evaluated(
+    study: Study, fitted: Fit | None, simulated: bool
+) -> Callable[[Stages], Findings] | None:
+    """What finds all numbers, begun with those of the theory; None where symbols lack values."""
+    if fitted is not None:
+        require_plain(study)
+    if study.is_plain:
+        return None if study.missing and fitted is None else _layers(study, fitted, simulated)
+    if study.missing and is_derived_on_axes(study):
+        return None
+    return rule_findings(study, simulated)
 
 
-def _theory(problem: LearningProblem) -> tuple[Evaluation, Evaluation]:
-    """The exact evaluation, with its next order where that is quick, and the white one."""
+def _derived(study: Study, progress: Progress) -> Derivation:
+    """The derivation of a study, or why it has none, which a report of numbers then says."""
+    if study.is_plain:
+        return derive(study, progress)
+    require_free_names(study)
+    try:
+        return derive(study, progress)
+    except RequestError as refusal:
+        return Derivation(study.name, study.title, (), (), {}, underived=str(refusal))
+
+
+def _layers(study: Study, fitted: Fit | None, simulated: bool) -> Callable[[Stages], Results]:
+    """What finds the numbers of two-layer SGD."""
+    problem = study.problem()
     exact = corrected_at_once(problem, evaluate(problem), QUICK)
-    return exact, evaluate(problem, "auto", "white")
+    white = evaluate(problem, "auto", "white")
+    _require_record_memory(exact)
+    if simulated:
+        slowest = min(_rates(problem, exact))
+        require_time(at_learning_rate(problem, slowest), minimum_of(problem))
+
+    def find(stages: Stages) -> Results:
+        extrapolation, frequencies, comparisons = (
+            _simulate(study, problem, exact, stages)
+            if simulated
+            else (None, frequency.numbers(study, None), compare(problem))
+        )
+        return Results(
+            extrapolation=extrapolation,
+            comparisons=comparisons,
+            problem=problem,
+            exact=exact,
+            white=white,
+            frequencies=frequencies,
+            fitted=fitted,
+            sensitivities=report_sensitivities(study, exact),
+        )
+
+    return find
 
 
-@dataclass(frozen=True)
-class Results:
-    """Theory, simulations and comparisons of a report, and what was fitted to measurements."""
+@dataclass(frozen=True, kw_only=True)
+class Results(Findings):
+    """Those of two-layer SGD, and what was fitted to measurements."""
 
+    problem: LearningProblem
     exact: Evaluation
     white: Evaluation
-    extrapolation: Extrapolation | None
     frequencies: frequency.FrequencySweep | None
-    comparisons: Comparisons | None
     fitted: Fit | None = None
     sensitivities: Sensitivities | None = None
 
     @property
-    def validation(self) -> Validation | None:
-        """The simulation at the study's own learning rate."""
-        found = self.extrapolation
-        return None if found is None else found.runs[found.own]
+    def warnings(self) -> tuple[str, ...]:
+        return (*self.exact.warnings, *(() if self.fitted is None else self.fitted.warnings))
+
+    def tables(self, notation: Mapping[str, str]) -> tuple[Table, ...]:
+        moved, validated, compared = self.sensitivities, self.validation, self.comparisons
+        return (
+            parameter_table(self.problem, notation),
+            result_table(self.exact, self.white, notation),
+            *(() if moved is None else sensitivity_tables(moved, notation)),
+            *(() if validated is None else (simulation_table(validated, notation),)),
+            *(() if compared is None else comparison_tables(compared)),
+            *(() if self.fitted is None else fitted_tables(self.fitted)),
+        )
 
     def record(self) -> dict[str, Any]:
-        """The content of ``numbers.json``."""
-        limit, validated = self.extrapolation, self.validation
-        ratios = (
-            None
-            if limit is None
-            else {
-                name: {"ratio": ratio.value, "standard_error": ratio.standard_error}
-                for name, ratio in zip(limit.quantities, limit.intercepts, strict=True)
-            }
-        )
         return {
             "exact": _Rates(self.exact),
             "white": _Rates(self.white),
-            "validation": rounded(
-                None if validated is None else validated.to_dict(), _SIMULATION_DIGITS
-            ),
-            "extrapolated_ratio": rounded(ratios, _SIMULATION_DIGITS),
-            "comparisons": rounded(
-                None if self.comparisons is None else self.comparisons.to_dict(),
-                _SIMULATION_DIGITS,
-            ),
+            **self.beside_theory,
             **_exponents(self.sensitivities),
             **({} if self.fitted is None else {"fit": self.fitted.to_dict()}),
         }
+
+    def drawings(self) -> Iterator[Drawing]:
+        problem, exact = self.problem, self.exact
+        limits, validated = self.extrapolation, self.validation
+
+        def kept(name: str, compute: Callable[[], Computed]) -> Computed:
+            return computed(name, problem, compute, _SEED, limits is not None)
+
+        if limits is not None:
+            still = kept("standstill", lambda: standstill.numbers(problem, exact))
+            yield Drawing("standstill", standstill, still)
+            spectrum = kept("fluctuation", lambda: fluctuation_spectrum.numbers(problem, exact))
+            yield Drawing("fluctuation", fluctuation_spectrum, spectrum)
+            area = kept("area", lambda: swept_area.numbers(problem, exact))
+            yield Drawing("area", swept_area, area)
+        yield Drawing("blocks", blocks, blocks.numbers(problem, exact.minimum.rank))
+        if exact.drift.planes:
+            sweep = kept("weight_decay", lambda: weight_decay.numbers(problem, exact, limits))
+            yield Drawing("weight_decay", weight_decay, sweep)
+            laws = kept("scaling", lambda: scaling.numbers(problem, exact, limits))
+            yield Drawing("scaling", scaling, laws)
+            yield Drawing("decay_rates", decay_rates, decay_rates.numbers(exact, self.white))
+            observation = kept("observables", lambda: observe(problem, seed=_SEED))
+            yield Drawing("observables", observables, observation)
+        if validated is not None:
+            yield Drawing("validation", validation, validation.numbers(validated))
+        if limits is not None:
+            yield Drawing("learning_rate", learning_rate, learning_rate.numbers(limits))
+            changes = kept("slopes", lambda: slopes.numbers(problem, _SEED))
+            yield Drawing("slopes", slopes, changes)
+        yield Drawing("frequency", frequency, self.frequencies)
+        if (compared := self.comparisons) is not None:
+            beside = counterparts.numbers(compared.synaptic, compared.isotropic)
+            yield Drawing("counterparts", counterparts, beside)
+        yield Drawing("fit", fitted_rates, self.fitted)
 
 
 def _exponents(found: Sensitivities | None) -> dict[str, Any]:
@@ -254,7 +304,7 @@ class _Rates:
         following = record.pop("next_order", None)
         if following is not None:
             record["next_order"] = rounded(following, _CORRECTION_DIGITS)
-        found: dict[str, Any] = rounded(record, _THEORY_DIGITS)
+        found: dict[str, Any] = rounded(record, THEORY_DIGITS)
         return found
 
 
@@ -272,9 +322,9 @@ def _require_record_memory(evaluation: Evaluation) -> None:
     )
 
 
-def _write_numbers(results: Results, path: Path) -> Path:
+def _write_numbers(found: Findings, path: Path) -> Path:
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
-        stream.writelines(json_parts(results.record(), 1, ascii_only=False))
+        stream.writelines(json_parts(found.record(), 1, ascii_only=False))
         stream.write("\n")
     return path
 
@@ -291,14 +341,14 @@ def _rates(problem: LearningProblem, theory: Evaluation) -> tuple[float, ...]:
 
 
 def _simulate(
-    study: Study, problem: LearningProblem, exact: Evaluation, white: Evaluation, stages: Stages
-) -> Results:
+    study: Study, problem: LearningProblem, exact: Evaluation, stages: Stages
+) -> Simulated:
     """Simulations of a report, or those of the same problem that were made before."""
     precision = _precision(problem)
     own = problem.learning_rate
     rates = _rates(problem, exact)
 
-    def simulate() -> tuple[Extrapolation, frequency.FrequencySweep | None, Comparisons | None]:
+    def simulate() -> Simulated:
         extrapolation = extrapolate(
             problem,
             rates,
@@ -311,45 +361,9 @@ def _simulate(
             raise KeyboardInterrupt
         return extrapolation, frequency.numbers(study, _SEED), compare(problem)
 
-    results = computed("simulation", problem, simulate, study.document, _SEED, rates, precision)
+    found = computed("simulation", problem, simulate, study.document, _SEED, rates, precision)
     stages.reach(80)
-    return Results(exact, white, *results)
-
-
-def drawings(problem: LearningProblem, results: Results) -> Iterator[Drawing]:
-    """Figures of a report, in their order; numbers that take seconds are kept."""
-    exact, limits, validated = results.exact, results.extrapolation, results.validation
-
-    def kept(name: str, compute: Callable[[], Computed]) -> Computed:
-        return computed(name, problem, compute, _SEED, limits is not None)
-
-    if limits is not None:
-        still = kept("standstill", lambda: standstill.numbers(problem, exact))
-        yield Drawing("standstill", standstill, still)
-        spectrum = kept("fluctuation", lambda: fluctuation_spectrum.numbers(problem, exact))
-        yield Drawing("fluctuation", fluctuation_spectrum, spectrum)
-        area = kept("area", lambda: swept_area.numbers(problem, exact))
-        yield Drawing("area", swept_area, area)
-    yield Drawing("blocks", blocks, blocks.numbers(problem, exact.minimum.rank))
-    if exact.drift.planes:
-        sweep = kept("weight_decay", lambda: weight_decay.numbers(problem, exact, limits))
-        yield Drawing("weight_decay", weight_decay, sweep)
-        laws = kept("scaling", lambda: scaling.numbers(problem, exact, limits))
-        yield Drawing("scaling", scaling, laws)
-        yield Drawing("decay_rates", decay_rates, decay_rates.numbers(exact, results.white))
-        observation = kept("observables", lambda: observe(problem, seed=_SEED))
-        yield Drawing("observables", observables, observation)
-    if validated is not None:
-        yield Drawing("validation", validation, validation.numbers(validated))
-    if limits is not None:
-        yield Drawing("learning_rate", learning_rate, learning_rate.numbers(limits))
-        changes = kept("slopes", lambda: slopes.numbers(problem, _SEED))
-        yield Drawing("slopes", slopes, changes)
-    yield Drawing("frequency", frequency, results.frequencies)
-    if (compared := results.comparisons) is not None:
-        beside = counterparts.numbers(compared.synaptic, compared.isotropic)
-        yield Drawing("counterparts", counterparts, beside)
-    yield Drawing("fit", fitted_rates, results.fitted)
+    return found
 
 
 def _without_noise(evaluation: Evaluation) -> Evaluation:
@@ -358,10 +372,8 @@ def _without_noise(evaluation: Evaluation) -> Evaluation:
     if isinstance(drift, IndependentDrift):
         return evaluation
     largest = float(np.abs(drift.covariance).max(initial=0.0))
-    covariance = np.where(np.abs(drift.covariance) < 1e-11 * largest, 0.0, drift.covariance)
-    mean = np.where(
-        np.abs(drift.mean_rotation) < 1e-11 * np.sqrt(largest), 0.0, drift.mean_rotation
-    )
+    covariance = quiet(drift.covariance, largest)
+    mean = quiet(drift.mean_rotation, float(np.sqrt(largest)))
     fastest = float(np.abs(mean).max(initial=0.0))
     stimuli = tuple(
         replace(entry, mean_speed=entry.mean_speed if fastest > 0 else 0.0)
@@ -372,17 +384,3 @@ def _without_noise(evaluation: Evaluation) -> Evaluation:
         drift=replace(drift, covariance=covariance, mean_rotation=mean),
         stimuli=stimuli,
     )
-
-
-def rounded(value: Any, digits: int) -> Any:
-    """The same record with every float rounded to so many significant digits."""
-    if isinstance(value, float):
-        if not value:
-            # Of a diagonal covariance nearly all are the same zero, and stay it.
-            return value
-        return float(f"{value:.{digits}g}")
-    if isinstance(value, Mapping):
-        return {key: rounded(entry, digits) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [rounded(entry, digits) for entry in value]
-    return value

@@ -24,6 +24,9 @@ from symdrift.study.problem import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_GRADIENT = "gradient noise"
+"""What drives the drift of a study that descends a loss; under other rules how synaptic noise turns
+a layer depends on the inputs in other ways too."""
 _MOST_STIMULI = 12
 _ROOM = 30
 """Letters along the axis of stimuli."""
@@ -67,7 +70,7 @@ def numbers(
     pairs = [pair for pair in synaptic.comparison.stimuli if pair.study > 0][:_MOST_STIMULI]
     names = tuple(pair.name for pair in pairs)
     rates = [
-        ("gradient noise", np.array([pair.study for pair in pairs])),
+        (synaptic.comparison.study, np.array([pair.study for pair in pairs])),
         ("synaptic noise", np.array([pair.counterpart for pair in pairs])),
     ]
     if isotropic is not None:
@@ -114,14 +117,17 @@ def draw(data: Counterparts) -> Figure:
 
 def caption(data: Counterparts) -> str:
     """What the figure shows."""
+    noise, _ = data.rates[0]
     text = (
-        "Decay rate of the representation of each stimulus in the study (gradient noise), in the "
-        "same network with synaptic noise instead, of the variance at which the mean decay rates "
-        "of the two agree"
+        f"Decay rate of the representation of each stimulus in the study ({noise}), in the same "
+        "network with synaptic noise instead, of the variance at which the mean decay rates of "
+        "the two agree"
     )
     if len(data.rates) > 2:
         text += ", and with isotropic Gaussian inputs of equal total variance"
-    text += ". Synaptic noise depends on the inputs only through what the network has learned."
+    text += "."
+    if noise == _GRADIENT:
+        text += " Synaptic noise depends on the inputs only through what the network has learned."
     if data.sizes:
         text += (
             " Right: mean decay rate of isotropic networks against the number of hidden units, "

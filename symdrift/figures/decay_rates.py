@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
+from symdrift.evaluation.any_rule import RuleEvaluation
 from symdrift.evaluation.result import Evaluation
 from symdrift.figures.bands import draw_error_boxes
 from symdrift.figures.style import (
@@ -24,12 +25,29 @@ _ROOM = 60
 
 @dataclass(frozen=True)
 class DecayRates:
-    """Decay rate of the representation of each stimulus, per step, and its expected error."""
+    """Decay rate of the representation of each stimulus, per step, and its expected error.
+
+    ``white`` is None under a rule without a white-noise approximation.
+    """
 
     stimuli: tuple[str, ...]
     exact: Array
     error: Array
-    white: Array
+    white: Array | None
+
+
+def numbers_of_rule(exact: RuleEvaluation) -> DecayRates:
+    """The same of every hidden layer under any rule."""
+    several = len(exact.layers) > 1
+    found = [
+        (f"{layer.layer}: {each.name}" if several else each.name, each.decay_rate)
+        for layer in exact.layers
+        for each in layer.stimuli
+        if each.squared_norm > 0
+    ]
+    rates = np.array([rate for _, rate in found])
+    error = rates * exact.validity.expected_error
+    return DecayRates(tuple(name for name, _ in found), rates, error, None)
 
 
 def numbers(exact: Evaluation, white: Evaluation) -> DecayRates:
@@ -56,26 +74,32 @@ def draw(data: DecayRates) -> Figure:
     """Decay rate per stimulus, exact beside the white-noise approximation."""
     with one_panel() as (figure, axes):
         places = np.arange(len(data.stimuli))
-        axes.bar(places - 0.2, data.exact, 0.4, color=COLOURS[0], label="exact")
-        draw_error_boxes(axes, -0.2, data.exact, data.error)
-        axes.bar(
-            places + 0.2, data.white, 0.4, color="white", edgecolor=COLOURS[1], hatch="///",
-            label="white-noise approximation",
-        )  # fmt: skip
+        shift = 0.0 if data.white is None else -0.2
+        axes.bar(places + shift, data.exact, 0.4, color=COLOURS[0], label="exact")
+        draw_error_boxes(axes, shift, data.exact, data.error)
+        if data.white is not None:
+            axes.bar(
+                places - shift, data.white, 0.4, color="white", edgecolor=COLOURS[1], hatch="///",
+                label="white-noise approximation",
+            )  # fmt: skip
         axes.grid(axis="x", visible=False)
         label_stimuli(axes, data.stimuli, _ROOM)
         label_in_units(axes, "y", "decay rate", "/ step")
-        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0.2)
+        if data.white is not None:
+            axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0.2)
     return figure
 
 
 def caption(data: DecayRates) -> str:
     """What the figure shows."""
+    beside = "" if data.white is None else (
+        ", beside the white-noise approximation, which ignores that noise and fluctuation are "
+        "correlated in time"
+    )  # fmt: skip
     text = (
-        "Rate at which the representation of each stimulus decorrelates by rotation, beside the "
-        "white-noise approximation, which ignores that noise and fluctuation are correlated in "
-        "time. Light boxes at the ends of the bars are their expected error, by which the next "
-        "orders in the learning rate change or may change them."
+        "Rate at which the representation of each stimulus decorrelates by rotation"
+        f"{beside}. Light boxes at the ends of the bars are their expected error, by which the "
+        "next orders in the learning rate change or may change them."
     )
     if len(data.stimuli) > 1 and not np.allclose(data.exact, data.exact[0]):
         slowest = data.stimuli[int(np.argmin(data.exact))]

@@ -26,6 +26,7 @@ from symdrift.validation.validate import Validation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.typing import HashableList
 
 _SIZE = (6.2, 5.0)
 _MOST_SERIES = 3
@@ -104,6 +105,8 @@ class LearningRateLimit:
     displacements : tuple of DisplacementCurve
         One per rate.
     ratios : tuple of RatioLimit
+    fastest : str
+        What the learning rate is multiplied with in ``stiffness``, in words.
     """
 
     learning_rate: Array
@@ -114,13 +117,14 @@ class LearningRateLimit:
     stimulus: str
     displacements: tuple[DisplacementCurve, ...]
     ratios: tuple[RatioLimit, ...]
+    fastest: str = "largest Hessian eigenvalue"
 
 
 def numbers(extrapolation: Extrapolation) -> LearningRateLimit | None:
     """Variance, mean rotation and displacement at every learning rate; None without planes.
 
     Of the planes those with the largest variance and mean rotation are shown, of the stimuli
-    the first that moves, and of the ratios those of the first of each and of the excess loss.
+    the first that moves, and of the ratios those of the first of each and of the fluctuation.
     """
     runs, fitted = (
         sorted(given, key=lambda run: run.learning_rate)
@@ -138,8 +142,9 @@ def numbers(extrapolation: Extrapolation) -> LearningRateLimit | None:
         (k for k, curve in enumerate(runs[0].displacement) if np.any(curve.theory > 0)), None
     )
     stimulus = "" if first is None else runs[0].displacement[first].stimulus
-    shown = [variances[0], rotations[0], f"displacement of {stimulus}", "excess loss"]
     limits = {row.quantity: row for row in extrapolation.rows if row.ratio is not None}
+    fluctuation = "excess loss" if "excess loss" in limits else "weight variance"
+    shown = [variances[0], *rotations[:1], f"displacement of {stimulus}", fluctuation]
     return LearningRateLimit(
         learning_rate=np.array([run.learning_rate for run in runs]),
         stiffness=np.array([run.stiffness for run in fitted]),
@@ -151,20 +156,25 @@ def numbers(extrapolation: Extrapolation) -> LearningRateLimit | None:
         ratios=tuple(
             _ratio_limit(limits[name], fitted) for name in shown if name in limits
         ),
+        fastest=runs[0].fastest,
     )
 
 
 def draw(data: LearningRateLimit) -> Figure:
     """Variance, mean rotation and displacement at each rate, and the ratios against the rate."""
+    last = "displacement" if data.displacements else "ratio"
+    mosaic: list[HashableList[str]] = [["variance", "rotation"], [last, "ratio"]]
     with drawing():
         figure = Figure(figsize=_SIZE, layout="constrained")
-        ((variance, rotation), (displacement, ratio)) = figure.subplots(2, 2)
+        panels = figure.subplot_mosaic(mosaic)
+        variance, rotation = panels["variance"], panels["rotation"]
         _draw_series(variance, data, data.variances, 3)
         label_in_units(variance, "y", "rotation variance\n" r"$/\,\eta^3$", "rad$^2$ / step")
         _draw_series(rotation, data, data.rotations, 2)
         label_in_units(rotation, "y", "mean rotation\n" r"$/\,\eta^2$", "rad / step")
-        _draw_displacements(displacement, data)
-        _draw_ratios(ratio, data)
+        if data.displacements:
+            _draw_displacements(panels["displacement"], data)
+        _draw_ratios(panels["ratio"], data)
     return figure
 
 
@@ -182,13 +192,18 @@ def caption(data: LearningRateLimit) -> str:
     )
     few = len(data.stiffness)
     smallest = f" at the {few} smallest rates" if few < len(data.learning_rate) else ""
+    displaced, place = (
+        (f"Bottom left: mean-squared displacement of “{data.stimulus}” against the time lag, at "
+         "each rate. ", "Bottom right")
+        if data.displacements
+        else ("", "Bottom")
+    )  # fmt: skip
     return (
-        f"Theory (lines) and direct simulation of SGD (points, one standard error) at "
+        f"Theory (lines) and direct simulation (points, one standard error) at "
         f"{len(data.learning_rate)} learning rates. Top: rotation variance and "
         f"{rotation}, each over the power of the learning rate with which the theory scales, so "
-        f"that the theory is level{synaptic}. Bottom left: mean-squared displacement of "
-        f"“{data.stimulus}” against the time lag, at each rate. "
-        f"Bottom right: ratio of simulation and theory{smallest}, and the line through the "
+        f"that the theory is level{synaptic}. {displaced}"
+        f"{place}: ratio of simulation and theory{smallest}, and the line through the "
         "points. The theory is of leading order in the learning rate, so the ratio must approach 1 "
         f"on the left; there it is {limits} (in the order of the legend)."
     )
@@ -251,7 +266,7 @@ def _tick_labels(rates: Array) -> list[str]:
     shown = -np.inf
     for index in np.argsort(rates):
         if place[index] - shown >= _LABEL_SPAN * place.max():
-            labels[index] = f"{rates[index]:g}"
+            labels[index] = f"{rates[index]:.3g}"
             shown = place[index]
     return labels
 
@@ -285,7 +300,8 @@ def _draw_ratios(axes: Axes, data: LearningRateLimit) -> None:
             shift, limit.limit, limit.limit_error, fmt="s", capsize=2, color=colour(index),
             markerfacecolor="white",
         )  # fmt: skip
-    axes.set_xlabel(r"$\eta\, h_{\max}$")
+    narrow = bool(data.displacements)
+    axes.set_xlabel(r"$\eta\, h_{\max}$" if narrow else f"learning rate times {data.fastest}")
     axes.set_ylabel("simulation / theory")
     axes.margins(y=0.35)
     axes.legend(fontsize=8, ncols=2, loc="upper center", columnspacing=1.0, handletextpad=0.3)

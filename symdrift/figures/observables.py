@@ -42,7 +42,7 @@ MOST_STIMULI = 6
 _LOG_FROM = 100
 """Ratio of last to first time from which the axis of times is logarithmic."""
 _PANEL_HEIGHT = 1.9
-_PAGE_WIDTH = 6.4
+_PAGE_WIDTH = 6.2
 _SEEN = 1e-12
 """Share of the largest displacement below which a part is rounding."""
 _MOST_TICKS = 10
@@ -126,9 +126,10 @@ def caption(data: Observation) -> str:
     later = "diffusion (dashed), which takes"
     if rotates:
         later = "steady rotation (dash-dotted) and diffusion (dashed), which take"
+    of = f" of {data.layer}" if data.layer else ""
     text = (
-        "What an experimenter would measure, against the lag in SGD steps. Displacement of each "
-        "stimulus (solid) and, for the first, its parts: fluctuation around the manifold "
+        f"What an experimenter would measure{of}, against the lag in SGD steps. Displacement of "
+        "each stimulus (solid) and, for the first, its parts: fluctuation around the manifold "
         f"(dotted), which saturates, and {later} over. Autocorrelation over its value at lag 0, "
         "with circles where it has fallen to 1/e. Angle between the population vectors of two "
         "days, with one standard deviation (dashed) for the first stimulus. Cosines between "

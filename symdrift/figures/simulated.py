@@ -186,7 +186,7 @@ def caption_points(simulations: Sequence[Simulations]) -> str:
         errors = np.concatenate([series.standard_error / series.theory for series in points])
         expected = max(panel.expected_error for panel in simulations)
         text = (
-            " Points are direct simulations of SGD with their standard errors, which are at most "
+            " Points are direct simulations with their standard errors, which are at most "
             f"{100 * errors.max():.2g} % of the theory and hardly reach beyond the markers. They "
             f"are {ratios.min():.2f} to {ratios.max():.2f} times the lines: the theory is of "
             "leading order in the learning rate, and corrections of up to "

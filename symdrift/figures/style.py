@@ -60,6 +60,7 @@ LONGEST_NAME = 16
 """Room of a name in a figure, in letters of usual width."""
 _OF_STIMULUS = re.compile(r"(D_h\[|displacement of |excess norm of )(.*?)(\]?)")
 """Quantity of a validation that has the name of a stimulus."""
+_OF_LAYER = re.compile(r"hidden_(\d+)\.")
 _OF_PLANES = re.compile(r"(V|mu)\[(.*)\]")
 """Quantity of a validation that has planes for indices."""
 
@@ -296,12 +297,17 @@ def short_quantities(quantities: Sequence[str], longest: float = LONGEST_NAME) -
 
 
 def symbol_of_quantity(quantity: str) -> str | None:
-    """LaTeX of a quantity of a validation, in default letters; None where it has words only."""
+    """LaTeX of a quantity of a validation, in default letters; None where it has words only.
+
+    Of several hidden layers the numbers are raised.
+    """
     match = _OF_PLANES.fullmatch(quantity)
     if match is None:
         return None
     stem = {"V": "V", "mu": r"\mu"}[match[1]]
-    return f"{stem}_{{{match[2].replace(';', ',')}}}"
+    layers = ",".join(_OF_LAYER.findall(match[2]))
+    planes = _OF_LAYER.sub("", match[2]).replace(";", ",")
+    return f"{stem}{f'^{{({layers})}}' if layers else ''}_{{{planes}}}"
 
 
 def words_of_quantity(quantity: str) -> str:

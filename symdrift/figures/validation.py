@@ -83,7 +83,7 @@ def caption(data: ValidationRatios) -> str:
         else "its corrections, of the next order in the learning rate, are not computed here"
     )
     return (
-        "Direct simulation of SGD over theory, with one standard error. The line at 1 is the "
+        "Direct simulation over theory, with one standard error. The line at 1 is the "
         f"theory of leading order, which has no free parameter; {corrected}. Quantities that "
         "vanish in theory, or are small beside their standard error, have no ratio and are in "
         "numbers.json."

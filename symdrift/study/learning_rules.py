@@ -70,7 +70,7 @@ def check_rule(study: Specification) -> None:
 
 
 def require_plain(study: Specification) -> None:
-    """Refuse rules that derivation, documents and fits do not work for.
+    """Refuse rules that lessons and fits do not work for.
 
     Raises
     ------
@@ -84,9 +84,10 @@ def require_plain(study: Specification) -> None:
     raise RequestError(
         "learning.rule" if named else "learning.momentum",
         (f'= "{learning.rule}"' if named else f"= {learning.momentum}")
-        + " works with symdrift evaluate, observe, compare, simulate and validate, in Python with "
-        "symdrift.evaluate_rule, observe, compare, simulate_rule, validate and validate_rate; all "
-        'else needs learning.rule = "sgd" without momentum so far',
+        + " works with symdrift evaluate, observe, compare, simulate, validate and report, in "
+        "Python with symdrift.evaluate_rule, observe, compare, simulate_rule, validate, "
+        "validate_rate and write_report; all else needs "
+        'learning.rule = "sgd" without momentum so far',
     )
 
 

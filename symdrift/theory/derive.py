@@ -196,13 +196,7 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
         When an exact check does not hold; the message names the step.
     """
     require_derivable(study)
-    for field, name, latex in printed_symbols(study):
-        if _OWN_NAMES.get(name, latex) != latex:
-            raise RequestError(
-                field,
-                f'names the symbol "{name}", a name that the derivation itself uses for another '
-                f'quantity; choose another one, such as "own_{name}"',
-            )
+    require_free_names(study)
     chapters = _chapters(study)
     steps: list[Step] = []
 
@@ -231,6 +225,23 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
         symbol_names=names,
         in_study=_in_study(study),
     )
+
+
+def require_free_names(study: Study) -> None:
+    """Refuse a symbol of a study that means something else in the theory.
+
+    Raises
+    ------
+    RequestError
+        Naming the field and the symbol.
+    """
+    for field, name, latex in printed_symbols(study):
+        if _OWN_NAMES.get(name, latex) != latex:
+            raise RequestError(
+                field,
+                f'names the symbol "{name}", a name that the derivation itself uses for another '
+                f'quantity; choose another one, such as "own_{name}"',
+            )
 
 
 def _in_study(study: Study) -> Mapping[sp.Symbol, sp.Expr]:
