@@ -78,6 +78,14 @@ def test_help_answers_in_less_than_three_tenths_of_a_second() -> None:
     assert 0 < min(times) < 0.3
 
 
+def test_help_loads_no_library_of_numbers() -> None:
+    code = (
+        "import sys; from symdrift.cli import run; run(['--help'])\n"
+        "assert not {'numpy', 'sympy', 'matplotlib', 'rich'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
 def test_list_has_one_line_per_study(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -12,6 +12,7 @@ from symdrift.cli import run
 from symdrift.errors import RequestError
 from symdrift.observables.compare import DriftComparison, compare_study
 from symdrift.observables.compare_rule import compare_learner
+from symdrift.observables.side_by_side import SideBySide, beside_table
 from symdrift.records import plain
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "rules"
@@ -86,6 +87,23 @@ def test_rules_stand_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
     assert "decay rate,axis 4,," in "\n".join(lines)
     assert run(["compare", first, "--with", second]) == 0
     assert "similarity_matching" in capsys.readouterr().out
+
+
+def test_rates_side_by_side_have_the_error_expected_of_them() -> None:
+    """Of two-layer SGD, whose next order is known; rules without one have none."""
+    plain_study = symdrift.read_study("anisotropic_autoencoder")
+    beside = symdrift.compare(plain_study, symdrift.read_study(EXAMPLES / "oja.toml"))
+    found = symdrift.evaluate(plain_study, order=2).next_order
+    assert isinstance(beside, SideBySide)
+    assert found is not None
+    errors = {(row.quantity, row.name): row.expected_errors for row in beside.rows}
+    corrections = dict(found.listed())
+    change = plain_study.problem().learning_rate * abs(corrections["drift.diffusion.1-3"])
+    own, other = errors["rotation variance", "1, 3"]
+    assert other is None
+    assert own is not None
+    assert change < own < 1.2 * change
+    assert any("(" in cell for row in beside_table(beside).rows for cell in row)
 
 
 def test_a_study_that_cannot_stand_beside_others_is_named() -> None:

@@ -97,6 +97,7 @@ def test_steps_come_in_the_order_of_the_theory() -> None:
         "Balance of the layers",
         "What limits the leading order",
         "Special cases and limits",
+        "The next order in the learning rate",
         "Results for this study",
     ]
 

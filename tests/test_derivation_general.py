@@ -58,6 +58,7 @@ def test_the_general_theory_comes_before_the_explicit_case(misaligned: Derivatio
         "Mean-square stability",
         "Balance of the layers",
         "What limits the leading order",
+        "The next order in the learning rate",
         "Noise of the synapses",
         "Two misaligned axes",
         "Results for this study",

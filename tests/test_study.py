@@ -233,6 +233,15 @@ def test_expressions_that_agree_make_a_symmetric_covariance(write_study: WriteSt
     assert study.missing == ("a", "b", "c")
 
 
+def test_a_covariance_that_differs_from_its_transpose_by_rounding_is_symmetric(
+    write_study: WriteStudy,
+) -> None:
+    rounded = NUMERIC.replace("[[1.5, 0.6], [0.6, 0.8]]", "[[1.5, 0.6000000000000001], [0.6, 0.8]]")
+    covariance = read_study(write_study(rounded)).problem().input_covariance
+    np.testing.assert_array_equal(covariance, covariance.T)
+    assert covariance[0, 1] == pytest.approx(0.6, rel=1e-15)
+
+
 def test_a_request_for_values_stays_a_sentence(write_study: WriteStudy) -> None:
     gains = ", ".join(f'"a_{k}"' for k in range(60))
     text = replaced(NUMERIC, ("inputs = 2\noutputs = 3", "inputs = 60\noutputs = 60"))

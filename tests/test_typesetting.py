@@ -27,7 +27,7 @@ from symdrift.typesetting.formula import (
     word,
 )
 from symdrift.typesetting.lines import Layout, Names, lay_out
-from symdrift.typesetting.printer import TheoryPrinter
+from symdrift.typesetting.printer import Stationary, TheoryPrinter
 from symdrift.typesetting.reading import NotMathematics, read
 
 ETA, GAMMA = example.ETA, example.GAMMA
@@ -393,3 +393,11 @@ def test_an_indexed_symbol_prints_in_the_notation_like_any_other() -> None:
     named = TheoryPrinter({moments: r"\mathcal{K}"})
     assert named.doprint(moments[example.FIRST, example.SECOND]).latex == r"\mathcal{K}_{ij}"
     assert printer().doprint(example.V[1, 2]).latex == "V_{12}"
+
+
+def test_a_mean_carries_its_index_without_further_brackets() -> None:
+    moment, other = sp.IndexedBase("moment"), sp.IndexedBase("other")
+    named = TheoryPrinter({moment: r"\langle \delta_a \rangle", other: r"\delta_a"})
+    assert named.doprint(moment[1]).latex == r"\langle \delta_a \rangle_{1}"
+    assert named.doprint(other[1]).latex == r"(\delta_a)_{1}"
+    assert named.doprint(Stationary(other[1]) ** 2).latex == r"{\langle (\delta_a)_{1}\rangle}^{2}"

@@ -27,12 +27,11 @@ inputs, outputs, hidden : int
 learned : array_like of bool, shape (min(n, m),), optional
     The active directions of a strict minimum that is not the lowest one.
 
-Leading axes broadcast.  All rates are per SGD step.  A direction i is active when
-lambda_i |a_i| > gamma and its loss reduction lambda_i s_i^2 / 2 is among the p largest,
-unless learned says which ones are; on a threshold or a tie the minimum is not strict and the
-results do not hold.  Results are right to 12 digits and more but for rounding over the ratio of the
-two curvatures of a block: two directions close to their thresholds together, or one that hardly
-loses the last hidden unit to one like it, leave fewer (8 where that ratio is 1e-8).
+Leading axes broadcast. All rates are per SGD step. A direction i is active when lambda_i |a_i| >
+gamma and its loss reduction lambda_i s_i^2 / 2 is among the p largest, unless learned says which
+ones are; on a threshold or a tie the minimum is not strict and the results do not hold. Results are
+right to 12 digits but for rounding over the ratio of the two curvatures of a block: two directions
+close to their thresholds, or one that hardly loses the last hidden unit to its like, leave fewer.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from symdrift.cli.options import level_option, out_option, set_option, study_arg
 from symdrift.cli.requests import chosen_study, output_directory
 from symdrift.cli.terminal import announce, progress_shown
 from symdrift.errors import RequestError
-from symdrift.study.learning_rules import require_derivable
 
 if TYPE_CHECKING:
     from symdrift.study import Study
@@ -66,6 +65,7 @@ def derive(
     pdf_asked_for = formats is not None and "pdf" in wanted
     # Before what takes seconds to import.
     from symdrift.documents.pages import DERIVATION_FORMATS, page_of, require_formats, require_level
+    from symdrift.study.learning_rules import require_derivable
     from symdrift.study.symbol_names import printed_symbols
 
     require_formats(wanted, DERIVATION_FORMATS)

@@ -61,6 +61,7 @@ ELABORATIONS = frozenset([
     "powers-of-axes", "seven-numbers",
     "on-axes", "hidden-units", "chosen",
     "one-step-expanded", "expected-change", "without-memory", "next-fluctuation",
+    "step-in-powers", "moments-in-powers", "rotation-in-powers", "expected-error",
     "pairings-of-axes", "read-equal", "frequency-plane", "frequency-apart", "noise-turning",
     "total-variance",
     "small-blocks", "small-solutions", "small-rows",

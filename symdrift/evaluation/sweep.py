@@ -38,8 +38,10 @@ _WAVE = 32
 kept and shown at once.
 """
 
-_HELD_COPIES = 3
-"""Of the numbers of all points, in parts, joined, and what is said of points beside them."""
+_HELD_COPIES, _OTHERS = 3, 12
+"""Copies of the numbers of all points, in parts, joined, and what is said of points beside them;
+numbers of a point beside those of planes, stimuli and axes.
+"""
 
 _PLANE, _STIMULUS, _LISTED = 176, 640, 40
 """Bytes of a plane beside its variance, of a stimulus, and of a number in a list."""
@@ -288,7 +290,9 @@ def _require_arrays(request: SweepRequest) -> None:
     axes = request.most_axes
     planes = 3 * axes * (axes - 1) // 2 if request.quantities == "all" else 0
     stimuli = 4 * (len(request.study.stimulus) or axes)
-    needed = _HELD_COPIES * 8 * request.total * (planes + stimuli + axes)
+    settings = _LISTED * (len(request.axes) + len(request.study.values))
+    point = 8 * (planes + stimuli + axes + _OTHERS) + settings
+    needed = _HELD_COPIES * request.total * point
     require_memory("--sweep", needed, *_too_many(request.total, request.quantities))
 
 

@@ -15,26 +15,29 @@ from typing import Any
 import numpy as np
 
 from symdrift.errors import RequestError
+from symdrift.evaluation.any_rule import RuleEvaluation
 from symdrift.evaluation.closed_form import applies
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.parts import stimulus_drift
 from symdrift.evaluation.result import Evaluation
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_drift
-from symdrift.evaluation.validity import percent_off
 from symdrift.inputs import Gaussian
 from symdrift.observables.aligned_layer import aligned_layer
-from symdrift.observables.side_by_side import UNITS
+from symdrift.observables.layer_rates import (
+    EXPECTED,
+    UNITS,
+    Rate,
+    layer_rates,
+    mean_decay,
+    rate_cell,
+    steady_rotation,
+)
 from symdrift.precision import double_precision
 from symdrift.progress import log_stage
 from symdrift.records import Record, written_names
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.tables import Row, Table, printed, record_table
-
-_EXPECTED = (
-    "In brackets: by how much the leading order is expected to be off at the learning rate of the "
-    "study, or may be where its next order is not computed"
-)
 
 STEP = 1e-3
 """Change of a logarithm across which exponents are measured."""
@@ -42,12 +45,7 @@ STEP = 1e-3
 
 @dataclass(frozen=True)
 class RatePair(Record):
-    """One rate of the study and of its counterpart, with the relative error expected of each.
-
-    The errors are those of the leading order at the learning rate of the study
-    (`Evaluation.expected_error`); ``None`` where that order is not what a rate lacks most: in the
-    white-noise approximation, under synaptic noise alone, under other learning rules.
-    """
+    """One rate of the study and of its counterpart, with the error expected of each (`Rate`)."""
 
     behind = MappingProxyType({"ratio": "counterpart"})
 
@@ -56,6 +54,12 @@ class RatePair(Record):
     counterpart: float
     study_expected_error: float | None = None
     counterpart_expected_error: float | None = None
+
+    @classmethod
+    def of(cls, name: str, study: Rate, counterpart: Rate) -> RatePair:
+        """From both with their errors."""
+        errors = (study.expected_error, counterpart.expected_error)
+        return cls(name, study.value, counterpart.value, *errors)
 
     @property
     def errors(self) -> tuple[float, ...]:
@@ -67,14 +71,6 @@ class RatePair(Record):
     def ratio(self) -> float | None:
         """Counterpart over study; ``None`` where the study's rate is 0."""
         return self.counterpart / self.study if self.study else None
-
-
-Rate = tuple[float, float | None]
-"""A rate and its expected error."""
-
-
-def _pair(name: str, study: Rate, counterpart: Rate) -> RatePair:
-    return RatePair(name, study[0], counterpart[0], study[1], counterpart[1])
 
 
 @dataclass(frozen=True)
@@ -270,32 +266,30 @@ def synaptic_comparison(problem: LearningProblem) -> SynapticComparison:
             f"= {problem.hidden} leaves one hidden axis, which cannot rotate; a comparison of "
             "drifts needs at least two hidden units",
         )
-    decay = _mean_decay(gradient)
-    variance = decay[0] / unit_decay
+    layers = layer_rates(gradient)
+    decay = mean_decay(layers)
+    variance = decay.value / unit_decay
     synaptic = synaptic_drift(values, problem.hidden, variance)
-    by_gradient = dict(zip(gradient.drift.planes, _variances(gradient), strict=True))
-    order = sorted(synaptic.planes, key=lambda plane: (plane not in by_gradient, plane))
-    by_synapses = dict(zip(synaptic.planes, synaptic.variances, strict=True))
+    by_gradient = layers[0].planes
+    planes = dict(zip(synaptic.planes, synaptic.variances.tolist(), strict=True))
     unit_rates = _decay_rates(problem, synaptic_decay(values, problem.hidden, 1.0))
-    pairs = tuple(
-        _pair(name, one, (variance * rate, None))
-        for (name, one), rate in zip(_decay(gradient), unit_rates, strict=True)
-    )
     return SynapticComparison(
         comparison=DriftComparison(
             study="gradient noise",
             counterpart="synaptic noise",
-            mean_decay=_pair("hidden axes", decay, (variance * unit_decay, None)),
-            steady_rotation=_pair("hidden layer", _steady_rotation(gradient), (0.0, None)),
+            mean_decay=RatePair.of("hidden axes", decay, Rate(variance * unit_decay)),
+            steady_rotation=RatePair.of("hidden layer", steady_rotation(layers), Rate(0.0)),
             planes=tuple(
-                _pair(
-                    f"{i}, {j}",
-                    by_gradient.get((i, j), (0.0, None)),
-                    (float(by_synapses[i, j]), None),
+                RatePair.of(name, by_gradient.get(name, Rate(0.0)), Rate(rate))
+                for name, rate in sorted(
+                    ((f"{i}, {j}", rate) for (i, j), rate in sorted(planes.items())),
+                    key=lambda plane: plane[0] not in by_gradient,
                 )
-                for i, j in order
             ),
-            stimuli=pairs,
+            stimuli=tuple(
+                RatePair.of(name, rate, Rate(variance * unit))
+                for (name, rate), unit in zip(layers[0].stimuli.items(), unit_rates, strict=True)
+            ),
         ),
         synaptic_variance=variance,
         scaling=_scaling(problem),
@@ -341,19 +335,7 @@ def white_noise_comparison(problem: LearningProblem) -> DriftComparison:
         When the problem cannot be evaluated.
     """
     exact, white = evaluate(problem, order=None), evaluate(problem, approximation="white")
-    return DriftComparison(
-        study="exact",
-        counterpart="white noise",
-        mean_decay=_pair("hidden axes", _mean_decay(exact), _mean_decay(white)),
-        steady_rotation=_steady_rotations(exact, white),
-        planes=tuple(
-            _pair(f"{i}, {j}", *rates)
-            for (i, j), *rates in zip(
-                exact.drift.planes, _variances(exact), _variances(white), strict=True
-            )
-        ),
-        stimuli=_stimulus_pairs(exact, white),
-    )
+    return compared(exact, white, "exact", "white noise")
 
 
 def isotropic_comparison(problem: LearningProblem) -> DriftComparison:
@@ -385,71 +367,47 @@ def isotropic_comparison(problem: LearningProblem) -> DriftComparison:
         raise RequestError(
             "inputs", f"have no isotropic counterpart of equal total variance: {error}"
         ) from None
-    return DriftComparison(
-        study="study",
-        counterpart="isotropic inputs",
-        mean_decay=_pair("hidden axes", _mean_decay(study), _mean_decay(counterpart)),
-        steady_rotation=_steady_rotations(study, counterpart),
-        planes=(),
-        stimuli=_stimulus_pairs(study, counterpart),
-    )
+    return compared(study, counterpart, "study", "isotropic inputs", planes=False)
 
 
-def _stimulus_pairs(one: Evaluation, other: Evaluation) -> tuple[RatePair, ...]:
-    return tuple(
-        _pair(name, first, second)
-        for (name, first), (_, second) in zip(_decay(one), _decay(other), strict=True)
-    )
+def compared(
+    one: Evaluation | RuleEvaluation,
+    other: Evaluation | RuleEvaluation,
+    study: str,
+    counterpart: str,
+    *,
+    planes: bool = True,
+) -> DriftComparison:
+    """Rates of two evaluations side by side.
 
-
-def _steady_rotations(one: Evaluation, other: Evaluation) -> RatePair:
-    return _pair("hidden layer", _steady_rotation(one), _steady_rotation(other))
-
-
-def _decay(evaluation: Evaluation) -> list[tuple[str, Rate]]:
-    """Decay rate by stimulus."""
-    return [
-        (each.name, (each.decay_rate, _error(evaluation, f"stimuli.{each.name}.decay_rate")))
-        for each in evaluation.stimuli
-    ]
-
-
-def _variances(evaluation: Evaluation) -> list[Rate]:
-    """``V_kk`` by plane."""
-    return [
-        (variance, _error(evaluation, f"drift.diffusion.{i}-{j}"))
-        for (i, j), variance in zip(
-            evaluation.drift.planes, evaluation.drift.variances.tolist(), strict=True
-        )
-    ]
-
-
-def _steady_rotation(evaluation: Evaluation) -> Rate:
-    """Spectral norm of ``sum_k mu_k Omega_k``: its fastest plane, whatever the hidden frame."""
-    means = (f"drift.mean_rotation.{i}-{j}" for i, j in evaluation.drift.planes)
-    rate = float(np.linalg.norm(evaluation.mean_rotation, 2))
-    errors = [_error(evaluation, mean) for mean in means] if rate else []
-    return rate, max((error for error in errors if error is not None), default=None)
-
-
-def _mean_decay(evaluation: Evaluation) -> Rate:
-    """``tr(Delta) / r``: each plane of two active axes turns both of them.
-
-    Errors of planes add up.
+    Parameters
+    ----------
+    one, other : Evaluation or RuleEvaluation
+        With layers and stimuli of the same names.
+    study, counterpart : str
+        What they are called.
+    planes : bool
+        Whether their hidden axes, and with them planes, have something in common.
     """
-    rank, variances = evaluation.minimum.rank, _variances(evaluation)
-    axes = (2 if j <= rank else 1 for _, j in evaluation.drift.planes)
-    shares = [0.5 * count / rank for count in axes]
-    rate = sum((share * one for share, (one, _) in zip(shares, variances, strict=True)), 0.0)
-    if not rate or any(error is None for _, error in variances):
-        return rate, None
-    off = (share * one * (by or 0.0) for share, (one, by) in zip(shares, variances, strict=True))
-    return rate, sum(off) / rate
+    first, second = layer_rates(one), layer_rates(other)
 
+    def pairs(part: str) -> tuple[RatePair, ...]:
+        return tuple(
+            RatePair.of(name, rate, getattr(there, part)[name])
+            for here, there in zip(first, second, strict=True)
+            for name, rate in getattr(here, part).items()
+        )
 
-def _error(evaluation: Evaluation, column: str) -> float | None:
-    """Expected error; that of the white-noise approximation is no matter of the rate."""
-    return evaluation.expected_error(column) if evaluation.approximation == "exact" else None
+    return DriftComparison(
+        study=study,
+        counterpart=counterpart,
+        mean_decay=RatePair.of("hidden axes", mean_decay(first), mean_decay(second)),
+        steady_rotation=RatePair.of(
+            "hidden layer", steady_rotation(first), steady_rotation(second)
+        ),
+        planes=pairs("planes") if planes else (),
+        stimuli=pairs("stimuli"),
+    )
 
 
 def _scaling(problem: LearningProblem) -> tuple[ScalingRow, ...]:
@@ -565,20 +523,16 @@ def _comparison_table(comparison: DriftComparison) -> Table:
         (
             pair.to_dict()
             | {
-                "study": _cell(pair.study, pair.study_expected_error),
-                "counterpart": _cell(pair.counterpart, pair.counterpart_expected_error),
+                "study": rate_cell(Rate(pair.study, pair.study_expected_error)),
+                "counterpart": rate_cell(Rate(pair.counterpart, pair.counterpart_expected_error)),
             }
             | {"quantity": f"{quantity}, {UNITS.get(quantity, '1/step')}"}
             | ({"name": f"plane {pair.name}"} if quantity == "rotation variance" else {})
             for quantity, pair in comparison.rows()
         ),
         {"ratio": ".4g"},
-        caption=_EXPECTED if any(pair.errors for _, pair in comparison.rows()) else "",
+        caption=EXPECTED if any(pair.errors for _, pair in comparison.rows()) else "",
     )
-
-
-def _cell(rate: float, error: float | None) -> str:
-    return printed(rate) + (f" ({percent_off(error)})" if error else "")
 
 
 def exponent(value: float) -> str:

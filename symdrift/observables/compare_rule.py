@@ -18,13 +18,12 @@ from symdrift.inputs import Gaussian
 from symdrift.observables.compare import (
     STEP,
     ComparedStudy,
-    DriftComparison,
-    RatePair,
     ScalingRow,
     SynapticComparison,
+    compared,
     slope,
 )
-from symdrift.observables.side_by_side import layer_rates, mean_decay, steady_rotation
+from symdrift.observables.layer_rates import layer_rates, mean_decay
 from symdrift.precision import double_precision
 from symdrift.progress import log_stage
 from symdrift.rules.noisy_synapses import SynapticNoise
@@ -57,7 +56,7 @@ def compare_learner(learner: Learner) -> ComparedStudy:
     size = len(learner.inputs.covariance)
     even = Gaussian(float(np.trace(learner.inputs.covariance)) / size * np.eye(size))
     try:
-        isotropic = _compared(
+        isotropic = compared(
             found, evaluate_any_rule(replace(learner, inputs=even, minimum=1)),
             "study", "isotropic inputs", planes=False,
         )  # fmt: skip
@@ -88,7 +87,7 @@ def synaptic_beside_rule(learner: Learner) -> SynapticComparison:
     learner = replace(learner, rule=_quiet(learner.rule))
     found = evaluate_any_rule(learner)
     unit = _shaken(learner, found, 1.0)
-    decay, per_variance = mean_decay(layer_rates(found)), mean_decay(layer_rates(unit))
+    decay, per_variance = (mean_decay(layer_rates(each)).value for each in (found, unit))
     if not per_variance > 0:
         raise RequestError(
             "network.hidden",
@@ -97,7 +96,7 @@ def synaptic_beside_rule(learner: Learner) -> SynapticComparison:
         )
     variance = decay / per_variance
     return SynapticComparison(
-        comparison=_compared(
+        comparison=compared(
             found, _shaken(learner, found, variance), "noise of samples", "synaptic noise"
         ),
         synaptic_variance=variance,
@@ -128,28 +127,6 @@ def _with_drift(learner: Learner, found: RuleEvaluation, drift: RuleDrift) -> Ru
     responses = found.minimum.orbit.responses
     layers = tuple(layer_drift(drift, *each, learner.stimuli) for each in responses.items())
     return replace(found, drift=drift, layers=layers)
-
-
-def _compared(
-    one: RuleEvaluation, other: RuleEvaluation, study: str, counterpart: str, planes: bool = True
-) -> DriftComparison:
-    first, second = layer_rates(one), layer_rates(other)
-
-    def pairs(part: str) -> tuple[RatePair, ...]:
-        return tuple(
-            RatePair(name, rate, getattr(there, part)[name])
-            for here, there in zip(first, second, strict=True)
-            for name, rate in getattr(here, part).items()
-        )
-
-    return DriftComparison(
-        study=study,
-        counterpart=counterpart,
-        mean_decay=RatePair("hidden axes", mean_decay(first), mean_decay(second)),
-        steady_rotation=RatePair("hidden layer", steady_rotation(first), steady_rotation(second)),
-        planes=pairs("planes") if planes else (),
-        stimuli=pairs("stimuli"),
-    )
 
 
 def _scaling(learner: Learner) -> tuple[ScalingRow, ...]:
@@ -187,6 +164,6 @@ def _exponents(parameter: str, before: Learner, after: Learner, step: float) -> 
     samples, synapses = [], []
     for learner in (before, after):
         found = evaluate_any_rule(learner)
-        samples.append(mean_decay(layer_rates(found)))
-        synapses.append(mean_decay(layer_rates(_shaken(learner, found, 1.0))))
+        samples.append(mean_decay(layer_rates(found)).value)
+        synapses.append(mean_decay(layer_rates(_shaken(learner, found, 1.0))).value)
     return ScalingRow(parameter, slope(samples, step), slope(synapses, step))

@@ -5,96 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from symdrift.errors import RequestError
-from symdrift.evaluation.any_rule import RuleEvaluation
 from symdrift.evaluation.evaluate import evaluate_study
-from symdrift.evaluation.result import Evaluation
+from symdrift.observables.layer_rates import (
+    EXPECTED,
+    UNITS,
+    Rate,
+    layer_rates,
+    mean_decay,
+    rate_cell,
+    steady_rotation,
+)
 from symdrift.precision import double_precision
 from symdrift.progress import log_stage
 from symdrift.records import Record
 from symdrift.study import Study
-from symdrift.study.problem import Array
-from symdrift.tables import Row, Table, printed, record_table
+from symdrift.tables import Row, Table, record_table
 
-UNITS = {"rotation variance": "rad^2/step", "steady rotation": "rad/step"}
-"""Of a rate; others are per step."""
-
-
-@dataclass(frozen=True, eq=False)
-class LayerRates:
-    """Rates of one hidden layer.
-
-    Attributes
-    ----------
-    prefix : str
-        Of the names of its planes and stimuli: the layer, where there are several.
-    rank : int
-        Hidden axes that respond, the first ones.
-    decay, turning : Array
-        ``Delta`` and ``sum mu_k Omega_k``, shape ``(d, d)``, per step, ``d >= rank``.
-    planes, stimuli : dict of str to float
-        ``V_kk`` by plane, rad^2/step, and decay rates by stimulus, per step.
-    """
-
-    prefix: str
-    rank: int
-    decay: Array
-    turning: Array
-    planes: dict[str, float]
-    stimuli: dict[str, float]
-
-
-def layer_rates(found: Evaluation | RuleEvaluation) -> tuple[LayerRates, ...]:
-    """Rates of every hidden layer of an evaluation."""
-    if isinstance(found, Evaluation):
-        planes = zip(found.drift.planes, found.drift.variances.tolist(), strict=True)
-        stimuli = {stimulus.name: stimulus.decay_rate for stimulus in found.stimuli}
-        return (
-            LayerRates(
-                "", found.minimum.rank, found.decay_matrix, found.mean_rotation,
-                {f"{i}, {j}": variance for (i, j), variance in planes}, stimuli,
-            ),
-        )  # fmt: skip
-    several, drift = len(found.layers) > 1, found.drift
-    variances = np.diagonal(drift.covariance).tolist()
-    rates = []
-    for layer in found.layers:
-        prefix = f"{layer.layer}: " if several else ""
-        response = found.minimum.orbit.responses[layer.layer]
-        planes_of = {
-            f"{prefix}{plane.i}, {plane.j}": variance
-            for plane, variance in zip(drift.planes, variances, strict=True)
-            if plane.layer == layer.layer
-        }
-        stimuli = {f"{prefix}{each.name}": each.decay_rate for each in layer.stimuli}
-        rank = int(np.sum(response.any(axis=1)))
-        rates.append(
-            LayerRates(prefix, rank, layer.decay_matrix, layer.mean_rotation, planes_of, stimuli)
-        )
-    return tuple(rates)
-
-
-def mean_decay(layers: Sequence[LayerRates]) -> float:
-    """``tr(Delta) / r`` of the axes that respond, of all layers together."""
-    ranks = sum(layer.rank for layer in layers)
-    lost = sum(float(np.trace(layer.decay[: layer.rank, : layer.rank])) for layer in layers)
-    return lost / ranks if ranks else 0.0
-
-
-def steady_rotation(layers: Sequence[LayerRates]) -> float:
-    """Fastest steady rotation of any layer: its fastest plane, whatever the hidden frame."""
-    return max(float(np.linalg.norm(layer.turning, 2)) for layer in layers)
+_NONE = Rate(0.0)
+"""In the place of what a study has not."""
 
 
 @dataclass(frozen=True)
 class RateRow(Record):
-    """One rate of every study; ``None`` where a study has no such plane or stimulus."""
+    """One rate of every study, and the error expected of each.
+
+    A rate is ``None`` where a study has no such plane or stimulus; for an error see `Rate`.
+    """
 
     quantity: str
     name: str
     rates: tuple[float | None, ...]
+    expected_errors: tuple[float | None, ...]
 
 
 @dataclass(frozen=True)
@@ -137,13 +79,13 @@ def side_by_side(studies: Sequence[Study]) -> SideBySide:
     for study in studies:
         log_stage(f"evaluating {study.name}")
         try:
-            evaluations.append(evaluate_study(study))
+            evaluations.append(evaluate_study(study, order=None))
         except RequestError as problem:
             raise RequestError(
                 "studies", f"cannot all be evaluated: {study.name}: {problem}"
             ) from None
     layers = [layer_rates(each) for each in evaluations]
-    columns: list[dict[tuple[str, str], float]] = []
+    columns: list[dict[tuple[str, str], Rate]] = []
     for each in layers:
         column = {
             ("mean decay rate", "hidden axes"): mean_decay(each),
@@ -155,13 +97,19 @@ def side_by_side(studies: Sequence[Study]) -> SideBySide:
         columns.append(column)
     places = dict.fromkeys(place for column in columns for place in column)
     kinds = ("mean decay rate", "steady rotation", "rotation variance", "decay rate")
+
+    def row(place: tuple[str, str]) -> RateRow:
+        found = [column.get(place, _NONE) for column in columns]
+        return RateRow(
+            *place,
+            tuple(None if rate is _NONE else rate.value for rate in found),
+            tuple(rate.expected_error for rate in found),
+        )
+
     return SideBySide(
         tuple(study.name for study in studies),
         tuple(study.learning.rule for study in studies),
-        tuple(
-            RateRow(*place, tuple(column.get(place) for column in columns))
-            for place in sorted(places, key=lambda place: kinds.index(place[0]))
-        ),
+        tuple(map(row, sorted(places, key=lambda place: kinds.index(place[0])))),
         tuple(
             f"{study.name}: {warning}"
             for study, each in zip(studies, evaluations, strict=True)
@@ -189,9 +137,13 @@ def beside_table(beside: SideBySide) -> Table:
         (
             {"quantity": f"{row.quantity}, {UNITS.get(row.quantity, '1/step')}"}
             | {"name": f"plane {row.name}" if row.quantity == "rotation variance" else row.name}
-            | {c: "" if r is None else printed(r) for c, r in zip(columns, row.rates, strict=True)}
+            | {
+                column: "" if rate is None else rate_cell(Rate(rate, error))
+                for column, rate, error in zip(columns, row.rates, row.expected_errors, strict=True)
+            }
             for row in beside.rows
         ),
+        caption=EXPECTED if any(any(row.expected_errors) for row in beside.rows) else "",
     )
 
 

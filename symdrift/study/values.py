@@ -33,6 +33,7 @@ Array = NDArray[np.float64]
 _MOST_NAMED = 20
 """Symbols without a value that a message names."""
 _PROBABILITY_TOLERANCE = 1e-9
+_SYMMETRY_TOLERANCE = 1e-12
 _SPAN_TOLERANCE = 1e-9
 """Response of a teacher to an unseen direction that counts as none."""
 
@@ -271,7 +272,8 @@ def _require_symmetric(covariance: tuple[object, ...], numbers: dict[str, float]
         for j in range(i):
             upper, lower = f"inputs.covariance.{j}.{i}", f"inputs.covariance.{i}.{j}"
             if upper in numbers and lower in numbers:
-                same = numbers[upper] == numbers[lower]
+                # What another program has computed differs by rounding.
+                same = math.isclose(numbers[upper], numbers[lower], rel_tol=_SYMMETRY_TOLERANCE)
             else:
                 same = _is_same(row[j], rows[j][i])
             if not same:

@@ -61,10 +61,10 @@ LATEX: dict[sp.Basic, str] = {
     NEXT_SPLIT: r"\mathcal{V}'_1",
     NEXT_STRAIGHT: r"\mathcal{V}'_2",
     NEXT_CROSSED: r"\mathcal{V}'_3",
-    POWERS.label: "v",
-    POWER_VECTOR: "v",
+    POWERS.label: r"\mathcal{K}",
+    POWER_VECTOR: r"\mathcal{K}",
     OWN_BLOCKS: r"\mathcal{B}",
-    READ_POWERS: r"\mathcal{R}",
+    READ_POWERS: r"\mathcal{G}",
     FED_BACK: r"\mathcal{F}",
     RATES[0]: "h_{+}",
     RATES[1]: "h_{-}",
@@ -95,13 +95,13 @@ def critical_rate(examples: Examples) -> Iterator[Step]:
 def _powers_of_axes() -> Step:
     """The equation of the critical rate
 
-    The sums over all inputs are the powers {v} of [eq:power-of-axis]; with them [eq:read-pair] is
-    [eq:read-power], and of other pairs nothing is left in the moments of a pair. Six such powers
+    The sums over all inputs are the powers {power} of [eq:power-of-axis]; with them [eq:read-pair]
+    is [eq:read-power], and of other pairs nothing is left in the moments of a pair. Six such powers
     for each axis, of two of the three matrices at a time, and with label noise one more of the
     variance that a unit has, are therefore all that joins the blocks. In coordinates in which
     {relaxation} is the identity, let {own} be what a step does within blocks, {read} what reads the
     powers off the moments, and {fed} what is fed back of them: {whole} is all of {growth}. Moments
-    of the eigenvalue {value} are then {moments}, and their own powers are {v} again,
+    of the eigenvalue {value} are then {moments}, and their own powers are {power} again,
     [eq:powers-again]. The critical rate is the smallest for which this has a solution: one equation
     for a few numbers by axis, in the place of ten by pair of axes.
     """
@@ -118,7 +118,7 @@ def _powers_of_axes() -> Step:
         read_power=(SAMPLED[i, j, i, j], told),
         powers_again=(POWER_VECTOR, again),
         symbols={
-            "v": POWERS[i],
+            "power": POWERS[i],
             "relaxation": RELAXATION,
             "growth": GROWTH,
             "own": OWN_BLOCKS,

@@ -32,6 +32,8 @@ from symdrift.theory import (
     hessian,
     hessian_blocks,
     imbalance,
+    later_moments,
+    later_orders,
     mean_square,
     misaligned,
     misaligned_rate,
@@ -84,6 +86,7 @@ SHARED_AXES = (
     small_numbers.small_numbers,
     small_numbers.small_numbers_on_axes,
     special_cases.special,
+    later_orders.later_orders,
 )
 """The theory behind the setting where teacher and Gaussian inputs share axes, in reading order.
 
@@ -104,6 +107,7 @@ ANY_TASK = (
     mean_square.mean_square,
     imbalance.imbalance,
     small_numbers.small_numbers,
+    later_orders.later_orders,
     synaptic_noise.synaptic_noise,
 )
 """The theory behind the setting for any teacher and any inputs, in reading order."""
@@ -130,6 +134,8 @@ SECTIONS = (
     frequency_order,
     results,
     misaligned_rate,
+    later_moments,
+    later_orders,
     synaptic_noise,
     next_order,
     task,

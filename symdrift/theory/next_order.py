@@ -15,11 +15,12 @@ from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
-from symdrift.derivation.vocabulary import GRADIENT, MINIMUM_POINT, SIZE
 from symdrift.rules.linear import TwoLayerLinear
 from symdrift.theory.critical_rate import RATES
 from symdrift.theory.drift import PLANE_VARIANCE
 from symdrift.theory.examples import Examples
+from symdrift.theory.later_moments import FIRST_GENERATOR, ROOT, TURN
+from symdrift.theory.later_orders import WAITING
 from symdrift.theory.linear.aligned import renaming
 from symdrift.theory.linear.isotropic_expansion import (
     LETTERS,
@@ -33,23 +34,9 @@ from symdrift.theory.linear.limits import isotropic_diffusion, isotropic_directi
 VALUE, VARIANCE, GAIN, LABEL_NOISE = (
     symbol(role) for role in ("singular_value", "input_variance", "gain", "label_noise")
 )
-DEVIATION, NEXT_DEVIATION = (sp.MatrixSymbol(f"n_{name}", SIZE, 1) for name in ("old", "new"))
-TURN_OF_WEIGHTS = sp.MatrixSymbol("turn_of_weights", SIZE, SIZE)
 LAYERS = [sp.MatrixSymbol(f"{name}_alike", INPUTS, INPUTS) for name in ("first", "second")]
 BOTH, TURNED, APART = (sp.MatrixSymbol(f"F_{name}", INPUTS, INPUTS) for name in LETTERS)
 SAMPLE = sp.MatrixSymbol("x", INPUTS, 1)
-POWER = sp.Symbol("k", integer=True, positive=True)
-TURN = sp.Symbol("turn")
-TURN_PARTS, EXPECTED_PARTS, MEAN_PARTS, RELAXED, LEFT = (
-    sp.IndexedBase(name) for name in ("turn_part", "expected_part", "mean_part", "relaxed", "left")
-)
-FUNCTION = sp.Symbol("function_of_n")
-FIRST_GENERATOR = sp.Symbol("generator_0")
-MEAN_GAIN, WAITING = sp.symbols("mean_gain waiting")
-INCREMENT, UNWAITED, TURNED_ONCE, WAITED = (
-    sp.MatrixSymbol(f"exponential_{name}", INPUTS, INPUTS)
-    for name in ("increment", "old", "turn", "new")
-)
 FIRST_TURN, FIRST_WAITED, FIRST_INCREMENT = (
     sp.MatrixSymbol(f"first_{name}", INPUTS, INPUTS) for name in ("turn", "waited", "increment")
 )
@@ -62,29 +49,11 @@ _ALIKE = (Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.EQUAL_AXES)
 _QUIET = (*_ALIKE, Premise.QUIET_LABELS)
 
 LATEX: dict[sp.Basic, str] = {
-    DEVIATION: r"\hat\delta",
-    NEXT_DEVIATION: r"\hat\delta'",
-    TURN_OF_WEIGHTS: r"\mathrm{e}^{\tilde\Xi}",
     LAYERS[0]: "W",
     LAYERS[1]: "U",
     BOTH: r"\hat\delta_{+}",
     TURNED: r"\hat\delta_{-}",
     APART: r"\hat\delta_{\perp}",
-    POWER: "k",
-    TURN: r"\Xi",
-    TURN_PARTS.label: r"\Xi",
-    WAITING: r"\Phi",
-    EXPECTED_PARTS.label: r"(\mathcal{L} f)",
-    FUNCTION: "f",
-    MEAN_PARTS.label: r"\langle \mathcal{L} f \rangle",
-    RELAXED.label: r"\mathcal{L}_0 \Phi",
-    LEFT.label: r"\mathbb{E}'[\hat\Xi]",
-    FIRST_GENERATOR: r"\mathcal{L}_0",
-    MEAN_GAIN: r"\mathbb{E}[f(\hat\delta')] - f(\hat\delta)",
-    INCREMENT: r"\mathrm{e}^{\hat\Xi}",
-    UNWAITED: r"\mathrm{e}^{-\Phi(\hat\delta)}",
-    TURNED_ONCE: r"\mathrm{e}^{\Xi}",
-    WAITED: r"\mathrm{e}^{\Phi(\hat\delta')}",
     FIRST_TURN: r"\Xi_3",
     FIRST_WAITED: r"\Phi_2",
     FIRST_INCREMENT: r"\hat\Xi_3",
@@ -96,14 +65,6 @@ LATEX: dict[sp.Basic, str] = {
     NORM: r"\lVert h\rVert^2",
     WEIGHT_VARIANCE: r"\operatorname{tr}\Gamma",
 }
-
-MEANINGS = (
-    (DEVIATION, "deviation from the manifold over the root of the learning rate", "vector"),
-    (TURN, "rotation of one step as a matrix", "p by p"),
-    (WAITING, "what makes rotations ones without memory", "p by p"),
-)
-
-ROOT = sp.sqrt(ETA)
 
 
 def next_order(examples: Examples) -> Iterator[Step]:
@@ -144,17 +105,14 @@ def _shown(value: TracePolynomial, found: IsotropicExpansion) -> sp.Expr:
 
 
 def _one_step_expanded(found: IsotropicExpansion, noisy: IsotropicExpansion) -> Step:
-    """One step in powers of the root of the learning rate
+    """One step where all axes are alike
 
-    After learning, the weights deviate from the manifold by {deviation}, where {hat} is of order
-    one. What a step makes of them is read as a rotation {turn} of the hidden layer,
-    {turned_weights} on all weights, and a new deviation, [eq:read-step]; both are series in the
-    root of {eta}, of which the powers in [eq:read-series] are needed. Now let all {n} inputs have
-    one variance and all outputs one gain, let all axes be learned, and measure in units in which
-    {lambda} and {a} are 1, so that {s} is {value}. The layers then deviate by [eq:alike-layers]: a
-    symmetric matrix {both} and an antisymmetric one {turning} that they have in common, and a
-    symmetric one {apart} in which they differ, as an antisymmetric difference would be a rotation.
-    Power by power this fixes {turn}. It begins with [eq:alike-turn] where there is no label noise.
+    Now let all {n} inputs have one variance and all outputs one gain, let all axes be learned, and
+    measure in units in which {lambda} and {a} are 1, so that {s} is {value}. The layers then
+    deviate by [eq:alike-layers]: a symmetric matrix {both} and an antisymmetric one {turning} that
+    they have in common, and a symmetric one {apart} in which they differ, as an antisymmetric
+    difference would be a rotation. The lines [eq:collected-2] to [eq:collected-6] then fix {turn}.
+    It begins with [eq:alike-turn] where there is no label noise.
 
     As no axis is singled out, everything is made of products of these matrices and {sample}, and
     of traces of such products. The number of inputs enters as the trace of the identity alone: what
@@ -163,25 +121,14 @@ def _one_step_expanded(found: IsotropicExpansion, noisy: IsotropicExpansion) -> 
     deviations = [BOTH + TURNED + APART, BOTH + TURNED - APART]
     identity = sp.Identity(INPUTS)
     return step(
-        under={
-            **dict.fromkeys(("read_step", "read_series", "alike_layers"), _ALIKE),
-            "alike_turn": _QUIET,
-        },
-        read_step=(
-            MINIMUM_POINT + ROOT * DEVIATION - ETA * GRADIENT,
-            TURN_OF_WEIGHTS * (MINIMUM_POINT + ROOT * NEXT_DEVIATION),
-        ),
-        read_series=(TURN, _series(TURN_PARTS, 3, found.HIGHEST)),
+        under={"alike_layers": _ALIKE, "alike_turn": _QUIET},
         alike_layers=[
             (layer, sp.sqrt(VALUE) * (identity + ROOT * deviation))
             for layer, deviation in zip(LAYERS, deviations, strict=True)
         ],
         alike_turn=(FIRST_TURN, _shown(found.step.turn.terms[3], found)),
         symbols={
-            "deviation": ROOT * DEVIATION,
-            "hat": DEVIATION,
             "turn": TURN,
-            "turned_weights": TURN_OF_WEIGHTS,
             "value": 1 - GAMMA,
             "both": BOTH,
             "turning": TURNED,
@@ -202,10 +149,6 @@ def _one_step_expanded(found: IsotropicExpansion, noisy: IsotropicExpansion) -> 
             "least as many hidden units as inputs.",
         ),
     )
-
-
-def _series(parts: sp.IndexedBase, first: int, last: int) -> sp.Expr:
-    return sp.Sum(ETA ** (POWER / 2) * parts[POWER], (POWER, first, last))
 
 
 def _step_agrees(found: IsotropicExpansion) -> bool:
@@ -268,15 +211,12 @@ def _in_own_units(expression: sp.Expr) -> sp.Expr:
 
 
 def _expected_change(examples: Examples, found: IsotropicExpansion) -> Step:
-    """What one step expects
+    """Stationary means where all axes are alike
 
-    The mean of a function {f} of the deviation changes in one step by [eq:generators], as far as it
-    is needed: each power takes more derivatives of the function and higher moments of what a sample
-    does, by Wick's rule. The first generator, {first}, is that of an Ornstein–Uhlenbeck process. It
-    multiplies a product of entries by minus the sum of their curvatures, [eq:alike-curvatures], and
-    pairs two of them by the gradient noise, which leaves a product that is shorter by two: it is
-    inverted degree by degree. In the stationary state no mean changes, and [eq:stationary-mean]
-    takes what one power leaves to the following ones. This gives every mean as a series in {eta}.
+    Moments of a sample follow by Wick's rule. The first generator, {first}, multiplies a product of
+    entries by minus the sum of their curvatures, [eq:alike-curvatures], and pairs two of them by
+    the gradient noise: it is inverted degree by degree, and [eq:stationary-mean] gives every mean
+    as a series in {eta}.
     """
     equal = isotropic_direction()
     pair = examples.representative.pair_block.hessian.xreplace(renaming(i=equal, l=equal))
@@ -285,12 +225,10 @@ def _expected_change(examples: Examples, found: IsotropicExpansion) -> Step:
     scaled = turning * (VALUE + GAMMA / VARIANCE)
     return step(
         under=_ALIKE,
-        generators=(MEAN_GAIN, ETA * _series(EXPECTED_PARTS, 0, 2)),
         alike_curvatures=[
             (name, sp.factor(rate.xreplace({REDUCED_VALUE: 1 - GAMMA})))
             for name, rate in zip(RATES, rates, strict=True)
         ],
-        stationary_mean=(MEAN_PARTS[0], -_series(MEAN_PARTS, 1, 2)),
         checks=(
             vanishes(
                 "Two of these curvatures, times input variance and gain, are those of the block of "
@@ -304,29 +242,20 @@ def _expected_change(examples: Examples, found: IsotropicExpansion) -> Step:
                 *found.growth.values(),
             ),
         ),
-        symbols={"f": FUNCTION, "first": FIRST_GENERATOR, "third": ETA**3},
+        symbols={"first": FIRST_GENERATOR, "third": ETA**3},
     )
 
 
 def _without_memory(found: IsotropicExpansion) -> Step:
-    """Rotations without memory
+    """Rotations without memory where all axes are alike
 
-    Rotations of different steps are correlated, as a deviation lasts. An antisymmetric function
-    {waited} of the deviation takes this out: the rotations of [eq:increments] have no mean,
-    whatever the deviation was, where {waited} solves [eq:poisson] power by power. On its right
-    stands the mean that this power of the rotation would have without the term of {waited} that is
-    looked for, commutators of earlier ones included. Without label noise it begins with
-    [eq:alike-poisson], and these rotations begin with [eq:alike-increment], as {waited} has no part
-    in the lowest power. The covariance of the
-    rotation is then the stationary mean of their products within one step.
+    No rotation is steady here, so that the rotations of [eq:increments] have no mean. Without label
+    noise {waited} begins with [eq:alike-poisson], and these rotations begin with
+    [eq:alike-increment], as {waited} has no part in the lowest power. The covariance of the
+    rotation is the stationary mean of their products within one step.
     """
     return step(
-        under={
-            **dict.fromkeys(("increments", "poisson"), _ALIKE),
-            **dict.fromkeys(("alike_poisson", "alike_increment"), _QUIET),
-        },
-        increments=(INCREMENT, UNWAITED * TURNED_ONCE * WAITED),
-        poisson=(RELAXED[POWER], -LEFT[POWER + 2]),
+        under=_QUIET,
         alike_poisson=(FIRST_WAITED, _shown(found.poisson.terms[2], found)),
         alike_increment=(FIRST_INCREMENT, _shown(found.delta.terms[3], found)),
         symbols={"waited": WAITING},
@@ -347,7 +276,7 @@ def _without_memory(found: IsotropicExpansion) -> Step:
 def _next_fluctuation(
     examples: Examples, quiet: IsotropicExpansion, noisy: IsotropicExpansion
 ) -> Step:
-    """Fluctuation at the next order
+    """Fluctuation where all axes are alike
 
     Without label noise the excess loss is larger than its leading order by the fraction {eta} times
     [eq:next-excess], and the fluctuation of the weights by the fraction {eta} times
@@ -386,7 +315,7 @@ def _next_fluctuation(
 
 
 def _next_rotation(examples: Examples, found: IsotropicExpansion) -> Step:
-    """Rotation at the next order
+    """Rotation where all axes are alike
 
     Without label noise the variance of the rotation is larger than its leading order by the
     fraction {eta} times [eq:next-rotation], in every plane. So are the decay rates of

@@ -36,6 +36,7 @@ from symdrift.typesetting.formula import (
     space,
     word,
 )
+from symdrift.typesetting.glyphs import Kind
 from symdrift.typesetting.reading import read, with_superscript
 
 _FLAT_REACH = 0.75
@@ -58,8 +59,9 @@ _TRANSPOSED = word("mathsf", "T")
 _IF, _OTHERWISE = word("text", "if "), word("text", "otherwise")
 
 
-class Mean(sp.Function):  # type: ignore[misc]  # SymPy ships no types
-    """Expectation over samples."""
+Mean, Stationary = sp.Function("Mean"), sp.Function("Stationary")
+"""Means over samples and in the stationary state: functions by their names alone, which SymPy
+rebuilds anywhere."""
 
 
 class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
@@ -220,7 +222,7 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
             return (1, len(self._rank), str(base), factor.sort_key())
         if isinstance(base, sp.Add):
             return (3, 0, "", factor.sort_key())
-        if isinstance(base, sp.Sum | sp.Integral | sp.Product | Mean):
+        if isinstance(base, sp.Sum | sp.Integral | sp.Product | Mean | Stationary):
             return (4, 0, "", factor.sort_key())
         return (2, 0, "", factor.sort_key())
 
@@ -357,8 +359,9 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
             body = _bracketed(body)
         elif base.is_Float:
             body = group(body)
-        if exponent.is_Rational and exponent.q != 1:
-            power = numeral(str(exponent.p)) + letter("/") + numeral(str(exponent.q))
+        over, under = exponent.as_numer_denom()
+        if over.is_Atom and under.is_Integer and under != 1:
+            power = self._print(over) + letter("/") + self._print(under)
             return scripts(body, sup=power)
         return scripts(body, sup=self._print(exponent))
 
@@ -404,22 +407,37 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
     # -- functions, relations, lists --------------------------------------------
 
     def _print_Function(self, expr: Any, exp: Formula | None = None) -> Formula:
+        if isinstance(expr, Mean):
+            return self._averaged(expr, exp, ("[", "]"), _EXPECTATION)
+        if isinstance(expr, Stationary):
+            return self._averaged(expr, exp, (r"\langle", r"\rangle"))
         name = read(sp.latex(expr.func))
         if exp is not None:
             name = scripts(_bracketed(name) if name.superscripted else name, sup=exp)
         arguments = joined(COMMA, map(self._print, expr.args))
         return name + group(fence("(", arguments + BLANK, ")"))
 
-    def _print_Mean(self, expr: Any, exp: Formula | None = None) -> Formula:
+    def _averaged(
+        self, expr: Any, exp: Formula | None, signs: tuple[str, str], name: Formula = EMPTY
+    ) -> Formula:
         inside = self._print(expr.args[0])
         size = 0 if inside.box.reach <= _FLAT_REACH else delimiter_size(inside.box.reach)
-        opening, closing = (delimiter(sign, size, side) for sign, side in ("[l", "]r"))
-        body = _EXPECTATION + group(opening + inside + closing)
+        opening, closing = (
+            delimiter(sign, size, side) for sign, side in zip(signs, "lr", strict=True)
+        )
+        # A letter behind a command would be part of it.
+        body = name + group(opening + (EMPTY if name else BLANK) + inside + closing)
         return body if exp is None else scripts(body, sup=exp)
 
     def _print_Min(self, expr: sp.Min) -> Formula:
+        return self._chosen(r"\min", expr)
+
+    def _print_Max(self, expr: sp.Max) -> Formula:
+        return self._chosen(r"\max", expr)
+
+    def _chosen(self, name: str, expr: sp.Basic) -> Formula:
         arguments = joined(COMMA, map(self._print, expr.args))
-        return read(r"\min") + group(fence("(", arguments + BLANK, ")"))
+        return read(name) + group(fence("(", arguments + BLANK, ")"))
 
     def _print_ExpBase(self, expr: Any, exp: Formula | None = None) -> Formula:
         body = scripts(_E, sup=self._print(expr.args[0]))
@@ -456,7 +474,9 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         return self._indexed(base, places) if single else self._scripted(base, places)
 
     def _indexed(self, base: Formula, indices: Sequence[sp.Basic]) -> Formula:
-        if base.subscripted or base.superscripted:
+        # What closes with a delimiter, such as a mean, needs no other brackets.
+        closed = bool(base.atoms) and base.atoms[-1].kind is Kind.CLOSE
+        if not closed and (base.subscripted or base.superscripted):
             base = _bracketed(base)
         return self._scripted(base, indices)
 

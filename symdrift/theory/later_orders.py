@@ -1,0 +1,256 @@
+"""The next order in the learning rate: rotations of any task, and the error of a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import sympy as sp
+
+from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.steps import Method, Step
+from symdrift.derivation.symbols import ETA, INPUTS
+from symdrift.theory.examples import Examples
+from symdrift.theory.later_moments import (
+    FIRST_GENERATOR,
+    GRADIENT_PARTS,
+    PLANE,
+    POWER,
+    moments_in_powers,
+    step_in_powers,
+)
+from symdrift.theory.linear.step_series import StationaryPolynomials
+from symdrift.theory.mean_square import CRITICAL_RATE
+
+WAITING_PARTS, LEFT, STEADY = (sp.IndexedBase(name) for name in ("waiting_part", "left", "steady"))
+WAITING = sp.Symbol("waiting")
+INCREMENT, UNWAITED, TURNED_ONCE, WAITED = (
+    sp.MatrixSymbol(f"exponential_{name}", INPUTS, INPUTS)
+    for name in ("increment", "old", "turn", "new")
+)
+PRODUCTS = {
+    pair: sp.IndexedBase(f"increments_{''.join(map(str, pair))}")
+    for pair in ((3, 3), (3, 4), (3, 5), (4, 4))
+}
+NEXT_VARIANCE, STEADY_ANGLE, ANGLE, PSI = sp.symbols(
+    "next_variance steady_angle angle_free psi_decay"
+)
+HERE, THERE, DECAYED = (
+    sp.MatrixSymbol(f"decay_{name}", INPUTS, INPUTS) for name in ("here", "there", "decayed")
+)
+WAITING_DECAY, SQUARED, MEAN_SQUARED, KICKED, DECAY_NEXT, SQUARED_NEXT = sp.symbols(
+    "waiting_decay squared mean_squared kicked decay_next squared_next"
+)
+EXPECTED_ERROR, CHANGE = sp.symbols("expected_error change_of_next_order", positive=True)
+
+LATEX: dict[sp.Basic, str] = {
+    WAITING: r"\Phi",
+    WAITING_PARTS.label: r"\Phi",
+    LEFT.label: r"\mathbb{E}'[\hat\Xi]",
+    STEADY.label: r"\langle \mathbb{E}'[\hat\Xi] \rangle",
+    INCREMENT: r"\mathrm{e}^{\hat\Xi}",
+    UNWAITED: r"\mathrm{e}^{-\Phi(\hat\delta)}",
+    TURNED_ONCE: r"\mathrm{e}^{\Xi}",
+    WAITED: r"\mathrm{e}^{\Phi(\hat\delta')}",
+    **{
+        base.label: rf"\langle \hat\xi_{first} \hat\xi_{second} \rangle"
+        for (first, second), base in PRODUCTS.items()
+    },
+    NEXT_VARIANCE: r"\hat V'",
+    STEADY_ANGLE: r"\langle \hat\xi_4 \rangle_0",
+    ANGLE: r"\hat\xi",
+    PSI: r"\mathcal{S}",
+    HERE: r"(I + \mathcal{S}(\hat\delta))",
+    THERE: r"\mathbb{E}[\mathrm{e}^{\hat\Xi} (I + \mathcal{S}(\hat\delta'))]",
+    DECAYED: r"\mathcal{T}",
+    WAITING_DECAY: r"\mathcal{S}_4",
+    SQUARED: r"\mathbb{E}[\hat\Xi_3^2]",
+    MEAN_SQUARED: r"\langle \hat\Xi_3^2 \rangle_0",
+    SQUARED_NEXT: r"\langle \hat\Xi^2 \rangle_8",
+    KICKED: r"\langle \hat\Xi_3\, (\hat\delta'_1 \cdot \partial) \mathcal{S}_4 \rangle_0",
+    DECAY_NEXT: r"\mathcal{T}_8",
+    EXPECTED_ERROR: r"\Delta_{\mathrm{rel}}",
+    CHANGE: r"\lvert c \rvert",
+}
+
+MEANINGS = (
+    (WAITING, "what makes rotations ones without memory", "p by p"),
+    (PSI, "what makes the mean orientation decay without memory", "p by p"),
+    (DECAYED, "decay of the mean orientation in a step", "p by p"),
+    (EXPECTED_ERROR, "expected relative error of a printed number", "scalar"),
+    (CHANGE, "relative change of a number by the next order, over the learning rate", "scalar"),
+)
+
+
+def later_orders(examples: Examples) -> Iterator[Step]:
+    """One step in powers of the rate, the moments and the rotation that follow from it."""
+    plane = StationaryPolynomials(PLANE)
+    yield step_in_powers()
+    yield moments_in_powers(plane)
+    yield _rotation_in_powers(plane)
+    yield _expected_error()
+
+
+def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
+    """Rotation at the next order
+
+    Rotations of different steps are correlated, as a deviation lasts. As for the leading order, a
+    function {waited} of the deviation takes this out: the rotations of [eq:increments] have the
+    same mean whatever the deviation was, where {waited} solves [eq:poisson] power by power,
+    beginning with the second. On its right stands the mean {left} that this power of the rotation
+    would have without the term of {waited} that is looked for, commutators of earlier ones
+    included, less its stationary value, which is the mean rotation at this power. What is left has
+    no memory. In one plane, with the angles {angle} of these rotations, the variance per step is
+    {third} times {leading_shown} at leading order. To this {fourth} times [eq:variance-next] is
+    added: all products of two angles whose powers add up to the eighth, less the square of the
+    mean.
+
+    Rotations in several planes do not commute, and what is seen of them is how the mean orientation
+    decays. With {psi} and {decay} as in [eq:decay-equation], each step makes of {here} on average
+    itself times {decay}, so that over many steps the mean orientation decays with the powers of
+    {decay}: its decay rates are the logarithms of the eigenvalues, with the sign changed. Without a
+    mean rotation, {psi} begins with the fourth power. By [eq:decay-waiting] it takes out of the
+    mean square of a rotation what depends on the deviation. The next order of {decay} is then
+    [eq:decay-next]: beside half the mean square stands what a rotation and the change of the
+    deviation in the same step have in common, since later rotations depend on that change.
+    """
+    space = plane.network.space
+    next_variance = (
+        PRODUCTS[3, 3][2] + 2 * PRODUCTS[3, 4][1] + 2 * PRODUCTS[3, 5][0] + PRODUCTS[4, 4][0]
+        - STEADY_ANGLE**2
+    )  # fmt: skip
+    relaxed = STEADY[POWER + 2] - LEFT[POWER + 2]
+    waiting, following = (MEAN_SQUARED - SQUARED) / 2, SQUARED_NEXT / 2 + KICKED
+    return step(
+        increments=(INCREMENT, UNWAITED * TURNED_ONCE * WAITED),
+        poisson=(FIRST_GENERATOR * WAITING_PARTS[POWER], relaxed),
+        variance_next=(NEXT_VARIANCE, next_variance),
+        decay_equation=(THERE, HERE * DECAYED),
+        decay_waiting=(FIRST_GENERATOR * WAITING_DECAY, waiting),
+        decay_next=(DECAY_NEXT, following),
+        symbols={
+            "waited": WAITING,
+            "left": LEFT[POWER + 2],
+            "k": POWER,
+            "angle": ANGLE,
+            "third": ETA**3,
+            "fourth": ETA**4,
+            "leading_shown": PRODUCTS[3, 3][0],
+            "psi": PSI,
+            "here": HERE,
+            "decay": DECAYED,
+        },
+        checks=(
+            holds(
+                "With the solutions of [eq:poisson] the mean of these rotations over samples is a "
+                "number in each power up to the sixth, whatever the deviation: the network with "
+                "two axes and four samples.",
+                Method.POINTS,
+                lambda: _without_memory(plane, relaxed),
+            ),
+            vanishes(
+                "At leading order mean and variance of these rotations are those of [eq:mean] and "
+                "[eq:covariance] with full matrices in all weights: the same network.",
+                sp.QQ.to_sympy(plane.mean(plane.average(plane.increments(4)), 0))
+                - space.mean((0, 1)),
+                sp.QQ.to_sympy(plane.moment((3, 3), 0)) - space.variance((0, 1)),
+                method=Method.POINTS,
+            ),
+            holds(
+                "The second moment of the sum of these angles, less the square of its mean, has at "
+                "the eighth power [eq:variance-next].",
+                Method.ORDER,
+                lambda: sp.expand(_eighth_of_variance() - next_variance) == 0,
+            ),
+            holds(
+                "Multiplied out with symbols that do not commute, the sixth and the eighth power "
+                "of [eq:decay-equation] are [eq:decay-waiting] and [eq:decay-next].",
+                Method.ORDER,
+                lambda: _decay_by_order(waiting, following),
+            ),
+        ),
+        assumptions=("No noise is added to the weights; it would turn the hidden layer directly.",),
+    )
+
+
+def _without_memory(plane: StationaryPolynomials, relaxed: sp.Expr) -> bool:
+    """The displayed Poisson equation for what leaves every mean a number."""
+    steady, left = (relaxed.coeff(part[POWER + 2]) for part in (STEADY, LEFT))
+    for power, function in plane.waiting.items():
+        before = {k: part for k, part in plane.waiting.items() if k < power}
+        mean = plane.average(plane.angles(power + 2, before))
+        wanted = mean * sp.QQ.from_sympy(left) + plane.mean(mean, 0) * sp.QQ.from_sympy(steady)
+        if plane.generated(function) - wanted:
+            return False
+    return all(plane.average(plane.increments(power)).is_ground for power in range(3, 7))
+
+
+def _eighth_of_variance() -> sp.Expr:
+    """Of a sum of angles, whose means of products are themselves series."""
+    products = (
+        PRODUCTS[min(pair), max(pair)][8 - sum(pair)]
+        for pair in product((3, 4, 5), repeat=2)
+        if sum(pair) <= 8
+    )
+    return sp.Add(*products) - STEADY_ANGLE**2
+
+
+def _decay_by_order(waiting: sp.Expr, following: sp.Expr) -> bool:
+    """The exponential in its powers, but for what is linear in a rotation or in ``S``.
+
+    A rotation before which the deviation is known has no mean, which leaves ``y psi_4`` none.
+    """
+    small = sp.Symbol("small")
+    turns = {k: sp.Symbol(f"x_{k}", commutative=False) for k in (3, 4, 5)}
+    after = {k: sp.Symbol(f"psi_{k}", commutative=False) for k in (4, 5)}
+    turned = sp.Add(*(small**k * part for k, part in turns.items()))
+    left = sp.Add(*(small**k * part for k, part in after.items()))
+    whole = sp.expand((1 + turned + turned**2 / 2) * (1 + left) - 1 - turned - left)
+    x, y, z = turns.values()
+    eighth = following.coeff(SQUARED_NEXT) * (x * z + z * x + y * y)
+    eighth += following.coeff(KICKED) * x * after[5] + y * after[4]
+    # What the mean square is less than its own stationary mean, the waiting function makes up.
+    sixth = -waiting.coeff(SQUARED) * x * x
+    return waiting.coeff(SQUARED) == -waiting.coeff(MEAN_SQUARED) and all(
+        sp.expand(whole.coeff(small, power) - shown) == 0
+        for power, shown in ((6, sixth), (8, eighth))
+    )
+
+
+def _expected_error() -> Step:
+    """By how much a number is expected to be off
+
+    The numbers beside this document are computed by these equations: {forms} from the rule of
+    learning, averages over samples by cubatures that are exact for their degree, and moments,
+    {waited} and {psi} in the eigenvectors of the Hessian, without differences or fits. A number
+    that the next order changes by {change} times itself is printed with the error
+    [eq:expected-error]. To this change it adds all later orders, as a geometric series. Each is
+    expected to be {ratio} times the one before, with the critical rate of [eq:critical], and the
+    first of them to be this ratio times the change, or times the ratio itself where that is larger.
+    """
+    ratio, change = ETA / CRITICAL_RATE, ETA * CHANGE
+    largest = sp.Symbol("largest", positive=True)
+    later = largest * ETA / (CRITICAL_RATE - ETA)
+    shown = change + later.xreplace({largest: sp.Max(change, ratio)})
+    return step(
+        expected_error=(EXPECTED_ERROR, shown),
+        symbols={
+            "forms": GRADIENT_PARTS[POWER],
+            "waited": WAITING,
+            "psi": PSI,
+            "change": change,
+            "ratio": ratio,
+        },
+        checks=(
+            vanishes(
+                "What [eq:expected-error] has beside the change is its first term and the ratio "
+                "times itself.",
+                later - ratio * (largest + later),
+            ),
+        ),
+        assumptions=(
+            "Quantities that do not grow towards the critical rate, such as the squared norm of a "
+            "representation, are given the change alone; for the loss, to which the excess loss is "
+            "added, the change itself stands for the larger of the two.",
+        ),
+    )
