@@ -226,6 +226,26 @@ def derive(
     )
 
 
+def _in_study(study: Study) -> Mapping[sp.Symbol, sp.Expr]:
+    """What the study has for the symbols of the theory that all of its axes share."""
+    if not (study.is_plain and is_aligned(study)):
+        return {}
+    return in_study_symbols(subject_of(study))
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Steps that are derived and kept together.
+
+    ``name`` and ``document`` identify them in the cache: what does not depend on the
+    study has no document and is shared by all studies.
+    """
+
+    name: str
+    document: object
+    steps: Callable[[], Iterator[Step]]
+
+
 def _kept(
     chapter: Chapter, derived: Callable[[Chapter], tuple[Step, ...]], certified: bool
 ) -> tuple[Step, ...]:
@@ -259,26 +279,6 @@ def _with_sides(check: Check, compared: tuple[Compared, ...]) -> Check:
 
 def _are_tuples(found: object) -> bool:
     return isinstance(found, tuple) and all(isinstance(part, tuple) for part in found)
-
-
-def _in_study(study: Study) -> Mapping[sp.Symbol, sp.Expr]:
-    """What the study has for the symbols of the theory that all of its axes share."""
-    if not (study.is_plain and is_aligned(study)):
-        return {}
-    return in_study_symbols(subject_of(study))
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """Steps that are derived and kept together.
-
-    ``name`` and ``document`` identify them in the cache: what does not depend on the
-    study has no document and is shared by all studies.
-    """
-
-    name: str
-    document: object
-    steps: Callable[[], Iterator[Step]]
 
 
 def _theory(study: Study, parts: Iterable[Callable[[Examples], Iterator[Step]]]) -> list[Chapter]:
