@@ -80,7 +80,7 @@ def test_most_exact_identities_are_stated(study: str) -> None:
     stated = [check for check in exact if check.theorems]
     assert len(stated) >= STATED[study]
     # The others of these came out as the same expression on both sides.
-    assert sum(check.settled for check in exact) > 0.8 * len(exact)
+    assert sum(check.settled for check in exact) > 0.75 * len(exact)
     head = " ".join(re.findall(r"^-- +(.*)", certificate(study), re.MULTILINE))
     assert f"Of {len(checks)} checks {len(exact)} are exact identities. {len(stated)} of" in head
     for check in checks:
