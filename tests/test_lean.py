@@ -34,16 +34,16 @@ STUDIES = [
 ]
 
 STATED = {
-    "anisotropic_autoencoder": 79,
-    "bottleneck": 79,
-    "digits": 38,
-    "elliptical": 39,
-    "frequent_stimulus": 79,
-    "isotropic_autoencoder": 80,
-    "misaligned_teacher": 42,
-    "stimulus_set": 38,
-    "synaptic_noise": 81,
-    "teacher_label_noise": 79,
+    "anisotropic_autoencoder": 80,
+    "bottleneck": 80,
+    "digits": 39,
+    "elliptical": 40,
+    "frequent_stimulus": 80,
+    "isotropic_autoencoder": 81,
+    "misaligned_teacher": 43,
+    "stimulus_set": 39,
+    "synaptic_noise": 82,
+    "teacher_label_noise": 80,
 }
 """Exact identities of each study that have theorems, at least."""
 
