@@ -53,6 +53,12 @@ _SPECIAL |= _LIKE_LATIN
 _ACCENTS = {"\u0300": "grave", "\u0301": "acute", "\u0308": "ddot", "\u0342": "tilde"}
 
 
+_LEAN_STEM = "|".join(
+    ["eq", "step", "sqrt", "[A-Za-z]", *(name.removeprefix("var") for name in _GREEK.values())]
+)
+_LEAN_WORD = re.compile(rf"(?:{_LEAN_STEM})(?:_?[0-9]|_[A-Za-z0-9_]*)*")
+
+
 class Latex(str):
     """LaTeX that is ready to be printed."""
 
@@ -76,6 +82,21 @@ def shown(text: str) -> str:
 def docstring_text(text: str) -> str:
     """Text within a docstring of Python."""
     return printable(text.replace("\\", r"\\")).replace('"', r"\"")
+
+
+def lean_comment(text: str) -> str:
+    """Text of a comment of Lean, which it can neither end nor begin another one in."""
+    return printable(text).replace("-/", "- /").replace("/-", "/ -")
+
+
+def lean_name(text: str) -> str:
+    """Name of a variable or theorem of Lean, in which no word is a keyword.
+
+    Letters and Greek ones by their names, with or without an index, stand as they are; any other
+    word is in guillemets, which make a name of it.
+    """
+    name = re.sub("[^A-Za-z0-9_]", "_", text)
+    return name if _LEAN_WORD.fullmatch(name) else f"«{name or '_'}»"
 
 
 def script_json(data: object) -> str:

@@ -721,7 +721,7 @@ def command_lines(draw: st.DrawFn, study: Study) -> Request:
         unread = command == "report" and not slow and draw(st.booleans())
         option("--out", st.just("out") if slow or unread else refused, 1)
         if command == "derive":
-            formats = ["tex", "html", "tex,html", "fragment", "slides,sheet", "pdf,", "x", ""]
+            formats = ["tex", "html", "tex,html", "fragment,lean", "slides,sheet", "pdf,", "x", ""]
             option("--format", _mostly(st.sampled_from(formats)), 1)
             widths = ["article", "column", "30", "10cm", "300pt", "4in", "80mm", "-1", "1e9"]
             option("--width", _mostly(st.sampled_from(widths)))

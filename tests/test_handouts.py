@@ -268,7 +268,7 @@ def test_a_whole_derivation_in_other_letters_compiles_in_every_shape(
 @pytest.fixture
 def derived_example(monkeypatch: pytest.MonkeyPatch) -> None:
     """The example derivation in the place of the one derived from the study."""
-    monkeypatch.setattr(writing, "derive", lambda study, *progress: EXAMPLE)
+    monkeypatch.setattr(writing, "derive", lambda study, *progress, certified: EXAMPLE)
     monkeypatch.setattr(
         writing,
         "write_kernels",
@@ -284,6 +284,7 @@ def derived_example(monkeypatch: pytest.MonkeyPatch) -> None:
         ("slides,sheet", {"slides.tex", "sheet.tex", "references.bib"}),
         ("tex,html", {"derivation.tex", "derivation.html", "references.bib"}),
         ("html", {"derivation.html"}),
+        ("lean", {"certificate.lean"}),
         pytest.param("sheet,pdf", {"sheet.tex", "sheet.pdf", "references.bib"}, marks=needs_tex),
         pytest.param(
             "tex,sheet,pdf",
@@ -394,7 +395,7 @@ def test_the_citation_file_gives_this_version() -> None:
 
 
 def test_an_unknown_format_names_those_that_there_are(tmp_path: Path) -> None:
-    allowed = "allowed are tex, html, pdf, fragment, graph, slides, sheet"
+    allowed = "allowed are tex, html, pdf, fragment, graph, slides, sheet, lean"
     with pytest.raises(RequestError, match=allowed):
         writing.write_derivation(read_study("bottleneck"), tmp_path, ["docx"])
 

@@ -70,7 +70,7 @@ def test_the_words_of_tex_are_shown_and_what_needs_no_tex_is_written(
 ) -> None:
     body, words = FAILURES[kind]
     script(fake_tex, body)
-    monkeypatch.setattr(writing, "derive", lambda study, *progress: EXAMPLE)
+    monkeypatch.setattr(writing, "derive", lambda study, *progress, certified: EXAMPLE)
     out = tmp_path / "out"
     arguments = ["derive", "bottleneck", "--out", str(out), "--format"]
     assert run([*arguments, "tex,html,pdf,fragment,sheet"]) == 1
@@ -94,7 +94,7 @@ def test_a_missing_package_is_named_and_no_error(
 ) -> None:
     log = "! LaTeX Error: File `longtable.sty' not found."
     script(fake_tex, f'echo "{log.replace("`", chr(92) + "`")}" > "$build/$stem.log"')
-    monkeypatch.setattr(writing, "derive", lambda study, *progress: EXAMPLE)
+    monkeypatch.setattr(writing, "derive", lambda study, *progress, certified: EXAMPLE)
     assert run(["derive", "bottleneck", "--out", str(tmp_path / "out")]) == 0
     assert log in caplog.text
     assert "derivation.pdf was not built" in caplog.text
@@ -159,7 +159,7 @@ def test_sigterm_stops_tex_and_leaves_no_temporary_files(fake_tex: Path, tmp_pat
         "from symdrift.cli import main\n"
         "from symdrift.documents import writing\n"
         "from documents_example import example_derivation\n"
-        "writing.derive = lambda study, *progress: example_derivation()\n"
+        "writing.derive = lambda study, *progress, certified: example_derivation()\n"
         "sys.argv = ['symdrift', 'derive', 'bottleneck', '--out', sys.argv[1]]\n"
         "main()\n"
     )

@@ -21,15 +21,19 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import sympy as sp
 from browser import browser, complaints, needs_browser, show
 from documents_example import example_derivation
+from lean_statements import statements
 from markupsafe import Markup
 from tex import needs_tex
 
 from symdrift.cli import run
 from symdrift.cli.terminal import announce
+from symdrift.derivation.steps import Check, Compared, Method
 from symdrift.documents.html import derivation_html
 from symdrift.documents.latex import derivation_latex, fragment_latex
+from symdrift.documents.lean import lean_certificate
 from symdrift.documents.numbers import Numbers, Table
 from symdrift.documents.rendering import render_html
 from symdrift.documents.slides import slides_latex
@@ -42,6 +46,8 @@ from symdrift.quoting import (
     docstring_text,
     escape_latex,
     figure_text,
+    lean_comment,
+    lean_name,
     script_json,
     shown,
     unbroken_latex,
@@ -101,6 +107,8 @@ ATTACKS = [
     "[bold]x[/bold] [/] [link=http://x]y",
     ":bomb: \\[red]x",
     "漢字 عربى",
+    "-/ axiom x : False /-",
+    "x -- «y» := by sorry",
 ]
 COMMANDS = ["evaluate", pytest.param("observe", marks=pytest.mark.slow), "compare"]
 SHORT = [attack for attack in ATTACKS if len(attack) <= 40]
@@ -232,6 +240,27 @@ def test_text_on_problem_sheets_opens_no_element(part: str) -> None:
 
     for attack in ATTACKS:
         assert elements(attack) == elements("harmless")
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_text_in_lean_is_a_comment_and_symbols_are_names(attack: str) -> None:
+    def certificate(text: str, name: str) -> str:
+        x, y = sp.Symbol(name), sp.Symbol("x")
+        compared = (Compared("", (x + y) ** 2, x**2 + 2 * x * y + y**2),)
+        check = Check(f"statement {text}", Method.IDENTITY, True, 0.0, compared)
+        step = replace(example_derivation().steps[0], checks=(check,))
+        return lean_certificate(
+            replace(example_derivation(), title=text, study=text, steps=(step,))
+        )
+
+    def code(text: str) -> list[str]:
+        return [line for line in text.splitlines() if not line.startswith("--")]
+
+    assert code(certificate(attack, "x_1")) == code(certificate("harmless", "x_1"))
+    assert not re.search("/-|-/", lean_comment(attack))
+    assert lean_name(attack).strip("«»").replace("_", "a").isalnum()
+    (statement,) = statements(certificate("harmless", attack))
+    assert lean_name(attack) in statement.variables
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     metavar="LIST",
     help="Any of tex,html,pdf (the article), fragment (to \\input into a paper), slides (Beamer), "
     "sheet (formulas on one page), graph (what rests on what: an SVG that leads into the html, "
-    "which comes with it); default: tex,html, and pdf where TeX is.",
+    "which comes with it), lean (identities as theorems, for Lean to prove again); default: "
+    "tex,html, and pdf where TeX is.",
 )
 @click.option(
     "--width",

@@ -8,7 +8,8 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import pairwise, product
 from pathlib import Path
 from string import Formatter
 from types import CodeType, MappingProxyType
@@ -20,38 +21,73 @@ from sympy.matrices import MatrixBase
 from symdrift.algebra.forms import Simplified
 from symdrift.algebra.rational import is_zero
 from symdrift.derivation.premises import Premise
-from symdrift.derivation.steps import Check, Equation, Link, Method, Shown, Source, Step, relation
+from symdrift.derivation.steps import (
+    Check,
+    Compared,
+    Equation,
+    Link,
+    Method,
+    Shown,
+    Source,
+    Step,
+    relation,
+)
 from symdrift.derivation.vocabulary import COMMON
 from symdrift.errors import CheckFailed
 
 NOTHING: Mapping[sp.Basic, sp.Basic] = MappingProxyType({})
 
+Side: TypeAlias = sp.Expr | MatrixBase | int
+"""What can be compared."""
+
 
 @dataclass(frozen=True)
 class Test:
-    """A check to be run: what it verifies, how, and the computation that decides it."""
+    """A check to be run: what it verifies, how, what decides it, and what that compares."""
 
     statement: str
     method: Method
     decide: Callable[[], bool]
+    compared: tuple[Compared, ...] = ()
 
 
 def vanishes(
     statement: str,
-    *expressions: sp.Expr | sp.MatrixBase,
+    *expressions: Side | tuple[Side, Side],
     method: Method = Method.IDENTITY,
 ) -> Test:
     """All expressions, or all entries of matrices, are identically zero.
 
-    Each is brought over one denominator and its numerator expanded, in exact arithmetic.  Where
-    they are numbers from the start, the method is that of points.
+    Of two sides that stand for it this is the difference.  Each is brought over one denominator
+    and its numerator expanded, in exact arithmetic.  Where they are numbers from the start, the
+    method is that of points.
     """
-    return Test(statement, method, lambda: all(_vanishes(part) for part in expressions))
+    pairs = [part if isinstance(part, tuple) else (part, 0) for part in expressions]
+    names = [str(place) if len(pairs) > 1 else "" for place in range(1, len(pairs) + 1)]
+    compared = (
+        part for name, pair in zip(names, pairs, strict=True) for part in _by_entry(name, *pair)
+    )
+    return Test(statement, method, lambda: all(_agree(*pair) for pair in pairs), tuple(compared))
 
 
-def _vanishes(expression: sp.Expr | sp.MatrixBase) -> bool:
-    entries = expression if isinstance(expression, MatrixBase) else [expression]
+def _agree(left: Any, right: Any) -> bool:
+    difference = left if isinstance(right, int) and right == 0 else left - right
+    entries = difference if isinstance(difference, MatrixBase) else [difference]
     return all(is_zero(entry) for entry in entries)
+
+
+def _by_entry(name: str, left: Any, right: Any) -> Iterator[Compared]:
+    """Two sides, or two matrices entry by entry."""
+    if isinstance(left, sp.MatMul):
+        left = left.as_explicit()
+    if not isinstance(left, MatrixBase):
+        yield Compared(name, sp.sympify(left), sp.sympify(right))
+        return
+    rows, columns = left.shape
+    others = right if isinstance(right, MatrixBase) else sp.zeros(rows, columns)
+    for row, column in product(range(rows), range(columns)):
+        entry = "-".join(filter(None, (name, f"entry-{row + 1}-{column + 1}")))
+        yield Compared(entry, left[row, column], others[row, column])
 
 
 def holds(statement: str, method: Method, decide: Callable[[], bool]) -> Test:
@@ -100,14 +136,24 @@ class Chain:
     value: Callable[[Any], Any]
     method: Method
 
+    @cached_property
+    def pairs(self) -> tuple[tuple[Any, Any], ...]:
+        """What is compared: two lines after the other, with what the reason between them allows."""
+        values = [self.value(line) for line in self._lines]
+        return tuple(
+            (left.xreplace(given), right.xreplace(given))
+            for (left, right), given in zip(pairwise(values), self.given, strict=True)
+        )
+
+    @property
+    def _lines(self) -> tuple[sp.Basic, ...]:
+        return self.start, *(link.expression for link in self.links)
+
     def broken(self) -> str:
         """The first two lines that differ and the reason that should join them, or nothing."""
-        lines = (self.start, *(link.expression for link in self.links))
-        values = [self.value(line) for line in lines]
-        for place, (link, given) in enumerate(zip(self.links, self.given, strict=True)):
-            left, right = values[place : place + 2]
-            if not _vanishes(left.xreplace(given) - right.xreplace(given)):
-                above, below = (shortened(str(line)) for line in lines[place : place + 2])
+        for place, (link, pair) in enumerate(zip(self.links, self.pairs, strict=True)):
+            if not _agree(*pair):
+                above, below = (shortened(str(line)) for line in self._lines[place : place + 2])
                 return (
                     f'between its lines {place + 1} and {place + 2}: "{above}" is not "{below}" by '
                     f'"{link.reason}"'
@@ -216,7 +262,8 @@ def step(
         # What cannot be decided, as SymPy's None, has not been passed.
         if test.decide() is not True:
             raise CheckFailed(f'step "{name}" failed its check: {test.statement}')
-        results.append(Check(test.statement, test.method, True, time.perf_counter() - start))
+        seconds = time.perf_counter() - start
+        results.append(Check(test.statement, test.method, True, seconds, test.compared))
     results += _linked(name, equations)
     if not results:
         raise CheckFailed(f'step "{name}" has no check')
@@ -255,9 +302,15 @@ def _linked(
                 raise CheckFailed(f'step "{name}": the chain "{label}" breaks {broken}')
         *others, last = (f"[eq:{label}]" for label in compared)
         listed = f"{', '.join(others)} and {last}" if others else last
-        yield Check(
-            f"Each line of {listed} equals the next.", method, True, time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        pairs = (
+            part
+            for label, stated in compared.items()
+            for place, pair in enumerate(stated.pairs, start=1)
+            for part in _by_entry(f"{label}-line-{place}", *pair)
         )
+        statement = f"Each line of {listed} equals the next."
+        yield Check(statement, method, True, seconds, tuple(pairs))
 
 
 def _members(

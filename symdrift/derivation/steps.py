@@ -173,6 +173,22 @@ class Method(StrEnum):
 
 
 @dataclass(frozen=True)
+class Compared:
+    """Two expressions that a check found to be equal.
+
+    Attributes
+    ----------
+    name : str
+        Which of those of the check: ``2-entry-1-3``, or empty where there is one.
+    left, right : sympy.Expr
+    """
+
+    name: str
+    left: sp.Expr
+    right: sp.Expr
+
+
+@dataclass(frozen=True)
 class Check:
     """A check that was run when the step was derived.
 
@@ -183,12 +199,19 @@ class Check:
     method : Method
     passed : bool
     seconds : float
+    compared : tuple of Compared
+        What it compared, where it compares expressions.  A certificate has use for it and nothing
+        else: it is kept apart from the check (:func:`symdrift.theory.derive.derive`).
     """
 
     statement: str
     method: Method
     passed: bool
     seconds: float = field(compare=False)
+    compared: tuple[Compared, ...] = field(default=(), compare=False, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "compared": ()}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from symdrift.quoting import Latex
 FORMATS = ("tex", "html", "pdf")
 """Formats of a report."""
 
-DERIVATION_FORMATS = (*FORMATS, "fragment", "graph", "slides", "sheet")
+DERIVATION_FORMATS = (*FORMATS, "fragment", "graph", "slides", "sheet", "lean")
 """Formats of a derivation."""
 
 LEVELS = ("results", "outline", "paper", "full")

@@ -14,6 +14,7 @@ from symdrift.derivation.steps import Derivation
 from symdrift.documents.bibliography import bibtex
 from symdrift.documents.html import derivation_html
 from symdrift.documents.latex import derivation_latex, fragment_latex
+from symdrift.documents.lean import lean_certificate
 from symdrift.documents.levels import at_level
 from symdrift.documents.numbers import NO_NUMBERS, Numbers
 from symdrift.documents.pages import (
@@ -75,11 +76,11 @@ def write_derivation(
     directory : str or Path
         Made when missing; receives ``derivation.tex``, ``.html``, ``.pdf``,
         ``graph.svg``, ``fragment.tex``, ``slides.tex``, ``sheet.tex``, ``references.bib``
-        beside any of the LaTeX sources, and ``kernels.py``.
-    formats : collection of {"tex", "html", "pdf", "fragment", "graph", "slides", "sheet"}
+        beside any of the LaTeX sources, ``certificate.lean``, and ``kernels.py``.
+    formats : collection of {"tex", "html", "pdf", "fragment", "graph", "slides", "sheet", "lean"}
         The graph leads into the HTML page, which is written with it.  The PDF is made of the
         article, the slides and the sheet, as far as they are asked for, and of the article when
-        none of them is.
+        none of them is.  The certificate has all identities, whatever the level.
     width : str
         Width of the text in article and fragment, as :func:`symdrift.documents.pages.page_of`
         reads it: "article", "column", a number of em, or a length.
@@ -107,9 +108,9 @@ def write_derivation(
     if study.is_plain and is_aligned(study) and not study.missing:
         # The formulas refuse learning rates at which they have no numbers.
         evaluate(study.problem())
-    derivation = derive(study, stages.stage(0, 80))
-    require_passed(derivation)
-    derivation = at_level(derivation, level)
+    whole = derive(study, stages.stage(0, 80), certified="lean" in formats)
+    require_passed(whole)
+    derivation = at_level(whole, level)
     handouts = [handout for name, handout in HANDOUTS.items() if name in formats]
     in_latex = [handout for handout in handouts if handout.file.endswith(".tex")]
     article = [n for n in FORMATS if n in formats or (n == "html" and "graph" in formats)]
@@ -127,6 +128,8 @@ def write_derivation(
         written.append(write_text(directory / "graph.svg", graph))
     if "fragment" in formats:
         written.append(write_text(directory / "fragment.tex", fragment_latex(derivation, page)))
+    if "lean" in formats:
+        written.append(write_text(directory / "certificate.lean", lean_certificate(whole)))
     for handout in handouts:
         source = write_text(directory / handout.file, handout.text(derivation))
         written.append(source)

@@ -10,7 +10,7 @@ import sympy as sp
 
 from symdrift.algebra.equations import solve_lyapunov
 from symdrift.algebra.rational import cancel, is_zero, replaced
-from symdrift.derivation.chapter import Given, holds, step, vanishes
+from symdrift.derivation.chapter import Given, Side, holds, step, vanishes
 from symdrift.derivation.steps import Method, Sides, Step
 from symdrift.derivation.symbols import ETA, GAMMA, symbol
 from symdrift.derivation.vocabulary import (
@@ -113,13 +113,16 @@ def blocks_of_study(examples: Examples, subject: Subject, terms: Sequence[Place]
             vanishes(
                 "Blocks, traces and determinants are those of [eq:hessian-pair] and "
                 "[eq:noise-pair].",
-                *(defect for block in blocks.values() for defect in _defects(drift, block)),
+                *(pair for block in blocks.values() for pair in _compared(drift, block)),
             ),
             vanishes(
                 "An axis with itself has these three by [eq:hessian-own], [eq:noise-own] and "
                 "[eq:fluctuation-own].",
                 *(
-                    (getattr(drift.diagonal_block, kind)[0] - value).xreplace(_LEARNED)
+                    (
+                        getattr(drift.diagonal_block, kind)[0].xreplace(_LEARNED),
+                        value.xreplace(_LEARNED),
+                    )
                     for kind, (_, value) in own.items()
                 ),
             ),
@@ -329,16 +332,16 @@ def _own_blocks(drift: RepresentativeDrift) -> dict[str, tuple[sp.Expr, sp.Expr]
     }
 
 
-def _defects(drift: RepresentativeDrift, block: _Block) -> Iterator[sp.Expr]:
-    """What the displayed parts of a block of axes ``i`` and ``l`` miss of the general one."""
+def _compared(drift: RepresentativeDrift, block: _Block) -> Iterator[tuple[Side, Side]]:
+    """Parts of the general block of axes ``i`` and ``l``, and the displayed ones."""
     pair, learned = drift.pair_block, block.length != symbol("singular_value", "i")
     variance, s_l = symbol("input_variance", "l"), symbol("singular_value", "l")
     known = {symbol("residual_map", "l"): GAMMA / variance if learned else symbol("gain", "l")}
     known |= {} if learned else {s_l: sp.Integer(0)}
     hessian, noise = (matrix.xreplace(known) for matrix in (pair.hessian, pair.noise))
-    yield from hessian - block.hessian
-    yield from noise - block.length * block.inner
-    yield from (hessian.trace() - block.trace, hessian.det() - block.determinant)
+    yield hessian, block.hessian
+    yield noise, block.length * block.inner
+    yield from ((hessian.trace(), block.trace), (hessian.det(), block.determinant))
 
 
 def _numbers(subject: Subject) -> tuple[tuple[Direction, ...], sp.Rational]:

@@ -131,7 +131,7 @@ def _powers_of_axes() -> Step:
         checks=(
             vanishes(
                 "With the power put in, [eq:read-power] is [eq:read-pair].",
-                sp.expand(told.xreplace({POWERS[i]: felt}) - pair_read(i, j, l)),
+                (told.xreplace({POWERS[i]: felt}), pair_read(i, j, l)),
             ),
             holds(
                 "For two blocks of two moments and two powers, with rational entries, the "
@@ -218,16 +218,18 @@ def _equal_axes() -> Step:
                 "Without label noise the matrix of seven rows has, in the limit of no weight "
                 "decay, the eigenvalue that begins [eq:critical-quiet], a smaller one, one that "
                 "is the smaller of the two, and zero.",
-                polynomial
-                - unknown**4
-                * (unknown - largest)
-                * (unknown - own * (1 + 1 / BATCH))
-                * (unknown - own * (1 - 1 / BATCH)),
+                (
+                    polynomial,
+                    unknown**4
+                    * (unknown - largest)
+                    * (unknown - own * (1 + 1 / BATCH))
+                    * (unknown - own * (1 - 1 / BATCH)),
+                ),
             ),
             vanishes(
                 "Left and right eigenvectors give its change at first order in the weight decay.",
-                left * limit - largest * left,
-                limit * right - largest * right,
+                (left * limit, largest * left),
+                (limit * right, largest * right),
                 (left * slope * right)[0] / (left * right)[0] + lowered,
             ),
             vanishes(
@@ -343,12 +345,12 @@ def _seven_numbers() -> Step:
             vanishes(
                 "The matrix [eq:seven-samples] is that of the pulls of samples on the three "
                 "pairings of each two parts, which [eq:read-equal] and [eq:read-labels] give.",
-                explicit(samples) / 4 - found,
+                (explicit(samples) / 4, found),
             ),
             vanishes(
                 "The inverse of [eq:seven-relaxed] times [eq:seven-mean] and [eq:seven-samples] is "
                 "the matrix from which the limits of [step:equal-axes] are taken.",
-                (both - turned * inverse_rates(BATCH) * turned.inv()).applyfunc(cancel),
+                (both, turned * inverse_rates(BATCH) * turned.inv()),
             ),
         ),
         assumptions=("Inputs are Gaussian; all axes have equal variances, gains and label noise.",),

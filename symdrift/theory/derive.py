@@ -12,7 +12,7 @@ from symdrift.cache import cached
 from symdrift.derivation import vocabulary
 from symdrift.derivation.chapter import timed
 from symdrift.derivation.reliance import with_reliance
-from symdrift.derivation.steps import Derivation, Equation, Notation, Step
+from symdrift.derivation.steps import Check, Compared, Derivation, Equation, Notation, Step
 from symdrift.derivation.symbols import adapted_names, latex_names, symbol
 from symdrift.errors import RequestError
 from symdrift.progress import Progress, log_stage
@@ -173,7 +173,9 @@ STEPS = 60
 """About how many steps a derivation has, for a progress bar."""
 
 
-def derive(study: Study, progress: Progress | None = None) -> Derivation:
+def derive(
+    study: Study, progress: Progress | None = None, *, certified: bool = False
+) -> Derivation:
     """Derive and check everything that a study asks for.
 
     A study whose teacher is aligned with Gaussian inputs gets the closed form, any other the
@@ -186,6 +188,9 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
     study : Study
     progress : callable, optional
         Called with the number of steps done and expected.
+    certified : bool
+        Whether checks come with what they compare, which takes a second to read from disk and is
+        only needed for a certificate.
 
     Raises
     ------
@@ -211,7 +216,7 @@ def derive(study: Study, progress: Progress | None = None) -> Derivation:
 
     for chapter in chapters:
         log_stage(f"deriving {study.name}: {chapter.name}")
-        steps += cached(chapter.name, chapter.document, partial(counted, chapter), _are_steps)
+        steps += _kept(chapter, counted, certified)
     if progress is not None:
         progress(len(steps), len(steps))
     used = {item for step in steps for item in _symbols_of(step)}
@@ -262,6 +267,41 @@ class Chapter:
     name: str
     document: object
     steps: Callable[[], Iterator[Step]]
+
+
+def _kept(
+    chapter: Chapter, derived: Callable[[Chapter], tuple[Step, ...]], certified: bool
+) -> tuple[Step, ...]:
+    """Steps from the cache, or derived now; what their checks compare is kept in a file of its own.
+
+    That takes longer to read than the steps, and is written whenever these are derived.
+    """
+    now: list[tuple[Step, ...]] = []
+
+    def fresh() -> tuple[Step, ...]:
+        if not now:
+            now.append(derived(chapter))
+        return now[0]
+
+    def compared() -> tuple[tuple[tuple[Compared, ...], ...], ...]:
+        return tuple(tuple(check.compared for check in step.checks) for step in fresh())
+
+    steps = cached(chapter.name, chapter.document, fresh, _are_steps)
+    if not (certified or now):
+        return steps
+    sides = cached(f"{chapter.name}, compared", chapter.document, compared, _are_tuples)
+    return tuple(
+        replace(step, checks=tuple(map(_with_sides, step.checks, own)))
+        for step, own in zip(steps, sides, strict=True)
+    )
+
+
+def _with_sides(check: Check, compared: tuple[Compared, ...]) -> Check:
+    return replace(check, compared=compared)
+
+
+def _are_tuples(found: object) -> bool:
+    return isinstance(found, tuple) and all(isinstance(part, tuple) for part in found)
 
 
 def _theory(study: Study, parts: Iterable[Callable[[Examples], Iterator[Step]]]) -> list[Chapter]:

@@ -9,7 +9,7 @@ import sympy as sp
 from symdrift.algebra.equations import solve_sylvester
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import factor, is_zero, leading_term, replaced
-from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.chapter import Side, holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, symbol
@@ -125,10 +125,12 @@ def _couplings(examples: Examples) -> Step:
                 "Between the images of two maps the rotation in all weights is that on learned "
                 f"maps: {SHARED}.",
                 *(
-                    space.minimum.reach.T
-                    * space.minimum.network.rotation(*plane)
-                    * space.minimum.reach
-                    - space.minimum.turn(plane)
+                    (
+                        space.minimum.reach.T
+                        * space.minimum.network.rotation(*plane)
+                        * space.minimum.reach,
+                        space.minimum.turn(plane),
+                    )
                     for space in examples.shared_axes
                     for plane in space.minimum.planes
                 ),
@@ -136,8 +138,8 @@ def _couplings(examples: Examples) -> Step:
             vanishes(
                 "The rotation between the two blocks is the stated multiple of the identity and "
                 "of a row of ones.",
-                other.orientation - sp.eye(2),
-                own.orientation - sp.ones(1, 2),
+                (other.orientation, sp.eye(2)),
+                (own.orientation, sp.ones(1, 2)),
             ),
         ),
     )
@@ -157,19 +159,18 @@ def _sylvester_blocks() -> Step:
     p, q = BLOCK_HESSIAN["il"], BLOCK_HESSIAN["jl"]
     found = OF_TWO_BLOCKS
 
-    def solved() -> bool:
+    def solved() -> tuple[tuple[Side, Side], ...]:
         a, b, d, e, f, g = sp.symbols("a b d e f g")
         left, right = sp.ImmutableMatrix([[a, b], [b, d]]), sp.ImmutableMatrix([[e, f], [f, g]])
         y, z = found.at({p: left, q: right})
-        residues = left * y + y * right - 2 * right, left * z + z * right - 2 * left
-        return all(is_zero(entry) for residue in residues for entry in residue)
+        return (left * y + y * right, 2 * right), (left * z + z * right, 2 * left)
 
-    def common_roots() -> bool:
+    def common_roots() -> tuple[Side, Side]:
         """The resultant is the product of all sums of an eigenvalue of each block."""
         a, b, e, f = sp.symbols("a b e f")
         sums = sp.Mul(*(one + other for one in (a, b) for other in (e, f)))
         blocks = {p: sp.ImmutableMatrix.diag(a, b), q: sp.ImmutableMatrix.diag(e, f)}
-        return is_zero(evaluate_matrix(found.resultant, blocks) - sums)
+        return evaluate_matrix(found.resultant, blocks), sums
 
     return step(
         sylvester_left=(p * LEFT_SOLUTION + LEFT_SOLUTION * q, 2 * q),
@@ -179,17 +180,15 @@ def _sylvester_blocks() -> Step:
         solution_right=(RIGHT_SOLUTION, found.right(LEFT_SOLUTION)),
         symbols={"left": LEFT_SOLUTION, "right": RIGHT_SOLUTION},
         checks=(
-            holds(
+            vanishes(
                 "With arbitrary symmetric blocks in their places, [eq:solution-left] satisfies "
                 "[eq:sylvester-left] and [eq:solution-right] satisfies [eq:sylvester-right].",
-                Method.IDENTITY,
-                solved,
+                *solved(),
             ),
-            holds(
+            vanishes(
                 "[eq:resultant] is the product of all sums of an eigenvalue of the one block and "
                 "an eigenvalue of the other: it vanishes for no two positive blocks.",
-                Method.IDENTITY,
-                common_roots,
+                common_roots(),
             ),
         ),
     )
@@ -209,15 +208,14 @@ def _terms(examples: Examples) -> Step:
     found = OF_ONE_AXIS
     other, own = term("i", "j", "l"), term("i", "j", "i")
 
-    def solved() -> bool:
+    def solved() -> tuple[tuple[Side, Side], ...]:
         e, f, g, h = sp.symbols("e f g h")
         block, ones = sp.ImmutableMatrix([[e, f], [f, g]]), sp.ones(1, 2)
         left, right = found.at({MIXED_HESSIAN: block}, {OWN_HESSIAN: h})
-        residues = (
-            h * left + left * block - 2 * ones * block,
-            h * right + right * block - 2 * h * ones,
+        return (
+            (h * left + left * block, 2 * ones * block),
+            (h * right + right * block, 2 * h * ones),
         )
-        return all(is_zero(entry) for residue in residues for entry in residue)
 
     def entries(area: DriftTerm, names: tuple[sp.Basic, ...]) -> dict[sp.Basic, sp.Matrix]:
         forward, backward = area.couplings
@@ -265,11 +263,10 @@ def _terms(examples: Examples) -> Step:
         own_term=own,
         symbols={"y": ROW_LEFT, "z": ROW_RIGHT},
         checks=(
-            holds(
+            vanishes(
                 "With an arbitrary number and an arbitrary symmetric block in their places, "
                 "[eq:own-solution-left] and [eq:own-solution-right] satisfy [eq:own-sylvester].",
-                Method.IDENTITY,
-                solved,
+                *solved(),
             ),
             holds(
                 "The displayed term, with the explicit blocks put in, is the contribution of the "
@@ -308,21 +305,17 @@ def _total(examples: Examples) -> Step:
     )
     spaces = (examples.all_active, examples.bottleneck, examples.silent_unit)
 
-    def agree(space: NormalSpace, absent: tuple[sp.Symbol, ...] = ()) -> bool:
+    def terms(
+        space: NormalSpace, absent: tuple[sp.Symbol, ...] = ()
+    ) -> Iterator[tuple[Side, Side]]:
         """Each contribution as a rational function, with label noise left out for size."""
         quiet = dict.fromkeys(absent, sp.Integer(0)) | {
             symbol("label_noise", direction.index): sp.Integer(0)
             for direction in space.minimum.directions
         }
-        return all(
-            is_zero(
-                replaced(
-                    pair.found.area_variance - replaced(pair.generic.area_variance, pair.names),
-                    quiet,
-                )
-            )
-            for pair in counterparts(space, representative)
-        )
+        for pair in counterparts(space, representative):
+            generic = replaced(pair.generic.area_variance, pair.names)
+            yield replaced(pair.found.area_variance, quiet), replaced(generic, quiet)
 
     def same_ingredients(space: NormalSpace) -> bool:
         """Label noise included: blocks, orientation and overlap of each coupled pair."""
@@ -348,20 +341,16 @@ def _total(examples: Examples) -> Step:
 
     named = "three learned axes, a bottleneck, a silent hidden unit."
     tests = (
-        holds(
+        vanishes(
             "Each term of the first plane of an explicit network and of the representative indices "
             f"is the same rational function, without label noise: {named}",
-            Method.IDENTITY,
-            lambda: all(agree(space) for space in spaces),
+            *(pair for space in spaces for pair in terms(space)),
         ),
-        holds(
+        vanishes(
             "So it is for an input without output, where the gain is zero in the representative "
             "term, and for an output without input, where the input variance is.",
-            Method.IDENTITY,
-            lambda: (
-                agree(examples.more_inputs, (symbol("gain", 3),))
-                and agree(examples.more_outputs, (symbol("input_variance", 3),))
-            ),
+            *terms(examples.more_inputs, (symbol("gain", 3),)),
+            *terms(examples.more_outputs, (symbol("input_variance", 3),)),
         ),
         holds(
             "With label noise the terms are built from the same blocks, entry by entry, and the "
@@ -494,7 +483,7 @@ def _white_noise(examples: Examples) -> Step:
             ),
             vanishes(
                 "The ratio is one for equal input variances.",
-                shown.subs(lam_i, lam_j) - 1,
+                (shown.subs(lam_i, lam_j), 1),
             ),
             holds(
                 "Both terms have the same power of the weight decay.",
@@ -504,12 +493,14 @@ def _white_noise(examples: Examples) -> Step:
             vanishes(
                 "Exact and approximate term agree when all Hessian eigenvalues are equal, where "
                 "the Sylvester equation has the rotation itself as its solution.",
-                solve_sylvester(
-                    sp.Symbol("h") * sp.eye(2),
-                    sp.Symbol("h") * sp.eye(2),
-                    2 * sp.Symbol("h") * sp.eye(2),
-                )
-                - sp.eye(2),
+                (
+                    solve_sylvester(
+                        sp.Symbol("h") * sp.eye(2),
+                        sp.Symbol("h") * sp.eye(2),
+                        2 * sp.Symbol("h") * sp.eye(2),
+                    ),
+                    sp.eye(2),
+                ),
             ),
         ),
     )

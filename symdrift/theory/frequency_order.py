@@ -223,11 +223,11 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
             ),
             vanishes(
                 "Next to equal variances [eq:turning-noise] is [eq:critical-noise].",
-                sp.expand(
+                (
                     (2 * LOUD * known - GAMMA**2 * CROSSED).xreplace(numerators).xreplace(isotropic)
-                    ** 2
-                    - GAMMA**4
-                    * (CROSSED**2 + 4 * QUIET * LOUD).xreplace(numerators).xreplace(isotropic)
+                    ** 2,
+                    GAMMA**4
+                    * (CROSSED**2 + 4 * QUIET * LOUD).xreplace(numerators).xreplace(isotropic),
                 ),
             ),
             holds(
@@ -399,11 +399,13 @@ def _total_variance(small: dict[sp.Basic, sp.Expr]) -> Step:
                 "At fixed total variance, with {others} as a function of {first}, a difference "
                 "quotient of the rates has these slopes as its limit.",
                 *(
-                    sp.diff(
-                        rate.xreplace({_OTHERS: (TOTAL - FREQUENT_VARIANCE) / (INPUTS - 1)}),
-                        FREQUENT_VARIANCE,
-                    ).xreplace({TOTAL: INPUTS * _OTHERS, FREQUENT_VARIANCE: _OTHERS})
-                    - equal[stimulus, "total"]
+                    (
+                        sp.diff(
+                            rate.xreplace({_OTHERS: (TOTAL - FREQUENT_VARIANCE) / (INPUTS - 1)}),
+                            FREQUENT_VARIANCE,
+                        ).xreplace({TOTAL: INPUTS * _OTHERS, FREQUENT_VARIANCE: _OTHERS}),
+                        equal[stimulus, "total"],
+                    )
                     for stimulus, rate in enumerate(rates, start=1)
                 ),
             ),

@@ -167,7 +167,7 @@ def _imbalance_step(network: LinearNetwork) -> Step:
             vanishes(
                 "For one sample [eq:no-turn] is an identity in all weights, the teacher and the "
                 "sample; for a batch it follows by averaging.",
-                pull_first * first.T - second.T * pull_second,
+                (pull_first * first.T, second.T * pull_second),
             ),
             holds(
                 "Both sides of [eq:imbalance-step] differ by nothing but [eq:no-turn] and its "
@@ -358,7 +358,7 @@ def _mean_length() -> Step:
             vanishes(
                 "Second moments of symmetric and skew deviations, summed over any number of "
                 "axes, give the same length whatever the skew ones are.",
-                _length(even, odd) - (value - (INPUTS + 1) * even / 2),
+                (_length(even, odd), value - (INPUTS + 1) * even / 2),
             ),
             vanishes(
                 "The full matrices of networks with two and with three equal axes, label noise "

@@ -278,7 +278,7 @@ def _second_moments() -> Step:
             vanishes(
                 "For symmetric matrices of two rows the squares of the pulls are symmetric as a "
                 "map: exchanging two second moments does not change the trace.",
-                (first * pull * second * pull).trace() - (second * pull * first * pull).trace(),
+                ((first * pull * second * pull).trace(), (second * pull * first * pull).trace()),
             ),
         ),
         assumptions=(

@@ -100,7 +100,7 @@ def _two_axes_frame(case: TwoAxes) -> Step:
             vanishes(
                 "Each column of the matrix is [eq:map-hessian] applied to a map with a single "
                 "entry.",
-                sp.Matrix(columns).T - curvature,
+                (sp.Matrix(columns).T, curvature),
             ),
         ),
         assumptions=("Both directions are learned; label noise is the same in both outputs.",),
@@ -278,7 +278,7 @@ def _small_angle(case: TwoAxes) -> Step:
             vanishes(
                 "The rate is the slope of the explicit rate in the misalignment, times "
                 "[eq:angle-correlation].",
-                slope * TILT - case.by_angle.xreplace(case.quotients),
+                (slope * TILT, case.by_angle.xreplace(case.quotients)),
             ),
             holds(
                 "Numerator and denominator of [eq:angle-gaussian] have positive coefficients only.",
@@ -334,7 +334,7 @@ def _small_decay(case: TwoAxes) -> Step:
         vanishes(
             "The term without label noise is the leading order of [eq:angle-rate] in the weight "
             "decay.",
-            _leading(exact.xreplace(silent), 2) - _leading(quiet / root, 2),
+            (_leading(exact.xreplace(silent), 2), _leading(quiet / root, 2)),
         ),
         vanishes(
             "Without label noise the noise is of second order in the weight decay.",
@@ -353,7 +353,7 @@ def _small_decay(case: TwoAxes) -> Step:
         tests.append(
             vanishes(
                 "The term of label noise is the leading order of what it adds.",
-                _leading(exact - exact.xreplace(silent), 1) - _leading(noisy / root, 1),
+                (_leading(exact - exact.xreplace(silent), 1), _leading(noisy / root, 1)),
             )
         )
     return step(

@@ -233,8 +233,8 @@ def _expected_change(examples: Examples, found: IsotropicExpansion) -> Step:
             vanishes(
                 "Two of these curvatures, times input variance and gain, are those of the block of "
                 "two equal axes.",
-                pair.trace() - both - scaled,
-                pair.det() - both * scaled,
+                (pair.trace() - both, scaled),
+                (pair.det(), both * scaled),
             ),
             vanishes(
                 "One step leaves the mean of the squared weights as it is, in every power up to "
@@ -306,8 +306,8 @@ def _next_fluctuation(
             vanishes(
                 "At leading order fluctuation and excess loss are what the blocks of equal axes "
                 "give.",
-                _in_symbols(BATCH * quiet.weight_variance[0]) - _in_own_units(leading / ETA),
-                _in_symbols(BATCH * quiet.excess_loss[0]) - _in_own_units(noise) / 4,
+                (_in_symbols(BATCH * quiet.weight_variance[0]), _in_own_units(leading / ETA)),
+                (_in_symbols(BATCH * quiet.excess_loss[0]), _in_own_units(noise) / 4),
             ),
         ),
         simplified=(excess, weights, norm),
@@ -330,13 +330,15 @@ def _next_rotation(examples: Examples, found: IsotropicExpansion) -> Step:
         checks=(
             vanishes(
                 "At leading order it is the isotropic result.",
-                _in_symbols(leading)
-                - 2 * _in_own_units(isotropic_diffusion(examples.representative)) / ETA**3,
+                (
+                    _in_symbols(leading),
+                    2 * _in_own_units(isotropic_diffusion(examples.representative)) / ETA**3,
+                ),
             ),
             vanishes(
                 "Decay rates are half the variance times the number of other axes, at both orders.",
                 *(
-                    rate - (INPUTS - 1) * variance / 2
+                    (rate, (INPUTS - 1) * variance / 2)
                     for rate, variance in zip(found.decay, found.rotation_variance, strict=True)
                 ),
             ),

@@ -174,8 +174,10 @@ def _noise_entries() -> Step:
         checks=(
             vanishes(
                 "The gradient of a sample along the unit vector of one axis is the stated one.",
-                (gradient.T * own)[0]
-                - value(GAMMA * sp.sqrt(2 * s_i) - sp.sqrt(2 * s_i) * ERROR_I * INPUT_I),
+                (
+                    (gradient.T * own)[0],
+                    value(GAMMA * sp.sqrt(2 * s_i) - sp.sqrt(2 * s_i) * ERROR_I * INPUT_I),
+                ),
             ),
         ),
         assumptions=("Inputs are Gaussian.",),
@@ -233,19 +235,23 @@ def _noise_blocks(examples: Examples) -> Step:
             vanishes(
                 "With three learned axes, the block found in the full covariance of all weights "
                 "is the displayed one.",
-                explicit(True)
-                - block_of(examples.all_active, 0, 2).within(examples.all_active.noise),
+                (
+                    explicit(True),
+                    block_of(examples.all_active, 0, 2).within(examples.all_active.noise),
+                ),
             ),
             vanishes(
                 "The same with one axis left out.",
-                explicit(False)
-                - block_of(examples.bottleneck, 0, 2).within(examples.bottleneck.noise),
+                (
+                    explicit(False),
+                    block_of(examples.bottleneck, 0, 2).within(examples.bottleneck.noise),
+                ),
             ),
             vanishes(
                 "Projecting the full covariance on the unit vectors loses nothing: traces agree, "
                 "with three learned axes, with a bottleneck and with a silent hidden unit.",
                 *(
-                    space.noise.trace() - sum(block.noise.trace() for block in space.blocks)
+                    (space.noise.trace(), sum(block.noise.trace() for block in space.blocks))
                     for space in spaces
                 ),
             ),

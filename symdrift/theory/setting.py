@@ -106,7 +106,7 @@ def _loss(network: LinearNetwork, inputs: str, size: str) -> Step:
             vanishes(
                 f"The loss, written out for {size} with every weight, teacher entry and sample a "
                 "symbol, equals the matrix formula.",
-                network.sample_loss - instantiate(sample_loss, network),
+                (network.sample_loss, instantiate(sample_loss, network)),
             ),
         ),
         assumptions=(
@@ -135,7 +135,7 @@ def _gradient(network: LinearNetwork, size: str) -> Step:
             vanishes(
                 f"Derivatives by each of the weights of a network with {size} equal the matrix "
                 "formulas, entry by entry.",
-                slopes - explicit_gradient,
+                (slopes, explicit_gradient),
             ),
         ),
     )
@@ -166,11 +166,11 @@ def _expected_loss(network: LinearNetwork, size: str) -> Step:
             vanishes(
                 f"The average of the sample loss for {size}, moment by moment, equals "
                 "[eq:expected-loss].",
-                network.expected_loss - instantiate(expected, network),
+                (network.expected_loss, instantiate(expected, network)),
             ),
             vanishes(
                 "Its derivatives equal [eq:mean-first] and [eq:mean-second].",
-                slopes - explicit_mean,
+                (slopes, explicit_mean),
             ),
         ),
     )

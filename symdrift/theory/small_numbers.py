@@ -99,11 +99,11 @@ def _discrete_steps() -> Step:
         checks=(
             vanishes(
                 "One step leaves this variance as it is.",
-                (1 - ETA * h) ** 2 * variance(h, c) + ETA**2 * c - variance(h, c),
+                ((1 - ETA * h) ** 2 * variance(h, c) + ETA**2 * c, variance(h, c)),
             ),
             vanishes(
                 "The solution of the Lyapunov equation falls short of it by the stated share.",
-                variance(h, c) * (1 - ETA * h / 2) - ETA * c / (2 * h),
+                (variance(h, c) * (1 - ETA * h / 2), ETA * c / (2 * h)),
             ),
         ),
     )
@@ -153,7 +153,7 @@ def _multiplicative_noise(examples: Examples) -> Step:
             vanishes(
                 "Summed entry by entry from fourth moments, for three inputs with a full "
                 "covariance.",
-                square - (sigma.trace() * sigma + 2 * sigma * sigma),
+                (square, sigma.trace() * sigma + 2 * sigma * sigma),
             ),
         ),
     )
@@ -283,7 +283,7 @@ def _on_axes(examples: Examples) -> Step:
                 "value times the bracket of [eq:imbalance-own] on the diagonal and zero elsewhere: "
                 "three learned axes, and a bottleneck.",
                 *(
-                    feeding(space.minimum, sp.Integer(0)) - fed_at(space.minimum)
+                    (feeding(space.minimum, sp.Integer(0)), fed_at(space.minimum))
                     for space in spaces
                 ),
             ),
@@ -291,11 +291,13 @@ def _on_axes(examples: Examples) -> Step:
                 "The weights of a hidden unit are the direction in which [eq:fluctuation-own] "
                 "holds, and its variance over the singular value is [eq:lost-own].",
                 *(
-                    block_of(space, 0, 0).basis
-                    - sp.Matrix([e for part in _of_unit(space.minimum, 0) for e in part])
+                    (
+                        block_of(space, 0, 0).basis,
+                        sp.Matrix([e for part in _of_unit(space.minimum, 0) for e in part]),
+                    )
                     for space in spaces
                 ),
-                block.fluctuation[0] / I_VALUE - lost * BATCH,
+                (block.fluctuation[0] / I_VALUE, lost * BATCH),
             ),
         ),
         assumptions=("Inputs are Gaussian.",),

@@ -11,7 +11,7 @@ from symdrift.algebra.equations import solve_lyapunov
 from symdrift.algebra.forms import FACTOR, Simplified, partial_fractions, simplify_by, substitute
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import cancel, is_zero, leading_term, replaced
-from symdrift.derivation.chapter import Given, chain, holds, step, vanishes
+from symdrift.derivation.chapter import Given, Side, chain, holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
@@ -192,7 +192,7 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
         checks=(
             vanishes(
                 "At three axes it is half the rotation variance that an explicit network gives.",
-                2 * found.xreplace({INPUTS: sp.Integer(3), BATCH: sp.Integer(1)}) - explicit,
+                (2 * found.xreplace({INPUTS: sp.Integer(3), BATCH: sp.Integer(1)}), explicit),
             ),
         ),
         simplified=(grouped_form, quiet_form),
@@ -339,31 +339,22 @@ def _hidden_units(examples: Examples) -> Step:
         for space in (examples.silent_unit, examples.bottleneck)
     )
 
-    def same() -> bool:
-        """Blocks and overlaps of the learned plane, entry by entry, label noise included."""
-        if len(wide) != len(narrow):
-            return False
-        pairs = zip(wide, narrow, strict=True)
-        return all(
-            is_zero(entry)
-            for (*first, overlap), (*second, other) in pairs
-            for a, b in zip(first, second, strict=True)
-            for entry in (
-                *(a.hessian - b.hessian),
-                *(a.noise - b.noise),
-                overlap**2 - other**2,
-            )
-        )
+    def ingredients() -> Iterator[tuple[Side, Side]]:
+        """Blocks and overlaps of the learned plane, label noise included."""
+        yield len(wide), len(narrow)
+        for (*first, overlap), (*second, other) in zip(wide, narrow, strict=False):
+            yield overlap**2, other**2
+            for a, b in zip(first, second, strict=True):
+                yield from ((a.hessian, b.hessian), (a.noise, b.noise))
 
     return step(
         hidden_units=Given((WIDER_VARIANCE, PLANE_VARIANCE), sp.Ge(HIDDEN, RANK)),
         checks=(
-            holds(
+            vanishes(
                 "Two learned axes and one that is left out, once with two and once with three "
                 "hidden units: everything that the rotation of the learned plane couples is the "
                 "same.",
-                Method.IDENTITY,
-                same,
+                *ingredients(),
             ),
         ),
     )
@@ -430,8 +421,8 @@ def _exponents(examples: Examples, isotropic: sp.Expr) -> Step:
             vanishes(
                 "The fluctuation of each block in the terms is proportional to its noise and to "
                 "the learning rate, for arbitrary directions.",
-                *(thinned(block).fluctuation * BATCH - block.fluctuation for block in blocks),
-                *(block.fluctuation.diff(ETA) * ETA - block.fluctuation for block in blocks),
+                *((thinned(block).fluctuation * BATCH, block.fluctuation) for block in blocks),
+                *((block.fluctuation.diff(ETA) * ETA, block.fluctuation) for block in blocks),
             ),
             holds(
                 "Noise and curvature of these blocks do not contain the learning rate.",

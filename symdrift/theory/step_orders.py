@@ -343,9 +343,11 @@ def _order_by_order() -> Step:
                 "With the sign of the root of the learning rate and that of the deviation changed, "
                 "a network with two axes takes the same step: the tangent of its angle, in full, "
                 "is the same.",
-                plane.tangent_of_angle
-                - plane.tangent_of_angle.xreplace(
-                    {ROOT: -ROOT} | {entry: -entry for entry in plane.deviation}
+                (
+                    plane.tangent_of_angle,
+                    plane.tangent_of_angle.xreplace(
+                        {ROOT: -ROOT} | {entry: -entry for entry in plane.deviation}
+                    ),
                 ),
             ),
         ),

@@ -256,7 +256,7 @@ def _frequency_label_noise(examples: Examples, effect: FrequencyEffect) -> Step:
             vanishes(
                 "The leading order of the numerator has no other terms than those of "
                 "[eq:noise-turning], which [eq:critical-noise] solves.",
-                quartic.as_expr() - quartic.nth(2) * scaled**2 - quartic.nth(0),
+                (quartic.as_expr() - quartic.nth(2) * scaled**2, quartic.nth(0)),
                 sp.expand(weight * root**2 - against),
             ),
             vanishes(

@@ -62,7 +62,7 @@ def _invariance(network: LinearNetwork) -> Step:
             vanishes(
                 "The loss of one sample is unchanged by a rotation of two hidden units through "
                 "an arbitrary angle, with the rational parametrisation of the circle.",
-                network.sample_loss.xreplace(rotated) - network.sample_loss,
+                (network.sample_loss.xreplace(rotated), network.sample_loss),
             ),
         ),
     )
@@ -124,7 +124,7 @@ def _tangent(minimum: AlignedMinimum) -> Step:
             vanishes(
                 "Two active directions and a silent unit: the Gram matrix of the tangent vectors "
                 "is diagonal with [eq:metric] on its diagonal.",
-                gram.T * gram - sp.diag(*(_length(minimum, plane) for plane in tangents)),
+                (gram.T * gram, sp.diag(*(_length(minimum, plane) for plane in tangents))),
             ),
             vanishes(
                 "The generator is skew-symmetric and moves only its own plane.",
@@ -133,7 +133,7 @@ def _tangent(minimum: AlignedMinimum) -> Step:
             vanishes(
                 "Planes of two active units and planes of an active and a silent unit add up to "
                 "the dimension.",
-                RANK * (RANK - 1) / 2 + RANK * (HIDDEN - RANK) - dimension,
+                (RANK * (RANK - 1) / 2 + RANK * (HIDDEN - RANK), dimension),
             ),
             holds(
                 "The tangent vectors are linearly independent.",

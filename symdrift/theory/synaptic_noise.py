@@ -73,8 +73,10 @@ def _synaptic(minimum: AlignedMinimum) -> Step:
                 "independent changes of all weights give uncorrelated rotations of variance "
                 "[eq:synaptic].",
                 *(
-                    average(rotations[first], rotations[second])
-                    - (SYNAPTIC_NOISE**2 / lengths[first] if first == second else 0)
+                    (
+                        average(rotations[first], rotations[second]),
+                        SYNAPTIC_NOISE**2 / lengths[first] if first == second else 0,
+                    )
                     for first in rotations
                     for second in rotations
                 ),

@@ -111,7 +111,7 @@ def _heavy_tails() -> Step:
             vanishes(
                 "They are the entries of [eq:map-noise-elliptical] for two axes without "
                 "misalignment.",
-                *(entries[key].xreplace(values) - found[place] for key, place in places.items()),
+                *((entries[key].xreplace(values), found[place]) for key, place in places.items()),
             ),
             holds(
                 "Two axes have no other entries, but for the order of indices.",
