@@ -439,7 +439,8 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         body = name + group(opening + (EMPTY if name else BLANK) + inside + closing)
         return body if exp is None else scripts(body, sup=exp)
 
-    _print_MeanMatrix = _print_Mean
+    def _print_MeanMatrix(self, expr: Any, exp: Formula | None = None) -> Formula:
+        return self._averaged(expr, exp, ("[", "]"), _EXPECTATION)
 
     def _print_Min(self, expr: sp.Min) -> Formula:
         return self._chosen(r"\min", expr)
