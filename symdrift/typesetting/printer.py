@@ -418,9 +418,9 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
 
     def _print_Function(self, expr: Any, exp: Formula | None = None) -> Formula:
         if isinstance(expr, Mean):
-            return self._averaged(expr, exp, ("[", "]"), _EXPECTATION)
+            return self._averaged(expr, exp)
         if isinstance(expr, Stationary):
-            return self._averaged(expr, exp, (r"\langle", r"\rangle"))
+            return self._averaged(expr, exp, (r"\langle", r"\rangle"), EMPTY)
         name = read(sp.latex(expr.func))
         if exp is not None:
             name = scripts(_bracketed(name) if name.superscripted else name, sup=exp)
@@ -428,8 +428,9 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         return name + group(fence("(", arguments + BLANK, ")"))
 
     def _averaged(
-        self, expr: Any, exp: Formula | None, signs: tuple[str, str], name: Formula = EMPTY
-    ) -> Formula:
+        self, expr: Any, exp: Formula | None = None, signs: str | tuple[str, str] = "[]",
+        name: Formula = _EXPECTATION,
+    ) -> Formula:  # fmt: skip
         inside = self._print(expr.args[0])
         size = 0 if inside.box.reach <= _FLAT_REACH else delimiter_size(inside.box.reach)
         opening, closing = (
@@ -439,8 +440,7 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         body = name + group(opening + (EMPTY if name else BLANK) + inside + closing)
         return body if exp is None else scripts(body, sup=exp)
 
-    def _print_MeanMatrix(self, expr: Any, exp: Formula | None = None) -> Formula:
-        return self._averaged(expr, exp, ("[", "]"), _EXPECTATION)
+    _print_MeanMatrix = _averaged
 
     def _print_Min(self, expr: sp.Min) -> Formula:
         return self._chosen(r"\min", expr)
