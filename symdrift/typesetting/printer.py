@@ -420,7 +420,7 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         if isinstance(expr, Mean):
             return self._averaged(expr, exp)
         if isinstance(expr, Stationary):
-            return self._averaged(expr, exp, (r"\langle", r"\rangle"), EMPTY)
+            return self._averaged(expr, exp, (r"\langle", r"\rangle"))
         name = read(sp.latex(expr.func))
         if exp is not None:
             name = scripts(_bracketed(name) if name.superscripted else name, sup=exp)
@@ -428,14 +428,12 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         return name + group(fence("(", arguments + BLANK, ")"))
 
     def _averaged(
-        self, expr: Any, exp: Formula | None = None, signs: str | tuple[str, str] = "[]",
-        name: Formula = _EXPECTATION,
-    ) -> Formula:  # fmt: skip
+        self, expr: Any, exp: Formula | None = None, signs: Sequence[str] = "[]"
+    ) -> Formula:
+        name = _EXPECTATION if signs == "[]" else EMPTY
         inside = self._print(expr.args[0])
         size = 0 if inside.box.reach <= _FLAT_REACH else delimiter_size(inside.box.reach)
-        opening, closing = (
-            delimiter(sign, size, side) for sign, side in zip(signs, "lr", strict=True)
-        )
+        opening, closing = map(delimiter, signs, (size, size), "lr")
         # A letter behind a command would be part of it.
         body = name + group(opening + (EMPTY if name else BLANK) + inside + closing)
         return body if exp is None else scripts(body, sup=exp)
