@@ -676,7 +676,10 @@ WORTH_COMPILING = 15_000_000
 """Terms above which compiled code is taken: about a second in NumPy."""
 
 AT_A_TIME = 2**14
-"""Numbers that one operation of NumPy is about: they stay in the cache."""
+"""Numbers that one operation of NumPy is about where they are directions of one network."""
+
+TOGETHER, HELD = 2**11, 2**18
+"""Networks that one operation is about, which stay in the cache; entries of blocks at a time."""
 
 CELL, TILE = 64, 4
 """Numbers of a cell, and rows whose blocks are held at a time."""
@@ -733,7 +736,7 @@ def swept_areas(
     size = len(count)
     areas = np.zeros((len(weight_decay), rows, rows))
     many = len(weight_decay) >= CELL
-    networks = max(CELL, 4 * AT_A_TIME // (rows * size)) if many else 1
+    networks = max(CELL, min(TOGETHER, HELD // (rows * size))) if many else 1
     for first in range(0, len(weight_decay), networks):
         here = slice(first, first + networks)
         axes = Directions(*(np.ascontiguousarray(part[here].T) for part in directions))
