@@ -17,6 +17,9 @@ Row = Mapping[str, object]
 LARGEST_ERROR = 1e6
 """Standard error of a ratio or of its slope from which on the number is not known."""
 
+ROUNDING = 1e-12
+"""Error of a number, relative to it, that double precision makes."""
+
 MOST_DECIMALS = 8
 """That are printed of a number with an error."""
 
@@ -74,10 +77,13 @@ def short(value: float) -> str:
 def with_error(value: float, error: float) -> str:
     """A number and its standard error, to the first digit of that, or two where it begins with 1.
 
-    ``200 ± 200`` and ``1.50 ± 0.07``; an error beyond `LARGEST_ERROR` leaves nothing to be said.
+    ``200 ± 200`` and ``1.50 ± 0.07``; an error beyond `LARGEST_ERROR` leaves nothing to be said, and
+    one that is `ROUNDING` is none.
     """
     if not error < LARGEST_ERROR:
         return "not known"
+    if 0 < error < ROUNDING * abs(value):
+        return short(value)
     mantissa, power = f"{error:.1e}".split("e")
     decimals = (1 if mantissa.startswith("1") else 0) - int(power)
     if error == 0 or decimals > MOST_DECIMALS:

@@ -15,7 +15,7 @@ from symdrift.evaluation.parts import StimulusDrift
 from symdrift.records import Record
 from symdrift.tables import Table, record_table
 
-NOTHING = "nothing"
+NOTHING, FLUCTUATION = "nothing", "fluctuation"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class Lifetime(Record):
         In which steady rotation alone turns it by one radian, ``|w| / |mu w|``; ``None`` where
         there is none.
     seen : str
-        What an experiment would see: "diffusion", "steady rotation" or "nothing".
+        What an experiment would see: "diffusion" or "steady rotation", "fluctuation" of what is
+        not represented at the minimum, or "nothing".
     """
 
     times: ClassVar[tuple[str, ...]] = ("decay_time", "turning_time")
@@ -56,7 +57,7 @@ def lifetime(drift: StimulusDrift) -> Lifetime:
         drift.decay_rate, drift.mean_speed, drift.squared_norm
     )
     shortest = min(decay_time or math.inf, turning_time or math.inf)
-    seen = NOTHING
+    seen = NOTHING if drift.squared_norm > 0 else FLUCTUATION
     if shortest < math.inf:
         seen = "diffusion" if shortest == decay_time else "steady rotation"
     return Lifetime(drift.name, decay_time, turning_time, seen)
