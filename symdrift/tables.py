@@ -77,7 +77,7 @@ def short(value: float) -> str:
 def with_error(value: float, error: float) -> str:
     """A number and its standard error, to the first digit of that, or two where it begins with 1.
 
-    ``200 ± 200`` and ``1.50 ± 0.07``; an error beyond `LARGEST_ERROR` leaves nothing to be said, and
+    ``200 ± 200`` and ``1.50 ± 0.07``; an error beyond `LARGEST_ERROR` leaves nothing to say, and
     one that is `ROUNDING` is none.
     """
     if not error < LARGEST_ERROR:

@@ -15,6 +15,7 @@ from symdrift.errors import RequestError
 from symdrift.evaluation.lifetimes import days_record, lifetimes_table
 from symdrift.evaluation.next_order.cost import expected_duration
 from symdrift.evaluation.sweep_axes import linear_axis, logarithmic_axis, parse_range
+from symdrift.evaluation.validity import percent_off
 from symdrift.memory import available_memory, size_left, size_needed
 from symdrift.observables.angle import PopulationAngle, angle_seconds, population_angle
 from symdrift.observables.decoding import TARGETS, DecoderDecay, decoder_decay
@@ -70,7 +71,10 @@ if TYPE_CHECKING:
 _LAGS = 10
 """Lags that a table shows."""
 _ERRORS = "After ± the expected error to the farther side of the band that JSON and CSV have."
-_SAMPLED = " That of tuning is the standard error of the networks that are followed."
+_SAMPLED = (
+    " That of tuning is the standard error of the networks that are followed; how fast it is lost "
+    "may be off by {} besides."
+)
 
 DEFAULT_TIMES = 61
 MOST_DEFAULT_TIMES = 160
@@ -288,8 +292,8 @@ def _known(
     if error.known_until is None or lags[-1] <= error.known_until:
         return lags, ()
     reason = (
-        f"the expected error, {error.rotation:.2g} of the rates, covers everything from lag "
-        f"{error.known_until:.3g} on"
+        f"the expected error of the rates, {percent_off(error.rotation)}, covers everything from "
+        f"lag {error.known_until:.3g} on"
     )
     if lags[0] > error.known_until:
         raise RequestError(
@@ -534,11 +538,12 @@ def observation_tables(observation: Observation) -> list[Table]:
         )
         for decoder in observation.decoder
     }
-    tuning = observation.tuning
+    tuning, sampled = observation.tuning, ""
     if tuning is not None:
         read["tuning\ncorrelation"] = list(
             map(with_error, tuning.mean.tolist(), tuning.standard_error.tolist())
         )
+        sampled = _SAMPLED.format(percent_off(observation.expected_error.rotation))
     tables = [("Against the lag", curves)]
     if read:
         tables.append(("Read out against the lag", lag | read))
@@ -550,7 +555,7 @@ def observation_tables(observation: Observation) -> list[Table]:
                 title,
                 tuple(columns),
                 tuple(tuple(column[place] for column in columns.values()) for place in places),
-                _ERRORS + (_SAMPLED if tuning is not None and columns is not curves else ""),
+                _ERRORS + (sampled if columns is not curves else ""),
             )
             for title, columns in tables
         ),
