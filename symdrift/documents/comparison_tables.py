@@ -68,7 +68,8 @@ def comparison_tables(comparisons: Comparisons) -> Iterator[Table]:
         ),
     )
     yield Table(
-        "Mean decay rate by either noise: exponent with which it answers to a parameter"
+        "Mean decay rate by either noise at leading order in the learning rate: exponent with "
+        "which it answers to a parameter"
         + (", and its value in isotropic networks of other sizes." if synaptic.sizes else "."),
         ("quantity", *heads),
         (

@@ -136,7 +136,7 @@ class Sensitivities(Record):
             "With the exponent 2 one percent more of a parameter makes two percent more of a "
             "number, and twice the parameter four times the number, as far as the exponent stays "
             "the same; what has a negative one becomes less. Whole numbers without decimals hold "
-            f"{digits}."
+            f"{digits}, at leading order in the learning rate."
         )
 
     def table(self) -> Table:

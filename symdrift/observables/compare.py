@@ -505,6 +505,7 @@ def rate_tables(compared: ComparedStudy) -> list[Table]:
         + (", and values in isotropic networks of other sizes" if synaptic.sizes else ""),
         columns,
         chain(exponents, sizes),
+        caption="At leading order in the learning rate, without the error of that",
     )
     first = replace(tables[0], caption=f"{added}. {tables[0].caption}".removesuffix(". "))
     return [first, *tables[1:], scaling]

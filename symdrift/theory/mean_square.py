@@ -188,9 +188,10 @@ def _second_moments() -> Step:
     over batches, with the Hessian of the batch. This keeps positive matrices positive, and of the
     eigenvalues of such a map one that is largest by size is positive (Perron and Frobenius). As all
     Hessians are symmetric matrices, so is the map, and that eigenvalue is the largest value of
-    {quotient} among all symmetric {Psi} with {unit}. It is smaller than one, and noise that is
-    added in each step then dies out, exactly as long as {eta} times {growth} is smaller than
-    {decay} for all of them. Hence the boundary is the critical rate {critical}, the smallest rate
+    {quotient} among all symmetric {Psi} with {unit}, where weights that no noise reaches, those of
+    hidden units without a task, have no part. It is smaller than one, and noise that is added in
+    each step then dies out, exactly as long as {eta} times {growth} is smaller than {decay} for all
+    of them. Hence the boundary is the critical rate {critical}, the smallest rate
     for which [eq:critical] has a solution; its inverse is the largest eigenvalue of the inverse of
     the operator {relaxation} times {response}. From this rate on the linearised deviation has no
     stationary variance, even where {eta} times every curvature is small, and nothing of the theory
