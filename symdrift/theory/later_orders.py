@@ -48,8 +48,8 @@ EXPECTED_ERROR, EXPECTED_NORM, CHANGE = sp.symbols(
 LATEX: dict[sp.Basic, str] = {
     WAITING: r"\Phi",
     WAITING_PARTS.label: r"\Phi",
-    LEFT.label: r"\mathbb{E}'[\hat\Xi]",
-    STEADY.label: r"\langle \mathbb{E}'[\hat\Xi] \rangle",
+    LEFT.label: r"\mathbb{E}_{-}[\hat\Xi]",
+    STEADY.label: r"\langle \mathbb{E}_{-}[\hat\Xi] \rangle",
     INCREMENT: r"\mathrm{e}^{\hat\Xi}",
     UNWAITED: r"\mathrm{e}^{-\Phi(\hat\delta)}",
     TURNED_ONCE: r"\mathrm{e}^{\Xi}",
@@ -58,7 +58,7 @@ LATEX: dict[sp.Basic, str] = {
         base.label: rf"\langle \hat\xi_{first} \hat\xi_{second} \rangle"
         for (first, second), base in PRODUCTS.items()
     },
-    NEXT_VARIANCE: r"\hat V'",
+    NEXT_VARIANCE: r"\hat V_{+}",
     STEADY_ANGLE: r"\langle \hat\xi_4 \rangle_0",
     ANGLE: r"\hat\xi",
     PSI: r"\mathcal{S}",
@@ -78,6 +78,8 @@ LATEX: dict[sp.Basic, str] = {
 
 MEANINGS = (
     (WAITING, "what makes rotations ones without memory", "p by p"),
+    (ANGLE, "angle of a rotation without memory", "scalar"),
+    (NEXT_VARIANCE, "next order of the variance of these angles per step", "scalar"),
     (PSI, "what makes the mean orientation decay without memory", "p by p"),
     (DECAYED, "decay of the mean orientation in a step", "p by p"),
     (EXPECTED_ERROR, "expected relative error of a printed number", "scalar"),
@@ -117,8 +119,9 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
     {decay}: its decay rates are the logarithms of the eigenvalues, with the sign changed. Here
     {psi} begins with the fourth power. By [eq:decay-waiting] it takes out of the mean square of a
     rotation what depends on the deviation. The next order of {decay} is then [eq:decay-next]:
-    beside half the mean square stands what a rotation and the change of the deviation in the same
-    step have in common, since later rotations depend on that change.
+    beside half the mean square, of all products whose powers add up to the eighth, stands what a
+    rotation and the change of the deviation in the same step have in common, since later rotations
+    depend on that change.
     """
     space = plane.network.space
     next_variance = (
