@@ -13,10 +13,10 @@ from fuzz_requests import INPUTS, STUDY, Law, study_text, toml
 from fuzz_worker import Outcome, Request, Worker
 
 SHARDS = 4
-SITTINGS = 180
+SITTINGS = 150
 """Of each shard: together they take about a minute of processor time."""
 
-FEWEST = 65
+FEWEST = 55
 """Requests of a shard that are granted, and that are refused, at the least.
 
 Hypothesis also draws constants of the modules that happen to be loaded, so that the numbers vary.
