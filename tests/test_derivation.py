@@ -418,6 +418,9 @@ def test_equations_are_found_by_their_labels() -> None:
         assert derivation.equation(label) in derivation[label].equations
     with pytest.raises(RequestError, match=r'^label = "hesian-pair" is no label .* "hessian-p'):
         derivation["hesian-pair"]
+    with pytest.raises(RequestError, match=r"labels are \S+, .* and \d+ more") as refused:
+        derivation["x"]
+    assert len(str(refused.value)) < 500
 
 
 def test_equations_show_themselves_in_the_notation_of_the_study() -> None:

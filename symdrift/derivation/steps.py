@@ -378,14 +378,19 @@ class Derivation:
 
 _Named = TypeVar("_Named")
 
+_MOST_LABELS = 12
+"""That a refusal lists."""
+
 
 def _found(label: str, known: Mapping[str, _Named], field: str = "label") -> _Named:
     """What a label names, with or without the prefix that it has in documents."""
     name = label.removeprefix("eq:")
     if name not in known:
+        rest = len(known) - _MOST_LABELS
+        more = f" and {rest} more, which its LaTeX source and page have" if rest > 0 else ""
         raise RequestError(
             field,
             f'= "{shown(label)}" is no label of this derivation; {did_you_mean(name, known)}labels '
-            f"are {', '.join(known)}",
+            f"are {', '.join(list(known)[:_MOST_LABELS])}{more}",
         )
     return known[name]
