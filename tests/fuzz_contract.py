@@ -103,6 +103,9 @@ def _names_own(request: Request, sentence: str) -> bool:
 
 def _done(request: Request, outcome: Outcome) -> Iterator[tuple[str, str]]:
     arguments = request.arguments
+    if {"--help", "--version"} & set(arguments):
+        # Answered before what else is asked for.
+        arguments = ()
     if "--json" in arguments:
         try:
             document = json.loads(outcome.out, parse_constant=_refuse_constant)
