@@ -378,6 +378,8 @@ def test_what_no_derivation_takes_is_refused_before_sympy_is_loaded(
         (["validate", "bottleneck", "--budget", "0.0m"], '--budget = "0.0m" must be a positive'),
         (["validate", "bottleneck", "--budget", "nan"], '--budget = "nan" must be a positive time'),
         (["validate", "bottleneck", "--precision", "0"], "precision = 0 must be a positive"),
+        (["validate", "bottleneck", "--precision", "1e300"], r"--precision = 1e\+300 is no prec"),
+        (["validate", "bottleneck", "--precision", "1.01"], r"--precision = 1\.01 is no precision"),
         (["validate", "bottleneck", "--threads", "0"], "--threads = 0 must be a whole number"),
         (["validate", "bottleneck", "--steps", "9", "--budget", "9s"], "--budget and --steps"),
         (["validate", "bottleneck", "--windows", "9", "--budget", "9s"], "windows and a budget"),
@@ -461,6 +463,8 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_the_work(
         ["evaluate", "bottleneck", f"--{'x' * 5000}"],
         ["evaluate", "bottleneck", "x" * 5000],
         ["observe", "bottleneck", "--seed", "9" * 5000],
+        ["observe", "bottleneck", "--times", f"1:10:{'9' * 5000}"],
+        ["evaluate", "bottleneck", "--sweep", f"gamma=0.1:0.2:{'9' * 5000}"],
         ["evaluate", "bottleneck", "--set", f"{'a.' * 3000}b=1"],
     ],
 )

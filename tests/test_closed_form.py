@@ -328,24 +328,37 @@ def test_both_roads_draw_the_line_at_the_same_place(
         np.testing.assert_allclose(closed.drift.variances, full.drift.variances, rtol=1e-6)
 
 
-def test_equal_singular_values_are_numbered_by_input_on_both_roads() -> None:
+@pytest.mark.parametrize(
+    ("variances", "gains", "order"),
+    [
+        ([2, 1, 0.5], [1.15, 2.3, 1.6], [1, 0, 2]),
+        ([0.5, 1, 2], [1.6, 2.3, 1.15], [1, 0, 2]),
+        # All three are equal but for a part in 1e12, which is rounding; one in 1e9 is none.
+        ([2, 1, 0.5], [1.15, 1.3, 1.6 + 1e-12], [0, 1, 2]),
+        ([2, 1, 0.5], [1.15, 1.3, 1.6 + 1e-9], [2, 0, 1]),
+    ],
+)
+def test_equal_singular_values_are_numbered_by_input_on_both_roads(
+    variances: list[float], gains: list[float], order: list[int]
+) -> None:
     """Gains less ``0.3 / lambda`` are 1, 2, 1: the second axis first, then the first, the third."""
-    problem = aligned([2, 1, 0.5], [1.15, 2.3, 1.6], 0.3, learning_rate=0.005)
-    exact = rotation_variances([2, 1, 0.5], [1.15, 2.3, 1.6], 0.3, 0.005, [0] * 3, [1, 0, 2])
+    problem = aligned(variances, gains, 0.3, learning_rate=0.005)
+    exact = rotation_variances(variances, gains, 0.3, 0.005, [0] * 3, order)
     expected = [float(exact[0][1]), float(exact[0][2]), float(exact[1][2])]
     for road in (closed_form.evaluate, dense.evaluate):
         np.testing.assert_allclose(road(problem).drift.variances, expected, rtol=1e-10)
 
 
-def test_many_outputs_cost_what_the_active_directions_cost() -> None:
-    """Two active axes: each of 3000 outputs adds a term to one plane."""
-    study = read_study("bottleneck").with_values({"network.outputs": 3000})
+@pytest.mark.parametrize("name", ["bottleneck", "anisotropic_autoencoder", "frequent_stimulus"])
+def test_many_outputs_cost_what_the_active_directions_cost(name: str) -> None:
+    """Two to four active axes: each of 3000 outputs adds a term to their planes."""
+    study = read_study(name).with_values({"network.outputs": 3000})
     tracemalloc.start()
     wide = closed_form.evaluate(study.problem())
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 40 * 2**20
-    narrow = closed_form.evaluate(read_study("bottleneck").problem())
+    narrow = closed_form.evaluate(read_study(name).problem())
     np.testing.assert_allclose(wide.decay_matrix, narrow.decay_matrix, rtol=1e-13)
 
 

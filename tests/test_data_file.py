@@ -83,6 +83,7 @@ def test_npy_files_of_every_real_type_hold_the_same_samples(
         ("1,2\n3,nan\n4,5\n", 'misses 1 value: line 2, column 2, holds "nan"; fill it, leave'),
         ("a,b\n\n1,2\n3,-inf\n", 'line 4, column "b" holds "-inf", which is not a number'),
         ("1,2\n3,four\n", 'line 2, column 2 holds "four", which is not a number'),
+        ("1_0,1_1\n1,2\n1_5,3\n2,5\n", 'line 3, column "1_0" holds "1_5", which is not a number'),
         ("1,2\n3,\n", "misses 1 value: line 2, column 2, is empty; fill it, leave that line"),
         ("one,2\n3,4\n5,6\n", 'line 1, column 1 holds "one"'),
         ("1,5;2,5\n3,5;4,5\n", 'line 1, column 1 holds "1,5".* numbers have a decimal point'),
@@ -657,15 +658,17 @@ def test_a_header_of_numbers_is_said_and_changes_nothing(
     """Taken as a sample, 0 to 4 would be by far the largest."""
     path = str(write_study(study_of(SAMPLES, 5)))
     found = []
-    for header in (NAMES, ["0", "1", "2", "3", "4"]):
+    for entry in ("{0}", "1_{1}", "{1}.0", "{1}"):
+        header = [entry.format(name, place) for place, name in enumerate(NAMES)]
         write_table(tmp_path / "x.csv", RECORDING, header)
         assert run(["evaluate", path, "--json"]) == 0
         output = capsys.readouterr()
         found.append(json.loads(output.out))
-    assert found[0]["drift"] == found[1]["drift"]
-    assert [s["decay_rate"] for s in found[0]["stimuli"]] == [
-        s["decay_rate"] for s in found[1]["stimuli"]
-    ]
+    rates = [[stimulus["decay_rate"] for stimulus in record["stimuli"]] for record in found]
+    for record, decay in zip(found[1:], rates[1:], strict=True):
+        assert record["drift"] == found[0]["drift"]
+        assert record["minimum"] == found[0]["minimum"]
+        assert decay == rates[0]
     assert [s["name"] for s in found[0]["stimuli"]] == NAMES
     assert "line 1 (0, 1, 2, ..., 4) was taken as a header that numbers the columns" in output.err
 

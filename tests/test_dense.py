@@ -510,6 +510,37 @@ def test_stimuli_and_samples_of_equal_moments_drift_equally() -> None:
     np.testing.assert_allclose(other.drift.mean_rotation, one.drift.mean_rotation, rtol=1e-11)
 
 
+def spherical_design(size: int) -> Array:
+    """Few points whose moments up to the fourth are those of the unit sphere."""
+    if size == 2:
+        angles = 2 * np.pi * np.arange(5) / 5
+        return np.column_stack([np.cos(angles), np.sin(angles)])
+    if size == 3:
+        golden = (1 + np.sqrt(5)) / 2
+        faces = np.array([[0, one, two * golden] for one in (1, -1) for two in (1, -1)])
+        points = np.vstack([np.roll(faces, turn, axis=1) for turn in range(3)])
+    else:
+        signs = np.array(np.meshgrid(*[[1, -1]] * 4)).reshape(4, -1).T
+        points = np.vstack([2 * np.eye(4), -2 * np.eye(4), signs])
+    return np.asarray(points / np.linalg.norm(points, axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("size", [2, 3, 4], ids=["pentagon", "icosahedron", "24-cell"])
+def test_inputs_of_constant_length_drift_as_those_of_a_spherical_design(size: int) -> None:
+    """The least kurtosis that there is, ``-2 / (n + 2)``: the moments of points on a sphere."""
+    points = np.sqrt(size) * spherical_design(size)
+    sphere = Elliptical(np.eye(size), -2 / (size + 2))
+    stimuli = StimulusSet(points, np.full(len(points), 1 / len(points)))
+    teacher, hidden = np.diag([1.5, 1.2, 1.0, 0.7][:size]), min(size, 3)
+    one, other = (
+        evaluate(problem_of(inputs, teacher, 0.1, 0.005, hidden)) for inputs in (sphere, stimuli)
+    )
+    np.testing.assert_allclose(other.drift.covariance, one.drift.covariance, rtol=1e-9, atol=1e-22)
+    assert other.fluctuation.excess_loss == pytest.approx(one.fluctuation.excess_loss, rel=1e-12)
+    assert other.minimum.loss == pytest.approx(one.minimum.loss, rel=1e-12)
+    assert np.all(np.diagonal(one.drift.covariance) > 0)
+
+
 def test_steady_rotation_needs_a_broken_mirror_symmetry() -> None:
     """Autoencoder of skewed stimuli: rotates; presented with their mirror images: does not."""
     assert isinstance(SKEWED.inputs, StimulusSet)

@@ -178,6 +178,24 @@ def test_one_hidden_axis_keeps_everything() -> None:
     assert np.all(observation.tuning.neurons > 0.9)
 
 
+def test_one_hidden_unit_rotates_nowhere_and_its_decoder_stays(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["observe", "anisotropic_autoencoder", "--set", "network.hidden=1"]
+    arguments += ["--times", "1:1e12:3:log"]
+    assert run([*arguments, "--json"]) == 0
+    printed = capsys.readouterr()
+    teacher, identity = json.loads(printed.out)["decoder"]
+    assert teacher["limit"] == pytest.approx(0.5397, abs=5e-5)
+    # The share of the learned axis in the power 2 + 1 + 0.7, but for the fluctuation of the code.
+    assert 0 < 2 / 3.7 - teacher["limit"] < 1e-3
+    for decoder in (teacher, identity):
+        assert decoder["r_squared"] == pytest.approx(3 * [decoder["limit"]], rel=1e-12)
+    assert "nothing can drift: the learned map has rank 1" in printed.err
+    assert run(arguments) == 0
+    assert capsys.readouterr().out.count(" 0.539708 ") == 3
+
+
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_figure_has_a_labelled_panel_for_each_observable(
     observations: dict[str, Observation], name: str

@@ -21,9 +21,11 @@ from symdrift.documents.latex import fragment_latex
 from symdrift.documents.levels import at_level
 from symdrift.documents.pages import page_of
 from symdrift.errors import RequestError
-from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.dense import hessian_matrix
+from symdrift.evaluation.evaluate import evaluate, evaluate_study
 from symdrift.files import write_text
 from symdrift.kernels.standalone import study_source
+from symdrift.rules.linear import TwoLayerLinear
 from symdrift.study import Study, read_study
 from symdrift.theory.block_invariants import blocks_of_study
 from symdrift.theory.block_solutions import OF_ONE_AXIS, OF_TWO_BLOCKS, Solution
@@ -148,6 +150,44 @@ def test_too_few_hidden_units_are_seen_without_numbers(write_study: Write) -> No
     sizes = {"inputs": '"p + 1"', "outputs": '"p + 2"', "hidden": '"p"'}
     with pytest.raises(RequestError, match=r"= p cuts through a tie.*at least p \+ 1 hidden"):
         subject_of(open_study(write_study, sizes, NUMBERS))
+
+
+@pytest.mark.parametrize(("n", "m", "p"), [(5, 3, 2), (3, 5, 1), (4, 4, 3), (5, 3, 3)])
+def test_equal_axes_that_compete_are_exchanged_at_no_loss_and_by_every_sample(
+    n: int, m: int, p: int
+) -> None:
+    """Why they are refused: rotations of hidden units are not all directions without curvature.
+
+    Along the others, which learn another of the equal axes, the gradient of a sample has a slope:
+    learned maps wander by themselves, at an order at which nothing rotates yet.
+    """
+    gamma, learned = 0.2, min(n, m)
+    teacher, axes = np.eye(m, n), np.arange(p)
+    point = np.zeros((p, n + m))
+    point[axes, axes] = point[axes, n + axes] = np.sqrt(1 - gamma)
+    values, directions = np.linalg.eigh(hessian_matrix(point, teacher, np.eye(n), gamma))
+    flat = directions[:, np.abs(values) < 1e-12]
+    planes = p * (p - 1) // 2
+    assert values.min() > -1e-12
+    assert flat.shape[1] == planes + p * (learned - p)
+    rule, weights = TwoLayerLinear(teacher, gamma), (point[:, :n], point[:, n:].T)
+    rng, squares = np.random.default_rng(0), []
+    for _ in range(1000):
+        sample, noise = rng.normal(size=(n, 1)), 0.3 * rng.normal(size=(m, 1))
+        first, second = rule.gradient(weights, sample, rule.error(weights, sample, noise))
+        squares.append(np.sum((flat.T @ np.hstack([first, second.T]).ravel()) ** 2))
+    # Of an exchanged pair the errors are gamma and 1 times its inputs, besides the label noise.
+    expected = p * (learned - p) * (1 - gamma) * ((1 + gamma) ** 2 + 2 * 0.3**2) / 2
+    error = np.std(squares) / np.sqrt(len(squares))
+    assert abs(np.mean(squares) - expected) < 4 * error + 1e-24
+
+
+def test_a_tie_says_how_many_hidden_units_learn_all_of_its_axes(write_study: Write) -> None:
+    tied = open_study(write_study, {}, NUMBERS | {"n": 5, "m": 3, "p": 2})
+    for command in (derive, evaluate_study):
+        with pytest.raises(RequestError, match=r"= 2 cuts through a tie.*at least 3 hidden units"):
+            command(tied)
+    assert evaluate_study(tied.with_values({"p": 3})).minimum.rank == 3
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,42 @@ def test_large_variances_are_no_tie(method: str) -> None:
     np.testing.assert_allclose(rates[0], rates[1], rtol=1e-10)
 
 
+@pytest.mark.parametrize(
+    ("variances", "gains", "gamma", "hidden", "rates"),
+    [
+        ([2e8, 1e8, 5e7], [1, 1, 1], 0.1, 2, (1e-10, 1e-14)),
+        ([1e4, 1, 1e-4, 1e-8], [1e-3, 1, 1e3, 1e8], 1e-3, 4, (1e-9, 1e-14)),
+        ([2e-8, 1e-8, 5e-9], [1, 1, 1], 1e-17, 2, (1e6, 100)),
+        ([4e12, 3e12, 3e12 - 1e5], [1, 1, 1], 1e-2, 2, (1e-22, 1e-27)),
+    ],
+    ids=["large variances", "slopes far apart", "small variances", "nearly equal"],
+)
+def test_odd_units_are_refused_for_their_rate_and_agree_at_a_stable_one(
+    variances: list[float], gains: list[float], gamma: float, hidden: int,
+    rates: tuple[float, float],
+) -> None:  # fmt: skip
+    """Where no axis is tied or at its threshold, no sentence says so."""
+    size = len(variances)
+    problem = replace(
+        read_study("anisotropic_autoencoder").problem(),
+        inputs=Gaussian(np.diag(variances)),
+        teacher=np.diag(np.array(gains, dtype=float)),
+        label_noise=np.zeros(size),
+        weight_decay=gamma,
+        hidden=hidden,
+        stimuli=tuple(Stimulus(f"axis {k}", axis) for k, axis in enumerate(np.eye(size))),
+    )
+    found = []
+    for method in ("closed-form", "dense"):
+        with pytest.raises(RequestError, match="from the critical rate") as refusal:
+            evaluate(replace(problem, learning_rate=rates[0]), method)
+        found.append(evaluate(replace(problem, learning_rate=rates[1]), method))
+        said = " ".join([str(refusal.value), *found[-1].warnings])
+        assert "tie" not in said
+        assert "meets the threshold" not in said
+    assert_scaled(found[1], found[0], 1, 1, 1e-8)
+
+
 @pytest.mark.parametrize("method", ["closed-form", "dense"])
 @pytest.mark.parametrize(
     "values",

@@ -371,12 +371,21 @@ def test_validity_does_not_depend_on_units() -> None:
 
 
 @pytest.mark.parametrize("road", ["closed-form", "dense"])
-def test_near_a_threshold_an_axis_is_said_to_be_lost(road: str) -> None:
-    """Simulated at 0.3004, it turns away within 600 steps, where its decay takes 4e10."""
-    study = read_study("anisotropic_autoencoder")
-    near, beyond, off = (
-        study.with_values(lambda_3=value).problem() for value in (0.3004, 0.3001, 0.32)
-    )
+@pytest.mark.parametrize(
+    ("name", "symbol", "values"),
+    [
+        ("anisotropic_autoencoder", "lambda_3", (0.3004, 0.3001, 0.32)),
+        ("anisotropic_autoencoder", "gamma", (0.698, 0.6995, 0.65)),
+        ("teacher_label_noise", "lambda_3", (0.2224, 0.2223, 0.24)),
+        ("teacher_label_noise", "a_3", (0.334, 0.3335, 0.36)),
+    ],
+)
+def test_near_a_threshold_an_axis_is_said_to_be_lost(
+    road: str, name: str, symbol: str, values: tuple[float, float, float]
+) -> None:
+    """Simulated at the first 0.3004, it turns away within 600 steps; its decay takes 4e10."""
+    study = read_study(name)
+    near, beyond, off = (study.with_values({symbol: value}).problem() for value in values)
     said = "the fluctuation exceeds a singular value"
     assert any(said in warning for warning in evaluate(near, road).warnings)
     assert not any(said in warning for warning in evaluate(off, road).warnings)

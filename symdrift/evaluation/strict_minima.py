@@ -99,10 +99,12 @@ def refuse_degenerate(
         return
     last, next_ = reductions[hidden - 1 : hidden + 1]
     if last - next_ < THRESHOLD_TOLERANCE * last:
+        tied = np.count_nonzero(reductions > (1 - THRESHOLD_TOLERANCE) * last)
         raise RequestError(
             "network.hidden",
             f"= {hidden} cuts through a tie: axes that lower the loss equally compete for the "
-            "last hidden unit; change the number of hidden units, a gain or an input variance",
+            f"last hidden unit; give at least {tied} hidden units, which learn all of these axes, "
+            "or change a gain or an input variance",
         )
 
 
