@@ -304,8 +304,8 @@ def test_a_next_order_as_large_as_the_numbers_is_left_out() -> None:
 def test_errors_of_a_bottleneck_with_little_weight_decay_reach_simulations() -> None:
     """Simulated ``V`` is 4.6e-7 and the first squared norm 0.51, about half of what is printed."""
     found = evaluate(replace(shipped("bottleneck"), weight_decay=0.01), order=None)
-    printed = found.drift.variances[0], found.stimuli[0].squared_norm
-    assert printed == (pytest.approx(1.011e-6, rel=1e-3), pytest.approx(0.995))
+    printed = [found.drift.variances[0], found.stimuli[0].squared_norm]
+    assert printed == pytest.approx([1.011e-6, 0.995], rel=1e-3)
     names = "drift.covariance.1-2", "stimuli.axis 1.squared_norm"
     for value, name, simulated in zip(printed, names, (4.6e-7, 0.51), strict=True):
         assert abs(value - simulated) < found.expected_error(name) * value
