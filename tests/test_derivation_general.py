@@ -426,15 +426,12 @@ def test_a_wrong_stage_stops_the_derivation(
 ROTATED = """
 network = { inputs = 2, outputs = 3, hidden = 2 }
 inputs = { covariance = [["c", "c*rho"], ["c*rho", "c"]] }
+teacher = { map = [["cos(phi)", "-sin(phi)"], ["sin(phi)", "cos(phi)"], [0, 0]] }
 learning = { rate = "eta", weight_decay = "gamma" }
-[teacher]
-map = [["cos(phi)", "-sin(phi)"], ["sin(phi)", "cos(phi)"], [0, 0]]
-label_noise = ["v", 0, "v"]
 [values]
 c = 1.0
 rho = 0.4
 phi = 0.7
-v = 0.1
 gamma = 0.2
 eta = 0.005
 """
@@ -455,8 +452,8 @@ a2 = 0.5
 def test_a_teacher_may_be_a_rotation_by_an_angle(
     write_study: Callable[[str], Path], angle: str
 ) -> None:
-    text = ROTATED.replace("(phi)", f"({angle})")
-    first = next(iter(task(read_study(write_study(text)))))
+    noisy = ROTATED.replace("[0, 0]] }", '[0, 0]], label_noise = ["v", 0, "v"] }') + "v = 0.1\n"
+    first = next(iter(task(read_study(write_study(noisy.replace("(phi)", f"({angle})"))))))
     assert all(check.passed for check in first.checks)
     # An isometry of inputs with variances 1.4 and 0.6 keeps 1 - 0.2/1.4 and 1 - 0.2/0.6.
     (shown,) = (e.expression.rhs for e in first.equations if e.label == "study-values")
