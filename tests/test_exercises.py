@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 import sympy as sp
+from shipped import TWO_LAYERS
 from tex import needs_tex
 
 from symdrift.cli import run
 from symdrift.derivation.steps import Derivation
 from symdrift.documents.assembly import theory_printer
 from symdrift.errors import CheckFailed, RequestError
-from symdrift.study import read_study, shipped_studies
+from symdrift.study import read_study
 from symdrift.teaching.exercises import (
     Answer,
     Exercise,
@@ -109,7 +110,7 @@ def printed(exercise: Exercise) -> set[sp.Basic]:
 
 LESSONS = [
     name
-    for name in shipped_studies()
+    for name in TWO_LAYERS
     if not isinstance(teachable(read_study(name).problem()), RequestError)
 ]
 

@@ -510,7 +510,8 @@ def test_shipped_studies_are_complete(name: str) -> None:
     assert study.name == name
     assert study.title != name
     assert study.missing == ()
-    assert study.problem().weight_decay > 0
+    learns = study.problem() if study.is_plain else study.learner()
+    assert learns.learning_rate > 0
 
 
 def test_a_study_of_each_kind_is_shipped() -> None:
@@ -530,7 +531,7 @@ def test_a_study_of_each_kind_is_shipped() -> None:
 @pytest.mark.parametrize("name", sorted(shipped_studies()))
 def test_a_study_and_its_numbers_say_the_same_of_the_inputs(name: str) -> None:
     study = read_study(name)
-    written, found = study.inputs, study.problem().inputs
+    written, found = study.inputs, (study.problem() if study.is_plain else study.learner()).inputs
     assert found.kind == written.distribution
     known = {symbol: value.evaluate({}) for symbol, value in study.values.items()}
     kurtosis = None if written.kurtosis is None else written.kurtosis.evaluate(known)
