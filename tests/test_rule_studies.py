@@ -176,9 +176,7 @@ activity = { hidden_1 = "y", hidden_2 = "z" }
     assert "nothing drifts" in one.warnings[-1]
     np.testing.assert_allclose(
         found.drift.covariance,
-        symdrift.evaluate_rule(
-            symdrift.read_study("three_layers")
-        ).drift.covariance,
+        symdrift.evaluate_rule(symdrift.read_study("three_layers")).drift.covariance,
         rtol=1e-8,
     )
     strong = study_of(taught).with_values({"learning.weight_decay": 5.0})

@@ -221,7 +221,7 @@ def _swept(
         responses[plane] = space.directions @ slopes.T / np.sqrt(batch)
         responses[plane] += 2 * space.corrector(form) @ across
         mean[plane] = np.real(np.sum(form * spread))
-        # A bend is of the order of rates over squared weights; far below that all of it is rounding.
+        # A bend is of the order of rates over squared weights; what is far below is rounding.
         bend = max(CANCELLED * np.linalg.norm(form), BENT * fastest * (reading @ reading))
         if abs(mean[plane]) <= bend * np.linalg.norm(spread):
             mean[plane] = 0.0
