@@ -151,6 +151,12 @@ def test_columns_stand_in_any_order_and_measurements_repeat(tmp_path: Path) -> N
     assert found.goodness.chi_squared < 1e-6
 
 
+def test_a_first_line_of_a_spreadsheet_says_what_separates(tmp_path: Path) -> None:
+    path = tmp_path / "rates.csv"
+    path.write_text("sep=!\nstimulus!quantity!value!standard_error\na;b!decay_rate!1e-9!1e-10\n")
+    assert read_measurements(path) == (Measurement("a;b", "decay_rate", 1e-9, 1e-10),)
+
+
 def test_the_command_prints_the_record_and_draws(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
