@@ -238,7 +238,7 @@ def main() -> None:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     rows: dict[str, list[str]] = {}
     for rule, last, stacked, update in RULES.values():
-        start = rule.fixed_point(np.diag(VARIANCES), {"hidden": 2})
+        start = rule.fixed_points(np.diag(VARIANCES), {"hidden": 2})[0]
         assert start is not None
         routes = {
             "symdrift, 1 thread": (traced_route(rule, start), 20),

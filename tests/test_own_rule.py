@@ -252,7 +252,7 @@ def test_a_layer_that_whitens_is_found_and_drifts() -> None:
     learner = Learner(
         own(WHITENING), {"hidden": 2}, Gaussian(np.diag([2.0, 1.5, 0.7])), np.zeros(0), 0.01
     )
-    (orbit,) = fixed_orbits(learner)
+    orbit, *_ = fixed_orbits(learner)
     assert orbit.mean_update < 1e-12
     response = orbit.responses["hidden"]
     np.testing.assert_allclose(response, np.diag([0.5, 1 / 1.5, 1])[:2] ** 0.5, atol=1e-12)
@@ -311,7 +311,7 @@ def spinning() -> tuple[Learner, TracedRule]:
 def test_noise_along_the_orbit_turns_directly() -> None:
     """By second order of the rate, where the area that fluctuations sweep is of third."""
     learner, _ = spinning()
-    (orbit,) = fixed_orbits(learner)
+    orbit, *_ = fixed_orbits(learner)
     found, halved = (
         rule_drift(replace(learner, learning_rate=rate), orbit.point) for rate in (0.02, 0.01)
     )
@@ -328,7 +328,7 @@ def test_noise_along_the_orbit_turns_steadily_too() -> None:
     Without the second order of the noise itself the theory would be 17 % higher.
     """
     learner, traced = spinning()
-    (orbit,) = fixed_orbits(learner)
+    orbit, *_ = fixed_orbits(learner)
     expected = rule_drift(learner, orbit.point)
     assert isinstance(learner.inputs, StimulusSet)
     stimuli, rate, networks = learner.inputs.stimuli, learner.learning_rate, 400

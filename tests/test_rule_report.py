@@ -165,7 +165,7 @@ def test_a_rule_without_derivation_has_a_report_of_numbers_that_says_why(
     ("options", "sentence"),
     [
         (["--level", "outline"], '--level = "outline" has nothing to tell less of'),
-        (["--set", "learning.minimum=2"], "learning.minimum = 2 is not there"),
+        (["--set", "learning.minimum=9"], "learning.minimum = 9 is not there"),
         (["--set", "learning.rate=0.5"], "learning.rate = 0.5 must be below"),
         (["--set", "learning.rate=1e-14"], "too small to be simulated"),
         (["--set", 'learning.rate="eta"'], "eta"),

@@ -48,7 +48,7 @@ def dense(made: Rule, variances: list[float], hidden: int) -> np.ndarray:
     learner = Learner(
         made, {"hidden": hidden}, Gaussian(np.diag(variances)), np.zeros(0), learning_rate=1.0
     )
-    point = made.fixed_point(np.diag(variances), learner.sizes)
+    point = made.fixed_points(np.diag(variances), learner.sizes)[0]
     assert point is not None
     return rule_drift(learner, point).covariance
 

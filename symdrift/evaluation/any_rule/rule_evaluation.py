@@ -9,7 +9,7 @@ import numpy as np
 
 from symdrift.errors import RequestError, counted
 from symdrift.evaluation.any_rule.engine import RuleDrift, require_engine_memory, rule_drift
-from symdrift.evaluation.any_rule.fixed_orbit import FixedOrbit, fixed_orbits
+from symdrift.evaluation.any_rule.fixed_orbit import End, orbit_at, orbit_ends
 from symdrift.evaluation.any_rule.rule_critical_rate import critical_rate
 from symdrift.evaluation.any_rule.rule_result import (
     LayerDrift,
@@ -40,17 +40,17 @@ def evaluate_rule(learner: Learner, progress: Progress | None = None) -> RuleEva
     ------
     RequestError
         When there is no such orbit, the learning rate is unstable, memory does not suffice, or
-        for the reasons of `fixed_orbits` and `rule_drift`.
+        for the reasons of `orbit_ends`, `orbit_at` and `rule_drift`.
     """
     require_engine_memory(learner)
-    orbits, number = fixed_orbits(learner), learner.minimum
-    if not 1 <= number <= len(orbits):
+    ends, number = orbit_ends(learner), learner.minimum
+    if not 1 <= number <= len(ends):
         raise RequestError(
             "learning.minimum",
-            f"= {number} is not there: {counted(len(orbits), 'orbit')} where learning can end "
-            f"{'was' if len(orbits) == 1 else 'were'} found",
+            f"= {number} is not there: {counted(len(ends), 'orbit')} where learning can end "
+            f"{'was' if len(ends) == 1 else 'were'} found",
         )
-    orbit = orbits[number - 1]
+    orbit = orbit_at(learner, ends[number - 1])
     critical = critical_rate(learner, orbit.point)
     if critical is not None and learner.learning_rate >= critical:
         raise RequestError(
@@ -69,13 +69,13 @@ def evaluate_rule(learner: Learner, progress: Progress | None = None) -> RuleEva
         drift.weight_variance / size if size > 0 else 0.0,
     )
     warnings = list(_warnings(learner, validity))
-    warnings += _several(orbits, number)
+    warnings += _several(ends, number)
     if not drift.covariance.any():
         warnings.append("nothing drifts: every covariance of rotations is zero")
     return RuleEvaluation(
         study=learner.study,
         parameters=_parameters(learner),
-        minimum=OrbitEnd(number, len(orbits), orbit, float(rates.min()), float(rates.max())),
+        minimum=OrbitEnd(number, len(ends), orbit, float(rates.min()), float(rates.max())),
         drift=drift,
         layers=tuple(
             layer_drift(drift, *each, learner.stimuli) for each in orbit.responses.items()
@@ -91,16 +91,24 @@ def orbit_warnings(learner: Learner) -> tuple[str, ...]:
     Raises
     ------
     RequestError
-        As `fixed_orbits`.
+        As `orbit_ends`.
     """
-    return tuple(_several(fixed_orbits(learner), learner.minimum))
+    return tuple(_several(orbit_ends(learner), learner.minimum))
 
 
-def _several(orbits: Sequence[FixedOrbit], number: int) -> Iterator[str]:
-    if len(orbits) > 1 and 1 <= number <= len(orbits):
+def _several(ends: Sequence[End], number: int) -> Iterator[str]:
+    if len(ends) > 1 and 1 <= number <= len(ends):
+        point, reached = ends[number - 1]
+        learned = np.linalg.matrix_rank(point[0])
+        how = (
+            f"where {counted(int(learned), 'axis', 'axes')} of the inputs "
+            f"{'is' if learned == 1 else 'are'} learned; the first has the lowest loss"
+            if reached is None
+            else f"to which {reached} of {sum(n or 0 for _, n in ends)} starting points lead"
+        )
         yield (
-            f"learning can end at {counted(len(orbits), 'orbit')}, and these are the numbers of "
-            f"number {number}, to which {orbits[number - 1].reached} of all starting points lead"
+            f"learning can end at {counted(len(ends), 'orbit')}, and these are the numbers of "
+            f"number {number}, {how}; --minimum takes another"
         )
 
 
