@@ -51,6 +51,9 @@ UNMOVED = 1e-15
 CANCELLED = 1e-12
 """Sum of products, relative to the lengths of their factors, that is rounding."""
 
+ROUNDED = 1e-14
+"""The same, relative to the sum of their sizes."""
+
 BENT = 1e-14
 """Bend of the mean update, relative to its rates and the weights, that is rounding."""
 
@@ -230,7 +233,15 @@ def _swept(
     flat = responses.reshape(count, across.size)
     weighted = np.matmul(spread, responses).reshape(count, across.size)
     area = np.real(weighted @ flat.T)
-    return 0.5 * (area + area.T), mean
+    area = 0.5 * (area + area.T)
+    # Directions of one rate may be mixed at will, and what is apart then cancels in the sum.
+    for plane, response in enumerate(responses):
+        bound = np.linalg.norm(spread) * np.linalg.norm(response) ** 2
+        if area[plane, plane] <= CANCELLED * bound:
+            terms = np.abs(response) * (np.abs(spread) @ np.abs(response))
+            if area[plane, plane] <= ROUNDED * terms.sum():
+                area[plane] = area[:, plane] = 0.0
+    return area, mean
 
 
 def _turned_by_noise(

@@ -215,6 +215,10 @@ def _followed(traced: TracedRule, root: SampleBlock, start: int) -> tuple[Array,
     weights = _start(traced, start)
     size = float(np.abs(weights).max())
     fastest = np.linalg.norm(traced.jacobian(traced.separated(weights), root), 2)
+    if not fastest > 0:
+        raise RequestError(
+            "learning.rule", "changes nothing on average where it begins, at small random weights"
+        )
     reason = RequestError("learning.rule", "has no fixed point that its mean update leads to")
     for stretch in range(STRETCHES):
         length = FIRST_STRETCH * 2**stretch / fastest

@@ -26,6 +26,9 @@ from symdrift.records import plain
 from symdrift.study.learner import Learner
 from symdrift.study.problem import Array, Stimulus
 
+LEAST_STEP = 1e-15
+"""Of a deviation, by one step: less is lost in double precision."""
+
 
 def evaluate_rule(learner: Learner, progress: Progress | None = None) -> RuleEvaluation:
     """Orbit, fluctuation and drift of a rule.
@@ -121,6 +124,13 @@ def _require_shrinking(learner: Learner, rates: Array) -> None:
     momentum = 1 - 1 / learner.rule.core[1]
     middle = 1 + momentum - learner.learning_rate * rates
     apart = np.sqrt(middle**2 - 4 * momentum)
+    if learner.learning_rate * np.abs(rates).max() < LEAST_STEP:
+        raise RequestError(
+            "learning.rate",
+            f"= {learner.learning_rate:g} times the fastest rate of return, "
+            f"{np.abs(rates).max():.4g}, is below {LEAST_STEP:g}: no step changes a number of "
+            "double precision",
+        )
     if np.any(np.abs([(middle + apart) / 2, (middle - apart) / 2]) >= 1):
         raise RequestError(
             "learning.rate",
