@@ -344,6 +344,9 @@ def test_studies_without_exact_formulas_have_no_exercises(theory: Theory) -> Non
     study = read_study("anisotropic_autoencoder").with_values({"learning.synaptic_noise": 1e-6})
     with pytest.raises(RequestError, match="no exercises"):
         problem_sheet(study.problem(), theory, 0, 1)
+    study = read_study("anisotropic_autoencoder").with_values(gamma=1e-8)
+    with pytest.raises(RequestError, match="has numbers around which no exercises can be drawn"):
+        problem_sheet(study.problem(), theory, 0, 1)
 
 
 @pytest.mark.parametrize("students", [0, 501])

@@ -107,6 +107,11 @@ def test_a_number_that_cannot_be_fitted_is_refused(
     assert said in refused(f"{HEAD}\n{ROW}\n", *words)
 
 
+def test_momentum_cannot_be_fitted() -> None:
+    with pytest.raises(RequestError, match="momentum cannot be free: fits are of"):
+        released(FREQUENT, ["learning.momentum=0:0.9"])
+
+
 def test_two_names_of_one_number_are_refused() -> None:
     with pytest.raises(RequestError, match="stands only in a field that is free itself"):
         released(FREQUENT, ["learning.rate", "eta"])

@@ -267,6 +267,14 @@ def test_rules_at_another_rate_keep_their_proportions() -> None:
     np.testing.assert_allclose(other, one / 8, rtol=1e-12)
 
 
+def test_learning_that_runs_away_is_said_so() -> None:
+    learner = symdrift.read_study("oja").with_values({"learning.rate": 0.15}).learner()
+    (warning,) = symdrift.evaluation.any_rule.orbit_warnings(learner)
+    assert warning.endswith("of the critical rate; so near it learning can run away for good")
+    with pytest.raises(RequestError, match=r"0\.15 makes learning diverge within \d+ steps"):
+        simulate_rule(learner, steps=20_000, replicas=8)
+
+
 def test_trajectories_are_stored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "oja.npz"
     options = ["--replicas", "10", "--steps", "600", "--seed", "3", "--out", str(out)]

@@ -89,14 +89,19 @@ def evaluate_rule(learner: Learner, progress: Progress | None = None) -> RuleEva
 
 
 def orbit_warnings(learner: Learner) -> tuple[str, ...]:
-    """Say that learning can end at other orbits than that of a learner.
+    """Say that learning can end at other orbits than that of a learner, or run away from it.
 
     Raises
     ------
     RequestError
         As `orbit_ends`.
     """
-    return tuple(_several(orbit_ends(learner), learner.minimum))
+    ends, number, rate = orbit_ends(learner), learner.minimum, learner.learning_rate
+    said = list(_several(ends, number))
+    if 1 <= number <= len(ends):
+        critical = critical_rate(learner, ends[number - 1][0])
+        said += _running_away(rate, 0.0 if critical is None else rate / critical)
+    return tuple(said)
 
 
 def _several(ends: Sequence[End], number: int) -> Iterator[str]:
@@ -154,10 +159,15 @@ def _warnings(learner: Learner, validity: RuleValidity) -> Iterator[str]:
             "the learning rate from which on the fluctuation has no stationary size is not "
             "known here: it is computed neither for rules with momentum nor for so many weights"
         )
-    elif share > RUNS_AWAY_ABOVE:
+    else:
+        yield from _running_away(learner.learning_rate, share)
+
+
+def _running_away(rate: float, share: float) -> Iterator[str]:
+    if share > RUNS_AWAY_ABOVE:
         yield (
-            f"learning.rate = {learner.learning_rate:g} is {share:.2g} of the critical rate; so "
-            "near it learning can run away for good"
+            f"learning.rate = {rate:g} is {share:.2g} of the critical rate; so near it learning "
+            "can run away for good"
         )
 
 
