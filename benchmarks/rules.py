@@ -1,6 +1,6 @@
-"""Times the traced step of learning rules beside careful NumPy, in the same run.
+"""Times the traced step of learning rules beside careful NumPy, PyTorch and JAX, in the same run.
 
-    python benchmarks/rules.py
+    python benchmarks/rules.py          # PyTorch and JAX where they are installed
 
 1000 independent networks with four inputs and two hidden units, batch 1, Gaussian inputs, float64,
 all routes on one thread of one processor.  Short bursts of all alternate in many rounds, and the
@@ -9,9 +9,12 @@ fastest of each counts.  Figures are million replica-steps per second; the table
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +31,10 @@ VARIANCES = np.array([2.0, 1.5, 0.7, 0.5])
 ROOTS = np.sqrt(VARIANCES)
 
 Step = Callable[[Array, list[Array]], None]
+Update = Callable[[Any, Any, Any], Any]
+"""A step that changes nothing in place: of a stacking function, weights, inputs; replicas last."""
+COMPILED_STEPS = {"jax": 256, "torch": 16}
+"""Steps that one call of a compiled function makes."""
 
 
 def oja_last(x: Array, weights: list[Array]) -> None:
@@ -88,11 +95,90 @@ def matching_stacked(x: Array, weights: list[Array]) -> None:
     m += RATE / TAU * (y @ y.swapaxes(1, 2))
 
 
-RULES: dict[str, tuple[Rule, Step, Step]] = {
-    "Oja": (Oja(), oja_last, oja_stacked),
-    "tied autoencoder": (TiedAutoencoder(DECAY), tied_last, tied_stacked),
-    "similarity matching": (SimilarityMatching(TAU), matching_last, matching_stacked),
-}
+def oja_update(stack: Any, weights: Any, x: Any) -> Any:
+    (w,) = weights
+    y = (w * x).sum(1)
+    return (w + RATE * y[:, None] * (x - (w * y[:, None]).sum(0)),)
+
+
+def tied_update(stack: Any, weights: Any, x: Any) -> Any:
+    (w,) = weights
+    y = (w * x).sum(1)
+    error = x - (w * y[:, None]).sum(0)
+    z = (w * error).sum(1)
+    return ((1 - RATE * DECAY) * w + RATE * (y[:, None] * error + z[:, None] * x),)
+
+
+def matching_update(stack: Any, weights: Any, x: Any) -> Any:
+    w, m = weights
+    h = (w * x).sum(1)
+    scale = 1 / (m[0, 0] * m[1, 1] - m[0, 1] * m[1, 0])
+    y = stack([m[1, 1] * h[0] - m[0, 1] * h[1], m[0, 0] * h[1] - m[1, 0] * h[0]]) * scale
+    return (
+        (1 - RATE) * w + RATE * y[:, None] * x,
+        (1 - RATE / TAU) * m + RATE / TAU * y[:, None] * y,
+    )
+
+
+RULES: dict[str, tuple[Rule, Step, Step, Update]] = {
+    "Oja": (Oja(), oja_last, oja_stacked, oja_update),
+    "tied autoencoder": (TiedAutoencoder(DECAY), tied_last, tied_stacked, tied_update),
+    "similarity matching": (
+        SimilarityMatching(TAU), matching_last, matching_stacked, matching_update,
+    ),
+}  # fmt: skip
+
+
+def jax_route(update: Update, start: tuple[Array, ...]) -> Callable[[int], None]:
+    """A compiled scan over inputs drawn ahead."""
+    jax: Any = importlib.import_module("jax")
+    jax.config.update("jax_enable_x64", True)
+    roots, count = jax.numpy.asarray(ROOTS[:, np.newaxis]), COMPILED_STEPS["jax"]
+
+    def step(weights: Any, x: Any) -> tuple[Any, None]:
+        return update(jax.numpy.stack, weights, roots * x), None
+
+    def scan(weights: Any, key: Any) -> tuple[Any, Any]:
+        key, fresh = jax.random.split(key)
+        inputs = jax.random.normal(fresh, (count, 4, REPLICAS), jax.numpy.float64)
+        return jax.lax.scan(step, weights, inputs)[0], key
+
+    compiled = jax.jit(scan, donate_argnums=0)
+    weights = tuple(jax.numpy.repeat(matrix[..., None], REPLICAS, axis=2) for matrix in start)
+    state = [weights, jax.random.key(0)]
+
+    def run(steps: int) -> None:
+        for _ in range(-(-steps // count)):
+            state[:] = compiled(*state)
+        jax.block_until_ready(state)
+
+    return run
+
+
+def torch_route(update: Update, start: tuple[Array, ...]) -> Callable[[int], None]:
+    """Several steps compiled into one function."""
+    torch: Any = importlib.import_module("torch")
+    torch.set_num_threads(1)
+    roots, count = torch.from_numpy(ROOTS[:, np.newaxis]), COMPILED_STEPS["torch"]
+
+    def several(weights: Any, inputs: Any) -> Any:
+        for k in range(count):
+            weights = update(torch.stack, weights, roots * inputs[k])
+        return weights
+
+    compiled = torch.compile(several, dynamic=False)
+    state = [tuple(torch.from_numpy(np.repeat(m[..., None], REPLICAS, axis=2)) for m in start)]
+
+    def run(steps: int) -> None:
+        for _ in range(-(-steps // count)):
+            state[0] = compiled(state[0], torch.randn(count, 4, REPLICAS, dtype=torch.float64))
+
+    return run
+
+
+LIBRARIES = {
+    "jax": ("JAX, compiled", jax_route), "torch": ("PyTorch, compiled", torch_route),
+}  # fmt: skip
 
 
 def array_route(step: Step, start: tuple[Array, ...], last: bool) -> Callable[[int], None]:
@@ -129,16 +215,17 @@ def traced_route(rule: Rule, start: tuple[Array, ...]) -> Callable[[int], None]:
     return run
 
 
-def fastest(routes: dict[str, Callable[[int], None]]) -> dict[str, float]:
-    """Million replica-steps per second of each."""
+def fastest(routes: dict[str, tuple[Callable[[int], None], int]]) -> dict[str, float]:
+    """Million replica-steps per second of each, of routes with the steps of one of their calls."""
     steps, best = dict.fromkeys(routes, 1), dict.fromkeys(routes, 0.0)
-    for name, run in routes.items():
-        run(10)
+    for name, (run, call) in routes.items():
+        run(call)
         begin = time.perf_counter()
-        run(20)
-        steps[name] = max(1, round(20 * BURST / (time.perf_counter() - begin)))
+        run(2 * call)
+        burst = 2 * BURST / (time.perf_counter() - begin)
+        steps[name] = call * max(1, round(burst))
     for _ in range(ROUNDS):
-        for name, run in routes.items():
+        for name, (run, _) in routes.items():
             begin = time.perf_counter()
             run(steps[name])
             speed = steps[name] * REPLICAS / (time.perf_counter() - begin) / 1e6
@@ -150,16 +237,21 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     rows: dict[str, list[str]] = {}
-    for rule, last, stacked in RULES.values():
-        start = rule.fixed_point(np.diag(VARIANCES), {"hidden": 2})
+    for rule, last, stacked, update in RULES.values():
+        start = rule.fixed_points(np.diag(VARIANCES), {"hidden": 2})[0]
         assert start is not None
-        speeds = fastest({
-            "symdrift, 1 thread": traced_route(rule, start),
-            "NumPy, replicas last": array_route(last, start, True),
-            "NumPy, stacked matrices": array_route(stacked, start, False),
-        })  # fmt: skip
+        routes = {
+            "symdrift, 1 thread": (traced_route(rule, start), 20),
+            "NumPy, replicas last": (array_route(last, start, True), 20),
+            "NumPy, stacked matrices": (array_route(stacked, start, False), 20),
+        } | {
+            name: (route(update, start), COMPILED_STEPS[library])
+            for library, (name, route) in LIBRARIES.items()
+            if importlib.util.find_spec(library)
+        }
+        speeds = fastest(routes)
         ours, *others = speeds.values()
-        for name, speed in (*speeds.items(), ("times the best of NumPy", ours / max(others))):
+        for name, speed in (*speeds.items(), ("times the best of the others", ours / max(others))):
             rows.setdefault(name, []).append(f"{speed:.3g}")
     print("| route |", " | ".join(RULES), "|\n|", " | ".join(["---"] * (1 + len(RULES))), "|")
     for name, cells in rows.items():

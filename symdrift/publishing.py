@@ -14,6 +14,7 @@ from symdrift.documents import write_derivation, write_report
 from symdrift.errors import RequestError
 from symdrift.files import write_text
 from symdrift.study import Study, read_study, shipped_studies
+from symdrift.study.learning_rules import is_derived_on_axes
 from symdrift.teaching.lesson import write_lesson
 from symdrift.teaching.lesson.scope import teachable
 
@@ -22,7 +23,7 @@ DRAWN_WITH = ("matplotlib",)
 
 
 def publish(study: Study, directory: Path) -> list[Path]:
-    """Write report, handouts and, where the study can have one, lesson.
+    """Write report, handouts of its derivation and, where the study can have one, lesson.
 
     Parameters
     ----------
@@ -44,8 +45,9 @@ def publish(study: Study, directory: Path) -> list[Path]:
         When a check of the derivation or of an answer, or a compilation fails.
     """
     written = write_report(study, directory)
-    written += write_derivation(study, directory, ("fragment", "slides", "sheet"))
-    if not isinstance(teachable(study.problem()), RequestError):
+    if study.is_plain or is_derived_on_axes(study):
+        written += write_derivation(study, directory, ("fragment", "slides", "sheet"))
+    if study.is_plain and not isinstance(teachable(study.problem()), RequestError):
         written += write_lesson(study, directory)
     return list(dict.fromkeys(written))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import combinations
 from types import MappingProxyType
@@ -22,6 +23,7 @@ from symdrift.evaluation.any_rule import (
     rule_drift,
     stable_space,
 )
+from symdrift.evaluation.any_rule.fixed_orbit import orbit_at, orbit_ends
 from symdrift.evaluation.dense import evaluate
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.inputs import Elliptical, Gaussian, InputDistribution, Samples, StimulusSet
@@ -56,7 +58,7 @@ def learner_of(
 
 
 def drift_of(learner: Learner) -> RuleDrift:
-    (orbit,) = fixed_orbits(learner)
+    orbit, *_ = fixed_orbits(learner)
     return rule_drift(learner, orbit.point)
 
 
@@ -90,7 +92,7 @@ def test_one_plane_drifts_as_printed(rule: Rule, printed: str) -> None:
 
 def test_three_layers_turn_both_of_their_hidden_layers_as_printed() -> None:
     learner = learner_of(DeepLinear(np.eye(2), 0.2, 3), TWO, 2, outputs=2)
-    (orbit,) = fixed_orbits(learner)
+    orbit, *_ = fixed_orbits(learner)
     for layer in orbit.point:
         assert all(map(digits, np.diagonal(layer), ("0.96416", "0.87684")))
     found = rule_drift(learner, orbit.point)
@@ -425,7 +427,7 @@ def test_the_point_of_the_orbit_does_not_matter(
 ) -> None:
     """Hidden layers turned at the starting point: the same rotations in turned planes."""
     learner = general(*rule, inputs)
-    (orbit,) = fixed_orbits(learner)
+    orbit, *_ = fixed_orbits(learner)
     random = np.random.default_rng(seed)
     turns = {
         layer: np.linalg.qr(random.standard_normal((3, 3)))[0] for layer in rule[0].hidden_axes
@@ -588,6 +590,42 @@ def test_a_deep_network_can_end_where_it_learned_less() -> None:
     assert len(found) > 1
     learned = {int(np.linalg.matrix_rank(orbit.point[0], tol=1e-6)) for orbit in found}
     assert learned > {2} or max(learned) < 2
+    formula = fixed_orbits(replace(learner, rule=learner.rule.rule))
+    for orbit in found:
+        responses = orbit.responses["hidden_1"]
+        assert any(
+            np.allclose(np.abs(responses), np.abs(each.responses["hidden_1"]), atol=1e-6)
+            for each in formula
+        )
+
+
+@pytest.mark.parametrize(("layers", "hidden"), [(2, 1), (2, 3), (3, 1), (3, 3), (4, 2)])
+@pytest.mark.parametrize("seed", range(3))
+def test_ends_of_deep_networks_are_the_points_that_attract(
+    layers: int, hidden: int, seed: int
+) -> None:
+    """Of every set of learned axes, by the Jacobian instead of the formula."""
+    random = np.random.default_rng(seed)
+    variances, gains = random.uniform(0.3, 2, 3), np.diag(random.uniform(0.4, 1.6, 3))
+    rule = DeepLinear(gains, 0.15, layers)
+    learner = learner_of(rule, variances, hidden, outputs=3)
+    expected = set()
+    for count in range(hidden + 1):
+        for learned in combinations(range(3), count):
+            only = np.zeros(3)
+            only[list(learned)] = np.diagonal(gains)[list(learned)]
+            points = DeepLinear(np.diag(only), 0.15, layers).fixed_points(
+                np.diag(variances), learner.sizes
+            )
+            point = max(points, key=lambda found: np.linalg.matrix_rank(found[0]))
+            if np.linalg.matrix_rank(point[0]) == count:
+                with suppress(RequestError):
+                    orbit_at(learner, (point, None))
+                    expected.add(learned)
+    found = [
+        tuple(np.flatnonzero(np.any(point[0], axis=0)).tolist()) for point, _ in orbit_ends(learner)
+    ]
+    assert set(found) == expected and len(found) == len(expected)
 
 
 # --- Other ways to the same numbers -----------------------------------------------------
@@ -617,7 +655,7 @@ def test_label_noise_can_meet_itself() -> None:
     expected = drift_of(Learner(Oja(), {"hidden": 2}, answers, np.zeros(0), 0.01, batch=3))
     rule = OjaOfAnswers(teacher)
     learner = Learner(rule, {"hidden": 2}, Gaussian(CORRELATED), noise, 0.01, batch=3)
-    (orbit,) = fixed_orbits(learner)
+    orbit, *_ = fixed_orbits(learner)
     found = rule_drift(learner, orbit.point)
     np.testing.assert_allclose(found.covariance, expected.covariance, rtol=1e-9)
     assert found.weight_variance == pytest.approx(expected.weight_variance)
@@ -652,7 +690,7 @@ def test_a_point_that_does_not_attract_is_refused() -> None:
 
 def test_a_rate_without_stationary_fluctuation_is_refused() -> None:
     learner = learner_of(Oja(), THREE, 2, 0.15)
-    (orbit,) = fixed_orbits(learner)
+    orbit, *_ = fixed_orbits(learner)
     critical = critical_rate(learner, orbit.point)
     assert critical is not None
     assert evaluate_rule(learner).validity.critical_rate == pytest.approx(critical)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +13,6 @@ from symdrift.observables.compare import DriftComparison, compare_study
 from symdrift.observables.compare_rule import compare_learner
 from symdrift.observables.side_by_side import SideBySide, beside_table
 from symdrift.records import plain
-
-EXAMPLES = Path(__file__).parents[1] / "docs" / "rules"
 
 
 def by_name(compared: DriftComparison | None) -> dict[tuple[str, str], list[float]]:
@@ -54,7 +51,7 @@ def test_two_layers_compare_alike_on_both_roads(name: str) -> None:
 
 def test_synapses_turn_oja_by_what_its_null_vectors_read() -> None:
     """Left null vectors are ``L^-1 Omega`` over ``1/l_1 + 1/l_2``."""
-    study = symdrift.read_study(EXAMPLES / "oja.toml")
+    study = symdrift.read_study("oja")
     compared = compare_learner(study.learner()).synaptic
     assert compared is not None
     (plane,) = compared.comparison.planes
@@ -71,7 +68,7 @@ def test_synapses_turn_oja_by_what_its_null_vectors_read() -> None:
 def test_rules_stand_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
     """Printed numbers of the theory, at learning rate 0.01: ``V / eta^3``."""
     printed = {"oja": 0.35, "similarity_matching": 0.249628}
-    first, second = (str(EXAMPLES / f"{name}.toml") for name in printed)
+    first, second = (name for name in printed)
     assert run(["compare", first, "--with", second, "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["studies"] == record["rules"] == list(printed)
@@ -92,7 +89,7 @@ def test_rules_stand_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
 def test_rates_side_by_side_have_the_error_expected_of_them() -> None:
     """Of two-layer SGD, whose next order is known; rules without one have none."""
     plain_study = symdrift.read_study("anisotropic_autoencoder")
-    beside = symdrift.compare(plain_study, symdrift.read_study(EXAMPLES / "oja.toml"))
+    beside = symdrift.compare(plain_study, symdrift.read_study("oja"))
     found = symdrift.evaluate(plain_study, order=2).next_order
     assert isinstance(beside, SideBySide)
     assert found is not None
@@ -107,13 +104,13 @@ def test_rates_side_by_side_have_the_error_expected_of_them() -> None:
 
 
 def test_a_study_that_cannot_stand_beside_others_is_named() -> None:
-    study = symdrift.read_study(EXAMPLES / "oja.toml")
+    study = symdrift.read_study("oja")
     with pytest.raises(RequestError, match=r"oja: learning\.rate"):
         symdrift.compare(study, study.with_values({"learning.rate": 10}))
 
 
 def test_what_a_rule_has_no_comparison_with_is_said() -> None:
-    compared = symdrift.compare(symdrift.read_study(EXAMPLES / "oja.toml"))
+    compared = symdrift.compare(symdrift.read_study("oja"))
     record = plain(compared)
     assert record["white"] is None
     assert record["isotropic"] is None

@@ -17,6 +17,7 @@ import pytest
 import scipy.linalg
 import sympy as sp
 from aligned_examples import representative
+from shipped import TWO_LAYERS
 
 from symdrift import theory
 from symdrift.algebra.equations import solve_lyapunov
@@ -29,7 +30,7 @@ from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.observables.displacement import mean_squared_displacement
 from symdrift.observables.process import drift_process
-from symdrift.study import read_study, shipped_studies
+from symdrift.study import read_study
 from symdrift.study.problem import Stimulus
 from symdrift.theory.derive import SECTIONS, derive
 from symdrift.theory.examples import Examples
@@ -50,7 +51,7 @@ each_study = pytest.mark.parametrize(
     "study",
     [
         pytest.param(name, marks=() if name in TOLD_QUICKLY else pytest.mark.slow)
-        for name in shipped_studies()
+        for name in TWO_LAYERS
     ],
 )
 

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 import sympy as sp
+from shipped import TWO_LAYERS
 from tex import needs_tex
 
 from symdrift.cli import run
 from symdrift.derivation.steps import Derivation
 from symdrift.documents.assembly import theory_printer
 from symdrift.errors import CheckFailed, RequestError
-from symdrift.study import read_study, shipped_studies
+from symdrift.study import read_study
 from symdrift.teaching.exercises import (
     Answer,
     Exercise,
@@ -109,7 +110,7 @@ def printed(exercise: Exercise) -> set[sp.Basic]:
 
 LESSONS = [
     name
-    for name in shipped_studies()
+    for name in TWO_LAYERS
     if not isinstance(teachable(read_study(name).problem()), RequestError)
 ]
 
@@ -342,6 +343,9 @@ def test_numbers_depend_on_seed_student_and_exercise_only() -> None:
 def test_studies_without_exact_formulas_have_no_exercises(theory: Theory) -> None:
     study = read_study("anisotropic_autoencoder").with_values({"learning.synaptic_noise": 1e-6})
     with pytest.raises(RequestError, match="no exercises"):
+        problem_sheet(study.problem(), theory, 0, 1)
+    study = read_study("anisotropic_autoencoder").with_values(gamma=1e-8)
+    with pytest.raises(RequestError, match="has numbers around which no exercises can be drawn"):
         problem_sheet(study.problem(), theory, 0, 1)
 
 

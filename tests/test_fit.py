@@ -322,6 +322,20 @@ def test_an_estimate_at_the_end_of_its_range_is_said_so() -> None:
     assert found.estimates[0].high is None
 
 
+def test_a_number_at_an_end_has_no_error_of_its_own_and_is_not_open() -> None:
+    """Label noise below any: the other number is known as it would be without."""
+    data = rates_of(FREQUENT, ERROR)
+    data = tuple(replace(each, value=each.value * (1 - ERROR)) for each in data)
+    found = fit(FREQUENT, data, ["gamma", "teacher.label_noise=0:1"])
+    decay, noise = found.estimates
+    assert noise.value < 1e-4 and noise.high is not None and noise.high < 0.9
+    assert noise.standard_error is None
+    (alone,) = fit(FREQUENT, data, ["gamma"]).estimates
+    assert decay.standard_error == pytest.approx(alone.standard_error, rel=1e-2)
+    assert not found.open
+    assert interval(replace(noise, low=None, high=0.1, lowest=0.1)) == "0.1 alone"
+
+
 def test_the_road_of_matrices_fits_as_well() -> None:
     study = symdrift.read_study("misaligned_teacher")
     data = rates_of(study.with_values(gamma=0.2), ERROR)

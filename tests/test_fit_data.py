@@ -107,6 +107,11 @@ def test_a_number_that_cannot_be_fitted_is_refused(
     assert said in refused(f"{HEAD}\n{ROW}\n", *words)
 
 
+def test_momentum_cannot_be_fitted() -> None:
+    with pytest.raises(RequestError, match="momentum cannot be free: fits are of"):
+        released(FREQUENT, ["learning.momentum=0:0.9"])
+
+
 def test_two_names_of_one_number_are_refused() -> None:
     with pytest.raises(RequestError, match="stands only in a field that is free itself"):
         released(FREQUENT, ["learning.rate", "eta"])
@@ -149,6 +154,12 @@ def test_columns_stand_in_any_order_and_measurements_repeat(tmp_path: Path) -> N
     found = symdrift.fit(FREQUENT, path, ["gamma"])
     assert [each.stimulus for each in found.data] == ["rare", "rare"]
     assert found.goodness.chi_squared < 1e-6
+
+
+def test_a_first_line_of_a_spreadsheet_says_what_separates(tmp_path: Path) -> None:
+    path = tmp_path / "rates.csv"
+    path.write_text("sep=!\nstimulus!quantity!value!standard_error\na;b!decay_rate!1e-9!1e-10\n")
+    assert read_measurements(path) == (Measurement("a;b", "decay_rate", 1e-9, 1e-10),)
 
 
 def test_the_command_prints_the_record_and_draws(

@@ -55,6 +55,23 @@ def test_small_forms_are_the_published_ones(name: str, published: sp.Expr) -> No
         assert is_zero(found - published.subs({N: n, P: p}))
 
 
+@pytest.mark.parametrize("name", RULES)
+def test_exponents_are_slopes_of_the_terms_at_small_numbers(name: str) -> None:
+    axes = RULES[name]()
+
+    def slope(term: sp.Expr, letter: sp.Symbol) -> float:
+        at = {VARIANCE: 1, TAU: sp.S.Half, NU: sp.Rational(1, 10**9), GAMMA: sp.Rational(1, 10**18)}
+        values = [sp.log(term.subs({**at, letter: by * at[letter]})).evalf(30) for by in (1, 10)]
+        return float((values[1] - values[0]) / sp.log(10))
+
+    own, decay, variance = irrelevant_stimuli.exponents(axes)
+    assert (own is None) == (axes.pair == 0)
+    if own is not None:
+        assert slope(axes.pair, GAMMA) == pytest.approx(own, abs=1e-6)
+    assert slope(axes.irrelevant, GAMMA) == pytest.approx(decay, abs=1e-6)
+    assert slope(axes.irrelevant, NU) == pytest.approx(variance, abs=1e-6)
+
+
 def test_exact_forms_are_larger_by_what_small_ones_leave_out() -> None:
     for name, ratio in (
         ("Oja's rule", VARIANCE / (VARIANCE - NU)),

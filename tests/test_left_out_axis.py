@@ -60,7 +60,7 @@ def covariance(made: Rule, variances: list[float]) -> float:
     learner = Learner(
         made, {"hidden": 2}, Gaussian(np.diag(variances)), np.zeros(0), learning_rate=1.0
     )
-    point = made.fixed_point(np.diag(variances), learner.sizes)
+    point = made.fixed_points(np.diag(variances), learner.sizes)[0]
     assert point is not None
     return float(rule_drift(learner, point).covariance[0, 0])
 
@@ -91,7 +91,7 @@ def test_the_term_of_the_tied_autoencoder_tends_to_that_of_oja_with_weight_decay
 def test_weights_from_the_axis_return_and_fluctuate_as_the_mean_dynamics_have_it(name: str) -> None:
     """Rate and variance against a numerical derivative of the mean update, and the balance."""
     made, sizes = MADE[name], {"inputs": 3, "outputs": 0, "hidden": 2}
-    point = made.fixed_point(np.diag(VARIANCES), sizes)
+    point = made.fixed_points(np.diag(VARIANCES), sizes)[0]
     assert point is not None
     root = SampleBlock(np.diag(np.sqrt(VARIANCES)), np.zeros((0, 3)))
     moved = [matrix.copy() for matrix in point]

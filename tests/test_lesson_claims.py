@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from scipy.linalg import polar
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
+from shipped import TWO_LAYERS
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import evaluate
 from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.evaluation.evaluate import corrected_at_once
 from symdrift.evaluation.validity import percent_off
-from symdrift.study import read_study, shipped_studies
+from symdrift.study import read_study
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 from symdrift.study.roles import ROLES
 from symdrift.teaching.lesson.claims import order
@@ -33,7 +34,7 @@ from symdrift.theory.derive import derive
 GENERATED = Path(__file__).parents[1] / "generated"
 TAUGHT = [
     name
-    for name in shipped_studies()
+    for name in TWO_LAYERS
     if not isinstance(teachable(read_study(name).problem()), RequestError)
 ]
 STEPS = ("loss", "manifold", "noise", "fluctuation", "area", "diffusion", "stimuli")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,11 +21,9 @@ from symdrift.theory.derive import derive
 from symdrift.theory.rules.general_rule import SLOPE_OF_MEAN
 from symdrift.theory.rules.momentum import MOMENTUM, momentum
 
-RULES = Path(__file__).parents[1] / "docs" / "rules"
-
 
 def oja(**learning: float) -> Study:
-    study = read_study(str(RULES / "oja.toml"))
+    study = read_study("oja")
     return study.with_values({f"learning.{name}": value for name, value in learning.items()})
 
 
@@ -51,7 +48,7 @@ def test_without_momentum_nothing_is_said_of_it() -> None:
 
 
 def test_two_layers_with_momentum_are_refused() -> None:
-    study = read_study(str(RULES / "momentum.toml"))
+    study = read_study("momentum")
     with pytest.raises(RequestError, match=r"learning\.momentum = 0\.75 cannot be derived here"):
         require_derivable(study)
 

@@ -29,11 +29,9 @@ from symdrift.simulation.rule_trajectory import simulate_rule
 from symdrift.study.learner import Learner
 from symdrift.study.problem import Array
 
-EXAMPLES = Path(__file__).parents[1] / "docs" / "rules"
-
 
 def learner_of(rule: str, rate: float | None = None) -> Learner:
-    learner = symdrift.read_study(EXAMPLES / f"{rule}.toml").learner()
+    learner = symdrift.read_study(rule).learner()
     return learner if rate is None else replace(learner, learning_rate=rate)
 
 
@@ -100,7 +98,7 @@ def test_deviations_of_the_activity_return_as_the_mean_update_says(
     """``2 tr P (1 - exp(eta J tau)) Gamma P'`` with ``J`` and ``P`` by differences; rates may be
     complex.
     """
-    learner = symdrift.read_study(EXAMPLES / f"{rule}.toml").with_values(changes).learner()
+    learner = symdrift.read_study(rule).with_values(changes).learner()
     process, found = rule_process(learner), evaluate_rule(learner)
     assert np.iscomplexobj(process.fluctuation.rates) == bool(changes)
     shapes = [matrix.shape for matrix in found.minimum.orbit.point]
@@ -168,7 +166,7 @@ def test_each_of_several_layers_has_its_own_curves(layer: str, printed: float) -
 def test_a_record_names_the_layer_where_there_are_several(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    study = str(EXAMPLES / "three_layers.toml")
+    study = "three_layers"
     assert run(["observe", study, "--times", "1:100:3:log", "--json"]) == 0
     printed = capsys.readouterr()
     assert json.loads(printed.out)["layer"] == "hidden_1"
@@ -178,7 +176,7 @@ def test_a_record_names_the_layer_where_there_are_several(
 
 
 def test_curves_lie_in_their_bands_and_begin_at_nothing() -> None:
-    seen = symdrift.observe(symdrift.read_study(EXAMPLES / "oja.toml"), np.array([0.0, 1e2, 1e6]))
+    seen = symdrift.observe(symdrift.read_study("oja"), np.array([0.0, 1e2, 1e6]))
     by_name = {(band.observable, band.subject, band.part): band for band in seen.bands}
     for moved in seen.displacement:
         band = by_name["displacement", moved.stimulus, "total"]
@@ -200,7 +198,7 @@ def test_curves_lie_in_their_bands_and_begin_at_nothing() -> None:
 def test_what_there_is_not_is_refused(
     name: str, changes: dict[str, float], arguments: dict[str, str], said: str
 ) -> None:
-    study = symdrift.read_study(EXAMPLES / f"{name}.toml").with_values(changes)
+    study = symdrift.read_study(name).with_values(changes)
     with pytest.raises(RequestError, match=said):
         symdrift.observe(study, np.array([1.0]), **arguments)  # type: ignore[arg-type]
 

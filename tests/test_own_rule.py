@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from symdrift.algebra.matrix_terms import SAMPLE, Letter, degree, evaluate, rebuilt
 from symdrift.algebra.matrix_text import NotATerm, term_of
 from symdrift.errors import RequestError
-from symdrift.evaluation.any_rule import fixed_orbits, rule_drift
+from symdrift.evaluation.any_rule import evaluate_rule, fixed_orbits, rule_drift
 from symdrift.evaluation.any_rule.sample_noise import sample_noise
 from symdrift.evaluation.any_rule.stable_space import stable_space
 from symdrift.evaluation.any_rule.traced_rule import TracedRule
@@ -144,7 +144,13 @@ def test_an_update_is_refused_with_the_term_at_fault(update: str, at_fault: str)
         ('["hidden", "inputs"]', '["hidden", "inpust"]', 'has the axis "inpust"; axes are'),
         ('["hidden", "inputs"]', '["hidden", "outputs"]', "axis outputs, and the study has none"),
         ('y = "W @ x"', 'x = "W @ x"', "rule.define.x is taken"),
-        ('y = "W @ x"', 'T = "W @ x"', "rule.define.T is no name"),
+        ('y = "W @ x"', 'T = "W @ x"', "rule.define.T is taken: x, target, weight_decay, inv"),
+        ('y = "W @ x"', 'W = "W @ x"', "is taken: a parameter, weight matrix or earlier term has"),
+        ('y = "W @ x"', "'W t' = \"W @ x\"", "is no name: letters, digits and underscores"),
+        ('["hidden", "inputs"]', '["inputs", "inputs"]', "has no hidden axis, whose drift"),
+        ('W = "y @ x.T - y @ y.T @ W"', 'W = "y @ x.T/0"', "rule divides by 0"),
+        ('W = "y @ x.T - y @ y.T @ W"', 'W = "W/(2 - 2)"', "rule divides by 0"),
+        ('"y @ x.T - y @ y.T @ W"', '"y @ x.T/weight_decay"', 'by "weight_decay", which is 0'),
         ('y = "W @ x"', "y = 3", "rule.define.y = 3 must be an expression"),
         ('W = "y @ x.T - y @ y.T @ W"', 'V = "W"', "rule.update.V is not a weight matrix"),
         ('update = { W = "y @ x.T - y @ y.T @ W" }', "", 'either "update" or "loss"'),
@@ -252,7 +258,7 @@ def test_a_layer_that_whitens_is_found_and_drifts() -> None:
     learner = Learner(
         own(WHITENING), {"hidden": 2}, Gaussian(np.diag([2.0, 1.5, 0.7])), np.zeros(0), 0.01
     )
-    (orbit,) = fixed_orbits(learner)
+    orbit, *_ = fixed_orbits(learner)
     assert orbit.mean_update < 1e-12
     response = orbit.responses["hidden"]
     np.testing.assert_allclose(response, np.diag([0.5, 1 / 1.5, 1])[:2] ** 0.5, atol=1e-12)
@@ -285,6 +291,35 @@ def test_a_rule_without_an_end_is_refused() -> None:
     )
     with pytest.raises(RequestError, match="weights grow without end"):
         fixed_orbits(learner)
+    standing = replace(learner, rule=own(OJA.replace("y @ x.T - y @ y.T @ W", "0*W")))
+    with pytest.raises(RequestError, match="changes nothing on average where it begins"):
+        fixed_orbits(standing)
+
+
+def test_a_rule_that_samples_turn_nowhere_has_no_drift_of_rounding() -> None:
+    """Each sample pushes along the one axis that responds; axes of one rate mix by rounding."""
+    learner = Learner(
+        own(OJA.replace("y @ x.T - y @ y.T @ W", "y @ x.T/trace(W @ W.T) - W")),
+        {"hidden": 2},
+        Gaussian(np.diag([2.0, 1.5, 0.7])),
+        np.zeros(0),
+        0.005,
+    )
+    assert not evaluate_rule(learner).drift.covariance.any()
+
+
+def test_a_rate_at_which_no_step_changes_a_number_is_said_so() -> None:
+    tiny = OJA.replace("y @ x.T - y @ y.T @ W", "1e-14*(y @ x.T - y @ y.T @ W)")
+    learner = Learner(
+        own(tiny), {"hidden": 2}, Gaussian(np.diag([2.0, 1.5, 0.7])), np.zeros(0), 0.005
+    )
+    with pytest.raises(RequestError, match="no step changes a number of double precision"):
+        evaluate_rule(learner)
+    same, usual = (
+        evaluate_rule(replace(learner, learning_rate=rate, rule=own(text)))
+        for rate, text in ((5e11, tiny), (0.005, OJA))
+    )
+    np.testing.assert_allclose(same.drift.covariance, usual.drift.covariance, rtol=1e-9)
 
 
 SPINNING = """
@@ -311,7 +346,7 @@ def spinning() -> tuple[Learner, TracedRule]:
 def test_noise_along_the_orbit_turns_directly() -> None:
     """By second order of the rate, where the area that fluctuations sweep is of third."""
     learner, _ = spinning()
-    (orbit,) = fixed_orbits(learner)
+    orbit, *_ = fixed_orbits(learner)
     found, halved = (
         rule_drift(replace(learner, learning_rate=rate), orbit.point) for rate in (0.02, 0.01)
     )
@@ -328,7 +363,7 @@ def test_noise_along_the_orbit_turns_steadily_too() -> None:
     Without the second order of the noise itself the theory would be 17 % higher.
     """
     learner, traced = spinning()
-    (orbit,) = fixed_orbits(learner)
+    orbit, *_ = fixed_orbits(learner)
     expected = rule_drift(learner, orbit.point)
     assert isinstance(learner.inputs, StimulusSet)
     stimuli, rate, networks = learner.inputs.stimuli, learner.learning_rate, 400

@@ -18,10 +18,6 @@ TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 ODOURS = "docs/fitting/six_odours.toml"
-RULES = {
-    f"docs/rules/{name}.toml"
-    for name in ("oja", "similarity_matching", "steady_rotation", "three_layers")
-}
 
 
 def blocks(language: str) -> list[str]:
@@ -86,8 +82,6 @@ def test_evaluations_of_the_read_me_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "rules").symlink_to(ROOT / "docs" / "rules")
     evaluations = [arguments for arguments in commands() if arguments[0] == "evaluate"]
     assert len(evaluations) == 7
     for arguments in evaluations:
@@ -137,7 +131,7 @@ def test_the_fit_of_the_read_me_finds_the_numbers_that_made_its_data(
 
 def test_other_commands_of_the_read_me_name_what_exists() -> None:
     named = {arguments[1] for arguments in commands() if len(arguments) > 1}
-    assert named - {"two_gains.toml", ODOURS, *RULES} <= set(shipped_studies())
+    assert named - {"two_gains.toml", ODOURS} <= set(shipped_studies())
     assert {arguments[0] for arguments in commands()} == {
         "list", "derive", "evaluate", "validate", "observe", "compare", "lesson",
         "fit",

@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from shipped import TWO_LAYERS
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import applies
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.inputs import Elliptical
 from symdrift.observables import observe
-from symdrift.study import read_study, shipped_studies
+from symdrift.study import read_study
 
 
 def test_aligned_gaussian_problems_take_the_closed_form() -> None:
@@ -39,7 +40,7 @@ def test_misaligned_problems_take_the_dense_road(settings: dict[str, str]) -> No
         evaluate(problem, "closed-form")
 
 
-ALIGNED = sorted(name for name in shipped_studies() if applies(read_study(name).problem()) is None)
+ALIGNED = [name for name in TWO_LAYERS if applies(read_study(name).problem()) is None]
 
 
 @pytest.mark.parametrize("approximation", ["exact", "white"])

@@ -39,7 +39,6 @@ from symdrift.simulation.step_program import Combine, step_program
 from symdrift.study.learner import Learner
 from symdrift.study.problem import Array
 
-EXAMPLES = Path(__file__).parents[1] / "docs" / "rules"
 SIZES = (3, 2, 2)
 COVARIANCE = np.array([[2.0, 0.3, 0.0], [0.3, 1.5, 0.2], [0.0, 0.2, 0.7]])
 
@@ -166,10 +165,10 @@ def test_a_step_computes_what_it_uses_twice_once() -> None:
 @pytest.mark.parametrize("name", ["similarity_matching", "three_layers"])
 def test_turned_weights_are_seen_to_turn(name: str) -> None:
     """By any small rotation of every layer, whatever the displacement across the orbit."""
-    learner = symdrift.read_study(EXAMPLES / f"{name}.toml").learner()
+    learner = symdrift.read_study(name).learner()
     rule = learner.rule
     orbit = orbit_of(learner, symdrift.evaluate_rule(
-        symdrift.read_study(EXAMPLES / f"{name}.toml")
+        symdrift.read_study(name)
     ).minimum.orbit.point)  # fmt: skip
     random = np.random.default_rng(2)
     star = np.concatenate([matrix.ravel() for matrix in orbit.point])
@@ -268,14 +267,22 @@ def test_rules_at_another_rate_keep_their_proportions() -> None:
     np.testing.assert_allclose(other, one / 8, rtol=1e-12)
 
 
+def test_learning_that_runs_away_is_said_so() -> None:
+    learner = symdrift.read_study("oja").with_values({"learning.rate": 0.15}).learner()
+    (warning,) = symdrift.evaluation.any_rule.orbit_warnings(learner)
+    assert warning.endswith("of the critical rate; so near it learning can run away for good")
+    with pytest.raises(RequestError, match=r"0\.15 makes learning diverge within \d+ steps"):
+        simulate_rule(learner, steps=20_000, replicas=8)
+
+
 def test_trajectories_are_stored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "oja.npz"
     options = ["--replicas", "10", "--steps", "600", "--seed", "3", "--out", str(out)]
-    assert run(["simulate", str(EXAMPLES / "oja.toml"), *options]) == 0
+    assert run(["simulate", "oja", *options]) == 0
     assert capsys.readouterr().out == f"wrote {out}\n"
     stored = np.load(out)
     found = symdrift.simulate_rule(
-        symdrift.read_study(EXAMPLES / "oja.toml"), steps=600, replicas=10, seed=3
+        symdrift.read_study("oja"), steps=600, replicas=10, seed=3
     )
     np.testing.assert_array_equal(stored["weights.W"], found.weights["W"])
     assert stored["weights.W"].shape == (len(stored["steps"]), 10, 2, 3)

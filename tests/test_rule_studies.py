@@ -14,17 +14,17 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from shipped import OTHER_RULES
 
 import symdrift
 from symdrift.cli import run
 from symdrift.errors import RequestError
 from symdrift.evaluation.sweep_axes import parse_axis
-from symdrift.study import Study
+from symdrift.study import Study, shipped_studies
 from symdrift.study.model import RULES
 from symdrift.study.reader import study_from_document
 from symdrift.study.schema import study_schema
 
-EXAMPLES = Path(__file__).parents[1] / "docs" / "rules"
 CHECKER = jsonschema.Draft7Validator(study_schema())
 INPUTS = "[network]\ninputs = 3\nhidden = 2\n[inputs]\ncovariance = [2.0, 1.5, 0.7]\n"
 OWN = {
@@ -63,7 +63,7 @@ def own_text(rule: str) -> str:
 
 
 def study_of(document: dict[str, Any]) -> Study:
-    return study_from_document(document, "example", EXAMPLES / "example.toml", Study)
+    return study_from_document(document, "example", Path("example.toml"), Study)
 
 
 def study(text: str) -> Study:
@@ -83,7 +83,8 @@ def refused(text: str) -> str:
 PRINTED = {
     "oja": [0.35],
     "similarity_matching": [0.249628],
-    "own_rule": [0.249628],
+    # (n + 2) / 8 whatever the inputs.
+    "whitening": [5 / 8] * 3,
     "tied_autoencoder": [0.415837],
     "three_layers": [0.00295648, 0.00302604],
     # Two-layer SGD at four times the rate: 1.0931e-6 at 0.02.
@@ -94,17 +95,18 @@ PRINTED = {
 """``V / eta^3`` by plane."""
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.toml")))
+@pytest.mark.parametrize("name", OTHER_RULES)
 def test_examples_give_the_printed_numbers(name: str) -> None:
-    example = symdrift.read_study(EXAMPLES / f"{name}.toml")
+    example = symdrift.read_study(name)
     found = symdrift.evaluate_rule(example)
     scaled = np.diagonal(found.drift.covariance) / found.parameters["learning_rate"] ** 3
     np.testing.assert_allclose(scaled, PRINTED[name], rtol=3e-5 if name == "momentum" else 3e-6)
-    CHECKER.validate(tomllib.loads((EXAMPLES / f"{name}.toml").read_text("utf-8")))
+    # Symmetric inputs turn nothing steadily, to the last digit.
+    assert found.drift.mean_rotation.any() == (name == "steady_rotation")
 
 
 def test_both_layers_turn_together() -> None:
-    found = symdrift.evaluate_rule(symdrift.read_study(EXAMPLES / "three_layers.toml"))
+    found = symdrift.evaluate_rule(symdrift.read_study("three_layers"))
     record = found.to_dict()
     assert record["drift"]["layers"] == ["hidden_1", "hidden_2"]
     assert record["drift"]["planes"] == [[1, 2], [1, 2]]
@@ -174,9 +176,7 @@ activity = { hidden_1 = "y", hidden_2 = "z" }
     assert "nothing drifts" in one.warnings[-1]
     np.testing.assert_allclose(
         found.drift.covariance,
-        symdrift.evaluate_rule(
-            symdrift.read_study(EXAMPLES / "three_layers.toml")
-        ).drift.covariance,
+        symdrift.evaluate_rule(symdrift.read_study("three_layers")).drift.covariance,
         rtol=1e-8,
     )
     strong = study_of(taught).with_values({"learning.weight_decay": 5.0})
@@ -187,20 +187,20 @@ activity = { hidden_1 = "y", hidden_2 = "z" }
 
 
 def test_tables_say_what_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["evaluate", str(EXAMPLES / "momentum.toml")]) == 0
+    assert run(["evaluate", "momentum"]) == 0
     out, err = capsys.readouterr()
     text = " ".join(out.split())
     assert "momentum: learning rule sgd with momentum 0.75, dense method" in text
     assert "Numbers have no expected error here" in text
     assert "not computed" in text
     assert "neither for rules with momentum nor for so many weights" in " ".join(err.split())
-    assert run(["evaluate", str(EXAMPLES / "three_layers.toml"), "--steps-per-day", "1e6"]) == 0
+    assert run(["evaluate", "three_layers", "--steps-per-day", "1e6"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "Time scales by stimulus, in days, hidden_2" in text
 
 
 def test_json_has_the_fields_of_every_study(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["evaluate", str(EXAMPLES / "oja.toml"), "--json"]) == 0
+    assert run(["evaluate", "oja", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert run(["evaluate", "bottleneck", "--json", "--order", "1"]) == 0
     plain = json.loads(capsys.readouterr().out)
@@ -216,7 +216,7 @@ def test_json_has_the_fields_of_every_study(capsys: pytest.CaptureFixture[str]) 
 
 def test_sweeps_go_point_by_point(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """``V = eta^3 l_i l_j nu^2 / (2 (l_i + l_j - 2 nu))``; a point that ties is a gap."""
-    request = ["evaluate", str(EXAMPLES / "oja.toml"), "--sweep", "nu=0.3:1.5:3"]
+    request = ["evaluate", "oja", "--sweep", "nu=0.3:1.5:3"]
     assert run([*request, "--csv", "--plot", str(tmp_path / "nu.png")]) == 0
     out, err = capsys.readouterr()
     rows = list(csv.DictReader(io.StringIO(out)))
@@ -231,7 +231,7 @@ def test_sweeps_go_point_by_point(capsys: pytest.CaptureFixture[str], tmp_path: 
 
 
 def test_sweeps_of_several_layers_are_arrays() -> None:
-    example = symdrift.read_study(EXAMPLES / "three_layers.toml")
+    example = symdrift.read_study("three_layers")
     arrays = symdrift.sweep(example, [parse_axis("learning.rate=0.005:0.01:2")]).to_dataset()
     assert list(arrays.plane.values) == ["hidden_1.1-2", "hidden_2.1-2"]
     slow, fast = arrays.drift_covariance.values
@@ -239,7 +239,7 @@ def test_sweeps_of_several_layers_are_arrays() -> None:
 
 
 def test_a_sweep_of_momentum_begins_with_plain_sgd() -> None:
-    example = symdrift.read_study(EXAMPLES / "momentum.toml")
+    example = symdrift.read_study("momentum")
     found = symdrift.sweep(example, [parse_axis("learning.momentum=0:0.5:2")])
     first, second = found.numbers.cells()["drift.covariance.1-2"]
     assert isinstance(first, float)
@@ -254,7 +254,7 @@ def test_a_sweep_of_momentum_begins_with_plain_sgd() -> None:
 def test_options_of_plain_sgd_are_refused(
     capsys: pytest.CaptureFixture[str], option: str, value: str
 ) -> None:
-    assert run(["evaluate", str(EXAMPLES / "oja.toml"), option, value]) == 2
+    assert run(["evaluate", "oja", option, value]) == 2
     message = capsys.readouterr().err
     assert 'is there for learning.rule = "sgd" without momentum only' in message
     assert message.count("\n") == 1
@@ -271,11 +271,11 @@ def test_other_commands_say_what_works(
     options = [] if command == "lesson" else ["--data", str(data), "--free", "learning.rate"]
     if command != "fit":
         options += ["--out", str(out)]
-    path = str(EXAMPLES / f"{example}.toml")
+    path = example
     assert run([command.partition(" ")[0], path, *options]) == 2
     message = capsys.readouterr().err
     named = 'learning.rule = "oja"' if example == "oja" else "learning.momentum = 0.75"
-    assert f"{named} works with symdrift evaluate" in message
+    assert f"{named} is not taken here" in message
     assert message.count("\n") == 1
     assert {path.name for path in tmp_path.iterdir()} == {"data.csv"}
 
@@ -284,8 +284,7 @@ def test_other_commands_say_what_works(
 
 
 def test_every_rule_has_an_example() -> None:
-    examples = [tomllib.loads(path.read_text("utf-8")) for path in EXAMPLES.glob("*.toml")]
-    assert {each["learning"].get("rule", RULES[0]) for each in examples} == set(RULES)
+    assert {symdrift.read_study(name).learning.rule for name in shipped_studies()} == set(RULES)
 
 
 WRONG = [
@@ -309,17 +308,17 @@ WRONG = [
     ("three_layers", "network.hidden", [2, 0], "network.hidden.1 = 0 must be a whole number"),
     ("three_layers", "network.hidden", [2] * 21, "has 21 layers; at most 20 are allowed"),
     ("momentum", "network.hidden", [2, 2], "it belongs to deep_linear and own"),
-    ("own_rule", "network.outputs", 3, 'no text of it has "target" in it'),
-    ("own_rule", "learning.weight_decay", 0.1, 'no text of it has "weight_decay" in it'),
-    ("own_rule", "learning.tau", 0.1, "it belongs to similarity_matching"),
-    ("own_rule", "network.hidden", [2, 2], "has 2 sizes, and the rule has 1 hidden layer"),
-    ("own_rule", "rule.parameters.speed", 1, "rule.parameters.speed is named nowhere in the rule"),
-    ("own_rule", "rule.parameters.a b", 1, "is not a name"),
-    ("own_rule", "rule.weights.W", ["hidden"], "must be its two axes"),
-    ("own_rule", "rule.weights.W", ["hidden", "x"], 'has the axis "x"'),
-    ("own_rule", "rule.update.W", 3, "must be an expression, as text"),
-    ("own_rule", "rule.lerning", {}, "rule.lerning is not a field of a study"),
-    ("own_rule", "rule", [], "must be a [rule] table"),
+    ("whitening", "network.outputs", 3, 'no text of it has "target" in it'),
+    ("whitening", "learning.weight_decay", 0.1, 'no text of it has "weight_decay" in it'),
+    ("whitening", "learning.tau", 0.1, "it belongs to similarity_matching"),
+    ("whitening", "network.hidden", [2, 2], "has 2 sizes, and the rule has 1 hidden layer"),
+    ("whitening", "rule.parameters.speed", 1, "rule.parameters.speed is named nowhere in the rule"),
+    ("whitening", "rule.parameters.a b", 1, "is not a name"),
+    ("whitening", "rule.weights.W", ["hidden"], "must be its two axes"),
+    ("whitening", "rule.weights.W", ["hidden", "x"], 'has the axis "x"'),
+    ("whitening", "rule.update.W", 3, "must be an expression, as text"),
+    ("whitening", "rule.lerning", {}, "rule.lerning is not a field of a study"),
+    ("whitening", "rule", [], "must be a [rule] table"),
 ]  # fmt: skip
 
 
@@ -327,7 +326,7 @@ WRONG = [
 def test_what_a_rule_has_no_use_for_is_refused(
     name: str, field: str, value: Any, message: str
 ) -> None:
-    document = tomllib.loads((EXAMPLES / f"{name}.toml").read_text("utf-8"))
+    document = tomllib.loads(shipped_studies()[name].read_text("utf-8"))
     study_of(deepcopy(document))
     place = document
     *path, last = field.split(".")
@@ -347,12 +346,12 @@ def test_what_a_rule_has_no_use_for_is_refused(
         ("tied_autoencoder", "learning.weight_decay", 'rule = "tied_autoencoder" needs it'),
         ("momentum", "learning.weight_decay", "learning.weight_decay is missing"),
         ("momentum", "network.outputs", "network.outputs is missing"),
-        ("own_rule", "rule", "needs a [rule] table"),
-        ("own_rule", "rule.activity", "rule.activity is missing"),
+        ("whitening", "rule", "needs a [rule] table"),
+        ("whitening", "rule.activity", "rule.activity is missing"),
     ],
 )
 def test_what_a_rule_needs_is_asked_for(name: str, field: str, message: str) -> None:
-    document = tomllib.loads((EXAMPLES / f"{name}.toml").read_text("utf-8"))
+    document = tomllib.loads(shipped_studies()[name].read_text("utf-8"))
     *path, last = field.split(".")
     place = document
     for step in path:
@@ -361,7 +360,7 @@ def test_what_a_rule_needs_is_asked_for(name: str, field: str, message: str) -> 
     with pytest.raises(RequestError) as caught:
         study_of(document)
     assert message in str(caught.value)
-    if name != "own_rule":
+    if name != "whitening":
         assert not CHECKER.is_valid(document)
 
 

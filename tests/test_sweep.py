@@ -67,6 +67,11 @@ def assert_same(request: SweepRequest) -> None:
             assert bool(numbers.warned[place]) == bool(alone.evaluation.warnings)
 
 
+def test_points_in_equal_ratios_are_those_that_people_write() -> None:
+    assert parse_axis("learning.batch=1:100:3:log").values == (1.0, 10.0, 100.0)
+    assert parse_axis("gamma=0.001:1:4:log").values == (0.001, 0.01, 0.1, 1.0)
+
+
 def between(low: float, high: float) -> st.SearchStrategy[float]:
     """Numbers that a study may have: those nearer to zero are refused with the whole sweep."""
     return st.floats(low, high).filter(lambda number: not 0 < abs(number) < 1e-90)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shipped import OTHER_RULES
 
 import symdrift
 from symdrift.cli import run
@@ -25,18 +26,16 @@ from symdrift.validation.validate_rule import (
     validate_rule_rate,
 )
 
-EXAMPLES = Path(__file__).parents[1] / "docs" / "rules"
-
 
 def learner(name: str) -> Learner:
-    return symdrift.read_study(EXAMPLES / f"{name}.toml").learner()
+    return symdrift.read_study(name).learner()
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(path.stem, marks=() if path.stem == "oja" else pytest.mark.slow)
-        for path in sorted(EXAMPLES.glob("*.toml"))
+        pytest.param(name, marks=() if name == "oja" else pytest.mark.slow)
+        for name in OTHER_RULES
     ],
 )
 def test_rules_agree_with_their_simulation_in_the_limit(name: str) -> None:
@@ -115,7 +114,7 @@ def test_a_budget_is_kept_or_refused() -> None:
 
 
 def test_the_record_is_that_of_two_layers(capsys: pytest.CaptureFixture[str]) -> None:
-    path = str(EXAMPLES / "oja.toml")
+    path = "oja"
     assert run(["validate", path, "--steps", "15000", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert {"rows", "steps", "replicas", "window", "verdict", "rule"} <= set(record)
@@ -138,7 +137,7 @@ def test_what_no_simulation_can_do_is_refused(
 ) -> None:
     out = tmp_path / "oja.npz"
     options = ["--out", str(out), "--steps", "10"] if command == "simulate" else []
-    status = run([command, str(EXAMPLES / "oja.toml"), "--set", setting, *options])
+    status = run([command, "oja", "--set", setting, *options])
     message = capsys.readouterr().err
     if command == "simulate" and "hidden" in setting:
         assert status == 0
@@ -150,7 +149,7 @@ def test_what_no_simulation_can_do_is_refused(
 
 
 def test_studies_of_other_rules_are_validated_from_python() -> None:
-    study = symdrift.read_study(EXAMPLES / "oja.toml")
+    study = symdrift.read_study("oja")
     found = symdrift.validate_rate(study, steps=9000, replicas=16)
     assert np.isfinite([row.simulation for row in found.rows]).all()
     limit = symdrift.validate(study, 16, windows=8, precision=0.1)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from symdrift.documents.number_tables import number
 from symdrift.documents.numbers import Table
 from symdrift.fitting import Fit
-from symdrift.fitting.best_fit import fit_remarks, interval
+from symdrift.fitting.best_fit import fit_remarks, interval, without_error
 
 _MOST_ROWS = 40
 """Measurements of a table."""
@@ -32,7 +32,9 @@ def fitted_tables(found: Fit) -> Iterator[Table]:
             (
                 each.name,
                 number(each.value),
-                "open" if each.standard_error is None else number(each.standard_error, 2),
+                without_error(each)
+                if each.standard_error is None
+                else number(each.standard_error, 2),
                 interval(each),
                 f"{each.lowest:.5g} to {each.highest:.5g}",
             )

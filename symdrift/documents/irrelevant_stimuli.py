@@ -138,8 +138,8 @@ def simulate(cases: Sequence[Case]) -> None:
 
 def page(simulated: Mapping[str, Any]) -> str:
     """The page in Markdown."""
-    parts = [_BEGINNING, _formulas(), _variances(), _hidden_units(), _simulations(simulated)]
-    return "\n\n".join([*parts, _figure_text(), _synaptic()]) + "\n"
+    parts = [_BEGINNING, _formulas(), _exponents(), _variances(), _hidden_units()]
+    return "\n\n".join([*parts, _simulations(simulated), _figure_text(), _synaptic()]) + "\n"
 
 
 def figure(simulated: Mapping[str, Any]) -> Figure:
@@ -227,6 +227,38 @@ def _formulas() -> str:
         "them, so that they leave no error."
     )
     return "\n\n".join(lines)
+
+
+def exponents(axes: EqualAxes) -> tuple[int | None, int, int]:
+    """Powers of small numbers: of the weight decay in the noise of learned axes, where they make
+    any; of the weight decay, then of the irrelevant variance in what an irrelevant input adds.
+    """
+    own = leading_term(axes.pair, GAMMA)[1] if axes.pair else None
+    coefficient, decay = leading_term(axes.irrelevant, GAMMA)
+    return own, decay, leading_term(coefficient, IRRELEVANT_VARIANCE)[1]
+
+
+def _exponents() -> str:
+    rows = []
+    for name in RULES:
+        own, *powers = exponents(RULES[name]())
+        learned = ("none", "–") if own is None else ("3", str(own))
+        rows.append([name, *learned, "3", *map(str, powers), "1"])
+    return (
+        "## The rules side by side\n\n"
+        "Exponents of either noise where first the weight decay and then the irrelevant variance "
+        "is small:\n\n"
+        + _table(
+            ["rule", "learned axes: $\\eta$", "$\\gamma$",
+             "irrelevant inputs: $\\eta$", "$\\gamma$", "$\\nu$", "$n - p$"],
+            rows,
+        )
+        + "\n\nA network leaves errors on what it has learned only where weight decay pulls at it, "
+        "and their noise turns the layer with the fourth power of the decay. The two matrices of "
+        "similarity matching learn at speeds of their own, which turns the layer without any "
+        "decay unless $\\tau = 1$. Irrelevant inputs need no decay either, unless a teacher asks "
+        "for nothing along them."
+    )  # fmt: skip
 
 
 def _variances() -> str:

@@ -308,6 +308,7 @@ def fragment_latex(derivation: Derivation, page: Page = PAGES["article"]) -> str
         study=derivation.study,
         compact=page.compact,
         results_only=derivation.results_only,
+        any_rule=derivation.of_any_rule,
         version=__version__,
         width=f"{page.equation_width:g}",
         prefix=Latex(prefix),

@@ -43,7 +43,8 @@ def linear_axis(path: str, low: float, high: float, count: int) -> Axis:
 def logarithmic_axis(path: str, low: float, high: float, count: int) -> Axis:
     """Values in equal ratios, both ends included; the ends must be positive."""
     ratio = math.log(high / low) / max(count - 1, 1)
-    inner = tuple(low * math.exp(index * ratio) for index in range(1, count - 1))
+    # Fifteen digits, so that 10 lies between 1 and 100, not next to it.
+    inner = tuple(float(f"{low * math.exp(k * ratio):.15g}") for k in range(1, count - 1))
     return Axis(path, (low, *inner, high)[:count], logarithmic=True)
 
 

@@ -47,9 +47,9 @@ class SweepFile:
         self.target, self.partial = target, target.with_name(f"{target.name}.partial")
         if target.suffix not in SUFFIXES:
             raise RequestError("--out", f'= "{target}" must end in {" or ".join(SUFFIXES)}')
-        if target.suffix == ".nc" and not all(map(find_spec, ("xarray", "h5netcdf"))):
+        if target.suffix == ".nc" and not all(map(find_spec, ("xarray", "h5netcdf", "h5py"))):
             raise RequestError(
-                "--out", "needs xarray and h5netcdf for NetCDF: pip install 'symdrift[data]'"
+                "--out", "needs xarray, h5netcdf and h5py for NetCDF: pip install 'symdrift[data]'"
             )
         require_file(target, "--out")
         self._head = ""

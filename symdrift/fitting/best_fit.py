@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ from symdrift.fitting.measurements import (
 from symdrift.fitting.next_measurement import NextMeasurement, next_measurements, sentence
 from symdrift.fitting.other_solutions import Ends, OtherSolution, Span, other_solution
 from symdrift.fitting.predictions import Predictions
-from symdrift.fitting.solutions import search
+from symdrift.fitting.solutions import coordinate_errors, search
 from symdrift.progress import log_stage
 from symdrift.records import Record
 from symdrift.study import Study
@@ -47,6 +48,8 @@ _ELSEWHERE = 4
 """Other points of the box at which a combination is looked at, at most."""
 _AT_AN_END = 1e-4
 """Of the box: estimates that close to an end lie on it."""
+OPEN = "open"
+"""What an interval without ends is called."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ class Estimate(Record):
     name : str
     value : float
     standard_error : float or None
-        From the curvature of chi-squared at the best fit; None where the data leave it open.
+        From the curvature of chi-squared at the best fit, with numbers at an end of their box held
+        there; None at such an end, and where the data leave it open.
     low, high : float or None
         95 % interval by the profile of the likelihood, the part that holds ``value``; None where
         it is not closed within the box.
@@ -217,10 +221,18 @@ def fit(
         [each for each in elsewhere if np.isfinite(each[1]).all()],
     )
     predicted = predictions.values(best.place[np.newaxis])[0]
+    inside = ~_at_ends(numbers, best.place)
     estimates = tuple(
         _estimate(*each)
-        for each in zip(numbers, best.place.tolist(), errors.tolist(), found.intervals, strict=True)
+        for each in zip(
+            numbers,
+            best.place.tolist(),
+            _errors_inside(jacobian, numbers, inside).tolist(),
+            found.intervals,
+            strict=True,
+        )
     )
+    is_open = {each.name: interval(each) == OPEN for each in estimates}
     fitted = _fitted(measurements, predicted)
     goodness = _goodness(best.chi_squared, len(measurements) - directions.rank)
     others = tuple(other_solution(each, numbers) for each in found.others)
@@ -233,7 +245,10 @@ def fit(
         method=found.evaluation.method,
         estimates=estimates,
         goodness=goodness,
-        open=left_open,
+        # The curvature may be too weak to see what a profile along a box tells of a single number.
+        open=tuple(
+            each for each in left_open if len(each.numbers) > 1 or is_open[each.numbers[0]]
+        ),
         others=others,
         data=fitted,
         profiles=tuple(
@@ -282,6 +297,23 @@ def _reason(problem: Problem, place: Array) -> str:
     except RequestError as error:
         return str(error)
     return "predictions are beyond double precision"
+
+
+def _at_ends(numbers: Sequence[FreeNumber], place: Array) -> Array:
+    """Which coordinates lie at an end of their box."""
+    low, high = np.array([each.box for each in numbers]).T
+    found: Array = np.minimum(place - low, high - place) <= _AT_AN_END * (high - low)
+    return found
+
+
+def _errors_inside(jacobian: Array, numbers: Sequence[FreeNumber], inside: Array) -> Array:
+    """Standard errors of the coordinates with all at an end of their box held there; infinite for
+    these, and where the data leave one open.
+    """
+    found = np.full(len(numbers), np.inf)
+    if inside.any():
+        found[inside] = coordinate_errors(jacobian[:, inside], list(compress(numbers, inside)))
+    return found
 
 
 def _estimate(
@@ -405,7 +437,9 @@ def fit_tables(found: Fit) -> list[Table]:
                 (
                     each.name,
                     f"{each.value:.5g}",
-                    "open" if each.standard_error is None else f"{each.standard_error:.2g}",
+                    without_error(each)
+                    if each.standard_error is None
+                    else f"{each.standard_error:.2g}",
                     interval(each),
                     f"{each.lowest:.5g} to {each.highest:.5g}",
                 )
@@ -443,19 +477,30 @@ def fit_tables(found: Fit) -> list[Table]:
     return tables
 
 
+def without_error(each: Estimate) -> str:
+    """Why an estimate has no standard error."""
+    return OPEN if interval(each) == OPEN else "at an end"
+
+
 def interval(each: Estimate) -> str:
     """The interval in words, where it ends within the box, part by part."""
     parts = sorted((Span(each.low, each.high), *each.further), key=_beginning)
-    return " or ".join(map(_part, parts))
+    return " or ".join(_part(part, each) for part in parts)
 
 
 def _beginning(each: Span) -> float:
     return -np.inf if each.low is None else each.low
 
 
-def _part(each: Span) -> str:
-    if each.low is None and each.high is None:
-        return "open"
-    if each.low is None:
-        return f"below {each.high:.5g}"
-    return f"above {each.low:.5g}" if each.high is None else f"{each.low:.5g} to {each.high:.5g}"
+def _part(each: Span, within: Estimate) -> str:
+    low, high, lowest, highest = (
+        None if end is None else f"{end:.5g}"
+        for end in (each.low, each.high, within.lowest, within.highest)
+    )
+    if low is None and high is None:
+        return OPEN
+    if low is None:
+        return f"{lowest} alone" if high == lowest else f"below {high}"
+    if high is None:
+        return f"{highest} alone" if low == highest else f"above {low}"
+    return f"{low} to {high}"

@@ -23,6 +23,7 @@ DECADE = 10.0
 MOST_FREE = 20
 _NEAR_ZERO = 1e-3
 """Of the end of a box that begins with zero."""
+_MOMENTUM = "learning.momentum"
 _FORM = "must have the form NAME or NAME=LO:HI"
 
 
@@ -115,6 +116,10 @@ def released(study: Study, free: Free) -> tuple[Study, tuple[FreeNumber, ...]]:
             known[name] = None
     placed = {name: symbol for name, symbol in symbols.items() if name != symbol}
     opened = study.with_values(placed) if placed else study
+    if not opened.is_plain:
+        raise RequestError(
+            f"{FIELD} {_MOMENTUM}", "cannot be free: fits are of two-layer SGD without momentum"
+        )
     for name in symbols:
         if name not in placed and name not in opened.symbols:
             raise RequestError(
@@ -207,7 +212,7 @@ def _names(study: Study) -> list[str]:
     """What can be free: symbols, and the fields that hold a number of their own."""
     whole = whole_numbers(study)
     fields = [path for path, held in study.numbers.items() if not held.symbols]
-    return [name for name in (*study.symbols, *fields) if name not in whole]
+    return [name for name in (*study.symbols, *fields) if name not in {*whole, _MOMENTUM}]
 
 
 def _unused(study: Study, place: int) -> str:

@@ -15,6 +15,7 @@ from symdrift.quoting import shown
 from symdrift.records import Record
 from symdrift.study.file_kinds import BEGINNING, kind_of
 from symdrift.study.kinds import suggest
+from symdrift.study.table import SEPARATOR
 
 FIELD = "--data"
 COLUMNS = ("stimulus", "quantity", "value", "standard_error")
@@ -59,8 +60,8 @@ class Measurement(Record):
 def read_measurements(path: str | Path) -> tuple[Measurement, ...]:
     """Measurements of a CSV file with the columns of `COLUMNS`; further columns are left alone.
 
-    Entries are separated by commas, semicolons, tabs or bars; empty lines and lines that begin
-    with ``#`` are skipped.
+    Entries are separated by commas, semicolons, tabs or bars, or by what a first line ``sep=;``
+    names; empty lines and lines that begin with ``#`` are skipped.
 
     Raises
     ------
@@ -183,7 +184,10 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         for number, line in enumerate(text.splitlines(), start=1)
         if line.strip() and not line.lstrip().startswith("#")
     ]
-    delimiter = next((mark for mark in _DELIMITERS if kept and mark in kept[0][1]), ",")
+    said = SEPARATOR.fullmatch(kept[0][1]) if kept else None
+    kept = kept[1:] if said else kept
+    guessed = next((mark for mark in _DELIMITERS if kept and mark in kept[0][1]), ",")
+    delimiter = said[1] if said else guessed
     for number, line in kept:
         try:
             yield number, next(csv.reader([line], delimiter=delimiter, strict=True))

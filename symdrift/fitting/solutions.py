@@ -70,7 +70,7 @@ def search(problem: Problem, places: Sequence[Array], done: Callable[[], None]) 
     log_stage(f"following {counted(len(numbers), 'profile')}")
     for _ in range(_MOST_ROUNDS):
         best, jacobian, evaluation = _accepted(problem, best_descents(descents))
-        errors = _errors(jacobian, numbers)
+        errors = coordinate_errors(jacobian, numbers)
         profiles = tuple(
             _profile(problem, best, index, error, done)
             for index, error in enumerate(errors.tolist())
@@ -85,7 +85,7 @@ def search(problem: Problem, places: Sequence[Array], done: Callable[[], None]) 
     return Solutions(best, jacobian, evaluation, errors, profiles, others, found)
 
 
-def _errors(jacobian: Array, numbers: Sequence[FreeNumber]) -> Array:
+def coordinate_errors(jacobian: Array, numbers: Sequence[FreeNumber]) -> Array:
     """Standard errors of the coordinates, infinite where the data leave them open."""
     return np.sqrt(np.diagonal(Directions.of(jacobian, numbers).covariance(numbers)))
 
@@ -100,7 +100,7 @@ def _from_valleys(
     known = [each.place for each in ended[:_ENDS_TRIED]]
     count = _SCANNED_ALONE if len(numbers) == 1 else _SCANNED
     found = []
-    for index, error in enumerate(_errors(jacobian, numbers).tolist()):
+    for index, error in enumerate(coordinate_errors(jacobian, numbers).tolist()):
         if np.isfinite(error):
             valleys = scan(problem, index, count, known)
             found += [problem.descend(each.place) for each in valleys]
@@ -127,7 +127,7 @@ def _others(
         except RequestError:
             continue
         others.append(there)
-        errors = _errors(jacobian, problem.predictions.numbers)
+        errors = coordinate_errors(jacobian, problem.predictions.numbers)
         for index, error in enumerate(errors.tolist()):
             if found[index]:
                 step = _step(problem, index, error)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, combinations, islice, pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
 from symdrift.rules.rule import Array, Axes, Matrix, Rule, principal_axes
 
+MOST_TRIED, MOST_ENDS = 4096, 64
+"""Sets of learned axes that are tried, and ends of learning that are named."""
 SHARED = 1e-9
 """Part of a teacher that may lie beside shared axes, relative to the teacher."""
 
@@ -75,37 +78,72 @@ class DeepLinear(Rule):
         activity = _forward(weights, sample_input)[1:-1]
         return dict(zip(self.hidden_axes, activity, strict=True))
 
-    def fixed_point(self, covariance: Array, sizes: Mapping[str, int]) -> tuple[Array, ...] | None:
-        """Balanced layers where the teacher shares the axes of the inputs.
+    def fixed_points(
+        self, covariance: Array, sizes: Mapping[str, int]
+    ) -> tuple[tuple[Array, ...], ...]:
+        """Balanced layers where the teacher shares the axes of the inputs, the lowest loss first.
 
         Along an axis of variance ``lambda`` and gain ``a`` every layer has the largest root of
-        ``lambda (a - w^L) w^(L-2) = gamma``, where that lowers the loss; axes that lower it most
-        are learned.
+        ``lambda (a - w^L) w^(L-2) = gamma``, or nothing.  An axis ``j`` that has nothing stays so
+        beside one that has ``w_i`` where ``lambda_j a_j w_i^(L-2)`` is below the geometric mean of
+        ``lambda_i w_i^(2L-2) + gamma`` and ``lambda_j w_i^(2L-2) + gamma``, and on its own in all
+        networks but those of two layers with a unit to spare.
         """
         variances, axes = principal_axes(covariance)
         images = self.teacher @ axes.T
         gains = np.linalg.norm(images, axis=0)
         spread = images.T @ images - np.diag(gains**2)
         if np.abs(spread).max() > SHARED * gains.max() ** 2:
-            return None
+            return ()
         found = [self._learned(*axis) for axis in zip(variances, gains, strict=True)]
         reached, reductions = (np.array(numbers) for numbers in zip(*found, strict=True))
+        outputs = images / np.where(gains > 0, gains, 1)
+        points = []
+        for learned in self._ends(variances, gains, reached, reductions, sizes):
+            layers = []
+            for number, (to, of) in enumerate(self.weights.values()):
+                layer = np.zeros((sizes[to], sizes[of]))
+                rows = outputs[:, learned].T if to == "outputs" else np.eye(len(learned), sizes[to])
+                columns = axes[learned] if number == 0 else np.eye(len(learned), sizes[of])
+                layers.append(layer + rows.T @ (reached[learned][:, np.newaxis] * columns))
+            points.append(tuple(layers))
+        return tuple(points)
+
+    def _ends(
+        self,
+        variances: Array,
+        gains: Array,
+        reached: Array,
+        reductions: Array,
+        sizes: Mapping[str, int],
+    ) -> Iterator[NDArray[np.intp]]:
+        """Axes learned at each end of learning, by decreasing variance of what the first layer says
+        of them; `MOST_ENDS` at most.
+        """
         room = min(sizes[name] for name in self.hidden_axes)
-        best = np.argsort(-reductions, kind="stable")[:room]
-        learned = best[reductions[best] > 0]
-        # Hidden axes by decreasing variance of what the first layer says of them.
-        learned = learned[np.argsort(-(reached[learned] ** 2) * variances[learned], kind="stable")]
-        layers = []
-        for number, (to, of) in enumerate(self.weights.values()):
-            layer = np.zeros((sizes[to], sizes[of]))
-            rows = (
-                (images / np.where(gains > 0, gains, 1))[:, learned].T
-                if to == "outputs"
-                else (np.eye(len(learned), sizes[to]))
-            )
-            columns = axes[learned] if number == 0 else np.eye(len(learned), sizes[of])
-            layers.append(layer + rows.T @ (reached[learned][:, np.newaxis] * columns))
-        return tuple(layers)
+        power = reached[:, np.newaxis] ** (self.layers - 2)
+        pulls = variances * gains * power
+        holds = [
+            each * (reached[:, np.newaxis] * power) ** 2 + self.weight_decay
+            for each in (variances[:, np.newaxis], variances)
+        ]
+        stays = pulls**2 < holds[0] * holds[1]
+        worth = np.argsort(-reductions, kind="stable")
+        worth = worth[reached[worth] > 0]
+        sets = chain.from_iterable(
+            combinations(worth.tolist(), count) for count in range(min(room, len(worth)), -1, -1)
+        )
+        first = worth[reductions[worth] > 0][:room]
+        others = []
+        for each in islice(sets, MOST_TRIED):
+            learned = np.array(each, dtype=np.intp)
+            left = np.setdiff1d(worth, learned)
+            alone = self.layers > 2 or len(learned) == room or not len(left)
+            if alone and stays[np.ix_(learned, left)].all() and set(each) != set(first.tolist()):
+                others.append(learned)
+        others.sort(key=lambda learned: -float(reductions[learned].sum()))
+        for learned in (first, *others[: MOST_ENDS - 1]):
+            yield learned[np.argsort(-(reached[learned] ** 2) * variances[learned], kind="stable")]
 
     def _learned(self, variance: float, gain: float) -> tuple[float, float]:
         """What each layer learns along an axis, and by how much that lowers the loss."""

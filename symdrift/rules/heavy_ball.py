@@ -54,10 +54,12 @@ class HeavyBall(Rule):
     def activities(self, weights: tuple[Matrix, ...], sample_input: Matrix) -> Mapping[str, Matrix]:
         return self.rule.activities(self._split(weights)[0], sample_input)
 
-    def fixed_point(self, covariance: Array, sizes: Mapping[str, int]) -> tuple[Array, ...] | None:
-        """That of the rule, at rest."""
-        point = self.rule.fixed_point(covariance, sizes)
-        return None if point is None else point + tuple(map(np.zeros_like, point))
+    def fixed_points(
+        self, covariance: Array, sizes: Mapping[str, int]
+    ) -> tuple[tuple[Array, ...], ...]:
+        """Those of the rule, at rest."""
+        points = self.rule.fixed_points(covariance, sizes)
+        return tuple(point + tuple(map(np.zeros_like, point)) for point in points)
 
     @property
     def weight_noise(self) -> float:

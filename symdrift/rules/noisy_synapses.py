@@ -37,8 +37,10 @@ class SynapticNoise(Rule):
     def activities(self, weights: tuple[Matrix, ...], sample_input: Matrix) -> Mapping[str, Matrix]:
         return self.rule.activities(weights, sample_input)
 
-    def fixed_point(self, covariance: Array, sizes: Mapping[str, int]) -> tuple[Array, ...] | None:
-        return self.rule.fixed_point(covariance, sizes)
+    def fixed_points(
+        self, covariance: Array, sizes: Mapping[str, int]
+    ) -> tuple[tuple[Array, ...], ...]:
+        return self.rule.fixed_points(covariance, sizes)
 
     @property
     def weight_noise(self) -> float:

@@ -28,9 +28,11 @@ class Oja(Rule):
     def activities(self, weights: tuple[Matrix, ...], sample_input: Matrix) -> Mapping[str, Matrix]:
         return {"hidden": weights[0] @ sample_input}
 
-    def fixed_point(self, covariance: Array, sizes: Mapping[str, int]) -> tuple[Array, ...]:
+    def fixed_points(
+        self, covariance: Array, sizes: Mapping[str, int]
+    ) -> tuple[tuple[Array, ...], ...]:
         """The principal axes; units beyond them are silent."""
         layer = np.zeros((sizes["hidden"], len(covariance)))
         axes = principal_axes(covariance)[1][: len(layer)]
         layer[: len(axes)] = axes
-        return (layer,)
+        return ((layer,),)

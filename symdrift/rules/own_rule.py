@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,14 +10,16 @@ from typing import Any
 from symdrift.algebra.matrix_terms import (
     SAMPLE,
     SCALAR,
+    Inverted,
     Letter,
     Term,
     degree,
     gradient,
     in_order,
     rebuilt,
+    written,
 )
-from symdrift.algebra.matrix_text import NotATerm, is_name, term_of
+from symdrift.algebra.matrix_text import RESERVED, NotATerm, is_name, term_of
 from symdrift.errors import RequestError
 from symdrift.quoting import shown
 from symdrift.rules.rule import Axes, Matrix, Rule
@@ -84,7 +86,7 @@ class OwnRule(Rule):
 
     def __post_init__(self) -> None:
         # Reads everything once, so that what cannot be read is refused here.
-        _ = self._update, self._activity
+        self._require_divisors([*self._update, *self._activity.values()])
 
     @property
     def weights(self) -> Mapping[str, Axes]:
@@ -104,6 +106,18 @@ class OwnRule(Rule):
         """Names of all letters that something depends on."""
         used = in_order([*self._update, *self._activity.values()])
         return frozenset(term.name for term in used if isinstance(term, Letter))
+
+    def _require_divisors(self, terms: Sequence[Term]) -> None:
+        """Refuse numbers to divide by that are zero."""
+        numbers = {self._letters[name]: given for name, given in self.text.parameters.items()}
+        numbers[self._letters["weight_decay"]] = self.weight_decay
+        for term in in_order(terms):
+            if isinstance(term, Inverted) and term.is_scalar:
+                divisor = term.term
+                letters = {part for part in in_order([divisor]) if isinstance(part, Letter)}
+                if letters <= numbers.keys() and rebuilt([divisor], numbers)[0] == 0:
+                    zero = f'"{written(divisor)}", which is 0' if letters else "0"
+                    raise RequestError(TABLE, f"divides by {zero}")
 
     def _values(
         self, weights: tuple[Matrix, ...], sample_input: Matrix, label_noise: Matrix | None
@@ -177,6 +191,8 @@ class OwnRule(Rule):
     def _activity(self) -> dict[str, Term]:
         """What is watched in each hidden layer."""
         place, found = f"{TABLE}.activity", {}
+        if not self.hidden_axes:
+            raise RequestError(f"{TABLE}.weights", "has no hidden axis, whose drift is asked")
         _require_keys(place, self.text.activity, self.hidden_axes, "a hidden axis")
         for axis in self.hidden_axes:
             text = self.text.activity[axis]
@@ -208,13 +224,14 @@ def _read(place: str, text: str, names: Mapping[str, Term]) -> Term:
 
 
 def _require_name(place: str, name: str, taken: Mapping[str, object]) -> None:
-    if not is_name(name) or name in taken or name in _AT_HAND:
-        allowed = (
-            "is taken"
-            if is_name(name)
-            else "is no name: letters, digits and underscores are allowed"
-        )
-        raise RequestError(f"{place}.{shown(name)}", allowed)
+    if is_name(name) and not (name in taken or name in _AT_HAND):
+        return
+    problem = "is no name: letters, digits and underscores are allowed"
+    if name in RESERVED or name in _AT_HAND:
+        problem = f"is taken: {', '.join((*_AT_HAND, *RESERVED))} mean something in every rule"
+    elif name in taken:
+        problem = "is taken: a parameter, weight matrix or earlier term has this name"
+    raise RequestError(f"{place}.{shown(name)}", problem)
 
 
 def _require_axes(name: str, axes: Axes, outputs: bool) -> None:

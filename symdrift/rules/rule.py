@@ -56,8 +56,10 @@ class Rule(ABC):
     def activities(self, weights: tuple[Matrix, ...], sample_input: Matrix) -> Mapping[str, Matrix]:
         """Activity ``h`` of each hidden layer by its name, shape ``(p, 1)``."""
 
-    def fixed_point(self, covariance: Array, sizes: Mapping[str, int]) -> tuple[Array, ...] | None:
-        """Weights that stay where they are on average, where there is a formula for them.
+    def fixed_points(
+        self, covariance: Array, sizes: Mapping[str, int]
+    ) -> tuple[tuple[Array, ...], ...]:
+        """Weights that stay where they are on average and attract, where a formula has them.
 
         Parameters
         ----------
@@ -68,10 +70,11 @@ class Rule(ABC):
 
         Returns
         -------
-        tuple of Array or None
-            In the order of `weights`, hidden axes by decreasing variance of their activity.
+        tuple of tuple of Array
+            One point of each orbit where learning can end, the best first, in the order of
+            `weights`, hidden axes by decreasing variance of their activity; none without a formula.
         """
-        return None
+        return ()
 
     @property
     def weight_noise(self) -> float:

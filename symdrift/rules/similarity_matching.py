@@ -44,7 +44,9 @@ class SimilarityMatching(Rule):
         layer, lateral = weights
         return {"hidden": inverse(lateral) @ layer @ sample_input}
 
-    def fixed_point(self, covariance: Array, sizes: Mapping[str, int]) -> tuple[Array, ...]:
+    def fixed_points(
+        self, covariance: Array, sizes: Mapping[str, int]
+    ) -> tuple[tuple[Array, ...], ...]:
         """Rows of ``W`` are principal axes times variances, which are the diagonal of ``M``.
 
         Raises
@@ -62,4 +64,4 @@ class SimilarityMatching(Rule):
                 "similarity matching has no inverse of M beyond",
             )
         learned = variances[:hidden]
-        return learned[:, np.newaxis] * axes[:hidden], np.diag(learned)
+        return ((learned[:, np.newaxis] * axes[:hidden], np.diag(learned)),)

@@ -50,11 +50,13 @@ class TiedAutoencoder(Rule):
     def activities(self, weights: tuple[Matrix, ...], sample_input: Matrix) -> Mapping[str, Matrix]:
         return {"hidden": weights[0] @ sample_input}
 
-    def fixed_point(self, covariance: Array, sizes: Mapping[str, int]) -> tuple[Array, ...]:
+    def fixed_points(
+        self, covariance: Array, sizes: Mapping[str, int]
+    ) -> tuple[tuple[Array, ...], ...]:
         """Principal axes of length ``1 - gamma / (2 lambda)`` squared, where that is positive."""
         variances, axes = principal_axes(covariance)
         kept = min(sizes["hidden"], int(np.sum(2 * variances > self.weight_decay)))
         lengths = np.sqrt(1 - self.weight_decay / (2 * variances[:kept]))
         layer = np.zeros((sizes["hidden"], len(covariance)))
         layer[:kept] = lengths[:, np.newaxis] * axes[:kept]
-        return (layer,)
+        return ((layer,),)

@@ -127,7 +127,9 @@ class Networks:
             self._kernel(stride)
             self.step += stride
             steps -= stride
-            if not float(self.weights @ self.weights) < self._limit:
+            with np.errstate(over="ignore", invalid="ignore"):
+                size = float(self.weights @ self.weights)
+            if not size < self._limit:
                 raise Diverged(self.step)
 
 

@@ -84,10 +84,10 @@ def require_plain(study: Specification) -> None:
     raise RequestError(
         "learning.rule" if named else "learning.momentum",
         (f'= "{learning.rule}"' if named else f"= {learning.momentum}")
-        + " works with symdrift evaluate, observe, compare, simulate, validate and report, in "
-        "Python with symdrift.evaluate_rule, observe, compare, simulate_rule, validate, "
-        "validate_rate and write_report; all else needs "
-        'learning.rule = "sgd" without momentum so far',
+        + " is not taken here: lessons, fits, sensitivities and the closed form are of "
+        f'learning.rule = "{RULES[0]}" without momentum so far; symdrift derive, evaluate, '
+        "observe, compare, simulate, validate and report take other rules, in Python "
+        "evaluate_rule, observe, compare, simulate_rule, validate, validate_rate and write_report",
     )
 
 

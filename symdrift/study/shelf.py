@@ -18,6 +18,11 @@ LARGEST_FILE = 2_000_000
 DEEPEST_KEY = 100
 """Parts of a dotted key; reading one takes a time that grows with their square."""
 
+_STRING = re.compile(
+    r'"""(?:\\[\s\S]|[^\\])*?(?:"""|\Z)|"(?:\\.|[^"\\\n])*+"'
+    r"|'''[\s\S]*?(?:'''|\Z)|'[^'\n]*+'|#[^\n]*+"
+)
+"""Strings and comments, in which dots separate no parts."""
 _PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
 _DEEP_KEY = re.compile(rf"(?<![A-Za-z0-9_.-])(?:{_PART}[ \t]*+\.[ \t]*+){{{DEEPEST_KEY}}}")
 
@@ -58,7 +63,7 @@ def read_study(path_or_name: str | Path) -> Study:
         raise RequestError("study", f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise RequestError("study", f"{path} is not UTF-8 text (byte {error.start})") from None
-    if _DEEP_KEY.search(text):
+    if _DEEP_KEY.search(_STRING.sub('""', text)):
         raise RequestError("study", f"{path} has a key of more than {DEEPEST_KEY} parts")
     try:
         document = tomllib.loads(text, parse_float=_float)

@@ -46,7 +46,8 @@ _NOT_ZERO = re.compile(r"[^eE]*[1-9]")
 _DAMAGED = re.compile(r"[-+−]?[0-9][0-9., ']*(?:[eE][-+−]?[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,0[0-9]+|-0,[0-9]+")
 """Two whole numbers of which one begins as only a fraction, or what is left of it, does."""
-_SEPARATOR = re.compile(r'"?sep=([^\w"])"?\s*', re.IGNORECASE)
+SEPARATOR = re.compile(r'"?sep=([^\w"])"?\s*', re.IGNORECASE)
+"""First line with which spreadsheets say what separates entries."""
 _SHEET_ERROR = re.compile(r"\s*#(?:n/a|na|nv|[a-z0/]+[!?])\s*(?:[;,\t\n]|$)", re.IGNORECASE)
 """What a spreadsheet writes for a value that it could not compute: no comment."""
 _QUOTED = re.compile(r'"[^"]*"')
@@ -215,7 +216,7 @@ def _all_records(
 ) -> tuple[Iterator[tuple[int, list[str]]], str]:
     """Rows of entries of a whole file, and what separates these."""
     head = list(islice(_kept(lines), 1))
-    hint = _SEPARATOR.fullmatch(head[0][1].rstrip("\n")) if head else None
+    hint = SEPARATOR.fullmatch(head[0][1].rstrip("\n")) if head else None
     looked_at = list(islice(lines, _LOOKED_AT))
     if not hint:
         looked_at = head + looked_at

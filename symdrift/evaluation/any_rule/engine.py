@@ -51,6 +51,12 @@ UNMOVED = 1e-15
 CANCELLED = 1e-12
 """Sum of products, relative to the lengths of their factors, that is rounding."""
 
+ROUNDED = 1e-14
+"""The same, relative to the sum of their sizes."""
+
+BENT = 1e-14
+"""Bend of the mean update, relative to its rates and the weights, that is rounding."""
+
 
 @dataclass(frozen=True, eq=False)
 class RuleDrift(Record):
@@ -207,7 +213,7 @@ def _swept(
     progress: Progress | None,
 ) -> tuple[Array, Array]:
     """``tr(E[u u'] Gamma)`` of all planes, and ``tr(b Gamma)`` of each."""
-    count = len(space.planes)
+    count, fastest = len(space.planes), np.abs(space.rates).max(initial=0.0)
     responses = np.empty((count, *across.shape), dtype=across.dtype)
     mean = np.zeros(count)
     for plane, reading in enumerate(space.readings.T):
@@ -218,14 +224,24 @@ def _swept(
         responses[plane] = space.directions @ slopes.T / np.sqrt(batch)
         responses[plane] += 2 * space.corrector(form) @ across
         mean[plane] = np.real(np.sum(form * spread))
-        if abs(mean[plane]) <= CANCELLED * np.linalg.norm(form) * np.linalg.norm(spread):
+        # A bend is of the order of rates over squared weights; what is far below is rounding.
+        bend = max(CANCELLED * np.linalg.norm(form), BENT * fastest * (reading @ reading))
+        if abs(mean[plane]) <= bend * np.linalg.norm(spread):
             mean[plane] = 0.0
         if progress is not None:
             progress(plane + 1, count)
     flat = responses.reshape(count, across.size)
     weighted = np.matmul(spread, responses).reshape(count, across.size)
     area = np.real(weighted @ flat.T)
-    return 0.5 * (area + area.T), mean
+    area = 0.5 * (area + area.T)
+    # Directions of one rate may be mixed at will, and what is apart then cancels in the sum.
+    for plane, response in enumerate(responses):
+        bound = np.linalg.norm(spread) * np.linalg.norm(response) ** 2
+        if area[plane, plane] <= CANCELLED * bound:
+            terms = np.abs(response) * (np.abs(spread) @ np.abs(response))
+            if area[plane, plane] <= ROUNDED * terms.sum():
+                area[plane] = area[:, plane] = 0.0
+    return area, mean
 
 
 def _turned_by_noise(

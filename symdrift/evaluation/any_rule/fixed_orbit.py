@@ -80,24 +80,46 @@ class FixedOrbit(Record):
     reached: int | None
 
 
-def fixed_orbits(learner: Learner) -> tuple[FixedOrbit, ...]:
-    """Orbits at which learning can end, those first that more starting points lead to.
+End = tuple[Point, int | None]
+"""A point where learning can end, and how many starting points lead there; None by a formula."""
 
-    Parameters
-    ----------
-    learner : Learner
+
+def fixed_orbits(learner: Learner) -> tuple[FixedOrbit, ...]:
+    """Orbits at which learning can end, as `orbit_ends` has them.
 
     Raises
     ------
     RequestError
-        When none is found; the sentence says what the last way ended at.
+        When none is found, or one does not attract; the sentence says what the last way ended at.
     """
-    core = learner.rule.core[0]
-    traced = TracedRule(core, learner.sizes)
-    root = sample_noise(learner.inputs, learner.label_noise, False).root
-    known = core.fixed_point(learner.inputs.covariance, learner.sizes)
-    if known is not None:
-        return (_orbit(traced, known, root, None),)
+    return tuple(orbit_at(learner, end) for end in orbit_ends(learner))
+
+
+def orbit_at(learner: Learner, end: End) -> FixedOrbit:
+    """The orbit of a point.
+
+    Raises
+    ------
+    RequestError
+        When it does not attract.
+    """
+    traced, root = _traced(learner)
+    return _orbit(traced, end[0], root, end[1])
+
+
+def orbit_ends(learner: Learner) -> tuple[End, ...]:
+    """Where learning can end: by a formula, the best first, or those first that more starting
+    points lead to.
+
+    Raises
+    ------
+    RequestError
+        When nothing is found; the sentence says what the last way ended at.
+    """
+    traced, root = _traced(learner)
+    known = traced.rule.fixed_points(learner.inputs.covariance, learner.sizes)
+    if known:
+        return tuple((point, None) for point in known)
     found: list[tuple[Array, Point, int]] = []
     reason = RequestError("learning.rule", "has no starting point from which its mean update ends")
     failed = 0
@@ -120,7 +142,13 @@ def fixed_orbits(learner: Learner) -> tuple[FixedOrbit, ...]:
     if not found:
         raise reason
     found.sort(key=lambda entry: -entry[2])
-    return tuple(_orbit(traced, point, root, times) for _, point, times in found)
+    return tuple((point, times) for _, point, times in found)
+
+
+def _traced(learner: Learner) -> tuple[TracedRule, SampleBlock]:
+    """The rule in letters, and samples whose mean square is that of the inputs."""
+    root = sample_noise(learner.inputs, learner.label_noise, False).root
+    return TracedRule(learner.rule.core[0], learner.sizes), root
 
 
 def turned_to_axes(traced: TracedRule, point: Point, root: SampleBlock) -> Point:
@@ -187,6 +215,10 @@ def _followed(traced: TracedRule, root: SampleBlock, start: int) -> tuple[Array,
     weights = _start(traced, start)
     size = float(np.abs(weights).max())
     fastest = np.linalg.norm(traced.jacobian(traced.separated(weights), root), 2)
+    if not fastest > 0:
+        raise RequestError(
+            "learning.rule", "changes nothing on average where it begins, at small random weights"
+        )
     reason = RequestError("learning.rule", "has no fixed point that its mean update leads to")
     for stretch in range(STRETCHES):
         length = FIRST_STRETCH * 2**stretch / fastest

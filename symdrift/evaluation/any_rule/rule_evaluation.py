@@ -9,7 +9,7 @@ import numpy as np
 
 from symdrift.errors import RequestError, counted
 from symdrift.evaluation.any_rule.engine import RuleDrift, require_engine_memory, rule_drift
-from symdrift.evaluation.any_rule.fixed_orbit import FixedOrbit, fixed_orbits
+from symdrift.evaluation.any_rule.fixed_orbit import End, orbit_at, orbit_ends
 from symdrift.evaluation.any_rule.rule_critical_rate import critical_rate
 from symdrift.evaluation.any_rule.rule_result import (
     LayerDrift,
@@ -26,6 +26,9 @@ from symdrift.records import plain
 from symdrift.study.learner import Learner
 from symdrift.study.problem import Array, Stimulus
 
+LEAST_STEP = 1e-15
+"""Of a deviation, by one step: less is lost in double precision."""
+
 
 def evaluate_rule(learner: Learner, progress: Progress | None = None) -> RuleEvaluation:
     """Orbit, fluctuation and drift of a rule.
@@ -40,17 +43,17 @@ def evaluate_rule(learner: Learner, progress: Progress | None = None) -> RuleEva
     ------
     RequestError
         When there is no such orbit, the learning rate is unstable, memory does not suffice, or
-        for the reasons of `fixed_orbits` and `rule_drift`.
+        for the reasons of `orbit_ends`, `orbit_at` and `rule_drift`.
     """
     require_engine_memory(learner)
-    orbits, number = fixed_orbits(learner), learner.minimum
-    if not 1 <= number <= len(orbits):
+    ends, number = orbit_ends(learner), learner.minimum
+    if not 1 <= number <= len(ends):
         raise RequestError(
             "learning.minimum",
-            f"= {number} is not there: {counted(len(orbits), 'orbit')} where learning can end "
-            f"{'was' if len(orbits) == 1 else 'were'} found",
+            f"= {number} is not there: {counted(len(ends), 'orbit')} where learning can end "
+            f"{'was' if len(ends) == 1 else 'were'} found",
         )
-    orbit = orbits[number - 1]
+    orbit = orbit_at(learner, ends[number - 1])
     critical = critical_rate(learner, orbit.point)
     if critical is not None and learner.learning_rate >= critical:
         raise RequestError(
@@ -69,13 +72,13 @@ def evaluate_rule(learner: Learner, progress: Progress | None = None) -> RuleEva
         drift.weight_variance / size if size > 0 else 0.0,
     )
     warnings = list(_warnings(learner, validity))
-    warnings += _several(orbits, number)
+    warnings += _several(ends, number)
     if not drift.covariance.any():
         warnings.append("nothing drifts: every covariance of rotations is zero")
     return RuleEvaluation(
         study=learner.study,
         parameters=_parameters(learner),
-        minimum=OrbitEnd(number, len(orbits), orbit, float(rates.min()), float(rates.max())),
+        minimum=OrbitEnd(number, len(ends), orbit, float(rates.min()), float(rates.max())),
         drift=drift,
         layers=tuple(
             layer_drift(drift, *each, learner.stimuli) for each in orbit.responses.items()
@@ -86,21 +89,34 @@ def evaluate_rule(learner: Learner, progress: Progress | None = None) -> RuleEva
 
 
 def orbit_warnings(learner: Learner) -> tuple[str, ...]:
-    """Say that learning can end at other orbits than that of a learner.
+    """Say that learning can end at other orbits than that of a learner, or run away from it.
 
     Raises
     ------
     RequestError
-        As `fixed_orbits`.
+        As `orbit_ends`.
     """
-    return tuple(_several(fixed_orbits(learner), learner.minimum))
+    ends, number, rate = orbit_ends(learner), learner.minimum, learner.learning_rate
+    said = list(_several(ends, number))
+    if 1 <= number <= len(ends):
+        critical = critical_rate(learner, ends[number - 1][0])
+        said += _running_away(rate, 0.0 if critical is None else rate / critical)
+    return tuple(said)
 
 
-def _several(orbits: Sequence[FixedOrbit], number: int) -> Iterator[str]:
-    if len(orbits) > 1 and 1 <= number <= len(orbits):
+def _several(ends: Sequence[End], number: int) -> Iterator[str]:
+    if len(ends) > 1 and 1 <= number <= len(ends):
+        point, reached = ends[number - 1]
+        learned = np.linalg.matrix_rank(point[0])
+        how = (
+            f"where {counted(int(learned), 'axis', 'axes')} of the inputs "
+            f"{'is' if learned == 1 else 'are'} learned; the first has the lowest loss"
+            if reached is None
+            else f"to which {reached} of {sum(n or 0 for _, n in ends)} starting points lead"
+        )
         yield (
-            f"learning can end at {counted(len(orbits), 'orbit')}, and these are the numbers of "
-            f"number {number}, to which {orbits[number - 1].reached} of all starting points lead"
+            f"learning can end at {counted(len(ends), 'orbit')}, and these are the numbers of "
+            f"number {number}, {how}; --minimum takes another"
         )
 
 
@@ -113,6 +129,13 @@ def _require_shrinking(learner: Learner, rates: Array) -> None:
     momentum = 1 - 1 / learner.rule.core[1]
     middle = 1 + momentum - learner.learning_rate * rates
     apart = np.sqrt(middle**2 - 4 * momentum)
+    if learner.learning_rate * np.abs(rates).max() < LEAST_STEP:
+        raise RequestError(
+            "learning.rate",
+            f"= {learner.learning_rate:g} times the fastest rate of return, "
+            f"{np.abs(rates).max():.4g}, is below {LEAST_STEP:g}: no step changes a number of "
+            "double precision",
+        )
     if np.any(np.abs([(middle + apart) / 2, (middle - apart) / 2]) >= 1):
         raise RequestError(
             "learning.rate",
@@ -136,10 +159,15 @@ def _warnings(learner: Learner, validity: RuleValidity) -> Iterator[str]:
             "the learning rate from which on the fluctuation has no stationary size is not "
             "known here: it is computed neither for rules with momentum nor for so many weights"
         )
-    elif share > RUNS_AWAY_ABOVE:
+    else:
+        yield from _running_away(learner.learning_rate, share)
+
+
+def _running_away(rate: float, share: float) -> Iterator[str]:
+    if share > RUNS_AWAY_ABOVE:
         yield (
-            f"learning.rate = {learner.learning_rate:g} is {share:.2g} of the critical rate; so "
-            "near it learning can run away for good"
+            f"learning.rate = {rate:g} is {share:.2g} of the critical rate; so near it learning "
+            "can run away for good"
         )
 
 

@@ -301,9 +301,7 @@ def _planes(evaluation: RuleEvaluation) -> Table:
         "diffusion": "diffusion V/2",
         "mean_rotation": "mean rotation",
     }
-    columns = {
-        name: f"{heading}\n{UNITS['drift', name]}" for name, heading in headings.items()
-    }
+    columns = {name: f"{heading}\n{UNITS['drift', name]}" for name, heading in headings.items()}
     values = (np.diagonal(drift.covariance), drift.diffusion, drift.mean_rotation)
     rows = (
         {"layer": plane.layer, "plane": f"{plane.i}, {plane.j}"}

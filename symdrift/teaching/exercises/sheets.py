@@ -41,17 +41,23 @@ def problem_sheet(problem: LearningProblem, theory: Theory, seed: int, student: 
     Raises
     ------
     RequestError
-        When the study is not aligned with Gaussian inputs.
+        When the study is not aligned with Gaussian inputs, or networks with numbers about as large
+        as its own are outside the theory.
     CheckFailed
         When an answer disagrees with the dense engine.
     """
     flavour = _flavour(problem)
-    return Sheet(
-        student,
-        tuple(
+    try:
+        posed = tuple(
             pose(Draw(seed, student, name, flavour), theory).checked() for name, pose in PROBLEMS
-        ),
-    )
+        )
+    except RequestError as refusal:
+        raise RequestError(
+            "study",
+            f'"{problem.study}" has numbers around which no exercises can be drawn, with label '
+            f"noise and weight decays of their own: {refusal}",
+        ) from None
+    return Sheet(student, posed)
 
 
 def _flavour(problem: LearningProblem) -> Flavour:
