@@ -585,12 +585,13 @@ def test_following_the_mean_update_ends_at_the_formula(
 
 
 def test_a_deep_network_can_end_where_it_learned_less() -> None:
-    learner = learner_of(Unsolved(DeepLinear(np.eye(2), 0.2, 3)), TWO, 2, outputs=2)
+    rule = DeepLinear(np.eye(2), 0.2, 3)
+    learner = learner_of(Unsolved(rule), TWO, 2, outputs=2)
     found = fixed_orbits(learner)
     assert len(found) > 1
     learned = {int(np.linalg.matrix_rank(orbit.point[0], tol=1e-6)) for orbit in found}
     assert learned > {2} or max(learned) < 2
-    formula = fixed_orbits(replace(learner, rule=learner.rule.rule))
+    formula = fixed_orbits(replace(learner, rule=rule))
     for orbit in found:
         responses = orbit.responses["hidden_1"]
         assert any(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from symdrift.errors import RequestError, counted
@@ -221,7 +222,7 @@ def fit(
         [each for each in elsewhere if np.isfinite(each[1]).all()],
     )
     predicted = predictions.values(best.place[np.newaxis])[0]
-    inside = ~_at_ends(numbers, best.place)
+    inside = _inside(numbers, best.place)
     estimates = tuple(
         _estimate(*each)
         for each in zip(
@@ -299,14 +300,15 @@ def _reason(problem: Problem, place: Array) -> str:
     return "predictions are beyond double precision"
 
 
-def _at_ends(numbers: Sequence[FreeNumber], place: Array) -> Array:
-    """Which coordinates lie at an end of their box."""
+def _inside(numbers: Sequence[FreeNumber], place: Array) -> NDArray[np.bool_]:
+    """Which coordinates do not lie at an end of their box."""
     low, high = np.array([each.box for each in numbers]).T
-    found: Array = np.minimum(place - low, high - place) <= _AT_AN_END * (high - low)
-    return found
+    return np.asarray(np.minimum(place - low, high - place) > _AT_AN_END * (high - low))
 
 
-def _errors_inside(jacobian: Array, numbers: Sequence[FreeNumber], inside: Array) -> Array:
+def _errors_inside(
+    jacobian: Array, numbers: Sequence[FreeNumber], inside: NDArray[np.bool_]
+) -> Array:
     """Standard errors of the coordinates with all at an end of their box held there; infinite for
     these, and where the data leave one open.
     """
