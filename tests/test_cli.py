@@ -141,7 +141,7 @@ def test_the_json_record_has_the_agreed_fields(capsys: pytest.CaptureFixture[str
     assert set(record["fluctuation"]) == {"weight_variance", "excess_loss"}
     assert set(record["validity"]) == {
         *("rate_times_curvature", "multiplicative_noise", "imbalance", "threshold"),
-        *("critical_rate", "rate_over_critical"),
+        *("critical_rate", "rate_over_critical", "expected_error"),
     }
     assert set(record["drift"]) == {
         *("planes", "covariance", "diagonal", "diffusion", "mean_rotation")

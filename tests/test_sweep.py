@@ -61,7 +61,9 @@ def assert_same(request: SweepRequest) -> None:
         expected = quantities(alone.outcome) if isinstance(alone.outcome, Evaluation) else {}
         assert found.keys() == expected.keys()
         for name, value in expected.items():
-            rough = name in ("validity.critical_rate", "validity.rate_over_critical")
+            rough = name.removeprefix("validity.") in (
+                "critical_rate", "rate_over_critical", "expected_error"
+            )  # fmt: skip
             assert found[name] == pytest.approx(value, rel=NEXT_TO_ANOTHER if rough else 1e-13)
         if not alone.refused:
             assert bool(numbers.warned[place]) == bool(alone.evaluation.warnings)

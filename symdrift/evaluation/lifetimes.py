@@ -7,11 +7,13 @@ Both are times in SGD steps, or in days where it is said how many steps a day ha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from symdrift.evaluation.parts import StimulusDrift
+from symdrift.evaluation.validity import with_expected_error
 from symdrift.records import Record
 from symdrift.tables import Table, record_table
 
@@ -82,12 +84,17 @@ def days_record(lifetimes: Iterable[Lifetime], steps_per_day: float) -> dict[str
 
 
 def lifetimes_table(
-    lifetimes: Sequence[Lifetime], steps_per_day: float | None, **columns: str
+    lifetimes: Sequence[Lifetime],
+    steps_per_day: float | None,
+    errors: Mapping[str, float] = MappingProxyType({}),
+    **columns: str,
 ) -> Table:
     """Times by stimulus, in days or in steps.
 
     Parameters
     ----------
+    errors : Mapping of str to float
+        Expected relative errors of decay rates by stimulus, where they are known.
     **columns : str
         Headings of further times.
     """
@@ -102,7 +109,14 @@ def lifetimes_table(
         f"Time scales by stimulus, in {unit}",
         {"stimulus": "stimulus", **headings, "seen": "an experiment\nwould see"},
         (
-            {name: "never" if value is None else value for name, value in row.items()}
+            {
+                name: "never"
+                if value is None
+                else with_expected_error(value, errors.get(row["stimulus"], 0.0))
+                if name == "decay_time"
+                else value
+                for name, value in row.items()
+            }
             for row in rows
         ),
     )

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from symdrift.evaluation.corrections import Corrections, IndependentDriftCorrections
 from symdrift.evaluation.lifetimes import Lifetime, days_record, lifetime, lifetimes_table
 from symdrift.evaluation.parts import Drift, Fluctuation, IndependentDrift, Minimum, StimulusDrift
-from symdrift.evaluation.validity import MEANINGS, Validity, percent_off
+from symdrift.evaluation.validity import MEANINGS, Validity, percent_off, with_expected_error
 from symdrift.inputs import input_facts
 from symdrift.records import Record
 from symdrift.study.problem import Array
@@ -283,7 +283,7 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table]:
             ),
             caption=_EXPECTED if evaluation.next_order else "",
         ),
-        lifetimes_table(evaluation.lifetimes, evaluation.steps_per_day),
+        lifetimes_table(evaluation.lifetimes, evaluation.steps_per_day, _of_decay(evaluation)),
         _validity_table(evaluation),
     ]
 
@@ -308,12 +308,18 @@ def _validity_table(evaluation: Evaluation) -> Table:
     )
 
 
+def _of_decay(evaluation: Evaluation) -> dict[str, float]:
+    """Expected errors of decay rates by stimulus, where the next order is known."""
+    names = [stimulus.name for stimulus in evaluation.stimuli] if evaluation.next_order else []
+    return {name: evaluation.expected_error(f"stimuli.{name}.decay_rate") for name in names}
+
+
 def _cells(evaluation: Evaluation) -> Callable[[object, str], str]:
     """How a number is shown: in brackets its expected error, where the next order is known."""
 
     def cell(value: object, column: str) -> str:
         error = evaluation.expected_error(column) if evaluation.next_order else 0.0
-        return printed(value) + (f" ({percent_off(error)})" if error else "")
+        return with_expected_error(value, error)
 
     return cell
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from math import ceil, floor, inf, log10
+from types import MappingProxyType
 
 from symdrift.errors import RequestError
 from symdrift.records import Record
 from symdrift.study.problem import LearningProblem
+from symdrift.tables import printed
 
 WARN_ABOVE = 0.1
 """Size of a small number above which leading-order results carry a warning."""
@@ -58,6 +60,8 @@ class Validity(Record):
     rate_over_critical : float
         ``eta`` over that.
     """
+
+    behind = MappingProxyType({"expected_error": "rate_over_critical"})
 
     rate_times_curvature: float = field(
         metadata={"meaning": "learning rate times the largest Hessian eigenvalue"}
@@ -114,6 +118,11 @@ class Validity(Record):
 def towards_critical(change: float, ratio: float) -> float:
     """Sum of later orders, the first as large as ``change``, at a ratio to the critical rate."""
     return max(change, ratio) * ratio / (1 - ratio) if ratio < 1 else inf
+
+
+def with_expected_error(value: object, error: float) -> str:
+    """A number as tables have it, and in brackets its expected error where it has one."""
+    return printed(value) + (f" ({percent_off(error)})" if error else "")
 
 
 MEANINGS = {

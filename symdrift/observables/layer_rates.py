@@ -10,9 +10,8 @@ import numpy as np
 
 from symdrift.evaluation.any_rule import RuleEvaluation
 from symdrift.evaluation.result import Evaluation
-from symdrift.evaluation.validity import percent_off
+from symdrift.evaluation.validity import with_expected_error
 from symdrift.study.problem import Array
-from symdrift.tables import printed
 
 UNITS = {"rotation variance": "rad^2/step", "steady rotation": "rad/step"}
 """Of a rate; others are per step."""
@@ -136,4 +135,4 @@ def steady_rotation(layers: Sequence[LayerRates]) -> Rate:
 def rate_cell(rate: Rate) -> str:
     """A rate, in brackets its expected error."""
     error = rate.expected_error
-    return printed(rate.value) + (f" ({percent_off(error)})" if error else "")
+    return with_expected_error(rate.value, error or 0.0)

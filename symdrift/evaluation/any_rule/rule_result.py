@@ -123,7 +123,7 @@ class RuleValidity(Record):
 
     behind = MappingProxyType(dict.fromkeys(
         ("threshold", "imbalance", "multiplicative_noise"), "rate_times_curvature"
-    ))  # fmt: skip
+    ) | {"expected_error": "rate_over_critical"})  # fmt: skip
     multiplicative_noise: ClassVar[None] = None
     imbalance: ClassVar[None] = None
     threshold: ClassVar[None] = None

@@ -31,6 +31,7 @@ from symdrift.evaluation.strict_minima import numbered_minima, refuse_degenerate
 from symdrift.evaluation.validity import (
     MEANINGS,
     RUNS_AWAY_ABOVE,
+    UNKNOWN_FACTOR,
     WARN_ABOVE,
     Validity,
     require_stable,
@@ -44,10 +45,13 @@ Columns = dict[Quantity, Array]
 
 GROUPS = ("minimum", "fluctuation", "validity", "drift", "stimuli")
 
+_SHARE = "rate_over_critical"
+_EXPECTED_ERROR = Quantity("validity", "expected_error", 0.0)
+
 _ORDERS = {
     ("fluctuation", "weight_variance"): 1,
     ("fluctuation", "excess_loss"): 1,
-    **dict.fromkeys((("validity", name) for name in (*MEANINGS, "rate_over_critical")), 1),
+    **dict.fromkeys((("validity", name) for name in (*MEANINGS, _SHARE)), 1),
     ("drift", "covariance"): 3,
     ("drift", "diffusion"): 3,
     ("stimuli", "diffusion"): 3,
@@ -268,6 +272,13 @@ class _Problems:
             found[quantity] = values[self.network]
             if order := _ORDERS.get((quantity.group, quantity.name)):
                 found[quantity] *= by_order[order]
+        if "validity" in groups:
+            *small, share = (
+                found[Quantity("validity", name, 0.0)] for name in (*MEANINGS, _SHARE)
+            )
+            # As `Validity.expected_error`; points at or above the critical rate are refused.
+            later = share / np.where(share < 1, 1 - share, np.nan)
+            found[_EXPECTED_ERROR] = UNKNOWN_FACTOR * np.fmax(sum(small), later)
         return found
 
     def _by_network(self, groups: Collection[str]) -> Columns:
@@ -299,7 +310,9 @@ class _Problems:
             for name, values in {
                 **self.by_rate,
                 "critical_rate": critical * self.curvature,
-                "rate_over_critical": 1 / critical,
+                _SHARE: 1 / critical,
+                # Of the others, once they have the learning rate.
+                _EXPECTED_ERROR.name: critical,
             }.items():
                 found[Quantity("validity", name, 0.0)] = values
         if "drift" in groups or "stimuli" in groups:
