@@ -32,6 +32,18 @@ def test_steady_rotation_decorrelates_where_its_cosine_has_fallen() -> None:
     assert {item.seen for item in evaluate(problem).lifetimes} == {"steady rotation"}
 
 
+def test_times_of_diffusion_have_the_error_of_their_rates() -> None:
+    problem = read_study("bottleneck").problem()
+    found = evaluate(problem, order=2)
+    lasting = evaluation_tables(found)[-2]
+    for row, stimulus in zip(lasting.rows[:2], found.stimuli, strict=False):
+        time, error = row[1].rstrip(" %)").split(" (")
+        assert float(time) == pytest.approx(1 / stimulus.decay_rate, rel=1e-4)
+        expected = found.expected_error(f"stimuli.{stimulus.name}.decay_rate")
+        assert float(error) == pytest.approx(100 * expected, rel=0.05)
+        assert expected > 0.01
+
+
 def test_aligned_gaussian_inputs_diffuse_only() -> None:
     problem = read_study("isotropic_autoencoder").problem()
     evaluation = evaluate(problem)
