@@ -23,6 +23,7 @@ from symdrift.simulation import simulate
 from symdrift.simulation import trajectory as trajectory_module
 from symdrift.simulation.descent import STACK_VECTORS
 from symdrift.simulation.ensemble import CHECK_EVERY, Block, Gauge
+from symdrift.simulation.rule_trajectory import simulate_rule
 from symdrift.simulation.setup import (
     PAGE_BYTES,
     Model,
@@ -33,6 +34,7 @@ from symdrift.simulation.setup import (
 )
 from symdrift.simulation.timescales import ceiling, relaxation
 from symdrift.simulation.trajectory import MOST_RECORDS
+from symdrift.study import read_study
 from symdrift.study.problem import Array, LearningProblem
 
 MISALIGNED = ([[1.5, 0.6], [0.6, 0.8]], np.diag([1.2, 0.8]))
@@ -510,6 +512,18 @@ def test_the_gauge_sums_the_similarity_of_representations() -> None:
         expected += np.einsum("rap,rbp->abr", representation, representation)
     np.testing.assert_allclose(gauge.take_similarity(stimuli), expected, rtol=1e-10)
     assert np.all(gauge.take_similarity(stimuli) == 0)
+
+
+def test_a_batch_that_does_not_fit_is_refused_and_a_large_one_is_checked_often() -> None:
+    given = problem([3.0, 1.0], weight_decay=0.2, learning_rate=0.01, batch=20_000)
+    block = Block(model_of(given, 2), (np.eye(2), np.eye(2)), 0, 8, 0)
+    assert block.stride == 5
+    refusal = r"learning\.batch = 1000000000000 has samples for 8 networks at once"
+    with pytest.raises(RequestError, match=refusal):
+        simulate(replace(given, batch=10**12), steps=10, replicas=1)
+    oja = read_study("oja").with_values({"learning.batch": 1e12}).learner()
+    with pytest.raises(RequestError, match=refusal):
+        simulate_rule(oja, steps=10, replicas=1)
 
 
 def test_divergence_is_noticed_within_a_thousand_steps_of_its_start() -> None:

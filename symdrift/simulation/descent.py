@@ -24,6 +24,7 @@ from symdrift.simulation.lanes import (
     pointer,
     square_root,
     store,
+    working_memory,
 )
 from symdrift.simulation.random import fill_normals, next_words
 
@@ -488,5 +489,5 @@ def kernel_for(shape: Shape) -> Callable[[Run, int], None]:
     """A step loop for one thread; takes what it works on and the number of steps."""
     if sum(shape.working_vectors) <= STACK_VECTORS:
         return _specialised(shape)
-    vectors = Work(*(np.zeros(LANES * count) for count in shape.working_vectors))
+    vectors = Work(*working_memory(shape.working_vectors, shape.batch))
     return partial(_general, shape, shape.delayed, vectors)

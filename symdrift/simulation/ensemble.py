@@ -26,7 +26,10 @@ from symdrift.simulation.stretches import Stretches
 from symdrift.study.problem import Array
 
 CHECK_EVERY = 1000
-"""Steps after which a diverging run is noticed at the latest."""
+"""Steps after which a diverging run, or a wish to stop, is noticed at the latest."""
+
+CHECKED_SAMPLES = 100_000
+"""Samples of one network after which it is at the latest, unless one step has more."""
 
 BLOCK_BYTES = 16384
 """Weights of a block should fit beside everything else in the first-level cache."""
@@ -105,12 +108,17 @@ class Networks:
         Replicas.
     kernel : callable
         Makes a number of steps.
+    batch : int
+        Samples of a step.
     """
 
-    def __init__(self, weights: Array, count: int, kernel: Callable[[int], None]) -> None:
+    def __init__(
+        self, weights: Array, count: int, kernel: Callable[[int], None], batch: int
+    ) -> None:
         self.weights = weights
         self.count = count
         self.step = 0
+        self.stride = min(CHECK_EVERY, max(1, CHECKED_SAMPLES // batch))
         self._kernel = kernel
         self._limit = GROWTH_LIMIT * (1.0 + float(weights @ weights))
 
@@ -120,10 +128,10 @@ class Networks:
         Raises
         ------
         Diverged
-            Within `CHECK_EVERY` steps of the weights' exceeding the limit.
+            Within `stride` steps of the weights' exceeding the limit.
         """
         while steps > 0:
-            stride = min(steps, CHECK_EVERY)
+            stride = min(steps, self.stride)
             self._kernel(stride)
             self.step += stride
             steps -= stride
@@ -157,7 +165,7 @@ class Block(Networks):
             weight_decay=model.weight_decay,
             synaptic_deviation=model.synaptic_deviation,
         )
-        super().__init__(weights, count, partial(kernel_for(shape), run))
+        super().__init__(weights, count, partial(kernel_for(shape), run), shape.batch)
 
 
 class Gauge:
@@ -328,7 +336,7 @@ def measure(
 def advance_metered(block: Networks, steps: int, meter: Meter) -> bool:
     """Advance a block unless stopped; returns whether all steps were made."""
     while steps > 0 and not meter.stopped.is_set():
-        stride = min(steps, CHECK_EVERY)
+        stride = min(steps, block.stride)
         block.advance(stride)
         meter.add(stride * block.count)
         steps -= stride

@@ -9,10 +9,12 @@ it on any other processor.  Each lane belongs to one replica and never meets ano
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -21,15 +23,39 @@ from numba.extending import intrinsic, lower_builtin, models, register_model
 
 from symdrift import compilation
 from symdrift.compilation import digest
+from symdrift.memory import require_memory
+from symdrift.study.problem import Array
 
 LANES = 8
 """Lanes per vector."""
+
+ALWAYS_THERE = 2**26
+"""Bytes that nobody asks for."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 SOURCES = digest(Path(__file__).parent.glob("*.py"))
 """Of the files whose functions compile into one another."""
+
+
+def working_memory(sizes: Sequence[int], batch: int) -> tuple[Array, ...]:
+    """What one thread works on: vectors of so many numbers in all lanes.
+
+    Raises
+    ------
+    RequestError
+        When the samples of a batch do not fit for all processors.
+    """
+    needed = (os.cpu_count() or 1) * 8 * LANES * sum(sizes)
+    if needed > ALWAYS_THERE:
+        require_memory(
+            "learning.batch",
+            needed,
+            f"= {batch} has samples for {LANES} networks at once on each processor, which need",
+            "simulate fewer at a time: V goes with learning.rate^3 / learning.batch^2",
+        )
+    return tuple(np.zeros(LANES * size) for size in sizes)
 
 
 def compiled(function: Function) -> Function:

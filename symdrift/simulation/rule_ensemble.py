@@ -132,7 +132,8 @@ class RuleNetworks(Networks):
             numbers=model.program.numbers,
             synaptic_deviation=model.synaptic_deviation,
         )
-        super().__init__(weights, count, partial(kernel_of(model.program, model.shape), run))
+        kernel = partial(kernel_of(model.program, model.shape), run)
+        super().__init__(weights, count, kernel, model.shape.batch)
 
     @property
     def vectors(self) -> Array:

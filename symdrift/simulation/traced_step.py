@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, NamedTuple
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -29,6 +28,7 @@ from symdrift.simulation.lanes import (
     load,
     pointer,
     store,
+    working_memory,
 )
 from symdrift.simulation.random import fill_normals
 from symdrift.simulation.step_program import (
@@ -105,7 +105,7 @@ class _Work(NamedTuple):
 def kernel_of(program: StepProgram, shape: TracedShape) -> Callable[[TracedRun, int], None]:
     """A step loop for one thread; takes what it works on and the number of steps."""
     sizes = (*shape.working_vectors, max(1, program.buffers))
-    vectors = tuple(np.zeros(LANES * size) for size in sizes)
+    vectors = working_memory(sizes, shape.batch)
     return partial(_loop(_text(program), shape), vectors)
 
 
