@@ -33,6 +33,7 @@ from symdrift.teaching.exercises.layout import HtmlPen, _rounded, sheet_view
 from symdrift.teaching.exercises.problems import PROBLEMS
 from symdrift.teaching.exercises.sheets import Sheet, _flavour
 from symdrift.teaching.exercises.statements import LATEX, MEANINGS, legend, letters, stem
+from symdrift.teaching.lesson import write_lesson
 from symdrift.teaching.lesson.scope import teachable
 from symdrift.theory.derive import derive
 from symdrift.theory.linear.aligned import representative_drift
@@ -340,10 +341,14 @@ def test_numbers_depend_on_seed_student_and_exercise_only() -> None:
 
 
 @pytest.mark.slow
-def test_studies_without_exact_formulas_have_no_exercises(theory: Theory) -> None:
+def test_studies_without_exact_formulas_have_no_exercises(theory: Theory, tmp_path: Path) -> None:
     study = read_study("anisotropic_autoencoder").with_values({"learning.synaptic_noise": 1e-6})
     with pytest.raises(RequestError, match="no exercises"):
         problem_sheet(study.problem(), theory, 0, 1)
+    study = read_study("anisotropic_autoencoder").with_values(eta=1e-80)
+    with pytest.raises(RequestError, match="has the number 1e-80; exercises are drawn with"):
+        write_lesson(study, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
     study = read_study("anisotropic_autoencoder").with_values(gamma=1e-8)
     with pytest.raises(RequestError, match="has numbers around which no exercises can be drawn"):
         problem_sheet(study.problem(), theory, 0, 1)

@@ -63,23 +63,45 @@ def write_exercises(
     CheckFailed
         When an answer disagrees with the dense engine, or TeX finds fault with a sheet.
     """
+    stages, derivation = Stages(progress), derive(study)
+    sheets = draw_exercises(study, derivation, seed, students, stages.stage(0, 50))
+    return write_sheets(study, derivation, directory, seed, sheets, stages.stage(50, 100))
+
+
+def draw_exercises(
+    study: Study,
+    derivation: Derivation,
+    seed: int,
+    students: int,
+    progress: Progress | None = None,
+) -> list[Sheet]:
+    """The checked exercises of each student; arguments and errors of `write_exercises`."""
     if not 1 <= students <= MOST_STUDENTS:
         raise RequestError("students", f"= {students} must be from 1 to {MOST_STUDENTS}")
     if seed < 0:
         raise RequestError("seed", f"= {seed} must not be negative")
     problem = study.problem()
-    derivation = derive(study)
     theory = Theory(representative_drift(), derivation)
-    stages = Stages(progress)
     log_stage(f"drawing exercises for {students} students")
-    sheets = _counted(
+    return _counted(
         (problem_sheet(problem, theory, seed, k + 1) for k in range(students)),
         students,
-        stages.stage(0, 50),
+        Stages(progress).stage(0, 100),
     )
-    directory = Path(directory)
+
+
+def write_sheets(
+    study: Study,
+    derivation: Derivation,
+    directory: Path,
+    seed: int,
+    sheets: Sequence[Sheet],
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Write drawn exercises; arguments and errors of `write_exercises`."""
+    directory, stages = Path(directory), Stages(progress)
     about = {"title": study.title, "study": study.name, "seed": seed}
-    digits = len(str(students))
+    digits = len(str(len(sheets)))
     written: list[Path] = []
     for sheet in sheets:
         number = f"{sheet.student:0{digits}d}"
@@ -88,9 +110,9 @@ def write_exercises(
     written += _write(sheets, derivation, directory, "answer_key", "answers", about)
     key = json.dumps(_key(sheets) | about, indent=1, ensure_ascii=False) + "\n"
     written.append(write_text(directory / "answer_key.json", key))
-    stages.reach(60)
+    stages.reach(20)
     sources = [path for path in written if path.suffix == ".tex"]
-    return [*written, *_compiled(sources, stages.stage(60, 100))]
+    return [*written, *_compiled(sources, stages.stage(20, 100))]
 
 
 def _counted(items: Iterable[Item], total: int, progress: Progress) -> list[Item]:

@@ -16,6 +16,9 @@ from symdrift.teaching.exercises.exercise import Exercise
 from symdrift.teaching.exercises.problems import PROBLEMS
 from symdrift.teaching.exercises.statements import Theory
 
+FARTHEST = 1e9
+"""Largest number of an exercise; one over it is the smallest."""
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -69,6 +72,14 @@ def _flavour(problem: LearningProblem) -> Flavour:
         )
     count = min(aligned.input_variances.size, aligned.gains.size)
     taught = [k for k in range(count) if aligned.gains[k] != 0]
+    for value in (*aligned.input_variances, *aligned.gains, problem.weight_decay,
+                  problem.learning_rate, float(np.mean(aligned.label_noise))):  # fmt: skip
+        if value and not FARTHEST**-1 <= abs(value) <= FARTHEST:
+            raise RequestError(
+                "study",
+                f'"{problem.study}" has the number {value:g}; exercises are drawn with numbers '
+                f"from {1 / FARTHEST:g} to {FARTHEST:g}, which can be written out",
+            )
     return Flavour(
         variances=tuple(_plain(aligned.input_variances[k]) for k in taught),
         gains=tuple(_plain(abs(aligned.gains[k])) for k in taught),

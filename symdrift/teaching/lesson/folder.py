@@ -8,7 +8,7 @@ from symdrift.errors import RequestError
 from symdrift.files import write_text
 from symdrift.progress import Progress, Stages, log_stage
 from symdrift.study import Study
-from symdrift.teaching.exercises import write_exercises
+from symdrift.teaching.exercises import draw_exercises, write_sheets
 from symdrift.teaching.lesson.page import lesson_html
 from symdrift.teaching.lesson.scope import teachable
 from symdrift.theory.derive import derive
@@ -55,10 +55,12 @@ def write_lesson(
         raise aligned
     stages = Stages(progress)
     # The longest part, kept on disk for the page and the exercises.
-    derive(study, stages.stage(0, 40))
+    derivation = derive(study, stages.stage(0, 40))
     log_stage("writing the page")
     page = lesson_html(study)
-    written = [write_text(directory / "lesson.html", page)]
     stages.reach(50)
-    exercises = directory / "exercises"
-    return written + write_exercises(study, exercises, seed, students, stages.stage(50, 100))
+    # What is refused is refused before anything is written.
+    sheets = draw_exercises(study, derivation, seed, students, stages.stage(50, 70))
+    written = [write_text(directory / "lesson.html", page)]
+    exercises, progress = directory / "exercises", stages.stage(70, 100)
+    return written + write_sheets(study, derivation, exercises, seed, sheets, progress)
