@@ -105,6 +105,20 @@ def test_examples_give_the_printed_numbers(name: str) -> None:
     assert found.drift.mean_rotation.any() == (name == "steady_rotation")
 
 
+@pytest.mark.parametrize("size", [2, 4])
+def test_whitening_drifts_as_fast_whatever_its_inputs_are(size: int) -> None:
+    """What it has made white is all that it sees: by hand ``V = (n + 2) / 8 eta^3``."""
+    random = np.random.default_rng(size)
+    root = random.standard_normal((size, size)) + 2 * np.eye(size)
+    document = tomllib.loads(shipped_studies()["whitening"].read_text("utf-8"))
+    document["network"] = {"inputs": size, "hidden": size}
+    document["inputs"]["covariance"] = (root @ root.T).tolist()
+    found = symdrift.evaluate_rule(study_of(document)).drift
+    variances = np.diagonal(found.covariance)
+    np.testing.assert_allclose(variances, (size + 2) / 8 * 0.005**3, rtol=1e-8)
+    np.testing.assert_allclose(found.covariance, np.diag(variances), atol=1e-8 * variances[0])
+
+
 def test_both_layers_turn_together() -> None:
     found = symdrift.evaluate_rule(symdrift.read_study("three_layers"))
     record = found.to_dict()
