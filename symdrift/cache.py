@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
@@ -97,6 +96,9 @@ def cache_key(name: str, document: object) -> str:
     document : object
         What it is derived from; anything that prints as JSON.
     """
+    # Loads a library of mail, which a command that keeps nothing does without.
+    from importlib.metadata import version
+
     digest = hashlib.sha256()
     digest.update(json.dumps([name, document], sort_keys=True, default=str).encode())
     digest.update(sys.version.encode())
