@@ -253,7 +253,7 @@ def _parts(count: int, entries: int) -> list[slice]:
 
 
 def _around(slice_: Slice, fluctuation: Array) -> Array:
-    """Weights whose deviations from the minimum have mean zero and covariance ``Gamma``, as rows."""
+    """Rows of weights whose deviations from the minimum have mean 0 and covariance ``Gamma``."""
     variances, axes = np.linalg.eigh(fluctuation)
     size = len(variances)
     deviations = slice_.normal @ (axes * np.sqrt(size * np.maximum(variances, 0)))
