@@ -19,8 +19,7 @@ def test_an_index_is_attached_to_a_role() -> None:
 
 
 def test_symbols_of_one_name_have_an_order() -> None:
-    kinds = ({"integer": True}, {"positive": True}, {})
-    named = [sp.Symbol("a", **assumptions) for assumptions in kinds]
+    named = [*(sp.Symbol("a", **{kind: True}) for kind in ("integer", "positive")), sp.Symbol("a")]
     assert in_order(named) == in_order(reversed(named))
 
 
