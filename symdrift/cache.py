@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 import os
@@ -11,8 +12,7 @@ import stat
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache
-from importlib.metadata import version
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -87,6 +87,16 @@ def _own(path: Path) -> bytes:
         return file.read()
 
 
+def digest_of(value: object) -> str:
+    """Digest of what a value holds: that of a copy of it is the same."""
+    stream = io.BytesIO()
+    pickler = pickle.Pickler(stream)
+    # Without a memo it does not matter which of the parts that are equal are one object.
+    pickler.fast = True
+    pickler.dump(value)
+    return hashlib.sha256(stream.getbuffer()).hexdigest()
+
+
 def cache_key(name: str, document: object) -> str:
     """Digest of what is derived, the package's source and the versions it computes with.
 
@@ -97,8 +107,17 @@ def cache_key(name: str, document: object) -> str:
     document : object
         What it is derived from; anything that prints as JSON.
     """
+    own = json.dumps([name, document], sort_keys=True, default=str)
+    return hashlib.sha256(f"{_derived_by()} {own}".encode()).hexdigest()
+
+
+@cache
+def _derived_by() -> str:
+    """Digest of the package's source and the versions it computes with."""
+    # Loads a library of mail, which a command that keeps nothing does without.
+    from importlib.metadata import version
+
     digest = hashlib.sha256()
-    digest.update(json.dumps([name, document], sort_keys=True, default=str).encode())
     digest.update(sys.version.encode())
     for package in COMPUTED_WITH:
         digest.update(f"{package} {version(package)}".encode())

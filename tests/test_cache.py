@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from symdrift import cache
-from symdrift.cache import cache_directory, cached, trusted_directory
+from symdrift.cache import cache_directory, cached, digest_of, trusted_directory
 
 needs_users = pytest.mark.skipif(not hasattr(os, "getuid"), reason="users as Unix has them")
 
@@ -92,6 +92,13 @@ def test_the_trap_of_this_test_snaps(folder: Path) -> None:
     own.write_bytes(pickle.dumps(Trap(mark)))
     kept(1)
     assert mark.exists()
+
+
+def test_a_digest_is_that_of_every_copy() -> None:
+    once = ["a text"]
+    twice = pickle.loads(pickle.dumps(once))
+    assert pickle.dumps((once, once)) != pickle.dumps((once, twice))
+    assert digest_of((once, once)) == digest_of((once, twice)) != digest_of((once, ["another"]))
 
 
 @pytest.mark.parametrize(

@@ -459,6 +459,25 @@ def test_tex_runs_only_when_the_source_or_a_figure_has_changed(
     assert contents == ["run 1", "run 1", "run 2", "run 3"]
 
 
+def test_a_document_is_composed_only_when_what_it_tells_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    composed: list[str] = []
+
+    def compose(derivation: Derivation, numbers: Numbers) -> str:
+        composed.append(f"{derivation.title}, {numbers.warnings}")
+        return composed[-1]
+
+    monkeypatch.setenv("SYMDRIFT_CACHE", str(tmp_path / "kept"))
+    monkeypatch.setattr("symdrift.documents.writing.derivation_html", compose)
+    doubted = Numbers((), (), ("doubted",))
+    told = [(EXAMPLE, doubted), (EXAMPLE, replace(doubted)), (EXAMPLE, Numbers((), (), ()))]
+    for derivation, numbers in (*told, (replace(EXAMPLE, title="Another"), doubted), *told):
+        (page,) = write_document(derivation, tmp_path / "out", "report", ["html"], numbers)
+        assert page.read_text() == f"{derivation.title}, {numbers.warnings}"
+    assert len(composed) == 3
+
+
 @pytest.mark.usefixtures("derived_example")
 def test_a_study_without_values_gets_a_report_without_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 
-from symdrift.derivation.symbols import adapted_names, latex_names, symbol
+from symdrift.derivation.symbols import adapted_names, in_order, latex_names, symbol
 from symdrift.study.roles import ROLES
 from symdrift.study.symbol_names import plain_latex
 from symdrift.typesetting import mathml
@@ -16,6 +16,11 @@ def test_an_index_is_attached_to_a_role() -> None:
     assert symbol("input_variance", 2) == symbol("input_variance", "2")
     assert symbol("gain").is_positive
     assert symbol("input", 1, real=True).is_positive is None
+
+
+def test_symbols_of_one_name_have_an_order() -> None:
+    named = [*(sp.Symbol("a", **{kind: True}) for kind in ("integer", "positive")), sp.Symbol("a")]
+    assert in_order(named) == in_order(reversed(named))
 
 
 def test_no_two_roles_share_a_symbol() -> None:

@@ -49,6 +49,11 @@ def latex_names(overrides: Mapping[str, str], symbols: Iterable[sp.Symbol]) -> d
     return names
 
 
+def in_order(symbols: Iterable[sp.Basic]) -> list[sp.Basic]:
+    """By name, then kind, then assumptions: the same order in every run."""
+    return sorted(symbols, key=lambda item: (str(item), str(type(item)), sp.srepr(item)))
+
+
 def adapted_names(
     overrides: Mapping[str, str],
     symbols: Iterable[sp.Basic],
@@ -74,7 +79,7 @@ def adapted_names(
     """
     stems = {role.name for role in ROLES.values()}
     adapted = {item: in_notation(latex, overrides) for item, latex in fixed.items()}
-    for item in sorted(symbols, key=lambda item: (str(item), str(type(item)))):
+    for item in in_order(symbols):
         name = str(item)
         printed = item.label if isinstance(item, sp.IndexedBase) else item
         if printed in fixed or name.partition("_")[0] in stems:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from hashlib import sha256
 from typing import TypeVar
 
-from symdrift.cache import cached
+from symdrift.cache import cached, digest_of
 from symdrift.study.learner import Learner
 from symdrift.study.problem import LearningProblem
 
@@ -34,7 +33,7 @@ def computed(
     settings : object
         What else the result depends on; anything that prints as JSON.
     """
-    key = [sha256(pickle.dumps(problem)).hexdigest(), *settings]
+    key = [digest_of(problem), *settings]
     kept = cached(
         name, key, lambda: pickle.dumps(compute()), lambda found: isinstance(found, bytes)
     )

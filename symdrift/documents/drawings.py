@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +12,7 @@ from typing import Any, Protocol
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from symdrift.cache import cached
+from symdrift.cache import cached, digest_of
 from symdrift.documents.numbers import FigureFile
 from symdrift.figures.style import rendered
 from symdrift.files import write_bytes
@@ -86,10 +84,9 @@ def write_drawings(
 
 
 def _rendered(drawing: Drawing, notation: Mapping[str, str]) -> Mapping[str, bytes]:
-    numbers = sha256(pickle.dumps(drawing.data)).hexdigest()
     return cached(
         f"figure {drawing.figure.draw.__module__}",
-        [numbers, dict(notation), version("matplotlib")],
+        [digest_of(drawing.data), dict(notation), version("matplotlib")],
         lambda: _render(drawing, notation),
         lambda kept: isinstance(kept, dict) and tuple(kept) == REPORT_SUFFIXES,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from symdrift.cache import cached
+from symdrift.cache import cached, digest_of
 from symdrift.derivation.steps import Derivation
 from symdrift.documents.bibliography import bibtex
 from symdrift.documents.html import derivation_html
@@ -166,16 +166,24 @@ def write_document(
     require_formats(formats, FORMATS)
     require_passed(derivation)
     log_stage(f"writing {stem}")
+    told = digest_of((derivation, numbers, page))
     written: list[Path] = []
     if "html" in formats:
-        written.append(write_text(directory / f"{stem}.html", derivation_html(derivation, numbers)))
+        target = directory / f"{stem}.html"
+        written.append(_write(target, told, lambda: derivation_html(derivation, numbers)))
     if "tex" in formats or "pdf" in formats:
-        source = derivation_latex(derivation, numbers, page)
-        written.append(write_text(directory / f"{stem}.tex", source))
+        target = directory / f"{stem}.tex"
+        written.append(_write(target, told, lambda: derivation_latex(derivation, numbers, page)))
         written.append(write_text(directory / BIBLIOGRAPHY, bibtex()))
     if "pdf" in formats:
         written += write_pdfs([directory / f"{stem}.tex"])
     return written
+
+
+def _write(target: Path, told: str, text: Callable[[], str]) -> Path:
+    """Write a document, composed anew only when the digest of what it tells has changed."""
+    kept = cached(target.name, told, text, lambda found: isinstance(found, str))
+    return write_text(target, kept)
 
 
 def write_pdfs(sources: Collection[Path]) -> list[Path]:

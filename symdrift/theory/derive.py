@@ -13,7 +13,7 @@ from symdrift.derivation import vocabulary
 from symdrift.derivation.chapter import timed
 from symdrift.derivation.reliance import with_reliance
 from symdrift.derivation.steps import Check, Compared, Derivation, Equation, Notation, Step
-from symdrift.derivation.symbols import adapted_names, latex_names, symbol
+from symdrift.derivation.symbols import adapted_names, in_order, latex_names, symbol
 from symdrift.errors import RequestError
 from symdrift.progress import Progress, log_stage
 from symdrift.study import Study
@@ -444,9 +444,7 @@ def _symbol_names(study: Study, used: Collection[sp.Basic]) -> dict[sp.Basic, st
     named = latex_names(study.notation, [item for item in used if item not in _FIXED])
     # Learning rate and small parameters lead a product, as the theory writes it.
     ranks = {role.name: rank for rank, role in enumerate(ROLES.values())}
-    ordered = sorted(
-        named, key=lambda item: (ranks[str(item).partition("_")[0]], str(item), str(type(item)))
-    )
+    ordered = sorted(in_order(named), key=lambda item: ranks[str(item).partition("_")[0]])
     # With an index in the place of the number of an axis a letter is still the study's.
     indexed = (
         f"{stem}_{index}"

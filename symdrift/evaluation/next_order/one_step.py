@@ -13,6 +13,7 @@ orbit; power by power its part along the orbit fixes ``Xi``, and what remains is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from symdrift.evaluation.next_order.polynomials import (
 )
 from symdrift.rules.rule import Rule
 from symdrift.study.problem import Array
+
+AT_A_TIME = 2**16
+"""Entries of a form that are held at a time where samples are only summed over."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +46,7 @@ class Samples:
     noise: Array
     weights: Array
 
-    def __getitem__(self, part: slice) -> Samples:
+    def __getitem__(self, part: slice | Array) -> Samples:
         return Samples(self.inputs[part], self.noise[part], self.weights[part])
 
     def reduced(self) -> tuple[Samples, Ensemble]:
@@ -219,9 +223,13 @@ def step_fields(slice_: Slice, samples: Samples, fluctuation: Array) -> dict[str
     # gradient is symmetric, so that the few directions that are read may come first.
     around = _around(slice_, fluctuation)
     averaged = np.zeros((len(turn), *read.T.shape))
-    for point in around:
-        response = update_forms(slice_.rule, point, read.T, samples, 1)[1]
-        averaged += response / len(around)
+    for part in _parts(len(around), averaged.size):
+        some = around[part]
+        points = _separated(np.repeat(some, len(turn), axis=0), slice_.point)
+        each = samples[np.tile(np.arange(len(turn)), len(some))]
+        responses = update_forms(slice_.rule, points, read.T, each, 1)[1]
+        for response in responses.reshape(len(some), *averaged.shape):
+            averaged += response / len(around)
     second_turn = _projected(read, third) - _after(turn, slice_.turned_angles)
     lost = 2 * second_turn @ fluctuation
     level = np.einsum("zbij,ij->zb", second_turn, fluctuation)
@@ -238,26 +246,27 @@ def step_fields(slice_: Slice, samples: Samples, fluctuation: Array) -> dict[str
     }
 
 
-def _around(slice_: Slice, fluctuation: Array) -> list[tuple[Array, ...]]:
-    """Points whose deviations from the minimum have mean zero and covariance ``Gamma``."""
+def _parts(count: int, entries: int) -> list[slice]:
+    """Slices of so many forms of so many entries, few enough to be held."""
+    block = max(1, AT_A_TIME // max(entries, 1))
+    return [slice(start, start + block) for start in range(0, count, block)]
+
+
+def _around(slice_: Slice, fluctuation: Array) -> Array:
+    """Rows of weights whose deviations from the minimum have mean 0 and covariance ``Gamma``."""
     variances, axes = np.linalg.eigh(fluctuation)
     size = len(variances)
     deviations = slice_.normal @ (axes * np.sqrt(size * np.maximum(variances, 0)))
-    flat = _raveled(slice_.point)
-    return [
-        _separated(flat + sign * deviation, slice_.point)
-        for deviation in deviations.T
-        for sign in (1, -1)
-    ]
+    both = np.stack([deviations.T, -deviations.T], axis=1).reshape(2 * size, -1)
+    return np.asarray(_raveled(slice_.point) + both)
 
 
 def _separated(flat: Array, like: tuple[Array, ...]) -> tuple[Array, ...]:
-    """Matrices of given shapes from weights raveled along the last axis."""
-    ends = np.cumsum([matrix.size for matrix in like])[:-1]
-    parts = np.split(flat, ends, axis=-1)
+    """Matrices of the shapes of others from weights raveled along the last axis."""
+    shapes = [matrix.shape[-2:] for matrix in like]
+    parts = np.split(flat, np.cumsum([prod(shape) for shape in shapes])[:-1], axis=-1)
     return tuple(
-        part.reshape(*flat.shape[:-1], *matrix.shape)
-        for part, matrix in zip(parts, like, strict=True)
+        part.reshape(*flat.shape[:-1], *shape) for part, shape in zip(parts, shapes, strict=True)
     )
 
 
@@ -268,6 +277,8 @@ def update_forms(
 
     Parameters
     ----------
+    point : tuple of Array
+        Weights, or those of each sample along the first axis.
     axes : Array
         Shape ``(weights, d)``.
     highest : int
@@ -281,7 +292,11 @@ def update_forms(
     along = _separated(axes.T, point)
     weights = tuple(
         PolynomialMatrix(
-            {0: matrix[..., np.newaxis], 1: np.moveaxis(linear, 0, -1)[:, :, np.newaxis]}, highest
+            {
+                **constant(matrix, highest).terms,
+                1: np.moveaxis(linear, 0, -1)[:, :, np.newaxis],
+            },
+            highest,
         )
         for matrix, linear in zip(point, along, strict=True)
     )
@@ -326,11 +341,12 @@ def expected_forms(slice_: Slice, samples: Samples, second_turn: Array) -> dict[
     """
     size, count = slice_.dimension, len(slice_.normal)
     quadratic, cubic = np.zeros((count, size, size)), np.zeros((count, size, size, size))
-    for place, weight in enumerate(samples.weights):
-        one = samples[place : place + 1]
-        forms = update_forms(slice_.rule, slice_.point, slice_.normal, one, 3)
-        quadratic += weight * forms[2][0]
-        cubic += weight * forms[3][0]
+    for part in _parts(len(samples.weights), cubic.size):
+        some = samples[part]
+        forms = update_forms(slice_.rule, slice_.point, slice_.normal, some, 3)
+        for weight, second, third in zip(some.weights, *forms[2:], strict=True):
+            quadratic += weight * second
+            cubic += weight * third
     turned, bent = (
         np.einsum("bij,bla->aijl", second_turn, moved)
         for moved in (slice_.turned_angles, slice_.turned)

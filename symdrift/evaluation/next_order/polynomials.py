@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import factorial
+from math import factorial, prod
 
 import numpy as np
 
@@ -81,8 +81,8 @@ def constant(matrices: Array, highest: int) -> PolynomialMatrix:
 
 def _outer_product(first: Array, second: Array) -> Array:
     """Matrix products of all coefficients of one with all of the other, sample by sample."""
-    left = first.reshape(*first.shape[:3], int(np.prod(first.shape[3:])), 1)
-    right = second.reshape(*second.shape[:3], 1, int(np.prod(second.shape[3:])))
+    left = first.reshape(*first.shape[:3], prod(first.shape[3:]), 1)
+    right = second.reshape(*second.shape[:3], 1, prod(second.shape[3:]))
     product = sum(left[:, k, np.newaxis] * right[k] for k in range(len(right)))
     samples = max(first.shape[2], second.shape[2])
     shape = (len(left), right.shape[1], samples, *first.shape[3:], *second.shape[3:])
