@@ -97,16 +97,22 @@ def cache_key(name: str, document: object) -> str:
     document : object
         What it is derived from; anything that prints as JSON.
     """
-    digest = hashlib.sha256()
+    digest = _made_by().copy()
     digest.update(json.dumps([name, document], sort_keys=True, default=str).encode())
-    digest.update(sys.version.encode())
+    return digest.hexdigest()
+
+
+@lru_cache
+def _made_by() -> hashlib._Hash:
+    """Digest of what derives in this process, which loads its source once."""
+    digest = hashlib.sha256(sys.version.encode())
     for package in COMPUTED_WITH:
         digest.update(f"{package} {version(package)}".encode())
     root = Path(__file__).parent
     for source in sorted(p for kind in ("py", "js", "jinja") for p in root.rglob(f"*.{kind}")):
         digest.update(source.relative_to(root).as_posix().encode())
         digest.update(source.read_bytes())
-    return digest.hexdigest()
+    return digest
 
 
 def cached(
