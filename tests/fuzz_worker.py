@@ -134,7 +134,8 @@ class Worker:
 
 
 def _serve(pipe: Connection[Outcome, Request], folder: str) -> None:
-    os.environ["SYMDRIFT_CACHE"] = os.path.join(folder, "cache")
+    # Tests share what they have derived; by hand, nothing in the user's own cache is relied on.
+    os.environ.setdefault("SYMDRIFT_CACHE", os.path.join(folder, "cache"))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -166,25 +166,36 @@ def started(*arguments: str, cwd: Path, **environment: str) -> Iterator[subproce
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130), ("SIGHUP", 129)])
-def test_a_signal_saves_what_was_recorded(name: str, code: int, tmp_path: Path) -> None:
+def test_a_signal_saves_what_was_recorded(tmp_path: Path) -> None:
+    codes = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
     simulate = ["simulate", "bottleneck", "--steps", str(10**9), "--replicas", "8"]
     # Compiled before, so that what follows simulates at once.
     assert run([*simulate[:3], "100", "--replicas", "8", "--out", str(tmp_path / "long.npz")]) == 0
-    with started(*simulate, "--out", "long.npz", cwd=tmp_path) as process:
-        assert process.stderr is not None
-        # The first line comes when the simulation has run for a while.
-        assert "simulating 8 replicas" in process.stderr.readline()
+    with ExitStack() as stack:
+        processes = {}
+        for number in codes:
+            folder = tmp_path / number.name
+            folder.mkdir()
+            process = stack.enter_context(started(*simulate, "--out", "long.npz", cwd=folder))
+            processes[number] = process
+        for process in processes.values():
+            assert process.stderr is not None
+            # The first line comes when the simulation has run for a while.
+            assert "simulating 8 replicas" in process.stderr.readline()
         time.sleep(6)
-        process.send_signal(getattr(signal, name))
-        assert process.wait(timeout=60) == code
-        said = process.stderr.read()
-    assert said.endswith("before it was done; files that were written are whole.\n")
-    assert "it ends after" in said
-    with np.load(tmp_path / "long.npz") as saved:
-        assert saved["interrupted"]
-        assert 0 < saved["steps"][-1] < 10**9
-    assert [path.name for path in tmp_path.iterdir()] == ["long.npz"]
+        for number, process in processes.items():
+            process.send_signal(number)
+        for number, process in processes.items():
+            assert process.stderr is not None
+            assert process.wait(timeout=60) == codes[number]
+            said = process.stderr.read()
+            assert said.endswith("before it was done; files that were written are whole.\n")
+            assert "it ends after" in said
+    for number in codes:
+        with np.load(tmp_path / number.name / "long.npz") as saved:
+            assert saved["interrupted"]
+            assert 0 < saved["steps"][-1] < 10**9
+        assert [path.name for path in (tmp_path / number.name).iterdir()] == ["long.npz"]
 
 
 def test_a_command_that_ignores_hangups_goes_on() -> None:

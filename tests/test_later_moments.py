@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
+from typing import Any
 
 import pytest
 import sympy as sp
 
+from symdrift.derivation.steps import Step
 from symdrift.errors import CheckFailed
 from symdrift.theory import later_moments
 from symdrift.theory.later_moments import (
@@ -23,10 +26,16 @@ from symdrift.theory.later_moments import (
 from symdrift.theory.linear.step_series import StationaryPolynomials, beside
 
 PLANE_MOMENTS = StationaryPolynomials(PLANE)
-STEP = {equation.label: equation.expression for equation in step_in_powers().equations}
-MOMENTS = {
-    equation.label: equation.expression for equation in moments_in_powers(PLANE_MOMENTS).equations
-}
+
+
+@cache
+def steps() -> tuple[Step, Step]:
+    return step_in_powers(), moments_in_powers(PLANE_MOMENTS)
+
+
+def displayed(label: str) -> Any:
+    (found,) = (e.expression for step in steps() for e in step.equations if e.label == label)
+    return found
 
 
 def doubled(shown: sp.Basic) -> Iterator[sp.Basic]:
@@ -37,7 +46,7 @@ def doubled(shown: sp.Basic) -> Iterator[sp.Basic]:
 
 @pytest.mark.parametrize("power", range(2, 7))
 def test_every_term_of_a_line_of_the_step_counts(power: int) -> None:
-    line, gradient = STEP[f"collected-{power}"], STEP["gradient-powers"].rhs
+    line, gradient = displayed(f"collected-{power}"), displayed("gradient-powers").rhs
     (found, *_) = _rational_steps(SPACE)
     assert not any(_lines_left(found, [(line.lhs, line.rhs)], gradient))
     for wrong in doubled(line.rhs):
@@ -48,13 +57,13 @@ def test_every_term_of_a_line_of_the_step_counts(power: int) -> None:
 
 def test_every_term_of_the_gradient_counts() -> None:
     (found, *_) = _rational_steps(SPACE)
-    for wrong in doubled(STEP["gradient-powers"].rhs):
+    for wrong in doubled(displayed("gradient-powers").rhs):
         assert any(_lines_left(found, [], wrong))
 
 
 @pytest.mark.parametrize("power", range(3))
 def test_every_term_of_a_generator_counts(power: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert MOMENTS[f"generator-terms-{power}"].rhs == EXPECTED[power]
+    assert displayed(f"generator-terms-{power}").rhs == EXPECTED[power]
     for wrong in doubled(EXPECTED[power]):
         tampered = (*EXPECTED[:power], wrong, *EXPECTED[power + 1 :])
         monkeypatch.setattr(later_moments, "EXPECTED", tampered)
@@ -66,7 +75,9 @@ def test_every_term_of_a_generator_counts(power: int, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("name", ["second", "mean", "third", "next"])
 def test_every_term_of_a_moment_counts(name: str) -> None:
     labels = [f"moment-{each}" for each in ("second", "mean", "third", "next")]
-    shown = {label.replace("-", "_"): (MOMENTS[label].lhs, MOMENTS[label].rhs) for label in labels}
+    shown = {
+        label.replace("-", "_"): (displayed(label).lhs, displayed(label).rhs) for label in labels
+    }
     assert not any(map(sp.expand, _triangular_rest(shown)))
     left, right = shown[f"moment_{name}"]
     for wrong in ((2 * left, right), *((left, each) for each in doubled(right))):

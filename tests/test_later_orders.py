@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import pytest
 import sympy as sp
 from sampled_networks import exact, numbers
 
+from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import ETA
 from symdrift.documents.levels import ELABORATIONS
 from symdrift.errors import CheckFailed
@@ -27,13 +31,21 @@ from symdrift.theory.later_orders import (
 from symdrift.theory.linear.step_series import StationaryPolynomials
 from symdrift.theory.mean_square import CRITICAL_RATE
 
-CHAPTER = tuple(later_orders(Examples()))
-SHOWN = {equation.label: equation.expression for one in CHAPTER for equation in one.equations}
 NAMES = ["label noise and turned inputs", "stimulus set"]
 
 
+@cache
+def chapter() -> tuple[Step, ...]:
+    return tuple(later_orders(Examples()))
+
+
+def displayed(label: str) -> Any:
+    (found,) = (e.expression for one in chapter() for e in one.equations if e.label == label)
+    return found
+
+
 def test_the_chapter_is_told_in_the_full_document_alone() -> None:
-    assert {one.identifier for one in CHAPTER} <= ELABORATIONS
+    assert {one.identifier for one in chapter()} <= ELABORATIONS
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -45,25 +57,25 @@ def test_the_displayed_variance_is_the_next_order_of_the_evaluation(name: str) -
         for pair, base in PRODUCTS.items()
         for power in range(3)
     }
-    found = SHOWN["variance-next"].rhs.xreplace(known)
+    found = displayed("variance-next").rhs.xreplace(known)
     (numeric,) = numbers(plane.network)[2].covariance[1].ravel()
     assert float(found) == pytest.approx(numeric, rel=1e-11)
 
 
 def test_every_term_of_the_variance_counts() -> None:
-    shown = SHOWN["variance-next"].rhs
+    shown = displayed("variance-next").rhs
     assert sp.expand(_eighth_of_variance() - shown) == 0
     assert all(sp.expand(_eighth_of_variance() - shown - term) != 0 for term in shown.args)
 
 
 def test_every_term_of_the_poisson_equation_counts() -> None:
-    shown, plane = SHOWN["poisson"].rhs, exact(NAMES[0])
+    shown, plane = displayed("poisson").rhs, exact(NAMES[0])
     assert _without_memory(plane, shown)
     assert not any(_without_memory(plane, shown + term) for term in shown.args)
 
 
 def test_every_term_of_the_decay_counts() -> None:
-    waiting, following = SHOWN["decay-waiting"].rhs, SHOWN["decay-next"].rhs
+    waiting, following = displayed("decay-waiting").rhs, displayed("decay-next").rhs
     assert _decay_by_order(waiting, following)
     assert not any(_decay_by_order(waiting + term, following) for term in waiting.args)
     assert not any(_decay_by_order(waiting, following + term) for term in following.args)
@@ -79,7 +91,7 @@ def test_rotations_that_remember_are_refused() -> None:
 @pytest.mark.parametrize(("rate", "change"), [(0.01, 5.0), (0.01, 0.5), (0.09, 3.0)])
 def test_the_displayed_error_is_the_printed_one(rate: float, change: float) -> None:
     critical = 0.1
-    shown = SHOWN["expected-error"].rhs
+    shown = displayed("expected-error").rhs
     found = shown.xreplace({ETA: rate, CHANGE: change, CRITICAL_RATE: critical})
     printed = rate * change + towards_critical(rate * change, rate / critical)
     assert float(found) == pytest.approx(printed, rel=1e-12)
@@ -108,7 +120,7 @@ def test_the_error_of_a_squared_norm_covers_what_simulations_show(
     assert correction is not None
     error = found.expected_error(f"stimuli.axis {stimulus + 1}.squared_norm")
     assert settings["eta"] * abs(correction) < simulated < error < 1.5 * simulated
-    shown = SHOWN["expected-error-norm"].rhs.xreplace(
+    shown = displayed("expected-error-norm").rhs.xreplace(
         {ETA: settings["eta"], CHANGE: abs(correction)}
         | {CRITICAL_RATE: found.validity.critical_rate}
     )

@@ -16,7 +16,7 @@ from symdrift.validation.measured_slopes import SHARES, _slopes, measured_slopes
 @pytest.mark.slow
 def test_predicted_slopes_are_those_of_simulations() -> None:
     given = read_study("misaligned_teacher").problem()
-    found = measured_slopes(given, precision=0.004)
+    found = measured_slopes(given, precision=0.006)
     theory = evaluate(given, order=2)
     assert theory.next_order is not None
     assert theory.next_order.drift is not None

@@ -29,8 +29,15 @@ from symdrift.validation import plan as planning
 from symdrift.validation import validate as validation_module
 from symdrift.validation.judgement import Verdict, is_confirmed
 from symdrift.validation.ladder import FEWEST_WINDOWS
+from symdrift.validation.plan import plan_single
 from symdrift.validation.rows import READ_OFF, Row
-from symdrift.validation.validate import Similarity, Validation, run_planned, validate_rate
+from symdrift.validation.validate import (
+    Run,
+    Similarity,
+    Validation,
+    run_planned,
+    validate_rate,
+)
 from symdrift.validation.verdict import validation_table
 
 TWO = problem([2.0, 0.7], weight_decay=0.2, learning_rate=0.005)
@@ -398,7 +405,12 @@ def test_intervals_of_simulated_runs_cover_as_often_as_they_say() -> None:
     That mean replaces the exact value at this learning rate, which differs from the theory's by
     a few percent; its own error is a twentieth of that of a run.
     """
-    runs = [compared(TWO, steps=11_000, replicas=32, seed=seed) for seed in range(400)]
+    schedule = plan_single(TWO, minimum_of(TWO), 11_000, 32, 0.01)
+    networks = Run(TWO, dense.evaluate(TWO), schedule, 400 * 32, seed=0)
+    runs = [
+        networks.compare(networks.simulate(first, 32, None, None, None)[0], 32)
+        for first in range(0, 400 * 32, 32)
+    ]
     quantile = scipy.stats.t.ppf(0.975, 2 * 32 - 1)
     for index, found in enumerate(runs[0].rows):
         values = np.array([run.rows[index].simulation for run in runs])

@@ -144,7 +144,8 @@ def _settle(figure: Figure) -> None:
         return
     figure.set_dpi(POINTS_PER_INCH)
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    # Not "none", which is an engine too, for which each format would be drawn twice more.
+    figure.set_layout_engine(None)
     for axes in figure.axes:
         parent = axes.get_figure()
         assert parent is not None
