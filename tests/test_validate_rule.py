@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from itertools import count
+from itertools import combinations_with_replacement, count
 from pathlib import Path
 
 import numpy as np
@@ -45,12 +45,12 @@ def test_rules_agree_with_their_simulation_in_the_limit(name: str) -> None:
     assert found.precision < 0.035
     (own,) = [run for run in found.runs if run.learning_rate == learner(name).learning_rate]
     names = [row.quantity for row in own.rows]
-    several = name == "three_layers"
-    assert names == (
-        ["V[hidden_1.12]", "V[hidden_1.12;hidden_2.12]", "V[hidden_2.12]", "mu[hidden_1.12]",
-         "mu[hidden_2.12]", "weight variance"] if several
-        else ["V[12]", "mu[12]", "weight variance"]
-    )  # fmt: skip
+    planes = {
+        "three_layers": ["hidden_1.12", "hidden_2.12"], "whitening": ["12", "13", "23"],
+    }.get(name, ["12"])  # fmt: skip
+    pairs = combinations_with_replacement(planes, 2)
+    covariances = [f"V[{a}]" if a == b else f"V[{a};{b}]" for a, b in pairs]
+    assert names == [*covariances, *(f"mu[{plane}]" for plane in planes), "weight variance"]
 
 
 def test_oja_turns_steadily_on_skewed_inputs() -> None:

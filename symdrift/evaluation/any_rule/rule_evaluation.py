@@ -164,7 +164,7 @@ def _warnings(learner: Learner, validity: RuleValidity) -> Iterator[str]:
 
 
 def _running_away(rate: float, share: float) -> Iterator[str]:
-    if share > RUNS_AWAY_ABOVE:
+    if RUNS_AWAY_ABOVE < share < 1:
         yield (
             f"learning.rate = {rate:g} is {share:.2g} of the critical rate; so near it learning "
             "can run away for good"
